@@ -1,0 +1,53 @@
+/**
+ * Failures of the engine itself, beside the rejections of the rules and the
+ * failures of the stores.
+ */
+import * as Schema from "effect/Schema"
+import type { Rejection } from "../domain/Rejection.ts"
+import type { EventUnreadable, OperationRefused, StoreDefect, StoreUnavailable } from "../stores/StoreError.ts"
+
+/** The key was used before, by another command. Nothing has happened. */
+export class IdempotencyKeyReused extends Schema.TaggedError<IdempotencyKeyReused>()("IdempotencyKeyReused", {
+  walletId: Schema.String,
+  key: Schema.String
+}) {
+  override get message(): string {
+    return `the idempotency key was used for another command on wallet ${this.walletId}`
+  }
+}
+
+/** The wallet's mailbox, or the node's bound on waiting commands, is full. Nothing has happened. */
+export class MailboxFull extends Schema.TaggedError<MailboxFull>()("MailboxFull", {
+  walletId: Schema.String,
+  /** Milliseconds. */
+  retryAfter: Schema.Int
+}) {
+  override get message(): string {
+    return `too many commands are waiting for wallet ${this.walletId}`
+  }
+}
+
+/**
+ * The command was sent to the log and the log has not answered in time. It may
+ * have happened: only a retry with the same key tells.
+ */
+export class OutcomeUnknown extends Schema.TaggedError<OutcomeUnknown>()("OutcomeUnknown", {
+  walletId: Schema.String,
+  /** Milliseconds. */
+  retryAfter: Schema.Int
+}) {
+  override get message(): string {
+    return `it is not known whether the command on wallet ${this.walletId} took place; retry with the same key`
+  }
+}
+
+/** What a command can fail with. Only `OutcomeUnknown` may have had an effect. */
+export type CommandError =
+  | Rejection
+  | IdempotencyKeyReused
+  | MailboxFull
+  | OutcomeUnknown
+  | OperationRefused
+  | StoreUnavailable
+  | StoreDefect
+  | EventUnreadable

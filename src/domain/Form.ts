@@ -1,0 +1,63 @@
+/**
+ * The form of every value a caller may send: one place for the bounds, used by
+ * the engine for library callers and by the HTTP schemas for remote ones.
+ *
+ * Lengths are UTF-16 code units. Amounts are integers of minor units.
+ */
+
+/** Wallet, owner, hold and transfer ids. */
+export const idPattern = /^[A-Za-z0-9_-]{1,64}$/
+/** ISO 4217 codes and the like: `EUR`, `USDC`, `POINTS`. */
+export const currencyPattern = /^[A-Z][A-Z0-9]{2,15}$/
+/** A positive amount on the wire: 1–30 digits, no sign, no leading zero. */
+export const amountPattern = /^[1-9][0-9]{0,29}$/
+/** Like {@link amountPattern}, and `"0"`. */
+export const amountOrZeroPattern = /^(?:0|[1-9][0-9]{0,29})$/
+/** `Idempotency-Key`: visible ASCII, no blanks. */
+export const idempotencyKeyPattern = /^[\x21-\x7e]{1,255}$/
+
+/** `reference`, `reason` and `q`. */
+export const maxTextLength = 255
+export const maxMetadataPairs = 20
+export const maxMetadataKeyLength = 64
+export const maxMetadataValueLength = 512
+/** Exclusive: amounts have at most 30 digits. */
+export const amountLimit = 10n ** 30n
+/** Exclusive: |balance| stays below this, so that `numeric(36)` always holds it. */
+export const balanceLimit = 10n ** 36n
+/** The last millisecond that RFC 3339 with a four-digit year can name. */
+export const maxTime = 253_402_300_799_999
+
+export type Metadata = Readonly<Record<string, string>>
+
+/** Shared by every wallet and transaction that has none. */
+export const noMetadata: Metadata = Object.freeze({})
+
+export const isId = (value: string): boolean => idPattern.test(value)
+
+export const isCurrency = (value: string): boolean => currencyPattern.test(value)
+
+export const isAmount = (value: bigint): boolean => value > 0n && value < amountLimit
+
+export const isAmountOrZero = (value: bigint): boolean => value >= 0n && value < amountLimit
+
+export const isIdempotencyKey = (value: string): boolean => idempotencyKeyPattern.test(value)
+
+export const isTime = (value: number): boolean =>
+  Number.isSafeInteger(value) && value >= 0 && value <= maxTime
+
+/** Well-formed Unicode without U+0000 (PostgreSQL's text takes neither). */
+export const isText = (value: string, maxLength: number): boolean =>
+  value.length <= maxLength && value.isWellFormed() && !value.includes("\u0000")
+
+export const isMetadata = (metadata: Metadata): boolean => {
+  if (metadata === noMetadata) return true
+  const keys = Object.keys(metadata)
+  if (keys.length > maxMetadataPairs) return false
+  for (const key of keys) {
+    const value = metadata[key]
+    if (typeof value !== "string") return false
+    if (!isText(key, maxMetadataKeyLength) || !isText(value, maxMetadataValueLength)) return false
+  }
+  return true
+}

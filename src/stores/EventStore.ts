@@ -1,0 +1,108 @@
+/**
+ * Port: the log, the truth of every wallet.
+ *
+ * A stream per wallet, versions from 0 without gaps, and one order over all
+ * streams, the *position*. A reader that has seen position N never later finds
+ * an event before N.
+ */
+import * as Context from "effect/Context"
+import type * as Effect from "effect/Effect"
+import type { Commit } from "../domain/Commit.ts"
+import type { RecordedEvent } from "../domain/Event.ts"
+import type { AppendUnknown, EventUnreadable, OperationRefused, ReadError, StoreDefect, StoreUnavailable } from "./StoreError.ts"
+
+/**
+ * - `Appended`: all events of the commit are in the log, now or since an earlier
+ *   try of the same append (recognised by event ids).
+ * - `Conflict`: the stream is not at `expectedVersion`, and what is there is
+ *   somebody else's. Nothing of this commit was written.
+ * - `Fenced`: a later claim of the partition stands. Nothing of this commit was
+ *   written.
+ */
+export type AppendOutcome =
+  | { readonly _tag: "Appended" }
+  | { readonly _tag: "Conflict" }
+  | { readonly _tag: "Fenced"; readonly epoch: number }
+
+export type AppendError = StoreUnavailable | AppendUnknown | OperationRefused | StoreDefect
+
+export interface PositionedEvent {
+  readonly position: bigint
+  readonly recorded: RecordedEvent
+}
+
+/** A wallet's state at a version, as bytes the store does not interpret. */
+export interface Snapshot {
+  readonly walletId: string
+  readonly version: number
+  /** Time of event `version`, milliseconds: `at=` finds its snapshot by it. */
+  readonly time: number
+  readonly data: string
+}
+
+export interface Claim {
+  readonly partition: number
+  /** Counts the claims of this partition, from 1. */
+  readonly epoch: number
+}
+
+export interface LogHead {
+  /** Chosen when the log was first created; another one is another log. */
+  readonly logId: string
+  /** Position of the last event, `0n` when empty. */
+  readonly position: bigint
+}
+
+/** The nearest snapshot at or before a version or a time; neither: the latest. */
+export interface SnapshotBound {
+  readonly version?: number
+  readonly time?: number
+}
+
+export class EventStore extends Context.Service<EventStore, {
+  /**
+   * Appends the commits (each at most once in the list, one per wallet), each
+   * all or nothing, outcomes in the order of the commits. One wallet's conflict
+   * or fence costs no other wallet anything.
+   *
+   * Safe to call again with the same commits after `AppendUnknown`, in the same
+   * composition or a part of it: what is in the log already answers `Appended`,
+   * even when a check no longer holds.
+   *
+   * Fails as a whole, with nothing written, but for `AppendUnknown`.
+   */
+  readonly append: (
+    commits: ReadonlyArray<Commit>
+  ) => Effect.Effect<ReadonlyArray<AppendOutcome>, AppendError>
+
+  /** Events of one stream with version > `after` (`-1`: from the first), upwards, at most `limit`. */
+  readonly read: (
+    walletId: string,
+    options: { readonly after: number; readonly limit: number }
+  ) => Effect.Effect<ReadonlyArray<RecordedEvent>, ReadError | EventUnreadable>
+
+  /** Events of all streams with position > `after`, upwards, at most `limit`. */
+  readonly readAll: (
+    options: { readonly after: bigint; readonly limit: number }
+  ) => Effect.Effect<ReadonlyArray<PositionedEvent>, ReadError | EventUnreadable>
+
+  /** Cheap; also the health check. */
+  readonly head: Effect.Effect<LogHead, ReadError>
+
+  readonly saveSnapshot: (snapshot: Snapshot) => Effect.Effect<void, ReadError>
+
+  readonly loadSnapshot: (
+    walletId: string,
+    bound?: SnapshotBound
+  ) => Effect.Effect<Snapshot | undefined, ReadError>
+
+  /**
+   * Takes the partitions for `owner`, whoever had them. When this has answered,
+   * no append under an older epoch can land in any of them.
+   */
+  readonly claim: (request: {
+    readonly partitions: ReadonlyArray<number>
+    readonly owner: string
+    readonly time: number
+  }) => Effect.Effect<ReadonlyArray<Claim>, ReadError>
+}>()("effect-wallet/stores/EventStore") {}
