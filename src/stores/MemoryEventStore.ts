@@ -1,0 +1,101 @@
+/**
+ * The log in memory: the reference for what the other adapters must do. An append
+ * is one synchronous step, so it never has an unknown outcome.
+ */
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import type { Commit } from "../domain/Commit.ts"
+import type { RecordedEvent } from "../domain/Event.ts"
+import { type AppendOutcome, type Claim, EventStore, type Snapshot, type SnapshotBound } from "./EventStore.ts"
+import { MemoryDatabase, type MemoryState } from "./MemoryDatabase.ts"
+import { applyCommit } from "./MemoryPersistence.ts"
+import { OperationRefused } from "./StoreError.ts"
+
+const appended: AppendOutcome = { _tag: "Appended" }
+const conflict: AppendOutcome = { _tag: "Conflict" }
+
+/** Whether every event of the commit is in its stream, at its version, under its id. */
+const holds = (stream: ReadonlyArray<RecordedEvent>, commit: Commit): boolean =>
+  commit.events.every((recorded) => stream[recorded.version]?.id === recorded.id)
+
+/** `undefined`: nothing speaks against writing the commit. */
+const refusal = (state: MemoryState, commit: Commit): AppendOutcome | undefined => {
+  const stream = state.streams.get(commit.walletId) ?? []
+  if (holds(stream, commit)) return appended
+  const epoch = state.claims.get(commit.partition) ?? 0
+  if (epoch !== commit.epoch) return { _tag: "Fenced", epoch }
+  return stream.length - 1 === commit.expectedVersion ? undefined : conflict
+}
+
+const write = (state: MemoryState, commit: Commit): void => {
+  const stream = state.streams.get(commit.walletId) ?? []
+  if (stream.length === 0) state.streams.set(commit.walletId, stream)
+  const before = BigInt(state.log.length)
+  for (const recorded of commit.events) {
+    stream.push(recorded)
+    state.log.push({ position: BigInt(state.log.length + 1), recorded })
+  }
+  applyCommit(state, commit, before)
+}
+
+const append = (
+  state: MemoryState,
+  commits: ReadonlyArray<Commit>
+): Effect.Effect<ReadonlyArray<AppendOutcome>, OperationRefused> =>
+  Effect.suspend(() => {
+    const refusals = commits.map((commit) => refusal(state, commit))
+    if (state.rule !== undefined) {
+      for (const [index, commit] of commits.entries()) {
+        const reason = refusals[index] === undefined ? state.rule(commit) : undefined
+        if (reason !== undefined) return Effect.fail(new OperationRefused({ reason }))
+      }
+    }
+    return Effect.succeed(
+      commits.map((commit, index) => {
+        const outcome = refusals[index]
+        if (outcome !== undefined) return outcome
+        write(state, commit)
+        return appended
+      })
+    )
+  })
+
+const saveSnapshot = (state: MemoryState, snapshot: Snapshot): void => {
+  const others = (state.snapshots.get(snapshot.walletId) ?? []).filter((one) => one.version !== snapshot.version)
+  state.snapshots.set(
+    snapshot.walletId,
+    [...others, snapshot].sort((a, b) => a.version - b.version)
+  )
+}
+
+const loadSnapshot = (state: MemoryState, walletId: string, bound: SnapshotBound): Snapshot | undefined =>
+  state.snapshots
+    .get(walletId)
+    ?.findLast(
+      (snapshot) =>
+        (bound.version === undefined || snapshot.version <= bound.version) &&
+        (bound.time === undefined || snapshot.time <= bound.time)
+    )
+
+const claim = (state: MemoryState, partitions: ReadonlyArray<number>): ReadonlyArray<Claim> => {
+  for (const partition of new Set(partitions)) {
+    state.claims.set(partition, (state.claims.get(partition) ?? 0) + 1)
+  }
+  return partitions.map((partition) => ({ partition, epoch: state.claims.get(partition) ?? 0 }))
+}
+
+export const make = (state: MemoryState): EventStore["Service"] => ({
+  append: (commits) => append(state, commits),
+  read: (walletId, { after, limit }) =>
+    Effect.sync(() => (state.streams.get(walletId) ?? []).slice(after + 1, after + 1 + limit)),
+  readAll: ({ after, limit }) => Effect.sync(() => state.log.slice(Number(after), Number(after) + limit)),
+  head: Effect.sync(() => ({ logId: state.logId, position: BigInt(state.log.length) })),
+  saveSnapshot: (snapshot) => Effect.sync(() => saveSnapshot(state, snapshot)),
+  loadSnapshot: (walletId, bound = {}) => Effect.sync(() => loadSnapshot(state, walletId, bound)),
+  claim: ({ partitions }) => Effect.sync(() => claim(state, partitions))
+})
+
+export const layer: Layer.Layer<EventStore, never, MemoryDatabase> = Layer.effect(
+  EventStore,
+  Effect.map(MemoryDatabase, make)
+)
