@@ -4,6 +4,7 @@
  */
 import type { Metadata } from "./Form.ts"
 import type { RecordedEvent } from "./Event.ts"
+import type { Wallet } from "./Wallet.ts"
 
 export interface CreateWallet {
   readonly _tag: "CreateWallet"
@@ -144,6 +145,12 @@ export interface ReverseOperation {
   readonly _tag: "ReverseOperation"
   readonly walletId: string
   readonly operation: RecordedEvent
+  /**
+   * The state before the operation, folded from the log (`undefined` for
+   * WalletCreated): what it closed or replaced is restored from here, because
+   * neither the event nor the state after it has it any more.
+   */
+  readonly before: Wallet | undefined
   readonly reason: string
 }
 

@@ -1,0 +1,92 @@
+/**
+ * Fingerprints: which command an idempotency key was used for.
+ *
+ * The same request gives the same fingerprint, now and in any later release of
+ * this version; another request gives another one. It is made of what the caller
+ * said: not of ids and times that the engine adds, not of the wallet (keys are
+ * kept per wallet), and a default is the same as nothing said.
+ *
+ * The text is the kind and its fields, separated by `|`, with every string as a
+ * JSON string, so that no two commands share one. Up to 64 characters it is the
+ * fingerprint; a longer one is hashed. No kind is called `sha256:…`.
+ */
+import { createHash } from "node:crypto"
+import type { Command } from "./Command.ts"
+import { type Metadata, noMetadata } from "./Form.ts"
+
+const version = "1:"
+const maxPlainLength = 64
+
+/** At most 66 characters, ASCII unless the command's own texts are not. Changes to it need a new version. */
+export const fingerprintOf = (command: Command): string => {
+  const text = canonicalText(command)
+  if (text.length <= maxPlainLength) return version + text
+  return `${version}sha256:${createHash("sha256").update(text, "utf8").digest("base64url")}`
+}
+
+const canonicalText = (command: Command): string => {
+  switch (command._tag) {
+    case "Credit":
+      return `credit|${command.amount}|${note(command.reference, command.metadata)}`
+    case "Debit":
+      return `debit|${command.amount}|${note(command.reference, command.metadata)}`
+    case "PlaceHold":
+      return `hold|${command.amount}|${command.expiresAt ?? ""}|${note(command.reference, command.metadata)}`
+    case "CaptureHold":
+      return `capture|${quoted(command.holdId)}|${command.amount ?? ""}|${command.final ? "final" : ""}`
+    case "ReleaseHold":
+      return `release|${quoted(command.holdId)}`
+    case "ExpireHold":
+      return `expire|${quoted(command.holdId)}`
+    case "SendTransfer":
+      return `send|${quoted(command.to)}|${command.amount}|${note(command.reference, command.metadata)}`
+    // One question to the destination, whatever it answers: a later attempt meets the recorded outcome.
+    case "ReceiveTransfer":
+    case "RefuseTransfer":
+      return `arrive|${quoted(command.transferId)}|${quoted(command.from)}|${command.amount}`
+    case "SettleTransfer":
+      return `settle|${quoted(command.transferId)}`
+    case "ReverseTransfer":
+      return `reverse|${quoted(command.transferId)}`
+    case "CreateWallet":
+      return (
+        `create|${quoted(command.ownerId)}|${quoted(command.currency)}|${command.overdraftLimit}|` +
+        metadataText(command.metadata)
+      )
+    case "Freeze":
+      return `freeze|${text(command.reason)}`
+    case "Unfreeze":
+      return `unfreeze|${text(command.reason)}`
+    case "Close":
+      return `close|${text(command.reason)}`
+    case "ChangeOverdraftLimit":
+      return `update|${command.overdraftLimit}|`
+    case "ChangeMetadata":
+      return `update||${givenMetadata(command.metadata)}`
+    case "UpdateWallet":
+      return `update|${command.overdraftLimit ?? ""}|${command.metadata === null ? "" : givenMetadata(command.metadata)}`
+    case "ReverseOperation":
+      return `compensate|${quoted(command.operation.id)}`
+  }
+}
+
+const quoted = (value: string): string => JSON.stringify(value)
+
+const text = (value: string | null): string => (value === null ? "" : JSON.stringify(value))
+
+/** Reference and metadata, most often neither. */
+const note = (reference: string | null, metadata: Metadata): string =>
+  reference === null && metadata === noMetadata ? "|" : `${text(reference)}|${metadataText(metadata)}`
+
+/** No pair: nothing. Pairs are sorted by key, so that their order does not matter. */
+const metadataText = (metadata: Metadata): string => {
+  if (metadata === noMetadata) return ""
+  const keys = Object.keys(metadata)
+  return keys.length === 0 ? "" : sortedPairs(metadata, keys)
+}
+
+/** To empty the metadata is not the same as to leave them alone. */
+const givenMetadata = (metadata: Metadata): string => sortedPairs(metadata, Object.keys(metadata))
+
+const sortedPairs = (metadata: Metadata, keys: Array<string>): string =>
+  JSON.stringify(keys.sort().map((key) => [key, metadata[key]]))
