@@ -43,12 +43,15 @@ export const isAmountOrZero = (value: bigint): boolean => value >= 0n && value <
 
 export const isIdempotencyKey = (value: string): boolean => idempotencyKeyPattern.test(value)
 
-export const isTime = (value: number): boolean =>
-  Number.isSafeInteger(value) && value >= 0 && value <= maxTime
+export const isTime = (value: number): boolean => Number.isSafeInteger(value) && value >= 0 && value <= maxTime
 
 /** Well-formed Unicode without U+0000 (PostgreSQL's text takes neither). */
 export const isText = (value: string, maxLength: number): boolean =>
   value.length <= maxLength && value.isWellFormed() && !value.includes("\u0000")
+
+/** `value` made into such a text: for reasons that come from elsewhere and must not be refused. */
+export const toText = (value: string, maxLength: number): string =>
+  value.replaceAll("\u0000", "").slice(0, maxLength).toWellFormed()
 
 export const isMetadata = (metadata: Metadata): boolean => {
   if (metadata === noMetadata) return true

@@ -43,8 +43,10 @@ export class WalletNotEmpty extends Schema.TaggedError<WalletNotEmpty>()("Wallet
   transfersInFlight: Schema.Int
 }) {
   override get message(): string {
-    return `wallet ${this.walletId} cannot be closed: balance ${this.balance}, ` +
+    return (
+      `wallet ${this.walletId} cannot be closed: balance ${this.balance}, ` +
       `${this.openHolds} open holds, ${this.transfersInFlight} transfers in flight`
+    )
   }
 }
 

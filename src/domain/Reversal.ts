@@ -9,7 +9,7 @@
  */
 import * as HashMap from "effect/HashMap"
 import * as Result from "effect/Result"
-import { overBalanceLimit } from "./BalanceLimit.ts"
+import { overBalanceLimit } from "./Checks.ts"
 import type { ReverseOperation } from "./Command.ts"
 import type {
   HoldCaptured,
@@ -20,7 +20,7 @@ import type {
   TransferSent,
   WalletEvent
 } from "./Event.ts"
-import type { Metadata } from "./Form.ts"
+import { maxTextLength, type Metadata, toText } from "./Form.ts"
 import { InsufficientFunds, InvalidRequest, type Rejection } from "./Rejection.ts"
 import { available, type OpenHold, type Wallet, type WalletStatus } from "./Wallet.ts"
 
@@ -64,7 +64,7 @@ export const decideReversal = (
     _tag: "OperationReversed",
     reversedVersion: operation.version,
     reversedType: operation.event._tag,
-    reason: command.reason,
+    reason: toText(command.reason, maxTextLength),
     balanceChange: undo.balanceChange,
     restored: undo.restored,
     balanceAfter: wallet.balance + undo.balanceChange,

@@ -32,8 +32,7 @@ export interface Wallet {
 }
 
 /** What can be debited, held or sent now: `balance − held + overdraftLimit`. */
-export const available = (wallet: Wallet): bigint =>
-  wallet.balance - wallet.held + wallet.overdraftLimit
+export const available = (wallet: Wallet): bigint => wallet.balance - wallet.held + wallet.overdraftLimit
 
 export interface OpenHold {
   readonly id: string
@@ -76,13 +75,7 @@ export interface Hold {
   readonly createdAt: number
 }
 
-export type TransactionType =
-  | "credit"
-  | "debit"
-  | "capture"
-  | "transfer_in"
-  | "transfer_out"
-  | "reversal"
+export type TransactionType = "credit" | "debit" | "capture" | "transfer_in" | "transfer_out" | "reversal"
 
 /** One movement of a wallet's balance. Its id is the id of the event that made it. */
 export interface Transaction {

@@ -1,0 +1,118 @@
+/**
+ * Events as the log keeps them: a wire type and a JSON text.
+ *
+ * Wire types and shapes are frozen once landed; a golden file per event says what
+ * they are. The first shape of an event has its name as wire type. A new shape
+ * gets a new wire type (`WalletCredited.v2`), and an upcaster from the old one, a
+ * release before it is first written. The type that is not known and the shape
+ * that is damaged are errors, never a guess.
+ */
+import * as Result from "effect/Result"
+import { eventShape, eventTypes } from "./EventForm.ts"
+import type { CommandKey, EventMetadata, WalletCredited, WalletDebited, WalletEvent, WalletEventType } from "./Event.ts"
+import { noMetadata } from "./Form.ts"
+import { isJsonObject, type JsonObject, parseJson } from "./WireForm.ts"
+
+/** Lifts a shape that is no longer written to a newer one. `undefined`: damaged. */
+export interface Upcaster {
+  readonly to: string
+  readonly upcast: (data: Readonly<Record<string, unknown>>) => Readonly<Record<string, unknown>> | undefined
+}
+
+/** By old wire type. */
+export type Upcasters = ReadonlyMap<string, Upcaster>
+
+/** Every shape that was ever written is the current one. */
+export const upcasters: Upcasters = new Map()
+
+/** A chain of upcasters is never this long; a circle is. */
+const maxUpcasts = 64
+
+/** The wire types that this release writes, and the events they are. */
+const typesByWireType: ReadonlyMap<string, WalletEventType> = new Map(eventTypes.map((type) => [type, type]))
+
+export const wireType = (event: WalletEvent): string => event._tag
+
+/** The JSON text of an event's data, without its type. */
+export const encodeEvent = (event: WalletEvent): string => {
+  switch (event._tag) {
+    case "WalletCredited":
+    case "WalletDebited":
+      return encodeMovement(event)
+    default:
+      return JSON.stringify(eventData(event))
+  }
+}
+
+/** What `encodeEvent` writes, as a JSON object. */
+export const eventData = (event: WalletEvent): JsonObject => eventShape(event._tag).write(event)
+
+/** By hand: nearly all events are these, and this is several times as fast. */
+const encodeMovement = (event: WalletCredited | WalletDebited): string => {
+  const reference = event.reference === null ? "null" : JSON.stringify(event.reference)
+  const metadata = event.metadata === noMetadata ? "{}" : JSON.stringify(event.metadata)
+  return (
+    `{"amount":"${event.amount}","reference":${reference},"metadata":${metadata},` +
+    `"balanceAfter":"${event.balanceAfter}","heldAfter":"${event.heldAfter}"}`
+  )
+}
+
+/** The event of a wire type and its JSON text; the failure says what cannot be read. `table`: for tests. */
+export const decodeEvent = (
+  type: string,
+  data: string,
+  table: Upcasters = upcasters
+): Result.Result<WalletEvent, string> => {
+  let currentType = type
+  let current = parseJson(data)
+  for (let upcasts = 0; upcasts < maxUpcasts; upcasts++) {
+    const upcaster = table.get(currentType)
+    if (upcaster === undefined) return decodeCurrent(currentType, current)
+    current = isJsonObject(current) ? upcaster.upcast(current) : undefined
+    if (current === undefined) return Result.fail(`${currentType}: cannot be upcast`)
+    currentType = upcaster.to
+  }
+  return Result.fail(`${type}: its upcasters go in a circle`)
+}
+
+const decodeCurrent = (type: string, data: unknown): Result.Result<WalletEvent, string> => {
+  const tag = typesByWireType.get(type)
+  if (tag === undefined) return Result.fail(`${type}: unknown type of event`)
+  const shape = eventShape(tag)
+  const event = shape.readInto({ _tag: tag }, data)
+  return event === undefined ? Result.fail(shape.complaint(data)) : Result.succeed(event)
+}
+
+/** A flat map of strings, the only form of metadata that every log takes; absent ids are left out. */
+export const encodeMetadata = (metadata: EventMetadata): Record<string, string> => {
+  const encoded: Record<string, string> = {
+    commandId: metadata.commandId,
+    key: metadata.key,
+    fingerprint: metadata.fingerprint,
+    epoch: String(metadata.epoch)
+  }
+  if (metadata.correlationId !== null) encoded.correlationId = metadata.correlationId
+  if (metadata.causationId !== null) encoded.causationId = metadata.causationId
+  if (metadata.actor !== null) encoded.actor = metadata.actor
+  return encoded
+}
+
+const epochPattern = /^(?:0|[1-9][0-9]{0,15})$/
+
+const isCommandKey = (key: string): key is CommandKey => key.startsWith("c:") || key.startsWith("e:")
+
+/** Fields that a log has added beside ours are passed over; ours are read strictly. */
+export const decodeMetadata = (encoded: unknown): Result.Result<EventMetadata, string> => {
+  if (!isJsonObject(encoded)) return Result.fail("metadata: not an object")
+  const { actor = null, causationId = null, commandId, correlationId = null, epoch, fingerprint, key } = encoded
+  if (typeof commandId !== "string") return Result.fail("metadata commandId: unreadable")
+  if (typeof key !== "string" || !isCommandKey(key)) return Result.fail("metadata key: unreadable")
+  if (typeof fingerprint !== "string") return Result.fail("metadata fingerprint: unreadable")
+  if (typeof epoch !== "string" || !epochPattern.test(epoch)) return Result.fail("metadata epoch: unreadable")
+  if (!isTextOrNull(correlationId)) return Result.fail("metadata correlationId: unreadable")
+  if (!isTextOrNull(causationId)) return Result.fail("metadata causationId: unreadable")
+  if (!isTextOrNull(actor)) return Result.fail("metadata actor: unreadable")
+  return Result.succeed({ commandId, key, fingerprint, correlationId, causationId, actor, epoch: Number(epoch) })
+}
+
+const isTextOrNull = (value: unknown): value is string | null => value === null || typeof value === "string"
