@@ -1,0 +1,89 @@
+/**
+ * What `verify` reports: differences between the log and what is derived from it,
+ * and the totals of law 6.
+ */
+import type { CurrencyTotals } from "./Conservation.ts"
+
+export interface Difference {
+  /** `null`: of no one wallet. */
+  readonly walletId: string | null
+  /** Where the fault shows. */
+  readonly store: "log" | "persistence" | "readModel"
+  /** What was compared. */
+  readonly what: string
+  readonly expected: string
+  readonly found: string
+}
+
+export interface VerifyReport {
+  readonly logId: string
+  /** The head of the log at the start: law 6 holds, or not, there. */
+  readonly position: bigint
+  readonly wallets: number
+  readonly events: number
+  readonly transactions: number
+  readonly holds: number
+  readonly keys: number
+  /** Wallets whose id is too common a word for the search to find in bounded pages. */
+  readonly notSearched: number
+  readonly conservation: ReadonlyArray<CurrencyTotals>
+  /** All differences, also those beyond the bound of `differences`. */
+  readonly differenceCount: number
+  readonly differences: ReadonlyArray<Difference>
+  readonly durationMillis: number
+}
+
+/** What was compared so far; grows while `verify` walks. */
+export interface VerifyCounts {
+  wallets: number
+  events: number
+  transactions: number
+  holds: number
+  keys: number
+  notSearched: number
+}
+
+export const zeroCounts = (): VerifyCounts => ({
+  wallets: 0,
+  events: 0,
+  transactions: 0,
+  holds: 0,
+  keys: 0,
+  notSearched: 0
+})
+
+/** Adds `more` to `counts`. */
+export const addCounts = (counts: VerifyCounts, more: VerifyCounts): void => {
+  counts.wallets += more.wallets
+  counts.events += more.events
+  counts.transactions += more.transactions
+  counts.holds += more.holds
+  counts.keys += more.keys
+  counts.notSearched += more.notSearched
+}
+
+const plain = (value: unknown): string => {
+  if (value === undefined) return "nothing"
+  if (typeof value === "bigint") return String(value)
+  if (typeof value !== "object" || value === null) return JSON.stringify(value)
+  const entries = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1))
+  return `{${entries.map(([key, one]) => `${key}: ${plain(one)}`).join(", ")}}`
+}
+
+/**
+ * The fields in which two records of the same type differ, as text of both sides;
+ * `undefined` when they are equal. Metadata compares by content, in any order.
+ */
+export const compareRecords = <A extends object>(
+  expected: A,
+  found: A | undefined
+): { readonly expected: string; readonly found: string } | undefined => {
+  if (found === undefined) return { expected: plain(expected), found: "nothing" }
+  const names = Object.keys(expected) as Array<keyof A & string>
+  const differing = names.filter(
+    (name) => expected[name] !== found[name] && plain(expected[name]) !== plain(found[name])
+  )
+  if (differing.length === 0) return undefined
+  const side = (record: A): string => differing.map((name) => `${name}: ${plain(record[name])}`).join(", ")
+  return { expected: side(expected), found: side(found) }
+}
