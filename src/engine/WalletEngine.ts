@@ -8,16 +8,22 @@
  */
 import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
 import type * as Stream from "effect/Stream"
+import { defaultBounds } from "../actors/ActorBounds.ts"
 import type { CommandError } from "../actors/EngineError.ts"
 import type { RecordedEvent } from "../domain/Event.ts"
 import type { Metadata } from "../domain/Form.ts"
 import type { HoldNotFound, InvalidRequest, WalletNotFound } from "../domain/Rejection.ts"
+import { defaultPartitions } from "../domain/Partition.ts"
 import type { Hold, Transaction } from "../domain/Wallet.ts"
+import * as MemoryStores from "../stores/MemoryStores.ts"
 import type { Page } from "../stores/Page.ts"
 import type { HoldQuery, TransactionQuery, WalletView } from "../stores/Persistence.ts"
 import type { TransactionSearch, WalletSearch } from "../stores/ReadModel.ts"
 import type { EventUnreadable, PositionGone, ReadError } from "../stores/StoreError.ts"
+import type { EngineOptions } from "./EngineRuntime.ts"
+import * as EngineRuntime from "./EngineRuntime.ts"
 
 /** How far a caller waits: the log, PostgreSQL, the search index. Each includes the ones before. */
 export type Await = "committed" | "persisted" | "indexed"
@@ -38,6 +44,8 @@ export interface CommandOptions {
   /** Recorded with the event: who asked (the API key's name). */
   readonly actor?: string | undefined
   readonly correlationId?: string | undefined
+  /** `true`: the key is recognised whatever its age, not only for 24 h (imports). */
+  readonly rememberForever?: boolean | undefined
 }
 
 export interface CommandAnswer {
@@ -180,4 +188,17 @@ export class WalletEngine extends Context.Service<WalletEngine, {
   readonly feed: (after: bigint) => Stream.Stream<FeedEvent, PositionGone | ReadError | EventUnreadable>
 
   readonly health: Effect.Effect<EngineHealth>
-}>()("effect-wallet/engine/WalletEngine") {}
+}>()("effect-wallet/engine/WalletEngine") {
+  /** Over the stores in context; a single node that owns every wallet. Also gives the {@link Ownership} it works under. */
+  static readonly layer = (options: EngineOptions) =>
+    Layer.effect(WalletEngine, EngineRuntime.make(options.bounds)).pipe(
+      Layer.provideMerge(EngineRuntime.layerActors(options))
+    )
+
+  /** Everything in memory, for tests and trials: gone when the layer's scope ends. */
+  static readonly layerMemory: Layer.Layer<WalletEngine> = Layer.orDie(
+    WalletEngine.layer({ bounds: defaultBounds, partitions: defaultPartitions }).pipe(
+      Layer.provide(MemoryStores.layer())
+    )
+  )
+}

@@ -1,0 +1,77 @@
+/**
+ * Every bound of the actors and of the log writer, with its unit and its why.
+ */
+import type { WalletLimits } from "../domain/Decide.ts"
+import { defaultLimits } from "../domain/Decide.ts"
+
+export interface ActorBounds {
+  /** Bounds of the rules: open holds and transfers in flight per wallet. */
+  readonly limits: WalletLimits
+  /** Commands waiting at one wallet. At 60k/s this is some 70 ms of work; more would only age. */
+  readonly mailboxCommands: number
+  /** Bytes of references and metadata waiting at one wallet: 4,096 commands of the largest size would be 50 MB. */
+  readonly mailboxBytes: number
+  /** Commands waiting at all wallets of the node: about 2 kB each, so 200 MB. */
+  readonly nodeCommands: number
+  /** Bytes of references and metadata waiting at all wallets of the node. */
+  readonly nodeBytes: number
+  /** Commands that one wallet decides before it appends. Larger batches gain nothing measurable and hold answers back. */
+  readonly batchCommands: number
+  /** Events of one gathered append over all wallets. */
+  readonly appendEvents: number
+  /** Commits (wallets) of one gathered append. */
+  readonly appendCommits: number
+  /** How long an append that surely did not happen is tried again before its callers are told, ms. */
+  readonly appendRetryMillis: number
+  /** How long a caller waits at most, ms; then it gets `StoreUnavailable` or `OutcomeUnknown`. */
+  readonly callerWaitMillis: number
+  /** Tries of a batch after conflicts; each loads the wallet again. */
+  readonly conflictRetries: number
+  /** Resident wallets; beyond it the least recently used idle one is passivated. About 4 kB each. */
+  readonly residentWallets: number
+  /** A wallet without traffic for so long is passivated, ms. */
+  readonly idleMillis: number
+  /** Wallets loading at once: each holds a store connection while it reads. */
+  readonly concurrentLoads: number
+  /** Events between two snapshots of a wallet: bounds the tail that an activation reads. */
+  readonly snapshotEvents: number
+  /** At passivation a tail shorter than this is not worth a snapshot: it is one page to read. */
+  readonly snapshotMinimumEvents: number
+  /** Snapshots waiting to be written; beyond it they are skipped, the next one comes soon enough. */
+  readonly snapshotQueue: number
+  /** Idempotency keys a wallet keeps in memory, about 200 bytes each. */
+  readonly keysInMemory: number
+  /** Idempotency keys that go into a snapshot. */
+  readonly keysInSnapshot: number
+  /** How long a key is surely recognised, ms. */
+  readonly keyRetentionMillis: number
+  /** A wallet one of whose commands a user's rule refused appends alone for so long, ms. */
+  readonly soloMillis: number
+  /** A clock behind a wallet's last event by more than this is logged, ms. */
+  readonly clockSkewMillis: number
+}
+
+export const defaultBounds: ActorBounds = {
+  limits: defaultLimits,
+  mailboxCommands: 4_096,
+  mailboxBytes: 4 * 1024 * 1024,
+  nodeCommands: 100_000,
+  nodeBytes: 256 * 1024 * 1024,
+  batchCommands: 2_048,
+  appendEvents: 8_192,
+  appendCommits: 2_048,
+  appendRetryMillis: 2_000,
+  callerWaitMillis: 10_000,
+  conflictRetries: 8,
+  residentWallets: 100_000,
+  idleMillis: 10 * 60 * 1000,
+  concurrentLoads: 32,
+  snapshotEvents: 1_000,
+  snapshotMinimumEvents: 64,
+  snapshotQueue: 1_024,
+  keysInMemory: 1_024,
+  keysInSnapshot: 256,
+  keyRetentionMillis: 24 * 60 * 60 * 1000,
+  soloMillis: 10_000,
+  clockSkewMillis: 5_000
+}

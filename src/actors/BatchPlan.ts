@@ -1,0 +1,129 @@
+/**
+ * Decides a mailbox batch in order against the in-memory state. Pure: what it
+ * needs of time, ids and keys comes in. Nothing has happened until the plan's
+ * events are in the log; only then are its verdicts true.
+ */
+import * as Result from "effect/Result"
+import type { WalletLimits } from "../domain/Decide.ts"
+import { decide } from "../domain/Decide.ts"
+import type { CommandKey, EventMetadata, RecordedEvent, WalletEvent } from "../domain/Event.ts"
+import { evolve } from "../domain/Evolve.ts"
+import type { Rejection } from "../domain/Rejection.ts"
+import type { Wallet } from "../domain/Wallet.ts"
+import type { SeenKey } from "../stores/Persistence.ts"
+import { IdempotencyKeyReused } from "./EngineError.ts"
+import type { Envelope } from "./Mailbox.ts"
+
+/**
+ * - `Accepted`: `events` (possibly none) lead from `before` to `wallet`.
+ * - `Same`: an equal command with the same key comes earlier in this batch, at `first`.
+ * - `Seen`: it took place earlier, its last event is `version`.
+ */
+export type Verdict =
+  | {
+    readonly _tag: "Accepted"
+    readonly before: Wallet | undefined
+    readonly wallet: Wallet
+    readonly events: ReadonlyArray<RecordedEvent>
+  }
+  | { readonly _tag: "Rejected"; readonly error: Rejection | IdempotencyKeyReused }
+  | { readonly _tag: "Same"; readonly first: number }
+  | { readonly _tag: "Seen"; readonly version: number }
+
+export interface BatchPlan {
+  /** In the order of the batch. */
+  readonly verdicts: ReadonlyArray<Verdict>
+  /** Of all accepted commands, in order. */
+  readonly events: ReadonlyArray<RecordedEvent>
+  readonly wallet: Wallet | undefined
+}
+
+export interface PlanContext {
+  readonly walletId: string
+  /** Not before the wallet's last event, milliseconds. */
+  readonly time: number
+  readonly epoch: number
+  readonly limits: WalletLimits
+  readonly nextId: (time: number) => string
+  readonly seen: (key: CommandKey) => Pick<SeenKey, "fingerprint" | "version"> | undefined
+}
+
+const noEvents: ReadonlyArray<RecordedEvent> = []
+
+export const planBatch = (
+  start: Wallet | undefined,
+  batch: ReadonlyArray<Envelope>,
+  context: PlanContext
+): BatchPlan => {
+  let wallet = start
+  const events: Array<RecordedEvent> = []
+  const verdicts: Array<Verdict> = []
+  const accepted = new Map<CommandKey, number>()
+  for (let index = 0; index < batch.length; index++) {
+    const envelope = batch[index]!
+    const first = accepted.get(envelope.key)
+    const verdict = first === undefined
+      ? judge(wallet, envelope, context)
+      : batch[first]!.fingerprint === envelope.fingerprint
+      ? { _tag: "Same" as const, first }
+      : keyReused(envelope, context)
+    verdicts.push(verdict)
+    if (verdict._tag !== "Accepted" || verdict.events.length === 0) continue
+    wallet = verdict.wallet
+    accepted.set(envelope.key, index)
+    for (const recorded of verdict.events) events.push(recorded)
+  }
+  return { verdicts, events, wallet }
+}
+
+const judge = (wallet: Wallet | undefined, envelope: Envelope, context: PlanContext): Verdict => {
+  const seen = context.seen(envelope.key)
+  if (seen !== undefined) {
+    return seen.fingerprint === envelope.fingerprint
+      ? { _tag: "Seen", version: seen.version }
+      : keyReused(envelope, context)
+  }
+  const decision = decide(wallet, envelope.command, { time: context.time, limits: context.limits })
+  if (Result.isFailure(decision)) return { _tag: "Rejected", error: decision.failure }
+  return decision.success.length === 0
+    ? { _tag: "Accepted", before: wallet, wallet: wallet!, events: noEvents }
+    : record(wallet, decision.success, envelope, context)
+}
+
+const record = (
+  before: Wallet | undefined,
+  decided: ReadonlyArray<WalletEvent>,
+  envelope: Envelope,
+  context: PlanContext
+): Verdict => {
+  const commandId = context.nextId(context.time)
+  const metadata: EventMetadata = {
+    commandId,
+    key: envelope.key,
+    fingerprint: envelope.fingerprint,
+    correlationId: envelope.correlationId,
+    causationId: null,
+    actor: envelope.actor,
+    epoch: context.epoch
+  }
+  let wallet = before
+  const events = new Array<RecordedEvent>(decided.length)
+  for (let i = 0; i < decided.length; i++) {
+    const recorded: RecordedEvent = {
+      id: i === 0 ? commandId : context.nextId(context.time),
+      walletId: context.walletId,
+      version: wallet === undefined ? 0 : wallet.version + 1,
+      time: context.time,
+      event: decided[i]!,
+      metadata
+    }
+    events[i] = recorded
+    wallet = evolve(wallet, recorded)
+  }
+  return { _tag: "Accepted", before, wallet: wallet!, events }
+}
+
+const keyReused = (envelope: Envelope, context: PlanContext): Verdict => ({
+  _tag: "Rejected",
+  error: new IdempotencyKeyReused({ walletId: context.walletId, key: envelope.key.slice(2) })
+})

@@ -1,0 +1,157 @@
+/**
+ * Gathers the commits of all wallets of this node into as few appends as the log
+ * can take: while one append is in flight the next one fills up.
+ *
+ * An append whose outcome is unknown is sent again, the same events with the same
+ * checks, until the log has decided; nothing else is appended meanwhile. A refusal
+ * by a user's rule is narrowed down by halves to the wallet it concerns; a wallet
+ * that was refused travels alone for a while.
+ */
+import * as Cause from "effect/Cause"
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Layer from "effect/Layer"
+import * as Metric from "effect/Metric"
+import * as Schedule from "effect/Schedule"
+import type { Commit } from "../domain/Commit.ts"
+import type { AppendError, AppendOutcome } from "../stores/EventStore.ts"
+import { EventStore } from "../stores/EventStore.ts"
+import type { StoreUnavailable } from "../stores/StoreError.ts"
+import { AppendUnknown, StoreDefect } from "../stores/StoreError.ts"
+import type { ActorBounds } from "./ActorBounds.ts"
+import * as EngineMetrics from "./EngineMetrics.ts"
+
+/**
+ * - `Refused`: a user's rule refused this commit.
+ * - `Failed`: surely nothing of this commit is in the log.
+ */
+export type WriteOutcome =
+  | AppendOutcome
+  | { readonly _tag: "Refused"; readonly reason: string }
+  | { readonly _tag: "Failed"; readonly error: StoreUnavailable | StoreDefect }
+
+interface Submission {
+  readonly commit: Commit
+  readonly resume: (effect: Effect.Effect<WriteOutcome>) => void
+}
+
+/** Pauses between tries of an append: 20 ms, doubling, at most 1 s, for ever. */
+const retryPause = Schedule.min([Schedule.exponential("20 millis"), Schedule.spaced("1 second")]).pipe(
+  Schedule.jittered
+)
+
+export class LogWriter extends Context.Service<LogWriter, {
+  /** Answers when the log has decided. `solo`: not together with others. At most one commit per wallet at a time. */
+  readonly submit: (commit: Commit, solo: boolean) => Effect.Effect<WriteOutcome>
+}>()("effect-wallet/actors/LogWriter") {
+  static readonly layer = (bounds: ActorBounds) => Layer.effect(LogWriter, make(bounds))
+}
+
+const make = Effect.fnUntraced(function*(bounds: ActorBounds) {
+  const log = yield* EventStore
+  const gathered: Array<Submission> = []
+  const alone: Array<Submission> = []
+  let wake: ((effect: Effect.Effect<void>) => void) | undefined
+  const park = Effect.callback<void>((resume) => {
+    wake = resume
+  })
+
+  const submit = (commit: Commit, solo: boolean) =>
+    Effect.callback<WriteOutcome>((resume) => {
+      ;(solo ? alone : gathered).push({ commit, resume })
+      if (wake !== undefined) {
+        const resumeWriter = wake
+        wake = undefined
+        resumeWriter(Effect.void)
+      }
+    })
+
+  const take = (): Array<Submission> => {
+    let events = 0
+    let count = 0
+    while (count < gathered.length && count < bounds.appendCommits) {
+      events += gathered[count]!.commit.events.length
+      if (count > 0 && events > bounds.appendEvents) break
+      count++
+    }
+    return gathered.splice(0, count)
+  }
+
+  const write = Effect.fnUntraced(function*(batch: Array<Submission>) {
+    const startedAt = yield* Clock.currentTimeMillis
+    const outcomes = yield* appendUntilDecided(log.append, batch.map((submission) => submission.commit), bounds)
+    yield* EngineMetrics.appended(batch.length, outcomes, (yield* Clock.currentTimeMillis) - startedAt)
+    for (let i = 0; i < batch.length; i++) batch[i]!.resume(Effect.succeed(outcomes[i]!))
+  })
+
+  yield* Effect.forkScoped(Effect.gen(function*() {
+    while (true) {
+      if (gathered.length === 0 && alone.length === 0) yield* park
+      // Whatever else is ready in this turn of the event loop comes along.
+      yield* Effect.yieldNow
+      const batch = take()
+      if (batch.length > 0) yield* write(batch)
+      const single = alone.shift()
+      if (single !== undefined) yield* write([single])
+    }
+  }))
+
+  return LogWriter.of({ submit })
+})
+
+type Append = EventStore["Service"]["append"]
+
+/** Appends until every commit has an outcome. Never fails; ends only with an answer from the log. */
+const appendUntilDecided = Effect.fnUntraced(function*(
+  append: Append,
+  commits: ReadonlyArray<Commit>,
+  bounds: ActorBounds
+): Effect.fn.Return<ReadonlyArray<WriteOutcome>> {
+  const exit = yield* Effect.exit(appendWithRetry(append, commits, bounds))
+  if (Exit.isSuccess(exit)) return exit.value
+  const failure = Cause.findErrorOption(exit.cause)
+  if (failure._tag === "None") return yield* Effect.failCause(exit.cause as Cause.Cause<never>)
+  const error = failure.value
+  if (error._tag === "StoreUnavailable") return commits.map(() => ({ _tag: "Failed", error }))
+  if (commits.length === 1) {
+    return [error._tag === "OperationRefused" ? { _tag: "Refused", reason: error.reason } : { _tag: "Failed", error }]
+  }
+  const middle = commits.length >> 1
+  const first = yield* appendUntilDecided(append, commits.slice(0, middle), bounds)
+  const second = yield* appendUntilDecided(append, commits.slice(middle), bounds)
+  return [...first, ...second]
+})
+
+/**
+ * `AppendUnknown` is tried again for ever. `StoreUnavailable` for a while; after an
+ * unknown outcome for ever too, because then the events may be in the log.
+ */
+const appendWithRetry = Effect.fnUntraced(function*(
+  append: Append,
+  commits: ReadonlyArray<Commit>,
+  bounds: ActorBounds
+): Effect.fn.Return<ReadonlyArray<AppendOutcome>, Exclude<AppendError, AppendUnknown>> {
+  const clock = yield* Clock.Clock
+  const startedAt = clock.currentTimeMillisUnsafe()
+  let unknown = false
+  const worthRetrying = (error: AppendError): boolean => {
+    if (error._tag === "AppendUnknown") return true
+    if (error._tag !== "StoreUnavailable") return false
+    return unknown || clock.currentTimeMillisUnsafe() - startedAt < bounds.appendRetryMillis
+  }
+  return yield* append(commits).pipe(
+    Effect.catchDefect((defect) => Effect.fail(new AppendUnknown({ reason: String(defect) }))),
+    Effect.tapError((error) => {
+      if (error._tag === "AppendUnknown") unknown = true
+      return Effect.andThen(
+        Metric.update(EngineMetrics.appendRetries, 1),
+        Effect.logWarning(`append of ${commits.length} wallets: ${error.message}`)
+      )
+    }),
+    Effect.retry({ schedule: retryPause, while: worthRetrying }),
+    // Unreachable by the condition above; a defect, so that it can never pass for an answer.
+    Effect.catchTag("AppendUnknown", (error) => Effect.die(error))
+  )
+})

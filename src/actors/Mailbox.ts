@@ -1,0 +1,111 @@
+/**
+ * The mailbox of one wallet: bounded, first in first out, drained whole by the one
+ * fiber that reads it. All operations are synchronous; only waiting is an effect.
+ */
+import * as Effect from "effect/Effect"
+import type { Command } from "../domain/Command.ts"
+import type { CommandKey, RecordedEvent } from "../domain/Event.ts"
+import type { Wallet } from "../domain/Wallet.ts"
+import type { CommandError } from "./EngineError.ts"
+
+/**
+ * - `Done`: the command took place just now, or together with an equal one
+ *   (`replayed`); `before` and `wallet` are the states around its events.
+ * - `Seen`: it took place earlier; `version` is its last event. The log tells the rest.
+ */
+export type Reply =
+  | {
+    readonly _tag: "Done"
+    readonly before: Wallet | undefined
+    readonly wallet: Wallet
+    readonly events: ReadonlyArray<RecordedEvent>
+    readonly replayed: boolean
+  }
+  | { readonly _tag: "Seen"; readonly version: number }
+
+/** A command on its way, with whom to answer. */
+export interface Envelope {
+  readonly _tag: "Envelope"
+  readonly command: Command
+  readonly key: CommandKey
+  readonly fingerprint: string
+  readonly actor: string | null
+  readonly correlationId: string | null
+  /** Size of the free texts it carries, for the mailbox's bound. */
+  readonly bytes: number
+  /** Look the key up even beyond the retention (imports, received transfers). */
+  readonly lookUpAlways: boolean
+  readonly resume: (effect: Effect.Effect<Reply, CommandError>) => void
+  /** Milliseconds, by the node's clock. */
+  readonly offeredAt: number
+  /** Answered once, by whoever comes first: the actor or the caller's time limit. */
+  stage: "waiting" | "running" | "answered"
+}
+
+/** A read of the current state, in line with the commands. */
+export interface Inquiry {
+  readonly _tag: "Inquiry"
+  readonly minVersion: number
+  readonly resume: (effect: Effect.Effect<Wallet | undefined, CommandError>) => void
+}
+
+export type Message = Envelope | Inquiry
+
+export const answer = (envelope: Envelope, effect: Effect.Effect<Reply, CommandError>): void => {
+  if (envelope.stage === "answered") return
+  envelope.stage = "answered"
+  envelope.resume(effect)
+}
+
+export class Mailbox {
+  private messages: Array<Message> = []
+  private wake: ((effect: Effect.Effect<void>) => void) | undefined
+  bytes = 0
+
+  get size(): number {
+    return this.messages.length
+  }
+
+  /** The messages that wait, oldest first. */
+  get waiting(): ReadonlyArray<Message> {
+    return this.messages
+  }
+
+  push(message: Message): void {
+    this.messages.push(message)
+    if (message._tag === "Envelope") this.bytes += message.bytes
+    this.signal()
+  }
+
+  /** Takes up to `limit` messages; the rest stays in order. */
+  take(limit: number): Array<Message> {
+    let taken: Array<Message>
+    if (this.messages.length <= limit) {
+      taken = this.messages
+      this.messages = []
+      this.bytes = 0
+      return taken
+    }
+    taken = this.messages.splice(0, limit)
+    for (const message of taken) if (message._tag === "Envelope") this.bytes -= message.bytes
+    return taken
+  }
+
+  /** Wakes the reader, also without a message. */
+  signal(): void {
+    const wake = this.wake
+    if (wake === undefined) return
+    this.wake = undefined
+    wake(Effect.void)
+  }
+
+  /** Whether the reader waits for a message. */
+  get isParked(): boolean {
+    return this.wake !== undefined
+  }
+
+  /** Waits for the next {@link signal}. One reader. */
+  readonly park: Effect.Effect<void> = Effect.callback<void>((resume) => {
+    this.wake = resume
+  })
+}

@@ -1,0 +1,322 @@
+/**
+ * One wallet: a fiber, its mailbox and the state, nothing shared. It drains the
+ * mailbox, decides the batch, appends the events in one commit, moves the state
+ * and answers. While the append is in flight the mailbox fills: that is the group
+ * commit.
+ */
+import type * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import type { Commit } from "../domain/Commit.ts"
+import type { CommandKey } from "../domain/Event.ts"
+import type { Wallet } from "../domain/Wallet.ts"
+import type { Persistence, SeenKey } from "../stores/Persistence.ts"
+import { OperationRefused, StoreUnavailable } from "../stores/StoreError.ts"
+import type { ActorBounds } from "./ActorBounds.ts"
+import type { BatchPlan } from "./BatchPlan.ts"
+import { planBatch } from "./BatchPlan.ts"
+import type { CommandError } from "./EngineError.ts"
+import type { EventIds } from "./EventIds.ts"
+import { KeyWindow } from "./KeyWindow.ts"
+import type { LogWriter, WriteOutcome } from "./LogWriter.ts"
+import type { Envelope, Inquiry, Message } from "./Mailbox.ts"
+import { answer, Mailbox } from "./Mailbox.ts"
+import type { Ownership } from "./Ownership.ts"
+import type { Snapshots } from "./Snapshots.ts"
+import type { WalletHistory } from "./WalletHistory.ts"
+
+/** What all actors of a node share. */
+export interface ActorContext {
+  readonly bounds: ActorBounds
+  readonly ownership: Ownership["Service"]
+  readonly writer: LogWriter["Service"]
+  readonly history: WalletHistory["Service"]
+  readonly persistence: Persistence["Service"]
+  readonly snapshots: Snapshots["Service"]
+  readonly ids: EventIds["Service"]
+  readonly clock: Clock.Clock
+  /** Limits how many wallets load at once. */
+  readonly loading: <A, E>(load: Effect.Effect<A, E>) => Effect.Effect<A, E>
+}
+
+const nothing: ReadonlyArray<never> = []
+
+export class WalletActor {
+  readonly walletId: string
+  readonly partition: number
+  readonly mailbox = new Mailbox()
+  /** As of the last commit; meaningless until `loaded`. */
+  wallet: Wallet | undefined = undefined
+  loaded = false
+  keys: KeyWindow | undefined = undefined
+  /** The last version of which a snapshot was made, or at least asked for. */
+  snapshotVersion = -1
+  /** Until then its commands go to the log one by one, ms. */
+  soloUntil = 0
+  stopped = false
+  /** The commands being worked on. */
+  running: ReadonlyArray<Envelope> = nothing
+  /** The reads being worked on. */
+  inquiries: ReadonlyArray<Inquiry> = nothing
+  /** Whether the running commands may have reached the log. */
+  submitted = false
+  /** Neighbours in the registry's list of residents, by last use. */
+  newer: WalletActor | undefined = undefined
+  older: WalletActor | undefined = undefined
+  lastUsedAt = 0
+
+  constructor(walletId: string, partition: number) {
+    this.walletId = walletId
+    this.partition = partition
+  }
+}
+
+/*
+ * The steps below are plain generators, run by delegation inside the one effect of
+ * the actor's fiber: a batch costs one suspension, not one per step.
+ */
+
+/** Takes messages in hand: from now on they are answered by the steps below or by the supervisor. */
+export const begin = (actor: WalletActor, messages: ReadonlyArray<Message>): void => {
+  const inquiries: Array<Inquiry> = []
+  const envelopes: Array<Envelope> = []
+  for (const message of messages) {
+    if (message._tag === "Inquiry") inquiries.push(message)
+    else if (message.stage === "waiting") {
+      message.stage = "running"
+      envelopes.push(message)
+    }
+  }
+  actor.running = envelopes
+  actor.inquiries = inquiries
+}
+
+/** Answers everything that was taken in hand. A failure is the answer of all that is left. */
+export const work = function*(actor: WalletActor, context: ActorContext): Effect.fn.Return<void, CommandError> {
+  if (!actor.loaded) yield* load(actor, context)
+  if (actor.inquiries.length > 0) yield* inquire(actor, context)
+  if (actor.running.length > 0) yield* process(actor, context)
+  actor.running = nothing
+  actor.inquiries = nothing
+}
+
+/** After a failure: the same answer for all that is left. */
+export const failAll = (actor: WalletActor, effect: Effect.Effect<never, CommandError>): void => {
+  for (const inquiry of actor.inquiries) inquiry.resume(effect)
+  for (const envelope of actor.running) answer(envelope, effect)
+  actor.running = nothing
+  actor.inquiries = nothing
+  actor.submitted = false
+}
+
+/** Loads the latest state from the log. */
+const load = function*(actor: WalletActor, context: ActorContext): Effect.fn.Return<void, CommandError> {
+  actor.loaded = false
+  const loaded = yield* context.loading(context.history.load(actor.walletId))
+  actor.wallet = loaded.wallet
+  actor.keys = loaded.keys
+  actor.snapshotVersion = loaded.snapshotVersion
+  actor.loaded = true
+}
+
+/** Answers reads with the state as of the last commit; one that knows of a later version makes it look again. */
+const inquire = function*(actor: WalletActor, context: ActorContext): Effect.fn.Return<void, CommandError> {
+  const wanted = Math.max(...actor.inquiries.map((inquiry) => inquiry.minVersion))
+  if (wanted > (actor.wallet?.version ?? -1)) yield* load(actor, context)
+  for (const inquiry of actor.inquiries) {
+    inquiry.resume(
+      actor.wallet !== undefined && actor.wallet.version < inquiry.minVersion
+        ? Effect.fail(notYet(actor, inquiry.minVersion))
+        : Effect.succeed(actor.wallet)
+    )
+  }
+}
+
+/** Works through the commands, in order, until each is answered. */
+const process = function*(actor: WalletActor, context: ActorContext): Effect.fn.Return<void, CommandError> {
+  let pending = actor.running
+  let conflicts = 0
+  while (pending.length > 0) {
+    if (!actor.loaded) yield* load(actor, context)
+    const epoch = context.ownership.epochOf(actor.partition)
+    if (epoch === undefined) return yield* notOwner(actor)
+    const now = context.clock.currentTimeMillisUnsafe()
+    const solo = now < actor.soloUntil
+    const part = solo && pending.length > 1 ? pending.slice(0, 1) : pending
+    const seen = isCovered(actor, part, context, now) ? undefined : yield* lookUp(actor, part, context)
+    const plan = decideBatch(actor, part, context, { epoch, now, seen })
+    let outcome: WriteOutcome = appendedNothing
+    if (plan.events.length > 0) {
+      actor.submitted = true
+      outcome = yield* context.writer.submit(commitOf(actor, plan, epoch), solo)
+      actor.submitted = false
+    }
+    switch (outcome._tag) {
+      case "Appended": {
+        commit(actor, plan, context)
+        settle(part, plan)
+        pending = part === pending ? nothing : pending.slice(part.length)
+        conflicts = 0
+        break
+      }
+      case "Conflict": {
+        actor.loaded = false
+        if (++conflicts > context.bounds.conflictRetries) return yield* contended(actor)
+        break
+      }
+      case "Fenced": {
+        actor.loaded = false
+        context.ownership.fenced(actor.partition, epoch)
+        return yield* notOwner(actor)
+      }
+      case "Refused": {
+        actor.soloUntil = now + context.bounds.soloMillis
+        if (part.length === 1) {
+          answer(part[0]!, Effect.fail(new OperationRefused({ reason: outcome.reason })))
+          pending = pending.slice(1)
+        }
+        break
+      }
+      case "Failed":
+        return yield* outcome.error
+    }
+  }
+}
+
+const appendedNothing: WriteOutcome = { _tag: "Appended" }
+
+const commitOf = (actor: WalletActor, plan: BatchPlan, epoch: number): Commit => ({
+  walletId: actor.walletId,
+  partition: actor.partition,
+  epoch,
+  expectedVersion: plan.events[0]!.version - 1,
+  events: plan.events,
+  wallet: plan.wallet!
+})
+
+/** Whether memory alone can tell which of these keys were used. */
+const isCovered = (
+  actor: WalletActor,
+  batch: ReadonlyArray<Envelope>,
+  context: ActorContext,
+  now: number
+): boolean => {
+  const keys = actor.keys!
+  if (keys.isWhole) return true
+  return keys.isComplete(now, context.bounds.keyRetentionMillis) && !batch.some((envelope) => envelope.lookUpAlways)
+}
+
+/**
+ * One query for the whole batch. Events that neither memory nor Persistence covers
+ * are read from the log, so that a Persistence that is behind cannot hide a key.
+ */
+const lookUp = function*(
+  actor: WalletActor,
+  batch: ReadonlyArray<Envelope>,
+  context: ActorContext
+): Effect.fn.Return<ReadonlyMap<string, SeenKey>, CommandError> {
+  const keys = actor.keys!
+  const unknown: Array<string> = []
+  for (const envelope of batch) if (keys.get(envelope.key) === undefined) unknown.push(envelope.key)
+  const seen = new Map<string, SeenKey>()
+  if (unknown.length === 0) return seen
+  const found = yield* context.persistence.findKeys(actor.walletId, unknown)
+  for (const key of found.seen) seen.set(key.key, key)
+  if (found.persistedVersion < keys.coversFrom - 1) {
+    yield* context.history.scan(
+      actor.walletId,
+      { after: found.persistedVersion, upTo: keys.coversFrom - 1 },
+      (recorded) => {
+        const { fingerprint, key } = recorded.metadata
+        seen.set(key, { key, fingerprint, version: recorded.version })
+      }
+    )
+  }
+  return seen
+}
+
+const decideBatch = (
+  actor: WalletActor,
+  batch: ReadonlyArray<Envelope>,
+  context: ActorContext,
+  options: {
+    readonly epoch: number
+    readonly now: number
+    readonly seen: ReadonlyMap<string, SeenKey> | undefined
+  }
+): BatchPlan => {
+  const keys = actor.keys!
+  const { seen } = options
+  return planBatch(actor.wallet, batch, {
+    walletId: actor.walletId,
+    time: Math.max(options.now, actor.wallet?.updatedAt ?? 0),
+    epoch: options.epoch,
+    limits: context.bounds.limits,
+    nextId: context.ids.next,
+    seen: (key: CommandKey) => keys.get(key) ?? seen?.get(key)
+  })
+}
+
+/** The events are in the log: the state moves. */
+const commit = (actor: WalletActor, plan: BatchPlan, context: ActorContext): void => {
+  if (plan.events.length === 0) return
+  const wallet = plan.wallet!
+  const keys = actor.keys!
+  actor.wallet = wallet
+  for (const recorded of plan.events) keys.add(recorded)
+  if (wallet.version - actor.snapshotVersion >= context.bounds.snapshotEvents) snapshot(actor, context)
+}
+
+/** Asks for a snapshot of the committed state. */
+export const snapshot = (actor: WalletActor, context: ActorContext): void => {
+  const wallet = actor.wallet!
+  const keys = actor.keys!.state(context.bounds.keysInSnapshot)
+  if (context.snapshots.offer({ wallet, keys })) actor.snapshotVersion = wallet.version
+}
+
+const settle = (batch: ReadonlyArray<Envelope>, plan: BatchPlan): void => {
+  for (let i = 0; i < batch.length; i++) {
+    const verdict = plan.verdicts[i]!
+    switch (verdict._tag) {
+      case "Accepted": {
+        const { before, events, wallet } = verdict
+        answer(batch[i]!, Effect.succeed({ _tag: "Done", before, wallet, events, replayed: false }))
+        break
+      }
+      case "Rejected":
+        answer(batch[i]!, Effect.fail(verdict.error))
+        break
+      case "Seen":
+        answer(batch[i]!, Effect.succeed(verdict))
+        break
+      case "Same": {
+        const first = plan.verdicts[verdict.first]!
+        if (first._tag === "Accepted") {
+          const { before, events, wallet } = first
+          answer(batch[i]!, Effect.succeed({ _tag: "Done", before, wallet, events, replayed: true }))
+        }
+        break
+      }
+    }
+  }
+}
+
+const notYet = (actor: WalletActor, minVersion: number) =>
+  new StoreUnavailable({
+    store: "log",
+    reason: `wallet ${actor.walletId} is at version ${actor.wallet?.version}, not yet at ${minVersion}`,
+    retryAfter: 1_000
+  })
+
+const notOwner = (actor: WalletActor) =>
+  new StoreUnavailable({
+    store: "leases",
+    reason: `this node does not own wallet ${actor.walletId} now`,
+    retryAfter: 1_000
+  })
+
+const contended = (actor: WalletActor) =>
+  new StoreUnavailable({
+    store: "log",
+    reason: `another writer keeps changing wallet ${actor.walletId}`,
+    retryAfter: 1_000
+  })

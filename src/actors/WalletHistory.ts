@@ -1,0 +1,166 @@
+/**
+ * Reads wallets from the log: the latest state for an activation, past states for
+ * `at=` and `atVersion=`, and the effect of a command that took place before.
+ *
+ * A read starts from the nearest snapshot, so its cost does not grow with history.
+ */
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Result from "effect/Result"
+import * as Schedule from "effect/Schedule"
+import type { RecordedEvent } from "../domain/Event.ts"
+import { evolve } from "../domain/Evolve.ts"
+import type { Wallet } from "../domain/Wallet.ts"
+import type { SnapshotBound } from "../stores/EventStore.ts"
+import { EventStore } from "../stores/EventStore.ts"
+import type { EventUnreadable, ReadError } from "../stores/StoreError.ts"
+import type { ActorBounds } from "./ActorBounds.ts"
+import { KeyWindow } from "./KeyWindow.ts"
+import * as WalletSnapshot from "./WalletSnapshot.ts"
+
+type HistoryError = ReadError | EventUnreadable
+
+export interface LoadedWallet {
+  readonly wallet: Wallet | undefined
+  readonly keys: KeyWindow
+  /** Version of the snapshot it started from; `-1`: none. */
+  readonly snapshotVersion: number
+}
+
+/** A command's own effect: the states around its events. */
+export interface PastCommand {
+  readonly before: Wallet | undefined
+  readonly wallet: Wallet
+  readonly events: ReadonlyArray<RecordedEvent>
+}
+
+/** Events per read of a stream. */
+const pageEvents = 500
+
+/** Reads are tried again three times within some 150 ms: a blip of the store is not worth an error. */
+const readRetry = {
+  schedule: Schedule.exponential("20 millis").pipe(Schedule.jittered),
+  times: 3,
+  while: (error: HistoryError) => error._tag === "StoreUnavailable"
+}
+
+export class WalletHistory extends Context.Service<WalletHistory, {
+  /** The latest state. */
+  readonly load: (walletId: string) => Effect.Effect<LoadedWallet, HistoryError>
+  /** State after the event of that version; `undefined`: the stream does not reach it. */
+  readonly atVersion: (walletId: string, version: number) => Effect.Effect<Wallet | undefined, HistoryError>
+  /** State after the last event with time ≤ `time`; `undefined`: there is none. */
+  readonly atTime: (walletId: string, time: number) => Effect.Effect<Wallet | undefined, HistoryError>
+  /** The command whose last event is `version`. */
+  readonly command: (walletId: string, version: number) => Effect.Effect<PastCommand | undefined, HistoryError>
+  /** Folds events with version > `after` and ≤ `upTo` into `use`, page by page. */
+  readonly scan: (
+    walletId: string,
+    options: { readonly after: number; readonly upTo: number },
+    use: (recorded: RecordedEvent) => void
+  ) => Effect.Effect<void, HistoryError>
+}>()("effect-wallet/actors/WalletHistory") {
+  static readonly layer = (bounds: ActorBounds) => Layer.effect(WalletHistory, make(bounds))
+}
+
+const make = Effect.fnUntraced(function*(bounds: ActorBounds) {
+  const log = yield* EventStore
+
+  /** Calls `use` per event until it answers `false` or the stream ends. */
+  const each = Effect.fnUntraced(function*(
+    walletId: string,
+    after: number,
+    use: (recorded: RecordedEvent) => boolean
+  ): Effect.fn.Return<void, HistoryError> {
+    let position = after
+    while (true) {
+      const page = yield* Effect.retry(log.read(walletId, { after: position, limit: pageEvents }), readRetry)
+      for (const recorded of page) if (!use(recorded)) return
+      if (page.length < pageEvents) return
+      position = page[page.length - 1]!.version
+    }
+  })
+
+  const start = Effect.fnUntraced(function*(
+    walletId: string,
+    bound?: SnapshotBound
+  ): Effect.fn.Return<LoadedWallet, HistoryError> {
+    const snapshot = yield* Effect.retry(log.loadSnapshot(walletId, bound), readRetry)
+    const none = { wallet: undefined, keys: new KeyWindow(bounds.keysInMemory), snapshotVersion: -1 }
+    if (snapshot === undefined) return none
+    const memory = WalletSnapshot.decode(snapshot)
+    if (Result.isFailure(memory)) {
+      yield* Effect.logWarning(
+        `the snapshot of wallet ${walletId} at version ${snapshot.version} is ignored: ${memory.failure}`
+      )
+      return none
+    }
+    return {
+      wallet: memory.success.wallet,
+      keys: new KeyWindow(bounds.keysInMemory, memory.success.keys),
+      snapshotVersion: snapshot.version
+    }
+  })
+
+  const load = Effect.fnUntraced(function*(walletId: string): Effect.fn.Return<LoadedWallet, HistoryError> {
+    const { keys, snapshotVersion, ...from } = yield* start(walletId)
+    let wallet = from.wallet
+    yield* each(walletId, snapshotVersion, (recorded) => {
+      wallet = evolve(wallet, recorded)
+      keys.add(recorded)
+      return true
+    })
+    return { wallet, keys, snapshotVersion }
+  })
+
+  const stateUntil = Effect.fnUntraced(function*(
+    walletId: string,
+    bound: SnapshotBound,
+    within: (recorded: RecordedEvent) => boolean
+  ): Effect.fn.Return<Wallet | undefined, HistoryError> {
+    const from = yield* start(walletId, bound)
+    let wallet = from.wallet
+    yield* each(walletId, from.snapshotVersion, (recorded) => {
+      if (!within(recorded)) return false
+      wallet = evolve(wallet, recorded)
+      return true
+    })
+    return wallet
+  })
+
+  const atVersion = (walletId: string, version: number) =>
+    Effect.map(
+      stateUntil(walletId, { version }, (recorded) => recorded.version <= version),
+      (wallet) => wallet?.version === version ? wallet : undefined
+    )
+
+  /** A command makes at most two events, and events of one command stand side by side. */
+  const command = Effect.fnUntraced(function*(
+    walletId: string,
+    version: number
+  ): Effect.fn.Return<PastCommand | undefined, HistoryError> {
+    const from = Math.max(-1, version - 2)
+    const recent = yield* Effect.retry(log.read(walletId, { after: from, limit: version - from }), readRetry)
+    const last = recent.at(-1)
+    if (last === undefined || last.version !== version) return undefined
+    const events = recent.filter((recorded) => recorded.metadata.commandId === last.metadata.commandId)
+    const before = events[0]!.version === 0 ? undefined : yield* atVersion(walletId, events[0]!.version - 1)
+    let wallet = before
+    for (const recorded of events) wallet = evolve(wallet, recorded)
+    return { before, wallet: wallet!, events }
+  })
+
+  return WalletHistory.of({
+    load,
+    atVersion,
+    atTime: (walletId, time) => stateUntil(walletId, { time }, (recorded) => recorded.time <= time),
+    command,
+    scan: (walletId, options, use) =>
+      each(walletId, options.after, (recorded) => {
+        if (recorded.version > options.upTo) return false
+        use(recorded)
+        return true
+      })
+  })
+})

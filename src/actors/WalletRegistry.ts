@@ -1,0 +1,277 @@
+/**
+ * The wallets in memory: activates on demand, bounds their number, passivates the
+ * idle, supervises the fibers and lets no caller wait for ever.
+ */
+import * as Cause from "effect/Cause"
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as FiberSet from "effect/FiberSet"
+import * as Layer from "effect/Layer"
+import * as Metric from "effect/Metric"
+import * as Option from "effect/Option"
+import * as Schedule from "effect/Schedule"
+import * as Semaphore from "effect/Semaphore"
+import { partitionOf } from "../domain/Partition.ts"
+import type { Wallet } from "../domain/Wallet.ts"
+import { Persistence } from "../stores/Persistence.ts"
+import { StoreUnavailable } from "../stores/StoreError.ts"
+import type { ActorBounds } from "./ActorBounds.ts"
+import type { CommandError } from "./EngineError.ts"
+import { MailboxFull, OutcomeUnknown } from "./EngineError.ts"
+import * as EngineMetrics from "./EngineMetrics.ts"
+import { EventIds } from "./EventIds.ts"
+import { LogWriter } from "./LogWriter.ts"
+import type { Envelope, Message } from "./Mailbox.ts"
+import { answer } from "./Mailbox.ts"
+import { Ownership } from "./Ownership.ts"
+import { ResidentList } from "./ResidentList.ts"
+import { Snapshots } from "./Snapshots.ts"
+import type { ActorContext } from "./WalletActor.ts"
+import { begin, failAll, snapshot, WalletActor, work } from "./WalletActor.ts"
+import { WalletHistory } from "./WalletHistory.ts"
+
+/** Between two looks for callers that have waited too long and wallets that are idle. */
+const sweepInterval = "250 millis"
+
+/** A stop waits so long for the commands in flight. */
+const drainMillis = 8_000
+
+export interface RegistryLoad {
+  readonly residentWallets: number
+  readonly busyWallets: number
+  readonly waitingCommands: number
+}
+
+export class WalletRegistry extends Context.Service<WalletRegistry, {
+  /** Puts a command into its wallet's mailbox; `undefined`: accepted, it will be answered. Synchronous. */
+  readonly offer: (envelope: Envelope) => CommandError | undefined
+  /** The state as of the last commit, at least at `minVersion`; `undefined`: there is no such wallet. */
+  readonly current: (walletId: string, minVersion: number) => Effect.Effect<Wallet | undefined, CommandError>
+  readonly load: () => RegistryLoad
+}>()("effect-wallet/actors/WalletRegistry") {
+  static readonly layer = (bounds: ActorBounds) => Layer.effect(WalletRegistry, make(bounds))
+}
+
+const make = Effect.fnUntraced(function*(bounds: ActorBounds) {
+  const ownership = yield* Ownership
+  const clock = yield* Clock.Clock
+  const loads = yield* Semaphore.make(bounds.concurrentLoads)
+  const context: ActorContext = {
+    bounds,
+    ownership,
+    writer: yield* LogWriter,
+    history: yield* WalletHistory,
+    persistence: yield* Persistence,
+    snapshots: yield* Snapshots,
+    ids: yield* EventIds,
+    clock,
+    loading: loads.withPermits(1)
+  }
+  const fork = yield* FiberSet.makeRuntime<never, void, never>()
+  const residents = new ResidentList()
+  const busy = new Set<WalletActor>()
+  let waitingCommands = 0
+  let waitingBytes = 0
+  let answered = 0
+  let accepting = true
+  let drained: ((effect: Effect.Effect<void>) => void) | undefined
+
+  const take = (actor: WalletActor, limit: number): Array<Message> => {
+    const bytes = actor.mailbox.bytes
+    const messages = actor.mailbox.take(limit)
+    waitingCommands -= messages.length
+    waitingBytes -= bytes - actor.mailbox.bytes
+    return messages
+  }
+
+  const remove = (actor: WalletActor): void => {
+    residents.remove(actor)
+    actor.stopped = true
+    actor.mailbox.signal()
+  }
+
+  const becomeIdle = (actor: WalletActor): void => {
+    busy.delete(actor)
+    if (!actor.loaded || actor.wallet === undefined) remove(actor)
+    if (busy.size === 0 && drained !== undefined) drained(Effect.void)
+  }
+
+  const passivate = (actor: WalletActor): void => {
+    const wallet = actor.wallet
+    if (wallet !== undefined && wallet.version - actor.snapshotVersion >= bounds.snapshotMinimumEvents) {
+      snapshot(actor, context)
+    }
+    remove(actor)
+  }
+
+  const run = function*(actor: WalletActor): Effect.fn.Return<void, CommandError> {
+    while (!actor.stopped) {
+      if (actor.mailbox.size > 0) {
+        begin(actor, take(actor, bounds.batchCommands))
+        answered += actor.running.length
+        yield* work(actor, context)
+        continue
+      }
+      becomeIdle(actor)
+      if (actor.stopped) return
+      yield* actor.mailbox.park
+    }
+  }
+
+  /** A typed failure is the answer of all in hand. A defect restarts the actor: its state comes from the log again. */
+  const failed = Effect.fnUntraced(function*(actor: WalletActor, cause: Cause.Cause<CommandError>) {
+    const error = Cause.findErrorOption(cause)
+    if (Option.isSome(error)) return failAll(actor, Effect.fail(error.value))
+    yield* Effect.logError(`wallet ${actor.walletId}: a defect; its actor starts again from the log`, cause)
+    yield* Metric.update(EngineMetrics.restarts, 1)
+    actor.loaded = false
+    failAll(
+      actor,
+      actor.submitted
+        ? Effect.fail(new OutcomeUnknown({ walletId: actor.walletId, retryAfter: 1_000 }))
+        : Effect.failCause(cause as Cause.Cause<never>)
+    )
+  })
+
+  const supervise = Effect.fnUntraced(function*(actor: WalletActor) {
+    while (!actor.stopped) {
+      const exit = yield* Effect.exit(Effect.gen(() => run(actor)))
+      if (Exit.isFailure(exit)) yield* failed(actor, exit.cause)
+    }
+  })
+
+  /** However the fiber ends, nobody is left waiting at a mailbox that nobody reads. */
+  const abandon = (actor: WalletActor): void => {
+    residents.remove(actor)
+    busy.delete(actor)
+    actor.stopped = true
+    failAll(
+      actor,
+      Effect.fail(actor.submitted ? new OutcomeUnknown({ walletId: actor.walletId, retryAfter: 1_000 }) : stopping)
+    )
+    for (const message of take(actor, Number.MAX_SAFE_INTEGER)) {
+      if (message._tag === "Inquiry") message.resume(Effect.fail(stopping))
+      else answer(message, Effect.fail(stopping))
+    }
+    if (busy.size === 0 && drained !== undefined) drained(Effect.void)
+  }
+
+  const send = (walletId: string, message: Message, now: number): void => {
+    waitingCommands++
+    if (message._tag === "Envelope") waitingBytes += message.bytes
+    let actor = residents.get(walletId)
+    if (actor === undefined) {
+      actor = new WalletActor(walletId, partitionOf(walletId, ownership.partitions))
+      actor.mailbox.push(message)
+      start(actor, now)
+      return
+    }
+    residents.touch(actor, now)
+    busy.add(actor)
+    actor.mailbox.push(message)
+  }
+
+  const start = (actor: WalletActor, now: number): void => {
+    actor.lastUsedAt = now
+    residents.add(actor)
+    busy.add(actor)
+    if (residents.size > bounds.residentWallets) {
+      const victim = residents.oldestIdle(actor)
+      if (victim !== undefined) passivate(victim)
+    }
+    fork(Effect.ensuring(supervise(actor), Effect.sync(() => abandon(actor))))
+  }
+
+  const refuse = (walletId: string): CommandError | undefined => {
+    if (!accepting) return stopping
+    if (ownership.epochOf(partitionOf(walletId, ownership.partitions)) === undefined) {
+      return new StoreUnavailable({
+        store: "leases",
+        reason: `this node does not own wallet ${walletId} now`,
+        retryAfter: 1_000
+      })
+    }
+    return undefined
+  }
+
+  const offer = (envelope: Envelope): CommandError | undefined => {
+    const { walletId } = envelope.command
+    const refusal = refuse(walletId)
+    if (refusal !== undefined) return refusal
+    const mailbox = residents.get(walletId)?.mailbox
+    if (
+      waitingCommands >= bounds.nodeCommands || waitingBytes + envelope.bytes > bounds.nodeBytes ||
+      (mailbox !== undefined &&
+        (mailbox.size >= bounds.mailboxCommands || mailbox.bytes + envelope.bytes > bounds.mailboxBytes))
+    ) return new MailboxFull({ walletId, retryAfter: 1_000 })
+    send(walletId, envelope, envelope.offeredAt)
+    return undefined
+  }
+
+  const current = (walletId: string, minVersion: number): Effect.Effect<Wallet | undefined, CommandError> =>
+    Effect.suspend(() => {
+      const refusal = refuse(walletId)
+      if (refusal !== undefined) return Effect.fail(refusal)
+      const actor = residents.get(walletId)
+      if (actor !== undefined && actor.loaded && actor.wallet !== undefined && actor.wallet.version >= minVersion) {
+        residents.touch(actor, clock.currentTimeMillisUnsafe())
+        return Effect.succeed<Wallet | undefined>(actor.wallet)
+      }
+      return Effect.callback<Wallet | undefined, CommandError>((resume) => {
+        send(walletId, { _tag: "Inquiry", minVersion, resume }, clock.currentTimeMillisUnsafe())
+      }).pipe(Effect.timeoutOrElse({
+        duration: bounds.callerWaitMillis,
+        orElse: () => Effect.fail(tooLate("log", walletId))
+      }))
+    })
+
+  /** Ends the wait of callers whose time is up: before the log was asked nothing can have happened. */
+  const endWaits = (actor: WalletActor, now: number): void => {
+    const unknown = new OutcomeUnknown({ walletId: actor.walletId, retryAfter: 1_000 })
+    for (const envelope of actor.running) {
+      if (now - envelope.offeredAt > bounds.callerWaitMillis) answer(envelope, Effect.fail(unknown))
+    }
+    for (const message of actor.mailbox.waiting) {
+      if (message._tag === "Inquiry") continue
+      if (now - message.offeredAt <= bounds.callerWaitMillis) return
+      answer(message, Effect.fail(tooLate("log", actor.walletId)))
+    }
+  }
+
+  const sweep = Effect.gen(function*() {
+    const now = clock.currentTimeMillisUnsafe()
+    for (const actor of busy) endWaits(actor, now)
+    for (const actor of residents.idleSince(now - bounds.idleMillis)) passivate(actor)
+    yield* Metric.update(EngineMetrics.commands, answered)
+    answered = 0
+    yield* Metric.update(EngineMetrics.residentWallets, residents.size)
+    yield* Metric.update(EngineMetrics.waitingCommands, waitingCommands)
+  })
+  yield* Effect.forkScoped(Effect.repeat(sweep, Schedule.spaced(sweepInterval)))
+
+  yield* Effect.addFinalizer(() =>
+    Effect.gen(function*() {
+      accepting = false
+      if (busy.size > 0) {
+        yield* Effect.callback<void>((resume) => {
+          drained = resume
+        }).pipe(Effect.timeoutOption(drainMillis))
+      }
+      for (const actor of residents.idleSince(Number.POSITIVE_INFINITY)) passivate(actor)
+      yield* Effect.timeoutOption(context.snapshots.flush, drainMillis)
+    })
+  )
+
+  return WalletRegistry.of({
+    offer,
+    current,
+    load: () => ({ residentWallets: residents.size, busyWallets: busy.size, waitingCommands })
+  })
+})
+
+const stopping = new StoreUnavailable({ store: "log", reason: "this node is stopping", retryAfter: 1_000 })
+
+const tooLate = (store: "log", walletId: string) =>
+  new StoreUnavailable({ store, reason: `wallet ${walletId} did not get to it in time`, retryAfter: 1_000 })

@@ -1,0 +1,55 @@
+/**
+ * What a snapshot holds: a wallet's state at a version and its recent idempotency
+ * keys. Versioned; one that cannot be read is ignored, for the log has it all.
+ */
+import * as Result from "effect/Result"
+import type { Wallet } from "../domain/Wallet.ts"
+import { decodeWallet, encodeWallet } from "../domain/WalletCodec.ts"
+import type { Snapshot } from "../stores/EventStore.ts"
+import type { KeyWindowState } from "./KeyWindow.ts"
+
+/** Raised with every change of shape; the last two are readable. */
+const format = 1
+
+export interface WalletMemory {
+  readonly wallet: Wallet
+  readonly keys: KeyWindowState
+}
+
+export const encode = (memory: WalletMemory): Snapshot => ({
+  walletId: memory.wallet.id,
+  version: memory.wallet.version,
+  time: memory.wallet.updatedAt,
+  data: JSON.stringify({ format, wallet: encodeWallet(memory.wallet), keys: memory.keys })
+})
+
+/** The failure says why the snapshot is of no use. */
+export const decode = (snapshot: Snapshot): Result.Result<WalletMemory, string> => {
+  let data: unknown
+  try {
+    data = JSON.parse(snapshot.data)
+  } catch (error) {
+    return Result.fail(String(error))
+  }
+  if (typeof data !== "object" || data === null) return Result.fail("not an object")
+  const { format: given, wallet, keys } = data as { format?: unknown; wallet?: unknown; keys?: unknown }
+  if (given !== format) return Result.fail(`unknown format ${String(given)}`)
+  if (!isKeyWindowState(keys)) return Result.fail("damaged keys")
+  const decoded = decodeWallet(wallet)
+  if (Result.isFailure(decoded)) return Result.fail(decoded.failure)
+  if (decoded.success.id !== snapshot.walletId || decoded.success.version !== snapshot.version) {
+    return Result.fail("it belongs to another wallet or version")
+  }
+  return Result.succeed({ wallet: decoded.success, keys })
+}
+
+const isKeyWindowState = (keys: unknown): keys is KeyWindowState => {
+  if (typeof keys !== "object" || keys === null) return false
+  const state = keys as Partial<KeyWindowState>
+  return Number.isSafeInteger(state.coversFrom) && Number.isSafeInteger(state.uncoveredTime) &&
+    Array.isArray(state.keys) &&
+    state.keys.every((key) =>
+      Array.isArray(key) && typeof key[0] === "string" && typeof key[1] === "string" &&
+      Number.isSafeInteger(key[2]) && Number.isSafeInteger(key[3])
+    )
+}

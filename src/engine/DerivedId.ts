@@ -1,0 +1,6 @@
+/** Ids derived from idempotency keys, so that a retry meets what the first try made. */
+import { createHash } from "node:crypto"
+
+/** Of a wallet created without an id. `w_` and 128 bits of the key's SHA-256; frozen. */
+export const derivedWalletId = (idempotencyKey: string): string =>
+  `w_${createHash("sha256").update(`wallet:${idempotencyKey}`, "utf8").digest("base64url").slice(0, 22)}`

@@ -1,0 +1,205 @@
+/** The engine's commands: checks the form, asks the wallet, makes the answer. */
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import type { CommandError } from "../actors/EngineError.ts"
+import { OutcomeUnknown } from "../actors/EngineError.ts"
+import { EventIds } from "../actors/EventIds.ts"
+import type { Reply } from "../actors/Mailbox.ts"
+import { WalletHistory } from "../actors/WalletHistory.ts"
+import { WalletRegistry } from "../actors/WalletRegistry.ts"
+import type { Command } from "../domain/Command.ts"
+import type { Metadata } from "../domain/Form.ts"
+import { isId, isIdempotencyKey, isText, noMetadata } from "../domain/Form.ts"
+import { fingerprintOf } from "../domain/Fingerprint.ts"
+import { HoldClosed, HoldNotFound, InvalidRequest } from "../domain/Rejection.ts"
+import { Persistence } from "../stores/Persistence.ts"
+import type { Effected } from "./Answers.ts"
+import { captureAnswer, commandAnswer, holdAnswer, transactionAnswer } from "./Answers.ts"
+import { derivedWalletId } from "./DerivedId.ts"
+import type { CommandOptions, Durability, StatusInput, WalletEngine } from "./WalletEngine.ts"
+
+/** The parts of the service that change wallets. */
+export type Commands = Pick<
+  WalletEngine["Service"],
+  | "createWallet"
+  | "credit"
+  | "debit"
+  | "placeHold"
+  | "captureHold"
+  | "releaseHold"
+  | "freeze"
+  | "unfreeze"
+  | "close"
+  | "updateWallet"
+>
+
+/** Where log and Persistence are one database, a commit is all of it: search reads the same rows. */
+const durable: Durability = Object.freeze({ committed: true, persisted: true, indexed: true })
+
+/** An envelope's share of the mailbox beside its free texts, bytes: rough, for the bound only. */
+const envelopeBytes = 256
+
+export const make = Effect.fnUntraced(function*(): Effect.fn.Return<
+  Commands,
+  never,
+  WalletRegistry | WalletHistory | Persistence | EventIds
+> {
+  const registry = yield* WalletRegistry
+  const history = yield* WalletHistory
+  const persistence = yield* Persistence
+  const ids = yield* EventIds
+  const clock = yield* Clock.Clock
+
+  const ask = (command: Command, options: CommandOptions, bytes: number): Effect.Effect<Reply, CommandError> =>
+    Effect.callback<Reply, CommandError>((resume) => {
+      const refusal = registry.offer({
+        _tag: "Envelope",
+        command,
+        key: `c:${options.idempotencyKey}`,
+        fingerprint: fingerprintOf(command),
+        actor: options.actor ?? null,
+        correlationId: options.correlationId ?? null,
+        bytes: envelopeBytes + bytes,
+        lookUpAlways: options.rememberForever === true,
+        resume,
+        offeredAt: clock.currentTimeMillisUnsafe(),
+        stage: "waiting"
+      })
+      if (refusal !== undefined) resume(Effect.fail(refusal))
+    })
+
+  /** What a command that took place earlier did, read from the log. */
+  const recall = Effect.fnUntraced(function*(
+    walletId: string,
+    version: number
+  ): Effect.fn.Return<Effected, CommandError> {
+    const past = yield* history.command(walletId, version)
+    // The key was seen, so the log has the event: a log that does not answer it has not answered yet.
+    if (past === undefined) return yield* new OutcomeUnknown({ walletId, retryAfter: 1_000 })
+    return { ...past, durability: durable, replayed: true }
+  })
+
+  const execute = <A>(
+    command: Command,
+    options: CommandOptions,
+    bytes: number,
+    answerOf: (effected: Effected) => A
+  ): Effect.Effect<A, CommandError> => {
+    const malformed = malformedCommand(command, options)
+    if (malformed !== undefined) return Effect.fail(new InvalidRequest({ detail: malformed }))
+    return Effect.flatMap(ask(command, options, bytes), (reply) =>
+      reply._tag === "Done"
+        ? Effect.sync(() => answerOf({ ...reply, durability: durable }))
+        : Effect.map(recall(command.walletId, reply.version), answerOf))
+  }
+
+  /** A wallet knows its open holds only; Persistence tells a closed hold from one that never was. */
+  const tellClosedHold = <A>(effect: Effect.Effect<A, CommandError>): Effect.Effect<A, CommandError> =>
+    Effect.catchTag(effect, "HoldNotFound", (error: HoldNotFound) =>
+      Effect.flatMap(persistence.hold(error.walletId, error.holdId), (hold) =>
+        Effect.fail(
+          hold === undefined ? error : new HoldClosed({ walletId: error.walletId, holdId: error.holdId })
+        )))
+
+  const statusCommand = (_tag: "Freeze" | "Unfreeze" | "Close") => (input: StatusInput) => {
+    const reason = input.reason ?? null
+    return execute({ _tag, walletId: input.walletId, reason }, input, textBytes(reason), commandAnswer)
+  }
+
+  const movementCommand = (_tag: "Credit" | "Debit"): Commands["credit"] => (input) => {
+    const reference = input.reference ?? null
+    const metadata = metadataOf(input.metadata)
+    return execute(
+      { _tag, walletId: input.walletId, amount: input.amount, reference, metadata },
+      input,
+      textBytes(reference) + metadataBytes(metadata),
+      transactionAnswer
+    )
+  }
+
+  return {
+    createWallet: (input) => {
+      const walletId = input.id ?? derivedWalletId(input.idempotencyKey)
+      const metadata = metadataOf(input.metadata)
+      const overdraftLimit = input.overdraftLimit ?? 0n
+      return execute(
+        { _tag: "CreateWallet", walletId, ownerId: input.ownerId, currency: input.currency, overdraftLimit, metadata },
+        input,
+        metadataBytes(metadata),
+        commandAnswer
+      )
+    },
+    credit: movementCommand("Credit"),
+    debit: movementCommand("Debit"),
+    placeHold: (input) => {
+      const reference = input.reference ?? null
+      const metadata = metadataOf(input.metadata)
+      return execute(
+        {
+          _tag: "PlaceHold",
+          walletId: input.walletId,
+          holdId: ids.next(clock.currentTimeMillisUnsafe()),
+          amount: input.amount,
+          expiresAt: input.expiresAt ?? null,
+          reference,
+          metadata
+        },
+        input,
+        textBytes(reference) + metadataBytes(metadata),
+        holdAnswer
+      )
+    },
+    captureHold: (input) => {
+      const { holdId, walletId } = input
+      const amount = input.amount ?? null
+      const final = input.final ?? false
+      return tellClosedHold(
+        execute({ _tag: "CaptureHold", walletId, holdId, amount, final }, input, 0, captureAnswer)
+      )
+    },
+    releaseHold: (input) =>
+      tellClosedHold(
+        execute({ _tag: "ReleaseHold", walletId: input.walletId, holdId: input.holdId }, input, 0, holdAnswer)
+      ),
+    freeze: statusCommand("Freeze"),
+    unfreeze: statusCommand("Unfreeze"),
+    close: statusCommand("Close"),
+    updateWallet: (input) => {
+      const metadata = input.metadata === undefined ? null : metadataOf(input.metadata)
+      const overdraftLimit = input.overdraftLimit ?? null
+      return execute(
+        { _tag: "UpdateWallet", walletId: input.walletId, overdraftLimit, metadata },
+        input,
+        metadata === null ? 0 : metadataBytes(metadata),
+        commandAnswer
+      )
+    }
+  }
+})
+
+/** What must be right before a wallet can be asked at all; the rest is `decide`'s. */
+const malformedCommand = (command: Command, options: CommandOptions): string | undefined => {
+  if (!isIdempotencyKey(options.idempotencyKey)) return "idempotencyKey must be 1 to 255 visible ASCII characters"
+  if (!isId(command.walletId)) return "the wallet's id must be 1 to 64 of A-Z a-z 0-9 _ -"
+  if ("holdId" in command && !isId(command.holdId)) return "holdId must be 1 to 64 of A-Z a-z 0-9 _ -"
+  if (options.actor !== undefined && !isText(options.actor, 255)) return "actor must be a text of at most 255"
+  if (options.correlationId !== undefined && !isText(options.correlationId, 255)) {
+    return "correlationId must be a text of at most 255"
+  }
+  return undefined
+}
+
+const metadataOf = (metadata: Metadata | undefined): Metadata => {
+  if (metadata === undefined) return noMetadata
+  for (const _ in metadata) return metadata
+  return noMetadata
+}
+
+const textBytes = (text: string | null): number => (text === null ? 0 : 2 * text.length)
+
+const metadataBytes = (metadata: Metadata): number => {
+  if (metadata === noMetadata) return 0
+  let bytes = 0
+  for (const key in metadata) bytes += 2 * (key.length + String(metadata[key]).length)
+  return bytes
+}

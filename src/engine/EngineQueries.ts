@@ -1,0 +1,172 @@
+/** The engine's queries: current state from the owner, the past from the log, lists from Persistence, search from the read model. */
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Result from "effect/Result"
+import * as Schedule from "effect/Schedule"
+import * as Stream from "effect/Stream"
+import type { ActorBounds } from "../actors/ActorBounds.ts"
+import { Ownership } from "../actors/Ownership.ts"
+import { WalletHistory } from "../actors/WalletHistory.ts"
+import { WalletRegistry } from "../actors/WalletRegistry.ts"
+import { isId, isTime } from "../domain/Form.ts"
+import { HoldNotFound, InvalidRequest, WalletNotFound } from "../domain/Rejection.ts"
+import { EventStore } from "../stores/EventStore.ts"
+import { Persistence } from "../stores/Persistence.ts"
+import { ReadModel } from "../stores/ReadModel.ts"
+import { PositionGone, StoreUnavailable } from "../stores/StoreError.ts"
+import type { EngineHealth, WalletEngine } from "./WalletEngine.ts"
+
+/** The parts of the service that read. */
+export type Queries = Pick<
+  WalletEngine["Service"],
+  | "getWallet"
+  | "walletAt"
+  | "events"
+  | "transactions"
+  | "holds"
+  | "hold"
+  | "searchWallets"
+  | "searchTransactions"
+  | "feed"
+  | "health"
+>
+
+/** Events per page of the feed. */
+const feedPage = 500
+/** A follower at the head looks again after so long. */
+const feedPause = "50 millis"
+/** How often a list that waits for Persistence looks again. */
+const persistedPoll = "20 millis"
+
+export const make = Effect.fnUntraced(function*(bounds: ActorBounds): Effect.fn.Return<
+  Queries,
+  never,
+  WalletRegistry | WalletHistory | Persistence | ReadModel | EventStore | Ownership
+> {
+  const registry = yield* WalletRegistry
+  const history = yield* WalletHistory
+  const persistence = yield* Persistence
+  const readModel = yield* ReadModel
+  const log = yield* EventStore
+  const ownership = yield* Ownership
+  const clock = yield* Clock.Clock
+
+  const checkId = (walletId: string): Effect.Effect<void, InvalidRequest> =>
+    isId(walletId) ? Effect.void : Effect.fail(new InvalidRequest({ detail: "an id is 1 to 64 of A-Z a-z 0-9 _ -" }))
+
+  /** Until Persistence has the wallet at `minVersion`, within the caller's wait. */
+  const persisted = (walletId: string, minVersion: number | undefined) => {
+    if (minVersion === undefined) return checkId(walletId)
+    const behind = new StoreUnavailable({
+      store: "persistence",
+      reason: `wallet ${walletId} is not yet persisted up to version ${minVersion}`,
+      retryAfter: 1_000
+    })
+    const look = Effect.flatMap(
+      persistence.wallet(walletId),
+      (wallet) => wallet !== undefined && wallet.version >= minVersion ? Effect.void : Effect.fail(behind)
+    )
+    return checkId(walletId).pipe(
+      Effect.andThen(Effect.retry(look, {
+        schedule: Schedule.spaced(persistedPoll),
+        while: (error) => error === behind
+      })),
+      Effect.timeoutOrElse({ duration: bounds.callerWaitMillis, orElse: () => Effect.fail(behind) })
+    )
+  }
+
+  /** An empty list of a wallet that does not exist is `WalletNotFound`. */
+  const existing = <A extends { readonly data: ReadonlyArray<unknown> }, E, R>(
+    walletId: string,
+    page: Effect.Effect<A, E, R>
+  ) =>
+    Effect.flatMap(page, (list) =>
+      list.data.length > 0
+        ? Effect.succeed(list)
+        : Effect.flatMap(persistence.wallet(walletId), (wallet) =>
+          wallet === undefined ? Effect.fail(new WalletNotFound({ walletId })) : Effect.succeed(list)))
+
+  const walletAt: Queries["walletAt"] = Effect.fnUntraced(function*(moment) {
+    const { walletId } = moment
+    yield* checkId(walletId)
+    if ("at" in moment && (!isTime(moment.at) || moment.at > clock.currentTimeMillisUnsafe())) {
+      return yield* new InvalidRequest({ detail: "at must be a time that has passed" })
+    }
+    const wallet = yield* "at" in moment
+      ? history.atTime(walletId, moment.at)
+      : history.atVersion(walletId, moment.atVersion)
+    return wallet ?? (yield* new WalletNotFound({ walletId }))
+  })
+
+  const events: Queries["events"] = Effect.fnUntraced(function*({ after, limit, walletId }) {
+    yield* checkId(walletId)
+    const page = yield* log.read(walletId, { after, limit })
+    if (page.length > 0) return page
+    const first = yield* log.read(walletId, { after: -1, limit: 1 })
+    return first.length > 0 ? page : yield* new WalletNotFound({ walletId })
+  })
+
+  const feed: Queries["feed"] = (after) =>
+    Stream.unwrap(Effect.gen(function*() {
+      const head = yield* log.head
+      if (after > head.position) return yield* new PositionGone({ position: after, head: head.position })
+      return Stream.paginate(after, (position) =>
+        log.readAll({ after: position, limit: feedPage }).pipe(
+          Effect.flatMap((page) => page.length > 0 ? Effect.succeed(page) : Effect.delay(Effect.succeed(page), feedPause)),
+          Effect.map((page) => [page, Option.some(page.at(-1)?.position ?? position)] as const)
+        ))
+    }))
+
+  return {
+    getWallet: ({ minVersion, walletId }) =>
+      Effect.andThen(
+        checkId(walletId),
+        Effect.flatMap(registry.current(walletId, minVersion ?? -1), (wallet) =>
+          wallet === undefined ? Effect.fail(new WalletNotFound({ walletId })) : Effect.succeed(wallet))
+      ),
+    walletAt,
+    events,
+    transactions: (query) =>
+      Effect.andThen(persisted(query.walletId, query.minVersion), existing(query.walletId, persistence.transactions(query))),
+    holds: (query) =>
+      Effect.andThen(persisted(query.walletId, query.minVersion), existing(query.walletId, persistence.holds(query))),
+    hold: Effect.fnUntraced(function*(walletId, holdId) {
+      yield* checkId(walletId)
+      const hold = yield* persistence.hold(walletId, holdId)
+      if (hold !== undefined) return hold
+      if ((yield* persistence.wallet(walletId)) === undefined) return yield* new WalletNotFound({ walletId })
+      return yield* new HoldNotFound({ walletId, holdId })
+    }),
+    searchWallets: readModel.searchWallets,
+    searchTransactions: readModel.searchTransactions,
+    feed,
+    health: health(log, ownership)
+  }
+})
+
+const health = (log: EventStore["Service"], ownership: Ownership["Service"]): Effect.Effect<EngineHealth> =>
+  Effect.gen(function*() {
+    const answered = yield* Effect.result(Effect.timeoutOrElse(log.head, {
+      duration: "2 seconds",
+      orElse: () => Effect.fail(new StoreUnavailable({ store: "log", reason: "no answer within 2 s", retryAfter: 1_000 }))
+    }))
+    let owned = 0
+    for (let partition = 0; partition < ownership.partitions; partition++) {
+      if (ownership.epochOf(partition) !== undefined) owned++
+    }
+    const logOk = Result.isSuccess(answered)
+    return {
+      ready: logOk && owned > 0,
+      checks: [
+        { name: "log", status: logOk ? "ok" : "down", detail: logOk ? null : answered.failure.message },
+        {
+          name: "ownership",
+          status: owned > 0 ? "ok" : "down",
+          detail: `${owned} of ${ownership.partitions} partitions`
+        },
+        { name: "persistence", status: logOk ? "ok" : "down", detail: "in the log's database" },
+        { name: "readModel", status: logOk ? "ok" : "degraded", detail: "in the log's database" }
+      ]
+    }
+  })
