@@ -36,8 +36,7 @@ const settingsOf = (schema: string): Readonly<Record<string, string>> => ({
 })
 
 const clientOf = Effect.fnUntraced(function* (folder: string | undefined, schema: string) {
-  const thread = new PgliteThread({ folder, settings: settingsOf(schema) })
-  yield* Effect.acquireRelease(thread.open, () => thread.close)
+  const thread = yield* PgliteThread.make({ folder, settings: settingsOf(schema) })
   return yield* PgClient.make({
     stream: thread.connect,
     ssl: false,

@@ -8,6 +8,8 @@
  * A database in memory cannot come back: it refuses from then on.
  */
 import * as Effect from "effect/Effect"
+import type * as Fiber from "effect/Fiber"
+import * as FiberSet from "effect/FiberSet"
 import * as Schema from "effect/Schema"
 import { Worker } from "node:worker_threads"
 import { type PgliteSessionPort, PgliteTransport } from "./PgliteTransport.ts"
@@ -57,8 +59,12 @@ const workerUrl = new URL(`./pgliteWorker${import.meta.url.endsWith(".ts") ? ".t
 
 interface Session {
   readonly transport: PgliteTransport
-  ended: NodeJS.Timeout | undefined
+  /** Ends the thread when the session takes too long to end. */
+  watchdog: Fiber.Fiber<void> | undefined
 }
+
+/** Runs an effect beside the driver's callbacks, at most until the owner's scope closes. */
+type Fork = (effect: Effect.Effect<void>) => Fiber.Fiber<void>
 
 /** One worker, from its start to its end. */
 class Incarnation {
@@ -69,8 +75,15 @@ class Incarnation {
   #reason = "its thread ended"
   readonly #onReady: (failure: string | undefined) => void
   readonly #onExit: () => void
+  readonly #fork: Fork
 
-  constructor(options: PgliteWorkerOptions, onReady: (failure: string | undefined) => void, onExit: () => void) {
+  constructor(
+    options: PgliteWorkerOptions,
+    fork: Fork,
+    onReady: (failure: string | undefined) => void,
+    onExit: () => void
+  ) {
+    this.#fork = fork
     this.#onReady = onReady
     this.#onExit = onExit
     // Flags of the main program (loaders, inspectors, test runners) are not for this thread.
@@ -82,16 +95,19 @@ class Incarnation {
     this.worker.on("exit", this.#onWorkerExit)
   }
 
+  readonly terminate: Effect.Effect<void> = Effect.promise(async () => {
+    await this.worker.terminate()
+  })
+
   open(transport: PgliteTransport): PgliteSessionPort {
     const id = this.#next++
-    const session: Session = { transport, ended: undefined }
+    const session: Session = { transport, watchdog: undefined }
     this.#sessions.set(id, session)
     return {
       write: (bytes) => this.order({ _tag: "Data", session: id, bytes }, [bytes.buffer]),
       end: () => {
         if (!this.#sessions.has(id)) return
-        session.ended = setTimeout(() => void this.worker.terminate(), endTimeoutMillis)
-        session.ended.unref()
+        session.watchdog = this.#fork(Effect.delay(this.terminate, endTimeoutMillis))
         this.order({ _tag: "End", session: id })
       }
     }
@@ -113,7 +129,7 @@ class Incarnation {
         this.#sessions.get(answer.session)?.transport.push(answer.bytes)
         return
       case "Ended":
-        clearTimeout(this.#sessions.get(answer.session)?.ended)
+        this.#sessions.get(answer.session)?.watchdog?.interruptUnsafe()
         this.#sessions.delete(answer.session)
         return
       case "Closed":
@@ -128,7 +144,7 @@ class Incarnation {
     this.#onExit()
     if (this.#state === "starting") this.#onReady(this.#reason)
     for (const session of sessions) {
-      clearTimeout(session.ended)
+      session.watchdog?.interruptUnsafe()
       session.transport.destroy(new Error(`the embedded database was lost: ${this.#reason}`))
     }
   }
@@ -136,12 +152,22 @@ class Incarnation {
 
 export class PgliteThread {
   readonly #options: PgliteWorkerOptions
+  readonly #fork: Fork
   #incarnation: Incarnation | undefined
   #refuses: string | undefined
 
-  constructor(options: PgliteWorkerOptions) {
+  private constructor(options: PgliteWorkerOptions, fork: Fork) {
     this.#options = options
+    this.#fork = fork
   }
+
+  /** Open until the scope closes; then sessions are rolled back and a last checkpoint is written. */
+  static readonly make = Effect.fnUntraced(function* (options: PgliteWorkerOptions) {
+    const fork = yield* FiberSet.makeRuntime<never, void>()
+    const thread = new PgliteThread(options, fork)
+    yield* Effect.acquireRelease(thread.open, () => thread.close)
+    return thread
+  })
 
   /** Starts the thread and waits until the database is open. */
   readonly open: Effect.Effect<void, EmbeddedDatabaseFailed> = Effect.callback<void, EmbeddedDatabaseFailed>(
@@ -173,12 +199,10 @@ export class PgliteThread {
   }).pipe(Effect.timeoutOrElse({ duration: closeTimeoutMillis, orElse: () => this.terminate }))
 
   /** Ends the thread as it stands: the database recovers from its write-ahead log when it is next opened. */
-  readonly terminate: Effect.Effect<void> = Effect.promise(async () => {
-    await this.#incarnation?.worker.terminate()
-  })
+  readonly terminate: Effect.Effect<void> = Effect.suspend(() => this.#incarnation?.terminate ?? Effect.void)
 
   #start(onReady: (failure: string | undefined) => void): Incarnation {
-    const incarnation = new Incarnation(this.#options, onReady, () => {
+    const incarnation = new Incarnation(this.#options, this.#fork, onReady, () => {
       if (this.#incarnation !== incarnation) return
       this.#incarnation = undefined
       if (this.#options.folder === undefined) this.#refuses ??= "the database in memory was lost with its thread"

@@ -81,13 +81,10 @@ const serve = (pglite: PGlite): void => {
   })
 }
 
-open().then(
-  (pglite) => {
-    serve(pglite)
-    answer({ _tag: "Ready" })
-  },
-  (cause: unknown) => {
-    answer({ _tag: "Failed", reason: cause instanceof Error ? cause.message : String(cause) })
-    port.close()
-  }
-)
+try {
+  serve(await open())
+  answer({ _tag: "Ready" })
+} catch (cause) {
+  answer({ _tag: "Failed", reason: cause instanceof Error ? cause.message : String(cause) })
+  port.close()
+}

@@ -1,0 +1,74 @@
+/**
+ * Starts the servers that all test files of a run share, and says once, loudly,
+ * which are there and what is not tested because one is absent.
+ */
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Redacted from "effect/Redacted"
+import * as Scope from "effect/Scope"
+import type { TestProject } from "vitest/node"
+import { postgresFolder, startPostgres } from "./postgresServer.ts"
+import { redisFolder, startRedis } from "./redisServer.ts"
+
+interface Found {
+  readonly name: string
+  /** `null`: absent. */
+  readonly url: string | null
+  readonly origin: string
+  /** What is not tested without it, and how to have it. */
+  readonly loss: string
+}
+
+const given = (name: string): string | undefined => {
+  const value = process.env[name]
+  return value === undefined || value === "" ? undefined : value
+}
+
+const postgres = Effect.gen(function* () {
+  const loss = "the SQL stores on a real server, faults and fail-over of it (install it, or set TEST_DATABASE_URL)"
+  const url = given("TEST_DATABASE_URL")
+  if (url !== undefined) return { name: "PostgreSQL", url, origin: "TEST_DATABASE_URL", loss }
+  if (postgresFolder === undefined) return { name: "PostgreSQL", url: null, origin: "", loss }
+  const server = yield* startPostgres()
+  return { name: "PostgreSQL", url: Redacted.value(server.url), origin: `started from ${postgresFolder}`, loss }
+})
+
+const redis = Effect.gen(function* () {
+  const loss = "leases and the cluster on Redis (install redis-server, or set TEST_REDIS_URL)"
+  const url = given("TEST_REDIS_URL")
+  if (url !== undefined) return { name: "Redis", url, origin: "TEST_REDIS_URL", loss }
+  if (redisFolder === undefined) return { name: "Redis", url: null, origin: "", loss }
+  return { name: "Redis", url: (yield* startRedis).url, origin: `started from ${redisFolder}`, loss }
+})
+
+const elsewhere = (name: string, variable: string, loss: string): Found => ({
+  name,
+  url: given(variable) ?? null,
+  origin: variable,
+  loss: `${loss} (set ${variable})`
+})
+
+const report = (found: ReadonlyArray<Found>): string => {
+  const line = ({ loss, name, origin, url }: Found) =>
+    url === null ? `  ${name}: ABSENT - NOT TESTED: ${loss}` : `  ${name}: present, ${origin}`
+  return ["", "Servers for the integration tests:", ...found.map(line), "", ""].join("\n")
+}
+
+/** Called by vitest once per run; what it answers is called at the end. */
+export default async function setup(project: TestProject): Promise<() => Promise<void>> {
+  const scope = Scope.makeUnsafe()
+  const [sql, leases] = await Effect.runPromise(
+    Effect.all([postgres, redis], { concurrency: 2 }).pipe(Scope.provide(scope))
+  )
+  project.provide("postgresUrl", sql.url)
+  project.provide("redisUrl", leases.url)
+  process.stderr.write(
+    report([
+      sql,
+      leases,
+      elsewhere("KurrentDB", "TEST_KURRENTDB_URL", "the log on KurrentDB"),
+      elsewhere("Elasticsearch", "TEST_ELASTICSEARCH_URL", "the read model on Elasticsearch")
+    ])
+  )
+  return () => Effect.runPromise(Scope.close(scope, Exit.void))
+}

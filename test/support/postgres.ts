@@ -1,0 +1,65 @@
+/** A fresh database per test file, on the PostgreSQL server that the run shares. */
+import * as PgClient from "@effect/sql-pg/PgClient"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Redacted from "effect/Redacted"
+import { SqlClient } from "effect/sql/SqlClient"
+import { randomBytes } from "node:crypto"
+import { inject } from "vitest"
+import { SqlDatabase, type SqlServerOptions } from "../../src/stores/SqlDatabase.ts"
+import { postgresFolder, startPostgres } from "./postgresServer.ts"
+
+declare module "vitest" {
+  interface ProvidedContext {
+    /** The run's shared server; `null`: absent; `undefined`: the run has no global set-up. */
+    postgresUrl: string | null | undefined
+  }
+}
+
+/** The server that this run shares, or one of this file's own when the run has none. */
+const sharedServer = Effect.gen(function* () {
+  const shared = inject("postgresUrl")
+  return typeof shared === "string" ? Redacted.make(shared) : (yield* startPostgres()).url
+})
+
+/** Whether tests against PostgreSQL can run: `describe.skipIf(!postgresPresent)`. */
+export const postgresPresent: boolean = typeof inject("postgresUrl") === "string" || postgresFolder !== undefined
+
+const withDatabaseName = (url: Redacted.Redacted, name: string): Redacted.Redacted => {
+  const changed = new URL(Redacted.value(url))
+  changed.pathname = `/${name}`
+  return Redacted.make(changed.href)
+}
+
+const asAdmin = <A, E>(url: Redacted.Redacted, use: (sql: SqlClient) => Effect.Effect<A, E>) =>
+  Effect.flatMap(SqlClient, use).pipe(Effect.provide(PgClient.layer({ url, maxConnections: 1 })), Effect.orDie)
+
+/** A fresh, empty database, dropped when the scope closes. */
+export const freshDatabase = Effect.fnUntraced(function* (server: Redacted.Redacted) {
+  const name = `test_${randomBytes(6).toString("hex")}`
+  yield* Effect.acquireRelease(
+    asAdmin(server, (sql) => sql`create database ${sql(name)} template template0`),
+    () => asAdmin(server, (sql) => sql`drop database if exists ${sql(name)} with (force)`)
+  )
+  return withDatabaseName(server, name)
+})
+
+/** A fresh database on a real PostgreSQL server. */
+export class TestPostgres extends Context.Service<
+  TestPostgres,
+  {
+    readonly url: Redacted.Redacted
+  }
+>()("effect-wallet/test/TestPostgres") {
+  static readonly layer: Layer.Layer<TestPostgres> = Layer.effect(
+    TestPostgres,
+    Effect.map(Effect.flatMap(sharedServer, freshDatabase), (url) => TestPostgres.of({ url }))
+  )
+
+  /** `SqlDatabase` on a fresh database; not migrated. */
+  static readonly layerDatabase = (options: Omit<SqlServerOptions, "url"> = {}) =>
+    Layer.unwrap(Effect.map(TestPostgres, ({ url }) => SqlDatabase.layerServer({ ...options, url }))).pipe(
+      Layer.provideMerge(TestPostgres.layer)
+    )
+}

@@ -1,0 +1,97 @@
+/**
+ * Servers that tests start themselves: finding the program, a free port, an
+ * account that may run it, and ending what was started.
+ */
+import { type ChildProcess, spawn, spawnSync } from "node:child_process"
+import * as Fs from "node:fs"
+import * as Net from "node:net"
+import * as Os from "node:os"
+import * as Path from "node:path"
+import * as Effect from "effect/Effect"
+
+/** The first folder of `folders`, then of PATH, that holds all of `programs`. */
+export const findPrograms = (programs: ReadonlyArray<string>, folders: ReadonlyArray<string>): string | undefined =>
+  [...folders, ...(process.env["PATH"] ?? "").split(Path.delimiter)].find(
+    (folder) => folder !== "" && programs.every((program) => Fs.existsSync(Path.join(folder, program)))
+  )
+
+/** A port of 127.0.0.1 that was free a moment ago. */
+export const freePort: Effect.Effect<number> = Effect.callback((resume) => {
+  const server = Net.createServer()
+  server.listen(0, "127.0.0.1", () => {
+    const { port } = server.address() as Net.AddressInfo
+    server.close(() => resume(Effect.succeed(port)))
+  })
+})
+
+export interface Account {
+  readonly uid?: number
+  readonly gid?: number
+}
+
+/** Servers refuse root: then they run as `postgres` or `nobody`. */
+export const serverAccount = (): Account => {
+  if (process.getuid?.() !== 0) return {}
+  const lines = Fs.readFileSync("/etc/passwd", "utf8")
+    .split("\n")
+    .map((line) => line.split(":"))
+  const line = lines.find(([name]) => name === "postgres") ?? lines.find(([name]) => name === "nobody")
+  return line === undefined ? {} : { uid: Number(line[2]), gid: Number(line[3]) }
+}
+
+/** An empty folder that the account owns, deleted when the scope closes. */
+export const temporaryFolder = (account: Account = {}) =>
+  Effect.acquireRelease(
+    Effect.sync(() => {
+      const folder = Fs.mkdtempSync(Path.join(Os.tmpdir(), "effect-wallet-test-"))
+      if (account.uid !== undefined) Fs.chownSync(folder, account.uid, account.gid ?? account.uid)
+      return folder
+    }),
+    (folder) => Effect.sync(() => Fs.rmSync(folder, { recursive: true, force: true, maxRetries: 5 }))
+  )
+
+/** Runs a program to its end; dies with what it said when it fails. */
+export const run = (program: string, args: ReadonlyArray<string>, account: Account = {}): Effect.Effect<string> =>
+  Effect.sync(() => {
+    const result = spawnSync(program, args, { ...account, encoding: "utf8", cwd: "/" })
+    if (result.status !== 0) throw new Error(`${program} failed: ${result.error ?? result.stderr}`)
+    return result.stdout
+  })
+
+/** Starts a program and waits until it says `ready`; dies with its output when it ends first. */
+export const startUntil = (
+  program: string,
+  args: ReadonlyArray<string>,
+  ready: string,
+  account: Account = {}
+): Effect.Effect<ChildProcess> =>
+  Effect.callback((resume) => {
+    const child = spawn(program, args, { ...account, cwd: "/", stdio: ["ignore", "pipe", "pipe"] })
+    let output = ""
+    const listen = (data: Buffer) => {
+      if (output === ready) return
+      output += data.toString()
+      if (!output.includes(ready)) return
+      output = ready
+      resume(Effect.succeed(child))
+    }
+    child.stdout.on("data", listen)
+    child.stderr.on("data", listen)
+    child.once("error", (error) => resume(Effect.die(error)))
+    child.once("exit", () => resume(Effect.die(new Error(`${program} ended:\n${output}`))))
+  })
+
+/** Sends the signal and waits until the process is gone. */
+export const endProcess = (child: ChildProcess, signal: NodeJS.Signals): Effect.Effect<void> =>
+  Effect.callback((resume) => {
+    if (child.exitCode !== null || child.signalCode !== null) return resume(Effect.void)
+    child.once("exit", () => resume(Effect.void))
+    child.kill(signal)
+  })
+
+/** The processes that `pid` has started. */
+export const childrenOf = (pid: number): ReadonlyArray<number> =>
+  spawnSync("ps", ["-o", "pid=", "--ppid", String(pid)], { encoding: "utf8" })
+    .stdout.split("\n")
+    .map(Number)
+    .filter((child) => child > 0)
