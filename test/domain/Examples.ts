@@ -1,0 +1,124 @@
+/** Commands, events and states for the tests of the domain; each test names what it is about and takes the rest from here. */
+import type { Command } from "../../src/domain/Command.ts"
+import type { RecordedEvent, WalletEvent } from "../../src/domain/Event.ts"
+import { fold } from "../../src/domain/Evolve.ts"
+import { noMetadata } from "../../src/domain/Form.ts"
+import { recordedAt } from "../../src/domain/Specification.ts"
+import type { Wallet } from "../../src/domain/Wallet.ts"
+
+export const walletId = "wallet-1"
+
+type CommandOf<T extends Command["_tag"]> = Extract<Command, { readonly _tag: T }>
+type EventOf<T extends WalletEvent["_tag"]> = Extract<WalletEvent, { readonly _tag: T }>
+
+const note = { reference: null, metadata: noMetadata }
+
+const commands: { readonly [T in Command["_tag"]]: Omit<CommandOf<T>, "_tag" | "walletId"> } = {
+  CreateWallet: { ownerId: "owner-1", currency: "EUR", overdraftLimit: 0n, metadata: noMetadata },
+  Credit: { amount: 10n, ...note },
+  Debit: { amount: 10n, ...note },
+  PlaceHold: { holdId: "hold-1", amount: 10n, expiresAt: null, ...note },
+  CaptureHold: { holdId: "hold-1", amount: null, final: false },
+  ReleaseHold: { holdId: "hold-1" },
+  ExpireHold: { holdId: "hold-1" },
+  SendTransfer: { transferId: "transfer-1", to: "wallet-2", amount: 10n, currency: "EUR", ...note },
+  ReceiveTransfer: { transferId: "transfer-9", from: "wallet-9", amount: 10n, currency: "EUR", ...note },
+  RefuseTransfer: { transferId: "transfer-9", from: "wallet-9", amount: 10n, reason: "WalletClosed" },
+  SettleTransfer: { transferId: "transfer-1" },
+  ReverseTransfer: { transferId: "transfer-1", reason: "WalletClosed" },
+  Freeze: { reason: null },
+  Unfreeze: { reason: null },
+  Close: { reason: null },
+  ChangeOverdraftLimit: { overdraftLimit: 0n },
+  ChangeMetadata: { metadata: noMetadata },
+  UpdateWallet: { overdraftLimit: null, metadata: noMetadata },
+  ReverseOperation: {
+    operation: recordedAt(walletId, 0, 0, [
+      {
+        _tag: "WalletCreated",
+        ownerId: "owner-1",
+        currency: "EUR",
+        overdraftLimit: 0n,
+        metadata: noMetadata,
+        balanceAfter: 0n,
+        heldAfter: 0n
+      }
+    ])[0] as RecordedEvent,
+    before: undefined,
+    reason: "refused"
+  }
+}
+
+/** A command for {@link walletId}, well formed, of 10 minor units where it has an amount. */
+export const command = <T extends Command["_tag"]>(
+  tag: T,
+  fields: Partial<Omit<CommandOf<T>, "_tag">> = {}
+): CommandOf<T> =>
+  // The table ties the tag to its fields; TypeScript cannot follow the pair.
+  ({ _tag: tag, walletId, ...commands[tag], ...fields }) as unknown as CommandOf<T>
+
+const after = { balanceAfter: 0n, heldAfter: 0n }
+
+const events: { readonly [T in WalletEvent["_tag"]]: Omit<EventOf<T>, "_tag"> } = {
+  WalletCreated: { ownerId: "owner-1", currency: "EUR", overdraftLimit: 0n, metadata: noMetadata, ...after },
+  WalletCredited: { amount: 10n, ...note, ...after },
+  WalletDebited: { amount: 10n, ...note, ...after },
+  HoldPlaced: { holdId: "hold-1", amount: 10n, expiresAt: null, ...note, ...after },
+  HoldCaptured: { holdId: "hold-1", amount: 10n, released: 0n, capturedAfter: 10n, remainingAfter: 0n, ...after },
+  HoldReleased: { holdId: "hold-1", amount: 10n, capturedAfter: 0n, ...after },
+  HoldExpired: { holdId: "hold-1", amount: 10n, capturedAfter: 0n, ...after },
+  TransferSent: { transferId: "transfer-1", to: "wallet-2", amount: 10n, currency: "EUR", ...note, ...after },
+  TransferReceived: { transferId: "transfer-9", from: "wallet-9", amount: 10n, ...note, ...after },
+  TransferRefused: { transferId: "transfer-9", from: "wallet-9", amount: 10n, reason: "WalletClosed", ...after },
+  TransferSettled: { transferId: "transfer-1", to: "wallet-2", amount: 10n, ...after },
+  TransferReversed: { transferId: "transfer-1", to: "wallet-2", amount: 10n, reason: "WalletClosed", ...after },
+  WalletFrozen: { reason: null, ...after },
+  WalletUnfrozen: { reason: null, ...after },
+  WalletClosed: { reason: null, ...after },
+  OverdraftLimitChanged: { overdraftLimit: 0n, previousLimit: 0n, ...after },
+  MetadataChanged: { metadata: noMetadata, previousMetadata: noMetadata, ...after },
+  OperationReversed: {
+    reversedVersion: 1,
+    reversedType: "WalletCredited",
+    reason: "refused",
+    balanceChange: -10n,
+    restored: { _tag: "Nothing" },
+    ...after
+  }
+}
+
+/** An event of 10 minor units where it has an amount, with nothing on the wallet after it. */
+export const event = <T extends WalletEvent["_tag"]>(
+  tag: T,
+  fields: Partial<Omit<EventOf<T>, "_tag">> = {}
+): EventOf<T> =>
+  // As for commands.
+  ({ _tag: tag, ...events[tag], ...fields }) as unknown as EventOf<T>
+
+export const record = (version: number, recorded: WalletEvent, time = 0): RecordedEvent =>
+  recordedAt(walletId, version, time, [recorded])[0] as RecordedEvent
+
+export const walletOf = (stream: ReadonlyArray<WalletEvent>, time = 0): Wallet => {
+  const wallet = fold(undefined, recordedAt(walletId, 0, time, stream))
+  if (wallet === undefined) throw new Error("no wallet without an event")
+  return wallet
+}
+
+export const created = event("WalletCreated")
+/** Created, with a balance of 100. */
+export const funded: ReadonlyArray<WalletEvent> = [
+  created,
+  event("WalletCredited", { amount: 100n, balanceAfter: 100n })
+]
+/** {@link funded}, 10 of it held until instant 50. */
+export const holding: ReadonlyArray<WalletEvent> = [
+  ...funded,
+  event("HoldPlaced", { expiresAt: 50, balanceAfter: 100n, heldAfter: 10n })
+]
+/** {@link funded}, 10 of it sent to `wallet-2`. */
+export const sending: ReadonlyArray<WalletEvent> = [...funded, event("TransferSent", { balanceAfter: 90n })]
+export const frozen = (stream: ReadonlyArray<WalletEvent>): ReadonlyArray<WalletEvent> => {
+  const { balance, held } = walletOf(stream)
+  return [...stream, event("WalletFrozen", { balanceAfter: balance, heldAfter: held })]
+}
+export const closed: ReadonlyArray<WalletEvent> = [created, event("WalletClosed")]
