@@ -7,8 +7,8 @@ import * as Exit from "effect/Exit"
 import * as Redacted from "effect/Redacted"
 import * as Scope from "effect/Scope"
 import type { TestProject } from "vitest/node"
-import { postgresFolder, startPostgres } from "./postgresServer.ts"
-import { redisFolder, startRedis } from "./redisServer.ts"
+import { postgresFolder, startPostgres } from "../../src/load/servers/PostgresServer.ts"
+import { redisFolder, startRedis } from "../../src/load/servers/RedisServer.ts"
 
 interface Found {
   readonly name: string

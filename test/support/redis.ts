@@ -1,7 +1,7 @@
 /** The Redis server that a run shares. */
 import * as Effect from "effect/Effect"
 import { inject } from "vitest"
-import { redisFolder, startRedis } from "./redisServer.ts"
+import { redisFolder, startRedis } from "../../src/load/servers/RedisServer.ts"
 
 declare module "vitest" {
   interface ProvidedContext {

@@ -1,8 +1,8 @@
-/** Throw-away Redis servers for tests. */
+/** Throw-away Redis servers for the bench and the tests. */
 import * as Effect from "effect/Effect"
 import type { ChildProcess } from "node:child_process"
 import * as Path from "node:path"
-import { endProcess, findPrograms, freePort, startUntil, temporaryFolder } from "./serverProcess.ts"
+import { endProcess, findPrograms, freePort, startUntil, temporaryFolder } from "./ServerProcess.ts"
 
 /** Where redis-server is; `undefined`: not on this machine. */
 export const redisFolder: string | undefined = findPrograms(["redis-server"], [])

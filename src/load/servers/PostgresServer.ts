@@ -1,4 +1,4 @@
-/** Throw-away PostgreSQL servers, with what a fault test does to them. */
+/** Throw-away PostgreSQL servers for the bench and the tests, with what a fault test does to them. */
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
 import type { ChildProcess } from "node:child_process"
@@ -13,7 +13,7 @@ import {
   serverAccount,
   startUntil,
   temporaryFolder
-} from "./serverProcess.ts"
+} from "./ServerProcess.ts"
 
 const debianFolders = (): ReadonlyArray<string> => Fs.globSync("/usr/lib/postgresql/*/bin").sort().toReversed()
 

@@ -1,6 +1,6 @@
 /**
- * Servers that tests start themselves: finding the program, a free port, an
- * account that may run it, and ending what was started.
+ * Throw-away servers that the bench and the tests start themselves: finding the
+ * program, a free port, an account that may run it, and ending what was started.
  */
 import { type ChildProcess, spawn, spawnSync } from "node:child_process"
 import * as Fs from "node:fs"
@@ -9,11 +9,15 @@ import * as Os from "node:os"
 import * as Path from "node:path"
 import * as Effect from "effect/Effect"
 
-/** The first folder of `folders`, then of PATH, that holds all of `programs`. */
-export const findPrograms = (programs: ReadonlyArray<string>, folders: ReadonlyArray<string>): string | undefined =>
-  [...folders, ...(process.env["PATH"] ?? "").split(Path.delimiter)].find(
-    (folder) => folder !== "" && programs.every((program) => Fs.existsSync(Path.join(folder, program)))
+/** The first folder of `folders`, then of the shell's path, that holds all of `programs`. */
+export const findPrograms = (programs: ReadonlyArray<string>, folders: ReadonlyArray<string>): string | undefined => {
+  const [first = ""] = programs
+  const found = spawnSync("sh", ["-c", 'command -v "$1"', "sh", first], { encoding: "utf8" }).stdout ?? ""
+  const onPath = found.trim() === "" ? [] : [Path.dirname(found.trim())]
+  return [...folders, ...onPath].find((folder) =>
+    programs.every((program) => Fs.existsSync(Path.join(folder, program)))
   )
+}
 
 /** A port of 127.0.0.1 that was free a moment ago. */
 export const freePort: Effect.Effect<number> = Effect.callback((resume) => {
@@ -43,7 +47,7 @@ export const serverAccount = (): Account => {
 export const temporaryFolder = (account: Account = {}) =>
   Effect.acquireRelease(
     Effect.sync(() => {
-      const folder = Fs.mkdtempSync(Path.join(Os.tmpdir(), "effect-wallet-test-"))
+      const folder = Fs.mkdtempSync(Path.join(Os.tmpdir(), "effect-wallet-"))
       if (account.uid !== undefined) Fs.chownSync(folder, account.uid, account.gid ?? account.uid)
       return folder
     }),
