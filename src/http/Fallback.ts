@@ -1,0 +1,98 @@
+/**
+ * Requests that no endpoint takes, and defects. Under `/v1` nobody learns without
+ * a key which paths there are: authentication comes before everything else.
+ */
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import * as HttpServerError from "effect/http/HttpServerError"
+import * as HttpServerRequest from "effect/http/HttpServerRequest"
+import * as HttpServerResponse from "effect/http/HttpServerResponse"
+import { internalError, problemAnswer, toResponse } from "./Answer.ts"
+import { WalletApi } from "./Api.ts"
+import { bearerOf, Gate, refusal } from "./Authenticate.ts"
+
+/** Paths beside those of the definition. */
+const otherPaths = [
+  ["/openapi.json", "GET"],
+  ["/docs", "GET"]
+] as const
+
+interface KnownPath {
+  readonly pattern: RegExp
+  readonly methods: Set<string>
+}
+
+/** Every path with the methods it takes; `GET` brings `HEAD`, and `OPTIONS` is always there. */
+const knownPaths: ReadonlyArray<KnownPath> = (() => {
+  const paths = new Map<string, Set<string>>()
+  const add = (path: string, method: string) => {
+    const methods = paths.get(path) ?? new Set<string>()
+    methods.add(method)
+    if (method === "GET") methods.add("HEAD")
+    paths.set(path, methods.add("OPTIONS"))
+  }
+  for (const [path, method] of otherPaths) add(path, method)
+  for (const group of Object.values(WalletApi.groups)) {
+    for (const endpoint of Object.values(group.endpoints)) add(endpoint.path, endpoint.method)
+  }
+  return Array.from(paths, ([path, methods]) => ({
+    pattern: new RegExp(`^${path.replace(/:\w+/g, "[^/]+")}$`),
+    methods
+  }))
+})()
+
+const pathOf = (url: string): string => url.split(/[?;#]/, 1)[0] ?? ""
+
+const isEncodedWell = (url: string): boolean => {
+  try {
+    decodeURIComponent(url)
+    return true
+  } catch {
+    return false
+  }
+}
+
+const notFound = toResponse(problemAnswer("NotFound", "there is nothing at this path"))
+const badEncoding = toResponse(problemAnswer("InvalidRequest", "the URL's percent-encoding is not UTF-8"))
+
+const unrouted = Effect.fnUntraced(function* (gate: Gate["Service"], request: HttpServerRequest.HttpServerRequest) {
+  const path = pathOf(request.url)
+  const known = knownPaths.find(({ pattern }) => pattern.test(path))
+  if (request.method === "OPTIONS" && known !== undefined) {
+    return HttpServerResponse.empty({ headers: { allow: [...known.methods].join(", ") } })
+  }
+  if (/^\/v1(?:\/|$)/.test(path) && request.method !== "OPTIONS") {
+    yield* gate.admit(bearerOf(request.headers["authorization"]))
+  }
+  if (!isEncodedWell(request.url)) return badEncoding
+  if (known === undefined) return notFound
+  const allow = [...known.methods].join(", ")
+  return HttpServerResponse.setHeader(
+    toResponse(problemAnswer("MethodNotAllowed", `this path takes ${allow}`)),
+    "allow",
+    allow
+  )
+})
+
+const isUnrouted = (error: unknown): boolean =>
+  error instanceof HttpServerError.HttpServerError && error.reason._tag === "RouteNotFound"
+
+/** Wraps the whole router: what comes out is always an answer of this API. */
+export const makeFallback = Effect.map(
+  Gate,
+  (gate) =>
+    <E, R>(effect: Effect.Effect<HttpServerResponse.HttpServerResponse, E, R>) =>
+      Effect.catchCause(effect, (cause) => {
+        // The client has gone, or the server is being stopped: nobody reads an answer.
+        if (Cause.hasInterruptsOnly(cause)) return Effect.failCause(cause)
+        return Effect.flatMap(HttpServerRequest.HttpServerRequest, (request) => {
+          if (cause.reasons.some((reason) => reason._tag === "Fail" && isUnrouted(reason.error))) {
+            return Effect.catch(unrouted(gate, request), (answer) => Effect.succeed(refusal(answer)))
+          }
+          return Effect.as(
+            Effect.logError("request failed", { method: request.method, path: pathOf(request.url) }, cause),
+            toResponse(internalError)
+          )
+        })
+      })
+)

@@ -1,0 +1,65 @@
+/** The API as routes: handlers, documents, fallback and, where configured, CORS. */
+import * as Effect from "effect/Effect"
+import * as HttpApiBuilder from "effect/http-api/HttpApiBuilder"
+import * as HttpMiddleware from "effect/http/HttpMiddleware"
+import * as HttpRouter from "effect/http/HttpRouter"
+import * as Layer from "effect/Layer"
+import { WalletApi } from "./Api.ts"
+import { authorizationLayer, Gate } from "./Authenticate.ts"
+import { batchHandlers } from "./BatchHandlers.ts"
+import { docs } from "./Docs.ts"
+import { makeFallback } from "./Fallback.ts"
+import { healthHandlers } from "./HealthHandlers.ts"
+import { holdHandlers } from "./HoldHandlers.ts"
+import { HttpConfig } from "./HttpConfig.ts"
+import { keyHandlers } from "./KeyHandlers.ts"
+import { requestFormLayer } from "./RequestFormLayer.ts"
+import { transactionHandlers } from "./TransactionHandlers.ts"
+import { walletHandlers } from "./WalletHandlers.ts"
+
+/** Seconds for which a browser keeps the answer to its preflight. */
+const corsMaxAge = 600
+
+const cors = (origins: ReadonlyArray<string>) =>
+  HttpMiddleware.cors({
+    allowedOrigins: origins.includes("*") ? [] : origins,
+    allowedMethods: ["GET", "HEAD", "POST", "PATCH", "DELETE"],
+    allowedHeaders: ["authorization", "content-type", "idempotency-key"],
+    exposedHeaders: ["idempotency-replayed", "retry-after"],
+    maxAge: corsMaxAge
+  })
+
+/** The first is the outermost: CORS sees every answer, also that of the fallback. */
+const edges = HttpRouter.use(
+  Effect.fnUntraced(function* (router) {
+    const { corsOrigins } = yield* HttpConfig
+    if (corsOrigins.length > 0) yield* router.addGlobalMiddleware(cors(corsOrigins))
+    yield* router.addGlobalMiddleware(yield* makeFallback)
+  })
+)
+
+const handlers = Layer.mergeAll(
+  walletHandlers,
+  holdHandlers,
+  transactionHandlers,
+  batchHandlers,
+  keyHandlers,
+  healthHandlers
+).pipe(Layer.provide([authorizationLayer, requestFormLayer]))
+
+/** Longer parameters are refused by their form, not by the router. */
+const maxParamLength = 1_000_000
+
+/** Paths are taken as they are written: no other case, no doubled or trailing slash. */
+export const routerConfig = {
+  caseSensitive: true,
+  ignoreTrailingSlash: false,
+  ignoreDuplicateSlashes: false,
+  maxParamLength
+}
+
+/** All routes of the service; needs the engine, the keys and the configuration. */
+export const httpApp = Layer.mergeAll(HttpApiBuilder.layer(WalletApi), docs, edges).pipe(
+  Layer.provide(handlers),
+  Layer.provide(Gate.layer)
+)

@@ -1,0 +1,63 @@
+/** What the HTTP server is configured by, with its defaults. */
+import * as Config from "effect/Config"
+import * as Context from "effect/Context"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import * as Schema from "effect/Schema"
+
+export interface HttpConfigValues {
+  /** Where to listen; `0`: any free port. */
+  readonly port: number
+  readonly host: string
+  /** Origins that browsers may call from, `*` for all; none: CORS is off. */
+  readonly corsOrigins: ReadonlyArray<string>
+  /** Per key and node; `undefined`: no limit. */
+  readonly requestsPerSecond: number | undefined
+  /** Milliseconds for the requests in flight at a stop; then their connections are cut. */
+  readonly shutdownTimeout: number
+}
+
+export const defaultHttpConfig: HttpConfigValues = {
+  port: 3000,
+  host: "127.0.0.1",
+  corsOrigins: [],
+  requestsPerSecond: undefined,
+  shutdownTimeout: 8_000
+}
+
+const originForm = /^https?:\/\/[^\s/?#,]+$/
+
+const Origins = Schema.Array(
+  Schema.String.check(
+    Schema.makeFilter((origin: string) => origin === "*" || originForm.test(origin), {
+      expected: "an origin like https://app.example.com, or *"
+    })
+  )
+)
+
+const port = Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 65_535 }, { expected: "a port, 0 to 65535" }))
+
+const rate = Schema.Int.check(
+  Schema.isBetween({ minimum: 1, maximum: 1_000_000 }, { expected: "a whole number from 1 to 1000000" })
+)
+
+const optional = <A>(config: Config.Config<A>): Config.Config<A | undefined> =>
+  Config.map(Config.option(config), Option.getOrUndefined)
+
+/** `PORT`, `HOST`, `CORS_ORIGINS` (comma-separated), `RATE_LIMIT_PER_SECOND`. */
+export const httpConfig: Config.Config<HttpConfigValues> = Config.all({
+  port: Config.schema(Schema.NumberFromString.pipe(Schema.decodeTo(port)), "PORT").pipe(
+    Config.withDefault(defaultHttpConfig.port)
+  ),
+  host: Config.NonEmptyString("HOST").pipe(Config.withDefault(defaultHttpConfig.host)),
+  corsOrigins: Config.schema(Origins, "CORS_ORIGINS").pipe(Config.withDefault(defaultHttpConfig.corsOrigins)),
+  requestsPerSecond: optional(Config.schema(Schema.NumberFromString.pipe(Schema.decodeTo(rate)), "RATE_LIMIT_PER_SECOND")),
+  shutdownTimeout: Config.succeed(defaultHttpConfig.shutdownTimeout)
+})
+
+export class HttpConfig extends Context.Service<HttpConfig, HttpConfigValues>()("effect-wallet/http/HttpConfig") {
+  static readonly layer = (values: Partial<HttpConfigValues> = {}): Layer.Layer<HttpConfig> =>
+    Layer.succeed(HttpConfig, { ...defaultHttpConfig, ...values })
+
+  static readonly layerConfig: Layer.Layer<HttpConfig, Config.ConfigError> = Layer.effect(HttpConfig, httpConfig)
+}

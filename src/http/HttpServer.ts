@@ -1,0 +1,157 @@
+/**
+ * The API on a Node server: bounded against slow and broken clients, stopped
+ * without dropping what is in flight.
+ */
+import { NodeHttpServer } from "@effect/platform-node"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as HttpRouter from "effect/http/HttpRouter"
+import * as EffectHttpServer from "effect/http/HttpServer"
+import type { ServeError } from "effect/http/HttpServerError"
+import * as Layer from "effect/Layer"
+import * as Schema from "effect/Schema"
+import * as Http from "node:http"
+import type { Duplex } from "node:stream"
+import type { ProblemCode } from "./Problem.ts"
+import { problemBody } from "./Problem.ts"
+import { httpApp, routerConfig } from "./HttpApp.ts"
+import { HttpConfig, type HttpConfigValues } from "./HttpConfig.ts"
+
+/** Milliseconds, except where named otherwise. */
+const limits: Http.ServerOptions = {
+  /** For the whole request, head and body: a slow sender holds a socket no longer. */
+  requestTimeout: 30_000,
+  headersTimeout: 10_000,
+  connectionsCheckingInterval: 2_000,
+  /** An idle connection; above the 60 s of common balancers, so that they close first. */
+  keepAliveTimeout: 65_000,
+  /** Bytes of request line and headers; more is answered with 431. */
+  maxHeaderSize: 16 * 1024,
+  /** A header sent twice is seen as both, not as the first. */
+  joinDuplicateHeaders: true,
+  noDelay: true
+}
+
+/** The server cannot listen. */
+export class CannotListen extends Schema.TaggedError<CannotListen>()("CannotListen", {
+  host: Schema.String,
+  port: Schema.Int,
+  code: Schema.String
+}) {
+  override get message(): string {
+    const where = `port ${this.port} on ${this.host}`
+    switch (this.code) {
+      case "EADDRINUSE":
+        return `${where} is in use: stop the other program or set PORT`
+      case "EACCES":
+        return `${where} needs rights that this process has not: set PORT to one above 1023`
+      case "EADDRNOTAVAIL":
+      case "ENOTFOUND":
+        return `${where}: this machine has no such address; set HOST`
+      default:
+        return `${where} cannot be listened on: ${this.code}`
+    }
+  }
+}
+
+const cannotListen = (config: HttpConfigValues) => (error: ServeError) => {
+  const cause = error.cause
+  const code = typeof cause === "object" && cause !== null && "code" in cause ? String(cause.code) : String(cause)
+  return new CannotListen({ host: config.host, port: config.port, code })
+}
+
+interface ParserError extends Error {
+  readonly code?: string
+}
+
+const clientFault = (error: ParserError): readonly [string, ProblemCode, string] | undefined => {
+  switch (error.code) {
+    case "ECONNRESET":
+    case "EPIPE":
+      return undefined
+    case "HPE_HEADER_OVERFLOW":
+      return ["431 Request Header Fields Too Large", "InvalidRequest", "the request's head is too large"]
+    case "ERR_HTTP_REQUEST_TIMEOUT":
+      return ["408 Request Timeout", "InvalidRequest", "the request took too long to arrive"]
+    default:
+      return ["400 Bad Request", "InvalidRequest", "this is not HTTP/1.1"]
+  }
+}
+
+/** What is not HTTP never becomes a request: it is answered here, and the connection ends. */
+const answerClientError = (error: ParserError, socket: Duplex): void => {
+  const fault = clientFault(error)
+  if (fault === undefined || !socket.writable) {
+    socket.destroy()
+    return
+  }
+  const [status, code, detail] = fault
+  const document = { ...JSON.parse(problemBody(code, detail)), status: Number(status.slice(0, 3)) }
+  const body = JSON.stringify(document)
+  const head = `content-type: application/problem+json\r\ncontent-length: ${Buffer.byteLength(body)}\r\nconnection: close`
+  socket.end(`HTTP/1.1 ${status}\r\n${head}\r\n\r\n${body}`)
+}
+
+class NodeServer extends Context.Service<NodeServer, Http.Server>()("effect-wallet/http/HttpServer/NodeServer") {
+  static readonly layer = Layer.sync(NodeServer, () => {
+    const server = Http.createServer(limits)
+    server.on("clientError", answerClientError)
+    return server
+  })
+}
+
+const listening = Layer.effect(
+  EffectHttpServer.HttpServer,
+  Effect.gen(function* () {
+    const config = yield* HttpConfig
+    const server = yield* NodeServer
+    return yield* NodeHttpServer.make(() => server, {
+      port: config.port,
+      host: config.host,
+      // `draining` has done it by then.
+      disablePreemptiveShutdown: true
+    }).pipe(Effect.mapError(cannotListen(config)))
+  })
+)
+
+/** Milliseconds between two looks at which connections have become idle. */
+const drainInterval = 20
+
+/**
+ * Stops listening, lets the requests in flight finish and closes each connection
+ * after its last answer; cuts what is left when `timeout` ms are over.
+ */
+const drain = (server: Http.Server, timeout: number): Effect.Effect<void> =>
+  Effect.callback<void>((resume) => {
+    if (!server.listening) return resume(Effect.void)
+    server.prependListener("request", (_request, response) => {
+      response.shouldKeepAlive = false
+    })
+    server.keepAliveTimeout = 1
+    const idle = setInterval(() => server.closeIdleConnections(), drainInterval)
+    const cut = setTimeout(() => server.closeAllConnections(), timeout)
+    server.close(() => {
+      clearInterval(idle)
+      clearTimeout(cut)
+      resume(Effect.void)
+    })
+    return undefined
+  })
+
+const draining = Layer.effectDiscard(
+  Effect.gen(function* () {
+    const { shutdownTimeout } = yield* HttpConfig
+    const server = yield* NodeServer
+    yield* Effect.addFinalizer(() => drain(server, shutdownTimeout))
+  })
+)
+
+/**
+ * Serves the API while its scope lasts. Needs the engine, the API keys and the
+ * configuration; gives the server with the address it listens on.
+ */
+export const httpServer = draining.pipe(
+  Layer.provideMerge(HttpRouter.serve(httpApp, { disableLogger: true, routerConfig })),
+  Layer.provideMerge(listening),
+  Layer.provide([NodeServer.layer, NodeHttpServer.layerHttpServices])
+)

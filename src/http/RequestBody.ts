@@ -1,0 +1,134 @@
+/**
+ * Reads and decodes a request's body, strictly: JSON in UTF-8, at most 1 MiB, no
+ * unknown fields.
+ *
+ * On Node the body is taken from the socket's stream directly, which halves what
+ * a small request costs; any other server goes the portable way.
+ */
+import * as ByteSize from "effect/ByteSize"
+import * as Effect from "effect/Effect"
+import * as HttpIncomingMessage from "effect/http/HttpIncomingMessage"
+import type { HttpServerRequest } from "effect/http/HttpServerRequest"
+import * as Schema from "effect/Schema"
+import { isUtf8 } from "node:buffer"
+import { IncomingMessage } from "node:http"
+import { InvalidRequest } from "../domain/Rejection.ts"
+import { issueText } from "./IssueText.ts"
+import { PayloadTooLarge, UnsupportedMediaType } from "./Problem.ts"
+
+/** Bytes. */
+export const maxBodySize = 1024 * 1024
+
+export type BodyError = InvalidRequest | PayloadTooLarge | UnsupportedMediaType
+
+const tooLarge = () => new PayloadTooLarge({ detail: `a body has at most ${maxBodySize} bytes` })
+const brokenOff = () => new InvalidRequest({ detail: "the body ended before its announced length" })
+
+const jsonType = /^application\/json *(?:; *charset *= *"?utf-8"? *)?$/i
+
+/** Why the body cannot be read, from the headers alone. */
+const refusal = (request: HttpServerRequest): PayloadTooLarge | UnsupportedMediaType | undefined => {
+  const { headers } = request
+  const type = headers["content-type"]
+  const encoding = headers["content-encoding"]
+  if (type !== undefined && !jsonType.test(type)) {
+    return new UnsupportedMediaType({ detail: "a body is application/json in UTF-8" })
+  }
+  if (encoding !== undefined && encoding.toLowerCase() !== "identity") {
+    return new UnsupportedMediaType({ detail: "a body is sent without content-encoding" })
+  }
+  return Number(headers["content-length"]) > maxBodySize ? tooLarge() : undefined
+}
+
+/** The whole body from Node's stream. One chunk, as small bodies have, is not copied. */
+const readNode = (message: IncomingMessage) =>
+  Effect.callback<Buffer, PayloadTooLarge | InvalidRequest>((resume) => {
+    let first: Buffer | undefined
+    let more: Array<Buffer> | undefined
+    let size = 0
+    const stop = () => {
+      message.off("data", onData)
+      message.off("end", onEnd)
+      message.off("close", onClose)
+    }
+    const onData = (chunk: Buffer) => {
+      size += chunk.length
+      if (size > maxBodySize) {
+        stop()
+        message.pause()
+        return resume(Effect.fail(tooLarge()))
+      }
+      if (first === undefined) first = chunk
+      else if (more === undefined) more = [first, chunk]
+      else more.push(chunk)
+    }
+    const onEnd = () => {
+      stop()
+      resume(Effect.succeed(more === undefined ? (first ?? Buffer.alloc(0)) : Buffer.concat(more)))
+    }
+    const onClose = () => {
+      stop()
+      resume(Effect.fail(brokenOff()))
+    }
+    if (message.readableEnded) return onEnd()
+    if (message.destroyed) return onClose()
+    message.on("data", onData)
+    message.on("end", onEnd)
+    message.on("close", onClose)
+    return Effect.sync(stop)
+  })
+
+const readPortable = (request: HttpServerRequest) =>
+  request.arrayBuffer.pipe(
+    Effect.provideService(HttpIncomingMessage.MaxBodySize, ByteSize.fromInputUnsafe(maxBodySize)),
+    Effect.map((buffer) => Buffer.from(buffer)),
+    Effect.mapError(({ reason }) =>
+      reason._tag === "RequestParseError" && reason.reason === "BodyTooLarge" ? tooLarge() : brokenOff()
+    )
+  )
+
+const readBytes = (request: HttpServerRequest) =>
+  // A client that waits for "100 Continue" gets it from the portable reader only.
+  request.source instanceof IncomingMessage && request.headers["expect"] === undefined
+    ? readNode(request.source)
+    : readPortable(request)
+
+const parse = (bytes: Buffer): unknown => {
+  if (!isUtf8(bytes)) throw new SyntaxError("not UTF-8")
+  return JSON.parse(bytes.toString("utf8"))
+}
+
+const notJson = new InvalidRequest({ detail: "the body is not JSON in UTF-8" })
+
+/** Form errors of a value as `InvalidRequest`. */
+export const decoder = <S extends Schema.ConstraintDecoder<unknown>>(schema: S) => {
+  const decode = Schema.decodeUnknownEffect(schema, { onExcessProperty: "error" })
+  return (value: unknown): Effect.Effect<S["Type"], InvalidRequest> =>
+    Effect.mapErrorEager(decode(value), (error) => new InvalidRequest({ detail: issueText(error.issue) }))
+}
+
+/**
+ * A reader of bodies of one form. `empty`: a body may be left out, and is then
+ * this value.
+ */
+export const bodyReader = <S extends Schema.ConstraintDecoder<unknown>>(
+  schema: S,
+  options?: { readonly mayBeEmpty: boolean }
+): ((request: HttpServerRequest) => Effect.Effect<S["Type"], BodyError>) => {
+  const decode = decoder(schema)
+  const mayBeEmpty = options?.mayBeEmpty ?? false
+  const decodeBytes = (bytes: Buffer): Effect.Effect<S["Type"], BodyError> => {
+    if (bytes.length === 0) {
+      return mayBeEmpty ? decode({}) : Effect.fail(new InvalidRequest({ detail: "a JSON body is required" }))
+    }
+    try {
+      return decode(parse(bytes))
+    } catch {
+      return Effect.fail(notJson)
+    }
+  }
+  return (request) => {
+    const refused = refusal(request)
+    return refused === undefined ? Effect.flatMap(readBytes(request), decodeBytes) : Effect.fail(refused)
+  }
+}

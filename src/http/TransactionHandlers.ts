@@ -1,0 +1,22 @@
+/** Handlers of `TransactionsApi`. */
+import * as Effect from "effect/Effect"
+import * as HttpApiBuilder from "effect/http-api/HttpApiBuilder"
+import { WalletEngine } from "../engine/WalletEngine.ts"
+import { pageJson, plainAnswer, respond, transactionJson } from "./Answer.ts"
+import { WalletApi } from "./Api.ts"
+import { defaultLimit } from "./WireValue.ts"
+
+export const transactionHandlers = HttpApiBuilder.group(
+  WalletApi,
+  "transactions",
+  Effect.fnUntraced(function* (handlers) {
+    const engine = yield* WalletEngine
+    return handlers.handleRaw("search", ({ query }) =>
+      respond(
+        Effect.map(engine.searchTransactions({ ...query, limit: query.limit ?? defaultLimit }), (page) =>
+          plainAnswer(200, pageJson(page, transactionJson))
+        )
+      )
+    )
+  })
+)

@@ -1,0 +1,212 @@
+/**
+ * A bare HTTP/1.1 load generator: raw keep-alive sockets, one request in flight
+ * per connection, nothing between the bytes and the figures. `node:http` as a
+ * client tops out below the servers it would measure.
+ *
+ * It must run in a process of its own (`HttpLoadProcess.ts`), else it takes its
+ * time from the server under test.
+ */
+import * as net from "node:net"
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+
+/**
+ * One run. In `path`, `headers` and `body`, `{n}` becomes a number unique to the
+ * request and `{w}` the wallet of this request, taken in turn from `wallets`.
+ */
+export const HttpLoadOptions = Schema.Struct({
+  host: Schema.String,
+  port: Schema.Int,
+  method: Schema.String,
+  path: Schema.String,
+  headers: Schema.Record(Schema.String, Schema.String),
+  body: Schema.String,
+  wallets: Schema.Array(Schema.String),
+  /** 1–10,000 sockets. */
+  connections: Schema.Int,
+  /** Requests of this part are sent and not counted. Milliseconds. */
+  warmup: Schema.Int,
+  /** Milliseconds. */
+  duration: Schema.Int
+})
+export type HttpLoadOptions = typeof HttpLoadOptions.Type
+
+/** Latencies in microseconds, upper bounds of their histogram's buckets (≤ 4 % wide). */
+export const HttpLoadReport = Schema.Struct({
+  requests: Schema.Int,
+  /** Measured, milliseconds. */
+  duration: Schema.Finite,
+  perSecond: Schema.Finite,
+  /** Answers by status code. */
+  statuses: Schema.Record(Schema.String, Schema.Int),
+  /** Connections that broke, were refused or answered what is not HTTP. */
+  socketErrors: Schema.Int,
+  firstError: Schema.NullOr(Schema.String),
+  p50: Schema.Finite,
+  p95: Schema.Finite,
+  p99: Schema.Finite,
+  max: Schema.Finite
+})
+export type HttpLoadReport = typeof HttpLoadReport.Type
+
+/** 4 % steps from 1 µs: 500 buckets reach beyond five minutes. */
+const growth = 1.04
+const logGrowth = Math.log(growth)
+const bucketCount = 500
+
+class Histogram {
+  readonly buckets = new Float64Array(bucketCount)
+  count = 0
+  max = 0
+
+  record(micros: number): void {
+    const bucket = micros <= 1 ? 0 : Math.min(bucketCount - 1, Math.ceil(Math.log(micros) / logGrowth))
+    this.buckets[bucket] = (this.buckets[bucket] ?? 0) + 1
+    this.count++
+    if (micros > this.max) this.max = micros
+  }
+
+  percentile(fraction: number): number {
+    const wanted = this.count * fraction
+    let seen = 0
+    for (let i = 0; i < bucketCount; i++) {
+      seen += this.buckets[i] ?? 0
+      if (seen >= wanted && seen > 0) return Math.min(this.max, Math.round(growth ** i))
+    }
+    return this.max
+  }
+}
+
+type RequestBytes = (n: number) => string
+
+/** Splits the template once, so that a request costs one join. */
+const compile = (options: HttpLoadOptions): RequestBytes => {
+  const head = Object.entries(options.headers).map(([name, value]) => `${name}: ${value}\r\n`).join("")
+  const start = `${options.method} ${options.path} HTTP/1.1\r\nhost: ${options.host}:${options.port}\r\n${head}`
+  const { wallets } = options
+  const walletOf = (n: number) => wallets.length === 0 ? "" : (wallets[n % wallets.length] ?? "")
+  const fill = (template: string) => {
+    const parts = template.split(/(\{n\}|\{w\})/)
+    if (parts.length === 1) return () => template
+    return (n: number) => {
+      let out = ""
+      for (const part of parts) out += part === "{n}" ? n : part === "{w}" ? walletOf(n) : part
+      return out
+    }
+  }
+  const fillStart = fill(start)
+  if (options.body === "") return (n) => `${fillStart(n)}\r\n`
+  const fillBody = fill(options.body)
+  return (n) => {
+    const body = fillBody(n)
+    return `${fillStart(n)}content-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`
+  }
+}
+
+/** Bytes of the whole answer at the start of `buffer`; `-1`: more to come; `undefined`: not what we read. */
+const answerLength = (buffer: Buffer): number | undefined => {
+  const headEnd = buffer.indexOf("\r\n\r\n")
+  if (headEnd === -1) return buffer.length > 65_536 ? undefined : -1
+  const head = buffer.toString("latin1", 0, headEnd)
+  const match = /\r\ncontent-length: *(\d+)/i.exec(head)
+  if (match === null) return /^HTTP\/1\.1 (?:204|304)/.test(head) ? headEnd + 4 : undefined
+  return headEnd + 4 + Number(match[1])
+}
+
+/** Everything the connections of one run share. */
+class Run {
+  readonly options: HttpLoadOptions
+  readonly request: RequestBytes
+  readonly histogram = new Histogram()
+  readonly statuses = new Map<string, number>()
+  readonly sockets = new Set<net.Socket>()
+  sent = 0
+  measuring = false
+  stopped = false
+  socketErrors = 0
+  firstError: string | null = null
+
+  constructor(options: HttpLoadOptions) {
+    this.options = options
+    this.request = compile(options)
+  }
+
+  fail(reason: string): void {
+    if (this.stopped) return
+    this.socketErrors++
+    this.firstError ??= reason
+  }
+
+  connect(): void {
+    const socket = net.connect({ host: this.options.host, port: this.options.port, noDelay: true })
+    this.sockets.add(socket)
+    let waiting: Buffer | undefined
+    let sentAt = 0
+    const send = () => {
+      if (this.stopped) return
+      sentAt = performance.now()
+      socket.write(this.request(this.sent++), "latin1")
+    }
+    socket.on("connect", send)
+    socket.on("data", (chunk: Buffer) => {
+      const buffer = waiting === undefined ? chunk : Buffer.concat([waiting, chunk])
+      const length = answerLength(buffer)
+      if (length === undefined || (length !== -1 && buffer.length > length)) {
+        this.fail(`unreadable answer: ${buffer.toString("latin1", 0, 200)}`)
+        socket.destroy()
+        return
+      }
+      if (length === -1 || buffer.length < length) {
+        waiting = buffer
+        return
+      }
+      waiting = undefined
+      if (this.measuring) this.count(buffer.toString("latin1", 9, 12), (performance.now() - sentAt) * 1000)
+      send()
+    })
+    socket.on("error", (error) => this.fail(error.message))
+    socket.on("close", () => {
+      this.sockets.delete(socket)
+      this.fail("connection closed")
+    })
+  }
+
+  count(status: string, micros: number): void {
+    this.statuses.set(status, (this.statuses.get(status) ?? 0) + 1)
+    this.histogram.record(micros)
+  }
+
+  report(duration: number): HttpLoadReport {
+    const { histogram } = this
+    return {
+      requests: histogram.count,
+      duration,
+      perSecond: Math.round((histogram.count * 1000) / duration),
+      statuses: Object.fromEntries(this.statuses),
+      socketErrors: this.socketErrors,
+      firstError: this.firstError,
+      p50: histogram.percentile(0.5),
+      p95: histogram.percentile(0.95),
+      p99: histogram.percentile(0.99),
+      max: Math.round(histogram.max)
+    }
+  }
+}
+
+/** Runs the load and reports. A broken connection is counted, not replaced. */
+export const runHttpLoad = Effect.fn("HttpLoad.run")(function* (options: HttpLoadOptions) {
+  const run = new Run(options)
+  return yield* Effect.gen(function* () {
+    for (let i = 0; i < options.connections; i++) run.connect()
+    yield* Effect.sleep(options.warmup)
+    const start = performance.now()
+    run.measuring = true
+    yield* Effect.sleep(options.duration)
+    run.measuring = false
+    const duration = performance.now() - start
+    return run.report(duration)
+  }).pipe(Effect.ensuring(Effect.sync(() => {
+    run.stopped = true
+    for (const socket of run.sockets) socket.destroy()
+  })))
+})
