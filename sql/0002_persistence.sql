@@ -32,9 +32,9 @@ CREATE INDEX ew_wallets_currency ON wallets (currency, position);
 CREATE INDEX ew_wallets_status ON wallets (status, position) WHERE status <> 'active';
 CREATE INDEX ew_wallets_words ON wallets USING gin (words);
 
--- One row per movement of a balance. `id` and `version` are the event's. `key` and
--- `fingerprint` are the command's, null where the command has a later event that
--- carries them. `words`: of reference and metadata, null when there are none.
+-- One row per movement of a balance. `id` and `version` are the event's, `key` and
+-- `fingerprint` its command's. `words`: of reference and metadata, null when there
+-- are none.
 CREATE TABLE transactions (
   wallet_id text COLLATE "C" NOT NULL,
   version bigint NOT NULL,
@@ -49,8 +49,8 @@ CREATE TABLE transactions (
   hold_id text COLLATE "C",
   transfer_id text COLLATE "C",
   created_at timestamptz(3) NOT NULL,
-  key text COLLATE "C",
-  fingerprint text COLLATE "C",
+  key text COLLATE "C" NOT NULL,
+  fingerprint text COLLATE "C" NOT NULL,
   words text[],
   CONSTRAINT ew_transactions_pk PRIMARY KEY (wallet_id, version),
   CONSTRAINT ew_transactions_version CHECK (version >= 0),
@@ -62,7 +62,7 @@ CREATE TABLE transactions (
 -- Newest first of one type; newest first of all is a merge of the six.
 CREATE INDEX ew_transactions_position ON transactions (type, position);
 CREATE INDEX ew_transactions_id ON transactions (id);
-CREATE INDEX ew_transactions_key ON transactions (hashtextextended(wallet_id || ' ' || key, 0)) WHERE key IS NOT NULL;
+CREATE INDEX ew_transactions_key ON transactions (hashtextextended(wallet_id || ' ' || key, 0));
 CREATE INDEX ew_transactions_words ON transactions USING gin (words) WHERE words IS NOT NULL;
 
 -- `version`: of the event that placed it. A closed hold has remaining = 0.
@@ -89,7 +89,8 @@ CREATE TABLE holds (
 CREATE UNIQUE INDEX ew_holds_placed ON holds (wallet_id, version);
 CREATE INDEX ew_holds_active ON holds (wallet_id, version) WHERE status = 'active';
 
--- Keys of the commands whose last event makes no row in transactions.
+-- The keys of all other events. A command with two events has two rows, of which
+-- the later one counts.
 CREATE TABLE idempotency_keys (
   wallet_id text COLLATE "C" NOT NULL,
   version bigint NOT NULL,
