@@ -1,6 +1,8 @@
 /**
  * Gathers the commits of all wallets of this node into as few appends as the log
- * can take: while one append is in flight the next one fills up.
+ * can take: while one append is in flight the next one fills up. Answers to callers
+ * are made after the next append is on its way, so that the log never waits for
+ * them.
  *
  * An append whose outcome is unknown is sent again, the same events with the same
  * checks, until the log has decided; nothing else is appended meanwhile. A refusal
@@ -12,6 +14,7 @@ import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Metric from "effect/Metric"
 import * as Schedule from "effect/Schedule"
@@ -45,14 +48,21 @@ const retryPause = Schedule.min([Schedule.exponential("20 millis"), Schedule.spa
 export class LogWriter extends Context.Service<LogWriter, {
   /** Answers when the log has decided. `solo`: not together with others. At most one commit per wallet at a time. */
   readonly submit: (commit: Commit, solo: boolean) => Effect.Effect<WriteOutcome>
+  /**
+   * Runs `task` once, soon: after the next append is on its way, or at once when
+   * there is none to send. For work that the log need not wait for. Must not throw.
+   */
+  readonly afterSend: (task: () => void) => void
 }>()("effect-wallet/actors/LogWriter") {
   static readonly layer = (bounds: ActorBounds) => Layer.effect(LogWriter, make(bounds))
 }
 
 const make = Effect.fnUntraced(function*(bounds: ActorBounds) {
   const log = yield* EventStore
+  const clock = yield* Clock.Clock
   const gathered: Array<Submission> = []
   const alone: Array<Submission> = []
+  let tasks: Array<() => void> = []
   let wake: ((effect: Effect.Effect<void>) => void) | undefined
   const park = Effect.callback<void>((resume) => {
     wake = resume
@@ -79,26 +89,53 @@ const make = Effect.fnUntraced(function*(bounds: ActorBounds) {
     return gathered.splice(0, count)
   }
 
+  /** Answering callers makes new commands, whose wallets may add tasks. */
+  const runTasks = () => {
+    while (tasks.length > 0) {
+      const due = tasks
+      tasks = []
+      for (const task of due) task()
+    }
+  }
+
   const write = Effect.fnUntraced(function*(batch: Array<Submission>) {
-    const startedAt = yield* Clock.currentTimeMillis
-    const outcomes = yield* appendUntilDecided(log.append, batch.map((submission) => submission.commit), bounds)
-    yield* EngineMetrics.appended(batch.length, outcomes, (yield* Clock.currentTimeMillis) - startedAt)
+    const startedAt = clock.currentTimeMillisUnsafe()
+    const append = yield* Effect.forkChild(
+      appendUntilDecided(log.append, batch.map((submission) => submission.commit), bounds),
+      { startImmediately: true }
+    )
+    runTasks()
+    const outcomes = yield* Fiber.join(append)
+    yield* EngineMetrics.appended(batch.length, outcomes, clock.currentTimeMillisUnsafe() - startedAt)
+    // Each wallet moves its state and, if its mailbox has filled, submits its next commit right here.
     for (let i = 0; i < batch.length; i++) batch[i]!.resume(Effect.succeed(outcomes[i]!))
   })
 
-  yield* Effect.forkScoped(Effect.gen(function*() {
-    while (true) {
-      if (gathered.length === 0 && alone.length === 0) yield* park
-      // Whatever else is ready in this turn of the event loop comes along.
-      yield* Effect.yieldNow
-      const batch = take()
-      if (batch.length > 0) yield* write(batch)
-      const single = alone.shift()
-      if (single !== undefined) yield* write([single])
-    }
-  }))
+  yield* Effect.forkScoped(Effect.ensuring(
+    Effect.gen(function*() {
+      while (true) {
+        if (gathered.length === 0 && alone.length === 0) {
+          runTasks()
+          if (gathered.length === 0 && alone.length === 0) yield* park
+          // Whatever else is ready in this turn of the event loop comes along.
+          yield* Effect.yieldNow
+        }
+        const batch = take()
+        if (batch.length > 0) yield* write(batch)
+        const single = alone.shift()
+        if (single !== undefined) yield* write([single])
+      }
+    }),
+    Effect.sync(runTasks)
+  ))
 
-  return LogWriter.of({ submit })
+  return LogWriter.of({
+    submit,
+    afterSend: (task) => {
+      tasks.push(task)
+      if (wake !== undefined) runTasks()
+    }
+  })
 })
 
 type Append = EventStore["Service"]["append"]

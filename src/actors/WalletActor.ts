@@ -153,7 +153,8 @@ const process = function*(actor: WalletActor, context: ActorContext): Effect.fn.
     switch (outcome._tag) {
       case "Appended": {
         commit(actor, plan, context)
-        settle(part, plan)
+        if (plan.events.length === 0) settle(part, plan)
+        else context.writer.afterSend(() => settle(part, plan))
         pending = part === pending ? nothing : pending.slice(part.length)
         conflicts = 0
         break

@@ -1,0 +1,94 @@
+/**
+ * Configuration of the engine and its stores: type, defaults and environment in
+ * one place. The README's table lists every name.
+ */
+import * as Config from "effect/Config"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import type * as Redacted from "effect/Redacted"
+import * as Schema from "effect/Schema"
+import type { ActorBounds } from "../actors/ActorBounds.ts"
+import { defaultBounds } from "../actors/ActorBounds.ts"
+import { defaultPartitions } from "../domain/Partition.ts"
+
+export interface StoresConfig {
+  /** `DATABASE_URL`; none: PGlite in `dataDir`. */
+  readonly databaseUrl: Option.Option<Redacted.Redacted>
+  /** `WALLET_DATA_DIR`, default `.data`. */
+  readonly dataDir: string
+  /** `WALLET_SQL_SCHEMA`, default `wallet`. */
+  readonly schema: string
+  /** `WALLET_SQL_CONNECTIONS`, default 10; PostgreSQL only. */
+  readonly maxConnections: number
+}
+
+export interface EngineConfig {
+  readonly stores: StoresConfig
+  /** `WALLET_PARTITIONS`, default 1,024; fixed at an installation's first start. */
+  readonly partitions: number
+  readonly bounds: ActorBounds
+}
+
+/** A store is configured that this release does not have. Better no start than a start without it. */
+export class StoreNotSupported extends Schema.TaggedError<StoreNotSupported>()("StoreNotSupported", {
+  variable: Schema.String,
+  store: Schema.String
+}) {
+  override get message(): string {
+    return `${this.variable} is set, but this release cannot use ${this.store}: unset it`
+  }
+}
+
+const bounded = (name: string, fallback: number, minimum: number, maximum: number): Config.Config<number> =>
+  Config.schema(
+    Schema.FiniteFromString.check(Schema.isInt(), Schema.isBetween({ minimum, maximum })),
+    name
+  ).pipe(Config.withDefault(fallback))
+
+const millis = (name: string, fallback: number): Config.Config<number> =>
+  Config.Duration(name).pipe(Config.map(Duration.toMillis), Config.withDefault(fallback))
+
+const bounds: Config.Config<ActorBounds> = Config.all({
+  mailboxCommands: bounded("WALLET_MAILBOX_COMMANDS", defaultBounds.mailboxCommands, 1, 1_000_000),
+  batchCommands: bounded("WALLET_BATCH_COMMANDS", defaultBounds.batchCommands, 1, 10_000),
+  nodeCommands: bounded("WALLET_NODE_COMMANDS", defaultBounds.nodeCommands, 1, 10_000_000),
+  residentWallets: bounded("WALLET_RESIDENT_WALLETS", defaultBounds.residentWallets, 1, 10_000_000),
+  snapshotEvents: bounded("WALLET_SNAPSHOT_EVENTS", defaultBounds.snapshotEvents, 10, 1_000_000),
+  keysInMemory: bounded("WALLET_KEYS_IN_MEMORY", defaultBounds.keysInMemory, 1, 1_000_000),
+  idleMillis: millis("WALLET_IDLE_TIME", defaultBounds.idleMillis),
+  callerWaitMillis: millis("WALLET_CALLER_WAIT", defaultBounds.callerWaitMillis),
+  keyRetentionMillis: millis("WALLET_KEY_RETENTION", defaultBounds.keyRetentionMillis)
+}).pipe(Config.map((given) => ({ ...defaultBounds, ...given })))
+
+/** All of the engine's configuration. With a prefix `A`, names become `A_DATABASE_URL` and so on. */
+export const engineConfig: Config.Config<EngineConfig> = Config.all({
+  stores: Config.all({
+    databaseUrl: Config.option(Config.Redacted("DATABASE_URL")),
+    dataDir: Config.NonEmptyString("WALLET_DATA_DIR").pipe(Config.withDefault(".data")),
+    schema: Config.NonEmptyString("WALLET_SQL_SCHEMA").pipe(Config.withDefault("wallet")),
+    maxConnections: bounded("WALLET_SQL_CONNECTIONS", 10, 1, 1_000)
+  }),
+  partitions: bounded("WALLET_PARTITIONS", defaultPartitions, 1, 65_536),
+  bounds
+})
+
+const later = Config.all([
+  Config.option(Config.Redacted("KURRENTDB_URL")),
+  Config.option(Config.Redacted("ELASTICSEARCH_URL")),
+  Config.option(Config.Redacted("REDIS_URL"))
+])
+
+const laterStores = [
+  { variable: "KURRENTDB_URL", store: "KurrentDB as the log" },
+  { variable: "ELASTICSEARCH_URL", store: "Elasticsearch as the read model" },
+  { variable: "REDIS_URL", store: "Redis leases for several nodes" }
+]
+
+/** Refuses what is configured and cannot be served. */
+export const refuseLaterStores = Effect.fnUntraced(function*() {
+  const given = yield* later
+  for (let i = 0; i < given.length; i++) {
+    if (Option.isSome(given[i]!)) return yield* new StoreNotSupported(laterStores[i]!)
+  }
+})
