@@ -1,0 +1,151 @@
+/** One event for every shape that the log holds; its text is in `golden/<name>.json`. */
+import type { WalletEvent } from "../../src/domain/Event.ts"
+
+const metadata = { order: "17", ключ: "значение" }
+const after = { balanceAfter: "-150", heldAfter: "25" } as const
+const money = { balanceAfter: BigInt(after.balanceAfter), heldAfter: BigInt(after.heldAfter) }
+const note = { reference: 'line "1"\n', metadata }
+const largest = 10n ** 30n - 1n
+const hold = {
+  id: "hold-1",
+  amount: 30n,
+  captured: 5n,
+  remaining: 25n,
+  expiresAt: 1_767_225_600_000,
+  ...note,
+  createdAt: 1_735_689_600_123
+}
+const transfer = { id: "transfer-1", to: "wallet-2", amount: 7n, reference: null, metadata: {}, createdAt: 0 }
+const reversal = { _tag: "OperationReversed", reversedVersion: 3, reason: "no such order" } as const
+
+export const goldenEvents: { readonly [name: string]: WalletEvent } = {
+  WalletCreated: {
+    _tag: "WalletCreated",
+    ownerId: "owner-1",
+    currency: "EUR",
+    overdraftLimit: 500n,
+    metadata,
+    balanceAfter: 0n,
+    heldAfter: 0n
+  },
+  WalletCredited: { _tag: "WalletCredited", amount: largest, ...note, ...money },
+  "WalletCredited.plain": { _tag: "WalletCredited", amount: 1n, reference: null, metadata: {}, ...money },
+  WalletDebited: { _tag: "WalletDebited", amount: 10n, ...note, ...money },
+  "WalletDebited.plain": { _tag: "WalletDebited", amount: 1n, reference: null, metadata: {}, ...money },
+  HoldPlaced: { _tag: "HoldPlaced", holdId: "hold-1", amount: 30n, expiresAt: 1_767_225_600_000, ...note, ...money },
+  "HoldPlaced.plain": {
+    _tag: "HoldPlaced",
+    holdId: "hold-1",
+    amount: 30n,
+    expiresAt: null,
+    reference: null,
+    metadata: {},
+    ...money
+  },
+  HoldCaptured: {
+    _tag: "HoldCaptured",
+    holdId: "hold-1",
+    amount: 5n,
+    released: 1n,
+    capturedAfter: 5n,
+    remainingAfter: 0n,
+    ...money
+  },
+  HoldReleased: { _tag: "HoldReleased", holdId: "hold-1", amount: 25n, capturedAfter: 5n, ...money },
+  HoldExpired: { _tag: "HoldExpired", holdId: "hold-1", amount: 25n, capturedAfter: 0n, ...money },
+  TransferSent: {
+    _tag: "TransferSent",
+    transferId: "transfer-1",
+    to: "wallet-2",
+    amount: 7n,
+    currency: "EUR",
+    ...note,
+    ...money
+  },
+  TransferReceived: {
+    _tag: "TransferReceived",
+    transferId: "transfer-1",
+    from: "wallet-1",
+    amount: 7n,
+    ...note,
+    ...money
+  },
+  TransferRefused: {
+    _tag: "TransferRefused",
+    transferId: "transfer-1",
+    from: "wallet-1",
+    amount: 7n,
+    reason: "WalletClosed",
+    ...money
+  },
+  TransferSettled: { _tag: "TransferSettled", transferId: "transfer-1", to: "wallet-2", amount: 7n, ...money },
+  TransferReversed: {
+    _tag: "TransferReversed",
+    transferId: "transfer-1",
+    to: "wallet-2",
+    amount: 7n,
+    reason: "WalletClosed",
+    ...money
+  },
+  WalletFrozen: { _tag: "WalletFrozen", reason: "audit", ...money },
+  WalletUnfrozen: { _tag: "WalletUnfrozen", reason: null, ...money },
+  WalletClosed: { _tag: "WalletClosed", reason: "moved", balanceAfter: 0n, heldAfter: 0n },
+  OverdraftLimitChanged: { _tag: "OverdraftLimitChanged", overdraftLimit: 0n, previousLimit: 500n, ...money },
+  MetadataChanged: { _tag: "MetadataChanged", metadata: {}, previousMetadata: metadata, ...money },
+  "OperationReversed.Nothing": {
+    ...reversal,
+    reversedType: "WalletCredited",
+    balanceChange: -10n,
+    restored: { _tag: "Nothing" },
+    ...money
+  },
+  "OperationReversed.Hold": {
+    ...reversal,
+    reversedType: "HoldCaptured",
+    balanceChange: 5n,
+    restored: { _tag: "Hold", hold },
+    ...money
+  },
+  "OperationReversed.NoHold": {
+    ...reversal,
+    reversedType: "HoldPlaced",
+    balanceChange: 0n,
+    restored: { _tag: "NoHold", holdId: "hold-1" },
+    ...money
+  },
+  "OperationReversed.Transfer": {
+    ...reversal,
+    reversedType: "TransferSettled",
+    balanceChange: 0n,
+    restored: { _tag: "Transfer", transfer },
+    ...money
+  },
+  "OperationReversed.NoTransfer": {
+    ...reversal,
+    reversedType: "TransferSent",
+    balanceChange: 7n,
+    restored: { _tag: "NoTransfer", transferId: "transfer-1" },
+    ...money
+  },
+  "OperationReversed.Status": {
+    ...reversal,
+    reversedType: "WalletFrozen",
+    balanceChange: 0n,
+    restored: { _tag: "Status", status: "active" },
+    ...money
+  },
+  "OperationReversed.OverdraftLimit": {
+    ...reversal,
+    reversedType: "OverdraftLimitChanged",
+    balanceChange: 0n,
+    restored: { _tag: "OverdraftLimit", overdraftLimit: 500n },
+    ...money
+  },
+  "OperationReversed.Metadata": {
+    ...reversal,
+    reversedType: "MetadataChanged",
+    balanceChange: 0n,
+    restored: { _tag: "Metadata", metadata },
+    ...money
+  }
+}

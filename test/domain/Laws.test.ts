@@ -1,0 +1,284 @@
+/** The laws of a wallet, over random lives of one. */
+import * as Result from "effect/Result"
+import * as HashMap from "effect/HashMap"
+import * as FastCheck from "fast-check"
+import { assert, describe, it } from "vitest"
+import type { Command } from "../../src/domain/Command.ts"
+import { decide } from "../../src/domain/Decide.ts"
+import type { RecordedEvent, WalletEvent } from "../../src/domain/Event.ts"
+import { decodeEvent, encodeEvent, wireType } from "../../src/domain/EventCodec.ts"
+import { evolve, fold } from "../../src/domain/Evolve.ts"
+import { holdChanges, holdOf, transactionOf, transactionType } from "../../src/domain/Projection.ts"
+import { available, type Hold, type OpenHold, type TransferInFlight, type Wallet } from "../../src/domain/Wallet.ts"
+import { decodeWallet, encodeWallet } from "../../src/domain/WalletCodec.ts"
+import { command, record } from "./Examples.ts"
+
+const limits = { openHolds: 3, transfersInFlight: 3 }
+
+/** One step of a life: time passes, then a command comes, or the last event is reversed. */
+interface Step {
+  readonly pause: number
+  readonly command: Command | "ReverseLast"
+}
+
+const amount = FastCheck.bigInt({ min: 0n, max: 60n })
+const holdId = FastCheck.constantFrom("hold-1", "hold-2", "hold-3", "hold-4")
+const transferId = FastCheck.constantFrom("transfer-1", "transfer-2", "transfer-3", "transfer-4")
+const metadata = FastCheck.dictionary(FastCheck.string({ maxLength: 3 }), FastCheck.string({ maxLength: 3 }), {
+  maxKeys: 2,
+  noNullPrototype: true
+})
+const reference = FastCheck.option(FastCheck.string({ maxLength: 4 }))
+const expiresAt = FastCheck.option(FastCheck.integer({ min: 1, max: 60 }))
+const limit = FastCheck.bigInt({ min: 0n, max: 80n })
+
+const commands: FastCheck.Arbitrary<Command | "ReverseLast"> = FastCheck.oneof(
+  { weight: 6, arbitrary: FastCheck.record({ amount, reference, metadata }).map((given) => command("Credit", given)) },
+  { weight: 4, arbitrary: FastCheck.record({ amount, reference }).map((given) => command("Debit", given)) },
+  {
+    weight: 5,
+    arbitrary: FastCheck.record({ amount, holdId, expiresAt, metadata }).map((given) => command("PlaceHold", given))
+  },
+  {
+    weight: 5,
+    arbitrary: FastCheck.record({ amount: FastCheck.option(amount), holdId, final: FastCheck.boolean() }).map((given) =>
+      command("CaptureHold", given)
+    )
+  },
+  { weight: 2, arbitrary: holdId.map((id) => command("ReleaseHold", { holdId: id })) },
+  { weight: 2, arbitrary: holdId.map((id) => command("ExpireHold", { holdId: id })) },
+  {
+    weight: 4,
+    arbitrary: FastCheck.record({ amount, transferId, reference }).map((given) => command("SendTransfer", given))
+  },
+  { weight: 3, arbitrary: amount.map((given) => command("ReceiveTransfer", { amount: given })) },
+  { weight: 1, arbitrary: FastCheck.constant(command("RefuseTransfer")) },
+  { weight: 2, arbitrary: transferId.map((id) => command("SettleTransfer", { transferId: id })) },
+  { weight: 2, arbitrary: transferId.map((id) => command("ReverseTransfer", { transferId: id })) },
+  { weight: 1, arbitrary: FastCheck.constant(command("Freeze")) },
+  { weight: 2, arbitrary: FastCheck.constant(command("Unfreeze")) },
+  { weight: 1, arbitrary: FastCheck.constant(command("Close")) },
+  { weight: 2, arbitrary: limit.map((overdraftLimit) => command("ChangeOverdraftLimit", { overdraftLimit })) },
+  { weight: 1, arbitrary: metadata.map((given) => command("ChangeMetadata", { metadata: given })) },
+  {
+    weight: 1,
+    arbitrary: FastCheck.record({ overdraftLimit: FastCheck.option(limit), metadata: FastCheck.option(metadata) }).map(
+      (given) => command("UpdateWallet", given)
+    )
+  },
+  { weight: 4, arbitrary: FastCheck.constant("ReverseLast" as const) }
+)
+
+const lives: FastCheck.Arbitrary<ReadonlyArray<Step>> = FastCheck.array(
+  FastCheck.record({ pause: FastCheck.nat(8), command: commands }),
+  { minLength: 1, maxLength: 60 }
+)
+
+interface Life {
+  readonly log: ReadonlyArray<RecordedEvent>
+  /** After each event of the log. */
+  readonly states: ReadonlyArray<Wallet>
+}
+
+/** Lives the steps from a new wallet with an overdraft limit of 20; rejected commands leave no trace. */
+const live = (steps: ReadonlyArray<Step>): Life => {
+  const log: Array<RecordedEvent> = []
+  const states: Array<Wallet> = []
+  const ask = (asked: Command, time: number): void => {
+    const decision = decide(states.at(-1), asked, { time, limits })
+    if (Result.isFailure(decision)) return
+    for (const event of decision.success) {
+      const recorded = record(log.length, event, time)
+      states.push(evolve(states.at(-1), recorded))
+      log.push(recorded)
+    }
+  }
+  ask(command("CreateWallet", { overdraftLimit: 20n }), 0)
+  let time = 0
+  for (const step of steps) {
+    time += step.pause
+    ask(step.command === "ReverseLast" ? reversalOfLast({ log, states }) : step.command, time)
+  }
+  return { log, states }
+}
+
+const reversalOfLast = ({ log, states }: Life): Command =>
+  command("ReverseOperation", { operation: log.at(-1) as RecordedEvent, before: states.at(-2) })
+
+const lawful = (law: (life: Life) => void): void =>
+  FastCheck.assert(
+    FastCheck.property(lives, (steps) => law(live(steps))),
+    { numRuns: 400 }
+  )
+
+/** Signed change of the balance by one event, said once more. */
+const movement = (event: WalletEvent): bigint => {
+  switch (event._tag) {
+    case "WalletCredited":
+    case "TransferReceived":
+    case "TransferReversed":
+      return event.amount
+    case "WalletDebited":
+    case "HoldCaptured":
+    case "TransferSent":
+      return -event.amount
+    case "OperationReversed":
+      return event.balanceChange
+    default:
+      return 0n
+  }
+}
+
+/** A wallet as plain data, whose maps do not depend on their history. */
+const plain = (wallet: Wallet): object => ({
+  ...wallet,
+  holds: HashMap.toValues(wallet.holds).toSorted((one: OpenHold, other: OpenHold) => (one.id < other.id ? -1 : 1)),
+  transfers: HashMap.toValues(wallet.transfers).toSorted((one: TransferInFlight, other: TransferInFlight) =>
+    one.id < other.id ? -1 : 1
+  )
+})
+
+describe("over any life of a wallet", () => {
+  it("the balance is the sum of its movements", () => {
+    lawful(({ log, states }) => {
+      let balance = 0n
+      log.forEach(({ event }, version) => {
+        balance += movement(event)
+        assert.strictEqual(states[version]?.balance, balance)
+        assert.strictEqual(event.balanceAfter, balance)
+      })
+    })
+  })
+
+  it("what is held is the sum of the open holds, and every hold adds up", () => {
+    lawful(({ log, states }) => {
+      states.forEach((wallet, version) => {
+        let held = 0n
+        for (const hold of HashMap.values(wallet.holds)) {
+          assert.strictEqual(hold.captured + hold.remaining, hold.amount)
+          assert.isTrue(hold.remaining > 0n)
+          held += hold.remaining
+        }
+        assert.strictEqual(wallet.held, held)
+        assert.strictEqual(log[version]?.event.heldAfter, held)
+      })
+    })
+  })
+
+  it("available is never negative", () => {
+    lawful(({ states }) => {
+      for (const wallet of states) assert.isTrue(available(wallet) >= 0n)
+    })
+  })
+
+  it("the version counts the events and times never go back", () => {
+    lawful(({ states }) => {
+      states.forEach((wallet, version) => {
+        assert.strictEqual(wallet.version, version)
+        assert.isTrue(wallet.updatedAt >= (states[version - 1]?.updatedAt ?? 0))
+        assert.strictEqual(wallet.createdAt, 0)
+      })
+    })
+  })
+
+  it("no bound is exceeded", () => {
+    lawful(({ states }) => {
+      for (const wallet of states) {
+        assert.isAtMost(HashMap.size(wallet.holds), limits.openHolds)
+        assert.isAtMost(HashMap.size(wallet.transfers), limits.transfersInFlight)
+      }
+    })
+  })
+
+  it("a closed wallet is empty", () => {
+    lawful(({ states }) => {
+      for (const wallet of states.filter(({ status }) => status === "closed")) {
+        assert.strictEqual(wallet.balance, 0n)
+        assert.isTrue(HashMap.isEmpty(wallet.holds) && HashMap.isEmpty(wallet.transfers))
+      }
+    })
+  })
+
+  it("a reversal undoes exactly one event and restores all but version and time", () => {
+    let reversals = 0
+    lawful((life) => {
+      const before = life.states.at(-2)
+      const wallet = life.states.at(-1) as Wallet
+      if (before === undefined) return
+      const time = wallet.updatedAt
+      const decision = decide(wallet, reversalOfLast(life), { time, limits })
+      if (Result.isFailure(decision)) {
+        const engine = ["HoldExpired", "TransferRefused", "TransferSettled", "TransferReversed", "OperationReversed"]
+        assert.include(engine, life.log.at(-1)?.event._tag)
+        return
+      }
+      reversals++
+      assert.lengthOf(decision.success, 1)
+      const event = decision.success[0] as WalletEvent
+      const after = evolve(wallet, record(wallet.version + 1, event, time))
+      assert.deepStrictEqual({ ...plain(after), version: before.version, updatedAt: before.updatedAt }, plain(before))
+    })
+    assert.isAbove(reversals, 100)
+  })
+
+  it("every event and every state can be written and read back", () => {
+    lawful(({ log, states }) => {
+      for (const { event } of log) {
+        assert.deepStrictEqual(decodeEvent(wireType(event), encodeEvent(event)), Result.succeed(event))
+      }
+      for (const wallet of states) {
+        const decoded = decodeWallet(JSON.parse(JSON.stringify(encodeWallet(wallet))))
+        assert.isTrue(Result.isSuccess(decoded))
+        if (Result.isSuccess(decoded)) assert.deepStrictEqual(plain(decoded.success), plain(wallet))
+      }
+    })
+  })
+
+  it("a state and the events after it give what all the events give", () => {
+    lawful(({ log, states }) => {
+      const middle = Math.floor(states.length / 2)
+      const all = fold(undefined, log) as Wallet
+      assert.deepStrictEqual(plain(all), plain(states.at(-1) as Wallet))
+      assert.deepStrictEqual(plain(fold(states[middle], log.slice(middle + 1)) as Wallet), plain(all))
+    })
+  })
+
+  it("the transactions tell the movements of the balance, and nothing else", () => {
+    lawful(({ log, states }) => {
+      for (const recorded of log) {
+        const transaction = transactionOf(recorded, states[0] as Wallet)
+        const moved = movement(recorded.event)
+        assert.strictEqual(transaction?.amount ?? 0n, moved < 0n ? -moved : moved)
+        assert.strictEqual(transaction?.type, transactionType(recorded.event))
+        assert.strictEqual(transaction?.balanceAfter ?? recorded.event.balanceAfter, recorded.event.balanceAfter)
+      }
+    })
+  })
+
+  it("the holds of readers are the open holds, however the events are cut into commits", () => {
+    FastCheck.assert(
+      FastCheck.property(lives, FastCheck.integer({ min: 1, max: 9 }), (steps, size) => {
+        const { log, states } = live(steps)
+        const rows = new Map<string, Hold>()
+        for (let first = 0; first < log.length; first += size) {
+          for (const change of holdChanges({ events: log.slice(first, first + size) })) {
+            if (change._tag === "Placed") {
+              rows.set(change.hold.id, change.hold)
+              continue
+            }
+            const { captured, remaining, status } = change
+            rows.set(change.holdId, { ...(rows.get(change.holdId) as Hold), captured, remaining, status })
+          }
+        }
+        const active = [...rows.values()].filter(({ status }) => status === "active")
+        const wallet = states.at(-1) as Wallet
+        assert.sameDeepMembers(
+          active,
+          HashMap.toValues(wallet.holds).map((hold) => holdOf(wallet.id, hold))
+        )
+        for (const row of rows.values()) if (row.status !== "active") assert.strictEqual(row.remaining, 0n)
+      }),
+      { numRuns: 400 }
+    )
+  })
+})
