@@ -1,0 +1,120 @@
+/**
+ * What an append to the SQL log comes to: sends the statement, and finds out about
+ * the commits that it left out.
+ */
+import * as Effect from "effect/Effect"
+import type { SqlClient } from "effect/sql/SqlClient"
+import type { SqlError } from "effect/sql/SqlError"
+import type { Commit } from "../domain/Commit.ts"
+import type { AppendError, AppendOutcome } from "./EventStore.ts"
+import { appendParameters } from "./SqlAppendBatch.ts"
+import { appendStatement } from "./SqlAppendStatement.ts"
+import { classifySqlError, type SqlErrorClassOptions } from "./SqlErrorClass.ts"
+import { appendFailure, readFailure, unavailable } from "./SqlFailure.ts"
+import type { FenceView, SqlFence } from "./SqlFence.ts"
+import { int8s, texts, uuids } from "./SqlParameters.ts"
+import { AppendUnknown } from "./StoreError.ts"
+
+const appended: AppendOutcome = { _tag: "Appended" }
+const conflict: AppendOutcome = { _tag: "Conflict" }
+
+/** How often claims may come between reading them and appending, before the caller is told to try later. */
+const maxGenerations = 5
+
+/** Which of these events are in the log, under these ids. The log's generation comes along. */
+const findEvents = `
+select l.generation, f.wallet_id, f.found
+from log l left join (
+  select e.wallet_id, count(*)::int as found
+  from unnest($1::text[], $2::int8[], $3::uuid[]) as k (wallet_id, version, id)
+  join events e on e.wallet_id = k.wallet_id and e.version = k.version and e.id = k.id
+  group by e.wallet_id
+) f on true`
+
+interface FoundRow {
+  readonly generation: bigint
+  readonly wallet_id: string | null
+  readonly found: number | null
+}
+
+const currentEpoch = (view: FenceView, commit: Commit): number => view.epochs.get(commit.partition) ?? 0
+
+/** Written under a generation that has passed: `events.position` was null. */
+const isFenced = (error: SqlError): boolean => {
+  const cause = error.reason.cause as { readonly code?: unknown; readonly column?: unknown; readonly table?: unknown }
+  return cause.code === "23502" && cause.table === "events" && cause.column === "position"
+}
+
+/** Rows of several wallets are locked in the order of their ids, so that appends do not block one another in a circle. */
+const byWallet = (a: Commit, b: Commit): number => (a.walletId < b.walletId ? -1 : a.walletId > b.walletId ? 1 : 0)
+
+export const make = (
+  sql: SqlClient,
+  fence: SqlFence,
+  options: SqlErrorClassOptions & { readonly persistence?: boolean | undefined }
+): ((commits: ReadonlyArray<Commit>) => Effect.Effect<ReadonlyArray<AppendOutcome>, AppendError>) => {
+  const persistence = options.persistence ?? true
+  const statement = appendStatement(persistence)
+  const failed = (error: SqlError): AppendError => appendFailure(classifySqlError(error, options))
+  const readFailed = readFailure("log")
+  let sent = 0
+
+  /**
+   * A session plans a prepared statement once, for the tables as they are. A text
+   * that changes whenever the number of appends has doubled makes it plan again, so
+   * that a plan made for an empty table does not serve a large one.
+   */
+  const replanned = (): string => `/* plan ${Math.floor(Math.log2(++sent))} */${statement}`
+
+  /** The commits that are in the log by now; `undefined`: fenced, nothing was written. */
+  const send = (commits: ReadonlyArray<Commit>, view: FenceView) =>
+    Effect.suspend(() =>
+      sql.unsafe<{ readonly ord: number }>(replanned(), appendParameters(commits, view.generation, persistence))
+    ).pipe(
+      Effect.map((rows): ReadonlySet<Commit> | undefined => new Set(rows.map(({ ord }) => commits[ord - 1]!))),
+      Effect.catch((error) => (isFenced(error) ? Effect.undefined : Effect.fail(failed(error))))
+    )
+
+  /** Of commits that were not appended now: in the log before, fenced, or in conflict. */
+  const settle = Effect.fnUntraced(function* (commits: ReadonlyArray<Commit>, view: FenceView) {
+    const events = commits.flatMap((commit) => commit.events)
+    const rows = yield* sql
+      .unsafe<FoundRow>(findEvents, [
+        texts(events.map((recorded) => recorded.walletId)),
+        int8s(events.map((recorded) => BigInt(recorded.version))),
+        uuids(events.map((recorded) => recorded.id))
+      ])
+      .pipe(Effect.mapError(readFailed))
+    const current =
+      rows[0]?.generation === view.generation ? view : yield* fence.refresh
+    const found = new Map(rows.map((row) => [row.wallet_id, row.found]))
+    return commits.map((commit): AppendOutcome => {
+      if (found.get(commit.walletId) === commit.events.length) return appended
+      const epoch = currentEpoch(current, commit)
+      return epoch === commit.epoch ? conflict : { _tag: "Fenced", epoch }
+    })
+  })
+
+  return Effect.fnUntraced(function* (commits: ReadonlyArray<Commit>) {
+    const ordered = [...commits].sort(byWallet)
+    let view = yield* fence.view
+    for (let tries = 0; tries < maxGenerations; tries++) {
+      const current = view
+      const standing = ordered.filter((commit) => currentEpoch(current, commit) === commit.epoch)
+      const written = standing.length === 0 ? new Set<Commit>() : yield* send(standing, current)
+      if (written === undefined) {
+        view = yield* fence.refresh
+        continue
+      }
+      const rest = commits.filter((commit) => !written.has(commit))
+      if (rest.length === 0) return commits.map(() => appended)
+      const settled = yield* Effect.mapError(settle(rest, current), (error) =>
+        // Asked again, the commits that were just written answer that they are there.
+        written.size === 0 ? error : new AppendUnknown({ reason: error.message })
+      )
+      const outcomes = new Map(rest.map((commit, index) => [commit, settled[index]!]))
+      return commits.map((commit) => outcomes.get(commit) ?? appended)
+    }
+    return yield* Effect.fail(unavailable("log", `partitions were claimed ${maxGenerations} times during one append`))
+  })
+}

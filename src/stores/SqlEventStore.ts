@@ -1,0 +1,113 @@
+/**
+ * The log in PostgreSQL, a server's or the embedded one, and with it the
+ * transactional view when that is in the same database: one statement writes both.
+ */
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Result from "effect/Result"
+import { SqlClient } from "effect/sql/SqlClient"
+import type { SqlError } from "effect/sql/SqlError"
+import { type AppendError, EventStore, type LogHead, type Snapshot, type SnapshotBound } from "./EventStore.ts"
+import * as SqlAppend from "./SqlAppend.ts"
+import type { SqlErrorClassOptions } from "./SqlErrorClass.ts"
+import { reading, withinReadLimit, withTimeLimit } from "./SqlFailure.ts"
+import * as SqlFence from "./SqlFence.ts"
+import { int8, text, time } from "./SqlParameters.ts"
+import { eventColumns, type EventRow, recordedOf } from "./SqlRows.ts"
+import { AppendUnknown, StoreDefect } from "./StoreError.ts"
+
+export interface SqlEventStoreOptions extends SqlErrorClassOptions {
+  /** Write the rows of `Persistence` with the events, in one statement. Default `true`. */
+  readonly persistence?: boolean | undefined
+  /** Milliseconds after which the outcome of an append is unknown; default 10,000. */
+  readonly appendTimeoutMillis?: number | undefined
+  /** Milliseconds; default 5,000. */
+  readonly readTimeoutMillis?: number | undefined
+}
+
+const readStream = `
+select ${eventColumns} from events where wallet_id = $1 and version > $2 order by version limit $3`
+
+const readLog = `
+select ${eventColumns} from events where position > $1 order by position limit $2`
+
+const readHead = "select log_id, position from log"
+
+const writeSnapshot = `
+insert into snapshots (wallet_id, version, time, data) values ($1, $2, $3, $4)
+on conflict (wallet_id, version) do update set time = excluded.time, data = excluded.data`
+
+/** Versions and times go up together, so the index on versions serves both bounds. */
+const readSnapshot = `
+select wallet_id, version, time, data from snapshots
+where wallet_id = $1 and version <= $2 and time <= $3
+order by version desc limit 1`
+
+const anyVersion = 9_223_372_036_854_775_807n
+/** The year 9999: no event is later (`Form.ts`). */
+const anyTime = 253_402_300_799_999
+
+interface SnapshotRow {
+  readonly wallet_id: string
+  readonly version: bigint
+  readonly time: Date
+  readonly data: string
+}
+
+const snapshotOf = ([row]: ReadonlyArray<SnapshotRow>): Snapshot | undefined =>
+  row && { walletId: row.wallet_id, version: Number(row.version), time: row.time.getTime(), data: row.data }
+
+const loadSnapshot = (sql: SqlClient, walletId: string, bound: SnapshotBound) =>
+  Effect.map(
+    sql.unsafe<SnapshotRow>(readSnapshot, [
+      text(walletId),
+      int8(bound.version === undefined ? anyVersion : BigInt(bound.version)),
+      time(bound.time ?? anyTime)
+    ]),
+    snapshotOf
+  )
+
+export const make = Effect.fnUntraced(function* (
+  options: SqlEventStoreOptions = {}
+): Effect.fn.Return<EventStore["Service"], never, SqlClient> {
+  const sql = yield* SqlClient
+  const appendMillis = options.appendTimeoutMillis ?? 10_000
+  const readMillis = options.readTimeoutMillis ?? 5_000
+  const read = reading("log", readMillis)
+  const fence = SqlFence.make(sql)
+  const append = SqlAppend.make(sql, fence, options)
+  const limited = withTimeLimit(
+    appendMillis,
+    (): AppendError => new AppendUnknown({ reason: `no answer within ${appendMillis} ms` })
+  )
+  const events = (statement: string, from: ReadonlyArray<unknown>) =>
+    read(sql.unsafe<EventRow>(statement, from) as Effect.Effect<ReadonlyArray<EventRow>, SqlError>)
+
+  return EventStore.of({
+    append: (commits) => (commits.length === 0 ? Effect.succeed([]) : limited(append(commits))),
+    read: (walletId, { after, limit }) =>
+      Effect.flatMap(events(readStream, [text(walletId), int8(BigInt(after)), int8(BigInt(limit))]), (rows) =>
+        Effect.fromResult(Result.all(rows.map(recordedOf)))
+      ),
+    readAll: ({ after, limit }) =>
+      Effect.flatMap(events(readLog, [int8(after), int8(BigInt(limit))]), (rows) =>
+        Effect.fromResult(
+          Result.all(rows.map((row) => Result.map(recordedOf(row), (recorded) => ({ position: row.position, recorded }))))
+        )
+      ),
+    head: Effect.flatMap(
+      read(sql.unsafe<{ readonly log_id: string; readonly position: bigint }>(readHead)),
+      ([row]): Effect.Effect<LogHead, StoreDefect> =>
+        row === undefined
+          ? Effect.fail(new StoreDefect({ store: "log", reason: "the table log has no row" }))
+          : Effect.succeed({ logId: row.log_id, position: row.position })
+    ),
+    saveSnapshot: ({ data, time: at, version, walletId }) =>
+      read(Effect.asVoid(sql.unsafe(writeSnapshot, [text(walletId), int8(BigInt(version)), time(at), text(data)]))),
+    loadSnapshot: (walletId, bound = {}) => read(loadSnapshot(sql, walletId, bound)),
+    claim: (request) => withinReadLimit("log", readMillis)(fence.claim(request))
+  })
+})
+
+export const layer = (options: SqlEventStoreOptions = {}): Layer.Layer<EventStore, never, SqlClient> =>
+  Layer.effect(EventStore, make(options))
