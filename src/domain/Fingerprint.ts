@@ -64,7 +64,7 @@ const canonicalText = (command: Command): string => {
     case "ChangeMetadata":
       return `update||${givenMetadata(command.metadata)}`
     case "UpdateWallet":
-      return `update|${command.overdraftLimit ?? ""}|${command.metadata === null ? "" : givenMetadata(command.metadata)}`
+      return `update|${command.overdraftLimit ?? ""}|${givenMetadata(command.metadata)}`
     case "ReverseOperation":
       return `compensate|${quoted(command.operation.id)}`
   }
@@ -85,8 +85,9 @@ const metadataText = (metadata: Metadata): string => {
   return keys.length === 0 ? "" : sortedPairs(metadata, keys)
 }
 
-/** To empty the metadata is not the same as to leave them alone. */
-const givenMetadata = (metadata: Metadata): string => sortedPairs(metadata, Object.keys(metadata))
+/** To empty the metadata is not the same as to leave them alone (`null`). */
+const givenMetadata = (metadata: Metadata | null): string =>
+  metadata === null ? "" : sortedPairs(metadata, Object.keys(metadata))
 
 const sortedPairs = (metadata: Metadata, keys: Array<string>): string =>
   JSON.stringify(keys.sort().map((key) => [key, metadata[key]]))

@@ -82,7 +82,7 @@ const withoutFunds = (wallet: Wallet, undo: Undo): Rejection | undefined => {
 }
 
 const undoOf = (wallet: Wallet, before: Wallet | undefined, event: WalletEvent): Undo | undefined => {
-  // Only an empty wallet closes, and only once all before it is persisted: in a closed one nothing else is open to reversal.
+  // Only an empty wallet closes, and only once all before it is persisted: in a closed one nothing else can be undone.
   if (wallet.status === "closed" && event._tag !== "WalletClosed") return undefined
   switch (event._tag) {
     case "WalletCreated":
