@@ -86,8 +86,10 @@ const laterStores = [
 ]
 
 /** Refuses what is configured and cannot be served. */
-export const refuseLaterStores = Effect.fnUntraced(function*() {
-  const given = yield* later
+export const refuseLaterStores = Effect.fnUntraced(function* (
+  nested: <A>(config: Config.Config<A>) => Config.Config<A> = (config) => config
+) {
+  const given = yield* nested(later)
   for (let i = 0; i < given.length; i++) {
     if (Option.isSome(given[i]!)) return yield* new StoreNotSupported(laterStores[i]!)
   }

@@ -7,8 +7,10 @@
  * first again, marked `replayed`.
  */
 import * as Context from "effect/Context"
-import type * as Effect from "effect/Effect"
+import * as Config from "effect/Config"
+import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
 import type * as Stream from "effect/Stream"
 import { defaultBounds } from "../actors/ActorBounds.ts"
 import type { CommandError } from "../actors/EngineError.ts"
@@ -22,6 +24,9 @@ import type { Page } from "../stores/Page.ts"
 import type { HoldQuery, TransactionQuery, WalletView } from "../stores/Persistence.ts"
 import type { TransactionSearch, WalletSearch } from "../stores/ReadModel.ts"
 import type { EventUnreadable, PositionGone, ReadError } from "../stores/StoreError.ts"
+import type { EngineConfig } from "./EngineConfig.ts"
+import { engineConfig, refuseLaterStores } from "./EngineConfig.ts"
+import { storesLayer } from "./EngineStores.ts"
 import type { EngineOptions } from "./EngineRuntime.ts"
 import * as EngineRuntime from "./EngineRuntime.ts"
 
@@ -197,8 +202,34 @@ export class WalletEngine extends Context.Service<WalletEngine, {
 
   /** Everything in memory, for tests and trials: gone when the layer's scope ends. */
   static readonly layerMemory: Layer.Layer<WalletEngine> = Layer.orDie(
-    WalletEngine.layer({ bounds: defaultBounds, partitions: defaultPartitions }).pipe(
-      Layer.provide(MemoryStores.layer())
-    )
+    WalletEngine.layer({ bounds: defaultBounds, partitions: defaultPartitions }).pipe(Layer.provide(MemoryStores.layer()))
   )
+
+  /** Embedded: PGlite in `dataDir`, which this process then has to itself (`DataDirectoryInUse` otherwise). */
+  static readonly layerEmbedded = (options: { readonly dataDir: string; readonly schema?: string | undefined }) =>
+    WalletEngine.layerFrom({
+      stores: {
+        databaseUrl: Option.none(),
+        dataDir: options.dataDir,
+        schema: options.schema ?? "wallet",
+        maxConnections: 1
+      },
+      partitions: defaultPartitions,
+      bounds: defaultBounds
+    })
+
+  /** As the environment says (see the README's table), each name behind `prefix_` if there is one. */
+  static readonly layerConfig = (options: { readonly prefix?: string | undefined } = {}) =>
+    Layer.unwrap(
+      Effect.gen(function* () {
+        const nested = <A>(config: Config.Config<A>) =>
+          options.prefix === undefined ? config : Config.nested(config, options.prefix)
+        yield* refuseLaterStores(nested)
+        return WalletEngine.layerFrom(yield* nested(engineConfig))
+      })
+    )
+
+  /** As `config` says. */
+  static readonly layerFrom = (config: EngineConfig) =>
+    WalletEngine.layer(config).pipe(Layer.provide(storesLayer(config.stores)))
 }
