@@ -128,7 +128,10 @@ export const failureAnswer = (failure: Failure): Answer | undefined => {
   return problemAnswer(code, detail, retryable.has(code) ? (failure.retryAfter ?? defaultRetryAfter) : undefined)
 }
 
-export const internalError: Answer = problemAnswer("InternalError", "the request could not be served; it has been logged")
+export const internalError: Answer = problemAnswer(
+  "InternalError",
+  "the request could not be served; it has been logged"
+)
 
 /** Every failure as an answer. What is no caller's business is logged and answered without its internals. */
 export const answered = <R>(effect: Effect.Effect<Answer, Failure, R>): Effect.Effect<Answer, never, R> =>

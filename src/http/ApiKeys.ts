@@ -101,10 +101,9 @@ const make = Effect.gen(function* () {
     )
   )
 
-  const authenticate = Effect.fnUntraced(function* (secret: string): Effect.fn.Return<
-    ApiKey | undefined,
-    StoreUnavailable
-  > {
+  const authenticate = Effect.fnUntraced(function* (
+    secret: string
+  ): Effect.fn.Return<ApiKey | undefined, StoreUnavailable> {
     const now = yield* Clock.currentTimeMillis
     const known = table.find(secret)
     if (known !== undefined && now - table.readAt < staleLimit) return known
@@ -169,21 +168,24 @@ const make = Effect.gen(function* () {
   return { authenticate, create, remove, list: store.list, ensureAdmin } satisfies ApiKeys["Service"]
 })
 
-export class ApiKeys extends Context.Service<ApiKeys, {
-  /** The key with this secret, `undefined` when there is none; fails when that cannot be known. */
-  readonly authenticate: (secret: string) => Effect.Effect<ApiKey | undefined, StoreUnavailable>
-  readonly create: (name: string, scopes: ReadonlyArray<Scope>) => Effect.Effect<CreatedKey, ReadError>
-  /** `false`: there is no such key. Counts on this node at once. */
-  readonly remove: (id: string) => Effect.Effect<boolean, ReadError>
-  readonly list: (page: PageRequest) => Effect.Effect<Page<ApiKey>, ReadError | InvalidRequest>
-  /**
-   * Makes sure that somebody can get in. With a configured secret: an admin key
-   * with it, in place of an earlier configured one. Without: if there is no key
-   * at all, makes an admin key and returns it, the only time its secret is seen.
-   */
-  readonly ensureAdmin: (
-    configured: Redacted.Redacted | undefined
-  ) => Effect.Effect<CreatedKey | undefined, ReadError | WeakSecret>
-}>()("effect-wallet/http/ApiKeys") {
+export class ApiKeys extends Context.Service<
+  ApiKeys,
+  {
+    /** The key with this secret, `undefined` when there is none; fails when that cannot be known. */
+    readonly authenticate: (secret: string) => Effect.Effect<ApiKey | undefined, StoreUnavailable>
+    readonly create: (name: string, scopes: ReadonlyArray<Scope>) => Effect.Effect<CreatedKey, ReadError>
+    /** `false`: there is no such key. Counts on this node at once. */
+    readonly remove: (id: string) => Effect.Effect<boolean, ReadError>
+    readonly list: (page: PageRequest) => Effect.Effect<Page<ApiKey>, ReadError | InvalidRequest>
+    /**
+     * Makes sure that somebody can get in. With a configured secret: an admin key
+     * with it, in place of an earlier configured one. Without: if there is no key
+     * at all, makes an admin key and returns it, the only time its secret is seen.
+     */
+    readonly ensureAdmin: (
+      configured: Redacted.Redacted | undefined
+    ) => Effect.Effect<CreatedKey | undefined, ReadError | WeakSecret>
+  }
+>()("effect-wallet/http/ApiKeys") {
   static readonly layer = Layer.effect(ApiKeys, make)
 }

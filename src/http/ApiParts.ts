@@ -17,7 +17,7 @@ import {
   UnsupportedMediaType
 } from "./Problem.ts"
 import { AwaitQuery } from "./Wire.ts"
-import { Cursor, Id, IdempotencyKey, Limit } from "./WireValue.ts"
+import { Cursor, Id, IdempotencyKey, Limit, noFields } from "./WireValue.ts"
 
 export const walletPath = { id: Id }
 export const holdPath = { id: Id, holdId: Id }
@@ -32,7 +32,7 @@ export const commandQuery = AwaitQuery
 export const pageQuery = { limit: Schema.optionalKey(Limit), cursor: Schema.optionalKey(Cursor) }
 
 /** An endpoint that takes no query: an unknown parameter is refused, so it must be declared empty. */
-export const noQuery = {}
+export const noQuery = noFields
 
 /** 201 (or 200) when as durable as asked for, else 202. */
 export const created = <S extends Schema.Top>(answer: S) =>

@@ -68,9 +68,12 @@ const make = Effect.gen(function* () {
 })
 
 /** Lets requests in by their secret, for endpoints and for paths that are none. */
-export class Gate extends Context.Service<Gate, {
-  readonly admit: (secret: string) => Effect.Effect<ApiKey, Answer>
-}>()("effect-wallet/http/Gate") {
+export class Gate extends Context.Service<
+  Gate,
+  {
+    readonly admit: (secret: string) => Effect.Effect<ApiKey, Answer>
+  }
+>()("effect-wallet/http/Gate") {
   static readonly layer = Layer.effect(Gate, make)
 }
 

@@ -13,9 +13,7 @@ export const commandOptions = (
   wanted: Await | undefined,
   key: ApiKey
 ): Effect.Effect<CommandOptions, IdempotencyKeyMissing> =>
-  idempotencyKey === ""
-    ? Effect.fail(keyMissing)
-    : Effect.succeed({ idempotencyKey, await: wanted, actor: key.name })
+  idempotencyKey === "" ? Effect.fail(keyMissing) : Effect.succeed({ idempotencyKey, await: wanted, actor: key.name })
 
 const adminOnly = new Forbidden({ detail: "an overdraft limit needs a key with the scope admin" })
 

@@ -29,9 +29,7 @@ const document = HttpRouter.use((router) =>
 const page = HttpApiSwagger.layer(WalletApi, { path: "/docs" }).pipe(
   Layer.provide(
     HttpRouter.middleware((httpEffect) =>
-      Effect.map(httpEffect, (response) =>
-        HttpServerResponse.setHeader(response, "content-security-policy", policy)
-      )
+      Effect.map(httpEffect, (response) => HttpServerResponse.setHeader(response, "content-security-policy", policy))
     ).layer
   )
 )

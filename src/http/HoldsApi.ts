@@ -43,15 +43,7 @@ const captureHold = HttpApiEndpoint.post("capture", "/v1/wallets/:id/holds/:hold
   params: holdPath,
   payload: CaptureHoldBody,
   success: created(CaptureAnswer),
-  error: [
-    ...commandProblems,
-    WalletNotFound,
-    HoldNotFound,
-    WalletClosed,
-    WalletFrozen,
-    HoldClosed,
-    HoldAmountExceeded
-  ]
+  error: [...commandProblems, WalletNotFound, HoldNotFound, WalletClosed, WalletFrozen, HoldClosed, HoldAmountExceeded]
 })
   .annotate(RequiredScope, "wallets:write")
   .annotateMerge(

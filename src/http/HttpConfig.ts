@@ -51,7 +51,9 @@ export const httpConfig: Config.Config<HttpConfigValues> = Config.all({
   ),
   host: Config.NonEmptyString("HOST").pipe(Config.withDefault(defaultHttpConfig.host)),
   corsOrigins: Config.schema(Origins, "CORS_ORIGINS").pipe(Config.withDefault(defaultHttpConfig.corsOrigins)),
-  requestsPerSecond: optional(Config.schema(Schema.NumberFromString.pipe(Schema.decodeTo(rate)), "RATE_LIMIT_PER_SECOND")),
+  requestsPerSecond: optional(
+    Config.schema(Schema.NumberFromString.pipe(Schema.decodeTo(rate)), "RATE_LIMIT_PER_SECOND")
+  ),
   shutdownTimeout: Config.succeed(defaultHttpConfig.shutdownTimeout)
 })
 

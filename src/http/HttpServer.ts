@@ -3,6 +3,7 @@
  * without dropping what is in flight.
  */
 import { NodeHttpServer } from "@effect/platform-node"
+import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as HttpRouter from "effect/http/HttpRouter"
@@ -121,22 +122,27 @@ const drainInterval = 20
  * Stops listening, lets the requests in flight finish and closes each connection
  * after its last answer; cuts what is left when `timeout` ms are over.
  */
-const drain = (server: Http.Server, timeout: number): Effect.Effect<void> =>
-  Effect.callback<void>((resume) => {
-    if (!server.listening) return resume(Effect.void)
-    server.prependListener("request", (_request, response) => {
-      response.shouldKeepAlive = false
-    })
-    server.keepAliveTimeout = 1
-    const idle = setInterval(() => server.closeIdleConnections(), drainInterval)
-    const cut = setTimeout(() => server.closeAllConnections(), timeout)
-    server.close(() => {
-      clearInterval(idle)
-      clearTimeout(cut)
-      resume(Effect.void)
-    })
-    return undefined
+const drain = Effect.fnUntraced(function* (server: Http.Server, timeout: number) {
+  if (!server.listening) return
+  const deadline = (yield* Clock.currentTimeMillis) + timeout
+  let closed = false
+  server.prependListener("request", (_request, response) => {
+    response.shouldKeepAlive = false
   })
+  server.keepAliveTimeout = 1
+  server.close(() => {
+    closed = true
+  })
+  while (!closed) {
+    server.closeIdleConnections()
+    if ((yield* Clock.currentTimeMillis) >= deadline) {
+      yield* Effect.logWarning(`requests in flight were cut after ${timeout} ms`)
+      server.closeAllConnections()
+      return
+    }
+    yield* Effect.sleep(drainInterval)
+  }
+})
 
 const draining = Layer.effectDiscard(
   Effect.gen(function* () {
@@ -147,11 +153,15 @@ const draining = Layer.effectDiscard(
 )
 
 /**
- * Serves the API while its scope lasts. Needs the engine, the API keys and the
- * configuration; gives the server with the address it listens on.
+ * Serves the API while its scope lasts, and beside it `routes`. Needs the engine, the
+ * API keys and the configuration; gives the server with the address it listens on.
  */
-export const httpServer = draining.pipe(
-  Layer.provideMerge(HttpRouter.serve(httpApp, { disableLogger: true, routerConfig })),
-  Layer.provideMerge(listening),
-  Layer.provide([NodeServer.layer, NodeHttpServer.layerHttpServices])
-)
+export const httpServerWith = <E, R>(routes: Layer.Layer<never, E, R>) =>
+  draining.pipe(
+    Layer.provideMerge(HttpRouter.serve(Layer.mergeAll(httpApp, routes), { disableLogger: true, routerConfig })),
+    Layer.provideMerge(listening),
+    Layer.provide([NodeServer.layer, NodeHttpServer.layerHttpServices])
+  )
+
+/** The API alone. */
+export const httpServer = httpServerWith(Layer.empty)

@@ -22,10 +22,7 @@ const batch = HttpApiEndpoint.post("run", "/v1/batch", {
     )
   )
 
-export class BatchApi extends HttpApiGroup.make("batch")
-  .add(batch)
-  .middleware(RequestForm)
-  .middleware(Authorization) {}
+export class BatchApi extends HttpApiGroup.make("batch").add(batch).middleware(RequestForm).middleware(Authorization) {}
 
 const searchTransactions = HttpApiEndpoint.get("search", "/v1/transactions", {
   query: {

@@ -73,35 +73,159 @@ export const problemBody = (code: ProblemCode, detail: string): string =>
 
 export const isProblemCode = (tag: string): tag is ProblemCode => Object.hasOwn(problemStatus, tag)
 
-export class InvalidRequest extends HttpApiError.Problem<InvalidRequest>()("InvalidRequest", declared("InvalidRequest"), fields("InvalidRequest")) {}
-export class IdempotencyKeyMissing extends HttpApiError.Problem<IdempotencyKeyMissing>()("IdempotencyKeyMissing", declared("IdempotencyKeyMissing"), fields("IdempotencyKeyMissing")) {}
-export class Unauthorized extends HttpApiError.Problem<Unauthorized>()("Unauthorized", declared("Unauthorized"), fields("Unauthorized")) {}
-export class Forbidden extends HttpApiError.Problem<Forbidden>()("Forbidden", declared("Forbidden"), fields("Forbidden")) {}
-export class WalletNotFound extends HttpApiError.Problem<WalletNotFound>()("WalletNotFound", declared("WalletNotFound"), fields("WalletNotFound")) {}
-export class HoldNotFound extends HttpApiError.Problem<HoldNotFound>()("HoldNotFound", declared("HoldNotFound"), fields("HoldNotFound")) {}
-export class TransferNotFound extends HttpApiError.Problem<TransferNotFound>()("TransferNotFound", declared("TransferNotFound"), fields("TransferNotFound")) {}
+export class InvalidRequest extends HttpApiError.Problem<InvalidRequest>()(
+  "InvalidRequest",
+  declared("InvalidRequest"),
+  fields("InvalidRequest")
+) {}
+export class IdempotencyKeyMissing extends HttpApiError.Problem<IdempotencyKeyMissing>()(
+  "IdempotencyKeyMissing",
+  declared("IdempotencyKeyMissing"),
+  fields("IdempotencyKeyMissing")
+) {}
+export class Unauthorized extends HttpApiError.Problem<Unauthorized>()(
+  "Unauthorized",
+  declared("Unauthorized"),
+  fields("Unauthorized")
+) {}
+export class Forbidden extends HttpApiError.Problem<Forbidden>()(
+  "Forbidden",
+  declared("Forbidden"),
+  fields("Forbidden")
+) {}
+export class WalletNotFound extends HttpApiError.Problem<WalletNotFound>()(
+  "WalletNotFound",
+  declared("WalletNotFound"),
+  fields("WalletNotFound")
+) {}
+export class HoldNotFound extends HttpApiError.Problem<HoldNotFound>()(
+  "HoldNotFound",
+  declared("HoldNotFound"),
+  fields("HoldNotFound")
+) {}
+export class TransferNotFound extends HttpApiError.Problem<TransferNotFound>()(
+  "TransferNotFound",
+  declared("TransferNotFound"),
+  fields("TransferNotFound")
+) {}
 export class NotFound extends HttpApiError.Problem<NotFound>()("NotFound", declared("NotFound"), fields("NotFound")) {}
-export class MethodNotAllowed extends HttpApiError.Problem<MethodNotAllowed>()("MethodNotAllowed", declared("MethodNotAllowed"), fields("MethodNotAllowed")) {}
-export class WalletAlreadyExists extends HttpApiError.Problem<WalletAlreadyExists>()("WalletAlreadyExists", declared("WalletAlreadyExists"), fields("WalletAlreadyExists")) {}
-export class IdempotencyInProgress extends HttpApiError.Problem<IdempotencyInProgress>()("IdempotencyInProgress", declared("IdempotencyInProgress"), fields("IdempotencyInProgress")) {}
-export class PositionGone extends HttpApiError.Problem<PositionGone>()("PositionGone", declared("PositionGone"), fields("PositionGone")) {}
-export class PayloadTooLarge extends HttpApiError.Problem<PayloadTooLarge>()("PayloadTooLarge", declared("PayloadTooLarge"), fields("PayloadTooLarge")) {}
-export class UnsupportedMediaType extends HttpApiError.Problem<UnsupportedMediaType>()("UnsupportedMediaType", declared("UnsupportedMediaType"), fields("UnsupportedMediaType")) {}
-export class InsufficientFunds extends HttpApiError.Problem<InsufficientFunds>()("InsufficientFunds", declared("InsufficientFunds"), fields("InsufficientFunds")) {}
-export class CurrencyMismatch extends HttpApiError.Problem<CurrencyMismatch>()("CurrencyMismatch", declared("CurrencyMismatch"), fields("CurrencyMismatch")) {}
-export class WalletFrozen extends HttpApiError.Problem<WalletFrozen>()("WalletFrozen", declared("WalletFrozen"), fields("WalletFrozen")) {}
-export class WalletClosed extends HttpApiError.Problem<WalletClosed>()("WalletClosed", declared("WalletClosed"), fields("WalletClosed")) {}
-export class WalletNotEmpty extends HttpApiError.Problem<WalletNotEmpty>()("WalletNotEmpty", declared("WalletNotEmpty"), fields("WalletNotEmpty")) {}
-export class HoldClosed extends HttpApiError.Problem<HoldClosed>()("HoldClosed", declared("HoldClosed"), fields("HoldClosed")) {}
-export class HoldAmountExceeded extends HttpApiError.Problem<HoldAmountExceeded>()("HoldAmountExceeded", declared("HoldAmountExceeded"), fields("HoldAmountExceeded")) {}
-export class SameWallet extends HttpApiError.Problem<SameWallet>()("SameWallet", declared("SameWallet"), fields("SameWallet")) {}
-export class LimitExceeded extends HttpApiError.Problem<LimitExceeded>()("LimitExceeded", declared("LimitExceeded"), fields("LimitExceeded")) {}
-export class IdempotencyKeyReused extends HttpApiError.Problem<IdempotencyKeyReused>()("IdempotencyKeyReused", declared("IdempotencyKeyReused"), fields("IdempotencyKeyReused")) {}
-export class OperationRefused extends HttpApiError.Problem<OperationRefused>()("OperationRefused", declared("OperationRefused"), fields("OperationRefused")) {}
-export class OperationReversed extends HttpApiError.Problem<OperationReversed>()("OperationReversed", declared("OperationReversed"), fields("OperationReversed")) {}
-export class TransferReversed extends HttpApiError.Problem<TransferReversed>()("TransferReversed", declared("TransferReversed"), fields("TransferReversed")) {}
-export class MailboxFull extends HttpApiError.Problem<MailboxFull>()("MailboxFull", declared("MailboxFull"), fields("MailboxFull")) {}
-export class RateLimited extends HttpApiError.Problem<RateLimited>()("RateLimited", declared("RateLimited"), fields("RateLimited")) {}
-export class InternalError extends HttpApiError.Problem<InternalError>()("InternalError", declared("InternalError"), fields("InternalError")) {}
-export class StoreUnavailable extends HttpApiError.Problem<StoreUnavailable>()("StoreUnavailable", declared("StoreUnavailable"), fields("StoreUnavailable")) {}
-export class OutcomeUnknown extends HttpApiError.Problem<OutcomeUnknown>()("OutcomeUnknown", declared("OutcomeUnknown"), fields("OutcomeUnknown")) {}
+export class MethodNotAllowed extends HttpApiError.Problem<MethodNotAllowed>()(
+  "MethodNotAllowed",
+  declared("MethodNotAllowed"),
+  fields("MethodNotAllowed")
+) {}
+export class WalletAlreadyExists extends HttpApiError.Problem<WalletAlreadyExists>()(
+  "WalletAlreadyExists",
+  declared("WalletAlreadyExists"),
+  fields("WalletAlreadyExists")
+) {}
+export class IdempotencyInProgress extends HttpApiError.Problem<IdempotencyInProgress>()(
+  "IdempotencyInProgress",
+  declared("IdempotencyInProgress"),
+  fields("IdempotencyInProgress")
+) {}
+export class PositionGone extends HttpApiError.Problem<PositionGone>()(
+  "PositionGone",
+  declared("PositionGone"),
+  fields("PositionGone")
+) {}
+export class PayloadTooLarge extends HttpApiError.Problem<PayloadTooLarge>()(
+  "PayloadTooLarge",
+  declared("PayloadTooLarge"),
+  fields("PayloadTooLarge")
+) {}
+export class UnsupportedMediaType extends HttpApiError.Problem<UnsupportedMediaType>()(
+  "UnsupportedMediaType",
+  declared("UnsupportedMediaType"),
+  fields("UnsupportedMediaType")
+) {}
+export class InsufficientFunds extends HttpApiError.Problem<InsufficientFunds>()(
+  "InsufficientFunds",
+  declared("InsufficientFunds"),
+  fields("InsufficientFunds")
+) {}
+export class CurrencyMismatch extends HttpApiError.Problem<CurrencyMismatch>()(
+  "CurrencyMismatch",
+  declared("CurrencyMismatch"),
+  fields("CurrencyMismatch")
+) {}
+export class WalletFrozen extends HttpApiError.Problem<WalletFrozen>()(
+  "WalletFrozen",
+  declared("WalletFrozen"),
+  fields("WalletFrozen")
+) {}
+export class WalletClosed extends HttpApiError.Problem<WalletClosed>()(
+  "WalletClosed",
+  declared("WalletClosed"),
+  fields("WalletClosed")
+) {}
+export class WalletNotEmpty extends HttpApiError.Problem<WalletNotEmpty>()(
+  "WalletNotEmpty",
+  declared("WalletNotEmpty"),
+  fields("WalletNotEmpty")
+) {}
+export class HoldClosed extends HttpApiError.Problem<HoldClosed>()(
+  "HoldClosed",
+  declared("HoldClosed"),
+  fields("HoldClosed")
+) {}
+export class HoldAmountExceeded extends HttpApiError.Problem<HoldAmountExceeded>()(
+  "HoldAmountExceeded",
+  declared("HoldAmountExceeded"),
+  fields("HoldAmountExceeded")
+) {}
+export class SameWallet extends HttpApiError.Problem<SameWallet>()(
+  "SameWallet",
+  declared("SameWallet"),
+  fields("SameWallet")
+) {}
+export class LimitExceeded extends HttpApiError.Problem<LimitExceeded>()(
+  "LimitExceeded",
+  declared("LimitExceeded"),
+  fields("LimitExceeded")
+) {}
+export class IdempotencyKeyReused extends HttpApiError.Problem<IdempotencyKeyReused>()(
+  "IdempotencyKeyReused",
+  declared("IdempotencyKeyReused"),
+  fields("IdempotencyKeyReused")
+) {}
+export class OperationRefused extends HttpApiError.Problem<OperationRefused>()(
+  "OperationRefused",
+  declared("OperationRefused"),
+  fields("OperationRefused")
+) {}
+export class OperationReversed extends HttpApiError.Problem<OperationReversed>()(
+  "OperationReversed",
+  declared("OperationReversed"),
+  fields("OperationReversed")
+) {}
+export class TransferReversed extends HttpApiError.Problem<TransferReversed>()(
+  "TransferReversed",
+  declared("TransferReversed"),
+  fields("TransferReversed")
+) {}
+export class MailboxFull extends HttpApiError.Problem<MailboxFull>()(
+  "MailboxFull",
+  declared("MailboxFull"),
+  fields("MailboxFull")
+) {}
+export class RateLimited extends HttpApiError.Problem<RateLimited>()(
+  "RateLimited",
+  declared("RateLimited"),
+  fields("RateLimited")
+) {}
+export class InternalError extends HttpApiError.Problem<InternalError>()(
+  "InternalError",
+  declared("InternalError"),
+  fields("InternalError")
+) {}
+export class StoreUnavailable extends HttpApiError.Problem<StoreUnavailable>()(
+  "StoreUnavailable",
+  declared("StoreUnavailable"),
+  fields("StoreUnavailable")
+) {}
+export class OutcomeUnknown extends HttpApiError.Problem<OutcomeUnknown>()(
+  "OutcomeUnknown",
+  declared("OutcomeUnknown"),
+  fields("OutcomeUnknown")
+) {}

@@ -9,6 +9,11 @@ import { issueText } from "./IssueText.ts"
 
 const invalid = (detail: string) => toResponse(problemAnswer("InvalidRequest", detail))
 
+const notFound = toResponse(problemAnswer("NotFound", "there is nothing at this path"))
+
+/** The router gives an empty segment to a parameter: `/v1/wallets/` is no wallet but no path either. */
+const hasEmptySegment = (url: string): boolean => /^[^?;#]*\/(?:$|[/?;#])/.test(url)
+
 const slots = { Params: "path", Headers: "header", Query: "query" } as const
 
 /**
@@ -35,6 +40,7 @@ export const requestFormLayer = Layer.succeed(RequestForm, (httpEffect) =>
     if (fault !== undefined) return Effect.succeed(invalid(fault))
     return Effect.catch(httpEffect, (error: unknown) => {
       if (!HttpApiSchemaError.is(error) || !Object.hasOwn(slots, error.kind)) return Effect.die(error)
+      if (error.kind === "Params" && hasEmptySegment(request.url)) return Effect.succeed(notFound)
       const slot = slots[error.kind as keyof typeof slots]
       return Effect.succeed(invalid(`${slot} ${issueText(error.cause.issue)}`))
     })

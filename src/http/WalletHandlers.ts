@@ -2,16 +2,17 @@
 import * as Effect from "effect/Effect"
 import * as HttpApiBuilder from "effect/http-api/HttpApiBuilder"
 import type { HttpServerRequest } from "effect/http/HttpServerRequest"
+import type { RecordedEvent } from "../domain/Event.ts"
+import { publicData, publicType } from "../domain/PublicEvent.ts"
 import { InvalidRequest } from "../domain/Rejection.ts"
 import { type Await, WalletEngine } from "../engine/WalletEngine.ts"
 import { commandAnswer, pageJson, plainAnswer, respond, transactionJson, walletJson } from "./Answer.ts"
 import { WalletApi } from "./Api.ts"
 import { CurrentKey } from "./Authorization.ts"
 import { commandOptions, mayLimit } from "./CommandInput.ts"
-import { eventJson } from "./EventJson.ts"
 import { bodyReader } from "./RequestBody.ts"
 import { CreateWalletBody, MovementBody, StatusChangeBody, UpdateWalletBody } from "./Wire.ts"
-import { defaultLimit } from "./WireValue.ts"
+import { defaultLimit, formatTime } from "./WireValue.ts"
 
 const createBody = bodyReader(CreateWalletBody)
 const updateBody = bodyReader(UpdateWalletBody)
@@ -28,6 +29,13 @@ interface WalletCommandRequest {
 
 const ambiguous = new InvalidRequest({ detail: "at most one of minVersion, atVersion and at can be asked for" })
 
+const eventJson = (recorded: RecordedEvent) => ({
+  version: recorded.version,
+  type: publicType(recorded.event),
+  time: formatTime(recorded.time),
+  data: publicData(recorded.event)
+})
+
 export const walletHandlers = HttpApiBuilder.group(
   WalletApi,
   "wallets",
@@ -38,7 +46,11 @@ export const walletHandlers = HttpApiBuilder.group(
       const run = engine[kind]
       return Effect.fnUntraced(function* (request: WalletCommandRequest) {
         const body = yield* movementBody(request.request)
-        const options = yield* commandOptions(request.headers["idempotency-key"], request.query.await, yield* CurrentKey)
+        const options = yield* commandOptions(
+          request.headers["idempotency-key"],
+          request.query.await,
+          yield* CurrentKey
+        )
         const answer = yield* run({ ...body, ...options, walletId: request.params.id })
         return commandAnswer(201, options.await, answer)
       }, respond)
@@ -48,7 +60,11 @@ export const walletHandlers = HttpApiBuilder.group(
       const run = engine[kind]
       return Effect.fnUntraced(function* (request: WalletCommandRequest) {
         const body = yield* statusBody(request.request)
-        const options = yield* commandOptions(request.headers["idempotency-key"], request.query.await, yield* CurrentKey)
+        const options = yield* commandOptions(
+          request.headers["idempotency-key"],
+          request.query.await,
+          yield* CurrentKey
+        )
         const answer = yield* run({ ...body, ...options, walletId: request.params.id })
         return commandAnswer(200, options.await, answer)
       }, respond)

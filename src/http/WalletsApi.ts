@@ -2,17 +2,7 @@
 import * as HttpApiEndpoint from "effect/http-api/HttpApiEndpoint"
 import * as HttpApiGroup from "effect/http-api/HttpApiGroup"
 import * as Schema from "effect/Schema"
-import {
-
-  commandHeaders,
-  commandProblems,
-  commandQuery,
-  created,
-  doc,
-  done,
-  pageQuery,
-  walletPath
-} from "./ApiParts.ts"
+import { commandHeaders, commandProblems, commandQuery, created, doc, done, pageQuery, walletPath } from "./ApiParts.ts"
 import { Authorization, RequestForm, RequiredScope } from "./Authorization.ts"
 import {
   Forbidden,
@@ -50,7 +40,11 @@ const createWallet = HttpApiEndpoint.post("create", "/v1/wallets", {
 })
   .annotate(RequiredScope, "wallets:write")
   .annotateMerge(
-    doc("Create a wallet", "wallets:write", "With `overdraftLimit` also `admin`. Without `id` one is derived from the key.")
+    doc(
+      "Create a wallet",
+      "wallets:write",
+      "With `overdraftLimit` also `admin`. Without `id` one is derived from the key."
+    )
   )
 
 const getWallet = HttpApiEndpoint.get("get", "/v1/wallets/:id", {
@@ -90,7 +84,11 @@ const updateWallet = HttpApiEndpoint.patch("update", "/v1/wallets/:id", {
 })
   .annotate(RequiredScope, "wallets:write")
   .annotateMerge(
-    doc("Change metadata or overdraft limit", "wallets:write", "With `overdraftLimit` also `admin`. Metadata is replaced.")
+    doc(
+      "Change metadata or overdraft limit",
+      "wallets:write",
+      "With `overdraftLimit` also `admin`. Metadata is replaced."
+    )
   )
 
 const credit = HttpApiEndpoint.post("credit", "/v1/wallets/:id/credit", {
@@ -164,4 +162,3 @@ export class WalletsApi extends HttpApiGroup.make("wallets")
   )
   .middleware(RequestForm)
   .middleware(Authorization) {}
-

@@ -14,6 +14,7 @@ import {
   Id,
   IdempotencyKey,
   Metadata,
+  noFields,
   Text,
   text,
   Time
@@ -43,7 +44,14 @@ export const WalletJson = Schema.Struct({
   updatedAt: Time
 }).annotate({ identifier: "Wallet" })
 
-export const TransactionType = Schema.Literals(["credit", "debit", "capture", "transfer_in", "transfer_out", "reversal"])
+export const TransactionType = Schema.Literals([
+  "credit",
+  "debit",
+  "capture",
+  "transfer_in",
+  "transfer_out",
+  "reversal"
+])
 
 export const TransactionJson = Schema.Struct({
   id: Id,
@@ -157,7 +165,7 @@ export const CaptureHoldBody = Schema.Struct(captureFields).annotate({ identifie
 export const StatusChangeBody = Schema.Struct({ reason: optionalText }).annotate({ identifier: "StatusChange" })
 
 /** A body without fields: left out or `{}`. */
-export const NoBody = Schema.Struct({})
+export const NoBody = noFields
 
 // ---- Batch ----
 

@@ -88,8 +88,23 @@ export const parseTime = (value: string): number | undefined => {
   return utc >= 0 && utc <= maxTime ? utc : undefined
 }
 
-/** RFC 3339 in UTC with milliseconds. */
-export const formatTime = (time: number): string => new Date(time).toISOString()
+/** Slots of the memo below; answers of one moment name the same few instants again and again. */
+const memoSlots = 1024
+const memoTimes = new Float64Array(memoSlots).fill(Number.NaN)
+const memoTexts = new Array<string>(memoSlots).fill("")
+
+/** RFC 3339 in UTC with milliseconds. Formatting is dear, so each slot remembers its last instant. */
+export const formatTime = (time: number): string => {
+  const slot = time % memoSlots
+  const known = memoTexts[slot]
+  if (memoTimes[slot] === time && known !== undefined) return known
+  const text = new Date(time).toISOString()
+  if (slot >= 0) {
+    memoTimes[slot] = time
+    memoTexts[slot] = text
+  }
+  return text
+}
 
 const timeForm = "an RFC 3339 time of the years 1970 to 9999, like 2026-01-31T12:00:00.000Z"
 
@@ -132,4 +147,12 @@ export const IdempotencyKey = Schema.String.check(
   Schema.makeFilter((key: string) => key === "" || idempotencyKeyPattern.test(key), {
     expected: "1 to 255 visible ASCII characters"
   })
+)
+
+/** An object without members. `Struct({})` alone would take any value. */
+export const noFields = Schema.Struct({}).check(
+  Schema.makeFilter(
+    (value: object) => typeof value === "object" && !Array.isArray(value) && Object.keys(value).length === 0,
+    { expected: "nothing here" }
+  )
 )

@@ -81,10 +81,12 @@ type RequestBytes = (n: number) => string
 
 /** Splits the template once, so that a request costs one join. */
 const compile = (options: HttpLoadOptions): RequestBytes => {
-  const head = Object.entries(options.headers).map(([name, value]) => `${name}: ${value}\r\n`).join("")
+  const head = Object.entries(options.headers)
+    .map(([name, value]) => `${name}: ${value}\r\n`)
+    .join("")
   const start = `${options.method} ${options.path} HTTP/1.1\r\nhost: ${options.host}:${options.port}\r\n${head}`
   const { wallets } = options
-  const walletOf = (n: number) => wallets.length === 0 ? "" : (wallets[n % wallets.length] ?? "")
+  const walletOf = (n: number) => (wallets.length === 0 ? "" : (wallets[n % wallets.length] ?? ""))
   const fill = (template: string) => {
     const parts = template.split(/(\{n\}|\{w\})/)
     if (parts.length === 1) return () => template
@@ -205,8 +207,12 @@ export const runHttpLoad = Effect.fn("HttpLoad.run")(function* (options: HttpLoa
     run.measuring = false
     const duration = performance.now() - start
     return run.report(duration)
-  }).pipe(Effect.ensuring(Effect.sync(() => {
-    run.stopped = true
-    for (const socket of run.sockets) socket.destroy()
-  })))
+  }).pipe(
+    Effect.ensuring(
+      Effect.sync(() => {
+        run.stopped = true
+        for (const socket of run.sockets) socket.destroy()
+      })
+    )
+  )
 })

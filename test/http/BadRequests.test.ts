@@ -1,0 +1,346 @@
+/** One row per malformed request: what is sent and, in the last column, the problem it must meet. */
+import { assert, layer } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import { type ProblemCode, problemStatus } from "../../src/http/Problem.ts"
+import * as Server from "./TestServer.ts"
+
+const { TestServer } = Server
+
+type Row = readonly [method: string, path: string, body: unknown, code: ProblemCode, key?: string]
+
+const I = "InvalidRequest"
+const long = (length: number) => "x".repeat(length)
+const pairs = (count: number) => Object.fromEntries(Array.from({ length: count }, (_, i) => [`k${i}`, "v"]))
+
+const badIds = ["", "a b", "ä", long(65), "a.b", "a/b", "a:b", 1, null, true, [], {}, ["a"], "a\n", "\u0000"]
+const badAmounts = [
+  "", "0", "-1", "+1", "01", "1.0", "1e3", " 1", "1 ", "1_0", "0x1", "١", "9".repeat(31), "9".repeat(100_000),
+  1, 1.5, 0, -1, 1e400, null, true, [], {}, ["1"], "1n", "Infinity", "NaN", "\u0000", "1\n"
+] // prettier-ignore
+const badTexts = [long(256), "a\u0000", "\ud800", "\udc00a", 1, true, [], {}]
+const badMetadata = [
+  null, [], "x", 1, true, { a: 1 }, { a: null }, { a: {} }, { a: ["b"] }, { a: true }, pairs(21), { [long(65)]: "v" },
+  { a: long(513) }, { "\u0000": "v" }, { a: "\u0000" }, { "\ud800": "v" }, { a: "\udfff" }
+] // prettier-ignore
+const badTimes = [
+  "", "now", "2026-01-01", "2026-01-01T00:00:00", "2026-13-01T00:00:00Z", "2026-02-30T00:00:00Z", "2026-01-01T24:00:00Z",
+  "2026-01-01T00:00:60Z", "2026-01-01 00:00:00Z", "1969-12-31T23:59:59Z", "10000-01-01T00:00:00Z", "2026-01-01T00:00:00+2",
+  "2026-01-01T00:00:00.Z", "2026-01-01T00:00:00+24:00", "1767225600000"
+] // prettier-ignore
+const badCurrencies = ["", "eur", "EU", "1UR", "EURO EURO", long(17).toUpperCase(), "EU-R", 1, null, [], "ÉUR"]
+const badBodies = [
+  "",
+  "{",
+  "null",
+  "[]",
+  "1",
+  '"x"',
+  "true",
+  "{]}",
+  "{'a':1}",
+  "\ufeff{}",
+  '{"amount":"1"}}',
+  "undefined"
+]
+
+const create = { ownerId: "o", currency: "EUR" }
+const wallets = "/v1/wallets"
+
+const createRows: ReadonlyArray<Row> = [
+  ...badIds.map((id): Row => ["POST", wallets, { ...create, id }, I]),
+  ...badIds.map((ownerId): Row => ["POST", wallets, { ...create, ownerId }, I]),
+  ...badCurrencies.map((currency): Row => ["POST", wallets, { ...create, currency }, I]),
+  ...badMetadata.map((metadata): Row => ["POST", wallets, { ...create, metadata }, I]),
+  ...badAmounts
+    .filter((amount) => amount !== "0")
+    .map((overdraftLimit): Row => ["POST", wallets, { ...create, overdraftLimit }, I]),
+  ...badBodies.map((body): Row => ["POST", wallets, body, I]),
+  ["POST", wallets, { currency: "EUR" }, I],
+  ["POST", wallets, { ownerId: "o" }, I],
+  ["POST", wallets, { ...create, balance: "1" }, I],
+  ["POST", wallets, { ...create, status: "active" }, I],
+  ["POST", wallets, `{"ownerId":"o","currency":"EUR","__proto__":{"id":"x"}}`, I],
+  ["POST", `${wallets}?await=never`, create, I],
+  ["POST", `${wallets}?await=`, create, I],
+  ["POST", `${wallets}?await=committed&await=persisted`, create, I],
+  ["POST", `${wallets}?x=1`, create, I]
+]
+
+const movementRows = ["credit", "debit", "holds"].flatMap((kind): ReadonlyArray<Row> => {
+  const path = `/v1/wallets/w/${kind}`
+  return [
+    ...badAmounts.map((amount): Row => ["POST", path, { amount }, I]),
+    ...badTexts.map((reference): Row => ["POST", path, { amount: "1", reference }, I]),
+    ...badMetadata.map((metadata): Row => ["POST", path, { amount: "1", metadata }, I]),
+    ...badBodies.map((body): Row => ["POST", path, body, I]),
+    ["POST", path, {}, I],
+    ["POST", path, { amount: "1", currency: "EUR" }, I],
+    ["POST", path, { amount: "1", await: "persisted" }, I],
+    ["POST", path, { Amount: "1" }, I],
+    ["POST", `${path}?await=PERSISTED`, { amount: "1" }, I],
+    ["POST", `${path}?await=committed&unknown=`, { amount: "1" }, I]
+  ]
+})
+
+const holdRows: ReadonlyArray<Row> = [
+  ...[...badTimes, 0, 1e15, true, [], {}].map((expiresAt): Row => [
+    "POST",
+    "/v1/wallets/w/holds",
+    { amount: "1", expiresAt },
+    I
+  ]),
+  ["POST", "/v1/wallets/w/holds", { amount: "1", expiresAt: "2020-01-01T00:00:00Z" }, I],
+  ...badAmounts.map((amount): Row => ["POST", "/v1/wallets/w/holds/h/capture", { amount }, I]),
+  ...["true", 1, 0, null, {}].map((final): Row => ["POST", "/v1/wallets/w/holds/h/capture", { final }, I]),
+  ...badBodies.slice(1).map((body): Row => ["POST", "/v1/wallets/w/holds/h/capture", body, I]),
+  ["POST", "/v1/wallets/w/holds/h/capture", { reference: "x" }, I],
+  ["POST", "/v1/wallets/w/holds/h/release", { amount: "1" }, I],
+  ["POST", "/v1/wallets/w/holds/h/release", "[]", I],
+  ["POST", "/v1/wallets/w/holds/a%20b/release", undefined, I],
+  ["GET", "/v1/wallets/w/holds?status=open", undefined, I],
+  ["GET", "/v1/wallets/w/holds/a.b", undefined, I]
+]
+
+const statusRows = ["freeze", "unfreeze", "close"].flatMap((kind): ReadonlyArray<Row> => [
+  ...badTexts.map((reason): Row => ["POST", `/v1/wallets/w/${kind}`, { reason }, I]),
+  ...badBodies.slice(1).map((body): Row => ["POST", `/v1/wallets/w/${kind}`, body, I]),
+  ["POST", `/v1/wallets/w/${kind}`, { force: true }, I]
+])
+
+const patchRows: ReadonlyArray<Row> = [
+  ["PATCH", "/v1/wallets/w", {}, I],
+  ["PATCH", "/v1/wallets/w", undefined, I],
+  ["PATCH", "/v1/wallets/w", { overdraftLimit: null }, I],
+  ["PATCH", "/v1/wallets/w", { overdraftLimit: "-1" }, I],
+  ["PATCH", "/v1/wallets/w", { status: "closed" }, I],
+  ["PATCH", "/v1/wallets/w", { currency: "EUR", metadata: {} }, I],
+  ...badMetadata.map((metadata): Row => ["PATCH", "/v1/wallets/w", { metadata }, I])
+]
+
+const query = encodeURIComponent
+const badNumbers = [
+  "",
+  "-1",
+  "+1",
+  "1.5",
+  "01",
+  "x",
+  "1e2",
+  "0x1",
+  "9007199254740992",
+  "99999999999999999999",
+  "%20",
+  "%00"
+]
+const pageRows = [wallets, "/v1/transactions", "/v1/wallets/w/transactions", "/v1/wallets/w/holds", "/v1/keys"].flatMap(
+  (path): ReadonlyArray<Row> => [
+    ...[...badNumbers, "0", "201", "1000"].map((limit): Row => ["GET", `${path}?limit=${limit}`, undefined, I]),
+    ...["", "!", "%00", "a%20b", long(1025), "bm90LWEtY3Vyc29y", "e30", "W10"].map((cursor): Row => [
+      "GET",
+      `${path}?cursor=${cursor}`,
+      undefined,
+      I
+    ]),
+    ["GET", `${path}?limit=1&limit=2`, undefined, I],
+    ["GET", `${path}?Limit=1`, undefined, I],
+    ["GET", `${path}?offset=1`, undefined, I],
+    ["GET", `${path}?__proto__=1`, undefined, I],
+    ["GET", `${path}?%5f_proto__=1`, undefined, I],
+    ["GET", `${path}?constructor=1`, undefined, I],
+    ["GET", `${path}?limit=%zz`, undefined, I]
+  ]
+)
+
+const filterRows: ReadonlyArray<Row> = [
+  ...["a b", "", long(65), "ä"].flatMap((id): ReadonlyArray<Row> => [
+    ["GET", `${wallets}?ownerId=${query(id)}`, undefined, I],
+    ["GET", `/v1/transactions?ownerId=${query(id)}`, undefined, I]
+  ]),
+  ...badCurrencies
+    .filter((c) => typeof c === "string")
+    .map((c): Row => ["GET", `${wallets}?currency=${query(c)}`, undefined, I]),
+  ...["", "Active", "open"].map((status): Row => ["GET", `${wallets}?status=${status}`, undefined, I]),
+  ...["", "1.5", "--1", "-0", "01", "x", "1e3", "9".repeat(37), "-", "%2B1"].flatMap((balance): ReadonlyArray<Row> => [
+    ["GET", `${wallets}?minBalance=${balance}`, undefined, I],
+    ["GET", `${wallets}?maxBalance=${balance}`, undefined, I]
+  ]),
+  ...[long(256), "%00", "%ff", "%", "%c3", "%ed%a0%80"].flatMap((q): ReadonlyArray<Row> => [
+    ["GET", `${wallets}?q=${q}`, undefined, I],
+    ["GET", `/v1/transactions?q=${q}`, undefined, I]
+  ]),
+  ...badTimes.flatMap((time): ReadonlyArray<Row> => [
+    ["GET", `/v1/wallets/w?at=${query(time)}`, undefined, I],
+    ["GET", `/v1/wallets/w/transactions?from=${query(time)}`, undefined, I],
+    ["GET", `/v1/wallets/w/transactions?to=${query(time)}`, undefined, I]
+  ]),
+  ...badNumbers.flatMap((n): ReadonlyArray<Row> => [
+    ["GET", `/v1/wallets/w?minVersion=${n}`, undefined, I],
+    ["GET", `/v1/wallets/w?atVersion=${n}`, undefined, I],
+    ["GET", `/v1/wallets/w/events?after=${n}`, undefined, I]
+  ]),
+  ...["", "hold", "Credit", "transfer"].map((type): Row => ["GET", `/v1/transactions?type=${type}`, undefined, I]),
+  ["GET", "/v1/wallets/w?verbose=1", undefined, I],
+  ["GET", "/v1/wallets/w/events?cursor=1", undefined, I],
+  ["GET", "/health/live?x=1", undefined, I],
+  ["DELETE", "/v1/keys/x?force=1", undefined, I]
+]
+
+const pathRows: ReadonlyArray<Row> = [
+  ["GET", "/v1/wallets/a%20b", undefined, I],
+  ["GET", `/v1/wallets/${long(65)}`, undefined, I],
+  ["GET", `/v1/wallets/${long(5000)}`, undefined, I],
+  ["GET", "/v1/wallets/%zz", undefined, I],
+  ["GET", "/v1/wallets/%ff", undefined, I],
+  ["GET", "/v1/wallets/%00", undefined, I],
+  ["GET", "/v1/wallets/..%2fkeys", undefined, I],
+  ["GET", "/v1/wallets/%F0%9F%92%B0", undefined, I],
+  ["GET", "/v1/wallets/__proto__", undefined, "WalletNotFound"],
+  ["GET", "/v1/wallets/constructor", undefined, "WalletNotFound"],
+  ["GET", "/v1/wallets/nope", undefined, "WalletNotFound"],
+  ["GET", "/v1/wallets/nope/events", undefined, "WalletNotFound"],
+  ["GET", "/v1/wallets/nope/transactions", undefined, "WalletNotFound"],
+  ["GET", "/v1/wallets/nope/holds", undefined, "WalletNotFound"],
+  ["GET", "/v1/wallets/nope/holds/h", undefined, "WalletNotFound"],
+  ["POST", "/v1/wallets/nope/credit", { amount: "1" }, "WalletNotFound"],
+  ["GET", "/v1", undefined, "NotFound"],
+  ["GET", "/", undefined, "NotFound"],
+  ["GET", "/v1/", undefined, "NotFound"],
+  ["GET", "/v2/wallets", undefined, "NotFound"],
+  ["GET", "/v1/wallets/", undefined, "NotFound"],
+  ["GET", "/v1//wallets", undefined, "NotFound"],
+  ["GET", "/V1/wallets", undefined, "NotFound"],
+  ["GET", "/v1/Wallets", undefined, "NotFound"],
+  ["GET", "/v1/wallets/w/nope", undefined, "NotFound"],
+  ["POST", "/v1/wallets/w/credit/", { amount: "1" }, "NotFound"],
+  ["GET", "/docs/", undefined, "NotFound"],
+  ["DELETE", "/v1/keys/nope", undefined, "NotFound"],
+  ["PUT", "/v1/wallets/w", {}, "MethodNotAllowed"],
+  ["DELETE", "/v1/wallets/w", undefined, "MethodNotAllowed"],
+  ["GET", "/v1/wallets/w/credit", undefined, "MethodNotAllowed"],
+  ["GET", "/v1/batch", undefined, "MethodNotAllowed"],
+  ["POST", "/health/live", {}, "MethodNotAllowed"],
+  ["POST", "/docs", {}, "MethodNotAllowed"],
+  ["DELETE", "/openapi.json", undefined, "MethodNotAllowed"],
+  ["PROPFIND", "/v1/wallets", undefined, "MethodNotAllowed"]
+]
+
+const credit = "/v1/wallets/w/credit"
+const keyRows: ReadonlyArray<Row> = [
+  ["POST", credit, { amount: "1" }, "IdempotencyKeyMissing", ""],
+  ["POST", credit, { amount: "1" }, I, "a b"],
+  ["POST", credit, { amount: "1" }, I, "a\tb"],
+  ["POST", credit, { amount: "1" }, I, long(256)],
+  ["POST", credit, { amount: "1" }, I, "é"],
+  ["POST", credit, { amount: "0" }, I, ""],
+  ["POST", "/v1/wallets/nope/credit", { amount: "1" }, "IdempotencyKeyMissing", ""],
+  ["POST", "/v1/wallets/nope/freeze", undefined, "IdempotencyKeyMissing", ""],
+  ["PATCH", "/v1/wallets/nope", { metadata: {} }, "IdempotencyKeyMissing", ""],
+  ["POST", "/v1/wallets", create, "IdempotencyKeyMissing", ""],
+  ["POST", "/v1/wallets/nope/holds/h/release", undefined, "IdempotencyKeyMissing", ""],
+  ["POST", "/v1/keys", { name: "", scopes: ["admin"] }, I],
+  ["POST", "/v1/keys", { name: long(65), scopes: ["admin"] }, I],
+  ["POST", "/v1/keys", { name: "a", scopes: [] }, I],
+  ["POST", "/v1/keys", { name: "a", scopes: ["root"] }, I],
+  ["POST", "/v1/keys", { name: "a", scopes: ["admin", "admin"] }, I],
+  ["POST", "/v1/keys", { name: "a", scopes: "admin" }, I],
+  ["POST", "/v1/keys", { name: "a", scopes: ["admin"], secret: "x" }, I],
+  ["POST", "/v1/batch", {}, I],
+  ["POST", "/v1/batch", { commands: {} }, I],
+  ["POST", "/v1/batch", { commands: null }, I],
+  ["POST", "/v1/batch", { commands: Array.from({ length: 1001 }, () => ({})) }, I],
+  ["POST", "/v1/batch", { commands: [], atomic: true }, I]
+]
+
+const rows = [
+  ...createRows,
+  ...movementRows,
+  ...holdRows,
+  ...statusRows,
+  ...patchRows,
+  ...pageRows,
+  ...filterRows,
+  ...pathRows,
+  ...keyRows
+]
+
+layer(Server.layer(), { excludeTestServices: true })("malformed requests", (it) => {
+  it.effect(`meet exactly the problem of their row (${rows.length} rows)`, () =>
+    Effect.gen(function* () {
+      const { call } = yield* TestServer
+      yield* call("POST", "/v1/wallets", { key: "w", body: { id: "w", ...create } })
+      let n = 0
+      const wrong = yield* Effect.forEach(
+        rows,
+        Effect.fnUntraced(function* ([method, path, body, code, key = `k${n++}`]) {
+          const reply = yield* call(method, path, { body, key })
+          const isRight =
+            reply.status === problemStatus[code] &&
+            reply.headers.get("content-type") === "application/problem+json" &&
+            reply.json?.code === code &&
+            reply.json.status === reply.status &&
+            typeof reply.json.title === "string" &&
+            typeof reply.json.detail === "string" &&
+            reply.json.detail.length <= 320 &&
+            !/node_modules|\.ts:|at \w+ \(/.test(reply.text)
+          const allowed = code !== "MethodNotAllowed" || (reply.headers.get("allow") ?? "").includes("OPTIONS")
+          const sent = JSON.stringify(body)?.slice(0, 80)
+          return isRight && allowed
+            ? []
+            : [
+                `${method} ${path.slice(0, 90)} ${sent} key=${key}: ${reply.status} ${reply.text.slice(0, 200)}, not ${code}`
+              ]
+        }),
+        { concurrency: 16 }
+      )
+      assert.deepStrictEqual(wrong.flat(), [])
+      // None of them has touched the wallet.
+      const after = yield* call("GET", "/v1/wallets/w")
+      assert.deepInclude(after.json, { version: 0, balance: "0" })
+    })
+  )
+
+  it.effect("names the place and what was expected, never the value", () =>
+    Effect.gen(function* () {
+      const { call } = yield* TestServer
+      const detail = (body: unknown) =>
+        Effect.map(call("POST", credit, { key: "k", body }), (reply) => reply.json.detail as string)
+      assert.match(yield* detail({ amount: "secret" }), /^amount: Expected a string of 1 to 30 digits/)
+      assert.notInclude(yield* detail({ amount: "secret" }), "secret")
+      assert.match(yield* detail({ amount: "1", other: 1 }), /^other: /)
+      assert.match(yield* detail({ amount: "1", metadata: { a: 1 } }), /^metadata\.a: /)
+    })
+  )
+
+  it.effect("is refused by type and size of its body", () =>
+    Effect.gen(function* () {
+      const { call } = yield* TestServer
+      const codeOf = (headers: Record<string, string>, body: string | Uint8Array = `{"amount":"1"}`) =>
+        Effect.map(call("POST", "/v1/wallets/w/debit", { key: "k", body, headers }), (reply) => reply.json.code)
+      for (const type of [
+        "text/plain",
+        "application/xml",
+        "application/x-www-form-urlencoded",
+        "application/jsonp",
+        "application/merge-patch+json",
+        "application/json; charset=latin1",
+        "application/json, text/plain",
+        "json"
+      ]) {
+        // prettier-ignore
+        assert.strictEqual(yield* codeOf({ "content-type": type }), "UnsupportedMediaType", type)
+      }
+      for (const type of ["application/json", "Application/JSON", "application/json;charset=UTF-8"]) {
+        assert.strictEqual(yield* codeOf({ "content-type": type }), "InsufficientFunds", type)
+      }
+      assert.strictEqual(yield* codeOf({ "content-encoding": "gzip" }), "UnsupportedMediaType")
+      const padded = (size: number) => `{"amount":"1"}`.padEnd(size, " ")
+      assert.strictEqual(yield* codeOf({}, padded(1024 * 1024)), "InsufficientFunds")
+      assert.strictEqual(yield* codeOf({}, padded(1024 * 1024 + 1)), "PayloadTooLarge")
+      assert.strictEqual(yield* codeOf({}, new Uint8Array([0x7b, 0xff, 0x7d])), I)
+      assert.strictEqual(yield* codeOf({}, `{"amount":"1","reference":"\\ud800"}`), I)
+      assert.strictEqual(yield* codeOf({}, `${"[".repeat(500_000)}${"]".repeat(500_000)}`), I)
+      assert.strictEqual(yield* codeOf({}, `{"amount":${'{"a":'.repeat(100_000)}1${"}".repeat(100_000)}}`), I)
+      assert.strictEqual(yield* codeOf({}, `{"amount":"1","metadata":${"[".repeat(200_000)}${"]".repeat(200_000)}}`), I)
+    })
+  )
+})
