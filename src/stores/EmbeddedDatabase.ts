@@ -35,9 +35,9 @@ const settingsOf = (schema: string): Readonly<Record<string, string>> => ({
   jit: "off"
 })
 
-const clientOf = Effect.fnUntraced(function* (folder: string | undefined, schema: string) {
-  const thread = yield* PgliteThread.make({ folder, settings: settingsOf(schema) })
-  return yield* PgClient.make({
+/** The client on a thread: one connection, so that callers queue here and not in PGlite. */
+export const clientOn = (thread: PgliteThread) =>
+  PgClient.make({
     stream: thread.connect,
     ssl: false,
     username: "postgres",
@@ -48,7 +48,9 @@ const clientOf = Effect.fnUntraced(function* (folder: string | undefined, schema
     minConnections: 1,
     connectTimeout
   })
-})
+
+const clientOf = (folder: string | undefined, schema: string) =>
+  Effect.flatMap(PgliteThread.make({ folder, settings: settingsOf(schema) }), clientOn)
 
 /**
  * Closing goes backwards: the session is rolled back, PGlite writes its last

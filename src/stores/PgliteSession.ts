@@ -20,6 +20,7 @@ const messageQuery = 0x51
 const messageSync = 0x53
 const messageTerminate = 0x58
 const messageReadyForQuery = 0x5a
+const statusIdle = 0x49
 
 /** PGlite no longer answers as a server does: this instance is to be given up. */
 export class PgliteBroken extends Error {
@@ -52,6 +53,8 @@ const discardAll = simpleQuery("discard all")
 export class PgliteSession {
   readonly #pglite: PGlite
   readonly #send: (bytes: Uint8Array<ArrayBuffer>) => void
+  /** Whether the session is between transactions: the status of the last `ReadyForQuery`. */
+  idle = true
   #startup = true
   #rest: Uint8Array | undefined
 
@@ -132,8 +135,11 @@ export class PgliteSession {
         onData(data)
       }
     })
-    if (answered && tail[0] !== messageReadyForQuery) {
-      throw new PgliteBroken("PGlite ended a cycle without an answer")
+    if (!answered) {
+      this.idle = false
+      return
     }
+    if (tail[0] !== messageReadyForQuery) throw new PgliteBroken("PGlite ended a cycle without an answer")
+    this.idle = tail[5] === statusIdle
   }
 }

@@ -93,7 +93,7 @@ export class SqlDatabase extends Context.Service<
     readonly conditions: Effect.Effect<SqlConditions, SqlError>
   }
 >()("effect-wallet/stores/SqlDatabase") {
-  /** A PostgreSQL server. Connections are made when they are needed: a server that is away fails statements, not this. */
+  /** A server. Connections are made when they are needed: one that is away fails statements, and not this. */
   static readonly layerServer = (options: SqlServerOptions): Layer.Layer<SqlDatabase | Clients, SqlError> =>
     withDatabase(
       PgClient.layer({

@@ -14,8 +14,9 @@ export const SqlSchemaName = Schema.String.check(
 
 /**
  * What unqualified names mean on our connections: our tables, and PostgreSQL's
- * own things, which are always looked up first. Neither `public` nor temporary
- * tables can stand in for a table of ours. (A trigger function of the user's that
- * names its own tables without a schema needs its own `SET search_path`.)
+ * own things. Nothing in `public` can stand in for a table of ours; where our
+ * schema is missing or closed to us, that is an error and not another place. (A
+ * trigger function of the user's that names its own tables without a schema needs
+ * its own `SET search_path`.)
  */
-export const searchPathOf = (schema: string): string => `"${schema}", pg_temp`
+export const searchPathOf = (schema: string): string => `"${schema}"`

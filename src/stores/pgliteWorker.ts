@@ -8,6 +8,7 @@ import { PGlite } from "@electric-sql/pglite"
 import { existsSync, mkdirSync, renameSync, rmSync } from "node:fs"
 import { parentPort, workerData } from "node:worker_threads"
 import type { PgliteAnswer, PgliteOrder, PgliteWorkerOptions } from "./PgliteThread.ts"
+import { PgliteHousekeeping, housekeepingSettings } from "./PgliteHousekeeping.ts"
 import { PgliteBroken, PgliteSession } from "./PgliteSession.ts"
 
 const options = workerData as PgliteWorkerOptions
@@ -19,7 +20,10 @@ const answer = (message: PgliteAnswer, transfer: Array<ArrayBuffer> = []): void 
 const startParams = [
   // PGlite's own list sets search_path=public; the last one on a command line stands.
   ...PGlite.defaultStartParams,
-  ...Object.entries(options.settings).flatMap(([name, value]) => ["-c", `${name}=${value}`])
+  ...Object.entries({ ...housekeepingSettings, ...options.settings }).flatMap(([name, value]) => [
+    "-c",
+    `${name}=${value}`
+  ])
 ]
 
 /**
@@ -42,6 +46,7 @@ const open = (): Promise<PGlite> =>
   options.folder === undefined ? PGlite.create("memory://", { startParams }) : openFolder(options.folder)
 
 const serve = (pglite: PGlite): void => {
+  const housekeeping = new PgliteHousekeeping(pglite)
   let current: { readonly id: number; readonly session: PgliteSession } | undefined
 
   const sessionOf = (id: number): PgliteSession => {
@@ -57,7 +62,10 @@ const serve = (pglite: PGlite): void => {
   const obey = async (order: PgliteOrder): Promise<void> => {
     switch (order._tag) {
       case "Data":
-        return await sessionOf(order.session).write(order.bytes)
+        await sessionOf(order.session).write(order.bytes)
+        housekeeping.cycle(order.bytes.length)
+        if (current?.session.idle === true) await housekeeping.turn()
+        return
       case "End":
         if (current?.id === order.session) await current.session.reset()
         current = undefined

@@ -1,0 +1,128 @@
+/**
+ * A log that fails as it is told: wraps another log, records what it is asked for
+ * and gives each append or read the next fault of a script.
+ */
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import type { Commit } from "../../src/domain/Commit.ts"
+import type { AppendError, AppendOutcome, EventStore } from "../../src/stores/EventStore.ts"
+import { AppendUnknown, OperationRefused, StoreDefect, StoreUnavailable } from "../../src/stores/StoreError.ts"
+
+type Append = Effect.Effect<ReadonlyArray<AppendOutcome>, AppendError>
+
+/** What becomes of one append; `write` is the real one. */
+export type AppendFault = (write: Append, commits: ReadonlyArray<Commit>) => Append
+
+/** What becomes of one read of a stream or of a snapshot. */
+export type ReadFault = <A, E>(read: Effect.Effect<A, E>) => Effect.Effect<A, E | StoreUnavailable | StoreDefect>
+
+export const unavailableLog = new StoreUnavailable({ store: "log", reason: "scripted", retryAfter: 1_000 })
+
+export const defectiveLog = new StoreDefect({ store: "log", reason: "scripted" })
+
+/** Fails before the write. */
+export const unavailable: AppendFault = () => Effect.fail(unavailableLog)
+
+/** Writes; the answer is lost. */
+export const loseAnswer: AppendFault = (write) =>
+  Effect.andThen(write, Effect.fail(new AppendUnknown({ reason: "scripted: the answer was lost" })))
+
+/** Never writes, and nobody can know. */
+export const loseRequest: AppendFault = () =>
+  Effect.fail(new AppendUnknown({ reason: "scripted: the request was lost" }))
+
+/** Answers unknown at once; the write lands when `when` is done. */
+export const landLate =
+  (when: Deferred.Deferred<void>): AppendFault =>
+  (write) =>
+    Effect.andThen(
+      Effect.forkDetach(Effect.andThen(Deferred.await(when), write)),
+      Effect.fail(new AppendUnknown({ reason: "scripted: on its way" }))
+    )
+
+/** Waits for `when`, then writes. */
+export const heldUntil =
+  (when: Deferred.Deferred<void>): AppendFault =>
+  (write) =>
+    Effect.andThen(Deferred.await(when), write)
+
+/** Writes, and answers only after `when`. */
+export const answerHeldUntil =
+  (when: Deferred.Deferred<void>): AppendFault =>
+  (write) =>
+    Effect.tap(write, () => Deferred.await(when))
+
+export const defective: AppendFault = () => Effect.fail(defectiveLog)
+
+export const refuse: AppendFault = () => Effect.fail(new OperationRefused({ reason: "scripted" }))
+
+/** Writes, then the driver throws. */
+export const throwAfter: AppendFault = (write) => Effect.andThen(write, Effect.die(new Error("scripted")))
+
+/** Writes, then the driver's own fiber is interrupted. */
+export const interruptAfter: AppendFault = (write) => Effect.andThen(write, Effect.interrupt)
+
+export interface FaultyEventStore {
+  readonly store: EventStore["Service"]
+  /** Faults of the next appends, in order; then none. */
+  readonly appendFaults: Array<AppendFault>
+  /** Faults of the next reads of streams, in order; then none. */
+  readonly readFaults: Array<ReadFault>
+  /** Faults of the next loads of snapshots, in order; then none. */
+  readonly snapshotFaults: Array<ReadFault>
+  /** Every append that was asked for, retries included. */
+  readonly appends: Array<ReadonlyArray<Commit>>
+  /** Wallet ids of the reads of streams. */
+  readonly reads: Array<string>
+  /** From now on nothing that was or will be asked is ever answered, as if the process were gone. */
+  readonly kill: () => void
+}
+
+export const make = (inner: EventStore["Service"]): FaultyEventStore => {
+  let killed = false
+  const appendFaults: Array<AppendFault> = []
+  const readFaults: Array<ReadFault> = []
+  const snapshotFaults: Array<ReadFault> = []
+  const appends: Array<ReadonlyArray<Commit>> = []
+  const reads: Array<string> = []
+
+  const mortal = <A, E>(effect: Effect.Effect<A, E>): Effect.Effect<A, E> =>
+    Effect.suspend(() =>
+      killed
+        ? Effect.never
+        : Effect.flatMap(Effect.exit(effect), (exit) => (killed ? Effect.never : exit))
+    )
+
+  const faulty = <A, E>(faults: Array<ReadFault>, read: Effect.Effect<A, E>) =>
+    mortal(Effect.suspend(() => faults.shift()?.(read) ?? read))
+
+  return {
+    appendFaults,
+    readFaults,
+    snapshotFaults,
+    appends,
+    reads,
+    kill: () => {
+      killed = true
+    },
+    store: {
+      append: (commits) =>
+        mortal(
+          Effect.suspend(() => {
+            appends.push(commits)
+            const write = inner.append(commits)
+            return appendFaults.shift()?.(write, commits) ?? write
+          })
+        ),
+      read: (walletId, options) => {
+        reads.push(walletId)
+        return faulty(readFaults, inner.read(walletId, options))
+      },
+      readAll: (options) => mortal(inner.readAll(options)),
+      head: mortal(inner.head),
+      saveSnapshot: (snapshot) => mortal(inner.saveSnapshot(snapshot)),
+      loadSnapshot: (walletId, bound) => faulty(snapshotFaults, inner.loadSnapshot(walletId, bound)),
+      claim: (request) => mortal(inner.claim(request))
+    }
+  }
+}

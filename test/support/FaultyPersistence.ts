@@ -1,0 +1,42 @@
+/** A Persistence that fails or lags behind the log as it is told, and records the look-ups of keys. */
+import * as Effect from "effect/Effect"
+import type { KeyLookup, Persistence } from "../../src/stores/Persistence.ts"
+import type { ReadError } from "../../src/stores/StoreError.ts"
+
+type Lookup = Effect.Effect<KeyLookup, ReadError>
+
+export interface FaultyPersistence {
+  readonly store: Persistence["Service"]
+  /** Faults of the next look-ups of keys, in order; then none. */
+  readonly keyFaults: Array<(look: Lookup) => Lookup>
+  /** The keys of every look-up. */
+  readonly lookUps: Array<ReadonlyArray<string>>
+  /** The version up to which it has the wallets' rows; `undefined`: all. */
+  behindAt: number | undefined
+}
+
+export const make = (inner: Persistence["Service"]): FaultyPersistence => {
+  const lagging = (lookup: KeyLookup): KeyLookup => {
+    const limit = faulty.behindAt
+    if (limit === undefined) return lookup
+    return {
+      persistedVersion: Math.min(lookup.persistedVersion, limit),
+      seen: lookup.seen.filter(({ version }) => version <= limit)
+    }
+  }
+  const faulty: FaultyPersistence = {
+    keyFaults: [],
+    lookUps: [],
+    behindAt: undefined,
+    store: {
+      ...inner,
+      findKeys: (walletId, keys) =>
+        Effect.suspend(() => {
+          faulty.lookUps.push(keys)
+          const look = Effect.map(inner.findKeys(walletId, keys), lagging)
+          return faulty.keyFaults.shift()?.(look) ?? look
+        })
+    }
+  }
+  return faulty
+}

@@ -1,0 +1,157 @@
+/**
+ * One database in memory and the nodes that run on it: started, stopped, killed and
+ * started again, each behind faults of its own.
+ */
+import * as Cause from "effect/Cause"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Layer from "effect/Layer"
+import * as Logger from "effect/Logger"
+import * as Scope from "effect/Scope"
+import { assert } from "vitest"
+import type { ActorBounds } from "../../src/actors/ActorBounds.ts"
+import { defaultBounds } from "../../src/actors/ActorBounds.ts"
+import { Ownership } from "../../src/actors/Ownership.ts"
+import { WalletRegistry } from "../../src/actors/WalletRegistry.ts"
+import type { RecordedEvent } from "../../src/domain/Event.ts"
+import { fold } from "../../src/domain/Evolve.ts"
+import type { Wallet } from "../../src/domain/Wallet.ts"
+import { encodeWallet } from "../../src/domain/WalletCodec.ts"
+import { WalletEngine } from "../../src/engine/WalletEngine.ts"
+import { EventStore } from "../../src/stores/EventStore.ts"
+import * as MemoryApiKeyStore from "../../src/stores/MemoryApiKeyStore.ts"
+import type { MemoryState, UserRule } from "../../src/stores/MemoryDatabase.ts"
+import { MemoryDatabase } from "../../src/stores/MemoryDatabase.ts"
+import * as MemoryEventStore from "../../src/stores/MemoryEventStore.ts"
+import * as MemoryPersistence from "../../src/stores/MemoryPersistence.ts"
+import * as MemoryReadModel from "../../src/stores/MemoryReadModel.ts"
+import { Persistence } from "../../src/stores/Persistence.ts"
+import { ReadModel } from "../../src/stores/ReadModel.ts"
+import type { FaultyEventStore } from "./FaultyEventStore.ts"
+import * as Faulty from "./FaultyEventStore.ts"
+import type { FaultyPersistence } from "./FaultyPersistence.ts"
+import * as FaultyKeys from "./FaultyPersistence.ts"
+
+export interface Node {
+  readonly engine: WalletEngine["Service"]
+  readonly registry: WalletRegistry["Service"]
+  readonly ownership: Ownership["Service"]
+  readonly log: FaultyEventStore
+  readonly persistence: FaultyPersistence
+  /** Everything this node has logged, with the cause. */
+  readonly logged: Array<string>
+  /** An orderly stop. */
+  readonly stop: Effect.Effect<void>
+}
+
+export interface Installation {
+  readonly state: MemoryState
+  readonly start: (bounds?: Partial<ActorBounds>) => Effect.Effect<Node, never, Scope.Scope>
+  /** The inner log, without any node's faults. */
+  readonly log: EventStore["Service"]
+  readonly events: (walletId: string) => ReadonlyArray<RecordedEvent>
+  /** Types of a wallet's events. */
+  readonly types: (walletId: string) => ReadonlyArray<string>
+}
+
+export const partitions = 16
+
+const capture = (logged: Array<string>) =>
+  Logger.layer([
+    Logger.make((options) => {
+      logged.push(`${String(options.message)} ${Cause.pretty(options.cause)}`)
+    })
+  ])
+
+const startNode = Effect.fnUntraced(function* (state: MemoryState, bounds: Partial<ActorBounds>) {
+  const log = Faulty.make(MemoryEventStore.make(state))
+  const persistence = FaultyKeys.make(MemoryPersistence.make(state))
+  const logged: Array<string> = []
+  const database = Layer.succeed(MemoryDatabase, state)
+  const stores = Layer.mergeAll(
+    Layer.succeed(EventStore, log.store),
+    Layer.succeed(Persistence, persistence.store),
+    Layer.effect(ReadModel, Effect.map(MemoryDatabase, MemoryReadModel.make)).pipe(Layer.provide(database)),
+    MemoryApiKeyStore.layer.pipe(Layer.provide(database)) 
+  )
+  const scope = yield* Scope.fork(yield* Effect.scope)
+  const layer = Layer.fresh(
+    WalletEngine.layer({ bounds: { ...defaultBounds, ...bounds }, partitions }).pipe(
+      Layer.provide(stores),
+      Layer.provide(capture(logged))
+    )
+  )
+  const services = yield* Effect.orDie(Layer.buildWithScope(layer, scope))
+  return {
+    engine: Context.get(services, WalletEngine),
+    registry: Context.get(services, WalletRegistry),
+    ownership: Context.get(services, Ownership),
+    log,
+    persistence,
+    logged,
+    stop: Scope.close(scope, Exit.void)
+  }
+})
+
+/** A new, empty database. `rule`: a user's rule that refuses commits. */
+export const install = Effect.fnUntraced(function* (
+  options: { readonly rule?: UserRule; readonly bounds?: Partial<ActorBounds> } = {}
+): Effect.fn.Return<Installation, never, Scope.Scope> {
+  const services = yield* Layer.build(Layer.fresh(MemoryDatabase.layer({ rule: options.rule })))
+  const state = Context.get(services, MemoryDatabase)
+  const events = (walletId: string) => state.streams.get(walletId) ?? []
+  return {
+    state,
+    start: (bounds = {}) => startNode(state, { ...options.bounds, ...bounds }),
+    log: MemoryEventStore.make(state),
+    events,
+    types: (walletId) => events(walletId).map(({ event }) => event._tag)
+  }
+})
+
+/** An installation with one node. */
+export const installNode = Effect.fnUntraced(function* (
+  options: { readonly rule?: UserRule; readonly bounds?: Partial<ActorBounds> } = {}
+) {
+  const installation = yield* install(options)
+  return { installation, node: yield* installation.start() }
+})
+
+/** Lets all fibers go on until `condition` holds; fails the test when it never does. */
+export const until = (condition: () => boolean, what: string): Effect.Effect<void> =>
+  Effect.gen(function* () {
+    for (let turn = 0; turn < 20_000; turn++) {
+      if (condition()) return
+      yield* Effect.yieldNow
+    }
+    assert.fail(`never: ${what}`)
+  })
+
+/** Nothing waits, nothing runs, no count has leaked. */
+export const assertQuiet = (node: Node): void => {
+  const { busyWallets, waitingBytes, waitingCommands } = node.registry.load()
+  assert.deepStrictEqual(
+    { busyWallets, waitingBytes, waitingCommands },
+    { busyWallets: 0, waitingBytes: 0, waitingCommands: 0 }
+  )
+}
+
+const encoded = (wallet: Wallet | undefined) => (wallet === undefined ? undefined : encodeWallet(wallet))
+
+/** What is in memory, in the log and in Persistence is the same wallet. */
+export const assertConsistent = Effect.fnUntraced(function* (installation: Installation, node: Node, walletId: string) {
+  const events = installation.events(walletId)
+  events.forEach((recorded, index) => {
+    assert.strictEqual(recorded.version, index, "versions have no gap")
+    const before = events[index - 1]
+    assert.isTrue(before === undefined || before.time <= recorded.time, "times never go back")
+  })
+  assert.strictEqual(new Set(events.map(({ id }) => id)).size, events.length, "an event is there once")
+  const folded = fold(undefined, events)
+  const current = yield* node.registry.current(walletId, -1)
+  assert.deepStrictEqual(encoded(current), encoded(folded))
+  const row = installation.state.wallets.get(walletId)?.wallet
+  assert.deepStrictEqual([row?.version, row?.balance, row?.held], [folded?.version, folded?.balance, folded?.held])
+  assertQuiet(node)
+})
