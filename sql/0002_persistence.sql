@@ -61,6 +61,8 @@ CREATE TABLE transactions (
 
 -- Newest first of one type; newest first of all is a merge of the six.
 CREATE INDEX ew_transactions_position ON transactions (type, position);
+-- The rare types of one wallet; the others are found soon on the way back from its newest.
+CREATE INDEX ew_transactions_rare ON transactions (wallet_id, type, version) WHERE type NOT IN ('credit', 'debit');
 CREATE INDEX ew_transactions_id ON transactions (id);
 CREATE INDEX ew_transactions_key ON transactions (hashtextextended(wallet_id || ' ' || key, 0));
 CREATE INDEX ew_transactions_words ON transactions USING gin (words) WHERE words IS NOT NULL;
@@ -101,3 +103,40 @@ CREATE TABLE idempotency_keys (
 );
 
 CREATE INDEX ew_idempotency_keys_key ON idempotency_keys (hashtextextended(wallet_id || ' ' || key, 0));
+
+-- Times and positions go up with the versions of a wallet, so a search by halves
+-- along the primary key finds where a time or a position begins: no further index.
+
+-- The first version after all transactions of the wallet up to that time.
+CREATE FUNCTION version_after_time(wallet text, moment timestamptz) RETURNS bigint
+LANGUAGE sql STABLE AS $$
+  WITH RECURSIVE search (low, high) AS (
+    (SELECT 0::bigint, t.version + 1 FROM transactions t WHERE t.wallet_id = wallet ORDER BY t.version DESC LIMIT 1)
+    UNION ALL
+    SELECT CASE WHEN p.created_at > moment THEN s.low ELSE p.version + 1 END,
+      CASE WHEN p.created_at > moment THEN (s.low + s.high) / 2 ELSE s.high END
+    FROM search s CROSS JOIN LATERAL (
+      SELECT t.version, t.created_at FROM transactions t
+      WHERE t.wallet_id = wallet AND t.version >= (s.low + s.high) / 2 ORDER BY t.version LIMIT 1
+    ) p
+    WHERE s.low < s.high
+  )
+  SELECT coalesce(max(low), 0) FROM search
+$$;
+
+-- The first version of the wallet's transactions that is not before that position.
+CREATE FUNCTION version_from_position(wallet text, place bigint) RETURNS bigint
+LANGUAGE sql STABLE AS $$
+  WITH RECURSIVE search (low, high) AS (
+    (SELECT 0::bigint, t.version + 1 FROM transactions t WHERE t.wallet_id = wallet ORDER BY t.version DESC LIMIT 1)
+    UNION ALL
+    SELECT CASE WHEN p.position >= place THEN s.low ELSE p.version + 1 END,
+      CASE WHEN p.position >= place THEN (s.low + s.high) / 2 ELSE s.high END
+    FROM search s CROSS JOIN LATERAL (
+      SELECT t.version, t.position FROM transactions t
+      WHERE t.wallet_id = wallet AND t.version >= (s.low + s.high) / 2 ORDER BY t.version LIMIT 1
+    ) p
+    WHERE s.low < s.high
+  )
+  SELECT coalesce(max(low), 0) FROM search
+$$;

@@ -19,6 +19,8 @@ export const int8s = arrayOf<bigint>(PgTypes.OID.int8)
 export const times = arrayOf<number>(PgTypes.OID.timestamptz)
 
 export const text = PgTypes.text
+export const uuid = PgTypes.uuid
+export const int4 = PgTypes.int4
 export const int8 = PgTypes.int8
 /** Milliseconds since the epoch. */
 export const time = PgTypes.timestamptz

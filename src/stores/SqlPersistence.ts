@@ -1,0 +1,149 @@
+/**
+ * The transactional view in PostgreSQL, as the append wrote it: these are only the
+ * reads. All of them go along an index; pages are cut by version.
+ */
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import { SqlClient } from "effect/sql/SqlClient"
+import type { InvalidRequest } from "../domain/Rejection.ts"
+import type { Hold, Transaction } from "../domain/Wallet.ts"
+import { decodeVersion, encodeVersion, pageOf } from "./ListCursor.ts"
+import type { Page } from "./Page.ts"
+import { type HoldQuery, type KeyLookup, Persistence, type SeenKey, type TransactionQuery } from "./Persistence.ts"
+import { SqlConditions } from "./SqlConditions.ts"
+import { reading } from "./SqlFailure.ts"
+import { int8, text, texts, time } from "./SqlParameters.ts"
+import {
+  holdColumns,
+  holdOfRow,
+  type HoldRow,
+  transactionColumns,
+  transactionOfRow,
+  type TransactionRow,
+  walletColumns,
+  walletOf,
+  type WalletRow
+} from "./SqlRows.ts"
+import type { ReadError } from "./StoreError.ts"
+
+export interface SqlPersistenceOptions {
+  /** Milliseconds; default 5,000. */
+  readonly readTimeoutMillis?: number | undefined
+}
+
+type Read = <A>(statement: string, parameters: ReadonlyArray<unknown>) => Effect.Effect<ReadonlyArray<A>, ReadError>
+
+const readWallet = `select ${walletColumns} from wallets where id = $1`
+
+const readWallets = `select ${walletColumns} from wallets where id > $1 order by id limit $2`
+
+const readHold = `select ${holdColumns} from holds where wallet_id = $1 and id = $2`
+
+const readHoldsById = `select ${holdColumns} from holds where wallet_id = $1 and id > $2 order by id limit $3`
+
+const readTransactionsUpwards = `
+select ${transactionColumns} from transactions t where wallet_id = $1 and version > $2 order by version limit $3`
+
+/**
+ * One statement, so that the version is of the same instant as the keys. A hash of
+ * wallet and key is the index: short, whatever the keys are; the comparison decides.
+ */
+const readKeys = `
+with asked as (select key, hashtextextended($1 || ' ' || key, 0) as hash from unnest($2::text[]) as a (key)),
+found as (
+  select t.key, t.fingerprint, t.version from asked a join transactions t
+    on hashtextextended(t.wallet_id || ' ' || t.key, 0) = a.hash and t.wallet_id = $1 and t.key = a.key
+  union all
+  select k.key, k.fingerprint, k.version from asked a join idempotency_keys k
+    on hashtextextended(k.wallet_id || ' ' || k.key, 0) = a.hash and k.wallet_id = $1 and k.key = a.key
+)
+select w.version as persisted, f.key, f.fingerprint, f.version
+from (select 1) one
+  left join wallets w on w.id = $1
+  left join (select distinct on (key) key, fingerprint, version from found order by key, version desc) f on true`
+
+interface KeyRow {
+  readonly persisted: bigint | null
+  readonly key: string | null
+  readonly fingerprint: string | null
+  readonly version: bigint | null
+}
+
+const lookupOf = (rows: ReadonlyArray<KeyRow>): KeyLookup => ({
+  persistedVersion: Number(rows[0]?.persisted ?? -1),
+  seen: rows.flatMap(({ fingerprint, key, version }): ReadonlyArray<SeenKey> =>
+    key === null || fingerprint === null || version === null ? [] : [{ key, fingerprint, version: Number(version) }]
+  )
+})
+
+const listTransactions = Effect.fnUntraced(function* (
+  read: Read,
+  query: TransactionQuery
+): Effect.fn.Return<Page<Transaction>, ReadError | InvalidRequest> {
+  const before = yield* decodeVersion(query.cursor)
+  const where = new SqlConditions()
+    .add((p) => `t.wallet_id = ${p}`, text(query.walletId))
+    .addIf(before, (p) => `t.version < ${p}`, (version) => int8(BigInt(version)))
+    .addIf(query.to, (p) => `t.version < version_after_time($1, ${p})`, time)
+    .addIf(query.from, (p) => `t.version >= version_after_time($1, ${p})`, (from) => time(from - 1))
+    .addIf(query.type, (p) => `t.type = ${p}`, text)
+  const rows = yield* read<TransactionRow>(
+    `select ${transactionColumns} from transactions t where ${where} order by t.version desc limit ${query.limit + 1}`,
+    where.parameters
+  )
+  return pageOf(rows.map(transactionOfRow), query.limit, (last) => encodeVersion(last.version))
+})
+
+const listHolds = Effect.fnUntraced(function* (
+  read: Read,
+  query: HoldQuery
+): Effect.fn.Return<Page<Hold>, ReadError | InvalidRequest> {
+  const before = yield* decodeVersion(query.cursor)
+  const where = new SqlConditions()
+    .add((p) => `wallet_id = ${p}`, text(query.walletId))
+    .addIf(before, (p) => `version < ${p}`, (version) => int8(BigInt(version)))
+    .addIf(query.status, (p) => `status = ${p}`, text)
+  const rows = yield* read<HoldRow>(
+    `select ${holdColumns} from holds where ${where} order by version desc limit ${query.limit + 1}`,
+    where.parameters
+  )
+  const page = pageOf(rows, query.limit, (last) => encodeVersion(Number(last.version)))
+  return { data: page.data.map(holdOfRow), next: page.next }
+})
+
+export const make = Effect.fnUntraced(function* (
+  options: SqlPersistenceOptions = {}
+): Effect.fn.Return<Persistence["Service"], never, SqlClient> {
+  const sql = yield* SqlClient
+  const within = reading("persistence", options.readTimeoutMillis ?? 5_000)
+  /** By a prepared statement, planned once: for look-ups with one way to go. */
+  const prepared = <A extends object>(statement: string, parameters: ReadonlyArray<unknown>) =>
+    within(sql.unsafe<A>(statement, parameters))
+  /** Planned for the values asked for: the way to go depends on them. */
+  const planned: Read = (statement, parameters) => within(sql.unsafe<any>(statement, parameters).unprepared)
+
+  return Persistence.of({
+    wallet: (walletId) =>
+      Effect.map(prepared<WalletRow>(readWallet, [text(walletId)]), ([row]) => row && walletOf(row)),
+    transactions: (query) => listTransactions(planned, query),
+    holds: (query) => listHolds(planned, query),
+    hold: (walletId, holdId) =>
+      Effect.map(prepared<HoldRow>(readHold, [text(walletId), text(holdId)]), ([row]) => row && holdOfRow(row)),
+    findKeys: (walletId, keys) =>
+      Effect.map(prepared<KeyRow>(readKeys, [text(walletId), texts(keys)]), lookupOf),
+    scanWallets: ({ after, limit }) =>
+      Effect.map(prepared<WalletRow>(readWallets, [text(after), int8(BigInt(limit))]), (rows) => rows.map(walletOf)),
+    scanTransactions: (walletId, { after, limit }) =>
+      Effect.map(
+        prepared<TransactionRow>(readTransactionsUpwards, [text(walletId), int8(BigInt(after)), int8(BigInt(limit))]),
+        (rows) => rows.map(transactionOfRow)
+      ),
+    scanHolds: (walletId, { after, limit }) =>
+      Effect.map(prepared<HoldRow>(readHoldsById, [text(walletId), text(after), int8(BigInt(limit))]), (rows) =>
+        rows.map(holdOfRow)
+      )
+  })
+})
+
+export const layer = (options: SqlPersistenceOptions = {}): Layer.Layer<Persistence, never, SqlClient> =>
+  Layer.effect(Persistence, make(options))

@@ -1,0 +1,25 @@
+/**
+ * All stores in one SQL database, a server or the embedded one: what is committed
+ * is persisted and indexed, by the same statement.
+ */
+import * as Layer from "effect/Layer"
+import type { SqlClient } from "effect/sql/SqlClient"
+import type { ApiKeyStore } from "./ApiKeyStore.ts"
+import type { EventStore } from "./EventStore.ts"
+import type { Persistence } from "./Persistence.ts"
+import type { ReadModel } from "./ReadModel.ts"
+import * as SqlApiKeyStore from "./SqlApiKeyStore.ts"
+import * as SqlEventStore from "./SqlEventStore.ts"
+import * as SqlPersistence from "./SqlPersistence.ts"
+import * as SqlReadModel from "./SqlReadModel.ts"
+
+/** Needs a migrated database. `refusalCodes`: further SQLSTATEs by which the user's triggers refuse. */
+export const layer = (
+  options: Omit<SqlEventStore.SqlEventStoreOptions, "persistence"> = {}
+): Layer.Layer<EventStore | Persistence | ReadModel | ApiKeyStore, never, SqlClient> =>
+  Layer.mergeAll(
+    SqlEventStore.layer({ ...options, persistence: true }),
+    SqlPersistence.layer(options),
+    SqlReadModel.layer(options),
+    SqlApiKeyStore.layer(options)
+  )
