@@ -91,6 +91,13 @@ export const sendRaw = (port: number) => (bytes: string | Uint8Array, until?: Re
     return Effect.sync(() => socket.destroy())
   })
 
+/** Sends bytes and breaks the connection off. */
+export const sendAndCut = (port: number, bytes: string) =>
+  Effect.callback<void>((resume) => {
+    const socket = Net.connect({ port, host: "127.0.0.1" }, () => socket.write(bytes, () => socket.destroy()))
+    socket.on("close", () => resume(Effect.void))
+  })
+
 const make = Effect.gen(function* () {
   const { address } = yield* EffectHttpServer.HttpServer
   const keys = yield* ApiKeys

@@ -1,0 +1,136 @@
+import { assert, it, layer } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as FetchHttpClient from "effect/http/FetchHttpClient"
+import * as Layer from "effect/Layer"
+import * as Redacted from "effect/Redacted"
+import * as Schema from "effect/Schema"
+import * as Fs from "node:fs"
+import * as Path from "node:path"
+import * as OpenApi from "effect/http-api/OpenApi"
+import { WalletApi } from "../../src/http/Api.ts"
+import * as Problem from "../../src/http/Problem.ts"
+import { WalletClient } from "../../src/http/WalletClient.ts"
+import * as Server from "./TestServer.ts"
+
+const { TestServer } = Server
+
+const client = Layer.unwrap(
+  Effect.map(TestServer, ({ secrets, url }) =>
+    WalletClient.layer({ baseUrl: url, apiKey: Redacted.make(secrets.admin) })
+  )
+).pipe(Layer.provide(FetchHttpClient.layer), Layer.provideMerge(Server.layer()))
+
+const key = (key: string) => ({ headers: { "idempotency-key": key }, query: {} })
+
+layer(client, { excludeTestServices: true })("the typed client", (it) => {
+  it.effect("speaks the types of the library: bigint amounts, milliseconds, tagged errors", () =>
+    Effect.gen(function* () {
+      const { batch, health, holds, keys, transactions, wallets } = yield* WalletClient
+      const before = yield* Effect.clockWith((clock) => clock.currentTimeMillis)
+      const created = yield* wallets.create({
+        ...key("w"),
+        payload: { id: "w", ownerId: "ann", currency: "EUR", overdraftLimit: 50n }
+      })
+      assert.isAtLeast(created.wallet.createdAt, before)
+      const params = { id: "w" }
+      const credited = yield* wallets.credit({ ...key("c"), params, payload: { amount: 10n ** 29n } })
+      assert.strictEqual(credited.transaction.balanceAfter, 10n ** 29n)
+      const debited = yield* wallets.debit({ ...key("d"), params, payload: { amount: 10n ** 29n + 50n } })
+      assert.strictEqual(debited.wallet.balance, -50n)
+      const poor = yield* Effect.flip(wallets.debit({ ...key("e"), params, payload: { amount: 1n } }))
+      assert.instanceOf(poor, Problem.InsufficientFunds)
+      assert.include(poor.message, "available")
+      const search = yield* wallets.search({ query: { minBalance: -50n, maxBalance: 0n, limit: 1 } })
+      assert.deepStrictEqual(search.data, [debited.wallet])
+      yield* wallets.credit({ ...key("f"), params, payload: { amount: 100n } })
+      const expiresAt = before + 3_600_000
+      const { hold } = yield* holds.place({ ...key("h"), params, payload: { amount: 5n, expiresAt } })
+      assert.strictEqual(hold.expiresAt, expiresAt)
+      const holdParams = { id: "w", holdId: hold.id }
+      const captured = yield* holds.capture({ ...key("i"), params: holdParams, payload: { final: true } })
+      assert.strictEqual(captured.hold.captured, 5n)
+      const found = yield* transactions.search({ query: { type: "capture" } })
+      assert.deepStrictEqual(found.data, [captured.transaction])
+      const events = yield* wallets.events({ params, query: { after: 0, limit: 1 } })
+      assert.strictEqual(events.data[0]?.data["amount"], (10n ** 29n).toString())
+      const frozen = yield* wallets.freeze({ ...key("z"), params, payload: {} })
+      assert.strictEqual(frozen.wallet.status, "frozen")
+      const results = yield* batch.run({
+        query: { await: "committed" },
+        payload: { commands: [{ type: "debit", walletId: "w", idempotencyKey: "x", amount: 1n }] }
+      })
+      assert.strictEqual(results.results[0]?.status, 422)
+      const made = yield* keys.create({ query: {}, payload: { name: "k", scopes: ["wallets:read"] } })
+      yield* keys.delete({ params: { id: made.id }, query: {} })
+      assert.strictEqual((yield* health.ready({ query: {} })).status, "ok")
+      assert.include(yield* health.metrics(), "wallet")
+    })
+  )
+
+  it.effect("gets every problem as the error of its code", () =>
+    Effect.gen(function* () {
+      const { call } = yield* TestServer
+      const { wallets } = yield* WalletClient
+      const missing = yield* Effect.flip(wallets.get({ params: { id: "nope" }, query: {} }))
+      assert.instanceOf(missing, Problem.WalletNotFound)
+      assert.strictEqual(missing._tag, "WalletNotFound")
+      const unkeyed = yield* Effect.flip(wallets.freeze({ ...key(""), params: { id: "nope" }, payload: {} }))
+      assert.instanceOf(unkeyed, Problem.IdempotencyKeyMissing)
+      // What the server writes by hand is what the class says, for every code.
+      for (const code of Object.keys(Problem.problemStatus) as Array<Problem.ProblemCode>) {
+        const schema = Problem[code] as unknown as Schema.Codec<{ readonly _tag: string; readonly detail?: string }>
+        const written = JSON.parse(Problem.problemBody(code, 'a "detail"'))
+        const decoded = yield* Schema.decodeUnknownEffect(schema)(written)
+        assert.strictEqual(decoded._tag, code)
+        assert.strictEqual(decoded.detail, 'a "detail"')
+        assert.deepStrictEqual(yield* Schema.encodeEffect(schema)(decoded), written)
+      }
+      assert.strictEqual((yield* call("GET", "/v1/wallets/nope")).json.title, "Wallet not found")
+    })
+  )
+
+  it.effect("serves the document and a page that loads nothing from elsewhere", () =>
+    Effect.gen(function* () {
+      const { call } = yield* TestServer
+      const document = yield* call("GET", "/openapi.json", { secret: null })
+      assert.deepStrictEqual(document.json, JSON.parse(JSON.stringify(OpenApi.fromApi(WalletApi))))
+      const page = yield* call("GET", "/docs", { secret: null })
+      assert.match(page.headers.get("content-type") ?? "", /^text\/html/)
+      assert.notMatch(page.text.slice(0, 300) + page.text.slice(-2_000), /(?:src|href)=/)
+      assert.notMatch(page.text, /<(?:link|img|iframe)\s[^>]*(?:src|href)="?https?:|<script[^>]+src=/)
+      const policy = page.headers.get("content-security-policy") ?? ""
+      assert.include(policy, "default-src 'none'")
+      assert.notMatch(policy, /https?:|\*/)
+    })
+  )
+})
+
+const golden = Path.join(import.meta.dirname, "golden", "openapi.json")
+
+it("the OpenAPI document is the one on record (UPDATE_GOLDEN=1 records it anew)", () => {
+  const document = `${JSON.stringify(OpenApi.fromApi(WalletApi), null, 2)}\n`
+  if (process.env["UPDATE_GOLDEN"] === "1") {
+    Fs.mkdirSync(Path.dirname(golden), { recursive: true })
+    Fs.writeFileSync(golden, document)
+  }
+  assert.deepStrictEqual(JSON.parse(document), JSON.parse(Fs.readFileSync(golden, "utf8")))
+})
+
+it("the OpenAPI document says of every operation how to be let in and what can go wrong", () => {
+  const { paths } = JSON.parse(JSON.stringify(OpenApi.fromApi(WalletApi)))
+  for (const [path, item] of Object.entries<Record<string, Record<string, object>>>(paths)) {
+    for (const [method, operation] of Object.entries(item)) {
+      const name = `${method} ${path}`
+      const responses = operation["responses"] as Record<string, { content?: object; headers?: object }>
+      assert.property(operation, "summary", name)
+      for (const [status, response] of Object.entries(responses)) {
+        if (Number(status) < 400 || path.startsWith("/health")) continue
+        assert.deepStrictEqual(Object.keys(response.content ?? {}), ["application/problem+json"], name)
+        if (status === "429" || status === "503") assert.property(response.headers, "Retry-After", name)
+      }
+      if (!path.startsWith("/v1")) continue
+      assert.deepStrictEqual(operation["security"], [{ apiKey: [] }], name)
+      assert.includeMembers(Object.keys(responses), ["400", "401", "403", "429", "500", "503"], name)
+    }
+  }
+})

@@ -1,0 +1,124 @@
+/** What the engine fails with, as a caller sees it: an engine that fails on purpose stands in. */
+import { assert, layer } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import { IdempotencyKeyReused, MailboxFull, OutcomeUnknown } from "../../src/actors/EngineError.ts"
+import * as Rejection from "../../src/domain/Rejection.ts"
+import type { CommandError } from "../../src/actors/EngineError.ts"
+import { type Await, type Durability, type MovementInput, WalletEngine } from "../../src/engine/WalletEngine.ts"
+import { EventUnreadable, OperationRefused, StoreDefect, StoreUnavailable } from "../../src/stores/StoreError.ts"
+import * as Server from "./TestServer.ts"
+
+const { TestServer } = Server
+
+const walletId = "w"
+const holdId = "h"
+
+// Columns: the error, status and code of the answer, Retry-After in seconds.
+const table: ReadonlyArray<readonly [CommandError, number, string, string | null]> = [
+  [new Rejection.WalletNotFound({ walletId }), 404, "WalletNotFound", null],
+  [new Rejection.WalletAlreadyExists({ walletId }), 409, "WalletAlreadyExists", null],
+  [new Rejection.WalletClosed({ walletId }), 422, "WalletClosed", null],
+  [new Rejection.WalletFrozen({ walletId }), 422, "WalletFrozen", null],
+  [
+    new Rejection.WalletNotEmpty({ walletId, balance: 1n, openHolds: 0, transfersInFlight: 0 }),
+    422, "WalletNotEmpty", null
+  ], // prettier-ignore
+  [new Rejection.CurrencyMismatch({ walletId, currency: "EUR", given: "USD" }), 422, "CurrencyMismatch", null],
+  [new Rejection.SameWallet({ walletId }), 422, "SameWallet", null],
+  [new Rejection.HoldNotFound({ walletId, holdId }), 404, "HoldNotFound", null],
+  [new Rejection.HoldClosed({ walletId, holdId }), 422, "HoldClosed", null],
+  [new Rejection.HoldAmountExceeded({ walletId, holdId, remaining: 1n, amount: 2n }), 422, "HoldAmountExceeded", null],
+  [new Rejection.TransferNotFound({ transferId: "t" }), 404, "TransferNotFound", null],
+  [new Rejection.InsufficientFunds({ walletId, available: 1n, required: 2n }), 422, "InsufficientFunds", null],
+  [new Rejection.LimitExceeded({ walletId, limit: "open holds" }), 422, "LimitExceeded", null],
+  [new Rejection.InvalidRequest({ detail: "no" }), 400, "InvalidRequest", null],
+  [new IdempotencyKeyReused({ walletId, key: "k" }), 422, "IdempotencyKeyReused", null],
+  [new MailboxFull({ walletId, retryAfter: 1 }), 429, "MailboxFull", "1"],
+  [new OutcomeUnknown({ walletId, retryAfter: 1_001 }), 503, "OutcomeUnknown", "2"],
+  [new OperationRefused({ reason: "limit of the bank" }), 422, "OperationRefused", null],
+  [new StoreUnavailable({ store: "log", reason: "10.0.0.1:5432", retryAfter: 5_000 }), 503, "StoreUnavailable", "5"],
+  [new StoreDefect({ store: "log", reason: "secret table" }), 500, "InternalError", null],
+  [new EventUnreadable({ walletId, version: 1, type: "T", reason: "secret" }), 500, "InternalError", null]
+]
+
+/** The reference of a credit says what is to happen. */
+const failing = Layer.effect(
+  WalletEngine,
+  Effect.map(WalletEngine, (engine) => ({
+    ...engine,
+    credit: (input: MovementInput) => {
+      const [, kind, value = ""] = /^(\w*):?(.*)$/.exec(input.reference ?? "") ?? []
+      if (kind === "fail") return Effect.fail((table[Number(value)] ?? table[0])?.[0] as CommandError)
+      if (kind === "die") return Effect.die(new Error("secret defect"))
+      if (kind === "throw") throw new Error("secret throw")
+      return Effect.map(engine.credit(input), (answer) => ({
+        ...answer,
+        durability: JSON.parse(value || "null") ?? answer.durability
+      }))
+    }
+  }))
+).pipe(Layer.provide(WalletEngine.layerMemory))
+
+const credit = Effect.fnUntraced(function* (key: string, reference: string, query = "") {
+  const { call } = yield* TestServer
+  return yield* call("POST", `/v1/wallets/w/credit${query}`, { key, body: { amount: "1", reference } })
+})
+
+layer(Server.layerWith(failing), { excludeTestServices: true })("a failure of the engine", (it) => {
+  it.effect("has the status, the code and the Retry-After of its row", () =>
+    Effect.gen(function* () {
+      for (const [i, [error, status, code, retryAfter]] of table.entries()) {
+        const reply = yield* credit(`f${i}`, `fail:${i}`)
+        assert.deepInclude(reply.json, { status, code }, error._tag)
+        assert.strictEqual(reply.status, status, error._tag)
+        assert.strictEqual(reply.headers.get("retry-after"), retryAfter, error._tag)
+        assert.notMatch(reply.text, /secret|10\.0\.0\.1/)
+        assert.deepStrictEqual(Object.keys(reply.json), ["type", "title", "status", "code", "detail"])
+      }
+    })
+  )
+
+  it.effect("that is a defect shows nothing of itself", () =>
+    Effect.gen(function* () {
+      for (const reference of ["die:", "throw:"]) {
+        const reply = yield* credit(reference, reference)
+        assert.deepInclude(reply.json, { status: 500, code: "InternalError" })
+        assert.strictEqual(reply.headers.get("content-type"), "application/problem+json")
+        assert.notInclude(reply.text, "secret")
+      }
+    })
+  )
+
+  it.effect("of one command of a batch is that command's alone", () =>
+    Effect.gen(function* () {
+      const { call } = yield* TestServer
+      yield* call("POST", "/v1/wallets", { key: "w", body: { id: "w", ownerId: "o", currency: "EUR" } })
+      const item = (i: number, reference: string) =>
+        ({ type: "credit", walletId: "w", idempotencyKey: `b${i}`, amount: "1", reference }) // prettier-ignore
+      const commands = ["", "die:", "throw:", "fail:15", ""].map((reference, i) => item(i, reference))
+      const reply = yield* call("POST", "/v1/batch", { body: { commands } })
+      assert.deepStrictEqual(
+        reply.json.results.map((result: { status: number }) => result.status),
+        [201, 500, 500, 429, 201]
+      )
+      assert.notInclude(reply.text, "secret")
+    })
+  )
+
+  it.effect("to become as durable as asked for is a 202", () =>
+    Effect.gen(function* () {
+      const levels = ["committed", "persisted", "indexed"] as const
+      for (const [reached] of levels.entries()) {
+        const durability = Object.fromEntries(levels.map((level, i) => [level, i <= reached])) as unknown as Durability
+        for (const wanted of [undefined, ...levels] as ReadonlyArray<Await | undefined>) {
+          const query = wanted === undefined ? "" : `?await=${wanted}`
+          const reply = yield* credit(`${reached}${wanted}`, `ok:${JSON.stringify(durability)}`, query)
+          assert.deepStrictEqual(reply.json.durability, durability)
+          const enough = durability[wanted ?? "persisted"]
+          assert.strictEqual(reply.status, enough ? 201 : 202, `${reached} ${wanted}`)
+        }
+      }
+    })
+  )
+})

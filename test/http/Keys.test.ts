@@ -1,0 +1,213 @@
+import { assert, it, layer } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Logger from "effect/Logger"
+import * as Redacted from "effect/Redacted"
+import * as TestClock from "effect/testing/TestClock"
+import * as Result from "effect/Result"
+import { ApiKeys, minSecretLength, missInterval, refreshInterval, staleLimit } from "../../src/http/ApiKeys.ts"
+import { ApiKeyStore } from "../../src/stores/ApiKeyStore.ts"
+import * as MemoryStores from "../../src/stores/MemoryStores.ts"
+import { StoreUnavailable } from "../../src/stores/StoreError.ts"
+import * as Server from "./TestServer.ts"
+
+const { TestServer } = Server
+
+layer(Server.layer(), { excludeTestServices: true })("keys over HTTP", (it) => {
+  it.effect("lets nobody in under /v1 without a valid key, whatever is asked", () =>
+    Effect.gen(function* () {
+      const { call, secrets } = yield* TestServer
+      const requests = [
+        ["GET", "/v1/wallets"],
+        ["POST", "/v1/wallets"],
+        ["GET", "/v1/nowhere"],
+        ["PUT", "/v1/wallets"],
+        ["GET", "/v1/wallets/%zz"],
+        ["GET", "/v1/wallets?limit=x"],
+        ["GET", "/v1"]
+      ] as const
+      for (const [method, path] of requests) {
+        for (const authorization of ["", "Bearer", "Bearer ", "Bearer nope", `Basic ${secrets.admin}`, secrets.admin,
+          `Bearer ${secrets.admin}x`, `Bearer ${secrets.admin.slice(0, -1)}`, `Bearer ${secrets.admin}, Bearer x`]) { // prettier-ignore
+          const reply = yield* call(method, path, { secret: null, headers: { authorization }, key: "" })
+          assert.strictEqual(reply.json.code, "Unauthorized", `${method} ${path} ${authorization}`)
+          assert.strictEqual(reply.status, 401)
+          assert.strictEqual(reply.headers.get("www-authenticate"), "Bearer")
+        }
+      }
+      const lower = yield* call("GET", "/v1/wallets", { headers: { authorization: `bearer ${secrets.read}` } })
+      assert.strictEqual(lower.status, 200)
+    })
+  )
+
+  it.effect("needs no key outside /v1", () =>
+    Effect.gen(function* () {
+      const { call } = yield* TestServer
+      for (const path of ["/health/live", "/health/ready", "/metrics", "/openapi.json", "/docs"]) {
+        assert.strictEqual((yield* call("GET", path, { secret: null })).status, 200, path)
+      }
+      assert.strictEqual((yield* call("GET", "/nowhere", { secret: null })).json.code, "NotFound")
+    })
+  )
+
+  it.effect("gives each scope exactly its calls", () =>
+    Effect.gen(function* () {
+      const { call, secrets, wallet } = yield* TestServer
+      const id = yield* wallet()
+      const w = `/v1/wallets/${id}`
+      // The last column: who may.
+      const table = [
+        ["GET", w, undefined, "read"],
+        ["GET", "/v1/wallets", undefined, "read"],
+        ["GET", `${w}/transactions`, undefined, "read"],
+        ["GET", `${w}/events`, undefined, "read"],
+        ["GET", `${w}/holds`, undefined, "read"],
+        ["GET", "/v1/transactions", undefined, "read"],
+        ["POST", `${w}/credit`, { amount: "9" }, "write"],
+        ["POST", `${w}/debit`, { amount: "1" }, "write"],
+        ["POST", `${w}/holds`, { amount: "1" }, "write"],
+        ["POST", `${w}/holds/nope/capture`, {}, "write"],
+        ["POST", `${w}/holds/nope/release`, undefined, "write"],
+        ["POST", "/v1/batch", { commands: [] }, "write"],
+        ["POST", "/v1/wallets", { ownerId: "o", currency: "EUR" }, "write"],
+        ["POST", "/v1/wallets", { ownerId: "o", currency: "EUR", overdraftLimit: "1" }, "admin"],
+        ["POST", "/v1/wallets", { ownerId: "o", currency: "EUR", overdraftLimit: "0" }, "admin"],
+        ["PATCH", w, { metadata: {} }, "write"],
+        ["PATCH", w, { metadata: {}, overdraftLimit: "5" }, "admin"],
+        ["POST", `${w}/freeze`, {}, "admin"],
+        ["POST", `${w}/unfreeze`, {}, "admin"],
+        ["POST", `${w}/close`, {}, "admin"],
+        ["GET", "/v1/keys", undefined, "admin"],
+        ["POST", "/v1/keys", { name: "x", scopes: ["wallets:read"] }, "admin"],
+        ["DELETE", "/v1/keys/nope", undefined, "admin"]
+      ] as const
+      let n = 0
+      for (const [method, path, body, needed] of table) {
+        for (const scope of ["read", "write", "admin"] as const) {
+          const reply = yield* call(method, path, { secret: secrets[scope], key: `k${n++}`, body })
+          const may = scope === "admin" || scope === needed
+          assert.strictEqual(reply.status === 403, !may, `${scope}: ${method} ${path} → ${reply.status}`)
+          if (!may) assert.strictEqual(reply.json.code, "Forbidden")
+        }
+      }
+      // The form comes before the limit's scope, and that before the key's presence.
+      const limit = { ownerId: "o", currency: "EUR", overdraftLimit: "1" }
+      const formed = yield* call("POST", "/v1/wallets", { secret: secrets.write, body: { ...limit, ownerId: "" } })
+      assert.strictEqual(formed.json.code, "InvalidRequest")
+      const unkeyed = yield* call("POST", "/v1/wallets", { secret: secrets.write, body: limit })
+      assert.strictEqual(unkeyed.json.code, "Forbidden")
+    })
+  )
+
+  it.effect("makes, lists and revokes keys, at once on this node", () =>
+    Effect.gen(function* () {
+      const { call } = yield* TestServer
+      const made = yield* call("POST", "/v1/keys", { body: { name: "reporting", scopes: ["wallets:read"] } })
+      assert.strictEqual(made.status, 201)
+      const { secret, ...shown } = made.json
+      assert.match(secret, /^ew_[A-Za-z0-9_-]{43}$/)
+      assert.deepInclude(shown, { name: "reporting", scopes: ["wallets:read"] })
+      const list = yield* call("GET", "/v1/keys?limit=1")
+      assert.deepStrictEqual(list.json.data, [shown])
+      assert.notInclude((yield* call("GET", "/v1/keys")).text, secret)
+      assert.strictEqual((yield* call("GET", "/v1/wallets", { secret })).status, 200)
+      const gone = yield* call("DELETE", `/v1/keys/${shown.id}`)
+      assert.deepStrictEqual([gone.status, gone.text], [204, ""])
+      assert.strictEqual((yield* call("GET", "/v1/wallets", { secret })).status, 401)
+      assert.strictEqual((yield* call("DELETE", `/v1/keys/${shown.id}`)).json.code, "NotFound")
+    })
+  )
+})
+
+layer(Server.layer({ requestsPerSecond: 3 }), { excludeTestServices: true })("a rate limit", (it) => {
+  it.effect("refuses a key's requests above it and leaves other keys alone", () =>
+    Effect.gen(function* () {
+      const { call, secrets } = yield* TestServer
+      const replies = yield* Effect.forEach(
+        Array.from({ length: 20 }, (_, i) => i),
+        () => call("GET", "/v1/wallets", { secret: secrets.read }),
+        { concurrency: "unbounded" }
+      )
+      const limited = replies.filter((reply) => reply.status === 429)
+      assert.isAtLeast(limited.length, 10)
+      assert.strictEqual(limited[0]?.json.code, "RateLimited")
+      assert.strictEqual(limited[0]?.headers.get("retry-after"), "1")
+      assert.strictEqual((yield* call("GET", "/v1/wallets")).status, 200)
+    })
+  )
+})
+
+const aStore = MemoryStores.layer()
+const keysOver = (store: Layer.Layer<ApiKeyStore>) =>
+  ApiKeys.layer.pipe(Layer.provideMerge(store), Layer.provide(Logger.layer([])))
+
+it.layer(keysOver(aStore))("the table of keys", (it) => {
+  it.effect("learns of another node's keys and revocations", () =>
+    Effect.gen(function* () {
+      const here = yield* ApiKeys
+      const store = yield* ApiKeyStore
+      const there = yield* Layer.build(Layer.fresh(ApiKeys.layer)).pipe(
+        Effect.map((context) => context.mapUnsafe.get(ApiKeys.key) as ApiKeys["Service"]),
+        Effect.provideService(ApiKeyStore, store)
+      )
+      yield* TestClock.adjust(missInterval)
+      const { key, secret } = yield* there.create("elsewhere", ["admin"])
+      const found = yield* here.authenticate(Redacted.value(secret))
+      assert.deepStrictEqual(found, key)
+      yield* there.remove(key.id)
+      assert.isUndefined(yield* there.authenticate(Redacted.value(secret)))
+      yield* TestClock.adjust(refreshInterval * 2)
+      assert.isUndefined(yield* here.authenticate(Redacted.value(secret)))
+    })
+  )
+
+  it.effect("makes the first admin key once, and replaces a configured one", () =>
+    Effect.gen(function* () {
+      const keys = yield* ApiKeys
+      for (const key of (yield* keys.list({ limit: 200 })).data) yield* keys.remove(key.id)
+      const first = yield* keys.ensureAdmin(undefined)
+      assert.match(Redacted.value(first?.secret ?? Redacted.make("")), /^ew_[A-Za-z0-9_-]{43}$/)
+      assert.isUndefined(yield* keys.ensureAdmin(undefined))
+      const [one, two] = ["a-configured-secret-1", "a-configured-secret-2"]
+      yield* keys.ensureAdmin(Redacted.make(one))
+      yield* keys.ensureAdmin(Redacted.make(one))
+      assert.deepStrictEqual((yield* keys.authenticate(one))?.scopes, ["admin"])
+      yield* keys.ensureAdmin(Redacted.make(two))
+      assert.isUndefined(yield* keys.authenticate(one))
+      assert.isDefined(yield* keys.authenticate(two))
+      assert.strictEqual((yield* keys.list({ limit: 200 })).data.length, 2)
+      for (const weak of ["", "x".repeat(minSecretLength - 1), `${"x".repeat(20)} y`, "é".repeat(20)]) {
+        const refused = yield* Effect.flip(keys.ensureAdmin(Redacted.make(weak)))
+        assert.strictEqual(refused._tag, "WeakSecret")
+      }
+    })
+  )
+})
+
+it.effect("known keys are served while the store is away, up to a bound, and nobody is turned away as unknown", () =>
+  Effect.gen(function* () {
+    const inner = yield* Layer.build(MemoryStores.layer())
+    const real = inner.mapUnsafe.get(ApiKeyStore.key) as ApiKeyStore["Service"]
+    let away = false
+    const down = new StoreUnavailable({ store: "keys", reason: "test", retryAfter: 1 })
+    const store = Layer.succeed(ApiKeyStore, {
+      ...real,
+      all: Effect.suspend(() => (away ? Effect.fail(down) : real.all))
+    })
+    yield* Effect.gen(function* () {
+      const keys = yield* ApiKeys
+      const { secret } = yield* keys.create("k", ["admin"])
+      yield* TestClock.adjust(refreshInterval)
+      away = true
+      yield* TestClock.adjust(staleLimit / 2)
+      assert.isDefined(yield* keys.authenticate(Redacted.value(secret)))
+      const stranger = yield* Effect.result(keys.authenticate("stranger"))
+      assert.isTrue(Result.isFailure(stranger) && stranger.failure._tag === "StoreUnavailable")
+      yield* TestClock.adjust(staleLimit)
+      const stale = yield* Effect.result(keys.authenticate(Redacted.value(secret)))
+      assert.isTrue(Result.isFailure(stale) && stale.failure._tag === "StoreUnavailable")
+      away = false
+      assert.isDefined(yield* keys.authenticate(Redacted.value(secret)))
+    }).pipe(Effect.provide(keysOver(store)))
+  })
+)
