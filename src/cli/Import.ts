@@ -14,11 +14,8 @@ import * as Result from "effect/Result"
 import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
-import type { CommandError } from "../actors/EngineError.ts"
-import { CurrencyMismatch } from "../domain/Rejection.ts"
-import { WalletEngine } from "../engine/WalletEngine.ts"
-import type { WalletView } from "../stores/Persistence.ts"
 import { formatDecimal } from "./Decimal.ts"
+import { type Applied, ImportTarget, type TargetFailed } from "./ImportTarget.ts"
 import { type Columns, type Movement, type MovementRules, parseMovement, resolveColumns } from "./Movement.ts"
 import { type FileOptions, type FileRow, FileUnreadable, readRows } from "./MovementFile.ts"
 
@@ -71,15 +68,12 @@ const patience = Schedule.min([Schedule.exponential("50 millis"), Schedule.space
   Schedule.upTo({ duration: "30 seconds" })
 )
 
-const mayPass = (error: CommandError): boolean =>
-  error._tag === "MailboxFull" || error._tag === "StoreUnavailable" || error._tag === "OutcomeUnknown"
-
 /** The same command with the same key: safe however the first one ended. */
-const persistently = <A>(command: Effect.Effect<A, CommandError>): Effect.Effect<A, CommandError> =>
-  Effect.retry(command, { schedule: patience, while: mayPass })
+const persistently = <A>(command: Effect.Effect<A, TargetFailed>): Effect.Effect<A, TargetFailed> =>
+  Effect.retry(command, { schedule: patience, while: (error) => error.mayPass })
 
 interface Run {
-  readonly engine: WalletEngine["Service"]
+  readonly target: ImportTarget["Service"]
   readonly options: ImportOptions
   readonly counts: Counts
   columns: Columns | undefined
@@ -107,62 +101,52 @@ const parseRow = (run: Run, at: FileRow): Effect.Effect<PlacedMovement, RowRefus
     : Effect.fail(refused(run, at, movement.failure))
 }
 
-/** Found, or made on first sight. */
-const ensureWallet = (run: Run, movement: Movement): Effect.Effect<WalletView, CommandError> =>
-  persistently(run.engine.getWallet({ walletId: movement.walletId })).pipe(
-    Effect.catchTag("WalletNotFound", () =>
-      persistently(
-        run.engine.createWallet({
-          id: movement.walletId,
-          ownerId: movement.ownerId,
-          currency: movement.currency,
-          overdraftLimit: run.options.overdraftLimit,
-          idempotencyKey: "import:wallet"
-        })
-      ).pipe(
-        Effect.map(({ replayed, wallet }) => {
-          if (!replayed) run.counts.walletsCreated += 1
-          return wallet
-        })
-      )
-    )
+/** Found, or made on first sight; its currency. */
+const ensureWallet = Effect.fnUntraced(function* (run: Run, { currency, ownerId, walletId }: Movement) {
+  const found = yield* persistently(run.target.currencyOf(walletId))
+  if (found !== undefined) return found
+  const { overdraftLimit } = run.options
+  const created = yield* persistently(
+    run.target.create({ walletId, ownerId, currency, overdraftLimit, idempotencyKey: "import:wallet" })
   )
+  if (!created.replayed) run.counts.walletsCreated += 1
+  return created.currency
+})
 
-const checkBalance = (run: Run, { at, movement }: PlacedMovement, wallet: WalletView) => {
+const checkBalance = (run: Run, { at, movement }: PlacedMovement, applied: Applied) => {
   const expected = movement.balanceAfter
   if (expected === undefined || !run.options.checkBalance) return Effect.void
   run.counts.balancesChecked += 1
-  if (wallet.balance === expected) return Effect.void
-  const [here, there] = [wallet.balance, expected].map((units) => formatDecimal(units, run.options.exponent))
+  if (applied.balance === expected) return Effect.void
+  const [here, there] = [applied.balance, expected].map((units) => formatDecimal(units, run.options.exponent))
   return Effect.fail(
     refused(run, at, `the balance of wallet ${movement.walletId} is ${here} after this row, the file says ${there}`)
   )
 }
 
-const applyMovement = Effect.fnUntraced(function* (run: Run, placed: PlacedMovement, wallet: WalletView) {
-  const { movement } = placed
-  if (wallet.currency !== movement.currency) {
-    const { currency, walletId } = movement
-    return yield* new CurrencyMismatch({ walletId, currency: wallet.currency, given: currency })
+const applyMovement = Effect.fnUntraced(function* (run: Run, placed: PlacedMovement, currency: string) {
+  const { amount, direction, idempotencyKey, metadata, reference, walletId } = placed.movement
+  if (currency !== placed.movement.currency) {
+    const reason = `wallet ${walletId} is in ${currency}, not ${placed.movement.currency}`
+    return yield* refused(run, placed.at, reason)
   }
-  const { amount, direction, idempotencyKey, metadata, reference, walletId } = movement
-  const answer = yield* persistently(
-    run.engine[direction]({ walletId, amount, reference, metadata, idempotencyKey, actor: "import" })
+  const applied = yield* persistently(
+    run.target.move({ walletId, direction, amount, reference, metadata, idempotencyKey })
   )
   run.counts.rows += 1
-  if (answer.replayed) run.counts.known += 1
+  if (applied.replayed) run.counts.known += 1
   else run.counts.imported += 1
-  yield* checkBalance(run, placed, answer.wallet)
+  yield* checkBalance(run, placed, applied)
 })
 
 /** All rows of one wallet in a window, in order. */
 const applyWallet = Effect.fnUntraced(function* (run: Run, placed: ReadonlyArray<PlacedMovement>) {
-  let wallet: WalletView | undefined
+  let currency: string | undefined
   for (const one of placed) {
-    const named = (error: CommandError | RowRefused): RowRefused =>
-      error._tag === "RowRefused" ? error : refused(run, one.at, error.message)
-    wallet ??= yield* Effect.mapError(ensureWallet(run, one.movement), named)
-    yield* Effect.mapError(applyMovement(run, one, wallet), named)
+    const named = (error: TargetFailed | RowRefused): RowRefused =>
+      error._tag === "RowRefused" ? error : refused(run, one.at, error.reason)
+    currency ??= yield* Effect.mapError(ensureWallet(run, one.movement), named)
+    yield* Effect.mapError(applyMovement(run, one, currency), named)
   }
 })
 
@@ -192,10 +176,10 @@ const applyWindow = Effect.fnUntraced(function* (run: Run, rows: ReadonlyArray<F
 /** Imports the whole file, or up to the first row that does not fit. */
 export const importFile = Effect.fn("Import.importFile")(function* (
   options: ImportOptions
-): Effect.fn.Return<ImportReport, RowRefused | FileUnreadable, WalletEngine | FileSystem.FileSystem> {
+): Effect.fn.Return<ImportReport, RowRefused | FileUnreadable, ImportTarget | FileSystem.FileSystem> {
   const started = yield* Clock.currentTimeMillis
   const run: Run = {
-    engine: yield* WalletEngine,
+    target: yield* ImportTarget,
     options,
     counts: { rows: 0, imported: 0, known: 0, walletsCreated: 0, balancesChecked: 0 },
     columns: undefined

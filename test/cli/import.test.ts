@@ -7,6 +7,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { formatOf } from "../../src/cli/MovementFile.ts"
 import { importFile, type ImportOptions, type ImportProgress } from "../../src/cli/Import.ts"
+import { ImportTarget } from "../../src/cli/ImportTarget.ts"
 import { WalletEngine } from "../../src/engine/WalletEngine.ts"
 
 const fixture = join(import.meta.dirname, "fixtures/movements.csv")
@@ -40,7 +41,10 @@ const temporaryFile = (name: string, text: string) =>
     }
   )
 
-const services = Layer.mergeAll(NodeServices.layer, Layer.fresh(WalletEngine.layerMemory))
+const services = Layer.merge(
+  NodeServices.layer,
+  ImportTarget.layerEngine.pipe(Layer.provideMerge(Layer.fresh(WalletEngine.layerMemory)))
+)
 
 const balance = (walletId: string) =>
   Effect.gen(function* () {

@@ -1,0 +1,34 @@
+/** Runs the `wallet` command as this process: arguments, signals, exit code. */
+import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
+import * as NodeServices from "@effect/platform-node/NodeServices"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Runtime from "effect/Runtime"
+import * as Command from "effect/cli/Command"
+import * as Cause from "effect/Cause"
+import * as Exit from "effect/Exit"
+import { readFileSync } from "node:fs"
+import { Shutdown } from "../cli/Shutdown.ts"
+import { walletCommand } from "../cli/WalletCommand.ts"
+
+/** Beside `src/` in the repository and beside `dist/` in the package. */
+const manifest: { readonly version: string } = JSON.parse(
+  readFileSync(new URL("../../package.json", import.meta.url), "utf8")
+)
+
+let interruptCode = 130
+const shutdown = Layer.succeed(Shutdown, {
+  expected: Effect.sync(() => {
+    interruptCode = 0
+  })
+})
+
+const teardown: Runtime.Teardown = (exit, onExit) =>
+  Exit.isFailure(exit) && Cause.hasInterruptsOnly(exit.cause)
+    ? onExit(interruptCode)
+    : Runtime.defaultTeardown(exit, onExit)
+
+Command.run(walletCommand, { version: manifest.version }).pipe(
+  Effect.provide(Layer.merge(NodeServices.layer, shutdown)),
+  (program) => NodeRuntime.runMain(program, { teardown })
+)

@@ -1,0 +1,16 @@
+/** Flags that several commands share. */
+import * as Flag from "effect/cli/Flag"
+import * as Schema from "effect/Schema"
+
+export const json = Flag.Boolean("json").pipe(
+  Flag.withDescription("Print one JSON document on standard output, for programs"),
+  Flag.withDefault(false)
+)
+
+/** A service to work through, also on another machine. */
+export const url = Flag.String("url").pipe(
+  Flag.withSchema(Schema.URLFromString),
+  Flag.withMetavar("URL"),
+  Flag.withDescription("Work through the service at this address, with the admin key in WALLET_API_KEY"),
+  Flag.optional
+)

@@ -1,0 +1,122 @@
+/** `wallet serve`: the engine and its HTTP API, until a signal or the loss of ownership ends it. */
+import * as Effect from "effect/Effect"
+import * as FileSystem from "effect/FileSystem"
+import * as EffectHttpServer from "effect/http/HttpServer"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import * as Redacted from "effect/Redacted"
+import * as Schema from "effect/Schema"
+import * as Stdio from "effect/Stdio"
+import * as Command from "effect/cli/Command"
+import * as Flag from "effect/cli/Flag"
+import { Ownership } from "../actors/Ownership.ts"
+import { WalletEngine } from "../engine/WalletEngine.ts"
+import { ApiKeys, type CreatedKey } from "../http/ApiKeys.ts"
+import { HttpConfig } from "../http/HttpConfig.ts"
+import { httpServerWith } from "../http/HttpServer.ts"
+import { DataDirectory } from "../stores/DataDirectory.ts"
+import * as Flags from "./Flags.ts"
+import { storesLayer } from "../engine/EngineStores.ts"
+import { loggingLayer } from "./Logging.ts"
+import { printNote, printResult, reportFailure } from "./Output.ts"
+import { loadServiceConfig, type ServiceConfig } from "./ServiceConfig.ts"
+import { apiKeyFile } from "./ServicePlace.ts"
+import { Shutdown } from "./Shutdown.ts"
+import { verifyRoute } from "./VerifyRoute.ts"
+
+/** This process may no longer write: it ends, so that nobody takes it for the service. */
+class OwnershipLost extends Schema.TaggedError<OwnershipLost>()("OwnershipLost", { reason: Schema.String }) {
+  override get message(): string {
+    return `FENCED: ${this.reason}`
+  }
+}
+
+/** The first admin key cannot be left where its owner finds it. */
+class ApiKeyNotWritten extends Schema.TaggedError<ApiKeyNotWritten>()("ApiKeyNotWritten", {
+  file: Schema.String,
+  reason: Schema.String
+}) {
+  override get message(): string {
+    return `the first admin key cannot be written to ${this.file}: ${this.reason}`
+  }
+}
+
+/** In a file that its owner alone may read; the secret is printed to a terminal only. */
+const keepFirstKey = Effect.fnUntraced(function* (file: string, { secret }: CreatedKey) {
+  const files = yield* FileSystem.FileSystem
+  yield* files
+    .writeFileString(file, `${Redacted.value(secret)}\n`, { mode: 0o600 })
+    .pipe(Effect.mapError((error) => new ApiKeyNotWritten({ file, reason: error.reason.message })))
+  const shown = (yield* (yield* Stdio.Stdio).stderrIsTerminal) ? `: ${Redacted.value(secret)}` : ""
+  yield* printNote(`the first admin key is in ${file}${shown}`)
+})
+
+/** Makes sure that somebody can get in: by the configured key, or by one made at the first start. */
+const ensureAdmin = Effect.fnUntraced(function* (config: ServiceConfig) {
+  const keys = yield* ApiKeys
+  const { databaseUrl, dataDir } = config.engine.stores
+  if (Option.isSome(databaseUrl) && Option.isNone(config.apiKey)) {
+    const { data } = yield* keys.list({ limit: 1 })
+    if (data.length === 0)
+      yield* printNote("there is no API key yet: make one by `wallet keys create`, or set WALLET_API_KEY")
+    return
+  }
+  const made = yield* keys.ensureAdmin(Option.getOrUndefined(config.apiKey))
+  if (made !== undefined) yield* keepFirstKey(apiKeyFile(dataDir), made)
+})
+
+const serviceLayer = (config: ServiceConfig) =>
+  Layer.mergeAll(httpServerWith(verifyRoute), Layer.effectDiscard(ensureAdmin(config))).pipe(
+    Layer.provide(HttpConfig.layer(config.http)),
+    Layer.provideMerge(ApiKeys.layer),
+    Layer.provideMerge(WalletEngine.layer(config.engine)),
+    Layer.provideMerge(storesLayer(config.engine.stores)),
+    Layer.provideMerge(loggingLayer(config))
+  )
+
+const stand = Effect.fnUntraced(function* (json: boolean) {
+  const server = yield* EffectHttpServer.HttpServer
+  const url = EffectHttpServer.formatAddress(server.address)
+  yield* (yield* DataDirectory).announce(url)
+  yield* (yield* Shutdown).expected
+  yield* printResult(json, { url, docs: `${url}/docs`, openapi: `${url}/openapi.json` }, [
+    `listening on ${url}`,
+    `documentation: ${url}/docs`
+  ])
+  const reason = yield* (yield* Ownership).lost
+  return yield* new OwnershipLost({ reason })
+}, Effect.scoped)
+
+interface ServeOptions {
+  readonly port: Option.Option<number>
+  readonly host: Option.Option<string>
+  readonly json: boolean
+}
+
+const serve = Effect.fnUntraced(function* (options: ServeOptions) {
+  const loaded = yield* loadServiceConfig
+  const http = {
+    ...loaded.http,
+    port: Option.getOrElse(options.port, () => loaded.http.port),
+    host: Option.getOrElse(options.host, () => loaded.http.host)
+  }
+  yield* stand(options.json).pipe(Effect.provide(serviceLayer({ ...loaded, http })))
+})
+
+const flags = {
+  port: Flag.Int("port").pipe(
+    Flag.withDescription("Instead of PORT; 0 takes any free one"),
+    Flag.filter(
+      (port) => port >= 0 && port <= 65_535,
+      () => "a port from 0 to 65535 is expected"
+    ),
+    Flag.optional
+  ),
+  host: Flag.String("host").pipe(Flag.withDescription("Instead of HOST"), Flag.optional),
+  json: Flags.json
+}
+
+export const serveCommand = Command.make("serve", flags, (options) => reportFailure(options.json)(serve(options))).pipe(
+  Command.withShortDescription("Serve the HTTP API"),
+  Command.withDescription("Serve the HTTP API until SIGTERM or SIGINT, then finish what is in flight and exit with 0")
+)

@@ -1,0 +1,14 @@
+/** The `wallet` command: what it is made of, apart from how it is run. */
+import * as Command from "effect/cli/Command"
+import { importCommand } from "./ImportCommand.ts"
+import { keysCommand } from "./KeysCommand.ts"
+import { migrateCommand } from "./MigrateCommand.ts"
+import { serveCommand } from "./ServeCommand.ts"
+import { verifyCommand } from "./VerifyCommand.ts"
+
+export const walletCommand = Command.make("wallet").pipe(
+  Command.withDescription(
+    "An actor-model wallet engine. Configured by environment variables; the README has the table."
+  ),
+  Command.withSubcommands([serveCommand, migrateCommand, importCommand, verifyCommand, keysCommand])
+)

@@ -1,0 +1,87 @@
+/** The real `wallet` executable as a child process. */
+import * as Effect from "effect/Effect"
+import { type ChildProcess, spawn } from "node:child_process"
+import { mkdtempSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join, resolve } from "node:path"
+import { createInterface } from "node:readline"
+
+const executable = resolve(import.meta.dirname, "../../src/bin/wallet.ts")
+
+export type Environment = Readonly<Record<string, string>>
+
+/** Only what the process needs: nothing of this run's configuration. */
+const environmentOf = (given: Environment): Environment => ({
+  PATH: process.env.PATH ?? "",
+  HOME: process.env.HOME ?? "",
+  NO_COLOR: "1",
+  ...given
+})
+
+export interface Finished {
+  readonly code: number | null
+  readonly stdout: string
+  readonly stderr: string
+}
+
+const start = (args: ReadonlyArray<string>, environment: Environment): ChildProcess =>
+  spawn(process.execPath, [executable, ...args], {
+    env: environmentOf(environment),
+    stdio: ["ignore", "pipe", "pipe"]
+  })
+
+const collect = (stream: NodeJS.ReadableStream | null): { text: string } => {
+  const collected = { text: "" }
+  stream?.setEncoding("utf8").on("data", (chunk: string) => (collected.text += chunk))
+  return collected
+}
+
+/** Runs a command to its end. */
+export const runWallet = (args: ReadonlyArray<string>, environment: Environment): Effect.Effect<Finished> =>
+  Effect.callback<Finished>((resume) => {
+    const child = start(args, environment)
+    const [stdout, stderr] = [collect(child.stdout), collect(child.stderr)]
+    child.once("close", (code) => resume(Effect.succeed({ code, stdout: stdout.text, stderr: stderr.text })))
+    return Effect.sync(() => child.kill("SIGKILL"))
+  })
+
+export interface Service {
+  readonly url: string
+  readonly pid: number
+  readonly kill: (signal: NodeJS.Signals) => Effect.Effect<void>
+  /** Completes with the exit code; `null`: killed. */
+  readonly exited: Effect.Effect<number | null>
+  readonly stderr: () => string
+}
+
+/** `wallet serve` on a free port, until the scope closes; dies with what it said when it does not get to listen. */
+export const startService = (environment: Environment, args: ReadonlyArray<string> = []) =>
+  Effect.acquireRelease(
+    Effect.callback<Service>((resume) => {
+      const child = start(["serve", "--port", "0", "--json", ...args], environment)
+      const stderr = collect(child.stderr)
+      const ended = new Promise<number | null>((done) => child.once("close", done))
+      const lines = createInterface({ input: child.stdout ?? process.stdin })
+      child.once("close", () => resume(Effect.die(new Error(`wallet serve ended: ${stderr.text}`))))
+      lines.on("line", (line) => {
+        const { url } = JSON.parse(line) as { readonly url?: string }
+        if (url === undefined) return
+        resume(
+          Effect.succeed({
+            url,
+            pid: child.pid ?? 0,
+            kill: (signal) => Effect.sync(() => void child.kill(signal)),
+            exited: Effect.promise(() => ended),
+            stderr: () => stderr.text
+          })
+        )
+      })
+    }),
+    (service) => Effect.andThen(service.kill("SIGKILL"), service.exited)
+  )
+
+/** A folder that is gone when the scope closes. */
+export const temporaryFolder = Effect.acquireRelease(
+  Effect.sync(() => mkdtempSync(join(tmpdir(), "wallet-cli-"))),
+  (folder) => Effect.sync(() => rmSync(folder, { recursive: true, force: true }))
+)
