@@ -25,7 +25,7 @@ export interface SqlErrorClass {
   /** `undefined`: the server has not said anything. */
   readonly sqlState: string | undefined
   readonly constraint: string | undefined
-  /** One line for a log or a caller; never holds values of rows. */
+  /** One line for a log or a caller: the server's message, without the detail that quotes rows. */
   readonly reason: string
 }
 
@@ -50,20 +50,22 @@ const kindBySqlState: ReadonlyArray<readonly [prefix: string, kind: SqlErrorKind
 const outcomeUnknown = /^(08|40003$)/
 
 interface ServerFields {
-  readonly code?: string | undefined
-  readonly constraint?: string | undefined
-  readonly severityUnlocalized?: string | undefined
-  readonly message?: string | undefined
+  readonly code?: unknown
+  readonly constraint?: unknown
+  readonly severity?: unknown
+  readonly severityUnlocalized?: unknown
+  readonly message?: unknown
 }
 
-const fieldsOf = (cause: unknown): ServerFields =>
-  typeof cause === "object" && cause !== null ? (cause as ServerFields) : {}
+const fieldsOf = (cause: unknown): ServerFields => (typeof cause === "object" && cause !== null ? cause : {})
 
-/** Node's own errors have a `code` too (`ECONNRESET`); a SQLSTATE is five of these. */
-const isSqlState = (code: unknown): code is string => typeof code === "string" && /^[0-9A-Z]{5}$/.test(code)
+/** Node's errors have a `code` too, and `EPIPE` looks like a SQLSTATE; only a server says how severe it is. */
+const sqlStateOf = (fields: ServerFields): string | undefined =>
+  typeof fields.code === "string" && typeof (fields.severityUnlocalized ?? fields.severity) === "string"
+    ? fields.code
+    : undefined
 
 const kindOfSqlState = (sqlState: string, constraint: string | undefined, refusalCodes: ReadonlyArray<string>) => {
-  if (refusalCodes.includes(sqlState)) return "refusal"
   let kind: SqlErrorKind = "defect"
   let matched = 0
   for (const [prefix, candidate] of kindBySqlState) {
@@ -72,6 +74,7 @@ const kindOfSqlState = (sqlState: string, constraint: string | undefined, refusa
       matched = prefix.length
     }
   }
+  if (refusalCodes.includes(sqlState)) kind = "refusal"
   return kind === "refusal" && constraint !== undefined && ourConstraint.test(constraint) ? "defect" : kind
 }
 
@@ -98,9 +101,9 @@ export interface SqlErrorClassOptions {
  */
 export const classifySqlError = (error: SqlError, options: SqlErrorClassOptions = {}): SqlErrorClass => {
   const fields = fieldsOf(error.reason.cause)
-  const sqlState = isSqlState(fields.code) ? fields.code : undefined
+  const sqlState = sqlStateOf(fields)
   const constraint = typeof fields.constraint === "string" ? fields.constraint : undefined
-  const said = fields.message ?? error.reason.message ?? "no message"
+  const said = typeof fields.message === "string" ? fields.message : (error.reason.message ?? "no message")
   return {
     kind:
       sqlState === undefined
