@@ -13,10 +13,11 @@ import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Metric from "effect/Metric"
+import * as Option from "effect/Option"
+import * as Result from "effect/Result"
 import * as Schedule from "effect/Schedule"
 import type { Commit } from "../domain/Commit.ts"
 import type { AppendError, AppendOutcome } from "../stores/EventStore.ts"
@@ -64,8 +65,11 @@ const make = Effect.fnUntraced(function*(bounds: ActorBounds) {
   const alone: Array<Submission> = []
   let tasks: Array<() => void> = []
   let wake: ((effect: Effect.Effect<void>) => void) | undefined
+  const hasWork = () => gathered.length > 0 || alone.length > 0 || tasks.length > 0
+  // Looks again: between the loop's own look and this step its fiber may have given way to a wallet.
   const park = Effect.callback<void>((resume) => {
-    wake = resume
+    if (hasWork()) resume(Effect.void)
+    else wake = resume
   })
 
   const submit = (commit: Commit, solo: boolean) =>
@@ -101,7 +105,7 @@ const make = Effect.fnUntraced(function*(bounds: ActorBounds) {
   const write = Effect.fnUntraced(function*(batch: Array<Submission>) {
     const startedAt = clock.currentTimeMillisUnsafe()
     const append = yield* Effect.forkChild(
-      appendUntilDecided(log.append, batch.map((submission) => submission.commit), bounds),
+      appendUntilDecided(log.append, batch.map((submission) => submission.commit), bounds, false),
       { startImmediately: true }
     )
     runTasks()
@@ -140,48 +144,65 @@ const make = Effect.fnUntraced(function*(bounds: ActorBounds) {
 
 type Append = EventStore["Service"]["append"]
 
-/** Appends until every commit has an outcome. Never fails; ends only with an answer from the log. */
+/**
+ * Appends until every commit has an outcome. Never fails; ends only with an answer
+ * from the log. `unknown`: an earlier try of these commits may be in the log.
+ */
 const appendUntilDecided = Effect.fnUntraced(function*(
   append: Append,
   commits: ReadonlyArray<Commit>,
-  bounds: ActorBounds
+  bounds: ActorBounds,
+  unknown: boolean
 ): Effect.fn.Return<ReadonlyArray<WriteOutcome>> {
-  const exit = yield* Effect.exit(appendWithRetry(append, commits, bounds))
-  if (Exit.isSuccess(exit)) return exit.value
-  const failure = Cause.findErrorOption(exit.cause)
-  if (failure._tag === "None") return yield* Effect.failCause(exit.cause as Cause.Cause<never>)
-  const error = failure.value
+  const tries: Tries = { unknown }
+  const result = yield* Effect.result(appendWithRetry(append, commits, bounds, tries))
+  if (Result.isSuccess(result)) return result.success
+  const error = result.failure
   if (error._tag === "StoreUnavailable") return commits.map(() => ({ _tag: "Failed", error }))
   if (commits.length === 1) {
     return [error._tag === "OperationRefused" ? { _tag: "Refused", reason: error.reason } : { _tag: "Failed", error }]
   }
   const middle = commits.length >> 1
-  const first = yield* appendUntilDecided(append, commits.slice(0, middle), bounds)
-  const second = yield* appendUntilDecided(append, commits.slice(middle), bounds)
+  const first = yield* appendUntilDecided(append, commits.slice(0, middle), bounds, tries.unknown)
+  const second = yield* appendUntilDecided(append, commits.slice(middle), bounds, tries.unknown)
   return [...first, ...second]
 })
 
+interface Tries {
+  /** Whether the outcome of any try so far is unknown: then these commits may be in the log. */
+  unknown: boolean
+}
+
 /**
  * `AppendUnknown` is tried again for ever. `StoreUnavailable` for a while; after an
- * unknown outcome for ever too, because then the events may be in the log.
+ * unknown outcome for ever too, because then the events may be in the log. So is a
+ * `StoreDefect`, once it is narrowed down to one commit: to call that commit failed
+ * would be a guess.
  */
 const appendWithRetry = Effect.fnUntraced(function*(
   append: Append,
   commits: ReadonlyArray<Commit>,
-  bounds: ActorBounds
+  bounds: ActorBounds,
+  tries: Tries
 ): Effect.fn.Return<ReadonlyArray<AppendOutcome>, Exclude<AppendError, AppendUnknown>> {
   const clock = yield* Clock.Clock
   const startedAt = clock.currentTimeMillisUnsafe()
-  let unknown = false
   const worthRetrying = (error: AppendError): boolean => {
-    if (error._tag === "AppendUnknown") return true
-    if (error._tag !== "StoreUnavailable") return false
-    return unknown || clock.currentTimeMillisUnsafe() - startedAt < bounds.appendRetryMillis
+    switch (error._tag) {
+      case "AppendUnknown":
+        return true
+      case "StoreUnavailable":
+        return tries.unknown || clock.currentTimeMillisUnsafe() - startedAt < bounds.appendRetryMillis
+      case "StoreDefect":
+        return tries.unknown && commits.length === 1
+      case "OperationRefused":
+        return false
+    }
   }
-  return yield* append(commits).pipe(
-    Effect.catchDefect((defect) => Effect.fail(new AppendUnknown({ reason: String(defect) }))),
+  return yield* Effect.suspend(() => append(commits)).pipe(
+    Effect.catchCause((cause) => Effect.fail(errorOf(cause))),
     Effect.tapError((error) => {
-      if (error._tag === "AppendUnknown") unknown = true
+      if (error._tag === "AppendUnknown") tries.unknown = true
       return Effect.andThen(
         Metric.update(EngineMetrics.appendRetries, 1),
         Effect.logWarning(`append of ${commits.length} wallets: ${error.message}`)
@@ -192,3 +213,14 @@ const appendWithRetry = Effect.fnUntraced(function*(
     Effect.catchTag("AppendUnknown", (error) => Effect.die(error))
   )
 })
+
+/**
+ * A store that throws, or whose own fiber is interrupted, has not said what became
+ * of the append. (An interruption of the writer itself does not come here.)
+ */
+const errorOf = (cause: Cause.Cause<AppendError>): AppendError => {
+  const error = Cause.findErrorOption(cause)
+  return Option.isSome(error) && cause.reasons.every(Cause.isFailReason)
+    ? error.value
+    : new AppendUnknown({ reason: Cause.pretty(cause) })
+}

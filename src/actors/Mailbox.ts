@@ -104,8 +104,12 @@ export class Mailbox {
     return this.wake !== undefined
   }
 
-  /** Waits for the next {@link signal}. One reader. */
+  /**
+   * Waits for the next {@link signal}. One reader. Looks again for messages: between
+   * the reader's own look and this step its fiber may have given way to a sender.
+   */
   readonly park: Effect.Effect<void> = Effect.callback<void>((resume) => {
-    this.wake = resume
+    if (this.messages.length > 0) resume(Effect.void)
+    else this.wake = resume
   })
 }

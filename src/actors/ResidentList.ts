@@ -37,7 +37,7 @@ export class ResidentList {
   }
 
   /** The least recently used actor that waits for work; `undefined`: the oldest are all at work. */
-  oldestIdle(except: WalletActor): WalletActor | undefined {
+  oldestIdle(except?: WalletActor): WalletActor | undefined {
     let actor = this.oldest
     for (let i = 0; i < candidates && actor !== undefined; i++) {
       if (actor !== except && isIdle(actor)) return actor

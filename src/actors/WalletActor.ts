@@ -148,7 +148,6 @@ const process = function*(actor: WalletActor, context: ActorContext): Effect.fn.
     if (plan.events.length > 0) {
       actor.submitted = true
       outcome = yield* context.writer.submit(commitOf(actor, plan, epoch), solo)
-      actor.submitted = false
     }
     switch (outcome._tag) {
       case "Appended": {
@@ -156,6 +155,8 @@ const process = function*(actor: WalletActor, context: ActorContext): Effect.fn.
         if (plan.events.length === 0) settle(part, plan)
         else context.writer.afterSend(() => settle(part, plan))
         pending = part === pending ? nothing : pending.slice(part.length)
+        // What follows can fail; these commands no longer can.
+        actor.running = pending
         conflicts = 0
         break
       }
@@ -174,12 +175,14 @@ const process = function*(actor: WalletActor, context: ActorContext): Effect.fn.
         if (part.length === 1) {
           answer(part[0]!, Effect.fail(new OperationRefused({ reason: outcome.reason })))
           pending = pending.slice(1)
+          actor.running = pending
         }
         break
       }
       case "Failed":
         return yield* outcome.error
     }
+    actor.submitted = false
   }
 }
 

@@ -35,13 +35,25 @@ import { WalletHistory } from "./WalletHistory.ts"
 /** Between two looks for callers that have waited too long and wallets that are idle. */
 const sweepInterval = "250 millis"
 
+/**
+ * Batches that one actor works through before others get their turn: batches without
+ * an append never leave the fiber, and callers who ask again at once would keep it.
+ */
+const batchesPerTurn = 64
+
+/** Wallets above the bound that one sweep passivates: each takes some 10 µs. */
+const evictionsPerSweep = 1_000
+
 /** A stop waits so long for the commands in flight. */
 const drainMillis = 8_000
 
 export interface RegistryLoad {
   readonly residentWallets: number
   readonly busyWallets: number
+  /** In mailboxes; reads that wait in line included. */
   readonly waitingCommands: number
+  /** Bytes of free texts in mailboxes. */
+  readonly waitingBytes: number
 }
 
 export class WalletRegistry extends Context.Service<WalletRegistry, {
@@ -92,10 +104,14 @@ const make = Effect.fnUntraced(function*(bounds: ActorBounds) {
     actor.mailbox.signal()
   }
 
+  const whenDrained = () => {
+    if (busy.size === 0 && drained !== undefined) drained(Effect.void)
+  }
+
   const becomeIdle = (actor: WalletActor): void => {
     busy.delete(actor)
     if (!actor.loaded || actor.wallet === undefined) remove(actor)
-    if (busy.size === 0 && drained !== undefined) drained(Effect.void)
+    whenDrained()
   }
 
   const passivate = (actor: WalletActor): void => {
@@ -106,9 +122,20 @@ const make = Effect.fnUntraced(function*(bounds: ActorBounds) {
     remove(actor)
   }
 
+  /** Makes room while there are too many, at most `limit` wallets at a time. */
+  const evict = (limit: number, except?: WalletActor): void => {
+    for (let n = 0; n < limit && residents.size > bounds.residentWallets; n++) {
+      const victim = residents.oldestIdle(except)
+      if (victim === undefined) return
+      passivate(victim)
+    }
+  }
+
   const run = function*(actor: WalletActor): Effect.fn.Return<void, CommandError> {
+    let batches = 0
     while (!actor.stopped) {
       if (actor.mailbox.size > 0) {
+        if (++batches % batchesPerTurn === 0) yield* Effect.yieldNow
         begin(actor, take(actor, bounds.batchCommands))
         answered += actor.running.length
         yield* work(actor, context)
@@ -130,8 +157,8 @@ const make = Effect.fnUntraced(function*(bounds: ActorBounds) {
     failAll(
       actor,
       actor.submitted
-        ? Effect.fail(new OutcomeUnknown({ walletId: actor.walletId, retryAfter: 1_000 }))
-        : Effect.failCause(cause as Cause.Cause<never>)
+        ? Effect.fail(outcomeUnknown(actor))
+        : Effect.die(Cause.squash(cause))
     )
   })
 
@@ -147,15 +174,13 @@ const make = Effect.fnUntraced(function*(bounds: ActorBounds) {
     residents.remove(actor)
     busy.delete(actor)
     actor.stopped = true
-    failAll(
-      actor,
-      Effect.fail(actor.submitted ? new OutcomeUnknown({ walletId: actor.walletId, retryAfter: 1_000 }) : stopping)
-    )
+    const unknown = unknownKeys(actor)
+    failAll(actor, Effect.fail(unknown.size > 0 ? outcomeUnknown(actor) : stopping))
     for (const message of take(actor, Number.MAX_SAFE_INTEGER)) {
       if (message._tag === "Inquiry") message.resume(Effect.fail(stopping))
-      else answer(message, Effect.fail(stopping))
+      else answer(message, Effect.fail(unknown.has(message.key) ? outcomeUnknown(actor) : stopping))
     }
-    if (busy.size === 0 && drained !== undefined) drained(Effect.void)
+    whenDrained()
   }
 
   const send = (walletId: string, message: Message, now: number): void => {
@@ -177,10 +202,7 @@ const make = Effect.fnUntraced(function*(bounds: ActorBounds) {
     actor.lastUsedAt = now
     residents.add(actor)
     busy.add(actor)
-    if (residents.size > bounds.residentWallets) {
-      const victim = residents.oldestIdle(actor)
-      if (victim !== undefined) passivate(victim)
-    }
+    evict(2, actor)
     fork(Effect.ensuring(supervise(actor), Effect.sync(() => abandon(actor))))
   }
 
@@ -196,16 +218,18 @@ const make = Effect.fnUntraced(function*(bounds: ActorBounds) {
     return undefined
   }
 
+  const isFull = (walletId: string, bytes: number): boolean => {
+    if (waitingCommands >= bounds.nodeCommands || waitingBytes + bytes > bounds.nodeBytes) return true
+    const mailbox = residents.get(walletId)?.mailbox
+    return mailbox !== undefined &&
+      (mailbox.size >= bounds.mailboxCommands || mailbox.bytes + bytes > bounds.mailboxBytes)
+  }
+
   const offer = (envelope: Envelope): CommandError | undefined => {
     const { walletId } = envelope.command
     const refusal = refuse(walletId)
     if (refusal !== undefined) return refusal
-    const mailbox = residents.get(walletId)?.mailbox
-    if (
-      waitingCommands >= bounds.nodeCommands || waitingBytes + envelope.bytes > bounds.nodeBytes ||
-      (mailbox !== undefined &&
-        (mailbox.size >= bounds.mailboxCommands || mailbox.bytes + envelope.bytes > bounds.mailboxBytes))
-    ) return new MailboxFull({ walletId, retryAfter: 1_000 })
+    if (isFull(walletId, envelope.bytes)) return new MailboxFull({ walletId, retryAfter: 1_000 })
     send(walletId, envelope, envelope.offeredAt)
     return undefined
   }
@@ -219,6 +243,7 @@ const make = Effect.fnUntraced(function*(bounds: ActorBounds) {
         residents.touch(actor, clock.currentTimeMillisUnsafe())
         return Effect.succeed<Wallet | undefined>(actor.wallet)
       }
+      if (isFull(walletId, 0)) return Effect.fail(new MailboxFull({ walletId, retryAfter: 1_000 }))
       return Effect.callback<Wallet | undefined, CommandError>((resume) => {
         send(walletId, { _tag: "Inquiry", minVersion, resume }, clock.currentTimeMillisUnsafe())
       }).pipe(Effect.timeoutOrElse({
@@ -227,16 +252,20 @@ const make = Effect.fnUntraced(function*(bounds: ActorBounds) {
       }))
     })
 
-  /** Ends the wait of callers whose time is up: before the log was asked nothing can have happened. */
+  /**
+   * Ends the wait of callers whose time is up. One still in the mailbox will not be
+   * worked on: nothing can have happened, but by an earlier try with the same key.
+   */
   const endWaits = (actor: WalletActor, now: number): void => {
-    const unknown = new OutcomeUnknown({ walletId: actor.walletId, retryAfter: 1_000 })
     for (const envelope of actor.running) {
-      if (now - envelope.offeredAt > bounds.callerWaitMillis) answer(envelope, Effect.fail(unknown))
+      if (now - envelope.offeredAt > bounds.callerWaitMillis) answer(envelope, Effect.fail(outcomeUnknown(actor)))
     }
+    let unknown: ReadonlySet<string> | undefined
     for (const message of actor.mailbox.waiting) {
-      if (message._tag === "Inquiry") continue
+      if (message._tag === "Inquiry" || message.stage === "answered") continue
       if (now - message.offeredAt <= bounds.callerWaitMillis) return
-      answer(message, Effect.fail(tooLate("log", actor.walletId)))
+      unknown ??= unknownKeys(actor)
+      answer(message, Effect.fail(unknown.has(message.key) ? outcomeUnknown(actor) : tooLate("log", actor.walletId)))
     }
   }
 
@@ -244,6 +273,7 @@ const make = Effect.fnUntraced(function*(bounds: ActorBounds) {
     const now = clock.currentTimeMillisUnsafe()
     for (const actor of busy) endWaits(actor, now)
     for (const actor of residents.idleSince(now - bounds.idleMillis)) passivate(actor)
+    evict(evictionsPerSweep)
     yield* Metric.update(EngineMetrics.commands, answered)
     answered = 0
     yield* Metric.update(EngineMetrics.residentWallets, residents.size)
@@ -257,6 +287,7 @@ const make = Effect.fnUntraced(function*(bounds: ActorBounds) {
       if (busy.size > 0) {
         yield* Effect.callback<void>((resume) => {
           drained = resume
+          whenDrained()
         }).pipe(Effect.timeoutOption(drainMillis))
       }
       for (const actor of residents.idleSince(Number.POSITIVE_INFINITY)) passivate(actor)
@@ -267,11 +298,18 @@ const make = Effect.fnUntraced(function*(bounds: ActorBounds) {
   return WalletRegistry.of({
     offer,
     current,
-    load: () => ({ residentWallets: residents.size, busyWallets: busy.size, waitingCommands })
+    load: () => ({ residentWallets: residents.size, busyWallets: busy.size, waitingCommands, waitingBytes })
   })
 })
 
 const stopping = new StoreUnavailable({ store: "log", reason: "this node is stopping", retryAfter: 1_000 })
+
+const outcomeUnknown = (actor: WalletActor) =>
+  new OutcomeUnknown({ walletId: actor.walletId, retryAfter: 1_000 })
+
+/** Keys of commands that may be in the log without an answer yet. */
+const unknownKeys = (actor: WalletActor): ReadonlySet<string> =>
+  new Set(actor.submitted ? actor.running.map((envelope) => envelope.key) : [])
 
 const tooLate = (store: "log", walletId: string) =>
   new StoreUnavailable({ store, reason: `wallet ${walletId} did not get to it in time`, retryAfter: 1_000 })

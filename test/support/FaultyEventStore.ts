@@ -88,9 +88,7 @@ export const make = (inner: EventStore["Service"]): FaultyEventStore => {
 
   const mortal = <A, E>(effect: Effect.Effect<A, E>): Effect.Effect<A, E> =>
     Effect.suspend(() =>
-      killed
-        ? Effect.never
-        : Effect.flatMap(Effect.exit(effect), (exit) => (killed ? Effect.never : exit))
+      killed ? Effect.never : Effect.flatMap(Effect.exit(effect), (exit) => (killed ? Effect.never : exit))
     )
 
   const faulty = <A, E>(faults: Array<ReadFault>, read: Effect.Effect<A, E>) =>

@@ -6,9 +6,11 @@ import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import * as Scope from "effect/Scope"
+import * as TestClock from "effect/testing/TestClock"
 import { assert } from "vitest"
 import type { ActorBounds } from "../../src/actors/ActorBounds.ts"
 import { defaultBounds } from "../../src/actors/ActorBounds.ts"
@@ -73,7 +75,7 @@ const startNode = Effect.fnUntraced(function* (state: MemoryState, bounds: Parti
     Layer.succeed(EventStore, log.store),
     Layer.succeed(Persistence, persistence.store),
     Layer.effect(ReadModel, Effect.map(MemoryDatabase, MemoryReadModel.make)).pipe(Layer.provide(database)),
-    MemoryApiKeyStore.layer.pipe(Layer.provide(database)) 
+    MemoryApiKeyStore.layer.pipe(Layer.provide(database))
   )
   const scope = yield* Scope.fork(yield* Effect.scope)
   const layer = Layer.fresh(
@@ -83,6 +85,15 @@ const startNode = Effect.fnUntraced(function* (state: MemoryState, bounds: Parti
     )
   )
   const services = yield* Effect.orDie(Layer.buildWithScope(layer, scope))
+  const stop = Scope.close(scope, Exit.void)
+  // A test may end with commands in flight, and a stop waits for them: its time must pass.
+  yield* Effect.addFinalizer(() =>
+    Effect.gen(function* () {
+      const stopping = yield* Effect.forkChild(stop)
+      yield* TestClock.adjust("20 seconds")
+      yield* Fiber.join(stopping)
+    })
+  )
   return {
     engine: Context.get(services, WalletEngine),
     registry: Context.get(services, WalletRegistry),
@@ -90,7 +101,7 @@ const startNode = Effect.fnUntraced(function* (state: MemoryState, bounds: Parti
     log,
     persistence,
     logged,
-    stop: Scope.close(scope, Exit.void)
+    stop
   }
 })
 
