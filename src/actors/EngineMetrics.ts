@@ -1,7 +1,5 @@
 /** Metrics of the engine; names follow Prometheus' conventions. Updated per batch, never per command. */
-import * as Effect from "effect/Effect"
 import * as Metric from "effect/Metric"
-import type { WriteOutcome } from "./LogWriter.ts"
 
 export const commitsAppended = Metric.counter("wallet_commits_appended_total", {
   description: "Commits appended to the log",
@@ -48,19 +46,4 @@ export const restarts = Metric.counter("wallet_actor_restarts_total", {
 export const snapshots = Metric.counter("wallet_snapshots_total", {
   description: "Snapshots written",
   incremental: true
-})
-
-export const appended = Effect.fnUntraced(function*(
-  wallets: number,
-  outcomes: ReadonlyArray<WriteOutcome>,
-  millis: number
-) {
-  yield* Metric.update(appendBatch, wallets)
-  yield* Metric.update(appendMillis, millis)
-  let committed = 0
-  for (const outcome of outcomes) {
-    if (outcome._tag === "Appended") committed++
-    else yield* Metric.update(appendOutcomes, outcome._tag)
-  }
-  yield* Metric.update(commitsAppended, committed)
 })

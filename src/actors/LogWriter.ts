@@ -110,7 +110,7 @@ const make = Effect.fnUntraced(function*(bounds: ActorBounds) {
     )
     runTasks()
     const outcomes = yield* Fiber.join(append)
-    yield* EngineMetrics.appended(batch.length, outcomes, clock.currentTimeMillisUnsafe() - startedAt)
+    yield* measured(batch.length, outcomes, clock.currentTimeMillisUnsafe() - startedAt)
     // Each wallet moves its state and, if its mailbox has filled, submits its next commit right here.
     for (let i = 0; i < batch.length; i++) batch[i]!.resume(Effect.succeed(outcomes[i]!))
   })
@@ -224,3 +224,19 @@ const errorOf = (cause: Cause.Cause<AppendError>): AppendError => {
     ? error.value
     : new AppendUnknown({ reason: Cause.pretty(cause) })
 }
+
+/** Updates the metrics: per append, never per command. */
+const measured = Effect.fnUntraced(function*(
+  wallets: number,
+  outcomes: ReadonlyArray<WriteOutcome>,
+  millis: number
+) {
+  yield* Metric.update(EngineMetrics.appendBatch, wallets)
+  yield* Metric.update(EngineMetrics.appendMillis, millis)
+  let committed = 0
+  for (const outcome of outcomes) {
+    if (outcome._tag === "Appended") committed++
+    else yield* Metric.update(EngineMetrics.appendOutcomes, outcome._tag)
+  }
+  yield* Metric.update(EngineMetrics.commitsAppended, committed)
+})

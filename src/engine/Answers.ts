@@ -8,7 +8,7 @@ import type { RecordedEvent } from "../domain/Event.ts"
 import { holdAfter, holdOf, transactionOf } from "../domain/Projection.ts"
 import type { Hold, Transaction, Wallet } from "../domain/Wallet.ts"
 import type { WalletView } from "../stores/Persistence.ts"
-import type { Durability } from "./WalletEngine.ts"
+import type { Durability } from "./EngineApi.ts"
 
 /** A command's effect with what is durable now. */
 export interface Effected {

@@ -16,22 +16,7 @@ import { Persistence } from "../stores/Persistence.ts"
 import type { Effected } from "./Answers.ts"
 import { captureAnswer, commandAnswer, holdAnswer, transactionAnswer } from "./Answers.ts"
 import { derivedWalletId } from "./DerivedId.ts"
-import type { CommandOptions, Durability, StatusInput, WalletEngine } from "./WalletEngine.ts"
-
-/** The parts of the service that change wallets. */
-export type Commands = Pick<
-  WalletEngine["Service"],
-  | "createWallet"
-  | "credit"
-  | "debit"
-  | "placeHold"
-  | "captureHold"
-  | "releaseHold"
-  | "freeze"
-  | "unfreeze"
-  | "close"
-  | "updateWallet"
->
+import type { CommandOptions, Durability, EngineCommands as Commands, StatusInput } from "./EngineApi.ts"
 
 /** Where log and Persistence are one database, a commit is all of it: search reads the same rows. */
 const durable: Durability = Object.freeze({ committed: true, persisted: true, indexed: true })

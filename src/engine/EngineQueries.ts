@@ -15,22 +15,7 @@ import { EventStore } from "../stores/EventStore.ts"
 import { Persistence } from "../stores/Persistence.ts"
 import { ReadModel } from "../stores/ReadModel.ts"
 import { PositionGone, StoreUnavailable } from "../stores/StoreError.ts"
-import type { EngineHealth, WalletEngine } from "./WalletEngine.ts"
-
-/** The parts of the service that read. */
-export type Queries = Pick<
-  WalletEngine["Service"],
-  | "getWallet"
-  | "walletAt"
-  | "events"
-  | "transactions"
-  | "holds"
-  | "hold"
-  | "searchWallets"
-  | "searchTransactions"
-  | "feed"
-  | "health"
->
+import type { EngineHealth, EngineQueries as Queries } from "./EngineApi.ts"
 
 /** Events per page of the feed. */
 const feedPage = 500

@@ -6,12 +6,9 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import { DataDirectory } from "../stores/DataDirectory.ts"
-import * as SqlApiKeyStore from "../stores/SqlApiKeyStore.ts"
 import { SqlDatabase } from "../stores/SqlDatabase.ts"
-import * as SqlEventStore from "../stores/SqlEventStore.ts"
 import { SqlMigrator } from "../stores/SqlMigrator.ts"
-import * as SqlPersistence from "../stores/SqlPersistence.ts"
-import * as SqlReadModel from "../stores/SqlReadModel.ts"
+import * as SqlStores from "../stores/SqlStores.ts"
 import type { StoresConfig } from "./EngineConfig.ts"
 
 /** The database alone, as it is. With a server there is a data directory only in name: nothing is kept in it. */
@@ -23,13 +20,6 @@ export const databaseLayer = ({ databaseUrl, dataDir, maxConnections, schema }: 
       )
     : SqlDatabase.layerEmbeddedIn(schema).pipe(Layer.provideMerge(DataDirectory.layer(dataDir)))
 
-/** The ports over a database of this release. */
-export const portsLayer = Layer.mergeAll(
-  SqlEventStore.layer(),
-  SqlPersistence.layer,
-  SqlReadModel.layer,
-  SqlApiKeyStore.layer
-).pipe(Layer.provide(SqlMigrator.layer))
-
-/** Every port, and the database below. */
-export const storesLayer = (config: StoresConfig) => portsLayer.pipe(Layer.provideMerge(databaseLayer(config)))
+/** Every port, over a database of this release, and the database below. */
+export const storesLayer = (config: StoresConfig) =>
+  SqlStores.layer().pipe(Layer.provide(SqlMigrator.layer), Layer.provideMerge(databaseLayer(config)))
