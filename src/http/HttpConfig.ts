@@ -4,6 +4,7 @@ import * as Context from "effect/Context"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
+import * as SchemaGetter from "effect/SchemaGetter"
 
 export interface HttpConfigValues {
   /** Where to listen; `0`: any free port. */
@@ -27,12 +28,17 @@ export const defaultHttpConfig: HttpConfigValues = {
 
 const originForm = /^https?:\/\/[^\s/?#,]+$/
 
-const Origins = Schema.Array(
-  Schema.String.check(
-    Schema.makeFilter((origin: string) => origin === "*" || originForm.test(origin), {
-      expected: "an origin like https://app.example.com, or *"
-    })
-  )
+const Origin = Schema.String.check(
+  Schema.makeFilter((origin: string) => origin === "*" || originForm.test(origin), {
+    expected: "origins like https://app.example.com, or *"
+  })
+)
+
+const Origins = Schema.String.pipe(
+  Schema.decodeTo(Schema.Array(Origin), {
+    decode: SchemaGetter.transform((text: string) => text.split(",").map((origin) => origin.trim())),
+    encode: SchemaGetter.transform((origins: ReadonlyArray<string>) => origins.join(","))
+  })
 )
 
 const port = Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 65_535 }, { expected: "a port, 0 to 65535" }))

@@ -107,7 +107,10 @@ layer(Server.layer(), { excludeTestServices: true })("hostile input", (it) => {
       const answers = yield* raw(one("p1") + one("p2") + one("p3"), /(?:HTTP\/1\.1 201[^]*){3}\}\}$/)
       assert.strictEqual(answers.match(/HTTP\/1\.1 201/g)?.length, 3)
       const versions = [...answers.matchAll(/"version":(\d+),"createdAt"/g)].map((match) => Number(match[1]))
-      assert.deepStrictEqual(versions, [...versions].sort((a, b) => a - b))
+      assert.deepStrictEqual(
+        versions,
+        [...versions].sort((a, b) => a - b)
+      )
     })
   )
 })

@@ -27,8 +27,18 @@ layer(Server.layer(), { excludeTestServices: true })("keys over HTTP", (it) => {
         ["GET", "/v1"]
       ] as const
       for (const [method, path] of requests) {
-        for (const authorization of ["", "Bearer", "Bearer ", "Bearer nope", `Basic ${secrets.admin}`, secrets.admin,
-          `Bearer ${secrets.admin}x`, `Bearer ${secrets.admin.slice(0, -1)}`, `Bearer ${secrets.admin}, Bearer x`]) { // prettier-ignore
+        for (const authorization of [
+          "",
+          "Bearer",
+          "Bearer ",
+          "Bearer nope",
+          `Basic ${secrets.admin}`,
+          secrets.admin,
+          `Bearer ${secrets.admin}x`,
+          `Bearer ${secrets.admin.slice(0, -1)}`,
+          `Bearer ${secrets.admin}, Bearer x`
+        ]) {
+          // prettier-ignore
           const reply = yield* call(method, path, { secret: null, headers: { authorization }, key: "" })
           assert.strictEqual(reply.json.code, "Unauthorized", `${method} ${path} ${authorization}`)
           assert.strictEqual(reply.status, 401)
