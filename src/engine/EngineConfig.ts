@@ -11,6 +11,7 @@ import * as Schema from "effect/Schema"
 import type { ActorBounds } from "../actors/ActorBounds.ts"
 import { defaultBounds } from "../actors/ActorBounds.ts"
 import { defaultPartitions } from "../domain/Partition.ts"
+import { SqlSchemaName } from "../stores/SqlSchemaName.ts"
 
 export interface StoresConfig {
   /** `DATABASE_URL`; none: PGlite in `dataDir`. */
@@ -66,7 +67,7 @@ export const engineConfig: Config.Config<EngineConfig> = Config.all({
   stores: Config.all({
     databaseUrl: Config.option(Config.Redacted("DATABASE_URL")),
     dataDir: Config.NonEmptyString("WALLET_DATA_DIR").pipe(Config.withDefault(".data")),
-    schema: Config.NonEmptyString("WALLET_SQL_SCHEMA").pipe(Config.withDefault("wallet")),
+    schema: Config.schema(SqlSchemaName, "WALLET_SQL_SCHEMA").pipe(Config.withDefault("wallet")),
     maxConnections: bounded("WALLET_SQL_CONNECTIONS", 10, 1, 1_000)
   }),
   partitions: bounded("WALLET_PARTITIONS", defaultPartitions, 1, 65_536),

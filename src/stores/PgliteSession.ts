@@ -139,7 +139,8 @@ export class PgliteSession {
       this.idle = false
       return
     }
-    if (tail[0] !== messageReadyForQuery) throw new PgliteBroken("PGlite ended a cycle without an answer")
+    if (tail.length < 6 || tail[0] !== messageReadyForQuery)
+      throw new PgliteBroken("PGlite ended a cycle without an answer")
     this.idle = tail[5] === statusIdle
   }
 }

@@ -19,4 +19,4 @@ export const SqlSchemaName = Schema.String.check(
  * trigger function of the user's that names its own tables without a schema needs
  * its own `SET search_path`.)
  */
-export const searchPathOf = (schema: string): string => `"${schema}"`
+export const searchPathOf = (schema: string): string => `"${schema.replaceAll('"', '""')}"`
