@@ -2,8 +2,6 @@
  * API keys as the server needs them: a table of hashes in memory, read again
  * every two seconds, so that a key made or revoked on another node counts here
  * well within five; this node's own changes count at once.
- *
- * Secrets are 256 random bits; only their SHA-256 is kept, here and in the store.
  */
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
@@ -13,11 +11,12 @@ import * as Redacted from "effect/Redacted"
 import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
 import * as Semaphore from "effect/Semaphore"
-import { hash, randomBytes, randomUUID, timingSafeEqual } from "node:crypto"
+import { randomUUID } from "node:crypto"
 import type { InvalidRequest } from "../domain/Rejection.ts"
-import { type ApiKey, ApiKeyStore, type Scope, type StoredApiKey } from "../stores/ApiKeyStore.ts"
+import { type ApiKey, ApiKeyStore, type Scope } from "../stores/ApiKeyStore.ts"
 import type { Page, PageRequest } from "../stores/Page.ts"
 import { type ReadError, StoreUnavailable } from "../stores/StoreError.ts"
+import { ApiKeyTable, digestOf, newSecret } from "./ApiKeyTable.ts"
 
 /** Milliseconds between two readings of the store. A revocation elsewhere takes this long, and the reading. */
 export const refreshInterval = 2_000
@@ -43,44 +42,18 @@ export interface CreatedKey {
   readonly secret: Redacted.Redacted
 }
 
-interface Entry {
-  readonly key: ApiKey
-  readonly digest: Buffer
-}
+type Store = ApiKeyStore["Service"]
 
-const digestOf = (secret: string): string => hash("sha256", secret, "hex")
+/** Readings and own changes, one at a time: a reading begun before a revocation must not bring the key back. */
+type OneAtATime = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
 
-const entryOf = ({ hash, ...key }: StoredApiKey): readonly [string, Entry] => [
-  hash,
-  { key, digest: Buffer.from(hash, "hex") }
-]
-
-const newSecret = (): string => `ew_${randomBytes(32).toString("base64url")}`
-
-/** What the table knows and since when. */
-class Table {
-  entries = new Map<string, Entry>()
-  readAt = -Infinity
-
-  find(secret: string): ApiKey | undefined {
-    const digest = digestOf(secret)
-    const entry = this.entries.get(digest)
-    // The map is keyed by the hash of a secret nobody can choose freely; the comparison itself takes constant time.
-    return entry !== undefined && timingSafeEqual(entry.digest, Buffer.from(digest, "hex")) ? entry.key : undefined
-  }
-}
-
-const make = Effect.gen(function* () {
-  const store = yield* ApiKeyStore
-  const table = new Table()
-  // Readings and own changes one at a time: a reading begun before a revocation must not bring the key back.
-  const oneAtATime = (yield* Semaphore.make(1)).withPermits(1)
+/** Who a secret belongs to; keeps the table fresh while the scope lasts. */
+const makeReading = Effect.fnUntraced(function* (store: Store, table: ApiKeyTable, oneAtATime: OneAtATime) {
+  const clock = yield* Clock.Clock
 
   const read = Effect.gen(function* () {
-    const startedAt = yield* Clock.currentTimeMillis
-    const keys = yield* store.all
-    table.entries = new Map(keys.map(entryOf))
-    table.readAt = startedAt
+    const startedAt = clock.currentTimeMillisUnsafe()
+    table.replace(yield* store.all, startedAt)
   })
 
   yield* oneAtATime(read).pipe(
@@ -89,55 +62,46 @@ const make = Effect.gen(function* () {
     Effect.forkScoped
   )
 
-  /** Reads again unless that has just been done. */
-  const readAfterMiss = oneAtATime(
-    Effect.gen(function* () {
-      const now = yield* Clock.currentTimeMillis
-      if (now - table.readAt >= missInterval) yield* read
-    })
-  ).pipe(
+  const isFresherThan = (age: number): boolean => clock.currentTimeMillisUnsafe() - table.readAt < age
+
+  const known = (secret: string): ApiKey | undefined => (isFresherThan(staleLimit) ? table.find(secret) : undefined)
+
+  /** Reads again unless another has just done so. */
+  const readAfterMiss = oneAtATime(Effect.suspend(() => (isFresherThan(missInterval) ? Effect.void : read))).pipe(
     Effect.catch((error) =>
       Effect.fail(new StoreUnavailable({ store: "keys", reason: error.message, retryAfter: refreshInterval }))
     )
   )
 
-  const authenticate = Effect.fnUntraced(function* (
-    secret: string
-  ): Effect.fn.Return<ApiKey | undefined, StoreUnavailable> {
-    const now = yield* Clock.currentTimeMillis
-    const known = table.find(secret)
-    if (known !== undefined && now - table.readAt < staleLimit) return known
-    if (known === undefined && now - table.readAt < missInterval) return undefined
-    yield* readAfterMiss
-    return table.find(secret)
-  })
+  const authenticate = (secret: string): Effect.Effect<ApiKey | undefined, StoreUnavailable> =>
+    Effect.suspend(() => {
+      const key = known(secret)
+      if (key !== undefined || isFresherThan(missInterval)) return Effect.succeed(key)
+      return Effect.map(readAfterMiss, () => table.find(secret))
+    })
 
+  return { known, authenticate }
+})
+
+const makeWriting = (store: Store, table: ApiKeyTable, oneAtATime: OneAtATime) => {
   const insert = Effect.fnUntraced(function* (id: string, name: string, scopes: ReadonlyArray<Scope>, secret: string) {
-    const createdAt = yield* Clock.currentTimeMillis
-    const key: StoredApiKey = { id, name, scopes, createdAt, hash: digestOf(secret) }
-    yield* store.insert(key)
-    table.entries.set(...entryOf(key))
-    return { id, name, scopes, createdAt } satisfies ApiKey
+    const key: ApiKey = { id, name, scopes, createdAt: yield* Clock.currentTimeMillis }
+    const stored = { ...key, hash: digestOf(secret) }
+    yield* store.insert(stored)
+    table.add(stored)
+    return key
   })
 
-  const forget = (id: string) => {
-    for (const [digest, entry] of table.entries) if (entry.key.id === id) table.entries.delete(digest)
-  }
+  const remove = Effect.fnUntraced(function* (id: string) {
+    const removed = yield* store.remove(id)
+    table.remove(id)
+    return removed
+  })
 
-  const create = Effect.fn("ApiKeys.create")(function* (name: string, scopes: ReadonlyArray<Scope>) {
+  const create = Effect.fnUntraced(function* (name: string, scopes: ReadonlyArray<Scope>) {
     const secret = newSecret()
-    const key = yield* oneAtATime(insert(randomUUID(), name, scopes, secret))
+    const key = yield* insert(randomUUID(), name, scopes, secret)
     return { key, secret: Redacted.make(secret) }
-  })
-
-  const remove = Effect.fn("ApiKeys.remove")(function* (id: string) {
-    return yield* oneAtATime(
-      Effect.gen(function* () {
-        const removed = yield* store.remove(id)
-        forget(id)
-        return removed
-      })
-    )
   })
 
   const setConfigured = Effect.fnUntraced(function* (secret: string) {
@@ -146,26 +110,31 @@ const make = Effect.gen(function* () {
     }
     const keys = yield* store.all
     if (keys.some((key) => key.hash === digestOf(secret))) return
-    if (yield* store.remove(configuredId)) forget(configuredId)
+    yield* remove(configuredId)
     yield* insert(configuredId, configuredId, ["admin"], secret)
   })
 
-  const ensureAdmin = Effect.fn("ApiKeys.ensureAdmin")(function* (configured: Redacted.Redacted | undefined) {
-    return yield* oneAtATime(
-      Effect.gen(function* () {
-        if (configured !== undefined) {
-          yield* setConfigured(Redacted.value(configured))
-          return undefined
-        }
-        if ((yield* store.all).length > 0) return undefined
-        const secret = newSecret()
-        const key = yield* insert(randomUUID(), "admin", ["admin"], secret)
-        return { key, secret: Redacted.make(secret) }
-      })
-    )
+  const ensureAdmin = Effect.fnUntraced(function* (configured: Redacted.Redacted | undefined) {
+    if (configured !== undefined) {
+      yield* setConfigured(Redacted.value(configured))
+      return undefined
+    }
+    return (yield* store.all).length > 0 ? undefined : yield* create("admin", ["admin"])
   })
 
-  return { authenticate, create, remove, list: store.list, ensureAdmin } satisfies ApiKeys["Service"]
+  return {
+    create: (name: string, scopes: ReadonlyArray<Scope>) => oneAtATime(create(name, scopes)),
+    remove: (id: string) => oneAtATime(remove(id)),
+    ensureAdmin: (configured: Redacted.Redacted | undefined) => oneAtATime(ensureAdmin(configured))
+  }
+}
+
+const make = Effect.gen(function* () {
+  const store = yield* ApiKeyStore
+  const table = new ApiKeyTable()
+  const oneAtATime = (yield* Semaphore.make(1)).withPermits(1)
+  const reading = yield* makeReading(store, table, oneAtATime)
+  return { ...reading, ...makeWriting(store, table, oneAtATime), list: store.list }
 })
 
 export class ApiKeys extends Context.Service<
@@ -173,6 +142,8 @@ export class ApiKeys extends Context.Service<
   {
     /** The key with this secret, `undefined` when there is none; fails when that cannot be known. */
     readonly authenticate: (secret: string) => Effect.Effect<ApiKey | undefined, StoreUnavailable>
+    /** As far as the table knows: `undefined` may still be a key. */
+    readonly known: (secret: string) => ApiKey | undefined
     readonly create: (name: string, scopes: ReadonlyArray<Scope>) => Effect.Effect<CreatedKey, ReadError>
     /** `false`: there is no such key. Counts on this node at once. */
     readonly remove: (id: string) => Effect.Effect<boolean, ReadError>
@@ -187,5 +158,5 @@ export class ApiKeys extends Context.Service<
     ) => Effect.Effect<CreatedKey | undefined, ReadError | WeakSecret>
   }
 >()("effect-wallet/http/ApiKeys") {
-  static readonly layer = Layer.effect(ApiKeys, make)
+  static readonly layer: Layer.Layer<ApiKeys, never, ApiKeyStore> = Layer.effect(ApiKeys, make)
 }

@@ -8,6 +8,7 @@ import { WalletApi } from "./Api.ts"
 import { authorizationLayer, Gate } from "./Authenticate.ts"
 import { batchHandlers } from "./BatchHandlers.ts"
 import { docs } from "./Docs.ts"
+import { makeFastMovement } from "./FastMovement.ts"
 import { makeFallback } from "./Fallback.ts"
 import { healthHandlers } from "./HealthHandlers.ts"
 import { holdHandlers } from "./HoldHandlers.ts"
@@ -32,9 +33,10 @@ const cors = (origins: ReadonlyArray<string>) =>
 /** The first is the outermost: CORS sees every answer, also that of the fallback. */
 const edges = HttpRouter.use(
   Effect.fnUntraced(function* (router) {
-    const { corsOrigins } = yield* HttpConfig
+    const { corsOrigins, requestsPerSecond } = yield* HttpConfig
     if (corsOrigins.length > 0) yield* router.addGlobalMiddleware(cors(corsOrigins))
     yield* router.addGlobalMiddleware(yield* makeFallback)
+    if (requestsPerSecond === undefined) yield* router.addGlobalMiddleware(yield* makeFastMovement)
   })
 )
 

@@ -5,6 +5,7 @@
 import { NodeHttpServer } from "@effect/platform-node"
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
+import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as HttpRouter from "effect/http/HttpRouter"
 import * as EffectHttpServer from "effect/http/HttpServer"
@@ -125,15 +126,13 @@ const drainInterval = 20
 const drain = Effect.fnUntraced(function* (server: Http.Server, timeout: number) {
   if (!server.listening) return
   const deadline = (yield* Clock.currentTimeMillis) + timeout
-  let closed = false
+  const closed = yield* Deferred.make<void>()
   server.prependListener("request", (_request, response) => {
     response.shouldKeepAlive = false
   })
   server.keepAliveTimeout = 1
-  server.close(() => {
-    closed = true
-  })
-  while (!closed) {
+  server.close(() => Deferred.doneUnsafe(closed, Effect.void))
+  while (!(yield* Deferred.isDone(closed))) {
     server.closeIdleConnections()
     if ((yield* Clock.currentTimeMillis) >= deadline) {
       yield* Effect.logWarning(`requests in flight were cut after ${timeout} ms`)

@@ -41,7 +41,7 @@ const refusal = (request: HttpServerRequest): PayloadTooLarge | UnsupportedMedia
 }
 
 /** The whole body from Node's stream. One chunk, as small bodies have, is not copied. */
-const readNode = (message: IncomingMessage) =>
+export const readNode = (message: IncomingMessage) =>
   Effect.callback<Buffer, PayloadTooLarge | InvalidRequest>((resume) => {
     let first: Buffer | undefined
     let more: Array<Buffer> | undefined
@@ -93,12 +93,17 @@ const readBytes = (request: HttpServerRequest) =>
     ? readNode(request.source)
     : readPortable(request)
 
-const parse = (bytes: Buffer): unknown => {
-  if (!isUtf8(bytes)) throw new SyntaxError("not UTF-8")
-  return JSON.parse(bytes.toString("utf8"))
-}
-
 const notJson = new InvalidRequest({ detail: "the body is not JSON in UTF-8" })
+
+/** `undefined`, which no JSON is: not JSON in UTF-8. */
+export const parseBody = (bytes: Buffer): unknown => {
+  if (!isUtf8(bytes)) return undefined
+  try {
+    return JSON.parse(bytes.toString("utf8"))
+  } catch {
+    return undefined
+  }
+}
 
 /** Form errors of a value as `InvalidRequest`. */
 export const decoder = <S extends Schema.ConstraintDecoder<unknown>>(schema: S) => {
@@ -107,28 +112,30 @@ export const decoder = <S extends Schema.ConstraintDecoder<unknown>>(schema: S) 
     Effect.mapErrorEager(decode(value), (error) => new InvalidRequest({ detail: issueText(error.issue) }))
 }
 
-/**
- * A reader of bodies of one form. `empty`: a body may be left out, and is then
- * this value.
- */
-export const bodyReader = <S extends Schema.ConstraintDecoder<unknown>>(
-  schema: S,
-  options?: { readonly mayBeEmpty: boolean }
-): ((request: HttpServerRequest) => Effect.Effect<S["Type"], BodyError>) => {
+interface BodyOptions {
+  /** A body may be left out, and is then one without fields. */
+  readonly mayBeEmpty: boolean
+}
+
+export const decodeBytes = <S extends Schema.ConstraintDecoder<unknown>>(schema: S, { mayBeEmpty }: BodyOptions) => {
   const decode = decoder(schema)
-  const mayBeEmpty = options?.mayBeEmpty ?? false
-  const decodeBytes = (bytes: Buffer): Effect.Effect<S["Type"], BodyError> => {
+  return (bytes: Buffer): Effect.Effect<S["Type"], InvalidRequest> => {
     if (bytes.length === 0) {
       return mayBeEmpty ? decode({}) : Effect.fail(new InvalidRequest({ detail: "a JSON body is required" }))
     }
-    try {
-      return decode(parse(bytes))
-    } catch {
-      return Effect.fail(notJson)
-    }
+    const value = parseBody(bytes)
+    return value === undefined ? Effect.fail(notJson) : decode(value)
   }
+}
+
+/** A reader of bodies of one form. */
+export const bodyReader = <S extends Schema.ConstraintDecoder<unknown>>(
+  schema: S,
+  options: BodyOptions = { mayBeEmpty: false }
+): ((request: HttpServerRequest) => Effect.Effect<S["Type"], BodyError>) => {
+  const decode = decodeBytes(schema, options)
   return (request) => {
     const refused = refusal(request)
-    return refused === undefined ? Effect.flatMap(readBytes(request), decodeBytes) : Effect.fail(refused)
+    return refused === undefined ? Effect.flatMap(readBytes(request), decode) : Effect.fail(refused)
   }
 }

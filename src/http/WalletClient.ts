@@ -1,12 +1,11 @@
 /** The typed client of the API, made from its definition. */
 import * as Context from "effect/Context"
-import * as Effect from "effect/Effect"
 import * as HttpApiClient from "effect/http-api/HttpApiClient"
 import * as HttpApiMiddleware from "effect/http-api/HttpApiMiddleware"
 import type * as HttpClient from "effect/http/HttpClient"
 import * as HttpClientRequest from "effect/http/HttpClientRequest"
 import * as Layer from "effect/Layer"
-import * as Redacted from "effect/Redacted"
+import type * as Redacted from "effect/Redacted"
 import { WalletApi } from "./Api.ts"
 import { Authorization } from "./Authorization.ts"
 

@@ -91,7 +91,7 @@ export const parseTime = (value: string): number | undefined => {
 /** Slots of the memo below; answers of one moment name the same few instants again and again. */
 const memoSlots = 1024
 const memoTimes = new Float64Array(memoSlots).fill(Number.NaN)
-const memoTexts = new Array<string>(memoSlots).fill("")
+const memoTexts: Array<string> = Array.from({ length: memoSlots }, () => "")
 
 /** RFC 3339 in UTC with milliseconds. Formatting is dear, so each slot remembers its last instant. */
 export const formatTime = (time: number): string => {

@@ -78,6 +78,7 @@ layer(client, { excludeTestServices: true })("the typed client", (it) => {
       assert.instanceOf(unkeyed, Problem.IdempotencyKeyMissing)
       // What the server writes by hand is what the class says, for every code.
       for (const code of Object.keys(Problem.problemStatus) as Array<Problem.ProblemCode>) {
+        // oxlint-disable-next-line import/namespace
         const schema = Problem[code] as unknown as Schema.Codec<{ readonly _tag: string; readonly detail?: string }>
         const written = JSON.parse(Problem.problemBody(code, 'a "detail"'))
         const decoded = yield* Schema.decodeUnknownEffect(schema)(written)
