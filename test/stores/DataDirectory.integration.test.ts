@@ -7,6 +7,8 @@ import { DataDirectory } from "../../src/stores/DataDirectory.ts"
 import { startProgram } from "../support/childProgram.ts"
 import { temporaryFolder } from "../../src/load/servers/ServerProcess.ts"
 
+const holderProgram = new URL("../support/directoryHolder.ts", import.meta.url)
+
 const modeOf = (path: string): string => (Fs.statSync(path).mode & 0o777).toString(8)
 
 describe("DataDirectory", () => {
@@ -32,7 +34,7 @@ describe("DataDirectory", () => {
         assert.strictEqual(error.message, `the data directory ${dataDir} is in use by process ${process.pid}`)
       }
       // The refused ones must not have dropped this process's lock for others.
-      const other = yield* startProgram("directoryHolder.ts", dataDir)
+      const other = yield* startProgram(holderProgram, dataDir)
       assert.strictEqual(yield* Queue.take(other.lines), "DataDirectoryInUse")
     })
   )
@@ -66,7 +68,7 @@ describe("DataDirectory", () => {
   it.effect("finds the process that has it, and is free as soon as that one is killed", () =>
     Effect.gen(function* () {
       const dataDir = yield* temporaryFolder()
-      const holder = yield* startProgram("directoryHolder.ts", dataDir)
+      const holder = yield* startProgram(holderProgram, dataDir)
       assert.strictEqual(yield* Queue.take(holder.lines), "held")
       const error = yield* Effect.flip(DataDirectory.make(dataDir))
       assert.strictEqual(
@@ -85,7 +87,7 @@ describe("DataDirectory", () => {
   it.effect("lets exactly one of several starts at once have it", () =>
     Effect.gen(function* () {
       const dataDir = Path.join(yield* temporaryFolder(), "new")
-      const starts = yield* Effect.all(Array.from({ length: 6 }, () => startProgram("directoryHolder.ts", dataDir)))
+      const starts = yield* Effect.all(Array.from({ length: 6 }, () => startProgram(holderProgram, dataDir)))
       const said = yield* Effect.forEach(starts, ({ lines }) => Queue.take(lines), { concurrency: "unbounded" })
       assert.deepStrictEqual(said.sort(), [...Array.from({ length: 5 }, () => "DataDirectoryInUse"), "held"])
     })

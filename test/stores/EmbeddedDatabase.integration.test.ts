@@ -20,6 +20,8 @@ import { classifySqlError } from "../../src/stores/SqlErrorClass.ts"
 import { startProgram } from "../support/childProgram.ts"
 import { temporaryFolder } from "../../src/load/servers/ServerProcess.ts"
 
+const writerProgram = new URL("../support/embeddedWriter.ts", import.meta.url)
+
 /** A database of its own, ready made: what a first start does takes seconds. */
 class ReadyMade extends Context.Service<ReadyMade, { readonly dataDir: Effect.Effect<string, never, Scope.Scope> }>()(
   "effect-wallet/test/ReadyMade"
@@ -55,7 +57,7 @@ layer(ReadyMade.layer)("EmbeddedDatabase in a folder", (it) => {
       const dataDir = yield* readyMade
       let answered = -1
       for (let round = 0; round < 2; round++) {
-        const writer = yield* startProgram("embeddedWriter.ts", dataDir)
+        const writer = yield* startProgram(writerProgram, dataDir)
         const goal = answered + 2_000
         while (answered < goal) answered = Number(yield* Queue.take(writer.lines))
         yield* writer.signal("SIGKILL")

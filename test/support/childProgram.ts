@@ -1,9 +1,10 @@
-/** Programs under test/support that a test runs in a process of its own, to kill it. */
+/** Programs that a test runs in a process of its own, to kill it. */
 import type * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Queue from "effect/Queue"
 import { spawn } from "node:child_process"
 import { createInterface } from "node:readline"
+import { fileURLToPath } from "node:url"
 import { endProcess } from "../../src/load/servers/ServerProcess.ts"
 
 export interface ChildProgram {
@@ -14,12 +15,12 @@ export interface ChildProgram {
   readonly signal: (signal: NodeJS.Signals) => Effect.Effect<void>
 }
 
-/** Runs `test/support/<file>`; killed when the scope closes. */
-export const startProgram = Effect.fnUntraced(function* (file: string, ...args: ReadonlyArray<string>) {
+/** Runs a TypeScript file in a process of its own; killed when the scope closes. */
+export const startProgram = Effect.fnUntraced(function* (file: URL, ...args: ReadonlyArray<string>) {
   const lines = yield* Queue.unbounded<string, Cause.Done>()
   const child = yield* Effect.acquireRelease(
     Effect.sync(() =>
-      spawn(process.execPath, [new URL(file, import.meta.url).pathname, ...args], {
+      spawn(process.execPath, [fileURLToPath(file), ...args], {
         stdio: ["ignore", "pipe", "inherit"]
       })
     ),

@@ -1,0 +1,45 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import { Redis } from "ioredis"
+import { startRedis } from "../../src/load/servers/RedisServer.ts"
+import { redisPresent, sharedRedis } from "./redis.ts"
+
+/** A client that fails at once where there is no server. */
+const connect = (url: string) =>
+  Effect.acquireRelease(
+    Effect.sync(() => {
+      const redis = new Redis(url, { maxRetriesPerRequest: 0, retryStrategy: () => null, commandTimeout: 300 })
+      // Each failed command says so itself.
+      redis.on("error", () => undefined)
+      return redis
+    }),
+    (redis) => Effect.sync(() => redis.disconnect())
+  )
+
+const ping = (redis: Redis) => Effect.tryPromise(() => redis.ping())
+
+describe.skipIf(!redisPresent)("the throw-away Redis", () => {
+  it.effect("is shared by the run", () =>
+    Effect.gen(function* () {
+      const redis = yield* connect(yield* sharedRedis)
+      assert.strictEqual(yield* ping(redis), "PONG")
+    })
+  )
+
+  it.live("can be frozen, thawed, killed and started empty on the same port", () =>
+    Effect.gen(function* () {
+      const server = yield* startRedis
+      const first = yield* connect(server.url)
+      yield* Effect.tryPromise(() => first.set("key", "value"))
+      yield* server.freeze
+      assert.isTrue(yield* Effect.isFailure(ping(first)))
+      yield* server.thaw
+      assert.strictEqual(yield* ping(first), "PONG")
+      yield* server.kill
+      assert.isTrue(yield* Effect.isFailure(ping(yield* connect(server.url))))
+      yield* server.start
+      const second = yield* connect(server.url)
+      assert.isNull(yield* Effect.tryPromise(() => second.get("key")))
+    })
+  )
+})
