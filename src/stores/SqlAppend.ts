@@ -18,8 +18,11 @@ import { AppendUnknown } from "./StoreError.ts"
 const appended: AppendOutcome = { _tag: "Appended" }
 const conflict: AppendOutcome = { _tag: "Conflict" }
 
-/** How often claims may come between reading them and appending, before the caller is told to try later. */
-const maxGenerations = 5
+/**
+ * How often claims may come between reading them and appending before the caller is
+ * told to try later. Other nodes claim in a burst, when one of them comes or goes.
+ */
+const maxGenerations = 32
 
 /** Which of these events are in the log, under these ids. The log's generation comes along. */
 const findEvents = `
@@ -39,10 +42,10 @@ interface FoundRow {
 
 const currentEpoch = (view: FenceView, commit: Commit): number => view.epochs.get(commit.partition) ?? 0
 
-/** Written under a generation that has passed: `events.position` was null. */
+/** Sent under a generation that has passed: there were no positions, and none of our rows is without. */
 const isFenced = (error: SqlError): boolean => {
-  const cause = error.reason.cause as { readonly code?: unknown; readonly column?: unknown; readonly table?: unknown }
-  return cause.code === "23502" && cause.table === "events" && cause.column === "position"
+  const cause = error.reason.cause as { readonly code?: unknown; readonly column?: unknown }
+  return cause.code === "23502" && cause.column === "position"
 }
 
 /** Rows of several wallets are locked in the order of their ids, so that appends do not block one another in a circle. */
