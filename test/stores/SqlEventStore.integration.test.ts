@@ -1,0 +1,249 @@
+/** The SQL log where things go wrong: a user's rules, damage, time limits, servers that are away. */
+import { assert, describe, it } from "@effect/vitest"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import * as Layer from "effect/Layer"
+import * as Redacted from "effect/Redacted"
+import { SqlClient } from "effect/sql/SqlClient"
+import type { Commit } from "../../src/domain/Commit.ts"
+import { credit, debit, placeHold, SampleWallet } from "../../src/stores/contract/SampleWallet.ts"
+import { EventStore } from "../../src/stores/EventStore.ts"
+import { Persistence } from "../../src/stores/Persistence.ts"
+import { SqlDatabase } from "../../src/stores/SqlDatabase.ts"
+import * as SqlEventStore from "../../src/stores/SqlEventStore.ts"
+import { SqlMigrator } from "../../src/stores/SqlMigrator.ts"
+import * as SqlStores from "../../src/stores/SqlStores.ts"
+import { postgresPresent, TestPostgres } from "../support/postgres.ts"
+
+const storesWith = (options: SqlEventStore.SqlEventStoreOptions = {}) =>
+  SqlStores.layer(options).pipe(
+    Layer.provideMerge(SqlMigrator.layer),
+    Layer.provideMerge(TestPostgres.layerDatabase())
+  )
+
+const onPostgres = (
+  name: string,
+  run: Effect.Effect<void, unknown, EventStore | Persistence | SqlClient>,
+  options?: SqlEventStore.SqlEventStoreOptions
+) => it.live(name, () => Effect.provide(run, storesWith(options)))
+
+const rowCounts = Effect.gen(function* () {
+  const sql = yield* SqlClient
+  const [row] = yield* sql<Record<string, number>>`
+    select (select count(*)::int from streams) as streams, (select count(*)::int from events) as events,
+      (select count(*)::int from wallets) as wallets, (select count(*)::int from transactions) as transactions,
+      (select count(*)::int from holds) as holds, (select count(*)::int from idempotency_keys) as keys,
+      (select position::int from log) as position`
+  return row
+})
+
+const none = { streams: 0, events: 0, wallets: 0, transactions: 0, holds: 0, keys: 0, position: 0 }
+
+/** The error of an append that must leave nothing behind. */
+const refused = Effect.fnUntraced(function* (commits: ReadonlyArray<Commit>) {
+  const log = yield* EventStore
+  const before = yield* rowCounts
+  const error = yield* Effect.flip(log.append(commits))
+  assert.deepStrictEqual(yield* rowCounts, before)
+  return error
+})
+
+const busy = () => {
+  const sample = new SampleWallet()
+  return sample.commit(sample.creation(), credit(50n, "x", { a: "b" }), placeHold("hold-1", 5n), debit(1n))
+}
+
+describe.skipIf(!postgresPresent)("a user's rules on the tables", () => {
+  onPostgres(
+    "refuse an append as a whole, by a trigger, with its words",
+    Effect.gen(function* () {
+      const sql = yield* SqlClient
+      const log = yield* EventStore
+      yield* sql`create function no_big() returns trigger language plpgsql as ${sql.literal(
+        "'begin if new.amount > 100 then raise exception ''no more than 100''; end if; return new; end'"
+      )}`
+      yield* sql`create trigger no_big before insert on transactions for each row execute function no_big()`
+      const big = new SampleWallet()
+      const error = yield* refused([busy(), big.commit(big.creation(), credit(101n))])
+      assert.strictEqual(error._tag, "OperationRefused")
+      assert.include(error.reason, "no more than 100")
+      const fine = new SampleWallet()
+      assert.deepStrictEqual(yield* log.append([fine.commit(fine.creation(), credit(100n))]), [{ _tag: "Appended" }])
+    })
+  )
+
+  onPostgres(
+    "refuse an append by a constraint of the user's",
+    Effect.gen(function* () {
+      const sql = yield* SqlClient
+      yield* sql`alter table wallets add constraint only_euro check (currency = 'EUR')`
+      const error = yield* refused([busy(), new SampleWallet({ currency: "USD" }).create()])
+      assert.strictEqual(error._tag, "OperationRefused")
+      assert.include(error.reason, "only_euro")
+    })
+  )
+
+  onPostgres(
+    "refuse an append by a SQLSTATE of the user's choice",
+    Effect.gen(function* () {
+      const sql = yield* SqlClient
+      yield* sql`create function never() returns trigger language plpgsql as ${sql.literal(
+        "'begin raise exception ''closed on Sundays'' using errcode = ''SUN01''; end'"
+      )}`
+      yield* sql`create trigger never before update on wallets for each row execute function never()`
+      const log = yield* EventStore
+      const sample = new SampleWallet()
+      yield* log.append([sample.create()])
+      assert.strictEqual((yield* refused([sample.commit(credit(1n))]))._tag, "OperationRefused")
+    }),
+    { refusalCodes: ["SUN01"] }
+  )
+})
+
+describe.skipIf(!postgresPresent)("damage", () => {
+  onPostgres(
+    "is a defect where a law of ours would be broken, and nothing is written",
+    Effect.gen(function* () {
+      const commit = busy()
+      const error = yield* refused([busy(), { ...commit, wallet: { ...commit.wallet, held: -1n } }])
+      assert.strictEqual(error._tag, "StoreDefect")
+      assert.include(error.reason, "ew_wallets_held")
+      assert.deepStrictEqual(yield* rowCounts, none)
+    })
+  )
+
+  onPostgres(
+    "is a defect where the wallets row is not where the log is, or not there",
+    Effect.gen(function* () {
+      const sql = yield* SqlClient
+      const log = yield* EventStore
+      const sample = new SampleWallet()
+      yield* log.append([sample.create()])
+      const next = sample.commit(credit(1n))
+      yield* sql`update wallets set version = 5`
+      assert.strictEqual((yield* refused([next]))._tag, "StoreDefect")
+      yield* sql`delete from wallets`
+      const missing = yield* refused([next])
+      assert.strictEqual(missing._tag, "StoreDefect")
+      assert.include(missing.reason, "a row of wallets is missing")
+    })
+  )
+
+  onPostgres(
+    "of an event is named by wallet, version and type",
+    Effect.gen(function* () {
+      const sql = yield* SqlClient
+      const log = yield* EventStore
+      const sample = new SampleWallet()
+      yield* log.append([sample.commit(sample.creation(), credit(1n), credit(2n))])
+      const read = Effect.flip(log.read(sample.id, { after: -1, limit: 9 }))
+      for (const damage of [
+        sql`update events set data = '{"amount":"-1"}' where version = 1`,
+        sql`update events set data = '{' where version = 1`,
+        sql`update events set type = 'WalletRobbed' where version = 1`,
+        sql`update events set type = 'WalletCredited', data = (select data from events where version = 2), origin = '[]'
+          where version = 1`
+      ]) {
+        yield* damage
+        const error = yield* read
+        assert.strictEqual(error._tag, "EventUnreadable")
+        if (error._tag === "EventUnreadable") {
+          assert.deepStrictEqual([error.walletId, error.version], [sample.id, 1])
+        }
+      }
+      assert.strictEqual((yield* Effect.flip(log.readAll({ after: 0n, limit: 9 })))._tag, "EventUnreadable")
+      assert.lengthOf(yield* log.read(sample.id, { after: 1, limit: 9 }), 1)
+    })
+  )
+})
+
+describe.skipIf(!postgresPresent)("time limits and servers that are away", () => {
+  onPostgres(
+    "an append without an answer is unknown, may land late, and answers Appended when sent again",
+    Effect.gen(function* () {
+      const sql = yield* SqlClient
+      const log = yield* EventStore
+      const sample = new SampleWallet()
+      yield* log.append([sample.create()])
+      const commit = sample.commit(credit(1n))
+      const locked = yield* Deferred.make<void>()
+      const release = yield* Deferred.make<void>()
+      const blocker = yield* Effect.forkChild(
+        sql.withTransaction(
+          Effect.gen(function* () {
+            yield* sql`select * from log for update`
+            yield* Deferred.succeed(locked, undefined)
+            yield* Deferred.await(release)
+          })
+        )
+      )
+      yield* Deferred.await(locked)
+      assert.strictEqual((yield* Effect.flip(log.append([commit])))._tag, "AppendUnknown")
+      yield* Deferred.succeed(release, undefined)
+      yield* Fiber.join(blocker)
+      assert.deepStrictEqual(yield* log.append([commit]), [{ _tag: "Appended" }])
+      assert.lengthOf(yield* log.read(sample.id, { after: -1, limit: 9 }), 2)
+    }),
+    { appendTimeoutMillis: 300 }
+  )
+
+  onPostgres(
+    "a read without an answer is unavailable",
+    Effect.gen(function* () {
+      const sql = yield* SqlClient
+      const log = yield* EventStore
+      const locked = yield* Deferred.make<void>()
+      const blocker = yield* Effect.forkChild(
+        sql.withTransaction(
+          Effect.gen(function* () {
+            yield* sql`lock table events in access exclusive mode`
+            yield* Deferred.succeed(locked, undefined)
+            yield* Effect.never
+          })
+        )
+      )
+      yield* Deferred.await(locked)
+      const error = yield* Effect.flip(log.read("nobody", { after: -1, limit: 9 }))
+      assert.strictEqual(error._tag, "StoreUnavailable")
+      yield* Fiber.interrupt(blocker)
+    }),
+    { readTimeoutMillis: 300 }
+  )
+
+  it.live("a server that is not there is unavailable, and nothing was written", () =>
+    Effect.gen(function* () {
+      const log = yield* EventStore
+      assert.strictEqual((yield* Effect.flip(log.append([busy()])))._tag, "StoreUnavailable")
+      assert.strictEqual((yield* Effect.flip(log.head))._tag, "StoreUnavailable")
+      const persistence = yield* Persistence
+      assert.strictEqual((yield* Effect.flip(persistence.wallet("w")))._tag, "StoreUnavailable")
+    }).pipe(
+      Effect.provide(
+        Layer.provide(
+          SqlStores.layer(),
+          SqlDatabase.layerServer({ url: Redacted.make("postgres://nobody@127.0.0.1:9/none") })
+        )
+      )
+    )
+  )
+})
+
+describe.skipIf(!postgresPresent)("the log without the transactional view", () => {
+  it.live("writes the same events, and no other rows", () =>
+    Effect.gen(function* () {
+      const log = yield* EventStore
+      const commit = busy()
+      assert.deepStrictEqual(yield* log.append([commit]), [{ _tag: "Appended" }])
+      assert.deepStrictEqual(yield* log.read(commit.walletId, { after: -1, limit: 9 }), commit.events)
+      assert.deepStrictEqual(yield* rowCounts, { ...none, streams: 1, events: 4, position: 4 })
+    }).pipe(
+      Effect.provide(
+        SqlEventStore.layer({ persistence: false }).pipe(
+          Layer.provideMerge(SqlMigrator.layer),
+          Layer.provideMerge(TestPostgres.layerDatabase())
+        )
+      )
+    )
+  )
+})
