@@ -43,6 +43,11 @@ export const restarts = Metric.counter("wallet_actor_restarts_total", {
   incremental: true
 })
 
+export const clockBehind = Metric.counter("wallet_clock_behind_total", {
+  description: "Batches decided while the clock was well behind the wallet's last event",
+  incremental: true
+})
+
 export const snapshots = Metric.counter("wallet_snapshots_total", {
   description: "Snapshots written",
   incremental: true

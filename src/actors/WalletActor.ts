@@ -6,6 +6,7 @@
  */
 import type * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
+import * as Metric from "effect/Metric"
 import type { Commit } from "../domain/Commit.ts"
 import type { CommandKey } from "../domain/Event.ts"
 import type { Wallet } from "../domain/Wallet.ts"
@@ -15,6 +16,7 @@ import type { ActorBounds } from "./ActorBounds.ts"
 import type { BatchPlan } from "./BatchPlan.ts"
 import { planBatch } from "./BatchPlan.ts"
 import type { CommandError } from "./EngineError.ts"
+import * as EngineMetrics from "./EngineMetrics.ts"
 import type { EventIds } from "./EventIds.ts"
 import { KeyWindow } from "./KeyWindow.ts"
 import type { LogWriter, WriteOutcome } from "./LogWriter.ts"
@@ -52,6 +54,8 @@ export class WalletActor {
   snapshotVersion = -1
   /** Until then its commands go to the log one by one, ms. */
   soloUntil = 0
+  /** Whether it was told that the clock is behind this wallet: once is enough for the log. */
+  clockReported = false
   stopped = false
   /** The commands being worked on. */
   running: ReadonlyArray<Envelope> = nothing
@@ -140,6 +144,8 @@ const process = function*(actor: WalletActor, context: ActorContext): Effect.fn.
     const epoch = context.ownership.epochOf(actor.partition)
     if (epoch === undefined) return yield* notOwner(actor)
     const now = context.clock.currentTimeMillisUnsafe()
+    const behind = (actor.wallet?.updatedAt ?? 0) - now
+    if (behind > context.bounds.clockSkewMillis) yield* reportClock(actor, behind)
     const solo = now < actor.soloUntil
     const part = solo && pending.length > 1 ? pending.slice(0, 1) : pending
     const seen = isCovered(actor, part, context, now) ? undefined : yield* lookUp(actor, part, context)
@@ -302,6 +308,16 @@ const settle = (batch: ReadonlyArray<Envelope>, plan: BatchPlan): void => {
       }
     }
   }
+}
+
+/** Counted per batch; logged once, for it lasts as long as the clock is behind. */
+const reportClock = function*(actor: WalletActor, behindMillis: number): Effect.fn.Return<void> {
+  yield* Metric.update(EngineMetrics.clockBehind, 1)
+  if (actor.clockReported) return
+  actor.clockReported = true
+  yield* Effect.logWarning(
+    `this node's clock is ${behindMillis} ms behind the last event of wallet ${actor.walletId}; that event's time is used`
+  )
 }
 
 const notYet = (actor: WalletActor, minVersion: number) =>

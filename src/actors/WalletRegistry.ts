@@ -290,6 +290,8 @@ const make = Effect.fnUntraced(function*(bounds: ActorBounds) {
           whenDrained()
         }).pipe(Effect.timeoutOption(drainMillis))
       }
+      // The last to finish is still on its way to its mailbox.
+      yield* Effect.yieldNow
       for (const actor of residents.idleSince(Number.POSITIVE_INFINITY)) passivate(actor)
       yield* Effect.timeoutOption(context.snapshots.flush, drainMillis)
     })

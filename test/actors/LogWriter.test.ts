@@ -3,29 +3,13 @@ import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as TestClock from "effect/testing/TestClock"
+import { composition, create, credit, debit, waiting } from "../support/EngineCalls.ts"
 import * as Faults from "../support/FaultyEventStore.ts"
 import type { Node } from "../support/Installation.ts"
 import { assertConsistent, installNode, until } from "../support/Installation.ts"
 
-const create = (node: Node, id: string) =>
-  node.engine.createWallet({ id, ownerId: "o", currency: "EUR", idempotencyKey: `create-${id}` })
-
-const credit = (node: Node, walletId: string, amount: bigint, idempotencyKey: string) =>
-  node.engine.credit({ walletId, amount, idempotencyKey })
-
-const debit = (node: Node, walletId: string, amount: bigint, idempotencyKey: string) =>
-  node.engine.debit({ walletId, amount, idempotencyKey })
-
-/** Wallet ids per append since `from`. */
-const composition = (node: Node, from: number): ReadonlyArray<ReadonlyArray<string>> =>
-  node.log.appends.slice(from).map((commits) => commits.map(({ walletId }) => walletId))
-
 const idsOf = (node: Node, from: number): ReadonlyArray<ReadonlyArray<string>> =>
   node.log.appends.slice(from).map((commits) => commits.flatMap(({ events }) => events.map(({ id }) => id)))
-
-/** Commands that have come to their mailboxes and wait there. */
-const waiting = (node: Node, commands: number) =>
-  until(() => node.registry.load().waitingCommands === commands, `${commands} commands wait`)
 
 describe("the log writer gathers", () => {
   it.effect("drains the mailbox into one append while another is in flight, in the order of arrival", () =>

@@ -6,6 +6,7 @@ import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import type { Commit } from "../../src/domain/Commit.ts"
 import type { AppendError, AppendOutcome, EventStore } from "../../src/stores/EventStore.ts"
+import type { EventUnreadable } from "../../src/stores/StoreError.ts"
 import { AppendUnknown, OperationRefused, StoreDefect, StoreUnavailable } from "../../src/stores/StoreError.ts"
 
 type Append = Effect.Effect<ReadonlyArray<AppendOutcome>, AppendError>
@@ -13,8 +14,10 @@ type Append = Effect.Effect<ReadonlyArray<AppendOutcome>, AppendError>
 /** What becomes of one append; `write` is the real one. */
 export type AppendFault = (write: Append, commits: ReadonlyArray<Commit>) => Append
 
-/** What becomes of one read of a stream or of a snapshot. */
-export type ReadFault = <A, E>(read: Effect.Effect<A, E>) => Effect.Effect<A, E | StoreUnavailable | StoreDefect>
+/** What becomes of one read of a stream. */
+export type ReadFault = <A, E>(
+  read: Effect.Effect<A, E>
+) => Effect.Effect<A, E | StoreUnavailable | StoreDefect | EventUnreadable>
 
 export const unavailableLog = new StoreUnavailable({ store: "log", reason: "scripted", retryAfter: 1_000 })
 
@@ -62,18 +65,21 @@ export const throwAfter: AppendFault = (write) => Effect.andThen(write, Effect.d
 /** Writes, then the driver's own fiber is interrupted. */
 export const interruptAfter: AppendFault = (write) => Effect.andThen(write, Effect.interrupt)
 
+export const unreadable =
+  (error: StoreUnavailable | StoreDefect | EventUnreadable): ReadFault =>
+  () =>
+    Effect.fail(error)
+
 export interface FaultyEventStore {
   readonly store: EventStore["Service"]
   /** Faults of the next appends, in order; then none. */
   readonly appendFaults: Array<AppendFault>
   /** Faults of the next reads of streams, in order; then none. */
   readonly readFaults: Array<ReadFault>
-  /** Faults of the next loads of snapshots, in order; then none. */
-  readonly snapshotFaults: Array<ReadFault>
   /** Every append that was asked for, retries included. */
   readonly appends: Array<ReadonlyArray<Commit>>
-  /** Wallet ids of the reads of streams. */
-  readonly reads: Array<string>
+  /** Every read of a stream. */
+  readonly reads: Array<{ readonly walletId: string; readonly after: number }>
   /** From now on nothing that was or will be asked is ever answered, as if the process were gone. */
   readonly kill: () => void
 }
@@ -82,22 +88,17 @@ export const make = (inner: EventStore["Service"]): FaultyEventStore => {
   let killed = false
   const appendFaults: Array<AppendFault> = []
   const readFaults: Array<ReadFault> = []
-  const snapshotFaults: Array<ReadFault> = []
   const appends: Array<ReadonlyArray<Commit>> = []
-  const reads: Array<string> = []
+  const reads: FaultyEventStore["reads"] = []
 
   const mortal = <A, E>(effect: Effect.Effect<A, E>): Effect.Effect<A, E> =>
     Effect.suspend(() =>
       killed ? Effect.never : Effect.flatMap(Effect.exit(effect), (exit) => (killed ? Effect.never : exit))
     )
 
-  const faulty = <A, E>(faults: Array<ReadFault>, read: Effect.Effect<A, E>) =>
-    mortal(Effect.suspend(() => faults.shift()?.(read) ?? read))
-
   return {
     appendFaults,
     readFaults,
-    snapshotFaults,
     appends,
     reads,
     kill: () => {
@@ -113,13 +114,14 @@ export const make = (inner: EventStore["Service"]): FaultyEventStore => {
           })
         ),
       read: (walletId, options) => {
-        reads.push(walletId)
-        return faulty(readFaults, inner.read(walletId, options))
+        reads.push({ walletId, after: options.after })
+        const read = inner.read(walletId, options)
+        return mortal(Effect.suspend(() => readFaults.shift()?.(read) ?? read))
       },
       readAll: (options) => mortal(inner.readAll(options)),
       head: mortal(inner.head),
       saveSnapshot: (snapshot) => mortal(inner.saveSnapshot(snapshot)),
-      loadSnapshot: (walletId, bound) => faulty(snapshotFaults, inner.loadSnapshot(walletId, bound)),
+      loadSnapshot: (walletId, bound) => mortal(inner.loadSnapshot(walletId, bound)),
       claim: (request) => mortal(inner.claim(request))
     }
   }

@@ -139,14 +139,12 @@ export const until = (condition: () => boolean, what: string): Effect.Effect<voi
     assert.fail(`never: ${what}`)
   })
 
-/** Nothing waits, nothing runs, no count has leaked. */
-export const assertQuiet = (node: Node): void => {
-  const { busyWallets, waitingBytes, waitingCommands } = node.registry.load()
-  assert.deepStrictEqual(
-    { busyWallets, waitingBytes, waitingCommands },
-    { busyWallets: 0, waitingBytes: 0, waitingCommands: 0 }
-  )
-}
+/** Until nothing waits and nothing runs: fails when a count has leaked. A caller's answer may come before that. */
+export const quiet = (node: Node): Effect.Effect<void> =>
+  until(() => {
+    const { busyWallets, waitingBytes, waitingCommands } = node.registry.load()
+    return busyWallets === 0 && waitingBytes === 0 && waitingCommands === 0
+  }, "all is quiet and every count back at zero")
 
 const encoded = (wallet: Wallet | undefined) => (wallet === undefined ? undefined : encodeWallet(wallet))
 
@@ -164,5 +162,5 @@ export const assertConsistent = Effect.fnUntraced(function* (installation: Insta
   assert.deepStrictEqual(encoded(current), encoded(folded))
   const row = installation.state.wallets.get(walletId)?.wallet
   assert.deepStrictEqual([row?.version, row?.balance, row?.held], [folded?.version, folded?.balance, folded?.held])
-  assertQuiet(node)
+  yield* quiet(node)
 })
