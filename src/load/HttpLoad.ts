@@ -3,7 +3,7 @@
  * per connection, nothing between the bytes and the figures. `node:http` as a
  * client tops out below the servers it would measure.
  *
- * It must run in a process of its own (`HttpLoadProcess.ts`), else it takes its
+ * It must run in a process of its own (`HttpLoadWorker.ts`), else it takes its
  * time from the server under test.
  */
 import * as net from "node:net"

@@ -1,5 +1,5 @@
 /**
- * `HttpLoad` as a process of its own: `node HttpLoadProcess.ts '<options as JSON>'`
+ * `HttpLoad` as a process of its own: `node HttpLoadWorker.ts '<options as JSON>'`
  * prints the report as one line of JSON.
  */
 import { NodeRuntime } from "@effect/platform-node"

@@ -1,0 +1,84 @@
+/**
+ * Callers in a closed loop: each sends its next command when it has the answer to
+ * the one before. The rate is counted between two instants in which all are busy:
+ * neither the start nor the end of the callers is in it.
+ */
+import * as Effect from "effect/Effect"
+
+export interface LoopOptions {
+  readonly callers: number
+  /** Before the count begins, milliseconds. */
+  readonly rampMillis: number
+  /** Counted, milliseconds. */
+  readonly millis: number
+}
+
+export interface LoopResult {
+  /** Answers within the counted time. */
+  readonly counted: number
+  /** Commands answered in all, ramp and tail included. */
+  readonly total: number
+  readonly perSecond: number
+}
+
+/** Counts answers by the monotonic clock. */
+class Count {
+  readonly from: number
+  readonly until: number
+  private readonly millis: number
+  total = 0
+  counted = 0
+
+  constructor({ millis, rampMillis }: LoopOptions) {
+    this.from = performance.now() + rampMillis
+    this.until = this.from + millis
+    this.millis = millis
+  }
+
+  /** `false`: the time is up, the caller stops. */
+  answered(): boolean {
+    this.total++
+    const now = performance.now()
+    if (now >= this.until) return false
+    if (now >= this.from) this.counted++
+    return true
+  }
+
+  get result(): LoopResult {
+    return { counted: this.counted, total: this.total, perSecond: (this.counted * 1_000) / this.millis }
+  }
+}
+
+/** Every caller a fiber, as an app's requests are. `send(n)`: the nth command of the run, from 0. */
+export const runFibers = Effect.fnUntraced(function* <E, R>(
+  options: LoopOptions,
+  send: (n: number) => Effect.Effect<unknown, E, R>
+): Effect.fn.Return<LoopResult, E, R> {
+  let next = 0
+  const count = new Count(options)
+  const caller = Effect.gen(function* () {
+    do yield* send(next++)
+    while (count.answered())
+  })
+  yield* Effect.all(
+    Array.from({ length: options.callers }, () => caller),
+    { concurrency: "unbounded", discard: true }
+  )
+  return count.result
+})
+
+/** Every caller a bare function: the least that a caller can cost. */
+export const runCallbacks = (
+  options: LoopOptions,
+  send: (n: number, answered: () => void) => void
+): Effect.Effect<LoopResult> =>
+  Effect.callback<LoopResult>((resume) => {
+    let next = 0
+    let waiting = options.callers
+    const count = new Count(options)
+    const answered = () => {
+      if (count.answered()) send(next++, answered)
+      else if (--waiting === 0) resume(Effect.succeed(count.result))
+    }
+    for (let i = 0; i < options.callers; i++) send(next++, answered)
+  })

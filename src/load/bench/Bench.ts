@@ -1,0 +1,100 @@
+/** The bench: its parts in order, each with what it needs, and one report. */
+import * as Console from "effect/Console"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import type { Scope } from "effect/Scope"
+import type { ChildProcessSpawner } from "effect/process/ChildProcessSpawner"
+import type { PostgresServer } from "../servers/PostgresServer.ts"
+import { activationBench } from "./ActivationBench.ts"
+import { lockBench, pgbenchBench } from "./BaselineBench.ts"
+import { BenchServers } from "./BenchServers.ts"
+import type { BenchSettings } from "./BenchSettings.ts"
+import { conditionsOf } from "./Conditions.ts"
+import { databaseConditions, embedded, onServer } from "./Databases.ts"
+import { dispatchBench } from "./DispatchBench.ts"
+import type { Row } from "./Figure.ts"
+import { httpBench } from "./HttpBench.ts"
+import { idleMemoryBench } from "./IdleMemoryBench.ts"
+import { libraryBench } from "./LibraryBench.ts"
+import { pgbenchFolder } from "./PgbenchBaseline.ts"
+import type { Report, Skipped } from "./Report.ts"
+
+export const partNames = [
+  "dispatch",
+  "memory",
+  "library-embedded",
+  "library-postgres",
+  "pgbench",
+  "locks",
+  "activation",
+  "http-embedded",
+  "http-postgres"
+] as const
+export type PartName = (typeof partNames)[number]
+
+/** Rows, or why there are none. */
+type PartResult = ReadonlyArray<Row> | string
+
+type Part = (settings: BenchSettings) => Effect.Effect<PartResult, never, BenchServers | ChildProcessSpawner | Scope>
+
+const onPostgres = <R>(
+  measure: (server: PostgresServer) => Effect.Effect<PartResult, never, R>
+): Effect.Effect<PartResult, never, R | BenchServers> =>
+  Effect.gen(function* () {
+    const server = yield* (yield* BenchServers).postgres
+    return server === undefined ? "PostgreSQL is not on this machine" : yield* measure(server)
+  })
+
+const parts: Readonly<Record<PartName, Part>> = {
+  dispatch: dispatchBench,
+  memory: idleMemoryBench,
+  "library-embedded": (settings) => libraryBench(settings, "PGlite").pipe(Effect.provide(embedded())),
+  "library-postgres": (settings) =>
+    onPostgres(({ url }) => libraryBench(settings, "PostgreSQL").pipe(Effect.provide(onServer(url, "library")()))),
+  pgbench: (settings) =>
+    onPostgres((server) =>
+      pgbenchFolder === undefined
+        ? Effect.succeed("pgbench is not on this machine")
+        : pgbenchBench(settings, server).pipe(Effect.provide(onServer(server.url, "pgbench")()))
+    ),
+  locks: (settings) =>
+    onPostgres((server) =>
+      Effect.gen(function* () {
+        const redis = yield* (yield* BenchServers).redis
+        return redis === undefined
+          ? "Redis is not on this machine"
+          : yield* lockBench(settings, server, redis).pipe(Effect.provide(onServer(server.url, "locks")()))
+      })
+    ),
+  activation: (settings) =>
+    Effect.gen(function* () {
+      const server = yield* (yield* BenchServers).postgres
+      return yield* activationBench(settings, server === undefined ? embedded : onServer(server.url, "activation"))
+    }),
+  "http-embedded": (settings) =>
+    Effect.gen(function* () {
+      const on = yield* databaseConditions.pipe(Effect.provide(embedded()))
+      return yield* httpBench(settings, on, Option.none())
+    }),
+  "http-postgres": (settings) =>
+    onPostgres(({ url }) =>
+      Effect.gen(function* () {
+        const on = yield* databaseConditions.pipe(Effect.provide(onServer(url, "http")()))
+        return yield* httpBench(settings, on, Option.some(url))
+      })
+    )
+}
+
+/** Runs the parts that are asked for, one after the other; says on standard error where it is. */
+export const runBench = Effect.fn("Bench.run")(function* (settings: BenchSettings, only: ReadonlyArray<PartName>) {
+  const rows: Array<Row> = []
+  const skipped: Array<Skipped> = []
+  for (const part of partNames) {
+    if (!only.includes(part)) continue
+    yield* Console.error(`bench: ${part} …`)
+    const result = yield* Effect.scoped(parts[part](settings))
+    if (typeof result === "string") skipped.push({ part, reason: result })
+    else rows.push(...result)
+  }
+  return { conditions: yield* conditionsOf(settings), rows, skipped } satisfies Report
+})

@@ -1,0 +1,40 @@
+/** How long and how large the bench's measurements are. */
+
+export interface BenchSettings {
+  /** Rounds that count; one more before them is thrown away. */
+  readonly rounds: number
+  /** Counted part of a round, milliseconds. */
+  readonly millis: number
+  /** Part of a round before the count, milliseconds: callers get busy, connections open. */
+  readonly rampMillis: number
+  /** Wallets of the cells that spread their commands. */
+  readonly wallets: number
+  /** Resident wallets whose memory is measured. */
+  readonly residentWallets: number
+  /** Events of the wallet with a long history. */
+  readonly longHistory: number
+  /** Activations of each wallet. */
+  readonly activations: number
+}
+
+/** The figures that the README quotes: about eight minutes on two cores. */
+export const fullBench: BenchSettings = {
+  rounds: 3,
+  millis: 2_000,
+  rampMillis: 300,
+  wallets: 10_000,
+  residentWallets: 100_000,
+  longHistory: 1_000_000,
+  activations: 100
+}
+
+/** Whether everything runs, in under a minute; its figures mean little. */
+export const quickBench: BenchSettings = {
+  rounds: 1,
+  millis: 150,
+  rampMillis: 30,
+  wallets: 500,
+  residentWallets: 2_000,
+  longHistory: 10_000,
+  activations: 10
+}

@@ -1,0 +1,69 @@
+/**
+ * Whole installations to measure: log and transactional view in one database, as the
+ * service has them, on the embedded database or on a PostgreSQL server.
+ */
+import * as Effect from "effect/Effect"
+import { identity } from "effect/Function"
+import * as Layer from "effect/Layer"
+import type * as Redacted from "effect/Redacted"
+import { join } from "node:path"
+import { type ActorBounds, defaultBounds } from "../../actors/ActorBounds.ts"
+import type { EventIds } from "../../actors/EventIds.ts"
+import type { Ownership } from "../../actors/Ownership.ts"
+import { defaultPartitions } from "../../domain/Partition.ts"
+import { WalletEngine } from "../../engine/WalletEngine.ts"
+import { EventStore } from "../../stores/EventStore.ts"
+import { type SqlConditions, SqlDatabase } from "../../stores/SqlDatabase.ts"
+import { SqlMigrator } from "../../stores/SqlMigrator.ts"
+import * as SqlStores from "../../stores/SqlStores.ts"
+import { temporaryFolder } from "../servers/ServerProcess.ts"
+
+export type Product = SqlConditions["product"]
+
+/** The parts of an installation that measurements use. */
+export type Installation = WalletEngine | EventStore | Ownership | EventIds | SqlDatabase
+
+export interface InstallationOptions {
+  readonly bounds?: ActorBounds
+  /** Goes around the log, for measuring what reaches it. */
+  readonly decorateLog?: (log: EventStore["Service"]) => EventStore["Service"]
+}
+
+/** An installation of its own per build, deleted with the scope. */
+export type InstallationLayer = (options?: InstallationOptions) => Layer.Layer<Installation>
+
+type Database = Layer.Success<ReturnType<typeof SqlDatabase.layerServer>>
+
+const over = (database: Layer.Layer<Database>, { bounds = defaultBounds, decorateLog }: InstallationOptions = {}) => {
+  const decorated = Layer.effect(EventStore, Effect.map(EventStore, decorateLog ?? identity))
+  return WalletEngine.layer({ bounds, partitions: defaultPartitions }).pipe(
+    Layer.provideMerge(decorated),
+    Layer.provideMerge(SqlStores.layer().pipe(Layer.provide(SqlMigrator.layer))),
+    Layer.provideMerge(database),
+    Layer.orDie
+  )
+}
+
+/** In a temporary folder. */
+export const embedded: InstallationLayer = (options) =>
+  over(
+    Layer.unwrap(
+      Effect.map(temporaryFolder(), (folder) => SqlDatabase.layerEmbedded({ dataDir: join(folder, "data") }))
+    ).pipe(Layer.orDie),
+    options
+  )
+
+/** In a schema of the server's. */
+export const onServer =
+  (url: Redacted.Redacted, schema: string): InstallationLayer =>
+  (options) =>
+    over(Layer.orDie(SqlDatabase.layerServer({ url, schema })), options)
+
+/** `PostgreSQL 15.14 (fsync on, synchronous_commit on)`. */
+export const conditionsText = (conditions: SqlConditions): string =>
+  `${conditions.product} ${conditions.version} ` +
+  `(fsync ${conditions.fsync}, synchronous_commit ${conditions.synchronousCommit})`
+
+export const databaseConditions: Effect.Effect<string, never, SqlDatabase> = Effect.orDie(
+  Effect.flatMap(SqlDatabase, (database) => Effect.map(database.conditions, conditionsText))
+)

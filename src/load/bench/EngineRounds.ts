@@ -1,0 +1,80 @@
+/** Rounds of credits: through the engine, and through the limit program beside it. */
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import type { Scope } from "effect/Scope"
+import { defaultBounds } from "../../actors/ActorBounds.ts"
+import { EventIds } from "../../actors/EventIds.ts"
+import type { Ownership } from "../../actors/Ownership.ts"
+import { WalletEngine } from "../../engine/WalletEngine.ts"
+import type { EventStore } from "../../stores/EventStore.ts"
+import { runCallbacks, runFibers } from "../ClosedLoop.ts"
+import { type Distribution, walletChoice } from "../WalletChoice.ts"
+import type { BenchSettings } from "./BenchSettings.ts"
+import { makeLimitProgram } from "./LimitProgram.ts"
+
+/** Where the commands go, and from how many callers at once. */
+export interface Load {
+  readonly callers: number
+  readonly distribution: Distribution
+}
+
+/** Wallets created at a time. */
+const createdTogether = 1_024
+
+/** Both programs draw from it. */
+const seed = "effect-wallet bench"
+
+/** Every round has wallets of its own: no round works on what another one has grown. */
+const freshIds = Effect.fnUntraced(function* (count: number) {
+  const ids = yield* EventIds
+  const prefix = ids.next(yield* Clock.currentTimeMillis).slice(-8)
+  return Array.from({ length: count }, (_, index) => `${prefix}-${index}`)
+})
+
+/** Empty wallets, their ids. */
+export const createWallets = Effect.fnUntraced(function* (count: number) {
+  const engine = yield* WalletEngine
+  const ids = yield* freshIds(count)
+  yield* Effect.forEach(
+    ids,
+    (id) => engine.createWallet({ id, ownerId: "bench", currency: "EUR", idempotencyKey: "create" }),
+    { concurrency: createdTogether, discard: true }
+  )
+  return ids
+})
+
+/** Credits per second through the engine, `persisted`. Dies when the wallets do not have the money that was sent. */
+export const engineRound = (
+  settings: BenchSettings,
+  load: Load
+): Effect.Effect<number, never, WalletEngine | EventIds> =>
+  Effect.gen(function* () {
+    const engine = yield* WalletEngine
+    const ids = yield* createWallets(load.distribution.wallets)
+    const choose = yield* walletChoice(load.distribution, seed)
+    const result = yield* runFibers({ ...settings, callers: load.callers }, (n) =>
+      engine.credit({ walletId: ids[choose()] as string, amount: 1n, idempotencyKey: `k${n}` })
+    )
+    const wallets = yield* Effect.forEach(ids, (walletId) => engine.getWallet({ walletId }))
+    const money = wallets.reduce((sum, wallet) => sum + wallet.balance, 0n)
+    if (money !== BigInt(result.total)) {
+      return yield* Effect.die(new Error(`${result.total} credits were answered, the wallets have ${money}`))
+    }
+    return result.perSecond
+  }).pipe(Effect.orDie)
+
+/** Credits per second through the limit program. */
+export const limitRound = (
+  settings: BenchSettings,
+  load: Load
+): Effect.Effect<number, never, EventStore | Ownership | EventIds> =>
+  Effect.scoped(
+    Effect.gen(function* (): Effect.fn.Return<number, never, EventStore | Ownership | EventIds | Scope> {
+      const program = yield* makeLimitProgram(yield* freshIds(load.distribution.wallets), defaultBounds)
+      const choose = yield* walletChoice(load.distribution, seed)
+      const result = yield* runCallbacks({ ...settings, callers: load.callers }, (_, answered) =>
+        program.credit(choose(), answered)
+      )
+      return result.perSecond
+    })
+  )

@@ -1,0 +1,222 @@
+/**
+ * The limit program: what the log's own statement can do when nobody thinks. Callers
+ * hand their credits to one loop; it gathers what has arrived, within the engine's
+ * batch bounds, and sends it by the very `append` that the engine uses. No rules, no
+ * mailboxes, no idempotency, no wallet state but what the rows need; callers are bare
+ * functions, an answer is a call.
+ */
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import type { ActorBounds } from "../../actors/ActorBounds.ts"
+import { EventIds } from "../../actors/EventIds.ts"
+import { Ownership } from "../../actors/Ownership.ts"
+import type { Commit } from "../../domain/Commit.ts"
+import type { EventMetadata, RecordedEvent, WalletEvent } from "../../domain/Event.ts"
+import { evolve } from "../../domain/Evolve.ts"
+import { noMetadata } from "../../domain/Form.ts"
+import { partitionOf } from "../../domain/Partition.ts"
+import type { Wallet } from "../../domain/Wallet.ts"
+import { EventStore } from "../../stores/EventStore.ts"
+
+/** A wallet's stream as this program knows it: its last row, and what waits for the next append. */
+class LimitStream {
+  readonly partition: number
+  readonly epoch: number
+  wallet: Wallet
+  waiting: Array<RecordedEvent> = []
+  answers: Array<() => void> = []
+  /** With what waits. */
+  balance = 0n
+  version = 0
+
+  constructor(wallet: Wallet, partition: number, epoch: number) {
+    this.wallet = wallet
+    this.partition = partition
+    this.epoch = epoch
+  }
+
+  takeAnswers(): Array<() => void> {
+    const answers = this.answers
+    this.answers = []
+    return answers
+  }
+
+  takeCommit(time: number): Commit {
+    const events = this.waiting
+    this.waiting = []
+    const expectedVersion = this.wallet.version
+    this.wallet = { ...this.wallet, balance: this.balance, version: this.version, updatedAt: time }
+    const { epoch, partition, wallet } = this
+    return { walletId: wallet.id, partition, epoch, expectedVersion, events, wallet }
+  }
+}
+
+/** What waits for the next append: as much as has arrived, whole streams only, up to the bounds. */
+class Gathering {
+  private readonly bounds: LimitBounds
+  private touched: Array<LimitStream> = []
+  private events = 0
+  private wake: ((effect: Effect.Effect<void>) => void) | undefined
+
+  constructor(bounds: LimitBounds) {
+    this.bounds = bounds
+  }
+
+  get isEmpty(): boolean {
+    return this.touched.length === 0
+  }
+
+  /** Waits for the first to arrive. */
+  readonly park = Effect.callback<void>((resume) => {
+    this.wake = resume
+  })
+
+  add(stream: LimitStream, recorded: RecordedEvent, answered: () => void): void {
+    if (stream.waiting.length === 0) this.touched.push(stream)
+    stream.waiting.push(recorded)
+    stream.answers.push(answered)
+    this.events++
+    if (this.wake === undefined) return
+    const wake = this.wake
+    this.wake = undefined
+    wake(Effect.void)
+  }
+
+  take(): ReadonlyArray<LimitStream> {
+    const { bounds, touched } = this
+    let events = 0
+    let count = 0
+    if (this.events <= bounds.appendEvents && touched.length <= bounds.appendCommits) {
+      this.touched = []
+      this.events = 0
+      return touched
+    }
+    while (count < touched.length && count < bounds.appendCommits) {
+      const size = touched[count]?.waiting.length ?? 0
+      if (count > 0 && events + size > bounds.appendEvents) break
+      events += size
+      count++
+    }
+    this.events -= events
+    return touched.splice(0, count)
+  }
+}
+
+/** A closed loop of callers up to `batchCommands` keeps the engine's third bound by itself. */
+type LimitBounds = Pick<ActorBounds, "appendCommits" | "appendEvents">
+
+export interface LimitProgram {
+  /** Credits 1 to the stream; `answered` is called when the log has it. */
+  readonly credit: (stream: number, answered: () => void) => void
+}
+
+/** Sends one append after the other, for ever. Those of the append before are answered while one is in flight. */
+const appendLoop = Effect.fnUntraced(function* (gathering: Gathering) {
+  const log = yield* EventStore
+  const clock = yield* Clock.Clock
+  let due: Array<() => void> = []
+  while (true) {
+    if (gathering.isEmpty) {
+      for (const answered of due.splice(0)) answered()
+      if (gathering.isEmpty) yield* gathering.park
+    }
+    const batch = gathering.take()
+    const time = clock.currentTimeMillisUnsafe()
+    const answers = batch.flatMap((stream) => stream.takeAnswers())
+    const commits = batch.map((stream) => stream.takeCommit(time))
+    const sent = yield* Effect.forkChild(append(log, commits), { startImmediately: true })
+    for (const answered of due) answered()
+    yield* Fiber.join(sent)
+    due = answers
+  }
+})
+
+const fingerprint = "1:credit|1||"
+
+/**
+ * A program over fresh streams, ended with the scope. Dies when the log answers
+ * anything but `Appended`: then the figures would mean nothing.
+ */
+export const makeLimitProgram = Effect.fnUntraced(function* (walletIds: ReadonlyArray<string>, bounds: LimitBounds) {
+  const clock = yield* Clock.Clock
+  const ids = yield* EventIds
+  const streams = yield* createStreams(walletIds, bounds.appendCommits)
+  const gathering = new Gathering(bounds)
+  let key = 0
+
+  const credit = (index: number, answered: () => void): void => {
+    const stream = streams[index] as LimitStream
+    const time = clock.currentTimeMillisUnsafe()
+    const id = ids.next(time)
+    const event: WalletEvent = {
+      _tag: "WalletCredited",
+      amount: 1n,
+      reference: null,
+      metadata: noMetadata,
+      balanceAfter: ++stream.balance,
+      heldAfter: 0n
+    }
+    const metadata = metadataOf(id, `c:${key++}`, stream.epoch)
+    gathering.add(
+      stream,
+      { id, walletId: stream.wallet.id, version: ++stream.version, time, event, metadata },
+      answered
+    )
+  }
+
+  yield* Effect.forkScoped(appendLoop(gathering))
+  return { credit } satisfies LimitProgram
+})
+
+const metadataOf = (commandId: string, key: `c:${string}`, epoch: number): EventMetadata => ({
+  commandId,
+  key,
+  fingerprint,
+  correlationId: null,
+  causationId: null,
+  actor: null,
+  epoch
+})
+
+/** Every commit must land. */
+export const append = Effect.fnUntraced(function* (log: EventStore["Service"], commits: ReadonlyArray<Commit>) {
+  const outcomes = yield* Effect.orDie(log.append(commits))
+  const other = outcomes.find((outcome) => outcome._tag !== "Appended")
+  if (other !== undefined) return yield* Effect.die(new Error(`the log answered ${other._tag}`))
+})
+
+const created: WalletEvent = {
+  _tag: "WalletCreated",
+  ownerId: "bench",
+  currency: "EUR",
+  overdraftLimit: 0n,
+  metadata: noMetadata,
+  balanceAfter: 0n,
+  heldAfter: 0n
+}
+
+/** Streams of one event each, written before the clock starts. */
+const createStreams = Effect.fnUntraced(function* (walletIds: ReadonlyArray<string>, together: number) {
+  const log = yield* EventStore
+  const ids = yield* EventIds
+  const ownership = yield* Ownership
+  const time = yield* Clock.currentTimeMillis
+  const streams: Array<LimitStream> = []
+  for (let from = 0; from < walletIds.length; from += together) {
+    const commits: Array<Commit> = []
+    for (const walletId of walletIds.slice(from, from + together)) {
+      const partition = partitionOf(walletId, ownership.partitions)
+      const epoch = ownership.epochOf(partition)
+      if (epoch === undefined) return yield* Effect.die(new Error("the partition is not ours"))
+      const id = ids.next(time)
+      const metadata = metadataOf(id, `c:create-${walletId}`, epoch)
+      const recorded: RecordedEvent = { id, walletId, version: 0, time, event: created, metadata }
+      const wallet = evolve(undefined, recorded)
+      streams.push(new LimitStream(wallet, partition, epoch))
+      commits.push({ walletId, partition, epoch, expectedVersion: -1, events: [recorded], wallet })
+    }
+    yield* append(log, commits)
+  }
+  return streams
+})

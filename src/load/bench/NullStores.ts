@@ -1,0 +1,59 @@
+/**
+ * Stores that keep nothing and answer at once: what remains is the engine. For
+ * measuring only; an engine over them forgets a wallet when it leaves memory.
+ */
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import { ApiKeyStore } from "../../stores/ApiKeyStore.ts"
+import { type AppendOutcome, EventStore } from "../../stores/EventStore.ts"
+import type { Page } from "../../stores/Page.ts"
+import { Persistence } from "../../stores/Persistence.ts"
+import { ReadModel } from "../../stores/ReadModel.ts"
+
+const appended: AppendOutcome = { _tag: "Appended" }
+
+const nothing = Effect.succeed(undefined)
+const none = Effect.succeed([])
+const emptyPage = Effect.succeed<Page<never>>({ data: [], next: null })
+
+const log: EventStore["Service"] = {
+  append: (commits) => Effect.succeed(commits.map(() => appended)),
+  read: () => none,
+  readAll: () => none,
+  head: Effect.succeed({ logId: "null", position: 0n }),
+  saveSnapshot: () => Effect.void,
+  loadSnapshot: () => nothing,
+  claim: ({ partitions }) => Effect.succeed(partitions.map((partition) => ({ partition, epoch: 1 })))
+}
+
+const persistence: Persistence["Service"] = {
+  wallet: () => nothing,
+  transactions: () => emptyPage,
+  holds: () => emptyPage,
+  hold: () => nothing,
+  // Everything is persisted and no key is known: a look-up ends here.
+  findKeys: () => Effect.succeed({ persistedVersion: Number.MAX_SAFE_INTEGER, seen: [] }),
+  scanWallets: () => none,
+  scanTransactions: () => none,
+  scanHolds: () => none
+}
+
+const readModel: ReadModel["Service"] = {
+  searchWallets: () => emptyPage,
+  searchTransactions: () => emptyPage
+}
+
+const keys: ApiKeyStore["Service"] = {
+  insert: () => Effect.void,
+  list: () => emptyPage,
+  remove: () => Effect.succeed(false),
+  all: none,
+  installation: (first) => Effect.succeed(first)
+}
+
+export const layer: Layer.Layer<EventStore | Persistence | ReadModel | ApiKeyStore> = Layer.mergeAll(
+  Layer.succeed(EventStore, log),
+  Layer.succeed(Persistence, persistence),
+  Layer.succeed(ReadModel, readModel),
+  Layer.succeed(ApiKeyStore, keys)
+)
