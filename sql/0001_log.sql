@@ -56,6 +56,39 @@ CREATE TABLE events (
   CONSTRAINT ew_events_position UNIQUE (position)
 );
 
+-- What an append hands over, as arrays of these: a commit, and an event with the
+-- row that it makes. Nothing is stored in this form. The last fields of each are
+-- of the transactional view.
+CREATE TYPE appended_commit AS (
+  wallet_id text,
+  expected bigint,
+  size integer,
+  epoch bigint,
+  status text,
+  balance numeric,
+  held numeric,
+  overdraft_limit numeric,
+  updated_at timestamptz,
+  details text
+);
+
+CREATE TYPE appended_event AS (
+  commit integer,
+  wallet_id text,
+  id uuid,
+  time timestamptz,
+  type text,
+  data text,
+  key text,
+  fingerprint text,
+  origin text,
+  transaction text,
+  amount numeric,
+  balance_after numeric,
+  currency text,
+  rare text
+);
+
 -- State at a version, so that loading a wallet does not grow with its history.
 -- All are kept: the nearest one serves questions about the past.
 CREATE TABLE snapshots (

@@ -7,6 +7,7 @@
  * itself, a statement cannot be interrupted, and `listen` would block all else.
  */
 import * as PgClient from "@effect/sql-pg/PgClient"
+import * as PgTypes from "@effect/sql-pg/PgTypes"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type { SqlClient } from "effect/sql/SqlClient"
@@ -44,6 +45,8 @@ export const clientOn = (thread: PgliteThread) =>
     database: "postgres",
     applicationName: "effect-wallet",
     maxConnections: 1,
+    // Of its own, so that our composite types can be made known to this client alone.
+    types: PgTypes.makeRegistry(),
     // The session stays: its prepared statements are worth more than the memory.
     minConnections: 1,
     connectTimeout

@@ -2,13 +2,14 @@
  * What an append to the SQL log comes to: sends the statement, and finds out about
  * the commits that it left out.
  */
+import type { PgClient } from "@effect/sql-pg/PgClient"
 import * as Effect from "effect/Effect"
-import type { SqlClient } from "effect/sql/SqlClient"
 import type { SqlError } from "effect/sql/SqlError"
 import type { Commit } from "../domain/Commit.ts"
 import type { AppendError, AppendOutcome } from "./EventStore.ts"
-import { appendParameters } from "./SqlAppendBatch.ts"
+import { appendBatch } from "./SqlAppendBatch.ts"
 import { appendStatement } from "./SqlAppendStatement.ts"
+import * as SqlAppendTypes from "./SqlAppendTypes.ts"
 import { classifySqlError, type SqlErrorClassOptions } from "./SqlErrorClass.ts"
 import { appendFailure, readFailure, unavailable } from "./SqlFailure.ts"
 import type { FenceView, SqlFence } from "./SqlFence.ts"
@@ -42,6 +43,8 @@ interface FoundRow {
 
 const currentEpoch = (view: FenceView, commit: Commit): number => view.epochs.get(commit.partition) ?? 0
 
+const fenced = Symbol("fenced")
+
 /** Sent under a generation that has passed: there were no positions, and none of our rows is without. */
 const isFenced = (error: SqlError): boolean => {
   const cause = error.reason.cause as { readonly code?: unknown; readonly column?: unknown }
@@ -52,7 +55,7 @@ const isFenced = (error: SqlError): boolean => {
 const byWallet = (a: Commit, b: Commit): number => (a.walletId < b.walletId ? -1 : a.walletId > b.walletId ? 1 : 0)
 
 export const make = (
-  sql: SqlClient,
+  sql: PgClient,
   fence: SqlFence,
   options: SqlErrorClassOptions & { readonly persistence?: boolean | undefined }
 ): ((commits: ReadonlyArray<Commit>) => Effect.Effect<ReadonlyArray<AppendOutcome>, AppendError>) => {
@@ -60,6 +63,7 @@ export const make = (
   const statement = appendStatement(persistence)
   const failed = (error: SqlError): AppendError => appendFailure(classifySqlError(error, options))
   const readFailed = readFailure("log")
+  const types = SqlAppendTypes.make(sql)
   let sent = 0
 
   /**
@@ -71,11 +75,17 @@ export const make = (
 
   /** The commits that are in the log by now; `undefined`: fenced, nothing was written. */
   const send = (commits: ReadonlyArray<Commit>, view: FenceView) =>
-    Effect.suspend(() =>
-      sql.unsafe<{ readonly ord: number }>(replanned(), appendParameters(commits, view.generation, persistence))
+    Effect.flatMap(types, (parametersOf) =>
+      Effect.mapError(
+        sql.unsafe<{ readonly ord: number }>(
+          replanned(),
+          parametersOf(appendBatch(commits), view.generation, persistence)
+        ),
+        (error) => (isFenced(error) ? fenced : failed(error))
+      )
     ).pipe(
       Effect.map((rows): ReadonlySet<Commit> | undefined => new Set(rows.map(({ ord }) => commits[ord - 1]!))),
-      Effect.catch((error) => (isFenced(error) ? Effect.undefined : Effect.fail(failed(error))))
+      Effect.catch((error) => (error === fenced ? Effect.undefined : Effect.fail(error)))
     )
 
   /** Of commits that were not appended now: in the log before, fenced, or in conflict. */

@@ -1,5 +1,4 @@
-/** The parameters of an append: commits turned into columns (see `SqlAppendStatement.ts`). */
-import type * as PgTypes from "@effect/sql-pg/PgTypes"
+/** The parameters of an append: commits turned into rows (see `SqlAppendStatement.ts`). */
 import type { Commit } from "../domain/Commit.ts"
 import type { EventMetadata, RecordedEvent, WalletEvent } from "../domain/Event.ts"
 import { encodeEvent, wireType } from "../domain/EventCodec.ts"
@@ -7,7 +6,15 @@ import { type Metadata, noMetadata } from "../domain/Form.ts"
 import { holdChanges, transactionOf } from "../domain/Projection.ts"
 import type { Transaction } from "../domain/Wallet.ts"
 import { transactionWords, walletWords } from "./SearchWords.ts"
-import { int4s, int8, int8s, text, texts, times, uuids } from "./SqlParameters.ts"
+import { SqlCompositeArray } from "./SqlCompositeArray.ts"
+
+/** Fields of the types `appended_commit` and `appended_event`. */
+const commitFields = 10
+const eventFields = 14
+
+/** Usual bytes of a row; more is not an error. */
+const commitBytes = 256
+const eventBytes = 512
 
 /** `undefined`: left out of the JSON, SQL's null. */
 const metadataOf = (metadata: Metadata): Metadata | undefined =>
@@ -49,165 +56,112 @@ const detailsOf = ({ events, expectedVersion, wallet }: Commit): string | null =
   if (expectedVersion !== -1 && !events.some(({ event }) => changesDetails(event))) return null
   return JSON.stringify({
     ownerId: wallet.ownerId,
+    currency: wallet.currency,
     createdAt: isoTime(wallet.createdAt),
     metadata: metadataOf(wallet.metadata),
     words: walletWords(wallet)
   })
 }
 
-/** Columns of the log. */
-class LogColumns {
-  readonly walletIds: Array<string> = []
-  readonly expected: Array<bigint> = []
-  readonly sizes: Array<number> = []
-  readonly epochs: Array<bigint> = []
-  readonly commits: Array<number> = []
-  readonly ids: Array<string> = []
-  readonly times: Array<number> = []
-  readonly types: Array<string> = []
-  readonly data: Array<string> = []
-  readonly keys: Array<string> = []
-  readonly fingerprints: Array<string> = []
-  readonly origins: Array<string | null> = []
-
-  addCommit(commit: Commit): void {
-    this.walletIds.push(commit.walletId)
-    this.expected.push(BigInt(commit.expectedVersion))
-    this.sizes.push(commit.events.length)
-    this.epochs.push(BigInt(commit.epoch))
-  }
-
-  addEvent(number: number, { event, id, metadata, time }: RecordedEvent): void {
-    this.commits.push(number)
-    this.ids.push(id)
-    this.times.push(time)
-    this.types.push(wireType(event))
-    this.data.push(encodeEvent(event))
-    this.keys.push(metadata.key)
-    this.fingerprints.push(metadata.fingerprint)
-    this.origins.push(originOf(id, metadata))
-  }
-
-  parameters(generation: bigint): Array<PgTypes.Parameter> {
-    return [
-      texts(this.walletIds),
-      int8s(this.expected),
-      int4s(this.sizes),
-      int8(generation),
-      int8s(this.epochs),
-      int4s(this.commits),
-      uuids(this.ids),
-      times(this.times),
-      texts(this.types),
-      texts(this.data),
-      texts(this.keys),
-      texts(this.fingerprints),
-      texts(this.origins)
-    ]
-  }
+const addCommit = (rows: SqlCompositeArray, commit: Commit): void => {
+  const { epoch, events, expectedVersion, wallet, walletId } = commit
+  rows
+    .begin()
+    .text(walletId)
+    .int8(expectedVersion)
+    .int4(events.length)
+    .int8(epoch)
+    .text(wallet.status)
+    .numeric(wallet.balance)
+    .numeric(wallet.held)
+    .numeric(wallet.overdraftLimit)
+    .time(wallet.updatedAt)
+    .text(detailsOf(commit))
+    .end()
 }
 
-/** Columns of the transactional view. */
-class ViewColumns {
-  readonly currencies: Array<string> = []
-  readonly balances: Array<string> = []
-  readonly held: Array<string> = []
-  readonly overdraftLimits: Array<string> = []
-  readonly statuses: Array<string> = []
-  readonly updatedAt: Array<number> = []
-  readonly details: Array<string | null> = []
-  readonly transactions: Array<string | null> = []
-  readonly amounts: Array<string | null> = []
-  readonly balancesAfter: Array<string | null> = []
-  readonly rare: Array<string | null> = []
-  readonly placed: Array<unknown> = []
-  readonly changed: Array<unknown> = []
-
-  addCommit(number: number, commit: Commit): void {
-    const { wallet } = commit
-    this.currencies.push(wallet.currency)
-    this.balances.push(String(wallet.balance))
-    this.held.push(String(wallet.held))
-    this.overdraftLimits.push(String(wallet.overdraftLimit))
-    this.statuses.push(wallet.status)
-    this.updatedAt.push(wallet.updatedAt)
-    this.details.push(detailsOf(commit))
-    this.addHolds(number, commit)
+const addEvent = (rows: SqlCompositeArray, number: number, recorded: RecordedEvent, commit: Commit): void => {
+  const { event, id, metadata, time, walletId } = recorded
+  const transaction = transactionOf(recorded, commit.wallet)
+  rows
+    .begin()
+    .int4(number)
+    .text(walletId)
+    .uuid(id)
+    .time(time)
+    .text(wireType(event))
+    .text(encodeEvent(event))
+    .text(metadata.key)
+    .text(metadata.fingerprint)
+    .text(originOf(id, metadata))
+  if (transaction === undefined) rows.text(null).numeric(null).numeric(null).text(null).text(null)
+  else {
+    rows
+      .text(transaction.type)
+      .numeric(transaction.amount)
+      .numeric(transaction.balanceAfter)
+      .text(transaction.currency)
+      .text(rareOf(transaction))
   }
+  rows.end()
+}
 
-  addEvent(recorded: RecordedEvent, wallet: { readonly currency: string }): void {
-    const transaction = transactionOf(recorded, wallet)
-    this.transactions.push(transaction === undefined ? null : transaction.type)
-    this.amounts.push(transaction === undefined ? null : String(transaction.amount))
-    this.balancesAfter.push(transaction === undefined ? null : String(transaction.balanceAfter))
-    this.rare.push(transaction === undefined ? null : rareOf(transaction))
-  }
+/** Rows of holds, as JSON; there are few of them. */
+interface HoldRows {
+  readonly placed: Array<unknown>
+  readonly changed: Array<unknown>
+}
 
-  addHolds(number: number, commit: Commit): void {
-    for (const change of holdChanges(commit)) {
-      if (change._tag === "Changed") {
-        const { captured, holdId, remaining, status } = change
-        this.changed.push({
-          commit: number,
-          id: holdId,
-          captured: String(captured),
-          remaining: String(remaining),
-          status
-        })
-        continue
-      }
-      const { hold, version } = change
-      this.placed.push({
-        commit: number,
-        id: hold.id,
-        version,
-        amount: String(hold.amount),
-        captured: String(hold.captured),
-        remaining: String(hold.remaining),
-        status: hold.status,
-        expires_at: hold.expiresAt === null ? undefined : isoTime(hold.expiresAt),
-        reference: hold.reference ?? undefined,
-        metadata: metadataOf(hold.metadata),
-        created_at: isoTime(hold.createdAt)
-      })
+const addHolds = (rows: HoldRows, number: number, commit: Commit): void => {
+  for (const change of holdChanges(commit)) {
+    const where = { commit: number, wallet_id: commit.walletId }
+    if (change._tag === "Changed") {
+      const { captured, holdId, remaining, status } = change
+      const amounts = { captured: String(captured), remaining: String(remaining) }
+      rows.changed.push({ ...where, id: holdId, ...amounts, status })
+      continue
     }
-  }
-
-  parameters(): Array<PgTypes.Parameter> {
-    return [
-      texts(this.currencies),
-      texts(this.balances),
-      texts(this.held),
-      texts(this.overdraftLimits),
-      texts(this.statuses),
-      times(this.updatedAt),
-      texts(this.details),
-      texts(this.transactions),
-      texts(this.amounts),
-      texts(this.balancesAfter),
-      texts(this.rare),
-      text(this.placed.length === 0 ? null : JSON.stringify(this.placed)),
-      text(this.changed.length === 0 ? null : JSON.stringify(this.changed))
-    ]
+    const { hold, version } = change
+    rows.placed.push({
+      ...where,
+      id: hold.id,
+      version,
+      amount: String(hold.amount),
+      captured: String(hold.captured),
+      remaining: String(hold.remaining),
+      status: hold.status,
+      expires_at: hold.expiresAt === null ? undefined : isoTime(hold.expiresAt),
+      reference: hold.reference ?? undefined,
+      metadata: metadataOf(hold.metadata),
+      created_at: isoTime(hold.createdAt)
+    })
   }
 }
 
-/** The parameters for these commits, numbered from 1 in their order. */
-export const appendParameters = (
-  commits: ReadonlyArray<Commit>,
-  generation: bigint,
-  persistence: boolean
-): ReadonlyArray<PgTypes.Parameter> => {
-  const log = new LogColumns()
-  const view = persistence ? new ViewColumns() : undefined
+const jsonOf = (rows: ReadonlyArray<unknown>): string | null => (rows.length === 0 ? null : JSON.stringify(rows))
+
+export interface AppendBatch {
+  readonly commits: SqlCompositeArray
+  readonly events: SqlCompositeArray
+  readonly holdsPlaced: string | null
+  readonly holdsChanged: string | null
+}
+
+/** The rows of these commits, numbered from 1 in their order. */
+export const appendBatch = (commits: ReadonlyArray<Commit>): AppendBatch => {
+  const size = commits.reduce((events, commit) => events + commit.events.length, 0)
+  const commitRows = new SqlCompositeArray(commitFields, commits.length * commitBytes)
+  const eventRows = new SqlCompositeArray(eventFields, size * eventBytes)
+  const holds: HoldRows = { placed: [], changed: [] }
   for (const [index, commit] of commits.entries()) {
-    log.addCommit(commit)
-    view?.addCommit(index + 1, commit)
-    for (const recorded of commit.events) {
-      log.addEvent(index + 1, recorded)
-      view?.addEvent(recorded, commit.wallet)
-    }
+    addCommit(commitRows, commit)
+    for (const recorded of commit.events) addEvent(eventRows, index + 1, recorded, commit)
+    addHolds(holds, index + 1, commit)
   }
-  const parameters = log.parameters(generation)
-  return view === undefined ? parameters : [...parameters, ...view.parameters()]
+  return {
+    commits: commitRows,
+    events: eventRows,
+    holdsPlaced: jsonOf(holds.placed),
+    holdsChanged: jsonOf(holds.changed)
+  }
 }

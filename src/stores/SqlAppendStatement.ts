@@ -1,11 +1,12 @@
 /**
  * The one statement of an append: the log alone, or the log and the transactional
- * view. `SqlAppendBatch.ts` makes its parameters.
+ * view. `SqlAppendBatch.ts` makes its parameters: `$1` the commits, `$2` their
+ * events, each commit's together and in order, `$3` the generation, and for the
+ * view `$4` the holds placed and `$5` the holds changed.
  *
- * Parameters are columns: first of the commits, then of their events, each
- * commit's events together and in order. What belongs to a commit is looked up by
- * its number in an array, not joined: a prepared plan does not know how long the
- * parameters are, and would join row by row.
+ * What belongs to a commit is looked up by its number in an array, not joined: a
+ * prepared plan does not know how long the parameters are, and would join row by
+ * row.
  */
 
 /** A commit that was left out. No position and no version is ever this low. */
@@ -17,15 +18,19 @@ const leftOut = "-4611686018427387904"
  * - `placed`: of the commits that moved, how many events come before them; in the
  *   order of the commits. `starts` has this for every commit by its number.
  * - `sequenced`: takes the positions, last of all locks, under the generation that
- *   the sender knows. Under another one there is no position, and as
- *   `events.position` is never null the statement fails with nothing written.
- *   PostgreSQL looks at the generation again after it has waited for the row, so a
- *   claim that commits meanwhile fences the append.
+ *   the sender knows. Under another one there is no position, and as a position is
+ *   never null the statement fails with nothing written. PostgreSQL looks at the
+ *   generation again after it has waited for the row, so a claim that commits
+ *   meanwhile fences the append.
  */
 const logPart = `
 with commits as materialized (
-  select ord::int, wallet_id, expected, size, (sum(size) over (order by ord) - size)::int as first
-  from unnest($1::text[], $2::int8[], $3::int4[]) with ordinality as c (wallet_id, expected, size, ord)
+  select *, (sum(size) over (order by ord) - size)::int as first
+  from (
+    select ord::int, wallet_id, expected, size, epoch, status, balance, held, overdraft_limit, updated_at, details
+    from unnest($1::appended_commit[]) with ordinality as c (wallet_id, expected, size, epoch, status, balance, held,
+      overdraft_limit, updated_at, details, ord)
+  ) given
 ),
 created as (
   insert into streams (wallet_id, version)
@@ -37,12 +42,12 @@ moved as (
   update streams s set version = c.expected + c.size
   from commits c
   where s.wallet_id = c.wallet_id and s.version = c.expected and c.expected >= 0
-  returning c.ord, c.wallet_id, c.expected, c.size, c.first
+  returning c.*
 ),
 accepted as materialized (
-  select ord, size, first, false as is_new from moved
+  select ord, size, first from moved
   union all
-  select max(ord), max(size), max(first), true
+  select max(ord), max(size), max(first)
   from (
     select wallet_id, ord, size, first, false as is_new from commits where expected = -1
     union all
@@ -54,36 +59,33 @@ placed as materialized (
   select ord, sum(size) over (order by ord) - size - first as before, sum(size) over () as total from accepted
 ),
 starts as materialized (
-  select array_agg(before order by ord) as positions, array_agg(expected order by ord) as versions
+  select array_agg(before order by ord) as positions, array_agg(expected order by ord) as versions,
+    array_agg(epoch order by ord) as epochs
   from (
-    select ord, max(before) as before, max(expected) as expected
+    select ord, max(before) as before, max(expected) as expected, max(epoch) as epoch
     from (
-      select ord, ${leftOut} as before, expected - first as expected from commits
+      select ord, ${leftOut} as before, expected - first as expected, epoch from commits
       union all
-      select ord, before::int8, ${leftOut} from placed
+      select ord, before::int8, ${leftOut}, null from placed
     ) known
     group by ord
   ) in_order
 ),
 sequenced as (
   update log set position = position + (select total from placed limit 1)
-  where generation = $4::int8 and exists (select from placed)
+  where generation = $3::int8 and exists (select from placed)
   returning position - (select total from placed limit 1) as before
-)`
-
-const eventColumns = "$6::int4[], $7::uuid[], $8::timestamptz[], $9::text[], $10::text[], $11::text[], $12::text[], $13::text[]"
-const eventNames = "commit, id, time, type, data, key, fingerprint, origin"
-
-const rowsPart = (columns: string, names: string): string => `,
+),
 rows as materialized (
-  select ($1::text[])[commit] as wallet_id, versions[commit] + ord as version,
-    (select before from sequenced) + positions[commit] + ord as position, ${names}
-  from unnest(${columns}) with ordinality as r (${names}, ord) cross join starts
+  select versions[commit] + ord as version, (select before from sequenced) + positions[commit] + ord as position,
+    epochs[commit] as epoch, r.*
+  from unnest($2::appended_event[]) with ordinality as r (commit, wallet_id, id, time, type, data, key, fingerprint,
+    origin, transaction, amount, balance_after, currency, rare, ord) cross join starts
   where positions[commit] > ${leftOut}
 ),
 logged as (
   insert into events (wallet_id, version, position, id, time, type, data, key, fingerprint, epoch, origin)
-  select wallet_id, version, position, id, time, type, data, key, fingerprint, ($5::int8[])[commit], origin from rows
+  select wallet_id, version, position, id, time, type, data, key, fingerprint, epoch, origin from rows
 )`
 
 /**
@@ -95,27 +97,27 @@ const viewPart = `,
 new_wallets as (
   insert into wallets (id, owner_id, currency, balance, held, overdraft_limit, status, version, metadata,
     created_at, updated_at, position, words)
-  select ($1::text[])[ord], details->>'ownerId', ($14::text[])[ord], ($15::text[])[ord]::numeric,
-    ($16::text[])[ord]::numeric, ($17::text[])[ord]::numeric, ($18::text[])[ord], size - 1, details->'metadata',
-    (details->>'createdAt')::timestamptz, ($19::timestamptz[])[ord], (select before from sequenced) + before + first + 1,
-    array(select json_array_elements_text(details->'words'))
+  select wallet_id, details->>'ownerId', details->>'currency', balance, held, overdraft_limit, status, size - 1,
+    details->'metadata', (details->>'createdAt')::timestamptz, updated_at,
+    (select before from sequenced) + before + first + 1, array(select json_array_elements_text(details->'words'))
   from (
-    select a.ord, size, first, positions[a.ord] as before, ($20::text[])[a.ord]::json as details
-    from accepted a cross join starts where a.is_new
+    select wallet_id, balance, held, overdraft_limit, status, size, first, updated_at, details::json,
+      positions[ord] as before
+    from commits cross join starts
+    where expected = -1 and positions[ord] > ${leftOut}
   ) n
 ),
 viewed as (
   update wallets w set
     version = case when w.version = m.expected then m.expected + m.size end,
-    balance = ($15::text[])[m.ord]::numeric,
-    held = ($16::text[])[m.ord]::numeric,
-    overdraft_limit = ($17::text[])[m.ord]::numeric,
-    status = ($18::text[])[m.ord],
-    updated_at = ($19::timestamptz[])[m.ord],
-    metadata = case when ($20::text[])[m.ord] is null then w.metadata
-      else ($20::text[])[m.ord]::json->'metadata' end,
-    words = case when ($20::text[])[m.ord] is null then w.words
-      else array(select json_array_elements_text(($20::text[])[m.ord]::json->'words')) end
+    balance = m.balance,
+    held = m.held,
+    overdraft_limit = m.overdraft_limit,
+    status = m.status,
+    updated_at = m.updated_at,
+    metadata = case when m.details is null then w.metadata else m.details::json->'metadata' end,
+    words = case when m.details is null then w.words
+      else array(select json_array_elements_text(m.details::json->'words')) end
   from moved m
   where w.id = m.wallet_id
   returning 1
@@ -123,9 +125,8 @@ viewed as (
 recorded as (
   insert into transactions (wallet_id, version, position, id, type, amount, balance_after, currency, reference,
     metadata, hold_id, transfer_id, created_at, key, fingerprint, words)
-  select wallet_id, version, position, id, transaction, amount::numeric, balance_after::numeric,
-    ($14::text[])[commit], rare::json->>'reference', rare::json->'metadata', rare::json->>'holdId',
-    rare::json->>'transferId', time, key, fingerprint,
+  select wallet_id, version, position, id, transaction, amount, balance_after, currency, rare::json->>'reference',
+    rare::json->'metadata', rare::json->>'holdId', rare::json->>'transferId', time, key, fingerprint,
     case when rare is not null then
       (select array_agg(word) from json_array_elements_text(rare::json->'words') word) end
   from rows where transaction is not null
@@ -137,27 +138,23 @@ keyed as (
 holds_placed as (
   insert into holds (wallet_id, id, version, amount, captured, remaining, status, expires_at, reference, metadata,
     created_at)
-  select ($1::text[])[commit], id, version, amount, captured, remaining, status, expires_at, reference, metadata,
-    created_at
-  from json_to_recordset($25::json) as h (commit int, id text, version int8, amount numeric, captured numeric,
-    remaining numeric, status text, expires_at timestamptz, reference text, metadata json, created_at timestamptz)
-    cross join starts
+  select wallet_id, id, version, amount, captured, remaining, status, expires_at, reference, metadata, created_at
+  from json_to_recordset($4::json) as h (commit int, wallet_id text, id text, version int8, amount numeric,
+    captured numeric, remaining numeric, status text, expires_at timestamptz, reference text, metadata json,
+    created_at timestamptz) cross join starts
   where positions[commit] > ${leftOut}
 ),
 holds_changed as (
   update holds set captured = h.captured, remaining = h.remaining, status = h.status
-  from json_to_recordset($26::json) as h (commit int, id text, captured numeric, remaining numeric, status text)
-    cross join starts
-  where positions[commit] > ${leftOut} and holds.wallet_id = ($1::text[])[commit] and holds.id = h.id
+  from json_to_recordset($5::json) as h (commit int, wallet_id text, id text, captured numeric, remaining numeric,
+    status text) cross join starts
+  where positions[commit] > ${leftOut} and holds.wallet_id = h.wallet_id and holds.id = h.id
 )`
 
-const logOnly = `${logPart}${rowsPart(eventColumns, eventNames)}
+const logOnly = `${logPart}
 select ord from accepted`
 
-const viewColumns = `${eventColumns}, $21::text[], $22::text[], $23::text[], $24::text[]`
-const viewNames = `${eventNames}, transaction, amount, balance_after, rare`
-
-const logAndView = `${logPart}${rowsPart(viewColumns, viewNames)}${viewPart}
+const logAndView = `${logPart}${viewPart}
 select ord, case when (select count(*) from viewed) = (select count(*) from moved) then true
   else ('a row of wallets is missing, commit ' || ord)::boolean end as complete
 from accepted`

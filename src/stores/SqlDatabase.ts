@@ -7,6 +7,7 @@
  * prepared statement does not depend on the schema's name.
  */
 import * as PgClient from "@effect/sql-pg/PgClient"
+import * as PgTypes from "@effect/sql-pg/PgTypes"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -101,6 +102,8 @@ export class SqlDatabase extends Context.Service<
         applicationName: "effect-wallet",
         startupParameters: sessionSettings(options.schema ?? "wallet", options),
         maxConnections: options.maxConnections ?? 10,
+        // Of its own, so that our composite types can be made known to this client alone.
+        types: PgTypes.makeRegistry(),
         connectTimeout: options.connectTimeoutMillis ?? 5_000,
         // A peer that is gone without a word is noticed in about a minute, also by an idle session.
         keepAlive: "30 seconds"

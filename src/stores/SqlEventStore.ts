@@ -2,10 +2,11 @@
  * The log in PostgreSQL, a server's or the embedded one, and with it the
  * transactional view when that is in the same database: one statement writes both.
  */
+import { PgClient } from "@effect/sql-pg/PgClient"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Result from "effect/Result"
-import { SqlClient } from "effect/sql/SqlClient"
+import type { SqlClient } from "effect/sql/SqlClient"
 import type { SqlError } from "effect/sql/SqlError"
 import { type AppendError, EventStore, type LogHead, type Snapshot, type SnapshotBound } from "./EventStore.ts"
 import * as SqlAppend from "./SqlAppend.ts"
@@ -69,8 +70,8 @@ const loadSnapshot = (sql: SqlClient, walletId: string, bound: SnapshotBound) =>
 
 export const make = Effect.fnUntraced(function* (
   options: SqlEventStoreOptions = {}
-): Effect.fn.Return<EventStore["Service"], never, SqlClient> {
-  const sql = yield* SqlClient
+): Effect.fn.Return<EventStore["Service"], never, PgClient> {
+  const sql = yield* PgClient
   const appendMillis = options.appendTimeoutMillis ?? 10_000
   const readMillis = options.readTimeoutMillis ?? 5_000
   const read = reading("log", readMillis)
@@ -109,5 +110,5 @@ export const make = Effect.fnUntraced(function* (
   })
 })
 
-export const layer = (options: SqlEventStoreOptions = {}): Layer.Layer<EventStore, never, SqlClient> =>
+export const layer = (options: SqlEventStoreOptions = {}): Layer.Layer<EventStore, never, PgClient> =>
   Layer.effect(EventStore, make(options))

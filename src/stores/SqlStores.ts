@@ -2,6 +2,7 @@
  * All stores in one SQL database, a server or the embedded one: what is committed
  * is persisted and indexed, by the same statement.
  */
+import type { PgClient } from "@effect/sql-pg/PgClient"
 import * as Layer from "effect/Layer"
 import type { SqlClient } from "effect/sql/SqlClient"
 import type { ApiKeyStore } from "./ApiKeyStore.ts"
@@ -16,7 +17,7 @@ import * as SqlReadModel from "./SqlReadModel.ts"
 /** Needs a migrated database. `refusalCodes`: further SQLSTATEs by which the user's triggers refuse. */
 export const layer = (
   options: Omit<SqlEventStore.SqlEventStoreOptions, "persistence"> = {}
-): Layer.Layer<EventStore | Persistence | ReadModel | ApiKeyStore, never, SqlClient> =>
+): Layer.Layer<EventStore | Persistence | ReadModel | ApiKeyStore, never, PgClient | SqlClient> =>
   Layer.mergeAll(
     SqlEventStore.layer({ ...options, persistence: true }),
     SqlPersistence.layer(options),

@@ -1,0 +1,66 @@
+/**
+ * The composite types of an append, as parameters. Their ids differ from database
+ * to database, so they are asked for, and the client learns them.
+ */
+import { PgClient } from "@effect/sql-pg/PgClient"
+import * as PgTypes from "@effect/sql-pg/PgTypes"
+import * as Effect from "effect/Effect"
+import * as Result from "effect/Result"
+import type { AppendBatch } from "./SqlAppendBatch.ts"
+import { readFailure } from "./SqlFailure.ts"
+import { int8, text } from "./SqlParameters.ts"
+import { type ReadError, StoreDefect } from "./StoreError.ts"
+
+/** The parameters of the append's statement. */
+export type AppendParameters = (
+  batch: AppendBatch,
+  generation: bigint,
+  persistence: boolean
+) => ReadonlyArray<PgTypes.Parameter>
+
+interface TypeRow {
+  readonly name: string
+  readonly element: number
+  readonly array: number
+}
+
+const readTypes = `
+select typname as name, oid::int8::int4 as element, typarray::int8::int4 as array
+from pg_type where typname in ('appended_commit', 'appended_event') and typnamespace = current_schema()::regnamespace`
+
+/** The bytes are the array already. */
+const asWritten: PgTypes.Codec<Uint8Array> = { encode: Result.succeed, decode: Result.succeed }
+
+const registryOf = (client: PgClient): Effect.Effect<PgTypes.Registry, StoreDefect> =>
+  client.config.types === undefined
+    ? Effect.fail(new StoreDefect({ store: "log", reason: "the SQL client has no type registry of its own" }))
+    : Effect.succeed(client.config.types)
+
+/** Asked once; again after a failure. */
+export const make = (client: PgClient): Effect.Effect<AppendParameters, ReadError> => {
+  let known: AppendParameters | undefined
+
+  const ask = Effect.gen(function* () {
+    const registry = yield* registryOf(client)
+    const rows = yield* Effect.mapError(client.unsafe<TypeRow>(readTypes), readFailure("log"))
+    const commit = rows.find(({ name }) => name === "appended_commit")
+    const event = rows.find(({ name }) => name === "appended_event")
+    if (commit === undefined || event === undefined) {
+      return yield* new StoreDefect({ store: "log", reason: "the types of an append are missing: migrate" })
+    }
+    registry.register(commit.array, asWritten)
+    registry.register(event.array, asWritten)
+    const written = (bytes: Uint8Array, oid: number): PgTypes.Parameter => ({ ...PgTypes.bytea(bytes), oid })
+    known = (batch, generation, persistence) => {
+      const log = [
+        written(batch.commits.finish(commit.element), commit.array),
+        written(batch.events.finish(event.element), event.array),
+        int8(generation)
+      ]
+      return persistence ? [...log, text(batch.holdsPlaced), text(batch.holdsChanged)] : log
+    }
+    return known
+  })
+
+  return Effect.suspend(() => (known === undefined ? ask : Effect.succeed(known)))
+}
