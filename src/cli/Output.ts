@@ -43,7 +43,8 @@ interface Described {
 
 const fail = (json: boolean, { _tag = "Error", message }: Described): Effect.Effect<never, CommandFailed> => {
   const reason = oneLine(message === "" ? _tag : message)
-  const printed = json ? Console.log(toJson({ error: { code: _tag, message: reason } })) : printNote(reason)
+  const document = json ? Console.log(toJson({ error: { code: _tag, message: reason } })) : Effect.void
+  const printed = Effect.andThen(document, printNote(reason))
   return Effect.andThen(printed, Effect.fail(new CommandFailed({ exitCode: 1, reason })))
 }
 
