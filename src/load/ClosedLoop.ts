@@ -9,7 +9,7 @@ export interface LoopOptions {
   readonly callers: number
   /** Before the count begins, milliseconds. */
   readonly rampMillis: number
-  /** Counted, milliseconds. */
+  /** Counted, milliseconds; longer when it takes longer until there is one answer per caller. */
   readonly millis: number
 }
 
@@ -21,31 +21,42 @@ export interface LoopResult {
   readonly perSecond: number
 }
 
-/** Counts answers by the monotonic clock. */
+/**
+ * Counts answers by the monotonic clock. When the time is up and not every caller
+ * has had an answer on average, it goes on until that is so: a short run of slow
+ * commands has a rate too.
+ */
 class Count {
-  readonly from: number
-  readonly until: number
-  private readonly millis: number
-  total = 0
-  counted = 0
+  private readonly from: number
+  private readonly until: number
+  private readonly callers: number
+  private ended: number | undefined
+  private total = 0
+  private counted = 0
 
-  constructor({ millis, rampMillis }: LoopOptions) {
+  constructor({ callers, millis, rampMillis }: LoopOptions) {
     this.from = performance.now() + rampMillis
     this.until = this.from + millis
-    this.millis = millis
+    this.callers = callers
   }
 
-  /** `false`: the time is up, the caller stops. */
+  /** `false`: the count is over, the caller stops. */
   answered(): boolean {
     this.total++
+    if (this.ended !== undefined) return false
     const now = performance.now()
-    if (now >= this.until) return false
-    if (now >= this.from) this.counted++
-    return true
+    if (now < this.from) return true
+    if (now < this.until || this.counted < this.callers) {
+      this.counted++
+      return true
+    }
+    this.ended = now
+    return false
   }
 
   get result(): LoopResult {
-    return { counted: this.counted, total: this.total, perSecond: (this.counted * 1_000) / this.millis }
+    const millis = (this.ended ?? performance.now()) - this.from
+    return { counted: this.counted, total: this.total, perSecond: (this.counted * 1_000) / millis }
   }
 }
 

@@ -9,6 +9,8 @@
 import * as net from "node:net"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
+import { answerLength } from "./HttpAnswer.ts"
+import { LatencyHistogram } from "./LatencyHistogram.ts"
 
 /**
  * One run. In `path`, `headers` and `body`, `{n}` becomes a number unique to the
@@ -49,34 +51,6 @@ export const HttpLoadReport = Schema.Struct({
 })
 export type HttpLoadReport = typeof HttpLoadReport.Type
 
-/** 4 % steps from 1 µs: 500 buckets reach beyond five minutes. */
-const growth = 1.04
-const logGrowth = Math.log(growth)
-const bucketCount = 500
-
-class Histogram {
-  readonly buckets = new Float64Array(bucketCount)
-  count = 0
-  max = 0
-
-  record(micros: number): void {
-    const bucket = micros <= 1 ? 0 : Math.min(bucketCount - 1, Math.ceil(Math.log(micros) / logGrowth))
-    this.buckets[bucket] = (this.buckets[bucket] ?? 0) + 1
-    this.count++
-    if (micros > this.max) this.max = micros
-  }
-
-  percentile(fraction: number): number {
-    const wanted = this.count * fraction
-    let seen = 0
-    for (let i = 0; i < bucketCount; i++) {
-      seen += this.buckets[i] ?? 0
-      if (seen >= wanted && seen > 0) return Math.min(this.max, Math.round(growth ** i))
-    }
-    return this.max
-  }
-}
-
 type RequestBytes = (n: number) => string
 
 /** Splits the template once, so that a request costs one join. */
@@ -105,21 +79,11 @@ const compile = (options: HttpLoadOptions): RequestBytes => {
   }
 }
 
-/** Bytes of the whole answer at the start of `buffer`; `-1`: more to come; `undefined`: not what we read. */
-const answerLength = (buffer: Buffer): number | undefined => {
-  const headEnd = buffer.indexOf("\r\n\r\n")
-  if (headEnd === -1) return buffer.length > 65_536 ? undefined : -1
-  const head = buffer.toString("latin1", 0, headEnd)
-  const match = /\r\ncontent-length: *(\d+)/i.exec(head)
-  if (match === null) return /^HTTP\/1\.1 (?:204|304)/.test(head) ? headEnd + 4 : undefined
-  return headEnd + 4 + Number(match[1])
-}
-
 /** Everything the connections of one run share. */
 class Run {
   readonly options: HttpLoadOptions
   readonly request: RequestBytes
-  readonly histogram = new Histogram()
+  readonly histogram = new LatencyHistogram()
   readonly statuses = new Map<string, number>()
   readonly sockets = new Set<net.Socket>()
   sent = 0

@@ -21,19 +21,23 @@ const drawn = 1 << 20
  * Shares of the wallets 1 … `wallets`, summed up: the inverse of the distribution
  * function is a search in it, exact but for the rounding of a double.
  */
-export const zipfShares = (wallets: number, exponent: number): Float64Array => {
-  const shares = new Float64Array(wallets)
+export const zipfShares = (wallets: number, exponent: number): Float64Array =>
+  summedShares(Array.from({ length: wallets }, (_, index) => (index + 1) ** -exponent))
+
+/** Weights, not all zero, as shares of their sum, summed up. */
+export const summedShares = (weights: ReadonlyArray<number>): Float64Array => {
+  const shares = new Float64Array(weights.length)
   let sum = 0
-  for (let k = 1; k <= wallets; k++) {
-    sum += k ** -exponent
-    shares[k - 1] = sum
+  for (let i = 0; i < weights.length; i++) {
+    sum += weights[i] ?? 0
+    shares[i] = sum
   }
-  for (let k = 0; k < wallets; k++) shares[k] = (shares[k] ?? 0) / sum
+  for (let i = 0; i < shares.length; i++) shares[i] = (shares[i] ?? 0) / sum
   return shares
 }
 
-/** The first wallet whose summed share lies above `u`, 0 ≤ u < 1. */
-export const zipfWallet = (shares: Float64Array, u: number): number => {
+/** The first whose summed share lies above `u`, 0 ≤ u < 1. */
+export const shareAt = (shares: Float64Array, u: number): number => {
   let low = 0
   let high = shares.length - 1
   while (low < high) {
@@ -50,14 +54,20 @@ const oneWallet: WalletChoice = () => 0
 export const walletChoice = (distribution: Distribution, seed: string): Effect.Effect<WalletChoice> => {
   const { wallets } = distribution
   if (wallets === 1) return Effect.succeed(oneWallet)
-  return Effect.map(Random.withSeed(Effect.service(Random.Random), seed), (random) => {
+  const shares = distribution._tag === "Zipf" ? zipfShares(wallets, distribution.exponent) : undefined
+  return drawSequence((u) => (shares === undefined ? Math.floor(u * wallets) : shareAt(shares, u)), seed)
+}
+
+/** Numbers drawn in proportion to the weights, without end. */
+export const weightedChoice = (weights: ReadonlyArray<number>, seed: string): Effect.Effect<() => number> => {
+  const shares = summedShares(weights)
+  return drawSequence((u) => shareAt(shares, u), seed)
+}
+
+const drawSequence = (of: (u: number) => number, seed: string): Effect.Effect<() => number> =>
+  Effect.map(Random.withSeed(Effect.service(Random.Random), seed), (random) => {
     const sequence = new Uint32Array(drawn)
-    const shares = distribution._tag === "Zipf" ? zipfShares(wallets, distribution.exponent) : undefined
-    for (let i = 0; i < drawn; i++) {
-      const u = random.nextDoubleUnsafe()
-      sequence[i] = shares === undefined ? Math.floor(u * wallets) : zipfWallet(shares, u)
-    }
+    for (let i = 0; i < drawn; i++) sequence[i] = of(random.nextDoubleUnsafe())
     let next = 0
     return () => sequence[next++ & (drawn - 1)] ?? 0
   })
-}

@@ -1,0 +1,68 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import { alternate, figureOf, formatNumber, rowOf } from "../../../src/load/bench/Figure.ts"
+import { tableLines } from "../../../src/load/bench/Report.ts"
+
+describe("Figure", () => {
+  it("has the median and the spread of its rounds", () => {
+    const odd = figureOf("/s", [5, 1, 3])
+    assert.deepStrictEqual([odd.median, odd.least, odd.most], [3, 1, 5])
+    assert.strictEqual(figureOf("/s", [4, 1, 3, 2]).median, 2.5)
+  })
+
+  it.effect("measures in turns, A B A B, after a round of each that does not count", () =>
+    Effect.gen(function* () {
+      const order: Array<string> = []
+      const side = (name: string) =>
+        Effect.sync(() => {
+          order.push(name)
+          return order.length
+        })
+      const found = yield* alternate({ unit: "/s", rounds: 2, engine: side("A"), beside: side("B") })
+      assert.strictEqual(order.join(""), "ABABAB")
+      assert.deepStrictEqual(found.engine.rounds, [3, 5])
+      assert.deepStrictEqual(found.beside.rounds, [4, 6])
+    })
+  )
+
+  it("judges a rate by its least and a size or a time by its most", () => {
+    const rate = rowOf({ name: "", on: "", engine: figureOf("/s", [50]), bar: 60 })
+    assert.deepStrictEqual(rate.bars, [{ text: "≥ 60.0/s", holds: false }])
+    const size = rowOf({ name: "", on: "", engine: figureOf("bytes", [50]), bar: 60 })
+    assert.deepStrictEqual(size.bars, [{ text: "≤ 60 B", holds: true }])
+    const beside = { name: "limit", figure: figureOf("/s", [100]) }
+    const ratio = rowOf({ name: "", on: "", engine: figureOf("/s", [79]), beside, ratioBar: 0.8 })
+    assert.strictEqual(ratio.ratio, 0.79)
+    assert.deepStrictEqual(ratio.bars, [{ text: "≥ 0.8 ×", holds: false }])
+  })
+
+  it("writes numbers with three digits", () => {
+    const cases = [
+      [54_321, "/s", "54.3k/s"],
+      [1_234_567, "/s", "1.23M/s"],
+      [471.4, "/s", "471/s"],
+      [3_601.5, "bytes", "3602 B"],
+      [4.7776, "ms", "4.78 ms"]
+    ] as const
+    for (const [value, unit, text] of cases) assert.strictEqual(formatNumber(value, unit), text)
+  })
+
+  it("makes a Markdown table whose columns stand under one another", () => {
+    const rows = [
+      rowOf({ name: "short", on: "no stores", engine: figureOf("/s", [10]) }),
+      rowOf({
+        name: "a longer name",
+        on: "PGlite 18.6 (fsync off)",
+        engine: figureOf("/s", [1, 2, 3]),
+        beside: { name: "limit", figure: figureOf("/s", [4]) }
+      })
+    ]
+    const lines = tableLines(rows)
+    assert.strictEqual(lines.length, 4)
+    assert.strictEqual(new Set(lines.map((line) => line.length)).size, 1)
+    assert.match(
+      lines[3] ?? "",
+      /\| a longer name \| PGlite +\| 2\.00\/s \(1\.00\/s – 3\.00\/s\) \| limit: 4\.00\/s \| 0\.50 × /
+    )
+  })
+})
