@@ -18,7 +18,7 @@ export class EventIds extends Context.Service<EventIds, {
       next: (time) => {
         if (time !== prefixTime) {
           prefixTime = time
-          const hex = time.toString(16).padStart(12, "0")
+          const hex = Math.floor(time).toString(16).padStart(12, "0")
           prefix = `${hex.slice(0, 8)}-${hex.slice(8)}-7`
         }
         return prefix + randomUUID().slice(15)

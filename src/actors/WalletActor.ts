@@ -143,7 +143,8 @@ const process = function*(actor: WalletActor, context: ActorContext): Effect.fn.
     if (!actor.loaded) yield* load(actor, context)
     const epoch = context.ownership.epochOf(actor.partition)
     if (epoch === undefined) return yield* notOwner(actor)
-    const now = context.clock.currentTimeMillisUnsafe()
+    // A test clock may stand between two milliseconds.
+    const now = Math.floor(context.clock.currentTimeMillisUnsafe())
     const behind = (actor.wallet?.updatedAt ?? 0) - now
     if (behind > context.bounds.clockSkewMillis) yield* reportClock(actor, behind)
     const solo = now < actor.soloUntil

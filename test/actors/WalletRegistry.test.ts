@@ -257,9 +257,9 @@ describe("fibers", () => {
       yield* Effect.forkChild(credit(node, "a", 1n, "opening"))
       yield* appended(node, 2)
       let rejections = 0
-      let enough = false
+      const seen = { enough: false }
       const repeat = Effect.gen(function* () {
-        while (!enough && rejections < 100_000) {
+        while (!seen.enough && rejections < 100_000) {
           yield* Effect.flip(debit(node, "a", 1_000n, `k${rejections}`))
           rejections++
         }
@@ -268,7 +268,7 @@ describe("fibers", () => {
       yield* waiting(node, 3)
       yield* Deferred.succeed(gate, undefined)
       yield* until(() => rejections > 0, "the first rejection")
-      enough = true
+      seen.enough = true
       yield* Fiber.join(callers)
       assert.isBelow(rejections, 10_000)
       yield* quiet(node)

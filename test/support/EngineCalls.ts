@@ -33,13 +33,14 @@ export const composition = (node: Node, from: number): ReadonlyArray<ReadonlyArr
   node.log.appends.slice(from).map((commits) => commits.map(({ walletId }) => walletId))
 
 /** Another writer under the claim that stands: decides on what is in the log and appends, past every node. */
-export const writeForeign = (installation: Installation, command: Command, key: CommandKey, time = 0) =>
+export const writeForeign = (installation: Installation, command: Command, key: CommandKey) =>
   Effect.suspend(() => {
     const { walletId } = command
     const state = fold(undefined, installation.events(walletId))
     const partition = partitionOf(walletId, partitions)
     const epoch = installation.state.claims.get(partition) ?? 0
     const expectedVersion = state?.version ?? -1
+    const time = state?.updatedAt ?? 0
     const commandId = crypto.randomUUID()
     const metadata = {
       commandId,

@@ -76,6 +76,8 @@ export interface FaultyEventStore {
   readonly appendFaults: Array<AppendFault>
   /** Faults of the next reads of streams, in order; then none. */
   readonly readFaults: Array<ReadFault>
+  /** Chooses the faults when the scripts are empty. */
+  draw: { readonly append: () => AppendFault | undefined; readonly read: () => ReadFault | undefined } | undefined
   /** Every append that was asked for, retries included. */
   readonly appends: Array<ReadonlyArray<Commit>>
   /** Every read of a stream. */
@@ -96,9 +98,10 @@ export const make = (inner: EventStore["Service"]): FaultyEventStore => {
       killed ? Effect.never : Effect.flatMap(Effect.exit(effect), (exit) => (killed ? Effect.never : exit))
     )
 
-  return {
+  const faulty: FaultyEventStore = {
     appendFaults,
     readFaults,
+    draw: undefined,
     appends,
     reads,
     kill: () => {
@@ -110,13 +113,19 @@ export const make = (inner: EventStore["Service"]): FaultyEventStore => {
           Effect.suspend(() => {
             appends.push(commits)
             const write = inner.append(commits)
-            return appendFaults.shift()?.(write, commits) ?? write
+            const fault = appendFaults.shift() ?? faulty.draw?.append()
+            return fault === undefined ? write : fault(write, commits)
           })
         ),
       read: (walletId, options) => {
         reads.push({ walletId, after: options.after })
         const read = inner.read(walletId, options)
-        return mortal(Effect.suspend(() => readFaults.shift()?.(read) ?? read))
+        return mortal(
+          Effect.suspend(() => {
+            const fault = readFaults.shift() ?? faulty.draw?.read()
+            return fault === undefined ? read : fault(read)
+          })
+        )
       },
       readAll: (options) => mortal(inner.readAll(options)),
       head: mortal(inner.head),
@@ -125,4 +134,5 @@ export const make = (inner: EventStore["Service"]): FaultyEventStore => {
       claim: (request) => mortal(inner.claim(request))
     }
   }
+  return faulty
 }

@@ -9,6 +9,8 @@ export interface FaultyPersistence {
   readonly store: Persistence["Service"]
   /** Faults of the next look-ups of keys, in order; then none. */
   readonly keyFaults: Array<(look: Lookup) => Lookup>
+  /** Chooses the faults when the script is empty. */
+  draw: (() => ((look: Lookup) => Lookup) | undefined) | undefined
   /** The keys of every look-up. */
   readonly lookUps: Array<ReadonlyArray<string>>
   /** The version up to which it has the wallets' rows; `undefined`: all. */
@@ -26,6 +28,7 @@ export const make = (inner: Persistence["Service"]): FaultyPersistence => {
   }
   const faulty: FaultyPersistence = {
     keyFaults: [],
+    draw: undefined,
     lookUps: [],
     behindAt: undefined,
     store: {
@@ -34,7 +37,8 @@ export const make = (inner: Persistence["Service"]): FaultyPersistence => {
         Effect.suspend(() => {
           faulty.lookUps.push(keys)
           const look = Effect.map(inner.findKeys(walletId, keys), lagging)
-          return faulty.keyFaults.shift()?.(look) ?? look
+          const fault = faulty.keyFaults.shift() ?? faulty.draw?.()
+          return fault === undefined ? look : fault(look)
         })
     }
   }
