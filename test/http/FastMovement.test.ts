@@ -88,20 +88,23 @@ layer(Server.layer(), { excludeTestServices: true })("both ways over HTTP", (it)
           .replaceAll(b, "W")
           .replace(/"id":"[0-9a-f-]{36}"/g, "")
           .replace(/\d{4}-\d\d-\d\dT[\d:.]+Z/g, "T")
+      // Every body with plain headers, every header with a plain body.
+      const pairs = [
+        ...bodies.map((body) => ({ head: {}, body })),
+        ...headers.map((head) => ({ head, body: { amount: "5" } }))
+      ]
       let n = 0
       for (const kind of ["credit", "debit"]) {
         for (const query of queries) {
-          for (const head of headers) {
-            for (const body of bodies) {
-              const key = `k${n++}`
-              const send = (id: string, extra: Record<string, string>) =>
-                call("POST", `/v1/wallets/${id}/${kind}${query}`, { key, body, headers: { ...extra, ...head } })
-              const [fast, slow] = yield* Effect.all([send(a, {}), send(b, long)])
-              const name = `${kind}${query} ${JSON.stringify(head)} ${JSON.stringify(body)}`
-              assert.strictEqual(fast.status, slow.status, name)
-              assert.strictEqual(plain(fast.text), plain(slow.text), name)
-              assert.strictEqual(fast.headers.get("content-type"), slow.headers.get("content-type"))
-            }
+          for (const { body, head } of pairs) {
+            const key = `k${n++}`
+            const send = (id: string, extra: Record<string, string>) =>
+              call("POST", `/v1/wallets/${id}/${kind}${query}`, { key, body, headers: { ...extra, ...head } })
+            const [fast, slow] = yield* Effect.all([send(a, {}), send(b, long)])
+            const name = `${kind}${query} ${JSON.stringify(head)} ${JSON.stringify(body)}`
+            assert.strictEqual(fast.status, slow.status, name)
+            assert.strictEqual(plain(fast.text), plain(slow.text), name)
+            assert.strictEqual(fast.headers.get("content-type"), slow.headers.get("content-type"))
           }
         }
       }
