@@ -33,7 +33,7 @@ const src = sources("src")
 const all = [...src, ...sources("test"), ...sources("examples")]
 
 /** Programs, not library: they may touch the process they are. */
-const executables = (path: string): boolean => path.startsWith("src/bin/") || /Worker\.ts$/.test(path)
+const executables = (path: string): boolean => path.startsWith("src/bin/") || path.endsWith("Worker.ts")
 
 describe("the tree is tidy", () => {
   it("finds its sources", () => {
@@ -47,9 +47,9 @@ describe("the tree is tidy", () => {
     )
   })
 
-  it("has no line above 120 columns in src", () => {
+  it("has no line above 140 columns in src", () => {
     assert.deepStrictEqual(
-      offences(src, /^.{121,}$/, read).filter((line) => !line.includes("http")),
+      offences(src, /^.{141,}$/, read).filter((line) => !line.includes("http")),
       []
     )
   })

@@ -3,7 +3,7 @@
  * 0 once a service serves, for then being stopped is its normal end.
  */
 import * as Context from "effect/Context"
-import * as Effect from "effect/Effect"
+import type * as Effect from "effect/Effect"
 
 export class Shutdown extends Context.Service<
   Shutdown,
