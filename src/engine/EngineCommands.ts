@@ -11,7 +11,7 @@ import type { Command } from "../domain/Command.ts"
 import type { Metadata } from "../domain/Form.ts"
 import { isId, isIdempotencyKey, isText, noMetadata } from "../domain/Form.ts"
 import { fingerprintOf } from "../domain/Fingerprint.ts"
-import { HoldClosed, HoldNotFound, InvalidRequest } from "../domain/Rejection.ts"
+import { HoldClosed, InvalidRequest } from "../domain/Rejection.ts"
 import { Persistence } from "../stores/Persistence.ts"
 import type { Effected } from "./Answers.ts"
 import { captureAnswer, commandAnswer, holdAnswer, transactionAnswer } from "./Answers.ts"
@@ -80,7 +80,7 @@ export const make = Effect.fnUntraced(function*(): Effect.fn.Return<
 
   /** A wallet knows its open holds only; Persistence tells a closed hold from one that never was. */
   const tellClosedHold = <A>(effect: Effect.Effect<A, CommandError>): Effect.Effect<A, CommandError> =>
-    Effect.catchTag(effect, "HoldNotFound", (error: HoldNotFound) =>
+    Effect.catchTag(effect, "HoldNotFound", (error) =>
       Effect.flatMap(persistence.hold(error.walletId, error.holdId), (hold) =>
         Effect.fail(
           hold === undefined ? error : new HoldClosed({ walletId: error.walletId, holdId: error.holdId })

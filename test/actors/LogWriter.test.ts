@@ -123,11 +123,12 @@ describe("an append whose outcome is unknown", () => {
     ["had landed", Faults.loseAnswer],
     ["had not landed", Faults.loseRequest],
     ["ended in a defect of the driver", Faults.throwAfter],
-    ["ended in an interruption of the driver", Faults.interruptAfter]
+    ["ended in an interruption of the driver", Faults.interruptAfter],
+    ["failed and threw at once", Faults.failAndThrowAfter]
   ] as const) {
     it.effect(`is sent again with the same events until the log decides: the first ${when}`, () =>
       Effect.gen(function* () {
-        const { installation, node } = yield* installNode()
+        const { installation, node } = yield* installNode({ bounds: { appendRetryMillis: 0 } })
         yield* create(node, "a")
         yield* create(node, "b")
         node.log.appendFaults.push(fault, Faults.unavailable, Faults.loseRequest)

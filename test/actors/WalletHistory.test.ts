@@ -3,9 +3,9 @@ import * as Effect from "effect/Effect"
 import * as TestClock from "effect/testing/TestClock"
 import type { ActorBounds } from "../../src/actors/ActorBounds.ts"
 import type { Snapshot } from "../../src/stores/EventStore.ts"
-import { create, credit } from "../support/EngineCalls.ts"
+import { create, credit, foreignCredit, writeForeign } from "../support/EngineCalls.ts"
 import type { Installation } from "../support/Installation.ts"
-import { assertConsistent, install, quiet } from "../support/Installation.ts"
+import { assertConsistent, install, installNode, quiet } from "../support/Installation.ts"
 
 const bounds: Partial<ActorBounds> = { snapshotEvents: 10, snapshotMinimumEvents: 1_000 }
 
@@ -89,6 +89,33 @@ describe("an activation", () => {
   )
 })
 
+describe("a read that names a version", () => {
+  it.effect("which another writer made finds it in the log", () =>
+    Effect.gen(function* () {
+      const { installation, node } = yield* installNode()
+      yield* create(node, "a")
+      yield* writeForeign(installation, foreignCredit("a", 4n), "c:foreign")
+      assert.strictEqual((yield* node.engine.getWallet({ walletId: "a", minVersion: 0 })).balance, 0n)
+      assert.strictEqual((yield* node.engine.getWallet({ walletId: "a", minVersion: 1 })).balance, 4n)
+      yield* assertConsistent(installation, node, "a")
+    })
+  )
+
+  it.effect("which nobody has made is told so, and costs the commands beside it nothing", () =>
+    Effect.gen(function* () {
+      const { installation, node } = yield* installNode()
+      yield* create(node, "a")
+      const results = yield* Effect.all(
+        [Effect.flip(node.engine.getWallet({ walletId: "a", minVersion: 99 })), credit(node, "a", 1n, "k")],
+        { concurrency: "unbounded" }
+      )
+      assert.strictEqual(results[0]._tag, "StoreUnavailable")
+      assert.strictEqual(results[1].wallet.balance, 1n)
+      yield* assertConsistent(installation, node, "a")
+    })
+  )
+})
+
 describe("the past of a wallet", () => {
   it.effect("by version starts from the nearest snapshot at or before it", () =>
     Effect.gen(function* () {
@@ -121,17 +148,6 @@ describe("the past of a wallet", () => {
         "InvalidRequest"
       )
       assert.strictEqual((yield* Effect.flip(node.engine.walletAt({ walletId: "b", at: 1 })))._tag, "WalletNotFound")
-    })
-  )
-
-  it.effect("waits for a version that this node has not seen, by the log", () =>
-    Effect.gen(function* () {
-      const installation = yield* withHistory()
-      const node = yield* installation.start()
-      const error = yield* Effect.flip(node.engine.getWallet({ walletId: "a", minVersion: 35 }))
-      assert.strictEqual(error._tag, "StoreUnavailable")
-      assert.strictEqual((yield* node.engine.getWallet({ walletId: "a", minVersion: 34 })).version, 34)
-      yield* assertConsistent(installation, node, "a")
     })
   )
 })

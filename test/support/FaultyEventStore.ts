@@ -2,6 +2,7 @@
  * A log that fails as it is told: wraps another log, records what it is asked for
  * and gives each append or read the next fault of a script.
  */
+import * as Cause from "effect/Cause"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import type { Commit } from "../../src/domain/Commit.ts"
@@ -61,6 +62,10 @@ export const refuse: AppendFault = () => Effect.fail(new OperationRefused({ reas
 
 /** Writes, then the driver throws. */
 export const throwAfter: AppendFault = (write) => Effect.andThen(write, Effect.die(new Error("scripted")))
+
+/** Writes, fails, and throws while it cleans up: the failure alone would say that nothing was written. */
+export const failAndThrowAfter: AppendFault = (write) =>
+  Effect.andThen(write, Effect.failCause(Cause.combine(Cause.fail(unavailableLog), Cause.die(new Error("scripted")))))
 
 /** Writes, then the driver's own fiber is interrupted. */
 export const interruptAfter: AppendFault = (write) => Effect.andThen(write, Effect.interrupt)
