@@ -64,7 +64,7 @@ CREATE INDEX ew_transactions_position ON transactions (type, position);
 -- The rare types of one wallet; the others are found soon on the way back from its newest.
 CREATE INDEX ew_transactions_rare ON transactions (wallet_id, type, version) WHERE type NOT IN ('credit', 'debit');
 CREATE INDEX ew_transactions_id ON transactions (id);
-CREATE INDEX ew_transactions_key ON transactions (hashtextextended(wallet_id || ' ' || key, 0));
+CREATE INDEX ew_transactions_key ON transactions (hashtextextended(key, hashtextextended(wallet_id, 0)));
 CREATE INDEX ew_transactions_words ON transactions USING gin (words) WHERE words IS NOT NULL;
 
 -- `version`: of the event that placed it. A closed hold has remaining = 0.
@@ -102,7 +102,7 @@ CREATE TABLE idempotency_keys (
   CONSTRAINT ew_idempotency_keys_version CHECK (version >= 0)
 );
 
-CREATE INDEX ew_idempotency_keys_key ON idempotency_keys (hashtextextended(wallet_id || ' ' || key, 0));
+CREATE INDEX ew_idempotency_keys_key ON idempotency_keys (hashtextextended(key, hashtextextended(wallet_id, 0)));
 
 -- Times and positions go up with the versions of a wallet, so a search by halves
 -- along the primary key finds where a time or a position begins: no further index.

@@ -49,13 +49,13 @@ select ${transactionColumns} from transactions t where wallet_id = $1 and versio
  * wallet and key is the index: short, whatever the keys are; the comparison decides.
  */
 const readKeys = `
-with asked as (select key, hashtextextended($1 || ' ' || key, 0) as hash from unnest($2::text[]) as a (key)),
+with asked as (select key, hashtextextended(key, hashtextextended($1, 0)) as hash from unnest($2::text[]) as a (key)),
 found as (
   select t.key, t.fingerprint, t.version from asked a join transactions t
-    on hashtextextended(t.wallet_id || ' ' || t.key, 0) = a.hash and t.wallet_id = $1 and t.key = a.key
+    on hashtextextended(t.key, hashtextextended(t.wallet_id, 0)) = a.hash and t.wallet_id = $1 and t.key = a.key
   union all
   select k.key, k.fingerprint, k.version from asked a join idempotency_keys k
-    on hashtextextended(k.wallet_id || ' ' || k.key, 0) = a.hash and k.wallet_id = $1 and k.key = a.key
+    on hashtextextended(k.key, hashtextextended(k.wallet_id, 0)) = a.hash and k.wallet_id = $1 and k.key = a.key
 )
 select w.version as persisted, f.key, f.fingerprint, f.version
 from (select 1) one

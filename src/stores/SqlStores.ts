@@ -16,7 +16,7 @@ import * as SqlReadModel from "./SqlReadModel.ts"
 
 /** Needs a migrated database. `refusalCodes`: further SQLSTATEs by which the user's triggers refuse. */
 export const layer = (
-  options: Omit<SqlEventStore.SqlEventStoreOptions, "persistence"> = {}
+  options: Omit<SqlEventStore.SqlEventStoreOptions, "persistence"> & SqlReadModel.SqlReadModelOptions = {}
 ): Layer.Layer<EventStore | Persistence | ReadModel | ApiKeyStore, never, PgClient | SqlClient> =>
   Layer.mergeAll(
     SqlEventStore.layer({ ...options, persistence: true }),

@@ -4,9 +4,12 @@ import { SqlMigrator } from "../../src/stores/SqlMigrator.ts"
 import * as SqlStores from "../../src/stores/SqlStores.ts"
 import { runStoreContracts } from "./storeContracts.ts"
 
-const stores = SqlStores.layer().pipe(
-  Layer.provide(SqlMigrator.layer),
-  Layer.provide(SqlDatabase.layerEmbedded({ dataDir: "memory://" }))
-)
+const stores = (options: Parameters<typeof SqlStores.layer>[0] = {}) =>
+  SqlStores.layer(options).pipe(
+    Layer.provide(SqlMigrator.layer),
+    Layer.provide(SqlDatabase.layerEmbedded({ dataDir: "memory://" }))
+  )
 
-runStoreContracts("embedded PostgreSQL", stores)
+runStoreContracts("embedded PostgreSQL", stores())
+// Every word counts as frequent: the other ways to the same rows.
+runStoreContracts("embedded PostgreSQL, frequent words", stores({ rareRows: 0 }), /search/)

@@ -16,7 +16,8 @@ import type { ReadModel } from "../../src/stores/ReadModel.ts"
 
 export type AllStores = EventStore | Persistence | ReadModel | ApiKeyStore
 
-export const runStoreContracts = <E>(name: string, stores: Layer.Layer<AllStores, E>): void => {
+/** `only`: the suites whose names match. */
+export const runStoreContracts = <E>(name: string, stores: Layer.Layer<AllStores, E>, only = /./): void => {
   const suites = {
     append: appendContract,
     fence: fenceContract,
@@ -27,7 +28,7 @@ export const runStoreContracts = <E>(name: string, stores: Layer.Layer<AllStores
     "API keys": apiKeyStoreContract
   }
   layer(stores, { excludeTestServices: true, timeout: 120_000 })(name, (it) => {
-    for (const [suite, cases] of Object.entries(suites)) {
+    for (const [suite, cases] of Object.entries(suites).filter(([suite]) => only.test(suite))) {
       for (const { name, run } of cases) it.effect(`${suite}: ${name}`, () => run)
     }
   })
