@@ -23,6 +23,22 @@ const shutdown = Layer.succeed(Shutdown, {
   })
 })
 
+/** A stop takes less than 10 s, whatever a store does; what was acknowledged is safe without it. */
+const stopMillis = 9_500
+
+let stopping = false
+const stop = (signal: NodeJS.Signals): void => {
+  // Whoever asks twice does not want to wait.
+  if (stopping) process.exit(interruptCode)
+  stopping = true
+  setTimeout(() => {
+    process.stderr.write(`wallet: not stopped ${stopMillis} ms after ${signal}: cut off\n`)
+    process.exit(interruptCode)
+  }, stopMillis).unref()
+}
+process.on("SIGTERM", stop)
+process.on("SIGINT", stop)
+
 const teardown: Runtime.Teardown = (exit, onExit) =>
   Exit.isFailure(exit) && Cause.hasInterruptsOnly(exit.cause)
     ? onExit(interruptCode)

@@ -78,7 +78,6 @@ const stand = Effect.fnUntraced(function* (json: boolean) {
   const server = yield* EffectHttpServer.HttpServer
   const url = EffectHttpServer.formatAddress(server.address)
   yield* (yield* DataDirectory).announce(url)
-  yield* (yield* Shutdown).expected
   yield* printResult(json, { url, docs: `${url}/docs`, openapi: `${url}/openapi.json` }, [
     `listening on ${url}`,
     `documentation: ${url}/docs`
@@ -94,6 +93,7 @@ interface ServeOptions {
 }
 
 const serve = Effect.fnUntraced(function* (options: ServeOptions) {
+  yield* (yield* Shutdown).expected
   const loaded = yield* loadServiceConfig
   const http = {
     ...loaded.http,

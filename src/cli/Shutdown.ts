@@ -1,6 +1,6 @@
 /**
  * What the exit code is when a signal ends the process: 130 while a tool is at work,
- * 0 once a service serves, for then being stopped is its normal end.
+ * 0 for a service, whose normal end is to be stopped.
  */
 import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"

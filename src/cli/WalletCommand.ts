@@ -2,6 +2,7 @@
 import * as Command from "effect/cli/Command"
 import { importCommand } from "./ImportCommand.ts"
 import { keysCommand } from "./KeysCommand.ts"
+import { loadCommand } from "./LoadCommand.ts"
 import { migrateCommand } from "./MigrateCommand.ts"
 import { serveCommand } from "./ServeCommand.ts"
 import { verifyCommand } from "./VerifyCommand.ts"
@@ -10,5 +11,5 @@ export const walletCommand = Command.make("wallet").pipe(
   Command.withDescription(
     "An actor-model wallet engine. Configured by environment variables; the README has the table."
   ),
-  Command.withSubcommands([serveCommand, migrateCommand, importCommand, verifyCommand, keysCommand])
+  Command.withSubcommands([serveCommand, migrateCommand, importCommand, verifyCommand, keysCommand, loadCommand])
 )

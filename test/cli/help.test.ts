@@ -17,7 +17,8 @@ const commands: ReadonlyArray<ReadonlyArray<string>> = [
   ["keys"],
   ["keys", "create"],
   ["keys", "list"],
-  ["keys", "revoke"]
+  ["keys", "revoke"],
+  ["load"]
 ]
 
 /** What `--help` prints, without colours. */

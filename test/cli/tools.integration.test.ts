@@ -239,6 +239,22 @@ describe("the tools", () => {
     })
   )
 
+  it.live("drive a service and count its answers, and ask before they touch the stores themselves", () =>
+    Effect.gen(function* () {
+      const environment = yield* embedded
+      const args = ["load", "--seconds", "1", "--warmup", "0", "--callers", "4", "--wallets", "3", "--json"]
+      const alone = yield* runWallet(args, environment)
+      assert.strictEqual(alone.code, 1)
+      assert.strictEqual(JSON.parse(alone.stdout).error.code, "ServiceAbsent")
+      yield* startService(environment)
+      const run = yield* runWallet(args, environment)
+      assert.strictEqual(run.code, 0, run.stderr)
+      const { answers, commands } = JSON.parse(run.stdout)
+      assert.isAbove(commands, 10)
+      assert.deepStrictEqual(answers, { ok: commands })
+    })
+  )
+
   it.live("make keys that work at once, list them and revoke them, with a service and without", () =>
     Effect.gen(function* () {
       const environment = yield* embedded

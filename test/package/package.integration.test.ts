@@ -58,6 +58,7 @@ describe("the published package", () => {
     ]) {
       assert.include(packed, path)
     }
+    assert.notInclude(packed, "dist/bin/bench.js")
     assert.isNotEmpty(packed.filter((path) => /^sql\/\d{4}_\w+\.sql$/.test(path)))
     assert.deepStrictEqual(packed.filter((path) => !/^(?:dist|sql)\//.test(path)).sort(), [
       "CHANGELOG.md",
