@@ -26,11 +26,17 @@ const shutdown = Layer.succeed(Shutdown, {
 /** A stop takes less than 10 s, whatever a store does; what was acknowledged is safe without it. */
 const stopMillis = 9_500
 
-let stopping = false
+/** npm and a terminal both pass an interrupt on: two of them this close are one. */
+const sameSignalMillis = 1_000
+
+let stoppingSince: number | undefined
 const stop = (signal: NodeJS.Signals): void => {
-  // Whoever asks twice does not want to wait.
-  if (stopping) process.exit(interruptCode)
-  stopping = true
+  if (stoppingSince !== undefined) {
+    // Whoever asks twice does not want to wait.
+    if (performance.now() - stoppingSince > sameSignalMillis) process.exit(interruptCode)
+    return
+  }
+  stoppingSince = performance.now()
   setTimeout(() => {
     process.stderr.write(`wallet: not stopped ${stopMillis} ms after ${signal}: cut off\n`)
     process.exit(interruptCode)
