@@ -41,6 +41,8 @@ export interface ActorBounds {
   readonly snapshotQueue: number
   /** Idempotency keys a wallet keeps in memory, about 200 bytes each. */
   readonly keysInMemory: number
+  /** Bytes that the filters of older keys take, all wallets together: 2 per key, so 64 million keys. */
+  readonly keyFilterBytes: number
   /** Idempotency keys that go into a snapshot. */
   readonly keysInSnapshot: number
   /** How long a key is surely recognised, ms. */
@@ -70,6 +72,7 @@ export const defaultBounds: ActorBounds = {
   snapshotMinimumEvents: 64,
   snapshotQueue: 1_024,
   keysInMemory: 1_024,
+  keyFilterBytes: 128 * 1024 * 1024,
   keysInSnapshot: 256,
   keyRetentionMillis: 24 * 60 * 60 * 1000,
   soloMillis: 10_000,

@@ -1,9 +1,11 @@
 /**
  * The idempotency keys a wallet remembers in memory: the most recent ones, in
- * order, with the version from which on they are complete.
+ * order, with the version from which on they are complete. Those that it has to let
+ * go leave a trace in a filter, which knows for certain what was never there.
  */
 import type { CommandKey, RecordedEvent } from "../domain/Event.ts"
 import type { SeenKey } from "../stores/Persistence.ts"
+import { KeyFilter, type KeyFilterBudget } from "./KeyFilter.ts"
 
 interface Entry {
   readonly fingerprint: string
@@ -24,9 +26,13 @@ export class KeyWindow {
   coversFrom: number
   /** Time of the newest event whose key is not here. */
   private uncoveredTime: number
+  private readonly budget: KeyFilterBudget
+  /** Made with the first key that is let go. */
+  private filter: KeyFilter | undefined = undefined
 
-  constructor(capacity: number, state?: KeyWindowState) {
+  constructor(capacity: number, budget: KeyFilterBudget, state?: KeyWindowState) {
     this.capacity = capacity
+    this.budget = budget
     this.coversFrom = state?.coversFrom ?? 0
     this.uncoveredTime = state?.uncoveredTime ?? -1
     if (state !== undefined) {
@@ -36,14 +42,15 @@ export class KeyWindow {
     }
   }
 
-  /** Whether no key younger than `retentionMillis` can be missing. */
-  isComplete(now: number, retentionMillis: number): boolean {
-    return this.coversFrom <= 0 || this.uncoveredTime < now - retentionMillis
-  }
-
-  /** Whether every key of the wallet's whole life is here. */
-  get isWhole(): boolean {
-    return this.coversFrom <= 0
+  /**
+   * Whether only a store can tell if a key that is not here was used. `always`: also
+   * one older than `retentionMillis`.
+   */
+  mayHaveForgotten(key: CommandKey, now: number, retentionMillis: number, always: boolean): boolean {
+    const coversFrom = this.filter?.coversFrom ?? this.coversFrom
+    const uncoveredTime = this.filter?.uncoveredTime ?? this.uncoveredTime
+    if (coversFrom > 0 && (always || uncoveredTime >= now - retentionMillis)) return true
+    return this.filter !== undefined && this.filter.has(key)
   }
 
   get(key: CommandKey): Pick<SeenKey, "fingerprint" | "version"> | undefined {
@@ -57,10 +64,17 @@ export class KeyWindow {
     if (this.entries.size <= this.capacity) return
     for (const [oldest, entry] of this.entries) {
       this.entries.delete(oldest)
+      this.filter ??= new KeyFilter(this.budget, this.coversFrom, this.uncoveredTime)
+      this.filter.add(oldest, entry.version, entry.time)
       this.coversFrom = entry.version + 1
       this.uncoveredTime = entry.time
       break
     }
+  }
+
+  /** Gives the filter's memory back to the node. */
+  release(): void {
+    this.filter?.release()
   }
 
   /** The most recent keys, at most `limit`, for a snapshot. */

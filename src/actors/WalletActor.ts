@@ -116,6 +116,7 @@ export const failAll = (actor: WalletActor, effect: Effect.Effect<never, Command
 const load = function*(actor: WalletActor, context: ActorContext): Effect.fn.Return<void, CommandError> {
   actor.loaded = false
   const loaded = yield* context.loading(context.history.load(actor.walletId))
+  actor.keys?.release()
   actor.wallet = loaded.wallet
   actor.keys = loaded.keys
   actor.snapshotVersion = loaded.snapshotVersion
@@ -149,7 +150,8 @@ const process = function*(actor: WalletActor, context: ActorContext): Effect.fn.
     if (behind > context.bounds.clockSkewMillis) yield* reportClock(actor, behind)
     const solo = now < actor.soloUntil
     const part = solo && pending.length > 1 ? pending.slice(0, 1) : pending
-    const seen = isCovered(actor, part, context, now) ? undefined : yield* lookUp(actor, part, context)
+    const doubts = doubtful(actor, part, context, now)
+    const seen = doubts.length === 0 ? undefined : yield* lookUp(actor, doubts, context)
     const plan = decideBatch(actor, part, context, { epoch, now, seen })
     let outcome: WriteOutcome = appendedNothing
     if (plan.events.length > 0) {
@@ -204,16 +206,23 @@ const commitOf = (actor: WalletActor, plan: BatchPlan, epoch: number): Commit =>
   wallet: plan.wallet!
 })
 
-/** Whether memory alone can tell which of these keys were used. */
-const isCovered = (
+/** The keys of a batch that memory alone cannot tell to be new. */
+const doubtful = (
   actor: WalletActor,
   batch: ReadonlyArray<Envelope>,
   context: ActorContext,
   now: number
-): boolean => {
+): ReadonlyArray<CommandKey> => {
   const keys = actor.keys!
-  if (keys.isWhole) return true
-  return keys.isComplete(now, context.bounds.keyRetentionMillis) && !batch.some((envelope) => envelope.lookUpAlways)
+  if (keys.coversFrom <= 0) return nothing
+  const { keyRetentionMillis } = context.bounds
+  let doubts: Array<CommandKey> | undefined
+  for (const { key, lookUpAlways } of batch) {
+    if (keys.get(key) !== undefined || !keys.mayHaveForgotten(key, now, keyRetentionMillis, lookUpAlways)) continue
+    doubts ??= []
+    doubts.push(key)
+  }
+  return doubts ?? nothing
 }
 
 /**
@@ -222,15 +231,12 @@ const isCovered = (
  */
 const lookUp = function*(
   actor: WalletActor,
-  batch: ReadonlyArray<Envelope>,
+  doubts: ReadonlyArray<CommandKey>,
   context: ActorContext
 ): Effect.fn.Return<ReadonlyMap<string, SeenKey>, CommandError> {
   const keys = actor.keys!
-  const unknown: Array<string> = []
-  for (const envelope of batch) if (keys.get(envelope.key) === undefined) unknown.push(envelope.key)
   const seen = new Map<string, SeenKey>()
-  if (unknown.length === 0) return seen
-  const found = yield* context.persistence.findKeys(actor.walletId, unknown)
+  const found = yield* context.persistence.findKeys(actor.walletId, doubts)
   for (const key of found.seen) seen.set(key.key, key)
   if (found.persistedVersion < keys.coversFrom - 1) {
     yield* context.history.scan(

@@ -16,6 +16,7 @@ import type { SnapshotBound } from "../stores/EventStore.ts"
 import { EventStore } from "../stores/EventStore.ts"
 import type { EventUnreadable, ReadError } from "../stores/StoreError.ts"
 import type { ActorBounds } from "./ActorBounds.ts"
+import { KeyFilterBudget } from "./KeyFilter.ts"
 import { KeyWindow } from "./KeyWindow.ts"
 import * as WalletSnapshot from "./WalletSnapshot.ts"
 
@@ -66,6 +67,7 @@ export class WalletHistory extends Context.Service<WalletHistory, {
 
 const make = Effect.fnUntraced(function*(bounds: ActorBounds) {
   const log = yield* EventStore
+  const budget = new KeyFilterBudget(bounds.keyFilterBytes)
 
   /** Calls `use` per event until it answers `false` or the stream ends. */
   const each = Effect.fnUntraced(function*(
@@ -87,7 +89,7 @@ const make = Effect.fnUntraced(function*(bounds: ActorBounds) {
     bound?: SnapshotBound
   ): Effect.fn.Return<LoadedWallet, HistoryError> {
     const snapshot = yield* Effect.retry(log.loadSnapshot(walletId, bound), readRetry)
-    const none = { wallet: undefined, keys: new KeyWindow(bounds.keysInMemory), snapshotVersion: -1 }
+    const none = { wallet: undefined, keys: new KeyWindow(bounds.keysInMemory, budget), snapshotVersion: -1 }
     if (snapshot === undefined) return none
     const memory = WalletSnapshot.decode(snapshot)
     if (Result.isFailure(memory)) {
@@ -98,7 +100,7 @@ const make = Effect.fnUntraced(function*(bounds: ActorBounds) {
     }
     return {
       wallet: memory.success.wallet,
-      keys: new KeyWindow(bounds.keysInMemory, memory.success.keys),
+      keys: new KeyWindow(bounds.keysInMemory, budget, memory.success.keys),
       snapshotVersion: snapshot.version
     }
   })

@@ -171,6 +171,7 @@ const make = Effect.fnUntraced(function*(bounds: ActorBounds) {
 
   /** However the fiber ends, nobody is left waiting at a mailbox that nobody reads. */
   const abandon = (actor: WalletActor): void => {
+    actor.keys?.release()
     residents.remove(actor)
     busy.delete(actor)
     actor.stopped = true

@@ -201,7 +201,7 @@ describe("a user's rule", () => {
 
   it.effect("leaves a command that is in the log a success, whatever becomes of the rest of its batch", () =>
     Effect.gen(function* () {
-      const { installation, node } = yield* installNode({ rule, bounds: { keysInMemory: 1 } })
+      const { installation, node } = yield* installNode({ rule, bounds: { keysInMemory: 1, keyFilterBytes: 0 } })
       yield* create(node, "a")
       yield* credit(node, "a", 1n, "k1")
       yield* Effect.flip(credit(node, "a", 13n, "k13"))
@@ -235,7 +235,7 @@ describe("a defect in one wallet", () => {
   ] as const) {
     it.effect(`fails its own callers only, and the wallet starts again from the log: a look-up ${what}`, () =>
       Effect.gen(function* () {
-        const { installation, node } = yield* installNode({ bounds: { keysInMemory: 1 } })
+        const { installation, node } = yield* installNode({ bounds: { keysInMemory: 1, keyFilterBytes: 0 } })
         yield* create(node, "a")
         yield* create(node, "b")
         yield* credit(node, "a", 1n, "k1")

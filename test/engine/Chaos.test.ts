@@ -42,6 +42,8 @@ const bounds: Partial<ActorBounds> = {
   snapshotEvents: 5,
   snapshotMinimumEvents: 2,
   keysInMemory: 3,
+  // Some wallets get a filter of forgotten keys, some none.
+  keyFilterBytes: 8 * 1024,
   keysInSnapshot: 2,
   soloMillis: 1_000
 }

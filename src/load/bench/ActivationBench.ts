@@ -7,6 +7,7 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import { defaultBounds } from "../../actors/ActorBounds.ts"
 import { EventIds } from "../../actors/EventIds.ts"
+import { KeyFilterBudget } from "../../actors/KeyFilter.ts"
 import { KeyWindow } from "../../actors/KeyWindow.ts"
 import { Ownership } from "../../actors/Ownership.ts"
 import * as WalletSnapshot from "../../actors/WalletSnapshot.ts"
@@ -57,7 +58,7 @@ const writeHistory = Effect.fnUntraced(function* (walletId: string, history: num
   const time = yield* Clock.currentTimeMillis
   const partition = partitionOf(walletId, ownership.partitions)
   const epoch = ownership.epochOf(partition) ?? 0
-  const keys = new KeyWindow(bounds.keysInMemory)
+  const keys = new KeyWindow(bounds.keysInMemory, new KeyFilterBudget(bounds.keyFilterBytes))
   let wallet: Wallet | undefined = undefined
   let events: Array<RecordedEvent> = []
   for (let version = 0; version < history + tail; version++) {
