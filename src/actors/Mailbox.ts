@@ -11,7 +11,7 @@ import type { CommandError } from "./EngineError.ts"
 /**
  * - `Done`: the command took place just now, or together with an equal one
  *   (`replayed`); `before` and `wallet` are the states around its events.
- * - `Seen`: it took place earlier; `version` is its last event. The log tells the rest.
+ * - `Seen`: it took place earlier. The log tells the rest.
  */
 export type Reply =
   | {
@@ -21,7 +21,17 @@ export type Reply =
     readonly events: ReadonlyArray<RecordedEvent>
     readonly replayed: boolean
   }
-  | { readonly _tag: "Seen"; readonly version: number }
+  | Seen
+
+export interface Seen {
+  readonly _tag: "Seen"
+  /** Of the command's last event. */
+  readonly version: number
+  /** The state now. */
+  readonly current: Wallet
+  /** Version of the last event that changed the wallet's status, overdraft limit or metadata. */
+  readonly profileVersion: number
+}
 
 /** A command on its way, with whom to answer. */
 export interface Envelope {

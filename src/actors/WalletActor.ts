@@ -24,6 +24,7 @@ import type { Envelope, Inquiry, Message } from "./Mailbox.ts"
 import { answer, Mailbox } from "./Mailbox.ts"
 import type { Ownership } from "./Ownership.ts"
 import type { Snapshots } from "./Snapshots.ts"
+import { changesProfile } from "./WalletHistory.ts"
 import type { WalletHistory } from "./WalletHistory.ts"
 
 /** What all actors of a node share. */
@@ -50,6 +51,8 @@ export class WalletActor {
   wallet: Wallet | undefined = undefined
   loaded = false
   keys: KeyWindow | undefined = undefined
+  /** Version of the last event that changed status, overdraft limit or metadata. */
+  profileVersion = -1
   /** The last version of which a snapshot was made, or at least asked for. */
   snapshotVersion = -1
   /** Until then its commands go to the log one by one, ms. */
@@ -119,6 +122,7 @@ const load = function*(actor: WalletActor, context: ActorContext): Effect.fn.Ret
   actor.keys?.release()
   actor.wallet = loaded.wallet
   actor.keys = loaded.keys
+  actor.profileVersion = loaded.profileVersion
   actor.snapshotVersion = loaded.snapshotVersion
   actor.loaded = true
 }
@@ -161,8 +165,8 @@ const process = function*(actor: WalletActor, context: ActorContext): Effect.fn.
     switch (outcome._tag) {
       case "Appended": {
         commit(actor, plan, context)
-        if (plan.events.length === 0) settle(part, plan)
-        else context.writer.afterSend(() => settle(part, plan))
+        if (plan.events.length === 0) settle(actor, part, plan)
+        else context.writer.afterSend(() => settle(actor, part, plan))
         pending = part === pending ? nothing : pending.slice(part.length)
         // What follows can fail; these commands no longer can.
         actor.running = pending
@@ -279,7 +283,10 @@ const commit = (actor: WalletActor, plan: BatchPlan, context: ActorContext): voi
   const wallet = plan.wallet!
   const keys = actor.keys!
   actor.wallet = wallet
-  for (const recorded of plan.events) keys.add(recorded)
+  for (const recorded of plan.events) {
+    keys.add(recorded)
+    if (changesProfile(recorded.event)) actor.profileVersion = recorded.version
+  }
   if (wallet.version - actor.snapshotVersion >= context.bounds.snapshotEvents) snapshot(actor, context)
 }
 
@@ -287,10 +294,10 @@ const commit = (actor: WalletActor, plan: BatchPlan, context: ActorContext): voi
 export const snapshot = (actor: WalletActor, context: ActorContext): void => {
   const wallet = actor.wallet!
   const keys = actor.keys!.state(context.bounds.keysInSnapshot)
-  if (context.snapshots.offer({ wallet, keys })) actor.snapshotVersion = wallet.version
+  if (context.snapshots.offer({ wallet, profileVersion: actor.profileVersion, keys })) actor.snapshotVersion = wallet.version
 }
 
-const settle = (batch: ReadonlyArray<Envelope>, plan: BatchPlan): void => {
+const settle = (actor: WalletActor, batch: ReadonlyArray<Envelope>, plan: BatchPlan): void => {
   for (let i = 0; i < batch.length; i++) {
     const verdict = plan.verdicts[i]!
     switch (verdict._tag) {
@@ -303,7 +310,10 @@ const settle = (batch: ReadonlyArray<Envelope>, plan: BatchPlan): void => {
         answer(batch[i]!, Effect.fail(verdict.error))
         break
       case "Seen":
-        answer(batch[i]!, Effect.succeed(verdict))
+        answer(
+          batch[i]!,
+          Effect.succeed({ ...verdict, current: actor.wallet!, profileVersion: actor.profileVersion })
+        )
         break
       case "Same": {
         const first = plan.verdicts[verdict.first]!

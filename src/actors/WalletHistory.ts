@@ -9,7 +9,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Result from "effect/Result"
 import * as Schedule from "effect/Schedule"
-import type { RecordedEvent } from "../domain/Event.ts"
+import type { RecordedEvent, WalletEvent } from "../domain/Event.ts"
 import { evolve } from "../domain/Evolve.ts"
 import type { Wallet } from "../domain/Wallet.ts"
 import type { SnapshotBound } from "../stores/EventStore.ts"
@@ -25,15 +25,10 @@ type HistoryError = ReadError | EventUnreadable
 export interface LoadedWallet {
   readonly wallet: Wallet | undefined
   readonly keys: KeyWindow
+  /** Version of the last event that changed status, overdraft limit or metadata. */
+  readonly profileVersion: number
   /** Version of the snapshot it started from; `-1`: none. */
   readonly snapshotVersion: number
-}
-
-/** A command's own effect: the states around its events. */
-export interface PastCommand {
-  readonly before: Wallet | undefined
-  readonly wallet: Wallet
-  readonly events: ReadonlyArray<RecordedEvent>
 }
 
 /** Events per read of a stream. */
@@ -53,8 +48,11 @@ export class WalletHistory extends Context.Service<WalletHistory, {
   readonly atVersion: (walletId: string, version: number) => Effect.Effect<Wallet | undefined, HistoryError>
   /** State after the last event with time ≤ `time`; `undefined`: there is none. */
   readonly atTime: (walletId: string, time: number) => Effect.Effect<Wallet | undefined, HistoryError>
-  /** The command whose last event is `version`. */
-  readonly command: (walletId: string, version: number) => Effect.Effect<PastCommand | undefined, HistoryError>
+  /** The events of the command whose last event is `version`; none: the stream does not reach it. */
+  readonly commandEvents: (
+    walletId: string,
+    version: number
+  ) => Effect.Effect<ReadonlyArray<RecordedEvent>, HistoryError>
   /** Folds events with version > `after` and ≤ `upTo` into `use`, page by page. */
   readonly scan: (
     walletId: string,
@@ -89,7 +87,7 @@ const make = Effect.fnUntraced(function*(bounds: ActorBounds) {
     bound?: SnapshotBound
   ): Effect.fn.Return<LoadedWallet, HistoryError> {
     const snapshot = yield* Effect.retry(log.loadSnapshot(walletId, bound), readRetry)
-    const none = { wallet: undefined, keys: new KeyWindow(bounds.keysInMemory, budget), snapshotVersion: -1 }
+    const none = { wallet: undefined, keys: new KeyWindow(bounds.keysInMemory, budget), profileVersion: -1, snapshotVersion: -1 }
     if (snapshot === undefined) return none
     const memory = WalletSnapshot.decode(snapshot)
     if (Result.isFailure(memory)) {
@@ -100,6 +98,7 @@ const make = Effect.fnUntraced(function*(bounds: ActorBounds) {
     }
     return {
       wallet: memory.success.wallet,
+      profileVersion: memory.success.profileVersion,
       keys: new KeyWindow(bounds.keysInMemory, budget, memory.success.keys),
       snapshotVersion: snapshot.version
     }
@@ -107,13 +106,14 @@ const make = Effect.fnUntraced(function*(bounds: ActorBounds) {
 
   const load = Effect.fnUntraced(function*(walletId: string): Effect.fn.Return<LoadedWallet, HistoryError> {
     const { keys, snapshotVersion, ...from } = yield* start(walletId)
-    let wallet = from.wallet
+    let { profileVersion, wallet } = from
     yield* each(walletId, snapshotVersion, (recorded) => {
       wallet = evolve(wallet, recorded)
       keys.add(recorded)
+      if (changesProfile(recorded.event)) profileVersion = recorded.version
       return true
     })
-    return { wallet, keys, snapshotVersion }
+    return { wallet, keys, profileVersion, snapshotVersion }
   })
 
   const stateUntil = Effect.fnUntraced(function*(
@@ -137,27 +137,21 @@ const make = Effect.fnUntraced(function*(bounds: ActorBounds) {
       (wallet) => wallet?.version === version ? wallet : undefined
     )
 
-  /** A command makes at most two events, and events of one command stand side by side. */
-  const command = Effect.fnUntraced(function*(
-    walletId: string,
-    version: number
-  ): Effect.fn.Return<PastCommand | undefined, HistoryError> {
-    const from = Math.max(-1, version - 2)
-    const recent = yield* Effect.retry(log.read(walletId, { after: from, limit: version - from }), readRetry)
-    const last = recent.at(-1)
-    if (last === undefined || last.version !== version) return undefined
-    const events = recent.filter((recorded) => recorded.metadata.commandId === last.metadata.commandId)
-    const before = events[0]!.version === 0 ? undefined : yield* atVersion(walletId, events[0]!.version - 1)
-    let wallet = before
-    for (const recorded of events) wallet = evolve(wallet, recorded)
-    return { before, wallet: wallet!, events }
-  })
+  /** A command makes at most two events, and they stand side by side. */
+  const commandEvents = (walletId: string, version: number) =>
+    Effect.map(
+      Effect.retry(log.read(walletId, { after: Math.max(-1, version - 2), limit: 2 }), readRetry),
+      (recent) => {
+        const last = recent.find((recorded) => recorded.version === version)
+        return recent.filter((recorded) => recorded.metadata.commandId === last?.metadata.commandId)
+      }
+    )
 
   return WalletHistory.of({
     load,
     atVersion,
     atTime: (walletId, time) => stateUntil(walletId, { time }, (recorded) => recorded.time <= time),
-    command,
+    commandEvents,
     scan: (walletId, options, use) =>
       each(walletId, options.after, (recorded) => {
         if (recorded.version > options.upTo) return false
@@ -166,3 +160,23 @@ const make = Effect.fnUntraced(function*(bounds: ActorBounds) {
       })
   })
 })
+
+/** Whether an event changes more of a wallet's view than every event carries itself. */
+export const changesProfile = (event: WalletEvent): boolean => {
+  switch (event._tag) {
+    case "WalletCredited":
+    case "WalletDebited":
+    case "HoldPlaced":
+    case "HoldCaptured":
+    case "HoldReleased":
+    case "HoldExpired":
+    case "TransferSent":
+    case "TransferReceived":
+    case "TransferRefused":
+    case "TransferSettled":
+    case "TransferReversed":
+      return false
+    default:
+      return true
+  }
+}

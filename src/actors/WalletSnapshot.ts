@@ -13,6 +13,8 @@ const format = 1
 
 export interface WalletMemory {
   readonly wallet: Wallet
+  /** Version of the last event that changed status, overdraft limit or metadata. */
+  readonly profileVersion: number
   readonly keys: KeyWindowState
 }
 
@@ -20,7 +22,12 @@ export const encode = (memory: WalletMemory): Snapshot => ({
   walletId: memory.wallet.id,
   version: memory.wallet.version,
   time: memory.wallet.updatedAt,
-  data: JSON.stringify({ format, wallet: encodeWallet(memory.wallet), keys: memory.keys })
+  data: JSON.stringify({
+    format,
+    wallet: encodeWallet(memory.wallet),
+    profileVersion: memory.profileVersion,
+    keys: memory.keys
+  })
 })
 
 /** The failure says why the snapshot is of no use. */
@@ -32,15 +39,16 @@ export const decode = (snapshot: Snapshot): Result.Result<WalletMemory, string> 
     return Result.fail(String(error))
   }
   if (typeof data !== "object" || data === null) return Result.fail("not an object")
-  const { format: given, wallet, keys } = data as { format?: unknown; wallet?: unknown; keys?: unknown }
+  const { format: given, keys, profileVersion, wallet } = data as Readonly<Record<string, unknown>>
   if (given !== format) return Result.fail(`unknown format ${String(given)}`)
+  if (!Number.isSafeInteger(profileVersion)) return Result.fail("damaged profile version")
   if (!isKeyWindowState(keys)) return Result.fail("damaged keys")
   const decoded = decodeWallet(wallet)
   if (Result.isFailure(decoded)) return Result.fail(decoded.failure)
   if (decoded.success.id !== snapshot.walletId || decoded.success.version !== snapshot.version) {
     return Result.fail("it belongs to another wallet or version")
   }
-  return Result.succeed({ wallet: decoded.success, keys })
+  return Result.succeed({ wallet: decoded.success, profileVersion: Number(profileVersion), keys })
 }
 
 const isKeyWindowState = (keys: unknown): keys is KeyWindowState => {

@@ -5,38 +5,47 @@
 import * as HashMap from "effect/HashMap"
 import * as Option from "effect/Option"
 import type { RecordedEvent } from "../domain/Event.ts"
-import { holdAfter, holdOf, transactionOf } from "../domain/Projection.ts"
+import { holdAfter, holdOf, placedHold, transactionOf } from "../domain/Projection.ts"
 import type { Hold, Transaction, Wallet } from "../domain/Wallet.ts"
 import type { WalletView } from "../stores/Persistence.ts"
 import type { Durability } from "./EngineApi.ts"
 
 /** A command's effect with what is durable now. */
 export interface Effected {
-  readonly before: Wallet | undefined
-  readonly wallet: Wallet
+  /** After the command's last event. */
+  readonly wallet: WalletView
   readonly events: ReadonlyArray<RecordedEvent>
+  /** A hold as it was before the command; of it only what never changes is used. */
+  readonly holdBefore: (holdId: string) => Hold | undefined
   readonly durability: Durability
   readonly replayed: boolean
 }
 
-export const viewOf = (wallet: Wallet): WalletView => wallet
+/** The open holds of a state, as `holdBefore` wants them. */
+export const openHolds =
+  (wallet: Wallet | undefined) =>
+  (holdId: string): Hold | undefined => {
+    if (wallet === undefined) return undefined
+    const hold = Option.getOrUndefined(HashMap.get(wallet.holds, holdId))
+    return hold === undefined ? undefined : holdOf(wallet.id, hold)
+  }
 
 export const commandAnswer = (effected: Effected) => ({
-  wallet: viewOf(effected.wallet),
+  wallet: effected.wallet,
   durability: effected.durability,
   replayed: effected.replayed
 })
 
 export const transactionAnswer = (effected: Effected) => ({
   transaction: transactionMade(effected),
-  wallet: viewOf(effected.wallet),
+  wallet: effected.wallet,
   durability: effected.durability,
   replayed: effected.replayed
 })
 
 export const holdAnswer = (effected: Effected) => ({
   hold: holdTouched(effected),
-  wallet: viewOf(effected.wallet),
+  wallet: effected.wallet,
   durability: effected.durability,
   replayed: effected.replayed
 })
@@ -44,7 +53,7 @@ export const holdAnswer = (effected: Effected) => ({
 export const captureAnswer = (effected: Effected) => ({
   hold: holdTouched(effected),
   transaction: transactionMade(effected),
-  wallet: viewOf(effected.wallet),
+  wallet: effected.wallet,
   durability: effected.durability,
   replayed: effected.replayed
 })
@@ -58,26 +67,21 @@ const transactionMade = (effected: Effected): Transaction => {
 }
 
 const holdTouched = (effected: Effected): Hold => {
-  for (const { event } of effected.events) {
+  for (const recorded of effected.events) {
+    const { event } = recorded
     switch (event._tag) {
       case "HoldPlaced":
-        return openHold(effected, effected.wallet, event.holdId)
+        return placedHold(recorded, event)
       case "HoldCaptured":
       case "HoldReleased":
-      case "HoldExpired":
-        return holdAfter(openHold(effected, effected.before, event.holdId), event)
+      case "HoldExpired": {
+        const hold = effected.holdBefore(event.holdId)
+        return hold === undefined ? absent(effected, "hold") : holdAfter(hold, event)
+      }
     }
   }
   return absent(effected, "hold")
 }
-
-const openHold = (effected: Effected, wallet: Wallet | undefined, holdId: string): Hold =>
-  wallet === undefined
-    ? absent(effected, "hold")
-    : Option.match(HashMap.get(wallet.holds, holdId), {
-      onNone: () => absent(effected, "hold"),
-      onSome: (hold) => holdOf(wallet.id, hold)
-    })
 
 /** A defect: decide and the answers disagree about what a command does. */
 const absent = (effected: Effected, what: string): never => {

@@ -2,7 +2,6 @@
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import type { CommandError } from "../actors/EngineError.ts"
-import { OutcomeUnknown } from "../actors/EngineError.ts"
 import { EventIds } from "../actors/EventIds.ts"
 import type { Reply } from "../actors/Mailbox.ts"
 import { WalletHistory } from "../actors/WalletHistory.ts"
@@ -14,8 +13,9 @@ import { fingerprintOf } from "../domain/Fingerprint.ts"
 import { HoldClosed, InvalidRequest } from "../domain/Rejection.ts"
 import { Persistence } from "../stores/Persistence.ts"
 import type { Effected } from "./Answers.ts"
-import { captureAnswer, commandAnswer, holdAnswer, transactionAnswer } from "./Answers.ts"
+import { captureAnswer, commandAnswer, holdAnswer, openHolds, transactionAnswer } from "./Answers.ts"
 import { derivedWalletId } from "./DerivedId.ts"
+import { makeRecall } from "./Recall.ts"
 import type { CommandOptions, Durability, EngineCommands as Commands, StatusInput } from "./EngineApi.ts"
 
 /** Where log and Persistence are one database, a commit is all of it: search reads the same rows. */
@@ -53,16 +53,7 @@ export const make = Effect.fnUntraced(function*(): Effect.fn.Return<
       if (refusal !== undefined) resume(Effect.fail(refusal))
     })
 
-  /** What a command that took place earlier did, read from the log. */
-  const recall = Effect.fnUntraced(function*(
-    walletId: string,
-    version: number
-  ): Effect.fn.Return<Effected, CommandError> {
-    const past = yield* history.command(walletId, version)
-    // The key was seen, so the log has the event: a log that does not answer it has not answered yet.
-    if (past === undefined) return yield* new OutcomeUnknown({ walletId, retryAfter: 1_000 })
-    return { ...past, durability: durable, replayed: true }
-  })
+  const recall = makeRecall(history, persistence)
 
   const execute = <A>(
     command: Command,
@@ -74,8 +65,15 @@ export const make = Effect.fnUntraced(function*(): Effect.fn.Return<
     if (malformed !== undefined) return Effect.fail(new InvalidRequest({ detail: malformed }))
     return Effect.flatMap(ask(command, options, bytes), (reply) =>
       reply._tag === "Done"
-        ? Effect.sync(() => answerOf({ ...reply, durability: durable }))
-        : Effect.map(recall(command.walletId, reply.version), answerOf))
+        ? Effect.sync(() =>
+          answerOf({
+            wallet: reply.wallet,
+            events: reply.events,
+            holdBefore: openHolds(reply.before),
+            durability: durable,
+            replayed: reply.replayed
+          }))
+        : Effect.map(recall(reply), (past) => answerOf({ ...past, durability: durable, replayed: true })))
   }
 
   /** A wallet knows its open holds only; Persistence tells a closed hold from one that never was. */

@@ -1,0 +1,56 @@
+/**
+ * What a command that took place earlier did, for the answer to its replay.
+ *
+ * Its events are read from the log. The wallet as of then is the wallet of now but
+ * for what every event carries itself, unless something rarer (status, overdraft
+ * limit, metadata) has changed since: only then the state is folded again.
+ */
+import * as Effect from "effect/Effect"
+import type { CommandError } from "../actors/EngineError.ts"
+import { OutcomeUnknown } from "../actors/EngineError.ts"
+import type { Seen } from "../actors/Mailbox.ts"
+import type { WalletHistory } from "../actors/WalletHistory.ts"
+import type { RecordedEvent } from "../domain/Event.ts"
+import type { Hold, Wallet } from "../domain/Wallet.ts"
+import type { Persistence } from "../stores/Persistence.ts"
+import type { Effected } from "./Answers.ts"
+import { openHolds } from "./Answers.ts"
+
+export type Recalled = Pick<Effected, "wallet" | "events" | "holdBefore">
+
+export const makeRecall = (history: WalletHistory["Service"], persistence: Persistence["Service"]) => {
+  /** The hold that a capture or release was about, with the fields that never change. */
+  const holdOfEvents = (wallet: Wallet, events: ReadonlyArray<RecordedEvent>): Effect.Effect<Hold | undefined, CommandError> => {
+    for (const { event } of events) {
+      if (event._tag !== "HoldCaptured" && event._tag !== "HoldReleased") continue
+      const open = openHolds(wallet)(event.holdId)
+      return open === undefined ? persistence.hold(wallet.id, event.holdId) : Effect.succeed(open)
+    }
+    return Effect.undefined
+  }
+
+  return Effect.fnUntraced(function* (seen: Seen): Effect.fn.Return<Recalled, CommandError> {
+    const { current, profileVersion, version } = seen
+    const walletId = current.id
+    const events = yield* history.commandEvents(walletId, version)
+    // The key was seen, so the log has the event: a log that does not answer it has not answered yet.
+    if (events.length === 0) return yield* new OutcomeUnknown({ walletId, retryAfter: 1_000 })
+    const last = events[events.length - 1]!
+    if (events[0]!.version > profileVersion) {
+      const hold = yield* holdOfEvents(current, events)
+      return { wallet: asOf(current, last), events, holdBefore: () => hold }
+    }
+    const before = events[0]!.version === 0 ? undefined : yield* history.atVersion(walletId, events[0]!.version - 1)
+    const wallet = yield* history.atVersion(walletId, version)
+    if (wallet === undefined) return yield* new OutcomeUnknown({ walletId, retryAfter: 1_000 })
+    return { wallet, events, holdBefore: openHolds(before) }
+  })
+}
+
+const asOf = (wallet: Wallet, recorded: RecordedEvent): Wallet => ({
+  ...wallet,
+  balance: recorded.event.balanceAfter,
+  held: recorded.event.heldAfter,
+  version: recorded.version,
+  updatedAt: recorded.time
+})
