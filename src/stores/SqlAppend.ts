@@ -8,7 +8,7 @@ import type { SqlError } from "effect/sql/SqlError"
 import type { Commit } from "../domain/Commit.ts"
 import type { AppendError, AppendOutcome } from "./EventStore.ts"
 import { appendBatch } from "./SqlAppendBatch.ts"
-import { appendStatement } from "./SqlAppendStatement.ts"
+import { type AppendParts, appendStatement } from "./SqlAppendStatement.ts"
 import * as SqlAppendTypes from "./SqlAppendTypes.ts"
 import { classifySqlError, type SqlErrorClassOptions } from "./SqlErrorClass.ts"
 import { appendFailure, readFailure, unavailable } from "./SqlFailure.ts"
@@ -59,31 +59,39 @@ export const make = (
   fence: SqlFence,
   options: SqlErrorClassOptions & { readonly persistence?: boolean | undefined }
 ): ((commits: ReadonlyArray<Commit>) => Effect.Effect<ReadonlyArray<AppendOutcome>, AppendError>) => {
-  const persistence = options.persistence ?? true
-  const statement = appendStatement(persistence)
+  const view = options.persistence ?? true
   const failed = (error: SqlError): AppendError => appendFailure(classifySqlError(error, options))
   const readFailed = readFailure("log")
   const types = SqlAppendTypes.make(sql)
   let sent = 0
+  /** At most four for each doubling. */
+  const statements = new Map<number, string>()
 
   /**
    * A session plans a prepared statement once, for the tables as they are. A text
    * that changes whenever the number of appends has doubled makes it plan again, so
    * that a plan made for an empty table does not serve a large one.
    */
-  const replanned = (): string => `/* plan ${Math.floor(Math.log2(++sent))} */${statement}`
+  const statementOf = (parts: AppendParts): string => {
+    const doublings = Math.floor(Math.log2(++sent))
+    const variant = doublings * 4 + (parts.creates ? 2 : 0) + (parts.others ? 1 : 0)
+    const known = statements.get(variant)
+    if (known !== undefined) return known
+    const statement = `/* plan ${doublings} */${appendStatement(parts)}`
+    statements.set(variant, statement)
+    return statement
+  }
 
   /** The commits that are in the log by now; `undefined`: fenced, nothing was written. */
-  const send = (commits: ReadonlyArray<Commit>, view: FenceView) =>
-    Effect.flatMap(types, (parametersOf) =>
-      Effect.mapError(
-        sql.unsafe<{ readonly ord: number }>(
-          replanned(),
-          parametersOf(appendBatch(commits), view.generation, persistence)
-        ),
-        (error) => (isFenced(error) ? fenced : failed(error))
+  const send = (commits: ReadonlyArray<Commit>, { generation }: FenceView) =>
+    Effect.flatMap(types, (parametersOf) => {
+      const batch = appendBatch(commits)
+      const parts = { view, creates: batch.creates, others: batch.others }
+      const parameters = parametersOf(batch, generation, parts)
+      return Effect.mapError(sql.unsafe<{ readonly ord: number }>(statementOf(parts), parameters), (error) =>
+        isFenced(error) ? fenced : failed(error)
       )
-    ).pipe(
+    }).pipe(
       Effect.map((rows): ReadonlySet<Commit> | undefined => new Set(rows.map(({ ord }) => commits[ord - 1]!))),
       Effect.catch((error) => (error === fenced ? Effect.undefined : Effect.fail(error)))
     )

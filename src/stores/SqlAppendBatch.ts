@@ -80,7 +80,8 @@ const addCommit = (rows: SqlCompositeArray, commit: Commit): void => {
     .end()
 }
 
-const addEvent = (rows: SqlCompositeArray, number: number, recorded: RecordedEvent, commit: Commit): void => {
+/** Answers whether the event makes a transaction. */
+const addEvent = (rows: SqlCompositeArray, number: number, recorded: RecordedEvent, commit: Commit): boolean => {
   const { event, id, metadata, time, walletId } = recorded
   const transaction = transactionOf(recorded, commit.wallet)
   rows
@@ -104,6 +105,7 @@ const addEvent = (rows: SqlCompositeArray, number: number, recorded: RecordedEve
       .text(rareOf(transaction))
   }
   rows.end()
+  return transaction !== undefined
 }
 
 /** Rows of holds, as JSON; there are few of them. */
@@ -145,6 +147,10 @@ export interface AppendBatch {
   readonly events: SqlCompositeArray
   readonly holdsPlaced: string | null
   readonly holdsChanged: string | null
+  /** Some commit creates its stream. */
+  readonly creates: boolean
+  /** Some event makes no transaction, or changes a hold. */
+  readonly others: boolean
 }
 
 /** The rows of these commits, numbered from 1 in their order. */
@@ -153,15 +159,22 @@ export const appendBatch = (commits: ReadonlyArray<Commit>): AppendBatch => {
   const commitRows = new SqlCompositeArray(commitFields, commits.length * commitBytes)
   const eventRows = new SqlCompositeArray(eventFields, size * eventBytes)
   const holds: HoldRows = { placed: [], changed: [] }
+  let creates = false
+  let others = false
   for (const [index, commit] of commits.entries()) {
     addCommit(commitRows, commit)
-    for (const recorded of commit.events) addEvent(eventRows, index + 1, recorded, commit)
+    if (commit.expectedVersion === -1) creates = true
+    for (const recorded of commit.events) {
+      if (!addEvent(eventRows, index + 1, recorded, commit)) others = true
+    }
     addHolds(holds, index + 1, commit)
   }
   return {
     commits: commitRows,
     events: eventRows,
     holdsPlaced: jsonOf(holds.placed),
-    holdsChanged: jsonOf(holds.changed)
+    holdsChanged: jsonOf(holds.changed),
+    creates,
+    others: others || holds.changed.length > 0
   }
 }

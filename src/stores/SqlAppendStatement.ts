@@ -7,10 +7,41 @@
  * What belongs to a commit is looked up by its number in an array, not joined: a
  * prepared plan does not know how long the parameters are, and would join row by
  * row.
+ *
+ * Parts that a batch has no rows for are left out: the server sets up every table
+ * and index of a statement before it looks for rows, and for a batch of one that is
+ * most of the time.
  */
+
+export interface AppendParts {
+  /** The transactional view with the log. */
+  readonly view: boolean
+  /** Some commit creates its stream. */
+  readonly creates: boolean
+  /** Some event makes no transaction: holds may change, keys have rows of their own. */
+  readonly others: boolean
+}
 
 /** A commit that was left out. No position and no version is ever this low. */
 const leftOut = "-4611686018427387904"
+
+const createdPart = `created as (
+  insert into streams (wallet_id, version)
+  select wallet_id, size - 1 from commits where expected = -1 order by ord
+  on conflict do nothing
+  returning wallet_id
+),
+`
+
+const acceptedCreations = `
+  union all
+  select max(ord), max(size), max(first)
+  from (
+    select wallet_id, ord, size, first, false as is_new from commits where expected = -1
+    union all
+    select wallet_id, null, null, null, true from created
+  ) candidates
+  group by wallet_id having bool_or(is_new)`
 
 /**
  * - `created`, `moved`: the streams that are where the commit expects them. All of
@@ -23,7 +54,7 @@ const leftOut = "-4611686018427387904"
  *   generation again after it has waited for the row, so a claim that commits
  *   meanwhile fences the append.
  */
-const logPart = `
+const logPart = (creates: boolean): string => `
 with commits as materialized (
   select *, (sum(size) over (order by ord) - size)::int as first
   from (
@@ -32,28 +63,14 @@ with commits as materialized (
       overdraft_limit, updated_at, details, ord)
   ) given
 ),
-created as (
-  insert into streams (wallet_id, version)
-  select wallet_id, size - 1 from commits where expected = -1 order by ord
-  on conflict do nothing
-  returning wallet_id
-),
-moved as (
+${creates ? createdPart : ""}moved as (
   update streams s set version = c.expected + c.size
   from commits c
   where s.wallet_id = c.wallet_id and s.version = c.expected and c.expected >= 0
   returning c.*
 ),
 accepted as materialized (
-  select ord, size, first from moved
-  union all
-  select max(ord), max(size), max(first)
-  from (
-    select wallet_id, ord, size, first, false as is_new from commits where expected = -1
-    union all
-    select wallet_id, null, null, null, true from created
-  ) candidates
-  group by wallet_id having bool_or(is_new)
+  select ord, size, first from moved${creates ? acceptedCreations : ""}
 ),
 placed as materialized (
   select ord, sum(size) over (order by ord) - size - first as before, sum(size) over () as total from accepted
@@ -88,12 +105,7 @@ logged as (
   select wallet_id, version, position, id, time, type, data, key, fingerprint, epoch, origin from rows
 )`
 
-/**
- * `wallets` moves with its stream, or the statement fails: a version that is not
- * the stream's becomes null, which its column refuses; a row that is missing makes
- * `complete` fail.
- */
-const viewPart = `,
+const newWalletsPart = `,
 new_wallets as (
   insert into wallets (id, owner_id, currency, balance, held, overdraft_limit, status, version, metadata,
     created_at, updated_at, position, words)
@@ -106,7 +118,14 @@ new_wallets as (
     from commits cross join starts
     where expected = -1 and positions[ord] > ${leftOut}
   ) n
-),
+)`
+
+/**
+ * `wallets` moves with its stream, or the statement fails: a version that is not
+ * the stream's becomes null, which its column refuses; a row that is missing makes
+ * `complete` fail.
+ */
+const viewPart = `,
 viewed as (
   update wallets w set
     version = case when w.version = m.expected then m.expected + m.size end,
@@ -130,7 +149,9 @@ recorded as (
     case when rare is not null then
       (select array_agg(word) from json_array_elements_text(rare::json->'words') word) end
   from rows where transaction is not null
-),
+)`
+
+const othersPart = `,
 keyed as (
   insert into idempotency_keys (wallet_id, version, key, fingerprint)
   select wallet_id, version, key, fingerprint from rows where transaction is null
@@ -151,13 +172,13 @@ holds_changed as (
   where positions[commit] > ${leftOut} and holds.wallet_id = h.wallet_id and holds.id = h.id
 )`
 
-const logOnly = `${logPart}
-select ord from accepted`
-
-const logAndView = `${logPart}${viewPart}
+const complete = `
 select ord, case when (select count(*) from viewed) = (select count(*) from moved) then true
   else ('a row of wallets is missing, commit ' || ord)::boolean end as complete
 from accepted`
 
 /** Answers the numbers (`ord`, from 1) of the commits that were appended. */
-export const appendStatement = (persistence: boolean): string => (persistence ? logAndView : logOnly)
+export const appendStatement = ({ creates, others, view }: AppendParts): string =>
+  view
+    ? [logPart(creates), creates ? newWalletsPart : "", viewPart, others ? othersPart : "", complete].join("")
+    : `${logPart(creates)}\nselect ord from accepted`

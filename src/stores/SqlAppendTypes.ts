@@ -7,6 +7,7 @@ import * as PgTypes from "@effect/sql-pg/PgTypes"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import type { AppendBatch } from "./SqlAppendBatch.ts"
+import type { AppendParts } from "./SqlAppendStatement.ts"
 import { readFailure } from "./SqlFailure.ts"
 import { int8, text } from "./SqlParameters.ts"
 import { type ReadError, StoreDefect } from "./StoreError.ts"
@@ -15,7 +16,7 @@ import { type ReadError, StoreDefect } from "./StoreError.ts"
 export type AppendParameters = (
   batch: AppendBatch,
   generation: bigint,
-  persistence: boolean
+  parts: AppendParts
 ) => ReadonlyArray<PgTypes.Parameter>
 
 interface TypeRow {
@@ -51,13 +52,13 @@ export const make = (client: PgClient): Effect.Effect<AppendParameters, ReadErro
     registry.register(commit.array, asWritten)
     registry.register(event.array, asWritten)
     const written = (bytes: Uint8Array, oid: number): PgTypes.Parameter => ({ ...PgTypes.bytea(bytes), oid })
-    known = (batch, generation, persistence) => {
+    known = (batch, generation, { others, view }) => {
       const log = [
         written(batch.commits.finish(commit.element), commit.array),
         written(batch.events.finish(event.element), event.array),
         int8(generation)
       ]
-      return persistence ? [...log, text(batch.holdsPlaced), text(batch.holdsChanged)] : log
+      return view && others ? [...log, text(batch.holdsPlaced), text(batch.holdsChanged)] : log
     }
     return known
   })
