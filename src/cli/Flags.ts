@@ -14,3 +14,9 @@ export const url = Flag.String("url").pipe(
   Flag.withDescription("Work through the service at this address, with the admin key in WALLET_API_KEY"),
   Flag.optional
 )
+
+/** Of tools that run an engine of their own. */
+export const takeover = Flag.Boolean("takeover").pipe(
+  Flag.withDescription("Work on the database itself although a service runs on it; that service stops"),
+  Flag.withDefault(false)
+)

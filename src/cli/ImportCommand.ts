@@ -22,6 +22,7 @@ import { formatOf } from "./MovementFile.ts"
 import { makeProgress, perSecond, printNote, printResult, reportFailure, timeLeft } from "./Output.ts"
 import { loadServiceConfig, type ServiceConfig } from "./ServiceConfig.ts"
 import { clientLayer, findServicePlace, type ServicePlace } from "./ServicePlace.ts"
+import { refuseTakeover } from "./Takeover.ts"
 
 /** A flag has a value that it cannot have. */
 class FlagWrong extends Schema.TaggedError<FlagWrong>()("FlagWrong", { flag: Schema.String, reason: Schema.String }) {
@@ -86,6 +87,7 @@ const flags = {
     Flag.withDefault(64)
   ),
   url: Flags.url,
+  takeover: Flags.takeover,
   json: Flags.json
 }
 
@@ -157,13 +159,6 @@ const reportLines = (report: ImportReport): ReadonlyArray<string> => [
     `in ${(report.durationMillis / 1000).toFixed(1)} s`
 ]
 
-/** Taking ownership of a shared database stops whoever had it: that is to be known before. */
-const noteOf = (config: ServiceConfig, place: ServicePlace): string | undefined => {
-  if (place._tag === "Service") return `working through the service at ${place.service.baseUrl} (${place.because})`
-  if (Option.isNone(config.engine.stores.databaseUrl)) return undefined
-  return "working on the database itself; a service that runs on it stops (give --url to work through it)"
-}
-
 const runImport = Effect.fnUntraced(function* (given: ImportFlags) {
   const config = yield* loadServiceConfig
   const started = yield* Clock.currentTimeMillis
@@ -179,8 +174,8 @@ const runImport = Effect.fnUntraced(function* (given: ImportFlags) {
     })
   )
   const place = yield* findServicePlace(config, given.url)
-  const note = noteOf(config, place)
-  if (note !== undefined && !given.json) yield* printNote(note)
+  if (place._tag === "Here") yield* refuseTakeover(config.engine.stores, given.takeover)
+  else if (!given.json) yield* printNote(`working through the service at ${place.service.baseUrl} (${place.because})`)
   const report = yield* importFile(options).pipe(
     Effect.provide(targetLayer(config, place)),
     Effect.ensuring(progress.clear)

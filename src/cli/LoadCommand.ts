@@ -14,6 +14,7 @@ import { loggingLayer } from "./Logging.ts"
 import { makeProgress, perSecond, printNote, printResult, reportFailure } from "./Output.ts"
 import { loadServiceConfig, type ServiceConfig } from "./ServiceConfig.ts"
 import { findServicePlace, type ServicePlace } from "./ServicePlace.ts"
+import { refuseTakeover } from "./Takeover.ts"
 
 /** Nobody to drive: a load on the stores themselves must be asked for. */
 class ServiceAbsent extends Schema.TaggedError<ServiceAbsent>()("ServiceAbsent", {}) {
@@ -63,6 +64,7 @@ const flags = {
     Flag.withDefault(false)
   ),
   url: Flags.url,
+  takeover: Flags.takeover,
   json: Flags.json
 }
 
@@ -98,6 +100,7 @@ const load = Effect.fnUntraced(function* (given: LoadFlags) {
   const config = yield* loadServiceConfig
   const place: ServicePlace = given.library ? { _tag: "Here" } : yield* findServicePlace(config, given.url)
   if (place._tag === "Here" && !given.library) return yield* new ServiceAbsent()
+  if (place._tag === "Here") yield* refuseTakeover(config.engine.stores, given.takeover)
   const progress = yield* makeProgress(given.json)
   const run = (yield* Clock.currentTimeMillis).toString(36)
   const options = yield* optionsOf(given, run, ({ answers, elapsedMillis }: LoadProgress) => {

@@ -321,6 +321,23 @@ describe.skipIf(!postgresPresent)("on PostgreSQL", () => {
     }).pipe(Effect.provide(TestPostgres.layer))
   )
 
+  it.live("import does not take a database from its service, unless it is asked to", () =>
+    Effect.gen(function* () {
+      const environment = yield* postgres
+      const service = yield* startService(environment)
+      const refused = yield* runWallet(["import", fixture], environment)
+      assert.strictEqual(refused.code, 1)
+      assert.match(refused.stderr, /^wallet: a service seems to run on this database \(\d+ connections\): .+\n$/)
+      assert.strictEqual((yield* createWallet(service, environment, "still")).status, 201)
+      const taken = yield* runWallet(["import", fixture, "--takeover"], environment)
+      assert.strictEqual(taken.code, 0, taken.stderr)
+      assert.strictEqual((yield* createWallet(service, environment, "late")).status, 503)
+      assert.strictEqual(yield* service.exited, 1)
+      const free = yield* runWallet(["import", fixture, "--json"], environment)
+      assert.strictEqual(JSON.parse(free.stdout).known, 5)
+    }).pipe(Effect.provide(TestPostgres.layer))
+  )
+
   it.live("verify beside a running service names what somebody has altered", () =>
     Effect.gen(function* () {
       const environment = yield* postgres
