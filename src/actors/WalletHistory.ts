@@ -107,12 +107,15 @@ const make = Effect.fnUntraced(function*(bounds: ActorBounds) {
   const load = Effect.fnUntraced(function*(walletId: string): Effect.fn.Return<LoadedWallet, HistoryError> {
     const { keys, snapshotVersion, ...from } = yield* start(walletId)
     let { profileVersion, wallet } = from
-    yield* each(walletId, snapshotVersion, (recorded) => {
-      wallet = evolve(wallet, recorded)
-      keys.add(recorded)
-      if (changesProfile(recorded.event)) profileVersion = recorded.version
-      return true
-    })
+    yield* Effect.onError(
+      each(walletId, snapshotVersion, (recorded) => {
+        wallet = evolve(wallet, recorded)
+        keys.add(recorded)
+        if (changesProfile(recorded.event)) profileVersion = recorded.version
+        return true
+      }),
+      () => Effect.sync(() => keys.release())
+    )
     return { wallet, keys, profileVersion, snapshotVersion }
   })
 

@@ -12,21 +12,17 @@ import type { Seen } from "../actors/Mailbox.ts"
 import type { WalletHistory } from "../actors/WalletHistory.ts"
 import type { RecordedEvent } from "../domain/Event.ts"
 import type { Hold, Wallet } from "../domain/Wallet.ts"
-import type { Persistence } from "../stores/Persistence.ts"
+import type { Persistence, WalletView } from "../stores/Persistence.ts"
 import type { Effected } from "./Answers.ts"
 import { openHolds } from "./Answers.ts"
 
 export type Recalled = Pick<Effected, "wallet" | "events" | "holdBefore">
 
 export const makeRecall = (history: WalletHistory["Service"], persistence: Persistence["Service"]) => {
-  /** The hold that a capture or release was about, with the fields that never change. */
-  const holdOfEvents = (wallet: Wallet, events: ReadonlyArray<RecordedEvent>): Effect.Effect<Hold | undefined, CommandError> => {
-    for (const { event } of events) {
-      if (event._tag !== "HoldCaptured" && event._tag !== "HoldReleased") continue
-      const open = openHolds(wallet)(event.holdId)
-      return open === undefined ? persistence.hold(wallet.id, event.holdId) : Effect.succeed(open)
-    }
-    return Effect.undefined
+  /** A hold with the fields that never change; `undefined`: it is closed, and Persistence does not have it yet. */
+  const holdNow = (wallet: Wallet, holdId: string): Effect.Effect<Hold | undefined, CommandError> => {
+    const open = openHolds(wallet)(holdId)
+    return open === undefined ? persistence.hold(wallet.id, holdId) : Effect.succeed(open)
   }
 
   return Effect.fnUntraced(function* (seen: Seen): Effect.fn.Return<Recalled, CommandError> {
@@ -37,8 +33,11 @@ export const makeRecall = (history: WalletHistory["Service"], persistence: Persi
     if (events.length === 0) return yield* new OutcomeUnknown({ walletId, retryAfter: 1_000 })
     const last = events[events.length - 1]!
     if (events[0]!.version > profileVersion) {
-      const hold = yield* holdOfEvents(current, events)
-      return { wallet: asOf(current, last), events, holdBefore: () => hold }
+      const holdId = heldBefore(events)
+      const hold = holdId === undefined ? undefined : yield* holdNow(current, holdId)
+      if (holdId === undefined || hold !== undefined) {
+        return { wallet: asOf(current, last), events, holdBefore: () => hold }
+      }
     }
     const before = events[0]!.version === 0 ? undefined : yield* history.atVersion(walletId, events[0]!.version - 1)
     const wallet = yield* history.atVersion(walletId, version)
@@ -47,8 +46,17 @@ export const makeRecall = (history: WalletHistory["Service"], persistence: Persi
   })
 }
 
-const asOf = (wallet: Wallet, recorded: RecordedEvent): Wallet => ({
-  ...wallet,
+/** The hold that a capture or release was about. */
+const heldBefore = (events: ReadonlyArray<RecordedEvent>): string | undefined => {
+  for (const { event } of events) {
+    if (event._tag === "HoldCaptured" || event._tag === "HoldReleased") return event.holdId
+  }
+  return undefined
+}
+
+/** The view after `recorded`, of a wallet whose profile has not changed since. Its holds and transfers have. */
+const asOf = ({ holds: _holds, transfers: _transfers, ...view }: Wallet, recorded: RecordedEvent): WalletView => ({
+  ...view,
   balance: recorded.event.balanceAfter,
   held: recorded.event.heldAfter,
   version: recorded.version,

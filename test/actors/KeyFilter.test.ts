@@ -39,6 +39,19 @@ describe("a filter of forgotten keys", () => {
     assert.isFalse(filter.has("c:key-3"))
   })
 
+  it("shares one budget with all others, first come, first served", () => {
+    const budget = new KeyFilterBudget(5 * firstSegment)
+    const filters = Array.from({ length: 9 }, () => filled(new KeyFilter(budget, 0, -1), 10))
+    assert.deepStrictEqual(
+      filters.map(({ coversFrom }) => coversFrom),
+      [0, 0, 0, 0, 0, 10, 10, 10, 10]
+    )
+    for (const filter of filters) filter.release()
+    for (const filter of filters) filter.release()
+    assert.isTrue(budget.take(5 * firstSegment), "all of it is back")
+    assert.isFalse(budget.take(1), "and not more")
+  })
+
   it("gives its memory back", () => {
     const budget = new KeyFilterBudget(firstSegment)
     const filter = filled(new KeyFilter(budget, 0, -1), 10)

@@ -4,6 +4,7 @@ import * as TestClock from "effect/testing/TestClock"
 import type { ActorBounds } from "../../src/actors/ActorBounds.ts"
 import type { Snapshot } from "../../src/stores/EventStore.ts"
 import { create, credit, foreignCredit, writeForeign } from "../support/EngineCalls.ts"
+import * as Faults from "../support/FaultyEventStore.ts"
 import type { Installation } from "../support/Installation.ts"
 import { assertConsistent, install, installNode, quiet } from "../support/Installation.ts"
 
@@ -84,6 +85,39 @@ describe("an activation", () => {
         node.log.reads.map(({ after }) => after),
         [-1, 499, 999]
       )
+      yield* assertConsistent(installation, node, "a")
+    })
+  )
+})
+
+describe("the memory for traces of keys", () => {
+  it.effect("comes back when a load fails half-way and when a wallet leaves", () =>
+    Effect.gen(function* () {
+      // Room for the trace of one wallet.
+      const bounds = { keysInMemory: 10, keyFilterBytes: 8_192, snapshotMinimumEvents: 10_000, snapshotEvents: 10_000 }
+      const installation = yield* install({ bounds })
+      const before = yield* installation.start()
+      yield* create(before, "a")
+      yield* Effect.forEach(
+        Array.from({ length: 700 }, (_, n) => n),
+        (n) => credit(before, "a", 1n, `k${n}`),
+        {
+          concurrency: "unbounded"
+        }
+      )
+      yield* quiet(before)
+      yield* before.stop
+      const node = yield* installation.start({ ...bounds, idleMillis: 10_000 })
+      for (const fault of [Faults.unreadable(Faults.defectiveLog), () => Effect.die(new Error("scripted"))]) {
+        node.log.readFaults.push((read) => read, fault)
+        yield* Effect.exit(credit(node, "a", 1n, "new"))
+      }
+      yield* credit(node, "a", 1n, "new-1")
+      assert.deepStrictEqual(node.persistence.lookUps, [], "its trace tells that the key is new")
+      yield* TestClock.adjust("20 seconds")
+      assert.strictEqual(node.registry.load().residentWallets, 0)
+      yield* credit(node, "a", 1n, "new-2")
+      assert.deepStrictEqual(node.persistence.lookUps, [])
       yield* assertConsistent(installation, node, "a")
     })
   )

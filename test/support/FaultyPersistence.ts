@@ -13,7 +13,7 @@ export interface FaultyPersistence {
   draw: (() => ((look: Lookup) => Lookup) | undefined) | undefined
   /** The keys of every look-up. */
   readonly lookUps: Array<ReadonlyArray<string>>
-  /** The version up to which it has the wallets' rows; `undefined`: all. */
+  /** The version up to which it has the wallets' keys (and of holds none); `undefined`: all. */
   behindAt: number | undefined
 }
 
@@ -33,6 +33,10 @@ export const make = (inner: Persistence["Service"]): FaultyPersistence => {
     behindAt: undefined,
     store: {
       ...inner,
+      hold: (walletId, holdId) =>
+        Effect.suspend(() =>
+          faulty.behindAt === undefined ? inner.hold(walletId, holdId) : Effect.succeed(undefined)
+        ),
       findKeys: (walletId, keys) =>
         Effect.suspend(() => {
           faulty.lookUps.push(keys)

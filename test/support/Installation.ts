@@ -59,6 +59,9 @@ export interface Installation {
 
 export const partitions = 16
 
+/** Wallets that keep one key in memory and no trace of the others: all else has to be looked up. */
+export const forgetful: Partial<ActorBounds> = { keysInMemory: 1, keyFilterBytes: 0 }
+
 const capture = (logged: Array<string>) =>
   Logger.layer([
     Logger.make((options) => {
