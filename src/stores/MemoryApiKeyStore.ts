@@ -22,9 +22,7 @@ const list = Effect.fnUntraced(function* (
   request: PageRequest
 ): Effect.fn.Return<Page<ApiKey>, InvalidRequest> {
   const before = yield* decodePosition(request.cursor)
-  const rows = [...state.apiKeys.values()]
-    .filter(({ number }) => before === undefined || number < before)
-    .reverse()
+  const rows = [...state.apiKeys.values()].filter(({ number }) => before === undefined || number < before).reverse()
   const page = pageOf(rows.slice(0, request.limit + 1), request.limit, (last) => encodePosition(last.number))
   return { data: page.data.map(({ key: { hash: _, ...key } }): ApiKey => key), next: page.next }
 })

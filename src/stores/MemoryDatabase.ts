@@ -73,23 +73,21 @@ export class MemoryDatabase extends Context.Service<MemoryDatabase, MemoryState>
   static readonly layer = (options: { readonly rule?: UserRule | undefined } = {}): Layer.Layer<MemoryDatabase> =>
     Layer.effect(
       MemoryDatabase,
-      Effect.sync(
-        (): MemoryState => ({
-          logId: randomUUID(),
-          log: [],
-          streams: new Map(),
-          claims: new Map(),
-          snapshots: new Map(),
-          wallets: new Map(),
-          transactions: [],
-          transactionsByWallet: new Map(),
-          holds: new Map(),
-          keys: new Map(),
-          apiKeys: new Map(),
-          apiKeysMade: 0n,
-          installation: undefined,
-          rule: options.rule
-        })
-      )
+      Effect.sync((): MemoryState => ({
+        logId: randomUUID(),
+        log: [],
+        streams: new Map(),
+        claims: new Map(),
+        snapshots: new Map(),
+        wallets: new Map(),
+        transactions: [],
+        transactionsByWallet: new Map(),
+        holds: new Map(),
+        keys: new Map(),
+        apiKeys: new Map(),
+        apiKeysMade: 0n,
+        installation: undefined,
+        rule: options.rule
+      }))
     )
 }

@@ -121,14 +121,24 @@ export const make = (state: MemoryState): Persistence["Service"] => ({
   hold: (walletId, holdId) => Effect.sync(() => state.holds.get(walletId)?.get(holdId)?.hold),
   findKeys: (walletId, keys) => Effect.sync(() => findKeys(state, walletId, keys)),
   scanWallets: ({ after, limit }) =>
-    Effect.sync(() => [...state.wallets.values()].map(({ wallet }) => wallet).filter(({ id }) => id > after).sort(byId).slice(0, limit)),
+    Effect.sync(() =>
+      [...state.wallets.values()]
+        .map(({ wallet }) => wallet)
+        .filter(({ id }) => id > after)
+        .sort(byId)
+        .slice(0, limit)
+    ),
   scanTransactions: (walletId, { after, limit }) =>
     Effect.sync(() =>
       (state.transactionsByWallet.get(walletId) ?? []).filter(({ version }) => version > after).slice(0, limit)
     ),
   scanHolds: (walletId, { after, limit }) =>
     Effect.sync(() =>
-      [...(state.holds.get(walletId)?.values() ?? [])].map(({ hold }) => hold).filter(({ id }) => id > after).sort(byId).slice(0, limit)
+      [...(state.holds.get(walletId)?.values() ?? [])]
+        .map(({ hold }) => hold)
+        .filter(({ id }) => id > after)
+        .sort(byId)
+        .slice(0, limit)
     )
 })
 

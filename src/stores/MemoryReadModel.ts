@@ -17,13 +17,15 @@ const wordsOf = (q: string | undefined): ReadonlyArray<string> | undefined =>
 const containsAll = (words: ReadonlyArray<string> | undefined, found: ReadonlySet<string>): boolean =>
   words === undefined || (words.length > 0 && words.every((word) => found.has(word)))
 
-const matchesWallet = (query: WalletSearch, words: ReadonlyArray<string> | undefined) => (wallet: WalletView): boolean =>
-  (query.ownerId === undefined || wallet.ownerId === query.ownerId) &&
-  (query.currency === undefined || wallet.currency === query.currency) &&
-  (query.status === undefined || wallet.status === query.status) &&
-  (query.minBalance === undefined || wallet.balance >= query.minBalance) &&
-  (query.maxBalance === undefined || wallet.balance <= query.maxBalance) &&
-  containsAll(words, words === undefined ? new Set() : new Set(walletWords(wallet)))
+const matchesWallet =
+  (query: WalletSearch, words: ReadonlyArray<string> | undefined) =>
+  (wallet: WalletView): boolean =>
+    (query.ownerId === undefined || wallet.ownerId === query.ownerId) &&
+    (query.currency === undefined || wallet.currency === query.currency) &&
+    (query.status === undefined || wallet.status === query.status) &&
+    (query.minBalance === undefined || wallet.balance >= query.minBalance) &&
+    (query.maxBalance === undefined || wallet.balance <= query.maxBalance) &&
+    containsAll(words, words === undefined ? new Set() : new Set(walletWords(wallet)))
 
 const searchWallets = Effect.fnUntraced(function* (
   state: MemoryState,

@@ -14,9 +14,6 @@ import type { ReadModel } from "./ReadModel.ts"
 export const layer = (
   options: { readonly rule?: UserRule | undefined } = {}
 ): Layer.Layer<EventStore | Persistence | ReadModel | ApiKeyStore> =>
-  Layer.mergeAll(
-    MemoryEventStore.layer,
-    MemoryPersistence.layer,
-    MemoryReadModel.layer,
-    MemoryApiKeyStore.layer
-  ).pipe(Layer.provide(MemoryDatabase.layer(options)))
+  Layer.mergeAll(MemoryEventStore.layer, MemoryPersistence.layer, MemoryReadModel.layer, MemoryApiKeyStore.layer).pipe(
+    Layer.provide(MemoryDatabase.layer(options))
+  )

@@ -50,9 +50,7 @@ export const walletWords = (wallet: Pick<WalletView, "id" | "ownerId" | "metadat
 }
 
 /** Each word once, of reference and metadata values only; most transactions have none. */
-export const transactionWords = (
-  transaction: Pick<Transaction, "reference" | "metadata">
-): ReadonlyArray<string> => {
+export const transactionWords = (transaction: Pick<Transaction, "reference" | "metadata">): ReadonlyArray<string> => {
   if (transaction.reference === null && transaction.metadata === noMetadata) return noWords
   const words = new Set<string>()
   if (transaction.reference !== null) addWords(words, transaction.reference)

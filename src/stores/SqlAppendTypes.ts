@@ -2,7 +2,7 @@
  * The composite types of an append, as parameters. Their ids differ from database
  * to database, so they are asked for, and the client learns them.
  */
-import { PgClient } from "@effect/sql-pg/PgClient"
+import type { PgClient } from "@effect/sql-pg/PgClient"
 import * as PgTypes from "@effect/sql-pg/PgTypes"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"

@@ -93,7 +93,9 @@ export const make = Effect.fnUntraced(function* (
     readAll: ({ after, limit }) =>
       Effect.flatMap(events(readLog, [int8(after), int8(BigInt(limit))]), (rows) =>
         Effect.fromResult(
-          Result.all(rows.map((row) => Result.map(recordedOf(row), (recorded) => ({ position: row.position, recorded }))))
+          Result.all(
+            rows.map((row) => Result.map(recordedOf(row), (recorded) => ({ position: row.position, recorded })))
+          )
         )
       ),
     head: Effect.flatMap(

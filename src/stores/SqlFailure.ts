@@ -22,10 +22,12 @@ export const unavailable = (store: StoreName, reason: string): StoreUnavailable 
   new StoreUnavailable({ store, reason, retryAfter })
 
 /** A read, or a write that may be done twice: an unknown outcome is no trouble. */
-export const readFailure = (store: StoreName) => (error: SqlError): ReadError => {
-  const { kind, reason } = classifySqlError(error)
-  return kind === "transient" ? unavailable(store, reason) : new StoreDefect({ store, reason })
-}
+export const readFailure =
+  (store: StoreName) =>
+  (error: SqlError): ReadError => {
+    const { kind, reason } = classifySqlError(error)
+    return kind === "transient" ? unavailable(store, reason) : new StoreDefect({ store, reason })
+  }
 
 /** An append: what was surely not written is told from what may have been. */
 export const appendFailure = (

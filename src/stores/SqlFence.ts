@@ -17,6 +17,9 @@ export interface FenceView {
   readonly epochs: ReadonlyMap<number, number>
 }
 
+/** The epoch that stands in a partition. */
+export const currentEpoch = (view: FenceView, partition: number): number => view.epochs.get(partition) ?? 0
+
 export interface SqlFence {
   /** What is known; read when nothing is. */
   readonly view: Effect.Effect<FenceView, ReadError>

@@ -31,7 +31,10 @@ export interface SqlPersistenceOptions {
   readonly readTimeoutMillis?: number | undefined
 }
 
-type Read = <A>(statement: string, parameters: ReadonlyArray<unknown>) => Effect.Effect<ReadonlyArray<A>, ReadError>
+type Read = <A extends object>(
+  statement: string,
+  parameters: ReadonlyArray<unknown>
+) => Effect.Effect<ReadonlyArray<A>, ReadError>
 
 const readWallet = `select ${walletColumns} from wallets where id = $1`
 
@@ -83,9 +86,17 @@ const listTransactions = Effect.fnUntraced(function* (
   const before = yield* decodeVersion(query.cursor)
   const where = new SqlConditions()
     .add((p) => `t.wallet_id = ${p}`, text(query.walletId))
-    .addIf(before, (p) => `t.version < ${p}`, (version) => int8(BigInt(version)))
+    .addIf(
+      before,
+      (p) => `t.version < ${p}`,
+      (version) => int8(BigInt(version))
+    )
     .addIf(query.to, (p) => `t.version < version_after_time($1, ${p})`, time)
-    .addIf(query.from, (p) => `t.version >= version_after_time($1, ${p})`, (from) => time(from - 1))
+    .addIf(
+      query.from,
+      (p) => `t.version >= version_after_time($1, ${p})`,
+      (from) => time(from - 1)
+    )
     .addIf(query.type, (p) => `t.type = ${p}`, text)
   const rows = yield* read<TransactionRow>(
     `select ${transactionColumns} from transactions t where ${where} order by t.version desc limit ${query.limit + 1}`,
@@ -101,7 +112,11 @@ const listHolds = Effect.fnUntraced(function* (
   const before = yield* decodeVersion(query.cursor)
   const where = new SqlConditions()
     .add((p) => `wallet_id = ${p}`, text(query.walletId))
-    .addIf(before, (p) => `version < ${p}`, (version) => int8(BigInt(version)))
+    .addIf(
+      before,
+      (p) => `version < ${p}`,
+      (version) => int8(BigInt(version))
+    )
     .addIf(query.status, (p) => `status = ${p}`, text)
   const rows = yield* read<HoldRow>(
     `select ${holdColumns} from holds where ${where} order by version desc limit ${query.limit + 1}`,
@@ -120,7 +135,8 @@ export const make = Effect.fnUntraced(function* (
   const prepared = <A extends object>(statement: string, parameters: ReadonlyArray<unknown>) =>
     within(sql.unsafe<A>(statement, parameters))
   /** Planned for the values asked for: the way to go depends on them. */
-  const planned: Read = (statement, parameters) => within(sql.unsafe<any>(statement, parameters).unprepared)
+  const planned: Read = <A extends object>(statement: string, parameters: ReadonlyArray<unknown>) =>
+    within(sql.unsafe<A>(statement, parameters).unprepared)
 
   return Persistence.of({
     wallet: (walletId) =>
@@ -129,8 +145,7 @@ export const make = Effect.fnUntraced(function* (
     holds: (query) => listHolds(planned, query),
     hold: (walletId, holdId) =>
       Effect.map(prepared<HoldRow>(readHold, [text(walletId), text(holdId)]), ([row]) => row && holdOfRow(row)),
-    findKeys: (walletId, keys) =>
-      Effect.map(prepared<KeyRow>(readKeys, [text(walletId), texts(keys)]), lookupOf),
+    findKeys: (walletId, keys) => Effect.map(prepared<KeyRow>(readKeys, [text(walletId), texts(keys)]), lookupOf),
     scanWallets: ({ after, limit }) =>
       Effect.map(prepared<WalletRow>(readWallets, [text(after), int8(BigInt(limit))]), (rows) => rows.map(walletOf)),
     scanTransactions: (walletId, { after, limit }) =>

@@ -76,8 +76,16 @@ const searchWallets = Effect.fnUntraced(function* (
     .addIf(query.ownerId, (p) => `lower(owner_id) = lower(${p}) and owner_id = ${p}`, text)
     .addIf(query.currency, (p) => `currency = ${p}`, text)
     .addIf(query.status, (p) => `status = ${p}`, text)
-    .addIf(query.minBalance, (p) => `balance >= ${p}::numeric`, (balance) => text(String(balance)))
-    .addIf(query.maxBalance, (p) => `balance <= ${p}::numeric`, (balance) => text(String(balance)))
+    .addIf(
+      query.minBalance,
+      (p) => `balance >= ${p}::numeric`,
+      (balance) => text(String(balance))
+    )
+    .addIf(
+      query.maxBalance,
+      (p) => `balance <= ${p}::numeric`,
+      (balance) => text(String(balance))
+    )
     .addIf(words, (p) => `words @> ${p}`, texts)
   const rows = yield* reader.read<WalletRow>(
     `select ${walletColumns} from wallets where ${where} order by ${newestFirst(rare)} limit ${query.limit + 1}`,

@@ -104,11 +104,16 @@ class Search {
     if (this.#query.type !== undefined) return this.#rows(this.#where(...conditions), "t.position desc")
     // Newest first of all is a few of each type, merged: the index is (type, position).
     const where = this.#where(...conditions)
-    return types.map((type) => `(${this.#rows(`t.type = '${type}' and ${where}`, "t.position desc")})`).join(" union all ")
+    return types
+      .map((type) => `(${this.#rows(`t.type = '${type}' and ${where}`, "t.position desc")})`)
+      .join(" union all ")
   }
 
   #byId(id: string, others: ReadonlyArray<SearchWord>): string {
-    return this.#rows(this.#where(`t.id = ${this.#values.parameter(uuid(id))}`, ...this.#anyWay(others)), "t.position desc")
+    return this.#rows(
+      this.#where(`t.id = ${this.#values.parameter(uuid(id))}`, ...this.#anyWay(others)),
+      "t.position desc"
+    )
   }
 
   #byWallets(walletIds: ReadonlyArray<string>, others: ReadonlyArray<SearchWord>): string {

@@ -17,10 +17,7 @@ import * as SqlStores from "../../src/stores/SqlStores.ts"
 import { postgresPresent, TestPostgres } from "../support/postgres.ts"
 
 const storesWith = (options: SqlEventStore.SqlEventStoreOptions = {}) =>
-  SqlStores.layer(options).pipe(
-    Layer.provideMerge(SqlMigrator.layer),
-    Layer.provideMerge(TestPostgres.layerDatabase())
-  )
+  SqlStores.layer(options).pipe(Layer.provideMerge(SqlMigrator.layer), Layer.provideMerge(TestPostgres.layerDatabase()))
 
 const onPostgres = (
   name: string,

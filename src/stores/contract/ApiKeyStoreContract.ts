@@ -10,7 +10,7 @@ import { uniqueId } from "./SampleWallet.ts"
 const sampleKey = (): StoredApiKey => {
   const id = uniqueId("key")
   const hash = createHash("sha256").update(id).digest("hex")
-  return { id, name: "Příklad, \"x\"", scopes: ["wallets:read", "admin"], createdAt: 1_700_000_000_123, hash }
+  return { id, name: 'Příklad, "x"', scopes: ["wallets:read", "admin"], createdAt: 1_700_000_000_123, hash }
 }
 
 const withoutHash = ({ hash: _, ...key }: StoredApiKey) => key
@@ -21,7 +21,8 @@ const keeps = contractCase(
     const store = yield* ApiKeyStore
     const keys = [sampleKey(), { ...sampleKey(), scopes: [] }]
     for (const key of keys) yield* store.insert(key)
-    const ours = (all: ReadonlyArray<{ readonly id: string }>) => all.filter(({ id }) => keys.some((key) => key.id === id))
+    const ours = (all: ReadonlyArray<{ readonly id: string }>) =>
+      all.filter(({ id }) => keys.some((key) => key.id === id))
     assert.deepEqual(ours(yield* store.all), keys)
     const pages = yield* allPages((cursor) => store.list({ limit: 200, cursor }))
     assert.deepEqual(ours(pages.flat()), keys.map(withoutHash).reverse())
@@ -36,7 +37,10 @@ const removes = contractCase(
     yield* store.insert(key)
     assert.equal(yield* store.remove(key.id), true)
     assert.equal(yield* store.remove(key.id), false)
-    assert.equal((yield* store.all).some(({ id }) => id === key.id), false)
+    assert.equal(
+      (yield* store.all).some(({ id }) => id === key.id),
+      false
+    )
   })
 )
 
@@ -46,7 +50,11 @@ const pages = contractCase(
     const store = yield* ApiKeyStore
     const keys = Array.from({ length: 5 }, sampleKey)
     for (const key of keys) yield* store.insert(key)
-    const seen = yield* allPages((cursor) => Effect.tap(store.list({ limit: 2, cursor }), () => cursor === undefined ? store.insert(sampleKey()) : Effect.void))
+    const seen = yield* allPages((cursor) =>
+      Effect.tap(store.list({ limit: 2, cursor }), () =>
+        cursor === undefined ? store.insert(sampleKey()) : Effect.void
+      )
+    )
     const ours = seen.flat().filter(({ id }) => keys.some((key) => key.id === id))
     assert.deepEqual(ours, keys.map(withoutHash).reverse())
     assert.equal((yield* Effect.flip(store.list({ limit: 2, cursor: "forged" })))._tag, "InvalidRequest")
@@ -78,4 +86,10 @@ const installation = contractCase(
   })
 )
 
-export const apiKeyStoreContract: ReadonlyArray<ContractCase<ApiKeyStore>> = [keeps, removes, pages, twice, installation]
+export const apiKeyStoreContract: ReadonlyArray<ContractCase<ApiKeyStore>> = [
+  keeps,
+  removes,
+  pages,
+  twice,
+  installation
+]

@@ -26,7 +26,7 @@ const readBack = contractCase(
     const log = yield* EventStore
     const sample = new SampleWallet({
       overdraftLimit: 10n ** 30n - 1n,
-      metadata: { "ключ": "Příliš žluťoučký 🐎 \"quoted\\\" {braces},", ["__proto__"]: "own" }
+      metadata: { ключ: 'Příliš žluťoučký 🐎 "quoted\\" {braces},', ["__proto__"]: "own" }
     })
     const hold = uniqueId("hold")
     const commit = sample.commit(
@@ -45,13 +45,18 @@ const readBack = contractCase(
         reference: null,
         metadata: {}
       },
-      { _tag: "Freeze", reason: "why, \"not\"?" },
+      { _tag: "Freeze", reason: 'why, "not"?' },
       { _tag: "Unfreeze", reason: null },
       { _tag: "UpdateWallet", overdraftLimit: 0n, metadata: { k: "v" } }
     )
     const events = commit.events.map((recorded, index) => ({
       ...recorded,
-      metadata: { ...recorded.metadata, actor: index === 1 ? "some key, of 'mine'" : null, correlationId: "c", causationId: "é" }
+      metadata: {
+        ...recorded.metadata,
+        actor: index === 1 ? "some key, of 'mine'" : null,
+        correlationId: "c",
+        causationId: "é"
+      }
     }))
     assert.deepEqual(yield* log.append([{ ...commit, events }]), [appended])
     assert.deepEqual(yield* log.read(sample.id, { after: -1, limit: 100 }), events)
@@ -80,7 +85,10 @@ const manyWallets = contractCase(
     const { position } = yield* log.head
     const samples = Array.from({ length: 40 }, () => new SampleWallet())
     const commits = samples.map((sample) => sample.commit(sample.creation(), credit(5n)))
-    assert.deepEqual(yield* log.append(commits), commits.map(() => appended))
+    assert.deepEqual(
+      yield* log.append(commits),
+      commits.map(() => appended)
+    )
     const ours = new Set(samples.map(({ id }) => id))
     const seen = (yield* readFrom(position)).filter(({ recorded }) => ours.has(recorded.walletId))
     assert.equal(seen.length, 80)
@@ -173,8 +181,17 @@ const raceForOneVersion = contractCase(
       ...next,
       events: next.events.map((event) => ({ ...event, id: randomUUID() }))
     }))
-    const outcomes = yield* Effect.all(rivals.map((rival) => log.append([rival])), { concurrency: "unbounded" })
-    assert.deepEqual(outcomes.flat().map(({ _tag }) => _tag).sort(), [appended, ...Array(7).fill(conflict)].map(({ _tag }) => _tag))
+    const outcomes = yield* Effect.all(
+      rivals.map((rival) => log.append([rival])),
+      { concurrency: "unbounded" }
+    )
+    assert.deepEqual(
+      outcomes
+        .flat()
+        .map(({ _tag }) => _tag)
+        .sort(),
+      [appended, ...Array(7).fill(conflict)].map(({ _tag }) => _tag)
+    )
     const winner = rivals[outcomes.findIndex(([outcome]) => outcome?._tag === "Appended")]
     assert.deepEqual(yield* log.read(sample.id, { after: 0, limit: 9 }), winner?.events)
   })
@@ -186,9 +203,12 @@ const sameAtOnce = contractCase(
     const log = yield* EventStore
     const samples = Array.from({ length: 10 }, () => new SampleWallet())
     const commits = samples.map((sample) => sample.create())
-    const outcomes = yield* Effect.all(Array.from({ length: 4 }, () => log.append(commits)), {
-      concurrency: "unbounded"
-    })
+    const outcomes = yield* Effect.all(
+      Array.from({ length: 4 }, () => log.append(commits)),
+      {
+        concurrency: "unbounded"
+      }
+    )
     assert.deepEqual(outcomes.flat(), Array(40).fill(appended))
     for (const { id } of samples) assert.equal((yield* log.read(id, { after: -1, limit: 9 })).length, 1)
   })

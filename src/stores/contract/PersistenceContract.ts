@@ -60,12 +60,14 @@ const walletRow = contractCase(
     const persistence = yield* Persistence
     const { sample } = yield* sampleWith(() => [debit(10n ** 30n - 1n)], {
       overdraftLimit: 10n ** 30n - 1n,
-      metadata: { "clé": "žluťoučký 🐎", ["__proto__"]: "own", quote: "\"{},\\" }
+      metadata: { clé: "žluťoučký 🐎", ["__proto__"]: "own", quote: '"{},\\' }
     })
     assert.deepEqual(yield* persistence.wallet(sample.id), viewOf(sample.wallet!))
     sample.time += 60_000
     const largest = Array.from({ length: 40 }, () => credit(10n ** 30n - 1n))
-    yield* log.append([sample.commit(...largest, { _tag: "ChangeMetadata", metadata: {} }, { _tag: "Freeze", reason: null })])
+    yield* log.append([
+      sample.commit(...largest, { _tag: "ChangeMetadata", metadata: {} }, { _tag: "Freeze", reason: null })
+    ])
     assert.deepEqual(yield* persistence.wallet(sample.id), viewOf(sample.wallet!))
     yield* log.append([sample.commit({ _tag: "UpdateWallet", overdraftLimit: 5n, metadata: { a: "b" } })])
     assert.deepEqual(yield* persistence.wallet(sample.id), viewOf(sample.wallet!))
@@ -98,12 +100,20 @@ const transactionRows = contractCase(
     const hold = uniqueId("hold")
     const transfer = uniqueId("transfer")
     const { sample, transactions } = yield* sampleWith(() => [
-      credit(10n ** 29n, "Účet č. 5 🐎 \"x\"", { note: "a, {b}", ["__proto__"]: "p" }),
+      credit(10n ** 29n, 'Účet č. 5 🐎 "x"', { note: "a, {b}", ["__proto__"]: "p" }),
       debit(1n),
       placeHold(hold, 50n),
       capture(hold, 20n),
       { _tag: "Freeze", reason: null },
-      { _tag: "ReceiveTransfer", transferId: transfer, from: "else", currency: "EUR", amount: 9n, reference: "r", metadata: {} }
+      {
+        _tag: "ReceiveTransfer",
+        transferId: transfer,
+        from: "else",
+        currency: "EUR",
+        amount: 9n,
+        reference: "r",
+        metadata: {}
+      }
     ])
     const { data } = yield* persistence.transactions({ walletId: sample.id, limit: 200 })
     assert.deepEqual(data, [...transactions].reverse())
@@ -122,7 +132,9 @@ const transactionPages = contractCase(
   Effect.gen(function* () {
     const log = yield* EventStore
     const persistence = yield* Persistence
-    const { sample, transactions } = yield* sampleWith(() => Array.from({ length: 12 }, (_, i) => credit(BigInt(i + 1))))
+    const { sample, transactions } = yield* sampleWith(() =>
+      Array.from({ length: 12 }, (_, i) => credit(BigInt(i + 1)))
+    )
     const pages = yield* allPages((cursor) =>
       Effect.tap(persistence.transactions({ walletId: sample.id, limit: 5, cursor }), () =>
         log.append([sample.commit(credit(1_000n), debit(1_000n))])
@@ -150,9 +162,14 @@ const transactionFilters = contractCase(
       sample.time = start + second * 1_000
       yield* log.append([sample.commit(credit(BigInt(second)), debit(1n), credit(1n))])
     }
-    const list = (query: { readonly from?: number; readonly to?: number; readonly type?: "credit" | "debit" | "capture" }) =>
-      Effect.map(persistence.transactions({ walletId: sample.id, limit: 100, ...query }), ({ data }) => data)
-    const seconds = (rows: ReadonlyArray<Transaction>) => [...new Set(rows.map((row) => (row.createdAt - start) / 1_000))]
+    const list = (query: {
+      readonly from?: number
+      readonly to?: number
+      readonly type?: "credit" | "debit" | "capture"
+    }) => Effect.map(persistence.transactions({ walletId: sample.id, limit: 100, ...query }), ({ data }) => data)
+    const seconds = (rows: ReadonlyArray<Transaction>) => [
+      ...new Set(rows.map((row) => (row.createdAt - start) / 1_000))
+    ]
     const at = (second: number) => start + second * 1_000
     assert.deepEqual(seconds(yield* list({ from: at(18) })), [20, 19, 18])
     assert.deepEqual(seconds(yield* list({ to: at(2) })), [2, 1])
@@ -173,7 +190,21 @@ const transactionFilters = contractCase(
 const holdsOf = (sample: SampleWallet) => {
   const holds = ["a", "b", "c", "d", "e"].map((name) => uniqueId(name))
   const [a, b, c, d, e] = holds as [string, string, string, string, string]
-  return { holds, commands: [...holds.map((id) => placeHold(id, 10n, sample.time + 5_000)), capture(a), capture(b, 4n, true), release(c), capture(d, 3n)], a, b, c, d, e }
+  return {
+    holds,
+    commands: [
+      ...holds.map((id) => placeHold(id, 10n, sample.time + 5_000)),
+      capture(a),
+      capture(b, 4n, true),
+      release(c),
+      capture(d, 3n)
+    ],
+    a,
+    b,
+    c,
+    d,
+    e
+  }
 }
 
 const holdRows = contractCase(
@@ -197,7 +228,10 @@ const holdRows = contractCase(
     assert.deepEqual(hold, { ...open, reference: null, metadata: {}, createdAt })
     assert.equal(yield* persistence.hold(uniqueId("nobody"), d), undefined)
     const pages = yield* allPages((cursor) => persistence.holds({ walletId: sample.id, limit: 2, cursor }))
-    assert.deepEqual(pages.flat().map(({ id }) => id), [...holds].reverse())
+    assert.deepEqual(
+      pages.flat().map(({ id }) => id),
+      [...holds].reverse()
+    )
   })
 )
 
@@ -206,7 +240,11 @@ const holdChanges = contractCase(
   Effect.gen(function* () {
     const log = yield* EventStore
     const persistence = yield* Persistence
-    const [captured, released, expired] = ["captured", "released", "expired"].map((name) => uniqueId(name)) as [string, string, string]
+    const [captured, released, expired] = ["captured", "released", "expired"].map((name) => uniqueId(name)) as [
+      string,
+      string,
+      string
+    ]
     const { sample } = yield* sampleWith(({ time }) => [
       credit(100n),
       placeHold(captured, 30n),
@@ -245,7 +283,14 @@ const keys = contractCase(
     )
     yield* log.append([commit, other.keyed(["c:create", other.creation()], ["c:other", credit(1n)])])
     const { persistedVersion, seen } = yield* persistence.findKeys(sample.id, [
-      "c:create", long, "e:same", "c:same", "c:' or true --", "c:other", "c:none", "c:create"
+      "c:create",
+      long,
+      "e:same",
+      "c:same",
+      "c:' or true --",
+      "c:other",
+      "c:none",
+      "c:create"
     ])
     assert.equal(persistedVersion, 5)
     const fingerprint = (version: number) => commit.events[version]!.metadata.fingerprint
@@ -273,7 +318,10 @@ const scans = contractCase(
     const samples = ["3", "1", "-2", "Z", "a"].map((name) => new SampleWallet({ id: `${prefix}${name}` }))
     yield* log.append(samples.map((sample) => sample.create()))
     const found = (yield* persistence.scanWallets({ after: prefix, limit: 5 })).map(({ id }) => id)
-    assert.deepEqual(found, ["-2", "1", "3", "Z", "a"].map((name) => `${prefix}${name}`))
+    assert.deepEqual(
+      found,
+      ["-2", "1", "3", "Z", "a"].map((name) => `${prefix}${name}`)
+    )
     assert.deepEqual(
       (yield* persistence.scanWallets({ after: `${prefix}1`, limit: 1 })).map(({ id }) => id),
       [`${prefix}3`]
@@ -283,7 +331,10 @@ const scans = contractCase(
     assert.deepEqual(yield* persistence.scanTransactions(sample.id, { after: 1, limit: 2 }), transactions.slice(1, 3))
     const holds = yield* persistence.scanHolds(sample.id, { after: "", limit: 100 })
     assert.equal(holds.length, 5)
-    assert.deepEqual(holds.map(({ id }) => id), holds.map(({ id }) => id).sort())
+    assert.deepEqual(
+      holds.map(({ id }) => id),
+      holds.map(({ id }) => id).sort()
+    )
     assert.deepEqual(yield* persistence.scanHolds(sample.id, { after: holds[1]!.id, limit: 2 }), holds.slice(2, 4))
   })
 )

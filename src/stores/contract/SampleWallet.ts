@@ -57,7 +57,9 @@ export class SampleWallet {
 
   /** The commit of these commands, each under a key of its own; the wallet moves on. */
   commit(...commands: ReadonlyArray<SampleCommand>): Commit {
-    return this.keyed(...commands.map((command): readonly [CommandKey, SampleCommand] => [`c:${randomUUID()}`, command]))
+    return this.keyed(
+      ...commands.map((command): readonly [CommandKey, SampleCommand] => [`c:${randomUUID()}`, command])
+    )
   }
 
   /** The same with given keys. */
@@ -112,14 +114,22 @@ export class SampleWallet {
   }
 }
 
-export const credit = (amount: bigint, reference: string | null = null, metadata: Metadata = noMetadata): SampleCommand => ({
+export const credit = (
+  amount: bigint,
+  reference: string | null = null,
+  metadata: Metadata = noMetadata
+): SampleCommand => ({
   _tag: "Credit",
   amount,
   reference,
   metadata
 })
 
-export const debit = (amount: bigint, reference: string | null = null, metadata: Metadata = noMetadata): SampleCommand => ({
+export const debit = (
+  amount: bigint,
+  reference: string | null = null,
+  metadata: Metadata = noMetadata
+): SampleCommand => ({
   _tag: "Debit",
   amount,
   reference,

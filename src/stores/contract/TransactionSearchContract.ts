@@ -39,7 +39,10 @@ export const transactionSearchContract = (settled: Effect.Effect<void>): Readonl
       const newestFirst = [...first, ...second, ...third].reverse()
       assert.deepEqual(yield* found({ ownerId }), newestFirst)
       assert.deepEqual(yield* found({ ownerId, type: "capture" }), third)
-      assert.deepEqual(yield* found({ ownerId, type: "credit" }), newestFirst.filter(({ type }) => type === "credit"))
+      assert.deepEqual(
+        yield* found({ ownerId, type: "credit" }),
+        newestFirst.filter(({ type }) => type === "credit")
+      )
       assert.deepEqual(yield* found({ ownerId: ownerId.toUpperCase() }), [])
       assert.deepEqual(yield* found({ ownerId: uniqueId("nobody") }), [])
     })
@@ -51,10 +54,11 @@ export const transactionSearchContract = (settled: Effect.Effect<void>): Readonl
       const tag = uniqueId("t").replace("-", "")
       const sample = new SampleWallet()
       const metadata: Metadata = { order: `INV-2026_${tag}`, note: "Kůň 🐎" }
-      const [plain, rich] = (yield* appended(sample, credit(1n, `${tag} coffee`), credit(2n, `Coffee, ${tag}!`, metadata))) as [
-        Transaction,
-        Transaction
-      ]
+      const [plain, rich] = (yield* appended(
+        sample,
+        credit(1n, `${tag} coffee`),
+        credit(2n, `Coffee, ${tag}!`, metadata)
+      )) as [Transaction, Transaction]
       const q = (text: string, more: Omit<TransactionSearch, "limit"> = {}) => found({ q: text, ...more })
       assert.deepEqual(yield* q(tag), [rich, plain])
       assert.deepEqual(yield* q(`COFFEE ${tag.toUpperCase()}`), [rich, plain])
@@ -115,7 +119,9 @@ export const transactionSearchContract = (settled: Effect.Effect<void>): Readonl
       for (const query of [{ ownerId }, { q: word }, { q: ownerId }, { ownerId, type: "credit" as const, q: word }]) {
         const grown = new SampleWallet()
         const seen = yield* allPages((cursor) =>
-          Effect.tap(model.searchTransactions({ ...query, limit: 4, cursor }), () => appended(grown, credit(1n), debit(1n)))
+          Effect.tap(model.searchTransactions({ ...query, limit: 4, cursor }), () =>
+            appended(grown, credit(1n), debit(1n))
+          )
         )
         assert.deepEqual(seen.flat(), expected, JSON.stringify(query))
       }
@@ -135,7 +141,10 @@ export const transactionSearchContract = (settled: Effect.Effect<void>): Readonl
       const one = yield* appended(new SampleWallet(), credit(9n), placeHold(hold, 1n), capture(hold), debit(1n))
       const two = yield* appended(new SampleWallet(), credit(9n))
       const ours = new Set([...one, ...two].map(({ id }) => id))
-      assert.deepEqual((yield* found({})).filter(({ id }) => ours.has(id)), [...one, ...two].reverse())
+      assert.deepEqual(
+        (yield* found({})).filter(({ id }) => ours.has(id)),
+        [...one, ...two].reverse()
+      )
     })
   )
 

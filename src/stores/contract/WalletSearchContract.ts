@@ -15,7 +15,10 @@ const found = Effect.fnUntraced(function* (query: Omit<WalletSearch, "limit">) {
 })
 
 export const walletSearchContract = (settled: Effect.Effect<void>): ReadonlyArray<ContractCase<Stores>> => {
-  const created = Effect.fnUntraced(function* (options: SampleWalletOptions, ...commands: ReadonlyArray<SampleCommand>) {
+  const created = Effect.fnUntraced(function* (
+    options: SampleWalletOptions,
+    ...commands: ReadonlyArray<SampleCommand>
+  ) {
     const log = yield* EventStore
     const sample = new SampleWallet(options)
     yield* log.append([sample.commit(sample.creation(), ...commands)])
@@ -28,7 +31,10 @@ export const walletSearchContract = (settled: Effect.Effect<void>): ReadonlyArra
     Effect.gen(function* () {
       const log = yield* EventStore
       const model = yield* ReadModel
-      const sample = yield* created({ overdraftLimit: 10n ** 30n - 1n, metadata: { "k 🐎": "v" } }, debit(10n ** 30n - 1n))
+      const sample = yield* created(
+        { overdraftLimit: 10n ** 30n - 1n, metadata: { "k 🐎": "v" } },
+        debit(10n ** 30n - 1n)
+      )
       const view = Effect.map(model.searchWallets({ ownerId: sample.ownerId, limit: 5 }), ({ data }) => data)
       const { holds: _holds, transfers: _transfers, ...expected } = sample.wallet!
       assert.deepEqual(yield* view, [expected])
@@ -85,12 +91,30 @@ export const walletSearchContract = (settled: Effect.Effect<void>): ReadonlyArra
       const { id } = yield* created({ id: `${tag}-Main_1`, ownerId: `Own-${tag}`, metadata })
       const q = (text: string) => found({ q: text })
       for (const hit of [
-        tag, tag.toUpperCase(), `${tag}-MAIN_1`, `own-${tag}`, `${tag}žluťoučký-KŮŇ`, `kůň ${tag}`,
-        `ČÍSLO_7 ${tag}`, `${tag} 7`, `"${tag}" (kůň)`, `${tag} οδος`, `${tag} STRASSE`.replace("SS", "ß"), `${tag} ÉTÉ`
+        tag,
+        tag.toUpperCase(),
+        `${tag}-MAIN_1`,
+        `own-${tag}`,
+        `${tag}žluťoučký-KŮŇ`,
+        `kůň ${tag}`,
+        `ČÍSLO_7 ${tag}`,
+        `${tag} 7`,
+        `"${tag}" (kůň)`,
+        `${tag} οδος`,
+        `${tag} STRASSE`.replace("SS", "ß"),
+        `${tag} ÉTÉ`
       ]) {
         assert.deepEqual(yield* q(hit), [id], hit)
       }
-      for (const miss of [tag.slice(0, -1), `${tag}-main`, `${tag} kun`, `${tag} nothing`, `${tag} %`.replace(tag, "…"), "!!", " "]) {
+      for (const miss of [
+        tag.slice(0, -1),
+        `${tag}-main`,
+        `${tag} kun`,
+        `${tag} nothing`,
+        `${tag} %`.replace(tag, "…"),
+        "!!",
+        " "
+      ]) {
         assert.deepEqual(yield* q(miss), [], miss)
       }
       assert.deepEqual(yield* found({ q: tag, ownerId: uniqueId("nobody") }), [])
@@ -103,7 +127,7 @@ export const walletSearchContract = (settled: Effect.Effect<void>): ReadonlyArra
       const log = yield* EventStore
       const [was, is] = [uniqueId("was"), uniqueId("is")]
       const sample = yield* created({ metadata: { a: was } })
-      yield* log.append([sample.commit({ _tag: "ChangeMetadata", metadata: { a: is } }), ])
+      yield* log.append([sample.commit({ _tag: "ChangeMetadata", metadata: { a: is } })])
       yield* log.append([sample.commit(credit(1n))])
       yield* settled
       assert.deepEqual(yield* found({ q: was }), [])
@@ -122,13 +146,13 @@ export const walletSearchContract = (settled: Effect.Effect<void>): ReadonlyArra
       yield* settled
       const seen = yield* allPages((cursor) =>
         Effect.tap(model.searchWallets({ ownerId, limit: 3, cursor }), () =>
-          Effect.andThen(
-            log.append([new SampleWallet({ ownerId }).create(), samples[0]!.commit(credit(1n))]),
-            settled
-          )
+          Effect.andThen(log.append([new SampleWallet({ ownerId }).create(), samples[0]!.commit(credit(1n))]), settled)
         )
       )
-      assert.deepEqual(seen.flat().map(({ id }) => id), samples.map(({ id }) => id).reverse())
+      assert.deepEqual(
+        seen.flat().map(({ id }) => id),
+        samples.map(({ id }) => id).reverse()
+      )
       assert.equal((yield* Effect.flip(model.searchWallets({ limit: 3, cursor: "forged" })))._tag, "InvalidRequest")
     })
   )
