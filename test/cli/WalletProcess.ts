@@ -6,7 +6,8 @@ import { tmpdir } from "node:os"
 import { join, resolve } from "node:path"
 import { createInterface } from "node:readline"
 
-const executable = resolve(import.meta.dirname, "../../src/bin/wallet.ts")
+const root = resolve(import.meta.dirname, "../..")
+const executable = join(root, "src/bin/wallet.ts")
 
 export type Environment = Readonly<Record<string, string>>
 
@@ -24,8 +25,13 @@ export interface Finished {
   readonly stderr: string
 }
 
-const start = (args: ReadonlyArray<string>, environment: Environment): ChildProcess =>
-  spawn(process.execPath, [executable, ...args], {
+const start = (
+  args: ReadonlyArray<string>,
+  environment: Environment,
+  [program, ...before]: readonly [string, ...ReadonlyArray<string>] = [process.execPath, executable]
+): ChildProcess =>
+  spawn(program, [...before, ...args], {
+    cwd: root,
     env: environmentOf(environment),
     stdio: ["ignore", "pipe", "pipe"]
   })
@@ -55,10 +61,17 @@ export interface Service {
 }
 
 /** `wallet serve` on a free port, until the scope closes; dies with what it said when it does not get to listen. */
-export const startService = (environment: Environment, args: ReadonlyArray<string> = []) =>
+export const startService = (environment: Environment) =>
+  started(() => start(["serve", "--port", "0", "--json"], environment))
+
+/** The same by `npm start`, as the README says. */
+export const npmStart = (environment: Environment) =>
+  started(() => start(["--port", "0", "--json"], environment, ["npm", "start", "--silent", "--"]))
+
+const started = (spawned: () => ChildProcess) =>
   Effect.acquireRelease(
     Effect.callback<Service>((resume) => {
-      const child = start(["serve", "--port", "0", "--json", ...args], environment)
+      const child = spawned()
       const stderr = collect(child.stderr)
       const ended = new Promise<number | null>((done) => child.once("close", done))
       const lines = createInterface({ input: child.stdout ?? process.stdin })

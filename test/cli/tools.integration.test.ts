@@ -9,7 +9,7 @@ import { tmpdir } from "node:os"
 import { join, resolve } from "node:path"
 import { SqlDatabase } from "../../src/stores/SqlDatabase.ts"
 import { postgresPresent, TestPostgres } from "../support/postgres.ts"
-import { type Environment, runWallet, type Service, startService, temporaryFolder } from "./WalletProcess.ts"
+import { type Environment, npmStart, runWallet, type Service, startService, temporaryFolder } from "./WalletProcess.ts"
 
 const fixture = join(import.meta.dirname, "fixtures/movements.csv")
 /** Real data of a bank, beside this repository where it was handed out; not ours to publish. */
@@ -78,6 +78,16 @@ describe("wallet serve", () => {
       assert.strictEqual(found.body.ownerId, "o")
       yield* again.kill("SIGINT")
       assert.strictEqual(yield* again.exited, 0)
+    })
+  )
+
+  it.live("started by npm, gets the signal that npm gets", () =>
+    Effect.gen(function* () {
+      const environment = yield* embedded
+      const service = yield* npmStart(environment)
+      yield* service.kill("SIGTERM")
+      assert.strictEqual(yield* service.exited, 0)
+      assert.isFalse(existsSync(join(environment.WALLET_DATA_DIR, "service.json")))
     })
   )
 
