@@ -86,6 +86,9 @@ export const make = (
   return Effect.fnUntraced(function* (commits: ReadonlyArray<Commit>) {
     const ordered = [...commits].sort(byWallet)
     let view = yield* fence.view
+    // Claimed past this adapter: epochs only grow, so ours being ahead means that it has not heard of it.
+    const known = view
+    if (commits.some((commit) => commit.epoch > currentEpoch(known, commit.partition))) view = yield* fence.refresh
     for (let tries = 0; tries < maxGenerations; tries++) {
       const current = view
       const standing = ordered.filter((commit) => currentEpoch(current, commit.partition) === commit.epoch)

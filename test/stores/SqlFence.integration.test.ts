@@ -131,6 +131,15 @@ describe.skipIf(!postgresPresent)("the fence between two nodes", () => {
     })
   )
 
+  onTwoNodes("lets the owner append through an adapter that has not heard of its claim", (one, other) =>
+    Effect.gen(function* () {
+      yield* claimBy(one, "one")
+      yield* claimBy(other, "one, by another adapter")
+      const sample = new SampleWallet({ partition, epoch: 2 })
+      assert.deepStrictEqual(yield* one.log.append([sample.create()]), [{ _tag: "Appended" }])
+    })
+  )
+
   onTwoNodes("answers Appended to a fenced node for what it had appended before", (old, young) =>
     Effect.gen(function* () {
       yield* claimBy(old, "old")
