@@ -92,7 +92,9 @@ const writeHistory = Effect.fnUntraced(function* (walletId: string, history: num
       events = []
     }
     if (snapshotDue) {
-      yield* log.saveSnapshot(WalletSnapshot.encode({ wallet: next, profileVersion: 0, keys: keys.state(bounds.keysInSnapshot) }))
+      yield* log.saveSnapshot(
+        WalletSnapshot.encode({ wallet: next, profileVersion: 0, keys: keys.state(bounds.keysInSnapshot) })
+      )
     }
   }
 }, Effect.orDie)

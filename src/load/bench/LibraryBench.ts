@@ -6,7 +6,7 @@ import * as Effect from "effect/Effect"
 import type { Product } from "./Databases.ts"
 import { databaseConditions, type Installation } from "./Databases.ts"
 import type { BenchSettings } from "./BenchSettings.ts"
-import { engineRound, limitRound, type Load } from "./EngineRounds.ts"
+import { bestLimitRound, engineRound, type Load } from "./EngineRounds.ts"
 import { alternate, type Row, rowOf } from "./Figure.ts"
 
 interface Cell {
@@ -53,7 +53,7 @@ export const libraryBench = Effect.fn("LibraryBench.run")(function* (
       unit: "/s",
       rounds: settings.rounds,
       engine: engineRound(settings, load),
-      beside: limitRound(settings, load)
+      beside: yield* bestLimitRound(settings, load)
     })
     rows.push(
       rowOf({

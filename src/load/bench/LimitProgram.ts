@@ -19,13 +19,16 @@ import { partitionOf } from "../../domain/Partition.ts"
 import type { Wallet } from "../../domain/Wallet.ts"
 import { EventStore } from "../../stores/EventStore.ts"
 
+/** What an append takes at most. Callers in a closed loop, up to `batchCommands`, keep to the third bound by themselves. */
+export type LimitBounds = Pick<ActorBounds, "appendCommits" | "appendEvents">
+
 /** A wallet's stream as this program knows it: its last row, and what waits for the next append. */
 class LimitStream {
   readonly partition: number
   readonly epoch: number
-  wallet: Wallet
-  waiting: Array<RecordedEvent> = []
-  answers: Array<() => void> = []
+  private wallet: Wallet
+  private waiting: Array<RecordedEvent> = []
+  private answers: Array<() => void> = []
   /** With what waits. */
   balance = 0n
   version = 0
@@ -36,27 +39,47 @@ class LimitStream {
     this.epoch = epoch
   }
 
-  takeAnswers(): Array<() => void> {
-    const answers = this.answers
-    this.answers = []
-    return answers
+  get walletId(): string {
+    return this.wallet.id
   }
 
-  takeCommit(time: number): Commit {
-    const events = this.waiting
-    this.waiting = []
+  get size(): number {
+    return this.waiting.length
+  }
+
+  add(recorded: RecordedEvent, answered: () => void): void {
+    this.waiting.push(recorded)
+    this.answers.push(answered)
+  }
+
+  /** The commit of its first events, at most `limit`; their answers are added to `due`. */
+  take(limit: number, due: Array<() => void>): Commit {
+    const all = this.waiting.length <= limit
+    const events = all ? this.waiting : this.waiting.splice(0, limit)
+    const answers = all ? this.answers : this.answers.splice(0, limit)
+    if (all) {
+      this.waiting = []
+      this.answers = []
+    }
+    for (const answered of answers) due.push(answered)
+    const last = events[events.length - 1] as RecordedEvent
+    const balance = all ? this.balance : this.balance - BigInt(this.waiting.length)
     const expectedVersion = this.wallet.version
-    this.wallet = { ...this.wallet, balance: this.balance, version: this.version, updatedAt: time }
+    this.wallet = { ...this.wallet, balance, version: last.version, updatedAt: last.time }
     const { epoch, partition, wallet } = this
     return { walletId: wallet.id, partition, epoch, expectedVersion, events, wallet }
   }
 }
 
-/** What waits for the next append: as much as has arrived, whole streams only, up to the bounds. */
+interface Batch {
+  readonly commits: ReadonlyArray<Commit>
+  readonly answers: ReadonlyArray<() => void>
+}
+
+/** What waits for the next append: as much as has arrived, up to the bounds. */
 class Gathering {
   private readonly bounds: LimitBounds
   private touched: Array<LimitStream> = []
-  private events = 0
   private wake: ((effect: Effect.Effect<void>) => void) | undefined
 
   constructor(bounds: LimitBounds) {
@@ -69,42 +92,33 @@ class Gathering {
 
   /** Waits for the first to arrive. */
   readonly park = Effect.callback<void>((resume) => {
-    this.wake = resume
+    if (this.isEmpty) this.wake = resume
+    else resume(Effect.void)
   })
 
   add(stream: LimitStream, recorded: RecordedEvent, answered: () => void): void {
-    if (stream.waiting.length === 0) this.touched.push(stream)
-    stream.waiting.push(recorded)
-    stream.answers.push(answered)
-    this.events++
+    if (stream.size === 0) this.touched.push(stream)
+    stream.add(recorded, answered)
     if (this.wake === undefined) return
     const wake = this.wake
     this.wake = undefined
     wake(Effect.void)
   }
 
-  take(): ReadonlyArray<LimitStream> {
+  take(): Batch {
     const { bounds, touched } = this
-    let events = 0
-    let count = 0
-    if (this.events <= bounds.appendEvents && touched.length <= bounds.appendCommits) {
-      this.touched = []
-      this.events = 0
-      return touched
+    const commits: Array<Commit> = []
+    const answers: Array<() => void> = []
+    while (commits.length < Math.min(touched.length, bounds.appendCommits) && answers.length < bounds.appendEvents) {
+      const stream = touched[commits.length] as LimitStream
+      commits.push(stream.take(bounds.appendEvents - answers.length, answers))
     }
-    while (count < touched.length && count < bounds.appendCommits) {
-      const size = touched[count]?.waiting.length ?? 0
-      if (count > 0 && events + size > bounds.appendEvents) break
-      events += size
-      count++
-    }
-    this.events -= events
-    return touched.splice(0, count)
+    const last = touched[commits.length - 1]
+    const whole = last === undefined || last.size === 0 ? commits.length : commits.length - 1
+    this.touched = whole === touched.length ? [] : touched.slice(whole)
+    return { commits, answers }
   }
 }
-
-/** A closed loop of callers up to `batchCommands` keeps the engine's third bound by itself. */
-type LimitBounds = Pick<ActorBounds, "appendCommits" | "appendEvents">
 
 export interface LimitProgram {
   /** Credits 1 to the stream; `answered` is called when the log has it. */
@@ -114,17 +128,14 @@ export interface LimitProgram {
 /** Sends one append after the other, for ever. Those of the append before are answered while one is in flight. */
 const appendLoop = Effect.fnUntraced(function* (gathering: Gathering) {
   const log = yield* EventStore
-  const clock = yield* Clock.Clock
-  let due: Array<() => void> = []
+  let due: ReadonlyArray<() => void> = []
   while (true) {
     if (gathering.isEmpty) {
-      for (const answered of due.splice(0)) answered()
+      for (const answered of due) answered()
+      due = []
       if (gathering.isEmpty) yield* gathering.park
     }
-    const batch = gathering.take()
-    const time = clock.currentTimeMillisUnsafe()
-    const answers = batch.flatMap((stream) => stream.takeAnswers())
-    const commits = batch.map((stream) => stream.takeCommit(time))
+    const { answers, commits } = gathering.take()
     const sent = yield* Effect.forkChild(append(log, commits), { startImmediately: true })
     for (const answered of due) answered()
     yield* Fiber.join(sent)
@@ -158,11 +169,7 @@ export const makeLimitProgram = Effect.fnUntraced(function* (walletIds: Readonly
       heldAfter: 0n
     }
     const metadata = metadataOf(id, `c:${key++}`, stream.epoch)
-    gathering.add(
-      stream,
-      { id, walletId: stream.wallet.id, version: ++stream.version, time, event, metadata },
-      answered
-    )
+    gathering.add(stream, { id, walletId: stream.walletId, version: ++stream.version, time, event, metadata }, answered)
   }
 
   yield* Effect.forkScoped(appendLoop(gathering))

@@ -34,30 +34,32 @@ describe("LimitProgram", () => {
     }).pipe(Effect.scoped, Effect.provide(installation))
   )
 
-  it.live("keeps to the bounds of an append", () =>
-    Effect.gen(function* () {
-      const log = yield* EventStore
-      const sizes: Array<{ readonly commits: number; readonly events: number }> = []
-      const watched = EventStore.of({
-        ...log,
-        append: (commits) => {
-          sizes.push({
-            commits: commits.length,
-            events: commits.reduce((sum, commit) => sum + commit.events.length, 0)
-          })
-          return Effect.andThen(Effect.yieldNow, log.append(commits))
+  for (const { bounds, streams } of [
+    { streams: 16, bounds: { appendCommits: 5, appendEvents: 9 } },
+    { streams: 1, bounds: { appendCommits: 5, appendEvents: 9 } }
+  ]) {
+    it.live(`keeps to the bounds of an append, ${streams} streams`, () =>
+      Effect.gen(function* () {
+        const log = yield* EventStore
+        const sizes: Array<{ readonly commits: number; readonly events: number }> = []
+        const watched = EventStore.of({
+          ...log,
+          append: (commits) => {
+            const events = commits.reduce((sum, commit) => sum + commit.events.length, 0)
+            sizes.push({ commits: commits.length, events })
+            return Effect.andThen(Effect.yieldNow, log.append(commits))
+          }
+        })
+        const ids = Array.from({ length: streams }, (_, index) => `w${index}`)
+        const program = yield* Effect.provideService(makeLimitProgram(ids, bounds), EventStore, watched)
+        const { total } = yield* runCallbacks(load, (n, answered) => program.credit((n * 7) % streams, answered))
+        for (const { commits, events } of sizes) {
+          assert.isAtMost(commits, bounds.appendCommits)
+          assert.isAtMost(events, bounds.appendEvents)
         }
-      })
-      const ids = Array.from({ length: 16 }, (_, index) => `w${index}`)
-      const bounds = { appendCommits: 5, appendEvents: 9 }
-      const program = yield* Effect.provideService(makeLimitProgram(ids, bounds), EventStore, watched)
-      yield* runCallbacks(load, (n, answered) => program.credit((n * 7) % 16, answered))
-      assert.isAbove(sizes.length, 4)
-      for (const { commits, events } of sizes) {
-        assert.isAtMost(commits, bounds.appendCommits)
-        if (commits > 1) assert.isAtMost(events, bounds.appendEvents)
-      }
-      assert.isTrue(sizes.some(({ events }) => events > 1))
-    }).pipe(Effect.scoped, Effect.provide(installation))
-  )
+        assert.strictEqual(Math.max(...sizes.map(({ events }) => events)), bounds.appendEvents)
+        assert.strictEqual((yield* log.head).position, BigInt(total + streams))
+      }).pipe(Effect.scoped, Effect.provide(installation))
+    )
+  }
 })
