@@ -118,8 +118,8 @@ export const failAll = (actor: WalletActor, effect: Effect.Effect<never, Command
 /** Loads the latest state from the log. */
 const load = function*(actor: WalletActor, context: ActorContext): Effect.fn.Return<void, CommandError> {
   actor.loaded = false
-  const loaded = yield* context.loading(context.history.load(actor.walletId))
   actor.keys?.release()
+  const loaded = yield* context.loading(context.history.load(actor.walletId))
   actor.wallet = loaded.wallet
   actor.keys = loaded.keys
   actor.profileVersion = loaded.profileVersion

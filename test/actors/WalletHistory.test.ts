@@ -91,7 +91,7 @@ describe("an activation", () => {
 })
 
 describe("the memory for traces of keys", () => {
-  it.effect("comes back when a load fails half-way and when a wallet leaves", () =>
+  it.effect("comes back when a load fails half-way, when a wallet leaves and when it loads again", () =>
     Effect.gen(function* () {
       // Room for the trace of one wallet.
       const bounds = { keysInMemory: 10, keyFilterBytes: 8_192, snapshotMinimumEvents: 10_000, snapshotEvents: 10_000 }
@@ -117,6 +117,9 @@ describe("the memory for traces of keys", () => {
       yield* TestClock.adjust("20 seconds")
       assert.strictEqual(node.registry.load().residentWallets, 0)
       yield* credit(node, "a", 1n, "new-2")
+      yield* writeForeign(installation, foreignCredit("a", 1n), "c:foreign")
+      yield* credit(node, "a", 1n, "new-3")
+      yield* credit(node, "a", 1n, "new-4")
       assert.deepStrictEqual(node.persistence.lookUps, [])
       yield* assertConsistent(installation, node, "a")
     })
