@@ -1,6 +1,6 @@
 /**
- * Columns of values as binary array parameters: one parameter per column, however
- * many rows, so that a prepared statement takes batches of any size.
+ * Parameters in PostgreSQL's binary format. Lists of values go as one array, however
+ * many they are, so that one prepared statement takes any number.
  */
 import * as PgTypes from "@effect/sql-pg/PgTypes"
 import * as Result from "effect/Result"
@@ -15,8 +15,6 @@ export const texts = arrayOf<string | null>(PgTypes.OID.text)
 export const uuids = arrayOf<string>(PgTypes.OID.uuid)
 export const int4s = arrayOf<number>(PgTypes.OID.int4)
 export const int8s = arrayOf<bigint>(PgTypes.OID.int8)
-/** Milliseconds since the epoch. */
-export const times = arrayOf<number>(PgTypes.OID.timestamptz)
 
 export const text = PgTypes.text
 export const uuid = PgTypes.uuid
