@@ -21,11 +21,11 @@ import type { Envelope } from "./Mailbox.ts"
  */
 export type Verdict =
   | {
-    readonly _tag: "Accepted"
-    readonly before: Wallet | undefined
-    readonly wallet: Wallet
-    readonly events: ReadonlyArray<RecordedEvent>
-  }
+      readonly _tag: "Accepted"
+      readonly before: Wallet | undefined
+      readonly wallet: Wallet
+      readonly events: ReadonlyArray<RecordedEvent>
+    }
   | { readonly _tag: "Rejected"; readonly error: Rejection | IdempotencyKeyReused }
   | { readonly _tag: "Same"; readonly first: number }
   | { readonly _tag: "Seen"; readonly version: number }
@@ -62,11 +62,12 @@ export const planBatch = (
   for (let index = 0; index < batch.length; index++) {
     const envelope = batch[index]!
     const first = accepted.get(envelope.key)
-    const verdict = first === undefined
-      ? judge(wallet, envelope, context)
-      : batch[first]!.fingerprint === envelope.fingerprint
-      ? { _tag: "Same" as const, first }
-      : keyReused(envelope, context)
+    const verdict =
+      first === undefined
+        ? judge(wallet, envelope, context)
+        : batch[first]!.fingerprint === envelope.fingerprint
+          ? { _tag: "Same" as const, first }
+          : keyReused(envelope, context)
     verdicts.push(verdict)
     if (verdict._tag !== "Accepted" || verdict.events.length === 0) continue
     wallet = verdict.wallet

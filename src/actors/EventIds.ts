@@ -6,10 +6,13 @@ import * as Context from "effect/Context"
 import * as Layer from "effect/Layer"
 import { randomUUID } from "node:crypto"
 
-export class EventIds extends Context.Service<EventIds, {
-  /** Synchronous: one is needed per command. `time` in milliseconds. */
-  readonly next: (time: number) => string
-}>()("effect-wallet/actors/EventIds") {
+export class EventIds extends Context.Service<
+  EventIds,
+  {
+    /** Synchronous: one is needed per command. `time` in milliseconds. */
+    readonly next: (time: number) => string
+  }
+>()("effect-wallet/actors/EventIds") {
   static readonly layer = Layer.sync(EventIds, () => {
     let prefixTime = -1
     let prefix = ""

@@ -46,19 +46,22 @@ const retryPause = Schedule.min([Schedule.exponential("20 millis"), Schedule.spa
   Schedule.jittered
 )
 
-export class LogWriter extends Context.Service<LogWriter, {
-  /** Answers when the log has decided. `solo`: not together with others. At most one commit per wallet at a time. */
-  readonly submit: (commit: Commit, solo: boolean) => Effect.Effect<WriteOutcome>
-  /**
-   * Runs `task` once, soon: after the next append is on its way, or at once when
-   * there is none to send. For work that the log need not wait for. Must not throw.
-   */
-  readonly afterSend: (task: () => void) => void
-}>()("effect-wallet/actors/LogWriter") {
+export class LogWriter extends Context.Service<
+  LogWriter,
+  {
+    /** Answers when the log has decided. `solo`: not together with others. At most one commit per wallet at a time. */
+    readonly submit: (commit: Commit, solo: boolean) => Effect.Effect<WriteOutcome>
+    /**
+     * Runs `task` once, soon: after the next append is on its way, or at once when
+     * there is none to send. For work that the log need not wait for. Must not throw.
+     */
+    readonly afterSend: (task: () => void) => void
+  }
+>()("effect-wallet/actors/LogWriter") {
   static readonly layer = (bounds: ActorBounds) => Layer.effect(LogWriter, make(bounds))
 }
 
-const make = Effect.fnUntraced(function*(bounds: ActorBounds) {
+const make = Effect.fnUntraced(function* (bounds: ActorBounds) {
   const log = yield* EventStore
   const clock = yield* Clock.Clock
   const gathered: Array<Submission> = []
@@ -102,10 +105,15 @@ const make = Effect.fnUntraced(function*(bounds: ActorBounds) {
     }
   }
 
-  const write = Effect.fnUntraced(function*(batch: Array<Submission>) {
+  const write = Effect.fnUntraced(function* (batch: Array<Submission>) {
     const startedAt = clock.currentTimeMillisUnsafe()
     const append = yield* Effect.forkChild(
-      appendUntilDecided(log.append, batch.map((submission) => submission.commit), bounds, false),
+      appendUntilDecided(
+        log.append,
+        batch.map((submission) => submission.commit),
+        bounds,
+        false
+      ),
       { startImmediately: true }
     )
     runTasks()
@@ -115,23 +123,25 @@ const make = Effect.fnUntraced(function*(bounds: ActorBounds) {
     for (let i = 0; i < batch.length; i++) batch[i]!.resume(Effect.succeed(outcomes[i]!))
   })
 
-  yield* Effect.forkScoped(Effect.ensuring(
-    Effect.gen(function*() {
-      while (true) {
-        if (gathered.length === 0 && alone.length === 0) {
-          runTasks()
-          if (gathered.length === 0 && alone.length === 0) yield* park
-          // Whatever else is ready in this turn of the event loop comes along.
-          yield* Effect.yieldNow
+  yield* Effect.forkScoped(
+    Effect.ensuring(
+      Effect.gen(function* () {
+        while (true) {
+          if (gathered.length === 0 && alone.length === 0) {
+            runTasks()
+            if (gathered.length === 0 && alone.length === 0) yield* park
+            // Whatever else is ready in this turn of the event loop comes along.
+            yield* Effect.yieldNow
+          }
+          const batch = take()
+          if (batch.length > 0) yield* write(batch)
+          const single = alone.shift()
+          if (single !== undefined) yield* write([single])
         }
-        const batch = take()
-        if (batch.length > 0) yield* write(batch)
-        const single = alone.shift()
-        if (single !== undefined) yield* write([single])
-      }
-    }),
-    Effect.sync(runTasks)
-  ))
+      }),
+      Effect.sync(runTasks)
+    )
+  )
 
   return LogWriter.of({
     submit,
@@ -148,7 +158,7 @@ type Append = EventStore["Service"]["append"]
  * Appends until every commit has an outcome. Never fails; ends only with an answer
  * from the log. `unknown`: an earlier try of these commits may be in the log.
  */
-const appendUntilDecided = Effect.fnUntraced(function*(
+const appendUntilDecided = Effect.fnUntraced(function* (
   append: Append,
   commits: ReadonlyArray<Commit>,
   bounds: ActorBounds,
@@ -179,7 +189,7 @@ interface Tries {
  * `StoreDefect`, once it is narrowed down to one commit: to call that commit failed
  * would be a guess.
  */
-const appendWithRetry = Effect.fnUntraced(function*(
+const appendWithRetry = Effect.fnUntraced(function* (
   append: Append,
   commits: ReadonlyArray<Commit>,
   bounds: ActorBounds,
@@ -226,11 +236,7 @@ const errorOf = (cause: Cause.Cause<AppendError>): AppendError => {
 }
 
 /** Updates the metrics: per append, never per command. */
-const measured = Effect.fnUntraced(function*(
-  wallets: number,
-  outcomes: ReadonlyArray<WriteOutcome>,
-  millis: number
-) {
+const measured = Effect.fnUntraced(function* (wallets: number, outcomes: ReadonlyArray<WriteOutcome>, millis: number) {
   yield* Metric.update(EngineMetrics.appendBatch, wallets)
   yield* Metric.update(EngineMetrics.appendMillis, millis)
   let committed = 0

@@ -15,12 +15,12 @@ import type { CommandError } from "./EngineError.ts"
  */
 export type Reply =
   | {
-    readonly _tag: "Done"
-    readonly before: Wallet | undefined
-    readonly wallet: Wallet
-    readonly events: ReadonlyArray<RecordedEvent>
-    readonly replayed: boolean
-  }
+      readonly _tag: "Done"
+      readonly before: Wallet | undefined
+      readonly wallet: Wallet
+      readonly events: ReadonlyArray<RecordedEvent>
+      readonly replayed: boolean
+    }
   | Seen
 
 export interface Seen {

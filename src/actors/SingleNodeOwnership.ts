@@ -20,12 +20,14 @@ export class PartitionsMismatch extends Schema.TaggedError<PartitionsMismatch>()
   configured: Schema.Int
 }) {
   override get message(): string {
-    return `this installation has ${this.installed} partitions, ${this.configured} are configured: ` +
+    return (
+      `this installation has ${this.installed} partitions, ${this.configured} are configured: ` +
       `set the number back to ${this.installed}`
+    )
   }
 }
 
-export const make = Effect.fnUntraced(function*(options: { readonly partitions: number }) {
+export const make = Effect.fnUntraced(function* (options: { readonly partitions: number }) {
   const log = yield* EventStore
   const installation = yield* (yield* ApiKeyStore).installation(options)
   if (installation.partitions !== options.partitions) {
@@ -44,7 +46,7 @@ export const make = Effect.fnUntraced(function*(options: { readonly partitions: 
   let owns = true
   return Ownership.of({
     partitions: options.partitions,
-    epochOf: (partition) => owns ? epochs[partition] : undefined,
+    epochOf: (partition) => (owns ? epochs[partition] : undefined),
     fenced: (partition, epoch) => {
       if (!owns || epochs[partition] !== epoch) return
       owns = false

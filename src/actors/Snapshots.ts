@@ -10,16 +10,19 @@ import * as EngineMetrics from "./EngineMetrics.ts"
 import type { WalletMemory } from "./WalletSnapshot.ts"
 import * as WalletSnapshot from "./WalletSnapshot.ts"
 
-export class Snapshots extends Context.Service<Snapshots, {
-  /** `false`: the queue is full, try again at a later version. Synchronous. */
-  readonly offer: (memory: WalletMemory) => boolean
-  /** Waits until all that was offered is written, or skipped because the store refused it. */
-  readonly flush: Effect.Effect<void>
-}>()("effect-wallet/actors/Snapshots") {
+export class Snapshots extends Context.Service<
+  Snapshots,
+  {
+    /** `false`: the queue is full, try again at a later version. Synchronous. */
+    readonly offer: (memory: WalletMemory) => boolean
+    /** Waits until all that was offered is written, or skipped because the store refused it. */
+    readonly flush: Effect.Effect<void>
+  }
+>()("effect-wallet/actors/Snapshots") {
   static readonly layer = (bounds: ActorBounds) => Layer.effect(Snapshots, make(bounds))
 }
 
-const make = Effect.fnUntraced(function*(bounds: ActorBounds) {
+const make = Effect.fnUntraced(function* (bounds: ActorBounds) {
   const log = yield* EventStore
   const queue = yield* Queue.dropping<WalletMemory>(bounds.snapshotQueue)
   let unwritten = 0
@@ -32,10 +35,12 @@ const make = Effect.fnUntraced(function*(bounds: ActorBounds) {
         // Nothing is lost: the log has every event, the next activation reads a longer tail.
         Effect.logWarning(`the snapshot of wallet ${memory.wallet.id} was not written`, cause)
       ),
-      Effect.ensuring(Effect.sync(() => {
-        unwritten--
-        if (unwritten === 0) for (const resume of flushed.splice(0)) resume(Effect.void)
-      }))
+      Effect.ensuring(
+        Effect.sync(() => {
+          unwritten--
+          if (unwritten === 0) for (const resume of flushed.splice(0)) resume(Effect.void)
+        })
+      )
     )
 
   yield* Effect.forkScoped(Effect.forever(Effect.flatMap(Queue.take(queue), save)))

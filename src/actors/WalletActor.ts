@@ -98,7 +98,7 @@ export const begin = (actor: WalletActor, messages: ReadonlyArray<Message>): voi
 }
 
 /** Answers everything that was taken in hand. A failure is the answer of all that is left. */
-export const work = function*(actor: WalletActor, context: ActorContext): Effect.fn.Return<void, CommandError> {
+export const work = function* (actor: WalletActor, context: ActorContext): Effect.fn.Return<void, CommandError> {
   if (!actor.loaded) yield* load(actor, context)
   if (actor.inquiries.length > 0) yield* inquire(actor, context)
   if (actor.running.length > 0) yield* process(actor, context)
@@ -116,7 +116,7 @@ export const failAll = (actor: WalletActor, effect: Effect.Effect<never, Command
 }
 
 /** Loads the latest state from the log. */
-const load = function*(actor: WalletActor, context: ActorContext): Effect.fn.Return<void, CommandError> {
+const load = function* (actor: WalletActor, context: ActorContext): Effect.fn.Return<void, CommandError> {
   actor.loaded = false
   actor.keys?.release()
   const loaded = yield* context.loading(context.history.load(actor.walletId))
@@ -128,7 +128,7 @@ const load = function*(actor: WalletActor, context: ActorContext): Effect.fn.Ret
 }
 
 /** Answers reads with the state as of the last commit; one that knows of a later version makes it look again. */
-const inquire = function*(actor: WalletActor, context: ActorContext): Effect.fn.Return<void, CommandError> {
+const inquire = function* (actor: WalletActor, context: ActorContext): Effect.fn.Return<void, CommandError> {
   const wanted = Math.max(...actor.inquiries.map((inquiry) => inquiry.minVersion))
   if (wanted > (actor.wallet?.version ?? -1)) yield* load(actor, context)
   for (const inquiry of actor.inquiries) {
@@ -141,7 +141,7 @@ const inquire = function*(actor: WalletActor, context: ActorContext): Effect.fn.
 }
 
 /** Works through the commands, in order, until each is answered. */
-const process = function*(actor: WalletActor, context: ActorContext): Effect.fn.Return<void, CommandError> {
+const process = function* (actor: WalletActor, context: ActorContext): Effect.fn.Return<void, CommandError> {
   let pending = actor.running
   let conflicts = 0
   while (pending.length > 0) {
@@ -233,7 +233,7 @@ const doubtful = (
  * One query for the whole batch. Events that neither memory nor Persistence covers
  * are read from the log, so that a Persistence that is behind cannot hide a key.
  */
-const lookUp = function*(
+const lookUp = function* (
   actor: WalletActor,
   doubts: ReadonlyArray<CommandKey>,
   context: ActorContext
@@ -294,7 +294,8 @@ const commit = (actor: WalletActor, plan: BatchPlan, context: ActorContext): voi
 export const snapshot = (actor: WalletActor, context: ActorContext): void => {
   const wallet = actor.wallet!
   const keys = actor.keys!.state(context.bounds.keysInSnapshot)
-  if (context.snapshots.offer({ wallet, profileVersion: actor.profileVersion, keys })) actor.snapshotVersion = wallet.version
+  if (context.snapshots.offer({ wallet, profileVersion: actor.profileVersion, keys }))
+    actor.snapshotVersion = wallet.version
 }
 
 const settle = (actor: WalletActor, batch: ReadonlyArray<Envelope>, plan: BatchPlan): void => {
@@ -310,10 +311,7 @@ const settle = (actor: WalletActor, batch: ReadonlyArray<Envelope>, plan: BatchP
         answer(batch[i]!, Effect.fail(verdict.error))
         break
       case "Seen":
-        answer(
-          batch[i]!,
-          Effect.succeed({ ...verdict, current: actor.wallet!, profileVersion: actor.profileVersion })
-        )
+        answer(batch[i]!, Effect.succeed({ ...verdict, current: actor.wallet!, profileVersion: actor.profileVersion }))
         break
       case "Same": {
         const first = plan.verdicts[verdict.first]!
@@ -328,7 +326,7 @@ const settle = (actor: WalletActor, batch: ReadonlyArray<Envelope>, plan: BatchP
 }
 
 /** Counted per batch; logged once, for it lasts as long as the clock is behind. */
-const reportClock = function*(actor: WalletActor, behindMillis: number): Effect.fn.Return<void> {
+const reportClock = function* (actor: WalletActor, behindMillis: number): Effect.fn.Return<void> {
   yield* Metric.update(EngineMetrics.clockBehind, 1)
   if (actor.clockReported) return
   actor.clockReported = true

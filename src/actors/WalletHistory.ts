@@ -41,34 +41,37 @@ const readRetry = {
   while: (error: HistoryError) => error._tag === "StoreUnavailable"
 }
 
-export class WalletHistory extends Context.Service<WalletHistory, {
-  /** The latest state. */
-  readonly load: (walletId: string) => Effect.Effect<LoadedWallet, HistoryError>
-  /** State after the event of that version; `undefined`: the stream does not reach it. */
-  readonly atVersion: (walletId: string, version: number) => Effect.Effect<Wallet | undefined, HistoryError>
-  /** State after the last event with time ≤ `time`; `undefined`: there is none. */
-  readonly atTime: (walletId: string, time: number) => Effect.Effect<Wallet | undefined, HistoryError>
-  /** The events of the command whose last event is `version`; none: the stream does not reach it. */
-  readonly commandEvents: (
-    walletId: string,
-    version: number
-  ) => Effect.Effect<ReadonlyArray<RecordedEvent>, HistoryError>
-  /** Folds events with version > `after` and ≤ `upTo` into `use`, page by page. */
-  readonly scan: (
-    walletId: string,
-    options: { readonly after: number; readonly upTo: number },
-    use: (recorded: RecordedEvent) => void
-  ) => Effect.Effect<void, HistoryError>
-}>()("effect-wallet/actors/WalletHistory") {
+export class WalletHistory extends Context.Service<
+  WalletHistory,
+  {
+    /** The latest state. */
+    readonly load: (walletId: string) => Effect.Effect<LoadedWallet, HistoryError>
+    /** State after the event of that version; `undefined`: the stream does not reach it. */
+    readonly atVersion: (walletId: string, version: number) => Effect.Effect<Wallet | undefined, HistoryError>
+    /** State after the last event with time ≤ `time`; `undefined`: there is none. */
+    readonly atTime: (walletId: string, time: number) => Effect.Effect<Wallet | undefined, HistoryError>
+    /** The events of the command whose last event is `version`; none: the stream does not reach it. */
+    readonly commandEvents: (
+      walletId: string,
+      version: number
+    ) => Effect.Effect<ReadonlyArray<RecordedEvent>, HistoryError>
+    /** Folds events with version > `after` and ≤ `upTo` into `use`, page by page. */
+    readonly scan: (
+      walletId: string,
+      options: { readonly after: number; readonly upTo: number },
+      use: (recorded: RecordedEvent) => void
+    ) => Effect.Effect<void, HistoryError>
+  }
+>()("effect-wallet/actors/WalletHistory") {
   static readonly layer = (bounds: ActorBounds) => Layer.effect(WalletHistory, make(bounds))
 }
 
-const make = Effect.fnUntraced(function*(bounds: ActorBounds) {
+const make = Effect.fnUntraced(function* (bounds: ActorBounds) {
   const log = yield* EventStore
   const budget = new KeyFilterBudget(bounds.keyFilterBytes)
 
   /** Calls `use` per event until it answers `false` or the stream ends. */
-  const each = Effect.fnUntraced(function*(
+  const each = Effect.fnUntraced(function* (
     walletId: string,
     after: number,
     use: (recorded: RecordedEvent) => boolean
@@ -82,12 +85,17 @@ const make = Effect.fnUntraced(function*(bounds: ActorBounds) {
     }
   })
 
-  const start = Effect.fnUntraced(function*(
+  const start = Effect.fnUntraced(function* (
     walletId: string,
     bound?: SnapshotBound
   ): Effect.fn.Return<LoadedWallet, HistoryError> {
     const snapshot = yield* Effect.retry(log.loadSnapshot(walletId, bound), readRetry)
-    const none = { wallet: undefined, keys: new KeyWindow(bounds.keysInMemory, budget), profileVersion: -1, snapshotVersion: -1 }
+    const none = {
+      wallet: undefined,
+      keys: new KeyWindow(bounds.keysInMemory, budget),
+      profileVersion: -1,
+      snapshotVersion: -1
+    }
     if (snapshot === undefined) return none
     const memory = WalletSnapshot.decode(snapshot)
     if (Result.isFailure(memory)) {
@@ -104,7 +112,7 @@ const make = Effect.fnUntraced(function*(bounds: ActorBounds) {
     }
   })
 
-  const load = Effect.fnUntraced(function*(walletId: string): Effect.fn.Return<LoadedWallet, HistoryError> {
+  const load = Effect.fnUntraced(function* (walletId: string): Effect.fn.Return<LoadedWallet, HistoryError> {
     const { keys, snapshotVersion, ...from } = yield* start(walletId)
     let { profileVersion, wallet } = from
     yield* Effect.onError(
@@ -119,7 +127,7 @@ const make = Effect.fnUntraced(function*(bounds: ActorBounds) {
     return { wallet, keys, profileVersion, snapshotVersion }
   })
 
-  const stateUntil = Effect.fnUntraced(function*(
+  const stateUntil = Effect.fnUntraced(function* (
     walletId: string,
     bound: SnapshotBound,
     within: (recorded: RecordedEvent) => boolean
@@ -137,7 +145,7 @@ const make = Effect.fnUntraced(function*(bounds: ActorBounds) {
   const atVersion = (walletId: string, version: number) =>
     Effect.map(
       stateUntil(walletId, { version }, (recorded) => recorded.version <= version),
-      (wallet) => wallet?.version === version ? wallet : undefined
+      (wallet) => (wallet?.version === version ? wallet : undefined)
     )
 
   /** A command makes at most two events, and they stand side by side. */

@@ -56,17 +56,20 @@ export interface RegistryLoad {
   readonly waitingBytes: number
 }
 
-export class WalletRegistry extends Context.Service<WalletRegistry, {
-  /** Puts a command into its wallet's mailbox; `undefined`: accepted, it will be answered. Synchronous. */
-  readonly offer: (envelope: Envelope) => CommandError | undefined
-  /** The state as of the last commit, at least at `minVersion`; `undefined`: there is no such wallet. */
-  readonly current: (walletId: string, minVersion: number) => Effect.Effect<Wallet | undefined, CommandError>
-  readonly load: () => RegistryLoad
-}>()("effect-wallet/actors/WalletRegistry") {
+export class WalletRegistry extends Context.Service<
+  WalletRegistry,
+  {
+    /** Puts a command into its wallet's mailbox; `undefined`: accepted, it will be answered. Synchronous. */
+    readonly offer: (envelope: Envelope) => CommandError | undefined
+    /** The state as of the last commit, at least at `minVersion`; `undefined`: there is no such wallet. */
+    readonly current: (walletId: string, minVersion: number) => Effect.Effect<Wallet | undefined, CommandError>
+    readonly load: () => RegistryLoad
+  }
+>()("effect-wallet/actors/WalletRegistry") {
   static readonly layer = (bounds: ActorBounds) => Layer.effect(WalletRegistry, make(bounds))
 }
 
-const make = Effect.fnUntraced(function*(bounds: ActorBounds) {
+const make = Effect.fnUntraced(function* (bounds: ActorBounds) {
   const ownership = yield* Ownership
   const clock = yield* Clock.Clock
   const loads = yield* Semaphore.make(bounds.concurrentLoads)
@@ -131,7 +134,7 @@ const make = Effect.fnUntraced(function*(bounds: ActorBounds) {
     }
   }
 
-  const run = function*(actor: WalletActor): Effect.fn.Return<void, CommandError> {
+  const run = function* (actor: WalletActor): Effect.fn.Return<void, CommandError> {
     let batches = 0
     while (!actor.stopped) {
       if (actor.mailbox.size > 0) {
@@ -148,21 +151,16 @@ const make = Effect.fnUntraced(function*(bounds: ActorBounds) {
   }
 
   /** A typed failure is the answer of all in hand. A defect restarts the actor: its state comes from the log again. */
-  const failed = Effect.fnUntraced(function*(actor: WalletActor, cause: Cause.Cause<CommandError>) {
+  const failed = Effect.fnUntraced(function* (actor: WalletActor, cause: Cause.Cause<CommandError>) {
     const error = Cause.findErrorOption(cause)
     if (Option.isSome(error)) return failAll(actor, Effect.fail(error.value))
     yield* Effect.logError(`wallet ${actor.walletId}: a defect; its actor starts again from the log`, cause)
     yield* Metric.update(EngineMetrics.restarts, 1)
     actor.loaded = false
-    failAll(
-      actor,
-      actor.submitted
-        ? Effect.fail(outcomeUnknown(actor))
-        : Effect.die(Cause.squash(cause))
-    )
+    failAll(actor, actor.submitted ? Effect.fail(outcomeUnknown(actor)) : Effect.die(Cause.squash(cause)))
   })
 
-  const supervise = Effect.fnUntraced(function*(actor: WalletActor) {
+  const supervise = Effect.fnUntraced(function* (actor: WalletActor) {
     while (!actor.stopped) {
       const exit = yield* Effect.exit(Effect.gen(() => run(actor)))
       if (Exit.isFailure(exit)) yield* failed(actor, exit.cause)
@@ -204,7 +202,12 @@ const make = Effect.fnUntraced(function*(bounds: ActorBounds) {
     residents.add(actor)
     busy.add(actor)
     evict(2, actor)
-    fork(Effect.ensuring(supervise(actor), Effect.sync(() => abandon(actor))))
+    fork(
+      Effect.ensuring(
+        supervise(actor),
+        Effect.sync(() => abandon(actor))
+      )
+    )
   }
 
   const refuse = (walletId: string): CommandError | undefined => {
@@ -222,8 +225,9 @@ const make = Effect.fnUntraced(function*(bounds: ActorBounds) {
   const isFull = (walletId: string, bytes: number): boolean => {
     if (waitingCommands >= bounds.nodeCommands || waitingBytes + bytes > bounds.nodeBytes) return true
     const mailbox = residents.get(walletId)?.mailbox
-    return mailbox !== undefined &&
-      (mailbox.size >= bounds.mailboxCommands || mailbox.bytes + bytes > bounds.mailboxBytes)
+    return (
+      mailbox !== undefined && (mailbox.size >= bounds.mailboxCommands || mailbox.bytes + bytes > bounds.mailboxBytes)
+    )
   }
 
   const offer = (envelope: Envelope): CommandError | undefined => {
@@ -247,10 +251,12 @@ const make = Effect.fnUntraced(function*(bounds: ActorBounds) {
       if (isFull(walletId, 0)) return Effect.fail(new MailboxFull({ walletId, retryAfter: 1_000 }))
       return Effect.callback<Wallet | undefined, CommandError>((resume) => {
         send(walletId, { _tag: "Inquiry", minVersion, resume }, clock.currentTimeMillisUnsafe())
-      }).pipe(Effect.timeoutOrElse({
-        duration: bounds.callerWaitMillis,
-        orElse: () => Effect.fail(tooLate("log", walletId))
-      }))
+      }).pipe(
+        Effect.timeoutOrElse({
+          duration: bounds.callerWaitMillis,
+          orElse: () => Effect.fail(tooLate("log", walletId))
+        })
+      )
     })
 
   /**
@@ -270,7 +276,7 @@ const make = Effect.fnUntraced(function*(bounds: ActorBounds) {
     }
   }
 
-  const sweep = Effect.gen(function*() {
+  const sweep = Effect.gen(function* () {
     const now = clock.currentTimeMillisUnsafe()
     for (const actor of busy) endWaits(actor, now)
     for (const actor of residents.idleSince(now - bounds.idleMillis)) passivate(actor)
@@ -283,7 +289,7 @@ const make = Effect.fnUntraced(function*(bounds: ActorBounds) {
   yield* Effect.forkScoped(Effect.repeat(sweep, Schedule.spaced(sweepInterval)))
 
   yield* Effect.addFinalizer(() =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       accepting = false
       if (busy.size > 0) {
         yield* Effect.callback<void>((resume) => {
@@ -307,8 +313,7 @@ const make = Effect.fnUntraced(function*(bounds: ActorBounds) {
 
 const stopping = new StoreUnavailable({ store: "log", reason: "this node is stopping", retryAfter: 1_000 })
 
-const outcomeUnknown = (actor: WalletActor) =>
-  new OutcomeUnknown({ walletId: actor.walletId, retryAfter: 1_000 })
+const outcomeUnknown = (actor: WalletActor) => new OutcomeUnknown({ walletId: actor.walletId, retryAfter: 1_000 })
 
 /** Keys of commands that may be in the log without an answer yet. */
 const unknownKeys = (actor: WalletActor): ReadonlySet<string> =>

@@ -54,10 +54,17 @@ export const decode = (snapshot: Snapshot): Result.Result<WalletMemory, string> 
 const isKeyWindowState = (keys: unknown): keys is KeyWindowState => {
   if (typeof keys !== "object" || keys === null) return false
   const state = keys as Partial<KeyWindowState>
-  return Number.isSafeInteger(state.coversFrom) && Number.isSafeInteger(state.uncoveredTime) &&
+  return (
+    Number.isSafeInteger(state.coversFrom) &&
+    Number.isSafeInteger(state.uncoveredTime) &&
     Array.isArray(state.keys) &&
-    state.keys.every((key) =>
-      Array.isArray(key) && typeof key[0] === "string" && typeof key[1] === "string" &&
-      Number.isSafeInteger(key[2]) && Number.isSafeInteger(key[3])
+    state.keys.every(
+      (key) =>
+        Array.isArray(key) &&
+        typeof key[0] === "string" &&
+        typeof key[1] === "string" &&
+        Number.isSafeInteger(key[2]) &&
+        Number.isSafeInteger(key[3])
     )
+  )
 }

@@ -24,7 +24,7 @@ const durable: Durability = Object.freeze({ committed: true, persisted: true, in
 /** An envelope's share of the mailbox beside its free texts, bytes: rough, for the bound only. */
 const envelopeBytes = 256
 
-export const make = Effect.fnUntraced(function*(): Effect.fn.Return<
+export const make = Effect.fnUntraced(function* (): Effect.fn.Return<
   Commands,
   never,
   WalletRegistry | WalletHistory | Persistence | EventIds
@@ -66,39 +66,43 @@ export const make = Effect.fnUntraced(function*(): Effect.fn.Return<
     return Effect.flatMap(ask(command, options, bytes), (reply) =>
       reply._tag === "Done"
         ? Effect.sync(() =>
-          answerOf({
-            wallet: reply.wallet,
-            events: reply.events,
-            holdBefore: openHolds(reply.before),
-            durability: durable,
-            replayed: reply.replayed
-          }))
-        : Effect.map(recall(reply), (past) => answerOf({ ...past, durability: durable, replayed: true })))
+            answerOf({
+              wallet: reply.wallet,
+              events: reply.events,
+              holdBefore: openHolds(reply.before),
+              durability: durable,
+              replayed: reply.replayed
+            })
+          )
+        : Effect.map(recall(reply), (past) => answerOf({ ...past, durability: durable, replayed: true }))
+    )
   }
 
   /** A wallet knows its open holds only; Persistence tells a closed hold from one that never was. */
   const tellClosedHold = <A>(effect: Effect.Effect<A, CommandError>): Effect.Effect<A, CommandError> =>
     Effect.catchTag(effect, "HoldNotFound", (error) =>
       Effect.flatMap(persistence.hold(error.walletId, error.holdId), (hold) =>
-        Effect.fail(
-          hold === undefined ? error : new HoldClosed({ walletId: error.walletId, holdId: error.holdId })
-        )))
+        Effect.fail(hold === undefined ? error : new HoldClosed({ walletId: error.walletId, holdId: error.holdId }))
+      )
+    )
 
   const statusCommand = (_tag: "Freeze" | "Unfreeze" | "Close") => (input: StatusInput) => {
     const reason = input.reason ?? null
     return execute({ _tag, walletId: input.walletId, reason }, input, textBytes(reason), commandAnswer)
   }
 
-  const movementCommand = (_tag: "Credit" | "Debit"): Commands["credit"] => (input) => {
-    const reference = input.reference ?? null
-    const metadata = metadataOf(input.metadata)
-    return execute(
-      { _tag, walletId: input.walletId, amount: input.amount, reference, metadata },
-      input,
-      textBytes(reference) + metadataBytes(metadata),
-      transactionAnswer
-    )
-  }
+  const movementCommand =
+    (_tag: "Credit" | "Debit"): Commands["credit"] =>
+    (input) => {
+      const reference = input.reference ?? null
+      const metadata = metadataOf(input.metadata)
+      return execute(
+        { _tag, walletId: input.walletId, amount: input.amount, reference, metadata },
+        input,
+        textBytes(reference) + metadataBytes(metadata),
+        transactionAnswer
+      )
+    }
 
   return {
     createWallet: (input) => {
@@ -136,9 +140,7 @@ export const make = Effect.fnUntraced(function*(): Effect.fn.Return<
       const { holdId, walletId } = input
       const amount = input.amount ?? null
       const final = input.final ?? false
-      return tellClosedHold(
-        execute({ _tag: "CaptureHold", walletId, holdId, amount, final }, input, 0, captureAnswer)
-      )
+      return tellClosedHold(execute({ _tag: "CaptureHold", walletId, holdId, amount, final }, input, 0, captureAnswer))
     },
     releaseHold: (input) =>
       tellClosedHold(

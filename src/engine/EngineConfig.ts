@@ -42,10 +42,9 @@ export class StoreNotSupported extends Schema.TaggedError<StoreNotSupported>()("
 }
 
 const bounded = (name: string, fallback: number, minimum: number, maximum: number): Config.Config<number> =>
-  Config.schema(
-    Schema.FiniteFromString.check(Schema.isInt(), Schema.isBetween({ minimum, maximum })),
-    name
-  ).pipe(Config.withDefault(fallback))
+  Config.schema(Schema.FiniteFromString.check(Schema.isInt(), Schema.isBetween({ minimum, maximum })), name).pipe(
+    Config.withDefault(fallback)
+  )
 
 const millis = (name: string, fallback: number): Config.Config<number> =>
   Config.Duration(name).pipe(Config.map(Duration.toMillis), Config.withDefault(fallback))

@@ -24,11 +24,9 @@ const feedPause = "50 millis"
 /** How often a list that waits for Persistence looks again. */
 const persistedPoll = "20 millis"
 
-export const make = Effect.fnUntraced(function*(bounds: ActorBounds): Effect.fn.Return<
-  Queries,
-  never,
-  WalletRegistry | WalletHistory | Persistence | ReadModel | EventStore | Ownership
-> {
+export const make = Effect.fnUntraced(function* (
+  bounds: ActorBounds
+): Effect.fn.Return<Queries, never, WalletRegistry | WalletHistory | Persistence | ReadModel | EventStore | Ownership> {
   const registry = yield* WalletRegistry
   const history = yield* WalletHistory
   const persistence = yield* Persistence
@@ -48,15 +46,16 @@ export const make = Effect.fnUntraced(function*(bounds: ActorBounds): Effect.fn.
       reason: `wallet ${walletId} is not yet persisted up to version ${minVersion}`,
       retryAfter: 1_000
     })
-    const look = Effect.flatMap(
-      persistence.wallet(walletId),
-      (wallet) => wallet !== undefined && wallet.version >= minVersion ? Effect.void : Effect.fail(behind)
+    const look = Effect.flatMap(persistence.wallet(walletId), (wallet) =>
+      wallet !== undefined && wallet.version >= minVersion ? Effect.void : Effect.fail(behind)
     )
     return checkId(walletId).pipe(
-      Effect.andThen(Effect.retry(look, {
-        schedule: Schedule.spaced(persistedPoll),
-        while: (error) => error === behind
-      })),
+      Effect.andThen(
+        Effect.retry(look, {
+          schedule: Schedule.spaced(persistedPoll),
+          while: (error) => error === behind
+        })
+      ),
       Effect.timeoutOrElse({ duration: bounds.callerWaitMillis, orElse: () => Effect.fail(behind) })
     )
   }
@@ -70,9 +69,11 @@ export const make = Effect.fnUntraced(function*(bounds: ActorBounds): Effect.fn.
       list.data.length > 0
         ? Effect.succeed(list)
         : Effect.flatMap(persistence.wallet(walletId), (wallet) =>
-          wallet === undefined ? Effect.fail(new WalletNotFound({ walletId })) : Effect.succeed(list)))
+            wallet === undefined ? Effect.fail(new WalletNotFound({ walletId })) : Effect.succeed(list)
+          )
+    )
 
-  const walletAt: Queries["walletAt"] = Effect.fnUntraced(function*(moment) {
+  const walletAt: Queries["walletAt"] = Effect.fnUntraced(function* (moment) {
     const { walletId } = moment
     yield* checkId(walletId)
     if ("at" in moment && (!isTime(moment.at) || moment.at > clock.currentTimeMillisUnsafe())) {
@@ -84,7 +85,7 @@ export const make = Effect.fnUntraced(function*(bounds: ActorBounds): Effect.fn.
     return wallet ?? (yield* new WalletNotFound({ walletId }))
   })
 
-  const events: Queries["events"] = Effect.fnUntraced(function*({ after, limit, walletId }) {
+  const events: Queries["events"] = Effect.fnUntraced(function* ({ after, limit, walletId }) {
     yield* checkId(walletId)
     const page = yield* log.read(walletId, { after, limit })
     if (page.length > 0) return page
@@ -93,30 +94,39 @@ export const make = Effect.fnUntraced(function*(bounds: ActorBounds): Effect.fn.
   })
 
   const feed: Queries["feed"] = (after) =>
-    Stream.unwrap(Effect.gen(function*() {
-      const head = yield* log.head
-      if (after > head.position) return yield* new PositionGone({ position: after, head: head.position })
-      return Stream.paginate(after, (position) =>
-        log.readAll({ after: position, limit: feedPage }).pipe(
-          Effect.flatMap((page) => page.length > 0 ? Effect.succeed(page) : Effect.delay(Effect.succeed(page), feedPause)),
-          Effect.map((page) => [page, Option.some(page.at(-1)?.position ?? position)] as const)
-        ))
-    }))
+    Stream.unwrap(
+      Effect.gen(function* () {
+        const head = yield* log.head
+        if (after > head.position) return yield* new PositionGone({ position: after, head: head.position })
+        return Stream.paginate(after, (position) =>
+          log.readAll({ after: position, limit: feedPage }).pipe(
+            Effect.flatMap((page) =>
+              page.length > 0 ? Effect.succeed(page) : Effect.delay(Effect.succeed(page), feedPause)
+            ),
+            Effect.map((page) => [page, Option.some(page.at(-1)?.position ?? position)] as const)
+          )
+        )
+      })
+    )
 
   return {
     getWallet: ({ minVersion, walletId }) =>
       Effect.andThen(
         checkId(walletId),
         Effect.flatMap(registry.current(walletId, minVersion ?? -1), (wallet) =>
-          wallet === undefined ? Effect.fail(new WalletNotFound({ walletId })) : Effect.succeed(wallet))
+          wallet === undefined ? Effect.fail(new WalletNotFound({ walletId })) : Effect.succeed(wallet)
+        )
       ),
     walletAt,
     events,
     transactions: (query) =>
-      Effect.andThen(persisted(query.walletId, query.minVersion), existing(query.walletId, persistence.transactions(query))),
+      Effect.andThen(
+        persisted(query.walletId, query.minVersion),
+        existing(query.walletId, persistence.transactions(query))
+      ),
     holds: (query) =>
       Effect.andThen(persisted(query.walletId, query.minVersion), existing(query.walletId, persistence.holds(query))),
-    hold: Effect.fnUntraced(function*(walletId, holdId) {
+    hold: Effect.fnUntraced(function* (walletId, holdId) {
       yield* checkId(walletId)
       const hold = yield* persistence.hold(walletId, holdId)
       if (hold !== undefined) return hold
@@ -131,11 +141,14 @@ export const make = Effect.fnUntraced(function*(bounds: ActorBounds): Effect.fn.
 })
 
 const health = (log: EventStore["Service"], ownership: Ownership["Service"]): Effect.Effect<EngineHealth> =>
-  Effect.gen(function*() {
-    const answered = yield* Effect.result(Effect.timeoutOrElse(log.head, {
-      duration: "2 seconds",
-      orElse: () => Effect.fail(new StoreUnavailable({ store: "log", reason: "no answer within 2 s", retryAfter: 1_000 }))
-    }))
+  Effect.gen(function* () {
+    const answered = yield* Effect.result(
+      Effect.timeoutOrElse(log.head, {
+        duration: "2 seconds",
+        orElse: () =>
+          Effect.fail(new StoreUnavailable({ store: "log", reason: "no answer within 2 s", retryAfter: 1_000 }))
+      })
+    )
     let owned = 0
     for (let partition = 0; partition < ownership.partitions; partition++) {
       if (ownership.epochOf(partition) !== undefined) owned++

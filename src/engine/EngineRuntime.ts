@@ -18,7 +18,7 @@ export interface EngineOptions {
 }
 
 /** The service's parts, from the actors below. */
-export const make = Effect.fnUntraced(function*(bounds: ActorBounds) {
+export const make = Effect.fnUntraced(function* (bounds: ActorBounds) {
   const commands = yield* EngineCommands.make()
   const queries = yield* EngineQueries.make(bounds)
   return { ...commands, ...queries }

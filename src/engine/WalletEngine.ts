@@ -34,7 +34,9 @@ export class WalletEngine extends Context.Service<WalletEngine, EngineCommands &
 
   /** Everything in memory, for tests and trials: gone when the layer's scope ends. */
   static readonly layerMemory: Layer.Layer<WalletEngine> = Layer.orDie(
-    WalletEngine.layer({ bounds: defaultBounds, partitions: defaultPartitions }).pipe(Layer.provide(MemoryStores.layer()))
+    WalletEngine.layer({ bounds: defaultBounds, partitions: defaultPartitions }).pipe(
+      Layer.provide(MemoryStores.layer())
+    )
   )
 
   /** Embedded: PGlite in `dataDir`, which this process then has to itself (`DataDirectoryInUse` otherwise). */

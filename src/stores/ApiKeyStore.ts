@@ -22,17 +22,22 @@ export interface StoredApiKey extends ApiKey {
   readonly hash: string
 }
 
-export class ApiKeyStore extends Context.Service<ApiKeyStore, {
-  readonly insert: (key: StoredApiKey) => Effect.Effect<void, ReadError>
-  /** Newest first. */
-  readonly list: (page: PageRequest) => Effect.Effect<Page<ApiKey>, ReadError | InvalidRequest>
-  /** `false`: there is no such key. */
-  readonly remove: (id: string) => Effect.Effect<boolean, ReadError>
-  /** All keys with their hashes: read at start and every few seconds, so that a revocation reaches every node. */
-  readonly all: Effect.Effect<ReadonlyArray<StoredApiKey>, ReadError>
-  /**
-   * Records what this installation was first started with and answers what is on
-   * record: number of partitions, and the like. Fixed for ever.
-   */
-  readonly installation: (first: { readonly partitions: number }) => Effect.Effect<{ readonly partitions: number }, ReadError>
-}>()("effect-wallet/stores/ApiKeyStore") {}
+export class ApiKeyStore extends Context.Service<
+  ApiKeyStore,
+  {
+    readonly insert: (key: StoredApiKey) => Effect.Effect<void, ReadError>
+    /** Newest first. */
+    readonly list: (page: PageRequest) => Effect.Effect<Page<ApiKey>, ReadError | InvalidRequest>
+    /** `false`: there is no such key. */
+    readonly remove: (id: string) => Effect.Effect<boolean, ReadError>
+    /** All keys with their hashes: read at start and every few seconds, so that a revocation reaches every node. */
+    readonly all: Effect.Effect<ReadonlyArray<StoredApiKey>, ReadError>
+    /**
+     * Records what this installation was first started with and answers what is on
+     * record: number of partitions, and the like. Fixed for ever.
+     */
+    readonly installation: (first: {
+      readonly partitions: number
+    }) => Effect.Effect<{ readonly partitions: number }, ReadError>
+  }
+>()("effect-wallet/stores/ApiKeyStore") {}

@@ -9,7 +9,14 @@ import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
 import type { Commit } from "../domain/Commit.ts"
 import type { RecordedEvent } from "../domain/Event.ts"
-import type { AppendUnknown, EventUnreadable, OperationRefused, ReadError, StoreDefect, StoreUnavailable } from "./StoreError.ts"
+import type {
+  AppendUnknown,
+  EventUnreadable,
+  OperationRefused,
+  ReadError,
+  StoreDefect,
+  StoreUnavailable
+} from "./StoreError.ts"
 
 /**
  * - `Appended`: all events of the commit are in the log, now or since an earlier
@@ -59,50 +66,49 @@ export interface SnapshotBound {
   readonly time?: number
 }
 
-export class EventStore extends Context.Service<EventStore, {
-  /**
-   * Appends the commits (each at most once in the list, one per wallet), each
-   * all or nothing, outcomes in the order of the commits. One wallet's conflict
-   * or fence costs no other wallet anything.
-   *
-   * Safe to call again with the same commits after `AppendUnknown`, in the same
-   * composition or a part of it: what is in the log already answers `Appended`,
-   * even when a check no longer holds.
-   *
-   * Fails as a whole, with nothing written, but for `AppendUnknown`.
-   */
-  readonly append: (
-    commits: ReadonlyArray<Commit>
-  ) => Effect.Effect<ReadonlyArray<AppendOutcome>, AppendError>
+export class EventStore extends Context.Service<
+  EventStore,
+  {
+    /**
+     * Appends the commits (each at most once in the list, one per wallet), each
+     * all or nothing, outcomes in the order of the commits. One wallet's conflict
+     * or fence costs no other wallet anything.
+     *
+     * Safe to call again with the same commits after `AppendUnknown`, in the same
+     * composition or a part of it: what is in the log already answers `Appended`,
+     * even when a check no longer holds.
+     *
+     * Fails as a whole, with nothing written, but for `AppendUnknown`.
+     */
+    readonly append: (commits: ReadonlyArray<Commit>) => Effect.Effect<ReadonlyArray<AppendOutcome>, AppendError>
 
-  /** Events of one stream with version > `after` (`-1`: from the first), upwards, at most `limit`. */
-  readonly read: (
-    walletId: string,
-    options: { readonly after: number; readonly limit: number }
-  ) => Effect.Effect<ReadonlyArray<RecordedEvent>, ReadError | EventUnreadable>
+    /** Events of one stream with version > `after` (`-1`: from the first), upwards, at most `limit`. */
+    readonly read: (
+      walletId: string,
+      options: { readonly after: number; readonly limit: number }
+    ) => Effect.Effect<ReadonlyArray<RecordedEvent>, ReadError | EventUnreadable>
 
-  /** Events of all streams with position > `after`, upwards, at most `limit`. */
-  readonly readAll: (
-    options: { readonly after: bigint; readonly limit: number }
-  ) => Effect.Effect<ReadonlyArray<PositionedEvent>, ReadError | EventUnreadable>
+    /** Events of all streams with position > `after`, upwards, at most `limit`. */
+    readonly readAll: (options: {
+      readonly after: bigint
+      readonly limit: number
+    }) => Effect.Effect<ReadonlyArray<PositionedEvent>, ReadError | EventUnreadable>
 
-  /** Cheap; also the health check. */
-  readonly head: Effect.Effect<LogHead, ReadError>
+    /** Cheap; also the health check. */
+    readonly head: Effect.Effect<LogHead, ReadError>
 
-  readonly saveSnapshot: (snapshot: Snapshot) => Effect.Effect<void, ReadError>
+    readonly saveSnapshot: (snapshot: Snapshot) => Effect.Effect<void, ReadError>
 
-  readonly loadSnapshot: (
-    walletId: string,
-    bound?: SnapshotBound
-  ) => Effect.Effect<Snapshot | undefined, ReadError>
+    readonly loadSnapshot: (walletId: string, bound?: SnapshotBound) => Effect.Effect<Snapshot | undefined, ReadError>
 
-  /**
-   * Takes the partitions for `owner`, whoever had them. When this has answered,
-   * no append under an older epoch can land in any of them.
-   */
-  readonly claim: (request: {
-    readonly partitions: ReadonlyArray<number>
-    readonly owner: string
-    readonly time: number
-  }) => Effect.Effect<ReadonlyArray<Claim>, ReadError>
-}>()("effect-wallet/stores/EventStore") {}
+    /**
+     * Takes the partitions for `owner`, whoever had them. When this has answered,
+     * no append under an older epoch can land in any of them.
+     */
+    readonly claim: (request: {
+      readonly partitions: ReadonlyArray<number>
+      readonly owner: string
+      readonly time: number
+    }) => Effect.Effect<ReadonlyArray<Claim>, ReadError>
+  }
+>()("effect-wallet/stores/EventStore") {}

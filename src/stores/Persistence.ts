@@ -41,28 +41,31 @@ export interface KeyLookup {
   readonly seen: ReadonlyArray<SeenKey>
 }
 
-export class Persistence extends Context.Service<Persistence, {
-  readonly wallet: (walletId: string) => Effect.Effect<WalletView | undefined, ReadError>
-  /** Newest first. `InvalidRequest`: the cursor is not one of ours. */
-  readonly transactions: (query: TransactionQuery) => Effect.Effect<Page<Transaction>, ReadError | InvalidRequest>
-  /** Newest first. */
-  readonly holds: (query: HoldQuery) => Effect.Effect<Page<Hold>, ReadError | InvalidRequest>
-  readonly hold: (walletId: string, holdId: string) => Effect.Effect<Hold | undefined, ReadError>
-  /** One statement, however many keys. Keys carry their namespace (`c:` or `e:`). */
-  readonly findKeys: (walletId: string, keys: ReadonlyArray<string>) => Effect.Effect<KeyLookup, ReadError>
-  /** All wallets with id > `after`, by id: what `verify` walks over. */
-  readonly scanWallets: (options: {
-    readonly after: string
-    readonly limit: number
-  }) => Effect.Effect<ReadonlyArray<WalletView>, ReadError>
-  /** All of one wallet's transactions with version > `after`, upwards. */
-  readonly scanTransactions: (
-    walletId: string,
-    options: { readonly after: number; readonly limit: number }
-  ) => Effect.Effect<ReadonlyArray<Transaction>, ReadError>
-  /** All of one wallet's holds with id > `after`, by id. */
-  readonly scanHolds: (
-    walletId: string,
-    options: { readonly after: string; readonly limit: number }
-  ) => Effect.Effect<ReadonlyArray<Hold>, ReadError>
-}>()("effect-wallet/stores/Persistence") {}
+export class Persistence extends Context.Service<
+  Persistence,
+  {
+    readonly wallet: (walletId: string) => Effect.Effect<WalletView | undefined, ReadError>
+    /** Newest first. `InvalidRequest`: the cursor is not one of ours. */
+    readonly transactions: (query: TransactionQuery) => Effect.Effect<Page<Transaction>, ReadError | InvalidRequest>
+    /** Newest first. */
+    readonly holds: (query: HoldQuery) => Effect.Effect<Page<Hold>, ReadError | InvalidRequest>
+    readonly hold: (walletId: string, holdId: string) => Effect.Effect<Hold | undefined, ReadError>
+    /** One statement, however many keys. Keys carry their namespace (`c:` or `e:`). */
+    readonly findKeys: (walletId: string, keys: ReadonlyArray<string>) => Effect.Effect<KeyLookup, ReadError>
+    /** All wallets with id > `after`, by id: what `verify` walks over. */
+    readonly scanWallets: (options: {
+      readonly after: string
+      readonly limit: number
+    }) => Effect.Effect<ReadonlyArray<WalletView>, ReadError>
+    /** All of one wallet's transactions with version > `after`, upwards. */
+    readonly scanTransactions: (
+      walletId: string,
+      options: { readonly after: number; readonly limit: number }
+    ) => Effect.Effect<ReadonlyArray<Transaction>, ReadError>
+    /** All of one wallet's holds with id > `after`, by id. */
+    readonly scanHolds: (
+      walletId: string,
+      options: { readonly after: string; readonly limit: number }
+    ) => Effect.Effect<ReadonlyArray<Hold>, ReadError>
+  }
+>()("effect-wallet/stores/Persistence") {}

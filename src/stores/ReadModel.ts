@@ -30,11 +30,14 @@ export interface TransactionSearch extends PageRequest {
   readonly type?: TransactionType | undefined
 }
 
-export class ReadModel extends Context.Service<ReadModel, {
-  /** Newest first (by creation). `InvalidRequest`: the cursor is not one of ours. */
-  readonly searchWallets: (query: WalletSearch) => Effect.Effect<Page<WalletView>, ReadError | InvalidRequest>
-  /** Newest first. */
-  readonly searchTransactions: (
-    query: TransactionSearch
-  ) => Effect.Effect<Page<Transaction>, ReadError | InvalidRequest>
-}>()("effect-wallet/stores/ReadModel") {}
+export class ReadModel extends Context.Service<
+  ReadModel,
+  {
+    /** Newest first (by creation). `InvalidRequest`: the cursor is not one of ours. */
+    readonly searchWallets: (query: WalletSearch) => Effect.Effect<Page<WalletView>, ReadError | InvalidRequest>
+    /** Newest first. */
+    readonly searchTransactions: (
+      query: TransactionSearch
+    ) => Effect.Effect<Page<Transaction>, ReadError | InvalidRequest>
+  }
+>()("effect-wallet/stores/ReadModel") {}
