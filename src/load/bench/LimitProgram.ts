@@ -19,7 +19,7 @@ import { partitionOf } from "../../domain/Partition.ts"
 import type { Wallet } from "../../domain/Wallet.ts"
 import { EventStore } from "../../stores/EventStore.ts"
 
-/** What an append takes at most. Callers in a closed loop, up to `batchCommands`, keep the third bound by themselves. */
+/** What an append takes at most. Up to `batchCommands` callers in a closed loop keep the third bound by themselves. */
 export type LimitBounds = Pick<ActorBounds, "appendCommits" | "appendEvents">
 
 /** A wallet's stream as this program knows it: its last row, and what waits for the next append. */
