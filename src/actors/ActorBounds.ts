@@ -17,6 +17,8 @@ export interface ActorBounds {
   readonly nodeBytes: number
   /** Commands that one wallet decides before it appends. Larger batches gain nothing measurable and hold answers back. */
   readonly batchCommands: number
+  /** Appends on their way at once, of different wallets: while the log works on one, the node answers for the other. */
+  readonly appendsInFlight: number
   /** Events of one gathered append over all wallets. */
   readonly appendEvents: number
   /** Commits (wallets) of one gathered append. */
@@ -41,7 +43,7 @@ export interface ActorBounds {
   readonly snapshotQueue: number
   /** Idempotency keys a wallet keeps in memory, about 200 bytes each. */
   readonly keysInMemory: number
-  /** Bytes that the filters of older keys take, all wallets together: 2 per key, so 64 million keys. */
+  /** Bytes that the filters of older keys take, all wallets together: 4 per key, so 32 million keys. */
   readonly keyFilterBytes: number
   /** Idempotency keys that go into a snapshot. */
   readonly keysInSnapshot: number
@@ -60,8 +62,9 @@ export const defaultBounds: ActorBounds = {
   nodeCommands: 100_000,
   nodeBytes: 256 * 1024 * 1024,
   batchCommands: 2_048,
+  appendsInFlight: 2,
   appendEvents: 8_192,
-  appendCommits: 2_048,
+  appendCommits: 256,
   appendRetryMillis: 2_000,
   callerWaitMillis: 10_000,
   conflictRetries: 8,

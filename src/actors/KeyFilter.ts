@@ -1,18 +1,18 @@
 /**
  * A Bloom filter of the idempotency keys that a busy wallet no longer keeps in full.
  * "Never seen" is certain and needs no store; "perhaps seen", wrong for about one
- * key in 2,000, costs a look-up.
+ * key in 30,000 even with a million held, costs a look-up.
  *
- * Two bytes per key. It grows in segments, each twice as large as the one before up
+ * Four bytes per key. It grows in segments, each twice as large as the one before up
  * to a bound; beyond its bounds the oldest segment, with the oldest keys, goes.
  */
 
-/** 16 bits and 8 probes per key: 0.06 % false "perhaps". */
-const bitsPerKey = 16
+/** 32 bits and 8 probes per key: a false "perhaps" in 170,000 per full segment. */
+const bitsPerKey = 32
 const probes = 8
 const firstSegmentKeys = 4_096
 const largestSegmentKeys = 524_288
-/** Per wallet: at most some 4 million keys, 8 MB. */
+/** Per wallet: at most some 4 million keys, 16 MB. */
 const maxSegments = 14
 
 /** Bytes that all filters of a node may take together. */

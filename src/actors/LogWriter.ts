@@ -1,11 +1,11 @@
 /**
  * Gathers the commits of all wallets of this node into as few appends as the log
- * can take: while one append is in flight the next one fills up. Answers to callers
- * are made after the next append is on its way, so that the log never waits for
- * them.
+ * can take: while a few appends are in flight the next one fills up. Answers to
+ * callers are made after the next append is on its way, so that the log never waits
+ * for them.
  *
  * An append whose outcome is unknown is sent again, the same events with the same
- * checks, until the log has decided; nothing else is appended meanwhile. A refusal
+ * checks, until the log has decided; its wallets append nothing else meanwhile. A refusal
  * by a user's rule is narrowed down by halves to the wallet it concerns; a wallet
  * that was refused travels alone for a while.
  */
@@ -13,7 +13,6 @@ import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
-import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Metric from "effect/Metric"
 import * as Option from "effect/Option"
@@ -67,25 +66,41 @@ const make = Effect.fnUntraced(function* (bounds: ActorBounds) {
   const gathered: Array<Submission> = []
   const alone: Array<Submission> = []
   let tasks: Array<() => void> = []
-  let wake: ((effect: Effect.Effect<void>) => void) | undefined
-  const hasWork = () => gathered.length > 0 || alone.length > 0 || tasks.length > 0
-  // Looks again: between the loop's own look and this step its fiber may have given way to a wallet.
-  const park = Effect.callback<void>((resume) => {
-    if (hasWork()) resume(Effect.void)
+  let inFlight = 0
+  let soloNext = false
+  /** While outcomes are handed out, what the wallets submit and put off waits for the end of it. */
+  let distributing = false
+  let wake: ((effect: Effect.Effect<boolean>) => void) | undefined
+
+  const canSend = () => inFlight < bounds.appendsInFlight && (gathered.length > 0 || alone.length > 0)
+
+  /** Answers whether more may be ready in this turn of the event loop. */
+  const park = Effect.callback<boolean>((resume) => {
+    // Looks again: between the loop's own look and this step its fiber may have given way to a wallet.
+    if (canSend() || tasks.length > 0) resume(Effect.succeed(true))
     else wake = resume
   })
+
+  const signal = (moreMayCome: boolean) => {
+    if (wake === undefined) return
+    const resumeLoop = wake
+    wake = undefined
+    resumeLoop(Effect.succeed(moreMayCome))
+  }
 
   const submit = (commit: Commit, solo: boolean) =>
     Effect.callback<WriteOutcome>((resume) => {
       ;(solo ? alone : gathered).push({ commit, resume })
-      if (wake !== undefined) {
-        const resumeWriter = wake
-        wake = undefined
-        resumeWriter(Effect.void)
-      }
+      if (!distributing && canSend()) signal(true)
     })
 
+  /** Everybody's commits and those that travel alone take turns. */
   const take = (): Array<Submission> => {
+    if (alone.length > 0 && (soloNext || gathered.length === 0)) {
+      soloNext = false
+      return alone.splice(0, 1)
+    }
+    soloNext = true
     let events = 0
     let count = 0
     while (count < gathered.length && count < bounds.appendCommits) {
@@ -105,38 +120,33 @@ const make = Effect.fnUntraced(function* (bounds: ActorBounds) {
     }
   }
 
-  const write = Effect.fnUntraced(function* (batch: Array<Submission>) {
+  const write = Effect.fnUntraced(function* (batch: ReadonlyArray<Submission>) {
     const startedAt = clock.currentTimeMillisUnsafe()
-    const append = yield* Effect.forkChild(
-      appendUntilDecided(
-        log.append,
-        batch.map((submission) => submission.commit),
-        bounds,
-        false
-      ),
-      { startImmediately: true }
-    )
-    runTasks()
-    const outcomes = yield* Fiber.join(append)
+    const commits = batch.map((submission) => submission.commit)
+    const outcomes = yield* appendUntilDecided(log.append, commits, bounds, false)
     yield* measured(batch.length, outcomes, clock.currentTimeMillisUnsafe() - startedAt)
+    distributing = true
     // Each wallet moves its state and, if its mailbox has filled, submits its next commit right here.
     for (let i = 0; i < batch.length; i++) batch[i]!.resume(Effect.succeed(outcomes[i]!))
+    distributing = false
+    inFlight--
+    signal(false)
   })
 
   yield* Effect.forkScoped(
     Effect.ensuring(
       Effect.gen(function* () {
         while (true) {
-          if (gathered.length === 0 && alone.length === 0) {
+          if (!canSend()) {
             runTasks()
-            if (gathered.length === 0 && alone.length === 0) yield* park
-            // Whatever else is ready in this turn of the event loop comes along.
-            yield* Effect.yieldNow
+            if (!canSend() && (yield* park)) yield* Effect.yieldNow
+            continue
           }
-          const batch = take()
-          if (batch.length > 0) yield* write(batch)
-          const single = alone.shift()
-          if (single !== undefined) yield* write([single])
+          inFlight++
+          yield* Effect.forkChild(write(take()), { startImmediately: true })
+          // The driver writes to its socket at the end of this turn of the event loop: only then is the append on its way.
+          if (tasks.length > 0) yield* Effect.yieldNow
+          runTasks()
         }
       }),
       Effect.sync(runTasks)
@@ -147,7 +157,7 @@ const make = Effect.fnUntraced(function* (bounds: ActorBounds) {
     submit,
     afterSend: (task) => {
       tasks.push(task)
-      if (wake !== undefined) runTasks()
+      if (wake !== undefined && !distributing) runTasks()
     }
   })
 })

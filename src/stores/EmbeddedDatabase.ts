@@ -33,7 +33,9 @@ const settingsOf = (schema: string): Readonly<Record<string, string>> => ({
   search_path: searchPathOf(schema),
   TimeZone: "UTC",
   // Compiling is never worth it for statements of milliseconds.
-  jit: "off"
+  jit: "off",
+  // Everything has its index. A plan made while a table is small serves it when it is large.
+  enable_seqscan: "off"
 })
 
 /** The client on a thread: one connection, so that callers queue here and not in PGlite. */

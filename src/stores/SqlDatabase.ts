@@ -55,7 +55,9 @@ const sessionSettings = (schema: string, options: SqlServerOptions): Readonly<Re
   TimeZone: "UTC",
   DateStyle: "ISO",
   // Compiling is never worth it for statements of milliseconds.
-  jit: "off"
+  jit: "off",
+  // Everything has its index. A plan made while a table is small serves it when it is large.
+  enable_seqscan: "off"
 })
 
 const conditionsOf = (sql: SqlClient, embedded: boolean): Effect.Effect<SqlConditions, SqlError> =>

@@ -48,17 +48,23 @@ const readTransactionsUpwards = `
 select ${transactionColumns} from transactions t where wallet_id = $1 and version > $2 order by version limit $3`
 
 /**
- * One statement, so that the version is of the same instant as the keys. A hash of
- * wallet and key is the index: short, whatever the keys are; the comparison decides.
+ * A hash of wallet and key is the index: short, whatever the keys are; the comparison
+ * decides. `offset 0` keeps the comparisons out of the inner query, so that there is
+ * no other way in: by the wallet alone, a busy one's whole history would be read.
  */
+const keysOf = (table: string): string => `
+  select k.key, k.fingerprint, k.version
+  from asked a cross join lateral (
+    select wallet_id, key, fingerprint, version from ${table}
+    where hashtextextended(key, hashtextextended(wallet_id, 0)) = a.hash
+    offset 0
+  ) k
+  where k.wallet_id = $1 and k.key = a.key`
+
 const readKeys = `
 with asked as (select key, hashtextextended(key, hashtextextended($1, 0)) as hash from unnest($2::text[]) as a (key)),
-found as (
-  select t.key, t.fingerprint, t.version from asked a join transactions t
-    on hashtextextended(t.key, hashtextextended(t.wallet_id, 0)) = a.hash and t.wallet_id = $1 and t.key = a.key
-  union all
-  select k.key, k.fingerprint, k.version from asked a join idempotency_keys k
-    on hashtextextended(k.key, hashtextextended(k.wallet_id, 0)) = a.hash and k.wallet_id = $1 and k.key = a.key
+found as (${keysOf("transactions")}
+  union all${keysOf("idempotency_keys")}
 )
 select w.version as persisted, f.key, f.fingerprint, f.version
 from (select 1) one

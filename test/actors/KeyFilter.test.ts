@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { KeyFilter, KeyFilterBudget } from "../../src/actors/KeyFilter.ts"
 
 /** Bytes of the first segment, for 4,096 keys. */
-const firstSegment = 8 * 1024
+const firstSegment = 16 * 1024
 
 const filled = (filter: KeyFilter, keys: number) => {
   for (let version = 0; version < keys; version++) filter.add(`c:key-${version}`, version, version)

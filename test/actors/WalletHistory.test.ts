@@ -94,7 +94,7 @@ describe("the memory for traces of keys", () => {
   it.effect("comes back when a load fails half-way, when a wallet leaves and when it loads again", () =>
     Effect.gen(function* () {
       // Room for the trace of one wallet.
-      const bounds = { keysInMemory: 10, keyFilterBytes: 8_192, snapshotMinimumEvents: 10_000, snapshotEvents: 10_000 }
+      const bounds = { keysInMemory: 10, keyFilterBytes: 16_384, snapshotMinimumEvents: 10_000, snapshotEvents: 10_000 }
       const installation = yield* install({ bounds })
       const before = yield* installation.start()
       yield* create(before, "a")

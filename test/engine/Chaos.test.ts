@@ -43,7 +43,7 @@ const bounds: Partial<ActorBounds> = {
   snapshotMinimumEvents: 2,
   keysInMemory: 3,
   // Some wallets get a filter of forgotten keys, some none.
-  keyFilterBytes: 8 * 1024,
+  keyFilterBytes: 16 * 1024,
   keysInSnapshot: 2,
   soloMillis: 1_000
 }
