@@ -21,7 +21,9 @@ export interface ActorBounds {
   readonly appendsInFlight: number
   /** Events of one gathered append over all wallets. */
   readonly appendEvents: number
-  /** Commits (wallets) of one gathered append. */
+  /** Bytes of references and metadata of one gathered append; a single wallet's may be as large as its mailbox. */
+  readonly appendBytes: number
+  /** Wallets of one gathered append: enough to make its fixed cost small, few enough that two halves overlap. */
   readonly appendCommits: number
   /** How long an append that surely did not happen is tried again before its callers are told, ms. */
   readonly appendRetryMillis: number
@@ -64,6 +66,7 @@ export const defaultBounds: ActorBounds = {
   batchCommands: 2_048,
   appendsInFlight: 2,
   appendEvents: 8_192,
+  appendBytes: 8 * 1024 * 1024,
   appendCommits: 256,
   appendRetryMillis: 2_000,
   callerWaitMillis: 10_000,

@@ -37,6 +37,7 @@ export type WriteOutcome =
 
 interface Submission {
   readonly commit: Commit
+  readonly bytes: number
   readonly resume: (effect: Effect.Effect<WriteOutcome>) => void
 }
 
@@ -48,8 +49,16 @@ const retryPause = Schedule.min([Schedule.exponential("20 millis"), Schedule.spa
 export class LogWriter extends Context.Service<
   LogWriter,
   {
-    /** Answers when the log has decided. `solo`: not together with others. At most one commit per wallet at a time. */
-    readonly submit: (commit: Commit, solo: boolean) => Effect.Effect<WriteOutcome>
+    /** Answers when the log has decided. At most one commit per wallet at a time. */
+    readonly submit: (
+      commit: Commit,
+      options: {
+        /** Not together with other wallets. */
+        readonly solo: boolean
+        /** Size of what it carries, roughly. */
+        readonly bytes: number
+      }
+    ) => Effect.Effect<WriteOutcome>
     /**
      * Runs `task` once, soon: after the next append is on its way, or at once when
      * there is none to send. For work that the log need not wait for. Must not throw.
@@ -88,9 +97,9 @@ const make = Effect.fnUntraced(function* (bounds: ActorBounds) {
     resumeLoop(Effect.succeed(moreMayCome))
   }
 
-  const submit = (commit: Commit, solo: boolean) =>
+  const submit: LogWriter["Service"]["submit"] = (commit, { bytes, solo }) =>
     Effect.callback<WriteOutcome>((resume) => {
-      ;(solo ? alone : gathered).push({ commit, resume })
+      ;(solo ? alone : gathered).push({ commit, bytes, resume })
       if (!distributing && canSend()) signal(true)
     })
 
@@ -102,10 +111,13 @@ const make = Effect.fnUntraced(function* (bounds: ActorBounds) {
     }
     soloNext = true
     let events = 0
+    let bytes = 0
     let count = 0
     while (count < gathered.length && count < bounds.appendCommits) {
-      events += gathered[count]!.commit.events.length
-      if (count > 0 && events > bounds.appendEvents) break
+      const submission = gathered[count]!
+      events += submission.commit.events.length
+      bytes += submission.bytes
+      if (count > 0 && (events > bounds.appendEvents || bytes > bounds.appendBytes)) break
       count++
     }
     return gathered.splice(0, count)

@@ -160,7 +160,7 @@ const process = function* (actor: WalletActor, context: ActorContext): Effect.fn
     let outcome: WriteOutcome = appendedNothing
     if (plan.events.length > 0) {
       actor.submitted = true
-      outcome = yield* context.writer.submit(commitOf(actor, plan, epoch), solo)
+      outcome = yield* context.writer.submit(commitOf(actor, plan, epoch), { solo, bytes: bytesOf(part) })
     }
     switch (outcome._tag) {
       case "Appended": {
@@ -200,6 +200,12 @@ const process = function* (actor: WalletActor, context: ActorContext): Effect.fn
 }
 
 const appendedNothing: WriteOutcome = { _tag: "Appended" }
+
+const bytesOf = (batch: ReadonlyArray<Envelope>): number => {
+  let bytes = 0
+  for (const envelope of batch) bytes += envelope.bytes
+  return bytes
+}
 
 const commitOf = (actor: WalletActor, plan: BatchPlan, epoch: number): Commit => ({
   walletId: actor.walletId,
