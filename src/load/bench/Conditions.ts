@@ -16,7 +16,7 @@ export interface Conditions {
   readonly memory: number
   /** A file system in memory makes every flush free: then fsync means nothing. */
   readonly disk: "disk" | "memory"
-  readonly bounds: Pick<ActorBounds, "batchCommands" | "appendCommits" | "appendEvents">
+  readonly bounds: Pick<ActorBounds, "batchCommands" | "appendCommits" | "appendEvents" | "appendsInFlight">
   readonly settings: BenchSettings
 }
 
@@ -25,7 +25,7 @@ const memoryFileSystems = [0x01021994, 0x858458f6]
 
 export const conditionsOf = (settings: BenchSettings): Effect.Effect<Conditions> =>
   Effect.map(DateTime.now, (now) => {
-    const { appendCommits, appendEvents, batchCommands } = defaultBounds
+    const { appendCommits, appendEvents, appendsInFlight, batchCommands } = defaultBounds
     return {
       date: DateTime.formatIso(now),
       node: process.versions.node,
@@ -33,7 +33,7 @@ export const conditionsOf = (settings: BenchSettings): Effect.Effect<Conditions>
       cpu: cpus()[0]?.model ?? "unknown",
       memory: totalmem(),
       disk: memoryFileSystems.includes(statfsSync(tmpdir()).type) ? "memory" : "disk",
-      bounds: { batchCommands, appendCommits, appendEvents },
+      bounds: { batchCommands, appendCommits, appendEvents, appendsInFlight },
       settings
     }
   })
@@ -43,7 +43,7 @@ export const conditionsLines = (conditions: Conditions): ReadonlyArray<string> =
   return [
     `${date}, Node ${node}, ${cores} cores (${cpu}), ${(memory / 2 ** 30).toFixed(1)} GiB, data on ${disk}`,
     `batches: ≤ ${bounds.batchCommands} commands per wallet, ≤ ${bounds.appendCommits} wallets and ` +
-      `≤ ${bounds.appendEvents} events per append; one append in flight`,
+      `≤ ${bounds.appendEvents} events per append; appends in flight: engine ${bounds.appendsInFlight}, limit program 1`,
     `medians of ${settings.rounds} round${settings.rounds === 1 ? "" : "s"} of ${settings.millis} ms, ` +
       "engine and what stands beside it in turns, one more round of each before and not counted"
   ]
