@@ -137,6 +137,8 @@ const appendLoop = Effect.fnUntraced(function* (gathering: Gathering) {
     }
     const { answers, commits } = gathering.take()
     const sent = yield* Effect.forkChild(append(log, commits), { startImmediately: true })
+    // The driver writes to its socket at the end of this turn of the event loop.
+    if (due.length > 0) yield* Effect.yieldNow
     for (const answered of due) answered()
     yield* Fiber.join(sent)
     due = answers
