@@ -33,21 +33,28 @@ export type Metadata = Readonly<Record<string, string>>
 /** Shared by every wallet and transaction that has none. */
 export const noMetadata: Metadata = Object.freeze({})
 
-export const isId = (value: string): boolean => idPattern.test(value)
+/*
+ * The types are checked, too: a caller in plain JavaScript may pass anything, and a
+ * pattern takes `undefined` for a word.
+ */
 
-export const isCurrency = (value: string): boolean => currencyPattern.test(value)
+export const isId = (value: string): boolean => typeof value === "string" && idPattern.test(value)
 
-export const isAmount = (value: bigint): boolean => value > 0n && value < amountLimit
+export const isCurrency = (value: string): boolean => typeof value === "string" && currencyPattern.test(value)
 
-export const isAmountOrZero = (value: bigint): boolean => value >= 0n && value < amountLimit
+export const isAmount = (value: bigint): boolean => typeof value === "bigint" && value > 0n && value < amountLimit
 
-export const isIdempotencyKey = (value: string): boolean => idempotencyKeyPattern.test(value)
+export const isAmountOrZero = (value: bigint): boolean =>
+  typeof value === "bigint" && value >= 0n && value < amountLimit
+
+export const isIdempotencyKey = (value: string): boolean =>
+  typeof value === "string" && idempotencyKeyPattern.test(value)
 
 export const isTime = (value: number): boolean => Number.isSafeInteger(value) && value >= 0 && value <= maxTime
 
 /** Well-formed Unicode without U+0000 (PostgreSQL's text takes neither). */
 export const isText = (value: string, maxLength: number): boolean =>
-  value.length <= maxLength && value.isWellFormed() && !value.includes("\u0000")
+  typeof value === "string" && value.length <= maxLength && value.isWellFormed() && !value.includes("\u0000")
 
 /** `value` made into such a text: for reasons that come from elsewhere and must not be refused. */
 export const toText = (value: string, maxLength: number): string =>

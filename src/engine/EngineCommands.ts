@@ -176,7 +176,8 @@ const malformedCommand = (command: Command, options: CommandOptions): string | u
 
 const metadataOf = (metadata: Metadata | undefined): Metadata => {
   if (metadata === undefined) return noMetadata
-  for (const _ in metadata) return metadata
+  // A copy: what has been recorded does not change when the caller's object does.
+  for (const _ in metadata) return Object.freeze({ ...metadata })
   return noMetadata
 }
 

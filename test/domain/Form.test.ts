@@ -20,6 +20,20 @@ const pairs = (count: number): Record<string, string> =>
   Object.fromEntries(Array.from({ length: count }, (_, index) => [`k${index}`, ""]))
 
 describe("the form of", () => {
+  it("anything is refused that is not of the type, as a caller in plain JavaScript may pass it", () => {
+    // JavaScript knows no types: this is what such a caller does.
+    const passed: ReadonlyArray<never> = [undefined, null, 1, 1.5, true, {}, ["a"]] as unknown as ReadonlyArray<never>
+    const forms: ReadonlyArray<(value: never) => boolean> = [
+      isId,
+      isCurrency,
+      isAmount,
+      isAmountOrZero,
+      isIdempotencyKey,
+      (value) => isText(value, 10)
+    ]
+    for (const form of forms) assert.deepStrictEqual(split(passed, form), [])
+  })
+
   it("an id: 1–64 letters, digits, _ and -", () => {
     const good = ["a", "A-Z_09", "x".repeat(64)]
     assert.deepStrictEqual(split([...good, "", "x".repeat(65), "a b", "ä", "a\n", "a.b"], isId), good)
