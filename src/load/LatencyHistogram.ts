@@ -22,8 +22,8 @@ export class LatencyHistogram {
     let seen = 0
     for (let i = 0; i < bucketCount; i++) {
       seen += this.buckets[i] ?? 0
-      if (seen >= wanted && seen > 0) return Math.min(this.max, Math.round(growth ** i))
+      if (seen >= wanted && seen > 0) return Math.round(Math.min(this.max, growth ** i))
     }
-    return this.max
+    return Math.round(this.max)
   }
 }

@@ -120,11 +120,12 @@ layer(ReadyMade.layer)("EmbeddedDatabase in a folder", (it) => {
         Effect.gen(function* () {
           yield* sql`create table public.filler (text text)`
           const texts = Array.from({ length: 2_000 }, (_, i) => `${i}`.padEnd(500, "x"))
-          for (let i = 0; i < 150; i++) yield* sql`insert into public.filler select unnest(${texts}::text[])`
+          for (let i = 0; i < 220; i++) yield* sql`insert into public.filler select unnest(${texts}::text[])`
           const [written] = yield* sql<{ readonly bytes: string }>`
             select pg_wal_lsn_diff(pg_current_wal_lsn(), '0/0')::text as bytes`
-          assert.isAbove(Number(written?.bytes), 2 * checkpointBytes)
-          assert.isBelow(wal(), 2 * checkpointBytes)
+          assert.isAbove(Number(written?.bytes), 3 * checkpointBytes)
+          // Up to two checkpoints' worth, the segment being written and the folder itself.
+          assert.isBelow(wal(), 2.5 * checkpointBytes)
           const [planned] = yield* sql<{ readonly rows: number }>`
             select reltuples::int as rows from pg_class where relname = 'filler'`
           assert.isAbove(planned?.rows ?? 0, 50_000)
