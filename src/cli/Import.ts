@@ -14,6 +14,7 @@ import * as Result from "effect/Result"
 import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
+import { importKeyPrefix } from "../domain/Form.ts"
 import { formatDecimal } from "./Decimal.ts"
 import { type Applied, ImportTarget, type TargetFailed } from "./ImportTarget.ts"
 import { type Columns, type Movement, type MovementRules, parseMovement, resolveColumns } from "./Movement.ts"
@@ -107,7 +108,7 @@ const ensureWallet = Effect.fnUntraced(function* (run: Run, { currency, ownerId,
   if (found !== undefined) return found
   const { overdraftLimit } = run.options
   const created = yield* persistently(
-    run.target.create({ walletId, ownerId, currency, overdraftLimit, idempotencyKey: "import:wallet" })
+    run.target.create({ walletId, ownerId, currency, overdraftLimit, idempotencyKey: `${importKeyPrefix}wallet` })
   )
   if (!created.replayed) run.counts.walletsCreated += 1
   return created.currency

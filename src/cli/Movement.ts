@@ -5,6 +5,7 @@
 import * as Result from "effect/Result"
 import { createHash } from "node:crypto"
 import {
+  importKeyPrefix,
   isAmount,
   isCurrency,
   isId,
@@ -111,8 +112,8 @@ const directions: Readonly<Record<string, "credit" | "debit">> = {
 
 /** Ids with characters that a key cannot have go in by their hash. */
 const keyOf = (id: string): string => {
-  const key = `import:${id}`
-  return isIdempotencyKey(key) ? key : `import:sha256:${createHash("sha256").update(id).digest("base64url")}`
+  const key = `${importKeyPrefix}${id}`
+  return isIdempotencyKey(key) ? key : `${importKeyPrefix}sha256:${createHash("sha256").update(id).digest("base64url")}`
 }
 
 type Row = Readonly<Record<string, string>>

@@ -26,15 +26,13 @@ export interface Durability {
 
 /** Part of every command. */
 export interface CommandOptions {
-  /** 1–255 visible ASCII characters, unique per wallet and command for at least 24 h. */
+  /** 1–255 visible ASCII characters, unique per wallet and command for at least 24 h; one that begins with `import:` for ever. */
   readonly idempotencyKey: string
   /** Default `persisted`. */
   readonly await?: Await | undefined
   /** Recorded with the event: who asked (the API key's name). */
   readonly actor?: string | undefined
   readonly correlationId?: string | undefined
-  /** `true`: the key is recognised whatever its age, not only for 24 h (imports). */
-  readonly rememberForever?: boolean | undefined
 }
 
 export interface CommandAnswer {

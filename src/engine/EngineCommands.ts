@@ -8,7 +8,7 @@ import { WalletHistory } from "../actors/WalletHistory.ts"
 import { WalletRegistry } from "../actors/WalletRegistry.ts"
 import type { Command } from "../domain/Command.ts"
 import type { Metadata } from "../domain/Form.ts"
-import { isId, isIdempotencyKey, isText, noMetadata } from "../domain/Form.ts"
+import { importKeyPrefix, isId, isIdempotencyKey, isText, noMetadata } from "../domain/Form.ts"
 import { fingerprintOf } from "../domain/Fingerprint.ts"
 import { HoldClosed, InvalidRequest } from "../domain/Rejection.ts"
 import { Persistence } from "../stores/Persistence.ts"
@@ -45,7 +45,7 @@ export const make = Effect.fnUntraced(function* (): Effect.fn.Return<
         actor: options.actor ?? null,
         correlationId: options.correlationId ?? null,
         bytes: envelopeBytes + bytes,
-        lookUpAlways: options.rememberForever === true,
+        lookUpAlways: options.idempotencyKey.startsWith(importKeyPrefix),
         resume,
         offeredAt: clock.currentTimeMillisUnsafe(),
         stage: "waiting"

@@ -369,11 +369,11 @@ describe("a key", () => {
     })
   )
 
-  it.effect("to be remembered for ever is known beyond the retention", () =>
+  it.effect("of an import is known beyond the retention", () =>
     Effect.gen(function* () {
       const { installation, node } = yield* installNode({ bounds: { ...forgetful, keyRetentionMillis: 1_000 } })
       yield* create(node, "a")
-      const imported = { walletId: "a", amount: 5n, idempotencyKey: "row-1", rememberForever: true }
+      const imported = { walletId: "a", amount: 5n, idempotencyKey: "import:row-1" }
       yield* node.engine.credit(imported)
       yield* credit(node, "a", 1n, "k")
       yield* TestClock.adjust("10 seconds")
