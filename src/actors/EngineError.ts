@@ -41,6 +41,29 @@ export class OutcomeUnknown extends Schema.TaggedError<OutcomeUnknown>()("Outcom
   }
 }
 
+/**
+ * The command took place, but PostgreSQL refused its rows for good, by a rule of the
+ * user's: it was undone. Every retry with the key gets this again.
+ */
+export class OperationReversed extends Schema.TaggedError<OperationReversed>()("OperationReversed", {
+  walletId: Schema.String,
+  reason: Schema.String
+}) {
+  override get message(): string {
+    return `the operation on wallet ${this.walletId} was reversed: ${this.reason}`
+  }
+}
+
+/** The destination refused the transfer after the money was sent; the source has it back. */
+export class TransferReversed extends Schema.TaggedError<TransferReversed>()("TransferReversed", {
+  transferId: Schema.String,
+  reason: Schema.String
+}) {
+  override get message(): string {
+    return `transfer ${this.transferId} was reversed: ${this.reason}`
+  }
+}
+
 /** What a command can fail with. Only `OutcomeUnknown` may have had an effect. */
 export type CommandError =
   | Rejection
@@ -48,6 +71,7 @@ export type CommandError =
   | MailboxFull
   | OutcomeUnknown
   | OperationRefused
+  | OperationReversed
   | StoreUnavailable
   | StoreDefect
   | EventUnreadable

@@ -8,6 +8,9 @@ import type { CommandKey, RecordedEvent } from "../domain/Event.ts"
 import type { Wallet } from "../domain/Wallet.ts"
 import type { CommandError } from "./EngineError.ts"
 
+/** How far a caller waits: the log, PostgreSQL, the search index. Each includes the ones before. */
+export type Await = "committed" | "persisted" | "indexed"
+
 /**
  * - `Done`: the command took place just now, or together with an equal one
  *   (`replayed`); `before` and `wallet` are the states around its events.
@@ -20,6 +23,8 @@ export type Reply =
       readonly wallet: Wallet
       readonly events: ReadonlyArray<RecordedEvent>
       readonly replayed: boolean
+      /** Whether Persistence has it, as of the answer. */
+      readonly persisted: boolean
     }
   | Seen
 
@@ -31,6 +36,8 @@ export interface Seen {
   readonly current: Wallet
   /** Version of the last event that changed the wallet's status, overdraft limit or metadata. */
   readonly profileVersion: number
+  /** Whether Persistence has it, as of the answer. */
+  readonly persisted: boolean
 }
 
 /** A command on its way, with whom to answer. */
@@ -45,6 +52,7 @@ export interface Envelope {
   readonly bytes: number
   /** Look the key up even beyond the retention (imports, received transfers). */
   readonly lookUpAlways: boolean
+  readonly await: Await
   readonly resume: (effect: Effect.Effect<Reply, CommandError>) => void
   /** Milliseconds, by the node's clock. */
   readonly offeredAt: number

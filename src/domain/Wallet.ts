@@ -93,3 +93,28 @@ export interface Transaction {
   readonly version: number
   readonly createdAt: number
 }
+
+/**
+ * - `pending`: the money has left the source; the destination has not answered.
+ * - `completed`: the destination has it.
+ * - `reversed`: the destination refused it; the source has it back.
+ */
+export type TransferStatus = "pending" | "completed" | "reversed"
+
+/** A movement from one wallet to another, as a reader sees it. */
+export interface Transfer {
+  readonly id: string
+  readonly from: string
+  readonly to: string
+  readonly amount: bigint
+  readonly currency: string
+  readonly status: TransferStatus
+  /** Why it was reversed. */
+  readonly reason: string | null
+  readonly reference: string | null
+  readonly metadata: Metadata
+  /** Time of TransferSent, milliseconds. */
+  readonly createdAt: number
+  /** Time of the event that made the status: TransferSent, TransferReceived or TransferReversed. */
+  readonly updatedAt: number
+}

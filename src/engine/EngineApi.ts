@@ -5,6 +5,7 @@
 import type * as Effect from "effect/Effect"
 import type * as Stream from "effect/Stream"
 import type { CommandError } from "../actors/EngineError.ts"
+import type { Await } from "../actors/Mailbox.ts"
 import type { RecordedEvent } from "../domain/Event.ts"
 import type { Metadata } from "../domain/Form.ts"
 import type { HoldNotFound, InvalidRequest, WalletNotFound } from "../domain/Rejection.ts"
@@ -14,8 +15,7 @@ import type { HoldQuery, TransactionQuery, WalletView } from "../stores/Persiste
 import type { TransactionSearch, WalletSearch } from "../stores/ReadModel.ts"
 import type { EventUnreadable, PositionGone, ReadError } from "../stores/StoreError.ts"
 
-/** How far a caller waits: the log, PostgreSQL, the search index. Each includes the ones before. */
-export type Await = "committed" | "persisted" | "indexed"
+export type { Await } from "../actors/Mailbox.ts"
 
 /** What is durable, as of the answer. */
 export interface Durability {

@@ -7,12 +7,14 @@
  */
 import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
+import type * as Stream from "effect/Stream"
 import type { Commit } from "../domain/Commit.ts"
 import type { RecordedEvent } from "../domain/Event.ts"
 import type {
   AppendUnknown,
   EventUnreadable,
   OperationRefused,
+  PositionGone,
   ReadError,
   StoreDefect,
   StoreUnavailable
@@ -27,7 +29,11 @@ import type {
  *   written.
  */
 export type AppendOutcome =
-  | { readonly _tag: "Appended" }
+  | {
+      readonly _tag: "Appended"
+      /** Of the commit's last event; all events of the log up to it can be read. */
+      readonly position: bigint
+    }
   | { readonly _tag: "Conflict" }
   | { readonly _tag: "Fenced"; readonly epoch: number }
 
@@ -70,6 +76,13 @@ export class EventStore extends Context.Service<
   EventStore,
   {
     /**
+     * `true`: an append writes the rows of Persistence in the same transaction, so
+     * what is committed is persisted. `false`: they are two stores, and the write
+     * pipeline stands between.
+     */
+    readonly writesPersistence: boolean
+
+    /**
      * Appends the commits (each at most once in the list, one per wallet), each
      * all or nothing, outcomes in the order of the commits. One wallet's conflict
      * or fence costs no other wallet anything.
@@ -93,6 +106,15 @@ export class EventStore extends Context.Service<
       readonly after: bigint
       readonly limit: number
     }) => Effect.Effect<ReadonlyArray<PositionedEvent>, ReadError | EventUnreadable>
+
+    /**
+     * All streams' events with position > `after`, upwards, page by page and then
+     * live, within moments of their append. A store that is away is waited for and
+     * asked again from where it was: the stream ends by a failure or not at all.
+     */
+    readonly follow: (
+      after: bigint
+    ) => Stream.Stream<ReadonlyArray<PositionedEvent>, PositionGone | StoreDefect | EventUnreadable>
 
     /** Cheap; also the health check. */
     readonly head: Effect.Effect<LogHead, ReadError>

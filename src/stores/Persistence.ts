@@ -1,15 +1,29 @@
 /**
- * Port: the transactional view. Wallets, transactions, holds and idempotency
- * keys, derived from the log and always rebuildable from it.
+ * Port: the transactional view. Wallets, transactions, holds, transfers and
+ * idempotency keys, derived from the log and always rebuildable from it.
  *
- * `wallets.version = n` means: every row of events ≤ n is there.
+ * The *persisted version* of a wallet is n: every row of events ≤ n is there, or
+ * the refusal that stands in its place. It moves by one rule, the gapless guard:
+ * what is written continues it.
+ *
+ * Where the log is the same database (`EventStore.writesPersistence`) an append
+ * writes these rows; `write` is then only for repairs.
  */
 import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
-import type { Hold, HoldStatus, Transaction, TransactionType, Wallet } from "../domain/Wallet.ts"
+import type { Commit } from "../domain/Commit.ts"
+import type {
+  Hold,
+  HoldStatus,
+  Transaction,
+  TransactionType,
+  Transfer,
+  TransferStatus,
+  Wallet
+} from "../domain/Wallet.ts"
 import type { InvalidRequest } from "../domain/Rejection.ts"
 import type { Page, PageRequest } from "./Page.ts"
-import type { ReadError } from "./StoreError.ts"
+import type { OperationRefused, ReadError } from "./StoreError.ts"
 
 /** A wallet without its open holds and transfers: what a row or a document shows. */
 export type WalletView = Omit<Wallet, "holds" | "transfers">
@@ -41,15 +55,130 @@ export interface KeyLookup {
   readonly seen: ReadonlyArray<SeenKey>
 }
 
+export interface TransferQuery extends PageRequest {
+  /** As source or as destination. */
+  readonly walletId?: string | undefined
+  readonly status?: TransferStatus | undefined
+}
+
+/** A transfer whose money has left its source and which has not ended there. */
+export interface OpenTransfer {
+  readonly transferId: string
+  /** The source wallet. */
+  readonly walletId: string
+  readonly createdAt: number
+}
+
+export interface DueHold {
+  readonly walletId: string
+  readonly holdId: string
+  readonly expiresAt: number
+}
+
+/**
+ * - `Written`: the rows of all events of the commit are there, now or before.
+ * - `Gap`: the commit continues a version that is not there yet; nothing of it was
+ *   written. `-1`: there is nothing of the wallet.
+ * - `Diverged`: at one of its versions another event is there. Nothing was written.
+ */
+export type PersistOutcome =
+  | { readonly _tag: "Written" }
+  | { readonly _tag: "Gap"; readonly persistedVersion: number }
+  | { readonly _tag: "Diverged"; readonly persistedVersion: number }
+
+/** What an owner has recorded: all its appends at or below the position are persisted. */
+export interface Mark {
+  /** The incarnation of a node that took its claims under this name. */
+  readonly owner: string
+  readonly position: bigint
+}
+
+/** Where a wallet stands in Persistence. */
+export interface PersistedVersion {
+  readonly version: number
+  /** Id of the event of that version. */
+  readonly eventId: string
+}
+
+/** An event that a user's rule has refused: its rows are not there, its place is taken. */
+export interface Refusal {
+  readonly walletId: string
+  readonly version: number
+  readonly eventId: string
+  readonly reason: string
+  /** Of its OperationReversed, once that is persisted. */
+  readonly reversedVersion: number | null
+}
+
 export class Persistence extends Context.Service<
   Persistence,
   {
+    /**
+     * Writes the rows of commits that are in the log: one transaction, at most one
+     * commit per wallet, outcomes in their order. Safe to repeat: what is there
+     * already answers `Written`. `mark` is recorded in the same transaction, unless
+     * some outcome is not `Written`.
+     *
+     * Fails as a whole with nothing written. `StoreUnavailable` here also stands for
+     * an unknown outcome: a repeated write finds out. `OperationRefused`: a user's
+     * rule refused one of the commits; which one shows when they are written apart.
+     */
+    readonly write: (
+      commits: ReadonlyArray<Commit>,
+      mark?: Mark
+    ) => Effect.Effect<ReadonlyArray<PersistOutcome>, ReadError | OperationRefused>
+    /**
+     * Puts a refusal in the place of each event of the commit, under the same guard:
+     * the persisted version moves, their keys are known, no other row changes.
+     */
+    readonly refuse: (
+      commit: Commit,
+      refusal: { readonly reason: string; readonly time: number }
+    ) => Effect.Effect<PersistOutcome, ReadError>
+    /** Refusals without their OperationReversed, in the order of wallet and version, after that place. */
+    readonly openRefusals: (options: {
+      readonly after: { readonly walletId: string; readonly version: number }
+      readonly limit: number
+    }) => Effect.Effect<ReadonlyArray<Refusal>, ReadError>
+    /** All refusals of one wallet, by version. */
+    readonly refusals: (walletId: string) => Effect.Effect<ReadonlyArray<Refusal>, ReadError>
+    /** One statement; wallets that are not there are left out. */
+    readonly persistedVersions: (
+      walletIds: ReadonlyArray<string>
+    ) => Effect.Effect<ReadonlyMap<string, PersistedVersion>, ReadError>
+    readonly marks: Effect.Effect<ReadonlyArray<Mark>, ReadError>
+    /** Sets a mark as it is given, also backwards; `position` `undefined`: removes it. */
+    readonly setMark: (owner: string, position: bigint | undefined) => Effect.Effect<void, ReadError>
+    /** The id of the log whose events are here; `undefined`: none yet. */
+    readonly logId: Effect.Effect<string | undefined, ReadError>
+    /** Records whose log's events are here; to be called once, on an empty or rebuilt Persistence. */
+    readonly adoptLog: (logId: string) => Effect.Effect<void, ReadError>
+    /** Removes every row of one wallet, or of all (with the marks): the first step of a rebuild. */
+    readonly erase: (walletId: string | "all") => Effect.Effect<void, ReadError>
+
     readonly wallet: (walletId: string) => Effect.Effect<WalletView | undefined, ReadError>
     /** Newest first. `InvalidRequest`: the cursor is not one of ours. */
     readonly transactions: (query: TransactionQuery) => Effect.Effect<Page<Transaction>, ReadError | InvalidRequest>
     /** Newest first. */
     readonly holds: (query: HoldQuery) => Effect.Effect<Page<Hold>, ReadError | InvalidRequest>
     readonly hold: (walletId: string, holdId: string) => Effect.Effect<Hold | undefined, ReadError>
+    /**
+     * A transfer as its two wallets' rows tell it: `completed` once the destination's
+     * row is there, whether or not the source has settled.
+     */
+    readonly transfer: (transferId: string) => Effect.Effect<Transfer | undefined, ReadError>
+    /** Newest first. */
+    readonly transfers: (query: TransferQuery) => Effect.Effect<Page<Transfer>, ReadError | InvalidRequest>
+    /** Transfers that their source has neither settled nor reversed, sent before `before` (ms), oldest first. */
+    readonly openTransfers: (options: {
+      readonly before: number
+      readonly limit: number
+    }) => Effect.Effect<ReadonlyArray<OpenTransfer>, ReadError>
+    /** Active holds with `expiresAt` ≤ `now` (ms), the longest overdue first. */
+    readonly dueHolds: (options: {
+      readonly now: number
+      readonly limit: number
+    }) => Effect.Effect<ReadonlyArray<DueHold>, ReadError>
     /** One statement, however many keys. Keys carry their namespace (`c:` or `e:`). */
     readonly findKeys: (walletId: string, keys: ReadonlyArray<string>) => Effect.Effect<KeyLookup, ReadError>
     /** All wallets with id > `after`, by id: what `verify` walks over. */
@@ -67,5 +196,10 @@ export class Persistence extends Context.Service<
       walletId: string,
       options: { readonly after: string; readonly limit: number }
     ) => Effect.Effect<ReadonlyArray<Hold>, ReadError>
+    /** All of one wallet's transfers as their source with id > `after`, by id; the status as the source has it. */
+    readonly scanTransfers: (
+      walletId: string,
+      options: { readonly after: string; readonly limit: number }
+    ) => Effect.Effect<ReadonlyArray<Transfer>, ReadError>
   }
 >()("effect-wallet/stores/Persistence") {}
