@@ -64,8 +64,13 @@ export interface SendTransfer extends Movement {
   readonly _tag: "SendTransfer"
   readonly transferId: string
   readonly to: string
-  /** The destination's currency, asked before. */
+  /** The destination's currency, asked before; of no meaning when it is `"missing"`. */
   readonly currency: string
+  /**
+   * What rules the destination out, asked before; absent: nothing does. It travels to
+   * the source so that the look-up of the key comes before this rejection, too.
+   */
+  readonly destination?: "missing" | "closed" | undefined
 }
 
 /** Step 2, at the destination. */

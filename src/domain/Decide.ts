@@ -5,12 +5,13 @@
  * Pure: time and ids come in. Rejections have a fixed precedence, which every
  * rule below spells out by the order of its checks (`a ?? b ?? c`):
  *
- *   not found → already exists → closed → frozen → same wallet → currency
- *   mismatch → hold/transfer not found → hold closed → form and amount (with
- *   HoldAmountExceeded) → insufficient funds, wallet not empty → limits
+ *   not found → already exists → closed → frozen → same wallet → destination not
+ *   found → destination closed → currency mismatch → hold/transfer not found →
+ *   hold closed → form and amount (with HoldAmountExceeded) → insufficient funds,
+ *   wallet not empty → limits
  *
- * SameWallet stands with the currency: both are about what the other end of a
- * transfer is, before anything about the transfer itself.
+ * What is about the other end of a transfer stands with the currency: after what
+ * the wallet itself is, before anything about the transfer itself.
  *
  * The state knows open holds only. To it a hold that was closed and one that
  * never was are both HoldNotFound; whoever can see closed holds may say HoldClosed

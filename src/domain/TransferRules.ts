@@ -14,13 +14,14 @@ import type { ReceiveTransfer, RefuseTransfer, ReverseTransfer, SendTransfer, Se
 import type { DecideContext, Decision } from "./Decision.ts"
 import { maxTextLength, toText } from "./Form.ts"
 import { malformedMovement, malformedTransfer } from "./Malformed.ts"
-import { SameWallet, TransferNotFound } from "./Rejection.ts"
+import { type Rejection, SameWallet, TransferNotFound, WalletClosed, WalletNotFound } from "./Rejection.ts"
 import type { Wallet } from "./Wallet.ts"
 
 export const sendTransfer = (wallet: Wallet, command: SendTransfer, context: DecideContext): Decision => {
   const rejection =
     closedOrFrozen(wallet) ??
     (command.to === wallet.id ? new SameWallet({ walletId: wallet.id }) : undefined) ??
+    ruledOut(command) ??
     currencyMismatch(wallet, command.currency) ??
     malformedTransfer(wallet, command) ??
     insufficient(wallet, command.amount) ??
@@ -39,6 +40,12 @@ export const sendTransfer = (wallet: Wallet, command: SendTransfer, context: Dec
       heldAfter: wallet.held
     }
   ])
+}
+
+/** The rejection of the destination, as if it had been asked last. */
+const ruledOut = ({ destination, to }: SendTransfer): Rejection | undefined => {
+  if (destination === undefined) return undefined
+  return destination === "missing" ? new WalletNotFound({ walletId: to }) : new WalletClosed({ walletId: to })
 }
 
 export const receiveTransfer = (wallet: Wallet, command: ReceiveTransfer): Decision => {

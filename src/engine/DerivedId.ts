@@ -4,3 +4,11 @@ import { createHash } from "node:crypto"
 /** Of a wallet created without an id. `w_` and 128 bits of the key's SHA-256; frozen. */
 export const derivedWalletId = (idempotencyKey: string): string =>
   `w_${createHash("sha256").update(`wallet:${idempotencyKey}`, "utf8").digest("base64url").slice(0, 22)}`
+
+/**
+ * Of a transfer: from its source and the key, so that a retry, on whichever node,
+ * means the same transfer. `t_` and 128 bits of the SHA-256; frozen. Since the id
+ * outlives every retention, so must the key (`lookUpAlways`).
+ */
+export const derivedTransferId = (from: string, idempotencyKey: string): string =>
+  `t_${createHash("sha256").update(`transfer:${from}:${idempotencyKey}`, "utf8").digest("base64url").slice(0, 22)}`

@@ -59,7 +59,10 @@ describe("the fingerprint of a command", () => {
   it("does not depend on what the engine adds, nor on the wallet", () => {
     const same: ReadonlyArray<readonly [Command, Command]> = [
       [command("PlaceHold"), command("PlaceHold", { holdId: "hold-2", walletId: "wallet-2" })],
-      [command("SendTransfer"), command("SendTransfer", { transferId: "transfer-2", currency: "USD" })],
+      [
+        command("SendTransfer"),
+        command("SendTransfer", { transferId: "transfer-2", currency: "USD", destination: "closed" })
+      ],
       [command("CreateWallet"), command("CreateWallet", { walletId: "wallet-2" })],
       [command("ReverseTransfer"), command("ReverseTransfer", { reason: "other" })]
     ]

@@ -384,6 +384,12 @@ describe("a transfer", () => {
     sends
       .when(command("SendTransfer", { currency: "USD" }))
       .thenRejected(new CurrencyMismatch({ walletId, currency: "EUR", given: "USD" }))
+    sends
+      .when(command("SendTransfer", { destination: "missing" }))
+      .thenRejected(new WalletNotFound({ walletId: "wallet-2" }))
+    sends
+      .when(command("SendTransfer", { destination: "closed" }))
+      .thenRejected(new WalletClosed({ walletId: "wallet-2" }))
     const cases = [
       [{ transferId: "" }, "transferId: not an id"],
       [{ transferId: "transfer-2", to: "" }, "to: not an id"],
