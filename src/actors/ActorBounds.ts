@@ -51,6 +51,24 @@ export interface ActorBounds {
   readonly keysInSnapshot: number
   /** How long a key is surely recognised, ms. */
   readonly keyRetentionMillis: number
+  /** Wallets of one write to Persistence. As in an append: enough to make its fixed cost small. */
+  readonly persistWallets: number
+  /** Events of one write to Persistence; one wallet's commit may be larger. */
+  readonly persistEvents: number
+  /** Events between log and Persistence, some 1 kB each: at this bound new commands are refused. */
+  readonly persistQueueEvents: number
+  /** Pauses between tries of a write to Persistence, ms: this, doubling, … */
+  readonly persistRetryMillis: number
+  /** … at most this, ms. So long after PostgreSQL is back the writing goes on. */
+  readonly persistRetryMaxMillis: number
+  /** A wallet whose writing has stopped at a defect is tried again so often, ms. */
+  readonly persistBlockedMillis: number
+  /** More wallets than this stopped at one time are a defect of the store: then all writing waits, none is singled out. */
+  readonly persistBlockedWallets: number
+  /** Events of a wallet that Persistence may be behind by when it is activated; more have to be written first. */
+  readonly persistBehindEvents: number
+  /** More compensations than this in a minute are no accident: they stop until the next start. */
+  readonly compensationsPerMinute: number
   /** A wallet one of whose commands a user's rule refused appends alone for so long, ms. */
   readonly soloMillis: number
   /** A clock behind a wallet's last event by more than this is logged, ms. */
@@ -81,6 +99,15 @@ export const defaultBounds: ActorBounds = {
   keyFilterBytes: 128 * 1024 * 1024,
   keysInSnapshot: 256,
   keyRetentionMillis: 24 * 60 * 60 * 1000,
+  persistWallets: 512,
+  persistEvents: 8_192,
+  persistQueueEvents: 200_000,
+  persistRetryMillis: 50,
+  persistRetryMaxMillis: 1_000,
+  persistBlockedMillis: 5_000,
+  persistBlockedWallets: 16,
+  persistBehindEvents: 10_000,
+  compensationsPerMinute: 60,
   soloMillis: 10_000,
   clockSkewMillis: 5_000
 }

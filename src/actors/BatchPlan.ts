@@ -8,6 +8,7 @@ import type { WalletLimits } from "../domain/Decide.ts"
 import { decide } from "../domain/Decide.ts"
 import type { CommandKey, EventMetadata, RecordedEvent, WalletEvent } from "../domain/Event.ts"
 import { evolve } from "../domain/Evolve.ts"
+import type { Provisional } from "../domain/Provisional.ts"
 import type { Rejection } from "../domain/Rejection.ts"
 import type { Wallet } from "../domain/Wallet.ts"
 import type { SeenKey } from "../stores/Persistence.ts"
@@ -31,7 +32,10 @@ export type Verdict =
   | { readonly _tag: "Seen"; readonly version: number }
 
 export interface BatchPlan {
-  /** In the order of the batch. */
+  /**
+   * In the order of the batch. Fewer than the batch has: the command after them would
+   * build on an event that may still be undone; it waits, and those behind it.
+   */
   readonly verdicts: ReadonlyArray<Verdict>
   /** Of all accepted commands, in order. */
   readonly events: ReadonlyArray<RecordedEvent>
@@ -46,6 +50,8 @@ export interface PlanContext {
   readonly limits: WalletLimits
   readonly nextId: (time: number) => string
   readonly seen: (key: CommandKey) => Pick<SeenKey, "fingerprint" | "version"> | undefined
+  /** Events that may still be undone; those of the plan are added. `undefined`: there can be none. */
+  readonly provisional: Provisional | undefined
 }
 
 const noEvents: ReadonlyArray<RecordedEvent> = []
@@ -68,6 +74,7 @@ export const planBatch = (
         : batch[first]!.fingerprint === envelope.fingerprint
           ? { _tag: "Same" as const, first }
           : keyReused(envelope, context)
+    if (verdict._tag === "Accepted" && mustWait(verdict.events, verdict.wallet, context.provisional)) break
     verdicts.push(verdict)
     if (verdict._tag !== "Accepted" || verdict.events.length === 0) continue
     wallet = verdict.wallet
@@ -75,6 +82,21 @@ export const planBatch = (
     for (const recorded of verdict.events) events.push(recorded)
   }
   return { verdicts, events, wallet }
+}
+
+/** Whether the events build on provisional ones; if not they become provisional themselves. */
+const mustWait = (
+  events: ReadonlyArray<RecordedEvent>,
+  after: Wallet,
+  provisional: Provisional | undefined
+): boolean => {
+  if (provisional === undefined) return false
+  if (provisional.size > 0) {
+    const decided = events.map((recorded) => recorded.event)
+    if (provisional.carries(decided, after)) return true
+  }
+  for (const recorded of events) provisional.add(recorded.event)
+  return false
 }
 
 const judge = (wallet: Wallet | undefined, envelope: Envelope, context: PlanContext): Verdict => {

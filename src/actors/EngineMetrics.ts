@@ -52,3 +52,55 @@ export const snapshots = Metric.counter("wallet_snapshots_total", {
   description: "Snapshots written",
   incremental: true
 })
+
+export const persistRetries = Metric.counter("wallet_persist_retries_total", {
+  description: "Writes to Persistence that failed and were tried again",
+  incremental: true
+})
+
+export const persistedEvents = Metric.counter("wallet_persisted_events_total", {
+  description: "Events written to Persistence",
+  incremental: true
+})
+
+export const persistBatch = Metric.histogram("wallet_persist_events", {
+  description: "Events per write to Persistence",
+  boundaries: [1, 5, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000]
+})
+
+export const persistMillis = Metric.histogram("wallet_persist_duration_milliseconds", {
+  description: "Time of a write to Persistence, retries included",
+  boundaries: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 5_000, 30_000]
+})
+
+export const persistQueue = Metric.gauge("wallet_persist_queue_events", {
+  description: "Events in the log that wait for Persistence"
+})
+
+export const persistLag = Metric.gauge("wallet_persist_lag_milliseconds", {
+  description: "Age of the oldest event that waits for Persistence"
+})
+
+export const persistBlocked = Metric.gauge("wallet_persist_blocked_wallets", {
+  description: "Wallets whose writing to Persistence has stopped at a defect"
+})
+
+export const compensations = Metric.counter("wallet_compensations_total", {
+  description: "Commands that Persistence refused by a user's rule and that are reversed",
+  incremental: true
+})
+
+export const compensationFailures = Metric.counter("wallet_compensation_failures_total", {
+  description: "Reversals that the rules rejected: something was built on a provisional event",
+  incremental: true
+})
+
+export const parkedCommands = Metric.counter("wallet_parked_commands_total", {
+  description: "Batches cut because a command would build on an event that Persistence has not accepted",
+  incremental: true
+})
+
+export const reconciledWallets = Metric.counter("wallet_reconciled_wallets_total", {
+  description: "Wallets found behind the log and brought up to it",
+  incremental: true
+})

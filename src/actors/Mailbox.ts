@@ -77,11 +77,13 @@ export const answer = (envelope: Envelope, effect: Effect.Effect<Reply, CommandE
 
 export class Mailbox {
   private messages: Array<Message> = []
+  /** The engine's own, before all others: what waits in line may wait for just these. */
+  private urgent: Array<Envelope> = []
   private wake: ((effect: Effect.Effect<void>) => void) | undefined
   bytes = 0
 
   get size(): number {
-    return this.messages.length
+    return this.messages.length + this.urgent.length
   }
 
   /** The messages that wait, oldest first. */
@@ -93,6 +95,19 @@ export class Mailbox {
     this.messages.push(message)
     if (message._tag === "Envelope") this.bytes += message.bytes
     this.signal()
+  }
+
+  /** Not counted among the bytes. */
+  pushUrgent(envelope: Envelope): void {
+    this.urgent.push(envelope)
+    this.signal()
+  }
+
+  takeUrgent(): ReadonlyArray<Envelope> {
+    if (this.urgent.length === 0) return this.urgent
+    const taken = this.urgent
+    this.urgent = []
+    return taken
   }
 
   /** Takes up to `limit` messages; the rest stays in order. */
@@ -127,7 +142,7 @@ export class Mailbox {
    * the reader's own look and this step its fiber may have given way to a sender.
    */
   readonly park: Effect.Effect<void> = Effect.callback<void>((resume) => {
-    if (this.messages.length > 0) resume(Effect.void)
+    if (this.size > 0) resume(Effect.void)
     else this.wake = resume
   })
 }

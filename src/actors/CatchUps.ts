@@ -1,0 +1,149 @@
+/**
+ * The lane for wallets whose rows are behind the log: a few are caught up at one time,
+ * each from the log, while the others are written as they come. Also holds the wallets
+ * whose writing has stopped, and tries them again.
+ */
+import * as Effect from "effect/Effect"
+import * as Metric from "effect/Metric"
+import * as Queue from "effect/Queue"
+import * as Schedule from "effect/Schedule"
+import * as EngineMetrics from "./EngineMetrics.ts"
+import type { WalletOutcome } from "./PersistenceWriter.ts"
+
+/** Wallets that are caught up at one time: each holds a store connection while it does. */
+const workers = 4
+
+/** A position after every other: nothing of this node waits behind the wallet. */
+export const noFloor = 2n ** 127n
+
+interface Behind {
+  /** All that this node has not written of it is in the log after this position. */
+  floor: bigint
+  /** More has come since its catch-up began to look. */
+  again: boolean
+  readonly waiters: Array<(effect: Effect.Effect<boolean>) => void>
+}
+
+interface Blocked {
+  readonly floor: bigint
+  readonly reason: string
+  readonly storeFailed: boolean
+}
+
+export interface CatchUps {
+  /** Whether the wallet's events are to be left in the log for now. One that is being caught up looks again. */
+  readonly aside: (walletId: string) => boolean
+  /** Puts the wallet into the lane. */
+  readonly add: (walletId: string, floor: bigint) => void
+  /** Puts it there and waits; `false`: it has stopped. */
+  readonly run: (walletId: string) => Effect.Effect<boolean>
+  /** The wallet's writing has stopped. */
+  readonly stop: (
+    walletId: string,
+    floor: bigint,
+    outcome: Extract<WalletOutcome, { _tag: "Stopped" }>
+  ) => Effect.Effect<void>
+  /** What the mark must stay below. */
+  readonly floors: () => Iterable<bigint>
+  readonly isEmpty: () => boolean
+  readonly blocked: () => ReadonlyMap<string, { readonly reason: string }>
+  /** Wallets stopped by the store itself. */
+  readonly storeFailures: () => number
+}
+
+/** `idle`: called whenever the lane has become empty. Needs the scope of the pipeline. */
+export const make = Effect.fnUntraced(function* (options: {
+  readonly catchUp: (walletId: string) => Effect.Effect<WalletOutcome>
+  readonly retryMillis: number
+  readonly idle: () => void
+}) {
+  const behind = new Map<string, Behind>()
+  const blocked = new Map<string, Blocked>()
+  const queue = yield* Queue.unbounded<string>()
+
+  const enter = (walletId: string, floor: bigint): Behind => {
+    const known = behind.get(walletId)
+    if (known !== undefined) {
+      known.again = true
+      if (floor < known.floor) known.floor = floor
+      return known
+    }
+    const entry: Behind = { floor, again: false, waiters: [] }
+    behind.set(walletId, entry)
+    Queue.offerUnsafe(queue, walletId)
+    return entry
+  }
+
+  const stop: CatchUps["stop"] = (walletId, floor, { reason, storeFailed }) => {
+    const known = blocked.get(walletId)
+    blocked.set(walletId, {
+      floor: known !== undefined && known.floor < floor ? known.floor : floor,
+      reason,
+      storeFailed
+    })
+    return known?.reason === reason
+      ? Effect.void
+      : Effect.logError(`writing of wallet ${walletId} has stopped: ${reason}`)
+  }
+
+  const work = Effect.fnUntraced(function* (walletId: string) {
+    const entry = behind.get(walletId)
+    if (entry === undefined) return
+    let outcome: WalletOutcome
+    do {
+      entry.again = false
+      outcome = yield* options.catchUp(walletId)
+    } while (entry.again && outcome._tag !== "Stopped")
+    behind.delete(walletId)
+    if (outcome._tag === "Stopped") yield* stop(walletId, entry.floor, outcome)
+    else {
+      blocked.delete(walletId)
+      yield* Metric.update(EngineMetrics.reconciledWallets, 1)
+    }
+    for (const resume of entry.waiters) resume(Effect.succeed(outcome._tag !== "Stopped"))
+    if (behind.size === 0) options.idle()
+  })
+
+  const worker = Effect.forever(Effect.flatMap(Queue.take(queue), work))
+  yield* Effect.forkScoped(
+    Effect.all(
+      Array.from({ length: workers }, () => worker),
+      { concurrency: workers }
+    )
+  )
+
+  const retryBlocked = Effect.sync(() => {
+    for (const [walletId, { floor }] of blocked) enter(walletId, floor)
+  })
+  yield* Effect.forkScoped(Effect.repeat(retryBlocked, Schedule.spaced(options.retryMillis)))
+
+  const floors = function* (): Generator<bigint> {
+    for (const { floor } of behind.values()) yield floor
+    for (const { floor } of blocked.values()) yield floor
+  }
+
+  const lane: CatchUps = {
+    aside: (walletId) => {
+      const known = behind.get(walletId)
+      if (known !== undefined) known.again = true
+      return known !== undefined || blocked.has(walletId)
+    },
+    add: (walletId, floor) => {
+      enter(walletId, floor)
+    },
+    run: (walletId) =>
+      Effect.callback<boolean>((resume) => {
+        enter(walletId, noFloor).waiters.push(resume)
+      }),
+    stop,
+    floors,
+    isEmpty: () => behind.size === 0,
+    blocked: () => blocked,
+    storeFailures: () => {
+      let count = 0
+      for (const { storeFailed } of blocked.values()) if (storeFailed) count++
+      return count
+    }
+  }
+  return lane
+})

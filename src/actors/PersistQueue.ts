@@ -1,0 +1,109 @@
+/**
+ * What waits between the log and Persistence: per wallet its commits in order, wallets
+ * in the order in which they came. And the mark: below which position everything of
+ * this node has been written.
+ */
+import type { Commit } from "../domain/Commit.ts"
+
+/** One wallet's commits that wait, in order. */
+export interface Queued {
+  readonly walletId: string
+  readonly commits: Array<Commit>
+  events: number
+  /** All of its events are in the log after this position. */
+  readonly floor: bigint
+  /** When the first of them came, ms. */
+  readonly since: number
+}
+
+/** Where an append that is on its way can land: after this position. */
+export interface Floor {
+  readonly position: bigint
+}
+
+/** Consecutive commits of one wallet as one. */
+export const mergeCommits = (commits: ReadonlyArray<Commit>): Commit => {
+  const first = commits[0]!
+  if (commits.length === 1) return first
+  const last = commits[commits.length - 1]!
+  return { ...last, expectedVersion: first.expectedVersion, events: commits.flatMap((commit) => commit.events) }
+}
+
+export class PersistQueue {
+  private readonly waiting = new Map<string, Queued>()
+  private readonly floors = new Set<Floor>()
+  /** The last position at which this node knows the log to be. */
+  private known: bigint
+  events = 0
+
+  constructor(position: bigint) {
+    this.known = position
+  }
+
+  get wallets(): number {
+    return this.waiting.size
+  }
+
+  /** When the oldest commit that waits came, ms. */
+  get oldest(): number | undefined {
+    for (const queued of this.waiting.values()) return queued.since
+    return undefined
+  }
+
+  /** An append is about to be sent: until `landed`, the mark stays below it. */
+  appending(): Floor {
+    const floor = { position: this.known }
+    this.floors.add(floor)
+    return floor
+  }
+
+  /** The append has come to its end. What of it is in the log is to be added before. */
+  landed(floor: Floor): void {
+    this.floors.delete(floor)
+  }
+
+  add(commit: Commit, position: bigint, floor: Floor, now: number): void {
+    if (position > this.known) this.known = position
+    this.events += commit.events.length
+    const queued = this.waiting.get(commit.walletId)
+    if (queued === undefined) {
+      const { walletId } = commit
+      const events = commit.events.length
+      this.waiting.set(walletId, { walletId, commits: [commit], events, floor: floor.position, since: now })
+      return
+    }
+    queued.commits.push(commit)
+    queued.events += commit.events.length
+  }
+
+  /** A position that this node has seen, of an append that leaves nothing to write. */
+  see(position: bigint): void {
+    if (position > this.known) this.known = position
+  }
+
+  /** The next batch, oldest wallets first; at least one when any waits. They still count among `events` until `settle`. */
+  take(wallets: number, events: number): ReadonlyArray<Queued> {
+    const taken: Array<Queued> = []
+    let size = 0
+    for (const [walletId, queued] of this.waiting) {
+      if (taken.length > 0 && (taken.length >= wallets || size + queued.events > events)) break
+      size += queued.events
+      taken.push(queued)
+      this.waiting.delete(walletId)
+    }
+    return taken
+  }
+
+  settle(batch: ReadonlyArray<Queued>): void {
+    for (const queued of batch) this.events -= queued.events
+  }
+
+  /** Below and at this position everything is written, once what has been taken is, and but for what `others` leave behind. */
+  mark(others: Iterable<bigint>): bigint {
+    let mark = this.known
+    for (const { position } of this.floors) if (position < mark) mark = position
+    for (const { floor } of this.waiting.values()) if (floor < mark) mark = floor
+    for (const floor of others) if (floor < mark) mark = floor
+    return mark
+  }
+}

@@ -1,0 +1,75 @@
+/**
+ * The way from the log to a Persistence that is another store: bounded, in order per
+ * wallet, written in batches by one writer that never gives up.
+ *
+ * It holds nothing that the log does not have. What is lost with the process is found
+ * again by the mark that every write records with its rows: the position below which
+ * all appends of this node are persisted.
+ */
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import type { Commit } from "../domain/Commit.ts"
+import type { StoreUnavailable } from "../stores/StoreError.ts"
+
+/** Who is told what has become of a wallet's events. Called synchronously; must not throw. */
+export interface PersistenceListener {
+  /** Persistence has decided on every event of the wallet up to `version`. */
+  readonly persisted: (walletId: string, version: number) => void
+  /** A user's rule has refused that event for good; comes before `persisted`. It has to be reversed. */
+  readonly refused: (walletId: string, version: number, reason: string) => void
+}
+
+export interface PipelineLoad {
+  /** Events that are in the log and not yet in Persistence, as far as this node knows. */
+  readonly queuedEvents: number
+  readonly queuedWallets: number
+  /** Age of the oldest of them, ms. */
+  readonly lagMillis: number
+  /** Wallets whose writing has stopped at a defect, with what it was. */
+  readonly blocked: ReadonlyArray<{ readonly walletId: string; readonly reason: string }>
+  /** Why the last write failed; `undefined`: it did not. */
+  readonly failure: string | undefined
+  /** Compensations have stopped: there were too many. */
+  readonly compensationsStopped: boolean
+}
+
+export class WritePipeline extends Context.Service<
+  WritePipeline,
+  {
+    /** `false`: an append writes Persistence itself, there is nothing to do here. */
+    readonly separate: boolean
+    /** Why no new command can be taken now. Synchronous, O(1). */
+    readonly refusal: () => StoreUnavailable | undefined
+    /**
+     * An append is about to be sent; what is called with its outcome says which commits
+     * are in the log, in the order of their positions. Until then the mark stays below it.
+     */
+    readonly appending: () => (appended: ReadonlyArray<{ readonly commit: Commit; readonly position: bigint }>) => void
+    readonly listen: (listener: PersistenceListener) => void
+    /** Brings the wallet's rows up to the log; `false`: its writing has stopped at a defect. */
+    readonly catchUp: (walletId: string) => Effect.Effect<boolean>
+    readonly load: () => PipelineLoad
+    /** Waits until all that is queued has been written. */
+    readonly flush: Effect.Effect<void>
+  }
+>()("effect-wallet/actors/WritePipeline") {}
+
+const nothing: PipelineLoad = {
+  queuedEvents: 0,
+  queuedWallets: 0,
+  lagMillis: 0,
+  blocked: [],
+  failure: undefined,
+  compensationsStopped: false
+}
+
+/** For a log that writes Persistence itself. */
+export const none = WritePipeline.of({
+  separate: false,
+  refusal: () => undefined,
+  appending: () => () => undefined,
+  listen: () => undefined,
+  catchUp: () => Effect.succeed(true),
+  load: () => nothing,
+  flush: Effect.void
+})
