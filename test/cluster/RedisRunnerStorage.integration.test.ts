@@ -1,0 +1,22 @@
+/** The contract of `RunnerStorage` on a real Redis. */
+import { describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Redacted from "effect/Redacted"
+import { runnerStorageContract } from "../../src/cluster/contract/RunnerStorageContract.ts"
+import { RedisRunnerStorage } from "../../src/cluster.ts"
+import { redisPresent, sharedRedis } from "../support/redis.ts"
+
+describe.skipIf(!redisPresent)("leases on Redis", () => {
+  const leaseMillis = 600
+  const cases = runnerStorageContract({
+    leaseMillis,
+    process: ({ cluster }) =>
+      Layer.unwrap(
+        Effect.map(sharedRedis, (url) =>
+          RedisRunnerStorage.layer({ url: Redacted.make(url), clusterName: cluster, leaseMillis })
+        )
+      )
+  })
+  for (const { name, run } of cases) it.live(name, () => run)
+})
