@@ -71,6 +71,26 @@ export interface ActorBounds {
   readonly compensationsPerMinute: number
   /** A wallet one of whose commands a user's rule refused appends alone for so long, ms. */
   readonly soloMillis: number
+  /** Transfers that one node carries at once, some 5 kB each; more callers get `MailboxFull`. */
+  readonly transfersCarried: number
+  /** How long a step of a transfer is tried again before the transfer is left to the sweeper, ms. */
+  readonly sagaRetryMillis: number
+  /** Between two looks for transfers that nobody carries, ms. */
+  readonly transferSweepMillis: number
+  /** A transfer this old, ms, should have ended: younger ones are still with the node that began them. */
+  readonly transferSweepAgeMillis: number
+  /** Between two looks for holds whose time is over, ms: an expiry is at most so late while all is well. */
+  readonly holdSweepMillis: number
+  /** Transfers or holds of one look. */
+  readonly sweepBatch: number
+  /** Transfers or holds that a sweeper handles at once. */
+  readonly sweepConcurrency: number
+  /** How long a sweeper waits for one of them, ms; then it is deferred, and others have their turn. */
+  readonly sweepHandleMillis: number
+  /** What could not be handled is left out of the looks for so long, ms. */
+  readonly sweepDeferMillis: number
+  /** So many are left out at a time, some 100 bytes each; beyond it they come back with every look. */
+  readonly sweepDeferred: number
   /** A clock behind a wallet's last event by more than this is logged, ms. */
   readonly clockSkewMillis: number
 }
@@ -109,5 +129,15 @@ export const defaultBounds: ActorBounds = {
   persistBehindEvents: 10_000,
   compensationsPerMinute: 60,
   soloMillis: 10_000,
+  transfersCarried: 16_384,
+  sagaRetryMillis: 10_000,
+  transferSweepMillis: 1_000,
+  transferSweepAgeMillis: 2_000,
+  holdSweepMillis: 500,
+  sweepBatch: 1_000,
+  sweepConcurrency: 256,
+  sweepHandleMillis: 5_000,
+  sweepDeferMillis: 2_000,
+  sweepDeferred: 10_000,
   clockSkewMillis: 5_000
 }

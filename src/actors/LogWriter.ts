@@ -25,6 +25,7 @@ import type { StoreDefect, StoreUnavailable } from "../stores/StoreError.ts"
 import { AppendUnknown } from "../stores/StoreError.ts"
 import type { ActorBounds } from "./ActorBounds.ts"
 import * as EngineMetrics from "./EngineMetrics.ts"
+import { WritePipeline } from "./WritePipeline.ts"
 
 /**
  * - `Refused`: a user's rule refused this commit.
@@ -71,6 +72,7 @@ export class LogWriter extends Context.Service<
 
 const make = Effect.fnUntraced(function* (bounds: ActorBounds) {
   const log = yield* EventStore
+  const pipeline = yield* WritePipeline
   const clock = yield* Clock.Clock
   const gathered: Array<Submission> = []
   const alone: Array<Submission> = []
@@ -135,12 +137,14 @@ const make = Effect.fnUntraced(function* (bounds: ActorBounds) {
   const write = Effect.fnUntraced(function* (batch: ReadonlyArray<Submission>) {
     const startedAt = clock.currentTimeMillisUnsafe()
     const commits = batch.map((submission) => submission.commit)
+    const landed = pipeline.appending()
     const outcomes = yield* appendUntilDecided(log.append, commits, bounds, false)
     yield* measured(batch.length, outcomes, clock.currentTimeMillisUnsafe() - startedAt)
     distributing = true
     // Each wallet moves its state and, if its mailbox has filled, submits its next commit right here.
     for (let i = 0; i < batch.length; i++) batch[i]!.resume(Effect.succeed(outcomes[i]!))
     distributing = false
+    if (pipeline.separate) landed(appended(commits, outcomes))
     inFlight--
     signal(false)
   })
@@ -173,6 +177,13 @@ const make = Effect.fnUntraced(function* (bounds: ActorBounds) {
     }
   })
 })
+
+/** What of an append is in the log. */
+const appended = (commits: ReadonlyArray<Commit>, outcomes: ReadonlyArray<WriteOutcome>) =>
+  commits.flatMap((commit, index) => {
+    const outcome = outcomes[index]!
+    return outcome._tag === "Appended" ? [{ commit, position: outcome.position }] : []
+  })
 
 type Append = EventStore["Service"]["append"]
 

@@ -103,6 +103,10 @@ export class Mailbox {
     this.signal()
   }
 
+  get hasUrgent(): boolean {
+    return this.urgent.length > 0
+  }
+
   takeUrgent(): ReadonlyArray<Envelope> {
     if (this.urgent.length === 0) return this.urgent
     const taken = this.urgent

@@ -73,4 +73,5 @@ export class ResidentList {
   }
 }
 
-const isIdle = (actor: WalletActor): boolean => actor.mailbox.isParked && actor.mailbox.size === 0
+const isIdle = (actor: WalletActor): boolean =>
+  actor.mailbox.isParked && actor.mailbox.size === 0 && actor.pending === undefined

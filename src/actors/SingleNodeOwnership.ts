@@ -11,7 +11,7 @@ import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
 import { ApiKeyStore } from "../stores/ApiKeyStore.ts"
 import { EventStore } from "../stores/EventStore.ts"
-import { EventIds } from "./EventIds.ts"
+import { NodeIdentity } from "./NodeIdentity.ts"
 import { Ownership } from "./Ownership.ts"
 
 /** The installation was made with another number of partitions; claims and hashes depend on it. */
@@ -33,11 +33,11 @@ export const make = Effect.fnUntraced(function* (options: { readonly partitions:
   if (installation.partitions !== options.partitions) {
     return yield* new PartitionsMismatch({ installed: installation.partitions, configured: options.partitions })
   }
-  const ids = yield* EventIds
+  const { owner } = yield* NodeIdentity
   const now = yield* Clock.currentTimeMillis
   const claims = yield* log.claim({
     partitions: Array.from({ length: options.partitions }, (_, partition) => partition),
-    owner: ids.next(now),
+    owner,
     time: now
   })
   const epochs = new Array<number | undefined>(options.partitions)

@@ -8,7 +8,7 @@ import type * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Metric from "effect/Metric"
 import type { Commit } from "../domain/Commit.ts"
-import type { CommandKey } from "../domain/Event.ts"
+import type { CommandKey, RecordedEvent } from "../domain/Event.ts"
 import type { Wallet } from "../domain/Wallet.ts"
 import type { Persistence, SeenKey } from "../stores/Persistence.ts"
 import { OperationRefused, StoreUnavailable } from "../stores/StoreError.ts"
@@ -23,15 +23,20 @@ import type { LogWriter, WriteOutcome } from "./LogWriter.ts"
 import type { Envelope, Inquiry, Message } from "./Mailbox.ts"
 import { answer, Mailbox } from "./Mailbox.ts"
 import type { Ownership } from "./Ownership.ts"
+import { Pending } from "./Pending.ts"
+import { settle } from "./Settlement.ts"
 import type { Snapshots } from "./Snapshots.ts"
+import { Unpersisted } from "./Unpersisted.ts"
 import { changesProfile } from "./WalletHistory.ts"
 import type { WalletHistory } from "./WalletHistory.ts"
+import type { WritePipeline } from "./WritePipeline.ts"
 
 /** What all actors of a node share. */
 export interface ActorContext {
   readonly bounds: ActorBounds
   readonly ownership: Ownership["Service"]
   readonly writer: LogWriter["Service"]
+  readonly pipeline: WritePipeline["Service"]
   readonly history: WalletHistory["Service"]
   readonly persistence: Persistence["Service"]
   readonly snapshots: Snapshots["Service"]
@@ -39,6 +44,10 @@ export interface ActorContext {
   readonly clock: Clock.Clock
   /** Limits how many wallets load at once. */
   readonly loading: <A, E>(load: Effect.Effect<A, E>) => Effect.Effect<A, E>
+  /** Sees to it that a refused event is reversed. Synchronous. */
+  readonly compensate: (walletId: string, version: number, reason: string) => void
+  /** The wallet has callers that wait for Persistence. Synchronous. */
+  readonly awaiting: (actor: WalletActor) => void
 }
 
 const nothing: ReadonlyArray<never> = []
@@ -66,6 +75,16 @@ export class WalletActor {
   inquiries: ReadonlyArray<Inquiry> = nothing
   /** Whether the running commands may have reached the log. */
   submitted = false
+  /** Up to here Persistence has decided; everything, where an append writes it. */
+  persistedVersion = Number.POSITIVE_INFINITY
+  /** How many refusals it was told of. */
+  refusals = 0
+  /** What is between the log and Persistence; `undefined`: nothing. */
+  unpersisted: Unpersisted | undefined = undefined
+  /** Callers that wait for Persistence, or for a reversal; `undefined`: there are none. */
+  pending: Pending | undefined = undefined
+  /** Set while the first command in hand waits for Persistence: it would build on what may still be undone. */
+  private resume: ((effect: Effect.Effect<void>) => void) | undefined = undefined
   /** Neighbours in the registry's list of residents, by last use. */
   newer: WalletActor | undefined = undefined
   older: WalletActor | undefined = undefined
@@ -74,6 +93,25 @@ export class WalletActor {
   constructor(walletId: string, partition: number) {
     this.walletId = walletId
     this.partition = partition
+  }
+
+  /** Whether the commands in hand wait for Persistence. None of them has had an effect. */
+  get isParked(): boolean {
+    return this.resume !== undefined
+  }
+
+  /** Waits for {@link unpark}. `stay`: whether there still is something to wait for. */
+  park(stay: () => boolean): Effect.Effect<void> {
+    return Effect.callback<void>((resume) => {
+      if (stay()) this.resume = resume
+      else resume(Effect.void)
+    })
+  }
+
+  unpark(): void {
+    const resume = this.resume
+    this.resume = undefined
+    resume?.(Effect.void)
   }
 }
 
@@ -101,7 +139,7 @@ export const begin = (actor: WalletActor, messages: ReadonlyArray<Message>): voi
 export const work = function* (actor: WalletActor, context: ActorContext): Effect.fn.Return<void, CommandError> {
   if (!actor.loaded) yield* load(actor, context)
   if (actor.inquiries.length > 0) yield* inquire(actor, context)
-  if (actor.running.length > 0) yield* process(actor, context)
+  if (actor.running.length > 0 || actor.mailbox.hasUrgent) yield* process(actor, context)
   actor.running = nothing
   actor.inquiries = nothing
 }
@@ -124,8 +162,55 @@ const load = function* (actor: WalletActor, context: ActorContext): Effect.fn.Re
   actor.keys = loaded.keys
   actor.profileVersion = loaded.profileVersion
   actor.snapshotVersion = loaded.snapshotVersion
+  if (context.pipeline.separate) yield* loadUnpersisted(actor, context)
   actor.loaded = true
 }
+
+/** What of the wallet Persistence has not decided on, and what it has refused and is not yet reversed. */
+const loadUnpersisted = function* (actor: WalletActor, context: ActorContext): Effect.fn.Return<void, CommandError> {
+  const { persistence } = context
+  const { wallet, walletId } = actor
+  actor.unpersisted = undefined
+  actor.persistedVersion = -1
+  if (wallet === undefined) return
+  let told: number
+  let open: ReadonlyMap<number, string>
+  do {
+    told = actor.refusals
+    const [versions, refusals] = yield* Effect.all(
+      [persistence.persistedVersions([walletId]), persistence.refusals(walletId)],
+      { concurrency: 2 }
+    )
+    actor.persistedVersion = Math.max(actor.persistedVersion, versions.get(walletId)?.version ?? -1)
+    open = new Map(
+      refusals.flatMap((refusal) => (refusal.reversedVersion === null ? [[refusal.version, refusal.reason]] : []))
+    )
+  } while (told !== actor.refusals)
+  const behind = wallet.version - actor.persistedVersion
+  if (behind <= 0 && open.size === 0) return
+  if (behind > 0) yield* Effect.forkDetach(context.pipeline.catchUp(walletId))
+  if (behind > context.bounds.persistBehindEvents) return yield* tooFarBehind(actor, behind)
+  const unpersisted = new Unpersisted()
+  const reversed = new Set<number>()
+  const after = Math.min(actor.persistedVersion, ...Array.from(open.keys(), (version) => version - 1))
+  yield* context.history.scan(walletId, { after, upTo: wallet.version }, (recorded) => {
+    const reason = open.get(recorded.version)
+    if (reason !== undefined) unpersisted.addKnownRefused(recorded, reason)
+    else unpersisted.addKnown(recorded)
+    if (recorded.event._tag === "OperationReversed") reversed.add(recorded.event.reversedVersion)
+  })
+  for (const version of reversed) unpersisted.reverse(version)
+  actor.unpersisted = unpersisted
+  decided(actor, actor.persistedVersion)
+  for (const [version, reason] of open) if (!reversed.has(version)) context.compensate(walletId, version, reason)
+}
+
+const tooFarBehind = (actor: WalletActor, events: number) =>
+  new StoreUnavailable({
+    store: "persistence",
+    reason: `PostgreSQL is ${events} events behind wallet ${actor.walletId}`,
+    retryAfter: 1_000
+  })
 
 /** Answers reads with the state as of the last commit; one that knows of a later version makes it look again. */
 const inquire = function* (actor: WalletActor, context: ActorContext): Effect.fn.Return<void, CommandError> {
@@ -144,8 +229,10 @@ const inquire = function* (actor: WalletActor, context: ActorContext): Effect.fn
 const process = function* (actor: WalletActor, context: ActorContext): Effect.fn.Return<void, CommandError> {
   let pending = actor.running
   let conflicts = 0
-  while (pending.length > 0) {
+  while (pending.length > 0 || actor.mailbox.hasUrgent) {
     if (!actor.loaded) yield* load(actor, context)
+    pending = inHand(actor, pending)
+    if (pending.length === 0) return
     const epoch = context.ownership.epochOf(actor.partition)
     if (epoch === undefined) return yield* notOwner(actor)
     // A test clock may stand between two milliseconds.
@@ -157,6 +244,11 @@ const process = function* (actor: WalletActor, context: ActorContext): Effect.fn
     const doubts = doubtful(actor, part, context, now)
     const seen = doubts.length === 0 ? undefined : yield* lookUp(actor, doubts, context)
     const plan = decideBatch(actor, part, context, { epoch, now, seen })
+    if (plan.verdicts.length === 0) {
+      yield* untilDecided(actor, pending)
+      continue
+    }
+    const decided = plan.verdicts.length
     let outcome: WriteOutcome = appendedNothing
     if (plan.events.length > 0) {
       actor.submitted = true
@@ -165,9 +257,9 @@ const process = function* (actor: WalletActor, context: ActorContext): Effect.fn
     switch (outcome._tag) {
       case "Appended": {
         commit(actor, plan, context)
-        if (plan.events.length === 0) settle(actor, part, plan)
-        else context.writer.afterSend(() => settle(actor, part, plan))
-        pending = part === pending ? nothing : pending.slice(part.length)
+        if (plan.events.length === 0) settle(actor, part, plan, context)
+        else context.writer.afterSend(() => settle(actor, part, plan, context))
+        pending = decided === pending.length ? nothing : pending.slice(decided)
         // What follows can fail; these commands no longer can.
         actor.running = pending
         conflicts = 0
@@ -184,6 +276,7 @@ const process = function* (actor: WalletActor, context: ActorContext): Effect.fn
         return yield* notOwner(actor)
       }
       case "Refused": {
+        discard(actor, plan)
         actor.soloUntil = now + context.bounds.soloMillis
         if (part.length === 1) {
           answer(part[0]!, Effect.fail(new OperationRefused({ reason: outcome.reason })))
@@ -192,14 +285,54 @@ const process = function* (actor: WalletActor, context: ActorContext): Effect.fn
         }
         break
       }
-      case "Failed":
+      case "Failed": {
+        discard(actor, plan)
         return yield* outcome.error
+      }
     }
     actor.submitted = false
   }
 }
 
-const appendedNothing: WriteOutcome = { _tag: "Appended" }
+const appendedNothing: WriteOutcome = { _tag: "Appended", position: 0n }
+
+/** What there is to do now: the engine's own first, without those whose callers have gone while they waited. */
+const inHand = (actor: WalletActor, pending: ReadonlyArray<Envelope>): ReadonlyArray<Envelope> => {
+  const urgent = actor.mailbox.takeUrgent()
+  if (urgent.length === 0 && actor.unpersisted === undefined) return pending
+  const waiting = pending.filter((envelope) => envelope.stage !== "answered")
+  if (urgent.length === 0 && waiting.length === pending.length) return pending
+  for (const envelope of urgent) envelope.stage = "running"
+  const all = urgent.length === 0 ? waiting : [...urgent, ...waiting]
+  actor.running = all
+  return all
+}
+
+/** Persistence has to decide first. Ends when it has, when the engine has something more urgent, or the callers have gone. */
+const untilDecided = function* (actor: WalletActor, pending: ReadonlyArray<Envelope>): Effect.fn.Return<void> {
+  const { persistedVersion } = actor
+  yield* Metric.update(EngineMetrics.parkedCommands, 1)
+  yield* actor.park(
+    () =>
+      !actor.stopped &&
+      actor.persistedVersion === persistedVersion &&
+      !actor.mailbox.hasUrgent &&
+      pending[0]!.stage !== "answered"
+  )
+}
+
+/** The plan did not come to pass: its events leave no trace. */
+const discard = (actor: WalletActor, plan: BatchPlan): void => {
+  const unpersisted = actor.unpersisted
+  if (unpersisted === undefined) return
+  for (const recorded of plan.events) unpersisted.provisional.remove(recorded.event)
+  forgetIfDecided(actor)
+}
+
+/** An idle wallet keeps nothing of this. */
+const forgetIfDecided = (actor: WalletActor): void => {
+  if (actor.unpersisted?.isEmpty === true) actor.unpersisted = undefined
+}
 
 const bytesOf = (batch: ReadonlyArray<Envelope>): number => {
   let bytes = 0
@@ -273,13 +406,15 @@ const decideBatch = (
 ): BatchPlan => {
   const keys = actor.keys!
   const { seen } = options
+  if (context.pipeline.separate) actor.unpersisted ??= new Unpersisted()
   return planBatch(actor.wallet, batch, {
     walletId: actor.walletId,
     time: Math.max(options.now, actor.wallet?.updatedAt ?? 0),
     epoch: options.epoch,
     limits: context.bounds.limits,
     nextId: context.ids.next,
-    seen: (key: CommandKey) => keys.get(key) ?? seen?.get(key)
+    seen: (key: CommandKey) => keys.get(key) ?? seen?.get(key),
+    provisional: actor.unpersisted?.provisional
   })
 }
 
@@ -292,7 +427,9 @@ const commit = (actor: WalletActor, plan: BatchPlan, context: ActorContext): voi
   for (const recorded of plan.events) {
     keys.add(recorded)
     if (changesProfile(recorded.event)) actor.profileVersion = recorded.version
+    if (actor.unpersisted !== undefined) follow(actor, actor.unpersisted, recorded)
   }
+  if (actor.unpersisted !== undefined) decided(actor, actor.persistedVersion)
   if (wallet.version - actor.snapshotVersion >= context.bounds.snapshotEvents) snapshot(actor, context)
 }
 
@@ -304,31 +441,34 @@ export const snapshot = (actor: WalletActor, context: ActorContext): void => {
     actor.snapshotVersion = wallet.version
 }
 
-const settle = (actor: WalletActor, batch: ReadonlyArray<Envelope>, plan: BatchPlan): void => {
-  for (let i = 0; i < batch.length; i++) {
-    const verdict = plan.verdicts[i]!
-    switch (verdict._tag) {
-      case "Accepted": {
-        const { before, events, wallet } = verdict
-        answer(batch[i]!, Effect.succeed({ _tag: "Done", before, wallet, events, replayed: false }))
-        break
-      }
-      case "Rejected":
-        answer(batch[i]!, Effect.fail(verdict.error))
-        break
-      case "Seen":
-        answer(batch[i]!, Effect.succeed({ ...verdict, current: actor.wallet!, profileVersion: actor.profileVersion }))
-        break
-      case "Same": {
-        const first = plan.verdicts[verdict.first]!
-        if (first._tag === "Accepted") {
-          const { before, events, wallet } = first
-          answer(batch[i]!, Effect.succeed({ _tag: "Done", before, wallet, events, replayed: true }))
-        }
-        break
-      }
-    }
+/** The event is on its way to Persistence; a reversal ends what the reversed one had left open. */
+const follow = (actor: WalletActor, unpersisted: Unpersisted, recorded: RecordedEvent): void => {
+  unpersisted.add(recorded)
+  if (recorded.event._tag !== "OperationReversed") return
+  const { reason, reversedVersion } = recorded.event
+  unpersisted.reverse(reversedVersion)
+  actor.pending?.reversed(reversedVersion, actor.walletId, reason)
+}
+
+/** Persistence has decided on all events up to `version`. */
+export const decided = (actor: WalletActor, version: number): void => {
+  if (version > actor.persistedVersion) actor.persistedVersion = version
+  const { pending, unpersisted } = actor
+  unpersisted?.decide(version)
+  if (pending !== undefined) {
+    pending.answerUpTo(version, (refused) => unpersisted?.isRefused(refused) === true)
+    if (pending.isEmpty) actor.pending = undefined
   }
+  forgetIfDecided(actor)
+  actor.unpark()
+}
+
+/** Persistence has refused that event; its reversal is on its way. */
+export const refused = (actor: WalletActor, version: number, reason: string): void => {
+  actor.refusals++
+  if (!actor.loaded) return
+  actor.unpersisted ??= new Unpersisted()
+  actor.unpersisted.refuse(version, reason)
 }
 
 /** Counted per batch; logged once, for it lasts as long as the clock is behind. */

@@ -15,9 +15,11 @@ import * as Schedule from "effect/Schedule"
 import * as Semaphore from "effect/Semaphore"
 import { partitionOf } from "../domain/Partition.ts"
 import type { Wallet } from "../domain/Wallet.ts"
+import { EventStore } from "../stores/EventStore.ts"
 import { Persistence } from "../stores/Persistence.ts"
 import { StoreUnavailable } from "../stores/StoreError.ts"
 import type { ActorBounds } from "./ActorBounds.ts"
+import * as Compensations from "./Compensations.ts"
 import type { CommandError } from "./EngineError.ts"
 import { MailboxFull, OutcomeUnknown } from "./EngineError.ts"
 import * as EngineMetrics from "./EngineMetrics.ts"
@@ -29,8 +31,9 @@ import { Ownership } from "./Ownership.ts"
 import { ResidentList } from "./ResidentList.ts"
 import { Snapshots } from "./Snapshots.ts"
 import type { ActorContext } from "./WalletActor.ts"
-import { begin, failAll, snapshot, WalletActor, work } from "./WalletActor.ts"
+import { begin, decided, failAll, refused, snapshot, WalletActor, work } from "./WalletActor.ts"
 import { WalletHistory } from "./WalletHistory.ts"
+import { WritePipeline } from "./WritePipeline.ts"
 
 /** Between two looks for callers that have waited too long and wallets that are idle. */
 const sweepInterval = "250 millis"
@@ -44,8 +47,11 @@ const batchesPerTurn = 64
 /** Wallets above the bound that one sweep passivates: each takes some 10 µs. */
 const evictionsPerSweep = 1_000
 
-/** A stop waits so long for the commands in flight. */
-const drainMillis = 8_000
+/** A stop waits so long for the commands in flight, */
+const drainMillis = 5_000
+
+/** … so long for what is on its way to Persistence (the reconciler finds the rest), and as long for snapshots. */
+const flushMillis = 2_000
 
 export interface RegistryLoad {
   readonly residentWallets: number
@@ -63,6 +69,8 @@ export class WalletRegistry extends Context.Service<
     readonly offer: (envelope: Envelope) => CommandError | undefined
     /** The state as of the last commit, at least at `minVersion`; `undefined`: there is no such wallet. */
     readonly current: (walletId: string, minVersion: number) => Effect.Effect<Wallet | undefined, CommandError>
+    /** Sees to it that an event that Persistence has refused is reversed. Synchronous; repeated calls are one. */
+    readonly compensate: (walletId: string, version: number, reason: string) => void
     readonly load: () => RegistryLoad
   }
 >()("effect-wallet/actors/WalletRegistry") {
@@ -72,19 +80,29 @@ export class WalletRegistry extends Context.Service<
 const make = Effect.fnUntraced(function* (bounds: ActorBounds) {
   const ownership = yield* Ownership
   const clock = yield* Clock.Clock
+  const pipeline = yield* WritePipeline
+  const history = yield* WalletHistory
+  const log = yield* EventStore
   const loads = yield* Semaphore.make(bounds.concurrentLoads)
+  const fork = yield* FiberSet.makeRuntime<never, void, never>()
+  /** Wallets with callers that wait for Persistence. */
+  const awaiting = new Set<WalletActor>()
   const context: ActorContext = {
     bounds,
     ownership,
     writer: yield* LogWriter,
-    history: yield* WalletHistory,
+    pipeline,
+    history,
     persistence: yield* Persistence,
     snapshots: yield* Snapshots,
     ids: yield* EventIds,
     clock,
-    loading: loads.withPermits(1)
+    loading: loads.withPermits(1),
+    compensate: (walletId, version, reason) => compensate(walletId, version, reason),
+    awaiting: (actor) => {
+      awaiting.add(actor)
+    }
   }
-  const fork = yield* FiberSet.makeRuntime<never, void, never>()
   const residents = new ResidentList()
   const busy = new Set<WalletActor>()
   let waitingCommands = 0
@@ -173,6 +191,7 @@ const make = Effect.fnUntraced(function* (bounds: ActorBounds) {
     residents.remove(actor)
     busy.delete(actor)
     actor.stopped = true
+    for (const envelope of actor.mailbox.takeUrgent()) answer(envelope, Effect.fail(stopping))
     const unknown = unknownKeys(actor)
     failAll(actor, Effect.fail(unknown.size > 0 ? outcomeUnknown(actor) : stopping))
     for (const message of take(actor, Number.MAX_SAFE_INTEGER)) {
@@ -232,12 +251,44 @@ const make = Effect.fnUntraced(function* (bounds: ActorBounds) {
 
   const offer = (envelope: Envelope): CommandError | undefined => {
     const { walletId } = envelope.command
-    const refusal = refuse(walletId)
+    const refusal = refuse(walletId) ?? pipeline.refusal()
     if (refusal !== undefined) return refusal
     if (isFull(walletId, envelope.bytes)) return new MailboxFull({ walletId, retryAfter: 1_000 })
     send(walletId, envelope, envelope.offeredAt)
     return undefined
   }
+
+  /** Not subject to the bounds: what waits in line may wait for just this. */
+  const offerUrgent = (envelope: Envelope): CommandError | undefined => {
+    const { walletId } = envelope.command
+    const refusal = refuse(walletId)
+    if (refusal !== undefined) return refusal
+    let actor = residents.get(walletId)
+    if (actor === undefined) {
+      actor = new WalletActor(walletId, partitionOf(walletId, ownership.partitions))
+      actor.mailbox.pushUrgent(envelope)
+      start(actor, envelope.offeredAt)
+      return undefined
+    }
+    busy.add(actor)
+    actor.mailbox.pushUrgent(envelope)
+    actor.unpark()
+    return undefined
+  }
+
+  const compensate = Compensations.make({ log, history, clock, offerUrgent, fork })
+
+  pipeline.listen({
+    persisted: (walletId, version) => {
+      const actor = residents.get(walletId)
+      if (actor !== undefined) decided(actor, version)
+    },
+    refused: (walletId, version, reason) => {
+      const actor = residents.get(walletId)
+      if (actor !== undefined) refused(actor, version, reason)
+      compensate(walletId, version, reason)
+    }
+  })
 
   const current = (walletId: string, minVersion: number): Effect.Effect<Wallet | undefined, CommandError> =>
     Effect.suspend(() => {
@@ -264,8 +315,11 @@ const make = Effect.fnUntraced(function* (bounds: ActorBounds) {
    * worked on: nothing can have happened, but by an earlier try with the same key.
    */
   const endWaits = (actor: WalletActor, now: number): void => {
+    const parked = actor.isParked
     for (const envelope of actor.running) {
-      if (now - envelope.offeredAt > bounds.callerWaitMillis) answer(envelope, Effect.fail(outcomeUnknown(actor)))
+      if (now - envelope.offeredAt <= bounds.callerWaitMillis) continue
+      answer(envelope, Effect.fail(parked ? tooLate("persistence", actor.walletId) : outcomeUnknown(actor)))
+      actor.unpark()
     }
     let unknown: ReadonlySet<string> | undefined
     for (const message of actor.mailbox.waiting) {
@@ -276,9 +330,19 @@ const make = Effect.fnUntraced(function* (bounds: ActorBounds) {
     }
   }
 
+  /** They are told what is true: their command is in the log. */
+  const endPersistenceWaits = (isOver: (envelope: Envelope) => boolean): void => {
+    for (const actor of awaiting) {
+      actor.pending?.endWaits(isOver)
+      if (actor.pending?.isEmpty === true) actor.pending = undefined
+      if (actor.pending === undefined) awaiting.delete(actor)
+    }
+  }
+
   const sweep = Effect.gen(function* () {
     const now = clock.currentTimeMillisUnsafe()
     for (const actor of busy) endWaits(actor, now)
+    endPersistenceWaits((envelope) => now - envelope.offeredAt > bounds.callerWaitMillis)
     for (const actor of residents.idleSince(now - bounds.idleMillis)) passivate(actor)
     evict(evictionsPerSweep)
     yield* Metric.update(EngineMetrics.commands, answered)
@@ -299,14 +363,17 @@ const make = Effect.fnUntraced(function* (bounds: ActorBounds) {
       }
       // The last to finish is still on its way to its mailbox.
       yield* Effect.yieldNow
+      yield* Effect.timeoutOption(pipeline.flush, flushMillis)
+      endPersistenceWaits(() => true)
       for (const actor of residents.idleSince(Number.POSITIVE_INFINITY)) passivate(actor)
-      yield* Effect.timeoutOption(context.snapshots.flush, drainMillis)
+      yield* Effect.timeoutOption(context.snapshots.flush, flushMillis)
     })
   )
 
   return WalletRegistry.of({
     offer,
     current,
+    compensate,
     load: () => ({ residentWallets: residents.size, busyWallets: busy.size, waitingCommands, waitingBytes })
   })
 })
@@ -319,5 +386,5 @@ const outcomeUnknown = (actor: WalletActor) => new OutcomeUnknown({ walletId: ac
 const unknownKeys = (actor: WalletActor): ReadonlySet<string> =>
   new Set(actor.submitted ? actor.running.map((envelope) => envelope.key) : [])
 
-const tooLate = (store: "log", walletId: string) =>
+const tooLate = (store: "log" | "persistence", walletId: string) =>
   new StoreUnavailable({ store, reason: `wallet ${walletId} did not get to it in time`, retryAfter: 1_000 })

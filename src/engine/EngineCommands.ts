@@ -5,21 +5,23 @@ import type { CommandError } from "../actors/EngineError.ts"
 import { EventIds } from "../actors/EventIds.ts"
 import type { Reply } from "../actors/Mailbox.ts"
 import { WalletHistory } from "../actors/WalletHistory.ts"
-import { WalletRegistry } from "../actors/WalletRegistry.ts"
 import type { Command } from "../domain/Command.ts"
 import type { Metadata } from "../domain/Form.ts"
 import { importKeyPrefix, isId, isIdempotencyKey, isText, noMetadata } from "../domain/Form.ts"
-import { fingerprintOf } from "../domain/Fingerprint.ts"
 import { HoldClosed, InvalidRequest } from "../domain/Rejection.ts"
 import { Persistence } from "../stores/Persistence.ts"
 import type { Effected } from "./Answers.ts"
 import { captureAnswer, commandAnswer, holdAnswer, openHolds, transactionAnswer } from "./Answers.ts"
 import { derivedWalletId } from "./DerivedId.ts"
 import { makeRecall } from "./Recall.ts"
+import { WalletCalls } from "./WalletCalls.ts"
 import type { CommandOptions, Durability, EngineCommands as Commands, StatusInput } from "./EngineApi.ts"
 
-/** Where log and Persistence are one database, a commit is all of it: search reads the same rows. */
 const durable: Durability = Object.freeze({ committed: true, persisted: true, indexed: true })
+const committed: Durability = Object.freeze({ committed: true, persisted: false, indexed: false })
+
+/** Search reads the rows of Persistence: what is persisted is indexed. */
+export const durabilityOf = (persisted: boolean): Durability => (persisted ? durable : committed)
 
 /** An envelope's share of the mailbox beside its free texts, bytes: rough, for the bound only. */
 const envelopeBytes = 256
@@ -27,30 +29,23 @@ const envelopeBytes = 256
 export const make = Effect.fnUntraced(function* (): Effect.fn.Return<
   Commands,
   never,
-  WalletRegistry | WalletHistory | Persistence | EventIds
+  WalletCalls | WalletHistory | Persistence | EventIds
 > {
-  const registry = yield* WalletRegistry
+  const calls = yield* WalletCalls
   const history = yield* WalletHistory
   const persistence = yield* Persistence
   const ids = yield* EventIds
   const clock = yield* Clock.Clock
 
   const ask = (command: Command, options: CommandOptions, bytes: number): Effect.Effect<Reply, CommandError> =>
-    Effect.callback<Reply, CommandError>((resume) => {
-      const refusal = registry.offer({
-        _tag: "Envelope",
-        command,
-        key: `c:${options.idempotencyKey}`,
-        fingerprint: fingerprintOf(command),
-        actor: options.actor ?? null,
-        correlationId: options.correlationId ?? null,
-        bytes: envelopeBytes + bytes,
-        lookUpAlways: options.idempotencyKey.startsWith(importKeyPrefix),
-        resume,
-        offeredAt: clock.currentTimeMillisUnsafe(),
-        stage: "waiting"
-      })
-      if (refusal !== undefined) resume(Effect.fail(refusal))
+    calls.ask({
+      command,
+      key: `c:${options.idempotencyKey}`,
+      actor: options.actor ?? null,
+      correlationId: options.correlationId ?? null,
+      await: options.await ?? "persisted",
+      lookUpAlways: options.idempotencyKey.startsWith(importKeyPrefix),
+      bytes: envelopeBytes + bytes
     })
 
   const recall = makeRecall(history, persistence)
@@ -70,11 +65,13 @@ export const make = Effect.fnUntraced(function* (): Effect.fn.Return<
               wallet: reply.wallet,
               events: reply.events,
               holdBefore: openHolds(reply.before),
-              durability: durable,
+              durability: durabilityOf(reply.persisted),
               replayed: reply.replayed
             })
           )
-        : Effect.map(recall(reply), (past) => answerOf({ ...past, durability: durable, replayed: true }))
+        : Effect.map(recall(reply), (past) =>
+            answerOf({ ...past, durability: durabilityOf(reply.persisted), replayed: true })
+          )
     )
   }
 
@@ -167,6 +164,11 @@ const malformedCommand = (command: Command, options: CommandOptions): string | u
   if (!isIdempotencyKey(options.idempotencyKey)) return "idempotencyKey must be 1 to 255 visible ASCII characters"
   if (!isId(command.walletId)) return "the wallet's id must be 1 to 64 of A-Z a-z 0-9 _ -"
   if ("holdId" in command && !isId(command.holdId)) return "holdId must be 1 to 64 of A-Z a-z 0-9 _ -"
+  return malformedOrigin(options)
+}
+
+/** Who asks, and whence. */
+export const malformedOrigin = (options: CommandOptions): string | undefined => {
   if (options.actor !== undefined && !isText(options.actor, 255)) return "actor must be a text of at most 255"
   if (options.correlationId !== undefined && !isText(options.correlationId, 255)) {
     return "correlationId must be a text of at most 255"
@@ -174,7 +176,7 @@ const malformedCommand = (command: Command, options: CommandOptions): string | u
   return undefined
 }
 
-const metadataOf = (metadata: Metadata | undefined): Metadata => {
+export const metadataOf = (metadata: Metadata | undefined): Metadata => {
   if (metadata === undefined) return noMetadata
   // A copy: what has been recorded does not change when the caller's object does.
   for (const _ in metadata) return Object.freeze({ ...metadata })

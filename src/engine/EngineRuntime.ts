@@ -4,12 +4,15 @@ import * as Layer from "effect/Layer"
 import type { ActorBounds } from "../actors/ActorBounds.ts"
 import { EventIds } from "../actors/EventIds.ts"
 import { LogWriter } from "../actors/LogWriter.ts"
+import { NodeIdentity } from "../actors/NodeIdentity.ts"
+import * as SeparatePipeline from "../actors/SeparatePipeline.ts"
 import * as SingleNodeOwnership from "../actors/SingleNodeOwnership.ts"
 import { Snapshots } from "../actors/Snapshots.ts"
 import { WalletHistory } from "../actors/WalletHistory.ts"
 import { WalletRegistry } from "../actors/WalletRegistry.ts"
 import * as EngineCommands from "./EngineCommands.ts"
 import * as EngineQueries from "./EngineQueries.ts"
+import { WalletCalls } from "./WalletCalls.ts"
 
 export interface EngineOptions {
   readonly bounds: ActorBounds
@@ -24,10 +27,13 @@ export const make = Effect.fnUntraced(function* (bounds: ActorBounds) {
   return { ...commands, ...queries }
 })
 
-/** The actors of a single node, and the ownership they ask. */
+/** The actors of a single node, the way to them, and the ownership they ask. */
 export const layerActors = ({ bounds, partitions }: EngineOptions) =>
-  WalletRegistry.layer(bounds).pipe(
+  WalletCalls.layerLocal.pipe(
+    Layer.provideMerge(WalletRegistry.layer(bounds)),
     Layer.provide([LogWriter.layer(bounds), Snapshots.layer(bounds)]),
+    Layer.provideMerge(SeparatePipeline.layer(bounds)),
     Layer.provideMerge([WalletHistory.layer(bounds), SingleNodeOwnership.layer({ partitions })]),
+    Layer.provideMerge(NodeIdentity.layer),
     Layer.provideMerge(EventIds.layer)
   )

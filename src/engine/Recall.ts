@@ -4,10 +4,13 @@
  * Its events are read from the log. The wallet as of then is the wallet of now but
  * for what every event carries itself, unless something rarer (status, overdraft
  * limit, metadata) has changed since: only then the state is folded again.
+ *
+ * What was reversed since is answered as that, for ever: the reversal has a key of its
+ * own, made of the version that it reverses, and is found as every key is.
  */
 import * as Effect from "effect/Effect"
 import type { CommandError } from "../actors/EngineError.ts"
-import { OutcomeUnknown } from "../actors/EngineError.ts"
+import { OperationReversed, OutcomeUnknown } from "../actors/EngineError.ts"
 import type { Seen } from "../actors/Mailbox.ts"
 import type { WalletHistory } from "../actors/WalletHistory.ts"
 import type { RecordedEvent } from "../domain/Event.ts"
@@ -25,6 +28,25 @@ export const makeRecall = (history: WalletHistory["Service"], persistence: Persi
     return open === undefined ? persistence.hold(wallet.id, holdId) : Effect.succeed(open)
   }
 
+  /** Why the event of that version was reversed; `undefined`: it was not, up to `upTo`. */
+  const reversalOf = Effect.fnUntraced(function* (
+    walletId: string,
+    version: number,
+    upTo: number
+  ): Effect.fn.Return<string | undefined, CommandError> {
+    const found = yield* persistence.findKeys(walletId, [`e:reverse:${version}`])
+    let reason: string | undefined
+    const look = ({ event }: RecordedEvent) => {
+      if (event._tag === "OperationReversed" && event.reversedVersion === version) reason = event.reason
+    }
+    const reversal = found.seen[0]
+    if (reversal !== undefined) (yield* history.commandEvents(walletId, reversal.version)).forEach(look)
+    else if (found.persistedVersion < upTo) {
+      yield* history.scan(walletId, { after: Math.max(version, found.persistedVersion), upTo }, look)
+    }
+    return reason
+  })
+
   return Effect.fnUntraced(function* (seen: Seen): Effect.fn.Return<Recalled, CommandError> {
     const { current, profileVersion, version } = seen
     const walletId = current.id
@@ -39,6 +61,8 @@ export const makeRecall = (history: WalletHistory["Service"], persistence: Persi
         return { wallet: asOf(current, last), events, holdBefore: () => hold }
       }
     }
+    const reason = yield* reversalOf(walletId, version, current.version)
+    if (reason !== undefined) return yield* new OperationReversed({ walletId, reason })
     const before = events[0]!.version === 0 ? undefined : yield* history.atVersion(walletId, events[0]!.version - 1)
     const wallet = yield* history.atVersion(walletId, version)
     if (wallet === undefined) return yield* new OutcomeUnknown({ walletId, retryAfter: 1_000 })

@@ -1,0 +1,101 @@
+/**
+ * Reverses the events that Persistence has refused: reads the event and the state before
+ * it from the log, and asks the wallet, ahead of everything that waits there. One at a
+ * time per event, tried again until the reversal is in the log or this node no longer
+ * owns the wallet; then the next owner finds the refusal open.
+ */
+import type * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as Metric from "effect/Metric"
+import * as Schedule from "effect/Schedule"
+import { fingerprintOf } from "../domain/Fingerprint.ts"
+import type { EventStore } from "../stores/EventStore.ts"
+import { StoreDefect } from "../stores/StoreError.ts"
+import type { CommandError } from "./EngineError.ts"
+import * as EngineMetrics from "./EngineMetrics.ts"
+import type { Envelope, Reply } from "./Mailbox.ts"
+import type { WalletHistory } from "./WalletHistory.ts"
+
+export interface CompensationContext {
+  readonly log: EventStore["Service"]
+  readonly history: WalletHistory["Service"]
+  readonly clock: Clock.Clock
+  /** Puts a command before all others of its wallet; `undefined`: it will be answered. */
+  readonly offerUrgent: (envelope: Envelope) => CommandError | undefined
+  readonly fork: (effect: Effect.Effect<void>) => unknown
+}
+
+/** 50 ms, doubling, at most 2 s, for ever. */
+const retryPause = Schedule.min([Schedule.exponential("50 millis"), Schedule.spaced("2 seconds")]).pipe(
+  Schedule.jittered
+)
+
+const worthRetrying = (error: CommandError): boolean => {
+  switch (error._tag) {
+    case "StoreUnavailable":
+      return error.store !== "leases"
+    case "MailboxFull":
+    case "OutcomeUnknown":
+      return true
+    default:
+      return false
+  }
+}
+
+export const make = ({ clock, fork, history, log, offerUrgent }: CompensationContext) => {
+  const running = new Set<string>()
+
+  const reverse = Effect.fnUntraced(function* (
+    walletId: string,
+    version: number,
+    reason: string
+  ): Effect.fn.Return<Reply, CommandError> {
+    const [operation] = yield* log.read(walletId, { after: version - 1, limit: 1 })
+    if (operation === undefined) {
+      return yield* new StoreDefect({ store: "log", reason: `it has no event ${version} of wallet ${walletId}` })
+    }
+    const before = version === 0 ? undefined : yield* history.atVersion(walletId, version - 1)
+    const command = { _tag: "ReverseOperation" as const, walletId, operation, before, reason }
+    return yield* Effect.callback<Reply, CommandError>((resume) => {
+      const refusal = offerUrgent({
+        _tag: "Envelope",
+        command,
+        key: `e:reverse:${version}`,
+        fingerprint: fingerprintOf(command),
+        actor: null,
+        correlationId: operation.metadata.correlationId,
+        bytes: 0,
+        lookUpAlways: true,
+        await: "committed",
+        resume,
+        offeredAt: clock.currentTimeMillisUnsafe(),
+        stage: "waiting"
+      })
+      if (refusal !== undefined) resume(Effect.fail(refusal))
+    })
+  })
+
+  /** Sees to it that the event is reversed. Synchronous; repeated calls are one. */
+  return (walletId: string, version: number, reason: string): void => {
+    const name = `${walletId} ${version}`
+    if (running.has(name)) return
+    running.add(name)
+    fork(
+      reverse(walletId, version, reason).pipe(
+        Effect.retry({ schedule: retryPause, while: worthRetrying }),
+        Effect.catch((error) =>
+          error._tag === "StoreUnavailable"
+            ? Effect.void
+            : Effect.andThen(
+                Metric.update(EngineMetrics.compensationFailures, 1),
+                Effect.logError(
+                  `event ${version} of wallet ${walletId}, which PostgreSQL has refused, cannot be reversed: ${error.message}`
+                )
+              )
+        ),
+        Effect.ensuring(Effect.sync(() => running.delete(name))),
+        Effect.asVoid
+      )
+    )
+  }
+}
