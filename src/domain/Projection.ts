@@ -1,5 +1,5 @@
 /**
- * What readers see of events: the transactions and the holds that they make.
+ * What readers see of events: the transactions, holds and transfers that they make.
  * Stores write these rows, answers show them; both take them from here, so that
  * they cannot differ.
  */
@@ -11,10 +11,11 @@ import type {
   HoldReleased,
   OperationReversed,
   RecordedEvent,
+  TransferSent,
   WalletEvent
 } from "./Event.ts"
 import { type Metadata, noMetadata } from "./Form.ts"
-import type { Hold, HoldStatus, OpenHold, Transaction, TransactionType } from "./Wallet.ts"
+import type { Hold, HoldStatus, OpenHold, Transaction, TransactionType, Transfer, TransferStatus } from "./Wallet.ts"
 
 /** The type of the transaction that an event makes; `undefined`: it moves no money. */
 export const transactionType = (event: WalletEvent): TransactionType | undefined => {
@@ -271,3 +272,111 @@ export const holdAfter = (hold: Hold, event: HoldCaptured | HoldReleased | HoldE
     remaining: event._tag === "HoldCaptured" ? event.remainingAfter : 0n,
     status: holdStatus(event)
   })
+
+/**
+ * How a commit changes the row of one transfer, which its source has.
+ *
+ * - `Sent`: sent in this commit; the row in full, as it is at its end.
+ * - `Changed`: sent before; the columns that can change. `updatedAt` `null`: stays as
+ *   it is. Where there is no such row (its sending was refused), there is nothing to
+ *   change.
+ */
+export type TransferChange =
+  | {
+      readonly _tag: "Sent"
+      /** Of the event that sent it. */
+      readonly version: number
+      readonly transfer: Transfer
+    }
+  | {
+      readonly _tag: "Changed"
+      readonly walletId: string
+      readonly transferId: string
+      readonly status: TransferStatus
+      readonly reason: string | null
+      readonly updatedAt: number | null
+    }
+
+const noTransferChanges: ReadonlyArray<TransferChange> = []
+
+/** One change per transfer that the commit's events touch at its source, in the order of first touch. */
+export const transferChanges = (commit: Pick<Commit, "events">): ReadonlyArray<TransferChange> => {
+  let changes: Map<string, TransferChange> | undefined
+  for (const recorded of commit.events) {
+    const change = transferChange(recorded)
+    if (change === undefined) continue
+    changes ??= new Map()
+    if (change._tag === "Sent") {
+      changes.set(change.transfer.id, change)
+      continue
+    }
+    const earlier = changes.get(change.transferId)
+    changes.set(change.transferId, earlier === undefined ? change : merged(earlier, change))
+  }
+  return changes === undefined ? noTransferChanges : Array.from(changes.values())
+}
+
+type ChangedTransfer = Extract<TransferChange, { readonly _tag: "Changed" }>
+
+const merged = (earlier: TransferChange, change: ChangedTransfer): TransferChange => {
+  const { reason, status } = change
+  if (earlier._tag === "Changed") return { ...change, updatedAt: change.updatedAt ?? earlier.updatedAt }
+  const updatedAt = change.updatedAt ?? earlier.transfer.updatedAt
+  return { ...earlier, transfer: { ...earlier.transfer, status, reason, updatedAt } }
+}
+
+/** The change that one event alone makes. */
+const transferChange = (recorded: RecordedEvent): TransferChange | undefined => {
+  const event = recorded.event
+  const { time, walletId } = recorded
+  switch (event._tag) {
+    case "TransferSent":
+      return { _tag: "Sent", version: recorded.version, transfer: sentTransfer(recorded, event) }
+    case "TransferSettled":
+      // Settling says what the destination has said before: the status has its time from there.
+      return {
+        _tag: "Changed",
+        walletId,
+        transferId: event.transferId,
+        status: "completed",
+        reason: null,
+        updatedAt: null
+      }
+    case "TransferReversed":
+      return reversedTransfer(walletId, event.transferId, event.reason, time)
+    case "OperationReversed":
+      if (event.restored._tag === "Transfer") {
+        const { createdAt, id } = event.restored.transfer
+        return { _tag: "Changed", walletId, transferId: id, status: "pending", reason: null, updatedAt: createdAt }
+      }
+      return event.restored._tag === "NoTransfer" && event.reversedType === "TransferSent"
+        ? reversedTransfer(walletId, event.restored.transferId, event.reason, time)
+        : undefined
+    default:
+      return undefined
+  }
+}
+
+const reversedTransfer = (walletId: string, transferId: string, reason: string, time: number): ChangedTransfer => ({
+  _tag: "Changed",
+  walletId,
+  transferId,
+  status: "reversed",
+  reason,
+  updatedAt: time
+})
+
+/** The transfer that `recorded` has sent, as readers see it. */
+const sentTransfer = (recorded: RecordedEvent, event: TransferSent): Transfer => ({
+  id: event.transferId,
+  from: recorded.walletId,
+  to: event.to,
+  amount: event.amount,
+  currency: event.currency,
+  status: "pending",
+  reason: null,
+  reference: event.reference,
+  metadata: event.metadata,
+  createdAt: recorded.time,
+  updatedAt: recorded.time
+})

@@ -1,6 +1,7 @@
 /**
  * The state behind the in-memory adapters: log and derived rows in one object, so
- * that an append moves both at once, as one SQL statement does.
+ * that an append moves both at once, as one SQL statement does; or, when they are
+ * `separate`, the log alone.
  *
  * Everything lives until the layer's scope ends; nothing is bounded. For tests,
  * examples and trials, not for service.
@@ -11,10 +12,10 @@ import * as Layer from "effect/Layer"
 import { randomUUID } from "node:crypto"
 import type { Commit } from "../domain/Commit.ts"
 import type { RecordedEvent } from "../domain/Event.ts"
-import type { Hold, Transaction } from "../domain/Wallet.ts"
+import type { Hold, Transaction, Transfer } from "../domain/Wallet.ts"
 import type { StoredApiKey } from "./ApiKeyStore.ts"
 import type { PositionedEvent, Snapshot } from "./EventStore.ts"
-import type { SeenKey, WalletView } from "./Persistence.ts"
+import type { Refusal, SeenKey, WalletView } from "./Persistence.ts"
 
 /** A transaction with its place in the order over all wallets. */
 export interface PositionedTransaction {
@@ -34,13 +35,26 @@ export interface VersionedHold {
   readonly hold: Hold
 }
 
+/** A transfer as its source tells it, with the position of its `TransferSent`: the order of the lists. */
+export interface PositionedTransfer {
+  readonly position: bigint
+  readonly transfer: Transfer
+}
+
 /**
- * Stands for a trigger of the user's: a reason refuses the whole append. Lets
+ * Stands for a trigger of the user's: a reason refuses the whole write. Lets
  * tests and embedding apps try `OperationRefused` without a database.
  */
 export type UserRule = (commit: Commit) => string | undefined
 
+export interface MemoryOptions {
+  readonly rule?: UserRule | undefined
+  /** An append does not write Persistence: they are two stores. Default `false`. */
+  readonly separate?: boolean | undefined
+}
+
 export interface MemoryState {
+  readonly separate: boolean
   readonly logId: string
   /** Index = position − 1. */
   readonly log: Array<PositionedEvent>
@@ -49,7 +63,12 @@ export interface MemoryState {
   readonly claims: Map<number, number>
   /** Per wallet, versions upwards. */
   readonly snapshots: Map<string, Array<Snapshot>>
-  /** In the order of creation. */
+  /** The log whose events Persistence has. */
+  persistedLog: string | undefined
+  /** Per wallet, ids of the persisted or refused events; index = version. */
+  readonly persisted: Map<string, Array<string>>
+  /** The last position that a separate Persistence has given. */
+  persistedPosition: bigint
   readonly wallets: Map<string, PositionedWallet>
   /** In the order of positions. */
   readonly transactions: Array<PositionedTransaction>
@@ -57,8 +76,14 @@ export interface MemoryState {
   readonly transactionsByWallet: Map<string, Array<Transaction>>
   /** Per wallet by hold id, in the order of placing. */
   readonly holds: Map<string, Map<string, VersionedHold>>
+  /** Per source wallet by transfer id. */
+  readonly transfers: Map<string, Map<string, PositionedTransfer>>
   /** Per wallet by key. */
   readonly keys: Map<string, Map<string, SeenKey>>
+  /** Per wallet, versions upwards. */
+  readonly refusals: Map<string, Array<Refusal>>
+  /** Owner → position. */
+  readonly marks: Map<string, bigint>
   /** In the order of making. */
   readonly apiKeys: Map<string, { readonly number: bigint; readonly key: StoredApiKey }>
   /** Ever, removed ones included. */
@@ -70,20 +95,27 @@ export interface MemoryState {
 export class MemoryDatabase extends Context.Service<MemoryDatabase, MemoryState>()(
   "effect-wallet/stores/MemoryDatabase"
 ) {
-  static readonly layer = (options: { readonly rule?: UserRule | undefined } = {}): Layer.Layer<MemoryDatabase> =>
+  static readonly layer = (options: MemoryOptions = {}): Layer.Layer<MemoryDatabase> =>
     Layer.effect(
       MemoryDatabase,
       Effect.sync((): MemoryState => ({
+        separate: options.separate ?? false,
         logId: randomUUID(),
         log: [],
         streams: new Map(),
         claims: new Map(),
         snapshots: new Map(),
+        persistedLog: undefined,
+        persisted: new Map(),
+        persistedPosition: 0n,
         wallets: new Map(),
         transactions: [],
         transactionsByWallet: new Map(),
         holds: new Map(),
+        transfers: new Map(),
         keys: new Map(),
+        refusals: new Map(),
+        marks: new Map(),
         apiKeys: new Map(),
         apiKeysMade: 0n,
         installation: undefined,

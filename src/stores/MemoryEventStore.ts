@@ -7,27 +7,33 @@ import * as Layer from "effect/Layer"
 import type { Commit } from "../domain/Commit.ts"
 import type { RecordedEvent } from "../domain/Event.ts"
 import { type AppendOutcome, type Claim, EventStore, type Snapshot, type SnapshotBound } from "./EventStore.ts"
+import { followByPages } from "./FollowByPages.ts"
 import { MemoryDatabase, type MemoryState } from "./MemoryDatabase.ts"
-import { applyCommit } from "./MemoryPersistence.ts"
-import { OperationRefused } from "./StoreError.ts"
+import { applyCommit, persistedVersion } from "./MemoryRows.ts"
+import { OperationRefused, StoreDefect } from "./StoreError.ts"
 
-const appended: AppendOutcome = { _tag: "Appended" }
 const conflict: AppendOutcome = { _tag: "Conflict" }
 
 /** Whether every event of the commit is in its stream, at its version, under its id. */
 const holds = (stream: ReadonlyArray<RecordedEvent>, commit: Commit): boolean =>
   commit.events.every((recorded) => stream[recorded.version]?.id === recorded.id)
 
+/** Of an event that is in the log. */
+const positionOf = (state: MemoryState, id: string): bigint =>
+  state.log.findLast(({ recorded }) => recorded.id === id)?.position ?? 0n
+
 /** `undefined`: nothing speaks against writing the commit. */
 const refusal = (state: MemoryState, commit: Commit): AppendOutcome | undefined => {
   const stream = state.streams.get(commit.walletId) ?? []
-  if (holds(stream, commit)) return appended
+  if (holds(stream, commit)) {
+    return { _tag: "Appended", position: positionOf(state, commit.events[commit.events.length - 1]!.id) }
+  }
   const epoch = state.claims.get(commit.partition) ?? 0
   if (epoch !== commit.epoch) return { _tag: "Fenced", epoch }
   return stream.length - 1 === commit.expectedVersion ? undefined : conflict
 }
 
-const write = (state: MemoryState, commit: Commit): void => {
+const write = (state: MemoryState, commit: Commit): AppendOutcome => {
   const stream = state.streams.get(commit.walletId) ?? []
   if (stream.length === 0) state.streams.set(commit.walletId, stream)
   const before = BigInt(state.log.length)
@@ -35,29 +41,32 @@ const write = (state: MemoryState, commit: Commit): void => {
     stream.push(recorded)
     state.log.push({ position: BigInt(state.log.length + 1), recorded })
   }
-  applyCommit(state, commit, before)
+  if (!state.separate) applyCommit(state, commit, (version) => before + BigInt(version - commit.expectedVersion))
+  return { _tag: "Appended", position: BigInt(state.log.length) }
+}
+
+/** What stands against the rows that an append writes with its events. */
+const unwritable = (state: MemoryState, commit: Commit): OperationRefused | StoreDefect | undefined => {
+  if (state.separate) return undefined
+  if (persistedVersion(state, commit.walletId) !== commit.expectedVersion) {
+    const reason = `the rows of wallet ${commit.walletId} are not as the log has them: they have to be rebuilt`
+    return new StoreDefect({ store: "log", reason })
+  }
+  const reason = state.rule?.(commit)
+  return reason === undefined ? undefined : new OperationRefused({ reason })
 }
 
 const append = (
   state: MemoryState,
   commits: ReadonlyArray<Commit>
-): Effect.Effect<ReadonlyArray<AppendOutcome>, OperationRefused> =>
+): Effect.Effect<ReadonlyArray<AppendOutcome>, OperationRefused | StoreDefect> =>
   Effect.suspend(() => {
     const refusals = commits.map((commit) => refusal(state, commit))
-    if (state.rule !== undefined) {
-      for (const [index, commit] of commits.entries()) {
-        const reason = refusals[index] === undefined ? state.rule(commit) : undefined
-        if (reason !== undefined) return Effect.fail(new OperationRefused({ reason }))
-      }
+    for (const [index, commit] of commits.entries()) {
+      const error = refusals[index] === undefined ? unwritable(state, commit) : undefined
+      if (error !== undefined) return Effect.fail(error)
     }
-    return Effect.succeed(
-      commits.map((commit, index) => {
-        const outcome = refusals[index]
-        if (outcome !== undefined) return outcome
-        write(state, commit)
-        return appended
-      })
-    )
+    return Effect.succeed(commits.map((commit, index) => refusals[index] ?? write(state, commit)))
   })
 
 const saveSnapshot = (state: MemoryState, snapshot: Snapshot): void => {
@@ -84,16 +93,23 @@ const claim = (state: MemoryState, partitions: ReadonlyArray<number>): ReadonlyA
   return partitions.map((partition) => ({ partition, epoch: state.claims.get(partition) ?? 0 }))
 }
 
-export const make = (state: MemoryState): EventStore["Service"] => ({
-  append: (commits) => append(state, commits),
-  read: (walletId, { after, limit }) =>
-    Effect.sync(() => (state.streams.get(walletId) ?? []).slice(after + 1, after + 1 + limit)),
-  readAll: ({ after, limit }) => Effect.sync(() => state.log.slice(Number(after), Number(after) + limit)),
-  head: Effect.sync(() => ({ logId: state.logId, position: BigInt(state.log.length) })),
-  saveSnapshot: (snapshot) => Effect.sync(() => saveSnapshot(state, snapshot)),
-  loadSnapshot: (walletId, bound = {}) => Effect.sync(() => loadSnapshot(state, walletId, bound)),
-  claim: ({ partitions }) => Effect.sync(() => claim(state, partitions))
-})
+export const make = (state: MemoryState): EventStore["Service"] => {
+  const reads: Pick<EventStore["Service"], "head" | "readAll"> = {
+    readAll: ({ after, limit }) => Effect.sync(() => state.log.slice(Number(after), Number(after) + limit)),
+    head: Effect.sync(() => ({ logId: state.logId, position: BigInt(state.log.length) }))
+  }
+  return {
+    ...reads,
+    writesPersistence: !state.separate,
+    append: (commits) => append(state, commits),
+    read: (walletId, { after, limit }) =>
+      Effect.sync(() => (state.streams.get(walletId) ?? []).slice(after + 1, after + 1 + limit)),
+    follow: followByPages(reads),
+    saveSnapshot: (snapshot) => Effect.sync(() => saveSnapshot(state, snapshot)),
+    loadSnapshot: (walletId, bound = {}) => Effect.sync(() => loadSnapshot(state, walletId, bound)),
+    claim: ({ partitions }) => Effect.sync(() => claim(state, partitions))
+  }
+}
 
 export const layer: Layer.Layer<EventStore, never, MemoryDatabase> = Layer.effect(
   EventStore,

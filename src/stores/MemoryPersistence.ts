@@ -1,76 +1,22 @@
-/**
- * The transactional view in memory. `applyCommit` is called by the in-memory log
- * within its append, so what is committed is persisted.
- */
+/** The transactional view in memory: the reference for what the other adapters must answer. */
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import type { Commit } from "../domain/Commit.ts"
-import { holdChanges, transactionOf } from "../domain/Projection.ts"
 import type { InvalidRequest } from "../domain/Rejection.ts"
-import type { Hold, Transaction, Wallet } from "../domain/Wallet.ts"
-import { decodeVersion, encodeVersion, pageOf } from "./ListCursor.ts"
-import { MemoryDatabase, type MemoryState, type VersionedHold } from "./MemoryDatabase.ts"
+import type { Hold, Transaction, Transfer } from "../domain/Wallet.ts"
+import { decodePosition, decodeVersion, encodePosition, encodeVersion, pageOf } from "./ListCursor.ts"
+import { MemoryDatabase, type MemoryState, type PositionedTransfer } from "./MemoryDatabase.ts"
+import * as MemoryPersistenceWrites from "./MemoryPersistenceWrites.ts"
+import { persistedVersion } from "./MemoryRows.ts"
 import type { Page } from "./Page.ts"
 import {
+  type DueHold,
   type HoldQuery,
   type KeyLookup,
+  type OpenTransfer,
   Persistence,
-  type SeenKey,
   type TransactionQuery,
-  type WalletView
+  type TransferQuery
 } from "./Persistence.ts"
-
-const viewOf = ({ holds: _holds, transfers: _transfers, ...view }: Wallet): WalletView => view
-
-const entry = <K, V>(map: Map<K, V>, key: K, make: () => V): V => {
-  const found = map.get(key)
-  if (found !== undefined) return found
-  const made = make()
-  map.set(key, made)
-  return made
-}
-
-const applyTransactions = (state: MemoryState, commit: Commit, before: bigint): void => {
-  const ofWallet = entry(state.transactionsByWallet, commit.walletId, (): Array<Transaction> => [])
-  let position = before
-  for (const recorded of commit.events) {
-    position += 1n
-    const transaction = transactionOf(recorded, commit.wallet)
-    if (transaction === undefined) continue
-    ofWallet.push(transaction)
-    state.transactions.push({ position, transaction })
-  }
-}
-
-const applyHolds = (state: MemoryState, commit: Commit): void => {
-  for (const change of holdChanges(commit)) {
-    const holds = entry(state.holds, commit.walletId, () => new Map<string, VersionedHold>())
-    if (change._tag === "Placed") {
-      holds.set(change.hold.id, { version: change.version, hold: change.hold })
-      continue
-    }
-    const placed = holds.get(change.holdId)
-    if (placed === undefined) continue
-    const { captured, remaining, status } = change
-    holds.set(change.holdId, { version: placed.version, hold: { ...placed.hold, captured, remaining, status } })
-  }
-}
-
-const applyKeys = (state: MemoryState, commit: Commit): void => {
-  const keys = entry(state.keys, commit.walletId, () => new Map<string, SeenKey>())
-  for (const { metadata, version } of commit.events) {
-    keys.set(metadata.key, { key: metadata.key, fingerprint: metadata.fingerprint, version })
-  }
-}
-
-/** Writes the rows of events that have just been appended; `before`: position of the event before the first. */
-export const applyCommit = (state: MemoryState, commit: Commit, before: bigint): void => {
-  applyTransactions(state, commit, before)
-  applyHolds(state, commit)
-  applyKeys(state, commit)
-  const position = state.wallets.get(commit.walletId)?.position ?? before + 1n
-  state.wallets.set(commit.walletId, { position, wallet: viewOf(commit.wallet) })
-}
 
 const listTransactions = Effect.fnUntraced(function* (
   state: MemoryState,
@@ -107,40 +53,122 @@ const listHolds = Effect.fnUntraced(function* (
 const findKeys = (state: MemoryState, walletId: string, keys: ReadonlyArray<string>): KeyLookup => {
   const ofWallet = state.keys.get(walletId)
   return {
-    persistedVersion: state.wallets.get(walletId)?.wallet.version ?? -1,
+    persistedVersion: persistedVersion(state, walletId),
     seen: [...new Set(keys)].flatMap((key) => ofWallet?.get(key) ?? [])
   }
 }
 
+/** As its two wallets' rows tell it. */
+const told = (state: MemoryState, { transfer }: PositionedTransfer): Transfer => {
+  if (transfer.status === "reversed") return transfer
+  const rows = (state.transactionsByWallet.get(transfer.to) ?? []).filter(
+    ({ transferId }) => transferId === transfer.id
+  )
+  if (rows.some(({ type }) => type === "reversal")) return transfer
+  const received = rows.find(({ type }) => type === "transfer_in")
+  return received === undefined ? transfer : { ...transfer, status: "completed", updatedAt: received.createdAt }
+}
+
+const allTransfers = (state: MemoryState): ReadonlyArray<PositionedTransfer> =>
+  [...state.transfers.values()].flatMap((ofWallet) => [...ofWallet.values()])
+
+const findTransfer = (state: MemoryState, transferId: string): Transfer | undefined => {
+  const found = allTransfers(state).find(({ transfer }) => transfer.id === transferId)
+  return found && told(state, found)
+}
+
+const listTransfers = Effect.fnUntraced(function* (
+  state: MemoryState,
+  query: TransferQuery
+): Effect.fn.Return<Page<Transfer>, InvalidRequest> {
+  const before = yield* decodePosition(query.cursor)
+  const found = allTransfers(state)
+    .filter(
+      ({ position, transfer }) =>
+        (before === undefined || position < before) &&
+        (query.walletId === undefined || transfer.from === query.walletId || transfer.to === query.walletId)
+    )
+    .map((sent) => ({ position: sent.position, transfer: told(state, sent) }))
+    .filter(({ transfer }) => query.status === undefined || transfer.status === query.status)
+    .sort((a, b) => (a.position < b.position ? 1 : -1))
+  const page = pageOf(found.slice(0, query.limit + 1), query.limit, (last) => encodePosition(last.position))
+  return { data: page.data.map(({ transfer }) => transfer), next: page.next }
+})
+
+const openTransfers = (
+  state: MemoryState,
+  { before, limit }: { readonly before: number; readonly limit: number }
+): ReadonlyArray<OpenTransfer> =>
+  allTransfers(state)
+    .filter(({ transfer }) => transfer.status === "pending" && transfer.createdAt < before)
+    .map(({ transfer }) => ({ transferId: transfer.id, walletId: transfer.from, createdAt: transfer.createdAt }))
+    .sort((a, b) => a.createdAt - b.createdAt)
+    .slice(0, limit)
+
+const dueHolds = (
+  state: MemoryState,
+  { limit, now }: { readonly now: number; readonly limit: number }
+): ReadonlyArray<DueHold> =>
+  [...state.holds.values()]
+    .flatMap((ofWallet) => [...ofWallet.values()])
+    .flatMap(({ hold: { expiresAt, id, status, walletId } }) =>
+      status === "active" && expiresAt !== null && expiresAt <= now ? [{ walletId, holdId: id, expiresAt }] : []
+    )
+    .sort((a, b) => a.expiresAt - b.expiresAt)
+    .slice(0, limit)
+
 const byId = (a: { readonly id: string }, b: { readonly id: string }): number => (a.id < b.id ? -1 : 1)
 
-export const make = (state: MemoryState): Persistence["Service"] => ({
-  wallet: (walletId) => Effect.sync(() => state.wallets.get(walletId)?.wallet),
-  transactions: (query) => listTransactions(state, query),
-  holds: (query) => listHolds(state, query),
-  hold: (walletId, holdId) => Effect.sync(() => state.holds.get(walletId)?.get(holdId)?.hold),
-  findKeys: (walletId, keys) => Effect.sync(() => findKeys(state, walletId, keys)),
-  scanWallets: ({ after, limit }) =>
-    Effect.sync(() =>
-      [...state.wallets.values()]
-        .map(({ wallet }) => wallet)
-        .filter(({ id }) => id > after)
-        .sort(byId)
-        .slice(0, limit)
-    ),
-  scanTransactions: (walletId, { after, limit }) =>
-    Effect.sync(() =>
-      (state.transactionsByWallet.get(walletId) ?? []).filter(({ version }) => version > after).slice(0, limit)
-    ),
-  scanHolds: (walletId, { after, limit }) =>
-    Effect.sync(() =>
-      [...(state.holds.get(walletId)?.values() ?? [])]
-        .map(({ hold }) => hold)
-        .filter(({ id }) => id > after)
-        .sort(byId)
-        .slice(0, limit)
-    )
-})
+const scan = <A extends { readonly id: string }>(
+  rows: ReadonlyArray<A>,
+  { after, limit }: { readonly after: string; readonly limit: number }
+): ReadonlyArray<A> =>
+  rows
+    .filter(({ id }) => id > after)
+    .sort(byId)
+    .slice(0, limit)
+
+export const make = (state: MemoryState): Persistence["Service"] => {
+  const rows = MemoryPersistenceWrites.visible(state)
+  const read = <A>(f: (state: MemoryState) => A): Effect.Effect<A> => Effect.map(rows, f)
+  return {
+    ...MemoryPersistenceWrites.make(state),
+    wallet: (walletId) => read(({ wallets }) => wallets.get(walletId)?.wallet),
+    transactions: (query) => Effect.flatMap(rows, (seen) => listTransactions(seen, query)),
+    holds: (query) => Effect.flatMap(rows, (seen) => listHolds(seen, query)),
+    hold: (walletId, holdId) => read(({ holds }) => holds.get(walletId)?.get(holdId)?.hold),
+    transfer: (transferId) => read((seen) => findTransfer(seen, transferId)),
+    transfers: (query) => Effect.flatMap(rows, (seen) => listTransfers(seen, query)),
+    openTransfers: (options) => read((seen) => openTransfers(seen, options)),
+    dueHolds: (options) => read((seen) => dueHolds(seen, options)),
+    findKeys: (walletId, keys) => read((seen) => findKeys(seen, walletId, keys)),
+    scanWallets: (options) =>
+      read(({ wallets }) =>
+        scan(
+          [...wallets.values()].map(({ wallet }) => wallet),
+          options
+        )
+      ),
+    scanTransactions: (walletId, { after, limit }) =>
+      read(({ transactionsByWallet }) =>
+        (transactionsByWallet.get(walletId) ?? []).filter(({ version }) => version > after).slice(0, limit)
+      ),
+    scanHolds: (walletId, options) =>
+      read(({ holds }) =>
+        scan(
+          [...(holds.get(walletId)?.values() ?? [])].map(({ hold }) => hold),
+          options
+        )
+      ),
+    scanTransfers: (walletId, options) =>
+      read(({ transfers }) =>
+        scan(
+          [...(transfers.get(walletId)?.values() ?? [])].map(({ transfer }) => transfer),
+          options
+        )
+      )
+  }
+}
 
 export const layer: Layer.Layer<Persistence, never, MemoryDatabase> = Layer.effect(
   Persistence,

@@ -35,7 +35,7 @@ const searchWallets = Effect.fnUntraced(function* (
   const matches = matchesWallet(query, wordsOf(query.q))
   const found = [...state.wallets.values()]
     .filter(({ position, wallet }) => (before === undefined || position < before) && matches(wallet))
-    .reverse()
+    .sort((a, b) => (a.position < b.position ? 1 : -1))
   const page = pageOf(found.slice(0, query.limit + 1), query.limit, (last) => encodePosition(last.position))
   return { data: page.data.map(({ wallet }) => wallet), next: page.next }
 })

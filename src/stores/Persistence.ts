@@ -50,7 +50,7 @@ export interface SeenKey {
 }
 
 export interface KeyLookup {
-  /** `wallets.version` read in the same statement; `-1`: the wallet is not there. Keys of later events are not covered. */
+  /** The persisted version, read in the same statement; `-1`: there is nothing of the wallet. Keys of later events are not covered. */
   readonly persistedVersion: number
   readonly seen: ReadonlyArray<SeenKey>
 }
@@ -76,7 +76,7 @@ export interface DueHold {
 }
 
 /**
- * - `Written`: the rows of all events of the commit are there, now or before.
+ * - `Written`: the rows of all events of the commit are there, or their refusals, now or before.
  * - `Gap`: the commit continues a version that is not there yet; nothing of it was
  *   written. `-1`: there is nothing of the wallet.
  * - `Diverged`: at one of its versions another event is there. Nothing was written.
@@ -96,7 +96,7 @@ export interface Mark {
 /** Where a wallet stands in Persistence. */
 export interface PersistedVersion {
   readonly version: number
-  /** Id of the event of that version. */
+  /** Id of the event of that version; `""`: its row is missing, the rows are damaged. */
   readonly eventId: string
 }
 
@@ -116,12 +116,14 @@ export class Persistence extends Context.Service<
     /**
      * Writes the rows of commits that are in the log: one transaction, at most one
      * commit per wallet, outcomes in their order. Safe to repeat: what is there
-     * already answers `Written`. `mark` is recorded in the same transaction, unless
-     * some outcome is not `Written`.
+     * already answers `Written`, and of a commit that is there in part the rest is
+     * written. `mark` is recorded in the same transaction or after it, unless some
+     * outcome is not `Written`; it never goes back by this.
      *
-     * Fails as a whole with nothing written. `StoreUnavailable` here also stands for
-     * an unknown outcome: a repeated write finds out. `OperationRefused`: a user's
-     * rule refused one of the commits; which one shows when they are written apart.
+     * A failure leaves each commit written or not; a repeated write finds out which.
+     * So `StoreUnavailable` here also stands for an unknown outcome.
+     * `OperationRefused`: a user's rule refused one of the commits; which one shows
+     * when they are written apart. What is there already is not judged again.
      */
     readonly write: (
       commits: ReadonlyArray<Commit>,
@@ -129,7 +131,12 @@ export class Persistence extends Context.Service<
     ) => Effect.Effect<ReadonlyArray<PersistOutcome>, ReadError | OperationRefused>
     /**
      * Puts a refusal in the place of each event of the commit, under the same guard:
-     * the persisted version moves, their keys are known, no other row changes.
+     * the persisted version moves, their keys are known, no other row changes. A
+     * wallet whose creation is refused has no rows from then on but refusals and keys.
+     *
+     * `Written`: the refusals stand, now or before. `Gap`: the commit does not continue
+     * the persisted version; where that is at or beyond the commit's, the events' own
+     * rows are there, and nothing was refused.
      */
     readonly refuse: (
       commit: Commit,
@@ -149,12 +156,30 @@ export class Persistence extends Context.Service<
     readonly marks: Effect.Effect<ReadonlyArray<Mark>, ReadError>
     /** Sets a mark as it is given, also backwards; `position` `undefined`: removes it. */
     readonly setMark: (owner: string, position: bigint | undefined) => Effect.Effect<void, ReadError>
-    /** The id of the log whose events are here; `undefined`: none yet. */
+    /** The id of the log whose events are here; `undefined`: none yet. A log in the same database counts once it has events. */
     readonly logId: Effect.Effect<string | undefined, ReadError>
-    /** Records whose log's events are here; to be called once, on an empty or rebuilt Persistence. */
+    /** Records whose log's events are here. `StoreDefect`: another log's are, and they have not been erased. */
     readonly adoptLog: (logId: string) => Effect.Effect<void, ReadError>
-    /** Removes every row of one wallet, or of all (with the marks): the first step of a rebuild. */
+    /**
+     * Removes every row of one wallet, or of all, with the marks and the log's id. Then
+     * they have to be written again: until a wallet's are, an append that writes them
+     * (`EventStore.writesPersistence`) fails with `StoreDefect`. `rebuild` has no such time.
+     */
     readonly erase: (walletId: string | "all") => Effect.Effect<void, ReadError>
+    /**
+     * Erases the wallets and runs `rewrite` in one transaction: nobody sees them erased,
+     * and a failure leaves them as they were. `rewrite` writes what the log has, by
+     * `write` and `refuse` of this service; a failure of theirs may be caught. Rows keep
+     * their places in the lists over all wallets.
+     *
+     * Appends and writes of these wallets wait meanwhile, so each of them should be a
+     * matter of seconds. Where the log is the same database, what `rewrite` reads from
+     * it is complete: it has to read up to the end.
+     */
+    readonly rebuild: <A, E, R>(
+      walletIds: ReadonlyArray<string>,
+      rewrite: Effect.Effect<A, E, R>
+    ) => Effect.Effect<A, E | ReadError, R>
 
     readonly wallet: (walletId: string) => Effect.Effect<WalletView | undefined, ReadError>
     /** Newest first. `InvalidRequest`: the cursor is not one of ours. */

@@ -5,6 +5,7 @@
 import * as Cause from "effect/Cause"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
+import * as Stream from "effect/Stream"
 import type { Commit } from "../../src/domain/Commit.ts"
 import type { AppendError, AppendOutcome, EventStore } from "../../src/stores/EventStore.ts"
 import type { EventUnreadable } from "../../src/stores/StoreError.ts"
@@ -113,6 +114,7 @@ export const make = (inner: EventStore["Service"]): FaultyEventStore => {
       killed = true
     },
     store: {
+      writesPersistence: inner.writesPersistence,
       append: (commits) =>
         mortal(
           Effect.suspend(() => {
@@ -133,6 +135,11 @@ export const make = (inner: EventStore["Service"]): FaultyEventStore => {
         )
       },
       readAll: (options) => mortal(inner.readAll(options)),
+      follow: (after) =>
+        Stream.concat(
+          Stream.takeWhile(inner.follow(after), () => !killed),
+          Stream.never
+        ),
       head: mortal(inner.head),
       saveSnapshot: (snapshot) => mortal(inner.saveSnapshot(snapshot)),
       loadSnapshot: (walletId, bound) => mortal(inner.loadSnapshot(walletId, bound)),
