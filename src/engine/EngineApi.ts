@@ -4,14 +4,14 @@
  */
 import type * as Effect from "effect/Effect"
 import type * as Stream from "effect/Stream"
-import type { CommandError } from "../actors/EngineError.ts"
+import type { CommandError, TransferReversed } from "../actors/EngineError.ts"
 import type { Await } from "../actors/Mailbox.ts"
 import type { RecordedEvent } from "../domain/Event.ts"
 import type { Metadata } from "../domain/Form.ts"
-import type { HoldNotFound, InvalidRequest, WalletNotFound } from "../domain/Rejection.ts"
-import type { Hold, Transaction } from "../domain/Wallet.ts"
+import type { HoldNotFound, InvalidRequest, TransferNotFound, WalletNotFound } from "../domain/Rejection.ts"
+import type { Hold, Transaction, Transfer } from "../domain/Wallet.ts"
 import type { Page } from "../stores/Page.ts"
-import type { HoldQuery, TransactionQuery, WalletView } from "../stores/Persistence.ts"
+import type { HoldQuery, TransactionQuery, TransferQuery, WalletView } from "../stores/Persistence.ts"
 import type { TransactionSearch, WalletSearch } from "../stores/ReadModel.ts"
 import type { EventUnreadable, PositionGone, ReadError } from "../stores/StoreError.ts"
 
@@ -102,6 +102,25 @@ export interface UpdateWalletInput extends WalletInput {
   readonly overdraftLimit?: bigint | undefined
 }
 
+export interface TransferInput extends CommandOptions {
+  /** The source; the key is one of its keys. */
+  readonly from: string
+  readonly to: string
+  /** Minor units, 0 < amount < 10^30. */
+  readonly amount: bigint
+  readonly reference?: string | null | undefined
+  readonly metadata?: Metadata | undefined
+}
+
+export interface TransferAnswer {
+  /** `completed`; `pending` when the caller's wait ended first: it goes on without the caller. */
+  readonly transfer: Transfer
+  /** Of what the transfer's status says. */
+  readonly durability: Durability
+  /** `true`: the key was known, nothing new has happened. */
+  readonly replayed: boolean
+}
+
 export interface WalletRead {
   readonly walletId: string
   /** At least this version, else wait for it: a version named in an answer that the caller has seen. */
@@ -154,6 +173,27 @@ export interface EngineCommands {
   readonly updateWallet: (input: UpdateWalletInput) => Effect.Effect<CommandAnswer, CommandError>
 }
 
+/** Transfers between two wallets of one currency. */
+export interface EngineTransfers {
+  /**
+   * Moves money. Each step waits until the one before is persisted, so `committed` is
+   * taken for `persisted`. `TransferReversed`: refused by the destination after the
+   * money had left; it is back. What a crash interrupts ends by itself after the start.
+   */
+  readonly transfer: (input: TransferInput) => Effect.Effect<TransferAnswer, CommandError | TransferReversed>
+  /**
+   * For callers that keep an order: completes when the source has the transfer in line,
+   * before all commands that are sent to it from then on. The inner effect is the answer.
+   */
+  readonly beginTransfer: (
+    input: TransferInput
+  ) => Effect.Effect<Effect.Effect<TransferAnswer, CommandError | TransferReversed>, CommandError>
+  /** From Persistence; shows at least what this node has answered. */
+  readonly getTransfer: (transferId: string) => Effect.Effect<Transfer, TransferNotFound | InvalidRequest | ReadError>
+  /** From Persistence, newest first. */
+  readonly transfers: (query: TransferQuery) => Effect.Effect<Page<Transfer>, InvalidRequest | ReadError>
+}
+
 /** The queries. */
 export interface EngineQueries {
   /** From the owner actor: a caller reads its own writes. */
@@ -177,6 +217,8 @@ export interface EngineQueries {
   ) => Effect.Effect<Page<Transaction>, InvalidRequest | ReadError>
   /** All wallets' events from a position on, then live, at least once, in order. */
   readonly feed: (after: bigint) => Stream.Stream<FeedEvent, PositionGone | ReadError | EventUnreadable>
+  /** Position of the log's last event, `0n` when there is none: where a feed begins that wants no past. */
+  readonly feedHead: Effect.Effect<bigint, ReadError>
 
   readonly health: Effect.Effect<EngineHealth>
 }

@@ -1,7 +1,6 @@
 /** The engine's queries: current state from the owner, the past from the log, lists from Persistence, search from the read model. */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
-import * as Option from "effect/Option"
 import * as Result from "effect/Result"
 import * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
@@ -17,10 +16,6 @@ import { ReadModel } from "../stores/ReadModel.ts"
 import { PositionGone, StoreUnavailable } from "../stores/StoreError.ts"
 import type { EngineHealth, EngineQueries as Queries } from "./EngineApi.ts"
 
-/** Events per page of the feed. */
-const feedPage = 500
-/** A follower at the head looks again after so long. */
-const feedPause = "50 millis"
 /** How often a list that waits for Persistence looks again. */
 const persistedPoll = "20 millis"
 
@@ -98,14 +93,7 @@ export const make = Effect.fnUntraced(function* (
       Effect.gen(function* () {
         const head = yield* log.head
         if (after > head.position) return yield* new PositionGone({ position: after, head: head.position })
-        return Stream.paginate(after, (position) =>
-          log.readAll({ after: position, limit: feedPage }).pipe(
-            Effect.flatMap((page) =>
-              page.length > 0 ? Effect.succeed(page) : Effect.delay(Effect.succeed(page), feedPause)
-            ),
-            Effect.map((page) => [page, Option.some(page.at(-1)?.position ?? position)] as const)
-          )
-        )
+        return Stream.flattenIterable(log.follow(after))
       })
     )
 
@@ -136,6 +124,7 @@ export const make = Effect.fnUntraced(function* (
     searchWallets: readModel.searchWallets,
     searchTransactions: readModel.searchTransactions,
     feed,
+    feedHead: Effect.map(log.head, ({ position }) => position),
     health: health(log, ownership)
   }
 })

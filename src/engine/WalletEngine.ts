@@ -14,7 +14,7 @@ import * as Option from "effect/Option"
 import { defaultBounds } from "../actors/ActorBounds.ts"
 import { defaultPartitions } from "../domain/Partition.ts"
 import * as MemoryStores from "../stores/MemoryStores.ts"
-import type { EngineCommands, EngineQueries } from "./EngineApi.ts"
+import type { EngineCommands, EngineQueries, EngineTransfers } from "./EngineApi.ts"
 import type { EngineConfig } from "./EngineConfig.ts"
 import { engineConfig, refuseLaterStores } from "./EngineConfig.ts"
 import type { EngineOptions } from "./EngineRuntime.ts"
@@ -23,7 +23,7 @@ import { storesLayer } from "./EngineStores.ts"
 
 export type * from "./EngineApi.ts"
 
-export class WalletEngine extends Context.Service<WalletEngine, EngineCommands & EngineQueries>()(
+export class WalletEngine extends Context.Service<WalletEngine, EngineCommands & EngineQueries & EngineTransfers>()(
   "effect-wallet/engine/WalletEngine"
 ) {
   /** Over the stores in context; a single node that owns every wallet. Also gives the {@link Ownership} it works under. */

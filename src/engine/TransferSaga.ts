@@ -1,0 +1,298 @@
+/**
+ * Carries transfers from their source to their destination and tells the source how
+ * it went. No locks: a wallet is only ever asked, one step after the other, so
+ * transfers to and fro, rings and chains cannot wait for one another.
+ *
+ * A transfer runs in a fiber of its own: a caller that goes away interrupts nothing.
+ * What a crash or a store that is away leaves in flight is taken up again by the
+ * sweeper (`TransferSweep.ts`), here or on another node; the keys of the steps make
+ * the second time harmless.
+ */
+import * as Cause from "effect/Cause"
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as FiberSet from "effect/FiberSet"
+import * as HashMap from "effect/HashMap"
+import * as Layer from "effect/Layer"
+import * as Metric from "effect/Metric"
+import * as Option from "effect/Option"
+import * as Schedule from "effect/Schedule"
+import type { ActorBounds } from "../actors/ActorBounds.ts"
+import type { CommandError } from "../actors/EngineError.ts"
+import { MailboxFull, OutcomeUnknown, TransferReversed } from "../actors/EngineError.ts"
+import { WalletHistory } from "../actors/WalletHistory.ts"
+import type { SendTransfer } from "../domain/Command.ts"
+import type { Transfer } from "../domain/Wallet.ts"
+import { Persistence } from "../stores/Persistence.ts"
+import { StoreUnavailable } from "../stores/StoreError.ts"
+import { makeRecall } from "./Recall.ts"
+import * as SagaMetrics from "./SagaMetrics.ts"
+import type { Sent, TransferOrigin, TransferSteps } from "./TransferSteps.ts"
+import { isPassing, makeTransferSteps, pendingTransfer } from "./TransferSteps.ts"
+import { WalletCalls } from "./WalletCalls.ts"
+
+export interface TransferRequest extends TransferOrigin {
+  /** What the source is to be asked, but for what its destination is. */
+  readonly command: Omit<SendTransfer, "currency" | "destination">
+}
+
+export interface TransferOutcome {
+  /** `completed`, or `pending` when the caller's wait ended first. */
+  readonly transfer: Transfer
+  /** Whether Persistence has what the status says. */
+  readonly persisted: boolean
+  readonly replayed: boolean
+}
+
+export type TransferError = CommandError | TransferReversed
+
+/**
+ * How a transfer has ended, for those who wait for it. `Left`: not yet, the sweeper goes
+ * on with it. `Failed`: there is nothing to go on with, and what happened cannot be told.
+ */
+type Ending =
+  | { readonly _tag: "Completed"; readonly transfer: Transfer }
+  | { readonly _tag: "Reversed"; readonly error: TransferReversed }
+  | { readonly _tag: "Left" }
+  | { readonly _tag: "Failed"; readonly error: CommandError }
+
+/** A transfer that this node carries; whoever asks for the same one joins. */
+class Carriage {
+  /** As far as it has come. */
+  transfer: Transfer
+  readonly ending = Deferred.makeUnsafe<Ending>()
+
+  constructor(transfer: Transfer) {
+    this.transfer = transfer
+  }
+
+  end(ending: Ending): void {
+    Deferred.doneUnsafe(this.ending, Effect.succeed(ending))
+  }
+}
+
+/** What a caller is told first: its transfer is in the log, and who carries it. */
+interface Sending {
+  readonly sent: Sent
+  readonly carriage: Carriage
+}
+
+/** A stop waits so long for the transfers on their way; what is left is taken up after the next start. */
+const drainMillis = 2_000
+
+/** Pauses between tries of a step: 20 ms, doubling, at most 1 s. */
+const retryPause = Schedule.min([Schedule.exponential("20 millis"), Schedule.spaced("1 second")]).pipe(
+  Schedule.jittered
+)
+
+export class TransferSaga extends Context.Service<
+  TransferSaga,
+  {
+    /**
+     * Completes when the source's owner has the command in line, behind all that was
+     * sent to it before; the inner effect is the answer, within the caller's wait.
+     */
+    readonly begin: (
+      request: TransferRequest
+    ) => Effect.Effect<Effect.Effect<TransferOutcome, TransferError>, CommandError>
+    /**
+     * One try to bring a transfer in flight to its end. `false`: it is not in flight at
+     * its source, or already on its way here. Fails with what stopped it.
+     */
+    readonly resume: (walletId: string, transferId: string) => Effect.Effect<boolean, CommandError>
+    /** A transfer that this node carries, as far as it has come. */
+    readonly carried: (transferId: string) => Transfer | undefined
+    /** Transfers that this node carries, those that only settle included. */
+    readonly load: () => number
+  }
+>()("effect-wallet/engine/TransferSaga") {
+  static readonly layer = (bounds: ActorBounds) => Layer.effect(TransferSaga, make(bounds))
+}
+
+/** How far one run of the steps goes, and how hard it tries. */
+interface Course {
+  /** `false`: it has ended at the source; the steps only tell how. */
+  readonly inFlight: boolean
+  readonly wanted: TransferOrigin["await"]
+  readonly attempt: <A>(step: Effect.Effect<A, CommandError>) => Effect.Effect<A, CommandError>
+}
+
+/** Steps 2 and 3. Whoever waits is told after the money has arrived, or is back. */
+const conclude = Effect.fnUntraced(function* (
+  steps: TransferSteps,
+  carriage: Carriage,
+  { attempt, inFlight, wanted }: Course
+): Effect.fn.Return<void, CommandError> {
+  const { transfer } = carriage
+  const arrival = yield* attempt(steps.arrive(transfer, wanted))
+  if (arrival._tag === "Received") {
+    carriage.transfer = { ...transfer, status: "completed", updatedAt: arrival.time }
+    carriage.end({ _tag: "Completed", transfer: carriage.transfer })
+    if (inFlight) yield* attempt(steps.settle(transfer))
+    return
+  }
+  const { reason, time } = yield* attempt(steps.giveBack(transfer, arrival.reason))
+  carriage.transfer = { ...transfer, status: "reversed", reason, updatedAt: time }
+  carriage.end({ _tag: "Reversed", error: new TransferReversed({ transferId: transfer.id, reason }) })
+})
+
+const make = Effect.fnUntraced(function* (bounds: ActorBounds) {
+  const recall = makeRecall(yield* WalletHistory, yield* Persistence)
+  const steps = makeTransferSteps(yield* WalletCalls, recall)
+  const clock = yield* Clock.Clock
+  const fibers = yield* FiberSet.make<void>()
+  const fork = yield* FiberSet.runtime(fibers)()
+  const carriages = new Map<string, Carriage>()
+  let accepting = true
+  let started = 0
+  let resumed = 0
+
+  const patient: Course["attempt"] = Effect.retry({
+    schedule: retryPause.pipe(Schedule.upTo({ duration: bounds.sagaRetryMillis })),
+    while: isPassing
+  })
+
+  /** The one carriage of a transfer on this node while it is on its way. */
+  const withCarriage = (
+    carriage: Carriage,
+    inFlight: boolean,
+    effect: Effect.Effect<void, CommandError>
+  ): Effect.Effect<void, CommandError> => {
+    carriages.set(carriage.transfer.id, carriage)
+    return Effect.onExit(effect, (exit) => {
+      carriages.delete(carriage.transfer.id)
+      const error = Exit.isFailure(exit) ? Option.getOrUndefined(Cause.findErrorOption(exit.cause)) : undefined
+      // Undone before its step 2, or it has ended before and the log does not say how now.
+      const isOver = error !== undefined && (!inFlight || error._tag === "OperationReversed")
+      carriage.end(isOver ? { _tag: "Failed", error } : { _tag: "Left" })
+      return Effect.void
+    })
+  }
+
+  /** Step 1 again until its rows are persisted, for so long step 2 must not be taken. */
+  const persist = (command: SendTransfer, request: TransferRequest) =>
+    patient(Effect.flatMap(steps.send(command, request), (sent) => (sent.persisted ? Effect.void : notYet(command))))
+
+  const carry = (command: SendTransfer, request: TransferRequest, sent: Sent, tell: (sending: Sending) => void) => {
+    const known = carriages.get(sent.transfer.id)
+    if (known !== undefined) {
+      tell({ sent, carriage: known })
+      return Effect.void
+    }
+    const { inFlight, persisted, transfer } = sent
+    const carriage = new Carriage(transfer)
+    tell({ sent, carriage })
+    const course = { inFlight, wanted: request.await, attempt: patient }
+    const rest = conclude(steps, carriage, course)
+    return withCarriage(carriage, inFlight, persisted ? rest : Effect.andThen(persist(command, request), rest))
+  }
+
+  /** A typed failure is the caller's answer, or the sweeper meets it again and says so. */
+  const run = (command: SendTransfer, request: TransferRequest, sending: Deferred.Deferred<Sending, CommandError>) =>
+    steps.send(command, request).pipe(
+      Effect.onExit((exit) => {
+        if (Exit.isFailure(exit)) Deferred.doneUnsafe(sending, notSent(command.walletId, exit.cause))
+        return Effect.void
+      }),
+      Effect.flatMap((sent) =>
+        carry(command, request, sent, (told) => Deferred.doneUnsafe(sending, Effect.succeed(told)))
+      ),
+      Effect.catch(() => Effect.void),
+      Effect.catchDefect((defect) => Effect.logError(`transfer ${command.transferId}: a defect`, defect))
+    )
+
+  const refuse = (walletId: string): CommandError | undefined => {
+    if (!accepting) return stopping
+    return fibers.state._tag === "Open" && fibers.state.backing.size < bounds.transfersCarried
+      ? undefined
+      : new MailboxFull({ walletId, retryAfter: 1_000 })
+  }
+
+  const begin: TransferSaga["Service"]["begin"] = Effect.fnUntraced(function* (request) {
+    const { to, walletId } = request.command
+    const deadline = clock.currentTimeMillisUnsafe() + bounds.callerWaitMillis
+    // To itself: the rules say so, whatever the wallet is.
+    const destination = to === walletId ? { currency: "" } : yield* steps.examine(to)
+    const refusal = refuse(walletId)
+    if (refusal !== undefined) return yield* Effect.fail(refusal)
+    const sending = Deferred.makeUnsafe<Sending, CommandError>()
+    started++
+    // Runs at once, up to the place where the command is in line at its source.
+    fork(run({ ...request.command, ...destination }, request, sending))
+    return Effect.flatMap(Deferred.await(sending), (told) =>
+      outcomeOf(told, Math.max(0, deadline - clock.currentTimeMillisUnsafe()))
+    )
+  })
+
+  const resume: TransferSaga["Service"]["resume"] = Effect.fnUntraced(function* (walletId, transferId) {
+    if (carriages.has(transferId)) return false
+    const source = yield* steps.stateOf(walletId)
+    const inFlight = source === undefined ? undefined : Option.getOrUndefined(HashMap.get(source.transfers, transferId))
+    if (source === undefined || inFlight === undefined || !accepting || carriages.has(transferId)) return false
+    resumed++
+    const carriage = new Carriage(pendingTransfer(source, inFlight))
+    const course: Course = { inFlight: true, wanted: "persisted", attempt: (step) => step }
+    yield* withCarriage(carriage, true, conclude(steps, carriage, course))
+    return true
+  })
+
+  const measure = Effect.gen(function* () {
+    yield* Metric.update(SagaMetrics.transfersStarted, started)
+    yield* Metric.update(SagaMetrics.transfersResumed, resumed)
+    yield* Metric.update(SagaMetrics.transfersCarried, carriages.size)
+    started = 0
+    resumed = 0
+  })
+  yield* Effect.forkScoped(Effect.repeat(measure, Schedule.spaced("1 second")))
+
+  yield* Effect.addFinalizer(() =>
+    Effect.suspend(() => {
+      accepting = false
+      return Effect.timeoutOption(FiberSet.awaitEmpty(fibers), drainMillis)
+    })
+  )
+
+  return TransferSaga.of({
+    begin,
+    resume,
+    carried: (transferId) => carriages.get(transferId)?.transfer,
+    load: () => carriages.size
+  })
+})
+
+/** What the caller is told, at most `waitMillis` from now. */
+const outcomeOf = Effect.fnUntraced(function* (
+  { carriage, sent }: Sending,
+  waitMillis: number
+): Effect.fn.Return<TransferOutcome, TransferError> {
+  const { persisted, replayed } = sent
+  const ending = yield* Effect.timeoutOption(Deferred.await(carriage.ending), waitMillis)
+  if (Option.isSome(ending)) {
+    const { value } = ending
+    if (value._tag === "Completed") return { transfer: value.transfer, persisted: true, replayed }
+    if (value._tag !== "Left") return yield* value.error
+  }
+  // It has ended before, but how cannot be told now.
+  if (!sent.inFlight) return yield* new OutcomeUnknown({ walletId: sent.transfer.from, retryAfter: 1_000 })
+  return { transfer: sent.transfer, persisted, replayed }
+})
+
+const stopping = new StoreUnavailable({ store: "log", reason: "this node is stopping", retryAfter: 1_000 })
+
+const notYet = ({ walletId }: SendTransfer) =>
+  Effect.fail(
+    new StoreUnavailable({
+      store: "persistence",
+      reason: `wallet ${walletId} is not yet persisted`,
+      retryAfter: 1_000
+    })
+  )
+
+/** A stop interrupts: whether the source has the command is then not known. */
+const notSent = (walletId: string, cause: Cause.Cause<CommandError>): Effect.Effect<never, CommandError> =>
+  Cause.hasInterrupts(cause)
+    ? Effect.fail(new OutcomeUnknown({ walletId, retryAfter: 1_000 }))
+    : Effect.failCause(cause)

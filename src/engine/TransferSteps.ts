@@ -1,0 +1,231 @@
+/**
+ * The steps of a transfer, each a command to one of its two wallets. The log is the
+ * journal: every step has a key of its own, so a step that is taken again, by a retry,
+ * by another node or after a crash, finds what it did the first time.
+ *
+ *   send (source) → arrive (destination): received or refused → end (source): settled or reversed
+ *
+ * A step fails with what stopped it; nothing here tries again.
+ */
+import * as Effect from "effect/Effect"
+import * as HashMap from "effect/HashMap"
+import type { CommandError } from "../actors/EngineError.ts"
+import { OutcomeUnknown } from "../actors/EngineError.ts"
+import type { Await, Reply, Seen } from "../actors/Mailbox.ts"
+import type { Command, SendTransfer } from "../domain/Command.ts"
+import type { CommandKey, RecordedEvent, TransferSent } from "../domain/Event.ts"
+import type { Transfer, TransferInFlight, Wallet } from "../domain/Wallet.ts"
+import { StoreUnavailable } from "../stores/StoreError.ts"
+import { callBytes, metadataBytes, textBytes } from "./CallSize.ts"
+import type { WalletCalls } from "./WalletCalls.ts"
+
+/** Who asks for a transfer, and how far the steps are waited for. */
+export interface TransferOrigin {
+  readonly key: CommandKey
+  readonly actor: string | null
+  readonly correlationId: string | null
+  readonly await: Exclude<Await, "committed">
+}
+
+/** Step 1 has taken place, now or earlier. */
+export interface Sent {
+  /** As it was then: pending. */
+  readonly transfer: Transfer
+  /** `false`: it has ended at the source since. */
+  readonly inFlight: boolean
+  /** Step 2 may follow. */
+  readonly persisted: boolean
+  readonly replayed: boolean
+}
+
+/** What the destination has on record, for ever; persisted there. */
+export type Arrival =
+  | { readonly _tag: "Received"; readonly time: number }
+  | { readonly _tag: "Refused"; readonly reason: string }
+
+/** The money is back. */
+export interface Returned {
+  readonly reason: string
+  readonly time: number
+}
+
+/** The engine itself asks; as far as the next step needs it. */
+const engineOrigin = { actor: null, correlationId: null, await: "persisted" } as const
+
+export const makeTransferSteps = (
+  calls: WalletCalls["Service"],
+  /** What a command did earlier; fails when it was undone since. */
+  recall: (seen: Seen) => Effect.Effect<{ readonly events: ReadonlyArray<RecordedEvent> }, CommandError>
+) => {
+  const ask = (
+    command: Command,
+    key: CommandKey,
+    options: Pick<TransferOrigin, "actor" | "correlationId" | "await">,
+    bytes = 0
+  ): Effect.Effect<Reply, CommandError> =>
+    // Ids of transfers never wear out, so neither may the keys of their steps.
+    calls.ask({ command, key, ...options, lookUpAlways: true, bytes: callBytes + bytes })
+
+  /** The events behind an answer: what a command did now, or what the log says that it did before. */
+  const eventsOf = (reply: Reply): Effect.Effect<ReadonlyArray<RecordedEvent>, CommandError> =>
+    reply._tag === "Done" ? Effect.succeed(reply.events) : Effect.map(recall(reply), ({ events }) => events)
+
+  /** A wallet now; `undefined`: there is none. */
+  const stateOf = (walletId: string): Effect.Effect<Wallet | undefined, CommandError> => calls.current(walletId, -1)
+
+  /** What the destination is: a part of the command that goes to the source. */
+  const examine = (to: string): Effect.Effect<Pick<SendTransfer, "currency" | "destination">, CommandError> =>
+    Effect.map(stateOf(to), (wallet) =>
+      wallet === undefined
+        ? { currency: "", destination: "missing" }
+        : { currency: wallet.currency, destination: wallet.status === "closed" ? "closed" : undefined }
+    )
+
+  const send = Effect.fnUntraced(function* (
+    command: SendTransfer,
+    origin: TransferOrigin
+  ): Effect.fn.Return<Sent, CommandError> {
+    const reply = yield* ask(command, origin.key, origin, noteBytes(command))
+    for (const recorded of yield* eventsOf(reply)) {
+      if (recorded.event._tag !== "TransferSent") continue
+      return {
+        transfer: sentTransfer(recorded, recorded.event),
+        inFlight: reply._tag === "Done" || HashMap.has(reply.current.transfers, recorded.event.transferId),
+        persisted: reply.persisted,
+        replayed: reply._tag === "Seen" || reply.replayed
+      }
+    }
+    // The key was seen, so the log has the event: a log that does not answer it has not answered yet.
+    return yield* new OutcomeUnknown({ walletId: command.walletId, retryAfter: 1_000 })
+  })
+
+  const arrivalOf = Effect.fnUntraced(function* (
+    transfer: Transfer,
+    reply: Reply
+  ): Effect.fn.Return<Arrival, CommandError> {
+    // It may still be refused there; asked again, it waits for that again.
+    if (!reply.persisted) return yield* notYetPersisted(transfer.to)
+    for (const { event, time } of yield* eventsOf(reply)) {
+      if (event._tag === "TransferReceived") return { _tag: "Received", time }
+      if (event._tag === "TransferRefused") return { _tag: "Refused", reason: event.reason }
+    }
+    return yield* new OutcomeUnknown({ walletId: transfer.to, retryAfter: 1_000 })
+  })
+
+  const refuse = (transfer: Transfer, reason: string): Effect.Effect<Reply, CommandError> =>
+    ask(
+      {
+        _tag: "RefuseTransfer",
+        walletId: transfer.to,
+        transferId: transfer.id,
+        from: transfer.from,
+        amount: transfer.amount,
+        reason
+      },
+      arriveKey(transfer),
+      engineOrigin
+    )
+
+  const receive = (transfer: Transfer, wanted: TransferOrigin["await"]): Effect.Effect<Reply, CommandError> => {
+    const { amount, currency, from, id: transferId, metadata, reference, to: walletId } = transfer
+    return ask(
+      { _tag: "ReceiveTransfer", walletId, transferId, from, amount, currency, reference, metadata },
+      arriveKey(transfer),
+      { ...engineOrigin, await: wanted },
+      noteBytes(transfer)
+    )
+  }
+
+  /**
+   * Step 2. One question, one key: whatever the destination has answered first is the
+   * answer for ever. Its rules' rejection is put on record there before it counts, or
+   * a later attempt might be received after the money has gone back. A receipt whose
+   * rows were refused for good, and which was undone, is on record already.
+   */
+  const arrive = (transfer: Transfer, wanted: TransferOrigin["await"]): Effect.Effect<Arrival, CommandError> =>
+    receive(transfer, wanted).pipe(
+      Effect.catchIf(isRefusal, (error) => refuse(transfer, `${error._tag}: ${error.message}`)),
+      Effect.flatMap((reply) => arrivalOf(transfer, reply)),
+      Effect.catchTag("OperationReversed", ({ reason }) => Effect.succeed<Arrival>({ _tag: "Refused", reason }))
+    )
+
+  /** Step 3 after a receipt. */
+  const settle = (transfer: Transfer): Effect.Effect<void, CommandError> =>
+    Effect.asVoid(
+      ask({ _tag: "SettleTransfer", walletId: transfer.from, transferId: transfer.id }, endKey(transfer), engineOrigin)
+    )
+
+  /** Step 3 after a refusal. */
+  const giveBack = Effect.fnUntraced(function* (
+    transfer: Transfer,
+    reason: string
+  ): Effect.fn.Return<Returned, CommandError> {
+    const { from: walletId, id: transferId } = transfer
+    const reply = yield* ask({ _tag: "ReverseTransfer", walletId, transferId, reason }, endKey(transfer), engineOrigin)
+    for (const { event, time } of yield* eventsOf(reply)) {
+      if (event._tag === "TransferReversed") return { reason: event.reason, time }
+    }
+    return yield* new OutcomeUnknown({ walletId, retryAfter: 1_000 })
+  })
+
+  return { stateOf, examine, send, arrive, settle, giveBack }
+}
+
+export type TransferSteps = ReturnType<typeof makeTransferSteps>
+
+/** Of step 2, at the destination: the same for receiving and for refusing. */
+const arriveKey = ({ from, id }: Transfer): CommandKey => `e:arrive:${from}:${id}`
+
+/** Of step 3, at the source: the same for settling and for reversing, so that only one of them can be. */
+const endKey = ({ id }: Transfer): CommandKey => `e:end:${id}`
+
+const sentTransfer = (recorded: RecordedEvent, event: TransferSent): Transfer => ({
+  id: event.transferId,
+  from: recorded.walletId,
+  to: event.to,
+  amount: event.amount,
+  currency: event.currency,
+  status: "pending",
+  reason: null,
+  reference: event.reference,
+  metadata: event.metadata,
+  createdAt: recorded.time,
+  updatedAt: recorded.time
+})
+
+/** A transfer in flight, as its source knows it. */
+export const pendingTransfer = (source: Wallet, inFlight: TransferInFlight): Transfer => ({
+  id: inFlight.id,
+  from: source.id,
+  to: inFlight.to,
+  amount: inFlight.amount,
+  currency: source.currency,
+  status: "pending",
+  reason: null,
+  reference: inFlight.reference,
+  metadata: inFlight.metadata,
+  createdAt: inFlight.createdAt,
+  updatedAt: inFlight.createdAt
+})
+
+/** What may pass: the same step again may succeed. */
+export const isPassing = (error: CommandError): boolean =>
+  error._tag === "StoreUnavailable" || error._tag === "MailboxFull" || error._tag === "OutcomeUnknown"
+
+/** Whether the destination, or a rule of the user's over it, says no now. */
+const isRefusal = (error: CommandError): boolean =>
+  !isPassing(error) &&
+  error._tag !== "IdempotencyKeyReused" &&
+  error._tag !== "OperationReversed" &&
+  error._tag !== "StoreDefect" &&
+  error._tag !== "EventUnreadable"
+
+const notYetPersisted = (walletId: string) =>
+  new StoreUnavailable({
+    store: "persistence",
+    reason: `a step of a transfer is not yet persisted at wallet ${walletId}`,
+    retryAfter: 1_000
+  })
+
+const noteBytes = ({ metadata, reference }: Pick<Transfer, "metadata" | "reference">): number =>
+  textBytes(reference) + metadataBytes(metadata)
