@@ -104,3 +104,7 @@ export const reconciledWallets = Metric.counter("wallet_reconciled_wallets_total
   description: "Wallets found behind the log and brought up to it",
   incremental: true
 })
+
+export const reconcilerPosition = Metric.gauge("wallet_reconciler_position", {
+  description: "Where the slow look over the whole log is"
+})

@@ -12,6 +12,11 @@ import { WalletHistory } from "../actors/WalletHistory.ts"
 import { WalletRegistry } from "../actors/WalletRegistry.ts"
 import * as EngineCommands from "./EngineCommands.ts"
 import * as EngineQueries from "./EngineQueries.ts"
+import { Reconciler } from "./Reconciler.ts"
+import * as StoreIdentity from "./StoreIdentity.ts"
+import * as Sweepers from "./Sweepers.ts"
+import * as TransferCommands from "./TransferCommands.ts"
+import { TransferSaga } from "./TransferSaga.ts"
 import { WalletCalls } from "./WalletCalls.ts"
 
 export interface EngineOptions {
@@ -24,15 +29,18 @@ export interface EngineOptions {
 export const make = Effect.fnUntraced(function* (bounds: ActorBounds) {
   const commands = yield* EngineCommands.make()
   const queries = yield* EngineQueries.make(bounds)
-  return { ...commands, ...queries }
+  const transfers = yield* TransferCommands.make()
+  return { ...commands, ...queries, ...transfers }
 })
 
 /** The actors of a single node, the way to them, and the ownership they ask. */
 export const layerActors = ({ bounds, partitions }: EngineOptions) =>
-  WalletCalls.layerLocal.pipe(
+  Sweepers.layer(bounds).pipe(
+    Layer.provideMerge(TransferSaga.layer(bounds)),
+    Layer.provideMerge(Layer.mergeAll(WalletCalls.layerLocal, Reconciler.layer(bounds))),
     Layer.provideMerge(WalletRegistry.layer(bounds)),
     Layer.provide([LogWriter.layer(bounds), Snapshots.layer(bounds)]),
-    Layer.provideMerge(SeparatePipeline.layer(bounds)),
+    Layer.provideMerge(SeparatePipeline.layer(bounds).pipe(Layer.provide(StoreIdentity.layer))),
     Layer.provideMerge([WalletHistory.layer(bounds), SingleNodeOwnership.layer({ partitions })]),
     Layer.provideMerge(NodeIdentity.layer),
     Layer.provideMerge(EventIds.layer)

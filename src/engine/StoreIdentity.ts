@@ -1,0 +1,74 @@
+/**
+ * Before anything is written: do log and Persistence belong together, and is none of
+ * them older than the other one knows?
+ *
+ * A Persistence that is behind its log is brought up to it. One that knows events that
+ * the log does not have was restored beside the wrong copy: to go on would give the
+ * missing versions to other events.
+ */
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Schema from "effect/Schema"
+import { EventStore } from "../stores/EventStore.ts"
+import { Persistence } from "../stores/Persistence.ts"
+import { ReadModel } from "../stores/ReadModel.ts"
+
+/** How many of the newest rows are looked up in the log. */
+const newest = 50
+
+/** PostgreSQL holds the rows of another log. */
+export class LogMismatch extends Schema.TaggedError<LogMismatch>()("LogMismatch", {
+  log: Schema.String,
+  persistence: Schema.String
+}) {
+  override get message(): string {
+    return (
+      `PostgreSQL holds the rows of log ${this.persistence}, but this log is ${this.log}: ` +
+      `connect the right one, or rebuild PostgreSQL from this log by: wallet replay --erase`
+    )
+  }
+}
+
+/** PostgreSQL knows an event that the log does not have: the log was put back to an earlier copy. */
+export class StoreAheadOfLog extends Schema.TaggedError<StoreAheadOfLog>()("StoreAheadOfLog", {
+  walletId: Schema.String,
+  version: Schema.Int
+}) {
+  override get message(): string {
+    return (
+      `PostgreSQL has event ${this.version} of wallet ${this.walletId}, which the log does not have: restore a later ` +
+      `copy of the log, or accept its loss and rebuild PostgreSQL from the log by: wallet replay --erase`
+    )
+  }
+}
+
+const check = Effect.gen(function* () {
+  const log = yield* EventStore
+  if (log.writesPersistence) return
+  const persistence = yield* Persistence
+  const readModel = yield* ReadModel
+  const head = yield* log.head
+  const known = yield* persistence.logId
+  if (known === undefined) yield* persistence.adoptLog(head.logId)
+  else if (known !== head.logId) return yield* new LogMismatch({ log: head.logId, persistence: known })
+  const wallets = yield* readModel.searchWallets({ limit: newest, cursor: undefined })
+  const transactions = yield* readModel.searchTransactions({ limit: newest, cursor: undefined })
+  const rows = [
+    ...wallets.data.map(({ id, version }) => ({ walletId: id, version, eventId: undefined })),
+    ...transactions.data.map(({ id, version, walletId }) => ({ walletId, version, eventId: id }))
+  ]
+  yield* Effect.forEach(
+    rows,
+    ({ eventId, version, walletId }) =>
+      Effect.gen(function* () {
+        const [recorded] = yield* log.read(walletId, { after: version - 1, limit: 1 })
+        if (recorded === undefined || (eventId !== undefined && recorded.id !== eventId)) {
+          return yield* new StoreAheadOfLog({ walletId, version })
+        }
+      }),
+    { concurrency: 16, discard: true }
+  )
+})
+
+/** Fails the start when the stores do not fit together. */
+export const layer = Layer.effectDiscard(check)
