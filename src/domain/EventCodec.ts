@@ -62,9 +62,16 @@ export const decodeEvent = (
   type: string,
   data: string,
   table: Upcasters = upcasters
+): Result.Result<WalletEvent, string> => decodeEventData(type, parseJson(data), table)
+
+/** The same for a log whose client has parsed the JSON text already. */
+export const decodeEventData = (
+  type: string,
+  data: unknown,
+  table: Upcasters = upcasters
 ): Result.Result<WalletEvent, string> => {
   let currentType = type
-  let current = parseJson(data)
+  let current = data
   for (let upcasts = 0; upcasts < maxUpcasts; upcasts++) {
     const upcaster = table.get(currentType)
     if (upcaster === undefined) return decodeCurrent(currentType, current)
