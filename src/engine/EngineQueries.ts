@@ -1,28 +1,34 @@
 /** The engine's queries: current state from the owner, the past from the log, lists from Persistence, search from the read model. */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
-import * as Result from "effect/Result"
 import * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
 import type { ActorBounds } from "../actors/ActorBounds.ts"
 import { Ownership } from "../actors/Ownership.ts"
 import { WalletHistory } from "../actors/WalletHistory.ts"
-import { WalletRegistry } from "../actors/WalletRegistry.ts"
+import { WritePipeline } from "../actors/WritePipeline.ts"
 import { isId, isTime } from "../domain/Form.ts"
 import { HoldNotFound, InvalidRequest, WalletNotFound } from "../domain/Rejection.ts"
 import { EventStore } from "../stores/EventStore.ts"
 import { Persistence } from "../stores/Persistence.ts"
 import { ReadModel } from "../stores/ReadModel.ts"
 import { PositionGone, StoreUnavailable } from "../stores/StoreError.ts"
-import type { EngineHealth, EngineQueries as Queries } from "./EngineApi.ts"
+import type { EngineQueries as Queries } from "./EngineApi.ts"
+import { health } from "./Health.ts"
+import { WalletCalls } from "./WalletCalls.ts"
 
 /** How often a list that waits for Persistence looks again. */
 const persistedPoll = "20 millis"
 
 export const make = Effect.fnUntraced(function* (
   bounds: ActorBounds
-): Effect.fn.Return<Queries, never, WalletRegistry | WalletHistory | Persistence | ReadModel | EventStore | Ownership> {
-  const registry = yield* WalletRegistry
+): Effect.fn.Return<
+  Queries,
+  never,
+  WalletCalls | WalletHistory | Persistence | ReadModel | EventStore | Ownership | WritePipeline
+> {
+  const calls = yield* WalletCalls
+  const pipeline = yield* WritePipeline
   const history = yield* WalletHistory
   const persistence = yield* Persistence
   const readModel = yield* ReadModel
@@ -55,6 +61,14 @@ export const make = Effect.fnUntraced(function* (
     )
   }
 
+  /** Persistence may not have it yet; the log has. */
+  const exists = (walletId: string) =>
+    Effect.flatMap(persistence.wallet(walletId), (wallet) =>
+      wallet !== undefined || !pipeline.separate
+        ? Effect.succeed(wallet !== undefined)
+        : Effect.map(log.read(walletId, { after: -1, limit: 1 }), (events) => events.length > 0)
+    )
+
   /** An empty list of a wallet that does not exist is `WalletNotFound`. */
   const existing = <A extends { readonly data: ReadonlyArray<unknown> }, E, R>(
     walletId: string,
@@ -63,8 +77,8 @@ export const make = Effect.fnUntraced(function* (
     Effect.flatMap(page, (list) =>
       list.data.length > 0
         ? Effect.succeed(list)
-        : Effect.flatMap(persistence.wallet(walletId), (wallet) =>
-            wallet === undefined ? Effect.fail(new WalletNotFound({ walletId })) : Effect.succeed(list)
+        : Effect.flatMap(exists(walletId), (found) =>
+            found ? Effect.succeed(list) : Effect.fail(new WalletNotFound({ walletId }))
           )
     )
 
@@ -101,7 +115,7 @@ export const make = Effect.fnUntraced(function* (
     getWallet: ({ minVersion, walletId }) =>
       Effect.andThen(
         checkId(walletId),
-        Effect.flatMap(registry.current(walletId, minVersion ?? -1), (wallet) =>
+        Effect.flatMap(calls.current(walletId, minVersion ?? -1), (wallet) =>
           wallet === undefined ? Effect.fail(new WalletNotFound({ walletId })) : Effect.succeed(wallet)
         )
       ),
@@ -118,42 +132,13 @@ export const make = Effect.fnUntraced(function* (
       yield* checkId(walletId)
       const hold = yield* persistence.hold(walletId, holdId)
       if (hold !== undefined) return hold
-      if ((yield* persistence.wallet(walletId)) === undefined) return yield* new WalletNotFound({ walletId })
+      if (!(yield* exists(walletId))) return yield* new WalletNotFound({ walletId })
       return yield* new HoldNotFound({ walletId, holdId })
     }),
     searchWallets: readModel.searchWallets,
     searchTransactions: readModel.searchTransactions,
     feed,
     feedHead: Effect.map(log.head, ({ position }) => position),
-    health: health(log, ownership)
+    health: health(log, ownership, pipeline)
   }
 })
-
-const health = (log: EventStore["Service"], ownership: Ownership["Service"]): Effect.Effect<EngineHealth> =>
-  Effect.gen(function* () {
-    const answered = yield* Effect.result(
-      Effect.timeoutOrElse(log.head, {
-        duration: "2 seconds",
-        orElse: () =>
-          Effect.fail(new StoreUnavailable({ store: "log", reason: "no answer within 2 s", retryAfter: 1_000 }))
-      })
-    )
-    let owned = 0
-    for (let partition = 0; partition < ownership.partitions; partition++) {
-      if (ownership.epochOf(partition) !== undefined) owned++
-    }
-    const logOk = Result.isSuccess(answered)
-    return {
-      ready: logOk && owned > 0,
-      checks: [
-        { name: "log", status: logOk ? "ok" : "down", detail: logOk ? null : answered.failure.message },
-        {
-          name: "ownership",
-          status: owned > 0 ? "ok" : "down",
-          detail: `${owned} of ${ownership.partitions} partitions`
-        },
-        { name: "persistence", status: logOk ? "ok" : "down", detail: "in the log's database" },
-        { name: "readModel", status: logOk ? "ok" : "degraded", detail: "in the log's database" }
-      ]
-    }
-  })

@@ -1,0 +1,76 @@
+/** Whether commands can be served, and what is not as it should be: for a balancer and for whoever is on call. */
+import * as Effect from "effect/Effect"
+import * as Result from "effect/Result"
+import type { Ownership } from "../actors/Ownership.ts"
+import type { PipelineLoad, WritePipeline } from "../actors/WritePipeline.ts"
+import type { EventStore } from "../stores/EventStore.ts"
+import { StoreUnavailable } from "../stores/StoreError.ts"
+import type { EngineHealth } from "./EngineApi.ts"
+
+type Check = EngineHealth["checks"][number]
+
+/** Rows this far behind the log are worth a word, ms. */
+const worthAWord = 5_000
+
+/** Names of stopped wallets that are told; the log has them all. */
+const namedWallets = 3
+
+const sameDatabase = (name: Check["name"], logOk: boolean): Check => ({
+  name,
+  status: logOk ? "ok" : name === "persistence" ? "down" : "degraded",
+  detail: "in the log's database"
+})
+
+const detailOf = (load: PipelineLoad): string | null => {
+  const details: Array<string> = []
+  if (load.failure !== undefined) details.push(load.failure)
+  if (load.lagMillis > worthAWord) details.push(`${load.lagMillis} ms behind the log, ${load.queuedEvents} events`)
+  if (load.blocked.length > 0) {
+    const named = load.blocked.slice(0, namedWallets).map(({ reason, walletId }) => `${walletId}: ${reason}`)
+    details.push(`writing of ${load.blocked.length} wallets has stopped (${named.join("; ")})`)
+  }
+  if (load.compensationsStopped) details.push("compensations have stopped: there were too many in a minute")
+  return details.length === 0 ? null : details.join("; ")
+}
+
+/** What waits behind the log delays nobody until the queue is full: then no new command is taken. */
+const ofPipeline = (pipeline: WritePipeline["Service"]): ReadonlyArray<Check> => {
+  const detail = detailOf(pipeline.load())
+  const isFull = pipeline.refusal() !== undefined
+  return [
+    { name: "persistence", status: isFull ? "down" : detail === null ? "ok" : "degraded", detail },
+    { name: "readModel", status: detail === null ? "ok" : "degraded", detail: "reads the rows of persistence" }
+  ]
+}
+
+const noAnswer = new StoreUnavailable({ store: "log", reason: "no answer within 2 s", retryAfter: 1_000 })
+
+export const health = (
+  log: EventStore["Service"],
+  ownership: Ownership["Service"],
+  pipeline: WritePipeline["Service"]
+): Effect.Effect<EngineHealth> =>
+  Effect.gen(function* () {
+    const answered = yield* Effect.result(
+      Effect.timeoutOrElse(log.head, { duration: "2 seconds", orElse: () => Effect.fail(noAnswer) })
+    )
+    const logOk = Result.isSuccess(answered)
+    let owned = 0
+    for (let partition = 0; partition < ownership.partitions; partition++) {
+      if (ownership.epochOf(partition) !== undefined) owned++
+    }
+    return {
+      ready: logOk && owned > 0 && pipeline.refusal() === undefined,
+      checks: [
+        { name: "log", status: logOk ? "ok" : "down", detail: logOk ? null : answered.failure.message },
+        {
+          name: "ownership",
+          status: owned > 0 ? "ok" : "down",
+          detail: `${owned} of ${ownership.partitions} partitions`
+        },
+        ...(pipeline.separate
+          ? ofPipeline(pipeline)
+          : [sameDatabase("persistence", logOk), sameDatabase("readModel", logOk)])
+      ]
+    }
+  })
