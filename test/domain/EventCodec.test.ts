@@ -189,6 +189,19 @@ describe("an upcaster", () => {
     )
   })
 
+  it("may follow 62 others, and no more", () => {
+    const chain = (length: number): ReadonlyMap<string, Upcaster> =>
+      new Map(
+        Array.from({ length }, (_, index): [string, Upcaster] => [
+          `v${index}`,
+          { to: index + 1 === length ? "WalletFrozen" : `v${index + 1}`, upcast: (data) => data }
+        ])
+      )
+    const text = encodeEvent(event("WalletFrozen"))
+    assert.deepStrictEqual(decodeEvent("v0", text, chain(63)), Result.succeed(event("WalletFrozen")))
+    assert.deepStrictEqual(decodeEvent("v0", text, chain(64)), Result.fail("v0: its upcasters go in a circle"))
+  })
+
   it("is not needed yet: every shape that was written is the current one", () => {
     assert.strictEqual(upcasters.size, 0)
   })
@@ -224,7 +237,7 @@ describe("an event's metadata", () => {
   })
 
   it("are read back, whatever the log has added", () => {
-    for (const metadata of [full, bare]) {
+    for (const metadata of [full, bare, { ...full, epoch: Number.MAX_SAFE_INTEGER }]) {
       assert.deepStrictEqual(decodeMetadata({ ...encodeMetadata(metadata), $added: 1 }), Result.succeed(metadata))
     }
   })

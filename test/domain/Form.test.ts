@@ -2,6 +2,7 @@ import { assert, describe, it } from "vitest"
 import {
   amountOrZeroPattern,
   amountPattern,
+  importKeyPrefix,
   isAmount,
   isAmountOrZero,
   isCurrency,
@@ -22,7 +23,16 @@ const pairs = (count: number): Record<string, string> =>
 describe("the form of", () => {
   it("anything is refused that is not of the type, as a caller in plain JavaScript may pass it", () => {
     // JavaScript knows no types: this is what such a caller does.
-    const passed: ReadonlyArray<never> = [undefined, null, 1, 1.5, true, {}, ["a"]] as unknown as ReadonlyArray<never>
+    const passed: ReadonlyArray<never> = [
+      undefined,
+      null,
+      1,
+      1.5,
+      true,
+      {},
+      ["a"],
+      ["EUR"]
+    ] as unknown as ReadonlyArray<never>
     const forms: ReadonlyArray<(value: never) => boolean> = [
       isId,
       isCurrency,
@@ -47,6 +57,11 @@ describe("the form of", () => {
   it("an idempotency key: 1–255 visible ASCII characters", () => {
     const good = ["!", "~", "x".repeat(255)]
     assert.deepStrictEqual(split([...good, "", " ", "a b", "ä", "\u007f", "x".repeat(256)], isIdempotencyKey), good)
+  })
+
+  it("an import's key: its prefix never changes, or an import run again after years would pay twice", () => {
+    assert.strictEqual(importKeyPrefix, "import:")
+    assert.isTrue(isIdempotencyKey(importKeyPrefix))
   })
 
   it("an amount: positive, at most 30 digits", () => {

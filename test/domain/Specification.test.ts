@@ -1,4 +1,6 @@
+import * as Result from "effect/Result"
 import { assert, describe, it } from "vitest"
+import { decodeMetadata, encodeMetadata } from "../../src/domain/EventCodec.ts"
 import { InsufficientFunds } from "../../src/domain/Rejection.ts"
 import { given, recordedAt } from "../../src/domain/Specification.ts"
 import { command, created, event, funded, walletId } from "./Examples.ts"
@@ -35,6 +37,11 @@ describe("the specification", () => {
       () => given(funded).when(command("Unfreeze")).thenRejected(insufficient(1n)),
       "not rejected, but: no event"
     )
+    const update = given(funded).when(command("UpdateWallet", { overdraftLimit: 1n, metadata: {} }))
+    assert.throws(
+      () => update.thenRejected(insufficient(1n)),
+      "not rejected, but: OverdraftLimitChanged, MetadataChanged"
+    )
     assert.throws(() => overdraw.thenRejected(insufficient(102n)), /deep/i)
   })
 
@@ -56,6 +63,12 @@ describe("the specification", () => {
           .thenNothing(),
       "rejected: LimitExceeded"
     )
+  })
+
+  it("gives events the metadata that every log takes", () => {
+    for (const { metadata } of given(funded).recorded) {
+      assert.deepStrictEqual(decodeMetadata(encodeMetadata(metadata)), Result.succeed(metadata))
+    }
   })
 
   it("records events at their places", () => {

@@ -1,0 +1,87 @@
+import * as Schema from "effect/Schema"
+import { assert, describe, it } from "vitest"
+import {
+  CurrencyMismatch,
+  HoldAmountExceeded,
+  HoldClosed,
+  HoldNotFound,
+  InsufficientFunds,
+  InvalidRequest,
+  LimitExceeded,
+  type Rejection,
+  SameWallet,
+  TransferNotFound,
+  WalletAlreadyExists,
+  WalletClosed,
+  WalletFrozen,
+  WalletNotEmpty,
+  WalletNotFound
+} from "../../src/domain/Rejection.ts"
+import { walletId } from "./Examples.ts"
+
+const holdId = "hold-1"
+const transferId = "transfer-1"
+
+/** What the caller reads, as the `detail` of a problem. It names what it is about: a caller may have asked many. */
+const rows: ReadonlyArray<readonly [Rejection, detail: string]> = [
+  [new WalletNotFound({ walletId }), "wallet wallet-1 does not exist"],
+  [new WalletAlreadyExists({ walletId }), "wallet wallet-1 exists already"],
+  [new WalletClosed({ walletId }), "wallet wallet-1 is closed"],
+  [new WalletFrozen({ walletId }), "wallet wallet-1 is frozen"],
+  [
+    new WalletNotEmpty({ walletId, balance: -7n, openHolds: 2, transfersInFlight: 1 }),
+    "wallet wallet-1 cannot be closed: balance -7, 2 open holds, 1 transfers in flight"
+  ],
+  [new CurrencyMismatch({ walletId, currency: "EUR", given: "CZK" }), "wallet wallet-1 is in EUR, not CZK"],
+  [new SameWallet({ walletId }), "wallet wallet-1 cannot send to itself"],
+  [new HoldNotFound({ walletId, holdId }), "wallet wallet-1 has no hold hold-1"],
+  [new HoldClosed({ walletId, holdId }), "hold hold-1 of wallet wallet-1 is captured, released or expired"],
+  [new HoldAmountExceeded({ walletId, holdId, remaining: 6n, amount: 7n }), "hold hold-1 has 6 left, 7 asked"],
+  [new TransferNotFound({ transferId }), "transfer transfer-1 does not exist"],
+  [
+    new InsufficientFunds({ walletId, available: 10n ** 30n, required: 10n ** 30n + 1n }),
+    `wallet wallet-1 has 1${"0".repeat(30)} available, 1${"0".repeat(29)}1 required`
+  ],
+  [new LimitExceeded({ walletId, limit: "openHolds" }), "wallet wallet-1 is at its limit: openHolds"],
+  [new InvalidRequest({ detail: "amount: missing" }), "amount: missing"]
+]
+
+const json = Schema.toCodecJson(
+  Schema.Union([
+    WalletNotFound,
+    WalletAlreadyExists,
+    WalletClosed,
+    WalletFrozen,
+    WalletNotEmpty,
+    CurrencyMismatch,
+    SameWallet,
+    HoldNotFound,
+    HoldClosed,
+    HoldAmountExceeded,
+    TransferNotFound,
+    InsufficientFunds,
+    LimitExceeded,
+    InvalidRequest
+  ])
+)
+
+describe("a rejection", () => {
+  it("says what it is about", () => {
+    for (const [rejection, detail] of rows) assert.strictEqual(rejection.message, detail)
+  })
+
+  it("has a name of its own", () => {
+    assert.strictEqual(new Set(rows.map(([rejection]) => rejection._tag)).size, 14)
+  })
+
+  it("crosses a wire whole: tag, details, text", () => {
+    for (const [rejection, detail] of rows) {
+      const { _tag, message: _, ...details } = rejection
+      const sent = JSON.stringify(Schema.encodeSync(json)(rejection))
+      const arrived = Schema.decodeUnknownSync(json)(JSON.parse(sent))
+      assert.strictEqual(Object.getPrototypeOf(arrived), Object.getPrototypeOf(rejection))
+      assert.deepInclude<object>(arrived, { _tag, ...details })
+      assert.strictEqual(arrived.message, detail)
+    }
+  })
+})
