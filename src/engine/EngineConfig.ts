@@ -14,6 +14,10 @@ import { defaultPartitions } from "../domain/Partition.ts"
 import { SqlSchemaName } from "../stores/SqlSchemaName.ts"
 
 export interface StoresConfig {
+  /** `KURRENTDB_URL`; none: the log is in the database. */
+  readonly kurrentUrl: Option.Option<Redacted.Redacted>
+  /** `WALLET_KURRENTDB_PREFIX`, default `wallet`: the names of all streams begin with it. */
+  readonly kurrentPrefix: string
   /** `DATABASE_URL`; none: PGlite in `dataDir`. */
   readonly databaseUrl: Option.Option<Redacted.Redacted>
   /** `WALLET_DATA_DIR`, default `.data`. */
@@ -57,6 +61,13 @@ const bounds: Config.Config<ActorBounds> = Config.all({
   snapshotEvents: bounded("WALLET_SNAPSHOT_EVENTS", defaultBounds.snapshotEvents, 10, 1_000_000),
   keysInMemory: bounded("WALLET_KEYS_IN_MEMORY", defaultBounds.keysInMemory, 1, 1_000_000),
   idleMillis: millis("WALLET_IDLE_TIME", defaultBounds.idleMillis),
+  persistQueueEvents: bounded("WALLET_PERSIST_QUEUE_EVENTS", defaultBounds.persistQueueEvents, 1, 100_000_000),
+  compensationsPerMinute: bounded(
+    "WALLET_COMPENSATIONS_PER_MINUTE",
+    defaultBounds.compensationsPerMinute,
+    0,
+    1_000_000
+  ),
   callerWaitMillis: millis("WALLET_CALLER_WAIT", defaultBounds.callerWaitMillis),
   keyRetentionMillis: millis("WALLET_KEY_RETENTION", defaultBounds.keyRetentionMillis)
 }).pipe(Config.map((given) => ({ ...defaultBounds, ...given })))
@@ -64,6 +75,8 @@ const bounds: Config.Config<ActorBounds> = Config.all({
 /** All of the engine's configuration. With a prefix `A`, names become `A_DATABASE_URL` and so on. */
 export const engineConfig: Config.Config<EngineConfig> = Config.all({
   stores: Config.all({
+    kurrentUrl: Config.option(Config.Redacted("KURRENTDB_URL")),
+    kurrentPrefix: Config.NonEmptyString("WALLET_KURRENTDB_PREFIX").pipe(Config.withDefault("wallet")),
     databaseUrl: Config.option(Config.Redacted("DATABASE_URL")),
     dataDir: Config.NonEmptyString("WALLET_DATA_DIR").pipe(Config.withDefault(".data")),
     schema: Config.schema(SqlSchemaName, "WALLET_SQL_SCHEMA").pipe(Config.withDefault("wallet")),
@@ -74,13 +87,11 @@ export const engineConfig: Config.Config<EngineConfig> = Config.all({
 })
 
 const later = Config.all([
-  Config.option(Config.Redacted("KURRENTDB_URL")),
   Config.option(Config.Redacted("ELASTICSEARCH_URL")),
   Config.option(Config.Redacted("REDIS_URL"))
 ])
 
 const laterStores = [
-  { variable: "KURRENTDB_URL", store: "KurrentDB as the log" },
   { variable: "ELASTICSEARCH_URL", store: "Elasticsearch as the read model" },
   { variable: "REDIS_URL", store: "Redis leases for several nodes" }
 ]

@@ -1,6 +1,6 @@
 /**
  * The stores as configured: PostgreSQL or the embedded database, migrated to this
- * release, and every port over it.
+ * release, and every port over it; the log there too, or in KurrentDB.
  */
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -8,6 +8,10 @@ import * as Option from "effect/Option"
 import { DataDirectory } from "../stores/DataDirectory.ts"
 import { SqlDatabase } from "../stores/SqlDatabase.ts"
 import { SqlMigrator } from "../stores/SqlMigrator.ts"
+import * as KurrentEventStore from "../stores/KurrentEventStore.ts"
+import * as SqlApiKeyStore from "../stores/SqlApiKeyStore.ts"
+import * as SqlPersistence from "../stores/SqlPersistence.ts"
+import * as SqlReadModel from "../stores/SqlReadModel.ts"
 import * as SqlStores from "../stores/SqlStores.ts"
 import type { StoresConfig } from "./EngineConfig.ts"
 
@@ -20,6 +24,13 @@ export const databaseLayer = ({ databaseUrl, dataDir, maxConnections, schema }: 
       )
     : SqlDatabase.layerEmbeddedIn(schema).pipe(Layer.provideMerge(DataDirectory.layer(dataDir)))
 
+const sqlPorts = Layer.mergeAll(SqlPersistence.layer(), SqlReadModel.layer(), SqlApiKeyStore.layer())
+
+const ports = ({ kurrentPrefix, kurrentUrl }: StoresConfig) =>
+  Option.isNone(kurrentUrl)
+    ? SqlStores.layer()
+    : Layer.merge(sqlPorts, KurrentEventStore.layer({ url: kurrentUrl.value, prefix: kurrentPrefix }))
+
 /** Every port, over a database of this release, and the database below. */
 export const storesLayer = (config: StoresConfig) =>
-  SqlStores.layer().pipe(Layer.provide(SqlMigrator.layer), Layer.provideMerge(databaseLayer(config)))
+  ports(config).pipe(Layer.provide(SqlMigrator.layer), Layer.provideMerge(databaseLayer(config)))

@@ -43,6 +43,8 @@ export class WalletEngine extends Context.Service<WalletEngine, EngineCommands &
   static readonly layerEmbedded = (options: { readonly dataDir: string; readonly schema?: string | undefined }) =>
     WalletEngine.layerFrom({
       stores: {
+        kurrentUrl: Option.none(),
+        kurrentPrefix: "wallet",
         databaseUrl: Option.none(),
         dataDir: options.dataDir,
         schema: options.schema ?? "wallet",

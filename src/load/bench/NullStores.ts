@@ -4,22 +4,25 @@
  */
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as Stream from "effect/Stream"
 import { ApiKeyStore } from "../../stores/ApiKeyStore.ts"
 import { type AppendOutcome, EventStore } from "../../stores/EventStore.ts"
 import type { Page } from "../../stores/Page.ts"
 import { Persistence } from "../../stores/Persistence.ts"
 import { ReadModel } from "../../stores/ReadModel.ts"
 
-const appended: AppendOutcome = { _tag: "Appended" }
+const appended: AppendOutcome = { _tag: "Appended", position: 0n }
 
 const nothing = Effect.succeed(undefined)
 const none = Effect.succeed([])
 const emptyPage = Effect.succeed<Page<never>>({ data: [], next: null })
 
 const log: EventStore["Service"] = {
+  writesPersistence: true,
   append: (commits) => Effect.succeed(commits.map(() => appended)),
   read: () => none,
   readAll: () => none,
+  follow: () => Stream.empty,
   head: Effect.succeed({ logId: "null", position: 0n }),
   saveSnapshot: () => Effect.void,
   loadSnapshot: () => nothing,
@@ -27,6 +30,21 @@ const log: EventStore["Service"] = {
 }
 
 const persistence: Persistence["Service"] = {
+  write: (commits) => Effect.succeed(commits.map(() => ({ _tag: "Written" as const }))),
+  refuse: () => Effect.succeed({ _tag: "Written" }),
+  openRefusals: () => none,
+  refusals: () => none,
+  persistedVersions: () => Effect.succeed(new Map()),
+  marks: none,
+  setMark: () => Effect.void,
+  logId: nothing,
+  adoptLog: () => Effect.void,
+  erase: () => Effect.void,
+  transfer: () => nothing,
+  transfers: () => emptyPage,
+  openTransfers: () => none,
+  dueHolds: () => none,
+  scanTransfers: () => none,
   wallet: () => nothing,
   transactions: () => emptyPage,
   holds: () => emptyPage,
