@@ -128,17 +128,19 @@ class RedisLeases {
 
   readonly register: RunnerStorage.Encoded["register"] = (address, runner, healthy) =>
     Effect.suspend(() => {
+      const sentAt = this.#clock.monotonicTimeNanosUnsafe()
       const { clock, machines, runners } = this.#keys
       const args = [this.#settings.leaseMillis, this.#owner(address), address, runner, flag(healthy)]
-      return this.#connection.run(Scripts.register, [runners, clock, machines], args)
-    }).pipe(
-      Effect.mapError(asPersistenceError),
-      Effect.flatMap((id) => {
-        if (typeof id !== "number") return unexpected("register", id)
-        this.#registrations.set(address, { runner, healthy })
-        return Effect.succeed(id)
-      })
-    )
+      return Effect.flatMap(
+        Effect.mapError(this.#connection.run(Scripts.register, [runners, clock, machines], args), asPersistenceError),
+        (id) => {
+          if (typeof id !== "number") return unexpected("register", id)
+          this.#held.answered(sentAt)
+          this.#registrations.set(address, { runner, healthy })
+          return Effect.succeed(id)
+        }
+      )
+    })
 
   readonly unregister: RunnerStorage.Encoded["unregister"] = (address) =>
     Effect.suspend(() => {

@@ -2,6 +2,7 @@
 import { describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as Logger from "effect/Logger"
 import * as Redacted from "effect/Redacted"
 import { runnerStorageContract } from "../../src/cluster/contract/RunnerStorageContract.ts"
 import { RedisRunnerStorage } from "../../src/cluster.ts"
@@ -18,5 +19,5 @@ describe.skipIf(!redisPresent)("leases on Redis", () => {
         )
       )
   })
-  for (const { name, run } of cases) it.live(name, () => run)
+  for (const { name, run } of cases) it.live(name, () => Effect.provide(run, Logger.layer([])))
 })

@@ -266,7 +266,10 @@ const membership = <E>(suite: Suite<E>): ReadonlyArray<ContractCase<never>> => [
       yield* one.unregister(a)
       assert.equal(yield* (yield* start).register(runner(a), true), id)
     })
-  ),
+  )
+]
+
+const heartbeat = <E>(suite: Suite<E>): ReadonlyArray<ContractCase<never>> => [
   suite.case("keeps a runner for as long as it refreshes, with shards or without, as healthy as it was", (start) =>
     Effect.gen(function* () {
       const [one, two, silent] = [yield* start, yield* start, yield* start]
@@ -344,5 +347,5 @@ const hostile = <E>(suite: Suite<E>): ReadonlyArray<ContractCase<never>> => [
 /** Takes real time: a few leases. Not for a test clock. */
 export const runnerStorageContract = <E>(subject: RunnerStorageSubject<E>): ReadonlyArray<ContractCase<never>> => {
   const suite = new Suite(subject)
-  return [ownership, release, expiry, membership, hostile].flatMap((cases) => cases(suite))
+  return [ownership, release, expiry, membership, heartbeat, hostile].flatMap((cases) => cases(suite))
 }
