@@ -40,6 +40,7 @@ const persistence: Persistence["Service"] = {
   logId: nothing,
   adoptLog: () => Effect.void,
   erase: () => Effect.void,
+  rebuild: (_, rewrite) => rewrite,
   transfer: () => nothing,
   transfers: () => emptyPage,
   openTransfers: () => none,
