@@ -1,16 +1,6 @@
 /** Metrics of transfers and sweepers; updated once a second or per sweep, never per command. */
 import * as Metric from "effect/Metric"
 
-export const transfersStarted = Metric.counter("wallet_transfers_started_total", {
-  description: "Transfers asked for, rejections and replays included",
-  incremental: true
-})
-
-export const transfersResumed = Metric.counter("wallet_transfers_resumed_total", {
-  description: "Transfers in flight that the sweeper has taken up",
-  incremental: true
-})
-
 export const transfersCarried = Metric.gauge("wallet_transfers_carried", {
   description: "Transfers on their way on this node"
 })

@@ -8,7 +8,7 @@
  * `run` is for ever and holds nothing between sweeps that matters: a cluster may run
  * it on any one node, or by mistake on two.
  */
-import * as Cause from "effect/Cause"
+import type * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"

@@ -105,8 +105,6 @@ export class TransferSaga extends Context.Service<
     readonly resume: (walletId: string, transferId: string) => Effect.Effect<boolean, CommandError>
     /** A transfer that this node carries, as far as it has come. */
     readonly carried: (transferId: string) => Transfer | undefined
-    /** Transfers that this node carries, those that only settle included. */
-    readonly load: () => number
   }
 >()("effect-wallet/engine/TransferSaga") {
   static readonly layer = (bounds: ActorBounds) => Layer.effect(TransferSaga, make(bounds))
@@ -139,23 +137,15 @@ const conclude = Effect.fnUntraced(function* (
   carriage.end({ _tag: "Reversed", error: new TransferReversed({ transferId: transfer.id, reason }) })
 })
 
-const make = Effect.fnUntraced(function* (bounds: ActorBounds) {
-  const recall = makeRecall(yield* WalletHistory, yield* Persistence)
-  const steps = makeTransferSteps(yield* WalletCalls, recall)
-  const clock = yield* Clock.Clock
-  const fibers = yield* FiberSet.make<void>()
-  const fork = yield* FiberSet.runtime(fibers)()
+/** The carriages of this node: one per transfer while it is on its way. */
+const makeCarrying = (steps: TransferSteps, bounds: ActorBounds) => {
   const carriages = new Map<string, Carriage>()
-  let accepting = true
-  let started = 0
-  let resumed = 0
 
   const patient: Course["attempt"] = Effect.retry({
     schedule: retryPause.pipe(Schedule.upTo({ duration: bounds.sagaRetryMillis })),
     while: isPassing
   })
 
-  /** The one carriage of a transfer on this node while it is on its way. */
   const withCarriage = (
     carriage: Carriage,
     inFlight: boolean,
@@ -172,23 +162,44 @@ const make = Effect.fnUntraced(function* (bounds: ActorBounds) {
     })
   }
 
-  /** Step 1 again until its rows are persisted, for so long step 2 must not be taken. */
+  /** Step 1 again until its rows are persisted: for so long step 2 must not be taken. */
   const persist = (command: SendTransfer, request: TransferRequest) =>
     patient(Effect.flatMap(steps.send(command, request), (sent) => (sent.persisted ? Effect.void : notYet(command))))
 
+  /** The steps after the first, by whoever carries the transfer already or else here. */
   const carry = (command: SendTransfer, request: TransferRequest, sent: Sent, tell: (sending: Sending) => void) => {
-    const known = carriages.get(sent.transfer.id)
-    if (known !== undefined) {
-      tell({ sent, carriage: known })
-      return Effect.void
-    }
     const { inFlight, persisted, transfer } = sent
-    const carriage = new Carriage(transfer)
+    const known = carriages.get(transfer.id)
+    const carriage = known ?? new Carriage(transfer)
     tell({ sent, carriage })
-    const course = { inFlight, wanted: request.await, attempt: patient }
-    const rest = conclude(steps, carriage, course)
+    if (known !== undefined) return Effect.void
+    const rest = conclude(steps, carriage, { inFlight, wanted: request.await, attempt: patient })
     return withCarriage(carriage, inFlight, persisted ? rest : Effect.andThen(persist(command, request), rest))
   }
+
+  const resume: TransferSaga["Service"]["resume"] = Effect.fnUntraced(function* (walletId, transferId) {
+    if (carriages.has(transferId)) return false
+    const source = yield* steps.stateOf(walletId)
+    const inFlight = source === undefined ? undefined : Option.getOrUndefined(HashMap.get(source.transfers, transferId))
+    if (source === undefined || inFlight === undefined || carriages.has(transferId)) return false
+    const carriage = new Carriage(pendingTransfer(source, inFlight))
+    const course: Course = { inFlight: true, wanted: "persisted", attempt: (step) => step }
+    yield* withCarriage(carriage, true, conclude(steps, carriage, course))
+    return true
+  })
+
+  return { carriages, carry, resume }
+}
+
+const make = Effect.fnUntraced(function* (bounds: ActorBounds) {
+  const recall = makeRecall(yield* WalletHistory, yield* Persistence)
+  const steps = makeTransferSteps(yield* WalletCalls, recall)
+  const clock = yield* Clock.Clock
+  const { carriages, carry, resume } = makeCarrying(steps, bounds)
+  const fibers = yield* FiberSet.make<void>()
+  const fork = yield* FiberSet.runtime(fibers)()
+  let running = 0
+  let accepting = true
 
   /** A typed failure is the caller's answer, or the sweeper meets it again and says so. */
   const run = (command: SendTransfer, request: TransferRequest, sending: Deferred.Deferred<Sending, CommandError>) =>
@@ -201,14 +212,13 @@ const make = Effect.fnUntraced(function* (bounds: ActorBounds) {
         carry(command, request, sent, (told) => Deferred.doneUnsafe(sending, Effect.succeed(told)))
       ),
       Effect.catch(() => Effect.void),
-      Effect.catchDefect((defect) => Effect.logError(`transfer ${command.transferId}: a defect`, defect))
+      Effect.catchDefect((defect) => Effect.logError(`transfer ${command.transferId}: a defect`, defect)),
+      Effect.ensuring(Effect.sync(() => running--))
     )
 
   const refuse = (walletId: string): CommandError | undefined => {
     if (!accepting) return stopping
-    return fibers.state._tag === "Open" && fibers.state.backing.size < bounds.transfersCarried
-      ? undefined
-      : new MailboxFull({ walletId, retryAfter: 1_000 })
+    return running < bounds.transfersCarried ? undefined : new MailboxFull({ walletId, retryAfter: 1_000 })
   }
 
   const begin: TransferSaga["Service"]["begin"] = Effect.fnUntraced(function* (request) {
@@ -219,7 +229,7 @@ const make = Effect.fnUntraced(function* (bounds: ActorBounds) {
     const refusal = refuse(walletId)
     if (refusal !== undefined) return yield* Effect.fail(refusal)
     const sending = Deferred.makeUnsafe<Sending, CommandError>()
-    started++
+    running++
     // Runs at once, up to the place where the command is in line at its source.
     fork(run({ ...request.command, ...destination }, request, sending))
     return Effect.flatMap(Deferred.await(sending), (told) =>
@@ -227,25 +237,7 @@ const make = Effect.fnUntraced(function* (bounds: ActorBounds) {
     )
   })
 
-  const resume: TransferSaga["Service"]["resume"] = Effect.fnUntraced(function* (walletId, transferId) {
-    if (carriages.has(transferId)) return false
-    const source = yield* steps.stateOf(walletId)
-    const inFlight = source === undefined ? undefined : Option.getOrUndefined(HashMap.get(source.transfers, transferId))
-    if (source === undefined || inFlight === undefined || !accepting || carriages.has(transferId)) return false
-    resumed++
-    const carriage = new Carriage(pendingTransfer(source, inFlight))
-    const course: Course = { inFlight: true, wanted: "persisted", attempt: (step) => step }
-    yield* withCarriage(carriage, true, conclude(steps, carriage, course))
-    return true
-  })
-
-  const measure = Effect.gen(function* () {
-    yield* Metric.update(SagaMetrics.transfersStarted, started)
-    yield* Metric.update(SagaMetrics.transfersResumed, resumed)
-    yield* Metric.update(SagaMetrics.transfersCarried, carriages.size)
-    started = 0
-    resumed = 0
-  })
+  const measure = Effect.suspend(() => Metric.update(SagaMetrics.transfersCarried, carriages.size))
   yield* Effect.forkScoped(Effect.repeat(measure, Schedule.spaced("1 second")))
 
   yield* Effect.addFinalizer(() =>
@@ -255,12 +247,7 @@ const make = Effect.fnUntraced(function* (bounds: ActorBounds) {
     })
   )
 
-  return TransferSaga.of({
-    begin,
-    resume,
-    carried: (transferId) => carriages.get(transferId)?.transfer,
-    load: () => carriages.size
-  })
+  return TransferSaga.of({ begin, resume, carried: (transferId) => carriages.get(transferId)?.transfer })
 })
 
 /** What the caller is told, at most `waitMillis` from now. */

@@ -52,39 +52,20 @@ export interface Returned {
 /** The engine itself asks; as far as the next step needs it. */
 const engineOrigin = { actor: null, correlationId: null, await: "persisted" } as const
 
-export const makeTransferSteps = (
-  calls: WalletCalls["Service"],
-  /** What a command did earlier; fails when it was undone since. */
-  recall: (seen: Seen) => Effect.Effect<{ readonly events: ReadonlyArray<RecordedEvent> }, CommandError>
-) => {
-  const ask = (
+/** The way to the wallets, as the steps need it. */
+interface Wallets {
+  readonly ask: (
     command: Command,
     key: CommandKey,
     options: Pick<TransferOrigin, "actor" | "correlationId" | "await">,
-    bytes = 0
-  ): Effect.Effect<Reply, CommandError> =>
-    // Ids of transfers never wear out, so neither may the keys of their steps.
-    calls.ask({ command, key, ...options, lookUpAlways: true, bytes: callBytes + bytes })
-
+    bytes?: number
+  ) => Effect.Effect<Reply, CommandError>
   /** The events behind an answer: what a command did now, or what the log says that it did before. */
-  const eventsOf = (reply: Reply): Effect.Effect<ReadonlyArray<RecordedEvent>, CommandError> =>
-    reply._tag === "Done" ? Effect.succeed(reply.events) : Effect.map(recall(reply), ({ events }) => events)
+  readonly eventsOf: (reply: Reply) => Effect.Effect<ReadonlyArray<RecordedEvent>, CommandError>
+}
 
-  /** A wallet now; `undefined`: there is none. */
-  const stateOf = (walletId: string): Effect.Effect<Wallet | undefined, CommandError> => calls.current(walletId, -1)
-
-  /** What the destination is: a part of the command that goes to the source. */
-  const examine = (to: string): Effect.Effect<Pick<SendTransfer, "currency" | "destination">, CommandError> =>
-    Effect.map(stateOf(to), (wallet) =>
-      wallet === undefined
-        ? { currency: "", destination: "missing" }
-        : { currency: wallet.currency, destination: wallet.status === "closed" ? "closed" : undefined }
-    )
-
-  const send = Effect.fnUntraced(function* (
-    command: SendTransfer,
-    origin: TransferOrigin
-  ): Effect.fn.Return<Sent, CommandError> {
+const send = ({ ask, eventsOf }: Wallets) =>
+  Effect.fnUntraced(function* (command: SendTransfer, origin: TransferOrigin): Effect.fn.Return<Sent, CommandError> {
     const reply = yield* ask(command, origin.key, origin, noteBytes(command))
     for (const recorded of yield* eventsOf(reply)) {
       if (recorded.event._tag !== "TransferSent") continue
@@ -99,67 +80,63 @@ export const makeTransferSteps = (
     return yield* new OutcomeUnknown({ walletId: command.walletId, retryAfter: 1_000 })
   })
 
-  const arrivalOf = Effect.fnUntraced(function* (
-    transfer: Transfer,
-    reply: Reply
-  ): Effect.fn.Return<Arrival, CommandError> {
-    // It may still be refused there; asked again, it waits for that again.
-    if (!reply.persisted) return yield* notYetPersisted(transfer.to)
-    for (const { event, time } of yield* eventsOf(reply)) {
-      if (event._tag === "TransferReceived") return { _tag: "Received", time }
-      if (event._tag === "TransferRefused") return { _tag: "Refused", reason: event.reason }
-    }
-    return yield* new OutcomeUnknown({ walletId: transfer.to, retryAfter: 1_000 })
-  })
+const receive = (
+  { ask }: Wallets,
+  transfer: Transfer,
+  wanted: TransferOrigin["await"]
+): Effect.Effect<Reply, CommandError> => {
+  const { amount, currency, from, id: transferId, metadata, reference, to: walletId } = transfer
+  return ask(
+    { _tag: "ReceiveTransfer", walletId, transferId, from, amount, currency, reference, metadata },
+    arriveKey(transfer),
+    { ...engineOrigin, await: wanted },
+    noteBytes(transfer)
+  )
+}
 
-  const refuse = (transfer: Transfer, reason: string): Effect.Effect<Reply, CommandError> =>
-    ask(
-      {
-        _tag: "RefuseTransfer",
-        walletId: transfer.to,
-        transferId: transfer.id,
-        from: transfer.from,
-        amount: transfer.amount,
-        reason
-      },
-      arriveKey(transfer),
-      engineOrigin
-    )
+const refuse = ({ ask }: Wallets, transfer: Transfer, reason: string): Effect.Effect<Reply, CommandError> => {
+  const { amount, from, id: transferId, to: walletId } = transfer
+  return ask({ _tag: "RefuseTransfer", walletId, transferId, from, amount, reason }, arriveKey(transfer), engineOrigin)
+}
 
-  const receive = (transfer: Transfer, wanted: TransferOrigin["await"]): Effect.Effect<Reply, CommandError> => {
-    const { amount, currency, from, id: transferId, metadata, reference, to: walletId } = transfer
-    return ask(
-      { _tag: "ReceiveTransfer", walletId, transferId, from, amount, currency, reference, metadata },
-      arriveKey(transfer),
-      { ...engineOrigin, await: wanted },
-      noteBytes(transfer)
-    )
+const arrivalOf = Effect.fnUntraced(function* (
+  { eventsOf }: Wallets,
+  { to: walletId }: Transfer,
+  reply: Reply
+): Effect.fn.Return<Arrival, CommandError> {
+  // It may still be refused there; asked again, it waits for that again.
+  if (!reply.persisted) return yield* notYetPersisted(walletId)
+  for (const { event, time } of yield* eventsOf(reply)) {
+    if (event._tag === "TransferReceived") return { _tag: "Received", time }
+    if (event._tag === "TransferRefused") return { _tag: "Refused", reason: event.reason }
   }
+  return yield* new OutcomeUnknown({ walletId, retryAfter: 1_000 })
+})
 
-  /**
-   * Step 2. One question, one key: whatever the destination has answered first is the
-   * answer for ever. Its rules' rejection is put on record there before it counts, or
-   * a later attempt might be received after the money has gone back. A receipt whose
-   * rows were refused for good, and which was undone, is on record already.
-   */
-  const arrive = (transfer: Transfer, wanted: TransferOrigin["await"]): Effect.Effect<Arrival, CommandError> =>
-    receive(transfer, wanted).pipe(
-      Effect.catchIf(isRefusal, (error) => refuse(transfer, `${error._tag}: ${error.message}`)),
-      Effect.flatMap((reply) => arrivalOf(transfer, reply)),
+/**
+ * One question, one key: whatever the destination has answered first is the answer for
+ * ever. Its rules' rejection is put on record there before it counts, or a later
+ * attempt might be received after the money has gone back. A receipt whose rows were
+ * refused for good, and which was undone, is on record already.
+ */
+const arrive =
+  (wallets: Wallets) =>
+  (transfer: Transfer, wanted: TransferOrigin["await"]): Effect.Effect<Arrival, CommandError> =>
+    receive(wallets, transfer, wanted).pipe(
+      Effect.catchIf(isRefusal, (error) => refuse(wallets, transfer, `${error._tag}: ${error.message}`)),
+      Effect.flatMap((reply) => arrivalOf(wallets, transfer, reply)),
       Effect.catchTag("OperationReversed", ({ reason }) => Effect.succeed<Arrival>({ _tag: "Refused", reason }))
     )
 
-  /** Step 3 after a receipt. */
-  const settle = (transfer: Transfer): Effect.Effect<void, CommandError> =>
+const settle =
+  ({ ask }: Wallets) =>
+  (transfer: Transfer): Effect.Effect<void, CommandError> =>
     Effect.asVoid(
       ask({ _tag: "SettleTransfer", walletId: transfer.from, transferId: transfer.id }, endKey(transfer), engineOrigin)
     )
 
-  /** Step 3 after a refusal. */
-  const giveBack = Effect.fnUntraced(function* (
-    transfer: Transfer,
-    reason: string
-  ): Effect.fn.Return<Returned, CommandError> {
+const giveBack = ({ ask, eventsOf }: Wallets) =>
+  Effect.fnUntraced(function* (transfer: Transfer, reason: string): Effect.fn.Return<Returned, CommandError> {
     const { from: walletId, id: transferId } = transfer
     const reply = yield* ask({ _tag: "ReverseTransfer", walletId, transferId, reason }, endKey(transfer), engineOrigin)
     for (const { event, time } of yield* eventsOf(reply)) {
@@ -168,10 +145,48 @@ export const makeTransferSteps = (
     return yield* new OutcomeUnknown({ walletId, retryAfter: 1_000 })
   })
 
-  return { stateOf, examine, send, arrive, settle, giveBack }
+export interface TransferSteps {
+  /** A wallet now; `undefined`: there is none. */
+  readonly stateOf: (walletId: string) => Effect.Effect<Wallet | undefined, CommandError>
+  /** What the destination is: a part of the command that goes to the source. */
+  readonly examine: (to: string) => Effect.Effect<Pick<SendTransfer, "currency" | "destination">, CommandError>
+  /** Step 1. */
+  readonly send: (command: SendTransfer, origin: TransferOrigin) => Effect.Effect<Sent, CommandError>
+  /** Step 2. */
+  readonly arrive: (transfer: Transfer, wanted: TransferOrigin["await"]) => Effect.Effect<Arrival, CommandError>
+  /** Step 3 after a receipt. */
+  readonly settle: (transfer: Transfer) => Effect.Effect<void, CommandError>
+  /** Step 3 after a refusal. */
+  readonly giveBack: (transfer: Transfer, reason: string) => Effect.Effect<Returned, CommandError>
 }
 
-export type TransferSteps = ReturnType<typeof makeTransferSteps>
+export const makeTransferSteps = (
+  calls: WalletCalls["Service"],
+  /** What a command did earlier; fails when it was undone since. */
+  recall: (seen: Seen) => Effect.Effect<{ readonly events: ReadonlyArray<RecordedEvent> }, CommandError>
+): TransferSteps => {
+  const wallets: Wallets = {
+    // Ids of transfers never wear out, so neither may the keys of their steps.
+    ask: (command, key, { actor, correlationId, await: wanted }, bytes = 0) =>
+      calls.ask({ command, key, actor, correlationId, await: wanted, lookUpAlways: true, bytes: callBytes + bytes }),
+    eventsOf: (reply) =>
+      reply._tag === "Done" ? Effect.succeed(reply.events) : Effect.map(recall(reply), ({ events }) => events)
+  }
+  const stateOf: TransferSteps["stateOf"] = (walletId) => calls.current(walletId, -1)
+  return {
+    stateOf,
+    examine: (to) =>
+      Effect.map(stateOf(to), (wallet) =>
+        wallet === undefined
+          ? { currency: "", destination: "missing" }
+          : { currency: wallet.currency, destination: wallet.status === "closed" ? "closed" : undefined }
+      ),
+    send: send(wallets),
+    arrive: arrive(wallets),
+    settle: settle(wallets),
+    giveBack: giveBack(wallets)
+  }
+}
 
 /** Of step 2, at the destination: the same for receiving and for refusing. */
 const arriveKey = ({ from, id }: Transfer): CommandKey => `e:arrive:${from}:${id}`

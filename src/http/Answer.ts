@@ -6,8 +6,8 @@
 import * as Effect from "effect/Effect"
 import * as Headers from "effect/http/Headers"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
-import type { Hold, Transaction } from "../domain/Wallet.ts"
-import type { Await, CommandAnswer, Durability } from "../engine/WalletEngine.ts"
+import type { Hold, Transaction, Transfer } from "../domain/Wallet.ts"
+import type { Await, CommandAnswer, Durability, TransferAnswer } from "../engine/WalletEngine.ts"
 import type { Page } from "../stores/Page.ts"
 import type { WalletView } from "../stores/Persistence.ts"
 import { isProblemCode, problemBody, type ProblemCode, problemStatus } from "./Problem.ts"
@@ -65,6 +65,20 @@ export const holdJson = (hold: Hold) => ({
   createdAt: formatTime(hold.createdAt)
 })
 
+export const transferJson = (transfer: Transfer) => ({
+  id: transfer.id,
+  from: transfer.from,
+  to: transfer.to,
+  amount: transfer.amount.toString(),
+  currency: transfer.currency,
+  status: transfer.status,
+  reason: transfer.reason,
+  reference: transfer.reference,
+  metadata: transfer.metadata,
+  createdAt: formatTime(transfer.createdAt),
+  updatedAt: formatTime(transfer.updatedAt)
+})
+
 export const pageJson = <A, B>(page: Page<A>, each: (item: A) => B) => ({ data: page.data.map(each), next: page.next })
 
 /** Whether the caller has what it waited for. */
@@ -83,6 +97,14 @@ export const commandAnswer = (
     wallet: walletJson(answer.wallet),
     durability: answer.durability
   }),
+  replayed: answer.replayed,
+  retryAfter: undefined
+})
+
+/** The answer of a transfer; 202 also while it is pending. */
+export const transferAnswer = (wanted: Await | undefined, answer: TransferAnswer): Answer => ({
+  status: answer.transfer.status !== "pending" && reached(answer.durability, wanted ?? "persisted") ? 201 : 202,
+  body: JSON.stringify({ transfer: transferJson(answer.transfer), durability: answer.durability }),
   replayed: answer.replayed,
   retryAfter: undefined
 })

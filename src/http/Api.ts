@@ -4,17 +4,19 @@
  */
 import * as HttpApi from "effect/http-api/HttpApi"
 import * as OpenApi from "effect/http-api/OpenApi"
+import { FeedApi } from "./FeedApi.ts"
 import { HealthApi } from "./HealthApi.ts"
 import { HoldsApi } from "./HoldsApi.ts"
 import { KeysApi } from "./KeysApi.ts"
 import { completeDocument } from "./OpenApiDocument.ts"
 import { BatchApi, TransactionsApi } from "./OperationsApi.ts"
+import { TransfersApi } from "./TransfersApi.ts"
 import { WalletsApi } from "./WalletsApi.ts"
 
 const strict = { onExcessProperty: "error" } as const
 
 export class WalletApi extends HttpApi.make("effect-wallet")
-  .add(WalletsApi, HoldsApi, TransactionsApi, BatchApi, KeysApi, HealthApi)
+  .add(WalletsApi, HoldsApi, TransfersApi, TransactionsApi, BatchApi, FeedApi, KeysApi, HealthApi)
   .annotate(HttpApi.QueryParseOptions, strict)
   .annotate(HttpApi.PayloadParseOptions, strict)
   .annotateMerge(
@@ -22,7 +24,7 @@ export class WalletApi extends HttpApi.make("effect-wallet")
       title: "effect-wallet",
       version: "1",
       description:
-        "Wallets with holds, on a log. Amounts are strings of minor units, times RFC 3339 in UTC. " +
+        "Wallets with holds and transfers, on a log. Amounts are strings of minor units, times RFC 3339 in UTC. " +
         "Every failure is a problem (RFC 9457) whose `code` names it.",
       transform: completeDocument
     })

@@ -2,20 +2,23 @@
  * Handler of `BatchApi`: decodes each item on its own and sends all of them off
  * in the order given. An engine call reaches its wallet's mailbox before it first
  * waits, so the items of one wallet stay in order without one waiting for another.
+ * Only a transfer waits before, for what its destination is: the items behind it, on
+ * its source, wait with it, and no longer.
  */
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
 import * as HttpApiBuilder from "effect/http-api/HttpApiBuilder"
 import type * as Schema from "effect/Schema"
 import type { CommandError } from "../actors/EngineError.ts"
 import { InvalidRequest } from "../domain/Rejection.ts"
 import { type Await, type CommandAnswer, type CommandOptions, WalletEngine } from "../engine/WalletEngine.ts"
 import type { ApiKey } from "../stores/ApiKeyStore.ts"
-import { type Answer, answered, commandAnswer, internalError, toResponse } from "./Answer.ts"
+import { type Answer, answered, commandAnswer, internalError, toResponse, transferAnswer } from "./Answer.ts"
 import { WalletApi } from "./Api.ts"
 import { CurrentKey } from "./Authorization.ts"
 import { commandOptions } from "./CommandInput.ts"
 import { bodyReader, decoder } from "./RequestBody.ts"
-import { BatchEnvelope, CaptureItem, CreditItem, DebitItem, HoldItem, ReleaseItem } from "./Wire.ts"
+import { BatchEnvelope, CaptureItem, CreditItem, DebitItem, HoldItem, ReleaseItem, TransferItem } from "./Wire.ts"
 
 const batchBody = bodyReader(BatchEnvelope)
 
@@ -28,7 +31,18 @@ interface Caller {
 
 type RunItem = (item: unknown, engine: Engine, caller: Caller) => Effect.Effect<Answer>
 
-/** Form, then the key's presence, then the engine: as for a request of its own. */
+/** Form, then the key's presence: as for a request of its own. */
+const reader = <S extends Schema.ConstraintDecoder<{ readonly type: string; readonly idempotencyKey: string }>>(
+  schema: S
+) => {
+  const decode = decoder(schema)
+  return Effect.fnUntraced(function* (item: unknown, caller: Caller) {
+    const { type: _, idempotencyKey, ...body } = yield* decode(item)
+    const options = yield* commandOptions(idempotencyKey, caller.await, caller.key)
+    return { body, options }
+  })
+}
+
 const runner = <S extends Schema.ConstraintDecoder<{ readonly type: string; readonly idempotencyKey: string }>>(
   schema: S,
   run: (
@@ -36,37 +50,113 @@ const runner = <S extends Schema.ConstraintDecoder<{ readonly type: string; read
     body: Omit<S["Type"], "type" | "idempotencyKey"> & CommandOptions
   ) => Effect.Effect<CommandAnswer, CommandError>
 ): RunItem => {
-  const decode = decoder(schema)
+  const read = reader(schema)
   return (item, engine, caller) =>
     answered(
       Effect.gen(function* () {
-        const { type: _, idempotencyKey, ...body } = yield* decode(item)
-        const options = yield* commandOptions(idempotencyKey, caller.await, caller.key)
+        const { body, options } = yield* read(item, caller)
         return commandAnswer(201, options.await, yield* run(engine, { ...body, ...options }))
       })
     )
 }
+
+const readTransfer = reader(TransferItem)
+
+/** Completes when the transfer is in line at its source; the inner effect is its answer. */
+const beginTransfer = (item: unknown, engine: Engine, caller: Caller): Effect.Effect<Effect.Effect<Answer>> =>
+  Effect.gen(function* () {
+    const { body, options } = yield* readTransfer(item, caller)
+    const { walletId: from, ...transfer } = body
+    const begun = yield* engine.beginTransfer({ ...transfer, from, ...options })
+    return answered(Effect.map(begun, (answer) => transferAnswer(options.await, answer)))
+  }).pipe(Effect.catch((failure) => Effect.succeed(answered(Effect.fail(failure)))))
+
+const runTransfer: RunItem = (item, engine, caller) => Effect.flatten(beginTransfer(item, engine, caller))
 
 const runners: Readonly<Record<string, RunItem>> = {
   credit: runner(CreditItem, (engine, body) => engine.credit(body)),
   debit: runner(DebitItem, (engine, body) => engine.debit(body)),
   hold: runner(HoldItem, (engine, body) => engine.placeHold(body)),
   capture: runner(CaptureItem, (engine, body) => engine.captureHold(body)),
-  release: runner(ReleaseItem, (engine, body) => engine.releaseHold(body))
+  release: runner(ReleaseItem, (engine, body) => engine.releaseHold(body)),
+  transfer: runTransfer
 }
 
 const unknownType = answered(
   Effect.fail(new InvalidRequest({ detail: `type: Expected one of ${Object.keys(runners).join(", ")}` }))
 )
 
+const fieldOf = (item: unknown, name: string): unknown =>
+  typeof item === "object" && item !== null && name in item ? (item as Record<string, unknown>)[name] : undefined
+
+const isTransfer = (item: unknown): boolean => fieldOf(item, "type") === "transfer"
+
+const logged = (effect: Effect.Effect<Answer>): Effect.Effect<Answer> =>
+  Effect.catchDefect(effect, (defect) => Effect.as(Effect.logError("a batch's command failed", defect), internalError))
+
 const runItem = (item: unknown, engine: Engine, caller: Caller): Effect.Effect<Answer> => {
-  const type = typeof item === "object" && item !== null && "type" in item ? item.type : undefined
+  const type = fieldOf(item, "type")
   const run = typeof type === "string" && Object.hasOwn(runners, type) ? runners[type] : undefined
-  if (run === undefined) return unknownType
-  return run(item, engine, caller).pipe(
-    Effect.catchDefect((defect) => Effect.as(Effect.logError("a batch's command failed", defect), internalError))
-  )
+  return run === undefined ? unknownType : logged(run(item, engine, caller))
 }
+
+/** Bounded by the batch: at most 1,000 are in flight. */
+const runAll = (items: ReadonlyArray<unknown>, engine: Engine, caller: Caller): Effect.Effect<ReadonlyArray<Answer>> =>
+  Effect.forEach(items, (item) => runItem(item, engine, caller), { concurrency: "unbounded" })
+
+/** Each item once those before it are in line at the wallet. */
+const runInLine = Effect.fnUntraced(function* (items: ReadonlyArray<unknown>, engine: Engine, caller: Caller) {
+  const running: Array<Fiber.Fiber<Answer>> = []
+  for (const item of items) {
+    const run = isTransfer(item)
+      ? yield* Effect.catchDefect(beginTransfer(item, engine, caller), (defect) => Effect.succeed(Effect.die(defect)))
+      : runItem(item, engine, caller)
+    running.push(yield* Effect.forkChild(logged(run), { startImmediately: true }))
+  }
+  return yield* Effect.forEach(running, Fiber.join)
+})
+
+/** Destinations that a batch asks for at once, before its transfers do: each line would ask for one after the other. */
+const concurrentLooks = 32
+
+/** Brings the destinations into their owners' memory. What cannot be read now is told by its transfer. */
+const lookAhead = (items: ReadonlyArray<unknown>, engine: Engine): Effect.Effect<void> => {
+  const destinations = new Set<string>()
+  for (const item of items) {
+    const to = fieldOf(item, "to")
+    if (isTransfer(item) && typeof to === "string") destinations.add(to)
+  }
+  return Effect.forEach(destinations, (walletId) => Effect.exit(engine.getWallet({ walletId })), {
+    concurrency: concurrentLooks,
+    discard: true
+  })
+}
+
+/** The places of the items in the batch, by the wallet that they are for. */
+const linesOf = (items: ReadonlyArray<unknown>): ReadonlyArray<ReadonlyArray<number>> => {
+  const lines = new Map<unknown, Array<number>>()
+  items.forEach((item, place) => {
+    const walletId = fieldOf(item, "walletId")
+    const line = lines.get(walletId)
+    if (line === undefined) lines.set(walletId, [place])
+    else line.push(place)
+  })
+  return [...lines.values()]
+}
+
+const runBatch = Effect.fnUntraced(function* (items: ReadonlyArray<unknown>, engine: Engine, caller: Caller) {
+  if (!items.some(isTransfer)) return yield* runAll(items, engine, caller)
+  yield* lookAhead(items, engine)
+  const answers = new Array<Answer>(items.length)
+  const runLine = Effect.fnUntraced(function* (places: ReadonlyArray<number>) {
+    const line = places.map((place) => items[place])
+    const run = places.length > 1 && line.some(isTransfer) ? runInLine : runAll
+    const given = yield* run(line, engine, caller)
+    places.forEach((place, index) => (answers[place] = given[index]!))
+  })
+  yield* Effect.forEach(linesOf(items), runLine, { concurrency: "unbounded", discard: true })
+  return answers
+})
 
 const resultText = (answer: Answer): string =>
   `{"status":${answer.status},"body":${answer.body}${answer.replayed ? ',"replayed":true' : ""}}`
@@ -82,10 +172,7 @@ export const batchHandlers = HttpApiBuilder.group(
         function* ({ query, request }) {
           const { commands } = yield* batchBody(request)
           const caller = { key: yield* CurrentKey, await: query.await }
-          // Bounded by the batch: at most 1,000 are in flight.
-          const answers = yield* Effect.forEach(commands, (item) => runItem(item, engine, caller), {
-            concurrency: "unbounded"
-          })
+          const answers = yield* runBatch(commands, engine, caller)
           const body = `{"results":[${answers.map(resultText).join(",")}]}`
           return { status: 200, body, replayed: false, retryAfter: undefined }
         },

@@ -8,6 +8,7 @@ import { WalletApi } from "./Api.ts"
 import { authorizationLayer, Gate } from "./Authenticate.ts"
 import { batchHandlers } from "./BatchHandlers.ts"
 import { docs } from "./Docs.ts"
+import { feedHandlers } from "./FeedHandlers.ts"
 import { makeFastMovement } from "./FastMovement.ts"
 import { makeFallback } from "./Fallback.ts"
 import { healthHandlers } from "./HealthHandlers.ts"
@@ -16,6 +17,7 @@ import { HttpConfig } from "./HttpConfig.ts"
 import { keyHandlers } from "./KeyHandlers.ts"
 import { requestFormLayer } from "./RequestFormLayer.ts"
 import { transactionHandlers } from "./TransactionHandlers.ts"
+import { transferHandlers } from "./TransferHandlers.ts"
 import { walletHandlers } from "./WalletHandlers.ts"
 
 /** Seconds for which a browser keeps the answer to its preflight. */
@@ -25,7 +27,7 @@ const cors = (origins: ReadonlyArray<string>) =>
   HttpMiddleware.cors({
     allowedOrigins: origins.includes("*") ? [] : origins,
     allowedMethods: ["GET", "HEAD", "POST", "PATCH", "DELETE"],
-    allowedHeaders: ["authorization", "content-type", "idempotency-key"],
+    allowedHeaders: ["authorization", "content-type", "idempotency-key", "last-event-id"],
     exposedHeaders: ["idempotency-replayed", "retry-after"],
     maxAge: corsMaxAge
   })
@@ -43,8 +45,10 @@ const edges = HttpRouter.use(
 const handlers = Layer.mergeAll(
   walletHandlers,
   holdHandlers,
+  transferHandlers,
   transactionHandlers,
   batchHandlers,
+  feedHandlers,
   keyHandlers,
   healthHandlers
 ).pipe(Layer.provide([authorizationLayer, requestFormLayer]))

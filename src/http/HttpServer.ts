@@ -18,6 +18,7 @@ import type { ProblemCode } from "./Problem.ts"
 import { problemBody } from "./Problem.ts"
 import { httpApp, routerConfig } from "./HttpApp.ts"
 import { HttpConfig, type HttpConfigValues } from "./HttpConfig.ts"
+import { Stopping } from "./Stopping.ts"
 
 /** Milliseconds, except where named otherwise. */
 const limits: Http.ServerOptions = {
@@ -147,7 +148,10 @@ const draining = Layer.effectDiscard(
   Effect.gen(function* () {
     const { shutdownTimeout } = yield* HttpConfig
     const server = yield* NodeServer
-    yield* Effect.addFinalizer(() => drain(server, shutdownTimeout))
+    const stopping = yield* Stopping
+    yield* Effect.addFinalizer(() =>
+      Effect.andThen(Deferred.succeed(stopping.begun, undefined), drain(server, shutdownTimeout))
+    )
   })
 )
 
@@ -159,7 +163,7 @@ export const httpServerWith = <E, R>(routes: Layer.Layer<never, E, R>) =>
   draining.pipe(
     Layer.provideMerge(HttpRouter.serve(Layer.mergeAll(httpApp, routes), { disableLogger: true, routerConfig })),
     Layer.provideMerge(listening),
-    Layer.provide([NodeServer.layer, NodeHttpServer.layerHttpServices])
+    Layer.provide([NodeServer.layer, Stopping.layer, NodeHttpServer.layerHttpServices])
   )
 
 /** The API alone. */

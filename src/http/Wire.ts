@@ -15,6 +15,7 @@ import {
   IdempotencyKey,
   Metadata,
   noFields,
+  Position,
   Text,
   text,
   Time
@@ -83,6 +84,26 @@ export const HoldJson = Schema.Struct({
   createdAt: Time
 }).annotate({ identifier: "Hold" })
 
+export const TransferStatus = Schema.Literals(["pending", "completed", "reversed"])
+
+export const TransferJson = Schema.Struct({
+  id: Id,
+  from: Id,
+  to: Id,
+  amount: Amount,
+  currency: Currency,
+  status: TransferStatus,
+  reason: Schema.NullOr(Text),
+  reference: Schema.NullOr(Text),
+  metadata: Metadata,
+  createdAt: Time,
+  updatedAt: Time
+}).annotate({
+  identifier: "Transfer",
+  description:
+    "`pending`: the money has left its source; `reversed`: refused by the destination, the source has it back."
+})
+
 export const DurabilityJson = Schema.Struct({
   committed: Schema.Boolean,
   persisted: Schema.Boolean,
@@ -113,21 +134,41 @@ export const CaptureAnswer = Schema.Struct({
   durability: DurabilityJson
 }).annotate({ identifier: "CaptureAnswer" })
 
+export const TransferAnswer = Schema.Struct({ transfer: TransferJson, durability: DurabilityJson }).annotate({
+  identifier: "TransferAnswer"
+})
+
 const page = <S extends Schema.Top>(item: S, identifier: string) =>
   Schema.Struct({ data: Schema.Array(item), next: Schema.NullOr(Schema.String) }).annotate({ identifier })
 
 export const WalletPage = page(WalletJson, "WalletPage")
 export const TransactionPage = page(TransactionJson, "TransactionPage")
 export const HoldPage = page(HoldJson, "HoldPage")
+export const TransferPage = page(TransferJson, "TransferPage")
 
-export const EventJson = Schema.Struct({
+const eventFields = {
   version: VersionNumber,
   type: Schema.String,
   time: Time,
   data: Schema.Record(Schema.String, Schema.Json)
-}).annotate({ identifier: "Event", description: "A public event: amounts are strings, times RFC 3339." })
+}
+
+export const EventJson = Schema.Struct(eventFields).annotate({
+  identifier: "Event",
+  description: "A public event: amounts are strings, times RFC 3339."
+})
 
 export const EventPage = page(EventJson, "EventPage")
+
+/** One server-sent event of the feed. */
+export const FeedEvent = Schema.Struct({
+  id: Position,
+  event: Schema.String,
+  data: Schema.fromJsonString(Schema.Struct({ walletId: Id, ...eventFields }))
+}).annotate({
+  identifier: "FeedEvent",
+  description: "`id` is the event's position in the log, `event` its type, `data` the event and its wallet."
+})
 
 // ---- Bodies ----
 
@@ -153,6 +194,10 @@ export const UpdateWalletBody = Schema.Struct({
 const movement = { amount: Amount, reference: optionalText, metadata: Schema.optionalKey(Metadata) }
 
 export const MovementBody = Schema.Struct(movement).annotate({ identifier: "Movement" })
+
+const transferFields = { to: Id, ...movement }
+
+export const TransferBody = Schema.Struct({ from: Id, ...transferFields }).annotate({ identifier: "SendTransfer" })
 
 const holdFields = { ...movement, expiresAt: Schema.optionalKey(Schema.NullOr(Time)) }
 
@@ -183,8 +228,10 @@ export const DebitItem = item("debit", movement)
 export const HoldItem = item("hold", holdFields)
 export const CaptureItem = item("capture", { holdId: Id, ...captureFields })
 export const ReleaseItem = item("release", { holdId: Id })
+/** `walletId` is the source. */
+export const TransferItem = item("transfer", transferFields)
 
-export const BatchItem = Schema.Union([CreditItem, DebitItem, HoldItem, CaptureItem, ReleaseItem])
+export const BatchItem = Schema.Union([CreditItem, DebitItem, HoldItem, CaptureItem, ReleaseItem, TransferItem])
 
 export const maxBatchItems = 1_000
 

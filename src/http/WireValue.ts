@@ -132,6 +132,11 @@ const wholeNumber = (minimum: number, maximum: number, expected: string) =>
 /** A wallet's version: revision of an event in its stream, 0-based. */
 export const Version = wholeNumber(0, Number.MAX_SAFE_INTEGER, "a version: a whole number, 0 or more")
 
+/** A place in the log: 0 before the first event. */
+export const Position = matching(/^(?:0|[1-9][0-9]{0,18})$/, "a position: a whole number, 0 or more").pipe(
+  Schema.decodeTo(Schema.BigInt, toBigInt)
+)
+
 export const defaultLimit = 50
 export const Limit = wholeNumber(1, 200, "a whole number from 1 to 200")
 

@@ -1,0 +1,40 @@
+/** Handlers of `TransfersApi`. */
+import * as Effect from "effect/Effect"
+import * as HttpApiBuilder from "effect/http-api/HttpApiBuilder"
+import { WalletEngine } from "../engine/WalletEngine.ts"
+import { pageJson, plainAnswer, respond, transferAnswer, transferJson } from "./Answer.ts"
+import { WalletApi } from "./Api.ts"
+import { CurrentKey } from "./Authorization.ts"
+import { commandOptions } from "./CommandInput.ts"
+import { bodyReader } from "./RequestBody.ts"
+import { TransferBody } from "./Wire.ts"
+import { defaultLimit } from "./WireValue.ts"
+
+const transferBody = bodyReader(TransferBody)
+
+export const transferHandlers = HttpApiBuilder.group(
+  WalletApi,
+  "transfers",
+  Effect.fnUntraced(function* (handlers) {
+    const engine = yield* WalletEngine
+    return handlers
+      .handleRaw(
+        "send",
+        Effect.fnUntraced(function* ({ headers, query, request }) {
+          const body = yield* transferBody(request)
+          const options = yield* commandOptions(headers["idempotency-key"], query.await, yield* CurrentKey)
+          return transferAnswer(options.await, yield* engine.transfer({ ...body, ...options }))
+        }, respond)
+      )
+      .handleRaw("get", ({ params }) =>
+        respond(Effect.map(engine.getTransfer(params.id), (transfer) => plainAnswer(200, transferJson(transfer))))
+      )
+      .handleRaw("list", ({ query }) =>
+        respond(
+          Effect.map(engine.transfers({ ...query, limit: query.limit ?? defaultLimit }), (page) =>
+            plainAnswer(200, pageJson(page, transferJson))
+          )
+        )
+      )
+  })
+)
