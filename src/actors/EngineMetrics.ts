@@ -1,5 +1,11 @@
-/** Metrics of the engine; names follow Prometheus' conventions. Updated per batch, never per command. */
+/**
+ * Metrics of the engine; names and units follow Prometheus' conventions (times in
+ * seconds). Updated per batch, never per command.
+ */
 import * as Metric from "effect/Metric"
+
+/** Seconds; from a quick disk to the longest wait of a caller and beyond. */
+const batchSeconds = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 5, 30]
 
 export const commitsAppended = Metric.counter("wallet_commits_appended_total", {
   description: "Commits appended to the log",
@@ -16,26 +22,33 @@ export const appendBatch = Metric.histogram("wallet_append_wallets", {
   boundaries: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000]
 })
 
-export const appendMillis = Metric.histogram("wallet_append_duration_milliseconds", {
+export const appendSeconds = Metric.histogram("wallet_append_duration_seconds", {
   description: "Time of a gathered append, retries included",
-  boundaries: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 5_000, 30_000]
+  boundaries: batchSeconds
 })
 
 export const appendOutcomes = Metric.frequency("wallet_append_outcomes_total", {
   description: "Commits by outcome: Appended, Conflict, Fenced, Refused, Failed"
 })
 
-export const commands = Metric.counter("wallet_commands_total", {
-  description: "Commands answered by wallets, rejections and replays included",
-  incremental: true
-})
-
 export const residentWallets = Metric.gauge("wallet_resident_wallets", {
   description: "Wallets in memory"
 })
 
+export const busyWallets = Metric.gauge("wallet_busy_wallets", {
+  description: "Wallets with commands in hand or in their mailbox"
+})
+
 export const waitingCommands = Metric.gauge("wallet_waiting_commands", {
   description: "Commands in mailboxes"
+})
+
+export const waitingBytes = Metric.gauge("wallet_waiting_bytes", {
+  description: "Free texts in mailboxes, roughly"
+})
+
+export const deepestMailbox = Metric.gauge("wallet_mailbox_deepest_commands", {
+  description: "Commands in the fullest mailbox"
 })
 
 export const restarts = Metric.counter("wallet_actor_restarts_total", {
@@ -68,16 +81,16 @@ export const persistBatch = Metric.histogram("wallet_persist_events", {
   boundaries: [1, 5, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000]
 })
 
-export const persistMillis = Metric.histogram("wallet_persist_duration_milliseconds", {
+export const persistSeconds = Metric.histogram("wallet_persist_duration_seconds", {
   description: "Time of a write to Persistence, retries included",
-  boundaries: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 5_000, 30_000]
+  boundaries: batchSeconds
 })
 
 export const persistQueue = Metric.gauge("wallet_persist_queue_events", {
   description: "Events in the log that wait for Persistence"
 })
 
-export const persistLag = Metric.gauge("wallet_persist_lag_milliseconds", {
+export const persistLag = Metric.gauge("wallet_persist_lag_seconds", {
   description: "Age of the oldest event that waits for Persistence"
 })
 

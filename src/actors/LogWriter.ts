@@ -271,7 +271,7 @@ const errorOf = (cause: Cause.Cause<AppendError>): AppendError => {
 /** Updates the metrics: per append, never per command. */
 const measured = Effect.fnUntraced(function* (wallets: number, outcomes: ReadonlyArray<WriteOutcome>, millis: number) {
   yield* Metric.update(EngineMetrics.appendBatch, wallets)
-  yield* Metric.update(EngineMetrics.appendMillis, millis)
+  yield* Metric.update(EngineMetrics.appendSeconds, millis / 1_000)
   let committed = 0
   for (const outcome of outcomes) {
     if (outcome._tag === "Appended") committed++

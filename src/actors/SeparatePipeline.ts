@@ -113,7 +113,7 @@ const make = Effect.fnUntraced(function* (bounds: ActorBounds) {
       const events = batch.reduce((sum, queued) => sum + queued.events, 0)
       yield* Metric.update(EngineMetrics.persistBatch, events)
       yield* Metric.update(EngineMetrics.persistedEvents, events)
-      yield* Metric.update(EngineMetrics.persistMillis, clock.currentTimeMillisUnsafe() - startedAt)
+      yield* Metric.update(EngineMetrics.persistSeconds, (clock.currentTimeMillisUnsafe() - startedAt) / 1_000)
     }
     queue.settle(taken)
   })
@@ -140,7 +140,7 @@ const make = Effect.fnUntraced(function* (bounds: ActorBounds) {
     Effect.repeat(
       Effect.gen(function* () {
         yield* Metric.update(EngineMetrics.persistQueue, queue.events)
-        yield* Metric.update(EngineMetrics.persistLag, lagMillis())
+        yield* Metric.update(EngineMetrics.persistLag, lagMillis() / 1_000)
         yield* Metric.update(EngineMetrics.persistBlocked, catchUps.blocked().size)
       }),
       Schedule.spaced(gaugeInterval)

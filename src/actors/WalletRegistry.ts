@@ -107,7 +107,6 @@ const make = Effect.fnUntraced(function* (bounds: ActorBounds) {
   const busy = new Set<WalletActor>()
   let waitingCommands = 0
   let waitingBytes = 0
-  let answered = 0
   let accepting = true
   let drained: ((effect: Effect.Effect<void>) => void) | undefined
 
@@ -158,7 +157,6 @@ const make = Effect.fnUntraced(function* (bounds: ActorBounds) {
       if (actor.mailbox.size > 0) {
         if (++batches % batchesPerTurn === 0) yield* Effect.yieldNow
         begin(actor, take(actor, bounds.batchCommands))
-        answered += actor.running.length
         yield* work(actor, context)
         continue
       }
@@ -341,14 +339,19 @@ const make = Effect.fnUntraced(function* (bounds: ActorBounds) {
 
   const sweep = Effect.gen(function* () {
     const now = clock.currentTimeMillisUnsafe()
-    for (const actor of busy) endWaits(actor, now)
+    let deepest = 0
+    for (const actor of busy) {
+      deepest = Math.max(deepest, actor.mailbox.size)
+      endWaits(actor, now)
+    }
     endPersistenceWaits((envelope) => now - envelope.offeredAt > bounds.callerWaitMillis)
     for (const actor of residents.idleSince(now - bounds.idleMillis)) passivate(actor)
     evict(evictionsPerSweep)
-    yield* Metric.update(EngineMetrics.commands, answered)
-    answered = 0
     yield* Metric.update(EngineMetrics.residentWallets, residents.size)
+    yield* Metric.update(EngineMetrics.busyWallets, busy.size)
     yield* Metric.update(EngineMetrics.waitingCommands, waitingCommands)
+    yield* Metric.update(EngineMetrics.waitingBytes, waitingBytes)
+    yield* Metric.update(EngineMetrics.deepestMailbox, deepest)
   })
   yield* Effect.forkScoped(Effect.repeat(sweep, Schedule.spaced(sweepInterval)))
 
