@@ -1,12 +1,16 @@
-/** The parameters of an append: commits turned into rows (see `SqlAppendStatement.ts`). */
+/**
+ * Commits turned into rows, the parameters of an append or a write (see
+ * `SqlAppendStatement.ts`, `SqlWriteStatement.ts`).
+ */
 import type { Commit } from "../domain/Commit.ts"
 import type { EventMetadata, RecordedEvent, WalletEvent } from "../domain/Event.ts"
 import { encodeEvent, wireType } from "../domain/EventCodec.ts"
 import { type Metadata, noMetadata } from "../domain/Form.ts"
-import { holdChanges, transactionOf } from "../domain/Projection.ts"
+import { holdChanges, transactionOf, transferChanges } from "../domain/Projection.ts"
 import type { Transaction } from "../domain/Wallet.ts"
 import { transactionWords, walletWords } from "./SearchWords.ts"
 import { SqlCompositeArray } from "./SqlCompositeArray.ts"
+import type { ViewParts } from "./SqlViewParts.ts"
 
 /** Fields of the types `appended_commit` and `appended_event`. */
 const commitFields = 10
@@ -80,8 +84,14 @@ const addCommit = (rows: SqlCompositeArray, commit: Commit): void => {
     .end()
 }
 
-/** Answers whether the event makes a transaction. */
-const addEvent = (rows: SqlCompositeArray, number: number, recorded: RecordedEvent, commit: Commit): boolean => {
+/** Answers whether the event makes a transaction. `log`: with what the log alone keeps. */
+const addEvent = (
+  rows: SqlCompositeArray,
+  number: number,
+  recorded: RecordedEvent,
+  commit: Commit,
+  log: boolean
+): boolean => {
   const { event, id, metadata, time, walletId } = recorded
   const transaction = transactionOf(recorded, commit.wallet)
   rows
@@ -90,11 +100,11 @@ const addEvent = (rows: SqlCompositeArray, number: number, recorded: RecordedEve
     .text(walletId)
     .uuid(id)
     .time(time)
-    .text(wireType(event))
-    .text(encodeEvent(event))
+    .text(log ? wireType(event) : null)
+    .text(log ? encodeEvent(event) : null)
     .text(metadata.key)
     .text(metadata.fingerprint)
-    .text(originOf(id, metadata))
+    .text(log ? originOf(id, metadata) : null)
   if (transaction === undefined) rows.text(null).numeric(null).numeric(null).text(null).text(null)
   else {
     rows
@@ -140,6 +150,53 @@ const addHolds = (rows: HoldRows, number: number, commit: Commit): void => {
   }
 }
 
+/** Rows of transfers, as JSON. */
+interface TransferRows {
+  readonly sent: Array<unknown>
+  readonly changed: Array<unknown>
+}
+
+/** `before`: how many events of the batch come before the commit's first. */
+const addTransfers = (rows: TransferRows, number: number, commit: Commit, before: number): void => {
+  for (const change of transferChanges(commit)) {
+    const where = { commit: number, wallet_id: commit.walletId }
+    if (change._tag === "Changed") {
+      const { reason, status, transferId, updatedAt } = change
+      rows.changed.push({
+        ...where,
+        id: transferId,
+        status,
+        reason: reason ?? undefined,
+        updated_at: updatedAt === null ? undefined : isoTime(updatedAt)
+      })
+      continue
+    }
+    const { transfer, version } = change
+    rows.sent.push({
+      ...where,
+      ord: before + version - commit.expectedVersion,
+      version,
+      id: transfer.id,
+      to_wallet_id: transfer.to,
+      amount: String(transfer.amount),
+      currency: transfer.currency,
+      status: transfer.status,
+      reason: transfer.reason ?? undefined,
+      reference: transfer.reference ?? undefined,
+      metadata: metadataOf(transfer.metadata),
+      created_at: isoTime(transfer.createdAt),
+      updated_at: isoTime(transfer.updatedAt)
+    })
+  }
+}
+
+const addReversals = (rows: Array<unknown>, number: number, { events, walletId }: Commit): void => {
+  for (const { event, version } of events) {
+    if (event._tag !== "OperationReversed") continue
+    rows.push({ commit: number, wallet_id: walletId, version, reversed: event.reversedVersion })
+  }
+}
+
 const jsonOf = (rows: ReadonlyArray<unknown>): string | null => (rows.length === 0 ? null : JSON.stringify(rows))
 
 export interface AppendBatch {
@@ -147,34 +204,53 @@ export interface AppendBatch {
   readonly events: SqlCompositeArray
   readonly holdsPlaced: string | null
   readonly holdsChanged: string | null
-  /** Some commit creates its stream. */
-  readonly creates: boolean
-  /** Some event makes no transaction, or changes a hold. */
-  readonly others: boolean
+  readonly transfersSent: string | null
+  readonly transfersChanged: string | null
+  /** Of refused events. */
+  readonly reversals: string | null
+  /** What there are rows for. */
+  readonly parts: ViewParts
 }
 
-/** The rows of these commits, numbered from 1 in their order. */
-export const appendBatch = (commits: ReadonlyArray<Commit>): AppendBatch => {
+/**
+ * The rows of these commits, numbered from 1 in their order. `log`: with what the
+ * log alone keeps of an event.
+ */
+export const appendBatch = (commits: ReadonlyArray<Commit>, log: boolean): AppendBatch => {
   const size = commits.reduce((events, commit) => events + commit.events.length, 0)
   const commitRows = new SqlCompositeArray(commitFields, commits.length * commitBytes)
   const eventRows = new SqlCompositeArray(eventFields, size * eventBytes)
   const holds: HoldRows = { placed: [], changed: [] }
+  const transfers: TransferRows = { sent: [], changed: [] }
+  const reversals: Array<unknown> = []
   let creates = false
   let others = false
+  let before = 0
   for (const [index, commit] of commits.entries()) {
+    const number = index + 1
     addCommit(commitRows, commit)
     if (commit.expectedVersion === -1) creates = true
     for (const recorded of commit.events) {
-      if (!addEvent(eventRows, index + 1, recorded, commit)) others = true
+      if (!addEvent(eventRows, number, recorded, commit, log)) others = true
     }
-    addHolds(holds, index + 1, commit)
+    addHolds(holds, number, commit)
+    addTransfers(transfers, number, commit, before)
+    addReversals(reversals, number, commit)
+    before += commit.events.length
   }
   return {
     commits: commitRows,
     events: eventRows,
     holdsPlaced: jsonOf(holds.placed),
     holdsChanged: jsonOf(holds.changed),
-    creates,
-    others: others || holds.changed.length > 0
+    transfersSent: jsonOf(transfers.sent),
+    transfersChanged: jsonOf(transfers.changed),
+    reversals: jsonOf(reversals),
+    parts: {
+      creates,
+      others: others || holds.changed.length > 0,
+      transfers: transfers.sent.length + transfers.changed.length > 0,
+      reversals: reversals.length > 0
+    }
   }
 }

@@ -8,11 +8,11 @@ import { currentEpoch, type FenceView, type SqlFence } from "./SqlFence.ts"
 import { int8s, texts, uuids } from "./SqlParameters.ts"
 import type { ReadError } from "./StoreError.ts"
 
-/** How many of a wallet's events are in the log, under these ids. The log's generation comes along. */
+/** How many of a wallet's events are in the log under these ids, and up to which position. The log's generation comes along. */
 const findEvents = `
-select l.generation, f.wallet_id, f.found
+select l.generation, f.wallet_id, f.found, f.position
 from log l left join (
-  select e.wallet_id, count(*)::int as found
+  select e.wallet_id, count(*)::int as found, max(e.position) as position
   from unnest($1::text[], $2::int8[], $3::uuid[]) as k (wallet_id, version, id)
   join events e on e.wallet_id = k.wallet_id and e.version = k.version and e.id = k.id
   group by e.wallet_id
@@ -22,6 +22,7 @@ interface FoundRow {
   readonly generation: bigint
   readonly wallet_id: string | null
   readonly found: number | null
+  readonly position: bigint | null
 }
 
 /**
@@ -43,9 +44,10 @@ export const settle = Effect.fnUntraced(function* (
     ])
     .pipe(Effect.mapError(readFailure("log")))
   const current = rows[0]?.generation === view.generation ? view : yield* fence.refresh
-  const found = new Map(rows.map((row) => [row.wallet_id, row.found]))
+  const found = new Map(rows.map((row) => [row.wallet_id, row]))
   return commits.map((commit): AppendOutcome => {
-    if (found.get(commit.walletId) === commit.events.length) return { _tag: "Appended" }
+    const row = found.get(commit.walletId)
+    if (row?.found === commit.events.length) return { _tag: "Appended", position: row.position! }
     const epoch = currentEpoch(current, commit.partition)
     return epoch === commit.epoch ? { _tag: "Conflict" } : { _tag: "Fenced", epoch }
   })

@@ -1,5 +1,5 @@
 /**
- * The composite types of an append, as parameters. Their ids differ from database
+ * The composite types of an append or a write, as parameters. Their ids differ from database
  * to database, so they are asked for, and the client learns them.
  */
 import type { PgClient } from "@effect/sql-pg/PgClient"
@@ -7,16 +7,23 @@ import * as PgTypes from "@effect/sql-pg/PgTypes"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import type { AppendBatch } from "./SqlAppendBatch.ts"
-import type { AppendParts } from "./SqlAppendStatement.ts"
+import type { Mark } from "./Persistence.ts"
 import { readFailure } from "./SqlFailure.ts"
 import { int8, text } from "./SqlParameters.ts"
-import { type ReadError, StoreDefect } from "./StoreError.ts"
+import type { Slot } from "./SqlViewParts.ts"
+import { type ReadError, StoreDefect, type StoreName } from "./StoreError.ts"
 
-/** The parameters of the append's statement. */
+/** What a statement takes beside its rows. */
+export interface FurtherParameters {
+  readonly generation?: bigint
+  readonly mark?: Mark | undefined
+}
+
+/** The parameters of a statement with these slots. */
 export type AppendParameters = (
   batch: AppendBatch,
-  generation: bigint,
-  parts: AppendParts
+  slots: ReadonlyArray<Slot>,
+  further: FurtherParameters
 ) => ReadonlyArray<PgTypes.Parameter>
 
 interface TypeRow {
@@ -32,34 +39,43 @@ from pg_type where typname in ('appended_commit', 'appended_event') and typnames
 /** The bytes are the array already. */
 const asWritten: PgTypes.Codec<Uint8Array> = { encode: Result.succeed, decode: Result.succeed }
 
-const registryOf = (client: PgClient): Effect.Effect<PgTypes.Registry, StoreDefect> =>
+const registryOf = (client: PgClient, store: StoreName): Effect.Effect<PgTypes.Registry, StoreDefect> =>
   client.config.types === undefined
-    ? Effect.fail(new StoreDefect({ store: "log", reason: "the SQL client has no type registry of its own" }))
+    ? Effect.fail(new StoreDefect({ store, reason: "the SQL client has no type registry of its own" }))
     : Effect.succeed(client.config.types)
 
 /** Asked once; again after a failure. */
-export const make = (client: PgClient): Effect.Effect<AppendParameters, ReadError> => {
+export const make = (client: PgClient, store: StoreName): Effect.Effect<AppendParameters, ReadError> => {
   let known: AppendParameters | undefined
 
   const ask = Effect.gen(function* () {
-    const registry = yield* registryOf(client)
-    const rows = yield* Effect.mapError(client.unsafe<TypeRow>(readTypes), readFailure("log"))
+    const registry = yield* registryOf(client, store)
+    const rows = yield* Effect.mapError(client.unsafe<TypeRow>(readTypes), readFailure(store))
     const commit = rows.find(({ name }) => name === "appended_commit")
     const event = rows.find(({ name }) => name === "appended_event")
     if (commit === undefined || event === undefined) {
-      return yield* new StoreDefect({ store: "log", reason: "the types of an append are missing: migrate" })
+      return yield* new StoreDefect({ store, reason: "the types of an append are missing: migrate" })
     }
     registry.register(commit.array, asWritten)
     registry.register(event.array, asWritten)
     const written = (bytes: Uint8Array, oid: number): PgTypes.Parameter => ({ ...PgTypes.bytea(bytes), oid })
-    known = (batch, generation, { others, view }) => {
-      const log = [
-        written(batch.commits.finish(commit.element), commit.array),
-        written(batch.events.finish(event.element), event.array),
-        int8(generation)
-      ]
-      return view && others ? [...log, text(batch.holdsPlaced), text(batch.holdsChanged)] : log
+    const parameterOf = (batch: AppendBatch, slot: Slot, { generation, mark }: FurtherParameters) => {
+      switch (slot) {
+        case "commits":
+          return written(batch.commits.finish(commit.element), commit.array)
+        case "events":
+          return written(batch.events.finish(event.element), event.array)
+        case "generation":
+          return int8(generation!)
+        case "markOwner":
+          return text(mark!.owner)
+        case "markPosition":
+          return int8(mark!.position)
+        default:
+          return text(batch[slot])
+      }
     }
+    known = (batch, slots, further) => slots.map((slot) => parameterOf(batch, slot, further))
     return known
   })
 

@@ -9,6 +9,7 @@ import * as Result from "effect/Result"
 import type { SqlClient } from "effect/sql/SqlClient"
 import type { SqlError } from "effect/sql/SqlError"
 import { type AppendError, EventStore, type LogHead, type Snapshot, type SnapshotBound } from "./EventStore.ts"
+import { followByPages } from "./FollowByPages.ts"
 import * as SqlAppend from "./SqlAppend.ts"
 import type { SqlErrorClassOptions } from "./SqlErrorClass.ts"
 import { reading, withinReadLimit, withTimeLimit } from "./SqlFailure.ts"
@@ -84,27 +85,30 @@ export const make = Effect.fnUntraced(function* (
   const events = (statement: string, from: ReadonlyArray<unknown>) =>
     read(sql.unsafe<EventRow>(statement, from) as Effect.Effect<ReadonlyArray<EventRow>, SqlError>)
 
+  const readAll: EventStore["Service"]["readAll"] = ({ after, limit }) =>
+    Effect.flatMap(events(readLog, [int8(after), int8(BigInt(limit))]), (rows) =>
+      Effect.fromResult(
+        Result.all(rows.map((row) => Result.map(recordedOf(row), (recorded) => ({ position: row.position, recorded }))))
+      )
+    )
+  const head = Effect.flatMap(
+    read(sql.unsafe<{ readonly log_id: string; readonly position: bigint }>(readHead)),
+    ([row]): Effect.Effect<LogHead, StoreDefect> =>
+      row === undefined
+        ? Effect.fail(new StoreDefect({ store: "log", reason: "the table log has no row" }))
+        : Effect.succeed({ logId: row.log_id, position: row.position })
+  )
+
   return EventStore.of({
+    writesPersistence: options.persistence ?? true,
     append: (commits) => (commits.length === 0 ? Effect.succeed([]) : limited(append(commits))),
     read: (walletId, { after, limit }) =>
       Effect.flatMap(events(readStream, [text(walletId), int8(BigInt(after)), int8(BigInt(limit))]), (rows) =>
         Effect.fromResult(Result.all(rows.map(recordedOf)))
       ),
-    readAll: ({ after, limit }) =>
-      Effect.flatMap(events(readLog, [int8(after), int8(BigInt(limit))]), (rows) =>
-        Effect.fromResult(
-          Result.all(
-            rows.map((row) => Result.map(recordedOf(row), (recorded) => ({ position: row.position, recorded })))
-          )
-        )
-      ),
-    head: Effect.flatMap(
-      read(sql.unsafe<{ readonly log_id: string; readonly position: bigint }>(readHead)),
-      ([row]): Effect.Effect<LogHead, StoreDefect> =>
-        row === undefined
-          ? Effect.fail(new StoreDefect({ store: "log", reason: "the table log has no row" }))
-          : Effect.succeed({ logId: row.log_id, position: row.position })
-    ),
+    readAll,
+    follow: followByPages({ readAll, head }),
+    head,
     saveSnapshot: ({ data, time: at, version, walletId }) =>
       read(Effect.asVoid(sql.unsafe(writeSnapshot, [text(walletId), int8(BigInt(version)), time(at), text(data)]))),
     loadSnapshot: (walletId, bound = {}) => read(loadSnapshot(sql, walletId, bound)),

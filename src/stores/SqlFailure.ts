@@ -44,6 +44,14 @@ export const appendFailure = (
   }
 }
 
+/** A write that may be done twice: an unknown outcome is no trouble, a user's rule is told apart. */
+export const writeFailure = (failure: SqlErrorClass): ReadError | OperationRefused => {
+  if (failure.outcome === "unknown" || failure.kind === "transient") return unavailable("persistence", failure.reason)
+  return failure.kind === "refusal"
+    ? new OperationRefused({ reason: failure.reason })
+    : new StoreDefect({ store: "persistence", reason: failure.reason })
+}
+
 /**
  * Ends the wait after `millis`. The statement is cancelled behind the caller's
  * back: cancelling has to wait for the server, and a server that is away is the

@@ -1,18 +1,32 @@
 /**
- * The transactional view in PostgreSQL, as the append wrote it: these are only the
- * reads. All of them go along an index; pages are cut by version.
+ * The transactional view in PostgreSQL. All reads go along an index; pages are cut by
+ * version or position. Writes are for a log that lives elsewhere, and for repairs.
  */
+import { PgClient } from "@effect/sql-pg/PgClient"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import { SqlClient } from "effect/sql/SqlClient"
+import type { SqlClient } from "effect/sql/SqlClient"
+import type { SqlError } from "effect/sql/SqlError"
 import type { InvalidRequest } from "../domain/Rejection.ts"
 import type { Hold, Transaction } from "../domain/Wallet.ts"
 import { decodeVersion, encodeVersion, pageOf } from "./ListCursor.ts"
 import type { Page } from "./Page.ts"
-import { type HoldQuery, type KeyLookup, Persistence, type SeenKey, type TransactionQuery } from "./Persistence.ts"
+import {
+  type DueHold,
+  type HoldQuery,
+  type KeyLookup,
+  Persistence,
+  type SeenKey,
+  type TransactionQuery
+} from "./Persistence.ts"
 import { SqlConditions } from "./SqlConditions.ts"
-import { reading } from "./SqlFailure.ts"
+import type { SqlErrorClassOptions } from "./SqlErrorClass.ts"
+import { reading, unavailable, withinReadLimit, withTimeLimit } from "./SqlFailure.ts"
+import * as SqlMarks from "./SqlMarks.ts"
 import { int8, text, texts, time } from "./SqlParameters.ts"
+import { persistedVersions } from "./SqlPersisted.ts"
+import * as SqlRebuild from "./SqlRebuild.ts"
+import * as SqlRefusals from "./SqlRefusals.ts"
 import {
   holdColumns,
   holdOfRow,
@@ -24,17 +38,18 @@ import {
   walletOf,
   type WalletRow
 } from "./SqlRows.ts"
+import { findTransfer, listTransfers, openTransfers, type Read, scanTransfers } from "./SqlTransfers.ts"
+import * as SqlWrite from "./SqlWrite.ts"
 import type { ReadError } from "./StoreError.ts"
 
-export interface SqlPersistenceOptions {
+export interface SqlPersistenceOptions extends SqlErrorClassOptions {
+  /** The log is in this database, and its appends write these rows. Default `false`. */
+  readonly log?: boolean | undefined
   /** Milliseconds; default 5,000. */
   readonly readTimeoutMillis?: number | undefined
+  /** Of a write or a refusal, milliseconds; default 10,000. */
+  readonly writeTimeoutMillis?: number | undefined
 }
-
-type Read = <A extends object>(
-  statement: string,
-  parameters: ReadonlyArray<unknown>
-) => Effect.Effect<ReadonlyArray<A>, ReadError>
 
 const readWallet = `select ${walletColumns} from wallets where id = $1`
 
@@ -43,6 +58,11 @@ const readWallets = `select ${walletColumns} from wallets where id > $1 order by
 const readHold = `select ${holdColumns} from holds where wallet_id = $1 and id = $2`
 
 const readHoldsById = `select ${holdColumns} from holds where wallet_id = $1 and id > $2 order by id limit $3`
+
+const readDueHolds = `
+select wallet_id, id, expires_at from holds
+where status = 'active' and expires_at is not null and expires_at <= $1
+order by expires_at, wallet_id, id limit $2`
 
 const readTransactionsUpwards = `
 select ${transactionColumns} from transactions t where wallet_id = $1 and version > $2 order by version limit $3`
@@ -66,7 +86,7 @@ with asked as (select key, hashtextextended(key, hashtextextended($1, 0)) as has
 found as (${keysOf("transactions")}
   union all${keysOf("idempotency_keys")}
 )
-select w.version as persisted, f.key, f.fingerprint, f.version
+select coalesce(w.version, refused_version($1)) as persisted, f.key, f.fingerprint, f.version
 from (select 1) one
   left join wallets w on w.id = $1
   left join (select distinct on (key) key, fingerprint, version from found order by key, version desc) f on true`
@@ -132,25 +152,55 @@ const listHolds = Effect.fnUntraced(function* (
   return { data: page.data.map(holdOfRow), next: page.next }
 })
 
-export const make = Effect.fnUntraced(function* (
-  options: SqlPersistenceOptions = {}
-): Effect.fn.Return<Persistence["Service"], never, SqlClient> {
-  const sql = yield* SqlClient
-  const within = reading("persistence", options.readTimeoutMillis ?? 5_000)
+interface DueRow {
+  readonly wallet_id: string
+  readonly id: string
+  readonly expires_at: Date
+}
+
+const dueHoldOf = (row: DueRow): DueHold => ({
+  walletId: row.wallet_id,
+  holdId: row.id,
+  expiresAt: row.expires_at.getTime()
+})
+
+type Reads = Pick<
+  Persistence["Service"],
+  | "wallet"
+  | "transactions"
+  | "holds"
+  | "hold"
+  | "transfer"
+  | "transfers"
+  | "openTransfers"
+  | "dueHolds"
+  | "findKeys"
+  | "scanWallets"
+  | "scanTransactions"
+  | "scanHolds"
+  | "scanTransfers"
+>
+
+const makeReads = (sql: SqlClient, readMillis: number): Reads => {
+  const within = reading("persistence", readMillis)
   /** By a prepared statement, planned once: for look-ups with one way to go. */
-  const prepared = <A extends object>(statement: string, parameters: ReadonlyArray<unknown>) =>
+  const prepared: Read = <A extends object>(statement: string, parameters: ReadonlyArray<unknown>) =>
     within(sql.unsafe<A>(statement, parameters))
   /** Planned for the values asked for: the way to go depends on them. */
   const planned: Read = <A extends object>(statement: string, parameters: ReadonlyArray<unknown>) =>
     within(sql.unsafe<A>(statement, parameters).unprepared)
-
-  return Persistence.of({
+  return {
     wallet: (walletId) =>
       Effect.map(prepared<WalletRow>(readWallet, [text(walletId)]), ([row]) => row && walletOf(row)),
     transactions: (query) => listTransactions(planned, query),
     holds: (query) => listHolds(planned, query),
     hold: (walletId, holdId) =>
       Effect.map(prepared<HoldRow>(readHold, [text(walletId), text(holdId)]), ([row]) => row && holdOfRow(row)),
+    transfer: (transferId) => findTransfer(prepared, transferId),
+    transfers: (query) => listTransfers(planned, query),
+    openTransfers: (options) => openTransfers(planned, options),
+    dueHolds: ({ limit, now }) =>
+      Effect.map(planned<DueRow>(readDueHolds, [time(now), int8(BigInt(limit))]), (rows) => rows.map(dueHoldOf)),
     findKeys: (walletId, keys) => Effect.map(prepared<KeyRow>(readKeys, [text(walletId), texts(keys)]), lookupOf),
     scanWallets: ({ after, limit }) =>
       Effect.map(prepared<WalletRow>(readWallets, [text(after), int8(BigInt(limit))]), (rows) => rows.map(walletOf)),
@@ -162,9 +212,38 @@ export const make = Effect.fnUntraced(function* (
     scanHolds: (walletId, { after, limit }) =>
       Effect.map(prepared<HoldRow>(readHoldsById, [text(walletId), text(after), int8(BigInt(limit))]), (rows) =>
         rows.map(holdOfRow)
-      )
+      ),
+    scanTransfers: (walletId, options) => scanTransfers(prepared, walletId, options)
+  }
+}
+
+export const make = Effect.fnUntraced(function* (
+  options: SqlPersistenceOptions = {}
+): Effect.fn.Return<Persistence["Service"], never, PgClient> {
+  const sql = yield* PgClient
+  const readMillis = options.readTimeoutMillis ?? 5_000
+  const writeMillis = options.writeTimeoutMillis ?? 10_000
+  const place = { log: options.log ?? false }
+  const within = <A>(read: Effect.Effect<A, SqlError>) => reading("persistence", readMillis)(read)
+  const writing = withTimeLimit(writeMillis, () => unavailable("persistence", `no answer within ${writeMillis} ms`))
+  const write = SqlWrite.make(sql, { ...place, refusalCodes: options.refusalCodes })
+
+  return Persistence.of({
+    ...makeReads(sql, readMillis),
+    write: (commits, mark) => writing(write(commits, mark)),
+    refuse: (commit, refusal) => writing(SqlRefusals.refuse(sql, commit, refusal)),
+    openRefusals: (query) => within(SqlRefusals.openRefusals(sql, query)),
+    refusals: (walletId) => within(SqlRefusals.refusals(sql, walletId)),
+    persistedVersions: (walletIds) => withinReadLimit("persistence", readMillis)(persistedVersions(sql, walletIds)),
+    marks: within(SqlMarks.marks(sql)),
+    setMark: (owner, position) => within(SqlMarks.setMark(sql, owner, position)),
+    logId: within(SqlMarks.logId(sql)),
+    adoptLog: (logId) => withinReadLimit("persistence", readMillis)(SqlMarks.adoptLog(sql, logId)),
+    // Without a limit of ours: they take as long as there are rows.
+    erase: (walletId) => SqlRebuild.erase(sql, place, walletId),
+    rebuild: (walletIds, rewrite) => SqlRebuild.rebuild(sql, place, walletIds, rewrite)
   })
 })
 
-export const layer = (options: SqlPersistenceOptions = {}): Layer.Layer<Persistence, never, SqlClient> =>
+export const layer = (options: SqlPersistenceOptions = {}): Layer.Layer<Persistence, never, PgClient> =>
   Layer.effect(Persistence, make(options))

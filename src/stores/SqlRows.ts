@@ -3,7 +3,15 @@ import * as Result from "effect/Result"
 import type { RecordedEvent } from "../domain/Event.ts"
 import { decodeEvent, decodeMetadata } from "../domain/EventCodec.ts"
 import { type Metadata, noMetadata } from "../domain/Form.ts"
-import type { Hold, HoldStatus, Transaction, TransactionType, WalletStatus } from "../domain/Wallet.ts"
+import type {
+  Hold,
+  HoldStatus,
+  Transaction,
+  TransactionType,
+  Transfer,
+  TransferStatus,
+  WalletStatus
+} from "../domain/Wallet.ts"
 import type { ApiKey, Scope } from "./ApiKeyStore.ts"
 import type { WalletView } from "./Persistence.ts"
 import { EventUnreadable } from "./StoreError.ts"
@@ -160,6 +168,45 @@ export const holdOfRow = (row: HoldRow): Hold => ({
   metadata: row.metadata ?? noMetadata,
   createdAt: row.created_at.getTime()
 })
+
+/** `received_at`: when its destination got it, as the destination tells. */
+export interface TransferRow {
+  readonly id: string
+  readonly wallet_id: string
+  readonly to_wallet_id: string
+  readonly amount: string
+  readonly currency: string
+  readonly status: TransferStatus
+  readonly reason: string | null
+  readonly reference: string | null
+  readonly metadata: Metadata | null
+  readonly created_at: Date
+  readonly updated_at: Date
+  readonly position: bigint
+  readonly received_at: Date | null
+}
+
+/** Of the table under the name `t`. */
+export const transferColumns =
+  "t.id, t.wallet_id, t.to_wallet_id, t.amount, t.currency, t.status, t.reason, t.reference, t.metadata, " +
+  "t.created_at, t.updated_at, t.position"
+
+export const transferOfRow = (row: TransferRow): Transfer => {
+  const received = row.status === "reversed" ? null : row.received_at
+  return {
+    id: row.id,
+    from: row.wallet_id,
+    to: row.to_wallet_id,
+    amount: BigInt(row.amount),
+    currency: row.currency,
+    status: received === null ? row.status : "completed",
+    reason: row.reason,
+    reference: row.reference,
+    metadata: row.metadata ?? noMetadata,
+    createdAt: row.created_at.getTime(),
+    updatedAt: (received ?? row.updated_at).getTime()
+  }
+}
 
 export interface ApiKeyRow {
   readonly id: string

@@ -1,6 +1,7 @@
 /**
- * All stores in one SQL database, a server or the embedded one: what is committed
- * is persisted and indexed, by the same statement.
+ * The stores in one SQL database, a server or the embedded one. With the log, what is
+ * committed is persisted and indexed, by the same statement; without it, they stand
+ * behind a log that lives elsewhere.
  */
 import type { PgClient } from "@effect/sql-pg/PgClient"
 import * as Layer from "effect/Layer"
@@ -16,11 +17,19 @@ import * as SqlReadModel from "./SqlReadModel.ts"
 
 /** Needs a migrated database. `refusalCodes`: further SQLSTATEs by which the user's triggers refuse. */
 export const layer = (
-  options: Omit<SqlEventStore.SqlEventStoreOptions, "persistence"> & SqlReadModel.SqlReadModelOptions = {}
+  options: Omit<SqlEventStore.SqlEventStoreOptions, "persistence"> &
+    Omit<SqlPersistence.SqlPersistenceOptions, "log"> &
+    SqlReadModel.SqlReadModelOptions = {}
 ): Layer.Layer<EventStore | Persistence | ReadModel | ApiKeyStore, never, PgClient | SqlClient> =>
   Layer.mergeAll(
     SqlEventStore.layer({ ...options, persistence: true }),
-    SqlPersistence.layer(options),
+    SqlPersistence.layer({ ...options, log: true }),
     SqlReadModel.layer(options),
     SqlApiKeyStore.layer(options)
   )
+
+/** The stores but for the log, which lives elsewhere. Needs a migrated database. */
+export const layerBehindLog = (
+  options: Omit<SqlPersistence.SqlPersistenceOptions, "log"> & SqlReadModel.SqlReadModelOptions = {}
+): Layer.Layer<Persistence | ReadModel | ApiKeyStore, never, PgClient | SqlClient> =>
+  Layer.mergeAll(SqlPersistence.layer(options), SqlReadModel.layer(options), SqlApiKeyStore.layer(options))

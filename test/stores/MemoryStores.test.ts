@@ -1,5 +1,6 @@
 import { assert, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import { bare } from "../../src/stores/contract/AppendOutcomes.ts"
 import { credit, SampleWallet } from "../../src/stores/contract/SampleWallet.ts"
 import { EventStore } from "../../src/stores/EventStore.ts"
 import * as MemoryStores from "../../src/stores/MemoryStores.ts"
@@ -18,7 +19,9 @@ it.effect("refuses what the user's rule refuses, and writes nothing of the appen
     assert.isUndefined(yield* persistence.wallet(good.id))
     assert.deepStrictEqual((yield* log.head).position, 0n)
     const again = new SampleWallet()
-    assert.deepStrictEqual(yield* log.append([again.commit(again.creation(), credit(1n))]), [{ _tag: "Appended" }])
+    assert.deepStrictEqual(bare(yield* log.append([again.commit(again.creation(), credit(1n))])), [
+      { _tag: "Appended" }
+    ])
   }).pipe(
     Effect.provide(
       MemoryStores.layer({

@@ -2,12 +2,10 @@
 import * as Effect from "effect/Effect"
 import assert from "node:assert/strict"
 import { randomUUID } from "node:crypto"
-import { type AppendOutcome, EventStore, type PositionedEvent } from "../EventStore.ts"
+import { EventStore, type PositionedEvent } from "../EventStore.ts"
+import { appended, bare, conflict } from "./AppendOutcomes.ts"
 import { type ContractCase, contractCase } from "./ContractCase.ts"
 import { capture, credit, debit, placeHold, release, SampleWallet, uniqueId } from "./SampleWallet.ts"
-
-const appended: AppendOutcome = { _tag: "Appended" }
-const conflict: AppendOutcome = { _tag: "Conflict" }
 
 /** All events after a position, page by page. */
 export const readFrom = Effect.fnUntraced(function* (after: bigint, pageSize = 200) {
@@ -58,7 +56,7 @@ const readBack = contractCase(
         causationId: "é"
       }
     }))
-    assert.deepEqual(yield* log.append([{ ...commit, events }]), [appended])
+    assert.deepEqual(bare(yield* log.append([{ ...commit, events }])), [appended])
     assert.deepEqual(yield* log.read(sample.id, { after: -1, limit: 100 }), events)
   })
 )
@@ -86,7 +84,7 @@ const manyWallets = contractCase(
     const samples = Array.from({ length: 40 }, () => new SampleWallet())
     const commits = samples.map((sample) => sample.commit(sample.creation(), credit(5n)))
     assert.deepEqual(
-      yield* log.append(commits),
+      bare(yield* log.append(commits)),
       commits.map(() => appended)
     )
     const ours = new Set(samples.map(({ id }) => id))
@@ -113,7 +111,7 @@ const oneConflict = contractCase(
     const foreign = { ...behind, events: behind.events.map((event) => ({ ...event, id: randomUUID() })) }
     yield* log.append([foreign])
     const good = [before.commit(credit(2n)), after.commit(credit(3n), debit(1n))] as const
-    assert.deepEqual(yield* log.append([good[0], behind, good[1]]), [appended, conflict, appended])
+    assert.deepEqual(bare(yield* log.append([good[0], behind, good[1]])), [appended, conflict, appended])
     assert.deepEqual(yield* log.read(stale.id, { after: 0, limit: 9 }), foreign.events)
     assert.equal((yield* log.read(after.id, { after: -1, limit: 9 })).length, 3)
   })
@@ -126,12 +124,12 @@ const wrongExpectation = contractCase(
     const sample = new SampleWallet()
     yield* log.append([sample.create()])
     const twin = new SampleWallet({ id: sample.id, partition: sample.partition })
-    assert.deepEqual(yield* log.append([twin.create()]), [conflict])
+    assert.deepEqual(bare(yield* log.append([twin.create()])), [conflict])
     sample.commit(credit(1n))
-    assert.deepEqual(yield* log.append([sample.commit(credit(1n))]), [conflict])
+    assert.deepEqual(bare(yield* log.append([sample.commit(credit(1n))])), [conflict])
     const nobody = new SampleWallet()
     nobody.create()
-    assert.deepEqual(yield* log.append([nobody.commit(credit(1n))]), [conflict])
+    assert.deepEqual(bare(yield* log.append([nobody.commit(credit(1n))])), [conflict])
     assert.deepEqual(yield* log.read(nobody.id, { after: -1, limit: 9 }), [])
     assert.equal((yield* log.read(sample.id, { after: -1, limit: 9 })).length, 1)
   })
@@ -144,12 +142,12 @@ const sameAgain = contractCase(
     const [one, two, fresh] = [new SampleWallet(), new SampleWallet(), new SampleWallet()] as const
     yield* log.append([one.create(), two.create()])
     const commits = [one.commit(credit(1n), credit(2n), debit(1n)), two.commit(credit(3n))] as const
-    assert.deepEqual(yield* log.append(commits), [appended, appended])
-    assert.deepEqual(yield* log.append(commits), [appended, appended])
-    assert.deepEqual(yield* log.append([commits[1]]), [appended])
-    assert.deepEqual(yield* log.append([commits[1], fresh.create(), commits[0]]), [appended, appended, appended])
+    assert.deepEqual(bare(yield* log.append(commits)), [appended, appended])
+    assert.deepEqual(bare(yield* log.append(commits)), [appended, appended])
+    assert.deepEqual(bare(yield* log.append([commits[1]])), [appended])
+    assert.deepEqual(bare(yield* log.append([commits[1], fresh.create(), commits[0]])), [appended, appended, appended])
     yield* log.append([one.commit(credit(4n))])
-    assert.deepEqual(yield* log.append(commits), [appended, appended])
+    assert.deepEqual(bare(yield* log.append(commits)), [appended, appended])
     assert.equal((yield* log.read(one.id, { after: -1, limit: 99 })).length, 5)
     assert.equal((yield* log.read(two.id, { after: -1, limit: 99 })).length, 2)
   })
@@ -165,8 +163,8 @@ const notTheSame = contractCase(
     const second = sample.commit(credit(2n))
     const both = { ...second, expectedVersion: first.expectedVersion, events: [...first.events, ...second.events] }
     yield* log.append([first])
-    assert.deepEqual(yield* log.append([both]), [conflict])
-    assert.deepEqual(yield* log.append([second]), [appended])
+    assert.deepEqual(bare(yield* log.append([both])), [conflict])
+    assert.deepEqual(bare(yield* log.append([second])), [appended])
   })
 )
 
@@ -209,7 +207,7 @@ const sameAtOnce = contractCase(
         concurrency: "unbounded"
       }
     )
-    assert.deepEqual(outcomes.flat(), Array(40).fill(appended))
+    assert.deepEqual(bare(outcomes.flat()), Array(40).fill(appended))
     for (const { id } of samples) assert.equal((yield* log.read(id, { after: -1, limit: 9 })).length, 1)
   })
 )
@@ -277,6 +275,24 @@ const wholeLog = contractCase(
   })
 )
 
+const positions = contractCase(
+  "answers the position of each commit's last event, also when it is asked again later",
+  Effect.gen(function* () {
+    const log = yield* EventStore
+    const { position } = yield* log.head
+    const samples = Array.from({ length: 3 }, () => new SampleWallet())
+    const commits = samples.map((sample) => sample.commit(sample.creation(), credit(5n), credit(6n)))
+    const first = yield* log.append(commits)
+    const events = yield* readFrom(position)
+    const positionOf = (id: string) => events.find(({ recorded }) => recorded.id === id)?.position
+    const expected = commits.map(({ events }) => ({ _tag: "Appended", position: positionOf(events[2]!.id) }))
+    assert.deepEqual(first, expected)
+    yield* log.append(samples.map((sample) => sample.commit(credit(7n))))
+    assert.deepEqual(yield* log.append(commits), expected)
+    assert.deepEqual(yield* log.append([commits[1]!]), [expected[1]])
+  })
+)
+
 const nothing = contractCase(
   "answers an append of nothing with nothing",
   Effect.gen(function* () {
@@ -297,5 +313,6 @@ export const appendContract: ReadonlyArray<ContractCase<EventStore>> = [
   sameAtOnce,
   noGapFilledLater,
   wholeLog,
+  positions,
   nothing
 ]

@@ -1,0 +1,165 @@
+/** Refusals: what stands in the place of events that a user's rule has refused. */
+import * as Effect from "effect/Effect"
+import type { SqlClient } from "effect/sql/SqlClient"
+import type { Commit } from "../domain/Commit.ts"
+import type { PersistOutcome, Refusal } from "./Persistence.ts"
+import { readFailure, unavailable } from "./SqlFailure.ts"
+import { int8, int8s, text, texts, time, uuids } from "./SqlParameters.ts"
+import { isRefused, standings } from "./SqlPersisted.ts"
+import type { ReadError } from "./StoreError.ts"
+
+const failed = readFailure("persistence")
+
+const events = `
+  select * from unnest($3::int8[], $4::uuid[], $5::text[], $6::text[]) as e (version, id, key, fingerprint)`
+
+const eventParameters = (commit: Commit): ReadonlyArray<unknown> => [
+  text(commit.walletId),
+  int8(BigInt(commit.expectedVersion)),
+  int8s(commit.events.map(({ version }) => BigInt(version))),
+  uuids(commit.events.map(({ id }) => id)),
+  texts(commit.events.map(({ metadata }) => metadata.key)),
+  texts(commit.events.map(({ metadata }) => metadata.fingerprint))
+]
+
+/** The wallet's creation was refused, and the commit continues what is known of it. */
+const continuesRefused = `
+  not exists (select from wallets where id = $1) and refused_version($1) = $2`
+
+const keepKeys = `
+with events as (${events}),
+keyed as (
+  insert into idempotency_keys (wallet_id, version, id, key, fingerprint)
+  select $1, version, id, key, fingerprint from events where ${continuesRefused}
+  order by version
+  on conflict do nothing
+  returning version
+),
+reversed as (
+  update refusals set reversed_version = r.version
+  from unnest($7::int8[], $8::int8[]) as r (version, reversed)
+  where refusals.wallet_id = $1 and refusals.version = r.reversed and r.version in (select version from keyed)
+)
+select count(*)::int as written from keyed`
+
+/**
+ * Moves the refusal in wallets too, so that `version` goes on meaning what it means.
+ * A creation and its refusal meet at the key of the first event.
+ */
+const putRefusals = `
+with events as (${events}),
+moved as (
+  update wallets set version = (select max(version) from events) where id = $1 and version = $2 returning 1
+),
+keyed as (
+  insert into idempotency_keys (wallet_id, version, id, key, fingerprint)
+  select $1, version, id, key, fingerprint from events
+  where exists (select from moved) or (${continuesRefused})
+    or ($2 = -1 and not exists (select from wallets where id = $1))
+  order by version
+  on conflict do nothing
+  returning version, id
+),
+refused as (
+  insert into refusals (wallet_id, version, event_id, reason, refused_at)
+  select $1, version, id, $7::text, $8::timestamptz from keyed
+)
+select count(*)::int as written from keyed`
+
+interface Partial {
+  readonly _tag: "Partial"
+}
+
+/** All events of the commit or none: some of them means that somebody else was at it. */
+const allOrNone = (
+  sql: SqlClient,
+  statement: string,
+  parameters: ReadonlyArray<unknown>,
+  size: number
+): Effect.Effect<boolean, ReadError> =>
+  sql
+    .withTransaction(
+      Effect.flatMap(
+        sql.unsafe<{ readonly written: number }>(statement, parameters),
+        ([row]): Effect.Effect<boolean, Partial> => {
+          if (row?.written === size) return Effect.succeed(true)
+          return row?.written === 0 ? Effect.succeed(false) : Effect.fail({ _tag: "Partial" })
+        }
+      )
+    )
+    .pipe(Effect.catch((error) => (error._tag === "Partial" ? Effect.succeed(false) : Effect.fail(failed(error)))))
+
+/** Of a wallet whose creation was refused only the keys are kept. `false`: the commit does not continue them any more. */
+export const writeRefusedWallet = (sql: SqlClient, commit: Commit): Effect.Effect<boolean, ReadError> => {
+  const reversals = commit.events.flatMap(({ event, version }) =>
+    event._tag === "OperationReversed" ? [{ version: BigInt(version), reversed: BigInt(event.reversedVersion) }] : []
+  )
+  const parameters = [
+    ...eventParameters(commit),
+    int8s(reversals.map(({ version }) => version)),
+    int8s(reversals.map(({ reversed }) => reversed))
+  ]
+  return allOrNone(sql, keepKeys, parameters, commit.events.length)
+}
+
+/** How often others may move the wallet before the caller is told to try later. */
+const maxRounds = 16
+
+export const refuse = Effect.fnUntraced(function* (
+  sql: SqlClient,
+  commit: Commit,
+  refusal: { readonly reason: string; readonly time: number }
+): Effect.fn.Return<PersistOutcome, ReadError> {
+  const parameters = [...eventParameters(commit), text(refusal.reason), time(refusal.time)]
+  for (let round = 0; round < maxRounds; round++) {
+    if (yield* allOrNone(sql, putRefusals, parameters, commit.events.length)) return { _tag: "Written" }
+    const [standing] = yield* standings(sql, [commit])
+    if (standing!._tag === "Rest") {
+      const persistedVersion = standing!.commit.expectedVersion
+      if (persistedVersion === commit.expectedVersion) continue
+      return { _tag: "Gap", persistedVersion }
+    }
+    const { outcome } = standing!
+    if (outcome._tag !== "Written" || (yield* isRefused(sql, commit))) return outcome
+    const last = commit.events[commit.events.length - 1]!
+    return { _tag: "Gap", persistedVersion: last.version }
+  }
+  return yield* Effect.fail(unavailable("persistence", `a wallet moved ${maxRounds} times during one refusal`))
+})
+
+interface RefusalRow {
+  readonly wallet_id: string
+  readonly version: bigint
+  readonly event_id: string
+  readonly reason: string
+  readonly reversed_version: bigint | null
+}
+
+const refusalOf = (row: RefusalRow): Refusal => ({
+  walletId: row.wallet_id,
+  version: Number(row.version),
+  eventId: row.event_id,
+  reason: row.reason,
+  reversedVersion: row.reversed_version === null ? null : Number(row.reversed_version)
+})
+
+const columns = "wallet_id, version, event_id, reason, reversed_version"
+
+const readOpen = `
+select ${columns} from refusals
+where reversed_version is null and (wallet_id, version) > ($1, $2)
+order by wallet_id, version limit $3`
+
+const readOfWallet = `select ${columns} from refusals where wallet_id = $1 order by version`
+
+export const openRefusals = (
+  sql: SqlClient,
+  { after, limit }: { readonly after: { readonly walletId: string; readonly version: number }; readonly limit: number }
+) =>
+  Effect.map(
+    sql.unsafe<RefusalRow>(readOpen, [text(after.walletId), int8(BigInt(after.version)), int8(BigInt(limit))]),
+    (rows) => rows.map(refusalOf)
+  )
+
+export const refusals = (sql: SqlClient, walletId: string) =>
+  Effect.map(sql.unsafe<RefusalRow>(readOfWallet, [text(walletId)]), (rows) => rows.map(refusalOf))
