@@ -1,0 +1,60 @@
+/**
+ * One append to KurrentDB: records of any streams in one transaction, under checks
+ * of any streams. Sent once; what comes of a lost answer is the caller's matter.
+ */
+import {
+  type AppendConsistencyViolationError,
+  type AppendRecordInput,
+  type AppendRecordsResult,
+  type ConsistencyCheck,
+  STREAM_STATE
+} from "@kurrent/kurrentdb-client"
+import * as Effect from "effect/Effect"
+import type { KurrentConnection } from "./KurrentConnection.ts"
+import { appendFailureOf } from "./KurrentFailure.ts"
+import type { StreamState } from "./KurrentRecords.ts"
+import type { AppendUnknown, ReadError } from "./StoreError.ts"
+
+/**
+ * - `Violated`: streams whose checks do not hold, as they are. Nothing was written.
+ * - `TooLarge`: beyond a limit of the server. Nothing was written.
+ */
+export type Sent =
+  | { readonly _tag: "Written"; readonly result: AppendRecordsResult }
+  | { readonly _tag: "Violated"; readonly actual: ReadonlyMap<string, StreamState> }
+  | { readonly _tag: "TooLarge"; readonly reason: string }
+
+/** A negative revision is how the server names a stream that was deleted. */
+export const isDeleted = (state: StreamState | undefined): boolean => typeof state === "bigint" && state < 0n
+
+export const check = (streamName: string, expectedState: StreamState): ConsistencyCheck => ({
+  type: STREAM_STATE,
+  streamName,
+  expectedState
+})
+
+const actualStates = ({ violations }: AppendConsistencyViolationError): ReadonlyMap<string, StreamState> =>
+  new Map(violations.map(({ actualState, streamName }) => [streamName, actualState]))
+
+/** Without a time limit. Each stream at most once among the checks, also by names that differ in case alone. */
+export const send = (
+  connection: KurrentConnection,
+  records: Array<AppendRecordInput>,
+  checks: Array<ConsistencyCheck>
+): Effect.Effect<Sent, ReadError | AppendUnknown> =>
+  connection
+    .call((client) => client.appendRecords(records, checks))
+    .pipe(
+      Effect.map((result): Sent => ({ _tag: "Written", result })),
+      Effect.catch(({ cause, failure }): Effect.Effect<Sent, ReadError | AppendUnknown> => {
+        switch (failure.kind) {
+          case "violated":
+            // The row of the table has looked at the client's name of the error.
+            return Effect.succeed({ _tag: "Violated", actual: actualStates(cause as AppendConsistencyViolationError) })
+          case "tooLarge":
+            return Effect.succeed({ _tag: "TooLarge", reason: failure.reason })
+          default:
+            return Effect.fail(appendFailureOf(failure))
+        }
+      })
+    )
