@@ -108,11 +108,20 @@ const startNode = Effect.fnUntraced(function* (state: MemoryState, bounds: Parti
   }
 })
 
-/** A new, empty database. `rule`: a user's rule that refuses commits. */
+interface InstallOptions {
+  /** A user's rule that refuses commits. */
+  readonly rule?: UserRule
+  readonly bounds?: Partial<ActorBounds>
+  /** Log and Persistence are two stores. */
+  readonly separate?: boolean
+}
+
+/** A new, empty database. */
 export const install = Effect.fnUntraced(function* (
-  options: { readonly rule?: UserRule; readonly bounds?: Partial<ActorBounds> } = {}
+  options: InstallOptions = {}
 ): Effect.fn.Return<Installation, never, Scope.Scope> {
-  const services = yield* Layer.build(Layer.fresh(MemoryDatabase.layer({ rule: options.rule })))
+  const { rule, separate } = options
+  const services = yield* Layer.build(Layer.fresh(MemoryDatabase.layer({ rule, separate })))
   const state = Context.get(services, MemoryDatabase)
   const events = (walletId: string) => state.streams.get(walletId) ?? []
   return {
@@ -125,9 +134,7 @@ export const install = Effect.fnUntraced(function* (
 })
 
 /** An installation with one node. */
-export const installNode = Effect.fnUntraced(function* (
-  options: { readonly rule?: UserRule; readonly bounds?: Partial<ActorBounds> } = {}
-) {
+export const installNode = Effect.fnUntraced(function* (options: InstallOptions = {}) {
   const installation = yield* install(options)
   return { installation, node: yield* installation.start() }
 })
