@@ -10,6 +10,7 @@ import * as SingleNodeOwnership from "../actors/SingleNodeOwnership.ts"
 import { Snapshots } from "../actors/Snapshots.ts"
 import { WalletHistory } from "../actors/WalletHistory.ts"
 import { WalletRegistry } from "../actors/WalletRegistry.ts"
+import { CommandMetrics } from "./CommandMetrics.ts"
 import * as EngineCommands from "./EngineCommands.ts"
 import * as EngineQueries from "./EngineQueries.ts"
 import { Reconciler } from "./Reconciler.ts"
@@ -38,6 +39,7 @@ export const layerActors = ({ bounds, partitions }: EngineOptions) =>
   Sweepers.layer(bounds).pipe(
     Layer.provideMerge(TransferSaga.layer(bounds)),
     Layer.provideMerge(Layer.mergeAll(WalletCalls.layerLocal, Reconciler.layer(bounds))),
+    Layer.provideMerge(CommandMetrics.layer),
     Layer.provideMerge(WalletRegistry.layer(bounds)),
     Layer.provide([LogWriter.layer(bounds), Snapshots.layer(bounds)]),
     Layer.provideMerge(SeparatePipeline.layer(bounds).pipe(Layer.provide(StoreIdentity.layer))),

@@ -1,21 +1,30 @@
 /** Transfers as the engine offers them: checks the form, starts the saga, makes the answer; and the queries of transfers. */
+import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import { isId, isIdempotencyKey } from "../domain/Form.ts"
 import { InvalidRequest, TransferNotFound } from "../domain/Rejection.ts"
 import { Persistence } from "../stores/Persistence.ts"
+import { type Answered, CommandMetrics } from "./CommandMetrics.ts"
+import { tracedTransfer } from "./CommandTrace.ts"
 import { derivedTransferId } from "./DerivedId.ts"
 import { durabilityOf, malformedOrigin, metadataOf } from "./EngineCommands.ts"
 import type { EngineTransfers, TransferInput } from "./EngineApi.ts"
-import type { TransferOutcome } from "./TransferSaga.ts"
+import type { TransferError, TransferOutcome } from "./TransferSaga.ts"
 import { TransferSaga } from "./TransferSaga.ts"
 
 export const make = Effect.fnUntraced(function* (): Effect.fn.Return<
   EngineTransfers,
   never,
-  Persistence | TransferSaga
+  Persistence | TransferSaga | CommandMetrics
 > {
+  const metrics = yield* CommandMetrics
+  const clock = yield* Clock.Clock
   const persistence = yield* Persistence
   const saga = yield* TransferSaga
+
+  const counting = (startedAt: number) => (exit: Exit.Exit<Answered, TransferError>) =>
+    Effect.sync(() => metrics.answered("Transfer", startedAt, exit))
 
   const beginTransfer: EngineTransfers["beginTransfer"] = (input) => {
     const malformed = malformedTransfer(input)
@@ -36,12 +45,17 @@ export const make = Effect.fnUntraced(function* (): Effect.fn.Return<
       correlationId: input.correlationId ?? null,
       await: input.await === "indexed" ? "indexed" : "persisted"
     })
-    return Effect.map(begun, Effect.map(answerOf))
+    return Effect.suspend(() => {
+      const count = counting(clock.currentTimeMillisUnsafe())
+      return Effect.onExit(begun, (exit) =>
+        Exit.isFailure(exit) ? count(Exit.failCause(exit.cause)) : Effect.void
+      ).pipe(Effect.map((ending) => Effect.onExit(Effect.map(ending, answerOf), count)))
+    })
   }
 
   return {
     beginTransfer,
-    transfer: (input) => Effect.flatten(beginTransfer(input)),
+    transfer: (input) => tracedTransfer(Effect.flatten(beginTransfer(input)), input),
     getTransfer: Effect.fnUntraced(function* (transferId) {
       if (!isId(transferId)) return yield* new InvalidRequest({ detail: "an id is 1 to 64 of A-Z a-z 0-9 _ -" })
       // One that was answered as pending may not be persisted yet: its node knows it.

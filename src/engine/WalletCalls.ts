@@ -14,6 +14,8 @@ import type { Command } from "../domain/Command.ts"
 import type { CommandKey } from "../domain/Event.ts"
 import { fingerprintOf } from "../domain/Fingerprint.ts"
 import type { Wallet } from "../domain/Wallet.ts"
+import { CommandMetrics } from "./CommandMetrics.ts"
+import { traced } from "./CommandTrace.ts"
 
 /** A command as its wallet's owner needs it. Plain data: it may have to travel. */
 export interface WalletCall {
@@ -43,27 +45,34 @@ export class WalletCalls extends Context.Service<
     Effect.gen(function* () {
       const registry = yield* WalletRegistry
       const clock = yield* Clock.Clock
-      return WalletCalls.of({
-        ask: (call) =>
-          Effect.callback<Reply, CommandError>((resume) => {
-            const refusal = registry.offer({
-              _tag: "Envelope",
-              command: call.command,
-              key: call.key,
-              fingerprint: fingerprintOf(call.command),
-              actor: call.actor,
-              correlationId: call.correlationId,
-              bytes: call.bytes,
-              lookUpAlways: call.lookUpAlways,
-              await: call.await,
-              resume,
-              offeredAt: clock.currentTimeMillisUnsafe(),
-              stage: "waiting"
-            })
-            if (refusal !== undefined) resume(Effect.fail(refusal))
-          }),
-        current: registry.current
-      })
+      const metrics = yield* CommandMetrics
+      const offered = (call: WalletCall) =>
+        Effect.callback<Reply, CommandError>((resume) => {
+          const offeredAt = clock.currentTimeMillisUnsafe()
+          const { _tag: kind } = call.command
+          const refusal = registry.offer({
+            _tag: "Envelope",
+            command: call.command,
+            key: call.key,
+            fingerprint: fingerprintOf(call.command),
+            actor: call.actor,
+            correlationId: call.correlationId,
+            bytes: call.bytes,
+            lookUpAlways: call.lookUpAlways,
+            await: call.await,
+            resume: (answer) => {
+              metrics.answered(kind, offeredAt, answer)
+              resume(answer)
+            },
+            offeredAt,
+            stage: "waiting"
+          })
+          if (refusal === undefined) return
+          const refused = Effect.fail(refusal)
+          metrics.answered(kind, offeredAt, refused)
+          resume(refused)
+        })
+      return WalletCalls.of({ ask: (call) => traced(offered(call), call), current: registry.current })
     })
   )
 }
