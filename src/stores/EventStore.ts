@@ -31,7 +31,11 @@ import type {
 export type AppendOutcome =
   | {
       readonly _tag: "Appended"
-      /** Of the commit's last event; all events of the log up to it can be read. */
+      /**
+       * Of the commit's last event, or of a later one of the append that carried it.
+       * All events of the log up to it can be read; what is appended from now on
+       * stands behind it.
+       */
       readonly position: bigint
     }
   | { readonly _tag: "Conflict" }
@@ -91,7 +95,9 @@ export class EventStore extends Context.Service<
      * composition or a part of it: what is in the log already answers `Appended`,
      * even when a check no longer holds.
      *
-     * Fails as a whole, with nothing written, but for `AppendUnknown`.
+     * Fails as a whole, with nothing written, but for `AppendUnknown`. A `StoreDefect`
+     * or `OperationRefused` may concern one commit alone; appended apart they tell.
+     * (After a defect some of several commits may be in the log.)
      */
     readonly append: (commits: ReadonlyArray<Commit>) => Effect.Effect<ReadonlyArray<AppendOutcome>, AppendError>
 

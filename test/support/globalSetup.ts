@@ -7,6 +7,7 @@ import * as Exit from "effect/Exit"
 import * as Redacted from "effect/Redacted"
 import * as Scope from "effect/Scope"
 import type { TestProject } from "vitest/node"
+import { kurrentFolder, startKurrent } from "../../src/load/servers/KurrentServer.ts"
 import { postgresFolder, startPostgres } from "../../src/load/servers/PostgresServer.ts"
 import { redisFolder, startRedis } from "../../src/load/servers/RedisServer.ts"
 
@@ -41,6 +42,15 @@ const redis = Effect.gen(function* () {
   return { name: "Redis", url: (yield* startRedis).url, origin: `started from ${redisFolder}`, loss }
 })
 
+const kurrent = Effect.gen(function* () {
+  const loss = "the log on KurrentDB, faults and restarts of it (install kurrentd, or set TEST_KURRENTDB_URL)"
+  const url = given("TEST_KURRENTDB_URL")
+  if (url !== undefined) return { name: "KurrentDB", url, origin: "TEST_KURRENTDB_URL", loss }
+  if (kurrentFolder === undefined) return { name: "KurrentDB", url: null, origin: "", loss }
+  const server = yield* startKurrent()
+  return { name: "KurrentDB", url: Redacted.value(server.url), origin: `started from ${kurrentFolder}`, loss }
+})
+
 const elsewhere = (name: string, variable: string, loss: string): Found => ({
   name,
   url: given(variable) ?? null,
@@ -57,18 +67,14 @@ const report = (found: ReadonlyArray<Found>): string => {
 /** Called by vitest once per run; what it answers is called at the end. */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   const scope = Scope.makeUnsafe()
-  const [sql, leases] = await Effect.runPromise(
-    Effect.all([postgres, redis], { concurrency: 2 }).pipe(Scope.provide(scope))
+  const [sql, leases, log] = await Effect.runPromise(
+    Effect.all([postgres, redis, kurrent], { concurrency: 3 }).pipe(Scope.provide(scope))
   )
   project.provide("postgresUrl", sql.url)
   project.provide("redisUrl", leases.url)
+  project.provide("kurrentUrl", log.url)
   process.stderr.write(
-    report([
-      sql,
-      leases,
-      elsewhere("KurrentDB", "TEST_KURRENTDB_URL", "the log on KurrentDB"),
-      elsewhere("Elasticsearch", "TEST_ELASTICSEARCH_URL", "the read model on Elasticsearch")
-    ])
+    report([sql, leases, log, elsewhere("Elasticsearch", "TEST_ELASTICSEARCH_URL", "the read model on Elasticsearch")])
   )
   return () => Effect.runPromise(Scope.close(scope, Exit.void))
 }

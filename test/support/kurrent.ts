@@ -1,0 +1,33 @@
+/** The KurrentDB server that a run shares; every test file writes under a prefix of its own. */
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Redacted from "effect/Redacted"
+import { randomBytes } from "node:crypto"
+import { inject } from "vitest"
+import { kurrentFolder, startKurrent } from "../../src/load/servers/KurrentServer.ts"
+import * as KurrentEventStore from "../../src/stores/KurrentEventStore.ts"
+
+declare module "vitest" {
+  interface ProvidedContext {
+    /** The run's shared server; `null`: absent; `undefined`: the run has no global set-up. */
+    kurrentUrl: string | null | undefined
+  }
+}
+
+/** Whether tests against KurrentDB can run: `describe.skipIf(!kurrentPresent)`. */
+export const kurrentPresent: boolean = typeof inject("kurrentUrl") === "string" || kurrentFolder !== undefined
+
+/** The server that the run shares, or one of the scope's own. */
+export const sharedKurrent = Effect.suspend(() => {
+  const shared = inject("kurrentUrl")
+  return typeof shared === "string"
+    ? Effect.succeed(Redacted.make(shared))
+    : Effect.map(startKurrent(), (server) => server.url)
+})
+
+/** An installation's prefix that no other has. */
+export const freshPrefix = (): string => `t${randomBytes(6).toString("hex")}`
+
+/** A log of its own on the shared server. */
+export const freshKurrentLog = (options: Omit<KurrentEventStore.KurrentEventStoreOptions, "url"> = {}) =>
+  Layer.unwrap(Effect.map(sharedKurrent, (url) => KurrentEventStore.layer({ prefix: freshPrefix(), ...options, url })))
