@@ -57,12 +57,16 @@ export class Pending {
     for (const { envelope } of callers) answer(envelope, Effect.fail(new OperationReversed({ walletId, reason })))
   }
 
-  /** Answers those whose time is up with what is true: it is in the log. Those answered are let go. */
+  /**
+   * Answers those whose time is up with what is true: it is in the log. Those answered
+   * are let go first: whoever is answered may come back at once, with another command.
+   */
   endWaits(isOver: (envelope: Envelope) => boolean): void {
+    const over: Array<Waiting> = []
     const still = (waiting: Waiting): boolean => {
       if (waiting.envelope.stage === "answered") return false
       if (!isOver(waiting.envelope)) return true
-      answer(waiting.envelope, Effect.succeed(waiting.reply))
+      over.push(waiting)
       return false
     }
     this.waiting = this.waiting.slice(this.first).filter(still)
@@ -72,5 +76,6 @@ export class Pending {
       if (left.length === 0) this.reversing.delete(version)
       else this.reversing.set(version, left)
     }
+    for (const { envelope, reply } of over) answer(envelope, Effect.succeed(reply))
   }
 }
