@@ -2,6 +2,7 @@
 import * as Effect from "effect/Effect"
 import type { KeyLookup, Persistence } from "../../src/stores/Persistence.ts"
 import type { ReadError } from "../../src/stores/StoreError.ts"
+import { StoreUnavailable } from "../../src/stores/StoreError.ts"
 
 type Lookup = Effect.Effect<KeyLookup, ReadError>
 
@@ -15,7 +16,11 @@ export interface FaultyPersistence {
   readonly lookUps: Array<ReadonlyArray<string>>
   /** The version up to which it has the wallets' keys (and of holds none); `undefined`: all. */
   behindAt: number | undefined
+  /** Writes fail, as PostgreSQL does that is away. */
+  writesAway: boolean
 }
+
+const away = new StoreUnavailable({ store: "persistence", reason: "scripted", retryAfter: 1_000 })
 
 export const make = (inner: Persistence["Service"]): FaultyPersistence => {
   const lagging = (lookup: KeyLookup): KeyLookup => {
@@ -31,8 +36,11 @@ export const make = (inner: Persistence["Service"]): FaultyPersistence => {
     draw: undefined,
     lookUps: [],
     behindAt: undefined,
+    writesAway: false,
     store: {
       ...inner,
+      write: (commits, mark) =>
+        Effect.suspend(() => (faulty.writesAway ? Effect.fail(away) : inner.write(commits, mark))),
       hold: (walletId, holdId) =>
         Effect.suspend(() =>
           faulty.behindAt === undefined ? inner.hold(walletId, holdId) : Effect.succeed(undefined)
