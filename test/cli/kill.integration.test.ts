@@ -150,6 +150,8 @@ const check = Effect.fnUntraced(function* (client: KillClient) {
 })
 
 const storesConfig = (environment: Environment) => ({
+  kurrentUrl: Option.none(),
+  kurrentPrefix: "wallet",
   databaseUrl: Option.map(Option.fromUndefinedOr(environment.DATABASE_URL), Redacted.make),
   dataDir: environment.WALLET_DATA_DIR ?? "",
   schema: "wallet",

@@ -10,7 +10,7 @@ import { lockBench, pgbenchBench } from "./BaselineBench.ts"
 import { BenchServers } from "./BenchServers.ts"
 import type { BenchSettings } from "./BenchSettings.ts"
 import { conditionsOf } from "./Conditions.ts"
-import { databaseConditions, embedded, onServer } from "./Databases.ts"
+import { databaseConditions, embedded, onKurrent, onServer } from "./Databases.ts"
 import { dispatchBench } from "./DispatchBench.ts"
 import type { Row } from "./Figure.ts"
 import { httpBench } from "./HttpBench.ts"
@@ -24,6 +24,7 @@ export const partNames = [
   "memory",
   "library-embedded",
   "library-postgres",
+  "library-kurrent",
   "pgbench",
   "locks",
   "activation",
@@ -51,6 +52,15 @@ const parts: Readonly<Record<PartName, Part>> = {
   "library-embedded": (settings) => libraryBench(settings, "PGlite").pipe(Effect.provide(embedded())),
   "library-postgres": (settings) =>
     onPostgres(({ url }) => libraryBench(settings, "PostgreSQL").pipe(Effect.provide(onServer(url, "library")()))),
+  "library-kurrent": (settings) =>
+    onPostgres(({ url }) =>
+      Effect.gen(function* () {
+        const kurrent = yield* (yield* BenchServers).kurrent
+        return kurrent === undefined
+          ? "KurrentDB is not on this machine"
+          : yield* libraryBench(settings, "KurrentDB").pipe(Effect.provide(onKurrent(kurrent.url, url, "behind")()))
+      })
+    ),
   pgbench: (settings) =>
     onPostgres((server) =>
       pgbenchFolder === undefined

@@ -1,6 +1,7 @@
 /**
  * Whole installations to measure: log and transactional view in one database, as the
- * service has them, on the embedded database or on a PostgreSQL server.
+ * service has them, on the embedded database or on a PostgreSQL server; or the log on
+ * KurrentDB and PostgreSQL behind it.
  */
 import * as Effect from "effect/Effect"
 import { identity } from "effect/Function"
@@ -15,13 +16,21 @@ import { WalletEngine } from "../../engine/WalletEngine.ts"
 import { EventStore } from "../../stores/EventStore.ts"
 import { type SqlConditions, SqlDatabase } from "../../stores/SqlDatabase.ts"
 import { SqlMigrator } from "../../stores/SqlMigrator.ts"
+import type { ApiKeyStore } from "../../stores/ApiKeyStore.ts"
+import * as KurrentEventStore from "../../stores/KurrentEventStore.ts"
+import type { KurrentStartError } from "../../stores/KurrentEventStore.ts"
+import type { Persistence } from "../../stores/Persistence.ts"
+import type { ReadModel } from "../../stores/ReadModel.ts"
+import * as SqlApiKeyStore from "../../stores/SqlApiKeyStore.ts"
+import * as SqlPersistence from "../../stores/SqlPersistence.ts"
+import * as SqlReadModel from "../../stores/SqlReadModel.ts"
 import * as SqlStores from "../../stores/SqlStores.ts"
 import { temporaryFolder } from "../servers/ServerProcess.ts"
 
-export type Product = SqlConditions["product"]
+export type Product = SqlConditions["product"] | "KurrentDB"
 
 /** The parts of an installation that measurements use. */
-export type Installation = WalletEngine | EventStore | Ownership | EventIds | SqlDatabase
+export type Installation = WalletEngine | EventStore | Persistence | Ownership | EventIds | SqlDatabase
 
 export interface InstallationOptions {
   readonly bounds?: ActorBounds
@@ -34,11 +43,17 @@ export type InstallationLayer = (options?: InstallationOptions) => Layer.Layer<I
 
 type Database = Layer.Success<ReturnType<typeof SqlDatabase.layerServer>>
 
-const over = (database: Layer.Layer<Database>, { bounds = defaultBounds, decorateLog }: InstallationOptions = {}) => {
+type Ports = EventStore | Persistence | ReadModel | ApiKeyStore
+
+const over = (
+  database: Layer.Layer<Database>,
+  { bounds = defaultBounds, decorateLog }: InstallationOptions = {},
+  ports: Layer.Layer<Ports, KurrentStartError, Database> = SqlStores.layer()
+) => {
   const decorated = Layer.effect(EventStore, Effect.map(EventStore, decorateLog ?? identity))
   return WalletEngine.layer({ bounds, partitions: defaultPartitions }).pipe(
     Layer.provideMerge(decorated),
-    Layer.provideMerge(SqlStores.layer().pipe(Layer.provide(SqlMigrator.layer))),
+    Layer.provideMerge(ports.pipe(Layer.provide(SqlMigrator.layer))),
     Layer.provideMerge(database),
     Layer.orDie
   )
@@ -58,6 +73,21 @@ export const onServer =
   (url: Redacted.Redacted, schema: string): InstallationLayer =>
   (options) =>
     over(Layer.orDie(SqlDatabase.layerServer({ url, schema })), options)
+
+/** The log on KurrentDB under a prefix of its own, the rows in a schema of the PostgreSQL server's. */
+export const onKurrent =
+  (kurrentUrl: Redacted.Redacted, url: Redacted.Redacted, name: string): InstallationLayer =>
+  (options) =>
+    over(
+      Layer.orDie(SqlDatabase.layerServer({ url, schema: name })),
+      options,
+      Layer.mergeAll(
+        SqlPersistence.layer(),
+        SqlReadModel.layer(),
+        SqlApiKeyStore.layer(),
+        KurrentEventStore.layer({ url: kurrentUrl, prefix: name })
+      )
+    )
 
 /** `PostgreSQL 15.14 (fsync on, synchronous_commit on)`. */
 export const conditionsText = (conditions: SqlConditions): string =>

@@ -7,6 +7,7 @@ import { EventIds } from "../../actors/EventIds.ts"
 import type { Ownership } from "../../actors/Ownership.ts"
 import { WalletEngine } from "../../engine/WalletEngine.ts"
 import type { EventStore } from "../../stores/EventStore.ts"
+import type { Persistence } from "../../stores/Persistence.ts"
 import { runCallbacks, runFibers } from "../ClosedLoop.ts"
 import { type Distribution, walletChoice } from "../WalletChoice.ts"
 import type { BenchSettings } from "./BenchSettings.ts"
@@ -68,9 +69,9 @@ const limitRoundOf = (
   settings: BenchSettings,
   load: Load,
   events: number
-): Effect.Effect<number, never, EventStore | Ownership | EventIds> =>
+): Effect.Effect<number, never, EventStore | Persistence | Ownership | EventIds> =>
   Effect.scoped(
-    Effect.gen(function* (): Effect.fn.Return<number, never, EventStore | Ownership | EventIds | Scope> {
+    Effect.gen(function* (): Effect.fn.Return<number, never, EventStore | Persistence | Ownership | EventIds | Scope> {
       const ids = yield* freshIds(load.distribution.wallets)
       const program = yield* makeLimitProgram(ids, { ...defaultBounds, appendEvents: events })
       const choose = yield* walletChoice(load.distribution, seed)

@@ -13,7 +13,7 @@ interface Cell {
   readonly name: string
   readonly load: Load
   /** Commands per second, by database. */
-  readonly bar?: Readonly<Record<Product, number>>
+  readonly bar?: Readonly<Partial<Record<Product, number>>>
   readonly ratioBar?: number
 }
 
@@ -46,7 +46,8 @@ export const libraryBench = Effect.fn("LibraryBench.run")(function* (
   settings: BenchSettings,
   product: Product
 ): Effect.fn.Return<ReadonlyArray<Row>, never, Installation> {
-  const on = yield* databaseConditions
+  const database = yield* databaseConditions
+  const on = product === "KurrentDB" ? `KurrentDB 26.1 on disk, ${database}` : database
   const rows: Array<Row> = []
   for (const { bar, load, name, ratioBar } of cells(settings)) {
     const { beside, engine } = yield* alternate({
@@ -61,7 +62,7 @@ export const libraryBench = Effect.fn("LibraryBench.run")(function* (
         on,
         engine,
         beside: { name: "limit program", figure: beside },
-        ...(bar === undefined ? {} : { bar: bar[product] }),
+        ...(bar?.[product] === undefined ? {} : { bar: bar[product] }),
         ...(ratioBar === undefined ? {} : { ratioBar })
       })
     )

@@ -4,6 +4,10 @@
  * batch bounds, and sends it by the very `append` that the engine uses. No rules, no
  * mailboxes, no idempotency, no wallet state but what the rows need; callers are bare
  * functions, an answer is a call.
+ *
+ * Where Persistence is another store, its rows are written by the very `write` that the
+ * engine uses, one write after the other, while the next appends are on their way; an
+ * answer is given when they are there.
  */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
@@ -17,7 +21,9 @@ import { evolve } from "../../domain/Evolve.ts"
 import { noMetadata } from "../../domain/Form.ts"
 import { partitionOf } from "../../domain/Partition.ts"
 import type { Wallet } from "../../domain/Wallet.ts"
+import { mergeCommits } from "../../actors/PersistQueue.ts"
 import { EventStore } from "../../stores/EventStore.ts"
+import { Persistence } from "../../stores/Persistence.ts"
 
 /** What an append takes at most. Up to `batchCommands` callers in a closed loop keep the third bound by themselves. */
 export type LimitBounds = Pick<ActorBounds, "appendCommits" | "appendEvents">
@@ -125,6 +131,62 @@ export interface LimitProgram {
   readonly credit: (stream: number, answered: () => void) => void
 }
 
+/** What is in the log and not yet in Persistence. */
+class Behind {
+  private batches: Array<Batch> = []
+  private wake: ((effect: Effect.Effect<void>) => void) | undefined
+
+  add(batch: Batch): void {
+    this.batches.push(batch)
+    const wake = this.wake
+    this.wake = undefined
+    wake?.(Effect.void)
+  }
+
+  readonly park = Effect.callback<void>((resume) => {
+    if (this.batches.length > 0) resume(Effect.void)
+    else this.wake = resume
+  })
+
+  /** All that has arrived: per wallet one commit. */
+  take(): Batch {
+    const { batches } = this
+    this.batches = []
+    const wallets = new Map<string, Array<Commit>>()
+    for (const commit of batches.flatMap(({ commits }) => commits)) {
+      const known = wallets.get(commit.walletId)
+      if (known === undefined) wallets.set(commit.walletId, [commit])
+      else known.push(commit)
+    }
+    const commits = Array.from(wallets.values(), mergeCommits)
+    return { commits, answers: batches.flatMap(({ answers }) => answers) }
+  }
+}
+
+/** Writes what is in the log to Persistence, for ever, and answers. */
+const persistLoop = Effect.fnUntraced(function* (behind: Behind) {
+  const persistence = yield* Persistence
+  while (true) {
+    yield* behind.park
+    const { answers, commits } = behind.take()
+    const outcomes = yield* Effect.orDie(persistence.write(commits))
+    const other = outcomes.find((outcome) => outcome._tag !== "Written")
+    if (other !== undefined) return yield* Effect.die(new Error(`Persistence answered ${other._tag}`))
+    for (const answered of answers) answered()
+  }
+})
+
+/** Appends one after the other, for ever; the next is on its way before Persistence is told of the one before. */
+const appendFirstLoop = Effect.fnUntraced(function* (gathering: Gathering, behind: Behind) {
+  const log = yield* EventStore
+  while (true) {
+    if (gathering.isEmpty) yield* gathering.park
+    const batch = gathering.take()
+    yield* append(log, batch.commits)
+    behind.add(batch)
+  }
+})
+
 /** Sends one append after the other, for ever. Those of the append before are answered while one is in flight. */
 const appendLoop = Effect.fnUntraced(function* (gathering: Gathering) {
   const log = yield* EventStore
@@ -174,7 +236,12 @@ export const makeLimitProgram = Effect.fnUntraced(function* (walletIds: Readonly
     gathering.add(stream, { id, walletId: stream.walletId, version: ++stream.version, time, event, metadata }, answered)
   }
 
-  yield* Effect.forkScoped(appendLoop(gathering))
+  if ((yield* EventStore).writesPersistence) yield* Effect.forkScoped(appendLoop(gathering))
+  else {
+    const behind = new Behind()
+    yield* Effect.forkScoped(appendFirstLoop(gathering, behind))
+    yield* Effect.forkScoped(persistLoop(behind))
+  }
   return { credit } satisfies LimitProgram
 })
 
@@ -226,6 +293,7 @@ const createStreams = Effect.fnUntraced(function* (walletIds: ReadonlyArray<stri
       commits.push({ walletId, partition, epoch, expectedVersion: -1, events: [recorded], wallet })
     }
     yield* append(log, commits)
+    if (!log.writesPersistence) yield* Effect.orDie((yield* Persistence).write(commits))
   }
   return streams
 })

@@ -3,6 +3,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { defaultBounds } from "../../../src/actors/ActorBounds.ts"
 import { EventIds } from "../../../src/actors/EventIds.ts"
+import { NodeIdentity } from "../../../src/actors/NodeIdentity.ts"
 import * as SingleNodeOwnership from "../../../src/actors/SingleNodeOwnership.ts"
 import { makeLimitProgram } from "../../../src/load/bench/LimitProgram.ts"
 import { runCallbacks } from "../../../src/load/ClosedLoop.ts"
@@ -11,6 +12,7 @@ import * as MemoryStores from "../../../src/stores/MemoryStores.ts"
 import { Persistence } from "../../../src/stores/Persistence.ts"
 
 const installation = SingleNodeOwnership.layer({ partitions: 4 }).pipe(
+  Layer.provide(NodeIdentity.layer),
   Layer.provideMerge(EventIds.layer),
   Layer.provideMerge(MemoryStores.layer())
 )
