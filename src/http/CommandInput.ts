@@ -3,6 +3,7 @@ import * as Effect from "effect/Effect"
 import type { Await, CommandOptions } from "../engine/WalletEngine.ts"
 import type { ApiKey } from "../stores/ApiKeyStore.ts"
 import { hasScope } from "./Authorization.ts"
+import { correlationOf, requestOf } from "./Correlation.ts"
 import { Forbidden, IdempotencyKeyMissing } from "./Problem.ts"
 
 const keyMissing = new IdempotencyKeyMissing({ detail: "a command needs an idempotency key" })
@@ -13,7 +14,12 @@ export const commandOptions = (
   wanted: Await | undefined,
   key: ApiKey
 ): Effect.Effect<CommandOptions, IdempotencyKeyMissing> =>
-  idempotencyKey === "" ? Effect.fail(keyMissing) : Effect.succeed({ idempotencyKey, await: wanted, actor: key.name })
+  Effect.withFiber((fiber) => {
+    if (idempotencyKey === "") return Effect.fail(keyMissing)
+    const request = requestOf(fiber)
+    const correlationId = request === undefined ? undefined : correlationOf(request.headers)
+    return Effect.succeed({ idempotencyKey, await: wanted, actor: key.name, correlationId })
+  })
 
 const adminOnly = new Forbidden({ detail: "an overdraft limit needs a key with the scope admin" })
 

@@ -16,6 +16,7 @@ import type { ApiKey } from "../stores/ApiKeyStore.ts"
 import { commandAnswer, respond } from "./Answer.ts"
 import { ApiKeys } from "./ApiKeys.ts"
 import { hasScope } from "./Authorization.ts"
+import { correlationOf } from "./Correlation.ts"
 import { decodeBytes, maxBodySize, parseBody, readNode } from "./RequestBody.ts"
 import { MovementBody } from "./Wire.ts"
 
@@ -112,7 +113,8 @@ const serve = (engine: WalletEngine["Service"], plain: PlainRequest) => {
         walletId: plain.walletId,
         idempotencyKey: plain.idempotencyKey,
         await: plain.await,
-        actor: plain.key.name
+        actor: plain.key.name,
+        correlationId: correlationOf(plain.message.headers)
       })
     ),
     Effect.map((answer) => commandAnswer(201, plain.await, answer)),

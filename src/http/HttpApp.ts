@@ -14,6 +14,7 @@ import { makeFallback } from "./Fallback.ts"
 import { healthHandlers } from "./HealthHandlers.ts"
 import { holdHandlers } from "./HoldHandlers.ts"
 import { HttpConfig } from "./HttpConfig.ts"
+import { makeHttpMetrics } from "./HttpMetrics.ts"
 import { keyHandlers } from "./KeyHandlers.ts"
 import { requestFormLayer } from "./RequestFormLayer.ts"
 import { transactionHandlers } from "./TransactionHandlers.ts"
@@ -32,10 +33,11 @@ const cors = (origins: ReadonlyArray<string>) =>
     maxAge: corsMaxAge
   })
 
-/** The first is the outermost: CORS sees every answer, also that of the fallback. */
+/** The first is the outermost: all answers are counted, and CORS sees also that of the fallback. */
 const edges = HttpRouter.use(
   Effect.fnUntraced(function* (router) {
     const { corsOrigins, requestsPerSecond } = yield* HttpConfig
+    yield* router.addGlobalMiddleware(yield* makeHttpMetrics)
     if (corsOrigins.length > 0) yield* router.addGlobalMiddleware(cors(corsOrigins))
     yield* router.addGlobalMiddleware(yield* makeFallback)
     if (requestsPerSecond === undefined) yield* router.addGlobalMiddleware(yield* makeFastMovement)
