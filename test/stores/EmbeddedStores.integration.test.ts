@@ -2,7 +2,7 @@ import * as Layer from "effect/Layer"
 import { SqlDatabase } from "../../src/stores/SqlDatabase.ts"
 import { SqlMigrator } from "../../src/stores/SqlMigrator.ts"
 import * as SqlStores from "../../src/stores/SqlStores.ts"
-import { runStoreContracts } from "./storeContracts.ts"
+import { runPersistenceContracts, runStoreContracts, separateLog } from "./storeContracts.ts"
 
 const stores = (options: Parameters<typeof SqlStores.layer>[0] = {}) =>
   SqlStores.layer(options).pipe(
@@ -11,5 +11,13 @@ const stores = (options: Parameters<typeof SqlStores.layer>[0] = {}) =>
   )
 
 runStoreContracts("embedded PostgreSQL", stores())
+runPersistenceContracts(
+  "embedded PostgreSQL",
+  SqlStores.layerBehindLog().pipe(
+    Layer.provide(SqlMigrator.layer),
+    Layer.provide(SqlDatabase.layerEmbedded({ dataDir: "memory://" })),
+    Layer.merge(separateLog)
+  )
+)
 // Every word counts as frequent: the other ways to the same rows.
 runStoreContracts("embedded PostgreSQL, frequent words", stores({ rareRows: 0 }), /search/)

@@ -5,9 +5,10 @@ import { credit, SampleWallet } from "../../src/stores/contract/SampleWallet.ts"
 import { EventStore } from "../../src/stores/EventStore.ts"
 import * as MemoryStores from "../../src/stores/MemoryStores.ts"
 import { Persistence } from "../../src/stores/Persistence.ts"
-import { runStoreContracts } from "./storeContracts.ts"
+import { runPersistenceContracts, runStoreContracts } from "./storeContracts.ts"
 
 runStoreContracts("memory", MemoryStores.layer())
+runPersistenceContracts("memory", MemoryStores.layer({ separate: true }))
 
 it.effect("refuses what the user's rule refuses, and writes nothing of the append", () =>
   Effect.gen(function* () {

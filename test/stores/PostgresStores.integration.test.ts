@@ -3,9 +3,17 @@ import * as Layer from "effect/Layer"
 import { SqlMigrator } from "../../src/stores/SqlMigrator.ts"
 import * as SqlStores from "../../src/stores/SqlStores.ts"
 import { postgresPresent, TestPostgres } from "../support/postgres.ts"
-import { runStoreContracts } from "./storeContracts.ts"
+import { runPersistenceContracts, runStoreContracts, separateLog } from "./storeContracts.ts"
 
 describe.skipIf(!postgresPresent)("stores", () => {
   const database = TestPostgres.layerDatabase()
   runStoreContracts("PostgreSQL", SqlStores.layer().pipe(Layer.provide(SqlMigrator.layer), Layer.provide(database)))
+  runPersistenceContracts(
+    "PostgreSQL",
+    SqlStores.layerBehindLog().pipe(
+      Layer.provide(SqlMigrator.layer),
+      Layer.provide(TestPostgres.layerDatabase()),
+      Layer.merge(separateLog)
+    )
+  )
 })

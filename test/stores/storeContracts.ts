@@ -1,35 +1,77 @@
 /** Runs all contract suites against adapters of all four ports over one database. */
 import { layer } from "@effect/vitest"
 import * as Effect from "effect/Effect"
-import type * as Layer from "effect/Layer"
+import * as Layer from "effect/Layer"
 import type { ApiKeyStore } from "../../src/stores/ApiKeyStore.ts"
 import { apiKeyStoreContract } from "../../src/stores/contract/ApiKeyStoreContract.ts"
 import { appendContract } from "../../src/stores/contract/AppendContract.ts"
 import { fenceContract } from "../../src/stores/contract/FenceContract.ts"
+import { followContract } from "../../src/stores/contract/FollowContract.ts"
+import type { ContractCase } from "../../src/stores/contract/ContractCase.ts"
+import { persistedLogContract } from "../../src/stores/contract/PersistedLogContract.ts"
 import { persistenceContract } from "../../src/stores/contract/PersistenceContract.ts"
+import { persistenceWriteContract } from "../../src/stores/contract/PersistenceWriteContract.ts"
+import { rebuildContract } from "../../src/stores/contract/RebuildContract.ts"
+import { refusalContract } from "../../src/stores/contract/RefusalContract.ts"
 import { snapshotContract } from "../../src/stores/contract/SnapshotContract.ts"
 import { transactionSearchContract } from "../../src/stores/contract/TransactionSearchContract.ts"
+import { transferContract } from "../../src/stores/contract/TransferContract.ts"
 import { walletSearchContract } from "../../src/stores/contract/WalletSearchContract.ts"
+import { writtenThrough } from "../../src/stores/contract/WrittenThrough.ts"
 import type { EventStore } from "../../src/stores/EventStore.ts"
+import { MemoryDatabase } from "../../src/stores/MemoryDatabase.ts"
+import * as MemoryEventStore from "../../src/stores/MemoryEventStore.ts"
 import type { Persistence } from "../../src/stores/Persistence.ts"
 import type { ReadModel } from "../../src/stores/ReadModel.ts"
 
 export type AllStores = EventStore | Persistence | ReadModel | ApiKeyStore
 
-/** `only`: the suites whose names match. */
-export const runStoreContracts = <E>(name: string, stores: Layer.Layer<AllStores, E>, only = /./): void => {
-  const suites = {
-    append: appendContract,
-    fence: fenceContract,
-    snapshot: snapshotContract,
-    persistence: persistenceContract,
-    "wallet search": walletSearchContract(Effect.void),
-    "transaction search": transactionSearchContract(Effect.void),
-    "API keys": apiKeyStoreContract
-  }
+/** A log in memory that writes nothing but itself. */
+export const separateLog = MemoryEventStore.layer.pipe(Layer.provide(MemoryDatabase.layer({ separate: true })))
+
+/** What the rows show, however they come to be written. */
+const rows = {
+  persistence: persistenceContract,
+  transfers: transferContract,
+  rebuild: rebuildContract,
+  "wallet search": walletSearchContract(Effect.void),
+  "transaction search": transactionSearchContract(Effect.void)
+}
+
+const run = <R, E>(
+  name: string,
+  stores: Layer.Layer<R, E>,
+  suites: Readonly<Record<string, ReadonlyArray<ContractCase<R>>>>,
+  only = /./
+): void =>
   layer(stores, { excludeTestServices: true, timeout: 120_000 })(name, (it) => {
     for (const [suite, cases] of Object.entries(suites).filter(([suite]) => only.test(suite))) {
       for (const { name, run } of cases) it.effect(`${suite}: ${name}`, () => run)
     }
   })
+
+/** For a log that writes the rows itself. `only`: the suites whose names match. */
+export const runStoreContracts = <E>(name: string, stores: Layer.Layer<AllStores, E>, only?: RegExp): void =>
+  run<AllStores, E>(
+    name,
+    stores,
+    {
+      append: appendContract,
+      fence: fenceContract,
+      follow: followContract,
+      snapshot: snapshotContract,
+      ...rows,
+      "API keys": apiKeyStoreContract
+    },
+    only
+  )
+
+/** For a Persistence behind a log that lives elsewhere. */
+export const runPersistenceContracts = <E>(name: string, stores: Layer.Layer<AllStores, E>): void => {
+  run<AllStores, E>(`${name}, written behind the log`, Layer.provideMerge(writtenThrough, stores), {
+    write: persistenceWriteContract,
+    refusals: refusalContract,
+    ...rows
+  })
+  run<AllStores, E>(`${name}, on its own`, Layer.fresh(stores), { log: persistedLogContract })
 }

@@ -153,3 +153,37 @@ export const capture = (holdId: string, amount: bigint | null = null, final = fa
 })
 
 export const release = (holdId: string): SampleCommand => ({ _tag: "ReleaseHold", holdId })
+
+export const send = (
+  transferId: string,
+  to: string,
+  amount: bigint,
+  reference: string | null = null,
+  metadata: Metadata = noMetadata
+): SampleCommand => ({ _tag: "SendTransfer", transferId, to, currency: "EUR", amount, reference, metadata })
+
+export const receive = (transferId: string, from: string, amount: bigint): SampleCommand => ({
+  _tag: "ReceiveTransfer",
+  transferId,
+  from,
+  currency: "EUR",
+  amount,
+  reference: null,
+  metadata: noMetadata
+})
+
+export const settle = (transferId: string): SampleCommand => ({ _tag: "SettleTransfer", transferId })
+
+export const giveBack = (transferId: string, reason: string): SampleCommand => ({
+  _tag: "ReverseTransfer",
+  transferId,
+  reason
+})
+
+/** Undoes an event of a commit, of which Persistence has refused all. `before`: the state before it. */
+export const undo = (operation: RecordedEvent, before: Wallet | undefined, reason = "refused"): SampleCommand => ({
+  _tag: "ReverseOperation",
+  operation,
+  before,
+  reason
+})
