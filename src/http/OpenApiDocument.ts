@@ -28,7 +28,17 @@ const retryable = new Set(["409", "429", "503"])
 /** The bodies that may be left out: all their fields are optional. */
 const optionalBodies = /^\/v1\/wallets\/\{id\}\/(?:freeze|unfreeze|close|holds\/\{holdId\}\/capture)$/
 
+const lastEventId = {
+  name: "Last-Event-ID",
+  description: "The `id` of the last event received, as a browser sends it when it connects again."
+}
+
 const completeParameter = (parameter: unknown): unknown =>
+  isObject(parameter) && parameter["name"] === "last-event-id"
+    ? { ...parameter, ...lastEventId }
+    : completeKey(parameter)
+
+const completeKey = (parameter: unknown): unknown =>
   isObject(parameter) && parameter["name"] === "idempotency-key"
     ? {
         ...parameter,
@@ -66,9 +76,12 @@ const completeOperation = (path: string, operation: Json): Json => {
   }
 }
 
+/** For the generator's own clients only. */
+const withoutNotes = (key: string, value: unknown): unknown => (key === "x-effect-stream" ? undefined : value)
+
 /** The generator names the wire side of a class `XEncoded`; readers know only the wire. */
 const plainNames = (document: unknown): unknown =>
-  JSON.parse(JSON.stringify(document).replace(/"(#\/components\/schemas\/)?(\w+)Encoded"/g, '"$1$2"'))
+  JSON.parse(JSON.stringify(document, withoutNotes).replace(/"(#\/components\/schemas\/)?(\w+)Encoded"/g, '"$1$2"'))
 
 export const completeDocument = (generated: Record<string, unknown>): Record<string, unknown> => {
   const plain = plainNames(generated)

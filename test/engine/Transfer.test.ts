@@ -198,7 +198,7 @@ describe("the key of a transfer", () => {
       const { installation, node } = yield* twoWallets()
       yield* send(node, "a", "b", 30n, "t")
       yield* settled(installation, node, ["a"])
-      const others = [
+      const others: ReadonlyArray<Effect.Effect<unknown, { readonly _tag: string }>> = [
         send(node, "a", "b", 31n, "t"),
         send(node, "a", "nope", 30n, "t"),
         credit(node, "a", 30n, "t"),

@@ -101,6 +101,36 @@ const holdRows: ReadonlyArray<Row> = [
   ["GET", "/v1/wallets/w/holds/a.b", undefined, I]
 ]
 
+const transferBody = { from: "v", to: "w", amount: "1" }
+const transfers = "/v1/transfers"
+
+const transferRows: ReadonlyArray<Row> = [
+  ...badAmounts.map((amount): Row => ["POST", transfers, { ...transferBody, amount }, I]),
+  ...badTexts.map((reference): Row => ["POST", transfers, { ...transferBody, reference }, I]),
+  ...badMetadata.map((metadata): Row => ["POST", transfers, { ...transferBody, metadata }, I]),
+  ...badBodies.map((body): Row => ["POST", transfers, body, I]),
+  ...["a b", "", long(65), "ä", 1, null].flatMap((id): ReadonlyArray<Row> => [
+    ["POST", transfers, { ...transferBody, from: id }, I],
+    ["POST", transfers, { ...transferBody, to: id }, I]
+  ]),
+  ["POST", transfers, { ...transferBody, currency: "EUR" }, I],
+  ["POST", transfers, { ...transferBody, id: "t" }, I],
+  ["POST", `${transfers}?await=`, transferBody, I],
+  ["GET", `${transfers}?status=open`, undefined, I],
+  ["GET", `${transfers}?walletId=a%20b`, undefined, I],
+  ["GET", `${transfers}?from=a`, undefined, I],
+  ["GET", `${transfers}/a.b`, undefined, I],
+  ["GET", `${transfers}/t?minVersion=1`, undefined, I],
+  ...["-1", "+1", "1.5", "01", "x", "", "0x1", "99999999999999999999"].map((after): Row => [
+    "GET",
+    `/v1/feed?after=${after}`,
+    undefined,
+    I
+  ]),
+  ["GET", "/v1/feed?before=1", undefined, I],
+  ["GET", "/v1/feed?after=1&after=2", undefined, I]
+]
+
 const statusRows = ["freeze", "unfreeze", "close"].flatMap((kind): ReadonlyArray<Row> => [
   ...badTexts.map((reason): Row => ["POST", `/v1/wallets/w/${kind}`, { reason }, I]),
   ...badBodies.slice(1).map((body): Row => ["POST", `/v1/wallets/w/${kind}`, body, I]),
@@ -132,24 +162,29 @@ const badNumbers = [
   "%20",
   "%00"
 ]
-const pageRows = [wallets, "/v1/transactions", "/v1/wallets/w/transactions", "/v1/wallets/w/holds", "/v1/keys"].flatMap(
-  (path): ReadonlyArray<Row> => [
-    ...[...badNumbers, "0", "201", "1000"].map((limit): Row => ["GET", `${path}?limit=${limit}`, undefined, I]),
-    ...["", "!", "%00", "a%20b", long(1025), "bm90LWEtY3Vyc29y", "e30", "W10"].map((cursor): Row => [
-      "GET",
-      `${path}?cursor=${cursor}`,
-      undefined,
-      I
-    ]),
-    ["GET", `${path}?limit=1&limit=2`, undefined, I],
-    ["GET", `${path}?Limit=1`, undefined, I],
-    ["GET", `${path}?offset=1`, undefined, I],
-    ["GET", `${path}?__proto__=1`, undefined, I],
-    ["GET", `${path}?%5f_proto__=1`, undefined, I],
-    ["GET", `${path}?constructor=1`, undefined, I],
-    ["GET", `${path}?limit=%zz`, undefined, I]
-  ]
-)
+const pageRows = [
+  wallets,
+  "/v1/transactions",
+  "/v1/wallets/w/transactions",
+  "/v1/wallets/w/holds",
+  "/v1/keys",
+  transfers
+].flatMap((path): ReadonlyArray<Row> => [
+  ...[...badNumbers, "0", "201", "1000"].map((limit): Row => ["GET", `${path}?limit=${limit}`, undefined, I]),
+  ...["", "!", "%00", "a%20b", long(1025), "bm90LWEtY3Vyc29y", "e30", "W10"].map((cursor): Row => [
+    "GET",
+    `${path}?cursor=${cursor}`,
+    undefined,
+    I
+  ]),
+  ["GET", `${path}?limit=1&limit=2`, undefined, I],
+  ["GET", `${path}?Limit=1`, undefined, I],
+  ["GET", `${path}?offset=1`, undefined, I],
+  ["GET", `${path}?__proto__=1`, undefined, I],
+  ["GET", `${path}?%5f_proto__=1`, undefined, I],
+  ["GET", `${path}?constructor=1`, undefined, I],
+  ["GET", `${path}?limit=%zz`, undefined, I]
+])
 
 const filterRows: ReadonlyArray<Row> = [
   ...["a b", "", long(65), "ä"].flatMap((id): ReadonlyArray<Row> => [
@@ -255,6 +290,7 @@ const rows = [
   ...createRows,
   ...movementRows,
   ...holdRows,
+  ...transferRows,
   ...statusRows,
   ...patchRows,
   ...pageRows,

@@ -25,7 +25,7 @@ const key = (key: string) => ({ headers: { "idempotency-key": key }, query: {} }
 layer(client, { excludeTestServices: true })("the typed client", (it) => {
   it.effect("speaks the types of the library: bigint amounts, milliseconds, tagged errors", () =>
     Effect.gen(function* () {
-      const { batch, health, holds, keys, transactions, wallets } = yield* WalletClient
+      const { batch, health, holds, keys, transactions, transfers, wallets } = yield* WalletClient
       const before = yield* Effect.clockWith((clock) => clock.currentTimeMillis)
       const created = yield* wallets.create({
         ...key("w"),
@@ -53,6 +53,14 @@ layer(client, { excludeTestServices: true })("the typed client", (it) => {
       assert.deepStrictEqual(found.data, [captured.transaction])
       const events = yield* wallets.events({ params, query: { after: 0, limit: 1 } })
       assert.strictEqual(events.data[0]?.data["amount"], (10n ** 29n).toString())
+      yield* wallets.create({ ...key("v"), payload: { id: "v", ownerId: "ann", currency: "EUR" } })
+      const { transfer } = yield* transfers.send({ ...key("t"), payload: { from: "w", to: "v", amount: 7n } })
+      assert.deepInclude(transfer, { amount: 7n, status: "completed", reason: null })
+      assert.deepStrictEqual(yield* transfers.get({ params: { id: transfer.id }, query: {} }), transfer)
+      const sent = yield* transfers.list({ query: { walletId: "v", status: "completed" } })
+      assert.deepStrictEqual(sent.data, [transfer])
+      const lost = yield* Effect.flip(transfers.get({ params: { id: "nope" }, query: {} }))
+      assert.instanceOf(lost, Problem.TransferNotFound)
       const frozen = yield* wallets.freeze({ ...key("z"), params, payload: {} })
       assert.strictEqual(frozen.wallet.status, "frozen")
       const results = yield* batch.run({
