@@ -101,7 +101,15 @@ class Outage {
   }
 }
 
-/** Does not wait for the server: it may come later. */
+/** The first try to connect is over, either way. */
+const tried = (redis: Redis): Effect.Effect<void> =>
+  Effect.callback((resume) => {
+    const end = () => resume(Effect.void)
+    redis.once("ready", end)
+    redis.once("error", end)
+  })
+
+/** Waits for the first try to connect, not for its success: the server may come later. */
 export const makeRedisConnection = Effect.fnUntraced(function* (settings: RedisLeaseSettings) {
   const clock = yield* Clock.Clock
   const outage = new Outage()
@@ -112,6 +120,7 @@ export const makeRedisConnection = Effect.fnUntraced(function* (settings: RedisL
   redis.on("error", (error: Error) => {
     outage.reason = error.message
   })
+  yield* Effect.timeoutOption(tried(redis), settings.commandTimeoutMillis)
 
   const send = (script: RedisScript, keys: ReadonlyArray<string>, args: ReadonlyArray<string | number>) =>
     Effect.tryPromise({

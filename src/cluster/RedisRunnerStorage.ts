@@ -289,7 +289,7 @@ class RedisLeases {
   }
 }
 
-/** Connects in the background: while Redis is not there, all but a refresh within the grace fails at once. */
+/** While Redis is not there it connects in the background, and all but a refresh within the grace fails at once. */
 export const make = Effect.fnUntraced(function* (options: RedisLeaseOptions) {
   const settings = yield* settingsOf(options, Redacted.value(options.url))
   const connection = yield* makeRedisConnection(settings)

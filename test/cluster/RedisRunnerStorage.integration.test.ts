@@ -9,13 +9,18 @@ import { RedisRunnerStorage } from "../../src/cluster.ts"
 import { redisPresent, sharedRedis } from "../support/redis.ts"
 
 describe.skipIf(!redisPresent)("leases on Redis", () => {
-  const leaseMillis = 600
+  const leaseMillis = 1_200
   const cases = runnerStorageContract({
     leaseMillis,
     process: ({ cluster }) =>
       Layer.unwrap(
         Effect.map(sharedRedis, (url) =>
-          RedisRunnerStorage.layer({ url: Redacted.make(url), clusterName: cluster, leaseMillis })
+          RedisRunnerStorage.layer({
+            url: Redacted.make(url),
+            clusterName: cluster,
+            leaseMillis,
+            commandTimeoutMillis: 390
+          })
         )
       )
   })

@@ -17,11 +17,11 @@ import * as ShardId from "effect/cluster/ShardId"
 import * as Sharding from "effect/cluster/Sharding"
 import * as ShardingConfig from "effect/cluster/ShardingConfig"
 import { RedisRunnerStorage, shardingTimes } from "../../src/cluster.ts"
-import { startRedis } from "../../src/load/servers/RedisServer.ts"
-import { redisPresent, watchRedis } from "../support/redis.ts"
+import { bareRedis, ownRedis, redisPresent, watchRedis } from "../support/redis.ts"
 import { startTcpProxy } from "../support/tcpProxy.ts"
 
-const leaseMillis = 900
+const leaseMillis = 1_200
+const commandTimeoutMillis = 390
 const shards = Array.from({ length: 1_024 }, (_, n) => ShardId.make("default", n + 1))
 
 type Node = Sharding.Sharding["Service"]
@@ -30,7 +30,9 @@ const nodeLayer = (url: string, port: number) =>
   Sharding.layer.pipe(
     Layer.provide([Runners.layerNoop, RunnerHealth.layerNoop]),
     Layer.provide(MessageStorage.layerNoop),
-    Layer.provide(RedisRunnerStorage.layer({ url: Redacted.make(url), clusterName: "sharding", leaseMillis })),
+    Layer.provide(
+      RedisRunnerStorage.layer({ url: Redacted.make(url), clusterName: "sharding", leaseMillis, commandTimeoutMillis })
+    ),
     Layer.provide(
       ShardingConfig.layer({
         runnerAddress: Option.some(new RunnerAddress({ host: "127.0.0.1", port })),
@@ -73,7 +75,7 @@ const millisOf = <A, E>(effect: Effect.Effect<A, E>) =>
 describe.skipIf(!redisPresent)("effect/cluster on the leases", () => {
   it.live("shares all shards among its nodes, anew when one comes and when one goes", () =>
     Effect.gen(function* () {
-      const { url } = yield* startRedis
+      const { url } = yield* ownRedis
       const one = yield* startNode(url, 1)
       yield* until(() => isShared([one.node]))
       const two = yield* startNode(url, 2)
@@ -88,7 +90,7 @@ describe.skipIf(!redisPresent)("effect/cluster on the leases", () => {
 
   it.live("gives the shards of a node that is cut off to the others soon after its lease", () =>
     Effect.gen(function* () {
-      const { port, url } = yield* startRedis
+      const { port, url } = yield* ownRedis
       const proxy = yield* startTcpProxy(port)
       const one = yield* startNode(url, 1)
       const cutOff = yield* startNode(`redis://127.0.0.1:${proxy.port}`, 2)
@@ -105,7 +107,7 @@ describe.skipIf(!redisPresent)("effect/cluster on the leases", () => {
 
   it.live("moves nothing while Redis is frozen for longer than a lease, nor afterwards", () =>
     Effect.gen(function* () {
-      const server = yield* startRedis
+      const server = yield* ownRedis
       const nodes = [(yield* startNode(server.url, 1)).node, (yield* startNode(server.url, 2)).node]
       yield* until(() => isShared(nodes))
       const owners = shards.map((shard) => nodes.findIndex((node) => node.hasShardId(shard)))
@@ -128,20 +130,21 @@ describe.skipIf(!redisPresent)("effect/cluster on the leases", () => {
 
   it.live("owns everything again after Redis came back empty", () =>
     Effect.gen(function* () {
-      const server = yield* startRedis
+      const server = yield* ownRedis
       const nodes = [(yield* startNode(server.url, 1)).node, (yield* startNode(server.url, 2)).node]
       yield* until(() => isShared(nodes))
       yield* server.kill
       yield* server.start
-      const commands = yield* watchRedis(server.url)
-      yield* until(() => commands.length > 8)
+      const redis = yield* bareRedis(server.url)
+      const locks = Effect.promise(() => redis.hlen("wallet:{sharding}:locks"))
+      yield* Effect.repeat(locks, { until: (count) => count === shards.length, schedule: Schedule.spaced(20) })
       yield* until(() => isShared(nodes))
     }).pipe(Effect.scoped)
   )
 
   it.live("sends a bounded number of commands, however many shards there are", () =>
     Effect.gen(function* () {
-      const { url } = yield* startRedis
+      const { url } = yield* ownRedis
       const { node } = yield* startNode(url, 1)
       yield* until(() => isShared([node]))
       const commands = yield* watchRedis(url)
