@@ -1,41 +1,61 @@
-/** Logs on standard error, as configured; traces, logs and metrics over OTLP where that is configured. */
+/**
+ * Logs on standard error, as configured. A line of JSON also tells which request and
+ * which trace it belongs to; `annotations.walletId` is there where it concerns a wallet.
+ */
 import * as Effect from "effect/Effect"
-import * as FetchHttpClient from "effect/http/FetchHttpClient"
+import * as Formatter from "effect/Formatter"
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
-import * as Otlp from "effect/observability/Otlp"
 import * as Option from "effect/Option"
 import * as References from "effect/References"
 import * as Stdio from "effect/Stdio"
+import { correlationOf, requestOf } from "../http/Correlation.ts"
+import { routeOf } from "../http/Routes.ts"
+import { makeScrub, type Scrub } from "./Secrets.ts"
 import type { ServiceConfig } from "./ServiceConfig.ts"
 
-type LoggingConfig = Pick<ServiceConfig, "logFormat" | "logLevel" | "otlpEndpoint">
+type LoggingConfig = Pick<ServiceConfig, "logFormat" | "logLevel" | "secrets">
 
-const json = Logger.withConsoleError(Logger.formatJson)
+type LogOptions = Parameters<typeof Logger.formatStructured.log>[0]
+
+/** Of the request that the line was written for, if any. */
+const requestFields = ({ fiber }: LogOptions) => {
+  const request = requestOf(fiber)
+  if (request === undefined) return undefined
+  return { method: request.method, route: routeOf(request.url), id: correlationOf(request.headers) }
+}
+
+const traceFields = ({ fiber }: LogOptions) => {
+  const { span } = fiber.cache
+  return span?.sampled === true ? { traceId: span.traceId, spanId: span.spanId } : undefined
+}
+
+/** One line of JSON per message. */
+export const jsonLogger = (scrub: Scrub): Logger.Logger<unknown, string> =>
+  Logger.make((options) =>
+    scrub(
+      Formatter.formatJson({
+        ...Logger.formatStructured.log(options),
+        request: requestFields(options),
+        ...traceFields(options)
+      })
+    )
+  )
 
 const loggers = (config: LoggingConfig) =>
   Layer.unwrap(
     Effect.gen(function* () {
       const terminal = yield* (yield* Stdio.Stdio).stderrIsTerminal
       const format = Option.getOrElse(config.logFormat, () => (terminal ? "pretty" : "json"))
+      const json = Logger.withConsoleError(jsonLogger(makeScrub(config.secrets)))
       return Logger.layer([format === "pretty" ? Logger.consolePretty() : json])
     })
   )
 
 /** Keeps standard output free for results. */
-export const loggingLayer = (config: LoggingConfig) => {
-  const local = Layer.mergeAll(
+export const loggingLayer = (config: LoggingConfig) =>
+  Layer.mergeAll(
     loggers(config),
     Layer.succeed(Logger.LogToStderr, true),
     Layer.succeed(References.MinimumLogLevel, config.logLevel)
   )
-  return Option.match(config.otlpEndpoint, {
-    onNone: () => local,
-    onSome: (endpoint) =>
-      Otlp.layerJson({
-        baseUrl: endpoint.href.replace(/\/$/, ""),
-        resource: { serviceName: "effect-wallet" },
-        loggerMergeWithExisting: true
-      }).pipe(Layer.provide(FetchHttpClient.layer), Layer.provideMerge(local))
-  })
-}

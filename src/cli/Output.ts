@@ -9,6 +9,7 @@ import * as Runtime from "effect/Runtime"
 import * as Schema from "effect/Schema"
 import * as Stdio from "effect/Stdio"
 import * as Stream from "effect/Stream"
+import { withoutCredentials } from "./Secrets.ts"
 
 /** A command has failed and has said so; the process ends with `exitCode`. */
 export class CommandFailed extends Schema.TaggedError<CommandFailed>()("CommandFailed", {
@@ -42,7 +43,7 @@ interface Described {
 }
 
 const fail = (json: boolean, { _tag = "Error", message }: Described): Effect.Effect<never, CommandFailed> => {
-  const reason = oneLine(message === "" ? _tag : message)
+  const reason = withoutCredentials(oneLine(message === "" ? _tag : message))
   const document = json ? Console.log(toJson({ error: { code: _tag, message: reason } })) : Effect.void
   const printed = Effect.andThen(document, printNote(reason))
   return Effect.andThen(printed, Effect.fail(new CommandFailed({ exitCode: 1, reason })))

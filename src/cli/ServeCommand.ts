@@ -21,7 +21,9 @@ import { loggingLayer } from "./Logging.ts"
 import { printNote, printResult, reportFailure } from "./Output.ts"
 import { loadServiceConfig, type ServiceConfig } from "./ServiceConfig.ts"
 import { apiKeyFile } from "./ServicePlace.ts"
+import { processMetrics } from "./ProcessMetrics.ts"
 import { Shutdown } from "./Shutdown.ts"
+import { telemetryLayer } from "./Telemetry.ts"
 import { verifyRoute } from "./VerifyRoute.ts"
 
 /** This process may no longer write: it ends, so that nobody takes it for the service. */
@@ -66,11 +68,12 @@ const ensureAdmin = Effect.fnUntraced(function* (config: ServiceConfig) {
 })
 
 const serviceLayer = (config: ServiceConfig) =>
-  Layer.mergeAll(httpServerWith(verifyRoute), Layer.effectDiscard(ensureAdmin(config))).pipe(
+  Layer.mergeAll(httpServerWith(verifyRoute), Layer.effectDiscard(ensureAdmin(config)), processMetrics).pipe(
     Layer.provide(HttpConfig.layer(config.http)),
     Layer.provideMerge(ApiKeys.layer),
     Layer.provideMerge(WalletEngine.layer(config.engine)),
     Layer.provideMerge(storesLayer(config.engine.stores)),
+    Layer.provideMerge(telemetryLayer(config)),
     Layer.provideMerge(loggingLayer(config))
   )
 

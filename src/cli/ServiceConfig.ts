@@ -5,8 +5,8 @@
 import * as Config from "effect/Config"
 import * as Effect from "effect/Effect"
 import type * as LogLevel from "effect/LogLevel"
-import type * as Option from "effect/Option"
-import type * as Redacted from "effect/Redacted"
+import * as Option from "effect/Option"
+import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 import { type EngineConfig, engineConfig, refuseLaterStores, type StoreNotSupported } from "../engine/EngineConfig.ts"
 import { httpConfig, type HttpConfigValues } from "../http/HttpConfig.ts"
@@ -22,9 +22,61 @@ export interface ServiceConfig {
   readonly logLevel: LogLevel.LogLevel
   /** `WALLET_LOG_FORMAT`; none: pretty on a terminal, JSON otherwise. */
   readonly logFormat: Option.Option<LogFormat>
-  /** `OTEL_EXPORTER_OTLP_ENDPOINT`: where traces, logs and metrics go, beside standard error and `/metrics`. */
-  readonly otlpEndpoint: Option.Option<URL>
+  readonly telemetry: TelemetryConfig
+  /** What must not be read in any log or trace. */
+  readonly secrets: ServiceSecrets
 }
+
+export interface TelemetryConfig {
+  /** `OTEL_EXPORTER_OTLP_ENDPOINT`: where traces, logs and metrics go, beside standard error and `/metrics`. */
+  readonly endpoint: Option.Option<URL>
+  /** `OTEL_EXPORTER_OTLP_HEADERS`: `name=value,…`, percent-encoded. */
+  readonly headers: Option.Option<Redacted.Redacted<Readonly<Record<string, string>>>>
+  /** `OTEL_SERVICE_NAME`, default `effect-wallet`. */
+  readonly serviceName: string
+  /** `WALLET_TRACE_SAMPLE`: the share of requests that are traced, 0 to 1, default 0.01; a sender's `traceparent` overrides it. */
+  readonly sample: number
+}
+
+export interface ServiceSecrets {
+  readonly secrets: ReadonlyArray<Redacted.Redacted>
+  /** Connection strings; of these the passwords are secret. */
+  readonly urls: ReadonlyArray<Redacted.Redacted>
+}
+
+const telemetry: Config.Config<TelemetryConfig> = Config.all({
+  endpoint: Config.option(Config.URL("OTEL_EXPORTER_OTLP_ENDPOINT")),
+  headers: Config.option(
+    Config.Record(Schema.String, Schema.StringFromUriComponent, "OTEL_EXPORTER_OTLP_HEADERS").pipe(
+      Config.map((headers) => Redacted.make(headers))
+    )
+  ),
+  serviceName: Config.NonEmptyString("OTEL_SERVICE_NAME").pipe(Config.withDefault("effect-wallet")),
+  sample: Config.schema(
+    Schema.FiniteFromString.check(Schema.isBetween({ minimum: 0, maximum: 1 }, { expected: "a share from 0 to 1" })),
+    "WALLET_TRACE_SAMPLE"
+  ).pipe(Config.withDefault(0.01))
+})
+
+/** Read by their names, whichever part uses them. */
+const secrets: Config.Config<ServiceSecrets> = Config.all({
+  key: Config.option(Config.Redacted("WALLET_API_KEY")),
+  headers: telemetry.pipe(
+    Config.map(({ headers }) =>
+      Option.match(headers, { onNone: () => [], onSome: (redacted) => Object.values(Redacted.value(redacted)) })
+    )
+  ),
+  urls: Config.all(
+    ["DATABASE_URL", "KURRENTDB_URL", "REDIS_URL", "ELASTICSEARCH_URL", "OTEL_EXPORTER_OTLP_ENDPOINT"].map((name) =>
+      Config.option(Config.Redacted(name))
+    )
+  )
+}).pipe(
+  Config.map(({ headers, key, urls }) => ({
+    secrets: [...Option.toArray(key), ...headers.map((header) => Redacted.make(header))],
+    urls: urls.flatMap(Option.toArray)
+  }))
+)
 
 const config: Config.Config<ServiceConfig> = Config.all({
   engine: engineConfig,
@@ -32,7 +84,8 @@ const config: Config.Config<ServiceConfig> = Config.all({
   apiKey: Config.option(Config.Redacted("WALLET_API_KEY")),
   logLevel: Config.LogLevel("WALLET_LOG_LEVEL").pipe(Config.withDefault("Info" as const)),
   logFormat: Config.option(Config.Literals(["pretty", "json"], "WALLET_LOG_FORMAT")),
-  otlpEndpoint: Config.option(Config.URL("OTEL_EXPORTER_OTLP_ENDPOINT"))
+  telemetry,
+  secrets
 })
 
 /** A variable has a value that it cannot have. */

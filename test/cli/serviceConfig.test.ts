@@ -19,7 +19,7 @@ describe("the service's configuration", () => {
       assert.strictEqual(config.engine.partitions, 1024)
       assert.strictEqual(config.logLevel, "Info")
       assert.isTrue(
-        Option.isNone(config.apiKey) && Option.isNone(config.logFormat) && Option.isNone(config.otlpEndpoint)
+        Option.isNone(config.apiKey) && Option.isNone(config.logFormat) && Option.isNone(config.telemetry.endpoint)
       )
     })
   )
@@ -39,7 +39,7 @@ describe("the service's configuration", () => {
       assert.strictEqual(config.engine.bounds.idleMillis, 300_000)
       assert.deepStrictEqual(config.logFormat, Option.some("pretty" as const))
       assert.strictEqual(config.logLevel, "Debug")
-      assert.strictEqual(Option.getOrThrow(config.otlpEndpoint).href, "http://127.0.0.1:4318/")
+      assert.strictEqual(Option.getOrThrow(config.telemetry.endpoint).href, "http://127.0.0.1:4318/")
     })
   )
 
@@ -72,7 +72,7 @@ describe("the service's configuration", () => {
     )
   }
 
-  for (const variable of ["KURRENTDB_URL", "ELASTICSEARCH_URL", "REDIS_URL"]) {
+  for (const variable of ["ELASTICSEARCH_URL", "REDIS_URL"]) {
     it.effect(`refuses ${variable}, which it could not serve`, () =>
       Effect.gen(function* () {
         const error = yield* Effect.flip(load({ [variable]: "somewhere://x" }))
