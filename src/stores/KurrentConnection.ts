@@ -64,7 +64,8 @@ interface ClientInside {
 
 const inside = (client: KurrentDBClient): ClientInside => client as unknown as ClientInside
 
-const isNewEnough = (version: string): boolean => {
+/** Whether the server can do all that we ask of it, by what it says it is. */
+export const isNewEnough = (version: string): boolean => {
   const parts = /^(\d+)\.(\d+)\.(\d+)/.exec(version)?.slice(1).map(Number)
   if (parts === undefined) return false
   for (let i = 0; i < neededVersion.length; i++) {
