@@ -52,6 +52,8 @@ const sessionSettings = (schema: string, options: SqlServerOptions): Readonly<Re
   // The fence relies on a statement seeing what was committed while it waited for a row.
   default_transaction_isolation: "read committed",
   default_transaction_read_only: "off",
+  // An answer means that it is on disk, whatever a role or a database is set up with.
+  synchronous_commit: "on",
   TimeZone: "UTC",
   DateStyle: "ISO",
   // Compiling is never worth it for statements of milliseconds.
