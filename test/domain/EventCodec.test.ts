@@ -6,6 +6,7 @@ import { assert, describe, it } from "vitest"
 import type { EventMetadata, WalletEvent } from "../../src/domain/Event.ts"
 import {
   decodeEvent,
+  decodeEventData,
   decodeMetadata,
   encodeEvent,
   encodeMetadata,
@@ -35,7 +36,9 @@ describe("an event's wire form", () => {
     it(`${name} is what it has always been, byte for byte`, () => {
       const text = Fs.readFileSync(Path.join(golden, `${name}.json`), "utf8")
       assert.strictEqual(`${encodeEvent(given)}\n`, text)
-      assert.deepStrictEqual(decodeEvent(name.split(".")[0] ?? "", text), Result.succeed(given))
+      const type = name.split(".")[0] ?? ""
+      assert.deepStrictEqual(decodeEvent(type, text), Result.succeed(given))
+      assert.deepStrictEqual(decodeEventData(type, JSON.parse(text)), Result.succeed(given))
     })
   }
 

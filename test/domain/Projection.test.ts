@@ -1,6 +1,13 @@
 import { assert, describe, it } from "vitest"
 import type { Restored, WalletEvent } from "../../src/domain/Event.ts"
-import { holdAfter, holdChanges, holdOf, transactionOf, transactionType } from "../../src/domain/Projection.ts"
+import {
+  holdAfter,
+  holdChanges,
+  holdOf,
+  transactionOf,
+  transactionType,
+  transferChanges
+} from "../../src/domain/Projection.ts"
 import type { Hold, OpenHold } from "../../src/domain/Wallet.ts"
 import { event, record, walletId } from "./Examples.ts"
 
@@ -118,6 +125,88 @@ describe("the holds of a commit", () => {
       { _tag: "Placed", version: 4, hold: { ...placed, captured: 4n, remaining: 6n } },
       { _tag: "Changed", walletId, holdId: "hold-2", captured: 0n, remaining: 0n, status: "expired" }
     ])
+  })
+})
+
+describe("the transfers of a commit", () => {
+  const transferId = "transfer-1"
+  /** Events from version 4 on, at 7, 8, … */
+  const changesOf = (...events: ReadonlyArray<WalletEvent>) =>
+    transferChanges({ events: events.map((given, index) => record(4 + index, given, 7 + index)) })
+  const sent = {
+    id: transferId,
+    from: walletId,
+    to: "wallet-2",
+    amount: 10n,
+    currency: "EUR",
+    status: "pending",
+    reason: null,
+    ...note,
+    createdAt: 7,
+    updatedAt: 7
+  } as const
+  const changed = { _tag: "Changed", walletId, transferId } as const
+  const completed = { status: "completed", reason: null } as const
+  const reversed = { status: "reversed", reason: "refused" } as const
+  const sending = event("TransferSent", note)
+  const settling = event("TransferSettled")
+  const reversing = event("TransferReversed", { reason: "refused" })
+  const undoing = (reversedType: "TransferSent" | "TransferReceived"): WalletEvent =>
+    event("OperationReversed", { reversedType, restored: { _tag: "NoTransfer", transferId } })
+  const restoring = event("OperationReversed", {
+    restored: { _tag: "Transfer", transfer: { id: transferId, to: "wallet-2", amount: 10n, ...note, createdAt: 3 } }
+  })
+
+  it("are none where no event is about one that the wallet has sent", () => {
+    const others = [
+      event("WalletCredited"),
+      event("TransferReceived"),
+      event("TransferRefused"),
+      event("HoldPlaced"),
+      undoing("TransferReceived"),
+      reversal(-10n, { _tag: "Nothing" })
+    ]
+    assert.deepStrictEqual(changesOf(...others), [])
+    assert.deepStrictEqual(changesOf(), [])
+  })
+
+  it("are rows in full where sent", () => {
+    assert.deepStrictEqual(changesOf(sending), [{ _tag: "Sent", version: 4, transfer: sent }])
+  })
+
+  it("are what has changed where sent before; settling keeps the time at which the destination answered", () => {
+    const cases: ReadonlyArray<readonly [WalletEvent, object]> = [
+      [settling, { ...completed, updatedAt: null }],
+      [reversing, { ...reversed, updatedAt: 7 }],
+      [undoing("TransferSent"), { ...reversed, updatedAt: 7 }],
+      [restoring, { status: "pending", reason: null, updatedAt: 3 }]
+    ]
+    for (const [given, change] of cases) assert.deepStrictEqual<unknown>(changesOf(given), [{ ...changed, ...change }])
+  })
+
+  it("are one change each, the last, in the order of first touch", () => {
+    const ends: ReadonlyArray<readonly [WalletEvent, object]> = [
+      [settling, { ...completed, updatedAt: 7 }],
+      [reversing, { ...reversed, updatedAt: 8 }],
+      [undoing("TransferSent"), { ...reversed, updatedAt: 8 }]
+    ]
+    for (const [given, end] of ends) {
+      assert.deepStrictEqual<unknown>(changesOf(sending, given), [
+        { _tag: "Sent", version: 4, transfer: { ...sent, ...end } }
+      ])
+    }
+    assert.deepStrictEqual(changesOf(restoring, settling), [{ ...changed, ...completed, updatedAt: 3 }])
+    assert.deepStrictEqual(changesOf(restoring, reversing), [{ ...changed, ...reversed, updatedAt: 8 }])
+    const other = event("TransferSettled", { transferId: "transfer-2" })
+    assert.deepStrictEqual(
+      changesOf(reversing, other, event("TransferSent", { ...note, amount: 1n })).map((change) =>
+        change._tag === "Sent" ? [change.version, change.transfer.status] : [change.transferId, change.status]
+      ),
+      [
+        [6, "pending"],
+        ["transfer-2", "completed"]
+      ]
+    )
   })
 })
 
