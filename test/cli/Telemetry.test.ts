@@ -1,0 +1,162 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as HttpServerRequest from "effect/http/HttpServerRequest"
+import * as Layer from "effect/Layer"
+import * as Metric from "effect/Metric"
+import * as Option from "effect/Option"
+import * as Redacted from "effect/Redacted"
+import type * as Scope from "effect/Scope"
+import { makeSampler, telemetryLayer } from "../../src/cli/Telemetry.ts"
+import * as Server from "../http/TestServer.ts"
+import { type OtlpCollector, type ReceivedSpan, startCollector } from "../support/otlpCollector.ts"
+
+const traceId = "4bf92f3577b34da6a3ce929d0e0e4736"
+const parentId = "00f067aa0ba902b7"
+
+/** Runs `use` on a server that exports to a collector; everything has arrived when this ends. */
+const exported = Effect.fnUntraced(function* (
+  sample: number,
+  use: (server: Server.TestServer["Service"]) => Effect.Effect<void>
+): Effect.fn.Return<OtlpCollector, never, Scope.Scope> {
+  const collector = yield* startCollector
+  const telemetry = telemetryLayer({
+    telemetry: {
+      endpoint: Option.some(collector.url),
+      headers: Option.some(Redacted.make({ "x-collector-key": "collector-secret" })),
+      serviceName: "wallet-test",
+      sample
+    },
+    secrets: { secrets: [], urls: [] }
+  })
+  const server = Server.layer().pipe(
+    Layer.provide(telemetry),
+    Layer.provide(Layer.sync(Metric.MetricRegistry, () => new Map()))
+  )
+  yield* Effect.orDie(Effect.provide(Effect.flatMap(Server.TestServer, use), Layer.fresh(server)))
+  return collector
+})
+
+const ofName = (spans: ReadonlyArray<ReceivedSpan>, name: string): ReceivedSpan => {
+  const found = spans.filter((span) => span.name === name)
+  assert.strictEqual(found.length, 1, `one span is called ${name}, of ${spans.map((span) => span.name).join(", ")}`)
+  return found[0]!
+}
+
+describe("traces over OTLP", () => {
+  it.live("tell request, wallet and command of a sampled request, and no secret", () =>
+    Effect.gen(function* () {
+      let secrets: ReadonlyArray<string> = []
+      let id = ""
+      const collector = yield* exported(
+        1,
+        Effect.fnUntraced(function* (server) {
+          secrets = Object.values(server.secrets)
+          id = yield* server.wallet()
+          yield* server.call("POST", `/v1/wallets/${id}/credit`, {
+            key: "the-key-itself",
+            body: { amount: "5" },
+            headers: { traceparent: `00-${traceId}-${parentId}-01` }
+          })
+          yield* server.call("POST", `/v1/wallets/${id}/debit?await=committed`, { key: "d", body: { amount: "500" } })
+        })
+      )
+      const spans = collector.spans()
+      const request = ofName(spans, "POST /v1/wallets/{id}/credit")
+      assert.deepInclude(request, { traceId, parentSpanId: parentId })
+      assert.deepInclude(request.attributes, {
+        "http.route": "/v1/wallets/{id}/credit",
+        "http.response.status_code": 201
+      })
+      const credit = ofName(spans, "wallet.credit")
+      assert.deepInclude(credit, { traceId, parentSpanId: request.spanId })
+      const { "wallet.command.id": commandId, "wallet.key.hash": hash, ...told } = credit.attributes
+      assert.deepStrictEqual(told, {
+        "wallet.id": id,
+        "wallet.command.kind": "credit",
+        "wallet.command.result": "ok",
+        "wallet.correlation.id": traceId,
+        "wallet.version": 1
+      })
+      assert.match(String(commandId), /^[0-9a-f-]{36}$/)
+      assert.match(String(hash), /^[0-9a-f]{24}$/)
+      const debit = ofName(spans, "wallet.debit")
+      assert.strictEqual(debit.attributes["wallet.command.code"], "InsufficientFunds")
+      assert.strictEqual(debit.status.code, 1, "a rejection is no error of the service")
+      const sent = ["/v1/traces", "/v1/metrics", "/v1/logs"].flatMap(collector.bodies).join("\n")
+      assert.include(sent, "wallet-test")
+      for (const secret of [...secrets, "the-key-itself", "collector-secret"]) assert.notInclude(sent, secret)
+      assert.isTrue(collector.headers().every((headers) => headers["x-collector-key"] === "collector-secret"))
+    })
+  )
+
+  it.live("have no span of an unsampled request, but of one whose sender asks for it", () =>
+    Effect.gen(function* () {
+      const collector = yield* exported(
+        0,
+        Effect.fnUntraced(function* (server) {
+          const id = yield* server.wallet()
+          const read = (flags: string) =>
+            server.call("GET", `/v1/wallets/${id}`, { headers: { traceparent: `00-${traceId}-${parentId}-${flags}` } })
+          yield* server.call("POST", `/v1/wallets/${id}/credit`, { key: "c", body: { amount: "5" } })
+          yield* read("00")
+          yield* read("01")
+          yield* server.call("GET", "/health/ready", { headers: { traceparent: `00-${traceId}-${parentId}-01` } })
+        })
+      )
+      assert.deepStrictEqual(
+        collector.spans().map(({ name, parentSpanId }) => [name, parentSpanId]),
+        [["GET /v1/wallets/{id}", parentId]]
+      )
+      assert.isNotEmpty(collector.bodies("/v1/metrics"))
+    })
+  )
+
+  it.live("have a span of each command of a sampled batch, and of a transfer", () =>
+    Effect.gen(function* () {
+      const collector = yield* exported(
+        1,
+        Effect.fnUntraced(function* (server) {
+          const from = yield* server.wallet()
+          const to = yield* server.wallet()
+          const item = { type: "credit", amount: "5" }
+          yield* server.call("POST", "/v1/batch", {
+            body: { commands: [from, to].map((walletId) => ({ ...item, walletId, idempotencyKey: walletId })) }
+          })
+          yield* server.call("POST", "/v1/transfers", { key: "t", body: { from, to, amount: "5" } })
+        })
+      )
+      const spans = collector.spans()
+      const batch = ofName(spans, "POST /v1/batch")
+      const credits = spans.filter(({ name }) => name === "wallet.credit")
+      assert.deepStrictEqual(
+        credits.map(({ parentSpanId }) => parentSpanId),
+        [batch.spanId, batch.spanId]
+      )
+      const transfer = ofName(spans, "wallet.transfer")
+      assert.strictEqual(transfer.parentSpanId, ofName(spans, "POST /v1/transfers").spanId)
+      assert.strictEqual(transfer.attributes["wallet.transfer.status"], "completed")
+    })
+  )
+
+  it("are sampled by the configured share, one decision to a request", () => {
+    const draws = [0.2, 0.7, 0.1, 0.3]
+    const isLeftOut = makeSampler(0.25, () => draws.shift() ?? assert.fail("more than one draw for a request"))
+    const requests = Array.from({ length: 4 }, () =>
+      HttpServerRequest.fromWeb(new Request("http://localhost/v1/wallets"))
+    )
+    assert.deepStrictEqual(
+      requests.map((request) => [isLeftOut(request), isLeftOut(request)]),
+      [
+        [false, false],
+        [true, true],
+        [false, false],
+        [true, true]
+      ]
+    )
+  })
+
+  it("cost nothing without an endpoint", () => {
+    const telemetry = { endpoint: Option.none(), headers: Option.none(), serviceName: "wallet", sample: 1 }
+    assert.strictEqual(telemetryLayer({ telemetry, secrets: { secrets: [], urls: [] } }), Layer.empty)
+  })
+})
