@@ -53,10 +53,14 @@ export interface ActorBounds {
   readonly keyRetentionMillis: number
   /** Wallets of one write to Persistence. As in an append: enough to make its fixed cost small. */
   readonly persistWallets: number
-  /** Events of one write to Persistence; one wallet's commit may be larger. */
+  /** Events of one write to Persistence; a single commit may be larger. */
   readonly persistEvents: number
   /** Events between log and Persistence, some 1 kB each: at this bound new commands are refused. */
   readonly persistQueueEvents: number
+  /** Callers that wait for Persistence at all wallets, some 1 kB each: more are told at once what is true by then. */
+  readonly persistWaitingCallers: number
+  /** A write to Persistence without an answer for so long is sent again, ms: its guard makes that harmless. */
+  readonly persistTimeoutMillis: number
   /** Pauses between tries of a write to Persistence, ms: this, doubling, … */
   readonly persistRetryMillis: number
   /** … at most this, ms. So long after PostgreSQL is back the writing goes on. */
@@ -65,7 +69,10 @@ export interface ActorBounds {
   readonly persistBlockedMillis: number
   /** More wallets than this stopped at one time are a defect of the store: then all writing waits, none is singled out. */
   readonly persistBlockedWallets: number
-  /** Events of a wallet that Persistence may be behind by when it is activated; more have to be written first. */
+  /**
+   * Events of a wallet that Persistence may be behind by when it is activated, or while its
+   * rows are written from the log; beyond it they have to be written first.
+   */
   readonly persistBehindEvents: number
   /** More compensations than this in a minute are no accident: they stop until the next start. */
   readonly compensationsPerMinute: number
@@ -122,6 +129,8 @@ export const defaultBounds: ActorBounds = {
   persistWallets: 512,
   persistEvents: 8_192,
   persistQueueEvents: 200_000,
+  persistWaitingCallers: 200_000,
+  persistTimeoutMillis: 60_000,
   persistRetryMillis: 50,
   persistRetryMaxMillis: 1_000,
   persistBlockedMillis: 5_000,

@@ -9,6 +9,7 @@ import * as Queue from "effect/Queue"
 import * as Schedule from "effect/Schedule"
 import * as EngineMetrics from "./EngineMetrics.ts"
 import type { WalletOutcome } from "./PersistenceWriter.ts"
+import { stopped } from "./PersistenceWriter.ts"
 
 /** Wallets that are caught up at one time: each holds a store connection while it does. */
 const workers = 4
@@ -25,14 +26,16 @@ interface Behind {
 }
 
 interface Blocked {
-  readonly floor: bigint
+  floor: bigint
   readonly reason: string
   readonly storeFailed: boolean
 }
 
 export interface CatchUps {
-  /** Whether the wallet's events are to be left in the log for now. One that is being caught up looks again. */
-  readonly aside: (walletId: string) => boolean
+  /** Whether the wallet's events are left in the log for now. */
+  readonly isAside: (walletId: string) => boolean
+  /** The same of events that are in the log after `floor`; those that are left are this lane's from now on. */
+  readonly leave: (walletId: string, floor: bigint) => boolean
   /** Puts the wallet into the lane. */
   readonly add: (walletId: string, floor: bigint) => void
   /** Puts it there and waits; `false`: it has stopped. */
@@ -48,12 +51,14 @@ export interface CatchUps {
   readonly isEmpty: () => boolean
   readonly blocked: () => ReadonlyMap<string, { readonly reason: string }>
   /** Wallets stopped by the store itself. */
-  readonly storeFailures: () => number
+  readonly storeFailures: () => Iterable<string>
 }
 
 /** `idle`: called whenever the lane has become empty. Needs the scope of the pipeline. */
 export const make = Effect.fnUntraced(function* (options: {
   readonly catchUp: (walletId: string) => Effect.Effect<WalletOutcome>
+  /** Completes when nobody else is writing the wallet; from then on nobody else begins to. */
+  readonly alone: (walletId: string) => Effect.Effect<void>
   readonly retryMillis: number
   readonly idle: () => void
 }) {
@@ -83,16 +88,21 @@ export const make = Effect.fnUntraced(function* (options: {
     })
     return known?.reason === reason
       ? Effect.void
-      : Effect.logError(`writing of wallet ${walletId} has stopped: ${reason}`)
+      : Effect.logError(`writing of wallet ${walletId} has stopped: ${reason}`).pipe(Effect.annotateLogs({ walletId }))
   }
+
+  /** A defect of ours is this wallet's alone. */
+  const caughtUp = (walletId: string) =>
+    options.catchUp(walletId).pipe(Effect.catchDefect((defect) => Effect.succeed(stopped(String(defect)))))
 
   const work = Effect.fnUntraced(function* (walletId: string) {
     const entry = behind.get(walletId)
     if (entry === undefined) return
     let outcome: WalletOutcome
+    yield* options.alone(walletId)
     do {
       entry.again = false
-      outcome = yield* options.catchUp(walletId)
+      outcome = yield* caughtUp(walletId)
     } while (entry.again && outcome._tag !== "Stopped")
     behind.delete(walletId)
     if (outcome._tag === "Stopped") yield* stop(walletId, entry.floor, outcome)
@@ -123,10 +133,14 @@ export const make = Effect.fnUntraced(function* (options: {
   }
 
   const lane: CatchUps = {
-    aside: (walletId) => {
-      const known = behind.get(walletId)
-      if (known !== undefined) known.again = true
-      return known !== undefined || blocked.has(walletId)
+    isAside: (walletId) => behind.has(walletId) || blocked.has(walletId),
+    leave: (walletId, floor) => {
+      const waiting = behind.get(walletId)
+      if (waiting !== undefined) waiting.again = true
+      const entry = waiting ?? blocked.get(walletId)
+      if (entry === undefined) return false
+      if (floor < entry.floor) entry.floor = floor
+      return true
     },
     add: (walletId, floor) => {
       enter(walletId, floor)
@@ -139,10 +153,8 @@ export const make = Effect.fnUntraced(function* (options: {
     floors,
     isEmpty: () => behind.size === 0,
     blocked: () => blocked,
-    storeFailures: () => {
-      let count = 0
-      for (const { storeFailed } of blocked.values()) if (storeFailed) count++
-      return count
+    storeFailures: function* () {
+      for (const [walletId, { storeFailed }] of blocked) if (storeFailed) yield walletId
     }
   }
   return lane

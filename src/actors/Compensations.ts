@@ -90,7 +90,7 @@ export const make = ({ clock, fork, history, log, offerUrgent }: CompensationCon
                 Metric.update(EngineMetrics.compensationFailures, 1),
                 Effect.logError(
                   `event ${version} of wallet ${walletId}, which PostgreSQL has refused, cannot be reversed: ${error.message}`
-                )
+                ).pipe(Effect.annotateLogs({ walletId, version }))
               )
         ),
         Effect.ensuring(Effect.sync(() => running.delete(name))),

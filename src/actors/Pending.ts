@@ -1,6 +1,9 @@
 /**
  * Callers of one wallet whose command is in the log and who wait for Persistence; and
  * those whose command Persistence has refused, who wait for its reversal.
+ *
+ * To answer a caller runs what it does next, and that may be another command to this
+ * very wallet. So every method first brings the lists in order and then answers.
  */
 import * as Effect from "effect/Effect"
 import { OperationReversed } from "./EngineError.ts"
@@ -8,10 +11,18 @@ import type { Envelope, Reply } from "./Mailbox.ts"
 import { answer } from "./Mailbox.ts"
 
 interface Waiting {
+  /** Of the last event that the answer tells of. */
   readonly version: number
   readonly envelope: Envelope
   /** The answer, as of now not persisted. */
   readonly reply: Reply
+  /** Whether that event is the command's own: then its refusal is the command's. */
+  readonly own: boolean
+}
+
+/** How many callers wait at all wallets of the node. */
+export interface PendingCount {
+  callers: number
 }
 
 export class Pending {
@@ -20,62 +31,87 @@ export class Pending {
   private first = 0
   /** By version of the command's last event, which was refused. */
   private readonly reversing = new Map<number, Array<Waiting>>()
+  private readonly count: PendingCount
+
+  constructor(count: PendingCount) {
+    this.count = count
+  }
 
   get isEmpty(): boolean {
     return this.first === this.waiting.length && this.reversing.size === 0
   }
 
-  /** `version`: of the command's last event. */
-  add(version: number, envelope: Envelope, reply: Reply): void {
-    this.waiting.push({ version, envelope, reply })
+  add(waiting: Waiting): void {
+    this.count.callers++
+    this.waiting.push(waiting)
+  }
+
+  /** For a caller whose command is refused already. */
+  addRefused(waiting: Waiting): void {
+    this.count.callers++
+    this.moveToReversing(waiting)
+  }
+
+  /** Persistence has refused the event of that version; it says so before it says that it has decided on it. */
+  refuse(version: number): void {
+    const concerned = (waiting: Waiting) => waiting.own && waiting.version === version
+    const waiting = this.waiting.slice(this.first)
+    if (!waiting.some(concerned)) return
+    this.waiting = waiting.filter((one) => !concerned(one))
+    this.first = 0
+    for (const one of waiting) if (concerned(one)) this.moveToReversing(one)
   }
 
   /** Persistence has decided on all events up to `version`. */
-  answerUpTo(version: number, isRefused: (version: number) => boolean): void {
-    while (this.first < this.waiting.length && this.waiting[this.first]!.version <= version) {
-      const waiting = this.waiting[this.first]!
-      this.first++
-      if (!isRefused(waiting.version)) {
-        answer(waiting.envelope, Effect.succeed({ ...waiting.reply, persisted: true }))
-        continue
-      }
-      const others = this.reversing.get(waiting.version)
-      if (others === undefined) this.reversing.set(waiting.version, [waiting])
-      else others.push(waiting)
-    }
-    if (this.first * 2 > this.waiting.length) {
-      this.waiting = this.waiting.slice(this.first)
+  answerUpTo(version: number): void {
+    const { first, waiting } = this
+    while (this.first < waiting.length && waiting[this.first]!.version <= version) this.first++
+    const end = this.first
+    if (end === first) return
+    if (end * 2 > waiting.length) {
+      this.waiting = waiting.slice(end)
       this.first = 0
+    }
+    this.count.callers -= end - first
+    for (let i = first; i < end; i++) {
+      const { envelope, reply } = waiting[i]!
+      answer(envelope, Effect.succeed({ ...reply, persisted: true }))
     }
   }
 
   /** The event of that version has been reversed. */
   reversed(version: number, walletId: string, reason: string): void {
-    const callers = this.reversing.get(version) ?? []
+    const callers = this.reversing.get(version)
+    if (callers === undefined) return
     this.reversing.delete(version)
-    for (const caller of this.waiting.slice(this.first)) if (caller.version === version) callers.push(caller)
+    this.count.callers -= callers.length
     for (const { envelope } of callers) answer(envelope, Effect.fail(new OperationReversed({ walletId, reason })))
   }
 
-  /**
-   * Answers those whose time is up with what is true: it is in the log. Those answered
-   * are let go first: whoever is answered may come back at once, with another command.
-   */
+  /** Answers those whose time is up with what is true: it is in the log. */
   endWaits(isOver: (envelope: Envelope) => boolean): void {
     const over: Array<Waiting> = []
     const still = (waiting: Waiting): boolean => {
-      if (waiting.envelope.stage === "answered") return false
       if (!isOver(waiting.envelope)) return true
       over.push(waiting)
       return false
     }
-    this.waiting = this.waiting.slice(this.first).filter(still)
-    this.first = 0
+    const left = this.waiting.slice(this.first).filter(still)
     for (const [version, callers] of this.reversing) {
-      const left = callers.filter(still)
-      if (left.length === 0) this.reversing.delete(version)
-      else this.reversing.set(version, left)
+      const stillReversing = callers.filter(still)
+      if (stillReversing.length === 0) this.reversing.delete(version)
+      else this.reversing.set(version, stillReversing)
     }
+    if (over.length === 0) return
+    this.waiting = left
+    this.first = 0
+    this.count.callers -= over.length
     for (const { envelope, reply } of over) answer(envelope, Effect.succeed(reply))
+  }
+
+  private moveToReversing(waiting: Waiting): void {
+    const others = this.reversing.get(waiting.version)
+    if (others === undefined) this.reversing.set(waiting.version, [waiting])
+    else others.push(waiting)
   }
 }

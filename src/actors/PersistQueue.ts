@@ -29,6 +29,18 @@ export const mergeCommits = (commits: ReadonlyArray<Commit>): Commit => {
   return { ...last, expectedVersion: first.expectedVersion, events: commits.flatMap((commit) => commit.events) }
 }
 
+/** As many of the wallet's commits as have room, at least one. */
+const firstOf = (queued: Queued, room: number): Queued => {
+  let count = 0
+  let events = 0
+  for (const commit of queued.commits) {
+    if (count > 0 && events + commit.events.length > room) break
+    count++
+    events += commit.events.length
+  }
+  return { ...queued, commits: queued.commits.slice(0, count), events }
+}
+
 export class PersistQueue {
   private readonly waiting = new Map<string, Queued>()
   private readonly floors = new Set<Floor>()
@@ -81,15 +93,26 @@ export class PersistQueue {
     if (position > this.known) this.known = position
   }
 
-  /** The next batch, oldest wallets first; at least one when any waits. They still count among `events` until `settle`. */
+  /**
+   * The next batch, oldest wallets first; at least one commit when any waits. What of a
+   * wallet has no room stays at its place. What is taken counts among `events` until `settle`.
+   */
   take(wallets: number, events: number): ReadonlyArray<Queued> {
     const taken: Array<Queued> = []
-    let size = 0
+    let room = events
     for (const [walletId, queued] of this.waiting) {
-      if (taken.length > 0 && (taken.length >= wallets || size + queued.events > events)) break
-      size += queued.events
-      taken.push(queued)
-      this.waiting.delete(walletId)
+      if (taken.length > 0 && (taken.length >= wallets || queued.commits[0]!.events.length > room)) break
+      if (queued.events <= room || queued.commits.length === 1) {
+        this.waiting.delete(walletId)
+        taken.push(queued)
+        room -= queued.events
+        continue
+      }
+      const part = firstOf(queued, room)
+      const commits = queued.commits.slice(part.commits.length)
+      this.waiting.set(walletId, { ...queued, commits, events: queued.events - part.events })
+      taken.push(part)
+      break
     }
     return taken
   }

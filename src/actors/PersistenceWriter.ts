@@ -15,10 +15,12 @@ import { fold } from "../domain/Evolve.ts"
 import { isReversible } from "../domain/Provisional.ts"
 import type { Wallet } from "../domain/Wallet.ts"
 import type { EventStore } from "../stores/EventStore.ts"
-import type { Mark, Persistence, PersistOutcome } from "../stores/Persistence.ts"
-import type { EventUnreadable, OperationRefused, StoreDefect, StoreUnavailable } from "../stores/StoreError.ts"
+import type { Mark, PersistedVersion, Persistence, PersistOutcome } from "../stores/Persistence.ts"
+import type { EventUnreadable, OperationRefused } from "../stores/StoreError.ts"
+import { StoreDefect, StoreUnavailable } from "../stores/StoreError.ts"
 import type { ActorBounds } from "./ActorBounds.ts"
 import * as EngineMetrics from "./EngineMetrics.ts"
+import { openRefusalsOf } from "./OpenRefusals.ts"
 import { mergeCommits } from "./PersistQueue.ts"
 import type { WalletHistory } from "./WalletHistory.ts"
 import type { PersistenceListener } from "./WritePipeline.ts"
@@ -43,8 +45,7 @@ export type WalletOutcome =
 
 const written: WalletOutcome = { _tag: "Written" }
 const behind: WalletOutcome = { _tag: "Behind" }
-const stopped = (reason: string): WalletOutcome => ({ _tag: "Stopped", reason, storeFailed: false })
-const failed = (error: StoreDefect): WalletOutcome => ({ _tag: "Stopped", reason: error.message, storeFailed: true })
+export const stopped = (reason: string): WalletOutcome => ({ _tag: "Stopped", reason, storeFailed: false })
 
 export interface WriterContext {
   readonly bounds: ActorBounds
@@ -57,6 +58,8 @@ export interface WriterContext {
   readonly failing: (reason: string | undefined) => void
   /** Whether so many wallets have stopped that the store itself must be at fault: then all wait. */
   readonly storeAtFault: () => boolean
+  /** Persistence itself fails at the rows of that wallet. */
+  readonly storeFailed: (walletId: string) => void
   /** Takes one compensation out of this minute's allowance. */
   readonly mayCompensate: () => boolean
 }
@@ -69,12 +72,17 @@ const pause = ({ persistRetryMaxMillis, persistRetryMillis }: ActorBounds) =>
     Schedule.jittered
   )
 
-/** Tries again for as long as the store is away; a defect or a refusal is an answer. */
+/** Tries again for as long as the store is away; a defect or a refusal is an answer. What the store throws is a defect of it. */
 const retrying = <A, E extends WriteError>(
   context: WriterContext,
   write: Effect.Effect<A, E>
-): Effect.Effect<A, Exclude<E, StoreUnavailable>> =>
+): Effect.Effect<A, Exclude<E, StoreUnavailable> | StoreDefect> =>
   write.pipe(
+    Effect.timeoutOrElse({
+      duration: context.bounds.persistTimeoutMillis,
+      orElse: () => Effect.fail(noAnswer)
+    }),
+    Effect.catchDefect((defect) => Effect.fail(new StoreDefect({ store: "persistence", reason: String(defect) }))),
     Effect.tapError((error) => {
       if (error._tag === "OperationRefused") return Effect.void
       context.failing(error.message)
@@ -87,24 +95,54 @@ const retrying = <A, E extends WriteError>(
     Effect.tap(() => Effect.sync(() => context.failing(undefined))),
     Effect.catch((error) =>
       // Unreachable by the condition above; a defect, so that it can never pass for an answer.
-      error._tag === "StoreUnavailable" ? Effect.die(error) : Effect.fail(error as Exclude<E, StoreUnavailable>)
+      error._tag === "StoreUnavailable"
+        ? Effect.die(error)
+        : Effect.fail(error as Exclude<E, StoreUnavailable> | StoreDefect)
     )
   )
 
-const outcomeOf = (context: WriterContext, commit: Commit, outcome: PersistOutcome): WalletOutcome => {
+const noAnswer = new StoreUnavailable({ store: "persistence", reason: "it does not answer", retryAfter: 1_000 })
+
+const failed = (context: WriterContext, walletId: string, error: StoreDefect): WalletOutcome => {
+  context.storeFailed(walletId)
+  return { _tag: "Stopped", reason: error.message, storeFailed: true }
+}
+
+/** Events that were there before can be refusals, made by somebody else: they are told first. */
+const tellRefusals = Effect.fnUntraced(function* (
+  context: WriterContext,
+  walletId: string
+): Effect.fn.Return<void, StoreDefect> {
+  const open = yield* retrying(context, openRefusalsOf(context.persistence, walletId))
+  const listener = context.listener()
+  for (const [version, reason] of open) listener.refused(walletId, version, reason)
+})
+
+const outcomeOf = Effect.fnUntraced(function* (
+  context: WriterContext,
+  commit: Commit,
+  outcome: PersistOutcome
+): Effect.fn.Return<WalletOutcome> {
+  const { events, walletId } = commit
   switch (outcome._tag) {
-    case "Written":
-      context.listener().persisted(commit.walletId, commit.events[commit.events.length - 1]!.version)
+    case "Written": {
+      if (outcome.before === true) {
+        const told = yield* Effect.result(tellRefusals(context, walletId))
+        if (Result.isFailure(told)) return failed(context, walletId, told.failure)
+      }
+      context.listener().persisted(walletId, events[events.length - 1]!.version)
       return written
+    }
     case "Gap":
       return behind
     case "Diverged":
-      return stopped(
-        `LogDiverged: PostgreSQL has another event of wallet ${commit.walletId} at or before version ` +
-          `${outcome.persistedVersion} than the log; run: wallet verify, then wallet replay --wallet ${commit.walletId}`
-      )
+      return stopped(diverged(walletId, outcome.persistedVersion))
   }
-}
+})
+
+const diverged = (walletId: string, version: number): string =>
+  `LogDiverged: PostgreSQL has another event of wallet ${walletId} at or before version ${version} than the log; ` +
+  `run: wallet verify, then wallet replay --wallet ${walletId}`
 
 /**
  * Writes one commit per wallet, all in one transaction if nothing stands in the way;
@@ -117,7 +155,7 @@ export const writeCommits = Effect.fnUntraced(function* (
 ): Effect.fn.Return<ReadonlyArray<WalletOutcome>> {
   const result = yield* Effect.result(retrying(context, context.persistence.write(commits, mark)))
   if (Result.isSuccess(result)) {
-    return result.success.map((outcome, index) => outcomeOf(context, commits[index]!, outcome))
+    return yield* Effect.forEach(result.success, (outcome, index) => outcomeOf(context, commits[index]!, outcome))
   }
   if (commits.length > 1) {
     const middle = commits.length >> 1
@@ -128,7 +166,7 @@ export const writeCommits = Effect.fnUntraced(function* (
   return [
     result.failure._tag === "OperationRefused"
       ? yield* writeByCommand(context, commits[0]!, result.failure)
-      : failed(result.failure)
+      : failed(context, commits[0]!.walletId, result.failure)
   ]
 })
 
@@ -179,9 +217,11 @@ const writePart = Effect.fnUntraced(function* (
 ): Effect.fn.Return<WalletOutcome> {
   const commit = mergeCommits(commands)
   const result = yield* Effect.result(retrying(context, context.persistence.write([commit])))
-  if (Result.isSuccess(result)) return outcomeOf(context, commit, result.success[0]!)
+  if (Result.isSuccess(result)) return yield* outcomeOf(context, commit, result.success[0]!)
   if (result.failure._tag === "StoreDefect") {
-    return commands.length === 1 ? failed(result.failure) : yield* writeHalves(context, commands)
+    return commands.length === 1
+      ? failed(context, commit.walletId, result.failure)
+      : yield* writeHalves(context, commands)
   }
   return yield* commands.length === 1
     ? refuseCommand(context, commit, result.failure.reason)
@@ -206,12 +246,12 @@ const refuseCommand = Effect.fnUntraced(function* (
   }
   const time = (yield* Clock.Clock).currentTimeMillisUnsafe()
   const result = yield* Effect.result(retrying(context, context.persistence.refuse(commit, { reason, time })))
-  if (Result.isFailure(result)) return failed(result.failure)
-  if (result.success._tag !== "Written") return outcomeOf(context, commit, result.success)
+  if (Result.isFailure(result)) return failed(context, walletId, result.failure)
+  if (result.success._tag !== "Written") return yield* outcomeOf(context, commit, result.success)
   yield* Metric.update(EngineMetrics.compensations, 1)
   yield* Effect.logWarning(
     `event ${events[0]!.version} (${events[0]!.event._tag}) of wallet ${walletId} was refused and is reversed: ${reason}`
-  )
+  ).pipe(Effect.annotateLogs({ walletId, version: events[0]!.version, commandId: events[0]!.metadata.commandId }))
   const listener = context.listener()
   for (const recorded of events.toReversed()) listener.refused(walletId, recorded.version, reason)
   listener.persisted(walletId, events[events.length - 1]!.version)
@@ -246,10 +286,42 @@ const stateAt = Effect.fnUntraced(function* (
 /** A page that ends in the middle of a command is cut before it. */
 const wholeCommands = (page: ReadonlyArray<RecordedEvent>): ReadonlyArray<RecordedEvent> => {
   const last = page[page.length - 1]
-  if (page.length < pageEvents || last === undefined) return page
+  // One short of a page: the event before it was read along.
+  if (page.length < pageEvents - 1 || last === undefined) return page
   const cut = page.findIndex((recorded) => recorded.metadata.commandId === last.metadata.commandId)
   return cut === 0 ? page : page.slice(0, cut)
 }
+
+/** Where Persistence is with the wallet, what it has refused told; a failure says why nothing can be written. */
+const standing = Effect.fnUntraced(function* (
+  context: WriterContext,
+  walletId: string
+): Effect.fn.Return<PersistedVersion, StoreDefect> {
+  const found = yield* retrying(context, context.persistence.persistedVersions([walletId]))
+  const persisted = found.get(walletId)
+  if (persisted === undefined) return { version: -1, eventId: "" }
+  // After the version was read: what is refused later is refused by the writing below.
+  yield* tellRefusals(context, walletId)
+  return persisted
+})
+
+/** The log after that event; the failure says what speaks against writing it. */
+const restOfLog = Effect.fnUntraced(function* (
+  context: WriterContext,
+  walletId: string,
+  { eventId, version }: PersistedVersion
+): Effect.fn.Return<Result.Result<ReadonlyArray<RecordedEvent>, string>> {
+  const after = Math.max(version - 1, -1)
+  const read = yield* readable(context, context.log.read(walletId, { after, limit: pageEvents }))
+  if (Result.isFailure(read) || version < 0) return read
+  const [known, ...rest] = read.success
+  if (known?.id === eventId) return Result.succeed(rest)
+  return Result.fail(
+    known === undefined
+      ? `PostgreSQL is ahead of the log, which has no event ${version} of wallet ${walletId}; run: wallet verify`
+      : diverged(walletId, version)
+  )
+})
 
 /** Brings one wallet's rows up to the log, page by page, from where they are. */
 export const catchUpWallet = Effect.fnUntraced(function* (
@@ -258,10 +330,10 @@ export const catchUpWallet = Effect.fnUntraced(function* (
 ): Effect.fn.Return<WalletOutcome> {
   let state: Wallet | undefined
   while (true) {
-    const found = yield* Effect.result(retrying(context, context.persistence.persistedVersions([walletId])))
-    if (Result.isFailure(found)) return failed(found.failure)
-    const after = found.success.get(walletId)?.version ?? -1
-    const page = yield* readable(context, context.log.read(walletId, { after, limit: pageEvents }))
+    const persisted = yield* Effect.result(standing(context, walletId))
+    if (Result.isFailure(persisted)) return failed(context, walletId, persisted.failure)
+    const after = persisted.success.version
+    const page = yield* restOfLog(context, walletId, persisted.success)
     if (Result.isFailure(page)) return stopped(page.failure)
     if (page.success.length === 0) {
       context.listener().persisted(walletId, after)
@@ -277,7 +349,8 @@ export const catchUpWallet = Effect.fnUntraced(function* (
     const { epoch } = events[events.length - 1]!.metadata
     const commit: Commit = { walletId, partition: 0, epoch, expectedVersion: after, events, wallet: state }
     const [outcome] = yield* writeCommits(context, [commit])
-    // Else somebody else has written meanwhile: look again where they are.
     if (outcome!._tag === "Stopped") return outcome!
+    // Somebody else is at these rows, too: look again where they are, in a moment.
+    if (outcome!._tag === "Behind") yield* Effect.sleep(context.bounds.persistRetryMillis)
   }
 })

@@ -11,7 +11,9 @@ import { EventStore } from "../stores/EventStore.ts"
 import { Persistence } from "../stores/Persistence.ts"
 import { StoreUnavailable } from "../stores/StoreError.ts"
 import type { ActorBounds } from "./ActorBounds.ts"
+import { BatchInHand } from "./BatchInHand.ts"
 import * as CatchUps from "./CatchUps.ts"
+import { CompensationBudget } from "./CompensationBudget.ts"
 import * as EngineMetrics from "./EngineMetrics.ts"
 import { NodeIdentity } from "./NodeIdentity.ts"
 import type { WalletOutcome, WriterContext } from "./PersistenceWriter.ts"
@@ -34,25 +36,6 @@ export const layer = (bounds: ActorBounds) =>
     Effect.flatMap(EventStore, (log) => (log.writesPersistence ? Effect.succeed(none) : make(bounds)))
   )
 
-/** So many compensations in one minute, then none until the next start: a rule that refuses that much is a mistake. */
-const compensationBudget = (clock: Clock.Clock, perMinute: number) => {
-  let minute = 0
-  let left = perMinute
-  let stopped = false
-  return {
-    take: (): boolean => {
-      const current = Math.floor(clock.currentTimeMillisUnsafe() / 60_000)
-      if (current !== minute) {
-        minute = current
-        left = perMinute
-      }
-      if (left-- <= 0) stopped = true
-      return !stopped
-    },
-    isStopped: () => stopped
-  }
-}
-
 const make = Effect.fnUntraced(function* (bounds: ActorBounds) {
   const log = yield* EventStore
   const persistence = yield* Persistence
@@ -64,10 +47,10 @@ const make = Effect.fnUntraced(function* (bounds: ActorBounds) {
   yield* persistence.setMark(owner, head.position)
 
   const queue = new PersistQueue(head.position)
-  const budget = compensationBudget(clock, bounds.compensationsPerMinute)
+  const budget = new CompensationBudget(clock, bounds.compensationsPerMinute)
   let listener = silent
   let failure: string | undefined
-  let writing = false
+  const hand = new BatchInHand()
   let wake: ((effect: Effect.Effect<void>) => void) | undefined
   let flushed: Array<(effect: Effect.Effect<void>) => void> = []
 
@@ -80,18 +63,26 @@ const make = Effect.fnUntraced(function* (bounds: ActorBounds) {
     failing: (reason) => {
       failure = reason
     },
-    storeAtFault: () => catchUps.storeFailures() >= bounds.persistBlockedWallets,
-    mayCompensate: budget.take
+    storeAtFault: () => new Set([...catchUps.storeFailures(), ...hand.failures]).size >= bounds.persistBlockedWallets,
+    storeFailed: (walletId) => hand.failures.add(walletId),
+    mayCompensate: () => budget.take()
   }
+  /** One that has stopped already is not waited for: others need its place in the lane. */
+  const contextOf = (walletId: string): WriterContext => ({
+    ...context,
+    storeAtFault: () => !catchUps.blocked().has(walletId) && context.storeAtFault(),
+    storeFailed: () => undefined
+  })
 
   const whenFlushed = () => {
-    if (queue.wallets > 0 || writing || !catchUps.isEmpty()) return
+    if (queue.wallets > 0 || hand.since !== undefined || !catchUps.isEmpty()) return
     for (const resume of flushed) resume(Effect.void)
     flushed = []
   }
 
   const catchUps: CatchUps.CatchUps = yield* CatchUps.make({
-    catchUp: (walletId) => catchUpWallet(context, walletId),
+    catchUp: (walletId) => catchUpWallet(contextOf(walletId), walletId),
+    alone: (walletId) => hand.without(walletId),
     retryMillis: bounds.persistBlockedMillis,
     idle: () => whenFlushed()
   })
@@ -102,20 +93,35 @@ const make = Effect.fnUntraced(function* (bounds: ActorBounds) {
     return Effect.void
   }
 
-  const write = Effect.fnUntraced(function* (taken: ReadonlyArray<Queued>) {
-    const batch = taken.filter((queued) => !catchUps.aside(queued.walletId))
-    if (batch.length > 0) {
-      const startedAt = clock.currentTimeMillisUnsafe()
-      const commits = batch.map((queued) => mergeCommits(queued.commits))
-      const mark = { owner, position: queue.mark(catchUps.floors()) }
-      const outcomes = yield* writeCommits(context, commits, mark)
-      for (const [index, { floor, walletId }] of batch.entries()) yield* settle(walletId, floor, outcomes[index]!)
-      const events = batch.reduce((sum, queued) => sum + queued.events, 0)
-      yield* Metric.update(EngineMetrics.persistBatch, events)
-      yield* Metric.update(EngineMetrics.persistedEvents, events)
-      yield* Metric.update(EngineMetrics.persistSeconds, (clock.currentTimeMillisUnsafe() - startedAt) / 1_000)
-    }
+  const write = Effect.fnUntraced(function* (batch: ReadonlyArray<Queued>) {
+    const startedAt = clock.currentTimeMillisUnsafe()
+    const commits = batch.map((queued) => mergeCommits(queued.commits))
+    const mark = { owner, position: queue.mark(catchUps.floors()) }
+    const outcomes = yield* writeCommits(context, commits, mark)
+    for (const [index, { floor, walletId }] of batch.entries()) yield* settle(walletId, floor, outcomes[index]!)
+    const events = batch.reduce((sum, queued) => sum + queued.events, 0)
+    yield* Metric.update(EngineMetrics.persistBatch, events)
+    yield* Metric.update(EngineMetrics.persistedEvents, events)
+    yield* Metric.update(EngineMetrics.persistSeconds, (clock.currentTimeMillisUnsafe() - startedAt) / 1_000)
+  })
+
+  /** A defect of ours: each wallet goes on by itself, from the log. */
+  const writeApart = (batch: ReadonlyArray<Queued>) => (defect: unknown) =>
+    Effect.andThen(
+      Effect.logError(`writing ${batch.length} wallets to PostgreSQL: a defect; each is tried by itself`, defect),
+      Effect.sync(() => {
+        for (const { floor, walletId } of batch) catchUps.add(walletId, floor)
+      })
+    )
+
+  const writeNext = Effect.gen(function* () {
+    const taken = queue.take(bounds.persistWallets, bounds.persistEvents)
+    const batch = taken.filter(({ floor, walletId }) => !catchUps.leave(walletId, floor))
+    hand.take(batch)
+    if (batch.length > 0) yield* Effect.catchDefect(write(batch), writeApart(batch))
     queue.settle(taken)
+    hand.end()
+    whenFlushed()
   })
 
   const park = Effect.callback<void>((resume) => {
@@ -123,19 +129,12 @@ const make = Effect.fnUntraced(function* (bounds: ActorBounds) {
     else wake = resume
   })
 
-  yield* Effect.forkScoped(
-    Effect.forever(
-      Effect.gen(function* () {
-        yield* park
-        writing = true
-        yield* write(queue.take(bounds.persistWallets, bounds.persistEvents))
-        writing = false
-        whenFlushed()
-      })
-    )
-  )
+  yield* Effect.forkScoped(Effect.forever(Effect.andThen(park, writeNext)))
 
-  const lagMillis = () => Math.max(0, clock.currentTimeMillisUnsafe() - (queue.oldest ?? Number.POSITIVE_INFINITY))
+  const lagMillis = () => {
+    const oldest = hand.since ?? queue.oldest
+    return oldest === undefined ? 0 : Math.max(0, clock.currentTimeMillisUnsafe() - oldest)
+  }
   yield* Effect.forkScoped(
     Effect.repeat(
       Effect.gen(function* () {
@@ -166,17 +165,22 @@ const make = Effect.fnUntraced(function* (bounds: ActorBounds) {
       listener = given
     },
     catchUp: catchUps.run,
+    startCatchUp: (walletId) => catchUps.add(walletId, CatchUps.noFloor),
+    isAside: catchUps.isAside,
     load: () => ({
       queuedEvents: queue.events,
       queuedWallets: queue.wallets,
       lagMillis: lagMillis(),
       blocked: Array.from(catchUps.blocked(), ([walletId, { reason }]) => ({ walletId, reason })),
       failure,
-      compensationsStopped: budget.isStopped()
+      compensationsStopped: budget.isStopped
     }),
     flush: Effect.callback<void>((resume) => {
       flushed.push(resume)
       whenFlushed()
+      return Effect.sync(() => {
+        flushed = flushed.filter((other) => other !== resume)
+      })
     })
   })
 })

@@ -21,25 +21,26 @@ export const settle = (
     const envelope = batch[i]!
     const verdict = verdicts[i]!
     if (verdict._tag === "Rejected") answer(envelope, Effect.fail(verdict.error))
-    else settleEffect(actor, envelope, verdict, verdicts, context)
+    else settleEffect(actor, envelope, replyOf(actor, verdict, verdicts), context)
   }
 }
 
-const settleEffect = (
-  actor: WalletActor,
-  envelope: Envelope,
-  verdict: Exclude<Verdict, { readonly _tag: "Rejected" }>,
-  verdicts: ReadonlyArray<Verdict>,
-  context: ActorContext
-): void => {
-  const reply = replyOf(actor, verdict, verdicts)
+const settleEffect = (actor: WalletActor, envelope: Envelope, reply: Reply, context: ActorContext): void => {
+  // A caller who has been told by then is not to be counted among those who wait.
+  if (envelope.stage === "answered") return
   const version = reply._tag === "Done" ? reply.wallet.version : reply.version
-  if (reply.persisted ? actor.unpersisted?.isRefused(version) !== true : envelope.await === "committed") {
+  // A command that changed nothing tells of an event that is not its own.
+  const own = reply._tag === "Seen" || reply.events.length > 0
+  const refused = own && actor.unpersisted?.isRefused(version) === true
+  const enough = reply.persisted || envelope.await === "committed"
+  if (!refused && (enough || context.waiting.callers >= context.bounds.persistWaitingCallers)) {
     answer(envelope, Effect.succeed(reply))
     return
   }
-  actor.pending ??= new Pending()
-  actor.pending.add(version, envelope, { ...reply, persisted: false })
+  const waiting = { version, envelope, reply: { ...reply, persisted: false }, own }
+  actor.pending ??= new Pending(context.waiting)
+  if (refused) actor.pending.addRefused(waiting)
+  else actor.pending.add(waiting)
   context.awaiting(actor)
 }
 

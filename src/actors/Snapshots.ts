@@ -33,7 +33,9 @@ const make = Effect.fnUntraced(function* (bounds: ActorBounds) {
       Effect.andThen(Metric.update(EngineMetrics.snapshots, 1)),
       Effect.catchCause((cause) =>
         // Nothing is lost: the log has every event, the next activation reads a longer tail.
-        Effect.logWarning(`the snapshot of wallet ${memory.wallet.id} was not written`, cause)
+        Effect.logWarning(`the snapshot of wallet ${memory.wallet.id} was not written`, cause).pipe(
+          Effect.annotateLogs({ walletId: memory.wallet.id })
+        )
       ),
       Effect.ensuring(
         Effect.sync(() => {

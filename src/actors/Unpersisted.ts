@@ -5,46 +5,36 @@
 import type { RecordedEvent } from "../domain/Event.ts"
 import { Provisional } from "../domain/Provisional.ts"
 
-interface RefusedOperation {
-  readonly recorded: RecordedEvent
-  readonly reason: string
-}
-
 export class Unpersisted {
   readonly provisional = new Provisional()
   /** By version, upwards; those before `first` are decided. */
   private events: Array<RecordedEvent> = []
   private first = 0
   /** Refused and not yet reversed, by version: they count as provisional until their reversal is in the log. */
-  private readonly refused = new Map<number, RefusedOperation>()
-  /** Refusals that came before the event itself did. */
-  private readonly early = new Map<number, string>()
+  private readonly refused = new Map<number, RecordedEvent>()
+  /** Versions that were refused before the event itself came here. */
+  private readonly early = new Set<number>()
 
-  /** Whether nothing is left to be decided. */
+  /** Whether nothing is left to be decided, not even of a plan that is on its way to the log. */
   get isEmpty(): boolean {
-    return this.first === this.events.length && this.refused.size === 0
+    return this.first === this.events.length && this.refused.size === 0 && this.provisional.size === 0
+  }
+
+  /** Events that Persistence has not decided on. */
+  get size(): number {
+    return this.events.length - this.first
   }
 
   /** The event is in the log. The plan that made it has counted its share of `provisional`. */
   add(recorded: RecordedEvent): void {
-    const reason = this.early.get(recorded.version)
-    if (reason === undefined) {
-      this.events.push(recorded)
-      return
-    }
-    this.early.delete(recorded.version)
-    this.refused.set(recorded.version, { recorded, reason })
+    if (this.early.delete(recorded.version)) this.refused.set(recorded.version, recorded)
+    else this.events.push(recorded)
   }
 
-  /** An event of an earlier owner, read from the log. */
+  /** An event of an earlier owner, or of an earlier activation, read from the log. */
   addKnown(recorded: RecordedEvent): void {
     this.provisional.add(recorded.event)
-    this.events.push(recorded)
-  }
-
-  addKnownRefused(recorded: RecordedEvent, reason: string): void {
-    this.provisional.add(recorded.event)
-    this.refused.set(recorded.version, { recorded, reason })
+    this.add(recorded)
   }
 
   /** Persistence has decided on all events up to `version`. */
@@ -61,14 +51,10 @@ export class Unpersisted {
   }
 
   /** Persistence has refused the event of that version; it says so before it says that it has decided on it. */
-  refuse(version: number, reason: string): void {
+  refuse(version: number): void {
     const index = this.events.findIndex((recorded, at) => at >= this.first && recorded.version === version)
-    if (index < 0) {
-      this.early.set(version, reason)
-      return
-    }
-    const [recorded] = this.events.splice(index, 1)
-    this.refused.set(version, { recorded: recorded!, reason })
+    if (index >= 0) this.refused.set(version, this.events.splice(index, 1)[0]!)
+    else if (!this.refused.has(version)) this.early.add(version)
   }
 
   isRefused(version: number): boolean {
@@ -80,6 +66,6 @@ export class Unpersisted {
     const operation = this.refused.get(version)
     if (operation === undefined) return
     this.refused.delete(version)
-    this.provisional.remove(operation.recorded.event)
+    this.provisional.remove(operation.event)
   }
 }

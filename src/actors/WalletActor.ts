@@ -23,9 +23,10 @@ import type { LogWriter, WriteOutcome } from "./LogWriter.ts"
 import type { Envelope, Inquiry, Message } from "./Mailbox.ts"
 import { answer, Mailbox } from "./Mailbox.ts"
 import type { Ownership } from "./Ownership.ts"
-import { Pending } from "./Pending.ts"
+import type { Pending, PendingCount } from "./Pending.ts"
 import { settle } from "./Settlement.ts"
 import type { Snapshots } from "./Snapshots.ts"
+import { aheadOfLog, discard, follow, forgetIfDecided, loadUndecided } from "./Undecided.ts"
 import { Unpersisted } from "./Unpersisted.ts"
 import { changesProfile } from "./WalletHistory.ts"
 import type { WalletHistory } from "./WalletHistory.ts"
@@ -48,9 +49,14 @@ export interface ActorContext {
   readonly compensate: (walletId: string, version: number, reason: string) => void
   /** The wallet has callers that wait for Persistence. Synchronous. */
   readonly awaiting: (actor: WalletActor) => void
+  /** How many there are at all wallets. */
+  readonly waiting: PendingCount
 }
 
 const nothing: ReadonlyArray<never> = []
+
+/** Loads of one activation: more than two mean that Persistence has what the log does not have. */
+const loadTries = 3
 
 export class WalletActor {
   readonly walletId: string
@@ -77,8 +83,8 @@ export class WalletActor {
   submitted = false
   /** Up to here Persistence has decided; everything, where an append writes it. */
   persistedVersion = Number.POSITIVE_INFINITY
-  /** How many refusals it was told of. */
-  refusals = 0
+  /** Versions that it was told to be refused while it was not loaded. */
+  refusedMeanwhile: Set<number> | undefined = undefined
   /** What is between the log and Persistence; `undefined`: nothing. */
   unpersisted: Unpersisted | undefined = undefined
   /** Callers that wait for Persistence, or for a reversal; `undefined`: there are none. */
@@ -156,66 +162,26 @@ export const failAll = (actor: WalletActor, effect: Effect.Effect<never, Command
 /** Loads the latest state from the log. */
 const load = function* (actor: WalletActor, context: ActorContext): Effect.fn.Return<void, CommandError> {
   actor.loaded = false
-  actor.keys?.release()
-  const loaded = yield* context.loading(context.history.load(actor.walletId))
-  actor.wallet = loaded.wallet
-  actor.keys = loaded.keys
-  actor.profileVersion = loaded.profileVersion
-  actor.snapshotVersion = loaded.snapshotVersion
-  if (context.pipeline.separate) yield* loadUnpersisted(actor, context)
-  actor.loaded = true
+  for (let tries = 0; tries < loadTries; tries++) {
+    actor.keys?.release()
+    const loaded = yield* context.loading(context.history.load(actor.walletId))
+    actor.wallet = loaded.wallet
+    actor.keys = loaded.keys
+    actor.profileVersion = loaded.profileVersion
+    actor.snapshotVersion = loaded.snapshotVersion
+    // A later version may have come to Persistence after this was read from the log.
+    if (!context.pipeline.separate || (yield* loadUndecided(actor, context))) {
+      actor.loaded = true
+      return
+    }
+  }
+  return yield* aheadOfLog(actor.walletId, actor.wallet?.version)
 }
-
-/** What of the wallet Persistence has not decided on, and what it has refused and is not yet reversed. */
-const loadUnpersisted = function* (actor: WalletActor, context: ActorContext): Effect.fn.Return<void, CommandError> {
-  const { persistence } = context
-  const { wallet, walletId } = actor
-  actor.unpersisted = undefined
-  actor.persistedVersion = -1
-  if (wallet === undefined) return
-  let told: number
-  let open: ReadonlyMap<number, string>
-  do {
-    told = actor.refusals
-    const [versions, refusals] = yield* Effect.all(
-      [persistence.persistedVersions([walletId]), persistence.refusals(walletId)],
-      { concurrency: 2 }
-    )
-    actor.persistedVersion = Math.max(actor.persistedVersion, versions.get(walletId)?.version ?? -1)
-    open = new Map(
-      refusals.flatMap((refusal) => (refusal.reversedVersion === null ? [[refusal.version, refusal.reason]] : []))
-    )
-  } while (told !== actor.refusals)
-  const behind = wallet.version - actor.persistedVersion
-  if (behind <= 0 && open.size === 0) return
-  if (behind > 0) yield* Effect.forkDetach(context.pipeline.catchUp(walletId))
-  if (behind > context.bounds.persistBehindEvents) return yield* tooFarBehind(actor, behind)
-  const unpersisted = new Unpersisted()
-  const reversed = new Set<number>()
-  const after = Math.min(actor.persistedVersion, ...Array.from(open.keys(), (version) => version - 1))
-  yield* context.history.scan(walletId, { after, upTo: wallet.version }, (recorded) => {
-    const reason = open.get(recorded.version)
-    if (reason !== undefined) unpersisted.addKnownRefused(recorded, reason)
-    else unpersisted.addKnown(recorded)
-    if (recorded.event._tag === "OperationReversed") reversed.add(recorded.event.reversedVersion)
-  })
-  for (const version of reversed) unpersisted.reverse(version)
-  actor.unpersisted = unpersisted
-  decided(actor, actor.persistedVersion)
-  for (const [version, reason] of open) if (!reversed.has(version)) context.compensate(walletId, version, reason)
-}
-
-const tooFarBehind = (actor: WalletActor, events: number) =>
-  new StoreUnavailable({
-    store: "persistence",
-    reason: `PostgreSQL is ${events} events behind wallet ${actor.walletId}`,
-    retryAfter: 1_000
-  })
 
 /** Answers reads with the state as of the last commit; one that knows of a later version makes it look again. */
 const inquire = function* (actor: WalletActor, context: ActorContext): Effect.fn.Return<void, CommandError> {
   const wanted = Math.max(...actor.inquiries.map((inquiry) => inquiry.minVersion))
-  if (wanted > (actor.wallet?.version ?? -1)) yield* load(actor, context)
+  if (wanted > (actor.wallet?.version ?? -1) && (yield* isBehind(actor, context))) yield* load(actor, context)
   for (const inquiry of actor.inquiries) {
     inquiry.resume(
       actor.wallet !== undefined && actor.wallet.version < inquiry.minVersion
@@ -223,6 +189,16 @@ const inquire = function* (actor: WalletActor, context: ActorContext): Effect.fn
         : Effect.succeed(actor.wallet)
     )
   }
+}
+
+/** Whether the log has more of the wallet. To load without need could cost a state that is good. */
+const isBehind = function* (actor: WalletActor, context: ActorContext): Effect.fn.Return<boolean, CommandError> {
+  const after = actor.wallet?.version ?? -1
+  let found = false
+  yield* context.history.scan(actor.walletId, { after, upTo: after + 1 }, () => {
+    found = true
+  })
+  return found
 }
 
 /** Works through the commands, in order, until each is answered. */
@@ -246,6 +222,9 @@ const process = function* (actor: WalletActor, context: ActorContext): Effect.fn
     const plan = decideBatch(actor, part, context, { epoch, now, seen })
     if (plan.verdicts.length === 0) {
       yield* untilDecided(actor, pending)
+      // Who was told that nothing has happened is right.
+      pending = pending.filter((envelope) => envelope.stage !== "answered")
+      actor.running = pending
       continue
     }
     const decided = plan.verdicts.length
@@ -296,14 +275,12 @@ const process = function* (actor: WalletActor, context: ActorContext): Effect.fn
 
 const appendedNothing: WriteOutcome = { _tag: "Appended", position: 0n }
 
-/** What there is to do now: the engine's own first, without those whose callers have gone while they waited. */
+/** What there is to do now: the engine's own first. */
 const inHand = (actor: WalletActor, pending: ReadonlyArray<Envelope>): ReadonlyArray<Envelope> => {
+  if (!actor.mailbox.hasUrgent) return pending
   const urgent = actor.mailbox.takeUrgent()
-  if (urgent.length === 0 && actor.unpersisted === undefined) return pending
-  const waiting = pending.filter((envelope) => envelope.stage !== "answered")
-  if (urgent.length === 0 && waiting.length === pending.length) return pending
   for (const envelope of urgent) envelope.stage = "running"
-  const all = urgent.length === 0 ? waiting : [...urgent, ...waiting]
+  const all = [...urgent, ...pending]
   actor.running = all
   return all
 }
@@ -319,19 +296,6 @@ const untilDecided = function* (actor: WalletActor, pending: ReadonlyArray<Envel
       !actor.mailbox.hasUrgent &&
       pending[0]!.stage !== "answered"
   )
-}
-
-/** The plan did not come to pass: its events leave no trace. */
-const discard = (actor: WalletActor, plan: BatchPlan): void => {
-  const unpersisted = actor.unpersisted
-  if (unpersisted === undefined) return
-  for (const recorded of plan.events) unpersisted.provisional.remove(recorded.event)
-  forgetIfDecided(actor)
-}
-
-/** An idle wallet keeps nothing of this. */
-const forgetIfDecided = (actor: WalletActor): void => {
-  if (actor.unpersisted?.isEmpty === true) actor.unpersisted = undefined
 }
 
 const bytesOf = (batch: ReadonlyArray<Envelope>): number => {
@@ -420,16 +384,15 @@ const decideBatch = (
 
 /** The events are in the log: the state moves. */
 const commit = (actor: WalletActor, plan: BatchPlan, context: ActorContext): void => {
-  if (plan.events.length === 0) return
+  if (plan.events.length === 0) return forgetIfDecided(actor)
   const wallet = plan.wallet!
   const keys = actor.keys!
   actor.wallet = wallet
   for (const recorded of plan.events) {
     keys.add(recorded)
     if (changesProfile(recorded.event)) actor.profileVersion = recorded.version
-    if (actor.unpersisted !== undefined) follow(actor, actor.unpersisted, recorded)
   }
-  if (actor.unpersisted !== undefined) decided(actor, actor.persistedVersion)
+  if (context.pipeline.separate) follow(actor, plan.events)
   if (wallet.version - actor.snapshotVersion >= context.bounds.snapshotEvents) snapshot(actor, context)
 }
 
@@ -441,36 +404,6 @@ export const snapshot = (actor: WalletActor, context: ActorContext): void => {
     actor.snapshotVersion = wallet.version
 }
 
-/** The event is on its way to Persistence; a reversal ends what the reversed one had left open. */
-const follow = (actor: WalletActor, unpersisted: Unpersisted, recorded: RecordedEvent): void => {
-  unpersisted.add(recorded)
-  if (recorded.event._tag !== "OperationReversed") return
-  const { reason, reversedVersion } = recorded.event
-  unpersisted.reverse(reversedVersion)
-  actor.pending?.reversed(reversedVersion, actor.walletId, reason)
-}
-
-/** Persistence has decided on all events up to `version`. */
-export const decided = (actor: WalletActor, version: number): void => {
-  if (version > actor.persistedVersion) actor.persistedVersion = version
-  const { pending, unpersisted } = actor
-  unpersisted?.decide(version)
-  if (pending !== undefined) {
-    pending.answerUpTo(version, (refused) => unpersisted?.isRefused(refused) === true)
-    if (pending.isEmpty) actor.pending = undefined
-  }
-  forgetIfDecided(actor)
-  actor.unpark()
-}
-
-/** Persistence has refused that event; its reversal is on its way. */
-export const refused = (actor: WalletActor, version: number, reason: string): void => {
-  actor.refusals++
-  if (!actor.loaded) return
-  actor.unpersisted ??= new Unpersisted()
-  actor.unpersisted.refuse(version, reason)
-}
-
 /** Counted per batch; logged once, for it lasts as long as the clock is behind. */
 const reportClock = function* (actor: WalletActor, behindMillis: number): Effect.fn.Return<void> {
   yield* Metric.update(EngineMetrics.clockBehind, 1)
@@ -478,7 +411,7 @@ const reportClock = function* (actor: WalletActor, behindMillis: number): Effect
   actor.clockReported = true
   yield* Effect.logWarning(
     `this node's clock is ${behindMillis} ms behind the last event of wallet ${actor.walletId}; that event's time is used`
-  )
+  ).pipe(Effect.annotateLogs({ walletId: actor.walletId }))
 }
 
 const notYet = (actor: WalletActor, minVersion: number) =>

@@ -101,7 +101,7 @@ const make = Effect.fnUntraced(function* (bounds: ActorBounds) {
     if (Result.isFailure(memory)) {
       yield* Effect.logWarning(
         `the snapshot of wallet ${walletId} at version ${snapshot.version} is ignored: ${memory.failure}`
-      )
+      ).pipe(Effect.annotateLogs({ walletId, version: snapshot.version }))
       return none
     }
     return {

@@ -31,7 +31,8 @@ import { Ownership } from "./Ownership.ts"
 import { ResidentList } from "./ResidentList.ts"
 import { Snapshots } from "./Snapshots.ts"
 import type { ActorContext } from "./WalletActor.ts"
-import { begin, decided, failAll, refused, snapshot, WalletActor, work } from "./WalletActor.ts"
+import { decided, refused, tooFarBehind } from "./Undecided.ts"
+import { begin, failAll, snapshot, WalletActor, work } from "./WalletActor.ts"
 import { WalletHistory } from "./WalletHistory.ts"
 import { WritePipeline } from "./WritePipeline.ts"
 
@@ -48,10 +49,13 @@ const batchesPerTurn = 64
 const evictionsPerSweep = 1_000
 
 /** A stop waits so long for the commands in flight, */
-const drainMillis = 5_000
+const drainMillis = 4_000
 
-/** … so long for what is on its way to Persistence (the reconciler finds the rest), and as long for snapshots. */
-const flushMillis = 2_000
+/** … so long for what is on its way to Persistence (the reconciler finds the rest), */
+const persistFlushMillis = 2_000
+
+/** … and so long for snapshots (without one a wallet reads a longer tail). */
+const snapshotFlushMillis = 1_000
 
 export interface RegistryLoad {
   readonly residentWallets: number
@@ -101,7 +105,8 @@ const make = Effect.fnUntraced(function* (bounds: ActorBounds) {
     compensate: (walletId, version, reason) => compensate(walletId, version, reason),
     awaiting: (actor) => {
       awaiting.add(actor)
-    }
+    },
+    waiting: { callers: 0 }
   }
   const residents = new ResidentList()
   const busy = new Set<WalletActor>()
@@ -130,13 +135,14 @@ const make = Effect.fnUntraced(function* (bounds: ActorBounds) {
 
   const becomeIdle = (actor: WalletActor): void => {
     busy.delete(actor)
-    if (!actor.loaded || actor.wallet === undefined) remove(actor)
+    // Those who wait for Persistence are told through it.
+    if ((!actor.loaded || actor.wallet === undefined) && actor.pending === undefined) remove(actor)
     whenDrained()
   }
 
   const passivate = (actor: WalletActor): void => {
-    const wallet = actor.wallet
-    if (wallet !== undefined && wallet.version - actor.snapshotVersion >= bounds.snapshotMinimumEvents) {
+    const { loaded, wallet } = actor
+    if (loaded && wallet !== undefined && wallet.version - actor.snapshotVersion >= bounds.snapshotMinimumEvents) {
       snapshot(actor, context)
     }
     remove(actor)
@@ -170,7 +176,9 @@ const make = Effect.fnUntraced(function* (bounds: ActorBounds) {
   const failed = Effect.fnUntraced(function* (actor: WalletActor, cause: Cause.Cause<CommandError>) {
     const error = Cause.findErrorOption(cause)
     if (Option.isSome(error)) return failAll(actor, Effect.fail(error.value))
-    yield* Effect.logError(`wallet ${actor.walletId}: a defect; its actor starts again from the log`, cause)
+    yield* Effect.logError(`wallet ${actor.walletId}: a defect; its actor starts again from the log`, cause).pipe(
+      Effect.annotateLogs({ walletId: actor.walletId })
+    )
     yield* Metric.update(EngineMetrics.restarts, 1)
     actor.loaded = false
     failAll(actor, actor.submitted ? Effect.fail(outcomeUnknown(actor)) : Effect.die(Cause.squash(cause)))
@@ -190,6 +198,7 @@ const make = Effect.fnUntraced(function* (bounds: ActorBounds) {
     busy.delete(actor)
     actor.stopped = true
     for (const envelope of actor.mailbox.takeUrgent()) answer(envelope, Effect.fail(stopping))
+    actor.pending?.endWaits(() => true)
     const unknown = unknownKeys(actor)
     failAll(actor, Effect.fail(unknown.size > 0 ? outcomeUnknown(actor) : stopping))
     for (const message of take(actor, Number.MAX_SAFE_INTEGER)) {
@@ -247,9 +256,16 @@ const make = Effect.fnUntraced(function* (bounds: ActorBounds) {
     )
   }
 
+  /** A wallet whose rows are only read from the log is not counted by the pipeline's queue. */
+  const refuseBehind = (walletId: string): CommandError | undefined => {
+    if (!pipeline.isAside(walletId)) return undefined
+    const events = residents.get(walletId)?.unpersisted?.size ?? 0
+    return events >= bounds.persistBehindEvents ? tooFarBehind(walletId, events) : undefined
+  }
+
   const offer = (envelope: Envelope): CommandError | undefined => {
     const { walletId } = envelope.command
-    const refusal = refuse(walletId) ?? pipeline.refusal()
+    const refusal = refuse(walletId) ?? (pipeline.separate ? (pipeline.refusal() ?? refuseBehind(walletId)) : undefined)
     if (refusal !== undefined) return refusal
     if (isFull(walletId, envelope.bytes)) return new MailboxFull({ walletId, retryAfter: 1_000 })
     send(walletId, envelope, envelope.offeredAt)
@@ -283,7 +299,7 @@ const make = Effect.fnUntraced(function* (bounds: ActorBounds) {
     },
     refused: (walletId, version, reason) => {
       const actor = residents.get(walletId)
-      if (actor !== undefined) refused(actor, version, reason)
+      if (actor !== undefined) refused(actor, version)
       compensate(walletId, version, reason)
     }
   })
@@ -314,11 +330,12 @@ const make = Effect.fnUntraced(function* (bounds: ActorBounds) {
    */
   const endWaits = (actor: WalletActor, now: number): void => {
     const parked = actor.isParked
-    for (const envelope of actor.running) {
-      if (now - envelope.offeredAt <= bounds.callerWaitMillis) continue
+    const over = actor.running.filter((envelope) => now - envelope.offeredAt > bounds.callerWaitMillis)
+    for (const envelope of over) {
       answer(envelope, Effect.fail(parked ? tooLate("persistence", actor.walletId) : outcomeUnknown(actor)))
-      actor.unpark()
     }
+    // Not before all of them are told: it goes on with the others at once.
+    if (parked && over.length > 0) actor.unpark()
     let unknown: ReadonlySet<string> | undefined
     for (const message of actor.mailbox.waiting) {
       if (message._tag === "Inquiry" || message.stage === "answered") continue
@@ -366,10 +383,10 @@ const make = Effect.fnUntraced(function* (bounds: ActorBounds) {
       }
       // The last to finish is still on its way to its mailbox.
       yield* Effect.yieldNow
-      yield* Effect.timeoutOption(pipeline.flush, flushMillis)
+      yield* Effect.timeoutOption(pipeline.flush, persistFlushMillis)
       endPersistenceWaits(() => true)
       for (const actor of residents.idleSince(Number.POSITIVE_INFINITY)) passivate(actor)
-      yield* Effect.timeoutOption(context.snapshots.flush, flushMillis)
+      yield* Effect.timeoutOption(context.snapshots.flush, snapshotFlushMillis)
     })
   )
 

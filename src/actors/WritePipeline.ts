@@ -48,6 +48,10 @@ export class WritePipeline extends Context.Service<
     readonly listen: (listener: PersistenceListener) => void
     /** Brings the wallet's rows up to the log; `false`: its writing has stopped at a defect. */
     readonly catchUp: (walletId: string) => Effect.Effect<boolean>
+    /** The same, without waiting for it. Synchronous. */
+    readonly startCatchUp: (walletId: string) => void
+    /** Whether the wallet's rows are written from the log for now, not from the queue. Synchronous, O(1). */
+    readonly isAside: (walletId: string) => boolean
     readonly load: () => PipelineLoad
     /** Waits until all that is queued has been written. */
     readonly flush: Effect.Effect<void>
@@ -70,6 +74,8 @@ export const none = WritePipeline.of({
   appending: () => () => undefined,
   listen: () => undefined,
   catchUp: () => Effect.succeed(true),
+  startCatchUp: () => undefined,
+  isAside: () => false,
   load: () => nothing,
   flush: Effect.void
 })

@@ -82,7 +82,11 @@ export interface DueHold {
  * - `Diverged`: at one of its versions another event is there. Nothing was written.
  */
 export type PersistOutcome =
-  | { readonly _tag: "Written" }
+  | {
+      readonly _tag: "Written"
+      /** Some of it was there before this call, as rows or as refusals: who wrote it did not tell this caller which. */
+      readonly before?: true
+    }
   | { readonly _tag: "Gap"; readonly persistedVersion: number }
   | { readonly _tag: "Diverged"; readonly persistedVersion: number }
 
