@@ -1,0 +1,130 @@
+/** Random lives of one wallet: steps for fast-check to choose and to shrink, and what becomes of them. */
+import * as Result from "effect/Result"
+import * as FastCheck from "fast-check"
+import type { Command } from "../../src/domain/Command.ts"
+import { decide } from "../../src/domain/Decide.ts"
+import type { RecordedEvent } from "../../src/domain/Event.ts"
+import { evolve } from "../../src/domain/Evolve.ts"
+import type { Wallet } from "../../src/domain/Wallet.ts"
+import { command, record } from "./Examples.ts"
+
+/** Few, so that they are reached. */
+export const limits = { openHolds: 3, transfersInFlight: 3 }
+
+/** A command, or one that depends on the wallet: its last event is reversed, its whole balance is debited. */
+type Asked = Command | "ReverseLast" | "DebitAll"
+
+/** One step of a life: time passes, then a command comes. */
+export interface Step {
+  readonly pause: number
+  readonly command: Asked
+}
+
+const amount = FastCheck.bigInt({ min: 1n, max: 40n })
+const income = FastCheck.bigInt({ min: 1n, max: 90n })
+const part = FastCheck.option(FastCheck.bigInt({ min: 1n, max: 12n }), { freq: 3 })
+/** The first is named most: later steps shall meet what earlier ones have opened. */
+const idOf = (kind: string): FastCheck.Arbitrary<string> =>
+  FastCheck.oneof(
+    { weight: 4, arbitrary: FastCheck.constant(`${kind}-1`) },
+    { weight: 2, arbitrary: FastCheck.constant(`${kind}-2`) },
+    { weight: 1, arbitrary: FastCheck.constantFrom(`${kind}-3`, `${kind}-4`) }
+  )
+const holdId = idOf("hold")
+const transferId = idOf("transfer")
+const metadata = FastCheck.dictionary(FastCheck.string({ maxLength: 3 }), FastCheck.string({ maxLength: 3 }), {
+  maxKeys: 2,
+  noNullPrototype: true
+})
+const reference = FastCheck.option(FastCheck.string({ maxLength: 4 }))
+/** From the step's own time on; {@link live} adds that. */
+const expiresAt = FastCheck.option(FastCheck.integer({ min: 0, max: 30 }))
+const limit = FastCheck.bigInt({ min: 0n, max: 80n })
+
+const commands: FastCheck.Arbitrary<Asked> = FastCheck.oneof(
+  {
+    weight: 6,
+    arbitrary: FastCheck.record({ amount: income, reference, metadata }).map((given) => command("Credit", given))
+  },
+  { weight: 4, arbitrary: FastCheck.record({ amount, reference }).map((given) => command("Debit", given)) },
+  {
+    weight: 6,
+    arbitrary: FastCheck.record({ amount, holdId, expiresAt, metadata }).map((given) => command("PlaceHold", given))
+  },
+  {
+    weight: 6,
+    arbitrary: FastCheck.record({ amount: part, holdId, final: FastCheck.boolean() }).map((given) =>
+      command("CaptureHold", given)
+    )
+  },
+  { weight: 2, arbitrary: holdId.map((id) => command("ReleaseHold", { holdId: id })) },
+  { weight: 4, arbitrary: holdId.map((id) => command("ExpireHold", { holdId: id })) },
+  {
+    weight: 6,
+    arbitrary: FastCheck.record({ amount, transferId, reference }).map((given) => command("SendTransfer", given))
+  },
+  { weight: 2, arbitrary: income.map((given) => command("ReceiveTransfer", { amount: given })) },
+  { weight: 1, arbitrary: FastCheck.constant(command("RefuseTransfer")) },
+  { weight: 3, arbitrary: transferId.map((id) => command("SettleTransfer", { transferId: id })) },
+  { weight: 3, arbitrary: transferId.map((id) => command("ReverseTransfer", { transferId: id })) },
+  { weight: 1, arbitrary: FastCheck.constant(command("Freeze")) },
+  { weight: 4, arbitrary: FastCheck.constant(command("Unfreeze")) },
+  { weight: 2, arbitrary: FastCheck.constant("DebitAll" as const) },
+  { weight: 2, arbitrary: FastCheck.constant(command("Close")) },
+  { weight: 2, arbitrary: limit.map((overdraftLimit) => command("ChangeOverdraftLimit", { overdraftLimit })) },
+  { weight: 1, arbitrary: metadata.map((given) => command("ChangeMetadata", { metadata: given })) },
+  {
+    weight: 1,
+    arbitrary: FastCheck.record({ overdraftLimit: FastCheck.option(limit), metadata: FastCheck.option(metadata) }).map(
+      (given) => command("UpdateWallet", given)
+    )
+  },
+  { weight: 3, arbitrary: FastCheck.constant("ReverseLast" as const) }
+)
+
+export const lives: FastCheck.Arbitrary<ReadonlyArray<Step>> = FastCheck.array(
+  FastCheck.record({ pause: FastCheck.nat(8), command: commands }),
+  // The default size ends where lives become interesting.
+  { minLength: 1, maxLength: 60, size: "medium" }
+)
+
+/** What became of a wallet. */
+export interface Life {
+  readonly log: ReadonlyArray<RecordedEvent>
+  /** After each event of the log. */
+  readonly states: ReadonlyArray<Wallet>
+}
+
+/** Lives the steps from a new wallet with an overdraft limit of 20; rejected commands leave no trace. */
+export const live = (steps: ReadonlyArray<Step>): Life => {
+  const log: Array<RecordedEvent> = []
+  const states: Array<Wallet> = []
+  const ask = (asked: Command, time: number): void => {
+    const decision = decide(states.at(-1), asked, { time, limits })
+    if (Result.isFailure(decision)) return
+    for (const event of decision.success) {
+      const recorded = record(log.length, event, time)
+      states.push(evolve(states.at(-1), recorded))
+      log.push(recorded)
+    }
+  }
+  ask(command("CreateWallet", { overdraftLimit: 20n }), 0)
+  let time = 0
+  for (const step of steps) {
+    time += step.pause
+    ask(commandOf(step.command, { log, states }, time), time)
+  }
+  return { log, states }
+}
+
+const commandOf = (asked: Asked, life: Life, time: number): Command => {
+  if (asked === "ReverseLast") return reversalOfLast(life)
+  if (asked === "DebitAll") return command("Debit", { amount: life.states.at(-1)?.balance ?? 0n })
+  return asked._tag === "PlaceHold" && asked.expiresAt !== null
+    ? { ...asked, expiresAt: time + asked.expiresAt }
+    : asked
+}
+
+/** Undoes the last event of the log. */
+export const reversalOfLast = ({ log, states }: Life): Command =>
+  command("ReverseOperation", { operation: log.at(-1) as RecordedEvent, before: states.at(-2) })
