@@ -47,8 +47,8 @@ export interface KurrentEventStoreOptions extends KurrentConnection.KurrentConne
 
 export type KurrentStartError = KurrentConnection.KurrentVersion | StoreUnavailable | StoreDefect
 
-/** A server that starts or changes its leader is asked again after this. */
-const startPause = Schedule.spaced("250 millis")
+/** A server that starts or looks for a leader is asked again: after 100 ms, doubling, at most 1 s. */
+const startPause = Schedule.min([Schedule.exponential("100 millis"), Schedule.spaced("1 second")])
 
 /** Connects, waits for a leader, looks at the version and finds the installation, or founds it. */
 const start = Effect.fnUntraced(function* (
