@@ -11,7 +11,6 @@
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
-import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as FiberSet from "effect/FiberSet"
@@ -59,26 +58,68 @@ type Ending =
   | { readonly _tag: "Left" }
   | { readonly _tag: "Failed"; readonly error: CommandError }
 
+type Answer = Effect.Effect<TransferOutcome, TransferError>
+
+/**
+ * A caller. Answered once, by whoever comes first: the transfer's end or the end of its
+ * wait. Plain, because a transfer is dear enough: a timer for each wait would cost as
+ * much as a command.
+ */
+class Caller {
+  /** Milliseconds. */
+  readonly deadline: number
+  /** Step 1 has taken place. */
+  sent: Sent | undefined = undefined
+  private answer: Answer | undefined = undefined
+  private resume: ((answer: Answer) => void) | undefined = undefined
+  private readonly waiting: Set<Caller>
+
+  /** `waiting`: it is in there until it is answered. */
+  constructor(deadline: number, waiting: Set<Caller>) {
+    this.deadline = deadline
+    this.waiting = waiting
+    waiting.add(this)
+  }
+
+  tell(answer: Answer): void {
+    if (this.answer !== undefined) return
+    this.answer = answer
+    this.waiting.delete(this)
+    this.resume?.(answer)
+  }
+
+  readonly wait: Answer = Effect.callback((resume) => {
+    if (this.answer === undefined) this.resume = resume
+    else resume(this.answer)
+  })
+}
+
 /** A transfer that this node carries; whoever asks for the same one joins. */
 class Carriage {
   /** As far as it has come. */
   transfer: Transfer
-  readonly ending = Deferred.makeUnsafe<Ending>()
+  private readonly callers: Array<Caller> = []
+  private ending: Ending | undefined = undefined
 
   constructor(transfer: Transfer) {
     this.transfer = transfer
   }
 
+  join(caller: Caller): void {
+    if (this.ending === undefined) this.callers.push(caller)
+    else caller.tell(answerTo(caller.sent!, this.ending))
+  }
+
+  /** Only the first counts: a transfer that has arrived may still be on its way to being settled. */
   end(ending: Ending): void {
-    Deferred.doneUnsafe(this.ending, Effect.succeed(ending))
+    if (this.ending !== undefined) return
+    this.ending = ending
+    for (const caller of this.callers) caller.tell(answerTo(caller.sent!, ending))
   }
 }
 
-/** What a caller is told first: its transfer is in the log, and who carries it. */
-interface Sending {
-  readonly sent: Sent
-  readonly carriage: Carriage
-}
+/** Between two looks for callers whose wait is over. */
+const sweepInterval = "250 millis"
 
 /** A stop waits so long for the transfers on their way; what is left is taken up after the next start. */
 const drainMillis = 2_000
@@ -141,10 +182,13 @@ const conclude = Effect.fnUntraced(function* (
 const makeCarrying = (steps: TransferSteps, bounds: ActorBounds) => {
   const carriages = new Map<string, Carriage>()
 
-  const patient: Course["attempt"] = Effect.retry({
-    schedule: retryPause.pipe(Schedule.upTo({ duration: bounds.sagaRetryMillis })),
-    while: isPassing
-  })
+  const schedule = retryPause.pipe(Schedule.upTo({ duration: bounds.sagaRetryMillis }))
+
+  /** A schedule is set up only where the first try has failed. */
+  const patient: Course["attempt"] = (step) =>
+    Effect.catch(step, (error) =>
+      isPassing(error) ? Effect.retry(step, { schedule, while: isPassing }) : Effect.fail(error)
+    )
 
   const withCarriage = (
     carriage: Carriage,
@@ -157,7 +201,7 @@ const makeCarrying = (steps: TransferSteps, bounds: ActorBounds) => {
       const error = Exit.isFailure(exit) ? Option.getOrUndefined(Cause.findErrorOption(exit.cause)) : undefined
       // Undone before its step 2, or it has ended before and the log does not say how now.
       const isOver = error !== undefined && (!inFlight || error._tag === "OperationReversed")
-      carriage.end(isOver ? { _tag: "Failed", error } : { _tag: "Left" })
+      carriage.end(isOver ? { _tag: "Failed", error } : left)
       return Effect.void
     })
   }
@@ -167,11 +211,12 @@ const makeCarrying = (steps: TransferSteps, bounds: ActorBounds) => {
     patient(Effect.flatMap(steps.send(command, request), (sent) => (sent.persisted ? Effect.void : notYet(command))))
 
   /** The steps after the first, by whoever carries the transfer already or else here. */
-  const carry = (command: SendTransfer, request: TransferRequest, sent: Sent, tell: (sending: Sending) => void) => {
+  const carry = (command: SendTransfer, request: TransferRequest, sent: Sent, caller: Caller) => {
     const { inFlight, persisted, transfer } = sent
+    caller.sent = sent
     const known = carriages.get(transfer.id)
     const carriage = known ?? new Carriage(transfer)
-    tell({ sent, carriage })
+    carriage.join(caller)
     if (known !== undefined) return Effect.void
     const rest = conclude(steps, carriage, { inFlight, wanted: request.await, attempt: patient })
     return withCarriage(carriage, inFlight, persisted ? rest : Effect.andThen(persist(command, request), rest))
@@ -192,33 +237,36 @@ const makeCarrying = (steps: TransferSteps, bounds: ActorBounds) => {
 }
 
 const make = Effect.fnUntraced(function* (bounds: ActorBounds) {
-  const recall = makeRecall(yield* WalletHistory, yield* Persistence)
+  const recall = yield* makeRecall
   const steps = makeTransferSteps(yield* WalletCalls, recall)
   const clock = yield* Clock.Clock
   const { carriages, carry, resume } = makeCarrying(steps, bounds)
   const fibers = yield* FiberSet.make<void>()
   const fork = yield* FiberSet.runtime(fibers)()
+  const waiting = new Set<Caller>()
   let running = 0
   let accepting = true
 
   /** A typed failure is the caller's answer, or the sweeper meets it again and says so. */
-  const run = (command: SendTransfer, request: TransferRequest, sending: Deferred.Deferred<Sending, CommandError>) =>
-    steps.send(command, request).pipe(
-      Effect.onExit((exit) => {
-        if (Exit.isFailure(exit)) Deferred.doneUnsafe(sending, notSent(command.walletId, exit.cause))
-        return Effect.void
-      }),
-      Effect.flatMap((sent) =>
-        carry(command, request, sent, (told) => Deferred.doneUnsafe(sending, Effect.succeed(told)))
-      ),
-      Effect.catch(() => Effect.void),
-      Effect.catchDefect((defect) => Effect.logError(`transfer ${command.transferId}: a defect`, defect)),
-      Effect.ensuring(Effect.sync(() => running--))
+  const run = (command: SendTransfer, request: TransferRequest, caller: Caller) =>
+    Effect.onExit(
+      Effect.flatMap(steps.send(command, request), (sent) => carry(command, request, sent, caller)),
+      (exit) => {
+        running--
+        if (caller.sent === undefined && Exit.isFailure(exit)) caller.tell(notSent(command.walletId, exit.cause))
+        return Exit.isFailure(exit) && Cause.hasDies(exit.cause)
+          ? Effect.logError(`transfer ${command.transferId}: a defect`, exit.cause).pipe(
+              Effect.annotateLogs({ walletId: command.walletId, transferId: command.transferId })
+            )
+          : Effect.void
+      }
     )
 
   const refuse = (walletId: string): CommandError | undefined => {
     if (!accepting) return stopping
-    return running < bounds.transfersCarried ? undefined : new MailboxFull({ walletId, retryAfter: 1_000 })
+    return Math.max(running, waiting.size) < bounds.transfersCarried
+      ? undefined
+      : new MailboxFull({ walletId, retryAfter: 1_000 })
   }
 
   const begin: TransferSaga["Service"]["begin"] = Effect.fnUntraced(function* (request) {
@@ -228,17 +276,22 @@ const make = Effect.fnUntraced(function* (bounds: ActorBounds) {
     const destination = to === walletId ? { currency: "" } : yield* steps.examine(to)
     const refusal = refuse(walletId)
     if (refusal !== undefined) return yield* Effect.fail(refusal)
-    const sending = Deferred.makeUnsafe<Sending, CommandError>()
+    const caller = new Caller(deadline, waiting)
     running++
     // Runs at once, up to the place where the command is in line at its source.
-    fork(run({ ...request.command, ...destination }, request, sending))
-    return Effect.flatMap(Deferred.await(sending), (told) =>
-      outcomeOf(told, Math.max(0, deadline - clock.currentTimeMillisUnsafe()))
-    )
+    fork(run({ ...request.command, ...destination }, request, caller))
+    return caller.wait
   })
 
-  const measure = Effect.suspend(() => Metric.update(SagaMetrics.transfersCarried, carriages.size))
-  yield* Effect.forkScoped(Effect.repeat(measure, Schedule.spaced("1 second")))
+  /** Tells those whose time is up what is true. A caller whose command is not sent is told by its step. */
+  const sweep = Effect.suspend(() => {
+    const now = clock.currentTimeMillisUnsafe()
+    for (const caller of waiting) {
+      if (caller.sent !== undefined && now >= caller.deadline) caller.tell(answerTo(caller.sent, left))
+    }
+    return Metric.update(SagaMetrics.transfersCarried, carriages.size)
+  })
+  yield* Effect.forkScoped(Effect.repeat(sweep, Schedule.spaced(sweepInterval)))
 
   yield* Effect.addFinalizer(() =>
     Effect.suspend(() => {
@@ -250,22 +303,22 @@ const make = Effect.fnUntraced(function* (bounds: ActorBounds) {
   return TransferSaga.of({ begin, resume, carried: (transferId) => carriages.get(transferId)?.transfer })
 })
 
-/** What the caller is told, at most `waitMillis` from now. */
-const outcomeOf = Effect.fnUntraced(function* (
-  { carriage, sent }: Sending,
-  waitMillis: number
-): Effect.fn.Return<TransferOutcome, TransferError> {
-  const { persisted, replayed } = sent
-  const ending = yield* Effect.timeoutOption(Deferred.await(carriage.ending), waitMillis)
-  if (Option.isSome(ending)) {
-    const { value } = ending
-    if (value._tag === "Completed") return { transfer: value.transfer, persisted: true, replayed }
-    if (value._tag !== "Left") return yield* value.error
+const left: Ending = { _tag: "Left" }
+
+const answerTo = ({ inFlight, persisted, replayed, transfer }: Sent, ending: Ending): Answer => {
+  switch (ending._tag) {
+    case "Completed":
+      return Effect.succeed({ transfer: ending.transfer, persisted: true, replayed })
+    case "Reversed":
+    case "Failed":
+      return Effect.fail(ending.error)
+    case "Left":
+      return inFlight
+        ? Effect.succeed({ transfer, persisted, replayed })
+        : // It has ended before, but how cannot be told now.
+          Effect.fail(new OutcomeUnknown({ walletId: transfer.from, retryAfter: 1_000 }))
   }
-  // It has ended before, but how cannot be told now.
-  if (!sent.inFlight) return yield* new OutcomeUnknown({ walletId: sent.transfer.from, retryAfter: 1_000 })
-  return { transfer: sent.transfer, persisted, replayed }
-})
+}
 
 const stopping = new StoreUnavailable({ store: "log", reason: "this node is stopping", retryAfter: 1_000 })
 
