@@ -2,7 +2,7 @@
  * `verify`: compares the log with everything derived from it, on whatever stores
  * are configured, and law 6 at one position of the log.
  *
- * Reads only; safe beside a running service. The log is walked in pages up to the
+ * Reads only, unless it is to repair; safe beside a running service. The log is walked in pages up to the
  * head at the start; each wallet is compared when its creation is met. Memory is
  * bounded: at most `walletsPerPass` wallets' currency and balance are kept, and an
  * installation with more takes another pass, which begins at the first wallet not
@@ -10,12 +10,14 @@
  */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
-import { EventStore, type PositionedEvent } from "../stores/EventStore.ts"
-import { Persistence } from "../stores/Persistence.ts"
+import { EventStore, type LogHead, type PositionedEvent } from "../stores/EventStore.ts"
+import { Persistence, type WalletView } from "../stores/Persistence.ts"
 import { ReadModel } from "../stores/ReadModel.ts"
 import { addMovement, type CurrencyTotals, emptyTotals, inTransit, isConserved } from "./Conservation.ts"
+import { type CompareWallet, comparing, repairing } from "./VerifyRepair.ts"
 import { addCounts, type Difference, type VerifyCounts, type VerifyReport, zeroCounts } from "./VerifyReport.ts"
-import { type VerifyError, type VerifyStores, verifyWallet, type VerifyWalletOptions } from "./VerifyWallet.ts"
+import { compareStores, countOverdue } from "./VerifyStores.ts"
+import type { VerifyError, VerifyStores } from "./VerifyWalk.ts"
 
 export interface VerifyProgress {
   /** How far the log is walked, of `head`. */
@@ -26,6 +28,10 @@ export interface VerifyProgress {
 }
 
 export interface VerifyOptions {
+  /** Compare this wallet alone; the money of all is not summed up then. */
+  readonly walletId?: string | undefined
+  /** Replace the rows of wallets that differ, and compare those again. Default `false`. */
+  readonly repair?: boolean | undefined
   /** Wallets compared at a time. Default 8: both cores and the database stay busy. */
   readonly concurrency?: number | undefined
   /** Differences kept in the report; all are counted. Default 100. */
@@ -51,16 +57,19 @@ interface Entry {
 
 interface Verification {
   readonly stores: VerifyStores
-  readonly walletOptions: VerifyWalletOptions
+  readonly compareWallet: CompareWallet
+  readonly lagMillis: number
   readonly concurrency: number
   readonly walletsPerPass: number
   readonly maxDifferences: number
   readonly onProgress: (progress: VerifyProgress) => Effect.Effect<void>
+  readonly logId: string
   readonly head: bigint
   readonly totals: Map<string, CurrencyTotals>
   readonly counts: VerifyCounts
   readonly differences: Array<Difference>
   differenceCount: number
+  repaired: number
 }
 
 const report = (run: Verification, differences: ReadonlyArray<Difference>): void => {
@@ -104,9 +113,10 @@ const compareWallets = (run: Verification, walletIds: ReadonlyArray<string>): Ef
   Effect.forEach(
     walletIds,
     (walletId) =>
-      Effect.map(verifyWallet(run.stores, walletId, run.walletOptions), ({ counts, differences }) => {
+      Effect.map(run.compareWallet(walletId), ({ counts, differences, repaired }) => {
         addCounts(run.counts, counts)
         report(run, differences)
+        if (repaired) run.repaired += 1
       }),
     { concurrency: run.concurrency, discard: true }
   )
@@ -132,6 +142,12 @@ const walkLog = Effect.fnUntraced(function* (run: Verification, after: bigint): 
   return pass
 })
 
+/** A row of a wallet that the log does not know; nothing that a repair may remove. */
+const reportOrphan = (run: Verification, row: WalletView): void => {
+  const sides = { expected: "nothing: the log has no such wallet", found: `version ${row.version}` }
+  report(run, [{ walletId: row.id, store: "persistence", what: "wallet row", ...sides }])
+}
+
 /** Rows of wallets that the log does not know. `known`: ids that need no look. */
 const findOrphans = Effect.fnUntraced(function* (
   run: Verification,
@@ -145,9 +161,7 @@ const findOrphans = Effect.fnUntraced(function* (
       doubtful,
       (row) =>
         Effect.map(run.stores.log.read(row.id, { after: -1, limit: 1 }), (events) => {
-          if (events.length > 0) return
-          const sides = { expected: "nothing: the log has no such wallet", found: `version ${row.version}` }
-          report(run, [{ walletId: row.id, store: "persistence", what: "wallet row", ...sides }])
+          if (events.length === 0) reportOrphan(run, row)
         }),
       { concurrency: run.concurrency, discard: true }
     )
@@ -173,19 +187,68 @@ const judgeConservation = (run: Verification): void => {
   }
 }
 
-const reportOf = (run: Verification, logId: string, durationMillis: number): VerifyReport => ({
-  logId,
+const reportOf = (
+  run: Verification,
+  walletId: string | null,
+  overdue: Pick<VerifyReport, "overdueHolds" | "overdueTransfers">,
+  durationMillis: number
+): VerifyReport => ({
+  logId: run.logId,
   position: run.head,
-  wallets: run.counts.wallets,
-  events: run.counts.events,
-  transactions: run.counts.transactions,
-  holds: run.counts.holds,
-  keys: run.counts.keys,
-  notSearched: run.counts.notSearched,
+  walletId,
+  ...run.counts,
+  ...overdue,
+  repaired: run.repaired,
   conservation: [...run.totals.values()].sort((a, b) => (a.currency < b.currency ? -1 : 1)),
   differenceCount: run.differenceCount,
   differences: run.differences,
   durationMillis
+})
+
+const start = Effect.fnUntraced(function* (
+  options: VerifyOptions,
+  stores: VerifyStores,
+  { logId, position }: LogHead
+): Effect.fn.Return<Verification, VerifyError, EventStore | Persistence> {
+  const lagMillis = options.lagMillis ?? 10_000
+  const walletOptions = { lagMillis, keyRetentionMillis: options.keyRetentionMillis ?? 24 * 60 * 60 * 1000 }
+  const known = yield* stores.persistence.logId
+  // To repair from another log would be to replace everything.
+  const repair = options.repair === true && (known === undefined || known === logId)
+  return {
+    stores,
+    compareWallet: repair ? yield* repairing(stores, walletOptions) : comparing(stores, walletOptions),
+    lagMillis,
+    concurrency: options.concurrency ?? 8,
+    walletsPerPass: options.walletsPerPass ?? 1_000_000,
+    maxDifferences: options.maxDifferences ?? 100,
+    onProgress: options.onProgress ?? (() => Effect.void),
+    logId,
+    head: position,
+    totals: new Map(),
+    counts: zeroCounts(),
+    differences: [],
+    differenceCount: 0,
+    repaired: 0
+  }
+})
+
+const compareAll = Effect.fnUntraced(function* (run: Verification): Effect.fn.Return<void, VerifyError> {
+  let pass = yield* walkLog(run, 0n)
+  while (pass.next !== undefined) pass = yield* walkLog(run, pass.next)
+  judgeConservation(run)
+  yield* findOrphans(run, pass.table)
+})
+
+/** The wallet may be in none of the stores: then nothing is wrong with it. */
+const compareOne = Effect.fnUntraced(function* (
+  run: Verification,
+  walletId: string
+): Effect.fn.Return<void, VerifyError> {
+  const [first] = yield* run.stores.log.read(walletId, { after: -1, limit: 1 })
+  if (first !== undefined) return yield* compareWallets(run, [walletId])
+  const row = yield* run.stores.persistence.wallet(walletId)
+  if (row !== undefined) reportOrphan(run, row)
 })
 
 /**
@@ -197,26 +260,11 @@ export const verify = Effect.fn("Verify.verify")(function* (
 ): Effect.fn.Return<VerifyReport, VerifyError, EventStore | Persistence | ReadModel> {
   const started = yield* Clock.currentTimeMillis
   const stores = { log: yield* EventStore, persistence: yield* Persistence, readModel: yield* ReadModel }
-  const { logId, position: head } = yield* stores.log.head
-  const run: Verification = {
-    stores,
-    walletOptions: {
-      lagMillis: options.lagMillis ?? 10_000,
-      keyRetentionMillis: options.keyRetentionMillis ?? 24 * 60 * 60 * 1000
-    },
-    concurrency: options.concurrency ?? 8,
-    walletsPerPass: options.walletsPerPass ?? 1_000_000,
-    maxDifferences: options.maxDifferences ?? 100,
-    onProgress: options.onProgress ?? (() => Effect.void),
-    head,
-    totals: new Map(),
-    counts: zeroCounts(),
-    differences: [],
-    differenceCount: 0
-  }
-  let pass = yield* walkLog(run, 0n)
-  while (pass.next !== undefined) pass = yield* walkLog(run, pass.next)
-  judgeConservation(run)
-  yield* findOrphans(run, pass.table)
-  return reportOf(run, logId, (yield* Clock.currentTimeMillis) - started)
+  const marks = yield* stores.persistence.marks
+  const head = yield* stores.log.head
+  const run = yield* start(options, stores, head)
+  report(run, yield* compareStores(stores, head, marks))
+  yield* options.walletId === undefined ? compareAll(run) : compareOne(run, options.walletId)
+  const overdue = yield* countOverdue(stores, run.lagMillis)
+  return reportOf(run, options.walletId ?? null, overdue, (yield* Clock.currentTimeMillis) - started)
 })

@@ -1,37 +1,58 @@
 /**
- * Folds one wallet's stream event by event and judges the stream itself: versions
- * without gaps, balances that add up, holds that were placed before they close.
- * Pure; a finding is a value, never an exception.
+ * Folds one wallet's stream event by event, with the rows that it must have left, and
+ * judges the stream itself: versions without gaps, balances that add up, holds that
+ * were placed before they close. Pure; a finding is a value, never an exception.
+ *
+ * An event that a user's rule has refused moves the state and leaves no rows: the
+ * wallet's row stays as it was, but for its version. A wallet whose creation was
+ * refused has none at all.
  */
 import * as HashMap from "effect/HashMap"
-import * as Option from "effect/Option"
 import type { RecordedEvent } from "../domain/Event.ts"
 import { evolve } from "../domain/Evolve.ts"
-import { holdAfter, holdOf } from "../domain/Projection.ts"
-import type { Hold, Wallet } from "../domain/Wallet.ts"
+import { holdChanges, holdOf, transferChanges } from "../domain/Projection.ts"
+import type { Hold, Transfer, Wallet } from "../domain/Wallet.ts"
+import type { WalletView } from "../stores/Persistence.ts"
 import { balanceChange } from "./Conservation.ts"
 import type { Difference } from "./VerifyReport.ts"
+
+/** Rows of one kind as they must be, by id. */
+export interface ExpectedRows<Row> {
+  /** Those that may still change; their number has a bound by the rules. */
+  readonly open: Map<string, Row>
+  /** The others; taken out once compared. */
+  readonly closed: Map<string, Row>
+}
+
+const noRows = <Row>(): ExpectedRows<Row> => ({ open: new Map(), closed: new Map() })
 
 export interface WalletFold {
   readonly walletId: string
   wallet: Wallet | undefined
-  /** Closed holds as their rows must be, by id; taken out once compared. */
-  readonly closedHolds: Map<string, Hold>
-  /** Ever placed. */
-  holdCount: number
+  /** Id of the last event. */
+  eventId: string
+  /** The state that the wallet's row shows, but for the version: after the last event that left rows. */
+  shown: Wallet | undefined
+  creationRefused: boolean
+  readonly holds: ExpectedRows<Hold>
+  /** Of which this wallet is the source. */
+  readonly transfers: ExpectedRows<Transfer>
 }
 
 export const startFold = (walletId: string): WalletFold => ({
   walletId,
   wallet: undefined,
-  closedHolds: new Map(),
-  holdCount: 0
+  eventId: "",
+  shown: undefined,
+  creationRefused: false,
+  holds: noRows(),
+  transfers: noRows()
 })
 
 export const foldVersion = (fold: WalletFold): number => fold.wallet?.version ?? -1
 
-const logDifference = (fold: WalletFold, what: string, expected: string, found: string): Difference => ({
-  walletId: fold.walletId,
+export const logDifference = (walletId: string, what: string, expected: string, found: string): Difference => ({
+  walletId,
   store: "log",
   what,
   expected,
@@ -42,92 +63,117 @@ const logDifference = (fold: WalletFold, what: string, expected: string, found: 
 const broken = (fold: WalletFold, recorded: RecordedEvent): Difference | undefined => {
   const next = foldVersion(fold) + 1
   if (recorded.version !== next) {
-    return logDifference(fold, "version", String(next), String(recorded.version))
+    return logDifference(fold.walletId, "version", String(next), String(recorded.version))
   }
   const isCreation = recorded.event._tag === "WalletCreated"
   if (isCreation === (next === 0)) return undefined
   const expected = next === 0 ? "WalletCreated" : "an event after WalletCreated"
-  return logDifference(fold, `type of event ${next}`, expected, recorded.event._tag)
+  return logDifference(fold.walletId, `type of event ${next}`, expected, recorded.event._tag)
 }
 
 /** What is wrong with an event that can be folded all the same. */
-const doubts = (fold: WalletFold, recorded: RecordedEvent): ReadonlyArray<Difference> => {
+const doubts = ({ wallet, walletId }: WalletFold, recorded: RecordedEvent): ReadonlyArray<Difference> => {
   const { event, time, version } = recorded
   const found: Array<Difference> = []
-  const balance = (fold.wallet?.balance ?? 0n) + balanceChange(event)
+  const balance = (wallet?.balance ?? 0n) + balanceChange(event)
   if (balance !== event.balanceAfter) {
-    found.push(logDifference(fold, `balance after event ${version}`, String(balance), String(event.balanceAfter)))
+    found.push(logDifference(walletId, `balance after event ${version}`, String(balance), String(event.balanceAfter)))
   }
-  if (fold.wallet !== undefined && time < fold.wallet.updatedAt) {
-    found.push(logDifference(fold, `time of event ${version}`, `at least ${fold.wallet.updatedAt}`, String(time)))
+  if (wallet !== undefined && time < wallet.updatedAt) {
+    found.push(logDifference(walletId, `time of event ${version}`, `at least ${wallet.updatedAt}`, String(time)))
   }
-  if ("holdId" in event && event._tag !== "HoldPlaced" && openHold(fold, event.holdId) === undefined) {
-    found.push(logDifference(fold, `hold ${event.holdId} of event ${version}`, "an open hold", "none"))
+  const hold = "holdId" in event && event._tag !== "HoldPlaced" ? event.holdId : undefined
+  if (hold !== undefined && (wallet === undefined || !HashMap.has(wallet.holds, hold))) {
+    found.push(logDifference(walletId, `hold ${hold} of event ${version}`, "an open hold", "none"))
+  }
+  const ended = event._tag === "TransferSettled" || event._tag === "TransferReversed" ? event.transferId : undefined
+  if (ended !== undefined && (wallet === undefined || !HashMap.has(wallet.transfers, ended))) {
+    found.push(logDifference(walletId, `transfer ${ended} of event ${version}`, "a transfer in flight", "none"))
   }
   return found
 }
 
-const openHold = (fold: WalletFold, holdId: string): Hold | undefined =>
-  fold.wallet === undefined
-    ? undefined
-    : Option.getOrUndefined(Option.map(HashMap.get(fold.wallet.holds, holdId), (hold) => holdOf(fold.walletId, hold)))
+const put = <Row>(rows: ExpectedRows<Row>, id: string, row: Row, isOpen: boolean): void => {
+  rows.open.delete(id)
+  rows.closed.delete(id)
+  ;(isOpen ? rows.open : rows.closed).set(id, row)
+}
 
-/** Before the state moves: what the event does to the holds' final rows. */
-const trackHolds = (fold: WalletFold, { event }: RecordedEvent): void => {
-  switch (event._tag) {
-    case "HoldPlaced":
-      fold.holdCount += 1
-      return
-    case "HoldCaptured":
-    case "HoldReleased":
-    case "HoldExpired": {
-      const hold = openHold(fold, event.holdId)
-      if (hold === undefined || (event._tag === "HoldCaptured" && event.remainingAfter > 0n)) return
-      fold.closedHolds.set(event.holdId, holdAfter(hold, event))
-      return
+/** A closed hold that was compared and let go is known again from the event that restores it. */
+const restored = ({ event, walletId }: RecordedEvent): Hold | undefined =>
+  event._tag === "OperationReversed" && event.restored._tag === "Hold"
+    ? holdOf(walletId, event.restored.hold)
+    : undefined
+
+const trackHolds = ({ holds }: WalletFold, recorded: RecordedEvent): void => {
+  for (const change of holdChanges({ events: [recorded] })) {
+    if (change._tag === "Placed") {
+      put(holds, change.hold.id, change.hold, true)
+      continue
     }
-    case "OperationReversed": {
-      const { restored } = event
-      if (restored._tag === "Hold") fold.closedHolds.delete(restored.hold.id)
-      if (restored._tag !== "NoHold") return
-      const hold = openHold(fold, restored.holdId)
-      if (hold === undefined) return
-      fold.closedHolds.set(hold.id, { ...hold, captured: 0n, remaining: 0n, status: "released" })
-    }
+    const { captured, holdId, remaining, status } = change
+    const before = holds.open.get(holdId) ?? holds.closed.get(holdId) ?? restored(recorded)
+    // Without one its placing was refused: then there is no row to change.
+    if (before !== undefined) put(holds, holdId, { ...before, captured, remaining, status }, status === "active")
   }
 }
 
+const trackTransfers = ({ transfers }: WalletFold, recorded: RecordedEvent): void => {
+  for (const change of transferChanges({ events: [recorded] })) {
+    if (change._tag === "Sent") {
+      put(transfers, change.transfer.id, change.transfer, true)
+      continue
+    }
+    const { reason, status, transferId } = change
+    const before = transfers.open.get(transferId) ?? transfers.closed.get(transferId)
+    if (before === undefined) continue
+    const updatedAt = change.updatedAt ?? before.updatedAt
+    put(transfers, transferId, { ...before, reason, status, updatedAt }, status === "pending")
+  }
+}
+
+/** As the wallet's row must be; `undefined`: there must be none. */
+export const expectedRow = (fold: WalletFold): WalletView | undefined => {
+  if (fold.shown === undefined) return undefined
+  const { holds: _holds, transfers: _transfers, ...view } = fold.shown
+  return { ...view, version: foldVersion(fold) }
+}
+
+/** What the event does to the rows. */
+const trackRows = (fold: WalletFold, recorded: RecordedEvent, wallet: Wallet, refused: boolean): void => {
+  if (refused && recorded.version === 0) fold.creationRefused = true
+  if (fold.creationRefused) return
+  if (refused) return
+  fold.shown = wallet
+  trackHolds(fold, recorded)
+  trackTransfers(fold, recorded)
+}
+
 /**
- * Takes the next event into the fold. `goesOn: false`: the stream is broken here
- * and the fold stays before this event.
+ * Takes the next event into the fold; `refused`: by a user's rule. `goesOn: false`: the
+ * stream is broken here and the fold stays before this event.
  */
 export const foldEvent = (
   fold: WalletFold,
-  recorded: RecordedEvent
+  recorded: RecordedEvent,
+  refused: boolean
 ): { readonly goesOn: boolean; readonly differences: ReadonlyArray<Difference> } => {
   const stop = broken(fold, recorded)
   if (stop !== undefined) return { goesOn: false, differences: [stop] }
   const differences = doubts(fold, recorded)
-  trackHolds(fold, recorded)
-  fold.wallet = evolve(fold.wallet, recorded)
+  const wallet = evolve(fold.wallet, recorded)
+  trackRows(fold, recorded, wallet, refused)
+  fold.wallet = wallet
+  fold.eventId = recorded.id
   return { goesOn: true, differences }
 }
 
 /** Whether `held` is the sum of the open holds. */
-export const heldDifference = (fold: WalletFold): Difference | undefined => {
-  if (fold.wallet === undefined) return undefined
+export const heldDifference = ({ wallet, walletId }: WalletFold): Difference | undefined => {
+  if (wallet === undefined) return undefined
   let sum = 0n
-  for (const hold of HashMap.values(fold.wallet.holds)) sum += hold.remaining
-  return sum === fold.wallet.held
+  for (const hold of HashMap.values(wallet.holds)) sum += hold.remaining
+  return sum === wallet.held
     ? undefined
-    : logDifference(fold, `held after event ${fold.wallet.version}`, String(sum), String(fold.wallet.held))
-}
-
-/** The rows of the holds that are open now. */
-export const openHolds = (fold: WalletFold): Map<string, Hold> => {
-  const rows = new Map<string, Hold>()
-  if (fold.wallet !== undefined) {
-    for (const hold of HashMap.values(fold.wallet.holds)) rows.set(hold.id, holdOf(fold.walletId, hold))
-  }
-  return rows
+    : logDifference(walletId, `held after event ${wallet.version}`, String(sum), String(wallet.held))
 }

@@ -4,6 +4,9 @@
  */
 import type { CurrencyTotals } from "./Conservation.ts"
 
+/** Overdue holds and transfers are counted up to this. */
+export const dueBound = 1_000
+
 export interface Difference {
   /** `null`: of no one wallet. */
   readonly walletId: string | null
@@ -19,13 +22,28 @@ export interface VerifyReport {
   readonly logId: string
   /** The head of the log at the start: law 6 holds, or not, there. */
   readonly position: bigint
+  /** `null`: all wallets, and the money of all of them; else this one alone. */
+  readonly walletId: string | null
   readonly wallets: number
   readonly events: number
   readonly transactions: number
   readonly holds: number
+  readonly transfers: number
   readonly keys: number
+  /** Events that a user's rule has refused: their places are taken. */
+  readonly refusals: number
+  /** Of these, young ones whose OperationReversed is not in the log yet. */
+  readonly openRefusals: number
+  /** Wallets whose rows are behind the log, by events too young to call it a difference. */
+  readonly lagging: number
   /** Wallets whose id is too common a word for the search to find in bounded pages. */
   readonly notSearched: number
+  /** Active holds whose time was over for longer than the lag allowed; at most `dueBound` are counted. */
+  readonly overdueHolds: number
+  /** Transfers in flight for longer than the lag allowed; at most `dueBound` are counted. */
+  readonly overdueTransfers: number
+  /** Wallets whose rows were replaced, and are right now. */
+  readonly repaired: number
   readonly conservation: ReadonlyArray<CurrencyTotals>
   /** All differences, also those beyond the bound of `differences`. */
   readonly differenceCount: number
@@ -39,7 +57,11 @@ export interface VerifyCounts {
   events: number
   transactions: number
   holds: number
+  transfers: number
   keys: number
+  refusals: number
+  openRefusals: number
+  lagging: number
   notSearched: number
 }
 
@@ -48,18 +70,17 @@ export const zeroCounts = (): VerifyCounts => ({
   events: 0,
   transactions: 0,
   holds: 0,
+  transfers: 0,
   keys: 0,
+  refusals: 0,
+  openRefusals: 0,
+  lagging: 0,
   notSearched: 0
 })
 
 /** Adds `more` to `counts`. */
 export const addCounts = (counts: VerifyCounts, more: VerifyCounts): void => {
-  counts.wallets += more.wallets
-  counts.events += more.events
-  counts.transactions += more.transactions
-  counts.holds += more.holds
-  counts.keys += more.keys
-  counts.notSearched += more.notSearched
+  for (const name of Object.keys(counts) as Array<keyof VerifyCounts>) counts[name] += more[name]
 }
 
 const plain = (value: unknown): string => {

@@ -8,14 +8,15 @@ import type { InvalidRequest } from "../domain/Rejection.ts"
 import type { Transaction } from "../domain/Wallet.ts"
 import type { EventStore } from "../stores/EventStore.ts"
 import type { Page } from "../stores/Page.ts"
-import type { WalletView } from "../stores/Persistence.ts"
+import type { Persistence, WalletView } from "../stores/Persistence.ts"
 import type { ReadModel } from "../stores/ReadModel.ts"
 import { type EventUnreadable, type ReadError, StoreDefect } from "../stores/StoreError.ts"
-import { foldEvent, foldVersion, startFold } from "./VerifyFold.ts"
+import { expectedRow, foldEvent, foldVersion, startFold } from "./VerifyFold.ts"
 import { compareRecords, type Difference } from "./VerifyReport.ts"
 
 interface SearchStores {
   readonly log: EventStore["Service"]
+  readonly persistence: Persistence["Service"]
   readonly readModel: ReadModel["Service"]
 }
 
@@ -60,21 +61,21 @@ const findWallet = (stores: SearchStores, { currency, id, ownerId }: WalletView)
     })
   )
 
-/** The state at `version`, for a wallet that has moved since it was folded. */
+/** What is shown at `version`, for a wallet that has moved since it was folded. */
 const viewAt = Effect.fnUntraced(function* (
   stores: SearchStores,
   walletId: string,
   version: number
 ): Effect.fn.Return<WalletView | undefined, ReadError | EventUnreadable> {
+  const refused = new Set((yield* stores.persistence.refusals(walletId)).map((refusal) => refusal.version))
   const fold = startFold(walletId)
   while (foldVersion(fold) < version) {
     const after = foldVersion(fold)
     const events = yield* stores.log.read(walletId, { after, limit: Math.min(500, version - after) })
-    if (events.length === 0 || !events.every((recorded) => foldEvent(fold, recorded).goesOn)) return undefined
+    const goesOn = events.every((recorded) => foldEvent(fold, recorded, refused.has(recorded.version)).goesOn)
+    if (events.length === 0 || !goesOn) return undefined
   }
-  if (fold.wallet === undefined) return undefined
-  const { holds: _holds, transfers: _transfers, ...view } = fold.wallet
-  return view
+  return expectedRow(fold)
 })
 
 /** Searches until it shows at least the version expected, or the lag allowed has passed. */

@@ -1,84 +1,38 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import * as Result from "effect/Result"
-import type { Command } from "../../src/domain/Command.ts"
-import { decide, defaultLimits } from "../../src/domain/Decide.ts"
-import type { RecordedEvent } from "../../src/domain/Event.ts"
-import { evolve, fold } from "../../src/domain/Evolve.ts"
-import { fingerprintOf } from "../../src/domain/Fingerprint.ts"
-import { noMetadata } from "../../src/domain/Form.ts"
+import * as TestClock from "effect/testing/TestClock"
+import type { Commit } from "../../src/domain/Commit.ts"
+import { fold } from "../../src/domain/Evolve.ts"
+import { replay } from "../../src/engine/Replay.ts"
 import { verify } from "../../src/engine/Verify.ts"
-import { EventStore } from "../../src/stores/EventStore.ts"
-import * as MemoryApiKeyStore from "../../src/stores/MemoryApiKeyStore.ts"
 import { MemoryDatabase, type MemoryState } from "../../src/stores/MemoryDatabase.ts"
-import * as MemoryEventStore from "../../src/stores/MemoryEventStore.ts"
-import * as MemoryPersistence from "../../src/stores/MemoryPersistence.ts"
-import * as MemoryReadModel from "../../src/stores/MemoryReadModel.ts"
 import { Persistence } from "../../src/stores/Persistence.ts"
-
-const stores = Layer.fresh(
-  Layer.mergeAll(MemoryEventStore.layer, MemoryPersistence.layer, MemoryReadModel.layer, MemoryApiKeyStore.layer).pipe(
-    Layer.provideMerge(MemoryDatabase.layer())
-  )
-)
+import {
+  copyOf,
+  create,
+  credit,
+  debit,
+  hold,
+  newState,
+  openLogBook,
+  receive,
+  rowsOf,
+  send,
+  storesOver,
+  withoutRows,
+  writeLives
+} from "../support/LogLife.ts"
 
 /** Far in the past on the test clock's scale: keys count as young. */
 const noLag = { lagMillis: 0 }
 
-let ids = 0
-const nextId = (): string => `00000000-0000-7000-8000-${String(++ids).padStart(12, "0")}`
-
-/** Decides and appends one command, as an actor would. */
-const perform = Effect.fnUntraced(function* (command: Command, time = 1000) {
-  const store = yield* EventStore
-  const state = fold(undefined, yield* store.read(command.walletId, { after: -1, limit: 10_000 }))
-  const events = Result.getOrThrow(decide(state, command, { time, limits: defaultLimits }))
-  const key = `c:k${++ids}` as const
-  const version = state?.version ?? -1
-  const recorded: ReadonlyArray<RecordedEvent> = events.map((event, index) => ({
-    id: nextId(),
-    walletId: command.walletId,
-    version: version + 1 + index,
-    time,
-    event,
-    metadata: {
-      commandId: `c${ids}`,
-      key,
-      fingerprint: fingerprintOf(command),
-      correlationId: null,
-      causationId: null,
-      actor: null,
-      epoch: 0
-    }
-  }))
-  const wallet = recorded.reduce(evolve, state as never)
-  const outcomes = yield* store.append([
-    { walletId: command.walletId, partition: 0, epoch: 0, expectedVersion: version, events: recorded, wallet }
-  ])
-  assert.deepStrictEqual(outcomes, [{ _tag: "Appended" }])
-})
-
-const create = (walletId: string, currency = "EUR"): Command => ({
-  _tag: "CreateWallet",
-  walletId,
-  ownerId: `owner-${walletId}`,
-  currency,
-  overdraftLimit: 0n,
-  metadata: { tier: "gold", region: "west" }
-})
-const movement = (walletId: string, amount: bigint) => ({ walletId, amount, reference: null, metadata: noMetadata })
-const credit = (walletId: string, amount: bigint): Command => ({ _tag: "Credit", ...movement(walletId, amount) })
-const debit = (walletId: string, amount: bigint): Command => ({ _tag: "Debit", ...movement(walletId, amount) })
-const hold = (walletId: string, holdId: string, amount: bigint): Command => ({
-  _tag: "PlaceHold",
-  ...movement(walletId, amount),
-  holdId,
-  expiresAt: null
-})
+const stores = Layer.unwrap(Effect.map(newState(), storesOver))
 
 /** Two wallets with every kind of row. */
 const filled = Effect.gen(function* () {
+  const book = yield* openLogBook
+  const { perform } = book
   yield* perform(create("a"))
   yield* perform(create("b-1", "CZK"))
   yield* perform(credit("a", 1000n))
@@ -90,6 +44,7 @@ const filled = Effect.gen(function* () {
   yield* perform({ _tag: "CaptureHold", walletId: "a", holdId: "h1", amount: 20n, final: true })
   yield* perform({ _tag: "ReleaseHold", walletId: "a", holdId: "h2" })
   yield* perform({ _tag: "UpdateWallet", walletId: "a", overdraftLimit: 5n, metadata: { region: "east" } })
+  return book
 })
 
 /** Fills, damages, verifies: the differences as `store what`. */
@@ -139,6 +94,7 @@ describe("verify", () => {
 
   it.effect("takes several passes over the log when the wallets are more than one pass holds", () =>
     Effect.gen(function* () {
+      const { perform } = yield* openLogBook
       for (let n = 0; n < 7; n++) yield* perform(create(`w${n}`))
       for (let n = 0; n < 7; n++) yield* perform(credit(`w${n}`, BigInt(n + 1)))
       const report = yield* verify({ ...noLag, walletsPerPass: 2 })
@@ -255,6 +211,7 @@ describe("verify", () => {
 
   it.effect("counts all differences but keeps only so many", () =>
     Effect.gen(function* () {
+      const { perform } = yield* openLogBook
       for (let n = 0; n < 5; n++) yield* perform(create(`w${n}`))
       const state = yield* MemoryDatabase
       state.wallets.clear()
@@ -266,23 +223,236 @@ describe("verify", () => {
 
   it.effect("reports nothing false about a wallet that moves while it is compared", () =>
     Effect.gen(function* () {
-      yield* filled
+      const { perform } = yield* filled
       const persistence = yield* Persistence
-      const store = yield* EventStore
       // Every look at the rows is followed by a move: a release, a credit, a new hold.
       let moves = 0
       const move = Effect.suspend(() => {
         moves += 1
         if (moves === 1) return perform({ _tag: "ReleaseHold", walletId: "a", holdId: "h3" })
         return moves < 20 ? perform(hold("a", `m${moves}`, 1n)) : Effect.void
-      }).pipe(Effect.provideService(EventStore, store))
+      })
       const moving = Persistence.of({
         ...persistence,
-        wallet: (id) => Effect.tap(persistence.wallet(id), () => (id === "a" ? Effect.orDie(move) : Effect.void))
+        wallet: (id) => Effect.tap(persistence.wallet(id), () => (id === "a" ? move : Effect.void))
       })
       const report = yield* verify({ lagMillis: 1000 }).pipe(Effect.provideService(Persistence, moving))
       assert.isAbove(moves, 3)
       assert.deepStrictEqual(report.differences, [])
     }).pipe(Effect.provide(stores))
   )
+
+  it.effect("compares the transfers of their sources", () =>
+    Effect.gen(function* () {
+      const state = yield* newState()
+      yield* Effect.gen(function* () {
+        const { perform } = yield* openLogBook
+        for (const id of ["a", "b"]) yield* perform(create(id))
+        yield* perform(credit("a", 100n))
+        for (const [n, amount] of [10n, 20n, 30n].entries()) yield* perform(send("a", "b", `t${n}`, amount))
+        yield* perform(receive("b", "a", "t0", 10n))
+        yield* perform({ _tag: "SettleTransfer", walletId: "a", transferId: "t0" })
+        yield* perform({ _tag: "ReverseTransfer", walletId: "a", transferId: "t1", reason: "closed" })
+        const clean = yield* verify(noLag)
+        assert.deepStrictEqual(clean.differences, [])
+        assert.strictEqual(clean.transfers, 3)
+        assert.strictEqual(clean.conservation[0]?.balances, 70n)
+        const rows = state.transfers.get("a")!
+        const [t0, t1] = [rows.get("t0")!, rows.get("t1")!]
+        rows.set("t0", { ...t0, transfer: { ...t0.transfer, status: "pending" } })
+        rows.delete("t1")
+        rows.set("t9", { ...t1, transfer: { ...t1.transfer, id: "t9" } })
+        const { differences } = yield* verify(noLag)
+        assert.deepStrictEqual(differences.map(({ what }) => what).sort(), [
+          "transfer t0",
+          "transfer t1",
+          "transfer t9"
+        ])
+      }).pipe(Effect.provide(storesOver(state)))
+    })
+  )
+
+  it.effect("calls rows behind the log a lag while the events are young, and a difference later", () =>
+    Effect.gen(function* () {
+      const state = yield* newState({ separate: true })
+      yield* Effect.gen(function* () {
+        const { perform } = yield* openLogBook
+        const persistence = yield* Persistence
+        const [created] = yield* perform(create("a"), 0)
+        const wallet = { walletId: "a", partition: 0, epoch: 1, expectedVersion: -1, events: [created!] }
+        yield* persistence.write([{ ...wallet, wallet: fold(undefined, [created!])! }])
+        yield* perform(credit("a", 5n), 0)
+        yield* perform(create("new"), 0)
+        const young = yield* verify({ lagMillis: 1_000 })
+        assert.deepStrictEqual(young.differences, [])
+        assert.strictEqual(young.lagging, 2)
+        yield* TestClock.adjust("2 seconds")
+        const old = yield* verify({ lagMillis: 1_000 })
+        assert.strictEqual(old.lagging, 0)
+        assert.deepStrictEqual(
+          old.differences.map(({ found, walletId }) => `${walletId} ${found}`),
+          ["a 0", "new no row"]
+        )
+      }).pipe(Effect.provide(storesOver(state)))
+    })
+  )
+
+  it.effect("knows what refused events leave: a place, their keys, and the reversal", () =>
+    Effect.gen(function* () {
+      const { refused, state } = yield* refusedLives
+      const report = yield* Effect.provide(verify(noLag), storesOver(state))
+      assert.deepStrictEqual(report.differences, [])
+      assert.strictEqual(report.refusals, refused.size)
+      assert.strictEqual(report.openRefusals, 0)
+    })
+  )
+
+  it.effect("names rows of a refused event, and a refusal without its reversal", () =>
+    Effect.gen(function* () {
+      const { state } = yield* refusedLives
+      const credited = [...state.refusals.values()]
+        .flat()
+        .find(({ version, walletId }) => state.streams.get(walletId)![version]!.event._tag === "WalletCredited")!
+      const { version, walletId } = credited
+      const { event, id, time } = state.streams.get(walletId)![version]!
+      const transactions = state.transactionsByWallet.get(walletId)!
+      transactions.push({
+        ...transactions[0]!,
+        id,
+        version,
+        createdAt: time,
+        amount: 1n,
+        balanceAfter: event.balanceAfter
+      })
+      transactions.sort((a, b) => a.version - b.version)
+      const refusals = state.refusals.get(walletId)!
+      refusals[refusals.indexOf(credited)] = { ...credited, reversedVersion: null }
+      const { differences } = yield* Effect.provide(verify(noLag), storesOver(state))
+      assert.deepStrictEqual(
+        differences.map(({ what, walletId }) => `${walletId} ${what}`),
+        [`${walletId} transaction of event ${version}`, `${walletId} reversal of event ${version}`]
+      )
+    })
+  )
+
+  it.effect("reports a refusal that nobody reverses, once it is old", () =>
+    Effect.gen(function* () {
+      const rule = ({ events }: Commit) =>
+        events.some(({ event }) => event._tag === "WalletCredited") ? "no" : undefined
+      const state = yield* newState({ separate: true, rule })
+      yield* Effect.gen(function* () {
+        const { perform, stream } = yield* openLogBook
+        const persistence = yield* Persistence
+        yield* perform(create("a"), 0)
+        yield* replay()
+        yield* perform(credit("a", 5n), 0)
+        const [before, event] = stream("a")
+        const wallet = fold(undefined, [before!, event!])!
+        const commit: Commit = { walletId: "a", partition: 0, epoch: 1, expectedVersion: 0, events: [event!], wallet }
+        yield* persistence.refuse(commit, { reason: "no", time: 0 })
+        const young = yield* verify({ lagMillis: 1_000 })
+        assert.deepStrictEqual([young.differenceCount, young.openRefusals], [0, 1])
+        yield* TestClock.adjust("2 seconds")
+        const old = yield* verify({ lagMillis: 1_000 })
+        assert.deepStrictEqual(
+          old.differences.map(({ found, what }) => `${what}: ${found}`),
+          ["reversal of event 1: none"]
+        )
+        // Only its owner can reverse it: a repair leaves it.
+        const repaired = yield* verify({ lagMillis: 1_000, repair: true })
+        assert.deepStrictEqual(
+          repaired.differences.map(({ what }) => what),
+          ["reversal of event 1", "repair"]
+        )
+      }).pipe(Effect.provide(storesOver(state)))
+    })
+  )
+
+  it.effect("names a log that is not that of the rows, and marks beyond its head", () =>
+    Effect.gen(function* () {
+      const { state } = yield* refusedLives
+      state.marks.set("somebody", BigInt(state.log.length + 1))
+      const beyond = yield* Effect.provide(verify(noLag), storesOver(state))
+      assert.deepStrictEqual(
+        beyond.differences.map(({ what }) => what),
+        ["mark of somebody"]
+      )
+      state.marks.clear()
+      const other = copyOf(state, { logId: crypto.randomUUID() })
+      const report = yield* Effect.provide(verify({ ...noLag, repair: true }), storesOver(other))
+      assert.deepStrictEqual(
+        report.differences.map(({ what }) => what),
+        ["id of the log"]
+      )
+    })
+  )
+
+  it.effect("repairs the wallets that differ, and no other", () =>
+    Effect.gen(function* () {
+      const { state } = yield* refusedLives
+      const original = copyOf(state)
+      const row = state.wallets.get("w1")!
+      state.wallets.set("w1", { ...row, wallet: { ...row.wallet, balance: 0n } })
+      state.transactionsByWallet.get("w2")!.pop()
+      state.holds.delete("w3")
+      const rebuilt: Array<string> = []
+      const report = yield* Effect.gen(function* () {
+        const persistence = yield* Persistence
+        const watched = Persistence.of({
+          ...persistence,
+          rebuild: (ids, rewrite) => {
+            rebuilt.push(...ids)
+            return persistence.rebuild(ids, rewrite)
+          }
+        })
+        return yield* Effect.provideService(verify({ ...noLag, repair: true }), Persistence, watched)
+      }).pipe(Effect.provide(storesOver(state)))
+      assert.deepStrictEqual([...rebuilt].sort(), ["w1", "w2", "w3"])
+      assert.strictEqual(report.repaired, 3)
+      assert.strictEqual(report.differenceCount, 0)
+      assert.deepStrictEqual(rowsOf(state), rowsOf(original))
+    })
+  )
+
+  it.effect("does not repair rows that know more than the log", () =>
+    Effect.gen(function* () {
+      const { state } = yield* refusedLives
+      const last = state.log.at(-1)!.recorded
+      state.marks.clear()
+      const shorter = copyOf(state)
+      shorter.log.pop()
+      shorter.streams.get(last.walletId)!.pop()
+      const report = yield* Effect.provide(verify({ ...noLag, repair: true }), storesOver(shorter))
+      assert.deepStrictEqual(
+        report.differences.map(({ what, walletId }) => `${walletId} ${what}`),
+        [`${last.walletId} version`, `${last.walletId} repair`]
+      )
+      assert.include(report.differences[1]!.found, `wallet replay --wallet ${last.walletId}`)
+      assert.deepStrictEqual(rowsOf(shorter), rowsOf(state))
+    })
+  )
+
+  it.effect("compares one wallet alone", () =>
+    Effect.gen(function* () {
+      const { state } = yield* refusedLives
+      state.transactionsByWallet.get("w2")!.pop()
+      const of = (walletId: string) => Effect.provide(verify({ ...noLag, walletId }), storesOver(state))
+      assert.strictEqual((yield* of("w1")).differenceCount, 0)
+      assert.strictEqual((yield* of("w2")).differenceCount, 1)
+      const nobody = yield* of("nobody")
+      assert.deepStrictEqual([nobody.wallets, nobody.differenceCount], [0, 0])
+    })
+  )
+})
+
+/** Many wallets behind a log of its own, some of whose events a rule has refused. */
+const refusedLives = Effect.gen(function* () {
+  const written = yield* newState()
+  const refused = yield* Effect.flatMap(openLogBook, (book) =>
+    writeLives(book, { wallets: 8, steps: 300, seed: 3 })
+  ).pipe(Effect.provide(storesOver(written)))
+  const rule = ({ events }: Commit) => (events.some(({ id }) => refused.has(id)) ? "no" : undefined)
+  const state = withoutRows(written, { separate: true, rule })
+  yield* Effect.provide(replay(), storesOver(state))
+  return { state, refused }
 })
