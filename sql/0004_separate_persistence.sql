@@ -86,9 +86,10 @@ CREATE INDEX ew_transfers_from ON transfers (wallet_id, status, position);
 CREATE INDEX ew_transfers_into ON transfers (to_wallet_id, status, position);
 CREATE INDEX ew_transfers_open ON transfers (created_at, wallet_id, id) WHERE status = 'pending';
 
--- What a transfer has come to at its destination.
+-- What a transfer has come to at its destination. The first condition is soon false
+-- for all that is no transfer.
 CREATE INDEX ew_transactions_transfer ON transactions (transfer_id, wallet_id, type)
-  WHERE type IN ('transfer_in', 'reversal') AND transfer_id IS NOT NULL;
+  WHERE transfer_id IS NOT NULL AND type IN ('transfer_in', 'reversal');
 
 CREATE INDEX ew_holds_due ON holds (expires_at, wallet_id, id) WHERE status = 'active' AND expires_at IS NOT NULL;
 
