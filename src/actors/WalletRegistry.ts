@@ -66,6 +66,26 @@ export interface RegistryLoad {
   readonly waitingBytes: number
 }
 
+/** One resident wallet, for whoever is on call. */
+export interface ActorState {
+  /** As of the last commit; `-1`: it has not loaded yet, or there is no such wallet. */
+  readonly version: number
+  /** Up to here Persistence has decided, as far as the actor was told; `null`: an append writes it. */
+  readonly persistedVersion: number | null
+  /** Messages and bytes that wait in the mailbox. */
+  readonly waiting: number
+  readonly waitingBytes: number
+  /** Commands in hand. */
+  readonly running: number
+  /** They may be in the log already. */
+  readonly submitted: boolean
+  /** They wait for Persistence: the first would build on what may still be undone. */
+  readonly parked: boolean
+  readonly snapshotVersion: number
+  /** Milliseconds. */
+  readonly lastUsedAt: number
+}
+
 export class WalletRegistry extends Context.Service<
   WalletRegistry,
   {
@@ -76,6 +96,8 @@ export class WalletRegistry extends Context.Service<
     /** Sees to it that an event that Persistence has refused is reversed. Synchronous; repeated calls are one. */
     readonly compensate: (walletId: string, version: number, reason: string) => void
     readonly load: () => RegistryLoad
+    /** `undefined`: the wallet is not resident on this node. Synchronous; does not touch it. */
+    readonly inspect: (walletId: string) => ActorState | undefined
   }
 >()("effect-wallet/actors/WalletRegistry") {
   static readonly layer = (bounds: ActorBounds) => Layer.effect(WalletRegistry, make(bounds))
@@ -394,8 +416,24 @@ const make = Effect.fnUntraced(function* (bounds: ActorBounds) {
     offer,
     current,
     compensate,
+    inspect: (walletId) => {
+      const actor = residents.get(walletId)
+      return actor && stateOf(actor)
+    },
     load: () => ({ residentWallets: residents.size, busyWallets: busy.size, waitingCommands, waitingBytes })
   })
+})
+
+const stateOf = (actor: WalletActor): ActorState => ({
+  version: actor.loaded ? (actor.wallet?.version ?? -1) : -1,
+  persistedVersion: Number.isFinite(actor.persistedVersion) ? actor.persistedVersion : null,
+  waiting: actor.mailbox.size,
+  waitingBytes: actor.mailbox.bytes,
+  running: actor.running.length,
+  submitted: actor.submitted,
+  parked: actor.isParked,
+  snapshotVersion: actor.snapshotVersion,
+  lastUsedAt: actor.lastUsedAt
 })
 
 const stopping = new StoreUnavailable({ store: "log", reason: "this node is stopping", retryAfter: 1_000 })
