@@ -2,9 +2,11 @@
  * Why a replay stops. It never appends, so it can settle nothing by itself: each of
  * these names the event, and what its owner can do.
  */
+import type * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
+import type { InvalidRequest } from "../domain/Rejection.ts"
 import type { EventUnreadable, ReadError } from "../stores/StoreError.ts"
-import type { LogMismatch, LogPutBack, StoreAheadOfLog } from "./StoreIdentity.ts"
+import type * as StoreIdentity from "./StoreIdentity.ts"
 
 /** A rule of the user's refuses the rows of an event that was never reversed. */
 export class ReplayRefused extends Schema.TaggedError<ReplayRefused>()("ReplayRefused", {
@@ -34,12 +36,8 @@ export class ReplayDiverged extends Schema.TaggedError<ReplayDiverged>()("Replay
   }
 }
 
+/** The stores do not fit together. */
+export type StoresApart = Exclude<Layer.Error<typeof StoreIdentity.layer>, ReadError | EventUnreadable | InvalidRequest>
+
 /** All that can end a replay before its end. */
-export type ReplayError =
-  | ReadError
-  | EventUnreadable
-  | ReplayRefused
-  | ReplayDiverged
-  | LogMismatch
-  | LogPutBack
-  | StoreAheadOfLog
+export type ReplayError = ReadError | EventUnreadable | ReplayRefused | ReplayDiverged | StoresApart

@@ -50,7 +50,10 @@ const findIn = Effect.fnUntraced(function* <A extends { readonly id: string }>(
 })
 
 /** An id without a letter or digit is no word: then the owner's wallets are looked through. */
-const findWallet = (stores: SearchStores, { currency, id, ownerId }: WalletView) =>
+export const findWallet = (
+  stores: Pick<SearchStores, "readModel">,
+  { currency, id, ownerId }: Pick<WalletView, "currency" | "id" | "ownerId">
+) =>
   findIn(id, (cursor) =>
     stores.readModel.searchWallets({
       ownerId,
