@@ -19,15 +19,11 @@ export type Read = <A extends object>(
   parameters: ReadonlyArray<unknown>
 ) => Effect.Effect<ReadonlyArray<A>, ReadError>
 
-/** The destination's transaction, unless that was reversed. */
+/** The destination's transaction, unless that was reversed. Both have the transfer's id: one look at its index. */
 const received = `left join lateral (
-    select r.created_at from transactions r
-    where r.transfer_id = t.id and r.wallet_id = t.to_wallet_id and r.type = 'transfer_in'
-      and not exists (
-        select from transactions b
-        where b.transfer_id = t.id and b.wallet_id = t.to_wallet_id and b.type = 'reversal'
-      )
-    limit 1
+    select min(r.created_at) as created_at from transactions r
+    where r.transfer_id = t.id and r.wallet_id = t.to_wallet_id and r.type in ('transfer_in', 'reversal')
+    having bool_and(r.type = 'transfer_in')
   ) received on true`
 
 const columns = `${transferColumns}, received.created_at as received_at`
@@ -42,11 +38,15 @@ const readOpen = `
 select wallet_id, id, created_at from transfers
 where status = 'pending' and created_at < $1 order by created_at, wallet_id, id limit $2`
 
-/** What the source has to say for a transfer to be in that status, and what the destination. */
+/**
+ * What the source has to say for a transfer to be in that status, and what the
+ * destination. Of `is null` the planner would expect that it hardly ever holds, and
+ * sort all that is pending instead of walking back from the newest.
+ */
 const branchesOf: Readonly<Record<TransferStatus | "any", ReadonlyArray<string>>> = {
   any: ["t.status = 'pending'", "t.status = 'completed'", "t.status = 'reversed'"],
-  pending: ["t.status = 'pending' and received.created_at is null"],
-  completed: ["t.status = 'completed'", "t.status = 'pending' and received.created_at is not null"],
+  pending: ["t.status = 'pending' and num_nulls(received.created_at) > 0"],
+  completed: ["t.status = 'completed'", "t.status = 'pending' and num_nonnulls(received.created_at) > 0"],
   reversed: ["t.status = 'reversed'"]
 }
 

@@ -9,7 +9,18 @@ import { EventStore } from "../EventStore.ts"
 import { Persistence } from "../Persistence.ts"
 import { type ContractCase, contractCase } from "./ContractCase.ts"
 import { allPages } from "./PersistenceContract.ts"
-import { capture, credit, giveBack, placeHold, receive, SampleWallet, send, settle, uniqueId } from "./SampleWallet.ts"
+import {
+  capture,
+  credit,
+  giveBack,
+  placeHold,
+  receive,
+  SampleWallet,
+  send,
+  settle,
+  undo,
+  uniqueId
+} from "./SampleWallet.ts"
 
 type Stores = EventStore | Persistence
 
@@ -78,6 +89,27 @@ const comesBack = contractCase(
       [found?.status, found?.reason, found?.updatedAt, found?.createdAt],
       ["reversed", "WalletClosed: é", source.time, source.time - 70]
     )
+  })
+)
+
+const undoneThere = contractCase(
+  "goes by its source when what its destination has received was undone there",
+  Effect.gen(function* () {
+    const log = yield* EventStore
+    const persistence = yield* Persistence
+    const { destination, source } = yield* pair()
+    const id = uniqueId("transfer")
+    yield* log.append([source.commit(send(id, destination.id, 5n))])
+    const before = destination.wallet
+    const received = destination.commit(receive(id, source.id, 5n))
+    yield* log.append([received])
+    assert.equal((yield* persistence.transfer(id))?.status, "completed")
+    yield* log.append([destination.commit(undo(received.events[0]!, before))])
+    const sent = yield* persistence.transfer(id)
+    assert.deepEqual([sent?.status, sent?.updatedAt], ["pending", source.time])
+    const list = (status: TransferStatus) =>
+      Effect.map(persistence.transfers({ walletId: source.id, status, limit: 9 }), ({ data }) => data.length)
+    assert.deepEqual([yield* list("pending"), yield* list("completed")], [1, 0])
   })
 )
 
@@ -281,6 +313,7 @@ const badCursors = contractCase(
 export const transferContract: ReadonlyArray<ContractCase<Stores>> = [
   walksThrough,
   comesBack,
+  undoneThere,
   inOneCommit,
   lists,
   pages,
