@@ -8,7 +8,6 @@
  * revisions) before it looks at the checks, so a repeated append is answered as the
  * first one was. It would not recognise an append without its checks; there is none.
  */
-import type { ConsistencyCheck } from "@kurrent/kurrentdb-client"
 import * as Effect from "effect/Effect"
 import type { Commit } from "../domain/Commit.ts"
 import { encodeEvent } from "../domain/EventCodec.ts"
@@ -18,8 +17,9 @@ import { logDefect } from "./KurrentFailure.ts"
 import type { KurrentNames } from "./KurrentNames.ts"
 import { positionAt } from "./KurrentPosition.ts"
 import type { KurrentReads } from "./KurrentReads.ts"
-import { recordsOf, stateAfter, type StreamState } from "./KurrentRecords.ts"
+import { recordsOf, stateAfter } from "./KurrentRecords.ts"
 import { check, isDeleted, send, type Sent } from "./KurrentSend.ts"
+import type { StreamState, WireCheck } from "./KurrentWire.ts"
 import { AppendUnknown, type ReadError, type StoreDefect } from "./StoreError.ts"
 
 const conflict: AppendOutcome = { _tag: "Conflict" }
@@ -30,7 +30,7 @@ const settlementReads = 16
 type Append = (commits: ReadonlyArray<Commit>) => Effect.Effect<ReadonlyArray<AppendOutcome>, AppendError>
 
 /** Each stream at the revision that its commit expects, each claim at the epoch that its commits know. */
-const checksOf = (names: KurrentNames, commits: ReadonlyArray<Commit>): Array<ConsistencyCheck> => {
+const checksOf = (names: KurrentNames, commits: ReadonlyArray<Commit>): ReadonlyArray<WireCheck> => {
   const epochs = new Map(commits.map(({ epoch, partition }) => [partition, epoch]))
   return [
     ...commits.map(({ expectedVersion, walletId }) => check(names.wallet(walletId), stateAfter(expectedVersion))),

@@ -8,8 +8,9 @@ import type { Claim, EventStore } from "./EventStore.ts"
 import type { KurrentConnection } from "./KurrentConnection.ts"
 import { logDefect, logUnavailable } from "./KurrentFailure.ts"
 import { type KurrentNames, partitionClaimed } from "./KurrentNames.ts"
-import { jsonRecord, type StreamState } from "./KurrentRecords.ts"
+import { jsonRecord } from "./KurrentRecords.ts"
 import { check, isDeleted, send } from "./KurrentSend.ts"
+import type { StreamState } from "./KurrentWire.ts"
 import type { ReadError } from "./StoreError.ts"
 
 /** How often other claims may come in between before the caller is told to try later. */

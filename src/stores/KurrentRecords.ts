@@ -2,15 +2,15 @@
  * Events and the records that KurrentDB keeps of them: type and JSON by the codec,
  * metadata as a flat map of strings (`docs/LOG.md`).
  */
-import type { AppendRecordInput } from "@kurrent/kurrentdb-client"
 import * as Result from "effect/Result"
 import type { Commit } from "../domain/Commit.ts"
 import type { RecordedEvent } from "../domain/Event.ts"
-import { decodeEventData, decodeMetadata, encodeMetadata, eventData, wireType } from "../domain/EventCodec.ts"
+import { decodeEventData, decodeMetadata, encodeEvent, encodeMetadata, wireType } from "../domain/EventCodec.ts"
 import { isJsonObject, type JsonObject } from "../domain/WireForm.ts"
 import type { PositionedEvent } from "./EventStore.ts"
 import type { KurrentNames } from "./KurrentNames.ts"
 import { positionAt } from "./KurrentPosition.ts"
+import type { StreamState, WireRecord } from "./KurrentWire.ts"
 import { EventUnreadable } from "./StoreError.ts"
 
 /** What a read answers of an event. */
@@ -24,32 +24,30 @@ export interface KurrentRecord {
   readonly position?: { readonly commit: bigint }
 }
 
-/** A stream as a check names it: at a revision, or not there. */
-export type StreamState = bigint | "no_stream"
-
-export const jsonRecord = (
-  streamName: string,
-  id: string,
-  type: string,
-  data: JsonObject,
-  metadata: Record<string, string> = {}
-): AppendRecordInput => ({ streamName, record: { id, contentType: "application/json", type, data, metadata } })
-
-const recordOf = (stream: string, { event, id, metadata, time, walletId }: RecordedEvent): AppendRecordInput => {
+const recordOf = (stream: string, { event, id, metadata, time, walletId }: RecordedEvent): WireRecord => {
   const encoded = encodeMetadata(metadata)
   encoded.walletId = walletId
   encoded.time = String(time)
-  return jsonRecord(stream, id, wireType(event), eventData(event), encoded)
+  return { stream, id, type: wireType(event), data: encodeEvent(event), metadata: encoded }
 }
 
-export const recordsOf = (names: KurrentNames, commits: ReadonlyArray<Commit>): Array<AppendRecordInput> => {
-  const records: Array<AppendRecordInput> = []
+export const recordsOf = (names: KurrentNames, commits: ReadonlyArray<Commit>): ReadonlyArray<WireRecord> => {
+  const records: Array<WireRecord> = []
   for (const commit of commits) {
     const stream = names.wallet(commit.walletId)
     for (const recorded of commit.events) records.push(recordOf(stream, recorded))
   }
   return records
 }
+
+/** A record that is not a wallet's event, and has no metadata. */
+export const jsonRecord = (stream: string, id: string, type: string, data: JsonObject): WireRecord => ({
+  stream,
+  id,
+  type,
+  data: JSON.stringify(data),
+  metadata: {}
+})
 
 /** The state of a stream whose last event is `last`; `-1`: of one that is not there. */
 export const stateAfter = (last: number): StreamState => (last < 0 ? "no_stream" : BigInt(last))
@@ -97,5 +95,8 @@ export const positionedOf = (
   const position = positionAt(record.position?.commit ?? -1n)
   return position <= after
     ? Result.succeed(undefined)
-    : Result.map(recordedOf(names, record), (recorded) => ({ position, recorded }))
+    : Result.mapBoth(recordedOf(names, record), {
+        onSuccess: (recorded) => ({ position, recorded }),
+        onFailure: (error) => error.at(position)
+      })
 }

@@ -2,17 +2,12 @@
  * One append to KurrentDB: records of any streams in one transaction, under checks
  * of any streams. Sent once; what comes of a lost answer is the caller's matter.
  */
-import {
-  type AppendConsistencyViolationError,
-  type AppendRecordInput,
-  type AppendRecordsResult,
-  type ConsistencyCheck,
-  STREAM_STATE
-} from "@kurrent/kurrentdb-client"
+import type { AppendConsistencyViolationError, AppendRecordsResult } from "@kurrent/kurrentdb-client"
 import * as Effect from "effect/Effect"
+import { appendRecords } from "./KurrentCall.ts"
 import type { KurrentConnection } from "./KurrentConnection.ts"
 import { appendFailureOf } from "./KurrentFailure.ts"
-import type { StreamState } from "./KurrentRecords.ts"
+import type { StreamState, WireCheck, WireRecord } from "./KurrentWire.ts"
 import type { AppendUnknown, ReadError } from "./StoreError.ts"
 
 /**
@@ -27,11 +22,7 @@ export type Sent =
 /** A negative revision is how the server names a stream that was deleted. */
 export const isDeleted = (state: StreamState | undefined): boolean => typeof state === "bigint" && state < 0n
 
-export const check = (streamName: string, expectedState: StreamState): ConsistencyCheck => ({
-  type: STREAM_STATE,
-  streamName,
-  expectedState
-})
+export const check = (stream: string, state: StreamState): WireCheck => ({ stream, state })
 
 const actualStates = ({ violations }: AppendConsistencyViolationError): ReadonlyMap<string, StreamState> =>
   new Map(violations.map(({ actualState, streamName }) => [streamName, actualState]))
@@ -39,11 +30,11 @@ const actualStates = ({ violations }: AppendConsistencyViolationError): Readonly
 /** Without a time limit. Each stream at most once among the checks, also by names that differ in case alone. */
 export const send = (
   connection: KurrentConnection,
-  records: Array<AppendRecordInput>,
-  checks: Array<ConsistencyCheck>
+  records: ReadonlyArray<WireRecord>,
+  checks: ReadonlyArray<WireCheck>
 ): Effect.Effect<Sent, ReadError | AppendUnknown> =>
   connection
-    .call((client) => client.appendRecords(records, checks))
+    .call((client) => appendRecords(client, records, checks))
     .pipe(
       Effect.map((result): Sent => ({ _tag: "Written", result })),
       Effect.catch(({ cause, failure }): Effect.Effect<Sent, ReadError | AppendUnknown> => {

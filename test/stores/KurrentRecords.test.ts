@@ -17,14 +17,14 @@ const sample = () => {
 /** As the server answers it. */
 const stored = (recorded: RecordedEvent) => {
   const commit = { ...sample(), events: [recorded] }
-  const [{ record, streamName }] = recordsOf(names, [commit]) as [ReturnType<typeof recordsOf>[number]]
-  const metadata: Record<string, string> = { ...(record.metadata as object), "$schema.name": record.type }
+  const [record] = recordsOf(names, [commit]) as [ReturnType<typeof recordsOf>[number]]
+  const metadata: Record<string, string> = { ...record.metadata, "$schema.name": record.type }
   return {
-    streamId: streamName,
+    streamId: record.stream,
     id: record.id,
     type: record.type,
     revision: BigInt(recorded.version),
-    data: JSON.parse(JSON.stringify(record.data)) as unknown,
+    data: JSON.parse(record.data) as unknown,
     metadata,
     position: { commit: 1n }
   }
