@@ -4,7 +4,8 @@ import * as Effect from "effect/Effect"
 import type { CommandError } from "../actors/EngineError.ts"
 import { EventIds } from "../actors/EventIds.ts"
 import type { Reply } from "../actors/Mailbox.ts"
-import { WalletHistory } from "../actors/WalletHistory.ts"
+import type { WalletHistory } from "../actors/WalletHistory.ts"
+import type { WritePipeline } from "../actors/WritePipeline.ts"
 import type { Command } from "../domain/Command.ts"
 import type { Metadata } from "../domain/Form.ts"
 import { importKeyPrefix, isId, isIdempotencyKey, isText, noMetadata } from "../domain/Form.ts"
@@ -29,10 +30,9 @@ const envelopeBytes = 256
 export const make = Effect.fnUntraced(function* (): Effect.fn.Return<
   Commands,
   never,
-  WalletCalls | WalletHistory | Persistence | EventIds
+  WalletCalls | WalletHistory | WritePipeline | Persistence | EventIds
 > {
   const calls = yield* WalletCalls
-  const history = yield* WalletHistory
   const persistence = yield* Persistence
   const ids = yield* EventIds
   const clock = yield* Clock.Clock
@@ -48,7 +48,7 @@ export const make = Effect.fnUntraced(function* (): Effect.fn.Return<
       bytes: envelopeBytes + bytes
     })
 
-  const recall = makeRecall(history, persistence)
+  const recall = yield* makeRecall
 
   const execute = <A>(
     command: Command,

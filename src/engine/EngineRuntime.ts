@@ -42,8 +42,12 @@ export const layerActors = ({ bounds, partitions }: EngineOptions) =>
     Layer.provideMerge(CommandMetrics.layer),
     Layer.provideMerge(WalletRegistry.layer(bounds)),
     Layer.provide([LogWriter.layer(bounds), Snapshots.layer(bounds)]),
-    Layer.provideMerge(SeparatePipeline.layer(bounds).pipe(Layer.provide(StoreIdentity.layer))),
-    Layer.provideMerge([WalletHistory.layer(bounds), SingleNodeOwnership.layer({ partitions })]),
+    Layer.provideMerge(SeparatePipeline.layer(bounds)),
+    // Stores that do not fit together are found before a claim takes the wallets from a service that runs on the right ones.
+    Layer.provideMerge([
+      WalletHistory.layer(bounds),
+      SingleNodeOwnership.layer({ partitions }).pipe(Layer.provide(StoreIdentity.layer))
+    ]),
     Layer.provideMerge(NodeIdentity.layer),
     Layer.provideMerge(EventIds.layer)
   )

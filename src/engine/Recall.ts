@@ -12,16 +12,23 @@ import * as Effect from "effect/Effect"
 import type { CommandError } from "../actors/EngineError.ts"
 import { OperationReversed, OutcomeUnknown } from "../actors/EngineError.ts"
 import type { Seen } from "../actors/Mailbox.ts"
-import type { WalletHistory } from "../actors/WalletHistory.ts"
+import { WalletHistory } from "../actors/WalletHistory.ts"
+import { WritePipeline } from "../actors/WritePipeline.ts"
 import type { RecordedEvent } from "../domain/Event.ts"
 import type { Hold, Wallet } from "../domain/Wallet.ts"
-import type { Persistence, WalletView } from "../stores/Persistence.ts"
+import type { WalletView } from "../stores/Persistence.ts"
+import { Persistence } from "../stores/Persistence.ts"
 import type { Effected } from "./Answers.ts"
 import { openHolds } from "./Answers.ts"
 
 export type Recalled = Pick<Effected, "wallet" | "events" | "holdBefore">
 
-export const makeRecall = (history: WalletHistory["Service"], persistence: Persistence["Service"]) => {
+export const makeRecall = Effect.gen(function* () {
+  const history = yield* WalletHistory
+  const persistence = yield* Persistence
+  /** Where an append writes Persistence, what is refused never comes to the log. */
+  const { separate } = yield* WritePipeline
+
   /** A hold with the fields that never change; `undefined`: it is closed, and Persistence does not have it yet. */
   const holdNow = (wallet: Wallet, holdId: string): Effect.Effect<Hold | undefined, CommandError> => {
     const open = openHolds(wallet)(holdId)
@@ -61,14 +68,14 @@ export const makeRecall = (history: WalletHistory["Service"], persistence: Persi
         return { wallet: asOf(current, last), events, holdBefore: () => hold }
       }
     }
-    const reason = yield* reversalOf(walletId, version, current.version)
+    const reason = separate ? yield* reversalOf(walletId, version, current.version) : undefined
     if (reason !== undefined) return yield* new OperationReversed({ walletId, reason })
     const before = events[0]!.version === 0 ? undefined : yield* history.atVersion(walletId, events[0]!.version - 1)
     const wallet = yield* history.atVersion(walletId, version)
     if (wallet === undefined) return yield* new OutcomeUnknown({ walletId, retryAfter: 1_000 })
     return { wallet, events, holdBefore: openHolds(before) }
   })
-}
+})
 
 /** The hold that a capture or release was about. */
 const heldBefore = (events: ReadonlyArray<RecordedEvent>): string | undefined => {

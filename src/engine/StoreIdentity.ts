@@ -42,15 +42,23 @@ export class StoreAheadOfLog extends Schema.TaggedError<StoreAheadOfLog>()("Stor
   }
 }
 
-const check = Effect.gen(function* () {
+/** PostgreSQL has events up to a position that the log does not reach: the log was put back to an earlier copy. */
+export class LogPutBack extends Schema.TaggedError<LogPutBack>()("LogPutBack", {
+  persisted: Schema.BigInt,
+  head: Schema.BigInt
+}) {
+  override get message(): string {
+    return (
+      `PostgreSQL has the log up to position ${this.persisted}, but the log ends at ${this.head}: restore a later ` +
+      `copy of the log, or accept its loss and rebuild PostgreSQL from the log by: wallet replay --erase`
+    )
+  }
+}
+
+/** None of the newest rows may be of an event that the log does not have. */
+const compareNewest = Effect.gen(function* () {
   const log = yield* EventStore
-  if (log.writesPersistence) return
-  const persistence = yield* Persistence
   const readModel = yield* ReadModel
-  const head = yield* log.head
-  const known = yield* persistence.logId
-  if (known === undefined) yield* persistence.adoptLog(head.logId)
-  else if (known !== head.logId) return yield* new LogMismatch({ log: head.logId, persistence: known })
   const wallets = yield* readModel.searchWallets({ limit: newest, cursor: undefined })
   const transactions = yield* readModel.searchTransactions({ limit: newest, cursor: undefined })
   const rows = [
@@ -59,15 +67,33 @@ const check = Effect.gen(function* () {
   ]
   yield* Effect.forEach(
     rows,
-    ({ eventId, version, walletId }) =>
-      Effect.gen(function* () {
-        const [recorded] = yield* log.read(walletId, { after: version - 1, limit: 1 })
-        if (recorded === undefined || (eventId !== undefined && recorded.id !== eventId)) {
-          return yield* new StoreAheadOfLog({ walletId, version })
-        }
-      }),
+    Effect.fnUntraced(function* ({ eventId, version, walletId }) {
+      const [recorded] = yield* log.read(walletId, { after: version - 1, limit: 1 })
+      if (recorded === undefined || (eventId !== undefined && recorded.id !== eventId)) {
+        return yield* new StoreAheadOfLog({ walletId, version })
+      }
+    }),
     { concurrency: 16, discard: true }
   )
+})
+
+const check = Effect.gen(function* () {
+  const log = yield* EventStore
+  if (log.writesPersistence) return
+  const persistence = yield* Persistence
+  const { logId, position: head } = yield* log.head
+  const known = yield* persistence.logId
+  const marks = yield* persistence.marks
+  if (known === undefined) {
+    // New, or erased: a mark of one who was still writing then tells of rows that are gone.
+    yield* Effect.forEach(marks, ({ owner }) => persistence.setMark(owner, undefined), { discard: true })
+    return yield* persistence.adoptLog(logId)
+  }
+  if (known !== logId) return yield* new LogMismatch({ log: logId, persistence: known })
+  // By wallet and version where that can be told.
+  yield* compareNewest
+  const persisted = marks.reduce((last, { position }) => (position > last ? position : last), 0n)
+  if (persisted > head) return yield* new LogPutBack({ persisted, head })
 })
 
 /** Fails the start when the stores do not fit together. */

@@ -18,6 +18,7 @@ import type { Mark, PersistedVersion, Persistence, PersistOutcome, Refusal } fro
 import { OperationRefused, type ReadError, StoreDefect, StoreUnavailable } from "./StoreError.ts"
 
 const written: PersistOutcome = { _tag: "Written" }
+const writtenBefore: PersistOutcome = { _tag: "Written", before: true }
 
 /** Rows that are being rebuilt, seen by the effect that rebuilds them alone. */
 interface Rebuild {
@@ -48,7 +49,7 @@ const missing = (state: MemoryState, commit: Commit): PersistOutcome | Commit =>
     return { _tag: "Diverged", persistedVersion: persisted }
   }
   const events = commit.events.filter(({ version }) => version > persisted)
-  return events.length === 0 ? written : { ...commit, expectedVersion: persisted, events }
+  return events.length === 0 ? writtenBefore : { ...commit, expectedVersion: persisted, events }
 }
 
 /** Of the log, where it is the same database; else those from before a rebuild, and then new ones. */
@@ -98,10 +99,10 @@ const write = (
     const reason = state.rule?.(plan)
     if (reason !== undefined) return Effect.fail(new OperationRefused({ reason }))
   }
-  const outcomes = plans.map((plan): PersistOutcome => {
+  const outcomes = plans.map((plan, index): PersistOutcome => {
     if ("_tag" in plan) return plan
     applyCommit(state, plan, positionsFor(state, plan.walletId, rebuild))
-    return written
+    return plan.events.length === commits[index]!.events.length ? written : writtenBefore
   })
   if (outcomes.every(({ _tag }) => _tag === "Written")) recordMark(state, mark)
   return Effect.succeed(outcomes)
@@ -109,7 +110,7 @@ const write = (
 
 const refuse = (state: MemoryState, commit: Commit, reason: string): PersistOutcome => {
   const plan = missing(state, commit)
-  if (plan === written) {
+  if (plan === writtenBefore) {
     const refusals = state.refusals.get(commit.walletId) ?? []
     const refused = commit.events.every(({ id }) => refusals.some(({ eventId }) => eventId === id))
     return refused ? written : { _tag: "Gap", persistedVersion: persistedVersion(state, commit.walletId) }

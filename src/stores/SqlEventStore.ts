@@ -88,7 +88,14 @@ export const make = Effect.fnUntraced(function* (
   const readAll: EventStore["Service"]["readAll"] = ({ after, limit }) =>
     Effect.flatMap(events(readLog, [int8(after), int8(BigInt(limit))]), (rows) =>
       Effect.fromResult(
-        Result.all(rows.map((row) => Result.map(recordedOf(row), (recorded) => ({ position: row.position, recorded }))))
+        Result.all(
+          rows.map((row) =>
+            Result.mapBoth(recordedOf(row), {
+              onSuccess: (recorded) => ({ position: row.position, recorded }),
+              onFailure: (error) => error.at(row.position)
+            })
+          )
+        )
       )
     )
   const head = Effect.flatMap(

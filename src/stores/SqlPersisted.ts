@@ -55,7 +55,7 @@ const standingOf = (commit: Commit, row: FoundRow): Standing => {
   if (persistedVersion === -1 && row.has_first) return known({ _tag: "Diverged", persistedVersion })
   if (persistedVersion < commit.expectedVersion) return known({ _tag: "Gap", persistedVersion })
   const events = commit.events.filter(({ version }) => version > persistedVersion)
-  if (events.length === 0) return known({ _tag: "Written" })
+  if (events.length === 0) return known({ _tag: "Written", before: true })
   return {
     _tag: "Rest",
     commit: { ...commit, expectedVersion: persistedVersion, events },

@@ -120,7 +120,8 @@ export const refuse = Effect.fnUntraced(function* (
       return { _tag: "Gap", persistedVersion }
     }
     const { outcome } = standing!
-    if (outcome._tag !== "Written" || (yield* isRefused(sql, commit))) return outcome
+    if (outcome._tag !== "Written") return outcome
+    if (yield* isRefused(sql, commit)) return { _tag: "Written" }
     const last = commit.events[commit.events.length - 1]!
     return { _tag: "Gap", persistedVersion: last.version }
   }

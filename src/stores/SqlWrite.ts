@@ -90,6 +90,10 @@ export const inTransaction =
       error._tag === "SqlError" ? failed(error as SqlError) : (error as E)
     )
 
+/** `part`: what of the commit was not there. */
+const writtenOf = (commit: Commit, part: Commit): PersistOutcome =>
+  part.events.length === commit.events.length ? { _tag: "Written" } : { _tag: "Written", before: true }
+
 export const make = (sql: PgClient, options: SqlWriteOptions) => {
   const send = makeSend(sql, options)
   const failed = readFailure("persistence")
@@ -106,7 +110,7 @@ export const make = (sql: PgClient, options: SqlWriteOptions) => {
       const standing = found[index]!
       if (standing._tag === "Known") outcomes.set(commit, standing.outcome)
       else if (!standing.creationRefused) again.set(commit, standing.commit)
-      else if (yield* writeRefusedWallet(sql, standing.commit)) outcomes.set(commit, { _tag: "Written" })
+      else if (yield* writeRefusedWallet(sql, standing.commit)) outcomes.set(commit, writtenOf(commit, standing.commit))
       // Somebody else was at it: the next round finds out.
       else again.set(commit, standing.commit)
     }
@@ -130,7 +134,7 @@ export const make = (sql: PgClient, options: SqlWriteOptions) => {
       if (round === 0 && written.size === commits.length) marked = true
       for (const [commit, part] of left) {
         if (!written.has(part)) continue
-        outcomes.set(commit, { _tag: "Written" })
+        outcomes.set(commit, writtenOf(commit, part))
         left.delete(commit)
       }
       if (left.size > 0) left = yield* settle(left, outcomes)

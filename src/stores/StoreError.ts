@@ -64,8 +64,15 @@ export class EventUnreadable extends Schema.TaggedError<EventUnreadable>()("Even
   walletId: Schema.String,
   version: Schema.Int,
   type: Schema.String,
-  reason: Schema.String
+  reason: Schema.String,
+  /** Where a read over all streams has met it: a reader can go on after it. */
+  position: Schema.optionalKey(Schema.BigInt)
 }) {
+  /** The same, met at that position. */
+  at(position: bigint): EventUnreadable {
+    return new EventUnreadable({ ...this, position })
+  }
+
   override get message(): string {
     return `event ${this.version} (${this.type}) of wallet ${this.walletId} cannot be read: ${this.reason}`
   }

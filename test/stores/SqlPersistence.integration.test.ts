@@ -241,10 +241,8 @@ describe.skipIf(!postgresPresent)("what else may happen to a write", () => {
           yield* proxy.set({ _tag: "Pass" })
           const again = <A, E extends { readonly _tag: string }>(write: Effect.Effect<A, E>) =>
             Effect.retry(write, { times: 50, while: ({ _tag }) => _tag === "StoreUnavailable" })
-          assert.deepStrictEqual(
-            yield* again(persistence.write(commits, mark)),
-            commits.map(() => written)
-          )
+          // Written now, or before the answer was cut off.
+          for (const { _tag } of yield* again(persistence.write(commits, mark))) assert.strictEqual(_tag, "Written")
           assert.deepStrictEqual(yield* again(persistence.refuse(creation, why)), written)
           assert.deepStrictEqual(yield* persistence.marks, [mark])
           assert.lengthOf(yield* persistence.refusals(refused.id), 1)

@@ -7,6 +7,8 @@ import type { Wallet } from "../../domain/Wallet.ts"
 import { Persistence, type PersistOutcome, type WalletView } from "../Persistence.ts"
 
 export const written: PersistOutcome = { _tag: "Written" }
+/** Some of it was there before. */
+export const writtenBefore: PersistOutcome = { _tag: "Written", before: true }
 
 export const viewOf = ({ holds: _holds, transfers: _transfers, ...view }: Wallet): WalletView => view
 
