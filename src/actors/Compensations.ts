@@ -11,9 +11,8 @@ import * as Schedule from "effect/Schedule"
 import { fingerprintOf } from "../domain/Fingerprint.ts"
 import type { EventStore } from "../stores/EventStore.ts"
 import { StoreDefect } from "../stores/StoreError.ts"
-import type { CommandError } from "./EngineError.ts"
 import * as EngineMetrics from "./EngineMetrics.ts"
-import type { Envelope, Reply } from "./Mailbox.ts"
+import type { ActorError, Envelope, Reply } from "./Mailbox.ts"
 import type { WalletHistory } from "./WalletHistory.ts"
 
 export interface CompensationContext {
@@ -21,7 +20,7 @@ export interface CompensationContext {
   readonly history: WalletHistory["Service"]
   readonly clock: Clock.Clock
   /** Puts a command before all others of its wallet; `undefined`: it will be answered. */
-  readonly offerUrgent: (envelope: Envelope) => CommandError | undefined
+  readonly offerUrgent: (envelope: Envelope) => ActorError | undefined
   readonly fork: (effect: Effect.Effect<void>) => unknown
 }
 
@@ -30,10 +29,9 @@ const retryPause = Schedule.min([Schedule.exponential("50 millis"), Schedule.spa
   Schedule.jittered
 )
 
-const worthRetrying = (error: CommandError): boolean => {
+const worthRetrying = (error: ActorError): boolean => {
   switch (error._tag) {
     case "StoreUnavailable":
-      return error.store !== "leases"
     case "MailboxFull":
     case "OutcomeUnknown":
       return true
@@ -49,14 +47,14 @@ export const make = ({ clock, fork, history, log, offerUrgent }: CompensationCon
     walletId: string,
     version: number,
     reason: string
-  ): Effect.fn.Return<Reply, CommandError> {
+  ): Effect.fn.Return<Reply, ActorError> {
     const [operation] = yield* log.read(walletId, { after: version - 1, limit: 1 })
     if (operation === undefined) {
       return yield* new StoreDefect({ store: "log", reason: `it has no event ${version} of wallet ${walletId}` })
     }
     const before = version === 0 ? undefined : yield* history.atVersion(walletId, version - 1)
     const command = { _tag: "ReverseOperation" as const, walletId, operation, before, reason }
-    return yield* Effect.callback<Reply, CommandError>((resume) => {
+    return yield* Effect.callback<Reply, ActorError>((resume) => {
       const refusal = offerUrgent({
         _tag: "Envelope",
         command,
@@ -84,7 +82,7 @@ export const make = ({ clock, fork, history, log, offerUrgent }: CompensationCon
       reverse(walletId, version, reason).pipe(
         Effect.retry({ schedule: retryPause, while: worthRetrying }),
         Effect.catch((error) =>
-          error._tag === "StoreUnavailable"
+          error._tag === "NotOwner"
             ? Effect.void
             : Effect.andThen(
                 Metric.update(EngineMetrics.compensationFailures, 1),

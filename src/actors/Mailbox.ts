@@ -7,6 +7,10 @@ import type { Command } from "../domain/Command.ts"
 import type { CommandKey, RecordedEvent } from "../domain/Event.ts"
 import type { Wallet } from "../domain/Wallet.ts"
 import type { CommandError } from "./EngineError.ts"
+import type { NotOwner } from "./Ownership.ts"
+
+/** What an actor answers when it does not do what it was asked. */
+export type ActorError = CommandError | NotOwner
 
 /** How far a caller waits: the log, PostgreSQL, the search index. Each includes the ones before. */
 export type Await = "committed" | "persisted" | "indexed"
@@ -53,7 +57,7 @@ export interface Envelope {
   /** Look the key up even beyond the retention (imports, received transfers). */
   readonly lookUpAlways: boolean
   readonly await: Await
-  readonly resume: (effect: Effect.Effect<Reply, CommandError>) => void
+  readonly resume: (effect: Effect.Effect<Reply, ActorError>) => void
   /** Milliseconds, by the node's clock. */
   readonly offeredAt: number
   /** Answered once, by whoever comes first: the actor or the caller's time limit. */
@@ -64,12 +68,12 @@ export interface Envelope {
 export interface Inquiry {
   readonly _tag: "Inquiry"
   readonly minVersion: number
-  readonly resume: (effect: Effect.Effect<Wallet | undefined, CommandError>) => void
+  readonly resume: (effect: Effect.Effect<Wallet | undefined, ActorError>) => void
 }
 
 export type Message = Envelope | Inquiry
 
-export const answer = (envelope: Envelope, effect: Effect.Effect<Reply, CommandError>): void => {
+export const answer = (envelope: Envelope, effect: Effect.Effect<Reply, ActorError>): void => {
   if (envelope.stage === "answered") return
   envelope.stage = "answered"
   envelope.resume(effect)

@@ -7,6 +7,17 @@
  */
 import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+
+/**
+ * This node does not own the wallet, or no longer: nothing has happened, and the owner
+ * may be asked. Between the actors and who asks them; it never reaches a caller.
+ */
+export class NotOwner extends Schema.TaggedError<NotOwner>()("NotOwner", { walletId: Schema.String }) {
+  override get message(): string {
+    return `this node does not own wallet ${this.walletId} now`
+  }
+}
 
 export class Ownership extends Context.Service<
   Ownership,

@@ -55,6 +55,13 @@ export class ResidentList {
     return idle
   }
 
+  /** A walk over all. */
+  ofPartitions(partitions: ReadonlySet<number>): Array<WalletActor> {
+    const found: Array<WalletActor> = []
+    for (const actor of this.byId.values()) if (partitions.has(actor.partition)) found.push(actor)
+    return found
+  }
+
   private link(actor: WalletActor): void {
     actor.older = this.newest
     actor.newer = undefined

@@ -8,7 +8,7 @@ import type * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Metric from "effect/Metric"
 import type { Commit } from "../domain/Commit.ts"
-import type { CommandKey, RecordedEvent } from "../domain/Event.ts"
+import type { CommandKey } from "../domain/Event.ts"
 import type { Wallet } from "../domain/Wallet.ts"
 import type { Persistence, SeenKey } from "../stores/Persistence.ts"
 import { OperationRefused, StoreUnavailable } from "../stores/StoreError.ts"
@@ -20,9 +20,10 @@ import * as EngineMetrics from "./EngineMetrics.ts"
 import type { EventIds } from "./EventIds.ts"
 import type { KeyWindow } from "./KeyWindow.ts"
 import type { LogWriter, WriteOutcome } from "./LogWriter.ts"
-import type { Envelope, Inquiry, Message } from "./Mailbox.ts"
+import type { ActorError, Envelope, Inquiry, Message } from "./Mailbox.ts"
 import { answer, Mailbox } from "./Mailbox.ts"
 import type { Ownership } from "./Ownership.ts"
+import { NotOwner } from "./Ownership.ts"
 import type { Pending, PendingCount } from "./Pending.ts"
 import { settle } from "./Settlement.ts"
 import type { Snapshots } from "./Snapshots.ts"
@@ -142,7 +143,9 @@ export const begin = (actor: WalletActor, messages: ReadonlyArray<Message>): voi
 }
 
 /** Answers everything that was taken in hand. A failure is the answer of all that is left. */
-export const work = function* (actor: WalletActor, context: ActorContext): Effect.fn.Return<void, CommandError> {
+export const work = function* (actor: WalletActor, context: ActorContext): Effect.fn.Return<void, ActorError> {
+  // Whatever is in memory may be out of date, and what is read from the log is out of date soon.
+  if (context.ownership.epochOf(actor.partition) === undefined) return yield* notOwner(actor)
   if (!actor.loaded) yield* load(actor, context)
   if (actor.inquiries.length > 0) yield* inquire(actor, context)
   if (actor.running.length > 0 || actor.mailbox.hasUrgent) yield* process(actor, context)
@@ -151,7 +154,7 @@ export const work = function* (actor: WalletActor, context: ActorContext): Effec
 }
 
 /** After a failure: the same answer for all that is left. */
-export const failAll = (actor: WalletActor, effect: Effect.Effect<never, CommandError>): void => {
+export const failAll = (actor: WalletActor, effect: Effect.Effect<never, ActorError>): void => {
   for (const inquiry of actor.inquiries) inquiry.resume(effect)
   for (const envelope of actor.running) answer(envelope, effect)
   actor.running = nothing
@@ -202,7 +205,7 @@ const isBehind = function* (actor: WalletActor, context: ActorContext): Effect.f
 }
 
 /** Works through the commands, in order, until each is answered. */
-const process = function* (actor: WalletActor, context: ActorContext): Effect.fn.Return<void, CommandError> {
+const process = function* (actor: WalletActor, context: ActorContext): Effect.fn.Return<void, ActorError> {
   let pending = actor.running
   let conflicts = 0
   while (pending.length > 0 || actor.mailbox.hasUrgent) {
@@ -421,12 +424,7 @@ const notYet = (actor: WalletActor, minVersion: number) =>
     retryAfter: 1_000
   })
 
-const notOwner = (actor: WalletActor) =>
-  new StoreUnavailable({
-    store: "leases",
-    reason: `this node does not own wallet ${actor.walletId} now`,
-    retryAfter: 1_000
-  })
+const notOwner = (actor: WalletActor) => new NotOwner({ walletId: actor.walletId })
 
 const contended = (actor: WalletActor) =>
   new StoreUnavailable({

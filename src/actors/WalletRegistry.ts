@@ -22,12 +22,13 @@ import type { ActorBounds } from "./ActorBounds.ts"
 import * as Compensations from "./Compensations.ts"
 import type { CommandError } from "./EngineError.ts"
 import { MailboxFull, OutcomeUnknown } from "./EngineError.ts"
+import { Departures } from "./Departures.ts"
 import * as EngineMetrics from "./EngineMetrics.ts"
 import { EventIds } from "./EventIds.ts"
 import { LogWriter } from "./LogWriter.ts"
-import type { Envelope, Message } from "./Mailbox.ts"
+import type { ActorError, Envelope, Message } from "./Mailbox.ts"
 import { answer } from "./Mailbox.ts"
-import { Ownership } from "./Ownership.ts"
+import { NotOwner, Ownership } from "./Ownership.ts"
 import { ResidentList } from "./ResidentList.ts"
 import { Snapshots } from "./Snapshots.ts"
 import type { ActorContext } from "./WalletActor.ts"
@@ -90,11 +91,19 @@ export class WalletRegistry extends Context.Service<
   WalletRegistry,
   {
     /** Puts a command into its wallet's mailbox; `undefined`: accepted, it will be answered. Synchronous. */
-    readonly offer: (envelope: Envelope) => CommandError | undefined
+    readonly offer: (envelope: Envelope) => ActorError | undefined
     /** The state as of the last commit, at least at `minVersion`; `undefined`: there is no such wallet. */
-    readonly current: (walletId: string, minVersion: number) => Effect.Effect<Wallet | undefined, CommandError>
+    readonly current: (walletId: string, minVersion: number) => Effect.Effect<Wallet | undefined, ActorError>
     /** Sees to it that an event that Persistence has refused is reversed. Synchronous; repeated calls are one. */
     readonly compensate: (walletId: string, version: number, reason: string) => void
+    /**
+     * For partitions that `Ownership` no longer gives to this node: what waits there is
+     * answered with `NotOwner`, in order, after what is on its way to the log; then the
+     * wallets leave memory. Completes when they have. Repeated calls wait for the same.
+     */
+    readonly lose: (partitions: ReadonlySet<number>) => Effect.Effect<void>
+    /** Whether commands on the wallet are on their way here. Synchronous, O(1). */
+    readonly isAtWork: (walletId: string) => boolean
     readonly load: () => RegistryLoad
     /** `undefined`: the wallet is not resident on this node. Synchronous; does not touch it. */
     readonly inspect: (walletId: string) => ActorState | undefined
@@ -136,6 +145,8 @@ const make = Effect.fnUntraced(function* (bounds: ActorBounds) {
   let waitingBytes = 0
   let accepting = true
   let drained: ((effect: Effect.Effect<void>) => void) | undefined
+  /** Wallets of lost partitions that are still in memory. */
+  const departures = new Departures()
 
   const take = (actor: WalletActor, limit: number): Array<Message> => {
     const bytes = actor.mailbox.bytes
@@ -158,7 +169,10 @@ const make = Effect.fnUntraced(function* (bounds: ActorBounds) {
   const becomeIdle = (actor: WalletActor): void => {
     busy.delete(actor)
     // Those who wait for Persistence are told through it.
-    if ((!actor.loaded || actor.wallet === undefined) && actor.pending === undefined) remove(actor)
+    if (actor.pending === undefined) {
+      if (departures.has(actor)) passivate(actor)
+      else if (!actor.loaded || actor.wallet === undefined) remove(actor)
+    }
     whenDrained()
   }
 
@@ -179,7 +193,23 @@ const make = Effect.fnUntraced(function* (bounds: ActorBounds) {
     }
   }
 
-  const run = function* (actor: WalletActor): Effect.fn.Return<void, CommandError> {
+  const leaveIfDone = (actor: WalletActor, now: number): void => {
+    if (departures.isDone(actor, now, busy.has(actor))) passivate(actor)
+  }
+
+  const lose = Effect.fnUntraced(function* (partitions: ReadonlySet<number>) {
+    const lost = residents.ofPartitions(partitions)
+    const now = clock.currentTimeMillisUnsafe()
+    for (const actor of lost) departures.begin(actor, now)
+    for (let i = 0; i < lost.length; i++) {
+      lost[i]!.unpark()
+      leaveIfDone(lost[i]!, now)
+      if (i % evictionsPerSweep === evictionsPerSweep - 1) yield* Effect.yieldNow
+    }
+    yield* departures.wait(lost)
+  })
+
+  const run = function* (actor: WalletActor): Effect.fn.Return<void, ActorError> {
     let batches = 0
     while (!actor.stopped) {
       if (actor.mailbox.size > 0) {
@@ -195,7 +225,7 @@ const make = Effect.fnUntraced(function* (bounds: ActorBounds) {
   }
 
   /** A typed failure is the answer of all in hand. A defect restarts the actor: its state comes from the log again. */
-  const failed = Effect.fnUntraced(function* (actor: WalletActor, cause: Cause.Cause<CommandError>) {
+  const failed = Effect.fnUntraced(function* (actor: WalletActor, cause: Cause.Cause<ActorError>) {
     const error = Cause.findErrorOption(cause)
     if (Option.isSome(error)) return failAll(actor, Effect.fail(error.value))
     yield* Effect.logError(`wallet ${actor.walletId}: a defect; its actor starts again from the log`, cause).pipe(
@@ -227,6 +257,7 @@ const make = Effect.fnUntraced(function* (bounds: ActorBounds) {
       if (message._tag === "Inquiry") message.resume(Effect.fail(stopping))
       else answer(message, Effect.fail(unknown.has(message.key) ? outcomeUnknown(actor) : stopping))
     }
+    departures.ended(actor)
     whenDrained()
   }
 
@@ -258,16 +289,10 @@ const make = Effect.fnUntraced(function* (bounds: ActorBounds) {
     )
   }
 
-  const refuse = (walletId: string): CommandError | undefined => {
+  const refuse = (walletId: string): ActorError | undefined => {
     if (!accepting) return stopping
-    if (ownership.epochOf(partitionOf(walletId, ownership.partitions)) === undefined) {
-      return new StoreUnavailable({
-        store: "leases",
-        reason: `this node does not own wallet ${walletId} now`,
-        retryAfter: 1_000
-      })
-    }
-    return undefined
+    const owns = ownership.epochOf(partitionOf(walletId, ownership.partitions)) !== undefined
+    return owns ? undefined : new NotOwner({ walletId })
   }
 
   const isFull = (walletId: string, bytes: number): boolean => {
@@ -285,7 +310,7 @@ const make = Effect.fnUntraced(function* (bounds: ActorBounds) {
     return events >= bounds.persistBehindEvents ? tooFarBehind(walletId, events) : undefined
   }
 
-  const offer = (envelope: Envelope): CommandError | undefined => {
+  const offer = (envelope: Envelope): ActorError | undefined => {
     const { walletId } = envelope.command
     const refusal = refuse(walletId) ?? (pipeline.separate ? (pipeline.refusal() ?? refuseBehind(walletId)) : undefined)
     if (refusal !== undefined) return refusal
@@ -295,7 +320,7 @@ const make = Effect.fnUntraced(function* (bounds: ActorBounds) {
   }
 
   /** Not subject to the bounds: what waits in line may wait for just this. */
-  const offerUrgent = (envelope: Envelope): CommandError | undefined => {
+  const offerUrgent = (envelope: Envelope): ActorError | undefined => {
     const { walletId } = envelope.command
     const refusal = refuse(walletId)
     if (refusal !== undefined) return refusal
@@ -317,7 +342,9 @@ const make = Effect.fnUntraced(function* (bounds: ActorBounds) {
   pipeline.listen({
     persisted: (walletId, version) => {
       const actor = residents.get(walletId)
-      if (actor !== undefined) decided(actor, version)
+      if (actor === undefined) return
+      decided(actor, version)
+      leaveIfDone(actor, clock.currentTimeMillisUnsafe())
     },
     refused: (walletId, version, reason) => {
       const actor = residents.get(walletId)
@@ -326,7 +353,7 @@ const make = Effect.fnUntraced(function* (bounds: ActorBounds) {
     }
   })
 
-  const current = (walletId: string, minVersion: number): Effect.Effect<Wallet | undefined, CommandError> =>
+  const current = (walletId: string, minVersion: number): Effect.Effect<Wallet | undefined, ActorError> =>
     Effect.suspend(() => {
       const refusal = refuse(walletId)
       if (refusal !== undefined) return Effect.fail(refusal)
@@ -336,7 +363,7 @@ const make = Effect.fnUntraced(function* (bounds: ActorBounds) {
         return Effect.succeed<Wallet | undefined>(actor.wallet)
       }
       if (isFull(walletId, 0)) return Effect.fail(new MailboxFull({ walletId, retryAfter: 1_000 }))
-      return Effect.callback<Wallet | undefined, CommandError>((resume) => {
+      return Effect.callback<Wallet | undefined, ActorError>((resume) => {
         send(walletId, { _tag: "Inquiry", minVersion, resume }, clock.currentTimeMillisUnsafe())
       }).pipe(
         Effect.timeoutOrElse({
@@ -384,6 +411,7 @@ const make = Effect.fnUntraced(function* (bounds: ActorBounds) {
       endWaits(actor, now)
     }
     endPersistenceWaits((envelope) => now - envelope.offeredAt > bounds.callerWaitMillis)
+    for (const actor of departures.all()) leaveIfDone(actor, now)
     for (const actor of residents.idleSince(now - bounds.idleMillis)) passivate(actor)
     evict(evictionsPerSweep)
     yield* Metric.update(EngineMetrics.residentWallets, residents.size)
@@ -416,6 +444,11 @@ const make = Effect.fnUntraced(function* (bounds: ActorBounds) {
     offer,
     current,
     compensate,
+    lose,
+    isAtWork: (walletId) => {
+      const actor = residents.get(walletId)
+      return actor !== undefined && busy.has(actor)
+    },
     inspect: (walletId) => {
       const actor = residents.get(walletId)
       return actor && stateOf(actor)

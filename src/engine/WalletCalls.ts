@@ -6,14 +6,17 @@
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import type { CommandError } from "../actors/EngineError.ts"
-import type { Await, Reply } from "../actors/Mailbox.ts"
+import type { ActorError, Await, Envelope, Reply } from "../actors/Mailbox.ts"
+import { NotOwner } from "../actors/Ownership.ts"
 import { WalletRegistry } from "../actors/WalletRegistry.ts"
 import type { Command } from "../domain/Command.ts"
 import type { CommandKey } from "../domain/Event.ts"
 import { fingerprintOf } from "../domain/Fingerprint.ts"
 import type { Wallet } from "../domain/Wallet.ts"
+import { StoreUnavailable } from "../stores/StoreError.ts"
 import { CommandMetrics } from "./CommandMetrics.ts"
 import { traced } from "./CommandTrace.ts"
 
@@ -50,29 +53,53 @@ export class WalletCalls extends Context.Service<
         Effect.callback<Reply, CommandError>((resume) => {
           const offeredAt = clock.currentTimeMillisUnsafe()
           const { _tag: kind } = call.command
-          const refusal = registry.offer({
-            _tag: "Envelope",
-            command: call.command,
-            key: call.key,
-            fingerprint: fingerprintOf(call.command),
-            actor: call.actor,
-            correlationId: call.correlationId,
-            bytes: call.bytes,
-            lookUpAlways: call.lookUpAlways,
-            await: call.await,
-            resume: (answer) => {
-              metrics.answered(kind, offeredAt, answer)
-              resume(answer)
-            },
-            offeredAt,
-            stage: "waiting"
-          })
-          if (refusal === undefined) return
-          const refused = Effect.fail(refusal)
-          metrics.answered(kind, offeredAt, refused)
-          resume(refused)
+          const answered = (answer: Effect.Effect<Reply, ActorError>) => {
+            const told = forCallers(answer, call.command.walletId)
+            metrics.answered(kind, offeredAt, told)
+            resume(told)
+          }
+          const refusal = registry.offer(envelopeOf(call, offeredAt, answered))
+          if (refusal !== undefined) answered(Effect.fail(refusal))
         })
-      return WalletCalls.of({ ask: (call) => traced(offered(call), call), current: registry.current })
+      return WalletCalls.of({
+        ask: (call) => traced(offered(call), call),
+        current: (walletId, minVersion) =>
+          Effect.catchTag(registry.current(walletId, minVersion), "NotOwner", () => noOwner(walletId))
+      })
     })
   )
 }
+
+export const envelopeOf = (call: WalletCall, offeredAt: number, resume: Envelope["resume"]): Envelope => ({
+  _tag: "Envelope",
+  command: call.command,
+  key: call.key,
+  fingerprint: fingerprintOf(call.command),
+  actor: call.actor,
+  correlationId: call.correlationId,
+  bytes: call.bytes,
+  lookUpAlways: call.lookUpAlways,
+  await: call.await,
+  resume,
+  offeredAt,
+  stage: "waiting"
+})
+
+/** The answer of an actor that does not own the wallet; an answer is made by `succeed`, `fail` or `die`. */
+export const isNotOwner = (answer: Effect.Effect<unknown, ActorError>): answer is Effect.Effect<never, NotOwner> =>
+  Exit.isExit(answer) &&
+  Exit.isFailure(answer) &&
+  answer.cause.reasons.some((reason) => reason._tag === "Fail" && reason.error instanceof NotOwner)
+
+const noOwner = (walletId: string) =>
+  Effect.fail(
+    new StoreUnavailable({
+      store: "leases",
+      reason: `this node does not own wallet ${walletId} now`,
+      retryAfter: 1_000
+    })
+  )
+
+/** There is nobody else to ask. */
+const forCallers = <A>(answer: Effect.Effect<A, ActorError>, walletId: string): Effect.Effect<A, CommandError> =>
+  isNotOwner(answer) ? noOwner(walletId) : (answer as Effect.Effect<A, CommandError>)
