@@ -90,6 +90,8 @@ export class WalletActor {
   unpersisted: Unpersisted | undefined = undefined
   /** Callers that wait for Persistence, or for a reversal; `undefined`: there are none. */
   pending: Pending | undefined = undefined
+  /** Answers the callers of the last append; `undefined`: done. */
+  unsettled: (() => void) | undefined = undefined
   /** Set while the first command in hand waits for Persistence: it would build on what may still be undone. */
   private resume: ((effect: Effect.Effect<void>) => void) | undefined = undefined
   /** Neighbours in the registry's list of residents, by last use. */
@@ -238,9 +240,13 @@ const process = function* (actor: WalletActor, context: ActorContext): Effect.fn
     }
     switch (outcome._tag) {
       case "Appended": {
+        settleLast(actor)
         commit(actor, plan, context)
         if (plan.events.length === 0) settle(actor, part, plan, context)
-        else context.writer.afterSend(() => settle(actor, part, plan, context))
+        else {
+          actor.unsettled = () => settle(actor, part, plan, context)
+          context.writer.afterSend(() => settleLast(actor))
+        }
         pending = decided === pending.length ? nothing : pending.slice(decided)
         // What follows can fail; these commands no longer can.
         actor.running = pending
@@ -274,6 +280,16 @@ const process = function* (actor: WalletActor, context: ActorContext): Effect.fn
     }
     actor.submitted = false
   }
+}
+
+/**
+ * Answers are put off until the next append is on its way, but no further than to its end:
+ * that may be the reversal of just what they tell of.
+ */
+const settleLast = (actor: WalletActor): void => {
+  const settleNow = actor.unsettled
+  actor.unsettled = undefined
+  settleNow?.()
 }
 
 const appendedNothing: WriteOutcome = { _tag: "Appended", position: 0n }
