@@ -44,11 +44,37 @@ export interface ServiceSecrets {
   readonly urls: ReadonlyArray<Redacted.Redacted>
 }
 
+const isUriEncoded = (text: string): boolean => {
+  try {
+    decodeURIComponent(text)
+    return true
+  } catch {
+    return false
+  }
+}
+
+/** `undefined`: not of that form. */
+const otlpHeaders = (text: string): Record<string, string> | undefined => {
+  const headers: Record<string, string> = {}
+  for (const pair of text.split(",")) {
+    const [, name, value] = /^\s*([!#$%&'*+.^_`|~0-9A-Za-z-]+)=([^\s,]+)\s*$/.exec(pair) ?? []
+    if (name === undefined || value === undefined || !isUriEncoded(value)) return undefined
+    headers[name] = decodeURIComponent(value)
+  }
+  return headers
+}
+
+const OtlpHeaders = Schema.String.check(
+  Schema.makeFilter((text: string) => otlpHeaders(text) !== undefined, {
+    expected: "pairs like name=value,name=value, percent-encoded"
+  })
+)
+
 const telemetry: Config.Config<TelemetryConfig> = Config.all({
   endpoint: Config.option(Config.URL("OTEL_EXPORTER_OTLP_ENDPOINT")),
   headers: Config.option(
-    Config.Record(Schema.String, Schema.StringFromUriComponent, "OTEL_EXPORTER_OTLP_HEADERS").pipe(
-      Config.map((headers) => Redacted.make(headers))
+    Config.schema(OtlpHeaders, "OTEL_EXPORTER_OTLP_HEADERS").pipe(
+      Config.map((text) => Redacted.make(otlpHeaders(text) ?? {}))
     )
   ),
   serviceName: Config.NonEmptyString("OTEL_SERVICE_NAME").pipe(Config.withDefault("effect-wallet")),

@@ -32,8 +32,15 @@ describe("the service's configuration", () => {
         WALLET_LOG_LEVEL: "Debug",
         WALLET_LOG_FORMAT: "pretty",
         WALLET_IDLE_TIME: "5 minutes",
-        OTEL_EXPORTER_OTLP_ENDPOINT: "http://127.0.0.1:4318"
+        OTEL_EXPORTER_OTLP_ENDPOINT: "http://127.0.0.1:4318",
+        OTEL_EXPORTER_OTLP_HEADERS: "x-key=a%20b, other=c",
+        WALLET_TRACE_SAMPLE: "0.25"
       })
+      assert.deepStrictEqual(Redacted.value(Option.getOrThrow(config.telemetry.headers)), {
+        "x-key": "a b",
+        other: "c"
+      })
+      assert.strictEqual(config.telemetry.sample, 0.25)
       assert.strictEqual(config.http.port, 8080)
       assert.strictEqual(config.engine.stores.dataDir, "elsewhere")
       assert.strictEqual(config.engine.bounds.idleMillis, 300_000)
@@ -61,7 +68,10 @@ describe("the service's configuration", () => {
     ["WALLET_IDLE_TIME", "soon"],
     ["WALLET_LOG_LEVEL", "loud"],
     ["WALLET_LOG_FORMAT", "xml"],
-    ["OTEL_EXPORTER_OTLP_ENDPOINT", "nowhere"]
+    ["OTEL_EXPORTER_OTLP_ENDPOINT", "nowhere"],
+    ["OTEL_EXPORTER_OTLP_HEADERS", "a key alone"],
+    ["OTEL_EXPORTER_OTLP_HEADERS", "name=%FF"],
+    ["WALLET_TRACE_SAMPLE", "2"]
   ]
   for (const [variable, value] of wrong) {
     it.effect(`refuses ${variable}=${value} in one line that names the variable`, () =>
