@@ -157,6 +157,7 @@ const settle = Effect.fnUntraced(function* (
 export const make = (connection: KurrentConnection, names: KurrentNames, reads: KurrentReads): Append =>
   Effect.fnUntraced(function* (commits: ReadonlyArray<Commit>) {
     const outcomes = new Map<Commit, AppendOutcome>()
+    /** Whether some of it is in the log, or may be. */
     let written = false
     // Asked again, what was just written answers that it is there.
     const afterAll = (error: AppendError): AppendError =>
@@ -180,11 +181,15 @@ export const make = (connection: KurrentConnection, names: KurrentNames, reads: 
           if (rest.length > 0) waiting.unshift(rest)
           break
         }
-        case "TooLarge": {
+        case "TooLarge":
           if (group.length === 1) return yield* logDefect(`wallet ${group[0]!.walletId}: ${sent.reason}`)
           waiting.unshift(...halvesOf(group))
           break
-        }
+        case "AnswerTooLarge":
+          if (group.length === 1) return yield* new AppendUnknown({ reason: sent.reason })
+          written = true
+          waiting.unshift(...halvesOf(group))
+          break
       }
     }
     return commits.map((commit) => outcomes.get(commit)!)

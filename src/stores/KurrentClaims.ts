@@ -16,6 +16,20 @@ import type { ReadError } from "./StoreError.ts"
 /** How often other claims may come in between before the caller is told to try later. */
 const maxTries = 32
 
+/**
+ * Claims of one append. The server names every check that does not hold, in headers
+ * of 64 kB: 300 of the longest names.
+ */
+const claimsAtOnce = 128
+
+/** Appends of one request that are on their way together. */
+const concurrency = 4
+
+const chunksOf = (partitions: ReadonlyArray<number>): ReadonlyArray<ReadonlyArray<number>> =>
+  Array.from({ length: Math.ceil(partitions.length / claimsAtOnce) }, (_, index) =>
+    partitions.slice(index * claimsAtOnce, (index + 1) * claimsAtOnce)
+  )
+
 /** Without a time limit. An unknown outcome is `StoreUnavailable`: claiming again is claiming once more. */
 export const make = (connection: KurrentConnection, names: KurrentNames): EventStore["Service"]["claim"] => {
   /**
@@ -24,38 +38,42 @@ export const make = (connection: KurrentConnection, names: KurrentNames): EventS
    */
   const heard = new Map<string, StreamState>()
 
-  return Effect.fnUntraced(function* ({ owner, partitions, time }): Effect.fn.Return<ReadonlyArray<Claim>, ReadError> {
-    const distinct = [...new Set(partitions)]
-    if (distinct.length === 0) return []
-    const records = distinct.map((partition) =>
+  const claimChunk = Effect.fnUntraced(function* (
+    partitions: ReadonlyArray<number>,
+    owner: string,
+    time: number
+  ): Effect.fn.Return<void, ReadError> {
+    const records = partitions.map((partition) =>
       jsonRecord(names.claims(partition), randomUUID(), partitionClaimed, { partition, owner, time })
     )
     for (let tries = 0; tries < maxTries; tries++) {
-      const checks = distinct.map((partition) => {
-        const stream = names.claims(partition)
-        return check(stream, heard.get(stream) ?? "no_stream")
-      })
+      const checks = records.map(({ stream }) => check(stream, heard.get(stream) ?? "no_stream"))
       const sent = yield* Effect.mapError(send(connection, records, checks), (error) =>
         error._tag === "AppendUnknown" ? logUnavailable(error.reason) : error
       )
       switch (sent._tag) {
-        case "Written": {
+        case "Written":
           for (const { revision, streamName } of sent.result.responses) heard.set(streamName, revision)
-          return partitions.map((partition) => ({
-            partition,
-            epoch: Number(heard.get(names.claims(partition))) + 1
-          }))
-        }
+          return
         case "Violated": {
           const deleted = [...sent.actual].find(([, state]) => isDeleted(state))
           if (deleted !== undefined) return yield* logDefect(`the stream ${deleted[0]} was deleted`)
           for (const [stream, state] of sent.actual) heard.set(stream, state)
           break
         }
-        case "TooLarge":
-          return yield* logDefect(`${distinct.length} claims at once: ${sent.reason}`)
+        default:
+          return yield* logDefect(`${partitions.length} claims at once: ${sent.reason}`)
       }
     }
     return yield* logUnavailable(`partitions were claimed ${maxTries} times during one claim`)
+  })
+
+  return Effect.fnUntraced(function* ({ owner, partitions, time }) {
+    const chunks = chunksOf([...new Set(partitions)])
+    yield* Effect.forEach(chunks, (chunk) => claimChunk(chunk, owner, time), { concurrency, discard: true })
+    return partitions.map((partition): Claim => ({
+      partition,
+      epoch: Number(heard.get(names.claims(partition)) ?? -1n) + 1
+    }))
   })
 }

@@ -10,11 +10,13 @@ import { AppendUnknown, type ReadError, StoreDefect, StoreUnavailable } from "./
 /**
  * - `violated`: a check does not hold (`violations` of the client's error says which).
  * - `tooLarge`: beyond a limit of the server for one event or one append.
+ * - `answerTooLarge`: the server's answer does not fit its connection (64 kB of headers,
+ *   in which it names every check that does not hold). It can be asked about less.
  * - `notLeader`: the client has the wrong node of a cluster, and keeps it.
  * - `transient`: the same call may work later.
  * - `defect`: it will not.
  */
-export type KurrentErrorKind = "violated" | "tooLarge" | "notLeader" | "transient" | "defect"
+export type KurrentErrorKind = "violated" | "tooLarge" | "answerTooLarge" | "notLeader" | "transient" | "defect"
 
 export interface KurrentErrorClass {
   readonly kind: KurrentErrorKind
@@ -45,6 +47,7 @@ const permissionDenied = 7
 const resourceExhausted = 8
 const failedPrecondition = 9
 const unimplemented = 12
+const internal = 13
 const unavailable = 14
 const unauthenticated = 16
 
@@ -69,6 +72,11 @@ const notExecuted: ReadonlyArray<Row> = [
   { kind: "transient", message: /server is (?:not ready|too busy)|not yet ready to handle|currently overloaded/i }
 ]
 
+/** What may have been carried out, and yet is told apart. */
+const unknown: ReadonlyArray<Row> = [
+  { kind: "answerTooLarge", codes: [internal], message: /internal client error: protocol error/i }
+]
+
 const fits = (row: Row, { code, message, type }: Said): boolean => {
   if (row.types?.includes(type) === true) return true
   if (row.codes !== undefined) return row.codes.includes(code) && (row.message?.test(message) ?? true)
@@ -89,11 +97,9 @@ const saidBy = (error: unknown): Said => {
 export const classifyKurrentError = (error: unknown): KurrentErrorClass => {
   const said = saidBy(error)
   const row = notExecuted.find((row) => fits(row, said))
-  return {
-    kind: row?.kind ?? "transient",
-    outcome: row === undefined ? "unknown" : "notExecuted",
-    reason: said.message
-  }
+  if (row !== undefined) return { kind: row.kind, outcome: "notExecuted", reason: said.message }
+  const kind = unknown.find((row) => fits(row, said))?.kind ?? "transient"
+  return { kind, outcome: "unknown", reason: said.message }
 }
 
 /** Milliseconds after which a caller may try again: about what a connection takes to come back. */
@@ -106,7 +112,7 @@ export const logDefect = (reason: string): StoreDefect => new StoreDefect({ stor
 
 /** A read, or a write that may be done twice: an unknown outcome is no trouble. */
 export const readFailureOf = ({ kind, reason }: KurrentErrorClass): ReadError =>
-  kind === "transient" || kind === "notLeader" ? logUnavailable(reason) : logDefect(reason)
+  kind === "violated" || kind === "tooLarge" || kind === "defect" ? logDefect(reason) : logUnavailable(reason)
 
 /** An append that was not refused by its checks or its size. */
 export const appendFailureOf = (failure: KurrentErrorClass): ReadError | AppendUnknown =>

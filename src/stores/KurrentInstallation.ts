@@ -43,6 +43,7 @@ export const identify = Effect.fnUntraced(function* (
         ? logUnavailable(`${stream} was just written`)
         : logDefect(`${stream} was changed`)
     case "TooLarge":
+    case "AnswerTooLarge":
       return yield* logDefect(sent.reason)
   }
 })

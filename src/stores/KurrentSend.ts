@@ -13,11 +13,13 @@ import type { AppendUnknown, ReadError } from "./StoreError.ts"
 /**
  * - `Violated`: streams whose checks do not hold, as they are. Nothing was written.
  * - `TooLarge`: beyond a limit of the server. Nothing was written.
+ * - `AnswerTooLarge`: too many checks, it seems, do not hold. To be asked again in
+ *   parts; only their answers tell what has become of it.
  */
 export type Sent =
   | { readonly _tag: "Written"; readonly result: AppendRecordsResult }
   | { readonly _tag: "Violated"; readonly actual: ReadonlyMap<string, StreamState> }
-  | { readonly _tag: "TooLarge"; readonly reason: string }
+  | { readonly _tag: "TooLarge" | "AnswerTooLarge"; readonly reason: string }
 
 /** A negative revision is how the server names a stream that was deleted. */
 export const isDeleted = (state: StreamState | undefined): boolean => typeof state === "bigint" && state < 0n
@@ -44,6 +46,8 @@ export const send = (
             return Effect.succeed({ _tag: "Violated", actual: actualStates(cause as AppendConsistencyViolationError) })
           case "tooLarge":
             return Effect.succeed({ _tag: "TooLarge", reason: failure.reason })
+          case "answerTooLarge":
+            return Effect.succeed({ _tag: "AnswerTooLarge", reason: failure.reason })
           default:
             return Effect.fail(appendFailureOf(failure))
         }

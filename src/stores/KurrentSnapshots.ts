@@ -82,7 +82,7 @@ export const make = (
           error._tag === "AppendUnknown" ? logUnavailable(error.reason) : error
         )
         if (sent._tag === "Written") return
-        if (sent._tag === "TooLarge") return yield* logDefect(`snapshot of wallet ${walletId}: ${sent.reason}`)
+        if (sent._tag !== "Violated") return yield* logDefect(`snapshot of wallet ${walletId}: ${sent.reason}`)
       }
       return yield* logUnavailable(`snapshots of wallet ${walletId} were written ${maxTries} times during one write`)
     })

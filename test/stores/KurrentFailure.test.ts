@@ -81,6 +81,16 @@ const rows: ReadonlyArray<readonly [name: string, error: unknown, kind: KurrentE
   ],
   ["a connection that broke", wrapped(UnavailableError, 14, "14 UNAVAILABLE: Connection dropped"), "transient", false],
   ["an inner error of the server", wrapped(UnavailableError, 13, "13 INTERNAL: PrepareTimeout"), "transient", false],
+  [
+    "a refusal with too much to say",
+    wrapped(
+      UnavailableError,
+      13,
+      "13 INTERNAL: Received RST_STREAM with code 2 triggered by internal client error: Protocol error"
+    ),
+    "answerTooLarge",
+    false
+  ],
   ["a deadline", wrapped(DeadlineExceededError, 4, "4 DEADLINE_EXCEEDED: waiting for commit"), "transient", false],
   ["a commit that timed out", wrapped(TimeoutError, 10, "10 ABORTED"), "transient", false],
   ["a call that was cancelled", wrapped(CancelledError, 1, "1 CANCELLED: Call cancelled"), "transient", false],
@@ -111,7 +121,8 @@ describe("an error of KurrentDB", () => {
 
   it("is worth another try to a reader unless the same call can never work", () => {
     for (const [name, error, kind] of rows) {
-      const expected = kind === "transient" || kind === "notLeader" ? "StoreUnavailable" : "StoreDefect"
+      const forGood = kind === "violated" || kind === "tooLarge" || kind === "defect"
+      const expected = forGood ? "StoreDefect" : "StoreUnavailable"
       assert.strictEqual(readFailureOf(classifyKurrentError(error))._tag, expected, name)
     }
   })

@@ -187,7 +187,7 @@ describe.skipIf(kurrentFolder === undefined)("a KurrentDB that dies", () => {
       )
       const acknowledged = yield* Queue.unbounded<number>()
       const outcomes: Array<string> = []
-      const rounds = 150
+      const rounds = 60
       const writers = [0, 1].map((writer) =>
         Effect.gen(function* () {
           const own = samples.slice(writer * 4, writer * 4 + 4)
@@ -202,7 +202,7 @@ describe.skipIf(kurrentFolder === undefined)("a KurrentDB that dies", () => {
         })
       )
       const writing = yield* Effect.forkChild(Effect.all(writers, { concurrency: 2 }))
-      for (const after of [40, 80]) {
+      for (const after of [30, 30]) {
         yield* Queue.takeN(acknowledged, after)
         yield* server.kill
         yield* server.start

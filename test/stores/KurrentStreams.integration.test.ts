@@ -100,6 +100,45 @@ describe.skipIf(!kurrentPresent)("streams on KurrentDB", () => {
     }).pipe(Effect.scoped)
   )
 
+  onFreshLog("gives all partitions to an owner that has never heard of them", ({ log, prefix, url }) =>
+    Effect.gen(function* () {
+      const partitions = Array.from({ length: 1_024 }, (_, partition) => partition)
+      yield* log.claim({ partitions, owner: "first", time: 0 })
+      const successor = yield* openLog(url, prefix)
+      const claims = yield* successor.claim({ partitions, owner: "second", time: 0 })
+      assert.deepStrictEqual(
+        claims,
+        partitions.map((partition) => ({ partition, epoch: 2 }))
+      )
+    }).pipe(Effect.scoped)
+  )
+
+  onFreshLog("fences 256 wallets of an old owner at once, whose successor has moved all of them", ({ log }) =>
+    Effect.gen(function* () {
+      const samples = Array.from({ length: 256 }, (_, partition) => {
+        const id = uniqueId("wallet")
+        return new SampleWallet({ id: id + "x".repeat(64 - id.length), partition, epoch: 1 })
+      })
+      const partitions = samples.map(({ partition }) => partition)
+      yield* log.claim({ partitions, owner: "first", time: 0 })
+      const created = samples.map((sample) => sample.create())
+      yield* log.append(created)
+      yield* log.claim({ partitions, owner: "second", time: 0 })
+      const twin = (sample: SampleWallet) => ({ ...sample.commit(credit(1n)), epoch: 2 })
+      yield* log.append(samples.map(twin))
+      const old = created.map((commit, index) => ({
+        ...commit,
+        expectedVersion: 0,
+        events: commit.events.map((event) => ({ ...event, id: crypto.randomUUID(), version: 1 })),
+        epoch: index === 0 ? 2 : 1
+      }))
+      const outcomes = yield* log.append(old)
+      assert.deepStrictEqual(outcomes[0], { _tag: "Conflict" })
+      assert.deepStrictEqual(outcomes.slice(1), Array(255).fill({ _tag: "Fenced", epoch: 2 }))
+      assert.deepStrictEqual(bare(yield* log.append(created)), Array(256).fill({ _tag: "Appended" }))
+    })
+  )
+
   onFreshLog("is one log to all that open it, and another one under another prefix", ({ log, prefix, url }) =>
     Effect.gen(function* () {
       const { logId } = yield* log.head
