@@ -6,7 +6,7 @@ import { EventIds } from "../actors/EventIds.ts"
 import type { Reply } from "../actors/Mailbox.ts"
 import type { WalletHistory } from "../actors/WalletHistory.ts"
 import type { WritePipeline } from "../actors/WritePipeline.ts"
-import type { Command } from "../domain/Command.ts"
+import type { TravellingCommand } from "../domain/CommandCodec.ts"
 import type { Metadata } from "../domain/Form.ts"
 import { importKeyPrefix, isId, isIdempotencyKey, isText, noMetadata } from "../domain/Form.ts"
 import { HoldClosed, InvalidRequest } from "../domain/Rejection.ts"
@@ -37,7 +37,11 @@ export const make = Effect.fnUntraced(function* (): Effect.fn.Return<
   const ids = yield* EventIds
   const clock = yield* Clock.Clock
 
-  const ask = (command: Command, options: CommandOptions, bytes: number): Effect.Effect<Reply, CommandError> =>
+  const ask = (
+    command: TravellingCommand,
+    options: CommandOptions,
+    bytes: number
+  ): Effect.Effect<Reply, CommandError> =>
     calls.ask({
       command,
       key: `c:${options.idempotencyKey}`,
@@ -51,7 +55,7 @@ export const make = Effect.fnUntraced(function* (): Effect.fn.Return<
   const recall = yield* makeRecall
 
   const execute = <A>(
-    command: Command,
+    command: TravellingCommand,
     options: CommandOptions,
     bytes: number,
     answerOf: (effected: Effected) => A
@@ -160,7 +164,7 @@ export const make = Effect.fnUntraced(function* (): Effect.fn.Return<
 })
 
 /** What must be right before a wallet can be asked at all; the rest is `decide`'s. */
-const malformedCommand = (command: Command, options: CommandOptions): string | undefined => {
+const malformedCommand = (command: TravellingCommand, options: CommandOptions): string | undefined => {
   if (!isIdempotencyKey(options.idempotencyKey)) return "idempotencyKey must be 1 to 255 visible ASCII characters"
   if (!isId(command.walletId)) return "the wallet's id must be 1 to 64 of A-Z a-z 0-9 _ -"
   if ("holdId" in command && !isId(command.holdId)) return "holdId must be 1 to 64 of A-Z a-z 0-9 _ -"
