@@ -1,6 +1,7 @@
 /** A KurrentDB that hangs, dies and comes back; answers that are late or lost; owners that were replaced. */
 import { assert, describe, it } from "@effect/vitest"
 import { jsonEvent, KurrentDBClient } from "@kurrent/kurrentdb-client"
+import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
@@ -132,6 +133,37 @@ describe.skipIf(!kurrentPresent)("KurrentDB behind a bad connection", () => {
         while (versions.length < 3 * (round + 1)) versions.push(yield* Queue.take(seen))
       }
       assert.deepStrictEqual(versions, upTo(17))
+    }).pipe(Effect.scoped)
+  )
+})
+
+describe.skipIf(!kurrentPresent)("a follower that is slow", () => {
+  it.live("falls behind its subscription, and misses nothing", () =>
+    Effect.gen(function* () {
+      const log = yield* openLog(yield* sharedKurrent)
+      const sample = new SampleWallet()
+      yield* log.append([sample.create()])
+      const versions: Array<number> = []
+      const reached = yield* Queue.unbounded<number>()
+      const goOn = yield* Deferred.make<void>()
+      yield* Effect.forkScoped(
+        Stream.runForEach(log.follow(0n), (events) =>
+          Effect.gen(function* () {
+            versions.push(...events.map(({ recorded }) => recorded.version))
+            yield* Queue.offer(reached, versions.length)
+            // The second page has come by the subscription; more than it keeps is written meanwhile.
+            if (versions.length === 2) yield* Deferred.await(goOn)
+          })
+        )
+      )
+      yield* Queue.take(reached)
+      yield* log.append([sample.commit(credit(1n))])
+      yield* Queue.take(reached)
+      const burst = Array.from({ length: 500 }, () => credit(1n))
+      for (let round = 0; round < 6; round++) yield* log.append([sample.commit(...burst)])
+      yield* Deferred.succeed(goOn, undefined)
+      while ((yield* Queue.take(reached)) < 3_002);
+      assert.deepStrictEqual(versions, upTo(3_001))
     }).pipe(Effect.scoped)
   )
 })
