@@ -12,7 +12,8 @@ import * as HashMap from "effect/HashMap"
 import type { CommandError } from "../actors/EngineError.ts"
 import { OutcomeUnknown } from "../actors/EngineError.ts"
 import type { Await, Reply, Seen } from "../actors/Mailbox.ts"
-import type { Command, SendTransfer } from "../domain/Command.ts"
+import type { SendTransfer } from "../domain/Command.ts"
+import type { TravellingCommand } from "../domain/CommandCodec.ts"
 import type { CommandKey, RecordedEvent, TransferSent } from "../domain/Event.ts"
 import type { Transfer, TransferInFlight, Wallet } from "../domain/Wallet.ts"
 import { StoreUnavailable } from "../stores/StoreError.ts"
@@ -55,7 +56,7 @@ const engineOrigin = { actor: null, correlationId: null, await: "persisted" } as
 /** The way to the wallets, as the steps need it. */
 interface Wallets {
   readonly ask: (
-    command: Command,
+    command: TravellingCommand,
     key: CommandKey,
     options: Pick<TransferOrigin, "actor" | "correlationId" | "await">,
     bytes?: number
@@ -227,13 +228,24 @@ export const pendingTransfer = (source: Wallet, inFlight: TransferInFlight): Tra
 export const isPassing = (error: CommandError): boolean =>
   error._tag === "StoreUnavailable" || error._tag === "MailboxFull" || error._tag === "OutcomeUnknown"
 
-/** Whether the destination, or a rule of the user's over it, says no now. */
-const isRefusal = (error: CommandError): boolean =>
-  !isPassing(error) &&
-  error._tag !== "IdempotencyKeyReused" &&
-  error._tag !== "OperationReversed" &&
-  error._tag !== "StoreDefect" &&
-  error._tag !== "EventUnreadable"
+/**
+ * Whether the destination, or a rule of the user's over it, says no. What is not in this
+ * list says nothing about the transfer: to take it for a no would send the money back.
+ */
+const isRefusal = (error: CommandError): boolean => {
+  switch (error._tag) {
+    case "WalletNotFound":
+    case "WalletClosed":
+    case "WalletFrozen":
+    case "CurrencyMismatch":
+    case "InvalidRequest":
+    case "LimitExceeded":
+    case "OperationRefused":
+      return true
+    default:
+      return false
+  }
+}
 
 const notYetPersisted = (walletId: string) =>
   new StoreUnavailable({
