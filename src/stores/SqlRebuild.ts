@@ -10,14 +10,17 @@ import { texts } from "./SqlParameters.ts"
 import { lockStreams, nextGeneration, Rebuilding } from "./SqlWrite.ts"
 import type { ReadError } from "./StoreError.ts"
 
-const tables = [
-  ["transactions", "wallet_id"],
-  ["holds", "wallet_id"],
-  ["transfers", "wallet_id"],
-  ["idempotency_keys", "wallet_id"],
-  ["refusals", "wallet_id"],
-  ["wallets", "id"]
-] as const
+/**
+ * One statement, so that a creation that lands meanwhile is seen whole or not at all.
+ * Wallets that are there have to be locked before.
+ */
+const removeWallets = `
+with transactions as (delete from transactions where wallet_id = any($1)),
+holds as (delete from holds where wallet_id = any($1)),
+transfers as (delete from transfers where wallet_id = any($1)),
+keys as (delete from idempotency_keys where wallet_id = any($1)),
+refusals as (delete from refusals where wallet_id = any($1))
+delete from wallets where id = any($1)`
 
 const removeAll = `
 truncate transactions, holds, transfers, idempotency_keys, refusals, wallets, marks, kept_positions`
@@ -60,10 +63,6 @@ from renewed r where t.wallet_id = r.wallet_id and t.version = r.version`
 
 const forgetPositions = "delete from kept_positions where wallet_id = any($1)"
 
-const removeWallets = Effect.fnUntraced(function* (sql: SqlClient, walletIds: ReadonlyArray<string>) {
-  for (const [table, id] of tables) yield* sql.unsafe(`delete from ${table} where ${id} = any($1)`, [texts(walletIds)])
-})
-
 export interface SqlRebuildOptions {
   /** The log is in this database: appends to the wallets wait, and then begin again. */
   readonly log: boolean
@@ -81,8 +80,10 @@ export const erase = (
       yield* sql.unsafe(removeAll)
       yield* sql.unsafe("update persisted_log set log_id = null")
     } else {
-      if (options.log) yield* sql.unsafe(lockStreams, [texts([walletId])])
-      yield* removeWallets(sql, [walletId])
+      const wallets = [texts([walletId])]
+      if (options.log) yield* sql.unsafe(lockStreams, wallets)
+      yield* sql.unsafe(lockWallets, wallets)
+      yield* sql.unsafe(removeWallets, wallets)
     }
     if (options.log) yield* sql.unsafe(nextGeneration)
   }).pipe(sql.withTransaction, Effect.mapError(failed))
@@ -108,7 +109,7 @@ export const rebuild = <A, E, R>(
     if (options.log) yield* sql.unsafe(lockStreams, wallets)
     yield* sql.unsafe(lockWallets, wallets)
     if (!options.log) yield* sql.unsafe(keepPositions, wallets)
-    yield* removeWallets(sql, walletIds)
+    yield* sql.unsafe(removeWallets, wallets)
     const result = yield* rewrite.pipe(
       Effect.provideService(Rebuilding, sql),
       Effect.mapError((error) => new RewriteFailed(error))

@@ -229,6 +229,31 @@ const atOnce = contractCase(
   })
 )
 
+const erasedAtOnce = contractCase(
+  "leaves all of a wallet or nothing when it is erased while it is written",
+  Effect.gen(function* () {
+    const persistence = yield* Persistence
+    for (let round = 0; round < 12; round++) {
+      const sample = new SampleWallet()
+      const first = sample.commit(sample.creation(), credit(10n))
+      const second = sample.commit(credit(1n), debit(2n), placeHold(uniqueId("hold"), 1n))
+      if (round % 2 === 0) yield* persistence.write([first])
+      const write = Effect.andThen(
+        round % 3 === 0 ? Effect.yieldNow : Effect.void,
+        persistence.write([merged(first, second)])
+      )
+      yield* Effect.all([write, persistence.erase(sample.id)], { concurrency: "unbounded" })
+      const rows = yield* rowsOf(sample.id, keysOf(first, second))
+      assert.deepEqual(
+        [rows.transactions.length, rows.holds.length, rows.seen.seen.length],
+        rows.persisted ? [3, 1, 5] : [0, 0, 0]
+      )
+      assert.equal((yield* persistence.write([merged(first, second)]))[0]?._tag, "Written")
+      assert.deepEqual(yield* persistence.wallet(sample.id), viewOf(sample.wallet!))
+    }
+  })
+)
+
 /** Numbers that look random and are the same in every run. */
 const numbers = (seed: number) => {
   let state = seed
@@ -302,5 +327,6 @@ export const persistenceWriteContract: ReadonlyArray<ContractCase<Persistence>> 
   recordsMarks,
   versions,
   atOnce,
+  erasedAtOnce,
   anyOrder
 ]
