@@ -4,6 +4,7 @@ import * as NodeServices from "@effect/platform-node/NodeServices"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Runtime from "effect/Runtime"
+import * as CliError from "effect/cli/CliError"
 import * as Command from "effect/cli/Command"
 import * as Cause from "effect/Cause"
 import * as Exit from "effect/Exit"
@@ -45,10 +46,17 @@ const stop = (signal: NodeJS.Signals): void => {
 process.on("SIGTERM", stop)
 process.on("SIGINT", stop)
 
-const teardown: Runtime.Teardown = (exit, onExit) =>
-  Exit.isFailure(exit) && Cause.hasInterruptsOnly(exit.cause)
-    ? onExit(interruptCode)
-    : Runtime.defaultTeardown(exit, onExit)
+/** Called wrongly: the help was printed with what is wrong. */
+const usageCode = 2
+
+const teardown: Runtime.Teardown = (exit, onExit) => {
+  if (Exit.isFailure(exit)) {
+    if (Cause.hasInterruptsOnly(exit.cause)) return onExit(interruptCode)
+    const error = Cause.squash(exit.cause)
+    if (error instanceof CliError.ShowHelp && error.errors.length > 0) return onExit(usageCode)
+  }
+  return Runtime.defaultTeardown(exit, onExit)
+}
 
 Command.run(walletCommand, { version: manifest.version }).pipe(
   Effect.provide(Layer.merge(NodeServices.layer, shutdown)),

@@ -1,6 +1,7 @@
 /** Flags that several commands share. */
 import * as Flag from "effect/cli/Flag"
 import * as Schema from "effect/Schema"
+import { isId } from "../domain/Form.ts"
 
 export const json = Flag.Boolean("json").pipe(
   Flag.withDescription("Print one JSON document on standard output, for programs"),
@@ -20,3 +21,12 @@ export const takeover = Flag.Boolean("takeover").pipe(
   Flag.withDescription("Work on the database itself although a service runs on it; that service stops"),
   Flag.withDefault(false)
 )
+
+/** Of tools that can work on one wallet alone. */
+export const wallet = (description: string) =>
+  Flag.String("wallet").pipe(
+    Flag.withMetavar("ID"),
+    Flag.withDescription(description),
+    Flag.filter(isId, (id) => `${JSON.stringify(id)} is not an id: 1 to 64 of A-Z a-z 0-9 _ -`),
+    Flag.optional
+  )

@@ -42,19 +42,23 @@ interface Described {
   readonly message: string
 }
 
-const fail = (json: boolean, { _tag = "Error", message }: Described): Effect.Effect<never, CommandFailed> => {
+const fail = (
+  json: boolean,
+  exitCode: number,
+  { _tag = "Error", message }: Described
+): Effect.Effect<never, CommandFailed> => {
   const reason = withoutCredentials(oneLine(message === "" ? _tag : message))
   const document = json ? Console.log(toJson({ error: { code: _tag, message: reason } })) : Effect.void
   const printed = Effect.andThen(document, printNote(reason))
-  return Effect.andThen(printed, Effect.fail(new CommandFailed({ exitCode: 1, reason })))
+  return Effect.andThen(printed, Effect.fail(new CommandFailed({ exitCode, reason })))
 }
 
-/** Says what went wrong, in one line, and makes the process end with 1. */
+/** Says what went wrong, in one line, and makes the process end with 1, or as `exitCodeOf` says. */
 export const reportFailure =
-  (json: boolean) =>
+  (json: boolean, exitCodeOf: (error: Described) => number = () => 1) =>
   <A, E extends Described, R>(command: Effect.Effect<A, E, R>): Effect.Effect<A, CommandFailed, R> =>
     Effect.catch(command, (error): Effect.Effect<never, CommandFailed> =>
-      error instanceof CommandFailed ? Effect.fail(error) : fail(json, error)
+      error instanceof CommandFailed ? Effect.fail(error) : fail(json, exitCodeOf(error), error)
     )
 
 export interface Progress {

@@ -24,7 +24,7 @@ import { apiKeyFile } from "./ServicePlace.ts"
 import { processMetrics } from "./ProcessMetrics.ts"
 import { Shutdown } from "./Shutdown.ts"
 import { telemetryLayer } from "./Telemetry.ts"
-import { verifyRoute } from "./VerifyRoute.ts"
+import { toolRoutes } from "./ToolRoutes.ts"
 
 /** This process may no longer write: it ends, so that nobody takes it for the service. */
 class OwnershipLost extends Schema.TaggedError<OwnershipLost>()("OwnershipLost", { reason: Schema.String }) {
@@ -68,7 +68,7 @@ const ensureAdmin = Effect.fnUntraced(function* (config: ServiceConfig) {
 })
 
 const serviceLayer = (config: ServiceConfig) =>
-  Layer.mergeAll(httpServerWith(verifyRoute), Layer.effectDiscard(ensureAdmin(config)), processMetrics).pipe(
+  Layer.mergeAll(httpServerWith(toolRoutes), Layer.effectDiscard(ensureAdmin(config)), processMetrics).pipe(
     Layer.provide(HttpConfig.layer(config.http)),
     Layer.provideMerge(ApiKeys.layer),
     Layer.provideMerge(WalletEngine.layer(config.engine)),

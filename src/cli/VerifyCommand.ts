@@ -2,17 +2,19 @@
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as FetchHttpClient from "effect/http/FetchHttpClient"
-import type * as Option from "effect/Option"
+import * as Option from "effect/Option"
 import * as Command from "effect/cli/Command"
-import { verify } from "../engine/Verify.ts"
+import * as Flag from "effect/cli/Flag"
+import { verify, type VerifyOptions } from "../engine/Verify.ts"
 import * as Flags from "./Flags.ts"
 import { storesLayer } from "../engine/EngineStores.ts"
 import { loggingLayer } from "./Logging.ts"
 import { CommandFailed, makeProgress, perSecond, printNote, printResult, reportFailure, timeLeft } from "./Output.ts"
-import { verifyRemotely } from "./RemoteVerify.ts"
+import { runRemotely } from "./RemoteTool.ts"
 import { loadServiceConfig } from "./ServiceConfig.ts"
 import { findServicePlace } from "./ServicePlace.ts"
-import { type ProgressDocument, progressDocument, verifyDocument, verifyLines } from "./VerifyDocument.ts"
+import { exitCodeOf } from "./ToolExit.ts"
+import { ProgressDocument, progressDocument, VerifyDocument, verifyDocument, verifyLines } from "./VerifyDocument.ts"
 
 const progressLine = ({ differenceCount, head, position, wallets }: ProgressDocument, millis: number): string => {
   const [done, total] = [Number(position), Number(head)]
@@ -23,37 +25,59 @@ const progressLine = ({ differenceCount, head, position, wallets }: ProgressDocu
   )
 }
 
-const runVerify = Effect.fnUntraced(function* (options: { readonly json: boolean; readonly url: Option.Option<URL> }) {
+const flags = {
+  wallet: Flags.wallet("Compare this wallet alone"),
+  repair: Flag.Boolean("repair").pipe(
+    Flag.withDescription("Replace the rows of wallets that differ by what the log has, and compare those again"),
+    Flag.withDefault(false)
+  ),
+  url: Flags.url,
+  json: Flags.json
+}
+
+const runVerify = Effect.fnUntraced(function* (given: Command.Command.Config.Infer<typeof flags>) {
+  const { json } = given
   const config = yield* loadServiceConfig
-  const place = yield* findServicePlace(config, options.url)
-  const progress = yield* makeProgress(options.json)
+  const place = yield* findServicePlace(config, given.url)
+  const progress = yield* makeProgress(json)
   const started = yield* Clock.currentTimeMillis
-  const show = Effect.fnUntraced(function* (document: ProgressDocument) {
+  const onProgress = Effect.fnUntraced(function* (document: ProgressDocument) {
     yield* progress.show(progressLine(document, (yield* Clock.currentTimeMillis) - started))
   })
-  if (place._tag === "Service" && !options.json) {
+  const options: Pick<VerifyOptions, "repair" | "walletId"> = {
+    ...Option.match(given.wallet, { onNone: () => ({}), onSome: (walletId) => ({ walletId }) }),
+    repair: given.repair
+  }
+  if (place._tag === "Service" && !json) {
     yield* printNote(`working through the service at ${place.service.baseUrl} (${place.because})`)
   }
   const report = yield* place._tag === "Service"
-    ? verifyRemotely(place.service, show).pipe(Effect.ensuring(progress.clear), Effect.provide(FetchHttpClient.layer))
-    : verify({ onProgress: (one) => show(progressDocument(one)) }).pipe(
+    ? runRemotely(place.service, {
+        tool: "verify",
+        path: "/v1/verify",
+        body: { ...options },
+        progress: ProgressDocument,
+        report: VerifyDocument,
+        onProgress
+      }).pipe(Effect.ensuring(progress.clear), Effect.provide(FetchHttpClient.layer))
+    : verify({ ...options, onProgress: (one) => onProgress(progressDocument(one)) }).pipe(
         Effect.map(verifyDocument),
         Effect.ensuring(progress.clear),
         Effect.provide(storesLayer(config.engine.stores)),
         Effect.provide(loggingLayer(config))
       )
-  yield* printResult(options.json, report, verifyLines(report))
+  yield* printResult(json, report, verifyLines(report))
   if (report.differenceCount > 0) {
     return yield* new CommandFailed({ exitCode: 1, reason: `${report.differenceCount} differences` })
   }
 })
 
-export const verifyCommand = Command.make("verify", { url: Flags.url, json: Flags.json }, (options) =>
-  reportFailure(options.json)(runVerify(options))
+export const verifyCommand = Command.make("verify", flags, (given) =>
+  reportFailure(given.json, exitCodeOf)(runVerify(given))
 ).pipe(
   Command.withShortDescription("Compare the log with everything derived from it"),
   Command.withDescription(
-    "Compare the log with the tables and the search, wallet by wallet, and check that money is conserved. " +
-      "Reads only. Exits with 1 when anything differs."
+    "Compare the log with the tables and the search, wallet by wallet, and check that money is conserved. Reads " +
+      "only, unless it is to repair. Exits with 1 when anything differs, with 3 when it could not compare."
   )
 )

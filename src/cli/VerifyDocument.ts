@@ -3,9 +3,10 @@
  * answers, amounts and positions as decimal texts.
  */
 import * as Schema from "effect/Schema"
+import { WalletId } from "./WalletId.ts"
 import { inTransit, isConserved } from "../engine/Conservation.ts"
 import type { VerifyProgress } from "../engine/Verify.ts"
-import type { VerifyReport } from "../engine/VerifyReport.ts"
+import { dueBound, type VerifyReport } from "../engine/VerifyReport.ts"
 
 const Difference = Schema.Struct({
   walletId: Schema.NullOr(Schema.String),
@@ -28,12 +29,20 @@ const Conservation = Schema.Struct({
 export const VerifyDocument = Schema.Struct({
   logId: Schema.String,
   position: Schema.String,
+  walletId: Schema.NullOr(Schema.String),
   wallets: Schema.Number,
   events: Schema.Number,
   transactions: Schema.Number,
   holds: Schema.Number,
+  transfers: Schema.Number,
   keys: Schema.Number,
+  refusals: Schema.Number,
+  openRefusals: Schema.Number,
+  lagging: Schema.Number,
   notSearched: Schema.Number,
+  overdueHolds: Schema.Number,
+  overdueTransfers: Schema.Number,
+  repaired: Schema.Number,
   conservation: Schema.Array(Conservation),
   differenceCount: Schema.Number,
   differences: Schema.Array(Difference),
@@ -42,7 +51,7 @@ export const VerifyDocument = Schema.Struct({
 
 export type VerifyDocument = typeof VerifyDocument.Type
 
-const ProgressDocument = Schema.Struct({
+export const ProgressDocument = Schema.Struct({
   position: Schema.String,
   head: Schema.String,
   wallets: Schema.Number,
@@ -51,14 +60,11 @@ const ProgressDocument = Schema.Struct({
 
 export type ProgressDocument = typeof ProgressDocument.Type
 
-/** One line of the service's answer: progress while it walks, then the report or why there is none. */
-export const VerifyLine = Schema.Union([
-  Schema.Struct({ progress: ProgressDocument }),
-  Schema.Struct({ report: VerifyDocument }),
-  Schema.Struct({ error: Schema.Struct({ code: Schema.String, message: Schema.String }) })
-])
-
-export type VerifyLine = typeof VerifyLine.Type
+/** What the service may be asked for. */
+export const VerifyRequest = Schema.Struct({
+  walletId: Schema.optionalKey(WalletId),
+  repair: Schema.optionalKey(Schema.Boolean)
+})
 
 export const progressDocument = (progress: VerifyProgress): ProgressDocument => ({
   position: String(progress.position),
@@ -68,14 +74,8 @@ export const progressDocument = (progress: VerifyProgress): ProgressDocument => 
 })
 
 export const verifyDocument = (report: VerifyReport): VerifyDocument => ({
-  logId: report.logId,
+  ...report,
   position: String(report.position),
-  wallets: report.wallets,
-  events: report.events,
-  transactions: report.transactions,
-  holds: report.holds,
-  keys: report.keys,
-  notSearched: report.notSearched,
   conservation: report.conservation.map((totals) => ({
     currency: totals.currency,
     conserved: isConserved(totals),
@@ -84,14 +84,32 @@ export const verifyDocument = (report: VerifyReport): VerifyDocument => ({
     credits: String(totals.credits),
     debits: String(totals.debits),
     captures: String(totals.captures)
-  })),
-  differenceCount: report.differenceCount,
-  differences: report.differences,
-  durationMillis: report.durationMillis
+  }))
 })
 
-const count = (number: number, one: string, many = `${one}s`): string =>
+/** `1 wallet`, `2 wallets`. */
+export const count = (number: number, one: string, many = `${one}s`): string =>
   `${number.toLocaleString("en")} ${number === 1 ? one : many}`
+
+/** What is as it may be, and worth a word all the same. */
+const remarks = (report: VerifyDocument): ReadonlyArray<string> => {
+  const { lagging, notSearched, openRefusals, overdueHolds, overdueTransfers, refusals, repaired } = report
+  const counted = (number: number, one: string) =>
+    number < dueBound ? count(number, one) : `${number.toLocaleString("en")} ${one}s or more`
+  return [
+    ...(refusals > 0 ? [`${count(refusals, "event")} refused by a rule of the database and reversed`] : []),
+    ...(openRefusals > 0 ? [`${count(openRefusals, "refused event")} on the way to be reversed`] : []),
+    ...(lagging > 0 ? [`${count(lagging, "wallet")} a moment behind the log`] : []),
+    ...(overdueHolds > 0 ? [`${counted(overdueHolds, "hold")} to be expired; a running service does it`] : []),
+    ...(overdueTransfers > 0
+      ? [`${counted(overdueTransfers, "transfer")} to be ended; a running service does it`]
+      : []),
+    ...(notSearched > 0
+      ? [`${count(notSearched, "wallet")} not looked for in search: the id is too common a word`]
+      : []),
+    ...(repaired > 0 ? [`${count(repaired, "wallet")} repaired`] : [])
+  ]
+}
 
 /** For people: what was compared, the totals, the differences, the verdict. */
 export const verifyLines = (report: VerifyDocument): ReadonlyArray<string> => {
@@ -99,16 +117,15 @@ export const verifyLines = (report: VerifyDocument): ReadonlyArray<string> => {
   const hidden = differenceCount - differences.length
   return [
     `compared ${count(report.wallets, "wallet")}: ${count(report.events, "event")}, ` +
-      `${count(report.transactions, "transaction")}, ${count(report.holds, "hold")}, ${count(report.keys, "key")} ` +
+      `${count(report.transactions, "transaction")}, ${count(report.holds, "hold")}, ` +
+      `${count(report.transfers, "transfer")}, ${count(report.keys, "key")} ` +
       `in ${(report.durationMillis / 1000).toFixed(1)} s`,
     ...report.conservation.map(
       (one) =>
         `${one.currency}: balances ${one.balances} + in transit ${one.inTransit} ${one.conserved ? "=" : "is not"} ` +
         `credits ${one.credits} - debits ${one.debits} - captures ${one.captures} (position ${report.position})`
     ),
-    ...(report.notSearched > 0
-      ? [`${count(report.notSearched, "wallet")} not looked for in search: the id is too common a word`]
-      : []),
+    ...remarks(report),
     ...differences.map(
       (one) =>
         `${one.walletId === null ? "" : `wallet ${one.walletId}, `}${one.store}, ${one.what}: ` +

@@ -1,9 +1,11 @@
 /** The `wallet` command: what it is made of, apart from how it is run. */
 import * as Command from "effect/cli/Command"
 import { importCommand } from "./ImportCommand.ts"
+import { inspectCommand } from "./InspectCommand.ts"
 import { keysCommand } from "./KeysCommand.ts"
 import { loadCommand } from "./LoadCommand.ts"
 import { migrateCommand } from "./MigrateCommand.ts"
+import { replayCommand } from "./ReplayCommand.ts"
 import { serveCommand } from "./ServeCommand.ts"
 import { verifyCommand } from "./VerifyCommand.ts"
 
@@ -11,5 +13,14 @@ export const walletCommand = Command.make("wallet").pipe(
   Command.withDescription(
     "An actor-model wallet engine. Configured by environment variables; the README has the table."
   ),
-  Command.withSubcommands([serveCommand, migrateCommand, importCommand, verifyCommand, keysCommand, loadCommand])
+  Command.withSubcommands([
+    serveCommand,
+    migrateCommand,
+    importCommand,
+    verifyCommand,
+    replayCommand,
+    inspectCommand,
+    keysCommand,
+    loadCommand
+  ])
 )

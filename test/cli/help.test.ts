@@ -14,6 +14,8 @@ const commands: ReadonlyArray<ReadonlyArray<string>> = [
   ["migrate"],
   ["import"],
   ["verify"],
+  ["replay"],
+  ["inspect"],
   ["keys"],
   ["keys", "create"],
   ["keys", "list"],

@@ -215,7 +215,7 @@ describe("the tools", () => {
     })
   )
 
-  it.live("exit with 1 on flags that they do not know", () =>
+  it.live("exit with 2 when they are called wrongly", () =>
     Effect.gen(function* () {
       const environment = yield* embedded
       for (const args of [
@@ -223,9 +223,14 @@ describe("the tools", () => {
         ["verify", "--bogus"],
         ["import"],
         ["import", "x", "--map", "y"],
-        ["keys", "create"]
+        ["keys", "create"],
+        ["replay", "--from", "-1"],
+        ["replay", "--erase", "--rebuild"],
+        ["replay", "--erase"],
+        ["inspect"],
+        ["inspect", "a b"]
       ]) {
-        assert.strictEqual((yield* runWallet(args, environment)).code, 1, args.join(" "))
+        assert.strictEqual((yield* runWallet(args, environment)).code, 2, args.join(" "))
       }
     })
   )
@@ -246,6 +251,50 @@ describe("the tools", () => {
       assert.strictEqual(verified.code, 0, verified.stderr)
       assert.match(verified.stdout, /^compared 2 wallets: 7 events, 5 transactions[^]*no differences\n$/)
       assert.include(verified.stderr, `working through the service at ${service.url}`)
+    })
+  )
+
+  it.live("replay and inspect, on the data directory and through the service that has it open", () =>
+    Effect.gen(function* () {
+      const environment = yield* embedded
+      assert.strictEqual((yield* runWallet(["import", fixture], environment)).code, 0)
+      const json = (args: ReadonlyArray<string>) =>
+        Effect.map(runWallet([...args, "--json"], environment), ({ code, stderr, stdout }) => {
+          assert.strictEqual(code, 0, stderr)
+          return JSON.parse(stdout)
+        })
+      const tools = Effect.gen(function* () {
+        const erased = yield* json(["replay", "--erase", "--yes"])
+        assert.deepStrictEqual([erased.mode, erased.events, erased.written], ["erase", 7, 7])
+        const caughtUp = yield* json(["replay"])
+        assert.deepStrictEqual([caughtUp.events, caughtUp.written], [7, 0])
+        const one = yield* json(["replay", "--wallet", "alpha"])
+        assert.deepStrictEqual([one.walletId, one.events], ["alpha", 4])
+        assert.strictEqual((yield* json(["verify", "--repair"])).differenceCount, 0)
+        return yield* json(["inspect", "alpha"])
+      })
+      const alone = yield* tools
+      assert.strictEqual(alone.node, null)
+      assert.strictEqual(alone.log.lastEvent.version, 3)
+      assert.deepStrictEqual(alone.persistence.wallet, alone.log.wallet)
+      assert.deepStrictEqual(alone.readModel.wallet, alone.log.wallet)
+      const nobody = yield* runWallet(["inspect", "nobody"], environment)
+      assert.strictEqual(nobody.code, 1)
+      assert.strictEqual(nobody.stderr, "wallet: no store knows wallet nobody\n")
+
+      const service = yield* startService(environment)
+      const body = { amount: "5" }
+      assert.strictEqual((yield* request(service, environment, "/v1/wallets/alpha/credit", { body })).status, 201)
+      const asked = JSON.parse((yield* runWallet(["inspect", "alpha", "--json"], environment)).stdout)
+      assert.deepStrictEqual([asked.node.actor.version, asked.node.actor.waiting], [4, 0])
+      assert.isNumber(asked.node.epoch)
+      const damaged = yield* runWallet(["replay", "--erase"], environment)
+      assert.strictEqual(damaged.code, 2)
+      assert.strictEqual((yield* json(["replay", "--erase", "--yes"])).written, 8)
+      // Its commands go on after it.
+      assert.strictEqual((yield* request(service, environment, "/v1/wallets/alpha/credit", { body })).status, 201)
+      const text = yield* runWallet(["inspect", "alpha"], environment)
+      assert.match(text.stdout, /^PostgreSQL {2}5 +active/m)
     })
   )
 
@@ -304,8 +353,17 @@ describe("the tools", () => {
       const stranger = { WALLET_API_KEY: "ew_nobody" }
       assert.strictEqual((yield* request(service, stranger, "/v1/verify", { method: "POST" })).status, 401)
       const run = yield* runWallet(["verify"], { ...environment, WALLET_API_KEY: "ew_nobody" })
-      assert.strictEqual(run.code, 1)
+      assert.strictEqual(run.code, 3)
       assert.include(run.stderr, "could not verify: it answered 401")
+      for (const [path, method] of [
+        ["/v1/replay", "POST"],
+        ["/v1/wallets/a/inspect", "GET"]
+      ] as const) {
+        assert.strictEqual((yield* request(service, reader, path, { method })).status, 403)
+        assert.strictEqual((yield* request(service, stranger, path, { method })).status, 401)
+      }
+      const wrong = yield* request(service, environment, "/v1/replay", { body: { mode: "append" } })
+      assert.strictEqual(wrong.status, 400)
     })
   )
 })
@@ -366,6 +424,10 @@ describe.skipIf(!postgresPresent)("on PostgreSQL", () => {
         ),
         ["alpha persistence wallet row", "beta persistence transaction of event 2"]
       )
+      const repaired = yield* runWallet(["verify", "--repair", "--json"], environment)
+      assert.strictEqual(repaired.code, 0, repaired.stderr)
+      assert.strictEqual(JSON.parse(repaired.stdout).repaired, 2)
+      assert.strictEqual((yield* runWallet(["verify"], environment)).code, 0)
       // The service was not disturbed by any of it.
       assert.strictEqual((yield* createWallet(service, environment, "c")).status, 201)
     }).pipe(Effect.provide(TestPostgres.layer))
