@@ -6,7 +6,7 @@
 import { WalletApi } from "./Api.ts"
 
 /** Paths beside those of the definition. */
-const otherPaths = ["/openapi.json", "/docs", "/v1/verify"]
+const otherPaths = ["/openapi.json", "/docs", "/v1/verify", "/v1/replay", "/v1/wallets/:walletId/inspect"]
 
 /** Of every path that is none of ours. */
 export const unmatched = "unmatched"

@@ -1,0 +1,44 @@
+/** What the documents for operators name is what the sources have. */
+import * as Fs from "node:fs"
+import * as Path from "node:path"
+import { assert, describe, it } from "vitest"
+
+const root = Path.resolve(import.meta.dirname, "../..")
+const read = (path: string): string => Fs.readFileSync(Path.join(root, path), "utf8")
+
+const sources = Fs.globSync("src/**/*.ts", { cwd: root }).map(read).join("\n")
+
+const metricNames = new Set(
+  Array.from(sources.matchAll(/"((?:wallet|http|nodejs|process)_[a-z][a-z_]+)"/g), ([, name]) => name)
+)
+
+const unknownMetrics = (text: string): ReadonlyArray<string> => {
+  const named = text.match(/\b(?:wallet|http|nodejs|process)_[a-z_]+\b/g) ?? []
+  return named.filter((name) => !metricNames.has(name) && !metricNames.has(name.replace(/_(?:bucket|sum|count)$/, "")))
+}
+
+describe("the documents for operators", () => {
+  it("know the metrics of the sources", () => {
+    assert.isAbove(metricNames.size, 40)
+    assert.deepStrictEqual(unknownMetrics("wallet_nothing_total wallet_command_duration_seconds_bucket"), [
+      "wallet_nothing_total"
+    ])
+  })
+
+  for (const path of ["docs/prometheus/alerts.yml", "docs/OPERATIONS.md"]) {
+    it(`name no metric in ${path} that is not there`, () => {
+      assert.isNotEmpty(read(path).match(/\bwallet_[a-z_]+_/g))
+      assert.deepStrictEqual(unknownMetrics(read(path)), [])
+    })
+  }
+
+  it("name every alert in docs/OPERATIONS.md", () => {
+    const alerts = Array.from(read("docs/prometheus/alerts.yml").matchAll(/- alert: (\w+)/g), ([, name = ""]) => name)
+    const document = read("docs/OPERATIONS.md")
+    assert.isNotEmpty(alerts)
+    assert.deepStrictEqual(
+      alerts.filter((name) => !document.includes(`\`${name}\``)),
+      []
+    )
+  })
+})
