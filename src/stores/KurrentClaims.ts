@@ -42,7 +42,7 @@ export const make = (connection: KurrentConnection, names: KurrentNames): EventS
     partitions: ReadonlyArray<number>,
     owner: string,
     time: number
-  ): Effect.fn.Return<void, ReadError> {
+  ): Effect.fn.Return<ReadonlyArray<readonly [stream: string, epoch: number]>, ReadError> {
     const records = partitions.map((partition) =>
       jsonRecord(names.claims(partition), randomUUID(), partitionClaimed, { partition, owner, time })
     )
@@ -54,7 +54,8 @@ export const make = (connection: KurrentConnection, names: KurrentNames): EventS
       switch (sent._tag) {
         case "Written":
           for (const { revision, streamName } of sent.result.responses) heard.set(streamName, revision)
-          return
+          // By this answer, not by what was heard: another claim may have come in between.
+          return sent.result.responses.map(({ revision, streamName }) => [streamName, Number(revision) + 1] as const)
         case "Violated": {
           const deleted = [...sent.actual].find(([, state]) => isDeleted(state))
           if (deleted !== undefined) return yield* logDefect(`the stream ${deleted[0]} was deleted`)
@@ -70,10 +71,8 @@ export const make = (connection: KurrentConnection, names: KurrentNames): EventS
 
   return Effect.fnUntraced(function* ({ owner, partitions, time }) {
     const chunks = chunksOf([...new Set(partitions)])
-    yield* Effect.forEach(chunks, (chunk) => claimChunk(chunk, owner, time), { concurrency, discard: true })
-    return partitions.map((partition): Claim => ({
-      partition,
-      epoch: Number(heard.get(names.claims(partition)) ?? -1n) + 1
-    }))
+    const claimed = yield* Effect.forEach(chunks, (chunk) => claimChunk(chunk, owner, time), { concurrency })
+    const epochs = new Map(claimed.flat())
+    return partitions.map((partition): Claim => ({ partition, epoch: epochs.get(names.claims(partition))! }))
   })
 }

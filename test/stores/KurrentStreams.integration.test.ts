@@ -9,7 +9,10 @@ import { startKurrent } from "../../src/load/servers/KurrentServer.ts"
 import { bare } from "../../src/stores/contract/AppendOutcomes.ts"
 import { credit, SampleWallet, uniqueId, uniquePartition } from "../../src/stores/contract/SampleWallet.ts"
 import { EventStore } from "../../src/stores/EventStore.ts"
+import { appendByClient } from "../../src/stores/KurrentCall.ts"
 import * as KurrentEventStore from "../../src/stores/KurrentEventStore.ts"
+import * as KurrentNames from "../../src/stores/KurrentNames.ts"
+import { recordsOf } from "../../src/stores/KurrentRecords.ts"
 import { freshPrefix, kurrentPresent, sharedKurrent } from "../support/kurrent.ts"
 
 type Log = EventStore["Service"]
@@ -235,6 +238,18 @@ describe.skipIf(!kurrentPresent)("streams on KurrentDB", () => {
       assert.lengthOf(yield* log.read(well.id, { after: -1, limit: 9 }), 3)
       const reborn = yield* Effect.flip(log.append([new SampleWallet({ id: gone.id }).create()]))
       assert.include(reborn.message, "has ended at revision 3")
+    })
+  )
+
+  onFreshLog("keeps what the client's own encoder sends as what ours sends", ({ client, log, prefix }) =>
+    Effect.gen(function* () {
+      const names = KurrentNames.make(prefix)
+      const sample = new SampleWallet()
+      const commit = sample.commit(sample.creation(), credit(3n, "Žofie 🐎", { ключ: "a" }))
+      const checks = [{ stream: names.wallet(sample.id), state: "no_stream" as const }]
+      yield* Effect.promise(() => appendByClient(client, recordsOf(names, [commit]), checks))
+      assert.deepStrictEqual(yield* log.read(sample.id, { after: -1, limit: 9 }), commit.events)
+      assert.deepStrictEqual(bare(yield* log.append([commit])), [{ _tag: "Appended" }])
     })
   )
 

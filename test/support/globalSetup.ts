@@ -10,6 +10,7 @@ import type { TestProject } from "vitest/node"
 import { kurrentFolder, startKurrent } from "../../src/load/servers/KurrentServer.ts"
 import { postgresFolder, startPostgres } from "../../src/load/servers/PostgresServer.ts"
 import { redisFolder, startRedis } from "../../src/load/servers/RedisServer.ts"
+import { offerLazily } from "./lazyServer.ts"
 
 interface Found {
   readonly name: string
@@ -44,11 +45,11 @@ const redis = Effect.gen(function* () {
 
 const kurrent = Effect.gen(function* () {
   const loss = "the log on KurrentDB, faults and restarts of it (install kurrentd, or set TEST_KURRENTDB_URL)"
-  const url = given("TEST_KURRENTDB_URL")
-  if (url !== undefined) return { name: "KurrentDB", url, origin: "TEST_KURRENTDB_URL", loss }
+  const existing = given("TEST_KURRENTDB_URL")
+  if (existing !== undefined) return { name: "KurrentDB", url: existing, origin: "TEST_KURRENTDB_URL", loss }
   if (kurrentFolder === undefined) return { name: "KurrentDB", url: null, origin: "", loss }
-  const server = yield* startKurrent()
-  return { name: "KurrentDB", url: Redacted.value(server.url), origin: `started from ${kurrentFolder}`, loss }
+  const url = yield* offerLazily(Effect.map(startKurrent(), (server) => Redacted.value(server.url)))
+  return { name: "KurrentDB", url, origin: `started from ${kurrentFolder} when needed`, loss }
 })
 
 const elsewhere = (name: string, variable: string, loss: string): Found => ({

@@ -6,10 +6,11 @@ import { randomBytes } from "node:crypto"
 import { inject } from "vitest"
 import { kurrentFolder, startKurrent } from "../../src/load/servers/KurrentServer.ts"
 import * as KurrentEventStore from "../../src/stores/KurrentEventStore.ts"
+import { acceptOffer } from "./lazyServer.ts"
 
 declare module "vitest" {
   interface ProvidedContext {
-    /** The run's shared server; `null`: absent; `undefined`: the run has no global set-up. */
+    /** The run's shared server, or where to ask for it; `null`: absent; `undefined`: the run has no global set-up. */
     kurrentUrl: string | null | undefined
   }
 }
@@ -21,7 +22,7 @@ export const kurrentPresent: boolean = typeof inject("kurrentUrl") === "string" 
 export const sharedKurrent = Effect.suspend(() => {
   const shared = inject("kurrentUrl")
   return typeof shared === "string"
-    ? Effect.succeed(Redacted.make(shared))
+    ? Effect.map(acceptOffer(shared), Redacted.make)
     : Effect.map(startKurrent(), (server) => server.url)
 })
 

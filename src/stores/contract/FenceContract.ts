@@ -27,6 +27,20 @@ const countsClaims = contractCase(
   })
 )
 
+const claimsAtOnce = contractCase(
+  "gives each of several claims at the same moment an epoch of its own",
+  Effect.gen(function* () {
+    const partitions = [uniquePartition(), uniquePartition()]
+    const claims = yield* Effect.all(
+      Array.from({ length: 6 }, () => claim(...partitions)),
+      { concurrency: "unbounded" }
+    )
+    for (const index of [0, 1]) {
+      assert.deepEqual(claims.map((each) => each[index]!.epoch).sort(), [1, 2, 3, 4, 5, 6])
+    }
+  })
+)
+
 const fencesOldOwner = contractCase(
   "fences an older owner, and names the epoch that stands",
   Effect.gen(function* () {
@@ -128,6 +142,7 @@ const appendsWhileClaimed = contractCase(
 
 export const fenceContract: ReadonlyArray<ContractCase<EventStore>> = [
   countsClaims,
+  claimsAtOnce,
   fencesOldOwner,
   fencesUntouched,
   fencesOnlyItsPartition,
