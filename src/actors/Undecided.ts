@@ -3,7 +3,7 @@
  * found when the wallet is loaded, followed with every commit, and ended by what
  * Persistence says.
  */
-import * as Effect from "effect/Effect"
+import type * as Effect from "effect/Effect"
 import type { RecordedEvent } from "../domain/Event.ts"
 import { StoreDefect, StoreUnavailable } from "../stores/StoreError.ts"
 import type { BatchPlan } from "./BatchPlan.ts"

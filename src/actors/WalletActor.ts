@@ -226,10 +226,7 @@ const process = function* (actor: WalletActor, context: ActorContext): Effect.fn
     const seen = doubts.length === 0 ? undefined : yield* lookUp(actor, doubts, context)
     const plan = decideBatch(actor, part, context, { epoch, now, seen })
     if (plan.verdicts.length === 0) {
-      yield* untilDecided(actor, pending)
-      // Who was told that nothing has happened is right.
-      pending = pending.filter((envelope) => envelope.stage !== "answered")
-      actor.running = pending
+      pending = yield* untilDecided(actor, pending)
       continue
     }
     const decided = plan.verdicts.length
@@ -304,8 +301,15 @@ const inHand = (actor: WalletActor, pending: ReadonlyArray<Envelope>): ReadonlyA
   return all
 }
 
-/** Persistence has to decide first. Ends when it has, when the engine has something more urgent, or the callers have gone. */
-const untilDecided = function* (actor: WalletActor, pending: ReadonlyArray<Envelope>): Effect.fn.Return<void> {
+/**
+ * Persistence has to decide first. Ends when it has, when the engine has something more
+ * urgent, or the first caller has gone. Answers what is left: callers who were told that
+ * nothing has happened are right.
+ */
+const untilDecided = function* (
+  actor: WalletActor,
+  pending: ReadonlyArray<Envelope>
+): Effect.fn.Return<ReadonlyArray<Envelope>> {
   const { persistedVersion } = actor
   yield* Metric.update(EngineMetrics.parkedCommands, 1)
   yield* actor.park(
@@ -315,6 +319,9 @@ const untilDecided = function* (actor: WalletActor, pending: ReadonlyArray<Envel
       !actor.mailbox.hasUrgent &&
       pending[0]!.stage !== "answered"
   )
+  const left = pending.filter((envelope) => envelope.stage !== "answered")
+  actor.running = left
+  return left
 }
 
 const bytesOf = (batch: ReadonlyArray<Envelope>): number => {

@@ -378,20 +378,25 @@ const make = Effect.fnUntraced(function* (bounds: ActorBounds) {
    * worked on: nothing can have happened, but by an earlier try with the same key.
    */
   const endWaits = (actor: WalletActor, now: number): void => {
-    const parked = actor.isParked
-    const over = actor.running.filter((envelope) => now - envelope.offeredAt > bounds.callerWaitMillis)
-    for (const envelope of over) {
-      answer(envelope, Effect.fail(parked ? tooLate("persistence", actor.walletId) : outcomeUnknown(actor)))
-    }
-    // Not before all of them are told: it goes on with the others at once.
-    if (parked && over.length > 0) actor.unpark()
-    let unknown: ReadonlySet<string> | undefined
+    const isOver = ({ offeredAt, stage }: Envelope) => stage !== "answered" && now - offeredAt > bounds.callerWaitMillis
+    const running = actor.running.filter(isOver)
+    const waiting: Array<Envelope> = []
     for (const message of actor.mailbox.waiting) {
       if (message._tag === "Inquiry" || message.stage === "answered") continue
-      if (now - message.offeredAt <= bounds.callerWaitMillis) return
-      unknown ??= unknownKeys(actor)
-      answer(message, Effect.fail(unknown.has(message.key) ? outcomeUnknown(actor) : tooLate("log", actor.walletId)))
+      if (!isOver(message)) break
+      waiting.push(message)
     }
+    if (running.length === 0 && waiting.length === 0) return
+    const parked = actor.isParked
+    const late = Effect.fail(tooLate(parked ? "persistence" : "log", actor.walletId))
+    const unknown = unknownKeys(actor)
+    // All of them before the first is told: what that one does next may make the wallet go on with the others.
+    for (const envelope of [...running, ...waiting]) envelope.stage = "answered"
+    for (const envelope of running) envelope.resume(parked ? late : Effect.fail(outcomeUnknown(actor)))
+    for (const envelope of waiting) {
+      envelope.resume(unknown.has(envelope.key) ? Effect.fail(outcomeUnknown(actor)) : late)
+    }
+    if (parked && running.length > 0) actor.unpark()
   }
 
   /** They are told what is true: their command is in the log. */

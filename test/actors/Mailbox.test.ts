@@ -13,6 +13,7 @@ const envelope = (bytes: number, answers: Array<unknown> = []): Envelope => ({
   correlationId: null,
   bytes,
   lookUpAlways: false,
+  await: "persisted",
   resume: (effect) => answers.push(effect),
   offeredAt: 0,
   stage: "waiting"

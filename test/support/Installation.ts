@@ -16,10 +16,12 @@ import type { ActorBounds } from "../../src/actors/ActorBounds.ts"
 import { defaultBounds } from "../../src/actors/ActorBounds.ts"
 import { Ownership } from "../../src/actors/Ownership.ts"
 import { WalletRegistry } from "../../src/actors/WalletRegistry.ts"
+import { WritePipeline } from "../../src/actors/WritePipeline.ts"
 import type { RecordedEvent } from "../../src/domain/Event.ts"
 import { fold } from "../../src/domain/Evolve.ts"
 import type { Wallet } from "../../src/domain/Wallet.ts"
 import { encodeWallet } from "../../src/domain/WalletCodec.ts"
+import { Reconciler } from "../../src/engine/Reconciler.ts"
 import { WalletEngine } from "../../src/engine/WalletEngine.ts"
 import { EventStore } from "../../src/stores/EventStore.ts"
 import * as MemoryApiKeyStore from "../../src/stores/MemoryApiKeyStore.ts"
@@ -43,8 +45,13 @@ export interface Node {
   readonly persistence: FaultyPersistence
   /** Everything this node has logged, with the cause. */
   readonly logged: Array<string>
+  /** The way from the log to a Persistence of its own. */
+  readonly pipeline: WritePipeline["Service"]
+  readonly reconciler: Reconciler["Service"]
   /** An orderly stop. */
   readonly stop: Effect.Effect<void>
+  /** The process is gone: no store ever answers it again. */
+  readonly kill: () => void
 }
 
 export interface Installation {
@@ -101,10 +108,16 @@ const startNode = Effect.fnUntraced(function* (state: MemoryState, bounds: Parti
     engine: Context.get(services, WalletEngine),
     registry: Context.get(services, WalletRegistry),
     ownership: Context.get(services, Ownership),
+    pipeline: Context.get(services, WritePipeline),
+    reconciler: Context.get(services, Reconciler),
     log,
     persistence,
     logged,
-    stop
+    stop,
+    kill: () => {
+      log.kill()
+      persistence.kill()
+    }
   }
 })
 
