@@ -183,7 +183,9 @@ const runImport = Effect.fnUntraced(function* (given: ImportFlags) {
   yield* printResult(given.json, report, reportLines(report))
 })
 
-export const importCommand = Command.make("import", flags, (given) => reportFailure(given.json)(runImport(given))).pipe(
+export const importCommand = Command.make("import", flags, (given) =>
+  reportFailure(given.json, ({ _tag }) => (_tag === "FlagWrong" ? 2 : 1))(runImport(given))
+).pipe(
   Command.withShortDescription("Import a bank's file of movements"),
   Command.withDescription(
     "Import a bank's movements: wallets are made on first sight, each row is one credit or debit, and the balance " +
