@@ -9,9 +9,6 @@ import { DataDirectory } from "../stores/DataDirectory.ts"
 import { SqlDatabase } from "../stores/SqlDatabase.ts"
 import { SqlMigrator } from "../stores/SqlMigrator.ts"
 import * as KurrentEventStore from "../stores/KurrentEventStore.ts"
-import * as SqlApiKeyStore from "../stores/SqlApiKeyStore.ts"
-import * as SqlPersistence from "../stores/SqlPersistence.ts"
-import * as SqlReadModel from "../stores/SqlReadModel.ts"
 import * as SqlStores from "../stores/SqlStores.ts"
 import type { StoresConfig } from "./EngineConfig.ts"
 
@@ -24,12 +21,10 @@ export const databaseLayer = ({ databaseUrl, dataDir, maxConnections, schema }: 
       )
     : SqlDatabase.layerEmbeddedIn(schema).pipe(Layer.provideMerge(DataDirectory.layer(dataDir)))
 
-const sqlPorts = Layer.mergeAll(SqlPersistence.layer(), SqlReadModel.layer(), SqlApiKeyStore.layer())
-
 const ports = ({ kurrentPrefix, kurrentUrl }: StoresConfig) =>
   Option.isNone(kurrentUrl)
     ? SqlStores.layer()
-    : Layer.merge(sqlPorts, KurrentEventStore.layer({ url: kurrentUrl.value, prefix: kurrentPrefix }))
+    : Layer.merge(SqlStores.layerBehindLog(), KurrentEventStore.layer({ url: kurrentUrl.value, prefix: kurrentPrefix }))
 
 /** Every port, over a database of this release, and the database below. */
 export const storesLayer = (config: StoresConfig) =>

@@ -21,9 +21,6 @@ import * as KurrentEventStore from "../../stores/KurrentEventStore.ts"
 import type { KurrentStartError } from "../../stores/KurrentEventStore.ts"
 import type { Persistence } from "../../stores/Persistence.ts"
 import type { ReadModel } from "../../stores/ReadModel.ts"
-import * as SqlApiKeyStore from "../../stores/SqlApiKeyStore.ts"
-import * as SqlPersistence from "../../stores/SqlPersistence.ts"
-import * as SqlReadModel from "../../stores/SqlReadModel.ts"
 import * as SqlStores from "../../stores/SqlStores.ts"
 import { temporaryFolder } from "../servers/ServerProcess.ts"
 
@@ -81,12 +78,7 @@ export const onKurrent =
     over(
       Layer.orDie(SqlDatabase.layerServer({ url, schema: name })),
       options,
-      Layer.mergeAll(
-        SqlPersistence.layer(),
-        SqlReadModel.layer(),
-        SqlApiKeyStore.layer(),
-        KurrentEventStore.layer({ url: kurrentUrl, prefix: name })
-      )
+      Layer.merge(SqlStores.layerBehindLog(), KurrentEventStore.layer({ url: kurrentUrl, prefix: name }))
     )
 
 /** `PostgreSQL 15.14 (fsync on, synchronous_commit on)`. */
