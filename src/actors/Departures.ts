@@ -9,22 +9,25 @@ import type { WalletActor } from "./WalletActor.ts"
 /** How long a wallet stays for callers that wait for Persistence, ms; then they are told what is true by then. */
 const lingerMillis = 1_000
 
-interface Wait {
-  readonly actors: Set<WalletActor>
-  readonly resume: (effect: Effect.Effect<void>) => void
-}
-
 export class Departures {
   /** When each one's partition was lost, ms. */
   private readonly leaving = new Map<WalletActor, number>()
-  private readonly waits = new Set<Wait>()
+  /** How many there are of each partition. */
+  private readonly counts = new Map<number, number>()
+  private waiting: Array<(effect: Effect.Effect<void>) => void> = []
 
   begin(actor: WalletActor, now: number): void {
-    if (!this.leaving.has(actor)) this.leaving.set(actor, now)
+    if (this.leaving.has(actor)) return
+    this.leaving.set(actor, now)
+    this.counts.set(actor.partition, (this.counts.get(actor.partition) ?? 0) + 1)
   }
 
   has(actor: WalletActor): boolean {
     return this.leaving.has(actor)
+  }
+
+  hasSome(partition: number): boolean {
+    return this.counts.has(partition)
   }
 
   all(): Iterable<WalletActor> {
@@ -40,21 +43,21 @@ export class Departures {
 
   ended(actor: WalletActor): void {
     if (!this.leaving.delete(actor)) return
-    for (const wait of this.waits) {
-      wait.actors.delete(actor)
-      if (wait.actors.size > 0) continue
-      this.waits.delete(wait)
-      wait.resume(Effect.void)
-    }
+    const left = this.counts.get(actor.partition)! - 1
+    if (left > 0) this.counts.set(actor.partition, left)
+    else this.counts.delete(actor.partition)
+    if (this.leaving.size > 0) return
+    const { waiting } = this
+    this.waiting = []
+    for (const resume of waiting) resume(Effect.void)
   }
 
-  /** Completes when all of them have ended. */
-  wait(actors: ReadonlyArray<WalletActor>): Effect.Effect<void> {
-    return Effect.callback<void>((resume) => {
-      const wait: Wait = { actors: new Set(actors.filter((actor) => this.leaving.has(actor))), resume }
-      if (wait.actors.size === 0) return resume(Effect.void)
-      this.waits.add(wait)
-      return Effect.sync(() => this.waits.delete(wait))
+  /** Completes when none is left. */
+  readonly over: Effect.Effect<void> = Effect.callback<void>((resume) => {
+    if (this.leaving.size === 0) return resume(Effect.void)
+    this.waiting.push(resume)
+    return Effect.sync(() => {
+      this.waiting = this.waiting.filter((other) => other !== resume)
     })
-  }
+  })
 }

@@ -27,12 +27,17 @@ export class PartitionsMismatch extends Schema.TaggedError<PartitionsMismatch>()
   }
 }
 
-export const make = Effect.fnUntraced(function* (options: { readonly partitions: number }) {
-  const log = yield* EventStore
+/** Against the installation's record, which the first start makes. */
+export const checkPartitions = Effect.fnUntraced(function* (options: { readonly partitions: number }) {
   const installation = yield* (yield* ApiKeyStore).installation(options)
   if (installation.partitions !== options.partitions) {
     return yield* new PartitionsMismatch({ installed: installation.partitions, configured: options.partitions })
   }
+})
+
+export const make = Effect.fnUntraced(function* (options: { readonly partitions: number }) {
+  const log = yield* EventStore
+  yield* checkPartitions(options)
   const { owner } = yield* NodeIdentity
   const now = yield* Clock.currentTimeMillis
   const claims = yield* log.claim({

@@ -32,7 +32,7 @@ import { NotOwner, Ownership } from "./Ownership.ts"
 import { ResidentList } from "./ResidentList.ts"
 import { Snapshots } from "./Snapshots.ts"
 import type { ActorContext } from "./WalletActor.ts"
-import { decided, refused, tooFarBehind } from "./Undecided.ts"
+import { decided, refused, reversed, tooFarBehind } from "./Undecided.ts"
 import { begin, failAll, snapshot, WalletActor, work } from "./WalletActor.ts"
 import { WalletHistory } from "./WalletHistory.ts"
 import { WritePipeline } from "./WritePipeline.ts"
@@ -99,9 +99,13 @@ export class WalletRegistry extends Context.Service<
     /**
      * For partitions that `Ownership` no longer gives to this node: what waits there is
      * answered with `NotOwner`, in order, after what is on its way to the log; then the
-     * wallets leave memory. Completes when they have. Repeated calls wait for the same.
+     * wallets leave memory. Completes when all are told to.
      */
     readonly lose: (partitions: ReadonlySet<number>) => Effect.Effect<void>
+    /** Whether wallets of a lost partition are still in memory. Until they have left, it must not be claimed again. Synchronous, O(1). */
+    readonly isLeaving: (partition: number) => boolean
+    /** Completes when all wallets of lost partitions have left. */
+    readonly left: Effect.Effect<void>
     /** Whether commands on the wallet are on their way here. Synchronous, O(1). */
     readonly isAtWork: (walletId: string) => boolean
     readonly load: () => RegistryLoad
@@ -206,7 +210,6 @@ const make = Effect.fnUntraced(function* (bounds: ActorBounds) {
       leaveIfDone(lost[i]!, now)
       if (i % evictionsPerSweep === evictionsPerSweep - 1) yield* Effect.yieldNow
     }
-    yield* departures.wait(lost)
   })
 
   const run = function* (actor: WalletActor): Effect.fn.Return<void, ActorError> {
@@ -350,6 +353,10 @@ const make = Effect.fnUntraced(function* (bounds: ActorBounds) {
       const actor = residents.get(walletId)
       if (actor !== undefined) refused(actor, version)
       compensate(walletId, version, reason)
+    },
+    reversed: (walletId, version, reason) => {
+      const actor = residents.get(walletId)
+      if (actor !== undefined) reversed(actor, version, reason)
     }
   })
 
@@ -450,6 +457,8 @@ const make = Effect.fnUntraced(function* (bounds: ActorBounds) {
     current,
     compensate,
     lose,
+    isLeaving: (partition) => departures.hasSome(partition),
+    left: departures.over,
     isAtWork: (walletId) => {
       const actor = residents.get(walletId)
       return actor !== undefined && busy.has(actor)
