@@ -56,7 +56,7 @@ describe.skipIf(!kurrentPresent)("KurrentDB behind a bad connection", () => {
     Effect.gen(function* () {
       const { log, proxy } = yield* throughProxy({ appendTimeoutMillis: 500 })
       const [one, two, other] = [new SampleWallet(), new SampleWallet(), new SampleWallet()] as const
-      yield* log.append([one.create(), two.create()])
+      yield* untilDecided(log, [one.create(), two.create()])
       const commits = [one.commit(credit(1n), credit(2n)), two.commit(credit(3n))]
       yield* proxy.set({ _tag: "Delay", millis: 1_500 })
       assert.strictEqual((yield* Effect.flip(log.append(commits)))._tag, "AppendUnknown")
@@ -77,7 +77,7 @@ describe.skipIf(!kurrentPresent)("KurrentDB behind a bad connection", () => {
       const direct = yield* openLog(yield* sharedKurrent, { prefix: "late_twin" })
       const { log, proxy } = yield* throughProxy({ appendTimeoutMillis: 300, prefix: "late_twin" })
       const sample = new SampleWallet()
-      yield* log.append([sample.create()])
+      yield* untilDecided(log, [sample.create()])
       const commit = sample.commit(credit(1n))
       yield* proxy.set({ _tag: "Hold" })
       assert.strictEqual((yield* Effect.flip(log.append([commit])))._tag, "AppendUnknown")
@@ -273,7 +273,7 @@ describe.skipIf(kurrentFolder === undefined)("a KurrentDB that dies", () => {
       const server = yield* startKurrent()
       const log = yield* openLog(server.url, { appendTimeoutMillis: 500, readTimeoutMillis: 500 })
       const sample = new SampleWallet()
-      yield* log.append([sample.create()])
+      yield* untilDecided(log, [sample.create()])
       const commit = sample.commit(credit(1n))
       yield* server.freeze
       assert.strictEqual((yield* Effect.flip(log.append([commit])))._tag, "AppendUnknown")
