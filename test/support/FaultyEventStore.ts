@@ -8,8 +8,14 @@ import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import type { Commit } from "../../src/domain/Commit.ts"
 import type { AppendError, AppendOutcome, EventStore } from "../../src/stores/EventStore.ts"
-import type { EventUnreadable } from "../../src/stores/StoreError.ts"
-import { AppendUnknown, OperationRefused, StoreDefect, StoreUnavailable } from "../../src/stores/StoreError.ts"
+import type { RecordedEvent } from "../../src/domain/Event.ts"
+import {
+  AppendUnknown,
+  EventUnreadable,
+  OperationRefused,
+  StoreDefect,
+  StoreUnavailable
+} from "../../src/stores/StoreError.ts"
 
 type Append = Effect.Effect<ReadonlyArray<AppendOutcome>, AppendError>
 
@@ -76,6 +82,9 @@ export const unreadable =
   () =>
     Effect.fail(error)
 
+const unreadableEvent = ({ event, version, walletId }: RecordedEvent) =>
+  new EventUnreadable({ walletId, version, type: event._tag, reason: "scripted" })
+
 export interface FaultyEventStore {
   readonly store: EventStore["Service"]
   /** Faults of the next appends, in order; then none. */
@@ -92,7 +101,8 @@ export interface FaultyEventStore {
   readonly kill: () => void
 }
 
-export const make = (inner: EventStore["Service"]): FaultyEventStore => {
+/** `broken`: ids of events that cannot be read. */
+export const make = (inner: EventStore["Service"], broken: ReadonlySet<string> = new Set()): FaultyEventStore => {
   let killed = false
   const appendFaults: Array<AppendFault> = []
   const readFaults: Array<ReadFault> = []
@@ -126,7 +136,10 @@ export const make = (inner: EventStore["Service"]): FaultyEventStore => {
         ),
       read: (walletId, options) => {
         reads.push({ walletId, after: options.after })
-        const read = inner.read(walletId, options)
+        const read = Effect.tap(inner.read(walletId, options), (page) => {
+          const bad = page.find(({ id }) => broken.has(id))
+          return bad === undefined ? Effect.void : Effect.fail(unreadableEvent(bad))
+        })
         return mortal(
           Effect.suspend(() => {
             const fault = readFaults.shift() ?? faulty.draw?.read()
@@ -134,7 +147,13 @@ export const make = (inner: EventStore["Service"]): FaultyEventStore => {
           })
         )
       },
-      readAll: (options) => mortal(inner.readAll(options)),
+      readAll: (options) =>
+        mortal(
+          Effect.tap(inner.readAll(options), (page) => {
+            const bad = page.find(({ recorded }) => broken.has(recorded.id))
+            return bad === undefined ? Effect.void : Effect.fail(unreadableEvent(bad.recorded).at(bad.position))
+          })
+        ),
       follow: (after) =>
         Stream.concat(
           Stream.takeWhile(inner.follow(after), () => !killed),

@@ -14,6 +14,7 @@ import * as TestClock from "effect/testing/TestClock"
 import { assert } from "vitest"
 import type { ActorBounds } from "../../src/actors/ActorBounds.ts"
 import { defaultBounds } from "../../src/actors/ActorBounds.ts"
+import { NodeIdentity } from "../../src/actors/NodeIdentity.ts"
 import { Ownership } from "../../src/actors/Ownership.ts"
 import { WalletRegistry } from "../../src/actors/WalletRegistry.ts"
 import { WritePipeline } from "../../src/actors/WritePipeline.ts"
@@ -38,6 +39,8 @@ import type { FaultyPersistence } from "./FaultyPersistence.ts"
 import * as FaultyKeys from "./FaultyPersistence.ts"
 
 export interface Node {
+  /** The name under which it leaves its mark. */
+  readonly owner: string
   readonly engine: WalletEngine["Service"]
   readonly registry: WalletRegistry["Service"]
   readonly ownership: Ownership["Service"]
@@ -57,6 +60,8 @@ export interface Node {
 export interface Installation {
   readonly state: MemoryState
   readonly start: (bounds?: Partial<ActorBounds>) => Effect.Effect<Node, never, Scope.Scope>
+  /** Ids of events that no node can read. */
+  readonly broken: Set<string>
   /** The inner log, without any node's faults. */
   readonly log: EventStore["Service"]
   readonly events: (walletId: string) => ReadonlyArray<RecordedEvent>
@@ -76,8 +81,12 @@ const capture = (logged: Array<string>) =>
     })
   ])
 
-const startNode = Effect.fnUntraced(function* (state: MemoryState, bounds: Partial<ActorBounds>) {
-  const log = Faulty.make(MemoryEventStore.make(state))
+const startNode = Effect.fnUntraced(function* (
+  state: MemoryState,
+  broken: ReadonlySet<string>,
+  bounds: Partial<ActorBounds>
+) {
+  const log = Faulty.make(MemoryEventStore.make(state), broken)
   const persistence = FaultyKeys.make(MemoryPersistence.make(state))
   const logged: Array<string> = []
   const database = Layer.succeed(MemoryDatabase, state)
@@ -105,6 +114,7 @@ const startNode = Effect.fnUntraced(function* (state: MemoryState, bounds: Parti
     })
   )
   return {
+    owner: Context.get(services, NodeIdentity).owner,
     engine: Context.get(services, WalletEngine),
     registry: Context.get(services, WalletRegistry),
     ownership: Context.get(services, Ownership),
@@ -137,9 +147,11 @@ export const install = Effect.fnUntraced(function* (
   const services = yield* Layer.build(Layer.fresh(MemoryDatabase.layer({ rule, separate })))
   const state = Context.get(services, MemoryDatabase)
   const events = (walletId: string) => state.streams.get(walletId) ?? []
+  const broken = new Set<string>()
   return {
     state,
-    start: (bounds = {}) => startNode(state, { ...options.bounds, ...bounds }),
+    broken,
+    start: (bounds = {}) => startNode(state, broken, { ...options.bounds, ...bounds }),
     log: MemoryEventStore.make(state),
     events,
     types: (walletId) => events(walletId).map(({ event }) => event._tag)
