@@ -1,5 +1,5 @@
 import { assert, describe, it } from "vitest"
-import type { Restored, WalletEvent, WalletEventType } from "../../src/domain/Event.ts"
+import type { Restored, WalletEvent } from "../../src/domain/Event.ts"
 import {
   holdAfter,
   holdChanges,
@@ -154,6 +154,7 @@ describe("the transfers of a commit", () => {
   const undoing = (reversedType: "TransferSent" | "TransferReceived"): WalletEvent =>
     event("OperationReversed", { reversedType, restored: { _tag: "NoTransfer", transferId } })
   const restoring = event("OperationReversed", {
+    reversedType: "TransferSettled",
     restored: { _tag: "Transfer", transfer: { id: transferId, to: "wallet-2", amount: 10n, ...note, createdAt: 3 } }
   })
 
@@ -229,66 +230,5 @@ describe("a hold that is shown", () => {
       remaining: 0n,
       status: "released"
     })
-  })
-})
-
-describe("a transfer's row at its source", () => {
-  const sent = event("TransferSent", { ...on, ...note, amount: 10n, to: "wallet-2" })
-  const transfer = {
-    id: "transfer-1",
-    from: walletId,
-    to: "wallet-2",
-    amount: 10n,
-    currency: "EUR",
-    status: "pending",
-    reason: null,
-    ...note,
-    createdAt: 7,
-    updatedAt: 7
-  }
-  const undone = (restored: Restored, reversedType: WalletEventType = "TransferSent"): WalletEvent =>
-    event("OperationReversed", { ...on, balanceChange: 10n, reversedType, restored, reason: "rule" })
-  const noTransfer: Restored = { _tag: "NoTransfer", transferId: "transfer-1" }
-  const changed = { _tag: "Changed", walletId, transferId: "transfer-1" }
-
-  it("comes with its sending, and changes by what ends it", () => {
-    const inFlight = { id: "transfer-1", to: "wallet-2", amount: 10n, ...note, createdAt: 3 }
-    const cases: ReadonlyArray<readonly [WalletEvent, ReadonlyArray<object>]> = [
-      [sent, [{ _tag: "Sent", version: 4, transfer }]],
-      [event("TransferSettled", on), [{ ...changed, status: "completed", reason: null, updatedAt: null }]],
-      [
-        event("TransferReversed", { ...on, reason: "closed" }),
-        [{ ...changed, status: "reversed", reason: "closed", updatedAt: 7 }]
-      ],
-      [undone(noTransfer), [{ ...changed, status: "reversed", reason: "rule", updatedAt: 7 }]],
-      [
-        undone({ _tag: "Transfer", transfer: inFlight }, "TransferSettled"),
-        [{ ...changed, status: "pending", reason: null, updatedAt: 3 }]
-      ],
-      // The destination's side: its own transfer's row is elsewhere.
-      [undone(noTransfer, "TransferReceived"), []],
-      [event("TransferReceived", on), []],
-      [event("TransferRefused", on), []],
-      [event("WalletCredited", on), []]
-    ]
-    for (const [given, changes] of cases) {
-      assert.deepStrictEqual<unknown>(transferChanges({ events: [record(4, given, 7)] }), changes)
-    }
-  })
-
-  it("is one change, however many events of a commit touch it", () => {
-    const settled = event("TransferSettled", on)
-    const reversed = event("TransferReversed", { ...on, reason: "closed" })
-    const changesOf = (...events: ReadonlyArray<WalletEvent>) =>
-      transferChanges({ events: events.map((one, index) => record(4 + index, one, 7 + index)) })
-    assert.deepStrictEqual<unknown>(changesOf(sent, settled), [
-      { _tag: "Sent", version: 4, transfer: { ...transfer, status: "completed" } }
-    ])
-    assert.deepStrictEqual<unknown>(changesOf(sent, reversed), [
-      { _tag: "Sent", version: 4, transfer: { ...transfer, status: "reversed", reason: "closed", updatedAt: 8 } }
-    ])
-    assert.deepStrictEqual<unknown>(changesOf(reversed, settled), [
-      { ...changed, status: "completed", reason: null, updatedAt: 7 }
-    ])
   })
 })
