@@ -17,6 +17,7 @@ import { httpBench } from "./HttpBench.ts"
 import { idleMemoryBench } from "./IdleMemoryBench.ts"
 import { libraryBench } from "./LibraryBench.ts"
 import { pgbenchFolder } from "./PgbenchBaseline.ts"
+import { replayKurrentBench, replaySqlBench } from "./ReplayBench.ts"
 import type { Report, Skipped } from "./Report.ts"
 
 export const partNames = [
@@ -28,6 +29,8 @@ export const partNames = [
   "pgbench",
   "locks",
   "activation",
+  "replay-postgres",
+  "replay-kurrent",
   "http-embedded",
   "http-postgres"
 ] as const
@@ -81,6 +84,16 @@ const parts: Readonly<Record<PartName, Part>> = {
       const server = yield* (yield* BenchServers).postgres
       return yield* activationBench(settings, server === undefined ? embedded : onServer(server.url, "activation"))
     }),
+  "replay-postgres": (settings) => onPostgres(({ url }) => replaySqlBench(settings, url)),
+  "replay-kurrent": (settings) =>
+    onPostgres(({ url }) =>
+      Effect.gen(function* () {
+        const kurrent = yield* (yield* BenchServers).kurrent
+        return kurrent === undefined
+          ? "KurrentDB is not on this machine"
+          : yield* replayKurrentBench(settings, kurrent.url, url)
+      })
+    ),
   "http-embedded": (settings) =>
     Effect.gen(function* () {
       const on = yield* databaseConditions.pipe(Effect.provide(embedded()))
