@@ -2,6 +2,7 @@
  * Logs on standard error, as configured. A line of JSON also tells which request and
  * which trace it belongs to; `annotations.walletId` is there where it concerns a wallet.
  */
+import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Formatter from "effect/Formatter"
 import * as Layer from "effect/Layer"
@@ -9,6 +10,7 @@ import * as Logger from "effect/Logger"
 import * as Option from "effect/Option"
 import * as References from "effect/References"
 import * as Stdio from "effect/Stdio"
+import { inspect } from "node:util"
 import { correlationOf, requestOf } from "../http/Correlation.ts"
 import { routeOf } from "../http/Routes.ts"
 import { makeScrub, type Scrub } from "./Secrets.ts"
@@ -42,13 +44,33 @@ export const jsonLogger = (scrub: Scrub): Logger.Logger<unknown, string> =>
     )
   )
 
+/** The value itself, unless it tells a secret: then its text without it. */
+const scrubValue = (scrub: Scrub, value: unknown): unknown => {
+  const text = typeof value === "string" ? value : inspect(value, { depth: 8 })
+  const scrubbed = scrub(text)
+  return scrubbed === text ? value : scrubbed
+}
+
+/** For people; what goes to `inner` has no secret in its message or its cause. */
+export const scrubbed = <A>(inner: Logger.Logger<unknown, A>, scrub: Scrub): Logger.Logger<unknown, A> =>
+  Logger.make((options) => {
+    const messages = Array.isArray(options.message) ? options.message : [options.message]
+    const message = messages.map((value) => scrubValue(scrub, value))
+    const cause = Cause.pretty(options.cause)
+    return scrub(cause) === cause
+      ? inner.log({ ...options, message })
+      : inner.log({ ...options, message: [...message, scrub(cause)], cause: Cause.empty })
+  })
+
 const loggers = (config: LoggingConfig) =>
   Layer.unwrap(
     Effect.gen(function* () {
       const terminal = yield* (yield* Stdio.Stdio).stderrIsTerminal
       const format = Option.getOrElse(config.logFormat, () => (terminal ? "pretty" : "json"))
-      const json = Logger.withConsoleError(jsonLogger(makeScrub(config.secrets)))
-      return Logger.layer([format === "pretty" ? Logger.consolePretty() : json])
+      const scrub = makeScrub(config.secrets)
+      return Logger.layer([
+        format === "pretty" ? scrubbed(Logger.consolePretty(), scrub) : Logger.withConsoleError(jsonLogger(scrub))
+      ])
     })
   )
 

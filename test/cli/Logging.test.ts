@@ -1,16 +1,19 @@
 import { assert, describe, it } from "@effect/vitest"
+import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as HttpServerRequest from "effect/http/HttpServerRequest"
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import * as Redacted from "effect/Redacted"
-import { jsonLogger } from "../../src/cli/Logging.ts"
+import { inspect } from "node:util"
+import { jsonLogger, scrubbed } from "../../src/cli/Logging.ts"
 import { makeScrub } from "../../src/cli/Secrets.ts"
+
+const scrub = makeScrub({ secrets: [Redacted.make("api-key-1234")], urls: [] })
 
 /** The lines that `effect` logs. */
 const logged = Effect.fnUntraced(function* (effect: Effect.Effect<void>) {
   const lines: Array<string> = []
-  const scrub = makeScrub({ secrets: [Redacted.make("api-key-1234")], urls: [] })
   const layer = Logger.layer([Logger.map(jsonLogger(scrub), (line) => void lines.push(line))])
   yield* Effect.provide(effect, layer)
   return lines
@@ -68,6 +71,28 @@ describe("a line of the log", () => {
       const text = lines.join("\n")
       for (const hidden of ["api-key-1234", "hush", "something"]) assert.notInclude(text, hidden)
       assert.include(text, "postgres://<redacted>@db failed")
+    })
+  )
+
+  it.effect("has no secret for people either, and is left as it is without one", () =>
+    Effect.gen(function* () {
+      const seen: Array<unknown> = []
+      const inner = Logger.make(({ cause, message }) => void seen.push(message, Cause.pretty(cause)))
+      const given = { fine: true }
+      yield* Effect.gen(function* () {
+        yield* Effect.logError("fine", given, Cause.fail(new Error("a cause")))
+        yield* Effect.logError(
+          "of api-key-1234",
+          { key: ["api-key-1234"] },
+          Cause.die(new Error("redis://:hush@cache"))
+        )
+      }).pipe(Effect.provide(Logger.layer([scrubbed(inner, scrub)])))
+      const [message, cause, ...others] = seen
+      assert.deepStrictEqual(message, ["fine", given])
+      assert.include(cause, "a cause")
+      const text = inspect(others)
+      assert.include(text, "redis://<redacted>@cache")
+      for (const hidden of ["api-key-1234", "hush"]) assert.notInclude(text, hidden)
     })
   )
 })

@@ -14,13 +14,17 @@ import * as Server from "../http/TestServer.ts"
 
 const root = Path.resolve(import.meta.dirname, "../..")
 
-const present = findPrograms(["promtool"], []) !== undefined
-if (!present) {
+const folder = findPrograms(["promtool"], [])
+if (folder === undefined) {
   process.stderr.write("\n  promtool: ABSENT - NOT TESTED: the metrics page and the alerts (install prometheus)\n\n")
 }
 
 const promtool = (args: ReadonlyArray<string>, input = "") => {
-  const { status, stderr, stdout } = spawnSync("promtool", args, { cwd: root, input, encoding: "utf8" })
+  const { status, stderr, stdout } = spawnSync(Path.join(folder ?? "", "promtool"), args, {
+    cwd: root,
+    input,
+    encoding: "utf8"
+  })
   return { status, said: stdout + stderr }
 }
 
@@ -46,7 +50,7 @@ const visit = Effect.gen(function* () {
   yield* call("GET", "/nothing")
 })
 
-describe.skipIf(!present)("Prometheus' tool", () => {
+describe.skipIf(folder === undefined)("Prometheus' tool", () => {
   it.live("finds nothing to object to in the metrics page", () =>
     Effect.gen(function* () {
       yield* visit
