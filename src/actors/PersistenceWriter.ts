@@ -20,7 +20,6 @@ import type { EventUnreadable, OperationRefused } from "../stores/StoreError.ts"
 import { StoreDefect, StoreUnavailable } from "../stores/StoreError.ts"
 import type { ActorBounds } from "./ActorBounds.ts"
 import * as EngineMetrics from "./EngineMetrics.ts"
-import { openRefusalsOf } from "./OpenRefusals.ts"
 import { mergeCommits } from "./PersistQueue.ts"
 import type { WalletHistory } from "./WalletHistory.ts"
 import type { PersistenceListener } from "./WritePipeline.ts"
@@ -108,14 +107,21 @@ const failed = (context: WriterContext, walletId: string, error: StoreDefect): W
   return { _tag: "Stopped", reason: error.message, storeFailed: true }
 }
 
-/** Events that were there before can be refusals, made by somebody else: they are told first. */
-const tellRefusals = Effect.fnUntraced(function* (
+/**
+ * Events from `first` on that were there before can be refusals, made by somebody else and
+ * perhaps reversed by a later owner of the wallet: that is told first.
+ */
+const tellFates = Effect.fnUntraced(function* (
   context: WriterContext,
-  walletId: string
+  walletId: string,
+  first: number
 ): Effect.fn.Return<void, StoreDefect> {
-  const open = yield* retrying(context, openRefusalsOf(context.persistence, walletId))
+  const refusals = yield* retrying(context, context.persistence.refusals(walletId))
   const listener = context.listener()
-  for (const [version, reason] of open) listener.refused(walletId, version, reason)
+  for (const { reason, reversedVersion, version } of refusals) {
+    if (reversedVersion === null) listener.refused(walletId, version, reason)
+    else if (version >= first) listener.reversed(walletId, version, reason)
+  }
 })
 
 const outcomeOf = Effect.fnUntraced(function* (
@@ -127,7 +133,7 @@ const outcomeOf = Effect.fnUntraced(function* (
   switch (outcome._tag) {
     case "Written": {
       if (outcome.before === true) {
-        const told = yield* Effect.result(tellRefusals(context, walletId))
+        const told = yield* Effect.result(tellFates(context, walletId, events[0]!.version))
         if (Result.isFailure(told)) return failed(context, walletId, told.failure)
       }
       context.listener().persisted(walletId, events[events.length - 1]!.version)
@@ -301,7 +307,7 @@ const standing = Effect.fnUntraced(function* (
   const persisted = found.get(walletId)
   if (persisted === undefined) return { version: -1, eventId: "" }
   // After the version was read: what is refused later is refused by the writing below.
-  yield* tellRefusals(context, walletId)
+  yield* tellFates(context, walletId, 0)
   return persisted
 })
 

@@ -27,7 +27,11 @@ import { none, WritePipeline } from "./WritePipeline.ts"
 /** Between two looks at the gauges. */
 const gaugeInterval = "1 second"
 
-const silent: PersistenceListener = { persisted: () => undefined, refused: () => undefined }
+const silent: PersistenceListener = {
+  persisted: () => undefined,
+  refused: () => undefined,
+  reversed: () => undefined
+}
 
 /** The pipeline that the configured stores need: none where an append writes Persistence itself. */
 export const layer = (bounds: ActorBounds) =>

@@ -111,6 +111,20 @@ export const refused = (actor: WalletActor, version: number): void => {
   else (actor.refusedMeanwhile ??= new Set()).add(version)
 }
 
+/**
+ * The event of that version was refused, and is reversed. One that does not know of the
+ * reversal has lost the wallet without noticing: it tells the callers, and what it has in
+ * memory is worth nothing any more.
+ */
+export const reversed = (actor: WalletActor, version: number, reason: string): void => {
+  actor.settleLast()
+  actor.pending?.refuse(version)
+  actor.pending?.reversed(version, actor.walletId, reason)
+  if (actor.pending?.isEmpty === true) actor.pending = undefined
+  // Its reversal would have been a later change of the profile.
+  if (actor.profileVersion < version) actor.loaded = false
+}
+
 /** An idle wallet keeps nothing of this. */
 export const forgetIfDecided = (actor: WalletActor): void => {
   if (actor.unpersisted?.isEmpty === true) actor.unpersisted = undefined

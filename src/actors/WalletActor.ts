@@ -104,6 +104,16 @@ export class WalletActor {
     this.partition = partition
   }
 
+  /**
+   * Answers are put off until the next append is on its way, but no further than to its
+   * end: that may be the reversal of just what they tell of.
+   */
+  settleLast(): void {
+    const settleNow = this.unsettled
+    this.unsettled = undefined
+    settleNow?.()
+  }
+
   /** Whether the commands in hand wait for Persistence. None of them has had an effect. */
   get isParked(): boolean {
     return this.resume !== undefined
@@ -237,12 +247,12 @@ const process = function* (actor: WalletActor, context: ActorContext): Effect.fn
     }
     switch (outcome._tag) {
       case "Appended": {
-        settleLast(actor)
+        actor.settleLast()
         commit(actor, plan, context)
         if (plan.events.length === 0) settle(actor, part, plan, context)
         else {
           actor.unsettled = () => settle(actor, part, plan, context)
-          context.writer.afterSend(() => settleLast(actor))
+          context.writer.afterSend(() => actor.settleLast())
         }
         pending = decided === pending.length ? nothing : pending.slice(decided)
         // What follows can fail; these commands no longer can.
@@ -277,16 +287,6 @@ const process = function* (actor: WalletActor, context: ActorContext): Effect.fn
     }
     actor.submitted = false
   }
-}
-
-/**
- * Answers are put off until the next append is on its way, but no further than to its end:
- * that may be the reversal of just what they tell of.
- */
-const settleLast = (actor: WalletActor): void => {
-  const settleNow = actor.unsettled
-  actor.unsettled = undefined
-  settleNow?.()
 }
 
 const appendedNothing: WriteOutcome = { _tag: "Appended", position: 0n }

@@ -17,6 +17,8 @@ export interface PersistenceListener {
   readonly persisted: (walletId: string, version: number) => void
   /** A user's rule has refused that event for good; comes before `persisted`. It has to be reversed. */
   readonly refused: (walletId: string, version: number, reason: string) => void
+  /** That event was refused, and is reversed already, perhaps by a later owner; comes before `persisted`. */
+  readonly reversed: (walletId: string, version: number, reason: string) => void
 }
 
 export interface PipelineLoad {
