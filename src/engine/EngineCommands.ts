@@ -13,6 +13,7 @@ import { HoldClosed, InvalidRequest } from "../domain/Rejection.ts"
 import { Persistence } from "../stores/Persistence.ts"
 import type { Effected } from "./Answers.ts"
 import { captureAnswer, commandAnswer, holdAnswer, openHolds, transactionAnswer } from "./Answers.ts"
+import { callBytes, metadataBytes, textBytes } from "./CallSize.ts"
 import { derivedWalletId } from "./DerivedId.ts"
 import { makeRecall } from "./Recall.ts"
 import { WalletCalls } from "./WalletCalls.ts"
@@ -23,9 +24,6 @@ const committed: Durability = Object.freeze({ committed: true, persisted: false,
 
 /** Search reads the rows of Persistence: what is persisted is indexed. */
 export const durabilityOf = (persisted: boolean): Durability => (persisted ? durable : committed)
-
-/** An envelope's share of the mailbox beside its free texts, bytes: rough, for the bound only. */
-const envelopeBytes = 256
 
 export const make = Effect.fnUntraced(function* (): Effect.fn.Return<
   Commands,
@@ -49,7 +47,7 @@ export const make = Effect.fnUntraced(function* (): Effect.fn.Return<
       correlationId: options.correlationId ?? null,
       await: options.await ?? "persisted",
       lookUpAlways: options.idempotencyKey.startsWith(importKeyPrefix),
-      bytes: envelopeBytes + bytes
+      bytes: callBytes + bytes
     })
 
   const recall = yield* makeRecall
@@ -185,13 +183,4 @@ export const metadataOf = (metadata: Metadata | undefined): Metadata => {
   // A copy: what has been recorded does not change when the caller's object does.
   for (const _ in metadata) return Object.freeze({ ...metadata })
   return noMetadata
-}
-
-const textBytes = (text: string | null): number => (text === null ? 0 : 2 * text.length)
-
-const metadataBytes = (metadata: Metadata): number => {
-  if (metadata === noMetadata) return 0
-  let bytes = 0
-  for (const key in metadata) bytes += 2 * (key.length + String(metadata[key]).length)
-  return bytes
 }
