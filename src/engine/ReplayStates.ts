@@ -48,9 +48,10 @@ export class ReplayStates {
   keep(state: Wallet): void {
     this.states.delete(state.id)
     this.states.set(state.id, state)
+    if (this.states.size <= this.bound) return
     for (const oldest of this.states.keys()) {
-      if (this.states.size <= this.bound) return
       this.states.delete(oldest)
+      return
     }
   }
 
