@@ -7,6 +7,7 @@ import * as Effect from "effect/Effect"
 import * as Metric from "effect/Metric"
 import * as Queue from "effect/Queue"
 import * as Schedule from "effect/Schedule"
+import type * as Scope from "effect/Scope"
 import * as EngineMetrics from "./EngineMetrics.ts"
 import type { WalletOutcome } from "./PersistenceWriter.ts"
 import { stopped } from "./PersistenceWriter.ts"
@@ -31,131 +32,133 @@ interface Blocked {
   readonly storeFailed: boolean
 }
 
-export interface CatchUps {
-  /** Whether the wallet's events are left in the log for now. */
-  readonly isAside: (walletId: string) => boolean
-  /** The same of events that are in the log after `floor`; those that are left are this lane's from now on. */
-  readonly leave: (walletId: string, floor: bigint) => boolean
-  /** Puts the wallet into the lane. */
-  readonly add: (walletId: string, floor: bigint) => void
-  /** Puts it there and waits; `false`: it has stopped. */
-  readonly run: (walletId: string) => Effect.Effect<boolean>
-  /** The wallet's writing has stopped. */
-  readonly stop: (
-    walletId: string,
-    floor: bigint,
-    outcome: Extract<WalletOutcome, { _tag: "Stopped" }>
-  ) => Effect.Effect<void>
-  /** What the mark must stay below. */
-  readonly floors: () => Iterable<bigint>
-  readonly isEmpty: () => boolean
-  readonly blocked: () => ReadonlyMap<string, { readonly reason: string }>
-  /** Wallets stopped by the store itself. */
-  readonly storeFailures: () => Iterable<string>
-}
-
-/** `idle`: called whenever the lane has become empty. Needs the scope of the pipeline. */
-export const make = Effect.fnUntraced(function* (options: {
+export interface CatchUpOptions {
   readonly catchUp: (walletId: string) => Effect.Effect<WalletOutcome>
   /** Completes when nobody else is writing the wallet; from then on nobody else begins to. */
   readonly alone: (walletId: string) => Effect.Effect<void>
   readonly retryMillis: number
+  /** Called whenever the lane has become empty. */
   readonly idle: () => void
-}) {
-  const behind = new Map<string, Behind>()
-  const blocked = new Map<string, Blocked>()
-  const queue = yield* Queue.unbounded<string>()
+}
 
-  const enter = (walletId: string, floor: bigint): Behind => {
-    const known = behind.get(walletId)
+export class CatchUps {
+  private readonly options: CatchUpOptions
+  private readonly queue: Queue.Queue<string>
+  private readonly behind = new Map<string, Behind>()
+  private readonly stoppedWallets = new Map<string, Blocked>()
+
+  constructor(options: CatchUpOptions, queue: Queue.Queue<string>) {
+    this.options = options
+    this.queue = queue
+  }
+
+  /** Whether the wallet's events are left in the log for now. */
+  isAside(walletId: string): boolean {
+    return this.behind.has(walletId) || this.stoppedWallets.has(walletId)
+  }
+
+  /** The same of events that are in the log after `floor`; those that are left are this lane's from now on. */
+  leave(walletId: string, floor: bigint): boolean {
+    const waiting = this.behind.get(walletId)
+    if (waiting !== undefined) waiting.again = true
+    const entry = waiting ?? this.stoppedWallets.get(walletId)
+    if (entry === undefined) return false
+    if (floor < entry.floor) entry.floor = floor
+    return true
+  }
+
+  /** Puts the wallet into the lane. */
+  add(walletId: string, floor: bigint): Behind {
+    const known = this.behind.get(walletId)
     if (known !== undefined) {
       known.again = true
       if (floor < known.floor) known.floor = floor
       return known
     }
     const entry: Behind = { floor, again: false, waiters: [] }
-    behind.set(walletId, entry)
-    Queue.offerUnsafe(queue, walletId)
+    this.behind.set(walletId, entry)
+    Queue.offerUnsafe(this.queue, walletId)
     return entry
   }
 
-  const stop: CatchUps["stop"] = (walletId, floor, { reason, storeFailed }) => {
-    const known = blocked.get(walletId)
-    blocked.set(walletId, {
-      floor: known !== undefined && known.floor < floor ? known.floor : floor,
-      reason,
-      storeFailed
+  /** Puts it there and waits; `false`: it has stopped. */
+  run(walletId: string): Effect.Effect<boolean> {
+    return Effect.callback<boolean>((resume) => {
+      this.add(walletId, noFloor).waiters.push(resume)
     })
-    return known?.reason === reason
-      ? Effect.void
-      : Effect.logError(`writing of wallet ${walletId} has stopped: ${reason}`).pipe(Effect.annotateLogs({ walletId }))
   }
 
-  /** A defect of ours is this wallet's alone. */
-  const caughtUp = (walletId: string) =>
-    options.catchUp(walletId).pipe(Effect.catchDefect((defect) => Effect.succeed(stopped(String(defect)))))
+  /** The wallet's writing has stopped. Logged when the reason is a new one. */
+  stop(walletId: string, floor: bigint, outcome: Extract<WalletOutcome, { _tag: "Stopped" }>): Effect.Effect<void> {
+    const { reason, storeFailed } = outcome
+    const known = this.stoppedWallets.get(walletId)
+    const lowest = known !== undefined && known.floor < floor ? known.floor : floor
+    this.stoppedWallets.set(walletId, { floor: lowest, reason, storeFailed })
+    return known?.reason === reason
+      ? Effect.void
+      : Effect.logError(`writing of wallet ${walletId} has stopped: ${reason}`)
+  }
 
-  const work = Effect.fnUntraced(function* (walletId: string) {
-    const entry = behind.get(walletId)
+  /** What the mark must stay below. */
+  *floors(): Generator<bigint> {
+    for (const { floor } of this.behind.values()) yield floor
+    for (const { floor } of this.stoppedWallets.values()) yield floor
+  }
+
+  get isEmpty(): boolean {
+    return this.behind.size === 0
+  }
+
+  /** The wallets whose writing has stopped. */
+  get blocked(): ReadonlyMap<string, { readonly reason: string; readonly storeFailed: boolean }> {
+    return this.stoppedWallets
+  }
+
+  /** One worker, for ever. */
+  get worker(): Effect.Effect<never> {
+    return Effect.forever(Effect.flatMap(Queue.take(this.queue), (walletId) => this.work(walletId)))
+  }
+
+  /** Tries those that have stopped again and again. */
+  get retrying(): Effect.Effect<void> {
+    const retryAll = Effect.sync(() => {
+      for (const [walletId, { floor }] of this.stoppedWallets) this.add(walletId, floor)
+    })
+    return Effect.asVoid(Effect.repeat(retryAll, Schedule.spaced(this.options.retryMillis)))
+  }
+
+  private readonly work = Effect.fnUntraced(function* (this: CatchUps, walletId: string) {
+    const entry = this.behind.get(walletId)
     if (entry === undefined) return
     let outcome: WalletOutcome
-    yield* options.alone(walletId)
+    yield* this.options.alone(walletId)
     do {
       entry.again = false
-      outcome = yield* caughtUp(walletId)
+      outcome = yield* this.caughtUp(walletId)
     } while (entry.again && outcome._tag !== "Stopped")
-    behind.delete(walletId)
-    if (outcome._tag === "Stopped") yield* stop(walletId, entry.floor, outcome)
+    this.behind.delete(walletId)
+    if (outcome._tag === "Stopped") yield* this.stop(walletId, entry.floor, outcome)
     else {
-      blocked.delete(walletId)
+      this.stoppedWallets.delete(walletId)
       yield* Metric.update(EngineMetrics.reconciledWallets, 1)
     }
     for (const resume of entry.waiters) resume(Effect.succeed(outcome._tag !== "Stopped"))
-    if (behind.size === 0) options.idle()
+    if (this.isEmpty) this.options.idle()
   })
 
-  const worker = Effect.forever(Effect.flatMap(Queue.take(queue), work))
-  yield* Effect.forkScoped(
-    Effect.all(
-      Array.from({ length: workers }, () => worker),
-      { concurrency: workers }
-    )
-  )
-
-  const retryBlocked = Effect.sync(() => {
-    for (const [walletId, { floor }] of blocked) enter(walletId, floor)
-  })
-  yield* Effect.forkScoped(Effect.repeat(retryBlocked, Schedule.spaced(options.retryMillis)))
-
-  const floors = function* (): Generator<bigint> {
-    for (const { floor } of behind.values()) yield floor
-    for (const { floor } of blocked.values()) yield floor
+  /** A defect of ours is this wallet's alone. */
+  private caughtUp(walletId: string): Effect.Effect<WalletOutcome> {
+    const outcome = Effect.suspend(() => this.options.catchUp(walletId))
+    return Effect.catchDefect(outcome, (defect) => Effect.succeed(stopped(String(defect))))
   }
+}
 
-  const lane: CatchUps = {
-    isAside: (walletId) => behind.has(walletId) || blocked.has(walletId),
-    leave: (walletId, floor) => {
-      const waiting = behind.get(walletId)
-      if (waiting !== undefined) waiting.again = true
-      const entry = waiting ?? blocked.get(walletId)
-      if (entry === undefined) return false
-      if (floor < entry.floor) entry.floor = floor
-      return true
-    },
-    add: (walletId, floor) => {
-      enter(walletId, floor)
-    },
-    run: (walletId) =>
-      Effect.callback<boolean>((resume) => {
-        enter(walletId, noFloor).waiters.push(resume)
-      }),
-    stop,
-    floors,
-    isEmpty: () => behind.size === 0,
-    blocked: () => blocked,
-    storeFailures: function* () {
-      for (const [walletId, { storeFailed }] of blocked) if (storeFailed) yield walletId
-    }
-  }
+/** The lane at work, until the scope ends. */
+export const make = Effect.fnUntraced(function* (
+  options: CatchUpOptions
+): Effect.fn.Return<CatchUps, never, Scope.Scope> {
+  const lane = new CatchUps(options, yield* Queue.unbounded<string>())
+  for (let n = 0; n < workers; n++) yield* Effect.forkScoped(lane.worker)
+  yield* Effect.forkScoped(lane.retrying)
   return lane
 })

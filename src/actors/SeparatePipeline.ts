@@ -12,14 +12,14 @@ import { Persistence } from "../stores/Persistence.ts"
 import { StoreUnavailable } from "../stores/StoreError.ts"
 import type { ActorBounds } from "./ActorBounds.ts"
 import { BatchInHand } from "./BatchInHand.ts"
+import { makeBatchWriter } from "./BatchWriter.ts"
 import * as CatchUps from "./CatchUps.ts"
 import { CompensationBudget } from "./CompensationBudget.ts"
 import * as EngineMetrics from "./EngineMetrics.ts"
 import { NodeIdentity } from "./NodeIdentity.ts"
-import type { WalletOutcome, WriterContext } from "./PersistenceWriter.ts"
-import { catchUpWallet, writeCommits } from "./PersistenceWriter.ts"
-import type { Queued } from "./PersistQueue.ts"
-import { mergeCommits, PersistQueue } from "./PersistQueue.ts"
+import type { WriterContext } from "./PersistenceWriter.ts"
+import { catchUpWallet } from "./PersistenceWriter.ts"
+import { PersistQueue } from "./PersistQueue.ts"
 import { WalletHistory } from "./WalletHistory.ts"
 import type { PersistenceListener } from "./WritePipeline.ts"
 import { none, WritePipeline } from "./WritePipeline.ts"
@@ -50,144 +50,134 @@ const make = Effect.fnUntraced(function* (bounds: ActorBounds) {
   // Were this process to die before its first write, the mark tells from where to look.
   yield* persistence.setMark(owner, head.position)
 
-  const queue = new PersistQueue(head.position)
-  const budget = new CompensationBudget(clock, bounds.compensationsPerMinute)
-  let listener = silent
-  let failure: string | undefined
-  const hand = new BatchInHand()
-  let wake: ((effect: Effect.Effect<void>) => void) | undefined
-  let flushed: Array<(effect: Effect.Effect<void>) => void> = []
-
+  const state = new PipelineState(bounds, clock, head.position)
+  const { hand, queue } = state
   const context: WriterContext = {
     bounds,
     log,
     persistence,
     history,
-    listener: () => listener,
+    listener: () => state.listener,
     failing: (reason) => {
-      failure = reason
+      state.failure = reason
     },
-    storeAtFault: () => new Set([...catchUps.storeFailures(), ...hand.failures]).size >= bounds.persistBlockedWallets,
+    storeAtFault: () => storeFailures(catchUps, hand) >= bounds.persistBlockedWallets,
     storeFailed: (walletId) => hand.failures.add(walletId),
-    mayCompensate: () => budget.take()
+    mayCompensate: () => state.budget.take()
   }
   /** One that has stopped already is not waited for: others need its place in the lane. */
   const contextOf = (walletId: string): WriterContext => ({
     ...context,
-    storeAtFault: () => !catchUps.blocked().has(walletId) && context.storeAtFault(),
+    storeAtFault: () => !catchUps.blocked.has(walletId) && context.storeAtFault(),
     storeFailed: () => undefined
   })
-
-  const whenFlushed = () => {
-    if (queue.wallets > 0 || hand.since !== undefined || !catchUps.isEmpty()) return
-    for (const resume of flushed) resume(Effect.void)
-    flushed = []
-  }
-
   const catchUps: CatchUps.CatchUps = yield* CatchUps.make({
     catchUp: (walletId) => catchUpWallet(contextOf(walletId), walletId),
     alone: (walletId) => hand.without(walletId),
     retryMillis: bounds.persistBlockedMillis,
-    idle: () => whenFlushed()
+    idle: () => state.whenFlushed(catchUps)
   })
-
-  const settle = (walletId: string, floor: bigint, outcome: WalletOutcome): Effect.Effect<void> => {
-    if (outcome._tag === "Stopped") return catchUps.stop(walletId, floor, outcome)
-    if (outcome._tag === "Behind") catchUps.add(walletId, floor)
-    return Effect.void
-  }
-
-  const write = Effect.fnUntraced(function* (batch: ReadonlyArray<Queued>) {
-    const startedAt = clock.currentTimeMillisUnsafe()
-    const commits = batch.map((queued) => mergeCommits(queued.commits))
-    const mark = { owner, position: queue.mark(catchUps.floors()) }
-    const outcomes = yield* writeCommits(context, commits, mark)
-    for (const [index, { floor, walletId }] of batch.entries()) yield* settle(walletId, floor, outcomes[index]!)
-    const events = batch.reduce((sum, queued) => sum + queued.events, 0)
-    yield* Metric.update(EngineMetrics.persistBatch, events)
-    yield* Metric.update(EngineMetrics.persistedEvents, events)
-    yield* Metric.update(EngineMetrics.persistSeconds, (clock.currentTimeMillisUnsafe() - startedAt) / 1_000)
-  })
-
-  /** A defect of ours: each wallet goes on by itself, from the log. */
-  const writeApart = (batch: ReadonlyArray<Queued>) => (defect: unknown) =>
-    Effect.andThen(
-      Effect.logError(`writing ${batch.length} wallets to PostgreSQL: a defect; each is tried by itself`, defect),
-      Effect.sync(() => {
-        for (const { floor, walletId } of batch) catchUps.add(walletId, floor)
-      })
-    )
-
-  const writeNext = Effect.gen(function* () {
-    const taken = queue.take(bounds.persistWallets, bounds.persistEvents)
-    const batch = taken.filter(({ floor, walletId }) => !catchUps.leave(walletId, floor))
-    hand.take(batch)
-    if (batch.length > 0) yield* Effect.catchDefect(write(batch), writeApart(batch))
-    queue.settle(taken)
-    hand.end()
-    whenFlushed()
-  })
-
-  const park = Effect.callback<void>((resume) => {
-    if (queue.wallets > 0) resume(Effect.void)
-    else wake = resume
-  })
-
-  yield* Effect.forkScoped(Effect.forever(Effect.andThen(park, writeNext)))
-
-  const lagMillis = () => {
-    const oldest = hand.since ?? queue.oldest
-    return oldest === undefined ? 0 : Math.max(0, clock.currentTimeMillisUnsafe() - oldest)
-  }
-  yield* Effect.forkScoped(
-    Effect.repeat(
-      Effect.gen(function* () {
-        yield* Metric.update(EngineMetrics.persistQueue, queue.events)
-        yield* Metric.update(EngineMetrics.persistLag, lagMillis() / 1_000)
-        yield* Metric.update(EngineMetrics.persistBlocked, catchUps.blocked().size)
-      }),
-      Schedule.spaced(gaugeInterval)
-    )
-  )
+  const writeNext = makeBatchWriter({ context, queue, hand, catchUps, clock, owner })
+  const flushedThen = Effect.sync(() => state.whenFlushed(catchUps))
+  yield* Effect.forkScoped(Effect.forever(Effect.andThen(state.park, Effect.andThen(writeNext, flushedThen))))
+  yield* Effect.forkScoped(Effect.repeat(measured(state, catchUps), Schedule.spaced(gaugeInterval)))
 
   return WritePipeline.of({
     separate: true,
     refusal: () => (queue.events < bounds.persistQueueEvents ? undefined : full),
-    appending: () => {
-      const floor = queue.appending()
-      return (appended) => {
-        const now = clock.currentTimeMillisUnsafe()
-        for (const { commit, position } of appended) queue.add(commit, position, floor, now)
-        queue.landed(floor)
-        const resume = wake
-        if (resume === undefined || queue.wallets === 0) return
-        wake = undefined
-        resume(Effect.void)
-      }
+    appending: () => state.appending(),
+    listen: (listener) => {
+      state.listener = listener
     },
-    listen: (given) => {
-      listener = given
+    catchUp: (walletId) => catchUps.run(walletId),
+    startCatchUp: (walletId) => {
+      catchUps.add(walletId, CatchUps.noFloor)
     },
-    catchUp: catchUps.run,
-    startCatchUp: (walletId) => catchUps.add(walletId, CatchUps.noFloor),
-    isAside: catchUps.isAside,
+    isAside: (walletId) => catchUps.isAside(walletId),
     load: () => ({
       queuedEvents: queue.events,
       queuedWallets: queue.wallets,
-      lagMillis: lagMillis(),
-      blocked: Array.from(catchUps.blocked(), ([walletId, { reason }]) => ({ walletId, reason })),
-      failure,
-      compensationsStopped: budget.isStopped
+      lagMillis: state.lagMillis,
+      blocked: Array.from(catchUps.blocked, ([walletId, { reason }]) => ({ walletId, reason })),
+      failure: state.failure,
+      compensationsStopped: state.budget.isStopped
     }),
-    flush: Effect.callback<void>((resume) => {
-      flushed.push(resume)
-      whenFlushed()
-      return Effect.sync(() => {
-        flushed = flushed.filter((other) => other !== resume)
-      })
-    })
+    flush: state.flush(catchUps)
   })
 })
+
+/** What the parts of the pipeline share, and what its service tells of it. */
+class PipelineState {
+  readonly queue: PersistQueue
+  readonly hand = new BatchInHand()
+  readonly budget: CompensationBudget
+  listener = silent
+  /** Why the last write failed. */
+  failure: string | undefined = undefined
+  private readonly clock: Clock.Clock
+  private wake: ((effect: Effect.Effect<void>) => void) | undefined = undefined
+  private flushed: Array<(effect: Effect.Effect<void>) => void> = []
+
+  constructor(bounds: ActorBounds, clock: Clock.Clock, head: bigint) {
+    this.clock = clock
+    this.queue = new PersistQueue(head)
+    this.budget = new CompensationBudget(clock, bounds.compensationsPerMinute)
+  }
+
+  /** Waits until something is in the queue. */
+  readonly park: Effect.Effect<void> = Effect.callback<void>((resume) => {
+    if (this.queue.wallets > 0) resume(Effect.void)
+    else this.wake = resume
+  })
+
+  appending(): ReturnType<WritePipeline["Service"]["appending"]> {
+    const floor = this.queue.appending()
+    return (appended) => {
+      const now = this.clock.currentTimeMillisUnsafe()
+      for (const { commit, position } of appended) this.queue.add(commit, position, floor, now)
+      this.queue.landed(floor)
+      const resume = this.wake
+      if (resume === undefined || this.queue.wallets === 0) return
+      this.wake = undefined
+      resume(Effect.void)
+    }
+  }
+
+  get lagMillis(): number {
+    const oldest = this.hand.since ?? this.queue.oldest
+    return oldest === undefined ? 0 : Math.max(0, this.clock.currentTimeMillisUnsafe() - oldest)
+  }
+
+  whenFlushed(catchUps: CatchUps.CatchUps): void {
+    if (this.queue.wallets > 0 || this.hand.since !== undefined || !catchUps.isEmpty) return
+    const waiting = this.flushed
+    this.flushed = []
+    for (const resume of waiting) resume(Effect.void)
+  }
+
+  flush(catchUps: CatchUps.CatchUps): Effect.Effect<void> {
+    return Effect.callback<void>((resume) => {
+      this.flushed.push(resume)
+      this.whenFlushed(catchUps)
+      return Effect.sync(() => {
+        this.flushed = this.flushed.filter((other) => other !== resume)
+      })
+    })
+  }
+}
+
+const measured = Effect.fnUntraced(function* ({ lagMillis, queue }: PipelineState, { blocked }: CatchUps.CatchUps) {
+  yield* Metric.update(EngineMetrics.persistQueue, queue.events)
+  yield* Metric.update(EngineMetrics.persistLag, lagMillis / 1_000)
+  yield* Metric.update(EngineMetrics.persistBlocked, blocked.size)
+})
+
+/** Wallets at whose rows Persistence itself fails. */
+const storeFailures = (catchUps: CatchUps.CatchUps, hand: BatchInHand): number => {
+  const wallets = new Set(hand.failures)
+  for (const [walletId, { storeFailed }] of catchUps.blocked) if (storeFailed) wallets.add(walletId)
+  return wallets.size
+}
 
 const full = new StoreUnavailable({
   store: "persistence",
