@@ -5,6 +5,7 @@ import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join, resolve } from "node:path"
 import { createInterface } from "node:readline"
+import { fileURLToPath } from "node:url"
 
 const root = resolve(import.meta.dirname, "../..")
 const executable = join(root, "src/bin/wallet.ts")
@@ -60,9 +61,18 @@ export interface Service {
   readonly stderr: () => string
 }
 
-/** `wallet serve` on a free port, until the scope closes; dies with what it said when it does not get to listen. */
-export const startService = (environment: Environment) =>
-  started(() => start(["serve", "--port", "0", "--json"], environment))
+/**
+ * `wallet serve` on a free port, until the scope closes; dies with what it said when it does not get to listen.
+ * `program`: another executable that understands the same.
+ */
+export const startService = (environment: Environment, program?: URL) =>
+  started(() =>
+    start(
+      ["serve", "--port", "0", "--json"],
+      environment,
+      program === undefined ? undefined : [process.execPath, fileURLToPath(program)]
+    )
+  )
 
 /** The same by `npm start`, as the README says. */
 export const npmStart = (environment: Environment) =>
