@@ -10,6 +10,7 @@ import * as SingleNodeOwnership from "../actors/SingleNodeOwnership.ts"
 import { Snapshots } from "../actors/Snapshots.ts"
 import { WalletHistory } from "../actors/WalletHistory.ts"
 import { WalletRegistry } from "../actors/WalletRegistry.ts"
+import { ClusterStatus } from "./ClusterStatus.ts"
 import { CommandMetrics } from "./CommandMetrics.ts"
 import * as EngineCommands from "./EngineCommands.ts"
 import * as EngineQueries from "./EngineQueries.ts"
@@ -34,20 +35,23 @@ export const make = Effect.fnUntraced(function* (bounds: ActorBounds) {
   return { ...commands, ...queries, ...transfers }
 })
 
+/** The actors of one node, over whatever ownership they are given. */
+export const layerWallets = (bounds: ActorBounds) =>
+  WalletRegistry.layer(bounds).pipe(
+    Layer.provideMerge(CommandMetrics.layer),
+    Layer.provide([LogWriter.layer(bounds), Snapshots.layer(bounds)]),
+    Layer.provideMerge(SeparatePipeline.layer(bounds)),
+    Layer.provideMerge(WalletHistory.layer(bounds))
+  )
+
 /** The actors of a single node, the way to them, and the ownership they ask. */
 export const layerActors = ({ bounds, partitions }: EngineOptions) =>
   Sweepers.layer(bounds).pipe(
     Layer.provideMerge(TransferSaga.layer(bounds)),
-    Layer.provideMerge(Layer.mergeAll(WalletCalls.layerLocal, Reconciler.layer(bounds))),
-    Layer.provideMerge(CommandMetrics.layer),
-    Layer.provideMerge(WalletRegistry.layer(bounds)),
-    Layer.provide([LogWriter.layer(bounds), Snapshots.layer(bounds)]),
-    Layer.provideMerge(SeparatePipeline.layer(bounds)),
+    Layer.provideMerge(Layer.mergeAll(WalletCalls.layerLocal, Reconciler.layer(bounds), ClusterStatus.layerAlone)),
+    Layer.provideMerge(layerWallets(bounds)),
     // Stores that do not fit together are found before a claim takes the wallets from a service that runs on the right ones.
-    Layer.provideMerge([
-      WalletHistory.layer(bounds),
-      SingleNodeOwnership.layer({ partitions }).pipe(Layer.provide(StoreIdentity.layer))
-    ]),
+    Layer.provideMerge(SingleNodeOwnership.layer({ partitions }).pipe(Layer.provide(StoreIdentity.layer))),
     Layer.provideMerge(NodeIdentity.layer),
     Layer.provideMerge(EventIds.layer)
   )

@@ -51,6 +51,8 @@ export interface MemoryOptions {
   readonly rule?: UserRule | undefined
   /** An append does not write Persistence: they are two stores. Default `false`. */
   readonly separate?: boolean | undefined
+  /** Default: a random one. */
+  readonly logId?: string | undefined
 }
 
 export interface MemoryState {
@@ -100,7 +102,7 @@ export class MemoryDatabase extends Context.Service<MemoryDatabase, MemoryState>
       MemoryDatabase,
       Effect.sync((): MemoryState => ({
         separate: options.separate ?? false,
-        logId: randomUUID(),
+        logId: options.logId ?? randomUUID(),
         log: [],
         streams: new Map(),
         claims: new Map(),

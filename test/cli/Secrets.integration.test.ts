@@ -127,7 +127,9 @@ describe("secrets", () => {
       const away = yield* call(service.url, "/v1/wallets/alice/credit", { body: { amount: "1" } }).pipe(
         Effect.repeat({ while: ({ status }) => status !== 503, schedule: Schedule.spaced("50 millis") })
       )
-      const answers = `${away.text}\n${yield* visit(service.url)}`
+      const paths = ["/v1/wallets/alice", "/v1/wallets", "/v1/keys", "/health/ready", "/metrics"]
+      const others = yield* Effect.forEach(paths, (path) => call(service.url, path), { concurrency: "unbounded" })
+      const answers = [away, ...others].map(({ text }) => text).join("\n")
       yield* service.kill("SIGTERM")
       yield* service.exited
       assert.isNotEmpty(service.stderr())

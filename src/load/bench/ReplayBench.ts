@@ -25,7 +25,7 @@ import type { BenchSettings } from "./BenchSettings.ts"
 import { databaseConditions } from "./Databases.ts"
 import { alternate, rowOf } from "./Figure.ts"
 import { append } from "./LimitProgram.ts"
-import { rawKurrentRead, type RawRead, rawSqlRead, replayRaw } from "./ReplayLimit.ts"
+import { prepareRaw, rawKurrentRead, type RawRead, rawSqlRead, replayRaw } from "./ReplayLimit.ts"
 
 type Ports = EventStore | Persistence | ReadModel
 
@@ -132,7 +132,7 @@ const measure = Effect.fnUntraced(function* (
       events,
       Effect.map(replay({ mode: "erase" }), ({ written }) => written)
     ),
-    beside: rateOf(events, replayRaw(from.read))
+    beside: Effect.andThen(prepareRaw, rateOf(events, replayRaw(from.read)))
   })
   const { bar, name, on, ratioBar } = from
   return rowOf({

@@ -70,7 +70,8 @@ export const rawKurrentRead = Effect.fnUntraced(function* (
     reads.log({ from, maxCount: events, prefixes: [names.wallets] }).pipe(
       Effect.orDie,
       Effect.map((records) => ({
-        events: records.map(({ data, id, metadata, revision, streamId, type }) => ({
+        // A page begins at an event's own place, with that event: the one before has it.
+        events: (from === 0n ? records : records.slice(1)).map(({ data, id, metadata, revision, streamId, type }) => ({
           walletId: names.walletOf(streamId),
           version: revision,
           id,
@@ -78,7 +79,6 @@ export const rawKurrentRead = Effect.fnUntraced(function* (
           time: new Date(Number((metadata as { readonly time: string }).time)).toISOString(),
           data: data as RawEvent["data"]
         })),
-        // A page begins at an event's own place, with that event: it is inserted once.
         next: records.length < events ? undefined : records[records.length - 1]!.position!.commit
       }))
     )
@@ -94,8 +94,7 @@ const insertMovements = `
 insert into limit_transactions
   (wallet_id, version, position, id, type, amount, balance_after, currency, created_at, key, fingerprint)
 select w, v, nextval('persisted_position'), i, 'credit', a::numeric, b::numeric, 'EUR', t::timestamptz, i::text, '1:credit|1||'
-from unnest($1::text[], $2::int8[], $3::uuid[], $4::text[], $5::text[], $6::text[]) as e (w, v, i, a, b, t)
-on conflict do nothing`
+from unnest($1::text[], $2::int8[], $3::uuid[], $4::text[], $5::text[], $6::text[]) as e (w, v, i, a, b, t)`
 
 const upsertWallets = `
 insert into limit_wallets
@@ -126,10 +125,14 @@ const insertPage = Effect.fnUntraced(function* (
   ])
 })
 
-/** Reads the whole log and inserts it into empty tables of the same form; answers how many events. */
+/** Empty tables of the same form as the view's. */
+export const prepareRaw: Effect.Effect<void, never, SqlClient> = Effect.flatMap(SqlClient, (sql) =>
+  Effect.forEach(makeTables, (statement) => Effect.orDie(sql.unsafe(statement)), { discard: true })
+)
+
+/** Reads the whole log and inserts it; answers how many events. */
 export const replayRaw = Effect.fnUntraced(function* (read: RawRead): Effect.fn.Return<number, never, SqlClient> {
   const sql = yield* SqlClient
-  for (const statement of makeTables) yield* Effect.orDie(sql.unsafe(statement))
   let count = 0
   let next: Fiber.Fiber<RawPage> | undefined = yield* Effect.forkChild(read(0n))
   while (next !== undefined) {

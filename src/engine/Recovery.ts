@@ -1,0 +1,90 @@
+/**
+ * Looks through the log once, from the marks of dead owners up to where it stands, and
+ * has everything written that they have left behind.
+ */
+import * as Effect from "effect/Effect"
+import type { WritePipeline } from "../actors/WritePipeline.ts"
+import type { EventStore } from "../stores/EventStore.ts"
+import type { Persistence } from "../stores/Persistence.ts"
+import { readPage } from "./LogPages.ts"
+
+/** Wallets brought up to the log at one time. */
+const concurrentWallets = 8
+
+/** The mark of a recovery that is under way. */
+const recoveryOwner = "recovery"
+
+export interface RecoveryContext {
+  readonly log: EventStore["Service"]
+  readonly persistence: Persistence["Service"]
+  readonly pipeline: WritePipeline["Service"]
+  /** This node's own mark is not looked at. */
+  readonly owner: string
+}
+
+/** Brings those of the wallets that are below these versions up to the log; answers of each whether it is. */
+export const bringUp = Effect.fnUntraced(function* (
+  { persistence, pipeline }: RecoveryContext,
+  versions: ReadonlyMap<string, number>
+) {
+  if (versions.size === 0) return []
+  const persisted = yield* persistence.persistedVersions(Array.from(versions.keys()))
+  const behind = Array.from(versions).filter(
+    ([walletId, version]) => (persisted.get(walletId)?.version ?? -1) < version
+  )
+  return yield* Effect.forEach(behind, ([walletId]) => pipeline.catchUp(walletId), { concurrency: concurrentWallets })
+})
+
+/** `at`: told where it is, and with `undefined` that it is through. */
+export const makeRecovery = (context: RecoveryContext, at: (position: bigint | undefined) => void) => {
+  const { log, owner, persistence } = context
+
+  const recover = Effect.fnUntraced(function* (isAlive: (owner: string) => boolean) {
+    const marks = yield* persistence.marks
+    const dead = marks.filter((mark) => mark.owner !== owner && !isAlive(mark.owner))
+    const { position: head } = yield* log.head
+    // Nobody has left a mark: this Persistence is new, or was erased.
+    let from = marks.every((mark) => mark.owner === owner) ? 0n : head
+    for (const mark of dead) if (mark.position < from) from = mark.position
+    const stopped = from < head ? yield* lookThrough(from, head) : 0
+    for (const mark of dead) {
+      // What has stopped is looked for again after the next start.
+      if (mark.owner !== recoveryOwner || stopped === 0) yield* persistence.setMark(mark.owner, undefined)
+    }
+  })
+
+  /** Answers how many wallets are still behind: for them the mark of the recovery stays. */
+  const lookThrough = Effect.fnUntraced(
+    function* (from: bigint, head: bigint) {
+      let found = 0
+      let stopped = 0
+      // Cut off, the next one goes on from here.
+      yield* persistence.setMark(recoveryOwner, from)
+      for (let after = from; after < head;) {
+        at(after)
+        const page = yield* readPage(log, after)
+        const behind = yield* bringUp(
+          context,
+          new Map(Array.from(page.heads, ([walletId, { version }]) => [walletId, version]))
+        )
+        found += behind.length
+        stopped += behind.filter((written) => !written).length
+        if (page.isLast) break
+        after = page.next
+        if (stopped === 0) yield* persistence.setMark(recoveryOwner, after)
+      }
+      if (stopped === 0) yield* persistence.setMark(recoveryOwner, undefined)
+      if (found > 0) {
+        yield* Effect.logInfo(`${found} wallets were behind the log; ${found - stopped} of them are up to it now`)
+      }
+      return stopped
+    },
+    Effect.ensuring(
+      Effect.sync(() => {
+        at(undefined)
+      })
+    )
+  )
+
+  return recover
+}
