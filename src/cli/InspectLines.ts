@@ -46,10 +46,9 @@ const logLines = ({ log }: InspectDocument): ReadonlyArray<string> => {
 const persistenceLines = ({ persistence }: InspectDocument): ReadonlyArray<string> => {
   const { eventId, lagEvents, lagMillis, marks, refusals, version } = persistence
   const damaged = eventId === "" ? "; the row of its last event is missing" : ""
+  const lag = lagEvents === 0 ? "up to the log" : `${count(lagEvents, "event")} (${age(lagMillis)}) behind the log`
   return [
-    version === null
-      ? "PostgreSQL: nothing of it"
-      : `PostgreSQL: version ${version}, ${lagEvents === 0 ? "up to the log" : `${count(lagEvents, "event")} (${age(lagMillis)}) behind the log`}${damaged}`,
+    version === null ? "PostgreSQL: nothing of it" : `PostgreSQL: version ${version}, ${lag}${damaged}`,
     ...refusals.map(
       (one) =>
         `refused: event ${one.version}, ` +

@@ -1,3 +1,4 @@
+/** The order in which statements lock the rows of several wallets. */
 import type { Commit } from "../domain/Commit.ts"
 
 /**
