@@ -55,13 +55,17 @@ const start = Effect.fnUntraced(function* (
   connection: KurrentConnection.KurrentConnection,
   names: KurrentNames.KurrentNames,
   reads: KurrentReads.KurrentReads,
+  head: KurrentHead.KurrentHead,
   limitMillis: number
 ) {
   const clock = yield* Clock.Clock
   const startedAt = clock.currentTimeMillisUnsafe()
   const attempt = Effect.gen(function* () {
     const version = yield* connection.version
-    return { version, logId: yield* KurrentInstallation.identify(connection, names, reads) }
+    const logId = yield* KurrentInstallation.identify(connection, names, reads)
+    // The first call of each kind takes up to half a second: not the first caller's.
+    yield* KurrentLog.isPlace(connection, yield* head.lastPosition)
+    return { version, logId }
   })
   const { logId, version } = yield* attempt.pipe(
     Effect.tapErrorTag("StoreUnavailable", ({ reason }) => Effect.logWarning(`waiting for KurrentDB: ${reason}`)),
@@ -104,16 +108,16 @@ export const make = Effect.fnUntraced(function* (
   const names = KurrentNames.make(prefix)
   const connection = yield* KurrentConnection.make(options)
   const reads = KurrentReads.make(connection)
-  const logId = yield* start(connection, names, reads, options.startTimeoutMillis ?? 60_000)
   const searches = yield* KurrentSearch.make(connection.readTimeoutMillis)
   const head = KurrentHead.make(names, reads, searches)
+  const logId = yield* start(connection, names, reads, head, options.startTimeoutMillis ?? 60_000)
   const readAll = KurrentLog.make(connection, names, reads, searches, head)
   const append = KurrentAppend.make(connection, names, reads)
   const claim = KurrentClaims.make(connection, names)
   const appendMillis = options.appendTimeoutMillis ?? 10_000
   const noAnswer = `no answer within ${appendMillis} ms`
 
-  const store = EventStore.of({
+  return EventStore.of({
     writesPersistence: false,
     append: (commits) =>
       Effect.timeoutOrElse(append(commits), {
@@ -131,10 +135,6 @@ export const make = Effect.fnUntraced(function* (
         orElse: () => Effect.fail(logUnavailable(noAnswer))
       })
   })
-  // The first call of each kind takes up to half a second: not the first caller's.
-  const { position } = yield* store.head
-  yield* KurrentLog.isPlace(connection, position)
-  return store
 })
 
 /** The log of the installation `prefix` on this server; founded there by the first start. */
