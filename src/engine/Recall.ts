@@ -21,6 +21,9 @@ import { Persistence } from "../stores/Persistence.ts"
 import type { Effected } from "./Answers.ts"
 import { openHolds } from "./Answers.ts"
 
+/** So many events after a command its reversal is looked for in the log: one page of it. */
+const nearEvents = 500
+
 export type Recalled = Pick<Effected, "wallet" | "events" | "holdBefore">
 
 export const makeRecall = Effect.gen(function* () {
@@ -41,16 +44,20 @@ export const makeRecall = Effect.gen(function* () {
     version: number,
     upTo: number
   ): Effect.fn.Return<string | undefined, CommandError> {
-    const found = yield* persistence.findKeys(walletId, [`e:reverse:${version}`])
     let reason: string | undefined
     const look = ({ event }: RecordedEvent) => {
       if (event._tag === "OperationReversed" && event.reversedVersion === version) reason = event.reason
     }
+    const inLog = (after: number) => history.scan(walletId, { after, upTo }, look)
+    // A retry comes soon as a rule, and needs no Persistence then, which may be just what is away.
+    if (upTo - version <= nearEvents) {
+      yield* inLog(version)
+      return reason
+    }
+    const found = yield* persistence.findKeys(walletId, [`e:reverse:${version}`])
     const reversal = found.seen[0]
     if (reversal !== undefined) (yield* history.commandEvents(walletId, reversal.version)).forEach(look)
-    else if (found.persistedVersion < upTo) {
-      yield* history.scan(walletId, { after: Math.max(version, found.persistedVersion), upTo }, look)
-    }
+    else if (found.persistedVersion < upTo) yield* inLog(Math.max(version, found.persistedVersion))
     return reason
   })
 

@@ -22,6 +22,7 @@ import { WritePipeline } from "../actors/WritePipeline.ts"
 import { EventStore } from "../stores/EventStore.ts"
 import { Persistence } from "../stores/Persistence.ts"
 import type { EventUnreadable, ReadError } from "../stores/StoreError.ts"
+import { StoreDefect } from "../stores/StoreError.ts"
 import { type Page, readPage } from "./LogPages.ts"
 import { bringUp, makeRecovery, type RecoveryContext } from "./Recovery.ts"
 import { makeSweeper } from "./Sweeper.ts"
@@ -65,6 +66,9 @@ export class Reconciler extends Context.Service<
     Layer.effect(Reconciler, make(bounds, options.alone))
 }
 
+/** What a store throws, or a defect of ours, must not end the looking for good. */
+const unexpected = (defect: unknown) => new StoreDefect({ store: "log", reason: String(defect) })
+
 const make = Effect.fnUntraced(function* (bounds: ActorBounds, alone: boolean) {
   const log = yield* EventStore
   const persistence = yield* Persistence
@@ -100,7 +104,10 @@ const make = Effect.fnUntraced(function* (bounds: ActorBounds, alone: boolean) {
     isWaiting = false
     yield* Metric.update(EngineMetrics.reconcilerPosition, Number(position))
     return clock.currentTimeMillisUnsafe() - startedAt
-  }).pipe(Effect.catch((error) => Effect.as(reportWaiting(error), restMillis)))
+  }).pipe(
+    Effect.catchDefect((defect) => Effect.fail(unexpected(defect))),
+    Effect.catch((error) => Effect.as(reportWaiting(error), restMillis))
+  )
 
   /** An outage is told of once. */
   const reportWaiting = (error: ReadError | EventUnreadable) =>
@@ -128,7 +135,13 @@ const make = Effect.fnUntraced(function* (bounds: ActorBounds, alone: boolean) {
   if (pipeline.separate) {
     yield* Effect.forkScoped(
       Effect.andThen(
-        alone ? recover(() => false).pipe(Effect.tapError(reportWaiting), Effect.retry(retryPause)) : Effect.void,
+        alone
+          ? recover(() => false).pipe(
+              Effect.catchDefect((defect) => Effect.fail(unexpected(defect))),
+              Effect.tapError(reportWaiting),
+              Effect.retry(retryPause)
+            )
+          : Effect.void,
         Effect.forever(Effect.flatMap(lookOn, (millis) => Effect.sleep(Math.max(restMillis, millis * restFactor))))
       )
     )
