@@ -92,14 +92,19 @@ class Proxy {
     this.connections.add(connection)
     client.on("data", (data) => this.#move(connection, () => server.write(data)))
     server.on("data", (data: Buffer) => this.#answer(connection, data))
-    const forget = () => this.connections.delete(connection)
+    let open = 2
     for (const [socket, other] of [
       [client, server],
       [server, client]
     ] as const) {
-      socket.on("error", forget)
+      // What it was is told by `close`.
+      socket.on("error", () => undefined)
       socket.on("end", () => this.#move(connection, () => other.end()))
-      socket.on("close", forget)
+      socket.on("close", (hadError) => {
+        open -= 1
+        if (open === 0) this.connections.delete(connection)
+        else if (hadError) this.#move(connection, () => other.resetAndDestroy())
+      })
     }
   }
 

@@ -29,6 +29,10 @@ export interface PostgresServer {
   readonly stop: (mode: "fast" | "immediate") => Effect.Effect<void>
   /** Same port, same data. */
   readonly start: Effect.Effect<void>
+  /** Stopped, and started as a standby that has nobody to follow: it answers, and refuses to write. */
+  readonly demote: Effect.Effect<void>
+  /** A standby becomes the primary, its connections stay. */
+  readonly promote: Effect.Effect<void>
 }
 
 export interface PostgresServerOptions {
@@ -66,22 +70,21 @@ export const startPostgres = Effect.fnUntraced(function* (options: PostgresServe
   const state: { child: ChildProcess | undefined } = { child: undefined }
   const end = (signal: NodeJS.Signals) =>
     Effect.suspend(() => (state.child === undefined ? Effect.void : endProcess(state.child, signal)))
-  const start = Effect.map(
-    startUntil(
-      Path.join(bin, "postgres"),
-      argumentsOf(data, port, options),
-      "database system is ready to accept connections",
-      account
-    ),
-    (child) => {
+  const startAs = (ready: string) =>
+    Effect.map(startUntil(Path.join(bin, "postgres"), argumentsOf(data, port, options), ready, account), (child) => {
       state.child = child
-    }
-  )
+    })
+  const start = startAs("database system is ready to accept connections")
   const server: PostgresServer = {
     url: Redacted.make(`postgres://postgres@127.0.0.1:${port}/postgres`),
     port,
     start,
     stop: (mode) => end(mode === "fast" ? "SIGINT" : "SIGQUIT"),
+    demote: end("SIGINT").pipe(
+      Effect.andThen(Effect.sync(() => Fs.writeFileSync(Path.join(data, "standby.signal"), ""))),
+      Effect.andThen(startAs("database system is ready to accept read-only connections"))
+    ),
+    promote: Effect.asVoid(run(Path.join(bin, "pg_ctl"), ["promote", "-w", "-D", data], account)),
     kill: Effect.andThen(
       Effect.sync(() => {
         // Its backends first: left alone they would end their statements and keep the memory of the dead server.
