@@ -1,5 +1,10 @@
 /**
- * `effect-wallet/cluster`: the leases of effect/cluster on Redis, of use to any app on it.
+ * `effect-wallet/cluster`: the engine as one node among several, and the leases of
+ * effect/cluster on Redis, of use to any app on it.
  */
+export * from "./cluster/ClusterConfig.ts"
+export * as ClusterEngine from "./cluster/ClusterEngine.ts"
+export { CannotListenToNodes } from "./cluster/ClusterTransport.ts"
+export { LeaseStatus, type Member } from "./cluster/LeaseStatus.ts"
 export { type RedisLeaseOptions, RedisLeaseConfigInvalid, shardingTimes } from "./cluster/RedisLeaseConfig.ts"
 export * as RedisRunnerStorage from "./cluster/RedisRunnerStorage.ts"

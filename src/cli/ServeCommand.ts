@@ -10,6 +10,8 @@ import * as Stdio from "effect/Stdio"
 import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
 import { Ownership } from "../actors/Ownership.ts"
+import { refuseEmbedded } from "../cluster/ClusterConfig.ts"
+import * as ClusterEngine from "../cluster/ClusterEngine.ts"
 import { WalletEngine } from "../engine/WalletEngine.ts"
 import { ApiKeys, type CreatedKey } from "../http/ApiKeys.ts"
 import { HttpConfig } from "../http/HttpConfig.ts"
@@ -67,11 +69,15 @@ const ensureAdmin = Effect.fnUntraced(function* (config: ServiceConfig) {
   if (made !== undefined) yield* keepFirstKey(apiKeyFile(dataDir), made)
 })
 
+/** One of several nodes, or the only one. */
+const engineLayer = ({ cluster, engine }: ServiceConfig) =>
+  Option.isSome(cluster) ? ClusterEngine.layer({ ...engine, cluster: cluster.value }) : WalletEngine.layer(engine)
+
 const serviceLayer = (config: ServiceConfig) =>
   Layer.mergeAll(httpServerWith(toolRoutes), Layer.effectDiscard(ensureAdmin(config)), processMetrics).pipe(
     Layer.provide(HttpConfig.layer(config.http)),
     Layer.provideMerge(ApiKeys.layer),
-    Layer.provideMerge(WalletEngine.layer(config.engine)),
+    Layer.provideMerge(engineLayer(config)),
     Layer.provideMerge(storesLayer(config.engine.stores)),
     Layer.provideMerge(telemetryLayer(config)),
     Layer.provideMerge(loggingLayer(config))
@@ -98,6 +104,7 @@ interface ServeOptions {
 const serve = Effect.fnUntraced(function* (options: ServeOptions) {
   yield* (yield* Shutdown).expected
   const loaded = yield* loadServiceConfig
+  if (Option.isSome(loaded.cluster)) yield* refuseEmbedded(loaded.engine.stores.databaseUrl)
   const http = {
     ...loaded.http,
     port: Option.getOrElse(options.port, () => loaded.http.port),

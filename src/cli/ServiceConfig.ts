@@ -8,6 +8,7 @@ import type * as LogLevel from "effect/LogLevel"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
+import { type ClusterConfig, clusterConfig } from "../cluster/ClusterConfig.ts"
 import { type EngineConfig, engineConfig, refuseLaterStores, type StoreNotSupported } from "../engine/EngineConfig.ts"
 import { httpConfig, type HttpConfigValues } from "../http/HttpConfig.ts"
 
@@ -15,6 +16,8 @@ export type LogFormat = "pretty" | "json"
 
 export interface ServiceConfig {
   readonly engine: EngineConfig
+  /** `None`: a single node. */
+  readonly cluster: Option.Option<ClusterConfig>
   readonly http: HttpConfigValues
   /** `WALLET_API_KEY`: an admin key, instead of the one made at the first start. */
   readonly apiKey: Option.Option<Redacted.Redacted>
@@ -106,6 +109,7 @@ const secrets: Config.Config<ServiceSecrets> = Config.all({
 
 const config: Config.Config<ServiceConfig> = Config.all({
   engine: engineConfig,
+  cluster: clusterConfig,
   http: httpConfig,
   apiKey: Config.option(Config.Redacted("WALLET_API_KEY")),
   logLevel: Config.LogLevel("WALLET_LOG_LEVEL").pipe(Config.withDefault("Info" as const)),

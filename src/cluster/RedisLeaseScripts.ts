@@ -253,6 +253,32 @@ return live
 `
 )
 
+/** The same with who they are: runner, healthy, owner, leases; … */
+export const members = script(
+  "members",
+  `
+local now = clock(KEYS[2], tonumber(ARGV[1]))
+local leases = {}
+local locks = redis.call('HVALS', KEYS[3])
+for i = 1, #locks do
+  local expiry, _, owner = lock(locks[i])
+  if expiry > now then leases[owner] = (leases[owner] or 0) + 1 end
+end
+local all = redis.call('HGETALL', KEYS[1])
+local live = {}
+for i = 1, #all, 2 do
+  local known = runnerOf(all[i + 1])
+  if known.expiry > now then
+    live[#live + 1] = known.runner
+    live[#live + 1] = known.healthy
+    live[#live + 1] = known.owner
+    live[#live + 1] = leases[known.owner] or 0
+  end
+end
+return live
+`
+)
+
 export const setHealth = script(
   "setHealth",
   `

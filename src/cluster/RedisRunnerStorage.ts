@@ -28,6 +28,7 @@
  * per command or wallet.
  */
 import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
@@ -36,7 +37,9 @@ import * as Redacted from "effect/Redacted"
 import * as Request from "effect/Request"
 import * as RequestResolver from "effect/RequestResolver"
 import { PersistenceError } from "effect/cluster/ClusterError"
+import { Runner } from "effect/cluster/Runner"
 import * as RunnerStorage from "effect/cluster/RunnerStorage"
+import { LeaseStatus, type Member } from "./LeaseStatus.ts"
 import { makeRedisConnection, type RedisCommandFailed, type RedisConnection } from "./RedisConnection.ts"
 import { type RedisLeaseOptions, type RedisLeaseSettings, settingsOf } from "./RedisLeaseConfig.ts"
 import { graceRefreshes, leasesHeld, leasesLost } from "./RedisLeaseMetrics.ts"
@@ -92,6 +95,16 @@ class HeldLeases {
 
   answered(sentAt: bigint): void {
     if (this.#answeredAt === undefined || sentAt > this.#answeredAt) this.#answeredAt = sentAt
+  }
+
+  get lastAnswerAt(): bigint | undefined {
+    return this.#answeredAt
+  }
+
+  isConfirmed(shard: string, since: bigint): boolean {
+    if (this.#answeredAt === undefined || this.#answeredAt < since) return false
+    for (const shards of this.#shards.values()) if (shards.has(shard)) return true
+    return false
   }
 
   isWithinGrace(now: bigint, graceMillis: number): boolean {
@@ -160,6 +173,21 @@ class RedisLeases {
       return Effect.succeed(found)
     })
   )
+
+  readonly status = LeaseStatus.of({
+    isConfirmed: (shard, since) => this.#held.isConfirmed(shard, since),
+    answeredAt: () => this.#held.lastAnswerAt,
+    members: Effect.suspend(() =>
+      this.#connection.run(
+        Scripts.members,
+        [this.#keys.runners, this.#keys.clock, this.#keys.locks],
+        [this.#settings.leaseMillis]
+      )
+    ).pipe(
+      Effect.mapError(asPersistenceError),
+      Effect.flatMap((answer) => (Array.isArray(answer) ? membersOf(answer) : unexpected("members", answer)))
+    )
+  })
 
   readonly setRunnerHealth: RunnerStorage.Encoded["setRunnerHealth"] = (address, healthy) =>
     Effect.suspend(() => this.#connection.run(Scripts.setHealth, [this.#keys.runners], [address, flag(healthy)])).pipe(
@@ -289,11 +317,34 @@ class RedisLeases {
   }
 }
 
+const membersOf = (answer: ReadonlyArray<unknown>): Effect.Effect<ReadonlyArray<Member>, PersistenceError> =>
+  Effect.try({
+    try: () => {
+      const members: Array<Member> = []
+      for (let i = 0; i + 3 < answer.length; i += 4) {
+        const { address } = Runner.decodeSync(String(answer[i]))
+        const owner = String(answer[i + 2])
+        members.push({
+          address: `${address.host}:${address.port}`,
+          // The owner is the incarnation and the address as it is kept, which has no space.
+          incarnation: owner.slice(0, owner.lastIndexOf(" ")),
+          healthy: answer[i + 1] === 1,
+          shards: Number(answer[i + 3])
+        })
+      }
+      return members
+    },
+    catch: (cause) => new PersistenceError({ cause })
+  })
+
 /** While Redis is not there it connects in the background, and all but a refresh within the grace fails at once. */
 export const make = Effect.fnUntraced(function* (options: RedisLeaseOptions) {
   const settings = yield* settingsOf(options, Redacted.value(options.url))
   const connection = yield* makeRedisConnection(settings)
-  return RunnerStorage.makeEncoded(new RedisLeases(connection, yield* Clock.Clock, settings))
+  const leases = new RedisLeases(connection, yield* Clock.Clock, settings)
+  return Context.make(RunnerStorage.RunnerStorage, RunnerStorage.makeEncoded(leases)).pipe(
+    Context.add(LeaseStatus, leases.status)
+  )
 })
 
-export const layer = (options: RedisLeaseOptions) => Layer.effect(RunnerStorage.RunnerStorage, make(options))
+export const layer = (options: RedisLeaseOptions) => Layer.effectContext(make(options))

@@ -14,8 +14,10 @@ import type { Page } from "../stores/Page.ts"
 import type { HoldQuery, TransactionQuery, TransferQuery, WalletView } from "../stores/Persistence.ts"
 import type { TransactionSearch, WalletSearch } from "../stores/ReadModel.ts"
 import type { EventUnreadable, PositionGone, ReadError } from "../stores/StoreError.ts"
+import type { ClusterView } from "./ClusterStatus.ts"
 
 export type { Await } from "../actors/Mailbox.ts"
+export type { ClusterNode, ClusterView, LeaseState, OwnPart } from "./ClusterStatus.ts"
 
 /** What is durable, as of the answer. */
 export interface Durability {
@@ -221,4 +223,6 @@ export interface EngineQueries {
   readonly feedHead: Effect.Effect<bigint, ReadError>
 
   readonly health: Effect.Effect<EngineHealth>
+  /** The installation's nodes and this one's part in it. */
+  readonly cluster: Effect.Effect<ClusterView>
 }

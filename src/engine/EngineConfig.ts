@@ -86,22 +86,25 @@ export const engineConfig: Config.Config<EngineConfig> = Config.all({
   bounds
 })
 
-const later = Config.all([
-  Config.option(Config.Redacted("ELASTICSEARCH_URL")),
-  Config.option(Config.Redacted("REDIS_URL"))
-])
-
-const laterStores = [
-  { variable: "ELASTICSEARCH_URL", store: "Elasticsearch as the read model" },
-  { variable: "REDIS_URL", store: "Redis leases for several nodes" }
-]
+const later = Config.option(Config.Redacted("ELASTICSEARCH_URL"))
 
 /** Refuses what is configured and cannot be served. */
 export const refuseLaterStores = Effect.fnUntraced(function* (
   nested: <A>(config: Config.Config<A>) => Config.Config<A> = (config) => config
 ) {
-  const given = yield* nested(later)
-  for (let i = 0; i < given.length; i++) {
-    if (Option.isSome(given[i]!)) return yield* new StoreNotSupported(laterStores[i]!)
+  if (Option.isNone(yield* nested(later))) return
+  return yield* new StoreNotSupported({ variable: "ELASTICSEARCH_URL", store: "Elasticsearch as the read model" })
+})
+
+/** `REDIS_URL` is for a node among several, and this is the engine of one that is alone. */
+export class ClusterNotServed extends Schema.TaggedError<ClusterNotServed>()("ClusterNotServed", {}) {
+  override get message(): string {
+    return "REDIS_URL is set, but WalletEngine.layerConfig makes a single node: use ClusterEngine.layerConfig of effect-wallet/cluster"
   }
+}
+
+/** Refuses a configuration of several nodes. */
+export const refuseCluster = Effect.fnUntraced(function* (nested: <A>(config: Config.Config<A>) => Config.Config<A>) {
+  const redis = yield* nested(Config.option(Config.Redacted("REDIS_URL")))
+  if (Option.isSome(redis)) return yield* new ClusterNotServed()
 })

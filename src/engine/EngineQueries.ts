@@ -14,6 +14,7 @@ import { Persistence } from "../stores/Persistence.ts"
 import { ReadModel } from "../stores/ReadModel.ts"
 import { PositionGone, StoreUnavailable } from "../stores/StoreError.ts"
 import type { EngineQueries as Queries } from "./EngineApi.ts"
+import { ClusterStatus } from "./ClusterStatus.ts"
 import { health } from "./Health.ts"
 import { WalletCalls } from "./WalletCalls.ts"
 
@@ -25,7 +26,7 @@ export const make = Effect.fnUntraced(function* (
 ): Effect.fn.Return<
   Queries,
   never,
-  WalletCalls | WalletHistory | Persistence | ReadModel | EventStore | Ownership | WritePipeline
+  WalletCalls | WalletHistory | Persistence | ReadModel | EventStore | Ownership | WritePipeline | ClusterStatus
 > {
   const calls = yield* WalletCalls
   const pipeline = yield* WritePipeline
@@ -34,6 +35,7 @@ export const make = Effect.fnUntraced(function* (
   const readModel = yield* ReadModel
   const log = yield* EventStore
   const ownership = yield* Ownership
+  const cluster = yield* ClusterStatus
   const clock = yield* Clock.Clock
 
   const checkId = (walletId: string): Effect.Effect<void, InvalidRequest> =>
@@ -139,6 +141,7 @@ export const make = Effect.fnUntraced(function* (
     searchTransactions: readModel.searchTransactions,
     feed,
     feedHead: Effect.map(log.head, ({ position }) => position),
+    cluster: cluster.view,
     health: health(log, ownership, pipeline)
   }
 })

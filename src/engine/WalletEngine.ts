@@ -16,7 +16,7 @@ import { defaultPartitions } from "../domain/Partition.ts"
 import * as MemoryStores from "../stores/MemoryStores.ts"
 import type { EngineCommands, EngineQueries, EngineTransfers } from "./EngineApi.ts"
 import type { EngineConfig } from "./EngineConfig.ts"
-import { engineConfig, refuseLaterStores } from "./EngineConfig.ts"
+import { engineConfig, refuseCluster, refuseLaterStores } from "./EngineConfig.ts"
 import type { EngineOptions } from "./EngineRuntime.ts"
 import * as EngineRuntime from "./EngineRuntime.ts"
 import { storesLayer } from "./EngineStores.ts"
@@ -54,13 +54,14 @@ export class WalletEngine extends Context.Service<WalletEngine, EngineCommands &
       bounds: defaultBounds
     })
 
-  /** As the environment says (see the README's table), each name behind `prefix_` if there is one. */
+  /** As the environment says (see the README's table), each name behind `prefix_` if there is one; always a single node. */
   static readonly layerConfig = (options: { readonly prefix?: string | undefined } = {}) =>
     Layer.unwrap(
       Effect.gen(function* () {
         const nested = <A>(config: Config.Config<A>) =>
           options.prefix === undefined ? config : Config.nested(config, options.prefix)
         yield* refuseLaterStores(nested)
+        yield* refuseCluster(nested)
         return WalletEngine.layerFrom(yield* nested(engineConfig))
       })
     )

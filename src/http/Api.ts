@@ -4,6 +4,7 @@
  */
 import * as HttpApi from "effect/http-api/HttpApi"
 import * as OpenApi from "effect/http-api/OpenApi"
+import { ClusterApi } from "./ClusterApi.ts"
 import { FeedApi } from "./FeedApi.ts"
 import { HealthApi } from "./HealthApi.ts"
 import { HoldsApi } from "./HoldsApi.ts"
@@ -16,7 +17,7 @@ import { WalletsApi } from "./WalletsApi.ts"
 const strict = { onExcessProperty: "error" } as const
 
 export class WalletApi extends HttpApi.make("effect-wallet")
-  .add(WalletsApi, HoldsApi, TransfersApi, TransactionsApi, BatchApi, FeedApi, KeysApi, HealthApi)
+  .add(WalletsApi, HoldsApi, TransfersApi, TransactionsApi, BatchApi, FeedApi, KeysApi, ClusterApi, HealthApi)
   .annotate(HttpApi.QueryParseOptions, strict)
   .annotate(HttpApi.PayloadParseOptions, strict)
   .annotateMerge(

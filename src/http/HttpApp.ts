@@ -7,6 +7,7 @@ import * as Layer from "effect/Layer"
 import { WalletApi } from "./Api.ts"
 import { authorizationLayer, Gate } from "./Authenticate.ts"
 import { batchHandlers } from "./BatchHandlers.ts"
+import { clusterHandlers } from "./ClusterHandlers.ts"
 import { docs } from "./Docs.ts"
 import { feedHandlers } from "./FeedHandlers.ts"
 import { makeFastMovement } from "./FastMovement.ts"
@@ -52,6 +53,7 @@ const handlers = Layer.mergeAll(
   batchHandlers,
   feedHandlers,
   keyHandlers,
+  clusterHandlers,
   healthHandlers
 ).pipe(Layer.provide([authorizationLayer, requestFormLayer]))
 

@@ -82,7 +82,7 @@ describe("the service's configuration", () => {
     )
   }
 
-  for (const variable of ["ELASTICSEARCH_URL", "REDIS_URL"]) {
+  for (const variable of ["ELASTICSEARCH_URL"]) {
     it.effect(`refuses ${variable}, which it could not serve`, () =>
       Effect.gen(function* () {
         const error = yield* Effect.flip(load({ [variable]: "somewhere://x" }))

@@ -1,0 +1,66 @@
+/**
+ * `WalletCalls` of a node among several: a wallet of this node's is asked through its
+ * mailbox, every other through its owner.
+ *
+ * What waits for an owner waits in the wallet's link, in order; a link stays in front of
+ * its wallet until it is empty, also when the wallet has become this node's meanwhile:
+ * one way per wallet at a time. A call that comes back from a mailbox because the wallet
+ * was lost goes into the link, before what was asked after it.
+ *
+ * A call without an answer is sent again with its key until its caller's wait ends: its
+ * owner knows the key. What was sent once without an answer can never again be called
+ * failed for certain, only done or unknown.
+ */
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as FiberSet from "effect/FiberSet"
+import * as Layer from "effect/Layer"
+import * as Metric from "effect/Metric"
+import * as Schedule from "effect/Schedule"
+import type { ActorBounds } from "../actors/ActorBounds.ts"
+import type { CommandError } from "../actors/EngineError.ts"
+import type { Reply } from "../actors/Mailbox.ts"
+import { Ownership } from "../actors/Ownership.ts"
+import { WalletRegistry } from "../actors/WalletRegistry.ts"
+import { CommandMetrics } from "../engine/CommandMetrics.ts"
+import { traced } from "../engine/CommandTrace.ts"
+import { type WalletCall, WalletCalls } from "../engine/WalletCalls.ts"
+import { CallRouter } from "./CallRouter.ts"
+import * as ClusterMetrics from "./ClusterMetrics.ts"
+import { makeCurrent } from "./CurrentCalls.ts"
+import { Owners } from "./Owners.ts"
+
+/** Between two looks for callers whose wait is over. */
+const sweepInterval = "250 millis"
+
+const make = Effect.fnUntraced(function* (bounds: ActorBounds) {
+  const registry = yield* WalletRegistry
+  const ownership = yield* Ownership
+  const owners = yield* Owners
+  const clock = yield* Clock.Clock
+  const metrics = yield* CommandMetrics
+  const fork = yield* FiberSet.makeRuntime<never, void, never>()
+  const router = new CallRouter({ bounds, registry, ownership, owners, clock, metrics, fork })
+
+  const endWaits = Effect.suspend(() => {
+    router.endWaits(clock.currentTimeMillisUnsafe())
+    return Metric.update(ClusterMetrics.linked, router.waiting)
+  })
+  yield* Effect.forkScoped(Effect.repeat(endWaits, Schedule.spaced(sweepInterval)))
+  yield* Effect.addFinalizer(() => Effect.sync(() => router.close()))
+
+  const offered = (call: WalletCall) => Effect.callback<Reply, CommandError>((resume) => router.ask(call, resume))
+  const calls = WalletCalls.of({
+    ask: (call) => traced(offered(call), call),
+    current: makeCurrent({ bounds, clock, ownership, owners, registry })
+  })
+  return Context.make(WalletCalls, calls).pipe(Context.add(OutgoingCalls, { waiting: () => router.waiting }))
+})
+
+/** How much is on its way to the owners of other wallets. */
+export class OutgoingCalls extends Context.Service<OutgoingCalls, { readonly waiting: () => number }>()(
+  "effect-wallet/cluster/OutgoingCalls"
+) {}
+
+export const layer = (bounds: ActorBounds) => Layer.effectContext(make(bounds))

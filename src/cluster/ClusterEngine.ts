@@ -1,0 +1,75 @@
+/**
+ * The wallet engine as one node among several: the same actors as on a single node, under
+ * an ownership that comes and goes by partition, and the way to the wallets of others.
+ *
+ * Built from below: what the actors need stands under effect/cluster's layer, so that it
+ * closes after it, when the last partition has been handed over.
+ */
+import * as Config from "effect/Config"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import { EventIds } from "../actors/EventIds.ts"
+import { NodeIdentity } from "../actors/NodeIdentity.ts"
+import { type EngineConfig, engineConfig, refuseLaterStores } from "../engine/EngineConfig.ts"
+import type { EngineOptions } from "../engine/EngineRuntime.ts"
+import * as EngineRuntime from "../engine/EngineRuntime.ts"
+import { storesLayer } from "../engine/EngineStores.ts"
+import { Reconciler } from "../engine/Reconciler.ts"
+import * as StoreIdentity from "../engine/StoreIdentity.ts"
+import { TransferSaga } from "../engine/TransferSaga.ts"
+import { WalletEngine } from "../engine/WalletEngine.ts"
+import * as ClusterCalls from "./ClusterCalls.ts"
+import { type ClusterConfig, clusterConfig, refuseEmbedded } from "./ClusterConfig.ts"
+import * as ClusterOwnership from "./ClusterOwnership.ts"
+import * as ClusterSingletons from "./ClusterSingletons.ts"
+import * as ClusterTransport from "./ClusterTransport.ts"
+import { Owners } from "./Owners.ts"
+import * as PartitionHandlers from "./PartitionHandlers.ts"
+import * as PartitionKeeper from "./PartitionKeeper.ts"
+import * as RedisClusterStatus from "./RedisClusterStatus.ts"
+
+export interface ClusterEngineOptions extends EngineOptions {
+  readonly cluster: ClusterConfig
+}
+
+const layerActors = ({ bounds, cluster, partitions }: ClusterEngineOptions) =>
+  Layer.mergeAll(ClusterSingletons.layer(bounds), RedisClusterStatus.layer(cluster)).pipe(
+    Layer.provideMerge(TransferSaga.layer(bounds)),
+    Layer.provideMerge(Layer.mergeAll(ClusterCalls.layer(bounds), Reconciler.layer(bounds, { alone: false }))),
+    Layer.provideMerge(Owners.layer),
+    Layer.provideMerge(PartitionKeeper.layer(cluster)),
+    Layer.provideMerge(PartitionHandlers.layer(bounds)),
+    Layer.provideMerge(ClusterTransport.layer(cluster, partitions)),
+    Layer.provideMerge(EngineRuntime.layerWallets(bounds)),
+    // Stores that do not fit together are found before a claim takes wallets from a service that runs on the right ones.
+    Layer.provideMerge(ClusterOwnership.layer({ partitions }).pipe(Layer.provide(StoreIdentity.layer))),
+    Layer.provideMerge(NodeIdentity.layer),
+    Layer.provideMerge(EventIds.layer)
+  )
+
+/** Over the stores in context, which the other nodes have, too. */
+export const layer = (options: ClusterEngineOptions) =>
+  Layer.effect(WalletEngine, EngineRuntime.make(options.bounds)).pipe(Layer.provideMerge(layerActors(options)))
+
+/** As `config` says. */
+export const layerFrom = (config: EngineConfig, cluster: ClusterConfig) =>
+  Layer.unwrap(
+    Effect.as(
+      refuseEmbedded(config.stores.databaseUrl),
+      layer({ ...config, cluster }).pipe(Layer.provide(storesLayer(config.stores)))
+    )
+  )
+
+/** As the environment says (see the README's table), each name behind `prefix_` if there is one: without `REDIS_URL` a single node. */
+export const layerConfig = (options: { readonly prefix?: string | undefined } = {}) =>
+  Layer.unwrap(
+    Effect.gen(function* () {
+      const nested = <A>(config: Config.Config<A>) =>
+        options.prefix === undefined ? config : Config.nested(config, options.prefix)
+      yield* refuseLaterStores(nested)
+      const config = yield* nested(engineConfig)
+      const cluster = yield* nested(clusterConfig)
+      return Option.isSome(cluster) ? layerFrom(config, cluster.value) : WalletEngine.layerFrom(config)
+    })
+  )

@@ -1,0 +1,77 @@
+/**
+ * Ownership of one node among several. A partition is this node's while effect/cluster
+ * gives it the partition's shard and its own claim on it stands. Who claims and gives up
+ * is {@link PartitionKeeper}; this holds what it has found, below the actors, so that they
+ * can ask it and outlive the cluster's layer above them.
+ */
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import { Ownership } from "../actors/Ownership.ts"
+import { checkPartitions } from "../actors/SingleNodeOwnership.ts"
+
+/** Claims of partitions, as the keeper changes them. All synchronous. */
+export interface ClaimTable {
+  /** From now on the leases are asked, too: whether this node has the shard of a partition. */
+  readonly attach: (hasShard: (partition: number) => boolean) => void
+  /** From now on nothing is this node's. */
+  readonly detach: () => void
+  readonly claimed: (partition: number, epoch: number) => void
+  readonly cleared: (partition: number) => void
+  /** The epoch of this node's claim, whatever the leases say. */
+  readonly claimOf: (partition: number) => number | undefined
+  /**
+   * When the log last told that a later claim of the partition stands, by the monotonic
+   * clock, nanoseconds; `undefined`: never. To claim again before the leases are heard of
+   * might fence the rightful owner.
+   */
+  readonly fencedAt: (partition: number) => bigint | undefined
+}
+
+export class ClusterOwnership extends Context.Service<ClusterOwnership, ClaimTable>()(
+  "effect-wallet/cluster/ClusterOwnership"
+) {}
+
+const make = Effect.fnUntraced(function* (options: { readonly partitions: number }) {
+  yield* checkPartitions(options)
+  const clock = yield* Clock.Clock
+  const epochs = new Array<number | undefined>(options.partitions).fill(undefined)
+  const fences = new Map<number, bigint>()
+  const nothing = () => false
+  let hasShard: (partition: number) => boolean = nothing
+  const ownership = Ownership.of({
+    partitions: options.partitions,
+    epochOf: (partition) => {
+      const epoch = epochs[partition]
+      return epoch !== undefined && hasShard(partition) ? epoch : undefined
+    },
+    fenced: (partition, epoch) => {
+      if (epochs[partition] !== epoch) return
+      epochs[partition] = undefined
+      fences.set(partition, clock.monotonicTimeNanosUnsafe())
+    },
+    // What is lost here, another node has, and it may come back.
+    lost: Effect.never
+  })
+  const claims = ClusterOwnership.of({
+    attach: (given) => {
+      hasShard = given
+    },
+    detach: () => {
+      hasShard = nothing
+    },
+    claimed: (partition, epoch) => {
+      epochs[partition] = epoch
+    },
+    cleared: (partition) => {
+      epochs[partition] = undefined
+    },
+    claimOf: (partition) => epochs[partition],
+    fencedAt: (partition) => fences.get(partition)
+  })
+  return Context.make(Ownership, ownership).pipe(Context.add(ClusterOwnership, claims))
+})
+
+/** Fails with `PartitionsMismatch` when the installation was made with another number. */
+export const layer = (options: { readonly partitions: number }) => Layer.effectContext(make(options))
