@@ -67,7 +67,8 @@ export class Reconciler extends Context.Service<
 }
 
 /** What a store throws, or a defect of ours, must not end the looking for good. */
-const unexpected = (defect: unknown) => new StoreDefect({ store: "log", reason: String(defect) })
+const outlivesDefects = <A, E>(look: Effect.Effect<A, E>): Effect.Effect<A, E | StoreDefect> =>
+  Effect.catchDefect(look, (defect) => Effect.fail(new StoreDefect({ store: "log", reason: String(defect) })))
 
 const make = Effect.fnUntraced(function* (bounds: ActorBounds, alone: boolean) {
   const log = yield* EventStore
@@ -105,7 +106,7 @@ const make = Effect.fnUntraced(function* (bounds: ActorBounds, alone: boolean) {
     yield* Metric.update(EngineMetrics.reconcilerPosition, Number(position))
     return clock.currentTimeMillisUnsafe() - startedAt
   }).pipe(
-    Effect.catchDefect((defect) => Effect.fail(unexpected(defect))),
+    outlivesDefects,
     Effect.catch((error) => Effect.as(reportWaiting(error), restMillis))
   )
 
@@ -132,19 +133,15 @@ const make = Effect.fnUntraced(function* (bounds: ActorBounds, alone: boolean) {
       })
   })
 
+  const recoverAlone = outlivesDefects(recover(() => false)).pipe(
+    Effect.tapError(reportWaiting),
+    Effect.retry(retryPause)
+  )
+  const lookForEver = Effect.forever(
+    Effect.flatMap(lookOn, (millis) => Effect.sleep(Math.max(restMillis, millis * restFactor)))
+  )
   if (pipeline.separate) {
-    yield* Effect.forkScoped(
-      Effect.andThen(
-        alone
-          ? recover(() => false).pipe(
-              Effect.catchDefect((defect) => Effect.fail(unexpected(defect))),
-              Effect.tapError(reportWaiting),
-              Effect.retry(retryPause)
-            )
-          : Effect.void,
-        Effect.forever(Effect.flatMap(lookOn, (millis) => Effect.sleep(Math.max(restMillis, millis * restFactor))))
-      )
-    )
+    yield* Effect.forkScoped(alone ? Effect.andThen(recoverAlone, lookForEver) : lookForEver)
     yield* Effect.forkScoped(refusals.run)
   }
 
