@@ -1,0 +1,35 @@
+/** An attempt that was answered, and how old what it was answered may be. */
+import type { Attempt, TruthAtAnswer } from "./History.ts"
+import type { Ledger } from "./Ledger.ts"
+import type { Trial } from "./Trial.ts"
+
+/** An attempt that was answered. */
+export interface Answered extends Attempt {
+  readonly outcome: NonNullable<Attempt["outcome"]>
+  readonly truth: TruthAtAnswer
+}
+
+export const isAnswered = (attempt: Attempt): attempt is Answered =>
+  attempt.outcome !== undefined && attempt.truth !== undefined
+
+/** The lowest version that an answer may rest on: what was in the log when the call was made, but for what its node could not know. */
+export const oldestVersion = (
+  trial: Trial,
+  attempt: Attempt,
+  ledger: Ledger | undefined,
+  walletId = attempt.operation.walletId
+): number => {
+  const { state } = trial
+  let version = attempt.versionsBefore.get(walletId) ?? -1
+  const { staleFrom } = attempt
+  if (staleFrom !== undefined) {
+    let known = -1
+    for (let index = 0; index < staleFrom; index++) {
+      const { recorded } = state.log[index]!
+      if (recorded.walletId === walletId) known = recorded.version
+    }
+    version = Math.min(version, known)
+  }
+  while (version >= 0 && ledger?.events[version]?.metadata.actor === "foreign") version--
+  return version
+}

@@ -1,0 +1,235 @@
+/**
+ * Clients, each with an order of its own: they ask, wait, lose patience, retry with the
+ * same key, send twice at once, retry long after, and use a key for something else.
+ */
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Option from "effect/Option"
+import * as Cause from "effect/Cause"
+import type { WalletEngine } from "../engine/WalletEngine.ts"
+import type { Attempt, Operation, Outcome, Told } from "./History.ts"
+import { describeOperation, describeOutcome } from "./History.ts"
+import type { SeededRandom } from "./SeededRandom.ts"
+import type { SimulatedCluster } from "./SimulatedCluster.ts"
+import { persistedOf, type Trial, versionsOf } from "./Trial.ts"
+import { drawOperation, type Knowledge } from "./Workload.ts"
+import { type Life, processContext } from "./World.ts"
+
+/** Tries of one command before its client gives up. */
+const maxTries = 12
+
+/** Retries of commands that are long over. */
+const echoRate = 0.08
+
+const engineCall = (
+  engine: WalletEngine["Service"],
+  operation: Operation,
+  options: { readonly idempotencyKey: string; readonly await: "committed" | "persisted" }
+): Effect.Effect<Told, { readonly _tag: string; readonly message: string }> => {
+  switch (operation.kind) {
+    case "create":
+      return engine.createWallet({ ...options, ...operation, id: operation.walletId })
+    case "credit":
+      return engine.credit({ ...options, ...operation })
+    case "debit":
+      return engine.debit({ ...options, ...operation })
+    case "hold":
+      return engine.placeHold({ ...options, ...operation })
+    case "capture":
+      return engine.captureHold({ ...options, ...operation, amount: operation.amount ?? undefined })
+    case "release":
+      return engine.releaseHold({ ...options, ...operation })
+    case "freeze":
+      return engine.freeze({ ...options, ...operation })
+    case "unfreeze":
+      return engine.unfreeze({ ...options, ...operation })
+    case "close":
+      return engine.close({ ...options, ...operation })
+    case "update":
+      return engine.updateWallet({
+        ...options,
+        walletId: operation.walletId,
+        overdraftLimit: operation.overdraftLimit ?? undefined,
+        metadata: operation.metadata ?? undefined
+      })
+    case "transfer":
+      return engine.transfer({ ...options, ...operation, from: operation.walletId })
+    case "read":
+      return Effect.map(engine.getWallet(operation), (wallet) => ({ wallet }))
+    case "past":
+      return Effect.map(engine.walletAt(operation), (wallet) => ({ wallet }))
+  }
+}
+
+const outcomeOf = (exit: Exit.Exit<Told, { readonly _tag: string; readonly message: string }>): Outcome => {
+  if (Exit.isSuccess(exit)) return { _tag: "Done", told: exit.value }
+  const error = Option.getOrUndefined(Cause.findErrorOption(exit.cause))
+  return error === undefined
+    ? { _tag: "Died", message: Cause.pretty(exit.cause).split("\n")[0]! }
+    : { _tag: "Failed", error }
+}
+
+/** Whether the same key should be tried again. */
+const isOpen = (outcome: Outcome): boolean => {
+  switch (outcome._tag) {
+    case "Done":
+      return outcome.told.transfer?.status === "pending"
+    case "Failed":
+      return ["OutcomeUnknown", "StoreUnavailable", "StoreDefect", "MailboxFull"].includes(outcome.error._tag)
+    case "Died":
+    case "Lost":
+      return true
+  }
+}
+
+export class Clients {
+  private readonly trial: Trial
+  private readonly cluster: SimulatedCluster
+  private readonly known: Knowledge
+  private readonly finished: Array<{ readonly key: string; readonly operation: Operation }> = []
+  private keys = 0
+  running = 0
+
+  constructor(trial: Trial, cluster: SimulatedCluster) {
+    this.trial = trial
+    this.cluster = cluster
+    const { weather, world } = trial
+    this.known = {
+      wallets: Array.from({ length: weather.wallets }, (_, index) => `w${index}`),
+      holds: new Map(),
+      versions: new Map(),
+      refusalRate: weather.refusalRate,
+      now: () => world.now
+    }
+  }
+
+  start(): void {
+    const { history, weather, world } = this.trial
+    for (let index = 0; index < weather.clients; index++) {
+      const name = `client${index}`
+      const random = this.trial.random.fork()
+      const life: Life = { name, alive: true, clockSkew: 0, preemption: undefined }
+      const context = processContext(world, life, random, (level, message) =>
+        history.note(world.elapsed, name, `${level}: ${message}`)
+      )
+      const commands = Math.ceil(weather.commands / weather.clients)
+      this.running++
+      Effect.runForkWith(context)(this.work(name, random, commands)).addObserver((exit) => {
+        this.running--
+        if (Exit.isFailure(exit)) history.violated(`${name} broke: ${Cause.pretty(exit.cause)}`)
+      })
+    }
+  }
+
+  private readonly work = Effect.fnUntraced(function* (
+    this: Clients,
+    name: string,
+    random: SeededRandom,
+    commands: number
+  ): Effect.fn.Return<void> {
+    for (let n = 0; n < commands; n++) {
+      if (random.chance(echoRate) && this.finished.length > 0) {
+        const { key, operation } = random.pick(this.finished)
+        const other = random.chance(0.2)
+          ? { ...drawOperation(random, this.known), walletId: operation.walletId }
+          : operation
+        yield* this.attempt(name, random, key, other)
+        continue
+      }
+      const key = `${name.slice(6)}-${this.keys++}`
+      const operation = drawOperation(random, this.known)
+      if (random.chance(0.06)) {
+        // The same at once, several times.
+        yield* Effect.forEach([0, 1, 2], () => this.insist(name, random, key, operation), {
+          concurrency: 3,
+          discard: true
+        })
+      } else yield* this.insist(name, random, key, operation)
+      if (random.chance(0.3)) yield* Effect.sleep(random.below(400))
+    }
+  })
+
+  /** Until the outcome is known, or patience is at its end. */
+  private readonly insist = Effect.fnUntraced(function* (
+    this: Clients,
+    name: string,
+    random: SeededRandom,
+    key: string,
+    operation: Operation
+  ): Effect.fn.Return<void> {
+    for (let tries = 0; tries < maxTries; tries++) {
+      while (this.cluster.newest() === undefined) yield* Effect.sleep(random.between(20, 200))
+      const outcome = yield* this.attempt(name, random, key, operation)
+      if (!isOpen(outcome) || random.chance(0.1)) break
+      yield* Effect.sleep(random.below(300))
+    }
+    if (operation.kind !== "read" && operation.kind !== "past") this.finished.push({ key, operation })
+  })
+
+  private attempt(name: string, random: SeededRandom, key: string, operation: Operation): Effect.Effect<Outcome> {
+    return Effect.callback<Outcome>((resume) => {
+      const { history, witness, world } = this.trial
+      const node = this.cluster.pick()
+      if (node?.engine === undefined) {
+        world.after(random.between(20, 200), () => resume(Effect.succeed({ _tag: "Lost" })))
+        return
+      }
+      const attempt: Attempt = {
+        number: history.attempts.length,
+        client: name,
+        key,
+        operation,
+        await: random.chance(0.2) ? "committed" : "persisted",
+        node: node.name,
+        calledAt: world.now,
+        versionsBefore: versionsOf(this.trial),
+        toldBefore: new Map(history.told),
+        staleFrom: undefined,
+        outcome: undefined,
+        truth: undefined
+      }
+      history.attempts.push(attempt)
+      history.note(
+        world.elapsed,
+        name,
+        `→ ${node.name} ${attempt.number} [${key}] ${describeOperation(operation)} ${attempt.await}`
+      )
+      let waits = true
+      const hear = (outcome: Outcome) => {
+        if (!waits) return
+        waits = false
+        resume(Effect.succeed(outcome))
+      }
+      const { owner } = node
+      node.run(engineCall(node.engine, operation, { idempotencyKey: key, await: attempt.await }), (exit) => {
+        const outcome = outcomeOf(exit)
+        attempt.outcome = outcome
+        attempt.staleFrom = witness.staleFrom(owner)
+        attempt.truth = { time: world.now, versions: versionsOf(this.trial), persisted: persistedOf(this.trial) }
+        history.note(world.elapsed, name, `← ${node.name} ${attempt.number} [${key}] ${describeOutcome(outcome)}`)
+        this.learn(operation, outcome)
+        world.after(random.below(10), () => hear(outcome))
+      })
+      world.after(random.chance(0.1) ? random.between(50, 1_000) : 6_000, () => {
+        if (waits && attempt.outcome === undefined)
+          history.note(world.elapsed, name, `  ${attempt.number} [${key}] waits no longer`)
+        hear({ _tag: "Lost" })
+      })
+    })
+  }
+
+  private learn({ walletId }: Operation, outcome: Outcome): void {
+    if (outcome._tag !== "Done") return
+    const { hold, wallet } = outcome.told
+    if (wallet !== undefined) {
+      const { told } = this.trial.history
+      told.set(walletId, Math.max(wallet.version, told.get(walletId) ?? -1))
+      this.known.versions.set(walletId, Math.max(wallet.version, this.known.versions.get(walletId) ?? -1))
+    }
+    if (hold !== undefined && hold.status === "active") {
+      const holds = this.known.holds.get(walletId) ?? []
+      this.known.holds.set(walletId, holds)
+      if (!holds.includes(hold.id)) holds.push(hold.id)
+    }
+  }
+}

@@ -1,0 +1,172 @@
+/**
+ * What can go wrong at which call of a store, and how often it has: a fault that a run
+ * never meets proves nothing.
+ */
+
+/** Calls of the stores that a node makes. */
+export const steps = [
+  "append",
+  "read",
+  "readAll",
+  "head",
+  "saveSnapshot",
+  "loadSnapshot",
+  "claim",
+  "write",
+  "refuse",
+  "openRefusals",
+  "persistedVersions",
+  "marks",
+  "setMark",
+  "logId",
+  "adoptLog",
+  "findKeys",
+  "hold",
+  "openTransfers",
+  "dueHolds"
+] as const
+
+export type Step = (typeof steps)[number]
+
+/**
+ * - `away`: fails before anything is done. `outage` is a time in which every call is `away`.
+ * - `lostAnswer`: done, and the answer is lost.
+ * - `lostRequest`: never done, and nobody can know.
+ * - `late`: the answer is lost, and it is done some time after that.
+ * - `slow`: takes long.
+ * - `hangs`: done, and never answered.
+ * - `defect`: fails as at fault, with nothing done. `throws` / `throwsAfter`: the driver throws, before or after.
+ * - `conflict`: somebody else writes to the wallet just before, under the claim that stands.
+ * - `takeover`: another node starts and claims while the call is on its way.
+ * - `refused`: a user's rule says no.
+ * - `crashBefore` / `crashAfter` / `crashLate`: the node dies; the call is not done, is done, or is done later.
+ */
+export const faults = [
+  "away",
+  "outage",
+  "lostAnswer",
+  "lostRequest",
+  "late",
+  "slow",
+  "hangs",
+  "defect",
+  "throws",
+  "throwsAfter",
+  "conflict",
+  "takeover",
+  "refused",
+  "crashBefore",
+  "crashAfter",
+  "crashLate"
+] as const
+
+export type Fault = (typeof faults)[number]
+
+const reading: ReadonlyArray<readonly [Fault, number]> = [
+  ["away", 4],
+  ["slow", 4],
+  ["defect", 1],
+  ["throws", 1],
+  ["takeover", 1],
+  ["crashBefore", 2]
+]
+
+const writing: ReadonlyArray<readonly [Fault, number]> = [
+  ["away", 4],
+  ["lostAnswer", 4],
+  ["slow", 4],
+  ["late", 2],
+  ["defect", 1],
+  ["throws", 1],
+  ["throwsAfter", 1],
+  ["takeover", 1],
+  ["crashBefore", 1],
+  ["crashAfter", 1],
+  ["crashLate", 1]
+]
+
+/** What is drawn at a step, by weight. `outage` and `refused` come about by themselves. */
+export const drawn: Readonly<Record<Step, ReadonlyArray<readonly [Fault, number]>>> = {
+  append: [...writing, ["lostRequest", 4], ["conflict", 3]],
+  read: reading,
+  readAll: reading,
+  head: reading,
+  saveSnapshot: writing,
+  loadSnapshot: reading,
+  claim: writing.filter(([fault]) => fault !== "late" && fault !== "crashLate"),
+  write: [...writing, ["hangs", 2]],
+  refuse: [...writing, ["hangs", 2]],
+  openRefusals: reading,
+  persistedVersions: reading,
+  marks: reading,
+  setMark: writing.filter(([fault]) => fault !== "late" && fault !== "crashLate"),
+  logId: reading,
+  adoptLog: writing.filter(([fault]) => fault !== "late" && fault !== "crashLate"),
+  findKeys: reading,
+  hold: reading,
+  openTransfers: reading,
+  dueHolds: reading
+}
+
+/** How much more often than others a step fails that is rarely taken. */
+export const rarity: Partial<Record<Step, number>> = {
+  adoptLog: 8,
+  refuse: 4,
+  hold: 4,
+  openTransfers: 0.3,
+  dueHolds: 0.15,
+  openRefusals: 1,
+  readAll: 1
+}
+
+/** How often each fault has hit each step. */
+export class FaultTable {
+  private readonly counts = new Map<string, number>()
+
+  get total(): number {
+    let total = 0
+    for (const count of this.counts.values()) total += count
+    return total
+  }
+
+  count(fault: Fault, step: Step, times = 1): void {
+    const name = `${step} ${fault}`
+    this.counts.set(name, (this.counts.get(name) ?? 0) + times)
+  }
+
+  get(fault: Fault, step: Step): number {
+    return this.counts.get(`${step} ${fault}`) ?? 0
+  }
+
+  add(other: FaultTable): void {
+    for (const step of steps) for (const fault of faults) this.count(fault, step, other.get(fault, step))
+  }
+
+  /** The pairs that can be, with how often they were. */
+  pairs(): ReadonlyArray<{ readonly step: Step; readonly fault: Fault; readonly count: number }> {
+    return steps.flatMap((step) =>
+      [...drawn[step].map(([fault]) => fault), "outage" as const, ...refusable(step)].map((fault) => ({
+        step,
+        fault,
+        count: this.get(fault, step)
+      }))
+    )
+  }
+
+  lines(): ReadonlyArray<string> {
+    const width = Math.max(...steps.map((step) => step.length))
+    const cell = (text: string) => text.padStart(12)
+    const header = "".padEnd(width) + faults.map(cell).join("")
+    const possible = new Set(this.pairs().map(({ fault, step }) => `${step} ${fault}`))
+    return [
+      header,
+      ...steps.map(
+        (step) =>
+          step.padEnd(width) +
+          faults.map((fault) => cell(possible.has(`${step} ${fault}`) ? String(this.get(fault, step)) : "·")).join("")
+      )
+    ]
+  }
+}
+
+const refusable = (step: Step): ReadonlyArray<Fault> => (step === "append" || step === "write" ? ["refused"] : [])

@@ -1,0 +1,219 @@
+/** A rejection is true if the wallet was at some moment of the call as the rejection says. */
+import { type Answered, oldestVersion } from "./Answered.ts"
+import type { Operation } from "./History.ts"
+import { availableOf, isOpenHold, type Ledger, type LedgerState, openHoldsOf } from "./Ledger.ts"
+import { type Account, type LoggedCommand, nameOf } from "./LogCheck.ts"
+import type { Trial } from "./Trial.ts"
+import { unluckyAmount, unluckyArrival, unluckyText } from "./UserRule.ts"
+
+/** Nothing has happened, and nothing was judged: always possible. */
+const passing: ReadonlySet<string> = new Set(["StoreUnavailable", "StoreDefect", "MailboxFull", "OutcomeUnknown"])
+
+interface Moment {
+  readonly state: LedgerState | undefined
+  /** Of a transfer's destination, at any time of the call. */
+  readonly destinations: ReadonlyArray<LedgerState | undefined>
+  /** The node's clock at the answer, or the wallet's own time if that is later, ms. */
+  readonly time: number
+  readonly limits: { readonly openHolds: number; readonly transfersInFlight: number }
+}
+
+const needed = (operation: Operation, state: LedgerState): bigint | undefined => {
+  switch (operation.kind) {
+    case "debit":
+    case "hold":
+    case "transfer":
+      return operation.amount
+    case "update":
+      return operation.overdraftLimit === null ? undefined : state.overdraftLimit - operation.overdraftLimit
+    default:
+      return undefined
+  }
+}
+
+const isClosed = (state: LedgerState | undefined) => state?.status === "closed"
+
+/** Whether the wallet, as it was, says so. */
+const justifies = (tag: string, operation: Operation, moment: Moment): boolean => {
+  const { destinations, limits, state, time } = moment
+  switch (tag) {
+    case "WalletNotFound":
+      return (
+        state === undefined ||
+        (operation.kind === "transfer" && destinations.includes(undefined)) ||
+        (operation.kind === "past" && operation.atVersion > state.version)
+      )
+    case "WalletAlreadyExists":
+      return state !== undefined
+    case "WalletClosed":
+      return isClosed(state) || (operation.kind === "transfer" && destinations.some(isClosed))
+    case "SameWallet":
+      return operation.kind === "transfer" && operation.to === operation.walletId
+  }
+  if (state === undefined) return false
+  const hold = "holdId" in operation ? state.holds.get(operation.holdId) : undefined
+  switch (tag) {
+    case "WalletFrozen":
+      return state.status === "frozen" && ["debit", "hold", "capture", "transfer"].includes(operation.kind)
+    case "WalletNotEmpty":
+      return operation.kind === "close" && (state.balance !== 0n || openHoldsOf(state) > 0 || state.inFlight.size > 0)
+    case "CurrencyMismatch":
+      return (
+        operation.kind === "transfer" &&
+        destinations.some((other) => other !== undefined && other.currency !== state.currency)
+      )
+    case "HoldNotFound":
+      return "holdId" in operation && !isOpenHold(hold)
+    case "HoldClosed":
+      return hold !== undefined && (!isOpenHold(hold) || (hold.expiresAt !== null && hold.expiresAt <= time))
+    case "HoldAmountExceeded":
+      return (
+        operation.kind === "capture" &&
+        isOpenHold(hold) &&
+        operation.amount !== null &&
+        operation.amount > hold.remaining
+      )
+    case "InsufficientFunds": {
+      const amount = needed(operation, state)
+      return amount !== undefined && availableOf(state) < amount
+    }
+    case "LimitExceeded":
+      return (
+        (operation.kind === "hold" && openHoldsOf(state) >= limits.openHolds) ||
+        (operation.kind === "transfer" && state.inFlight.size >= limits.transfersInFlight)
+      )
+    case "InvalidRequest":
+      return operation.kind === "hold" && operation.expiresAt !== null && operation.expiresAt <= time
+    default:
+      return false
+  }
+}
+
+const couldBeRefused = (operation: Operation): boolean => {
+  switch (operation.kind) {
+    case "create":
+      return operation.ownerId === unluckyText
+    case "credit":
+    case "debit":
+    case "hold":
+      return operation.amount === unluckyAmount
+    case "transfer":
+      return operation.amount === unluckyAmount || operation.amount === unluckyArrival
+    case "capture":
+      return operation.amount === unluckyAmount || operation.amount === null
+    case "release":
+      return true
+    case "freeze":
+    case "unfreeze":
+    case "close":
+      return operation.reason === unluckyText
+    case "update":
+      return operation.overdraftLimit === unluckyAmount || operation.metadata?.["mood"] === unluckyText
+    default:
+      return false
+  }
+}
+
+const statesBetween = (
+  ledger: Ledger | undefined,
+  from: number,
+  to: number
+): ReadonlyArray<LedgerState | undefined> => {
+  const states: Array<LedgerState | undefined> = from < 0 ? [undefined] : []
+  for (let version = Math.max(0, from); version <= to; version++) states.push(ledger?.at(version))
+  return states
+}
+
+/** Commands of the attempt's key that were there before it was made, and are not too old to be recognised. */
+const doneBefore = (trial: Trial, account: Account, attempt: Answered): ReadonlyArray<LoggedCommand> => {
+  const { bounds, clockSkew } = trial.weather
+  const before = attempt.versionsBefore.get(attempt.operation.walletId) ?? -1
+  const since = attempt.truth.time + clockSkew - bounds.keyRetentionMillis
+  return (account.commands.get(nameOf(attempt.operation.walletId, `c:${attempt.key}`)) ?? []).filter(
+    ({ events, version }) => version <= before && events[0]!.time > since
+  )
+}
+
+const checkRules = (
+  trial: Trial,
+  account: Account,
+  attempt: Answered,
+  tag: string,
+  wrong: (law: string) => void
+): void => {
+  const { operation, truth } = attempt
+  const { walletId } = operation
+  const ledger = account.ledgers.get(walletId)
+  const newest = truth.versions.get(walletId) ?? -1
+  const states = statesBetween(ledger, oldestVersion(trial, attempt, ledger), newest)
+  const to = operation.kind === "transfer" ? operation.to : undefined
+  const destination = to === undefined ? undefined : account.ledgers.get(to)
+  const destinations =
+    to === undefined
+      ? []
+      : statesBetween(destination, oldestVersion(trial, attempt, destination, to), truth.versions.get(to) ?? -1)
+  const { limits } = trial.weather.bounds
+  const holds = states.some((state) => {
+    const time = Math.max(truth.time + trial.weather.clockSkew, state?.updatedAt ?? 0)
+    return justifies(tag, operation, { state, destinations, time, limits })
+  })
+  if (!holds) wrong("the wallet was not like that at any time of the call")
+  if (attempt.staleFrom !== undefined || operation.kind === "read" || operation.kind === "past") return
+  const [done] = doneBefore(trial, account, attempt)
+  if (done !== undefined) wrong(`its key had taken place at version ${done.version} before it was asked for`)
+}
+
+const checkKeyReused = (account: Account, attempt: Answered, wrong: (law: string) => void): void => {
+  const { key, operation, truth } = attempt
+  const commands = account.commands.get(nameOf(operation.walletId, `c:${key}`)) ?? []
+  const used = commands.some(({ version }) => version <= (truth.versions.get(operation.walletId) ?? -1))
+  if (!used) wrong("the key had not been used")
+}
+
+const checkReversed = (account: Account, attempt: Answered, wrong: (law: string) => void): void => {
+  const { key, operation, truth } = attempt
+  const ledger = account.ledgers.get(operation.walletId)
+  const commands = account.commands.get(nameOf(operation.walletId, `c:${key}`)) ?? []
+  const reversed = commands.some(({ events }) =>
+    events.some(({ version }) => {
+      const reversal = ledger?.reversals.get(version)
+      return reversal !== undefined && reversal <= (truth.versions.get(operation.walletId) ?? -1)
+    })
+  )
+  if (!reversed) wrong("it had not been reversed")
+}
+
+const checkTransferReversed = (account: Account, attempt: Answered, wrong: (law: string) => void): void => {
+  const { key, operation, truth } = attempt
+  for (const { ended, sent } of account.transfers.values()) {
+    if (sent.walletId !== operation.walletId || sent.metadata.key !== `c:${key}`) continue
+    if (ended?.event._tag !== "TransferReversed") return wrong("it was not reversed")
+    if (ended.version > (truth.versions.get(operation.walletId) ?? -1)) return wrong("it had not been reversed yet")
+    return
+  }
+  wrong("it was never sent")
+}
+
+/** Whether what the caller was told instead of an answer is true. */
+export const checkRejection = (
+  trial: Trial,
+  account: Account,
+  attempt: Answered,
+  tag: string,
+  wrong: (law: string) => void
+): void => {
+  if (passing.has(tag)) return
+  switch (tag) {
+    case "IdempotencyKeyReused":
+      return checkKeyReused(account, attempt, wrong)
+    case "OperationRefused":
+      if (trial.weather.separate || !couldBeRefused(attempt.operation)) wrong("no rule refuses it")
+      return
+    case "OperationReversed":
+      return checkReversed(account, attempt, wrong)
+    case "TransferReversed":
+      return checkTransferReversed(account, attempt, wrong)
+    default:
+      return checkRules(trial, account, attempt, tag, wrong)
+  }
+}

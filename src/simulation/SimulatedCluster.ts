@@ -1,0 +1,126 @@
+/**
+ * The processes of one installation: there is one as a rule, none for a while after a
+ * death, two while one takes over from another that does not know it yet.
+ */
+import type { SimulatedNode } from "./SimulatedNode.ts"
+import { startNode } from "./SimulatedNode.ts"
+import type { Trial } from "./Trial.ts"
+
+/** A process that was replaced lives on for at most so long, ms. */
+const zombieMillis = 5_000
+
+export class SimulatedCluster {
+  private readonly trial: Trial
+  /** The last is the newest. */
+  private nodes: Array<SimulatedNode> = []
+  private latest: SimulatedNode | undefined = undefined
+  private started = 0
+  private starting = false
+  takeovers = 0
+  deaths = 0
+  stops = 0
+  /** Orderly stops that have not ended. */
+  stopsPending = 0
+
+  constructor(trial: Trial) {
+    this.trial = trial
+  }
+
+  /** Where clients send to: mostly the newest that is up, sometimes one that was replaced. */
+  pick(): SimulatedNode | undefined {
+    const up = this.nodes.filter(({ engine, life, stopping }) => life.alive && engine !== undefined && !stopping)
+    if (up.length > 1 && this.trial.random.chance(0.3)) return this.trial.random.pick(up)
+    return up.at(-1)
+  }
+
+  newest(): SimulatedNode | undefined {
+    return this.nodes.filter(({ engine, life, stopping }) => life.alive && engine !== undefined && !stopping).at(-1)
+  }
+
+  start(): void {
+    if (this.starting) return
+    this.starting = true
+    const node = startNode(this.trial, `node${++this.started}`, {
+      takeOver: () => this.takeOver(),
+      started: (started) => {
+        this.starting = false
+        this.retire(started)
+        started.whenLost(() => this.trial.world.after(this.trial.random.below(2_000), () => this.stop(started, true)))
+      },
+      gone: (gone) => {
+        if (gone.engine === undefined) this.starting = false
+        this.deaths++
+        this.nodes = this.nodes.filter((one) => one !== gone)
+        // A supervisor starts the service again, whoever else may still be there.
+        if (node === this.latest) this.ensure()
+      }
+    })
+    this.latest = node
+    this.nodes.push(node)
+  }
+
+  takeOver(): void {
+    if (this.starting) return
+    this.takeovers++
+    this.start()
+  }
+
+  /** Kills, stops or replaces a node again and again, until all is calm. */
+  disturb(): void {
+    const { random, weather, world } = this.trial
+    world.after(weather.replacementMillis * (0.2 + 1.6 * random.fraction()), () => {
+      if (this.trial.calm) return
+      const node = this.newest()
+      const how = random.below(3)
+      if (how === 0 && node !== undefined) node.kill()
+      else if (how === 1 && node !== undefined) this.stop(node, true)
+      else this.takeOver()
+      this.disturb()
+    })
+  }
+
+  /** In order. `replace`: perhaps another one starts before it has ended. */
+  stop(node: SimulatedNode, replace: boolean): void {
+    this.stops++
+    this.stopsPending++
+    let pending = true
+    const over = () => {
+      if (pending) this.stopsPending--
+      pending = false
+    }
+    node.stop(over)
+    // It may be killed while it stops.
+    this.trial.world.after(zombieMillis * 10, () => {
+      if (!node.life.alive) over()
+    })
+    if (replace && this.trial.random.chance(0.5)) this.start()
+  }
+
+  /** Kills all but the latest. */
+  clear(): void {
+    for (const node of this.nodes.filter((one) => one !== this.latest)) node.kill()
+    if (this.latest?.stopping === true) this.ensure()
+  }
+
+  /** Sees to it that a node comes up again. */
+  private ensure(): void {
+    const { random, world } = this.trial
+    const { latest } = this
+    world.after(random.between(1, 600), () => {
+      if (latest === this.latest) this.start()
+    })
+  }
+
+  /** Those that were replaced find out, or are ended. */
+  private retire(successor: SimulatedNode): void {
+    const { random, world } = this.trial
+    for (const node of this.nodes) {
+      if (node === successor || node.stopping) continue
+      world.after(random.between(1, zombieMillis), () => {
+        if (!node.life.alive || node === this.latest) return
+        if (random.chance(0.5)) this.stop(node, false)
+        else node.kill()
+      })
+    }
+  }
+}

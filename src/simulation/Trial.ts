@@ -1,0 +1,53 @@
+/** What all parts of one run share. */
+import type { EventStore } from "../stores/EventStore.ts"
+import type { MemoryState } from "../stores/MemoryDatabase.ts"
+import type { Persistence } from "../stores/Persistence.ts"
+import type { Fault, FaultTable, Step } from "./Faults.ts"
+import { drawn, rarity } from "./Faults.ts"
+import type { History } from "./History.ts"
+import type { SeededRandom } from "./SeededRandom.ts"
+import type { Weather } from "./Weather.ts"
+import type { Witness } from "./Witness.ts"
+import type { World } from "./World.ts"
+
+export interface Trial {
+  readonly seed: number
+  readonly world: World
+  readonly weather: Weather
+  readonly random: SeededRandom
+  readonly history: History
+  readonly table: FaultTable
+  readonly state: MemoryState
+  readonly witness: Witness
+  /** The stores themselves, without any faults. */
+  readonly log: EventStore["Service"]
+  readonly persistence: Persistence["Service"]
+  /** From now on nothing goes wrong any more. */
+  calm: boolean
+  /** Each store is away until then, ms of the world. */
+  readonly outage: { log: number; persistence: number }
+  /** Writes of others, so that each has a key of its own. */
+  foreign: number
+}
+
+/** What goes wrong at this call; `undefined`: nothing. */
+export const drawFault = (trial: Trial, step: Step, store: "log" | "persistence"): Fault | undefined => {
+  const { outage, random, table, weather, world } = trial
+  if (trial.calm) return undefined
+  if (world.now < outage[store]) {
+    table.count("outage", step)
+    return "outage"
+  }
+  if (!random.chance(Math.min(0.5, weather.faultRate * (rarity[step] ?? 1)))) return undefined
+  const fault = random.weighted(drawn[step])
+  table.count(fault, step)
+  return fault
+}
+
+/** Versions of all wallets in the log. */
+export const versionsOf = ({ state }: Trial): ReadonlyMap<string, number> =>
+  new Map(Array.from(state.streams, ([walletId, events]) => [walletId, events.length - 1]))
+
+/** Versions of all wallets in Persistence. */
+export const persistedOf = ({ state }: Trial): ReadonlyMap<string, number> =>
+  new Map(Array.from(state.persisted, ([walletId, ids]) => [walletId, ids.length - 1]))
