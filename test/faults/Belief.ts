@@ -19,6 +19,26 @@ export type Belief =
   | { readonly _tag: "Rejected"; readonly code: string }
   | { readonly _tag: "Reversed"; readonly code: string }
 
+/** How a command came about and went: by whom, when, after how many tries. */
+export interface Trail {
+  /** Each sends one request after the other. */
+  readonly caller: number
+  /** Of all callers; the commands of one turn are sent in one request. */
+  readonly turn: number
+  /** In its turn's request. */
+  readonly place: number
+  /** `performance.now()`, ms. */
+  readonly askedAt: number
+  /** When somebody said what became of it; `undefined`: nobody has. */
+  settledAt: number | undefined
+  /** The try that it was settled by, from 1; the others were not answered, or not for good. */
+  round: number
+  /** Some try was refused: it surely did nothing. */
+  refused: boolean
+  /** Another caller has sent it, too. */
+  shared: boolean
+}
+
 export interface SentCommand {
   readonly key: string
   readonly kind: Kind
@@ -28,6 +48,8 @@ export interface SentCommand {
   readonly body: Body
   /** A rule of the user's refuses it: it may be in the log, and is then reversed. */
   readonly forbidden?: true
+  /** Of those that the load makes. */
+  trail?: Trail
   belief: Belief
 }
 

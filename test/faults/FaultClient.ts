@@ -4,19 +4,25 @@
  * became of it; and what was answered meanwhile.
  */
 import * as Effect from "effect/Effect"
-import { HttpConnection } from "../../src/load/HttpConnection.ts"
+import { type ConnectionBroken, type HttpAnswer, HttpConnection } from "../../src/load/HttpConnection.ts"
 import { makeRandom } from "../cli/KillClient.ts"
-import { type AnswerClass, type Body, type Kind, learn, type SentCommand, versionOf } from "./Belief.ts"
+import { type AnswerClass, type Body, type Kind, learn, type SentCommand, type Trail, versionOf } from "./Belief.ts"
 
 export { makeRandom }
 
 export type Phase = "before" | "fault" | "after"
 
 /** Longer than a caller of the service waits at most. */
-const patience = "20 seconds"
+const patienceMillis = 20_000
 
 /** Untrue answers that are kept as texts; all are counted. */
 const keptUntrue = 20
+
+/** What a caller sends its requests on, one at a time. */
+export interface Requests {
+  readonly request: (head: string, body: string) => Effect.Effect<HttpAnswer, ConnectionBroken>
+  readonly close: () => void
+}
 
 export interface ClientOptions {
   readonly connections: number
@@ -30,10 +36,14 @@ export interface ClientOptions {
   readonly awaits: ReadonlyArray<"committed" | "persisted" | "indexed">
   /** Requests with several commands, of 100. */
   readonly batchPercent: number
+  /** Of those, with all their commands on one wallet, of 100; default 0. */
+  readonly oneWalletPercent?: number
   /** Commands that a rule of the user's refuses, of 100. */
   readonly forbiddenPercent: number
   /** Amount of the first credit of each wallet, minor units. */
   readonly funds: string
+  /** An answer is waited for so long; default: longer than the service's callers wait. */
+  readonly patienceMillis?: number
 }
 
 export const mixedKinds: ReadonlyArray<Kind> = [
@@ -86,8 +96,13 @@ export class FaultClient {
   readonly random: (below: number) => number
   /** Told of some of the answers that said `persisted`. */
   onPersisted: (claimed: Claimed) => void = () => undefined
+  /** Makes what a caller sends on. */
+  connect: () => Requests = () => new HttpConnection(this.url)
   url: URL
   running = false
+  /** Callers, and turns of callers, so far. */
+  callers = 0
+  turns = 0
   private readonly holds = new Map<string, Array<string>>()
   private readonly name: string
 
@@ -118,7 +133,7 @@ export class FaultClient {
   }
 
   /** A quarter of the commands go to a few wallets. */
-  private wallet(): string {
+  wallet(): string {
     const { wallets } = this
     return wallets[this.random(this.random(4) === 0 ? Math.min(8, wallets.length) : wallets.length)]!
   }
@@ -155,10 +170,10 @@ export class FaultClient {
     }
   }
 
-  next(forBatch: boolean): SentCommand {
+  next(forBatch: boolean, onWallet?: string): SentCommand {
     if (this.random(100) < this.options.forbiddenPercent) return this.forbidden()
     const wanted = this.pick(this.options.kinds)
-    const walletId = this.wallet()
+    const walletId = onWallet ?? this.wallet()
     const holds = this.holds.get(walletId) ?? []
     const needsHold = wanted === "capture" || wanted === "release"
     const kind = (needsHold && holds.length === 0) || (wanted === "create" && forBatch) ? "credit" : wanted
@@ -197,6 +212,9 @@ export class FaultClient {
   learn(command: SentCommand, status: number, body: Body): AnswerClass {
     const before = command.belief._tag
     const told = learn(command, status, body)
+    if (command.trail !== undefined && told.class === "unavailable" && body["code"] !== "OutcomeUnknown") {
+      command.trail.refused = true
+    }
     this.say(command, told.untrue)
     if (command.belief._tag === "Acknowledged") {
       const version = versionOf(body)
@@ -216,7 +234,7 @@ export class FaultClient {
 }
 
 /** The answer's status and document; `undefined`: none came. */
-const request = (client: FaultClient, connection: HttpConnection, path: string, key: string | undefined, body: Body) =>
+const request = (client: FaultClient, connection: Requests, path: string, key: string | undefined, body: Body) =>
   Effect.suspend(() => {
     const started = performance.now()
     const keyLine = key === undefined ? "" : `idempotency-key: ${key}\r\n`
@@ -224,7 +242,7 @@ const request = (client: FaultClient, connection: HttpConnection, path: string, 
       `POST ${path} HTTP/1.1\r\nhost: ${client.url.host}\r\nauthorization: Bearer ${client.options.apiKey}\r\n` +
       `content-type: application/json\r\n${keyLine}`
     return connection.request(head, JSON.stringify(body)).pipe(
-      Effect.timeout(patience),
+      Effect.timeout(client.options.patienceMillis ?? patienceMillis),
       Effect.map(({ body, status }) => ({
         status,
         body: JSON.parse(body) as Body,
@@ -240,7 +258,7 @@ const request = (client: FaultClient, connection: HttpConnection, path: string, 
 /** Sends one command once; answers whether there was an answer. */
 export const sendOne = Effect.fnUntraced(function* (
   client: FaultClient,
-  connection: HttpConnection,
+  connection: Requests,
   command: SentCommand,
   wait = client.pick(client.options.awaits)
 ) {
@@ -270,7 +288,7 @@ const rank: Readonly<Record<AnswerClass, number>> = { full: 0, accepted: 1, unav
 /** Sends several commands in one request. */
 const sendBatch = Effect.fnUntraced(function* (
   client: FaultClient,
-  connection: HttpConnection,
+  connection: Requests,
   commands: ReadonlyArray<SentCommand>
 ) {
   const answer = yield* request(client, connection, "/v1/batch", undefined, { commands: commands.map(itemOf) })
@@ -293,14 +311,26 @@ const isOpen = ({ belief }: SentCommand) => belief._tag === "Open"
 /** Until each is settled, or the load ends. */
 const settleAll = Effect.fnUntraced(function* (
   client: FaultClient,
-  connection: HttpConnection,
-  commands: ReadonlyArray<SentCommand>
+  connection: Requests,
+  commands: ReadonlyArray<SentCommand>,
+  caller: number
 ) {
+  const turn = ++client.turns
+  const askedAt = performance.now()
+  const trails = commands.map((command, place): Trail => {
+    const trail = { caller, turn, place, askedAt, round: 0, settledAt: undefined, refused: false, shared: false }
+    command.trail = trail
+    return trail
+  })
   while (client.running) {
     const open = commands.filter(isOpen)
     if (open.length === 0) return
+    for (const trail of trails) if (trail.settledAt === undefined) trail.round++
     if (open.length > 1) yield* sendBatch(client, connection, open)
     else yield* sendOne(client, connection, open[0]!)
+    commands.forEach((command, place) => {
+      if (!isOpen(command)) trails[place]!.settledAt ??= performance.now()
+    })
     if (commands.some(isOpen)) yield* Effect.sleep(20 + client.random(80))
   }
 })
@@ -321,7 +351,7 @@ const absurd = (client: FaultClient): readonly [code: string, path: string, key:
   }
 }
 
-const sendAbsurd = Effect.fnUntraced(function* (client: FaultClient, connection: HttpConnection) {
+const sendAbsurd = Effect.fnUntraced(function* (client: FaultClient, connection: Requests) {
   const [expected, path, key, body] = absurd(client)
   const answer = yield* request(client, connection, path, key, body)
   if (answer === undefined) return
@@ -333,27 +363,30 @@ const sendAbsurd = Effect.fnUntraced(function* (client: FaultClient, connection:
   client.say({ kind: "credit", key, walletId: path }, `${code} (${status}) instead of ${expected}`)
 })
 
-const oneTurn = Effect.fnUntraced(function* (client: FaultClient, connection: HttpConnection) {
+const oneTurn = Effect.fnUntraced(function* (client: FaultClient, connection: Requests, caller: number) {
   const draw = client.random(100)
   if (draw < 3) return yield* sendAbsurd(client, connection)
   if (draw < 7) {
     const recent = client.commands[Math.max(0, client.commands.length - 1 - client.random(500))]!
+    if (recent.trail !== undefined) recent.trail.shared = true
     yield* sendOne(client, connection, recent)
     if (isOpen(recent)) yield* Effect.sleep(50)
     return
   }
   const size = draw < 7 + client.options.batchPercent ? 2 + client.random(9) : 1
-  const commands = Array.from({ length: size }, () => client.next(size > 1))
-  yield* settleAll(client, connection, commands)
+  const oneWallet =
+    size > 1 && client.random(100) < (client.options.oneWalletPercent ?? 0) ? client.wallet() : undefined
+  const commands = Array.from({ length: size }, () => client.next(size > 1, oneWallet))
+  yield* settleAll(client, connection, commands, caller)
 })
 
 /** Opened, used, closed. */
 export const withConnection = <A, E, R>(
   client: FaultClient,
-  use: (connection: HttpConnection) => Effect.Effect<A, E, R>
+  use: (connection: Requests) => Effect.Effect<A, E, R>
 ): Effect.Effect<A, E, R> =>
   Effect.acquireUseRelease(
-    Effect.sync(() => new HttpConnection(client.url)),
+    Effect.sync(() => client.connect()),
     use,
     (connection) => Effect.sync(() => connection.close())
   )
@@ -364,12 +397,12 @@ export const runLoad = (client: FaultClient, commands = Number.POSITIVE_INFINITY
     client.running = true
     const last = client.commands.length + commands
     return Effect.forEach(
-      Array.from({ length: client.options.connections }),
-      () =>
+      Array.from({ length: client.options.connections }, () => ++client.callers),
+      (caller) =>
         withConnection(client, (connection) =>
           Effect.whileLoop({
             while: () => client.running && client.commands.length < last,
-            body: () => oneTurn(client, connection),
+            body: () => oneTurn(client, connection, caller),
             step: () => undefined
           })
         ),
@@ -378,7 +411,7 @@ export const runLoad = (client: FaultClient, commands = Number.POSITIVE_INFINITY
   })
 
 /** Sends until it is settled. */
-const settle = (client: FaultClient, connection: HttpConnection, command: SentCommand) =>
+const settle = (client: FaultClient, connection: Requests, command: SentCommand) =>
   Effect.gen(function* () {
     while (isOpen(command)) {
       yield* sendOne(client, connection, command)
