@@ -47,7 +47,9 @@ export class OutcomeUnknown extends Schema.TaggedError<OutcomeUnknown>()("Outcom
  */
 export class OperationReversed extends Schema.TaggedError<OperationReversed>()("OperationReversed", {
   walletId: Schema.String,
-  reason: Schema.String
+  reason: Schema.String,
+  /** `true`: the key was known, nothing new has happened. */
+  replayed: Schema.Boolean
 }) {
   override get message(): string {
     return `the operation on wallet ${this.walletId} was reversed: ${this.reason}`
@@ -57,7 +59,9 @@ export class OperationReversed extends Schema.TaggedError<OperationReversed>()("
 /** The destination refused the transfer after the money was sent; the source has it back. */
 export class TransferReversed extends Schema.TaggedError<TransferReversed>()("TransferReversed", {
   transferId: Schema.String,
-  reason: Schema.String
+  reason: Schema.String,
+  /** `true`: the key was known, nothing new has happened. */
+  replayed: Schema.Boolean
 }) {
   override get message(): string {
     return `transfer ${this.transferId} was reversed: ${this.reason}`

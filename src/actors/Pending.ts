@@ -85,7 +85,10 @@ export class Pending {
     if (callers === undefined) return
     this.reversing.delete(version)
     this.count.callers -= callers.length
-    for (const { envelope } of callers) answer(envelope, Effect.fail(new OperationReversed({ walletId, reason })))
+    for (const { envelope, reply } of callers) {
+      const replayed = reply._tag === "Seen" || reply.replayed
+      answer(envelope, Effect.fail(new OperationReversed({ walletId, reason, replayed })))
+    }
   }
 
   /** Answers those whose time is up with what is true: it is in the log. */

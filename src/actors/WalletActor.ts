@@ -6,10 +6,11 @@
  */
 import type * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
+import * as HashMap from "effect/HashMap"
 import * as Metric from "effect/Metric"
 import type { Commit } from "../domain/Commit.ts"
 import type { CommandKey } from "../domain/Event.ts"
-import type { Wallet } from "../domain/Wallet.ts"
+import type { TransferInFlight, Wallet } from "../domain/Wallet.ts"
 import type { Persistence, SeenKey } from "../stores/Persistence.ts"
 import { OperationRefused, StoreUnavailable } from "../stores/StoreError.ts"
 import type { ActorBounds } from "./ActorBounds.ts"
@@ -48,6 +49,8 @@ export interface ActorContext {
   readonly loading: <A, E>(load: Effect.Effect<A, E>) => Effect.Effect<A, E>
   /** Sees to it that a refused event is reversed. Synchronous. */
   readonly compensate: (walletId: string, version: number, reason: string) => void
+  /** The wallet was loaded, and these of its transfers have been sent, for good, and not ended. Synchronous. */
+  readonly transfersFound: (walletId: string, transfers: ReadonlyArray<TransferInFlight>) => void
   /** The wallet has callers that wait for Persistence. Synchronous. */
   readonly awaiting: (actor: WalletActor) => void
   /** How many there are at all wallets. */
@@ -156,6 +159,7 @@ export const begin = (actor: WalletActor, messages: ReadonlyArray<Message>): voi
 
 /** Answers everything that was taken in hand. A failure is the answer of all that is left. */
 export const work = function* (actor: WalletActor, context: ActorContext): Effect.fn.Return<void, ActorError> {
+  // Whatever fails below is the answer of these, too: left in the mailbox they would be tried again without a pause.
   // Whatever is in memory may be out of date, and what is read from the log is out of date soon.
   if (context.ownership.epochOf(actor.partition) === undefined) return yield* notOwner(actor)
   if (!actor.loaded) yield* load(actor, context)
@@ -187,11 +191,18 @@ const load = function* (actor: WalletActor, context: ActorContext): Effect.fn.Re
     // A later version may have come to Persistence after this was read from the log.
     if (!context.pipeline.separate || (yield* loadUndecided(actor, context))) {
       actor.loaded = true
+      if (actor.wallet !== undefined && HashMap.size(actor.wallet.transfers) > 0) {
+        context.transfersFound(actor.walletId, sentForGood(actor.wallet, actor.unpersisted))
+      }
       return
     }
   }
   return yield* aheadOfLog(actor.walletId, actor.wallet?.version)
 }
+
+/** Transfers in flight but for those whose sending may still be undone. */
+const sentForGood = (wallet: Wallet, unpersisted: Unpersisted | undefined): ReadonlyArray<TransferInFlight> =>
+  Array.from(HashMap.values(wallet.transfers)).filter(({ id }) => unpersisted?.provisional.hasSent(id) !== true)
 
 /** Answers reads with the state as of the last commit; one that knows of a later version makes it look again. */
 const inquire = function* (actor: WalletActor, context: ActorContext): Effect.fn.Return<void, CommandError> {

@@ -19,6 +19,7 @@ import { EventStore } from "../stores/EventStore.ts"
 import { Persistence } from "../stores/Persistence.ts"
 import { StoreUnavailable } from "../stores/StoreError.ts"
 import type { ActorBounds } from "./ActorBounds.ts"
+import { type ActorState, stateOf } from "./ActorState.ts"
 import * as Compensations from "./Compensations.ts"
 import type { CommandError } from "./EngineError.ts"
 import { MailboxFull, OutcomeUnknown } from "./EngineError.ts"
@@ -67,26 +68,6 @@ export interface RegistryLoad {
   readonly waitingBytes: number
 }
 
-/** One resident wallet, for whoever is on call. */
-export interface ActorState {
-  /** As of the last commit; `-1`: it has not loaded yet, or there is no such wallet. */
-  readonly version: number
-  /** Up to here Persistence has decided, as far as the actor was told; `null`: an append writes it. */
-  readonly persistedVersion: number | null
-  /** Messages and bytes that wait in the mailbox. */
-  readonly waiting: number
-  readonly waitingBytes: number
-  /** Commands in hand. */
-  readonly running: number
-  /** They may be in the log already. */
-  readonly submitted: boolean
-  /** They wait for Persistence: the first would build on what may still be undone. */
-  readonly parked: boolean
-  readonly snapshotVersion: number
-  /** Milliseconds. */
-  readonly lastUsedAt: number
-}
-
 export class WalletRegistry extends Context.Service<
   WalletRegistry,
   {
@@ -96,6 +77,8 @@ export class WalletRegistry extends Context.Service<
     readonly current: (walletId: string, minVersion: number) => Effect.Effect<Wallet | undefined, ActorError>
     /** Sees to it that an event that Persistence has refused is reversed. Synchronous; repeated calls are one. */
     readonly compensate: (walletId: string, version: number, reason: string) => void
+    /** `listener` is told of transfers that are in flight, for good, at a wallet that has just been loaded. One listener; synchronous. */
+    readonly onTransfersFound: (listener: ActorContext["transfersFound"]) => void
     /**
      * For partitions that `Ownership` no longer gives to this node: what waits there is
      * answered with `NotOwner`, in order, after what is on its way to the log; then the
@@ -138,11 +121,13 @@ const make = Effect.fnUntraced(function* (bounds: ActorBounds) {
     clock,
     loading: loads.withPermits(1),
     compensate: (walletId, version, reason) => compensate(walletId, version, reason),
+    transfersFound: (walletId, transfers) => foundTransfers(walletId, transfers),
     awaiting: (actor) => {
       awaiting.add(actor)
     },
     waiting: { callers: 0 }
   }
+  let foundTransfers: ActorContext["transfersFound"] = () => undefined
   const residents = new ResidentList()
   const busy = new Set<WalletActor>()
   let waitingCommands = 0
@@ -456,6 +441,9 @@ const make = Effect.fnUntraced(function* (bounds: ActorBounds) {
     offer,
     current,
     compensate,
+    onTransfersFound: (listener) => {
+      foundTransfers = listener
+    },
     lose,
     isLeaving: (partition) => departures.hasSome(partition),
     left: departures.over,
@@ -469,18 +457,6 @@ const make = Effect.fnUntraced(function* (bounds: ActorBounds) {
     },
     load: () => ({ residentWallets: residents.size, busyWallets: busy.size, waitingCommands, waitingBytes })
   })
-})
-
-const stateOf = (actor: WalletActor): ActorState => ({
-  version: actor.loaded ? (actor.wallet?.version ?? -1) : -1,
-  persistedVersion: Number.isFinite(actor.persistedVersion) ? actor.persistedVersion : null,
-  waiting: actor.mailbox.size,
-  waitingBytes: actor.mailbox.bytes,
-  running: actor.running.length,
-  submitted: actor.submitted,
-  parked: actor.isParked,
-  snapshotVersion: actor.snapshotVersion,
-  lastUsedAt: actor.lastUsedAt
 })
 
 const stopping = new StoreUnavailable({ store: "log", reason: "this node is stopping", retryAfter: 1_000 })

@@ -35,7 +35,7 @@ export interface ClusterEngineOptions extends EngineOptions {
 
 const layerActors = ({ bounds, cluster, partitions }: ClusterEngineOptions) =>
   Layer.mergeAll(ClusterSingletons.layer(bounds), RedisClusterStatus.layer(cluster)).pipe(
-    Layer.provideMerge(TransferSaga.layer(bounds)),
+    Layer.provideMerge(TransferSaga.layer(bounds, { alone: false })),
     Layer.provideMerge(Layer.mergeAll(ClusterCalls.layer(bounds), Reconciler.layer(bounds, { alone: false }))),
     Layer.provideMerge(Owners.layer),
     Layer.provideMerge(PartitionKeeper.layer(cluster)),

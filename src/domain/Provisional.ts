@@ -112,6 +112,11 @@ export class Provisional {
     this.#count(event, -1)
   }
 
+  /** Whether the sending of that transfer may still be undone. */
+  hasSent(transferId: string): boolean {
+    return this.#traces.has(`transfer ${transferId}`)
+  }
+
   /**
    * Whether `events`, decided together, leading to `after`, would build on something that
    * may still be undone. No events: the command found that all is as it wants it to be.

@@ -190,7 +190,11 @@ export interface EngineTransfers {
   readonly beginTransfer: (
     input: TransferInput
   ) => Effect.Effect<Effect.Effect<TransferAnswer, CommandError | TransferReversed>, CommandError>
-  /** From Persistence; shows at least what this node has answered. */
+  /**
+   * From Persistence; shows at least what this node carries. Another node's transfer that is
+   * in the log only is `TransferNotFound` until its rows are written: an id is made from the
+   * source's id and the key, and does not tell the source, whose owner could say.
+   */
   readonly getTransfer: (transferId: string) => Effect.Effect<Transfer, TransferNotFound | InvalidRequest | ReadError>
   /** From Persistence, newest first. */
   readonly transfers: (query: TransferQuery) => Effect.Effect<Page<Transfer>, InvalidRequest | ReadError>

@@ -76,7 +76,7 @@ export const makeRecall = Effect.gen(function* () {
       }
     }
     const reason = separate ? yield* reversalOf(walletId, version, current.version) : undefined
-    if (reason !== undefined) return yield* new OperationReversed({ walletId, reason })
+    if (reason !== undefined) return yield* new OperationReversed({ walletId, reason, replayed: true })
     const before = events[0]!.version === 0 ? undefined : yield* history.atVersion(walletId, events[0]!.version - 1)
     const wallet = yield* history.atVersion(walletId, version)
     if (wallet === undefined) return yield* new OutcomeUnknown({ walletId, retryAfter: 1_000 })

@@ -4,9 +4,9 @@
  * transfers to and fro, rings and chains cannot wait for one another.
  *
  * A transfer runs in a fiber of its own: a caller that goes away interrupts nothing.
- * What a crash or a store that is away leaves in flight is taken up again by the
- * sweeper (`TransferSweep.ts`), here or on another node; the keys of the steps make
- * the second time harmless.
+ * What a crash or a store that is away leaves in flight is taken up again when its
+ * source comes into memory, or by the sweeper (`TransferSweep.ts`), here or on another
+ * node; the keys of the steps make the second time harmless.
  */
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
@@ -21,7 +21,8 @@ import * as Option from "effect/Option"
 import * as Schedule from "effect/Schedule"
 import type { ActorBounds } from "../actors/ActorBounds.ts"
 import type { CommandError } from "../actors/EngineError.ts"
-import { MailboxFull, OutcomeUnknown, TransferReversed } from "../actors/EngineError.ts"
+import { MailboxFull, OperationReversed, OutcomeUnknown, TransferReversed } from "../actors/EngineError.ts"
+import { WalletRegistry } from "../actors/WalletRegistry.ts"
 import type { SendTransfer } from "../domain/Command.ts"
 import type { Transfer } from "../domain/Wallet.ts"
 import { StoreUnavailable } from "../stores/StoreError.ts"
@@ -52,7 +53,7 @@ export type TransferError = CommandError | TransferReversed
  */
 type Ending =
   | { readonly _tag: "Completed"; readonly transfer: Transfer }
-  | { readonly _tag: "Reversed"; readonly error: TransferReversed }
+  | { readonly _tag: "Reversed"; readonly transferId: string; readonly reason: string }
   | { readonly _tag: "Left" }
   | { readonly _tag: "Failed"; readonly error: CommandError }
 
@@ -146,15 +147,23 @@ export class TransferSaga extends Context.Service<
     readonly carried: (transferId: string) => Transfer | undefined
   }
 >()("effect-wallet/engine/TransferSaga") {
-  static readonly layer = (bounds: ActorBounds) => Layer.effect(TransferSaga, make(bounds))
+  static readonly layer = (bounds: ActorBounds, options: SagaOptions = { alone: true }) =>
+    Layer.effect(TransferSaga, make(bounds, options))
 }
+
+export interface SagaOptions {
+  /** `false`: another node may carry a transfer that this one knows nothing of. */
+  readonly alone: boolean
+}
+
+type Attempt = <A>(step: Effect.Effect<A, CommandError>) => Effect.Effect<A, CommandError>
 
 /** How far one run of the steps goes, and how hard it tries. */
 interface Course {
   /** `false`: it has ended at the source; the steps only tell how. */
   readonly inFlight: boolean
   readonly wanted: TransferOrigin["await"]
-  readonly attempt: <A>(step: Effect.Effect<A, CommandError>) => Effect.Effect<A, CommandError>
+  readonly attempt: Attempt
 }
 
 /** Steps 2 and 3. Whoever waits is told after the money has arrived, or is back. */
@@ -173,7 +182,7 @@ const conclude = Effect.fnUntraced(function* (
   }
   const { reason, time } = yield* attempt(steps.giveBack(transfer, arrival.reason))
   carriage.transfer = { ...transfer, status: "reversed", reason, updatedAt: time }
-  carriage.end({ _tag: "Reversed", error: new TransferReversed({ transferId: transfer.id, reason }) })
+  carriage.end({ _tag: "Reversed", transferId: transfer.id, reason })
 })
 
 /** The carriages of this node: one per transfer while it is on its way. */
@@ -183,7 +192,7 @@ const makeCarrying = (steps: TransferSteps, bounds: ActorBounds) => {
   const schedule = retryPause.pipe(Schedule.upTo({ duration: bounds.sagaRetryMillis }))
 
   /** A schedule is set up only where the first try has failed. */
-  const patient: Course["attempt"] = (step) =>
+  const patient: Attempt = (step) =>
     Effect.catch(step, (error) =>
       isPassing(error) ? Effect.retry(step, { schedule, while: isPassing }) : Effect.fail(error)
     )
@@ -220,25 +229,50 @@ const makeCarrying = (steps: TransferSteps, bounds: ActorBounds) => {
     return withCarriage(carriage, inFlight, persisted ? rest : Effect.andThen(persist(command, request), rest))
   }
 
-  const resume: TransferSaga["Service"]["resume"] = Effect.fnUntraced(function* (walletId, transferId) {
+  /** Brings one in flight to its end, unless it is on its way here already. */
+  const takeUp = Effect.fnUntraced(function* (
+    attempt: Attempt,
+    walletId: string,
+    transferId: string
+  ): Effect.fn.Return<boolean, CommandError> {
     if (carriages.has(transferId)) return false
     const source = yield* steps.stateOf(walletId)
     const inFlight = source === undefined ? undefined : Option.getOrUndefined(HashMap.get(source.transfers, transferId))
     if (source === undefined || inFlight === undefined || carriages.has(transferId)) return false
     const carriage = new Carriage(pendingTransfer(source, inFlight))
-    const course: Course = { inFlight: true, wanted: "persisted", attempt: (step) => step }
-    yield* withCarriage(carriage, true, conclude(steps, carriage, course))
+    yield* withCarriage(carriage, true, conclude(steps, carriage, { inFlight: true, wanted: "persisted", attempt }))
     return true
   })
 
-  return { carriages, carry, resume }
+  const resume: TransferSaga["Service"]["resume"] = (walletId, transferId) =>
+    takeUp((step) => step, walletId, transferId)
+
+  /**
+   * Of a source that has come into memory. One that cannot be brought to its end now is
+   * the sweeper's, which says why; so are those above the bound.
+   */
+  const resumeAll = (walletId: string, transferIds: ReadonlyArray<string>): Effect.Effect<void> =>
+    Effect.forEach(
+      transferIds,
+      (transferId) =>
+        carriages.size < bounds.transfersCarried
+          ? takeUp(patient, walletId, transferId).pipe(
+              Effect.ignore,
+              Effect.catchCause((cause) => reportDefect(walletId, transferId, cause))
+            )
+          : Effect.void,
+      { concurrency: bounds.sweepConcurrency, discard: true }
+    )
+
+  return { carriages, carry, resume, resumeAll }
 }
 
-const make = Effect.fnUntraced(function* (bounds: ActorBounds) {
+const make = Effect.fnUntraced(function* (bounds: ActorBounds, { alone }: SagaOptions) {
+  const registry = yield* WalletRegistry
   const recall = yield* makeRecall
   const steps = makeTransferSteps(yield* WalletCalls, recall)
   const clock = yield* Clock.Clock
-  const { carriages, carry, resume } = makeCarrying(steps, bounds)
+  const { carriages, carry, resume, resumeAll } = makeCarrying(steps, bounds)
   const fibers = yield* FiberSet.make<void>()
   const fork = yield* FiberSet.runtime(fibers)()
   const waiting = new Set<Caller>()
@@ -253,9 +287,7 @@ const make = Effect.fnUntraced(function* (bounds: ActorBounds) {
         running--
         if (caller.sent === undefined && Exit.isFailure(exit)) caller.tell(notSent(command.walletId, exit.cause))
         return Exit.isFailure(exit) && Cause.hasDies(exit.cause)
-          ? Effect.logError(`transfer ${command.transferId}: a defect`, exit.cause).pipe(
-              Effect.annotateLogs({ walletId: command.walletId, transferId: command.transferId })
-            )
+          ? reportDefect(command.walletId, command.transferId, exit.cause)
           : Effect.void
       }
     )
@@ -281,6 +313,16 @@ const make = Effect.fnUntraced(function* (bounds: ActorBounds) {
     return caller.wait
   })
 
+  // A young one in a cluster is still with the node that began it: if not, the sweeper finds it.
+  const patienceMillis = alone ? 0 : bounds.transferSweepAgeMillis
+  registry.onTransfersFound((walletId, found) => {
+    if (!accepting) return
+    const before = clock.currentTimeMillisUnsafe() - patienceMillis
+    const ids: Array<string> = []
+    for (const { createdAt, id } of found) if (createdAt <= before && !carriages.has(id)) ids.push(id)
+    if (ids.length > 0) fork(resumeAll(walletId, ids))
+  })
+
   /** Tells those whose time is up what is true. A caller whose command is not sent is told by its step. */
   const sweep = Effect.suspend(() => {
     const now = clock.currentTimeMillisUnsafe()
@@ -303,13 +345,22 @@ const make = Effect.fnUntraced(function* (bounds: ActorBounds) {
 
 const left: Ending = { _tag: "Left" }
 
+const reportDefect = (walletId: string, transferId: string, cause: Cause.Cause<unknown>): Effect.Effect<void> =>
+  Effect.logError(`transfer ${transferId}: a defect`, cause).pipe(Effect.annotateLogs({ walletId, transferId }))
+
 const answerTo = ({ inFlight, persisted, replayed, transfer }: Sent, ending: Ending): Answer => {
   switch (ending._tag) {
     case "Completed":
       return Effect.succeed({ transfer: ending.transfer, persisted: true, replayed })
     case "Reversed":
+      return Effect.fail(new TransferReversed({ transferId: ending.transferId, reason: ending.reason, replayed }))
     case "Failed":
-      return Effect.fail(ending.error)
+      // Step 1 may have been asked again meanwhile: whether this is a replay is the caller's own affair.
+      return Effect.fail(
+        ending.error._tag === "OperationReversed"
+          ? new OperationReversed({ walletId: ending.error.walletId, reason: ending.error.reason, replayed })
+          : ending.error
+      )
     case "Left":
       return inFlight
         ? Effect.succeed({ transfer, persisted, replayed })

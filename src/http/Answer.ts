@@ -128,6 +128,8 @@ interface Failure {
   readonly message: string
   /** Milliseconds. */
   readonly retryAfter?: number
+  /** Of an outcome that was reversed: it was told before. */
+  readonly replayed?: boolean
 }
 
 /** Milliseconds, for an error that may be retried and does not say when. */
@@ -147,7 +149,8 @@ export const failureAnswer = (failure: Failure): Answer | undefined => {
   if (!isProblemCode(code) || code === "InternalError") return undefined
   // What a store said may name hosts and tables: it belongs in the log.
   const detail = code === "StoreUnavailable" ? "a store that this needs is not available now" : failure.message
-  return problemAnswer(code, detail, retryable.has(code) ? (failure.retryAfter ?? defaultRetryAfter) : undefined)
+  const retryAfter = retryable.has(code) ? (failure.retryAfter ?? defaultRetryAfter) : undefined
+  return { ...problemAnswer(code, detail, retryAfter), replayed: failure.replayed === true }
 }
 
 export const internalError: Answer = problemAnswer(

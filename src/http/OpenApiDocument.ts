@@ -55,7 +55,8 @@ const completeResponses = (responses: Json, isCommand: boolean): Json =>
       if (!isObject(response)) return [status, response]
       const headers = {
         ...objectAt(response, "headers"),
-        ...(isCommand && status.startsWith("2") ? replayedHeader : {}),
+        // An outcome that was reversed is told again, too.
+        ...(isCommand && (status.startsWith("2") || status === "422") ? replayedHeader : {}),
         ...(retryable.has(status) ? retryAfterHeader : {})
       }
       return [status, Object.keys(headers).length === 0 ? response : { ...response, headers }]

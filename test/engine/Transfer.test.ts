@@ -4,6 +4,7 @@ import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as TestClock from "effect/testing/TestClock"
+import { TransferReversed } from "../../src/actors/EngineError.ts"
 import type { TransferInput } from "../../src/engine/WalletEngine.ts"
 import { create, credit } from "../support/EngineCalls.ts"
 import * as Faults from "../support/FaultyEventStore.ts"
@@ -118,6 +119,7 @@ describe("a transfer", () => {
       yield* Deferred.succeed(release, undefined)
       const error = yield* Fiber.join(sending)
       assert(error._tag === "TransferReversed", error._tag)
+      assert.isFalse(error.replayed)
       assert.strictEqual(error.reason, "WalletClosed: wallet b is closed")
       assert.deepStrictEqual(installation.types("a").slice(2), ["TransferSent", "TransferReversed"])
       assert.deepStrictEqual(installation.types("b").slice(3), ["WalletClosed", "TransferRefused"])
@@ -126,7 +128,9 @@ describe("a transfer", () => {
       const shown = yield* node.engine.getTransfer(error.transferId)
       assert.deepInclude(shown, { status: "reversed", reason: error.reason })
       for (let again = 0; again < 2; again++) {
-        assert.deepStrictEqual(yield* Effect.flip(send(node, "a", "b", 30n, "t")), error)
+        const { reason, transferId } = error
+        const told = yield* Effect.flip(send(node, "a", "b", 30n, "t"))
+        assert.deepStrictEqual(told, new TransferReversed({ transferId, reason, replayed: true }))
       }
       assert.deepStrictEqual(transferEvents(installation, "a"), { TransferSent: 1, TransferReversed: 1 })
       assert.strictEqual((yield* node.engine.transfers({ status: "reversed", limit: 5 })).data.length, 1)

@@ -67,7 +67,8 @@ describe("a transfer over two stores", () => {
       yield* within(1, fund(node, ["a", "b"], 100n))
       for (let again = 0; again < 2; again++) {
         const error = yield* within(5, Effect.flip(send(node, "a", "b", 13n, "t")))
-        assert.strictEqual(error._tag, "OperationReversed")
+        assert(error._tag === "OperationReversed", error._tag)
+        assert.strictEqual(error.replayed, again > 0)
         assert.include(error.message, "unlucky")
       }
       assert.deepStrictEqual(installation.types("a").slice(2), ["TransferSent", "OperationReversed"])
@@ -83,7 +84,8 @@ describe("a transfer over two stores", () => {
       yield* within(1, fund(node, ["a", "b"], 100n))
       for (let again = 0; again < 2; again++) {
         const error = yield* within(5, Effect.flip(send(node, "a", "b", 13n, "t")))
-        assert.strictEqual(error._tag, "TransferReversed")
+        assert(error._tag === "TransferReversed", error._tag)
+        assert.strictEqual(error.replayed, again > 0)
         assert.include(error.message, "unlucky")
       }
       assert.deepStrictEqual(installation.types("a").slice(2), ["TransferSent", "TransferReversed"])

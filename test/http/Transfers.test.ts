@@ -139,6 +139,7 @@ layer(Server.layerWith(engine), { excludeTestServices: true })("transfers over H
         const reversed = yield* send({ from, to, amount: "13" }, "unlucky")
         assert.deepStrictEqual([reversed.status, reversed.json.code], [422, "TransferReversed"])
         assert.include(reversed.json.detail, "unlucky")
+        assert.strictEqual(reversed.headers.get("idempotency-replayed"), again === 0 ? null : "true")
       }
       const { data } = (yield* call("GET", `/v1/transfers?walletId=${from}`)).json
       assert.deepStrictEqual(
@@ -213,6 +214,18 @@ layer(Server.layerWith(engine), { excludeTestServices: true })("transfers over H
       assert.deepStrictEqual(again.json.results, [{ ...results[0], replayed: true }])
       const { json: source } = yield* call("GET", `/v1/wallets/${from}`)
       assert.strictEqual(source.balance, "0")
+    })
+  )
+
+  it.effect("marks a reversal that a batch tells again", () =>
+    Effect.gen(function* () {
+      const { call, from, to } = yield* wallets
+      const commands = [{ type: "transfer", walletId: from, to, amount: "13", idempotencyKey: "unlucky" }]
+      for (const replayed of [undefined, true]) {
+        const { json } = yield* call("POST", "/v1/batch", { body: { commands } })
+        assert.deepStrictEqual([json.results[0].status, json.results[0].replayed], [422, replayed])
+        assert.strictEqual(json.results[0].body.code, "TransferReversed")
+      }
     })
   )
 
