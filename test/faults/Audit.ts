@@ -147,6 +147,7 @@ const judge = (command: SentCommand, entry: Entry | undefined, log: LogContent):
     case "Acknowledged":
       return judgeAcknowledged(belief.body, command, entry, log)
     case "Rejected":
+      if (command.overlapped) return undefined
       return entry === undefined ? undefined : ["untrue", `rejected with ${belief.code}, and in the log`]
     case "Reversed":
       if (entry === undefined) return ["lost", `told ${belief.code}, and not in the log`]

@@ -51,6 +51,16 @@ export interface SentCommand {
   /** Of those that the load makes. */
   trail?: Trail
   belief: Belief
+  /** Requests with it that have had no answer, or have none yet. */
+  unanswered: number
+  /** It was sent while an earlier request with it might have been at work: one may be rejected and the other done. */
+  overlapped: boolean
+}
+
+/** Before each request with it. */
+export const sending = (command: SentCommand): void => {
+  if (command.unanswered > 0) command.overlapped = true
+  command.unanswered++
 }
 
 /** How good an answer is for a caller: all that was asked for, a part, none for now, or no answer. */
@@ -98,6 +108,7 @@ const reverse = (command: SentCommand, code: string): string | undefined => {
 
 const reject = (command: SentCommand, code: string): string | undefined => {
   if (command.belief._tag === "Acknowledged" || command.belief._tag === "Reversed") {
+    if (command.overlapped) return undefined
     return `answered ${code} after it was told ${command.belief._tag}`
   }
   command.belief = { _tag: "Rejected", code }
@@ -107,6 +118,7 @@ const reject = (command: SentCommand, code: string): string | undefined => {
 /** Takes one answer into account. */
 export const learn = (command: SentCommand, status: number, body: Body): Told => {
   const code = String(body["code"])
+  command.unanswered--
   switch (status) {
     case 200:
     case 201:

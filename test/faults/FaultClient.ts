@@ -6,7 +6,16 @@
 import * as Effect from "effect/Effect"
 import { type ConnectionBroken, type HttpAnswer, HttpConnection } from "../../src/load/HttpConnection.ts"
 import { makeRandom } from "../cli/KillClient.ts"
-import { type AnswerClass, type Body, type Kind, learn, type SentCommand, type Trail, versionOf } from "./Belief.ts"
+import {
+  type AnswerClass,
+  type Body,
+  type Kind,
+  learn,
+  sending,
+  type SentCommand,
+  type Trail,
+  versionOf
+} from "./Belief.ts"
 
 export { makeRandom }
 
@@ -138,8 +147,14 @@ export class FaultClient {
     return wallets[this.random(this.random(4) === 0 ? Math.min(8, wallets.length) : wallets.length)]!
   }
 
-  add(command: Omit<SentCommand, "key" | "belief">): SentCommand {
-    const sent: SentCommand = { ...command, key: `${this.name}${this.commands.length}`, belief: { _tag: "Open" } }
+  add(command: Omit<SentCommand, "key" | "belief" | "unanswered" | "overlapped">): SentCommand {
+    const sent: SentCommand = {
+      ...command,
+      key: `${this.name}${this.commands.length}`,
+      belief: { _tag: "Open" },
+      unanswered: 0,
+      overlapped: false
+    }
     this.commands.push(sent)
     return sent
   }
@@ -262,6 +277,7 @@ export const sendOne = Effect.fnUntraced(function* (
   command: SentCommand,
   wait = client.pick(client.options.awaits)
 ) {
+  sending(command)
   const path = wait === "persisted" ? command.path : `${command.path}?await=${wait}`
   const answer = yield* request(client, connection, path, command.key, command.body)
   if (answer === undefined) return false
@@ -291,6 +307,7 @@ const sendBatch = Effect.fnUntraced(function* (
   connection: Requests,
   commands: ReadonlyArray<SentCommand>
 ) {
+  commands.forEach(sending)
   const answer = yield* request(client, connection, "/v1/batch", undefined, { commands: commands.map(itemOf) })
   if (answer === undefined) return
   if (answer.status !== 200) {
@@ -439,7 +456,9 @@ export const openWallets = Effect.fnUntraced(function* (client: FaultClient) {
     walletId,
     path: `/v1/wallets/${walletId}/credit`,
     body: { amount: client.options.funds },
-    belief: { _tag: "Open" }
+    belief: { _tag: "Open" },
+    unanswered: 0,
+    overlapped: false
   }))
   client.commands.push(...funds)
   yield* settleEach(client, funds)
