@@ -160,6 +160,7 @@ export const begin = (actor: WalletActor, messages: ReadonlyArray<Message>): voi
 /** Answers everything that was taken in hand. A failure is the answer of all that is left. */
 export const work = function* (actor: WalletActor, context: ActorContext): Effect.fn.Return<void, ActorError> {
   // Whatever fails below is the answer of these, too: left in the mailbox they would be tried again without a pause.
+  inHand(actor, actor.running)
   // Whatever is in memory may be out of date, and what is read from the log is out of date soon.
   if (context.ownership.epochOf(actor.partition) === undefined) return yield* notOwner(actor)
   if (!actor.loaded) yield* load(actor, context)

@@ -1,6 +1,6 @@
 /** Every answer that was given is true: it says what the model says, at the version it names, and what is durable is so. */
 import type { Transfer } from "../domain/Wallet.ts"
-import { type Answered, isAnswered, oldestVersion } from "./Answered.ts"
+import { type Answered, isAnswered, oldestVersion, toldVersion } from "./Answered.ts"
 import type { Attempt, Operation, Told } from "./History.ts"
 import { describeOperation, describeOutcome } from "./History.ts"
 import type { Ledger, LedgerState } from "./Ledger.ts"
@@ -153,8 +153,8 @@ const checkRead = (trial: Trial, account: Account, attempt: Answered, told: Told
     if (state.version !== operation.atVersion) wrong(`version ${operation.atVersion} was asked for`)
   } else if (operation.kind === "read") {
     if (state.version < operation.minVersion) wrong(`at least version ${operation.minVersion} was asked for`)
-    if (state.version < oldestVersion(trial, attempt, ledger))
-      wrong(`version ${state.version} was old when it was asked for`)
+    const told = toldVersion(attempt)
+    if (state.version < told) wrong(`somebody had been told of version ${told} before it was asked for`)
   }
 }
 

@@ -12,7 +12,16 @@ export interface Answered extends Attempt {
 export const isAnswered = (attempt: Attempt): attempt is Answered =>
   attempt.outcome !== undefined && attempt.truth !== undefined
 
-/** The lowest version that an answer may rest on: what was in the log when the call was made, but for what its node could not know. */
+/**
+ * The lowest version that a read may show: what anybody had been told of when it was
+ * asked for. A node that was replaced and does not know it may be as old as its claim.
+ */
+export const toldVersion = ({ operation: { walletId }, stale, toldBefore }: Attempt): number => {
+  const told = toldBefore.get(walletId) ?? -1
+  return stale === undefined ? told : Math.min(told, stale.told.get(walletId) ?? -1)
+}
+
+/** The lowest version that a decision may rest on: what was in the log when the call was made, but for what its node could not know. */
 export const oldestVersion = (
   trial: Trial,
   attempt: Attempt,
@@ -21,10 +30,10 @@ export const oldestVersion = (
 ): number => {
   const { state } = trial
   let version = attempt.versionsBefore.get(walletId) ?? -1
-  const { staleFrom } = attempt
-  if (staleFrom !== undefined) {
+  const { stale } = attempt
+  if (stale !== undefined) {
     let known = -1
-    for (let index = 0; index < staleFrom; index++) {
+    for (let index = 0; index < stale.from; index++) {
       const { recorded } = state.log[index]!
       if (recorded.walletId === walletId) known = recorded.version
     }

@@ -108,7 +108,7 @@ export class Clients {
     for (let index = 0; index < weather.clients; index++) {
       const name = `client${index}`
       const random = this.trial.random.fork()
-      const life: Life = { name, alive: true, clockSkew: 0, preemption: undefined }
+      const life: Life = { name, alive: true, up: true, clockSkew: 0, preemption: undefined }
       const context = processContext(world, life, random, (level, message) =>
         history.note(world.elapsed, name, `${level}: ${message}`)
       )
@@ -184,7 +184,7 @@ export class Clients {
         calledAt: world.now,
         versionsBefore: versionsOf(this.trial),
         toldBefore: new Map(history.told),
-        staleFrom: undefined,
+        stale: undefined,
         outcome: undefined,
         truth: undefined
       }
@@ -204,7 +204,7 @@ export class Clients {
       node.run(engineCall(node.engine, operation, { idempotencyKey: key, await: attempt.await }), (exit) => {
         const outcome = outcomeOf(exit)
         attempt.outcome = outcome
-        attempt.staleFrom = witness.staleFrom(owner)
+        attempt.stale = witness.supersession(owner)
         attempt.truth = { time: world.now, versions: versionsOf(this.trial), persisted: persistedOf(this.trial) }
         history.note(world.elapsed, name, `← ${node.name} ${attempt.number} [${key}] ${describeOutcome(outcome)}`)
         this.learn(operation, outcome)
@@ -220,16 +220,31 @@ export class Clients {
 
   private learn({ walletId }: Operation, outcome: Outcome): void {
     if (outcome._tag !== "Done") return
-    const { hold, wallet } = outcome.told
+    const { hold, transfer, wallet } = outcome.told
     if (wallet !== undefined) {
-      const { told } = this.trial.history
-      told.set(walletId, Math.max(wallet.version, told.get(walletId) ?? -1))
+      this.told(walletId, wallet.version)
       this.known.versions.set(walletId, Math.max(wallet.version, this.known.versions.get(walletId) ?? -1))
+    }
+    if (transfer !== undefined) {
+      this.told(transfer.from, this.versionOf(transfer.from, "TransferSent", transfer.id))
+      if (transfer.status === "completed")
+        this.told(transfer.to, this.versionOf(transfer.to, "TransferReceived", transfer.id))
     }
     if (hold !== undefined && hold.status === "active") {
       const holds = this.known.holds.get(walletId) ?? []
       this.known.holds.set(walletId, holds)
       if (!holds.includes(hold.id)) holds.push(hold.id)
     }
+  }
+
+  private told(walletId: string, version: number): void {
+    const { told } = this.trial.history
+    told.set(walletId, Math.max(version, told.get(walletId) ?? -1))
+  }
+
+  /** Of a transfer's answer, which names no version; `-1`: the log does not have it, which the checks tell. */
+  private versionOf(walletId: string, type: "TransferSent" | "TransferReceived", transferId: string): number {
+    const events = this.trial.state.streams.get(walletId) ?? []
+    return events.findLast(({ event }) => event._tag === type && event.transferId === transferId)?.version ?? -1
   }
 }

@@ -14,11 +14,16 @@ export const foreignKey = "c:foreign-"
 /** What they credit, minor units. */
 export const foreignAmount = 1n
 
+/** Whether Persistence has not taken the wallet's creation: nobody may build on that. */
+const mayBeUndone = ({ state }: Trial, walletId: string): boolean =>
+  (state.persisted.get(walletId)?.length ?? 0) === 0 ||
+  (state.refusals.get(walletId) ?? []).some(({ version }) => version === 0)
+
 /** Credits the wallet if it is there and open. */
 export const writeForeign = (trial: Trial, walletId: string): void => {
   const { history, log, random, state, witness, world } = trial
   const before = fold(undefined, state.streams.get(walletId) ?? [])
-  if (before === undefined || before.status === "closed") return
+  if (before === undefined || before.status === "closed" || mayBeUndone(trial, walletId)) return
   const partition = partitionOf(walletId, partitions)
   const epoch = state.claims.get(partition) ?? 0
   const id = `00000000-0000-7${random.idTail()}`

@@ -205,7 +205,8 @@ const ways: Readonly<Record<Fault, Way>> = {
 export const gatedStores = (trial: Trial, caller: Caller) => {
   const gate = <A, E>(call: Call<A, E>): Effect.Effect<A, E | StoreUnavailable | StoreDefect> =>
     Effect.callback((resume) => {
-      if (caller.life.alive) new Passage(trial, caller, call, resume).go(drawFault(trial, call.step, call.store))
+      if (caller.life.alive)
+        new Passage(trial, caller, call, resume).go(drawFault(trial, caller.life, call.step, call.store))
     })
   const reading = <A, E>(step: Step, store: "log" | "persistence", what: string, effect: Effect.Effect<A, E>) =>
     gate<A, E | StoreUnavailable>({ step, store, what: () => what, effect, lost: away(store) })

@@ -80,6 +80,14 @@ export interface TruthAtAnswer {
   readonly persisted: ReadonlyMap<string, number>
 }
 
+/** What a node that is replaced may not know. */
+export interface Supersession {
+  /** The place in the log from which on others may have appended. */
+  readonly from: number
+  /** Versions that somebody had been told of by then. */
+  readonly told: ReadonlyMap<string, number>
+}
+
 /** One try of one operation by one client. */
 export interface Attempt {
   readonly number: number
@@ -93,8 +101,8 @@ export interface Attempt {
   readonly versionsBefore: ReadonlyMap<string, number>
   /** Versions that somebody had been told of when it was called. */
   readonly toldBefore: ReadonlyMap<string, number>
-  /** The place in the log from which on the node may not know what was appended; `undefined`: it knows all. */
-  staleFrom: number | undefined
+  /** The claim that replaced its node before the answer; `undefined`: its node owns the wallets. */
+  stale: Supersession | undefined
   outcome: Outcome | undefined
   truth: TruthAtAnswer | undefined
 }

@@ -158,7 +158,7 @@ const checkRules = (
     return justifies(tag, operation, { state, destinations, time, limits })
   })
   if (!holds) wrong("the wallet was not like that at any time of the call")
-  if (attempt.staleFrom !== undefined || operation.kind === "read" || operation.kind === "past") return
+  if (attempt.stale !== undefined || operation.kind === "read" || operation.kind === "past") return
   const [done] = doneBefore(trial, account, attempt)
   if (done !== undefined) wrong(`its key had taken place at version ${done.version} before it was asked for`)
 }

@@ -44,11 +44,15 @@ export class SimulatedCluster {
       takeOver: () => this.takeOver(),
       started: (started) => {
         this.starting = false
+        this.trial.failedStarts = 0
         this.retire(started)
         started.whenLost(() => this.trial.world.after(this.trial.random.below(2_000), () => this.stop(started, true)))
       },
       gone: (gone) => {
-        if (gone.engine === undefined) this.starting = false
+        if (gone.engine === undefined) {
+          this.starting = false
+          this.trial.failedStarts++
+        }
         this.deaths++
         this.nodes = this.nodes.filter((one) => one !== gone)
         // A supervisor starts the service again, whoever else may still be there.

@@ -63,6 +63,7 @@ interface Listener {
 const newLife = ({ random, weather }: Trial, name: string): Life => ({
   name,
   alive: true,
+  up: false,
   clockSkew: random.between(-weather.clockSkew, weather.clockSkew),
   preemption: weather.preemption
 })
@@ -120,6 +121,7 @@ export const startNode = (trial: Trial, name: string, on: Listener): SimulatedNo
       services = Context.merge(base, built)
       ownership = Context.get(built, Ownership)
       node.engine = Context.get(built, WalletEngine)
+      life.up = true
       node.registry = Context.get(built, WalletRegistry)
       node.owner = Context.get(built, NodeIdentity).owner
       note(`is up as ${node.owner.slice(-6)}`)

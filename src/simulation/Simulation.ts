@@ -83,6 +83,7 @@ const makeTrial = (seed: number): Trial => {
     persistence: MemoryPersistence.make(state),
     calm: false,
     outage: { log: 0, persistence: 0 },
+    failedStarts: 0,
     foreign: 0
   }
 }

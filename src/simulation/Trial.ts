@@ -8,7 +8,7 @@ import type { History } from "./History.ts"
 import type { SeededRandom } from "./SeededRandom.ts"
 import type { Weather } from "./Weather.ts"
 import type { Witness } from "./Witness.ts"
-import type { World } from "./World.ts"
+import type { Life, World } from "./World.ts"
 
 export interface Trial {
   readonly seed: number
@@ -26,18 +26,24 @@ export interface Trial {
   calm: boolean
   /** Each store is away until then, ms of the world. */
   readonly outage: { log: number; persistence: number }
+  /** Starts in a row that have come to nothing. */
+  failedStarts: number
   /** Writes of others, so that each has a key of its own. */
   foreign: number
 }
 
+/** A start makes many calls and any of them can end it: after so many in a row that came to nothing one is spared. */
+const failedStartsMost = 3
+
 /** What goes wrong at this call; `undefined`: nothing. */
-export const drawFault = (trial: Trial, step: Step, store: "log" | "persistence"): Fault | undefined => {
+export const drawFault = (trial: Trial, { up }: Life, step: Step, store: "log" | "persistence"): Fault | undefined => {
   const { outage, random, table, weather, world } = trial
   if (trial.calm) return undefined
   if (world.now < outage[store]) {
     table.count("outage", step)
     return "outage"
   }
+  if (!up && trial.failedStarts >= failedStartsMost) return undefined
   if (!random.chance(Math.min(0.5, weather.faultRate * (rarity[step] ?? 1)))) return undefined
   const fault = random.weighted(drawn[step])
   table.count(fault, step)

@@ -6,7 +6,7 @@
 import type { Claim } from "../stores/EventStore.ts"
 import type { MemoryState } from "../stores/MemoryDatabase.ts"
 import { partitionOf } from "../domain/Partition.ts"
-import type { History } from "./History.ts"
+import type { History, Supersession } from "./History.ts"
 import { partitions } from "./Weather.ts"
 
 /** Who a foreign writer says that it is. */
@@ -22,8 +22,8 @@ export class Witness {
   private readonly epochs = new Map<number, number>()
   /** Epoch of a partition → who claimed it. */
   private readonly owners = new Map<string, string>()
-  /** Owner → the position from which on somebody else may have appended. */
-  private readonly supersededAt = new Map<string, number>()
+  /** Owner → its replacement. */
+  private readonly superseded = new Map<string, Supersession>()
   private currentOwner: string | undefined = undefined
 
   constructor(state: MemoryState, history: History) {
@@ -40,14 +40,14 @@ export class Witness {
       this.owners.set(`${partition} ${epoch}`, owner)
     }
     if (this.currentOwner !== undefined && this.currentOwner !== owner) {
-      this.supersededAt.set(this.currentOwner, this.state.log.length)
+      this.superseded.set(this.currentOwner, { from: this.state.log.length, told: new Map(this.history.told) })
     }
     this.currentOwner = owner
   }
 
-  /** The position after which the owner may not know what was appended; `undefined`: it stands. */
-  staleFrom(owner: string | undefined): number | undefined {
-    return owner === undefined ? undefined : this.supersededAt.get(owner)
+  /** How the owner was replaced; `undefined`: its claim stands. */
+  supersession(owner: string | undefined): Supersession | undefined {
+    return owner === undefined ? undefined : this.superseded.get(owner)
   }
 
   /** Looks at what has been appended since the last look. */

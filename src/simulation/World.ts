@@ -21,6 +21,8 @@ import type { SeededRandom } from "./SeededRandom.ts"
 export interface Life {
   readonly name: string
   alive: boolean
+  /** It has started. */
+  up: boolean
   /** How far its clock is before the true time, ms. */
   readonly clockSkew: number
   /** Operations after which a fiber gives way to the others; `undefined`: as often as usual. */

@@ -10,7 +10,7 @@ import { create, credit, debit, writeForeign } from "../support/EngineCalls.ts"
 import * as LogFaults from "../support/FaultyEventStore.ts"
 import * as Faults from "../support/FaultyPersistence.ts"
 import type { Installation, Node } from "../support/Installation.ts"
-import { install, installNode, until } from "../support/Installation.ts"
+import { install, installNode, quiet, until } from "../support/Installation.ts"
 import { assertEqual, creditCommitted, flushed, pass, refusing, within } from "../support/Separate.ts"
 
 /** No debit above 50. */
@@ -469,4 +469,25 @@ describe("a process that dies", () => {
       })
     )
   }
+})
+
+describe("an owner that has been replaced", () => {
+  it.effect("gives back the reversals that wait at its wallets, and is at rest", () =>
+    Effect.gen(function* () {
+      const { installation, node } = yield* funded(noGifts, 10n)
+      const [writes, appends] = [Deferred.makeUnsafe<void>(), Deferred.makeUnsafe<void>()]
+      node.persistence.writeFaults.push(Faults.heldUntil(writes))
+      for (const idempotencyKey of ["gift1", "gift2"]) {
+        yield* node.engine.credit({ walletId: "a", amount: 40n, reference: "gift", idempotencyKey, await: "committed" })
+      }
+      node.log.appendFaults.push(LogFaults.heldUntil(appends))
+      yield* Deferred.succeed(writes, undefined)
+      yield* until(() => installation.state.refusals.get("a")?.length === 2, "both are refused")
+      yield* until(() => node.registry.inspect("a")!.waiting > 0, "the second reversal waits behind the first")
+      const next = yield* installation.start()
+      yield* Deferred.succeed(appends, undefined)
+      yield* quiet(node)
+      yield* assertSettled(installation, next)
+    })
+  )
 })
