@@ -40,10 +40,12 @@ export const mistakes: ReadonlyArray<Mistake> = [
       "alter table wallet.transactions drop column hold_id"
     ],
     mend: [
-      `begin; alter table wallet.transactions add column hold_id text collate "C";
+      `do $$ begin
+       alter table wallet.transactions add column hold_id text collate "C";
        update wallet.transactions t set hold_id = s.hold_id from public.saved s
          where s.wallet_id = t.wallet_id and s.version = t.version and s.hold_id is not null;
-       drop table public.saved; commit`
+       drop table public.saved;
+       end $$`
     ]
   },
   {
