@@ -25,6 +25,9 @@ const lastWordMillis = 1_000
 /** Until a claim of this node's own stands, or until calls before have come back, ms. */
 const shortPauseMillis = 10
 
+/** How often a link is emptied into its mailbox before others get their turn. */
+const roundsPerTurn = 8
+
 export interface RouterContext {
   readonly bounds: ActorBounds
   readonly registry: WalletRegistry["Service"]
@@ -161,13 +164,9 @@ export class CallRouter {
   /** Takes the next step for a link that waits for nothing. */
   private advance(link: WalletLink): void {
     if (link.isQueued || link.isSending) return
-    const { owners, ownership, registry } = this.context
-    if (!link.hasWaiting) {
-      if (link.isEmpty && this.links.get(link.walletId) === link) this.links.delete(link.walletId)
-      return
-    }
-    const isOwned = ownership.epochOf(link.partition) !== undefined
-    if (isOwned) {
+    const { owners, registry } = this.context
+    if (!link.hasWaiting) return this.forget(link)
+    if (this.isOwned(link)) {
       // What its owner before has in hand has to be decided first.
       if (link.isFree) this.offerAll(link)
       else this.pause(link, shortPauseMillis)
@@ -176,11 +175,28 @@ export class CallRouter {
     else this.lanes.enqueue(link)
   }
 
+  /**
+   * A mailbox may answer at once, and who is answered may ask again at once: the link
+   * stands until all that waited before are in the mailbox.
+   */
   private offerAll(link: WalletLink): void {
-    const calls = link.drain()
-    this.links.delete(link.walletId)
-    for (const call of calls) this.leave(call)
-    for (const call of calls) this.offerHere(call)
+    link.isQueued = true
+    for (let round = 0; link.hasWaiting && round < roundsPerTurn && this.isOwned(link); round++) {
+      const calls = link.drain()
+      for (const call of calls) this.leave(call)
+      for (const call of calls) this.offerHere(call)
+    }
+    link.isQueued = false
+    if (link.hasWaiting) this.pause(link, shortPauseMillis)
+    else this.forget(link)
+  }
+
+  private isOwned(link: WalletLink): boolean {
+    return this.context.ownership.epochOf(link.partition) !== undefined
+  }
+
+  private forget(link: WalletLink): void {
+    if (link.isEmpty && this.links.get(link.walletId) === link) this.links.delete(link.walletId)
   }
 
   private pause(link: WalletLink, millis: number): void {

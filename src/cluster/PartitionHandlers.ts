@@ -103,7 +103,16 @@ const makeKept = Effect.fnUntraced(function* (bounds: ActorBounds, clock: Clock.
   }
 })
 
-const make = Effect.fnUntraced(function* (bounds: ActorBounds) {
+/** What this node says to texts of `CallWire`. */
+export interface PartitionAnswers {
+  /** `null`: unreadable, nothing has happened; `""`: met a defect. */
+  readonly ask: (text: string) => Effect.Effect<string | null>
+  readonly collect: (token: string) => Effect.Effect<string | null>
+  readonly current: (text: string) => Effect.Effect<string>
+  readonly owned: (partition: number) => Effect.Effect<number | null>
+}
+
+export const make = Effect.fnUntraced(function* (bounds: ActorBounds) {
   const ownership = yield* Ownership
   const registry = yield* WalletRegistry
   const clock = yield* Clock.Clock
@@ -142,12 +151,13 @@ const make = Effect.fnUntraced(function* (bounds: ActorBounds) {
     )
   })
 
-  return PartitionEntity.of({
-    Ask: ({ payload }) => answered(ask(payload)),
-    Collect: ({ payload }) => answered(collect(payload)),
-    Current: ({ payload }) => answered(current(payload)),
-    Owned: ({ payload }) => Effect.sync(() => ownership.epochOf(payload) ?? null)
-  })
+  const answers: PartitionAnswers = {
+    ask: (text) => answered(ask(text)),
+    collect: (token) => answered(collect(token)),
+    current: (text) => answered(current(text)),
+    owned: (partition) => Effect.sync(() => ownership.epochOf(partition) ?? null)
+  }
+  return answers
 })
 
 const currentFailure = (cause: Cause.Cause<ActorError>): Current => {
@@ -166,12 +176,20 @@ const answered = <A>(effect: Effect.Effect<A>): Effect.Effect<A | string> =>
 /** One set of handlers for all partitions; the entities are small, and never idle out. */
 export const layer = (bounds: ActorBounds) =>
   Layer.unwrap(
-    Effect.map(make(bounds), (handlers) =>
-      PartitionEntity.toLayer(handlers, {
-        maxIdleTime: Duration.infinity,
-        concurrency: "unbounded",
-        // The wallets' own mailboxes are bounded.
-        mailboxCapacity: "unbounded"
-      })
+    Effect.map(make(bounds), ({ ask, collect, current, owned }) =>
+      PartitionEntity.toLayer(
+        PartitionEntity.of({
+          Ask: ({ payload }) => ask(payload),
+          Collect: ({ payload }) => collect(payload),
+          Current: ({ payload }) => current(payload),
+          Owned: ({ payload }) => owned(payload)
+        }),
+        {
+          maxIdleTime: Duration.infinity,
+          concurrency: "unbounded",
+          // The wallets' own mailboxes are bounded.
+          mailboxCapacity: "unbounded"
+        }
+      )
     )
   )

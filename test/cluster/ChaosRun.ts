@@ -47,7 +47,7 @@ export interface FaultRecord {
   /** All partitions have one owner again. */
   readonly sharedAt: number
   /** The longest that a command was asked for in vain in this time, ms; with the wallet. */
-  readonly longest: { readonly millis: number; readonly walletId: string }
+  readonly longest: { readonly millis: number; readonly walletId: string; readonly kind: string }
   /** Claims made in this time. */
   readonly claims: number
 }
@@ -86,12 +86,12 @@ const shuffled = <A>(all: ReadonlyArray<A>, random: (below: number) => number): 
 
 /** How long the commands that were open in this time were asked for in vain. */
 const longestWait = (commands: ReadonlyArray<SentCommand>, from: number, until: number) => {
-  let longest = { millis: 0, walletId: "" }
-  for (const { trail, walletId } of commands) {
+  let longest = { millis: 0, walletId: "", kind: "" }
+  for (const { kind, trail, walletId } of commands) {
     if (trail === undefined || trail.askedAt > until) continue
     const settledAt = trail.settledAt ?? performance.now()
     const millis = Math.round(settledAt - trail.askedAt)
-    if (settledAt >= from && millis > longest.millis) longest = { millis, walletId }
+    if (settledAt >= from && millis > longest.millis) longest = { millis, walletId, kind }
   }
   return longest
 }

@@ -82,14 +82,20 @@ interface Asked {
 /**
  * Whether the second, asked for after the first, had to come after it. Of one request they
  * go off together: then a command that was refused, or came through by a later try, may be
- * later than one behind it.
+ * later than one behind it. A refusal may get lost on its way to the caller; by itself a
+ * node refuses all that is behind as well, but for a transfer whose destination is away.
  */
-const isBound = (first: Trail, second: Trail): boolean =>
-  first.turn !== second.turn || (!first.refused && first.round <= second.round)
+const isBound = (first: Asked, second: Asked): boolean => {
+  if (first.trail.turn !== second.trail.turn) return true
+  const mayBeRefused = first.trail.refused || (first.trail.overlapped && first.command.kind === "transfer")
+  return !mayBeRefused && first.trail.round <= second.trail.round
+}
+
+const told = ({ command, trail, version }: Asked): string =>
+  `${command.kind} ${command.key} (version ${version}, try ${trail.round})`
 
 const outOfOrder = (first: Asked, second: Asked): string =>
-  `${second.command.walletId}: ${first.command.key} of caller ${first.trail.caller} was asked for before ` +
-  `${second.command.key}, and is version ${first.version}, not below ${second.version}`
+  `${second.command.walletId}, caller ${first.trail.caller}: ${told(first)} was asked for before ${told(second)}`
 
 /** Answers how many pairs it has looked at: each command with the last of the turns before, and with its own turn. */
 const checkLine = (line: ReadonlyArray<Asked>, found: Array<string>): number => {
@@ -103,7 +109,7 @@ const checkLine = (line: ReadonlyArray<Asked>, found: Array<string>): number => 
     }
     const earlier = before === undefined ? turn : [before, ...turn]
     for (const first of earlier) {
-      if (!isBound(first.trail, second.trail)) continue
+      if (!isBound(first, second)) continue
       pairs++
       if (first.version >= second.version) found.push(outOfOrder(first, second))
     }

@@ -51,7 +51,10 @@ export interface ClientOptions {
   readonly forbiddenPercent: number
   /** Amount of the first credit of each wallet, minor units. */
   readonly funds: string
-  /** An answer is waited for so long; default: longer than the service's callers wait. */
+  /**
+   * An answer is waited for so long; default: longer than the service's callers wait. With a
+   * shorter one a retry may overtake the try before it, where there are several nodes.
+   */
   readonly patienceMillis?: number
 }
 
@@ -301,7 +304,7 @@ const itemOf = (command: SentCommand): Body => {
 
 const rank: Readonly<Record<AnswerClass, number>> = { full: 0, accepted: 1, unavailable: 2, none: 3 }
 
-/** Sends several commands in one request. */
+/** Sends several commands in one request; answers whether there was an answer. */
 const sendBatch = Effect.fnUntraced(function* (
   client: FaultClient,
   connection: Requests,
@@ -309,11 +312,11 @@ const sendBatch = Effect.fnUntraced(function* (
 ) {
   commands.forEach(sending)
   const answer = yield* request(client, connection, "/v1/batch", undefined, { commands: commands.map(itemOf) })
-  if (answer === undefined) return
+  if (answer === undefined) return false
   if (answer.status !== 200) {
     client.count("unavailable", answer.millis)
     if (answer.status !== 503) client.say(commands[0]!, `its batch was answered ${answer.status}`)
-    return
+    return true
   }
   const results = answer.body["results"] as ReadonlyArray<{ readonly status: number; readonly body: Body }>
   const classes = commands.map((command, index) => client.learn(command, results[index]!.status, results[index]!.body))
@@ -321,6 +324,7 @@ const sendBatch = Effect.fnUntraced(function* (
     classes.reduce((worst, one) => (rank[one] > rank[worst] ? one : worst), "full"),
     answer.millis
   )
+  return true
 })
 
 const isOpen = ({ belief }: SentCommand) => belief._tag === "Open"
@@ -335,7 +339,17 @@ const settleAll = Effect.fnUntraced(function* (
   const turn = ++client.turns
   const askedAt = performance.now()
   const trails = commands.map((command, place): Trail => {
-    const trail = { caller, turn, place, askedAt, round: 0, settledAt: undefined, refused: false, shared: false }
+    const trail = {
+      caller,
+      turn,
+      place,
+      askedAt,
+      round: 0,
+      settledAt: undefined,
+      refused: false,
+      shared: false,
+      overlapped: false
+    }
     command.trail = trail
     return trail
   })
@@ -343,10 +357,13 @@ const settleAll = Effect.fnUntraced(function* (
     const open = commands.filter(isOpen)
     if (open.length === 0) return
     for (const trail of trails) if (trail.settledAt === undefined) trail.round++
-    if (open.length > 1) yield* sendBatch(client, connection, open)
-    else yield* sendOne(client, connection, open[0]!)
+    const answered = yield* open.length > 1
+      ? sendBatch(client, connection, open)
+      : sendOne(client, connection, open[0]!)
     commands.forEach((command, place) => {
-      if (!isOpen(command)) trails[place]!.settledAt ??= performance.now()
+      const trail = trails[place]!
+      if (!isOpen(command)) trail.settledAt ??= performance.now()
+      else if (!answered && client.options.patienceMillis !== undefined) trail.overlapped = true
     })
     if (commands.some(isOpen)) yield* Effect.sleep(20 + client.random(80))
   }

@@ -11,6 +11,8 @@ export interface RunOptions {
   readonly seconds: number
   /** Of a scenario that counts: commands, or rounds. */
   readonly count: number
+  /** Of a scenario that kills the service while it counts; default: the scenario's. */
+  readonly kills?: number
 }
 
 export interface Scenario {

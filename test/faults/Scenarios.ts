@@ -6,6 +6,7 @@ import { outages } from "./Outages.ts"
 import { postgresErrors } from "./PostgresErrors.ts"
 import type { Scenario } from "./Scenario.ts"
 import { slowStores } from "./SlowStores.ts"
+import { transfers } from "./Transfers.ts"
 import { volumes } from "./Volumes.ts"
 
 export const scenarios: ReadonlyArray<Scenario> = [
@@ -15,5 +16,6 @@ export const scenarios: ReadonlyArray<Scenario> = [
   ...slowStores,
   ...kills,
   ...compensations,
-  ...volumes
+  ...volumes,
+  ...transfers
 ]

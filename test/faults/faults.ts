@@ -33,8 +33,12 @@ const flags = {
     Flag.optional
   ),
   count: Flag.Int("count").pipe(
-    Flag.withDescription("Commands of `mixed`, rounds of `kill`; default: the scenario's"),
+    Flag.withDescription("Commands of `mixed`, transfers, rounds of `kill`; default: the scenario's"),
     Flag.optional
+  ),
+  kills: Flag.Int("kills").pipe(
+    Flag.withDescription("Of `transfers`: how often the service is killed; default: 10"),
+    Flag.withDefault(10)
   ),
   seed: Flag.Int("seed").pipe(Flag.withDescription("Of the load and the faults"), Flag.withDefault(20_260_101)),
   progress: Flag.Boolean("progress").pipe(Flag.withDescription("Tell what is going on"), Flag.withDefault(false)),
@@ -60,6 +64,7 @@ const run = Effect.fnUntraced(function* (given: Command.Command.Config.Infer<typ
       .run({
         stores: given.stores,
         seed: given.seed,
+        kills: given.kills,
         seconds: Option.getOrElse(given.seconds, () => scenario.seconds),
         count: Option.getOrElse(given.count, () => scenario.count)
       })

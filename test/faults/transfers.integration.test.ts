@@ -1,0 +1,69 @@
+/** The short form of `npm run faults -- --scenario transfers`, on one database: a few kills of the real service. */
+import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Redacted from "effect/Redacted"
+import { storesLayer } from "../../src/engine/EngineStores.ts"
+import { temporaryFolder } from "../cli/WalletProcess.ts"
+import { postgresPresent, TestPostgres } from "../support/postgres.ts"
+import { audit, verifyNow } from "./Audit.ts"
+import { defaultClient, FaultClient, openWallets } from "./FaultClient.ts"
+import { ServiceSlot } from "./Rig.ts"
+import { countTransfers, endLimitMillis, transfersBroken, transfersUnderKills } from "./Transfers.ts"
+
+const wallets = 100
+
+/** On PostgreSQL, or else embedded in the folder. */
+const transfersSurvive = Effect.fnUntraced(function* (
+  databaseUrl: Option.Option<Redacted.Redacted>,
+  plan: { readonly count: number; readonly kills: number }
+) {
+  const dataDir = yield* temporaryFolder
+  const slot = yield* Effect.acquireRelease(
+    Effect.sync(
+      () =>
+        new ServiceSlot({
+          WALLET_API_KEY: defaultClient.apiKey,
+          WALLET_LOG_LEVEL: "Warn",
+          WALLET_DATA_DIR: dataDir,
+          ...Option.match(databaseUrl, { onNone: () => ({}), onSome: (url) => ({ DATABASE_URL: Redacted.value(url) }) })
+        })
+    ),
+    (service) => service.kill
+  )
+  const client = new FaultClient({ ...defaultClient, wallets, seed: 20_260_102 }, (yield* slot.start()).url)
+  yield* openWallets(client)
+  const endMillis = yield* transfersUnderKills(client, slot, plan)
+  assert.isAtMost(endMillis, endLimitMillis)
+  // Nothing runs any more: an embedded database is one process's.
+  yield* slot.current.kill("SIGTERM")
+  assert.strictEqual(yield* slot.current.exited, 0)
+  yield* slot.kill
+  const stores = {
+    kurrentUrl: Option.none(),
+    kurrentPrefix: "",
+    databaseUrl,
+    dataDir,
+    schema: "wallet",
+    maxConnections: 2
+  }
+  yield* Effect.gen(function* () {
+    const verdict = yield* audit(client)
+    assert.deepInclude(verdict, { lost: 0, doubled: 0, untrue: 0, open: 0 }, verdict.complaints.join("\n"))
+    const counts = yield* countTransfers
+    assert.deepStrictEqual(transfersBroken(counts, BigInt(defaultClient.funds) * BigInt(wallets)), [])
+    assert.deepInclude(counts, { sent: plan.count, received: plan.count, settled: plan.count })
+    assert.deepInclude(yield* verifyNow, { differences: 0 })
+  }).pipe(Effect.provide(storesLayer(stores)))
+}, Effect.scoped)
+
+describe("transfers over HTTP while the service is killed", () => {
+  it.live.skipIf(!postgresPresent)("all end once, on PostgreSQL", () =>
+    Effect.gen(function* () {
+      const { url } = yield* TestPostgres
+      yield* transfersSurvive(Option.some(url), { count: 2_000, kills: 3 })
+    }).pipe(Effect.provide(TestPostgres.layer))
+  )
+
+  it.live("all end once, embedded", () => transfersSurvive(Option.none(), { count: 400, kills: 1 }))
+})
