@@ -1,6 +1,7 @@
 /** The engine's commands: checks the form, asks the wallet, makes the answer. */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
+import * as HashMap from "effect/HashMap"
 import type { CommandError } from "../actors/EngineError.ts"
 import { EventIds } from "../actors/EventIds.ts"
 import type { Reply } from "../actors/Mailbox.ts"
@@ -11,6 +12,7 @@ import type { Metadata } from "../domain/Form.ts"
 import { importKeyPrefix, isId, isIdempotencyKey, isText, noMetadata } from "../domain/Form.ts"
 import { HoldClosed, InvalidRequest } from "../domain/Rejection.ts"
 import { Persistence } from "../stores/Persistence.ts"
+import { StoreUnavailable } from "../stores/StoreError.ts"
 import type { Effected } from "./Answers.ts"
 import { captureAnswer, commandAnswer, holdAnswer, openHolds, transactionAnswer } from "./Answers.ts"
 import { callBytes, metadataBytes, textBytes } from "./CallSize.ts"
@@ -77,12 +79,33 @@ export const make = Effect.fnUntraced(function* (): Effect.fn.Return<
     )
   }
 
+  /**
+   * What is open in Persistence and not at its wallet was closed since; or another node
+   * has replaced this one, placed the hold, and this one does not know it yet.
+   */
+  const tellUnknownHold = Effect.fnUntraced(function* (
+    walletId: string,
+    holdId: string
+  ): Effect.fn.Return<never, CommandError> {
+    const persisted = yield* persistence.persistedVersions([walletId])
+    const wallet = yield* calls.current(walletId, persisted.get(walletId)?.version ?? -1)
+    if (wallet === undefined || !HashMap.has(wallet.holds, holdId)) return yield* new HoldClosed({ walletId, holdId })
+    return yield* new StoreUnavailable({
+      store: "log",
+      reason: `this node was behind with wallet ${walletId}`,
+      retryAfter: 1_000
+    })
+  })
+
   /** A wallet knows its open holds only; Persistence tells a closed hold from one that never was. */
   const tellClosedHold = <A>(effect: Effect.Effect<A, CommandError>): Effect.Effect<A, CommandError> =>
     Effect.catchTag(effect, "HoldNotFound", (error) =>
-      Effect.flatMap(persistence.hold(error.walletId, error.holdId), (hold) =>
-        Effect.fail(hold === undefined ? error : new HoldClosed({ walletId: error.walletId, holdId: error.holdId }))
-      )
+      Effect.flatMap(persistence.hold(error.walletId, error.holdId), (hold) => {
+        if (hold === undefined) return Effect.fail(error)
+        return hold.status === "active"
+          ? tellUnknownHold(error.walletId, error.holdId)
+          : Effect.fail(new HoldClosed({ walletId: error.walletId, holdId: error.holdId }))
+      })
     )
 
   const statusCommand = (_tag: "Freeze" | "Unfreeze" | "Close") => (input: StatusInput) => {
