@@ -18,6 +18,10 @@ import { type Life, processContext } from "./World.ts"
 /** Tries of one command before its client gives up. */
 const maxTries = 12
 
+/** A run with fewer faults goes on, but no further than to so many times its commands. */
+const faultsLeast = 10
+const commandsMost = 4
+
 /** Retries of commands that are long over. */
 const echoRate = 0.08
 
@@ -127,7 +131,8 @@ export class Clients {
     random: SeededRandom,
     commands: number
   ): Effect.fn.Return<void> {
-    for (let n = 0; n < commands; n++) {
+    const { table } = this.trial
+    for (let n = 0; n < commands || (table.total < faultsLeast && n < commandsMost * commands); n++) {
       if (random.chance(echoRate) && this.finished.length > 0) {
         const { key, operation } = random.pick(this.finished)
         const other = random.chance(0.2)

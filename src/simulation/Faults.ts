@@ -138,10 +138,6 @@ export class FaultTable {
     return this.counts.get(`${step} ${fault}`) ?? 0
   }
 
-  add(other: FaultTable): void {
-    for (const step of steps) for (const fault of faults) this.count(fault, step, other.get(fault, step))
-  }
-
   /** The pairs that can be, with how often they were. */
   pairs(): ReadonlyArray<{ readonly step: Step; readonly fault: Fault; readonly count: number }> {
     return steps.flatMap((step) =>

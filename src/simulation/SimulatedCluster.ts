@@ -69,6 +69,17 @@ export class SimulatedCluster {
     this.start()
   }
 
+  /** One take-over early on, whatever else happens. */
+  beginWithTakeover(): void {
+    const { random, world } = this.trial
+    const attempt = () => {
+      if (this.takeovers > 0 || this.trial.calm) return
+      if (this.newest() === undefined) world.after(random.between(10, 300), attempt)
+      else this.takeOver()
+    }
+    world.after(random.between(100, 1_500), attempt)
+  }
+
   /** Kills, stops or replaces a node again and again, until all is calm. */
   disturb(): void {
     const { random, weather, world } = this.trial

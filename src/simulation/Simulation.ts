@@ -65,9 +65,9 @@ const newDatabase = (weather: Weather, seed: number) =>
     MemoryDatabase
   )
 
-const makeTrial = (seed: number): Trial => {
+const makeTrial = (seed: number, given: Partial<Weather>): Trial => {
   const random = new SeededRandom(seed)
-  const weather = drawWeather(random)
+  const weather = { ...drawWeather(random), ...given }
   const history = new History()
   const state = newDatabase(weather, seed)
   return {
@@ -158,6 +158,7 @@ const settle = (trial: Trial, cluster: SimulatedCluster): void => {
 const play = (trial: Trial, cluster: SimulatedCluster): void => {
   const clients = new Clients(trial, cluster)
   cluster.start()
+  cluster.beginWithTakeover()
   cluster.disturb()
   bringOutages(trial)
   clients.start()
@@ -182,9 +183,9 @@ const checkVerified = ({ history, log, persistence, state }: Trial): void => {
 const describe = (value: unknown): string =>
   JSON.stringify(value, (_, part) => (typeof part === "bigint" ? `${part}` : part)) ?? ""
 
-/** Runs a seed. Synchronous; the same seed gives the same result, line by line. */
-export const simulate = (seed: number): SimulationResult => {
-  const trial = makeTrial(seed)
+/** Runs a seed. Synchronous; the same seed gives the same result, line by line. `weather` stands instead of what is drawn. */
+export const simulate = (seed: number, weather: Partial<Weather> = {}): SimulationResult => {
+  const trial = makeTrial(seed, weather)
   const cluster = new SimulatedCluster(trial)
   try {
     play(trial, cluster)
@@ -195,14 +196,14 @@ export const simulate = (seed: number): SimulationResult => {
   } catch (error) {
     trial.history.violated(`the run broke: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`)
   }
-  const { history, state, table, weather, world } = trial
+  const { history, state, table, world } = trial
   return {
     seed,
-    weather,
+    weather: trial.weather,
     violations: history.violations,
     lines: history.lines,
     table,
-    commands: weather.commands,
+    commands: new Set(history.attempts.map(({ key }) => key)).size,
     attempts: history.attempts.length,
     events: state.log.length,
     takeovers: cluster.takeovers,

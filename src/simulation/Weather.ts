@@ -73,7 +73,7 @@ export const drawWeather = (random: SeededRandom): Weather => ({
   bounds: small(random),
   wallets: random.between(2, 5),
   clients: random.between(3, 7),
-  commands: random.between(200, 240),
+  commands: random.between(235, 260),
   faultRate: random.pick([0.02, 0.05, 0.1]),
   refusalRate: random.pick([0, 0.05, 0.12]),
   replacementMillis: random.pick([2_500, 6_000, 15_000]),

@@ -42,7 +42,7 @@ interface Task {
 }
 
 /** A run in which time does not pass any more is a run that never ends. */
-const tasksPerInstant = 200_000
+const tasksPerInstant = 20_000
 
 /** When the simulated world begins, ms: any time will do, as long as it is always the same. */
 const beginning = 1_900_000_000_000
