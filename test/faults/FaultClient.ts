@@ -6,6 +6,7 @@
 import * as Effect from "effect/Effect"
 import { type ConnectionBroken, type HttpAnswer, HttpConnection } from "../../src/load/HttpConnection.ts"
 import { makeRandom } from "../cli/KillClient.ts"
+import { absurd } from "./Absurd.ts"
 import {
   type AnswerClass,
   type Body,
@@ -369,24 +370,8 @@ const settleAll = Effect.fnUntraced(function* (
   }
 })
 
-/** What no fault may change: rejections of the form and of the rules. The answer's code, or that there is none for now. */
-const absurd = (client: FaultClient): readonly [code: string, path: string, key: string, body: Body] => {
-  const key = `absurd${client.random(1_000_000_000)}`
-  const wallet = "/v1/wallets/w0"
-  switch (client.random(4)) {
-    case 0:
-      return ["InsufficientFunds", `${wallet}/debit`, key, { amount: "9".repeat(29) }]
-    case 1:
-      return ["WalletNotFound", "/v1/wallets/nobody/credit", key, { amount: "1" }]
-    case 2:
-      return ["InvalidRequest", `${wallet}/credit`, key, { amount: "-1" }]
-    default:
-      return ["IdempotencyKeyReused", `${wallet}/credit`, "fund0", { amount: "77" }]
-  }
-}
-
 const sendAbsurd = Effect.fnUntraced(function* (client: FaultClient, connection: Requests) {
-  const [expected, path, key, body] = absurd(client)
+  const [expected, path, key, body] = absurd(client.random)
   const answer = yield* request(client, connection, path, key, body)
   if (answer === undefined) return
   const { millis, status } = answer
