@@ -11,7 +11,7 @@ import * as Metric from "effect/Metric"
 import type { Commit } from "../domain/Commit.ts"
 import type { CommandKey } from "../domain/Event.ts"
 import type { TransferInFlight, Wallet } from "../domain/Wallet.ts"
-import type { Persistence, SeenKey } from "../stores/Persistence.ts"
+import type { KeyLookup, Persistence, SeenKey } from "../stores/Persistence.ts"
 import { OperationRefused, StoreUnavailable } from "../stores/StoreError.ts"
 import type { ActorBounds } from "./ActorBounds.ts"
 import type { BatchPlan } from "./BatchPlan.ts"
@@ -245,7 +245,7 @@ const process = function* (actor: WalletActor, context: ActorContext): Effect.fn
     const solo = now < actor.soloUntil
     const part = solo && pending.length > 1 ? pending.slice(0, 1) : pending
     const doubts = doubtful(actor, part, context, now)
-    const seen = doubts.length === 0 ? undefined : yield* lookUp(actor, doubts, context)
+    const seen = doubts.length === 0 ? undefined : yield* lookUp(actor, part, context, now)
     const plan = decideBatch(actor, part, context, { epoch, now, seen })
     if (plan.verdicts.length === 0) {
       pending = yield* untilDecided(actor, pending)
@@ -370,18 +370,35 @@ const doubtful = (
   return doubts ?? nothing
 }
 
-/**
- * One query for the whole batch. Events that neither memory nor Persistence covers
- * are read from the log, so that a Persistence that is behind cannot hide a key.
- */
+/** One query for the whole batch; `undefined`: memory knows all of its keys after all. */
 const lookUp = function* (
   actor: WalletActor,
-  doubts: ReadonlyArray<CommandKey>,
+  batch: ReadonlyArray<Envelope>,
+  context: ActorContext,
+  now: number
+): Effect.fn.Return<ReadonlyMap<string, SeenKey> | undefined, CommandError> {
+  for (let tries = 0; tries < loadTries; tries++) {
+    const doubts = doubtful(actor, batch, context, now)
+    if (doubts.length === 0) return undefined
+    const found = yield* context.persistence.findKeys(actor.walletId, doubts)
+    if (found.persistedVersion <= (actor.wallet?.version ?? -1)) return yield* seenIn(actor, found, context)
+    // Another node has replaced this one: a command that it has done cannot be told from a state before it.
+    yield* load(actor, context)
+  }
+  return yield* contended(actor)
+}
+
+/**
+ * Events that neither memory nor Persistence covers are read from the log, so that a
+ * Persistence that is behind cannot hide a key.
+ */
+const seenIn = function* (
+  actor: WalletActor,
+  found: KeyLookup,
   context: ActorContext
 ): Effect.fn.Return<ReadonlyMap<string, SeenKey>, CommandError> {
   const keys = actor.keys!
   const seen = new Map<string, SeenKey>()
-  const found = yield* context.persistence.findKeys(actor.walletId, doubts)
   for (const key of found.seen) seen.set(key.key, key)
   if (found.persistedVersion < keys.coversFrom - 1) {
     yield* context.history.scan(
