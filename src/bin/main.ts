@@ -11,6 +11,7 @@ import * as Exit from "effect/Exit"
 import { readFileSync } from "node:fs"
 import { Shutdown } from "../cli/Shutdown.ts"
 import { walletCommand } from "../cli/WalletCommand.ts"
+import "./endWhenDone.ts"
 
 /** Beside `src/` in the repository and beside `dist/` in the package. */
 const manifest: { readonly version: string } = JSON.parse(

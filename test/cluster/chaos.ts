@@ -14,6 +14,7 @@ import * as Flag from "effect/cli/Flag"
 import { report } from "./ChaosReport.ts"
 import { type ChaosOptions, runChaos } from "./ChaosRun.ts"
 import { disturbanceKinds } from "./Disturbances.ts"
+import "../../src/bin/endWhenDone.ts"
 
 const flags = {
   minutes: Flag.Int("minutes").pipe(Flag.withDescription("How long faults are made"), Flag.withDefault(5)),

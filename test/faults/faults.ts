@@ -16,6 +16,7 @@ import { postgresFolder } from "../../src/load/servers/PostgresServer.ts"
 import { jsonLine, textLine } from "./Outcome.ts"
 import type { Scenario } from "./Scenario.ts"
 import { scenarios } from "./Scenarios.ts"
+import "../../src/bin/endWhenDone.ts"
 
 const names = scenarios.map(({ name }) => name)
 
