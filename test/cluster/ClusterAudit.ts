@@ -87,7 +87,7 @@ interface Asked {
  */
 const isBound = (first: Asked, second: Asked): boolean => {
   if (first.trail.turn !== second.trail.turn) return true
-  const mayBeRefused = first.trail.refused || (first.trail.overlapped && first.command.kind === "transfer")
+  const mayBeRefused = first.trail.refused || (first.command.overlapped && first.command.kind === "transfer")
   return !mayBeRefused && first.trail.round <= second.trail.round
 }
 

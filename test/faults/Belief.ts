@@ -37,8 +37,6 @@ export interface Trail {
   refused: boolean
   /** Another caller has sent it, too. */
   shared: boolean
-  /** Its caller has asked again while an earlier try may still have been worked on, elsewhere. */
-  overlapped: boolean
 }
 
 export interface SentCommand {

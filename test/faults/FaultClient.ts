@@ -305,7 +305,7 @@ const itemOf = (command: SentCommand): Body => {
 
 const rank: Readonly<Record<AnswerClass, number>> = { full: 0, accepted: 1, unavailable: 2, none: 3 }
 
-/** Sends several commands in one request; answers whether there was an answer. */
+/** Sends several commands in one request. */
 const sendBatch = Effect.fnUntraced(function* (
   client: FaultClient,
   connection: Requests,
@@ -313,11 +313,11 @@ const sendBatch = Effect.fnUntraced(function* (
 ) {
   commands.forEach(sending)
   const answer = yield* request(client, connection, "/v1/batch", undefined, { commands: commands.map(itemOf) })
-  if (answer === undefined) return false
+  if (answer === undefined) return
   if (answer.status !== 200) {
     client.count("unavailable", answer.millis)
     if (answer.status !== 503) client.say(commands[0]!, `its batch was answered ${answer.status}`)
-    return true
+    return
   }
   const results = answer.body["results"] as ReadonlyArray<{ readonly status: number; readonly body: Body }>
   const classes = commands.map((command, index) => client.learn(command, results[index]!.status, results[index]!.body))
@@ -325,7 +325,6 @@ const sendBatch = Effect.fnUntraced(function* (
     classes.reduce((worst, one) => (rank[one] > rank[worst] ? one : worst), "full"),
     answer.millis
   )
-  return true
 })
 
 const isOpen = ({ belief }: SentCommand) => belief._tag === "Open"
@@ -340,17 +339,7 @@ const settleAll = Effect.fnUntraced(function* (
   const turn = ++client.turns
   const askedAt = performance.now()
   const trails = commands.map((command, place): Trail => {
-    const trail = {
-      caller,
-      turn,
-      place,
-      askedAt,
-      round: 0,
-      settledAt: undefined,
-      refused: false,
-      shared: false,
-      overlapped: false
-    }
+    const trail = { caller, turn, place, askedAt, round: 0, settledAt: undefined, refused: false, shared: false }
     command.trail = trail
     return trail
   })
@@ -358,13 +347,10 @@ const settleAll = Effect.fnUntraced(function* (
     const open = commands.filter(isOpen)
     if (open.length === 0) return
     for (const trail of trails) if (trail.settledAt === undefined) trail.round++
-    const answered = yield* open.length > 1
-      ? sendBatch(client, connection, open)
-      : sendOne(client, connection, open[0]!)
+    if (open.length > 1) yield* sendBatch(client, connection, open)
+    else yield* sendOne(client, connection, open[0]!)
     commands.forEach((command, place) => {
-      const trail = trails[place]!
-      if (!isOpen(command)) trail.settledAt ??= performance.now()
-      else if (!answered && client.options.patienceMillis !== undefined) trail.overlapped = true
+      if (!isOpen(command)) trails[place]!.settledAt ??= performance.now()
     })
     if (commands.some(isOpen)) yield* Effect.sleep(20 + client.random(80))
   }
