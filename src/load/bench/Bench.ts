@@ -13,12 +13,15 @@ import { conditionsOf } from "./Conditions.ts"
 import { databaseConditions, embedded, onKurrent, onServer } from "./Databases.ts"
 import { dispatchBench } from "./DispatchBench.ts"
 import type { Row } from "./Figure.ts"
+import { expiryBench } from "./ExpiryBench.ts"
 import { httpBench } from "./HttpBench.ts"
 import { idleMemoryBench } from "./IdleMemoryBench.ts"
+import { keysBench } from "./KeysBench.ts"
 import { libraryBench } from "./LibraryBench.ts"
 import { pgbenchFolder } from "./PgbenchBaseline.ts"
 import { replayKurrentBench, replaySqlBench } from "./ReplayBench.ts"
 import type { Report, Skipped } from "./Report.ts"
+import { transferBench } from "./TransferBench.ts"
 
 export const partNames = [
   "dispatch",
@@ -32,9 +35,22 @@ export const partNames = [
   "replay-postgres",
   "replay-kurrent",
   "http-embedded",
-  "http-postgres"
+  "http-postgres",
+  "transfers-embedded",
+  "transfers-postgres",
+  "transfers-kurrent",
+  "keys",
+  "expiry-embedded",
+  "expiry-postgres"
 ] as const
 export type PartName = (typeof partNames)[number]
+
+/** A name for the same measurement on every store. */
+export const groupNames = ["library", "replay", "http", "transfers", "expiry"] as const
+
+/** The parts under the names of parts and groups; none given: all. */
+export const partsOf = (given: ReadonlyArray<string>): ReadonlyArray<PartName> =>
+  partNames.filter((part) => given.length === 0 || given.some((name) => part === name || part.startsWith(`${name}-`)))
 
 /** Rows, or why there are none. */
 type PartResult = ReadonlyArray<Row> | string
@@ -105,7 +121,26 @@ const parts: Readonly<Record<PartName, Part>> = {
         const on = yield* databaseConditions.pipe(Effect.provide(onServer(url, "http")()))
         return yield* httpBench(settings, on, Option.some(url))
       })
-    )
+    ),
+  "transfers-embedded": (settings) => transferBench(settings, "PGlite", embedded),
+  "transfers-postgres": (settings) =>
+    onPostgres(({ url }) => transferBench(settings, "PostgreSQL", onServer(url, "transfers"))),
+  "transfers-kurrent": (settings) =>
+    onPostgres(({ url }) =>
+      Effect.gen(function* () {
+        const kurrent = yield* (yield* BenchServers).kurrent
+        return kurrent === undefined
+          ? "KurrentDB is not on this machine"
+          : yield* transferBench(settings, "KurrentDB", onKurrent(kurrent.url, url, "transfers_behind"))
+      })
+    ),
+  keys: (settings) =>
+    Effect.gen(function* () {
+      return yield* keysBench(settings, yield* (yield* BenchServers).postgres)
+    }),
+  "expiry-embedded": (settings) => expiryBench(settings).pipe(Effect.provide(embedded())),
+  "expiry-postgres": (settings) =>
+    onPostgres(({ url }) => expiryBench(settings).pipe(Effect.provide(onServer(url, "expiry")())))
 }
 
 /** Runs the parts that are asked for, one after the other; says on standard error where it is. */

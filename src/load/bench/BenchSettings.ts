@@ -15,6 +15,12 @@ export interface BenchSettings {
   readonly longHistory: number
   /** Activations of each wallet. */
   readonly activations: number
+  /** Commands with keys of their own, all on one wallet. */
+  readonly distinctKeys: number
+  /** Holds that expire at one instant; a multiple of ten. */
+  readonly expiringHolds: number
+  /** From the first hold placed to that instant, milliseconds. */
+  readonly expiryLeadMillis: number
 }
 
 /** The figures that the README quotes: about eight minutes on two cores. */
@@ -25,7 +31,10 @@ export const fullBench: BenchSettings = {
   wallets: 10_000,
   residentWallets: 100_000,
   longHistory: 1_000_000,
-  activations: 100
+  activations: 100,
+  distinctKeys: 1_000_000,
+  expiringHolds: 10_000,
+  expiryLeadMillis: 12_000
 }
 
 /** Whether everything runs, in under a minute; its figures mean little. */
@@ -36,5 +45,8 @@ export const quickBench: BenchSettings = {
   wallets: 500,
   residentWallets: 2_000,
   longHistory: 10_000,
-  activations: 10
+  activations: 10,
+  distinctKeys: 20_000,
+  expiringHolds: 200,
+  expiryLeadMillis: 3_000
 }

@@ -7,6 +7,7 @@ import * as Effect from "effect/Effect"
 import { identity } from "effect/Function"
 import * as Layer from "effect/Layer"
 import type * as Redacted from "effect/Redacted"
+import type { SqlClient } from "effect/sql/SqlClient"
 import { join } from "node:path"
 import { type ActorBounds, defaultBounds } from "../../actors/ActorBounds.ts"
 import type { EventIds } from "../../actors/EventIds.ts"
@@ -27,7 +28,7 @@ import { temporaryFolder } from "../servers/ServerProcess.ts"
 export type Product = SqlConditions["product"] | "KurrentDB"
 
 /** The parts of an installation that measurements use. */
-export type Installation = WalletEngine | EventStore | Persistence | Ownership | EventIds | SqlDatabase
+export type Installation = WalletEngine | EventStore | Persistence | Ownership | EventIds | SqlDatabase | SqlClient
 
 export interface InstallationOptions {
   readonly bounds?: ActorBounds

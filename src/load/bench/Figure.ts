@@ -1,7 +1,8 @@
 /** What a bench measures and reports: figures over rounds, side by side. */
 import * as Effect from "effect/Effect"
 
-export type Unit = "/s" | "bytes" | "ms"
+/** `each`: a count, per command. */
+export type Unit = "/s" | "bytes" | "ms" | "each"
 
 /** One thing measured over several rounds. */
 export interface Figure {
@@ -83,6 +84,8 @@ export const formatNumber = (value: number, unit: Unit): string => {
       return value >= 1_000 ? `${digits(value / 1_000)}k/s` : `${digits(value)}/s`
     case "bytes":
       return `${Math.round(value)} B`
+    case "each":
+      return value >= 1 ? value.toFixed(2) : value.toPrecision(2)
     case "ms":
       return `${digits(value)} ms`
   }

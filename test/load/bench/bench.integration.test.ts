@@ -15,7 +15,9 @@ const bench = (...args: ReadonlyArray<string>) =>
   ).pipe(Effect.provide(NodeServices.layer))
 
 /** The parts on KurrentDB take minutes for their start alone; they are the same programs over other stores. */
-const measured = partNames.filter((part) => !/kurrent|http-postgres|library-embedded/.test(part))
+const measured = partNames.filter(
+  (part) => !/kurrent|http-postgres|(library|transfers)-embedded|expiry-postgres/.test(part)
+)
 
 describe("npm run bench", () => {
   it.live(
