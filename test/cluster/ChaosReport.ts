@@ -10,7 +10,7 @@ const ofKind = (kind: string, records: ReadonlyArray<FaultRecord>): string => {
     `${kind.padEnd(14)} ${String(records.length).padStart(3)} × ` +
     `longest unavailability of a wallet ${number(longest.millis).padStart(6)} ms (${longest.kind} on ${longest.walletId}), ` +
     `after the fault shared again within ${number(most(({ endedAt, sharedAt }) => sharedAt - endedAt))} ms, ` +
-    `at most ${number(most(({ claims }) => claims))} claims`
+    `at most ${most(({ tries }) => tries)} tries and ${number(most(({ claims }) => claims))} claims`
   )
 }
 

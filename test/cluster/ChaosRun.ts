@@ -26,14 +26,18 @@ export interface ChaosOptions {
   readonly seed: number
   readonly nodes: number
   readonly stores: Stores
-  /** In this order, again and again; those of one round are shuffled. */
+  /** Again and again. */
   readonly kinds: ReadonlyArray<DisturbanceKind>
+  /** In another order each time. */
+  readonly shuffled: boolean
   /** Ends when either is reached. */
   readonly faults: number
   readonly millis: number
   readonly leaseMillis: number
   readonly connections: number
   readonly wallets: number
+  /** A client's for one try: then it asks another node, by the same key. Milliseconds. */
+  readonly patienceMillis: number
   /** Told of each fault once it is over and mended. */
   readonly tell: (line: string) => Effect.Effect<void>
 }
@@ -48,6 +52,8 @@ export interface FaultRecord {
   readonly sharedAt: number
   /** The longest that a command was asked for in vain in this time, ms; with the wallet. */
   readonly longest: { readonly millis: number; readonly walletId: string; readonly kind: string }
+  /** Tries of the command that took the most. */
+  readonly tries: number
   /** Claims made in this time. */
   readonly claims: number
 }
@@ -62,9 +68,6 @@ export interface ChaosOutcome {
   /** What is not as promised; empty: all is well. */
   readonly problems: ReadonlyArray<string>
 }
-
-/** Patience of a client for one try: it asks another node then, by the same key. */
-const tryMillis = 3_000
 
 /** Load before the first fault and after the last. */
 const edgeMillis = 1_000
@@ -84,16 +87,19 @@ const shuffled = <A>(all: ReadonlyArray<A>, random: (below: number) => number): 
   return from
 }
 
-/** How long the commands that were open in this time were asked for in vain. */
-const longestWait = (commands: ReadonlyArray<SentCommand>, from: number, until: number) => {
+/** How long the commands that were open in this time were asked for in vain, and how often. */
+const waits = (commands: ReadonlyArray<SentCommand>, from: number, until: number) => {
   let longest = { millis: 0, walletId: "", kind: "" }
+  let tries = 0
   for (const { kind, trail, walletId } of commands) {
     if (trail === undefined || trail.askedAt > until) continue
     const settledAt = trail.settledAt ?? performance.now()
+    if (settledAt < from) continue
     const millis = Math.round(settledAt - trail.askedAt)
-    if (settledAt >= from && millis > longest.millis) longest = { millis, walletId, kind }
+    if (millis > longest.millis) longest = { millis, walletId, kind }
+    tries = Math.max(tries, trail.round)
   }
-  return longest
+  return { longest, tries }
 }
 
 interface Fault {
@@ -116,9 +122,9 @@ const faultsUnderLoad = Effect.fnUntraced(function* (
   const until = performance.now() + options.millis
   let bag: Array<DisturbanceKind> = []
   while (faults.length < options.faults && performance.now() < until) {
-    if (bag.length === 0) bag = shuffled(options.kinds, random)
+    if (bag.length === 0) bag = options.shuffled ? shuffled(options.kinds, random) : [...options.kinds]
     const kind = bag.shift()!
-    const node = rig.nodes[random(rig.nodes.length)]!
+    const node = rig.nodes[faults.length % rig.nodes.length]!
     const began = Date.now()
     const startedAt = performance.now()
     const disturbed = yield* disturb(rig, kind, { leaseMillis: options.leaseMillis, node, random })
@@ -172,7 +178,7 @@ const recordsOf = (faults: ReadonlyArray<Fault>, client: FaultClient, claims: Re
     startedAt,
     endedAt,
     sharedAt,
-    longest: longestWait(client.commands, startedAt, sharedAt),
+    ...waits(client.commands, startedAt, sharedAt),
     claims: claims.filter(({ time }) => time >= began && time < ended).length
   }))
 
@@ -186,7 +192,15 @@ export const runChaos = Effect.fnUntraced(function* (
   const urls = rig.nodes.map(({ url }) => url)
   const { connections, seed, wallets } = options
   const client = new FaultClient(
-    { ...defaultClient, connections, wallets, seed, batchPercent: 20, oneWalletPercent: 50, patienceMillis: tryMillis },
+    {
+      ...defaultClient,
+      connections,
+      wallets,
+      seed,
+      batchPercent: 20,
+      oneWalletPercent: 50,
+      patienceMillis: options.patienceMillis
+    },
     urls[0]!
   )
   client.connect = () => spreadRequests(urls, client.random)

@@ -57,6 +57,14 @@ describe("the order of a caller", () => {
     )
   })
 
+  it("does not bind what an answer that got lost may have rejected, but binds a credit", () => {
+    const lost = { round: 2 }
+    const debit = { ...command("a", lost, "debit"), overlapped: true }
+    const credit = { ...command("a", lost), overlapped: true }
+    assert.strictEqual(found(debit, command("b", { place: 1, round: 2 }), [2, 1]), 0)
+    assert.strictEqual(found(credit, command("b", { place: 1, round: 2 }), [2, 1]), 1)
+  })
+
   it("is that of a caller and a wallet alone", () => {
     assert.strictEqual(found(command("a", { caller: 1, turn: 1 }), command("b", { caller: 2, turn: 2 }), [2, 1]), 0)
     const elsewhere = { ...command("b", { turn: 2 }), walletId: "x" }

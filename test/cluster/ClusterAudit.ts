@@ -82,12 +82,12 @@ interface Asked {
 /**
  * Whether the second, asked for after the first, had to come after it. Of one request they
  * go off together: then a command that was refused, or came through by a later try, may be
- * later than one behind it. A refusal may get lost on its way to the caller; by itself a
- * node refuses all that is behind as well, but for a transfer whose destination is away.
+ * later than one behind it. An answer that got lost may have been a refusal, too, or a
+ * rejection that would not be one later: of all kinds, only a credit is never either.
  */
 const isBound = (first: Asked, second: Asked): boolean => {
   if (first.trail.turn !== second.trail.turn) return true
-  const mayBeRefused = first.trail.refused || (first.command.overlapped && first.command.kind === "transfer")
+  const mayBeRefused = first.trail.refused || (first.command.overlapped && first.command.kind !== "credit")
   return !mayBeRefused && first.trail.round <= second.trail.round
 }
 

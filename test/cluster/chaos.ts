@@ -31,6 +31,11 @@ const flags = {
   ),
   lease: Flag.Int("lease").pipe(Flag.withDescription("Of the nodes, milliseconds"), Flag.withDefault(2_000)),
   connections: Flag.Int("connections").pipe(Flag.withDescription("Callers"), Flag.withDefault(32)),
+  patience: Flag.Int("patience").pipe(
+    Flag.withDescription("Of a client for one try, milliseconds; then it asks another node"),
+    Flag.withDefault(3_000)
+  ),
+  ordered: Flag.Boolean("ordered").pipe(Flag.withDescription("The kinds as they are given"), Flag.withDefault(false)),
   wallets: Flag.Int("wallets").pipe(Flag.withDescription("Wallets"), Flag.withDefault(200)),
   json: Flag.Boolean("json").pipe(Flag.withDescription("The result as JSON"), Flag.withDefault(false))
 }
@@ -42,6 +47,8 @@ const run = Effect.fnUntraced(function* (given: Command.Command.Config.Infer<typ
     faults: Option.getOrElse(given.faults, () => Number.MAX_SAFE_INTEGER),
     millis: given.minutes * 60_000,
     leaseMillis: given.lease,
+    patienceMillis: given.patience,
+    shuffled: !given.ordered,
     tell: Console.error
   }
   const outcome = yield* runChaos(options).pipe(
