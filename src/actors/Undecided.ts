@@ -5,6 +5,7 @@
  */
 import type * as Effect from "effect/Effect"
 import type { RecordedEvent } from "../domain/Event.ts"
+import type { Persistence } from "../stores/Persistence.ts"
 import { StoreDefect, StoreUnavailable } from "../stores/StoreError.ts"
 import type { BatchPlan } from "./BatchPlan.ts"
 import type { CommandError } from "./EngineError.ts"
@@ -52,6 +53,7 @@ export const loadUndecided = function* (
   actor.refusedMeanwhile = undefined
   for (const refused of reversed) unpersisted.reverse(refused)
   actor.unpersisted = unpersisted
+  yield* tellRefused(actor, persistence)
   decided(actor, persisted)
   for (const [refused, reason] of open) if (!reversed.has(refused)) context.compensate(walletId, refused, reason)
   return true
@@ -63,6 +65,18 @@ export const tooFarBehind = (walletId: string, events: number) =>
     reason: `PostgreSQL is ${events} events behind wallet ${walletId}`,
     retryAfter: 1_000
   })
+
+/** Who waits for a command that Persistence has refused: that it has decided must not be told as a yes. */
+const tellRefused = function* (
+  { pending, walletId }: WalletActor,
+  persistence: Persistence["Service"]
+): Effect.fn.Return<void, CommandError> {
+  if (pending === undefined) return
+  for (const { reason, reversedVersion, version } of yield* persistence.refusals(walletId)) {
+    pending.refuse(version)
+    if (reversedVersion !== null) pending.reversed(version, walletId, reason)
+  }
+}
 
 /** To go on would give the missing versions to other events. */
 export const aheadOfLog = (walletId: string, version: number | undefined) =>

@@ -71,7 +71,8 @@ const runRange = Effect.fnUntraced(function* ({ from, seeds, untilFound, workers
         const first = next
         const count = Math.min(untilFound ? 1 : seedsPerTurn, end - first)
         next += count
-        report = sum(report, yield* turn(worker, first, count))
+        const done = yield* turn(worker, first, count)
+        report = sum(report, done)
         yield* showProgress(report, seeds)
       }
     })

@@ -15,6 +15,7 @@ export const steps = [
   "write",
   "refuse",
   "openRefusals",
+  "refusals",
   "persistedVersions",
   "marks",
   "setMark",
@@ -62,6 +63,9 @@ export const faults = [
 
 export type Fault = (typeof faults)[number]
 
+/** It would land in the time of another claim, another mark: no store does that. */
+const isLate = (fault: Fault): boolean => fault === "late" || fault === "crashLate"
+
 const reading: ReadonlyArray<readonly [Fault, number]> = [
   ["away", 4],
   ["slow", 4],
@@ -85,6 +89,10 @@ const writing: ReadonlyArray<readonly [Fault, number]> = [
   ["crashLate", 1]
 ]
 
+/** Of a step that is rarely taken: each as often as the others. */
+const evenly = (weighted: ReadonlyArray<readonly [Fault, number]>): ReadonlyArray<readonly [Fault, number]> =>
+  weighted.map(([fault]) => [fault, 1])
+
 /** What is drawn at a step, by weight. `outage` and `refused` come about by themselves. */
 export const drawn: Readonly<Record<Step, ReadonlyArray<readonly [Fault, number]>>> = {
   append: [...writing, ["lostRequest", 4], ["conflict", 3]],
@@ -93,31 +101,42 @@ export const drawn: Readonly<Record<Step, ReadonlyArray<readonly [Fault, number]
   head: reading,
   saveSnapshot: writing,
   loadSnapshot: reading,
-  claim: writing.filter(([fault]) => fault !== "late" && fault !== "crashLate"),
+  claim: writing.filter(([fault]) => !isLate(fault)),
   write: [...writing, ["hangs", 2]],
-  refuse: [...writing, ["hangs", 2]],
+  refuse: evenly([...writing, ["hangs", 1]]),
   openRefusals: reading,
+  refusals: evenly(reading),
   persistedVersions: reading,
   marks: reading,
-  setMark: writing.filter(([fault]) => fault !== "late" && fault !== "crashLate"),
+  setMark: writing.filter(([fault]) => !isLate(fault)),
   logId: reading,
-  adoptLog: writing.filter(([fault]) => fault !== "late" && fault !== "crashLate"),
+  adoptLog: evenly(writing.filter(([fault]) => !isLate(fault))),
   findKeys: reading,
   hold: reading,
   openTransfers: reading,
   dueHolds: reading
 }
 
-/** How much more often than others a step fails that is rarely taken. */
-export const rarity: Partial<Record<Step, number>> = {
-  adoptLog: 8,
-  refuse: 4,
+/** How much more often than others a step fails that is rarely taken, how much less often one that is taken all the time. */
+const rarity: Partial<Record<Step, number>> = {
+  refusals: 3,
+  claim: 4,
   hold: 4,
-  openTransfers: 0.3,
-  dueHolds: 0.15,
-  openRefusals: 1,
-  readAll: 1
+  readAll: 2,
+  saveSnapshot: 1.5,
+  openTransfers: 0.6,
+  dueHolds: 0.3
 }
+
+/** Steps that few runs take at all: once in the life of an installation, or only after a refusal. */
+const fixed: Partial<Record<Step, number>> = { adoptLog: 0.9, refuse: 0.5 }
+
+/** A start comes to this step only if the calls before it were answered. */
+const metBefore: ReadonlySet<Step> = new Set<Step>(["adoptLog"])
+
+/** The chance that something is drawn at a step, in a run with that rate. */
+export const likelihood = (step: Step, faultRate: number): number =>
+  fixed[step] ?? Math.min(0.5, faultRate * (rarity[step] ?? 1))
 
 /** How often each fault has hit each step. */
 export class FaultTable {
@@ -141,7 +160,7 @@ export class FaultTable {
   /** The pairs that can be, with how often they were. */
   pairs(): ReadonlyArray<{ readonly step: Step; readonly fault: Fault; readonly count: number }> {
     return steps.flatMap((step) =>
-      [...drawn[step].map(([fault]) => fault), "outage" as const, ...refusable(step)].map((fault) => ({
+      [...drawn[step].map(([fault]) => fault), ...outageAt(step), ...refusable(step)].map((fault) => ({
         step,
         fault,
         count: this.get(fault, step)
@@ -164,5 +183,7 @@ export class FaultTable {
     ]
   }
 }
+
+const outageAt = (step: Step): ReadonlyArray<Fault> => (metBefore.has(step) ? [] : ["outage"])
 
 const refusable = (step: Step): ReadonlyArray<Fault> => (step === "append" || step === "write" ? ["refused"] : [])

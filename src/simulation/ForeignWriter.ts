@@ -1,5 +1,6 @@
 /** Somebody else who writes to a wallet under the claim that stands, past every node: rare, and a node has to bear it. */
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import type { RecordedEvent } from "../domain/Event.ts"
 import { fold } from "../domain/Evolve.ts"
 import { noMetadata } from "../domain/Form.ts"
@@ -19,11 +20,11 @@ const mayBeUndone = ({ state }: Trial, walletId: string): boolean =>
   (state.persisted.get(walletId)?.length ?? 0) === 0 ||
   (state.refusals.get(walletId) ?? []).some(({ version }) => version === 0)
 
-/** Credits the wallet if it is there and open. */
-export const writeForeign = (trial: Trial, walletId: string): void => {
+/** Credits the wallet if it is there and open; answers whether it has. */
+export const writeForeign = (trial: Trial, walletId: string): boolean => {
   const { history, log, random, state, witness, world } = trial
   const before = fold(undefined, state.streams.get(walletId) ?? [])
-  if (before === undefined || before.status === "closed" || mayBeUndone(trial, walletId)) return
+  if (before === undefined || before.status === "closed" || mayBeUndone(trial, walletId)) return false
   const partition = partitionOf(walletId, partitions)
   const epoch = state.claims.get(partition) ?? 0
   const id = `00000000-0000-7${random.idTail()}`
@@ -62,4 +63,5 @@ export const writeForeign = (trial: Trial, walletId: string): void => {
   const exit = Effect.runSyncExit(log.append([commit]))
   witness.appended(world.now)
   history.note(world.elapsed, foreigner, `credits ${walletId}@${recorded.version}: ${exit._tag}`)
+  return Exit.isSuccess(exit) && exit.value[0]?._tag === "Appended"
 }

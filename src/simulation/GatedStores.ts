@@ -18,8 +18,8 @@ export interface Caller {
   readonly life: Life
   /** The process is gone. */
   readonly kill: () => void
-  /** Another node starts beside this one. */
-  readonly takeOver: () => void
+  /** Another node starts beside this one, unless others do; answers whether it does. */
+  readonly takeOver: () => boolean
 }
 
 interface Call<A, E> {
@@ -158,13 +158,13 @@ class Passage<A, E> {
   meetForeigner(): void {
     const { call, trial } = this
     this.after(this.latency(), () => {
-      writeForeign(trial, trial.random.pick(call.commits!).walletId)
+      if (!writeForeign(trial, trial.random.pick(call.commits!).walletId)) trial.table.count("conflict", call.step, -1)
       this.answer(this.latency(), this.execute())
     })
   }
 
   meetSuccessor(): void {
-    this.caller.takeOver()
+    if (!this.caller.takeOver()) this.trial.table.count("takeover", this.call.step, -1)
     this.normally(this.trial.random.between(0, 400), this.latency())
   }
 }
@@ -310,6 +310,7 @@ const gatedPersistence = (trial: Trial, gate: Gate, reading: Reading): Persisten
         lost
       }),
     openRefusals: (options) => reading("openRefusals", "persistence", "", inner.openRefusals(options)),
+    refusals: (walletId) => reading("refusals", "persistence", walletId, inner.refusals(walletId)),
     persistedVersions: (walletIds) =>
       reading("persistedVersions", "persistence", walletIds.join(" "), inner.persistedVersions(walletIds)),
     marks: reading("marks", "persistence", "", inner.marks),

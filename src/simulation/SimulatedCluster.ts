@@ -9,13 +9,17 @@ import type { Trial } from "./Trial.ts"
 /** A process that was replaced lives on for at most so long, ms. */
 const zombieMillis = 5_000
 
+/** Nodes that start at the same time. */
+const startingMost = 2
+
 export class SimulatedCluster {
   private readonly trial: Trial
   /** The last is the newest. */
   private nodes: Array<SimulatedNode> = []
   private latest: SimulatedNode | undefined = undefined
   private started = 0
-  private starting = false
+  /** Nodes that have not come up yet. */
+  private starting = 0
   takeovers = 0
   deaths = 0
   stops = 0
@@ -38,35 +42,36 @@ export class SimulatedCluster {
   }
 
   start(): void {
-    if (this.starting) return
-    this.starting = true
+    this.starting++
     const node = startNode(this.trial, `node${++this.started}`, {
       takeOver: () => this.takeOver(),
       started: (started) => {
-        this.starting = false
+        this.starting--
         this.trial.failedStarts = 0
         this.retire(started)
         started.whenLost(() => this.trial.world.after(this.trial.random.below(2_000), () => this.stop(started, true)))
       },
       gone: (gone) => {
         if (gone.engine === undefined) {
-          this.starting = false
+          this.starting--
           this.trial.failedStarts++
         }
         this.deaths++
         this.nodes = this.nodes.filter((one) => one !== gone)
         // A supervisor starts the service again, whoever else may still be there.
-        if (node === this.latest) this.ensure()
+        if (this.latest?.life.alive !== true) this.ensure()
       }
     })
     this.latest = node
     this.nodes.push(node)
   }
 
-  takeOver(): void {
-    if (this.starting) return
+  /** Also while another one starts: then both claim. */
+  takeOver(): boolean {
+    if (this.starting >= startingMost) return false
     this.takeovers++
     this.start()
+    return true
   }
 
   /** One take-over early on, whatever else happens. */
@@ -108,7 +113,7 @@ export class SimulatedCluster {
     this.trial.world.after(zombieMillis * 10, () => {
       if (!node.life.alive) over()
     })
-    if (replace && this.trial.random.chance(0.5)) this.start()
+    if (replace && this.starting === 0 && this.trial.random.chance(0.5)) this.start()
   }
 
   /** Kills all but the latest. */
@@ -120,9 +125,9 @@ export class SimulatedCluster {
   /** Sees to it that a node comes up again. */
   private ensure(): void {
     const { random, world } = this.trial
-    const { latest } = this
     world.after(random.between(1, 600), () => {
-      if (latest === this.latest) this.start()
+      const isThere = this.latest?.life.alive === true && !this.latest.stopping
+      if (!isThere && this.starting === 0) this.start()
     })
   }
 

@@ -39,7 +39,7 @@ export interface SimulatedNode {
   readonly stop: (done: () => void) => void
 }
 
-const layerOf = (trial: Trial, node: Pick<SimulatedNode, "life" | "kill">, takeOver: () => void) => {
+const layerOf = (trial: Trial, node: Pick<SimulatedNode, "life" | "kill">, takeOver: () => boolean) => {
   const { log, persistence } = gatedStores(trial, { life: node.life, kill: node.kill, takeOver })
   const database = Layer.succeed(MemoryDatabase, trial.state)
   const stores = Layer.mergeAll(
@@ -53,7 +53,7 @@ const layerOf = (trial: Trial, node: Pick<SimulatedNode, "life" | "kill">, takeO
 
 /** What a cluster wants to hear of a node. */
 interface Listener {
-  readonly takeOver: () => void
+  readonly takeOver: () => boolean
   /** It has come up. */
   readonly started: (node: SimulatedNode) => void
   /** Once, however it ends. */

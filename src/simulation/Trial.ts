@@ -3,7 +3,7 @@ import type { EventStore } from "../stores/EventStore.ts"
 import type { MemoryState } from "../stores/MemoryDatabase.ts"
 import type { Persistence } from "../stores/Persistence.ts"
 import type { Fault, FaultTable, Step } from "./Faults.ts"
-import { drawn, rarity } from "./Faults.ts"
+import { drawn, likelihood } from "./Faults.ts"
 import type { History } from "./History.ts"
 import type { SeededRandom } from "./SeededRandom.ts"
 import type { Weather } from "./Weather.ts"
@@ -44,7 +44,7 @@ export const drawFault = (trial: Trial, { up }: Life, step: Step, store: "log" |
     return "outage"
   }
   if (!up && trial.failedStarts >= failedStartsMost) return undefined
-  if (!random.chance(Math.min(0.5, weather.faultRate * (rarity[step] ?? 1)))) return undefined
+  if (!random.chance(likelihood(step, weather.faultRate))) return undefined
   const fault = random.weighted(drawn[step])
   table.count(fault, step)
   return fault

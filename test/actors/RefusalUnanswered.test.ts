@@ -1,0 +1,34 @@
+/** A refusal that took place, and whose answer never came. */
+import { assert, describe, it } from "@effect/vitest"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import type { UserRule } from "../../src/stores/MemoryDatabase.ts"
+import { create, credit, foreignCredit, writeForeign } from "../support/EngineCalls.ts"
+import * as Faults from "../support/FaultyPersistence.ts"
+import { installNode, until } from "../support/Installation.ts"
+import { creditCommitted, within } from "../support/Separate.ts"
+
+/** No credit with this reference. */
+const noGifts: UserRule = ({ events }) =>
+  events.some(({ event }) => event._tag === "WalletCredited" && event.reference === "gift") ? "no gifts" : undefined
+
+describe("a caller whose command was refused", () => {
+  it.effect("is told so, also when the wallet is read from the log again before the answer to the refusal", () =>
+    Effect.gen(function* () {
+      const { installation, node } = yield* installNode({ separate: true, rule: noGifts })
+      yield* create(node, "a")
+      yield* credit(node, "a", 10n, "fund")
+      const never = Deferred.makeUnsafe<void>()
+      node.persistence.refuseFaults.push(Faults.answerHeldUntil(never))
+      const gift = yield* Effect.forkChild(
+        Effect.flip(node.engine.credit({ walletId: "a", amount: 40n, reference: "gift", idempotencyKey: "gift" }))
+      )
+      yield* until(() => installation.state.refusals.get("a")?.length === 1, "it is refused")
+      yield* writeForeign(installation, foreignCredit("a", 4n), "c:foreign")
+      yield* creditCommitted(node, "a", 1n, "more")
+      const told = yield* within(10, Fiber.join(gift))
+      assert.strictEqual(told._tag, "OperationReversed")
+    })
+  )
+})

@@ -1,0 +1,47 @@
+/** The simulation over the seeds of every build, and how much goes wrong in them. */
+import { assert, describe, it } from "vitest"
+import { failureLines } from "../../src/simulation/FailureReport.ts"
+import { noSeeds, reportLines, runSeed, type SeedReport, sum, tableOf } from "../../src/simulation/SeedRange.ts"
+import { simulate } from "../../src/simulation/Simulation.ts"
+
+const firstSeed = 1
+const seeds = 300
+
+/** In groups, so that a test is short and the reporter shows how far it is. */
+const seedsPerTest = 25
+
+/** Each fault has hit each step at least so often. */
+const hitsLeast = 20
+
+/** Some 0.2 s per seed, on a machine that may be busy with more than this. */
+const timeout = 120_000
+
+let report: SeedReport = noSeeds
+
+describe("every law holds", () => {
+  for (let from = firstSeed; from < firstSeed + seeds; from += seedsPerTest) {
+    it(`with seeds ${from} to ${from + seedsPerTest - 1}`, { timeout }, () => {
+      for (let seed = from; seed < from + seedsPerTest; seed++) {
+        const ran = runSeed(seed)
+        report = sum(report, ran)
+        if (ran.failed.length > 0) assert.fail(failureLines(simulate(seed)).join("\n"))
+      }
+    })
+  }
+})
+
+describe("these seeds", () => {
+  it("are worth something: commands, faults and take-overs in each", () => {
+    assert.strictEqual(report.seeds, seeds)
+    assert.isAtLeast(report.least.commands, 200)
+    assert.isAtLeast(report.least.faults, 10)
+    assert.isAtLeast(report.least.takeovers, 1)
+  })
+
+  it(`hit each step with each fault at least ${hitsLeast} times`, () => {
+    const rare = tableOf(report)
+      .pairs()
+      .filter(({ count }) => count < hitsLeast)
+    assert.deepStrictEqual(rare, [], reportLines(report).join("\n"))
+  })
+})
