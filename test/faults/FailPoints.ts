@@ -23,10 +23,18 @@ export const failPoints = [
   "reversalWrite.before",
   /** The reversal's rows are there; its callers have not been told. */
   "reversalWrite.after",
+  /** A transfer is about to be sent. */
+  "sent.before",
   /** A transfer has been sent, and is not received. */
   "sent.after",
   /** A transfer has been received, and its source does not know. */
   "received.after",
+  /** A transfer's source has been told; nobody knows. */
+  "settled.after",
+  /** A destination has put on record that it does not want the money. */
+  "notWanted.after",
+  /** The money is back at its source; nobody knows. */
+  "returned.after",
   "snapshot.before",
   "snapshot.after"
 ] as const

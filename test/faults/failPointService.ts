@@ -50,14 +50,24 @@ const mortalLog = (log: EventStore["Service"]): EventStore["Service"] => ({
     const isReversal = has(commits, "OperationReversed")
     const isCommand = commits.some(({ events }) => events.some(({ metadata }) => metadata.key.startsWith("c:")))
     return around(
-      Effect.andThen(at("append.before", isCommand), at("reversal.before", isReversal)),
+      Effect.all(
+        [
+          at("append.before", isCommand),
+          at("reversal.before", isReversal),
+          at("sent.before", has(commits, "TransferSent"))
+        ],
+        { discard: true }
+      ),
       log.append(commits),
       Effect.all(
         [
           at("append.after", isCommand),
           at("reversal.after", isReversal),
           at("sent.after", has(commits, "TransferSent")),
-          at("received.after", has(commits, "TransferReceived"))
+          at("received.after", has(commits, "TransferReceived")),
+          at("settled.after", has(commits, "TransferSettled")),
+          at("notWanted.after", has(commits, "TransferRefused")),
+          at("returned.after", has(commits, "TransferReversed"))
         ],
         { discard: true }
       )
