@@ -12,6 +12,7 @@ interface Service {
   readonly image: string
   readonly build?: string
   readonly environment?: Readonly<Record<string, string>>
+  readonly command?: ReadonlyArray<string>
   readonly ports?: ReadonlyArray<string>
   readonly networks: ReadonlyArray<string>
   readonly volumes?: ReadonlyArray<string>
@@ -84,6 +85,21 @@ describe("docker-compose.yml", () => {
   it("runs what the service needs, and no more unless a profile asks for it", () => {
     assert.sameMembers([...names(({ profiles }) => profiles === undefined)], ["wallet", "kurrentdb", "postgres"])
     assert.deepStrictEqual(compose.services["elasticsearch"]?.profiles, ["search"])
+  })
+
+  it("runs three nodes behind a balancer in the profile for it, in place of the one service", () => {
+    const inProfile = names(({ profiles }) => profiles?.includes("cluster") === true)
+    assert.sameMembers([...inProfile], ["node-1", "node-2", "node-3", "balancer", "redis"])
+    const { balancer } = compose.services
+    // Both want this port: whoever starts both is told.
+    assert.deepStrictEqual(balancer?.ports, compose.services["wallet"]?.ports)
+    for (const name of ["node-1", "node-2", "node-3"]) {
+      const { environment, ports } = compose.services[name]!
+      assert.isUndefined(ports, "only the balancer is reached from outside")
+      assert.strictEqual(environment?.["WALLET_CLUSTER_ADDRESS"], `${name}:34431`)
+      assert.match(environment?.["REDIS_URL"] ?? "", /@redis:6379$/)
+      assert.include(balancer?.command?.at(-1), `server ${name} ${name}:3000`)
+    }
   })
 
   it("keeps the data of stores in volumes that it declares", () => {
