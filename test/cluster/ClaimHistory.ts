@@ -29,20 +29,24 @@ const withSql = <A, E>(url: string, use: (sql: SqlClient) => Effect.Effect<A, E>
  * The trigger runs at the end of the claim's statement, which has the log's one row by
  * then: no event comes between.
  */
-const trigger = `
-create table claim_places (partition int4, epoch int8, position int8, claimed_at timestamptz);
-insert into claim_places select partition, epoch, 0, claimed_at from wallet.claims;
-create function note_claim() returns trigger language plpgsql as $$
-begin
-  insert into public.claim_places
-    select new.partition, new.epoch, position, new.claimed_at from wallet.log;
-  return null;
-end $$;
-create trigger note_claim after insert or update on wallet.claims for each row execute function note_claim()`
+const statements = [
+  "create table claim_places (partition int4, epoch int8, position int8, claimed_at timestamptz)",
+  `create function note_claim() returns trigger language plpgsql as $$
+   begin
+     insert into public.claim_places
+       select new.partition, new.epoch, position, new.claimed_at from wallet.log;
+     return null;
+   end $$`,
+  // From here on no claim can come between, until all this is done.
+  "create trigger note_claim after insert or update on wallet.claims for each row execute function note_claim()",
+  "insert into claim_places select partition, epoch, 0, claimed_at from wallet.claims"
+]
 
 /** Once the tables are there, and before there is any event. */
 export const keepClaims = (databaseUrl: string): Effect.Effect<void> =>
-  withSql(databaseUrl, (sql) => Effect.forEach(trigger.split(/;\n(?=create|insert)/), (one) => sql.unsafe(one)))
+  withSql(databaseUrl, (sql) =>
+    sql.withTransaction(Effect.forEach(statements, (statement) => sql.unsafe(statement), { discard: true }))
+  )
 
 export const sqlClaims = (databaseUrl: string): Effect.Effect<ReadonlyArray<ClaimPlace>> =>
   withSql(
