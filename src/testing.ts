@@ -1,7 +1,9 @@
 /**
  * `effect-wallet/testing`: the given/when/then specification of the rules, and the
- * contract suites that every adapter of a port passes. Bound to no test runner.
+ * contract suites that every adapter of a port passes, that of effect/cluster's leases
+ * among them. Bound to no test runner.
  */
+export { runnerStorageContract } from "./cluster/contract/RunnerStorageContract.ts"
 export * from "./domain/Specification.ts"
 export { apiKeyStoreContract } from "./stores/contract/ApiKeyStoreContract.ts"
 export { appendContract } from "./stores/contract/AppendContract.ts"

@@ -28,6 +28,11 @@ export class Ownership extends Context.Service<
     readonly epochOf: (partition: number) => number | undefined
     /** The log has refused an append under `epoch`: a later claim stands. */
     readonly fenced: (partition: number, epoch: number) => void
+    /**
+     * Why this node cannot serve wallets that it still takes for its own; `undefined`, or no
+     * such function: it can. Then nobody else should be sent here. Synchronous.
+     */
+    readonly doubt?: () => string | undefined
     /** Completes when this node has lost what it cannot get back: the service should stop, loudly. */
     readonly lost: Effect.Effect<string>
   }

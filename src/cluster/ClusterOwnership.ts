@@ -38,6 +38,8 @@ const make = Effect.fnUntraced(function* (options: { readonly partitions: number
   const clock = yield* Clock.Clock
   const epochs = new Array<number | undefined>(options.partitions).fill(undefined)
   const fences = new Map<number, bigint>()
+  /** Fenced, and not claimed again since. */
+  const replaced = new Set<number>()
   const nothing = () => false
   let hasShard: (partition: number) => boolean = nothing
   const ownership = Ownership.of({
@@ -50,6 +52,14 @@ const make = Effect.fnUntraced(function* (options: { readonly partitions: number
       if (epochs[partition] !== epoch) return
       epochs[partition] = undefined
       fences.set(partition, clock.monotonicTimeNanosUnsafe())
+      replaced.add(partition)
+    },
+    // For as long as the leases say otherwise than the log: this node does not hear them.
+    doubt: () => {
+      for (const partition of replaced) if (!hasShard(partition)) replaced.delete(partition)
+      return replaced.size === 0
+        ? undefined
+        : `another node has claimed ${replaced.size} partitions, and the leases cannot be asked`
     },
     // What is lost here, another node has, and it may come back.
     lost: Effect.never
@@ -63,6 +73,7 @@ const make = Effect.fnUntraced(function* (options: { readonly partitions: number
     },
     claimed: (partition, epoch) => {
       epochs[partition] = epoch
+      replaced.delete(partition)
     },
     cleared: (partition) => {
       epochs[partition] = undefined

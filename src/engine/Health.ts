@@ -59,14 +59,16 @@ export const health = (
     for (let partition = 0; partition < ownership.partitions; partition++) {
       if (ownership.epochOf(partition) !== undefined) owned++
     }
+    const doubt = ownership.doubt?.()
+    const owns = owned > 0 && doubt === undefined
     return {
-      ready: logOk && owned > 0 && pipeline.refusal() === undefined,
+      ready: logOk && owns && pipeline.refusal() === undefined,
       checks: [
         { name: "log", status: logOk ? "ok" : "down", detail: logOk ? null : answered.failure.message },
         {
           name: "ownership",
-          status: owned > 0 ? "ok" : "down",
-          detail: `${owned} of ${ownership.partitions} partitions`
+          status: owns ? "ok" : "down",
+          detail: doubt ?? `${owned} of ${ownership.partitions} partitions`
         },
         ...(pipeline.separate
           ? ofPipeline(pipeline)

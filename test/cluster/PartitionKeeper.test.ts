@@ -134,12 +134,14 @@ describe("the keeper of partitions", () => {
       yield* pass(100, false)
       ownership.fenced(1, 1)
       assert.deepStrictEqual(owned(), [], "the log has said so")
+      assert.include(ownership.doubt?.(), "1 partitions", "nobody should be sent here")
       yield* pass(1_000, false)
       assert.strictEqual(world.claims.length, 1, "the rightful owner may be another")
       assert.deepStrictEqual(world.lost, [[1]])
       world.confirmedAt += 2n * second
       yield* pass(100)
       assert.strictEqual(ownership.epochOf(1), 2)
+      assert.isUndefined(ownership.doubt?.())
       ownership.fenced(1, 1)
       assert.strictEqual(ownership.epochOf(1), 2, "word of an older claim changes nothing")
       yield* stop
