@@ -12,6 +12,7 @@ import { describeOperation, describeOutcome } from "./History.ts"
 import type { SeededRandom } from "./SeededRandom.ts"
 import type { SimulatedCluster } from "./SimulatedCluster.ts"
 import { persistedOf, type Trial, versionsOf } from "./Trial.ts"
+import { unluckyAmount } from "./UserRule.ts"
 import { drawOperation, type Knowledge } from "./Workload.ts"
 import { type Life, processContext } from "./World.ts"
 
@@ -108,22 +109,48 @@ export class Clients {
   }
 
   start(): void {
-    const { history, weather, world } = this.trial
+    const { weather } = this.trial
+    const commands = Math.ceil(weather.commands / weather.clients)
     for (let index = 0; index < weather.clients; index++) {
-      const name = `client${index}`
-      const random = this.trial.random.fork()
-      const life: Life = { name, alive: true, up: true, clockSkew: 0, preemption: undefined }
-      const context = processContext(world, life, random, (level, message) =>
-        history.note(world.elapsed, name, `${level}: ${message}`)
-      )
-      const commands = Math.ceil(weather.commands / weather.clients)
-      this.running++
-      Effect.runForkWith(context)(this.work(name, random, commands)).addObserver((exit) => {
-        this.running--
-        if (Exit.isFailure(exit)) history.violated(`${name} broke: ${Cause.pretty(exit.cause)}`)
-      })
+      this.run(`client${index}`, (name, random) => this.work(name, random, commands))
     }
   }
+
+  /** Now that all is calm: whatever a wallet says to be available can be spent. */
+  probe(): void {
+    this.run("client9", (name, random) => this.spendAll(name, random))
+  }
+
+  private run(name: string, work: (name: string, random: SeededRandom) => Effect.Effect<void>): void {
+    const { history, world } = this.trial
+    const random = this.trial.random.fork()
+    const life: Life = { name, alive: true, up: true, clockSkew: 0, preemption: undefined }
+    const context = processContext(world, life, random, (level, message) =>
+      history.note(world.elapsed, name, `${level}: ${message}`)
+    )
+    this.running++
+    Effect.runForkWith(context)(work(name, random)).addObserver((exit) => {
+      this.running--
+      if (Exit.isFailure(exit)) history.violated(`${name} broke: ${Cause.pretty(exit.cause)}`)
+    })
+  }
+
+  private readonly spendAll = Effect.fnUntraced(function* (
+    this: Clients,
+    name: string,
+    random: SeededRandom
+  ): Effect.fn.Return<void> {
+    const { history, state } = this.trial
+    for (const [walletId, { wallet }] of Array.from(state.wallets)) {
+      const amount = wallet.balance - wallet.held + wallet.overdraftLimit
+      if (wallet.status !== "active" || amount <= 0n || amount === unluckyAmount) continue
+      const operation: Operation = { kind: "debit", walletId, amount, reference: null, metadata: {} }
+      const outcome = yield* this.insist(name, random, `9-${this.keys++}`, operation, false)
+      if (outcome?._tag === "Done") continue
+      const said = outcome === undefined ? "nothing" : describeOutcome(outcome)
+      history.violated(`all is calm, ${amount} is available at ${walletId} and cannot be spent: ${said}`)
+    }
+  })
 
   private readonly work = Effect.fnUntraced(function* (
     this: Clients,
@@ -160,15 +187,18 @@ export class Clients {
     name: string,
     random: SeededRandom,
     key: string,
-    operation: Operation
-  ): Effect.fn.Return<void> {
+    operation: Operation,
+    impatient = true
+  ): Effect.fn.Return<Outcome | undefined> {
+    let outcome: Outcome | undefined
     for (let tries = 0; tries < maxTries; tries++) {
       while (this.cluster.newest() === undefined) yield* Effect.sleep(random.between(20, 200))
-      const outcome = yield* this.attempt(name, random, key, operation)
-      if (!isOpen(outcome) || random.chance(0.1)) break
+      outcome = yield* this.attempt(name, random, key, operation)
+      if (!isOpen(outcome) || (impatient && random.chance(0.1))) break
       yield* Effect.sleep(random.below(300))
     }
     if (operation.kind !== "read" && operation.kind !== "past") this.finished.push({ key, operation })
+    return outcome
   })
 
   private attempt(name: string, random: SeededRandom, key: string, operation: Operation): Effect.Effect<Outcome> {

@@ -110,7 +110,7 @@ export const drawn: Readonly<Record<Step, ReadonlyArray<readonly [Fault, number]
   marks: reading,
   setMark: writing.filter(([fault]) => !isLate(fault)),
   logId: reading,
-  adoptLog: evenly(writing.filter(([fault]) => !isLate(fault))),
+  adoptLog: [...evenly(writing.filter(([fault]) => !isLate(fault))), ["takeover", 0.5], ["crashBefore", 1]],
   findKeys: reading,
   hold: reading,
   openTransfers: reading,
@@ -129,7 +129,7 @@ const rarity: Partial<Record<Step, number>> = {
 }
 
 /** Steps that few runs take at all: once in the life of an installation, or only after a refusal. */
-const fixed: Partial<Record<Step, number>> = { adoptLog: 0.9, refuse: 0.5 }
+const fixed: Partial<Record<Step, number>> = { adoptLog: 1, refuse: 0.5 }
 
 /** A start comes to this step only if the calls before it were answered. */
 const metBefore: ReadonlySet<Step> = new Set<Step>(["adoptLog"])
@@ -160,7 +160,7 @@ export class FaultTable {
   /** The pairs that can be, with how often they were. */
   pairs(): ReadonlyArray<{ readonly step: Step; readonly fault: Fault; readonly count: number }> {
     return steps.flatMap((step) =>
-      [...drawn[step].map(([fault]) => fault), ...outageAt(step), ...refusable(step)].map((fault) => ({
+      [...new Set([...drawn[step].map(([fault]) => fault), ...outageAt(step), ...refusable(step)])].map((fault) => ({
         step,
         fault,
         count: this.get(fault, step)

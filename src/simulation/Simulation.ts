@@ -46,7 +46,7 @@ export interface SimulationResult {
 /** All clients are done by then, ms. */
 const workMillis = 900_000
 
-/** Then all that is left to be done is done by then, ms. */
+/** All that is left to be done is done by then, ms. */
 const settleMillis = 240_000
 
 const newDatabase = (weather: Weather, seed: number) =>
@@ -146,6 +146,11 @@ const settle = (trial: Trial, cluster: SimulatedCluster): void => {
   // What is late lands within this time.
   world.run(() => false, 5_000)
   cluster.clear()
+  rest(trial, cluster)
+}
+
+const rest = (trial: Trial, cluster: SimulatedCluster): void => {
+  const { history, world } = trial
   let reason: string | undefined = "it has not begun"
   const end = world.now + settleMillis
   while (world.now < end && reason !== undefined) {
@@ -166,6 +171,9 @@ const play = (trial: Trial, cluster: SimulatedCluster): void => {
     trial.history.violated(`${clients.running} clients have no end of their work after ${workMillis / 1_000} s`)
   }
   settle(trial, cluster)
+  clients.probe()
+  if (!trial.world.run(() => clients.running === 0, workMillis)) trial.history.violated("the last client never ends")
+  rest(trial, cluster)
 }
 
 /** What `wallet verify` says. */

@@ -1,0 +1,239 @@
+/**
+ * Bugs as they are really made, each a change of some text of the engine: the simulation has
+ * to find every one of them, or it proves nothing.
+ */
+
+interface Replacement {
+  readonly file: string
+  /** Is there once. */
+  readonly text: string
+  readonly by: string
+}
+
+export interface PlantedBug {
+  readonly name: string
+  readonly replacements: ReadonlyArray<Replacement>
+}
+
+const change = (file: string, text: string, by: string): Replacement => ({ file: `src/${file}`, text, by })
+
+const bug = (name: string, ...replacements: ReadonlyArray<Replacement>): PlantedBug => ({ name, replacements })
+
+const transfers: ReadonlyArray<PlantedBug> = [
+  bug(
+    "a transfer is settled before it is received",
+    change(
+      "engine/TransferSaga.ts",
+      "  const arrival = yield* attempt(steps.arrive(transfer, wanted))\n",
+      "  if (inFlight) yield* attempt(steps.settle(transfer))\n  const arrival = yield* attempt(steps.arrive(transfer, wanted))\n"
+    )
+  ),
+  bug(
+    "an outcome that is not known is taken for a refusal: a late receipt after the money went back",
+    change(
+      "engine/TransferSteps.ts",
+      `    case "OperationRefused":\n`,
+      `    case "OperationRefused":\n    case "OutcomeUnknown":\n`
+    ),
+    change(
+      "engine/TransferSteps.ts",
+      "reason }, arriveKey(transfer), engineOrigin)",
+      "reason }, `${arriveKey(transfer)}:no`, engineOrigin)"
+    )
+  ),
+  bug(
+    "a refusal of the destination is not put on record there",
+    change(
+      "engine/TransferSteps.ts",
+      `refuse(wallets, transfer, \`\${error._tag}: \${error.message}\`)),\n      Effect.flatMap((reply) => arrivalOf(wallets, transfer, reply)),`,
+      `Effect.succeed(error)),\n      Effect.flatMap((reply) => isRefusal(reply) ? Effect.succeed({ _tag: "Refused", reason: reply.message }) : arrivalOf(wallets, transfer, reply)),`
+    )
+  )
+]
+
+const keys: ReadonlyArray<PlantedBug> = [
+  bug(
+    "a snapshot drops keys and says that it has them all",
+    change("actors/KeyWindow.ts", "        skip--\n        coversFrom = entry.version + 1\n", "        skip--\n")
+  ),
+  bug(
+    `the Bloom filter says "never seen" of a key that it has`,
+    change(
+      "actors/KeyFilter.ts",
+      "for (let i = 0, at = hash1; i < probes; i++, at = (at + hash2) | 0) {",
+      "for (let i = 1, at = hash1; i < probes; i++, at = (at + hash2) | 0) {"
+    )
+  ),
+  bug(
+    "the same key twice in one batch has two effects",
+    change("actors/BatchPlan.ts", "    accepted.set(envelope.key, index)\n", "")
+  ),
+  bug(
+    "a replay answers with the balance of now",
+    change("engine/Recall.ts", "  balance: recorded.event.balanceAfter,\n  held: recorded.event.heldAfter,\n", "")
+  ),
+  bug(
+    "a retry of what was reversed is told that it is done",
+    change(
+      "engine/Recall.ts",
+      "separate ? yield* reversalOf(walletId, version, current.version) : undefined",
+      "undefined"
+    )
+  )
+]
+
+const unknownOutcomes = `import { StoreUnavailable } from "../stores/StoreError.ts"\nimport type { StoreDefect } from "../stores/StoreError.ts"\n`
+
+const appends: ReadonlyArray<PlantedBug> = [
+  bug(
+    "callers are answered before the append",
+    change(
+      "actors/WalletActor.ts",
+      "      actor.submitted = true\n",
+      "      actor.submitted = true\n      settle(actor, part, plan, context)\n"
+    )
+  ),
+  bug(
+    "an unknown outcome of an append is taken for a failure",
+    change(
+      "actors/LogWriter.ts",
+      `import type { StoreDefect, StoreUnavailable } from "../stores/StoreError.ts"\n`,
+      unknownOutcomes
+    ),
+    change(
+      "actors/LogWriter.ts",
+      `      case "AppendUnknown":\n        return true\n`,
+      `      case "AppendUnknown":\n        return false\n`
+    ),
+    change(
+      "actors/LogWriter.ts",
+      "Effect.die(error))\n  )\n})",
+      `Effect.fail(new StoreUnavailable({ store: "log", reason: error.message, retryAfter: 100 })))\n  )\n})`
+    )
+  ),
+  bug(
+    "what a read does not find is taken for never appended",
+    change(
+      "actors/LogWriter.ts",
+      `import type { StoreDefect, StoreUnavailable } from "../stores/StoreError.ts"\n`,
+      unknownOutcomes
+    ),
+    change(
+      "actors/LogWriter.ts",
+      "appendUntilDecided(log.append, commits, bounds, false)",
+      `appendUntilDecided((batch) => Effect.catchTag(log.append(batch), "AppendUnknown", (error) =>
+      Effect.flatMap(log.read(batch[0]!.walletId, { after: batch[0]!.expectedVersion, limit: 1 }), (found) =>
+        Effect.fail(found.length > 0 ? error : new StoreUnavailable({ store: "log", reason: "it is not there", retryAfter: 100 })))),
+      commits, bounds, false)`
+    )
+  ),
+  bug(
+    "the expected version is not checked exactly",
+    change(
+      "stores/MemoryEventStore.ts",
+      "stream.length - 1 === commit.expectedVersion",
+      "stream.length - 1 >= commit.expectedVersion"
+    )
+  ),
+  bug(
+    "the log lets an owner write that was replaced",
+    change("stores/MemoryEventStore.ts", `  if (epoch !== commit.epoch) return { _tag: "Fenced", epoch }\n`, "")
+  ),
+  bug(
+    "after a conflict the state is not read again",
+    change(
+      "actors/WalletActor.ts",
+      `      case "Conflict": {\n        actor.loaded = false\n`,
+      `      case "Conflict": {\n`
+    )
+  ),
+  bug(
+    "a command's time is the node's, also before the wallet's last event",
+    change("actors/WalletActor.ts", "time: Math.max(options.now, actor.wallet?.updatedAt ?? 0),", "time: options.now,")
+  )
+]
+
+const pipeline: ReadonlyArray<PlantedBug> = [
+  bug(
+    "Persistence's guard is off by one",
+    change(
+      "stores/MemoryPersistenceWrites.ts",
+      "if (persisted < commit.expectedVersion)",
+      "if (persisted < commit.expectedVersion - 1)"
+    )
+  ),
+  bug(
+    "the recovery after a dead owner leaves the last event",
+    change(
+      "engine/Recovery.ts",
+      "(persisted.get(walletId)?.version ?? -1) < version\n",
+      "(persisted.get(walletId)?.version ?? -1) < version - 1\n"
+    )
+  ),
+  bug("the mark runs past an append in flight", change("actors/PersistQueue.ts", "    this.floors.add(floor)\n", "")),
+  bug(
+    "one event too much counts as persisted",
+    change(
+      "actors/Settlement.ts",
+      "const persisted = wallet.version <= actor.persistedVersion\n",
+      "const persisted = wallet.version <= actor.persistedVersion + 1\n"
+    )
+  ),
+  bug(
+    "a reversed event stays provisional",
+    change(
+      "actors/Unpersisted.ts",
+      "    this.refused.delete(version)\n    this.provisional.remove(operation.event)\n",
+      "    this.refused.delete(version)\n"
+    )
+  ),
+  bug(
+    "commands build on holds that may still be undone",
+    change("domain/Provisional.ts", "      return `hold ${event.holdId}`\n", "      return undefined\n")
+  )
+]
+
+const holds: ReadonlyArray<PlantedBug> = [
+  bug(
+    "a hold expires before its time",
+    change("domain/HoldRules.ts", "context.time < hold.expiresAt)", "context.time < hold.expiresAt - 500)"),
+    change(
+      "engine/HoldExpiry.ts",
+      "persistence.dueHolds({ now, limit })",
+      "persistence.dueHolds({ now: now + 500, limit })"
+    )
+  ),
+  bug(
+    "a hold is captured after its time",
+    change("domain/HoldRules.ts", "context.time >= hold.expiresAt)", "context.time >= hold.expiresAt + 400)")
+  )
+]
+
+/** The simulation found these in the engine; planted again, they have to be found again. */
+const real: ReadonlyArray<PlantedBug> = [
+  bug(
+    "(real) reversals that wait at a replaced owner are tried for ever",
+    change("actors/WalletActor.ts", "  inHand(actor, actor.running)\n  // Whatever", "  // Whatever")
+  ),
+  bug(
+    "(real) a replaced owner tells a successor's open hold as closed",
+    change("engine/EngineCommands.ts", `hold.status === "active"`, "false")
+  ),
+  bug(
+    "(real) a replaced owner tells a successor's effect with its own old state",
+    change("actors/WalletActor.ts", "if (found.persistedVersion <= (actor.wallet?.version ?? -1)) return", "return")
+  ),
+  bug(
+    "(real) a refused command is told as persisted after the wallet was read again",
+    change("actors/Undecided.ts", "  yield* tellRefused(actor, persistence)\n", "")
+  )
+]
+
+export const plantedBugs: ReadonlyArray<PlantedBug> = [
+  ...transfers,
+  ...keys,
+  ...appends,
+  ...pipeline,
+  ...holds,
+  ...real
+]
