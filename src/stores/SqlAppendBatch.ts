@@ -42,6 +42,8 @@ const originOf = (id: string, metadata: EventMetadata): string | null => {
 const rareOf = (transaction: Transaction): string | null => {
   const { holdId, metadata, reference, transferId } = transaction
   if (reference === null && holdId === null && transferId === null && metadata === noMetadata) return null
+  // One half of a plain transfer: an id needs no escapes.
+  if (reference === null && holdId === null && metadata === noMetadata) return `{"transferId":"${transferId}"}`
   const words = transactionWords(transaction)
   return JSON.stringify({
     reference: reference ?? undefined,

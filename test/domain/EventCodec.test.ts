@@ -55,7 +55,12 @@ describe("an event's wire form", () => {
   it("is the same written by hand and by the table", () => {
     FastCheck.assert(
       FastCheck.property(
-        FastCheck.constantFrom("WalletCredited" as const, "WalletDebited" as const),
+        FastCheck.constantFrom(
+          "WalletCredited" as const,
+          "WalletDebited" as const,
+          "TransferSent" as const,
+          "TransferReceived" as const
+        ),
         FastCheck.bigInt({ min: 1n, max: 10n ** 30n - 1n }),
         FastCheck.option(FastCheck.string({ unit: "grapheme" })),
         FastCheck.dictionary(FastCheck.string(), FastCheck.string(), { noNullPrototype: true }),
@@ -63,6 +68,8 @@ describe("an event's wire form", () => {
         (tag, amount, reference, metadata, balanceAfter) => {
           const given = event(tag, { amount, reference, metadata, balanceAfter, heldAfter: amount })
           assert.strictEqual(encodeEvent(given), JSON.stringify(eventData(given)))
+          const settled = event("TransferSettled", { amount, balanceAfter, heldAfter: amount })
+          assert.strictEqual(encodeEvent(settled), JSON.stringify(eventData(settled)))
         }
       )
     )

@@ -260,8 +260,12 @@ const table: ReadonlyArray<readonly [WalletEvent, WalletEvent | "nothing", boole
   [event("OverdraftLimitChanged"), event("OverdraftLimitChanged"), true],
   [event("OverdraftLimitChanged"), event("MetadataChanged"), false],
   [event("WalletClosed"), event("TransferRefused"), false],
+  [event("WalletClosed"), "nothing", true],
   [event("WalletClosed"), event("OperationReversed"), false]
 ]
+
+/** May be undone, and nothing of these builds on it. */
+const bystander = event("WalletDebited", { amount: 1n })
 
 const facts: ReadonlyArray<WalletEvent> = [
   event("HoldExpired", { amount: 1_000n }),
@@ -281,6 +285,13 @@ describe("a command", () => {
       assert.strictEqual(provisional.carries(events, after), waits)
       provisional.remove(undecided)
       assert.isFalse(provisional.carries(events, after), "nothing is left to wait for")
+      // To close waits for whatever is undecided.
+      if (next !== "nothing" && next._tag === "WalletClosed") return
+      provisional.add(bystander)
+      provisional.add(undecided)
+      assert.strictEqual(provisional.carries(events, after), waits, "whatever else is undecided")
+      provisional.remove(undecided)
+      assert.isFalse(provisional.carries(events, after), "nothing of it is left")
     })
   }
 
@@ -293,6 +304,27 @@ describe("a command", () => {
     }
   })
 
+  it("waits for a hold as long as anything of it is undecided", () => {
+    const [placed, captured] = [event("HoldPlaced"), event("HoldCaptured")]
+    const provisional = new Provisional()
+    for (const one of [bystander, placed, captured]) provisional.add(one)
+    assert.strictEqual(provisional.size, 3)
+    provisional.remove(placed)
+    assert.isTrue(provisional.carries([event("HoldReleased")], after))
+    provisional.remove(captured)
+    assert.strictEqual(provisional.size, 1)
+    assert.isFalse(provisional.carries([event("HoldReleased")], after))
+  })
+
+  it("is told which transfers may still be unsent", () => {
+    const provisional = new Provisional()
+    provisional.add(event("TransferSent", { transferId: "t1" }))
+    assert.isTrue(provisional.hasSent("t1"))
+    assert.isFalse(provisional.hasSent("t2"))
+    provisional.remove(event("TransferSent", { transferId: "t1" }))
+    assert.isFalse(provisional.hasSent("t1"))
+  })
+
   it("that takes room at the bound of a balance waits for what might come back", () => {
     const provisional = new Provisional()
     provisional.add(event("WalletDebited", { amount: 100n }))
@@ -300,9 +332,29 @@ describe("a command", () => {
     assert.isTrue(provisional.carries([event("WalletCredited")], near))
     assert.isTrue(provisional.carries([event("TransferReceived")], near))
     assert.isFalse(provisional.carries([event("WalletCredited")], { ...near, balance: near.balance - 1n }))
+    for (const given of [event("WalletDebited"), event("MetadataChanged"), event("HoldReleased")]) {
+      assert.isFalse(provisional.carries([given], near), `${given._tag} takes no room`)
+    }
     const sent = walletOf([event("WalletCreated"), event("TransferSent")])
     const room = balanceLimit - amountLimit - 100n
     assert.isTrue(provisional.carries([event("WalletCredited")], { ...sent, balance: room }))
     assert.isFalse(provisional.carries([event("WalletCredited")], { ...sent, balance: room - 1n }))
+  })
+
+  it("that takes room waits for whatever could raise the balance again, and no longer", () => {
+    const near = { ...after, balance: balanceLimit - 100n }
+    for (const spent of [
+      event("WalletDebited", { amount: 100n }),
+      event("TransferSent", { amount: 100n }),
+      event("HoldCaptured", { amount: 100n })
+    ]) {
+      const provisional = new Provisional()
+      provisional.add(event("MetadataChanged"))
+      assert.isFalse(provisional.carries([event("WalletCredited")], near))
+      provisional.add(spent)
+      assert.isTrue(provisional.carries([event("WalletCredited")], near), spent._tag)
+      provisional.remove(spent)
+      assert.isFalse(provisional.carries([event("WalletCredited")], near), spent._tag)
+    }
   })
 })

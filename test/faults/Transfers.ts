@@ -92,6 +92,8 @@ export const transfersUnderKills = Effect.fnUntraced(function* (
   plan: TransferKills
 ): Effect.fn.Return<number> {
   const { count, kills } = plan
+  /** By then each caller has its last one. */
+  const most = count - client.options.connections
   let made = 0
   let done = 0
   const next = () => (made++ < count ? randomTransfer(client, plan) : undefined)
@@ -104,9 +106,10 @@ export const transfersUnderKills = Effect.fnUntraced(function* (
   )
   let lastStart = performance.now()
   for (let kill = 1; kill <= kills; kill++) {
-    // Every third dies while it takes up what the one before it has left.
-    const target = kill % 3 === 0 ? done + client.random(100) : Math.floor((count * kill) / (kills + 0.5))
-    while (done < Math.min(target, count - 1)) yield* Effect.sleep(5)
+    // Every third dies while it takes up what the one before it has left; the last one, when nothing new will come.
+    const again = kill % 3 === 0 && kill < kills
+    const target = again ? done + client.random(100) : Math.floor((most * kill) / kills)
+    while (done < Math.min(target, most)) yield* Effect.sleep(5)
     yield* Effect.sleep(client.random(20))
     yield* slot.kill
     lastStart = performance.now()
