@@ -102,6 +102,8 @@ export const follow = (actor: WalletActor, events: ReadonlyArray<RecordedEvent>)
   }
   for (const { event } of events) {
     if (event._tag === "OperationReversed") {
+      // Its refusal may have been found by somebody else, and be told here later.
+      actor.pending?.refuse(event.reversedVersion)
       actor.pending?.reversed(event.reversedVersion, actor.walletId, event.reason)
     }
   }

@@ -14,6 +14,8 @@ export class Unpersisted {
   private readonly refused = new Map<number, RecordedEvent>()
   /** Versions that were refused before the event itself came here. */
   private readonly early = new Set<number>()
+  /** Versions whose reversal came here before the news that they were refused. */
+  private readonly undone = new Set<number>()
 
   /** Whether nothing is left to be decided, not even of a plan that is on its way to the log. */
   get isEmpty(): boolean {
@@ -43,6 +45,7 @@ export class Unpersisted {
       this.provisional.remove(this.events[this.first]!.event)
       this.first++
     }
+    for (const undone of this.undone) if (undone <= version) this.undone.delete(undone)
     // The decided half is let go when it is the larger one: each event is moved once at most.
     if (this.first * 2 > this.events.length) {
       this.events = this.events.slice(this.first)
@@ -52,8 +55,9 @@ export class Unpersisted {
 
   /** Persistence has refused the event of that version; it says so before it says that it has decided on it. */
   refuse(version: number): void {
-    const index = this.events.findIndex((recorded, at) => at >= this.first && recorded.version === version)
-    if (index >= 0) this.refused.set(version, this.events.splice(index, 1)[0]!)
+    if (this.undone.has(version)) return
+    const refused = this.take(version)
+    if (refused !== undefined) this.refused.set(version, refused)
     else if (!this.refused.has(version)) this.early.add(version)
   }
 
@@ -63,9 +67,17 @@ export class Unpersisted {
 
   /** The reversal of the event of that version is in the log. */
   reverse(version: number): void {
-    const operation = this.refused.get(version)
+    const refused = this.refused.get(version)
+    const operation = refused ?? this.take(version)
     if (operation === undefined) return
+    if (refused === undefined) this.undone.add(version)
     this.refused.delete(version)
     this.provisional.remove(operation.event)
+  }
+
+  /** Out of those that Persistence has not decided on. */
+  private take(version: number): RecordedEvent | undefined {
+    const index = this.events.findIndex((recorded, at) => at >= this.first && recorded.version === version)
+    return index < 0 ? undefined : this.events.splice(index, 1)[0]
   }
 }

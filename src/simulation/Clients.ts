@@ -19,6 +19,9 @@ import { type Life, processContext } from "./World.ts"
 /** Tries of one command before its client gives up. */
 const maxTries = 12
 
+/** Of the client that comes when all is calm: some 20 s, in which a node that was replaced finds out. */
+const patientTries = 100
+
 /** A run with fewer faults goes on, but no further than to so many times its commands. */
 const faultsLeast = 10
 const commandsMost = 4
@@ -191,7 +194,7 @@ export class Clients {
     impatient = true
   ): Effect.fn.Return<Outcome | undefined> {
     let outcome: Outcome | undefined
-    for (let tries = 0; tries < maxTries; tries++) {
+    for (let tries = 0; tries < (impatient ? maxTries : patientTries); tries++) {
       while (this.cluster.newest() === undefined) yield* Effect.sleep(random.between(20, 200))
       outcome = yield* this.attempt(name, random, key, operation)
       if (!isOpen(outcome) || (impatient && random.chance(0.1))) break

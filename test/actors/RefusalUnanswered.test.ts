@@ -4,10 +4,10 @@ import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import type { UserRule } from "../../src/stores/MemoryDatabase.ts"
-import { create, credit, foreignCredit, writeForeign } from "../support/EngineCalls.ts"
+import { create, credit, debit, foreignCredit, writeForeign } from "../support/EngineCalls.ts"
 import * as Faults from "../support/FaultyPersistence.ts"
 import { installNode, until } from "../support/Installation.ts"
-import { creditCommitted, within } from "../support/Separate.ts"
+import { creditCommitted, flushed, within } from "../support/Separate.ts"
 
 /** No credit with this reference. */
 const noGifts: UserRule = ({ events }) =>
@@ -29,6 +29,27 @@ describe("a caller whose command was refused", () => {
       yield* creditCommitted(node, "a", 1n, "more")
       const told = yield* within(10, Fiber.join(gift))
       assert.strictEqual(told._tag, "OperationReversed")
+    })
+  )
+
+  it.effect("is told so as soon as it is reversed, and leaves nothing that later commands would wait for", () =>
+    Effect.gen(function* () {
+      const { installation, node } = yield* installNode({ separate: true, rule: noGifts })
+      yield* create(node, "a")
+      yield* credit(node, "a", 10n, "fund")
+      const answered = Deferred.makeUnsafe<void>()
+      node.persistence.refuseFaults.push(Faults.answerHeldUntil(answered))
+      const gift = yield* Effect.forkChild(
+        Effect.flip(node.engine.credit({ walletId: "a", amount: 40n, reference: "gift", idempotencyKey: "gift" }))
+      )
+      yield* until(() => installation.state.refusals.get("a")?.length === 1, "it is refused")
+      // As the reconciler does, which finds it in Persistence.
+      node.registry.compensate("a", 2, "no gifts")
+      assert.strictEqual((yield* Fiber.join(gift))._tag, "OperationReversed")
+      yield* Deferred.succeed(answered, undefined)
+      yield* within(10, flushed(node))
+      const { wallet } = yield* within(10, debit(node, "a", 10n, "spend"))
+      assert.strictEqual(wallet.balance, 0n)
     })
   )
 })
