@@ -88,8 +88,9 @@ export class ClusterNode {
     })
   }
 
-  get isRunning(): boolean {
-    return this.child !== undefined
+  /** `undefined`: it does not run. */
+  get pid(): number | undefined {
+    return this.child?.pid
   }
 }
 
