@@ -7,7 +7,7 @@ import * as Fiber from "effect/Fiber"
 import type { Await } from "../../src/actors/Mailbox.ts"
 import * as Faults from "../support/FaultyEventStore.ts"
 import { heldUntil } from "../support/FaultyPersistence.ts"
-import { until } from "../support/Installation.ts"
+import { partitions, until } from "../support/Installation.ts"
 import { within } from "../support/Separate.ts"
 import { answerLost, type LinkedNode, linkNodes, messageLost, type Network, notSent, twice } from "./LinkedNodes.ts"
 
@@ -84,6 +84,31 @@ describe("a wallet of another node", () => {
         keys.map((key) => `c:${key}`)
       )
       assert.isAtMost(network.messages.ask, 3)
+    })
+  )
+})
+
+describe("messages between nodes", () => {
+  linked("are shared by all wallets of an owner, once it is known", (network, here, there) =>
+    Effect.gen(function* () {
+      const wallets = Array.from({ length: 200 }, (_, index) => `w${index}`)
+      yield* Effect.forEach(wallets, (id) => create(there, id), { concurrency: "unbounded" })
+      const ask = (key: string) =>
+        Effect.forEach(wallets, (id) => credit(here, id, 1n, key), { concurrency: "unbounded" })
+      yield* ask("first")
+      const before = network.messages.ask
+      assert.isAtMost(before, partitions, "whose a partition is, is found out by asking for it")
+      yield* ask("second")
+      assert.isAtMost(network.messages.ask - before, 3)
+    })
+  )
+
+  linked("are bounded in size", (network, here) =>
+    Effect.gen(function* () {
+      const keys = Array.from({ length: 2_000 }, (_, index) => `k${index}`)
+      yield* Effect.forEach(keys, (key) => credit(here, "a", 1n, key), { concurrency: "unbounded" })
+      assert.isAtLeast(network.messages.ask, 4)
+      assert.isAtMost(network.messages.ask, 8)
     })
   )
 })
@@ -274,6 +299,37 @@ describe("a command that is in its owner's hands", () => {
       const answer = yield* within(10, Fiber.join(waiting))
       assert.isTrue(answer.durability.persisted)
       assert.isAtLeast(network.messages.collect, 1)
+    })
+  )
+
+  it.effect("is decided before what was asked for later, also when the wallet comes to the node that asks", () =>
+    Effect.gen(function* () {
+      const network = yield* linkNodes({ separate: true })
+      const [there, here] = [network.nodes[0]!, network.nodes[1]!]
+      yield* create(there, "a")
+      const gate = yield* Deferred.make<void>()
+      there.persistence.writeFaults.push(heldUntil(gate))
+      const first = yield* Effect.forkChild(credit(here, "a", 1n, "k0"))
+      yield* within(
+        10,
+        until(() => network.messages.ask === 1, "it is sent")
+      )
+      yield* within(1, Effect.sleep(200))
+      const handing = yield* Effect.forkChild(network.handOver("a", 1))
+      const second = yield* Effect.forkChild(credit(here, "a", 1n, "k1"))
+      yield* within(1, Effect.sleep(500))
+      assert.deepStrictEqual(keysOf(network, "a"), ["c:k0"], "the second waits")
+      yield* Deferred.succeed(gate, undefined)
+      const answers = yield* within(20, Effect.all([Fiber.join(first), Fiber.join(second)]))
+      yield* within(10, Fiber.join(handing))
+      assert.deepStrictEqual(
+        answers.map(({ wallet }) => wallet.version),
+        [1, 2]
+      )
+      assert.deepStrictEqual(
+        network.installation.events("a").map(({ metadata }) => metadata.epoch),
+        [1, 1, 2]
+      )
     })
   )
 })
