@@ -1,10 +1,13 @@
 /**
- * `effect-wallet/testing`: the given/when/then specification of the rules, and the
- * contract suites that every adapter of a port passes, that of effect/cluster's leases
- * among them. Bound to no test runner.
+ * `effect-wallet/testing`: the given/when/then specification of the rules, the contract
+ * suites that every adapter of a port passes, that of effect/cluster's leases among
+ * them, and the simulation. Bound to no test runner.
  */
 export { runnerStorageContract } from "./cluster/contract/RunnerStorageContract.ts"
 export * from "./domain/Specification.ts"
+export { failureLines } from "./simulation/FailureReport.ts"
+export { simulate, type SimulationResult } from "./simulation/Simulation.ts"
+export type { Weather } from "./simulation/Weather.ts"
 export { apiKeyStoreContract } from "./stores/contract/ApiKeyStoreContract.ts"
 export { appendContract } from "./stores/contract/AppendContract.ts"
 export type { ContractCase } from "./stores/contract/ContractCase.ts"

@@ -116,7 +116,7 @@ const appends: ReadonlyArray<PlantedBug> = [
     change(
       "actors/LogWriter.ts",
       `import type { StoreDefect, StoreUnavailable } from "../stores/StoreError.ts"\n`,
-      unknownOutcomes
+      unknownOutcomes.replace("import type { StoreDefect }", "import { StoreDefect }")
     ),
     change(
       "actors/LogWriter.ts",
