@@ -165,8 +165,12 @@ const promisesBroken = (verdict: Verdict, cluster: ClusterVerdict, verified: Ver
   ...verified.found
 ]
 
+/** Of a client's patience: so its node has an answer before, unless it is gone itself. */
+const waitShare = 0.6
+
 /** The nodes' environment: leases as asked, and not so many rows in the log of what happens. */
-const environmentOf = ({ leaseMillis }: ChaosOptions) => ({
+const environmentOf = ({ leaseMillis, patienceMillis }: ChaosOptions) => ({
+  WALLET_CALLER_WAIT: `${Math.floor(patienceMillis * waitShare)} millis`,
   WALLET_LEASE_TIME: `${leaseMillis} millis`,
   WALLET_LOG_LEVEL: "Warn"
 })

@@ -57,12 +57,10 @@ describe("the order of a caller", () => {
     )
   })
 
-  it("does not bind what an answer that got lost may have rejected, but binds a credit", () => {
-    const lost = { round: 2 }
-    const debit = { ...command("a", lost, "debit"), overlapped: true }
-    const credit = { ...command("a", lost), overlapped: true }
-    assert.strictEqual(found(debit, command("b", { place: 1, round: 2 }), [2, 1]), 0)
-    assert.strictEqual(found(credit, command("b", { place: 1, round: 2 }), [2, 1]), 1)
+  it("does not bind within a request what may have been refused by an answer that got lost", () => {
+    const first = { ...command("a", { round: 2 }), overlapped: true }
+    assert.strictEqual(found(first, command("b", { place: 1, round: 2 }), [2, 1]), 0)
+    assert.strictEqual(found(first, command("b", { turn: 2 }), [2, 1]), 1, "but between requests")
   })
 
   it("is that of a caller and a wallet alone", () => {

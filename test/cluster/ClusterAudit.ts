@@ -82,14 +82,10 @@ interface Asked {
 /**
  * Whether the second, asked for after the first, had to come after it. Of one request they
  * go off together: then a command that was refused, or came through by a later try, may be
- * later than one behind it. An answer that got lost may have been a refusal, too, or a
- * rejection that would not be one later: of all kinds, only a credit is never either.
+ * later than one behind it. A try without an answer may have been a refusal, too.
  */
-const isBound = (first: Asked, second: Asked): boolean => {
-  if (first.trail.turn !== second.trail.turn) return true
-  const mayBeRefused = first.trail.refused || (first.command.overlapped && first.command.kind !== "credit")
-  return !mayBeRefused && first.trail.round <= second.trail.round
-}
+const isBound = ({ command, trail }: Asked, second: Asked): boolean =>
+  trail.turn !== second.trail.turn || (!trail.refused && !command.overlapped && trail.round <= second.trail.round)
 
 const told = ({ command, trail, version }: Asked): string =>
   `${command.kind} ${command.key} (version ${version}, try ${trail.round})`

@@ -33,7 +33,7 @@ const flags = {
   connections: Flag.Int("connections").pipe(Flag.withDescription("Callers"), Flag.withDefault(32)),
   patience: Flag.Int("patience").pipe(
     Flag.withDescription("Of a client for one try, milliseconds; then it asks another node"),
-    Flag.withDefault(3_000)
+    Flag.withDefault(4_000)
   ),
   ordered: Flag.Boolean("ordered").pipe(Flag.withDescription("The kinds as they are given"), Flag.withDefault(false)),
   wallets: Flag.Int("wallets").pipe(Flag.withDescription("Wallets"), Flag.withDefault(200)),
