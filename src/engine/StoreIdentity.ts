@@ -81,9 +81,10 @@ const check = Effect.gen(function* () {
   const log = yield* EventStore
   if (log.writesPersistence) return
   const persistence = yield* Persistence
-  const { logId, position: head } = yield* log.head
-  const known = yield* persistence.logId
+  // In this order: other nodes start and write meanwhile, and leave a mark last.
   const marks = yield* persistence.marks
+  const known = yield* persistence.logId
+  const { logId, position: head } = yield* log.head
   if (known === undefined) {
     // New, or erased: a mark of one who was still writing then tells of rows that are gone.
     yield* Effect.forEach(marks, ({ owner }) => persistence.setMark(owner, undefined), { discard: true })

@@ -3,9 +3,17 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import type { MemoryState } from "../../src/stores/MemoryDatabase.ts"
+import * as Layer from "effect/Layer"
+import type { CommandKey } from "../../src/domain/Event.ts"
+import * as StoreIdentity from "../../src/engine/StoreIdentity.ts"
+import { EventStore } from "../../src/stores/EventStore.ts"
+import { MemoryDatabase, type MemoryState } from "../../src/stores/MemoryDatabase.ts"
+import * as MemoryPersistence from "../../src/stores/MemoryPersistence.ts"
+import * as MemoryReadModel from "../../src/stores/MemoryReadModel.ts"
 import { eraseAll } from "../../src/stores/MemoryRows.ts"
-import { create, credit } from "../support/EngineCalls.ts"
+import { Persistence } from "../../src/stores/Persistence.ts"
+import { ReadModel } from "../../src/stores/ReadModel.ts"
+import { create, credit, foreignCredit, writeForeign } from "../support/EngineCalls.ts"
 import type { Installation } from "../support/Installation.ts"
 import { install, until } from "../support/Installation.ts"
 import { assertEqual, pass } from "../support/Separate.ts"
@@ -55,6 +63,36 @@ describe("a start", () => {
         /PostgreSQL has event 3 of wallet a, which the log does not have: .* by: wallet replay --erase$/
       )
     })
+  )
+
+  it.effect("is not stopped by what another node writes meanwhile", () =>
+    Effect.gen(function* () {
+      const installation = yield* stopped
+      const { log, state } = installation
+      const persistence = MemoryPersistence.make(state)
+      /** Another node commits, and leaves its mark. */
+      const another = (key: CommandKey) =>
+        Effect.gen(function* () {
+          yield* writeForeign(installation, foreignCredit("a", 1n), key)
+          yield* persistence.setMark("another", (yield* log.head).position)
+        })
+      const stores = Layer.mergeAll(
+        Layer.succeed(EventStore, {
+          ...log,
+          writesPersistence: false,
+          head: Effect.tap(log.head, () => Effect.orDie(another("c:x")))
+        }),
+        Layer.succeed(Persistence, {
+          ...persistence,
+          marks: Effect.tap(persistence.marks, () => Effect.orDie(another("c:y")))
+        }),
+        Layer.effect(ReadModel, Effect.map(MemoryDatabase, MemoryReadModel.make)).pipe(
+          Layer.provide(Layer.succeed(MemoryDatabase, state))
+        )
+      )
+      yield* Layer.build(StoreIdentity.layer.pipe(Layer.provide(stores)))
+      assert.isAtLeast(state.log.length, 7, "both have come in between")
+    }).pipe(Effect.scoped)
   )
 
   it.effect("finds by the marks that the log was put back where no row shows it", () =>
