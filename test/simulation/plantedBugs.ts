@@ -224,6 +224,10 @@ const real: ReadonlyArray<PlantedBug> = [
     change("actors/WalletActor.ts", "if (found.persistedVersion <= (actor.wallet?.version ?? -1)) return", "return")
   ),
   bug(
+    "(real) a reversal before the news of its refusal leaves commands waiting for ever",
+    change("actors/Unpersisted.ts", "const operation = refused ?? this.take(version)", "const operation = refused")
+  ),
+  bug(
     "(real) a refused command is told as persisted after the wallet was read again",
     change("actors/Undecided.ts", "  yield* tellRefused(actor, persistence)\n", "")
   )
