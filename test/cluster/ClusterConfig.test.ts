@@ -1,0 +1,80 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as ConfigProvider from "effect/ConfigProvider"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Option from "effect/Option"
+import * as Redacted from "effect/Redacted"
+import { clusterConfig, refuseEmbedded } from "../../src/cluster/ClusterConfig.ts"
+
+const url = "redis://:secret@localhost:6379"
+
+const parse = (env: Readonly<Record<string, string>>) => clusterConfig.parse(ConfigProvider.fromEnv({ env }))
+
+const parsed = (env: Readonly<Record<string, string>>) =>
+  Effect.map(Effect.orDie(parse({ REDIS_URL: url, ...env })), Option.getOrThrow)
+
+describe("the configuration of a node among several", () => {
+  it.effect("is none without REDIS_URL", () =>
+    Effect.gen(function* () {
+      assert.isTrue(Option.isNone(yield* parse({ WALLET_CLUSTER_ADDRESS: "a:1", WALLET_LEASE_TIME: "3 seconds" })))
+    })
+  )
+
+  it.effect("has a default for all but the URL", () =>
+    Effect.gen(function* () {
+      const { redisUrl, ...rest } = yield* parsed({})
+      assert.strictEqual(Redacted.value(redisUrl), url)
+      assert.deepStrictEqual(rest, {
+        name: Option.none(),
+        address: { host: "127.0.0.1", port: 34_431 },
+        listen: { host: "127.0.0.1", port: 34_431 },
+        leaseMillis: 6_000,
+        graceMillis: 60_000
+      })
+    })
+  )
+
+  it.effect("listens where it is reached, unless it is told otherwise", () =>
+    Effect.gen(function* () {
+      const reached = yield* parsed({ WALLET_CLUSTER_ADDRESS: "node-1.internal:7000" })
+      assert.deepStrictEqual(reached.listen, { host: "node-1.internal", port: 7_000 })
+      const bound = yield* parsed({ WALLET_CLUSTER_ADDRESS: "[fd00::1]:7000", WALLET_CLUSTER_LISTEN: "0.0.0.0:7001" })
+      assert.deepStrictEqual(
+        [bound.address, bound.listen],
+        [
+          { host: "fd00::1", port: 7_000 },
+          { host: "0.0.0.0", port: 7_001 }
+        ]
+      )
+    })
+  )
+
+  const wrong: ReadonlyArray<readonly [name: string, value: string]> = [
+    ["WALLET_CLUSTER_ADDRESS", "node-1"],
+    ["WALLET_CLUSTER_ADDRESS", "node-1:0"],
+    ["WALLET_CLUSTER_ADDRESS", "node-1:65536"],
+    ["WALLET_CLUSTER_ADDRESS", "http://node-1:7000"],
+    ["WALLET_CLUSTER_LISTEN", "fd00::1:7000"],
+    ["WALLET_LEASE_TIME", "200 millis"],
+    ["WALLET_LEASE_TIME", "an hour"],
+    ["WALLET_LEASE_TIME", "1 hour"],
+    ["WALLET_LEASE_GRACE", "2 hours"]
+  ]
+  for (const [name, value] of wrong) {
+    it.effect(`refuses ${name}=${value}, and names it`, () =>
+      Effect.gen(function* () {
+        const exit = yield* Effect.exit(parse({ REDIS_URL: url, [name]: value }))
+        assert.isTrue(Exit.isFailure(exit) && String(exit.cause).includes(name), String(exit))
+        assert.notInclude(String(exit), "secret")
+      })
+    )
+  }
+
+  it.effect("refuses the embedded database, which belongs to one process", () =>
+    Effect.gen(function* () {
+      const error = yield* Effect.flip(refuseEmbedded(Option.none()))
+      assert.match(error.message, /^REDIS_URL is set, but the embedded database .* set DATABASE_URL/)
+      yield* refuseEmbedded(Option.some("postgres://"))
+    })
+  )
+})
