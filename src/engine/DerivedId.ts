@@ -1,9 +1,9 @@
 /** Ids derived from idempotency keys, so that a retry meets what the first try made. */
-import { createHash } from "node:crypto"
+import { hash } from "node:crypto"
 
 /** Of a wallet created without an id. `w_` and 128 bits of the key's SHA-256; frozen. */
 export const derivedWalletId = (idempotencyKey: string): string =>
-  `w_${createHash("sha256").update(`wallet:${idempotencyKey}`, "utf8").digest("base64url").slice(0, 22)}`
+  `w_${hash("sha256", `wallet:${idempotencyKey}`, "base64url").slice(0, 22)}`
 
 /**
  * Of a transfer: from its source and the key, so that a retry, on whichever node,
@@ -11,4 +11,4 @@ export const derivedWalletId = (idempotencyKey: string): string =>
  * outlives every retention, so must the key (`lookUpAlways`).
  */
 export const derivedTransferId = (from: string, idempotencyKey: string): string =>
-  `t_${createHash("sha256").update(`transfer:${from}:${idempotencyKey}`, "utf8").digest("base64url").slice(0, 22)}`
+  `t_${hash("sha256", `transfer:${from}:${idempotencyKey}`, "base64url").slice(0, 22)}`
