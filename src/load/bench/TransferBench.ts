@@ -7,6 +7,7 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import { SqlClient } from "effect/sql/SqlClient"
 import { WalletEngine } from "../../engine/WalletEngine.ts"
+import { Persistence } from "../../stores/Persistence.ts"
 import { SqlDatabase } from "../../stores/SqlDatabase.ts"
 import { runFibers } from "../ClosedLoop.ts"
 import { walletChoice } from "../WalletChoice.ts"
@@ -29,11 +30,11 @@ interface Counted {
   readonly total: number
 }
 
-/** Until no transfer is open; dies when that takes too long. */
+/** Until every source has been told how its transfers went; dies when that takes too long. */
 const settled = Effect.gen(function* () {
-  const engine = yield* WalletEngine
+  const persistence = yield* Persistence
   const until = (yield* Clock.currentTimeMillis) + settleMillis
-  while ((yield* engine.transfers({ status: "pending", limit: 1 })).data.length > 0) {
+  while ((yield* persistence.openTransfers({ before: Number.MAX_SAFE_INTEGER / 2, limit: 1 })).length > 0) {
     if ((yield* Clock.currentTimeMillis) > until) return yield* Effect.die(new Error("transfers have not been settled"))
     yield* Effect.sleep("5 millis")
   }
