@@ -116,7 +116,7 @@ const appends: ReadonlyArray<PlantedBug> = [
     change(
       "actors/LogWriter.ts",
       `import type { StoreDefect, StoreUnavailable } from "../stores/StoreError.ts"\n`,
-      unknownOutcomes.replace("import type { StoreDefect }", "import { StoreDefect }")
+      unknownOutcomes
     ),
     change(
       "actors/LogWriter.ts",
