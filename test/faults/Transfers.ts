@@ -16,7 +16,7 @@ import type { RunOptions, Scenario } from "./Scenario.ts"
 import { auditOf, converge, endService, watchMemory } from "./UnderLoad.ts"
 
 /** From the last start of the service on, until every transfer has ended and every caller knows. */
-export const endLimitMillis = 30_000
+const endLimitMillis = 30_000
 
 const pageEvents = 2_000
 
