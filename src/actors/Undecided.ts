@@ -41,7 +41,9 @@ export const loadUndecided = function* (
   }
   const unpersisted = new Unpersisted()
   const reversed = new Set<number>()
-  const after = Math.min(persisted, ...Array.from(open.keys(), (refused) => refused - 1))
+  // What it was told of as refused while it read counts, too: that version is decided, and not by a yes.
+  const refusals = [...open.keys(), ...(actor.refusedMeanwhile ?? [])]
+  const after = Math.min(persisted, ...refusals.map((refused) => refused - 1))
   if (after < version) {
     yield* context.history.scan(walletId, { after, upTo: version }, (recorded) => {
       unpersisted.addKnown(recorded)
