@@ -139,7 +139,8 @@ class PipelineState {
       const resume = this.wake
       if (resume === undefined || this.queue.wallets === 0) return
       this.wake = undefined
-      resume(Effect.void)
+      // Not at once: the next append is to be on its way before this write is made up.
+      resume(Effect.yieldNow)
     }
   }
 

@@ -52,4 +52,35 @@ describe("a caller whose command was refused", () => {
       assert.strictEqual(wallet.balance, 0n)
     })
   )
+
+  it.effect("is told so, asked again, also when it is refused while the wallet is being read from the log", () =>
+    Effect.gen(function* () {
+      const { installation, node } = yield* installNode({ separate: true, rule: noGifts })
+      const giveAway = Effect.flip(
+        node.engine.credit({ walletId: "a", amount: 40n, reference: "gift", idempotencyKey: "gift" })
+      )
+      yield* create(node, "a")
+      yield* credit(node, "a", 10n, "fund")
+      const [written, looked] = [Deferred.makeUnsafe<void>(), Deferred.makeUnsafe<void>()]
+      node.persistence.writeFaults.push(Faults.heldUntil(written))
+      const first = yield* Effect.forkChild(giveAway)
+      yield* until(() => installation.state.streams.get("a")?.length === 3, "it is in the log")
+      yield* writeForeign(installation, foreignCredit("a", 4n), "c:foreign")
+      // The look for open refusals finds none, and answers after the news of this one.
+      let looks = 0
+      node.persistence.drawRead = () => (++looks === 2 ? Faults.answerHeldUntil(looked) : undefined)
+      const more = yield* Effect.forkChild(creditCommitted(node, "a", 1n, "more"))
+      yield* until(() => looks === 2, "the wallet is being read again")
+      const second = yield* Effect.forkChild(giveAway)
+      yield* Deferred.succeed(written, undefined)
+      yield* until(() => installation.state.refusals.get("a")?.length === 1, "it is refused")
+      yield* flushed(node)
+      yield* Deferred.succeed(looked, undefined)
+      yield* within(10, Fiber.join(more))
+      for (const told of [first, second]) {
+        assert.strictEqual((yield* within(10, Fiber.join(told)))._tag, "OperationReversed")
+      }
+      assert.strictEqual((yield* within(10, debit(node, "a", 15n, "spend"))).wallet.balance, 0n)
+    })
+  )
 })
