@@ -11,7 +11,7 @@ import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
 import { Ownership } from "../actors/Ownership.ts"
 import { refuseEmbedded } from "../cluster/ClusterConfig.ts"
-import * as ClusterEngine from "../cluster/ClusterEngine.ts"
+import type { ClusterEngineOptions } from "../cluster/ClusterEngine.ts"
 import { WalletEngine } from "../engine/WalletEngine.ts"
 import { ApiKeys, type CreatedKey } from "../http/ApiKeys.ts"
 import { HttpConfig } from "../http/HttpConfig.ts"
@@ -69,9 +69,18 @@ const ensureAdmin = Effect.fnUntraced(function* (config: ServiceConfig) {
   if (made !== undefined) yield* keepFirstKey(apiKeyFile(dataDir), made)
 })
 
+/** Loaded where it is configured, so that one node alone starts sooner. */
+const clusterLayer = (options: ClusterEngineOptions) =>
+  Layer.unwrap(
+    Effect.map(
+      Effect.promise(() => import("../cluster/ClusterEngine.ts")),
+      ({ layer }) => layer(options)
+    )
+  )
+
 /** One of several nodes, or the only one. */
 const engineLayer = ({ cluster, engine }: ServiceConfig) =>
-  Option.isSome(cluster) ? ClusterEngine.layer({ ...engine, cluster: cluster.value }) : WalletEngine.layer(engine)
+  Option.isSome(cluster) ? clusterLayer({ ...engine, cluster: cluster.value }) : WalletEngine.layer(engine)
 
 const serviceLayer = (config: ServiceConfig) =>
   Layer.mergeAll(httpServerWith(toolRoutes), Layer.effectDiscard(ensureAdmin(config)), processMetrics).pipe(

@@ -8,7 +8,7 @@ import * as Option from "effect/Option"
 import { DataDirectory } from "../stores/DataDirectory.ts"
 import { SqlDatabase } from "../stores/SqlDatabase.ts"
 import { SqlMigrator } from "../stores/SqlMigrator.ts"
-import * as KurrentEventStore from "../stores/KurrentEventStore.ts"
+import type { KurrentEventStoreOptions } from "../stores/KurrentEventStore.ts"
 import * as SqlStores from "../stores/SqlStores.ts"
 import type { StoresConfig } from "./EngineConfig.ts"
 
@@ -21,10 +21,19 @@ export const databaseLayer = ({ databaseUrl, dataDir, maxConnections, schema }: 
       )
     : SqlDatabase.layerEmbeddedIn(schema).pipe(Layer.provideMerge(DataDirectory.layer(dataDir)))
 
+/** Loaded where it is configured: the client takes half a second of every start. */
+const kurrentLayer = (options: KurrentEventStoreOptions) =>
+  Layer.unwrap(
+    Effect.map(
+      Effect.promise(() => import("../stores/KurrentEventStore.ts")),
+      ({ layer }) => layer(options)
+    )
+  )
+
 const ports = ({ kurrentPrefix, kurrentUrl }: StoresConfig) =>
   Option.isNone(kurrentUrl)
     ? SqlStores.layer()
-    : Layer.merge(SqlStores.layerBehindLog(), KurrentEventStore.layer({ url: kurrentUrl.value, prefix: kurrentPrefix }))
+    : Layer.merge(SqlStores.layerBehindLog(), kurrentLayer({ url: kurrentUrl.value, prefix: kurrentPrefix }))
 
 /** Every port, over a database of this release, and the database below. */
 export const storesLayer = (config: StoresConfig) =>
