@@ -139,8 +139,7 @@ class PipelineState {
       const resume = this.wake
       if (resume === undefined || this.queue.wallets === 0) return
       this.wake = undefined
-      // Not at once: the next append is to be on its way before this write is made up.
-      resume(Effect.yieldNow)
+      resume(Effect.void)
     }
   }
 
