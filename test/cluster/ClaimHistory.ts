@@ -82,6 +82,7 @@ export const kurrentClaims = (url: string): Effect.Effect<ReadonlyArray<ClaimPla
     const filter = streamNameFilter({ prefixes: [prefix] })
     for await (const { event } of client.readAll({ fromPosition: START, direction: "forwards", filter })) {
       if (event === undefined) continue
+      // JSON of our own writing, which the client types as a string, bytes or any object.
       const { partition, time } = event.data as unknown as Claimed
       const epoch = Number(event.revision) + 1
       found.push({ partition, epoch, position: positionAt(event.position?.commit ?? 0n), time })

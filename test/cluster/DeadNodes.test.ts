@@ -30,13 +30,14 @@ const watched = Effect.gen(function* () {
       )
     }),
     // Of these only what the look for the dead asks for.
-    Layer.succeed(Owners, {
+    Layer.mock(Owners, {
+      isHere: () => false,
       owned: (partition: number) =>
         Effect.sync(() => {
           world.asked.add(partition)
           return world.claimed.has(partition) ? 1 : null
         })
-    } as unknown as Owners["Service"]),
+    }),
     Layer.succeed(Reconciler, {
       recover: (isAlive: (owner: string) => boolean) =>
         Effect.sync(() => {
@@ -45,9 +46,9 @@ const watched = Effect.gen(function* () {
           world.marks = world.marks.filter(isAlive)
         })
     } as unknown as Reconciler["Service"]),
-    Layer.succeed(Persistence, {
+    Layer.mock(Persistence, {
       marks: Effect.sync(() => world.marks.map((owner) => ({ owner, position: 0n })))
-    } as unknown as Persistence["Service"]),
+    }),
     Layer.succeed(WritePipeline, { separate: true } as unknown as WritePipeline["Service"]),
     Layer.succeed(Ownership, { partitions, epochOf: () => 1, fenced: () => undefined, lost: Effect.never })
   )
