@@ -15,6 +15,8 @@ export interface ActorState {
   readonly submitted: boolean
   /** They wait for Persistence: the first would build on what may still be undone. */
   readonly parked: boolean
+  /** Something of the state may still be undone: PostgreSQL has not accepted it, or has refused it and it is not reversed yet. */
+  readonly undecided: boolean
   readonly snapshotVersion: number
   /** Milliseconds. */
   readonly lastUsedAt: number
@@ -28,6 +30,7 @@ export const stateOf = (actor: WalletActor): ActorState => ({
   running: actor.running.length,
   submitted: actor.submitted,
   parked: actor.isParked,
+  undecided: actor.unpersisted !== undefined,
   snapshotVersion: actor.snapshotVersion,
   lastUsedAt: actor.lastUsedAt
 })

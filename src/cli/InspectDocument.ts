@@ -32,6 +32,7 @@ const Actor = Schema.Struct({
   running: Schema.Number,
   submitted: Schema.Boolean,
   parked: Schema.Boolean,
+  undecided: Schema.Boolean,
   snapshotVersion: Schema.Number,
   lastUsedAt: Time
 })

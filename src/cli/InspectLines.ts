@@ -70,7 +70,8 @@ const nodeLines = ({ node }: InspectDocument): ReadonlyArray<string> => {
       ? "actor: not resident"
       : `actor: version ${actor.version}, ${actor.waiting} waiting (${actor.waitingBytes} bytes), ` +
         `${actor.running} in hand${actor.submitted ? ", on the way to the log" : ""}` +
-        `${actor.parked ? ", parked until PostgreSQL has answered" : ""}, ` +
+        `${actor.parked ? ", parked until PostgreSQL has answered" : ""}` +
+        `${actor.undecided ? ", holding what may still be undone" : ""}, ` +
         `${count(actor.unpersistedEvents, "unpersisted event")}, last used ${actor.lastUsedAt}`,
     ...(pipeline === null
       ? []

@@ -112,6 +112,9 @@ const unrest = (trial: Trial, cluster: SimulatedCluster): string | undefined => 
     const persisted = state.persisted.get(walletId)?.length ?? 0
     if (persisted !== events.length) return `${events.length - persisted} events of ${walletId} are not persisted`
   }
+  for (const walletId of state.streams.keys()) {
+    if (node.registry.inspect(walletId)?.undecided === true) return `${walletId} still holds in memory what was decided long ago`
+  }
   for (const refusals of state.refusals.values()) {
     const open = refusals.find(({ reversedVersion }) => reversedVersion === null)
     if (open !== undefined) return `event ${open.version} of ${open.walletId} is refused and not reversed`

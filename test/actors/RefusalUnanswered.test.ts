@@ -83,4 +83,41 @@ describe("a caller whose command was refused", () => {
       assert.strictEqual((yield* within(10, debit(node, "a", 15n, "spend"))).wallet.balance, 0n)
     })
   )
+
+  it.effect("is told nothing else, asked again, while the reversal has not begun", () =>
+    Effect.gen(function* () {
+      const { installation, node } = yield* installNode({ separate: true, rule: noGifts })
+      const gift = { walletId: "a", amount: 40n, reference: "gift", idempotencyKey: "gift" }
+      yield* create(node, "a")
+      yield* credit(node, "a", 10n, "fund")
+      const [written, told, looked, reversing] = [
+        Deferred.makeUnsafe<void>(),
+        Deferred.makeUnsafe<void>(),
+        Deferred.makeUnsafe<void>(),
+        Deferred.makeUnsafe<void>()
+      ]
+      node.persistence.writeFaults.push(Faults.heldUntil(written))
+      node.persistence.refuseFaults.push(Faults.answerHeldUntil(told))
+      yield* node.engine.credit({ ...gift, await: "committed" })
+      yield* writeForeign(installation, foreignCredit("a", 4n), "c:foreign")
+      // The look for open refusals finds none, and answers after the news of this one.
+      let looks = 0
+      node.persistence.drawRead = () => (++looks === 2 ? Faults.answerHeldUntil(looked) : undefined)
+      const more = yield* Effect.forkChild(creditCommitted(node, "a", 1n, "more"))
+      yield* until(() => looks === 2, "the wallet is being read again")
+      const again = yield* Effect.forkChild(Effect.flip(node.engine.credit(gift)))
+      yield* Deferred.succeed(written, undefined)
+      yield* until(() => installation.state.refusals.get("a")?.length === 1, "it is refused")
+      // The next to read the log is the reversal.
+      node.log.readFaults.push((read) => Effect.andThen(Deferred.await(reversing), read))
+      yield* Deferred.succeed(told, undefined)
+      yield* until(() => node.log.readFaults.length === 0, "the reversal reads the event")
+      yield* flushed(node)
+      yield* Deferred.succeed(looked, undefined)
+      yield* within(10, Fiber.join(more))
+      assert.isUndefined(again.pollUnsafe())
+      yield* Deferred.succeed(reversing, undefined)
+      assert.strictEqual((yield* within(10, Fiber.join(again)))._tag, "OperationReversed")
+    })
+  )
 })

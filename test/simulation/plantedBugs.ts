@@ -230,6 +230,10 @@ const real: ReadonlyArray<PlantedBug> = [
   bug(
     "(real) a refused command is told as persisted after the wallet was read again",
     change("actors/Undecided.ts", "  yield* tellRefused(actor, persistence)\n", "")
+  ),
+  bug(
+    "(real) a receipt that is refused while its wallet is read again is told as persisted: money is lost",
+    change("actors/Undecided.ts", "[...open.keys(), ...(actor.refusedMeanwhile ?? [])]", "[...open.keys()]")
   )
 ]
 
