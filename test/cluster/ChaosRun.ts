@@ -38,6 +38,8 @@ export interface ChaosOptions {
   readonly wallets: number
   /** A client's for one try: then it asks another node, by the same key. Milliseconds. */
   readonly patienceMillis: number
+  /** See `RigOptions`. */
+  readonly previous?: string | undefined
   /** Told of each fault once it is over and mended. */
   readonly tell: (line: string) => Effect.Effect<void>
 }

@@ -7,6 +7,7 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import { type ChildProcess, spawn } from "node:child_process"
+import { existsSync } from "node:fs"
 import { join, resolve } from "node:path"
 import { createInterface } from "node:readline"
 import { storesLayer } from "../../src/engine/EngineStores.ts"
@@ -25,11 +26,22 @@ export type { Stores }
 export interface RigOptions {
   readonly stores: Stores
   readonly nodes: number
+  /** Folder of another release: every node's first process is of that one, the later ones are of this. */
+  readonly previous?: string | undefined
   /** Of every node, beside the addresses. */
   readonly environment?: Readonly<Record<string, string>>
 }
 
 const root = resolve(import.meta.dirname, "../..")
+
+/** What a release's folder is started by: its sources, or what was built of them. */
+const programOf = (folder: string): string => {
+  const [source, built] = [join(folder, "src/bin/wallet.ts"), join(folder, "dist/bin/wallet.js")]
+  if (existsSync(source)) return source
+  if (existsSync(built)) return built
+  throw new Error(`${folder} has neither src/bin/wallet.ts nor dist/bin/wallet.js`)
+}
+
 const { apiKey } = defaultClient
 
 /** Between a node and what it needs. */
@@ -49,20 +61,30 @@ export class ClusterNode {
   private readonly environment: Readonly<Record<string, string>>
   private readonly port: number
   private child: ChildProcess | undefined
+  /** Of the processes that are still to be started; the last of them again and again. */
+  private readonly programs: Array<string>
   /** What it has said on standard error, all its processes together; the last of it. */
   said = ""
 
-  constructor(name: string, port: number, proxies: NodeProxies, environment: Readonly<Record<string, string>>) {
-    this.name = name
-    this.port = port
-    this.url = `http://127.0.0.1:${port}`
-    this.proxies = proxies
-    this.environment = environment
+  constructor(options: {
+    readonly name: string
+    readonly port: number
+    readonly proxies: NodeProxies
+    readonly environment: Readonly<Record<string, string>>
+    readonly previous: string | undefined
+  }) {
+    this.name = options.name
+    this.port = options.port
+    this.url = `http://127.0.0.1:${options.port}`
+    this.proxies = options.proxies
+    this.environment = options.environment
+    this.programs = [...(options.previous === undefined ? [] : [programOf(options.previous)]), programOf(root)]
   }
 
   /** Completes when it listens. */
   readonly start: Effect.Effect<void> = Effect.callback((resume) => {
-    const args = [join(root, "src/bin/wallet.ts"), "serve", "--port", String(this.port), "--json"]
+    const program = this.programs.length > 1 ? this.programs.shift()! : this.programs[0]!
+    const args = [program, "serve", "--port", String(this.port), "--json"]
     const child = spawn(process.execPath, args, { cwd: root, env: this.environment, stdio: ["ignore", "pipe", "pipe"] })
     this.child = child
     child.stderr.setEncoding("utf8").on("data", (chunk: string) => {
@@ -143,13 +165,14 @@ export const makeRig = Effect.fnUntraced(function* (options: RigOptions) {
       kurrent === undefined
         ? { DATABASE_URL: withPort(database, postgres.port, proxies.log.port) }
         : { KURRENTDB_URL: withPort(Redacted.value(kurrent.url), kurrent.port, proxies.log.port) }
-    return new ClusterNode(`n${index}`, port, proxies, {
+    const environment = {
       ...direct,
       ...log,
       REDIS_URL: `redis://127.0.0.1:${proxies.redis.port}`,
       WALLET_CLUSTER_ADDRESS: `127.0.0.1:${proxies.peers.port}`,
       WALLET_CLUSTER_LISTEN: `127.0.0.1:${peerPort}`
-    })
+    }
+    return new ClusterNode({ name: `n${index}`, port, proxies, environment, previous: options.previous })
   })
   const nodes: Array<ClusterNode> = []
   for (let index = 0; index < options.nodes; index++) nodes.push(yield* makeNode(index))

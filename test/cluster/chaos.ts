@@ -36,6 +36,12 @@ const flags = {
     Flag.withDefault(4_000)
   ),
   ordered: Flag.Boolean("ordered").pipe(Flag.withDescription("The kinds as they are given"), Flag.withDefault(false)),
+  previous: Flag.Directory("previous", { mustExist: true }).pipe(
+    Flag.withDescription(
+      "Of another release, with its node_modules: all nodes start as that one, and again as this one"
+    ),
+    Flag.optional
+  ),
   wallets: Flag.Int("wallets").pipe(Flag.withDescription("Wallets"), Flag.withDefault(200)),
   json: Flag.Boolean("json").pipe(Flag.withDescription("The result as JSON"), Flag.withDefault(false))
 }
@@ -48,6 +54,7 @@ const run = Effect.fnUntraced(function* (given: Command.Command.Config.Infer<typ
     millis: given.minutes * 60_000,
     leaseMillis: given.lease,
     patienceMillis: given.patience,
+    previous: Option.getOrUndefined(given.previous),
     shuffled: !given.ordered,
     tell: Console.error
   }
