@@ -167,23 +167,24 @@ interface Course {
 }
 
 /** Steps 2 and 3. Whoever waits is told after the money has arrived, or is back. */
-const conclude = Effect.fnUntraced(function* (
+const conclude = (
   steps: TransferSteps,
   carriage: Carriage,
   { attempt, inFlight, wanted }: Course
-): Effect.fn.Return<void, CommandError> {
+): Effect.Effect<void, CommandError> => {
   const { transfer } = carriage
-  const arrival = yield* attempt(steps.arrive(transfer, wanted))
-  if (arrival._tag === "Received") {
-    carriage.transfer = { ...transfer, status: "completed", updatedAt: arrival.time }
-    carriage.end({ _tag: "Completed", transfer: carriage.transfer })
-    if (inFlight) yield* attempt(steps.settle(transfer))
-    return
-  }
-  const { reason, time } = yield* attempt(steps.giveBack(transfer, arrival.reason))
-  carriage.transfer = { ...transfer, status: "reversed", reason, updatedAt: time }
-  carriage.end({ _tag: "Reversed", transferId: transfer.id, reason })
-})
+  return Effect.flatMap(attempt(steps.arrive(transfer, wanted)), (arrival) => {
+    if (arrival._tag === "Received") {
+      carriage.transfer = { ...transfer, status: "completed", updatedAt: arrival.time }
+      carriage.end({ _tag: "Completed", transfer: carriage.transfer })
+      return inFlight ? attempt(steps.settle(transfer)) : Effect.void
+    }
+    return Effect.map(attempt(steps.giveBack(transfer, arrival.reason)), ({ reason, time }) => {
+      carriage.transfer = { ...transfer, status: "reversed", reason, updatedAt: time }
+      carriage.end({ _tag: "Reversed", transferId: transfer.id, reason })
+    })
+  })
+}
 
 /** The carriages of this node: one per transfer while it is on its way. */
 const makeCarrying = (steps: TransferSteps, bounds: ActorBounds) => {
@@ -299,19 +300,24 @@ const make = Effect.fnUntraced(function* (bounds: ActorBounds, { alone }: SagaOp
       : new MailboxFull({ walletId, retryAfter: 1_000 })
   }
 
-  const begin: TransferSaga["Service"]["begin"] = Effect.fnUntraced(function* (request) {
-    const { to, walletId } = request.command
-    const deadline = clock.currentTimeMillisUnsafe() + bounds.callerWaitMillis
-    // To itself: the rules say so, whatever the wallet is.
-    const destination = to === walletId ? { currency: "" } : yield* steps.examine(to)
-    const refusal = refuse(walletId)
-    if (refusal !== undefined) return yield* Effect.fail(refusal)
-    const caller = new Caller(deadline, waiting)
-    running++
-    // Runs at once, up to the place where the command is in line at its source.
-    fork(run({ ...request.command, ...destination }, request, caller))
-    return caller.wait
-  })
+  const begin: TransferSaga["Service"]["begin"] = (request) =>
+    Effect.suspend(() => {
+      const { to, walletId } = request.command
+      const deadline = clock.currentTimeMillisUnsafe() + bounds.callerWaitMillis
+      return Effect.flatMap(
+        // To itself: the rules say so, whatever the wallet is.
+        to === walletId ? Effect.succeed({ currency: "" }) : steps.examine(to),
+        (destination) => {
+          const refusal = refuse(walletId)
+          if (refusal !== undefined) return Effect.fail(refusal)
+          const caller = new Caller(deadline, waiting)
+          running++
+          // Runs at once, up to the place where the command is in line at its source.
+          fork(run({ ...request.command, ...destination }, request, caller))
+          return Effect.succeed(caller.wait)
+        }
+      )
+    })
 
   // A young one in a cluster is still with the node that began it: if not, the sweeper finds it.
   const patienceMillis = alone ? 0 : bounds.transferSweepAgeMillis

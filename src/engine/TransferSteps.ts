@@ -10,7 +10,7 @@
 import * as Effect from "effect/Effect"
 import * as HashMap from "effect/HashMap"
 import type { CommandError } from "../actors/EngineError.ts"
-import { OutcomeUnknown } from "../actors/EngineError.ts"
+import { type OperationReversed, OutcomeUnknown } from "../actors/EngineError.ts"
 import type { Await, Reply, Seen } from "../actors/Mailbox.ts"
 import type { SendTransfer } from "../domain/Command.ts"
 import type { TravellingCommand } from "../domain/CommandCodec.ts"
@@ -65,21 +65,23 @@ interface Wallets {
   readonly eventsOf: (reply: Reply) => Effect.Effect<ReadonlyArray<RecordedEvent>, CommandError>
 }
 
-const send = ({ ask, eventsOf }: Wallets) =>
-  Effect.fnUntraced(function* (command: SendTransfer, origin: TransferOrigin): Effect.fn.Return<Sent, CommandError> {
-    const reply = yield* ask(command, origin.key, origin, noteBytes(command))
-    for (const recorded of yield* eventsOf(reply)) {
-      if (recorded.event._tag !== "TransferSent") continue
-      return {
-        transfer: sentTransfer(recorded, recorded.event),
-        inFlight: reply._tag === "Done" || HashMap.has(reply.current.transfers, recorded.event.transferId),
-        persisted: reply.persisted,
-        replayed: reply._tag === "Seen" || reply.replayed
-      }
-    }
-    // The key was seen, so the log has the event: a log that does not answer it has not answered yet.
-    return yield* new OutcomeUnknown({ walletId: command.walletId, retryAfter: 1_000 })
-  })
+const send =
+  ({ ask, eventsOf }: Wallets) =>
+  (command: SendTransfer, origin: TransferOrigin): Effect.Effect<Sent, CommandError> =>
+    Effect.flatMap(ask(command, origin.key, origin, noteBytes(command)), (reply) =>
+      Effect.flatMap(eventsOf(reply), (events) => {
+        for (const recorded of events) {
+          if (recorded.event._tag !== "TransferSent") continue
+          return Effect.succeed({
+            transfer: sentTransfer(recorded, recorded.event),
+            inFlight: reply._tag === "Done" || HashMap.has(reply.current.transfers, recorded.event.transferId),
+            persisted: reply.persisted,
+            replayed: reply._tag === "Seen" || reply.replayed
+          })
+        }
+        return notTold(command.walletId)
+      })
+    )
 
 const receive = (
   { ask }: Wallets,
@@ -100,19 +102,21 @@ const refuse = ({ ask }: Wallets, transfer: Transfer, reason: string): Effect.Ef
   return ask({ _tag: "RefuseTransfer", walletId, transferId, from, amount, reason }, arriveKey(transfer), engineOrigin)
 }
 
-const arrivalOf = Effect.fnUntraced(function* (
+const arrivalOf = (
   { eventsOf }: Wallets,
   { to: walletId }: Transfer,
   reply: Reply
-): Effect.fn.Return<Arrival, CommandError> {
+): Effect.Effect<Arrival, CommandError> => {
   // It may still be refused there; asked again, it waits for that again.
-  if (!reply.persisted) return yield* notYetPersisted(walletId)
-  for (const { event, time } of yield* eventsOf(reply)) {
-    if (event._tag === "TransferReceived") return { _tag: "Received", time }
-    if (event._tag === "TransferRefused") return { _tag: "Refused", reason: event.reason }
-  }
-  return yield* new OutcomeUnknown({ walletId, retryAfter: 1_000 })
-})
+  if (!reply.persisted) return Effect.fail(notYetPersisted(walletId))
+  return Effect.flatMap(eventsOf(reply), (events): Effect.Effect<Arrival, CommandError> => {
+    for (const { event, time } of events) {
+      if (event._tag === "TransferReceived") return Effect.succeed({ _tag: "Received", time })
+      if (event._tag === "TransferRefused") return Effect.succeed({ _tag: "Refused", reason: event.reason })
+    }
+    return notTold(walletId)
+  })
+}
 
 /**
  * One question, one key: whatever the destination has answered first is the answer for
@@ -123,10 +127,17 @@ const arrivalOf = Effect.fnUntraced(function* (
 const arrive =
   (wallets: Wallets) =>
   (transfer: Transfer, wanted: TransferOrigin["await"]): Effect.Effect<Arrival, CommandError> =>
-    receive(wallets, transfer, wanted).pipe(
-      Effect.catchIf(isRefusal, (error) => refuse(wallets, transfer, `${error._tag}: ${error.message}`)),
-      Effect.flatMap((reply) => arrivalOf(wallets, transfer, reply)),
-      Effect.catchTag("OperationReversed", ({ reason }) => Effect.succeed<Arrival>({ _tag: "Refused", reason }))
+    Effect.catch(
+      Effect.flatMap(receive(wallets, transfer, wanted), (reply) => arrivalOf(wallets, transfer, reply)),
+      (error) => {
+        if (error._tag === "OperationReversed") return refusedFor(error)
+        return isRefusal(error)
+          ? refuse(wallets, transfer, `${error._tag}: ${error.message}`).pipe(
+              Effect.flatMap((reply) => arrivalOf(wallets, transfer, reply)),
+              Effect.catchTag("OperationReversed", refusedFor)
+            )
+          : Effect.fail(error)
+      }
     )
 
 const settle =
@@ -143,7 +154,7 @@ const giveBack = ({ ask, eventsOf }: Wallets) =>
     for (const { event, time } of yield* eventsOf(reply)) {
       if (event._tag === "TransferReversed") return { reason: event.reason, time }
     }
-    return yield* new OutcomeUnknown({ walletId, retryAfter: 1_000 })
+    return yield* notTold(walletId)
   })
 
 export interface TransferSteps {
@@ -223,6 +234,13 @@ export const pendingTransfer = (source: Wallet, inFlight: TransferInFlight): Tra
   createdAt: inFlight.createdAt,
   updatedAt: inFlight.createdAt
 })
+
+const refusedFor = ({ reason }: OperationReversed): Effect.Effect<Arrival> =>
+  Effect.succeed({ _tag: "Refused", reason })
+
+/** The key was seen, so the log has the event: a log that does not answer it has not answered yet. */
+const notTold = (walletId: string): Effect.Effect<never, CommandError> =>
+  Effect.fail(new OutcomeUnknown({ walletId, retryAfter: 1_000 }))
 
 /** What may pass: the same step again may succeed. */
 export const isPassing = (error: CommandError): boolean =>
