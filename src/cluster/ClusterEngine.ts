@@ -33,6 +33,13 @@ export interface ClusterEngineOptions extends EngineOptions {
   readonly cluster: ClusterConfig
 }
 
+/**
+ * Of one node. All nodes' appends line up at the one log; what stands in that line can no
+ * longer grow. Measured with three nodes: a second one per node is a tenth slower on
+ * PostgreSQL, a quarter on KurrentDB.
+ */
+const appendsInFlight = 1
+
 const layerActors = ({ bounds, cluster, partitions }: ClusterEngineOptions) =>
   Layer.mergeAll(ClusterSingletons.layer(bounds), RedisClusterStatus.layer(cluster)).pipe(
     Layer.provideMerge(TransferSaga.layer(bounds, { alone: false })),
@@ -41,7 +48,7 @@ const layerActors = ({ bounds, cluster, partitions }: ClusterEngineOptions) =>
     Layer.provideMerge(PartitionKeeper.layer(cluster)),
     Layer.provideMerge(PartitionHandlers.layer(bounds)),
     Layer.provideMerge(ClusterTransport.layer(cluster, partitions)),
-    Layer.provideMerge(EngineRuntime.layerWallets(bounds)),
+    Layer.provideMerge(EngineRuntime.layerWallets({ ...bounds, appendsInFlight })),
     // Stores that do not fit together are found before a claim takes wallets from a service that runs on the right ones.
     Layer.provideMerge(ClusterOwnership.layer({ partitions }).pipe(Layer.provide(StoreIdentity.layer))),
     Layer.provideMerge(NodeIdentity.layer),

@@ -37,6 +37,7 @@ const flags = {
   ),
   stores: Flag.Literals("stores", ["postgres", "both"]).pipe(Flag.withDefault("postgres" as const)),
   seconds: Flag.Int("seconds").pipe(Flag.withDescription("Of each load"), Flag.withDefault(8)),
+  connections: Flag.Int("connections").pipe(Flag.withDescription("Of the throughput"), Flag.withDefault(64)),
   wallets: Flag.Int("wallets").pipe(Flag.withDescription("Of the loads"), Flag.withDefault(10_000)),
   many: Flag.Int("many").pipe(Flag.withDescription("Wallets to touch once each"), Flag.withDefault(1_000_000))
 }
@@ -149,28 +150,34 @@ const started = Effect.fnUntraced(function* (
   return rig
 })
 
-const messageCounters = ["wallet_cluster_messages_total", "wallet_cluster_commands_total"] as const
+const counters = [
+  "wallet_cluster_messages_total",
+  "wallet_cluster_commands_total",
+  "wallet_append_duration_seconds_count",
+  "wallet_commits_appended_total"
+] as const
 
-const throughput = Effect.fnUntraced(function* ({ seconds, stores, wallets }: Given, nodes: number) {
+const throughput = Effect.fnUntraced(function* ({ connections, seconds, stores, wallets }: Given, nodes: number) {
   const rig = yield* started(stores, nodes)
   yield* makeWallets(rig.nodes, wallets)
-  const before = yield* Effect.forEach(messageCounters, (name) => total(rig.nodes, name))
+  const before = yield* Effect.forEach(counters, (name) => total(rig.nodes, name))
   const [redisBefore, startedAt] = [yield* redisCommands(rig), performance.now()]
-  const measured = yield* credits(rig.nodes, { connections: 64, wallets: names(wallets), seconds })
+  const measured = yield* credits(rig.nodes, { connections, wallets: names(wallets), seconds })
   const took = (performance.now() - startedAt) / 1_000
-  const [messages = 0, remote = 0] = (yield* Effect.forEach(messageCounters, (name) => total(rig.nodes, name))).map(
-    (after, index) => after - before[index]!
-  )
+  const [messages = 0, remote = 0, appends = 0, commits = 0] = (yield* Effect.forEach(counters, (name) =>
+    total(rig.nodes, name)
+  )).map((after, index) => after - before[index]!)
   const redis = (yield* redisCommands(rig)) - redisBefore
   yield* say("throughput", {
     nodes,
     stores,
-    connections: 64,
+    connections,
     wallets,
     ...measured,
     remoteCommands: remote,
     messages,
     commandsPerMessage: messages === 0 ? null : remote / messages,
+    walletsPerAppend: commits / appends,
     redisCommandsPerSecond: redis / took,
     redisCommandsPerWalletCommand: redis / took / measured.perSecond
   })
