@@ -12,8 +12,8 @@ import type { Provisional } from "../domain/Provisional.ts"
 import type { Rejection } from "../domain/Rejection.ts"
 import type { Wallet } from "../domain/Wallet.ts"
 import type { SeenKey } from "../stores/Persistence.ts"
-import { IdempotencyKeyReused } from "./EngineError.ts"
-import type { Envelope } from "./Mailbox.ts"
+import { IdempotencyKeyReused, OutcomeUnknown } from "./EngineError.ts"
+import type { Envelope, Resend } from "./Mailbox.ts"
 
 /**
  * - `Accepted`: `events` (possibly none) lead from `before` to `wallet`.
@@ -27,7 +27,7 @@ export type Verdict =
       readonly wallet: Wallet
       readonly events: ReadonlyArray<RecordedEvent>
     }
-  | { readonly _tag: "Rejected"; readonly error: Rejection | IdempotencyKeyReused }
+  | { readonly _tag: "Rejected"; readonly error: Rejection | IdempotencyKeyReused | OutcomeUnknown }
   | { readonly _tag: "Same"; readonly first: number }
   | { readonly _tag: "Seen"; readonly version: number }
 
@@ -106,6 +106,9 @@ const judge = (wallet: Wallet | undefined, envelope: Envelope, context: PlanCont
       ? { _tag: "Seen", version: seen.version }
       : keyReused(envelope, context)
   }
+  if (envelope.resend !== undefined && isOvertaken(envelope, envelope.resend, context)) {
+    return { _tag: "Rejected", error: new OutcomeUnknown({ walletId: context.walletId, retryAfter: 1_000 }) }
+  }
   const decision = decide(wallet, envelope.command, { time: context.time, limits: context.limits })
   if (Result.isFailure(decision)) return { _tag: "Rejected", error: decision.failure }
   return decision.success.length === 0
@@ -145,6 +148,10 @@ const record = (
   }
   return { _tag: "Accepted", before, wallet: wallet!, events }
 }
+
+/** Whether what came after it has been done: then this was rejected before that. */
+const isOvertaken = ({ key }: Envelope, { keys }: Resend, { seen }: PlanContext): boolean =>
+  keys.slice(keys.indexOf(key) + 1).some((later) => seen(later) !== undefined)
 
 const keyReused = (envelope: Envelope, context: PlanContext): Verdict => ({
   _tag: "Rejected",

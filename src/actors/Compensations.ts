@@ -65,6 +65,7 @@ export const make = ({ clock, fork, history, log, offerUrgent }: CompensationCon
         bytes: 0,
         lookUpAlways: true,
         await: "committed",
+        resend: undefined,
         resume,
         offeredAt: clock.currentTimeMillisUnsafe(),
         stage: "waiting"

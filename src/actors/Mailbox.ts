@@ -44,6 +44,16 @@ export interface Seen {
   readonly persisted: boolean
 }
 
+/**
+ * Calls on one wallet that went to an owner together, in this order, and of which no answer
+ * came: they are here again. What that owner has rejected left no trace; it must not be
+ * done now, behind what came after it and was done.
+ */
+export interface Resend {
+  /** Of all of them, in order. */
+  readonly keys: ReadonlyArray<CommandKey>
+}
+
 /** A command on its way, with whom to answer. */
 export interface Envelope {
   readonly _tag: "Envelope"
@@ -57,6 +67,8 @@ export interface Envelope {
   /** Look the key up even beyond the retention (imports, received transfers). */
   readonly lookUpAlways: boolean
   readonly await: Await
+  /** `undefined`: it is here for the first time. */
+  readonly resend: Resend | undefined
   readonly resume: (effect: Effect.Effect<Reply, ActorError>) => void
   /** Milliseconds, by the node's clock. */
   readonly offeredAt: number

@@ -21,7 +21,7 @@ import * as EngineMetrics from "./EngineMetrics.ts"
 import type { EventIds } from "./EventIds.ts"
 import type { KeyWindow } from "./KeyWindow.ts"
 import type { LogWriter, WriteOutcome } from "./LogWriter.ts"
-import type { ActorError, Envelope, Inquiry, Message } from "./Mailbox.ts"
+import type { ActorError, Envelope, Inquiry, Message, Resend } from "./Mailbox.ts"
 import { answer, Mailbox } from "./Mailbox.ts"
 import type { Ownership } from "./Ownership.ts"
 import { NotOwner } from "./Ownership.ts"
@@ -362,12 +362,22 @@ const doubtful = (
   if (keys.coversFrom <= 0) return nothing
   const { keyRetentionMillis } = context.bounds
   let doubts: Array<CommandKey> | undefined
-  for (const { key, lookUpAlways } of batch) {
+  let resends: Set<Resend> | undefined
+  for (const { key, lookUpAlways, resend } of batch) {
+    if (resend !== undefined) (resends ??= new Set()).add(resend)
     if (keys.get(key) !== undefined || !keys.mayHaveForgotten(key, now, keyRetentionMillis, lookUpAlways)) continue
     doubts ??= []
     doubts.push(key)
   }
-  return doubts ?? nothing
+  if (resends === undefined) return doubts ?? nothing
+  // Those that came after one may be in no batch any more, or in a later one.
+  const all = new Set(doubts)
+  for (const resend of resends) {
+    for (const key of resend.keys) {
+      if (keys.get(key) === undefined && keys.mayHaveForgotten(key, now, keyRetentionMillis, false)) all.add(key)
+    }
+  }
+  return [...all]
 }
 
 /** One query for the whole batch; `undefined`: memory knows all of its keys after all. */

@@ -8,12 +8,12 @@ import * as Exit from "effect/Exit"
 import type { ActorBounds } from "../actors/ActorBounds.ts"
 import type { CommandError } from "../actors/EngineError.ts"
 import { MailboxFull, OutcomeUnknown } from "../actors/EngineError.ts"
-import type { ActorError, Reply } from "../actors/Mailbox.ts"
+import type { ActorError, Reply, Resend } from "../actors/Mailbox.ts"
 import type { Ownership } from "../actors/Ownership.ts"
 import type { WalletRegistry } from "../actors/WalletRegistry.ts"
 import { partitionOf } from "../domain/Partition.ts"
 import type { CommandMetrics } from "../engine/CommandMetrics.ts"
-import { envelopeOf, isNotOwner, type WalletCall } from "../engine/WalletCalls.ts"
+import { envelopeOf, isNotOwner, resendOf, type WalletCall } from "../engine/WalletCalls.ts"
 import { StoreUnavailable } from "../stores/StoreError.ts"
 import { OwnerLanes } from "./OwnerLanes.ts"
 import type { OwnersService } from "./Owners.ts"
@@ -122,12 +122,12 @@ export class CallRouter {
     return isFull ? new MailboxFull({ walletId, retryAfter: 1_000 }) : undefined
   }
 
-  private offerHere(call: LinkedCall): void {
+  private offerHere(call: LinkedCall, resend?: Resend): void {
     const answered = (answer: Effect.Effect<Reply, ActorError>) => {
       if (isNotOwner(answer)) this.enter(call)
       else this.tell(call, answer as Effect.Effect<Reply, CommandError>)
     }
-    const refusal = this.context.registry.offer(envelopeOf(call.call, call.askedAt, answered))
+    const refusal = this.context.registry.offer(envelopeOf(call.call, call.askedAt, answered, resend))
     if (refusal !== undefined) answered(Effect.fail(refusal))
   }
 
@@ -184,7 +184,8 @@ export class CallRouter {
     for (let round = 0; link.hasWaiting && round < roundsPerTurn && this.isOwned(link); round++) {
       const calls = link.drain()
       for (const call of calls) this.leave(call)
-      for (const call of calls) this.offerHere(call)
+      const resend = resendOf(calls.flatMap(({ call, isUnsure }) => (isUnsure ? [call.key] : [])))
+      for (const call of calls) this.offerHere(call, call.isUnsure ? resend : undefined)
     }
     link.isQueued = false
     if (link.hasWaiting) this.pause(link, shortPauseMillis)

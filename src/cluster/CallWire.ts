@@ -35,6 +35,8 @@ export interface WalletCallsOf {
     readonly call: WalletCall
     /** How long the caller has waited already, milliseconds. */
     readonly waitedMillis: number
+    /** It was sent before, and no answer came. */
+    readonly again: boolean
   }>
 }
 
@@ -67,7 +69,7 @@ export const encodeBatch = (wallets: ReadonlyArray<WalletCallsOf>): string =>
     wallets: wallets.map(({ after, calls, walletId }) => ({
       walletId,
       after,
-      calls: calls.map(({ call, waitedMillis }) => ({
+      calls: calls.map(({ again, call, waitedMillis }) => ({
         command: encodeCommand(call.command),
         key: call.key,
         actor: call.actor,
@@ -75,7 +77,8 @@ export const encodeBatch = (wallets: ReadonlyArray<WalletCallsOf>): string =>
         await: call.await,
         lookUpAlways: call.lookUpAlways,
         bytes: call.bytes,
-        waitedMillis
+        waitedMillis,
+        ...(again ? { again } : {})
       }))
     }))
   })
@@ -119,7 +122,7 @@ const readCall = (value: unknown, walletId: string): WalletCallsOf["calls"][numb
     return "a call: unreadable"
   }
   const call = { command: command.success, key, actor, correlationId, await: value.await, lookUpAlways, bytes }
-  return { call, waitedMillis }
+  return { call, waitedMillis, again: value.again === true }
 }
 
 const isCount = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0

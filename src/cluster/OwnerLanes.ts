@@ -107,7 +107,11 @@ export class OwnerLanes {
         parts.map(({ calls, link }) => ({
           walletId: link.walletId,
           after: link.after,
-          calls: calls.map(({ askedAt, call }) => ({ call, waitedMillis: Math.max(0, Math.floor(now - askedAt)) }))
+          calls: calls.map(({ askedAt, call, isUnsure }) => ({
+            call,
+            waitedMillis: Math.max(0, Math.floor(now - askedAt)),
+            again: isUnsure
+          }))
         }))
       )
       const { partition } = parts[0]!.link

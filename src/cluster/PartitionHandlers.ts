@@ -16,7 +16,7 @@ import { Ownership } from "../actors/Ownership.ts"
 import type { ActorError } from "../actors/Mailbox.ts"
 import { WalletRegistry } from "../actors/WalletRegistry.ts"
 import { partitionOf } from "../domain/Partition.ts"
-import { envelopeOf } from "../engine/WalletCalls.ts"
+import { envelopeOf, resendOf } from "../engine/WalletCalls.ts"
 import { answerOf, BatchInHand } from "./BatchInHand.ts"
 import type { Answer, Current, WalletCallsOf } from "./CallWire.ts"
 import { decodeBatch, decodeQuestion, encodeCurrent, encodeReply } from "./CallWire.ts"
@@ -63,14 +63,20 @@ const offer = (
   return wallets.map(({ after, calls, walletId }) => {
     const epoch = ownership.epochOf(partitionOf(walletId, ownership.partitions))
     const taken = epoch !== undefined && (after === null || after === epoch)
-    for (const { call, waitedMillis } of calls) {
+    const resend = resendOf(calls.flatMap(({ again, call }) => (again ? [call.key] : [])))
+    for (const { again, call, waitedMillis } of calls) {
       const index = next++
       if (!taken) {
         batch.answer(index, notOwner)
         continue
       }
       const refusal = registry.offer(
-        envelopeOf(call, now - waitedMillis, (answer) => batch.answer(index, answerOf(answer)))
+        envelopeOf(
+          call,
+          now - waitedMillis,
+          (answer) => batch.answer(index, answerOf(answer)),
+          again ? resend : undefined
+        )
       )
       if (refusal !== undefined) batch.answer(index, answerOf(Effect.fail(refusal)))
     }

@@ -9,7 +9,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import type { CommandError } from "../actors/EngineError.ts"
-import type { ActorError, Await, Envelope, Reply } from "../actors/Mailbox.ts"
+import type { ActorError, Await, Envelope, Reply, Resend } from "../actors/Mailbox.ts"
 import { NotOwner } from "../actors/Ownership.ts"
 import { WalletRegistry } from "../actors/WalletRegistry.ts"
 import type { TravellingCommand } from "../domain/CommandCodec.ts"
@@ -70,7 +70,12 @@ export class WalletCalls extends Context.Service<
   )
 }
 
-export const envelopeOf = (call: WalletCall, offeredAt: number, resume: Envelope["resume"]): Envelope => ({
+export const envelopeOf = (
+  call: WalletCall,
+  offeredAt: number,
+  resume: Envelope["resume"],
+  resend?: Resend
+): Envelope => ({
   _tag: "Envelope",
   command: call.command,
   key: call.key,
@@ -80,10 +85,15 @@ export const envelopeOf = (call: WalletCall, offeredAt: number, resume: Envelope
   bytes: call.bytes,
   lookUpAlways: call.lookUpAlways,
   await: call.await,
+  resend,
   resume,
   offeredAt,
   stage: "waiting"
 })
+
+/** Of calls that are sent again, in order. One alone cannot be overtaken. */
+export const resendOf = (keys: ReadonlyArray<CommandKey>): Resend | undefined =>
+  keys.length > 1 ? { keys } : undefined
 
 /** The answer of an actor that does not own the wallet; an answer is made by `succeed`, `fail` or `die`. */
 export const isNotOwner = (answer: Effect.Effect<unknown, ActorError>): answer is Effect.Effect<never, NotOwner> =>

@@ -14,6 +14,7 @@ const envelope = (bytes: number, answers: Array<unknown> = []): Envelope => ({
   bytes,
   lookUpAlways: false,
   await: "persisted",
+  resend: undefined,
   resume: (effect) => answers.push(effect),
   offeredAt: 0,
   stage: "waiting"

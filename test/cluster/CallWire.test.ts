@@ -42,7 +42,7 @@ const batch: ReadonlyArray<WalletCallsOf> = [
     walletId,
     after: null,
     calls: [
-      { call: call(), waitedMillis: 0 },
+      { call: call(), waitedMillis: 0, again: false },
       {
         call: call({
           command: command("ReceiveTransfer"),
@@ -52,14 +52,17 @@ const batch: ReadonlyArray<WalletCallsOf> = [
           await: "committed",
           lookUpAlways: true
         }),
-        waitedMillis: 1_234
+        waitedMillis: 1_234,
+        again: true
       }
     ]
   },
   {
     walletId: "wallet-2",
     after: 7,
-    calls: [{ call: call({ command: { ...command("Unfreeze"), walletId: "wallet-2" } }), waitedMillis: 5 }]
+    calls: [
+      { call: call({ command: { ...command("Unfreeze"), walletId: "wallet-2" } }), waitedMillis: 5, again: false }
+    ]
   }
 ]
 

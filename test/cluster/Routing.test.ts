@@ -7,7 +7,7 @@ import * as Fiber from "effect/Fiber"
 import type { Await } from "../../src/actors/Mailbox.ts"
 import * as Faults from "../support/FaultyEventStore.ts"
 import { heldUntil } from "../support/FaultyPersistence.ts"
-import { partitions, until } from "../support/Installation.ts"
+import { forgetful, partitions, until } from "../support/Installation.ts"
 import { within } from "../support/Separate.ts"
 import { answerLost, type LinkedNode, linkNodes, messageLost, type Network, notSent, twice } from "./LinkedNodes.ts"
 
@@ -141,6 +141,34 @@ describe("a command whose message or answer is lost", () => {
       assert.strictEqual(tagOf(yield* Effect.exit(debit(here, "a", 5n, "e"))), "InsufficientFunds")
     })
   )
+
+  const stay = (): Effect.Effect<void> => Effect.void
+  for (const { bounds, move, name } of [
+    { name: "its owner", move: stay, bounds: {} },
+    { name: "its owner, which has to look the keys up", move: stay, bounds: { ...forgetful, batchCommands: 1 } },
+    { name: "this node, which owns it by then", move: (network: Network) => network.handOver("a", 1), bounds: {} }
+  ]) {
+    it.effect(`is not done behind what was asked for after it, when it was rejected: ${name}`, () =>
+      Effect.gen(function* () {
+        const network = yield* linkNodes({ bounds })
+        const [there, here] = [network.nodes[0]!, network.nodes[1]!]
+        yield* create(there, "a")
+        network.faults.push(answerLost)
+        const debited = yield* Effect.forkChild(Effect.exit(debit(here, "a", 5n, "d")), { startImmediately: true })
+        const credits = yield* Effect.forEach(["k0", "k1", "k2"], (key) =>
+          Effect.forkChild(credit(here, "a", 5n, key), { startImmediately: true })
+        )
+        yield* until(() => keysOf(network, "a").length === 3, "the owner has decided")
+        yield* within(10, credit(there, "a", 5n, "x"))
+        yield* within(10, move(network))
+        yield* within(10, Effect.forEach(credits, Fiber.join))
+        assert.strictEqual(tagOf(yield* Fiber.join(debited)), "OutcomeUnknown")
+        assert.deepStrictEqual(keysOf(network, "a"), ["c:k0", "c:k1", "c:k2", "c:x"])
+        const again = yield* within(10, debit(here, "a", 5n, "d"))
+        assert.isFalse(again.replayed, "asked for again it is a command of now")
+      })
+    )
+  }
 
   linked("is unknown when its wait ends, and unavailable when it was surely never sent", (network, here) =>
     Effect.gen(function* () {
