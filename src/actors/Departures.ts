@@ -38,7 +38,7 @@ export class Departures {
   isDone(actor: WalletActor, now: number, busy: boolean): boolean {
     const since = this.leaving.get(actor)
     if (since === undefined || busy || !actor.mailbox.isParked) return false
-    return actor.pending === undefined || now - since >= lingerMillis
+    return !actor.owesAnswers || now - since >= lingerMillis
   }
 
   ended(actor: WalletActor): void {

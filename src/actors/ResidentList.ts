@@ -80,5 +80,4 @@ export class ResidentList {
   }
 }
 
-const isIdle = (actor: WalletActor): boolean =>
-  actor.mailbox.isParked && actor.mailbox.size === 0 && actor.pending === undefined
+const isIdle = (actor: WalletActor): boolean => actor.mailbox.isParked && actor.mailbox.size === 0 && !actor.owesAnswers

@@ -117,6 +117,11 @@ export class WalletActor {
     settleNow?.()
   }
 
+  /** Whether callers are still to be told of what is in the log. */
+  get owesAnswers(): boolean {
+    return this.unsettled !== undefined || this.pending !== undefined
+  }
+
   /** Whether the commands in hand wait for Persistence. None of them has had an effect. */
   get isParked(): boolean {
     return this.resume !== undefined

@@ -157,10 +157,15 @@ const make = Effect.fnUntraced(function* (bounds: ActorBounds) {
 
   const becomeIdle = (actor: WalletActor): void => {
     busy.delete(actor)
-    // Those who wait for Persistence are told through it.
-    if (actor.pending === undefined) {
-      if (departures.has(actor)) passivate(actor)
-      else if (!actor.loaded || actor.wallet === undefined) remove(actor)
+    const leaves = departures.has(actor)
+    if (leaves || !actor.loaded || actor.wallet === undefined) {
+      // Whoever is told now may ask again at once.
+      actor.settleLast()
+      // Those who wait for Persistence are told through it.
+      if (actor.pending === undefined && actor.mailbox.size === 0) {
+        if (leaves) passivate(actor)
+        else remove(actor)
+      }
     }
     whenDrained()
   }
@@ -238,6 +243,7 @@ const make = Effect.fnUntraced(function* (bounds: ActorBounds) {
     busy.delete(actor)
     actor.stopped = true
     for (const envelope of actor.mailbox.takeUrgent()) answer(envelope, Effect.fail(stopping))
+    actor.settleLast()
     actor.pending?.endWaits(() => true)
     const unknown = unknownKeys(actor)
     failAll(actor, Effect.fail(unknown.size > 0 ? outcomeUnknown(actor) : stopping))

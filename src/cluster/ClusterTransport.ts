@@ -3,10 +3,12 @@
  * stored of a message. The port between the nodes has no authentication: whoever reaches
  * it can ask for anything, so it belongs on a private network.
  */
-import { layerClientProtocol, layerSocketServer } from "@effect/platform-node/NodeClusterSocket"
+import { layerSocketServer } from "@effect/platform-node/NodeClusterSocket"
+import * as NodeSocket from "@effect/platform-node/NodeSocket"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
+import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
 import * as MessageStorage from "effect/cluster/MessageStorage"
 import { RunnerAddress } from "effect/cluster/RunnerAddress"
@@ -14,7 +16,9 @@ import * as RunnerHealth from "effect/cluster/RunnerHealth"
 import * as Runners from "effect/cluster/Runners"
 import * as ShardingConfig from "effect/cluster/ShardingConfig"
 import * as SocketRunner from "effect/cluster/SocketRunner"
+import * as RpcClient from "effect/rpc/RpcClient"
 import * as RpcSerialization from "effect/rpc/RpcSerialization"
+import { Socket } from "effect/socket/Socket"
 import { NodeIdentity } from "../actors/NodeIdentity.ts"
 import { EventStore } from "../stores/EventStore.ts"
 import type { ClusterConfig, NodeAddress } from "./ClusterConfig.ts"
@@ -32,6 +36,37 @@ const terminationMillis = 3_000
 
 /** Between two looks whether the other nodes can be reached. A lease runs out without it. */
 const healthCheckMillis = 5_000
+
+/** A connection to another node that is not there in so many milliseconds will not be. */
+const openTimeoutMillis = 1_000
+
+/** One on which nothing comes for so long is dead: there is a ping every 5 s. */
+const silenceMillis = 5_500
+
+/** Between two tries to connect to a node that was there. */
+const reconnectMillis = 100
+
+/**
+ * `NodeClusterSocket.layerClientProtocol` waits up to 5 s between two tries, and a node that
+ * comes back under its address, as in a rolling restart, would not be asked for so long.
+ */
+const clientProtocol = Layer.effect(
+  Runners.RpcClientProtocol,
+  Effect.map(RpcSerialization.RpcSerialization, (serialization) => ({
+    codecFor: serialization.codecFor,
+    make: ({ host, port }: RunnerAddress) =>
+      Effect.orDie(
+        Effect.flatMap(
+          NodeSocket.makeNet({ openTimeout: openTimeoutMillis, timeout: silenceMillis, host, port }),
+          (socket) =>
+            RpcClient.makeProtocolSocket({ retryPolicy: Schedule.spaced(reconnectMillis) }).pipe(
+              Effect.provideService(Socket, socket),
+              Effect.provideService(RpcSerialization.RpcSerialization, serialization)
+            )
+        )
+      )
+  }))
+)
 
 /** This node cannot listen to the others. */
 export class CannotListenToNodes extends Schema.TaggedError<CannotListenToNodes>()("CannotListenToNodes", {
@@ -86,7 +121,7 @@ export const layer = (config: ClusterConfig, partitions: number) =>
       ),
       RunnerHealth.layerPing.pipe(Layer.provide(Runners.layerRpc))
     ]),
-    Layer.provide(layerClientProtocol),
+    Layer.provide(clientProtocol),
     Layer.provide(MessageStorage.layerNoop),
     Layer.provideMerge(leases(config)),
     Layer.provide(shardingConfig(config, partitions)),

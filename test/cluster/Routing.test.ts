@@ -270,6 +270,30 @@ describe("a wallet that changes its owner", () => {
     })
   )
 
+  it.effect("tells what was on its way to the log when it is persisted", () =>
+    Effect.gen(function* () {
+      const network = yield* linkNodes({ separate: true })
+      const there = network.nodes[0]!
+      yield* create(there, "a")
+      const [appended, written] = [yield* Deferred.make<void>(), yield* Deferred.make<void>()]
+      there.log.appendFaults.push(Faults.heldUntil(appended))
+      there.persistence.writeFaults.push(heldUntil(written))
+      const appends = there.log.appends.length
+      const asked = yield* Effect.forkChild(credit(there, "a", 1n, "k0"))
+      yield* until(() => there.log.appends.length === appends + 1, "it is on its way to the log")
+      yield* within(1, network.lose("a"))
+      yield* Deferred.succeed(appended, undefined)
+      yield* until(() => keysOf(network, "a").length === 1, "it is in the log")
+      yield* within(1, Effect.sleep(200))
+      assert.isUndefined(asked.pollUnsafe())
+      yield* Deferred.succeed(written, undefined)
+      yield* until(() => asked.pollUnsafe() !== undefined, "it is told at once")
+      assert.isTrue((yield* Fiber.join(asked)).durability.persisted)
+      yield* within(1, Effect.sleep(300))
+      assert.strictEqual(there.registry.load().residentWallets, 0, "its actor has left")
+    })
+  )
+
   linked("is refused by the log to an owner that has not noticed, and goes to the new one", (network, _, there) =>
     Effect.gen(function* () {
       yield* credit(there, "a", 1n, "k0")
