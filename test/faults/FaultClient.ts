@@ -343,15 +343,19 @@ const settleAll = Effect.fnUntraced(function* (
     command.trail = trail
     return trail
   })
+  const markSettled = () =>
+    commands.forEach((command, place) => {
+      if (!isOpen(command)) trails[place]!.settledAt ??= performance.now()
+    })
   while (client.running) {
+    // Another caller may have settled one meanwhile, by the same key.
+    markSettled()
     const open = commands.filter(isOpen)
     if (open.length === 0) return
     for (const trail of trails) if (trail.settledAt === undefined) trail.round++
     if (open.length > 1) yield* sendBatch(client, connection, open)
     else yield* sendOne(client, connection, open[0]!)
-    commands.forEach((command, place) => {
-      if (!isOpen(command)) trails[place]!.settledAt ??= performance.now()
-    })
+    markSettled()
     if (commands.some(isOpen)) yield* Effect.sleep(20 + client.random(80))
   }
 })
