@@ -224,16 +224,8 @@ const real: ReadonlyArray<PlantedBug> = [
     change("actors/WalletActor.ts", "if (found.persistedVersion <= (actor.wallet?.version ?? -1)) return", "return")
   ),
   bug(
-    "(real) a reversal before the news of its refusal leaves commands waiting for ever",
-    change("actors/Unpersisted.ts", "const operation = refused ?? this.take(version)", "const operation = refused")
-  ),
-  bug(
     "(real) a refused command is told as persisted after the wallet was read again",
     change("actors/Undecided.ts", "  yield* tellRefused(actor, persistence)\n", "")
-  ),
-  bug(
-    "(real) a receipt that is refused while its wallet is read again is told as persisted: money is lost",
-    change("actors/Undecided.ts", "[...open.keys(), ...(actor.refusedMeanwhile ?? [])]", "[...open.keys()]")
   )
 ]
 
