@@ -11,7 +11,7 @@ import * as Metric from "effect/Metric"
 import type { Commit } from "../domain/Commit.ts"
 import type { CommandKey } from "../domain/Event.ts"
 import type { TransferInFlight, Wallet } from "../domain/Wallet.ts"
-import type { KeyLookup, Persistence, SeenKey } from "../stores/Persistence.ts"
+import type { Persistence, SeenKey } from "../stores/Persistence.ts"
 import { OperationRefused, StoreUnavailable } from "../stores/StoreError.ts"
 import type { ActorBounds } from "./ActorBounds.ts"
 import type { BatchPlan } from "./BatchPlan.ts"
@@ -19,9 +19,10 @@ import { planBatch } from "./BatchPlan.ts"
 import type { CommandError } from "./EngineError.ts"
 import * as EngineMetrics from "./EngineMetrics.ts"
 import type { EventIds } from "./EventIds.ts"
+import { doubtful, seenIn } from "./KeyDoubts.ts"
 import type { KeyWindow } from "./KeyWindow.ts"
 import type { LogWriter, WriteOutcome } from "./LogWriter.ts"
-import type { ActorError, Envelope, Inquiry, Message, Resend } from "./Mailbox.ts"
+import type { ActorError, Envelope, Inquiry, Message } from "./Mailbox.ts"
 import { answer, Mailbox } from "./Mailbox.ts"
 import type { Ownership } from "./Ownership.ts"
 import { NotOwner } from "./Ownership.ts"
@@ -356,35 +357,6 @@ const commitOf = (actor: WalletActor, plan: BatchPlan, epoch: number): Commit =>
   wallet: plan.wallet!
 })
 
-/** The keys of a batch that memory alone cannot tell to be new. */
-const doubtful = (
-  actor: WalletActor,
-  batch: ReadonlyArray<Envelope>,
-  context: ActorContext,
-  now: number
-): ReadonlyArray<CommandKey> => {
-  const keys = actor.keys!
-  if (keys.coversFrom <= 0) return nothing
-  const { keyRetentionMillis } = context.bounds
-  let doubts: Array<CommandKey> | undefined
-  let resends: Set<Resend> | undefined
-  for (const { key, lookUpAlways, resend } of batch) {
-    if (resend !== undefined) (resends ??= new Set()).add(resend)
-    if (keys.get(key) !== undefined || !keys.mayHaveForgotten(key, now, keyRetentionMillis, lookUpAlways)) continue
-    doubts ??= []
-    doubts.push(key)
-  }
-  if (resends === undefined) return doubts ?? nothing
-  // Those that came after one may be in no batch any more, or in a later one.
-  const all = new Set(doubts)
-  for (const resend of resends) {
-    for (const key of resend.keys) {
-      if (keys.get(key) === undefined && keys.mayHaveForgotten(key, now, keyRetentionMillis, false)) all.add(key)
-    }
-  }
-  return [...all]
-}
-
 /** One query for the whole batch; `undefined`: memory knows all of its keys after all. */
 const lookUp = function* (
   actor: WalletActor,
@@ -401,31 +373,6 @@ const lookUp = function* (
     yield* load(actor, context)
   }
   return yield* contended(actor)
-}
-
-/**
- * Events that neither memory nor Persistence covers are read from the log, so that a
- * Persistence that is behind cannot hide a key.
- */
-const seenIn = function* (
-  actor: WalletActor,
-  found: KeyLookup,
-  context: ActorContext
-): Effect.fn.Return<ReadonlyMap<string, SeenKey>, CommandError> {
-  const keys = actor.keys!
-  const seen = new Map<string, SeenKey>()
-  for (const key of found.seen) seen.set(key.key, key)
-  if (found.persistedVersion < keys.coversFrom - 1) {
-    yield* context.history.scan(
-      actor.walletId,
-      { after: found.persistedVersion, upTo: keys.coversFrom - 1 },
-      (recorded) => {
-        const { fingerprint, key } = recorded.metadata
-        seen.set(key, { key, fingerprint, version: recorded.version })
-      }
-    )
-  }
-  return seen
 }
 
 const decideBatch = (

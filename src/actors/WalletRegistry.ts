@@ -157,15 +157,14 @@ const make = Effect.fnUntraced(function* (bounds: ActorBounds) {
 
   const becomeIdle = (actor: WalletActor): void => {
     busy.delete(actor)
-    const leaves = departures.has(actor)
-    if (leaves || !actor.loaded || actor.wallet === undefined) {
-      // Whoever is told now may ask again at once.
-      actor.settleLast()
-      // Those who wait for Persistence are told through it.
-      if (actor.pending === undefined && actor.mailbox.size === 0) {
-        if (leaves) passivate(actor)
-        else remove(actor)
-      }
+    const isLost = departures.has(actor)
+    const isEmpty = !actor.loaded || actor.wallet === undefined
+    // Whoever is told now may ask again at once.
+    if (isLost || isEmpty || !accepting) actor.settleLast()
+    // Those who wait for Persistence are told through it.
+    if (actor.pending === undefined && actor.mailbox.size === 0) {
+      if (isLost) passivate(actor)
+      else if (isEmpty) remove(actor)
     }
     whenDrained()
   }

@@ -113,7 +113,8 @@ const unrest = (trial: Trial, cluster: SimulatedCluster): string | undefined => 
     if (persisted !== events.length) return `${events.length - persisted} events of ${walletId} are not persisted`
   }
   for (const walletId of state.streams.keys()) {
-    if (node.registry.inspect(walletId)?.undecided === true) return `${walletId} still holds in memory what was decided long ago`
+    if (node.registry.inspect(walletId)?.undecided === true)
+      return `${walletId} still holds in memory what was decided long ago`
   }
   for (const refusals of state.refusals.values()) {
     const open = refusals.find(({ reversedVersion }) => reversedVersion === null)
