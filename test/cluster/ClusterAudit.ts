@@ -82,7 +82,7 @@ interface Asked {
 /**
  * Whether the second, asked for after the first, had to come after it. Of one request they
  * go off together: then a command that was refused, or came through by a later try, may be
- * later than one behind it. A try without an answer may have been a refusal, too.
+ * later than one behind it. A try without an answer, or with none that is known, may have been a rejection, too.
  */
 const isBound = ({ command, trail }: Asked, second: Asked): boolean =>
   trail.turn !== second.trail.turn || (!trail.refused && !command.overlapped && trail.round <= second.trail.round)

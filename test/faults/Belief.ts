@@ -33,7 +33,7 @@ export interface Trail {
   settledAt: number | undefined
   /** The try that it was settled by, from 1; the others were not answered, or not for good. */
   round: number
-  /** Some try was refused: it surely did nothing. */
+  /** Some try did nothing: it was refused; or nobody knows, and then it may have been a rejection, which leaves no trace. */
   refused: boolean
   /** Another caller has sent it, too. */
   shared: boolean

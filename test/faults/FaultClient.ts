@@ -231,9 +231,7 @@ export class FaultClient {
   learn(command: SentCommand, status: number, body: Body): AnswerClass {
     const before = command.belief._tag
     const told = learn(command, status, body)
-    if (command.trail !== undefined && told.class === "unavailable" && body["code"] !== "OutcomeUnknown") {
-      command.trail.refused = true
-    }
+    if (command.trail !== undefined && told.class === "unavailable") command.trail.refused = true
     this.say(command, told.untrue)
     if (command.belief._tag === "Acknowledged") {
       const version = versionOf(body)
