@@ -13,6 +13,20 @@ import { countTransfers, transfersBroken, transfersUnderKills } from "./Transfer
 
 const wallets = 100
 
+/** A transfer that has arrived is completed; its source is told by the sweeper when a kill came between. */
+const untilSourcesAreTold = ({ options, url, wallets: ids }: FaultClient): Effect.Effect<void> =>
+  Effect.promise(async (signal) => {
+    for (const id of ids) {
+      const answer = await fetch(new URL(`/v1/wallets/${id}/inspect`, url), {
+        headers: { authorization: `Bearer ${options.apiKey}` },
+        signal
+      })
+      const { transfersInFlightCount } = (await answer.json()) as { readonly transfersInFlightCount: number }
+      if (transfersInFlightCount > 0) return false
+    }
+    return true
+  }).pipe(Effect.delay("100 millis"), Effect.repeat({ until: (told) => told }), Effect.asVoid)
+
 /** On PostgreSQL, or else embedded in the folder. */
 const transfersSurvive = Effect.fnUntraced(function* (
   databaseUrl: Option.Option<Redacted.Redacted>,
@@ -35,6 +49,7 @@ const transfersSurvive = Effect.fnUntraced(function* (
   yield* openWallets(client)
   // How soon all has ended is for the long form to judge, on a machine of its own.
   yield* transfersUnderKills(client, slot, plan)
+  yield* untilSourcesAreTold(client)
   // Nothing runs any more: an embedded database is one process's.
   yield* slot.current.kill("SIGTERM")
   assert.strictEqual(yield* slot.current.exited, 0)
