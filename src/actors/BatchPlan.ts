@@ -65,12 +65,13 @@ export const planBatch = (
   const events: Array<RecordedEvent> = []
   const verdicts: Array<Verdict> = []
   const accepted = new Map<CommandKey, number>()
+  const overtaken = overtakenKeys(batch, context)
   for (let index = 0; index < batch.length; index++) {
     const envelope = batch[index]!
     const first = accepted.get(envelope.key)
     const verdict =
       first === undefined
-        ? judge(wallet, envelope, context)
+        ? judge(wallet, envelope, context, overtaken)
         : batch[first]!.fingerprint === envelope.fingerprint
           ? { _tag: "Same" as const, first }
           : keyReused(envelope, context)
@@ -99,14 +100,32 @@ const mustWait = (
   return false
 }
 
-const judge = (wallet: Wallet | undefined, envelope: Envelope, context: PlanContext): Verdict => {
+/** Resent calls that stand before one which has been done: if they have not, they were rejected before that. */
+const overtakenKeys = (batch: ReadonlyArray<Envelope>, { seen }: PlanContext): ReadonlySet<CommandKey> | undefined => {
+  let resends: Set<Resend> | undefined
+  for (const { resend } of batch) if (resend !== undefined) (resends ??= new Set()).add(resend)
+  if (resends === undefined) return undefined
+  const overtaken = new Set<CommandKey>()
+  for (const { keys } of resends) {
+    const lastDone = keys.findLastIndex((key) => seen(key) !== undefined)
+    for (let place = 0; place < lastDone; place++) overtaken.add(keys[place]!)
+  }
+  return overtaken
+}
+
+const judge = (
+  wallet: Wallet | undefined,
+  envelope: Envelope,
+  context: PlanContext,
+  overtaken: ReadonlySet<CommandKey> | undefined
+): Verdict => {
   const seen = context.seen(envelope.key)
   if (seen !== undefined) {
     return seen.fingerprint === envelope.fingerprint
       ? { _tag: "Seen", version: seen.version }
       : keyReused(envelope, context)
   }
-  if (envelope.resend !== undefined && isOvertaken(envelope, envelope.resend, context)) {
+  if (envelope.resend !== undefined && overtaken?.has(envelope.key) === true) {
     return { _tag: "Rejected", error: new OutcomeUnknown({ walletId: context.walletId, retryAfter: 1_000 }) }
   }
   const decision = decide(wallet, envelope.command, { time: context.time, limits: context.limits })
@@ -148,10 +167,6 @@ const record = (
   }
   return { _tag: "Accepted", before, wallet: wallet!, events }
 }
-
-/** Whether what came after it has been done: then this was rejected before that. */
-const isOvertaken = ({ key }: Envelope, { keys }: Resend, { seen }: PlanContext): boolean =>
-  keys.slice(keys.indexOf(key) + 1).some((later) => seen(later) !== undefined)
 
 const keyReused = (envelope: Envelope, context: PlanContext): Verdict => ({
   _tag: "Rejected",

@@ -13,7 +13,7 @@ import { decodeReply, encodeBatch } from "./CallWire.ts"
 import * as ClusterMetrics from "./ClusterMetrics.ts"
 import type { WalletLink } from "./WalletLink.ts"
 
-/** Batches of one lane on their way at once. A second one would halve both, and a message is dear: measured, a fifth slower. */
+/** Batches of one lane on their way at once. A second one would halve both, and a message is dear: measured, a sixth slower. */
 const batchesInFlight = 1
 
 /** Calls of one batch, and bytes of their free texts: far below the largest frame, an answer being up to ten times its call. */

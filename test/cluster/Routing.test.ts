@@ -8,7 +8,7 @@ import type { Await } from "../../src/actors/Mailbox.ts"
 import * as Faults from "../support/FaultyEventStore.ts"
 import { heldUntil } from "../support/FaultyPersistence.ts"
 import { forgetful, partitions, until } from "../support/Installation.ts"
-import { within } from "../support/Separate.ts"
+import { pass, within } from "../support/Separate.ts"
 import { answerLost, type LinkedNode, linkNodes, messageLost, type Network, notSent, twice } from "./LinkedNodes.ts"
 
 const create = (node: LinkedNode, id: string) =>
@@ -284,12 +284,12 @@ describe("a wallet that changes its owner", () => {
       yield* within(1, network.lose("a"))
       yield* Deferred.succeed(appended, undefined)
       yield* until(() => keysOf(network, "a").length === 1, "it is in the log")
-      yield* within(1, Effect.sleep(200))
+      yield* pass(0.2)
       assert.isUndefined(asked.pollUnsafe())
       yield* Deferred.succeed(written, undefined)
       yield* until(() => asked.pollUnsafe() !== undefined, "it is told at once")
       assert.isTrue((yield* Fiber.join(asked)).durability.persisted)
-      yield* within(1, Effect.sleep(300))
+      yield* pass(0.3)
       assert.strictEqual(there.registry.load().residentWallets, 0, "its actor has left")
     })
   )
