@@ -1,21 +1,23 @@
--- The transactional view, derived from the log. wallets.version = n means: every
--- row of events <= n is there. Amounts are minor units. The constraints repeat the
--- laws; all of ours are named ew_*, so that a user's own can be told from them.
+-- What events have come to: wallets, holds and transfers as they are now. Derived from the
+-- log. wallets.version = n means: every event <= n is in `events`, or its refusal in its place.
 
--- `position`: of the wallet's first event. `words`: what search finds it by.
+-- `version`: of the last event, and so what an append moves, or does not. `position`: of the
+-- wallet's first event. `tag`: how the ids of its events end. `words`: what search finds it by.
+-- The fill factor keeps the new row version on its page (HOT: no index is touched).
 CREATE TABLE wallets (
-  id text COLLATE "C" NOT NULL,
-  owner_id text COLLATE "C" NOT NULL,
-  currency text COLLATE "C" NOT NULL,
+  version bigint NOT NULL,
+  position bigint NOT NULL,
+  created_at timestamptz(3) NOT NULL,
+  updated_at timestamptz(3) NOT NULL,
   balance numeric(36) NOT NULL,
   held numeric(36) NOT NULL,
   overdraft_limit numeric(36) NOT NULL,
   status text COLLATE "C" NOT NULL,
-  version bigint NOT NULL,
+  id text COLLATE "C" NOT NULL,
+  owner_id text COLLATE "C" NOT NULL,
+  currency text COLLATE "C" NOT NULL,
+  tag text COLLATE "C" NOT NULL,
   metadata json,
-  created_at timestamptz(3) NOT NULL,
-  updated_at timestamptz(3) NOT NULL,
-  position bigint NOT NULL,
   words text[] NOT NULL,
   CONSTRAINT ew_wallets_pk PRIMARY KEY (id),
   CONSTRAINT ew_wallets_held CHECK (held >= 0),
@@ -30,42 +32,8 @@ CREATE INDEX ew_wallets_owner ON wallets (lower(owner_id), position);
 CREATE INDEX ew_wallets_lower_id ON wallets (lower(id));
 CREATE INDEX ew_wallets_currency ON wallets (currency, position);
 CREATE INDEX ew_wallets_status ON wallets (status, position) WHERE status <> 'active';
+CREATE INDEX ew_wallets_tag ON wallets (tag);
 CREATE INDEX ew_wallets_words ON wallets USING gin (words);
-
--- One row per movement of a balance. `id` and `version` are the event's, `key` and
--- `fingerprint` its command's. `words`: of reference and metadata, null when there
--- are none.
-CREATE TABLE transactions (
-  wallet_id text COLLATE "C" NOT NULL,
-  version bigint NOT NULL,
-  position bigint NOT NULL,
-  id uuid NOT NULL,
-  type text COLLATE "C" NOT NULL,
-  amount numeric(36) NOT NULL,
-  balance_after numeric(36) NOT NULL,
-  currency text COLLATE "C" NOT NULL,
-  reference text,
-  metadata json,
-  hold_id text COLLATE "C",
-  transfer_id text COLLATE "C",
-  created_at timestamptz(3) NOT NULL,
-  key text COLLATE "C" NOT NULL,
-  fingerprint text COLLATE "C" NOT NULL,
-  words text[],
-  CONSTRAINT ew_transactions_pk PRIMARY KEY (wallet_id, version),
-  CONSTRAINT ew_transactions_version CHECK (version >= 0),
-  CONSTRAINT ew_transactions_amount CHECK (amount > 0),
-  CONSTRAINT ew_transactions_type
-    CHECK (type IN ('credit', 'debit', 'capture', 'transfer_in', 'transfer_out', 'reversal'))
-);
-
--- Newest first of one type; newest first of all is a merge of the six.
-CREATE INDEX ew_transactions_position ON transactions (type, position);
--- The rare types of one wallet; the others are found soon on the way back from its newest.
-CREATE INDEX ew_transactions_rare ON transactions (wallet_id, type, version) WHERE type NOT IN ('credit', 'debit');
-CREATE INDEX ew_transactions_id ON transactions (id);
-CREATE INDEX ew_transactions_key ON transactions (hashtextextended(key, hashtextextended(wallet_id, 0)));
-CREATE INDEX ew_transactions_words ON transactions USING gin (words) WHERE words IS NOT NULL;
 
 -- `version`: of the event that placed it. A closed hold has remaining = 0.
 CREATE TABLE holds (
@@ -90,53 +58,36 @@ CREATE TABLE holds (
 
 CREATE UNIQUE INDEX ew_holds_placed ON holds (wallet_id, version);
 CREATE INDEX ew_holds_active ON holds (wallet_id, version) WHERE status = 'active';
+CREATE INDEX ew_holds_due ON holds (expires_at, wallet_id, id) WHERE status = 'active' AND expires_at IS NOT NULL;
 
--- The keys of all other events. A command with two events has two rows, of which
--- the later one counts.
-CREATE TABLE idempotency_keys (
+-- A transfer as its source tells it. `version`, `position`: of its TransferSent.
+-- `updated_at`: of TransferSent or TransferReversed. That its destination has it
+-- shows in events.
+CREATE TABLE transfers (
   wallet_id text COLLATE "C" NOT NULL,
+  id text COLLATE "C" NOT NULL,
+  to_wallet_id text COLLATE "C" NOT NULL,
   version bigint NOT NULL,
-  key text COLLATE "C" NOT NULL,
-  fingerprint text COLLATE "C" NOT NULL,
-  CONSTRAINT ew_idempotency_keys_pk PRIMARY KEY (wallet_id, version),
-  CONSTRAINT ew_idempotency_keys_version CHECK (version >= 0)
+  position bigint NOT NULL,
+  amount numeric(36) NOT NULL,
+  currency text COLLATE "C" NOT NULL,
+  status text COLLATE "C" NOT NULL,
+  reason text,
+  reference text,
+  metadata json,
+  created_at timestamptz(3) NOT NULL,
+  updated_at timestamptz(3) NOT NULL,
+  CONSTRAINT ew_transfers_pk PRIMARY KEY (wallet_id, id),
+  CONSTRAINT ew_transfers_to CHECK (to_wallet_id <> wallet_id),
+  CONSTRAINT ew_transfers_version CHECK (version >= 0),
+  CONSTRAINT ew_transfers_amount CHECK (amount > 0),
+  CONSTRAINT ew_transfers_status CHECK (status IN ('pending', 'completed', 'reversed')),
+  CONSTRAINT ew_transfers_reason CHECK ((status = 'reversed') = (reason IS NOT NULL))
 );
 
-CREATE INDEX ew_idempotency_keys_key ON idempotency_keys (hashtextextended(key, hashtextextended(wallet_id, 0)));
-
--- Times and positions go up with the versions of a wallet, so a search by halves
--- along the primary key finds where a time or a position begins: no further index.
-
--- The first version after all transactions of the wallet up to that time.
-CREATE FUNCTION version_after_time(wallet text, moment timestamptz) RETURNS bigint
-LANGUAGE sql STABLE AS $$
-  WITH RECURSIVE search (low, high) AS (
-    (SELECT 0::bigint, t.version + 1 FROM transactions t WHERE t.wallet_id = wallet ORDER BY t.version DESC LIMIT 1)
-    UNION ALL
-    SELECT CASE WHEN p.created_at > moment THEN s.low ELSE p.version + 1 END,
-      CASE WHEN p.created_at > moment THEN (s.low + s.high) / 2 ELSE s.high END
-    FROM search s CROSS JOIN LATERAL (
-      SELECT t.version, t.created_at FROM transactions t
-      WHERE t.wallet_id = wallet AND t.version >= (s.low + s.high) / 2 ORDER BY t.version LIMIT 1
-    ) p
-    WHERE s.low < s.high
-  )
-  SELECT coalesce(max(low), 0) FROM search
-$$;
-
--- The first version of the wallet's transactions that is not before that position.
-CREATE FUNCTION version_from_position(wallet text, place bigint) RETURNS bigint
-LANGUAGE sql STABLE AS $$
-  WITH RECURSIVE search (low, high) AS (
-    (SELECT 0::bigint, t.version + 1 FROM transactions t WHERE t.wallet_id = wallet ORDER BY t.version DESC LIMIT 1)
-    UNION ALL
-    SELECT CASE WHEN p.position >= place THEN s.low ELSE p.version + 1 END,
-      CASE WHEN p.position >= place THEN (s.low + s.high) / 2 ELSE s.high END
-    FROM search s CROSS JOIN LATERAL (
-      SELECT t.version, t.position FROM transactions t
-      WHERE t.wallet_id = wallet AND t.version >= (s.low + s.high) / 2 ORDER BY t.version LIMIT 1
-    ) p
-    WHERE s.low < s.high
-  )
-  SELECT coalesce(max(low), 0) FROM search
-$$;
+CREATE INDEX ew_transfers_id ON transfers (id);
+-- Newest first of one status; newest first of all is a merge of the three.
+CREATE INDEX ew_transfers_position ON transfers (status, position);
+CREATE INDEX ew_transfers_from ON transfers (wallet_id, status, position);
+CREATE INDEX ew_transfers_into ON transfers (to_wallet_id, status, position);
+CREATE INDEX ew_transfers_open ON transfers (created_at, wallet_id, id) WHERE status = 'pending';

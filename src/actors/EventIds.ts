@@ -1,11 +1,12 @@
 /**
- * Ids of events, holds and transactions: UUIDv7, so that rows keyed by them are
- * written side by side. A service, so that a simulation can make them repeatable.
+ * Ids of events, holds and nodes, all UUIDv7. A service, so that a simulation can make
+ * them repeatable.
  */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { randomUUID } from "node:crypto"
+import { eventIdOf, idPrefix } from "../domain/EventId.ts"
 
 /** The random part of ids, 21 characters: a simulation draws it from its seed. */
 export const IdTails = Context.Reference<() => string>("effect-wallet/actors/EventIds/IdTails", {
@@ -17,6 +18,8 @@ export class EventIds extends Context.Service<
   {
     /** Synchronous: one is needed per command. `time` in milliseconds. */
     readonly next: (time: number) => string
+    /** Of an event of the wallet with that tag (`domain/EventId.ts`). `time`: the event's. */
+    readonly nextOfWallet: (time: number, tag: string) => string
   }
 >()("effect-wallet/actors/EventIds") {
   static readonly layer = Layer.effect(
@@ -28,15 +31,16 @@ export class EventIds extends Context.Service<
 const make = (nextTail: () => string): EventIds["Service"] => {
   let prefixTime = -1
   let prefix = ""
-  return {
-    // RFC 9562, 5.7: 48 bits of time, version, then the random rest of a v4 UUID.
-    next: (time) => {
-      if (time !== prefixTime) {
-        prefixTime = time
-        const hex = Math.floor(time).toString(16).padStart(12, "0")
-        prefix = `${hex.slice(0, 8)}-${hex.slice(8)}-7`
-      }
-      return prefix + nextTail()
+  let count = 0
+  const prefixOf = (time: number): string => {
+    if (time !== prefixTime) {
+      prefixTime = time
+      prefix = idPrefix(time)
     }
+    return prefix
+  }
+  return {
+    next: (time) => prefixOf(time) + nextTail(),
+    nextOfWallet: (time, tag) => eventIdOf(prefixOf(time), ++count, nextTail(), tag)
   }
 }

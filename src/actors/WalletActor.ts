@@ -10,6 +10,7 @@ import * as HashMap from "effect/HashMap"
 import * as Metric from "effect/Metric"
 import type { Commit } from "../domain/Commit.ts"
 import type { CommandKey } from "../domain/Event.ts"
+import { walletTag } from "../domain/EventId.ts"
 import type { TransferInFlight, Wallet } from "../domain/Wallet.ts"
 import type { Persistence, SeenKey } from "../stores/Persistence.ts"
 import { OperationRefused, StoreUnavailable } from "../stores/StoreError.ts"
@@ -66,6 +67,8 @@ const loadTries = 3
 export class WalletActor {
   readonly walletId: string
   readonly partition: number
+  /** What the ids of its events end with. */
+  readonly tag: string
   readonly mailbox = new Mailbox()
   /** As of the last commit; meaningless until `loaded`. */
   wallet: Wallet | undefined = undefined
@@ -106,6 +109,7 @@ export class WalletActor {
   constructor(walletId: string, partition: number) {
     this.walletId = walletId
     this.partition = partition
+    this.tag = walletTag(walletId)
   }
 
   /**
@@ -393,7 +397,7 @@ const decideBatch = (
     time: Math.max(options.now, actor.wallet?.updatedAt ?? 0),
     epoch: options.epoch,
     limits: context.bounds.limits,
-    nextId: context.ids.next,
+    nextId: (time) => context.ids.nextOfWallet(time, actor.tag),
     seen: (key: CommandKey) => keys.get(key) ?? seen?.get(key),
     provisional: actor.unpersisted?.provisional
   })

@@ -27,6 +27,8 @@ import type {
  *   somebody else's. Nothing of this commit was written.
  * - `Fenced`: a later claim of the partition stands. Nothing of this commit was
  *   written.
+ * - `KeySeen`: one of the commit's `unsureKeys` is there, at a version up to the expected
+ *   one. Nothing of this commit was written. Only a log that writes Persistence says so.
  */
 export type AppendOutcome =
   | {
@@ -40,6 +42,7 @@ export type AppendOutcome =
     }
   | { readonly _tag: "Conflict" }
   | { readonly _tag: "Fenced"; readonly epoch: number }
+  | { readonly _tag: "KeySeen" }
 
 export type AppendError = StoreUnavailable | AppendUnknown | OperationRefused | StoreDefect
 

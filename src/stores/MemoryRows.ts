@@ -31,7 +31,8 @@ const applyTransactions = (state: MemoryState, commit: Commit, positionOf: Posit
   let inOrder = true
   for (const recorded of commit.events) {
     const transaction = transactionOf(recorded, commit.wallet)
-    if (transaction === undefined) continue
+    // Where events are the log they stay when all else is erased.
+    if (transaction === undefined || recorded.version <= (ofWallet.at(-1)?.version ?? -1)) continue
     ofWallet.push(transaction)
     const positioned = { position: positionOf(recorded.version), transaction }
     const last = state.transactions.at(-1)
@@ -119,19 +120,27 @@ export const applyRefusal = (state: MemoryState, { events, walletId }: Commit, r
   state.wallets.set(walletId, { ...row, wallet: { ...row.wallet, version } })
 }
 
-const mapsByWallet = ["persisted", "wallets", "transactionsByWallet", "holds", "transfers", "keys", "refusals"] as const
+const derivedMaps = ["persisted", "wallets", "holds", "transfers", "refusals"] as const
+const mapsByWallet = [...derivedMaps, "transactionsByWallet", "keys"] as const
 
 /** Removes all rows of a wallet. */
-export const eraseWallet = (state: MemoryState, walletId: string): void => {
+const eraseRows = (state: MemoryState, walletId: string): void => {
   for (const name of mapsByWallet) state[name].delete(walletId)
   const kept = state.transactions.filter(({ transaction }) => transaction.walletId !== walletId)
   state.transactions.splice(0, state.transactions.length, ...kept)
 }
 
+/** Removes what is derived of a wallet; an event's own row, too, unless it is the log's. */
+export const eraseWallet = (state: MemoryState, walletId: string): void => {
+  if (state.separate) eraseRows(state, walletId)
+  else for (const name of derivedMaps) state[name].delete(walletId)
+}
+
 export const eraseAll = (state: MemoryState): void => {
-  for (const name of mapsByWallet) state[name].clear()
-  state.transactions.length = 0
+  for (const name of state.separate ? mapsByWallet : derivedMaps) state[name].clear()
   state.marks.clear()
+  if (!state.separate) return
+  state.transactions.length = 0
   state.persistedLog = undefined
 }
 
@@ -161,7 +170,7 @@ export const shadowOf = (state: MemoryState): MemoryState => ({
 
 /** Replaces the rows of a wallet by those that `from` has. */
 export const takeWallet = (state: MemoryState, from: MemoryState, walletId: string): void => {
-  eraseWallet(state, walletId)
+  eraseRows(state, walletId)
   for (const name of mapsByWallet) {
     const rows = from[name].get(walletId)
     // Each map is copied from its own namesake.

@@ -7,10 +7,10 @@ import * as Effect from "effect/Effect"
 import type { SqlError } from "effect/sql/SqlError"
 import type { Commit } from "../domain/Commit.ts"
 import type { AppendError, AppendOutcome } from "./EventStore.ts"
-import { appendBatch } from "./SqlAppendBatch.ts"
 import { settle } from "./SqlAppendSettlement.ts"
-import { type AppendParts, appendSlots, appendStatement } from "./SqlAppendStatement.ts"
-import * as SqlAppendTypes from "./SqlAppendTypes.ts"
+import { commitBatch } from "./SqlCommitBatch.ts"
+import { type CommitStatement, commitStatement, slotsOf, variantOf } from "./SqlCommitStatement.ts"
+import * as SqlCommitTypes from "./SqlCommitTypes.ts"
 import { classifySqlError, type SqlErrorClassOptions } from "./SqlErrorClass.ts"
 import { appendFailure, unavailable } from "./SqlFailure.ts"
 import { currentEpoch, type FenceView, type SqlFence } from "./SqlFence.ts"
@@ -19,56 +19,106 @@ import { statementTexts } from "./SqlStatementTexts.ts"
 import { AppendUnknown } from "./StoreError.ts"
 
 /**
- * How often claims may come between reading them and appending before the caller is
- * told to try later. Other nodes claim in a burst, when one of them comes or goes.
+ * How often claims may come between reading them and appending, or others create the same
+ * wallets, before the caller is told to try later. Other nodes claim in a burst, when one
+ * of them comes or goes.
  */
-const maxGenerations = 32
+const maxTries = 32
 
-const fenced = Symbol("fenced")
+/**
+ * Why a statement has to be sent again:
+ * - `fenced`: under a generation that has passed. There were no positions, and none of our
+ *   rows is without.
+ * - `overtaken`: a wallet that it creates was created while it was on its way.
+ */
+const againFor = (error: SqlError): "fenced" | "overtaken" | undefined => {
+  const cause = error.reason.cause as {
+    readonly code?: unknown
+    readonly column?: unknown
+    readonly constraint?: unknown
+  }
+  if (cause.code === "23502" && cause.column === "position") return "fenced"
+  const { constraint } = cause
+  return cause.code === "23505" && (constraint === "ew_wallets_pk" || constraint === "ew_events_pk")
+    ? "overtaken"
+    : undefined
+}
 
-/** Sent under a generation that has passed: there were no positions, and none of our rows is without. */
-const isFenced = (error: SqlError): boolean => {
-  const cause = error.reason.cause as { readonly code?: unknown; readonly column?: unknown }
-  return cause.code === "23502" && cause.column === "position"
+export interface SqlAppendOptions extends SqlErrorClassOptions {
+  /** Search is in this database. Default `true`. */
+  readonly words?: boolean | undefined
 }
 
 type Append = (commits: ReadonlyArray<Commit>) => Effect.Effect<ReadonlyArray<AppendOutcome>, AppendError>
 
-/** Of the last event of each commit that was appended. */
-type Appended = ReadonlyMap<Commit, bigint>
+interface SentRow {
+  readonly n: number
+  readonly flags: ReadonlyArray<boolean> | null
+  readonly before: bigint | null
+  readonly seen?: ReadonlyArray<number> | null
+}
 
-const variantOf = ({ creates, others, reversals, transfers }: AppendParts): string =>
-  `${creates} ${others} ${transfers} ${reversals}`
+interface Sent {
+  /** With the positions of their last events. */
+  readonly appended: ReadonlyMap<Commit, bigint>
+  /** Left out: a key of theirs is there. */
+  readonly keySeen: ReadonlySet<Commit>
+}
 
-/** Sends the statement. Answers the commits that are in the log by now; `undefined`: fenced, nothing was written. */
-const makeSend = (sql: PgClient, view: boolean, options: SqlErrorClassOptions) => {
-  const types = SqlAppendTypes.make(sql, "log")
-  const textOf = statementTexts(appendStatement, variantOf)
-  const failed = (error: SqlError) => (isFenced(error) ? fenced : appendFailure(classifySqlError(error, options)))
+const nothingSent: Sent = { appended: new Map(), keySeen: new Set() }
+
+const sentOf = (commits: ReadonlyArray<Commit>, { before, flags, seen = null }: SentRow): Sent => {
+  const appended = new Map<Commit, bigint>()
+  let position = before ?? 0n
+  for (const [index, commit] of commits.entries()) {
+    position += BigInt(commit.events.length)
+    if (before !== null && (flags === null || flags[index] === true)) appended.set(commit, position)
+  }
+  return { appended, keySeen: new Set(seen?.map((number) => commits[number - 1]!)) }
+}
+
+/** Sends the statement. A failure to be sent again has written nothing. */
+const makeSend = (sql: PgClient, options: SqlAppendOptions) => {
+  const types = SqlCommitTypes.make(sql, "log")
+  const textOf = statementTexts(commitStatement, variantOf)
+  const batchOptions = { log: true, words: options.words ?? true }
+  const failed = (error: SqlError) => againFor(error) ?? appendFailure(classifySqlError(error, options))
 
   return (commits: ReadonlyArray<Commit>, { generation }: FenceView) =>
     Effect.flatMap(types, (parametersOf) => {
-      const batch = appendBatch(commits, true)
-      const parts = { view, ...batch.parts }
-      const parameters = parametersOf(batch, appendSlots(parts), { generation })
-      return Effect.mapError(
-        sql.unsafe<{ readonly ord: number; readonly position: bigint }>(textOf(parts), parameters),
-        failed
-      )
+      const batch = commitBatch(commits, batchOptions)
+      const unsure = SqlCommitTypes.unsureKeysOf(commits)
+      const of: CommitStatement = { ...batch.parts, purpose: "append", unsure: unsure !== undefined, mark: false }
+      const parameters = parametersOf(batch, slotsOf(of), { generation, unsure })
+      return Effect.mapError(sql.unsafe<SentRow>(textOf(of), parameters), failed)
     }).pipe(
-      Effect.map(
-        (rows): Appended | undefined => new Map(rows.map(({ ord, position }) => [commits[ord - 1]!, position]))
-      ),
-      Effect.catch((error) => (error === fenced ? Effect.undefined : Effect.fail(error)))
+      Effect.map(([row]) => sentOf(commits, row!)),
+      Effect.catch((error) => (typeof error === "string" ? Effect.succeed(error) : Effect.fail(error)))
     )
 }
 
-export const make = (
-  sql: PgClient,
-  fence: SqlFence,
-  options: SqlErrorClassOptions & { readonly persistence?: boolean | undefined }
-): Append => {
-  const send = makeSend(sql, options.persistence ?? true, options)
+export const make = (sql: PgClient, fence: SqlFence, options: SqlAppendOptions): Append => {
+  const send = makeSend(sql, options)
+
+  /** What of the commits can be said by now; the others go again. */
+  const attempt = Effect.fnUntraced(function* (
+    commits: ReadonlyArray<Commit>,
+    view: FenceView,
+    outcomes: Map<Commit, AppendOutcome>
+  ): Effect.fn.Return<"fenced" | "overtaken" | undefined, AppendError> {
+    const standing = commits.filter((commit) => currentEpoch(view, commit.partition) === commit.epoch)
+    const sent = standing.length === 0 ? nothingSent : yield* send(standing, view)
+    if (typeof sent === "string") return sent
+    for (const [commit, position] of sent.appended) outcomes.set(commit, { _tag: "Appended", position })
+    const rest = commits.filter((commit) => !sent.appended.has(commit))
+    if (rest.length === 0) return undefined
+    const settled = yield* settle(sql, fence, rest, view, sent.keySeen)
+    for (const [index, commit] of rest.entries()) {
+      const outcome = settled[index]
+      if (outcome !== undefined) outcomes.set(commit, outcome)
+    }
+    return settled.includes(undefined) ? "overtaken" : undefined
+  })
 
   return Effect.fnUntraced(function* (commits: ReadonlyArray<Commit>) {
     const ordered = [...commits].sort(byWallet)
@@ -76,27 +126,18 @@ export const make = (
     // Claimed past this adapter: epochs only grow, so ours being ahead means that it has not heard of it.
     const known = view
     if (commits.some((commit) => commit.epoch > currentEpoch(known, commit.partition))) view = yield* fence.refresh
-    for (let tries = 0; tries < maxGenerations; tries++) {
-      const current = view
-      const standing = ordered.filter((commit) => currentEpoch(current, commit.partition) === commit.epoch)
-      const written: Appended | undefined = standing.length === 0 ? new Map() : yield* send(standing, current)
-      if (written === undefined) {
-        view = yield* fence.refresh
-        continue
-      }
-      const rest = commits.filter((commit) => !written.has(commit))
-      const settled =
-        rest.length === 0
-          ? []
-          : yield* Effect.mapError(settle(sql, fence, rest, current), (error) =>
-              // Asked again, the commits that were just written answer that they are there.
-              written.size === 0 ? error : new AppendUnknown({ reason: error.message })
-            )
-      const outcomes = new Map(rest.map((commit, index) => [commit, settled[index]!]))
-      return commits.map(
-        (commit): AppendOutcome => outcomes.get(commit) ?? { _tag: "Appended", position: written.get(commit)! }
+    const outcomes = new Map<Commit, AppendOutcome>()
+    for (let tries = 0; tries < maxTries; tries++) {
+      const left = ordered.filter((commit) => !outcomes.has(commit))
+      const again = yield* Effect.mapError(attempt(left, view, outcomes), (error) =>
+        // Asked again, the commits that were written answer that they are there.
+        outcomes.size === 0 ? error : new AppendUnknown({ reason: error.message })
       )
+      if (again === undefined) return commits.map((commit) => outcomes.get(commit)!)
+      if (again === "fenced") view = yield* fence.refresh
     }
-    return yield* Effect.fail(unavailable("log", `partitions were claimed ${maxGenerations} times during one append`))
+    return yield* Effect.fail(
+      unavailable("log", `partitions were claimed, or the same wallets written, ${maxTries} times during one append`)
+    )
   })
 }

@@ -8,7 +8,16 @@
  * null) and its bytes.
  */
 
-const oid = { int4: 23, int8: 20, text: 25, timestamptz: 1184, uuid: 2950, numeric: 1700 } as const
+const oid = {
+  int4: 23,
+  int8: 20,
+  text: 25,
+  json: 114,
+  textArray: 1009,
+  timestamptz: 1184,
+  uuid: 2950,
+  numeric: 1700
+} as const
 
 /** PostgreSQL counts microseconds from 2000-01-01. */
 const epochMillis = 946_684_800_000
@@ -88,15 +97,33 @@ export class SqlCompositeArray {
   }
 
   text(value: string | null): this {
-    if (value === null) return this.#null(oid.text)
-    this.#reserve(8 + value.length * 3)
-    this.#int32(oid.text)
+    return value === null ? this.#null(oid.text) : this.#string(oid.text, value)
+  }
+
+  /** JSON, as its text. */
+  json(value: string | null): this {
+    return value === null ? this.#null(oid.json) : this.#string(oid.json, value)
+  }
+
+  /** An array of texts. */
+  texts(values: ReadonlyArray<string> | null): this {
+    if (values === null) return this.#null(oid.textArray)
+    this.#reserve(28)
+    this.#int32(oid.textArray)
     const sizeAt = this.#at
     this.#at += 4
-    const size = value.length <= shortText ? this.#ascii(value) : -1
-    const written = size === -1 ? this.#bytes.write(value, this.#at, "utf8") : size
-    this.#bytes.writeInt32BE(written, sizeAt)
-    this.#at += written
+    this.#int32(values.length === 0 ? 0 : 1)
+    this.#int32(0)
+    this.#int32(oid.text)
+    if (values.length > 0) {
+      this.#int32(values.length)
+      this.#int32(1)
+    }
+    for (const value of values) {
+      this.#reserve(4 + value.length * 3)
+      this.#characters(value)
+    }
+    this.#bytes.writeInt32BE(this.#at - sizeAt - 4, sizeAt)
     return this
   }
 
@@ -130,6 +157,23 @@ export class SqlCompositeArray {
     bytes.writeInt32BE(this.#elements, 12)
     bytes.writeInt32BE(1, 16)
     return bytes
+  }
+
+  #string(type: number, value: string): this {
+    this.#reserve(8 + value.length * 3)
+    this.#int32(type)
+    this.#characters(value)
+    return this
+  }
+
+  /** Its size and its bytes, for which there is room. */
+  #characters(value: string): void {
+    const sizeAt = this.#at
+    this.#at += 4
+    const size = value.length <= shortText ? this.#ascii(value) : -1
+    const written = size === -1 ? this.#bytes.write(value, this.#at, "utf8") : size
+    this.#bytes.writeInt32BE(written, sizeAt)
+    this.#at += written
   }
 
   /** Its size, or −1 when it is not ASCII. */

@@ -1,6 +1,6 @@
 /**
- * The log in PostgreSQL, a server's or the embedded one, and with it the
- * transactional view when that is in the same database: one statement writes both.
+ * The log in PostgreSQL, a server's or the embedded one, and with it the transactional
+ * view: an event is one row for both, and one statement writes all.
  */
 import { PgClient } from "@effect/sql-pg/PgClient"
 import * as Effect from "effect/Effect"
@@ -19,8 +19,10 @@ import { eventColumns, type EventRow, recordedOf } from "./SqlRows.ts"
 import { AppendUnknown, StoreDefect } from "./StoreError.ts"
 
 export interface SqlEventStoreOptions extends SqlErrorClassOptions {
-  /** Write the rows of `Persistence` with the events, in one statement. Default `true`. */
+  /** `Persistence` is this database, and what an append writes is persisted. Default `true`. */
   readonly persistence?: boolean | undefined
+  /** Search is in this database. Default `true`. */
+  readonly words?: boolean | undefined
   /** Milliseconds after which the outcome of an append is unknown; default 10,000. */
   readonly appendTimeoutMillis?: number | undefined
   /** Milliseconds; default 5,000. */

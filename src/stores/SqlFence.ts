@@ -33,28 +33,41 @@ export interface SqlFence {
 }
 
 interface ClaimsRow {
+  readonly role: "log" | "copy" | null
+  readonly log_id: string
   readonly generation: bigint
   readonly partitions: ReadonlyArray<number> | null
   readonly epochs: ReadonlyArray<bigint> | null
 }
 
 const readClaims = `
-select generation, partitions, epochs
+select role, log_id, generation, partitions, epochs
 from log cross join (select array_agg(partition) as partitions, array_agg(epoch) as epochs from claims) c`
 
-/** Locks the sequencer last: an append that has it is then before the claim, one that waits for it is fenced. */
+/**
+ * From now on the events are the log. Locks the sequencer last: an append that has it is
+ * then before the claim, one that waits for it is fenced.
+ */
 const takePartitions = `
 with taken as (
   insert into claims (partition, epoch, owner, claimed_at)
   select p, 1, $2, $3 from (select distinct p from unnest($1::int4[]) p order by p) wanted
+  where exists (select from log where role is distinct from 'copy')
   on conflict (partition)
     do update set epoch = claims.epoch + 1, owner = excluded.owner, claimed_at = excluded.claimed_at
   returning partition, epoch
 ),
 fenced as (
-  update log set generation = generation + 1 where exists (select from taken)
+  update log set generation = generation + 1, role = 'log'
+  where role is distinct from 'copy' and exists (select from taken)
 )
 select partition, epoch from taken`
+
+const isCopy = (logId: string) =>
+  new StoreDefect({
+    store: "log",
+    reason: `the events of this database are a copy of the log ${logId}, which lives elsewhere: connect to that log, too`
+  })
 
 const viewOf = ({ epochs, generation, partitions }: ClaimsRow): FenceView => ({
   generation,
@@ -69,6 +82,7 @@ export const make = (sql: SqlClient): SqlFence => {
     Effect.mapError(sql.unsafe<ClaimsRow>(readClaims), failed),
     ([row]): Effect.Effect<FenceView, ReadError> => {
       if (row === undefined) return Effect.fail(new StoreDefect({ store: "log", reason: "the table log has no row" }))
+      if (row.role === "copy") return Effect.fail(isCopy(row.log_id))
       const read = viewOf(row)
       // Answers may overtake one another: a later view is never given up for an earlier one.
       if (known === undefined || read.generation >= known.generation) known = read

@@ -32,16 +32,14 @@ export const setMark = (sql: SqlClient, owner: string, position: bigint | undefi
 export const marks = (sql: SqlClient): Effect.Effect<ReadonlyArray<Mark>, SqlError> =>
   sql.unsafe<Mark>("select owner, position from marks order by owner")
 
-/** A log in the same database counts once it has events. */
-const knownLog = `coalesce(log_id, (select case when position > 0 then log_id::text end from log))`
+const knownLog = "select log_id from log where role is not null"
 
 export const logId = (sql: SqlClient): Effect.Effect<string | undefined, SqlError> =>
-  Effect.map(
-    sql.unsafe<{ readonly known: string | null }>(`select ${knownLog} as known from persisted_log`),
-    ([row]) => row?.known ?? undefined
-  )
+  Effect.map(sql.unsafe<{ readonly log_id: string }>(knownLog), ([row]) => row?.log_id)
 
-const takeLog = `update persisted_log set log_id = $1 where coalesce(${knownLog}, $1) = $1 returning 1`
+/** From now on the events are a copy of that log. The log itself stays what it is. */
+const takeLog = `
+update log set log_id = $1, role = coalesce(role, 'copy') where role is null or log_id = $1 returning 1`
 
 export const adoptLog = Effect.fnUntraced(function* (sql: SqlClient, id: string): Effect.fn.Return<void, ReadError> {
   const taken = yield* Effect.mapError(sql.unsafe(takeLog, [text(id)]), failed)

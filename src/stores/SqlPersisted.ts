@@ -8,25 +8,27 @@ import { int8s, text, texts, uuids } from "./SqlParameters.ts"
 import type { ReadError } from "./StoreError.ts"
 
 /**
- * Every persisted event has its row in one of two tables. `others`: how many of the
- * events asked for have another event in their place. `has_first`: the key of the
- * wallet's first event is there.
+ * Every persisted event has its row, or its refusal's. `others`: how many of the events
+ * asked for have another event in their place. `has_first`: the wallet's first event is
+ * there.
  */
 const findPersisted = `
 with asked as (
   select * from unnest($1::text[], $2::int8[], $3::uuid[]) as a (wallet_id, version, id)
 ),
-compared as (
-  select a.wallet_id, (count(*) filter (where coalesce(t.id, k.id) <> a.id))::int as others
-  from asked a
-  left join transactions t on t.wallet_id = a.wallet_id and t.version = a.version
-  left join idempotency_keys k on k.wallet_id = a.wallet_id and k.version = a.version
-  group by a.wallet_id
+persisted as (
+  select a.wallet_id, w.version,
+    case when w.id is null then refused_version(a.wallet_id) end as refused,
+    exists (select from events e where e.wallet_id = a.wallet_id and e.version = 0) as has_first
+  from (select distinct wallet_id from asked) a left join wallets w on w.id = a.wallet_id
 )
-select c.wallet_id, c.others, w.version,
-  case when w.id is null then refused_version(c.wallet_id) end as refused,
-  exists (select from idempotency_keys k where k.wallet_id = c.wallet_id and k.version = 0) as has_first
-from compared c left join wallets w on w.id = c.wallet_id`
+select p.wallet_id, p.version, p.refused, p.has_first,
+  (count(*) filter (where coalesce(e.id, r.event_id) <> a.id))::int as others
+from persisted p
+join asked a on a.wallet_id = p.wallet_id
+left join events e on e.wallet_id = a.wallet_id and e.version = a.version and a.version <= coalesce(p.version, p.refused)
+left join refusals r on r.wallet_id = a.wallet_id and r.version = a.version
+group by p.wallet_id, p.version, p.refused, p.has_first`
 
 interface FoundRow {
   readonly wallet_id: string
@@ -51,7 +53,7 @@ const known = (outcome: PersistOutcome): Standing => ({ _tag: "Known", outcome }
 const standingOf = (commit: Commit, row: FoundRow): Standing => {
   const persistedVersion = Number(row.version ?? row.refused ?? -1n)
   if (row.others > 0) return known({ _tag: "Diverged", persistedVersion })
-  // A key without its wallet: damaged rows, and nothing can be written over them.
+  // An event without its wallet: damaged rows, and nothing can be written over them.
   if (persistedVersion === -1 && row.has_first) return known({ _tag: "Diverged", persistedVersion })
   if (persistedVersion < commit.expectedVersion) return known({ _tag: "Gap", persistedVersion })
   const events = commit.events.filter(({ version }) => version > persistedVersion)
@@ -81,13 +83,13 @@ export const standings = Effect.fnUntraced(function* (
 })
 
 const readVersions = `
-select p.wallet_id, p.version, coalesce(t.id, k.id)::text as event_id
+select p.wallet_id, p.version, coalesce(e.id, r.event_id)::text as event_id
 from (
   select a.id as wallet_id, coalesce(w.version, refused_version(a.id)) as version
   from unnest($1::text[]) as a (id) left join wallets w on w.id = a.id
 ) p
-left join transactions t on t.wallet_id = p.wallet_id and t.version = p.version
-left join idempotency_keys k on k.wallet_id = p.wallet_id and k.version = p.version
+left join events e on e.wallet_id = p.wallet_id and e.version = p.version
+left join refusals r on r.wallet_id = p.wallet_id and r.version = p.version
 where p.version is not null`
 
 interface VersionRow {

@@ -32,6 +32,7 @@ import {
   holdOfRow,
   type HoldRow,
   transactionColumns,
+  ofType,
   transactionOfRow,
   type TransactionRow,
   walletColumns,
@@ -45,6 +46,8 @@ import type { ReadError } from "./StoreError.ts"
 export interface SqlPersistenceOptions extends SqlErrorClassOptions {
   /** The log is in this database, and its appends write these rows. Default `false`. */
   readonly log?: boolean | undefined
+  /** Search is in this database. Default `true`. */
+  readonly words?: boolean | undefined
   /** Milliseconds; default 5,000. */
   readonly readTimeoutMillis?: number | undefined
   /** Of a write or a refusal, milliseconds; default 10,000. */
@@ -65,7 +68,8 @@ where status = 'active' and expires_at is not null and expires_at <= $1
 order by expires_at, wallet_id, id limit $2`
 
 const readTransactionsUpwards = `
-select ${transactionColumns} from transactions t where wallet_id = $1 and version > $2 order by version limit $3`
+select ${transactionColumns} from events e
+where e.wallet_id = $1 and e.version > $2 and e.amount is not null order by e.version limit $3`
 
 /**
  * A hash of wallet and key is the index: short, whatever the keys are; the comparison
@@ -83,8 +87,8 @@ const keysOf = (table: string): string => `
 
 const readKeys = `
 with asked as (select key, hashtextextended(key, hashtextextended($1, 0)) as hash from unnest($2::text[]) as a (key)),
-found as (${keysOf("transactions")}
-  union all${keysOf("idempotency_keys")}
+found as (${keysOf("events")}
+  union all${keysOf("refusals")}
 )
 select coalesce(w.version, refused_version($1)) as persisted, f.key, f.fingerprint, f.version
 from (select 1) one
@@ -111,21 +115,21 @@ const listTransactions = Effect.fnUntraced(function* (
 ): Effect.fn.Return<Page<Transaction>, ReadError | InvalidRequest> {
   const before = yield* decodeVersion(query.cursor)
   const where = new SqlConditions()
-    .add((p) => `t.wallet_id = ${p}`, text(query.walletId))
+    .add((p) => `e.wallet_id = ${p}`, text(query.walletId))
     .addIf(
       before,
-      (p) => `t.version < ${p}`,
+      (p) => `e.version < ${p}`,
       (version) => int8(BigInt(version))
     )
-    .addIf(query.to, (p) => `t.version < version_after_time($1, ${p})`, time)
+    .addIf(query.to, (p) => `e.version < version_after_time($1, ${p})`, time)
     .addIf(
       query.from,
-      (p) => `t.version >= version_after_time($1, ${p})`,
+      (p) => `e.version >= version_after_time($1, ${p})`,
       (from) => time(from - 1)
     )
-    .addIf(query.type, (p) => `t.type = ${p}`, text)
   const rows = yield* read<TransactionRow>(
-    `select ${transactionColumns} from transactions t where ${where} order by t.version desc limit ${query.limit + 1}`,
+    `select ${transactionColumns} from events e where ${where} and ${ofType(query.type)}
+    order by e.version desc limit ${query.limit + 1}`,
     where.parameters
   )
   return pageOf(rows.map(transactionOfRow), query.limit, (last) => encodeVersion(last.version))
@@ -226,7 +230,7 @@ export const make = Effect.fnUntraced(function* (
   const place = { log: options.log ?? false }
   const within = <A>(read: Effect.Effect<A, SqlError>) => reading("persistence", readMillis)(read)
   const writing = withTimeLimit(writeMillis, () => unavailable("persistence", `no answer within ${writeMillis} ms`))
-  const write = SqlWrite.make(sql, { ...place, refusalCodes: options.refusalCodes })
+  const write = SqlWrite.make(sql, { ...place, words: options.words, refusalCodes: options.refusalCodes })
 
   return Persistence.of({
     ...makeReads(sql, readMillis),

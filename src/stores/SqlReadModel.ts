@@ -8,6 +8,7 @@
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { SqlClient } from "effect/sql/SqlClient"
+import { placeOfEvent } from "../domain/EventId.ts"
 import type { InvalidRequest } from "../domain/Rejection.ts"
 import type { Transaction } from "../domain/Wallet.ts"
 import { decodePosition, encodePosition, pageOf } from "./ListCursor.ts"
@@ -49,7 +50,7 @@ const noPage: Page<never> = { data: [], next: null }
  */
 const areRare = (
   { rareRows, read }: Reader,
-  table: "wallets" | "transactions",
+  table: "wallets" | "events",
   words: ReadonlyArray<string>
 ): Effect.Effect<boolean, ReadError> =>
   Effect.map(
@@ -95,8 +96,6 @@ const searchWallets = Effect.fnUntraced(function* (
   return { data: page.data.map(walletOf), next: page.next }
 })
 
-const uuidPattern = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
-
 const findWallets = `
 select w.id, lower(w.id) as lower_id, lower(w.owner_id) as lower_owner_id from wallets w
 where lower(w.id) = any($1) or lower(w.owner_id) = any($1)`
@@ -112,7 +111,7 @@ const resolveWords = Effect.fnUntraced(function* (
   )
   return words.map((word) => ({
     word,
-    isUuid: uuidPattern.test(word),
+    event: placeOfEvent(word),
     walletIds: rows.filter((row) => row.lower_id === word || row.lower_owner_id === word).map(({ id }) => id)
   }))
 })
@@ -125,7 +124,7 @@ const searchTransactions = Effect.fnUntraced(function* (
   const asked = query.q === undefined ? undefined : queryWords(query.q)
   if (asked?.length === 0) return noPage
   const words = asked === undefined ? [] : yield* resolveWords(reader, asked)
-  const rare = words.length > 0 && (yield* areRare(reader, "transactions", leadingWords(words)))
+  const rare = words.length > 0 && (yield* areRare(reader, "events", leadingWords(words)))
   const { parameters, statement } = transactionSearch(query, before, words, rare)
   const rows = yield* reader.read<TransactionRow>(statement, parameters)
   const page = pageOf(rows, query.limit, (last) => encodePosition(last.position))

@@ -7,32 +7,35 @@ import type { SqlClient } from "effect/sql/SqlClient"
 import type { SqlError } from "effect/sql/SqlError"
 import { readFailure } from "./SqlFailure.ts"
 import { texts } from "./SqlParameters.ts"
-import { lockStreams, nextGeneration, Rebuilding } from "./SqlWrite.ts"
-import type { ReadError } from "./StoreError.ts"
+import { Rebuilding } from "./SqlWrite.ts"
+import { type ReadError, StoreDefect } from "./StoreError.ts"
 
 /**
- * One statement, so that a creation that lands meanwhile is seen whole or not at all.
- * Wallets that are there have to be locked before.
+ * What is derived from the events of wallets. One statement, so that a creation that lands
+ * meanwhile is seen whole or not at all. Wallets that are there have to be locked before.
  */
-const removeWallets = `
-with transactions as (delete from transactions where wallet_id = any($1)),
-holds as (delete from holds where wallet_id = any($1)),
+const removeDerived = (further = ""): string => `
+with holds as (delete from holds where wallet_id = any($1)),
 transfers as (delete from transfers where wallet_id = any($1)),
-keys as (delete from idempotency_keys where wallet_id = any($1)),
-refusals as (delete from refusals where wallet_id = any($1))
+refusals as (delete from refusals where wallet_id = any($1))${further}
 delete from wallets where id = any($1)`
 
-const removeAll = `
-truncate transactions, holds, transfers, idempotency_keys, refusals, wallets, marks, kept_positions`
+const removeCopies = removeDerived(",\nevents as (delete from events where wallet_id = any($1))")
+
+const removeAllDerived = "truncate holds, transfers, refusals, wallets, marks"
+
+/** Whose log's events they were is forgotten with them. The log itself refuses. */
+const removeAllCopies = "truncate events, snapshots, holds, transfers, refusals, wallets, marks"
+
+const forgetLog = "update log set role = null, log_id = gen_random_uuid()::text where role = 'copy'"
 
 const lockWallets = "select from wallets where id = any($1) order by id for update"
 
-/** The position of a wallet is that of its first event, which makes no transaction. */
-const keepPositions = `
-insert into kept_positions (wallet_id, version, position)
-select wallet_id, version, position from transactions where wallet_id = any($1)
-union all
-select id, 0, position from wallets where id = any($1)`
+/** Rows of events that the log does not have, or that have been refused. */
+const removeForeign = `
+delete from events e where e.wallet_id = any($1) and (
+  not exists (select from wallets w where w.id = e.wallet_id and e.version <= w.version)
+  or exists (select from refusals r where r.wallet_id = e.wallet_id and r.version = e.version))`
 
 /**
  * Rows that were missing have got new positions, and those after them have kept
@@ -45,26 +48,35 @@ with first_wrong as (
   from (
     select wallet_id, version, position, min(position) over (
       partition by wallet_id order by version rows between 1 following and unbounded following) as later
-    from transactions where wallet_id = any($1)
-  ) t
+    from events where wallet_id = any($1)
+  ) e
   where position > later
   group by wallet_id
 ),
 renewed as (
-  select wallet_id, version, nextval('persisted_position') as position
+  select wallet_id, version, nextval('copied_position') * 1048576 as position
   from (
-    select t.wallet_id, t.version from first_wrong f
-    join transactions t on t.wallet_id = f.wallet_id and t.version >= f.version
-    order by t.wallet_id, t.version
+    select e.wallet_id, e.version from first_wrong f
+    join events e on e.wallet_id = f.wallet_id and e.version >= f.version
+    order by e.wallet_id, e.version
   ) in_order
 )
-update transactions t set position = r.position
-from renewed r where t.wallet_id = r.wallet_id and t.version = r.version`
+update events e set position = r.position
+from renewed r where e.wallet_id = r.wallet_id and e.version = r.version`
 
-const forgetPositions = "delete from kept_positions where wallet_id = any($1)"
+/**
+ * Where the events are the log: wallets whose version is not that of their last event. To
+ * such a wallet nothing could be appended any more.
+ */
+const incomplete = `
+select w.id from wallets w where w.id = any($1) and w.version is distinct from (
+  select e.version from events e where e.wallet_id = w.id order by e.version desc limit 1)
+union all
+select e.wallet_id from events e where e.wallet_id = any($1) and e.version = 0
+  and not exists (select from wallets w where w.id = e.wallet_id)`
 
 export interface SqlRebuildOptions {
-  /** The log is in this database: appends to the wallets wait, and then begin again. */
+  /** The log is in this database: its events stay, and appends to the wallets wait. */
   readonly log: boolean
 }
 
@@ -72,20 +84,18 @@ const failed = readFailure("persistence")
 
 export const erase = (
   sql: SqlClient,
-  options: SqlRebuildOptions,
+  { log }: SqlRebuildOptions,
   walletId: string | "all"
 ): Effect.Effect<void, ReadError> =>
   Effect.gen(function* () {
     if (walletId === "all") {
-      yield* sql.unsafe(removeAll)
-      yield* sql.unsafe("update persisted_log set log_id = null")
+      yield* sql.unsafe(log ? removeAllDerived : removeAllCopies)
+      yield* sql.unsafe(forgetLog)
     } else {
       const wallets = [texts([walletId])]
-      if (options.log) yield* sql.unsafe(lockStreams, wallets)
       yield* sql.unsafe(lockWallets, wallets)
-      yield* sql.unsafe(removeWallets, wallets)
+      yield* sql.unsafe(log ? removeDerived() : removeCopies, wallets)
     }
-    if (options.log) yield* sql.unsafe(nextGeneration)
   }).pipe(sql.withTransaction, Effect.mapError(failed))
 
 /** Tells a failure of the rewriting from one of the transaction around it. */
@@ -97,30 +107,41 @@ class RewriteFailed<E> {
   }
 }
 
+/** The rewriting has to have come to the end of each wallet's events. */
+const checkVersions = Effect.fnUntraced(function* (
+  sql: SqlClient,
+  wallets: ReadonlyArray<unknown>
+): Effect.fn.Return<void, SqlError | StoreDefect> {
+  const [wrong] = yield* sql.unsafe<{ readonly id: string }>(incomplete, wallets)
+  if (wrong === undefined) return
+  const reason = `the rows of wallet ${wrong.id} were not rebuilt up to the end of its events`
+  return yield* new StoreDefect({ store: "persistence", reason })
+})
+
 export const rebuild = <A, E, R>(
   sql: SqlClient,
-  options: SqlRebuildOptions,
+  { log }: SqlRebuildOptions,
   walletIds: ReadonlyArray<string>,
   rewrite: Effect.Effect<A, E, R>
 ): Effect.Effect<A, E | ReadError, R> =>
-  Effect.gen(function* (): Effect.fn.Return<A, SqlError | RewriteFailed<E>, R> {
+  Effect.gen(function* (): Effect.fn.Return<A, SqlError | StoreDefect | RewriteFailed<E>, R> {
     const wallets = [texts(walletIds)]
-    // The streams first, as an append does; then nobody moves these wallets.
-    if (options.log) yield* sql.unsafe(lockStreams, wallets)
+    // First, as an append does; then nobody moves these wallets.
     yield* sql.unsafe(lockWallets, wallets)
-    if (!options.log) yield* sql.unsafe(keepPositions, wallets)
-    yield* sql.unsafe(removeWallets, wallets)
+    yield* sql.unsafe(removeDerived(), wallets)
     const result = yield* rewrite.pipe(
       Effect.provideService(Rebuilding, sql),
       Effect.mapError((error) => new RewriteFailed(error))
     )
-    if (options.log) yield* sql.unsafe(nextGeneration)
+    if (log) yield* checkVersions(sql, wallets)
     else {
+      yield* sql.unsafe(removeForeign, wallets)
       yield* sql.unsafe(reorder, wallets)
-      yield* sql.unsafe(forgetPositions, wallets)
     }
     return result
   }).pipe(
     sql.withTransaction,
-    Effect.mapError((error) => (error instanceof RewriteFailed ? error.error : failed(error)))
+    Effect.mapError((error) =>
+      error instanceof RewriteFailed ? error.error : error._tag === "SqlError" ? failed(error) : error
+    )
   )

@@ -1,6 +1,7 @@
 /** Refusals: what stands in the place of events that a user's rule has refused. */
 import * as Effect from "effect/Effect"
 import type { SqlClient } from "effect/sql/SqlClient"
+import type { SqlError } from "effect/sql/SqlError"
 import type { Commit } from "../domain/Commit.ts"
 import type { PersistOutcome, Refusal } from "./Persistence.ts"
 import { readFailure, unavailable } from "./SqlFailure.ts"
@@ -28,8 +29,8 @@ const continuesRefused = `
 
 const keepKeys = `
 with events as (${events}),
-keyed as (
-  insert into idempotency_keys (wallet_id, version, id, key, fingerprint)
+kept as (
+  insert into refusals (wallet_id, version, event_id, key, fingerprint)
   select $1, version, id, key, fingerprint from events where ${continuesRefused}
   order by version
   on conflict do nothing
@@ -38,33 +39,32 @@ keyed as (
 reversed as (
   update refusals set reversed_version = r.version
   from unnest($7::int8[], $8::int8[]) as r (version, reversed)
-  where refusals.wallet_id = $1 and refusals.version = r.reversed and r.version in (select version from keyed)
+  where refusals.wallet_id = $1 and refusals.version = r.reversed and r.version in (select version from kept)
 )
-select count(*)::int as written from keyed`
+select count(*)::int as written from kept`
 
-/**
- * Moves the refusal in wallets too, so that `version` goes on meaning what it means.
- * A creation and its refusal meet at the key of the first event.
- */
+/** Moves the wallet's version, too, so that it goes on meaning what it means. */
 const putRefusals = `
 with events as (${events}),
 moved as (
   update wallets set version = (select max(version) from events) where id = $1 and version = $2 returning 1
 ),
-keyed as (
-  insert into idempotency_keys (wallet_id, version, id, key, fingerprint)
-  select $1, version, id, key, fingerprint from events
+refused as (
+  insert into refusals (wallet_id, version, event_id, key, fingerprint, reason, refused_at)
+  select $1, version, id, key, fingerprint, $7::text, $8::timestamptz from events
   where exists (select from moved) or (${continuesRefused})
     or ($2 = -1 and not exists (select from wallets where id = $1))
   order by version
   on conflict do nothing
-  returning version, id
-),
-refused as (
-  insert into refusals (wallet_id, version, event_id, reason, refused_at)
-  select $1, version, id, $7::text, $8::timestamptz from keyed
+  returning version
 )
-select count(*)::int as written from keyed`
+select count(*)::int as written from refused`
+
+/**
+ * A creation and its refusal exclude one another, and have no row in common. While the
+ * table is locked no creation is under way, and those that come later see the refusal.
+ */
+const awaitCreations = "lock table wallets in share row exclusive mode"
 
 interface Partial {
   readonly _tag: "Partial"
@@ -75,12 +75,14 @@ const allOrNone = (
   sql: SqlClient,
   statement: string,
   parameters: ReadonlyArray<unknown>,
-  size: number
-): Effect.Effect<boolean, ReadError> =>
-  sql
+  { events, expectedVersion }: Commit
+): Effect.Effect<boolean, ReadError> => {
+  const size = events.length
+  const begin: Effect.Effect<unknown, SqlError> = expectedVersion === -1 ? sql.unsafe(awaitCreations) : Effect.void
+  return sql
     .withTransaction(
       Effect.flatMap(
-        sql.unsafe<{ readonly written: number }>(statement, parameters),
+        Effect.andThen(begin, sql.unsafe<{ readonly written: number }>(statement, parameters)),
         ([row]): Effect.Effect<boolean, Partial> => {
           if (row?.written === size) return Effect.succeed(true)
           return row?.written === 0 ? Effect.succeed(false) : Effect.fail({ _tag: "Partial" })
@@ -88,6 +90,7 @@ const allOrNone = (
       )
     )
     .pipe(Effect.catch((error) => (error._tag === "Partial" ? Effect.succeed(false) : Effect.fail(failed(error)))))
+}
 
 /** Of a wallet whose creation was refused only the keys are kept. `false`: the commit does not continue them any more. */
 export const writeRefusedWallet = (sql: SqlClient, commit: Commit): Effect.Effect<boolean, ReadError> => {
@@ -99,7 +102,7 @@ export const writeRefusedWallet = (sql: SqlClient, commit: Commit): Effect.Effec
     int8s(reversals.map(({ version }) => version)),
     int8s(reversals.map(({ reversed }) => reversed))
   ]
-  return allOrNone(sql, keepKeys, parameters, commit.events.length)
+  return allOrNone(sql, keepKeys, parameters, commit)
 }
 
 /** How often others may move the wallet before the caller is told to try later. */
@@ -112,7 +115,7 @@ export const refuse = Effect.fnUntraced(function* (
 ): Effect.fn.Return<PersistOutcome, ReadError> {
   const parameters = [...eventParameters(commit), text(refusal.reason), time(refusal.time)]
   for (let round = 0; round < maxRounds; round++) {
-    if (yield* allOrNone(sql, putRefusals, parameters, commit.events.length)) return { _tag: "Written" }
+    if (yield* allOrNone(sql, putRefusals, parameters, commit)) return { _tag: "Written" }
     const [standing] = yield* standings(sql, [commit])
     if (standing!._tag === "Rest") {
       const persistedVersion = standing!.commit.expectedVersion
@@ -148,10 +151,10 @@ const columns = "wallet_id, version, event_id, reason, reversed_version"
 
 const readOpen = `
 select ${columns} from refusals
-where reversed_version is null and (wallet_id, version) > ($1, $2)
+where reversed_version is null and reason is not null and (wallet_id, version) > ($1, $2)
 order by wallet_id, version limit $3`
 
-const readOfWallet = `select ${columns} from refusals where wallet_id = $1 order by version`
+const readOfWallet = `select ${columns} from refusals where wallet_id = $1 and reason is not null order by version`
 
 export const openRefusals = (
   sql: SqlClient,

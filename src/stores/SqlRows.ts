@@ -1,7 +1,7 @@
 /** Rows of the tables, and the domain's values that they are. Times come as `Date`, bigint as bigint, numeric as text. */
 import * as Result from "effect/Result"
-import type { RecordedEvent } from "../domain/Event.ts"
-import { decodeEvent, decodeMetadata } from "../domain/EventCodec.ts"
+import type { RecordedEvent, WalletEventType } from "../domain/Event.ts"
+import { decodeMetadata } from "../domain/EventCodec.ts"
 import { type Metadata, noMetadata } from "../domain/Form.ts"
 import type {
   Hold,
@@ -14,23 +14,24 @@ import type {
 } from "../domain/Wallet.ts"
 import type { ApiKey, Scope } from "./ApiKeyStore.ts"
 import type { WalletView } from "./Persistence.ts"
+import { type EventColumnsRow, eventOfColumns } from "./SqlEventColumns.ts"
 import { EventUnreadable } from "./StoreError.ts"
 
-export interface EventRow {
+export interface EventRow extends EventColumnsRow {
   readonly wallet_id: string
   readonly version: bigint
   readonly position: bigint
   readonly id: string
   readonly time: Date
-  readonly type: string
-  readonly data: string
   readonly key: string
   readonly fingerprint: string
   readonly epoch: bigint
   readonly origin: string | null
 }
 
-export const eventColumns = "wallet_id, version, position, id, time, type, data, key, fingerprint, epoch, origin"
+export const eventColumns =
+  "wallet_id, version, position, id, time, type, currency, amount, balance_after, held_after, reference, metadata, " +
+  "hold_id, transfer_id, counterparty, data, key, fingerprint, epoch, origin"
 
 const readOrigin = (origin: string | null): Result.Result<object, string> => {
   if (origin === null) return Result.succeed({})
@@ -49,7 +50,7 @@ export const recordedOf = (row: EventRow): Result.Result<RecordedEvent, EventUnr
   const version = Number(row.version)
   const unreadable = (reason: string) =>
     Result.fail(new EventUnreadable({ walletId: row.wallet_id, version, type: row.type, reason }))
-  const event = decodeEvent(row.type, row.data)
+  const event = eventOfColumns(row)
   if (Result.isFailure(event)) return unreadable(event.failure)
   const origin = readOrigin(row.origin)
   if (Result.isFailure(origin)) return unreadable(origin.failure)
@@ -106,7 +107,7 @@ export const walletOf = (row: WalletRow): WalletView => ({
 export interface TransactionRow {
   readonly id: string
   readonly wallet_id: string
-  readonly type: TransactionType
+  readonly type: string
   readonly amount: string
   readonly balance_after: string
   readonly currency: string
@@ -115,19 +116,40 @@ export interface TransactionRow {
   readonly hold_id: string | null
   readonly transfer_id: string | null
   readonly version: bigint
-  readonly created_at: Date
+  readonly time: Date
   readonly position: bigint
 }
 
-/** Of the table under the name `t`. */
+/** The event types that a transaction of that type comes from. */
+export const eventTypesOf: { readonly [T in TransactionType]: ReadonlyArray<WalletEventType> } = {
+  credit: ["WalletCredited"],
+  debit: ["WalletDebited"],
+  capture: ["HoldCaptured"],
+  transfer_in: ["TransferReceived"],
+  transfer_out: ["TransferSent"],
+  reversal: ["TransferReversed", "OperationReversed"]
+}
+
+const transactionTypes: ReadonlyMap<string, TransactionType> = new Map(
+  Object.entries(eventTypesOf).flatMap(([type, events]) => events.map((event) => [event, type as TransactionType]))
+)
+
+/** The condition on events `e` that they are transactions of that type, or of any; as the partial indexes have it. */
+export const ofType = (type: TransactionType | undefined): string =>
+  type === undefined
+    ? "e.amount is not null"
+    : `e.amount is not null and e.type in (${eventTypesOf[type].map((event) => `'${event}'`).join(", ")})`
+
+/** Of the table `events` under the name `e`; a row with an amount is a transaction. */
 export const transactionColumns =
-  "t.id, t.wallet_id, t.type, t.amount, t.balance_after, t.currency, t.reference, t.metadata, t.hold_id, " +
-  "t.transfer_id, t.version, t.created_at, t.position"
+  "e.id, e.wallet_id, e.type, e.amount, e.balance_after, e.currency, e.reference, e.metadata, e.hold_id, " +
+  "e.transfer_id, e.version, e.time, e.position"
 
 export const transactionOfRow = (row: TransactionRow): Transaction => ({
   id: row.id,
   walletId: row.wallet_id,
-  type: row.type,
+  // Every event with an amount has its line in the table.
+  type: transactionTypes.get(row.type)!,
   amount: BigInt(row.amount),
   balanceAfter: BigInt(row.balance_after),
   currency: row.currency,
@@ -136,7 +158,7 @@ export const transactionOfRow = (row: TransactionRow): Transaction => ({
   holdId: row.hold_id,
   transferId: row.transfer_id,
   version: Number(row.version),
-  createdAt: row.created_at.getTime()
+  createdAt: row.time.getTime()
 })
 
 export interface HoldRow {

@@ -17,12 +17,12 @@ import * as SqlReadModel from "./SqlReadModel.ts"
 
 /** Needs a migrated database. `refusalCodes`: further SQLSTATEs by which the user's triggers refuse. */
 export const layer = (
-  options: Omit<SqlEventStore.SqlEventStoreOptions, "persistence"> &
+  options: SqlEventStore.SqlEventStoreOptions &
     Omit<SqlPersistence.SqlPersistenceOptions, "log"> &
     SqlReadModel.SqlReadModelOptions = {}
 ): Layer.Layer<EventStore | Persistence | ReadModel | ApiKeyStore, never, PgClient | SqlClient> =>
   Layer.mergeAll(
-    SqlEventStore.layer({ ...options, persistence: true }),
+    SqlEventStore.layer(options),
     SqlPersistence.layer({ ...options, log: true }),
     SqlReadModel.layer(options),
     SqlApiKeyStore.layer(options)

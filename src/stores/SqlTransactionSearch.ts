@@ -6,20 +6,24 @@
  * transaction, its wallet or its owner. Words that can only be text lead where
  * there are any; else the ways of the first word are gone one by one.
  */
+import type { placeOfEvent } from "../domain/EventId.ts"
 import type { TransactionSearch } from "./ReadModel.ts"
 import { SqlConditions } from "./SqlConditions.ts"
-import { int8, text, texts, uuid } from "./SqlParameters.ts"
-import { transactionColumns } from "./SqlRows.ts"
+import { int8, text, texts, time, uuid } from "./SqlParameters.ts"
+import { ofType, transactionColumns } from "./SqlRows.ts"
+
+type EventPlace = NonNullable<ReturnType<typeof placeOfEvent>>
 
 /** A word of the query, and the ids that it may be besides. */
 export interface SearchWord {
   readonly word: string
-  readonly isUuid: boolean
+  /** Where the event is whose id it may be. */
+  readonly event: EventPlace | undefined
   /** Wallets whose id or ownerId it is. */
   readonly walletIds: ReadonlyArray<string>
 }
 
-const mayBeId = ({ isUuid, walletIds }: SearchWord): boolean => isUuid || walletIds.length > 0
+const mayBeId = ({ event, walletIds }: SearchWord): boolean => event !== undefined || walletIds.length > 0
 
 /** The words of which the text index is asked: all that are only text, else the first. */
 export const leadingWords = (words: ReadonlyArray<SearchWord>): ReadonlyArray<string> => {
@@ -27,15 +31,12 @@ export const leadingWords = (words: ReadonlyArray<SearchWord>): ReadonlyArray<st
   return (plain.length > 0 ? plain : words.slice(0, 1)).map(({ word }) => word)
 }
 
-const types = ["credit", "debit", "capture", "transfer_in", "transfer_out", "reversal"] as const
-
 export interface TransactionStatement {
   readonly statement: string
   readonly parameters: ReadonlyArray<unknown>
 }
 
 class Search {
-  readonly #query: TransactionSearch
   readonly #values = new SqlConditions()
   readonly #limit: number
   /** Placeholder of the position that all rows are before. */
@@ -46,16 +47,15 @@ class Search {
   readonly #always: string
 
   constructor(query: TransactionSearch, before: bigint | undefined) {
-    this.#query = query
     this.#limit = query.limit + 1
     this.#before = before === undefined ? undefined : this.#values.parameter(int8(before))
     const owner = query.ownerId === undefined ? undefined : this.#values.parameter(text(query.ownerId))
     this.#ownerWallets =
       owner && `select id from wallets where lower(owner_id) = lower(${owner}) and owner_id = ${owner}`
     this.#always = [
-      ...(this.#before === undefined ? [] : [`t.position < ${this.#before}`]),
-      ...(this.#ownerWallets === undefined ? [] : [`t.wallet_id in (${this.#ownerWallets})`]),
-      ...(query.type === undefined ? [] : [`t.type = ${this.#values.parameter(text(query.type))}`])
+      ...(this.#before === undefined ? [] : [`e.position < ${this.#before}`]),
+      ...(this.#ownerWallets === undefined ? [] : [`e.wallet_id in (${this.#ownerWallets})`]),
+      ofType(query.type)
     ].join(" and ")
   }
 
@@ -68,7 +68,7 @@ class Search {
         ? [this.#byWords(leadingWords(plain), ids, rare)]
         : [
             this.#byWords([first.word], others, rare),
-            ...(first.isUuid ? [this.#byId(first.word, others)] : []),
+            ...(first.event === undefined ? [] : [this.#byId(first.word, first.event, others)]),
             ...(first.walletIds.length > 0 ? [this.#byWallets(first.walletIds, others)] : [])
           ]
     return {
@@ -80,40 +80,43 @@ class Search {
   }
 
   #where(...conditions: ReadonlyArray<string>): string {
-    return [this.#always, ...conditions].filter((condition) => condition !== "").join(" and ") || "true"
+    return [this.#always, ...conditions].join(" and ")
   }
 
   /** Each of these words is there, in one way or another. */
   #anyWay(words: ReadonlyArray<SearchWord>): ReadonlyArray<string> {
-    return words.map(({ isUuid, walletIds, word }) => {
-      const ways = [`t.words @> ${this.#values.parameter(texts([word]))}`]
-      if (isUuid) ways.push(`t.id = ${this.#values.parameter(uuid(word))}`)
-      if (walletIds.length > 0) ways.push(`t.wallet_id = any(${this.#values.parameter(texts(walletIds))})`)
+    return words.map(({ event, walletIds, word }) => {
+      const ways = [`e.words @> ${this.#values.parameter(texts([word]))}`]
+      if (event !== undefined) ways.push(`e.id = ${this.#values.parameter(uuid(word))}`)
+      if (walletIds.length > 0) ways.push(`e.wallet_id = any(${this.#values.parameter(texts(walletIds))})`)
       return `(${ways.join(" or ")})`
     })
   }
 
   #byWords(words: ReadonlyArray<string>, others: ReadonlyArray<SearchWord>, rare: boolean): string {
     const conditions = [
-      ...(words.length === 0 ? [] : [`t.words @> ${this.#values.parameter(texts(words))}`]),
+      ...(words.length === 0 ? [] : [`e.words @> ${this.#values.parameter(texts(words))}`]),
       ...this.#anyWay(others)
     ]
     // Sorting by an expression keeps the planner from walking along the order instead.
-    if (rare) return this.#rows(this.#where(...conditions), "t.position + 0 desc")
+    if (rare) return this.#rows(this.#where(...conditions), "e.position + 0 desc")
     if (this.#ownerWallets !== undefined) return this.#newestOf(this.#ownerWallets, conditions)
-    if (this.#query.type !== undefined) return this.#rows(this.#where(...conditions), "t.position desc")
-    // Newest first of all is a few of each type, merged: the index is (type, position).
-    const where = this.#where(...conditions)
-    return types
-      .map((type) => `(${this.#rows(`t.type = '${type}' and ${where}`, "t.position desc")})`)
-      .join(" union all ")
+    return this.#rows(this.#where(...conditions), "e.position desc")
   }
 
-  #byId(id: string, others: ReadonlyArray<SearchWord>): string {
-    return this.#rows(
-      this.#where(`t.id = ${this.#values.parameter(uuid(id))}`, ...this.#anyWay(others)),
-      "t.position desc"
+  /** The id says whose it is and when it was: the wallet's stream is looked into at that time. */
+  #byId(id: string, { tag, time: at }: EventPlace, others: ReadonlyArray<SearchWord>): string {
+    const value = this.#values
+    const wallets = `select id from wallets where tag = ${value.parameter(text(tag))}`
+    const [from, to] = [value.parameter(time(at - 1)), value.parameter(time(at))]
+    const where = this.#where(
+      "e.wallet_id = w.id",
+      `e.version >= version_after_time(w.id, ${from})`,
+      `e.version < version_after_time(w.id, ${to})`,
+      `e.id = ${value.parameter(uuid(id))}`,
+      ...this.#anyWay(others)
     )
+    return `select e.* from (${wallets}) w cross join lateral (${this.#rows(where, "e.version desc")}) e`
   }
 
   #byWallets(walletIds: ReadonlyArray<string>, others: ReadonlyArray<SearchWord>): string {
@@ -121,14 +124,14 @@ class Search {
   }
 
   #rows(where: string, order: string): string {
-    return `select ${transactionColumns} from transactions t where ${where} order by ${order} limit ${this.#limit}`
+    return `select ${transactionColumns} from events e where ${where} order by ${order} limit ${this.#limit}`
   }
 
   /** A few of each wallet, merged. A wallet's versions go up with the positions. */
   #newestOf(wallets: string, conditions: ReadonlyArray<string>): string {
-    const place = this.#before === undefined ? [] : [`t.version < version_from_position(w.id, ${this.#before})`]
-    const rows = this.#rows(this.#where("t.wallet_id = w.id", ...place, ...conditions), "t.version desc")
-    return `select t.* from (${wallets}) w cross join lateral (${rows}) t`
+    const place = this.#before === undefined ? [] : [`e.version < version_from_position(w.id, ${this.#before})`]
+    const rows = this.#rows(this.#where("e.wallet_id = w.id", ...place, ...conditions), "e.version desc")
+    return `select e.* from (${wallets}) w cross join lateral (${rows}) e`
   }
 }
 

@@ -19,11 +19,11 @@ export type Read = <A extends object>(
   parameters: ReadonlyArray<unknown>
 ) => Effect.Effect<ReadonlyArray<A>, ReadError>
 
-/** The destination's transaction, unless that was reversed. Both have the transfer's id: one look at its index. */
+/** The destination's event, unless that was undone. */
 const received = `left join lateral (
-    select min(r.created_at) as created_at from transactions r
-    where r.transfer_id = t.id and r.wallet_id = t.to_wallet_id and r.type in ('transfer_in', 'reversal')
-    having bool_and(r.type = 'transfer_in')
+    select min(r.time) as created_at from events r
+    where r.transfer_id = t.id and r.wallet_id = t.to_wallet_id and r.type in ('TransferReceived', 'OperationReversed')
+    having bool_and(r.type = 'TransferReceived')
   ) received on true`
 
 const columns = `${transferColumns}, received.created_at as received_at`

@@ -2,10 +2,8 @@
  * Writes to the transactional view behind a log: sends the statement and finds out
  * about the commits that it left out, until each has an outcome.
  *
- * Where the log is the same database, an append writes the same rows and relies on a
- * statement's seeing all that came before it. So a write takes the wallets' streams
- * first, as an append does, and raises the log's generation: an append that has
- * begun before it and waited begins again.
+ * Where the events are the log, a write is a repair: the events are there, and what is
+ * derived from them is written again.
  */
 import type { PgClient } from "@effect/sql-pg/PgClient"
 import * as Context from "effect/Context"
@@ -14,24 +12,26 @@ import type { SqlClient } from "effect/sql/SqlClient"
 import type { SqlError } from "effect/sql/SqlError"
 import type { Commit } from "../domain/Commit.ts"
 import type { Mark, PersistOutcome } from "./Persistence.ts"
-import { appendBatch } from "./SqlAppendBatch.ts"
-import * as SqlAppendTypes from "./SqlAppendTypes.ts"
+import { commitBatch } from "./SqlCommitBatch.ts"
+import { type CommitStatement, commitStatement, slotsOf, variantOf } from "./SqlCommitStatement.ts"
+import * as SqlCommitTypes from "./SqlCommitTypes.ts"
 import { classifySqlError, type SqlErrorClassOptions } from "./SqlErrorClass.ts"
 import { readFailure, unavailable, writeFailure } from "./SqlFailure.ts"
 import { byWallet } from "./SqlLockOrder.ts"
 import { recordMark } from "./SqlMarks.ts"
-import { texts } from "./SqlParameters.ts"
+import { int8s, texts, uuids } from "./SqlParameters.ts"
 import { type Standing, standings } from "./SqlPersisted.ts"
 import { writeRefusedWallet } from "./SqlRefusals.ts"
 import { statementTexts } from "./SqlStatementTexts.ts"
-import { type WriteParts, writeSlots, writeStatement } from "./SqlWriteStatement.ts"
-import type { OperationRefused, ReadError } from "./StoreError.ts"
+import { type OperationRefused, type ReadError, StoreDefect } from "./StoreError.ts"
 
 export type WriteError = ReadError | OperationRefused
 
 export interface SqlWriteOptions extends SqlErrorClassOptions {
   /** The log is in this database. */
   readonly log: boolean
+  /** Search is in this database. Default `true`. */
+  readonly words?: boolean | undefined
 }
 
 /** The client whose transaction rebuilds wallets: they are locked, and their rows' positions are kept. */
@@ -42,43 +42,57 @@ export const Rebuilding = Context.Reference<SqlClient | undefined>("effect-walle
 /** How often others may move the same wallets before the caller is told to try later. */
 const maxRounds = 16
 
-/** Takes the streams of the wallets, in the order in which an append does. */
-export const lockStreams = "select from streams where wallet_id = any($1) order by wallet_id for update"
+interface SentRow {
+  readonly n: number
+  readonly flags: ReadonlyArray<boolean> | null
+}
 
-/** Appends that have begun begin again. */
-export const nextGeneration = "update log set generation = generation + 1"
+const countLogged = `
+select count(*)::int as found from unnest($1::text[], $2::int8[], $3::uuid[]) as k (wallet_id, version, id)
+join events e on e.wallet_id = k.wallet_id and e.version = k.version and e.id = k.id`
 
-const variantOf = ({ creates, mark, others, positions, reversals, transfers }: WriteParts): string =>
-  `${creates} ${others} ${transfers} ${reversals} ${positions} ${mark}`
+/** Where the events are the log, nothing can be derived from events that it does not have. */
+const checkLogged = Effect.fnUntraced(function* (
+  sql: SqlClient,
+  commits: ReadonlyArray<Commit>
+): Effect.fn.Return<void, ReadError> {
+  const events = commits.flatMap((commit) => commit.events)
+  const [row] = yield* sql
+    .unsafe<{ readonly found: number }>(countLogged, [
+      texts(events.map(({ walletId }) => walletId)),
+      int8s(events.map(({ version }) => BigInt(version))),
+      uuids(events.map(({ id }) => id))
+    ])
+    .pipe(Effect.mapError(readFailure("persistence")))
+  if (row?.found === events.length) return
+  const reason = `the log does not have these events of wallet ${commits[0]!.walletId} and ${commits.length - 1} others`
+  return yield* new StoreDefect({ store: "persistence", reason })
+})
 
 /** Sends the statement; answers the commits that it has written. */
 const makeSend = (sql: PgClient, options: SqlWriteOptions) => {
-  const types = SqlAppendTypes.make(sql, "persistence")
-  const textOf = statementTexts(writeStatement, variantOf)
+  const types = SqlCommitTypes.make(sql, "persistence")
+  const textOf = statementTexts(commitStatement, variantOf)
+  const batchOptions = { log: false, words: options.words ?? true }
   const failed = (error: SqlError) => writeFailure(classifySqlError(error, options))
 
   const statement = (commits: ReadonlyArray<Commit>, mark: Mark | undefined, rebuilding: boolean) =>
     Effect.flatMap(types, (parametersOf) => {
-      const batch = appendBatch(commits, false)
-      const positions = options.log ? "log" : rebuilding ? "kept" : "new"
-      const parts: WriteParts = { ...batch.parts, positions, mark: mark !== undefined }
-      const parameters = parametersOf(batch, writeSlots(parts), { mark })
-      return Effect.mapError(sql.unsafe<{ readonly ord: number }>(textOf(parts), parameters), failed)
-    }).pipe(Effect.map((rows) => new Set(rows.map(({ ord }) => commits[ord - 1]!))))
-
-  const besideAppends = (commits: ReadonlyArray<Commit>, mark: Mark | undefined) =>
-    Effect.gen(function* () {
-      const walletIds = commits.map(({ walletId }) => walletId)
-      yield* Effect.mapError(sql.unsafe(lockStreams, [texts(walletIds)]), failed)
-      const written = yield* statement(commits, mark, false)
-      if (written.size > 0) yield* Effect.mapError(sql.unsafe(nextGeneration), failed)
-      return written
-    }).pipe(inTransaction(sql, failed))
+      const batch = commitBatch(commits, batchOptions)
+      const purpose = options.log ? "rederive" : rebuilding ? "recopy" : "copy"
+      const of: CommitStatement = { ...batch.parts, purpose, unsure: false, mark: mark !== undefined }
+      return Effect.mapError(sql.unsafe<SentRow>(textOf(of), parametersOf(batch, slotsOf(of), { mark })), failed)
+    }).pipe(
+      Effect.map(([row]) => new Set(commits.filter((_, index) => row!.flags === null || row!.flags[index] === true)))
+    )
 
   return (commits: ReadonlyArray<Commit>, mark: Mark | undefined, rebuilding: boolean) => {
+    const checked = Effect.andThen(
+      options.log ? checkLogged(sql, commits) : Effect.void,
+      statement(commits, mark, rebuilding)
+    )
     // A savepoint: what fails here may be caught, and the rebuild goes on.
-    if (rebuilding) return statement(commits, mark, true).pipe(inTransaction(sql, failed))
-    return options.log ? besideAppends(commits, mark) : statement(commits, mark, false)
+    return rebuilding ? inTransaction(sql, failed)(checked) : checked
   }
 }
 

@@ -26,10 +26,9 @@ const behindLog = Layer.unwrap(
 
 const tables = [
   ["wallets", "id"],
-  ["transactions", "wallet_id, version"],
+  ["events", "wallet_id, version"],
   ["holds", "wallet_id, id"],
   ["transfers", "wallet_id, id"],
-  ["idempotency_keys", "wallet_id, version"],
   ["refusals", "wallet_id, version"]
 ] as const
 
@@ -62,21 +61,19 @@ describe.skipIf(!postgresPresent)("replay on PostgreSQL", () => {
       const book = yield* openLogBook
       yield* writeLives(book, lives)
       const before = yield* dump()
-      assert.isAbove(before["transactions"]!.length, 100)
+      assert.isAbove(before["events"]!.length, 100)
       assert.isAbove(before["transfers"]!.length, 10)
       const events = yield* clean
       assert.deepInclude(yield* replay({ mode: "erase", pageEvents: 50 }), { events, written: events, refused: 0 })
       assert.deepStrictEqual(yield* dump(), before)
-      yield* sql`delete from transactions where wallet_id = 'w1' and version = 1`
+      yield* sql`delete from wallets where id = 'w1'`
       yield* sql`update wallets set balance = balance + 1 where id = 'w2'`
       yield* sql`delete from holds where wallet_id = 'w3'`
       assert.isAbove((yield* verify({ lagMillis: 0 })).differenceCount, 2)
       yield* replay({ mode: "rebuild", pageEvents: 50 })
       assert.deepStrictEqual(yield* dump(), before)
       yield* sql`update transfers set status = 'completed', reason = null where wallet_id = 'w4'`
-      yield* sql`delete from idempotency_keys where wallet_id = 'w5' and version = 0`
-      // Missing keys count while they are young, and all of these are from long ago.
-      const repaired = yield* verify({ lagMillis: 0, repair: true, keyRetentionMillis: Number.MAX_SAFE_INTEGER })
+      const repaired = yield* verify({ lagMillis: 0, repair: true })
       assert.strictEqual(repaired.differenceCount, 0)
       assert.isAbove(repaired.repaired, 0)
       assert.deepStrictEqual(yield* dump(), before)
@@ -104,12 +101,7 @@ describe.skipIf(!postgresPresent)("replay on PostgreSQL", () => {
           if exists (select from forbidden f where f.id = new.id) then raise exception 'not here'; end if;
           return new;
         end $$`)
-      yield* sql`create trigger refuse before insert on transactions for each row execute function refuse()`
-      yield* sql`create trigger refuse before insert on idempotency_keys for each row execute function refuse()`
-      const report = yield* Effect.flip(replay({ mode: "erase", pageEvents: 50 }))
-      // A refusal leaves the event's key, which this rule does not want either: nothing of ours can go on here.
-      assert.strictEqual(report._tag, "StoreDefect")
-      yield* sql`drop trigger refuse on idempotency_keys`
+      yield* sql`create trigger refuse before insert on events for each row execute function refuse()`
       const again = yield* replay({ mode: "erase", pageEvents: 50 })
       assert.isAbove(again.refused, 0)
       const rows = yield* dump(["position", "refused_at"])
@@ -119,7 +111,7 @@ describe.skipIf(!postgresPresent)("replay on PostgreSQL", () => {
       assert.strictEqual(refusals, again.refused)
       yield* replay({ mode: "rebuild", pageEvents: 50 })
       assert.deepStrictEqual(yield* dump(["position", "refused_at"]), rows)
-      yield* sql`drop trigger refuse on transactions`
+      yield* sql`drop trigger refuse on events`
       yield* replay({ mode: "erase" })
       assert.deepStrictEqual(yield* dump(["position"]), accepted)
     }).pipe(Effect.provide(behindLog))

@@ -36,7 +36,7 @@ const smallDisk = Effect.acquireRelease(
     })
 )
 
-const tables = ["transactions", "wallets", "idempotency_keys", "holds", "transfers"] as const
+const tables = ["events", "wallets", "holds", "transfers"] as const
 
 /** Until nothing more fits on it. */
 const fill = (folder: string) =>

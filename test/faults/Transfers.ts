@@ -39,10 +39,10 @@ const refuseUnwanted = (rig: Rig): Effect.Effect<void> =>
     rig,
     `create function public.unwanted() returns trigger language plpgsql as $$
      begin
-       if new.type = 'transfer_in' and new.reference = 'unwanted' then raise exception 'not this money'; end if;
+       if new.type = 'TransferReceived' and new.reference = 'unwanted' then raise exception 'not this money'; end if;
        return new;
      end $$`,
-    "create trigger unwanted before insert on wallet.transactions for each row execute function public.unwanted()"
+    "create trigger unwanted before insert on wallet.events for each row execute function public.unwanted()"
   )
 
 const isOpen = ({ belief }: SentCommand): boolean => belief._tag === "Open"

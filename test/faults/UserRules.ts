@@ -5,10 +5,10 @@ import { execute, type Rig } from "./Rig.ts"
 const rules: ReadonlyArray<string> = [
   `create function public.our_rules() returns trigger language plpgsql as $$
    begin
-     if new.type in ('debit', 'transfer_out') and new.amount > 1000 then
+     if new.type in ('WalletDebited', 'TransferSent') and new.amount > 1000 then
        raise exception 'nothing above 1000 leaves a wallet';
      end if;
-     if new.type in ('credit', 'transfer_in') and new.reference = 'gift' then
+     if new.type in ('WalletCredited', 'TransferReceived') and new.reference = 'gift' then
        raise exception 'no gifts';
      end if;
      return new;
@@ -18,9 +18,9 @@ const rules: ReadonlyArray<string> = [
      if new.amount > 1000 then raise exception 'no hold above 1000'; end if;
      return new;
    end $$`,
-  "create trigger our_rules before insert on wallet.transactions for each row execute function public.our_rules()",
+  "create trigger our_rules before insert on wallet.events for each row execute function public.our_rules()",
   "create trigger our_hold_rules before insert on wallet.holds for each row execute function public.our_hold_rules()",
-  "alter table wallet.transactions add constraint our_amounts check (type <> 'credit' or amount <> 777777)"
+  "alter table wallet.events add constraint our_amounts check (type <> 'WalletCredited' or amount <> 777777)"
 ]
 
 /** From now on. What stands is not judged again. */
@@ -36,13 +36,13 @@ export const mistakes: ReadonlyArray<Mistake> = [
   {
     name: "a column dropped",
     make: [
-      "create table public.saved as select wallet_id, version, hold_id from wallet.transactions",
-      "alter table wallet.transactions drop column hold_id"
+      "create table public.saved as select wallet_id, version, hold_id from wallet.events",
+      "alter table wallet.events drop column hold_id cascade"
     ],
     mend: [
       `do $$ begin
-       alter table wallet.transactions add column hold_id text collate "C";
-       update wallet.transactions t set hold_id = s.hold_id from public.saved s
+       alter table wallet.events add column hold_id text collate "C";
+       update wallet.events t set hold_id = s.hold_id from public.saved s
          where s.wallet_id = t.wallet_id and s.version = t.version and s.hold_id is not null;
        drop table public.saved;
        end $$`
@@ -50,7 +50,7 @@ export const mistakes: ReadonlyArray<Mistake> = [
   },
   {
     name: "a right revoked",
-    make: ["revoke insert on wallet.transactions from wallet_service"],
-    mend: ["grant insert on wallet.transactions to wallet_service"]
+    make: ["revoke insert on wallet.events from wallet_service"],
+    mend: ["grant insert on wallet.events to wallet_service"]
   }
 ]

@@ -16,7 +16,11 @@ import { auditOf, closeBooks, converge, endService, underLoad, watchMemory } fro
 const bankSample = resolve(import.meta.dirname, "../../../shared/data/bank-sample.csv")
 const madeUpSample = join(import.meta.dirname, "../cli/fixtures/movements.csv")
 
-const derived = ["wallets", "transactions", "holds", "idempotency_keys", "transfers", "refusals", "marks"]
+/** What is derived from the log. Where that is elsewhere, the events are a copy. */
+const derived = (rig: Rig): ReadonlyArray<string> => [
+  ...["wallets", "holds", "transfers", "refusals", "marks"],
+  ...(rig.stores === "both" ? ["events"] : [])
+]
 
 const perSecond = (count: number, millis: number): number => Math.round((count * 1_000) / Math.max(1, millis))
 
@@ -46,7 +50,12 @@ const mixedRun = Effect.fnUntraced(function* (rig: Rig, count: number) {
   client.phase = "fault"
   const truncated = performance.now()
   const sentBefore = client.commands.length
-  yield* execute(rig, `truncate ${derived.map((table) => `wallet.${table}`).join(", ")}`)
+  yield* execute(
+    rig,
+    `truncate ${derived(rig)
+      .map((table) => `wallet.${table}`)
+      .join(", ")}`
+  )
   const { millis, report } = yield* runTool(rig, ["replay"])
   const replayed = performance.now()
   const sentMeanwhile = client.commands.length - sentBefore

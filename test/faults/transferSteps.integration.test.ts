@@ -72,10 +72,10 @@ const refuseUnwanted = (url: Redacted.Redacted) =>
     Effect.andThen(
       sql`create function public.unwanted() returns trigger language plpgsql as $$
           begin
-            if new.type = 'transfer_in' and new.reference = 'unwanted' then raise exception 'not this money'; end if;
+            if new.type = 'TransferReceived' and new.reference = 'unwanted' then raise exception 'not this money'; end if;
             return new;
           end $$`,
-      sql`create trigger unwanted before insert on wallet.transactions for each row execute function public.unwanted()`
+      sql`create trigger unwanted before insert on wallet.events for each row execute function public.unwanted()`
     )
   ).pipe(Effect.provide(PgClient.layer({ url, maxConnections: 1 })), Effect.orDie)
 

@@ -1,4 +1,5 @@
 /** The SQL log where things go wrong: a user's rules, damage, time limits, servers that are away. */
+import type { PgClient } from "@effect/sql-pg/PgClient"
 import { assert, describe, it } from "@effect/vitest"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
@@ -13,6 +14,7 @@ import { Persistence } from "../../src/stores/Persistence.ts"
 import { SqlDatabase } from "../../src/stores/SqlDatabase.ts"
 import { bare } from "../../src/stores/contract/AppendOutcomes.ts"
 import * as SqlEventStore from "../../src/stores/SqlEventStore.ts"
+import * as SqlPersistence from "../../src/stores/SqlPersistence.ts"
 import { SqlMigrator } from "../../src/stores/SqlMigrator.ts"
 import * as SqlStores from "../../src/stores/SqlStores.ts"
 import { postgresPresent, TestPostgres } from "../support/postgres.ts"
@@ -22,21 +24,20 @@ const storesWith = (options: SqlEventStore.SqlEventStoreOptions = {}) =>
 
 const onPostgres = (
   name: string,
-  run: Effect.Effect<void, unknown, EventStore | Persistence | SqlClient>,
+  run: Effect.Effect<void, unknown, EventStore | Persistence | SqlClient | PgClient>,
   options?: SqlEventStore.SqlEventStoreOptions
 ) => it.live(name, () => Effect.provide(run, storesWith(options)))
 
 const rowCounts = Effect.gen(function* () {
   const sql = yield* SqlClient
   const [row] = yield* sql<Record<string, number>>`
-    select (select count(*)::int from streams) as streams, (select count(*)::int from events) as events,
-      (select count(*)::int from wallets) as wallets, (select count(*)::int from transactions) as transactions,
-      (select count(*)::int from holds) as holds, (select count(*)::int from idempotency_keys) as keys,
+    select (select count(*)::int from events) as events, (select count(*)::int from wallets) as wallets,
+      (select count(*)::int from transactions) as transactions, (select count(*)::int from holds) as holds,
       (select position::int from log) as position`
   return row
 })
 
-const none = { streams: 0, events: 0, wallets: 0, transactions: 0, holds: 0, keys: 0, position: 0 }
+const none = { events: 0, wallets: 0, transactions: 0, holds: 0, position: 0 }
 
 /** The error of an append that must leave nothing behind. */
 const refused = Effect.fnUntraced(function* (commits: ReadonlyArray<Commit>) {
@@ -61,7 +62,7 @@ describe.skipIf(!postgresPresent)("a user's rules on the tables", () => {
       yield* sql`create function no_big() returns trigger language plpgsql as ${sql.literal(
         "'begin if new.amount > 100 then raise exception ''no more than 100''; end if; return new; end'"
       )}`
-      yield* sql`create trigger no_big before insert on transactions for each row execute function no_big()`
+      yield* sql`create trigger no_big before insert on events for each row execute function no_big()`
       const big = new SampleWallet()
       const error = yield* refused([busy(), big.commit(big.creation(), credit(101n))])
       assert.strictEqual(error._tag, "OperationRefused")
@@ -126,7 +127,9 @@ describe.skipIf(!postgresPresent)("damage", () => {
       yield* sql`delete from wallets`
       const missing = yield* refused([next])
       assert.strictEqual(missing._tag, "StoreDefect")
-      assert.include(missing.reason, "a row of wallets is missing")
+      assert.include(missing.reason, "they have to be rebuilt")
+      const again = new SampleWallet({ id: sample.id })
+      assert.include((yield* refused([again.create()])).reason, "they have to be rebuilt")
     })
   )
 
@@ -138,12 +141,14 @@ describe.skipIf(!postgresPresent)("damage", () => {
       const sample = new SampleWallet()
       yield* log.append([sample.commit(sample.creation(), credit(1n), credit(2n))])
       const read = Effect.flip(log.read(sample.id, { after: -1, limit: 9 }))
+      yield* sql`alter table events disable trigger ew_events_unchanged`
       for (const damage of [
-        sql`update events set data = '{"amount":"-1"}' where version = 1`,
+        sql`update events set data = '{"more":1}' where version = 1`,
         sql`update events set data = '{' where version = 1`,
-        sql`update events set type = 'WalletRobbed' where version = 1`,
-        sql`update events set type = 'WalletCredited', data = (select data from events where version = 2), origin = '[]'
-          where version = 1`
+        sql`update events set data = null, type = 'WalletRobbed' where version = 1`,
+        sql`update events set type = 'HoldCaptured' where version = 1`,
+        sql`update events set type = 'WalletCredited', amount = null where version = 1`,
+        sql`update events set amount = 1, origin = '[]' where version = 1`
       ]) {
         yield* damage
         const error = yield* read
@@ -229,14 +234,66 @@ describe.skipIf(!postgresPresent)("time limits and servers that are away", () =>
   )
 })
 
-describe.skipIf(!postgresPresent)("the log without the transactional view", () => {
-  it.live("writes the same events, and no other rows", () =>
+describe.skipIf(!postgresPresent)("events that are the log", () => {
+  onPostgres(
+    "are never changed or removed, by any statement",
+    Effect.gen(function* () {
+      const sql = yield* SqlClient
+      const log = yield* EventStore
+      const persistence = yield* Persistence
+      yield* log.append([busy()])
+      for (const statement of [
+        sql`update events set reference = null`,
+        sql`delete from events where version = 99`,
+        sql`truncate events`,
+        sql`insert into events select * from events on conflict (wallet_id, version) do update set reference = 'new'`
+      ]) {
+        assert.include(String((yield* Effect.flip(statement)).reason.cause), "the events of this database are the log")
+      }
+      yield* persistence.erase("all")
+      assert.deepInclude(yield* rowCounts, { events: 4, wallets: 0, holds: 0, position: 4 })
+    })
+  )
+
+  onPostgres(
+    "stay the log: they become no copy of another one",
+    Effect.gen(function* () {
+      const log = yield* EventStore
+      const persistence = yield* Persistence
+      yield* log.claim({ partitions: [1], owner: "node", time: 1 })
+      assert.strictEqual(yield* persistence.logId, (yield* log.head).logId)
+      assert.strictEqual((yield* Effect.flip(persistence.adoptLog("another")))._tag, "StoreDefect")
+      const copy = yield* Effect.provide(SqlPersistence.make(), yield* Effect.context<PgClient>())
+      assert.strictEqual((yield* Effect.flip(copy.erase("all")))._tag, "StoreDefect")
+    })
+  )
+
+  onPostgres(
+    "are no log where they are the copy of one",
+    Effect.gen(function* () {
+      const log = yield* EventStore
+      const persistence = yield* Persistence
+      yield* persistence.adoptLog("elsewhere")
+      const sample = new SampleWallet()
+      const error = yield* refused([sample.create()])
+      assert.strictEqual(error._tag, "StoreDefect")
+      assert.include(error.reason, "a copy of the log elsewhere")
+      const claim = log.claim({ partitions: [1], owner: "node", time: 1 })
+      assert.strictEqual((yield* Effect.flip(claim))._tag, "StoreDefect")
+      assert.deepStrictEqual(yield* (yield* SqlClient)`select * from claims`, [])
+    })
+  )
+})
+
+describe.skipIf(!postgresPresent)("a log whose Persistence is another database", () => {
+  it.live("says so, and has the same events", () =>
     Effect.gen(function* () {
       const log = yield* EventStore
       const commit = busy()
+      assert.isFalse(log.writesPersistence)
       assert.deepStrictEqual(bare(yield* log.append([commit])), [{ _tag: "Appended" }])
       assert.deepStrictEqual(yield* log.read(commit.walletId, { after: -1, limit: 9 }), commit.events)
-      assert.deepStrictEqual(yield* rowCounts, { ...none, streams: 1, events: 4, position: 4 })
+      assert.deepInclude(yield* rowCounts, { events: 4, position: 4 })
     }).pipe(
       Effect.provide(
         SqlEventStore.layer({ persistence: false }).pipe(

@@ -11,6 +11,7 @@ import { fingerprintOf } from "../../src/domain/Fingerprint.ts"
 import { noMetadata } from "../../src/domain/Form.ts"
 import { isReversible } from "../../src/domain/Provisional.ts"
 import type { Wallet } from "../../src/domain/Wallet.ts"
+import { sampleEventId } from "../../src/stores/contract/SampleWallet.ts"
 import { EventStore } from "../../src/stores/EventStore.ts"
 import * as MemoryApiKeyStore from "../../src/stores/MemoryApiKeyStore.ts"
 import { MemoryDatabase, type MemoryState } from "../../src/stores/MemoryDatabase.ts"
@@ -77,10 +78,10 @@ export const openLogBook = Effect.gen(function* (): Effect.fn.Return<LogBook, ne
     const decided = decide(before, command, { time, limits: defaultLimits })
     if (Result.isFailure(decided)) return false
     if (decided.success.length === 0) return true
-    const commandId = crypto.randomUUID()
+    const commandId = sampleEventId(walletId, time)
     const expectedVersion = before?.version ?? -1
     const events = decided.success.map((event, index): RecordedEvent => ({
-      id: index === 0 ? commandId : crypto.randomUUID(),
+      id: index === 0 ? commandId : sampleEventId(walletId, time),
       walletId,
       version: expectedVersion + 1 + index,
       time,

@@ -8,6 +8,7 @@ import type { Command } from "../../domain/Command.ts"
 import type { Commit } from "../../domain/Commit.ts"
 import { decide, defaultLimits } from "../../domain/Decide.ts"
 import type { CommandKey, RecordedEvent } from "../../domain/Event.ts"
+import { eventIdOf, idPrefix, walletTag } from "../../domain/EventId.ts"
 import { evolve } from "../../domain/Evolve.ts"
 import { fingerprintOf } from "../../domain/Fingerprint.ts"
 import { type Metadata, noMetadata } from "../../domain/Form.ts"
@@ -28,6 +29,10 @@ export interface SampleWalletOptions {
   readonly partition?: number | undefined
   readonly epoch?: number | undefined
 }
+
+/** As the engine makes them: they say whose they are, and of when. */
+export const sampleEventId = (walletId: string, time: number): string =>
+  eventIdOf(idPrefix(time), 0, randomUUID().slice(15), walletTag(walletId))
 
 /** A command without the wallet it is for. */
 export type SampleCommand = Command extends infer C ? (C extends Command ? Omit<C, "walletId"> : never) : never
@@ -90,7 +95,7 @@ export class SampleWallet {
       decide(this.wallet, command, { time: this.time, limits: defaultLimits }),
       (rejection) => rejection
     )
-    const ids = decided.map(() => randomUUID())
+    const ids = decided.map(() => sampleEventId(this.id, this.time))
     return decided.map((event, index) => {
       const recorded: RecordedEvent = {
         id: ids[index]!,

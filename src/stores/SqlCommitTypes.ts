@@ -1,27 +1,55 @@
 /**
- * The composite types of an append or a write, as parameters. Their ids differ from database
- * to database, so they are asked for, and the client learns them.
+ * The parameters of the statement that writes commits. The ids of its composite types
+ * differ from database to database, so they are asked for, and the client learns them.
  */
 import type { PgClient } from "@effect/sql-pg/PgClient"
 import * as PgTypes from "@effect/sql-pg/PgTypes"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
-import type { AppendBatch } from "./SqlAppendBatch.ts"
+import type { Commit } from "../domain/Commit.ts"
+import type { CommitBatch } from "./SqlCommitBatch.ts"
+import type { Slot } from "./SqlCommitStatement.ts"
 import type { Mark } from "./Persistence.ts"
 import { readFailure } from "./SqlFailure.ts"
-import { int8, text } from "./SqlParameters.ts"
-import type { Slot } from "./SqlViewParts.ts"
+import { int4s, int8, int8s, text, texts } from "./SqlParameters.ts"
 import { type ReadError, StoreDefect, type StoreName } from "./StoreError.ts"
 
 /** What a statement takes beside its rows. */
 export interface FurtherParameters {
   readonly generation?: bigint
+  readonly unsure?: UnsureKeys | undefined
   readonly mark?: Mark | undefined
 }
 
+/** Keys that may have been used before, each with its commit's number, wallet and expected version. */
+export interface UnsureKeys {
+  readonly commits: ReadonlyArray<number>
+  readonly walletIds: ReadonlyArray<string>
+  readonly keys: ReadonlyArray<string>
+  readonly versions: ReadonlyArray<bigint>
+}
+
+/** `undefined`: there are none. */
+export const unsureKeysOf = (commits: ReadonlyArray<Commit>): UnsureKeys | undefined => {
+  let found:
+    | { commits: Array<number>; walletIds: Array<string>; keys: Array<string>; versions: Array<bigint> }
+    | undefined
+  for (const [index, { expectedVersion, unsureKeys, walletId }] of commits.entries()) {
+    if (unsureKeys === undefined || unsureKeys.length === 0) continue
+    found ??= { commits: [], walletIds: [], keys: [], versions: [] }
+    for (const key of unsureKeys) {
+      found.commits.push(index + 1)
+      found.walletIds.push(walletId)
+      found.keys.push(key)
+      found.versions.push(BigInt(expectedVersion))
+    }
+  }
+  return found
+}
+
 /** The parameters of a statement with these slots. */
-export type AppendParameters = (
-  batch: AppendBatch,
+export type CommitParameters = (
+  batch: CommitBatch,
   slots: ReadonlyArray<Slot>,
   further: FurtherParameters
 ) => ReadonlyArray<PgTypes.Parameter>
@@ -34,7 +62,7 @@ interface TypeRow {
 
 const readTypes = `
 select typname as name, oid::int8::int4 as element, typarray::int8::int4 as array
-from pg_type where typname in ('appended_commit', 'appended_event') and typnamespace = current_schema()::regnamespace`
+from pg_type where typname in ('given_commit', 'given_event') and typnamespace = current_schema()::regnamespace`
 
 /** The bytes are the array already. */
 const asWritten: PgTypes.Codec<Uint8Array> = { encode: Result.succeed, decode: Result.succeed }
@@ -45,21 +73,21 @@ const registryOf = (client: PgClient, store: StoreName): Effect.Effect<PgTypes.R
     : Effect.succeed(client.config.types)
 
 /** Asked once; again after a failure. */
-export const make = (client: PgClient, store: StoreName): Effect.Effect<AppendParameters, ReadError> => {
-  let known: AppendParameters | undefined
+export const make = (client: PgClient, store: StoreName): Effect.Effect<CommitParameters, ReadError> => {
+  let known: CommitParameters | undefined
 
   const ask = Effect.gen(function* () {
     const registry = yield* registryOf(client, store)
     const rows = yield* Effect.mapError(client.unsafe<TypeRow>(readTypes), readFailure(store))
-    const commit = rows.find(({ name }) => name === "appended_commit")
-    const event = rows.find(({ name }) => name === "appended_event")
+    const commit = rows.find(({ name }) => name === "given_commit")
+    const event = rows.find(({ name }) => name === "given_event")
     if (commit === undefined || event === undefined) {
-      return yield* new StoreDefect({ store, reason: "the types of an append are missing: migrate" })
+      return yield* new StoreDefect({ store, reason: "the types of a commit are missing: migrate" })
     }
     registry.register(commit.array, asWritten)
     registry.register(event.array, asWritten)
     const written = (bytes: Uint8Array, oid: number): PgTypes.Parameter => ({ ...PgTypes.bytea(bytes), oid })
-    const parameterOf = (batch: AppendBatch, slot: Slot, { generation, mark }: FurtherParameters) => {
+    const parameterOf = (batch: CommitBatch, slot: Slot, { generation, mark, unsure }: FurtherParameters) => {
       switch (slot) {
         case "commits":
           return written(batch.commits.finish(commit.element), commit.array)
@@ -67,6 +95,16 @@ export const make = (client: PgClient, store: StoreName): Effect.Effect<AppendPa
           return written(batch.events.finish(event.element), event.array)
         case "generation":
           return int8(generation!)
+        case "size":
+          return int8(BigInt(batch.size))
+        case "unsureCommits":
+          return int4s(unsure!.commits)
+        case "unsureWallets":
+          return texts(unsure!.walletIds)
+        case "unsureKeys":
+          return texts(unsure!.keys)
+        case "unsureVersions":
+          return int8s(unsure!.versions)
         case "markOwner":
           return text(mark!.owner)
         case "markPosition":

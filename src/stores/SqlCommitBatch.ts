@@ -1,28 +1,39 @@
 /**
- * Commits turned into rows, the parameters of an append or a write (see
- * `SqlAppendStatement.ts`, `SqlWriteStatement.ts`).
+ * Commits turned into rows, the parameters of an append or a write
+ * (`SqlCommitStatement.ts`).
  */
 import type { Commit } from "../domain/Commit.ts"
 import type { EventMetadata, RecordedEvent, WalletEvent } from "../domain/Event.ts"
-import { encodeEvent, wireType } from "../domain/EventCodec.ts"
+import { wireType } from "../domain/EventCodec.ts"
+import { walletTag } from "../domain/EventId.ts"
 import { type Metadata, noMetadata } from "../domain/Form.ts"
-import { holdChanges, transactionOf, transferChanges } from "../domain/Projection.ts"
-import type { Transaction } from "../domain/Wallet.ts"
+import { holdChanges, transferChanges } from "../domain/Projection.ts"
 import { transactionWords, walletWords } from "./SearchWords.ts"
+import type { CommitParts } from "./SqlCommitStatement.ts"
 import { SqlCompositeArray } from "./SqlCompositeArray.ts"
-import type { ViewParts } from "./SqlViewParts.ts"
+import { columnsOf, type EventColumns } from "./SqlEventColumns.ts"
 
-/** Fields of the types `appended_commit` and `appended_event`. */
+/** Fields of the types `given_commit` and `given_event`. */
 const commitFields = 10
-const eventFields = 14
+const eventFields = 21
 
 /** Usual bytes of a row; more is not an error. */
 const commitBytes = 256
 const eventBytes = 512
 
+export interface CommitBatchOptions {
+  /** The events are the log: with what is kept nowhere else. */
+  readonly log: boolean
+  /** Search is in this database. */
+  readonly words: boolean
+}
+
 /** `undefined`: left out of the JSON, SQL's null. */
 const metadataOf = (metadata: Metadata): Metadata | undefined =>
   metadata === noMetadata || Object.keys(metadata).length === 0 ? undefined : metadata
+
+const metadataJson = (metadata: Metadata): string | null =>
+  metadataOf(metadata) === undefined ? null : JSON.stringify(metadata)
 
 const isoTime = (millis: number): string => new Date(millis).toISOString()
 
@@ -38,86 +49,80 @@ const originOf = (id: string, metadata: EventMetadata): string | null => {
   })
 }
 
-/** What most transactions do not have, as JSON. */
-const rareOf = (transaction: Transaction): string | null => {
-  const { holdId, metadata, reference, transferId } = transaction
-  if (reference === null && holdId === null && transferId === null && metadata === noMetadata) return null
-  // One half of a plain transfer: an id needs no escapes.
-  if (reference === null && holdId === null && metadata === noMetadata) return `{"transferId":"${transferId}"}`
-  const words = transactionWords(transaction)
-  return JSON.stringify({
-    reference: reference ?? undefined,
-    metadata: metadataOf(metadata),
-    holdId: holdId ?? undefined,
-    transferId: transferId ?? undefined,
-    words: words.length === 0 ? undefined : words
-  })
+/** Of a transaction's own texts; `null`: there are none. */
+const wordsOf = ({ amount, metadata, reference }: EventColumns): ReadonlyArray<string> | null => {
+  if (amount === null || (reference === null && metadata === noMetadata)) return null
+  const words = transactionWords({ reference, metadata })
+  return words.length === 0 ? null : words
 }
 
 const changesDetails = (event: WalletEvent): boolean =>
   event._tag === "MetadataChanged" || (event._tag === "OperationReversed" && event.restored._tag === "Metadata")
 
-/** What of a wallet's row does not change with its money, as JSON; `null` when it has not changed. */
-const detailsOf = ({ events, expectedVersion, wallet }: Commit): string | null => {
-  if (expectedVersion !== -1 && !events.some(({ event }) => changesDetails(event))) return null
-  return JSON.stringify({
+const hasDetails = ({ events, expectedVersion }: Commit): boolean =>
+  expectedVersion === -1 || events.some(({ event }) => changesDetails(event))
+
+/** What of a wallet's row does not change with its money, as JSON. */
+const detailsOf = ({ wallet, walletId }: Commit, words: boolean): string =>
+  JSON.stringify({
     ownerId: wallet.ownerId,
     currency: wallet.currency,
     createdAt: isoTime(wallet.createdAt),
+    tag: walletTag(walletId),
     metadata: metadataOf(wallet.metadata),
-    words: walletWords(wallet)
+    words: words ? walletWords(wallet) : []
   })
-}
 
-const addCommit = (rows: SqlCompositeArray, commit: Commit): void => {
-  const { epoch, events, expectedVersion, wallet, walletId } = commit
+const addCommit = (rows: SqlCompositeArray, commit: Commit, first: number, details: string | null): void => {
+  const { events, expectedVersion, wallet, walletId } = commit
   rows
     .begin()
     .text(walletId)
     .int8(expectedVersion)
     .int4(events.length)
-    .int8(epoch)
+    .int4(first)
     .text(wallet.status)
     .numeric(wallet.balance)
     .numeric(wallet.held)
     .numeric(wallet.overdraftLimit)
     .time(wallet.updatedAt)
-    .text(detailsOf(commit))
+    .text(details)
     .end()
 }
 
-/** Answers whether the event makes a transaction. `log`: with what the log alone keeps. */
 const addEvent = (
   rows: SqlCompositeArray,
   number: number,
   recorded: RecordedEvent,
-  commit: Commit,
-  log: boolean
-): boolean => {
-  const { event, id, metadata, time, walletId } = recorded
-  const transaction = transactionOf(recorded, commit.wallet)
+  currency: string,
+  options: CommitBatchOptions
+): void => {
+  const { event, id, metadata, time, version, walletId } = recorded
+  const columns = columnsOf(event)
   rows
     .begin()
     .int4(number)
-    .text(walletId)
-    .uuid(id)
+    .int8(version)
     .time(time)
-    .text(log ? wireType(event) : null)
-    .text(log ? encodeEvent(event) : null)
+    .int8(metadata.epoch)
+    .uuid(id)
+    .text(walletId)
+    .text(wireType(event))
     .text(metadata.key)
     .text(metadata.fingerprint)
-    .text(log ? originOf(id, metadata) : null)
-  if (transaction === undefined) rows.text(null).numeric(null).numeric(null).text(null).text(null)
-  else {
-    rows
-      .text(transaction.type)
-      .numeric(transaction.amount)
-      .numeric(transaction.balanceAfter)
-      .text(transaction.currency)
-      .text(rareOf(transaction))
-  }
-  rows.end()
-  return transaction !== undefined
+    .text(currency)
+    .numeric(columns.amount)
+    .numeric(event.balanceAfter)
+    .numeric(event.heldAfter)
+    .text(columns.reference)
+    .json(metadataJson(columns.metadata))
+    .text(columns.holdId)
+    .text(columns.transferId)
+    .text(columns.counterparty)
+    .text(options.log ? columns.data : null)
+    .text(options.log ? originOf(id, metadata) : null)
+    .texts(options.words ? wordsOf(columns) : null)
+    .end()
 }
 
 /** Rows of holds, as JSON; there are few of them. */
@@ -201,9 +206,11 @@ const addReversals = (rows: Array<unknown>, number: number, { events, walletId }
 
 const jsonOf = (rows: ReadonlyArray<unknown>): string | null => (rows.length === 0 ? null : JSON.stringify(rows))
 
-export interface AppendBatch {
+export interface CommitBatch {
   readonly commits: SqlCompositeArray
   readonly events: SqlCompositeArray
+  /** How many events. */
+  readonly size: number
   readonly holdsPlaced: string | null
   readonly holdsChanged: string | null
   readonly transfersSent: string | null
@@ -211,14 +218,11 @@ export interface AppendBatch {
   /** Of refused events. */
   readonly reversals: string | null
   /** What there are rows for. */
-  readonly parts: ViewParts
+  readonly parts: CommitParts
 }
 
-/**
- * The rows of these commits, numbered from 1 in their order. `log`: with what the
- * log alone keeps of an event.
- */
-export const appendBatch = (commits: ReadonlyArray<Commit>, log: boolean): AppendBatch => {
+/** The rows of these commits, numbered from 1 in their order. */
+export const commitBatch = (commits: ReadonlyArray<Commit>, options: CommitBatchOptions): CommitBatch => {
   const size = commits.reduce((events, commit) => events + commit.events.length, 0)
   const commitRows = new SqlCompositeArray(commitFields, commits.length * commitBytes)
   const eventRows = new SqlCompositeArray(eventFields, size * eventBytes)
@@ -226,15 +230,16 @@ export const appendBatch = (commits: ReadonlyArray<Commit>, log: boolean): Appen
   const transfers: TransferRows = { sent: [], changed: [] }
   const reversals: Array<unknown> = []
   let creates = false
-  let others = false
+  let details = false
   let before = 0
   for (const [index, commit] of commits.entries()) {
     const number = index + 1
-    addCommit(commitRows, commit)
+    const isDetailed = hasDetails(commit)
+    addCommit(commitRows, commit, before, isDetailed ? detailsOf(commit, options.words) : null)
     if (commit.expectedVersion === -1) creates = true
-    for (const recorded of commit.events) {
-      if (!addEvent(eventRows, number, recorded, commit, log)) others = true
-    }
+    else if (isDetailed) details = true
+    const { currency } = commit.wallet
+    for (const recorded of commit.events) addEvent(eventRows, number, recorded, currency, options)
     addHolds(holds, number, commit)
     addTransfers(transfers, number, commit, before)
     addReversals(reversals, number, commit)
@@ -243,6 +248,7 @@ export const appendBatch = (commits: ReadonlyArray<Commit>, log: boolean): Appen
   return {
     commits: commitRows,
     events: eventRows,
+    size,
     holdsPlaced: jsonOf(holds.placed),
     holdsChanged: jsonOf(holds.changed),
     transfersSent: jsonOf(transfers.sent),
@@ -250,7 +256,8 @@ export const appendBatch = (commits: ReadonlyArray<Commit>, log: boolean): Appen
     reversals: jsonOf(reversals),
     parts: {
       creates,
-      others: others || holds.changed.length > 0,
+      details,
+      holds: holds.placed.length + holds.changed.length > 0,
       transfers: transfers.sent.length + transfers.changed.length > 0,
       reversals: reversals.length > 0
     }

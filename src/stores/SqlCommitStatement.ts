@@ -1,0 +1,376 @@
+/**
+ * The one statement that writes commits, for all who write them: a single statement is
+ * a transaction of its own. It has a purpose:
+ *
+ * - `append`: the events are the log. They get the next positions, under the generation
+ *   that the sender knows.
+ * - `copy`: the log lives elsewhere. The rows get positions of their own.
+ * - `recopy`: a copy is written again within a transaction that has removed what is
+ *   derived. Events that are there as they should be are left alone.
+ * - `rederive`: the events are the log and are there; what is derived from them is
+ *   written again.
+ *
+ * The guard is `wallets.version`: a commit is taken when its wallet is where it
+ * expects it, all of it or nothing.
+ *
+ * What belongs to a commit is looked up by its number in an array, not joined: a
+ * prepared plan does not know how long the parameters are, and would join row by row.
+ * Parts that a batch has no rows for are left out: the server sets up every table and
+ * index of a statement before it looks for rows, and for a batch of one that is most of
+ * the time.
+ */
+
+export type CommitPurpose = "append" | "copy" | "recopy" | "rederive"
+
+/** What a batch has rows for. */
+export interface CommitParts {
+  /** Some commit creates its wallet. */
+  readonly creates: boolean
+  /** Some wallet's metadata changes. */
+  readonly details: boolean
+  readonly holds: boolean
+  readonly transfers: boolean
+  /** Some event reverses another. */
+  readonly reversals: boolean
+}
+
+export interface CommitStatement extends CommitParts {
+  readonly purpose: CommitPurpose
+  /** Some keys may have been used before, and a wallet where one was is left out. */
+  readonly unsure: boolean
+  readonly mark: boolean
+}
+
+/** The parameters that a statement may have. */
+export type Slot =
+  | "commits"
+  | "events"
+  | "generation"
+  | "size"
+  | "unsureWallets"
+  | "unsureKeys"
+  | "unsureVersions"
+  | "unsureCommits"
+  | "holdsPlaced"
+  | "holdsChanged"
+  | "transfersSent"
+  | "transfersChanged"
+  | "reversals"
+  | "markOwner"
+  | "markPosition"
+
+export const slotsOf = (of: CommitStatement): ReadonlyArray<Slot> => [
+  "commits",
+  ...(of.purpose === "rederive" ? [] : (["events"] as const)),
+  ...(of.purpose === "append" ? (["generation", "size"] as const) : []),
+  ...(of.unsure ? (["unsureWallets", "unsureKeys", "unsureVersions", "unsureCommits"] as const) : []),
+  ...(of.holds ? (["holdsPlaced", "holdsChanged"] as const) : []),
+  ...(of.transfers ? (["transfersSent", "transfersChanged"] as const) : []),
+  ...(of.reversals ? (["reversals"] as const) : []),
+  ...(of.mark ? (["markOwner", "markPosition"] as const) : [])
+]
+
+/** What of a statement makes its text differ. */
+export const variantOf = (of: CommitStatement): string =>
+  `${of.purpose} ${of.creates} ${of.details} ${of.holds} ${of.transfers} ${of.reversals} ${of.unsure} ${of.mark}`
+
+/** The placeholder of a parameter: `$1` for the first of the slots. */
+type Placeholder = (slot: Slot) => string
+
+/** The commits with their numbers, from 1. */
+const commitsPart = ($: Placeholder): string => `
+with commits as materialized (
+  select ord::int, wallet_id, expected, size, first, status, balance, held, overdraft_limit, updated_at, details
+  from unnest(${$("commits")}::given_commit[]) with ordinality as c (wallet_id, expected, size, first, status,
+    balance, held, overdraft_limit, updated_at, details, ord)
+)`
+
+/**
+ * The numbers of commits one of whose keys was used by an earlier command. Only
+ * versions that the sender knows count: later ones may be its own, from a try whose
+ * answer was lost. `offset 0` keeps the comparisons out of the inner query, so that
+ * there is no other way in: by the wallet alone, a busy one's whole history would be read.
+ */
+const seenPart = ($: Placeholder): string => `,
+seen as materialized (
+  select array_agg(distinct commit) as commits
+  from unnest(${$("unsureCommits")}::int4[], ${$("unsureWallets")}::text[], ${$("unsureKeys")}::text[],
+    ${$("unsureVersions")}::int8[]) as u (commit, wallet_id, key, expected)
+  where exists (
+    select from (
+      select e.wallet_id, e.key, e.version from events e
+      where hashtextextended(e.key, hashtextextended(e.wallet_id, 0)) =
+        hashtextextended(u.key, hashtextextended(u.wallet_id, 0))
+      offset 0
+    ) k
+    where k.wallet_id = u.wallet_id and k.key = u.key and k.version <= u.expected
+  )
+)`
+
+const notSeen = (unsure: boolean): string =>
+  unsure ? " and (c.ord = any ((select commits from seen)::int4[])) is not true" : ""
+
+const walletColumnsSet = (details: boolean): string => `
+    balance = c.balance,
+    held = c.held,
+    overdraft_limit = c.overdraft_limit,
+    status = c.status,
+    updated_at = c.updated_at${
+      details
+        ? `,
+    metadata = case when c.details is null then w.metadata else c.details::json->'metadata' end,
+    words = case when c.details is null then w.words
+      else array(select json_array_elements_text(c.details::json->'words')) end`
+        : ""
+    }`
+
+/** PostgreSQL compares the version again after it has waited for a row. */
+const movedPart = ({ details, unsure }: CommitStatement): string => `,
+moved as (
+  update wallets w set
+    version = c.expected + c.size,${walletColumnsSet(details)}
+  from commits c
+  where w.id = c.wallet_id and w.version = c.expected and c.expected >= 0${notSeen(unsure)}
+  returning c.ord
+)`
+
+const walletColumns =
+  "id, owner_id, currency, balance, held, overdraft_limit, status, version, metadata, created_at, updated_at, position, tag, words"
+
+/** The wallet's row of a creating commit `c`. */
+const walletRow = (position: string): string => `
+  select wallet_id, details->>'ownerId', details->>'currency', balance, held, overdraft_limit, status, size - 1,
+    details->'metadata', (details->>'createdAt')::timestamptz, updated_at, ${position}, details->>'tag',
+    array(select json_array_elements_text(details->'words'))`
+
+const detailed = (condition: string): string => `
+  from (
+    select ord, wallet_id, balance, held, overdraft_limit, status, size, first, updated_at, details::json
+    from commits c where expected = -1 and ${condition}
+    order by ord
+  ) c`
+
+/** Of a commit's first event, and of any event. */
+const givenFirst = "(select before from sequenced) + first + 1"
+const given = "(select before from sequenced) + ord"
+
+/** The position that a row has had before, found by a query. */
+const kept = (query: string, otherwise: string): string => `coalesce((${query}), ${otherwise})`
+
+/**
+ * The commits that create a wallet which is not there.
+ *
+ * An append cannot insert their rows here: their positions come last. Two at once meet
+ * at the primary key, and the one that comes second begins again. A copy inserts them,
+ * but for a wallet whose creation was refused.
+ */
+const createdPart = ({ purpose, unsure }: CommitStatement): string => {
+  if (purpose === "append") {
+    return `,
+created as materialized (
+  select ord from commits c
+  where expected = -1 and not exists (select from wallets w where w.id = c.wallet_id)
+    and not exists (select from events e where e.wallet_id = c.wallet_id and e.version = 0)${notSeen(unsure)}
+)`
+  }
+  const position =
+    purpose === "copy"
+      ? givenFirst
+      : kept("select e.position from events e where e.wallet_id = c.wallet_id and e.version = 0", givenFirst)
+  const isNew =
+    purpose === "copy" ? " and not exists (select from events e where e.wallet_id = c.wallet_id and e.version = 0)" : ""
+  return `,
+added as (
+  insert into wallets (${walletColumns})${walletRow(position)}${detailed(
+    `not exists (select from refusals r where r.wallet_id = c.wallet_id and r.version = 0)${isNew}`
+  )}
+  on conflict do nothing
+  returning id
+),
+created as materialized (
+  select max(ord) as ord
+  from (
+    select wallet_id, ord, false as is_added from commits where expected = -1
+    union all
+    select id, null, true from added
+  ) candidates
+  group by wallet_id having bool_or(is_added)
+)`
+}
+
+/**
+ * `accepted`, one row: how many commits were taken, and by their numbers which, where
+ * that is not all of them.
+ */
+const acceptedPart = ({ creates }: CommitStatement): string => {
+  const taken = creates ? "(select ord from moved union all select ord from created)" : "moved"
+  return `,
+accepted as materialized (
+  select n, case when n < total then (
+      select array_agg(is_taken order by ord)
+      from (
+        select ord, bool_or(is_taken) as is_taken
+        from (select ord, false as is_taken from commits union all select ord, true from ${taken} t) known
+        group by ord
+      ) flags
+    ) end as flags
+  from (select (select count(*) from ${taken} t) as n, (select count(*) from commits) as total) counted
+)`
+}
+
+const isTaken = (number: string): string => `(flags is null or flags[${number}])`
+
+/**
+ * Takes the positions, last of all locks. Under another generation, or in a copy, there
+ * is no position, and as a position is never null the statement fails with nothing
+ * written. PostgreSQL looks at the generation again after it has waited for the row, so
+ * a claim that commits meanwhile fences the append. Commits that were left out leave
+ * their positions unused.
+ */
+const sequencedPart = ($: Placeholder): string => `,
+sequenced as (
+  update log set position = position + ${$("size")}::int8, role = 'log'
+  where generation = ${$("generation")}::int8 and role is distinct from 'copy' and (select n from accepted) > 0
+  returning position - ${$("size")}::int8 as before
+)`
+
+/** A place in the order of the copy: room for as many events as a batch has by far. */
+const placedPart = `,
+sequenced as materialized (select nextval('copied_position') * 1048576 as before)`
+
+const addedLast = `,
+added as (
+  insert into wallets (${walletColumns})${walletRow(givenFirst)}${detailed("ord in (select ord from created)")}
+)`
+
+const eventColumns = [
+  "position",
+  "version",
+  "time",
+  "epoch",
+  "id",
+  "wallet_id",
+  "type",
+  "key",
+  "fingerprint",
+  "currency",
+  "amount",
+  "balance_after",
+  "held_after",
+  "reference",
+  "metadata",
+  "hold_id",
+  "transfer_id",
+  "counterparty",
+  "data",
+  "origin",
+  "words"
+] as const
+
+const givenColumns = eventColumns.slice(1).join(", ")
+
+/** Two values of `json` cannot be compared, their texts can. */
+const compared = (table: string): string =>
+  `(${eventColumns.map((name) => (name === "metadata" ? `${table}.metadata::text` : `${table}.${name}`)).join(", ")})`
+
+const unlessTheSame = `
+  on conflict (wallet_id, version) do update set
+    ${eventColumns
+      .filter((name) => name !== "wallet_id" && name !== "version")
+      .map((name) => `${name} = excluded.${name}`)
+      .join(", ")}
+  where ${compared("e")} is distinct from ${compared("excluded")}`
+
+/** Of an event `of`. */
+const positionOf = (purpose: CommitPurpose, of: string): string =>
+  purpose === "append" || purpose === "copy"
+    ? given
+    : kept(`select o.position from events o where o.wallet_id = ${of}.wallet_id and o.version = ${of}.version`, given)
+
+const eventsPart = ({ purpose }: CommitStatement, $: Placeholder): string => `,
+recorded as (
+  insert into events as e (${eventColumns.join(", ")})
+  select ${positionOf(purpose, "r")}, ${givenColumns}
+  from unnest(${$("events")}::given_event[]) with ordinality as r (commit, ${givenColumns}, ord) cross join accepted
+  where ${isTaken("commit")}${purpose === "recopy" ? unlessTheSame : ""}
+)`
+
+const holdsPart = ($: Placeholder): string => `,
+holds_placed as (
+  insert into holds (wallet_id, id, version, amount, captured, remaining, status, expires_at, reference, metadata,
+    created_at)
+  select wallet_id, id, version, amount, captured, remaining, status, expires_at, reference, metadata, created_at
+  from json_to_recordset(${$("holdsPlaced")}::json) as h (commit int, wallet_id text, id text, version int8,
+    amount numeric, captured numeric, remaining numeric, status text, expires_at timestamptz, reference text,
+    metadata json, created_at timestamptz) cross join accepted
+  where ${isTaken("commit")}
+),
+holds_changed as (
+  update holds set captured = h.captured, remaining = h.remaining, status = h.status
+  from json_to_recordset(${$("holdsChanged")}::json) as h (commit int, wallet_id text, id text, captured numeric,
+    remaining numeric, status text) cross join accepted
+  where ${isTaken("commit")} and holds.wallet_id = h.wallet_id and holds.id = h.id
+)`
+
+const transfersPart = ({ purpose }: CommitStatement, $: Placeholder): string => `,
+transfers_sent as (
+  insert into transfers (wallet_id, id, to_wallet_id, version, position, amount, currency, status, reason, reference,
+    metadata, created_at, updated_at)
+  select wallet_id, id, to_wallet_id, version, ${positionOf(purpose, "t")}, amount, currency, status, reason, reference,
+    metadata, created_at, updated_at
+  from json_to_recordset(${$("transfersSent")}::json) as t (commit int, ord int8, wallet_id text, id text,
+    to_wallet_id text, version int8, amount numeric, currency text, status text, reason text, reference text,
+    metadata json, created_at timestamptz, updated_at timestamptz) cross join accepted
+  where ${isTaken("commit")}
+),
+transfers_changed as (
+  update transfers set status = t.status, reason = t.reason, updated_at = coalesce(t.updated_at, transfers.updated_at)
+  from json_to_recordset(${$("transfersChanged")}::json) as t (commit int, wallet_id text, id text, status text,
+    reason text, updated_at timestamptz) cross join accepted
+  where ${isTaken("commit")} and transfers.wallet_id = t.wallet_id and transfers.id = t.id
+)`
+
+const reversalsPart = ($: Placeholder): string => `,
+reversals as (
+  update refusals set reversed_version = r.version
+  from json_to_recordset(${$("reversals")}::json) as r (commit int, wallet_id text, version int8, reversed int8)
+    cross join accepted
+  where ${isTaken("commit")} and refusals.wallet_id = r.wallet_id and refusals.version = r.reversed
+)`
+
+const markedPart = ($: Placeholder): string => `,
+marked as (
+  insert into marks (owner, position)
+  select ${$("markOwner")}::text, ${$("markPosition")}::int8
+  from accepted where flags is null
+  on conflict (owner) do update set position = greatest(marks.position, excluded.position)
+)`
+
+/**
+ * Answers one row: `n`, how many commits were taken; `flags`, by their numbers which, null
+ * when all were; of an append `before`, the position before the batch's first event, and
+ * `seen`, the numbers of commits that were left out for their keys.
+ */
+export const commitStatement = (of: CommitStatement): string => {
+  const slots = slotsOf(of)
+  const $: Placeholder = (slot) => `$${slots.indexOf(slot) + 1}`
+  const appends = of.purpose === "append"
+  const before = appends ? ", (select before from sequenced) as before" : ""
+  const seen = of.unsure ? ", (select commits from seen) as seen" : ""
+  return [
+    commitsPart($),
+    appends ? "" : placedPart,
+    of.unsure ? seenPart($) : "",
+    movedPart(of),
+    of.creates ? createdPart(of) : "",
+    acceptedPart(of),
+    appends ? sequencedPart($) : "",
+    of.creates && appends ? addedLast : "",
+    of.purpose === "rederive" ? "" : eventsPart(of, $),
+    of.holds ? holdsPart($) : "",
+    of.transfers ? transfersPart(of, $) : "",
+    of.reversals ? reversalsPart($) : "",
+    of.mark ? markedPart($) : "",
+    `\nselect n::int, flags${before}${seen} from accepted`
+  ].join("")
+}
