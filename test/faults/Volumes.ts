@@ -18,7 +18,11 @@ const madeUpSample = join(import.meta.dirname, "../cli/fixtures/movements.csv")
 
 /** What is derived from the log. Where that is elsewhere, the events are a copy. */
 const derived = (rig: Rig): ReadonlyArray<string> => [
-  ...["wallets", "holds", "transfers", "refusals", "marks"],
+  "wallets",
+  "holds",
+  "transfers",
+  "refusals",
+  "marks",
   ...(rig.stores === "both" ? ["events"] : [])
 ]
 
