@@ -38,21 +38,35 @@ describe("an array of composite values", () => {
       text: fc.option(fc.string({ unit: "grapheme", maxLength: 90 })),
       money: fc.option(fc.bigInt({ min: -(10n ** 36n) + 1n, max: 10n ** 36n - 1n })),
       id: fc.uuid(),
+      words: fc.option(fc.array(fc.string({ unit: "grapheme", maxLength: 50 }), { maxLength: 5 })),
+      document: fc.option(fc.jsonValue({ noUnicodeString: false }).map((value) => JSON.stringify(value))),
       time: fc.integer({ min: 0, max: 9_000_000_000_000 })
     })
     fc.assert(
       fc.property(fc.array(row, { maxLength: 20 }), fc.nat(600), (rows, room) => {
-        const array = new SqlCompositeArray(6, room)
-        for (const { id, large, money, number, text, time } of rows) {
-          array.begin().int4(number).int8(large).text(text).numeric(money).uuid(id).time(time).end()
+        const array = new SqlCompositeArray(8, room)
+        for (const { document, id, large, money, number, text, time, words } of rows) {
+          array
+            .begin()
+            .int4(number)
+            .int8(large)
+            .text(text)
+            .numeric(money)
+            .uuid(id)
+            .time(time)
+            .texts(words)
+            .json(document)
+            .end()
         }
-        const expected = rows.map(({ id, large, money, number, text, time }) => [
+        const expected = rows.map(({ document, id, large, money, number, text, time, words }) => [
           number,
           BigInt(large),
           text,
           money === null ? null : String(money),
           id,
-          new Date(time)
+          new Date(time),
+          words,
+          document === null ? null : JSON.parse(document)
         ])
         assert.deepStrictEqual(decode(array.finish(12_345)), { elementOid: 12_345, rows: expected })
       })
