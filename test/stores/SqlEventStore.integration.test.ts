@@ -285,6 +285,27 @@ describe.skipIf(!postgresPresent)("events that are the log", () => {
   )
 })
 
+describe.skipIf(!postgresPresent)("words", () => {
+  const indexed = Effect.gen(function* () {
+    const sql = yield* SqlClient
+    const log = yield* EventStore
+    yield* log.append([busy()])
+    return yield* sql<{ readonly words: ReadonlyArray<string> | null }>`
+      select words from events where words is not null union all select words from wallets where words <> '{}'`
+  })
+
+  onPostgres(
+    "are kept for search where search is here",
+    Effect.map(indexed, (rows) => assert.lengthOf(rows, 2))
+  )
+
+  onPostgres(
+    "are not kept where search is elsewhere",
+    Effect.map(indexed, (rows) => assert.deepStrictEqual(rows, [])),
+    { words: false }
+  )
+})
+
 describe.skipIf(!postgresPresent)("a log whose Persistence is another database", () => {
   it.live("says so, and has the same events", () =>
     Effect.gen(function* () {
