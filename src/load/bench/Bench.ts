@@ -1,14 +1,15 @@
 /** The bench: its parts in order, each with what it needs, and one report. */
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
-import * as Option from "effect/Option"
 import type { Scope } from "effect/Scope"
 import type { ChildProcessSpawner } from "effect/process/ChildProcessSpawner"
 import type { PostgresServer } from "../servers/PostgresServer.ts"
+import { temporaryFolder } from "../servers/ServerProcess.ts"
 import { activationBench } from "./ActivationBench.ts"
 import { lockBench, pgbenchBench } from "./BaselineBench.ts"
 import { BenchServers } from "./BenchServers.ts"
 import type { BenchSettings } from "./BenchSettings.ts"
+import * as CostProbe from "./CostProbe.ts"
 import { conditionsOf } from "./Conditions.ts"
 import { databaseConditions, embedded, onKurrent, onServer } from "./Databases.ts"
 import { dispatchBench } from "./DispatchBench.ts"
@@ -21,6 +22,7 @@ import { libraryBench } from "./LibraryBench.ts"
 import { pgbenchFolder } from "./PgbenchBaseline.ts"
 import { replayKurrentBench, replaySqlBench } from "./ReplayBench.ts"
 import type { Report, Skipped } from "./Report.ts"
+import { freshDatabase } from "./SideDatabase.ts"
 import { transferBench } from "./TransferBench.ts"
 
 export const partNames = [
@@ -62,7 +64,9 @@ const onPostgres = <R>(
 ): Effect.Effect<PartResult, never, R | BenchServers> =>
   Effect.gen(function* () {
     const server = yield* (yield* BenchServers).postgres
-    return server === undefined ? "PostgreSQL is not on this machine" : yield* measure(server)
+    return server === undefined
+      ? "PostgreSQL is not on this machine"
+      : yield* Effect.provide(measure(server), CostProbe.layer(server))
   })
 
 const parts: Readonly<Record<PartName, Part>> = {
@@ -113,13 +117,14 @@ const parts: Readonly<Record<PartName, Part>> = {
   "http-embedded": (settings) =>
     Effect.gen(function* () {
       const on = yield* databaseConditions.pipe(Effect.provide(embedded()))
-      return yield* httpBench(settings, on, Option.none())
+      return yield* httpBench(settings, on, { _tag: "Folder", folder: yield* temporaryFolder() })
     }),
   "http-postgres": (settings) =>
-    onPostgres(({ url }) =>
+    onPostgres((server) =>
       Effect.gen(function* () {
-        const on = yield* databaseConditions.pipe(Effect.provide(onServer(url, "http")()))
-        return yield* httpBench(settings, on, Option.some(url))
+        const on = yield* databaseConditions.pipe(Effect.provide(onServer(server.url, "http")()))
+        const url = yield* freshDatabase(server, "bench_http")
+        return yield* httpBench(settings, on, { _tag: "Server", url })
       })
     ),
   "transfers-embedded": (settings) => transferBench(settings, "PGlite", embedded),
@@ -154,5 +159,5 @@ export const runBench = Effect.fn("Bench.run")(function* (settings: BenchSetting
     if (typeof result === "string") skipped.push({ part, reason: result })
     else rows.push(...result)
   }
-  return { conditions: yield* conditionsOf(settings), rows, skipped } satisfies Report
+  return { conditions: yield* conditionsOf(settings), sides: [], rows, skipped } satisfies Report
 })
