@@ -21,6 +21,8 @@ export interface BenchSettings {
   readonly expiringHolds: number
   /** From the first hold placed to that instant, milliseconds. */
   readonly expiryLeadMillis: number
+  /** Callers of the rows that compare with the usual ways, the same on both sides. */
+  readonly baselineCallers: ReadonlyArray<number>
   /** A folder with the SQL of pgledger, which is no part of this project; `null`: not measured. */
   readonly pgledger: string | null
 }
@@ -37,6 +39,7 @@ const fullBench: BenchSettings = {
   distinctKeys: 1_000_000,
   expiringHolds: 10_000,
   expiryLeadMillis: 12_000,
+  baselineCallers: [1, 32, 64, 512],
   pgledger: null
 }
 
@@ -52,6 +55,7 @@ const quickBench: BenchSettings = {
   distinctKeys: 20_000,
   expiringHolds: 200,
   expiryLeadMillis: 3_000,
+  baselineCallers: [1, 32],
   pgledger: null
 }
 

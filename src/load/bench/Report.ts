@@ -93,7 +93,9 @@ export const costLines = (rows: ReadonlyArray<Row>): ReadonlyArray<string> => {
     ...costCells(row, "engine", row.engine.cost),
     ...(row.beside === null ? [] : costCells(row, row.beside.name, row.beside.figure.cost))
   ])
-  return cells.length === 0 ? [] : ["", ...table(costHead, cells)]
+  // The engine stands beside several: its cost is told once.
+  const once = [...new Map(cells.map((cells) => [cells.join("|"), cells])).values()]
+  return once.length === 0 ? [] : ["", ...table(costHead, once)]
 }
 
 export const reportLines = ({ conditions, rows, sides, skipped }: Report): ReadonlyArray<string> => [
