@@ -37,7 +37,7 @@ describe("npm run bench", () => {
         }
         assert.match(report.conditions.date, /^\d{4}-\d\d-\d\dT/)
       }),
-    280_000
+    400_000
   )
 
   it.live(

@@ -4,8 +4,8 @@ import * as Exit from "effect/Exit"
 import * as FiberSet from "effect/FiberSet"
 import { Arrivals, type OpenLoad, tickMillis } from "./Arrivals.ts"
 
-/** On their way at once: beyond it a command is not sent, and counted. Below every bound of the engine's own. */
-const mostOnTheirWay = 4_096
+/** On their way at once: beyond it a command is not sent, and counted. Below what a node takes in, a second's worth or so. */
+const mostOnTheirWay = 32_768
 
 /** Waits for the answers of all that were sent. */
 export const runOpen = Effect.fnUntraced(function* <E, R>(
