@@ -9,6 +9,7 @@ import * as PgClient from "@effect/sql-pg/PgClient"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
 import { SqlClient } from "effect/sql/SqlClient"
 import type { PostgresServer } from "../servers/PostgresServer.ts"
 import { cpuMicrosOf } from "../servers/ProcessCpu.ts"
@@ -72,9 +73,12 @@ const logSince = Effect.fnUntraced(function* (sql: SqlClient, from: string, insp
     select lsn::text as to, (lsn - ${from}::pg_lsn)::float8 as bytes from pg_current_wal_flush_lsn() lsn`
   const bytes = row?.bytes ?? 0
   if (row === undefined || !inspects || bytes === 0) return { bytes, fullPageBytes: undefined } satisfies Log
-  const [pages] = yield* sql<{ readonly bytes: number }>`
-    select coalesce(sum(fpi_size), 0)::float8 as bytes from pg_get_wal_stats(${from}::pg_lsn, ${row.to}::pg_lsn)`
-  return { bytes, fullPageBytes: pages?.bytes ?? 0 } satisfies Log
+  const pages = yield* sql<{ readonly bytes: number }>`
+    select coalesce(sum(fpi_size), 0)::float8 as bytes from pg_get_wal_stats(${from}::pg_lsn, ${row.to}::pg_lsn)
+  `.pipe(Effect.option)
+  // A checkpoint may have taken the beginning away: then it is estimated.
+  const [found] = Option.getOrElse(pages, () => [])
+  return { bytes, fullPageBytes: found?.bytes } satisfies Log
 })
 
 const hasExtension = Effect.fnUntraced(function* (sql: SqlClient, name: string) {

@@ -33,6 +33,8 @@ export interface Row {
   readonly beside: { readonly name: string; readonly figure: Figure } | null
   /** `engine.median / beside.median`. */
   readonly ratio: number | null
+  /** The ratios of rounds that stood side by side, where that is what the row is for. */
+  readonly pairs: Figure | null
   readonly bars: ReadonlyArray<Bar>
 }
 
@@ -74,7 +76,17 @@ export const rowOf = ({ bar, beside, callers, engine, name, on, ratioBar }: RowO
   const bars: Array<Bar> = []
   if (bar !== undefined) bars.push(barOf(engine.median, bar, least, formatNumber(bar, engine.unit)))
   if (ratioBar !== undefined && ratio !== null) bars.push(barOf(ratio, ratioBar, least, `${ratioBar} ×`))
-  return { name, on, callers: callers ?? null, engine, beside: beside ?? null, ratio, bars }
+  return { name, on, callers: callers ?? null, engine, beside: beside ?? null, ratio, pairs: null, bars }
+}
+
+/** The row with how far the ratios of its pairs of rounds lie apart: one that reaches over 1 tells no difference. */
+export const withPairs = (row: Row): Row => {
+  const others = row.beside?.figure.rounds ?? []
+  const ratios = row.engine.rounds.flatMap((value, round) => {
+    const other = others[round]
+    return other === undefined ? [] : [value / other]
+  })
+  return ratios.length < 2 ? row : { ...row, pairs: figureOf("×", ratios) }
 }
 
 /** Three significant digits, with the unit. */

@@ -36,13 +36,19 @@ const product = (on: string): string => (on.includes("(") ? on.slice(0, on.index
 
 const callersText = ({ callers }: Row): string => (callers === null ? "" : callers.toLocaleString("en"))
 
+const ratioText = ({ pairs, ratio }: Row): string => {
+  if (ratio === null) return ""
+  const text = formatNumber(ratio, "×")
+  return pairs === null ? text : `${text} (${pairs.least.toFixed(2)} – ${pairs.most.toFixed(2)})`
+}
+
 const cellsOf = (row: Row): ReadonlyArray<string> => [
   row.name,
   product(row.on),
   callersText(row),
   figureText(row.engine),
   row.beside === null ? "" : `${row.beside.name}: ${figureText(row.beside.figure)}`,
-  row.ratio === null ? "" : `${row.ratio.toFixed(2)} ×`,
+  ratioText(row),
   row.bars.map((bar) => `${bar.text} ${bar.holds ? "✓" : "✗"}`).join(", ")
 ]
 

@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { noCost } from "../../../src/load/bench/Cost.ts"
-import { alternate, figureOf, formatNumber, repeat, rowOf } from "../../../src/load/bench/Figure.ts"
+import { alternate, figureOf, formatNumber, repeat, rowOf, withPairs } from "../../../src/load/bench/Figure.ts"
 import { costLines, tableLines } from "../../../src/load/bench/Report.ts"
 
 describe("Figure", () => {
@@ -60,6 +60,15 @@ describe("Figure", () => {
     const ratio = rowOf({ name: "", on: "", engine: figureOf("/s", [79]), beside, ratioBar: 0.8 })
     assert.strictEqual(ratio.ratio, 0.79)
     assert.deepStrictEqual(ratio.bars, [{ text: "≥ 0.8 ×", holds: false }])
+  })
+
+  it("tells how far the ratios of pairs of rounds lie apart", () => {
+    const engine = figureOf("/s", [90, 100, 120])
+    const beside = { name: "before", figure: figureOf("/s", [100, 100, 100]) }
+    const row = withPairs(rowOf({ name: "", on: "", engine, beside }))
+    assert.deepStrictEqual([row.ratio, row.pairs?.least, row.pairs?.most], [1, 0.9, 1.2])
+    assert.match(tableLines([row])[2] ?? "", /\| 1\.00 × \(0\.90 – 1\.20\) \|/)
+    assert.isNull(withPairs(rowOf({ name: "", on: "", engine })).pairs)
   })
 
   it("writes numbers with three digits", () => {

@@ -10,7 +10,7 @@ import { BenchServers } from "../BenchServers.ts"
 import type { BenchSettings } from "../BenchSettings.ts"
 import { conditionsOf } from "../Conditions.ts"
 import * as CostProbe from "../CostProbe.ts"
-import type { Row } from "../Figure.ts"
+import { type Row, withPairs } from "../Figure.ts"
 import type { Report, Skipped } from "../Report.ts"
 import { serverConditions } from "../SideDatabase.ts"
 import { type Checkout, revisionOf, thisCheckout } from "./Checkout.ts"
@@ -102,8 +102,9 @@ export const runAgainst = Effect.fn("AgainstBench.run")(function* (
     }
     yield* Console.error(`bench: ${name} …`)
     const row = rows[name](against)
-    const probed = server === undefined || name.includes("embedded")
-    measured.push(...(yield* probed ? row : Effect.provide(row, CostProbe.layer(server))))
+    const withoutServer = server === undefined || name.includes("embedded")
+    const found = yield* withoutServer ? row : Effect.provide(row, CostProbe.layer(server))
+    measured.push(...found.map(withPairs))
   }
   const sides = against.checkouts.map((checkout) => ({ name: checkout.name, revision: revisionOf(checkout) }))
   return { conditions: yield* conditionsOf(settings), sides, rows: measured, skipped } satisfies Report
