@@ -1,14 +1,16 @@
 /** The bench: its parts in order, each with what it needs, and one report. */
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
-import * as Option from "effect/Option"
 import type { Scope } from "effect/Scope"
 import type { ChildProcessSpawner } from "effect/process/ChildProcessSpawner"
 import type { PostgresServer } from "../servers/PostgresServer.ts"
+import { temporaryFolder } from "../servers/ServerProcess.ts"
 import { activationBench } from "./ActivationBench.ts"
-import { lockBench, pgbenchBench } from "./BaselineBench.ts"
+import { appendBench } from "./AppendBench.ts"
+import { creditBaselines, pgledgerBaseline } from "./BaselineBench.ts"
 import { BenchServers } from "./BenchServers.ts"
 import type { BenchSettings } from "./BenchSettings.ts"
+import * as CostProbe from "./CostProbe.ts"
 import { conditionsOf } from "./Conditions.ts"
 import { databaseConditions, embedded, onKurrent, onServer } from "./Databases.ts"
 import { dispatchBench } from "./DispatchBench.ts"
@@ -18,9 +20,11 @@ import { httpBench } from "./HttpBench.ts"
 import { idleMemoryBench } from "./IdleMemoryBench.ts"
 import { keysBench } from "./KeysBench.ts"
 import { libraryBench } from "./LibraryBench.ts"
-import { pgbenchFolder } from "./PgbenchBaseline.ts"
+import { httpLatency, libraryLatency } from "./latency/LatencyBench.ts"
+import { pgbenchFolder, pgledgerMissing } from "./PgbenchBaseline.ts"
 import { replayKurrentBench, replaySqlBench } from "./ReplayBench.ts"
 import type { Report, Skipped } from "./Report.ts"
+import { freshDatabase, serverConditions } from "./SideDatabase.ts"
 import { transferBench } from "./TransferBench.ts"
 
 export const partNames = [
@@ -29,8 +33,12 @@ export const partNames = [
   "library-embedded",
   "library-postgres",
   "library-kurrent",
-  "pgbench",
-  "locks",
+  "baselines-one",
+  "baselines-many",
+  "baselines-pgledger",
+  "append-cost",
+  "latency-library",
+  "latency-http",
   "activation",
   "replay-postgres",
   "replay-kurrent",
@@ -46,14 +54,20 @@ export const partNames = [
 export type PartName = (typeof partNames)[number]
 
 /** A name for the same measurement on every store. */
-export const groupNames = ["library", "replay", "http", "transfers", "expiry"] as const
+export const groupNames = ["library", "baselines", "latency", "replay", "http", "transfers", "expiry"] as const
 
 /** The parts under the names of parts and groups; none given: all. */
 export const partsOf = (given: ReadonlyArray<string>): ReadonlyArray<PartName> =>
   partNames.filter((part) => given.length === 0 || given.some((name) => part === name || part.startsWith(`${name}-`)))
 
+interface Measured {
+  readonly rows: ReadonlyArray<Row>
+  /** Why some of the part's rows are missing. */
+  readonly missing: ReadonlyArray<string>
+}
+
 /** Rows, or why there are none. */
-type PartResult = ReadonlyArray<Row> | string
+type PartResult = ReadonlyArray<Row> | Measured | string
 
 type Part = (settings: BenchSettings) => Effect.Effect<PartResult, never, BenchServers | ChildProcessSpawner | Scope>
 
@@ -62,8 +76,22 @@ const onPostgres = <R>(
 ): Effect.Effect<PartResult, never, R | BenchServers> =>
   Effect.gen(function* () {
     const server = yield* (yield* BenchServers).postgres
-    return server === undefined ? "PostgreSQL is not on this machine" : yield* measure(server)
+    return server === undefined
+      ? "PostgreSQL is not on this machine"
+      : yield* Effect.provide(measure(server), CostProbe.layer(server))
   })
+
+const creditBaselinesPart = (settings: BenchSettings, wallets: number) =>
+  onPostgres((postgres) =>
+    Effect.gen(function* () {
+      if (pgbenchFolder === undefined) return "pgbench is not on this machine"
+      const redis = yield* (yield* BenchServers).redis
+      const rows = yield* creditBaselines(settings, { postgres, redis }, wallets).pipe(
+        Effect.provide(onServer(postgres.url, `baselines_${wallets}`)())
+      )
+      return { rows, missing: redis === undefined ? ["Redis is not on this machine"] : [] }
+    })
+  )
 
 const parts: Readonly<Record<PartName, Part>> = {
   dispatch: dispatchBench,
@@ -80,19 +108,24 @@ const parts: Readonly<Record<PartName, Part>> = {
           : yield* libraryBench(settings, "KurrentDB").pipe(Effect.provide(onKurrent(kurrent.url, url, "behind")()))
       })
     ),
-  pgbench: (settings) =>
-    onPostgres((server) =>
-      pgbenchFolder === undefined
-        ? Effect.succeed("pgbench is not on this machine")
-        : pgbenchBench(settings, server).pipe(Effect.provide(onServer(server.url, "pgbench")()))
-    ),
-  locks: (settings) =>
+  "baselines-one": (settings) => creditBaselinesPart(settings, 1),
+  "baselines-many": (settings) => creditBaselinesPart(settings, settings.wallets),
+  "baselines-pgledger": (settings) =>
+    onPostgres((server) => {
+      const { pgledger } = settings
+      const missing = pgbenchFolder === undefined ? "pgbench is not on this machine" : pgledgerMissing(pgledger)
+      if (missing !== undefined || pgledger === null) return Effect.succeed(missing ?? "")
+      return pgledgerBaseline(settings, server, pgledger).pipe(Effect.provide(onServer(server.url, "pgledger")()))
+    }),
+  "append-cost": (settings) =>
+    onPostgres(({ url }) => appendBench(settings).pipe(Effect.provide(onServer(url, "append")()))),
+  "latency-library": (settings) =>
+    onPostgres(({ url }) => libraryLatency(settings).pipe(Effect.provide(onServer(url, "latency")()))),
+  "latency-http": (settings) =>
     onPostgres((server) =>
       Effect.gen(function* () {
-        const redis = yield* (yield* BenchServers).redis
-        return redis === undefined
-          ? "Redis is not on this machine"
-          : yield* lockBench(settings, server, redis).pipe(Effect.provide(onServer(server.url, "locks")()))
+        const url = yield* freshDatabase(server, "bench_latency")
+        return yield* httpLatency(settings, yield* serverConditions(server.url), { _tag: "Server", url })
       })
     ),
   activation: (settings) =>
@@ -113,13 +146,14 @@ const parts: Readonly<Record<PartName, Part>> = {
   "http-embedded": (settings) =>
     Effect.gen(function* () {
       const on = yield* databaseConditions.pipe(Effect.provide(embedded()))
-      return yield* httpBench(settings, on, Option.none())
+      return yield* httpBench(settings, on, { _tag: "Folder", folder: yield* temporaryFolder() })
     }),
   "http-postgres": (settings) =>
-    onPostgres(({ url }) =>
+    onPostgres((server) =>
       Effect.gen(function* () {
-        const on = yield* databaseConditions.pipe(Effect.provide(onServer(url, "http")()))
-        return yield* httpBench(settings, on, Option.some(url))
+        const on = yield* serverConditions(server.url)
+        const url = yield* freshDatabase(server, "bench_http")
+        return yield* httpBench(settings, on, { _tag: "Server", url })
       })
     ),
   "transfers-embedded": (settings) => transferBench(settings, "PGlite", embedded),
@@ -143,6 +177,11 @@ const parts: Readonly<Record<PartName, Part>> = {
     onPostgres(({ url }) => expiryBench(settings).pipe(Effect.provide(onServer(url, "expiry")())))
 }
 
+const measuredOf = (result: PartResult): Measured => {
+  if (typeof result === "string") return { rows: [], missing: [result] }
+  return "rows" in result ? result : { rows: result, missing: [] }
+}
+
 /** Runs the parts that are asked for, one after the other; says on standard error where it is. */
 export const runBench = Effect.fn("Bench.run")(function* (settings: BenchSettings, only: ReadonlyArray<PartName>) {
   const rows: Array<Row> = []
@@ -151,8 +190,9 @@ export const runBench = Effect.fn("Bench.run")(function* (settings: BenchSetting
     if (!only.includes(part)) continue
     yield* Console.error(`bench: ${part} …`)
     const result = yield* Effect.scoped(parts[part](settings))
-    if (typeof result === "string") skipped.push({ part, reason: result })
-    else rows.push(...result)
+    const { missing, rows: found } = measuredOf(result)
+    rows.push(...found)
+    skipped.push(...missing.map((reason) => ({ part, reason })))
   }
-  return { conditions: yield* conditionsOf(settings), rows, skipped } satisfies Report
+  return { conditions: yield* conditionsOf(settings), sides: [], rows, skipped } satisfies Report
 })

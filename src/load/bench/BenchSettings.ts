@@ -21,10 +21,14 @@ export interface BenchSettings {
   readonly expiringHolds: number
   /** From the first hold placed to that instant, milliseconds. */
   readonly expiryLeadMillis: number
+  /** Callers of the rows that compare with the usual ways, the same on both sides. */
+  readonly baselineCallers: ReadonlyArray<number>
+  /** A folder with the SQL of pgledger, which is no part of this project; `null`: not measured. */
+  readonly pgledger: string | null
 }
 
 /** The figures that the README quotes: about eight minutes on two cores. */
-export const fullBench: BenchSettings = {
+const fullBench: BenchSettings = {
   rounds: 3,
   millis: 2_000,
   rampMillis: 300,
@@ -34,11 +38,13 @@ export const fullBench: BenchSettings = {
   activations: 100,
   distinctKeys: 1_000_000,
   expiringHolds: 10_000,
-  expiryLeadMillis: 12_000
+  expiryLeadMillis: 12_000,
+  baselineCallers: [1, 32, 64, 512],
+  pgledger: null
 }
 
 /** Whether everything runs, in under a minute; its figures mean little. */
-export const quickBench: BenchSettings = {
+const quickBench: BenchSettings = {
   rounds: 1,
   millis: 150,
   rampMillis: 30,
@@ -48,5 +54,31 @@ export const quickBench: BenchSettings = {
   activations: 10,
   distinctKeys: 20_000,
   expiringHolds: 200,
-  expiryLeadMillis: 3_000
+  expiryLeadMillis: 3_000,
+  baselineCallers: [1, 32],
+  pgledger: null
+}
+
+/** What the command line says of them. */
+export interface GivenSettings {
+  readonly quick: boolean
+  /** Two checkouts. */
+  readonly compares: boolean
+  readonly rounds: number | undefined
+  readonly seconds: number | undefined
+  readonly pgledger: string | undefined
+}
+
+/** Two checkouts differ by less than an engine and a baseline: more rounds. */
+const comparedRounds = 5
+
+export const settingsOf = ({ compares, pgledger, quick, rounds, seconds }: GivenSettings): BenchSettings => {
+  const base = quick ? quickBench : fullBench
+  const usual = compares && !quick ? comparedRounds : base.rounds
+  return {
+    ...base,
+    rounds: rounds ?? usual,
+    millis: seconds === undefined ? base.millis : Math.round(seconds * 1_000),
+    pgledger: pgledger ?? null
+  }
 }

@@ -45,6 +45,7 @@ export const conditionsLines = (conditions: Conditions): ReadonlyArray<string> =
     `batches: ≤ ${bounds.batchCommands} commands per wallet, ≤ ${bounds.appendCommits} wallets and ` +
       `≤ ${bounds.appendEvents} events per append; appends in flight: engine ${bounds.appendsInFlight}, limit program 1`,
     `medians of ${settings.rounds} round${settings.rounds === 1 ? "" : "s"} of ${settings.millis} ms, ` +
-      "engine and what stands beside it in turns, one more round of each before and not counted"
+      "engine and what stands beside it in turns, one more round of each before and not counted",
+    "rates are of accepted commands only: one that is refused ends the bench"
   ]
 }

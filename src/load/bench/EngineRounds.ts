@@ -11,7 +11,8 @@ import type { Persistence } from "../../stores/Persistence.ts"
 import { runCallbacks, runFibers } from "../ClosedLoop.ts"
 import { type Distribution, walletChoice } from "../WalletChoice.ts"
 import type { BenchSettings } from "./BenchSettings.ts"
-import { makeLimitProgram } from "./LimitProgram.ts"
+import { CostProbe, type Sample } from "./CostProbe.ts"
+import { type LimitBounds, makeLimitProgram } from "./LimitProgram.ts"
 
 /** Where the commands go, and from how many callers at once. */
 export interface Load {
@@ -48,37 +49,50 @@ export const createWallets = Effect.fnUntraced(function* (count: number) {
 export const engineRound = (
   settings: BenchSettings,
   load: Load
-): Effect.Effect<number, never, WalletEngine | EventIds> =>
+): Effect.Effect<Sample, never, WalletEngine | EventIds> =>
   Effect.gen(function* () {
     const engine = yield* WalletEngine
+    const probe = yield* CostProbe
     const ids = yield* createWallets(load.distribution.wallets)
     const choose = yield* walletChoice(load.distribution, seed)
-    const result = yield* runFibers({ ...settings, callers: load.callers }, (n) =>
-      engine.credit({ walletId: ids[choose()] as string, amount: 1n, idempotencyKey: `k${n}` })
+    let total = 0
+    const sample = yield* probe.measure(
+      Effect.map(
+        runFibers({ ...settings, callers: load.callers }, (n) =>
+          engine.credit({ walletId: ids[choose()] as string, amount: 1n, idempotencyKey: `k${n}` })
+        ),
+        (result) => {
+          total = result.total
+          return { perSecond: result.perSecond, events: total }
+        }
+      )
     )
     const wallets = yield* Effect.forEach(ids, (walletId) => engine.getWallet({ walletId }))
     const money = wallets.reduce((sum, wallet) => sum + wallet.balance, 0n)
-    if (money !== BigInt(result.total)) {
-      return yield* Effect.die(new Error(`${result.total} credits were answered, the wallets have ${money}`))
+    if (money !== BigInt(total)) {
+      return yield* Effect.die(new Error(`${total} credits were answered, the wallets have ${money}`))
     }
-    return result.perSecond
+    return sample
   }).pipe(Effect.orDie)
 
-/** Credits per second through the limit program, its appends taking at most `events`. */
-const limitRoundOf = (
+/** Credits per second through the limit program, within the bounds of an append. */
+export const limitRound = (
   settings: BenchSettings,
   load: Load,
-  events: number
-): Effect.Effect<number, never, EventStore | Persistence | Ownership | EventIds> =>
+  bounds: LimitBounds
+): Effect.Effect<Sample, never, EventStore | Persistence | Ownership | EventIds> =>
   Effect.scoped(
-    Effect.gen(function* (): Effect.fn.Return<number, never, EventStore | Persistence | Ownership | EventIds | Scope> {
+    Effect.gen(function* (): Effect.fn.Return<Sample, never, EventStore | Persistence | Ownership | EventIds | Scope> {
+      const probe = yield* CostProbe
       const ids = yield* freshIds(load.distribution.wallets)
-      const program = yield* makeLimitProgram(ids, { ...defaultBounds, appendEvents: events })
+      const program = yield* makeLimitProgram(ids, bounds)
       const choose = yield* walletChoice(load.distribution, seed)
-      const result = yield* runCallbacks({ ...settings, callers: load.callers }, (_, answered) =>
-        program.credit(choose(), answered)
+      return yield* probe.measure(
+        Effect.map(
+          runCallbacks({ ...settings, callers: load.callers }, (_, answered) => program.credit(choose(), answered)),
+          ({ perSecond, total }) => ({ perSecond, events: total })
+        )
       )
-      return result.perSecond
     })
   )
 
@@ -88,11 +102,11 @@ const limitRoundOf = (
  * other half is answered. Which is faster depends on what a flush costs: tried first.
  */
 export const bestLimitRound = Effect.fnUntraced(function* (settings: BenchSettings, load: Load) {
-  const all = defaultBounds.appendEvents
-  const half = Math.ceil(load.callers / 2)
+  const all = defaultBounds
+  const half = { ...defaultBounds, appendEvents: Math.ceil(load.callers / 2) }
   const trial = { ...settings, millis: settings.millis / 2 }
-  if (load.callers === 1) return limitRoundOf(settings, load, all)
-  const together = yield* limitRoundOf(trial, load, all)
-  const inHalves = yield* limitRoundOf(trial, load, half)
-  return limitRoundOf(settings, load, inHalves > together ? half : all)
+  if (load.callers === 1) return limitRound(settings, load, all)
+  const together = yield* limitRound(trial, load, all)
+  const inHalves = yield* limitRound(trial, load, half)
+  return limitRound(settings, load, inHalves.value > together.value ? half : all)
 })

@@ -1,8 +1,10 @@
 /** What a bench measures and reports: figures over rounds, side by side. */
 import * as Effect from "effect/Effect"
+import { type Cost, medianCost, middle } from "./Cost.ts"
+import type { Sample } from "./CostProbe.ts"
 
-/** `each`: a count, per command. */
-export type Unit = "/s" | "bytes" | "ms" | "each"
+/** `each`: a count, per command. `×`: a ratio. */
+export type Unit = "/s" | "bytes" | "ms" | "µs" | "each" | "×"
 
 /** One thing measured over several rounds. */
 export interface Figure {
@@ -11,6 +13,8 @@ export interface Figure {
   readonly least: number
   readonly most: number
   readonly rounds: ReadonlyArray<number>
+  /** Medians of what an event cost, where it was measured. */
+  readonly cost: Cost | null
 }
 
 /** What a row must reach. `holds`: whether it did, in this run. */
@@ -23,34 +27,34 @@ export interface Row {
   readonly name: string
   /** The stores it ran on. */
   readonly on: string
+  /** Callers at once, on both sides; `null`: not a matter of callers, or in the name. */
+  readonly callers: number | null
   readonly engine: Figure
   readonly beside: { readonly name: string; readonly figure: Figure } | null
   /** `engine.median / beside.median`. */
   readonly ratio: number | null
+  /** The ratios of rounds that stood side by side, where that is what the row is for. */
+  readonly pairs: Figure | null
   readonly bars: ReadonlyArray<Bar>
 }
 
-const middle = (sorted: ReadonlyArray<number>): number => {
-  const half = sorted.length >> 1
-  const upper = sorted[half] ?? Number.NaN
-  return sorted.length % 2 === 1 ? upper : ((sorted[half - 1] ?? Number.NaN) + upper) / 2
-}
-
 /** At least one round. */
-export const figureOf = (unit: Unit, rounds: ReadonlyArray<number>): Figure => {
+export const figureOf = (unit: Unit, rounds: ReadonlyArray<number>, costs: ReadonlyArray<Cost> = []): Figure => {
   const sorted = [...rounds].sort((a, b) => a - b)
   return {
     unit,
     median: middle(sorted),
     least: sorted[0] ?? Number.NaN,
     most: sorted.at(-1) ?? Number.NaN,
-    rounds
+    rounds,
+    cost: medianCost(costs)
   }
 }
 
 export interface RowOptions {
   readonly name: string
   readonly on: string
+  readonly callers?: number
   readonly engine: Figure
   readonly beside?: { readonly name: string; readonly figure: Figure }
   /** The least `engine.median`, or the most where the unit is not a rate. */
@@ -59,20 +63,30 @@ export interface RowOptions {
   readonly ratioBar?: number
 }
 
-const atLeast = (unit: Unit): boolean => unit === "/s"
+const atLeast = (unit: Unit): boolean => unit === "/s" || unit === "×"
 
 const barOf = (value: number, bound: number, least: boolean, text: string): Bar => ({
   text: `${least ? "≥" : "≤"} ${text}`,
   holds: least ? value >= bound : value <= bound
 })
 
-export const rowOf = ({ bar, beside, engine, name, on, ratioBar }: RowOptions): Row => {
+export const rowOf = ({ bar, beside, callers, engine, name, on, ratioBar }: RowOptions): Row => {
   const ratio = beside === undefined ? null : engine.median / beside.figure.median
   const least = atLeast(engine.unit)
   const bars: Array<Bar> = []
   if (bar !== undefined) bars.push(barOf(engine.median, bar, least, formatNumber(bar, engine.unit)))
   if (ratioBar !== undefined && ratio !== null) bars.push(barOf(ratio, ratioBar, least, `${ratioBar} ×`))
-  return { name, on, engine, beside: beside ?? null, ratio, bars }
+  return { name, on, callers: callers ?? null, engine, beside: beside ?? null, ratio, pairs: null, bars }
+}
+
+/** The row with how far the ratios of its pairs of rounds lie apart: one that reaches over 1 tells no difference. */
+export const withPairs = (row: Row): Row => {
+  const others = row.beside?.figure.rounds ?? []
+  const ratios = row.engine.rounds.flatMap((value, round) => {
+    const other = others[round]
+    return other === undefined ? [] : [value / other]
+  })
+  return ratios.length < 2 ? row : { ...row, pairs: figureOf("×", ratios) }
 }
 
 /** Three significant digits, with the unit. */
@@ -86,13 +100,42 @@ export const formatNumber = (value: number, unit: Unit): string => {
       return `${Math.round(value)} B`
     case "each":
       return value >= 1 ? value.toFixed(2) : value.toPrecision(2)
+    case "×":
+      return `${value.toFixed(2)} ×`
     case "ms":
-      return `${digits(value)} ms`
+    case "µs":
+      return `${digits(value)} ${unit}`
   }
 }
 
-/** What one round of something gives, in the figure's unit. A round that fails is a defect: there is no figure. */
-export type Round<R> = Effect.Effect<number, never, R>
+/**
+ * What one round of something gives, in the figure's unit. A round in which a command was
+ * refused or failed is a defect, and there is no figure: rates are of accepted commands only.
+ */
+export type Round<R> = Effect.Effect<number | Sample, never, R>
+
+const figureOfSamples = (unit: Unit, samples: ReadonlyArray<number | Sample>): Figure => {
+  const values = samples.map((sample) => (typeof sample === "number" ? sample : sample.value))
+  return figureOf(
+    unit,
+    values,
+    samples.flatMap((sample) => (typeof sample === "number" ? [] : [sample.cost]))
+  )
+}
+
+/**
+ * One round of each side that is thrown away (compilers and caches warm up), then A B
+ * C A B C …: what disturbs the machine for a while disturbs them all. Figures in the
+ * order of the sides.
+ */
+export const inTurns = Effect.fnUntraced(function* <R>(unit: Unit, rounds: number, sides: ReadonlyArray<Round<R>>) {
+  for (const side of sides) yield* side
+  const samples = sides.map((): Array<number | Sample> => [])
+  for (let round = 0; round < rounds; round++) {
+    for (const [index, side] of sides.entries()) samples[index]?.push(yield* side)
+  }
+  return samples.map((ofSide) => figureOfSamples(unit, ofSide))
+})
 
 export interface Alternation<R1, R2> {
   readonly unit: Unit
@@ -101,26 +144,13 @@ export interface Alternation<R1, R2> {
   readonly beside: Round<R2>
 }
 
-/**
- * One round of each that is thrown away (compilers and caches warm up), then A B A
- * B …: what disturbs the machine for a while disturbs both.
- */
-export const alternate = Effect.fnUntraced(function* <R1, R2>({ beside, engine, rounds, unit }: Alternation<R1, R2>) {
-  yield* engine
-  yield* beside
-  const ofEngine: Array<number> = []
-  const ofBeside: Array<number> = []
-  for (let round = 0; round < rounds; round++) {
-    ofEngine.push(yield* engine)
-    ofBeside.push(yield* beside)
-  }
-  return { engine: figureOf(unit, ofEngine), beside: figureOf(unit, ofBeside) }
-})
+/** Two sides in turns. */
+export const alternate = <R1, R2>({ beside, engine, rounds, unit }: Alternation<R1, R2>) =>
+  Effect.map(inTurns<R1 | R2>(unit, rounds, [engine, beside]), ([ofEngine, ofBeside]) => ({
+    engine: ofEngine as Figure,
+    beside: ofBeside as Figure
+  }))
 
 /** One round that is thrown away, then `rounds` that count. */
-export const repeat = Effect.fnUntraced(function* <R>(unit: Unit, rounds: number, round: Round<R>) {
-  yield* round
-  const values: Array<number> = []
-  for (let i = 0; i < rounds; i++) values.push(yield* round)
-  return figureOf(unit, values)
-})
+export const repeat = <R>(unit: Unit, rounds: number, round: Round<R>) =>
+  Effect.map(inTurns(unit, rounds, [round]), ([figure]) => figure as Figure)

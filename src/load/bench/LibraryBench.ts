@@ -60,6 +60,7 @@ export const libraryBench = Effect.fn("LibraryBench.run")(function* (
       rowOf({
         name,
         on,
+        callers: load.callers,
         engine,
         beside: { name: "limit program", figure: beside },
         ...(bar?.[product] === undefined ? {} : { bar: bar[product] }),

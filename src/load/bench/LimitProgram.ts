@@ -195,7 +195,11 @@ const appendLoop = Effect.fnUntraced(function* (gathering: Gathering) {
     if (gathering.isEmpty) {
       for (const answered of due) answered()
       due = []
-      if (gathering.isEmpty) yield* gathering.park
+      if (gathering.isEmpty) {
+        yield* gathering.park
+        // All who start together come in one append: a first one that went alone would go alone for ever.
+        yield* Effect.yieldNow
+      }
     }
     const { answers, commits } = gathering.take()
     const sent = yield* Effect.forkChild(append(log, commits), { startImmediately: true })

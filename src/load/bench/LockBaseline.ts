@@ -5,7 +5,9 @@
  * it; who finds the lock taken tries again after a short random pause.
  */
 import * as PgClient from "@effect/sql-pg/PgClient"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
 import { SqlClient } from "effect/sql/SqlClient"
 import { Redis } from "ioredis"
 import { runFibers } from "../ClosedLoop.ts"
@@ -13,8 +15,8 @@ import type { PostgresServer } from "../servers/PostgresServer.ts"
 import type { RedisServer } from "../servers/RedisServer.ts"
 import { walletChoice } from "../WalletChoice.ts"
 import type { BenchSettings } from "./BenchSettings.ts"
-
-export const lockCallers = 32
+import { CostProbe } from "./CostProbe.ts"
+import { databaseOf, emptied } from "./SideDatabase.ts"
 
 /** Milliseconds; far above what a command takes. */
 const lockExpiry = 10_000
@@ -27,7 +29,6 @@ interface Stores {
 }
 
 const makeTables = Effect.fnUntraced(function* (sql: SqlClient, wallets: number) {
-  yield* sql`drop table if exists lock_events, lock_transactions, lock_wallets`
   yield* sql`create table lock_wallets (id int primary key, balance numeric not null, version bigint not null)`
   yield* sql`create table lock_events (
     wallet_id int, version bigint, type text not null, data text not null, created_at timestamptz default now(),
@@ -66,25 +67,45 @@ const credit = ({ sql }: Stores, wallet: number) =>
     })
   )
 
-/** Commands per second. */
-export const lockRound = (settings: BenchSettings, postgres: PostgresServer, redis: RedisServer, wallets: number) =>
+/** A session for each caller, before the clock starts. */
+const openSessions = (sql: SqlClient, callers: number) =>
+  Effect.forEach(Array.from({ length: callers }), () => sql`select pg_sleep(0.3)`, {
+    concurrency: "unbounded",
+    discard: true
+  })
+
+const database = "bench_locks"
+
+/** Commands per second, in tables of its own. */
+export const lockRound = (
+  settings: BenchSettings,
+  postgres: PostgresServer,
+  redis: RedisServer,
+  load: { readonly wallets: number; readonly callers: number }
+) =>
   Effect.gen(function* () {
-    const sql = yield* SqlClient
+    const { callers, wallets } = load
+    const probe = yield* CostProbe
+    const url = yield* databaseOf(postgres, database)
+    yield* emptied(url)
+    const sessions = yield* Layer.build(PgClient.layer({ url, maxConnections: callers }))
+    const sql = Context.get(sessions, SqlClient)
     const client = yield* Effect.acquireRelease(
       Effect.sync(() => new Redis(redis.url)),
       (client) => Effect.sync(() => client.disconnect())
     )
     yield* makeTables(sql, wallets)
+    yield* openSessions(sql, callers)
     const choose = yield* walletChoice({ _tag: "Uniform", wallets }, "locks")
-    const result = yield* runFibers({ ...settings, callers: lockCallers }, (n) =>
-      Effect.suspend(() => {
-        const wallet = choose()
-        return withLock(client, wallet, `t${n}`, credit({ sql, redis: client }, wallet))
-      })
+    return yield* probe.measure(
+      Effect.map(
+        runFibers({ ...settings, callers }, (n) =>
+          Effect.suspend(() => {
+            const wallet = choose()
+            return withLock(client, wallet, `t${n}`, credit({ sql, redis: client }, wallet))
+          })
+        ),
+        ({ perSecond, total }) => ({ perSecond, events: total })
+      )
     )
-    return result.perSecond
-  }).pipe(
-    Effect.scoped,
-    Effect.provide(PgClient.layer({ url: postgres.url, maxConnections: lockCallers })),
-    Effect.orDie
-  )
+  }).pipe(Effect.scoped, Effect.orDie)

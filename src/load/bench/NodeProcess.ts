@@ -29,27 +29,32 @@ export const runProgram = Effect.fnUntraced(
 export const runModule = (path: string, args: ReadonlyArray<string>, nodeOptions: ReadonlyArray<string> = []) =>
   runProgram(process.execPath, [...nodeOptions, moduleFile(path), ...args])
 
+export interface Started {
+  /** The first line that it printed. */
+  readonly line: string
+  readonly pid: number
+}
+
 /**
- * Starts a module of ours and answers the first line that it prints; ended by
- * SIGTERM, and after ten seconds by force, with the scope. `undefined` takes a
- * variable away.
+ * Starts a program file on this Node and waits for the first line that it prints; ended
+ * by SIGTERM, and after ten seconds by force, with the scope. `env` is all that it gets.
  */
-export const startModule = Effect.fnUntraced(function* (
-  path: string,
+export const startNode = Effect.fnUntraced(function* (
+  file: string,
   args: ReadonlyArray<string>,
-  env: Readonly<Record<string, string | undefined>>
+  env: Readonly<Record<string, string>>
 ) {
   const spawner = yield* ChildProcessSpawner
   const handle = yield* spawner.spawn(
-    ChildProcess.make(process.execPath, [moduleFile(path), ...args], {
+    ChildProcess.make(process.execPath, [file, ...args], {
       env,
-      extendEnv: true,
+      extendEnv: false,
       stdin: "ignore",
       stderr: "inherit",
       forceKillAfter: "10 seconds"
     })
   )
   const line = yield* handle.stdout.pipe(Stream.decodeText, Stream.splitLines, Stream.runHead)
-  if (Option.isNone(line)) return yield* Effect.die(new Error(`${path} ended before it said anything`))
-  return line.value
+  if (Option.isNone(line)) return yield* Effect.die(new Error(`${file} ended before it said anything`))
+  return { line: line.value, pid: handle.pid } satisfies Started
 }, Effect.orDie)

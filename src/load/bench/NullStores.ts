@@ -50,8 +50,9 @@ const persistence: Persistence["Service"] = {
   transactions: () => emptyPage,
   holds: () => emptyPage,
   hold: () => nothing,
-  // Everything is persisted and no key is known: a look-up ends here.
-  findKeys: () => Effect.succeed({ persistedVersion: Number.MAX_SAFE_INTEGER, seen: [] }),
+  // No key is known, and no row is written: a version beyond the actor's own would tell it that another
+  // node has gone on without it, and it would load a wallet that nobody has kept.
+  findKeys: () => Effect.succeed({ persistedVersion: -1, seen: [] }),
   scanWallets: () => none,
   scanTransactions: () => none,
   scanHolds: () => none

@@ -1,7 +1,8 @@
-/** A bench's result as a table for people. */
+/** A bench's result as tables for people. */
 import type { Conditions } from "./Conditions.ts"
 import { conditionsLines } from "./Conditions.ts"
-import { type Figure, formatNumber, type Row } from "./Figure.ts"
+import type { Cost } from "./Cost.ts"
+import { type Figure, formatNumber, type Row, type Unit } from "./Figure.ts"
 
 /** A part that could not run here, and why. */
 export interface Skipped {
@@ -9,8 +10,17 @@ export interface Skipped {
   readonly reason: string
 }
 
+/** A checkout that was measured. */
+export interface MeasuredSide {
+  readonly name: string
+  /** Of git, `+` when files differ from it. */
+  readonly revision: string
+}
+
 export interface Report {
   readonly conditions: Conditions
+  /** Of `engine`, then of what stands beside it where that is another checkout. */
+  readonly sides: ReadonlyArray<MeasuredSide>
   readonly rows: ReadonlyArray<Row>
   readonly skipped: ReadonlyArray<Skipped>
 }
@@ -24,29 +34,82 @@ const figureText = ({ least, median, most, rounds, unit }: Figure): string =>
 /** The product alone; what it ran with stands once above the table. */
 const product = (on: string): string => (on.includes("(") ? on.slice(0, on.indexOf(" ")) : on)
 
+const callersText = ({ callers }: Row): string => (callers === null ? "" : callers.toLocaleString("en"))
+
+const ratioText = ({ pairs, ratio }: Row): string => {
+  if (ratio === null) return ""
+  const text = formatNumber(ratio, "×")
+  return pairs === null ? text : `${text} (${pairs.least.toFixed(2)} – ${pairs.most.toFixed(2)})`
+}
+
 const cellsOf = (row: Row): ReadonlyArray<string> => [
   row.name,
   product(row.on),
+  callersText(row),
   figureText(row.engine),
   row.beside === null ? "" : `${row.beside.name}: ${figureText(row.beside.figure)}`,
-  row.ratio === null ? "" : `${row.ratio.toFixed(2)} ×`,
+  ratioText(row),
   row.bars.map((bar) => `${bar.text} ${bar.holds ? "✓" : "✗"}`).join(", ")
 ]
 
-const head = ["measured", "on", "engine", "beside it", "ratio", "bar"]
+const head = ["measured", "on", "callers", "engine", "beside it", "ratio", "bar"]
 
-/** Markdown, so that the README can quote it as it is; padded, so that a terminal can show it. */
-export const tableLines = (rows: ReadonlyArray<Row>): ReadonlyArray<string> => {
-  const cells = rows.map(cellsOf)
+/** Markdown, so that a document can quote it as it is; padded, so that a terminal can show it. */
+const table = (head: ReadonlyArray<string>, cells: ReadonlyArray<ReadonlyArray<string>>): ReadonlyArray<string> => {
   const widths = head.map((title, column) => Math.max(title.length, ...cells.map((row) => (row[column] ?? "").length)))
   const line = (row: ReadonlyArray<string>) => `| ${row.map((cell, i) => cell.padEnd(widths[i] ?? 0)).join(" | ")} |`
   return [line(head), line(widths.map((width) => "-".repeat(width))), ...cells.map(line)]
 }
 
-export const reportLines = ({ conditions, rows, skipped }: Report): ReadonlyArray<string> => [
+export const tableLines = (rows: ReadonlyArray<Row>): ReadonlyArray<string> => table(head, rows.map(cellsOf))
+
+const costHead = [
+  "an event of",
+  "callers",
+  "by",
+  "server CPU",
+  "engine CPU",
+  "statements ran",
+  "log",
+  "full pages in it",
+  "events per statement"
+]
+
+const costCells = (row: Row, by: string, cost: Cost | null): ReadonlyArray<ReadonlyArray<string>> => {
+  if (cost === null) return []
+  const cell = (value: number | null, unit: Unit) => (value === null ? "–" : formatNumber(value, unit))
+  return [
+    [
+      row.name,
+      callersText(row),
+      by,
+      cell(cost.serverCpuMicros, "µs"),
+      cell(cost.engineCpuMicros, "µs"),
+      cell(cost.executionMicros, "µs"),
+      cell(cost.walBytes, "bytes"),
+      cell(cost.fullPageBytes, "bytes"),
+      cell(cost.eventsPerStatement, "each")
+    ]
+  ]
+}
+
+/** What an event cost, for the rows that know; none: no table. */
+export const costLines = (rows: ReadonlyArray<Row>): ReadonlyArray<string> => {
+  const cells = rows.flatMap((row) => [
+    ...costCells(row, "engine", row.engine.cost),
+    ...(row.beside === null ? [] : costCells(row, row.beside.name, row.beside.figure.cost))
+  ])
+  // The engine stands beside several: its cost is told once.
+  const once = [...new Map(cells.map((cells) => [cells.join("|"), cells])).values()]
+  return once.length === 0 ? [] : ["", ...table(costHead, once)]
+}
+
+export const reportLines = ({ conditions, rows, sides, skipped }: Report): ReadonlyArray<string> => [
   ...conditionsLines(conditions),
+  ...sides.map(({ name, revision }, index) => `${index === 0 ? "engine" : "beside it"}: ${name} at ${revision}`),
   ...new Set(rows.map((row) => row.on).filter((on) => on.includes("("))),
   "",
   ...tableLines(rows),
+  ...costLines(rows),
   ...skipped.map(({ part, reason }) => `NOT MEASURED: ${part}: ${reason}`)
 ]

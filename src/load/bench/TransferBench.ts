@@ -12,9 +12,10 @@ import { SqlDatabase } from "../../stores/SqlDatabase.ts"
 import { runFibers } from "../ClosedLoop.ts"
 import { walletChoice } from "../WalletChoice.ts"
 import type { BenchSettings } from "./BenchSettings.ts"
+import { CostProbe, type Sample } from "./CostProbe.ts"
 import { databaseConditions, type Installation, type InstallationLayer, type Product } from "./Databases.ts"
 import { createWallets, engineRound } from "./EngineRounds.ts"
-import { alternate, figureOf, type Row, rowOf } from "./Figure.ts"
+import { alternate, figureOf, type Round, type Row, rowOf } from "./Figure.ts"
 import { manyCallers } from "./LibraryBench.ts"
 
 /** Of each source at the start, minor units: more than it can send. */
@@ -25,8 +26,8 @@ const settleMillis = 30_000
 
 type Course = "among many" | "into one"
 
-interface Counted {
-  readonly perSecond: number
+interface Counted extends Sample {
+  /** Transfers, all of them answered and settled. */
   readonly total: number
 }
 
@@ -59,29 +60,53 @@ const openBook: (settings: BenchSettings) => Effect.Effect<Book, never, Installa
   return { sources, hot }
 }, Effect.orDie)
 
+/** Events of a book before its first transfer: creations, and what funded the sources. */
+const openingEvents = ({ sources }: Book): number => 2 * sources.length + 1
+
 /** Transfers of 1 per second, answered and persisted. Dies when one fails, or when the money is not where it was sent. */
-const sendTransfers = Effect.fnUntraced(function* (settings: BenchSettings, course: Course, { hot, sources }: Book) {
+const sendTransfers = Effect.fnUntraced(function* (
+  settings: BenchSettings,
+  { callers, course }: TransferLoad,
+  book: Book
+) {
   const engine = yield* WalletEngine
+  const probe = yield* CostProbe
+  const { hot, sources } = book
   const count = sources.length
   const choose = yield* walletChoice({ _tag: "Uniform", wallets: count }, "transfers")
-  const { perSecond, total } = yield* runFibers({ ...settings, callers: manyCallers }, (n) => {
-    const source = choose()
-    const other = sources[(source + 1 + (choose() % (count - 1))) % count]!
-    const to = course === "into one" ? hot : other
-    return engine.transfer({ from: sources[source]!, to, amount: 1n, idempotencyKey: `t${n}` })
-  })
-  yield* settled
-  const wallets = yield* Effect.forEach([...sources, hot], (walletId) => engine.getWallet({ walletId }))
-  const money = wallets.reduce((sum, { balance }) => sum + balance, 0n)
-  const received = wallets.at(-1)?.balance
-  if (money !== funds * BigInt(count) || received !== (course === "into one" ? BigInt(total) : 0n)) {
-    return yield* Effect.die(new Error(`after ${total} transfers the wallets have ${money}, the hot one ${received}`))
-  }
-  return { perSecond, total } satisfies Counted
+  let total = 0
+  const sample = yield* probe.measure(
+    Effect.gen(function* () {
+      const result = yield* runFibers({ ...settings, callers }, (n) => {
+        const source = choose()
+        const other = sources[(source + 1 + (choose() % (count - 1))) % count]!
+        const to = course === "into one" ? hot : other
+        return engine.transfer({ from: sources[source]!, to, amount: 1n, idempotencyKey: `t${n}` })
+      })
+      total = result.total
+      yield* settled
+      const wallets = yield* Effect.forEach([...sources, hot], (walletId) => engine.getWallet({ walletId }))
+      const money = wallets.reduce((sum, { balance }) => sum + balance, 0n)
+      const received = wallets.at(-1)?.balance
+      if (money !== funds * BigInt(count) || received !== (course === "into one" ? BigInt(total) : 0n)) {
+        const found = `the wallets have ${money}, the hot one ${received}`
+        return yield* Effect.die(new Error(`after ${total} transfers ${found}`))
+      }
+      const events = wallets.reduce((sum, { version }) => sum + version + 1, 0) - openingEvents(book)
+      return { perSecond: result.perSecond, events }
+    })
+  )
+  return { ...sample, total } satisfies Counted
 }, Effect.orDie)
 
-const transferRound = (settings: BenchSettings, course: Course) =>
-  Effect.flatMap(openBook(settings), (book) => sendTransfers(settings, course, book))
+export interface TransferLoad {
+  readonly course: Course
+  readonly callers: number
+}
+
+/** What an event cost is of each of the events that a transfer makes. */
+export const transferRound = (settings: BenchSettings, load: TransferLoad): Round<Installation> =>
+  Effect.flatMap(openBook(settings), (book) => sendTransfers(settings, load, book))
 
 interface Touched {
   /** Written rows: inserted or updated. */
@@ -131,7 +156,7 @@ const costRows = Effect.fnUntraced(function* (
   const { embedded } = yield* SqlDatabase
   const book = yield* openBook(settings)
   const [before, calls, events] = [yield* touched, appends.calls, appends.events]
-  const { total } = yield* sendTransfers(settings, "among many", book)
+  const { total } = yield* sendTransfers(settings, { course: "among many", callers: manyCallers }, book)
   const cost = (name: string, value: number) =>
     rowOf({ name: `one transfer of these: ${name}`, on, engine: figureOf("each", [value / total]) })
   const ofLog = [cost("events", appends.events - events), cost("appends to the log", appends.calls - calls)]
@@ -160,13 +185,14 @@ export const transferBench = (settings: BenchSettings, product: Product, install
       const { beside, engine } = yield* alternate({
         unit: "/s",
         rounds: settings.rounds,
-        engine: Effect.map(transferRound(settings, course), ({ perSecond }) => perSecond),
+        engine: transferRound(settings, { course, callers: manyCallers }),
         beside: credits
       })
       rows.push(
         rowOf({
           name: course === "among many" ? `transfers between ${many}` : `transfers from ${many} into one`,
           on,
+          callers: manyCallers,
           engine,
           beside: { name: `credits to ${many}`, figure: beside },
           ratioBar: 0.25

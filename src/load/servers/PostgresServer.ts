@@ -20,9 +20,18 @@ const debianFolders = (): ReadonlyArray<string> => Fs.globSync("/usr/lib/postgre
 /** Where PostgreSQL's programs are; `undefined`: not on this machine. */
 export const postgresFolder: string | undefined = findPrograms(["initdb", "postgres"], debianFolders())
 
+/** Whether a module that `shared_preload_libraries` can name is there: one that is not stops the server's start. */
+export const hasPostgresModule = (name: string): boolean =>
+  postgresFolder !== undefined &&
+  ["../lib", "../lib/postgresql", "../lib64/pgsql"].some((folder) =>
+    Fs.existsSync(Path.join(Fs.realpathSync(postgresFolder), folder, `${name}.so`))
+  )
+
 export interface PostgresServer {
   readonly url: Redacted.Redacted
   readonly port: number
+  /** Of the server itself, while it runs; its sessions are its children. */
+  readonly processId: Effect.Effect<number | undefined>
   /** As a power cut or the kernel would: the server and all its backends at once. */
   readonly kill: Effect.Effect<void>
   /** `fast` rolls back and checkpoints; `immediate` does neither. */
@@ -78,6 +87,7 @@ export const startPostgres = Effect.fnUntraced(function* (options: PostgresServe
   const server: PostgresServer = {
     url: Redacted.make(`postgres://postgres@127.0.0.1:${port}/postgres`),
     port,
+    processId: Effect.sync(() => state.child?.pid),
     start,
     stop: (mode) => end(mode === "fast" ? "SIGINT" : "SIGQUIT"),
     demote: end("SIGINT").pipe(

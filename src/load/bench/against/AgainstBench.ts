@@ -1,0 +1,111 @@
+/**
+ * This checkout against another one of the same project: every row in turns, each side in
+ * processes and places of its own. A change shows itself in one run, whatever the machine
+ * does that day.
+ */
+import * as Console from "effect/Console"
+import * as Effect from "effect/Effect"
+import type { ChildProcessSpawner } from "effect/process/ChildProcessSpawner"
+import { BenchServers } from "../BenchServers.ts"
+import type { BenchSettings } from "../BenchSettings.ts"
+import { conditionsOf } from "../Conditions.ts"
+import * as CostProbe from "../CostProbe.ts"
+import { type Row, withPairs } from "../Figure.ts"
+import type { Report, Skipped } from "../Report.ts"
+import { serverConditions } from "../SideDatabase.ts"
+import { type Checkout, revisionOf, thisCheckout } from "./Checkout.ts"
+import { historyRow } from "./HistoryRow.ts"
+import { httpRow } from "./HttpRow.ts"
+import { type LibraryLoad, libraryRow } from "./LibraryRow.ts"
+import type { Against } from "./Side.ts"
+
+export const againstNames = [
+  "hot-1",
+  "hot-8",
+  "hot-64",
+  "hot-512",
+  "hot-2048",
+  "many-uniform",
+  "many-zipf",
+  "embedded-hot",
+  "embedded-many",
+  "transfers-many",
+  "transfers-one",
+  "http-4",
+  "http-32",
+  "http-256",
+  "history-postgres",
+  "history-embedded"
+] as const
+export type AgainstName = (typeof againstNames)[number]
+
+export const againstGroups = ["hot", "many", "embedded", "transfers", "http", "history"] as const
+
+/** The rows under the names of rows and groups; none given: all. */
+export const againstRows = (given: ReadonlyArray<string>): ReadonlyArray<AgainstName> =>
+  againstNames.filter((row) => given.length === 0 || given.some((name) => row === name || row.startsWith(`${name}-`)))
+
+type Measure = (against: Against) => Effect.Effect<ReadonlyArray<Row>, never, ChildProcessSpawner>
+
+const library =
+  (load: (wallets: number) => Partial<LibraryLoad>): Measure =>
+  (against) =>
+    libraryRow(against, {
+      name: "credits",
+      store: "server",
+      kind: "credits",
+      wallets: 1,
+      callers: 512,
+      zipf: 0,
+      ...load(against.settings.wallets)
+    })
+
+const rows: Readonly<Record<AgainstName, Measure>> = {
+  "hot-1": library(() => ({ callers: 1 })),
+  "hot-8": library(() => ({ callers: 8 })),
+  "hot-64": library(() => ({ callers: 64 })),
+  "hot-512": library(() => ({ callers: 512 })),
+  "hot-2048": library(() => ({ callers: 2_048 })),
+  "many-uniform": library((wallets) => ({ wallets })),
+  "many-zipf": library((wallets) => ({ wallets, zipf: 1 })),
+  "embedded-hot": library(() => ({ store: "folder" })),
+  "embedded-many": library((wallets) => ({ store: "folder", wallets })),
+  "transfers-many": library((wallets) => ({ kind: "transfers among many", wallets })),
+  "transfers-one": library((wallets) => ({ kind: "transfers into one", wallets: wallets + 1 })),
+  "http-4": (against) => httpRow(against, { connections: 4, wallets: 10_000 }),
+  "http-32": (against) => httpRow(against, { connections: 32, wallets: 10_000 }),
+  "http-256": (against) => httpRow(against, { connections: 256, wallets: 1_000 }),
+  "history-postgres": (against) => historyRow(against, "server"),
+  "history-embedded": (against) => historyRow(against, "folder")
+}
+
+/** Runs the rows that are asked for; says on standard error where it is. */
+export const runAgainst = Effect.fn("AgainstBench.run")(function* (
+  settings: BenchSettings,
+  folder: string,
+  only: ReadonlyArray<AgainstName>
+) {
+  const other: Checkout = { name: folder, folder }
+  const server = yield* (yield* BenchServers).postgres
+  const against: Against = {
+    settings,
+    checkouts: [thisCheckout, other],
+    server,
+    serverConditions: server === undefined ? "PostgreSQL" : yield* serverConditions(server.url)
+  }
+  const measured: Array<Row> = []
+  const skipped: Array<Skipped> = []
+  for (const name of only) {
+    if (server === undefined && !name.includes("embedded")) {
+      skipped.push({ part: name, reason: "PostgreSQL is not on this machine" })
+      continue
+    }
+    yield* Console.error(`bench: ${name} …`)
+    const row = rows[name](against)
+    const withoutServer = server === undefined || name.includes("embedded")
+    const found = yield* withoutServer ? row : Effect.provide(row, CostProbe.layer(server))
+    measured.push(...found.map(withPairs))
+  }
+  const sides = against.checkouts.map((checkout) => ({ name: checkout.name, revision: revisionOf(checkout) }))
+  return { conditions: yield* conditionsOf(settings), sides, rows: measured, skipped } satisfies Report
+})
