@@ -68,7 +68,11 @@ export class WalletHistory extends Context.Service<
 
 const make = Effect.fnUntraced(function* (bounds: ActorBounds) {
   const log = yield* EventStore
-  const budget = new KeyFilterBudget(bounds.keyFilterBytes)
+  const budget = new KeyFilterBudget(bounds.keyFilterBytes, {
+    segmentKeys: bounds.keySegmentKeys,
+    growing: log.writesPersistence,
+    walletBytes: bounds.keyFilterWalletBytes
+  })
 
   /** Calls `use` per event until it answers `false` or the stream ends. */
   const each = Effect.fnUntraced(function* (

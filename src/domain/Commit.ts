@@ -2,7 +2,7 @@
  * One wallet's share of an append: the events of a mailbox batch and the state
  * after the last of them. Log, Persistence and read model all take this value.
  */
-import type { RecordedEvent } from "./Event.ts"
+import type { CommandKey, RecordedEvent } from "./Event.ts"
 import type { Wallet } from "./Wallet.ts"
 
 export interface Commit {
@@ -15,4 +15,10 @@ export interface Commit {
   /** At least one, versions `expectedVersion + 1 …` without gaps. */
   readonly events: ReadonlyArray<RecordedEvent>
   readonly wallet: Wallet
+  /**
+   * Keys of this batch of which the owner's memory cannot tell whether an earlier command
+   * of the wallet had them; of rejected commands too. May name a key twice. Absent or
+   * empty: memory is sure.
+   */
+  readonly unsureKeys?: ReadonlyArray<CommandKey>
 }

@@ -227,9 +227,10 @@ type Reading = <A, E>(
 const describeCommits = (commits: ReadonlyArray<Commit>): string =>
   commits
     .map(
-      ({ epoch, events, expectedVersion, walletId }) =>
+      ({ epoch, events, expectedVersion, unsureKeys, walletId }) =>
         `${walletId}@${expectedVersion}+${events.map(({ event, metadata }) => `${event._tag}(${metadata.key})`).join("+")}` +
-        ` #${epoch}`
+        ` #${epoch}` +
+        (unsureKeys === undefined || unsureKeys.length === 0 ? "" : ` unsure of ${unsureKeys.join(" ")}`)
     )
     .join(", ")
 
@@ -326,8 +327,23 @@ const gatedPersistence = (trial: Trial, gate: Gate, reading: Reading): Persisten
     logId: reading("logId", "persistence", "", inner.logId),
     adoptLog: (logId) =>
       gate({ step: "adoptLog", store: "persistence", what: () => logId, effect: inner.adoptLog(logId), lost }),
-    findKeys: (walletId, keys) =>
-      reading("findKeys", "persistence", `${walletId} ${keys.join(" ")}`, inner.findKeys(walletId, keys)),
+    findKeys: (asked) =>
+      reading(
+        "findKeys",
+        "persistence",
+        asked.map(({ keys, walletId }) => `${walletId} ${keys.join(" ")}`).join(", "),
+        inner.findKeys(asked)
+      ),
+    saveKeySegment: (segment) =>
+      gate({
+        step: "saveKeySegment",
+        store: "persistence",
+        what: () => `${segment.walletId}@${segment.fromVersion}..${segment.toVersion}`,
+        effect: inner.saveKeySegment(segment),
+        lost
+      }),
+    keySegments: (walletId, options) =>
+      reading("keySegments", "persistence", `${walletId} from ${options.from}`, inner.keySegments(walletId, options)),
     hold: (walletId, holdId) => reading("hold", "persistence", `${walletId} ${holdId}`, inner.hold(walletId, holdId)),
     openTransfers: (options) => reading("openTransfers", "persistence", "", inner.openTransfers(options)),
     dueHolds: (options) => reading("dueHolds", "persistence", "", inner.dueHolds(options))

@@ -119,7 +119,16 @@ export const applyRefusal = (state: MemoryState, { events, walletId }: Commit, r
   state.wallets.set(walletId, { ...row, wallet: { ...row.wallet, version } })
 }
 
-const mapsByWallet = ["persisted", "wallets", "transactionsByWallet", "holds", "transfers", "keys", "refusals"] as const
+const mapsByWallet = [
+  "persisted",
+  "wallets",
+  "transactionsByWallet",
+  "holds",
+  "transfers",
+  "keys",
+  "keySegments",
+  "refusals"
+] as const
 
 /** Removes all rows of a wallet. */
 export const eraseWallet = (state: MemoryState, walletId: string): void => {
@@ -156,6 +165,7 @@ export const shadowOf = (state: MemoryState): MemoryState => ({
   holds: new Map(state.holds),
   transfers: new Map(state.transfers),
   keys: new Map(state.keys),
+  keySegments: new Map(state.keySegments),
   refusals: new Map(state.refusals)
 })
 

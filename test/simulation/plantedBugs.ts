@@ -143,8 +143,8 @@ const appends: ReadonlyArray<PlantedBug> = [
     "after a conflict the state is not read again",
     change(
       "actors/WalletActor.ts",
-      `      case "Conflict": {\n        actor.loaded = false\n`,
-      `      case "Conflict": {\n`
+      `      case "Conflict":\n        actor.loaded = false\n`,
+      `      case "Conflict":\n`
     )
   ),
   bug(

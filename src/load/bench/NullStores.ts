@@ -51,7 +51,9 @@ const persistence: Persistence["Service"] = {
   holds: () => emptyPage,
   hold: () => nothing,
   // Everything is persisted and no key is known: a look-up ends here.
-  findKeys: () => Effect.succeed({ persistedVersion: Number.MAX_SAFE_INTEGER, seen: [] }),
+  findKeys: (asked) => Effect.succeed(asked.map(() => ({ persistedVersion: Number.MAX_SAFE_INTEGER, seen: [] }))),
+  saveKeySegment: () => Effect.void,
+  keySegments: () => none,
   scanWallets: () => none,
   scanTransactions: () => none,
   scanHolds: () => none
