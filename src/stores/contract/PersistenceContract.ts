@@ -11,6 +11,7 @@ import type { Page } from "../Page.ts"
 import { Persistence, type WalletView } from "../Persistence.ts"
 import { bare } from "./AppendOutcomes.ts"
 import { type ContractCase, contractCase } from "./ContractCase.ts"
+import { keySegmentContract } from "./KeySegmentContract.ts"
 import { keysFound } from "./PersistedRows.ts"
 import {
   capture,
@@ -397,5 +398,6 @@ export const persistenceContract: ReadonlyArray<ContractCase<Stores>> = [
   keys,
   keysOfMany,
   scans,
-  badCursors
+  badCursors,
+  ...keySegmentContract
 ]
