@@ -169,7 +169,8 @@ const continues = (segment: KeySegment, from: number, previousEventId: string): 
 
 const isPowerOfTwo = (n: number): boolean => n > 0 && (n & (n - 1)) === 0
 
-const restored = ({ bits, eventId, fromVersion, keys, toVersion }: KeySegment): FilterSegment => ({
+/** As it was when it was stored; the bits are its own. */
+export const restored = ({ bits, eventId, fromVersion, keys, toVersion }: KeySegment): FilterSegment => ({
   bits,
   capacity: bits.length / bytesFor(1),
   count: keys,

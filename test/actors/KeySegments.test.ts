@@ -194,14 +194,16 @@ describe("a segment that is stored", () => {
   const foreignId = "00000000-0000-4000-8000-000000000000"
 
   for (const [what, changed] of [
-    ["of another history", ([...all]) => all.map((one) => empty({ ...one, eventId: foreignId, previousEventId: "" }))],
     [
-      "of another history, all of whose segments hang together",
-      ([first, second, ...rest]) => [
-        empty({ ...first!, eventId: foreignId }),
-        empty({ ...second!, previousEventId: foreignId, eventId: foreignId }),
-        ...rest.slice(0, 0)
-      ]
+      "of another history",
+      (all) =>
+        all.map((one, index) =>
+          empty({ ...one, previousEventId: index === 0 ? "" : `foreign-${index - 1}`, eventId: `foreign-${index}` })
+        )
+    ],
+    [
+      "of another history from some version on",
+      (all) => [...all.slice(0, -1), empty({ ...all.at(-1)!, eventId: foreignId })]
     ],
     [
       "that does not follow the one before it",
