@@ -39,6 +39,11 @@ export class KeyFilterBudget {
     this.shape = shape
   }
 
+  /** Whether there is room for so much of one wallet. */
+  hasRoom(bytes: number): boolean {
+    return bytes <= this.left && bytes <= this.shape.walletBytes
+  }
+
   take(bytes: number): boolean {
     if (bytes > this.left) return false
     this.left -= bytes

@@ -60,8 +60,13 @@ const make = Effect.fnUntraced(function* (bounds: ActorBounds) {
 
   const cover = (walletId: string, keys: KeyWindow): Effect.Effect<void, SegmentError> =>
     Effect.suspend(() => {
-      const filter = new KeyFilter(keys.budget)
       const upTo = keys.coversFrom - 1
+      // A command has two events at most.
+      if (!keys.budget.hasRoom(bytesFor((upTo + 1) / 2))) {
+        keys.mayFindFilter = false
+        return Effect.void
+      }
+      const filter = new KeyFilter(keys.budget)
       return Effect.onExit(fill(stores, walletId, filter, upTo), (exit) =>
         Effect.sync(() => {
           // Whatever came of it, to try it again would come to the same.

@@ -5,7 +5,7 @@
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type { Commit } from "../domain/Commit.ts"
-import { EventStore, type AppendError } from "../stores/EventStore.ts"
+import { EventStore, type AppendError, type AppendOutcome } from "../stores/EventStore.ts"
 import { Persistence } from "../stores/Persistence.ts"
 import { AppendUnknown, StoreDefect, StoreUnavailable } from "../stores/StoreError.ts"
 import type { Fault, Step } from "./Faults.ts"
@@ -246,7 +246,10 @@ const gatedLog = (trial: Trial, gate: Gate, reading: Reading): EventStore["Servi
         effect: inner.append(commits),
         lost: new AppendUnknown({ reason: "the answer was lost" }),
         commits,
-        done: (exit) => countRefused(trial, "append", exit)
+        done: (exit) => {
+          countRefused(trial, "append", exit)
+          countDoubts(trial, commits, exit)
+        }
       }),
     read: (walletId, options) =>
       reading("read", "log", `${walletId} after ${options.after}`, inner.read(walletId, options)),
@@ -274,6 +277,18 @@ const gatedLog = (trial: Trial, gate: Gate, reading: Reading): EventStore["Servi
         }
       })
   })
+}
+
+const countDoubts = (
+  { doubts }: Trial,
+  commits: ReadonlyArray<Commit>,
+  exit: Exit.Exit<ReadonlyArray<AppendOutcome>, unknown>
+): void => {
+  if (Exit.isFailure(exit)) return
+  for (const [index, { unsureKeys = [] }] of commits.entries()) {
+    if (unsureKeys.length > 0) doubts.unsure++
+    if (exit.value[index]!._tag === "KeySeen") doubts.seen++
+  }
 }
 
 const countRefused = (trial: Trial, step: Step, exit: Exit.Exit<unknown, unknown>): void => {
@@ -327,13 +342,11 @@ const gatedPersistence = (trial: Trial, gate: Gate, reading: Reading): Persisten
     logId: reading("logId", "persistence", "", inner.logId),
     adoptLog: (logId) =>
       gate({ step: "adoptLog", store: "persistence", what: () => logId, effect: inner.adoptLog(logId), lost }),
-    findKeys: (asked) =>
-      reading(
-        "findKeys",
-        "persistence",
-        asked.map(({ keys, walletId }) => `${walletId} ${keys.join(" ")}`).join(", "),
-        inner.findKeys(asked)
-      ),
+    findKeys: (asked) => {
+      if (asked.length > 1) trial.doubts.gathered++
+      const what = asked.map(({ keys, walletId }) => `${walletId} ${keys.join(" ")}`).join(", ")
+      return reading("findKeys", "persistence", what, inner.findKeys(asked))
+    },
     saveKeySegment: (segment) =>
       gate({
         step: "saveKeySegment",
