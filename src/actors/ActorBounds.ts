@@ -50,10 +50,12 @@ export interface ActorBounds {
   /** … and those of one wallet: 4 million keys. */
   readonly keyFilterWalletBytes: number
   /**
-   * Keys of one segment of a filter, a power of two; 4 bytes each, so a row of 16 kB. So many
-   * keys at most are read from the log again after a crash: some 30 ms.
+   * Keys of a filter's first segment, a power of two, and after how many more it is stored. So
+   * many keys at most are read from the log again after a crash: some 30 ms.
    */
   readonly keySegmentKeys: number
+  /** … and of the largest, where they are stored: a row of 256 kB, 9 % of what its keys' events take. */
+  readonly keySegmentLargestKeys: number
   /** A wallet that leaves memory has a part of a segment stored that holds as many keys; fewer are a page of the log. */
   readonly keySegmentMinimumKeys: number
   /**
@@ -61,7 +63,7 @@ export interface ActorBounds {
    * Beyond it Persistence is asked until the segments have been made, off the hot path.
    */
   readonly keyTailEvents: number
-  /** Wallets with segments waiting to be stored, some 16 kB each; beyond it they are skipped, the log has it all. */
+  /** Wallets with segments waiting to be stored, 16 to 256 kB each; beyond it they are skipped, the log has it all. */
   readonly keySegmentQueue: number
   /** Wallets of one look-up of keys in Persistence; … */
   readonly keyLookUpWallets: number
@@ -144,6 +146,7 @@ export const defaultBounds: ActorBounds = {
   keyFilterBytes: 128 * 1024 * 1024,
   keyFilterWalletBytes: 16 * 1024 * 1024,
   keySegmentKeys: 4_096,
+  keySegmentLargestKeys: 65_536,
   keySegmentMinimumKeys: 512,
   keyTailEvents: 8_192,
   keySegmentQueue: 256,

@@ -15,19 +15,23 @@ const probes = 16
 /** Of the bits of a segment: raised with every change of hash or probes. */
 export const segmentForm = 1
 
-/** Of segments that are not stored: each is twice as large as the one before, so that there are few to look at. */
-const largestSegmentKeys = 524_288
-
+/** Each segment is twice as large as the one before, so that there are few to look at. Powers of two. */
 export interface KeyFilterShape {
-  /** Keys of the first segment, a power of two. */
+  /** Keys of the first segment, and after how many more the filter is due to be stored. */
   readonly segmentKeys: number
-  /** Whether the next ones are larger. Stored ones are all alike: each is to be full soon. */
-  readonly growing: boolean
+  /** Keys of the largest. */
+  readonly largestKeys: number
   /** Bytes of one wallet's filter. */
   readonly walletBytes: number
 }
 
-const defaultShape: KeyFilterShape = { segmentKeys: 4_096, growing: true, walletBytes: 16 * 1024 * 1024 }
+const defaultShape: KeyFilterShape = { segmentKeys: 4_096, largestKeys: 524_288, walletBytes: 16 * 1024 * 1024 }
+
+/** Of the segment that follows `last`. */
+export const nextCapacity = (
+  last: FilterSegment | undefined,
+  { largestKeys, segmentKeys }: Pick<KeyFilterShape, "largestKeys" | "segmentKeys">
+): number => (last === undefined ? segmentKeys : Math.max(segmentKeys, Math.min(last.capacity * 2, largestKeys)))
 
 /** Bytes that all filters of a node may take together, and how each takes them. */
 export class KeyFilterBudget {
@@ -65,10 +69,12 @@ export interface FilterSegment {
   readonly fromVersion: number
   /** … to here are in it. */
   toVersion: number
-  /** Id of the event at `toVersion`, once that is known. */
-  eventId: string | undefined
-  /** Whether it is in the store as it is here. */
-  stored: boolean
+  /** Up to this version it is in the store; `-1`: it is not there. */
+  storedTo: number
+  /** Keys that it has there. */
+  storedCount: number
+  /** Id of the event at `storedTo`. */
+  storedEventId: string
 }
 
 export const bytesFor = (keys: number): number => (keys * bitsPerKey) / 8
@@ -79,16 +85,15 @@ export const newSegment = (capacity: number, fromVersion: number): FilterSegment
   count: 0,
   fromVersion,
   toVersion: fromVersion - 1,
-  eventId: undefined,
-  stored: false
+  storedTo: -1,
+  storedCount: 0,
+  storedEventId: ""
 })
 
 /** In the order of versions. */
 export const addTo = (segment: FilterSegment, key: string, version: number): void => {
   segment.count++
   segment.toVersion = version
-  segment.eventId = undefined
-  segment.stored = false
   const { bits } = segment
   const shift = Math.clz32(bits.length * 8 - 1)
   hash(key)
@@ -103,8 +108,10 @@ export class KeyFilter {
   private bytes = 0
   /** Oldest first; the keys of all versions from 0 to the last one's `toVersion`. */
   readonly segments: Array<FilterSegment> = []
-  /** Whether a segment has become full that is not stored yet. */
-  hasFull = false
+  /** Keys since it was last due to be stored. */
+  private since = 0
+  /** Whether so much is new that it should be stored. */
+  isDue = false
 
   constructor(budget: KeyFilterBudget) {
     this.budget = budget
@@ -135,15 +142,16 @@ export class KeyFilter {
     // A stored segment may reach into the window.
     if (segment !== undefined && version <= segment.toVersion) return true
     if (segment === undefined || segment.count >= segment.capacity) {
-      const { growing, segmentKeys } = this.budget.shape
-      const capacity =
-        growing && segment !== undefined ? Math.min(segment.capacity * 2, largestSegmentKeys) : segmentKeys
+      const capacity = nextCapacity(segment, this.budget.shape)
       if (!this.take(bytesFor(capacity))) return false
       segment = newSegment(capacity, this.toVersion + 1)
       this.segments.push(segment)
     }
     addTo(segment, key, version)
-    if (segment.count >= segment.capacity) this.hasFull = true
+    if (++this.since >= this.budget.shape.segmentKeys || segment.count === segment.capacity) {
+      this.since = 0
+      this.isDue = true
+    }
     return true
   }
 
@@ -167,7 +175,7 @@ export class KeyFilter {
     this.budget.giveBack(this.bytes)
     this.bytes = 0
     this.segments.length = 0
-    this.hasFull = false
+    this.isDue = false
   }
 
   private take(bytes: number): boolean {

@@ -24,7 +24,7 @@ export class KeySegments extends Context.Service<
      * and the log, within the bounds. Never fails: without it Persistence is asked.
      */
     readonly cover: (walletId: string, keys: KeyWindow) => Effect.Effect<void>
-    /** Stores what has become full. Synchronous; skipped when too much is waiting. */
+    /** Stores what is due. Synchronous; skipped when too much is waiting. */
     readonly store: (walletId: string, keys: KeyWindow) => void
     /** The same for a wallet that leaves memory, with the last segment and what its snapshot does not keep. */
     readonly storeAll: (walletId: string, keys: KeyWindow) => void
@@ -111,7 +111,7 @@ const makeStoring = Effect.fnUntraced(function* (stores: SegmentStores) {
   return {
     offer: (walletId: string, { filter }: KeyWindow, all: boolean): void => {
       if (filter === undefined || filter.segments.length === 0) return
-      filter.hasFull = false
+      filter.isDue = false
       if (Queue.offerUnsafe(queue, { walletId, segments: filter.segments.slice(), all })) unstored++
     },
     flush: Effect.callback<void>((resume) => {

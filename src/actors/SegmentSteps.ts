@@ -9,11 +9,19 @@ import type { KeySegment } from "../stores/KeySegment.ts"
 import type { Persistence } from "../stores/Persistence.ts"
 import type { EventUnreadable, ReadError } from "../stores/StoreError.ts"
 import type { ActorBounds } from "./ActorBounds.ts"
-import { addTo, bytesFor, type FilterSegment, type KeyFilter, newSegment, segmentForm } from "./KeyFilter.ts"
+import {
+  addTo,
+  bytesFor,
+  type FilterSegment,
+  type KeyFilter,
+  newSegment,
+  nextCapacity,
+  segmentForm
+} from "./KeyFilter.ts"
 import type { WalletHistory } from "./WalletHistory.ts"
 
-/** Segments of one read: a megabyte. */
-const pageSegments = 64
+/** Segments of one read: at most a megabyte. */
+const pageSegments = 4
 
 /** Events of one read when segments are made from the log. */
 const pageEvents = 500
@@ -35,7 +43,10 @@ const eventIdAt = Effect.fnUntraced(function* ({ log }: SegmentStores, walletId:
   return recorded?.version === version ? recorded.id : undefined
 })
 
-/** Stores it as the one that follows `previous`, or leaves it: the log does not have its last event. */
+/**
+ * Stores it as the one that follows `previousEventId`, or leaves it: the log does not have its
+ * last event. It may grow meanwhile: bits are only ever set, so what is stored has all that it says.
+ */
 const save = Effect.fnUntraced(function* (
   stores: SegmentStores,
   walletId: string,
@@ -47,27 +58,30 @@ const save = Effect.fnUntraced(function* (
   if (eventId === undefined) return
   const versions = { fromVersion, toVersion, previousEventId, eventId }
   yield* stores.persistence.saveKeySegment({ walletId, ...versions, form: segmentForm, keys: count, bits })
-  segment.eventId = eventId
-  segment.stored = true
+  segment.storedTo = toVersion
+  segment.storedCount = count
+  segment.storedEventId = eventId
 })
 
-/** Stores what is full and not stored yet, in order. `all`: the last one, too. */
+/** Stores what is full, or has as many new keys as are worth it, in order. `all`: also less. */
 export const storeSegments = Effect.fnUntraced(function* (
   stores: SegmentStores,
   walletId: string,
   segments: ReadonlyArray<FilterSegment>,
   all: boolean
 ): Effect.fn.Return<void, SegmentError> {
+  const { keySegmentKeys, keySegmentMinimumKeys } = stores.bounds
+  const worth = all ? keySegmentMinimumKeys : keySegmentKeys
   let previousEventId = ""
   for (const segment of segments) {
-    if (!segment.stored) {
-      const isFull = segment.count >= segment.capacity
-      if (!isFull && !(all && segment.count >= stores.bounds.keySegmentMinimumKeys)) return
+    const { capacity, count, storedCount, storedTo, toVersion } = segment
+    const isFull = count >= capacity
+    if (storedTo < toVersion && (isFull || count - storedCount >= worth)) {
       yield* save(stores, walletId, segment, previousEventId)
     }
     // Its successors would hang in the air.
-    if (segment.eventId === undefined) return
-    previousEventId = segment.eventId
+    if (!isFull || segment.storedTo < toVersion) return
+    previousEventId = segment.storedEventId
   }
 })
 
@@ -94,7 +108,7 @@ const adoptChain = Effect.fnUntraced(function* (
 /** Takes away what is of another history than the log's: an id stands in one history, and so do all before it. */
 const dropForeign = Effect.fnUntraced(function* (stores: SegmentStores, walletId: string, filter: KeyFilter) {
   for (let last = filter.segments.at(-1); last !== undefined; last = filter.segments.at(-1)) {
-    if ((yield* eventIdAt(stores, walletId, last.toVersion)) === last.eventId) return
+    if ((yield* eventIdAt(stores, walletId, last.toVersion)) === last.storedEventId) return
     filter.dropLast()
   }
 })
@@ -125,32 +139,35 @@ export const fill = Effect.fnUntraced(function* (
   return goesOn && filter.toVersion === upTo ? "Filled" : "TooMany"
 })
 
-/** Whole segments from the log, from the end of those that are there (`last`) to `upTo`. `made`: one more is stored. */
+/** Segments from the log, from the end of those that are there (`last`) to `upTo`. `made`: one more is stored. */
 export const makeSegments = Effect.fnUntraced(function* (
   stores: SegmentStores,
   walletId: string,
   { last, upTo }: { readonly last: FilterSegment | undefined; readonly upTo: number },
   made: () => void
 ): Effect.fn.Return<void, SegmentError> {
-  const { bounds, log } = stores
-  // A part of a segment is made whole.
+  const shape = { segmentKeys: stores.bounds.keySegmentKeys, largestKeys: stores.bounds.keySegmentLargestKeys }
+  const follow = (segment: FilterSegment | undefined) => newSegment(nextCapacity(segment, shape), after(segment) + 1)
+  // A part of a segment goes on.
   const isPart = last !== undefined && last.count < last.capacity
-  let segment = isPart ? { ...last, bits: last.bits.slice() } : newSegment(bounds.keySegmentKeys, after(last) + 1)
-  const follows = segment.fromVersion - 1
-  let previousEventId = follows < 0 ? "" : yield* eventIdAt(stores, walletId, follows)
+  let segment = isPart ? { ...last, bits: last.bits.slice() } : follow(last)
+  const before = segment.fromVersion - 1
+  let previousEventId = before < 0 ? "" : yield* eventIdAt(stores, walletId, before)
   let at = after(last)
-  while (at < upTo) {
-    const page = yield* log.read(walletId, { after: at, limit: pageEvents })
+  while (at < upTo && previousEventId !== undefined) {
+    const page = yield* stores.log.read(walletId, { after: at, limit: pageEvents })
     for (const { metadata, version } of page) {
-      if (version > upTo) return
+      if (version > upTo) break
       addTo(segment, metadata.key, version)
       at = version
-      if (segment.count < segment.capacity) continue
-      if (previousEventId === undefined) return
+      const isFull = segment.count >= segment.capacity
+      if (!isFull && version < upTo) continue
       yield* save(stores, walletId, segment, previousEventId)
+      if (segment.storedTo < version) return
       made()
-      previousEventId = segment.eventId
-      segment = newSegment(bounds.keySegmentKeys, version + 1)
+      if (!isFull) return
+      previousEventId = segment.storedEventId
+      segment = follow(segment)
       yield* Effect.sleep(makingPause)
     }
     if (page.length < pageEvents) return
@@ -176,6 +193,7 @@ export const restored = ({ bits, eventId, fromVersion, keys, toVersion }: KeySeg
   count: keys,
   fromVersion,
   toVersion,
-  eventId,
-  stored: true
+  storedTo: toVersion,
+  storedCount: keys,
+  storedEventId: eventId
 })

@@ -383,7 +383,7 @@ const commit = (actor: WalletActor, plan: BatchPlan, context: ActorContext): voi
   }
   if (context.pipeline.separate) {
     follow(actor, plan.events)
-    if (keys.filter?.hasFull === true) context.segments.store(actor.walletId, keys)
+    if (keys.filter?.isDue === true) context.segments.store(actor.walletId, keys)
   }
   if (wallet.version - actor.snapshotVersion >= context.bounds.snapshotEvents) snapshot(actor, context)
 }

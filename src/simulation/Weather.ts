@@ -46,6 +46,7 @@ const small = (random: SeededRandom): ActorBounds => ({
   keysInMemory: random.pick([1, 3, 8, 100]),
   keyFilterBytes: random.pick([0, 64, 16 * 1024, 256 * 1024]),
   keySegmentKeys: random.pick([2, 4, 8]),
+  keySegmentLargestKeys: random.pick([2, 8, 64]),
   keySegmentMinimumKeys: random.pick([1, 3]),
   keyTailEvents: random.pick([2, 6, 100]),
   keySegmentQueue: random.pick([1, 100]),

@@ -2,8 +2,8 @@ import { assert, describe, it } from "@effect/vitest"
 import { bytesFor, KeyFilter, KeyFilterBudget } from "../../src/actors/KeyFilter.ts"
 
 const megabyte = 1024 * 1024
-const growing = { segmentKeys: 4_096, growing: true, walletBytes: 16 * megabyte }
-const alike = { ...growing, growing: false }
+const growing = { segmentKeys: 4_096, largestKeys: 524_288, walletBytes: 16 * megabyte }
+const alike = { ...growing, largestKeys: 4_096 }
 
 /** Bytes of the first segment, for 4,096 keys. */
 const firstSegment = 16 * 1024
@@ -49,7 +49,7 @@ describe("a filter of forgotten keys", () => {
   })
 
   it("has segments without a gap, each with the versions that it covers", () => {
-    const filter = new KeyFilter(new KeyFilterBudget(megabyte, { ...alike, segmentKeys: 2 }))
+    const filter = new KeyFilter(new KeyFilterBudget(megabyte, { ...alike, segmentKeys: 2, largestKeys: 2 }))
     for (const version of [1, 2, 5, 6, 7]) filter.add(`c:${version}`, version)
     assert.deepStrictEqual(
       filter.segments.map(({ count, fromVersion, toVersion }) => [fromVersion, toVersion, count]),
@@ -59,7 +59,21 @@ describe("a filter of forgotten keys", () => {
         [7, 7, 1]
       ]
     )
-    assert.isTrue(filter.hasFull)
+  })
+
+  it("is due to be stored each time when so many keys are new", () => {
+    const filter = new KeyFilter(new KeyFilterBudget(megabyte, { ...growing, segmentKeys: 4 }))
+    const due: Array<number> = []
+    for (let version = 0; version < 20; version++) {
+      filter.add(`c:${version}`, version)
+      if (filter.isDue) due.push(version)
+      filter.isDue = false
+    }
+    assert.deepStrictEqual(due, [3, 7, 11, 15, 19])
+    assert.deepStrictEqual(
+      filter.segments.map(({ capacity }) => capacity),
+      [4, 8, 16]
+    )
   })
 
   it("leaves alone what its segments have already", () => {
@@ -100,10 +114,10 @@ describe("a filter of forgotten keys", () => {
     const budget = new KeyFilterBudget(2 * firstSegment, alike)
     const [whole] = filled(new KeyFilterBudget(megabyte, alike), 100).segments
     const filter = new KeyFilter(budget)
-    assert.isTrue(filter.adopt({ ...whole!, bits: whole!.bits.slice(), stored: true }))
+    assert.isTrue(filter.adopt({ ...whole!, bits: whole!.bits.slice(), storedTo: 99 }))
     assert.isTrue(filter.add("c:next", 100))
     assert.isTrue(filter.has("c:key-7") && filter.has("c:next"))
-    assert.isFalse(filter.segments[0]!.stored, "it is no longer what is stored")
+    assert.isAbove(filter.segments[0]!.toVersion, 99, "there is more in it than is stored")
     filter.dropLast()
     assert.strictEqual(filter.toVersion, -1)
     assert.isTrue(budget.take(bytesFor(8_192)))

@@ -14,6 +14,7 @@ const small: Partial<ActorBounds> = {
   keysInMemory: 4,
   keysInSnapshot: 2,
   keySegmentKeys: 8,
+  keySegmentLargestKeys: 8,
   keySegmentMinimumKeys: 3,
   keyTailEvents: 20,
   snapshotEvents: 10,
@@ -66,8 +67,7 @@ describe("a wallet with more than 10,000 keys behind it", () => {
       yield* before.stop
       assert.deepStrictEqual(ranges(installation, "a"), [
         [0, 4_095],
-        [4_096, 8_191],
-        [8_192, 10_744]
+        [4_096, 10_744]
       ])
       const node = yield* installation.start()
       yield* assertKnows(installation, node, { lookUps: 0, credits: 11_000 })
@@ -79,11 +79,10 @@ describe("a wallet with more than 10,000 keys behind it", () => {
       const { before, installation } = yield* started(11_000, {})
       before.kill()
       const node = yield* installation.start()
+      const [whole, part] = ranges(installation, "a")
+      assert.deepStrictEqual(whole, [0, 4_095])
+      assert.isTrue(part![0] === 4_096 && part![1]! >= 8_191 && part![1]! < 10_000)
       yield* assertKnows(installation, node, { lookUps: 0, credits: 11_000 })
-      assert.deepStrictEqual(ranges(installation, "a"), [
-        [0, 4_095],
-        [4_096, 8_191]
-      ])
     })
   )
 })
@@ -106,7 +105,7 @@ describe("wallets whose segments do not reach", () => {
       )
       yield* TestClock.adjust("5 seconds")
       yield* flushed(node)
-      assert.strictEqual(segmentsOf(installation, "c").length, 7)
+      assert.strictEqual(segmentsOf(installation, "c").length, 8)
       yield* Effect.forEach(ids, (id) => creditCommitted(node, id, 1n, "newer"), { concurrency: "unbounded" })
       assert.strictEqual(node.persistence.lookUps.length, 1)
       for (const id of ids) assert.isTrue((yield* creditCommitted(node, id, 1n, "k7")).replayed)
@@ -145,6 +144,34 @@ describe("wallets whose segments do not reach", () => {
       )
       node.persistence.readsAway = false
       for (const id of ids) assert.isFalse((yield* creditCommitted(node, id, 1n, "new")).replayed)
+    })
+  )
+})
+
+describe("a large segment", () => {
+  it.effect("is stored again and again while it fills, so that little is lost with the node", () =>
+    Effect.gen(function* () {
+      const bounds = { ...small, keySegmentLargestKeys: 64, snapshotEvents: 1_000 }
+      const { before, installation } = yield* started(0, bounds)
+      for (let n = 0; n < 20; n++) yield* creditCommitted(before, "a", 1n, `k${n}`)
+      yield* until(() => ranges(installation, "a").length === 2, "a part is stored")
+      assert.deepStrictEqual(ranges(installation, "a"), [
+        [0, 7],
+        [8, 15]
+      ])
+      for (let n = 20; n < 60; n++) yield* creditCommitted(before, "a", 1n, `k${n}`)
+      yield* until(() => ranges(installation, "a").at(-1)![1] === 55, "it is stored up to there")
+      assert.deepStrictEqual(ranges(installation, "a"), [
+        [0, 7],
+        [8, 23],
+        [24, 55]
+      ])
+      yield* flushed(before)
+      before.kill()
+      yield* assertKnows(installation, yield* installation.start({ ...bounds, keyTailEvents: 8 }), {
+        lookUps: 0,
+        credits: 60
+      })
     })
   )
 })
