@@ -47,10 +47,30 @@ export interface ActorBounds {
   readonly keysInMemory: number
   /** Bytes that the filters of older keys take, all wallets together: 4 per key, so 32 million keys. */
   readonly keyFilterBytes: number
+  /** … and those of one wallet: 4 million keys. */
+  readonly keyFilterWalletBytes: number
+  /**
+   * Keys of a filter's first segment, a power of two, and after how many more it is stored. So
+   * many keys at most are read from the log again after a crash: some 30 ms.
+   */
+  readonly keySegmentKeys: number
+  /** … and of the largest, where they are stored: a row of 256 kB, 9 % of what its keys' events take. */
+  readonly keySegmentLargestKeys: number
+  /** A wallet that leaves memory has a part of a segment stored that holds as many keys; fewer are a page of the log. */
+  readonly keySegmentMinimumKeys: number
+  /**
+   * Events read from the log for keys that no segment covers, before a command; a few segments.
+   * Beyond it Persistence is asked until the segments have been made, off the hot path.
+   */
+  readonly keyTailEvents: number
+  /** Wallets with segments waiting to be stored, 16 to 256 kB each; beyond it they are skipped, the log has it all. */
+  readonly keySegmentQueue: number
+  /** Wallets of one look-up of keys in Persistence; … */
+  readonly keyLookUpWallets: number
+  /** … and keys, unless a single wallet asks for more. */
+  readonly keyLookUpKeys: number
   /** Idempotency keys that go into a snapshot. */
   readonly keysInSnapshot: number
-  /** How long a key is surely recognised, ms. */
-  readonly keyRetentionMillis: number
   /** Wallets of one write to Persistence. As in an append: enough to make its fixed cost small. */
   readonly persistWallets: number
   /** Events of one write to Persistence; a single commit may be larger. */
@@ -124,8 +144,15 @@ export const defaultBounds: ActorBounds = {
   snapshotQueue: 1_024,
   keysInMemory: 1_024,
   keyFilterBytes: 128 * 1024 * 1024,
+  keyFilterWalletBytes: 16 * 1024 * 1024,
+  keySegmentKeys: 4_096,
+  keySegmentLargestKeys: 65_536,
+  keySegmentMinimumKeys: 512,
+  keyTailEvents: 8_192,
+  keySegmentQueue: 256,
+  keyLookUpWallets: 256,
+  keyLookUpKeys: 8_192,
   keysInSnapshot: 256,
-  keyRetentionMillis: 24 * 60 * 60 * 1000,
   persistWallets: 512,
   persistEvents: 8_192,
   persistQueueEvents: 200_000,

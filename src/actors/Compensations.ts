@@ -63,7 +63,6 @@ export const make = ({ clock, fork, history, log, offerUrgent }: CompensationCon
         actor: null,
         correlationId: operation.metadata.correlationId,
         bytes: 0,
-        lookUpAlways: true,
         await: "committed",
         resend: undefined,
         resume,

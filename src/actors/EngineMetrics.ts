@@ -28,7 +28,12 @@ export const appendSeconds = Metric.histogram("wallet_append_duration_seconds", 
 })
 
 export const appendOutcomes = Metric.frequency("wallet_append_outcomes_total", {
-  description: "Commits by outcome: Appended, Conflict, Fenced, Refused, Failed"
+  description: "Commits by outcome: Appended, Conflict, Fenced, KeySeen, Refused, Failed"
+})
+
+export const keyLookUps = Metric.counter("wallet_key_lookups_total", {
+  description: "Queries for idempotency keys that memory could not tell to be new, each for all wallets that waited",
+  incremental: true
 })
 
 export const residentWallets = Metric.gauge("wallet_resident_wallets", {

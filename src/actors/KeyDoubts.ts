@@ -1,28 +1,49 @@
-/** Keys that a wallet's memory alone cannot tell to be new, and what the stores say of them. */
+/**
+ * Keys that a wallet's memory alone cannot tell to be new, and who tells it.
+ *
+ * Where an append writes the rows, it looks for such keys itself: the batch is decided as
+ * if they were new, and what was rejected in it is told only when that was so. A batch
+ * without events has no append and asks by a look-up, as does one of which the append
+ * said that a key is there. Calls that were sent again are looked up first: what of them
+ * was done decides what becomes of the others.
+ *
+ * Behind a log of its own Persistence is asked before a command is decided, whenever
+ * neither memory nor the stored filter can say.
+ */
 import type * as Effect from "effect/Effect"
 import type { CommandKey } from "../domain/Event.ts"
 import type { KeyLookup, SeenKey } from "../stores/Persistence.ts"
+import { StoreDefect } from "../stores/StoreError.ts"
 import type { CommandError } from "./EngineError.ts"
 import type { Envelope, Resend } from "./Mailbox.ts"
 import type { ActorContext, WalletActor } from "./WalletActor.ts"
+import { contended, load } from "./WalletLoading.ts"
 
 const nothing: ReadonlyArray<never> = []
 
-/** The keys of a batch that memory alone cannot tell to be new. */
-export const doubtful = (
-  actor: WalletActor,
-  batch: ReadonlyArray<Envelope>,
-  context: ActorContext,
-  now: number
-): ReadonlyArray<CommandKey> => {
+/** What is known of the keys of a batch beyond the wallet's memory. */
+export interface KeyAnswers {
+  /** Found by a look-up; `undefined`: there was none. */
+  readonly seen: ReadonlyMap<string, SeenKey> | undefined
+  /** Of these nobody has told yet; the append will. */
+  readonly unsure: ReadonlyArray<CommandKey>
+}
+
+/** Memory knows all of them. */
+export const memoryIsSure: KeyAnswers = { seen: undefined, unsure: nothing }
+
+/** Loads of one look-up: more mean that another writer keeps ahead. */
+const loadTries = 3
+
+/** The keys of a batch that memory alone cannot tell to be new. A key may be named twice. */
+export const doubtful = (actor: WalletActor, batch: ReadonlyArray<Envelope>): ReadonlyArray<CommandKey> => {
   const keys = actor.keys!
   if (keys.coversFrom <= 0) return nothing
-  const { keyRetentionMillis } = context.bounds
   let doubts: Array<CommandKey> | undefined
   let resends: Set<Resend> | undefined
-  for (const { key, lookUpAlways, resend } of batch) {
+  for (const { key, resend } of batch) {
     if (resend !== undefined) (resends ??= new Set()).add(resend)
-    if (keys.get(key) !== undefined || !keys.mayHaveForgotten(key, now, keyRetentionMillis, lookUpAlways)) continue
+    if (keys.get(key) !== undefined || !keys.mayHaveForgotten(key)) continue
     doubts ??= []
     doubts.push(key)
   }
@@ -30,18 +51,56 @@ export const doubtful = (
   // Those that came after one may be in no batch any more, or in a later one.
   const all = new Set(doubts)
   for (const resend of resends) {
-    for (const key of resend.keys) {
-      if (keys.get(key) === undefined && keys.mayHaveForgotten(key, now, keyRetentionMillis, false)) all.add(key)
-    }
+    for (const key of resend.keys) if (keys.get(key) === undefined && keys.mayHaveForgotten(key)) all.add(key)
   }
   return [...all]
+}
+
+const isResent = ({ resend }: Envelope): boolean => resend !== undefined
+
+/**
+ * Of a batch with such keys: leaves them to the append, or has them looked up. `lookFirst`:
+ * the append cannot tell, or has told that one of them is there.
+ */
+export const settleDoubts = function* (
+  actor: WalletActor,
+  batch: ReadonlyArray<Envelope>,
+  doubts: ReadonlyArray<CommandKey>,
+  context: ActorContext,
+  lookFirst: boolean
+): Effect.fn.Return<KeyAnswers, CommandError> {
+  const appendTells = !context.pipeline.separate
+  if (appendTells && !lookFirst && !batch.some(isResent)) return { seen: undefined, unsure: doubts }
+  const seen = yield* lookUp(actor, batch, context)
+  return seen === undefined ? memoryIsSure : { seen, unsure: nothing }
+}
+
+/** One query for the whole batch; `undefined`: memory knows all of its keys after all. */
+const lookUp = function* (
+  actor: WalletActor,
+  batch: ReadonlyArray<Envelope>,
+  context: ActorContext
+): Effect.fn.Return<ReadonlyMap<string, SeenKey> | undefined, CommandError> {
+  for (let tries = 0; tries < loadTries; tries++) {
+    let doubts = doubtful(actor, batch)
+    if (doubts.length > 0 && context.pipeline.separate && actor.keys!.mayFindFilter) {
+      yield* context.loading(context.segments.cover(actor.walletId, actor.keys!))
+      doubts = doubtful(actor, batch)
+    }
+    if (doubts.length === 0) return undefined
+    const found = yield* context.lookUps.find(actor.walletId, doubts)
+    if (found.persistedVersion <= (actor.wallet?.version ?? -1)) return yield* seenIn(actor, found, context)
+    // Another node has replaced this one: a command that it has done cannot be told from a state before it.
+    yield* load(actor, context)
+  }
+  return yield* contended(actor)
 }
 
 /**
  * Events that neither memory nor Persistence covers are read from the log, so that a
  * Persistence that is behind cannot hide a key.
  */
-export const seenIn = function* (
+const seenIn = function* (
   actor: WalletActor,
   found: KeyLookup,
   context: ActorContext
@@ -61,3 +120,7 @@ export const seenIn = function* (
   }
   return seen
 }
+
+/** To go on would be to go in a circle. */
+export const seenWithoutAsking = (actor: WalletActor) =>
+  new StoreDefect({ store: "log", reason: `it found keys of wallet ${actor.walletId} that it was not asked for` })

@@ -10,13 +10,11 @@ import { KeyFilter, type KeyFilterBudget } from "./KeyFilter.ts"
 interface Entry {
   readonly fingerprint: string
   readonly version: number
-  readonly time: number
 }
 
 export interface KeyWindowState {
   readonly coversFrom: number
-  readonly uncoveredTime: number
-  readonly keys: ReadonlyArray<readonly [key: string, fingerprint: string, version: number, time: number]>
+  readonly keys: ReadonlyArray<readonly [key: string, fingerprint: string, version: number]>
 }
 
 export class KeyWindow {
@@ -24,33 +22,24 @@ export class KeyWindow {
   private readonly entries = new Map<string, Entry>()
   /** Keys of all events from this version on are here. */
   coversFrom: number
-  /** Time of the newest event whose key is not here. */
-  private uncoveredTime: number
-  private readonly budget: KeyFilterBudget
-  /** Made with the first key that is let go. */
-  private filter: KeyFilter | undefined = undefined
+  readonly budget: KeyFilterBudget
+  /** Of all keys before `coversFrom`. `undefined`: nothing is known of them, or there are none. */
+  filter: KeyFilter | undefined = undefined
+  /** Whether stored segments may have the keys that are not here. Only where they are stored. */
+  mayFindFilter = true
 
   constructor(capacity: number, budget: KeyFilterBudget, state?: KeyWindowState) {
     this.capacity = capacity
     this.budget = budget
     this.coversFrom = state?.coversFrom ?? 0
-    this.uncoveredTime = state?.uncoveredTime ?? -1
     if (state !== undefined) {
-      for (const [key, fingerprint, version, time] of state.keys) {
-        this.entries.set(key, { fingerprint, version, time })
-      }
+      for (const [key, fingerprint, version] of state.keys) this.entries.set(key, { fingerprint, version })
     }
   }
 
-  /**
-   * Whether only a store can tell if a key that is not here was used. `always`: also
-   * one older than `retentionMillis`.
-   */
-  mayHaveForgotten(key: CommandKey, now: number, retentionMillis: number, always: boolean): boolean {
-    const coversFrom = this.filter?.coversFrom ?? this.coversFrom
-    const uncoveredTime = this.filter?.uncoveredTime ?? this.uncoveredTime
-    if (coversFrom > 0 && (always || uncoveredTime >= now - retentionMillis)) return true
-    return this.filter !== undefined && this.filter.has(key)
+  /** Whether a key that is not here may be one that was let go. */
+  mayHaveForgotten(key: CommandKey): boolean {
+    return this.coversFrom > 0 && (this.filter === undefined || this.filter.has(key))
   }
 
   get(key: CommandKey): Pick<SeenKey, "fingerprint" | "version"> | undefined {
@@ -60,36 +49,55 @@ export class KeyWindow {
   /** Events in the order of their versions. */
   add(recorded: RecordedEvent): void {
     const { key, fingerprint } = recorded.metadata
-    this.entries.set(key, { fingerprint, version: recorded.version, time: recorded.time })
-    if (this.entries.size <= this.capacity) return
-    for (const [oldest, entry] of this.entries) {
-      this.entries.delete(oldest)
-      this.filter ??= new KeyFilter(this.budget, this.coversFrom, this.uncoveredTime)
-      this.filter.add(oldest, entry.version, entry.time)
-      this.coversFrom = entry.version + 1
-      this.uncoveredTime = entry.time
-      break
-    }
+    const entry = { fingerprint, version: recorded.version }
+    const { size } = this.entries
+    this.entries.set(key, entry)
+    if (this.entries.size === size) {
+      // It was here, of the command's first event: its place is that of its last one.
+      this.entries.delete(key)
+      this.entries.set(key, entry)
+    } else if (size >= this.capacity) this.letGo()
+  }
+
+  /** Lets go of all but the most recent ones. */
+  shrink(limit: number): void {
+    while (this.entries.size > limit) this.letGo()
+  }
+
+  /** A filter of all keys before `coversFrom`. */
+  adopt(filter: KeyFilter): void {
+    this.filter?.release()
+    this.filter = filter
   }
 
   /** Gives the filter's memory back to the node. */
   release(): void {
     this.filter?.release()
+    this.filter = undefined
   }
 
   /** The most recent keys, at most `limit`, for a snapshot. */
   state(limit: number): KeyWindowState {
     let skip = Math.max(0, this.entries.size - limit)
     let coversFrom = this.coversFrom
-    let uncoveredTime = this.uncoveredTime
-    const keys: Array<readonly [string, string, number, number]> = []
+    const keys: Array<readonly [string, string, number]> = []
     for (const [key, entry] of this.entries) {
       if (skip > 0) {
         skip--
         coversFrom = entry.version + 1
-        uncoveredTime = entry.time
-      } else keys.push([key, entry.fingerprint, entry.version, entry.time])
+      } else keys.push([key, entry.fingerprint, entry.version])
     }
-    return { coversFrom, uncoveredTime, keys }
+    return { coversFrom, keys }
+  }
+
+  private letGo(): void {
+    for (const [oldest, entry] of this.entries) {
+      this.entries.delete(oldest)
+      // One that does not begin with the first key would never be complete.
+      if (this.coversFrom === 0) this.filter ??= new KeyFilter(this.budget)
+      if (this.filter?.add(oldest, entry.version) === false) this.filter = undefined
+      this.coversFrom = entry.version + 1
+      return
+    }
   }
 }

@@ -64,8 +64,6 @@ export interface Envelope {
   readonly correlationId: string | null
   /** Size of the free texts it carries, for the mailbox's bound. */
   readonly bytes: number
-  /** Look the key up even beyond the retention (imports, received transfers). */
-  readonly lookUpAlways: boolean
   readonly await: Await
   /** `undefined`: it is here for the first time. */
   readonly resend: Resend | undefined

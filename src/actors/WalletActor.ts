@@ -6,7 +6,6 @@
  */
 import type * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
-import * as HashMap from "effect/HashMap"
 import * as Metric from "effect/Metric"
 import type { Commit } from "../domain/Commit.ts"
 import type { CommandKey } from "../domain/Event.ts"
@@ -20,7 +19,9 @@ import { planBatch } from "./BatchPlan.ts"
 import type { CommandError } from "./EngineError.ts"
 import * as EngineMetrics from "./EngineMetrics.ts"
 import type { EventIds } from "./EventIds.ts"
-import { doubtful, seenIn } from "./KeyDoubts.ts"
+import { doubtful, memoryIsSure, seenWithoutAsking, settleDoubts } from "./KeyDoubts.ts"
+import type { KeyLookUps } from "./KeyLookUps.ts"
+import type { KeySegments } from "./KeySegments.ts"
 import type { KeyWindow } from "./KeyWindow.ts"
 import type { LogWriter, WriteOutcome } from "./LogWriter.ts"
 import type { ActorError, Envelope, Inquiry, Message } from "./Mailbox.ts"
@@ -30,8 +31,9 @@ import { NotOwner } from "./Ownership.ts"
 import type { Pending, PendingCount } from "./Pending.ts"
 import { settle } from "./Settlement.ts"
 import type { Snapshots } from "./Snapshots.ts"
-import { aheadOfLog, discard, follow, forgetIfDecided, loadUndecided } from "./Undecided.ts"
+import { discard, follow, forgetIfDecided } from "./Undecided.ts"
 import { Unpersisted } from "./Unpersisted.ts"
+import { contended, load } from "./WalletLoading.ts"
 import { changesProfile } from "./WalletHistory.ts"
 import type { WalletHistory } from "./WalletHistory.ts"
 import type { WritePipeline } from "./WritePipeline.ts"
@@ -44,6 +46,8 @@ export interface ActorContext {
   readonly pipeline: WritePipeline["Service"]
   readonly history: WalletHistory["Service"]
   readonly persistence: Persistence["Service"]
+  readonly lookUps: KeyLookUps["Service"]
+  readonly segments: KeySegments["Service"]
   readonly snapshots: Snapshots["Service"]
   readonly ids: EventIds["Service"]
   readonly clock: Clock.Clock
@@ -60,9 +64,6 @@ export interface ActorContext {
 }
 
 const nothing: ReadonlyArray<never> = []
-
-/** Loads of one activation: more than two mean that Persistence has what the log does not have. */
-const loadTries = 3
 
 export class WalletActor {
   readonly walletId: string
@@ -189,32 +190,6 @@ export const failAll = (actor: WalletActor, effect: Effect.Effect<never, ActorEr
   actor.submitted = false
 }
 
-/** Loads the latest state from the log. */
-const load = function* (actor: WalletActor, context: ActorContext): Effect.fn.Return<void, CommandError> {
-  actor.loaded = false
-  for (let tries = 0; tries < loadTries; tries++) {
-    actor.keys?.release()
-    const loaded = yield* context.loading(context.history.load(actor.walletId))
-    actor.wallet = loaded.wallet
-    actor.keys = loaded.keys
-    actor.profileVersion = loaded.profileVersion
-    actor.snapshotVersion = loaded.snapshotVersion
-    // A later version may have come to Persistence after this was read from the log.
-    if (!context.pipeline.separate || (yield* loadUndecided(actor, context))) {
-      actor.loaded = true
-      if (actor.wallet !== undefined && HashMap.size(actor.wallet.transfers) > 0) {
-        context.transfersFound(actor.walletId, sentForGood(actor.wallet, actor.unpersisted))
-      }
-      return
-    }
-  }
-  return yield* aheadOfLog(actor.walletId, actor.wallet?.version)
-}
-
-/** Transfers in flight but for those whose sending may still be undone. */
-const sentForGood = (wallet: Wallet, unpersisted: Unpersisted | undefined): ReadonlyArray<TransferInFlight> =>
-  Array.from(HashMap.values(wallet.transfers)).filter(({ id }) => unpersisted?.provisional.hasSent(id) !== true)
-
 /** Answers reads with the state as of the last commit; one that knows of a later version makes it look again. */
 const inquire = function* (actor: WalletActor, context: ActorContext): Effect.fn.Return<void, CommandError> {
   const wanted = Math.max(...actor.inquiries.map((inquiry) => inquiry.minVersion))
@@ -242,6 +217,8 @@ const isBehind = function* (actor: WalletActor, context: ActorContext): Effect.f
 const process = function* (actor: WalletActor, context: ActorContext): Effect.fn.Return<void, ActorError> {
   let pending = actor.running
   let conflicts = 0
+  /** The append cannot tell of the keys that memory is not sure of, or has told that one is there. */
+  let lookFirst = false
   while (pending.length > 0 || actor.mailbox.hasUrgent) {
     if (!actor.loaded) yield* load(actor, context)
     pending = inHand(actor, pending)
@@ -254,61 +231,68 @@ const process = function* (actor: WalletActor, context: ActorContext): Effect.fn
     if (behind > context.bounds.clockSkewMillis) yield* reportClock(actor, behind)
     const solo = now < actor.soloUntil
     const part = solo && pending.length > 1 ? pending.slice(0, 1) : pending
-    const doubts = doubtful(actor, part, context, now)
-    const seen = doubts.length === 0 ? undefined : yield* lookUp(actor, part, context, now)
-    const plan = decideBatch(actor, part, context, { epoch, now, seen })
+    const doubts = doubtful(actor, part)
+    const keys = doubts.length === 0 ? memoryIsSure : yield* settleDoubts(actor, part, doubts, context, lookFirst)
+    const plan = decideBatch(actor, part, context, { epoch, now, seen: keys.seen })
     if (plan.verdicts.length === 0) {
       pending = yield* untilDecided(actor, pending)
+      continue
+    }
+    if (plan.events.length === 0 && keys.unsure.length > 0) {
+      lookFirst = true
       continue
     }
     const decided = plan.verdicts.length
     let outcome: WriteOutcome = appendedNothing
     if (plan.events.length > 0) {
       actor.submitted = true
-      outcome = yield* context.writer.submit(commitOf(actor, plan, epoch), { solo, bytes: bytesOf(part) })
+      outcome = yield* context.writer.submit(commitOf(actor, plan, epoch, keys.unsure), { solo, bytes: bytesOf(part) })
     }
     switch (outcome._tag) {
-      case "Appended": {
-        actor.settleLast()
-        commit(actor, plan, context)
-        if (plan.events.length === 0) settle(actor, part, plan, context)
-        else {
-          actor.unsettled = () => settle(actor, part, plan, context)
-          context.writer.afterSend(() => actor.settleLast())
-        }
+      case "Appended":
+        appended(actor, part, plan, context)
         pending = decided === pending.length ? nothing : pending.slice(decided)
         // What follows can fail; these commands no longer can.
         actor.running = pending
         conflicts = 0
+        lookFirst = false
         break
-      }
-      case "Conflict": {
+      case "KeySeen":
+        discard(actor, plan)
+        if (lookFirst) return yield* seenWithoutAsking(actor)
+        lookFirst = true
+        break
+      case "Conflict":
         actor.loaded = false
         if (++conflicts > context.bounds.conflictRetries) return yield* contended(actor)
         break
-      }
-      case "Fenced": {
+      case "Fenced":
         actor.loaded = false
         context.ownership.fenced(actor.partition, epoch)
         return yield* notOwner(actor)
-      }
-      case "Refused": {
+      case "Refused":
         discard(actor, plan)
         actor.soloUntil = now + context.bounds.soloMillis
-        if (part.length === 1) {
-          answer(part[0]!, Effect.fail(new OperationRefused({ reason: outcome.reason })))
-          pending = pending.slice(1)
-          actor.running = pending
-        }
+        if (part.length > 1) break
+        answer(part[0]!, Effect.fail(new OperationRefused({ reason: outcome.reason })))
+        pending = pending.slice(1)
+        actor.running = pending
         break
-      }
-      case "Failed": {
+      case "Failed":
         discard(actor, plan)
         return yield* outcome.error
-      }
     }
     actor.submitted = false
   }
+}
+
+/** What was planned has come to pass: the state moves, and the callers are told, after the next append is on its way. */
+const appended = (actor: WalletActor, batch: ReadonlyArray<Envelope>, plan: BatchPlan, context: ActorContext): void => {
+  actor.settleLast()
+  commit(actor, plan, context)
+  if (plan.events.length === 0) return settle(actor, batch, plan, context)
+  actor.unsettled = () => settle(actor, batch, plan, context)
+  context.writer.afterSend(() => actor.settleLast())
 }
 
 const appendedNothing: WriteOutcome = { _tag: "Appended", position: 0n }
@@ -352,32 +336,20 @@ const bytesOf = (batch: ReadonlyArray<Envelope>): number => {
   return bytes
 }
 
-const commitOf = (actor: WalletActor, plan: BatchPlan, epoch: number): Commit => ({
+const commitOf = (
+  actor: WalletActor,
+  plan: BatchPlan,
+  epoch: number,
+  unsureKeys: ReadonlyArray<CommandKey>
+): Commit => ({
   walletId: actor.walletId,
   partition: actor.partition,
   epoch,
   expectedVersion: plan.events[0]!.version - 1,
   events: plan.events,
-  wallet: plan.wallet!
+  wallet: plan.wallet!,
+  unsureKeys
 })
-
-/** One query for the whole batch; `undefined`: memory knows all of its keys after all. */
-const lookUp = function* (
-  actor: WalletActor,
-  batch: ReadonlyArray<Envelope>,
-  context: ActorContext,
-  now: number
-): Effect.fn.Return<ReadonlyMap<string, SeenKey> | undefined, CommandError> {
-  for (let tries = 0; tries < loadTries; tries++) {
-    const doubts = doubtful(actor, batch, context, now)
-    if (doubts.length === 0) return undefined
-    const found = yield* context.persistence.findKeys(actor.walletId, doubts)
-    if (found.persistedVersion <= (actor.wallet?.version ?? -1)) return yield* seenIn(actor, found, context)
-    // Another node has replaced this one: a command that it has done cannot be told from a state before it.
-    yield* load(actor, context)
-  }
-  return yield* contended(actor)
-}
 
 const decideBatch = (
   actor: WalletActor,
@@ -413,7 +385,10 @@ const commit = (actor: WalletActor, plan: BatchPlan, context: ActorContext): voi
     keys.add(recorded)
     if (changesProfile(recorded.event)) actor.profileVersion = recorded.version
   }
-  if (context.pipeline.separate) follow(actor, plan.events)
+  if (context.pipeline.separate) {
+    follow(actor, plan.events)
+    if (keys.filter?.isDue === true) context.segments.store(actor.walletId, keys)
+  }
   if (wallet.version - actor.snapshotVersion >= context.bounds.snapshotEvents) snapshot(actor, context)
 }
 
@@ -443,10 +418,3 @@ const notYet = (actor: WalletActor, minVersion: number) =>
   })
 
 const notOwner = (actor: WalletActor) => new NotOwner({ walletId: actor.walletId })
-
-const contended = (actor: WalletActor) =>
-  new StoreUnavailable({
-    store: "log",
-    reason: `another writer keeps changing wallet ${actor.walletId}`,
-    retryAfter: 1_000
-  })

@@ -34,6 +34,9 @@ export interface LoadedWallet {
 /** Events per read of a stream. */
 const pageEvents = 500
 
+/** Keys of a filter's largest segment where none is stored: 2 MB. */
+const unstoredLargestKeys = 524_288
+
 /** Reads are tried again three times within some 150 ms: a blip of the store is not worth an error. */
 const readRetry = {
   schedule: Schedule.exponential("20 millis").pipe(Schedule.jittered),
@@ -68,7 +71,11 @@ export class WalletHistory extends Context.Service<
 
 const make = Effect.fnUntraced(function* (bounds: ActorBounds) {
   const log = yield* EventStore
-  const budget = new KeyFilterBudget(bounds.keyFilterBytes)
+  const budget = new KeyFilterBudget(bounds.keyFilterBytes, {
+    segmentKeys: bounds.keySegmentKeys,
+    largestKeys: log.writesPersistence ? unstoredLargestKeys : bounds.keySegmentLargestKeys,
+    walletBytes: bounds.keyFilterWalletBytes
+  })
 
   /** Calls `use` per event until it answers `false` or the stream ends. */
   const each = Effect.fnUntraced(function* (

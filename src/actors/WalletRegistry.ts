@@ -26,6 +26,8 @@ import { MailboxFull, OutcomeUnknown } from "./EngineError.ts"
 import { Departures } from "./Departures.ts"
 import * as EngineMetrics from "./EngineMetrics.ts"
 import { EventIds } from "./EventIds.ts"
+import { KeyLookUps } from "./KeyLookUps.ts"
+import { KeySegments } from "./KeySegments.ts"
 import { LogWriter } from "./LogWriter.ts"
 import type { ActorError, Envelope, Message } from "./Mailbox.ts"
 import { answer } from "./Mailbox.ts"
@@ -56,7 +58,7 @@ const drainMillis = 4_000
 /** … so long for what is on its way to Persistence (the reconciler finds the rest), */
 const persistFlushMillis = 2_000
 
-/** … and so long for snapshots (without one a wallet reads a longer tail). */
+/** … and so long for snapshots and segments of keys (without them a wallet reads a longer tail). */
 const snapshotFlushMillis = 1_000
 
 export interface RegistryLoad {
@@ -116,6 +118,8 @@ const make = Effect.fnUntraced(function* (bounds: ActorBounds) {
     pipeline,
     history,
     persistence: yield* Persistence,
+    lookUps: yield* KeyLookUps,
+    segments: yield* KeySegments,
     snapshots: yield* Snapshots,
     ids: yield* EventIds,
     clock,
@@ -174,6 +178,7 @@ const make = Effect.fnUntraced(function* (bounds: ActorBounds) {
     if (loaded && wallet !== undefined && wallet.version - actor.snapshotVersion >= bounds.snapshotMinimumEvents) {
       snapshot(actor, context)
     }
+    if (loaded && pipeline.separate) context.segments.storeAll(actor.walletId, actor.keys!)
     remove(actor)
   }
 
@@ -438,7 +443,10 @@ const make = Effect.fnUntraced(function* (bounds: ActorBounds) {
       yield* Effect.timeoutOption(pipeline.flush, persistFlushMillis)
       endPersistenceWaits(() => true)
       for (const actor of residents.idleSince(Number.POSITIVE_INFINITY)) passivate(actor)
-      yield* Effect.timeoutOption(context.snapshots.flush, snapshotFlushMillis)
+      yield* Effect.timeoutOption(
+        Effect.all([context.snapshots.flush, context.segments.flush], { concurrency: 2, discard: true }),
+        snapshotFlushMillis
+      )
     })
   )
 

@@ -8,8 +8,8 @@ import { decodeWallet, encodeWallet } from "../domain/WalletCodec.ts"
 import type { Snapshot } from "../stores/EventStore.ts"
 import type { KeyWindowState } from "./KeyWindow.ts"
 
-/** Raised with every change of shape; the last two are readable. */
-const format = 1
+/** Raised with every change of shape; others are ignored. */
+const format = 2
 
 export interface WalletMemory {
   readonly wallet: Wallet
@@ -56,15 +56,10 @@ const isKeyWindowState = (keys: unknown): keys is KeyWindowState => {
   const state = keys as Partial<KeyWindowState>
   return (
     Number.isSafeInteger(state.coversFrom) &&
-    Number.isSafeInteger(state.uncoveredTime) &&
     Array.isArray(state.keys) &&
     state.keys.every(
       (key) =>
-        Array.isArray(key) &&
-        typeof key[0] === "string" &&
-        typeof key[1] === "string" &&
-        Number.isSafeInteger(key[2]) &&
-        Number.isSafeInteger(key[3])
+        Array.isArray(key) && typeof key[0] === "string" && typeof key[1] === "string" && Number.isSafeInteger(key[2])
     )
   )
 }

@@ -75,7 +75,6 @@ export const encodeBatch = (wallets: ReadonlyArray<WalletCallsOf>): string =>
         actor: call.actor,
         correlationId: call.correlationId,
         await: call.await,
-        lookUpAlways: call.lookUpAlways,
         bytes: call.bytes,
         waitedMillis,
         ...(again ? { again } : {})
@@ -113,15 +112,15 @@ const readWalletCalls = (value: unknown): WalletCallsOf | string => {
 
 const readCall = (value: unknown, walletId: string): WalletCallsOf["calls"][number] | string => {
   if (!isJsonObject(value)) return "a call: not an object"
-  const { actor, bytes, correlationId, key, lookUpAlways, waitedMillis } = value
+  const { actor, bytes, correlationId, key, waitedMillis } = value
   const command = decodeCommand(value.command)
   if (Result.isFailure(command)) return command.failure
   if (command.success.walletId !== walletId) return "a call: on another wallet than its neighbours"
   if (!isKey(key) || !isTextOrNull(actor) || !isTextOrNull(correlationId)) return "a call: its origin is unreadable"
-  if (!isAwait(value.await) || typeof lookUpAlways !== "boolean" || !isCount(bytes) || !isCount(waitedMillis)) {
+  if (!isAwait(value.await) || !isCount(bytes) || !isCount(waitedMillis)) {
     return "a call: unreadable"
   }
-  const call = { command: command.success, key, actor, correlationId, await: value.await, lookUpAlways, bytes }
+  const call = { command: command.success, key, actor, correlationId, await: value.await, bytes }
   return { call, waitedMillis, again: value.again === true }
 }
 

@@ -17,8 +17,8 @@ export interface Commit {
   readonly wallet: Wallet
   /**
    * Keys of this batch of which the owner's memory cannot tell whether an earlier command
-   * of the wallet had them; of rejected commands too. Absent: memory is sure of all. Only
-   * an append to a log that writes Persistence looks at them.
+   * of the wallet had them; of rejected commands too. May name a key twice. Absent or
+   * empty: memory is sure of all. Only an append to a log that writes Persistence looks.
    */
   readonly unsureKeys?: ReadonlyArray<CommandKey>
 }

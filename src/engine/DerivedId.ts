@@ -7,8 +7,7 @@ export const derivedWalletId = (idempotencyKey: string): string =>
 
 /**
  * Of a transfer: from its source and the key, so that a retry, on whichever node,
- * means the same transfer. `t_` and 128 bits of the SHA-256; frozen. Since the id
- * outlives every retention, so must the key (`lookUpAlways`).
+ * means the same transfer. `t_` and 128 bits of the SHA-256; frozen.
  */
 export const derivedTransferId = (from: string, idempotencyKey: string): string =>
   `t_${hash("sha256", `transfer:${from}:${idempotencyKey}`, "base64url").slice(0, 22)}`

@@ -9,7 +9,7 @@ import type { WalletHistory } from "../actors/WalletHistory.ts"
 import type { WritePipeline } from "../actors/WritePipeline.ts"
 import type { TravellingCommand } from "../domain/CommandCodec.ts"
 import type { Metadata } from "../domain/Form.ts"
-import { importKeyPrefix, isId, isIdempotencyKey, isText, noMetadata } from "../domain/Form.ts"
+import { isId, isIdempotencyKey, isText, noMetadata } from "../domain/Form.ts"
 import { HoldClosed, InvalidRequest } from "../domain/Rejection.ts"
 import { Persistence } from "../stores/Persistence.ts"
 import { StoreUnavailable } from "../stores/StoreError.ts"
@@ -48,7 +48,6 @@ export const make = Effect.fnUntraced(function* (): Effect.fn.Return<
       actor: options.actor ?? null,
       correlationId: options.correlationId ?? null,
       await: options.await ?? "persisted",
-      lookUpAlways: options.idempotencyKey.startsWith(importKeyPrefix),
       bytes: callBytes + bytes
     })
 

@@ -68,8 +68,7 @@ const bounds: Config.Config<ActorBounds> = Config.all({
     0,
     1_000_000
   ),
-  callerWaitMillis: millis("WALLET_CALLER_WAIT", defaultBounds.callerWaitMillis),
-  keyRetentionMillis: millis("WALLET_KEY_RETENTION", defaultBounds.keyRetentionMillis)
+  callerWaitMillis: millis("WALLET_CALLER_WAIT", defaultBounds.callerWaitMillis)
 }).pipe(Config.map((given) => ({ ...defaultBounds, ...given })))
 
 /** All of the engine's configuration. With a prefix `A`, names become `A_DATABASE_URL` and so on. */

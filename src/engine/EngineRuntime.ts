@@ -3,6 +3,8 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type { ActorBounds } from "../actors/ActorBounds.ts"
 import { EventIds } from "../actors/EventIds.ts"
+import { KeyLookUps } from "../actors/KeyLookUps.ts"
+import { KeySegments } from "../actors/KeySegments.ts"
 import { LogWriter } from "../actors/LogWriter.ts"
 import { NodeIdentity } from "../actors/NodeIdentity.ts"
 import * as SeparatePipeline from "../actors/SeparatePipeline.ts"
@@ -39,7 +41,12 @@ export const make = Effect.fnUntraced(function* (bounds: ActorBounds) {
 export const layerWallets = (bounds: ActorBounds) =>
   WalletRegistry.layer(bounds).pipe(
     Layer.provideMerge(CommandMetrics.layer),
-    Layer.provide([LogWriter.layer(bounds), Snapshots.layer(bounds)]),
+    Layer.provide([
+      LogWriter.layer(bounds),
+      Snapshots.layer(bounds),
+      KeyLookUps.layer(bounds),
+      KeySegments.layer(bounds)
+    ]),
     Layer.provideMerge(SeparatePipeline.layer(bounds)),
     Layer.provideMerge(WalletHistory.layer(bounds))
   )

@@ -34,7 +34,6 @@ export const make = Effect.fnUntraced(function* (bounds: ActorBounds) {
         actor: null,
         correlationId: null,
         await: "persisted",
-        lookUpAlways: false,
         bytes: callBytes
       })
       .pipe(

@@ -54,7 +54,7 @@ export const makeRecall = Effect.gen(function* () {
       yield* inLog(version)
       return reason
     }
-    const found = yield* persistence.findKeys(walletId, [`e:reverse:${version}`])
+    const found = (yield* persistence.findKeys([{ walletId, keys: [`e:reverse:${version}`] }]))[0]!
     const reversal = found.seen[0]
     if (reversal !== undefined) (yield* history.commandEvents(walletId, reversal.version)).forEach(look)
     else if (found.persistedVersion < upTo) yield* inLog(Math.max(version, found.persistedVersion))

@@ -180,7 +180,7 @@ export const makeTransferSteps = (
   const wallets: Wallets = {
     // Ids of transfers never wear out, so neither may the keys of their steps.
     ask: (command, key, { actor, correlationId, await: wanted }, bytes = 0) =>
-      calls.ask({ command, key, actor, correlationId, await: wanted, lookUpAlways: true, bytes: callBytes + bytes }),
+      calls.ask({ command, key, actor, correlationId, await: wanted, bytes: callBytes + bytes }),
     eventsOf: (reply) =>
       reply._tag === "Done" ? Effect.succeed(reply.events) : Effect.map(recall(reply), ({ events }) => events)
   }

@@ -40,8 +40,6 @@ export interface VerifyOptions {
   readonly walletsPerPass?: number | undefined
   /** How long a derived store may lag before that is a difference, milliseconds. Default 10,000. */
   readonly lagMillis?: number | undefined
-  /** Keys of events younger than this must be on record, milliseconds. Default 24 h. */
-  readonly keyRetentionMillis?: number | undefined
   /** Called after each page of the log. */
   readonly onProgress?: ((progress: VerifyProgress) => Effect.Effect<void>) | undefined
 }
@@ -211,7 +209,7 @@ const start = Effect.fnUntraced(function* (
   { logId, position }: LogHead
 ): Effect.fn.Return<Verification, VerifyError, EventStore | Persistence> {
   const lagMillis = options.lagMillis ?? 10_000
-  const walletOptions = { lagMillis, keyRetentionMillis: options.keyRetentionMillis ?? 24 * 60 * 60 * 1000 }
+  const walletOptions = { lagMillis }
   const known = yield* stores.persistence.logId
   // To repair from another log would be to replace everything.
   const repair = options.repair === true && (known === undefined || known === logId)

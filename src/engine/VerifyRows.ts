@@ -3,7 +3,6 @@
  * fold expects. Transactions and keys never change once written; a hold or transfer
  * that an event after the version compared has touched is left out.
  */
-import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import type { RecordedEvent } from "../domain/Event.ts"
 import { holdChanges, transactionOf, transferChanges } from "../domain/Projection.ts"
@@ -53,12 +52,11 @@ export const compareKeys = Effect.fnUntraced(function* (
 ): Effect.fn.Return<void, ReadError> {
   const expected = new Map(events.map((recorded) => [recorded.metadata.key as string, recorded]))
   if (expected.size === 0) return
-  const { seen } = yield* walk.stores.persistence.findKeys(walk.fold.walletId, [...expected.keys()])
-  const found = new Map(seen.map((one) => [one.key, one]))
-  const oldest = (yield* Clock.currentTimeMillis) - walk.options.keyRetentionMillis
-  for (const [key, { metadata, time, version }] of expected) {
+  const asked = [{ walletId: walk.fold.walletId, keys: [...expected.keys()] }]
+  const [lookup] = yield* walk.stores.persistence.findKeys(asked)
+  const found = new Map(lookup!.seen.map((one) => [one.key, one]))
+  for (const [key, { metadata, version }] of expected) {
     const row = found.get(key)
-    if (row === undefined && time < oldest) continue
     walk.counts.keys += 1
     const sides = compareRecords({ key, fingerprint: metadata.fingerprint, version }, row)
     if (sides !== undefined) walk.differences.push(inRows(walk, `key of event ${version}`, sides))

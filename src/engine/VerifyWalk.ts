@@ -17,8 +17,6 @@ export interface VerifyStores {
 export interface VerifyWalletOptions {
   /** How long a derived store may lag behind the log before that is a difference, milliseconds. */
   readonly lagMillis: number
-  /** Keys of events younger than this must be on record, milliseconds. */
-  readonly keyRetentionMillis: number
 }
 
 export type VerifyError = ReadError | EventUnreadable

@@ -28,8 +28,6 @@ export interface WalletCall {
   readonly correlationId: string | null
   /** How far to wait. The answer says what was reached when the caller's wait ran out. */
   readonly await: Await
-  /** Look the key up even beyond the retention (imports, the steps of transfers). */
-  readonly lookUpAlways: boolean
   /** Size of the free texts it carries, roughly. */
   readonly bytes: number
 }
@@ -83,7 +81,6 @@ export const envelopeOf = (
   actor: call.actor,
   correlationId: call.correlationId,
   bytes: call.bytes,
-  lookUpAlways: call.lookUpAlways,
   await: call.await,
   resend,
   resume,

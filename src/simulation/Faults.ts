@@ -22,6 +22,8 @@ export const steps = [
   "logId",
   "adoptLog",
   "findKeys",
+  "keySegments",
+  "saveKeySegment",
   "hold",
   "openTransfers",
   "dueHolds"
@@ -112,6 +114,8 @@ export const drawn: Readonly<Record<Step, ReadonlyArray<readonly [Fault, number]
   logId: reading,
   adoptLog: [...evenly(writing.filter(([fault]) => !isLate(fault))), ["takeover", 0.5], ["crashBefore", 1]],
   findKeys: reading,
+  keySegments: reading,
+  saveKeySegment: evenly(writing),
   hold: reading,
   openTransfers: reading,
   dueHolds: reading
@@ -124,6 +128,7 @@ const rarity: Partial<Record<Step, number>> = {
   hold: 4,
   readAll: 2,
   saveSnapshot: 1.5,
+  saveKeySegment: 5,
   openTransfers: 0.6,
   dueHolds: 0.3
 }

@@ -5,7 +5,7 @@
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type { Commit } from "../domain/Commit.ts"
-import { EventStore, type AppendError } from "../stores/EventStore.ts"
+import { EventStore, type AppendError, type AppendOutcome } from "../stores/EventStore.ts"
 import { Persistence } from "../stores/Persistence.ts"
 import { AppendUnknown, StoreDefect, StoreUnavailable } from "../stores/StoreError.ts"
 import type { Fault, Step } from "./Faults.ts"
@@ -227,9 +227,10 @@ type Reading = <A, E>(
 const describeCommits = (commits: ReadonlyArray<Commit>): string =>
   commits
     .map(
-      ({ epoch, events, expectedVersion, walletId }) =>
+      ({ epoch, events, expectedVersion, unsureKeys, walletId }) =>
         `${walletId}@${expectedVersion}+${events.map(({ event, metadata }) => `${event._tag}(${metadata.key})`).join("+")}` +
-        ` #${epoch}`
+        ` #${epoch}` +
+        (unsureKeys === undefined || unsureKeys.length === 0 ? "" : ` unsure of ${unsureKeys.join(" ")}`)
     )
     .join(", ")
 
@@ -245,7 +246,10 @@ const gatedLog = (trial: Trial, gate: Gate, reading: Reading): EventStore["Servi
         effect: inner.append(commits),
         lost: new AppendUnknown({ reason: "the answer was lost" }),
         commits,
-        done: (exit) => countRefused(trial, "append", exit)
+        done: (exit) => {
+          countRefused(trial, "append", exit)
+          countDoubts(trial, commits, exit)
+        }
       }),
     read: (walletId, options) =>
       reading("read", "log", `${walletId} after ${options.after}`, inner.read(walletId, options)),
@@ -273,6 +277,18 @@ const gatedLog = (trial: Trial, gate: Gate, reading: Reading): EventStore["Servi
         }
       })
   })
+}
+
+const countDoubts = (
+  { doubts }: Trial,
+  commits: ReadonlyArray<Commit>,
+  exit: Exit.Exit<ReadonlyArray<AppendOutcome>, unknown>
+): void => {
+  if (Exit.isFailure(exit)) return
+  for (const [index, { unsureKeys = [] }] of commits.entries()) {
+    if (unsureKeys.length > 0) doubts.unsure++
+    if (exit.value[index]!._tag === "KeySeen") doubts.seen++
+  }
 }
 
 const countRefused = (trial: Trial, step: Step, exit: Exit.Exit<unknown, unknown>): void => {
@@ -326,8 +342,21 @@ const gatedPersistence = (trial: Trial, gate: Gate, reading: Reading): Persisten
     logId: reading("logId", "persistence", "", inner.logId),
     adoptLog: (logId) =>
       gate({ step: "adoptLog", store: "persistence", what: () => logId, effect: inner.adoptLog(logId), lost }),
-    findKeys: (walletId, keys) =>
-      reading("findKeys", "persistence", `${walletId} ${keys.join(" ")}`, inner.findKeys(walletId, keys)),
+    findKeys: (asked) => {
+      if (asked.length > 1) trial.doubts.gathered++
+      const what = asked.map(({ keys, walletId }) => `${walletId} ${keys.join(" ")}`).join(", ")
+      return reading("findKeys", "persistence", what, inner.findKeys(asked))
+    },
+    saveKeySegment: (segment) =>
+      gate({
+        step: "saveKeySegment",
+        store: "persistence",
+        what: () => `${segment.walletId}@${segment.fromVersion}..${segment.toVersion}`,
+        effect: inner.saveKeySegment(segment),
+        lost
+      }),
+    keySegments: (walletId, options) =>
+      reading("keySegments", "persistence", `${walletId} from ${options.from}`, inner.keySegments(walletId, options)),
     hold: (walletId, holdId) => reading("hold", "persistence", `${walletId} ${holdId}`, inner.hold(walletId, holdId)),
     openTransfers: (options) => reading("openTransfers", "persistence", "", inner.openTransfers(options)),
     dueHolds: (options) => reading("dueHolds", "persistence", "", inner.dueHolds(options))

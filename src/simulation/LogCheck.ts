@@ -238,19 +238,11 @@ const commandsOf = (trial: Trial): ReadonlyMap<string, ReadonlyArray<LoggedComma
   return commands
 }
 
-/** Within the retention a key has one effect; that of a transfer, and the engine's own of transfers, for ever. */
-const checkOnce = (trial: Trial, commands: ReadonlyArray<LoggedCommand>, violated: Violated): void => {
-  const retention = trial.weather.bounds.keyRetentionMillis
+/** A key has one effect, for ever. */
+const checkOnce = (commands: ReadonlyArray<LoggedCommand>, violated: Violated): void => {
   for (let index = 1; index < commands.length; index++) {
     const [before, after] = [commands[index - 1]!, commands[index]!]
-    const { event } = after.events[0]!
-    const forEver = event._tag.startsWith("Transfer") || event._tag === "OperationReversed"
-    // Times of events are those of nodes; clocks differ, and a wallet's time does not go back.
-    const age = after.events[0]!.time - before.events[0]!.time
-    if (!forEver && age > retention) continue
-    violated(
-      `${after.walletId}: key ${after.key} took place twice, at versions ${before.version} and ${after.version} (${age} ms apart)`
-    )
+    violated(`${after.walletId}: key ${after.key} took place twice, at versions ${before.version} and ${after.version}`)
   }
 }
 
@@ -347,7 +339,7 @@ export const checkLog = (trial: Trial): Account => {
   }
   const commands = commandsOf(trial)
   for (const ofKey of commands.values()) {
-    checkOnce(trial, ofKey, violated)
+    checkOnce(ofKey, violated)
     for (const command of ofKey) checkCommand(command, attempts, violated)
   }
   return { ledgers, commands, transfers }

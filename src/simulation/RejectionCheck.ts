@@ -124,13 +124,11 @@ const statesBetween = (
   return states
 }
 
-/** Commands of the attempt's key that were there before it was made, and are not too old to be recognised. */
-const doneBefore = (trial: Trial, account: Account, attempt: Answered): ReadonlyArray<LoggedCommand> => {
-  const { bounds, clockSkew } = trial.weather
+/** Commands of the attempt's key that were there before it was made. */
+const doneBefore = (account: Account, attempt: Answered): ReadonlyArray<LoggedCommand> => {
   const before = attempt.versionsBefore.get(attempt.operation.walletId) ?? -1
-  const since = attempt.truth.time + clockSkew - bounds.keyRetentionMillis
   return (account.commands.get(nameOf(attempt.operation.walletId, `c:${attempt.key}`)) ?? []).filter(
-    ({ events, version }) => version <= before && events[0]!.time > since
+    ({ version }) => version <= before
   )
 }
 
@@ -159,7 +157,7 @@ const checkRules = (
   })
   if (!holds) wrong("the wallet was not like that at any time of the call")
   if (attempt.stale !== undefined || operation.kind === "read" || operation.kind === "past") return
-  const [done] = doneBefore(trial, account, attempt)
+  const [done] = doneBefore(account, attempt)
   if (done !== undefined) wrong(`its key had taken place at version ${done.version} before it was asked for`)
 }
 

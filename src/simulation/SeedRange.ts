@@ -1,6 +1,7 @@
 /** Many seeds and what came of them: plain data, so that several threads can share the work. */
 import { type Fault, faults, FaultTable, type Step, steps } from "./Faults.ts"
 import { simulate } from "./Simulation.ts"
+import type { Doubts } from "./Trial.ts"
 
 /** A seed whose run broke a law. */
 export interface FailedSeed {
@@ -16,6 +17,7 @@ export interface SeedReport {
   readonly events: number
   readonly faults: number
   readonly takeovers: number
+  readonly doubts: Doubts
   /** The fewest of any seed. */
   readonly least: { readonly commands: number; readonly faults: number; readonly takeovers: number }
   /** Virtual time, ms. */
@@ -32,6 +34,7 @@ export const noSeeds: SeedReport = {
   events: 0,
   faults: 0,
   takeovers: 0,
+  doubts: { unsure: 0, seen: 0, gathered: 0 },
   least: { commands: Infinity, faults: Infinity, takeovers: Infinity },
   elapsed: 0,
   table: steps.map(() => faults.map(() => 0))
@@ -41,7 +44,7 @@ const cellsOf = (table: FaultTable) => steps.map((step) => faults.map((fault) =>
 
 /** Runs one seed. */
 export const runSeed = (seed: number): SeedReport => {
-  const { attempts, commands, elapsed, events, table, takeovers, violations } = simulate(seed)
+  const { attempts, commands, doubts, elapsed, events, table, takeovers, violations } = simulate(seed)
   return {
     seeds: 1,
     failed: violations.length === 0 ? [] : [{ seed, violations }],
@@ -50,6 +53,7 @@ export const runSeed = (seed: number): SeedReport => {
     events,
     faults: table.total,
     takeovers,
+    doubts,
     least: { commands, faults: table.total, takeovers },
     elapsed,
     table: cellsOf(table)
@@ -64,6 +68,11 @@ export const sum = (one: SeedReport, other: SeedReport): SeedReport => ({
   events: one.events + other.events,
   faults: one.faults + other.faults,
   takeovers: one.takeovers + other.takeovers,
+  doubts: {
+    unsure: one.doubts.unsure + other.doubts.unsure,
+    seen: one.doubts.seen + other.doubts.seen,
+    gathered: one.doubts.gathered + other.doubts.gathered
+  },
   least: {
     commands: Math.min(one.least.commands, other.least.commands),
     faults: Math.min(one.least.faults, other.least.faults),
@@ -90,13 +99,15 @@ export const tableOf = ({ table }: SeedReport): FaultTable => {
 
 /** For a reader. */
 export const reportLines = (report: SeedReport): ReadonlyArray<string> => {
-  const { attempts, commands, elapsed, events, failed, least, seeds, takeovers } = report
+  const { attempts, commands, doubts, elapsed, events, failed, least, seeds, takeovers } = report
   return [
     "faults by the step that they hit:",
     ...tableOf(report).lines(),
     "",
     `${seeds} seeds: ${commands} commands in ${attempts} attempts, ${events} events, ${report.faults} faults, ` +
       `${takeovers} take-overs, ${Math.round(elapsed / 3_600_000)} hours of virtual time`,
+    `${doubts.unsure} commits with keys that memory was not sure of, ${doubts.seen} left out since one was there, ` +
+      `${doubts.gathered} queries for keys of several wallets`,
     `each seed at least: ${least.commands} commands, ${least.faults} faults, ${least.takeovers} take-overs`,
     failed.length === 0
       ? "no law was broken"

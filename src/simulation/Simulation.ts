@@ -21,7 +21,7 @@ import { FaultTable } from "./Faults.ts"
 import { History } from "./History.ts"
 import { SeededRandom } from "./SeededRandom.ts"
 import { SimulatedCluster } from "./SimulatedCluster.ts"
-import type { Trial } from "./Trial.ts"
+import type { Doubts, Trial } from "./Trial.ts"
 import { userRule } from "./UserRule.ts"
 import { drawWeather, type Weather } from "./Weather.ts"
 import { Witness } from "./Witness.ts"
@@ -39,6 +39,7 @@ export interface SimulationResult {
   readonly attempts: number
   readonly events: number
   readonly takeovers: number
+  readonly doubts: Doubts
   /** Virtual time, ms. */
   readonly elapsed: number
 }
@@ -84,6 +85,7 @@ const makeTrial = (seed: number, given: Partial<Weather>): Trial => {
     calm: false,
     outage: { log: 0, persistence: 0 },
     failedStarts: 0,
+    doubts: { unsure: 0, seen: 0, gathered: 0 },
     foreign: 0
   }
 }
@@ -219,6 +221,7 @@ export const simulate = (seed: number, weather: Partial<Weather> = {}): Simulati
     attempts: history.attempts.length,
     events: state.log.length,
     takeovers: cluster.takeovers,
+    doubts: trial.doubts,
     elapsed: world.elapsed
   }
 }

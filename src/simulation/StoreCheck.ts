@@ -1,6 +1,8 @@
 /** All stores tell the same as the model: rows, keys, refusals and snapshots. */
 import * as HashMap from "effect/HashMap"
 import * as Result from "effect/Result"
+import { KeyFilter, KeyFilterBudget } from "../actors/KeyFilter.ts"
+import { restored } from "../actors/SegmentSteps.ts"
 import * as WalletSnapshot from "../actors/WalletSnapshot.ts"
 import type { Ledger, LedgerState } from "./Ledger.ts"
 import { isOpenHold } from "./Ledger.ts"
@@ -101,6 +103,21 @@ const checkSnapshots = (trial: Trial, ledger: Ledger, violated: Violated): void 
   }
 }
 
+/** Each has the keys that it claims to have; that they hang together is for those who read them to see. */
+const checkSegments = (trial: Trial, { events, walletId }: Ledger, violated: Violated): void => {
+  for (const segment of trial.state.keySegments.get(walletId) ?? []) {
+    const { eventId, fromVersion, previousEventId, toVersion } = segment
+    const place = `the segment of keys ${fromVersion} to ${toVersion} of ${walletId}`
+    if (events[toVersion]?.id !== eventId || (events[fromVersion - 1]?.id ?? "") !== previousEventId)
+      violated(`${place} names other events than the log has there`)
+    const filter = new KeyFilter(new KeyFilterBudget(Infinity))
+    filter.adopt(restored(segment))
+    for (const { metadata, version } of events.slice(fromVersion, toVersion + 1)) {
+      if (!filter.has(metadata.key)) violated(`${place} lacks ${metadata.key} of version ${version}`)
+    }
+  }
+}
+
 const checkTransferRow = (trial: Trial, account: Account, transfer: LoggedTransfer, violated: Violated): void => {
   const row = trial.state.transfers.get(transfer.from)?.get(transfer.id)?.transfer
   if (account.ledgers.get(transfer.from)!.reversals.has(transfer.sent.version)) {
@@ -117,6 +134,7 @@ export const checkStores = (trial: Trial, account: Account): void => {
     checkRows(trial, ledger, violated)
     checkKeys(trial, ledger, violated)
     checkSnapshots(trial, ledger, violated)
+    checkSegments(trial, ledger, violated)
   }
   for (const transfer of account.transfers.values()) checkTransferRow(trial, account, transfer, violated)
   for (const walletId of trial.state.wallets.keys()) {

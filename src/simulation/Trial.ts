@@ -10,6 +10,16 @@ import type { Weather } from "./Weather.ts"
 import type { Witness } from "./Witness.ts"
 import type { Life, World } from "./World.ts"
 
+/** How often keys that memory was not sure of came to the stores. */
+export interface Doubts {
+  /** Commits with such keys, tries again included. */
+  unsure: number
+  /** … that were left out because one was there. */
+  seen: number
+  /** Queries for keys of several wallets. */
+  gathered: number
+}
+
 export interface Trial {
   readonly seed: number
   readonly world: World
@@ -28,6 +38,7 @@ export interface Trial {
   readonly outage: { log: number; persistence: number }
   /** Starts in a row that have come to nothing. */
   failedStarts: number
+  readonly doubts: Doubts
   /** Writes of others, so that each has a key of its own. */
   foreign: number
 }

@@ -27,8 +27,14 @@ import type {
  *   somebody else's. Nothing of this commit was written.
  * - `Fenced`: a later claim of the partition stands. Nothing of this commit was
  *   written.
- * - `KeySeen`: one of the commit's `unsureKeys` is there, at a version up to the expected
- *   one. Nothing of this commit was written. Only a log that writes Persistence says so.
+ * - `KeySeen`: one of the commit's `unsureKeys` is there, at a version ≤
+ *   `expectedVersion`. Nothing of this commit was written. Only a store with
+ *   `writesPersistence` answers it.
+ *
+ * For a commit that is not written the first of these counts that is true: all its event
+ * ids are there (`Appended`), a later claim stands (`Fenced`), the stream is elsewhere
+ * (`Conflict`), a key is there (`KeySeen`). So the keys of the commit itself, in the log
+ * since an earlier try, are never taken for those of an earlier command.
  */
 export type AppendOutcome =
   | {
@@ -84,15 +90,16 @@ export class EventStore extends Context.Service<
   {
     /**
      * `true`: an append writes the rows of Persistence in the same transaction, so
-     * what is committed is persisted. `false`: they are two stores, and the write
-     * pipeline stands between.
+     * what is committed is persisted; and it looks for `Commit.unsureKeys` among these
+     * rows. `false`: they are two stores, and the write pipeline stands between; an append
+     * leaves `unsureKeys` alone.
      */
     readonly writesPersistence: boolean
 
     /**
      * Appends the commits (each at most once in the list, one per wallet), each
-     * all or nothing, outcomes in the order of the commits. One wallet's conflict
-     * or fence costs no other wallet anything.
+     * all or nothing, outcomes in the order of the commits. One wallet's conflict,
+     * fence or seen key costs no other wallet anything.
      *
      * Safe to call again with the same commits after `AppendUnknown`, in the same
      * composition or a part of it: what is in the log already answers `Appended`,

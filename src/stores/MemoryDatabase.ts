@@ -14,6 +14,7 @@ import type { Commit } from "../domain/Commit.ts"
 import type { RecordedEvent } from "../domain/Event.ts"
 import type { Hold, Transaction, Transfer } from "../domain/Wallet.ts"
 import type { StoredApiKey } from "./ApiKeyStore.ts"
+import type { KeySegment } from "./KeySegment.ts"
 import type { PositionedEvent, Snapshot } from "./EventStore.ts"
 import type { Refusal, SeenKey, WalletView } from "./Persistence.ts"
 
@@ -83,6 +84,8 @@ export interface MemoryState {
   /** Per wallet by key. */
   readonly keys: Map<string, Map<string, SeenKey>>
   /** Per wallet, versions upwards. */
+  readonly keySegments: Map<string, ReadonlyArray<KeySegment>>
+  /** Per wallet, versions upwards. */
   readonly refusals: Map<string, Array<Refusal>>
   /** Owner → position. */
   readonly marks: Map<string, bigint>
@@ -116,6 +119,7 @@ export class MemoryDatabase extends Context.Service<MemoryDatabase, MemoryState>
         holds: new Map(),
         transfers: new Map(),
         keys: new Map(),
+        keySegments: new Map(),
         refusals: new Map(),
         marks: new Map(),
         apiKeys: new Map(),

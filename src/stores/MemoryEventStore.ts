@@ -13,6 +13,7 @@ import { applyCommit, persistedVersion } from "./MemoryRows.ts"
 import { OperationRefused, StoreDefect } from "./StoreError.ts"
 
 const conflict: AppendOutcome = { _tag: "Conflict" }
+const keySeen: AppendOutcome = { _tag: "KeySeen" }
 
 /** Whether every event of the commit is in its stream, at its version, under its id. */
 const holds = (stream: ReadonlyArray<RecordedEvent>, commit: Commit): boolean =>
@@ -22,7 +23,14 @@ const holds = (stream: ReadonlyArray<RecordedEvent>, commit: Commit): boolean =>
 const positionOf = (state: MemoryState, id: string): bigint =>
   state.log.findLast(({ recorded }) => recorded.id === id)?.position ?? 0n
 
-/** `undefined`: nothing speaks against writing the commit. */
+/** Whether an earlier command of the wallet had one of the keys that its owner is not sure of. */
+const isKeySeen = (state: MemoryState, { expectedVersion, unsureKeys, walletId }: Commit): boolean => {
+  if (state.separate || unsureKeys === undefined || unsureKeys.length === 0) return false
+  const keys = state.keys.get(walletId)
+  return keys !== undefined && unsureKeys.some((key) => (keys.get(key)?.version ?? Infinity) <= expectedVersion)
+}
+
+/** `undefined`: nothing speaks against writing the commit. The order is the port's. */
 const refusal = (state: MemoryState, commit: Commit): AppendOutcome | undefined => {
   const stream = state.streams.get(commit.walletId) ?? []
   if (holds(stream, commit)) {
@@ -30,7 +38,8 @@ const refusal = (state: MemoryState, commit: Commit): AppendOutcome | undefined 
   }
   const epoch = state.claims.get(commit.partition) ?? 0
   if (epoch !== commit.epoch) return { _tag: "Fenced", epoch }
-  return stream.length - 1 === commit.expectedVersion ? undefined : conflict
+  if (stream.length - 1 !== commit.expectedVersion) return conflict
+  return isKeySeen(state, commit) ? keySeen : undefined
 }
 
 const write = (state: MemoryState, commit: Commit): AppendOutcome => {

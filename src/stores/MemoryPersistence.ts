@@ -9,6 +9,7 @@ import * as MemoryPersistenceWrites from "./MemoryPersistenceWrites.ts"
 import { persistedVersion } from "./MemoryRows.ts"
 import type { Page } from "./Page.ts"
 import {
+  type AskedKeys,
   type DueHold,
   type HoldQuery,
   type KeyLookup,
@@ -50,7 +51,7 @@ const listHolds = Effect.fnUntraced(function* (
   return { data: page.data.map(({ hold }) => hold), next: page.next }
 })
 
-const findKeys = (state: MemoryState, walletId: string, keys: ReadonlyArray<string>): KeyLookup => {
+const findKeys = (state: MemoryState, { keys, walletId }: AskedKeys): KeyLookup => {
   const ofWallet = state.keys.get(walletId)
   return {
     persistedVersion: persistedVersion(state, walletId),
@@ -141,7 +142,12 @@ export const make = (state: MemoryState): Persistence["Service"] => {
     transfers: (query) => Effect.flatMap(rows, (seen) => listTransfers(seen, query)),
     openTransfers: (options) => read((seen) => openTransfers(seen, options)),
     dueHolds: (options) => read((seen) => dueHolds(seen, options)),
-    findKeys: (walletId, keys) => read((seen) => findKeys(seen, walletId, keys)),
+    findKeys: (asked) => read((seen) => asked.map((one) => findKeys(seen, one))),
+    keySegments: (walletId, { from, limit }) =>
+      read((seen) => {
+        const segments = (seen.keySegments.get(walletId) ?? []).filter(({ fromVersion }) => fromVersion >= from)
+        return segments.slice(0, limit).map((segment) => ({ ...segment, bits: segment.bits.slice() }))
+      }),
     scanWallets: (options) =>
       read(({ wallets }) =>
         scan(

@@ -2,6 +2,7 @@
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type { Commit } from "../domain/Commit.ts"
+import type { KeySegment } from "./KeySegment.ts"
 import type { MemoryState } from "./MemoryDatabase.ts"
 import {
   applyCommit,
@@ -184,6 +185,12 @@ const adoptLog = (state: MemoryState, logId: string): Effect.Effect<void, StoreD
 const logIdOf = (state: MemoryState): string | undefined =>
   state.persistedLog ?? (!state.separate && state.log.length > 0 ? state.logId : undefined)
 
+const saveKeySegment = (state: MemoryState, segment: KeySegment): void => {
+  const before = state.keySegments.get(segment.walletId) ?? []
+  const kept = before.filter(({ fromVersion }) => fromVersion < segment.fromVersion)
+  state.keySegments.set(segment.walletId, [...kept, { ...segment, bits: segment.bits.slice() }])
+}
+
 type Writes = Pick<
   Persistence["Service"],
   | "write"
@@ -195,6 +202,7 @@ type Writes = Pick<
   | "setMark"
   | "logId"
   | "adoptLog"
+  | "saveKeySegment"
   | "erase"
   | "rebuild"
 >
@@ -216,6 +224,7 @@ export const make = (state: MemoryState): Writes => {
       }),
     logId: Effect.sync(() => logIdOf(state)),
     adoptLog: (logId) => adoptLog(state, logId),
+    saveKeySegment: (segment) => read((rows) => saveKeySegment(rows, segment)),
     erase: (walletId) => read((rows) => (walletId === "all" ? eraseAll(rows) : eraseWallet(rows, walletId))),
     rebuild: (walletIds, rewrite) => rebuild(state, walletIds, rewrite)
   }

@@ -120,7 +120,7 @@ export const applyRefusal = (state: MemoryState, { events, walletId }: Commit, r
   state.wallets.set(walletId, { ...row, wallet: { ...row.wallet, version } })
 }
 
-const derivedMaps = ["persisted", "wallets", "holds", "transfers", "refusals"] as const
+const derivedMaps = ["persisted", "wallets", "holds", "transfers", "keySegments", "refusals"] as const
 const mapsByWallet = [...derivedMaps, "transactionsByWallet", "keys"] as const
 
 /** Removes all rows of a wallet. */
@@ -165,6 +165,7 @@ export const shadowOf = (state: MemoryState): MemoryState => ({
   holds: new Map(state.holds),
   transfers: new Map(state.transfers),
   keys: new Map(state.keys),
+  keySegments: new Map(state.keySegments),
   refusals: new Map(state.refusals)
 })
 

@@ -22,6 +22,7 @@ import type {
   Wallet
 } from "../domain/Wallet.ts"
 import type { InvalidRequest } from "../domain/Rejection.ts"
+import type { KeySegment } from "./KeySegment.ts"
 import type { Page, PageRequest } from "./Page.ts"
 import type { OperationRefused, ReadError } from "./StoreError.ts"
 
@@ -47,6 +48,12 @@ export interface SeenKey {
   readonly key: string
   readonly fingerprint: string
   readonly version: number
+}
+
+/** Keys to look for among those of one wallet. */
+export interface AskedKeys {
+  readonly walletId: string
+  readonly keys: ReadonlyArray<string>
 }
 
 export interface KeyLookup {
@@ -208,8 +215,22 @@ export class Persistence extends Context.Service<
       readonly now: number
       readonly limit: number
     }) => Effect.Effect<ReadonlyArray<DueHold>, ReadError>
-    /** One statement, however many keys. Keys carry their namespace (`c:` or `e:`). */
-    readonly findKeys: (walletId: string, keys: ReadonlyArray<string>) => Effect.Effect<KeyLookup, ReadError>
+    /**
+     * One statement, however many wallets and keys; each wallet at most once, answers in
+     * the order asked. Keys carry their namespace (`c:` or `e:`).
+     */
+    readonly findKeys: (asked: ReadonlyArray<AskedKeys>) => Effect.Effect<ReadonlyArray<KeyLookup>, ReadError>
+    /**
+     * Keeps a segment of a wallet's keys in the place of all that are there of it from
+     * `fromVersion` on: they end there, or they are of another history. Of use only where
+     * the log is a store of its own; `erase` and `rebuild` remove a wallet's.
+     */
+    readonly saveKeySegment: (segment: KeySegment) => Effect.Effect<void, ReadError>
+    /** A wallet's segments with `fromVersion` ≥ `from`, upwards, at most `limit`. What they say is to be checked (`KeySegment.ts`). */
+    readonly keySegments: (
+      walletId: string,
+      options: { readonly from: number; readonly limit: number }
+    ) => Effect.Effect<ReadonlyArray<KeySegment>, ReadError>
     /** All wallets with id > `after`, by id: what `verify` walks over. */
     readonly scanWallets: (options: {
       readonly after: string

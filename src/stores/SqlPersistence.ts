@@ -12,6 +12,7 @@ import type { Hold, Transaction } from "../domain/Wallet.ts"
 import { decodeVersion, encodeVersion, pageOf } from "./ListCursor.ts"
 import type { Page } from "./Page.ts"
 import {
+  type AskedKeys,
   type DueHold,
   type HoldQuery,
   type KeyLookup,
@@ -22,6 +23,7 @@ import {
 import { SqlConditions } from "./SqlConditions.ts"
 import type { SqlErrorClassOptions } from "./SqlErrorClass.ts"
 import { reading, unavailable, withinReadLimit, withTimeLimit } from "./SqlFailure.ts"
+import * as SqlKeySegments from "./SqlKeySegments.ts"
 import * as SqlMarks from "./SqlMarks.ts"
 import { int8, text, texts, time } from "./SqlParameters.ts"
 import { persistedVersions } from "./SqlPersisted.ts"
@@ -77,37 +79,57 @@ where e.wallet_id = $1 and e.version > $2 and e.amount is not null order by e.ve
  * no other way in: by the wallet alone, a busy one's whole history would be read.
  */
 const keysOf = (table: string): string => `
-  select k.key, k.fingerprint, k.version
+  select k.wallet_id, k.key, k.fingerprint, k.version
   from asked a cross join lateral (
     select wallet_id, key, fingerprint, version from ${table}
     where hashtextextended(key, hashtextextended(wallet_id, 0)) = a.hash
     offset 0
   ) k
-  where k.wallet_id = $1 and k.key = a.key`
+  where k.wallet_id = a.wallet_id and k.key = a.key`
 
+/** $1: the wallets; $2 and $3: wallet and key of each question. */
 const readKeys = `
-with asked as (select key, hashtextextended(key, hashtextextended($1, 0)) as hash from unnest($2::text[]) as a (key)),
+with asked as (
+  select wallet_id, key, hashtextextended(key, hashtextextended(wallet_id, 0)) as hash
+  from unnest($2::text[], $3::text[]) as a (wallet_id, key)
+),
 found as (${keysOf("events")}
   union all${keysOf("refusals")}
 )
-select coalesce(w.version, refused_version($1)) as persisted, f.key, f.fingerprint, f.version
-from (select 1) one
-  left join wallets w on w.id = $1
-  left join (select distinct on (key) key, fingerprint, version from found order by key, version desc) f on true`
+select o.wallet_id, coalesce(w.version, refused_version(o.wallet_id)) as persisted, f.key, f.fingerprint, f.version
+from unnest($1::text[]) as o (wallet_id)
+  left join wallets w on w.id = o.wallet_id
+  left join (
+    select distinct on (wallet_id, key) wallet_id, key, fingerprint, version
+    from found order by wallet_id, key, version desc
+  ) f on f.wallet_id = o.wallet_id`
 
 interface KeyRow {
+  readonly wallet_id: string
   readonly persisted: bigint | null
   readonly key: string | null
   readonly fingerprint: string | null
   readonly version: bigint | null
 }
 
-const lookupOf = (rows: ReadonlyArray<KeyRow>): KeyLookup => ({
-  persistedVersion: Number(rows[0]?.persisted ?? -1),
-  seen: rows.flatMap(({ fingerprint, key, version }): ReadonlyArray<SeenKey> =>
-    key === null || fingerprint === null || version === null ? [] : [{ key, fingerprint, version: Number(version) }]
-  )
-})
+const keyParameters = (asked: ReadonlyArray<AskedKeys>): ReadonlyArray<unknown> => [
+  texts(asked.map(({ walletId }) => walletId)),
+  texts(asked.flatMap(({ keys, walletId }) => keys.map(() => walletId))),
+  texts(asked.flatMap(({ keys }) => keys))
+]
+
+const lookupsOf = (asked: ReadonlyArray<AskedKeys>, rows: ReadonlyArray<KeyRow>): ReadonlyArray<KeyLookup> => {
+  const lookups = new Map<string, { persistedVersion: number; readonly seen: Array<SeenKey> }>()
+  for (const { walletId } of asked) lookups.set(walletId, { persistedVersion: -1, seen: [] })
+  for (const { fingerprint, key, persisted, version, wallet_id } of rows) {
+    const lookup = lookups.get(wallet_id)!
+    lookup.persistedVersion = Number(persisted ?? -1)
+    if (key !== null && fingerprint !== null && version !== null) {
+      lookup.seen.push({ key, fingerprint, version: Number(version) })
+    }
+  }
+  return [...lookups.values()]
+}
 
 const listTransactions = Effect.fnUntraced(function* (
   read: Read,
@@ -205,7 +227,7 @@ const makeReads = (sql: SqlClient, readMillis: number): Reads => {
     openTransfers: (options) => openTransfers(planned, options),
     dueHolds: ({ limit, now }) =>
       Effect.map(planned<DueRow>(readDueHolds, [time(now), int8(BigInt(limit))]), (rows) => rows.map(dueHoldOf)),
-    findKeys: (walletId, keys) => Effect.map(prepared<KeyRow>(readKeys, [text(walletId), texts(keys)]), lookupOf),
+    findKeys: (asked) => Effect.map(prepared<KeyRow>(readKeys, keyParameters(asked)), (rows) => lookupsOf(asked, rows)),
     scanWallets: ({ after, limit }) =>
       Effect.map(prepared<WalletRow>(readWallets, [text(after), int8(BigInt(limit))]), (rows) => rows.map(walletOf)),
     scanTransactions: (walletId, { after, limit }) =>
@@ -243,6 +265,8 @@ export const make = Effect.fnUntraced(function* (
     setMark: (owner, position) => within(SqlMarks.setMark(sql, owner, position)),
     logId: within(SqlMarks.logId(sql)),
     adoptLog: (logId) => withinReadLimit("persistence", readMillis)(SqlMarks.adoptLog(sql, logId)),
+    saveKeySegment: (segment) => within(SqlKeySegments.saveKeySegment(sql, segment)),
+    keySegments: (walletId, page) => within(SqlKeySegments.keySegments(sql, walletId, page)),
     // Without a limit of ours: they take as long as there are rows.
     erase: (walletId) => SqlRebuild.erase(sql, place, walletId),
     rebuild: (walletIds, rewrite) => SqlRebuild.rebuild(sql, place, walletIds, rewrite)

@@ -17,15 +17,16 @@ import { type ReadError, StoreDefect } from "./StoreError.ts"
 const removeDerived = (further = ""): string => `
 with holds as (delete from holds where wallet_id = any($1)),
 transfers as (delete from transfers where wallet_id = any($1)),
+segments as (delete from key_segments where wallet_id = any($1)),
 refusals as (delete from refusals where wallet_id = any($1))${further}
 delete from wallets where id = any($1)`
 
 const removeCopies = removeDerived(",\nevents as (delete from events where wallet_id = any($1))")
 
-const removeAllDerived = "truncate holds, transfers, refusals, wallets, marks"
+const removeAllDerived = "truncate holds, transfers, key_segments, refusals, wallets, marks"
 
 /** Whose log's events they were is forgotten with them. The log itself refuses. */
-const removeAllCopies = "truncate events, snapshots, holds, transfers, refusals, wallets, marks"
+const removeAllCopies = "truncate events, snapshots, holds, transfers, key_segments, refusals, wallets, marks"
 
 const forgetLog = "update log set role = null, log_id = gen_random_uuid()::text where role = 'copy'"
 

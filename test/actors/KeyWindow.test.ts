@@ -21,8 +21,6 @@ const event = (version: number, key: string, time = version): RecordedEvent => (
   }
 })
 
-const day = 24 * 60 * 60 * 1000
-
 const ample = () => new KeyFilterBudget(1024 * 1024)
 /** No byte for a filter: what is dropped is forgotten. */
 const none = () => new KeyFilterBudget(0)
@@ -34,26 +32,41 @@ describe("a wallet's window of keys", () => {
     assert.strictEqual(window.coversFrom, 0)
     assert.deepInclude(window.get("c:k1"), { fingerprint: "f-k1", version: 1 })
     assert.isUndefined(window.get("c:other"))
-    assert.isFalse(window.mayHaveForgotten("c:other", 0, day, true))
+    assert.isFalse(window.mayHaveForgotten("c:other"))
   })
 
-  it("drops the oldest, says from where on it is complete, and until when that matters", () => {
+  it("drops the oldest, and says from where on it is complete", () => {
     const window = new KeyWindow(2, none())
-    for (const version of [0, 1, 2]) window.add(event(version, `k${version}`, 1_000 * version))
+    for (const version of [0, 1, 2]) window.add(event(version, `k${version}`))
     assert.isUndefined(window.get("c:k0"))
     assert.strictEqual(window.coversFrom, 1)
-    assert.isTrue(window.mayHaveForgotten("c:new", day, day, false), "the dropped key is exactly a day old")
-    assert.isFalse(window.mayHaveForgotten("c:new", day + 1, day, false))
-    assert.isTrue(window.mayHaveForgotten("c:new", day + 1, day, true), "asked whatever the age")
+    assert.isTrue(window.mayHaveForgotten("c:new"))
+  })
+
+  it("lets go of what it is told to, and leaves a trace of it", () => {
+    const window = new KeyWindow(9, ample())
+    for (const version of [0, 1, 2, 3]) window.add(event(version, `k${version}`))
+    window.shrink(1)
+    assert.deepStrictEqual([window.coversFrom, window.get("c:k2"), window.get("c:k3")?.version], [3, undefined, 3])
+    assert.deepStrictEqual([window.filter?.toVersion, window.filter?.segments[0]?.count], [2, 3])
+    assert.isTrue(window.mayHaveForgotten("c:k2"))
+    assert.isFalse(window.mayHaveForgotten("c:new"))
+  })
+
+  it("keeps the order of last versions, whatever has a key more than once", () => {
+    const window = new KeyWindow(2, ample())
+    for (const [version, key] of ["one", "two", "one"].entries()) window.add(event(version, key))
+    window.add(event(3, "three"))
+    assert.deepStrictEqual([window.coversFrom, window.get("c:two"), window.get("c:one")?.version], [2, undefined, 2])
   })
 
   it("tells a new key from a dropped one by the trace that it left", () => {
     const window = new KeyWindow(2, ample())
     for (const version of [0, 1, 2]) window.add(event(version, `k${version}`))
     assert.isUndefined(window.get("c:k0"))
-    assert.isTrue(window.mayHaveForgotten("c:k0", 0, day, false))
-    assert.isFalse(window.mayHaveForgotten("c:new", 0, day, false))
-    assert.isFalse(window.mayHaveForgotten("c:new", 0, day, true))
+    assert.isTrue(window.mayHaveForgotten("c:k0"))
+    assert.isFalse(window.mayHaveForgotten("c:new"))
+    assert.isFalse(window.mayHaveForgotten("c:new"))
   })
 
   it("restored from a snapshot knows no trace of what the snapshot left out", () => {
@@ -61,9 +74,9 @@ describe("a wallet's window of keys", () => {
     for (const version of [0, 1, 2, 3]) whole.add(event(version, `k${version}`))
     const window = new KeyWindow(2, ample(), whole.state(2))
     assert.deepStrictEqual([window.coversFrom, window.get("c:k1"), window.get("c:k2")?.version], [2, undefined, 2])
-    assert.isTrue(window.mayHaveForgotten("c:k1", 0, day, false))
+    assert.isTrue(window.mayHaveForgotten("c:k1"))
     window.add(event(4, "k4"))
-    assert.isTrue(window.mayHaveForgotten("c:k1", 0, day, false), "a trace of k2 says nothing of k1")
+    assert.isTrue(window.mayHaveForgotten("c:k1"), "a trace of k2 says nothing of k1")
   })
 
   it("keeps a command of two events as one key with its last version, and drops both together", () => {
@@ -112,14 +125,11 @@ describe("a wallet's window of keys", () => {
           window = new KeyWindow(capacity, budget, JSON.parse(JSON.stringify(window.state(inSnapshot))))
         }
         const last = new Map(written.map((recorded) => [recorded.metadata.key, recorded]))
-        for (const [key, { metadata, time, version }] of last) {
+        for (const [key, { metadata, version }] of last) {
           const seen = window.get(key)
           if (seen !== undefined) assert.deepInclude(seen, { fingerprint: metadata.fingerprint, version })
           if (version >= window.coversFrom) assert.isDefined(seen, "it claims to have it")
-          else {
-            assert.isTrue(window.mayHaveForgotten(key, time + 10, 10, false), "young enough to matter")
-            assert.isTrue(window.mayHaveForgotten(key, Number.MAX_SAFE_INTEGER, 10, true), "asked whatever the age")
-          }
+          else assert.isTrue(window.mayHaveForgotten(key), "whatever its age")
         }
       })
     }

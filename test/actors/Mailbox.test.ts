@@ -12,7 +12,6 @@ const envelope = (bytes: number, answers: Array<unknown> = []): Envelope => ({
   actor: null,
   correlationId: null,
   bytes,
-  lookUpAlways: false,
   await: "persisted",
   resend: undefined,
   resume: (effect) => answers.push(effect),

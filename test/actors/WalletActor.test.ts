@@ -211,12 +211,10 @@ describe("a user's rule", () => {
       yield* waiting(node, 0)
       yield* until(() => node.log.appendFaults.length === 0, "the append is in flight")
       const away = new StoreUnavailable({ store: "persistence", reason: "scripted", retryAfter: 1 })
-      node.persistence.keyFaults.push(
-        (look) => look,
-        () => Effect.fail(away)
-      )
+      node.persistence.keyFaults.push(() => Effect.fail(away))
       const first = yield* Effect.forkChild(credit(node, "a", 2n, "k2"))
-      const second = yield* Effect.forkChild(Effect.flip(credit(node, "a", 3n, "k3")))
+      // It leaves no event, so there is no append that could tell of its key.
+      const second = yield* Effect.forkChild(Effect.flip(debit(node, "a", 30n, "k3")))
       yield* waiting(node, 2)
       yield* Deferred.succeed(gate, undefined)
       yield* Fiber.join(opening)
@@ -241,7 +239,7 @@ describe("a defect in one wallet", () => {
         yield* credit(node, "a", 1n, "k1")
         node.persistence.keyFaults.push(fault)
         const [broken, sound] = yield* Effect.all(
-          [Effect.exit(credit(node, "a", 2n, "k2")), Effect.exit(credit(node, "b", 2n, "k2"))],
+          [Effect.exit(debit(node, "a", 2n, "k2")), Effect.exit(credit(node, "b", 2n, "k2"))],
           { concurrency: "unbounded" }
         )
         assert.isTrue(Exit.isFailure(broken) && Cause.hasDies(broken.cause))

@@ -32,7 +32,6 @@ const call = (given: Partial<WalletCall> = {}): WalletCall => ({
   actor: "shop",
   correlationId: "request-1",
   await: "persisted",
-  lookUpAlways: false,
   bytes: 256,
   ...given
 })
@@ -49,8 +48,7 @@ const batch: ReadonlyArray<WalletCallsOf> = [
           key: "e:transfer-9",
           actor: null,
           correlationId: null,
-          await: "committed",
-          lookUpAlways: true
+          await: "committed"
         }),
         waitedMillis: 1_234,
         again: true

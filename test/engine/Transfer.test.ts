@@ -255,7 +255,7 @@ describe("the key of a transfer", () => {
 
   it.effect("never wears out: the ids made of it do not either", () =>
     Effect.gen(function* () {
-      const { installation, node } = yield* twoWallets({ bounds: { ...forgetful, keyRetentionMillis: 1_000 } })
+      const { installation, node } = yield* twoWallets({ bounds: forgetful })
       const first = yield* send(node, "a", "b", 30n, "t")
       yield* settled(installation, node, ["a"])
       yield* TestClock.adjust("1 minute")

@@ -41,6 +41,12 @@ describe("these seeds", () => {
     assert.isAtLeast(report.least.takeovers, 1)
   })
 
+  it("meet keys that memory is not sure of, new ones and old ones", () => {
+    assert.isAtLeast(report.doubts.unsure, 2_000)
+    assert.isAtLeast(report.doubts.seen, 100)
+    assert.isAtLeast(report.doubts.gathered, 20)
+  })
+
   it(`hit each step with each fault at least ${hitsLeast} times`, () => {
     const rare = tableOf(report)
       .pairs()

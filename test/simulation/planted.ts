@@ -1,6 +1,6 @@
 /**
  * `npm run simulate -- --planted`: plants one bug at a time in a copy of the sources and
- * counts the seeds until the simulation finds it. Words after it: only bugs whose name has one of them.
+ * counts the seeds until the simulation finds it, or sees that unit tests do. Words after it: only bugs whose name has one of them.
  */
 import { execFile } from "node:child_process"
 import * as Fs from "node:fs"
@@ -25,8 +25,30 @@ const plant = (folder: string, { name, replacements }: PlantedBug): void => {
   }
 }
 
+const searchByTests = (folder: string, file: string): Promise<Found> =>
+  new Promise((resolve) => {
+    const report = Path.join(folder, "found.json")
+    const options = ["--project", "unit", "--reporter", "json", "--outputFile", report]
+    const args = ["node_modules/vitest/vitest.mjs", "run", ...options, file]
+    execFile(process.execPath, args, { cwd: folder, maxBuffer: 1 << 28 }, (error) => {
+      if (!Fs.existsSync(report)) return resolve({ found: undefined, law: String(error).slice(0, 200) })
+      const { testResults } = JSON.parse(Fs.readFileSync(report, "utf8")) as TestReport
+      const failed = testResults
+        .flatMap(({ assertionResults }) => assertionResults)
+        .find(({ status }) => status === "failed")
+      resolve({ found: failed === undefined ? undefined : "tests", law: failed?.fullName ?? "not found" })
+    })
+  })
+
+interface TestReport {
+  readonly testResults: ReadonlyArray<{
+    readonly assertionResults: ReadonlyArray<{ readonly status: string; readonly fullName: string }>
+  }>
+}
+
 interface Found {
-  readonly seeds: number | undefined
+  /** How many seeds it took, or that tests found it. */
+  readonly found: number | "tests" | undefined
   readonly law: string
 }
 
@@ -35,12 +57,12 @@ const search = (folder: string): Promise<Found> =>
     const args = ["src/bin/simulate.ts", "--until-found", "--workers", "1", "--seeds", String(seedsMost), "--json"]
     execFile(process.execPath, args, { cwd: folder, maxBuffer: 1 << 28 }, (error, stdout) => {
       const line = stdout.split("\n").find((one) => one.startsWith("{"))
-      if (line === undefined) return resolve({ seeds: undefined, law: String(error).slice(0, 200) })
+      if (line === undefined) return resolve({ found: undefined, law: String(error).slice(0, 200) })
       const { failed } = JSON.parse(line) as {
         readonly failed: ReadonlyArray<{ readonly seed: number; readonly violations: ReadonlyArray<string> }>
       }
       const [first] = failed
-      resolve({ seeds: first?.seed, law: first?.violations[0]?.split("\n")[0] ?? "not found" })
+      resolve({ found: first?.seed, law: first?.violations[0]?.split("\n")[0] ?? "not found" })
     })
   })
 
@@ -48,10 +70,13 @@ const tryBug = async (planted: PlantedBug): Promise<Found> => {
   const folder = Fs.mkdtempSync(Path.join(Os.tmpdir(), "planted-"))
   try {
     Fs.cpSync(Path.join(root, "src"), Path.join(folder, "src"), { recursive: true })
-    Fs.copyFileSync(Path.join(root, "package.json"), Path.join(folder, "package.json"))
+    for (const name of ["test", "sql"]) Fs.cpSync(Path.join(root, name), Path.join(folder, name), { recursive: true })
+    for (const name of ["package.json", "tsconfig.json", "vitest.config.ts"]) {
+      Fs.copyFileSync(Path.join(root, name), Path.join(folder, name))
+    }
     Fs.symlinkSync(Path.join(root, "node_modules"), Path.join(folder, "node_modules"))
     plant(folder, planted)
-    return await search(folder)
+    return await (planted.foundBy === undefined ? search(folder) : searchByTests(folder, planted.foundBy))
   } finally {
     Fs.rmSync(folder, { recursive: true, force: true })
   }
@@ -63,10 +88,10 @@ let missed = 0
 
 const work = async (): Promise<void> => {
   for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
-    const { law, seeds } = await tryBug(next)
-    if (seeds === undefined) missed++
+    const { found, law } = await tryBug(next)
+    if (found === undefined) missed++
     process.stdout.write(
-      `${String(seeds ?? "not found").padStart(9)}  ${next.name}\n${"".padStart(11)}${law.slice(0, 160)}\n`
+      `${String(found ?? "not found").padStart(9)}  ${next.name}\n${"".padStart(11)}${law.slice(0, 160)}\n`
     )
   }
 }

@@ -6,7 +6,14 @@ import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
 import { SqlClient } from "effect/sql/SqlClient"
-import { rowsOf, transactionsOf, viewOf, written, writtenBefore } from "../../src/stores/contract/PersistedRows.ts"
+import {
+  keysFound,
+  rowsOf,
+  transactionsOf,
+  viewOf,
+  written,
+  writtenBefore
+} from "../../src/stores/contract/PersistedRows.ts"
 import { capture, credit, debit, placeHold, SampleWallet, send } from "../../src/stores/contract/SampleWallet.ts"
 import { EventStore } from "../../src/stores/EventStore.ts"
 import { Persistence } from "../../src/stores/Persistence.ts"
@@ -114,7 +121,7 @@ describe.skipIf(!postgresPresent)("a user's rules on the tables behind a log", (
       assert.strictEqual((yield* Effect.flip(persistence.write([commit])))._tag, "OperationRefused")
       assert.strictEqual((yield* Effect.flip(persistence.refuse(commit, why)))._tag, "StoreDefect")
       assert.deepStrictEqual(yield* persistence.refusals(sample.id), [])
-      assert.strictEqual((yield* persistence.findKeys(sample.id, [])).persistedVersion, 0)
+      assert.strictEqual((yield* keysFound(sample.id, [])).persistedVersion, 0)
     })
   )
 
@@ -166,7 +173,7 @@ describe.skipIf(!postgresPresent)("what else may happen to a write", () => {
         values (${sample.id}, 1, 1000, gen_random_uuid(), 'WalletCredited', 1, 1, 0, 'EUR', now(), 'k', 'f', 0)`
       const error = yield* Effect.flip(persistence.write([sample.commit(credit(1n))]))
       assert.strictEqual(error._tag, "StoreDefect")
-      assert.strictEqual((yield* persistence.findKeys(sample.id, [])).persistedVersion, 0)
+      assert.strictEqual((yield* keysFound(sample.id, [])).persistedVersion, 0)
     })
   )
 

@@ -6,7 +6,7 @@ import type { KeyLookup, Persistence } from "../../src/stores/Persistence.ts"
 import type { ReadError } from "../../src/stores/StoreError.ts"
 import { StoreDefect, StoreUnavailable } from "../../src/stores/StoreError.ts"
 
-type Lookup = Effect.Effect<KeyLookup, ReadError>
+type Lookup = Effect.Effect<ReadonlyArray<KeyLookup>, ReadError>
 
 /** What becomes of one call; `call` is the real one. */
 export type Fault = <A, E>(call: Effect.Effect<A, E>) => Effect.Effect<A, E | StoreUnavailable | StoreDefect>
@@ -52,6 +52,8 @@ export interface FaultyPersistence {
   draw: (() => ((look: Lookup) => Lookup) | undefined) | undefined
   /** The keys of every look-up. */
   readonly lookUps: Array<ReadonlyArray<string>>
+  /** The wallets of every look-up. */
+  readonly lookUpWallets: Array<ReadonlyArray<string>>
   /** The version up to which it has the wallets' keys (and of holds none); `undefined`: all. */
   behindAt: number | undefined
   /** Writes fail, as PostgreSQL does that is away. */
@@ -114,6 +116,7 @@ export const make = (inner: Persistence["Service"]): FaultyPersistence => {
     keyFaults: [],
     draw: undefined,
     lookUps: [],
+    lookUpWallets: [],
     behindAt: undefined,
     writesAway: false,
     readsAway: false,
@@ -144,12 +147,13 @@ export const make = (inner: Persistence["Service"]): FaultyPersistence => {
           if (faulty.readsAway) return Effect.fail(unavailable)
           return faulty.behindAt === undefined ? inner.hold(walletId, holdId) : Effect.succeed(undefined)
         }),
-      findKeys: (walletId, keys) =>
+      findKeys: (asked) =>
         mortal(
           Effect.suspend(() => {
-            faulty.lookUps.push(keys)
+            faulty.lookUps.push(asked.flatMap(({ keys }) => keys))
+            faulty.lookUpWallets.push(asked.map(({ walletId }) => walletId))
             if (faulty.readsAway) return Effect.fail(unavailable)
-            const look = Effect.map(inner.findKeys(walletId, keys), lagging)
+            const look = Effect.map(inner.findKeys(asked), (lookups) => lookups.map(lagging))
             const fault = faulty.keyFaults.shift() ?? faulty.draw?.()
             return fault === undefined ? look : fault(look)
           })

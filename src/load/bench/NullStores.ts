@@ -52,7 +52,9 @@ const persistence: Persistence["Service"] = {
   hold: () => nothing,
   // No key is known, and no row is written: a version beyond the actor's own would tell it that another
   // node has gone on without it, and it would load a wallet that nobody has kept.
-  findKeys: () => Effect.succeed({ persistedVersion: -1, seen: [] }),
+  findKeys: (asked) => Effect.succeed(asked.map(() => ({ persistedVersion: -1, seen: [] }))),
+  saveKeySegment: () => Effect.void,
+  keySegments: () => none,
   scanWallets: () => none,
   scanTransactions: () => none,
   scanHolds: () => none

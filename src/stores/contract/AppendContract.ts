@@ -5,6 +5,7 @@ import { randomUUID } from "node:crypto"
 import { type AppendOutcome, EventStore, type PositionedEvent } from "../EventStore.ts"
 import { appended, bare, conflict } from "./AppendOutcomes.ts"
 import { type ContractCase, contractCase } from "./ContractCase.ts"
+import { keySeenContract } from "./KeySeenContract.ts"
 import { capture, credit, debit, placeHold, release, SampleWallet, uniqueId } from "./SampleWallet.ts"
 
 /** All events after a position, page by page. */
@@ -322,5 +323,6 @@ export const appendContract: ReadonlyArray<ContractCase<EventStore>> = [
   noGapFilledLater,
   wholeLog,
   positions,
-  nothing
+  nothing,
+  ...keySeenContract
 ]

@@ -5,6 +5,7 @@ type Outcome = { readonly _tag: "Appended" } | Exclude<AppendOutcome, { readonly
 
 export const appended: Outcome = { _tag: "Appended" }
 export const conflict: Outcome = { _tag: "Conflict" }
+export const keySeen: Outcome = { _tag: "KeySeen" }
 
 /** Without the positions, which no case can know beforehand. */
 export const bare = (outcomes: ReadonlyArray<AppendOutcome>): ReadonlyArray<Outcome> =>

@@ -12,10 +12,17 @@ export const writtenBefore: PersistOutcome = { _tag: "Written", before: true }
 
 export const viewOf = ({ holds: _holds, transfers: _transfers, ...view }: Wallet): WalletView => view
 
+/** Of one wallet alone. */
+export const keysFound = Effect.fnUntraced(function* (walletId: string, keys: ReadonlyArray<string>) {
+  const persistence = yield* Persistence
+  const [found] = yield* persistence.findKeys([{ walletId, keys }])
+  return found!
+})
+
 /** `keys`: those to look for. */
 export const rowsOf = Effect.fnUntraced(function* (walletId: string, keys: ReadonlyArray<string> = []) {
   const persistence = yield* Persistence
-  const seen = yield* persistence.findKeys(walletId, keys)
+  const seen = yield* keysFound(walletId, keys)
   const versions = yield* persistence.persistedVersions([walletId])
   return {
     wallet: yield* persistence.wallet(walletId),

@@ -11,6 +11,8 @@ import type { Page } from "../Page.ts"
 import { Persistence, type WalletView } from "../Persistence.ts"
 import { bare } from "./AppendOutcomes.ts"
 import { type ContractCase, contractCase } from "./ContractCase.ts"
+import { keySegmentContract } from "./KeySegmentContract.ts"
+import { keysFound } from "./PersistedRows.ts"
 import {
   capture,
   credit,
@@ -90,7 +92,7 @@ const nothingOnConflict = contractCase(
     const page = yield* persistence.transactions({ walletId: sample.id, limit: 10 })
     assert.deepEqual(page.data, transactions)
     assert.deepEqual((yield* persistence.holds({ walletId: sample.id, limit: 10 })).data, [])
-    assert.deepEqual((yield* persistence.findKeys(sample.id, [ahead.events[0]!.metadata.key])).seen, [])
+    assert.deepEqual((yield* keysFound(sample.id, [ahead.events[0]!.metadata.key])).seen, [])
   })
 )
 
@@ -271,7 +273,6 @@ const keys = contractCase(
   "finds the keys of all commands with their last event, and the version that it covers",
   Effect.gen(function* () {
     const log = yield* EventStore
-    const persistence = yield* Persistence
     const sample = new SampleWallet()
     const other = new SampleWallet()
     const long = `c:${"~".repeat(254)}` as const
@@ -283,7 +284,7 @@ const keys = contractCase(
       ["c:' or true --", { _tag: "Freeze", reason: null }]
     )
     yield* log.append([commit, other.keyed(["c:create", other.creation()], ["c:other", credit(1n)])])
-    const { persistedVersion, seen } = yield* persistence.findKeys(sample.id, [
+    const { persistedVersion, seen } = yield* keysFound(sample.id, [
       "c:create",
       long,
       "e:same",
@@ -305,8 +306,39 @@ const keys = contractCase(
         { key: "c:' or true --", fingerprint: fingerprint(5), version: 5 }
       ]
     )
-    assert.deepEqual(yield* persistence.findKeys(sample.id, []), { persistedVersion: 5, seen: [] })
-    assert.deepEqual(yield* persistence.findKeys(uniqueId("nobody"), ["c:create"]), { persistedVersion: -1, seen: [] })
+    assert.deepEqual(yield* keysFound(sample.id, []), { persistedVersion: 5, seen: [] })
+    assert.deepEqual(yield* keysFound(uniqueId("nobody"), ["c:create"]), { persistedVersion: -1, seen: [] })
+  })
+)
+
+const keysOfMany = contractCase(
+  "finds keys of many wallets at once, each wallet's its own, in the order asked",
+  Effect.gen(function* () {
+    const log = yield* EventStore
+    const persistence = yield* Persistence
+    const samples = Array.from({ length: 3 }, () => new SampleWallet())
+    yield* log.append(
+      samples.map((sample, index) =>
+        sample.keyed(["c:create", sample.creation()], ["c:same", credit(5n)], [`c:own-${index}`, credit(1n)])
+      )
+    )
+    const [one, two, three] = samples.map(({ id }) => id) as [string, string, string]
+    const found = yield* persistence.findKeys([
+      { walletId: three, keys: ["c:same", "c:own-0", "c:own-2"] },
+      { walletId: uniqueId("nobody"), keys: ["c:same"] },
+      { walletId: one, keys: [] },
+      { walletId: two, keys: ["c:own-0", "c:none"] }
+    ])
+    assert.deepEqual(
+      found.map(({ persistedVersion, seen }) => [persistedVersion, seen.map(({ key }) => key).sort()]),
+      [
+        [2, ["c:own-2", "c:same"]],
+        [-1, []],
+        [2, []],
+        [2, []]
+      ]
+    )
+    assert.deepEqual(yield* persistence.findKeys([]), [])
   })
 )
 
@@ -364,6 +396,8 @@ export const persistenceContract: ReadonlyArray<ContractCase<Stores>> = [
   holdRows,
   holdChanges,
   keys,
+  keysOfMany,
   scans,
-  badCursors
+  badCursors,
+  ...keySegmentContract
 ]
