@@ -68,7 +68,10 @@ export const oneStatement = (accounts: number): PgbenchScript => ({
   tables: tables(accounts),
   script: `
 \\set id random(1, ${accounts})
-WITH moved AS (UPDATE bench_accounts SET balance = balance + 1, version = version + 1 WHERE id = :id RETURNING id, balance) INSERT INTO bench_movements (account_id, amount, balance_after) SELECT id, 1, balance FROM moved;
+WITH moved AS (
+  UPDATE bench_accounts SET balance = balance + 1, version = version + 1 WHERE id = :id RETURNING id, balance
+)
+INSERT INTO bench_movements (account_id, amount, balance_after) SELECT id, 1, balance FROM moved;
 `
 })
 

@@ -44,15 +44,11 @@ export type Place =
   | { readonly _tag: "Server"; readonly url: Redacted.Redacted }
   | { readonly _tag: "Folder"; readonly folder: string }
 
-/** The environment without what configures this project, and with the place. */
-export const environmentOf = (place: Place, more: Readonly<Record<string, string>> = {}): Record<string, string> => {
-  const inherited = Object.entries(process.env).filter(
-    ([name]) => !/^(?:WALLET_|OTEL_|(?:DATABASE|KURRENTDB|REDIS|ELASTICSEARCH)_URL$|HOST$|PORT$)/.test(name)
-  )
-  const where: Record<string, string> =
-    place._tag === "Server" ? { DATABASE_URL: Redacted.value(place.url) } : { WALLET_DATA_DIR: place.folder }
-  return { ...(Object.fromEntries(inherited) as Record<string, string>), ...where, ...more }
-}
+/** All that a side's process knows of its surroundings: where its wallets are. Nothing of this one's environment configures it. */
+export const environmentOf = (place: Place, more: Readonly<Record<string, string>> = {}): Record<string, string> =>
+  place._tag === "Server"
+    ? { DATABASE_URL: Redacted.value(place.url), ...more }
+    : { WALLET_DATA_DIR: place.folder, ...more }
 
 /** The driver over a checkout's library. */
 export interface Library {
