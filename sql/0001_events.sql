@@ -63,6 +63,11 @@ CREATE TABLE events (
   words text[],
   CONSTRAINT ew_events_pk PRIMARY KEY (wallet_id, version),
   CONSTRAINT ew_events_amount CHECK (amount > 0)
+) WITH (
+  -- Rows are never changed: they are frozen in small steps as they come, and not all at
+  -- once when transaction ids run out.
+  autovacuum_vacuum_insert_scale_factor = 0.02,
+  autovacuum_freeze_min_age = 0
 );
 
 -- For each index who reads it and what it costs an append: docs/ARCHITECTURE.md, "Indexes".
@@ -73,7 +78,8 @@ CREATE INDEX ew_events_rare_of_wallet ON events (wallet_id, type, version)
 CREATE INDEX ew_events_rare ON events (type, position)
   WHERE amount IS NOT NULL AND type NOT IN ('WalletCredited', 'WalletDebited');
 CREATE INDEX ew_events_received ON events (transfer_id) WHERE type IN ('TransferReceived', 'OperationReversed');
-CREATE INDEX ew_events_words ON events USING gin (words) WHERE words IS NOT NULL;
+-- A pending list of the default 4 MB stalls the append that overflows it for seconds.
+CREATE INDEX ew_events_words ON events USING gin (words) WITH (gin_pending_list_limit = 256) WHERE words IS NOT NULL;
 
 -- The log is never changed, by nobody's tool; a copy may be written again.
 CREATE FUNCTION refuse_to_change_the_log() RETURNS trigger LANGUAGE plpgsql AS $$
