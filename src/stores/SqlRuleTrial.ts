@@ -24,6 +24,7 @@ import { text } from "./SqlParameters.ts"
 import {
   insertEvents,
   largeAmount,
+  openWallet,
   type TrialChange,
   trialChanges,
   type TrialEvent,
@@ -39,7 +40,7 @@ interface Rule {
   readonly function_name: string | null
 }
 
-/** All of ours are named `ew_*`. A primary key and not null are no rules about values. */
+/** All of ours are named `ew_*`. A primary key, a foreign key and not null are no rules about values. */
 const readRules = `
 with judged as (
   select oid, relname from pg_class
@@ -51,8 +52,7 @@ where not t.tgisinternal and t.tgenabled in ('O', 'A') and t.tgname not like 'ew
 union all
 select j.relname::text, 'constraint', c.conname::text, null
 from pg_constraint c join judged j on j.oid = c.conrelid
-where c.contype in ('c', 'f', 'u', 'x', 't') and c.conname not like 'ew\\_%'
-  and not exists (select from pg_trigger t where t.tgconstraint = c.oid and not t.tgisinternal)
+where c.contype in ('c', 'u', 'x') and c.conname not like 'ew\\_%'
 union all
 select j.relname::text, 'constraint', i.relname::text, null
 from pg_index x join judged j on j.oid = x.indrelid join pg_class i on i.oid = x.indexrelid
@@ -60,15 +60,17 @@ where x.indisunique and i.relname not like 'ew\\_%'
   and not exists (select from pg_constraint c where c.conindid = i.oid)
 order by 1, 2, 3`
 
-/** The newest wallet; all columns null: there is none. `trial`: an id that nothing has. */
+/** An id that nothing has. */
+const makeId = "select 'trial:' || gen_random_uuid()::text as id"
+
 const readWallet = `
-select 'trial:' || gen_random_uuid()::text as trial, w.id, w.currency, w.version, w.balance::text, w.held::text
-from (select 1) one
-  left join (select id, currency, version, balance, held from wallets order by position desc limit 1) w on true`
+select id, lead(id, 1, id) over (order by position desc) as counterparty, currency, version, balance::text, held::text
+from (select * from wallets order by position desc limit 2) newest
+order by position desc limit 1`
 
 interface WalletRow {
-  readonly trial: string
-  readonly id: string | null
+  readonly id: string
+  readonly counterparty: string
   readonly currency: string
   readonly version: bigint
   readonly balance: string
@@ -82,7 +84,7 @@ select set_config('statement_timeout', '2000', true), set_config('lock_timeout',
 const mayWrite = `
 select bool_and(has_table_privilege(t::regclass, p)) as may
 from (values ('events', 'insert'), ('wallets', 'select'), ('wallets', 'update'), ('holds', 'select'),
-  ('holds', 'insert'), ('holds', 'update'), ('transfers', 'select'), ('transfers', 'insert'), ('transfers', 'update')
+  ('wallets', 'insert'), ('holds', 'insert'), ('holds', 'update'), ('transfers', 'select'), ('transfers', 'insert'), ('transfers', 'update')
 ) needed (t, p)`
 
 interface RolledBack<A> {
@@ -98,11 +100,15 @@ const rolledBack = <A>(sql: SqlClient, run: Effect.Effect<A, SqlError>): Effect.
     )
     .pipe(Effect.catch((error) => (error._tag === "RolledBack" ? Effect.succeed(error.value) : Effect.fail(error))))
 
+/** A row that is not there: the holds and transfers of the trial are made up, and no rule is to be blamed for it. */
+const foreignKey = "23503"
+
 /** The error that a rule, whichever, has made of it; one that says nothing of rules is a failure. */
 const refusalOf = (run: Effect.Effect<unknown, SqlError>): Effect.Effect<SqlError | undefined, SqlError> =>
   Effect.as(run, undefined).pipe(
     Effect.catch((error) => {
       const { kind, sqlState } = classifySqlError(error)
+      if (sqlState === foreignKey) return Effect.undefined
       return sqlState === undefined || kind === "transient" ? Effect.fail(error) : Effect.succeed(error)
     })
   )
@@ -194,27 +200,36 @@ const tryChanges = Effect.fnUntraced(function* (
   return Array.from(found.faults.values())
 })
 
+/** The newest there is: it has what the user's rules ask of a wallet. The first of all is made up, and may be refused. */
+const findWallet = Effect.fnUntraced(function* (
+  sql: SqlClient,
+  id: string
+): Effect.fn.Return<TrialWallet | undefined, SqlError> {
+  const read = sql.unsafe<WalletRow>(readWallet)
+  const known = yield* read
+  if (known.length === 0) yield* refusalOf(sql.withTransaction(sql.unsafe(openWallet, [text(id)])))
+  const [row] = known.length === 0 ? yield* read : known
+  return row && { ...row, balance: BigInt(row.balance), held: BigInt(row.held) }
+})
+
 const tryAll = Effect.fnUntraced(function* (
   sql: SqlClient,
   rules: ReadonlyArray<Rule>,
   now: number
-): Effect.fn.Return<ReadonlyArray<RuleFault>, SqlError> {
+): Effect.fn.Return<RuleTrial, SqlError> {
   yield* sql.unsafe(settings)
   // A constraint trigger may wait for the end of the transaction, and this one has none.
   yield* sql.unsafe("set constraints all immediate")
-  const row = (yield* sql.unsafe<WalletRow>(readWallet))[0]!
-  const wallet: TrialWallet =
-    row.id === null
-      ? { id: row.trial, currency: "EUR", version: -1n, balance: 0n, held: 0n }
-      : { ...row, id: row.id, balance: BigInt(row.balance), held: BigInt(row.held) }
+  const [{ id }] = (yield* sql.unsafe<{ readonly id: string }>(makeId)) as [{ readonly id: string }]
+  const wallet = yield* findWallet(sql, id)
+  if (wallet === undefined) return { faults: [], untried: "there is no wallet to try them with" }
   const of = (table: string) => rules.filter((rule) => rule.table === table)
   const faults: Array<RuleFault> = []
   if (of("events").length > 0) faults.push(...(yield* tryEvents(sql, of("events"), trialEvents(wallet, now))))
-  if (row.id === null) return faults
   for (const table of ["wallets", "holds", "transfers"] as const) {
-    if (of(table).length > 0) faults.push(...(yield* tryChanges(sql, table, of(table), [wallet.id, row.trial])))
+    if (of(table).length > 0) faults.push(...(yield* tryChanges(sql, table, of(table), [wallet.id, id])))
   }
-  return faults
+  return { faults, untried: undefined }
 })
 
 const nothing: RuleTrial = { faults: [], untried: undefined }
@@ -227,7 +242,6 @@ export const tryRules = Effect.fnUntraced(function* (sql: SqlClient): Effect.fn.
   if (row?.may !== true) return { faults: [], untried: "this role may not write the tables" }
   const now = yield* Clock.currentTimeMillis
   return yield* rolledBack(sql, tryAll(sql, rules, now)).pipe(
-    Effect.map((faults): RuleTrial => ({ faults, untried: undefined })),
     Effect.catch((error) => Effect.succeed<RuleTrial>({ faults: [], untried: classifySqlError(error).reason }))
   )
 })

@@ -5,9 +5,11 @@
 import type { WalletEvent } from "../domain/Event.ts"
 import { columnsOf } from "./SqlEventColumns.ts"
 
-/** The wallet that the rows are of: a real one, or where there is none one made up. */
+/** The wallet that the rows are of. */
 export interface TrialWallet {
   readonly id: string
+  /** The other one of its transfers. */
+  readonly counterparty: string
   readonly currency: string
   readonly version: bigint
   readonly balance: bigint
@@ -48,7 +50,7 @@ const factsOf = (wallet: TrialWallet): ReadonlyArray<WalletEvent> => {
     const back = { ...after, balanceAfter }
     const reversal = { _tag: "OperationReversed", reversedVersion: 1, reason, restored: { _tag: "Nothing" } } as const
     return [
-      { _tag: "TransferReversed", transferId: "trial", to: "trial", amount, reason, ...back },
+      { _tag: "TransferReversed", transferId: "trial", to: wallet.counterparty, amount, reason, ...back },
       { ...reversal, reversedType: "WalletDebited", balanceChange: amount, ...back },
       // The money that goes was there before: what is left is what the wallet has.
       { ...reversal, reversedType: "WalletCredited", balanceChange: -amount, ...after }
@@ -57,8 +59,8 @@ const factsOf = (wallet: TrialWallet): ReadonlyArray<WalletEvent> => {
   return [
     ...moved,
     { _tag: "HoldExpired", holdId: "trial", amount: 1n, capturedAfter: 0n, ...after },
-    { _tag: "TransferRefused", transferId: "trial", from: "trial", amount: 1n, reason, ...after },
-    { _tag: "TransferSettled", transferId: "trial", to: "trial", amount: 1n, ...after }
+    { _tag: "TransferRefused", transferId: "trial", from: wallet.counterparty, amount: 1n, reason, ...after },
+    { _tag: "TransferSettled", transferId: "trial", to: wallet.counterparty, amount: 1n, ...after }
   ]
 }
 
@@ -108,6 +110,13 @@ export const trialEvents = (wallet: TrialWallet, now: number): ReadonlyArray<Tri
     }))
 }
 
+/** `$1`: its id. */
+export const openWallet = `
+insert into wallets (id, owner_id, currency, balance, held, overdraft_limit, status, version, created_at, updated_at,
+  position, tag, words)
+values ($1, 'trial', 'EUR', 0, 0, 0, 'active', 0, now() - interval '30 days', now() - interval '30 days',
+  -(random() * 1e15)::bigint, 'trial', '{}')`
+
 /** `$1`: rows. Positions below all that there are, by chance: nobody takes the same, so nobody waits. */
 export const insertEvents = `
 insert into events (position, id, version, time, epoch, wallet_id, type, key, fingerprint, currency, amount,
@@ -134,7 +143,8 @@ select $1, $2, version + ${versionsAhead}, $3::numeric, 0, $3::numeric, 'active'
 
 const sendTransfer = `
 insert into transfers (wallet_id, id, to_wallet_id, version, position, amount, currency, status, created_at, updated_at)
-select $1, $2, $1 || ':trial', version + ${versionsAhead}, -(random() * 1e15)::bigint, $3::numeric, currency, 'pending',
+select $1, $2, coalesce((select id from wallets where id <> $1 order by position desc limit 1), $1 || ':trial'),
+  version + ${versionsAhead}, -(random() * 1e15)::bigint, $3::numeric, currency, 'pending',
   updated_at, updated_at from wallets where id = $1`
 
 export const trialChanges: ReadonlyArray<TrialChange> = [
