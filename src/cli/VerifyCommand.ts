@@ -77,7 +77,8 @@ export const verifyCommand = Command.make("verify", flags, (given) =>
 ).pipe(
   Command.withShortDescription("Compare the log with everything derived from it"),
   Command.withDescription(
-    "Compare the log with the tables and the search, wallet by wallet, and check that money is conserved. Reads " +
-      "only, unless it is to repair. Exits with 1 when anything differs, with 3 when it could not compare."
+    "Compare the log with the tables and the search, wallet by wallet, check that money is conserved, and " +
+      "warn of rules of your own that do not let the engine's own facts pass. Changes nothing, unless it is to repair. " +
+      "Exits with 1 when anything differs, with 3 when it could not compare; a warning changes neither."
   )
 )

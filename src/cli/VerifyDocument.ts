@@ -46,6 +46,7 @@ export const VerifyDocument = Schema.Struct({
   conservation: Schema.Array(Conservation),
   differenceCount: Schema.Number,
   differences: Schema.Array(Difference),
+  warnings: Schema.Array(Schema.String),
   durationMillis: Schema.Number
 })
 
@@ -132,6 +133,7 @@ export const verifyLines = (report: VerifyDocument): ReadonlyArray<string> => {
         `expected ${one.expected}; found ${one.found}`
     ),
     ...(hidden > 0 ? [`and ${count(hidden, "more difference")}`] : []),
+    ...report.warnings.map((warning) => `warning: ${warning}`),
     differenceCount === 0 ? "no differences" : count(differenceCount, "difference")
   ]
 }

@@ -2,7 +2,7 @@
  * `verify`: compares the log with everything derived from it, on whatever stores
  * are configured, and law 6 at one position of the log.
  *
- * Reads only, unless it is to repair; safe beside a running service. The log is walked in pages up to the
+ * Keeps nothing that it writes, unless it is to repair; safe beside a running service. The log is walked in pages up to the
  * head at the start; each wallet is compared when its creation is met. Memory is
  * bounded: at most `walletsPerPass` wallets' currency and balance are kept, and an
  * installation with more takes another pass, which begins at the first wallet not
@@ -16,6 +16,7 @@ import { ReadModel } from "../stores/ReadModel.ts"
 import { addMovement, type CurrencyTotals, emptyTotals, inTransit, isConserved } from "./Conservation.ts"
 import { type CompareWallet, comparing, repairing } from "./VerifyRepair.ts"
 import { addCounts, type Difference, type VerifyCounts, type VerifyReport, zeroCounts } from "./VerifyReport.ts"
+import { ruleWarnings } from "./VerifyRules.ts"
 import { compareStores, countOverdue } from "./VerifyStores.ts"
 import type { VerifyError, VerifyStores } from "./VerifyWalk.ts"
 
@@ -188,14 +189,14 @@ const judgeConservation = (run: Verification): void => {
 const reportOf = (
   run: Verification,
   walletId: string | null,
-  overdue: Pick<VerifyReport, "overdueHolds" | "overdueTransfers">,
+  beside: Pick<VerifyReport, "overdueHolds" | "overdueTransfers" | "warnings">,
   durationMillis: number
 ): VerifyReport => ({
   logId: run.logId,
   position: run.head,
   walletId,
   ...run.counts,
-  ...overdue,
+  ...beside,
   repaired: run.repaired,
   conservation: [...run.totals.values()].sort((a, b) => (a.currency < b.currency ? -1 : 1)),
   differenceCount: run.differenceCount,
@@ -264,5 +265,6 @@ export const verify = Effect.fn("Verify.verify")(function* (
   report(run, yield* compareStores(stores, head, marks))
   yield* options.walletId === undefined ? compareAll(run) : compareOne(run, options.walletId)
   const overdue = yield* countOverdue(stores, run.lagMillis)
-  return reportOf(run, options.walletId ?? null, overdue, (yield* Clock.currentTimeMillis) - started)
+  const warnings = yield* ruleWarnings(stores.persistence)
+  return reportOf(run, options.walletId ?? null, { ...overdue, warnings }, (yield* Clock.currentTimeMillis) - started)
 })

@@ -48,6 +48,8 @@ export interface VerifyReport {
   /** All differences, also those beyond the bound of `differences`. */
   readonly differenceCount: number
   readonly differences: ReadonlyArray<Difference>
+  /** What will go wrong, and has not yet: no difference. */
+  readonly warnings: ReadonlyArray<string>
   readonly durationMillis: number
 }
 

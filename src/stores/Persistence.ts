@@ -121,6 +121,23 @@ export interface Refusal {
   readonly reversedVersion: number | null
 }
 
+/** A user's rule that refuses what the engine must be able to write. */
+export interface RuleFault {
+  readonly table: string
+  /** Its kind and name. */
+  readonly rule: string
+  /** What it has refused. */
+  readonly tried: string
+  /** What it said. */
+  readonly reason: string
+}
+
+export interface RuleTrial {
+  readonly faults: ReadonlyArray<RuleFault>
+  /** Why there are rules that were not tried; `undefined`: all were. */
+  readonly untried: string | undefined
+}
+
 export class Persistence extends Context.Service<
   Persistence,
   {
@@ -251,5 +268,10 @@ export class Persistence extends Context.Service<
       walletId: string,
       options: { readonly after: string; readonly limit: number }
     ) => Effect.Effect<ReadonlyArray<Transfer>, ReadError>
+    /**
+     * Tries whether the user's rules let the engine's own facts pass, and leaves nothing
+     * behind; appends and writes go on meanwhile. Left out where there can be no rules.
+     */
+    readonly tryRules?: Effect.Effect<RuleTrial, ReadError>
   }
 >()("effect-wallet/stores/Persistence") {}

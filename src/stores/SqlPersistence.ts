@@ -29,6 +29,7 @@ import { int8, text, texts, time } from "./SqlParameters.ts"
 import { persistedVersions } from "./SqlPersisted.ts"
 import * as SqlRebuild from "./SqlRebuild.ts"
 import * as SqlRefusals from "./SqlRefusals.ts"
+import { tryRules } from "./SqlRuleTrial.ts"
 import {
   holdColumns,
   holdOfRow,
@@ -55,6 +56,9 @@ export interface SqlPersistenceOptions extends SqlErrorClassOptions {
   /** Of a write or a refusal, milliseconds; default 10,000. */
   readonly writeTimeoutMillis?: number | undefined
 }
+
+/** A hundred statements and more, where a rule refuses. */
+const ruleTrialMillis = 10_000
 
 const readWallet = `select ${walletColumns} from wallets where id = $1`
 
@@ -269,7 +273,8 @@ export const make = Effect.fnUntraced(function* (
     keySegments: (walletId, page) => within(SqlKeySegments.keySegments(sql, walletId, page)),
     // Without a limit of ours: they take as long as there are rows.
     erase: (walletId) => SqlRebuild.erase(sql, place, walletId),
-    rebuild: (walletIds, rewrite) => SqlRebuild.rebuild(sql, place, walletIds, rewrite)
+    rebuild: (walletIds, rewrite) => SqlRebuild.rebuild(sql, place, walletIds, rewrite),
+    tryRules: reading("persistence", ruleTrialMillis)(tryRules(sql))
   })
 })
 

@@ -16,6 +16,7 @@ import { type RedisLeaseOptions, RedisRunnerStorage } from "../../src/cluster.ts
 import { leasesLost } from "../../src/cluster/RedisLeaseMetrics.ts"
 import * as Scripts from "../../src/cluster/RedisLeaseScripts.ts"
 import type { RedisServer } from "../../src/load/servers/RedisServer.ts"
+import { clockAhead } from "../support/clockAhead.ts"
 import { bareRedis, ownRedis, redisPresent, sharedRedis, watchRedis } from "../support/redis.ts"
 import { startTcpProxy } from "../support/tcpProxy.ts"
 
@@ -286,21 +287,6 @@ describe.skipIf(!redisPresent)("late commands", () => {
     }).pipe(Effect.scoped, silent)
   )
 })
-
-/** The real clock, so much ahead. */
-const clockAhead = (millis: number): Clock.Clock => {
-  const real = Effect.runSync(Clock.Clock)
-  const nanos = BigInt(millis) * 1_000_000n
-  return {
-    currentTimeMillisUnsafe: () => real.currentTimeMillisUnsafe() + millis,
-    currentTimeMillis: Effect.map(real.currentTimeMillis, (now) => now + millis),
-    currentTimeNanosUnsafe: () => real.currentTimeNanosUnsafe() + nanos,
-    currentTimeNanos: Effect.map(real.currentTimeNanos, (now) => now + nanos),
-    monotonicTimeNanosUnsafe: () => real.monotonicTimeNanosUnsafe() + nanos,
-    monotonicTimeNanos: Effect.map(real.monotonicTimeNanos, (now) => now + nanos),
-    sleep: (duration) => real.sleep(duration)
-  }
-}
 
 describe.skipIf(!redisPresent)("clocks", () => {
   for (const hours of [-24, 24]) {

@@ -12,8 +12,9 @@ const metricNames = new Set(
   Array.from(sources.matchAll(/"((?:wallet|http|nodejs|process)_[a-z][a-z_]+)"/g), ([, name]) => name)
 )
 
+/** SQL has names of its own. */
 const unknownMetrics = (text: string): ReadonlyArray<string> => {
-  const named = text.match(/\b(?:wallet|http|nodejs|process)_[a-z_]+\b/g) ?? []
+  const named = text.replaceAll(/```sql\n.*?```/gs, "").match(/\b(?:wallet|http|nodejs|process)_[a-z_]+\b/g) ?? []
   return named.filter((name) => !metricNames.has(name) && !metricNames.has(name.replace(/_(?:bucket|sum|count)$/, "")))
 }
 
