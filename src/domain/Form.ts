@@ -16,7 +16,7 @@ export const amountOrZeroPattern = /^(?:0|[1-9][0-9]{0,29})$/
 /** `Idempotency-Key`: visible ASCII, no blanks. */
 export const idempotencyKeyPattern = /^[\x21-\x7e]{1,255}$/
 
-/** Keys that begin so are recognised whatever their age: an import may be run again after years. */
+/** Of the keys that `wallet import` makes: an import may be run again, after years too. */
 export const importKeyPrefix = "import:"
 
 /** `reference`, `reason` and `q`. */
