@@ -26,7 +26,7 @@ const removeCopies = removeDerived(",\nevents as (delete from events where walle
 const removeAllDerived = "truncate holds, transfers, key_segments, refusals, wallets, marks"
 
 /** Whose log's events they were is forgotten with them. The log itself refuses. */
-const removeAllCopies = "truncate events, snapshots, holds, transfers, key_segments, refusals, wallets, marks"
+const removeAllCopies = "truncate events, holds, transfers, key_segments, refusals, wallets, marks"
 
 const forgetLog = "update log set role = null, log_id = gen_random_uuid()::text where role = 'copy'"
 
