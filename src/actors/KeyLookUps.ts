@@ -55,6 +55,7 @@ const make = Effect.fnUntraced(function* (bounds: ActorBounds) {
   }
 
   const ask = Effect.fnUntraced(function* (questions: ReadonlyArray<Question>) {
+    if (questions.length === 0) return
     const exit = yield* Effect.exit(persistence.findKeys(questions.map(({ keys, walletId }) => ({ walletId, keys }))))
     yield* Metric.update(EngineMetrics.keyLookUps, 1)
     // One that nobody waits for any more takes its answer to nowhere.

@@ -131,7 +131,10 @@ const makeMaking = Effect.fnUntraced(function* (stores: SegmentStores) {
     const job = yield* Queue.take(queue)
     const made = () => {
       const keys = waiting.get(job.walletId)
-      if (keys !== undefined) keys.mayFindFilter = true
+      if (keys === undefined) return false
+      keys.mayFindFilter = true
+      // One that has reached the segments by now stores the next ones itself.
+      return keys.filter === undefined
     }
     yield* logged(job.walletId, "their segments were not made")(makeSegments(stores, job.walletId, job, made))
     waiting.delete(job.walletId)

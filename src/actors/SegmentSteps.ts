@@ -139,12 +139,12 @@ export const fill = Effect.fnUntraced(function* (
   return goesOn && filter.toVersion === upTo ? "Filled" : "TooMany"
 })
 
-/** Segments from the log, from the end of those that are there (`last`) to `upTo`. `made`: one more is stored. */
+/** Segments from the log, from the end of those that are there (`last`) to `upTo`. `made`: one more is stored; answers whether to go on. */
 export const makeSegments = Effect.fnUntraced(function* (
   stores: SegmentStores,
   walletId: string,
   { last, upTo }: { readonly last: FilterSegment | undefined; readonly upTo: number },
-  made: () => void
+  made: () => boolean
 ): Effect.fn.Return<void, SegmentError> {
   const shape = { segmentKeys: stores.bounds.keySegmentKeys, largestKeys: stores.bounds.keySegmentLargestKeys }
   const follow = (segment: FilterSegment | undefined) => newSegment(nextCapacity(segment, shape), after(segment) + 1)
@@ -164,8 +164,7 @@ export const makeSegments = Effect.fnUntraced(function* (
       if (!isFull && version < upTo) continue
       yield* save(stores, walletId, segment, previousEventId)
       if (segment.storedTo < version) return
-      made()
-      if (!isFull) return
+      if (!made() || !isFull) return
       previousEventId = segment.storedEventId
       segment = follow(segment)
       yield* Effect.sleep(makingPause)

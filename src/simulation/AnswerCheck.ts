@@ -52,7 +52,7 @@ const checkEffect = (trial: Trial, account: Account, attempt: Answered, told: To
   if (state === undefined) return
   const command = commandAt(account, attempt, state.version)
   if (command === undefined) return checkNoEffect(trial, ledger, attempt, told, state, wrong)
-  checkReplay(attempt, command, told, wrong)
+  checkReplay(trial, attempt, command, told, wrong)
   if (told.transaction !== undefined) {
     const transaction = ledger.transactions.get(state.version)
     if (!isSame(told.transaction, transaction)) wrong(`its transaction: ${difference(told.transaction, transaction)}`)
@@ -70,10 +70,14 @@ const checkEffect = (trial: Trial, account: Account, attempt: Answered, told: To
   }
 }
 
-const checkReplay = (attempt: Answered, command: LoggedCommand, told: Told, wrong: Wrong): void => {
+const checkReplay = (trial: Trial, attempt: Answered, command: LoggedCommand, told: Told, wrong: Wrong): void => {
   const before = attempt.versionsBefore.get(attempt.operation.walletId) ?? -1
   if (told.replayed !== true && command.version <= before)
     wrong(`it was there before it was asked for, and the answer is not marked as replayed`)
+  const isOther = ({ key, number, operation }: Attempt) =>
+    number !== attempt.number && key === attempt.key && operation.walletId === attempt.operation.walletId
+  if (told.replayed === true && !trial.history.attempts.some(isOther))
+    wrong("it was asked for once, and is marked as replayed")
 }
 
 /** A freeze of a frozen wallet, and the like: nothing happens, and that is right. */

@@ -228,8 +228,8 @@ const appends: ReadonlyArray<PlantedBug> = [
     "the expected version is not checked exactly",
     change(
       "stores/MemoryEventStore.ts",
-      "stream.length - 1 === commit.expectedVersion",
-      "stream.length - 1 >= commit.expectedVersion"
+      "stream.length - 1 !== commit.expectedVersion",
+      "stream.length - 1 < commit.expectedVersion"
     )
   ),
   bug(
@@ -318,7 +318,7 @@ const real: ReadonlyArray<PlantedBug> = [
   ),
   bug(
     "(real) a replaced owner tells a successor's effect with its own old state",
-    change("actors/WalletActor.ts", "if (found.persistedVersion <= (actor.wallet?.version ?? -1)) return", "return")
+    change("actors/KeyDoubts.ts", "if (found.persistedVersion <= (actor.wallet?.version ?? -1)) return", "return")
   ),
   bug(
     "(real) a refused command is told as persisted after the wallet was read again",
