@@ -36,8 +36,8 @@ const transfers: ReadonlyArray<PlantedBug> = [
     "a transfer is settled before it is received",
     change(
       "engine/TransferSaga.ts",
-      "  const arrival = yield* attempt(steps.arrive(transfer, wanted))\n",
-      "  if (inFlight) yield* attempt(steps.settle(transfer))\n  const arrival = yield* attempt(steps.arrive(transfer, wanted))\n"
+      "  return Effect.flatMap(attempt(steps.arrive(transfer, wanted)), (arrival) => {\n",
+      "  const first = inFlight ? attempt(steps.settle(transfer)) : Effect.void\n  return Effect.flatMap(Effect.andThen(first, attempt(steps.arrive(transfer, wanted))), (arrival) => {\n"
     )
   ),
   bug(
@@ -57,8 +57,8 @@ const transfers: ReadonlyArray<PlantedBug> = [
     "a refusal of the destination is not put on record there",
     change(
       "engine/TransferSteps.ts",
-      `refuse(wallets, transfer, \`\${error._tag}: \${error.message}\`)),\n      Effect.flatMap((reply) => arrivalOf(wallets, transfer, reply)),`,
-      `Effect.succeed(error)),\n      Effect.flatMap((reply) => isRefusal(reply) ? Effect.succeed({ _tag: "Refused", reason: reply.message }) : arrivalOf(wallets, transfer, reply)),`
+      `? refuse(wallets, transfer, \`\${error._tag}: \${error.message}\`).pipe(\n              Effect.flatMap((reply) => arrivalOf(wallets, transfer, reply)),\n              Effect.catchTag("OperationReversed", refusedFor)\n            )`,
+      `? Effect.succeed<Arrival>({ _tag: "Refused", reason: error.message })`
     )
   )
 ]
