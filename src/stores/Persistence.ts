@@ -23,6 +23,7 @@ import type {
 } from "../domain/Wallet.ts"
 import type { InvalidRequest } from "../domain/Rejection.ts"
 import type { Page, PageRequest } from "./Page.ts"
+import type { ScannedRows, WalletRange } from "./RowScan.ts"
 import type { OperationRefused, ReadError } from "./StoreError.ts"
 
 /** A wallet without its open holds and transfers: what a row or a document shows. */
@@ -112,6 +113,17 @@ export interface Refusal {
   readonly reason: string
   /** Of its OperationReversed, once that is persisted. */
   readonly reversedVersion: number | null
+}
+
+/** Reads what is derived of many wallets. */
+export interface RowScan {
+  /** The id of the wallet that is the `count`-th behind `after`; `undefined`: there are fewer. */
+  readonly walletBehind: (after: string, count: number) => Effect.Effect<string | undefined, ReadError>
+  /**
+   * What is derived of the wallets of the range, all as of one moment. Of wallets, holds,
+   * transfers and refusals at most `maxRows` each; a wallet that has more alone is not whole.
+   */
+  readonly rows: (range: WalletRange, maxRows: number) => Effect.Effect<ScannedRows, ReadError>
 }
 
 export class Persistence extends Context.Service<
@@ -230,5 +242,7 @@ export class Persistence extends Context.Service<
       walletId: string,
       options: { readonly after: string; readonly limit: number }
     ) => Effect.Effect<ReadonlyArray<Transfer>, ReadError>
+    /** Many wallets at once; absent where `EventStore.scan` is. */
+    readonly rowScan?: RowScan
   }
 >()("effect-wallet/stores/Persistence") {}

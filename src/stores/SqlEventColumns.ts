@@ -179,3 +179,40 @@ export const eventOfColumns = (row: EventColumnsRow): Result.Result<WalletEvent,
   data.heldAfter = row.held_after
   return decodeEventData(type, data)
 }
+
+const columnNames = ["amount", "reference", "metadata", "hold_id", "transfer_id", "counterparty"] as const
+
+/** For each type the columns that have to be empty: no event says what would stand there. */
+const emptyColumns: ReadonlyMap<string, ReadonlyArray<(typeof columnNames)[number]>> = new Map(
+  Object.entries(fieldsInColumns).map(([type, fields]) => {
+    const used = new Set<string>(fields.map((field) => columnsOfFields[field]))
+    return [type, type === "OperationReversed" ? [] : columnNames.filter((name) => !used.has(name))]
+  })
+)
+
+export interface WrongColumn {
+  readonly name: string
+  readonly expected: string
+  readonly found: string
+}
+
+/** Of the columns of an OperationReversed that repeat its data. */
+const wrongCopy = (row: EventColumnsRow, event: WalletEvent): WrongColumn | undefined => {
+  const { amount, holdId, transferId } = columnsOf(event)
+  const expected = { amount: amount === null ? null : String(amount), hold_id: holdId, transfer_id: transferId }
+  for (const name of ["amount", "hold_id", "transfer_id"] as const) {
+    if (row[name] !== expected[name]) return { name, expected: String(expected[name]), found: String(row[name]) }
+  }
+  return undefined
+}
+
+/**
+ * A column of the event's row that readers of transactions look at, and that the event
+ * itself was not read from: it has to repeat the event, or to be empty.
+ */
+export const wrongColumn = (row: EventColumnsRow, event: WalletEvent): WrongColumn | undefined => {
+  for (const name of emptyColumns.get(event._tag)!) {
+    if (row[name] !== null) return { name, expected: "nothing", found: JSON.stringify(row[name]) }
+  }
+  return event._tag === "OperationReversed" ? wrongCopy(row, event) : undefined
+}

@@ -27,6 +27,7 @@ import { int8, text, texts, time } from "./SqlParameters.ts"
 import { persistedVersions } from "./SqlPersisted.ts"
 import * as SqlRebuild from "./SqlRebuild.ts"
 import * as SqlRefusals from "./SqlRefusals.ts"
+import * as SqlRowScan from "./SqlRowScan.ts"
 import {
   holdColumns,
   holdOfRow,
@@ -243,6 +244,7 @@ export const make = Effect.fnUntraced(function* (
     setMark: (owner, position) => within(SqlMarks.setMark(sql, owner, position)),
     logId: within(SqlMarks.logId(sql)),
     adoptLog: (logId) => withinReadLimit("persistence", readMillis)(SqlMarks.adoptLog(sql, logId)),
+    ...(place.log ? { rowScan: SqlRowScan.make(sql, { read: within, words: options.words ?? true }) } : {}),
     // Without a limit of ours: they take as long as there are rows.
     erase: (walletId) => SqlRebuild.erase(sql, place, walletId),
     rebuild: (walletIds, rewrite) => SqlRebuild.rebuild(sql, place, walletIds, rewrite)

@@ -115,10 +115,15 @@ describe("replay", () => {
       Effect.gen(function* () {
         const original = yield* installed
         const state = copyOf(original, { separate })
-        for (const id of ["w2", "w4"]) state.transactionsByWallet.get(id)!.pop()
+        for (const id of ["w2", "w4"]) {
+          state.transactionsByWallet.get(id)!.pop()
+          const row = state.wallets.get(id)!
+          state.wallets.set(id, { ...row, wallet: { ...row.wallet, held: row.wallet.held + 1n } })
+        }
         const report = yield* Effect.provide(replayWallet("w2"), storesOver(state))
         assert.strictEqual(report.written, original.streams.get("w2")?.length)
         assert.deepStrictEqual(state.transactionsByWallet.get("w2"), original.transactionsByWallet.get("w2"))
+        assert.deepStrictEqual(state.wallets.get("w2"), original.wallets.get("w2"))
         const differing = new Set((yield* differencesOf(state)).map(({ walletId }) => walletId))
         assert.deepStrictEqual([...differing], ["w4"])
       })
