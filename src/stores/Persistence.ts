@@ -23,6 +23,7 @@ import type {
 } from "../domain/Wallet.ts"
 import type { InvalidRequest } from "../domain/Rejection.ts"
 import type { Page, PageRequest } from "./Page.ts"
+import type { RowReplacement } from "./RowReplacement.ts"
 import type { ScannedRows, WalletRange } from "./RowScan.ts"
 import type { OperationRefused, ReadError } from "./StoreError.ts"
 
@@ -244,5 +245,7 @@ export class Persistence extends Context.Service<
     ) => Effect.Effect<ReadonlyArray<Transfer>, ReadError>
     /** Many wallets at once; absent where `EventStore.scan` is. */
     readonly rowScan?: RowScan
+    /** The same. */
+    readonly rowReplacement?: RowReplacement
   }
 >()("effect-wallet/stores/Persistence") {}

@@ -338,7 +338,7 @@ describe("verify", () => {
           return yield* Effect.gen(function* () {
             yield* filled
             const stream = state.streams.get("a")!
-            for (const [version, recorded] of [...stream.entries()]) {
+            for (const [version, recorded] of Array.from(stream).entries()) {
               const changed = change(recorded, stream)
               stream[version] = changed
               const at = state.log.findIndex((one) => one.recorded === recorded)
