@@ -9,11 +9,11 @@
  */
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
-import type { Commit } from "../domain/Commit.ts"
 import type { PositionedEvent } from "../stores/EventStore.ts"
 import { eventsByWallet, ReplayStates } from "./ReplayStates.ts"
 import { catchUpWallet, rebuildWallets } from "./ReplayWallet.ts"
-import { patiently, type ReplayCounts, type ReplayStores, writeCommits, type WriteError } from "./ReplayWriter.ts"
+import { triesAtATime, writeCommits, type WriteOptions } from "./ReplayCommits.ts"
+import { patiently, type ReplayCommit, type ReplayCounts, type ReplayStores, type WriteError } from "./ReplayWriter.ts"
 import { ReplayDiverged } from "./ReplayError.ts"
 
 /** The mark of a replay that is under way: below it everything is persisted. */
@@ -43,10 +43,15 @@ export interface LogWalk {
 
 type Page = ReadonlyArray<PositionedEvent>
 
+/** The page that is read meanwhile: what comes after the one at hand. */
+type Ahead = NonNullable<WriteOptions["ahead"]>
+
+const none: Ahead = Effect.succeed([])
+
 /** Calls `use` with each page up to the head; the page after it is read meanwhile. */
 const eachPage = Effect.fnUntraced(function* <E>(
   { counts, from, head, onPage, pageEvents, stores }: LogWalk,
-  use: (page: Page, position: bigint) => Effect.Effect<void, E>
+  use: (page: Page, position: bigint, ahead: Ahead) => Effect.Effect<void, E>
 ) {
   const readFrom = (after: bigint) => patiently(stores.log.readAll({ after, limit: pageEvents }))
   let next = from < head ? yield* Effect.forkChild(readFrom(from)) : undefined
@@ -56,7 +61,9 @@ const eachPage = Effect.fnUntraced(function* <E>(
     if (last === undefined) return
     next = last.position < head ? yield* Effect.forkChild(readFrom(last.position)) : undefined
     counts.events += page.length
-    yield* use(page, last.position)
+    const ahead =
+      next === undefined ? none : Effect.map(Fiber.join(next), (events: Page) => events.map(({ recorded }) => recorded))
+    yield* use(page, last.position, ahead)
     yield* onPage(last.position)
   }
 })
@@ -83,16 +90,19 @@ const behind = Effect.fnUntraced(function* (
 const writePage = Effect.fnUntraced(function* (
   walk: LogWalk,
   states: ReplayStates,
-  commits: ReadonlyArray<Commit>,
-  position: bigint
+  commits: ReadonlyArray<ReplayCommit>,
+  position: bigint,
+  ahead: Ahead
 ): Effect.fn.Return<void, WriteError> {
   const { counts, stores } = walk
   const mark = walk.mark === undefined ? undefined : { owner: walk.mark, position }
   // Of the last try: those before it are done again.
   let refused = 0
   const once = Effect.suspend(() => {
-    const own: ReplayCounts = { events: 0, written: 0, refused: 0 }
-    return Effect.tap(writeCommits(stores, own, commits, mark), () => Effect.sync(() => void (refused = own.refused)))
+    const own: ReplayCounts = { events: 0, written: 0, refused: counts.refused }
+    return Effect.tap(writeCommits(stores, own, commits, { mark, triesAtATime, ahead }), () =>
+      Effect.sync(() => void (refused = own.refused - counts.refused))
+    )
   })
   const { marked, outcomes } = yield* patiently(once)
   counts.refused += refused
@@ -108,12 +118,12 @@ const writePage = Effect.fnUntraced(function* (
 /** Brings Persistence up to the head. */
 export const replayLog = (walk: LogWalk): Effect.Effect<void, WriteError> => {
   const states = new ReplayStates(walk.walletsInMemory)
-  return eachPage(walk, (page, position) =>
+  return eachPage(walk, (page, position, ahead) =>
     Effect.gen(function* () {
       const all = eventsByWallet(page)
       const streams = walk.asksFirst ? yield* behind(walk, all) : all
       const commits = yield* patiently(states.commits(walk.stores, streams))
-      yield* writePage(walk, states, commits, position)
+      yield* writePage(walk, states, commits, position, ahead)
     })
   )
 }
