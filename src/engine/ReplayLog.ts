@@ -1,7 +1,7 @@
 /**
  * Replays the whole log, page by page: while one page is written, the next one is
- * read and folded. One read and one write are under way at a time, so that a running
- * service keeps its stores.
+ * folded and the one after it read. One read and one write are under way at a time, so
+ * that a running service keeps its stores.
  *
  * After each page a mark is left in Persistence, `replay`: below it everything is
  * persisted. A replay that was cut off goes on there; so does the reconciler of a
@@ -48,24 +48,31 @@ type Ahead = NonNullable<WriteOptions["ahead"]>
 
 const none: Ahead = Effect.succeed([])
 
-/** Calls `use` with each page up to the head; the page after it is read meanwhile. */
+/** What a page comes to: made while the page before it is written, then carried out. */
+type Prepare<E> = (page: Page, position: bigint, ahead: Ahead) => Effect.Effect<Effect.Effect<void, E>, E>
+
+/** Goes over the pages up to the head, three at a time: one is written, one prepared, one read. */
 const eachPage = Effect.fnUntraced(function* <E>(
   { counts, from, head, onPage, pageEvents, stores }: LogWalk,
-  use: (page: Page, position: bigint, ahead: Ahead) => Effect.Effect<void, E>
+  prepare: Prepare<E>
 ) {
   const readFrom = (after: bigint) => patiently(stores.log.readAll({ after, limit: pageEvents }))
   let next = from < head ? yield* Effect.forkChild(readFrom(from)) : undefined
+  let writing: Fiber.Fiber<void, E> = yield* Effect.forkChild(Effect.void)
   while (next !== undefined) {
     const page: Page = yield* Fiber.join(next)
     const last = page[page.length - 1]
-    if (last === undefined) return
-    next = last.position < head ? yield* Effect.forkChild(readFrom(last.position)) : undefined
-    counts.events += page.length
+    if (last === undefined) break
+    const { position } = last
+    next = position < head ? yield* Effect.forkChild(readFrom(position)) : undefined
     const ahead =
       next === undefined ? none : Effect.map(Fiber.join(next), (events: Page) => events.map(({ recorded }) => recorded))
-    yield* use(page, last.position, ahead)
-    yield* onPage(last.position)
+    const write = yield* prepare(page, position, ahead)
+    yield* Fiber.join(writing)
+    counts.events += page.length
+    writing = yield* Effect.forkChild(Effect.andThen(write, onPage(position)))
   }
+  yield* Fiber.join(writing)
 })
 
 /** The wallets of the page that Persistence does not have up to the page's end. */
@@ -118,28 +125,30 @@ const writePage = Effect.fnUntraced(function* (
 /** Brings Persistence up to the head. */
 export const replayLog = (walk: LogWalk): Effect.Effect<void, WriteError> => {
   const states = new ReplayStates(walk.walletsInMemory)
-  return eachPage(walk, (page, position, ahead) =>
+  return eachPage<WriteError>(walk, (page, position, ahead) =>
     Effect.gen(function* () {
       const all = eventsByWallet(page)
       const streams = walk.asksFirst ? yield* behind(walk, all) : all
       const commits = yield* patiently(states.commits(walk.stores, streams))
-      yield* writePage(walk, states, commits, position, ahead)
+      return writePage(walk, states, commits, position, ahead)
     })
   )
 }
 
 /** Replaces the rows of every wallet that the log has, some at a time, each as it is at that moment. */
 export const rebuildLog = (walk: LogWalk): Effect.Effect<void, WriteError> =>
-  eachPage(walk, (page, position) =>
-    Effect.gen(function* () {
-      const { mark, stores } = walk
-      const created = page.flatMap(({ recorded }) => (recorded.version === 0 ? [recorded.walletId] : []))
-      // Their events are counted as they are rewritten.
-      walk.counts.events -= page.length
-      for (let from = 0; from < created.length; from += walletsPerRebuild) {
-        const walletIds = created.slice(from, from + walletsPerRebuild).sort()
-        yield* patiently(rebuildWallets(stores, walk.counts, walletIds))
-      }
-      if (mark !== undefined) yield* patiently(stores.persistence.setMark(mark, position))
-    })
+  eachPage<WriteError>(walk, (page, position) =>
+    Effect.succeed(
+      Effect.gen(function* () {
+        const { mark, stores } = walk
+        const created = page.flatMap(({ recorded }) => (recorded.version === 0 ? [recorded.walletId] : []))
+        // Their events are counted as they are rewritten.
+        walk.counts.events -= page.length
+        for (let from = 0; from < created.length; from += walletsPerRebuild) {
+          const walletIds = created.slice(from, from + walletsPerRebuild).sort()
+          yield* patiently(rebuildWallets(stores, walk.counts, walletIds))
+        }
+        if (mark !== undefined) yield* patiently(stores.persistence.setMark(mark, position))
+      })
+    )
   )

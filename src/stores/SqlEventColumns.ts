@@ -96,8 +96,12 @@ const columns = (
   data: string | null
 ): EventColumns => ({ amount, reference, metadata, holdId, transferId, counterparty, data })
 
-/** The columns of an event. Those of an OperationReversed repeat what readers of transactions look for. */
-export const columnsOf = (event: WalletEvent): EventColumns => {
+/**
+ * The columns of an event. Those of an OperationReversed repeat what readers of transactions
+ * look for. `withData`: also what no column says; a copy does without.
+ */
+export const columnsOf = (event: WalletEvent, withData = true): EventColumns => {
+  const rest = () => (withData ? restOf(event) : null)
   switch (event._tag) {
     case "WalletCredited":
     case "WalletDebited":
@@ -107,32 +111,40 @@ export const columnsOf = (event: WalletEvent): EventColumns => {
     case "TransferReceived":
       return columns(event.amount, event.reference, event.metadata, null, event.transferId, event.from, null)
     case "TransferSettled":
-      return columns(null, null, noMetadata, null, event.transferId, event.to, amountOnly(event.amount))
+      return columns(
+        null,
+        null,
+        noMetadata,
+        null,
+        event.transferId,
+        event.to,
+        withData ? amountOnly(event.amount) : null
+      )
     case "TransferRefused":
-      return columns(null, null, noMetadata, null, event.transferId, event.from, restOf(event))
+      return columns(null, null, noMetadata, null, event.transferId, event.from, rest())
     case "TransferReversed":
-      return columns(event.amount, null, noMetadata, null, event.transferId, event.to, restOf(event))
+      return columns(event.amount, null, noMetadata, null, event.transferId, event.to, rest())
     case "HoldPlaced":
-      return columns(null, event.reference, event.metadata, event.holdId, null, null, restOf(event))
+      return columns(null, event.reference, event.metadata, event.holdId, null, null, rest())
     case "HoldCaptured":
-      return columns(event.amount, null, noMetadata, event.holdId, null, null, restOf(event))
+      return columns(event.amount, null, noMetadata, event.holdId, null, null, rest())
     case "HoldReleased":
     case "HoldExpired":
-      return columns(null, null, noMetadata, event.holdId, null, null, restOf(event))
+      return columns(null, null, noMetadata, event.holdId, null, null, rest())
     case "WalletCreated":
     case "MetadataChanged":
-      return columns(null, null, event.metadata, null, null, null, restOf(event))
+      return columns(null, null, event.metadata, null, null, null, rest())
     case "WalletFrozen":
     case "WalletUnfrozen":
     case "WalletClosed":
     case "OverdraftLimitChanged":
-      return columns(null, null, noMetadata, null, null, null, restOf(event))
+      return columns(null, null, noMetadata, null, null, null, rest())
     case "OperationReversed": {
       const { balanceChange, restored } = event
       const amount = balanceChange === 0n ? null : balanceChange < 0n ? -balanceChange : balanceChange
       const holdId = restored._tag === "Hold" ? restored.hold.id : null
       const transferId = restored._tag === "NoTransfer" ? restored.transferId : null
-      return columns(amount, null, noMetadata, holdId, transferId, null, restOf(event))
+      return columns(amount, null, noMetadata, holdId, transferId, null, rest())
     }
   }
 }
@@ -198,7 +210,7 @@ export interface WrongColumn {
 
 /** Of the columns of an OperationReversed that repeat its data. */
 const wrongCopy = (row: EventColumnsRow, event: WalletEvent): WrongColumn | undefined => {
-  const { amount, holdId, transferId } = columnsOf(event)
+  const { amount, holdId, transferId } = columnsOf(event, false)
   const expected = { amount: amount === null ? null : String(amount), hold_id: holdId, transfer_id: transferId }
   for (const name of ["amount", "hold_id", "transfer_id"] as const) {
     if (row[name] !== expected[name]) return { name, expected: String(expected[name]), found: String(row[name]) }
