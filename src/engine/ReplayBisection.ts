@@ -37,7 +37,7 @@ const commandsOf = ({ before, events }: ReplayCommit): ReadonlyArray<ReplayCommi
 }
 
 /** Every event of a refused command was reversed, each by an event of its own. */
-export const refuse = Effect.fnUntraced(function* (
+const refuse = Effect.fnUntraced(function* (
   stores: ReplayStores,
   counts: ReplayCounts,
   commit: Commit,

@@ -15,7 +15,7 @@ import * as Result from "effect/Result"
 import type { OperationReversed, RecordedEvent } from "../domain/Event.ts"
 import { fold } from "../domain/Evolve.ts"
 import type { Mark, PersistOutcome } from "../stores/Persistence.ts"
-import { refuse, writeHalves } from "./ReplayBisection.ts"
+import { writeHalves } from "./ReplayBisection.ts"
 import { ReplayDiverged } from "./ReplayError.ts"
 import { commitOf, type ReplayCommit, type ReplayCounts, type ReplayStores, type WriteError } from "./ReplayWriter.ts"
 
