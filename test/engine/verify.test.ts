@@ -3,11 +3,9 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as TestClock from "effect/testing/TestClock"
 import type { Commit } from "../../src/domain/Commit.ts"
-import type { RecordedEvent, WalletEvent } from "../../src/domain/Event.ts"
 import { fold } from "../../src/domain/Evolve.ts"
 import { replay } from "../../src/engine/Replay.ts"
 import { verify } from "../../src/engine/Verify.ts"
-import type { VerifyBounds } from "../../src/engine/VerifyBounds.ts"
 import { EventStore } from "../../src/stores/EventStore.ts"
 import { MemoryDatabase, type MemoryState } from "../../src/stores/MemoryDatabase.ts"
 import { Persistence } from "../../src/stores/Persistence.ts"
@@ -15,8 +13,6 @@ import {
   copyOf,
   create,
   credit,
-  debit,
-  hold,
   newState,
   openLogBook,
   receive,
@@ -26,29 +22,12 @@ import {
   withoutRows,
   writeLives
 } from "../support/LogLife.ts"
+import { filled, movingAtEachLook } from "../support/VerifiedLives.ts"
 
 /** Far in the past on the test clock's scale: keys count as young. */
 const noLag = { lagMillis: 0 }
 
 const stores = Layer.unwrap(Effect.map(newState(), storesOver))
-
-/** Two wallets with every kind of row. */
-const filled = Effect.gen(function* () {
-  const book = yield* openLogBook
-  const { perform } = book
-  yield* perform(create("a"))
-  yield* perform(create("b-1", "CZK"))
-  yield* perform(credit("a", 1000n))
-  yield* perform(debit("a", 100n))
-  yield* perform(credit("b-1", 7n))
-  yield* perform(hold("a", "h1", 50n))
-  yield* perform(hold("a", "h2", 60n))
-  yield* perform(hold("a", "h3", 70n))
-  yield* perform({ _tag: "CaptureHold", walletId: "a", holdId: "h1", amount: 20n, final: true })
-  yield* perform({ _tag: "ReleaseHold", walletId: "a", holdId: "h2" })
-  yield* perform({ _tag: "UpdateWallet", walletId: "a", overdraftLimit: 5n, metadata: { region: "east" } })
-  return book
-})
 
 /** Fills, damages, verifies: the differences as `store what`. */
 const found = (damage: (state: MemoryState) => void) =>
@@ -238,25 +217,6 @@ describe("verify", () => {
     }).pipe(Effect.provide(stores))
   )
 
-  /** Every look at the rows of wallet `a` is followed by a move: a release, then new holds. */
-  const movingAtEachLook = Effect.gen(function* () {
-    const { perform } = yield* filled
-    const persistence = yield* Persistence
-    const counts = { moves: 0 }
-    const move = Effect.suspend(() => {
-      counts.moves += 1
-      if (counts.moves === 1) return perform({ _tag: "ReleaseHold", walletId: "a", holdId: "h3" })
-      return counts.moves < 20 ? perform(hold("a", `m${counts.moves}`, 1n)) : Effect.void
-    })
-    const rowScan = persistence.rowScan!
-    const moving = Persistence.of({
-      ...persistence,
-      wallet: (id) => Effect.tap(persistence.wallet(id), () => (id === "a" ? move : Effect.void)),
-      rowScan: { ...rowScan, rows: (range, maxRows) => Effect.tap(rowScan.rows(range, maxRows), () => move) }
-    })
-    return { counts, moving }
-  })
-
   it.effect("reports nothing false about a wallet that moves while it is compared, wallet by wallet", () =>
     Effect.gen(function* () {
       const { counts, moving } = yield* movingAtEachLook
@@ -268,154 +228,6 @@ describe("verify", () => {
       assert.isAbove(counts.moves, 3)
       assert.deepStrictEqual(report.differences, [])
     }).pipe(Effect.provide(stores))
-  )
-
-  it.effect("reports nothing false about a wallet that moves while it is compared, by slices", () =>
-    Effect.gen(function* () {
-      const { counts, moving } = yield* movingAtEachLook
-      const bounds = { walletsPerSlice: 1, pageEvents: 2 }
-      const report = yield* verify({ lagMillis: 0, bounds }).pipe(Effect.provideService(Persistence, moving))
-      assert.isAtLeast(counts.moves, 2)
-      assert.deepStrictEqual(report.differences, [])
-      assert.strictEqual(report.conservation.find(({ currency }) => currency === "EUR")?.balances, 880n)
-    }).pipe(Effect.provide(stores))
-  )
-
-  it.effect("compares in full what looked wrong by slices, also while it goes on moving", () =>
-    Effect.gen(function* () {
-      const { counts, moving } = yield* movingAtEachLook
-      const rowScan = moving.rowScan!
-      // As if the row had been read between two other looks.
-      const hasty = Persistence.of({
-        ...moving,
-        rowScan: {
-          ...rowScan,
-          rows: (range, maxRows) =>
-            Effect.map(rowScan.rows(range, maxRows), (rows) => ({
-              ...rows,
-              wallets: rows.wallets.map((one) => (one.walletId === "a" ? { ...one, holds: one.holds.slice(1) } : one))
-            }))
-        }
-      })
-      const report = yield* verify({ lagMillis: 1000 }).pipe(Effect.provideService(Persistence, hasty))
-      assert.isAbove(counts.moves, 3)
-      assert.deepStrictEqual(report.differences, [])
-      assert.strictEqual(report.wallets, 2)
-    }).pipe(Effect.provide(stores))
-  )
-
-  it.effect("reports the same in small slices, several at a time, and within small bounds", () =>
-    Effect.gen(function* () {
-      const state = yield* newState()
-      yield* Effect.gen(function* () {
-        yield* Effect.flatMap(openLogBook, (book) => writeLives(book, { wallets: 8, steps: 300, seed: 3 }))
-        state.holds.get("w3")!.clear()
-        const row = state.wallets.get("w5")!
-        state.wallets.set("w5", { ...row, wallet: { ...row.wallet, held: row.wallet.held + 1n } })
-        state.wallets.set("zz", { ...row, wallet: { ...row.wallet, id: "zz" } })
-        const of = (bounds: Partial<VerifyBounds>) =>
-          Effect.map(
-            verify({ ...noLag, bounds }),
-            ({ durationMillis: _, differences, searched: _searched, ...rest }) => ({
-              ...rest,
-              differences: differences.map((one) => JSON.stringify(one)).sort()
-            })
-          )
-        const one = yield* of({ slices: 1 })
-        assert.isAbove(one.differenceCount, 3)
-        assert.deepStrictEqual(yield* of({ slices: 4, walletsPerSlice: 1 }), one)
-        assert.deepStrictEqual(yield* of({ slices: 2, walletsPerSlice: 3, pageEvents: 7, sliceRows: 5 }), one)
-        assert.deepStrictEqual(yield* of({ pageEvents: 1, sliceRows: 1 }), one)
-      }).pipe(Effect.provide(storesOver(state)))
-    })
-  )
-
-  it.effect("holds every event against the fold: amounts, held sums, keys, ids, reversals, funds", () =>
-    Effect.gen(function* () {
-      const damaged = (change: (recorded: RecordedEvent, stream: ReadonlyArray<RecordedEvent>) => RecordedEvent) =>
-        Effect.gen(function* () {
-          const state = yield* newState()
-          return yield* Effect.gen(function* () {
-            yield* filled
-            const stream = state.streams.get("a")!
-            for (const [version, recorded] of Array.from(stream).entries()) {
-              const changed = change(recorded, stream)
-              stream[version] = changed
-              const at = state.log.findIndex((one) => one.recorded === recorded)
-              state.log[at] = { position: BigInt(at + 1), recorded: changed }
-            }
-            const report = yield* verify(noLag)
-            return report.differences.map(({ what }) => what)
-          }).pipe(Effect.provide(storesOver(state)))
-        })
-      const at = (version: number, change: (event: WalletEvent) => object) => (recorded: RecordedEvent) =>
-        recorded.version === version
-          ? { ...recorded, event: { ...recorded.event, ...change(recorded.event) } as WalletEvent }
-          : recorded
-      const find = Effect.fnUntraced(function* (what: string, change: Parameters<typeof damaged>[0]) {
-        assert.include(yield* damaged(change), what)
-      })
-      yield* find(
-        "balance after event 1",
-        at(1, () => ({ amount: 999n }))
-      )
-      yield* find(
-        "held after event 3",
-        at(3, () => ({ heldAfter: 49n }))
-      )
-      yield* find(
-        "available after event 2",
-        at(2, () => ({ amount: 1100n, balanceAfter: -100n }))
-      )
-      yield* find(
-        "hold h9 of event 6",
-        at(6, () => ({ holdId: "h9" }))
-      )
-      yield* find(
-        "captured of event 6",
-        at(6, () => ({ capturedAfter: 21n }))
-      )
-      yield* find(
-        "released of event 7",
-        at(7, () => ({ amount: 61n }))
-      )
-      yield* find("key of event 2", (recorded, stream) =>
-        recorded.version === 2
-          ? { ...recorded, metadata: { ...recorded.metadata, key: stream[1]!.metadata.key } }
-          : recorded
-      )
-      yield* find("key of event 9", (recorded) =>
-        recorded.version === 9 ? { ...recorded, metadata: { ...recorded.metadata, key: "c:other" } } : recorded
-      )
-      yield* find("id of event 2", (recorded, stream) =>
-        recorded.version === 2 ? { ...recorded, id: stream[1]!.id } : recorded
-      )
-      yield* find("time of event 2", (recorded) => (recorded.version === 2 ? { ...recorded, time: 1 } : recorded))
-      yield* find("version", (recorded) => (recorded.version === 2 ? { ...recorded, version: 3 } : recorded))
-    })
-  )
-
-  it.effect("holds a reversal against the event that it undoes, however far back that is", () =>
-    Effect.gen(function* () {
-      const state = yield* newState()
-      yield* Effect.gen(function* () {
-        const book = yield* openLogBook
-        yield* book.perform(create("a"))
-        yield* book.perform(credit("a", 5n))
-        for (let n = 0; n < 1_100; n++) yield* book.perform(credit("a", 1n))
-        yield* book.reverse("a", 1, "no")
-        assert.deepStrictEqual((yield* verify(noLag)).differences, [])
-        const stream = state.streams.get("a")!
-        const changed = { ...stream[1]!, event: { ...stream[1]!.event, amount: 6n, balanceAfter: 6n } as WalletEvent }
-        stream[1] = changed
-        state.log[1] = { position: 2n, recorded: changed }
-        const { differences } = yield* verify({ ...noLag, walletId: "a" })
-        assert.includeMembers(
-          differences.map(({ what }) => what),
-          ["reversal of event 1 by event 1102"]
-        )
-      }).pipe(Effect.provide(storesOver(state)))
-    })
   )
 
   it.effect("compares the transfers of their sources", () =>
