@@ -113,14 +113,17 @@ const replaceRange = Effect.fnUntraced(function* (
     if (derived !== undefined) gathered.add(derived, current!.rows)
     current = undefined
   }
-  let next: Fiber.Fiber<ScannedEvents, ReadError | EventUnreadable> | undefined = yield* Effect.forkChild(
-    read(after, Number.MAX_SAFE_INTEGER)
+  const ahead = (walletId: string, version: number) =>
+    Effect.forkChild(read(walletId, version), { startImmediately: true })
+  let next: Fiber.Fiber<ScannedEvents, ReadError | EventUnreadable> | undefined = yield* ahead(
+    after,
+    Number.MAX_SAFE_INTEGER
   )
   while (next !== undefined) {
     const { events }: ScannedEvents = yield* Fiber.join(next)
     const last: RecordedEvent | undefined = events.at(-1)?.recorded
     const isLast: boolean = last === undefined || events.length < pageEvents
-    next = last === undefined || isLast ? undefined : yield* Effect.forkChild(read(last.walletId, last.version))
+    next = last === undefined || isLast ? undefined : yield* ahead(last.walletId, last.version)
     for (const run of runsOf(events)) {
       const { walletId } = run[0]!.recorded
       if (current?.walletId !== walletId) {

@@ -197,14 +197,14 @@ const eachPage = Effect.fnUntraced(function* (
 ): Effect.fn.Return<void, VerifyError> {
   const limit = bounds.pageEvents
   const read = (walletId: string, version: number) => scans.events({ after: { walletId, version }, to, limit })
-  let next: Fiber.Fiber<ScannedEvents, VerifyError> | undefined = yield* Effect.forkChild(
-    read(after, Number.MAX_SAFE_INTEGER)
-  )
+  const ahead = (walletId: string, version: number) =>
+    Effect.forkChild(read(walletId, version), { startImmediately: true })
+  let next: Fiber.Fiber<ScannedEvents, VerifyError> | undefined = yield* ahead(after, Number.MAX_SAFE_INTEGER)
   while (next !== undefined) {
     const page: ScannedEvents = yield* Fiber.join(next)
     const last = page.events.at(-1)?.recorded
     const isLast = last === undefined || page.events.length < limit
-    next = isLast ? undefined : yield* Effect.forkChild(read(last.walletId, last.version))
+    next = isLast ? undefined : yield* ahead(last.walletId, last.version)
     use(page)
     yield* onPage(page.events.length)
   }

@@ -414,7 +414,7 @@ describe.skipIf(!postgresPresent)("on PostgreSQL", () => {
         differences.map(
           (one: { walletId: string; store: string; what: string }) => `${one.walletId} ${one.store} ${one.what}`
         ),
-        ["alpha persistence wallet row", "beta persistence transaction of event 2"]
+        ["alpha persistence wallet row", "beta persistence wallet row"]
       )
       const repaired = yield* runWallet(["verify", "--repair", "--json"], environment)
       assert.strictEqual(repaired.code, 0, repaired.stderr)
@@ -431,5 +431,5 @@ const alter = (environment: Environment) =>
   Effect.gen(function* () {
     const sql = yield* SqlClient
     yield* sql`update wallets set balance = balance + 1 where id = 'alpha'`
-    yield* sql`delete from transactions where wallet_id = 'beta' and version = 2`
+    yield* sql`update wallets set held = held + 1 where id = 'beta'`
   }).pipe(Effect.provide(SqlDatabase.layerServer({ url: Redacted.make(environment.DATABASE_URL ?? "") })))
