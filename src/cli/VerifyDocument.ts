@@ -39,6 +39,7 @@ export const VerifyDocument = Schema.Struct({
   refusals: Schema.Number,
   openRefusals: Schema.Number,
   lagging: Schema.Number,
+  searched: Schema.Number,
   notSearched: Schema.Number,
   overdueHolds: Schema.Number,
   overdueTransfers: Schema.Number,

@@ -4,13 +4,14 @@ import { verify } from "../engine/Verify.ts"
 import { toolRoute } from "./ToolRoute.ts"
 import { progressDocument, verifyDocument, VerifyRequest } from "./VerifyDocument.ts"
 
-/** Wallets compared at a time beside the service's own work: a fifth of its connections. */
+/** Wallets, and slices of them, compared at a time beside the service's own work: a fifth of its connections. */
 const concurrency = 2
+const bounds = { slices: 1 }
 
 /** To be served beside the API. */
 export const verifyRoute = toolRoute("/v1/verify", VerifyRequest, (options, onProgress) =>
   Effect.map(
-    verify({ ...options, concurrency, onProgress: (progress) => onProgress(progressDocument(progress)) }),
+    verify({ ...options, bounds, concurrency, onProgress: (progress) => onProgress(progressDocument(progress)) }),
     verifyDocument
   )
 )

@@ -23,6 +23,7 @@ import type { ReadModel } from "../stores/ReadModel.ts"
 import { StoreDefect } from "../stores/StoreError.ts"
 import type { ReplayError } from "./ReplayError.ts"
 import { type LogWalk, rebuildLog, rebuildOwner, replayLog, replayOwner } from "./ReplayLog.ts"
+import { type ReplayScans, replayScansOf, replaySlices, type SliceWalk } from "./ReplaySlices.ts"
 import { rebuildWallets } from "./ReplayWallet.ts"
 import { patiently, type ReplayCounts, type ReplayStores } from "./ReplayWriter.ts"
 import { LogMismatch, layer as storeIdentity } from "./StoreIdentity.ts"
@@ -30,7 +31,7 @@ import { LogMismatch, layer as storeIdentity } from "./StoreIdentity.ts"
 export type ReplayMode = "catchUp" | "rebuild" | "erase"
 
 export interface ReplayProgress {
-  /** How far the log is replayed, and where it began, of `head`. */
+  /** How far the log is replayed, and where it began, of `head`; by slices of wallets as many events. */
   readonly position: bigint
   readonly from: bigint
   readonly head: bigint
@@ -139,6 +140,49 @@ const finish = Effect.fnUntraced(function* ({ log, persistence }: ReplayStores, 
   yield* persistence.setMark(mark, undefined)
 })
 
+/** A replay of all wallets. */
+interface Run {
+  readonly stores: ReplayStores
+  readonly mode: ReplayMode
+  readonly options: ReplayOptions
+  readonly counts: ReplayCounts
+  readonly from: bigint
+  readonly head: bigint
+  readonly mark: string | undefined
+  readonly onPage: (position: bigint) => Effect.Effect<void>
+}
+
+const inLogOrder = ({ counts, from, head, mark, mode, onPage, options, stores }: Run) => {
+  const walk: LogWalk = {
+    stores,
+    counts,
+    from,
+    head,
+    pageEvents: options.pageEvents ?? 5_000,
+    walletsInMemory: options.walletsInMemory ?? 100_000,
+    asksFirst: mode !== "erase",
+    mark,
+    onPage
+  }
+  return mode === "rebuild" ? rebuildLog(walk) : replayLog(walk)
+}
+
+const bySlices = ({ counts, head, mode, onPage, options, stores }: Run, scans: ReplayScans) => {
+  let done = 0n
+  const walk: SliceWalk = {
+    stores,
+    scans,
+    counts,
+    onlyBehind: mode === "catchUp",
+    pageEvents: options.pageEvents ?? 5_000,
+    onDone: (events) => {
+      done += BigInt(events)
+      return onPage(done < head ? done : head)
+    }
+  }
+  return Effect.andThen(replaySlices(walk), onPage(head))
+}
+
 /** Replays the whole log, or from a position on. */
 export const replay = Effect.fn("Replay.replay")(function* (
   options: ReplayOptions = {}
@@ -152,19 +196,12 @@ export const replay = Effect.fn("Replay.replay")(function* (
   const { from, mark, resumed } = yield* startOf(stores, mode, options)
   const counts = zeroCounts()
   const onProgress = options.onProgress ?? (() => Effect.void)
-  const walk: LogWalk = {
-    stores,
-    counts,
-    from,
-    head: head.position,
-    pageEvents: options.pageEvents ?? 5_000,
-    walletsInMemory: options.walletsInMemory ?? 100_000,
-    asksFirst: mode !== "erase",
-    mark,
-    onPage: (position) =>
-      onProgress({ position, from, head: head.position, events: counts.events, written: counts.written })
-  }
-  yield* mode === "rebuild" ? rebuildLog(walk) : replayLog(walk)
+  const onPage = (position: bigint) =>
+    onProgress({ position, from, head: head.position, events: counts.events, written: counts.written })
+  const run: Run = { stores, mode, options, counts, from, head: head.position, mark, onPage }
+  // From a position on means in the order of the log.
+  const scans = options.from === undefined ? replayScansOf(stores) : undefined
+  yield* scans === undefined ? inLogOrder(run) : bySlices(run, scans)
   if (mark !== undefined) yield* finish(stores, mark, head.position)
   const durationMillis = (yield* Clock.currentTimeMillis) - started
   return { mode, walletId: null, logId: head.logId, from, position: head.position, resumed, durationMillis, ...counts }

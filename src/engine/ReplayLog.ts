@@ -1,7 +1,7 @@
 /**
  * Replays the whole log, page by page: while one page is written, the next one is
- * read and folded. One read and one write are under way at a time, so that a running
- * service keeps its stores.
+ * folded and the one after it read. One read and one write are under way at a time, so
+ * that a running service keeps its stores.
  *
  * After each page a mark is left in Persistence, `replay`: below it everything is
  * persisted. A replay that was cut off goes on there; so does the reconciler of a
@@ -9,11 +9,11 @@
  */
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
-import type { Commit } from "../domain/Commit.ts"
 import type { PositionedEvent } from "../stores/EventStore.ts"
 import { eventsByWallet, ReplayStates } from "./ReplayStates.ts"
 import { catchUpWallet, rebuildWallets } from "./ReplayWallet.ts"
-import { patiently, type ReplayCounts, type ReplayStores, writeCommits, type WriteError } from "./ReplayWriter.ts"
+import { triesAtATime, writeCommits, type WriteOptions } from "./ReplayCommits.ts"
+import { patiently, type ReplayCommit, type ReplayCounts, type ReplayStores, type WriteError } from "./ReplayWriter.ts"
 import { ReplayDiverged } from "./ReplayError.ts"
 
 /** The mark of a replay that is under way: below it everything is persisted. */
@@ -43,22 +43,36 @@ export interface LogWalk {
 
 type Page = ReadonlyArray<PositionedEvent>
 
-/** Calls `use` with each page up to the head; the page after it is read meanwhile. */
+/** The page that is read meanwhile: what comes after the one at hand. */
+type Ahead = NonNullable<WriteOptions["ahead"]>
+
+const none: Ahead = Effect.succeed([])
+
+/** What a page comes to: made while the page before it is written, then carried out. */
+type Prepare<E> = (page: Page, position: bigint, ahead: Ahead) => Effect.Effect<Effect.Effect<void, E>, E>
+
+/** Goes over the pages up to the head, three at a time: one is written, one prepared, one read. */
 const eachPage = Effect.fnUntraced(function* <E>(
   { counts, from, head, onPage, pageEvents, stores }: LogWalk,
-  use: (page: Page, position: bigint) => Effect.Effect<void, E>
+  prepare: Prepare<E>
 ) {
   const readFrom = (after: bigint) => patiently(stores.log.readAll({ after, limit: pageEvents }))
   let next = from < head ? yield* Effect.forkChild(readFrom(from)) : undefined
+  let writing: Fiber.Fiber<void, E> = yield* Effect.forkChild(Effect.void)
   while (next !== undefined) {
     const page: Page = yield* Fiber.join(next)
     const last = page[page.length - 1]
-    if (last === undefined) return
-    next = last.position < head ? yield* Effect.forkChild(readFrom(last.position)) : undefined
+    if (last === undefined) break
+    const { position } = last
+    next = position < head ? yield* Effect.forkChild(readFrom(position)) : undefined
+    const ahead =
+      next === undefined ? none : Effect.map(Fiber.join(next), (events: Page) => events.map(({ recorded }) => recorded))
+    const write = yield* prepare(page, position, ahead)
+    yield* Fiber.join(writing)
     counts.events += page.length
-    yield* use(page, last.position)
-    yield* onPage(last.position)
+    writing = yield* Effect.forkChild(Effect.andThen(write, onPage(position)))
   }
+  yield* Fiber.join(writing)
 })
 
 /** The wallets of the page that Persistence does not have up to the page's end. */
@@ -83,16 +97,19 @@ const behind = Effect.fnUntraced(function* (
 const writePage = Effect.fnUntraced(function* (
   walk: LogWalk,
   states: ReplayStates,
-  commits: ReadonlyArray<Commit>,
-  position: bigint
+  commits: ReadonlyArray<ReplayCommit>,
+  position: bigint,
+  ahead: Ahead
 ): Effect.fn.Return<void, WriteError> {
   const { counts, stores } = walk
   const mark = walk.mark === undefined ? undefined : { owner: walk.mark, position }
   // Of the last try: those before it are done again.
   let refused = 0
   const once = Effect.suspend(() => {
-    const own: ReplayCounts = { events: 0, written: 0, refused: 0 }
-    return Effect.tap(writeCommits(stores, own, commits, mark), () => Effect.sync(() => void (refused = own.refused)))
+    const own: ReplayCounts = { events: 0, written: 0, refused: counts.refused }
+    return Effect.tap(writeCommits(stores, own, commits, { mark, triesAtATime, ahead }), () =>
+      Effect.sync(() => void (refused = own.refused - counts.refused))
+    )
   })
   const { marked, outcomes } = yield* patiently(once)
   counts.refused += refused
@@ -108,28 +125,30 @@ const writePage = Effect.fnUntraced(function* (
 /** Brings Persistence up to the head. */
 export const replayLog = (walk: LogWalk): Effect.Effect<void, WriteError> => {
   const states = new ReplayStates(walk.walletsInMemory)
-  return eachPage(walk, (page, position) =>
+  return eachPage<WriteError>(walk, (page, position, ahead) =>
     Effect.gen(function* () {
       const all = eventsByWallet(page)
       const streams = walk.asksFirst ? yield* behind(walk, all) : all
       const commits = yield* patiently(states.commits(walk.stores, streams))
-      yield* writePage(walk, states, commits, position)
+      return writePage(walk, states, commits, position, ahead)
     })
   )
 }
 
 /** Replaces the rows of every wallet that the log has, some at a time, each as it is at that moment. */
 export const rebuildLog = (walk: LogWalk): Effect.Effect<void, WriteError> =>
-  eachPage(walk, (page, position) =>
-    Effect.gen(function* () {
-      const { mark, stores } = walk
-      const created = page.flatMap(({ recorded }) => (recorded.version === 0 ? [recorded.walletId] : []))
-      // Their events are counted as they are rewritten.
-      walk.counts.events -= page.length
-      for (let from = 0; from < created.length; from += walletsPerRebuild) {
-        const walletIds = created.slice(from, from + walletsPerRebuild).sort()
-        yield* patiently(rebuildWallets(stores, walk.counts, walletIds))
-      }
-      if (mark !== undefined) yield* patiently(stores.persistence.setMark(mark, position))
-    })
+  eachPage<WriteError>(walk, (page, position) =>
+    Effect.succeed(
+      Effect.gen(function* () {
+        const { mark, stores } = walk
+        const created = page.flatMap(({ recorded }) => (recorded.version === 0 ? [recorded.walletId] : []))
+        // Their events are counted as they are rewritten.
+        walk.counts.events -= page.length
+        for (let from = 0; from < created.length; from += walletsPerRebuild) {
+          const walletIds = created.slice(from, from + walletsPerRebuild).sort()
+          yield* patiently(rebuildWallets(stores, walk.counts, walletIds))
+        }
+        if (mark !== undefined) yield* patiently(stores.persistence.setMark(mark, position))
+      })
+    )
   )

@@ -3,13 +3,12 @@
  * last are kept; one that is not starts from its nearest snapshot.
  */
 import * as Effect from "effect/Effect"
-import type { Commit } from "../domain/Commit.ts"
 import type { RecordedEvent } from "../domain/Event.ts"
 import { fold } from "../domain/Evolve.ts"
 import type { Wallet } from "../domain/Wallet.ts"
 import type { PositionedEvent } from "../stores/EventStore.ts"
 import { type EventUnreadable, type ReadError, StoreDefect } from "../stores/StoreError.ts"
-import { commitOf, type ReplayStores, stateAt } from "./ReplayWriter.ts"
+import { commitOf, type ReplayCommit, type ReplayStores, stateAt } from "./ReplayWriter.ts"
 
 /** States that are not in memory are loaded so many at a time. */
 const concurrentLoads = 16
@@ -59,7 +58,7 @@ export class ReplayStates {
   commits(
     stores: ReplayStores,
     streams: ReadonlyMap<string, ReadonlyArray<RecordedEvent>>
-  ): Effect.Effect<ReadonlyArray<Commit>, ReadError | EventUnreadable> {
+  ): Effect.Effect<ReadonlyArray<ReplayCommit>, ReadError | EventUnreadable> {
     return Effect.suspend(() => {
       const befores = new Map<string, Wallet>()
       const missing: Array<RecordedEvent> = []
@@ -83,8 +82,8 @@ export class ReplayStates {
   private foldAll(
     streams: ReadonlyMap<string, ReadonlyArray<RecordedEvent>>,
     befores: ReadonlyMap<string, Wallet>
-  ): Effect.Effect<ReadonlyArray<Commit>, StoreDefect> {
-    const commits: Array<Commit> = []
+  ): Effect.Effect<ReadonlyArray<ReplayCommit>, StoreDefect> {
+    const commits: Array<ReplayCommit> = []
     for (const [walletId, stream] of streams) {
       const before = befores.get(walletId)
       const next = (before?.version ?? -1) + 1
@@ -100,7 +99,7 @@ export class ReplayStates {
       }
       const state = fold(before, events)!
       this.keep(state)
-      commits.push(commitOf(state, events))
+      commits.push(commitOf(before, state, events))
     }
     return Effect.succeed(commits)
   }

@@ -3,16 +3,16 @@
  * replaces the rows of some at once, so that no reader sees them missing.
  */
 import * as Effect from "effect/Effect"
-import type { Commit } from "../domain/Commit.ts"
 import { fold } from "../domain/Evolve.ts"
 import type { Wallet } from "../domain/Wallet.ts"
 import { StoreUnavailable } from "../stores/StoreError.ts"
+import { triesAtATime, writeCommits } from "./ReplayCommits.ts"
 import {
   commitOf,
+  type ReplayCommit,
   type ReplayCounts,
   type ReplayStores,
   stateAt,
-  writeCommits,
   type WriteError
 } from "./ReplayWriter.ts"
 
@@ -38,8 +38,9 @@ export const catchUpWallet = Effect.fnUntraced(function* (
     if ((state?.version ?? -1) !== after) state = yield* stateAt(stores, walletId, after)
     const events = yield* stores.log.read(walletId, { after, limit: pageEvents })
     if (events.length === 0) return state
-    state = fold(state, events)!
-    yield* writeCommits(stores, counts, [commitOf(state, events)])
+    const before: Wallet | undefined = state
+    state = fold(before, events)!
+    yield* writeCommits(stores, counts, [commitOf(before, state, events)], { triesAtATime })
     counts.written += events.length
   }
   const reason = `wallet ${walletId} moved ${maxRounds} times while it was caught up`
@@ -52,11 +53,12 @@ const rewrite = Effect.fnUntraced(function* (
   counts: ReplayCounts,
   walletIds: ReadonlyArray<string>
 ): Effect.fn.Return<void, WriteError> {
-  let gathered: Array<Commit> = []
+  let gathered: Array<ReplayCommit> = []
   let size = 0
   const flush = Effect.gen(function* () {
     counts.written += size
-    yield* writeCommits(stores, counts, gathered)
+    // On one connection: no tries beside each other.
+    yield* writeCommits(stores, counts, gathered, { triesAtATime: 1 })
     gathered = []
     size = 0
   })
@@ -69,8 +71,9 @@ const rewrite = Effect.fnUntraced(function* (
       counts.events += events.length
       // One commit per wallet and write.
       if (after >= 0 && gathered.some((commit) => commit.walletId === walletId)) yield* flush
-      state = fold(state, events)!
-      gathered.push(commitOf(state, events))
+      const next: Wallet = fold(state, events)!
+      gathered.push(commitOf(state, next, events))
+      state = next
       size += events.length
       if (size >= gatheredEvents) yield* flush
       // The stream's end: where Persistence is the log's database, nobody appends to it meanwhile.
@@ -90,9 +93,9 @@ export const rebuildWallets = Effect.fnUntraced(function* (
   walletIds: ReadonlyArray<string>
 ): Effect.fn.Return<void, WriteError> {
   // Of this try alone: one that fails has done nothing.
-  const own: ReplayCounts = { events: 0, written: 0, refused: 0 }
+  const own: ReplayCounts = { events: 0, written: 0, refused: counts.refused }
   yield* stores.persistence.rebuild(walletIds, rewrite(stores, own, walletIds))
   counts.events += own.events
   counts.written += own.written
-  counts.refused += own.refused
+  counts.refused = own.refused
 })

@@ -13,8 +13,10 @@ import { evolve } from "../domain/Evolve.ts"
 import { holdChanges, holdOf, transferChanges } from "../domain/Projection.ts"
 import type { Hold, Transfer, Wallet } from "../domain/Wallet.ts"
 import type { WalletView } from "../stores/Persistence.ts"
-import { balanceChange } from "./Conservation.ts"
-import type { Difference } from "./VerifyReport.ts"
+import { arithmeticDoubts, reversalDoubt } from "./VerifyArithmetic.ts"
+import { defaultVerifyBounds, recentEvents } from "./VerifyBounds.ts"
+import { CommandTrail } from "./VerifyCommands.ts"
+import { type Difference, logDifference } from "./VerifyReport.ts"
 
 /** Rows of one kind as they must be, by id. */
 export interface ExpectedRows<Row> {
@@ -37,27 +39,28 @@ export interface WalletFold {
   readonly holds: ExpectedRows<Hold>
   /** Of which this wallet is the source. */
   readonly transfers: ExpectedRows<Transfer>
+  readonly commands: CommandTrail
+  /** The last events, each at its version modulo their number. */
+  readonly recent: Array<RecordedEvent>
+  /** Reversals of events before those; taken out once they are looked up. */
+  readonly farReversals: Array<RecordedEvent>
 }
 
-export const startFold = (walletId: string): WalletFold => ({
+/** `idsRemembered`: ids and keys, so that one that comes again is noticed. */
+export const startFold = (walletId: string, idsRemembered = defaultVerifyBounds.idsPerWallet): WalletFold => ({
   walletId,
   wallet: undefined,
   eventId: "",
   shown: undefined,
   creationRefused: false,
   holds: noRows(),
-  transfers: noRows()
+  transfers: noRows(),
+  commands: new CommandTrail(idsRemembered),
+  recent: [],
+  farReversals: []
 })
 
 export const foldVersion = (fold: WalletFold): number => fold.wallet?.version ?? -1
-
-export const logDifference = (walletId: string, what: string, expected: string, found: string): Difference => ({
-  walletId,
-  store: "log",
-  what,
-  expected,
-  found
-})
 
 /** Why `recorded` cannot follow; then the stream cannot be folded any further. */
 const broken = (fold: WalletFold, recorded: RecordedEvent): Difference | undefined => {
@@ -72,25 +75,23 @@ const broken = (fold: WalletFold, recorded: RecordedEvent): Difference | undefin
 }
 
 /** What is wrong with an event that can be folded all the same. */
-const doubts = ({ wallet, walletId }: WalletFold, recorded: RecordedEvent): ReadonlyArray<Difference> => {
-  const { event, time, version } = recorded
-  const found: Array<Difference> = []
-  const balance = (wallet?.balance ?? 0n) + balanceChange(event)
-  if (balance !== event.balanceAfter) {
-    found.push(logDifference(walletId, `balance after event ${version}`, String(balance), String(event.balanceAfter)))
-  }
-  if (wallet !== undefined && time < wallet.updatedAt) {
-    found.push(logDifference(walletId, `time of event ${version}`, `at least ${wallet.updatedAt}`, String(time)))
-  }
-  const hold = "holdId" in event && event._tag !== "HoldPlaced" ? event.holdId : undefined
-  if (hold !== undefined && (wallet === undefined || !HashMap.has(wallet.holds, hold))) {
-    found.push(logDifference(walletId, `hold ${hold} of event ${version}`, "an open hold", "none"))
-  }
-  const ended = event._tag === "TransferSettled" || event._tag === "TransferReversed" ? event.transferId : undefined
-  if (ended !== undefined && (wallet === undefined || !HashMap.has(wallet.transfers, ended))) {
-    found.push(logDifference(walletId, `transfer ${ended} of event ${version}`, "a transfer in flight", "none"))
-  }
-  return found
+const doubts = (fold: WalletFold, recorded: RecordedEvent): ReadonlyArray<Difference> => {
+  const found = arithmeticDoubts(fold.walletId, fold.wallet, recorded)
+  const command = fold.commands.follow(recorded)
+  const reversal = recorded.event._tag === "OperationReversed" ? judgeReversal(fold, recorded) : undefined
+  return command === undefined && reversal === undefined
+    ? found
+    : [...found, ...[command, reversal].filter((one) => one !== undefined)]
+}
+
+/** By the event that it reverses, where that is among the last ones. */
+const judgeReversal = (fold: WalletFold, recorded: RecordedEvent): Difference | undefined => {
+  const { event } = recorded
+  if (event._tag !== "OperationReversed") return undefined
+  const reversed = fold.recent[event.reversedVersion % recentEvents]
+  if (reversed?.version === event.reversedVersion) return reversalDoubt(recorded, event, reversed)
+  fold.farReversals.push(recorded)
+  return undefined
 }
 
 const put = <Row>(rows: ExpectedRows<Row>, id: string, row: Row, isOpen: boolean): void => {
@@ -165,6 +166,7 @@ export const foldEvent = (
   trackRows(fold, recorded, wallet, refused)
   fold.wallet = wallet
   fold.eventId = recorded.id
+  fold.recent[recorded.version % recentEvents] = recorded
   return { goesOn: true, differences }
 }
 

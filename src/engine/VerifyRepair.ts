@@ -14,8 +14,8 @@ import { replayStores } from "./Replay.ts"
 import { rebuildWallets } from "./ReplayWallet.ts"
 import { patiently } from "./ReplayWriter.ts"
 import type { Difference } from "./VerifyReport.ts"
-import { verifyWallet, type WalletFindings } from "./VerifyWallet.ts"
-import type { VerifyError, VerifyStores, VerifyWalletOptions } from "./VerifyWalk.ts"
+import type { WalletFindings } from "./VerifyWallet.ts"
+import type { VerifyError, VerifyStores } from "./VerifyWalk.ts"
 
 export interface RepairedFindings extends WalletFindings {
   /** It differed, and does no more. */
@@ -24,15 +24,13 @@ export interface RepairedFindings extends WalletFindings {
 
 export type CompareWallet = (walletId: string) => Effect.Effect<RepairedFindings, VerifyError>
 
+type Compare = (walletId: string) => Effect.Effect<WalletFindings, VerifyError>
+
 /** Compares only. */
 export const comparing =
-  (stores: VerifyStores, options: VerifyWalletOptions): CompareWallet =>
+  (compare: Compare): CompareWallet =>
   (walletId) =>
-    Effect.map(verifyWallet(stores, walletId, options), ({ counts, differences }) => ({
-      counts,
-      differences,
-      repaired: false
-    }))
+    Effect.map(compare(walletId), ({ counts, differences }) => ({ counts, differences, repaired: false }))
 
 const notRepaired = (walletId: string, reason: string): Difference => ({
   walletId,
@@ -56,11 +54,11 @@ const isAhead = Effect.fnUntraced(function* ({ log, persistence }: VerifyStores,
 /** Compares and repairs. What cannot be repaired is a difference of its own, beside the others. */
 export const repairing = Effect.fnUntraced(function* (
   stores: VerifyStores,
-  options: VerifyWalletOptions
+  compareOnly: Compare
 ): Effect.fn.Return<CompareWallet, never, EventStore | Persistence> {
   const replaying = yield* replayStores
   const oneAtATime = yield* Semaphore.make(1)
-  const compare = comparing(stores, options)
+  const compare = comparing(compareOnly)
 
   const repair = Effect.fnUntraced(function* (
     walletId: string,

@@ -18,6 +18,23 @@ export interface Difference {
   readonly found: string
 }
 
+export const logDifference = (walletId: string, what: string, expected: string, found: string): Difference => ({
+  walletId,
+  store: "log",
+  what,
+  expected,
+  found
+})
+
+/** A row of a wallet that the log does not know; nothing that a repair may remove. */
+export const orphanRow = (walletId: string, found: string): Difference => ({
+  walletId,
+  store: "persistence",
+  what: "wallet row",
+  expected: "nothing: the log has no such wallet",
+  found
+})
+
 export interface VerifyReport {
   readonly logId: string
   /** The head of the log at the start: law 6 holds, or not, there. */
@@ -36,6 +53,8 @@ export interface VerifyReport {
   readonly openRefusals: number
   /** Wallets whose rows are behind the log, by events too young to call it a difference. */
   readonly lagging: number
+  /** Wallets that were looked for in search, with their newest transaction: a sample, and all that differ. */
+  readonly searched: number
   /** Wallets whose id is too common a word for the search to find in bounded pages. */
   readonly notSearched: number
   /** Active holds whose time was over for longer than the lag allowed; at most `dueBound` are counted. */
@@ -64,6 +83,7 @@ export interface VerifyCounts {
   refusals: number
   openRefusals: number
   lagging: number
+  searched: number
   notSearched: number
 }
 
@@ -77,6 +97,7 @@ export const zeroCounts = (): VerifyCounts => ({
   refusals: 0,
   openRefusals: 0,
   lagging: 0,
+  searched: 0,
   notSearched: 0
 })
 

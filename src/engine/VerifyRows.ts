@@ -6,6 +6,7 @@
 import * as Effect from "effect/Effect"
 import type { RecordedEvent } from "../domain/Event.ts"
 import { holdChanges, transactionOf, transferChanges } from "../domain/Projection.ts"
+import { justBefore } from "../stores/RowScan.ts"
 import type { ReadError } from "../stores/StoreError.ts"
 import { type ExpectedRows, foldVersion } from "./VerifyFold.ts"
 import { compareRecords } from "./VerifyReport.ts"
@@ -45,6 +46,16 @@ export const compareTransactions = Effect.fnUntraced(function* (
   }
 })
 
+/** Where an event is its transaction's row, too, there is nothing to compare. */
+export const countTransactions = (walk: Walk, events: ReadonlyArray<RecordedEvent>): void => {
+  for (const recorded of events) {
+    const transaction = walk.fold.wallet && transactionOf(recorded, walk.fold.wallet)
+    if (transaction === undefined) continue
+    walk.counts.transactions += 1
+    walk.newestTransaction = transaction
+  }
+}
+
 /** `events` in order; a command's key is on record with its last version, also a refused one's. */
 export const compareKeys = Effect.fnUntraced(function* (
   walk: Walk,
@@ -81,9 +92,6 @@ interface Kind<Row> {
   /** Rows with id > `after`, by id. */
   readonly scan: (after: string, limit: number) => Effect.Effect<ReadonlyArray<Row>, ReadError>
 }
-
-/** What sorts just before an id, and behind every other one before it: ids have no character behind `~`. */
-const justBefore = (id: string): string => `${id.slice(0, -1)}${String.fromCharCode(id.charCodeAt(id.length - 1) - 1)}~`
 
 const holdsOf = ({ fold, stores }: Walk) =>
   ({

@@ -14,6 +14,7 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import type { PersistedVersion, WalletView } from "../stores/Persistence.ts"
 import type { ReadError } from "../stores/StoreError.ts"
+import { reversalDoubt } from "./VerifyArithmetic.ts"
 import { expectedRow, foldEvent, foldVersion, heldDifference } from "./VerifyFold.ts"
 import { compareRefusals, meetRefusals } from "./VerifyRefusals.ts"
 import { compareRecords, type Difference, type VerifyCounts } from "./VerifyReport.ts"
@@ -22,6 +23,7 @@ import {
   compareKeys,
   compareKeysOfPage,
   compareTransactions,
+  countTransactions,
   lookUpClosedRows
 } from "./VerifyRows.ts"
 import { verifySearch } from "./VerifySearch.ts"
@@ -65,6 +67,21 @@ const standingOf = Effect.fnUntraced(function* (walk: Walk): Effect.fn.Return<St
   return { row, version, persisted }
 })
 
+/** Of events that are no more remembered. */
+const judgeFarReversals = Effect.fnUntraced(function* ({
+  differences,
+  fold,
+  stores
+}: Walk): Effect.fn.Return<void, VerifyError> {
+  for (const recorded of fold.farReversals.splice(0)) {
+    if (recorded.event._tag !== "OperationReversed") continue
+    const after = recorded.event.reversedVersion - 1
+    const [reversed] = yield* stores.log.read(fold.walletId, { after, limit: 1 })
+    const doubt = reversalDoubt(recorded, recorded.event, reversed)
+    if (doubt !== undefined) differences.push(doubt)
+  }
+})
+
 /** Folds on to version `to`. `false`: the stream ends or breaks before it. */
 const advance = Effect.fnUntraced(function* (walk: Walk, to: number): Effect.fn.Return<boolean, VerifyError> {
   const { counts, differences, fold, stores } = walk
@@ -84,8 +101,12 @@ const advance = Effect.fnUntraced(function* (walk: Walk, to: number): Effect.fn.
     }
     const held = heldDifference(fold)
     if (held !== undefined) differences.push(held)
-    yield* compareTransactions(walk, after, events)
-    yield* compareKeysOfPage(walk, events)
+    yield* judgeFarReversals(walk)
+    if (stores.log.writesPersistence) countTransactions(walk, events)
+    else {
+      yield* compareTransactions(walk, after, events)
+      yield* compareKeysOfPage(walk, events)
+    }
     yield* lookUpClosedRows(walk)
   }
   return true
@@ -150,6 +171,7 @@ export const verifyWallet = Effect.fnUntraced(function* (
   const walk = startWalk(stores, walletId, options)
   const standing = yield* followRow(walk)
   if (walk.lastKeyed !== undefined) yield* compareKeys(walk, [walk.lastKeyed])
+  if (stores.log.writesPersistence) walk.counts.keys += walk.fold.commands.commands
   if (standing === undefined || standing.version === -1) return walk
   if (standing.persisted !== undefined) yield* comparePersistedEvent(walk, standing.persisted)
   yield* compareRefusals(walk)
@@ -164,6 +186,7 @@ export const verifyWallet = Effect.fnUntraced(function* (
   if (sides !== undefined) walk.differences.push(inRows(walk, "wallet row", sides))
   yield* compareHoldsAndTransfers(walk)
   const search = yield* verifySearch(stores, expected, walk.newestTransaction, options.lagMillis)
+  walk.counts.searched += 1
   walk.counts.notSearched += search.notSearched
   walk.differences.push(...search.differences)
   return walk

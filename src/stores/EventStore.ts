@@ -10,6 +10,7 @@ import type * as Effect from "effect/Effect"
 import type * as Stream from "effect/Stream"
 import type { Commit } from "../domain/Commit.ts"
 import type { RecordedEvent } from "../domain/Event.ts"
+import type { ScannedEvents, ScanPlace } from "./RowScan.ts"
 import type {
   AppendUnknown,
   EventUnreadable,
@@ -122,6 +123,17 @@ export class EventStore extends Context.Service<
       readonly after: bigint
       readonly limit: number
     }) => Effect.Effect<ReadonlyArray<PositionedEvent>, ReadError | EventUnreadable>
+
+    /**
+     * Events of all wallets up to the id `to`, in the order of wallet and version, behind
+     * `after`, at most `limit`. Only of a log that writes Persistence and keeps wallets side
+     * by side; absent elsewhere.
+     */
+    readonly scan?: (options: {
+      readonly after: ScanPlace
+      readonly to: string | undefined
+      readonly limit: number
+    }) => Effect.Effect<ScannedEvents, ReadError | EventUnreadable>
 
     /**
      * All streams' events with position > `after`, upwards, page by page and then

@@ -10,6 +10,7 @@ import { type AppendOutcome, type Claim, EventStore, type Snapshot, type Snapsho
 import { followByPages } from "./FollowByPages.ts"
 import { MemoryDatabase, type MemoryState } from "./MemoryDatabase.ts"
 import { applyCommit, persistedVersion } from "./MemoryRows.ts"
+import { scan } from "./MemoryScan.ts"
 import { OperationRefused, StoreDefect } from "./StoreError.ts"
 
 const conflict: AppendOutcome = { _tag: "Conflict" }
@@ -113,6 +114,7 @@ export const make = (state: MemoryState): EventStore["Service"] => {
     append: (commits) => append(state, commits),
     read: (walletId, { after, limit }) =>
       Effect.sync(() => (state.streams.get(walletId) ?? []).slice(after + 1, after + 1 + limit)),
+    ...(state.separate ? {} : { scan: scan(state) }),
     follow: followByPages(reads),
     saveSnapshot: (snapshot) => Effect.sync(() => saveSnapshot(state, snapshot)),
     loadSnapshot: (walletId, bound = {}) => Effect.sync(() => loadSnapshot(state, walletId, bound)),

@@ -7,6 +7,8 @@ import { decodePosition, decodeVersion, encodePosition, encodeVersion, pageOf } 
 import { MemoryDatabase, type MemoryState, type PositionedTransfer } from "./MemoryDatabase.ts"
 import * as MemoryPersistenceWrites from "./MemoryPersistenceWrites.ts"
 import { persistedVersion } from "./MemoryRows.ts"
+import * as MemoryRowReplacement from "./MemoryRowReplacement.ts"
+import { rowScan } from "./MemoryScan.ts"
 import type { Page } from "./Page.ts"
 import {
   type AskedKeys,
@@ -134,6 +136,7 @@ export const make = (state: MemoryState): Persistence["Service"] => {
   const read = <A>(f: (state: MemoryState) => A): Effect.Effect<A> => Effect.map(rows, f)
   return {
     ...MemoryPersistenceWrites.make(state),
+    ...(state.separate ? {} : { rowScan: rowScan(rows), rowReplacement: MemoryRowReplacement.make(state) }),
     wallet: (walletId) => read(({ wallets }) => wallets.get(walletId)?.wallet),
     transactions: (query) => Effect.flatMap(rows, (seen) => listTransactions(seen, query)),
     holds: (query) => Effect.flatMap(rows, (seen) => listHolds(seen, query)),

@@ -124,7 +124,7 @@ const derivedMaps = ["persisted", "wallets", "holds", "transfers", "keySegments"
 const mapsByWallet = [...derivedMaps, "transactionsByWallet", "keys"] as const
 
 /** Removes all rows of a wallet. */
-const eraseRows = (state: MemoryState, walletId: string): void => {
+export const eraseRows = (state: MemoryState, walletId: string): void => {
   for (const name of mapsByWallet) state[name].delete(walletId)
   const kept = state.transactions.filter(({ transaction }) => transaction.walletId !== walletId)
   state.transactions.splice(0, state.transactions.length, ...kept)

@@ -24,6 +24,8 @@ import type {
 import type { InvalidRequest } from "../domain/Rejection.ts"
 import type { KeySegment } from "./KeySegment.ts"
 import type { Page, PageRequest } from "./Page.ts"
+import type { RowReplacement } from "./RowReplacement.ts"
+import type { ScannedRows, WalletRange } from "./RowScan.ts"
 import type { OperationRefused, ReadError } from "./StoreError.ts"
 
 /** A wallet without its open holds and transfers: what a row or a document shows. */
@@ -136,6 +138,17 @@ export interface RuleTrial {
   readonly faults: ReadonlyArray<RuleFault>
   /** Why there are rules that were not tried; `undefined`: all were. */
   readonly untried: string | undefined
+}
+
+/** Reads what is derived of many wallets. */
+export interface RowScan {
+  /** The id of the wallet that is the `count`-th behind `after`; `undefined`: there are fewer. */
+  readonly walletBehind: (after: string, count: number) => Effect.Effect<string | undefined, ReadError>
+  /**
+   * What is derived of the wallets of the range, all as of one moment. Of wallets, holds,
+   * transfers and refusals at most `maxRows` each; a wallet that has more alone is not whole.
+   */
+  readonly rows: (range: WalletRange, maxRows: number) => Effect.Effect<ScannedRows, ReadError>
 }
 
 export class Persistence extends Context.Service<
@@ -273,5 +286,9 @@ export class Persistence extends Context.Service<
      * behind; appends and writes go on meanwhile. Left out where there can be no rules.
      */
     readonly tryRules?: Effect.Effect<RuleTrial, ReadError>
+    /** Many wallets at once; absent where `EventStore.scan` is. */
+    readonly rowScan?: RowScan
+    /** The same. */
+    readonly rowReplacement?: RowReplacement
   }
 >()("effect-wallet/stores/Persistence") {}

@@ -98,7 +98,7 @@ const addEvent = (
   options: CommitBatchOptions
 ): void => {
   const { event, id, metadata, time, version, walletId } = recorded
-  const columns = columnsOf(event)
+  const columns = columnsOf(event, options.log)
   rows
     .begin()
     .int4(number)
@@ -119,7 +119,7 @@ const addEvent = (
     .text(columns.holdId)
     .text(columns.transferId)
     .text(columns.counterparty)
-    .text(options.log ? columns.data : null)
+    .text(columns.data)
     .text(options.log ? originOf(id, metadata) : null)
     .texts(options.words ? wordsOf(columns) : null)
     .end()

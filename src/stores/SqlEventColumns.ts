@@ -96,8 +96,12 @@ const columns = (
   data: string | null
 ): EventColumns => ({ amount, reference, metadata, holdId, transferId, counterparty, data })
 
-/** The columns of an event. Those of an OperationReversed repeat what readers of transactions look for. */
-export const columnsOf = (event: WalletEvent): EventColumns => {
+/**
+ * The columns of an event. Those of an OperationReversed repeat what readers of transactions
+ * look for. `withData`: also what no column says; a copy does without.
+ */
+export const columnsOf = (event: WalletEvent, withData = true): EventColumns => {
+  const rest = () => (withData ? restOf(event) : null)
   switch (event._tag) {
     case "WalletCredited":
     case "WalletDebited":
@@ -107,32 +111,40 @@ export const columnsOf = (event: WalletEvent): EventColumns => {
     case "TransferReceived":
       return columns(event.amount, event.reference, event.metadata, null, event.transferId, event.from, null)
     case "TransferSettled":
-      return columns(null, null, noMetadata, null, event.transferId, event.to, amountOnly(event.amount))
+      return columns(
+        null,
+        null,
+        noMetadata,
+        null,
+        event.transferId,
+        event.to,
+        withData ? amountOnly(event.amount) : null
+      )
     case "TransferRefused":
-      return columns(null, null, noMetadata, null, event.transferId, event.from, restOf(event))
+      return columns(null, null, noMetadata, null, event.transferId, event.from, rest())
     case "TransferReversed":
-      return columns(event.amount, null, noMetadata, null, event.transferId, event.to, restOf(event))
+      return columns(event.amount, null, noMetadata, null, event.transferId, event.to, rest())
     case "HoldPlaced":
-      return columns(null, event.reference, event.metadata, event.holdId, null, null, restOf(event))
+      return columns(null, event.reference, event.metadata, event.holdId, null, null, rest())
     case "HoldCaptured":
-      return columns(event.amount, null, noMetadata, event.holdId, null, null, restOf(event))
+      return columns(event.amount, null, noMetadata, event.holdId, null, null, rest())
     case "HoldReleased":
     case "HoldExpired":
-      return columns(null, null, noMetadata, event.holdId, null, null, restOf(event))
+      return columns(null, null, noMetadata, event.holdId, null, null, rest())
     case "WalletCreated":
     case "MetadataChanged":
-      return columns(null, null, event.metadata, null, null, null, restOf(event))
+      return columns(null, null, event.metadata, null, null, null, rest())
     case "WalletFrozen":
     case "WalletUnfrozen":
     case "WalletClosed":
     case "OverdraftLimitChanged":
-      return columns(null, null, noMetadata, null, null, null, restOf(event))
+      return columns(null, null, noMetadata, null, null, null, rest())
     case "OperationReversed": {
       const { balanceChange, restored } = event
       const amount = balanceChange === 0n ? null : balanceChange < 0n ? -balanceChange : balanceChange
       const holdId = restored._tag === "Hold" ? restored.hold.id : null
       const transferId = restored._tag === "NoTransfer" ? restored.transferId : null
-      return columns(amount, null, noMetadata, holdId, transferId, null, restOf(event))
+      return columns(amount, null, noMetadata, holdId, transferId, null, rest())
     }
   }
 }
@@ -178,4 +190,41 @@ export const eventOfColumns = (row: EventColumnsRow): Result.Result<WalletEvent,
   data.balanceAfter = row.balance_after
   data.heldAfter = row.held_after
   return decodeEventData(type, data)
+}
+
+const columnNames = ["amount", "reference", "metadata", "hold_id", "transfer_id", "counterparty"] as const
+
+/** For each type the columns that have to be empty: no event says what would stand there. */
+const emptyColumns: ReadonlyMap<string, ReadonlyArray<(typeof columnNames)[number]>> = new Map(
+  Object.entries(fieldsInColumns).map(([type, fields]) => {
+    const used = new Set<string>(fields.map((field) => columnsOfFields[field]))
+    return [type, type === "OperationReversed" ? [] : columnNames.filter((name) => !used.has(name))]
+  })
+)
+
+export interface WrongColumn {
+  readonly name: string
+  readonly expected: string
+  readonly found: string
+}
+
+/** Of the columns of an OperationReversed that repeat its data. */
+const wrongCopy = (row: EventColumnsRow, event: WalletEvent): WrongColumn | undefined => {
+  const { amount, holdId, transferId } = columnsOf(event, false)
+  const expected = { amount: amount === null ? null : String(amount), hold_id: holdId, transfer_id: transferId }
+  for (const name of ["amount", "hold_id", "transfer_id"] as const) {
+    if (row[name] !== expected[name]) return { name, expected: String(expected[name]), found: String(row[name]) }
+  }
+  return undefined
+}
+
+/**
+ * A column of the event's row that readers of transactions look at, and that the event
+ * itself was not read from: it has to repeat the event, or to be empty.
+ */
+export const wrongColumn = (row: EventColumnsRow, event: WalletEvent): WrongColumn | undefined => {
+  for (const name of emptyColumns.get(event._tag)!) {
+    if (row[name] !== null) return { name, expected: "nothing", found: JSON.stringify(row[name]) }
+  }
+  return event._tag === "OperationReversed" ? wrongCopy(row, event) : undefined
 }

@@ -14,6 +14,7 @@ import * as SqlAppend from "./SqlAppend.ts"
 import type { SqlErrorClassOptions } from "./SqlErrorClass.ts"
 import { reading, withinReadLimit, withTimeLimit } from "./SqlFailure.ts"
 import * as SqlFence from "./SqlFence.ts"
+import * as SqlScan from "./SqlScan.ts"
 import { int8, text, time } from "./SqlParameters.ts"
 import { eventColumns, type EventRow, recordedOf } from "./SqlRows.ts"
 import { AppendUnknown, StoreDefect } from "./StoreError.ts"
@@ -116,6 +117,7 @@ export const make = Effect.fnUntraced(function* (
         Effect.fromResult(Result.all(rows.map(recordedOf)))
       ),
     readAll,
+    ...(options.persistence === false ? {} : { scan: SqlScan.make(sql, { read, words: options.words ?? true }) }),
     follow: followByPages({ readAll, head }),
     head,
     saveSnapshot: ({ data, time: at, version, walletId }) =>

@@ -22,13 +22,15 @@ import {
 } from "./Persistence.ts"
 import { SqlConditions } from "./SqlConditions.ts"
 import type { SqlErrorClassOptions } from "./SqlErrorClass.ts"
-import { reading, unavailable, withinReadLimit, withTimeLimit } from "./SqlFailure.ts"
+import { readFailure, reading, unavailable, withinReadLimit, withTimeLimit } from "./SqlFailure.ts"
 import * as SqlKeySegments from "./SqlKeySegments.ts"
 import * as SqlMarks from "./SqlMarks.ts"
 import { int8, text, texts, time } from "./SqlParameters.ts"
 import { persistedVersions } from "./SqlPersisted.ts"
 import * as SqlRebuild from "./SqlRebuild.ts"
 import * as SqlRefusals from "./SqlRefusals.ts"
+import * as SqlRowReplacement from "./SqlRowReplacement.ts"
+import * as SqlRowScan from "./SqlRowScan.ts"
 import { tryRules } from "./SqlRuleTrial.ts"
 import {
   holdColumns,
@@ -254,6 +256,7 @@ export const make = Effect.fnUntraced(function* (
   const readMillis = options.readTimeoutMillis ?? 5_000
   const writeMillis = options.writeTimeoutMillis ?? 10_000
   const place = { log: options.log ?? false }
+  const words = options.words ?? true
   const within = <A>(read: Effect.Effect<A, SqlError>) => reading("persistence", readMillis)(read)
   const writing = withTimeLimit(writeMillis, () => unavailable("persistence", `no answer within ${writeMillis} ms`))
   const write = SqlWrite.make(sql, { ...place, words: options.words, refusalCodes: options.refusalCodes })
@@ -271,6 +274,16 @@ export const make = Effect.fnUntraced(function* (
     adoptLog: (logId) => withinReadLimit("persistence", readMillis)(SqlMarks.adoptLog(sql, logId)),
     saveKeySegment: (segment) => within(SqlKeySegments.saveKeySegment(sql, segment)),
     keySegments: (walletId, page) => within(SqlKeySegments.keySegments(sql, walletId, page)),
+    ...(place.log
+      ? {
+          rowScan: SqlRowScan.make(sql, { read: within, words }),
+          rowReplacement: SqlRowReplacement.make(sql, {
+            read: within,
+            write: (statements) => writing(Effect.mapError(statements, readFailure("persistence"))),
+            words
+          })
+        }
+      : {}),
     // Without a limit of ours: they take as long as there are rows.
     erase: (walletId) => SqlRebuild.erase(sql, place, walletId),
     rebuild: (walletIds, rewrite) => SqlRebuild.rebuild(sql, place, walletIds, rewrite),

@@ -14,7 +14,7 @@ import { type ReadError, StoreDefect } from "./StoreError.ts"
  * What is derived from the events of wallets. One statement, so that a creation that lands
  * meanwhile is seen whole or not at all. Wallets that are there have to be locked before.
  */
-const removeDerived = (further = ""): string => `
+export const removeDerived = (further = ""): string => `
 with holds as (delete from holds where wallet_id = any($1)),
 transfers as (delete from transfers where wallet_id = any($1)),
 segments as (delete from key_segments where wallet_id = any($1)),
@@ -30,7 +30,7 @@ const removeAllCopies = "truncate events, holds, transfers, key_segments, refusa
 
 const forgetLog = "update log set role = null, log_id = gen_random_uuid()::text where role = 'copy'"
 
-const lockWallets = "select from wallets where id = any($1) order by id for update"
+export const lockWallets = "select from wallets where id = any($1) order by id for update"
 
 /** Rows of events that the log does not have, or that have been refused. */
 const removeForeign = `

@@ -78,16 +78,21 @@ const allOrNone = (
   { events, expectedVersion }: Commit
 ): Effect.Effect<boolean, ReadError> => {
   const size = events.length
+  const send = sql.unsafe<{ readonly written: number }>(statement, parameters)
+  // One row is there or not, and the statement is a transaction of its own.
+  if (size === 1 && expectedVersion >= 0) {
+    return Effect.mapError(
+      Effect.map(send, ([row]) => row?.written === 1),
+      failed
+    )
+  }
   const begin: Effect.Effect<unknown, SqlError> = expectedVersion === -1 ? sql.unsafe(awaitCreations) : Effect.void
   return sql
     .withTransaction(
-      Effect.flatMap(
-        Effect.andThen(begin, sql.unsafe<{ readonly written: number }>(statement, parameters)),
-        ([row]): Effect.Effect<boolean, Partial> => {
-          if (row?.written === size) return Effect.succeed(true)
-          return row?.written === 0 ? Effect.succeed(false) : Effect.fail({ _tag: "Partial" })
-        }
-      )
+      Effect.flatMap(Effect.andThen(begin, send), ([row]): Effect.Effect<boolean, Partial> => {
+        if (row?.written === size) return Effect.succeed(true)
+        return row?.written === 0 ? Effect.succeed(false) : Effect.fail({ _tag: "Partial" })
+      })
     )
     .pipe(Effect.catch((error) => (error._tag === "Partial" ? Effect.succeed(false) : Effect.fail(failed(error)))))
 }

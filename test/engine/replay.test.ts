@@ -115,10 +115,15 @@ describe("replay", () => {
       Effect.gen(function* () {
         const original = yield* installed
         const state = copyOf(original, { separate })
-        for (const id of ["w2", "w4"]) state.transactionsByWallet.get(id)!.pop()
+        for (const id of ["w2", "w4"]) {
+          state.transactionsByWallet.get(id)!.pop()
+          const row = state.wallets.get(id)!
+          state.wallets.set(id, { ...row, wallet: { ...row.wallet, held: row.wallet.held + 1n } })
+        }
         const report = yield* Effect.provide(replayWallet("w2"), storesOver(state))
         assert.strictEqual(report.written, original.streams.get("w2")?.length)
         assert.deepStrictEqual(state.transactionsByWallet.get("w2"), original.transactionsByWallet.get("w2"))
+        assert.deepStrictEqual(state.wallets.get("w2"), original.wallets.get("w2"))
         const differing = new Set((yield* differencesOf(state)).map(({ walletId }) => walletId))
         assert.deepStrictEqual([...differing], ["w4"])
       })
@@ -143,6 +148,70 @@ describe("replay", () => {
         assert.strictEqual(report.refused, refused.size)
         assert.deepStrictEqual(yield* differencesOf(state), [])
       }
+    })
+  )
+
+  it.effect(
+    "accepts what was refused once and reversed, where the rule refuses it no more, however pages are cut",
+    () =>
+      Effect.gen(function* () {
+        const original = yield* newState()
+        const reversed = yield* Effect.flatMap(openLogBook, (book) => writeLives(book, lives)).pipe(
+          Effect.provide(storesOver(original))
+        )
+        // A rule refuses commands, all their events.
+        const commandOf = new Map(original.log.map(({ recorded }) => [recorded.id, recorded.metadata.commandId]))
+        const commands = [...new Set(Array.from(reversed, (id) => commandOf.get(id)!))]
+        const refusedCommands = new Set(commands.filter((_, index) => index % 3 > 0))
+        const refused = new Set(Array.from(reversed).filter((id) => refusedCommands.has(commandOf.get(id)!)))
+        const apart = withoutRows(original, { separate: true, rule: refusing(refused) })
+        yield* replayOver(apart, { pageEvents: 10_000 })
+        for (const pageEvents of [1, 2, 13, 100]) {
+          const state = withoutRows(original, { separate: true, rule: refusing(refused) })
+          const report = yield* replayOver(state, { pageEvents })
+          const refusals = [...state.refusals.values()].flat()
+          assert.deepStrictEqual(new Set(refusals.map(({ eventId }) => eventId)), refused)
+          assert.strictEqual(report.refused, refused.size)
+          assert.deepStrictEqual(rowsOf(state), rowsOf(apart))
+          assert.deepStrictEqual(yield* differencesOf(state), [])
+        }
+      })
+  )
+
+  it.effect("tries each reversed command once, and reads the log for none that its pages tell of", () =>
+    Effect.gen(function* () {
+      const original = yield* newState()
+      const refused = yield* Effect.flatMap(openLogBook, (book) => writeLives(book, lives)).pipe(
+        Effect.provide(storesOver(original))
+      )
+      const state = withoutRows(original, { separate: true, rule: refusing(refused) })
+      const counts = { writes: 0, reads: 0 }
+      yield* Effect.gen(function* () {
+        const persistence = yield* Persistence
+        const log = yield* EventStore
+        const counting = Persistence.of({
+          ...persistence,
+          write: (commits, mark) => {
+            counts.writes += 1
+            return persistence.write(commits, mark)
+          }
+        })
+        const counted = EventStore.of({
+          ...log,
+          read: (walletId, options) => {
+            counts.reads += 1
+            return log.read(walletId, options)
+          }
+        })
+        yield* replay({ mode: "erase", pageEvents: 10_000 }).pipe(
+          Effect.provideService(Persistence, counting),
+          Effect.provideService(EventStore, counted)
+        )
+      }).pipe(Effect.provide(storesOver(state)))
+      assert.strictEqual(counts.reads, 0)
+      // Each refused one, the first page, and the rounds between them.
+      assert.isAbove(refused.size, 10)
+      assert.isBelow(counts.writes, refused.size * 2 + 2)
     })
   )
 

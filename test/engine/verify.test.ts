@@ -6,14 +6,13 @@ import type { Commit } from "../../src/domain/Commit.ts"
 import { fold } from "../../src/domain/Evolve.ts"
 import { replay } from "../../src/engine/Replay.ts"
 import { verify } from "../../src/engine/Verify.ts"
+import { EventStore } from "../../src/stores/EventStore.ts"
 import { MemoryDatabase, type MemoryState } from "../../src/stores/MemoryDatabase.ts"
 import { Persistence } from "../../src/stores/Persistence.ts"
 import {
   copyOf,
   create,
   credit,
-  debit,
-  hold,
   newState,
   openLogBook,
   receive,
@@ -23,29 +22,12 @@ import {
   withoutRows,
   writeLives
 } from "../support/LogLife.ts"
+import { filled, movingAtEachLook } from "../support/VerifiedLives.ts"
 
 /** Far in the past on the test clock's scale: keys count as young. */
 const noLag = { lagMillis: 0 }
 
 const stores = Layer.unwrap(Effect.map(newState(), storesOver))
-
-/** Two wallets with every kind of row. */
-const filled = Effect.gen(function* () {
-  const book = yield* openLogBook
-  const { perform } = book
-  yield* perform(create("a"))
-  yield* perform(create("b-1", "CZK"))
-  yield* perform(credit("a", 1000n))
-  yield* perform(debit("a", 100n))
-  yield* perform(credit("b-1", 7n))
-  yield* perform(hold("a", "h1", 50n))
-  yield* perform(hold("a", "h2", 60n))
-  yield* perform(hold("a", "h3", 70n))
-  yield* perform({ _tag: "CaptureHold", walletId: "a", holdId: "h1", amount: 20n, final: true })
-  yield* perform({ _tag: "ReleaseHold", walletId: "a", holdId: "h2" })
-  yield* perform({ _tag: "UpdateWallet", walletId: "a", overdraftLimit: 5n, metadata: { region: "east" } })
-  return book
-})
 
 /** Fills, damages, verifies: the differences as `store what`. */
 const found = (damage: (state: MemoryState) => void) =>
@@ -55,6 +37,19 @@ const found = (damage: (state: MemoryState) => void) =>
     const report = yield* verify(noLag)
     return report.differences.map((one) => `${one.walletId} ${one.store} ${one.what}`)
   }).pipe(Effect.provide(stores))
+
+/** The same where the log lives elsewhere, so that transactions and keys have rows of their own. */
+const foundBehindLog = (damage: (state: MemoryState) => void) =>
+  Effect.gen(function* () {
+    const state = yield* newState({ separate: true })
+    return yield* Effect.gen(function* () {
+      yield* filled
+      yield* replay()
+      damage(state)
+      const report = yield* verify(noLag)
+      return report.differences.map((one) => `${one.walletId} ${one.store} ${one.what}`)
+    }).pipe(Effect.provide(storesOver(state)))
+  })
 
 describe("verify", () => {
   it.effect("finds nothing wrong with an untouched installation and counts what it compared", () =>
@@ -97,7 +92,8 @@ describe("verify", () => {
       const { perform } = yield* openLogBook
       for (let n = 0; n < 7; n++) yield* perform(create(`w${n}`))
       for (let n = 0; n < 7; n++) yield* perform(credit(`w${n}`, BigInt(n + 1)))
-      const report = yield* verify({ ...noLag, walletsPerPass: 2 })
+      const { scan: _scan, ...log } = yield* EventStore
+      const report = yield* Effect.provideService(verify({ ...noLag, walletsPerPass: 2 }), EventStore, log)
       assert.deepStrictEqual(report.differences, [])
       assert.strictEqual(report.wallets, 7)
       assert.strictEqual(report.events, 14)
@@ -143,7 +139,7 @@ describe("verify", () => {
 
   it.effect("names a transaction that is gone, altered or too many", () =>
     Effect.gen(function* () {
-      const differences = yield* found((state) => {
+      const differences = yield* foundBehindLog((state) => {
         const rows = state.transactionsByWallet.get("a") ?? []
         const [first, second, third] = rows
         if (first === undefined || second === undefined || third === undefined) throw new Error("no rows")
@@ -180,7 +176,7 @@ describe("verify", () => {
 
   it.effect("names a key that is gone or belongs to another version", () =>
     Effect.gen(function* () {
-      const differences = yield* found((state) => {
+      const differences = yield* foundBehindLog((state) => {
         const keys = state.keys.get("b-1")
         const [first, second] = [...(keys?.values() ?? [])]
         if (keys === undefined || first === undefined || second === undefined) throw new Error("no keys")
@@ -221,23 +217,15 @@ describe("verify", () => {
     }).pipe(Effect.provide(stores))
   )
 
-  it.effect("reports nothing false about a wallet that moves while it is compared", () =>
+  it.effect("reports nothing false about a wallet that moves while it is compared, wallet by wallet", () =>
     Effect.gen(function* () {
-      const { perform } = yield* filled
-      const persistence = yield* Persistence
-      // Every look at the rows is followed by a move: a release, a credit, a new hold.
-      let moves = 0
-      const move = Effect.suspend(() => {
-        moves += 1
-        if (moves === 1) return perform({ _tag: "ReleaseHold", walletId: "a", holdId: "h3" })
-        return moves < 20 ? perform(hold("a", `m${moves}`, 1n)) : Effect.void
-      })
-      const moving = Persistence.of({
-        ...persistence,
-        wallet: (id) => Effect.tap(persistence.wallet(id), () => (id === "a" ? move : Effect.void))
-      })
-      const report = yield* verify({ lagMillis: 1000 }).pipe(Effect.provideService(Persistence, moving))
-      assert.isAbove(moves, 3)
+      const { counts, moving } = yield* movingAtEachLook
+      const { scan: _scan, ...log } = yield* EventStore
+      const report = yield* verify({ lagMillis: 1000 }).pipe(
+        Effect.provideService(Persistence, moving),
+        Effect.provideService(EventStore, log)
+      )
+      assert.isAbove(counts.moves, 3)
       assert.deepStrictEqual(report.differences, [])
     }).pipe(Effect.provide(stores))
   )

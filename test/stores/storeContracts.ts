@@ -13,6 +13,7 @@ import { persistenceContract } from "../../src/stores/contract/PersistenceContra
 import { persistenceWriteContract } from "../../src/stores/contract/PersistenceWriteContract.ts"
 import { rebuildContract } from "../../src/stores/contract/RebuildContract.ts"
 import { refusalContract } from "../../src/stores/contract/RefusalContract.ts"
+import { scanContract } from "../../src/stores/contract/ScanContract.ts"
 import { snapshotContract } from "../../src/stores/contract/SnapshotContract.ts"
 import { transactionSearchContract } from "../../src/stores/contract/TransactionSearchContract.ts"
 import { transferContract } from "../../src/stores/contract/TransferContract.ts"
@@ -60,6 +61,7 @@ export const runStoreContracts = <E>(name: string, stores: Layer.Layer<AllStores
       fence: fenceContract,
       follow: followContract,
       snapshot: snapshotContract,
+      scan: scanContract,
       ...rows,
       "API keys": apiKeyStoreContract
     },
