@@ -96,6 +96,7 @@ CREATE TRIGGER ew_events_unchanged BEFORE UPDATE OR DELETE OR TRUNCATE ON events
 
 -- What an append or a write hands over, as arrays of these: a commit, and an event. Nothing is
 -- stored in this form. `first`: how many events of the batch come before the commit's.
+-- `unsure`: keys that an earlier command of the wallet may have had.
 CREATE TYPE given_commit AS (
   wallet_id text,
   expected bigint,
@@ -106,7 +107,8 @@ CREATE TYPE given_commit AS (
   held numeric,
   overdraft_limit numeric,
   updated_at timestamptz,
-  details text
+  details text,
+  unsure text[]
 );
 
 CREATE TYPE given_event AS (

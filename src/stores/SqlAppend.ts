@@ -87,9 +87,8 @@ const makeSend = (sql: PgClient, options: SqlAppendOptions) => {
   return (commits: ReadonlyArray<Commit>, { generation }: FenceView) =>
     Effect.flatMap(types, (parametersOf) => {
       const batch = commitBatch(commits, batchOptions)
-      const unsure = SqlCommitTypes.unsureKeysOf(commits)
-      const of: CommitStatement = { ...batch.parts, purpose: "append", unsure: unsure !== undefined, mark: false }
-      const parameters = parametersOf(batch, slotsOf(of), { generation, unsure })
+      const of: CommitStatement = { ...batch.parts, purpose: "append", mark: false }
+      const parameters = parametersOf(batch, slotsOf(of), { generation })
       return Effect.mapError(sql.unsafe<SentRow>(textOf(of), parameters), failed)
     }).pipe(
       Effect.map(([row]) => sentOf(commits, row!)),

@@ -14,7 +14,7 @@ import { SqlCompositeArray } from "./SqlCompositeArray.ts"
 import { columnsOf, type EventColumns } from "./SqlEventColumns.ts"
 
 /** Fields of the types `given_commit` and `given_event`. */
-const commitFields = 10
+const commitFields = 11
 const eventFields = 21
 
 /** Usual bytes of a row; more is not an error. */
@@ -73,7 +73,16 @@ const detailsOf = ({ wallet, walletId }: Commit, words: boolean): string =>
     words: words ? walletWords(wallet) : []
   })
 
-const addCommit = (rows: SqlCompositeArray, commit: Commit, first: number, details: string | null): void => {
+const unsureOf = ({ unsureKeys }: Commit): ReadonlyArray<string> | null =>
+  unsureKeys === undefined || unsureKeys.length === 0 ? null : unsureKeys
+
+const addCommit = (
+  rows: SqlCompositeArray,
+  commit: Commit,
+  first: number,
+  details: string | null,
+  unsure: ReadonlyArray<string> | null
+): void => {
   const { events, expectedVersion, wallet, walletId } = commit
   rows
     .begin()
@@ -87,6 +96,7 @@ const addCommit = (rows: SqlCompositeArray, commit: Commit, first: number, detai
     .numeric(wallet.overdraftLimit)
     .time(wallet.updatedAt)
     .text(details)
+    .texts(unsure)
     .end()
 }
 
@@ -231,11 +241,14 @@ export const commitBatch = (commits: ReadonlyArray<Commit>, options: CommitBatch
   const reversals: Array<unknown> = []
   let creates = false
   let details = false
+  let isUnsure = false
   let before = 0
   for (const [index, commit] of commits.entries()) {
     const number = index + 1
     const isDetailed = hasDetails(commit)
-    addCommit(commitRows, commit, before, isDetailed ? detailsOf(commit, options.words) : null)
+    const unsure = options.log ? unsureOf(commit) : null
+    addCommit(commitRows, commit, before, isDetailed ? detailsOf(commit, options.words) : null, unsure)
+    if (unsure !== null) isUnsure = true
     if (commit.expectedVersion === -1) creates = true
     else if (isDetailed) details = true
     const { currency } = commit.wallet
@@ -259,7 +272,8 @@ export const commitBatch = (commits: ReadonlyArray<Commit>, options: CommitBatch
       details,
       holds: holds.placed.length + holds.changed.length > 0,
       transfers: transfers.sent.length + transfers.changed.length > 0,
-      reversals: reversals.length > 0
+      reversals: reversals.length > 0,
+      unsure: isUnsure
     }
   }
 }

@@ -32,12 +32,12 @@ export interface CommitParts {
   readonly transfers: boolean
   /** Some event reverses another. */
   readonly reversals: boolean
+  /** Some commit has keys that may have been used before; a wallet where one was is left out. */
+  readonly unsure: boolean
 }
 
 export interface CommitStatement extends CommitParts {
   readonly purpose: CommitPurpose
-  /** Some keys may have been used before, and a wallet where one was is left out. */
-  readonly unsure: boolean
   readonly mark: boolean
 }
 
@@ -47,10 +47,6 @@ export type Slot =
   | "events"
   | "generation"
   | "size"
-  | "unsureWallets"
-  | "unsureKeys"
-  | "unsureVersions"
-  | "unsureCommits"
   | "holdsPlaced"
   | "holdsChanged"
   | "transfersSent"
@@ -63,7 +59,6 @@ export const slotsOf = (of: CommitStatement): ReadonlyArray<Slot> => [
   "commits",
   ...(of.purpose === "rederive" ? [] : (["events"] as const)),
   ...(of.purpose === "append" ? (["generation", "size"] as const) : []),
-  ...(of.unsure ? (["unsureWallets", "unsureKeys", "unsureVersions", "unsureCommits"] as const) : []),
   ...(of.holds ? (["holdsPlaced", "holdsChanged"] as const) : []),
   ...(of.transfers ? (["transfersSent", "transfersChanged"] as const) : []),
   ...(of.reversals ? (["reversals"] as const) : []),
@@ -80,9 +75,9 @@ type Placeholder = (slot: Slot) => string
 /** The commits with their numbers, from 1. */
 const commitsPart = ($: Placeholder): string => `
 with commits as materialized (
-  select ord::int, wallet_id, expected, size, first, status, balance, held, overdraft_limit, updated_at, details
+  select ord::int, wallet_id, expected, size, first, status, balance, held, overdraft_limit, updated_at, details, unsure
   from unnest(${$("commits")}::given_commit[]) with ordinality as c (wallet_id, expected, size, first, status,
-    balance, held, overdraft_limit, updated_at, details, ord)
+    balance, held, overdraft_limit, updated_at, details, unsure, ord)
 )`
 
 /**
@@ -91,19 +86,17 @@ with commits as materialized (
  * answer was lost. `offset 0` keeps the comparisons out of the inner query, so that
  * there is no other way in: by the wallet alone, a busy one's whole history would be read.
  */
-const seenPart = ($: Placeholder): string => `,
+const seenPart = `,
 seen as materialized (
-  select array_agg(distinct commit) as commits
-  from unnest(${$("unsureCommits")}::int4[], ${$("unsureWallets")}::text[], ${$("unsureKeys")}::text[],
-    ${$("unsureVersions")}::int8[]) as u (commit, wallet_id, key, expected)
-  where exists (
-    select from (
+  select array_agg(c.ord) as commits from commits c
+  where c.unsure is not null and exists (
+    select from unnest(c.unsure) as u (key) cross join lateral (
       select e.wallet_id, e.key, e.version from events e
       where hashtextextended(e.key, hashtextextended(e.wallet_id, 0)) =
-        hashtextextended(u.key, hashtextextended(u.wallet_id, 0))
+        hashtextextended(u.key, hashtextextended(c.wallet_id, 0))
       offset 0
     ) k
-    where k.wallet_id = u.wallet_id and k.key = u.key and k.version <= u.expected
+    where k.wallet_id = c.wallet_id and k.key = u.key and k.version <= c.expected
   )
 )`
 
@@ -360,7 +353,7 @@ export const commitStatement = (of: CommitStatement): string => {
   return [
     commitsPart($),
     appends ? "" : placedPart,
-    of.unsure ? seenPart($) : "",
+    of.unsure ? seenPart : "",
     movedPart(of),
     of.creates ? createdPart(of) : "",
     acceptedPart(of),

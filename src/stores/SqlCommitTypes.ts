@@ -6,45 +6,17 @@ import type { PgClient } from "@effect/sql-pg/PgClient"
 import * as PgTypes from "@effect/sql-pg/PgTypes"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
-import type { Commit } from "../domain/Commit.ts"
 import type { CommitBatch } from "./SqlCommitBatch.ts"
 import type { Slot } from "./SqlCommitStatement.ts"
 import type { Mark } from "./Persistence.ts"
 import { readFailure } from "./SqlFailure.ts"
-import { int4s, int8, int8s, text, texts } from "./SqlParameters.ts"
+import { int8, text } from "./SqlParameters.ts"
 import { type ReadError, StoreDefect, type StoreName } from "./StoreError.ts"
 
 /** What a statement takes beside its rows. */
 export interface FurtherParameters {
   readonly generation?: bigint
-  readonly unsure?: UnsureKeys | undefined
   readonly mark?: Mark | undefined
-}
-
-/** Keys that may have been used before, each with its commit's number, wallet and expected version. */
-export interface UnsureKeys {
-  readonly commits: ReadonlyArray<number>
-  readonly walletIds: ReadonlyArray<string>
-  readonly keys: ReadonlyArray<string>
-  readonly versions: ReadonlyArray<bigint>
-}
-
-/** `undefined`: there are none. */
-export const unsureKeysOf = (commits: ReadonlyArray<Commit>): UnsureKeys | undefined => {
-  let found:
-    | { commits: Array<number>; walletIds: Array<string>; keys: Array<string>; versions: Array<bigint> }
-    | undefined
-  for (const [index, { expectedVersion, unsureKeys, walletId }] of commits.entries()) {
-    if (unsureKeys === undefined || unsureKeys.length === 0) continue
-    found ??= { commits: [], walletIds: [], keys: [], versions: [] }
-    for (const key of unsureKeys) {
-      found.commits.push(index + 1)
-      found.walletIds.push(walletId)
-      found.keys.push(key)
-      found.versions.push(BigInt(expectedVersion))
-    }
-  }
-  return found
 }
 
 /** The parameters of a statement with these slots. */
@@ -87,7 +59,7 @@ export const make = (client: PgClient, store: StoreName): Effect.Effect<CommitPa
     registry.register(commit.array, asWritten)
     registry.register(event.array, asWritten)
     const written = (bytes: Uint8Array, oid: number): PgTypes.Parameter => ({ ...PgTypes.bytea(bytes), oid })
-    const parameterOf = (batch: CommitBatch, slot: Slot, { generation, mark, unsure }: FurtherParameters) => {
+    const parameterOf = (batch: CommitBatch, slot: Slot, { generation, mark }: FurtherParameters) => {
       switch (slot) {
         case "commits":
           return written(batch.commits.finish(commit.element), commit.array)
@@ -97,14 +69,6 @@ export const make = (client: PgClient, store: StoreName): Effect.Effect<CommitPa
           return int8(generation!)
         case "size":
           return int8(BigInt(batch.size))
-        case "unsureCommits":
-          return int4s(unsure!.commits)
-        case "unsureWallets":
-          return texts(unsure!.walletIds)
-        case "unsureKeys":
-          return texts(unsure!.keys)
-        case "unsureVersions":
-          return int8s(unsure!.versions)
         case "markOwner":
           return text(mark!.owner)
         case "markPosition":

@@ -80,7 +80,7 @@ const makeSend = (sql: PgClient, options: SqlWriteOptions) => {
     Effect.flatMap(types, (parametersOf) => {
       const batch = commitBatch(commits, batchOptions)
       const purpose = options.log ? "rederive" : rebuilding ? "recopy" : "copy"
-      const of: CommitStatement = { ...batch.parts, purpose, unsure: false, mark: mark !== undefined }
+      const of: CommitStatement = { ...batch.parts, purpose, mark: mark !== undefined }
       return Effect.mapError(sql.unsafe<SentRow>(textOf(of), parametersOf(batch, slotsOf(of), { mark })), failed)
     }).pipe(
       Effect.map(([row]) => new Set(commits.filter((_, index) => row!.flags === null || row!.flags[index] === true)))
