@@ -100,9 +100,9 @@ const checkStores: Effect.Effect<void, ReplayError, Stores> = Effect.asVoid(
 )
 
 /** Everything goes but API keys and the installation; a run that is cut off here begins again at the start of the log. */
-const eraseAll = Effect.fnUntraced(function* ({ persistence }: ReplayStores, { logId }: LogHead) {
+const eraseAll = Effect.fnUntraced(function* ({ log, persistence }: ReplayStores, { logId }: LogHead) {
   yield* persistence.erase("all")
-  yield* persistence.adoptLog(logId)
+  if (!log.writesPersistence) yield* persistence.adoptLog(logId)
   yield* persistence.setMark(replayOwner, 0n)
 })
 

@@ -16,30 +16,28 @@ import { appendFailure, unavailable } from "./SqlFailure.ts"
 import { currentEpoch, type FenceView, type SqlFence } from "./SqlFence.ts"
 import { byWallet } from "./SqlLockOrder.ts"
 import { statementTexts } from "./SqlStatementTexts.ts"
-import { AppendUnknown } from "./StoreError.ts"
+import { AppendUnknown, StoreDefect } from "./StoreError.ts"
 
 /**
- * How often claims may come between reading them and appending, or others create the same
- * wallets, before the caller is told to try later. Other nodes claim in a burst, when one
- * of them comes or goes.
+ * How often claims may come between reading them and appending before the caller is told
+ * to try later. Other nodes claim in a burst, when one of them comes or goes.
  */
 const maxTries = 32
 
+/** How often others may write the same wallets meanwhile. More is no race: something stands in the way for good. */
+const maxOvertaken = 32
+
 /**
- * Why a statement has to be sent again:
+ * Why nothing was written, and the statement may have to be sent again:
  * - `fenced`: under a generation that has passed. There were no positions, and none of our
  *   rows is without.
- * - `overtaken`: a wallet that it creates was created while it was on its way.
+ * - `overtaken`: a row of ours is there already: that of a wallet that was created while
+ *   the statement was on its way, of this very commit sent before, or of a damaged wallet.
  */
 const againFor = (error: SqlError): "fenced" | "overtaken" | undefined => {
-  const cause = error.reason.cause as {
-    readonly code?: unknown
-    readonly column?: unknown
-    readonly constraint?: unknown
-  }
+  const cause = error.reason.cause as Partial<Record<"code" | "column" | "constraint", unknown>>
   if (cause.code === "23502" && cause.column === "position") return "fenced"
-  const { constraint } = cause
-  return cause.code === "23505" && (constraint === "ew_wallets_pk" || constraint === "ew_events_pk")
+  return cause.code === "23505" && typeof cause.constraint === "string" && cause.constraint.startsWith("ew_")
     ? "overtaken"
     : undefined
 }
@@ -106,8 +104,9 @@ export const make = (sql: PgClient, fence: SqlFence, options: SqlAppendOptions):
     outcomes: Map<Commit, AppendOutcome>
   ): Effect.fn.Return<"fenced" | "overtaken" | undefined, AppendError> {
     const standing = commits.filter((commit) => currentEpoch(view, commit.partition) === commit.epoch)
-    const sent = standing.length === 0 ? nothingSent : yield* send(standing, view)
-    if (typeof sent === "string") return sent
+    const answer = standing.length === 0 ? nothingSent : yield* send(standing, view)
+    if (answer === "fenced") return answer
+    const sent = answer === "overtaken" ? nothingSent : answer
     for (const [commit, position] of sent.appended) outcomes.set(commit, { _tag: "Appended", position })
     const rest = commits.filter((commit) => !sent.appended.has(commit))
     if (rest.length === 0) return undefined
@@ -126,17 +125,33 @@ export const make = (sql: PgClient, fence: SqlFence, options: SqlAppendOptions):
     const known = view
     if (commits.some((commit) => commit.epoch > currentEpoch(known, commit.partition))) view = yield* fence.refresh
     const outcomes = new Map<Commit, AppendOutcome>()
-    for (let tries = 0; tries < maxTries; tries++) {
+    let overtaken = 0
+    for (let tries = 0; tries < maxTries && overtaken < maxOvertaken; tries++) {
       const left = ordered.filter((commit) => !outcomes.has(commit))
       const again = yield* Effect.mapError(attempt(left, view, outcomes), (error) =>
-        // Asked again, the commits that were written answer that they are there.
-        outcomes.size === 0 ? error : new AppendUnknown({ reason: error.message })
+        // Asked again, the commits that were written answer that they are there. A defect may be one commit's alone.
+        outcomes.size === 0 || error._tag === "StoreDefect" ? error : new AppendUnknown({ reason: error.message })
       )
       if (again === undefined) return commits.map((commit) => outcomes.get(commit)!)
       if (again === "fenced") view = yield* fence.refresh
+      else overtaken++
     }
     return yield* Effect.fail(
-      unavailable("log", `partitions were claimed, or the same wallets written, ${maxTries} times during one append`)
+      gaveUp(
+        ordered.filter((commit) => !outcomes.has(commit)),
+        overtaken,
+        outcomes.size > 0
+      )
     )
   })
+}
+
+/** `written`: other commits of the append are in the log. */
+const gaveUp = ([first]: ReadonlyArray<Commit>, overtaken: number, written: boolean): AppendError => {
+  if (overtaken === maxOvertaken) {
+    const reason = `the rows of wallet ${first!.walletId} cannot be written, though they are as expected: look at triggers and at ew_* constraints`
+    return new StoreDefect({ store: "log", reason })
+  }
+  const reason = `partitions were claimed ${maxTries} times during one append`
+  return written ? new AppendUnknown({ reason }) : unavailable("log", reason)
 }

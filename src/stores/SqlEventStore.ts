@@ -36,7 +36,13 @@ select ${eventColumns} from events where wallet_id = $1 and version > $2 order b
 const readLog = `
 select ${eventColumns} from events where position > $1 order by position limit $2`
 
-const readHead = "select log_id, position from log"
+const readHead = "select role, log_id, position from log"
+
+interface HeadRow {
+  readonly role: "log" | "copy" | null
+  readonly log_id: string
+  readonly position: bigint
+}
 
 const writeSnapshot = `
 insert into snapshots (wallet_id, version, time, data) values ($1, $2, $3, $4)
@@ -101,13 +107,11 @@ export const make = Effect.fnUntraced(function* (
         )
       )
     )
-  const head = Effect.flatMap(
-    read(sql.unsafe<{ readonly log_id: string; readonly position: bigint }>(readHead)),
-    ([row]): Effect.Effect<LogHead, StoreDefect> =>
-      row === undefined
-        ? Effect.fail(new StoreDefect({ store: "log", reason: "the table log has no row" }))
-        : Effect.succeed({ logId: row.log_id, position: row.position })
-  )
+  const head = Effect.flatMap(read(sql.unsafe<HeadRow>(readHead)), ([row]): Effect.Effect<LogHead, StoreDefect> => {
+    if (row === undefined) return Effect.fail(new StoreDefect({ store: "log", reason: "the table log has no row" }))
+    if (row.role === "copy") return Effect.fail(SqlFence.isCopy(row.log_id))
+    return Effect.succeed({ logId: row.log_id, position: row.position })
+  })
 
   return EventStore.of({
     writesPersistence: options.persistence ?? true,

@@ -63,7 +63,8 @@ fenced as (
 )
 select partition, epoch from taken`
 
-const isCopy = (logId: string) =>
+/** No log can be here. */
+export const isCopy = (logId: string): StoreDefect =>
   new StoreDefect({
     store: "log",
     reason: `the events of this database are a copy of the log ${logId}, which lives elsewhere: connect to that log, too`

@@ -88,16 +88,30 @@ export const erase = (
   { log }: SqlRebuildOptions,
   walletId: string | "all"
 ): Effect.Effect<void, ReadError> =>
-  Effect.gen(function* () {
+  Effect.gen(function* (): Effect.fn.Return<void, SqlError | StoreDefect> {
+    if (log) yield* checkIsLog(sql)
     if (walletId === "all") {
       yield* sql.unsafe(log ? removeAllDerived : removeAllCopies)
-      yield* sql.unsafe(forgetLog)
+      if (!log) yield* sql.unsafe(forgetLog)
     } else {
       const wallets = [texts([walletId])]
       yield* sql.unsafe(lockWallets, wallets)
       yield* sql.unsafe(log ? removeDerived() : removeCopies, wallets)
     }
-  }).pipe(sql.withTransaction, Effect.mapError(failed))
+  }).pipe(
+    sql.withTransaction,
+    Effect.mapError((error) => (error._tag === "SqlError" ? failed(error) : error))
+  )
+
+/** Whoever takes a copy for the log would throw away what it cannot make again. */
+const checkIsLog = Effect.fnUntraced(function* (sql: SqlClient): Effect.fn.Return<void, SqlError | StoreDefect> {
+  const [row] = yield* sql.unsafe<{ readonly role: string | null; readonly log_id: string }>(
+    "select role, log_id from log"
+  )
+  if (row?.role !== "copy") return
+  const reason = `the events of this database are a copy of the log ${row.log_id}: connect to that log, too`
+  return yield* new StoreDefect({ store: "persistence", reason })
+})
 
 /** Tells a failure of the rewriting from one of the transaction around it. */
 class RewriteFailed<E> {

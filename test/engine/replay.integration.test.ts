@@ -83,6 +83,21 @@ describe.skipIf(!postgresPresent)("replay on PostgreSQL", () => {
     }).pipe(Effect.provide(sameDatabase))
   )
 
+  it.live("leaves a log that has no events yet a log", () =>
+    Effect.gen(function* () {
+      yield* replay({ mode: "erase" })
+      const book = yield* openLogBook
+      yield* book.perform(create("a"))
+      yield* clean
+    }).pipe(
+      Effect.provide(
+        Layer.fresh(
+          SqlStores.layer().pipe(Layer.provide(SqlMigrator.layer), Layer.provideMerge(TestPostgres.layerDatabase()))
+        )
+      )
+    )
+  )
+
   it.live("fills the rows behind a log, again after a cut, and knows what a trigger refuses", () =>
     Effect.gen(function* () {
       const sql = yield* SqlClient

@@ -8,7 +8,7 @@ import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
 import { SqlClient } from "effect/sql/SqlClient"
 import type { Commit } from "../../src/domain/Commit.ts"
-import { credit, debit, placeHold, SampleWallet } from "../../src/stores/contract/SampleWallet.ts"
+import { credit, debit, placeHold, SampleWallet, send } from "../../src/stores/contract/SampleWallet.ts"
 import { EventStore } from "../../src/stores/EventStore.ts"
 import { Persistence } from "../../src/stores/Persistence.ts"
 import { SqlDatabase } from "../../src/stores/SqlDatabase.ts"
@@ -278,9 +278,96 @@ describe.skipIf(!postgresPresent)("events that are the log", () => {
       const error = yield* refused([sample.create()])
       assert.strictEqual(error._tag, "StoreDefect")
       assert.include(error.reason, "a copy of the log elsewhere")
+      assert.strictEqual((yield* Effect.flip(log.head))._tag, "StoreDefect")
+      assert.strictEqual((yield* Effect.flip(persistence.erase("all")))._tag, "StoreDefect")
       const claim = log.claim({ partitions: [1], owner: "node", time: 1 })
       assert.strictEqual((yield* Effect.flip(claim))._tag, "StoreDefect")
       assert.deepStrictEqual(yield* (yield* SqlClient)`select * from claims`, [])
+    })
+  )
+})
+
+describe.skipIf(!postgresPresent)("one damaged wallet", () => {
+  const three = Effect.gen(function* () {
+    const log = yield* EventStore
+    const samples = [new SampleWallet(), new SampleWallet(), new SampleWallet()] as const
+    yield* log.append(samples.map((sample) => sample.create()))
+    return samples
+  })
+
+  onPostgres(
+    "is a defect of the append that it is in, and the others are told apart from it",
+    Effect.gen(function* () {
+      const sql = yield* SqlClient
+      const log = yield* EventStore
+      const samples = yield* three
+      yield* sql`update wallets set version = 5 where id = ${samples[1].id}`
+      const commits = samples.map((sample) => sample.commit(credit(1n)))
+      assert.strictEqual((yield* Effect.flip(log.append(commits)))._tag, "StoreDefect")
+      assert.strictEqual((yield* Effect.flip(log.append([commits[1]!])))._tag, "StoreDefect")
+      assert.deepStrictEqual(bare(yield* log.append([commits[0]!, commits[2]!])), [
+        { _tag: "Appended" },
+        { _tag: "Appended" }
+      ])
+    })
+  )
+
+  onPostgres(
+    "whose row a trigger silently keeps from moving is a defect, too, and soon",
+    Effect.gen(function* () {
+      const sql = yield* SqlClient
+      const log = yield* EventStore
+      const samples = yield* three
+      yield* sql`create function keep() returns trigger language plpgsql as ${sql.literal(
+        `'begin if new.id = ''${samples[1].id}'' then return null; end if; return new; end'`
+      )}`
+      yield* sql`create trigger keep before update on wallets for each row execute function keep()`
+      const error = yield* Effect.flip(log.append(samples.map((sample) => sample.commit(credit(1n)))))
+      assert.strictEqual(error._tag, "StoreDefect")
+      assert.include(error.reason, samples[1].id)
+    })
+  )
+
+  onPostgres(
+    "that is behind its events in row and in owner alike is one of those that have to be rebuilt",
+    Effect.gen(function* () {
+      const sql = yield* SqlClient
+      const log = yield* EventStore
+      const samples = yield* three
+      const first = samples[1].commit(credit(1n))
+      const stale = { ...first, events: first.events.map((recorded) => ({ ...recorded, id: crypto.randomUUID() })) }
+      yield* log.append([first])
+      yield* sql`update wallets set version = 0 where id = ${samples[1].id}`
+      const error = yield* Effect.flip(log.append([samples[0].commit(credit(1n)), stale]))
+      assert.strictEqual(error._tag, "StoreDefect")
+      assert.include(error.reason, "they have to be rebuilt")
+    })
+  )
+})
+
+describe.skipIf(!postgresPresent)("creations with holds and transfers that race", () => {
+  onPostgres(
+    "end as Appended and Conflict",
+    Effect.gen(function* () {
+      const log = yield* EventStore
+      for (let round = 0; round < 20; round++) {
+        const id = `race-${round}`
+        const make = () => {
+          const sample = new SampleWallet({ id, partition: 1 })
+          return sample.commit(sample.creation(), credit(10n), placeHold("h", 1n), send("t", "elsewhere", 1n))
+        }
+        const outcomes = yield* Effect.all([log.append([make()]), log.append([make()])], { concurrency: 2 })
+        assert.deepStrictEqual(
+          bare(outcomes.flat())
+            .map(({ _tag }) => _tag)
+            .sort(),
+          ["Appended", "Conflict"]
+        )
+        const same = new SampleWallet({ id: `same-${round}`, partition: 1 })
+        const commit = same.commit(same.creation(), credit(10n), placeHold("h", 1n), send("t", "elsewhere", 1n))
+        const twice = yield* Effect.all([log.append([commit]), log.append([commit])], { concurrency: 2 })
+        assert.deepStrictEqual(bare(twice.flat()), [{ _tag: "Appended" }, { _tag: "Appended" }])
+      }
     })
   )
 })
