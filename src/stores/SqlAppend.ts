@@ -149,8 +149,8 @@ export const make = (sql: PgClient, fence: SqlFence, options: SqlAppendOptions):
 /** `written`: other commits of the append are in the log. */
 const gaveUp = ([first]: ReadonlyArray<Commit>, overtaken: number, written: boolean): AppendError => {
   if (overtaken === maxOvertaken) {
-    const reason = `the rows of wallet ${first!.walletId} cannot be written, though they are as expected: look at triggers and at ew_* constraints`
-    return new StoreDefect({ store: "log", reason })
+    const what = `the rows of wallet ${first!.walletId} cannot be written, though they are as expected`
+    return new StoreDefect({ store: "log", reason: `${what}: look at triggers and at ew_* constraints` })
   }
   const reason = `partitions were claimed ${maxTries} times during one append`
   return written ? new AppendUnknown({ reason }) : unavailable("log", reason)
