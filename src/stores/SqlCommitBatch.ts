@@ -12,6 +12,7 @@ import { transactionWords, walletWords } from "./SearchWords.ts"
 import type { CommitParts } from "./SqlCommitStatement.ts"
 import { SqlCompositeArray } from "./SqlCompositeArray.ts"
 import { columnsOf, type EventColumns } from "./SqlEventColumns.ts"
+import { holdJson, isoTime, metadataOf, transferJson } from "./SqlRowJson.ts"
 
 /** Fields of the types `given_commit` and `given_event`. */
 const commitFields = 11
@@ -28,14 +29,8 @@ export interface CommitBatchOptions {
   readonly words: boolean
 }
 
-/** `undefined`: left out of the JSON, SQL's null. */
-const metadataOf = (metadata: Metadata): Metadata | undefined =>
-  metadata === noMetadata || Object.keys(metadata).length === 0 ? undefined : metadata
-
 const metadataJson = (metadata: Metadata): string | null =>
   metadataOf(metadata) === undefined ? null : JSON.stringify(metadata)
-
-const isoTime = (millis: number): string => new Date(millis).toISOString()
 
 /** What else is known of the command, as JSON; `null` when there is nothing else. */
 const originOf = (id: string, metadata: EventMetadata): string | null => {
@@ -151,19 +146,7 @@ const addHolds = (rows: HoldRows, number: number, commit: Commit): void => {
       continue
     }
     const { hold, version } = change
-    rows.placed.push({
-      ...where,
-      id: hold.id,
-      version,
-      amount: String(hold.amount),
-      captured: String(hold.captured),
-      remaining: String(hold.remaining),
-      status: hold.status,
-      expires_at: hold.expiresAt === null ? undefined : isoTime(hold.expiresAt),
-      reference: hold.reference ?? undefined,
-      metadata: metadataOf(hold.metadata),
-      created_at: isoTime(hold.createdAt)
-    })
+    rows.placed.push({ ...where, ...holdJson(hold, version) })
   }
 }
 
@@ -189,21 +172,8 @@ const addTransfers = (rows: TransferRows, number: number, commit: Commit, before
       continue
     }
     const { transfer, version } = change
-    rows.sent.push({
-      ...where,
-      ord: before + version - commit.expectedVersion,
-      version,
-      id: transfer.id,
-      to_wallet_id: transfer.to,
-      amount: String(transfer.amount),
-      currency: transfer.currency,
-      status: transfer.status,
-      reason: transfer.reason ?? undefined,
-      reference: transfer.reference ?? undefined,
-      metadata: metadataOf(transfer.metadata),
-      created_at: isoTime(transfer.createdAt),
-      updated_at: isoTime(transfer.updatedAt)
-    })
+    const ord = before + version - commit.expectedVersion
+    rows.sent.push({ ...where, ord, ...transferJson(transfer, version) })
   }
 }
 

@@ -154,7 +154,7 @@ const kept = (query: string, otherwise: string): string => `coalesce((${query}),
  * The commits that create a wallet which is not there.
  *
  * An append cannot insert their rows here: their positions come last. Two at once meet
- * at the primary key, and the one that comes second begins again. A copy inserts them,
+ * at a key of their rows, and nothing of the later one is written. A copy inserts them,
  * but for a wallet whose creation was refused.
  */
 const createdPart = ({ purpose, unsure }: CommitStatement): string => {

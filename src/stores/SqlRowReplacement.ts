@@ -3,11 +3,11 @@ import * as Effect from "effect/Effect"
 import type { SqlClient } from "effect/sql/SqlClient"
 import type { SqlError } from "effect/sql/SqlError"
 import { walletTag } from "../domain/EventId.ts"
-import { type Metadata, noMetadata } from "../domain/Form.ts"
 import type { DerivedWallet, RowReplacement } from "./RowReplacement.ts"
 import { walletWords } from "./SearchWords.ts"
 import { int8, int8s, text, texts } from "./SqlParameters.ts"
 import { lockWallets, removeDerived } from "./SqlRebuild.ts"
+import { holdJson, isoTime, metadataOf, transferJson } from "./SqlRowJson.ts"
 import type { ReadError } from "./StoreError.ts"
 
 /** From one wallet to the next along the primary key: its events in between are not read. */
@@ -60,12 +60,6 @@ from json_to_recordset($1::json) as t (wallet_id text, id text, to_wallet_id tex
   amount numeric, currency text, status text, reason text, reference text, metadata json, created_at timestamptz,
   updated_at timestamptz)`
 
-/** `undefined`: left out of the JSON, SQL's null. */
-const metadataOf = (metadata: Metadata): Metadata | undefined =>
-  metadata === noMetadata || Object.keys(metadata).length === 0 ? undefined : metadata
-
-const isoTime = (millis: number): string => new Date(millis).toISOString()
-
 const walletJson = ({ position, wallet }: DerivedWallet, words: boolean): object => ({
   id: wallet.id,
   owner_id: wallet.ownerId,
@@ -81,36 +75,6 @@ const walletJson = ({ position, wallet }: DerivedWallet, words: boolean): object
   position: String(position),
   tag: walletTag(wallet.id),
   words: words ? walletWords(wallet) : []
-})
-
-const holdJson = ({ hold, version }: DerivedWallet["holds"][number]): object => ({
-  wallet_id: hold.walletId,
-  id: hold.id,
-  version,
-  amount: String(hold.amount),
-  captured: String(hold.captured),
-  remaining: String(hold.remaining),
-  status: hold.status,
-  expires_at: hold.expiresAt === null ? undefined : isoTime(hold.expiresAt),
-  reference: hold.reference ?? undefined,
-  metadata: metadataOf(hold.metadata),
-  created_at: isoTime(hold.createdAt)
-})
-
-const transferJson = ({ position, transfer, version }: DerivedWallet["transfers"][number]): object => ({
-  wallet_id: transfer.from,
-  id: transfer.id,
-  to_wallet_id: transfer.to,
-  version,
-  position: String(position),
-  amount: String(transfer.amount),
-  currency: transfer.currency,
-  status: transfer.status,
-  reason: transfer.reason ?? undefined,
-  reference: transfer.reference ?? undefined,
-  metadata: metadataOf(transfer.metadata),
-  created_at: isoTime(transfer.createdAt),
-  updated_at: isoTime(transfer.updatedAt)
 })
 
 export interface SqlRowReplacementOptions {
@@ -141,11 +105,16 @@ const replace = Effect.fnUntraced(function* (
   )
   yield* insert(
     insertHolds,
-    given.flatMap(({ holds }) => holds.map(holdJson))
+    given.flatMap(({ holds }) => holds.map(({ hold, version }) => holdJson(hold, version)))
   )
   yield* insert(
     insertTransfers,
-    given.flatMap(({ transfers }) => transfers.map(transferJson))
+    given.flatMap(({ transfers }) =>
+      transfers.map(({ position, transfer, version }) => ({
+        ...transferJson(transfer, version),
+        position: String(position)
+      }))
+    )
   )
   return moved
 })
