@@ -40,5 +40,6 @@ export const medianCost = (costs: ReadonlyArray<Cost>): Cost | null => {
     const told = costs.map((cost) => cost[name]).filter((value) => value !== null)
     return [name, told.length === 0 ? null : middle(told)] as const
   })
+  // Every name of a cost has its entry; `fromEntries` cannot tell.
   return medians.every(([, value]) => value === null) ? null : (Object.fromEntries(medians) as unknown as Cost)
 }

@@ -44,6 +44,7 @@ export const openSides = Effect.fnUntraced(function* ({ checkouts, server }: Aga
     const place: Place = yield* placeOf(store === "server" ? server : undefined, `against_${index}`)
     sides.push({ checkout, place, events: 0, rounds: 0 })
   }
+  // One for each of the two checkouts above.
   return sides as unknown as readonly [Side, Side]
 })
 
