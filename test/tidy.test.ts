@@ -30,14 +30,14 @@ const offences = (paths: ReadonlyArray<string>, pattern: RegExp, text: (path: st
   )
 
 const src = sources("src")
-const all = [...src, ...sources("test"), ...sources("examples")]
+const all = [...src, ...sources("bench"), ...sources("test"), ...sources("examples")]
 
 /** Programs, not library: they may touch the process they are. */
 const executables = (path: string): boolean => path.startsWith("src/bin/") || path.endsWith("Worker.ts")
 
 /** The simulation is what runs effects there: on a world of its own, without any real time or event loop. */
 const runsEffects = (line: string): boolean =>
-  line.startsWith("src/simulation/") && /\bEffect\.run(?:ForkWith|Sync|SyncExit)\(/.test(line)
+  line.startsWith("src/testing/simulation/") && /\bEffect\.run(?:ForkWith|Sync|SyncExit)\(/.test(line)
 
 describe("the tree is tidy", () => {
   it("finds its sources", () => {
@@ -94,7 +94,7 @@ describe("the tree is tidy", () => {
   })
 
   it("has no async function in src outside the executables and the drivers' edges", () => {
-    const edges = (path: string): boolean => executables(path) || /^src\/stores\/Pglite\w*\.ts$/.test(path)
+    const edges = (path: string): boolean => executables(path) || path.startsWith("src/stores/pglite/")
     const found = offences(
       src.filter((path) => !edges(path)),
       /\basync\b|\bawait\s/,

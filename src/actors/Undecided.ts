@@ -10,7 +10,7 @@ import { StoreDefect, StoreUnavailable } from "../stores/StoreError.ts"
 import type { BatchPlan } from "./BatchPlan.ts"
 import type { CommandError } from "./EngineError.ts"
 import { openRefusalsOf } from "./OpenRefusals.ts"
-import { Unpersisted } from "./Unpersisted.ts"
+import { Unpersisted } from "./UnpersistedEvents.ts"
 import type { ActorContext, WalletActor } from "./WalletActor.ts"
 
 /**

@@ -5,7 +5,7 @@ import type { TransferInFlight, Wallet } from "../domain/Wallet.ts"
 import { StoreUnavailable } from "../stores/StoreError.ts"
 import type { CommandError } from "./EngineError.ts"
 import { aheadOfLog, loadUndecided } from "./Undecided.ts"
-import type { Unpersisted } from "./Unpersisted.ts"
+import type { Unpersisted } from "./UnpersistedEvents.ts"
 import type { ActorContext, WalletActor } from "./WalletActor.ts"
 
 /** Loads of one activation: more than two mean that Persistence has what the log does not have. */

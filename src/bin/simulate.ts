@@ -10,9 +10,9 @@ import * as Flag from "effect/cli/Flag"
 import { spawn } from "node:child_process"
 import { availableParallelism } from "node:os"
 import { Worker } from "node:worker_threads"
-import { failureLines } from "../simulation/FailureReport.ts"
-import { noSeeds, reportLines, type SeedReport, sum } from "../simulation/SeedRange.ts"
-import { simulate } from "../simulation/Simulation.ts"
+import { failureLines } from "../testing/simulation/FailureReport.ts"
+import { noSeeds, reportLines, type SeedReport, sum } from "../testing/simulation/SeedRange.ts"
+import { simulate } from "../testing/simulation/Simulation.ts"
 
 /** Seeds that a worker takes at once: some seconds of work. */
 const seedsPerTurn = 20
@@ -113,7 +113,7 @@ const runMany = Effect.fnUntraced(function* (range: Range, json: boolean) {
 
 /** It changes the sources of a copy, so it stands with the tests of this repository. */
 const runPlanted = Effect.fnUntraced(function* () {
-  const script = new URL("../../test/simulation/planted.ts", import.meta.url)
+  const script = new URL("../../test/testing/simulation/planted.ts", import.meta.url)
   const code = yield* Effect.callback<number>((resume) => {
     spawn(process.execPath, [script.pathname], { stdio: "inherit" }).once("exit", (exit) =>
       resume(Effect.succeed(exit ?? 1))

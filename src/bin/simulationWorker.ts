@@ -1,6 +1,6 @@
 /** Worker thread of `npm run simulate`: runs the seeds that it is told, a few at a time. */
 import { parentPort } from "node:worker_threads"
-import { runSeeds } from "../simulation/SeedRange.ts"
+import { runSeeds } from "../testing/simulation/SeedRange.ts"
 
 const port = parentPort
 if (port === null) throw new Error("this file is the entry of a worker thread")

@@ -1,7 +1,7 @@
 /** Flags that several commands share. */
 import * as Flag from "effect/cli/Flag"
 import * as Schema from "effect/Schema"
-import { isId } from "../domain/Form.ts"
+import { isId } from "../domain/Limits.ts"
 
 export const json = Flag.Boolean("json").pipe(
   Flag.withDescription("Print one JSON document on standard output, for programs"),

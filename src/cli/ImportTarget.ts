@@ -6,7 +6,7 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
-import type { Metadata } from "../domain/Form.ts"
+import type { Metadata } from "../domain/Limits.ts"
 import { WalletEngine } from "../engine/WalletEngine.ts"
 import { WalletClient } from "../http/WalletClient.ts"
 

@@ -4,7 +4,7 @@
  */
 import * as Schema from "effect/Schema"
 import type { InspectReport, NodeSide } from "../engine/Inspect.ts"
-import { formatTime } from "../http/WireValue.ts"
+import { formatTime } from "../http/SchemaValues.ts"
 import type { WalletView } from "../stores/Persistence.ts"
 
 const Time = Schema.String

@@ -1,7 +1,7 @@
 /** `wallet migrate`: brings the database to this release. */
 import * as Effect from "effect/Effect"
 import * as Command from "effect/cli/Command"
-import { loadMigrations, SqlMigrator } from "../stores/SqlMigrator.ts"
+import { loadMigrations, SqlMigrator } from "../stores/sql/SqlMigrator.ts"
 import * as Flags from "./Flags.ts"
 import { databaseLayer } from "../engine/EngineStores.ts"
 import { loggingLayer } from "./Logging.ts"

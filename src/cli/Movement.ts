@@ -15,7 +15,7 @@ import {
   maxTextLength,
   type Metadata,
   noMetadata
-} from "../domain/Form.ts"
+} from "../domain/Limits.ts"
 import { parseDecimal } from "./Decimal.ts"
 
 export const movementFields = [

@@ -11,8 +11,8 @@ import { readdirSync } from "node:fs"
 import { performance } from "node:perf_hooks"
 import * as Process from "node:process"
 import * as EngineMetrics from "../actors/EngineMetrics.ts"
-import * as SagaMetrics from "../engine/SagaMetrics.ts"
-import { HistogramTally } from "../engine/Tally.ts"
+import * as SagaMetrics from "../actors/SagaMetrics.ts"
+import { HistogramTally } from "../engine/FastCounter.ts"
 
 interface Reading {
   readonly name: string

@@ -1,6 +1,6 @@
 /** The report of `replay` as a document: what `--json` prints and what the service answers. */
 import * as Schema from "effect/Schema"
-import type { ReplayProgress, ReplayReport } from "../engine/Replay.ts"
+import type { ReplayProgress, ReplayReport } from "../engine/rebuild/Rebuild.ts"
 import { count } from "./VerifyDocument.ts"
 import { WalletId } from "./WalletId.ts"
 

@@ -1,6 +1,6 @@
 /** `POST /v1/replay`: runs `replay` inside the service, beside its own work. */
 import * as Effect from "effect/Effect"
-import { replay, replayWallet } from "../engine/Replay.ts"
+import { replay, replayWallet } from "../engine/rebuild/Rebuild.ts"
 import { replayDocument, replayProgressDocument, ReplayRequest } from "./ReplayDocument.ts"
 import { toolRoute } from "./ToolRoute.ts"
 

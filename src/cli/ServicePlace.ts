@@ -13,7 +13,7 @@ import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
 import { join } from "node:path"
 import { WalletClient } from "../http/WalletClient.ts"
-import { DataDirectory, DataDirectoryInUse, type Occupant } from "../stores/DataDirectory.ts"
+import { DataDirectory, DataDirectoryInUse, type Occupant } from "../stores/pglite/DataDirectory.ts"
 import type { ServiceConfig } from "./ServiceConfig.ts"
 
 export interface RunningService {

@@ -4,9 +4,9 @@
  */
 import * as Schema from "effect/Schema"
 import { WalletId } from "./WalletId.ts"
-import { inTransit, isConserved } from "../engine/Conservation.ts"
-import type { VerifyProgress } from "../engine/Verify.ts"
-import { dueBound, type VerifyReport } from "../engine/VerifyReport.ts"
+import { inTransit, isConserved } from "../engine/verify/Conservation.ts"
+import type { VerifyProgress } from "../engine/verify/Verify.ts"
+import { dueBound, type VerifyReport } from "../engine/verify/VerifyReport.ts"
 
 const Difference = Schema.Struct({
   walletId: Schema.NullOr(Schema.String),

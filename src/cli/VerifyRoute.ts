@@ -1,6 +1,6 @@
 /** `POST /v1/verify`: runs `verify` inside the service. */
 import * as Effect from "effect/Effect"
-import { verify } from "../engine/Verify.ts"
+import { verify } from "../engine/verify/Verify.ts"
 import { toolRoute } from "./ToolRoute.ts"
 import { progressDocument, verifyDocument, VerifyRequest } from "./VerifyDocument.ts"
 

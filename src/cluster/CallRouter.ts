@@ -15,9 +15,9 @@ import { partitionOf } from "../domain/Partition.ts"
 import type { CommandMetrics } from "../engine/CommandMetrics.ts"
 import { envelopeOf, isNotOwner, resendOf, type WalletCall } from "../engine/WalletCalls.ts"
 import { StoreUnavailable } from "../stores/StoreError.ts"
-import { OwnerLanes } from "./OwnerLanes.ts"
+import { OwnerLanes } from "./OwnerBatcher.ts"
 import type { OwnersService } from "./Owners.ts"
-import { type LinkedCall, WalletLink } from "./WalletLink.ts"
+import { type LinkedCall, WalletLink } from "./RemoteQueue.ts"
 
 /** So much longer the owner's own word is waited for: it knows better what is true at the end of the wait. */
 const lastWordMillis = 1_000

@@ -22,8 +22,8 @@ import { Socket } from "effect/socket/Socket"
 import { NodeIdentity } from "../actors/NodeIdentity.ts"
 import { EventStore } from "../stores/EventStore.ts"
 import type { ClusterConfig, NodeAddress } from "./ClusterConfig.ts"
-import { shardingTimes } from "./RedisLeaseConfig.ts"
-import * as RedisRunnerStorage from "./RedisRunnerStorage.ts"
+import { shardingTimes } from "./redis/LeaseConfig.ts"
+import * as RedisRunnerStorage from "./redis/RedisRunnerStorage.ts"
 
 /**
  * The largest message, bytes. A reply holds a state per wallet, and a wallet may have a

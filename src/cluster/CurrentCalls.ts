@@ -9,7 +9,7 @@ import type { WalletRegistry } from "../actors/WalletRegistry.ts"
 import { partitionOf } from "../domain/Partition.ts"
 import type { Wallet } from "../domain/Wallet.ts"
 import { StoreUnavailable } from "../stores/StoreError.ts"
-import { decodeCurrent, encodeQuestion } from "./CallWire.ts"
+import { decodeCurrent, encodeQuestion } from "./CallCodec.ts"
 import type { OwnersService } from "./Owners.ts"
 
 /** Before the next owner is asked, ms. */

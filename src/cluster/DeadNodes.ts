@@ -11,9 +11,9 @@ import * as Schedule from "effect/Schedule"
 import type { PersistenceError } from "effect/cluster/ClusterError"
 import { Ownership } from "../actors/Ownership.ts"
 import { WritePipeline } from "../actors/WritePipeline.ts"
-import { Reconciler } from "../engine/Reconciler.ts"
+import { Reconciler } from "../pipeline/Reconciler.ts"
 import { Persistence } from "../stores/Persistence.ts"
-import { LeaseStatus } from "./LeaseStatus.ts"
+import { LeaseStatus } from "./redis/LeaseStatus.ts"
 import { Owners } from "./Owners.ts"
 
 /** Between two looks at who lives, and at a partition that nobody has claimed yet. */

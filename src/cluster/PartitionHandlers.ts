@@ -17,9 +17,9 @@ import type { ActorError } from "../actors/Mailbox.ts"
 import { WalletRegistry } from "../actors/WalletRegistry.ts"
 import { partitionOf } from "../domain/Partition.ts"
 import { envelopeOf, resendOf } from "../engine/WalletCalls.ts"
-import { answerOf, BatchInHand } from "./BatchInHand.ts"
-import type { Answer, Current, WalletCallsOf } from "./CallWire.ts"
-import { decodeBatch, decodeQuestion, encodeCurrent, encodeReply } from "./CallWire.ts"
+import { answerOf, BatchInHand } from "./InboundBatch.ts"
+import type { Answer, Current, WalletCallsOf } from "./CallCodec.ts"
+import { decodeBatch, decodeQuestion, encodeCurrent, encodeReply } from "./CallCodec.ts"
 import { PartitionEntity } from "./PartitionEntity.ts"
 
 /**

@@ -5,7 +5,7 @@ import * as Layer from "effect/Layer"
 import * as Result from "effect/Result"
 import { ClusterStatus, ownPart } from "../engine/ClusterStatus.ts"
 import { OutgoingCalls } from "./ClusterCalls.ts"
-import { LeaseStatus } from "./LeaseStatus.ts"
+import { LeaseStatus } from "./redis/LeaseStatus.ts"
 
 /** The answer of Redis is waited for so long, ms: it is one command of a few hundred microseconds. */
 const answerMillis = 2_000

@@ -5,7 +5,7 @@
  */
 import * as HashMap from "effect/HashMap"
 import type { WalletLimits } from "./Decision.ts"
-import { amountLimit, balanceLimit } from "./Form.ts"
+import { amountLimit, balanceLimit } from "./Limits.ts"
 import {
   CurrencyMismatch,
   HoldNotFound,

@@ -2,7 +2,7 @@
  * Commands: what callers and the engine ask of a wallet. Plain data; a command's
  * time and the ids it introduces come in with it, so that `decide` stays pure.
  */
-import type { Metadata } from "./Form.ts"
+import type { Metadata } from "./Limits.ts"
 import type { RecordedEvent } from "./Event.ts"
 import type { Wallet } from "./Wallet.ts"
 

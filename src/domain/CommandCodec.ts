@@ -9,8 +9,8 @@
  */
 import * as Result from "effect/Result"
 import type { Command, ReverseOperation, SendTransfer } from "./Command.ts"
-import { type Metadata, noMetadata } from "./Form.ts"
-import { type Field, type Fields, fields, isJsonObject, type JsonObject, literals, nullable } from "./WireForm.ts"
+import { type Metadata, noMetadata } from "./Limits.ts"
+import { type Field, type Fields, fields, isJsonObject, type JsonObject, literals, nullable } from "./Codec.ts"
 
 /** All but the reversal of an operation, which the owner asks of itself. */
 export type TravellingCommand = Exclude<Command, ReverseOperation>

@@ -5,7 +5,7 @@
  * Every event carries the balance and the held sum after it, so that a reader of
  * the log needs no fold to follow the money.
  */
-import type { Metadata } from "./Form.ts"
+import type { Metadata } from "./Limits.ts"
 import type { OpenHold, TransferInFlight, WalletStatus } from "./Wallet.ts"
 
 interface After {

@@ -8,7 +8,7 @@
  * that is damaged are errors, never a guess.
  */
 import * as Result from "effect/Result"
-import { eventShape, eventTypes } from "./EventForm.ts"
+import { eventShape, eventTypes } from "./EventSchema.ts"
 import type {
   CommandKey,
   EventMetadata,
@@ -20,8 +20,8 @@ import type {
   WalletEvent,
   WalletEventType
 } from "./Event.ts"
-import { type Metadata, noMetadata } from "./Form.ts"
-import { isJsonObject, type JsonObject, parseJson } from "./WireForm.ts"
+import { type Metadata, noMetadata } from "./Limits.ts"
+import { isJsonObject, type JsonObject, parseJson } from "./Codec.ts"
 
 /** Lifts a shape that is no longer written to a newer one. `undefined`: damaged. */
 export interface Upcaster {

@@ -17,7 +17,7 @@ import type {
   TransferSent,
   WalletCreated
 } from "./Event.ts"
-import type { Metadata } from "./Form.ts"
+import type { Metadata } from "./Limits.ts"
 import type { OpenHold, TransferInFlight, Wallet, WalletStatus } from "./Wallet.ts"
 
 type Holds = Wallet["holds"]

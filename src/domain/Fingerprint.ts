@@ -12,7 +12,7 @@
  */
 import { createHash } from "node:crypto"
 import type { Command } from "./Command.ts"
-import { type Metadata, noMetadata } from "./Form.ts"
+import { type Metadata, noMetadata } from "./Limits.ts"
 
 const version = "1:"
 const maxPlainLength = 64

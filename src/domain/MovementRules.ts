@@ -3,7 +3,7 @@ import * as Result from "effect/Result"
 import { closed, closedOrFrozen, insufficient, overBalanceLimit } from "./Checks.ts"
 import type { Credit, Debit } from "./Command.ts"
 import type { Decision } from "./Decision.ts"
-import { malformedMovement } from "./Malformed.ts"
+import { malformedMovement } from "./Validation.ts"
 import type { Wallet } from "./Wallet.ts"
 
 export const credit = (wallet: Wallet, command: Credit): Decision => {

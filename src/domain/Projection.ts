@@ -14,7 +14,7 @@ import type {
   TransferSent,
   WalletEvent
 } from "./Event.ts"
-import { type Metadata, noMetadata } from "./Form.ts"
+import { type Metadata, noMetadata } from "./Limits.ts"
 import type { Hold, HoldStatus, OpenHold, Transaction, TransactionType, Transfer, TransferStatus } from "./Wallet.ts"
 
 /** The type of the transaction that an event makes; `undefined`: it moves no money. */

@@ -12,7 +12,7 @@
  */
 import * as HashMap from "effect/HashMap"
 import type { WalletEvent } from "./Event.ts"
-import { amountLimit, balanceLimit } from "./Form.ts"
+import { amountLimit, balanceLimit } from "./Limits.ts"
 import { available, type Wallet } from "./Wallet.ts"
 
 /** By how much an event changes what is available, minor units. */

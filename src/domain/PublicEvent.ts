@@ -4,7 +4,7 @@
  */
 import { eventData } from "./EventCodec.ts"
 import type { WalletEvent, WalletEventType } from "./Event.ts"
-import type { Json, JsonObject } from "./WireForm.ts"
+import type { Json, JsonObject } from "./Codec.ts"
 
 export const publicType = (event: WalletEvent): WalletEventType => event._tag
 

@@ -2,7 +2,7 @@
 import * as Result from "effect/Result"
 import type { RecordedEvent } from "./Event.ts"
 import { decodeEventData, decodeMetadata, encodeMetadata, eventData, wireType } from "./EventCodec.ts"
-import { isJsonObject, type JsonObject, time, version } from "./WireForm.ts"
+import { isJsonObject, type JsonObject, time, version } from "./Codec.ts"
 
 /** JSON-able. */
 export const encodeRecorded = (recorded: RecordedEvent): JsonObject => ({

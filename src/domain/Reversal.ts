@@ -20,7 +20,7 @@ import type {
   TransferSent,
   WalletEvent
 } from "./Event.ts"
-import { maxTextLength, type Metadata, toText } from "./Form.ts"
+import { maxTextLength, type Metadata, toText } from "./Limits.ts"
 import { InsufficientFunds, InvalidRequest, type Rejection } from "./Rejection.ts"
 import { available, type OpenHold, type Wallet, type WalletStatus } from "./Wallet.ts"
 

@@ -12,8 +12,8 @@ import {
 } from "./Checks.ts"
 import type { ReceiveTransfer, RefuseTransfer, ReverseTransfer, SendTransfer, SettleTransfer } from "./Command.ts"
 import type { DecideContext, Decision } from "./Decision.ts"
-import { maxTextLength, toText } from "./Form.ts"
-import { malformedMovement, malformedTransfer } from "./Malformed.ts"
+import { maxTextLength, toText } from "./Limits.ts"
+import { malformedMovement, malformedTransfer } from "./Validation.ts"
 import { type Rejection, SameWallet, TransferNotFound, WalletClosed, WalletNotFound } from "./Rejection.ts"
 import type { Wallet } from "./Wallet.ts"
 

@@ -6,7 +6,7 @@
  * revision of the last event (0-based).
  */
 import type * as HashMap from "effect/HashMap"
-import type { Metadata } from "./Form.ts"
+import type { Metadata } from "./Limits.ts"
 
 export type WalletStatus = "active" | "frozen" | "closed"
 

@@ -6,7 +6,7 @@
  */
 import * as HashMap from "effect/HashMap"
 import * as Result from "effect/Result"
-import { openHold, status, transferInFlight } from "./StateForm.ts"
+import { openHold, status, transferInFlight } from "./StateSchema.ts"
 import type { OpenHold, TransferInFlight, Wallet } from "./Wallet.ts"
 import {
   amountOrZero,
@@ -22,7 +22,7 @@ import {
   sum,
   time,
   version
-} from "./WireForm.ts"
+} from "./Codec.ts"
 
 /** Raised with every change of shape; the last two are readable. */
 const format = 1

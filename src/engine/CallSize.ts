@@ -1,6 +1,6 @@
 /** How large a command is in a mailbox, bytes: rough, for its bound only. */
-import type { Metadata } from "../domain/Form.ts"
-import { noMetadata } from "../domain/Form.ts"
+import type { Metadata } from "../domain/Limits.ts"
+import { noMetadata } from "../domain/Limits.ts"
 
 /** Beside the free texts. */
 export const callBytes = 256

@@ -12,7 +12,7 @@ import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import type * as Metric from "effect/Metric"
 import type { CommandError, TransferReversed } from "../actors/EngineError.ts"
-import { CountTally, HistogramTally } from "./Tally.ts"
+import { CountTally, HistogramTally } from "./FastCounter.ts"
 
 /**
  * - `ok`, `replayed`: it took place, now or by an earlier try with its key;

@@ -5,11 +5,11 @@
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
-import { DataDirectory } from "../stores/DataDirectory.ts"
-import { SqlDatabase } from "../stores/SqlDatabase.ts"
-import { SqlMigrator } from "../stores/SqlMigrator.ts"
-import type { KurrentEventStoreOptions } from "../stores/KurrentEventStore.ts"
-import * as SqlStores from "../stores/SqlStores.ts"
+import { DataDirectory } from "../stores/pglite/DataDirectory.ts"
+import { SqlDatabase } from "../stores/sql/SqlDatabase.ts"
+import { SqlMigrator } from "../stores/sql/SqlMigrator.ts"
+import type { KurrentEventStoreOptions } from "../stores/kurrent/KurrentEventStore.ts"
+import * as SqlStores from "../stores/sql/SqlStores.ts"
 import type { StoresConfig } from "./EngineConfig.ts"
 
 /** The database alone, as it is. With a server there is a data directory only in name: nothing is kept in it. */
@@ -25,7 +25,7 @@ export const databaseLayer = ({ databaseUrl, dataDir, maxConnections, schema }: 
 const kurrentLayer = (options: KurrentEventStoreOptions) =>
   Layer.unwrap(
     Effect.map(
-      Effect.promise(() => import("../stores/KurrentEventStore.ts")),
+      Effect.promise(() => import("../stores/kurrent/KurrentEventStore.ts")),
       ({ layer }) => layer(options)
     )
   )

@@ -13,8 +13,8 @@ import type { CommandError } from "../actors/EngineError.ts"
 import type { DueHold } from "../stores/Persistence.ts"
 import { Persistence } from "../stores/Persistence.ts"
 import { callBytes } from "./CallSize.ts"
-import * as SagaMetrics from "./SagaMetrics.ts"
-import { makeSweeper } from "./Sweeper.ts"
+import * as SagaMetrics from "../actors/SagaMetrics.ts"
+import { makeSweeper } from "../actors/Sweeper.ts"
 import { WalletCalls } from "./WalletCalls.ts"
 
 /** One node of an installation is enough for it. */

@@ -19,7 +19,7 @@ import { EventStore } from "../stores/EventStore.ts"
 import { type Mark, type PersistedVersion, Persistence, type Refusal, type WalletView } from "../stores/Persistence.ts"
 import { ReadModel } from "../stores/ReadModel.ts"
 import type { EventUnreadable, ReadError } from "../stores/StoreError.ts"
-import { findWallet } from "./VerifySearch.ts"
+import { findWallet } from "./verify/Search.ts"
 
 export interface LastEvent {
   readonly version: number

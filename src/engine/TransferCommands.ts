@@ -2,7 +2,7 @@
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import { isId, isIdempotencyKey } from "../domain/Form.ts"
+import { isId, isIdempotencyKey } from "../domain/Limits.ts"
 import { InvalidRequest, TransferNotFound } from "../domain/Rejection.ts"
 import { Persistence } from "../stores/Persistence.ts"
 import { type Answered, CommandMetrics } from "./CommandMetrics.ts"

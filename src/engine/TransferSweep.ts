@@ -6,7 +6,7 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import type { ActorBounds } from "../actors/ActorBounds.ts"
 import { Persistence } from "../stores/Persistence.ts"
-import { makeSweeper } from "./Sweeper.ts"
+import { makeSweeper } from "../actors/Sweeper.ts"
 import { TransferSaga } from "./TransferSaga.ts"
 
 /** One node of an installation is enough for it. */

@@ -16,8 +16,8 @@ import {
   PayloadTooLarge,
   UnsupportedMediaType
 } from "./Problem.ts"
-import { AwaitQuery } from "./Wire.ts"
-import { Cursor, Id, IdempotencyKey, Limit, noFields } from "./WireValue.ts"
+import { AwaitQuery } from "./Schemas.ts"
+import { Cursor, Id, IdempotencyKey, Limit, noFields } from "./SchemaValues.ts"
 
 export const walletPath = { id: Id }
 export const holdPath = { id: Id, holdId: Id }

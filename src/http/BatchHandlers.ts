@@ -13,12 +13,12 @@ import type { CommandError } from "../actors/EngineError.ts"
 import { InvalidRequest } from "../domain/Rejection.ts"
 import { type Await, type CommandAnswer, type CommandOptions, WalletEngine } from "../engine/WalletEngine.ts"
 import type { ApiKey } from "../stores/ApiKeyStore.ts"
-import { type Answer, answered, commandAnswer, internalError, toResponse, transferAnswer } from "./Answer.ts"
+import { type Answer, answered, commandAnswer, internalError, toResponse, transferAnswer } from "./HttpReply.ts"
 import { WalletApi } from "./Api.ts"
 import { CurrentKey } from "./Authorization.ts"
 import { commandOptions } from "./CommandInput.ts"
 import { bodyReader, decoder } from "./RequestBody.ts"
-import { BatchEnvelope, CaptureItem, CreditItem, DebitItem, HoldItem, ReleaseItem, TransferItem } from "./Wire.ts"
+import { BatchEnvelope, CaptureItem, CreditItem, DebitItem, HoldItem, ReleaseItem, TransferItem } from "./Schemas.ts"
 
 const batchBody = bodyReader(BatchEnvelope)
 

@@ -3,7 +3,7 @@ import * as HttpApiEndpoint from "effect/http-api/HttpApiEndpoint"
 import * as HttpApiGroup from "effect/http-api/HttpApiGroup"
 import { doc, noQuery } from "./ApiParts.ts"
 import { Authorization, RequestForm, RequiredScope } from "./Authorization.ts"
-import { ClusterJson } from "./Wire.ts"
+import { ClusterJson } from "./Schemas.ts"
 
 const view = HttpApiEndpoint.get("view", "/v1/cluster", { query: noQuery, success: ClusterJson })
   .annotate(RequiredScope, "admin")

@@ -2,7 +2,7 @@
 import * as Effect from "effect/Effect"
 import * as HttpApiBuilder from "effect/http-api/HttpApiBuilder"
 import { WalletEngine } from "../engine/WalletEngine.ts"
-import { plainAnswer, respond } from "./Answer.ts"
+import { plainAnswer, respond } from "./HttpReply.ts"
 import { WalletApi } from "./Api.ts"
 
 export const clusterHandlers = HttpApiBuilder.group(

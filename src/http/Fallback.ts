@@ -7,7 +7,7 @@ import * as Effect from "effect/Effect"
 import * as HttpServerError from "effect/http/HttpServerError"
 import * as HttpServerRequest from "effect/http/HttpServerRequest"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
-import { internalError, problemAnswer, toResponse } from "./Answer.ts"
+import { internalError, problemAnswer, toResponse } from "./HttpReply.ts"
 import { WalletApi } from "./Api.ts"
 import { bearerOf, Gate, refusal } from "./Authenticate.ts"
 

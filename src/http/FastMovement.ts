@@ -10,15 +10,15 @@ import * as Effect from "effect/Effect"
 import * as HttpServerRequest from "effect/http/HttpServerRequest"
 import type { HttpServerResponse } from "effect/http/HttpServerResponse"
 import { IncomingMessage } from "node:http"
-import { amountPattern, isIdempotencyKey, isMetadata, isText, maxTextLength, type Metadata } from "../domain/Form.ts"
+import { amountPattern, isIdempotencyKey, isMetadata, isText, maxTextLength, type Metadata } from "../domain/Limits.ts"
 import { type Await, WalletEngine } from "../engine/WalletEngine.ts"
 import type { ApiKey } from "../stores/ApiKeyStore.ts"
-import { commandAnswer, respond } from "./Answer.ts"
+import { commandAnswer, respond } from "./HttpReply.ts"
 import { ApiKeys } from "./ApiKeys.ts"
 import { hasScope } from "./Authorization.ts"
 import { correlationOf } from "./Correlation.ts"
 import { decodeBytes, maxBodySize, parseBody, readNode } from "./RequestBody.ts"
-import { MovementBody } from "./Wire.ts"
+import { MovementBody } from "./Schemas.ts"
 
 const target = /^\/v1\/wallets\/([A-Za-z0-9_-]{1,64})\/(credit|debit)(?:\?await=(committed|persisted|indexed))?$/
 

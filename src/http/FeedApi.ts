@@ -6,8 +6,8 @@ import * as Schema from "effect/Schema"
 import { doc } from "./ApiParts.ts"
 import { Authorization, RequestForm, RequiredScope } from "./Authorization.ts"
 import { PositionGone, RateLimited } from "./Problem.ts"
-import { FeedEvent } from "./Wire.ts"
-import { Position } from "./WireValue.ts"
+import { FeedEvent } from "./Schemas.ts"
+import { Position } from "./SchemaValues.ts"
 
 const follow = HttpApiEndpoint.get("follow", "/v1/feed", {
   headers: { "last-event-id": Schema.optionalKey(Position) },

@@ -14,12 +14,12 @@ import { publicData, publicType } from "../domain/PublicEvent.ts"
 import type { FeedEvent } from "../engine/WalletEngine.ts"
 import { WalletEngine } from "../engine/WalletEngine.ts"
 import { PositionGone } from "../stores/StoreError.ts"
-import { failureAnswer, internalError, problemAnswer, toResponse } from "./Answer.ts"
+import { failureAnswer, internalError, problemAnswer, toResponse } from "./HttpReply.ts"
 import { WalletApi } from "./Api.ts"
 import { ApiKeys } from "./ApiKeys.ts"
 import { bearerOf } from "./Authenticate.ts"
 import { Stopping } from "./Stopping.ts"
-import { formatTime } from "./WireValue.ts"
+import { formatTime } from "./SchemaValues.ts"
 
 /** Feeds of one node at a time: each reads the log for itself. */
 const maxFeeds = 200

@@ -5,7 +5,7 @@ import * as HttpApiSchema from "effect/http-api/HttpApiSchema"
 import * as Schema from "effect/Schema"
 import { doc, noQuery } from "./ApiParts.ts"
 import { RequestForm } from "./Authorization.ts"
-import { HealthJson } from "./Wire.ts"
+import { HealthJson } from "./Schemas.ts"
 
 const live = HttpApiEndpoint.get("live", "/health/live", {
   query: noQuery,

@@ -2,13 +2,13 @@
 import * as Effect from "effect/Effect"
 import * as HttpApiBuilder from "effect/http-api/HttpApiBuilder"
 import { WalletEngine } from "../engine/WalletEngine.ts"
-import { commandAnswer, holdJson, pageJson, plainAnswer, respond } from "./Answer.ts"
+import { commandAnswer, holdJson, pageJson, plainAnswer, respond } from "./HttpReply.ts"
 import { WalletApi } from "./Api.ts"
 import { CurrentKey } from "./Authorization.ts"
 import { commandOptions } from "./CommandInput.ts"
 import { bodyReader } from "./RequestBody.ts"
-import { CaptureHoldBody, NoBody, PlaceHoldBody } from "./Wire.ts"
-import { defaultLimit } from "./WireValue.ts"
+import { CaptureHoldBody, NoBody, PlaceHoldBody } from "./Schemas.ts"
+import { defaultLimit } from "./SchemaValues.ts"
 
 const placeBody = bodyReader(PlaceHoldBody)
 const captureBody = bodyReader(CaptureHoldBody, { mayBeEmpty: true })

@@ -22,8 +22,8 @@ import {
   WalletFrozen,
   WalletNotFound
 } from "./Problem.ts"
-import { CaptureAnswer, CaptureHoldBody, HoldAnswer, HoldJson, HoldPage, HoldStatus, PlaceHoldBody } from "./Wire.ts"
-import { Version } from "./WireValue.ts"
+import { CaptureAnswer, CaptureHoldBody, HoldAnswer, HoldJson, HoldPage, HoldStatus, PlaceHoldBody } from "./Schemas.ts"
+import { Version } from "./SchemaValues.ts"
 
 const command = { headers: commandHeaders, query: commandQuery }
 const minVersion = Schema.optionalKey(Version)

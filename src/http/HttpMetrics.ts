@@ -6,7 +6,7 @@ import * as Exit from "effect/Exit"
 import * as HttpServerRequest from "effect/http/HttpServerRequest"
 import type { HttpServerResponse } from "effect/http/HttpServerResponse"
 import type * as Metric from "effect/Metric"
-import { CountTally, HistogramTally } from "../engine/Tally.ts"
+import { CountTally, HistogramTally } from "../engine/FastCounter.ts"
 import { routeOf } from "./Routes.ts"
 
 /** Seconds, to the head of the answer: a feed is not counted until it ends. */

@@ -4,12 +4,12 @@ import * as HttpApiBuilder from "effect/http-api/HttpApiBuilder"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as Redacted from "effect/Redacted"
 import type { ApiKey } from "../stores/ApiKeyStore.ts"
-import { pageJson, plainAnswer, problemAnswer, respond, toResponse } from "./Answer.ts"
+import { pageJson, plainAnswer, problemAnswer, respond, toResponse } from "./HttpReply.ts"
 import { WalletApi } from "./Api.ts"
 import { ApiKeys } from "./ApiKeys.ts"
 import { bodyReader } from "./RequestBody.ts"
-import { CreateKeyBody } from "./Wire.ts"
-import { defaultLimit, formatTime } from "./WireValue.ts"
+import { CreateKeyBody } from "./Schemas.ts"
+import { defaultLimit, formatTime } from "./SchemaValues.ts"
 
 const createBody = bodyReader(CreateKeyBody)
 

@@ -5,8 +5,8 @@ import * as HttpApiSchema from "effect/http-api/HttpApiSchema"
 import { bodyProblems, doc, noQuery, pageQuery } from "./ApiParts.ts"
 import { Authorization, RequestForm, RequiredScope } from "./Authorization.ts"
 import { NotFound } from "./Problem.ts"
-import { CreatedKeyJson, CreateKeyBody, KeyPage } from "./Wire.ts"
-import { Id } from "./WireValue.ts"
+import { CreatedKeyJson, CreateKeyBody, KeyPage } from "./Schemas.ts"
+import { Id } from "./SchemaValues.ts"
 
 const createKey = HttpApiEndpoint.post("create", "/v1/keys", {
   query: noQuery,

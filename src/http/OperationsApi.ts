@@ -4,8 +4,8 @@ import * as HttpApiGroup from "effect/http-api/HttpApiGroup"
 import * as Schema from "effect/Schema"
 import { bodyProblems, commandQuery, doc, pageQuery } from "./ApiParts.ts"
 import { Authorization, RequestForm, RequiredScope } from "./Authorization.ts"
-import { BatchAnswer, BatchBody, TransactionPage, TransactionType } from "./Wire.ts"
-import { Id, Text } from "./WireValue.ts"
+import { BatchAnswer, BatchBody, TransactionPage, TransactionType } from "./Schemas.ts"
+import { Id, Text } from "./SchemaValues.ts"
 
 const batch = HttpApiEndpoint.post("run", "/v1/batch", {
   query: commandQuery,

@@ -3,7 +3,7 @@ import * as Effect from "effect/Effect"
 import { HttpApiSchemaError } from "effect/http-api/HttpApiError"
 import * as HttpServerRequest from "effect/http/HttpServerRequest"
 import * as Layer from "effect/Layer"
-import { problemAnswer, toResponse } from "./Answer.ts"
+import { problemAnswer, toResponse } from "./HttpReply.ts"
 import { RequestForm } from "./Authorization.ts"
 import { issueText } from "./IssueText.ts"
 

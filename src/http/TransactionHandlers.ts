@@ -2,9 +2,9 @@
 import * as Effect from "effect/Effect"
 import * as HttpApiBuilder from "effect/http-api/HttpApiBuilder"
 import { WalletEngine } from "../engine/WalletEngine.ts"
-import { pageJson, plainAnswer, respond, transactionJson } from "./Answer.ts"
+import { pageJson, plainAnswer, respond, transactionJson } from "./HttpReply.ts"
 import { WalletApi } from "./Api.ts"
-import { defaultLimit } from "./WireValue.ts"
+import { defaultLimit } from "./SchemaValues.ts"
 
 export const transactionHandlers = HttpApiBuilder.group(
   WalletApi,

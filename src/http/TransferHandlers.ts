@@ -2,13 +2,13 @@
 import * as Effect from "effect/Effect"
 import * as HttpApiBuilder from "effect/http-api/HttpApiBuilder"
 import { WalletEngine } from "../engine/WalletEngine.ts"
-import { pageJson, plainAnswer, respond, transferAnswer, transferJson } from "./Answer.ts"
+import { pageJson, plainAnswer, respond, transferAnswer, transferJson } from "./HttpReply.ts"
 import { WalletApi } from "./Api.ts"
 import { CurrentKey } from "./Authorization.ts"
 import { commandOptions } from "./CommandInput.ts"
 import { bodyReader } from "./RequestBody.ts"
-import { TransferBody } from "./Wire.ts"
-import { defaultLimit } from "./WireValue.ts"
+import { TransferBody } from "./Schemas.ts"
+import { defaultLimit } from "./SchemaValues.ts"
 
 const transferBody = bodyReader(TransferBody)
 

@@ -14,8 +14,8 @@ import {
   WalletFrozen,
   WalletNotFound
 } from "./Problem.ts"
-import { TransferAnswer, TransferBody, TransferJson, TransferPage, TransferStatus } from "./Wire.ts"
-import { Id } from "./WireValue.ts"
+import { TransferAnswer, TransferBody, TransferJson, TransferPage, TransferStatus } from "./Schemas.ts"
+import { Id } from "./SchemaValues.ts"
 
 const send = HttpApiEndpoint.post("send", "/v1/transfers", {
   headers: commandHeaders,

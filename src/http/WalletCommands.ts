@@ -2,11 +2,11 @@
 import * as Effect from "effect/Effect"
 import type { HttpServerRequest } from "effect/http/HttpServerRequest"
 import type { Await, WalletEngine } from "../engine/WalletEngine.ts"
-import { commandAnswer, respond } from "./Answer.ts"
+import { commandAnswer, respond } from "./HttpReply.ts"
 import { CurrentKey } from "./Authorization.ts"
 import { commandOptions, mayLimit } from "./CommandInput.ts"
 import { bodyReader } from "./RequestBody.ts"
-import { CreateWalletBody, MovementBody, StatusChangeBody, UpdateWalletBody } from "./Wire.ts"
+import { CreateWalletBody, MovementBody, StatusChangeBody, UpdateWalletBody } from "./Schemas.ts"
 
 type Engine = WalletEngine["Service"]
 

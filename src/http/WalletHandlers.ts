@@ -5,10 +5,10 @@ import type { RecordedEvent } from "../domain/Event.ts"
 import { publicData, publicType } from "../domain/PublicEvent.ts"
 import { InvalidRequest } from "../domain/Rejection.ts"
 import { WalletEngine } from "../engine/WalletEngine.ts"
-import { pageJson, plainAnswer, respond, transactionJson, walletJson } from "./Answer.ts"
+import { pageJson, plainAnswer, respond, transactionJson, walletJson } from "./HttpReply.ts"
 import { WalletApi } from "./Api.ts"
 import { createWallet, movement, statusChange, updateWallet } from "./WalletCommands.ts"
-import { defaultLimit, formatTime } from "./WireValue.ts"
+import { defaultLimit, formatTime } from "./SchemaValues.ts"
 
 const ambiguous = new InvalidRequest({ detail: "at most one of minVersion, atVersion and at can be asked for" })
 

@@ -27,8 +27,8 @@ import {
   WalletJson,
   WalletPage,
   WalletStatus
-} from "./Wire.ts"
-import { Balance, Currency, Id, Limit, Text, Time, Version } from "./WireValue.ts"
+} from "./Schemas.ts"
+import { Balance, Currency, Id, Limit, Text, Time, Version } from "./SchemaValues.ts"
 
 const command = { headers: commandHeaders, query: commandQuery }
 

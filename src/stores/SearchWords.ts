@@ -12,8 +12,8 @@
  * Transactions are searched by the words of reference and metadata values; their
  * own id, their wallet's id and its ownerId match as wholes only.
  */
-import type { Metadata } from "../domain/Form.ts"
-import { noMetadata } from "../domain/Form.ts"
+import type { Metadata } from "../domain/Limits.ts"
+import { noMetadata } from "../domain/Limits.ts"
 import type { Transaction } from "../domain/Wallet.ts"
 import type { WalletView } from "./Persistence.ts"
 

@@ -7,7 +7,7 @@ import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, statSync } from 
 import { createServer } from "node:net"
 import { tmpdir } from "node:os"
 import { join, resolve } from "node:path"
-import { SqlDatabase } from "../../src/stores/SqlDatabase.ts"
+import { SqlDatabase } from "../../src/stores/sql/SqlDatabase.ts"
 import { postgresPresent, TestPostgres } from "../support/postgres.ts"
 import { type Environment, npmStart, runWallet, type Service, startService, temporaryFolder } from "./WalletProcess.ts"
 

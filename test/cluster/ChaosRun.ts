@@ -6,7 +6,7 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import type * as Scope from "effect/Scope"
 import { audit, openWork, verifyNow, type Verdict, type Verified } from "../faults/Audit.ts"
-import type { SentCommand } from "../faults/Belief.ts"
+import type { SentCommand } from "../faults/ClientView.ts"
 import {
   defaultClient,
   FaultClient,

@@ -7,8 +7,8 @@ import * as PgClient from "@effect/sql-pg/PgClient"
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
 import { SqlClient } from "effect/sql/SqlClient"
-import { positionAt } from "../../src/stores/KurrentPosition.ts"
-import * as KurrentNames from "../../src/stores/KurrentNames.ts"
+import { positionAt } from "../../src/stores/kurrent/Position.ts"
+import * as KurrentNames from "../../src/stores/kurrent/Names.ts"
 
 export interface ClaimPlace {
   readonly partition: number

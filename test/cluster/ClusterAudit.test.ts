@@ -1,7 +1,7 @@
 /** The auditor finds what it is there for. */
 import { assert, describe, it } from "vitest"
 import { partitionOf } from "../../src/domain/Partition.ts"
-import type { SentCommand, Trail } from "../faults/Belief.ts"
+import type { SentCommand, Trail } from "../faults/ClientView.ts"
 import { disordered, unclaimed } from "./ClusterAudit.ts"
 
 const trail = (given: Partial<Trail>): Trail => ({

@@ -5,7 +5,7 @@
 import * as Effect from "effect/Effect"
 import { partitionOf } from "../../src/domain/Partition.ts"
 import { EventStore } from "../../src/stores/EventStore.ts"
-import type { SentCommand, Trail } from "../faults/Belief.ts"
+import type { SentCommand, Trail } from "../faults/ClientView.ts"
 import type { ClaimPlace } from "./ClaimHistory.ts"
 
 /** Complaints that are kept as texts; all are counted. */

@@ -5,9 +5,9 @@ import * as TestClock from "effect/testing/TestClock"
 import { Ownership } from "../../src/actors/Ownership.ts"
 import { WritePipeline } from "../../src/actors/WritePipeline.ts"
 import * as DeadNodes from "../../src/cluster/DeadNodes.ts"
-import { LeaseStatus } from "../../src/cluster/LeaseStatus.ts"
+import { LeaseStatus } from "../../src/cluster/redis/LeaseStatus.ts"
 import { Owners } from "../../src/cluster/Owners.ts"
-import { Reconciler } from "../../src/engine/Reconciler.ts"
+import { Reconciler } from "../../src/pipeline/Reconciler.ts"
 import { Persistence } from "../../src/stores/Persistence.ts"
 
 const partitions = 4

@@ -7,9 +7,9 @@ import { spawnSync } from "node:child_process"
 import * as Path from "node:path"
 import * as EngineMetrics from "../../src/actors/EngineMetrics.ts"
 import { processMetrics } from "../../src/cli/ProcessMetrics.ts"
-import * as RedisLeaseMetrics from "../../src/cluster/RedisLeaseMetrics.ts"
-import * as SagaMetrics from "../../src/engine/SagaMetrics.ts"
-import { findPrograms } from "../../src/load/servers/ServerProcess.ts"
+import * as RedisLeaseMetrics from "../../src/cluster/redis/LeaseMetrics.ts"
+import * as SagaMetrics from "../../src/actors/SagaMetrics.ts"
+import { findPrograms } from "../../bench/servers/ServerProcess.ts"
 import * as Server from "../http/TestServer.ts"
 
 const root = Path.resolve(import.meta.dirname, "../..")

@@ -9,7 +9,7 @@ import { SqlClient } from "effect/sql/SqlClient"
 import { defaultBounds } from "../../src/actors/ActorBounds.ts"
 import type { Commit } from "../../src/domain/Commit.ts"
 import type { WalletEvent, WalletEventType } from "../../src/domain/Event.ts"
-import { verify } from "../../src/engine/Verify.ts"
+import { verify } from "../../src/engine/verify/Verify.ts"
 import { WalletEngine } from "../../src/engine/WalletEngine.ts"
 import {
   capture,
@@ -20,12 +20,12 @@ import {
   sampleEventId,
   SampleWallet,
   send
-} from "../../src/stores/contract/SampleWallet.ts"
+} from "../../src/testing/contract/SampleWallet.ts"
 import { EventStore } from "../../src/stores/EventStore.ts"
 import { Persistence } from "../../src/stores/Persistence.ts"
-import * as SqlEventStore from "../../src/stores/SqlEventStore.ts"
-import { SqlMigrator } from "../../src/stores/SqlMigrator.ts"
-import * as SqlStores from "../../src/stores/SqlStores.ts"
+import * as SqlEventStore from "../../src/stores/sql/SqlEventStore.ts"
+import { SqlMigrator } from "../../src/stores/sql/SqlMigrator.ts"
+import * as SqlStores from "../../src/stores/sql/SqlStores.ts"
 import { goldenEvents } from "../domain/GoldenEvents.ts"
 import { clockAhead } from "../support/clockAhead.ts"
 import {

@@ -4,7 +4,7 @@ import { assert, describe, it } from "vitest"
 import type { Command } from "../../src/domain/Command.ts"
 import { decodeCommand, encodeCommand, type TravellingCommand } from "../../src/domain/CommandCodec.ts"
 import { fingerprintOf } from "../../src/domain/Fingerprint.ts"
-import { noMetadata } from "../../src/domain/Form.ts"
+import { noMetadata } from "../../src/domain/Limits.ts"
 import { command } from "./Examples.ts"
 
 const folder = new URL("commands/golden/", import.meta.url)

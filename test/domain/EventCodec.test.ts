@@ -15,8 +15,8 @@ import {
   type Upcaster,
   wireType
 } from "../../src/domain/EventCodec.ts"
-import { eventTypes } from "../../src/domain/EventForm.ts"
-import { noMetadata } from "../../src/domain/Form.ts"
+import { eventTypes } from "../../src/domain/EventSchema.ts"
+import { noMetadata } from "../../src/domain/Limits.ts"
 import { event } from "./Examples.ts"
 import { goldenEvents } from "./GoldenEvents.ts"
 

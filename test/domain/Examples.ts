@@ -2,8 +2,8 @@
 import type { Command } from "../../src/domain/Command.ts"
 import type { RecordedEvent, WalletEvent } from "../../src/domain/Event.ts"
 import { fold } from "../../src/domain/Evolve.ts"
-import { noMetadata } from "../../src/domain/Form.ts"
-import { recordedAt } from "../../src/domain/Specification.ts"
+import { noMetadata } from "../../src/domain/Limits.ts"
+import { recordedAt } from "../../src/testing/Specification.ts"
 import type { Wallet } from "../../src/domain/Wallet.ts"
 
 export const walletId = "wallet-1"

@@ -1,7 +1,7 @@
 import { assert, describe, it } from "vitest"
 import type { Command } from "../../src/domain/Command.ts"
 import { fingerprintOf } from "../../src/domain/Fingerprint.ts"
-import { noMetadata } from "../../src/domain/Form.ts"
+import { noMetadata } from "../../src/domain/Limits.ts"
 import { command, event, record } from "./Examples.ts"
 
 const long = "x".repeat(60)

@@ -6,7 +6,7 @@ import { assert, describe, it } from "vitest"
 import { decide } from "../../src/domain/Decide.ts"
 import type { WalletEvent, WalletEventType } from "../../src/domain/Event.ts"
 import { decodeEvent, encodeEvent, wireType } from "../../src/domain/EventCodec.ts"
-import { eventTypes } from "../../src/domain/EventForm.ts"
+import { eventTypes } from "../../src/domain/EventSchema.ts"
 import { evolve, fold } from "../../src/domain/Evolve.ts"
 import { holdChanges, holdOf, transactionOf, transactionType, transferChanges } from "../../src/domain/Projection.ts"
 import {

@@ -1,9 +1,9 @@
 import * as HashMap from "effect/HashMap"
 import { assert, describe, it } from "vitest"
 import type { OperationReversed, WalletEvent } from "../../src/domain/Event.ts"
-import { balanceLimit } from "../../src/domain/Form.ts"
+import { balanceLimit } from "../../src/domain/Limits.ts"
 import { InsufficientFunds, InvalidRequest, LimitExceeded } from "../../src/domain/Rejection.ts"
-import { given, type When } from "../../src/domain/Specification.ts"
+import { given, type When } from "../../src/testing/Specification.ts"
 import { command, created, event, frozen, funded, holding, record, sending, walletId, walletOf } from "./Examples.ts"
 
 /** Reverses `undone`, which follows `before`, when `later` have happened too. */

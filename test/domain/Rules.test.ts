@@ -1,7 +1,7 @@
 /** The exact events and the exact details of rejections; when each comes is in `Decide.test.ts`. */
 import * as HashMap from "effect/HashMap"
 import { assert, describe, it } from "vitest"
-import { amountLimit, balanceLimit } from "../../src/domain/Form.ts"
+import { amountLimit, balanceLimit } from "../../src/domain/Limits.ts"
 import {
   CurrencyMismatch,
   HoldAmountExceeded,
@@ -18,7 +18,7 @@ import {
   WalletNotEmpty,
   WalletNotFound
 } from "../../src/domain/Rejection.ts"
-import { given } from "../../src/domain/Specification.ts"
+import { given } from "../../src/testing/Specification.ts"
 import { available } from "../../src/domain/Wallet.ts"
 import { closed, command, created, event, frozen, funded, holding, sending, walletId } from "./Examples.ts"
 

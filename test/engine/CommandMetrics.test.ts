@@ -8,9 +8,9 @@ import * as TestClock from "effect/testing/TestClock"
 import { defaultBounds } from "../../src/actors/ActorBounds.ts"
 import { MailboxFull, OutcomeUnknown } from "../../src/actors/EngineError.ts"
 import { CommandMetrics, classOf } from "../../src/engine/CommandMetrics.ts"
-import { HistogramTally } from "../../src/engine/Tally.ts"
+import { HistogramTally } from "../../src/engine/FastCounter.ts"
 import { WalletEngine } from "../../src/engine/WalletEngine.ts"
-import * as MemoryStores from "../../src/stores/MemoryStores.ts"
+import * as MemoryStores from "../../src/stores/memory/MemoryStores.ts"
 import { StoreUnavailable } from "../../src/stores/StoreError.ts"
 
 /** A registry of its own: other tests of this process count, too. */

@@ -1,6 +1,6 @@
 /** Ids made of keys are frozen: a retry by a later release must mean the same wallet and the same transfer. */
 import { assert, describe, it } from "@effect/vitest"
-import { isId } from "../../src/domain/Form.ts"
+import { isId } from "../../src/domain/Limits.ts"
 import { derivedTransferId, derivedWalletId } from "../../src/engine/DerivedId.ts"
 
 describe("an id made of a key", () => {

@@ -4,10 +4,10 @@
  * there that nobody sent. Then `verify` holds PostgreSQL against the log.
  */
 import * as Effect from "effect/Effect"
-import { verify } from "../../src/engine/Verify.ts"
+import { verify } from "../../src/engine/verify/Verify.ts"
 import { EventStore, type PositionedEvent } from "../../src/stores/EventStore.ts"
 import { Persistence } from "../../src/stores/Persistence.ts"
-import { type Body, type SentCommand, versionOf } from "./Belief.ts"
+import { type Body, type SentCommand, versionOf } from "./ClientView.ts"
 import type { FaultClient } from "./FaultClient.ts"
 
 /** Complaints that are kept as texts; all are counted. */

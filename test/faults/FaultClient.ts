@@ -6,7 +6,7 @@
 import * as Effect from "effect/Effect"
 import { type ConnectionBroken, type HttpAnswer, HttpConnection } from "../../src/load/HttpConnection.ts"
 import { makeRandom } from "../cli/KillClient.ts"
-import { absurd } from "./Absurd.ts"
+import { absurd } from "./InvalidRequests.ts"
 import {
   type AnswerClass,
   type Body,
@@ -16,7 +16,7 @@ import {
   type SentCommand,
   type Trail,
   versionOf
-} from "./Belief.ts"
+} from "./ClientView.ts"
 
 export { makeRandom }
 

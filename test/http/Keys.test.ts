@@ -7,7 +7,7 @@ import * as TestClock from "effect/testing/TestClock"
 import * as Result from "effect/Result"
 import { ApiKeys, minSecretLength, missInterval, refreshInterval, staleLimit } from "../../src/http/ApiKeys.ts"
 import { ApiKeyStore } from "../../src/stores/ApiKeyStore.ts"
-import * as MemoryStores from "../../src/stores/MemoryStores.ts"
+import * as MemoryStores from "../../src/stores/memory/MemoryStores.ts"
 import { StoreUnavailable } from "../../src/stores/StoreError.ts"
 import * as Server from "./TestServer.ts"
 

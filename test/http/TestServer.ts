@@ -11,7 +11,7 @@ import { ApiKeys } from "../../src/http/ApiKeys.ts"
 import { HttpConfig, type HttpConfigValues } from "../../src/http/HttpConfig.ts"
 import { httpServer } from "../../src/http/HttpServer.ts"
 import type { ApiKeyStore, Scope } from "../../src/stores/ApiKeyStore.ts"
-import * as MemoryStores from "../../src/stores/MemoryStores.ts"
+import * as MemoryStores from "../../src/stores/memory/MemoryStores.ts"
 
 export interface Reply {
   readonly status: number

@@ -5,8 +5,8 @@ import * as Schema from "effect/Schema"
 import { defaultBounds } from "../../src/actors/ActorBounds.ts"
 import type { Commit } from "../../src/domain/Commit.ts"
 import { WalletEngine } from "../../src/engine/WalletEngine.ts"
-import { TransferAnswer, TransferJson, TransferPage } from "../../src/http/Wire.ts"
-import * as MemoryStores from "../../src/stores/MemoryStores.ts"
+import { TransferAnswer, TransferJson, TransferPage } from "../../src/http/Schemas.ts"
+import * as MemoryStores from "../../src/stores/memory/MemoryStores.ts"
 import * as Server from "./TestServer.ts"
 
 const { TestServer } = Server

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { noMetadata } from "../../src/domain/Form.ts"
+import { noMetadata } from "../../src/domain/Limits.ts"
 import { queryWords, transactionWords, walletWords } from "../../src/stores/SearchWords.ts"
 
 const wordsOf = (reference: string) => transactionWords({ reference, metadata: noMetadata })

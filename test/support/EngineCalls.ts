@@ -7,7 +7,7 @@ import { decide, defaultLimits } from "../../src/domain/Decide.ts"
 import type { CommandKey, RecordedEvent } from "../../src/domain/Event.ts"
 import { fold } from "../../src/domain/Evolve.ts"
 import { fingerprintOf } from "../../src/domain/Fingerprint.ts"
-import { noMetadata } from "../../src/domain/Form.ts"
+import { noMetadata } from "../../src/domain/Limits.ts"
 import type { Installation, Node } from "./Installation.ts"
 import { partitions, until } from "./Installation.ts"
 

@@ -1,10 +1,10 @@
 /** Whether all stores of an installation tell the same. */
 import * as Effect from "effect/Effect"
 import { assert } from "vitest"
-import { verify } from "../../src/engine/Verify.ts"
+import { verify } from "../../src/engine/verify/Verify.ts"
 import { EventStore } from "../../src/stores/EventStore.ts"
-import * as MemoryPersistence from "../../src/stores/MemoryPersistence.ts"
-import * as MemoryReadModel from "../../src/stores/MemoryReadModel.ts"
+import * as MemoryPersistence from "../../src/stores/memory/MemoryPersistence.ts"
+import * as MemoryReadModel from "../../src/stores/memory/MemoryReadModel.ts"
 import { Persistence } from "../../src/stores/Persistence.ts"
 import { ReadModel } from "../../src/stores/ReadModel.ts"
 import type { Installation } from "./Installation.ts"

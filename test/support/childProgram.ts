@@ -5,7 +5,7 @@ import * as Queue from "effect/Queue"
 import { spawn } from "node:child_process"
 import { createInterface } from "node:readline"
 import { fileURLToPath } from "node:url"
-import { endProcess } from "../../src/load/servers/ServerProcess.ts"
+import { endProcess } from "../../bench/servers/ServerProcess.ts"
 
 export interface ChildProgram {
   /** Its output, line by line; ends with the process. */

@@ -1,6 +1,6 @@
 /** A process that takes the data directory in its first argument, says `held` or the error's tag, and keeps it. */
 import * as Effect from "effect/Effect"
-import { DataDirectory } from "../../src/stores/DataDirectory.ts"
+import { DataDirectory } from "../../src/stores/pglite/DataDirectory.ts"
 
 const program = Effect.gen(function* () {
   const directory = yield* DataDirectory.make(process.argv[2] ?? "")

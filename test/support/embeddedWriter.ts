@@ -4,7 +4,7 @@
  */
 import * as Effect from "effect/Effect"
 import { SqlClient } from "effect/sql/SqlClient"
-import { EmbeddedDatabase } from "../../src/stores/EmbeddedDatabase.ts"
+import { EmbeddedDatabase } from "../../src/stores/pglite/EmbeddedDatabase.ts"
 
 const program = Effect.gen(function* () {
   const sql = yield* SqlClient

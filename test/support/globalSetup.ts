@@ -7,9 +7,9 @@ import * as Exit from "effect/Exit"
 import * as Redacted from "effect/Redacted"
 import * as Scope from "effect/Scope"
 import type { TestProject } from "vitest/node"
-import { kurrentFolder, startKurrent } from "../../src/load/servers/KurrentServer.ts"
-import { postgresFolder, startPostgres } from "../../src/load/servers/PostgresServer.ts"
-import { redisFolder, startRedis } from "../../src/load/servers/RedisServer.ts"
+import { kurrentFolder, startKurrent } from "../../bench/servers/KurrentServer.ts"
+import { postgresFolder, startPostgres } from "../../bench/servers/PostgresServer.ts"
+import { redisFolder, startRedis } from "../../bench/servers/RedisServer.ts"
 import { offerLazily } from "./lazyServer.ts"
 
 interface Found {

@@ -4,8 +4,8 @@ import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
 import { randomBytes } from "node:crypto"
 import { inject } from "vitest"
-import { kurrentFolder, startKurrent } from "../../src/load/servers/KurrentServer.ts"
-import * as KurrentEventStore from "../../src/stores/KurrentEventStore.ts"
+import { kurrentFolder, startKurrent } from "../../bench/servers/KurrentServer.ts"
+import * as KurrentEventStore from "../../src/stores/kurrent/KurrentEventStore.ts"
 import { acceptOffer } from "./lazyServer.ts"
 
 declare module "vitest" {

@@ -7,8 +7,8 @@ import * as Redacted from "effect/Redacted"
 import { SqlClient } from "effect/sql/SqlClient"
 import { randomBytes } from "node:crypto"
 import { inject } from "vitest"
-import { SqlDatabase, type SqlServerOptions } from "../../src/stores/SqlDatabase.ts"
-import { postgresFolder, startPostgres } from "../../src/load/servers/PostgresServer.ts"
+import { SqlDatabase, type SqlServerOptions } from "../../src/stores/sql/SqlDatabase.ts"
+import { postgresFolder, startPostgres } from "../../bench/servers/PostgresServer.ts"
 
 declare module "vitest" {
   interface ProvidedContext {

@@ -3,7 +3,7 @@ import * as Effect from "effect/Effect"
 import { Redis } from "ioredis"
 import * as Net from "node:net"
 import { inject } from "vitest"
-import { redisFolder, startRedis } from "../../src/load/servers/RedisServer.ts"
+import { redisFolder, startRedis } from "../../bench/servers/RedisServer.ts"
 
 declare module "vitest" {
   interface ProvidedContext {

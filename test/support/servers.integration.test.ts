@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { Redis } from "ioredis"
-import { startRedis } from "../../src/load/servers/RedisServer.ts"
+import { startRedis } from "../../bench/servers/RedisServer.ts"
 import { redisPresent, sharedRedis } from "./redis.ts"
 
 /** A client that fails at once where there is no server. */

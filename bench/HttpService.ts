@@ -1,0 +1,133 @@
+/** The service of a checkout as a process, its wallets, and loads on it by bare sockets in another process. */
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+import * as FetchHttpClient from "effect/http/FetchHttpClient"
+import * as HttpClient from "effect/http/HttpClient"
+import * as HttpClientRequest from "effect/http/HttpClientRequest"
+import { randomBytes } from "node:crypto"
+import { join } from "node:path"
+import { type HttpLoadOptions, HttpLoadReport } from "../src/load/HttpLoad.ts"
+import { cpuMicrosOf } from "./servers/ProcessCpu.ts"
+import { type Checkout, environmentOf, type Place } from "./against/Checkout.ts"
+import type { BenchSettings } from "./BenchSettings.ts"
+import { CostProbe, type Sample } from "./CostProbe.ts"
+import { runModule, startNode } from "./NodeProcess.ts"
+
+/** Ids `w0` to `w9999` fit the client's command line, more do not. */
+export const maxWallets = 10_000
+
+/** What of the service a load needs. */
+export interface Service {
+  readonly url: URL
+  readonly apiKey: string
+  readonly pid: number
+}
+
+const Listening = Schema.fromJsonString(Schema.Struct({ url: Schema.URLFromString }))
+
+/** The whole service of a checkout over a place of its own, until the scope closes. */
+export const startService = Effect.fnUntraced(function* ({ folder }: Checkout, place: Place) {
+  const apiKey = randomBytes(24).toString("base64url")
+  const more = { WALLET_API_KEY: apiKey, WALLET_LOG_LEVEL: "Warn" }
+  const executable = join(folder, "src/bin/wallet.ts")
+  const { line, pid } = yield* startNode(executable, ["serve", "--port", "0", "--json"], environmentOf(place, more))
+  const { url } = yield* Effect.orDie(Schema.decodeEffect(Listening)(line))
+  return { url, apiKey, pid } satisfies Service
+})
+
+/** Empty wallets, their ids. */
+export const createWallets = Effect.fnUntraced(
+  function* ({ apiKey, url }: Service, count: number) {
+    const client = HttpClient.filterStatusOk(yield* HttpClient.HttpClient)
+    const ids = Array.from({ length: count }, (_, index) => `w${index}`)
+    const create = (id: string) =>
+      HttpClientRequest.post(new URL("/v1/wallets", url)).pipe(
+        HttpClientRequest.bearerToken(apiKey),
+        HttpClientRequest.setHeader("idempotency-key", `create-${id}`),
+        HttpClientRequest.bodyJsonUnsafe({ id, ownerId: "bench", currency: "EUR" }),
+        client.execute,
+        Effect.flatMap((response) => response.text)
+      )
+    yield* Effect.forEach(ids, create, { concurrency: 32, discard: true })
+    return ids
+  },
+  Effect.provide(FetchHttpClient.layer),
+  Effect.orDie
+)
+
+export type Target = Pick<HttpLoadOptions, "method" | "path" | "headers" | "body" | "wallets"> & {
+  readonly status: string
+}
+
+/** A run's own part of every key: no round replays the one before. */
+export const creditTo = (wallets: ReadonlyArray<string>, { apiKey }: Service): Target => ({
+  method: "POST",
+  path: "/v1/wallets/{w}/credit",
+  headers: {
+    authorization: `Bearer ${apiKey}`,
+    "content-type": "application/json",
+    "idempotency-key": `${randomBytes(6).toString("hex")}-{n}`
+  },
+  body: `{"amount":"1"}`,
+  wallets,
+  status: "201"
+})
+
+export const emptyEndpoint: Target = {
+  method: "GET",
+  path: "/health/live",
+  headers: {},
+  body: "",
+  wallets: [],
+  status: "200"
+}
+
+/**
+ * A load in a process of its own. Dies when a request was answered by anything but the
+ * target's status.
+ */
+export const load = Effect.fnUntraced(function* (
+  settings: Pick<BenchSettings, "millis" | "rampMillis">,
+  { url }: Service,
+  { connections, status, ...target }: Target & { readonly connections: number }
+) {
+  const options: HttpLoadOptions = {
+    ...target,
+    host: url.hostname,
+    port: Number(url.port),
+    connections,
+    warmup: settings.rampMillis,
+    duration: settings.millis
+  }
+  const output = yield* runModule("src/load/HttpLoadWorker", [JSON.stringify(options)])
+  const report = yield* Effect.orDie(Schema.decodeEffect(Schema.fromJsonString(HttpLoadReport))(output.trim()))
+  if (report.socketErrors > 0 || (report.statuses[status] ?? 0) !== report.requests) {
+    return yield* Effect.die(new Error(`the load on ${target.path} had other answers than ${status}: ${output}`))
+  }
+  return report
+})
+
+/**
+ * Credits per second, and what one costs the database and the service. Those of the
+ * warm-up are taken to have been as many a second as the counted ones.
+ */
+export const creditRound = Effect.fnUntraced(function* (
+  settings: BenchSettings,
+  service: Service,
+  wallets: ReadonlyArray<string>,
+  connections: number
+) {
+  const probe = yield* CostProbe
+  let cpu: number | null = null
+  const { cost, value } = yield* probe.measure(
+    Effect.gen(function* () {
+      const before = cpuMicrosOf(service.pid)
+      const { perSecond } = yield* load(settings, service, { ...creditTo(wallets, service), connections })
+      const after = cpuMicrosOf(service.pid)
+      const events = (perSecond * (settings.rampMillis + settings.millis)) / 1_000
+      if (before !== undefined && after !== undefined) cpu = (after - before) / events
+      return { perSecond, events }
+    })
+  )
+  return { value, cost: { ...cost, engineCpuMicros: cpu } } satisfies Sample
+})

@@ -1,0 +1,49 @@
+/**
+ * Measures the memory of idle resident wallets: `node --expose-gc IdleMemoryWorker.ts
+ * WALLETS` prints the bytes per wallet. A process of its own, so that nothing else
+ * comes and goes in its heap.
+ */
+import { NodeRuntime } from "@effect/platform-node"
+import * as Console from "effect/Console"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import { defaultBounds } from "../src/actors/ActorBounds.ts"
+import { defaultPartitions } from "../src/domain/Partition.ts"
+import { WalletEngine } from "../src/engine/WalletEngine.ts"
+import { createWallets } from "./EngineRounds.ts"
+import * as NullStores from "./NullStores.ts"
+
+/** What is alive, V8's heap and what it owns outside, after collections with turns of the event loop between. */
+const aliveBytes = Effect.gen(function* () {
+  if (globalThis.gc === undefined) return yield* Effect.die(new Error("start node with --expose-gc"))
+  for (let i = 0; i < 4; i++) {
+    globalThis.gc()
+    yield* Effect.sleep("50 millis")
+  }
+  const { external, heapUsed } = process.memoryUsage()
+  return external + heapUsed
+})
+
+const program = Effect.gen(function* () {
+  const wallets = Number(process.argv[2])
+  // The first ones make what is made once: compiled code, shapes, tables that have grown.
+  yield* createWallets(1_000)
+  const before = yield* aliveBytes
+  const ids = yield* createWallets(wallets)
+  const after = yield* aliveBytes
+  yield* Console.log((after - before) / ids.length)
+  // The last one is still there: what was measured was resident.
+  const engine = yield* WalletEngine
+  yield* Effect.forEach(ids, (walletId) => engine.getWallet({ walletId }), { discard: true })
+})
+
+NodeRuntime.runMain(
+  program.pipe(
+    Effect.provide(
+      WalletEngine.layer({
+        bounds: { ...defaultBounds, residentWallets: Number.MAX_SAFE_INTEGER, idleMillis: Number.MAX_SAFE_INTEGER },
+        partitions: defaultPartitions
+      }).pipe(Layer.provide(NullStores.layer))
+    )
+  )
+)

@@ -1,0 +1,54 @@
+/** Very many idempotency keys on one wallet: its memory has a bound, and it does not get slower. */
+import * as Effect from "effect/Effect"
+import * as Redacted from "effect/Redacted"
+import * as Schema from "effect/Schema"
+import type { PostgresServer } from "./servers/PostgresServer.ts"
+import type { BenchSettings } from "./BenchSettings.ts"
+import { figureOf, rowOf } from "./Figure.ts"
+import { runModule } from "./NodeProcess.ts"
+
+/** What `KeysWorker.ts` prints. */
+export const KeysReport = Schema.fromJsonString(
+  Schema.Struct({
+    on: Schema.String,
+    /** New keys per second, by tenths of all. */
+    tenths: Schema.Array(Schema.Number),
+    /** Retries of earlier keys in between, each answered from the first answer. */
+    retries: Schema.Int,
+    /** What the wallet holds at the end. */
+    bytes: Schema.Number
+  })
+)
+
+/**
+ * Four bytes per key in filters that grow by doubling, which can be half empty, and the
+ * keys that are kept in full.
+ */
+const bytesPerKey = 8
+const fixedBytes = 1024 * 1024
+
+export const keysBench = Effect.fn("KeysBench.run")(function* (
+  settings: BenchSettings,
+  server: PostgresServer | undefined
+) {
+  const { distinctKeys } = settings
+  const url = server === undefined ? "" : Redacted.value(server.url)
+  const output = yield* runModule("bench/KeysWorker", [String(distinctKeys), url], ["--expose-gc"])
+  const { bytes, on, retries, tenths } = yield* Effect.orDie(Schema.decodeEffect(KeysReport)(output.trim()))
+  const keys = distinctKeys.toLocaleString("en")
+  return [
+    rowOf({
+      name: `one wallet, ${keys} keys, ${retries.toLocaleString("en")} retries of old ones: the last three tenths`,
+      on,
+      engine: figureOf("/s", tenths.slice(-3)),
+      beside: { name: "the first three tenths", figure: figureOf("/s", tenths.slice(0, 3)) },
+      ratioBar: 0.9
+    }),
+    rowOf({
+      name: `memory of that wallet after ${keys} keys`,
+      on,
+      engine: figureOf("bytes", [bytes]),
+      bar: fixedBytes + bytesPerKey * distinctKeys
+    })
+  ]
+})

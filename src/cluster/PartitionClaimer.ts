@@ -1,0 +1,180 @@
+/**
+ * Follows effect/cluster, which tells nobody when a shard comes or goes: looks every few
+ * milliseconds which shards this node has, claims the partitions that came, all in one
+ * call, and empties those that went.
+ *
+ * A claim costs its predecessor every append from then on. So it is made only under a
+ * lease that was confirmed a moment ago, and after a fence only under one that was
+ * confirmed since: a node that cannot hear the leases would otherwise fight the rightful
+ * owner, each taking from the other what it has just claimed.
+ */
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Metric from "effect/Metric"
+import * as Schedule from "effect/Schedule"
+import { Sharding } from "effect/cluster/Sharding"
+import { NodeIdentity } from "../actors/NodeIdentity.ts"
+import { Ownership } from "../actors/Ownership.ts"
+import { WalletRegistry } from "../actors/WalletRegistry.ts"
+import { type Claim, EventStore } from "../stores/EventStore.ts"
+import * as ClusterMetrics from "./ClusterMetrics.ts"
+import { type ClaimTable, ClusterOwnership } from "./ClusterOwnership.ts"
+import { LeaseStatus } from "./redis/LeaseStatus.ts"
+import { makePartitions, type Partitions } from "./Partitions.ts"
+
+/** Between two looks. A look at 1,024 shards takes less than half a millisecond. */
+const lookMillis = 50
+
+/** A claim without an answer for so long has failed; a late one is a claim of this node all the same. */
+const claimMillis = 10_000
+
+/** After a claim that failed. */
+const claimPauseMillis = 500
+
+/** A stop waits so long for what is on its way to the log: then the next owner's claim refuses it. */
+const stopMillis = 3_000
+
+export interface KeeperOptions {
+  /** Of the leases, milliseconds. */
+  readonly leaseMillis: number
+}
+
+interface KeeperContext {
+  readonly partitions: Partitions
+  readonly sharding: Sharding["Service"]
+  readonly leases: LeaseStatus["Service"]
+  readonly claims: ClaimTable
+  readonly registry: WalletRegistry["Service"]
+  readonly log: EventStore["Service"]
+  readonly clock: Clock.Clock
+  readonly owner: string
+  /** Of the leases, nanoseconds. */
+  readonly lease: bigint
+}
+
+class Keeper {
+  private readonly context: KeeperContext
+  private readonly shards: ReadonlyArray<string>
+  /** This node's own: claimed here, and wallets may be in memory. */
+  private readonly kept = new Set<number>()
+  private readonly claiming = new Set<number>()
+  /** Milliseconds. */
+  private claimNotBefore = 0
+
+  constructor(context: KeeperContext) {
+    this.context = context
+    const { count, shardOf } = context.partitions
+    this.shards = Array.from({ length: count }, (_, partition) => shardOf(partition).toString())
+  }
+
+  has(partition: number): boolean {
+    return this.context.sharding.hasShardId(this.context.partitions.shardOf(partition))
+  }
+
+  /** What went and what came: one effect gives up, the other claims. */
+  look(): { readonly lost: Effect.Effect<void> | undefined; readonly gained: Effect.Effect<void> | undefined } {
+    const { claims, clock, lease, partitions } = this.context
+    const fresh = clock.monotonicTimeNanosUnsafe() - lease / 2n
+    const mayClaimNow = clock.currentTimeMillisUnsafe() >= this.claimNotBefore
+    const lost = new Set<number>()
+    const gained: Array<number> = []
+    for (let partition = 0; partition < partitions.count; partition++) {
+      if (this.kept.has(partition)) {
+        if (!this.has(partition) || claims.claimOf(partition) === undefined) lost.add(partition)
+      } else if (mayClaimNow && this.has(partition) && this.mayClaim(partition, fresh)) gained.push(partition)
+    }
+    for (const partition of gained) this.claiming.add(partition)
+    return {
+      lost: lost.size === 0 ? undefined : this.giveUp(lost),
+      gained: gained.length === 0 ? undefined : this.claim(gained)
+    }
+  }
+
+  giveUpAll(): Effect.Effect<void> {
+    return this.giveUp(new Set(this.kept))
+  }
+
+  /** Nothing of this node is left from before, and the lease is beyond doubt. */
+  private mayClaim(partition: number, fresh: bigint): boolean {
+    const { claims, leases, registry } = this.context
+    if (this.claiming.has(partition) || registry.isLeaving(partition)) return false
+    const fencedAt = claims.fencedAt(partition)
+    return leases.isConfirmed(this.shards[partition]!, fencedAt !== undefined && fencedAt > fresh ? fencedAt : fresh)
+  }
+
+  private claim(wanted: ReadonlyArray<number>): Effect.Effect<void> {
+    const { clock, log, owner } = this.context
+    const time = Math.floor(clock.currentTimeMillisUnsafe())
+    return log.claim({ partitions: wanted, owner, time }).pipe(
+      Effect.timeout(claimMillis),
+      Effect.flatMap((claims) => this.claimed(claims)),
+      Effect.ensuring(
+        Effect.sync(() => {
+          for (const partition of wanted) this.claiming.delete(partition)
+        })
+      ),
+      Effect.catchCause((cause) => {
+        this.claimNotBefore = clock.currentTimeMillisUnsafe() + claimPauseMillis
+        return Effect.logWarning(`${wanted.length} partitions could not be claimed; tried again`, cause)
+      })
+    )
+  }
+
+  private claimed(claims: ReadonlyArray<Claim>): Effect.Effect<void> {
+    for (const { epoch, partition } of claims) {
+      if (!this.has(partition)) continue
+      this.context.claims.claimed(partition, epoch)
+      this.kept.add(partition)
+    }
+    return Effect.andThen(Metric.update(ClusterMetrics.claims, claims.length), this.showKept)
+  }
+
+  private giveUp(lost: ReadonlySet<number>): Effect.Effect<void> {
+    for (const partition of lost) {
+      this.kept.delete(partition)
+      this.context.claims.cleared(partition)
+    }
+    return Metric.update(ClusterMetrics.partitionsLost, lost.size).pipe(
+      Effect.andThen(this.showKept),
+      Effect.andThen(this.context.registry.lose(lost))
+    )
+  }
+
+  private readonly showKept = Effect.suspend(() => Metric.update(ClusterMetrics.partitionsOwned, this.kept.size))
+}
+
+const make = Effect.fnUntraced(function* ({ leaseMillis }: KeeperOptions) {
+  const sharding = yield* Sharding
+  const claims = yield* ClusterOwnership
+  const registry = yield* WalletRegistry
+  const keeper = new Keeper({
+    partitions: makePartitions((yield* Ownership).partitions, sharding),
+    sharding,
+    leases: yield* LeaseStatus,
+    claims,
+    registry,
+    log: yield* EventStore,
+    clock: yield* Clock.Clock,
+    owner: (yield* NodeIdentity).owner,
+    lease: BigInt(leaseMillis) * 1_000_000n
+  })
+
+  const look = Effect.gen(function* () {
+    const { gained, lost } = keeper.look()
+    if (gained !== undefined) yield* Effect.forkScoped(gained)
+    if (lost !== undefined) yield* lost
+  }).pipe(Effect.catchCause((cause) => Effect.logError("this node's partitions cannot be kept; tried again", cause)))
+
+  claims.attach((partition) => keeper.has(partition))
+  yield* Effect.addFinalizer(() =>
+    Effect.gen(function* () {
+      claims.detach()
+      yield* keeper.giveUpAll()
+      yield* Effect.timeoutOption(registry.left, stopMillis)
+    })
+  )
+  yield* Effect.forkScoped(Effect.repeat(look, Schedule.spaced(lookMillis)))
+})
+
+export const layer = (options: KeeperOptions) => Layer.effectDiscard(make(options))

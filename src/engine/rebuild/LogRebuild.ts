@@ -1,0 +1,154 @@
+/**
+ * Replays the whole log, page by page: while one page is written, the next one is
+ * folded and the one after it read. One read and one write are under way at a time, so
+ * that a running service keeps its stores.
+ *
+ * After each page a mark is left in Persistence, `replay`: below it everything is
+ * persisted. A replay that was cut off goes on there; so does the reconciler of a
+ * service that starts first.
+ */
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import type { PositionedEvent } from "../../stores/EventStore.ts"
+import { eventsByWallet, ReplayStates } from "./WalletStates.ts"
+import { catchUpWallet, rebuildWallets } from "./WalletRebuild.ts"
+import { triesAtATime, writeCommits, type WriteOptions } from "./CommitQueues.ts"
+import { patiently, type ReplayCommit, type ReplayCounts, type ReplayStores, type WriteError } from "./RebuildWriter.ts"
+import { ReplayDiverged } from "./RebuildError.ts"
+
+/** The mark of a replay that is under way: below it everything is persisted. */
+export const replayOwner = "replay"
+
+/** The mark of a rebuilding: every wallet created below it has got new rows. */
+export const rebuildOwner = "replay-rebuild"
+
+/** Wallets whose rows are replaced in one transaction: few, for their owners wait meanwhile. */
+const walletsPerRebuild = 16
+
+export interface LogWalk {
+  readonly stores: ReplayStores
+  readonly counts: ReplayCounts
+  /** Begin behind this position. */
+  readonly from: bigint
+  /** The head of the log at the start: what comes later is the service's own. */
+  readonly head: bigint
+  readonly pageEvents: number
+  readonly walletsInMemory: number
+  /** Whether to ask first which wallets are behind: where most of them are not. */
+  readonly asksFirst: boolean
+  /** Owner of the mark that is left; `undefined`: none. */
+  readonly mark: string | undefined
+  readonly onPage: (position: bigint) => Effect.Effect<void>
+}
+
+type Page = ReadonlyArray<PositionedEvent>
+
+/** The page that is read meanwhile: what comes after the one at hand. */
+type Ahead = NonNullable<WriteOptions["ahead"]>
+
+const none: Ahead = Effect.succeed([])
+
+/** What a page comes to: made while the page before it is written, then carried out. */
+type Prepare<E> = (page: Page, position: bigint, ahead: Ahead) => Effect.Effect<Effect.Effect<void, E>, E>
+
+/** Goes over the pages up to the head, three at a time: one is written, one prepared, one read. */
+const eachPage = Effect.fnUntraced(function* <E>(
+  { counts, from, head, onPage, pageEvents, stores }: LogWalk,
+  prepare: Prepare<E>
+) {
+  const readFrom = (after: bigint) => patiently(stores.log.readAll({ after, limit: pageEvents }))
+  let next = from < head ? yield* Effect.forkChild(readFrom(from)) : undefined
+  let writing: Fiber.Fiber<void, E> = yield* Effect.forkChild(Effect.void)
+  while (next !== undefined) {
+    const page: Page = yield* Fiber.join(next)
+    const last = page[page.length - 1]
+    if (last === undefined) break
+    const { position } = last
+    next = position < head ? yield* Effect.forkChild(readFrom(position)) : undefined
+    const ahead =
+      next === undefined ? none : Effect.map(Fiber.join(next), (events: Page) => events.map(({ recorded }) => recorded))
+    const write = yield* prepare(page, position, ahead)
+    yield* Fiber.join(writing)
+    counts.events += page.length
+    writing = yield* Effect.forkChild(Effect.andThen(write, onPage(position)))
+  }
+  yield* Fiber.join(writing)
+})
+
+/** The wallets of the page that Persistence does not have up to the page's end. */
+const behind = Effect.fnUntraced(function* (
+  { stores }: LogWalk,
+  streams: ReturnType<typeof eventsByWallet>
+): Effect.fn.Return<ReturnType<typeof eventsByWallet>, WriteError> {
+  const persisted = yield* patiently(stores.persistence.persistedVersions([...streams.keys()]))
+  const lagging: typeof streams = new Map()
+  for (const [walletId, events] of streams) {
+    const found = persisted.get(walletId)
+    const there = found === undefined ? undefined : events[found.version - events[0]!.version]
+    if (there !== undefined && there.id !== found!.eventId) {
+      return yield* new ReplayDiverged({ walletId, persistedVersion: found!.version })
+    }
+    if ((found?.version ?? -1) < events[events.length - 1]!.version) lagging.set(walletId, events)
+  }
+  return lagging
+})
+
+/** Writes what continues the rows; a wallet whose rows end earlier is brought up by its stream. */
+const writePage = Effect.fnUntraced(function* (
+  walk: LogWalk,
+  states: ReplayStates,
+  commits: ReadonlyArray<ReplayCommit>,
+  position: bigint,
+  ahead: Ahead
+): Effect.fn.Return<void, WriteError> {
+  const { counts, stores } = walk
+  const mark = walk.mark === undefined ? undefined : { owner: walk.mark, position }
+  // Of the last try: those before it are done again.
+  let refused = 0
+  const once = Effect.suspend(() => {
+    const own: ReplayCounts = { events: 0, written: 0, refused: counts.refused }
+    return Effect.tap(writeCommits(stores, own, commits, { mark, triesAtATime, ahead }), () =>
+      Effect.sync(() => void (refused = own.refused - counts.refused))
+    )
+  })
+  const { marked, outcomes } = yield* patiently(once)
+  counts.refused += refused
+  counts.written += commits.reduce((sum, commit) => sum + commit.events.length, 0)
+  for (const [index, outcome] of outcomes.entries()) {
+    if (outcome._tag !== "Gap") continue
+    const state = yield* patiently(catchUpWallet(stores, counts, commits[index]!.walletId))
+    if (state !== undefined) states.keep(state)
+  }
+  if (mark !== undefined && !marked) yield* patiently(stores.persistence.setMark(mark.owner, mark.position))
+})
+
+/** Brings Persistence up to the head. */
+export const replayLog = (walk: LogWalk): Effect.Effect<void, WriteError> => {
+  const states = new ReplayStates(walk.walletsInMemory)
+  return eachPage<WriteError>(walk, (page, position, ahead) =>
+    Effect.gen(function* () {
+      const all = eventsByWallet(page)
+      const streams = walk.asksFirst ? yield* behind(walk, all) : all
+      const commits = yield* patiently(states.commits(walk.stores, streams))
+      return writePage(walk, states, commits, position, ahead)
+    })
+  )
+}
+
+/** Replaces the rows of every wallet that the log has, some at a time, each as it is at that moment. */
+export const rebuildLog = (walk: LogWalk): Effect.Effect<void, WriteError> =>
+  eachPage<WriteError>(walk, (page, position) =>
+    Effect.succeed(
+      Effect.gen(function* () {
+        const { mark, stores } = walk
+        const created = page.flatMap(({ recorded }) => (recorded.version === 0 ? [recorded.walletId] : []))
+        // Their events are counted as they are rewritten.
+        walk.counts.events -= page.length
+        for (let from = 0; from < created.length; from += walletsPerRebuild) {
+          const walletIds = created.slice(from, from + walletsPerRebuild).sort()
+          yield* patiently(rebuildWallets(stores, walk.counts, walletIds))
+        }
+        if (mark !== undefined) yield* patiently(stores.persistence.setMark(mark, position))
+      })
+    )
+  )

@@ -1,0 +1,167 @@
+/**
+ * Whether an event can follow the state before it: its balance and its held sum by their
+ * arithmetic, the hold or transfer that it ends, the money that it needs. `evolve` never
+ * judges; this does. Pure.
+ */
+import * as HashMap from "effect/HashMap"
+import type { OperationReversed, RecordedEvent, WalletEvent } from "../../domain/Event.ts"
+import type { OpenHold, TransferInFlight, Wallet } from "../../domain/Wallet.ts"
+import { balanceChange } from "./Conservation.ts"
+import { type Difference, logDifference } from "./VerifyReport.ts"
+
+const openHold = (wallet: Wallet | undefined, holdId: string): OpenHold | undefined => {
+  if (wallet === undefined) return undefined
+  const hold = HashMap.get(wallet.holds, holdId)
+  return hold._tag === "Some" ? hold.value : undefined
+}
+
+const inFlight = (wallet: Wallet | undefined, transferId: string): TransferInFlight | undefined => {
+  if (wallet === undefined) return undefined
+  const transfer = HashMap.get(wallet.transfers, transferId)
+  return transfer._tag === "Some" ? transfer.value : undefined
+}
+
+const reversedHeld = (wallet: Wallet | undefined, { restored }: OperationReversed): bigint => {
+  switch (restored._tag) {
+    case "Hold":
+      return restored.hold.remaining - (openHold(wallet, restored.hold.id)?.remaining ?? 0n)
+    case "NoHold":
+      return -(openHold(wallet, restored.holdId)?.remaining ?? 0n)
+    case "Nothing":
+    case "Transfer":
+    case "NoTransfer":
+    case "Status":
+    case "OverdraftLimit":
+    case "Metadata":
+      return 0n
+  }
+}
+
+/** Signed change of the held sum by this event. */
+const heldChange = (wallet: Wallet | undefined, event: WalletEvent): bigint => {
+  switch (event._tag) {
+    case "HoldPlaced":
+      return event.amount
+    case "HoldCaptured":
+      return -(event.amount + event.released)
+    case "HoldReleased":
+    case "HoldExpired":
+      return -event.amount
+    case "OperationReversed":
+      return reversedHeld(wallet, event)
+    case "WalletCreated":
+    case "WalletCredited":
+    case "WalletDebited":
+    case "TransferSent":
+    case "TransferReceived":
+    case "TransferRefused":
+    case "TransferSettled":
+    case "TransferReversed":
+    case "WalletFrozen":
+    case "WalletUnfrozen":
+    case "WalletClosed":
+    case "OverdraftLimitChanged":
+    case "MetadataChanged":
+      return 0n
+  }
+}
+
+/** What is said of an event: `what of event n`. */
+type Doubt = readonly [what: string, expected: string | bigint, found: string | bigint]
+
+const holdDoubts = (wallet: Wallet | undefined, event: WalletEvent): ReadonlyArray<Doubt> => {
+  switch (event._tag) {
+    case "HoldPlaced":
+      return openHold(wallet, event.holdId) === undefined ? [] : [[`hold ${event.holdId}`, "a new hold", "an open one"]]
+    case "HoldCaptured": {
+      const hold = openHold(wallet, event.holdId)
+      if (hold === undefined) return [[`hold ${event.holdId}`, "an open hold", "none"]]
+      return [
+        ["captured", hold.captured + event.amount, event.capturedAfter],
+        ["remaining", hold.remaining - event.amount - event.released, event.remainingAfter]
+      ]
+    }
+    case "HoldReleased":
+    case "HoldExpired": {
+      const hold = openHold(wallet, event.holdId)
+      if (hold === undefined) return [[`hold ${event.holdId}`, "an open hold", "none"]]
+      return [
+        ["released", hold.remaining, event.amount],
+        ["captured", hold.captured, event.capturedAfter]
+      ]
+    }
+    default:
+      return []
+  }
+}
+
+const transferDoubts = (wallet: Wallet | undefined, event: WalletEvent): ReadonlyArray<Doubt> => {
+  switch (event._tag) {
+    case "TransferSent":
+      return [
+        ["currency", wallet?.currency ?? "none", event.currency],
+        [
+          `transfer ${event.transferId}`,
+          "none",
+          inFlight(wallet, event.transferId) === undefined ? "none" : "in flight"
+        ]
+      ]
+    case "TransferSettled":
+    case "TransferReversed": {
+      const transfer = inFlight(wallet, event.transferId)
+      if (transfer === undefined) return [[`transfer ${event.transferId}`, "a transfer in flight", "none"]]
+      return [
+        ["amount", transfer.amount, event.amount],
+        ["destination", transfer.to, event.to]
+      ]
+    }
+    default:
+      return []
+  }
+}
+
+/** What needs money leaves something available, or nothing. */
+const fundsDoubts = (wallet: Wallet | undefined, event: WalletEvent): ReadonlyArray<Doubt> => {
+  if (event._tag !== "WalletDebited" && event._tag !== "HoldPlaced" && event._tag !== "TransferSent") return []
+  const left = event.balanceAfter - event.heldAfter + (wallet?.overdraftLimit ?? 0n)
+  return left >= 0n ? [] : [["available", "at least 0", left]]
+}
+
+/** Nearly all events: neither hold nor transfer, and no array is made. */
+const isPlain = ({ _tag }: WalletEvent): boolean => _tag === "WalletCredited" || _tag === "WalletDebited"
+
+export const arithmeticDoubts = (
+  walletId: string,
+  wallet: Wallet | undefined,
+  { event, time, version }: RecordedEvent
+): ReadonlyArray<Difference> => {
+  const found: Array<Difference> = []
+  const judge = (what: string, expected: string | bigint, is: string | bigint): void => {
+    if (expected !== is) found.push(logDifference(walletId, what, String(expected), String(is)))
+  }
+  judge(`balance after event ${version}`, (wallet?.balance ?? 0n) + balanceChange(event), event.balanceAfter)
+  judge(`held after event ${version}`, (wallet?.held ?? 0n) + heldChange(wallet, event), event.heldAfter)
+  if (wallet !== undefined && time < wallet.updatedAt) {
+    judge(`time of event ${version}`, `at least ${wallet.updatedAt}`, String(time))
+  }
+  for (const [what, expected, is] of fundsDoubts(wallet, event)) judge(`${what} after event ${version}`, expected, is)
+  if (isPlain(event)) return found
+  for (const [what, expected, is] of holdDoubts(wallet, event)) judge(`${what} of event ${version}`, expected, is)
+  for (const [what, expected, is] of transferDoubts(wallet, event)) judge(`${what} of event ${version}`, expected, is)
+  return found
+}
+
+/** Whether a reversal undoes what the event that it names has done to the balance. */
+export const reversalDoubt = (
+  { version: at, walletId }: RecordedEvent,
+  reversal: OperationReversed,
+  reversed: RecordedEvent | undefined
+): Difference | undefined => {
+  const { balanceChange: change, reversedType, reversedVersion } = reversal
+  const sides = (type: string, amount: bigint): string => `${type}, ${amount}`
+  const found = sides(reversedType, change)
+  const expected = reversed === undefined ? "an event" : sides(reversed.event._tag, -balanceChange(reversed.event))
+  return expected === found && reversedVersion < at
+    ? undefined
+    : logDifference(walletId, `reversal of event ${reversedVersion} by event ${at}`, expected, found)
+}

@@ -1,0 +1,106 @@
+/**
+ * Law 6, money is conserved: per currency, at one position of the log,
+ *
+ *   Σ balances + in transit = Σ credits − Σ debits − Σ captures
+ *   in transit = Σ sent − Σ received − Σ returned transfers
+ *
+ * each net of its reversals. Pure: the log's events go in, totals come out.
+ */
+import type { OperationReversed, WalletEvent } from "../../domain/Event.ts"
+
+/** Sums of one currency, minor units. */
+export interface CurrencyTotals {
+  readonly currency: string
+  balances: bigint
+  credits: bigint
+  debits: bigint
+  captures: bigint
+  sent: bigint
+  received: bigint
+  returned: bigint
+}
+
+export const emptyTotals = (currency: string): CurrencyTotals => ({
+  currency,
+  balances: 0n,
+  credits: 0n,
+  debits: 0n,
+  captures: 0n,
+  sent: 0n,
+  received: 0n,
+  returned: 0n
+})
+
+/** Money that has left its source and neither arrived nor come back. */
+export const inTransit = (totals: CurrencyTotals): bigint => totals.sent - totals.received - totals.returned
+
+/** Whether the law holds; money in transit is never negative. */
+export const isConserved = (totals: CurrencyTotals): boolean =>
+  inTransit(totals) >= 0n && totals.balances + inTransit(totals) === totals.credits - totals.debits - totals.captures
+
+/** Signed change of the wallet's balance by this event. */
+export const balanceChange = (event: WalletEvent): bigint => {
+  switch (event._tag) {
+    case "WalletCredited":
+    case "TransferReceived":
+    case "TransferReversed":
+      return event.amount
+    case "WalletDebited":
+    case "HoldCaptured":
+    case "TransferSent":
+      return -event.amount
+    case "OperationReversed":
+      return event.balanceChange
+    default:
+      return 0n
+  }
+}
+
+/** Adds the movement of one event; `balances` is the caller's, from the wallets' last events. */
+export const addMovement = (totals: CurrencyTotals, event: WalletEvent): void => {
+  switch (event._tag) {
+    case "WalletCredited":
+      totals.credits += event.amount
+      return
+    case "WalletDebited":
+      totals.debits += event.amount
+      return
+    case "HoldCaptured":
+      totals.captures += event.amount
+      return
+    case "TransferSent":
+      totals.sent += event.amount
+      return
+    case "TransferReceived":
+      totals.received += event.amount
+      return
+    case "TransferReversed":
+      totals.returned += event.amount
+      return
+    case "OperationReversed":
+      addReversal(totals, event)
+  }
+}
+
+/** `balanceChange` of a reversal is the opposite of what the reversed event did. */
+const addReversal = (totals: CurrencyTotals, { balanceChange: change, reversedType }: OperationReversed): void => {
+  switch (reversedType) {
+    case "WalletCredited":
+      totals.credits += change
+      return
+    case "WalletDebited":
+      totals.debits -= change
+      return
+    case "HoldCaptured":
+      totals.captures -= change
+      return
+    case "TransferSent":
+      totals.sent -= change
+      return
+    case "TransferReceived":
+      totals.received += change
+      return
+    case "TransferReversed":
+      totals.returned += change
+  }
+}

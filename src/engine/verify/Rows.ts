@@ -1,0 +1,192 @@
+/**
+ * Compares a wallet's transactions, keys, holds and transfers with the rows that its
+ * fold expects. Transactions and keys never change once written; a hold or transfer
+ * that an event after the version compared has touched is left out.
+ */
+import * as Effect from "effect/Effect"
+import type { RecordedEvent } from "../../domain/Event.ts"
+import { holdChanges, transactionOf, transferChanges } from "../../domain/Projection.ts"
+import { justBefore } from "../../stores/RowScan.ts"
+import type { ReadError } from "../../stores/StoreError.ts"
+import { type ExpectedRows, foldVersion } from "./Fold.ts"
+import { compareRecords } from "./VerifyReport.ts"
+import { inRows, pageSize, type VerifyError, type Walk } from "./Walk.ts"
+
+/** Closed rows kept for one comparison by scan, about 30 MB; beyond it they are looked up one by one. */
+const closedBound = 100_000
+
+/** Rows too many of one wallet that are named. */
+const namedUnknown = 500
+
+/** Merges by version: rows missing, rows too many, rows with other content. */
+export const compareTransactions = Effect.fnUntraced(function* (
+  walk: Walk,
+  after: number,
+  events: ReadonlyArray<RecordedEvent>
+): Effect.fn.Return<void, ReadError> {
+  const { fold, refusals, stores } = walk
+  const last = after + events.length
+  const rows = yield* stores.persistence.scanTransactions(fold.walletId, { after, limit: events.length })
+  const found = new Map(rows.filter((row) => row.version <= last).map((row) => [row.version, row]))
+  for (const recorded of events) {
+    const row = found.get(recorded.version)
+    const hasRows = fold.wallet !== undefined && !fold.creationRefused && !refusals.has(recorded.version)
+    const expected = hasRows ? transactionOf(recorded, fold.wallet!) : undefined
+    if (expected === undefined) {
+      if (row !== undefined) {
+        const sides = { expected: "nothing", found: `a ${row.type} of ${row.amount}` }
+        walk.differences.push(inRows(walk, `transaction of event ${recorded.version}`, sides))
+      }
+      continue
+    }
+    walk.counts.transactions += 1
+    walk.newestTransaction = expected
+    const sides = compareRecords(expected, row)
+    if (sides !== undefined) walk.differences.push(inRows(walk, `transaction of event ${recorded.version}`, sides))
+  }
+})
+
+/** Where an event is its transaction's row, too, there is nothing to compare. */
+export const countTransactions = (walk: Walk, events: ReadonlyArray<RecordedEvent>): void => {
+  for (const recorded of events) {
+    const transaction = walk.fold.wallet && transactionOf(recorded, walk.fold.wallet)
+    if (transaction === undefined) continue
+    walk.counts.transactions += 1
+    walk.newestTransaction = transaction
+  }
+}
+
+/** `events` in order; a command's key is on record with its last version, also a refused one's. */
+export const compareKeys = Effect.fnUntraced(function* (
+  walk: Walk,
+  events: ReadonlyArray<RecordedEvent>
+): Effect.fn.Return<void, ReadError> {
+  const expected = new Map(events.map((recorded) => [recorded.metadata.key as string, recorded]))
+  if (expected.size === 0) return
+  const asked = [{ walletId: walk.fold.walletId, keys: [...expected.keys()] }]
+  const [lookup] = yield* walk.stores.persistence.findKeys(asked)
+  const found = new Map(lookup!.seen.map((one) => [one.key, one]))
+  for (const [key, { metadata, version }] of expected) {
+    const row = found.get(key)
+    walk.counts.keys += 1
+    const sides = compareRecords({ key, fingerprint: metadata.fingerprint, version }, row)
+    if (sides !== undefined) walk.differences.push(inRows(walk, `key of event ${version}`, sides))
+  }
+})
+
+/** Keeps the last event back: only the next one tells whether its command has ended. */
+export const compareKeysOfPage = (walk: Walk, events: ReadonlyArray<RecordedEvent>): Effect.Effect<void, ReadError> => {
+  const last = events.at(-1)
+  const all = walk.lastKeyed === undefined ? events : [walk.lastKeyed, ...events]
+  walk.lastKeyed = last
+  return compareKeys(
+    walk,
+    all.filter((recorded) => recorded.metadata.key !== last?.metadata.key)
+  )
+}
+
+interface Kind<Row> {
+  readonly name: "hold" | "transfer"
+  readonly count: "holds" | "transfers"
+  readonly rows: ExpectedRows<Row>
+  /** Rows with id > `after`, by id. */
+  readonly scan: (after: string, limit: number) => Effect.Effect<ReadonlyArray<Row>, ReadError>
+}
+
+const holdsOf = ({ fold, stores }: Walk) =>
+  ({
+    name: "hold",
+    count: "holds",
+    rows: fold.holds,
+    scan: (after, limit) => stores.persistence.scanHolds(fold.walletId, { after, limit })
+  }) satisfies Kind<typeof fold.holds.open extends Map<string, infer Row> ? Row : never>
+
+const transfersOf = ({ fold, stores }: Walk) =>
+  ({
+    name: "transfer",
+    count: "transfers",
+    rows: fold.transfers,
+    scan: (after, limit) => stores.persistence.scanTransfers(fold.walletId, { after, limit })
+  }) satisfies Kind<typeof fold.transfers.open extends Map<string, infer Row> ? Row : never>
+
+const suspect = (
+  walk: Walk,
+  { name }: { readonly name: string },
+  id: string,
+  sides: { readonly expected: string; readonly found: string } | undefined
+): void => {
+  if (sides !== undefined) walk.suspects.set(`${name} ${id}`, inRows(walk, `${name} ${id}`, sides))
+}
+
+const lookUp = Effect.fnUntraced(function* <Row extends { readonly id: string }>(
+  walk: Walk,
+  kind: Kind<Row>
+): Effect.fn.Return<void, ReadError> {
+  const { closed } = kind.rows
+  if (closed.size < closedBound) return
+  yield* Effect.forEach(
+    closed.values(),
+    (expected) =>
+      Effect.map(kind.scan(justBefore(expected.id), 1), ([row]) =>
+        suspect(walk, kind, expected.id, compareRecords(expected, row?.id === expected.id ? row : undefined))
+      ),
+    { concurrency: 8, discard: true }
+  )
+  walk.lookedUp[kind.count] += closed.size
+  closed.clear()
+})
+
+/** Keeps the number of closed rows in memory at its bound. */
+export const lookUpClosedRows = (walk: Walk): Effect.Effect<void, ReadError> =>
+  Effect.andThen(lookUp(walk, holdsOf(walk)), lookUp(walk, transfersOf(walk)))
+
+const compareRows = Effect.fnUntraced(function* <Row extends { readonly id: string }>(
+  walk: Walk,
+  kind: Kind<Row>
+): Effect.fn.Return<void, ReadError> {
+  const expected = new Map([...kind.rows.open, ...kind.rows.closed])
+  const unknown: Array<string> = []
+  let unknownCount = 0
+  let after = ""
+  while (true) {
+    const rows = yield* kind.scan(after, pageSize)
+    for (const row of rows) {
+      const known = expected.get(row.id)
+      expected.delete(row.id)
+      if (known !== undefined) suspect(walk, kind, row.id, compareRecords(known, row))
+      else if (++unknownCount <= walk.lookedUp[kind.count] + namedUnknown) unknown.push(row.id)
+    }
+    walk.counts[kind.count] += rows.length
+    const last = rows.at(-1)
+    if (last === undefined || rows.length < pageSize) break
+    after = last.id
+  }
+  for (const id of expected.keys()) suspect(walk, kind, id, { expected: "a row", found: "nothing" })
+  // Those looked up before are among the unknown ones by now.
+  if (unknownCount <= walk.lookedUp[kind.count]) return
+  for (const id of unknown.slice(0, namedUnknown)) suspect(walk, kind, id, { expected: "nothing", found: "a row" })
+})
+
+/** What later events have touched explains itself. */
+const excuse = Effect.fnUntraced(function* (walk: Walk): Effect.fn.Return<void, VerifyError> {
+  let after = foldVersion(walk.fold)
+  while (walk.suspects.size > 0) {
+    const events = yield* walk.stores.log.read(walk.fold.walletId, { after, limit: pageSize })
+    for (const change of holdChanges({ events })) {
+      walk.suspects.delete(`hold ${change._tag === "Placed" ? change.hold.id : change.holdId}`)
+    }
+    for (const change of transferChanges({ events })) {
+      walk.suspects.delete(`transfer ${change._tag === "Sent" ? change.transfer.id : change.transferId}`)
+    }
+    const last = events.at(-1)
+    if (last === undefined || events.length < pageSize) break
+    after = last.version
+  }
+  walk.differences.push(...walk.suspects.values())
+})
+
+export const compareHoldsAndTransfers = Effect.fnUntraced(function* (walk: Walk): Effect.fn.Return<void, VerifyError> {
+  yield* compareRows(walk, holdsOf(walk))
+  yield* compareRows(walk, transfersOf(walk))
+  yield* excuse(walk)
+})

@@ -1,0 +1,46 @@
+/**
+ * What `verify` compares of the stores as wholes: whose log's events Persistence has,
+ * marks that no node can have left, and what should have ended by itself.
+ */
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import type { LogHead } from "../../stores/EventStore.ts"
+import type { Mark } from "../../stores/Persistence.ts"
+import type { ReadError } from "../../stores/StoreError.ts"
+import { type Difference, dueBound } from "./VerifyReport.ts"
+import type { VerifyStores } from "./Walk.ts"
+
+/** `marks`: read before the head was, so that none of them can have passed it. */
+export const compareStores = Effect.fnUntraced(function* (
+  { log, persistence }: VerifyStores,
+  head: LogHead,
+  marks: ReadonlyArray<Mark>
+): Effect.fn.Return<ReadonlyArray<Difference>, ReadError> {
+  const inPersistence = (what: string, expected: string, found: string): Difference => ({
+    walletId: null,
+    store: "persistence",
+    what,
+    expected,
+    found
+  })
+  const differences: Array<Difference> = []
+  const logId = yield* persistence.logId
+  if (logId !== undefined && logId !== head.logId) differences.push(inPersistence("id of the log", head.logId, logId))
+  if (log.writesPersistence) return differences
+  for (const { owner, position } of marks) {
+    if (position <= head.position) continue
+    differences.push(inPersistence(`mark of ${owner}`, `at most ${head.position}, the head of the log`, `${position}`))
+  }
+  return differences
+})
+
+/** Holds and transfers that a running service would have ended; without one they wait for its start. */
+export const countOverdue = Effect.fnUntraced(function* (
+  { persistence }: VerifyStores,
+  lagMillis: number
+): Effect.fn.Return<{ readonly overdueHolds: number; readonly overdueTransfers: number }, ReadError> {
+  const before = (yield* Clock.currentTimeMillis) - lagMillis
+  const holds = yield* persistence.dueHolds({ now: before, limit: dueBound })
+  const transfers = yield* persistence.openTransfers({ before, limit: dueBound })
+  return { overdueHolds: holds.length, overdueTransfers: transfers.length }
+})

@@ -1,0 +1,187 @@
+/**
+ * Answers as bytes: the domain's values to the documents of `Wire.ts`, errors to
+ * problems. Written by hand, because it runs for every request; a test decodes
+ * what it writes with the schemas of `Wire.ts`.
+ */
+import * as Effect from "effect/Effect"
+import * as Headers from "effect/http/Headers"
+import * as HttpServerResponse from "effect/http/HttpServerResponse"
+import type { Hold, Transaction, Transfer } from "../domain/Wallet.ts"
+import type { Await, CommandAnswer, Durability, TransferAnswer } from "../engine/WalletEngine.ts"
+import type { Page } from "../stores/Page.ts"
+import type { WalletView } from "../stores/Persistence.ts"
+import { isProblemCode, problemBody, type ProblemCode, problemStatus } from "./Problem.ts"
+import { formatTime } from "./SchemaValues.ts"
+
+/** Status, JSON text and headers: an answer of its own or one result of a batch. */
+export interface Answer {
+  readonly status: number
+  readonly body: string
+  readonly replayed: boolean
+  /** Whole seconds, 1 or more. */
+  readonly retryAfter: number | undefined
+}
+
+export const walletJson = (wallet: WalletView) => ({
+  id: wallet.id,
+  ownerId: wallet.ownerId,
+  currency: wallet.currency,
+  balance: wallet.balance.toString(),
+  held: wallet.held.toString(),
+  available: (wallet.balance - wallet.held + wallet.overdraftLimit).toString(),
+  overdraftLimit: wallet.overdraftLimit.toString(),
+  status: wallet.status,
+  version: wallet.version,
+  metadata: wallet.metadata,
+  createdAt: formatTime(wallet.createdAt),
+  updatedAt: formatTime(wallet.updatedAt)
+})
+
+export const transactionJson = (transaction: Transaction) => ({
+  id: transaction.id,
+  walletId: transaction.walletId,
+  type: transaction.type,
+  amount: transaction.amount.toString(),
+  balanceAfter: transaction.balanceAfter.toString(),
+  currency: transaction.currency,
+  reference: transaction.reference,
+  metadata: transaction.metadata,
+  holdId: transaction.holdId,
+  transferId: transaction.transferId,
+  version: transaction.version,
+  createdAt: formatTime(transaction.createdAt)
+})
+
+export const holdJson = (hold: Hold) => ({
+  id: hold.id,
+  walletId: hold.walletId,
+  amount: hold.amount.toString(),
+  captured: hold.captured.toString(),
+  remaining: hold.remaining.toString(),
+  status: hold.status,
+  expiresAt: hold.expiresAt === null ? null : formatTime(hold.expiresAt),
+  reference: hold.reference,
+  metadata: hold.metadata,
+  createdAt: formatTime(hold.createdAt)
+})
+
+export const transferJson = (transfer: Transfer) => ({
+  id: transfer.id,
+  from: transfer.from,
+  to: transfer.to,
+  amount: transfer.amount.toString(),
+  currency: transfer.currency,
+  status: transfer.status,
+  reason: transfer.reason,
+  reference: transfer.reference,
+  metadata: transfer.metadata,
+  createdAt: formatTime(transfer.createdAt),
+  updatedAt: formatTime(transfer.updatedAt)
+})
+
+export const pageJson = <A, B>(page: Page<A>, each: (item: A) => B) => ({ data: page.data.map(each), next: page.next })
+
+/** Whether the caller has what it waited for. */
+const reached = (durability: Durability, wanted: Await): boolean => durability[wanted]
+
+/** The answer of a command; 202 when less is durable than was asked for. */
+export const commandAnswer = (
+  status: 200 | 201,
+  wanted: Await | undefined,
+  answer: CommandAnswer & { readonly hold?: Hold; readonly transaction?: Transaction }
+): Answer => ({
+  status: reached(answer.durability, wanted ?? "persisted") ? status : 202,
+  body: JSON.stringify({
+    hold: answer.hold === undefined ? undefined : holdJson(answer.hold),
+    transaction: answer.transaction === undefined ? undefined : transactionJson(answer.transaction),
+    wallet: walletJson(answer.wallet),
+    durability: answer.durability
+  }),
+  replayed: answer.replayed,
+  retryAfter: undefined
+})
+
+/** The answer of a transfer; 202 also while it is pending. */
+export const transferAnswer = (wanted: Await | undefined, answer: TransferAnswer): Answer => ({
+  status: answer.transfer.status !== "pending" && reached(answer.durability, wanted ?? "persisted") ? 201 : 202,
+  body: JSON.stringify({ transfer: transferJson(answer.transfer), durability: answer.durability }),
+  replayed: answer.replayed,
+  retryAfter: undefined
+})
+
+export const plainAnswer = (status: number, document: unknown): Answer => ({
+  status,
+  body: JSON.stringify(document),
+  replayed: false,
+  retryAfter: undefined
+})
+
+export const problemAnswer = (code: ProblemCode, detail: string, retryAfter?: number): Answer => ({
+  status: problemStatus[code],
+  body: problemBody(code, detail),
+  replayed: false,
+  retryAfter: retryAfter === undefined ? undefined : Math.max(1, Math.ceil(retryAfter / 1000))
+})
+
+interface Failure {
+  readonly _tag: string
+  readonly message: string
+  /** Milliseconds. */
+  readonly retryAfter?: number
+  /** Of an outcome that was reversed: it was told before. */
+  readonly replayed?: boolean
+}
+
+/** Milliseconds, for an error that may be retried and does not say when. */
+const defaultRetryAfter = 1_000
+
+const retryable = new Set<ProblemCode>([
+  "MailboxFull",
+  "RateLimited",
+  "StoreUnavailable",
+  "OutcomeUnknown",
+  "IdempotencyInProgress"
+])
+
+/** `undefined`: not an error that a caller is to see. */
+export const failureAnswer = (failure: Failure): Answer | undefined => {
+  const code = failure._tag
+  if (!isProblemCode(code) || code === "InternalError") return undefined
+  // What a store said may name hosts and tables: it belongs in the log.
+  const detail = code === "StoreUnavailable" ? "a store that this needs is not available now" : failure.message
+  const retryAfter = retryable.has(code) ? (failure.retryAfter ?? defaultRetryAfter) : undefined
+  return { ...problemAnswer(code, detail, retryAfter), replayed: failure.replayed === true }
+}
+
+export const internalError: Answer = problemAnswer(
+  "InternalError",
+  "the request could not be served; it has been logged"
+)
+
+/** Every failure as an answer. What is no caller's business is logged and answered without its internals. */
+export const answered = <R>(effect: Effect.Effect<Answer, Failure, R>): Effect.Effect<Answer, never, R> =>
+  Effect.catch(effect, (failure) => {
+    const answer = failureAnswer(failure)
+    return answer === undefined
+      ? Effect.as(Effect.logError("request failed", failure), internalError)
+      : Effect.succeed(answer)
+  })
+
+const json = { contentType: "application/json" } as const
+const problem = { contentType: "application/problem+json" } as const
+
+export const toResponse = (answer: Answer): HttpServerResponse.HttpServerResponse => {
+  const type = answer.status >= 400 ? problem : json
+  if (!answer.replayed && answer.retryAfter === undefined) {
+    return HttpServerResponse.text(answer.body, { status: answer.status, ...type })
+  }
+  const headers: Record<string, string> = {}
+  if (answer.replayed) headers["idempotency-replayed"] = "true"
+  if (answer.retryAfter !== undefined) headers["retry-after"] = answer.retryAfter.toString()
+  return HttpServerResponse.text(answer.body, { status: answer.status, ...type, headers: Headers.fromInput(headers) })
+}
+
+/** What every handler ends with. */
+export const respond = <R>(
+  effect: Effect.Effect<Answer, Failure, R>
+): Effect.Effect<HttpServerResponse.HttpServerResponse, never, R> => Effect.map(answered(effect), toResponse)

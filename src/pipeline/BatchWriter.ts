@@ -1,0 +1,61 @@
+/** Takes batch after batch out of the pipeline's queue and writes each; one at a time. */
+import type * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as Metric from "effect/Metric"
+import type { BatchInHand } from "./ActiveWrite.ts"
+import type { CatchUps } from "./CatchUpQueue.ts"
+import * as EngineMetrics from "../actors/EngineMetrics.ts"
+import type { WalletOutcome, WriterContext } from "./PersistenceWriter.ts"
+import { writeCommits } from "./PersistenceWriter.ts"
+import type { Queued } from "./PersistQueue.ts"
+import { mergeCommits, type PersistQueue } from "./PersistQueue.ts"
+
+export interface BatchWriterOptions {
+  readonly context: WriterContext
+  readonly queue: PersistQueue
+  readonly hand: BatchInHand
+  readonly catchUps: CatchUps
+  readonly clock: Clock.Clock
+  /** Whose mark is recorded with the batches. */
+  readonly owner: string
+}
+
+/** Writes the next batch of a queue that is not empty. Never fails. */
+export const makeBatchWriter = ({ catchUps, clock, context, hand, owner, queue }: BatchWriterOptions) => {
+  const settle = (walletId: string, floor: bigint, outcome: WalletOutcome): Effect.Effect<void> => {
+    if (outcome._tag === "Stopped") return catchUps.stop(walletId, floor, outcome)
+    if (outcome._tag === "Behind") catchUps.add(walletId, floor)
+    return Effect.void
+  }
+
+  const write = Effect.fnUntraced(function* (batch: ReadonlyArray<Queued>) {
+    const startedAt = clock.currentTimeMillisUnsafe()
+    const commits = batch.map((queued) => mergeCommits(queued.commits))
+    const mark = { owner, position: queue.mark(catchUps.floors()) }
+    const outcomes = yield* writeCommits(context, commits, mark)
+    for (const [index, { floor, walletId }] of batch.entries()) yield* settle(walletId, floor, outcomes[index]!)
+    const events = batch.reduce((sum, queued) => sum + queued.events, 0)
+    yield* Metric.update(EngineMetrics.persistBatch, events)
+    yield* Metric.update(EngineMetrics.persistedEvents, events)
+    yield* Metric.update(EngineMetrics.persistSeconds, (clock.currentTimeMillisUnsafe() - startedAt) / 1_000)
+  })
+
+  /** A defect of ours: each wallet goes on by itself, from the log. */
+  const writeApart = (batch: ReadonlyArray<Queued>) => (defect: unknown) =>
+    Effect.andThen(
+      Effect.logError(`writing ${batch.length} wallets to PostgreSQL: a defect; each is tried by itself`, defect),
+      Effect.sync(() => {
+        for (const { floor, walletId } of batch) catchUps.add(walletId, floor)
+      })
+    )
+
+  return Effect.gen(function* () {
+    const { persistEvents, persistWallets } = context.bounds
+    const taken = queue.take(persistWallets, persistEvents)
+    const batch = taken.filter(({ floor, walletId }) => !catchUps.leave(walletId, floor))
+    hand.take(batch)
+    if (batch.length > 0) yield* Effect.catchDefect(write(batch), writeApart(batch))
+    queue.settle(taken)
+    hand.end()
+  })
+}

@@ -1,0 +1,362 @@
+/**
+ * Writes commits to Persistence and finds out what stands in the way: a store that is
+ * away is waited for, a gap is filled from the log, a user's refusal is narrowed down
+ * to its command, a defect to its wallet. Nothing here is remembered: every step starts
+ * from what Persistence and the log say.
+ */
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as Metric from "effect/Metric"
+import * as Result from "effect/Result"
+import * as Schedule from "effect/Schedule"
+import type { Commit } from "../domain/Commit.ts"
+import type { RecordedEvent } from "../domain/Event.ts"
+import { fold } from "../domain/Evolve.ts"
+import { isReversible } from "../domain/Provisional.ts"
+import type { Wallet } from "../domain/Wallet.ts"
+import type { EventStore } from "../stores/EventStore.ts"
+import type { Mark, PersistedVersion, Persistence, PersistOutcome } from "../stores/Persistence.ts"
+import type { EventUnreadable, OperationRefused } from "../stores/StoreError.ts"
+import { StoreDefect, StoreUnavailable } from "../stores/StoreError.ts"
+import type { ActorBounds } from "../actors/ActorBounds.ts"
+import * as EngineMetrics from "../actors/EngineMetrics.ts"
+import { mergeCommits } from "./PersistQueue.ts"
+import type { WalletHistory } from "../actors/WalletHistory.ts"
+import type { PersistenceListener } from "../actors/WritePipeline.ts"
+
+/** Events per page of a catch-up. */
+const pageEvents = 500
+
+/**
+ * - `Written`: Persistence has decided on every event of the commit.
+ * - `Behind`: Persistence lacks earlier events of the wallet.
+ * - `Stopped`: this wallet's writing cannot go on, and nothing may be undone.
+ */
+export type WalletOutcome =
+  | { readonly _tag: "Written" }
+  | { readonly _tag: "Behind" }
+  | {
+      readonly _tag: "Stopped"
+      readonly reason: string
+      /** Persistence itself failed; else what it was given is at odds with it. */
+      readonly storeFailed: boolean
+    }
+
+const written: WalletOutcome = { _tag: "Written" }
+const behind: WalletOutcome = { _tag: "Behind" }
+export const stopped = (reason: string): WalletOutcome => ({ _tag: "Stopped", reason, storeFailed: false })
+
+export interface WriterContext {
+  readonly bounds: ActorBounds
+  readonly log: EventStore["Service"]
+  readonly persistence: Persistence["Service"]
+  readonly history: WalletHistory["Service"]
+  /** Whom to tell; there is none until the actors are there. */
+  readonly listener: () => PersistenceListener
+  /** Told of every failed try, and with `undefined` that the store answers. */
+  readonly failing: (reason: string | undefined) => void
+  /** Whether so many wallets have stopped that the store itself must be at fault: then all wait. */
+  readonly storeAtFault: () => boolean
+  /** Persistence itself fails at the rows of that wallet. */
+  readonly storeFailed: (walletId: string) => void
+  /** Takes one compensation out of this minute's allowance. */
+  readonly mayCompensate: () => boolean
+}
+
+type WriteError = StoreUnavailable | StoreDefect | OperationRefused
+
+/** 50 ms, doubling, at most 1 s, for ever. */
+const pause = ({ persistRetryMaxMillis, persistRetryMillis }: ActorBounds) =>
+  Schedule.min([Schedule.exponential(persistRetryMillis), Schedule.spaced(persistRetryMaxMillis)]).pipe(
+    Schedule.jittered
+  )
+
+/** Tries again for as long as the store is away; a defect or a refusal is an answer. What the store throws is a defect of it. */
+const retrying = <A, E extends WriteError>(
+  context: WriterContext,
+  write: Effect.Effect<A, E>
+): Effect.Effect<A, Exclude<E, StoreUnavailable> | StoreDefect> =>
+  write.pipe(
+    Effect.timeoutOrElse({
+      duration: context.bounds.persistTimeoutMillis,
+      orElse: () => Effect.fail(noAnswer)
+    }),
+    Effect.catchDefect((defect) => Effect.fail(new StoreDefect({ store: "persistence", reason: String(defect) }))),
+    Effect.tapError((error) => {
+      if (error._tag === "OperationRefused") return Effect.void
+      context.failing(error.message)
+      return Metric.update(EngineMetrics.persistRetries, 1)
+    }),
+    Effect.retry({
+      schedule: pause(context.bounds),
+      while: (error) => error._tag === "StoreUnavailable" || (error._tag === "StoreDefect" && context.storeAtFault())
+    }),
+    Effect.tap(() => Effect.sync(() => context.failing(undefined))),
+    Effect.catch((error) =>
+      // Unreachable by the condition above; a defect, so that it can never pass for an answer.
+      error._tag === "StoreUnavailable"
+        ? Effect.die(error)
+        : Effect.fail(error as Exclude<E, StoreUnavailable> | StoreDefect)
+    )
+  )
+
+const noAnswer = new StoreUnavailable({ store: "persistence", reason: "it does not answer", retryAfter: 1_000 })
+
+const failed = (context: WriterContext, walletId: string, error: StoreDefect): WalletOutcome => {
+  context.storeFailed(walletId)
+  return { _tag: "Stopped", reason: error.message, storeFailed: true }
+}
+
+/**
+ * Events from `first` on that were there before can be refusals, made by somebody else and
+ * perhaps reversed by a later owner of the wallet: that is told first.
+ */
+const tellFates = Effect.fnUntraced(function* (
+  context: WriterContext,
+  walletId: string,
+  first: number
+): Effect.fn.Return<void, StoreDefect> {
+  const refusals = yield* retrying(context, context.persistence.refusals(walletId))
+  const listener = context.listener()
+  for (const { reason, reversedVersion, version } of refusals) {
+    if (reversedVersion === null) listener.refused(walletId, version, reason)
+    else if (version >= first) listener.reversed(walletId, version, reason)
+  }
+})
+
+const outcomeOf = Effect.fnUntraced(function* (
+  context: WriterContext,
+  commit: Commit,
+  outcome: PersistOutcome
+): Effect.fn.Return<WalletOutcome> {
+  const { events, walletId } = commit
+  switch (outcome._tag) {
+    case "Written": {
+      if (outcome.before === true) {
+        const told = yield* Effect.result(tellFates(context, walletId, events[0]!.version))
+        if (Result.isFailure(told)) return failed(context, walletId, told.failure)
+      }
+      context.listener().persisted(walletId, events[events.length - 1]!.version)
+      return written
+    }
+    case "Gap":
+      return behind
+    case "Diverged":
+      return stopped(diverged(walletId, outcome.persistedVersion))
+  }
+})
+
+const diverged = (walletId: string, version: number): string =>
+  `LogDiverged: PostgreSQL has another event of wallet ${walletId} at or before version ${version} than the log; ` +
+  `run: wallet verify, then wallet replay --wallet ${walletId}`
+
+/**
+ * Writes one commit per wallet, all in one transaction if nothing stands in the way;
+ * then `mark` is recorded with them. Outcomes in the order of the commits.
+ */
+export const writeCommits = Effect.fnUntraced(function* (
+  context: WriterContext,
+  commits: ReadonlyArray<Commit>,
+  mark?: Mark
+): Effect.fn.Return<ReadonlyArray<WalletOutcome>> {
+  const result = yield* Effect.result(retrying(context, context.persistence.write(commits, mark)))
+  if (Result.isSuccess(result)) {
+    return yield* Effect.forEach(result.success, (outcome, index) => outcomeOf(context, commits[index]!, outcome))
+  }
+  if (commits.length > 1) {
+    const middle = commits.length >> 1
+    const first = yield* writeCommits(context, commits.slice(0, middle))
+    const second = yield* writeCommits(context, commits.slice(middle))
+    return [...first, ...second]
+  }
+  return [
+    result.failure._tag === "OperationRefused"
+      ? yield* writeByCommand(context, commits[0]!, result.failure)
+      : failed(context, commits[0]!.walletId, result.failure)
+  ]
+})
+
+/** One commit per command, each with the state after it. */
+const commandsOf = (before: Wallet | undefined, commit: Commit): ReadonlyArray<Commit> => {
+  const commands: Array<Commit> = []
+  let wallet = before
+  let events: Array<RecordedEvent> = []
+  for (const [index, recorded] of commit.events.entries()) {
+    events.push(recorded)
+    const next = commit.events[index + 1]
+    if (next !== undefined && next.metadata.commandId === recorded.metadata.commandId) continue
+    wallet = fold(wallet, events)
+    commands.push({ ...commit, expectedVersion: events[0]!.version - 1, events, wallet: wallet! })
+    events = []
+  }
+  return commands
+}
+
+/** A user's rule refuses something of the commit: the rest is written, each refused command is refused for good. */
+const writeByCommand = Effect.fnUntraced(function* (
+  context: WriterContext,
+  commit: Commit,
+  refusal: OperationRefused
+): Effect.fn.Return<WalletOutcome> {
+  const { expectedVersion, walletId } = commit
+  const before = yield* stateAt(context, walletId, expectedVersion)
+  if (Result.isFailure(before)) return stopped(before.failure)
+  const commands = commandsOf(before.success, commit)
+  return yield* commands.length === 1 ? refuseCommand(context, commit, refusal.reason) : writeHalves(context, commands)
+})
+
+const writeHalves = Effect.fnUntraced(function* (
+  context: WriterContext,
+  commands: ReadonlyArray<Commit>
+): Effect.fn.Return<WalletOutcome> {
+  const middle = commands.length >> 1
+  for (const part of [commands.slice(0, middle), commands.slice(middle)]) {
+    const outcome = yield* writePart(context, part)
+    if (outcome._tag !== "Written") return outcome
+  }
+  return written
+})
+
+const writePart = Effect.fnUntraced(function* (
+  context: WriterContext,
+  commands: ReadonlyArray<Commit>
+): Effect.fn.Return<WalletOutcome> {
+  const commit = mergeCommits(commands)
+  const result = yield* Effect.result(retrying(context, context.persistence.write([commit])))
+  if (Result.isSuccess(result)) return yield* outcomeOf(context, commit, result.success[0]!)
+  if (result.failure._tag === "StoreDefect") {
+    return commands.length === 1
+      ? failed(context, commit.walletId, result.failure)
+      : yield* writeHalves(context, commands)
+  }
+  return yield* commands.length === 1
+    ? refuseCommand(context, commit, result.failure.reason)
+    : writeHalves(context, commands)
+})
+
+/** The refusal takes the place of the command's events; then they have to be reversed. */
+const refuseCommand = Effect.fnUntraced(function* (
+  context: WriterContext,
+  commit: Commit,
+  reason: string
+): Effect.fn.Return<WalletOutcome> {
+  const { events, walletId } = commit
+  const fact = events.find((recorded) => !isReversible(recorded.event))
+  if (fact !== undefined) {
+    return stopped(`a rule of PostgreSQL refuses ${fact.event._tag} ${fact.version} of wallet ${walletId}: ${reason}`)
+  }
+  if (!context.mayCompensate()) {
+    return stopped(
+      `too many compensations: event ${events[0]!.version} of wallet ${walletId} is not reversed: ${reason}`
+    )
+  }
+  const time = (yield* Clock.Clock).currentTimeMillisUnsafe()
+  const result = yield* Effect.result(retrying(context, context.persistence.refuse(commit, { reason, time })))
+  if (Result.isFailure(result)) return failed(context, walletId, result.failure)
+  if (result.success._tag !== "Written") return yield* outcomeOf(context, commit, result.success)
+  yield* Metric.update(EngineMetrics.compensations, 1)
+  yield* Effect.logWarning(
+    `event ${events[0]!.version} (${events[0]!.event._tag}) of wallet ${walletId} was refused and is reversed: ${reason}`
+  ).pipe(Effect.annotateLogs({ walletId, version: events[0]!.version, commandId: events[0]!.metadata.commandId }))
+  const listener = context.listener()
+  for (const recorded of events.toReversed()) listener.refused(walletId, recorded.version, reason)
+  listener.persisted(walletId, events[events.length - 1]!.version)
+  return written
+})
+
+/** Reads of the log are waited for as long as it takes. The failure says what cannot be read, ever. */
+const readable = <A>(
+  context: WriterContext,
+  read: Effect.Effect<A, StoreUnavailable | StoreDefect | EventUnreadable>
+): Effect.Effect<Result.Result<A, string>> =>
+  read.pipe(
+    Effect.retry({ schedule: pause(context.bounds), while: (error) => error._tag === "StoreUnavailable" }),
+    Effect.result,
+    Effect.map(Result.mapError((error) => error.message))
+  )
+
+/** The state after that event; `-1`: before the first. */
+const stateAt = Effect.fnUntraced(function* (
+  context: WriterContext,
+  walletId: string,
+  version: number
+): Effect.fn.Return<Result.Result<Wallet | undefined, string>> {
+  if (version < 0) return Result.succeed(undefined)
+  const wallet = yield* readable(context, context.history.atVersion(walletId, version))
+  if (Result.isSuccess(wallet) && wallet.success === undefined) {
+    return Result.fail(`Persistence is ahead of the log, which has no event ${version} of wallet ${walletId}`)
+  }
+  return wallet
+})
+
+/** A page that ends in the middle of a command is cut before it. */
+const wholeCommands = (page: ReadonlyArray<RecordedEvent>): ReadonlyArray<RecordedEvent> => {
+  const last = page[page.length - 1]
+  // One short of a page: the event before it was read along.
+  if (page.length < pageEvents - 1 || last === undefined) return page
+  const cut = page.findIndex((recorded) => recorded.metadata.commandId === last.metadata.commandId)
+  return cut === 0 ? page : page.slice(0, cut)
+}
+
+/** Where Persistence is with the wallet, what it has refused told; a failure says why nothing can be written. */
+const standing = Effect.fnUntraced(function* (
+  context: WriterContext,
+  walletId: string
+): Effect.fn.Return<PersistedVersion, StoreDefect> {
+  const found = yield* retrying(context, context.persistence.persistedVersions([walletId]))
+  const persisted = found.get(walletId)
+  if (persisted === undefined) return { version: -1, eventId: "" }
+  // After the version was read: what is refused later is refused by the writing below.
+  yield* tellFates(context, walletId, 0)
+  return persisted
+})
+
+/** The log after that event; the failure says what speaks against writing it. */
+const restOfLog = Effect.fnUntraced(function* (
+  context: WriterContext,
+  walletId: string,
+  { eventId, version }: PersistedVersion
+): Effect.fn.Return<Result.Result<ReadonlyArray<RecordedEvent>, string>> {
+  const after = Math.max(version - 1, -1)
+  const read = yield* readable(context, context.log.read(walletId, { after, limit: pageEvents }))
+  if (Result.isFailure(read) || version < 0) return read
+  const [known, ...rest] = read.success
+  if (known?.id === eventId) return Result.succeed(rest)
+  return Result.fail(
+    known === undefined
+      ? `PostgreSQL is ahead of the log, which has no event ${version} of wallet ${walletId}; run: wallet verify`
+      : diverged(walletId, version)
+  )
+})
+
+/** Brings one wallet's rows up to the log, page by page, from where they are. */
+export const catchUpWallet = Effect.fnUntraced(function* (
+  context: WriterContext,
+  walletId: string
+): Effect.fn.Return<WalletOutcome> {
+  let state: Wallet | undefined
+  while (true) {
+    const persisted = yield* Effect.result(standing(context, walletId))
+    if (Result.isFailure(persisted)) return failed(context, walletId, persisted.failure)
+    const after = persisted.success.version
+    const page = yield* restOfLog(context, walletId, persisted.success)
+    if (Result.isFailure(page)) return stopped(page.failure)
+    if (page.success.length === 0) {
+      context.listener().persisted(walletId, after)
+      return written
+    }
+    if ((state?.version ?? -1) !== after) {
+      const before = yield* stateAt(context, walletId, after)
+      if (Result.isFailure(before)) return stopped(before.failure)
+      state = before.success
+    }
+    const events = wholeCommands(page.success)
+    state = fold(state, events)!
+    const { epoch } = events[events.length - 1]!.metadata
+    const commit: Commit = { walletId, partition: 0, epoch, expectedVersion: after, events, wallet: state }
+    const [outcome] = yield* writeCommits(context, [commit])
+    if (outcome!._tag === "Stopped") return outcome!
+    // Somebody else is at these rows, too: look again where they are, in a moment.
+    if (outcome!._tag === "Behind") yield* Effect.sleep(context.bounds.persistRetryMillis)
+  }
+})

@@ -1,0 +1,41 @@
+/** API keys and the installation record in memory: gone with the process. */
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import type { InvalidRequest } from "../../domain/Rejection.ts"
+import { type ApiKey, ApiKeyStore, type StoredApiKey } from "../ApiKeyStore.ts"
+import { decodePosition, encodePosition, pageOf } from "../ListCursor.ts"
+import { MemoryDatabase, type MemoryState } from "./MemoryDatabase.ts"
+import type { Page, PageRequest } from "../Page.ts"
+import { StoreDefect } from "../StoreError.ts"
+
+const insert = (state: MemoryState, key: StoredApiKey): Effect.Effect<void, StoreDefect> =>
+  Effect.suspend(() => {
+    if (state.apiKeys.has(key.id)) {
+      return Effect.fail(new StoreDefect({ store: "keys", reason: `an API key ${key.id} is there already` }))
+    }
+    state.apiKeys.set(key.id, { number: (state.apiKeysMade += 1n), key })
+    return Effect.void
+  })
+
+const list = Effect.fnUntraced(function* (
+  state: MemoryState,
+  request: PageRequest
+): Effect.fn.Return<Page<ApiKey>, InvalidRequest> {
+  const before = yield* decodePosition(request.cursor)
+  const rows = [...state.apiKeys.values()].filter(({ number }) => before === undefined || number < before).reverse()
+  const page = pageOf(rows.slice(0, request.limit + 1), request.limit, (last) => encodePosition(last.number))
+  return { data: page.data.map(({ key: { hash: _, ...key } }): ApiKey => key), next: page.next }
+})
+
+export const make = (state: MemoryState): ApiKeyStore["Service"] => ({
+  insert: (key) => insert(state, key),
+  list: (request) => list(state, request),
+  remove: (id) => Effect.sync(() => state.apiKeys.delete(id)),
+  all: Effect.sync(() => [...state.apiKeys.values()].map(({ key }) => key)),
+  installation: (first) => Effect.sync(() => (state.installation ??= { partitions: first.partitions }))
+})
+
+export const layer: Layer.Layer<ApiKeyStore, never, MemoryDatabase> = Layer.effect(
+  ApiKeyStore,
+  Effect.map(MemoryDatabase, make)
+)

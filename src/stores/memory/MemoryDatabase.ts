@@ -1,0 +1,131 @@
+/**
+ * The state behind the in-memory adapters: log and derived rows in one object, so
+ * that an append moves both at once, as one SQL statement does; or, when they are
+ * `separate`, the log alone.
+ *
+ * Everything lives until the layer's scope ends; nothing is bounded. For tests,
+ * examples and trials, not for service.
+ */
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import { randomUUID } from "node:crypto"
+import type { Commit } from "../../domain/Commit.ts"
+import type { RecordedEvent } from "../../domain/Event.ts"
+import type { Hold, Transaction, Transfer } from "../../domain/Wallet.ts"
+import type { StoredApiKey } from "../ApiKeyStore.ts"
+import type { KeySegment } from "../KeySegment.ts"
+import type { PositionedEvent, Snapshot } from "../EventStore.ts"
+import type { Refusal, SeenKey, WalletView } from "../Persistence.ts"
+
+/** A transaction with its place in the order over all wallets. */
+export interface PositionedTransaction {
+  readonly position: bigint
+  readonly transaction: Transaction
+}
+
+/** A wallet with the position of its first event: the order of the lists. */
+export interface PositionedWallet {
+  readonly position: bigint
+  readonly wallet: WalletView
+}
+
+/** A hold with the version of its `HoldPlaced`: the order of the lists. */
+export interface VersionedHold {
+  readonly version: number
+  readonly hold: Hold
+}
+
+/** A transfer as its source tells it, with the position of its `TransferSent`: the order of the lists. */
+export interface PositionedTransfer {
+  readonly position: bigint
+  readonly transfer: Transfer
+}
+
+/**
+ * Stands for a trigger of the user's: a reason refuses the whole write. Lets
+ * tests and embedding apps try `OperationRefused` without a database.
+ */
+export type UserRule = (commit: Commit) => string | undefined
+
+export interface MemoryOptions {
+  readonly rule?: UserRule | undefined
+  /** An append does not write Persistence: they are two stores. Default `false`. */
+  readonly separate?: boolean | undefined
+  /** Default: a random one. */
+  readonly logId?: string | undefined
+}
+
+export interface MemoryState {
+  readonly separate: boolean
+  readonly logId: string
+  /** Index = position − 1. */
+  readonly log: Array<PositionedEvent>
+  readonly streams: Map<string, Array<RecordedEvent>>
+  /** Partition → epoch of its last claim. */
+  readonly claims: Map<number, number>
+  /** Per wallet, versions upwards. */
+  readonly snapshots: Map<string, Array<Snapshot>>
+  /** The log whose events Persistence has. */
+  persistedLog: string | undefined
+  /** Per wallet, ids of the persisted or refused events; index = version. */
+  readonly persisted: Map<string, Array<string>>
+  /** The last position that a separate Persistence has given. */
+  persistedPosition: bigint
+  readonly wallets: Map<string, PositionedWallet>
+  /** In the order of positions. */
+  readonly transactions: Array<PositionedTransaction>
+  /** Per wallet, versions upwards. */
+  readonly transactionsByWallet: Map<string, Array<Transaction>>
+  /** Per wallet by hold id, in the order of placing. */
+  readonly holds: Map<string, Map<string, VersionedHold>>
+  /** Per source wallet by transfer id. */
+  readonly transfers: Map<string, Map<string, PositionedTransfer>>
+  /** Per wallet by key. */
+  readonly keys: Map<string, Map<string, SeenKey>>
+  /** Per wallet, versions upwards. */
+  readonly keySegments: Map<string, ReadonlyArray<KeySegment>>
+  /** Per wallet, versions upwards. */
+  readonly refusals: Map<string, Array<Refusal>>
+  /** Owner → position. */
+  readonly marks: Map<string, bigint>
+  /** In the order of making. */
+  readonly apiKeys: Map<string, { readonly number: bigint; readonly key: StoredApiKey }>
+  /** Ever, removed ones included. */
+  apiKeysMade: bigint
+  installation: { readonly partitions: number } | undefined
+  readonly rule: UserRule | undefined
+}
+
+export class MemoryDatabase extends Context.Service<MemoryDatabase, MemoryState>()(
+  "effect-wallet/stores/memory/MemoryDatabase"
+) {
+  static readonly layer = (options: MemoryOptions = {}): Layer.Layer<MemoryDatabase> =>
+    Layer.effect(
+      MemoryDatabase,
+      Effect.sync((): MemoryState => ({
+        separate: options.separate ?? false,
+        logId: options.logId ?? randomUUID(),
+        log: [],
+        streams: new Map(),
+        claims: new Map(),
+        snapshots: new Map(),
+        persistedLog: undefined,
+        persisted: new Map(),
+        persistedPosition: 0n,
+        wallets: new Map(),
+        transactions: [],
+        transactionsByWallet: new Map(),
+        holds: new Map(),
+        transfers: new Map(),
+        keys: new Map(),
+        keySegments: new Map(),
+        refusals: new Map(),
+        marks: new Map(),
+        apiKeys: new Map(),
+        apiKeysMade: 0n,
+        installation: undefined,
+        rule: options.rule
+      }))
+    )
+}

@@ -1,0 +1,128 @@
+/**
+ * The log in memory: the reference for what the other adapters must do. An append
+ * is one synchronous step, so it never has an unknown outcome.
+ */
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import type { Commit } from "../../domain/Commit.ts"
+import type { RecordedEvent } from "../../domain/Event.ts"
+import { type AppendOutcome, type Claim, EventStore, type Snapshot, type SnapshotBound } from "../EventStore.ts"
+import { followByPages } from "../FollowByPages.ts"
+import { MemoryDatabase, type MemoryState } from "./MemoryDatabase.ts"
+import { applyCommit, persistedVersion } from "./Rows.ts"
+import { scan } from "./RowScan.ts"
+import { OperationRefused, StoreDefect } from "../StoreError.ts"
+
+const conflict: AppendOutcome = { _tag: "Conflict" }
+const keySeen: AppendOutcome = { _tag: "KeySeen" }
+
+/** Whether every event of the commit is in its stream, at its version, under its id. */
+const holds = (stream: ReadonlyArray<RecordedEvent>, commit: Commit): boolean =>
+  commit.events.every((recorded) => stream[recorded.version]?.id === recorded.id)
+
+/** Of an event that is in the log. */
+const positionOf = (state: MemoryState, id: string): bigint =>
+  state.log.findLast(({ recorded }) => recorded.id === id)?.position ?? 0n
+
+/** Whether an earlier command of the wallet had one of the keys that its owner is not sure of. */
+const isKeySeen = (state: MemoryState, { expectedVersion, unsureKeys, walletId }: Commit): boolean => {
+  if (state.separate || unsureKeys === undefined || unsureKeys.length === 0) return false
+  const keys = state.keys.get(walletId)
+  return keys !== undefined && unsureKeys.some((key) => (keys.get(key)?.version ?? Infinity) <= expectedVersion)
+}
+
+/** `undefined`: nothing speaks against writing the commit. The order is the port's. */
+const refusal = (state: MemoryState, commit: Commit): AppendOutcome | undefined => {
+  const stream = state.streams.get(commit.walletId) ?? []
+  if (holds(stream, commit)) {
+    return { _tag: "Appended", position: positionOf(state, commit.events[commit.events.length - 1]!.id) }
+  }
+  const epoch = state.claims.get(commit.partition) ?? 0
+  if (epoch !== commit.epoch) return { _tag: "Fenced", epoch }
+  if (stream.length - 1 !== commit.expectedVersion) return conflict
+  return isKeySeen(state, commit) ? keySeen : undefined
+}
+
+const write = (state: MemoryState, commit: Commit): AppendOutcome => {
+  const stream = state.streams.get(commit.walletId) ?? []
+  if (stream.length === 0) state.streams.set(commit.walletId, stream)
+  const before = BigInt(state.log.length)
+  for (const recorded of commit.events) {
+    stream.push(recorded)
+    state.log.push({ position: BigInt(state.log.length + 1), recorded })
+  }
+  if (!state.separate) applyCommit(state, commit, (version) => before + BigInt(version - commit.expectedVersion))
+  return { _tag: "Appended", position: BigInt(state.log.length) }
+}
+
+/** What stands against the rows that an append writes with its events. */
+const unwritable = (state: MemoryState, commit: Commit): OperationRefused | StoreDefect | undefined => {
+  if (state.separate) return undefined
+  if (persistedVersion(state, commit.walletId) !== commit.expectedVersion) {
+    const reason = `the rows of wallet ${commit.walletId} are not as the log has them: they have to be rebuilt`
+    return new StoreDefect({ store: "log", reason })
+  }
+  const reason = state.rule?.(commit)
+  return reason === undefined ? undefined : new OperationRefused({ reason })
+}
+
+const append = (
+  state: MemoryState,
+  commits: ReadonlyArray<Commit>
+): Effect.Effect<ReadonlyArray<AppendOutcome>, OperationRefused | StoreDefect> =>
+  Effect.suspend(() => {
+    const refusals = commits.map((commit) => refusal(state, commit))
+    for (const [index, commit] of commits.entries()) {
+      const error = refusals[index] === undefined ? unwritable(state, commit) : undefined
+      if (error !== undefined) return Effect.fail(error)
+    }
+    return Effect.succeed(commits.map((commit, index) => refusals[index] ?? write(state, commit)))
+  })
+
+const saveSnapshot = (state: MemoryState, snapshot: Snapshot): void => {
+  const others = (state.snapshots.get(snapshot.walletId) ?? []).filter((one) => one.version !== snapshot.version)
+  state.snapshots.set(
+    snapshot.walletId,
+    [...others, snapshot].sort((a, b) => a.version - b.version)
+  )
+}
+
+const loadSnapshot = (state: MemoryState, walletId: string, bound: SnapshotBound): Snapshot | undefined =>
+  state.snapshots
+    .get(walletId)
+    ?.findLast(
+      (snapshot) =>
+        (bound.version === undefined || snapshot.version <= bound.version) &&
+        (bound.time === undefined || snapshot.time <= bound.time)
+    )
+
+const claim = (state: MemoryState, partitions: ReadonlyArray<number>): ReadonlyArray<Claim> => {
+  for (const partition of new Set(partitions)) {
+    state.claims.set(partition, (state.claims.get(partition) ?? 0) + 1)
+  }
+  return partitions.map((partition) => ({ partition, epoch: state.claims.get(partition) ?? 0 }))
+}
+
+export const make = (state: MemoryState): EventStore["Service"] => {
+  const reads: Pick<EventStore["Service"], "head" | "readAll"> = {
+    readAll: ({ after, limit }) => Effect.sync(() => state.log.slice(Number(after), Number(after) + limit)),
+    head: Effect.sync(() => ({ logId: state.logId, position: BigInt(state.log.length) }))
+  }
+  return {
+    ...reads,
+    writesPersistence: !state.separate,
+    append: (commits) => append(state, commits),
+    read: (walletId, { after, limit }) =>
+      Effect.sync(() => (state.streams.get(walletId) ?? []).slice(after + 1, after + 1 + limit)),
+    ...(state.separate ? {} : { scan: scan(state) }),
+    follow: followByPages(reads),
+    saveSnapshot: (snapshot) => Effect.sync(() => saveSnapshot(state, snapshot)),
+    loadSnapshot: (walletId, bound = {}) => Effect.sync(() => loadSnapshot(state, walletId, bound)),
+    claim: ({ partitions }) => Effect.sync(() => claim(state, partitions))
+  }
+}
+
+export const layer: Layer.Layer<EventStore, never, MemoryDatabase> = Layer.effect(
+  EventStore,
+  Effect.map(MemoryDatabase, make)
+)

@@ -1,0 +1,185 @@
+/** The transactional view in memory: the reference for what the other adapters must answer. */
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import type { InvalidRequest } from "../../domain/Rejection.ts"
+import type { Hold, Transaction, Transfer } from "../../domain/Wallet.ts"
+import { decodePosition, decodeVersion, encodePosition, encodeVersion, pageOf } from "../ListCursor.ts"
+import { MemoryDatabase, type MemoryState, type PositionedTransfer } from "./MemoryDatabase.ts"
+import * as MemoryPersistenceWrites from "./PersistenceWrites.ts"
+import { persistedVersion } from "./Rows.ts"
+import * as MemoryRowReplacement from "./RowReplacement.ts"
+import { rowScan } from "./RowScan.ts"
+import type { Page } from "../Page.ts"
+import {
+  type AskedKeys,
+  type DueHold,
+  type HoldQuery,
+  type KeyLookup,
+  type OpenTransfer,
+  Persistence,
+  type TransactionQuery,
+  type TransferQuery
+} from "../Persistence.ts"
+
+const listTransactions = Effect.fnUntraced(function* (
+  state: MemoryState,
+  query: TransactionQuery
+): Effect.fn.Return<Page<Transaction>, InvalidRequest> {
+  const before = yield* decodeVersion(query.cursor)
+  const found = (state.transactionsByWallet.get(query.walletId) ?? [])
+    .filter(
+      ({ createdAt, type, version }) =>
+        (before === undefined || version < before) &&
+        (query.from === undefined || createdAt >= query.from) &&
+        (query.to === undefined || createdAt <= query.to) &&
+        (query.type === undefined || type === query.type)
+    )
+    .reverse()
+  return pageOf(found.slice(0, query.limit + 1), query.limit, (last) => encodeVersion(last.version))
+})
+
+const listHolds = Effect.fnUntraced(function* (
+  state: MemoryState,
+  query: HoldQuery
+): Effect.fn.Return<Page<Hold>, InvalidRequest> {
+  const before = yield* decodeVersion(query.cursor)
+  const found = [...(state.holds.get(query.walletId)?.values() ?? [])]
+    .filter(
+      ({ hold, version }) =>
+        (before === undefined || version < before) && (query.status === undefined || hold.status === query.status)
+    )
+    .reverse()
+  const page = pageOf(found.slice(0, query.limit + 1), query.limit, (last) => encodeVersion(last.version))
+  return { data: page.data.map(({ hold }) => hold), next: page.next }
+})
+
+const findKeys = (state: MemoryState, { keys, walletId }: AskedKeys): KeyLookup => {
+  const ofWallet = state.keys.get(walletId)
+  return {
+    persistedVersion: persistedVersion(state, walletId),
+    seen: [...new Set(keys)].flatMap((key) => ofWallet?.get(key) ?? [])
+  }
+}
+
+/** As its two wallets' rows tell it. */
+const told = (state: MemoryState, { transfer }: PositionedTransfer): Transfer => {
+  if (transfer.status === "reversed") return transfer
+  const rows = (state.transactionsByWallet.get(transfer.to) ?? []).filter(
+    ({ transferId }) => transferId === transfer.id
+  )
+  if (rows.some(({ type }) => type === "reversal")) return transfer
+  const received = rows.find(({ type }) => type === "transfer_in")
+  return received === undefined ? transfer : { ...transfer, status: "completed", updatedAt: received.createdAt }
+}
+
+const allTransfers = (state: MemoryState): ReadonlyArray<PositionedTransfer> =>
+  [...state.transfers.values()].flatMap((ofWallet) => [...ofWallet.values()])
+
+const findTransfer = (state: MemoryState, transferId: string): Transfer | undefined => {
+  const found = allTransfers(state).find(({ transfer }) => transfer.id === transferId)
+  return found && told(state, found)
+}
+
+const listTransfers = Effect.fnUntraced(function* (
+  state: MemoryState,
+  query: TransferQuery
+): Effect.fn.Return<Page<Transfer>, InvalidRequest> {
+  const before = yield* decodePosition(query.cursor)
+  const found = allTransfers(state)
+    .filter(
+      ({ position, transfer }) =>
+        (before === undefined || position < before) &&
+        (query.walletId === undefined || transfer.from === query.walletId || transfer.to === query.walletId)
+    )
+    .map((sent) => ({ position: sent.position, transfer: told(state, sent) }))
+    .filter(({ transfer }) => query.status === undefined || transfer.status === query.status)
+    .sort((a, b) => (a.position < b.position ? 1 : -1))
+  const page = pageOf(found.slice(0, query.limit + 1), query.limit, (last) => encodePosition(last.position))
+  return { data: page.data.map(({ transfer }) => transfer), next: page.next }
+})
+
+const openTransfers = (
+  state: MemoryState,
+  { before, limit }: { readonly before: number; readonly limit: number }
+): ReadonlyArray<OpenTransfer> =>
+  allTransfers(state)
+    .filter(({ transfer }) => transfer.status === "pending" && transfer.createdAt < before)
+    .map(({ transfer }) => ({ transferId: transfer.id, walletId: transfer.from, createdAt: transfer.createdAt }))
+    .sort((a, b) => a.createdAt - b.createdAt)
+    .slice(0, limit)
+
+const dueHolds = (
+  state: MemoryState,
+  { limit, now }: { readonly now: number; readonly limit: number }
+): ReadonlyArray<DueHold> =>
+  [...state.holds.values()]
+    .flatMap((ofWallet) => [...ofWallet.values()])
+    .flatMap(({ hold: { expiresAt, id, status, walletId } }) =>
+      status === "active" && expiresAt !== null && expiresAt <= now ? [{ walletId, holdId: id, expiresAt }] : []
+    )
+    .sort((a, b) => a.expiresAt - b.expiresAt)
+    .slice(0, limit)
+
+const byId = (a: { readonly id: string }, b: { readonly id: string }): number => (a.id < b.id ? -1 : 1)
+
+const scan = <A extends { readonly id: string }>(
+  rows: ReadonlyArray<A>,
+  { after, limit }: { readonly after: string; readonly limit: number }
+): ReadonlyArray<A> =>
+  rows
+    .filter(({ id }) => id > after)
+    .sort(byId)
+    .slice(0, limit)
+
+export const make = (state: MemoryState): Persistence["Service"] => {
+  const rows = MemoryPersistenceWrites.visible(state)
+  const read = <A>(f: (state: MemoryState) => A): Effect.Effect<A> => Effect.map(rows, f)
+  return {
+    ...MemoryPersistenceWrites.make(state),
+    ...(state.separate ? {} : { rowScan: rowScan(rows), rowReplacement: MemoryRowReplacement.make(state) }),
+    wallet: (walletId) => read(({ wallets }) => wallets.get(walletId)?.wallet),
+    transactions: (query) => Effect.flatMap(rows, (seen) => listTransactions(seen, query)),
+    holds: (query) => Effect.flatMap(rows, (seen) => listHolds(seen, query)),
+    hold: (walletId, holdId) => read(({ holds }) => holds.get(walletId)?.get(holdId)?.hold),
+    transfer: (transferId) => read((seen) => findTransfer(seen, transferId)),
+    transfers: (query) => Effect.flatMap(rows, (seen) => listTransfers(seen, query)),
+    openTransfers: (options) => read((seen) => openTransfers(seen, options)),
+    dueHolds: (options) => read((seen) => dueHolds(seen, options)),
+    findKeys: (asked) => read((seen) => asked.map((one) => findKeys(seen, one))),
+    keySegments: (walletId, { from, limit }) =>
+      read((seen) => {
+        const segments = (seen.keySegments.get(walletId) ?? []).filter(({ fromVersion }) => fromVersion >= from)
+        return segments.slice(0, limit).map((segment) => ({ ...segment, bits: segment.bits.slice() }))
+      }),
+    scanWallets: (options) =>
+      read(({ wallets }) =>
+        scan(
+          [...wallets.values()].map(({ wallet }) => wallet),
+          options
+        )
+      ),
+    scanTransactions: (walletId, { after, limit }) =>
+      read(({ transactionsByWallet }) =>
+        (transactionsByWallet.get(walletId) ?? []).filter(({ version }) => version > after).slice(0, limit)
+      ),
+    scanHolds: (walletId, options) =>
+      read(({ holds }) =>
+        scan(
+          [...(holds.get(walletId)?.values() ?? [])].map(({ hold }) => hold),
+          options
+        )
+      ),
+    scanTransfers: (walletId, options) =>
+      read(({ transfers }) =>
+        scan(
+          [...(transfers.get(walletId)?.values() ?? [])].map(({ transfer }) => transfer),
+          options
+        )
+      )
+  }
+}
+
+export const layer: Layer.Layer<Persistence, never, MemoryDatabase> = Layer.effect(
+  Persistence,
+  Effect.map(MemoryDatabase, make)
+)

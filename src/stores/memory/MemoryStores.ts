@@ -1,0 +1,17 @@
+/** All in-memory adapters over one shared state. */
+import * as Layer from "effect/Layer"
+import type { ApiKeyStore } from "../ApiKeyStore.ts"
+import type { EventStore } from "../EventStore.ts"
+import * as MemoryApiKeyStore from "./MemoryApiKeyStore.ts"
+import { MemoryDatabase, type MemoryOptions } from "./MemoryDatabase.ts"
+import * as MemoryEventStore from "./MemoryEventStore.ts"
+import * as MemoryPersistence from "./MemoryPersistence.ts"
+import * as MemoryReadModel from "./MemoryReadModel.ts"
+import type { Persistence } from "../Persistence.ts"
+import type { ReadModel } from "../ReadModel.ts"
+
+/** Every build of the layer is a new, empty installation. See {@link MemoryOptions}. */
+export const layer = (options: MemoryOptions = {}): Layer.Layer<EventStore | Persistence | ReadModel | ApiKeyStore> =>
+  Layer.mergeAll(MemoryEventStore.layer, MemoryPersistence.layer, MemoryReadModel.layer, MemoryApiKeyStore.layer).pipe(
+    Layer.provide(MemoryDatabase.layer(options))
+  )

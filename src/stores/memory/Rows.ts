@@ -1,0 +1,182 @@
+/** The rows of the transactional view in memory, as commits change them. */
+import type { Commit } from "../../domain/Commit.ts"
+import type { RecordedEvent } from "../../domain/Event.ts"
+import { holdChanges, transactionOf, transferChanges } from "../../domain/Projection.ts"
+import type { Transaction, Wallet } from "../../domain/Wallet.ts"
+import type { MemoryState, PositionedTransfer, VersionedHold } from "./MemoryDatabase.ts"
+import type { Refusal, SeenKey, WalletView } from "../Persistence.ts"
+
+/** The place of a wallet's event in the order over all wallets. */
+export type PositionOf = (version: number) => bigint
+
+const viewOf = ({ holds: _holds, transfers: _transfers, ...view }: Wallet): WalletView => view
+
+const entry = <K, V>(map: Map<K, V>, key: K, make: () => V): V => {
+  const found = map.get(key)
+  if (found !== undefined) return found
+  const made = make()
+  map.set(key, made)
+  return made
+}
+
+const byPosition = (a: { readonly position: bigint }, b: { readonly position: bigint }): number =>
+  a.position < b.position ? -1 : a.position > b.position ? 1 : 0
+
+/** The version up to which the wallet is persisted; `-1`: there is nothing of it. */
+export const persistedVersion = (state: MemoryState, walletId: string): number =>
+  (state.persisted.get(walletId)?.length ?? 0) - 1
+
+const applyTransactions = (state: MemoryState, commit: Commit, positionOf: PositionOf): void => {
+  const ofWallet = entry(state.transactionsByWallet, commit.walletId, (): Array<Transaction> => [])
+  let inOrder = true
+  for (const recorded of commit.events) {
+    const transaction = transactionOf(recorded, commit.wallet)
+    // Where events are the log they stay when all else is erased.
+    if (transaction === undefined || recorded.version <= (ofWallet.at(-1)?.version ?? -1)) continue
+    ofWallet.push(transaction)
+    const positioned = { position: positionOf(recorded.version), transaction }
+    const last = state.transactions.at(-1)
+    if (last !== undefined && last.position > positioned.position) inOrder = false
+    state.transactions.push(positioned)
+  }
+  if (!inOrder) state.transactions.sort(byPosition)
+}
+
+const applyHolds = (state: MemoryState, commit: Commit): void => {
+  for (const change of holdChanges(commit)) {
+    const holds = entry(state.holds, commit.walletId, () => new Map<string, VersionedHold>())
+    if (change._tag === "Placed") {
+      holds.set(change.hold.id, { version: change.version, hold: change.hold })
+      continue
+    }
+    const placed = holds.get(change.holdId)
+    if (placed === undefined) continue
+    const { captured, remaining, status } = change
+    holds.set(change.holdId, { version: placed.version, hold: { ...placed.hold, captured, remaining, status } })
+  }
+}
+
+const applyTransfers = (state: MemoryState, commit: Commit, positionOf: PositionOf): void => {
+  for (const change of transferChanges(commit)) {
+    const transfers = entry(state.transfers, commit.walletId, () => new Map<string, PositionedTransfer>())
+    if (change._tag === "Sent") {
+      transfers.set(change.transfer.id, { position: positionOf(change.version), transfer: change.transfer })
+      continue
+    }
+    const sent = transfers.get(change.transferId)
+    if (sent === undefined) continue
+    const { reason, status } = change
+    const updatedAt = change.updatedAt ?? sent.transfer.updatedAt
+    transfers.set(change.transferId, { ...sent, transfer: { ...sent.transfer, status, reason, updatedAt } })
+  }
+}
+
+/** Every event leaves its key and its id, also a refused one. */
+const applyEvents = (state: MemoryState, walletId: string, events: ReadonlyArray<RecordedEvent>): void => {
+  const keys = entry(state.keys, walletId, () => new Map<string, SeenKey>())
+  const persisted = entry(state.persisted, walletId, (): Array<string> => [])
+  for (const { id, metadata, version } of events) {
+    keys.set(metadata.key, { key: metadata.key, fingerprint: metadata.fingerprint, version })
+    persisted[version] = id
+  }
+}
+
+const applyReversals = (state: MemoryState, { events, walletId }: Commit): void => {
+  const refusals = state.refusals.get(walletId)
+  if (refusals === undefined) return
+  for (const { event, version } of events) {
+    if (event._tag !== "OperationReversed") continue
+    const index = refusals.findIndex((refusal) => refusal.version === event.reversedVersion)
+    if (index !== -1) refusals[index] = { ...refusals[index]!, reversedVersion: version }
+  }
+}
+
+/** Whether the wallet's creation was refused: then it has no rows but refusals and keys. */
+const isRefused = (state: MemoryState, walletId: string): boolean => state.refusals.get(walletId)?.[0]?.version === 0
+
+/** Writes the rows of a commit that continues what is persisted. */
+export const applyCommit = (state: MemoryState, commit: Commit, positionOf: PositionOf): void => {
+  const { events, expectedVersion, wallet, walletId } = commit
+  applyEvents(state, walletId, events)
+  applyReversals(state, commit)
+  if (isRefused(state, walletId)) return
+  const position = state.wallets.get(walletId)?.position ?? positionOf(expectedVersion + 1)
+  state.wallets.set(walletId, { position, wallet: viewOf(wallet) })
+  applyTransactions(state, commit, positionOf)
+  applyHolds(state, commit)
+  applyTransfers(state, commit, positionOf)
+}
+
+/** Puts refusals in the place of a commit's events, which continue what is persisted. */
+export const applyRefusal = (state: MemoryState, { events, walletId }: Commit, reason: string): void => {
+  applyEvents(state, walletId, events)
+  const refusals = entry(state.refusals, walletId, (): Array<Refusal> => [])
+  for (const { id, version } of events) {
+    refusals.push({ walletId, version, eventId: id, reason, reversedVersion: null })
+  }
+  const row = state.wallets.get(walletId)
+  if (row === undefined) return
+  const version = events[events.length - 1]!.version
+  state.wallets.set(walletId, { ...row, wallet: { ...row.wallet, version } })
+}
+
+const derivedMaps = ["persisted", "wallets", "holds", "transfers", "keySegments", "refusals"] as const
+const mapsByWallet = [...derivedMaps, "transactionsByWallet", "keys"] as const
+
+/** Removes all rows of a wallet. */
+export const eraseRows = (state: MemoryState, walletId: string): void => {
+  for (const name of mapsByWallet) state[name].delete(walletId)
+  const kept = state.transactions.filter(({ transaction }) => transaction.walletId !== walletId)
+  state.transactions.splice(0, state.transactions.length, ...kept)
+}
+
+/** Removes what is derived of a wallet; an event's own row, too, unless it is the log's. */
+export const eraseWallet = (state: MemoryState, walletId: string): void => {
+  if (state.separate) eraseRows(state, walletId)
+  else for (const name of derivedMaps) state[name].delete(walletId)
+}
+
+export const eraseAll = (state: MemoryState): void => {
+  for (const name of state.separate ? mapsByWallet : derivedMaps) state[name].clear()
+  state.marks.clear()
+  if (!state.separate) return
+  state.transactions.length = 0
+  state.persistedLog = undefined
+}
+
+/** The positions of a wallet's rows by version. */
+export const positionsOf = (state: MemoryState, walletId: string): ReadonlyMap<number, bigint> => {
+  const positions = new Map<number, bigint>()
+  const wallet = state.wallets.get(walletId)
+  if (wallet !== undefined) positions.set(0, wallet.position)
+  for (const { position, transaction } of state.transactions) {
+    if (transaction.walletId === walletId) positions.set(transaction.version, position)
+  }
+  return positions
+}
+
+/** The same rows, so that changes to those of erased wallets do not show in `state`. */
+export const shadowOf = (state: MemoryState): MemoryState => ({
+  ...state,
+  persisted: new Map(state.persisted),
+  wallets: new Map(state.wallets),
+  transactions: [...state.transactions],
+  transactionsByWallet: new Map(state.transactionsByWallet),
+  holds: new Map(state.holds),
+  transfers: new Map(state.transfers),
+  keys: new Map(state.keys),
+  keySegments: new Map(state.keySegments),
+  refusals: new Map(state.refusals)
+})
+
+/** Replaces the rows of a wallet by those that `from` has. */
+export const takeWallet = (state: MemoryState, from: MemoryState, walletId: string): void => {
+  eraseRows(state, walletId)
+  for (const name of mapsByWallet) {
+    const rows = from[name].get(walletId)
+    // Each map is copied from its own namesake.
+    if (rows !== undefined) (state[name] as Map<string, unknown>).set(walletId, rows)
+  }
+  state.transactions.push(...from.transactions.filter(({ transaction }) => transaction.walletId === walletId))
+  state.transactions.sort(byPosition)
+}

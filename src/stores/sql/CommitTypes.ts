@@ -1,0 +1,85 @@
+/**
+ * The parameters of the statement that writes commits. The ids of its composite types
+ * differ from database to database, so they are asked for, and the client learns them.
+ */
+import type { PgClient } from "@effect/sql-pg/PgClient"
+import * as PgTypes from "@effect/sql-pg/PgTypes"
+import * as Effect from "effect/Effect"
+import * as Result from "effect/Result"
+import type { CommitBatch } from "./CommitBatch.ts"
+import type { Slot } from "./CommitStatement.ts"
+import type { Mark } from "../Persistence.ts"
+import { readFailure } from "./Failure.ts"
+import { int8, text } from "./Parameters.ts"
+import { type ReadError, StoreDefect, type StoreName } from "../StoreError.ts"
+
+/** What a statement takes beside its rows. */
+export interface FurtherParameters {
+  readonly generation?: bigint
+  readonly mark?: Mark | undefined
+}
+
+/** The parameters of a statement with these slots. */
+export type CommitParameters = (
+  batch: CommitBatch,
+  slots: ReadonlyArray<Slot>,
+  further: FurtherParameters
+) => ReadonlyArray<PgTypes.Parameter>
+
+interface TypeRow {
+  readonly name: string
+  readonly element: number
+  readonly array: number
+}
+
+const readTypes = `
+select typname as name, oid::int8::int4 as element, typarray::int8::int4 as array
+from pg_type where typname in ('given_commit', 'given_event') and typnamespace = current_schema()::regnamespace`
+
+/** The bytes are the array already. */
+const asWritten: PgTypes.Codec<Uint8Array> = { encode: Result.succeed, decode: Result.succeed }
+
+const registryOf = (client: PgClient, store: StoreName): Effect.Effect<PgTypes.Registry, StoreDefect> =>
+  client.config.types === undefined
+    ? Effect.fail(new StoreDefect({ store, reason: "the SQL client has no type registry of its own" }))
+    : Effect.succeed(client.config.types)
+
+/** Asked once; again after a failure. */
+export const make = (client: PgClient, store: StoreName): Effect.Effect<CommitParameters, ReadError> => {
+  let known: CommitParameters | undefined
+
+  const ask = Effect.gen(function* () {
+    const registry = yield* registryOf(client, store)
+    const rows = yield* Effect.mapError(client.unsafe<TypeRow>(readTypes), readFailure(store))
+    const commit = rows.find(({ name }) => name === "given_commit")
+    const event = rows.find(({ name }) => name === "given_event")
+    if (commit === undefined || event === undefined) {
+      return yield* new StoreDefect({ store, reason: "the types of a commit are missing: migrate" })
+    }
+    registry.register(commit.array, asWritten)
+    registry.register(event.array, asWritten)
+    const written = (bytes: Uint8Array, oid: number): PgTypes.Parameter => ({ ...PgTypes.bytea(bytes), oid })
+    const parameterOf = (batch: CommitBatch, slot: Slot, { generation, mark }: FurtherParameters) => {
+      switch (slot) {
+        case "commits":
+          return written(batch.commits.finish(commit.element), commit.array)
+        case "events":
+          return written(batch.events.finish(event.element), event.array)
+        case "generation":
+          return int8(generation!)
+        case "size":
+          return int8(BigInt(batch.size))
+        case "markOwner":
+          return text(mark!.owner)
+        case "markPosition":
+          return int8(mark!.position)
+        default:
+          return text(batch[slot])
+      }
+    }
+    known = (batch, slots, further) => slots.map((slot) => parameterOf(batch, slot, further))
+    return known
+  })
+
+  return Effect.suspend(() => (known === undefined ? ask : Effect.succeed(known)))
+}

@@ -1,0 +1,230 @@
+/**
+ * An event as the columns of its row, and back. What no column says is in `data`, as
+ * JSON: the fields of the event's wire shape (`EventForm.ts`) that are not named here.
+ *
+ * The columns are the wire's values: an amount's digits, a reference's text. So the
+ * codec reads a row as it reads every other log, and is as strict.
+ */
+import * as Result from "effect/Result"
+import type { WalletEvent, WalletEventType } from "../../domain/Event.ts"
+import { decodeEventData, eventData } from "../../domain/EventCodec.ts"
+import type { Metadata } from "../../domain/Limits.ts"
+import { noMetadata } from "../../domain/Limits.ts"
+import { isJsonObject, type JsonObject, parseJson } from "../../domain/Codec.ts"
+
+/** Columns of an event's row that not every event has. */
+export interface EventColumns {
+  /** Of the balance that moves; `null`: none does. */
+  readonly amount: bigint | null
+  readonly reference: string | null
+  readonly metadata: Metadata
+  readonly holdId: string | null
+  readonly transferId: string | null
+  readonly counterparty: string | null
+  /** JSON; `null`: the columns say it all. */
+  readonly data: string | null
+}
+
+/** The fields of the wire shapes that have a column, and the column. */
+const columnsOfFields = {
+  amount: "amount",
+  reference: "reference",
+  metadata: "metadata",
+  holdId: "hold_id",
+  transferId: "transfer_id",
+  to: "counterparty",
+  from: "counterparty",
+  currency: "currency"
+} as const
+
+type ColumnField = keyof typeof columnsOfFields
+
+const movement = ["amount", "reference", "metadata"] as const
+
+/**
+ * What of each event its columns say, beside `balanceAfter` and `heldAfter`. An amount
+ * that moves no balance is not among them. By wire type: a shape that is no longer
+ * written keeps its line.
+ */
+const fieldsInColumns: Readonly<Record<WalletEventType, ReadonlyArray<ColumnField>>> = {
+  WalletCreated: ["currency", "metadata"],
+  WalletCredited: movement,
+  WalletDebited: movement,
+  HoldPlaced: ["holdId", "reference", "metadata"],
+  HoldCaptured: ["amount", "holdId"],
+  HoldReleased: ["holdId"],
+  HoldExpired: ["holdId"],
+  TransferSent: ["transferId", "to", "currency", ...movement],
+  TransferReceived: ["transferId", "from", ...movement],
+  TransferRefused: ["transferId", "from"],
+  TransferSettled: ["transferId", "to"],
+  TransferReversed: ["amount", "transferId", "to"],
+  WalletFrozen: [],
+  WalletUnfrozen: [],
+  WalletClosed: [],
+  OverdraftLimitChanged: [],
+  MetadataChanged: ["metadata"],
+  OperationReversed: []
+}
+
+const isKnownType = (type: string): type is WalletEventType => Object.hasOwn(fieldsInColumns, type)
+
+const after: ReadonlySet<string> = new Set(["balanceAfter", "heldAfter"])
+
+/** For each type the names of the fields that `data` leaves out. */
+const leftOut: ReadonlyMap<string, ReadonlySet<string>> = new Map(
+  Object.entries(fieldsInColumns).map(([type, fields]) => [type, new Set([...fields, ...after])])
+)
+
+/** `null` when the columns say it all. */
+const restOf = (event: WalletEvent): string | null => {
+  const columns = leftOut.get(event._tag)!
+  const rest = Object.entries(eventData(event)).filter(([name]) => !columns.has(name))
+  return rest.length === 0 ? null : JSON.stringify(Object.fromEntries(rest))
+}
+
+/** By hand: there is nothing else to say of most settled transfers. */
+const amountOnly = (amount: bigint): string => `{"amount":"${amount}"}`
+
+const columns = (
+  amount: bigint | null,
+  reference: string | null,
+  metadata: Metadata,
+  holdId: string | null,
+  transferId: string | null,
+  counterparty: string | null,
+  data: string | null
+): EventColumns => ({ amount, reference, metadata, holdId, transferId, counterparty, data })
+
+/**
+ * The columns of an event. Those of an OperationReversed repeat what readers of transactions
+ * look for. `withData`: also what no column says; a copy does without.
+ */
+export const columnsOf = (event: WalletEvent, withData = true): EventColumns => {
+  const rest = () => (withData ? restOf(event) : null)
+  switch (event._tag) {
+    case "WalletCredited":
+    case "WalletDebited":
+      return columns(event.amount, event.reference, event.metadata, null, null, null, null)
+    case "TransferSent":
+      return columns(event.amount, event.reference, event.metadata, null, event.transferId, event.to, null)
+    case "TransferReceived":
+      return columns(event.amount, event.reference, event.metadata, null, event.transferId, event.from, null)
+    case "TransferSettled":
+      return columns(
+        null,
+        null,
+        noMetadata,
+        null,
+        event.transferId,
+        event.to,
+        withData ? amountOnly(event.amount) : null
+      )
+    case "TransferRefused":
+      return columns(null, null, noMetadata, null, event.transferId, event.from, rest())
+    case "TransferReversed":
+      return columns(event.amount, null, noMetadata, null, event.transferId, event.to, rest())
+    case "HoldPlaced":
+      return columns(null, event.reference, event.metadata, event.holdId, null, null, rest())
+    case "HoldCaptured":
+      return columns(event.amount, null, noMetadata, event.holdId, null, null, rest())
+    case "HoldReleased":
+    case "HoldExpired":
+      return columns(null, null, noMetadata, event.holdId, null, null, rest())
+    case "WalletCreated":
+    case "MetadataChanged":
+      return columns(null, null, event.metadata, null, null, null, rest())
+    case "WalletFrozen":
+    case "WalletUnfrozen":
+    case "WalletClosed":
+    case "OverdraftLimitChanged":
+      return columns(null, null, noMetadata, null, null, null, rest())
+    case "OperationReversed": {
+      const { balanceChange, restored } = event
+      const amount = balanceChange === 0n ? null : balanceChange < 0n ? -balanceChange : balanceChange
+      const holdId = restored._tag === "Hold" ? restored.hold.id : null
+      const transferId = restored._tag === "NoTransfer" ? restored.transferId : null
+      return columns(amount, null, noMetadata, holdId, transferId, null, rest())
+    }
+  }
+}
+
+/** The columns as the driver reads them: `numeric` as its digits, `json` parsed. */
+export interface EventColumnsRow {
+  readonly type: string
+  readonly currency: string
+  readonly amount: string | null
+  readonly balance_after: string
+  readonly held_after: string
+  readonly reference: string | null
+  readonly metadata: Metadata | null
+  readonly hold_id: string | null
+  readonly transfer_id: string | null
+  readonly counterparty: string | null
+  readonly data: string | null
+}
+
+/** Written out for the two that nearly all events are: no object of fields, no loop. */
+const movementOf = (row: EventColumnsRow): JsonObject => ({
+  amount: row.amount,
+  reference: row.reference,
+  metadata: row.metadata ?? noMetadata,
+  balanceAfter: row.balance_after,
+  heldAfter: row.held_after
+})
+
+/** The failure says what cannot be read. */
+export const eventOfColumns = (row: EventColumnsRow): Result.Result<WalletEvent, string> => {
+  const { type } = row
+  if (!isKnownType(type)) return decodeEventData(type, undefined)
+  if ((type === "WalletCredited" || type === "WalletDebited") && row.data === null) {
+    return decodeEventData(type, movementOf(row))
+  }
+  const rest = row.data === null ? {} : parseJson(row.data)
+  if (!isJsonObject(rest)) return Result.fail("data: not an object")
+  const data: Record<string, unknown> = { ...rest }
+  for (const field of fieldsInColumns[type]) {
+    const value = row[columnsOfFields[field]]
+    data[field] = field === "metadata" ? (value ?? noMetadata) : value
+  }
+  data.balanceAfter = row.balance_after
+  data.heldAfter = row.held_after
+  return decodeEventData(type, data)
+}
+
+const columnNames = ["amount", "reference", "metadata", "hold_id", "transfer_id", "counterparty"] as const
+
+/** For each type the columns that have to be empty: no event says what would stand there. */
+const emptyColumns: ReadonlyMap<string, ReadonlyArray<(typeof columnNames)[number]>> = new Map(
+  Object.entries(fieldsInColumns).map(([type, fields]) => {
+    const used = new Set<string>(fields.map((field) => columnsOfFields[field]))
+    return [type, type === "OperationReversed" ? [] : columnNames.filter((name) => !used.has(name))]
+  })
+)
+
+export interface WrongColumn {
+  readonly name: string
+  readonly expected: string
+  readonly found: string
+}
+
+/** Of the columns of an OperationReversed that repeat its data. */
+const wrongCopy = (row: EventColumnsRow, event: WalletEvent): WrongColumn | undefined => {
+  const { amount, holdId, transferId } = columnsOf(event, false)
+  const expected = { amount: amount === null ? null : String(amount), hold_id: holdId, transfer_id: transferId }
+  for (const name of ["amount", "hold_id", "transfer_id"] as const) {
+    if (row[name] !== expected[name]) return { name, expected: String(expected[name]), found: String(row[name]) }
+  }
+  return undefined
+}
+
+/**
+ * A column of the event's row that readers of transactions look at, and that the event
+ * itself was not read from: it has to repeat the event, or to be empty.
+ */
+export const wrongColumn = (row: EventColumnsRow, event: WalletEvent): WrongColumn | undefined => {
+  for (const name of emptyColumns.get(event._tag)!) {
+    if (row[name] !== null) return { name, expected: "nothing", found: JSON.stringify(row[name]) }
+  }
+  return event._tag === "OperationReversed" ? wrongCopy(row, event) : undefined
+}

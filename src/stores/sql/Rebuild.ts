@@ -1,0 +1,162 @@
+/**
+ * Takes rows of the transactional view away so that they can be written again: at
+ * once and for all to see, or within one transaction that writes them too.
+ */
+import * as Effect from "effect/Effect"
+import type { SqlClient } from "effect/sql/SqlClient"
+import type { SqlError } from "effect/sql/SqlError"
+import { readFailure } from "./Failure.ts"
+import { texts } from "./Parameters.ts"
+import { Rebuilding } from "./Write.ts"
+import { type ReadError, StoreDefect } from "../StoreError.ts"
+
+/**
+ * What is derived from the events of wallets. One statement, so that a creation that lands
+ * meanwhile is seen whole or not at all. Wallets that are there have to be locked before.
+ */
+export const removeDerived = (further = ""): string => `
+with holds as (delete from holds where wallet_id = any($1)),
+transfers as (delete from transfers where wallet_id = any($1)),
+segments as (delete from key_segments where wallet_id = any($1)),
+refusals as (delete from refusals where wallet_id = any($1))${further}
+delete from wallets where id = any($1)`
+
+const removeCopies = removeDerived(",\nevents as (delete from events where wallet_id = any($1))")
+
+const removeAllDerived = "truncate holds, transfers, key_segments, refusals, wallets, marks"
+
+/** Whose log's events they were is forgotten with them. The log itself refuses. */
+const removeAllCopies = "truncate events, holds, transfers, key_segments, refusals, wallets, marks"
+
+const forgetLog = "update log set role = null, log_id = gen_random_uuid()::text where role = 'copy'"
+
+export const lockWallets = "select from wallets where id = any($1) order by id for update"
+
+/** Rows of events that the log does not have, or that have been refused. */
+const removeForeign = `
+delete from events e where e.wallet_id = any($1) and (
+  not exists (select from wallets w where w.id = e.wallet_id and e.version <= w.version)
+  or exists (select from refusals r where r.wallet_id = e.wallet_id and r.version = e.version))`
+
+/**
+ * Rows that were missing have got new positions, and those after them have kept
+ * theirs. Positions go up with the versions: from the first that is out of order on,
+ * all are new.
+ */
+const reorder = `
+with first_wrong as (
+  select wallet_id, min(version) as version
+  from (
+    select wallet_id, version, position, min(position) over (
+      partition by wallet_id order by version rows between 1 following and unbounded following) as later
+    from events where wallet_id = any($1)
+  ) e
+  where position > later
+  group by wallet_id
+),
+renewed as (
+  select wallet_id, version, nextval('copied_position') * 1048576 as position
+  from (
+    select e.wallet_id, e.version from first_wrong f
+    join events e on e.wallet_id = f.wallet_id and e.version >= f.version
+    order by e.wallet_id, e.version
+  ) in_order
+)
+update events e set position = r.position
+from renewed r where e.wallet_id = r.wallet_id and e.version = r.version`
+
+/**
+ * Where the events are the log: wallets whose version is not that of their last event. To
+ * such a wallet nothing could be appended any more.
+ */
+const incomplete = `
+select w.id from wallets w where w.id = any($1) and w.version is distinct from (
+  select e.version from events e where e.wallet_id = w.id order by e.version desc limit 1)
+union all
+select e.wallet_id from events e where e.wallet_id = any($1) and e.version = 0
+  and not exists (select from wallets w where w.id = e.wallet_id)`
+
+export interface SqlRebuildOptions {
+  /** The log is in this database: its events stay, and appends to the wallets wait. */
+  readonly log: boolean
+}
+
+const failed = readFailure("persistence")
+
+export const erase = (
+  sql: SqlClient,
+  { log }: SqlRebuildOptions,
+  walletId: string | "all"
+): Effect.Effect<void, ReadError> =>
+  Effect.gen(function* (): Effect.fn.Return<void, SqlError | StoreDefect> {
+    if (log) yield* checkIsLog(sql)
+    if (walletId === "all") {
+      yield* sql.unsafe(log ? removeAllDerived : removeAllCopies)
+      if (!log) yield* sql.unsafe(forgetLog)
+    } else {
+      const wallets = [texts([walletId])]
+      yield* sql.unsafe(lockWallets, wallets)
+      yield* sql.unsafe(log ? removeDerived() : removeCopies, wallets)
+    }
+  }).pipe(
+    sql.withTransaction,
+    Effect.mapError((error) => (error._tag === "SqlError" ? failed(error) : error))
+  )
+
+/** Whoever takes a copy for the log would throw away what it cannot make again. */
+const checkIsLog = Effect.fnUntraced(function* (sql: SqlClient): Effect.fn.Return<void, SqlError | StoreDefect> {
+  const [row] = yield* sql.unsafe<{ readonly role: string | null; readonly log_id: string }>(
+    "select role, log_id from log"
+  )
+  if (row?.role !== "copy") return
+  const reason = `the events of this database are a copy of the log ${row.log_id}: connect to that log, too`
+  return yield* new StoreDefect({ store: "persistence", reason })
+})
+
+/** Tells a failure of the rewriting from one of the transaction around it. */
+class RewriteFailed<E> {
+  readonly _tag = "RewriteFailed"
+  readonly error: E
+  constructor(error: E) {
+    this.error = error
+  }
+}
+
+/** The rewriting has to have come to the end of each wallet's events. */
+const checkVersions = Effect.fnUntraced(function* (
+  sql: SqlClient,
+  wallets: ReadonlyArray<unknown>
+): Effect.fn.Return<void, SqlError | StoreDefect> {
+  const [wrong] = yield* sql.unsafe<{ readonly id: string }>(incomplete, wallets)
+  if (wrong === undefined) return
+  const reason = `the rows of wallet ${wrong.id} were not rebuilt up to the end of its events`
+  return yield* new StoreDefect({ store: "persistence", reason })
+})
+
+export const rebuild = <A, E, R>(
+  sql: SqlClient,
+  { log }: SqlRebuildOptions,
+  walletIds: ReadonlyArray<string>,
+  rewrite: Effect.Effect<A, E, R>
+): Effect.Effect<A, E | ReadError, R> =>
+  Effect.gen(function* (): Effect.fn.Return<A, SqlError | StoreDefect | RewriteFailed<E>, R> {
+    const wallets = [texts(walletIds)]
+    // First, as an append does; then nobody moves these wallets.
+    yield* sql.unsafe(lockWallets, wallets)
+    yield* sql.unsafe(removeDerived(), wallets)
+    const result = yield* rewrite.pipe(
+      Effect.provideService(Rebuilding, sql),
+      Effect.mapError((error) => new RewriteFailed(error))
+    )
+    if (log) yield* checkVersions(sql, wallets)
+    else {
+      yield* sql.unsafe(removeForeign, wallets)
+      yield* sql.unsafe(reorder, wallets)
+    }
+    return result
+  }).pipe(
+    sql.withTransaction,
+    Effect.mapError((error) =>
+      error instanceof RewriteFailed ? error.error : error._tag === "SqlError" ? failed(error) : error
+    )
+  )

@@ -1,0 +1,246 @@
+/** Rows of the tables, and the domain's values that they are. Times come as `Date`, bigint as bigint, numeric as text. */
+import * as Result from "effect/Result"
+import type { RecordedEvent, WalletEventType } from "../../domain/Event.ts"
+import { decodeMetadata } from "../../domain/EventCodec.ts"
+import { type Metadata, noMetadata } from "../../domain/Limits.ts"
+import type {
+  Hold,
+  HoldStatus,
+  Transaction,
+  TransactionType,
+  Transfer,
+  TransferStatus,
+  WalletStatus
+} from "../../domain/Wallet.ts"
+import type { ApiKey, Scope } from "../ApiKeyStore.ts"
+import type { WalletView } from "../Persistence.ts"
+import { type EventColumnsRow, eventOfColumns } from "./EventColumns.ts"
+import { EventUnreadable } from "../StoreError.ts"
+
+export interface EventRow extends EventColumnsRow {
+  readonly wallet_id: string
+  readonly version: bigint
+  readonly position: bigint
+  readonly id: string
+  readonly time: Date
+  readonly key: string
+  readonly fingerprint: string
+  readonly epoch: bigint
+  readonly origin: string | null
+}
+
+export const eventColumns =
+  "wallet_id, version, position, id, time, type, currency, amount, balance_after, held_after, reference, metadata, " +
+  "hold_id, transfer_id, counterparty, data, key, fingerprint, epoch, origin"
+
+const readOrigin = (origin: string | null): Result.Result<object, string> => {
+  if (origin === null) return Result.succeed({})
+  return Result.try({
+    try: (): object => {
+      const read: unknown = JSON.parse(origin)
+      if (typeof read !== "object" || read === null || Array.isArray(read)) throw new Error("not an object")
+      return read
+    },
+    catch: (cause) => `origin: ${cause instanceof Error ? cause.message : String(cause)}`
+  })
+}
+
+/** The failure names the event: what a person on call looks for first. */
+export const recordedOf = (row: EventRow): Result.Result<RecordedEvent, EventUnreadable> => {
+  const version = Number(row.version)
+  const unreadable = (reason: string) =>
+    Result.fail(new EventUnreadable({ walletId: row.wallet_id, version, type: row.type, reason }))
+  const event = eventOfColumns(row)
+  if (Result.isFailure(event)) return unreadable(event.failure)
+  const origin = readOrigin(row.origin)
+  if (Result.isFailure(origin)) return unreadable(origin.failure)
+  const metadata = decodeMetadata({
+    commandId: row.id,
+    ...origin.success,
+    key: row.key,
+    fingerprint: row.fingerprint,
+    epoch: String(row.epoch)
+  })
+  if (Result.isFailure(metadata)) return unreadable(metadata.failure)
+  return Result.succeed({
+    id: row.id,
+    walletId: row.wallet_id,
+    version,
+    time: row.time.getTime(),
+    event: event.success,
+    metadata: metadata.success
+  })
+}
+
+export interface WalletRow {
+  readonly id: string
+  readonly owner_id: string
+  readonly currency: string
+  readonly balance: string
+  readonly held: string
+  readonly overdraft_limit: string
+  readonly status: WalletStatus
+  readonly version: bigint
+  readonly metadata: Metadata | null
+  readonly created_at: Date
+  readonly updated_at: Date
+  readonly position: bigint
+}
+
+export const walletColumns =
+  "id, owner_id, currency, balance, held, overdraft_limit, status, version, metadata, created_at, updated_at, position"
+
+export const walletOf = (row: WalletRow): WalletView => ({
+  id: row.id,
+  ownerId: row.owner_id,
+  currency: row.currency,
+  balance: BigInt(row.balance),
+  held: BigInt(row.held),
+  overdraftLimit: BigInt(row.overdraft_limit),
+  status: row.status,
+  version: Number(row.version),
+  metadata: row.metadata ?? noMetadata,
+  createdAt: row.created_at.getTime(),
+  updatedAt: row.updated_at.getTime()
+})
+
+export interface TransactionRow {
+  readonly id: string
+  readonly wallet_id: string
+  readonly type: string
+  readonly amount: string
+  readonly balance_after: string
+  readonly currency: string
+  readonly reference: string | null
+  readonly metadata: Metadata | null
+  readonly hold_id: string | null
+  readonly transfer_id: string | null
+  readonly version: bigint
+  readonly time: Date
+  readonly position: bigint
+}
+
+/** The event types that a transaction of that type comes from. */
+export const eventTypesOf: { readonly [T in TransactionType]: ReadonlyArray<WalletEventType> } = {
+  credit: ["WalletCredited"],
+  debit: ["WalletDebited"],
+  capture: ["HoldCaptured"],
+  transfer_in: ["TransferReceived"],
+  transfer_out: ["TransferSent"],
+  reversal: ["TransferReversed", "OperationReversed"]
+}
+
+const transactionTypes: ReadonlyMap<string, TransactionType> = new Map(
+  Object.entries(eventTypesOf).flatMap(([type, events]) => events.map((event) => [event, type as TransactionType]))
+)
+
+/** The condition on events `e` that they are transactions of that type, or of any; as the partial indexes have it. */
+export const ofType = (type: TransactionType | undefined): string =>
+  type === undefined
+    ? "e.amount is not null"
+    : `e.amount is not null and e.type in (${eventTypesOf[type].map((event) => `'${event}'`).join(", ")})`
+
+/** Of the table `events` under the name `e`; a row with an amount is a transaction. */
+export const transactionColumns =
+  "e.id, e.wallet_id, e.type, e.amount, e.balance_after, e.currency, e.reference, e.metadata, e.hold_id, " +
+  "e.transfer_id, e.version, e.time, e.position"
+
+export const transactionOfRow = (row: TransactionRow): Transaction => ({
+  id: row.id,
+  walletId: row.wallet_id,
+  // Every event with an amount has its line in the table.
+  type: transactionTypes.get(row.type)!,
+  amount: BigInt(row.amount),
+  balanceAfter: BigInt(row.balance_after),
+  currency: row.currency,
+  reference: row.reference,
+  metadata: row.metadata ?? noMetadata,
+  holdId: row.hold_id,
+  transferId: row.transfer_id,
+  version: Number(row.version),
+  createdAt: row.time.getTime()
+})
+
+export interface HoldRow {
+  readonly id: string
+  readonly wallet_id: string
+  readonly version: bigint
+  readonly amount: string
+  readonly captured: string
+  readonly remaining: string
+  readonly status: HoldStatus
+  readonly expires_at: Date | null
+  readonly reference: string | null
+  readonly metadata: Metadata | null
+  readonly created_at: Date
+}
+
+export const holdColumns =
+  "id, wallet_id, version, amount, captured, remaining, status, expires_at, reference, metadata, created_at"
+
+export const holdOfRow = (row: HoldRow): Hold => ({
+  id: row.id,
+  walletId: row.wallet_id,
+  amount: BigInt(row.amount),
+  captured: BigInt(row.captured),
+  remaining: BigInt(row.remaining),
+  status: row.status,
+  expiresAt: row.expires_at === null ? null : row.expires_at.getTime(),
+  reference: row.reference,
+  metadata: row.metadata ?? noMetadata,
+  createdAt: row.created_at.getTime()
+})
+
+/** `received_at`: when its destination got it, as the destination tells. */
+export interface TransferRow {
+  readonly id: string
+  readonly wallet_id: string
+  readonly to_wallet_id: string
+  readonly amount: string
+  readonly currency: string
+  readonly status: TransferStatus
+  readonly reason: string | null
+  readonly reference: string | null
+  readonly metadata: Metadata | null
+  readonly created_at: Date
+  readonly updated_at: Date
+  readonly position: bigint
+  readonly received_at: Date | null
+}
+
+/** Of the table under the name `t`. */
+export const transferColumns =
+  "t.id, t.wallet_id, t.to_wallet_id, t.amount, t.currency, t.status, t.reason, t.reference, t.metadata, " +
+  "t.created_at, t.updated_at, t.position"
+
+export const transferOfRow = (row: TransferRow): Transfer => {
+  const received = row.status === "reversed" ? null : row.received_at
+  return {
+    id: row.id,
+    from: row.wallet_id,
+    to: row.to_wallet_id,
+    amount: BigInt(row.amount),
+    currency: row.currency,
+    status: received === null ? row.status : "completed",
+    reason: row.reason,
+    reference: row.reference,
+    metadata: row.metadata ?? noMetadata,
+    createdAt: row.created_at.getTime(),
+    updatedAt: (received ?? row.updated_at).getTime()
+  }
+}
+
+export interface ApiKeyRow {
+  readonly id: string
+  readonly number: bigint
+  readonly name: string
+  readonly scopes: ReadonlyArray<Scope>
+  readonly created_at: Date
+}
+
+export const apiKeyOf = (row: ApiKeyRow): ApiKey => ({
+  id: row.id,
+  name: row.name,
+  scopes: row.scopes,
+  createdAt: row.created_at.getTime()
+})

@@ -1,0 +1,135 @@
+/**
+ * The log in PostgreSQL, a server's or the embedded one, and with it the transactional
+ * view: an event is one row for both, and one statement writes all.
+ */
+import { PgClient } from "@effect/sql-pg/PgClient"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Result from "effect/Result"
+import type { SqlClient } from "effect/sql/SqlClient"
+import type { SqlError } from "effect/sql/SqlError"
+import { type AppendError, EventStore, type LogHead, type Snapshot, type SnapshotBound } from "../EventStore.ts"
+import { followByPages } from "../FollowByPages.ts"
+import * as SqlAppend from "./Append.ts"
+import type { SqlErrorClassOptions } from "./ErrorClass.ts"
+import { reading, withinReadLimit, withTimeLimit } from "./Failure.ts"
+import * as SqlFence from "./Fence.ts"
+import * as SqlScan from "./Scan.ts"
+import { int8, text, time } from "./Parameters.ts"
+import { eventColumns, type EventRow, recordedOf } from "./Rows.ts"
+import { AppendUnknown, StoreDefect } from "../StoreError.ts"
+
+export interface SqlEventStoreOptions extends SqlErrorClassOptions {
+  /** `Persistence` is this database, and what an append writes is persisted. Default `true`. */
+  readonly persistence?: boolean | undefined
+  /** Search is in this database. Default `true`. */
+  readonly words?: boolean | undefined
+  /** Milliseconds after which the outcome of an append is unknown; default 10,000. */
+  readonly appendTimeoutMillis?: number | undefined
+  /** Milliseconds; default 5,000. */
+  readonly readTimeoutMillis?: number | undefined
+}
+
+const readStream = `
+select ${eventColumns} from events where wallet_id = $1 and version > $2 order by version limit $3`
+
+const readLog = `
+select ${eventColumns} from events where position > $1 order by position limit $2`
+
+const readHead = "select role, log_id, position from log"
+
+interface HeadRow {
+  readonly role: "log" | "copy" | null
+  readonly log_id: string
+  readonly position: bigint
+}
+
+const writeSnapshot = `
+insert into snapshots (wallet_id, version, time, data) values ($1, $2, $3, $4)
+on conflict (wallet_id, version) do update set time = excluded.time, data = excluded.data`
+
+/** Versions and times go up together, so the index on versions serves both bounds. */
+const readSnapshot = `
+select wallet_id, version, time, data from snapshots
+where wallet_id = $1 and version <= $2 and time <= $3
+order by version desc limit 1`
+
+const anyVersion = 9_223_372_036_854_775_807n
+/** The year 9999: no event is later (`Form.ts`). */
+const anyTime = 253_402_300_799_999
+
+interface SnapshotRow {
+  readonly wallet_id: string
+  readonly version: bigint
+  readonly time: Date
+  readonly data: string
+}
+
+const snapshotOf = ([row]: ReadonlyArray<SnapshotRow>): Snapshot | undefined =>
+  row && { walletId: row.wallet_id, version: Number(row.version), time: row.time.getTime(), data: row.data }
+
+const loadSnapshot = (sql: SqlClient, walletId: string, bound: SnapshotBound) =>
+  Effect.map(
+    sql.unsafe<SnapshotRow>(readSnapshot, [
+      text(walletId),
+      int8(bound.version === undefined ? anyVersion : BigInt(bound.version)),
+      time(bound.time ?? anyTime)
+    ]),
+    snapshotOf
+  )
+
+export const make = Effect.fnUntraced(function* (
+  options: SqlEventStoreOptions = {}
+): Effect.fn.Return<EventStore["Service"], never, PgClient> {
+  const sql = yield* PgClient
+  const appendMillis = options.appendTimeoutMillis ?? 10_000
+  const readMillis = options.readTimeoutMillis ?? 5_000
+  const read = reading("log", readMillis)
+  const fence = SqlFence.make(sql)
+  const append = SqlAppend.make(sql, fence, options)
+  const limited = withTimeLimit(
+    appendMillis,
+    (): AppendError => new AppendUnknown({ reason: `no answer within ${appendMillis} ms` })
+  )
+  const events = (statement: string, from: ReadonlyArray<unknown>) =>
+    read(sql.unsafe<EventRow>(statement, from) as Effect.Effect<ReadonlyArray<EventRow>, SqlError>)
+
+  const readAll: EventStore["Service"]["readAll"] = ({ after, limit }) =>
+    Effect.flatMap(events(readLog, [int8(after), int8(BigInt(limit))]), (rows) =>
+      Effect.fromResult(
+        Result.all(
+          rows.map((row) =>
+            Result.mapBoth(recordedOf(row), {
+              onSuccess: (recorded) => ({ position: row.position, recorded }),
+              onFailure: (error) => error.at(row.position)
+            })
+          )
+        )
+      )
+    )
+  const head = Effect.flatMap(read(sql.unsafe<HeadRow>(readHead)), ([row]): Effect.Effect<LogHead, StoreDefect> => {
+    if (row === undefined) return Effect.fail(new StoreDefect({ store: "log", reason: "the table log has no row" }))
+    if (row.role === "copy") return Effect.fail(SqlFence.isCopy(row.log_id))
+    return Effect.succeed({ logId: row.log_id, position: row.position })
+  })
+
+  return EventStore.of({
+    writesPersistence: options.persistence ?? true,
+    append: (commits) => (commits.length === 0 ? Effect.succeed([]) : limited(append(commits))),
+    read: (walletId, { after, limit }) =>
+      Effect.flatMap(events(readStream, [text(walletId), int8(BigInt(after)), int8(BigInt(limit))]), (rows) =>
+        Effect.fromResult(Result.all(rows.map(recordedOf)))
+      ),
+    readAll,
+    ...(options.persistence === false ? {} : { scan: SqlScan.make(sql, { read, words: options.words ?? true }) }),
+    follow: followByPages({ readAll, head }),
+    head,
+    saveSnapshot: ({ data, time: at, version, walletId }) =>
+      read(Effect.asVoid(sql.unsafe(writeSnapshot, [text(walletId), int8(BigInt(version)), time(at), text(data)]))),
+    loadSnapshot: (walletId, bound = {}) => read(loadSnapshot(sql, walletId, bound)),
+    claim: (request) => withinReadLimit("log", readMillis)(fence.claim(request))
+  })
+})
+
+export const layer = (options: SqlEventStoreOptions = {}): Layer.Layer<EventStore, never, PgClient> =>
+  Layer.effect(EventStore, make(options))

@@ -1,0 +1,208 @@
+/**
+ * Brings the schema to this release: runs `sql/NNNN_name.sql` in order, each in a
+ * transaction of its own together with the row that records it.
+ *
+ * Files name tables without a schema and hold no transaction control. Two starts
+ * at once wait for one another. A database that a later release has migrated, or
+ * a file that was changed after it ran, stops the start.
+ */
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Schema from "effect/Schema"
+import { SqlClient } from "effect/sql/SqlClient"
+import type { SqlError } from "effect/sql/SqlError"
+import { createHash } from "node:crypto"
+import { readdirSync, readFileSync } from "node:fs"
+import { SqlDatabase } from "./SqlDatabase.ts"
+import { classifySqlError } from "./ErrorClass.ts"
+
+export interface Migration {
+  readonly id: number
+  readonly name: string
+  readonly sql: string
+}
+
+/** The migrations that come with this release cannot be read or are not a sequence. */
+export class MigrationsUnreadable extends Schema.TaggedError<MigrationsUnreadable>()("MigrationsUnreadable", {
+  reason: Schema.String
+}) {
+  override get message(): string {
+    return `the migrations of this release cannot be read: ${this.reason}`
+  }
+}
+
+/** The database was migrated by a later release than this one. */
+export class MigrationFromTheFuture extends Schema.TaggedError<MigrationFromTheFuture>()("MigrationFromTheFuture", {
+  id: Schema.Int,
+  name: Schema.String,
+  schema: Schema.String
+}) {
+  override get message(): string {
+    return (
+      `the schema ${this.schema} has migration ${this.id} (${this.name}), which this release does not know: ` +
+      "start the release that made it, or a later one"
+    )
+  }
+}
+
+/** A migration is not what it was when it ran. */
+export class MigrationChanged extends Schema.TaggedError<MigrationChanged>()("MigrationChanged", {
+  id: Schema.Int,
+  name: Schema.String,
+  schema: Schema.String
+}) {
+  override get message(): string {
+    return `migration ${this.id} (${this.name}) has changed since it ran in the schema ${this.schema}`
+  }
+}
+
+/** A migration failed; nothing of it stands. */
+export class MigrationFailed extends Schema.TaggedError<MigrationFailed>()("MigrationFailed", {
+  id: Schema.Int,
+  name: Schema.String,
+  reason: Schema.String
+}) {
+  override get message(): string {
+    return `migration ${this.id} (${this.name}) failed: ${this.reason}`
+  }
+}
+
+export type MigrationError =
+  | MigrationsUnreadable
+  | MigrationFromTheFuture
+  | MigrationChanged
+  | MigrationFailed
+  | SqlError
+
+/** `sql/` beside `src/` in the repository, and beside `dist/` in the package: both are two folders up. */
+const sqlFolder = new URL("../../../sql/", import.meta.url)
+
+const fileName = /^(\d{4})_([a-z0-9_]+)\.sql$/
+
+/** Minutes: the other start's longest migration, and the longest of ours. */
+const migrationTimeout = "30min"
+
+const checksumOf = (migration: Migration): string => createHash("sha256").update(migration.sql).digest("hex")
+
+/** The migrations of this release, ids 1, 2, 3 …. */
+export const loadMigrations: Effect.Effect<ReadonlyArray<Migration>, MigrationsUnreadable> = Effect.try({
+  try: () =>
+    readdirSync(sqlFolder)
+      .filter((name) => name.endsWith(".sql"))
+      .sort()
+      .map((file, index): Migration => {
+        const [, id, name] = fileName.exec(file) ?? []
+        if (name === undefined || Number(id) !== index + 1) {
+          throw new Error(`${file} is not the ${index + 1}th of a sequence NNNN_name.sql`)
+        }
+        return { id: index + 1, name, sql: readFileSync(new URL(file, sqlFolder), "utf8").replaceAll("\r\n", "\n") }
+      }),
+  catch: (cause) => new MigrationsUnreadable({ reason: cause instanceof Error ? cause.message : String(cause) })
+})
+
+interface Applied {
+  readonly id: number
+  readonly name: string
+  readonly checksum: string
+}
+
+/** Where in its file a migration failed: the server counts characters of the text that `execute` was given. */
+const failureOf = (migration: Migration, error: SqlError): MigrationFailed | SqlError => {
+  const { outcome, reason, sqlState } = classifySqlError(error)
+  if (sqlState === undefined || outcome === "unknown") return error
+  const position = Number((error.reason.cause as { readonly internalPosition?: string }).internalPosition)
+  const line = Number.isInteger(position) ? `line ${migration.sql.slice(0, position).split("\n").length}: ` : ""
+  return new MigrationFailed({ id: migration.id, name: migration.name, reason: line + reason })
+}
+
+const make = Effect.gen(function* () {
+  const sql = yield* SqlClient
+  const { schema } = yield* SqlDatabase
+
+  /** Waits for any other start, until the transaction ends. */
+  const takeTurn = Effect.gen(function* () {
+    yield* sql`select set_config('statement_timeout', ${migrationTimeout}, true)`
+    yield* sql`select pg_advisory_xact_lock(hashtext('effect-wallet migrations'), hashtext(${schema}))`
+  })
+
+  const prepare = sql.withTransaction(
+    Effect.gen(function* () {
+      yield* takeTurn
+      // Asked first: a role that may not create schemas can use one that is there.
+      const found = yield* sql`select 1 from pg_namespace where nspname = ${schema}`
+      if (found.length === 0) yield* sql`create schema ${sql(schema)}`
+      yield* sql`create table if not exists migrations (
+      id integer constraint ew_migrations_pkey primary key,
+      name text not null,
+      checksum text not null,
+      applied_at timestamptz not null default now()
+    )`
+    })
+  )
+
+  const applied = Effect.map(
+    sql<Applied>`select id, name, checksum from migrations order by id`,
+    (rows): ReadonlyMap<number, Applied> => new Map(rows.map((row) => [row.id, row]))
+  )
+
+  const check = Effect.fnUntraced(function* (
+    migrations: ReadonlyArray<Migration>,
+    known: ReadonlyMap<number, Applied>
+  ) {
+    for (const [id, { checksum, name }] of known) {
+      const migration = migrations[id - 1]
+      if (migration === undefined) return yield* new MigrationFromTheFuture({ id, name, schema })
+      if (checksumOf(migration) !== checksum) return yield* new MigrationChanged({ id, name: migration.name, schema })
+    }
+  })
+
+  /** One statement may hold only one command on this protocol; `execute` takes a whole file. */
+  const execute = Effect.fnUntraced(function* (migration: Migration) {
+    yield* sql`select set_config('effect_wallet.migration', ${migration.sql}, true)`
+    yield* sql`do $$ begin execute current_setting('effect_wallet.migration'); end $$`.pipe(
+      Effect.mapError((error) => failureOf(migration, error))
+    )
+    yield* sql`insert into migrations (id, name, checksum)
+      values (${migration.id}, ${migration.name}, ${checksumOf(migration)})`
+  })
+
+  const step = (migrations: ReadonlyArray<Migration>) =>
+    sql.withTransaction(
+      Effect.gen(function* () {
+        yield* takeTurn
+        const known = yield* applied
+        yield* check(migrations, known)
+        const next = migrations.find((migration) => !known.has(migration.id))
+        if (next !== undefined) yield* execute(next)
+        return next
+      })
+    )
+
+  return Effect.fn("SqlMigrator.migrate")(function* (migrations: ReadonlyArray<Migration>) {
+    yield* prepare
+    const ran: Array<Migration> = []
+    for (;;) {
+      const migration = yield* step(migrations)
+      if (migration === undefined) return ran
+      ran.push(migration)
+    }
+  })
+})
+
+export const SqlMigrator = {
+  /** Runs what has not run yet and answers it, in order. Idempotent; safe from several processes at once. */
+  migrate: (
+    migrations: ReadonlyArray<Migration>
+  ): Effect.Effect<ReadonlyArray<Migration>, MigrationError, SqlClient | SqlDatabase> =>
+    Effect.flatMap(make, (migrate) => migrate(migrations)),
+
+  /** The database, migrated to this release. */
+  layer: Layer.effectDiscard(
+    Effect.gen(function* () {
+      const migrate = yield* make
+      for (const { id, name } of yield* migrate(yield* loadMigrations)) {
+        yield* Effect.logInfo(`ran migration ${id} (${name})`)
+      }
+    })
+  ) as Layer.Layer<never, MigrationError, SqlClient | SqlDatabase>
+}

@@ -1,0 +1,162 @@
+/**
+ * Writes to the transactional view behind a log: sends the statement and finds out
+ * about the commits that it left out, until each has an outcome.
+ *
+ * Where the events are the log, a write is a repair: the events are there, and what is
+ * derived from them is written again.
+ */
+import type { PgClient } from "@effect/sql-pg/PgClient"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import type { SqlClient } from "effect/sql/SqlClient"
+import type { SqlError } from "effect/sql/SqlError"
+import type { Commit } from "../../domain/Commit.ts"
+import type { Mark, PersistOutcome } from "../Persistence.ts"
+import { commitBatch } from "./CommitBatch.ts"
+import { type CommitStatement, commitStatement, slotsOf, variantOf } from "./CommitStatement.ts"
+import * as SqlCommitTypes from "./CommitTypes.ts"
+import { classifySqlError, type SqlErrorClassOptions } from "./ErrorClass.ts"
+import { readFailure, unavailable, writeFailure } from "./Failure.ts"
+import { byWallet } from "./LockOrder.ts"
+import { recordMark } from "./Checkpoints.ts"
+import { int8s, texts, uuids } from "./Parameters.ts"
+import { type Standing, standings } from "./Persisted.ts"
+import { writeRefusedWallet } from "./Refusals.ts"
+import { statementTexts } from "./StatementTexts.ts"
+import { type OperationRefused, type ReadError, StoreDefect } from "../StoreError.ts"
+
+export type WriteError = ReadError | OperationRefused
+
+export interface SqlWriteOptions extends SqlErrorClassOptions {
+  /** The log is in this database. */
+  readonly log: boolean
+  /** Search is in this database. Default `true`. */
+  readonly words?: boolean | undefined
+}
+
+/** The client whose transaction rebuilds wallets: they are locked, and their rows' positions are kept. */
+export const Rebuilding = Context.Reference<SqlClient | undefined>("effect-wallet/stores/SqlWrite/Rebuilding", {
+  defaultValue: () => undefined
+})
+
+/** How often others may move the same wallets before the caller is told to try later. */
+const maxRounds = 16
+
+interface SentRow {
+  readonly n: number
+  readonly flags: ReadonlyArray<boolean> | null
+}
+
+const countLogged = `
+select count(*)::int as found from unnest($1::text[], $2::int8[], $3::uuid[]) as k (wallet_id, version, id)
+join events e on e.wallet_id = k.wallet_id and e.version = k.version and e.id = k.id`
+
+/** Where the events are the log, nothing can be derived from events that it does not have. */
+const checkLogged = Effect.fnUntraced(function* (
+  sql: SqlClient,
+  commits: ReadonlyArray<Commit>
+): Effect.fn.Return<void, ReadError> {
+  const events = commits.flatMap((commit) => commit.events)
+  const [row] = yield* sql
+    .unsafe<{ readonly found: number }>(countLogged, [
+      texts(events.map(({ walletId }) => walletId)),
+      int8s(events.map(({ version }) => BigInt(version))),
+      uuids(events.map(({ id }) => id))
+    ])
+    .pipe(Effect.mapError(readFailure("persistence")))
+  if (row?.found === events.length) return
+  const reason = `the log does not have these events of wallet ${commits[0]!.walletId} and ${commits.length - 1} others`
+  return yield* new StoreDefect({ store: "persistence", reason })
+})
+
+/** Sends the statement; answers the commits that it has written. */
+const makeSend = (sql: PgClient, options: SqlWriteOptions) => {
+  const types = SqlCommitTypes.make(sql, "persistence")
+  const textOf = statementTexts(commitStatement, variantOf)
+  const batchOptions = { log: false, words: options.words ?? true }
+  const failed = (error: SqlError) => writeFailure(classifySqlError(error, options))
+
+  const statement = (commits: ReadonlyArray<Commit>, mark: Mark | undefined, rebuilding: boolean) =>
+    Effect.flatMap(types, (parametersOf) => {
+      const batch = commitBatch(commits, batchOptions)
+      const purpose = options.log ? "rederive" : rebuilding ? "recopy" : "copy"
+      const of: CommitStatement = { ...batch.parts, purpose, mark: mark !== undefined }
+      return Effect.mapError(sql.unsafe<SentRow>(textOf(of), parametersOf(batch, slotsOf(of), { mark })), failed)
+    }).pipe(
+      Effect.map(([row]) => new Set(commits.filter((_, index) => row!.flags === null || row!.flags[index] === true)))
+    )
+
+  return (commits: ReadonlyArray<Commit>, mark: Mark | undefined, rebuilding: boolean) => {
+    const checked = Effect.andThen(
+      options.log ? checkLogged(sql, commits) : Effect.void,
+      statement(commits, mark, rebuilding)
+    )
+    // A savepoint: what fails here may be caught, and the rebuild goes on.
+    return rebuilding ? inTransaction(sql, failed)(checked) : checked
+  }
+}
+
+/** One transaction, its own errors translated. */
+export const inTransaction =
+  <E2>(sql: SqlClient, failed: (error: SqlError) => E2) =>
+  <A, E extends { readonly _tag: string }, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E | E2, R> =>
+    Effect.mapError(sql.withTransaction(self), (error): E | E2 =>
+      error._tag === "SqlError" ? failed(error as SqlError) : (error as E)
+    )
+
+/** `part`: what of the commit was not there. */
+const writtenOf = (commit: Commit, part: Commit): PersistOutcome =>
+  part.events.length === commit.events.length ? { _tag: "Written" } : { _tag: "Written", before: true }
+
+export const make = (sql: PgClient, options: SqlWriteOptions) => {
+  const send = makeSend(sql, options)
+  const failed = readFailure("persistence")
+
+  /** What is to be sent again of the commits that were left out; the others have their outcome. */
+  const settle = Effect.fnUntraced(function* (
+    left: ReadonlyMap<Commit, Commit>,
+    outcomes: Map<Commit, PersistOutcome>
+  ): Effect.fn.Return<Map<Commit, Commit>, WriteError> {
+    const again = new Map<Commit, Commit>()
+    const given = Array.from(left.keys())
+    const found: ReadonlyArray<Standing> = yield* standings(sql, given)
+    for (const [index, commit] of given.entries()) {
+      const standing = found[index]!
+      if (standing._tag === "Known") outcomes.set(commit, standing.outcome)
+      else if (!standing.creationRefused) again.set(commit, standing.commit)
+      else if (yield* writeRefusedWallet(sql, standing.commit)) outcomes.set(commit, writtenOf(commit, standing.commit))
+      // Somebody else was at it: the next round finds out.
+      else again.set(commit, standing.commit)
+    }
+    return again
+  })
+
+  return Effect.fnUntraced(function* (
+    commits: ReadonlyArray<Commit>,
+    mark: Mark | undefined
+  ): Effect.fn.Return<ReadonlyArray<PersistOutcome>, WriteError> {
+    const rebuilding = (yield* Rebuilding) === sql
+    const outcomes = new Map<Commit, PersistOutcome>()
+    let left = new Map(commits.map((commit) => [commit, commit]))
+    let marked = mark === undefined
+    for (let round = 0; left.size > 0; round++) {
+      if (round === maxRounds) {
+        return yield* Effect.fail(unavailable("persistence", `wallets moved ${maxRounds} times during one write`))
+      }
+      const parts = Array.from(left.values()).sort(byWallet)
+      const written = yield* send(parts, round === 0 ? mark : undefined, rebuilding)
+      if (round === 0 && written.size === commits.length) marked = true
+      for (const [commit, part] of left) {
+        if (!written.has(part)) continue
+        outcomes.set(commit, writtenOf(commit, part))
+        left.delete(commit)
+      }
+      if (left.size > 0) left = yield* settle(left, outcomes)
+    }
+    const results = commits.map((commit) => outcomes.get(commit)!)
+    if (!marked && results.every(({ _tag }) => _tag === "Written")) {
+      yield* Effect.mapError(recordMark(sql, mark!), failed)
+    }
+    return results
+  })
+}

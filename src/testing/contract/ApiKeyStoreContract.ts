@@ -1,0 +1,95 @@
+/** What a store of API keys must do. `installation`: only on a store of the case's own. */
+import * as Effect from "effect/Effect"
+import assert from "node:assert/strict"
+import { createHash } from "node:crypto"
+import { ApiKeyStore, type StoredApiKey } from "../../stores/ApiKeyStore.ts"
+import { type ContractCase, contractCase } from "./ContractCase.ts"
+import { allPages } from "./PersistenceContract.ts"
+import { uniqueId } from "./SampleWallet.ts"
+
+const sampleKey = (): StoredApiKey => {
+  const id = uniqueId("key")
+  const hash = createHash("sha256").update(id).digest("hex")
+  return { id, name: 'Příklad, "x"', scopes: ["wallets:read", "admin"], createdAt: 1_700_000_000_123, hash }
+}
+
+const withoutHash = ({ hash: _, ...key }: StoredApiKey) => key
+
+const keeps = contractCase(
+  "keeps keys with their hashes, and lists them without",
+  Effect.gen(function* () {
+    const store = yield* ApiKeyStore
+    const keys = [sampleKey(), { ...sampleKey(), scopes: [] }]
+    for (const key of keys) yield* store.insert(key)
+    const ours = (all: ReadonlyArray<{ readonly id: string }>) =>
+      all.filter(({ id }) => keys.some((key) => key.id === id))
+    assert.deepEqual(ours(yield* store.all), keys)
+    const pages = yield* allPages((cursor) => store.list({ limit: 200, cursor }))
+    assert.deepEqual(ours(pages.flat()), keys.map(withoutHash).reverse())
+  })
+)
+
+const removes = contractCase(
+  "removes a key once, and says when there is none",
+  Effect.gen(function* () {
+    const store = yield* ApiKeyStore
+    const key = sampleKey()
+    yield* store.insert(key)
+    assert.equal(yield* store.remove(key.id), true)
+    assert.equal(yield* store.remove(key.id), false)
+    assert.equal(
+      (yield* store.all).some(({ id }) => id === key.id),
+      false
+    )
+  })
+)
+
+const pages = contractCase(
+  "cuts keys into pages, newest first, that stay as they are while keys are made",
+  Effect.gen(function* () {
+    const store = yield* ApiKeyStore
+    const keys = Array.from({ length: 5 }, sampleKey)
+    for (const key of keys) yield* store.insert(key)
+    const seen = yield* allPages((cursor) =>
+      Effect.tap(store.list({ limit: 2, cursor }), () =>
+        cursor === undefined ? store.insert(sampleKey()) : Effect.void
+      )
+    )
+    const ours = seen.flat().filter(({ id }) => keys.some((key) => key.id === id))
+    assert.deepEqual(ours, keys.map(withoutHash).reverse())
+    assert.equal((yield* Effect.flip(store.list({ limit: 2, cursor: "forged" })))._tag, "InvalidRequest")
+  })
+)
+
+const twice = contractCase(
+  "fails on an id that is there already",
+  Effect.gen(function* () {
+    const store = yield* ApiKeyStore
+    const key = sampleKey()
+    yield* store.insert(key)
+    const error = yield* Effect.flip(store.insert({ ...sampleKey(), id: key.id }))
+    assert.equal(error._tag, "StoreDefect")
+  })
+)
+
+const installation = contractCase(
+  "records the first start, and answers it ever after, also to several at once",
+  Effect.gen(function* () {
+    const store = yield* ApiKeyStore
+    const answers = yield* Effect.all(
+      [8, 16, 32].map((partitions) => store.installation({ partitions })),
+      { concurrency: "unbounded" }
+    )
+    const [first] = answers
+    assert.deepEqual(answers, [first, first, first])
+    assert.deepEqual(yield* store.installation({ partitions: 64 }), first)
+  })
+)
+
+export const apiKeyStoreContract: ReadonlyArray<ContractCase<ApiKeyStore>> = [
+  keeps,
+  removes,
+  pages,
+  twice,
+  installation
+]

@@ -1,0 +1,403 @@
+/**
+ * What every transactional view must do. The cases append to the log and read the
+ * rows at once: for adapters that are written with the log, in one step.
+ */
+import * as Effect from "effect/Effect"
+import assert from "node:assert/strict"
+import { transactionOf } from "../../domain/Projection.ts"
+import type { Hold, Transaction, Wallet } from "../../domain/Wallet.ts"
+import { EventStore } from "../../stores/EventStore.ts"
+import type { Page } from "../../stores/Page.ts"
+import { Persistence, type WalletView } from "../../stores/Persistence.ts"
+import { bare } from "./AppendOutcomes.ts"
+import { type ContractCase, contractCase } from "./ContractCase.ts"
+import { keySegmentContract } from "./KeySegmentContract.ts"
+import { keysFound } from "./PersistedRows.ts"
+import {
+  capture,
+  credit,
+  debit,
+  placeHold,
+  release,
+  type SampleCommand,
+  SampleWallet,
+  type SampleWalletOptions,
+  uniqueId
+} from "./SampleWallet.ts"
+
+type Stores = EventStore | Persistence
+
+const viewOf = ({ holds: _holds, transfers: _transfers, ...view }: Wallet): WalletView => view
+
+/** All pages of a list; bounded, so that a cursor that goes in a circle fails. */
+export const allPages = Effect.fnUntraced(function* <A, E, R>(
+  list: (cursor: string | undefined) => Effect.Effect<Page<A>, E, R>
+) {
+  const pages: Array<ReadonlyArray<A>> = []
+  let cursor: string | undefined
+  do {
+    const page: Page<A> = yield* list(cursor)
+    pages.push(page.data)
+    cursor = page.next ?? undefined
+    assert.ok(pages.length < 100, "a list without an end")
+  } while (cursor !== undefined)
+  return pages
+})
+
+const sampleWith = Effect.fnUntraced(function* (
+  make: (sample: SampleWallet) => ReadonlyArray<SampleCommand>,
+  options: SampleWalletOptions = {}
+) {
+  const log = yield* EventStore
+  const sample = new SampleWallet(options)
+  const commit = sample.commit(sample.creation(), ...make(sample))
+  yield* log.append([commit])
+  const transactions = commit.events.flatMap((event) => transactionOf(event, commit.wallet) ?? [])
+  return { sample, commit, transactions }
+})
+
+const walletRow = contractCase(
+  "shows a wallet as of its last commit, whatever its amounts and metadata",
+  Effect.gen(function* () {
+    const log = yield* EventStore
+    const persistence = yield* Persistence
+    const { sample } = yield* sampleWith(() => [debit(10n ** 30n - 1n)], {
+      overdraftLimit: 10n ** 30n - 1n,
+      metadata: { clé: "žluťoučký 🐎", ["__proto__"]: "own", quote: '"{},\\' }
+    })
+    assert.deepEqual(yield* persistence.wallet(sample.id), viewOf(sample.wallet!))
+    sample.time += 60_000
+    const largest = Array.from({ length: 40 }, () => credit(10n ** 30n - 1n))
+    yield* log.append([
+      sample.commit(...largest, { _tag: "ChangeMetadata", metadata: {} }, { _tag: "Freeze", reason: null })
+    ])
+    assert.deepEqual(yield* persistence.wallet(sample.id), viewOf(sample.wallet!))
+    yield* log.append([sample.commit({ _tag: "UpdateWallet", overdraftLimit: 5n, metadata: { a: "b" } })])
+    assert.deepEqual(yield* persistence.wallet(sample.id), viewOf(sample.wallet!))
+    assert.equal(yield* persistence.wallet(uniqueId("nobody")), undefined)
+  })
+)
+
+const nothingOnConflict = contractCase(
+  "writes nothing of a commit that the log refuses",
+  Effect.gen(function* () {
+    const log = yield* EventStore
+    const persistence = yield* Persistence
+    const { sample, transactions } = yield* sampleWith(() => [credit(5n)])
+    const before = viewOf(sample.wallet!)
+    sample.commit(credit(1n))
+    const ahead = sample.commit(credit(2n), placeHold(uniqueId("hold"), 1n))
+    assert.deepEqual(bare(yield* log.append([ahead])), [{ _tag: "Conflict" }])
+    assert.deepEqual(yield* persistence.wallet(sample.id), before)
+    const page = yield* persistence.transactions({ walletId: sample.id, limit: 10 })
+    assert.deepEqual(page.data, transactions)
+    assert.deepEqual((yield* persistence.holds({ walletId: sample.id, limit: 10 })).data, [])
+    assert.deepEqual((yield* keysFound(sample.id, [ahead.events[0]!.metadata.key])).seen, [])
+  })
+)
+
+const transactionRows = contractCase(
+  "shows every movement of a balance with all it says, newest first",
+  Effect.gen(function* () {
+    const persistence = yield* Persistence
+    const hold = uniqueId("hold")
+    const transfer = uniqueId("transfer")
+    const { sample, transactions } = yield* sampleWith(() => [
+      credit(10n ** 29n, 'Účet č. 5 🐎 "x"', { note: "a, {b}", ["__proto__"]: "p" }),
+      debit(1n),
+      placeHold(hold, 50n),
+      capture(hold, 20n),
+      { _tag: "Freeze", reason: null },
+      {
+        _tag: "ReceiveTransfer",
+        transferId: transfer,
+        from: "else",
+        currency: "EUR",
+        amount: 9n,
+        reference: "r",
+        metadata: {}
+      }
+    ])
+    const { data } = yield* persistence.transactions({ walletId: sample.id, limit: 200 })
+    assert.deepEqual(data, [...transactions].reverse())
+    assert.deepEqual(
+      data.map(({ type }) => type),
+      ["transfer_in", "capture", "debit", "credit"]
+    )
+    assert.equal(data[0]!.transferId, transfer)
+    assert.equal(data[1]!.holdId, hold)
+    assert.deepEqual((yield* persistence.transactions({ walletId: uniqueId("nobody"), limit: 5 })).data, [])
+  })
+)
+
+const transactionPages = contractCase(
+  "cuts transactions into pages that stay as they are while rows are added",
+  Effect.gen(function* () {
+    const log = yield* EventStore
+    const persistence = yield* Persistence
+    const { sample, transactions } = yield* sampleWith(() =>
+      Array.from({ length: 12 }, (_, i) => credit(BigInt(i + 1)))
+    )
+    const pages = yield* allPages((cursor) =>
+      Effect.tap(persistence.transactions({ walletId: sample.id, limit: 5, cursor }), () =>
+        log.append([sample.commit(credit(1_000n), debit(1_000n))])
+      )
+    )
+    assert.deepEqual(pages.flat(), [...transactions].reverse())
+    assert.deepEqual(
+      pages.map(({ length }) => length),
+      [5, 5, 2]
+    )
+    const exact = yield* persistence.transactions({ walletId: sample.id, limit: 18 })
+    assert.equal(exact.next, null)
+  })
+)
+
+const transactionFilters = contractCase(
+  "filters transactions by type and by times, both ends included",
+  Effect.gen(function* () {
+    const log = yield* EventStore
+    const persistence = yield* Persistence
+    const sample = new SampleWallet()
+    const start = sample.time
+    yield* log.append([sample.create()])
+    for (let second = 1; second <= 20; second++) {
+      sample.time = start + second * 1_000
+      yield* log.append([sample.commit(credit(BigInt(second)), debit(1n), credit(1n))])
+    }
+    const list = (query: {
+      readonly from?: number
+      readonly to?: number
+      readonly type?: "credit" | "debit" | "capture"
+    }) => Effect.map(persistence.transactions({ walletId: sample.id, limit: 100, ...query }), ({ data }) => data)
+    const seconds = (rows: ReadonlyArray<Transaction>) => [
+      ...new Set(rows.map((row) => (row.createdAt - start) / 1_000))
+    ]
+    const at = (second: number) => start + second * 1_000
+    assert.deepEqual(seconds(yield* list({ from: at(18) })), [20, 19, 18])
+    assert.deepEqual(seconds(yield* list({ to: at(2) })), [2, 1])
+    assert.deepEqual(seconds(yield* list({ from: at(7), to: at(9) })), [9, 8, 7])
+    assert.deepEqual(seconds(yield* list({ from: at(7) + 1, to: at(9) - 1 })), [8])
+    assert.equal((yield* list({ from: at(5), to: at(5) })).length, 3)
+    assert.deepEqual(yield* list({ from: at(21) }), [])
+    assert.deepEqual(yield* list({ to: at(1) - 1 }), [])
+    assert.equal((yield* list({ type: "debit" })).length, 20)
+    assert.deepEqual(yield* list({ type: "capture" }), [])
+    assert.deepEqual(
+      (yield* list({ type: "debit", from: at(3), to: at(4) })).map(({ version }) => version),
+      [11, 8]
+    )
+  })
+)
+
+const holdsOf = (sample: SampleWallet) => {
+  const holds = ["a", "b", "c", "d", "e"].map((name) => uniqueId(name))
+  const [a, b, c, d, e] = holds as [string, string, string, string, string]
+  return {
+    holds,
+    commands: [
+      ...holds.map((id) => placeHold(id, 10n, sample.time + 5_000)),
+      capture(a),
+      capture(b, 4n, true),
+      release(c),
+      capture(d, 3n)
+    ],
+    a,
+    b,
+    c,
+    d,
+    e
+  }
+}
+
+const holdRows = contractCase(
+  "shows holds open and closed, newest first, by status, one by one and by pages",
+  Effect.gen(function* () {
+    const log = yield* EventStore
+    const persistence = yield* Persistence
+    const sample = new SampleWallet()
+    const { a, b, c, commands, d, e, holds } = holdsOf(sample)
+    yield* log.append([sample.commit(sample.creation(), credit(100n), ...commands)])
+    const list = (status?: Hold["status"]) =>
+      Effect.map(persistence.holds({ walletId: sample.id, limit: 50, status }), ({ data }) => data.map(({ id }) => id))
+    assert.deepEqual(yield* list(), [...holds].reverse())
+    assert.deepEqual(yield* list("active"), [e, d])
+    assert.deepEqual(yield* list("captured"), [b, a])
+    assert.deepEqual(yield* list("released"), [c])
+    assert.deepEqual(yield* list("expired"), [])
+    const hold = yield* persistence.hold(sample.id, d)
+    const { expiresAt, createdAt } = { createdAt: sample.time, expiresAt: sample.time + 5_000 }
+    const open = { id: d, walletId: sample.id, amount: 10n, captured: 3n, remaining: 7n, status: "active", expiresAt }
+    assert.deepEqual(hold, { ...open, reference: null, metadata: {}, createdAt })
+    assert.equal(yield* persistence.hold(uniqueId("nobody"), d), undefined)
+    const pages = yield* allPages((cursor) => persistence.holds({ walletId: sample.id, limit: 2, cursor }))
+    assert.deepEqual(
+      pages.flat().map(({ id }) => id),
+      [...holds].reverse()
+    )
+  })
+)
+
+const holdChanges = contractCase(
+  "changes the row of a hold that was placed in an earlier commit",
+  Effect.gen(function* () {
+    const log = yield* EventStore
+    const persistence = yield* Persistence
+    const [captured, released, expired] = ["captured", "released", "expired"].map((name) => uniqueId(name)) as [
+      string,
+      string,
+      string
+    ]
+    const { sample } = yield* sampleWith(({ time }) => [
+      credit(100n),
+      placeHold(captured, 30n),
+      placeHold(released, 20n),
+      placeHold(expired, 10n, time + 1)
+    ])
+    yield* log.append([sample.commit(capture(captured, 10n), capture(captured, 5n), release(released))])
+    sample.time += 2
+    yield* log.append([sample.commit({ _tag: "ExpireHold", holdId: expired }, release(captured))])
+    const rows = yield* Effect.all([captured, released, expired].map((id) => persistence.hold(sample.id, id)))
+    assert.deepEqual(
+      rows.map((hold) => [hold?.status, hold?.captured, hold?.remaining]),
+      [
+        ["captured", 15n, 0n],
+        ["released", 0n, 0n],
+        ["expired", 0n, 0n]
+      ]
+    )
+  })
+)
+
+const keys = contractCase(
+  "finds the keys of all commands with their last event, and the version that it covers",
+  Effect.gen(function* () {
+    const log = yield* EventStore
+    const sample = new SampleWallet()
+    const other = new SampleWallet()
+    const long = `c:${"~".repeat(254)}` as const
+    const commit = sample.keyed(
+      ["c:create", sample.creation()],
+      [long, credit(5n)],
+      ["e:same", debit(1n)],
+      ["c:same", { _tag: "UpdateWallet", overdraftLimit: 4n, metadata: { a: "b" } }],
+      ["c:' or true --", { _tag: "Freeze", reason: null }]
+    )
+    yield* log.append([commit, other.keyed(["c:create", other.creation()], ["c:other", credit(1n)])])
+    const { persistedVersion, seen } = yield* keysFound(sample.id, [
+      "c:create",
+      long,
+      "e:same",
+      "c:same",
+      "c:' or true --",
+      "c:other",
+      "c:none",
+      "c:create"
+    ])
+    assert.equal(persistedVersion, 5)
+    const fingerprint = (version: number) => commit.events[version]!.metadata.fingerprint
+    assert.deepEqual(
+      [...seen].sort((x, y) => x.version - y.version),
+      [
+        { key: "c:create", fingerprint: fingerprint(0), version: 0 },
+        { key: long, fingerprint: fingerprint(1), version: 1 },
+        { key: "e:same", fingerprint: fingerprint(2), version: 2 },
+        { key: "c:same", fingerprint: fingerprint(4), version: 4 },
+        { key: "c:' or true --", fingerprint: fingerprint(5), version: 5 }
+      ]
+    )
+    assert.deepEqual(yield* keysFound(sample.id, []), { persistedVersion: 5, seen: [] })
+    assert.deepEqual(yield* keysFound(uniqueId("nobody"), ["c:create"]), { persistedVersion: -1, seen: [] })
+  })
+)
+
+const keysOfMany = contractCase(
+  "finds keys of many wallets at once, each wallet's its own, in the order asked",
+  Effect.gen(function* () {
+    const log = yield* EventStore
+    const persistence = yield* Persistence
+    const samples = Array.from({ length: 3 }, () => new SampleWallet())
+    yield* log.append(
+      samples.map((sample, index) =>
+        sample.keyed(["c:create", sample.creation()], ["c:same", credit(5n)], [`c:own-${index}`, credit(1n)])
+      )
+    )
+    const [one, two, three] = samples.map(({ id }) => id) as [string, string, string]
+    const found = yield* persistence.findKeys([
+      { walletId: three, keys: ["c:same", "c:own-0", "c:own-2"] },
+      { walletId: uniqueId("nobody"), keys: ["c:same"] },
+      { walletId: one, keys: [] },
+      { walletId: two, keys: ["c:own-0", "c:none"] }
+    ])
+    assert.deepEqual(
+      found.map(({ persistedVersion, seen }) => [persistedVersion, seen.map(({ key }) => key).sort()]),
+      [
+        [2, ["c:own-2", "c:same"]],
+        [-1, []],
+        [2, []],
+        [2, []]
+      ]
+    )
+    assert.deepEqual(yield* persistence.findKeys([]), [])
+  })
+)
+
+const scans = contractCase(
+  "walks over all wallets, transactions and holds in order, so that they can be verified",
+  Effect.gen(function* () {
+    const log = yield* EventStore
+    const persistence = yield* Persistence
+    const prefix = uniqueId("scan")
+    const samples = ["3", "1", "-2", "Z", "a"].map((name) => new SampleWallet({ id: `${prefix}${name}` }))
+    yield* log.append(samples.map((sample) => sample.create()))
+    const found = (yield* persistence.scanWallets({ after: prefix, limit: 5 })).map(({ id }) => id)
+    assert.deepEqual(
+      found,
+      ["-2", "1", "3", "Z", "a"].map((name) => `${prefix}${name}`)
+    )
+    assert.deepEqual(
+      (yield* persistence.scanWallets({ after: `${prefix}1`, limit: 1 })).map(({ id }) => id),
+      [`${prefix}3`]
+    )
+    const { sample, transactions } = yield* sampleWith((one) => [credit(100n), debit(1n), ...holdsOf(one).commands])
+    assert.deepEqual(yield* persistence.scanTransactions(sample.id, { after: -1, limit: 100 }), transactions)
+    assert.deepEqual(yield* persistence.scanTransactions(sample.id, { after: 1, limit: 2 }), transactions.slice(1, 3))
+    const holds = yield* persistence.scanHolds(sample.id, { after: "", limit: 100 })
+    assert.equal(holds.length, 5)
+    assert.deepEqual(
+      holds.map(({ id }) => id),
+      holds.map(({ id }) => id).sort()
+    )
+    assert.deepEqual(yield* persistence.scanHolds(sample.id, { after: holds[1]!.id, limit: 2 }), holds.slice(2, 4))
+  })
+)
+
+const badCursors = contractCase(
+  "refuses a cursor that is not one of its own",
+  Effect.gen(function* () {
+    const persistence = yield* Persistence
+    const forged = ['["-1"]', '["1e3"]', '["99999999999999999999"]', "[1]", '["1","2"]', "{}", "["].map((keys) =>
+      Buffer.from(keys).toString("base64url")
+    )
+    for (const cursor of ["", "x", "%00", "a".repeat(2_000), ...forged]) {
+      const query = { walletId: "nobody", limit: 5, cursor }
+      assert.equal((yield* Effect.flip(persistence.transactions(query)))._tag, "InvalidRequest", cursor)
+      assert.equal((yield* Effect.flip(persistence.holds(query)))._tag, "InvalidRequest", cursor)
+    }
+  })
+)
+
+export const persistenceContract: ReadonlyArray<ContractCase<Stores>> = [
+  walletRow,
+  nothingOnConflict,
+  transactionRows,
+  transactionPages,
+  transactionFilters,
+  holdRows,
+  holdChanges,
+  keys,
+  keysOfMany,
+  scans,
+  badCursors,
+  ...keySegmentContract
+]

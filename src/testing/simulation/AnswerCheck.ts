@@ -1,0 +1,205 @@
+/** Every answer that was given is true: it says what the model says, at the version it names, and what is durable is so. */
+import type { Transfer } from "../../domain/Wallet.ts"
+import { type Answered, isAnswered, oldestVersion, toldVersion } from "./Answered.ts"
+import type { Attempt, Operation, Told } from "./History.ts"
+import { describeOperation, describeOutcome } from "./History.ts"
+import type { Ledger, LedgerState } from "./Ledger.ts"
+import { type Account, type LoggedCommand, nameOf } from "./LogCheck.ts"
+import { checkRejection } from "./RejectionCheck.ts"
+import { difference, isSame } from "./Same.ts"
+import type { Trial } from "./Trial.ts"
+
+type Wrong = (law: string) => void
+
+const viewOf = (state: LedgerState) => {
+  const { holds: _holds, inFlight: _inFlight, ...view } = state
+  return view
+}
+
+const checkView = (
+  ledger: Ledger | undefined,
+  told: NonNullable<Told["wallet"]>,
+  wrong: Wrong
+): LedgerState | undefined => {
+  const state = ledger?.at(told.version)
+  if (state === undefined) {
+    wrong(`there is no version ${told.version}`)
+    return undefined
+  }
+  const {
+    available: _available,
+    holds: _holds,
+    transfers: _transfers,
+    ...view
+  } = told as NonNullable<Told["wallet"]> & Record<string, unknown>
+  if (!isSame(view, viewOf(state))) wrong(`the wallet at version ${told.version}: ${difference(view, viewOf(state))}`)
+  return state
+}
+
+const commandAt = (account: Account, attempt: Attempt, version: number): LoggedCommand | undefined =>
+  account.commands
+    .get(nameOf(attempt.operation.walletId, `c:${attempt.key}`))
+    ?.find((command) => command.version === version)
+
+const holdOf = (operation: Operation, told: Told): string | undefined =>
+  "holdId" in operation ? operation.holdId : told.hold?.id
+
+/** Of a command that has events of its own. */
+const checkEffect = (trial: Trial, account: Account, attempt: Answered, told: Told, wrong: Wrong): void => {
+  const { operation } = attempt
+  const ledger = account.ledgers.get(operation.walletId)!
+  const state = checkView(ledger, told.wallet!, wrong)
+  if (state === undefined) return
+  const command = commandAt(account, attempt, state.version)
+  if (command === undefined) return checkNoEffect(trial, ledger, attempt, told, state, wrong)
+  checkReplay(trial, attempt, command, told, wrong)
+  if (told.transaction !== undefined) {
+    const transaction = ledger.transactions.get(state.version)
+    if (!isSame(told.transaction, transaction)) wrong(`its transaction: ${difference(told.transaction, transaction)}`)
+  }
+  if (told.hold !== undefined) {
+    const hold = state.holds.get(holdOf(operation, told)!)
+    if (!isSame(told.hold, hold)) wrong(`its hold: ${difference(told.hold, hold)}`)
+  }
+  const reversal = ledger.reversals.get(state.version)
+  if (reversal !== undefined) {
+    if (told.durability?.persisted === true) wrong(`it was persisted, and version ${reversal} reverses it`)
+    if (reversal <= (attempt.versionsBefore.get(operation.walletId) ?? -1)) {
+      wrong(`it had been reversed by version ${reversal} when it was asked for`)
+    }
+  }
+}
+
+const checkReplay = (trial: Trial, attempt: Answered, command: LoggedCommand, told: Told, wrong: Wrong): void => {
+  const before = attempt.versionsBefore.get(attempt.operation.walletId) ?? -1
+  if (told.replayed !== true && command.version <= before)
+    wrong(`it was there before it was asked for, and the answer is not marked as replayed`)
+  const isOther = ({ key, number, operation }: Attempt) =>
+    number !== attempt.number && key === attempt.key && operation.walletId === attempt.operation.walletId
+  if (told.replayed === true && !trial.history.attempts.some(isOther))
+    wrong("it was asked for once, and is marked as replayed")
+}
+
+/** A freeze of a frozen wallet, and the like: nothing happens, and that is right. */
+const checkNoEffect = (
+  trial: Trial,
+  ledger: Ledger,
+  attempt: Answered,
+  told: Told,
+  state: LedgerState,
+  wrong: Wrong
+): void => {
+  const { operation } = attempt
+  const wanted = operation.kind === "freeze" ? "frozen" : operation.kind === "unfreeze" ? "active" : undefined
+  if (wanted === undefined) return wrong(`version ${state.version} is not of its key`)
+  if (state.status !== wanted) return wrong(`nothing has happened to a wallet that is ${state.status}`)
+  if (told.replayed === true) wrong("nothing has happened, and it is marked as replayed")
+  if (state.version < oldestVersion(trial, attempt, ledger))
+    wrong(`version ${state.version} was old when it was asked for`)
+}
+
+const checkDurability = (attempt: Answered, told: Told, version: number, walletId: string, wrong: Wrong): void => {
+  const { truth } = attempt
+  if ((truth.versions.get(walletId) ?? -1) < version)
+    wrong(`version ${version} of ${walletId} was not in the log when it was answered`)
+  if (told.durability?.committed === false) wrong("it is done and not committed")
+  if (told.durability?.persisted === true && (truth.persisted.get(walletId) ?? -1) < version) {
+    wrong(`version ${version} of ${walletId} was not persisted when it was answered`)
+  }
+}
+
+const checkTransfer = (account: Account, attempt: Answered, told: Told, transfer: Transfer, wrong: Wrong): void => {
+  const logged = account.transfers.get(transfer.id)
+  const { operation } = attempt
+  if (logged === undefined || operation.kind !== "transfer") return wrong(`the log has no transfer ${transfer.id}`)
+  const { sent } = logged
+  const wanted = {
+    id: transfer.id,
+    from: operation.walletId,
+    to: operation.to,
+    amount: operation.amount,
+    currency: account.ledgers.get(operation.walletId)!.at(0)!.currency,
+    status: transfer.status,
+    reason: null,
+    reference: operation.reference,
+    metadata: {},
+    createdAt: sent.time,
+    updatedAt: transfer.status === "completed" ? logged.arrived?.time : sent.time
+  }
+  if (!isSame(transfer, wanted)) wrong(`its transfer: ${difference(transfer, wanted)}`)
+  if (sent.metadata.key !== `c:${attempt.key}`) wrong("the transfer is of another key")
+  checkDurability(
+    attempt,
+    { ...told, durability: { committed: true, persisted: false, indexed: false } },
+    sent.version,
+    sent.walletId,
+    wrong
+  )
+  if (transfer.status === "reversed") wrong("a reversal is told as an error")
+  if (transfer.status !== "completed") {
+    if (told.durability?.persisted === true) checkDurability(attempt, told, sent.version, sent.walletId, wrong)
+    return
+  }
+  const { arrived } = logged
+  if (arrived?.event._tag !== "TransferReceived") return wrong("the destination has not received it")
+  if (account.ledgers.get(transfer.to)!.reversals.has(arrived.version)) wrong("the destination's receipt was reversed")
+  checkDurability(attempt, told, arrived.version, transfer.to, wrong)
+}
+
+const checkRead = (trial: Trial, account: Account, attempt: Answered, told: Told, wrong: Wrong): void => {
+  const { operation, truth } = attempt
+  const ledger = account.ledgers.get(operation.walletId)
+  const state = checkView(ledger, told.wallet!, wrong)
+  if (state === undefined) return
+  if (state.version > (truth.versions.get(operation.walletId) ?? -1))
+    wrong(`version ${state.version} was not in the log`)
+  if (operation.kind === "past") {
+    if (state.version !== operation.atVersion) wrong(`version ${operation.atVersion} was asked for`)
+  } else if (operation.kind === "read") {
+    if (state.version < operation.minVersion) wrong(`at least version ${operation.minVersion} was asked for`)
+    const told = toldVersion(attempt)
+    if (state.version < told) wrong(`somebody had been told of version ${told} before it was asked for`)
+  }
+}
+
+const checkDone = (trial: Trial, account: Account, attempt: Answered, told: Told, wrong: Wrong): void => {
+  const { operation } = attempt
+  if (operation.kind === "read" || operation.kind === "past") return checkRead(trial, account, attempt, told, wrong)
+  if (operation.kind === "transfer") return checkTransfer(account, attempt, told, told.transfer!, wrong)
+  checkEffect(trial, account, attempt, told, wrong)
+  checkDurability(attempt, told, told.wallet!.version, operation.walletId, wrong)
+}
+
+/** A command is new to one caller only. */
+const checkNewOnce = (trial: Trial, answered: ReadonlyArray<Answered>): void => {
+  const firsts = new Map<string, Attempt>()
+  for (const attempt of answered) {
+    const { operation, outcome } = attempt
+    if (outcome._tag !== "Done" || outcome.told.replayed !== false) continue
+    const { transfer, wallet } = outcome.told
+    if (operation.kind === "freeze" || operation.kind === "unfreeze") continue
+    const name = `${operation.walletId} ${attempt.key} ${transfer === undefined ? wallet?.version : transfer.id}`
+    const first = firsts.get(name)
+    if (first !== undefined) {
+      trial.history.violated(
+        `attempts ${first.number} and ${attempt.number} [${attempt.key}] were both told to be the first`
+      )
+    }
+    firsts.set(name, attempt)
+  }
+}
+
+export const checkAnswers = (trial: Trial, account: Account): void => {
+  const answered = trial.history.attempts.filter(isAnswered)
+  for (const attempt of answered) {
+    const wrong: Wrong = (law) =>
+      trial.history.violated(
+        `attempt ${attempt.number} [${attempt.key}] ${describeOperation(attempt.operation)}, answered ` +
+          `${describeOutcome(attempt.outcome)} by ${attempt.node}: ${law}`
+      )
+    if (attempt.outcome._tag === "Done") checkDone(trial, account, attempt, attempt.outcome.told, wrong)
+    else if (attempt.outcome._tag === "Failed")
+      checkRejection(trial, account, attempt, attempt.outcome.error._tag, wrong)
+  }
+  checkNewOnce(trial, answered)
+}

@@ -1,0 +1,288 @@
+/**
+ * Clients, each with an order of its own: they ask, wait, lose patience, retry with the
+ * same key, send twice at once, retry long after, and use a key for something else.
+ */
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Option from "effect/Option"
+import * as Cause from "effect/Cause"
+import type { WalletEngine } from "../../engine/WalletEngine.ts"
+import type { Attempt, Operation, Outcome, Told } from "./History.ts"
+import { describeOperation, describeOutcome } from "./History.ts"
+import type { SeededRandom } from "./SeededRandom.ts"
+import type { SimulatedCluster } from "./SimulatedCluster.ts"
+import { persistedOf, type Trial, versionsOf } from "./Trial.ts"
+import { unluckyAmount } from "./UserRule.ts"
+import { drawOperation, type Knowledge } from "./Workload.ts"
+import { type Life, processContext } from "./World.ts"
+
+/** Tries of one command before its client gives up. */
+const maxTries = 12
+
+/** Of the client that comes when all is calm: some 20 s, in which a node that was replaced finds out. */
+const patientTries = 100
+
+/** A run with fewer faults goes on, but no further than to so many times its commands. */
+const faultsLeast = 10
+const commandsMost = 4
+
+/** Retries of commands that are long over. */
+const echoRate = 0.08
+
+const engineCall = (
+  engine: WalletEngine["Service"],
+  operation: Operation,
+  options: { readonly idempotencyKey: string; readonly await: "committed" | "persisted" }
+): Effect.Effect<Told, { readonly _tag: string; readonly message: string }> => {
+  switch (operation.kind) {
+    case "create":
+      return engine.createWallet({ ...options, ...operation, id: operation.walletId })
+    case "credit":
+      return engine.credit({ ...options, ...operation })
+    case "debit":
+      return engine.debit({ ...options, ...operation })
+    case "hold":
+      return engine.placeHold({ ...options, ...operation })
+    case "capture":
+      return engine.captureHold({ ...options, ...operation, amount: operation.amount ?? undefined })
+    case "release":
+      return engine.releaseHold({ ...options, ...operation })
+    case "freeze":
+      return engine.freeze({ ...options, ...operation })
+    case "unfreeze":
+      return engine.unfreeze({ ...options, ...operation })
+    case "close":
+      return engine.close({ ...options, ...operation })
+    case "update":
+      return engine.updateWallet({
+        ...options,
+        walletId: operation.walletId,
+        overdraftLimit: operation.overdraftLimit ?? undefined,
+        metadata: operation.metadata ?? undefined
+      })
+    case "transfer":
+      return engine.transfer({ ...options, ...operation, from: operation.walletId })
+    case "read":
+      return Effect.map(engine.getWallet(operation), (wallet) => ({ wallet }))
+    case "past":
+      return Effect.map(engine.walletAt(operation), (wallet) => ({ wallet }))
+  }
+}
+
+const outcomeOf = (exit: Exit.Exit<Told, { readonly _tag: string; readonly message: string }>): Outcome => {
+  if (Exit.isSuccess(exit)) return { _tag: "Done", told: exit.value }
+  const error = Option.getOrUndefined(Cause.findErrorOption(exit.cause))
+  return error === undefined
+    ? { _tag: "Died", message: Cause.pretty(exit.cause).split("\n")[0]! }
+    : { _tag: "Failed", error }
+}
+
+/** Whether the same key should be tried again. */
+const isOpen = (outcome: Outcome): boolean => {
+  switch (outcome._tag) {
+    case "Done":
+      return outcome.told.transfer?.status === "pending"
+    case "Failed":
+      return ["OutcomeUnknown", "StoreUnavailable", "StoreDefect", "MailboxFull"].includes(outcome.error._tag)
+    case "Died":
+    case "Lost":
+      return true
+  }
+}
+
+export class Clients {
+  private readonly trial: Trial
+  private readonly cluster: SimulatedCluster
+  private readonly known: Knowledge
+  private readonly finished: Array<{ readonly key: string; readonly operation: Operation }> = []
+  private keys = 0
+  running = 0
+
+  constructor(trial: Trial, cluster: SimulatedCluster) {
+    this.trial = trial
+    this.cluster = cluster
+    const { weather, world } = trial
+    this.known = {
+      wallets: Array.from({ length: weather.wallets }, (_, index) => `w${index}`),
+      holds: new Map(),
+      versions: new Map(),
+      refusalRate: weather.refusalRate,
+      now: () => world.now
+    }
+  }
+
+  start(): void {
+    const { weather } = this.trial
+    const commands = Math.ceil(weather.commands / weather.clients)
+    for (let index = 0; index < weather.clients; index++) {
+      this.run(`client${index}`, (name, random) => this.work(name, random, commands))
+    }
+  }
+
+  /** Now that all is calm: whatever a wallet says to be available can be spent. */
+  probe(): void {
+    this.run("client9", (name, random) => this.spendAll(name, random))
+  }
+
+  private run(name: string, work: (name: string, random: SeededRandom) => Effect.Effect<void>): void {
+    const { history, world } = this.trial
+    const random = this.trial.random.fork()
+    const life: Life = { name, alive: true, up: true, clockSkew: 0, preemption: undefined }
+    const context = processContext(world, life, random, (level, message) =>
+      history.note(world.elapsed, name, `${level}: ${message}`)
+    )
+    this.running++
+    Effect.runForkWith(context)(work(name, random)).addObserver((exit) => {
+      this.running--
+      if (Exit.isFailure(exit)) history.violated(`${name} broke: ${Cause.pretty(exit.cause)}`)
+    })
+  }
+
+  private readonly spendAll = Effect.fnUntraced(function* (
+    this: Clients,
+    name: string,
+    random: SeededRandom
+  ): Effect.fn.Return<void> {
+    const { history, state } = this.trial
+    for (const [walletId, { wallet }] of Array.from(state.wallets)) {
+      const amount = wallet.balance - wallet.held + wallet.overdraftLimit
+      if (wallet.status !== "active" || amount <= 0n || amount === unluckyAmount) continue
+      const operation: Operation = { kind: "debit", walletId, amount, reference: null, metadata: {} }
+      const outcome = yield* this.insist(name, random, `9-${this.keys++}`, operation, false)
+      if (outcome?._tag === "Done") continue
+      const said = outcome === undefined ? "nothing" : describeOutcome(outcome)
+      history.violated(`all is calm, ${amount} is available at ${walletId} and cannot be spent: ${said}`)
+    }
+  })
+
+  private readonly work = Effect.fnUntraced(function* (
+    this: Clients,
+    name: string,
+    random: SeededRandom,
+    commands: number
+  ): Effect.fn.Return<void> {
+    const { table } = this.trial
+    for (let n = 0; n < commands || (table.total < faultsLeast && n < commandsMost * commands); n++) {
+      if (random.chance(echoRate) && this.finished.length > 0) {
+        const { key, operation } = random.pick(this.finished)
+        const other = random.chance(0.2)
+          ? { ...drawOperation(random, this.known), walletId: operation.walletId }
+          : operation
+        yield* this.attempt(name, random, key, other)
+        continue
+      }
+      const key = `${name.slice(6)}-${this.keys++}`
+      const operation = drawOperation(random, this.known)
+      if (random.chance(0.06)) {
+        // The same at once, several times.
+        yield* Effect.forEach([0, 1, 2], () => this.insist(name, random, key, operation), {
+          concurrency: 3,
+          discard: true
+        })
+      } else yield* this.insist(name, random, key, operation)
+      if (random.chance(0.3)) yield* Effect.sleep(random.below(400))
+    }
+  })
+
+  /** Until the outcome is known, or patience is at its end. */
+  private readonly insist = Effect.fnUntraced(function* (
+    this: Clients,
+    name: string,
+    random: SeededRandom,
+    key: string,
+    operation: Operation,
+    impatient = true
+  ): Effect.fn.Return<Outcome | undefined> {
+    let outcome: Outcome | undefined
+    for (let tries = 0; tries < (impatient ? maxTries : patientTries); tries++) {
+      while (this.cluster.newest() === undefined) yield* Effect.sleep(random.between(20, 200))
+      outcome = yield* this.attempt(name, random, key, operation)
+      if (!isOpen(outcome) || (impatient && random.chance(0.1))) break
+      yield* Effect.sleep(random.below(300))
+    }
+    if (operation.kind !== "read" && operation.kind !== "past") this.finished.push({ key, operation })
+    return outcome
+  })
+
+  private attempt(name: string, random: SeededRandom, key: string, operation: Operation): Effect.Effect<Outcome> {
+    return Effect.callback<Outcome>((resume) => {
+      const { history, witness, world } = this.trial
+      const node = this.cluster.pick()
+      if (node?.engine === undefined) {
+        world.after(random.between(20, 200), () => resume(Effect.succeed({ _tag: "Lost" })))
+        return
+      }
+      const attempt: Attempt = {
+        number: history.attempts.length,
+        client: name,
+        key,
+        operation,
+        await: random.chance(0.2) ? "committed" : "persisted",
+        node: node.name,
+        calledAt: world.now,
+        versionsBefore: versionsOf(this.trial),
+        toldBefore: new Map(history.told),
+        stale: undefined,
+        outcome: undefined,
+        truth: undefined
+      }
+      history.attempts.push(attempt)
+      history.note(
+        world.elapsed,
+        name,
+        `→ ${node.name} ${attempt.number} [${key}] ${describeOperation(operation)} ${attempt.await}`
+      )
+      let waits = true
+      const hear = (outcome: Outcome) => {
+        if (!waits) return
+        waits = false
+        resume(Effect.succeed(outcome))
+      }
+      const { owner } = node
+      node.run(engineCall(node.engine, operation, { idempotencyKey: key, await: attempt.await }), (exit) => {
+        const outcome = outcomeOf(exit)
+        attempt.outcome = outcome
+        attempt.stale = witness.supersession(owner)
+        attempt.truth = { time: world.now, versions: versionsOf(this.trial), persisted: persistedOf(this.trial) }
+        history.note(world.elapsed, name, `← ${node.name} ${attempt.number} [${key}] ${describeOutcome(outcome)}`)
+        this.learn(operation, outcome)
+        world.after(random.below(10), () => hear(outcome))
+      })
+      world.after(random.chance(0.1) ? random.between(50, 1_000) : 6_000, () => {
+        if (waits && attempt.outcome === undefined)
+          history.note(world.elapsed, name, `  ${attempt.number} [${key}] waits no longer`)
+        hear({ _tag: "Lost" })
+      })
+    })
+  }
+
+  private learn({ walletId }: Operation, outcome: Outcome): void {
+    if (outcome._tag !== "Done") return
+    const { hold, transfer, wallet } = outcome.told
+    if (wallet !== undefined) {
+      this.told(walletId, wallet.version)
+      this.known.versions.set(walletId, Math.max(wallet.version, this.known.versions.get(walletId) ?? -1))
+    }
+    if (transfer !== undefined) {
+      this.told(transfer.from, this.versionOf(transfer.from, "TransferSent", transfer.id))
+      if (transfer.status === "completed")
+        this.told(transfer.to, this.versionOf(transfer.to, "TransferReceived", transfer.id))
+    }
+    if (hold !== undefined && hold.status === "active") {
+      const holds = this.known.holds.get(walletId) ?? []
+      this.known.holds.set(walletId, holds)
+      if (!holds.includes(hold.id)) holds.push(hold.id)
+    }
+  }
+
+  private told(walletId: string, version: number): void {
+    const { told } = this.trial.history
+    told.set(walletId, Math.max(version, told.get(walletId) ?? -1))
+  }
+
+  /** Of a transfer's answer, which names no version; `-1`: the log does not have it, which the checks tell. */
+  private versionOf(walletId: string, type: "TransferSent" | "TransferReceived", transferId: string): number {
+    const events = this.trial.state.streams.get(walletId) ?? []
+    return events.findLast(({ event }) => event._tag === type && event.transferId === transferId)?.version ?? -1
+  }
+}

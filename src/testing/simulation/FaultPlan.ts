@@ -1,0 +1,89 @@
+/** How a run is set up, drawn from its seed: which stores, which bounds, how much goes wrong. */
+import { type ActorBounds, defaultBounds } from "../../actors/ActorBounds.ts"
+import type { SeededRandom } from "./SeededRandom.ts"
+
+export interface Weather {
+  /** Log and Persistence are two stores. */
+  readonly separate: boolean
+  readonly bounds: ActorBounds
+  readonly wallets: number
+  readonly clients: number
+  /** Commands over all clients, without retries. */
+  readonly commands: number
+  /** Chance that a call of a store goes wrong. */
+  readonly faultRate: number
+  /** Chance that a client asks for what the user's rule refuses. */
+  readonly refusalRate: number
+  /** Mean time between two replacements of nodes, ms. */
+  readonly replacementMillis: number
+  /** A store's call takes at most so long while all is well, ms. */
+  readonly storeMillis: number
+  /** Fibers give way after at most so many operations; `undefined`: as usual. */
+  readonly preemption: number | undefined
+  /** Clocks of nodes are off by at most so much, ms. */
+  readonly clockSkew: number
+}
+
+/** The claims and the hashes are of no interest here: few, so that a claim is cheap. */
+export const partitions = 4
+
+const small = (random: SeededRandom): ActorBounds => ({
+  ...defaultBounds,
+  limits: random.chance(0.3) ? { openHolds: 3, transfersInFlight: 2 } : defaultBounds.limits,
+  mailboxCommands: random.pick([2, 8, 64]),
+  nodeCommands: random.pick([8, 1_000]),
+  batchCommands: random.pick([1, 3, 16]),
+  appendCommits: random.pick([1, 2, 8]),
+  appendEvents: random.pick([2, 50]),
+  appendRetryMillis: random.pick([100, 1_000]),
+  callerWaitMillis: random.pick([500, 2_000, 4_000]),
+  conflictRetries: random.pick([1, 4]),
+  residentWallets: random.pick([1, 3, 100]),
+  idleMillis: random.pick([300, 2_000, 60_000]),
+  concurrentLoads: random.pick([1, 8]),
+  snapshotEvents: random.pick([2, 5, 10]),
+  snapshotMinimumEvents: random.pick([1, 3]),
+  keysInMemory: random.pick([1, 3, 8, 100]),
+  keyFilterBytes: random.pick([0, 64, 16 * 1024, 256 * 1024]),
+  keySegmentKeys: random.pick([2, 4, 8]),
+  keySegmentLargestKeys: random.pick([2, 8, 64]),
+  keySegmentMinimumKeys: random.pick([1, 3]),
+  keyTailEvents: random.pick([2, 6, 100]),
+  keySegmentQueue: random.pick([1, 100]),
+  keyLookUpWallets: random.pick([1, 2, 100]),
+  keyLookUpKeys: random.pick([1, 100]),
+  keysInSnapshot: random.pick([1, 3, 100]),
+  persistWallets: random.pick([1, 2, 16]),
+  persistEvents: random.pick([1, 10, 100]),
+  persistQueueEvents: random.pick([6, 1_000]),
+  persistWaitingCallers: random.pick([1, 1_000]),
+  persistTimeoutMillis: 1_500,
+  persistRetryMillis: 20,
+  persistRetryMaxMillis: 300,
+  persistBlockedMillis: 500,
+  persistBlockedWallets: random.pick([1, 16]),
+  persistBehindEvents: random.pick([4, 1_000]),
+  compensationsPerMinute: 1_000_000,
+  soloMillis: 500,
+  sagaRetryMillis: random.pick([200, 3_000]),
+  transferSweepMillis: 500,
+  transferSweepAgeMillis: random.pick([0, 1_000]),
+  holdSweepMillis: 400,
+  sweepBatch: random.pick([1, 10]),
+  sweepHandleMillis: 1_500,
+  sweepDeferMillis: 600
+})
+
+export const drawWeather = (random: SeededRandom): Weather => ({
+  separate: random.chance(0.6),
+  bounds: small(random),
+  wallets: random.between(2, 5),
+  clients: random.between(3, 7),
+  commands: random.between(235, 260),
+  faultRate: random.pick([0.02, 0.05, 0.1]),
+  refusalRate: random.pick([0, 0.05, 0.12]),
+  replacementMillis: random.pick([2_500, 6_000, 15_000]),
+  storeMillis: random.pick([2, 8, 40]),
+  preemption: random.chance(0.3) ? random.pick([8, 30, 300]) : undefined,
+  clockSkew: random.pick([0, 50, 8_000])
+})

@@ -1,0 +1,88 @@
+/**
+ * Watches the stores while a run goes on, and knows the laws that are about moments: an
+ * event is appended under the claim that stands, a claim is never given twice, a mark
+ * never runs ahead of what is persisted.
+ */
+import type { Claim } from "../../stores/EventStore.ts"
+import type { MemoryState } from "../../stores/memory/MemoryDatabase.ts"
+import { partitionOf } from "../../domain/Partition.ts"
+import type { History, Supersession } from "./History.ts"
+import { partitions } from "./FaultPlan.ts"
+
+/** Who a foreign writer says that it is. */
+export const foreigner = "foreign"
+
+/** The mark of a recovery that is under way is nobody's own. */
+const recovery = "recovery"
+
+export class Witness {
+  private readonly state: MemoryState
+  private readonly history: History
+  /** Partition → epoch of the last claim. */
+  private readonly epochs = new Map<number, number>()
+  /** Epoch of a partition → who claimed it. */
+  private readonly owners = new Map<string, string>()
+  /** Owner → its replacement. */
+  private readonly superseded = new Map<string, Supersession>()
+  private currentOwner: string | undefined = undefined
+
+  constructor(state: MemoryState, history: History) {
+    this.state = state
+    this.history = history
+  }
+
+  claimed(owner: string, claims: ReadonlyArray<Claim>): void {
+    for (const { epoch, partition } of claims) {
+      const before = this.epochs.get(partition) ?? 0
+      if (epoch !== before + 1)
+        this.history.violated(`claim ${epoch} of partition ${partition} follows claim ${before}`)
+      this.epochs.set(partition, epoch)
+      this.owners.set(`${partition} ${epoch}`, owner)
+    }
+    if (this.currentOwner !== undefined && this.currentOwner !== owner) {
+      this.superseded.set(this.currentOwner, { from: this.state.log.length, told: new Map(this.history.told) })
+    }
+    this.currentOwner = owner
+  }
+
+  /** How the owner was replaced; `undefined`: its claim stands. */
+  supersession(owner: string | undefined): Supersession | undefined {
+    return owner === undefined ? undefined : this.superseded.get(owner)
+  }
+
+  /** Looks at what has been appended since the last look. */
+  appended(now: number): void {
+    const { history, state } = this
+    for (let index = history.landedAt.length; index < state.log.length; index++) {
+      const { recorded } = state.log[index]!
+      history.landedAt.push(now)
+      const partition = partitionOf(recorded.walletId, partitions)
+      const epoch = this.epochs.get(partition)
+      if (recorded.metadata.epoch !== epoch) {
+        history.violated(
+          `event ${recorded.version} of ${recorded.walletId} was appended under claim ${recorded.metadata.epoch}, ` +
+            `while claim ${epoch} stands`
+        )
+      }
+    }
+  }
+
+  /** Whether each owner's events up to its mark are persisted. */
+  marked(): void {
+    const { history, state } = this
+    for (const [owner, position] of state.marks) {
+      if (owner === recovery) continue
+      for (let index = 0; index < state.log.length && index < Number(position); index++) {
+        const { metadata, version, walletId } = state.log[index]!.recorded
+        const partition = partitionOf(walletId, partitions)
+        if (metadata.actor === foreigner || this.owners.get(`${partition} ${metadata.epoch}`) !== owner) continue
+        if ((state.persisted.get(walletId)?.length ?? 0) > version) continue
+        history.violated(
+          `the mark of ${owner.slice(-6)} is at ${position}, but its event ${version} of ${walletId} at position ` +
+            `${index + 1} is not persisted`
+        )
+        return
+      }
+    }
+  }
+}

@@ -1,0 +1,368 @@
+/**
+ * A small sequential model of one wallet, written from the rules as they are promised and
+ * not from the engine's code: what each event of a log does, and whether it may.
+ */
+import type { RecordedEvent, WalletEvent } from "../../domain/Event.ts"
+import type { Metadata } from "../../domain/Limits.ts"
+import type { HoldStatus, Transaction, TransactionType, WalletStatus } from "../../domain/Wallet.ts"
+
+export interface LedgerHold {
+  readonly id: string
+  readonly walletId: string
+  readonly amount: bigint
+  readonly captured: bigint
+  readonly remaining: bigint
+  readonly status: HoldStatus
+  readonly expiresAt: number | null
+  readonly reference: string | null
+  readonly metadata: Metadata
+  readonly createdAt: number
+}
+
+/** A wallet after one of its events. Values; the maps are never changed. */
+export interface LedgerState {
+  readonly id: string
+  readonly ownerId: string
+  readonly currency: string
+  readonly balance: bigint
+  readonly held: bigint
+  readonly overdraftLimit: bigint
+  readonly status: WalletStatus
+  readonly version: number
+  readonly metadata: Metadata
+  readonly createdAt: number
+  readonly updatedAt: number
+  /** Open and closed ones. */
+  readonly holds: ReadonlyMap<string, LedgerHold>
+  /** Sent and not ended: transfer id → amount. */
+  readonly inFlight: ReadonlyMap<string, bigint>
+}
+
+export const availableOf = ({ balance, held, overdraftLimit }: LedgerState): bigint => balance - held + overdraftLimit
+
+export const isOpenHold = (hold: LedgerHold | undefined): hold is LedgerHold => hold?.status === "active"
+
+export const openHoldsOf = ({ holds }: LedgerState): number => Array.from(holds.values()).filter(isOpenHold).length
+
+interface Rules {
+  readonly broken: (law: string) => void
+  /** What every command that takes money has to mind. */
+  readonly spends: (amount: bigint) => void
+}
+
+/** The history of one wallet as the model tells it. */
+export class Ledger {
+  readonly walletId: string
+  /** By version. */
+  readonly states: Array<LedgerState> = []
+  readonly events: Array<RecordedEvent> = []
+  /** By version of the event that made it. */
+  readonly transactions = new Map<number, Transaction>()
+  /** Version of an event that was reversed → version of its reversal. */
+  readonly reversals = new Map<number, number>()
+  private readonly violated: (law: string) => void
+
+  constructor(walletId: string, violated: (law: string) => void) {
+    this.walletId = walletId
+    this.violated = violated
+  }
+
+  at(version: number): LedgerState | undefined {
+    return this.states[version]
+  }
+
+  apply(recorded: RecordedEvent): void {
+    const before = this.states.at(-1)
+    const { event, time, version, walletId } = recorded
+    const place = `${event._tag} at version ${version} of ${walletId}`
+    const broken = (law: string) => this.violated(`${place}: ${law}`)
+    if (version !== (before?.version ?? -1) + 1) broken(`it follows version ${before?.version ?? -1}`)
+    if (before !== undefined && time < before.updatedAt) broken("its time is before that of the event before it")
+    const after = before === undefined ? this.create(recorded, broken) : this.move(before, recorded, broken)
+    if (after.balance !== event.balanceAfter)
+      broken(`it says a balance of ${event.balanceAfter}, which is ${after.balance}`)
+    if (after.held !== event.heldAfter) broken(`it says that ${event.heldAfter} is held, which is ${after.held}`)
+    if (availableOf(after) < 0n) broken(`available is ${availableOf(after)}`)
+    this.states.push(after)
+    this.events.push(recorded)
+    const transaction = transactionOf(recorded, after, before)
+    if (transaction !== undefined) this.transactions.set(version, transaction)
+  }
+
+  private create(recorded: RecordedEvent, broken: (law: string) => void): LedgerState {
+    const { event, time, version, walletId } = recorded
+    if (event._tag !== "WalletCreated") broken("the wallet does not exist")
+    const created =
+      event._tag === "WalletCreated" ? event : { ownerId: "", currency: "", overdraftLimit: 0n, metadata: {} }
+    return {
+      id: walletId,
+      ownerId: created.ownerId,
+      currency: created.currency,
+      balance: 0n,
+      held: 0n,
+      overdraftLimit: created.overdraftLimit,
+      status: "active",
+      version,
+      metadata: created.metadata,
+      createdAt: time,
+      updatedAt: time,
+      holds: new Map(),
+      inFlight: new Map()
+    }
+  }
+
+  private move(before: LedgerState, recorded: RecordedEvent, broken: (law: string) => void): LedgerState {
+    const { event, time, version } = recorded
+    const state = { ...before, version, updatedAt: time }
+    const spends = (amount: bigint) => {
+      if (amount <= 0n) broken(`an amount of ${amount}`)
+      if (before.status !== "active") broken(`the wallet is ${before.status}`)
+      if (availableOf(before) < amount) broken(`only ${availableOf(before)} is available`)
+    }
+    const isOpen = () => {
+      if (before.status === "closed") broken("the wallet is closed")
+    }
+    switch (event._tag) {
+      case "WalletCreated":
+        broken("the wallet exists")
+        return state
+      case "WalletCredited":
+        isOpen()
+        return { ...state, balance: before.balance + event.amount }
+      case "TransferReceived":
+        isOpen()
+        return { ...state, balance: before.balance + event.amount }
+      case "WalletDebited":
+        spends(event.amount)
+        return { ...state, balance: before.balance - event.amount }
+      case "TransferSent":
+      case "TransferRefused":
+      case "TransferSettled":
+      case "TransferReversed":
+        return this.moveTransfer(before, state, event, { broken, spends })
+      case "HoldPlaced":
+      case "HoldCaptured":
+      case "HoldReleased":
+      case "HoldExpired":
+        return this.moveHold(before, state, event, { broken, spends })
+      case "WalletFrozen":
+        if (before.status !== "active") broken(`the wallet is ${before.status}`)
+        return { ...state, status: "frozen" }
+      case "WalletUnfrozen":
+        if (before.status !== "frozen") broken(`the wallet is ${before.status}`)
+        return { ...state, status: "active" }
+      case "WalletClosed":
+        isOpen()
+        if (before.balance !== 0n || openHoldsOf(before) > 0 || before.inFlight.size > 0)
+          broken("the wallet is not empty")
+        return { ...state, status: "closed" }
+      case "OverdraftLimitChanged":
+        isOpen()
+        return { ...state, overdraftLimit: event.overdraftLimit }
+      case "MetadataChanged":
+        isOpen()
+        return { ...state, metadata: event.metadata }
+      case "OperationReversed":
+        return this.undo(state, event.reversedVersion, broken)
+    }
+  }
+
+  private moveTransfer(
+    before: LedgerState,
+    state: LedgerState,
+    event: Extract<WalletEvent, { _tag: "TransferSent" | "TransferRefused" | "TransferSettled" | "TransferReversed" }>,
+    { broken, spends }: Rules
+  ): LedgerState {
+    switch (event._tag) {
+      case "TransferSent":
+        spends(event.amount)
+        if (before.inFlight.has(event.transferId)) broken("the transfer is in flight already")
+        if (event.to === before.id) broken("the wallet sends to itself")
+        return {
+          ...state,
+          balance: before.balance - event.amount,
+          inFlight: new Map(before.inFlight).set(event.transferId, event.amount)
+        }
+      case "TransferRefused":
+        return state
+      case "TransferSettled":
+      case "TransferReversed": {
+        const amount = before.inFlight.get(event.transferId)
+        if (amount !== event.amount) broken(`in flight is ${amount}`)
+        const inFlight = new Map(before.inFlight)
+        inFlight.delete(event.transferId)
+        const back = event._tag === "TransferReversed" ? event.amount : 0n
+        return { ...state, balance: before.balance + back, inFlight }
+      }
+    }
+  }
+
+  private moveHold(
+    before: LedgerState,
+    state: LedgerState,
+    event: Extract<WalletEvent, { _tag: "HoldPlaced" | "HoldCaptured" | "HoldReleased" | "HoldExpired" }>,
+    { broken, spends }: Rules
+  ): LedgerState {
+    const time = state.updatedAt
+    switch (event._tag) {
+      case "HoldPlaced": {
+        spends(event.amount)
+        if (event.expiresAt !== null && event.expiresAt <= time) broken("it has expired as it is placed")
+        const { amount, expiresAt, holdId: id, metadata, reference } = event
+        const walletId = before.id
+        const hold: LedgerHold = {
+          id,
+          walletId,
+          amount,
+          captured: 0n,
+          remaining: amount,
+          status: "active",
+          expiresAt,
+          reference,
+          metadata,
+          createdAt: time
+        }
+        return withHold(state, hold)
+      }
+      case "HoldCaptured": {
+        if (before.status !== "active") broken(`the wallet is ${before.status}`)
+        const hold = this.openHold(before, event.holdId, broken)
+        if (hold === undefined) return state
+        if (hold.expiresAt !== null && time >= hold.expiresAt)
+          broken(`the hold has expired at ${hold.expiresAt}, it is ${time}`)
+        if (event.amount <= 0n || event.amount > hold.remaining)
+          broken(`${event.amount} of ${hold.remaining} is captured`)
+        const captured = hold.captured + event.amount
+        const remaining = hold.remaining - event.amount - event.released
+        if (event.released !== 0n && remaining !== 0n) broken("a part is released")
+        const status = remaining === 0n ? "captured" : "active"
+        return withHold({ ...state, balance: before.balance - event.amount }, { ...hold, captured, remaining, status })
+      }
+      case "HoldReleased":
+      case "HoldExpired": {
+        if (event._tag === "HoldReleased" && before.status === "closed") broken("the wallet is closed")
+        const hold = this.openHold(before, event.holdId, broken)
+        if (hold === undefined) return state
+        if (event.amount !== hold.remaining) broken(`${event.amount} of ${hold.remaining} is released`)
+        if (event._tag === "HoldExpired" && (hold.expiresAt === null || time < hold.expiresAt)) {
+          broken(`the hold expires at ${hold.expiresAt}, it is ${time}`)
+        }
+        const ended = event._tag === "HoldReleased" ? "released" : "expired"
+        return withHold(state, { ...hold, remaining: 0n, status: hold.captured > 0n ? "captured" : ended })
+      }
+    }
+  }
+
+  private openHold({ holds }: LedgerState, holdId: string, broken: (law: string) => void): LedgerHold | undefined {
+    const hold = holds.get(holdId)
+    if (hold?.status === "active") return hold
+    broken(`hold ${holdId} is ${hold?.status ?? "not there"}`)
+    return undefined
+  }
+
+  /** Exactly one event, as if it had never been; all others stay. */
+  private undo(state: LedgerState, version: number, broken: (law: string) => void): LedgerState {
+    const undone = this.events[version]
+    if (undone === undefined || this.reversals.has(version)) {
+      broken(`event ${version} is ${undone === undefined ? "not there" : "reversed already"}`)
+      return state
+    }
+    this.reversals.set(version, state.version)
+    const { event } = undone
+    const earlier = this.states[version - 1]
+    switch (event._tag) {
+      case "WalletCreated":
+        return { ...state, status: "closed" }
+      case "WalletCredited":
+      case "TransferReceived":
+        return { ...state, balance: state.balance - event.amount }
+      case "WalletDebited":
+        return { ...state, balance: state.balance + event.amount }
+      case "TransferSent": {
+        if (!state.inFlight.has(event.transferId)) broken("the transfer has ended")
+        const inFlight = new Map(state.inFlight)
+        inFlight.delete(event.transferId)
+        return { ...state, balance: state.balance + event.amount, inFlight }
+      }
+      case "HoldPlaced": {
+        const holds = new Map(state.holds)
+        holds.delete(event.holdId)
+        return { ...state, holds, held: heldIn(holds) }
+      }
+      case "HoldCaptured":
+        return withHold({ ...state, balance: state.balance + event.amount }, earlier!.holds.get(event.holdId)!)
+      case "HoldReleased":
+        return withHold(state, earlier!.holds.get(event.holdId)!)
+      case "WalletFrozen":
+      case "WalletUnfrozen":
+      case "WalletClosed":
+        return { ...state, status: earlier!.status }
+      case "OverdraftLimitChanged":
+        return { ...state, overdraftLimit: earlier!.overdraftLimit }
+      case "MetadataChanged":
+        return { ...state, metadata: earlier!.metadata }
+      default:
+        broken(`${event._tag} is a fact and cannot be reversed`)
+        return state
+    }
+  }
+}
+
+const heldIn = (holds: ReadonlyMap<string, LedgerHold>): bigint => {
+  let held = 0n
+  for (const hold of holds.values()) if (isOpenHold(hold)) held += hold.remaining
+  return held
+}
+
+const withHold = (state: LedgerState, hold: LedgerHold): LedgerState => {
+  const holds = new Map(state.holds).set(hold.id, hold)
+  return { ...state, holds, held: heldIn(holds) }
+}
+
+const typeOf = ({ event }: RecordedEvent, moved: boolean): TransactionType | undefined => {
+  switch (event._tag) {
+    case "WalletCredited":
+      return "credit"
+    case "WalletDebited":
+      return "debit"
+    case "HoldCaptured":
+      return "capture"
+    case "TransferReceived":
+      return "transfer_in"
+    case "TransferSent":
+      return "transfer_out"
+    case "TransferReversed":
+      return "reversal"
+    case "OperationReversed":
+      return moved ? "reversal" : undefined
+    default:
+      return undefined
+  }
+}
+
+const transactionOf = (
+  recorded: RecordedEvent,
+  after: LedgerState,
+  before: LedgerState | undefined
+): Transaction | undefined => {
+  const change = after.balance - (before?.balance ?? 0n)
+  const type = typeOf(recorded, change !== 0n)
+  if (type === undefined) return undefined
+  const { event, id, time: createdAt, version, walletId } = recorded
+  const noted = "reference" in event ? event : { reference: null, metadata: {} }
+  const restored = event._tag === "OperationReversed" ? event.restored : undefined
+  return {
+    id,
+    walletId,
+    type,
+    amount: change < 0n ? -change : change,
+    balanceAfter: after.balance,
+    currency: after.currency,
+    reference: noted.reference,
+    metadata: noted.metadata,
+    holdId: "holdId" in event ? event.holdId : restored?._tag === "Hold" ? restored.hold.id : null,
+    transferId: "transferId" in event ? event.transferId : restored?._tag === "NoTransfer" ? restored.transferId : null,
+    version,
+    createdAt
+  }
+}

@@ -1,0 +1,346 @@
+/**
+ * The log against the model and against what was asked: every event is allowed where it
+ * stands, some command explains it, each key took place once, and no money is lost or made.
+ */
+import type { RecordedEvent, WalletEvent } from "../../domain/Event.ts"
+import type { Attempt, Operation } from "./History.ts"
+import { foreignKey } from "./ForeignWriter.ts"
+import { Ledger } from "./Ledger.ts"
+import { isSame } from "./Same.ts"
+import type { Trial } from "./Trial.ts"
+import { isUnlucky } from "./UserRule.ts"
+
+/** The events of one command: they stand side by side. */
+export interface LoggedCommand {
+  readonly key: string
+  readonly walletId: string
+  readonly events: ReadonlyArray<RecordedEvent>
+  /** Of its last event. */
+  readonly version: number
+  /** When it came into the log, ms of the world. */
+  readonly landedAt: number
+  /** Place in the log of its first event. */
+  readonly position: number
+}
+
+export interface LoggedTransfer {
+  readonly id: string
+  readonly from: string
+  readonly to: string
+  readonly amount: bigint
+  readonly sent: RecordedEvent
+  arrived: RecordedEvent | undefined
+  ended: RecordedEvent | undefined
+}
+
+/** The whole log, read by the model. */
+export interface Account {
+  readonly ledgers: ReadonlyMap<string, Ledger>
+  /** By wallet and key, in the order of the log. */
+  readonly commands: ReadonlyMap<string, ReadonlyArray<LoggedCommand>>
+  readonly transfers: ReadonlyMap<string, LoggedTransfer>
+}
+
+export const nameOf = (walletId: string, key: string): string => `${walletId} ${key}`
+
+type Violated = (law: string) => void
+
+const totalKey = (currency: string, what: string): string => `${currency} ${what}`
+
+/** Law 6, at every position. */
+class Conservation {
+  private readonly totals = new Map<string, bigint>()
+
+  private add(currency: string, what: "balances" | "inFlight" | "outside", amount: bigint): void {
+    const key = totalKey(currency, what)
+    this.totals.set(key, (this.totals.get(key) ?? 0n) + amount)
+  }
+
+  follow(ledger: Ledger, recorded: RecordedEvent, violated: Violated): void {
+    const after = ledger.at(recorded.version)!
+    const before = ledger.at(recorded.version - 1)
+    const { currency } = after
+    const change = after.balance - (before?.balance ?? 0n)
+    this.add(currency, "balances", change)
+    const { event } = recorded
+    const reversed = event._tag === "OperationReversed" ? ledger.events[event.reversedVersion]?.event : undefined
+    const cause = reversed ?? event
+    // What leaves or enters the wallets, or is between two of them.
+    const inFlight =
+      cause._tag === "TransferSent" || cause._tag === "TransferReceived" || cause._tag === "TransferReversed"
+    this.add(currency, inFlight ? "inFlight" : "outside", -change)
+    const sum = (what: string) => this.totals.get(totalKey(currency, what)) ?? 0n
+    if (sum("inFlight") < 0n) {
+      const place = `after ${event._tag} at version ${recorded.version} of ${ledger.walletId}`
+      violated(`${place} ${-sum("inFlight")} ${currency} more has arrived than was sent`)
+    }
+    if (sum("balances") + sum("inFlight") + sum("outside") !== 0n) violated(`money in ${currency} is not conserved`)
+  }
+
+  /** After the last event: nothing is in flight. */
+  end(violated: Violated): void {
+    for (const [key, amount] of this.totals) {
+      if (key.endsWith(" inFlight") && amount !== 0n) violated(`${amount} ${key.split(" ")[0]} is in flight for ever`)
+    }
+  }
+}
+
+const note = (
+  reference: string | null,
+  metadata: unknown,
+  event: { readonly reference: string | null; readonly metadata: unknown }
+) => reference === event.reference && isSame(metadata, event.metadata)
+
+/** Whether the events are what the operation asks for. */
+const explains = (operation: Operation, events: ReadonlyArray<WalletEvent>): boolean => {
+  const [event] = events
+  if (event === undefined) return false
+  if (operation.kind === "update") {
+    const wanted = (operation.overdraftLimit === null ? 0 : 1) + (operation.metadata === null ? 0 : 1)
+    return (
+      events.length === wanted &&
+      events.every(
+        (one) =>
+          (one._tag === "OverdraftLimitChanged" && one.overdraftLimit === operation.overdraftLimit) ||
+          (one._tag === "MetadataChanged" && isSame(one.metadata, operation.metadata))
+      )
+    )
+  }
+  if (events.length !== 1) return false
+  switch (operation.kind) {
+    case "create":
+      return (
+        event._tag === "WalletCreated" &&
+        event.ownerId === operation.ownerId &&
+        event.currency === operation.currency &&
+        event.overdraftLimit === operation.overdraftLimit &&
+        isSame(event.metadata, operation.metadata)
+      )
+    case "credit":
+    case "debit":
+      return (
+        event._tag === (operation.kind === "credit" ? "WalletCredited" : "WalletDebited") &&
+        event.amount === operation.amount &&
+        note(operation.reference, operation.metadata, event)
+      )
+    case "hold":
+      return (
+        event._tag === "HoldPlaced" &&
+        event.amount === operation.amount &&
+        event.expiresAt === operation.expiresAt &&
+        note(operation.reference, {}, event)
+      )
+    case "capture":
+      return (
+        event._tag === "HoldCaptured" &&
+        event.holdId === operation.holdId &&
+        (operation.amount === null || event.amount === operation.amount) &&
+        (operation.amount !== null || event.remainingAfter === 0n) &&
+        (operation.final ? event.remainingAfter === 0n : event.released === 0n)
+      )
+    case "release":
+      return event._tag === "HoldReleased" && event.holdId === operation.holdId
+    case "freeze":
+      return event._tag === "WalletFrozen" && event.reason === operation.reason
+    case "unfreeze":
+      return event._tag === "WalletUnfrozen" && event.reason === operation.reason
+    case "close":
+      return event._tag === "WalletClosed" && event.reason === operation.reason
+    case "transfer":
+      return (
+        event._tag === "TransferSent" &&
+        event.to === operation.to &&
+        event.amount === operation.amount &&
+        note(operation.reference, {}, event)
+      )
+    case "read":
+    case "past":
+      return false
+  }
+}
+
+/** The engine's own commands have keys that say what they do. */
+const explainsItself = (key: string, walletId: string, { event }: RecordedEvent): boolean => {
+  switch (event._tag) {
+    case "HoldExpired":
+      return key === `e:expire:${event.holdId}`
+    case "TransferReceived":
+    case "TransferRefused":
+      return key === `e:arrive:${event.from}:${event.transferId}`
+    case "TransferSettled":
+    case "TransferReversed":
+      return key === `e:end:${event.transferId}`
+    case "OperationReversed":
+      return key === `e:reverse:${event.reversedVersion}`
+    default:
+      return walletId === ""
+  }
+}
+
+/** The key that a client gave, of an event of a client's. */
+export const clientKey = (key: string): string | undefined => (key.startsWith("c:") ? key.slice(2) : undefined)
+
+const checkCommand = (
+  command: LoggedCommand,
+  attempts: ReadonlyMap<string, ReadonlyArray<Attempt>>,
+  violated: Violated
+): void => {
+  const { events, key, walletId } = command
+  const place = `${events[0]!.event._tag} at version ${events[0]!.version} of ${walletId}`
+  if (key.startsWith(foreignKey)) return
+  const given = clientKey(key)
+  if (given === undefined) {
+    if (events.length !== 1 || !explainsItself(key, walletId, events[0]!))
+      violated(`${place}: its key ${key} is not what it does`)
+    return
+  }
+  const asked = attempts.get(nameOf(walletId, given)) ?? []
+  const same = asked.filter((attempt) =>
+    explains(
+      attempt.operation,
+      events.map(({ event }) => event)
+    )
+  )
+  if (same.length === 0) violated(`${place}: nobody has asked for it under key ${given}`)
+  else if (!same.some(mayHaveDone))
+    violated(`${place}: all who asked for it under key ${given} were told that nothing has happened`)
+}
+
+/** Whether the answer leaves room for an effect. */
+const mayHaveDone = ({ outcome }: Attempt): boolean => {
+  if (outcome === undefined || outcome._tag !== "Failed") return true
+  return ["OutcomeUnknown", "OperationReversed", "TransferReversed"].includes(outcome.error._tag)
+}
+
+const commandsOf = (trial: Trial): ReadonlyMap<string, ReadonlyArray<LoggedCommand>> => {
+  const { history, state } = trial
+  const commands = new Map<string, Array<LoggedCommand>>()
+  for (const [index, { recorded }] of state.log.entries()) {
+    const { commandId, key } = recorded.metadata
+    const name = nameOf(recorded.walletId, key)
+    const known = commands.get(name) ?? []
+    commands.set(name, known)
+    const last = known.at(-1)
+    if (last !== undefined && last.events[0]!.metadata.commandId === commandId) {
+      known[known.length - 1] = { ...last, events: [...last.events, recorded], version: recorded.version }
+    } else {
+      const landedAt = history.landedAt[index]!
+      known.push({
+        key,
+        walletId: recorded.walletId,
+        events: [recorded],
+        version: recorded.version,
+        landedAt,
+        position: index
+      })
+    }
+  }
+  return commands
+}
+
+/** A key has one effect, for ever. */
+const checkOnce = (commands: ReadonlyArray<LoggedCommand>, violated: Violated): void => {
+  for (let index = 1; index < commands.length; index++) {
+    const [before, after] = [commands[index - 1]!, commands[index]!]
+    violated(`${after.walletId}: key ${after.key} took place twice, at versions ${before.version} and ${after.version}`)
+  }
+}
+
+const followTransfer = (
+  transfers: Map<string, LoggedTransfer>,
+  ledgers: ReadonlyMap<string, Ledger>,
+  recorded: RecordedEvent,
+  violated: Violated
+): void => {
+  const { event, walletId } = recorded
+  const place = `${event._tag} at version ${recorded.version} of ${walletId}`
+  if (event._tag === "TransferSent") {
+    if (transfers.has(event.transferId)) violated(`${place}: it is sent twice`)
+    const { amount, to, transferId: id } = event
+    transfers.set(id, { id, from: walletId, to, amount, sent: recorded, arrived: undefined, ended: undefined })
+    return
+  }
+  if (!("transferId" in event)) return
+  const transfer = transfers.get(event.transferId)
+  if (transfer === undefined || transfer.amount !== event.amount)
+    return violated(`${place}: what was sent is ${transfer?.amount}`)
+  switch (event._tag) {
+    case "TransferReceived":
+    case "TransferRefused":
+      if (transfer.to !== walletId || transfer.from !== event.from)
+        violated(`${place}: it was sent from ${transfer.from} to ${transfer.to}`)
+      if (transfer.arrived !== undefined) violated(`${place}: it has arrived before`)
+      if (transfer.ended !== undefined) violated(`${place}: it has ended at its source before`)
+      if (
+        event._tag === "TransferReceived" &&
+        ledgers.get(transfer.from)?.at(0)?.currency !== ledgers.get(walletId)?.at(0)?.currency
+      ) {
+        violated(`${place}: it is of another currency`)
+      }
+      transfer.arrived = recorded
+      return
+    case "TransferSettled":
+    case "TransferReversed": {
+      const { arrived } = transfer
+      if (transfer.ended !== undefined) violated(`${place}: it has ended before`)
+      if (arrived === undefined) return violated(`${place}: it has not arrived yet`)
+      const undone = ledgers.get(transfer.to)?.reversals.has(arrived.version) === true
+      const received = arrived.event._tag === "TransferReceived" && !undone
+      if (received !== (event._tag === "TransferSettled"))
+        violated(`${place}: it was ${received ? "received" : "not received"}`)
+      transfer.ended = recorded
+      return
+    }
+  }
+}
+
+/** Reads the log with the model, position by position. */
+export const checkLog = (trial: Trial): Account => {
+  const { history, state, weather } = trial
+  const violated: Violated = (law) => history.violated(law)
+  const ledgers = new Map<string, Ledger>()
+  const transfers = new Map<string, LoggedTransfer>()
+  const conservation = new Conservation()
+  const ids = new Set<string>()
+  for (const { recorded } of state.log) {
+    const { id, walletId } = recorded
+    if (ids.has(id)) violated(`event id ${id} is there twice`)
+    ids.add(id)
+    let ledger = ledgers.get(walletId)
+    if (ledger === undefined) {
+      ledger = new Ledger(walletId, violated)
+      ledgers.set(walletId, ledger)
+    }
+    ledger.apply(recorded)
+    followTransfer(transfers, ledgers, recorded, violated)
+    conservation.follow(ledger, recorded, violated)
+    if (recorded.event._tag === "OperationReversed") {
+      const undone = ledger.events[recorded.event.reversedVersion]!
+      const { commandId } = undone.metadata
+      const ofCommand = ledger.events.filter(({ metadata }) => metadata.commandId === commandId)
+      if (!weather.separate || !ofCommand.some(({ event }) => isUnlucky(event)))
+        violated(`${undone.event._tag} at version ${undone.version} of ${walletId} was reversed without a reason`)
+    }
+  }
+  for (const transfer of transfers.values()) {
+    const undone = ledgers.get(transfer.from)!.reversals.has(transfer.sent.version)
+    if (undone && transfer.arrived !== undefined)
+      violated(`transfer ${transfer.id} arrived, and its sending was reversed`)
+    if (!undone && transfer.ended === undefined)
+      violated(`transfer ${transfer.id} from ${transfer.from} to ${transfer.to} never ends`)
+  }
+  conservation.end(violated)
+  const attempts = new Map<string, Array<Attempt>>()
+  for (const attempt of history.attempts) {
+    const name = nameOf(attempt.operation.walletId, attempt.key)
+    const others = attempts.get(name)
+    if (others === undefined) attempts.set(name, [attempt])
+    else others.push(attempt)
+  }
+  const commands = commandsOf(trial)
+  for (const ofKey of commands.values()) {
+    checkOnce(ofKey, violated)
+    for (const command of ofKey) checkCommand(command, attempts, violated)
+  }
+  return { ledgers, commands, transfers }
+}

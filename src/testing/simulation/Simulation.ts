@@ -1,0 +1,227 @@
+/**
+ * One run of the whole engine from one seed: clients, nodes, stores, faults and time, all
+ * of it repeatable; then the checks.
+ */
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import { MemoryDatabase } from "../../stores/memory/MemoryDatabase.ts"
+import * as MemoryEventStore from "../../stores/memory/MemoryEventStore.ts"
+import * as MemoryPersistence from "../../stores/memory/MemoryPersistence.ts"
+import * as MemoryReadModel from "../../stores/memory/MemoryReadModel.ts"
+import { EventStore } from "../../stores/EventStore.ts"
+import { Persistence } from "../../stores/Persistence.ts"
+import { ReadModel } from "../../stores/ReadModel.ts"
+import { verify } from "../../engine/verify/Verify.ts"
+import { checkAnswers } from "./AnswerCheck.ts"
+import { checkLog } from "./LogCheck.ts"
+import { checkStores } from "./StoreCheck.ts"
+import { Clients } from "./Clients.ts"
+import { FaultTable } from "./Faults.ts"
+import { History } from "./History.ts"
+import { SeededRandom } from "./SeededRandom.ts"
+import { SimulatedCluster } from "./SimulatedCluster.ts"
+import type { Doubts, Trial } from "./Trial.ts"
+import { userRule } from "./UserRule.ts"
+import { drawWeather, type Weather } from "./FaultPlan.ts"
+import { Witness } from "./InvariantMonitor.ts"
+import { World } from "./World.ts"
+
+export interface SimulationResult {
+  readonly seed: number
+  readonly weather: Weather
+  /** Laws that were broken; none: the run was good. */
+  readonly violations: ReadonlyArray<string>
+  /** What happened, line by line. */
+  readonly lines: ReadonlyArray<string>
+  readonly table: FaultTable
+  readonly commands: number
+  readonly attempts: number
+  readonly events: number
+  readonly takeovers: number
+  readonly doubts: Doubts
+  /** Virtual time, ms. */
+  readonly elapsed: number
+}
+
+/** All clients are done by then, ms. */
+const workMillis = 900_000
+
+/** All that is left to be done is done by then, ms. */
+const settleMillis = 240_000
+
+const newDatabase = (weather: Weather, seed: number) =>
+  Context.get(
+    Effect.runSync(
+      Effect.scoped(
+        Layer.build(
+          MemoryDatabase.layer({
+            logId: `log-${seed}`,
+            separate: weather.separate,
+            rule: weather.refusalRate > 0 ? userRule : undefined
+          })
+        )
+      )
+    ),
+    MemoryDatabase
+  )
+
+const makeTrial = (seed: number, given: Partial<Weather>): Trial => {
+  const random = new SeededRandom(seed)
+  const weather = { ...drawWeather(random), ...given }
+  const history = new History()
+  const state = newDatabase(weather, seed)
+  return {
+    seed,
+    world: new World(),
+    weather,
+    random,
+    history,
+    table: new FaultTable(),
+    state,
+    witness: new Witness(state, history),
+    log: MemoryEventStore.make(state),
+    persistence: MemoryPersistence.make(state),
+    calm: false,
+    outage: { log: 0, persistence: 0 },
+    failedStarts: 0,
+    doubts: { unsure: 0, seen: 0, gathered: 0 },
+    foreign: 0
+  }
+}
+
+/** One store is away for a while, again and again. */
+const bringOutages = (trial: Trial): void => {
+  const { history, outage, random, world } = trial
+  world.after(random.between(500, 20_000), () => {
+    if (trial.calm) return
+    const store = random.pick(["log", "persistence"] as const)
+    const millis = random.between(50, 3_000)
+    outage[store] = world.now + millis
+    history.note(world.elapsed, "world", `the ${store} is away for ${millis} ms`)
+    bringOutages(trial)
+  })
+}
+
+/** What keeps the installation from being at rest; `undefined`: it is. */
+const unrest = (trial: Trial, cluster: SimulatedCluster): string | undefined => {
+  const { state, world } = trial
+  const node = cluster.newest()
+  if (node?.registry === undefined) return "no node is up"
+  if (node.registry.load().busyWallets > 0) return "wallets are busy"
+  if (cluster.stopsPending > 0) return "a node has not stopped"
+  for (const [walletId, events] of state.streams) {
+    const persisted = state.persisted.get(walletId)?.length ?? 0
+    if (persisted !== events.length) return `${events.length - persisted} events of ${walletId} are not persisted`
+  }
+  for (const walletId of state.streams.keys()) {
+    if (node.registry.inspect(walletId)?.undecided === true)
+      return `${walletId} still holds in memory what was decided long ago`
+  }
+  for (const refusals of state.refusals.values()) {
+    const open = refusals.find(({ reversedVersion }) => reversedVersion === null)
+    if (open !== undefined) return `event ${open.version} of ${open.walletId} is refused and not reversed`
+  }
+  for (const transfers of state.transfers.values()) {
+    for (const { transfer } of transfers.values()) {
+      if (transfer.status === "pending")
+        return `transfer ${transfer.id} from ${transfer.from} to ${transfer.to} has not ended`
+    }
+  }
+  for (const holds of state.holds.values()) {
+    for (const { hold } of holds.values()) {
+      if (
+        hold.status === "active" &&
+        hold.expiresAt !== null &&
+        hold.expiresAt + node.life.clockSkew < world.now - 10_000
+      ) {
+        return `hold ${hold.id} of ${hold.walletId} has not expired`
+      }
+    }
+  }
+  return undefined
+}
+
+/** Lets the world calm down until nothing is left to be done. */
+const settle = (trial: Trial, cluster: SimulatedCluster): void => {
+  const { history, world } = trial
+  trial.calm = true
+  trial.outage.log = 0
+  trial.outage.persistence = 0
+  history.note(world.elapsed, "world", "is calm")
+  // What is late lands within this time.
+  world.run(() => false, 5_000)
+  cluster.clear()
+  rest(trial, cluster)
+}
+
+const rest = (trial: Trial, cluster: SimulatedCluster): void => {
+  const { history, world } = trial
+  let reason: string | undefined = "it has not begun"
+  const end = world.now + settleMillis
+  while (world.now < end && reason !== undefined) {
+    world.run(() => false, 500)
+    reason = unrest(trial, cluster)
+  }
+  if (reason !== undefined) history.violated(`${settleMillis / 1_000} s after all was calm ${reason}`)
+}
+
+const play = (trial: Trial, cluster: SimulatedCluster): void => {
+  const clients = new Clients(trial, cluster)
+  cluster.start()
+  cluster.beginWithTakeover()
+  cluster.disturb()
+  bringOutages(trial)
+  clients.start()
+  if (!trial.world.run(() => clients.running === 0, workMillis)) {
+    trial.history.violated(`${clients.running} clients have no end of their work after ${workMillis / 1_000} s`)
+  }
+  settle(trial, cluster)
+  clients.probe()
+  if (!trial.world.run(() => clients.running === 0, workMillis)) trial.history.violated("the last client never ends")
+  rest(trial, cluster)
+}
+
+/** What `wallet verify` says. */
+const checkVerified = ({ history, log, persistence, state }: Trial): void => {
+  const report = Effect.runSync(
+    verify({ lagMillis: 0 }).pipe(
+      Effect.provideService(EventStore, log),
+      Effect.provideService(Persistence, persistence),
+      Effect.provideService(ReadModel, MemoryReadModel.make(state))
+    )
+  )
+  for (const found of report.differences) history.violated(`verify: ${describe(found)}`)
+}
+
+const describe = (value: unknown): string =>
+  JSON.stringify(value, (_, part) => (typeof part === "bigint" ? `${part}` : part)) ?? ""
+
+/** Runs a seed. Synchronous; the same seed gives the same result, line by line. `weather` stands instead of what is drawn. */
+export const simulate = (seed: number, weather: Partial<Weather> = {}): SimulationResult => {
+  const trial = makeTrial(seed, weather)
+  const cluster = new SimulatedCluster(trial)
+  try {
+    play(trial, cluster)
+    const account = checkLog(trial)
+    checkAnswers(trial, account)
+    checkStores(trial, account)
+    checkVerified(trial)
+  } catch (error) {
+    trial.history.violated(`the run broke: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`)
+  }
+  const { history, state, table, world } = trial
+  return {
+    seed,
+    weather: trial.weather,
+    violations: history.violations,
+    lines: history.lines,
+    table,
+    commands: new Set(history.attempts.map(({ key }) => key)).size,
+    attempts: history.attempts.length,
+    events: state.log.length,
+    takeovers: cluster.takeovers,
+    doubts: trial.doubts,
+    elapsed: world.elapsed
+  }
+}

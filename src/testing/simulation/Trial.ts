@@ -1,0 +1,70 @@
+/** What all parts of one run share. */
+import type { EventStore } from "../../stores/EventStore.ts"
+import type { MemoryState } from "../../stores/memory/MemoryDatabase.ts"
+import type { Persistence } from "../../stores/Persistence.ts"
+import type { Fault, FaultTable, Step } from "./Faults.ts"
+import { drawn, likelihood } from "./Faults.ts"
+import type { History } from "./History.ts"
+import type { SeededRandom } from "./SeededRandom.ts"
+import type { Weather } from "./FaultPlan.ts"
+import type { Witness } from "./InvariantMonitor.ts"
+import type { Life, World } from "./World.ts"
+
+/** How often keys that memory was not sure of came to the stores. */
+export interface Doubts {
+  /** Commits with such keys, tries again included. */
+  unsure: number
+  /** … that were left out because one was there. */
+  seen: number
+  /** Queries for keys of several wallets. */
+  gathered: number
+}
+
+export interface Trial {
+  readonly seed: number
+  readonly world: World
+  readonly weather: Weather
+  readonly random: SeededRandom
+  readonly history: History
+  readonly table: FaultTable
+  readonly state: MemoryState
+  readonly witness: Witness
+  /** The stores themselves, without any faults. */
+  readonly log: EventStore["Service"]
+  readonly persistence: Persistence["Service"]
+  /** From now on nothing goes wrong any more. */
+  calm: boolean
+  /** Each store is away until then, ms of the world. */
+  readonly outage: { log: number; persistence: number }
+  /** Starts in a row that have come to nothing. */
+  failedStarts: number
+  readonly doubts: Doubts
+  /** Writes of others, so that each has a key of its own. */
+  foreign: number
+}
+
+/** A start makes many calls and any of them can end it: after so many in a row that came to nothing one is spared. */
+const failedStartsMost = 3
+
+/** What goes wrong at this call; `undefined`: nothing. */
+export const drawFault = (trial: Trial, { up }: Life, step: Step, store: "log" | "persistence"): Fault | undefined => {
+  const { outage, random, table, weather, world } = trial
+  if (trial.calm) return undefined
+  if (world.now < outage[store]) {
+    table.count("outage", step)
+    return "outage"
+  }
+  if (!up && trial.failedStarts >= failedStartsMost) return undefined
+  if (!random.chance(likelihood(step, weather.faultRate))) return undefined
+  const fault = random.weighted(drawn[step])
+  table.count(fault, step)
+  return fault
+}
+
+/** Versions of all wallets in the log. */
+export const versionsOf = ({ state }: Trial): ReadonlyMap<string, number> =>
+  new Map(Array.from(state.streams, ([walletId, events]) => [walletId, events.length - 1]))
+
+/** Versions of all wallets in Persistence. */
+export const persistedOf = ({ state }: Trial): ReadonlyMap<string, number> =>
+  new Map(Array.from(state.persisted, ([walletId, ids]) => [walletId, ids.length - 1]))

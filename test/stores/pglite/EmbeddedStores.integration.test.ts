@@ -1,0 +1,23 @@
+import * as Layer from "effect/Layer"
+import { SqlDatabase } from "../../../src/stores/sql/SqlDatabase.ts"
+import { SqlMigrator } from "../../../src/stores/sql/SqlMigrator.ts"
+import * as SqlStores from "../../../src/stores/sql/SqlStores.ts"
+import { runPersistenceContracts, runStoreContracts, separateLog } from "../storeContracts.ts"
+
+const stores = (options: Parameters<typeof SqlStores.layer>[0] = {}) =>
+  SqlStores.layer(options).pipe(
+    Layer.provide(SqlMigrator.layer),
+    Layer.provide(SqlDatabase.layerEmbedded({ dataDir: "memory://" }))
+  )
+
+runStoreContracts("embedded PostgreSQL", stores())
+runPersistenceContracts(
+  "embedded PostgreSQL",
+  SqlStores.layerBehindLog().pipe(
+    Layer.provide(SqlMigrator.layer),
+    Layer.provide(SqlDatabase.layerEmbedded({ dataDir: "memory://" })),
+    Layer.merge(separateLog)
+  )
+)
+// Every word counts as frequent: the other ways to the same rows.
+runStoreContracts("embedded PostgreSQL, frequent words", stores({ rareRows: 0 }), /search/)

@@ -1,0 +1,19 @@
+import { describe } from "@effect/vitest"
+import * as Layer from "effect/Layer"
+import { SqlMigrator } from "../../../src/stores/sql/SqlMigrator.ts"
+import * as SqlStores from "../../../src/stores/sql/SqlStores.ts"
+import { postgresPresent, TestPostgres } from "../../support/postgres.ts"
+import { runPersistenceContracts, runStoreContracts, separateLog } from "../storeContracts.ts"
+
+describe.skipIf(!postgresPresent)("stores", () => {
+  const database = TestPostgres.layerDatabase()
+  runStoreContracts("PostgreSQL", SqlStores.layer().pipe(Layer.provide(SqlMigrator.layer), Layer.provide(database)))
+  runPersistenceContracts(
+    "PostgreSQL",
+    SqlStores.layerBehindLog().pipe(
+      Layer.provide(SqlMigrator.layer),
+      Layer.provide(TestPostgres.layerDatabase()),
+      Layer.merge(separateLog)
+    )
+  )
+})

@@ -1,0 +1,337 @@
+/**
+ * Bugs as they are really made, each a change of some text of the engine: the simulation has
+ * to find every one of them, or it proves nothing; unit tests those that it cannot meet.
+ */
+
+interface Replacement {
+  readonly file: string
+  /** Is there once. */
+  readonly text: string
+  readonly by: string
+}
+
+export interface PlantedBug {
+  readonly name: string
+  readonly replacements: ReadonlyArray<Replacement>
+  /** A file of unit tests: the simulation cannot meet it, or not see it, and they have to find it. */
+  readonly foundBy: string | undefined
+}
+
+const change = (file: string, text: string, by: string): Replacement => ({ file: `src/${file}`, text, by })
+
+const bug = (name: string, ...replacements: ReadonlyArray<Replacement>): PlantedBug => ({
+  name,
+  replacements,
+  foundBy: undefined
+})
+
+const foundBy = (test: string, name: string, ...replacements: ReadonlyArray<Replacement>): PlantedBug => ({
+  name,
+  replacements,
+  foundBy: test
+})
+
+const transfers: ReadonlyArray<PlantedBug> = [
+  bug(
+    "a transfer is settled before it is received",
+    change(
+      "engine/TransferSaga.ts",
+      "  return Effect.flatMap(attempt(steps.arrive(transfer, wanted)), (arrival) => {\n",
+      "  const first = inFlight ? attempt(steps.settle(transfer)) : Effect.void\n  return Effect.flatMap(Effect.andThen(first, attempt(steps.arrive(transfer, wanted))), (arrival) => {\n"
+    )
+  ),
+  bug(
+    "an outcome that is not known is taken for a refusal: a late receipt after the money went back",
+    change(
+      "engine/TransferSteps.ts",
+      `    case "OperationRefused":\n`,
+      `    case "OperationRefused":\n    case "OutcomeUnknown":\n`
+    ),
+    change(
+      "engine/TransferSteps.ts",
+      "reason }, arriveKey(transfer), engineOrigin)",
+      "reason }, `${arriveKey(transfer)}:no`, engineOrigin)"
+    )
+  ),
+  bug(
+    "a refusal of the destination is not put on record there",
+    change(
+      "engine/TransferSteps.ts",
+      `? refuse(wallets, transfer, \`\${error._tag}: \${error.message}\`).pipe(\n              Effect.flatMap((reply) => arrivalOf(wallets, transfer, reply)),\n              Effect.catchTag("OperationReversed", refusedFor)\n            )`,
+      `? Effect.succeed<Arrival>({ _tag: "Refused", reason: error.message })`
+    )
+  )
+]
+
+const keys: ReadonlyArray<PlantedBug> = [
+  bug(
+    "a snapshot drops keys and says that it has them all",
+    change("actors/KeyWindow.ts", "        skip--\n        coversFrom = entry.version + 1\n", "        skip--\n")
+  ),
+  bug(
+    `the Bloom filter says "never seen" of a key that it has`,
+    change(
+      "actors/KeyFilter.ts",
+      "for (let i = 0, at = hash1, step = hash2; i < probes;",
+      "for (let i = 1, at = hash1, step = hash2; i < probes;"
+    )
+  ),
+  bug(
+    "the same key twice in one batch has two effects",
+    change("actors/BatchPlan.ts", "    accepted.set(envelope.key, index)\n", "")
+  ),
+  bug(
+    "a replay answers with the balance of now",
+    change("engine/Recall.ts", "  balance: recorded.event.balanceAfter,\n  held: recorded.event.heldAfter,\n", "")
+  ),
+  bug(
+    "a retry of what was reversed is told that it is done",
+    change(
+      "engine/Recall.ts",
+      "separate ? yield* reversalOf(walletId, version, current.version) : undefined",
+      "undefined"
+    )
+  )
+]
+
+const seenFirst = (condition: string): Replacement =>
+  change(
+    "stores/MemoryEventStore.ts",
+    "  const stream = state.streams.get(commit.walletId) ?? []\n  if (holds(stream, commit)) {\n",
+    `  const stream = state.streams.get(commit.walletId) ?? []\n  if (${condition}isKeySeen(state, commit)) return keySeen\n  if (holds(stream, commit)) {\n`
+  )
+
+const anyVersion = change(
+  "stores/MemoryEventStore.ts",
+  "(keys.get(key)?.version ?? Infinity) <= expectedVersion",
+  "(keys.get(key)?.version ?? Infinity) < expectedVersion + Infinity"
+)
+
+const unsure: ReadonlyArray<PlantedBug> = [
+  bug(
+    "a rejection is told before its key was checked",
+    change(
+      "actors/WalletActor.ts",
+      "      actor.submitted = true\n",
+      `      actor.submitted = true
+      plan.verdicts.forEach((verdict, index) => {
+        if (verdict._tag === "Rejected") answer(part[index]!, Effect.fail(verdict.error))
+      })\n`
+    )
+  ),
+  bug(
+    "the append does not look for the keys of rejected commands",
+    change(
+      "actors/WalletActor.ts",
+      "commitOf(actor, plan, epoch, keys.unsure)",
+      "commitOf(actor, plan, epoch, keys.unsure.filter((key) => plan.events.some(({ metadata }) => metadata.key === key)))"
+    )
+  ),
+  bug(
+    "a batch without events is not looked up",
+    change(
+      "actors/WalletActor.ts",
+      "if (plan.events.length === 0 && keys.unsure.length > 0) {",
+      "if (plan.events.length < 0) {"
+    )
+  ),
+  foundBy(
+    "test/engine/UnsureKeys.test.ts",
+    "calls that are sent again are left to the append",
+    change("actors/KeyDoubts.ts", "!lookFirst && !batch.some(isResent)", "!lookFirst")
+  ),
+  foundBy(
+    "test/stores/memory/MemoryStores.test.ts",
+    "the append counts keys at versions above the expected one",
+    seenFirst("!holds(stream, commit) && "),
+    anyVersion
+  ),
+  bug(
+    "the append takes a commit's own keys, there since an earlier try, for those of an earlier command",
+    seenFirst(""),
+    anyVersion
+  ),
+  bug(
+    "a segment claims to cover a version that it does not",
+    change(
+      "actors/SegmentSteps.ts",
+      "  const { bits, count, fromVersion, toVersion } = segment\n",
+      "  const { bits, count, fromVersion } = segment\n  const toVersion = segment.toVersion + 1\n"
+    )
+  ),
+  bug(
+    "a filter is believed to reach to the window that does not",
+    change("actors/SegmentSteps.ts", `if (after >= upTo) return "Filled"`, `if (after >= upTo - 1) return "Filled"`)
+  ),
+  bug(
+    "segments are believed across a gap",
+    change("actors/SegmentSteps.ts", "  segment.fromVersion === from &&\n", ""),
+    change("actors/SegmentSteps.ts", "  segment.previousEventId === previousEventId &&\n", "")
+  ),
+  foundBy(
+    "test/actors/KeySegments.test.ts",
+    "a stale segment, of another history, is believed",
+    change("actors/SegmentSteps.ts", "  yield* dropForeign(stores, walletId, filter)\n", "")
+  ),
+  bug(
+    "of a query for many wallets each is given the answer of the first",
+    change("actors/KeyLookUps.ts", "Effect.succeed(exit.value[index]!)", "Effect.succeed(exit.value[0]!)")
+  )
+]
+
+const unknownOutcomes = `import { StoreUnavailable } from "../stores/StoreError.ts"\nimport type { StoreDefect } from "../stores/StoreError.ts"\n`
+
+const appends: ReadonlyArray<PlantedBug> = [
+  bug(
+    "callers are answered before the append",
+    change(
+      "actors/WalletActor.ts",
+      "      actor.submitted = true\n",
+      "      actor.submitted = true\n      settle(actor, part, plan, context)\n"
+    )
+  ),
+  bug(
+    "an unknown outcome of an append is taken for a failure",
+    change(
+      "actors/LogWriter.ts",
+      `import type { StoreDefect, StoreUnavailable } from "../stores/StoreError.ts"\n`,
+      unknownOutcomes
+    ),
+    change(
+      "actors/LogWriter.ts",
+      `      case "AppendUnknown":\n        return true\n`,
+      `      case "AppendUnknown":\n        return false\n`
+    ),
+    change(
+      "actors/LogWriter.ts",
+      "Effect.die(error))\n  )\n})",
+      `Effect.fail(new StoreUnavailable({ store: "log", reason: error.message, retryAfter: 100 })))\n  )\n})`
+    )
+  ),
+  bug(
+    "what a read does not find is taken for never appended",
+    change(
+      "actors/LogWriter.ts",
+      `import type { StoreDefect, StoreUnavailable } from "../stores/StoreError.ts"\n`,
+      unknownOutcomes
+    ),
+    change(
+      "actors/LogWriter.ts",
+      "appendUntilDecided(log.append, commits, bounds, false)",
+      `appendUntilDecided((batch) => Effect.catchTag(log.append(batch), "AppendUnknown", (error) =>
+      Effect.flatMap(log.read(batch[0]!.walletId, { after: batch[0]!.expectedVersion, limit: 1 }), (found) =>
+        Effect.fail(found.length > 0 ? error : new StoreUnavailable({ store: "log", reason: "it is not there", retryAfter: 100 })))),
+      commits, bounds, false)`
+    )
+  ),
+  bug(
+    "the expected version is not checked exactly",
+    change(
+      "stores/MemoryEventStore.ts",
+      "stream.length - 1 !== commit.expectedVersion",
+      "stream.length - 1 < commit.expectedVersion"
+    )
+  ),
+  bug(
+    "the log lets an owner write that was replaced",
+    change("stores/MemoryEventStore.ts", `  if (epoch !== commit.epoch) return { _tag: "Fenced", epoch }\n`, "")
+  ),
+  bug(
+    "after a conflict the state is not read again",
+    change(
+      "actors/WalletActor.ts",
+      `      case "Conflict":\n        actor.loaded = false\n`,
+      `      case "Conflict":\n`
+    )
+  ),
+  bug(
+    "a command's time is the node's, also before the wallet's last event",
+    change("actors/WalletActor.ts", "time: Math.max(options.now, actor.wallet?.updatedAt ?? 0),", "time: options.now,")
+  )
+]
+
+const pipeline: ReadonlyArray<PlantedBug> = [
+  bug(
+    "Persistence's guard is off by one",
+    change(
+      "stores/MemoryPersistenceWrites.ts",
+      "if (persisted < commit.expectedVersion)",
+      "if (persisted < commit.expectedVersion - 1)"
+    )
+  ),
+  bug(
+    "the recovery after a dead owner leaves the last event",
+    change(
+      "engine/Recovery.ts",
+      "(persisted.get(walletId)?.version ?? -1) < version\n",
+      "(persisted.get(walletId)?.version ?? -1) < version - 1\n"
+    )
+  ),
+  bug("the mark runs past an append in flight", change("actors/PersistQueue.ts", "    this.floors.add(floor)\n", "")),
+  bug(
+    "one event too much counts as persisted",
+    change(
+      "actors/Settlement.ts",
+      "const persisted = wallet.version <= actor.persistedVersion\n",
+      "const persisted = wallet.version <= actor.persistedVersion + 1\n"
+    )
+  ),
+  bug(
+    "a reversed event stays provisional",
+    change(
+      "actors/Unpersisted.ts",
+      "    this.refused.delete(version)\n    this.provisional.remove(operation.event)\n",
+      "    this.refused.delete(version)\n"
+    )
+  ),
+  bug(
+    "commands build on holds that may still be undone",
+    change("domain/Provisional.ts", "      return `hold ${event.holdId}`\n", "      return undefined\n")
+  )
+]
+
+const holds: ReadonlyArray<PlantedBug> = [
+  bug(
+    "a hold expires before its time",
+    change("domain/HoldRules.ts", "context.time < hold.expiresAt)", "context.time < hold.expiresAt - 500)"),
+    change(
+      "engine/HoldExpiry.ts",
+      "persistence.dueHolds({ now, limit })",
+      "persistence.dueHolds({ now: now + 500, limit })"
+    )
+  ),
+  bug(
+    "a hold is captured after its time",
+    change("domain/HoldRules.ts", "context.time >= hold.expiresAt)", "context.time >= hold.expiresAt + 400)")
+  )
+]
+
+/** The simulation found these in the engine; planted again, they have to be found again. */
+const real: ReadonlyArray<PlantedBug> = [
+  bug(
+    "(real) reversals that wait at a replaced owner are tried for ever",
+    change("actors/WalletActor.ts", "  inHand(actor, actor.running)\n  // Whatever", "  // Whatever")
+  ),
+  bug(
+    "(real) a replaced owner tells a successor's open hold as closed",
+    change("engine/EngineCommands.ts", `hold.status === "active"`, "false")
+  ),
+  bug(
+    "(real) a replaced owner tells a successor's effect with its own old state",
+    change("actors/KeyDoubts.ts", "if (found.persistedVersion <= (actor.wallet?.version ?? -1)) return", "return")
+  ),
+  bug(
+    "(real) a refused command is told as persisted after the wallet was read again",
+    change("actors/Undecided.ts", "  yield* tellRefused(actor, persistence)\n", "")
+  )
+]
+
+export const plantedBugs: ReadonlyArray<PlantedBug> = [
+  ...transfers,
+  ...keys,
+  ...unsure,
+  ...appends,
+  ...pipeline,
+  ...holds,
+  ...real
+]
