@@ -36,10 +36,10 @@ LANGUAGE sql STABLE AS $$
 $$;
 
 -- Up to where each node's appends are persisted.
-CREATE TABLE marks (
+CREATE TABLE checkpoints (
   owner text COLLATE "C" NOT NULL,
   position bigint NOT NULL,
-  CONSTRAINT ew_marks_pk PRIMARY KEY (owner)
+  CONSTRAINT ew_checkpoints_pk PRIMARY KEY (owner)
 ) WITH (fillfactor = 10);
 
 -- Filters of wallets' idempotency keys. Of use without being true: whoever reads a segment

@@ -7,7 +7,7 @@ export { runnerStorageContract } from "./testing/contract/RunnerStorageContract.
 export * from "./testing/Specification.ts"
 export { failureLines } from "./testing/simulation/FailureReport.ts"
 export { simulate, type SimulationResult } from "./testing/simulation/Simulation.ts"
-export type { Weather } from "./testing/simulation/FaultPlan.ts"
+export type { FaultPlan } from "./testing/simulation/FaultPlan.ts"
 export { apiKeyStoreContract } from "./testing/contract/ApiKeyStoreContract.ts"
 export { appendContract } from "./testing/contract/AppendContract.ts"
 export type { ContractCase } from "./testing/contract/ContractCase.ts"

@@ -97,7 +97,7 @@ export interface ActorBounds {
   /** More compensations than this in a minute are no accident: they stop until the next start. */
   readonly compensationsPerMinute: number
   /** A wallet one of whose commands a user's rule refused appends alone for so long, ms. */
-  readonly soloMillis: number
+  readonly isolationMillis: number
   /** Transfers that one node carries at once, some 5 kB each; more callers get `MailboxFull`. */
   readonly transfersCarried: number
   /** How long a step of a transfer is tried again before the transfer is left to the sweeper, ms. */
@@ -164,7 +164,7 @@ export const defaultBounds: ActorBounds = {
   persistBlockedWallets: 16,
   persistBehindEvents: 10_000,
   compensationsPerMinute: 60,
-  soloMillis: 10_000,
+  isolationMillis: 10_000,
   transfersCarried: 16_384,
   sagaRetryMillis: 10_000,
   transferSweepMillis: 1_000,

@@ -9,7 +9,7 @@ import type { WalletActor } from "./WalletActor.ts"
 /** How long a wallet stays for callers that wait for Persistence, ms; then they are told what is true by then. */
 const lingerMillis = 1_000
 
-export class Departures {
+export class DrainingWallets {
   /** When each one's partition was lost, ms. */
   private readonly leaving = new Map<WalletActor, number>()
   /** How many there are of each partition. */

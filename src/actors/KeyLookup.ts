@@ -36,7 +36,7 @@ export const memoryIsSure: KeyAnswers = { seen: undefined, unsure: nothing }
 const loadTries = 3
 
 /** The keys of a batch that memory alone cannot tell to be new. A key may be named twice. */
-export const doubtful = (actor: WalletActor, batch: ReadonlyArray<Envelope>): ReadonlyArray<CommandKey> => {
+export const keysInDoubt = (actor: WalletActor, batch: ReadonlyArray<Envelope>): ReadonlyArray<CommandKey> => {
   const keys = actor.keys!
   if (keys.coversFrom <= 0) return nothing
   let doubts: Array<CommandKey> | undefined
@@ -62,7 +62,7 @@ const isResent = ({ resend }: Envelope): boolean => resend !== undefined
  * Of a batch with such keys: leaves them to the append, or has them looked up. `lookFirst`:
  * the append cannot tell, or has told that one of them is there.
  */
-export const settleDoubts = function* (
+export const lookUpKeys = function* (
   actor: WalletActor,
   batch: ReadonlyArray<Envelope>,
   doubts: ReadonlyArray<CommandKey>,
@@ -82,13 +82,13 @@ const lookUp = function* (
   context: ActorContext
 ): Effect.fn.Return<ReadonlyMap<string, SeenKey> | undefined, CommandError> {
   for (let tries = 0; tries < loadTries; tries++) {
-    let doubts = doubtful(actor, batch)
+    let doubts = keysInDoubt(actor, batch)
     if (doubts.length > 0 && context.pipeline.separate && actor.keys!.mayFindFilter) {
       yield* context.loading(context.segments.cover(actor.walletId, actor.keys!))
-      doubts = doubtful(actor, batch)
+      doubts = keysInDoubt(actor, batch)
     }
     if (doubts.length === 0) return undefined
-    const found = yield* context.lookUps.find(actor.walletId, doubts)
+    const found = yield* context.keyQueries.find(actor.walletId, doubts)
     if (found.persistedVersion <= (actor.wallet?.version ?? -1)) return yield* seenIn(actor, found, context)
     // Another node has replaced this one: a command that it has done cannot be told from a state before it.
     yield* load(actor, context)

@@ -19,14 +19,14 @@ interface Question {
   readonly resume: (effect: Effect.Effect<KeyLookup, ReadError>) => void
 }
 
-export class KeyLookUps extends Context.Service<
-  KeyLookUps,
+export class KeyQueries extends Context.Service<
+  KeyQueries,
   {
     /** What Persistence has of the keys. The failure of a query is that of all who asked in it. */
     readonly find: (walletId: string, keys: ReadonlyArray<string>) => Effect.Effect<KeyLookup, ReadError>
   }
 >()("effect-wallet/actors/KeyQueries") {
-  static readonly layer = (bounds: ActorBounds) => Layer.effect(KeyLookUps, make(bounds))
+  static readonly layer = (bounds: ActorBounds) => Layer.effect(KeyQueries, make(bounds))
 }
 
 const make = Effect.fnUntraced(function* (bounds: ActorBounds) {
@@ -77,7 +77,7 @@ const make = Effect.fnUntraced(function* (bounds: ActorBounds) {
     )
   )
 
-  return KeyLookUps.of({
+  return KeyQueries.of({
     find: (walletId, keys) =>
       Effect.callback<KeyLookup, ReadError>((resume) => {
         const question = { walletId, keys, resume }

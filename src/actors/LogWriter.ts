@@ -55,7 +55,7 @@ export class LogWriter extends Context.Service<
       commit: Commit,
       options: {
         /** Not together with other wallets. */
-        readonly solo: boolean
+        readonly isolated: boolean
         /** Size of what it carries, roughly. */
         readonly bytes: number
       }
@@ -78,7 +78,7 @@ const make = Effect.fnUntraced(function* (bounds: ActorBounds) {
   const alone: Array<Submission> = []
   let tasks: Array<() => void> = []
   let inFlight = 0
-  let soloNext = false
+  let isolatedNext = false
   /** While outcomes are handed out, what the wallets submit and put off waits for the end of it. */
   let distributing = false
   let wake: ((effect: Effect.Effect<boolean>) => void) | undefined
@@ -99,19 +99,19 @@ const make = Effect.fnUntraced(function* (bounds: ActorBounds) {
     resumeLoop(Effect.succeed(moreMayCome))
   }
 
-  const submit: LogWriter["Service"]["submit"] = (commit, { bytes, solo }) =>
+  const submit: LogWriter["Service"]["submit"] = (commit, { bytes, isolated }) =>
     Effect.callback<WriteOutcome>((resume) => {
-      ;(solo ? alone : gathered).push({ commit, bytes, resume })
+      ;(isolated ? alone : gathered).push({ commit, bytes, resume })
       if (!distributing && canSend()) signal(true)
     })
 
   /** Everybody's commits and those that travel alone take turns. */
   const take = (): Array<Submission> => {
-    if (alone.length > 0 && (soloNext || gathered.length === 0)) {
-      soloNext = false
+    if (alone.length > 0 && (isolatedNext || gathered.length === 0)) {
+      isolatedNext = false
       return alone.splice(0, 1)
     }
-    soloNext = true
+    isolatedNext = true
     let events = 0
     let bytes = 0
     let count = 0

@@ -1,4 +1,4 @@
-/** Who this process is: the name under which it claims partitions and leaves its mark. Another one at every start. */
+/** Who this process is: the name under which it claims partitions and leaves its checkpoint. Another one at every start. */
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"

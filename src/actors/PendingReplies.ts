@@ -25,7 +25,7 @@ export interface PendingCount {
   callers: number
 }
 
-export class Pending {
+export class PendingReplies {
   /** In the order of their coming. */
   private waiting: Array<Waiting> = []
   private first = 0

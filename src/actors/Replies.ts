@@ -6,11 +6,11 @@ import * as Effect from "effect/Effect"
 import type { BatchPlan, Verdict } from "./BatchPlan.ts"
 import type { Envelope, Reply } from "./Mailbox.ts"
 import { answer } from "./Mailbox.ts"
-import { Pending } from "./PendingReplies.ts"
+import { PendingReplies } from "./PendingReplies.ts"
 import type { ActorContext, WalletActor } from "./WalletActor.ts"
 
 /** Must not throw: nothing that follows may be lost with an answer. */
-export const settle = (
+export const reply = (
   actor: WalletActor,
   batch: ReadonlyArray<Envelope>,
   plan: BatchPlan,
@@ -21,11 +21,11 @@ export const settle = (
     const envelope = batch[i]!
     const verdict = verdicts[i]!
     if (verdict._tag === "Rejected") answer(envelope, Effect.fail(verdict.error))
-    else settleEffect(actor, envelope, replyOf(actor, verdict, verdicts), context)
+    else replyWhenDurable(actor, envelope, replyOf(actor, verdict, verdicts), context)
   }
 }
 
-const settleEffect = (actor: WalletActor, envelope: Envelope, reply: Reply, context: ActorContext): void => {
+const replyWhenDurable = (actor: WalletActor, envelope: Envelope, reply: Reply, context: ActorContext): void => {
   // A caller who has been told by then is not to be counted among those who wait.
   if (envelope.stage === "answered") return
   const version = reply._tag === "Done" ? reply.wallet.version : reply.version
@@ -38,7 +38,7 @@ const settleEffect = (actor: WalletActor, envelope: Envelope, reply: Reply, cont
     return
   }
   const waiting = { version, envelope, reply: { ...reply, persisted: false }, own }
-  actor.pending ??= new Pending(context.waiting)
+  actor.pending ??= new PendingReplies(context.waiting)
   if (refused) actor.pending.addRefused(waiting)
   else actor.pending.add(waiting)
   context.awaiting(actor)

@@ -10,7 +10,7 @@ import { StoreDefect, StoreUnavailable } from "../stores/StoreError.ts"
 import type { BatchPlan } from "./BatchPlan.ts"
 import type { CommandError } from "./EngineError.ts"
 import { openRefusalsOf } from "./OpenRefusals.ts"
-import { Unpersisted } from "./UnpersistedEvents.ts"
+import { UnpersistedEvents } from "./UnpersistedEvents.ts"
 import type { ActorContext, WalletActor } from "./WalletActor.ts"
 
 /**
@@ -39,7 +39,7 @@ export const loadUndecided = function* (
   if (version - persisted > context.bounds.persistBehindEvents) {
     return yield* tooFarBehind(actor.walletId, version - persisted)
   }
-  const unpersisted = new Unpersisted()
+  const unpersisted = new UnpersistedEvents()
   const reversed = new Set<number>()
   // What it was told of as refused while it read counts, too: that version is decided, and not by a yes.
   const refusals = [...open.keys(), ...(actor.refusedMeanwhile ?? [])]
@@ -97,7 +97,7 @@ export const discard = (actor: WalletActor, plan: BatchPlan): void => {
 
 /** The events are in the log, on their way to Persistence; a reversal ends what the reversed one had left open. */
 export const follow = (actor: WalletActor, events: ReadonlyArray<RecordedEvent>): void => {
-  const unpersisted = (actor.unpersisted ??= new Unpersisted())
+  const unpersisted = (actor.unpersisted ??= new UnpersistedEvents())
   for (const recorded of events) {
     unpersisted.add(recorded)
     if (recorded.event._tag === "OperationReversed") unpersisted.reverse(recorded.event.reversedVersion)
@@ -125,7 +125,7 @@ export const decided = (actor: WalletActor, version: number): void => {
 /** Persistence has refused that event; its reversal is on its way. */
 export const refused = (actor: WalletActor, version: number): void => {
   actor.pending?.refuse(version)
-  if (actor.loaded) (actor.unpersisted ??= new Unpersisted()).refuse(version)
+  if (actor.loaded) (actor.unpersisted ??= new UnpersistedEvents()).refuse(version)
   else (actor.refusedMeanwhile ??= new Set()).add(version)
 }
 
@@ -135,7 +135,7 @@ export const refused = (actor: WalletActor, version: number): void => {
  * memory is worth nothing any more.
  */
 export const reversed = (actor: WalletActor, version: number, reason: string): void => {
-  actor.settleLast()
+  actor.replyToLast()
   actor.pending?.refuse(version)
   actor.pending?.reversed(version, actor.walletId, reason)
   if (actor.pending?.isEmpty === true) actor.pending = undefined

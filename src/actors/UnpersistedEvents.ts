@@ -5,7 +5,7 @@
 import type { RecordedEvent } from "../domain/Event.ts"
 import { Provisional } from "../domain/Provisional.ts"
 
-export class Unpersisted {
+export class UnpersistedEvents {
   readonly provisional = new Provisional()
   /** By version, upwards; those before `first` are decided. */
   private events: Array<RecordedEvent> = []

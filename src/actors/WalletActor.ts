@@ -19,8 +19,8 @@ import { planBatch } from "./BatchPlan.ts"
 import type { CommandError } from "./EngineError.ts"
 import * as EngineMetrics from "./EngineMetrics.ts"
 import type { EventIds } from "./EventIds.ts"
-import { doubtful, memoryIsSure, seenWithoutAsking, settleDoubts } from "./KeyLookup.ts"
-import type { KeyLookUps } from "./KeyQueries.ts"
+import { keysInDoubt, memoryIsSure, seenWithoutAsking, lookUpKeys } from "./KeyLookup.ts"
+import type { KeyQueries } from "./KeyQueries.ts"
 import type { KeySegments } from "./KeySegments.ts"
 import type { KeyWindow } from "./KeyWindow.ts"
 import type { LogWriter, WriteOutcome } from "./LogWriter.ts"
@@ -28,11 +28,11 @@ import type { ActorError, Envelope, Inquiry, Message } from "./Mailbox.ts"
 import { answer, Mailbox } from "./Mailbox.ts"
 import type { Ownership } from "./Ownership.ts"
 import { NotOwner } from "./Ownership.ts"
-import type { Pending, PendingCount } from "./PendingReplies.ts"
-import { settle } from "./Replies.ts"
+import type { PendingReplies, PendingCount } from "./PendingReplies.ts"
+import { reply } from "./Replies.ts"
 import type { Snapshots } from "./Snapshots.ts"
 import { discard, follow, forgetIfDecided } from "./Undecided.ts"
-import { Unpersisted } from "./UnpersistedEvents.ts"
+import { UnpersistedEvents } from "./UnpersistedEvents.ts"
 import { contended, load } from "./WalletLoading.ts"
 import { changesProfile } from "./WalletHistory.ts"
 import type { WalletHistory } from "./WalletHistory.ts"
@@ -46,7 +46,7 @@ export interface ActorContext {
   readonly pipeline: WritePipeline["Service"]
   readonly history: WalletHistory["Service"]
   readonly persistence: Persistence["Service"]
-  readonly lookUps: KeyLookUps["Service"]
+  readonly keyQueries: KeyQueries["Service"]
   readonly segments: KeySegments["Service"]
   readonly snapshots: Snapshots["Service"]
   readonly ids: EventIds["Service"]
@@ -80,7 +80,7 @@ export class WalletActor {
   /** The last version of which a snapshot was made, or at least asked for. */
   snapshotVersion = -1
   /** Until then its commands go to the log one by one, ms. */
-  soloUntil = 0
+  isolatedUntil = 0
   /** Whether it was told that the clock is behind this wallet: once is enough for the log. */
   clockReported = false
   stopped = false
@@ -95,11 +95,11 @@ export class WalletActor {
   /** Versions that it was told to be refused while it was not loaded. */
   refusedMeanwhile: Set<number> | undefined = undefined
   /** What is between the log and Persistence; `undefined`: nothing. */
-  unpersisted: Unpersisted | undefined = undefined
+  unpersisted: UnpersistedEvents | undefined = undefined
   /** Callers that wait for Persistence, or for a reversal; `undefined`: there are none. */
-  pending: Pending | undefined = undefined
+  pending: PendingReplies | undefined = undefined
   /** Answers the callers of the last append; `undefined`: done. */
-  unsettled: (() => void) | undefined = undefined
+  unreplied: (() => void) | undefined = undefined
   /** Set while the first command in hand waits for Persistence: it would build on what may still be undone. */
   private resume: ((effect: Effect.Effect<void>) => void) | undefined = undefined
   /** Neighbours in the registry's list of residents, by last use. */
@@ -117,15 +117,15 @@ export class WalletActor {
    * Answers are put off until the next append is on its way, but no further than to its
    * end: that may be the reversal of just what they tell of.
    */
-  settleLast(): void {
-    const settleNow = this.unsettled
-    this.unsettled = undefined
-    settleNow?.()
+  replyToLast(): void {
+    const replyNow = this.unreplied
+    this.unreplied = undefined
+    replyNow?.()
   }
 
   /** Whether callers are still to be told of what is in the log. */
   get owesAnswers(): boolean {
-    return this.unsettled !== undefined || this.pending !== undefined
+    return this.unreplied !== undefined || this.pending !== undefined
   }
 
   /** Whether the commands in hand wait for Persistence. None of them has had an effect. */
@@ -227,12 +227,11 @@ const process = function* (actor: WalletActor, context: ActorContext): Effect.fn
     if (epoch === undefined) return yield* notOwner(actor)
     // A test clock may stand between two milliseconds.
     const now = Math.floor(context.clock.currentTimeMillisUnsafe())
-    const behind = (actor.wallet?.updatedAt ?? 0) - now
-    if (behind > context.bounds.clockSkewMillis) yield* reportClock(actor, behind)
-    const solo = now < actor.soloUntil
-    const part = solo && pending.length > 1 ? pending.slice(0, 1) : pending
-    const doubts = doubtful(actor, part)
-    const keys = doubts.length === 0 ? memoryIsSure : yield* settleDoubts(actor, part, doubts, context, lookFirst)
+    yield* checkClock(actor, now, context)
+    const isolated = now < actor.isolatedUntil
+    const part = isolated && pending.length > 1 ? pending.slice(0, 1) : pending
+    const doubts = keysInDoubt(actor, part)
+    const keys = doubts.length === 0 ? memoryIsSure : yield* lookUpKeys(actor, part, doubts, context, lookFirst)
     const plan = decideBatch(actor, part, context, { epoch, now, seen: keys.seen })
     if (plan.verdicts.length === 0) {
       pending = yield* untilDecided(actor, pending)
@@ -246,7 +245,10 @@ const process = function* (actor: WalletActor, context: ActorContext): Effect.fn
     let outcome: WriteOutcome = appendedNothing
     if (plan.events.length > 0) {
       actor.submitted = true
-      outcome = yield* context.writer.submit(commitOf(actor, plan, epoch, keys.unsure), { solo, bytes: bytesOf(part) })
+      outcome = yield* context.writer.submit(commitOf(actor, plan, epoch, keys.unsure), {
+        isolated,
+        bytes: bytesOf(part)
+      })
     }
     switch (outcome._tag) {
       case "Appended":
@@ -272,7 +274,7 @@ const process = function* (actor: WalletActor, context: ActorContext): Effect.fn
         return yield* notOwner(actor)
       case "Refused":
         discard(actor, plan)
-        actor.soloUntil = now + context.bounds.soloMillis
+        actor.isolatedUntil = now + context.bounds.isolationMillis
         if (part.length > 1) break
         answer(part[0]!, Effect.fail(new OperationRefused({ reason: outcome.reason })))
         pending = pending.slice(1)
@@ -288,11 +290,11 @@ const process = function* (actor: WalletActor, context: ActorContext): Effect.fn
 
 /** What was planned has come to pass: the state moves, and the callers are told, after the next append is on its way. */
 const appended = (actor: WalletActor, batch: ReadonlyArray<Envelope>, plan: BatchPlan, context: ActorContext): void => {
-  actor.settleLast()
+  actor.replyToLast()
   commit(actor, plan, context)
-  if (plan.events.length === 0) return settle(actor, batch, plan, context)
-  actor.unsettled = () => settle(actor, batch, plan, context)
-  context.writer.afterSend(() => actor.settleLast())
+  if (plan.events.length === 0) return reply(actor, batch, plan, context)
+  actor.unreplied = () => reply(actor, batch, plan, context)
+  context.writer.afterSend(() => actor.replyToLast())
 }
 
 const appendedNothing: WriteOutcome = { _tag: "Appended", position: 0n }
@@ -363,7 +365,7 @@ const decideBatch = (
 ): BatchPlan => {
   const keys = actor.keys!
   const { seen } = options
-  if (context.pipeline.separate) actor.unpersisted ??= new Unpersisted()
+  if (context.pipeline.separate) actor.unpersisted ??= new UnpersistedEvents()
   return planBatch(actor.wallet, batch, {
     walletId: actor.walletId,
     time: Math.max(options.now, actor.wallet?.updatedAt ?? 0),
@@ -400,8 +402,10 @@ export const snapshot = (actor: WalletActor, context: ActorContext): void => {
     actor.snapshotVersion = wallet.version
 }
 
-/** Counted per batch; logged once, for it lasts as long as the clock is behind. */
-const reportClock = function* (actor: WalletActor, behindMillis: number): Effect.fn.Return<void> {
+/** A clock that is behind the wallet's last event is counted per batch, and logged once, for it lasts a while. */
+const checkClock = function* (actor: WalletActor, now: number, context: ActorContext): Effect.fn.Return<void> {
+  const behindMillis = (actor.wallet?.updatedAt ?? 0) - now
+  if (behindMillis <= context.bounds.clockSkewMillis) return
   yield* Metric.update(EngineMetrics.clockBehind, 1)
   if (actor.clockReported) return
   actor.clockReported = true

@@ -5,7 +5,7 @@ import type { TransferInFlight, Wallet } from "../domain/Wallet.ts"
 import { StoreUnavailable } from "../stores/StoreError.ts"
 import type { CommandError } from "./EngineError.ts"
 import { aheadOfLog, loadUndecided } from "./Undecided.ts"
-import type { Unpersisted } from "./UnpersistedEvents.ts"
+import type { UnpersistedEvents } from "./UnpersistedEvents.ts"
 import type { ActorContext, WalletActor } from "./WalletActor.ts"
 
 /** Loads of one activation: more than two mean that Persistence has what the log does not have. */
@@ -34,7 +34,7 @@ export const load = function* (actor: WalletActor, context: ActorContext): Effec
 }
 
 /** Transfers in flight but for those whose sending may still be undone. */
-const sentForGood = (wallet: Wallet, unpersisted: Unpersisted | undefined): ReadonlyArray<TransferInFlight> =>
+const sentForGood = (wallet: Wallet, unpersisted: UnpersistedEvents | undefined): ReadonlyArray<TransferInFlight> =>
   Array.from(HashMap.values(wallet.transfers)).filter(({ id }) => unpersisted?.provisional.hasSent(id) !== true)
 
 export const contended = (actor: WalletActor) =>

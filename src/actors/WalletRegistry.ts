@@ -23,10 +23,10 @@ import { type ActorState, stateOf } from "./ActorState.ts"
 import * as Compensations from "./Compensations.ts"
 import type { CommandError } from "./EngineError.ts"
 import { MailboxFull, OutcomeUnknown } from "./EngineError.ts"
-import { Departures } from "./DrainingWallets.ts"
+import { DrainingWallets } from "./DrainingWallets.ts"
 import * as EngineMetrics from "./EngineMetrics.ts"
 import { EventIds } from "./EventIds.ts"
-import { KeyLookUps } from "./KeyQueries.ts"
+import { KeyQueries } from "./KeyQueries.ts"
 import { KeySegments } from "./KeySegments.ts"
 import { LogWriter } from "./LogWriter.ts"
 import type { ActorError, Envelope, Message } from "./Mailbox.ts"
@@ -118,7 +118,7 @@ const make = Effect.fnUntraced(function* (bounds: ActorBounds) {
     pipeline,
     history,
     persistence: yield* Persistence,
-    lookUps: yield* KeyLookUps,
+    keyQueries: yield* KeyQueries,
     segments: yield* KeySegments,
     snapshots: yield* Snapshots,
     ids: yield* EventIds,
@@ -139,7 +139,7 @@ const make = Effect.fnUntraced(function* (bounds: ActorBounds) {
   let accepting = true
   let drained: ((effect: Effect.Effect<void>) => void) | undefined
   /** Wallets of lost partitions that are still in memory. */
-  const departures = new Departures()
+  const draining = new DrainingWallets()
 
   const take = (actor: WalletActor, limit: number): Array<Message> => {
     const bytes = actor.mailbox.bytes
@@ -161,10 +161,10 @@ const make = Effect.fnUntraced(function* (bounds: ActorBounds) {
 
   const becomeIdle = (actor: WalletActor): void => {
     busy.delete(actor)
-    const isLost = departures.has(actor)
+    const isLost = draining.has(actor)
     const isEmpty = !actor.loaded || actor.wallet === undefined
     // Whoever is told now may ask again at once.
-    if (isLost || isEmpty || !accepting) actor.settleLast()
+    if (isLost || isEmpty || !accepting) actor.replyToLast()
     // Those who wait for Persistence are told through it.
     if (actor.pending === undefined && actor.mailbox.size === 0) {
       if (isLost) passivate(actor)
@@ -192,13 +192,13 @@ const make = Effect.fnUntraced(function* (bounds: ActorBounds) {
   }
 
   const leaveIfDone = (actor: WalletActor, now: number): void => {
-    if (departures.isDone(actor, now, busy.has(actor))) passivate(actor)
+    if (draining.isDone(actor, now, busy.has(actor))) passivate(actor)
   }
 
   const lose = Effect.fnUntraced(function* (partitions: ReadonlySet<number>) {
     const lost = residents.ofPartitions(partitions)
     const now = clock.currentTimeMillisUnsafe()
-    for (const actor of lost) departures.begin(actor, now)
+    for (const actor of lost) draining.begin(actor, now)
     for (let i = 0; i < lost.length; i++) {
       lost[i]!.unpark()
       leaveIfDone(lost[i]!, now)
@@ -247,7 +247,7 @@ const make = Effect.fnUntraced(function* (bounds: ActorBounds) {
     busy.delete(actor)
     actor.stopped = true
     for (const envelope of actor.mailbox.takeUrgent()) answer(envelope, Effect.fail(stopping))
-    actor.settleLast()
+    actor.replyToLast()
     actor.pending?.endWaits(() => true)
     const unknown = unknownKeys(actor)
     failAll(actor, Effect.fail(unknown.size > 0 ? outcomeUnknown(actor) : stopping))
@@ -255,7 +255,7 @@ const make = Effect.fnUntraced(function* (bounds: ActorBounds) {
       if (message._tag === "Inquiry") message.resume(Effect.fail(stopping))
       else answer(message, Effect.fail(unknown.has(message.key) ? outcomeUnknown(actor) : stopping))
     }
-    departures.ended(actor)
+    draining.ended(actor)
     whenDrained()
   }
 
@@ -303,7 +303,7 @@ const make = Effect.fnUntraced(function* (bounds: ActorBounds) {
 
   /** A wallet whose rows are only read from the log is not counted by the pipeline's queue. */
   const refuseBehind = (walletId: string): CommandError | undefined => {
-    if (!pipeline.isAside(walletId)) return undefined
+    if (!pipeline.isCatchingUp(walletId)) return undefined
     const events = residents.get(walletId)?.unpersisted?.size ?? 0
     return events >= bounds.persistBehindEvents ? tooFarBehind(walletId, events) : undefined
   }
@@ -418,7 +418,7 @@ const make = Effect.fnUntraced(function* (bounds: ActorBounds) {
       endWaits(actor, now)
     }
     endPersistenceWaits((envelope) => now - envelope.offeredAt > bounds.callerWaitMillis)
-    for (const actor of departures.all()) leaveIfDone(actor, now)
+    for (const actor of draining.all()) leaveIfDone(actor, now)
     for (const actor of residents.idleSince(now - bounds.idleMillis)) passivate(actor)
     evict(evictionsPerSweep)
     yield* Metric.update(EngineMetrics.residentWallets, residents.size)
@@ -458,8 +458,8 @@ const make = Effect.fnUntraced(function* (bounds: ActorBounds) {
       foundTransfers = listener
     },
     lose,
-    isLeaving: (partition) => departures.hasSome(partition),
-    left: departures.over,
+    isLeaving: (partition) => draining.hasSome(partition),
+    left: draining.over,
     isAtWork: (walletId) => {
       const actor = residents.get(walletId)
       return actor !== undefined && busy.has(actor)

@@ -3,7 +3,7 @@
  * wallet, written in batches by one writer that never gives up.
  *
  * It holds nothing that the log does not have. What is lost with the process is found
- * again by the mark that every write records with its rows: the position below which
+ * again by the checkpoint that every write records with its rows: the position below which
  * all appends of this node are persisted.
  */
 import * as Context from "effect/Context"
@@ -44,7 +44,7 @@ export class WritePipeline extends Context.Service<
     readonly refusal: () => StoreUnavailable | undefined
     /**
      * An append is about to be sent; what is called with its outcome says which commits
-     * are in the log, in the order of their positions. Until then the mark stays below it.
+     * are in the log, in the order of their positions. Until then the checkpoint stays below it.
      */
     readonly appending: () => (appended: ReadonlyArray<{ readonly commit: Commit; readonly position: bigint }>) => void
     readonly listen: (listener: PersistenceListener) => void
@@ -53,7 +53,7 @@ export class WritePipeline extends Context.Service<
     /** The same, without waiting for it. Synchronous. */
     readonly startCatchUp: (walletId: string) => void
     /** Whether the wallet's rows are written from the log for now, not from the queue. Synchronous, O(1). */
-    readonly isAside: (walletId: string) => boolean
+    readonly isCatchingUp: (walletId: string) => boolean
     readonly load: () => PipelineLoad
     /** Waits until all that is queued has been written. */
     readonly flush: Effect.Effect<void>
@@ -77,7 +77,7 @@ export const none = WritePipeline.of({
   listen: () => undefined,
   catchUp: () => Effect.succeed(true),
   startCatchUp: () => undefined,
-  isAside: () => false,
+  isCatchingUp: () => false,
   load: () => nothing,
   flush: Effect.void
 })

@@ -86,8 +86,8 @@ const runRange = Effect.fnUntraced(function* ({ from, seeds, untilFound, workers
 
 const runOne = Effect.fnUntraced(function* (seed: number, history: boolean) {
   const result = simulate(seed)
-  const { attempts, commands, events, table, takeovers, violations, weather } = result
-  if (history || violations.length > 0) yield* Console.log(JSON.stringify(weather, null, 2))
+  const { attempts, commands, events, table, takeovers, violations, plan } = result
+  if (history || violations.length > 0) yield* Console.log(JSON.stringify(plan, null, 2))
   if (history) yield* Console.log(result.lines.join("\n"))
   if (violations.length > 0) {
     yield* Console.log((history ? violations : failureLines(result)).join("\n"))

@@ -80,7 +80,7 @@ export const InspectDocument = Schema.Struct({
         reversedVersion: Schema.NullOr(Schema.Number)
       })
     ),
-    marks: Schema.Array(Schema.Struct({ owner: Schema.String, position: Schema.String }))
+    checkpoints: Schema.Array(Schema.Struct({ owner: Schema.String, position: Schema.String }))
   }),
   readModel: Schema.Struct({ wallet: Schema.NullOr(WalletSide) }),
   openHoldCount: Schema.Number,
@@ -170,7 +170,7 @@ export const inspectDocument = (report: InspectReport): InspectDocument => ({
       reason,
       reversedVersion
     })),
-    marks: report.marks.map(({ owner, position }) => ({ owner, position: String(position) }))
+    checkpoints: report.checkpoints.map(({ owner, position }) => ({ owner, position: String(position) }))
   },
   readModel: { wallet: walletSide(report.document) },
   openHoldCount: report.openHoldCount,

@@ -44,7 +44,7 @@ const logLines = ({ log }: InspectDocument): ReadonlyArray<string> => {
 }
 
 const persistenceLines = ({ persistence }: InspectDocument): ReadonlyArray<string> => {
-  const { eventId, lagEvents, lagMillis, marks, refusals, version } = persistence
+  const { eventId, lagEvents, lagMillis, checkpoints, refusals, version } = persistence
   const damaged = eventId === "" ? "; the row of its last event is missing" : ""
   const lag = lagEvents === 0 ? "up to the log" : `${count(lagEvents, "event")} (${age(lagMillis)}) behind the log`
   return [
@@ -54,9 +54,9 @@ const persistenceLines = ({ persistence }: InspectDocument): ReadonlyArray<strin
         `refused: event ${one.version}, ` +
         `${one.reversedVersion === null ? "not reversed yet" : `reversed by event ${one.reversedVersion}`}: ${one.reason}`
     ),
-    ...(marks.length === 0
+    ...(checkpoints.length === 0
       ? []
-      : [`marks: ${marks.map(({ owner, position }) => `${owner} at ${position}`).join(", ")}`])
+      : [`checkpoints: ${checkpoints.map(({ owner, position }) => `${owner} at ${position}`).join(", ")}`])
   ]
 }
 

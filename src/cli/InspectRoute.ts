@@ -11,7 +11,7 @@ import type { Ownership } from "../actors/Ownership.ts"
 import type { WritePipeline } from "../actors/WritePipeline.ts"
 import { isId } from "../domain/Limits.ts"
 import { inspect } from "../engine/Inspect.ts"
-import { plainAnswer, problemAnswer, respond, toResponse } from "../http/HttpReply.ts"
+import { plainReply, problemReply, respond, toResponse } from "../http/HttpReply.ts"
 import { Gate } from "../http/Authenticate.ts"
 import type { EventStore } from "../stores/EventStore.ts"
 import type { Persistence } from "../stores/Persistence.ts"
@@ -19,7 +19,7 @@ import type { ReadModel } from "../stores/ReadModel.ts"
 import { inspectDocument } from "./InspectDocument.ts"
 import { refuseAllButAdmins } from "./ToolRoute.ts"
 
-const badId = toResponse(problemAnswer("InvalidRequest", "an id is 1 to 64 of A-Z a-z 0-9 _ -"))
+const badId = toResponse(problemReply("InvalidRequest", "an id is 1 to 64 of A-Z a-z 0-9 _ -"))
 
 type Services = EventStore | Persistence | ReadModel | WalletRegistry | Ownership | WritePipeline
 
@@ -34,7 +34,7 @@ export const inspectRoute = HttpRouter.use(
       const { walletId = "" } = yield* HttpRouter.params
       if (!isId(walletId)) return badId
       const report = Effect.provideContext(inspect(walletId), services)
-      return yield* respond(Effect.map(report, (found) => plainAnswer(200, inspectDocument(found))))
+      return yield* respond(Effect.map(report, (found) => plainReply(200, inspectDocument(found))))
     })
     yield* router.add("GET", "/v1/wallets/:walletId/inspect", handle)
   })

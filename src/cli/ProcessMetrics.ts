@@ -12,7 +12,7 @@ import { performance } from "node:perf_hooks"
 import * as Process from "node:process"
 import * as EngineMetrics from "../actors/EngineMetrics.ts"
 import * as SagaMetrics from "../actors/SagaMetrics.ts"
-import { HistogramTally } from "../engine/FastCounter.ts"
+import { FastHistogram } from "../engine/FastCounter.ts"
 
 interface Reading {
   readonly name: string
@@ -102,7 +102,7 @@ const registerAll = Effect.gen(function* () {
       })
     )
   ]
-  const delay = new HistogramTally(delaySeconds)
+  const delay = new FastHistogram(delaySeconds)
   const name = "nodejs_eventloop_delay_seconds"
   registrations.push(delay.register(context, { name, description: "How late timers are" }))
   yield* Effect.addFinalizer(() =>
@@ -114,7 +114,7 @@ const registerAll = Effect.gen(function* () {
 })
 
 /** A timer that sees how late it is. */
-const watchDelay = Effect.fnUntraced(function* (delay: HistogramTally) {
+const watchDelay = Effect.fnUntraced(function* (delay: FastHistogram) {
   const clock = yield* Clock.Clock
   while (true) {
     const due = clock.currentTimeNanosUnsafe() + BigInt(lookMillis * 1_000_000)

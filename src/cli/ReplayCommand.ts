@@ -44,7 +44,7 @@ const flags = {
   wallet: Flags.wallet("Replace the rows of this wallet alone, in one step"),
   from: Flag.String("from").pipe(
     Flag.withMetavar("POSITION"),
-    Flag.withDescription("Begin behind this position of the log; leaves no mark to go on from"),
+    Flag.withDescription("Begin behind this position of the log; leaves no checkpoint to go on from"),
     Flag.filter(
       (text) => /^(?:0|[1-9][0-9]{0,18})$/.test(text),
       (text) => `${JSON.stringify(text)} is not a position`

@@ -14,13 +14,13 @@ import * as Result from "effect/Result"
 import type * as Schema from "effect/Schema"
 import * as Semaphore from "effect/Semaphore"
 import * as Stream from "effect/Stream"
-import { failureAnswer, internalError, problemAnswer } from "../http/HttpReply.ts"
+import { failureReply, internalError, problemReply } from "../http/HttpReply.ts"
 import { bearerOf, Gate, refusal } from "../http/Authenticate.ts"
 import { hasScope } from "../http/Authorization.ts"
 import { bodyReader } from "../http/RequestBody.ts"
 import { toJson } from "./Output.ts"
 
-const forbidden = refusal(problemAnswer("Forbidden", "this needs a key with the scope admin"))
+const forbidden = refusal(problemReply("Forbidden", "this needs a key with the scope admin"))
 
 /** Progress waiting for a slow reader is dropped, the report never. */
 const linesAhead = 16
@@ -83,7 +83,7 @@ export const toolRoute = <S extends Schema.ConstraintDecoder<unknown>, R>(
         const refused = yield* refuseAllButAdmins(gate, request)
         if (refused !== undefined) return refused
         const body = yield* Effect.result(read(request))
-        if (Result.isFailure(body)) return refusal(failureAnswer(body.failure) ?? internalError)
+        if (Result.isFailure(body)) return refusal(failureReply(body.failure) ?? internalError)
         const turn = Effect.acquireRelease(oneAtATime.take(1), () => oneAtATime.release(1), { interruptible: true })
         const lines = Stream.unwrap(Effect.as(turn, linesOf(run, body.success)))
         return HttpServerResponse.stream(Stream.provideContext(lines, services), {

@@ -13,42 +13,42 @@ import type { Answer, BatchReply } from "./CallCodec.ts"
 import { decodeReply } from "./CallCodec.ts"
 import * as ClusterMetrics from "./ClusterMetrics.ts"
 import type { OwnersService, OwnerSilent } from "./Owners.ts"
-import type { LinkedCall, WalletLink } from "./RemoteQueue.ts"
+import type { LinkedCall, RemoteQueue } from "./RemoteQueue.ts"
 
 /** After a bounce or a lost answer, ms; spread by partition, so that not all links come back at once. */
 const pauseMillis = { least: 50, spread: 100 }
 
 /** A wallet's calls in a batch. */
 export interface Part {
-  readonly link: WalletLink
+  readonly link: RemoteQueue
   readonly calls: ReadonlyArray<LinkedCall>
 }
 
-export interface SettlementContext {
+export interface BatchContext {
   readonly owners: OwnersService
   readonly clock: Clock.Clock
   readonly fork: (effect: Effect.Effect<void>) => unknown
   /** The link may have a next step to take. */
-  readonly advance: (link: WalletLink) => void
-  readonly pause: (link: WalletLink, millis: number) => void
+  readonly advance: (link: RemoteQueue) => void
+  readonly pause: (link: RemoteQueue, millis: number) => void
   readonly tell: (call: LinkedCall, answer: Effect.Effect<Reply, CommandError>) => void
   /** The call is no longer any link's. */
   readonly leave: (call: LinkedCall) => void
 }
 
 interface Held {
-  readonly link: WalletLink
+  readonly link: RemoteQueue
   readonly call: LinkedCall
   /** In its batch. */
   readonly index: number
 }
 
-export class BatchSettlement {
-  private readonly context: SettlementContext
+export class BatchReplies {
+  private readonly context: BatchContext
   private readonly nodes: Map<number, string>
 
   /** `nodes`: who answered for a partition last; kept up to date here. */
-  constructor(context: SettlementContext, nodes: Map<number, string>) {
+  constructor(context: BatchContext, nodes: Map<number, string>) {
     this.context = context
     this.nodes = nodes
   }
@@ -76,7 +76,7 @@ export class BatchSettlement {
   }
 
   /** `partition`: whose owner was asked. */
-  settle(parts: ReadonlyArray<Part>, reply: BatchReply, partition: number): Effect.Effect<void> {
+  complete(parts: ReadonlyArray<Part>, reply: BatchReply, partition: number): Effect.Effect<void> {
     const held: Array<Held> = []
     let next = 0
     let bounced = 0
@@ -145,7 +145,7 @@ export class BatchSettlement {
   }
 
   /** `false`: it came back. */
-  private finish(link: WalletLink, call: LinkedCall, answer: Answer): boolean {
+  private finish(link: RemoteQueue, call: LinkedCall, answer: Answer): boolean {
     if (answer._tag === "NotOwner") {
       this.back(link, call)
       return call.isAnswered
@@ -156,12 +156,12 @@ export class BatchSettlement {
   }
 
   /** Into its place in the link, unless its caller has been told meanwhile. */
-  private back(link: WalletLink, call: LinkedCall): void {
+  private back(link: RemoteQueue, call: LinkedCall): void {
     if (call.isAnswered) this.context.leave(call)
     else link.insert(call)
   }
 
-  private rest(link: WalletLink): void {
+  private rest(link: RemoteQueue): void {
     if (!link.isQueued) this.context.pause(link, pauseMillis.least + ((link.partition * 7) % pauseMillis.spread))
   }
 }

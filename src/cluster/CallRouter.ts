@@ -15,9 +15,9 @@ import { partitionOf } from "../domain/Partition.ts"
 import type { CommandMetrics } from "../engine/CommandMetrics.ts"
 import { envelopeOf, isNotOwner, resendOf, type WalletCall } from "../engine/WalletCalls.ts"
 import { StoreUnavailable } from "../stores/StoreError.ts"
-import { OwnerLanes } from "./OwnerBatcher.ts"
+import { OwnerBatcher } from "./OwnerBatcher.ts"
 import type { OwnersService } from "./Owners.ts"
-import { type LinkedCall, WalletLink } from "./RemoteQueue.ts"
+import { type LinkedCall, RemoteQueue } from "./RemoteQueue.ts"
 
 /** So much longer the owner's own word is waited for: it knows better what is true at the end of the wait. */
 const lastWordMillis = 1_000
@@ -40,8 +40,8 @@ export interface RouterContext {
 
 export class CallRouter {
   private readonly context: RouterContext
-  private readonly lanes: OwnerLanes
-  private readonly links = new Map<string, WalletLink>()
+  private readonly lanes: OwnerBatcher
+  private readonly links = new Map<string, RemoteQueue>()
   private numbers = 0
   private bytes = 0
   private isClosed = false
@@ -51,7 +51,7 @@ export class CallRouter {
   constructor(context: RouterContext) {
     this.context = context
     const { clock, fork, owners } = context
-    this.lanes = new OwnerLanes({
+    this.lanes = new OwnerBatcher({
       owners,
       clock,
       fork,
@@ -137,7 +137,7 @@ export class CallRouter {
     const { walletId } = call.call.command
     let link = this.links.get(walletId)
     if (link === undefined) {
-      link = new WalletLink(walletId, partitionOf(walletId, this.context.ownership.partitions))
+      link = new RemoteQueue(walletId, partitionOf(walletId, this.context.ownership.partitions))
       this.links.set(walletId, link)
     }
     this.waiting++
@@ -162,7 +162,7 @@ export class CallRouter {
   }
 
   /** Takes the next step for a link that waits for nothing. */
-  private advance(link: WalletLink): void {
+  private advance(link: RemoteQueue): void {
     if (link.isQueued || link.isSending) return
     const { owners, registry } = this.context
     if (!link.hasWaiting) return this.forget(link)
@@ -179,7 +179,7 @@ export class CallRouter {
    * A mailbox may answer at once, and who is answered may ask again at once: the link
    * stands until all that waited before are in the mailbox.
    */
-  private offerAll(link: WalletLink): void {
+  private offerAll(link: RemoteQueue): void {
     link.isQueued = true
     for (let round = 0; link.hasWaiting && round < roundsPerTurn && this.isOwned(link); round++) {
       const calls = link.drain()
@@ -192,15 +192,15 @@ export class CallRouter {
     else this.forget(link)
   }
 
-  private isOwned(link: WalletLink): boolean {
+  private isOwned(link: RemoteQueue): boolean {
     return this.context.ownership.epochOf(link.partition) !== undefined
   }
 
-  private forget(link: WalletLink): void {
+  private forget(link: RemoteQueue): void {
     if (link.isEmpty && this.links.get(link.walletId) === link) this.links.delete(link.walletId)
   }
 
-  private pause(link: WalletLink, millis: number): void {
+  private pause(link: RemoteQueue, millis: number): void {
     link.isQueued = true
     this.context.fork(
       Effect.andThen(

@@ -26,7 +26,7 @@ import * as ClusterSingletons from "./ClusterSingletons.ts"
 import * as ClusterTransport from "./ClusterTransport.ts"
 import { Owners } from "./Owners.ts"
 import * as PartitionHandlers from "./PartitionHandlers.ts"
-import * as PartitionKeeper from "./PartitionClaimer.ts"
+import * as PartitionClaimer from "./PartitionClaimer.ts"
 import * as RedisClusterStatus from "./RedisClusterStatus.ts"
 
 export interface ClusterEngineOptions extends EngineOptions {
@@ -45,7 +45,7 @@ const layerActors = ({ bounds, cluster, partitions }: ClusterEngineOptions) =>
     Layer.provideMerge(TransferSaga.layer(bounds, { alone: false })),
     Layer.provideMerge(Layer.mergeAll(ClusterCalls.layer(bounds), Reconciler.layer(bounds, { alone: false }))),
     Layer.provideMerge(Owners.layer),
-    Layer.provideMerge(PartitionKeeper.layer(cluster)),
+    Layer.provideMerge(PartitionClaimer.layer(cluster)),
     Layer.provideMerge(PartitionHandlers.layer(bounds)),
     Layer.provideMerge(ClusterTransport.layer(cluster, partitions)),
     Layer.provideMerge(EngineRuntime.layerWallets({ ...bounds, appendsInFlight })),

@@ -1,7 +1,7 @@
 /**
  * Ownership of one node among several. A partition is this node's while effect/cluster
  * gives it the partition's shard and its own claim on it stands. Who claims and gives up
- * is {@link PartitionKeeper}; this holds what it has found, below the actors, so that they
+ * is {@link PartitionClaimer}; this holds what it has found, below the actors, so that they
  * can ask it and outlive the cluster's layer above them.
  */
 import * as Clock from "effect/Clock"
@@ -11,7 +11,7 @@ import * as Layer from "effect/Layer"
 import { Ownership } from "../actors/Ownership.ts"
 import { checkPartitions } from "../actors/SingleNodeOwnership.ts"
 
-/** Claims of partitions, as the keeper changes them. All synchronous. */
+/** Claims of partitions, as the claimer changes them. All synchronous. */
 export interface ClaimTable {
   /** From now on the leases are asked, too: whether this node has the shard of a partition. */
   readonly attach: (hasShard: (partition: number) => boolean) => void

@@ -96,7 +96,7 @@ const shardingConfig = ({ address, leaseMillis, listen }: ClusterConfig, partiti
     ...shardingTimes({ leaseMillis })
   })
 
-/** Its runner is known by the node's identity, so that a mark or a claim tells whose it is. */
+/** Its runner is known by the node's identity, so that a checkpoint or a claim tells whose it is. */
 const leases = ({ graceMillis, leaseMillis, name, redisUrl }: ClusterConfig) =>
   Layer.unwrap(
     Effect.gen(function* () {

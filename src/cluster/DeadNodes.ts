@@ -35,7 +35,7 @@ export const make = Effect.gen(function* () {
   const persistence = yield* Persistence
   const pipeline = yield* WritePipeline
   const { partitions } = yield* Ownership
-  /** How often in a row an owner of a mark was missing. */
+  /** How often in a row an owner of a checkpoint was missing. */
   const missing = new Map<string, number>()
 
   const alive = Effect.map(leases.members, (members) => new Set(members.map(({ incarnation }) => incarnation)))
@@ -50,13 +50,13 @@ export const make = Effect.gen(function* () {
     { concurrency: concurrentAsks, discard: true }
   )
 
-  /** The owners of marks that are surely dead. */
+  /** The owners of checkpoints that are surely dead. */
   const dead = Effect.gen(function* () {
-    const marks = yield* persistence.marks
+    const checkpoints = yield* persistence.checkpoints
     const living: ReadonlySet<string> = yield* alive
     const found = new Set<string>()
     for (const owner of missing.keys()) if (living.has(owner)) missing.delete(owner)
-    for (const { owner } of marks) {
+    for (const { owner } of checkpoints) {
       if (living.has(owner)) continue
       const looks = (missing.get(owner) ?? 0) + 1
       missing.set(owner, looks)

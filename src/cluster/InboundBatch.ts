@@ -19,7 +19,7 @@ export const answerOf = (answer: Effect.Effect<Reply, ActorError>): Answer => {
 
 const pending: Answer = { _tag: "Pending" }
 
-export class BatchInHand {
+export class InboundBatch {
   private readonly answers: Array<Answer>
   private open: number
   private wake: ((effect: Effect.Effect<void>) => void) | undefined

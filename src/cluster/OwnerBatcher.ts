@@ -8,10 +8,10 @@
 import * as Effect from "effect/Effect"
 import * as Metric from "effect/Metric"
 import * as Result from "effect/Result"
-import { BatchSettlement, type Part, type SettlementContext } from "./BatchReplies.ts"
+import { BatchReplies, type Part, type BatchContext } from "./BatchReplies.ts"
 import { decodeReply, encodeBatch } from "./CallCodec.ts"
 import * as ClusterMetrics from "./ClusterMetrics.ts"
-import type { WalletLink } from "./RemoteQueue.ts"
+import type { RemoteQueue } from "./RemoteQueue.ts"
 
 /** Batches of one lane on their way at once. A second one would halve both, and a message is dear: measured, a sixth slower. */
 const batchesInFlight = 1
@@ -21,24 +21,24 @@ const batchLimit = { calls: 512, bytes: 1024 * 1024 }
 
 interface Lane {
   readonly key: string
-  readonly ready: Array<WalletLink>
+  readonly ready: Array<RemoteQueue>
   inFlight: number
 }
 
-export class OwnerLanes {
-  private readonly context: SettlementContext
-  private readonly settlement: BatchSettlement
+export class OwnerBatcher {
+  private readonly context: BatchContext
+  private readonly replies: BatchReplies
   private readonly lanes = new Map<string, Lane>()
   /** The node that answered for a partition last. */
   private readonly nodes = new Map<number, string>()
 
-  constructor(context: SettlementContext) {
+  constructor(context: BatchContext) {
     this.context = context
-    this.settlement = new BatchSettlement(context, this.nodes)
+    this.replies = new BatchReplies(context, this.nodes)
   }
 
   /** The link's next calls travel with the next batch of its owner. */
-  enqueue(link: WalletLink): void {
+  enqueue(link: RemoteQueue): void {
     link.isQueued = true
     const key = this.nodes.get(link.partition) ?? `partition ${link.partition}`
     let lane = this.lanes.get(key)
@@ -93,12 +93,12 @@ export class OwnerLanes {
 
   private send(parts: ReadonlyArray<Part>): Effect.Effect<void> {
     return this.exchange(parts).pipe(
-      Effect.catchDefect((defect) => this.settlement.again(parts, { delivered: true, reason: String(defect) }))
+      Effect.catchDefect((defect) => this.replies.again(parts, { delivered: true, reason: String(defect) }))
     )
   }
 
   private exchange(parts: ReadonlyArray<Part>): Effect.Effect<void> {
-    const { context, settlement } = this
+    const { context, replies } = this
     return Effect.gen(function* () {
       const now = context.clock.currentTimeMillisUnsafe()
       const count = parts.reduce((total, { calls }) => total + calls.length, 0)
@@ -116,11 +116,11 @@ export class OwnerLanes {
       )
       const { partition } = parts[0]!.link
       const answered = yield* Effect.result(context.owners.ask(partition, text))
-      if (Result.isFailure(answered)) return yield* settlement.again(parts, answered.failure)
-      if (answered.success === null) return yield* settlement.again(parts, unreadable)
+      if (Result.isFailure(answered)) return yield* replies.again(parts, answered.failure)
+      if (answered.success === null) return yield* replies.again(parts, unreadable)
       const reply = decodeReply(answered.success)
-      if (Result.isFailure(reply)) return yield* settlement.again(parts, { delivered: true, reason: reply.failure })
-      yield* settlement.settle(parts, reply.success, partition)
+      if (Result.isFailure(reply)) return yield* replies.again(parts, { delivered: true, reason: reply.failure })
+      yield* replies.complete(parts, reply.success, partition)
     })
   }
 }

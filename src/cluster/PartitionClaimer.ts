@@ -35,12 +35,12 @@ const claimPauseMillis = 500
 /** A stop waits so long for what is on its way to the log: then the next owner's claim refuses it. */
 const stopMillis = 3_000
 
-export interface KeeperOptions {
+export interface ClaimerOptions {
   /** Of the leases, milliseconds. */
   readonly leaseMillis: number
 }
 
-interface KeeperContext {
+interface ClaimerContext {
   readonly partitions: Partitions
   readonly sharding: Sharding["Service"]
   readonly leases: LeaseStatus["Service"]
@@ -53,8 +53,8 @@ interface KeeperContext {
   readonly lease: bigint
 }
 
-class Keeper {
-  private readonly context: KeeperContext
+class Claimer {
+  private readonly context: ClaimerContext
   private readonly shards: ReadonlyArray<string>
   /** This node's own: claimed here, and wallets may be in memory. */
   private readonly kept = new Set<number>()
@@ -62,7 +62,7 @@ class Keeper {
   /** Milliseconds. */
   private claimNotBefore = 0
 
-  constructor(context: KeeperContext) {
+  constructor(context: ClaimerContext) {
     this.context = context
     const { count, shardOf } = context.partitions
     this.shards = Array.from({ length: count }, (_, partition) => shardOf(partition).toString())
@@ -144,11 +144,11 @@ class Keeper {
   private readonly showKept = Effect.suspend(() => Metric.update(ClusterMetrics.partitionsOwned, this.kept.size))
 }
 
-const make = Effect.fnUntraced(function* ({ leaseMillis }: KeeperOptions) {
+const make = Effect.fnUntraced(function* ({ leaseMillis }: ClaimerOptions) {
   const sharding = yield* Sharding
   const claims = yield* ClusterOwnership
   const registry = yield* WalletRegistry
-  const keeper = new Keeper({
+  const claimer = new Claimer({
     partitions: makePartitions((yield* Ownership).partitions, sharding),
     sharding,
     leases: yield* LeaseStatus,
@@ -161,20 +161,20 @@ const make = Effect.fnUntraced(function* ({ leaseMillis }: KeeperOptions) {
   })
 
   const look = Effect.gen(function* () {
-    const { gained, lost } = keeper.look()
+    const { gained, lost } = claimer.look()
     if (gained !== undefined) yield* Effect.forkScoped(gained)
     if (lost !== undefined) yield* lost
   }).pipe(Effect.catchCause((cause) => Effect.logError("this node's partitions cannot be kept; tried again", cause)))
 
-  claims.attach((partition) => keeper.has(partition))
+  claims.attach((partition) => claimer.has(partition))
   yield* Effect.addFinalizer(() =>
     Effect.gen(function* () {
       claims.detach()
-      yield* keeper.giveUpAll()
+      yield* claimer.giveUpAll()
       yield* Effect.timeoutOption(registry.left, stopMillis)
     })
   )
   yield* Effect.forkScoped(Effect.repeat(look, Schedule.spaced(lookMillis)))
 })
 
-export const layer = (options: KeeperOptions) => Layer.effectDiscard(make(options))
+export const layer = (options: ClaimerOptions) => Layer.effectDiscard(make(options))

@@ -17,7 +17,7 @@ import type { ActorError } from "../actors/Mailbox.ts"
 import { WalletRegistry } from "../actors/WalletRegistry.ts"
 import { partitionOf } from "../domain/Partition.ts"
 import { envelopeOf, resendOf } from "../engine/WalletCalls.ts"
-import { answerOf, BatchInHand } from "./InboundBatch.ts"
+import { answerOf, InboundBatch } from "./InboundBatch.ts"
 import type { Answer, Current, WalletCallsOf } from "./CallCodec.ts"
 import { decodeBatch, decodeQuestion, encodeCurrent, encodeReply } from "./CallCodec.ts"
 import { PartitionEntity } from "./PartitionEntity.ts"
@@ -38,7 +38,7 @@ const keptMillis = 5_000
 const sweepInterval = "1 second"
 
 interface Kept {
-  readonly batch: BatchInHand
+  readonly batch: InboundBatch
   readonly epochs: ReadonlyArray<number | null>
   /** Milliseconds. */
   readonly until: number
@@ -56,7 +56,7 @@ interface HandlerContext {
 const offer = (
   { clock, ownership, registry }: HandlerContext,
   wallets: ReadonlyArray<WalletCallsOf>,
-  batch: BatchInHand
+  batch: InboundBatch
 ): ReadonlyArray<number | null> => {
   const now = clock.currentTimeMillisUnsafe()
   let next = 0
@@ -98,7 +98,7 @@ const makeKept = Effect.fnUntraced(function* (bounds: ActorBounds, clock: Clock.
     )
   )
   return {
-    keep: (batch: BatchInHand, epochs: ReadonlyArray<number | null>): string => {
+    keep: (batch: InboundBatch, epochs: ReadonlyArray<number | null>): string => {
       const token = `${node} ${++tokens}`
       const until = clock.currentTimeMillisUnsafe() + bounds.callerWaitMillis + keptMillis
       kept.set(token, { batch, epochs, until })
@@ -132,7 +132,7 @@ export const make = Effect.fnUntraced(function* (bounds: ActorBounds) {
       return null
     }
     const wallets = decoded.success
-    const batch = new BatchInHand(wallets.reduce((total, { calls }) => total + calls.length, 0))
+    const batch = new InboundBatch(wallets.reduce((total, { calls }) => total + calls.length, 0))
     const epochs = offer({ clock, ownership, registry }, wallets, batch)
     yield* batch.wait(lingerMillis)
     const token = batch.isDone ? null : kept.keep(batch, epochs)

@@ -24,7 +24,7 @@ export interface LinkedCall {
   isUnsure: boolean
 }
 
-export class WalletLink {
+export class RemoteQueue {
   readonly walletId: string
   readonly partition: number
   /** By number. */

@@ -13,10 +13,10 @@ import { type Metadata, noMetadata } from "./Limits.ts"
 import { type Field, type Fields, fields, isJsonObject, type JsonObject, literals, nullable } from "./Codec.ts"
 
 /** All but the reversal of an operation, which the owner asks of itself. */
-export type TravellingCommand = Exclude<Command, ReverseOperation>
+export type RemoteCommand = Exclude<Command, ReverseOperation>
 
-type Tag = TravellingCommand["_tag"]
-type Data<T extends Tag> = Omit<Extract<TravellingCommand, { readonly _tag: T }>, "_tag">
+type Tag = RemoteCommand["_tag"]
+type Data<T extends Tag> = Omit<Extract<RemoteCommand, { readonly _tag: T }>, "_tag">
 
 const anyText: Field<string> = {
   write: (value) => value,
@@ -130,18 +130,18 @@ const commandFields: { readonly [T in Tag]: Fields<Data<T>> } = {
 }
 
 /** The table gives each tag its own fields, so what they read has that tag; TypeScript cannot follow the pair. */
-const commandShape = (tag: Tag): Fields<TravellingCommand> => commandFields[tag] as unknown as Fields<TravellingCommand>
+const commandShape = (tag: Tag): Fields<RemoteCommand> => commandFields[tag] as unknown as Fields<RemoteCommand>
 
 const isTag = (tag: unknown): tag is Tag => typeof tag === "string" && Object.hasOwn(commandFields, tag)
 
 /** JSON-able; the tag is written as `type`. */
-export const encodeCommand = (command: TravellingCommand): JsonObject => ({
+export const encodeCommand = (command: RemoteCommand): JsonObject => ({
   type: command._tag,
   ...commandShape(command._tag).write(command)
 })
 
 /** The failure says what cannot be read. */
-export const decodeCommand = (value: unknown): Result.Result<TravellingCommand, string> => {
+export const decodeCommand = (value: unknown): Result.Result<RemoteCommand, string> => {
   if (!isJsonObject(value)) return Result.fail("command: not an object")
   const { type, ...data } = value
   if (!isTag(type)) return Result.fail("command: unknown type")

@@ -12,7 +12,7 @@ import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import type * as Metric from "effect/Metric"
 import type { CommandError, TransferReversed } from "../actors/EngineError.ts"
-import { CountTally, HistogramTally } from "./FastCounter.ts"
+import { FastCounter, FastHistogram } from "./FastCounter.ts"
 
 /**
  * - `ok`, `replayed`: it took place, now or by an earlier try with its key;
@@ -67,11 +67,11 @@ export const outcomeOf = (exit: Exit.Exit<Answered, CountedError>): Outcome => {
 
 /** All that is counted of one kind of command. */
 class KindTallies {
-  readonly counts = new Map<string, CountTally>()
-  readonly times = new Map<ResultClass, HistogramTally>()
+  readonly counts = new Map<string, FastCounter>()
+  readonly times = new Map<ResultClass, FastHistogram>()
   /** The usual outcome, by the shortest way. */
-  readonly okCount: CountTally
-  readonly okTime: HistogramTally
+  readonly okCount: FastCounter
+  readonly okTime: FastHistogram
   private readonly register: Registrar
   private readonly kind: string
 
@@ -82,11 +82,11 @@ class KindTallies {
     this.okTime = this.time("ok")
   }
 
-  count({ code, result }: Outcome): CountTally {
+  count({ code, result }: Outcome): FastCounter {
     const key = code === "" ? result : code
     let tally = this.counts.get(key)
     if (tally === undefined) {
-      this.counts.set(key, (tally = new CountTally()))
+      this.counts.set(key, (tally = new FastCounter()))
       this.register(tally, "wallet_commands_total", "Commands answered, by what they came to", {
         kind: this.kind,
         result,
@@ -96,10 +96,10 @@ class KindTallies {
     return tally
   }
 
-  time(result: ResultClass): HistogramTally {
+  time(result: ResultClass): FastHistogram {
     let tally = this.times.get(result)
     if (tally === undefined) {
-      this.times.set(result, (tally = new HistogramTally(commandSeconds)))
+      this.times.set(result, (tally = new FastHistogram(commandSeconds)))
       this.register(tally, "wallet_command_duration_seconds", "Time from a command's offer to its answer", {
         kind: this.kind,
         result
@@ -110,7 +110,7 @@ class KindTallies {
 }
 
 type Registrar = (
-  tally: CountTally | HistogramTally,
+  tally: FastCounter | FastHistogram,
   name: string,
   description: string,
   labels: Readonly<Record<string, string>>

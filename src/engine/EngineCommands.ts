@@ -7,7 +7,7 @@ import { EventIds } from "../actors/EventIds.ts"
 import type { Reply } from "../actors/Mailbox.ts"
 import type { WalletHistory } from "../actors/WalletHistory.ts"
 import type { WritePipeline } from "../actors/WritePipeline.ts"
-import type { TravellingCommand } from "../domain/CommandCodec.ts"
+import type { RemoteCommand } from "../domain/CommandCodec.ts"
 import type { Metadata } from "../domain/Limits.ts"
 import { isId, isIdempotencyKey, isText, noMetadata } from "../domain/Limits.ts"
 import { HoldClosed, InvalidRequest } from "../domain/Rejection.ts"
@@ -17,7 +17,7 @@ import type { Effected } from "./Answers.ts"
 import { captureAnswer, commandAnswer, holdAnswer, openHolds, transactionAnswer } from "./Answers.ts"
 import { callBytes, metadataBytes, textBytes } from "./CallSize.ts"
 import { derivedWalletId } from "./DerivedId.ts"
-import { makeRecall } from "./ReplayedReply.ts"
+import { makeReplayedReply } from "./ReplayedReply.ts"
 import { WalletCalls } from "./WalletCalls.ts"
 import type { CommandOptions, Durability, EngineCommands as Commands, StatusInput } from "./EngineApi.ts"
 
@@ -37,11 +37,7 @@ export const make = Effect.fnUntraced(function* (): Effect.fn.Return<
   const ids = yield* EventIds
   const clock = yield* Clock.Clock
 
-  const ask = (
-    command: TravellingCommand,
-    options: CommandOptions,
-    bytes: number
-  ): Effect.Effect<Reply, CommandError> =>
+  const ask = (command: RemoteCommand, options: CommandOptions, bytes: number): Effect.Effect<Reply, CommandError> =>
     calls.ask({
       command,
       key: `c:${options.idempotencyKey}`,
@@ -51,10 +47,10 @@ export const make = Effect.fnUntraced(function* (): Effect.fn.Return<
       bytes: callBytes + bytes
     })
 
-  const recall = yield* makeRecall
+  const replayedReply = yield* makeReplayedReply
 
   const execute = <A>(
-    command: TravellingCommand,
+    command: RemoteCommand,
     options: CommandOptions,
     bytes: number,
     answerOf: (effected: Effected) => A
@@ -72,7 +68,7 @@ export const make = Effect.fnUntraced(function* (): Effect.fn.Return<
               replayed: reply.replayed
             })
           )
-        : Effect.map(recall(reply), (past) =>
+        : Effect.map(replayedReply(reply), (past) =>
             answerOf({ ...past, durability: durabilityOf(reply.persisted), replayed: true })
           )
     )
@@ -184,7 +180,7 @@ export const make = Effect.fnUntraced(function* (): Effect.fn.Return<
 })
 
 /** What must be right before a wallet can be asked at all; the rest is `decide`'s. */
-const malformedCommand = (command: TravellingCommand, options: CommandOptions): string | undefined => {
+const malformedCommand = (command: RemoteCommand, options: CommandOptions): string | undefined => {
   if (!isIdempotencyKey(options.idempotencyKey)) return "idempotencyKey must be 1 to 255 visible ASCII characters"
   if (!isId(command.walletId)) return "the wallet's id must be 1 to 64 of A-Z a-z 0-9 _ -"
   if ("holdId" in command && !isId(command.holdId)) return "holdId must be 1 to 64 of A-Z a-z 0-9 _ -"

@@ -3,7 +3,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type { ActorBounds } from "../actors/ActorBounds.ts"
 import { EventIds } from "../actors/EventIds.ts"
-import { KeyLookUps } from "../actors/KeyQueries.ts"
+import { KeyQueries } from "../actors/KeyQueries.ts"
 import { KeySegments } from "../actors/KeySegments.ts"
 import { LogWriter } from "../actors/LogWriter.ts"
 import { NodeIdentity } from "../actors/NodeIdentity.ts"
@@ -44,7 +44,7 @@ export const layerWallets = (bounds: ActorBounds) =>
     Layer.provide([
       LogWriter.layer(bounds),
       Snapshots.layer(bounds),
-      KeyLookUps.layer(bounds),
+      KeyQueries.layer(bounds),
       KeySegments.layer(bounds)
     ]),
     Layer.provideMerge(SeparatePipeline.layer(bounds)),

@@ -20,7 +20,7 @@ interface Description {
 const ignored = () => undefined
 
 /** A counter; `value` may be added to directly. */
-export class CountTally {
+export class FastCounter {
   value = 0
 
   /** Shows it among the metrics of `context`. */
@@ -32,7 +32,7 @@ export class CountTally {
 }
 
 /** A histogram with few, fixed buckets. */
-export class HistogramTally {
+export class FastHistogram {
   readonly boundaries: ReadonlyArray<number>
   /** One for each boundary, and one for what is above the last. */
   private readonly buckets: Float64Array

@@ -2,7 +2,7 @@
  * Releases holds whose time is over. A hold cannot be captured from `expiresAt` on,
  * whatever this does; this makes its money available again.
  *
- * Beat: a timer per resident hold, which a wallet out of memory does not have, so that
+ * Rejected: a timer per resident hold, which a wallet out of memory does not have, so that
  * the sweep is needed anyway.
  */
 import * as Clock from "effect/Clock"

@@ -16,7 +16,13 @@ import type { WalletEventType } from "../domain/Event.ts"
 import { partitionOf } from "../domain/Partition.ts"
 import type { HoldStatus, OpenHold, TransferInFlight, TransferStatus, Wallet } from "../domain/Wallet.ts"
 import { EventStore } from "../stores/EventStore.ts"
-import { type Mark, type PersistedVersion, Persistence, type Refusal, type WalletView } from "../stores/Persistence.ts"
+import {
+  type Checkpoint,
+  type PersistedVersion,
+  Persistence,
+  type Refusal,
+  type WalletView
+} from "../stores/Persistence.ts"
 import { ReadModel } from "../stores/ReadModel.ts"
 import type { EventUnreadable, ReadError } from "../stores/StoreError.ts"
 import { findWallet } from "./verify/Search.ts"
@@ -76,7 +82,7 @@ export interface InspectReport {
   /** Oldest first, at most `listed`, as their rows tell them. */
   readonly transfersInFlight: ReadonlyArray<TransferInFlight & { readonly row: TransferStatus | null }>
   readonly refusals: ReadonlyArray<Refusal>
-  readonly marks: ReadonlyArray<Mark>
+  readonly checkpoints: ReadonlyArray<Checkpoint>
 }
 
 /** Of each list. */
@@ -198,6 +204,6 @@ export const inspect = Effect.fn("Inspect.inspect")(function* (
     transfersInFlightCount: wallet === undefined ? 0 : HashMap.size(wallet.transfers),
     transfersInFlight: yield* transfersOf(stores, wallet),
     refusals: yield* persistence.refusals(walletId),
-    marks: yield* persistence.marks
+    checkpoints: yield* persistence.checkpoints
   }
 })

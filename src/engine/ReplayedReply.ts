@@ -24,9 +24,9 @@ import { openHolds } from "./Answers.ts"
 /** So many events after a command its reversal is looked for in the log: one page of it. */
 const nearEvents = 500
 
-export type Recalled = Pick<Effected, "wallet" | "events" | "holdBefore">
+export type ReplayedEffect = Pick<Effected, "wallet" | "events" | "holdBefore">
 
-export const makeRecall = Effect.gen(function* () {
+export const makeReplayedReply = Effect.gen(function* () {
   const history = yield* WalletHistory
   const persistence = yield* Persistence
   /** Where an append writes Persistence, what is refused never comes to the log. */
@@ -61,7 +61,7 @@ export const makeRecall = Effect.gen(function* () {
     return reason
   })
 
-  return Effect.fnUntraced(function* (seen: Seen): Effect.fn.Return<Recalled, CommandError> {
+  return Effect.fnUntraced(function* (seen: Seen): Effect.fn.Return<ReplayedEffect, CommandError> {
     const { current, profileVersion, version } = seen
     const walletId = current.id
     const events = yield* history.commandEvents(walletId, version)

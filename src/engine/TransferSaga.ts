@@ -26,7 +26,7 @@ import { WalletRegistry } from "../actors/WalletRegistry.ts"
 import type { SendTransfer } from "../domain/Command.ts"
 import type { Transfer } from "../domain/Wallet.ts"
 import { StoreUnavailable } from "../stores/StoreError.ts"
-import { makeRecall } from "./ReplayedReply.ts"
+import { makeReplayedReply } from "./ReplayedReply.ts"
 import * as SagaMetrics from "../actors/SagaMetrics.ts"
 import type { Sent, TransferOrigin, TransferSteps } from "./TransferSteps.ts"
 import { isPassing, makeTransferSteps, pendingTransfer } from "./TransferSteps.ts"
@@ -94,7 +94,7 @@ class Caller {
 }
 
 /** A transfer that this node carries; whoever asks for the same one joins. */
-class Carriage {
+class TransferRun {
   /** As far as it has come. */
   transfer: Transfer
   private readonly callers: Array<Caller> = []
@@ -159,7 +159,7 @@ export interface SagaOptions {
 type Attempt = <A>(step: Effect.Effect<A, CommandError>) => Effect.Effect<A, CommandError>
 
 /** How far one run of the steps goes, and how hard it tries. */
-interface Course {
+interface RunOptions {
   /** `false`: it has ended at the source; the steps only tell how. */
   readonly inFlight: boolean
   readonly wanted: TransferOrigin["await"]
@@ -169,26 +169,26 @@ interface Course {
 /** Steps 2 and 3. Whoever waits is told after the money has arrived, or is back. */
 const conclude = (
   steps: TransferSteps,
-  carriage: Carriage,
-  { attempt, inFlight, wanted }: Course
+  run: TransferRun,
+  { attempt, inFlight, wanted }: RunOptions
 ): Effect.Effect<void, CommandError> => {
-  const { transfer } = carriage
+  const { transfer } = run
   return Effect.flatMap(attempt(steps.arrive(transfer, wanted)), (arrival) => {
     if (arrival._tag === "Received") {
-      carriage.transfer = { ...transfer, status: "completed", updatedAt: arrival.time }
-      carriage.end({ _tag: "Completed", transfer: carriage.transfer })
+      run.transfer = { ...transfer, status: "completed", updatedAt: arrival.time }
+      run.end({ _tag: "Completed", transfer: run.transfer })
       return inFlight ? attempt(steps.settle(transfer)) : Effect.void
     }
-    return Effect.map(attempt(steps.giveBack(transfer, arrival.reason)), ({ reason, time }) => {
-      carriage.transfer = { ...transfer, status: "reversed", reason, updatedAt: time }
-      carriage.end({ _tag: "Reversed", transferId: transfer.id, reason })
+    return Effect.map(attempt(steps.returnFunds(transfer, arrival.reason)), ({ reason, time }) => {
+      run.transfer = { ...transfer, status: "reversed", reason, updatedAt: time }
+      run.end({ _tag: "Reversed", transferId: transfer.id, reason })
     })
   })
 }
 
-/** The carriages of this node: one per transfer while it is on its way. */
+/** The runs of this node: one per transfer while it is on its way. */
 const makeCarrying = (steps: TransferSteps, bounds: ActorBounds) => {
-  const carriages = new Map<string, Carriage>()
+  const runs = new Map<string, TransferRun>()
 
   const schedule = retryPause.pipe(Schedule.upTo({ duration: bounds.sagaRetryMillis }))
 
@@ -198,18 +198,18 @@ const makeCarrying = (steps: TransferSteps, bounds: ActorBounds) => {
       isPassing(error) ? Effect.retry(step, { schedule, while: isPassing }) : Effect.fail(error)
     )
 
-  const withCarriage = (
-    carriage: Carriage,
+  const withRun = (
+    run: TransferRun,
     inFlight: boolean,
     effect: Effect.Effect<void, CommandError>
   ): Effect.Effect<void, CommandError> => {
-    carriages.set(carriage.transfer.id, carriage)
+    runs.set(run.transfer.id, run)
     return Effect.onExit(effect, (exit) => {
-      carriages.delete(carriage.transfer.id)
+      runs.delete(run.transfer.id)
       const error = Exit.isFailure(exit) ? Option.getOrUndefined(Cause.findErrorOption(exit.cause)) : undefined
       // Undone before its step 2, or it has ended before and the log does not say how now.
       const isOver = error !== undefined && (!inFlight || error._tag === "OperationReversed")
-      carriage.end(isOver ? { _tag: "Failed", error } : left)
+      run.end(isOver ? { _tag: "Failed", error } : left)
       return Effect.void
     })
   }
@@ -222,12 +222,12 @@ const makeCarrying = (steps: TransferSteps, bounds: ActorBounds) => {
   const carry = (command: SendTransfer, request: TransferRequest, sent: Sent, caller: Caller) => {
     const { inFlight, persisted, transfer } = sent
     caller.sent = sent
-    const known = carriages.get(transfer.id)
-    const carriage = known ?? new Carriage(transfer)
-    carriage.join(caller)
+    const known = runs.get(transfer.id)
+    const run = known ?? new TransferRun(transfer)
+    run.join(caller)
     if (known !== undefined) return Effect.void
-    const rest = conclude(steps, carriage, { inFlight, wanted: request.await, attempt: patient })
-    return withCarriage(carriage, inFlight, persisted ? rest : Effect.andThen(persist(command, request), rest))
+    const rest = conclude(steps, run, { inFlight, wanted: request.await, attempt: patient })
+    return withRun(run, inFlight, persisted ? rest : Effect.andThen(persist(command, request), rest))
   }
 
   /** Brings one in flight to its end, unless it is on its way here already. */
@@ -236,12 +236,12 @@ const makeCarrying = (steps: TransferSteps, bounds: ActorBounds) => {
     walletId: string,
     transferId: string
   ): Effect.fn.Return<boolean, CommandError> {
-    if (carriages.has(transferId)) return false
+    if (runs.has(transferId)) return false
     const source = yield* steps.stateOf(walletId)
     const inFlight = source === undefined ? undefined : Option.getOrUndefined(HashMap.get(source.transfers, transferId))
-    if (source === undefined || inFlight === undefined || carriages.has(transferId)) return false
-    const carriage = new Carriage(pendingTransfer(source, inFlight))
-    yield* withCarriage(carriage, true, conclude(steps, carriage, { inFlight: true, wanted: "persisted", attempt }))
+    if (source === undefined || inFlight === undefined || runs.has(transferId)) return false
+    const run = new TransferRun(pendingTransfer(source, inFlight))
+    yield* withRun(run, true, conclude(steps, run, { inFlight: true, wanted: "persisted", attempt }))
     return true
   })
 
@@ -256,7 +256,7 @@ const makeCarrying = (steps: TransferSteps, bounds: ActorBounds) => {
     Effect.forEach(
       transferIds,
       (transferId) =>
-        carriages.size < bounds.transfersCarried
+        runs.size < bounds.transfersCarried
           ? takeUp(patient, walletId, transferId).pipe(
               Effect.ignore,
               Effect.catchCause((cause) => reportDefect(walletId, transferId, cause))
@@ -265,15 +265,15 @@ const makeCarrying = (steps: TransferSteps, bounds: ActorBounds) => {
       { concurrency: bounds.sweepConcurrency, discard: true }
     )
 
-  return { carriages, carry, resume, resumeAll }
+  return { runs, carry, resume, resumeAll }
 }
 
 const make = Effect.fnUntraced(function* (bounds: ActorBounds, { alone }: SagaOptions) {
   const registry = yield* WalletRegistry
-  const recall = yield* makeRecall
-  const steps = makeTransferSteps(yield* WalletCalls, recall)
+  const replayedReply = yield* makeReplayedReply
+  const steps = makeTransferSteps(yield* WalletCalls, replayedReply)
   const clock = yield* Clock.Clock
-  const { carriages, carry, resume, resumeAll } = makeCarrying(steps, bounds)
+  const { runs, carry, resume, resumeAll } = makeCarrying(steps, bounds)
   const fibers = yield* FiberSet.make<void>()
   const fork = yield* FiberSet.runtime(fibers)()
   const waiting = new Set<Caller>()
@@ -325,7 +325,7 @@ const make = Effect.fnUntraced(function* (bounds: ActorBounds, { alone }: SagaOp
     if (!accepting) return
     const before = clock.currentTimeMillisUnsafe() - patienceMillis
     const ids: Array<string> = []
-    for (const { createdAt, id } of found) if (createdAt <= before && !carriages.has(id)) ids.push(id)
+    for (const { createdAt, id } of found) if (createdAt <= before && !runs.has(id)) ids.push(id)
     if (ids.length > 0) fork(resumeAll(walletId, ids))
   })
 
@@ -335,7 +335,7 @@ const make = Effect.fnUntraced(function* (bounds: ActorBounds, { alone }: SagaOp
     for (const caller of waiting) {
       if (caller.sent !== undefined && now >= caller.deadline) caller.tell(answerTo(caller.sent, left))
     }
-    return Metric.update(SagaMetrics.transfersCarried, carriages.size)
+    return Metric.update(SagaMetrics.transfersCarried, runs.size)
   })
   yield* Effect.forkScoped(Effect.repeat(sweep, Schedule.spaced(sweepInterval)))
 
@@ -346,7 +346,7 @@ const make = Effect.fnUntraced(function* (bounds: ActorBounds, { alone }: SagaOp
     })
   )
 
-  return TransferSaga.of({ begin, resume, carried: (transferId) => carriages.get(transferId)?.transfer })
+  return TransferSaga.of({ begin, resume, carried: (transferId) => runs.get(transferId)?.transfer })
 })
 
 const left: Ending = { _tag: "Left" }

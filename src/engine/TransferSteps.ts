@@ -13,7 +13,7 @@ import type { CommandError } from "../actors/EngineError.ts"
 import { type OperationReversed, OutcomeUnknown } from "../actors/EngineError.ts"
 import type { Await, Reply, Seen } from "../actors/Mailbox.ts"
 import type { SendTransfer } from "../domain/Command.ts"
-import type { TravellingCommand } from "../domain/CommandCodec.ts"
+import type { RemoteCommand } from "../domain/CommandCodec.ts"
 import type { CommandKey, RecordedEvent, TransferSent } from "../domain/Event.ts"
 import type { Transfer, TransferInFlight, Wallet } from "../domain/Wallet.ts"
 import { StoreUnavailable } from "../stores/StoreError.ts"
@@ -56,7 +56,7 @@ const engineOrigin = { actor: null, correlationId: null, await: "persisted" } as
 /** The way to the wallets, as the steps need it. */
 interface Wallets {
   readonly ask: (
-    command: TravellingCommand,
+    command: RemoteCommand,
     key: CommandKey,
     options: Pick<TransferOrigin, "actor" | "correlationId" | "await">,
     bytes?: number
@@ -147,7 +147,7 @@ const settle =
       ask({ _tag: "SettleTransfer", walletId: transfer.from, transferId: transfer.id }, endKey(transfer), engineOrigin)
     )
 
-const giveBack = ({ ask, eventsOf }: Wallets) =>
+const returnFunds = ({ ask, eventsOf }: Wallets) =>
   Effect.fnUntraced(function* (transfer: Transfer, reason: string): Effect.fn.Return<Returned, CommandError> {
     const { from: walletId, id: transferId } = transfer
     const reply = yield* ask({ _tag: "ReverseTransfer", walletId, transferId, reason }, endKey(transfer), engineOrigin)
@@ -169,20 +169,20 @@ export interface TransferSteps {
   /** Step 3 after a receipt. */
   readonly settle: (transfer: Transfer) => Effect.Effect<void, CommandError>
   /** Step 3 after a refusal. */
-  readonly giveBack: (transfer: Transfer, reason: string) => Effect.Effect<Returned, CommandError>
+  readonly returnFunds: (transfer: Transfer, reason: string) => Effect.Effect<Returned, CommandError>
 }
 
 export const makeTransferSteps = (
   calls: WalletCalls["Service"],
   /** What a command did earlier; fails when it was undone since. */
-  recall: (seen: Seen) => Effect.Effect<{ readonly events: ReadonlyArray<RecordedEvent> }, CommandError>
+  replayedReply: (seen: Seen) => Effect.Effect<{ readonly events: ReadonlyArray<RecordedEvent> }, CommandError>
 ): TransferSteps => {
   const wallets: Wallets = {
     // Ids of transfers never wear out, so neither may the keys of their steps.
     ask: (command, key, { actor, correlationId, await: wanted }, bytes = 0) =>
       calls.ask({ command, key, actor, correlationId, await: wanted, bytes: callBytes + bytes }),
     eventsOf: (reply) =>
-      reply._tag === "Done" ? Effect.succeed(reply.events) : Effect.map(recall(reply), ({ events }) => events)
+      reply._tag === "Done" ? Effect.succeed(reply.events) : Effect.map(replayedReply(reply), ({ events }) => events)
   }
   const stateOf: TransferSteps["stateOf"] = (walletId) => calls.current(walletId, -1)
   return {
@@ -196,7 +196,7 @@ export const makeTransferSteps = (
     send: send(wallets),
     arrive: arrive(wallets),
     settle: settle(wallets),
-    giveBack: giveBack(wallets)
+    returnFunds: returnFunds(wallets)
   }
 }
 

@@ -12,7 +12,7 @@ import type { CommandError } from "../actors/EngineError.ts"
 import type { ActorError, Await, Envelope, Reply, Resend } from "../actors/Mailbox.ts"
 import { NotOwner } from "../actors/Ownership.ts"
 import { WalletRegistry } from "../actors/WalletRegistry.ts"
-import type { TravellingCommand } from "../domain/CommandCodec.ts"
+import type { RemoteCommand } from "../domain/CommandCodec.ts"
 import type { CommandKey } from "../domain/Event.ts"
 import { fingerprintOf } from "../domain/Fingerprint.ts"
 import type { Wallet } from "../domain/Wallet.ts"
@@ -22,7 +22,7 @@ import { traced } from "./CommandTrace.ts"
 
 /** A command as its wallet's owner needs it. Plain data: it may have to travel. */
 export interface WalletCall {
-  readonly command: TravellingCommand
+  readonly command: RemoteCommand
   readonly key: CommandKey
   readonly actor: string | null
   readonly correlationId: string | null

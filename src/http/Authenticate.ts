@@ -11,23 +11,23 @@ import * as RateLimiter from "effect/persistence/RateLimiter"
 import * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
 import type { ApiKey } from "../stores/ApiKeyStore.ts"
-import { type Answer, failureAnswer, internalError, problemAnswer, toResponse } from "./HttpReply.ts"
+import { type HttpReply, failureReply, internalError, problemReply, toResponse } from "./HttpReply.ts"
 import { ApiKeys } from "./ApiKeys.ts"
 import { Authorization, CurrentKey, hasScope, RequiredScope } from "./Authorization.ts"
 import { HttpConfig } from "./HttpConfig.ts"
 
-const unauthorized = problemAnswer("Unauthorized", "a valid key is required: `Authorization: Bearer <api key>`")
+const unauthorized = problemReply("Unauthorized", "a valid key is required: `Authorization: Bearer <api key>`")
 
-const outOfScope = (scope: string) => problemAnswer("Forbidden", `this needs a key with the scope ${scope}`)
+const outOfScope = (scope: string) => problemReply("Forbidden", `this needs a key with the scope ${scope}`)
 
 /** The answer to a request that is not let in. */
-export const refusal = (answer: Answer): HttpServerResponse.HttpServerResponse =>
+export const refusal = (answer: HttpReply): HttpServerResponse.HttpServerResponse =>
   answer.status === 401
     ? HttpServerResponse.setHeader(toResponse(answer), "www-authenticate", "Bearer")
     : toResponse(answer)
 
 /** Counts one request of a key; fails with the answer when it was one too many. */
-type Meter = (key: ApiKey) => Effect.Effect<void, Answer>
+type Meter = (key: ApiKey) => Effect.Effect<void, HttpReply>
 
 /** Fixed windows of one second per key, counted on this node. */
 const makeMeter = Effect.fnUntraced(function* (perSecond: number) {
@@ -38,7 +38,7 @@ const makeMeter = Effect.fnUntraced(function* (perSecond: number) {
       Effect.catch(({ reason }) =>
         reason._tag === "RateLimitExceeded"
           ? Effect.fail(
-              problemAnswer(
+              problemReply(
                 "RateLimited",
                 `this key may send ${perSecond} requests a second`,
                 Duration.toMillis(reason.retryAfter)
@@ -56,10 +56,10 @@ const make = Effect.gen(function* () {
   const { requestsPerSecond } = yield* HttpConfig
   const meter = requestsPerSecond === undefined ? undefined : yield* makeMeter(requestsPerSecond)
 
-  const admit = Effect.fnUntraced(function* (secret: string): Effect.fn.Return<ApiKey, Answer> {
+  const admit = Effect.fnUntraced(function* (secret: string): Effect.fn.Return<ApiKey, HttpReply> {
     if (secret === "") return yield* Effect.fail(unauthorized)
     const found = yield* Effect.result(keys.authenticate(secret))
-    if (Result.isFailure(found)) return yield* Effect.fail(failureAnswer(found.failure) ?? internalError)
+    if (Result.isFailure(found)) return yield* Effect.fail(failureReply(found.failure) ?? internalError)
     if (found.success === undefined) return yield* Effect.fail(unauthorized)
     if (meter !== undefined) yield* meter(found.success)
     return found.success
@@ -71,7 +71,7 @@ const make = Effect.gen(function* () {
 export class Gate extends Context.Service<
   Gate,
   {
-    readonly admit: (secret: string) => Effect.Effect<ApiKey, Answer>
+    readonly admit: (secret: string) => Effect.Effect<ApiKey, HttpReply>
   }
 >()("effect-wallet/http/Gate") {
   static readonly layer = Layer.effect(Gate, make)

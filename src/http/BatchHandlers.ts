@@ -13,7 +13,7 @@ import type { CommandError } from "../actors/EngineError.ts"
 import { InvalidRequest } from "../domain/Rejection.ts"
 import { type Await, type CommandAnswer, type CommandOptions, WalletEngine } from "../engine/WalletEngine.ts"
 import type { ApiKey } from "../stores/ApiKeyStore.ts"
-import { type Answer, answered, commandAnswer, internalError, toResponse, transferAnswer } from "./HttpReply.ts"
+import { type HttpReply, replied, commandReply, internalError, toResponse, transferReply } from "./HttpReply.ts"
 import { WalletApi } from "./Api.ts"
 import { CurrentKey } from "./Authorization.ts"
 import { commandOptions } from "./CommandInput.ts"
@@ -29,7 +29,7 @@ interface Caller {
   readonly await: Await | undefined
 }
 
-type RunItem = (item: unknown, engine: Engine, caller: Caller) => Effect.Effect<Answer>
+type RunItem = (item: unknown, engine: Engine, caller: Caller) => Effect.Effect<HttpReply>
 
 /** Form, then the key's presence: as for a request of its own. */
 const reader = <S extends Schema.ConstraintDecoder<{ readonly type: string; readonly idempotencyKey: string }>>(
@@ -52,10 +52,10 @@ const runner = <S extends Schema.ConstraintDecoder<{ readonly type: string; read
 ): RunItem => {
   const read = reader(schema)
   return (item, engine, caller) =>
-    answered(
+    replied(
       Effect.gen(function* () {
         const { body, options } = yield* read(item, caller)
-        return commandAnswer(201, options.await, yield* run(engine, { ...body, ...options }))
+        return commandReply(201, options.await, yield* run(engine, { ...body, ...options }))
       })
     )
 }
@@ -63,13 +63,13 @@ const runner = <S extends Schema.ConstraintDecoder<{ readonly type: string; read
 const readTransfer = reader(TransferItem)
 
 /** Completes when the transfer is in line at its source; the inner effect is its answer. */
-const beginTransfer = (item: unknown, engine: Engine, caller: Caller): Effect.Effect<Effect.Effect<Answer>> =>
+const beginTransfer = (item: unknown, engine: Engine, caller: Caller): Effect.Effect<Effect.Effect<HttpReply>> =>
   Effect.gen(function* () {
     const { body, options } = yield* readTransfer(item, caller)
     const { walletId: from, ...transfer } = body
     const begun = yield* engine.beginTransfer({ ...transfer, from, ...options })
-    return answered(Effect.map(begun, (answer) => transferAnswer(options.await, answer)))
-  }).pipe(Effect.catch((failure) => Effect.succeed(answered(Effect.fail(failure)))))
+    return replied(Effect.map(begun, (answer) => transferReply(options.await, answer)))
+  }).pipe(Effect.catch((failure) => Effect.succeed(replied(Effect.fail(failure)))))
 
 const runTransfer: RunItem = (item, engine, caller) => Effect.flatten(beginTransfer(item, engine, caller))
 
@@ -82,7 +82,7 @@ const runners: Readonly<Record<string, RunItem>> = {
   transfer: runTransfer
 }
 
-const unknownType = answered(
+const unknownType = replied(
   Effect.fail(new InvalidRequest({ detail: `type: Expected one of ${Object.keys(runners).join(", ")}` }))
 )
 
@@ -91,22 +91,26 @@ const fieldOf = (item: unknown, name: string): unknown =>
 
 const isTransfer = (item: unknown): boolean => fieldOf(item, "type") === "transfer"
 
-const logged = (effect: Effect.Effect<Answer>): Effect.Effect<Answer> =>
+const logged = (effect: Effect.Effect<HttpReply>): Effect.Effect<HttpReply> =>
   Effect.catchDefect(effect, (defect) => Effect.as(Effect.logError("a batch's command failed", defect), internalError))
 
-const runItem = (item: unknown, engine: Engine, caller: Caller): Effect.Effect<Answer> => {
+const runItem = (item: unknown, engine: Engine, caller: Caller): Effect.Effect<HttpReply> => {
   const type = fieldOf(item, "type")
   const run = typeof type === "string" && Object.hasOwn(runners, type) ? runners[type] : undefined
   return run === undefined ? unknownType : logged(run(item, engine, caller))
 }
 
 /** Bounded by the batch: at most 1,000 are in flight. */
-const runAll = (items: ReadonlyArray<unknown>, engine: Engine, caller: Caller): Effect.Effect<ReadonlyArray<Answer>> =>
+const runAll = (
+  items: ReadonlyArray<unknown>,
+  engine: Engine,
+  caller: Caller
+): Effect.Effect<ReadonlyArray<HttpReply>> =>
   Effect.forEach(items, (item) => runItem(item, engine, caller), { concurrency: "unbounded" })
 
 /** Each item once those before it are in line at the wallet. */
 const runInLine = Effect.fnUntraced(function* (items: ReadonlyArray<unknown>, engine: Engine, caller: Caller) {
-  const running: Array<Fiber.Fiber<Answer>> = []
+  const running: Array<Fiber.Fiber<HttpReply>> = []
   for (const item of items) {
     const run = isTransfer(item)
       ? yield* Effect.catchDefect(beginTransfer(item, engine, caller), (defect) => Effect.succeed(Effect.die(defect)))
@@ -147,7 +151,7 @@ const linesOf = (items: ReadonlyArray<unknown>): ReadonlyArray<ReadonlyArray<num
 const runBatch = Effect.fnUntraced(function* (items: ReadonlyArray<unknown>, engine: Engine, caller: Caller) {
   if (!items.some(isTransfer)) return yield* runAll(items, engine, caller)
   yield* lookAhead(items, engine)
-  const answers = new Array<Answer>(items.length)
+  const answers = new Array<HttpReply>(items.length)
   const runLine = Effect.fnUntraced(function* (places: ReadonlyArray<number>) {
     const line = places.map((place) => items[place])
     const run = places.length > 1 && line.some(isTransfer) ? runInLine : runAll
@@ -158,7 +162,7 @@ const runBatch = Effect.fnUntraced(function* (items: ReadonlyArray<unknown>, eng
   return answers
 })
 
-const resultText = (answer: Answer): string =>
+const resultText = (answer: HttpReply): string =>
   `{"status":${answer.status},"body":${answer.body}${answer.replayed ? ',"replayed":true' : ""}}`
 
 export const batchHandlers = HttpApiBuilder.group(
@@ -176,7 +180,7 @@ export const batchHandlers = HttpApiBuilder.group(
           const body = `{"results":[${answers.map(resultText).join(",")}]}`
           return { status: 200, body, replayed: false, retryAfter: undefined }
         },
-        answered,
+        replied,
         Effect.map(toResponse)
       )
     )

@@ -2,7 +2,7 @@
 import * as Effect from "effect/Effect"
 import * as HttpApiBuilder from "effect/http-api/HttpApiBuilder"
 import { WalletEngine } from "../engine/WalletEngine.ts"
-import { plainAnswer, respond } from "./HttpReply.ts"
+import { plainReply, respond } from "./HttpReply.ts"
 import { WalletApi } from "./Api.ts"
 
 export const clusterHandlers = HttpApiBuilder.group(
@@ -10,6 +10,6 @@ export const clusterHandlers = HttpApiBuilder.group(
   "cluster",
   Effect.fnUntraced(function* (handlers) {
     const engine = yield* WalletEngine
-    return handlers.handleRaw("view", () => respond(Effect.map(engine.cluster, (view) => plainAnswer(200, view))))
+    return handlers.handleRaw("view", () => respond(Effect.map(engine.cluster, (view) => plainReply(200, view))))
   })
 )

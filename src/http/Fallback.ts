@@ -7,7 +7,7 @@ import * as Effect from "effect/Effect"
 import * as HttpServerError from "effect/http/HttpServerError"
 import * as HttpServerRequest from "effect/http/HttpServerRequest"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
-import { internalError, problemAnswer, toResponse } from "./HttpReply.ts"
+import { internalError, problemReply, toResponse } from "./HttpReply.ts"
 import { WalletApi } from "./Api.ts"
 import { bearerOf, Gate, refusal } from "./Authenticate.ts"
 
@@ -52,8 +52,8 @@ const isEncodedWell = (url: string): boolean => {
   }
 }
 
-const notFound = toResponse(problemAnswer("NotFound", "there is nothing at this path"))
-const badEncoding = toResponse(problemAnswer("InvalidRequest", "the URL's percent-encoding is not UTF-8"))
+const notFound = toResponse(problemReply("NotFound", "there is nothing at this path"))
+const badEncoding = toResponse(problemReply("InvalidRequest", "the URL's percent-encoding is not UTF-8"))
 
 const unrouted = Effect.fnUntraced(function* (gate: Gate["Service"], request: HttpServerRequest.HttpServerRequest) {
   const path = pathOf(request.url)
@@ -68,7 +68,7 @@ const unrouted = Effect.fnUntraced(function* (gate: Gate["Service"], request: Ht
   if (known === undefined) return notFound
   const allow = [...known.methods].join(", ")
   return HttpServerResponse.setHeader(
-    toResponse(problemAnswer("MethodNotAllowed", `this path takes ${allow}`)),
+    toResponse(problemReply("MethodNotAllowed", `this path takes ${allow}`)),
     "allow",
     allow
   )

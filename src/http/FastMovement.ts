@@ -13,7 +13,7 @@ import { IncomingMessage } from "node:http"
 import { amountPattern, isIdempotencyKey, isMetadata, isText, maxTextLength, type Metadata } from "../domain/Limits.ts"
 import { type Await, WalletEngine } from "../engine/WalletEngine.ts"
 import type { ApiKey } from "../stores/ApiKeyStore.ts"
-import { commandAnswer, respond } from "./HttpReply.ts"
+import { commandReply, respond } from "./HttpReply.ts"
 import { ApiKeys } from "./ApiKeys.ts"
 import { hasScope } from "./Authorization.ts"
 import { correlationOf } from "./Correlation.ts"
@@ -117,7 +117,7 @@ const serve = (engine: WalletEngine["Service"], plain: PlainRequest) => {
         correlationId: correlationOf(plain.message.headers)
       })
     ),
-    Effect.map((answer) => commandAnswer(201, plain.await, answer)),
+    Effect.map((answer) => commandReply(201, plain.await, answer)),
     respond,
     Effect.interruptible
   )

@@ -14,7 +14,7 @@ import { publicData, publicType } from "../domain/PublicEvent.ts"
 import type { FeedEvent } from "../engine/WalletEngine.ts"
 import { WalletEngine } from "../engine/WalletEngine.ts"
 import { PositionGone } from "../stores/StoreError.ts"
-import { failureAnswer, internalError, problemAnswer, toResponse } from "./HttpReply.ts"
+import { failureReply, internalError, problemReply, toResponse } from "./HttpReply.ts"
 import { WalletApi } from "./Api.ts"
 import { ApiKeys } from "./ApiKeys.ts"
 import { bearerOf } from "./Authenticate.ts"
@@ -50,7 +50,7 @@ const eventText = ({ position, recorded }: FeedEvent): string => {
   return `id: ${position}\nevent: ${type}\ndata: ${JSON.stringify(data)}\n\n`
 }
 
-const tooMany = toResponse(problemAnswer("RateLimited", `this node serves ${maxFeeds} feeds already`, 5_000))
+const tooMany = toResponse(problemReply("RateLimited", `this node serves ${maxFeeds} feeds already`, 5_000))
 
 export const feedHandlers = HttpApiBuilder.group(
   WalletApi,
@@ -91,10 +91,10 @@ export const feedHandlers = HttpApiBuilder.group(
       if (open >= maxFeeds) return Effect.succeed(tooMany)
       const secret = Redacted.make(bearerOf(request.headers["authorization"]))
       return Effect.match(engine.feedHead, {
-        onFailure: (error) => toResponse(failureAnswer(error) ?? internalError),
+        onFailure: (error) => toResponse(failureReply(error) ?? internalError),
         onSuccess: (head) =>
           after > head
-            ? toResponse(problemAnswer("PositionGone", new PositionGone({ position: after, head }).message))
+            ? toResponse(problemReply("PositionGone", new PositionGone({ position: after, head }).message))
             : HttpServerResponse.stream(feed(after, Redacted.value(secret)), {
                 contentType: "text/event-stream",
                 headers

@@ -2,7 +2,7 @@
 import * as Effect from "effect/Effect"
 import * as HttpApiBuilder from "effect/http-api/HttpApiBuilder"
 import { WalletEngine } from "../engine/WalletEngine.ts"
-import { commandAnswer, holdJson, pageJson, plainAnswer, respond } from "./HttpReply.ts"
+import { commandReply, holdJson, pageJson, plainReply, respond } from "./HttpReply.ts"
 import { WalletApi } from "./Api.ts"
 import { CurrentKey } from "./Authorization.ts"
 import { commandOptions } from "./CommandInput.ts"
@@ -27,7 +27,7 @@ export const holdHandlers = HttpApiBuilder.group(
           const body = yield* placeBody(request)
           const options = yield* commandOptions(headers["idempotency-key"], query.await, yield* CurrentKey)
           const answer = yield* engine.placeHold({ ...body, ...options, walletId: params.id })
-          return commandAnswer(201, options.await, answer)
+          return commandReply(201, options.await, answer)
         }, respond)
       )
       .handleRaw(
@@ -36,7 +36,7 @@ export const holdHandlers = HttpApiBuilder.group(
           const body = yield* captureBody(request)
           const options = yield* commandOptions(headers["idempotency-key"], query.await, yield* CurrentKey)
           const answer = yield* engine.captureHold({ ...body, ...options, walletId: params.id, holdId: params.holdId })
-          return commandAnswer(201, options.await, answer)
+          return commandReply(201, options.await, answer)
         }, respond)
       )
       .handleRaw(
@@ -45,13 +45,13 @@ export const holdHandlers = HttpApiBuilder.group(
           yield* noBody(request)
           const options = yield* commandOptions(headers["idempotency-key"], query.await, yield* CurrentKey)
           const answer = yield* engine.releaseHold({ ...options, walletId: params.id, holdId: params.holdId })
-          return commandAnswer(201, options.await, answer)
+          return commandReply(201, options.await, answer)
         }, respond)
       )
       .handleRaw("list", ({ params, query }) =>
         respond(
           Effect.map(engine.holds({ ...query, walletId: params.id, limit: query.limit ?? defaultLimit }), (page) =>
-            plainAnswer(200, pageJson(page, holdJson))
+            plainReply(200, pageJson(page, holdJson))
           )
         )
       )
@@ -61,7 +61,7 @@ export const holdHandlers = HttpApiBuilder.group(
           // The list waits until Persistence has the version; then so does the hold.
           if (minVersion !== undefined) yield* engine.holds({ walletId: params.id, limit: 1, minVersion })
           const hold = yield* engine.hold(params.id, params.holdId)
-          return plainAnswer(200, holdJson(hold))
+          return plainReply(200, holdJson(hold))
         }, respond)
       )
   })

@@ -6,7 +6,7 @@ import * as Exit from "effect/Exit"
 import * as HttpServerRequest from "effect/http/HttpServerRequest"
 import type { HttpServerResponse } from "effect/http/HttpServerResponse"
 import type * as Metric from "effect/Metric"
-import { CountTally, HistogramTally } from "../engine/FastCounter.ts"
+import { FastCounter, FastHistogram } from "../engine/FastCounter.ts"
 import { routeOf } from "./Routes.ts"
 
 /** Seconds, to the head of the answer: a feed is not counted until it ends. */
@@ -18,7 +18,7 @@ const knownMethods = new Set(["GET", "HEAD", "POST", "PATCH", "DELETE", "OPTIONS
 const aborted = "aborted"
 
 type Register = (
-  tally: CountTally | HistogramTally,
+  tally: FastCounter | FastHistogram,
   name: string,
   description: string,
   labels: Readonly<Record<string, string>>
@@ -26,8 +26,8 @@ type Register = (
 
 /** The requests of one method and route. */
 class RouteTallies {
-  readonly time = new HistogramTally(requestSeconds)
-  private readonly statuses = new Map<number | typeof aborted, CountTally>()
+  readonly time = new FastHistogram(requestSeconds)
+  private readonly statuses = new Map<number | typeof aborted, FastCounter>()
   private readonly labels: { readonly method: string; readonly route: string }
   private readonly register: Register
 
@@ -40,8 +40,8 @@ class RouteTallies {
   count(status: number | typeof aborted): void {
     let tally = this.statuses.get(status)
     if (tally === undefined) {
-      this.statuses.set(status, (tally = new CountTally()))
-      this.register(tally, "http_requests_total", "Requests answered", { ...this.labels, status: `${status}` })
+      this.statuses.set(status, (tally = new FastCounter()))
+      this.register(tally, "http_requests_total", "Requests replied", { ...this.labels, status: `${status}` })
     }
     tally.value++
   }

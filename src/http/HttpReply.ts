@@ -14,7 +14,7 @@ import { isProblemCode, problemBody, type ProblemCode, problemStatus } from "./P
 import { formatTime } from "./SchemaValues.ts"
 
 /** Status, JSON text and headers: an answer of its own or one result of a batch. */
-export interface Answer {
+export interface HttpReply {
   readonly status: number
   readonly body: string
   readonly replayed: boolean
@@ -85,11 +85,11 @@ export const pageJson = <A, B>(page: Page<A>, each: (item: A) => B) => ({ data: 
 const reached = (durability: Durability, wanted: Await): boolean => durability[wanted]
 
 /** The answer of a command; 202 when less is durable than was asked for. */
-export const commandAnswer = (
+export const commandReply = (
   status: 200 | 201,
   wanted: Await | undefined,
   answer: CommandAnswer & { readonly hold?: Hold; readonly transaction?: Transaction }
-): Answer => ({
+): HttpReply => ({
   status: reached(answer.durability, wanted ?? "persisted") ? status : 202,
   body: JSON.stringify({
     hold: answer.hold === undefined ? undefined : holdJson(answer.hold),
@@ -102,21 +102,21 @@ export const commandAnswer = (
 })
 
 /** The answer of a transfer; 202 also while it is pending. */
-export const transferAnswer = (wanted: Await | undefined, answer: TransferAnswer): Answer => ({
+export const transferReply = (wanted: Await | undefined, answer: TransferAnswer): HttpReply => ({
   status: answer.transfer.status !== "pending" && reached(answer.durability, wanted ?? "persisted") ? 201 : 202,
   body: JSON.stringify({ transfer: transferJson(answer.transfer), durability: answer.durability }),
   replayed: answer.replayed,
   retryAfter: undefined
 })
 
-export const plainAnswer = (status: number, document: unknown): Answer => ({
+export const plainReply = (status: number, document: unknown): HttpReply => ({
   status,
   body: JSON.stringify(document),
   replayed: false,
   retryAfter: undefined
 })
 
-export const problemAnswer = (code: ProblemCode, detail: string, retryAfter?: number): Answer => ({
+export const problemReply = (code: ProblemCode, detail: string, retryAfter?: number): HttpReply => ({
   status: problemStatus[code],
   body: problemBody(code, detail),
   replayed: false,
@@ -144,24 +144,24 @@ const retryable = new Set<ProblemCode>([
 ])
 
 /** `undefined`: not an error that a caller is to see. */
-export const failureAnswer = (failure: Failure): Answer | undefined => {
+export const failureReply = (failure: Failure): HttpReply | undefined => {
   const code = failure._tag
   if (!isProblemCode(code) || code === "InternalError") return undefined
   // What a store said may name hosts and tables: it belongs in the log.
   const detail = code === "StoreUnavailable" ? "a store that this needs is not available now" : failure.message
   const retryAfter = retryable.has(code) ? (failure.retryAfter ?? defaultRetryAfter) : undefined
-  return { ...problemAnswer(code, detail, retryAfter), replayed: failure.replayed === true }
+  return { ...problemReply(code, detail, retryAfter), replayed: failure.replayed === true }
 }
 
-export const internalError: Answer = problemAnswer(
+export const internalError: HttpReply = problemReply(
   "InternalError",
   "the request could not be served; it has been logged"
 )
 
-/** Every failure as an answer. What is no caller's business is logged and answered without its internals. */
-export const answered = <R>(effect: Effect.Effect<Answer, Failure, R>): Effect.Effect<Answer, never, R> =>
+/** Every failure as an answer. What is no caller's business is logged and replied without its internals. */
+export const replied = <R>(effect: Effect.Effect<HttpReply, Failure, R>): Effect.Effect<HttpReply, never, R> =>
   Effect.catch(effect, (failure) => {
-    const answer = failureAnswer(failure)
+    const answer = failureReply(failure)
     return answer === undefined
       ? Effect.as(Effect.logError("request failed", failure), internalError)
       : Effect.succeed(answer)
@@ -170,7 +170,7 @@ export const answered = <R>(effect: Effect.Effect<Answer, Failure, R>): Effect.E
 const json = { contentType: "application/json" } as const
 const problem = { contentType: "application/problem+json" } as const
 
-export const toResponse = (answer: Answer): HttpServerResponse.HttpServerResponse => {
+export const toResponse = (answer: HttpReply): HttpServerResponse.HttpServerResponse => {
   const type = answer.status >= 400 ? problem : json
   if (!answer.replayed && answer.retryAfter === undefined) {
     return HttpServerResponse.text(answer.body, { status: answer.status, ...type })
@@ -183,5 +183,5 @@ export const toResponse = (answer: Answer): HttpServerResponse.HttpServerRespons
 
 /** What every handler ends with. */
 export const respond = <R>(
-  effect: Effect.Effect<Answer, Failure, R>
-): Effect.Effect<HttpServerResponse.HttpServerResponse, never, R> => Effect.map(answered(effect), toResponse)
+  effect: Effect.Effect<HttpReply, Failure, R>
+): Effect.Effect<HttpServerResponse.HttpServerResponse, never, R> => Effect.map(replied(effect), toResponse)

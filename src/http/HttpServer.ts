@@ -28,7 +28,7 @@ const limits: Http.ServerOptions = {
   connectionsCheckingInterval: 2_000,
   /** An idle connection; above the 60 s of common balancers, so that they close first. */
   keepAliveTimeout: 65_000,
-  /** Bytes of request line and headers; more is answered with 431. */
+  /** Bytes of request line and headers; more is replied with 431. */
   maxHeaderSize: 16 * 1024,
   /** A header sent twice is seen as both, not as the first. */
   joinDuplicateHeaders: true,
@@ -81,7 +81,7 @@ const clientFault = (error: ParserError): readonly [string, ProblemCode, string]
   }
 }
 
-/** What is not HTTP never becomes a request: it is answered here, and the connection ends. */
+/** What is not HTTP never becomes a request: it is replied here, and the connection ends. */
 const answerClientError = (error: ParserError, socket: Duplex): void => {
   const fault = clientFault(error)
   if (fault === undefined || !socket.writable) {

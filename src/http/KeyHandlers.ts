@@ -4,7 +4,7 @@ import * as HttpApiBuilder from "effect/http-api/HttpApiBuilder"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as Redacted from "effect/Redacted"
 import type { ApiKey } from "../stores/ApiKeyStore.ts"
-import { pageJson, plainAnswer, problemAnswer, respond, toResponse } from "./HttpReply.ts"
+import { pageJson, plainReply, problemReply, respond, toResponse } from "./HttpReply.ts"
 import { WalletApi } from "./Api.ts"
 import { ApiKeys } from "./ApiKeys.ts"
 import { bodyReader } from "./RequestBody.ts"
@@ -31,13 +31,13 @@ export const keyHandlers = HttpApiBuilder.group(
         Effect.fnUntraced(function* ({ request }) {
           const { name, scopes } = yield* createBody(request)
           const { key, secret } = yield* keys.create(name, scopes)
-          return plainAnswer(201, { ...keyJson(key), secret: Redacted.value(secret) })
+          return plainReply(201, { ...keyJson(key), secret: Redacted.value(secret) })
         }, respond)
       )
       .handleRaw("list", ({ query }) =>
         respond(
           Effect.map(keys.list({ ...query, limit: query.limit ?? defaultLimit }), (page) =>
-            plainAnswer(200, pageJson(page, keyJson))
+            plainReply(200, pageJson(page, keyJson))
           )
         )
       )
@@ -48,7 +48,7 @@ export const keyHandlers = HttpApiBuilder.group(
             Effect.succeed(
               removed
                 ? HttpServerResponse.empty()
-                : toResponse(problemAnswer("NotFound", `there is no key ${params.id}`))
+                : toResponse(problemReply("NotFound", `there is no key ${params.id}`))
             )
         })
       )

@@ -3,13 +3,13 @@ import * as Effect from "effect/Effect"
 import { HttpApiSchemaError } from "effect/http-api/HttpApiError"
 import * as HttpServerRequest from "effect/http/HttpServerRequest"
 import * as Layer from "effect/Layer"
-import { problemAnswer, toResponse } from "./HttpReply.ts"
+import { problemReply, toResponse } from "./HttpReply.ts"
 import { RequestForm } from "./Authorization.ts"
 import { issueText } from "./IssueText.ts"
 
-const invalid = (detail: string) => toResponse(problemAnswer("InvalidRequest", detail))
+const invalid = (detail: string) => toResponse(problemReply("InvalidRequest", detail))
 
-const notFound = toResponse(problemAnswer("NotFound", "there is nothing at this path"))
+const notFound = toResponse(problemReply("NotFound", "there is nothing at this path"))
 
 /** The router gives an empty segment to a parameter: `/v1/wallets/` is no wallet but no path either. */
 const hasEmptySegment = (url: string): boolean => /^[^?;#]*\/(?:$|[/?;#])/.test(url)

@@ -252,7 +252,7 @@ export const BatchResult = Schema.Struct({
   replayed: Schema.optionalKey(Schema.Boolean)
 }).annotate({
   identifier: "BatchResult",
-  description: "What this command alone would have answered: status and body, a problem included."
+  description: "What this command alone would have replied: status and body, a problem included."
 })
 
 export const BatchAnswer = Schema.Struct({ results: Schema.Array(BatchResult) }).annotate({ identifier: "BatchAnswer" })

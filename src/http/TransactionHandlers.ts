@@ -2,7 +2,7 @@
 import * as Effect from "effect/Effect"
 import * as HttpApiBuilder from "effect/http-api/HttpApiBuilder"
 import { WalletEngine } from "../engine/WalletEngine.ts"
-import { pageJson, plainAnswer, respond, transactionJson } from "./HttpReply.ts"
+import { pageJson, plainReply, respond, transactionJson } from "./HttpReply.ts"
 import { WalletApi } from "./Api.ts"
 import { defaultLimit } from "./SchemaValues.ts"
 
@@ -14,7 +14,7 @@ export const transactionHandlers = HttpApiBuilder.group(
     return handlers.handleRaw("search", ({ query }) =>
       respond(
         Effect.map(engine.searchTransactions({ ...query, limit: query.limit ?? defaultLimit }), (page) =>
-          plainAnswer(200, pageJson(page, transactionJson))
+          plainReply(200, pageJson(page, transactionJson))
         )
       )
     )

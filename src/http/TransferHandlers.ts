@@ -2,7 +2,7 @@
 import * as Effect from "effect/Effect"
 import * as HttpApiBuilder from "effect/http-api/HttpApiBuilder"
 import { WalletEngine } from "../engine/WalletEngine.ts"
-import { pageJson, plainAnswer, respond, transferAnswer, transferJson } from "./HttpReply.ts"
+import { pageJson, plainReply, respond, transferReply, transferJson } from "./HttpReply.ts"
 import { WalletApi } from "./Api.ts"
 import { CurrentKey } from "./Authorization.ts"
 import { commandOptions } from "./CommandInput.ts"
@@ -23,16 +23,16 @@ export const transferHandlers = HttpApiBuilder.group(
         Effect.fnUntraced(function* ({ headers, query, request }) {
           const body = yield* transferBody(request)
           const options = yield* commandOptions(headers["idempotency-key"], query.await, yield* CurrentKey)
-          return transferAnswer(options.await, yield* engine.transfer({ ...body, ...options }))
+          return transferReply(options.await, yield* engine.transfer({ ...body, ...options }))
         }, respond)
       )
       .handleRaw("get", ({ params }) =>
-        respond(Effect.map(engine.getTransfer(params.id), (transfer) => plainAnswer(200, transferJson(transfer))))
+        respond(Effect.map(engine.getTransfer(params.id), (transfer) => plainReply(200, transferJson(transfer))))
       )
       .handleRaw("list", ({ query }) =>
         respond(
           Effect.map(engine.transfers({ ...query, limit: query.limit ?? defaultLimit }), (page) =>
-            plainAnswer(200, pageJson(page, transferJson))
+            plainReply(200, pageJson(page, transferJson))
           )
         )
       )

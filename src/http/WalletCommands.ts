@@ -2,7 +2,7 @@
 import * as Effect from "effect/Effect"
 import type { HttpServerRequest } from "effect/http/HttpServerRequest"
 import type { Await, WalletEngine } from "../engine/WalletEngine.ts"
-import { commandAnswer, respond } from "./HttpReply.ts"
+import { commandReply, respond } from "./HttpReply.ts"
 import { CurrentKey } from "./Authorization.ts"
 import { commandOptions, mayLimit } from "./CommandInput.ts"
 import { bodyReader } from "./RequestBody.ts"
@@ -33,7 +33,7 @@ export const createWallet = (engine: Engine) =>
     yield* mayLimit(key, body.overdraftLimit)
     const options = yield* commandOptions(headers["idempotency-key"], query.await, key)
     const answer = yield* engine.createWallet({ ...body, ...options })
-    return commandAnswer(201, options.await, answer)
+    return commandReply(201, options.await, answer)
   }, respond)
 
 export const updateWallet = (engine: Engine) =>
@@ -43,7 +43,7 @@ export const updateWallet = (engine: Engine) =>
     yield* mayLimit(key, body.overdraftLimit)
     const options = yield* commandOptions(headers["idempotency-key"], query.await, key)
     const answer = yield* engine.updateWallet({ ...body, ...options, walletId: params.id })
-    return commandAnswer(200, options.await, answer)
+    return commandReply(200, options.await, answer)
   }, respond)
 
 export const movement = (run: Engine["credit"] | Engine["debit"]) =>
@@ -51,7 +51,7 @@ export const movement = (run: Engine["credit"] | Engine["debit"]) =>
     const body = yield* movementBody(request)
     const options = yield* commandOptions(headers["idempotency-key"], query.await, yield* CurrentKey)
     const answer = yield* run({ ...body, ...options, walletId: params.id })
-    return commandAnswer(201, options.await, answer)
+    return commandReply(201, options.await, answer)
   }, respond)
 
 export const statusChange = (run: Engine["freeze"] | Engine["unfreeze"] | Engine["close"]) =>
@@ -59,5 +59,5 @@ export const statusChange = (run: Engine["freeze"] | Engine["unfreeze"] | Engine
     const body = yield* statusBody(request)
     const options = yield* commandOptions(headers["idempotency-key"], query.await, yield* CurrentKey)
     const answer = yield* run({ ...body, ...options, walletId: params.id })
-    return commandAnswer(200, options.await, answer)
+    return commandReply(200, options.await, answer)
   }, respond)

@@ -5,7 +5,7 @@ import type { RecordedEvent } from "../domain/Event.ts"
 import { publicData, publicType } from "../domain/PublicEvent.ts"
 import { InvalidRequest } from "../domain/Rejection.ts"
 import { WalletEngine } from "../engine/WalletEngine.ts"
-import { pageJson, plainAnswer, respond, transactionJson, walletJson } from "./HttpReply.ts"
+import { pageJson, plainReply, respond, transactionJson, walletJson } from "./HttpReply.ts"
 import { WalletApi } from "./Api.ts"
 import { createWallet, movement, statusChange, updateWallet } from "./WalletCommands.ts"
 import { defaultLimit, formatTime } from "./SchemaValues.ts"
@@ -43,14 +43,14 @@ export const walletHandlers = HttpApiBuilder.group(
               : atVersion !== undefined
                 ? engine.walletAt({ walletId, atVersion })
                 : engine.getWallet({ walletId, minVersion })
-          return plainAnswer(200, walletJson(yield* read))
+          return plainReply(200, walletJson(yield* read))
         }, respond)
       )
       .handleRaw(
         "search",
         Effect.fnUntraced(function* ({ query }) {
           const page = yield* engine.searchWallets({ ...query, limit: query.limit ?? defaultLimit })
-          return plainAnswer(200, pageJson(page, walletJson))
+          return plainReply(200, pageJson(page, walletJson))
         }, respond)
       )
       .handleRaw(
@@ -58,7 +58,7 @@ export const walletHandlers = HttpApiBuilder.group(
         Effect.fnUntraced(function* ({ params, query }) {
           const limit = query.limit ?? defaultLimit
           const page = yield* engine.transactions({ ...query, walletId: params.id, limit })
-          return plainAnswer(200, pageJson(page, transactionJson))
+          return plainReply(200, pageJson(page, transactionJson))
         }, respond)
       )
       .handleRaw(
@@ -67,7 +67,7 @@ export const walletHandlers = HttpApiBuilder.group(
           const limit = query.limit ?? defaultLimit
           const events = yield* engine.events({ walletId: params.id, after: query.after ?? -1, limit })
           const last = events.length < limit ? undefined : events.at(-1)
-          return plainAnswer(200, { data: events.map(eventJson), next: last?.version.toString() ?? null })
+          return plainReply(200, { data: events.map(eventJson), next: last?.version.toString() ?? null })
         }, respond)
       )
   })

@@ -1,8 +1,8 @@
-/** The batch that the pipeline's writer has in hand: its wallets are nobody else's until it ends. */
+/** The batch that the pipeline's writer has in active: its wallets are nobody else's until it ends. */
 import * as Effect from "effect/Effect"
 import type { Queued } from "./PersistQueue.ts"
 
-export class BatchInHand {
+export class ActiveWrite {
   private readonly wallets = new Set<string>()
   private ends: Array<(effect: Effect.Effect<void>) => void> = []
   /** Since when its oldest commit waits, ms; `undefined`: there is no batch. */
@@ -26,7 +26,7 @@ export class BatchInHand {
     for (const resume of waiting) resume(Effect.void)
   }
 
-  /** Completes when the wallet is not in hand. */
+  /** Completes when the wallet is not in active. */
   without(walletId: string): Effect.Effect<void> {
     return Effect.suspend(() => {
       if (!this.wallets.has(walletId)) return Effect.void

@@ -2,8 +2,8 @@
 import type * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Metric from "effect/Metric"
-import type { BatchInHand } from "./ActiveWrite.ts"
-import type { CatchUps } from "./CatchUpQueue.ts"
+import type { ActiveWrite } from "./ActiveWrite.ts"
+import type { CatchUpQueue } from "./CatchUpQueue.ts"
 import * as EngineMetrics from "../actors/EngineMetrics.ts"
 import type { WalletOutcome, WriterContext } from "./PersistenceWriter.ts"
 import { writeCommits } from "./PersistenceWriter.ts"
@@ -13,27 +13,28 @@ import { mergeCommits, type PersistQueue } from "./PersistQueue.ts"
 export interface BatchWriterOptions {
   readonly context: WriterContext
   readonly queue: PersistQueue
-  readonly hand: BatchInHand
-  readonly catchUps: CatchUps
+  readonly active: ActiveWrite
+  readonly catchUpQueue: CatchUpQueue
   readonly clock: Clock.Clock
-  /** Whose mark is recorded with the batches. */
+  /** Whose checkpoint is recorded with the batches. */
   readonly owner: string
 }
 
 /** Writes the next batch of a queue that is not empty. Never fails. */
-export const makeBatchWriter = ({ catchUps, clock, context, hand, owner, queue }: BatchWriterOptions) => {
-  const settle = (walletId: string, floor: bigint, outcome: WalletOutcome): Effect.Effect<void> => {
-    if (outcome._tag === "Stopped") return catchUps.stop(walletId, floor, outcome)
-    if (outcome._tag === "Behind") catchUps.add(walletId, floor)
+export const makeBatchWriter = ({ catchUpQueue, clock, context, active, owner, queue }: BatchWriterOptions) => {
+  const resolve = (walletId: string, lowWatermark: bigint, outcome: WalletOutcome): Effect.Effect<void> => {
+    if (outcome._tag === "Stopped") return catchUpQueue.stop(walletId, lowWatermark, outcome)
+    if (outcome._tag === "Behind") catchUpQueue.add(walletId, lowWatermark)
     return Effect.void
   }
 
   const write = Effect.fnUntraced(function* (batch: ReadonlyArray<Queued>) {
     const startedAt = clock.currentTimeMillisUnsafe()
     const commits = batch.map((queued) => mergeCommits(queued.commits))
-    const mark = { owner, position: queue.mark(catchUps.floors()) }
-    const outcomes = yield* writeCommits(context, commits, mark)
-    for (const [index, { floor, walletId }] of batch.entries()) yield* settle(walletId, floor, outcomes[index]!)
+    const checkpoint = { owner, position: queue.checkpoint(catchUpQueue.lowWatermarks()) }
+    const outcomes = yield* writeCommits(context, commits, checkpoint)
+    for (const [index, { lowWatermark, walletId }] of batch.entries())
+      yield* resolve(walletId, lowWatermark, outcomes[index]!)
     const events = batch.reduce((sum, queued) => sum + queued.events, 0)
     yield* Metric.update(EngineMetrics.persistBatch, events)
     yield* Metric.update(EngineMetrics.persistedEvents, events)
@@ -45,17 +46,17 @@ export const makeBatchWriter = ({ catchUps, clock, context, hand, owner, queue }
     Effect.andThen(
       Effect.logError(`writing ${batch.length} wallets to PostgreSQL: a defect; each is tried by itself`, defect),
       Effect.sync(() => {
-        for (const { floor, walletId } of batch) catchUps.add(walletId, floor)
+        for (const { lowWatermark, walletId } of batch) catchUpQueue.add(walletId, lowWatermark)
       })
     )
 
   return Effect.gen(function* () {
     const { persistEvents, persistWallets } = context.bounds
     const taken = queue.take(persistWallets, persistEvents)
-    const batch = taken.filter(({ floor, walletId }) => !catchUps.leave(walletId, floor))
-    hand.take(batch)
+    const batch = taken.filter(({ lowWatermark, walletId }) => !catchUpQueue.leave(walletId, lowWatermark))
+    active.take(batch)
     if (batch.length > 0) yield* Effect.catchDefect(write(batch), writeApart(batch))
-    queue.settle(taken)
-    hand.end()
+    queue.resolve(taken)
+    active.end()
   })
 }

@@ -16,18 +16,18 @@ import { stopped } from "./PersistenceWriter.ts"
 const workers = 4
 
 /** A position after every other: nothing of this node waits behind the wallet. */
-export const noFloor = 2n ** 127n
+export const noLowWatermark = 2n ** 127n
 
 interface Behind {
   /** All that this node has not written of it is in the log after this position. */
-  floor: bigint
+  lowWatermark: bigint
   /** More has come since its catch-up began to look. */
   again: boolean
   readonly waiters: Array<(effect: Effect.Effect<boolean>) => void>
 }
 
 interface Blocked {
-  floor: bigint
+  lowWatermark: bigint
   readonly reason: string
   readonly storeFailed: boolean
 }
@@ -41,7 +41,7 @@ export interface CatchUpOptions {
   readonly idle: () => void
 }
 
-export class CatchUps {
+export class CatchUpQueue {
   private readonly options: CatchUpOptions
   private readonly queue: Queue.Queue<string>
   private readonly behind = new Map<string, Behind>()
@@ -53,29 +53,29 @@ export class CatchUps {
   }
 
   /** Whether the wallet's events are left in the log for now. */
-  isAside(walletId: string): boolean {
+  isCatchingUp(walletId: string): boolean {
     return this.behind.has(walletId) || this.stoppedWallets.has(walletId)
   }
 
-  /** The same of events that are in the log after `floor`; those that are left are this lane's from now on. */
-  leave(walletId: string, floor: bigint): boolean {
+  /** The same of events that are in the log after `lowWatermark`; those that are left are this lane's from now on. */
+  leave(walletId: string, lowWatermark: bigint): boolean {
     const waiting = this.behind.get(walletId)
     if (waiting !== undefined) waiting.again = true
     const entry = waiting ?? this.stoppedWallets.get(walletId)
     if (entry === undefined) return false
-    if (floor < entry.floor) entry.floor = floor
+    if (lowWatermark < entry.lowWatermark) entry.lowWatermark = lowWatermark
     return true
   }
 
   /** Puts the wallet into the lane. */
-  add(walletId: string, floor: bigint): Behind {
+  add(walletId: string, lowWatermark: bigint): Behind {
     const known = this.behind.get(walletId)
     if (known !== undefined) {
       known.again = true
-      if (floor < known.floor) known.floor = floor
+      if (lowWatermark < known.lowWatermark) known.lowWatermark = lowWatermark
       return known
     }
-    const entry: Behind = { floor, again: false, waiters: [] }
+    const entry: Behind = { lowWatermark, again: false, waiters: [] }
     this.behind.set(walletId, entry)
     Queue.offerUnsafe(this.queue, walletId)
     return entry
@@ -84,25 +84,29 @@ export class CatchUps {
   /** Puts it there and waits; `false`: it has stopped. */
   run(walletId: string): Effect.Effect<boolean> {
     return Effect.callback<boolean>((resume) => {
-      this.add(walletId, noFloor).waiters.push(resume)
+      this.add(walletId, noLowWatermark).waiters.push(resume)
     })
   }
 
   /** The wallet's writing has stopped. Logged when the reason is a new one. */
-  stop(walletId: string, floor: bigint, outcome: Extract<WalletOutcome, { _tag: "Stopped" }>): Effect.Effect<void> {
+  stop(
+    walletId: string,
+    lowWatermark: bigint,
+    outcome: Extract<WalletOutcome, { _tag: "Stopped" }>
+  ): Effect.Effect<void> {
     const { reason, storeFailed } = outcome
     const known = this.stoppedWallets.get(walletId)
-    const lowest = known !== undefined && known.floor < floor ? known.floor : floor
-    this.stoppedWallets.set(walletId, { floor: lowest, reason, storeFailed })
+    const lowest = known !== undefined && known.lowWatermark < lowWatermark ? known.lowWatermark : lowWatermark
+    this.stoppedWallets.set(walletId, { lowWatermark: lowest, reason, storeFailed })
     return known?.reason === reason
       ? Effect.void
       : Effect.logError(`writing of wallet ${walletId} has stopped: ${reason}`)
   }
 
-  /** What the mark must stay below. */
-  *floors(): Generator<bigint> {
-    for (const { floor } of this.behind.values()) yield floor
-    for (const { floor } of this.stoppedWallets.values()) yield floor
+  /** What the checkpoint must stay below. */
+  *lowWatermarks(): Generator<bigint> {
+    for (const { lowWatermark } of this.behind.values()) yield lowWatermark
+    for (const { lowWatermark } of this.stoppedWallets.values()) yield lowWatermark
   }
 
   get isEmpty(): boolean {
@@ -122,12 +126,12 @@ export class CatchUps {
   /** Tries those that have stopped again and again. */
   get retrying(): Effect.Effect<void> {
     const retryAll = Effect.sync(() => {
-      for (const [walletId, { floor }] of this.stoppedWallets) this.add(walletId, floor)
+      for (const [walletId, { lowWatermark }] of this.stoppedWallets) this.add(walletId, lowWatermark)
     })
     return Effect.asVoid(Effect.repeat(retryAll, Schedule.spaced(this.options.retryMillis)))
   }
 
-  private readonly work = Effect.fnUntraced(function* (this: CatchUps, walletId: string) {
+  private readonly work = Effect.fnUntraced(function* (this: CatchUpQueue, walletId: string) {
     const entry = this.behind.get(walletId)
     if (entry === undefined) return
     let outcome: WalletOutcome
@@ -137,7 +141,7 @@ export class CatchUps {
       outcome = yield* this.caughtUp(walletId)
     } while (entry.again && outcome._tag !== "Stopped")
     this.behind.delete(walletId)
-    if (outcome._tag === "Stopped") yield* this.stop(walletId, entry.floor, outcome)
+    if (outcome._tag === "Stopped") yield* this.stop(walletId, entry.lowWatermark, outcome)
     else {
       this.stoppedWallets.delete(walletId)
       yield* Metric.update(EngineMetrics.reconciledWallets, 1)
@@ -156,8 +160,8 @@ export class CatchUps {
 /** The lane at work, until the scope ends. */
 export const make = Effect.fnUntraced(function* (
   options: CatchUpOptions
-): Effect.fn.Return<CatchUps, never, Scope.Scope> {
-  const lane = new CatchUps(options, yield* Queue.unbounded<string>())
+): Effect.fn.Return<CatchUpQueue, never, Scope.Scope> {
+  const lane = new CatchUpQueue(options, yield* Queue.unbounded<string>())
   for (let n = 0; n < workers; n++) yield* Effect.forkScoped(lane.worker)
   yield* Effect.forkScoped(lane.retrying)
   return lane

@@ -1,6 +1,6 @@
 /**
  * What waits between the log and Persistence: per wallet its commits in order, wallets
- * in the order in which they came. And the mark: below which position everything of
+ * in the order in which they came. And the checkpoint: below which position everything of
  * this node has been written.
  */
 import type { Commit } from "../domain/Commit.ts"
@@ -11,13 +11,13 @@ export interface Queued {
   readonly commits: Array<Commit>
   events: number
   /** All of its events are in the log after this position. */
-  readonly floor: bigint
+  readonly lowWatermark: bigint
   /** When the first of them came, ms. */
   readonly since: number
 }
 
 /** Where an append that is on its way can land: after this position. */
-export interface Floor {
+export interface LowWatermark {
   readonly position: bigint
 }
 
@@ -43,7 +43,7 @@ const firstOf = (queued: Queued, room: number): Queued => {
 
 export class PersistQueue {
   private readonly waiting = new Map<string, Queued>()
-  private readonly floors = new Set<Floor>()
+  private readonly lowWatermarks = new Set<LowWatermark>()
   /** The last position at which this node knows the log to be. */
   private known: bigint
   events = 0
@@ -62,26 +62,32 @@ export class PersistQueue {
     return undefined
   }
 
-  /** An append is about to be sent: until `landed`, the mark stays below it. */
-  appending(): Floor {
-    const floor = { position: this.known }
-    this.floors.add(floor)
-    return floor
+  /** An append is about to be sent: until `landed`, the checkpoint stays below it. */
+  appending(): LowWatermark {
+    const lowWatermark = { position: this.known }
+    this.lowWatermarks.add(lowWatermark)
+    return lowWatermark
   }
 
   /** The append has come to its end. What of it is in the log is to be added before. */
-  landed(floor: Floor): void {
-    this.floors.delete(floor)
+  landed(lowWatermark: LowWatermark): void {
+    this.lowWatermarks.delete(lowWatermark)
   }
 
-  add(commit: Commit, position: bigint, floor: Floor, now: number): void {
+  add(commit: Commit, position: bigint, lowWatermark: LowWatermark, now: number): void {
     if (position > this.known) this.known = position
     this.events += commit.events.length
     const queued = this.waiting.get(commit.walletId)
     if (queued === undefined) {
       const { walletId } = commit
       const events = commit.events.length
-      this.waiting.set(walletId, { walletId, commits: [commit], events, floor: floor.position, since: now })
+      this.waiting.set(walletId, {
+        walletId,
+        commits: [commit],
+        events,
+        lowWatermark: lowWatermark.position,
+        since: now
+      })
       return
     }
     queued.commits.push(commit)
@@ -95,7 +101,7 @@ export class PersistQueue {
 
   /**
    * The next batch, oldest wallets first; at least one commit when any waits. What of a
-   * wallet has no room stays at its place. What is taken counts among `events` until `settle`.
+   * wallet has no room stays at its place. What is taken counts among `events` until `resolve`.
    */
   take(wallets: number, events: number): ReadonlyArray<Queued> {
     const taken: Array<Queued> = []
@@ -117,16 +123,16 @@ export class PersistQueue {
     return taken
   }
 
-  settle(batch: ReadonlyArray<Queued>): void {
+  resolve(batch: ReadonlyArray<Queued>): void {
     for (const queued of batch) this.events -= queued.events
   }
 
   /** Below and at this position everything is written, once what has been taken is, and but for what `others` leave behind. */
-  mark(others: Iterable<bigint>): bigint {
-    let mark = this.known
-    for (const { position } of this.floors) if (position < mark) mark = position
-    for (const { floor } of this.waiting.values()) if (floor < mark) mark = floor
-    for (const floor of others) if (floor < mark) mark = floor
-    return mark
+  checkpoint(others: Iterable<bigint>): bigint {
+    let checkpoint = this.known
+    for (const { position } of this.lowWatermarks) if (position < checkpoint) checkpoint = position
+    for (const { lowWatermark } of this.waiting.values()) if (lowWatermark < checkpoint) checkpoint = lowWatermark
+    for (const lowWatermark of others) if (lowWatermark < checkpoint) checkpoint = lowWatermark
+    return checkpoint
   }
 }

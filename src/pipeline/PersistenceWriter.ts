@@ -15,7 +15,7 @@ import { fold } from "../domain/Evolve.ts"
 import { isReversible } from "../domain/Provisional.ts"
 import type { Wallet } from "../domain/Wallet.ts"
 import type { EventStore } from "../stores/EventStore.ts"
-import type { Mark, PersistedVersion, Persistence, PersistOutcome } from "../stores/Persistence.ts"
+import type { Checkpoint, PersistedVersion, Persistence, PersistOutcome } from "../stores/Persistence.ts"
 import type { EventUnreadable, OperationRefused } from "../stores/StoreError.ts"
 import { StoreDefect, StoreUnavailable } from "../stores/StoreError.ts"
 import type { ActorBounds } from "../actors/ActorBounds.ts"
@@ -152,14 +152,14 @@ const diverged = (walletId: string, version: number): string =>
 
 /**
  * Writes one commit per wallet, all in one transaction if nothing stands in the way;
- * then `mark` is recorded with them. Outcomes in the order of the commits.
+ * then `checkpoint` is recorded with them. Outcomes in the order of the commits.
  */
 export const writeCommits = Effect.fnUntraced(function* (
   context: WriterContext,
   commits: ReadonlyArray<Commit>,
-  mark?: Mark
+  checkpoint?: Checkpoint
 ): Effect.fn.Return<ReadonlyArray<WalletOutcome>> {
-  const result = yield* Effect.result(retrying(context, context.persistence.write(commits, mark)))
+  const result = yield* Effect.result(retrying(context, context.persistence.write(commits, checkpoint)))
   if (Result.isSuccess(result)) {
     return yield* Effect.forEach(result.success, (outcome, index) => outcomeOf(context, commits[index]!, outcome))
   }

@@ -2,10 +2,10 @@
  * Finds what was committed and never written to a Persistence of its own, and has it
  * written: the log is the outbox.
  *
- * Every node leaves a mark: all its appends below that position are persisted. When the
+ * Every node leaves a checkpoint: all its appends below that position are persisted. When the
  * node is gone, the log is looked through from there once, up to where it stood when the
  * node's claims were taken; nothing of that node can come later. Beside that a slow look
- * goes over the whole log again and again, for what no mark tells of, and refusals whose
+ * goes over the whole log again and again, for what no checkpoint tells of, and refusals whose
  * reversal a crash has cut off are finished.
  */
 import * as Clock from "effect/Clock"
@@ -53,7 +53,7 @@ export class Reconciler extends Context.Service<
   Reconciler,
   {
     /**
-     * Has everything written that dead owners have committed; then their marks are removed.
+     * Has everything written that dead owners have committed; then their checkpoints are removed.
      * To be called when their claims have been taken: nothing of theirs can come later. Not
      * to be run on two nodes, or twice, at one time.
      */
@@ -90,7 +90,7 @@ const make = Effect.fnUntraced(function* (bounds: ActorBounds, alone: boolean) {
   const forgotten = ({ heads }: Page, before: number): ReadonlyMap<string, number> => {
     const versions = new Map<string, number>()
     for (const [walletId, { time, version }] of heads) {
-      if (time < before && !pipeline.isAside(walletId)) versions.set(walletId, version)
+      if (time < before && !pipeline.isCatchingUp(walletId)) versions.set(walletId, version)
     }
     return versions
   }
@@ -100,7 +100,8 @@ const make = Effect.fnUntraced(function* (bounds: ActorBounds, alone: boolean) {
     const startedAt = clock.currentTimeMillisUnsafe()
     const page = yield* readPage(log, position)
     const found = yield* bringUp(context, forgotten(page, startedAt - settledMillis))
-    if (found.length > 0) yield* Effect.logWarning(`${found.length} wallets were behind the log that no mark told of`)
+    if (found.length > 0)
+      yield* Effect.logWarning(`${found.length} wallets were behind the log that no checkpoint told of`)
     position = page.isLast ? 0n : page.next
     isWaiting = false
     yield* Metric.update(EngineMetrics.reconcilerPosition, Number(position))

@@ -1,5 +1,5 @@
 /**
- * Looks through the log once, from the marks of dead owners up to where it stands, and
+ * Looks through the log once, from the checkpoints of dead owners up to where it stands, and
  * has everything written that they have left behind.
  */
 import * as Effect from "effect/Effect"
@@ -11,14 +11,14 @@ import { readPage } from "./LogPages.ts"
 /** Wallets brought up to the log at one time. */
 const concurrentWallets = 8
 
-/** The mark of a recovery that is under way. */
+/** The checkpoint of a recovery that is under way. */
 const recoveryOwner = "recovery"
 
 export interface RecoveryContext {
   readonly log: EventStore["Service"]
   readonly persistence: Persistence["Service"]
   readonly pipeline: WritePipeline["Service"]
-  /** This node's own mark is not looked at. */
+  /** This node's own checkpoint is not looked at. */
   readonly owner: string
 }
 
@@ -40,26 +40,27 @@ export const makeRecovery = (context: RecoveryContext, at: (position: bigint | u
   const { log, owner, persistence } = context
 
   const recover = Effect.fnUntraced(function* (isAlive: (owner: string) => boolean) {
-    const marks = yield* persistence.marks
-    const dead = marks.filter((mark) => mark.owner !== owner && !isAlive(mark.owner))
+    const checkpoints = yield* persistence.checkpoints
+    const dead = checkpoints.filter((checkpoint) => checkpoint.owner !== owner && !isAlive(checkpoint.owner))
     const { position: head } = yield* log.head
-    // Nobody has left a mark: this Persistence is new, or was erased.
-    let from = marks.every((mark) => mark.owner === owner) ? 0n : head
-    for (const mark of dead) if (mark.position < from) from = mark.position
+    // Nobody has left a checkpoint: this Persistence is new, or was erased.
+    let from = checkpoints.every((checkpoint) => checkpoint.owner === owner) ? 0n : head
+    for (const checkpoint of dead) if (checkpoint.position < from) from = checkpoint.position
     const stopped = from < head ? yield* lookThrough(from, head) : 0
-    for (const mark of dead) {
+    for (const checkpoint of dead) {
       // What has stopped is looked for again after the next start.
-      if (mark.owner !== recoveryOwner || stopped === 0) yield* persistence.setMark(mark.owner, undefined)
+      if (checkpoint.owner !== recoveryOwner || stopped === 0)
+        yield* persistence.setCheckpoint(checkpoint.owner, undefined)
     }
   })
 
-  /** Answers how many wallets are still behind: for them the mark of the recovery stays. */
+  /** Answers how many wallets are still behind: for them the checkpoint of the recovery stays. */
   const lookThrough = Effect.fnUntraced(
     function* (from: bigint, head: bigint) {
       let found = 0
       let stopped = 0
       // Cut off, the next one goes on from here.
-      yield* persistence.setMark(recoveryOwner, from)
+      yield* persistence.setCheckpoint(recoveryOwner, from)
       for (let after = from; after < head;) {
         at(after)
         const page = yield* readPage(log, after)
@@ -71,9 +72,9 @@ export const makeRecovery = (context: RecoveryContext, at: (position: bigint | u
         stopped += behind.filter((written) => !written).length
         if (page.isLast) break
         after = page.next
-        if (stopped === 0) yield* persistence.setMark(recoveryOwner, after)
+        if (stopped === 0) yield* persistence.setCheckpoint(recoveryOwner, after)
       }
-      if (stopped === 0) yield* persistence.setMark(recoveryOwner, undefined)
+      if (stopped === 0) yield* persistence.setCheckpoint(recoveryOwner, undefined)
       if (found > 0) {
         yield* Effect.logInfo(`${found} wallets were behind the log; ${found - stopped} of them are up to it now`)
       }

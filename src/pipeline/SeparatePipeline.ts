@@ -11,9 +11,9 @@ import { EventStore } from "../stores/EventStore.ts"
 import { Persistence } from "../stores/Persistence.ts"
 import { StoreUnavailable } from "../stores/StoreError.ts"
 import type { ActorBounds } from "../actors/ActorBounds.ts"
-import { BatchInHand } from "./ActiveWrite.ts"
+import { ActiveWrite } from "./ActiveWrite.ts"
 import { makeBatchWriter } from "./BatchWriter.ts"
-import * as CatchUps from "./CatchUpQueue.ts"
+import * as CatchUpQueue from "./CatchUpQueue.ts"
 import { CompensationBudget } from "./CompensationBudget.ts"
 import * as EngineMetrics from "../actors/EngineMetrics.ts"
 import { NodeIdentity } from "../actors/NodeIdentity.ts"
@@ -47,11 +47,11 @@ const make = Effect.fnUntraced(function* (bounds: ActorBounds) {
   const clock = yield* Clock.Clock
   const { owner } = yield* NodeIdentity
   const head = yield* log.head
-  // Were this process to die before its first write, the mark tells from where to look.
-  yield* persistence.setMark(owner, head.position)
+  // Were this process to die before its first write, the checkpoint tells from where to look.
+  yield* persistence.setCheckpoint(owner, head.position)
 
   const state = new PipelineState(bounds, clock, head.position)
-  const { hand, queue } = state
+  const { active, queue } = state
   const context: WriterContext = {
     bounds,
     log,
@@ -61,26 +61,26 @@ const make = Effect.fnUntraced(function* (bounds: ActorBounds) {
     failing: (reason) => {
       state.failure = reason
     },
-    storeAtFault: () => storeFailures(catchUps, hand) >= bounds.persistBlockedWallets,
-    storeFailed: (walletId) => hand.failures.add(walletId),
+    storeAtFault: () => storeFailures(catchUpQueue, active) >= bounds.persistBlockedWallets,
+    storeFailed: (walletId) => active.failures.add(walletId),
     mayCompensate: () => state.budget.take()
   }
   /** One that has stopped already is not waited for: others need its place in the lane. */
   const contextOf = (walletId: string): WriterContext => ({
     ...context,
-    storeAtFault: () => !catchUps.blocked.has(walletId) && context.storeAtFault(),
+    storeAtFault: () => !catchUpQueue.blocked.has(walletId) && context.storeAtFault(),
     storeFailed: () => undefined
   })
-  const catchUps: CatchUps.CatchUps = yield* CatchUps.make({
+  const catchUpQueue: CatchUpQueue.CatchUpQueue = yield* CatchUpQueue.make({
     catchUp: (walletId) => catchUpWallet(contextOf(walletId), walletId),
-    alone: (walletId) => hand.without(walletId),
+    alone: (walletId) => active.without(walletId),
     retryMillis: bounds.persistBlockedMillis,
-    idle: () => state.whenFlushed(catchUps)
+    idle: () => state.whenFlushed(catchUpQueue)
   })
-  const writeNext = makeBatchWriter({ context, queue, hand, catchUps, clock, owner })
-  const flushedThen = Effect.sync(() => state.whenFlushed(catchUps))
+  const writeNext = makeBatchWriter({ context, queue, active, catchUpQueue, clock, owner })
+  const flushedThen = Effect.sync(() => state.whenFlushed(catchUpQueue))
   yield* Effect.forkScoped(Effect.forever(Effect.andThen(state.park, Effect.andThen(writeNext, flushedThen))))
-  yield* Effect.forkScoped(Effect.repeat(measured(state, catchUps), Schedule.spaced(gaugeInterval)))
+  yield* Effect.forkScoped(Effect.repeat(measured(state, catchUpQueue), Schedule.spaced(gaugeInterval)))
 
   return WritePipeline.of({
     separate: true,
@@ -89,27 +89,27 @@ const make = Effect.fnUntraced(function* (bounds: ActorBounds) {
     listen: (listener) => {
       state.listener = listener
     },
-    catchUp: (walletId) => catchUps.run(walletId),
+    catchUp: (walletId) => catchUpQueue.run(walletId),
     startCatchUp: (walletId) => {
-      catchUps.add(walletId, CatchUps.noFloor)
+      catchUpQueue.add(walletId, CatchUpQueue.noLowWatermark)
     },
-    isAside: (walletId) => catchUps.isAside(walletId),
+    isCatchingUp: (walletId) => catchUpQueue.isCatchingUp(walletId),
     load: () => ({
       queuedEvents: queue.events,
       queuedWallets: queue.wallets,
       lagMillis: state.lagMillis,
-      blocked: Array.from(catchUps.blocked, ([walletId, { reason }]) => ({ walletId, reason })),
+      blocked: Array.from(catchUpQueue.blocked, ([walletId, { reason }]) => ({ walletId, reason })),
       failure: state.failure,
       compensationsStopped: state.budget.isStopped
     }),
-    flush: state.flush(catchUps)
+    flush: state.flush(catchUpQueue)
   })
 })
 
 /** What the parts of the pipeline share, and what its service tells of it. */
 class PipelineState {
   readonly queue: PersistQueue
-  readonly hand = new BatchInHand()
+  readonly active = new ActiveWrite()
   readonly budget: CompensationBudget
   listener = silent
   /** Why the last write failed. */
@@ -131,11 +131,11 @@ class PipelineState {
   })
 
   appending(): ReturnType<WritePipeline["Service"]["appending"]> {
-    const floor = this.queue.appending()
+    const lowWatermark = this.queue.appending()
     return (appended) => {
       const now = this.clock.currentTimeMillisUnsafe()
-      for (const { commit, position } of appended) this.queue.add(commit, position, floor, now)
-      this.queue.landed(floor)
+      for (const { commit, position } of appended) this.queue.add(commit, position, lowWatermark, now)
+      this.queue.landed(lowWatermark)
       const resume = this.wake
       if (resume === undefined || this.queue.wallets === 0) return
       this.wake = undefined
@@ -144,21 +144,21 @@ class PipelineState {
   }
 
   get lagMillis(): number {
-    const oldest = this.hand.since ?? this.queue.oldest
+    const oldest = this.active.since ?? this.queue.oldest
     return oldest === undefined ? 0 : Math.max(0, this.clock.currentTimeMillisUnsafe() - oldest)
   }
 
-  whenFlushed(catchUps: CatchUps.CatchUps): void {
-    if (this.queue.wallets > 0 || this.hand.since !== undefined || !catchUps.isEmpty) return
+  whenFlushed(catchUpQueue: CatchUpQueue.CatchUpQueue): void {
+    if (this.queue.wallets > 0 || this.active.since !== undefined || !catchUpQueue.isEmpty) return
     const waiting = this.flushed
     this.flushed = []
     for (const resume of waiting) resume(Effect.void)
   }
 
-  flush(catchUps: CatchUps.CatchUps): Effect.Effect<void> {
+  flush(catchUpQueue: CatchUpQueue.CatchUpQueue): Effect.Effect<void> {
     return Effect.callback<void>((resume) => {
       this.flushed.push(resume)
-      this.whenFlushed(catchUps)
+      this.whenFlushed(catchUpQueue)
       return Effect.sync(() => {
         this.flushed = this.flushed.filter((other) => other !== resume)
       })
@@ -166,16 +166,19 @@ class PipelineState {
   }
 }
 
-const measured = Effect.fnUntraced(function* ({ lagMillis, queue }: PipelineState, { blocked }: CatchUps.CatchUps) {
+const measured = Effect.fnUntraced(function* (
+  { lagMillis, queue }: PipelineState,
+  { blocked }: CatchUpQueue.CatchUpQueue
+) {
   yield* Metric.update(EngineMetrics.persistQueue, queue.events)
   yield* Metric.update(EngineMetrics.persistLag, lagMillis / 1_000)
   yield* Metric.update(EngineMetrics.persistBlocked, blocked.size)
 })
 
 /** Wallets at whose rows Persistence itself fails. */
-const storeFailures = (catchUps: CatchUps.CatchUps, hand: BatchInHand): number => {
-  const wallets = new Set(hand.failures)
-  for (const [walletId, { storeFailed }] of catchUps.blocked) if (storeFailed) wallets.add(walletId)
+const storeFailures = (catchUpQueue: CatchUpQueue.CatchUpQueue, active: ActiveWrite): number => {
+  const wallets = new Set(active.failures)
+  for (const [walletId, { storeFailed }] of catchUpQueue.blocked) if (storeFailed) wallets.add(walletId)
   return wallets.size
 }
 

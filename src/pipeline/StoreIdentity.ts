@@ -81,19 +81,19 @@ const check = Effect.gen(function* () {
   const log = yield* EventStore
   if (log.writesPersistence) return
   const persistence = yield* Persistence
-  // In this order: other nodes start and write meanwhile, and leave a mark last.
-  const marks = yield* persistence.marks
+  // In this order: other nodes start and write meanwhile, and leave a checkpoint last.
+  const checkpoints = yield* persistence.checkpoints
   const known = yield* persistence.logId
   const { logId, position: head } = yield* log.head
   if (known === undefined) {
-    // New, or erased: a mark of one who was still writing then tells of rows that are gone.
-    yield* Effect.forEach(marks, ({ owner }) => persistence.setMark(owner, undefined), { discard: true })
+    // New, or erased: a checkpoint of one who was still writing then tells of rows that are gone.
+    yield* Effect.forEach(checkpoints, ({ owner }) => persistence.setCheckpoint(owner, undefined), { discard: true })
     return yield* persistence.adoptLog(logId)
   }
   if (known !== logId) return yield* new LogMismatch({ log: logId, persistence: known })
   // By wallet and version where that can be told.
   yield* compareNewest
-  const persisted = marks.reduce((last, { position }) => (position > last ? position : last), 0n)
+  const persisted = checkpoints.reduce((last, { position }) => (position > last ? position : last), 0n)
   if (persisted > head) return yield* new LogPutBack({ persisted, head })
 })
 

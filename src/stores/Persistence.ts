@@ -100,7 +100,7 @@ export type PersistOutcome =
   | { readonly _tag: "Diverged"; readonly persistedVersion: number }
 
 /** What an owner has recorded: all its appends at or below the position are persisted. */
-export interface Mark {
+export interface Checkpoint {
   /** The incarnation of a node that took its claims under this name. */
   readonly owner: string
   readonly position: bigint
@@ -158,7 +158,7 @@ export class Persistence extends Context.Service<
      * Writes the rows of commits that are in the log: one transaction, at most one
      * commit per wallet, outcomes in their order. Safe to repeat: what is there
      * already answers `Written`, and of a commit that is there in part the rest is
-     * written. `mark` is recorded in the same transaction or after it, unless some
+     * written. `checkpoint` is recorded in the same transaction or after it, unless some
      * outcome is not `Written`; it never goes back by this.
      *
      * A failure leaves each commit written or not; a repeated write finds out which.
@@ -168,7 +168,7 @@ export class Persistence extends Context.Service<
      */
     readonly write: (
       commits: ReadonlyArray<Commit>,
-      mark?: Mark
+      checkpoint?: Checkpoint
     ) => Effect.Effect<ReadonlyArray<PersistOutcome>, ReadError | OperationRefused>
     /**
      * Puts a refusal in the place of each event of the commit, under the same guard:
@@ -194,15 +194,15 @@ export class Persistence extends Context.Service<
     readonly persistedVersions: (
       walletIds: ReadonlyArray<string>
     ) => Effect.Effect<ReadonlyMap<string, PersistedVersion>, ReadError>
-    readonly marks: Effect.Effect<ReadonlyArray<Mark>, ReadError>
-    /** Sets a mark as it is given, also backwards; `position` `undefined`: removes it. */
-    readonly setMark: (owner: string, position: bigint | undefined) => Effect.Effect<void, ReadError>
+    readonly checkpoints: Effect.Effect<ReadonlyArray<Checkpoint>, ReadError>
+    /** Sets a checkpoint as it is given, also backwards; `position` `undefined`: removes it. */
+    readonly setCheckpoint: (owner: string, position: bigint | undefined) => Effect.Effect<void, ReadError>
     /** The id of the log whose events are here; `undefined`: none yet. A log in the same database counts once it has events. */
     readonly logId: Effect.Effect<string | undefined, ReadError>
     /** Records whose log's events are here. `StoreDefect`: another log's are, and they have not been erased. */
     readonly adoptLog: (logId: string) => Effect.Effect<void, ReadError>
     /**
-     * Removes every row of one wallet, or of all, with the marks and the log's id. Then
+     * Removes every row of one wallet, or of all, with the checkpoints and the log's id. Then
      * they have to be written again: until a wallet's are, an append that writes them
      * (`EventStore.writesPersistence`) fails with `StoreDefect`. `rebuild` has no such time.
      */

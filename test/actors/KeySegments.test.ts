@@ -45,14 +45,14 @@ const started = Effect.fnUntraced(function* (credits: number, bounds: Partial<Ac
   return { installation, before }
 })
 
-/** New keys have effects and old ones have not. `lookUps`: of the new ones. */
+/** New keys have effects and old ones have not. `keyQueries`: of the new ones. */
 const assertKnows = Effect.fnUntraced(function* (
   installation: Installation,
   node: Node,
-  options: { readonly lookUps: number; readonly credits: number }
+  options: { readonly keyQueries: number; readonly credits: number }
 ) {
   for (let n = 0; n < 3; n++) assert.isFalse((yield* creditCommitted(node, "a", 1n, `new-${n}`)).replayed)
-  assert.strictEqual(node.persistence.lookUps.length, options.lookUps)
+  assert.strictEqual(node.persistence.keyQueries.length, options.keyQueries)
   for (let n = 0; n < options.credits; n += 1 + (options.credits >> 5)) {
     assert.isTrue((yield* creditCommitted(node, "a", 1n, `k${n}`)).replayed, `k${n}`)
   }
@@ -70,7 +70,7 @@ describe("a wallet with more than 10,000 keys behind it", () => {
         [4_096, 10_744]
       ])
       const node = yield* installation.start()
-      yield* assertKnows(installation, node, { lookUps: 0, credits: 11_000 })
+      yield* assertKnows(installation, node, { keyQueries: 0, credits: 11_000 })
     })
   )
 
@@ -82,7 +82,7 @@ describe("a wallet with more than 10,000 keys behind it", () => {
       const [whole, part] = ranges(installation, "a")
       assert.deepStrictEqual(whole, [0, 4_095])
       assert.isTrue(part![0] === 4_096 && part![1]! >= 8_191 && part![1]! < 10_000)
-      yield* assertKnows(installation, node, { lookUps: 0, credits: 11_000 })
+      yield* assertKnows(installation, node, { keyQueries: 0, credits: 11_000 })
     })
   )
 })
@@ -107,7 +107,7 @@ describe("wallets whose segments do not reach", () => {
       yield* flushed(node)
       assert.strictEqual(segmentsOf(installation, "c").length, 8)
       yield* Effect.forEach(ids, (id) => creditCommitted(node, id, 1n, "newer"), { concurrency: "unbounded" })
-      assert.strictEqual(node.persistence.lookUps.length, 1)
+      assert.strictEqual(node.persistence.keyQueries.length, 1)
       for (const id of ids) assert.isTrue((yield* creditCommitted(node, id, 1n, "k7")).replayed)
       yield* flushed(node)
       for (const id of ids) yield* assertConsistent(installation, node, id)
@@ -169,7 +169,7 @@ describe("a large segment", () => {
       yield* flushed(before)
       before.kill()
       yield* assertKnows(installation, yield* installation.start({ ...bounds, keyTailEvents: 8 }), {
-        lookUps: 0,
+        keyQueries: 0,
         credits: 60
       })
     })
@@ -202,7 +202,7 @@ describe("a part of a segment", () => {
         [16, 23],
         [24, 31]
       ])
-      yield* assertKnows(installation, next, { lookUps: 0, credits: 20 })
+      yield* assertKnows(installation, next, { keyQueries: 0, credits: 20 })
     })
   )
 
@@ -211,7 +211,7 @@ describe("a part of a segment", () => {
       const { before, installation } = yield* started(20, { ...small, keySegmentMinimumKeys: 4 })
       yield* before.stop
       assert.strictEqual(segmentsOf(installation, "a").length, 2)
-      yield* assertKnows(installation, yield* installation.start(), { lookUps: 0, credits: 20 })
+      yield* assertKnows(installation, yield* installation.start(), { keyQueries: 0, credits: 20 })
     })
   )
 })
@@ -265,14 +265,14 @@ describe("a segment that is stored", () => {
       yield* before.stop
       const node = yield* installation.start(bounds)
       yield* creditCommitted(node, "a", 1n, "new")
-      assert.strictEqual(node.persistence.lookUps.length, 1, "a does not fit")
+      assert.strictEqual(node.persistence.keyQueries.length, 1, "a does not fit")
       yield* creditCommitted(node, "b", 1n, "new")
-      assert.strictEqual(node.persistence.lookUps.length, 1, "b does")
+      assert.strictEqual(node.persistence.keyQueries.length, 1, "b does")
       yield* flushed(node)
       yield* TestClock.adjust("2 minutes")
       assert.strictEqual(node.registry.load().residentWallets, 0)
       yield* creditCommitted(node, "b", 1n, "newer")
-      assert.strictEqual(node.persistence.lookUps.length, 1, "and again")
+      assert.strictEqual(node.persistence.keyQueries.length, 1, "and again")
     })
   )
 

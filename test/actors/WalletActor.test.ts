@@ -148,7 +148,7 @@ describe("a user's rule", () => {
 
   it.effect("refuses one command of a batch: the others succeed, and the wallet travels alone for a while", () =>
     Effect.gen(function* () {
-      const { installation, node } = yield* installNode({ rule, bounds: { soloMillis: 10_000 } })
+      const { installation, node } = yield* installNode({ rule, bounds: { isolationMillis: 10_000 } })
       yield* create(node, "a")
       yield* create(node, "b")
       const gate = yield* Deferred.make<void>()

@@ -23,7 +23,7 @@ const command = (key: string, given: Partial<Trail>, kind: SentCommand["kind"] =
   path: "",
   body: {},
   trail: trail(given),
-  belief: { _tag: "Open" },
+  view: { _tag: "Open" },
   unanswered: 0,
   overlapped: false
 })

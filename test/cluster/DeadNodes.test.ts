@@ -12,11 +12,11 @@ import { Persistence } from "../../src/stores/Persistence.ts"
 
 const partitions = 4
 
-/** The leases, the claims and the marks as the test says; and whom the reconciler was told to be dead. */
+/** The leases, the claims and the checkpoints as the test says; and whom the reconciler was told to be dead. */
 const watched = Effect.gen(function* () {
   const world = {
     living: ["here"],
-    marks: ["here", "gone"],
+    checkpoints: ["here", "gone"],
     claimed: new Set([0, 1, 2, 3]),
     asked: new Set<number>(),
     recovered: [] as Array<ReadonlyArray<string>>
@@ -41,13 +41,13 @@ const watched = Effect.gen(function* () {
     Layer.succeed(Reconciler, {
       recover: (isAlive: (owner: string) => boolean) =>
         Effect.sync(() => {
-          const dead = world.marks.filter((owner) => !isAlive(owner))
+          const dead = world.checkpoints.filter((owner) => !isAlive(owner))
           world.recovered.push(dead)
-          world.marks = world.marks.filter(isAlive)
+          world.checkpoints = world.checkpoints.filter(isAlive)
         })
     } as unknown as Reconciler["Service"]),
     Layer.mock(Persistence, {
-      marks: Effect.sync(() => world.marks.map((owner) => ({ owner, position: 0n })))
+      checkpoints: Effect.sync(() => world.checkpoints.map((owner) => ({ owner, position: 0n })))
     }),
     Layer.succeed(WritePipeline, { separate: true } as unknown as WritePipeline["Service"]),
     Layer.succeed(Ownership, { partitions, epochOf: () => 1, fenced: () => undefined, lost: Effect.never })

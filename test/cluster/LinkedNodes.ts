@@ -126,7 +126,7 @@ export class Network {
       const partition = partitionOf(walletId, partitions)
       this.leases.set(partition, node)
       const { registry } = this.nodes[node]!
-      // Nothing may be left of the time before, as the keeper sees to it.
+      // Nothing may be left of the time before, as the claimer sees to it.
       return Effect.sleep(1).pipe(
         Effect.repeat({ until: () => !registry.isLeaving(partition) }),
         Effect.andThen(this.claim(node, [partition]))

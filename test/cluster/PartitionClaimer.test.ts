@@ -12,7 +12,7 @@ import { Ownership } from "../../src/actors/Ownership.ts"
 import { WalletRegistry } from "../../src/actors/WalletRegistry.ts"
 import * as ClusterOwnership from "../../src/cluster/ClusterOwnership.ts"
 import { LeaseStatus } from "../../src/cluster/redis/LeaseStatus.ts"
-import * as PartitionKeeper from "../../src/cluster/PartitionClaimer.ts"
+import * as PartitionClaimer from "../../src/cluster/PartitionClaimer.ts"
 import { EventStore } from "../../src/stores/EventStore.ts"
 import * as MemoryApiKeyStore from "../../src/stores/memory/MemoryApiKeyStore.ts"
 import { MemoryDatabase } from "../../src/stores/memory/MemoryDatabase.ts"
@@ -23,7 +23,7 @@ const partitions = 8
 const leaseMillis = 6_000
 const second = 1_000_000_000n
 
-/** What effect/cluster, the leases, the log and the actors say to the keeper, and what it asks of them. */
+/** What effect/cluster, the leases, the log and the actors say to the claimer, and what it asks of them. */
 const keep = Effect.gen(function* () {
   const services = yield* Layer.build(Layer.fresh(MemoryDatabase.layer()))
   const log = MemoryEventStore.make(Context.get(services, MemoryDatabase))
@@ -37,7 +37,7 @@ const keep = Effect.gen(function* () {
     logAway: false
   }
   const fakes = Layer.mergeAll(
-    // Only what the keeper asks for.
+    // Only what the claimer asks for.
     Layer.succeed(Sharding, {
       hasShardId: (shard: ShardIds.ShardId) => world.shards.has(shard.id - 1),
       getShardId: (id: string) => ShardIds.make("default", (Number(id.slice(1)) % partitions) + 1)
@@ -67,7 +67,7 @@ const keep = Effect.gen(function* () {
     }),
     Layer.succeed(NodeIdentity, { owner: "node" })
   )
-  const layer = PartitionKeeper.layer({ leaseMillis }).pipe(
+  const layer = PartitionClaimer.layer({ leaseMillis }).pipe(
     Layer.provideMerge(ClusterOwnership.layer({ partitions })),
     Layer.provide(fakes),
     Layer.provide(MemoryApiKeyStore.layer.pipe(Layer.provide(Layer.succeedContext(services))))
@@ -90,7 +90,7 @@ const keep = Effect.gen(function* () {
   return { world, ownership, owned, pass, stop: Scope.close(scope, Exit.void) }
 })
 
-describe("the keeper of partitions", () => {
+describe("the claimer of partitions", () => {
   it.effect("claims all that come, in one call, and gives up what goes", () =>
     Effect.gen(function* () {
       const { owned, ownership, pass, stop, world } = yield* keep

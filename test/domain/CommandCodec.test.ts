@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from "node:fs"
 import * as Result from "effect/Result"
 import { assert, describe, it } from "vitest"
 import type { Command } from "../../src/domain/Command.ts"
-import { decodeCommand, encodeCommand, type TravellingCommand } from "../../src/domain/CommandCodec.ts"
+import { decodeCommand, encodeCommand, type RemoteCommand } from "../../src/domain/CommandCodec.ts"
 import { fingerprintOf } from "../../src/domain/Fingerprint.ts"
 import { noMetadata } from "../../src/domain/Limits.ts"
 import { command } from "./Examples.ts"
@@ -12,7 +12,7 @@ const metadata = { order: "17", ключ: "значение" }
 const note = { reference: 'line "1"\n', metadata }
 
 /** One for every shape that travels; its text is in `commands/golden/<name>.json`. */
-const golden: { readonly [name: string]: TravellingCommand } = {
+const golden: { readonly [name: string]: RemoteCommand } = {
   CreateWallet: command("CreateWallet", { overdraftLimit: 500n, metadata }),
   Credit: command("Credit", { amount: 10n ** 30n - 1n, ...note }),
   "Credit.plain": command("Credit"),
@@ -39,8 +39,8 @@ const golden: { readonly [name: string]: TravellingCommand } = {
   "UpdateWallet.metadata": command("UpdateWallet", { metadata })
 }
 
-const textOf = (given: TravellingCommand) => JSON.stringify(encodeCommand(given))
-const travelled = (given: TravellingCommand): Command => Result.getOrThrow(decodeCommand(JSON.parse(textOf(given))))
+const textOf = (given: RemoteCommand) => JSON.stringify(encodeCommand(given))
+const travelled = (given: RemoteCommand): Command => Result.getOrThrow(decodeCommand(JSON.parse(textOf(given))))
 
 describe("commands on their way between nodes", () => {
   it("have a golden text each, and no text is without its command", () => {

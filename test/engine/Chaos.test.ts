@@ -41,7 +41,7 @@ const bounds: Partial<ActorBounds> = {
   // Some wallets get a filter of forgotten keys, some none.
   keyFilterBytes: 16 * 1024,
   keysInSnapshot: 2,
-  soloMillis: 1_000,
+  isolationMillis: 1_000,
   persistWallets: 2,
   persistEvents: 4,
   persistQueueEvents: 12,

@@ -8,7 +8,7 @@ import * as TestClock from "effect/testing/TestClock"
 import { defaultBounds } from "../../src/actors/ActorBounds.ts"
 import { MailboxFull, OutcomeUnknown } from "../../src/actors/EngineError.ts"
 import { CommandMetrics, classOf } from "../../src/engine/CommandMetrics.ts"
-import { HistogramTally } from "../../src/engine/FastCounter.ts"
+import { FastHistogram } from "../../src/engine/FastCounter.ts"
 import { WalletEngine } from "../../src/engine/WalletEngine.ts"
 import * as MemoryStores from "../../src/stores/memory/MemoryStores.ts"
 import { StoreUnavailable } from "../../src/stores/StoreError.ts"
@@ -102,7 +102,7 @@ describe("metrics of commands", () => {
   )
 
   it("take a time on a boundary as within it, and one above the last as beyond", () => {
-    const tally = new HistogramTally([1, 2])
+    const tally = new FastHistogram([1, 2])
     for (const value of [1, 1.5, 2, 3]) tally.record(value)
     assert.deepStrictEqual(tally.state, {
       buckets: [

@@ -106,7 +106,7 @@ describe("every command, sent again with its key, has its first answer and no se
       const { installation, node } = yield* installNode()
       const performed = yield* performAll(node)
       yield* replayAll(installation, node, performed)
-      assert.deepStrictEqual(node.persistence.lookUps, [], "memory alone could tell")
+      assert.deepStrictEqual(node.persistence.keyQueries, [], "memory alone could tell")
     })
   )
 
@@ -155,7 +155,7 @@ describe("every command, sent again with its key, has its first answer and no se
       assert.isAbove(installation.state.snapshots.get("a")?.length ?? 0, 2)
       const next = yield* installation.start()
       yield* replayAll(installation, next, performed)
-      assert.isAbove(next.persistence.lookUps.length, 0)
+      assert.isAbove(next.persistence.keyQueries.length, 0)
     })
   )
 
@@ -173,9 +173,9 @@ describe("every command, sent again with its key, has its first answer and no se
     Effect.gen(function* () {
       const { installation, node } = yield* installNode({ bounds: { keysInMemory: 1 } })
       const performed = yield* performAll(node)
-      assert.deepStrictEqual(node.persistence.lookUps, [], "a new key leaves no doubt")
+      assert.deepStrictEqual(node.persistence.keyQueries, [], "a new key leaves no doubt")
       yield* replayAll(installation, node, performed)
-      assert.strictEqual(node.persistence.lookUps.length, performed.length - 1, "all but the last one's")
+      assert.strictEqual(node.persistence.keyQueries.length, performed.length - 1, "all but the last one's")
     })
   )
 
@@ -183,9 +183,9 @@ describe("every command, sent again with its key, has its first answer and no se
     Effect.gen(function* () {
       const { installation, node } = yield* installNode({ bounds: forgetful })
       const performed = yield* performAll(node)
-      assert.deepStrictEqual(node.persistence.lookUps, [], "the append itself told that they are new")
+      assert.deepStrictEqual(node.persistence.keyQueries, [], "the append itself told that they are new")
       yield* replayAll(installation, node, performed)
-      assert.strictEqual(node.persistence.lookUps.length, performed.length - 1, "all but the last one's")
+      assert.strictEqual(node.persistence.keyQueries.length, performed.length - 1, "all but the last one's")
     })
   )
 
@@ -320,7 +320,7 @@ describe("the same command at the same time", () => {
       node.log.appendFaults.push(Faults.heldUntil(gate))
       const opening = yield* Effect.forkChild(credit(node, "a", 1n, "opening"))
       yield* appended(node, 3)
-      const lookUps = node.persistence.lookUps.length
+      const keyQueries = node.persistence.keyQueries.length
       const keys = ["k1", "old", "k2", "k1", "opening"]
       const callers = yield* Effect.forkChild(
         Effect.forEach(keys, (key) => credit(node, "a", 1n, key), { concurrency: "unbounded" })
@@ -332,8 +332,8 @@ describe("the same command at the same time", () => {
         (yield* Fiber.join(callers)).map(({ replayed }) => replayed),
         [false, true, false, true, true]
       )
-      assert.strictEqual(node.persistence.lookUps.length, lookUps + 1)
-      assert.deepStrictEqual([...new Set(node.persistence.lookUps.at(-1))], ["c:k1", "c:old", "c:k2"])
+      assert.strictEqual(node.persistence.keyQueries.length, keyQueries + 1)
+      assert.deepStrictEqual([...new Set(node.persistence.keyQueries.at(-1))], ["c:k1", "c:old", "c:k2"])
       yield* assertConsistent(installation, node, "a")
     })
   )

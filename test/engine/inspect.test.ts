@@ -26,7 +26,7 @@ describe("inspect", () => {
         yield* replay()
         yield* perform(send("a", "b", "t1", 7n), 100)
         yield* perform(credit("a", 1n), 200)
-        yield* (yield* Persistence).setMark("node", 3n)
+        yield* (yield* Persistence).setCheckpoint("node", 3n)
         yield* TestClock.adjust("2 seconds")
         const report = yield* inspect("a")
         assert.deepStrictEqual([report.lastEvent?.version, report.lastEvent?.type], [4, "WalletCredited"])
@@ -43,7 +43,7 @@ describe("inspect", () => {
           report.transfersInFlight.map(({ createdAt, id, row }) => `${id} ${createdAt} ${row}`),
           ["t1 100 null"]
         )
-        assert.deepInclude(report.marks, { owner: "node", position: 3n })
+        assert.deepInclude(report.checkpoints, { owner: "node", position: 3n })
         assert.strictEqual(report.node, null, "no service was asked")
         const lines = inspectLines(inspectDocument(report))
         assert.include(lines, "PostgreSQL: version 2, 2 events (1900 ms) behind the log")

@@ -78,11 +78,11 @@ describe("restores", () => {
     })
   )
 
-  it.effect("a log put back that no mark tells of names the wallet and the version that it has lost", () =>
+  it.effect("a log put back that no checkpoint tells of names the wallet and the version that it has lost", () =>
     Effect.gen(function* () {
       const { earlier, later } = yield* twoTimes
       const state = withRowsOf(earlier, later)
-      state.marks.clear()
+      state.checkpoints.clear()
       const stopped = yield* Effect.flip(startOn(state))
       assert.strictEqual(stopped._tag, "StoreAheadOfLog")
       assert.match(stopped.message, /event \d+ of wallet [ac],.+: wallet replay --erase$/)

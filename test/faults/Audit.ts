@@ -139,19 +139,19 @@ const judgeAcknowledged = (body: Body, command: SentCommand, entry: Entry | unde
 
 /** What was told against what is there; `undefined`: they agree. */
 const judge = (command: SentCommand, entry: Entry | undefined, log: LogContent): Complaint | undefined => {
-  const { belief, forbidden } = command
+  const { view, forbidden } = command
   if (entry !== undefined && entry.reversed !== (forbidden === true)) {
     return ["untrue", entry.reversed ? "reversed, and no rule is against it" : "refused by a rule, and not reversed"]
   }
-  switch (belief._tag) {
+  switch (view._tag) {
     case "Acknowledged":
-      return judgeAcknowledged(belief.body, command, entry, log)
+      return judgeAcknowledged(view.body, command, entry, log)
     case "Rejected":
       if (command.overlapped) return undefined
-      return entry === undefined ? undefined : ["untrue", `rejected with ${belief.code}, and in the log`]
+      return entry === undefined ? undefined : ["untrue", `rejected with ${view.code}, and in the log`]
     case "Reversed":
-      if (entry === undefined) return ["lost", `told ${belief.code}, and not in the log`]
-      if (belief.code === "OperationReversed" && !entry.reversed) return ["untrue", "told reversed, and it is not"]
+      if (entry === undefined) return ["lost", `told ${view.code}, and not in the log`]
+      if (view.code === "OperationReversed" && !entry.reversed) return ["untrue", "told reversed, and it is not"]
       return undefined
     case "Open":
       return undefined
@@ -161,7 +161,7 @@ const judge = (command: SentCommand, entry: Entry | undefined, log: LogContent):
 /** Nothing moves any more; the stores are those of the installation, without any proxy. */
 export const audit = Effect.fnUntraced(function* (client: FaultClient): Effect.fn.Return<Verdict, unknown, EventStore> {
   const log = yield* readLog
-  const beliefs = { Open: 0, Acknowledged: 0, Rejected: 0, Reversed: 0 }
+  const views = { Open: 0, Acknowledged: 0, Rejected: 0, Reversed: 0 }
   const counts = { lost: 0, doubled: log.duplicates.length, untrue: client.untrueCount + log.negative.length }
   const complaints = [...client.untrue, ...log.duplicates, ...log.negative]
   const known = new Set<string>()
@@ -169,7 +169,7 @@ export const audit = Effect.fnUntraced(function* (client: FaultClient): Effect.f
   for (const command of client.commands) {
     const name = `${command.walletId} c:${command.key}`
     known.add(name)
-    beliefs[command.belief._tag]++
+    views[command.view._tag]++
     const complaint = judge(command, log.byKey.get(name), log)
     if (complaint === undefined) continue
     counts[complaint[0]]++
@@ -182,10 +182,10 @@ export const audit = Effect.fnUntraced(function* (client: FaultClient): Effect.f
   }
   return {
     sent: client.commands.length,
-    acknowledged: beliefs.Acknowledged,
-    rejected: beliefs.Rejected,
-    reversed: beliefs.Reversed,
-    open: beliefs.Open,
+    acknowledged: views.Acknowledged,
+    rejected: views.Rejected,
+    reversed: views.Reversed,
+    open: views.Open,
     ...counts,
     events: log.events,
     complaints: complaints.slice(0, keptComplaints)

@@ -13,7 +13,7 @@ export type Kind = "create" | "credit" | "debit" | "hold" | "capture" | "release
  * - `Rejected`: by the rules; a retry may still succeed.
  * - `Reversed`: done and undone.
  */
-export type Belief =
+export type ClientView =
   | { readonly _tag: "Open" }
   | { readonly _tag: "Acknowledged"; readonly body: Body; readonly persisted: boolean }
   | { readonly _tag: "Rejected"; readonly code: string }
@@ -50,7 +50,7 @@ export interface SentCommand {
   readonly forbidden?: true
   /** Of those that the load makes. */
   trail?: Trail
-  belief: Belief
+  view: ClientView
   /** Requests with it that have had no answer, or have none yet. */
   unanswered: number
   /** It was sent while an earlier request with it might have been at work: one may be rejected and the other done. */
@@ -85,33 +85,33 @@ const lasting = (body: Body): string => {
 }
 
 const acknowledge = (command: SentCommand, body: Body): string | undefined => {
-  const { belief } = command
-  if (belief._tag === "Reversed") return "acknowledged after it was told reversed"
+  const { view } = command
+  if (view._tag === "Reversed") return "acknowledged after it was told reversed"
   const persisted = isPersisted(body)
-  if (belief._tag !== "Acknowledged") {
-    command.belief = { _tag: "Acknowledged", body, persisted }
+  if (view._tag !== "Acknowledged") {
+    command.view = { _tag: "Acknowledged", body, persisted }
     return undefined
   }
-  const [first, now] = [lasting(belief.body), lasting(body)]
-  command.belief = { _tag: "Acknowledged", body, persisted: persisted || belief.persisted }
+  const [first, now] = [lasting(view.body), lasting(body)]
+  command.view = { _tag: "Acknowledged", body, persisted: persisted || view.persisted }
   return first === now ? undefined : `first ${first}, then ${now}`
 }
 
 /** Nothing builds on what may be reversed, but it may be told: as committed only. */
 const reverse = (command: SentCommand, code: string): string | undefined => {
-  const { belief } = command
-  command.belief = { _tag: "Reversed", code }
-  return belief._tag === "Acknowledged" && belief.persisted && code === "OperationReversed"
+  const { view } = command
+  command.view = { _tag: "Reversed", code }
+  return view._tag === "Acknowledged" && view.persisted && code === "OperationReversed"
     ? "reversed after it was told persisted"
     : undefined
 }
 
 const reject = (command: SentCommand, code: string): string | undefined => {
-  if (command.belief._tag === "Acknowledged" || command.belief._tag === "Reversed") {
+  if (command.view._tag === "Acknowledged" || command.view._tag === "Reversed") {
     if (command.overlapped) return undefined
-    return `answered ${code} after it was told ${command.belief._tag}`
+    return `answered ${code} after it was told ${command.view._tag}`
   }
-  command.belief = { _tag: "Rejected", code }
+  command.view = { _tag: "Rejected", code }
   return undefined
 }
 

@@ -6,7 +6,7 @@
 import * as Effect from "effect/Effect"
 import { type ConnectionBroken, type HttpAnswer, HttpConnection } from "../../src/load/HttpConnection.ts"
 import { makeRandom } from "../cli/KillClient.ts"
-import { absurd } from "./InvalidRequests.ts"
+import { invalid } from "./InvalidRequests.ts"
 import {
   type AnswerClass,
   type Body,
@@ -151,11 +151,11 @@ export class FaultClient {
     return wallets[this.random(this.random(4) === 0 ? Math.min(8, wallets.length) : wallets.length)]!
   }
 
-  add(command: Omit<SentCommand, "key" | "belief" | "unanswered" | "overlapped">): SentCommand {
+  add(command: Omit<SentCommand, "key" | "view" | "unanswered" | "overlapped">): SentCommand {
     const sent: SentCommand = {
       ...command,
       key: `${this.name}${this.commands.length}`,
-      belief: { _tag: "Open" },
+      view: { _tag: "Open" },
       unanswered: 0,
       overlapped: false
     }
@@ -229,11 +229,11 @@ export class FaultClient {
 
   /** What an answer tells; remembers holds and wallets that are there. */
   learn(command: SentCommand, status: number, body: Body): AnswerClass {
-    const before = command.belief._tag
+    const before = command.view._tag
     const told = learn(command, status, body)
     if (command.trail !== undefined && told.class === "unavailable") command.trail.refused = true
     this.say(command, told.untrue)
-    if (command.belief._tag === "Acknowledged") {
+    if (command.view._tag === "Acknowledged") {
       const version = versionOf(body)
       const { persisted } = (body["durability"] ?? {}) as { readonly persisted?: boolean }
       if (version !== undefined && persisted === true) this.onPersisted({ walletId: command.walletId, version })
@@ -325,7 +325,7 @@ const sendBatch = Effect.fnUntraced(function* (
   )
 })
 
-const isOpen = ({ belief }: SentCommand) => belief._tag === "Open"
+const isOpen = ({ view }: SentCommand) => view._tag === "Open"
 
 /** Until each is settled, or the load ends. */
 const settleAll = Effect.fnUntraced(function* (
@@ -358,8 +358,8 @@ const settleAll = Effect.fnUntraced(function* (
   }
 })
 
-const sendAbsurd = Effect.fnUntraced(function* (client: FaultClient, connection: Requests) {
-  const [expected, path, key, body] = absurd(client.random)
+const sendInvalid = Effect.fnUntraced(function* (client: FaultClient, connection: Requests) {
+  const [expected, path, key, body] = invalid(client.random)
   const answer = yield* request(client, connection, path, key, body)
   if (answer === undefined) return
   const { millis, status } = answer
@@ -372,7 +372,7 @@ const sendAbsurd = Effect.fnUntraced(function* (client: FaultClient, connection:
 
 const oneTurn = Effect.fnUntraced(function* (client: FaultClient, connection: Requests, caller: number) {
   const draw = client.random(100)
-  if (draw < 3) return yield* sendAbsurd(client, connection)
+  if (draw < 3) return yield* sendInvalid(client, connection)
   if (draw < 7) {
     const recent = client.commands[Math.max(0, client.commands.length - 1 - client.random(500))]!
     if (recent.trail !== undefined) recent.trail.shared = true
@@ -446,7 +446,7 @@ export const openWallets = Effect.fnUntraced(function* (client: FaultClient) {
     walletId,
     path: `/v1/wallets/${walletId}/credit`,
     body: { amount: client.options.funds },
-    belief: { _tag: "Open" },
+    view: { _tag: "Open" },
     unanswered: 0,
     overlapped: false
   }))
@@ -466,7 +466,7 @@ export const settleOpen = (client: FaultClient): Effect.Effect<void> =>
 /** A sample of what was acknowledged is sent once more: the first answer comes again, or it is untrue. */
 export const sendAgain = (client: FaultClient, sample: number): Effect.Effect<void> =>
   Effect.suspend(() => {
-    const known = client.commands.filter(({ belief }) => belief._tag === "Acknowledged")
+    const known = client.commands.filter(({ view }) => view._tag === "Acknowledged")
     const chosen = Array.from({ length: Math.min(sample, known.length) }, () => client.pick(known))
     return Effect.forEach(
       new Set(chosen),

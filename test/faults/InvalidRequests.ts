@@ -2,7 +2,7 @@
 import type { Body } from "./ClientView.ts"
 
 /** What no fault may change: rejections of the form and of the rules. The answer's code, or that there is none for now. */
-export const absurd = (
+export const invalid = (
   random: (below: number) => number
 ): readonly [code: string, path: string, key: string, body: Body] => {
   const key = `absurd${random(1_000_000_000)}`

@@ -45,7 +45,7 @@ const refuseUnwanted = (rig: Rig): Effect.Effect<void> =>
     "create trigger unwanted before insert on wallet.events for each row execute function public.unwanted()"
   )
 
-const isOpen = ({ belief }: SentCommand): boolean => belief._tag === "Open"
+const isOpen = ({ view }: SentCommand): boolean => view._tag === "Open"
 
 /** From one wallet to another, both by chance; each caller's retry is the same command under the same key. */
 const randomTransfer = (client: FaultClient, { count, refusing }: TransferKills): SentCommand => {

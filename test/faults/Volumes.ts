@@ -22,7 +22,7 @@ const derived = (rig: Rig): ReadonlyArray<string> => [
   "holds",
   "transfers",
   "refusals",
-  "marks",
+  "checkpoints",
   ...(rig.stores === "both" ? ["events"] : [])
 ]
 
@@ -126,7 +126,7 @@ const persistedEvents = (rig: Rig) =>
   )
 
 const eventsInLog = (client: FaultClient): number =>
-  client.commands.reduce((sum, { belief }) => sum + (belief._tag === "Acknowledged" ? 1 : 0), 0)
+  client.commands.reduce((sum, { view }) => sum + (view._tag === "Acknowledged" ? 1 : 0), 0)
 
 /** Fewer than this are on their way in any case. */
 const noBacklog = 500
@@ -160,9 +160,9 @@ const durableAgain = Effect.fnUntraced(function* (client: FaultClient) {
       for (let whole = 0; whole < 20;) {
         const command = client.next(true)
         yield* sendOne(client, connection, command, "persisted")
-        const { belief } = command
-        if (belief._tag === "Rejected") continue
-        if (belief._tag === "Acknowledged" && belief.persisted) whole++
+        const { view } = command
+        if (view._tag === "Rejected") continue
+        if (view._tag === "Acknowledged" && view.persisted) whole++
         else {
           whole = 0
           since = performance.now()

@@ -79,11 +79,11 @@ const mortalLog = (log: EventStore["Service"]): EventStore["Service"] => ({
 
 const mortalPersistence = (persistence: Persistence["Service"]): Persistence["Service"] => ({
   ...persistence,
-  write: (commits, mark) => {
+  write: (commits, checkpoint) => {
     const isReversal = has(commits, "OperationReversed")
     return around(
       Effect.andThen(at("write.before"), at("reversalWrite.before", isReversal)),
-      persistence.write(commits, mark),
+      persistence.write(commits, checkpoint),
       Effect.andThen(at("write.after"), at("reversalWrite.after", isReversal))
     )
   },

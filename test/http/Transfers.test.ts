@@ -217,7 +217,7 @@ layer(Server.layerWith(engine), { excludeTestServices: true })("transfers over H
     })
   )
 
-  it.effect("marks a reversal that a batch tells again", () =>
+  it.effect("checkpoints a reversal that a batch tells again", () =>
     Effect.gen(function* () {
       const { call, from, to } = yield* wallets
       const commands = [{ type: "transfer", walletId: from, to, amount: "13", idempotencyKey: "unlucky" }]

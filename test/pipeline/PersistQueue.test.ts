@@ -24,9 +24,9 @@ const taken = (queue: PersistQueue, wallets: number, events: number) =>
 describe("the queue", () => {
   it("gives the wallets in the order of their coming, each with all that waits, within both bounds", () => {
     const queue = new PersistQueue(0n)
-    const floor = queue.appending()
-    for (const id of ["a", "b", "c", "d"]) queue.add(commitOf(id, 0, 2), 1n, floor, 0)
-    queue.add(commitOf("a", 2, 1), 2n, floor, 0)
+    const lowWatermark = queue.appending()
+    for (const id of ["a", "b", "c", "d"]) queue.add(commitOf(id, 0, 2), 1n, lowWatermark, 0)
+    queue.add(commitOf("a", 2, 1), 2n, lowWatermark, 0)
     assert.deepStrictEqual(taken(queue, 2, 100), [
       ["a", [0, 1, 2]],
       ["b", [0, 1]]
@@ -37,9 +37,9 @@ describe("the queue", () => {
 
   it("gives a part of what does not fit; the rest stays at its place, in order", () => {
     const queue = new PersistQueue(0n)
-    const floor = queue.appending()
-    for (let n = 0; n < 5; n++) queue.add(commitOf("a", n * 2, 2), 1n, floor, 0)
-    queue.add(commitOf("b", 0, 1), 1n, floor, 0)
+    const lowWatermark = queue.appending()
+    for (let n = 0; n < 5; n++) queue.add(commitOf("a", n * 2, 2), 1n, lowWatermark, 0)
+    queue.add(commitOf("b", 0, 1), 1n, lowWatermark, 0)
     assert.deepStrictEqual(taken(queue, 100, 5), [["a", [0, 1, 2, 3]]])
     assert.deepStrictEqual(taken(queue, 100, 1), [["a", [4, 5]]], "at least one commit")
     assert.deepStrictEqual(taken(queue, 100, 5), [
@@ -51,25 +51,25 @@ describe("the queue", () => {
 
   it("counts what was taken until it is settled", () => {
     const queue = new PersistQueue(0n)
-    const floor = queue.appending()
-    queue.add(commitOf("a", 0, 3), 1n, floor, 7)
+    const lowWatermark = queue.appending()
+    queue.add(commitOf("a", 0, 3), 1n, lowWatermark, 7)
     assert.strictEqual(queue.oldest, 7)
     const batch = queue.take(1, 2)
     assert.deepStrictEqual([queue.events, queue.oldest], [3, undefined])
-    queue.settle(batch)
+    queue.resolve(batch)
     assert.strictEqual(queue.events, 0)
   })
 })
 
-describe("the mark", () => {
+describe("the checkpoint", () => {
   it("is the last known position once everything is written", () => {
     const queue = new PersistQueue(10n)
-    const floor = queue.appending()
-    queue.add(commitOf("a", 0, 1), 12n, floor, 0)
-    queue.landed(floor)
-    assert.strictEqual(queue.mark([]), 10n, "a is still to be written")
+    const lowWatermark = queue.appending()
+    queue.add(commitOf("a", 0, 1), 12n, lowWatermark, 0)
+    queue.landed(lowWatermark)
+    assert.strictEqual(queue.checkpoint([]), 10n, "a is still to be written")
     queue.take(1, 10)
-    assert.strictEqual(queue.mark([]), 12n)
+    assert.strictEqual(queue.checkpoint([]), 12n)
   })
 
   it("stays below an append that is on its way, and below what is written elsewhere", () => {
@@ -79,21 +79,21 @@ describe("the mark", () => {
     queue.add(commitOf("b", 0, 1), 20n, late, 0)
     queue.landed(late)
     queue.take(1, 10)
-    assert.strictEqual(queue.mark([]), 10n, "the early one may land anywhere above 10")
+    assert.strictEqual(queue.checkpoint([]), 10n, "the early one may land anywhere above 10")
     queue.landed(early)
-    assert.strictEqual(queue.mark([]), 20n)
-    assert.strictEqual(queue.mark([15n, 17n]), 15n)
+    assert.strictEqual(queue.checkpoint([]), 20n)
+    assert.strictEqual(queue.checkpoint([15n, 17n]), 15n)
   })
 
   it("stays below the rest of a wallet of which a part was taken", () => {
     const queue = new PersistQueue(10n)
-    const floor = queue.appending()
-    queue.add(commitOf("a", 0, 2), 12n, floor, 0)
-    queue.add(commitOf("a", 2, 2), 14n, floor, 0)
-    queue.landed(floor)
+    const lowWatermark = queue.appending()
+    queue.add(commitOf("a", 0, 2), 12n, lowWatermark, 0)
+    queue.add(commitOf("a", 2, 2), 14n, lowWatermark, 0)
+    queue.landed(lowWatermark)
     queue.take(1, 2)
-    assert.strictEqual(queue.mark([]), 10n)
+    assert.strictEqual(queue.checkpoint([]), 10n)
     queue.take(1, 2)
-    assert.strictEqual(queue.mark([]), 14n)
+    assert.strictEqual(queue.checkpoint([]), 14n)
   })
 })

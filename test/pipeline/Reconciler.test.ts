@@ -1,4 +1,4 @@
-/** Whatever was committed reaches Persistence without a human; and no mark promises what is not there. */
+/** Whatever was committed reaches Persistence without a human; and no checkpoint promises what is not there. */
 import { assert, describe, it } from "@effect/vitest"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
@@ -25,7 +25,7 @@ const recovered = (installation: Installation) => until(() => isUpToLog(installa
 
 describe("after a process that died", () => {
   for (const behind of [1, 1_500]) {
-    it.effect(`the next one writes the ${behind} events that it had not written, by its mark alone`, () =>
+    it.effect(`the next one writes the ${behind} events that it had not written, by its checkpoint alone`, () =>
       Effect.gen(function* () {
         const installation = yield* install({ separate: true })
         const first = yield* installation.start()
@@ -40,7 +40,7 @@ describe("after a process that died", () => {
         first.kill()
         const next = yield* installation.start()
         yield* recovered(installation)
-        yield* until(() => installation.state.marks.size === 1, "the dead owner's mark is gone")
+        yield* until(() => installation.state.checkpoints.size === 1, "the dead owner's checkpoint is gone")
         assert.match(next.logged.join("\n"), /wallets were behind the log; \d of them are up to it now/)
         yield* assertEqual(installation, next, ["a", "b", "c"])
       })
@@ -119,12 +119,12 @@ describe("after a process that died", () => {
       yield* until(() => persistedVersion(installation, "c") === 1 && persistedVersion(installation, "a") === 1, "a, c")
       yield* until(() => second.reconciler.load().recovering === undefined, "it is through")
       assert.strictEqual(persistedVersion(installation, "b"), 0)
-      assert.isTrue(installation.state.marks.has("recovery"))
+      assert.isTrue(installation.state.checkpoints.has("recovery"))
       yield* within(12, second.stop)
       ids[0] = id!
       const third = yield* installation.start()
       yield* recovered(installation)
-      yield* until(() => installation.state.marks.size === 1, "every mark but its own is gone")
+      yield* until(() => installation.state.checkpoints.size === 1, "every checkpoint but its own is gone")
       yield* assertEqual(installation, third, ["a", "b", "c"])
     })
   )
@@ -145,13 +145,13 @@ describe("after a process that died", () => {
     })
   )
 
-  it.effect("its mark goes, also when there is nothing to be found", () =>
+  it.effect("its checkpoint goes, also when there is nothing to be found", () =>
     Effect.gen(function* () {
       const installation = yield* install({ separate: true })
       for (let n = 0; n < 3; n++) {
         const node = yield* installation.start()
         if (n === 0) yield* create(node, "a")
-        yield* until(() => installation.state.marks.size === 1, "one mark only")
+        yield* until(() => installation.state.checkpoints.size === 1, "one checkpoint only")
         yield* node.stop
       }
     })
@@ -180,7 +180,7 @@ describe("the reconciler", () => {
     })
   )
 
-  it.effect("finds by its slow look what no mark tells of", () =>
+  it.effect("finds by its slow look what no checkpoint tells of", () =>
     Effect.gen(function* () {
       const installation = yield* install({ separate: true })
       const node = yield* installation.start()
@@ -191,7 +191,7 @@ describe("the reconciler", () => {
       assert.isFalse(isUpToLog(installation), "young events are on their way anyway")
       yield* pass(10)
       assert.isTrue(isUpToLog(installation))
-      assert.match(node.logged.join("\n"), /2 wallets were behind the log that no mark told of/)
+      assert.match(node.logged.join("\n"), /2 wallets were behind the log that no checkpoint told of/)
       yield* assertVerified(installation)
     })
   )
@@ -212,7 +212,7 @@ describe("the reconciler", () => {
         1
       )
       assert.lengthOf(
-        node.logged.filter((line) => line.includes("no mark told of")),
+        node.logged.filter((line) => line.includes("no checkpoint told of")),
         0
       )
       assert.lengthOf(
@@ -222,32 +222,32 @@ describe("the reconciler", () => {
     })
   )
 
-  it.effect("leaves the marks of living owners alone", () =>
+  it.effect("leaves the checkpoints of living owners alone", () =>
     Effect.gen(function* () {
       const installation = yield* install({ separate: true })
       const node = yield* installation.start()
       yield* create(node, "a")
-      yield* until(() => installation.state.marks.size === 1, "its start is over")
-      installation.state.marks.set("alive", 0n)
-      installation.state.marks.set("dead", 0n)
+      yield* until(() => installation.state.checkpoints.size === 1, "its start is over")
+      installation.state.checkpoints.set("alive", 0n)
+      installation.state.checkpoints.set("dead", 0n)
       yield* node.reconciler.recover((owner) => owner === "alive")
       assert.sameMembers(
-        [...installation.state.marks.keys()].filter((owner) => !owner.includes("-")),
+        [...installation.state.checkpoints.keys()].filter((owner) => !owner.includes("-")),
         ["alive"]
       )
     })
   )
 })
 
-/** What every mark promises: all appends of that owner at or below it are persisted. */
-const assertMarks = (installation: Installation, appends: ReadonlyMap<string, Set<string>>): void => {
-  for (const [owner, mark] of installation.state.marks) {
+/** What every checkpoint promises: all appends of that owner at or below it are persisted. */
+const assertCheckpoints = (installation: Installation, appends: ReadonlyMap<string, Set<string>>): void => {
+  for (const [owner, checkpoint] of installation.state.checkpoints) {
     for (const { position, recorded } of installation.state.log) {
-      if (position > mark || appends.get(owner)?.has(recorded.id) !== true) continue
+      if (position > checkpoint || appends.get(owner)?.has(recorded.id) !== true) continue
       assert.isAtLeast(
         persistedVersion(installation, recorded.walletId),
         recorded.version,
-        `the mark ${mark} of ${owner} is beyond event ${recorded.version} of ${recorded.walletId} at ${position}`
+        `the checkpoint ${checkpoint} of ${owner} is beyond event ${recorded.version} of ${recorded.walletId} at ${position}`
       )
     }
   }
@@ -262,7 +262,7 @@ const sentBy = (nodes: ReadonlyArray<Node>): ReadonlyMap<string, Set<string>> =>
     ])
   )
 
-describe("a mark", () => {
+describe("a checkpoint", () => {
   it.effect.prop(
     "never runs ahead of what is persisted, whatever fails and whoever dies",
     [Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 2 ** 31 }))],
@@ -308,13 +308,13 @@ describe("a mark", () => {
               node = yield* start
             }
             yield* TestClock.adjust(below(200))
-            assertMarks(installation, sentBy(nodes))
+            assertCheckpoints(installation, sentBy(nodes))
           }
           node.persistence.drawWrite = undefined
           node.persistence.drawRead = undefined
           node.log.draw = undefined
           yield* pass(60)
-          assertMarks(installation, sentBy(nodes))
+          assertCheckpoints(installation, sentBy(nodes))
           assert.isTrue(isUpToLog(installation), "in the end all of it is persisted")
         })
       ),

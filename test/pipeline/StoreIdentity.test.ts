@@ -70,11 +70,11 @@ describe("a start", () => {
       const installation = yield* stopped
       const { log, state } = installation
       const persistence = MemoryPersistence.make(state)
-      /** Another node commits, and leaves its mark. */
+      /** Another node commits, and leaves its checkpoint. */
       const another = (key: CommandKey) =>
         Effect.gen(function* () {
           yield* writeForeign(installation, foreignCredit("a", 1n), key)
-          yield* persistence.setMark("another", (yield* log.head).position)
+          yield* persistence.setCheckpoint("another", (yield* log.head).position)
         })
       const stores = Layer.mergeAll(
         Layer.succeed(EventStore, {
@@ -84,7 +84,7 @@ describe("a start", () => {
         }),
         Layer.succeed(Persistence, {
           ...persistence,
-          marks: Effect.tap(persistence.marks, () => Effect.orDie(another("c:y")))
+          checkpoints: Effect.tap(persistence.checkpoints, () => Effect.orDie(another("c:y")))
         }),
         Layer.effect(ReadModel, Effect.map(MemoryDatabase, MemoryReadModel.make)).pipe(
           Layer.provide(Layer.succeed(MemoryDatabase, state))
@@ -95,7 +95,7 @@ describe("a start", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.effect("finds by the marks that the log was put back where no row shows it", () =>
+  it.effect("finds by the checkpoints that the log was put back where no row shows it", () =>
     Effect.gen(function* () {
       const installation = yield* stopped
       const { state } = installation
@@ -110,15 +110,15 @@ describe("a start", () => {
     })
   )
 
-  it.effect("adopts the log where Persistence is new, and believes no mark of one who was still writing", () =>
+  it.effect("adopts the log where Persistence is new, and believes no checkpoint of one who was still writing", () =>
     Effect.gen(function* () {
       const installation = yield* stopped
       const { state } = installation
       eraseAll(state)
-      state.marks.set("late", 5n)
+      state.checkpoints.set("late", 5n)
       const node = yield* installation.start()
       yield* until(() => state.persisted.get("a")?.length === 4, "all is there again")
-      yield* until(() => state.marks.size === 1, "one mark")
+      yield* until(() => state.checkpoints.size === 1, "one checkpoint")
       assert.strictEqual(state.persistedLog, state.logId)
       yield* pass(1)
       yield* assertEqual(installation, node, ["a", "b"])

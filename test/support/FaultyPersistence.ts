@@ -51,7 +51,7 @@ export interface FaultyPersistence {
   /** Chooses the faults when the script is empty. */
   draw: (() => ((look: Lookup) => Lookup) | undefined) | undefined
   /** The keys of every look-up. */
-  readonly lookUps: Array<ReadonlyArray<string>>
+  readonly keyQueries: Array<ReadonlyArray<string>>
   /** The wallets of every look-up. */
   readonly lookUpWallets: Array<ReadonlyArray<string>>
   /** The version up to which it has the wallets' keys (and of holds none); `undefined`: all. */
@@ -115,7 +115,7 @@ export const make = (inner: Persistence["Service"]): FaultyPersistence => {
   const faulty: FaultyPersistence = {
     keyFaults: [],
     draw: undefined,
-    lookUps: [],
+    keyQueries: [],
     lookUpWallets: [],
     behindAt: undefined,
     writesAway: false,
@@ -132,16 +132,16 @@ export const make = (inner: Persistence["Service"]): FaultyPersistence => {
     },
     store: {
       ...inner,
-      write: (commits, mark) =>
+      write: (commits, checkpoint) =>
         Effect.suspend(() => {
           faulty.writes.push(commits)
-          return writing(commits, faulty.writeFaults, inner.write(commits, mark))
+          return writing(commits, faulty.writeFaults, inner.write(commits, checkpoint))
         }),
       refuse: (commit, refusal) => writing([commit], faulty.refuseFaults, inner.refuse(commit, refusal)),
       persistedVersions: (walletIds) => reading(inner.persistedVersions(walletIds)),
       openRefusals: (options) => reading(inner.openRefusals(options)),
-      marks: reading(inner.marks),
-      setMark: (owner, position) => reading(inner.setMark(owner, position)),
+      checkpoints: reading(inner.checkpoints),
+      setCheckpoint: (owner, position) => reading(inner.setCheckpoint(owner, position)),
       hold: (walletId, holdId) =>
         Effect.suspend(() => {
           if (faulty.readsAway) return Effect.fail(unavailable)
@@ -150,7 +150,7 @@ export const make = (inner: Persistence["Service"]): FaultyPersistence => {
       findKeys: (asked) =>
         mortal(
           Effect.suspend(() => {
-            faulty.lookUps.push(asked.flatMap(({ keys }) => keys))
+            faulty.keyQueries.push(asked.flatMap(({ keys }) => keys))
             faulty.lookUpWallets.push(asked.map(({ walletId }) => walletId))
             if (faulty.readsAway) return Effect.fail(unavailable)
             const look = Effect.map(inner.findKeys(asked), (lookups) => lookups.map(lagging))

@@ -39,7 +39,7 @@ import type { FaultyPersistence } from "./FaultyPersistence.ts"
 import * as FaultyKeys from "./FaultyPersistence.ts"
 
 export interface Node {
-  /** The name under which it leaves its mark. */
+  /** The name under which it leaves its checkpoint. */
   readonly owner: string
   readonly engine: WalletEngine["Service"]
   readonly registry: WalletRegistry["Service"]

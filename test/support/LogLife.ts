@@ -209,7 +209,7 @@ export const copyOf = (state: MemoryState, changed: Partial<MemoryState> = {}): 
   transfers: mapsOf(state.transfers),
   keys: mapsOf(state.keys),
   refusals: listsOf(state.refusals),
-  marks: new Map(state.marks),
+  checkpoints: new Map(state.checkpoints),
   apiKeys: new Map(state.apiKeys),
   ...changed
 })
@@ -220,8 +220,8 @@ const rowNames = ["persisted", "wallets", "transactionsByWallet", "holds", "tran
 export const withRowsOf = (state: MemoryState, rows: MemoryState): MemoryState => {
   const from = copyOf(rows)
   const kept = Object.fromEntries(rowNames.map((name) => [name, from[name]]))
-  const { marks, persistedLog, persistedPosition, transactions } = from
-  return copyOf(state, { ...kept, marks, persistedLog, persistedPosition, transactions } as Partial<MemoryState>)
+  const { checkpoints, persistedLog, persistedPosition, transactions } = from
+  return copyOf(state, { ...kept, checkpoints, persistedLog, persistedPosition, transactions } as Partial<MemoryState>)
 }
 
 /** No rows at all. */
@@ -229,7 +229,7 @@ export const withoutRows = (state: MemoryState, changed: Partial<MemoryState> = 
   copyOf(state, {
     ...Object.fromEntries(rowNames.map((name) => [name, new Map()])),
     transactions: [],
-    marks: new Map(),
+    checkpoints: new Map(),
     persistedLog: undefined,
     persistedPosition: 0n,
     ...changed

@@ -14,7 +14,7 @@ import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import type { OperationReversed, RecordedEvent } from "../../domain/Event.ts"
 import { fold } from "../../domain/Evolve.ts"
-import type { Mark, PersistOutcome } from "../../stores/Persistence.ts"
+import type { Checkpoint, PersistOutcome } from "../../stores/Persistence.ts"
 import { writeHalves } from "./Bisection.ts"
 import { ReplayDiverged } from "./RebuildError.ts"
 import { commitOf, type ReplayCommit, type ReplayCounts, type ReplayStores, type WriteError } from "./RebuildWriter.ts"
@@ -23,7 +23,7 @@ import { commitOf, type ReplayCommit, type ReplayCounts, type ReplayStores, type
 export const triesAtATime = 4
 
 export interface WriteOptions {
-  readonly mark?: Mark | undefined
+  readonly checkpoint?: Checkpoint | undefined
   /** Of commands tried alone: 1 within one transaction. */
   readonly triesAtATime: number
   /** Events that come after those of the commits: there may be reversals of theirs. */
@@ -105,7 +105,7 @@ class Queue {
     return commitOf(before, state, events)
   }
 
-  settle(outcome: PersistOutcome): void {
+  resolve(outcome: PersistOutcome): void {
     this.#outcome = outcome
   }
 }
@@ -141,12 +141,12 @@ const writeByParts = Effect.fnUntraced(function* (
       counts,
       plain.map((queue) => queue.take())
     )
-    for (const [index, queue] of plain.entries()) queue.settle(outcomes[index]!)
+    for (const [index, queue] of plain.entries()) queue.resolve(outcomes[index]!)
     yield* Effect.forEach(
       left.filter(({ part }) => part?.reason !== undefined),
       (queue) => {
         const reason = queue.part!.reason!
-        return Effect.map(tryAlone(stores, counts, queue.take(), reason), (outcome) => queue.settle(outcome))
+        return Effect.map(tryAlone(stores, counts, queue.take(), reason), (outcome) => queue.resolve(outcome))
       },
       { concurrency: options.triesAtATime, discard: true }
     )
@@ -163,7 +163,7 @@ const divergence = ({ walletId }: ReplayCommit, outcome: PersistOutcome): Replay
 
 /**
  * Writes one commit per wallet; outcomes in their order, and none of them is
- * `Diverged`. The mark is recorded when nothing stood in the way: `marked`.
+ * `Diverged`. The checkpoint is recorded when nothing stood in the way: `marked`.
  */
 export const writeCommits = Effect.fnUntraced(function* (
   stores: ReplayStores,
@@ -176,10 +176,10 @@ export const writeCommits = Effect.fnUntraced(function* (
   let marked = false
   // What has refused something refuses something again.
   if (counts.refused === 0) {
-    const result = yield* Effect.result(stores.persistence.write(commits, options.mark))
+    const result = yield* Effect.result(stores.persistence.write(commits, options.checkpoint))
     if (Result.isSuccess(result)) {
       outcomes = result.success
-      marked = options.mark !== undefined && outcomes.every(({ _tag }) => _tag === "Written")
+      marked = options.checkpoint !== undefined && outcomes.every(({ _tag }) => _tag === "Written")
     } else if (result.failure._tag !== "OperationRefused") return yield* result.failure
   }
   outcomes ??= yield* writeByParts(stores, counts, commits, options)

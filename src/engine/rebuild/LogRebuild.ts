@@ -3,7 +3,7 @@
  * folded and the one after it read. One read and one write are under way at a time, so
  * that a running service keeps its stores.
  *
- * After each page a mark is left in Persistence, `replay`: below it everything is
+ * After each page a checkpoint is left in Persistence, `replay`: below it everything is
  * persisted. A replay that was cut off goes on there; so does the reconciler of a
  * service that starts first.
  */
@@ -16,10 +16,10 @@ import { triesAtATime, writeCommits, type WriteOptions } from "./CommitQueues.ts
 import { patiently, type ReplayCommit, type ReplayCounts, type ReplayStores, type WriteError } from "./RebuildWriter.ts"
 import { ReplayDiverged } from "./RebuildError.ts"
 
-/** The mark of a replay that is under way: below it everything is persisted. */
+/** The checkpoint of a replay that is under way: below it everything is persisted. */
 export const replayOwner = "replay"
 
-/** The mark of a rebuilding: every wallet created below it has got new rows. */
+/** The checkpoint of a rebuilding: every wallet created below it has got new rows. */
 export const rebuildOwner = "replay-rebuild"
 
 /** Wallets whose rows are replaced in one transaction: few, for their owners wait meanwhile. */
@@ -36,8 +36,8 @@ export interface LogWalk {
   readonly walletsInMemory: number
   /** Whether to ask first which wallets are behind: where most of them are not. */
   readonly asksFirst: boolean
-  /** Owner of the mark that is left; `undefined`: none. */
-  readonly mark: string | undefined
+  /** Owner of the checkpoint that is left; `undefined`: none. */
+  readonly checkpoint: string | undefined
   readonly onPage: (position: bigint) => Effect.Effect<void>
 }
 
@@ -102,12 +102,12 @@ const writePage = Effect.fnUntraced(function* (
   ahead: Ahead
 ): Effect.fn.Return<void, WriteError> {
   const { counts, stores } = walk
-  const mark = walk.mark === undefined ? undefined : { owner: walk.mark, position }
+  const checkpoint = walk.checkpoint === undefined ? undefined : { owner: walk.checkpoint, position }
   // Of the last try: those before it are done again.
   let refused = 0
   const once = Effect.suspend(() => {
     const own: ReplayCounts = { events: 0, written: 0, refused: counts.refused }
-    return Effect.tap(writeCommits(stores, own, commits, { mark, triesAtATime, ahead }), () =>
+    return Effect.tap(writeCommits(stores, own, commits, { checkpoint, triesAtATime, ahead }), () =>
       Effect.sync(() => void (refused = own.refused - counts.refused))
     )
   })
@@ -119,7 +119,8 @@ const writePage = Effect.fnUntraced(function* (
     const state = yield* patiently(catchUpWallet(stores, counts, commits[index]!.walletId))
     if (state !== undefined) states.keep(state)
   }
-  if (mark !== undefined && !marked) yield* patiently(stores.persistence.setMark(mark.owner, mark.position))
+  if (checkpoint !== undefined && !marked)
+    yield* patiently(stores.persistence.setCheckpoint(checkpoint.owner, checkpoint.position))
 })
 
 /** Brings Persistence up to the head. */
@@ -140,7 +141,7 @@ export const rebuildLog = (walk: LogWalk): Effect.Effect<void, WriteError> =>
   eachPage<WriteError>(walk, (page, position) =>
     Effect.succeed(
       Effect.gen(function* () {
-        const { mark, stores } = walk
+        const { checkpoint, stores } = walk
         const created = page.flatMap(({ recorded }) => (recorded.version === 0 ? [recorded.walletId] : []))
         // Their events are counted as they are rewritten.
         walk.counts.events -= page.length
@@ -148,7 +149,7 @@ export const rebuildLog = (walk: LogWalk): Effect.Effect<void, WriteError> =>
           const walletIds = created.slice(from, from + walletsPerRebuild).sort()
           yield* patiently(rebuildWallets(stores, walk.counts, walletIds))
         }
-        if (mark !== undefined) yield* patiently(stores.persistence.setMark(mark, position))
+        if (checkpoint !== undefined) yield* patiently(stores.persistence.setCheckpoint(checkpoint, position))
       })
     )
   )

@@ -42,7 +42,7 @@ export interface ReplayProgress {
 export interface ReplayOptions {
   /** Default `catchUp`. */
   readonly mode?: ReplayMode | undefined
-  /** Begin behind this position. Leaves no mark: a cut-off run is begun again where it was. */
+  /** Begin behind this position. Leaves no checkpoint: a cut-off run is begun again where it was. */
   readonly from?: bigint | undefined
   /** Begin at the start of the log, whatever an earlier replay has left. */
   readonly restart?: boolean | undefined
@@ -103,41 +103,43 @@ const checkStores: Effect.Effect<void, ReplayError, Stores> = Effect.asVoid(
 const eraseAll = Effect.fnUntraced(function* ({ log, persistence }: ReplayStores, { logId }: LogHead) {
   yield* persistence.erase("all")
   if (!log.writesPersistence) yield* persistence.adoptLog(logId)
-  yield* persistence.setMark(replayOwner, 0n)
+  yield* persistence.setCheckpoint(replayOwner, 0n)
 })
 
-/** Where to begin, and under which mark. */
+/** Where to begin, and under which checkpoint. */
 const startOf = Effect.fnUntraced(function* (
   { persistence }: ReplayStores,
   mode: ReplayMode,
   { from, restart }: ReplayOptions
 ): Effect.fn.Return<
-  { readonly from: bigint; readonly mark: string | undefined; readonly resumed: boolean },
+  { readonly from: bigint; readonly checkpoint: string | undefined; readonly resumed: boolean },
   ReplayError
 > {
-  if (from !== undefined) return { from, mark: undefined, resumed: false }
-  const mark = mode === "rebuild" ? rebuildOwner : replayOwner
+  if (from !== undefined) return { from, checkpoint: undefined, resumed: false }
+  const checkpoint = mode === "rebuild" ? rebuildOwner : replayOwner
   if (restart === true) {
-    yield* persistence.setMark(mark, 0n)
-    return { from: 0n, mark, resumed: false }
+    yield* persistence.setCheckpoint(checkpoint, 0n)
+    return { from: 0n, checkpoint, resumed: false }
   }
-  const left = (yield* persistence.marks).find(({ owner }) => owner === mark)?.position ?? 0n
-  return { from: left, mark, resumed: left > 0n }
+  const left = (yield* persistence.checkpoints).find(({ owner }) => owner === checkpoint)?.position ?? 0n
+  return { from: left, checkpoint, resumed: left > 0n }
 })
 
 /** Told to the next start: up to there nobody has to look. */
 const doneOwner = "replayed"
 
 /**
- * The work is done, and its mark goes. Where no node has left one either, a service
- * that starts would look through the whole log: another mark tells it that it need not.
+ * The work is done, and its checkpoint goes. Where no node has left one either, a service
+ * that starts would look through the whole log: another checkpoint tells it that it need not.
  */
-const finish = Effect.fnUntraced(function* ({ log, persistence }: ReplayStores, mark: string, head: bigint) {
+const finish = Effect.fnUntraced(function* ({ log, persistence }: ReplayStores, checkpoint: string, head: bigint) {
   if (!log.writesPersistence) {
-    const others = (yield* persistence.marks).filter(({ owner }) => owner !== replayOwner && owner !== rebuildOwner)
-    if (others.length === 0) yield* persistence.setMark(doneOwner, head)
+    const others = (yield* persistence.checkpoints).filter(
+      ({ owner }) => owner !== replayOwner && owner !== rebuildOwner
+    )
+    if (others.length === 0) yield* persistence.setCheckpoint(doneOwner, head)
   }
-  yield* persistence.setMark(mark, undefined)
+  yield* persistence.setCheckpoint(checkpoint, undefined)
 })
 
 /** A replay of all wallets. */
@@ -148,11 +150,11 @@ interface Run {
   readonly counts: ReplayCounts
   readonly from: bigint
   readonly head: bigint
-  readonly mark: string | undefined
+  readonly checkpoint: string | undefined
   readonly onPage: (position: bigint) => Effect.Effect<void>
 }
 
-const inLogOrder = ({ counts, from, head, mark, mode, onPage, options, stores }: Run) => {
+const inLogOrder = ({ counts, from, head, checkpoint, mode, onPage, options, stores }: Run) => {
   const walk: LogWalk = {
     stores,
     counts,
@@ -161,7 +163,7 @@ const inLogOrder = ({ counts, from, head, mark, mode, onPage, options, stores }:
     pageEvents: options.pageEvents ?? 5_000,
     walletsInMemory: options.walletsInMemory ?? 100_000,
     asksFirst: mode !== "erase",
-    mark,
+    checkpoint,
     onPage
   }
   return mode === "rebuild" ? rebuildLog(walk) : replayLog(walk)
@@ -193,16 +195,16 @@ export const replay = Effect.fn("Replay.replay")(function* (
   const mode = options.mode ?? "catchUp"
   if (mode === "erase") yield* eraseAll(stores, head)
   else yield* checkStores
-  const { from, mark, resumed } = yield* startOf(stores, mode, options)
+  const { from, checkpoint, resumed } = yield* startOf(stores, mode, options)
   const counts = zeroCounts()
   const onProgress = options.onProgress ?? (() => Effect.void)
   const onPage = (position: bigint) =>
     onProgress({ position, from, head: head.position, events: counts.events, written: counts.written })
-  const run: Run = { stores, mode, options, counts, from, head: head.position, mark, onPage }
+  const run: Run = { stores, mode, options, counts, from, head: head.position, checkpoint, onPage }
   // From a position on means in the order of the log.
   const scans = options.from === undefined ? replayScansOf(stores) : undefined
   yield* scans === undefined ? inLogOrder(run) : bySlices(run, scans)
-  if (mark !== undefined) yield* finish(stores, mark, head.position)
+  if (checkpoint !== undefined) yield* finish(stores, checkpoint, head.position)
   const durationMillis = (yield* Clock.currentTimeMillis) - started
   return { mode, walletId: null, logId: head.logId, from, position: head.position, resumed, durationMillis, ...counts }
 })

@@ -1,5 +1,5 @@
 /**
- * Why a replay stops. It never appends, so it can settle nothing by itself: each of
+ * Why a replay stops. It never appends, so it can resolve nothing by itself: each of
  * these names the event, and what its owner can do.
  */
 import type * as Layer from "effect/Layer"

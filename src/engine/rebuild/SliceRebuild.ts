@@ -4,7 +4,7 @@
  * order of wallets, so no state is loaded, kept or written twice.
  *
  * Slices of wallets are taken several at a time: while one waits for the database another
- * is folded. It leaves no mark: cut off, `catchUp` finds the wallets that are not done.
+ * is folded. It leaves no checkpoint: cut off, `catchUp` finds the wallets that are not done.
  */
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"

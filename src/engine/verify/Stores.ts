@@ -1,20 +1,20 @@
 /**
  * What `verify` compares of the stores as wholes: whose log's events Persistence has,
- * marks that no node can have left, and what should have ended by itself.
+ * checkpoints that no node can have left, and what should have ended by itself.
  */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import type { LogHead } from "../../stores/EventStore.ts"
-import type { Mark } from "../../stores/Persistence.ts"
+import type { Checkpoint } from "../../stores/Persistence.ts"
 import type { ReadError } from "../../stores/StoreError.ts"
 import { type Difference, dueBound } from "./VerifyReport.ts"
 import type { VerifyStores } from "./Walk.ts"
 
-/** `marks`: read before the head was, so that none of them can have passed it. */
+/** `checkpoints`: read before the head was, so that none of them can have passed it. */
 export const compareStores = Effect.fnUntraced(function* (
   { log, persistence }: VerifyStores,
   head: LogHead,
-  marks: ReadonlyArray<Mark>
+  checkpoints: ReadonlyArray<Checkpoint>
 ): Effect.fn.Return<ReadonlyArray<Difference>, ReadError> {
   const inPersistence = (what: string, expected: string, found: string): Difference => ({
     walletId: null,
@@ -27,9 +27,11 @@ export const compareStores = Effect.fnUntraced(function* (
   const logId = yield* persistence.logId
   if (logId !== undefined && logId !== head.logId) differences.push(inPersistence("id of the log", head.logId, logId))
   if (log.writesPersistence) return differences
-  for (const { owner, position } of marks) {
+  for (const { owner, position } of checkpoints) {
     if (position <= head.position) continue
-    differences.push(inPersistence(`mark of ${owner}`, `at most ${head.position}, the head of the log`, `${position}`))
+    differences.push(
+      inPersistence(`checkpoint of ${owner}`, `at most ${head.position}, the head of the log`, `${position}`)
+    )
   }
   return differences
 })

@@ -160,10 +160,10 @@ export const verify = Effect.fn("Verify.verify")(function* (
 ): Effect.fn.Return<VerifyReport, VerifyError, EventStore | Persistence | ReadModel> {
   const started = yield* Clock.currentTimeMillis
   const stores = { log: yield* EventStore, persistence: yield* Persistence, readModel: yield* ReadModel }
-  const marks = yield* stores.persistence.marks
+  const checkpoints = yield* stores.persistence.checkpoints
   const head = yield* stores.log.head
   const run = yield* start(options, stores, head)
-  report(run, yield* compareStores(stores, head, marks))
+  report(run, yield* compareStores(stores, head, checkpoints))
   yield* options.walletId === undefined ? compareAll(run) : compareOne(run, options.walletId)
   const overdue = yield* countOverdue(stores, run.walletOptions.lagMillis)
   const warnings = yield* ruleWarnings(stores.persistence)

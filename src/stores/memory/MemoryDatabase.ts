@@ -88,7 +88,7 @@ export interface MemoryState {
   /** Per wallet, versions upwards. */
   readonly refusals: Map<string, Array<Refusal>>
   /** Owner → position. */
-  readonly marks: Map<string, bigint>
+  readonly checkpoints: Map<string, bigint>
   /** In the order of making. */
   readonly apiKeys: Map<string, { readonly number: bigint; readonly key: StoredApiKey }>
   /** Ever, removed ones included. */
@@ -121,7 +121,7 @@ export class MemoryDatabase extends Context.Service<MemoryDatabase, MemoryState>
         keys: new Map(),
         keySegments: new Map(),
         refusals: new Map(),
-        marks: new Map(),
+        checkpoints: new Map(),
         apiKeys: new Map(),
         apiKeysMade: 0n,
         installation: undefined,

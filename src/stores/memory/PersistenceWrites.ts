@@ -1,4 +1,4 @@
-/** The writing half of the transactional view in memory: the gapless guard, refusals, marks, rebuilds. */
+/** The writing half of the transactional view in memory: the gapless guard, refusals, checkpoints, rebuilds. */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type { Commit } from "../../domain/Commit.ts"
@@ -15,7 +15,7 @@ import {
   shadowOf,
   takeWallet
 } from "./Rows.ts"
-import type { Mark, PersistedVersion, Persistence, PersistOutcome, Refusal } from "../Persistence.ts"
+import type { Checkpoint, PersistedVersion, Persistence, PersistOutcome, Refusal } from "../Persistence.ts"
 import { OperationRefused, type ReadError, StoreDefect, StoreUnavailable } from "../StoreError.ts"
 
 const written: PersistOutcome = { _tag: "Written" }
@@ -80,17 +80,17 @@ const unlogged = (state: MemoryState, commit: Commit): StoreDefect | undefined =
       })
 }
 
-const recordMark = (state: MemoryState, mark: Mark | undefined): void => {
-  if (mark === undefined) return
-  const before = state.marks.get(mark.owner)
-  if (before === undefined || before < mark.position) state.marks.set(mark.owner, mark.position)
+const recordCheckpoint = (state: MemoryState, checkpoint: Checkpoint | undefined): void => {
+  if (checkpoint === undefined) return
+  const before = state.checkpoints.get(checkpoint.owner)
+  if (before === undefined || before < checkpoint.position) state.checkpoints.set(checkpoint.owner, checkpoint.position)
 }
 
 const write = (
   state: MemoryState,
   rebuild: Rebuild | undefined,
   commits: ReadonlyArray<Commit>,
-  mark: Mark | undefined
+  checkpoint: Checkpoint | undefined
 ): Effect.Effect<ReadonlyArray<PersistOutcome>, OperationRefused | StoreDefect> => {
   const plans = commits.map((commit) => missing(state, commit))
   for (const plan of plans) {
@@ -105,7 +105,7 @@ const write = (
     applyCommit(state, plan, positionsFor(state, plan.walletId, rebuild))
     return plan.events.length === commits[index]!.events.length ? written : writtenBefore
   })
-  if (outcomes.every(({ _tag }) => _tag === "Written")) recordMark(state, mark)
+  if (outcomes.every(({ _tag }) => _tag === "Written")) recordCheckpoint(state, checkpoint)
   return Effect.succeed(outcomes)
 }
 
@@ -198,8 +198,8 @@ type Writes = Pick<
   | "openRefusals"
   | "refusals"
   | "persistedVersions"
-  | "marks"
-  | "setMark"
+  | "checkpoints"
+  | "setCheckpoint"
   | "logId"
   | "adoptLog"
   | "saveKeySegment"
@@ -210,17 +210,17 @@ type Writes = Pick<
 export const make = (state: MemoryState): Writes => {
   const read = <A>(f: (state: MemoryState) => A): Effect.Effect<A> => Effect.map(visible(state), f)
   return {
-    write: (commits, mark) =>
-      Effect.flatMap(rebuildOf(state), (current) => write(current?.shadow ?? state, current, commits, mark)),
+    write: (commits, checkpoint) =>
+      Effect.flatMap(rebuildOf(state), (current) => write(current?.shadow ?? state, current, commits, checkpoint)),
     refuse: (commit, { reason }) => read((rows) => refuse(rows, commit, reason)),
     openRefusals: (options) => read((rows) => openRefusals(rows, options)),
     refusals: (walletId) => read((rows) => [...(rows.refusals.get(walletId) ?? [])]),
     persistedVersions: (walletIds) => read((rows) => persistedVersions(rows, walletIds)),
-    marks: Effect.sync(() => Array.from(state.marks, ([owner, position]) => ({ owner, position }))),
-    setMark: (owner, position) =>
+    checkpoints: Effect.sync(() => Array.from(state.checkpoints, ([owner, position]) => ({ owner, position }))),
+    setCheckpoint: (owner, position) =>
       Effect.sync(() => {
-        if (position === undefined) state.marks.delete(owner)
-        else state.marks.set(owner, position)
+        if (position === undefined) state.checkpoints.delete(owner)
+        else state.checkpoints.set(owner, position)
       }),
     logId: Effect.sync(() => logIdOf(state)),
     adoptLog: (logId) => adoptLog(state, logId),

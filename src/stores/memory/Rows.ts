@@ -138,7 +138,7 @@ export const eraseWallet = (state: MemoryState, walletId: string): void => {
 
 export const eraseAll = (state: MemoryState): void => {
   for (const name of state.separate ? mapsByWallet : derivedMaps) state[name].clear()
-  state.marks.clear()
+  state.checkpoints.clear()
   if (!state.separate) return
   state.transactions.length = 0
   state.persistedLog = undefined

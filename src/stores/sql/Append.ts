@@ -7,7 +7,7 @@ import * as Effect from "effect/Effect"
 import type { SqlError } from "effect/sql/SqlError"
 import type { Commit } from "../../domain/Commit.ts"
 import type { AppendError, AppendOutcome } from "../EventStore.ts"
-import { settle } from "./AppendResolution.ts"
+import { resolve } from "./AppendResolution.ts"
 import { commitBatch } from "./CommitBatch.ts"
 import { type CommitStatement, commitStatement, slotsOf, variantOf } from "./CommitStatement.ts"
 import * as SqlCommitTypes from "./CommitTypes.ts"
@@ -85,7 +85,7 @@ const makeSend = (sql: PgClient, options: SqlAppendOptions) => {
   return (commits: ReadonlyArray<Commit>, { generation }: FenceView) =>
     Effect.flatMap(types, (parametersOf) => {
       const batch = commitBatch(commits, batchOptions)
-      const of: CommitStatement = { ...batch.parts, purpose: "append", mark: false }
+      const of: CommitStatement = { ...batch.parts, purpose: "append", checkpoint: false }
       const parameters = parametersOf(batch, slotsOf(of), { generation })
       return Effect.mapError(sql.unsafe<SentRow>(textOf(of), parameters), failed)
     }).pipe(
@@ -110,12 +110,12 @@ export const make = (sql: PgClient, fence: SqlFence, options: SqlAppendOptions):
     for (const [commit, position] of sent.appended) outcomes.set(commit, { _tag: "Appended", position })
     const rest = commits.filter((commit) => !sent.appended.has(commit))
     if (rest.length === 0) return undefined
-    const settled = yield* settle(sql, fence, rest, view, sent.keySeen)
+    const resolved = yield* resolve(sql, fence, rest, view, sent.keySeen)
     for (const [index, commit] of rest.entries()) {
-      const outcome = settled[index]
+      const outcome = resolved[index]
       if (outcome !== undefined) outcomes.set(commit, outcome)
     }
-    return settled.includes(undefined) ? "overtaken" : undefined
+    return resolved.includes(undefined) ? "overtaken" : undefined
   })
 
   return Effect.fnUntraced(function* (commits: ReadonlyArray<Commit>) {

@@ -56,7 +56,7 @@ const outcomeOf = (
  * sent; they are read again when others have come since. `keySeen`: those that were left
  * out for their keys.
  */
-export const settle = Effect.fnUntraced(function* (
+export const resolve = Effect.fnUntraced(function* (
   sql: SqlClient,
   fence: SqlFence,
   commits: ReadonlyArray<Commit>,

@@ -2,7 +2,7 @@
 import * as Effect from "effect/Effect"
 import type { SqlClient } from "effect/sql/SqlClient"
 import type { SqlError } from "effect/sql/SqlError"
-import type { Mark } from "../Persistence.ts"
+import type { Checkpoint } from "../Persistence.ts"
 import { readFailure } from "./Failure.ts"
 import { int8, text } from "./Parameters.ts"
 import { type ReadError, StoreDefect } from "../StoreError.ts"
@@ -10,27 +10,31 @@ import { type ReadError, StoreDefect } from "../StoreError.ts"
 const failed = readFailure("persistence")
 
 const forward = `
-insert into marks (owner, position) values ($1, $2)
-on conflict (owner) do update set position = greatest(marks.position, excluded.position)`
+insert into checkpoints (owner, position) values ($1, $2)
+on conflict (owner) do update set position = greatest(checkpoints.position, excluded.position)`
 
 /** Never backwards: an answer that was lost may be written late. */
-export const recordMark = (sql: SqlClient, { owner, position }: Mark): Effect.Effect<void, SqlError> =>
+export const recordCheckpoint = (sql: SqlClient, { owner, position }: Checkpoint): Effect.Effect<void, SqlError> =>
   Effect.asVoid(sql.unsafe(forward, [text(owner), int8(position)]))
 
 const place = `
-insert into marks (owner, position) values ($1, $2)
+insert into checkpoints (owner, position) values ($1, $2)
 on conflict (owner) do update set position = excluded.position`
 
 /** As it is given; `undefined`: removes it. */
-export const setMark = (sql: SqlClient, owner: string, position: bigint | undefined): Effect.Effect<void, SqlError> =>
+export const setCheckpoint = (
+  sql: SqlClient,
+  owner: string,
+  position: bigint | undefined
+): Effect.Effect<void, SqlError> =>
   Effect.asVoid(
     position === undefined
-      ? sql.unsafe("delete from marks where owner = $1", [text(owner)])
+      ? sql.unsafe("delete from checkpoints where owner = $1", [text(owner)])
       : sql.unsafe(place, [text(owner), int8(position)])
   )
 
-export const marks = (sql: SqlClient): Effect.Effect<ReadonlyArray<Mark>, SqlError> =>
-  sql.unsafe<Mark>("select owner, position from marks order by owner")
+export const checkpoints = (sql: SqlClient): Effect.Effect<ReadonlyArray<Checkpoint>, SqlError> =>
+  sql.unsafe<Checkpoint>("select owner, position from checkpoints order by owner")
 
 const knownLog = "select log_id from log where role is not null"
 

@@ -38,7 +38,7 @@ export interface CommitParts {
 
 export interface CommitStatement extends CommitParts {
   readonly purpose: CommitPurpose
-  readonly mark: boolean
+  readonly checkpoint: boolean
 }
 
 /** The parameters that a statement may have. */
@@ -52,8 +52,8 @@ export type Slot =
   | "transfersSent"
   | "transfersChanged"
   | "reversals"
-  | "markOwner"
-  | "markPosition"
+  | "checkpointOwner"
+  | "checkpointPosition"
 
 export const slotsOf = (of: CommitStatement): ReadonlyArray<Slot> => [
   "commits",
@@ -62,12 +62,12 @@ export const slotsOf = (of: CommitStatement): ReadonlyArray<Slot> => [
   ...(of.holds ? (["holdsPlaced", "holdsChanged"] as const) : []),
   ...(of.transfers ? (["transfersSent", "transfersChanged"] as const) : []),
   ...(of.reversals ? (["reversals"] as const) : []),
-  ...(of.mark ? (["markOwner", "markPosition"] as const) : [])
+  ...(of.checkpoint ? (["checkpointOwner", "checkpointPosition"] as const) : [])
 ]
 
 /** What of a statement makes its text differ. */
 export const variantOf = (of: CommitStatement): string =>
-  `${of.purpose} ${of.creates} ${of.details} ${of.holds} ${of.transfers} ${of.reversals} ${of.unsure} ${of.mark}`
+  `${of.purpose} ${of.creates} ${of.details} ${of.holds} ${of.transfers} ${of.reversals} ${of.unsure} ${of.checkpoint}`
 
 /** The placeholder of a parameter: `$1` for the first of the slots. */
 type Placeholder = (slot: Slot) => string
@@ -331,12 +331,12 @@ reversals as (
   where ${isTaken("commit")} and refusals.wallet_id = r.wallet_id and refusals.version = r.reversed
 )`
 
-const markedPart = ($: Placeholder): string => `,
+const checkpointPart = ($: Placeholder): string => `,
 marked as (
-  insert into marks (owner, position)
-  select ${$("markOwner")}::text, ${$("markPosition")}::int8
+  insert into checkpoints (owner, position)
+  select ${$("checkpointOwner")}::text, ${$("checkpointPosition")}::int8
   from accepted where flags is null
-  on conflict (owner) do update set position = greatest(marks.position, excluded.position)
+  on conflict (owner) do update set position = greatest(checkpoints.position, excluded.position)
 )`
 
 /**
@@ -363,7 +363,7 @@ export const commitStatement = (of: CommitStatement): string => {
     of.holds ? holdsPart($) : "",
     of.transfers ? transfersPart(of, $) : "",
     of.reversals ? reversalsPart($) : "",
-    of.mark ? markedPart($) : "",
+    of.checkpoint ? checkpointPart($) : "",
     `\nselect n::int, flags${before}${seen} from accepted`
   ].join("")
 }

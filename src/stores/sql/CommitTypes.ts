@@ -8,7 +8,7 @@ import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import type { CommitBatch } from "./CommitBatch.ts"
 import type { Slot } from "./CommitStatement.ts"
-import type { Mark } from "../Persistence.ts"
+import type { Checkpoint } from "../Persistence.ts"
 import { readFailure } from "./Failure.ts"
 import { int8, text } from "./Parameters.ts"
 import { type ReadError, StoreDefect, type StoreName } from "../StoreError.ts"
@@ -16,7 +16,7 @@ import { type ReadError, StoreDefect, type StoreName } from "../StoreError.ts"
 /** What a statement takes beside its rows. */
 export interface FurtherParameters {
   readonly generation?: bigint
-  readonly mark?: Mark | undefined
+  readonly checkpoint?: Checkpoint | undefined
 }
 
 /** The parameters of a statement with these slots. */
@@ -59,7 +59,7 @@ export const make = (client: PgClient, store: StoreName): Effect.Effect<CommitPa
     registry.register(commit.array, asWritten)
     registry.register(event.array, asWritten)
     const written = (bytes: Uint8Array, oid: number): PgTypes.Parameter => ({ ...PgTypes.bytea(bytes), oid })
-    const parameterOf = (batch: CommitBatch, slot: Slot, { generation, mark }: FurtherParameters) => {
+    const parameterOf = (batch: CommitBatch, slot: Slot, { generation, checkpoint }: FurtherParameters) => {
       switch (slot) {
         case "commits":
           return written(batch.commits.finish(commit.element), commit.array)
@@ -69,10 +69,10 @@ export const make = (client: PgClient, store: StoreName): Effect.Effect<CommitPa
           return int8(generation!)
         case "size":
           return int8(BigInt(batch.size))
-        case "markOwner":
-          return text(mark!.owner)
-        case "markPosition":
-          return int8(mark!.position)
+        case "checkpointOwner":
+          return text(checkpoint!.owner)
+        case "checkpointPosition":
+          return int8(checkpoint!.position)
         default:
           return text(batch[slot])
       }

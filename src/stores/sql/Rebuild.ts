@@ -23,10 +23,10 @@ delete from wallets where id = any($1)`
 
 const removeCopies = removeDerived(",\nevents as (delete from events where wallet_id = any($1))")
 
-const removeAllDerived = "truncate holds, transfers, key_segments, refusals, wallets, marks"
+const removeAllDerived = "truncate holds, transfers, key_segments, refusals, wallets, checkpoints"
 
 /** Whose log's events they were is forgotten with them. The log itself refuses. */
-const removeAllCopies = "truncate events, holds, transfers, key_segments, refusals, wallets, marks"
+const removeAllCopies = "truncate events, holds, transfers, key_segments, refusals, wallets, checkpoints"
 
 const forgetLog = "update log set role = null, log_id = gen_random_uuid()::text where role = 'copy'"
 

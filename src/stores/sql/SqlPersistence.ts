@@ -24,7 +24,7 @@ import { SqlConditions } from "./Conditions.ts"
 import type { SqlErrorClassOptions } from "./ErrorClass.ts"
 import { readFailure, reading, unavailable, withinReadLimit, withTimeLimit } from "./Failure.ts"
 import * as SqlKeySegments from "./KeySegments.ts"
-import * as SqlMarks from "./Checkpoints.ts"
+import * as Checkpoints from "./Checkpoints.ts"
 import { int8, text, texts, time } from "./Parameters.ts"
 import { persistedVersions } from "./Persisted.ts"
 import * as SqlRebuild from "./Rebuild.ts"
@@ -263,15 +263,15 @@ export const make = Effect.fnUntraced(function* (
 
   return Persistence.of({
     ...makeReads(sql, readMillis),
-    write: (commits, mark) => writing(write(commits, mark)),
+    write: (commits, checkpoint) => writing(write(commits, checkpoint)),
     refuse: (commit, refusal) => writing(SqlRefusals.refuse(sql, commit, refusal)),
     openRefusals: (query) => within(SqlRefusals.openRefusals(sql, query)),
     refusals: (walletId) => within(SqlRefusals.refusals(sql, walletId)),
     persistedVersions: (walletIds) => withinReadLimit("persistence", readMillis)(persistedVersions(sql, walletIds)),
-    marks: within(SqlMarks.marks(sql)),
-    setMark: (owner, position) => within(SqlMarks.setMark(sql, owner, position)),
-    logId: within(SqlMarks.logId(sql)),
-    adoptLog: (logId) => withinReadLimit("persistence", readMillis)(SqlMarks.adoptLog(sql, logId)),
+    checkpoints: within(Checkpoints.checkpoints(sql)),
+    setCheckpoint: (owner, position) => within(Checkpoints.setCheckpoint(sql, owner, position)),
+    logId: within(Checkpoints.logId(sql)),
+    adoptLog: (logId) => withinReadLimit("persistence", readMillis)(Checkpoints.adoptLog(sql, logId)),
     saveKeySegment: (segment) => within(SqlKeySegments.saveKeySegment(sql, segment)),
     keySegments: (walletId, page) => within(SqlKeySegments.keySegments(sql, walletId, page)),
     ...(place.log

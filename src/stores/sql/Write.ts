@@ -11,14 +11,14 @@ import * as Effect from "effect/Effect"
 import type { SqlClient } from "effect/sql/SqlClient"
 import type { SqlError } from "effect/sql/SqlError"
 import type { Commit } from "../../domain/Commit.ts"
-import type { Mark, PersistOutcome } from "../Persistence.ts"
+import type { Checkpoint, PersistOutcome } from "../Persistence.ts"
 import { commitBatch } from "./CommitBatch.ts"
 import { type CommitStatement, commitStatement, slotsOf, variantOf } from "./CommitStatement.ts"
 import * as SqlCommitTypes from "./CommitTypes.ts"
 import { classifySqlError, type SqlErrorClassOptions } from "./ErrorClass.ts"
 import { readFailure, unavailable, writeFailure } from "./Failure.ts"
 import { byWallet } from "./LockOrder.ts"
-import { recordMark } from "./Checkpoints.ts"
+import { recordCheckpoint } from "./Checkpoints.ts"
 import { int8s, texts, uuids } from "./Parameters.ts"
 import { type Standing, standings } from "./Persisted.ts"
 import { writeRefusedWallet } from "./Refusals.ts"
@@ -76,20 +76,20 @@ const makeSend = (sql: PgClient, options: SqlWriteOptions) => {
   const batchOptions = { log: false, words: options.words ?? true }
   const failed = (error: SqlError) => writeFailure(classifySqlError(error, options))
 
-  const statement = (commits: ReadonlyArray<Commit>, mark: Mark | undefined, rebuilding: boolean) =>
+  const statement = (commits: ReadonlyArray<Commit>, checkpoint: Checkpoint | undefined, rebuilding: boolean) =>
     Effect.flatMap(types, (parametersOf) => {
       const batch = commitBatch(commits, batchOptions)
       const purpose = options.log ? "rederive" : rebuilding ? "recopy" : "copy"
-      const of: CommitStatement = { ...batch.parts, purpose, mark: mark !== undefined }
-      return Effect.mapError(sql.unsafe<SentRow>(textOf(of), parametersOf(batch, slotsOf(of), { mark })), failed)
+      const of: CommitStatement = { ...batch.parts, purpose, checkpoint: checkpoint !== undefined }
+      return Effect.mapError(sql.unsafe<SentRow>(textOf(of), parametersOf(batch, slotsOf(of), { checkpoint })), failed)
     }).pipe(
       Effect.map(([row]) => new Set(commits.filter((_, index) => row!.flags === null || row!.flags[index] === true)))
     )
 
-  return (commits: ReadonlyArray<Commit>, mark: Mark | undefined, rebuilding: boolean) => {
+  return (commits: ReadonlyArray<Commit>, checkpoint: Checkpoint | undefined, rebuilding: boolean) => {
     const checked = Effect.andThen(
       options.log ? checkLogged(sql, commits) : Effect.void,
-      statement(commits, mark, rebuilding)
+      statement(commits, checkpoint, rebuilding)
     )
     // A savepoint: what fails here may be caught, and the rebuild goes on.
     return rebuilding ? inTransaction(sql, failed)(checked) : checked
@@ -113,7 +113,7 @@ export const make = (sql: PgClient, options: SqlWriteOptions) => {
   const failed = readFailure("persistence")
 
   /** What is to be sent again of the commits that were left out; the others have their outcome. */
-  const settle = Effect.fnUntraced(function* (
+  const resolve = Effect.fnUntraced(function* (
     left: ReadonlyMap<Commit, Commit>,
     outcomes: Map<Commit, PersistOutcome>
   ): Effect.fn.Return<Map<Commit, Commit>, WriteError> {
@@ -133,29 +133,29 @@ export const make = (sql: PgClient, options: SqlWriteOptions) => {
 
   return Effect.fnUntraced(function* (
     commits: ReadonlyArray<Commit>,
-    mark: Mark | undefined
+    checkpoint: Checkpoint | undefined
   ): Effect.fn.Return<ReadonlyArray<PersistOutcome>, WriteError> {
     const rebuilding = (yield* Rebuilding) === sql
     const outcomes = new Map<Commit, PersistOutcome>()
     let left = new Map(commits.map((commit) => [commit, commit]))
-    let marked = mark === undefined
+    let marked = checkpoint === undefined
     for (let round = 0; left.size > 0; round++) {
       if (round === maxRounds) {
         return yield* Effect.fail(unavailable("persistence", `wallets moved ${maxRounds} times during one write`))
       }
       const parts = Array.from(left.values()).sort(byWallet)
-      const written = yield* send(parts, round === 0 ? mark : undefined, rebuilding)
+      const written = yield* send(parts, round === 0 ? checkpoint : undefined, rebuilding)
       if (round === 0 && written.size === commits.length) marked = true
       for (const [commit, part] of left) {
         if (!written.has(part)) continue
         outcomes.set(commit, writtenOf(commit, part))
         left.delete(commit)
       }
-      if (left.size > 0) left = yield* settle(left, outcomes)
+      if (left.size > 0) left = yield* resolve(left, outcomes)
     }
     const results = commits.map((commit) => outcomes.get(commit)!)
     if (!marked && results.every(({ _tag }) => _tag === "Written")) {
-      yield* Effect.mapError(recordMark(sql, mark!), failed)
+      yield* Effect.mapError(recordCheckpoint(sql, checkpoint!), failed)
     }
     return results
   })

@@ -46,7 +46,7 @@ const erasesAll = contractCase(
     yield* fill
     const rows = yield* rowsOf(kept.id)
     yield* persistence.erase("all")
-    assert.deepEqual(yield* persistence.marks, [])
+    assert.deepEqual(yield* persistence.checkpoints, [])
     assert.deepEqual(yield* persistence.scanWallets({ after: "", limit: 9 }), [])
     assert.deepEqual(yield* persistence.openRefusals({ after: { walletId: "", version: -1 }, limit: 9 }), [])
     assert.deepEqual((yield* persistence.transfers({ limit: 9 })).data, [])
@@ -54,7 +54,7 @@ const erasesAll = contractCase(
     assert.equal((yield* persistence.persistedVersions([kept.id, refused.id])).size, 0)
     yield* fill
     assert.deepEqual(yield* rowsOf(kept.id), rows)
-    assert.deepEqual(yield* persistence.marks, [{ owner: "node", position: 4n }])
+    assert.deepEqual(yield* persistence.checkpoints, [{ owner: "node", position: 4n }])
     assert.deepEqual(yield* persistence.wallet(kept.id), viewOf(kept.wallet!))
   })
 )

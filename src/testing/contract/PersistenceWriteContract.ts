@@ -1,6 +1,6 @@
 /**
  * What every transactional view must do that is written behind a log: the gapless
- * guard, repeats, gaps, divergence, marks. For adapters whose log is elsewhere; the
+ * guard, repeats, gaps, divergence, checkpoints. For adapters whose log is elsewhere; the
  * commits of these cases are in no log. `RefusalContract.ts` has the refusals.
  */
 import * as Effect from "effect/Effect"
@@ -144,14 +144,14 @@ const diverges = contractCase(
   })
 )
 
-const markOf = (owner: string) =>
+const checkpointOf = (owner: string) =>
   Effect.gen(function* () {
     const persistence = yield* Persistence
-    return (yield* persistence.marks).find((mark) => mark.owner === owner)?.position
+    return (yield* persistence.checkpoints).find((checkpoint) => checkpoint.owner === owner)?.position
   })
 
-const recordsMarks = contractCase(
-  "records a mark with a write, only when all of it is written, and never backwards",
+const recordsCheckpoints = contractCase(
+  "records a checkpoint with a write, only when all of it is written, and never backwards",
   Effect.gen(function* () {
     const persistence = yield* Persistence
     const owner = uniqueId("node")
@@ -160,22 +160,22 @@ const recordsMarks = contractCase(
     sample.commit(credit(1n))
     const ahead = sample.commit(credit(2n))
     yield* persistence.write([create, new SampleWallet().create()], { owner, position: 5n })
-    assert.equal(yield* markOf(owner), 5n)
+    assert.equal(yield* checkpointOf(owner), 5n)
     yield* persistence.write([new SampleWallet().create(), ahead], { owner, position: 6n })
-    assert.equal(yield* markOf(owner), 5n)
+    assert.equal(yield* checkpointOf(owner), 5n)
     yield* persistence.write([create], { owner, position: 7n })
-    assert.equal(yield* markOf(owner), 7n)
+    assert.equal(yield* checkpointOf(owner), 7n)
     yield* persistence.write([new SampleWallet().create()], { owner, position: 6n })
-    assert.equal(yield* markOf(owner), 7n)
+    assert.equal(yield* checkpointOf(owner), 7n)
     yield* persistence.write([], { owner, position: 2n ** 62n })
-    assert.equal(yield* markOf(owner), 2n ** 62n)
-    yield* persistence.setMark(owner, 3n)
-    assert.equal(yield* markOf(owner), 3n)
-    yield* persistence.setMark(owner, undefined)
-    assert.equal(yield* markOf(owner), undefined)
-    yield* persistence.setMark(owner, undefined)
-    yield* persistence.setMark(owner, 0n)
-    assert.equal(yield* markOf(owner), 0n)
+    assert.equal(yield* checkpointOf(owner), 2n ** 62n)
+    yield* persistence.setCheckpoint(owner, 3n)
+    assert.equal(yield* checkpointOf(owner), 3n)
+    yield* persistence.setCheckpoint(owner, undefined)
+    assert.equal(yield* checkpointOf(owner), undefined)
+    yield* persistence.setCheckpoint(owner, undefined)
+    yield* persistence.setCheckpoint(owner, 0n)
+    assert.equal(yield* checkpointOf(owner), 0n)
   })
 )
 
@@ -324,7 +324,7 @@ export const persistenceWriteContract: ReadonlyArray<ContractCase<Persistence>> 
   repeats,
   rests,
   diverges,
-  recordsMarks,
+  recordsCheckpoints,
   versions,
   atOnce,
   erasedAtOnce,

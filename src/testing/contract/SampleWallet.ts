@@ -179,7 +179,7 @@ export const receive = (transferId: string, from: string, amount: bigint): Sampl
 
 export const settle = (transferId: string): SampleCommand => ({ _tag: "SettleTransfer", transferId })
 
-export const giveBack = (transferId: string, reason: string): SampleCommand => ({
+export const returnFunds = (transferId: string, reason: string): SampleCommand => ({
   _tag: "ReverseTransfer",
   transferId,
   reason

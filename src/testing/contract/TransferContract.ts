@@ -12,7 +12,7 @@ import { allPages } from "./PersistenceContract.ts"
 import {
   capture,
   credit,
-  giveBack,
+  returnFunds,
   placeHold,
   receive,
   SampleWallet,
@@ -83,7 +83,7 @@ const comesBack = contractCase(
     ])
     assert.equal((yield* persistence.transfer(id))?.status, "pending")
     source.time += 70
-    yield* log.append([source.commit(giveBack(id, "WalletClosed: é"))])
+    yield* log.append([source.commit(returnFunds(id, "WalletClosed: é"))])
     const found = yield* persistence.transfer(id)
     assert.deepEqual(
       [found?.status, found?.reason, found?.updatedAt, found?.createdAt],
@@ -121,7 +121,7 @@ const inOneCommit = contractCase(
     const { source } = yield* pair()
     const [settled, reversed, open] = [uniqueId("a"), uniqueId("b"), uniqueId("c")]
     const sends = [settled, reversed, open].map((id) => send(id, "elsewhere", 1n))
-    yield* log.append([source.commit(...sends, giveBack(reversed, "why"), credit(2n), settle(settled))])
+    yield* log.append([source.commit(...sends, returnFunds(reversed, "why"), credit(2n), settle(settled))])
     const found = yield* persistence.scanTransfers(source.id, { after: "", limit: 10 })
     assert.deepEqual(
       found.map(({ id, reason, status }) => [id, status, reason]),
@@ -158,7 +158,7 @@ const variety = Effect.fnUntraced(function* () {
     yield* log.append([b.commit(receive(settled, a.id, 1n))])
     yield* log.append([a.commit(settle(settled))])
     const reversed = yield* begin(b, a, "reversed")
-    yield* log.append([b.commit(giveBack(reversed, "no"))])
+    yield* log.append([b.commit(returnFunds(reversed, "no"))])
     yield* begin(a, new SampleWallet(), "pending")
   }
   return { a, b, ids, newestFirst: ids.toReversed() }

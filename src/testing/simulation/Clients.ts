@@ -101,20 +101,20 @@ export class Clients {
   constructor(trial: Trial, cluster: SimulatedCluster) {
     this.trial = trial
     this.cluster = cluster
-    const { weather, world } = trial
+    const { plan, world } = trial
     this.known = {
-      wallets: Array.from({ length: weather.wallets }, (_, index) => `w${index}`),
+      wallets: Array.from({ length: plan.wallets }, (_, index) => `w${index}`),
       holds: new Map(),
       versions: new Map(),
-      refusalRate: weather.refusalRate,
+      refusalRate: plan.refusalRate,
       now: () => world.now
     }
   }
 
   start(): void {
-    const { weather } = this.trial
-    const commands = Math.ceil(weather.commands / weather.clients)
-    for (let index = 0; index < weather.clients; index++) {
+    const { plan } = this.trial
+    const commands = Math.ceil(plan.commands / plan.clients)
+    for (let index = 0; index < plan.clients; index++) {
       this.run(`client${index}`, (name, random) => this.work(name, random, commands))
     }
   }
@@ -206,7 +206,7 @@ export class Clients {
 
   private attempt(name: string, random: SeededRandom, key: string, operation: Operation): Effect.Effect<Outcome> {
     return Effect.callback<Outcome>((resume) => {
-      const { history, witness, world } = this.trial
+      const { history, monitor, world } = this.trial
       const node = this.cluster.pick()
       if (node?.engine === undefined) {
         world.after(random.between(20, 200), () => resume(Effect.succeed({ _tag: "Lost" })))
@@ -242,7 +242,7 @@ export class Clients {
       node.run(engineCall(node.engine, operation, { idempotencyKey: key, await: attempt.await }), (exit) => {
         const outcome = outcomeOf(exit)
         attempt.outcome = outcome
-        attempt.stale = witness.supersession(owner)
+        attempt.stale = monitor.supersession(owner)
         attempt.truth = { time: world.now, versions: versionsOf(this.trial), persisted: persistedOf(this.trial) }
         history.note(world.elapsed, name, `← ${node.name} ${attempt.number} [${key}] ${describeOutcome(outcome)}`)
         this.learn(operation, outcome)

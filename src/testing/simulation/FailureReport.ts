@@ -35,7 +35,7 @@ const untilWrong = (lines: ReadonlyArray<string>, violations: ReadonlyArray<stri
   return last < 0 ? lines : lines.slice(0, last + linesAfter)
 }
 
-const settingOf = ({ weather: { clients, separate, wallets } }: SimulationResult): string =>
+const settingOf = ({ plan: { clients, separate, wallets } }: SimulationResult): string =>
   `${separate ? "log and Persistence apart" : "one database"}, ${wallets} wallets, ${clients} clients`
 
 /** Empty for a seed that broke none. */

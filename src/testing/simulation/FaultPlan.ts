@@ -2,7 +2,7 @@
 import { type ActorBounds, defaultBounds } from "../../actors/ActorBounds.ts"
 import type { SeededRandom } from "./SeededRandom.ts"
 
-export interface Weather {
+export interface FaultPlan {
   /** Log and Persistence are two stores. */
   readonly separate: boolean
   readonly bounds: ActorBounds
@@ -64,7 +64,7 @@ const small = (random: SeededRandom): ActorBounds => ({
   persistBlockedWallets: random.pick([1, 16]),
   persistBehindEvents: random.pick([4, 1_000]),
   compensationsPerMinute: 1_000_000,
-  soloMillis: 500,
+  isolationMillis: 500,
   sagaRetryMillis: random.pick([200, 3_000]),
   transferSweepMillis: 500,
   transferSweepAgeMillis: random.pick([0, 1_000]),
@@ -74,7 +74,7 @@ const small = (random: SeededRandom): ActorBounds => ({
   sweepDeferMillis: 600
 })
 
-export const drawWeather = (random: SeededRandom): Weather => ({
+export const drawFaultPlan = (random: SeededRandom): FaultPlan => ({
   separate: random.chance(0.6),
   bounds: small(random),
   wallets: random.between(2, 5),

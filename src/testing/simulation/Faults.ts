@@ -17,8 +17,8 @@ export const steps = [
   "openRefusals",
   "refusals",
   "persistedVersions",
-  "marks",
-  "setMark",
+  "checkpoints",
+  "setCheckpoint",
   "logId",
   "adoptLog",
   "findKeys",
@@ -65,7 +65,7 @@ export const faults = [
 
 export type Fault = (typeof faults)[number]
 
-/** It would land in the time of another claim, another mark: no store does that. */
+/** It would land in the time of another claim, another checkpoint: no store does that. */
 const isLate = (fault: Fault): boolean => fault === "late" || fault === "crashLate"
 
 const reading: ReadonlyArray<readonly [Fault, number]> = [
@@ -109,8 +109,8 @@ export const drawn: Readonly<Record<Step, ReadonlyArray<readonly [Fault, number]
   openRefusals: reading,
   refusals: evenly(reading),
   persistedVersions: reading,
-  marks: reading,
-  setMark: writing.filter(([fault]) => !isLate(fault)),
+  checkpoints: reading,
+  setCheckpoint: writing.filter(([fault]) => !isLate(fault)),
   logId: reading,
   adoptLog: [...evenly(writing.filter(([fault]) => !isLate(fault))), ["takeover", 0.5], ["crashBefore", 1]],
   findKeys: reading,

@@ -22,7 +22,7 @@ const mayBeUndone = ({ state }: Trial, walletId: string): boolean =>
 
 /** Credits the wallet if it is there and open; answers whether it has. */
 export const writeForeign = (trial: Trial, walletId: string): boolean => {
-  const { history, log, random, state, witness, world } = trial
+  const { history, log, random, state, monitor, world } = trial
   const before = fold(undefined, state.streams.get(walletId) ?? [])
   if (before === undefined || before.status === "closed" || mayBeUndone(trial, walletId)) return false
   const partition = partitionOf(walletId, partitions)
@@ -61,7 +61,7 @@ export const writeForeign = (trial: Trial, walletId: string): boolean => {
   }
   // Rows that are damaged or behind do not let it write: then there is no conflict.
   const exit = Effect.runSyncExit(log.append([commit]))
-  witness.appended(world.now)
+  monitor.appended(world.now)
   history.note(world.elapsed, foreigner, `credits ${walletId}@${recorded.version}: ${exit._tag}`)
   return Exit.isSuccess(exit) && exit.value[0]?._tag === "Appended"
 }

@@ -90,8 +90,8 @@ class Passage<A, E> {
   }
 
   latency(): number {
-    const { calm, random, weather } = this.trial
-    return random.fraction() * (calm ? 1 : weather.storeMillis)
+    const { calm, random, plan } = this.trial
+    return random.fraction() * (calm ? 1 : plan.storeMillis)
   }
 
   /** Some time after everybody has stopped waiting. */
@@ -103,7 +103,7 @@ class Passage<A, E> {
     const { call, trial } = this
     const exit = Effect.runSyncExit(call.effect)
     call.done?.(exit)
-    trial.witness.appended(trial.world.now)
+    trial.monitor.appended(trial.world.now)
     if (telling.has(call.step)) this.note(`${call.step} ${call.what()} → ${outcomeText(exit)}`)
     return exit
   }
@@ -273,7 +273,7 @@ const gatedLog = (trial: Trial, gate: Gate, reading: Reading): EventStore["Servi
         effect: inner.claim(request),
         lost: away("log"),
         done: (exit) => {
-          if (Exit.isSuccess(exit)) trial.witness.claimed(request.owner, exit.value)
+          if (Exit.isSuccess(exit)) trial.monitor.claimed(request.owner, exit.value)
         }
       })
   })
@@ -302,15 +302,15 @@ const countRefused = (trial: Trial, step: Step, exit: Exit.Exit<unknown, unknown
 const gatedPersistence = (trial: Trial, gate: Gate, reading: Reading): Persistence["Service"] => {
   const inner = trial.persistence
   const lost = away("persistence")
-  const marked = () => trial.witness.marked()
+  const marked = () => trial.monitor.marked()
   return Persistence.of({
     ...inner,
-    write: (commits, mark) =>
+    write: (commits, checkpoint) =>
       gate({
         step: "write",
         store: "persistence",
-        what: () => `${describeCommits(commits)} mark ${mark?.position}`,
-        effect: inner.write(commits, mark),
+        what: () => `${describeCommits(commits)} checkpoint ${checkpoint?.position}`,
+        effect: inner.write(commits, checkpoint),
         lost,
         done: (exit) => {
           countRefused(trial, "write", exit)
@@ -329,13 +329,13 @@ const gatedPersistence = (trial: Trial, gate: Gate, reading: Reading): Persisten
     refusals: (walletId) => reading("refusals", "persistence", walletId, inner.refusals(walletId)),
     persistedVersions: (walletIds) =>
       reading("persistedVersions", "persistence", walletIds.join(" "), inner.persistedVersions(walletIds)),
-    marks: reading("marks", "persistence", "", inner.marks),
-    setMark: (owner, position) =>
+    checkpoints: reading("checkpoints", "persistence", "", inner.checkpoints),
+    setCheckpoint: (owner, position) =>
       gate({
-        step: "setMark",
+        step: "setCheckpoint",
         store: "persistence",
         what: () => `${owner.slice(-6)} ${position}`,
-        effect: inner.setMark(owner, position),
+        effect: inner.setCheckpoint(owner, position),
         lost,
         done: marked
       }),

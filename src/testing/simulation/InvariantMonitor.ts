@@ -1,6 +1,6 @@
 /**
  * Watches the stores while a run goes on, and knows the laws that are about moments: an
- * event is appended under the claim that stands, a claim is never given twice, a mark
+ * event is appended under the claim that stands, a claim is never given twice, a checkpoint
  * never runs ahead of what is persisted.
  */
 import type { Claim } from "../../stores/EventStore.ts"
@@ -12,10 +12,10 @@ import { partitions } from "./FaultPlan.ts"
 /** Who a foreign writer says that it is. */
 export const foreigner = "foreign"
 
-/** The mark of a recovery that is under way is nobody's own. */
+/** The checkpoint of a recovery that is under way is nobody's own. */
 const recovery = "recovery"
 
-export class Witness {
+export class InvariantMonitor {
   private readonly state: MemoryState
   private readonly history: History
   /** Partition → epoch of the last claim. */
@@ -67,10 +67,10 @@ export class Witness {
     }
   }
 
-  /** Whether each owner's events up to its mark are persisted. */
+  /** Whether each owner's events up to its checkpoint are persisted. */
   marked(): void {
     const { history, state } = this
-    for (const [owner, position] of state.marks) {
+    for (const [owner, position] of state.checkpoints) {
       if (owner === recovery) continue
       for (let index = 0; index < state.log.length && index < Number(position); index++) {
         const { metadata, version, walletId } = state.log[index]!.recorded
@@ -78,7 +78,7 @@ export class Witness {
         if (metadata.actor === foreigner || this.owners.get(`${partition} ${metadata.epoch}`) !== owner) continue
         if ((state.persisted.get(walletId)?.length ?? 0) > version) continue
         history.violated(
-          `the mark of ${owner.slice(-6)} is at ${position}, but its event ${version} of ${walletId} at position ` +
+          `the checkpoint of ${owner.slice(-6)} is at ${position}, but its event ${version} of ${walletId} at position ` +
             `${index + 1} is not persisted`
         )
         return

@@ -296,7 +296,7 @@ const followTransfer = (
 
 /** Reads the log with the model, position by position. */
 export const checkLog = (trial: Trial): Account => {
-  const { history, state, weather } = trial
+  const { history, state, plan } = trial
   const violated: Violated = (law) => history.violated(law)
   const ledgers = new Map<string, Ledger>()
   const transfers = new Map<string, LoggedTransfer>()
@@ -318,7 +318,7 @@ export const checkLog = (trial: Trial): Account => {
       const undone = ledger.events[recorded.event.reversedVersion]!
       const { commandId } = undone.metadata
       const ofCommand = ledger.events.filter(({ metadata }) => metadata.commandId === commandId)
-      if (!weather.separate || !ofCommand.some(({ event }) => isUnlucky(event)))
+      if (!plan.separate || !ofCommand.some(({ event }) => isUnlucky(event)))
         violated(`${undone.event._tag} at version ${undone.version} of ${walletId} was reversed without a reason`)
     }
   }

@@ -150,9 +150,9 @@ const checkRules = (
     to === undefined
       ? []
       : statesBetween(destination, oldestVersion(trial, attempt, destination, to), truth.versions.get(to) ?? -1)
-  const { limits } = trial.weather.bounds
+  const { limits } = trial.plan.bounds
   const holds = states.some((state) => {
-    const time = Math.max(truth.time + trial.weather.clockSkew, state?.updatedAt ?? 0)
+    const time = Math.max(truth.time + trial.plan.clockSkew, state?.updatedAt ?? 0)
     return justifies(tag, operation, { state, destinations, time, limits })
   })
   if (!holds) wrong("the wallet was not like that at any time of the call")
@@ -205,7 +205,7 @@ export const checkRejection = (
     case "IdempotencyKeyReused":
       return checkKeyReused(account, attempt, wrong)
     case "OperationRefused":
-      if (trial.weather.separate || !couldBeRefused(attempt.operation)) wrong("no rule refuses it")
+      if (trial.plan.separate || !couldBeRefused(attempt.operation)) wrong("no rule refuses it")
       return
     case "OperationReversed":
       return checkReversed(account, attempt, wrong)

@@ -87,8 +87,8 @@ export class SimulatedCluster {
 
   /** Kills, stops or replaces a node again and again, until all is calm. */
   disturb(): void {
-    const { random, weather, world } = this.trial
-    world.after(weather.replacementMillis * (0.2 + 1.6 * random.fraction()), () => {
+    const { random, plan, world } = this.trial
+    world.after(plan.replacementMillis * (0.2 + 1.6 * random.fraction()), () => {
       if (this.trial.calm) return
       const node = this.newest()
       const how = random.below(3)

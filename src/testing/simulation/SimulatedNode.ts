@@ -48,7 +48,7 @@ const layerOf = (trial: Trial, node: Pick<SimulatedNode, "life" | "kill">, takeO
     Layer.succeed(ReadModel, MemoryReadModel.make(trial.state)),
     MemoryApiKeyStore.layer.pipe(Layer.provide(database))
   )
-  return Layer.fresh(WalletEngine.layer({ bounds: trial.weather.bounds, partitions }).pipe(Layer.provide(stores)))
+  return Layer.fresh(WalletEngine.layer({ bounds: trial.plan.bounds, partitions }).pipe(Layer.provide(stores)))
 }
 
 /** What a cluster wants to hear of a node. */
@@ -60,12 +60,12 @@ interface Listener {
   readonly gone: (node: SimulatedNode) => void
 }
 
-const newLife = ({ random, weather }: Trial, name: string): Life => ({
+const newLife = ({ random, plan }: Trial, name: string): Life => ({
   name,
   alive: true,
   up: false,
-  clockSkew: random.between(-weather.clockSkew, weather.clockSkew),
-  preemption: weather.preemption
+  clockSkew: random.between(-plan.clockSkew, plan.clockSkew),
+  preemption: plan.preemption
 })
 
 /** Starts a process. */

@@ -23,13 +23,13 @@ import { SeededRandom } from "./SeededRandom.ts"
 import { SimulatedCluster } from "./SimulatedCluster.ts"
 import type { Doubts, Trial } from "./Trial.ts"
 import { userRule } from "./UserRule.ts"
-import { drawWeather, type Weather } from "./FaultPlan.ts"
-import { Witness } from "./InvariantMonitor.ts"
+import { drawFaultPlan, type FaultPlan } from "./FaultPlan.ts"
+import { InvariantMonitor } from "./InvariantMonitor.ts"
 import { World } from "./World.ts"
 
 export interface SimulationResult {
   readonly seed: number
-  readonly weather: Weather
+  readonly plan: FaultPlan
   /** Laws that were broken; none: the run was good. */
   readonly violations: ReadonlyArray<string>
   /** What happened, line by line. */
@@ -50,15 +50,15 @@ const workMillis = 900_000
 /** All that is left to be done is done by then, ms. */
 const settleMillis = 240_000
 
-const newDatabase = (weather: Weather, seed: number) =>
+const newDatabase = (plan: FaultPlan, seed: number) =>
   Context.get(
     Effect.runSync(
       Effect.scoped(
         Layer.build(
           MemoryDatabase.layer({
             logId: `log-${seed}`,
-            separate: weather.separate,
-            rule: weather.refusalRate > 0 ? userRule : undefined
+            separate: plan.separate,
+            rule: plan.refusalRate > 0 ? userRule : undefined
           })
         )
       )
@@ -66,20 +66,20 @@ const newDatabase = (weather: Weather, seed: number) =>
     MemoryDatabase
   )
 
-const makeTrial = (seed: number, given: Partial<Weather>): Trial => {
+const makeTrial = (seed: number, given: Partial<FaultPlan>): Trial => {
   const random = new SeededRandom(seed)
-  const weather = { ...drawWeather(random), ...given }
+  const plan = { ...drawFaultPlan(random), ...given }
   const history = new History()
-  const state = newDatabase(weather, seed)
+  const state = newDatabase(plan, seed)
   return {
     seed,
     world: new World(),
-    weather,
+    plan,
     random,
     history,
     table: new FaultTable(),
     state,
-    witness: new Witness(state, history),
+    monitor: new InvariantMonitor(state, history),
     log: MemoryEventStore.make(state),
     persistence: MemoryPersistence.make(state),
     calm: false,
@@ -197,9 +197,9 @@ const checkVerified = ({ history, log, persistence, state }: Trial): void => {
 const describe = (value: unknown): string =>
   JSON.stringify(value, (_, part) => (typeof part === "bigint" ? `${part}` : part)) ?? ""
 
-/** Runs a seed. Synchronous; the same seed gives the same result, line by line. `weather` stands instead of what is drawn. */
-export const simulate = (seed: number, weather: Partial<Weather> = {}): SimulationResult => {
-  const trial = makeTrial(seed, weather)
+/** Runs a seed. Synchronous; the same seed gives the same result, line by line. `plan` stands instead of what is drawn. */
+export const simulate = (seed: number, plan: Partial<FaultPlan> = {}): SimulationResult => {
+  const trial = makeTrial(seed, plan)
   const cluster = new SimulatedCluster(trial)
   try {
     play(trial, cluster)
@@ -213,7 +213,7 @@ export const simulate = (seed: number, weather: Partial<Weather> = {}): Simulati
   const { history, state, table, world } = trial
   return {
     seed,
-    weather: trial.weather,
+    plan: trial.plan,
     violations: history.violations,
     lines: history.lines,
     table,

@@ -6,8 +6,8 @@ import type { Fault, FaultTable, Step } from "./Faults.ts"
 import { drawn, likelihood } from "./Faults.ts"
 import type { History } from "./History.ts"
 import type { SeededRandom } from "./SeededRandom.ts"
-import type { Weather } from "./FaultPlan.ts"
-import type { Witness } from "./InvariantMonitor.ts"
+import type { FaultPlan } from "./FaultPlan.ts"
+import type { InvariantMonitor } from "./InvariantMonitor.ts"
 import type { Life, World } from "./World.ts"
 
 /** How often keys that memory was not sure of came to the stores. */
@@ -23,12 +23,12 @@ export interface Doubts {
 export interface Trial {
   readonly seed: number
   readonly world: World
-  readonly weather: Weather
+  readonly plan: FaultPlan
   readonly random: SeededRandom
   readonly history: History
   readonly table: FaultTable
   readonly state: MemoryState
-  readonly witness: Witness
+  readonly monitor: InvariantMonitor
   /** The stores themselves, without any faults. */
   readonly log: EventStore["Service"]
   readonly persistence: Persistence["Service"]
@@ -48,14 +48,14 @@ const failedStartsMost = 3
 
 /** What goes wrong at this call; `undefined`: nothing. */
 export const drawFault = (trial: Trial, { up }: Life, step: Step, store: "log" | "persistence"): Fault | undefined => {
-  const { outage, random, table, weather, world } = trial
+  const { outage, random, table, plan, world } = trial
   if (trial.calm) return undefined
   if (world.now < outage[store]) {
     table.count("outage", step)
     return "outage"
   }
   if (!up && trial.failedStarts >= failedStartsMost) return undefined
-  if (!random.chance(likelihood(step, weather.faultRate))) return undefined
+  if (!random.chance(likelihood(step, plan.faultRate))) return undefined
   const fault = random.weighted(drawn[step])
   table.count(fault, step)
   return fault

@@ -191,9 +191,9 @@ describe("replay", () => {
         const log = yield* EventStore
         const counting = Persistence.of({
           ...persistence,
-          write: (commits, mark) => {
+          write: (commits, checkpoint) => {
             counts.writes += 1
-            return persistence.write(commits, mark)
+            return persistence.write(commits, checkpoint)
           }
         })
         const counted = EventStore.of({
@@ -258,7 +258,7 @@ describe("replay", () => {
     })
   )
 
-  it.effect("goes on where it was cut off, with its mark, and begins anew when it is told to", () =>
+  it.effect("goes on where it was cut off, with its checkpoint, and begins anew when it is told to", () =>
     Effect.gen(function* () {
       const original = yield* installed
       const state = withoutRows(original, { separate: true })
@@ -267,12 +267,13 @@ describe("replay", () => {
         let writes = 0
         const failing = Persistence.of({
           ...persistence,
-          write: (commits, mark) => (++writes > 4 ? Effect.die(new Error("killed")) : persistence.write(commits, mark))
+          write: (commits, checkpoint) =>
+            ++writes > 4 ? Effect.die(new Error("killed")) : persistence.write(commits, checkpoint)
         })
         return yield* Effect.exit(Effect.provideService(replay({ ...small, mode: "erase" }), Persistence, failing))
       }).pipe(Effect.provide(storesOver(state)))
       assert.strictEqual((yield* cut)._tag, "Failure")
-      assert.strictEqual(state.marks.get(replayOwner), BigInt(4 * 37))
+      assert.strictEqual(state.checkpoints.get(replayOwner), BigInt(4 * 37))
       const seen: Array<ReplayProgress> = []
       const report = yield* replayOver(copyOf(state), {
         onProgress: (progress) => Effect.sync(() => void seen.push(progress))
@@ -285,8 +286,12 @@ describe("replay", () => {
       assert.isFalse(anew.resumed)
       assert.strictEqual(anew.events, original.log.length)
       assert.deepStrictEqual(rowsOf(state), rowsOf(original))
-      assert.isFalse(state.marks.has(replayOwner))
-      assert.strictEqual(state.marks.get("replayed"), BigInt(original.log.length), "where the next start may begin")
+      assert.isFalse(state.checkpoints.has(replayOwner))
+      assert.strictEqual(
+        state.checkpoints.get("replayed"),
+        BigInt(original.log.length),
+        "where the next start may begin"
+      )
     })
   )
 
@@ -299,7 +304,7 @@ describe("replay", () => {
       yield* replayOver(state, { from })
       assert.deepStrictEqual([...state.wallets.keys()], [last])
       assert.deepStrictEqual(state.wallets.get(last)?.wallet, original.wallets.get(last)?.wallet)
-      assert.strictEqual(state.marks.size, 0, "what is before it was not looked at")
+      assert.strictEqual(state.checkpoints.size, 0, "what is before it was not looked at")
     })
   )
 
@@ -313,7 +318,8 @@ describe("replay", () => {
         let calls = 0
         const failing = Persistence.of({
           ...persistence,
-          write: (commits, mark) => (++calls % 3 === 0 ? Effect.fail(away) : persistence.write(commits, mark))
+          write: (commits, checkpoint) =>
+            ++calls % 3 === 0 ? Effect.fail(away) : persistence.write(commits, checkpoint)
         })
         const replaying = yield* Effect.forkChild(Effect.provideService(replay(small), Persistence, failing))
         // Each failure costs one pause of a tenth of a second.
@@ -352,7 +358,7 @@ describe("replay", () => {
         // Every write of the replay is preceded by one of the service: the same wallet, further on.
         const beside = Persistence.of({
           ...persistence,
-          write: (commits, mark) =>
+          write: (commits, checkpoint) =>
             Effect.gen(function* () {
               const { walletId } = commits[0]!
               yield* book.perform(credit(walletId, 1n), 9_000)
@@ -360,7 +366,7 @@ describe("replay", () => {
                 Effect.provideService(Persistence, persistence),
                 Effect.provideService(EventStore, log)
               )
-              return yield* persistence.write(commits, mark)
+              return yield* persistence.write(commits, checkpoint)
             }) as ReturnType<typeof persistence.write>
         })
         yield* Effect.provideService(replay(small), Persistence, beside)

@@ -125,8 +125,8 @@ describe.skipIf(!postgresPresent)("the tools beside a busy engine", () => {
         yield* Fiber.interrupt(running)
         yield* assertClean
         const { position } = yield* (yield* EventStore).head
-        const marks = yield* (yield* Persistence).marks
-        assert.isTrue(marks.every((mark) => mark.position <= position))
+        const checkpoints = yield* (yield* Persistence).checkpoints
+        assert.isTrue(checkpoints.every((checkpoint) => checkpoint.position <= position))
       }).pipe(Effect.provide(engineOver(behindLog))),
     60_000
   )

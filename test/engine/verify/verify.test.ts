@@ -356,16 +356,16 @@ describe("verify", () => {
     })
   )
 
-  it.effect("names a log that is not that of the rows, and marks beyond its head", () =>
+  it.effect("names a log that is not that of the rows, and checkpoints beyond its head", () =>
     Effect.gen(function* () {
       const { state } = yield* refusedLives
-      state.marks.set("somebody", BigInt(state.log.length + 1))
+      state.checkpoints.set("somebody", BigInt(state.log.length + 1))
       const beyond = yield* Effect.provide(verify(noLag), storesOver(state))
       assert.deepStrictEqual(
         beyond.differences.map(({ what }) => what),
-        ["mark of somebody"]
+        ["checkpoint of somebody"]
       )
-      state.marks.clear()
+      state.checkpoints.clear()
       const other = copyOf(state, { logId: crypto.randomUUID() })
       const report = yield* Effect.provide(verify({ ...noLag, repair: true }), storesOver(other))
       assert.deepStrictEqual(
@@ -406,7 +406,7 @@ describe("verify", () => {
     Effect.gen(function* () {
       const { state } = yield* refusedLives
       const last = state.log.at(-1)!.recorded
-      state.marks.clear()
+      state.checkpoints.clear()
       const shorter = copyOf(state)
       shorter.log.pop()
       shorter.streams.get(last.walletId)!.pop()

@@ -62,7 +62,7 @@ describe.skipIf(!postgresPresent)("a user's rules on the tables behind a log", (
       assert.strictEqual(error._tag, "OperationRefused")
       assert.include(error.message, "no more than 100")
       assert.strictEqual((yield* persistence.persistedVersions([big.id, fine.id])).size, 0)
-      assert.deepStrictEqual(yield* persistence.marks, [])
+      assert.deepStrictEqual(yield* persistence.checkpoints, [])
       assert.deepStrictEqual(yield* persistence.write([commits[0]]), [written])
       assert.strictEqual((yield* Effect.flip(persistence.write([commits[1]])))._tag, "OperationRefused")
     })
@@ -212,13 +212,13 @@ describe.skipIf(!postgresPresent)("what else may happen to a write", () => {
         )
       )
       yield* Deferred.await(locked)
-      const mark = { owner: "node", position: 3n }
-      assert.strictEqual((yield* Effect.flip(persistence.write([commit], mark)))._tag, "StoreUnavailable")
+      const checkpoint = { owner: "node", position: 3n }
+      assert.strictEqual((yield* Effect.flip(persistence.write([commit], checkpoint)))._tag, "StoreUnavailable")
       yield* Deferred.succeed(release, undefined)
       yield* Fiber.join(blocker)
       // The first may have landed after all.
-      assert.strictEqual((yield* persistence.write([commit], mark))[0]?._tag, "Written")
-      assert.deepStrictEqual(yield* persistence.marks, [mark])
+      assert.strictEqual((yield* persistence.write([commit], checkpoint))[0]?._tag, "Written")
+      assert.deepStrictEqual(yield* persistence.checkpoints, [checkpoint])
       assert.lengthOf(yield* persistence.scanTransactions(sample.id, { after: -1, limit: 9 }), 1)
     }),
     { writeTimeoutMillis: 300 }
@@ -243,18 +243,19 @@ describe.skipIf(!postgresPresent)("what else may happen to a write", () => {
             round === 0 ? sample.create() : sample.commit(credit(3n), placeHold(`h${round}`, 1n))
           )
           const creation = refused.create()
-          const mark = { owner: "node", position: BigInt(round) }
+          const checkpoint = { owner: "node", position: BigInt(round) }
           yield* proxy.set({ _tag: "CutAnswers", afterBytes: round * 5 })
-          yield* Effect.exit(persistence.write(commits, mark))
+          yield* Effect.exit(persistence.write(commits, checkpoint))
           yield* proxy.set({ _tag: "CutAnswers", afterBytes: round * 5 })
           yield* Effect.exit(persistence.refuse(creation, why))
           yield* proxy.set({ _tag: "Pass" })
           const again = <A, E extends { readonly _tag: string }>(write: Effect.Effect<A, E>) =>
             Effect.retry(write, { times: 50, while: ({ _tag }) => _tag === "StoreUnavailable" })
           // Written now, or before the answer was cut off.
-          for (const { _tag } of yield* again(persistence.write(commits, mark))) assert.strictEqual(_tag, "Written")
+          for (const { _tag } of yield* again(persistence.write(commits, checkpoint)))
+            assert.strictEqual(_tag, "Written")
           assert.deepStrictEqual(yield* again(persistence.refuse(creation, why)), written)
-          assert.deepStrictEqual(yield* persistence.marks, [mark])
+          assert.deepStrictEqual(yield* persistence.checkpoints, [checkpoint])
           assert.lengthOf(yield* persistence.refusals(refused.id), 1)
         }
         for (const sample of samples) {
@@ -277,7 +278,7 @@ describe.skipIf(!postgresPresent)("what else may happen to a write", () => {
         persistence.refuse(commit, why),
         persistence.erase("all"),
         persistence.rebuild([sample.id], Effect.void),
-        persistence.marks,
+        persistence.checkpoints,
         persistence.logId,
         persistence.transfers({ limit: 1 })
       ]) {

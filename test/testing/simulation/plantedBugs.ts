@@ -175,7 +175,7 @@ const unsure: ReadonlyArray<PlantedBug> = [
   ),
   bug(
     "of a query for many wallets each is given the answer of the first",
-    change("actors/KeyLookUps.ts", "Effect.succeed(exit.value[index]!)", "Effect.succeed(exit.value[0]!)")
+    change("actors/KeyQueries.ts", "Effect.succeed(exit.value[index]!)", "Effect.succeed(exit.value[0]!)")
   )
 ]
 
@@ -267,7 +267,10 @@ const pipeline: ReadonlyArray<PlantedBug> = [
       "(persisted.get(walletId)?.version ?? -1) < version - 1\n"
     )
   ),
-  bug("the mark runs past an append in flight", change("actors/PersistQueue.ts", "    this.floors.add(floor)\n", "")),
+  bug(
+    "the checkpoint runs past an append in flight",
+    change("actors/PersistQueue.ts", "    this.lowWatermarks.add(lowWatermark)\n", "")
+  ),
   bug(
     "one event too much counts as persisted",
     change(
@@ -279,7 +282,7 @@ const pipeline: ReadonlyArray<PlantedBug> = [
   bug(
     "a reversed event stays provisional",
     change(
-      "actors/Unpersisted.ts",
+      "actors/UnpersistedEvents.ts",
       "    this.refused.delete(version)\n    this.provisional.remove(operation.event)\n",
       "    this.refused.delete(version)\n"
     )
