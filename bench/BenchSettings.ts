@@ -13,6 +13,10 @@ export interface BenchSettings {
   readonly residentWallets: number
   /** Events of the wallet with a long history. */
   readonly longHistory: number
+  /** Keys of each wallet that has a past. */
+  readonly pastKeys: number
+  /** Events of the past that a side writes to a store for all such wallets together. */
+  readonly pastEvents: number
   /** Activations of each wallet. */
   readonly activations: number
   /** Commands with keys of their own, all on one wallet. */
@@ -35,6 +39,8 @@ const fullBench: BenchSettings = {
   wallets: 10_000,
   residentWallets: 100_000,
   longHistory: 1_000_000,
+  pastKeys: 10_000,
+  pastEvents: 1_000_000,
   activations: 100,
   distinctKeys: 1_000_000,
   expiringHolds: 10_000,
@@ -51,6 +57,8 @@ const quickBench: BenchSettings = {
   wallets: 500,
   residentWallets: 2_000,
   longHistory: 10_000,
+  pastKeys: 100,
+  pastEvents: 1_000,
   activations: 10,
   distinctKeys: 20_000,
   expiringHolds: 200,

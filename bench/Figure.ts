@@ -114,7 +114,8 @@ export const formatNumber = (value: number, unit: Unit): string => {
  */
 export type Round<R> = Effect.Effect<number | Sample, never, R>
 
-const figureOfSamples = (unit: Unit, samples: ReadonlyArray<number | Sample>): Figure => {
+/** Of rounds that were measured with their cost, or without. */
+export const figureOfSamples = (unit: Unit, samples: ReadonlyArray<number | Sample>): Figure => {
   const values = samples.map((sample) => (typeof sample === "number" ? sample : sample.value))
   return figureOf(
     unit,

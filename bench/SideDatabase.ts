@@ -59,6 +59,13 @@ export const serverConditions = (url: Redacted.Redacted): Effect.Effect<string> 
     Effect.orDie
   )
 
+/** Does at once what the server would do some time after many writes: sweeps, counts and writes out. */
+export const settled = (url: Redacted.Redacted): Effect.Effect<void> =>
+  asked(
+    url,
+    Effect.flatMap(SqlClient, (sql) => Effect.andThen(sql`vacuum analyze`, sql`checkpoint`))
+  )
+
 /** Bytes of the database once all is written and what is dead has been swept. */
 export const serverBytes = (url: Redacted.Redacted): Effect.Effect<number> =>
   asked(

@@ -17,6 +17,7 @@ import { type Checkout, revisionOf, thisCheckout } from "./Checkout.ts"
 import { historyRow } from "./HistoryRow.ts"
 import { httpRow } from "./HttpRow.ts"
 import { type LibraryLoad, libraryRow } from "./LibraryRow.ts"
+import { makePasts, type PastLoad, pastRow } from "./PastRow.ts"
 import type { Against } from "./Side.ts"
 
 export const againstNames = [
@@ -35,11 +36,23 @@ export const againstNames = [
   "http-32",
   "http-256",
   "history-postgres",
-  "history-embedded"
+  "history-embedded",
+  "past-hot-1",
+  "past-hot-8",
+  "past-hot-64",
+  "past-hot-512",
+  "past-hot-2048",
+  "past-many-uniform",
+  "past-many-zipf",
+  "past-http-4",
+  "past-http-32",
+  "past-http-256",
+  "past-embedded-hot",
+  "past-embedded-many"
 ] as const
 export type AgainstName = (typeof againstNames)[number]
 
-export const againstGroups = ["hot", "many", "embedded", "transfers", "http", "history"] as const
+export const againstGroups = ["hot", "many", "embedded", "transfers", "http", "history", "past"] as const
 
 /** The rows under the names of rows and groups; none given: all. */
 export const againstRows = (given: ReadonlyArray<string>): ReadonlyArray<AgainstName> =>
@@ -60,6 +73,11 @@ const library =
       ...load(against.settings.wallets)
     })
 
+const past =
+  (name: AgainstName, load: Partial<PastLoad>): Measure =>
+  (against) =>
+    pastRow(against, { name, through: "library", store: "server", wallets: "all", callers: 512, zipf: 0, ...load })
+
 const rows: Readonly<Record<AgainstName, Measure>> = {
   "hot-1": library(() => ({ callers: 1 })),
   "hot-8": library(() => ({ callers: 8 })),
@@ -76,7 +94,19 @@ const rows: Readonly<Record<AgainstName, Measure>> = {
   "http-32": (against) => httpRow(against, { connections: 32, wallets: 10_000 }),
   "http-256": (against) => httpRow(against, { connections: 256, wallets: 1_000 }),
   "history-postgres": (against) => historyRow(against, "server"),
-  "history-embedded": (against) => historyRow(against, "folder")
+  "history-embedded": (against) => historyRow(against, "folder"),
+  "past-hot-1": past("past-hot-1", { wallets: "one", callers: 1 }),
+  "past-hot-8": past("past-hot-8", { wallets: "one", callers: 8 }),
+  "past-hot-64": past("past-hot-64", { wallets: "one", callers: 64 }),
+  "past-hot-512": past("past-hot-512", { wallets: "one" }),
+  "past-hot-2048": past("past-hot-2048", { wallets: "one", callers: 2_048 }),
+  "past-many-uniform": past("past-many-uniform", {}),
+  "past-many-zipf": past("past-many-zipf", { zipf: 1 }),
+  "past-http-4": past("past-http-4", { through: "HTTP", callers: 4 }),
+  "past-http-32": past("past-http-32", { through: "HTTP", callers: 32 }),
+  "past-http-256": past("past-http-256", { through: "HTTP", callers: 256 }),
+  "past-embedded-hot": past("past-embedded-hot", { store: "folder", wallets: "one" }),
+  "past-embedded-many": past("past-embedded-many", { store: "folder" })
 }
 
 /** Runs the rows that are asked for; says on standard error where it is. */
@@ -87,12 +117,13 @@ export const runAgainst = Effect.fn("AgainstBench.run")(function* (
 ) {
   const other: Checkout = { name: folder, folder }
   const server = yield* (yield* BenchServers).postgres
-  const against: Against = {
+  const withoutPasts = {
     settings,
     checkouts: [thisCheckout, other],
     server,
     serverConditions: server === undefined ? "PostgreSQL" : yield* serverConditions(server.url)
-  }
+  } as const
+  const against: Against = { ...withoutPasts, pasts: yield* makePasts(withoutPasts) }
   const measured: Array<Row> = []
   const skipped: Array<Skipped> = []
   for (const name of only) {
@@ -108,4 +139,4 @@ export const runAgainst = Effect.fn("AgainstBench.run")(function* (
   }
   const sides = against.checkouts.map((checkout) => ({ name: checkout.name, revision: revisionOf(checkout) }))
   return { conditions: yield* conditionsOf(settings), sides, rows: measured, skipped } satisfies Report
-})
+}, Effect.scoped)

@@ -13,7 +13,7 @@ import { WalletEngine } from "effect-wallet"
 import { type LoopResult, runFibers } from "../../src/load/ClosedLoop.ts"
 import { walletChoice } from "../../src/load/WalletChoice.ts"
 import type { Answers, Driven, Reply, Request, Totals, WalletNames } from "./AgainstProtocol.ts"
-import { walletName } from "./AgainstProtocol.ts"
+import { namesOf } from "./AgainstProtocol.ts"
 
 type Of<Tag extends Request["_tag"]> = Extract<Request, { readonly _tag: Tag }>
 
@@ -22,9 +22,6 @@ const together = 1_024
 
 /** Both sides draw from it. */
 const seed = "effect-wallet against"
-
-const namesOf = ({ count, prefix }: WalletNames): ReadonlyArray<string> =>
-  Array.from({ length: count }, (_, index) => walletName(prefix, index))
 
 const forWallets = <E, R>(names: WalletNames, use: (walletId: string) => Effect.Effect<unknown, E, R>) =>
   Effect.as(Effect.forEach(namesOf(names), use, { concurrency: together, discard: true }), null)

@@ -1,12 +1,15 @@
 /** What the bench asks of the driver over another checkout's library, by messages of JSON; one at a time. */
 
-/** Wallets `prefix-0 … prefix-(count − 1)`. */
+/** Wallets `prefix-from … prefix-(from + count − 1)`. */
 export interface WalletNames {
   readonly prefix: string
+  /** Default: 0. */
+  readonly from?: number
   readonly count: number
 }
 
-export const walletName = (prefix: string, index: number): string => `${prefix}-${index}`
+export const namesOf = ({ count, from = 0, prefix }: WalletNames): ReadonlyArray<string> =>
+  Array.from({ length: count }, (_, index) => `${prefix}-${from + index}`)
 
 /** How hard, and how long. */
 export interface Drive {

@@ -16,7 +16,11 @@ export interface Against {
   readonly server: PostgresServer | undefined
   /** Of the server, as the report says it. */
   readonly serverConditions: string
+  readonly pasts: Pasts
 }
+
+/** Of each store both sides with wallets that have a past, the same for all rows. */
+export type Pasts = Readonly<Record<Store, Effect.Effect<Sides>>>
 
 export interface Side {
   readonly checkout: Checkout
@@ -26,6 +30,8 @@ export interface Side {
   /** Rounds so far: each has wallets of its own. */
   rounds: number
 }
+
+export type Sides = readonly [Side, Side]
 
 export type Store = "server" | "folder"
 
@@ -37,15 +43,19 @@ const placeOf = Effect.fnUntraced(function* (server: PostgresServer | undefined,
   return { _tag: "Server", url: yield* freshDatabase(server, database) } satisfies Place
 })
 
-/** Both sides, each in an empty place of its own that is gone with the scope. */
-export const openSides = Effect.fnUntraced(function* ({ checkouts, server }: Against, store: Store) {
+/** Both sides, each in an empty place of its own that is gone with the scope. `database`: its name begins so. */
+export const openSides = Effect.fnUntraced(function* (
+  { checkouts, server }: Pick<Against, "checkouts" | "server">,
+  store: Store,
+  database = "against"
+) {
   const sides: Array<Side> = []
   for (const [index, checkout] of checkouts.entries()) {
-    const place: Place = yield* placeOf(store === "server" ? server : undefined, `against_${index}`)
+    const place: Place = yield* placeOf(store === "server" ? server : undefined, `${database}_${index}`)
     sides.push({ checkout, place, events: 0, rounds: 0 })
   }
   // One for each of the two checkouts above.
-  return sides as unknown as readonly [Side, Side]
+  return sides as unknown as Sides
 })
 
 /** Bytes of tables and indexes. On a server after a checkpoint; PGlite writes all when it is closed. */

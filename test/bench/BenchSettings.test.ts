@@ -34,4 +34,18 @@ describe("BenchSettings", () => {
     assert.deepStrictEqual(againstRows(["hot-8", "history"]), ["hot-8", "history-postgres", "history-embedded"])
     assert.deepStrictEqual(againstRows(["dispatch"]), [])
   })
+
+  it("has a row of wallets with a past for each row of credits", () => {
+    const credits = againstNames.filter((name) => /^(hot|many|embedded|http)-/.test(name))
+    const past = againstRows(["past"]).map((name) => name.replace(/^past-/, ""))
+    assert.deepStrictEqual([...past].sort(), [...credits].sort())
+  })
+
+  it("holds the past that a side writes to a bound, smaller in quick", () => {
+    const { pastEvents, pastKeys } = settingsOf(nothingGiven)
+    assert.deepStrictEqual([pastKeys, pastEvents], [10_000, 1_000_000])
+    const quick = settingsOf({ ...nothingGiven, quick: true })
+    assert.isAtMost(quick.pastEvents, 10_000)
+    assert.isAtLeast(quick.pastEvents / quick.pastKeys, 2)
+  })
 })

@@ -103,6 +103,37 @@ describe("npm run bench", () => {
     240_000
   )
 
+  it.live(
+    "measures wallets with a past beside as many fresh ones, on both sides",
+    () =>
+      Effect.gen(function* () {
+        const rows = postgresFolder === undefined ? ["past-embedded-hot"] : ["past-hot-8", "past-http-4"]
+        const only = rows.flatMap((row) => ["--only", row])
+        const length = ["--quick", "--seconds", "0.3", "--rounds", "2"]
+        const report = JSON.parse(yield* bench("--against", root, ...length, "--json", ...only)) as Report
+        assert.deepStrictEqual(report.skipped, [])
+        assert.lengthOf(report.rows, 3 * rows.length)
+        for (let at = 0; at < report.rows.length; at += 3) {
+          const [past, fresh, ratio] = report.rows.slice(at, at + 3)
+          assert.match(past!.name, /\b100 keys\b.*after a restart/)
+          assert.match(fresh!.name, /\bfresh\b.*after a restart/)
+          assert.strictEqual(ratio!.name, `${past!.name}: of the rate of fresh ones`)
+          for (const side of ["engine", "beside"] as const) {
+            const [ofPast, ofFresh, ofRatio] = [past!, fresh!, ratio!].map((row) =>
+              side === "engine" ? row.engine : row.beside!.figure
+            )
+            assert.deepStrictEqual(
+              ofRatio!.rounds,
+              ofPast!.rounds.map((rate, round) => rate / ofFresh!.rounds[round]!)
+            )
+            assert.lengthOf(ofRatio!.rounds, 2)
+            assert.isAbove(ofPast!.least, 0)
+          }
+        }
+      }),
+    240_000
+  )
+
   it.live("prints a table with its conditions", () =>
     Effect.gen(function* () {
       const output = yield* bench("--quick", "--only", "memory")
