@@ -6,7 +6,7 @@ import * as Schema from "effect/Schema"
 import { WalletId } from "./WalletId.ts"
 import { inTransit, isConserved } from "../engine/verify/Conservation.ts"
 import type { VerifyProgress } from "../engine/verify/Verify.ts"
-import { dueBound, type VerifyReport } from "../engine/verify/VerifyReport.ts"
+import { dueBound, type VerifyReport } from "../engine/verify/Report.ts"
 
 const Difference = Schema.Struct({
   walletId: Schema.NullOr(Schema.String),

@@ -7,7 +7,7 @@ import * as HashMap from "effect/HashMap"
 import type { OperationReversed, RecordedEvent, WalletEvent } from "../../domain/Event.ts"
 import type { OpenHold, TransferInFlight, Wallet } from "../../domain/Wallet.ts"
 import { balanceChange } from "./Conservation.ts"
-import { type Difference, logDifference } from "./VerifyReport.ts"
+import { type Difference, logDifference } from "./Report.ts"
 
 const openHold = (wallet: Wallet | undefined, holdId: string): OpenHold | undefined => {
   if (wallet === undefined) return undefined

@@ -3,7 +3,7 @@
  * key, no other has the same, and no id is there twice.
  */
 import type { RecordedEvent } from "../../domain/Event.ts"
-import { type Difference, logDifference } from "./VerifyReport.ts"
+import { type Difference, logDifference } from "./Report.ts"
 
 /** Values of one wallet, so that one that comes again is noticed; up to a bound. */
 class Seen {

@@ -16,7 +16,7 @@ import type { WalletView } from "../../stores/Persistence.ts"
 import { arithmeticDoubts, reversalDoubt } from "./Arithmetic.ts"
 import { defaultVerifyBounds, recentEvents } from "./Bounds.ts"
 import { CommandTrail } from "./Commands.ts"
-import { type Difference, logDifference } from "./VerifyReport.ts"
+import { type Difference, logDifference } from "./Report.ts"
 
 /** Rows of one kind as they must be, by id. */
 export interface ExpectedRows<Row> {

@@ -9,8 +9,8 @@
 import * as Effect from "effect/Effect"
 import type { PositionedEvent } from "../../stores/EventStore.ts"
 import { addMovement, type CurrencyTotals } from "./Conservation.ts"
-import { orphanRow } from "./VerifyReport.ts"
-import { compareWallets, report, totalsOf, type Verification } from "./Run.ts"
+import { orphanRow } from "./Report.ts"
+import { compareWallets, report, totalsOf, type Verification } from "./Verification.ts"
 import type { VerifyError } from "./Walk.ts"
 
 /** Events per read of the whole log. */

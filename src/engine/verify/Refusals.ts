@@ -9,7 +9,7 @@ import type { RecordedEvent } from "../../domain/Event.ts"
 import type { Refusal } from "../../stores/Persistence.ts"
 import { findReversal } from "../rebuild/RebuildWriter.ts"
 import { foldVersion } from "./Fold.ts"
-import type { Difference } from "./VerifyReport.ts"
+import type { Difference } from "./Report.ts"
 import { inRows, type MetRefusal, type VerifyError, type Walk } from "./Walk.ts"
 
 const inRefusal = (walk: Walk, version: number, what: string, expected: string, found: string): Difference =>

@@ -13,7 +13,7 @@ import type { Persistence } from "../../stores/Persistence.ts"
 import { replayStores } from "../rebuild/Rebuild.ts"
 import { rebuildWallets } from "../rebuild/WalletRebuild.ts"
 import { patiently } from "../rebuild/RebuildWriter.ts"
-import type { Difference } from "./VerifyReport.ts"
+import type { Difference } from "./Report.ts"
 import type { WalletFindings } from "./Wallet.ts"
 import type { VerifyError, VerifyStores } from "./Walk.ts"
 

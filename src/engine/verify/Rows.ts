@@ -9,7 +9,7 @@ import { holdChanges, transactionOf, transferChanges } from "../../domain/Projec
 import { justBefore } from "../../stores/RowScan.ts"
 import type { ReadError } from "../../stores/StoreError.ts"
 import { type ExpectedRows, foldVersion } from "./Fold.ts"
-import { compareRecords } from "./VerifyReport.ts"
+import { compareRecords } from "./Report.ts"
 import { inRows, pageSize, type VerifyError, type Walk } from "./Walk.ts"
 
 /** Closed rows kept for one comparison by scan, about 30 MB; beyond it they are looked up one by one. */

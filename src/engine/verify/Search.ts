@@ -12,7 +12,7 @@ import type { Persistence, WalletView } from "../../stores/Persistence.ts"
 import type { ReadModel } from "../../stores/ReadModel.ts"
 import { type EventUnreadable, type ReadError, StoreDefect } from "../../stores/StoreError.ts"
 import { expectedRow, foldEvent, foldVersion, startFold } from "./Fold.ts"
-import { compareRecords, type Difference } from "./VerifyReport.ts"
+import { compareRecords, type Difference } from "./Report.ts"
 
 interface SearchStores {
   readonly log: EventStore["Service"]

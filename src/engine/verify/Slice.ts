@@ -26,7 +26,7 @@ import type {
 import { addMovement, type CurrencyTotals } from "./Conservation.ts"
 import type { VerifyBounds } from "./Bounds.ts"
 import { type ExpectedRows, expectedRow, foldEvent, foldVersion, heldDifference, startFold } from "./Fold.ts"
-import { compareRecords, type Difference, logDifference, type VerifyCounts, zeroCounts } from "./VerifyReport.ts"
+import { compareRecords, type Difference, logDifference, type VerifyCounts, zeroCounts } from "./Report.ts"
 import type { VerifyError } from "./Walk.ts"
 
 /** The parts of the ports that read many wallets. */

@@ -7,7 +7,7 @@ import * as Effect from "effect/Effect"
 import type { LogHead } from "../../stores/EventStore.ts"
 import type { Checkpoint } from "../../stores/Persistence.ts"
 import type { ReadError } from "../../stores/StoreError.ts"
-import { type Difference, dueBound } from "./VerifyReport.ts"
+import { type Difference, dueBound } from "./Report.ts"
 import type { VerifyStores } from "./Walk.ts"
 
 /** `checkpoints`: read before the head was, so that none of them can have passed it. */

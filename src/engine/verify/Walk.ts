@@ -6,7 +6,7 @@ import type { Persistence, Refusal } from "../../stores/Persistence.ts"
 import type { ReadModel } from "../../stores/ReadModel.ts"
 import type { EventUnreadable, ReadError } from "../../stores/StoreError.ts"
 import { startFold, type WalletFold } from "./Fold.ts"
-import { type Difference, type VerifyCounts, zeroCounts } from "./VerifyReport.ts"
+import { type Difference, type VerifyCounts, zeroCounts } from "./Report.ts"
 
 export interface VerifyStores {
   readonly log: EventStore["Service"]

@@ -17,7 +17,7 @@ import type { ReadError } from "../../stores/StoreError.ts"
 import { reversalDoubt } from "./Arithmetic.ts"
 import { expectedRow, foldEvent, foldVersion, heldDifference } from "./Fold.ts"
 import { compareRefusals, meetRefusals } from "./Refusals.ts"
-import { compareRecords, type Difference, type VerifyCounts } from "./VerifyReport.ts"
+import { compareRecords, type Difference, type VerifyCounts } from "./Report.ts"
 import {
   compareHoldsAndTransfers,
   compareKeys,

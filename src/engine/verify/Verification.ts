@@ -3,7 +3,7 @@ import * as Effect from "effect/Effect"
 import { type CurrencyTotals, emptyTotals } from "./Conservation.ts"
 import type { VerifyBounds } from "./Bounds.ts"
 import type { CompareWallet } from "./Repair.ts"
-import { addCounts, type Difference, type VerifyCounts } from "./VerifyReport.ts"
+import { addCounts, type Difference, type VerifyCounts } from "./Report.ts"
 import type { VerifyError, VerifyStores, VerifyWalletOptions } from "./Walk.ts"
 
 export interface Verification {
