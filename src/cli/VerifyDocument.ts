@@ -5,7 +5,7 @@
 import * as Schema from "effect/Schema"
 import { WalletId } from "./WalletId.ts"
 import { inTransit, isConserved } from "../engine/verify/Conservation.ts"
-import type { VerifyProgress } from "../engine/verify/Verify.ts"
+import type { VerifyProgress } from "../engine/verify/Options.ts"
 import { dueBound, type VerifyReport } from "../engine/verify/Report.ts"
 
 const Difference = Schema.Struct({

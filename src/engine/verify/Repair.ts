@@ -14,15 +14,8 @@ import { replayStores } from "../rebuild/Rebuild.ts"
 import { rebuildWallets } from "../rebuild/WalletRebuild.ts"
 import { patiently } from "../rebuild/RebuildWriter.ts"
 import type { Difference } from "./Report.ts"
-import type { WalletFindings } from "./Wallet.ts"
-import type { VerifyError, VerifyStores } from "./Walk.ts"
-
-export interface RepairedFindings extends WalletFindings {
-  /** It differed, and does no more. */
-  readonly repaired: boolean
-}
-
-export type CompareWallet = (walletId: string) => Effect.Effect<RepairedFindings, VerifyError>
+import type { CompareWallet, RepairedFindings } from "./Verification.ts"
+import type { VerifyError, VerifyStores, WalletFindings } from "./Walk.ts"
 
 type Compare = (walletId: string) => Effect.Effect<WalletFindings, VerifyError>
 

@@ -1,16 +1,19 @@
 /**
- * Compares a wallet's transactions, keys, holds and transfers with the rows that its
- * fold expects. Transactions and keys never change once written; a hold or transfer
- * that an event after the version compared has touched is left out.
+ * Compares a wallet's transactions, keys, holds, transfers and refusals with the rows
+ * that its fold expects. Transactions and keys never change once written; a hold or
+ * transfer that an event after the version compared has touched is left out.
  */
+import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import type { RecordedEvent } from "../../domain/Event.ts"
 import { holdChanges, transactionOf, transferChanges } from "../../domain/Projection.ts"
+import type { Refusal } from "../../stores/Persistence.ts"
 import { justBefore } from "../../stores/RowScan.ts"
 import type { ReadError } from "../../stores/StoreError.ts"
+import { findReversal } from "../rebuild/RebuildWriter.ts"
 import { type ExpectedRows, foldVersion } from "./Fold.ts"
-import { compareRecords } from "./Report.ts"
-import { inRows, pageSize, type VerifyError, type Walk } from "./Walk.ts"
+import { compareRecords, type Difference } from "./Report.ts"
+import { inRows, type MetRefusal, pageSize, type VerifyError, type Walk } from "./Walk.ts"
 
 /** Closed rows kept for one comparison by scan, about 30 MB; beyond it they are looked up one by one. */
 const closedBound = 100_000
@@ -189,4 +192,55 @@ export const compareHoldsAndTransfers = Effect.fnUntraced(function* (walk: Walk)
   yield* compareRows(walk, holdsOf(walk))
   yield* compareRows(walk, transfersOf(walk))
   yield* excuse(walk)
+})
+
+const inRefusal = (walk: Walk, version: number, what: string, expected: string, found: string): Difference =>
+  inRows(walk, `${what} of event ${version}`, { expected, found })
+
+/** The fold has passed this event. */
+export const meetRefusals = (walk: Walk, { event, id, time, version }: RecordedEvent): void => {
+  const refusal = walk.refusals.get(version)
+  if (refusal !== undefined) {
+    walk.met.set(version, { time, reversedVersion: undefined })
+    if (refusal.eventId !== id) walk.differences.push(inRefusal(walk, version, "refusal", id, refusal.eventId))
+  }
+  const met = event._tag === "OperationReversed" ? walk.met.get(event.reversedVersion) : undefined
+  if (met !== undefined) met.reversedVersion = version
+}
+
+const compareOpenRefusal = Effect.fnUntraced(function* (
+  walk: Walk,
+  { version, walletId }: Refusal,
+  met: MetRefusal
+): Effect.fn.Return<void, VerifyError> {
+  if ((yield* findReversal(walk.stores.log, walletId, version)) !== undefined) return
+  const age = Math.max(0, (yield* Clock.currentTimeMillis) - met.time)
+  if (age < walk.options.lagMillis) walk.counts.openRefusals += 1
+  else walk.differences.push(inRefusal(walk, version, "reversal", "an OperationReversed in the log", "none"))
+})
+
+/**
+ * After the fold: the refusals that it has passed, as they were last told. Each stands in
+ * the place of an event of the log, which an OperationReversed has undone. One that still
+ * waits for it is a difference only when it has waited too long.
+ */
+export const compareRefusals = Effect.fnUntraced(function* (walk: Walk): Effect.fn.Return<void, VerifyError> {
+  for (const refusal of walk.refusals.values()) {
+    const met = walk.met.get(refusal.version)
+    if (met === undefined) continue
+    walk.counts.refusals += 1
+    const expected = met.reversedVersion
+    const found = refusal.reversedVersion
+    if (expected === undefined && found === null) {
+      yield* compareOpenRefusal(walk, refusal, met)
+      continue
+    }
+    // One that was persisted after the version compared is as good.
+    if (expected === found || (expected === undefined && found! > foldVersion(walk.fold))) continue
+    const sides = [
+      expected === undefined ? "none" : `version ${expected}`,
+      found === null ? "none" : `version ${found}`
+    ]
+    walk.differences.push(inRefusal(walk, refusal.version, "reversal", sides[0]!, sides[1]!))
+  }
 })

@@ -6,19 +6,12 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import type { InvalidRequest } from "../../domain/Rejection.ts"
 import type { Transaction } from "../../domain/Wallet.ts"
-import type { EventStore } from "../../stores/EventStore.ts"
 import type { Page } from "../../stores/Page.ts"
-import type { Persistence, WalletView } from "../../stores/Persistence.ts"
-import type { ReadModel } from "../../stores/ReadModel.ts"
+import type { WalletView } from "../../stores/Persistence.ts"
 import { type EventUnreadable, type ReadError, StoreDefect } from "../../stores/StoreError.ts"
 import { expectedRow, foldEvent, foldVersion, startFold } from "./Fold.ts"
 import { compareRecords, type Difference } from "./Report.ts"
-
-interface SearchStores {
-  readonly log: EventStore["Service"]
-  readonly persistence: Persistence["Service"]
-  readonly readModel: ReadModel["Service"]
-}
+import type { VerifyStores } from "./Walk.ts"
 
 /** An id may be a common word: this many pages of 200 are searched for it. */
 const maxPages = 5
@@ -51,7 +44,7 @@ const findIn = Effect.fnUntraced(function* <A extends { readonly id: string }>(
 
 /** An id without a letter or digit is no word: then the owner's wallets are looked through. */
 export const findWallet = (
-  stores: Pick<SearchStores, "readModel">,
+  stores: Pick<VerifyStores, "readModel">,
   { currency, id, ownerId }: Pick<WalletView, "currency" | "id" | "ownerId">
 ) =>
   findIn(id, (cursor) =>
@@ -66,7 +59,7 @@ export const findWallet = (
 
 /** What is shown at `version`, for a wallet that has moved since it was folded. */
 const viewAt = Effect.fnUntraced(function* (
-  stores: SearchStores,
+  stores: VerifyStores,
   walletId: string,
   version: number
 ): Effect.fn.Return<WalletView | undefined, ReadError | EventUnreadable> {
@@ -82,7 +75,7 @@ const viewAt = Effect.fnUntraced(function* (
 })
 
 /** Searches until it shows at least the version expected, or the lag allowed has passed. */
-const settledWallet = Effect.fnUntraced(function* (stores: SearchStores, wallet: WalletView, lagMillis: number) {
+const settledWallet = Effect.fnUntraced(function* (stores: VerifyStores, wallet: WalletView, lagMillis: number) {
   const deadline = (yield* Clock.currentTimeMillis) + lagMillis
   let found = yield* findWallet(stores, wallet)
   const lags = (): boolean =>
@@ -102,7 +95,7 @@ const inSearch = (
 
 /** `newest`: the newest transaction that was compared with its row. */
 export const verifySearch = Effect.fnUntraced(function* (
-  stores: SearchStores,
+  stores: VerifyStores,
   wallet: WalletView,
   newest: Transaction | undefined,
   lagMillis: number

@@ -24,7 +24,7 @@ import type {
   WalletRange
 } from "../../stores/RowScan.ts"
 import { addMovement, type CurrencyTotals } from "./Conservation.ts"
-import type { VerifyBounds } from "./Bounds.ts"
+import type { VerifyBounds } from "./Options.ts"
 import { type ExpectedRows, expectedRow, foldEvent, foldVersion, heldDifference, startFold } from "./Fold.ts"
 import { compareRecords, type Difference, logDifference, type VerifyCounts, zeroCounts } from "./Report.ts"
 import type { VerifyError } from "./Walk.ts"

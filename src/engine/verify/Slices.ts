@@ -8,13 +8,13 @@ import type { WalletRange } from "../../stores/RowScan.ts"
 import { rangeOf } from "../../stores/RowScan.ts"
 import type { ReadError } from "../../stores/StoreError.ts"
 import { emptyTotals } from "./Conservation.ts"
-import { searchedPerSlice, type VerifyBounds } from "./Bounds.ts"
+import { searchedPerSlice, type VerifyBounds } from "./Options.ts"
 import { addCounts, type Difference, orphanRow } from "./Report.ts"
 import { compareWallets, report, totalsOf, type Verification } from "./Verification.ts"
 import { verifySearch } from "./Search.ts"
 import { compareSlice, type Scans, type SettledWallet } from "./Slice.ts"
-import { verifyWallet, type WalletFindings } from "./Wallet.ts"
-import type { VerifyError, VerifyStores, VerifyWalletOptions } from "./Walk.ts"
+import { verifyWallet } from "./Wallet.ts"
+import type { VerifyError, VerifyStores, VerifyWalletOptions, WalletFindings } from "./Walk.ts"
 
 /** What reads many wallets; `undefined`: these stores are read wallet by wallet. */
 export const scansOf = ({ log, persistence }: VerifyStores): Scans | undefined =>

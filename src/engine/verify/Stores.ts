@@ -1,11 +1,12 @@
 /**
  * What `verify` compares of the stores as wholes: whose log's events Persistence has,
- * checkpoints that no node can have left, and what should have ended by itself.
+ * checkpoints that no node can have left, what should have ended by itself, and rules of
+ * the user's that will stand in the engine's way.
  */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import type { LogHead } from "../../stores/EventStore.ts"
-import type { Checkpoint } from "../../stores/Persistence.ts"
+import type { Checkpoint, Persistence, RuleFault, RuleTrial } from "../../stores/Persistence.ts"
 import type { ReadError } from "../../stores/StoreError.ts"
 import { type Difference, dueBound } from "./Report.ts"
 import type { VerifyStores } from "./Walk.ts"
@@ -46,3 +47,23 @@ export const countOverdue = Effect.fnUntraced(function* (
   const transfers = yield* persistence.openTransfers({ before, limit: dueBound })
   return { overdueHolds: holds.length, overdueTransfers: transfers.length }
 })
+
+const faultWarning = ({ reason, rule, table, tried }: RuleFault): string =>
+  `the ${rule} on ${table} refuses ${tried}: ${reason}. A rule has to let the engine's own facts pass ` +
+  `(docs/OPERATIONS.md, "Rules of your own")`
+
+const untriedWarning = (reason: string): string => `rules of your own on the tables were not tried: ${reason}`
+
+const warningsOf = ({ faults, untried }: RuleTrial): ReadonlyArray<string> => [
+  ...faults.map(faultWarning),
+  ...(untried === undefined ? [] : [untriedWarning(untried)])
+]
+
+/**
+ * Rules of the user's that do not let the engine's own facts pass: no difference yet, but
+ * one to come. Never fails: a trial that cannot be made is a warning, too.
+ */
+export const ruleWarnings = ({ tryRules }: Persistence["Service"]): Effect.Effect<ReadonlyArray<string>> =>
+  tryRules === undefined
+    ? Effect.succeed([])
+    : Effect.match(tryRules, { onSuccess: warningsOf, onFailure: ({ message }) => [untriedWarning(message)] })

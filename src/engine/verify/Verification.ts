@@ -1,10 +1,16 @@
 /** A run of `verify` while it is under way: its options, what it has found so far. */
 import * as Effect from "effect/Effect"
 import { type CurrencyTotals, emptyTotals } from "./Conservation.ts"
-import type { VerifyBounds } from "./Bounds.ts"
-import type { CompareWallet } from "./Repair.ts"
+import type { VerifyBounds } from "./Options.ts"
 import { addCounts, type Difference, type VerifyCounts } from "./Report.ts"
-import type { VerifyError, VerifyStores, VerifyWalletOptions } from "./Walk.ts"
+import type { VerifyError, VerifyStores, VerifyWalletOptions, WalletFindings } from "./Walk.ts"
+
+export interface RepairedFindings extends WalletFindings {
+  /** It differed, and does no more. */
+  readonly repaired: boolean
+}
+
+export type CompareWallet = (walletId: string) => Effect.Effect<RepairedFindings, VerifyError>
 
 export interface Verification {
   readonly stores: VerifyStores

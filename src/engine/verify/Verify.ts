@@ -3,10 +3,10 @@
  * are configured, and law 6 at one position of the log.
  *
  * Keeps nothing that it writes, unless it is to repair; safe beside a running service. Memory is bounded
- * (`VerifyBounds.ts`).
+ * (`Options.ts`).
  *
  * Where an event is one row for log and view, the wallets are compared by slices, in one
- * pass over events and rows (`VerifySlices.ts`). There a transaction cannot be held against
+ * pass over events and rows (`Slices.ts`). There a transaction cannot be held against
  * its event, for they are the same row. What is held against it instead is the fold: balance
  * and held sum after it by the arithmetic of each event, the hold or transfer that it ends,
  * the money that it needs, ids and keys that come once, times and positions that go up,
@@ -16,7 +16,7 @@
  * pages do (`data_checksums`, `pg_amcheck`), or a comparison with a backup.
  *
  * Elsewhere the log is walked up to the head, and each wallet is compared when its creation
- * is met, transactions and keys included (`VerifyLogOrder.ts`).
+ * is met, transactions and keys included (`LogOrder.ts`).
  */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
@@ -24,42 +24,14 @@ import { EventStore, type LogHead } from "../../stores/EventStore.ts"
 import { Persistence } from "../../stores/Persistence.ts"
 import { ReadModel } from "../../stores/ReadModel.ts"
 import { inTransit, isConserved } from "./Conservation.ts"
-import { defaultVerifyBounds, type VerifyBounds, walletsAtATime } from "./Bounds.ts"
+import { defaultVerifyBounds, type VerifyOptions, walletsAtATime } from "./Options.ts"
 import { compareInLogOrder } from "./LogOrder.ts"
 import { comparing, repairing } from "./Repair.ts"
 import { orphanRow, type VerifyReport, zeroCounts } from "./Report.ts"
-import { ruleWarnings } from "./Rules.ts"
 import { compareWallets, report, type Verification } from "./Verification.ts"
 import { compareBySlices, scansOf, verifyOne } from "./Slices.ts"
-import { compareStores, countOverdue } from "./Stores.ts"
+import { compareStores, countOverdue, ruleWarnings } from "./Stores.ts"
 import type { VerifyError, VerifyStores } from "./Walk.ts"
-
-export interface VerifyProgress {
-  /** How much of the log is compared, of `head`: in its order, or so many events by slices of wallets. */
-  readonly position: bigint
-  readonly head: bigint
-  readonly wallets: number
-  readonly differenceCount: number
-}
-
-export interface VerifyOptions {
-  /** Compare this wallet alone; the money of all is not summed up then. */
-  readonly walletId?: string | undefined
-  /** Replace the rows of wallets that differ, and compare those again. Default `false`. */
-  readonly repair?: boolean | undefined
-  /** What is kept in memory, where wallets are compared by slices. */
-  readonly bounds?: Partial<VerifyBounds> | undefined
-  /** Wallets compared at a time, where they are compared one by one. Default 8: both cores and the database stay busy. */
-  readonly concurrency?: number | undefined
-  /** Differences kept in the report; all are counted. Default 100. */
-  readonly maxDifferences?: number | undefined
-  /** In the order of the log: default 1,000,000, about 150 MB. */
-  readonly walletsPerPass?: number | undefined
-  /** How long a derived store may lag before that is a difference, milliseconds. Default 10,000. */
-  readonly lagMillis?: number | undefined
-  /** Called after each page. */
-  readonly onProgress?: ((progress: VerifyProgress) => Effect.Effect<void>) | undefined
-}
 
 const judgeConservation = (run: Verification): void => {
   for (const totals of run.totals.values()) {

@@ -19,6 +19,11 @@ export interface VerifyWalletOptions {
   readonly lagMillis: number
 }
 
+export interface WalletFindings {
+  readonly counts: VerifyCounts
+  readonly differences: ReadonlyArray<Difference>
+}
+
 export type VerifyError = ReadError | EventUnreadable
 
 /** Events and rows per read: about a megabyte at most in memory. */

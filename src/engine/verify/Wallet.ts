@@ -16,15 +16,16 @@ import type { PersistedVersion, WalletView } from "../../stores/Persistence.ts"
 import type { ReadError } from "../../stores/StoreError.ts"
 import { reversalDoubt } from "./Arithmetic.ts"
 import { expectedRow, foldEvent, foldVersion, heldDifference } from "./Fold.ts"
-import { compareRefusals, meetRefusals } from "./Refusals.ts"
-import { compareRecords, type Difference, type VerifyCounts } from "./Report.ts"
+import { compareRecords } from "./Report.ts"
 import {
   compareHoldsAndTransfers,
   compareKeys,
   compareKeysOfPage,
+  compareRefusals,
   compareTransactions,
   countTransactions,
-  lookUpClosedRows
+  lookUpClosedRows,
+  meetRefusals
 } from "./Rows.ts"
 import { verifySearch } from "./Search.ts"
 import {
@@ -34,13 +35,9 @@ import {
   type VerifyError,
   type VerifyStores,
   type VerifyWalletOptions,
-  type Walk
+  type Walk,
+  type WalletFindings
 } from "./Walk.ts"
-
-export interface WalletFindings {
-  readonly counts: VerifyCounts
-  readonly differences: ReadonlyArray<Difference>
-}
 
 /** A wallet that never rests is compared as of the row read last. */
 const maxRounds = 5

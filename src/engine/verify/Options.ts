@@ -1,0 +1,65 @@
+/** What `verify` is asked to do, what it says on its way, and what it keeps in memory. */
+import type * as Effect from "effect/Effect"
+
+/**
+ * What is kept in memory, all in one place. Of each slice that is compared: one page of
+ * events and the next one that is read meanwhile, the rows that are compared, what the
+ * fold of one wallet expects, and its keys and ids. Usual: 15 MB a slice; most, with
+ * metadata at its limits everywhere: about 300 MB.
+ */
+export interface VerifyBounds {
+  /** Slices compared at a time: while one waits for the database another is folded. */
+  readonly slices: number
+  /** Wallets of a slice, by ids. */
+  readonly walletsPerSlice: number
+  /** Events per read, about 0.4 kB each as a rule, at most 25 kB. */
+  readonly pageEvents: number
+  /** Rows of wallets, holds or transfers per read, at most 13 kB each. A wallet with more is read page by page. */
+  readonly sliceRows: number
+  /** Of one wallet: ids and keys remembered, about 0.3 kB an event. Beyond it a repeated one is not noticed. */
+  readonly idsPerWallet: number
+}
+
+export const defaultVerifyBounds: VerifyBounds = {
+  slices: 3,
+  walletsPerSlice: 500,
+  pageEvents: 2_000,
+  sliceRows: 10_000,
+  idsPerWallet: 100_000
+}
+
+/** Events of a wallet that are remembered for the reversals behind them; older ones are read again. */
+export const recentEvents = 1_024
+
+/** Wallets of a slice that are looked for in search; all whose rows differ are besides. */
+export const searchedPerSlice = 8
+
+/** Wallets compared one by one at a time, where they are. */
+export const walletsAtATime = 8
+
+export interface VerifyProgress {
+  /** How much of the log is compared, of `head`: in its order, or so many events by slices of wallets. */
+  readonly position: bigint
+  readonly head: bigint
+  readonly wallets: number
+  readonly differenceCount: number
+}
+
+export interface VerifyOptions {
+  /** Compare this wallet alone; the money of all is not summed up then. */
+  readonly walletId?: string | undefined
+  /** Replace the rows of wallets that differ, and compare those again. Default `false`. */
+  readonly repair?: boolean | undefined
+  /** What is kept in memory, where wallets are compared by slices. */
+  readonly bounds?: Partial<VerifyBounds> | undefined
+  /** Wallets compared at a time, where they are compared one by one. Default 8: both cores and the database stay busy. */
+  readonly concurrency?: number | undefined
+  /** Differences kept in the report; all are counted. Default 100. */
+  readonly maxDifferences?: number | undefined
+  /** In the order of the log: default 1,000,000, about 150 MB. */
+  readonly walletsPerPass?: number | undefined
+  /** How long a derived store may lag before that is a difference, milliseconds. Default 10,000. */
+  readonly lagMillis?: number | undefined
+  /** Called after each page. */
+  readonly onProgress?: ((progress: VerifyProgress) => Effect.Effect<void>) | undefined
+}
