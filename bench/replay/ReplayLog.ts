@@ -1,14 +1,14 @@
 /** Logs to be replayed: wallets that are created and credited, in some of them with credits that were reversed. */
 import * as Effect from "effect/Effect"
-import { EventIds } from "../src/actors/EventIds.ts"
-import type { Commit } from "../src/domain/Commit.ts"
-import type { RecordedEvent, WalletEvent } from "../src/domain/Event.ts"
-import { walletTag } from "../src/domain/EventId.ts"
-import { evolve } from "../src/domain/Evolve.ts"
-import { noMetadata } from "../src/domain/Limits.ts"
-import type { Wallet } from "../src/domain/Wallet.ts"
-import { EventStore } from "../src/stores/EventStore.ts"
-import { append } from "./LimitProgram.ts"
+import { EventIds } from "../../src/actors/EventIds.ts"
+import type { Commit } from "../../src/domain/Commit.ts"
+import type { RecordedEvent, WalletEvent } from "../../src/domain/Event.ts"
+import { walletTag } from "../../src/domain/EventId.ts"
+import { evolve } from "../../src/domain/Evolve.ts"
+import { noMetadata } from "../../src/domain/Limits.ts"
+import type { Wallet } from "../../src/domain/Wallet.ts"
+import { EventStore } from "../../src/stores/EventStore.ts"
+import { append } from "../LimitProgram.ts"
 
 /** Of each wallet: a creation, then credits. */
 const eventsPerWallet = 24

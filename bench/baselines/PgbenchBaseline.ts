@@ -7,12 +7,12 @@
 import * as Effect from "effect/Effect"
 import * as Fs from "node:fs"
 import * as Path from "node:path"
-import { type PostgresServer, postgresFolder } from "./servers/PostgresServer.ts"
-import { findPrograms, temporaryFolder } from "./servers/ServerProcess.ts"
-import type { BenchSettings } from "./BenchSettings.ts"
-import { CostProbe } from "./CostProbe.ts"
-import { runProgram } from "./NodeProcess.ts"
-import { databaseOf, emptied } from "./SideDatabase.ts"
+import { type PostgresServer, postgresFolder } from "../servers/PostgresServer.ts"
+import { findPrograms, temporaryFolder } from "../servers/ServerProcess.ts"
+import type { BenchSettings } from "../BenchSettings.ts"
+import { CostProbe } from "../CostProbe.ts"
+import { runProgram } from "../NodeProcess.ts"
+import { databaseOf, emptied } from "../SideDatabase.ts"
 
 const folderOf = (program: string): string | undefined =>
   findPrograms([program], postgresFolder === undefined ? [] : [postgresFolder])

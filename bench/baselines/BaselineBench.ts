@@ -5,12 +5,12 @@
  */
 import * as Effect from "effect/Effect"
 import type { ChildProcessSpawner } from "effect/process/ChildProcessSpawner"
-import type { PostgresServer } from "./servers/PostgresServer.ts"
-import type { RedisServer } from "./servers/RedisServer.ts"
-import type { BenchSettings } from "./BenchSettings.ts"
-import { databaseConditions, type Installation } from "./Databases.ts"
-import { engineRound } from "./EngineRounds.ts"
-import { type Figure, inTurns, type Round, type Row, rowOf } from "./Figure.ts"
+import type { PostgresServer } from "../servers/PostgresServer.ts"
+import type { RedisServer } from "../servers/RedisServer.ts"
+import type { BenchSettings } from "../BenchSettings.ts"
+import { databaseConditions, type Installation } from "../Databases.ts"
+import { engineRound } from "../EngineRounds.ts"
+import { type Figure, inTurns, type Round, type Row, rowOf } from "../Figure.ts"
 import { lockRound } from "./LockBaseline.ts"
 import {
   oneStatement,
@@ -19,7 +19,7 @@ import {
   pgledgerTransfers,
   selectForUpdate
 } from "./PgbenchBaseline.ts"
-import { transferRound } from "./TransferBench.ts"
+import { transferRound } from "../TransferBench.ts"
 
 type Needs = Installation | ChildProcessSpawner
 

@@ -9,10 +9,10 @@ import type * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
 import { SqlClient } from "effect/sql/SqlClient"
 import type { SqlError } from "effect/sql/SqlError"
-import * as KurrentConnection from "../src/stores/kurrent/Connection.ts"
-import * as KurrentNames from "../src/stores/kurrent/Names.ts"
-import * as KurrentReads from "../src/stores/kurrent/Reads.ts"
-import { int8, int8s, texts, uuids } from "../src/stores/sql/Parameters.ts"
+import * as KurrentConnection from "../../src/stores/kurrent/Connection.ts"
+import * as KurrentNames from "../../src/stores/kurrent/Names.ts"
+import * as KurrentReads from "../../src/stores/kurrent/Reads.ts"
+import { int8, int8s, texts, uuids } from "../../src/stores/sql/Parameters.ts"
 
 interface RawEvent {
   readonly walletId: string
