@@ -7,7 +7,9 @@ import { runModule } from "./NodeProcess.ts"
 export const idleMemoryBench = Effect.fn("IdleMemoryBench.run")(function* (settings: BenchSettings) {
   const values: Array<number> = []
   for (let round = 0; round < settings.rounds; round++) {
-    values.push(Number(yield* runModule("bench/IdleMemoryWorker", [String(settings.residentWallets)], ["--expose-gc"])))
+    values.push(
+      Number(yield* runModule("bench/memory/IdleMemoryWorker", [String(settings.residentWallets)], ["--expose-gc"]))
+    )
   }
   return [
     rowOf({

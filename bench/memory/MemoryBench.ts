@@ -2,10 +2,10 @@
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
-import type { PostgresServer } from "./servers/PostgresServer.ts"
-import type { BenchSettings } from "./BenchSettings.ts"
-import { figureOf, rowOf } from "./Figure.ts"
-import { runModule } from "./NodeProcess.ts"
+import type { PostgresServer } from "../servers/PostgresServer.ts"
+import type { BenchSettings } from "../BenchSettings.ts"
+import { figureOf, rowOf } from "../Figure.ts"
+import { runModule } from "../NodeProcess.ts"
 
 /** What `KeysWorker.ts` prints. */
 export const KeysReport = Schema.fromJsonString(
@@ -33,7 +33,7 @@ export const keysBench = Effect.fn("KeysBench.run")(function* (
 ) {
   const { distinctKeys } = settings
   const url = server === undefined ? "" : Redacted.value(server.url)
-  const output = yield* runModule("bench/KeysWorker", [String(distinctKeys), url], ["--expose-gc"])
+  const output = yield* runModule("bench/memory/KeysWorker", [String(distinctKeys), url], ["--expose-gc"])
   const { bytes, on, retries, tenths } = yield* Effect.orDie(Schema.decodeEffect(KeysReport)(output.trim()))
   const keys = distinctKeys.toLocaleString("en")
   return [

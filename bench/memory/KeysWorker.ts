@@ -10,10 +10,10 @@ import * as Random from "effect/Random"
 import * as Redacted from "effect/Redacted"
 import * as References from "effect/References"
 import * as Schema from "effect/Schema"
-import { WalletEngine } from "../src/engine/WalletEngine.ts"
-import { databaseConditions, embedded, onServer } from "./Databases.ts"
-import { createWallets } from "./EngineRounds.ts"
-import { KeysReport } from "./KeysBench.ts"
+import { WalletEngine } from "../../src/engine/WalletEngine.ts"
+import { databaseConditions, embedded, onServer } from "../Databases.ts"
+import { createWallets } from "../EngineRounds.ts"
+import { KeysReport } from "./MemoryBench.ts"
 
 const callers = 512
 

@@ -7,11 +7,11 @@ import { NodeRuntime } from "@effect/platform-node"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import { defaultBounds } from "../src/actors/ActorBounds.ts"
-import { defaultPartitions } from "../src/domain/Partition.ts"
-import { WalletEngine } from "../src/engine/WalletEngine.ts"
-import { createWallets } from "./EngineRounds.ts"
-import * as NullStores from "./NullStores.ts"
+import { defaultBounds } from "../../src/actors/ActorBounds.ts"
+import { defaultPartitions } from "../../src/domain/Partition.ts"
+import { WalletEngine } from "../../src/engine/WalletEngine.ts"
+import { createWallets } from "../EngineRounds.ts"
+import * as NullStores from "../NullStores.ts"
 
 /** What is alive, V8's heap and what it owns outside, after collections with turns of the event loop between. */
 const aliveBytes = Effect.gen(function* () {
