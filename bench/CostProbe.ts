@@ -12,8 +12,8 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import { SqlClient } from "effect/sql/SqlClient"
 import type { PostgresServer } from "./servers/PostgresServer.ts"
-import { cpuMicrosOf } from "./servers/ProcessCpu.ts"
-import { type Cost, noCost } from "./Cost.ts"
+import { cpuMicrosOf } from "./servers/ServerProcess.ts"
+import { type Cost, noCost, type Sample } from "./Figure.ts"
 import { databaseOf } from "./SideDatabase.ts"
 
 /** What a run did, and how fast. */
@@ -21,12 +21,6 @@ export interface Run {
   readonly perSecond: number
   /** Written to the log by it. */
   readonly events: number
-}
-
-/** A round's figure with what it cost. */
-export interface Sample {
-  readonly value: number
-  readonly cost: Cost
 }
 
 interface Probe {

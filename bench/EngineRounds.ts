@@ -11,7 +11,8 @@ import type { Persistence } from "../src/stores/Persistence.ts"
 import { runCallbacks, runFibers } from "../src/load/ClosedLoop.ts"
 import { type Distribution, walletChoice } from "../src/load/WalletChoice.ts"
 import type { BenchSettings } from "./BenchSettings.ts"
-import { CostProbe, type Sample } from "./CostProbe.ts"
+import { CostProbe } from "./CostProbe.ts"
+import type { Sample } from "./Figure.ts"
 import { type LimitBounds, makeLimitProgram } from "./LimitProgram.ts"
 
 /** Where the commands go, and from how many callers at once. */

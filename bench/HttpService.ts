@@ -7,10 +7,11 @@ import * as HttpClientRequest from "effect/http/HttpClientRequest"
 import { randomBytes } from "node:crypto"
 import { join } from "node:path"
 import { type HttpLoadOptions, HttpLoadReport } from "../src/load/HttpLoad.ts"
-import { cpuMicrosOf } from "./servers/ProcessCpu.ts"
+import { cpuMicrosOf } from "./servers/ServerProcess.ts"
 import { type Checkout, environmentOf, type Place } from "./against/Checkout.ts"
 import type { BenchSettings } from "./BenchSettings.ts"
-import { CostProbe, type Sample } from "./CostProbe.ts"
+import { CostProbe } from "./CostProbe.ts"
+import type { Sample } from "./Figure.ts"
 import { runModule, startNode } from "./NodeProcess.ts"
 
 /** Ids `w0` to `w9999` fit the client's command line, more do not. */

@@ -1,13 +1,14 @@
 /**
  * The library against the limit program, on one database: a hot wallet from one to
- * many callers, and many wallets, all alike and by Zipf's law.
+ * many callers, and many wallets, all alike and by Zipf's law; and the limit program
+ * alone, by the number of events in an append.
  */
 import * as Effect from "effect/Effect"
-import type { Product } from "./Databases.ts"
-import { databaseConditions, type Installation } from "./Databases.ts"
+import { defaultBounds } from "../src/actors/ActorBounds.ts"
+import { databaseConditions, type Installation, type Product } from "./Databases.ts"
 import type { BenchSettings } from "./BenchSettings.ts"
-import { bestLimitRound, engineRound, type Load } from "./EngineRounds.ts"
-import { alternate, type Row, rowOf } from "./Figure.ts"
+import { bestLimitRound, engineRound, limitRound, type Load } from "./EngineRounds.ts"
+import { alternate, repeat, type Row, rowOf } from "./Figure.ts"
 
 interface Cell {
   readonly name: string
@@ -67,6 +68,37 @@ export const libraryBench = Effect.fn("LibraryBench.run")(function* (
         ...(ratioBar === undefined ? {} : { ratioBar })
       })
     )
+  }
+  return rows
+})
+
+const appendSizes = [1, 8, 64, 512] as const
+
+/** All callers wait for one append, so each carries one event of every caller. */
+const appendRound = (settings: BenchSettings, size: number, wallets: number) =>
+  limitRound(
+    settings,
+    { callers: size, distribution: { _tag: "Uniform", wallets } },
+    { ...defaultBounds, appendCommits: size, appendEvents: size }
+  )
+
+/**
+ * What an event costs the server by the number of events in an append: the log's own
+ * `append` and nothing around it, one after the other, each of exactly so many events;
+ * to one wallet, and to as many wallets as there are events.
+ */
+export const appendBench = Effect.fn("LibraryBench.append")(function* (
+  settings: BenchSettings
+): Effect.fn.Return<ReadonlyArray<Row>, never, Installation> {
+  const on = yield* databaseConditions
+  const rows: Array<Row> = []
+  for (const wallets of [1, settings.wallets]) {
+    for (const size of appendSizes) {
+      const engine = yield* repeat("/s", settings.rounds, appendRound(settings, size, wallets))
+      const events = `${size} event${size === 1 ? "" : "s"}`
+      const where = wallets === 1 ? "one wallet" : `${wallets.toLocaleString("en")} wallets, uniform`
+      rows.push(rowOf({ name: `the log's append, ${events} each, to ${where}`, on, callers: size, engine }))
+    }
   }
   return rows
 })

@@ -16,14 +16,14 @@ import type { ActorBounds } from "../src/actors/ActorBounds.ts"
 import { EventIds } from "../src/actors/EventIds.ts"
 import { Ownership } from "../src/actors/Ownership.ts"
 import type { Commit } from "../src/domain/Commit.ts"
-import type { EventMetadata, RecordedEvent, WalletEvent } from "../src/domain/Event.ts"
+import type { RecordedEvent } from "../src/domain/Event.ts"
 import { evolve } from "../src/domain/Evolve.ts"
-import { noMetadata } from "../src/domain/Limits.ts"
 import { partitionOf } from "../src/domain/Partition.ts"
 import type { Wallet } from "../src/domain/Wallet.ts"
 import { mergeCommits } from "../src/pipeline/PersistQueue.ts"
 import { EventStore } from "../src/stores/EventStore.ts"
 import { Persistence } from "../src/stores/Persistence.ts"
+import { append, created, creditOf1, metadataOf } from "./LogCommits.ts"
 
 /** What an append takes at most. Up to `batchCommands` callers in a closed loop keep the third bound by themselves. */
 export type LimitBounds = Pick<ActorBounds, "appendCommits" | "appendEvents">
@@ -211,8 +211,6 @@ const appendLoop = Effect.fnUntraced(function* (gathering: Gathering) {
   }
 })
 
-const fingerprint = "1:credit|1||"
-
 /**
  * A program over fresh streams, ended with the scope. Dies when the log answers
  * anything but `Appended`: then the figures would mean nothing.
@@ -228,14 +226,7 @@ export const makeLimitProgram = Effect.fnUntraced(function* (walletIds: Readonly
     const stream = streams[index] as LimitStream
     const time = clock.currentTimeMillisUnsafe()
     const id = ids.next(time)
-    const event: WalletEvent = {
-      _tag: "WalletCredited",
-      amount: 1n,
-      reference: null,
-      metadata: noMetadata,
-      balanceAfter: ++stream.balance,
-      heldAfter: 0n
-    }
+    const event = creditOf1(++stream.balance)
     const metadata = metadataOf(id, `c:${key++}`, stream.epoch)
     gathering.add(stream, { id, walletId: stream.walletId, version: ++stream.version, time, event, metadata }, answered)
   }
@@ -248,33 +239,6 @@ export const makeLimitProgram = Effect.fnUntraced(function* (walletIds: Readonly
   }
   return { credit } satisfies LimitProgram
 })
-
-const metadataOf = (commandId: string, key: `c:${string}`, epoch: number): EventMetadata => ({
-  commandId,
-  key,
-  fingerprint,
-  correlationId: null,
-  causationId: null,
-  actor: null,
-  epoch
-})
-
-/** Every commit must land. */
-export const append = Effect.fnUntraced(function* (log: EventStore["Service"], commits: ReadonlyArray<Commit>) {
-  const outcomes = yield* Effect.orDie(log.append(commits))
-  const other = outcomes.find((outcome) => outcome._tag !== "Appended")
-  if (other !== undefined) return yield* Effect.die(new Error(`the log answered ${other._tag}`))
-})
-
-const created: WalletEvent = {
-  _tag: "WalletCreated",
-  ownerId: "bench",
-  currency: "EUR",
-  overdraftLimit: 0n,
-  metadata: noMetadata,
-  balanceAfter: 0n,
-  heldAfter: 0n
-}
 
 /** Streams of one event each, written before the clock starts. */
 const createStreams = Effect.fnUntraced(function* (walletIds: ReadonlyArray<string>, together: number) {

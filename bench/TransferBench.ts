@@ -12,10 +12,10 @@ import { SqlDatabase } from "../src/stores/sql/SqlDatabase.ts"
 import { runFibers } from "../src/load/ClosedLoop.ts"
 import { walletChoice } from "../src/load/WalletChoice.ts"
 import type { BenchSettings } from "./BenchSettings.ts"
-import { CostProbe, type Sample } from "./CostProbe.ts"
+import { CostProbe } from "./CostProbe.ts"
 import { databaseConditions, type Installation, type InstallationLayer, type Product } from "./Databases.ts"
 import { createWallets, engineRound } from "./EngineRounds.ts"
-import { alternate, figureOf, type Round, type Row, rowOf } from "./Figure.ts"
+import { alternate, figureOf, type Round, type Row, rowOf, type Sample } from "./Figure.ts"
 import { manyCallers } from "./LibraryBench.ts"
 
 /** Of each source at the start, minor units: more than it can send. */

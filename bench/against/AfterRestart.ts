@@ -4,8 +4,8 @@
  */
 import * as Effect from "effect/Effect"
 import type { BenchSettings } from "../BenchSettings.ts"
-import { CostProbe, type Sample } from "../CostProbe.ts"
-import { type Figure, figureOf, figureOfSamples, type Round, type Row, rowOf } from "../Figure.ts"
+import { CostProbe } from "../CostProbe.ts"
+import { type Figure, figureOf, figureOfSamples, type Round, type Row, rowOf, type Sample } from "../Figure.ts"
 import type { WalletNames } from "./AgainstProtocol.ts"
 import { startLibrary } from "./Checkout.ts"
 import { type Against, onText, type Side, type Sides, type Store } from "./Side.ts"

@@ -1,7 +1,7 @@
 /** Commands through the libraries of both checkouts, in turns. */
 import * as Effect from "effect/Effect"
-import { CostProbe, type Sample } from "../CostProbe.ts"
-import { figureOf, inTurns, type Row, rowOf } from "../Figure.ts"
+import { CostProbe } from "../CostProbe.ts"
+import { figureOf, inTurns, type Row, rowOf, type Sample } from "../Figure.ts"
 import type { Drive, Totals, WalletNames } from "./AgainstProtocol.ts"
 import { type Library, startLibrary } from "./Checkout.ts"
 import { type Against, bytesOf, onText, openSides, type Side, type Store } from "./Side.ts"

@@ -13,11 +13,10 @@ import * as Effect from "effect/Effect"
 import * as Scope from "effect/Scope"
 import type { ChildProcessSpawner } from "effect/process/ChildProcessSpawner"
 import type { BenchSettings } from "../BenchSettings.ts"
-import type { Sample } from "../CostProbe.ts"
-import type { Row } from "../Figure.ts"
+import type { Row, Sample } from "../Figure.ts"
 import { creditRound, creditTo, load, startService } from "../HttpService.ts"
 import { settled } from "../SideDatabase.ts"
-import { creditsAfterRestart, pastAgainstFresh, warmMillis } from "./AfterRestart.ts"
+import { creditsAfterRestart, kinds, pastAgainstFresh, warmMillis } from "./AfterRestart.ts"
 import { namesOf, type WalletNames } from "./AgainstProtocol.ts"
 import { startLibrary } from "./Checkout.ts"
 import { type Against, openSides, type Pasts, type Side, type Sides, type Store } from "./Side.ts"
@@ -135,3 +134,45 @@ export const pastRow = Effect.fnUntraced(function* (
     }
   })
 })
+
+/** Of the rows of history. */
+const historyWallets = 20
+
+const historyCallers = 512
+
+const historyOf = (prefix: string): WalletNames => ({ prefix, count: historyWallets })
+
+const historyWarm = historyOf("warm")
+
+const writeHistory = ({ settings: { pastKeys, rounds } }: Against, { checkout, place }: Side) =>
+  Effect.gen(function* () {
+    const library = yield* startLibrary(checkout, place)
+    yield* library.ask({ _tag: "Create", ...historyWarm })
+    for (let round = 0; round < rounds; round++) {
+      for (const kind of kinds) yield* library.ask({ _tag: "Create", ...historyOf(`${kind}${round}`) })
+      yield* library.ask({ _tag: "History", ...historyOf(`past${round}`), keys: pastKeys })
+    }
+  }).pipe(Effect.scoped)
+
+/** Each round has wallets that nobody has touched since their past was written, before the first round. */
+export const historyRow = (against: Against, store: Store): Effect.Effect<ReadonlyArray<Row>> =>
+  Effect.gen(function* () {
+    const sides = yield* openSides(against, store)
+    for (const side of sides) yield* writeHistory(against, side)
+    const keys = against.settings.pastKeys.toLocaleString("en")
+    return yield* pastAgainstFresh(against, sides, {
+      store,
+      callers: historyCallers,
+      names: {
+        past: `${historyWallets} wallets with ${keys} keys each, after a restart`,
+        fresh: `${historyWallets} fresh wallets, after a restart`
+      },
+      round: (side, kind, round) =>
+        creditsAfterRestart(against, side, {
+          warm: historyWarm,
+          wallets: historyOf(`${kind}${round}`),
+          callers: historyCallers,
+          zipf: 0
+        })
+    })
+  }).pipe(Effect.scoped)

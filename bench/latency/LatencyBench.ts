@@ -15,9 +15,8 @@ import { createWallets, engineRound } from "../EngineRounds.ts"
 import { type Figure, figureOf, repeat, type Row, rowOf, type Unit } from "../Figure.ts"
 import * as HttpService from "../HttpService.ts"
 import { runModule } from "../NodeProcess.ts"
-import { type OpenLoad, OpenLoadResult } from "./Arrivals.ts"
+import { type OpenLoad, OpenLoadResult, runOpen } from "./Arrivals.ts"
 import type { HttpOpenLoad } from "./HttpLatency.ts"
-import { runOpen } from "./LibraryLatency.ts"
 
 const loads = [
   { factor: 0.5, of: "half of the peak" },

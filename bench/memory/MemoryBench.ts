@@ -1,4 +1,4 @@
-/** Very many idempotency keys on one wallet: its memory has a bound, and it does not get slower. */
+/** What wallets keep in memory: an idle one, and one that has seen very many idempotency keys. */
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
@@ -6,6 +6,24 @@ import type { PostgresServer } from "../servers/PostgresServer.ts"
 import type { BenchSettings } from "../BenchSettings.ts"
 import { figureOf, rowOf } from "../Figure.ts"
 import { runModule } from "../NodeProcess.ts"
+
+/** Bytes per idle resident wallet, with one recent idempotency key and no hold. */
+export const idleMemoryBench = Effect.fn("MemoryBench.idle")(function* (settings: BenchSettings) {
+  const values: Array<number> = []
+  for (let round = 0; round < settings.rounds; round++) {
+    values.push(
+      Number(yield* runModule("bench/memory/IdleMemoryWorker", [String(settings.residentWallets)], ["--expose-gc"]))
+    )
+  }
+  return [
+    rowOf({
+      name: `idle resident wallet, one recent key, ${settings.residentWallets.toLocaleString("en")} resident`,
+      on: "no stores",
+      engine: figureOf("bytes", values),
+      bar: 4_096
+    })
+  ]
+})
 
 /** What `KeysWorker.ts` prints. */
 export const KeysReport = Schema.fromJsonString(
@@ -27,7 +45,8 @@ export const KeysReport = Schema.fromJsonString(
 const bytesPerKey = 8
 const fixedBytes = 1024 * 1024
 
-export const keysBench = Effect.fn("KeysBench.run")(function* (
+/** Very many idempotency keys on one wallet: its memory has a bound, and it does not get slower. */
+export const keysBench = Effect.fn("MemoryBench.keys")(function* (
   settings: BenchSettings,
   server: PostgresServer | undefined
 ) {

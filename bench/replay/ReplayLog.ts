@@ -5,10 +5,9 @@ import type { Commit } from "../../src/domain/Commit.ts"
 import type { RecordedEvent, WalletEvent } from "../../src/domain/Event.ts"
 import { walletTag } from "../../src/domain/EventId.ts"
 import { evolve } from "../../src/domain/Evolve.ts"
-import { noMetadata } from "../../src/domain/Limits.ts"
 import type { Wallet } from "../../src/domain/Wallet.ts"
 import { EventStore } from "../../src/stores/EventStore.ts"
-import { append } from "../LimitProgram.ts"
+import { append, created, creditOf1, metadataOf } from "../LogCommits.ts"
 
 /** Of each wallet: a creation, then credits. */
 const eventsPerWallet = 24
@@ -21,25 +20,6 @@ const refusedEvery = 12
 
 /** The reference of a credit that a rule refuses. */
 export const refusedReference = "refused"
-
-const created: WalletEvent = {
-  _tag: "WalletCreated",
-  ownerId: "bench",
-  currency: "EUR",
-  overdraftLimit: 0n,
-  metadata: noMetadata,
-  balanceAfter: 0n,
-  heldAfter: 0n
-}
-
-const creditOf1 = (balance: bigint, reference: string | null): WalletEvent => ({
-  _tag: "WalletCredited",
-  amount: 1n,
-  reference,
-  metadata: noMetadata,
-  balanceAfter: balance + 1n,
-  heldAfter: 0n
-})
 
 const reversalOf = (reversedVersion: number, balance: bigint): WalletEvent => ({
   _tag: "OperationReversed",
@@ -56,7 +36,7 @@ const eventAt = (version: number, wallet: Wallet | undefined, refuses: boolean):
   if (wallet === undefined) return created
   const place = version % refusedEvery
   if (refuses && place === refusedEvery - 1) return reversalOf(version - 1, wallet.balance)
-  return creditOf1(wallet.balance, refuses && place === refusedEvery - 2 ? refusedReference : null)
+  return creditOf1(wallet.balance + 1n, refuses && place === refusedEvery - 2 ? refusedReference : null)
 }
 
 /** The next events of a wallet as a commit. */
@@ -71,16 +51,8 @@ const commitOf = (
   for (let version = expectedVersion + 1; version <= expectedVersion + size; version++) {
     const time = 1_000 + version
     const id = nextId(time)
-    const metadata = {
-      commandId: id,
-      key: `c:${id}`,
-      fingerprint: "1:credit|1||",
-      correlationId: null,
-      causationId: null,
-      actor: null,
-      epoch
-    } as const
     const event = eventAt(version, wallet, refuses)
+    const metadata = metadataOf(id, `c:${id}`, epoch)
     const recorded: RecordedEvent = { id, walletId, version, time, event, metadata }
     events.push(recorded)
     wallet = evolve(wallet, recorded)

@@ -1,7 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
-import { noCost } from "../../bench/Cost.ts"
-import { alternate, figureOf, formatNumber, repeat, rowOf, withPairs } from "../../bench/Figure.ts"
+import { alternate, figureOf, formatNumber, noCost, repeat, rowOf, withPairs } from "../../bench/Figure.ts"
 import { costLines, tableLines } from "../../bench/Report.ts"
 
 describe("Figure", () => {

@@ -3,7 +3,7 @@ import * as Effect from "effect/Effect"
 import * as Http from "node:http"
 import type { AddressInfo } from "node:net"
 import { runHttpOpen } from "../../../bench/latency/HttpLatency.ts"
-import { runOpen } from "../../../bench/latency/LibraryLatency.ts"
+import { runOpen } from "../../../bench/latency/Arrivals.ts"
 
 const rate = { perSecond: 1_000, rampMillis: 20, millis: 100 }
 
