@@ -18,7 +18,7 @@ import { MemoryDatabase, type MemoryState } from "../../src/stores/memory/Memory
 import * as MemoryEventStore from "../../src/stores/memory/MemoryEventStore.ts"
 import * as MemoryPersistence from "../../src/stores/memory/MemoryPersistence.ts"
 import * as MemoryReadModel from "../../src/stores/memory/MemoryReadModel.ts"
-import { bare } from "../../src/testing/contract/AppendOutcomes.ts"
+import { bare } from "../../src/testing/contract/Observations.ts"
 
 export const create = (walletId: string, currency = "EUR", overdraftLimit = 0n): Command => ({
   _tag: "CreateWallet",

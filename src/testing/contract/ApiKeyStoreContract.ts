@@ -4,7 +4,7 @@ import assert from "node:assert/strict"
 import { createHash } from "node:crypto"
 import { ApiKeyStore, type StoredApiKey } from "../../stores/ApiKeyStore.ts"
 import { type ContractCase, contractCase } from "./ContractCase.ts"
-import { allPages } from "./PersistenceContract.ts"
+import { allPages } from "./Observations.ts"
 import { uniqueId } from "./SampleWallet.ts"
 
 const sampleKey = (): StoredApiKey => {

@@ -2,7 +2,7 @@
 import * as Effect from "effect/Effect"
 import assert from "node:assert/strict"
 import { EventStore } from "../../stores/EventStore.ts"
-import { bare } from "./AppendOutcomes.ts"
+import { bare } from "./Observations.ts"
 import { type ContractCase, contractCase } from "./ContractCase.ts"
 import { credit, SampleWallet, uniquePartition } from "./SampleWallet.ts"
 

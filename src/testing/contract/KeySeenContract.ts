@@ -4,7 +4,7 @@ import assert from "node:assert/strict"
 import type { Commit } from "../../domain/Commit.ts"
 import type { CommandKey } from "../../domain/Event.ts"
 import { EventStore } from "../../stores/EventStore.ts"
-import { appended, bare, conflict, keySeen } from "./AppendOutcomes.ts"
+import { appended, bare, conflict, keySeen } from "./Observations.ts"
 import { type ContractCase, contractCase } from "./ContractCase.ts"
 import { credit, debit, SampleWallet } from "./SampleWallet.ts"
 

@@ -6,7 +6,7 @@ import * as Effect from "effect/Effect"
 import assert from "node:assert/strict"
 import { Persistence } from "../../stores/Persistence.ts"
 import { type ContractCase, contractCase } from "./ContractCase.ts"
-import { rowsOf, viewOf, written } from "./PersistedRows.ts"
+import { rowsOf, viewOf, written } from "./Observations.ts"
 import { credit, placeHold, SampleWallet, send, uniqueId } from "./SampleWallet.ts"
 
 const belongsToOneLog = contractCase(

@@ -5,14 +5,12 @@
 import * as Effect from "effect/Effect"
 import assert from "node:assert/strict"
 import { transactionOf } from "../../domain/Projection.ts"
-import type { Hold, Transaction, Wallet } from "../../domain/Wallet.ts"
+import type { Hold, Transaction } from "../../domain/Wallet.ts"
 import { EventStore } from "../../stores/EventStore.ts"
-import type { Page } from "../../stores/Page.ts"
-import { Persistence, type WalletView } from "../../stores/Persistence.ts"
-import { bare } from "./AppendOutcomes.ts"
+import { Persistence } from "../../stores/Persistence.ts"
 import { type ContractCase, contractCase } from "./ContractCase.ts"
-import { keySegmentContract } from "./KeySegmentContract.ts"
-import { keysFound } from "./PersistedRows.ts"
+import { keyContract } from "./KeyContract.ts"
+import { allPages, bare, keysFound, viewOf } from "./Observations.ts"
 import {
   capture,
   credit,
@@ -26,23 +24,6 @@ import {
 } from "./SampleWallet.ts"
 
 type Stores = EventStore | Persistence
-
-const viewOf = ({ holds: _holds, transfers: _transfers, ...view }: Wallet): WalletView => view
-
-/** All pages of a list; bounded, so that a cursor that goes in a circle fails. */
-export const allPages = Effect.fnUntraced(function* <A, E, R>(
-  list: (cursor: string | undefined) => Effect.Effect<Page<A>, E, R>
-) {
-  const pages: Array<ReadonlyArray<A>> = []
-  let cursor: string | undefined
-  do {
-    const page: Page<A> = yield* list(cursor)
-    pages.push(page.data)
-    cursor = page.next ?? undefined
-    assert.ok(pages.length < 100, "a list without an end")
-  } while (cursor !== undefined)
-  return pages
-})
 
 const sampleWith = Effect.fnUntraced(function* (
   make: (sample: SampleWallet) => ReadonlyArray<SampleCommand>,
@@ -269,79 +250,6 @@ const holdChanges = contractCase(
   })
 )
 
-const keys = contractCase(
-  "finds the keys of all commands with their last event, and the version that it covers",
-  Effect.gen(function* () {
-    const log = yield* EventStore
-    const sample = new SampleWallet()
-    const other = new SampleWallet()
-    const long = `c:${"~".repeat(254)}` as const
-    const commit = sample.keyed(
-      ["c:create", sample.creation()],
-      [long, credit(5n)],
-      ["e:same", debit(1n)],
-      ["c:same", { _tag: "UpdateWallet", overdraftLimit: 4n, metadata: { a: "b" } }],
-      ["c:' or true --", { _tag: "Freeze", reason: null }]
-    )
-    yield* log.append([commit, other.keyed(["c:create", other.creation()], ["c:other", credit(1n)])])
-    const { persistedVersion, seen } = yield* keysFound(sample.id, [
-      "c:create",
-      long,
-      "e:same",
-      "c:same",
-      "c:' or true --",
-      "c:other",
-      "c:none",
-      "c:create"
-    ])
-    assert.equal(persistedVersion, 5)
-    const fingerprint = (version: number) => commit.events[version]!.metadata.fingerprint
-    assert.deepEqual(
-      [...seen].sort((x, y) => x.version - y.version),
-      [
-        { key: "c:create", fingerprint: fingerprint(0), version: 0 },
-        { key: long, fingerprint: fingerprint(1), version: 1 },
-        { key: "e:same", fingerprint: fingerprint(2), version: 2 },
-        { key: "c:same", fingerprint: fingerprint(4), version: 4 },
-        { key: "c:' or true --", fingerprint: fingerprint(5), version: 5 }
-      ]
-    )
-    assert.deepEqual(yield* keysFound(sample.id, []), { persistedVersion: 5, seen: [] })
-    assert.deepEqual(yield* keysFound(uniqueId("nobody"), ["c:create"]), { persistedVersion: -1, seen: [] })
-  })
-)
-
-const keysOfMany = contractCase(
-  "finds keys of many wallets at once, each wallet's its own, in the order asked",
-  Effect.gen(function* () {
-    const log = yield* EventStore
-    const persistence = yield* Persistence
-    const samples = Array.from({ length: 3 }, () => new SampleWallet())
-    yield* log.append(
-      samples.map((sample, index) =>
-        sample.keyed(["c:create", sample.creation()], ["c:same", credit(5n)], [`c:own-${index}`, credit(1n)])
-      )
-    )
-    const [one, two, three] = samples.map(({ id }) => id) as [string, string, string]
-    const found = yield* persistence.findKeys([
-      { walletId: three, keys: ["c:same", "c:own-0", "c:own-2"] },
-      { walletId: uniqueId("nobody"), keys: ["c:same"] },
-      { walletId: one, keys: [] },
-      { walletId: two, keys: ["c:own-0", "c:none"] }
-    ])
-    assert.deepEqual(
-      found.map(({ persistedVersion, seen }) => [persistedVersion, seen.map(({ key }) => key).sort()]),
-      [
-        [2, ["c:own-2", "c:same"]],
-        [-1, []],
-        [2, []],
-        [2, []]
-      ]
-    )
-    assert.deepEqual(yield* persistence.findKeys([]), [])
-  })
-)
-
 const scans = contractCase(
   "walks over all wallets, transactions and holds in order, so that they can be verified",
   Effect.gen(function* () {
@@ -395,9 +303,7 @@ export const persistenceContract: ReadonlyArray<ContractCase<Stores>> = [
   transactionFilters,
   holdRows,
   holdChanges,
-  keys,
-  keysOfMany,
   scans,
   badCursors,
-  ...keySegmentContract
+  ...keyContract
 ]

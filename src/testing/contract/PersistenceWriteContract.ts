@@ -9,7 +9,7 @@ import { randomUUID } from "node:crypto"
 import type { Commit } from "../../domain/Commit.ts"
 import { Persistence, type PersistOutcome } from "../../stores/Persistence.ts"
 import { type ContractCase, contractCase } from "./ContractCase.ts"
-import { merged, rowsOf, transactionsOf, viewOf, written, writtenBefore } from "./PersistedRows.ts"
+import { merged, rowsOf, transactionsOf, viewOf, written, writtenBefore } from "./Observations.ts"
 import { capture, credit, debit, placeHold, release, SampleWallet, send, settle, uniqueId } from "./SampleWallet.ts"
 
 const gap = (persistedVersion: number): PersistOutcome => ({ _tag: "Gap", persistedVersion })

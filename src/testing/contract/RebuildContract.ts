@@ -1,7 +1,7 @@
 /**
  * Rows that are erased or rebuilt from the log, whether or not the log writes them
  * itself. The cases append to the log and read the rows at once (see
- * `WrittenThrough.ts` for adapters that stand behind their log).
+ * `writtenThrough` for adapters that stand behind their log).
  */
 import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
@@ -12,7 +12,7 @@ import type { Wallet } from "../../domain/Wallet.ts"
 import { EventStore } from "../../stores/EventStore.ts"
 import { Persistence } from "../../stores/Persistence.ts"
 import { type ContractCase, contractCase } from "./ContractCase.ts"
-import { rowsOf, transactionsOf, viewOf, written } from "./PersistedRows.ts"
+import { rowsOf, transactionsOf, viewOf, written } from "./Observations.ts"
 import { capture, credit, debit, placeHold, release, SampleWallet, send, settle, uniqueId } from "./SampleWallet.ts"
 
 type Stores = EventStore | Persistence

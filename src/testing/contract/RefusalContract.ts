@@ -8,7 +8,7 @@ import { randomUUID } from "node:crypto"
 import type { Commit } from "../../domain/Commit.ts"
 import { Persistence, type Refusal } from "../../stores/Persistence.ts"
 import { type ContractCase, contractCase } from "./ContractCase.ts"
-import { merged, rowsOf, transactionsOf, viewOf, written, writtenBefore } from "./PersistedRows.ts"
+import { merged, rowsOf, transactionsOf, viewOf, written, writtenBefore } from "./Observations.ts"
 import { credit, debit, placeHold, SampleWallet, send, undo, uniqueId } from "./SampleWallet.ts"
 
 const why = { reason: "no more than 100 🐎", time: 1_700_000_000_000 }

@@ -8,7 +8,7 @@ import { EventStore } from "../../stores/EventStore.ts"
 import { Persistence } from "../../stores/Persistence.ts"
 import { lastId, type ScannedEvent, type WalletRange } from "../../stores/RowScan.ts"
 import { type ContractCase, contractCase } from "./ContractCase.ts"
-import { viewOf } from "./PersistedRows.ts"
+import { viewOf } from "./Observations.ts"
 import { credit, placeHold, SampleWallet, send, uniqueId } from "./SampleWallet.ts"
 
 /** Wallets side by side, in the order of their ids, behind `after`. */

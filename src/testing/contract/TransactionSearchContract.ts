@@ -7,7 +7,7 @@ import type { Transaction } from "../../domain/Wallet.ts"
 import { EventStore } from "../../stores/EventStore.ts"
 import { ReadModel, type TransactionSearch } from "../../stores/ReadModel.ts"
 import { type ContractCase, contractCase } from "./ContractCase.ts"
-import { allPages } from "./PersistenceContract.ts"
+import { allPages } from "./Observations.ts"
 import { capture, credit, debit, placeHold, type SampleCommand, SampleWallet, uniqueId } from "./SampleWallet.ts"
 
 type Stores = EventStore | ReadModel

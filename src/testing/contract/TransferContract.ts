@@ -1,6 +1,6 @@
 /**
  * Transfers as their two wallets' rows tell them, and what is due. The cases append
- * to the log and read the rows at once (see `WrittenThrough.ts` for other adapters).
+ * to the log and read the rows at once (see `writtenThrough` for other adapters).
  */
 import * as Effect from "effect/Effect"
 import assert from "node:assert/strict"
@@ -8,7 +8,7 @@ import type { Transfer, TransferStatus } from "../../domain/Wallet.ts"
 import { EventStore } from "../../stores/EventStore.ts"
 import { Persistence } from "../../stores/Persistence.ts"
 import { type ContractCase, contractCase } from "./ContractCase.ts"
-import { allPages } from "./PersistenceContract.ts"
+import { allPages } from "./Observations.ts"
 import {
   capture,
   credit,

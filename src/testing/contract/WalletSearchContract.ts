@@ -4,7 +4,7 @@ import assert from "node:assert/strict"
 import { EventStore } from "../../stores/EventStore.ts"
 import { ReadModel, type WalletSearch } from "../../stores/ReadModel.ts"
 import { type ContractCase, contractCase } from "./ContractCase.ts"
-import { allPages } from "./PersistenceContract.ts"
+import { allPages } from "./Observations.ts"
 import { credit, debit, type SampleCommand, SampleWallet, type SampleWalletOptions, uniqueId } from "./SampleWallet.ts"
 
 type Stores = EventStore | ReadModel

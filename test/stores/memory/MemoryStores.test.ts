@@ -1,6 +1,6 @@
 import { assert, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
-import { bare } from "../../../src/testing/contract/AppendOutcomes.ts"
+import { bare } from "../../../src/testing/contract/Observations.ts"
 import { credit, SampleWallet } from "../../../src/testing/contract/SampleWallet.ts"
 import { EventStore } from "../../../src/stores/EventStore.ts"
 import * as MemoryStores from "../../../src/stores/memory/MemoryStores.ts"

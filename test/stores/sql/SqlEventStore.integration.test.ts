@@ -12,7 +12,7 @@ import { credit, debit, placeHold, SampleWallet, send } from "../../../src/testi
 import { EventStore } from "../../../src/stores/EventStore.ts"
 import { Persistence } from "../../../src/stores/Persistence.ts"
 import { SqlDatabase } from "../../../src/stores/sql/SqlDatabase.ts"
-import { bare } from "../../../src/testing/contract/AppendOutcomes.ts"
+import { bare } from "../../../src/testing/contract/Observations.ts"
 import * as SqlEventStore from "../../../src/stores/sql/SqlEventStore.ts"
 import * as SqlPersistence from "../../../src/stores/sql/SqlPersistence.ts"
 import { SqlMigrator } from "../../../src/stores/sql/SqlMigrator.ts"

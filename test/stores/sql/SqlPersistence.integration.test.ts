@@ -13,7 +13,7 @@ import {
   viewOf,
   written,
   writtenBefore
-} from "../../../src/testing/contract/PersistedRows.ts"
+} from "../../../src/testing/contract/Observations.ts"
 import { capture, credit, debit, placeHold, SampleWallet, send } from "../../../src/testing/contract/SampleWallet.ts"
 import { EventStore } from "../../../src/stores/EventStore.ts"
 import { Persistence } from "../../../src/stores/Persistence.ts"

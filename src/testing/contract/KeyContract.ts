@@ -1,4 +1,4 @@
-/** Segments of wallets' keys: kept as they are given, and gone with the rows. */
+/** Wallets' keys: found by key, and in segments that are kept as they are given and go with the rows. */
 import * as Effect from "effect/Effect"
 import assert from "node:assert/strict"
 import { randomUUID } from "node:crypto"
@@ -6,10 +6,83 @@ import { EventStore } from "../../stores/EventStore.ts"
 import type { KeySegment } from "../../stores/KeySegment.ts"
 import { Persistence } from "../../stores/Persistence.ts"
 import { type ContractCase, contractCase } from "./ContractCase.ts"
-import { written } from "./PersistedRows.ts"
-import { credit, SampleWallet, uniqueId } from "./SampleWallet.ts"
+import { keysFound, written } from "./Observations.ts"
+import { credit, debit, SampleWallet, uniqueId } from "./SampleWallet.ts"
 
 type Stores = EventStore | Persistence
+
+const keys = contractCase(
+  "finds the keys of all commands with their last event, and the version that it covers",
+  Effect.gen(function* () {
+    const log = yield* EventStore
+    const sample = new SampleWallet()
+    const other = new SampleWallet()
+    const long = `c:${"~".repeat(254)}` as const
+    const commit = sample.keyed(
+      ["c:create", sample.creation()],
+      [long, credit(5n)],
+      ["e:same", debit(1n)],
+      ["c:same", { _tag: "UpdateWallet", overdraftLimit: 4n, metadata: { a: "b" } }],
+      ["c:' or true --", { _tag: "Freeze", reason: null }]
+    )
+    yield* log.append([commit, other.keyed(["c:create", other.creation()], ["c:other", credit(1n)])])
+    const { persistedVersion, seen } = yield* keysFound(sample.id, [
+      "c:create",
+      long,
+      "e:same",
+      "c:same",
+      "c:' or true --",
+      "c:other",
+      "c:none",
+      "c:create"
+    ])
+    assert.equal(persistedVersion, 5)
+    const fingerprint = (version: number) => commit.events[version]!.metadata.fingerprint
+    assert.deepEqual(
+      [...seen].sort((x, y) => x.version - y.version),
+      [
+        { key: "c:create", fingerprint: fingerprint(0), version: 0 },
+        { key: long, fingerprint: fingerprint(1), version: 1 },
+        { key: "e:same", fingerprint: fingerprint(2), version: 2 },
+        { key: "c:same", fingerprint: fingerprint(4), version: 4 },
+        { key: "c:' or true --", fingerprint: fingerprint(5), version: 5 }
+      ]
+    )
+    assert.deepEqual(yield* keysFound(sample.id, []), { persistedVersion: 5, seen: [] })
+    assert.deepEqual(yield* keysFound(uniqueId("nobody"), ["c:create"]), { persistedVersion: -1, seen: [] })
+  })
+)
+
+const keysOfMany = contractCase(
+  "finds keys of many wallets at once, each wallet's its own, in the order asked",
+  Effect.gen(function* () {
+    const log = yield* EventStore
+    const persistence = yield* Persistence
+    const samples = Array.from({ length: 3 }, () => new SampleWallet())
+    yield* log.append(
+      samples.map((sample, index) =>
+        sample.keyed(["c:create", sample.creation()], ["c:same", credit(5n)], [`c:own-${index}`, credit(1n)])
+      )
+    )
+    const [one, two, three] = samples.map(({ id }) => id) as [string, string, string]
+    const found = yield* persistence.findKeys([
+      { walletId: three, keys: ["c:same", "c:own-0", "c:own-2"] },
+      { walletId: uniqueId("nobody"), keys: ["c:same"] },
+      { walletId: one, keys: [] },
+      { walletId: two, keys: ["c:own-0", "c:none"] }
+    ])
+    assert.deepEqual(
+      found.map(({ persistedVersion, seen }) => [persistedVersion, seen.map(({ key }) => key).sort()]),
+      [
+        [2, ["c:own-2", "c:same"]],
+        [-1, []],
+        [2, []],
+        [2, []]
+      ]
+    )
+    assert.deepEqual(yield* persistence.findKeys([]), [])
+  })
+)
 
 const all = { from: 0, limit: 100 }
 
@@ -110,4 +183,11 @@ const commitOf = Effect.fnUntraced(function* ({ id, wallet }: SampleWallet) {
   return { walletId: id, partition: 0, epoch: 0, expectedVersion: -1, events, wallet: wallet! }
 })
 
-export const keySegmentContract: ReadonlyArray<ContractCase<Stores>> = [readsBack, ownBytes, supersedes, goWithTheRows]
+export const keyContract: ReadonlyArray<ContractCase<Stores>> = [
+  keys,
+  keysOfMany,
+  readsBack,
+  ownBytes,
+  supersedes,
+  goWithTheRows
+]
