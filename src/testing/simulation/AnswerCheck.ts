@@ -3,10 +3,11 @@ import type { Transfer } from "../../domain/Wallet.ts"
 import { type Answered, isAnswered, oldestVersion, toldVersion } from "./Answered.ts"
 import type { Attempt, Operation, Told } from "./History.ts"
 import { describeOperation, describeOutcome } from "./History.ts"
-import type { Ledger, LedgerState } from "./Ledger.ts"
+import type { Ledger } from "./Ledger.ts"
+import type { LedgerState } from "./LedgerState.ts"
 import { type Account, type LoggedCommand, nameOf } from "./LogCheck.ts"
 import { checkRejection } from "./RejectionCheck.ts"
-import { difference, isSame } from "./Same.ts"
+import { difference, isSame } from "./PlainData.ts"
 import type { Trial } from "./Trial.ts"
 
 type Wrong = (law: string) => void

@@ -1,4 +1,8 @@
-/** How a run is set up, drawn from its seed: which stores, which bounds, how much goes wrong. */
+/**
+ * The fault plan: how a run is set up, drawn from its seed. Which stores and bounds it has,
+ * how many clients and commands, and how often something goes wrong. What that can be, at
+ * which call, is `Faults.ts`.
+ */
 import { type ActorBounds, defaultBounds } from "../../actors/ActorBounds.ts"
 import type { SeededRandom } from "./SeededRandom.ts"
 

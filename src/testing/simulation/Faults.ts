@@ -1,6 +1,7 @@
 /**
- * What can go wrong at which call of a store, and how often it has: a fault that a run
- * never meets proves nothing.
+ * The catalogue of faults: what can go wrong at which call of a store, and how often it
+ * has. A fault that a run never meets proves nothing. How often one is drawn in a run, its
+ * fault plan says (`FaultPlan.ts`).
  */
 
 /** Calls of the stores that a node makes. */

@@ -2,6 +2,7 @@
 import type { WalletView } from "../../stores/Persistence.ts"
 import type { Hold, Transaction, Transfer } from "../../domain/Wallet.ts"
 import type { Metadata } from "../../domain/Limits.ts"
+import { textOf } from "./PlainData.ts"
 
 /** What a client wants, in its own words. */
 export type Operation =
@@ -126,16 +127,13 @@ export class History {
   }
 }
 
-const shown = (value: unknown): string =>
-  JSON.stringify(value, (_, part) => (typeof part === "bigint" ? `${part}` : part)) ?? "undefined"
-
-export const describeOperation = ({ kind, ...rest }: Operation): string => `${kind} ${shown(rest)}`
+export const describeOperation = ({ kind, ...rest }: Operation): string => `${kind} ${textOf(rest)}`
 
 export const describeOutcome = (outcome: Outcome): string => {
   switch (outcome._tag) {
     case "Done": {
       const { durability, hold, replayed, transaction, transfer, wallet } = outcome.told
-      return shown({
+      return textOf({
         ...(wallet && { version: wallet.version, balance: wallet.balance, held: wallet.held, status: wallet.status }),
         ...(transaction && { transaction: transaction.id.slice(-6) }),
         ...(hold && { hold: hold.id, holdStatus: hold.status, remaining: hold.remaining }),

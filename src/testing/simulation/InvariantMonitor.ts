@@ -68,7 +68,7 @@ export class InvariantMonitor {
   }
 
   /** Whether each owner's events up to its checkpoint are persisted. */
-  marked(): void {
+  checkpointsMoved(): void {
     const { history, state } = this
     for (const [owner, position] of state.checkpoints) {
       if (owner === recovery) continue

@@ -6,7 +6,7 @@ import type { RecordedEvent, WalletEvent } from "../../domain/Event.ts"
 import type { Attempt, Operation } from "./History.ts"
 import { foreignKey } from "./ForeignWriter.ts"
 import { Ledger } from "./Ledger.ts"
-import { isSame } from "./Same.ts"
+import { isSame } from "./PlainData.ts"
 import type { Trial } from "./Trial.ts"
 import { isUnlucky } from "./UserRule.ts"
 

@@ -1,7 +1,8 @@
 /** A rejection is true if the wallet was at some moment of the call as the rejection says. */
 import { type Answered, oldestVersion } from "./Answered.ts"
 import type { Operation } from "./History.ts"
-import { availableOf, isOpenHold, type Ledger, type LedgerState, openHoldsOf } from "./Ledger.ts"
+import type { Ledger } from "./Ledger.ts"
+import { availableOf, isOpenHold, type LedgerState, openHoldsOf } from "./LedgerState.ts"
 import { type Account, type LoggedCommand, nameOf } from "./LogCheck.ts"
 import type { Trial } from "./Trial.ts"
 import { unluckyAmount, unluckyArrival, unluckyText } from "./UserRule.ts"

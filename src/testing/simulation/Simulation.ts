@@ -19,6 +19,7 @@ import { checkStores } from "./StoreCheck.ts"
 import { Clients } from "./Clients.ts"
 import { FaultTable } from "./Faults.ts"
 import { History } from "./History.ts"
+import { textOf } from "./PlainData.ts"
 import { SeededRandom } from "./SeededRandom.ts"
 import { SimulatedCluster } from "./SimulatedCluster.ts"
 import type { Doubts, Trial } from "./Trial.ts"
@@ -191,13 +192,10 @@ const checkVerified = ({ history, log, persistence, state }: Trial): void => {
       Effect.provideService(ReadModel, MemoryReadModel.make(state))
     )
   )
-  for (const found of report.differences) history.violated(`verify: ${describe(found)}`)
+  for (const found of report.differences) history.violated(`verify: ${textOf(found)}`)
 }
 
-const describe = (value: unknown): string =>
-  JSON.stringify(value, (_, part) => (typeof part === "bigint" ? `${part}` : part)) ?? ""
-
-/** Runs a seed. Synchronous; the same seed gives the same result, line by line. `plan` stands instead of what is drawn. */
+/** Runs a seed. Synchronous; the same seed gives the same result, line by line. `plan`: what of the fault plan is given and not drawn. */
 export const simulate = (seed: number, plan: Partial<FaultPlan> = {}): SimulationResult => {
   const trial = makeTrial(seed, plan)
   const cluster = new SimulatedCluster(trial)

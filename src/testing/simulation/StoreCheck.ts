@@ -4,10 +4,10 @@ import * as Result from "effect/Result"
 import { KeyFilter, KeyFilterBudget } from "../../actors/KeyFilter.ts"
 import { restored } from "../../actors/SegmentSteps.ts"
 import * as WalletSnapshot from "../../actors/WalletSnapshot.ts"
-import type { Ledger, LedgerState } from "./Ledger.ts"
-import { isOpenHold } from "./Ledger.ts"
+import type { Ledger } from "./Ledger.ts"
+import { isOpenHold, type LedgerState } from "./LedgerState.ts"
 import type { Account, LoggedTransfer } from "./LogCheck.ts"
-import { difference, isSame } from "./Same.ts"
+import { difference, isSame } from "./PlainData.ts"
 import type { Trial } from "./Trial.ts"
 
 type Violated = (law: string) => void

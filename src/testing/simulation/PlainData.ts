@@ -1,4 +1,4 @@
-/** Deep equality of plain data, with amounts. */
+/** Plain data with amounts: whether two are equal, where they differ, how one reads. */
 
 const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === "object" && value !== null && !Array.isArray(value)
@@ -17,13 +17,13 @@ export const isSame = (one: unknown, other: unknown): boolean => {
 
 /** For a reader: what differs, field by field. */
 export const difference = (one: unknown, other: unknown): string => {
-  if (!isRecord(one) || !isRecord(other)) return `${text(one)} against ${text(other)}`
+  if (!isRecord(one) || !isRecord(other)) return `${textOf(one)} against ${textOf(other)}`
   const keys = new Set([...Object.keys(one), ...Object.keys(other)])
   return Array.from(keys)
     .filter((key) => !isSame(one[key], other[key]))
-    .map((key) => `${key} ${text(one[key])} against ${text(other[key])}`)
+    .map((key) => `${key} ${textOf(one[key])} against ${textOf(other[key])}`)
     .join(", ")
 }
 
-const text = (value: unknown): string =>
+export const textOf = (value: unknown): string =>
   JSON.stringify(value, (_, part) => (typeof part === "bigint" ? `${part}` : part)) ?? "undefined"

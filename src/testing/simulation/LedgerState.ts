@@ -1,0 +1,101 @@
+/** What the model knows of a wallet after one of its events, and the transaction that the event leaves. */
+import type { RecordedEvent } from "../../domain/Event.ts"
+import type { Metadata } from "../../domain/Limits.ts"
+import type { HoldStatus, Transaction, TransactionType, WalletStatus } from "../../domain/Wallet.ts"
+
+export interface LedgerHold {
+  readonly id: string
+  readonly walletId: string
+  readonly amount: bigint
+  readonly captured: bigint
+  readonly remaining: bigint
+  readonly status: HoldStatus
+  readonly expiresAt: number | null
+  readonly reference: string | null
+  readonly metadata: Metadata
+  readonly createdAt: number
+}
+
+/** A wallet after one of its events. Values; the maps are never changed. */
+export interface LedgerState {
+  readonly id: string
+  readonly ownerId: string
+  readonly currency: string
+  readonly balance: bigint
+  readonly held: bigint
+  readonly overdraftLimit: bigint
+  readonly status: WalletStatus
+  readonly version: number
+  readonly metadata: Metadata
+  readonly createdAt: number
+  readonly updatedAt: number
+  /** Open and closed ones. */
+  readonly holds: ReadonlyMap<string, LedgerHold>
+  /** Sent and not ended: transfer id → amount. */
+  readonly inFlight: ReadonlyMap<string, bigint>
+}
+
+export const availableOf = ({ balance, held, overdraftLimit }: LedgerState): bigint => balance - held + overdraftLimit
+
+export const isOpenHold = (hold: LedgerHold | undefined): hold is LedgerHold => hold?.status === "active"
+
+export const openHoldsOf = ({ holds }: LedgerState): number => Array.from(holds.values()).filter(isOpenHold).length
+
+export const heldIn = (holds: ReadonlyMap<string, LedgerHold>): bigint => {
+  let held = 0n
+  for (const hold of holds.values()) if (isOpenHold(hold)) held += hold.remaining
+  return held
+}
+
+export const withHold = (state: LedgerState, hold: LedgerHold): LedgerState => {
+  const holds = new Map(state.holds).set(hold.id, hold)
+  return { ...state, holds, held: heldIn(holds) }
+}
+
+const typeOf = ({ event }: RecordedEvent, moved: boolean): TransactionType | undefined => {
+  switch (event._tag) {
+    case "WalletCredited":
+      return "credit"
+    case "WalletDebited":
+      return "debit"
+    case "HoldCaptured":
+      return "capture"
+    case "TransferReceived":
+      return "transfer_in"
+    case "TransferSent":
+      return "transfer_out"
+    case "TransferReversed":
+      return "reversal"
+    case "OperationReversed":
+      return moved ? "reversal" : undefined
+    default:
+      return undefined
+  }
+}
+
+export const transactionOf = (
+  recorded: RecordedEvent,
+  after: LedgerState,
+  before: LedgerState | undefined
+): Transaction | undefined => {
+  const change = after.balance - (before?.balance ?? 0n)
+  const type = typeOf(recorded, change !== 0n)
+  if (type === undefined) return undefined
+  const { event, id, time: createdAt, version, walletId } = recorded
+  const noted = "reference" in event ? event : { reference: null, metadata: {} }
+  const restored = event._tag === "OperationReversed" ? event.restored : undefined
+  return {
+    id,
+    walletId,
+    type,
+    amount: change < 0n ? -change : change,
+    balanceAfter: after.balance,
+    currency: after.currency,
+    reference: noted.reference,
+    metadata: noted.metadata,
+    holdId: "holdId" in event ? event.holdId : restored?._tag === "Hold" ? restored.hold.id : null,
+    transferId: "transferId" in event ? event.transferId : restored?._tag === "NoTransfer" ? restored.transferId : null,
+    version,
+    createdAt
+  }
+}
