@@ -16,9 +16,7 @@ import { StoreUnavailable } from "../../src/stores/StoreError.ts"
 import { create, foreignCredit, writeForeign } from "../support/EngineCalls.ts"
 import * as Faults from "../support/FaultyEventStore.ts"
 import * as PersistFaults from "../support/FaultyPersistence.ts"
-import type { Installation, Node } from "../support/Installation.ts"
-import { assertConsistent, install } from "../support/Installation.ts"
-import { assertVerified } from "../support/Verified.ts"
+import { assertConsistent, assertVerified, install, type Installation, type Node } from "../support/Installation.ts"
 
 const wallets = ["a", "b", "c"]
 const callers = 6

@@ -8,10 +8,8 @@ import * as TestClock from "effect/testing/TestClock"
 import { eraseAll, eraseWallet } from "../../src/stores/memory/Rows.ts"
 import { create, credit, foreignCredit, writeForeign } from "../support/EngineCalls.ts"
 import * as Faults from "../support/FaultyPersistence.ts"
-import type { Installation, Node } from "../support/Installation.ts"
-import { install, until } from "../support/Installation.ts"
+import { assertVerified, install, type Installation, type Node, until } from "../support/Installation.ts"
 import { assertEqual, creditCommitted, pass, within } from "../support/Separate.ts"
-import { assertVerified } from "../support/Verified.ts"
 
 const persistedVersion = (installation: Installation, walletId: string): number =>
   (installation.state.persisted.get(walletId)?.length ?? 0) - 1

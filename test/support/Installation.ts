@@ -23,6 +23,7 @@ import { fold } from "../../src/domain/Evolve.ts"
 import type { Wallet } from "../../src/domain/Wallet.ts"
 import { encodeWallet } from "../../src/domain/WalletCodec.ts"
 import { Reconciler } from "../../src/pipeline/Reconciler.ts"
+import { verify } from "../../src/engine/verify/Verify.ts"
 import { WalletEngine } from "../../src/engine/WalletEngine.ts"
 import { EventStore } from "../../src/stores/EventStore.ts"
 import * as MemoryApiKeyStore from "../../src/stores/memory/MemoryApiKeyStore.ts"
@@ -198,4 +199,15 @@ export const assertConsistent = Effect.fnUntraced(function* (installation: Insta
   const row = installation.state.wallets.get(walletId)?.wallet
   assert.deepStrictEqual([row?.version, row?.balance, row?.held], [folded?.version, folded?.balance, folded?.held])
   yield* quiet(node)
+})
+
+/** Whether all its stores tell the same, by `wallet verify`, with nothing on its way. */
+export const assertVerified = Effect.fnUntraced(function* (installation: Installation) {
+  const { state } = installation
+  const report = yield* verify({ lagMillis: 0 }).pipe(
+    Effect.provideService(EventStore, installation.log),
+    Effect.provideService(Persistence, MemoryPersistence.make(state)),
+    Effect.provideService(ReadModel, MemoryReadModel.make(state))
+  )
+  assert.strictEqual(report.differenceCount, 0, JSON.stringify(report.differences))
 })

@@ -3,9 +3,7 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as TestClock from "effect/testing/TestClock"
 import type { Commit } from "../../src/domain/Commit.ts"
-import type { Installation, Node } from "./Installation.ts"
-import { assertConsistent, until } from "./Installation.ts"
-import { assertVerified } from "./Verified.ts"
+import { assertConsistent, assertVerified, type Installation, type Node, until } from "./Installation.ts"
 
 /** In the log is enough. */
 export const creditCommitted = (node: Node, walletId: string, amount: bigint, idempotencyKey: string) =>

@@ -13,6 +13,8 @@ import {
   copyOf,
   create,
   credit,
+  filled,
+  movingAtEachLook,
   newState,
   openLogBook,
   receive,
@@ -22,7 +24,6 @@ import {
   withoutRows,
   writeLives
 } from "../../support/LogLife.ts"
-import { filled, movingAtEachLook } from "../../support/VerifiedLives.ts"
 
 /** Far in the past on the test clock's scale: keys count as young. */
 const noLag = { lagMillis: 0 }

@@ -6,8 +6,16 @@ import type { RecordedEvent, WalletEvent } from "../../../src/domain/Event.ts"
 import type { VerifyBounds, VerifyProgress } from "../../../src/engine/verify/Options.ts"
 import { verify } from "../../../src/engine/verify/Verify.ts"
 import { Persistence } from "../../../src/stores/Persistence.ts"
-import { create, credit, newState, openLogBook, storesOver, writeLives } from "../../support/LogLife.ts"
-import { filled, movingAtEachLook } from "../../support/VerifiedLives.ts"
+import {
+  create,
+  credit,
+  filled,
+  movingAtEachLook,
+  newState,
+  openLogBook,
+  storesOver,
+  writeLives
+} from "../../support/LogLife.ts"
 
 const noLag = { lagMillis: 0 }
 
