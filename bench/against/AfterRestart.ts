@@ -3,6 +3,7 @@
  * nothing of them is in memory, so every new key has to be told from those of the past.
  */
 import * as Effect from "effect/Effect"
+import { randomBytes } from "node:crypto"
 import type { BenchSettings } from "../BenchSettings.ts"
 import { CostProbe } from "../CostProbe.ts"
 import { type Figure, figureOf, figureOfSamples, type Round, type Row, rowOf, type Sample } from "../Figure.ts"
@@ -20,30 +21,48 @@ export interface Credits {
   /** Wallets that are in no round. */
   readonly warm: WalletNames
   readonly wallets: WalletNames
+  /** What the wallets have together before. */
+  readonly balance: bigint
   readonly callers: number
   readonly zipf: number
 }
 
-/** Credits per second through the library, in a process of its own. */
+export interface Credited {
+  readonly sample: Sample
+  /** What the wallets have together now. */
+  readonly balance: bigint
+}
+
+/** Credits per second through the library, in a process of its own. Dies when the wallets do not have what was answered. */
 export const creditsAfterRestart = (
   { settings }: Against,
   { checkout, place }: Side,
-  { callers, wallets, warm, zipf }: Credits
-): Effect.Effect<Sample> =>
+  { balance, callers, wallets, warm, zipf }: Credits
+): Effect.Effect<Credited> =>
   Effect.gen(function* () {
     const probe = yield* CostProbe
     const library = yield* startLibrary(checkout, place)
     const { millis, rampMillis } = settings
-    const drive = { _tag: "Credits", callers, zipf, rampMillis } as const
+    // No round replays the one before.
+    const keys = `k${randomBytes(3).toString("hex")}-`
+    const drive = { _tag: "Credits", callers, zipf, keys, rampMillis } as const
     yield* library.ask({ ...drive, ...warm, millis: warmMillis(settings) })
     let engineCpuMicros = 0
+    let expected = balance
     const { cost, value } = yield* probe.measure(
       Effect.map(library.ask({ ...drive, ...wallets, millis }), ({ cpuMicros, perSecond, total }) => {
         engineCpuMicros = cpuMicros / total
+        expected += BigInt(total)
         return { perSecond, events: total }
       })
     )
-    return { value, cost: { ...cost, engineCpuMicros } }
+    const after = yield* library.ask({ _tag: "Totals", ...wallets })
+    if (BigInt(after.balance) !== expected) {
+      return yield* Effect.die(
+        new Error(`${wallets.prefix}: ${expected} were answered, the wallets have ${after.balance}`)
+      )
+    }
+    return { sample: { value, cost: { ...cost, engineCpuMicros } }, balance: expected }
   }).pipe(Effect.scoped)
 
 export interface Comparison<R> {

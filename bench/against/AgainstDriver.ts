@@ -63,13 +63,13 @@ const driven = <E, R>(loop: Effect.Effect<LoopResult, E, R>): Effect.Effect<Driv
 const credits = Effect.fnUntraced(function* (request: Of<"Credits">) {
   const engine = yield* WalletEngine
   const ids = namesOf(request)
-  const { count: wallets, zipf } = request
+  const { count: wallets, keys, zipf } = request
   const choose = yield* walletChoice(
     zipf === 0 ? { _tag: "Uniform", wallets } : { _tag: "Zipf", wallets, exponent: zipf },
     seed
   )
   return yield* driven(
-    runFibers(request, (n) => engine.credit({ walletId: ids[choose()]!, amount: 1n, idempotencyKey: `k${n}` }))
+    runFibers(request, (n) => engine.credit({ walletId: ids[choose()]!, amount: 1n, idempotencyKey: `${keys}${n}` }))
   )
 })
 

@@ -25,8 +25,11 @@ export type Request =
   | ({ readonly _tag: "Fund"; readonly amount: string } & WalletNames)
   /** Credits of 1 with keys of their own, `keys` to each wallet: the wallets' past. */
   | ({ readonly _tag: "History"; readonly keys: number } & WalletNames)
-  /** Credits of 1 by callers in a closed loop; `zipf`: the exponent of Zipf's law, 0: all alike. */
-  | ({ readonly _tag: "Credits"; readonly zipf: number } & WalletNames & Drive)
+  /**
+   * Credits of 1 by callers in a closed loop; `zipf`: the exponent of Zipf's law, 0: all
+   * alike. `keys`: what their keys begin with, another one whenever wallets come again.
+   */
+  | ({ readonly _tag: "Credits"; readonly zipf: number; readonly keys: string } & WalletNames & Drive)
   /** Transfers of 1 from all but the first wallet, to one another or into the first. */
   | ({ readonly _tag: "Transfers"; readonly into: "many" | "one" } & WalletNames & Drive)
   /** What the wallets hold, when nothing is on its way any more. */

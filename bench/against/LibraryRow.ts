@@ -28,7 +28,7 @@ const openWallets = Effect.fnUntraced(function* (library: Library, load: Library
 
 const send = (library: Library, load: LibraryLoad, request: WalletNames & Drive) =>
   load.kind === "credits"
-    ? library.ask({ _tag: "Credits", ...request, zipf: load.zipf })
+    ? library.ask({ _tag: "Credits", ...request, zipf: load.zipf, keys: "k" })
     : library.ask({ _tag: "Transfers", ...request, into: load.kind === "transfers into one" ? "one" : "many" })
 
 /** Dies when the wallets do not have the money that was sent. */

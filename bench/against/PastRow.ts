@@ -16,7 +16,7 @@ import type { BenchSettings } from "../BenchSettings.ts"
 import type { Row, Sample } from "../Figure.ts"
 import { creditRound, creditTo, load, startService } from "../HttpService.ts"
 import { settled } from "../SideDatabase.ts"
-import { creditsAfterRestart, kinds, pastAgainstFresh, warmMillis } from "./AfterRestart.ts"
+import { creditsAfterRestart, type Kind, kinds, pastAgainstFresh, warmMillis } from "./AfterRestart.ts"
 import { namesOf, type WalletNames } from "./AgainstProtocol.ts"
 import { startLibrary } from "./Checkout.ts"
 import { type Against, openSides, type Pasts, type Side, type Sides, type Store } from "./Side.ts"
@@ -72,19 +72,35 @@ const freshOf = ({ name, wallets }: PastLoad, settings: BenchSettings, round: nu
   count: wallets === "one" ? 1 : pastWallets(settings)
 })
 
-/** In a process that has ended when the first round begins. */
-const createFresh = ({ settings }: Against, { checkout, place }: Side, row: PastLoad) =>
-  Effect.gen(function* () {
-    const library = yield* startLibrary(checkout, place)
-    for (let round = 0; round < settings.rounds; round++) {
-      yield* library.ask({ _tag: "Create", ...freshOf(row, settings, round) })
-    }
-  }).pipe(Effect.scoped)
-
 const pastOf = ({ wallets }: PastLoad, settings: BenchSettings, side: Side): WalletNames =>
   wallets === "all"
     ? allOf("past", settings)
     : { prefix: "past", from: side.rounds++ % pastWallets(settings), count: 1 }
+
+/** What a row needs of a side. */
+interface Prepared {
+  /** Of each round. */
+  readonly rounds: ReadonlyArray<Readonly<Record<Kind, WalletNames>>>
+  /** What wallets have together, by the id of the first. */
+  readonly balances: Map<string, bigint>
+}
+
+const firstOf = (wallets: WalletNames): string => namesOf(wallets)[0] ?? ""
+
+/** In a process that has ended when the first round begins. */
+const prepare = ({ settings }: Against, side: Side, row: PastLoad) =>
+  Effect.gen(function* () {
+    const library = yield* startLibrary(side.checkout, side.place)
+    const prepared = { rounds: [] as Array<Readonly<Record<Kind, WalletNames>>>, balances: new Map<string, bigint>() }
+    for (let round = 0; round < settings.rounds; round++) {
+      const wallets = { past: pastOf(row, settings, side), fresh: freshOf(row, settings, round) }
+      prepared.rounds.push(wallets)
+      yield* library.ask({ _tag: "Create", ...wallets.fresh })
+      const { balance } = yield* library.ask({ _tag: "Totals", ...wallets.past })
+      prepared.balances.set(firstOf(wallets.past), BigInt(balance))
+    }
+    return prepared satisfies Prepared
+  }).pipe(Effect.scoped)
 
 /** Over the service, started anew. */
 const httpAfterRestart = (
@@ -121,16 +137,22 @@ export const pastRow = Effect.fnUntraced(function* (
   const { settings } = against
   const { callers, store, through, zipf } = row
   const sides = yield* against.pasts[store]
-  for (const side of sides) yield* createFresh(against, side, row)
+  const prepared = new Map<Side, Prepared>()
+  for (const side of sides) prepared.set(side, yield* prepare(against, side, row))
   return yield* pastAgainstFresh<ChildProcessSpawner>(against, sides, {
     store,
     callers,
     names: rowNames(row, settings),
     round: (side, kind, round) => {
-      const wallets = kind === "past" ? pastOf(row, settings, side) : freshOf(row, settings, round)
-      return through === "HTTP"
-        ? httpAfterRestart(against, side, callers, wallets)
-        : creditsAfterRestart(against, side, { warm: warmOf(settings), wallets, callers, zipf })
+      const { balances, rounds } = prepared.get(side)!
+      const wallets = rounds[round]![kind]
+      if (through === "HTTP") return httpAfterRestart(against, side, callers, wallets)
+      const balance = balances.get(firstOf(wallets)) ?? 0n
+      const credits = { warm: warmOf(settings), wallets, balance, callers, zipf }
+      return Effect.map(creditsAfterRestart(against, side, credits), ({ balance, sample }) => {
+        balances.set(firstOf(wallets), balance)
+        return sample
+      })
     }
   })
 })
@@ -168,11 +190,15 @@ export const historyRow = (against: Against, store: Store): Effect.Effect<Readon
         fresh: `${historyWallets} fresh wallets, after a restart`
       },
       round: (side, kind, round) =>
-        creditsAfterRestart(against, side, {
-          warm: historyWarm,
-          wallets: historyOf(`${kind}${round}`),
-          callers: historyCallers,
-          zipf: 0
-        })
+        Effect.map(
+          creditsAfterRestart(against, side, {
+            warm: historyWarm,
+            wallets: historyOf(`${kind}${round}`),
+            balance: kind === "past" ? BigInt(historyWallets * against.settings.pastKeys) : 0n,
+            callers: historyCallers,
+            zipf: 0
+          }),
+          ({ sample }) => sample
+        )
     })
   }).pipe(Effect.scoped)
