@@ -11,9 +11,8 @@ import { KeyFilterBudget } from "../src/actors/KeyFilter.ts"
 import { KeyWindow } from "../src/actors/KeyWindow.ts"
 import { Ownership } from "../src/actors/Ownership.ts"
 import * as WalletSnapshot from "../src/actors/WalletSnapshot.ts"
-import type { RecordedEvent, WalletEvent } from "../src/domain/Event.ts"
+import type { RecordedEvent } from "../src/domain/Event.ts"
 import { evolve } from "../src/domain/Evolve.ts"
-import { noMetadata } from "../src/domain/Limits.ts"
 import { partitionOf } from "../src/domain/Partition.ts"
 import type { Wallet } from "../src/domain/Wallet.ts"
 import { WalletEngine } from "../src/engine/WalletEngine.ts"
@@ -21,7 +20,7 @@ import { EventStore } from "../src/stores/EventStore.ts"
 import type { BenchSettings } from "./BenchSettings.ts"
 import { databaseConditions, type InstallationLayer } from "./Databases.ts"
 import { figureOf, rowOf } from "./Figure.ts"
-import { append } from "./LimitProgram.ts"
+import { append, created, creditOf1, metadataOf } from "./LogCommits.ts"
 
 const shortHistory = 1_000
 /** Events after the last snapshot, in both wallets. */
@@ -30,25 +29,6 @@ const eventsPerAppend = 4_000
 
 /** One wallet resident; no snapshot when it leaves, so that the tail stays as it is. */
 const bounds = { ...defaultBounds, residentWallets: 1, snapshotMinimumEvents: Number.MAX_SAFE_INTEGER }
-
-const createdEvent: WalletEvent = {
-  _tag: "WalletCreated",
-  ownerId: "bench",
-  currency: "EUR",
-  overdraftLimit: 0n,
-  metadata: noMetadata,
-  balanceAfter: 0n,
-  heldAfter: 0n
-}
-
-const creditOf1 = (balanceAfter: bigint): WalletEvent => ({
-  _tag: "WalletCredited",
-  amount: 1n,
-  reference: null,
-  metadata: noMetadata,
-  balanceAfter,
-  heldAfter: 0n
-})
 
 /** Writes `history + tail` events with a snapshot every 1,000 events up to `history`, as the engine does. */
 const writeHistory = Effect.fnUntraced(function* (walletId: string, history: number) {
@@ -68,16 +48,8 @@ const writeHistory = Effect.fnUntraced(function* (walletId: string, history: num
       walletId,
       version,
       time,
-      event: version === 0 ? createdEvent : creditOf1(BigInt(version)),
-      metadata: {
-        commandId: id,
-        key: `c:k${version}`,
-        fingerprint: "1:credit|1||",
-        correlationId: null,
-        causationId: null,
-        actor: null,
-        epoch
-      }
+      event: version === 0 ? created : creditOf1(BigInt(version)),
+      metadata: metadataOf(id, `c:k${version}`, epoch)
     }
     const next: Wallet = evolve(wallet, recorded)
     wallet = next

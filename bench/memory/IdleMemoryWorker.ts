@@ -12,17 +12,7 @@ import { defaultPartitions } from "../../src/domain/Partition.ts"
 import { WalletEngine } from "../../src/engine/WalletEngine.ts"
 import { createWallets } from "../EngineRounds.ts"
 import * as NullStores from "../NullStores.ts"
-
-/** What is alive, V8's heap and what it owns outside, after collections with turns of the event loop between. */
-const aliveBytes = Effect.gen(function* () {
-  if (globalThis.gc === undefined) return yield* Effect.die(new Error("start node with --expose-gc"))
-  for (let i = 0; i < 4; i++) {
-    globalThis.gc()
-    yield* Effect.sleep("50 millis")
-  }
-  const { external, heapUsed } = process.memoryUsage()
-  return external + heapUsed
-})
+import { aliveBytes } from "./MemoryBench.ts"
 
 const program = Effect.gen(function* () {
   const wallets = Number(process.argv[2])

@@ -13,23 +13,12 @@ import * as Schema from "effect/Schema"
 import { WalletEngine } from "../../src/engine/WalletEngine.ts"
 import { databaseConditions, embedded, onServer } from "../Databases.ts"
 import { createWallets } from "../EngineRounds.ts"
-import { KeysReport } from "./MemoryBench.ts"
+import { aliveBytes, KeysReport } from "./MemoryBench.ts"
 
 const callers = 512
 
 /** One of so many commands is the retry of an earlier one. */
 const retryEvery = 1_000
-
-/** What is alive, V8's heap and what it owns outside, after collections with turns of the event loop between. */
-const aliveBytes = Effect.gen(function* () {
-  if (globalThis.gc === undefined) return yield* Effect.die(new Error("start node with --expose-gc"))
-  for (let i = 0; i < 4; i++) {
-    globalThis.gc()
-    yield* Effect.sleep("50 millis")
-  }
-  const { external, heapUsed } = process.memoryUsage()
-  return external + heapUsed
-})
 
 /** Sends the keys `from … to − 1`, and retries between them. Answers the rate of new keys and the retries. */
 const sendKeys = Effect.fnUntraced(function* (walletId: string, from: number, to: number) {

@@ -7,6 +7,17 @@ import type { BenchSettings } from "../BenchSettings.ts"
 import { figureOf, rowOf } from "../Figure.ts"
 import { runModule } from "../NodeProcess.ts"
 
+/** What is alive, V8's heap and what it owns outside, after collections with turns of the event loop between. */
+export const aliveBytes = Effect.gen(function* () {
+  if (globalThis.gc === undefined) return yield* Effect.die(new Error("start node with --expose-gc"))
+  for (let i = 0; i < 4; i++) {
+    globalThis.gc()
+    yield* Effect.sleep("50 millis")
+  }
+  const { external, heapUsed } = process.memoryUsage()
+  return external + heapUsed
+})
+
 /** Bytes per idle resident wallet, with one recent idempotency key and no hold. */
 export const idleMemoryBench = Effect.fn("MemoryBench.idle")(function* (settings: BenchSettings) {
   const values: Array<number> = []

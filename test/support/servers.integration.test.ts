@@ -4,11 +4,11 @@ import { Redis } from "ioredis"
 import { startRedis } from "../../bench/servers/RedisServer.ts"
 import { redisPresent, sharedRedis } from "./redis.ts"
 
-/** A client that fails at once where there is no server. */
+/** A client that fails at once where there is no server, and soon where one does not answer: no sooner than a busy machine may take. */
 const connect = (url: string) =>
   Effect.acquireRelease(
     Effect.sync(() => {
-      const redis = new Redis(url, { maxRetriesPerRequest: 0, retryStrategy: () => null, commandTimeout: 300 })
+      const redis = new Redis(url, { maxRetriesPerRequest: 0, retryStrategy: () => null, commandTimeout: 2_000 })
       // Each failed command says so itself.
       redis.on("error", () => undefined)
       return redis

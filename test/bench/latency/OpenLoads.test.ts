@@ -7,6 +7,9 @@ import { runOpen } from "../../../bench/latency/Arrivals.ts"
 
 const rate = { perSecond: 1_000, rampMillis: 20, millis: 100 }
 
+/** As many requests, over so long a time that a machine that is busy with something else gets them sent. */
+const slowRate = { perSecond: 200, rampMillis: 100, millis: 500 }
+
 interface Seen {
   readonly paths: Set<string>
   readonly keys: Set<string>
@@ -59,7 +62,7 @@ describe("A load at a constant rate", () => {
       const seen: Seen = { paths: new Set(), keys: new Set() }
       const server = yield* listening(seen)
       const result = yield* runHttpOpen({
-        ...rate,
+        ...slowRate,
         host: "127.0.0.1",
         port: (server.address() as AddressInfo).port,
         path: "/{w}",
@@ -72,7 +75,7 @@ describe("A load at a constant rate", () => {
       assert.deepStrictEqual([...seen.paths].sort(), ["/a", "/b"])
       assert.strictEqual(seen.keys.size, 120 - result.unsent)
       assert.isAbove(result.refused, 0)
-      assert.strictEqual(result.perSecond / 10 + result.refused + result.unsent, 100)
+      assert.strictEqual(result.perSecond / 2 + result.refused + result.unsent, 100)
     })
   )
 })
