@@ -2,8 +2,11 @@
 import { assert, describe, it } from "@effect/vitest"
 import { simulate } from "../../../src/testing/simulation/Simulation.ts"
 
+/** A second or two for all; thirty times as much on a machine that is busy with more than this. */
+const timeout = 300_000
+
 describe("a simulation", () => {
-  it("is the same, line by line, when it runs again", () => {
+  it("is the same, line by line, when it runs again", { timeout }, () => {
     for (const seed of [1, 2, 7, 8]) {
       const first = simulate(seed)
       const second = simulate(seed)
@@ -13,7 +16,7 @@ describe("a simulation", () => {
     }
   })
 
-  it("is another one with another seed", () => {
+  it("is another one with another seed", { timeout }, () => {
     assert.notDeepEqual(simulate(1).lines, simulate(2).lines)
   })
 })
