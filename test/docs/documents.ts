@@ -30,5 +30,7 @@ export const blocksOf = (path: string): ReadonlyArray<Block> => {
   }))
 }
 
-/** Those in TypeScript, of all documents. */
-export const typescriptBlocks: ReadonlyArray<Block> = documents.flatMap(blocksOf).filter(({ info }) => info === "ts")
+/** Those in TypeScript, of all documents: `ts` and the file that they are. */
+export const typescriptBlocks: ReadonlyArray<Block> = documents
+  .flatMap(blocksOf)
+  .filter(({ info }) => info.startsWith("ts"))
