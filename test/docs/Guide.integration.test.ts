@@ -8,6 +8,9 @@ import { promisify } from "node:util"
 import { startService, temporaryFolder } from "../cli/WalletProcess.ts"
 import { blocksOf, root, typescriptBlocks } from "./documents.ts"
 
+/** A service starts, and some forty calls go one after the other, beside other tests. */
+const timeout = 240_000
+
 const run = (program: string, args: ReadonlyArray<string>, cwd: string) =>
   Effect.promise(async () => (await promisify(execFile)(program, args, { cwd })).stdout)
 
@@ -27,22 +30,25 @@ const calling = Effect.fnUntraced(function* (path: string) {
 })
 
 describe("docs/GUIDE.md", () => {
-  it.live("shows calls that answer the status and the code that it says", () =>
-    Effect.gen(function* () {
-      const expected = Array.from(callsOf("docs/GUIDE.md").matchAll(/ # (\d{3})(?: (\w+))?$/gm))
-      const said = yield* calling("docs/GUIDE.md")
-      const answers = Array.from(said.matchAll(/^(.*) (\d{3})$/gm), ([, body = "", status = ""]) => {
-        const { code } = JSON.parse(body) as { readonly code?: string }
-        return code === undefined ? status : `${status} ${code}`
-      })
-      assert.isAbove(answers.length, 30)
-      assert.deepStrictEqual(
-        answers,
-        expected.map(([, status, code]) => (code === undefined ? status : `${status} ${code}`))
-      )
-      assert.include(said, "event: WalletCreated", "the feed")
-      assert.include(said, '"remaining":"0"', "the hold")
-    })
+  it.live(
+    "shows calls that answer the status and the code that it says",
+    () =>
+      Effect.gen(function* () {
+        const expected = Array.from(callsOf("docs/GUIDE.md").matchAll(/ # (\d{3})(?: (\w+))?$/gm))
+        const said = yield* calling("docs/GUIDE.md")
+        const answers = Array.from(said.matchAll(/^(.*) (\d{3})$/gm), ([, body = "", status = ""]) => {
+          const { code } = JSON.parse(body) as { readonly code?: string }
+          return code === undefined ? status : `${status} ${code}`
+        })
+        assert.isAbove(answers.length, 30)
+        assert.deepStrictEqual(
+          answers,
+          expected.map(([, status, code]) => (code === undefined ? status : `${status} ${code}`))
+        )
+        assert.include(said, "event: WalletCreated", "the feed")
+        assert.include(said, '"remaining":"0"', "the hold")
+      }),
+    timeout
   )
 })
 
@@ -61,11 +67,14 @@ describe("a program of README and guide", () => {
 })
 
 describe("README.md", () => {
-  it.live("shows a first wallet that ends as it says", () =>
-    Effect.gen(function* () {
-      const said = yield* calling("README.md")
-      assert.include(said, '"balance":"800","held":"0","available":"800"')
-      assert.notInclude(said, '"code":')
-    })
+  it.live(
+    "shows a first wallet that ends as it says",
+    () =>
+      Effect.gen(function* () {
+        const said = yield* calling("README.md")
+        assert.include(said, '"balance":"800","held":"0","available":"800"')
+        assert.notInclude(said, '"code":')
+      }),
+    timeout
   )
 })
