@@ -11,7 +11,7 @@ import { verifyCommand } from "./VerifyCommand.ts"
 
 export const walletCommand = Command.make("wallet").pipe(
   Command.withDescription(
-    "An actor-model wallet engine. Configured by environment variables; the README has the table."
+    "An actor-model wallet engine. Configured by environment variables; docs/OPERATIONS.md has the table."
   ),
   Command.withSubcommands([
     serveCommand,

@@ -68,7 +68,10 @@ export const layerFrom = (config: EngineConfig, cluster: ClusterConfig) =>
     )
   )
 
-/** As the environment says (see the README's table), each name behind `prefix_` if there is one: without `REDIS_URL` a single node. */
+/**
+ * As the environment says (the table in docs/OPERATIONS.md), each name behind `prefix_` if
+ * there is one: without `REDIS_URL` a single node.
+ */
 export const layerConfig = (options: { readonly prefix?: string | undefined } = {}) =>
   Layer.unwrap(
     Effect.gen(function* () {

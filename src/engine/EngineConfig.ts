@@ -1,6 +1,6 @@
 /**
  * Configuration of the engine and its stores: type, defaults and environment in
- * one place. The README's table lists every name.
+ * one place. The table in docs/OPERATIONS.md lists every name.
  */
 import * as Config from "effect/Config"
 import * as Duration from "effect/Duration"

@@ -54,7 +54,7 @@ export class WalletEngine extends Context.Service<WalletEngine, EngineCommands &
       bounds: defaultBounds
     })
 
-  /** As the environment says (see the README's table), each name behind `prefix_` if there is one; always a single node. */
+  /** As the environment says (the table in docs/OPERATIONS.md), each name behind `prefix_` if there is one; always a single node. */
   static readonly layerConfig = (options: { readonly prefix?: string | undefined } = {}) =>
     Layer.unwrap(
       Effect.gen(function* () {

@@ -26,7 +26,7 @@ describe("the documents for operators", () => {
     ])
   })
 
-  for (const path of ["docs/prometheus/alerts.yml", "docs/OPERATIONS.md"]) {
+  for (const path of ["docs/prometheus/alerts.yml", "docs/OPERATIONS.md", "docs/CLUSTER.md"]) {
     it(`name no metric in ${path} that is not there`, () => {
       assert.isNotEmpty(read(path).match(/\bwallet_[a-z_]+_/g))
       assert.deepStrictEqual(unknownMetrics(read(path)), [])
