@@ -17,22 +17,89 @@ import * as Effect from "effect/Effect"
 import * as FiberSet from "effect/FiberSet"
 import * as Layer from "effect/Layer"
 import * as Metric from "effect/Metric"
+import * as Result from "effect/Result"
 import * as Schedule from "effect/Schedule"
 import type { ActorBounds } from "../actors/ActorBounds.ts"
 import type { CommandError } from "../actors/EngineError.ts"
 import type { Reply } from "../actors/Mailbox.ts"
-import { Ownership } from "../actors/Ownership.ts"
+import { type NotOwner, Ownership } from "../actors/Ownership.ts"
 import { WalletRegistry } from "../actors/WalletRegistry.ts"
+import { partitionOf } from "../domain/Partition.ts"
+import type { Wallet } from "../domain/Wallet.ts"
 import { CommandMetrics } from "../engine/CommandMetrics.ts"
 import { traced } from "../engine/CommandTrace.ts"
 import { type WalletCall, WalletCalls } from "../engine/WalletCalls.ts"
+import { StoreUnavailable } from "../stores/StoreError.ts"
+import { decodeCurrent, encodeQuestion } from "./CallCodec.ts"
 import { CallRouter } from "./CallRouter.ts"
 import * as ClusterMetrics from "./ClusterMetrics.ts"
-import { makeCurrent } from "./CurrentCalls.ts"
-import { Owners } from "./Owners.ts"
+import { Owners, type OwnersService } from "./Owners.ts"
 
 /** Between two looks for callers whose wait is over. */
 const sweepInterval = "250 millis"
+
+/** Before the next owner is asked, ms. */
+const pauseMillis = 50
+
+/** Reads of wallets wherever they are: from this node's own, else from the owner, until the caller's wait ends. */
+const makeCurrent = (context: {
+  readonly bounds: ActorBounds
+  readonly clock: Clock.Clock
+  readonly ownership: Ownership["Service"]
+  readonly owners: OwnersService
+  readonly registry: WalletRegistry["Service"]
+}) => {
+  const { bounds, clock, owners, ownership, registry } = context
+
+  /** `NoWord`: nobody has answered; a read may be asked again as often as one likes. */
+  const remote = Effect.fnUntraced(function* (walletId: string, minVersion: number, partition: number) {
+    if (owners.isHere(partition)) return noWord
+    const answered = yield* Effect.result(owners.current(partition, encodeQuestion({ walletId, minVersion })))
+    if (Result.isFailure(answered)) return noWord
+    const current = decodeCurrent(answered.success)
+    if (Result.isFailure(current)) return noWord
+    switch (current.success._tag) {
+      case "Current":
+        return { _tag: "Word" as const, wallet: current.success.wallet ?? undefined }
+      case "Failed":
+        return yield* current.success.error
+      case "NotOwner":
+      case "Defect":
+        return noWord
+    }
+  })
+
+  const ask = (walletId: string, minVersion: number) => {
+    const partition = partitionOf(walletId, ownership.partitions)
+    if (ownership.epochOf(partition) === undefined) return remote(walletId, minVersion, partition)
+    return registry.current(walletId, minVersion).pipe(
+      Effect.map((wallet) => ({ _tag: "Word" as const, wallet })),
+      Effect.catchTag("NotOwner", (_: NotOwner) => Effect.succeed(noWord))
+    )
+  }
+
+  return Effect.fnUntraced(function* (
+    walletId: string,
+    minVersion: number
+  ): Effect.fn.Return<Wallet | undefined, CommandError> {
+    const until = clock.currentTimeMillisUnsafe() + bounds.callerWaitMillis
+    while (true) {
+      const word = yield* ask(walletId, minVersion)
+      if (word._tag === "Word") return word.wallet
+      if (clock.currentTimeMillisUnsafe() >= until) return yield* unreachable(walletId)
+      yield* Effect.sleep(pauseMillis)
+    }
+  })
+}
+
+const noWord = { _tag: "NoWord" } as const
+
+const unreachable = (walletId: string) =>
+  new StoreUnavailable({
+    store: "leases",
+    reason: `the owner of wallet ${walletId} could not be reached in time`,
+    retryAfter: 1_000
+  })
 
 const make = Effect.fnUntraced(function* (bounds: ActorBounds) {
   const registry = yield* WalletRegistry

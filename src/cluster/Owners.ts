@@ -7,8 +7,7 @@ import * as Schema from "effect/Schema"
 import { Sharding } from "effect/cluster/Sharding"
 import { Ownership } from "../actors/Ownership.ts"
 import * as ClusterMetrics from "./ClusterMetrics.ts"
-import { PartitionEntity } from "./PartitionEntity.ts"
-import { makePartitions } from "./Partitions.ts"
+import { makePartitions, PartitionEntity } from "./PartitionEntity.ts"
 
 /**
  * A request without an answer for so long is given up. By itself it would be tried again

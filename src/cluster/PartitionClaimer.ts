@@ -20,8 +20,8 @@ import { WalletRegistry } from "../actors/WalletRegistry.ts"
 import { type Claim, EventStore } from "../stores/EventStore.ts"
 import * as ClusterMetrics from "./ClusterMetrics.ts"
 import { type ClaimTable, ClusterOwnership } from "./ClusterOwnership.ts"
+import { makePartitions, type Partitions } from "./PartitionEntity.ts"
 import { LeaseStatus } from "./redis/LeaseStatus.ts"
-import { makePartitions, type Partitions } from "./Partitions.ts"
 
 /** Between two looks. A look at 1,024 shards takes less than half a millisecond. */
 const lookMillis = 50

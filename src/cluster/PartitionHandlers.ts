@@ -8,16 +8,16 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
 import * as Result from "effect/Result"
 import * as Schedule from "effect/Schedule"
 import type { ActorBounds } from "../actors/ActorBounds.ts"
 import { NodeIdentity } from "../actors/NodeIdentity.ts"
 import { Ownership } from "../actors/Ownership.ts"
-import type { ActorError } from "../actors/Mailbox.ts"
+import type { ActorError, Reply } from "../actors/Mailbox.ts"
 import { WalletRegistry } from "../actors/WalletRegistry.ts"
 import { partitionOf } from "../domain/Partition.ts"
 import { envelopeOf, resendOf } from "../engine/WalletCalls.ts"
-import { answerOf, InboundBatch } from "./InboundBatch.ts"
 import type { Answer, Current, WalletCallsOf } from "./CallCodec.ts"
 import { decodeBatch, decodeQuestion, encodeCurrent, encodeReply } from "./CallCodec.ts"
 import { PartitionEntity } from "./PartitionEntity.ts"
@@ -36,6 +36,59 @@ const keptMillis = 5_000
 
 /** Between two looks for what nobody has asked for. */
 const sweepInterval = "1 second"
+
+/** An answer of an actor is made by `succeed`, `fail` or `die`. */
+const answerOf = (answer: Effect.Effect<Reply, ActorError>): Answer => {
+  if (!Exit.isExit(answer)) return { _tag: "Defect", reason: "an answer that is not decided" }
+  const exit = answer as Exit.Exit<Reply, ActorError>
+  if (Exit.isSuccess(exit)) return exit.value
+  const error = Option.getOrUndefined(Cause.findErrorOption(exit.cause))
+  if (error === undefined) return { _tag: "Defect", reason: Cause.pretty(exit.cause) }
+  return error._tag === "NotOwner" ? { _tag: "NotOwner" } : { _tag: "Failed", error }
+}
+
+const pending: Answer = { _tag: "Pending" }
+
+/** The calls of one batch from another node while this node's wallets work on them. */
+class InboundBatch {
+  private readonly answers: Array<Answer>
+  private open: number
+  private wake: ((effect: Effect.Effect<void>) => void) | undefined
+
+  constructor(calls: number) {
+    this.answers = new Array<Answer>(calls).fill(pending)
+    this.open = calls
+  }
+
+  get isDone(): boolean {
+    return this.open === 0
+  }
+
+  /** Once per call. */
+  answer(index: number, answer: Answer): void {
+    this.answers[index] = answer
+    if (--this.open > 0) return
+    this.wake?.(Effect.void)
+    this.wake = undefined
+  }
+
+  /** Waits for all, at most so many milliseconds. One waiter at a time: the last is the one that counts. */
+  wait(millis: number): Effect.Effect<void> {
+    if (this.isDone) return Effect.void
+    return Effect.callback<void>((resume) => {
+      if (this.isDone) return resume(Effect.void)
+      this.wake = resume
+      return Effect.sync(() => {
+        if (this.wake === resume) this.wake = undefined
+      })
+    }).pipe(Effect.timeoutOption(millis), Effect.asVoid)
+  }
+
+  /** As they are now. */
+  told(): ReadonlyArray<Answer> {
+    return this.answers.slice()
+  }
+}
 
 interface Kept {
   readonly batch: InboundBatch

@@ -9,7 +9,7 @@ import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 import { Redis } from "ioredis"
 import type { RedisLeaseSettings } from "./LeaseConfig.ts"
-import { leaseCommands, leaseErrors } from "./LeaseMetrics.ts"
+import { leaseCommands, leaseErrors } from "../ClusterMetrics.ts"
 import type { RedisScript } from "./LeaseScripts.ts"
 
 /**

@@ -37,12 +37,11 @@ import * as Redacted from "effect/Redacted"
 import * as Request from "effect/Request"
 import * as RequestResolver from "effect/RequestResolver"
 import { PersistenceError } from "effect/cluster/ClusterError"
-import { Runner } from "effect/cluster/Runner"
 import * as RunnerStorage from "effect/cluster/RunnerStorage"
-import { LeaseStatus, type Member } from "./LeaseStatus.ts"
+import { HeldLeases, LeaseStatus, membersOf } from "./LeaseStatus.ts"
 import { makeRedisConnection, type RedisCommandFailed, type RedisConnection } from "./Connection.ts"
 import { type RedisLeaseOptions, type RedisLeaseSettings, settingsOf } from "./LeaseConfig.ts"
-import { graceRefreshes, leasesHeld, leasesLost } from "./LeaseMetrics.ts"
+import { graceRefreshes, leasesHeld, leasesLost } from "../ClusterMetrics.ts"
 import * as Scripts from "./LeaseScripts.ts"
 
 /** effect/cluster tries a failed release again at once and for ever: this is its pace, milliseconds. */
@@ -73,44 +72,6 @@ const isTexts = (value: unknown): value is Array<string> =>
   Array.isArray(value) && value.every((item) => typeof item === "string")
 
 const flag = (value: boolean): number => (value ? 1 : 0)
-
-/** What this process holds, as far as Redis has said, and when it said so last. */
-class HeldLeases {
-  readonly #shards = new Map<string, Set<string>>()
-  /** By the node's monotonic clock, nanoseconds: when the last command was sent that Redis answered. */
-  #answeredAt: bigint | undefined
-
-  /** The shards of the runner at `address`; a process has one as a rule. */
-  of(address: string): Set<string> {
-    let shards = this.#shards.get(address)
-    if (shards === undefined) this.#shards.set(address, (shards = new Set()))
-    return shards
-  }
-
-  get size(): number {
-    let size = 0
-    for (const shards of this.#shards.values()) size += shards.size
-    return size
-  }
-
-  answered(sentAt: bigint): void {
-    if (this.#answeredAt === undefined || sentAt > this.#answeredAt) this.#answeredAt = sentAt
-  }
-
-  get lastAnswerAt(): bigint | undefined {
-    return this.#answeredAt
-  }
-
-  isConfirmed(shard: string, since: bigint): boolean {
-    if (this.#answeredAt === undefined || this.#answeredAt < since) return false
-    for (const shards of this.#shards.values()) if (shards.has(shard)) return true
-    return false
-  }
-
-  isWithinGrace(now: bigint, graceMillis: number): boolean {
-    return this.#answeredAt !== undefined && now - this.#answeredAt <= BigInt(graceMillis) * 1_000_000n
-  }
-}
 
 class Release extends Request.TaggedClass("Release")<
   { readonly address: string; readonly shard: string },
@@ -316,26 +277,6 @@ class RedisLeases {
       : Effect.logInfo(`leases: the runner's address, ${address}, is its own again`)
   }
 }
-
-const membersOf = (answer: ReadonlyArray<unknown>): Effect.Effect<ReadonlyArray<Member>, PersistenceError> =>
-  Effect.try({
-    try: () => {
-      const members: Array<Member> = []
-      for (let i = 0; i + 3 < answer.length; i += 4) {
-        const { address } = Runner.decodeSync(String(answer[i]))
-        const owner = String(answer[i + 2])
-        members.push({
-          address: `${address.host}:${address.port}`,
-          // The owner is the incarnation and the address as it is kept, which has no space.
-          incarnation: owner.slice(0, owner.lastIndexOf(" ")),
-          healthy: answer[i + 1] === 1,
-          shards: Number(answer[i + 3])
-        })
-      }
-      return members
-    },
-    catch: (cause) => new PersistenceError({ cause })
-  })
 
 /** While Redis is not there it connects in the background, and all but a refresh within the grace fails at once. */
 export const make = Effect.fnUntraced(function* (options: RedisLeaseOptions) {
