@@ -277,17 +277,17 @@ const readSeen = (value: Readonly<Record<string, unknown>>, states: States): Ans
 }
 
 /** A read of the current state. */
-export interface Question {
+export interface CurrentRequest {
   readonly walletId: string
   /** `-1`: any. */
   readonly minVersion: number
 }
 
-export const encodeQuestion = ({ minVersion, walletId }: Question): string =>
+export const encodeCurrentRequest = ({ minVersion, walletId }: CurrentRequest): string =>
   JSON.stringify({ form, walletId, minVersion })
 
 /** `undefined`: unreadable. */
-export const decodeQuestion = (text: string): Question | undefined => {
+export const decodeCurrentRequest = (text: string): CurrentRequest | undefined => {
   const value = parseJson(text)
   if (!isJsonObject(value) || value.form !== form) return undefined
   const { minVersion, walletId } = value
@@ -296,11 +296,11 @@ export const decodeQuestion = (text: string): Question | undefined => {
 }
 
 /** The answer to a read; `null`: there is no such wallet. */
-export type Current =
+export type CurrentReply =
   | { readonly _tag: "Current"; readonly wallet: Wallet | null }
   | Exclude<Answer, Reply | { readonly _tag: "Pending" }>
 
-export const encodeCurrent = (current: Current): string =>
+export const encodeCurrentReply = (current: CurrentReply): string =>
   JSON.stringify(
     current._tag === "Current"
       ? { form, type: "Current", wallet: current.wallet === null ? null : encodeWallet(current.wallet) }
@@ -308,7 +308,7 @@ export const encodeCurrent = (current: Current): string =>
   )
 
 /** The failure says what cannot be read. */
-export const decodeCurrent = (text: string): Result.Result<Current, string> => {
+export const decodeCurrentReply = (text: string): Result.Result<CurrentReply, string> => {
   const value = parseJson(text)
   if (!isJsonObject(value) || value.form !== form) return Result.fail("a state: unreadable")
   if (value.type === "Current") {

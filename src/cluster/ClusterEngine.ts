@@ -31,7 +31,7 @@ import { type ClusterConfig, clusterConfig, refuseEmbedded } from "./ClusterConf
 import * as ClusterOwnership from "./ClusterOwnership.ts"
 import * as ClusterTransport from "./ClusterTransport.ts"
 import * as DeadNodes from "./DeadNodes.ts"
-import { Owners } from "./Owners.ts"
+import { OwnerClient } from "./OwnerClient.ts"
 import * as PartitionHandlers from "./PartitionHandlers.ts"
 import * as PartitionClaimer from "./PartitionClaimer.ts"
 import { LeaseStatus } from "./redis/LeaseStatus.ts"
@@ -108,7 +108,7 @@ const layerActors = ({ bounds, cluster, partitions }: ClusterEngineOptions) =>
   Layer.mergeAll(layerSingletons(bounds), layerStatus(cluster)).pipe(
     Layer.provideMerge(TransferSaga.layer(bounds, { alone: false })),
     Layer.provideMerge(Layer.mergeAll(ClusterCalls.layer(bounds), Reconciler.layer(bounds, { alone: false }))),
-    Layer.provideMerge(Owners.layer),
+    Layer.provideMerge(OwnerClient.layer),
     Layer.provideMerge(PartitionClaimer.layer(cluster)),
     Layer.provideMerge(PartitionHandlers.layer(bounds)),
     Layer.provideMerge(ClusterTransport.layer(cluster, partitions)),

@@ -36,7 +36,7 @@ export const resent = Metric.counter("wallet_cluster_resent_total", {
   incremental: true
 })
 
-export const linked = Metric.gauge("wallet_cluster_waiting_commands", {
+export const waitingCommands = Metric.gauge("wallet_cluster_waiting_commands", {
   description: "Commands on their way to owners, or waiting for one"
 })
 

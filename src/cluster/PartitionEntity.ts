@@ -15,7 +15,7 @@ import * as ShardIds from "effect/cluster/ShardId"
 import type { Sharding } from "effect/cluster/Sharding"
 import * as Rpc from "effect/rpc/Rpc"
 
-/** Payloads and answers are texts of `CallWire`: checked there, by the codecs of the domain. */
+/** Payloads and answers are texts of `CallCodec`, checked there. */
 const text = Schema.String
 
 /** A batch of calls, in order per wallet. Answered soon: what takes longer is `Pending`. `null`: unreadable, nothing has happened. */

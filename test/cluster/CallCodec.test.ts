@@ -7,12 +7,12 @@ import {
   type Answer,
   type BatchReply,
   decodeBatch,
-  decodeCurrent,
-  decodeQuestion,
+  decodeCurrentReply,
+  decodeCurrentRequest,
   decodeReply,
   encodeBatch,
-  encodeCurrent,
-  encodeQuestion,
+  encodeCurrentReply,
+  encodeCurrentRequest,
   encodeReply,
   type WalletCallsOf
 } from "../../src/cluster/CallCodec.ts"
@@ -101,11 +101,11 @@ const golden: { readonly [name: string]: string } = {
   Batch: encodeBatch(batch),
   Reply: encodeReply(reply),
   "Reply.nothing": encodeReply({ node: "node-1", token: null, epochs: [], answers: [] }),
-  Question: encodeQuestion({ walletId, minVersion: -1 }),
-  Current: encodeCurrent({ _tag: "Current", wallet: richest }),
-  "Current.nothing": encodeCurrent({ _tag: "Current", wallet: null }),
-  "Current.failed": encodeCurrent({ _tag: "Failed", error: new Rejections.WalletFrozen({ walletId }) }),
-  "Current.elsewhere": encodeCurrent({ _tag: "NotOwner" })
+  Question: encodeCurrentRequest({ walletId, minVersion: -1 }),
+  Current: encodeCurrentReply({ _tag: "Current", wallet: richest }),
+  "Current.nothing": encodeCurrentReply({ _tag: "Current", wallet: null }),
+  "Current.failed": encodeCurrentReply({ _tag: "Failed", error: new Rejections.WalletFrozen({ walletId }) }),
+  "Current.elsewhere": encodeCurrentReply({ _tag: "NotOwner" })
 }
 
 const plain = (answer: Answer): unknown => {
@@ -136,14 +136,14 @@ describe("calls and answers between nodes", () => {
       { ...read, answers: read.answers.map(plain) },
       { ...reply, answers: reply.answers.map(plain) }
     )
-    assert.deepStrictEqual(decodeQuestion(golden["Question"]!), { walletId, minVersion: -1 })
-    const current = Result.getOrThrow(decodeCurrent(golden["Current"]!))
+    assert.deepStrictEqual(decodeCurrentRequest(golden["Question"]!), { walletId, minVersion: -1 })
+    const current = Result.getOrThrow(decodeCurrentReply(golden["Current"]!))
     assert.deepStrictEqual(current._tag === "Current" && encodeWallet(current.wallet!), encodeWallet(richest))
-    assert.deepStrictEqual(Result.getOrThrow(decodeCurrent(golden["Current.nothing"]!)), {
+    assert.deepStrictEqual(Result.getOrThrow(decodeCurrentReply(golden["Current.nothing"]!)), {
       _tag: "Current",
       wallet: null
     })
-    assert.deepStrictEqual(Result.getOrThrow(decodeCurrent(golden["Current.elsewhere"]!)), { _tag: "NotOwner" })
+    assert.deepStrictEqual(Result.getOrThrow(decodeCurrentReply(golden["Current.elsewhere"]!)), { _tag: "NotOwner" })
   })
 
   it("write a state that several answers share once, and no state that follows from another", () => {
@@ -218,8 +218,8 @@ describe("a text that is damaged, or of another release", () => {
         const part = text.slice(0, length)
         assert.isTrue(Result.isFailure(decodeBatch(part)))
         assert.isTrue(Result.isFailure(decodeReply(part)))
-        assert.isTrue(Result.isFailure(decodeCurrent(part)))
-        assert.isUndefined(decodeQuestion(part))
+        assert.isTrue(Result.isFailure(decodeCurrentReply(part)))
+        assert.isUndefined(decodeCurrentRequest(part))
       }
     }
     for (const text of [
@@ -235,8 +235,8 @@ describe("a text that is damaged, or of another release", () => {
     ]) {
       assert.isTrue(Result.isFailure(decodeBatch(text)), text.slice(0, 20))
       assert.isTrue(Result.isFailure(decodeReply(text)), text.slice(0, 20))
-      assert.isTrue(Result.isFailure(decodeCurrent(text)), text.slice(0, 20))
-      assert.isUndefined(decodeQuestion(text))
+      assert.isTrue(Result.isFailure(decodeCurrentReply(text)), text.slice(0, 20))
+      assert.isUndefined(decodeCurrentRequest(text))
     }
   })
 })

@@ -1,10 +1,10 @@
-/** What the leases tell beside effect/cluster's own port: what is surely held, and who is there. */
+/** What the leases tell beside effect/cluster's own port: which shards are confirmed to be this node's, and which nodes there are. */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import { PersistenceError } from "effect/cluster/ClusterError"
 import { Runner } from "effect/cluster/Runner"
 
-/** A runner that was heard of within a lease. */
+/** A runner whose registration was refreshed within a lease. */
 export interface Member {
   /** `host:port` at which the other nodes reach it. */
   readonly address: string

@@ -9,22 +9,22 @@
  *
  * **Owner** is the runner's address and the incarnation of its process: a process that
  * starts again at the same address is another owner and waits until the lease of the first
- * has run out; a late release or heartbeat of the first does nothing to it.
+ * has run out; a late release or refresh of the first does nothing to it.
  *
  * **Redis does not answer**: `refresh` says that all is still held, up to the grace after the
  * last answer, and then fails, whereupon effect/cluster stops every entity of the node.
- * Meanwhile `acquire` gets nothing. The leases' clock stands still (RedisLeaseScripts),
+ * Meanwhile `acquire` gets nothing. The leases' clock stands still (`LeaseScripts`),
  * so that afterwards everybody has what they had: no hand-over takes place.
  *
  * **Redis comes back empty**: the next `refresh` finds no locks, and says so. They are not
  * made again by it: a runner cannot tell an emptied Redis from one in which another has
  * acquired and released since. The runners lose their shards, acquire them again (the
  * same ones, since the assignment follows from who is registered) and claim them anew in
- * the log; whoever is the first with a shard has it. Registrations are made again by the
- * heartbeat, since nothing but the runner itself is told by them.
+ * the log; whoever is the first with a shard has it. Registrations are made again by a
+ * refresh, since they tell of the runner itself and of nothing else.
  *
  * Commands a second and node: one per refresh, whatever the number of shards, one per
- * look at the runners, one per look for shards to take while some are missing. Nothing
+ * poll of the runners, one per poll for shards to acquire while some are missing. Nothing
  * per command or wallet.
  */
 import * as Clock from "effect/Clock"
@@ -87,7 +87,7 @@ class RedisLeases {
   readonly #held = new HeldLeases()
   readonly #registrations = new Map<string, Registration>()
   #order = 0
-  #usurped = false
+  #hasAddressConflict = false
 
   constructor(connection: RedisConnection, clock: Clock.Clock, settings: RedisLeaseSettings) {
     this.#connection = connection
@@ -118,7 +118,7 @@ class RedisLeases {
 
   readonly unregister: RunnerStorage.Encoded["unregister"] = (address) =>
     Effect.suspend(() => {
-      // First: no heartbeat on its way afterwards may bring it back.
+      // First: no refresh that is sent afterwards may bring it back.
       this.#registrations.delete(address)
       return this.#connection.run(Scripts.unregister, [this.#keys.runners], [this.#owner(address), address])
     }).pipe(Effect.mapError(asPersistenceError), Effect.asVoid)
@@ -190,11 +190,14 @@ class RedisLeases {
         ...shards
       ]
       return Effect.matchEffect(this.#connection.run(Scripts.refresh, [locks, clock, runners], args), {
-        onFailure: (failure) => this.#keep(address, shards, failure),
+        onFailure: (failure) => this.#refreshFromMemory(address, shards, failure),
         onSuccess: (answer): Effect.Effect<Array<string>, PersistenceError> => {
           if (!Array.isArray(answer) || !isTexts(answer[1])) return unexpected("refresh", answer)
           this.#held.answered(sentAt)
-          return Effect.andThen(this.#noteUsurped(address, answer[0] === 1), this.#settle(address, shards, answer[1]))
+          return Effect.andThen(
+            this.#logAddressConflict(address, answer[0] === 1),
+            this.#applyRefresh(address, shards, answer[1])
+          )
         }
       })
     })
@@ -239,7 +242,7 @@ class RedisLeases {
   readonly #showHeld: Effect.Effect<void> = Effect.suspend(() => Metric.update(leasesHeld, this.#held.size))
 
   /** The answer while Redis gives none. */
-  #keep(
+  #refreshFromMemory(
     address: string,
     shards: ReadonlyArray<string>,
     failure: RedisCommandFailed
@@ -254,8 +257,12 @@ class RedisLeases {
     )
   }
 
-  /** Takes what Redis does not know as ours off the books; answers the rest. */
-  #settle(address: string, shards: ReadonlyArray<string>, absent: ReadonlyArray<string>): Effect.Effect<Array<string>> {
+  /** Forgets what Redis no longer has in our name; answers the rest. */
+  #applyRefresh(
+    address: string,
+    shards: ReadonlyArray<string>,
+    absent: ReadonlyArray<string>
+  ): Effect.Effect<Array<string>> {
     const held = this.#held.of(address)
     const lost = absent.filter((shard) => held.delete(shard)).length
     const missing = new Set(absent)
@@ -269,10 +276,10 @@ class RedisLeases {
     )
   }
 
-  #noteUsurped(address: string, usurped: boolean): Effect.Effect<void> {
-    if (this.#usurped === usurped) return Effect.void
-    this.#usurped = usurped
-    return usurped
+  #logAddressConflict(address: string, conflict: boolean): Effect.Effect<void> {
+    if (this.#hasAddressConflict === conflict) return Effect.void
+    this.#hasAddressConflict = conflict
+    return conflict
       ? Effect.logError(`leases: another live process is registered at this runner's address, ${address}`)
       : Effect.logInfo(`leases: the runner's address, ${address}, is its own again`)
   }
