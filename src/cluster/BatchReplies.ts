@@ -1,6 +1,6 @@
 /**
- * What becomes of the calls of a batch: answered, back into their links, or still in the
- * owner's hands and asked for until they are answered.
+ * What becomes of the calls of a batch: answered, back into their queues, or pending at the
+ * owner and asked for until they are answered.
  */
 import type * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
@@ -12,33 +12,34 @@ import type { Reply } from "../actors/Mailbox.ts"
 import type { Answer, BatchReply } from "./CallCodec.ts"
 import { decodeReply } from "./CallCodec.ts"
 import * as ClusterMetrics from "./ClusterMetrics.ts"
-import type { OwnersService, OwnerSilent } from "./Owners.ts"
-import type { LinkedCall, RemoteQueue } from "./RemoteQueue.ts"
+import type { OwnerClient, OwnerUnavailable } from "./OwnerClient.ts"
+import type { QueuedCall, RemoteQueue } from "./RemoteQueue.ts"
 
-/** After a bounce or a lost answer, ms; spread by partition, so that not all links come back at once. */
-const pauseMillis = { least: 50, spread: 100 }
+/** After a bounce or a lost answer, ms; spread by partition, so that not all queues come back at once. */
+const backOffMillis = { least: 50, spread: 100 }
 
 /** A wallet's calls in a batch. */
-export interface Part {
-  readonly link: RemoteQueue
-  readonly calls: ReadonlyArray<LinkedCall>
+export interface BatchPart {
+  readonly queue: RemoteQueue
+  readonly calls: ReadonlyArray<QueuedCall>
 }
 
+/** The router, as the sending of batches needs it. */
 export interface BatchContext {
-  readonly owners: OwnersService
+  readonly owners: OwnerClient["Service"]
   readonly clock: Clock.Clock
   readonly fork: (effect: Effect.Effect<void>) => unknown
-  /** The link may have a next step to take. */
-  readonly advance: (link: RemoteQueue) => void
-  readonly pause: (link: RemoteQueue, millis: number) => void
-  readonly tell: (call: LinkedCall, answer: Effect.Effect<Reply, CommandError>) => void
-  /** The call is no longer any link's. */
-  readonly leave: (call: LinkedCall) => void
+  /** The queue may have a next step to take. */
+  readonly advance: (queue: RemoteQueue) => void
+  readonly pause: (queue: RemoteQueue, millis: number) => void
+  readonly answer: (call: QueuedCall, answer: Effect.Effect<Reply, CommandError>) => void
+  /** The call is in no queue any more. */
+  readonly left: (call: QueuedCall) => void
 }
 
-interface Held {
-  readonly link: RemoteQueue
-  readonly call: LinkedCall
+interface PendingCall {
+  readonly queue: RemoteQueue
+  readonly call: QueuedCall
   /** In its batch. */
   readonly index: number
 }
@@ -53,21 +54,21 @@ export class BatchReplies {
     this.nodes = nodes
   }
 
-  /** No word of the whole batch. */
-  again(
-    parts: ReadonlyArray<Part>,
-    { delivered, reason }: Pick<OwnerSilent, "delivered" | "reason">
+  /** None came, or none that can be read: all calls go again. */
+  noReply(
+    parts: ReadonlyArray<BatchPart>,
+    { delivered, reason }: Pick<OwnerUnavailable, "delivered" | "reason">
   ): Effect.Effect<void> {
     let count = 0
-    for (const { calls, link } of parts) {
-      this.nodes.delete(link.partition)
-      link.sendingOver()
+    for (const { calls, queue } of parts) {
+      this.nodes.delete(queue.partition)
+      queue.endSending()
       for (const call of calls) {
-        if (delivered) call.isUnsure = true
-        this.back(link, call)
+        if (delivered) call.isInDoubt = true
+        this.requeue(queue, call)
         count++
       }
-      this.rest(link)
+      this.backOff(queue)
     }
     return Effect.andThen(
       Metric.update(ClusterMetrics.resent, count),
@@ -76,93 +77,99 @@ export class BatchReplies {
   }
 
   /** `partition`: whose owner was asked. */
-  complete(parts: ReadonlyArray<Part>, reply: BatchReply, partition: number): Effect.Effect<void> {
-    const held: Array<Held> = []
+  received(parts: ReadonlyArray<BatchPart>, reply: BatchReply, partition: number): Effect.Effect<void> {
+    const pending: Array<PendingCall> = []
     let next = 0
     let bounced = 0
-    parts.forEach(({ calls, link }, part) => {
+    parts.forEach(({ calls, queue }, part) => {
       const epoch = reply.epochs[part] ?? null
-      if (epoch === null) this.nodes.delete(link.partition)
-      else this.nodes.set(link.partition, reply.node)
-      link.sendingOver()
-      let cameBack = 0
+      if (epoch === null) this.nodes.delete(queue.partition)
+      else this.nodes.set(queue.partition, reply.node)
+      queue.endSending()
+      let requeued = 0
       for (const call of calls) {
         const index = next++
         const answer = reply.answers[index] ?? missing
         if (answer._tag === "Pending" && epoch !== null) {
-          link.hold(call, epoch)
-          held.push({ link, call, index })
-        } else if (!this.finish(link, call, answer)) cameBack++
+          queue.addPending(call, epoch)
+          pending.push({ queue, call, index })
+        } else if (!this.finish(queue, call, answer)) requeued++
       }
-      bounced += cameBack
-      if (cameBack > 0) this.rest(link)
-      else this.context.advance(link)
+      bounced += requeued
+      if (requeued > 0) this.backOff(queue)
+      else this.context.advance(queue)
     })
-    if (held.length > 0) this.context.fork(this.collect(partition, reply.token, held))
+    if (pending.length > 0) this.context.fork(this.collect(partition, reply.token, pending))
     return bounced === 0 ? Effect.void : Metric.update(ClusterMetrics.bounces, bounced)
   }
 
-  /** Asks for what is pending until it is answered, or nobody knows of it. */
-  private collect(partition: number, first: string | null, held: ReadonlyArray<Held>): Effect.Effect<void> {
+  /** Asks for what is pending until it is answered, or the owner knows nothing of it any more. */
+  private collect(
+    partition: number,
+    firstToken: string | null,
+    pending: ReadonlyArray<PendingCall>
+  ): Effect.Effect<void> {
     const { owners } = this.context
-    const look = (token: string) =>
+    const collected = (token: string) =>
       Effect.map(Effect.result(owners.collect(partition, token)), (answered) =>
         Result.isSuccess(answered) && answered.success !== null
           ? Result.getOrUndefined(decodeReply(answered.success))
           : undefined
       )
-    const collected = (open: ReadonlyArray<Held>, answers: ReadonlyArray<Answer>): ReadonlyArray<Held> =>
-      open.filter((one) => !this.collected(one, answers[one.index] ?? missing))
-    const forgotten = (open: ReadonlyArray<Held>): void => this.forgotten(open)
+    const stillPending = (open: ReadonlyArray<PendingCall>, answers: ReadonlyArray<Answer>) =>
+      open.filter((one) => this.isStillPending(one, answers[one.index] ?? missing))
+    const resend = (open: ReadonlyArray<PendingCall>): void => this.resend(open)
     return Effect.gen(function* () {
-      let token = first
-      let open = held
+      let token = firstToken
+      let open = pending
       while (token !== null && open.length > 0) {
-        const reply: BatchReply | undefined = yield* look(token)
+        const reply: BatchReply | undefined = yield* collected(token)
         token = reply?.token ?? null
-        if (reply !== undefined) open = collected(open, reply.answers)
+        if (reply !== undefined) open = stillPending(open, reply.answers)
       }
-      forgotten(open)
+      resend(open)
     })
   }
 
-  /** `false`: it is still pending. */
-  private collected({ call, link }: Held, answer: Answer): boolean {
-    if (answer._tag === "Pending") return false
-    link.release(call)
-    if (this.finish(link, call, answer)) this.context.advance(link)
-    else this.rest(link)
-    return true
+  /** Takes the answer, if it is one. */
+  private isStillPending({ call, queue }: PendingCall, answer: Answer): boolean {
+    if (answer._tag === "Pending") return true
+    queue.removePending(call)
+    if (this.finish(queue, call, answer)) this.context.advance(queue)
+    else this.backOff(queue)
+    return false
   }
 
-  private forgotten(open: ReadonlyArray<Held>): void {
-    for (const { call, link } of open) {
-      link.release(call)
-      call.isUnsure = true
-      this.back(link, call)
-      this.rest(link)
+  /** What the owner had accepted, and nobody answers any more. */
+  private resend(open: ReadonlyArray<PendingCall>): void {
+    for (const { call, queue } of open) {
+      queue.removePending(call)
+      call.isInDoubt = true
+      this.requeue(queue, call)
+      this.backOff(queue)
     }
   }
 
-  /** `false`: it came back. */
-  private finish(link: RemoteQueue, call: LinkedCall, answer: Answer): boolean {
+  /** `false`: it is back in its queue. */
+  private finish(queue: RemoteQueue, call: QueuedCall, answer: Answer): boolean {
     if (answer._tag === "NotOwner") {
-      this.back(link, call)
+      this.requeue(queue, call)
       return call.isAnswered
     }
-    this.context.leave(call)
-    this.context.tell(call, effectOf(answer, call))
+    this.context.left(call)
+    this.context.answer(call, effectOf(answer, call))
     return true
   }
 
-  /** Into its place in the link, unless its caller has been told meanwhile. */
-  private back(link: RemoteQueue, call: LinkedCall): void {
-    if (call.isAnswered) this.context.leave(call)
-    else link.insert(call)
+  /** Into its place in the queue, unless its caller has been answered meanwhile. */
+  private requeue(queue: RemoteQueue, call: QueuedCall): void {
+    if (call.isAnswered) this.context.left(call)
+    else queue.insert(call)
   }
 
-  private rest(link: RemoteQueue): void {
-    if (!link.isQueued) this.context.pause(link, pauseMillis.least + ((link.partition * 7) % pauseMillis.spread))
+  private backOff(queue: RemoteQueue): void {
+    if (queue.isScheduled) return
+    this.context.pause(queue, backOffMillis.least + ((queue.partition * 7) % backOffMillis.spread))
   }
 }
 
@@ -171,7 +178,7 @@ const missing: Answer = { _tag: "Defect", reason: "no answer" }
 
 const effectOf = (
   answer: Exclude<Answer, { readonly _tag: "NotOwner" }>,
-  call: LinkedCall
+  call: QueuedCall
 ): Effect.Effect<Reply, CommandError> => {
   switch (answer._tag) {
     case "Done":

@@ -1,6 +1,6 @@
 /**
- * Where a call goes: to this node's own mailboxes, or into the link of its wallet. Plain
- * and synchronous; `ClusterCalls` makes a service of it.
+ * Where a call goes: into this node's own mailboxes, or into the queue of its wallet for the
+ * wallet's owner. Plain and synchronous; `ClusterCalls` makes a service of it.
  */
 import type * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
@@ -16,23 +16,23 @@ import type { CommandMetrics } from "../engine/CommandMetrics.ts"
 import { envelopeOf, isNotOwner, resendOf, type WalletCall } from "../engine/WalletCalls.ts"
 import { StoreUnavailable } from "../stores/StoreError.ts"
 import { OwnerBatcher } from "./OwnerBatcher.ts"
-import type { OwnersService } from "./Owners.ts"
-import { type LinkedCall, RemoteQueue } from "./RemoteQueue.ts"
+import type { OwnerClient } from "./OwnerClient.ts"
+import { type QueuedCall, RemoteQueue } from "./RemoteQueue.ts"
 
-/** So much longer the owner's own word is waited for: it knows better what is true at the end of the wait. */
-const lastWordMillis = 1_000
+/** So much longer the owner's own answer is waited for: it knows better what is true at the end of the wait. */
+const ownerAnswerMillis = 1_000
 
 /** Until a claim of this node's own stands, or until calls before have come back, ms. */
 const shortPauseMillis = 10
 
-/** How often a link is emptied into its mailbox before others get their turn. */
+/** How often a queue is emptied into its mailbox before others get their turn. */
 const roundsPerTurn = 8
 
 export interface RouterContext {
   readonly bounds: ActorBounds
   readonly registry: WalletRegistry["Service"]
   readonly ownership: Ownership["Service"]
-  readonly owners: OwnersService
+  readonly owners: OwnerClient["Service"]
   readonly clock: Clock.Clock
   readonly metrics: CommandMetrics["Service"]
   readonly fork: (effect: Effect.Effect<void>) => unknown
@@ -40,174 +40,176 @@ export interface RouterContext {
 
 export class CallRouter {
   private readonly context: RouterContext
-  private readonly lanes: OwnerBatcher
-  private readonly links = new Map<string, RemoteQueue>()
-  private numbers = 0
+  private readonly batcher: OwnerBatcher
+  private readonly queues = new Map<string, RemoteQueue>()
+  /** Of the call asked last. */
+  private sequence = 0
+  /** Of the calls in queues. */
   private bytes = 0
   private isClosed = false
-  /** Calls in links. */
+  /** Calls in queues. */
   waiting = 0
 
   constructor(context: RouterContext) {
     this.context = context
     const { clock, fork, owners } = context
-    this.lanes = new OwnerBatcher({
+    this.batcher = new OwnerBatcher({
       owners,
       clock,
       fork,
-      advance: (link) => this.advance(link),
-      pause: (link, millis) => this.pause(link, millis),
-      tell: (call, answer) => this.tell(call, answer),
-      leave: (call) => this.leave(call)
+      advance: (queue) => this.advance(queue),
+      pause: (queue, millis) => this.pause(queue, millis),
+      answer: (call, answer) => this.answer(call, answer),
+      left: (call) => this.left(call)
     })
   }
 
   /** `resume` is called once. */
-  ask(given: WalletCall, resume: LinkedCall["resume"]): void {
+  ask(given: WalletCall, resume: QueuedCall["resume"]): void {
     const { clock, ownership } = this.context
     const { walletId } = given.command
-    const call: LinkedCall = {
-      number: ++this.numbers,
+    const call: QueuedCall = {
+      sequence: ++this.sequence,
       call: given,
       askedAt: clock.currentTimeMillisUnsafe(),
       resume,
       isAnswered: false,
-      isUnsure: false
+      isInDoubt: false
     }
-    const isHere = ownership.epochOf(partitionOf(walletId, ownership.partitions)) !== undefined
-    if (isHere && (this.links.size === 0 || !this.links.has(walletId))) return this.offerHere(call)
+    const isLocal = ownership.epochOf(partitionOf(walletId, ownership.partitions)) !== undefined
+    if (isLocal && (this.queues.size === 0 || !this.queues.has(walletId))) return this.offerLocally(call)
     const refusal = this.refusal(walletId, given.bytes)
-    if (refusal === undefined) this.enter(call)
-    else this.tell(call, Effect.fail(refusal))
+    if (refusal === undefined) this.enqueue(call)
+    else this.answer(call, Effect.fail(refusal))
   }
 
-  /** Tells those whose wait is over. */
-  endWaits(now: number): void {
+  /** Answers those whose wait is over. */
+  expireWaits(now: number): void {
     const { callerWaitMillis } = this.context.bounds
-    for (const link of this.links.values()) {
-      for (const call of link.all()) {
+    for (const queue of this.queues.values()) {
+      for (const call of queue.all()) {
         const over = now - call.askedAt - callerWaitMillis
         if (over <= 0) continue
-        const isWaiting = link.isWaiting(call)
-        if (!isWaiting && over <= lastWordMillis) continue
-        if (isWaiting) this.leave(call)
-        else call.isUnsure = true
-        this.tell(call, Effect.fail(unreachable(call)))
+        const isWaiting = queue.isWaiting(call)
+        if (!isWaiting && over <= ownerAnswerMillis) continue
+        if (isWaiting) this.left(call)
+        else call.isInDoubt = true
+        this.answer(call, Effect.fail(unreachable(call.call.command.walletId)))
       }
-      link.forgetAnswered()
-      this.advance(link)
+      queue.dropAnswered()
+      this.advance(queue)
     }
   }
 
-  /** Tells all that wait; from now on nothing is taken. */
+  /** Answers all; from now on nothing is taken. */
   close(): void {
     this.isClosed = true
-    for (const link of this.links.values()) {
-      for (const call of link.all()) {
-        if (!link.isWaiting(call)) call.isUnsure = true
-        this.tell(call, Effect.fail(stopping))
+    for (const queue of this.queues.values()) {
+      for (const call of queue.all()) {
+        if (!queue.isWaiting(call)) call.isInDoubt = true
+        this.answer(call, Effect.fail(stopping))
       }
     }
-    this.links.clear()
+    this.queues.clear()
   }
 
   private refusal(walletId: string, bytes: number): CommandError | undefined {
     if (this.isClosed) return stopping
     const { bounds } = this.context
-    const link = this.links.get(walletId)
+    const queue = this.queues.get(walletId)
     const isFull =
       this.waiting >= bounds.nodeCommands ||
       this.bytes + bytes > bounds.nodeBytes ||
-      (link !== undefined && (link.size >= bounds.mailboxCommands || link.bytes + bytes > bounds.mailboxBytes))
+      (queue !== undefined && (queue.size >= bounds.mailboxCommands || queue.bytes + bytes > bounds.mailboxBytes))
     return isFull ? new MailboxFull({ walletId, retryAfter: 1_000 }) : undefined
   }
 
-  private offerHere(call: LinkedCall, resend?: Resend): void {
+  private offerLocally(call: QueuedCall, resend?: Resend): void {
     const answered = (answer: Effect.Effect<Reply, ActorError>) => {
-      if (isNotOwner(answer)) this.enter(call)
-      else this.tell(call, answer as Effect.Effect<Reply, CommandError>)
+      if (isNotOwner(answer)) this.enqueue(call)
+      else this.answer(call, answer as Effect.Effect<Reply, CommandError>)
     }
     const refusal = this.context.registry.offer(envelopeOf(call.call, call.askedAt, answered, resend))
     if (refusal !== undefined) answered(Effect.fail(refusal))
   }
 
-  /** Into the link of its wallet. */
-  private enter(call: LinkedCall): void {
-    if (this.isClosed) return this.tell(call, Effect.fail(stopping))
+  /** Into the queue of its wallet. */
+  private enqueue(call: QueuedCall): void {
+    if (this.isClosed) return this.answer(call, Effect.fail(stopping))
     const { walletId } = call.call.command
-    let link = this.links.get(walletId)
-    if (link === undefined) {
-      link = new RemoteQueue(walletId, partitionOf(walletId, this.context.ownership.partitions))
-      this.links.set(walletId, link)
+    let queue = this.queues.get(walletId)
+    if (queue === undefined) {
+      queue = new RemoteQueue(walletId, partitionOf(walletId, this.context.ownership.partitions))
+      this.queues.set(walletId, queue)
     }
     this.waiting++
     this.bytes += call.call.bytes
-    link.insert(call)
-    this.advance(link)
+    queue.insert(call)
+    this.advance(queue)
   }
 
-  /** It is no longer any link's. */
-  private leave(call: LinkedCall): void {
+  /** It is in no queue any more. */
+  private left(call: QueuedCall): void {
     this.waiting--
     this.bytes -= call.call.bytes
   }
 
   /** Once per call. */
-  private tell(call: LinkedCall, answer: Effect.Effect<Reply, CommandError>): void {
+  private answer(call: QueuedCall, answer: Effect.Effect<Reply, CommandError>): void {
     if (call.isAnswered) return
     call.isAnswered = true
-    const told = call.isUnsure ? inDoubt(answer, call) : answer
-    this.context.metrics.answered(call.call.command._tag, call.askedAt, told)
-    call.resume(told)
+    const final = call.isInDoubt ? inDoubt(answer, call) : answer
+    this.context.metrics.answered(call.call.command._tag, call.askedAt, final)
+    call.resume(final)
   }
 
-  /** Takes the next step for a link that waits for nothing. */
-  private advance(link: RemoteQueue): void {
-    if (link.isQueued || link.isSending) return
+  /** Takes the next step for a queue that waits for nothing. */
+  private advance(queue: RemoteQueue): void {
+    if (queue.isScheduled || queue.isSending) return
     const { owners, registry } = this.context
-    if (!link.hasWaiting) return this.forget(link)
-    if (this.isOwned(link)) {
-      // What its owner before has in hand has to be decided first.
-      if (link.isFree) this.offerAll(link)
-      else this.pause(link, shortPauseMillis)
+    if (!queue.hasWaiting) return this.dropIfEmpty(queue)
+    if (this.isOwned(queue)) {
+      // What the owner before has accepted has to be decided first.
+      if (queue.isAllWaiting) this.drainLocally(queue)
+      else this.pause(queue, shortPauseMillis)
       // What was asked before is still to come back, or the claim is on its way.
-    } else if (registry.isAtWork(link.walletId) || owners.isHere(link.partition)) this.pause(link, shortPauseMillis)
-    else this.lanes.enqueue(link)
+    } else if (registry.isAtWork(queue.walletId) || owners.isLocal(queue.partition)) this.pause(queue, shortPauseMillis)
+    else this.batcher.schedule(queue)
   }
 
   /**
-   * A mailbox may answer at once, and who is answered may ask again at once: the link
+   * A mailbox may answer at once, and who is answered may ask again at once: the queue
    * stands until all that waited before are in the mailbox.
    */
-  private offerAll(link: RemoteQueue): void {
-    link.isQueued = true
-    for (let round = 0; link.hasWaiting && round < roundsPerTurn && this.isOwned(link); round++) {
-      const calls = link.drain()
-      for (const call of calls) this.leave(call)
-      const resend = resendOf(calls.flatMap(({ call, isUnsure }) => (isUnsure ? [call.key] : [])))
-      for (const call of calls) this.offerHere(call, call.isUnsure ? resend : undefined)
+  private drainLocally(queue: RemoteQueue): void {
+    queue.isScheduled = true
+    for (let round = 0; queue.hasWaiting && round < roundsPerTurn && this.isOwned(queue); round++) {
+      const calls = queue.takeWaiting()
+      for (const call of calls) this.left(call)
+      const resend = resendOf(calls.flatMap(({ call, isInDoubt }) => (isInDoubt ? [call.key] : [])))
+      for (const call of calls) this.offerLocally(call, call.isInDoubt ? resend : undefined)
     }
-    link.isQueued = false
-    if (link.hasWaiting) this.pause(link, shortPauseMillis)
-    else this.forget(link)
+    queue.isScheduled = false
+    if (queue.hasWaiting) this.pause(queue, shortPauseMillis)
+    else this.dropIfEmpty(queue)
   }
 
-  private isOwned(link: RemoteQueue): boolean {
-    return this.context.ownership.epochOf(link.partition) !== undefined
+  private isOwned(queue: RemoteQueue): boolean {
+    return this.context.ownership.epochOf(queue.partition) !== undefined
   }
 
-  private forget(link: RemoteQueue): void {
-    if (link.isEmpty && this.links.get(link.walletId) === link) this.links.delete(link.walletId)
+  private dropIfEmpty(queue: RemoteQueue): void {
+    if (queue.isEmpty && this.queues.get(queue.walletId) === queue) this.queues.delete(queue.walletId)
   }
 
-  private pause(link: RemoteQueue, millis: number): void {
-    link.isQueued = true
+  private pause(queue: RemoteQueue, millis: number): void {
+    queue.isScheduled = true
     this.context.fork(
       Effect.andThen(
         Effect.sleep(millis),
         Effect.sync(() => {
-          link.isQueued = false
-          this.advance(link)
+          queue.isScheduled = false
+          this.advance(queue)
         })
       )
     )
@@ -216,23 +218,21 @@ export class CallRouter {
 
 const stopping = new StoreUnavailable({ store: "leases", reason: "this node is stopping", retryAfter: 1_000 })
 
-const unreachable = (call: LinkedCall) =>
+export const unreachable = (walletId: string) =>
   new StoreUnavailable({
     store: "leases",
-    reason: `the owner of wallet ${call.call.command.walletId} could not be reached in time`,
+    reason: `the owner of wallet ${walletId} could not be reached in time`,
     retryAfter: 1_000
   })
 
-/** These are on record, so that they are true of every try; of another failure an earlier try may be the exception. */
-const onRecord = new Set(["OperationReversed", "IdempotencyKeyReused"])
+/** These are in the log, so that they are true of every try; of another failure an earlier try may be the exception. */
+const loggedFailures = new Set(["OperationReversed", "IdempotencyKeyReused"])
 
-/** The answer to a call of which an earlier try is unaccounted for. */
-const inDoubt = (answer: Effect.Effect<Reply, CommandError>, call: LinkedCall): Effect.Effect<Reply, CommandError> => {
+/** The answer to a call of which an earlier try may have been done. */
+const inDoubt = (answer: Effect.Effect<Reply, CommandError>, call: QueuedCall): Effect.Effect<Reply, CommandError> => {
   if (!Exit.isExit(answer)) return answer
   const exit = answer as Exit.Exit<Reply, CommandError>
   if (Exit.isSuccess(exit)) return exit
-  const isOnRecord = exit.cause.reasons.some((reason) => reason._tag === "Fail" && onRecord.has(reason.error._tag))
-  return isOnRecord
-    ? exit
-    : Effect.fail(new OutcomeUnknown({ walletId: call.call.command.walletId, retryAfter: 1_000 }))
+  const isLogged = exit.cause.reasons.some((reason) => reason._tag === "Fail" && loggedFailures.has(reason.error._tag))
+  return isLogged ? exit : Effect.fail(new OutcomeUnknown({ walletId: call.call.command.walletId, retryAfter: 1_000 }))
 }

@@ -2,10 +2,10 @@
  * `WalletCalls` of a node among several: a wallet of this node's is asked through its
  * mailbox, every other through its owner.
  *
- * What waits for an owner waits in the wallet's link, in order; a link stays in front of
+ * What waits for an owner waits in the wallet's queue, in order; a queue stays in front of
  * its wallet until it is empty, also when the wallet has become this node's meanwhile:
  * one way per wallet at a time. A call that comes back from a mailbox because the wallet
- * was lost goes into the link, before what was asked after it.
+ * was lost goes into the queue, before what was asked after it.
  *
  * A call without an answer is sent again with its key until its caller's wait ends: its
  * owner knows the key. What was sent once without an answer can never again be called
@@ -17,37 +17,97 @@ import * as Effect from "effect/Effect"
 import * as FiberSet from "effect/FiberSet"
 import * as Layer from "effect/Layer"
 import * as Metric from "effect/Metric"
+import * as Option from "effect/Option"
+import * as Result from "effect/Result"
 import * as Schedule from "effect/Schedule"
 import type { ActorBounds } from "../actors/ActorBounds.ts"
 import type { CommandError } from "../actors/EngineError.ts"
 import type { Reply } from "../actors/Mailbox.ts"
-import { Ownership } from "../actors/Ownership.ts"
+import { type NotOwner, Ownership } from "../actors/Ownership.ts"
 import { WalletRegistry } from "../actors/WalletRegistry.ts"
+import { partitionOf } from "../domain/Partition.ts"
+import type { Wallet } from "../domain/Wallet.ts"
 import { CommandMetrics } from "../engine/CommandMetrics.ts"
 import { traced } from "../engine/CommandTrace.ts"
 import { type WalletCall, WalletCalls } from "../engine/WalletCalls.ts"
-import { CallRouter } from "./CallRouter.ts"
+import { decodeCurrentReply, encodeCurrentRequest } from "./CallCodec.ts"
+import { CallRouter, unreachable } from "./CallRouter.ts"
 import * as ClusterMetrics from "./ClusterMetrics.ts"
-import { makeCurrent } from "./CurrentCalls.ts"
-import { Owners } from "./Owners.ts"
+import { OwnerClient } from "./OwnerClient.ts"
 
-/** Between two looks for callers whose wait is over. */
+/** Between two checks for callers whose wait is over. */
 const sweepInterval = "250 millis"
+
+/** Before the next owner is asked, ms. */
+const pauseMillis = 50
+
+/** Reads of wallets wherever they are: from this node's own, else from the owner, until the caller's wait ends. */
+const makeCurrent = (context: {
+  readonly bounds: ActorBounds
+  readonly clock: Clock.Clock
+  readonly ownership: Ownership["Service"]
+  readonly owners: OwnerClient["Service"]
+  readonly registry: WalletRegistry["Service"]
+}) => {
+  const { bounds, clock, owners, ownership, registry } = context
+
+  const remote = Effect.fnUntraced(function* (walletId: string, minVersion: number, partition: number) {
+    if (owners.isLocal(partition)) return noAnswer
+    const answered = yield* Effect.result(owners.current(partition, encodeCurrentRequest({ walletId, minVersion })))
+    if (Result.isFailure(answered)) return noAnswer
+    const reply = decodeCurrentReply(answered.success)
+    if (Result.isFailure(reply)) return noAnswer
+    switch (reply.success._tag) {
+      case "Current":
+        return Option.some(reply.success.wallet ?? undefined)
+      case "Failed":
+        return yield* reply.success.error
+      case "NotOwner":
+      case "Defect":
+        return noAnswer
+    }
+  })
+
+  const ask = (walletId: string, minVersion: number) => {
+    const partition = partitionOf(walletId, ownership.partitions)
+    if (ownership.epochOf(partition) === undefined) return remote(walletId, minVersion, partition)
+    return registry.current(walletId, minVersion).pipe(
+      Effect.map(Option.some),
+      Effect.catchTag("NotOwner", (_: NotOwner) => Effect.succeed(noAnswer))
+    )
+  }
+
+  return Effect.fnUntraced(function* (
+    walletId: string,
+    minVersion: number
+  ): Effect.fn.Return<Wallet | undefined, CommandError> {
+    const until = clock.currentTimeMillisUnsafe() + bounds.callerWaitMillis
+    while (true) {
+      const answer = yield* ask(walletId, minVersion)
+      if (Option.isSome(answer)) return answer.value
+      if (clock.currentTimeMillisUnsafe() >= until) return yield* unreachable(walletId)
+      yield* Effect.sleep(pauseMillis)
+    }
+  })
+}
+
+/** A read may be asked again as often as one likes. */
+const noAnswer: Option.Option<Wallet | undefined> = Option.none()
 
 const make = Effect.fnUntraced(function* (bounds: ActorBounds) {
   const registry = yield* WalletRegistry
   const ownership = yield* Ownership
-  const owners = yield* Owners
+  const owners = yield* OwnerClient
   const clock = yield* Clock.Clock
   const metrics = yield* CommandMetrics
   const fork = yield* FiberSet.makeRuntime<never, void, never>()
   const router = new CallRouter({ bounds, registry, ownership, owners, clock, metrics, fork })
 
-  const endWaits = Effect.suspend(() => {
-    router.endWaits(clock.currentTimeMillisUnsafe())
-    return Metric.update(ClusterMetrics.linked, router.waiting)
+  const expireWaits = Effect.suspend(() => {
+    router.expireWaits(clock.currentTimeMillisUnsafe())
+    return Metric.update(ClusterMetrics.waitingCommands, router.waiting)
   })
-  yield* Effect.forkScoped(Effect.repeat(endWaits, Schedule.spaced(sweepInterval)))
+  yield* Effect.forkScoped(Effect.repeat(expireWaits, Schedule.spaced(sweepInterval)))
   yield* Effect.addFinalizer(() => Effect.sync(() => router.close()))
 
   const offered = (call: WalletCall) => Effect.callback<Reply, CommandError>((resume) => router.ask(call, resume))
@@ -58,7 +118,7 @@ const make = Effect.fnUntraced(function* (bounds: ActorBounds) {
   return Context.make(WalletCalls, calls).pipe(Context.add(OutgoingCalls, { waiting: () => router.waiting }))
 })
 
-/** How much is on its way to the owners of other wallets. */
+/** The number of commands in flight to the owners of other nodes' wallets, or waiting for one. */
 export class OutgoingCalls extends Context.Service<OutgoingCalls, { readonly waiting: () => number }>()(
   "effect-wallet/cluster/OutgoingCalls"
 ) {}

@@ -24,7 +24,7 @@ export interface ClusterConfig {
   readonly address: NodeAddress
   /** `WALLET_CLUSTER_LISTEN`, default the address: where this node listens to the others. */
   readonly listen: NodeAddress
-  /** `WALLET_LEASE_TIME`, default 6 s: a node not heard of for so long is gone. */
+  /** `WALLET_LEASE_TIME`, default 6 s: a node that has not refreshed its leases for so long is gone. */
   readonly leaseMillis: number
   /** `WALLET_LEASE_GRACE`, default 60 s: so long owners go on while Redis does not answer. */
   readonly graceMillis: number
@@ -54,7 +54,7 @@ const address = (name: string): Config.Config<Option.Option<NodeAddress>> =>
     Config.map((text) => Option.flatMap(text, (given) => Option.fromNullishOr(addressOf(given))))
   )
 
-/** The bounds of `RedisLeaseConfig`. */
+/** The bounds of `LeaseConfig`. */
 const millis = (name: string, fallback: Duration.Duration, minimum: number, maximum: number): Config.Config<number> =>
   Config.schema(
     Schema.DurationFromString.pipe(

@@ -5,29 +5,36 @@
  * Built from below: what the actors need stands under effect/cluster's layer, so that it
  * closes after it, when the last partition has been handed over.
  */
+import * as Clock from "effect/Clock"
 import * as Config from "effect/Config"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
+import * as Result from "effect/Result"
+import { Sharding } from "effect/cluster/Sharding"
+import type { ActorBounds } from "../actors/ActorBounds.ts"
 import { EventIds } from "../actors/EventIds.ts"
 import { NodeIdentity } from "../actors/NodeIdentity.ts"
+import { ClusterStatus, ownPart } from "../engine/ClusterStatus.ts"
 import { type EngineConfig, engineConfig, refuseLaterStores } from "../engine/EngineConfig.ts"
 import type { EngineOptions } from "../engine/EngineRuntime.ts"
 import * as EngineRuntime from "../engine/EngineRuntime.ts"
 import { storesLayer } from "../engine/EngineStores.ts"
+import * as HoldExpiry from "../engine/HoldExpiry.ts"
 import { Reconciler } from "../pipeline/Reconciler.ts"
 import * as StoreIdentity from "../pipeline/StoreIdentity.ts"
 import { TransferSaga } from "../engine/TransferSaga.ts"
+import * as TransferSweep from "../engine/TransferSweep.ts"
 import { WalletEngine } from "../engine/WalletEngine.ts"
 import * as ClusterCalls from "./ClusterCalls.ts"
 import { type ClusterConfig, clusterConfig, refuseEmbedded } from "./ClusterConfig.ts"
 import * as ClusterOwnership from "./ClusterOwnership.ts"
-import * as ClusterSingletons from "./ClusterSingletons.ts"
 import * as ClusterTransport from "./ClusterTransport.ts"
-import { Owners } from "./Owners.ts"
+import * as DeadNodes from "./DeadNodes.ts"
+import { OwnerClient } from "./OwnerClient.ts"
 import * as PartitionHandlers from "./PartitionHandlers.ts"
 import * as PartitionClaimer from "./PartitionClaimer.ts"
-import * as RedisClusterStatus from "./RedisClusterStatus.ts"
+import { LeaseStatus } from "./redis/LeaseStatus.ts"
 
 export interface ClusterEngineOptions extends EngineOptions {
   readonly cluster: ClusterConfig
@@ -40,11 +47,68 @@ export interface ClusterEngineOptions extends EngineOptions {
  */
 const appendsInFlight = 1
 
+/**
+ * What one node of the cluster does for all: effect/cluster runs each of these wherever
+ * its shard is, and moves it with the shard. For a moment two nodes may run the same one:
+ * they act through the wallets' owners with keys of their own making, so that twice is once.
+ */
+const layerSingletons = (bounds: ActorBounds) =>
+  Layer.effectDiscard(
+    Effect.gen(function* () {
+      const sharding = yield* Sharding
+      yield* sharding.registerSingleton("wallet/transfers", (yield* TransferSweep.make(bounds)).run)
+      yield* sharding.registerSingleton("wallet/holds", (yield* HoldExpiry.make(bounds)).run)
+      yield* sharding.registerSingleton("wallet/dead-nodes", (yield* DeadNodes.make).run)
+    })
+  )
+
+/** The answer of Redis is waited for so long, ms: it is one command of a few hundred microseconds. */
+const answerMillis = 2_000
+
+/** A refresh is due every third of a lease; half a lease without an answer is an outage. */
+const outageShare = 2n
+
+/** What this node knows of the cluster, for the operator. */
+const layerStatus = (options: { readonly leaseMillis: number }) =>
+  Layer.effect(
+    ClusterStatus,
+    Effect.gen(function* () {
+      const leases = yield* LeaseStatus
+      const clock = yield* Clock.Clock
+      const part = yield* ownPart((yield* ClusterCalls.OutgoingCalls).waiting)
+      const lease = BigInt(options.leaseMillis) * 1_000_000n
+      return ClusterStatus.of({
+        view: Effect.gen(function* () {
+          const members = yield* Effect.result(Effect.timeout(leases.members, answerMillis))
+          const answeredAt = leases.answeredAt()
+          const isAnswering =
+            answeredAt !== undefined && clock.monotonicTimeNanosUnsafe() - answeredAt < lease / outageShare
+          const { partitions, ...node } = part()
+          const nodes = Result.isSuccess(members)
+            ? members.success.map(({ address, healthy, incarnation, shards }) => ({
+                address,
+                incarnation,
+                healthy,
+                partitions: shards
+              }))
+            : null
+          return {
+            partitions,
+            leases: isAnswering ? ("answering" as const) : ("grace" as const),
+            nodes,
+            unowned: nodes === null ? null : partitions - nodes.reduce((total, one) => total + one.partitions, 0),
+            node
+          }
+        })
+      })
+    })
+  )
+
 const layerActors = ({ bounds, cluster, partitions }: ClusterEngineOptions) =>
-  Layer.mergeAll(ClusterSingletons.layer(bounds), RedisClusterStatus.layer(cluster)).pipe(
+  Layer.mergeAll(layerSingletons(bounds), layerStatus(cluster)).pipe(
     Layer.provideMerge(TransferSaga.layer(bounds, { alone: false })),
     Layer.provideMerge(Layer.mergeAll(ClusterCalls.layer(bounds), Reconciler.layer(bounds, { alone: false }))),
-    Layer.provideMerge(Owners.layer),
+    Layer.provideMerge(OwnerClient.layer),
     Layer.provideMerge(PartitionClaimer.layer(cluster)),
     Layer.provideMerge(PartitionHandlers.layer(bounds)),
     Layer.provideMerge(ClusterTransport.layer(cluster, partitions)),

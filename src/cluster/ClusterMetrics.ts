@@ -1,4 +1,4 @@
-/** Metrics of a node among several; names follow Prometheus' conventions. */
+/** Metrics of a node among several and of its leases on Redis; names follow Prometheus' conventions. */
 import * as Metric from "effect/Metric"
 
 export const partitionsOwned = Metric.gauge("wallet_partitions_owned", {
@@ -36,6 +36,32 @@ export const resent = Metric.counter("wallet_cluster_resent_total", {
   incremental: true
 })
 
-export const linked = Metric.gauge("wallet_cluster_waiting_commands", {
+export const waitingCommands = Metric.gauge("wallet_cluster_waiting_commands", {
   description: "Commands on their way to owners, or waiting for one"
+})
+
+/** Attribute `command`: the script. */
+export const leaseCommands = Metric.counter("wallet_lease_commands_total", {
+  description: "Commands sent to Redis for leases and membership",
+  incremental: true
+})
+
+/** Attribute `command`: the script. */
+export const leaseErrors = Metric.counter("wallet_lease_errors_total", {
+  description: "Commands for leases and membership that failed or were not answered",
+  incremental: true
+})
+
+export const leasesLost = Metric.counter("wallet_leases_lost_total", {
+  description: "Leases that a refresh no longer found in this runner's name",
+  incremental: true
+})
+
+export const leasesHeld = Metric.gauge("wallet_leases_held", {
+  description: "Leases in this runner's name, as of the last answer"
+})
+
+export const graceRefreshes = Metric.counter("wallet_lease_grace_refreshes_total", {
+  description: "Refreshes answered from memory because Redis did not answer",
+  incremental: true
 })

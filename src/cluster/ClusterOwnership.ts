@@ -1,8 +1,8 @@
 /**
  * Ownership of one node among several. A partition is this node's while effect/cluster
  * gives it the partition's shard and its own claim on it stands. Who claims and gives up
- * is {@link PartitionClaimer}; this holds what it has found, below the actors, so that they
- * can ask it and outlive the cluster's layer above them.
+ * is `PartitionClaimer`; this holds what it has found, below the actors, so that they can
+ * ask it and outlive the cluster's layer above them.
  */
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
@@ -13,7 +13,7 @@ import { checkPartitions } from "../actors/SingleNodeOwnership.ts"
 
 /** Claims of partitions, as the claimer changes them. All synchronous. */
 export interface ClaimTable {
-  /** From now on the leases are asked, too: whether this node has the shard of a partition. */
+  /** From now on a partition is owned only while this node also has its shard. */
   readonly attach: (hasShard: (partition: number) => boolean) => void
   /** From now on nothing is this node's. */
   readonly detach: () => void
@@ -23,8 +23,8 @@ export interface ClaimTable {
   readonly claimOf: (partition: number) => number | undefined
   /**
    * When the log last told that a later claim of the partition stands, by the monotonic
-   * clock, nanoseconds; `undefined`: never. To claim again before the leases are heard of
-   * might fence the rightful owner.
+   * clock, nanoseconds; `undefined`: never. To claim again before Redis has confirmed the
+   * lease since might fence the rightful owner.
    */
   readonly fencedAt: (partition: number) => bigint | undefined
 }
@@ -54,7 +54,7 @@ const make = Effect.fnUntraced(function* (options: { readonly partitions: number
       fences.set(partition, clock.monotonicTimeNanosUnsafe())
       replaced.add(partition)
     },
-    // For as long as the leases say otherwise than the log: this node does not hear them.
+    // For as long as the leases say otherwise than the log: this node cannot reach Redis.
     doubt: () => {
       for (const partition of replaced) if (!hasShard(partition)) replaced.delete(partition)
       return replaced.size === 0

@@ -31,16 +31,16 @@ import * as RedisRunnerStorage from "./redis/RedisRunnerStorage.ts"
  */
 const maxFrameSize = 64 * 1024 * 1024
 
-/** How long a partition that goes waits for the requests that it is answering. */
+/** How long a partition that is given up waits for the requests that it is answering. */
 const terminationMillis = 3_000
 
-/** Between two looks whether the other nodes can be reached. A lease runs out without it. */
+/** Between two checks whether the other nodes can be reached. A lease runs out without it. */
 const healthCheckMillis = 5_000
 
 /** A connection to another node that is not there in so many milliseconds will not be. */
 const openTimeoutMillis = 1_000
 
-/** One on which nothing comes for so long is dead: there is a ping every 5 s. */
+/** One on which nothing is received for so long is dead: there is a ping every 5 s. */
 const silenceMillis = 5_500
 
 /** Between two tries to connect to a node that was there. */

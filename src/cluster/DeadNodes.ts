@@ -14,23 +14,23 @@ import { WritePipeline } from "../actors/WritePipeline.ts"
 import { Reconciler } from "../pipeline/Reconciler.ts"
 import { Persistence } from "../stores/Persistence.ts"
 import { LeaseStatus } from "./redis/LeaseStatus.ts"
-import { Owners } from "./Owners.ts"
+import { OwnerClient } from "./OwnerClient.ts"
 
-/** Between two looks at who lives, and at a partition that nobody has claimed yet. */
-const lookInterval = "1 second"
+/** Between two checks of who lives, and of a partition that nobody has claimed yet. */
+const checkInterval = "1 second"
 
 /**
- * Looks in a row in which a node has to be missing: one whose registration is gone makes
+ * Checks in a row in which a node has to be missing: one whose registration is gone makes
  * it anew with the next refresh of its lease.
  */
-const looksToDeath = 3
+const checksUntilDead = 3
 
 /** Partitions asked at one time. */
 const concurrentAsks = 64
 
 export const make = Effect.gen(function* () {
   const leases = yield* LeaseStatus
-  const owners = yield* Owners
+  const owners = yield* OwnerClient
   const reconciler = yield* Reconciler
   const persistence = yield* Persistence
   const pipeline = yield* WritePipeline
@@ -45,7 +45,7 @@ export const make = Effect.gen(function* () {
     (partition) =>
       owners.owned(partition).pipe(
         Effect.catch(() => Effect.succeed(null)),
-        Effect.repeat({ until: (epoch) => epoch !== null, schedule: Schedule.spaced(lookInterval) })
+        Effect.repeat({ until: (epoch) => epoch !== null, schedule: Schedule.spaced(checkInterval) })
       ),
     { concurrency: concurrentAsks, discard: true }
   )
@@ -58,14 +58,14 @@ export const make = Effect.gen(function* () {
     for (const owner of missing.keys()) if (living.has(owner)) missing.delete(owner)
     for (const { owner } of checkpoints) {
       if (living.has(owner)) continue
-      const looks = (missing.get(owner) ?? 0) + 1
-      missing.set(owner, looks)
-      if (looks >= looksToDeath) found.add(owner)
+      const checks = (missing.get(owner) ?? 0) + 1
+      missing.set(owner, checks)
+      if (checks >= checksUntilDead) found.add(owner)
     }
     return found
   })
 
-  const look = Effect.gen(function* () {
+  const check = Effect.gen(function* () {
     const found = yield* dead
     if (found.size === 0) return
     yield* allClaimed
@@ -75,11 +75,11 @@ export const make = Effect.gen(function* () {
 
   /** For ever; never fails. Where an append writes Persistence itself there is nothing to do. */
   const run: Effect.Effect<void> = pipeline.separate
-    ? look.pipe(
+    ? check.pipe(
         Effect.catch((error: { readonly message: string } | PersistenceError) =>
           Effect.logDebug(`dead nodes cannot be looked for: ${error.message}`)
         ),
-        Effect.repeat(Schedule.spaced(lookInterval)),
+        Effect.repeat(Schedule.spaced(checkInterval)),
         Effect.asVoid
       )
     : Effect.void

@@ -1,12 +1,12 @@
 /**
- * Follows effect/cluster, which tells nobody when a shard comes or goes: looks every few
- * milliseconds which shards this node has, claims the partitions that came, all in one
- * call, and empties those that went.
+ * Follows effect/cluster, which tells nobody when a shard comes or goes: polls which shards
+ * this node has, claims the partitions that were gained, all in one call, and gives up
+ * those that were lost.
  *
  * A claim costs its predecessor every append from then on. So it is made only under a
  * lease that was confirmed a moment ago, and after a fence only under one that was
- * confirmed since: a node that cannot hear the leases would otherwise fight the rightful
- * owner, each taking from the other what it has just claimed.
+ * confirmed since: a node that cannot reach Redis would otherwise fight the rightful owner,
+ * each taking from the other what it has just claimed.
  */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
@@ -20,11 +20,11 @@ import { WalletRegistry } from "../actors/WalletRegistry.ts"
 import { type Claim, EventStore } from "../stores/EventStore.ts"
 import * as ClusterMetrics from "./ClusterMetrics.ts"
 import { type ClaimTable, ClusterOwnership } from "./ClusterOwnership.ts"
+import { makePartitions, type Partitions } from "./PartitionEntity.ts"
 import { LeaseStatus } from "./redis/LeaseStatus.ts"
-import { makePartitions, type Partitions } from "./Partitions.ts"
 
-/** Between two looks. A look at 1,024 shards takes less than half a millisecond. */
-const lookMillis = 50
+/** Polling 1,024 shards takes less than half a millisecond. */
+const pollMillis = 50
 
 /** A claim without an answer for so long has failed; a late one is a claim of this node all the same. */
 const claimMillis = 10_000
@@ -32,7 +32,7 @@ const claimMillis = 10_000
 /** After a claim that failed. */
 const claimPauseMillis = 500
 
-/** A stop waits so long for what is on its way to the log: then the next owner's claim refuses it. */
+/** A stop waits so long for appends in flight: then the next owner's claim refuses them. */
 const stopMillis = 3_000
 
 export interface ClaimerOptions {
@@ -56,8 +56,8 @@ interface ClaimerContext {
 class Claimer {
   private readonly context: ClaimerContext
   private readonly shards: ReadonlyArray<string>
-  /** This node's own: claimed here, and wallets may be in memory. */
-  private readonly kept = new Set<number>()
+  /** Claimed by this node and not given up: wallets may be in memory. */
+  private readonly owned = new Set<number>()
   private readonly claiming = new Set<number>()
   /** Milliseconds. */
   private claimNotBefore = 0
@@ -68,21 +68,21 @@ class Claimer {
     this.shards = Array.from({ length: count }, (_, partition) => shardOf(partition).toString())
   }
 
-  has(partition: number): boolean {
+  hasShard(partition: number): boolean {
     return this.context.sharding.hasShardId(this.context.partitions.shardOf(partition))
   }
 
-  /** What went and what came: one effect gives up, the other claims. */
-  look(): { readonly lost: Effect.Effect<void> | undefined; readonly gained: Effect.Effect<void> | undefined } {
+  /** What was lost and what was gained since the last time: one effect gives up, the other claims. */
+  poll(): { readonly lost: Effect.Effect<void> | undefined; readonly gained: Effect.Effect<void> | undefined } {
     const { claims, clock, lease, partitions } = this.context
     const fresh = clock.monotonicTimeNanosUnsafe() - lease / 2n
-    const mayClaimNow = clock.currentTimeMillisUnsafe() >= this.claimNotBefore
+    const isClaimDue = clock.currentTimeMillisUnsafe() >= this.claimNotBefore
     const lost = new Set<number>()
     const gained: Array<number> = []
     for (let partition = 0; partition < partitions.count; partition++) {
-      if (this.kept.has(partition)) {
-        if (!this.has(partition) || claims.claimOf(partition) === undefined) lost.add(partition)
-      } else if (mayClaimNow && this.has(partition) && this.mayClaim(partition, fresh)) gained.push(partition)
+      if (this.owned.has(partition)) {
+        if (!this.hasShard(partition) || claims.claimOf(partition) === undefined) lost.add(partition)
+      } else if (isClaimDue && this.hasShard(partition) && this.mayClaim(partition, fresh)) gained.push(partition)
     }
     for (const partition of gained) this.claiming.add(partition)
     return {
@@ -92,10 +92,10 @@ class Claimer {
   }
 
   giveUpAll(): Effect.Effect<void> {
-    return this.giveUp(new Set(this.kept))
+    return this.giveUp(new Set(this.owned))
   }
 
-  /** Nothing of this node is left from before, and the lease is beyond doubt. */
+  /** No actor is left from before, and the lease is confirmed. */
   private mayClaim(partition: number, fresh: bigint): boolean {
     const { claims, leases, registry } = this.context
     if (this.claiming.has(partition) || registry.isLeaving(partition)) return false
@@ -123,25 +123,25 @@ class Claimer {
 
   private claimed(claims: ReadonlyArray<Claim>): Effect.Effect<void> {
     for (const { epoch, partition } of claims) {
-      if (!this.has(partition)) continue
+      if (!this.hasShard(partition)) continue
       this.context.claims.claimed(partition, epoch)
-      this.kept.add(partition)
+      this.owned.add(partition)
     }
-    return Effect.andThen(Metric.update(ClusterMetrics.claims, claims.length), this.showKept)
+    return Effect.andThen(Metric.update(ClusterMetrics.claims, claims.length), this.showOwned)
   }
 
   private giveUp(lost: ReadonlySet<number>): Effect.Effect<void> {
     for (const partition of lost) {
-      this.kept.delete(partition)
+      this.owned.delete(partition)
       this.context.claims.cleared(partition)
     }
     return Metric.update(ClusterMetrics.partitionsLost, lost.size).pipe(
-      Effect.andThen(this.showKept),
+      Effect.andThen(this.showOwned),
       Effect.andThen(this.context.registry.lose(lost))
     )
   }
 
-  private readonly showKept = Effect.suspend(() => Metric.update(ClusterMetrics.partitionsOwned, this.kept.size))
+  private readonly showOwned = Effect.suspend(() => Metric.update(ClusterMetrics.partitionsOwned, this.owned.size))
 }
 
 const make = Effect.fnUntraced(function* ({ leaseMillis }: ClaimerOptions) {
@@ -160,13 +160,15 @@ const make = Effect.fnUntraced(function* ({ leaseMillis }: ClaimerOptions) {
     lease: BigInt(leaseMillis) * 1_000_000n
   })
 
-  const look = Effect.gen(function* () {
-    const { gained, lost } = claimer.look()
+  const poll = Effect.gen(function* () {
+    const { gained, lost } = claimer.poll()
     if (gained !== undefined) yield* Effect.forkScoped(gained)
     if (lost !== undefined) yield* lost
-  }).pipe(Effect.catchCause((cause) => Effect.logError("this node's partitions cannot be kept; tried again", cause)))
+  }).pipe(
+    Effect.catchCause((cause) => Effect.logError("this node's partitions cannot be followed; tried again", cause))
+  )
 
-  claims.attach((partition) => claimer.has(partition))
+  claims.attach((partition) => claimer.hasShard(partition))
   yield* Effect.addFinalizer(() =>
     Effect.gen(function* () {
       claims.detach()
@@ -174,7 +176,7 @@ const make = Effect.fnUntraced(function* ({ leaseMillis }: ClaimerOptions) {
       yield* Effect.timeoutOption(registry.left, stopMillis)
     })
   )
-  yield* Effect.forkScoped(Effect.repeat(look, Schedule.spaced(lookMillis)))
+  yield* Effect.forkScoped(Effect.repeat(poll, Schedule.spaced(pollMillis)))
 })
 
 export const layer = (options: ClaimerOptions) => Layer.effectDiscard(make(options))

@@ -7,19 +7,20 @@ import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Latch from "effect/Latch"
 import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
 import * as Result from "effect/Result"
 import * as Schedule from "effect/Schedule"
 import type { ActorBounds } from "../actors/ActorBounds.ts"
 import { NodeIdentity } from "../actors/NodeIdentity.ts"
 import { Ownership } from "../actors/Ownership.ts"
-import type { ActorError } from "../actors/Mailbox.ts"
+import type { ActorError, Reply } from "../actors/Mailbox.ts"
 import { WalletRegistry } from "../actors/WalletRegistry.ts"
 import { partitionOf } from "../domain/Partition.ts"
 import { envelopeOf, resendOf } from "../engine/WalletCalls.ts"
-import { answerOf, InboundBatch } from "./InboundBatch.ts"
-import type { Answer, Current, WalletCallsOf } from "./CallCodec.ts"
-import { decodeBatch, decodeQuestion, encodeCurrent, encodeReply } from "./CallCodec.ts"
+import type { Answer, CurrentReply, WalletCallsOf } from "./CallCodec.ts"
+import { decodeBatch, decodeCurrentRequest, encodeCurrentReply, encodeReply } from "./CallCodec.ts"
 import { PartitionEntity } from "./PartitionEntity.ts"
 
 /**
@@ -28,20 +29,64 @@ import { PartitionEntity } from "./PartitionEntity.ts"
  */
 const lingerMillis = 50
 
-/** A look for the rest of a batch waits so long. */
+/** A request for the rest of a batch waits so long. */
 const collectMillis = 1_000
 
 /** What nobody has asked for so long after its callers' wait, nobody will. */
-const keptMillis = 5_000
+const retentionMillis = 5_000
 
-/** Between two looks for what nobody has asked for. */
+/** Between two checks for what nobody has asked for. */
 const sweepInterval = "1 second"
 
-interface Kept {
+/** An answer of an actor is made by `succeed`, `fail` or `die`. */
+const answerOf = (answer: Effect.Effect<Reply, ActorError>): Answer => {
+  if (!Exit.isExit(answer)) return { _tag: "Defect", reason: "an answer that is not decided" }
+  const exit = answer as Exit.Exit<Reply, ActorError>
+  if (Exit.isSuccess(exit)) return exit.value
+  const error = Option.getOrUndefined(Cause.findErrorOption(exit.cause))
+  if (error === undefined) return { _tag: "Defect", reason: Cause.pretty(exit.cause) }
+  return error._tag === "NotOwner" ? { _tag: "NotOwner" } : { _tag: "Failed", error }
+}
+
+const pending: Answer = { _tag: "Pending" }
+
+/** The calls of one batch from another node while this node's wallets work on them. */
+class InboundBatch {
+  private readonly current: Array<Answer>
+  private open: number
+  private readonly done = Latch.makeUnsafe()
+
+  constructor(calls: number) {
+    this.current = new Array<Answer>(calls).fill(pending)
+    this.open = calls
+  }
+
+  get isDone(): boolean {
+    return this.open === 0
+  }
+
+  /** Once per call. */
+  answer(index: number, answer: Answer): void {
+    this.current[index] = answer
+    if (--this.open === 0) this.done.openUnsafe()
+  }
+
+  /** Waits for all answers, at most so many milliseconds. */
+  wait(millis: number): Effect.Effect<void> {
+    return this.isDone ? Effect.void : Effect.asVoid(Effect.timeoutOption(this.done.await, millis))
+  }
+
+  /** As they are now. */
+  answers(): ReadonlyArray<Answer> {
+    return this.current.slice()
+  }
+}
+
+interface PendingBatch {
   readonly batch: InboundBatch
   readonly epochs: ReadonlyArray<number | null>
   /** Milliseconds. */
-  readonly until: number
+  readonly expiresAt: number
 }
 
 const notOwner: Answer = { _tag: "NotOwner" }
@@ -85,32 +130,33 @@ const offer = (
 }
 
 /** Batches with calls that are not answered yet, by token. */
-const makeKept = Effect.fnUntraced(function* (bounds: ActorBounds, clock: Clock.Clock, node: string) {
-  const kept = new Map<string, Kept>()
+const makePendingBatches = Effect.fnUntraced(function* (bounds: ActorBounds, clock: Clock.Clock, node: string) {
+  const batches = new Map<string, PendingBatch>()
   let tokens = 0
   yield* Effect.forkScoped(
     Effect.repeat(
       Effect.sync(() => {
         const now = clock.currentTimeMillisUnsafe()
-        for (const [token, { until }] of kept) if (until < now) kept.delete(token)
+        for (const [token, { expiresAt }] of batches) if (expiresAt < now) batches.delete(token)
       }),
       Schedule.spaced(sweepInterval)
     )
   )
   return {
-    keep: (batch: InboundBatch, epochs: ReadonlyArray<number | null>): string => {
+    /** The token by which its sender asks for the rest. */
+    add: (batch: InboundBatch, epochs: ReadonlyArray<number | null>): string => {
       const token = `${node} ${++tokens}`
-      const until = clock.currentTimeMillisUnsafe() + bounds.callerWaitMillis + keptMillis
-      kept.set(token, { batch, epochs, until })
+      const expiresAt = clock.currentTimeMillisUnsafe() + bounds.callerWaitMillis + retentionMillis
+      batches.set(token, { batch, epochs, expiresAt })
       return token
     },
-    get: (token: string) => kept.get(token),
-    forget: (token: string) => kept.delete(token)
+    get: (token: string) => batches.get(token),
+    remove: (token: string) => batches.delete(token)
   }
 })
 
-/** What this node says to texts of `CallWire`. */
-export interface PartitionAnswers {
+/** What this node answers to texts of `CallCodec`. */
+export interface PartitionHandlers {
   /** `null`: unreadable, nothing has happened; `""`: met a defect. */
   readonly ask: (text: string) => Effect.Effect<string | null>
   readonly collect: (token: string) => Effect.Effect<string | null>
@@ -123,7 +169,7 @@ export const make = Effect.fnUntraced(function* (bounds: ActorBounds) {
   const registry = yield* WalletRegistry
   const clock = yield* Clock.Clock
   const { owner: node } = yield* NodeIdentity
-  const kept = yield* makeKept(bounds, clock, node)
+  const pendingBatches = yield* makePendingBatches(bounds, clock, node)
 
   const ask = Effect.fnUntraced(function* (text: string) {
     const decoded = decodeBatch(text)
@@ -135,38 +181,38 @@ export const make = Effect.fnUntraced(function* (bounds: ActorBounds) {
     const batch = new InboundBatch(wallets.reduce((total, { calls }) => total + calls.length, 0))
     const epochs = offer({ clock, ownership, registry }, wallets, batch)
     yield* batch.wait(lingerMillis)
-    const token = batch.isDone ? null : kept.keep(batch, epochs)
-    return encodeReply({ node, token, epochs, answers: batch.told() })
+    const token = batch.isDone ? null : pendingBatches.add(batch, epochs)
+    return encodeReply({ node, token, epochs, answers: batch.answers() })
   })
 
   const collect = Effect.fnUntraced(function* (token: string) {
-    const found = kept.get(token)
+    const found = pendingBatches.get(token)
     if (found === undefined) return null
     const { batch, epochs } = found
     yield* batch.wait(collectMillis)
-    if (batch.isDone) kept.forget(token)
-    return encodeReply({ node, token: batch.isDone ? null : token, epochs, answers: batch.told() })
+    if (batch.isDone) pendingBatches.remove(token)
+    return encodeReply({ node, token: batch.isDone ? null : token, epochs, answers: batch.answers() })
   })
 
   const current = Effect.fnUntraced(function* (text: string) {
-    const question = decodeQuestion(text)
-    if (question === undefined) return encodeCurrent({ _tag: "Defect", reason: "a question: unreadable" })
-    const exit = yield* Effect.exit(registry.current(question.walletId, question.minVersion))
-    return encodeCurrent(
+    const request = decodeCurrentRequest(text)
+    if (request === undefined) return encodeCurrentReply({ _tag: "Defect", reason: "a question: unreadable" })
+    const exit = yield* Effect.exit(registry.current(request.walletId, request.minVersion))
+    return encodeCurrentReply(
       Exit.isSuccess(exit) ? { _tag: "Current", wallet: exit.value ?? null } : currentFailure(exit.cause)
     )
   })
 
-  const answers: PartitionAnswers = {
-    ask: (text) => answered(ask(text)),
-    collect: (token) => answered(collect(token)),
-    current: (text) => answered(current(text)),
+  const handlers: PartitionHandlers = {
+    ask: (text) => withoutDefects(ask(text)),
+    collect: (token) => withoutDefects(collect(token)),
+    current: (text) => withoutDefects(current(text)),
     owned: (partition) => Effect.sync(() => ownership.epochOf(partition) ?? null)
   }
-  return answers
+  return handlers
 })
 
-const currentFailure = (cause: Cause.Cause<ActorError>): Current => {
+const currentFailure = (cause: Cause.Cause<ActorError>): CurrentReply => {
   const answer = answerOf(Effect.failCause(cause))
   return answer._tag === "Failed" || answer._tag === "NotOwner"
     ? answer
@@ -174,7 +220,7 @@ const currentFailure = (cause: Cause.Cause<ActorError>): Current => {
 }
 
 /** What went wrong is for this node's log; to the sender it is a text that cannot be read, so an unknown outcome. */
-const answered = <A>(effect: Effect.Effect<A>): Effect.Effect<A | string> =>
+const withoutDefects = <A>(effect: Effect.Effect<A>): Effect.Effect<A | string> =>
   Effect.catchDefect(effect, (defect) =>
     Effect.as(Effect.logError("another node's calls met a defect", Cause.die(defect)), "")
   )

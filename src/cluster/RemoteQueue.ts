@@ -1,10 +1,12 @@
 /**
  * The calls of this node on one wallet that another node owns, or that nobody owns just
- * now: one bounded line, so that a caller's order is kept while the owner changes.
+ * now: one bounded queue, so that a caller's order is kept while the owner changes.
  *
- * One batch is on its way at a time. What its owner has in hand and has not answered, it
- * holds in order under its epoch; the next batch is sent after it under that epoch only.
- * Plain and synchronous; `ClusterCalls` sends.
+ * A call is *waiting* here, *in flight* to the owner (one batch at a time), or *pending*:
+ * the owner has accepted it, under its epoch, and has not answered yet. The owner keeps
+ * what is pending in order, so the next batch is sent after it under that epoch only.
+ *
+ * Plain and synchronous; `OwnerBatcher` sends.
  */
 import type * as Effect from "effect/Effect"
 import type { CommandError } from "../actors/EngineError.ts"
@@ -12,31 +14,31 @@ import type { Reply } from "../actors/Mailbox.ts"
 import type { WalletCall } from "../engine/WalletCalls.ts"
 
 /** A call and whom to answer. */
-export interface LinkedCall {
+export interface QueuedCall {
   /** In the order in which this node was asked. */
-  readonly number: number
+  readonly sequence: number
   readonly call: WalletCall
   /** Milliseconds. */
   readonly askedAt: number
   readonly resume: (answer: Effect.Effect<Reply, CommandError>) => void
   isAnswered: boolean
-  /** It was sent and no answer came: whatever is said later, it may have happened or happen yet. */
-  isUnsure: boolean
+  /** It was sent and no answer came: whatever is answered later, it may have happened or happen yet. */
+  isInDoubt: boolean
 }
 
 export class RemoteQueue {
   readonly walletId: string
   readonly partition: number
-  /** By number. */
-  private waiting: Array<LinkedCall> = []
-  /** The batch on its way. */
-  private sent: ReadonlyArray<LinkedCall> = []
-  /** In the owner's hands, under `epoch`. */
-  private readonly pending = new Set<LinkedCall>()
+  /** By sequence. */
+  private waiting: Array<QueuedCall> = []
+  private inFlight: ReadonlyArray<QueuedCall> = []
+  private readonly pending = new Set<QueuedCall>()
+  /** Of what is pending. */
   private epoch: number | null = null
+  /** Of what is waiting. */
   bytes = 0
-  /** Waits for its turn to be sent, or for a pause to be over. */
-  isQueued = false
+  /** It is in line for the next batch, or pauses: whoever put it there takes its next step. */
+  isScheduled = false
 
   constructor(walletId: string, partition: number) {
     this.walletId = walletId
@@ -44,7 +46,7 @@ export class RemoteQueue {
   }
 
   get size(): number {
-    return this.waiting.length + this.sent.length + this.pending.size
+    return this.waiting.length + this.inFlight.length + this.pending.size
   }
 
   get isEmpty(): boolean {
@@ -52,12 +54,12 @@ export class RemoteQueue {
   }
 
   get isSending(): boolean {
-    return this.sent.length > 0
+    return this.inFlight.length > 0
   }
 
-  /** Whether nothing is on its way or in the owner's hands: then another way may be taken. */
-  get isFree(): boolean {
-    return this.sent.length === 0 && this.pending.size === 0
+  /** Whether the owner has nothing of it, nor will get it: then the calls may go another way. */
+  get isAllWaiting(): boolean {
+    return this.inFlight.length === 0 && this.pending.size === 0
   }
 
   get hasWaiting(): boolean {
@@ -69,18 +71,18 @@ export class RemoteQueue {
     return this.pending.size > 0 ? this.epoch : null
   }
 
-  /** Into its place; what comes back belongs before what came later. */
-  insert(call: LinkedCall): void {
+  /** By its sequence: what comes back belongs before what came later. */
+  insert(call: QueuedCall): void {
     this.bytes += call.call.bytes
     let place = this.waiting.length
-    while (place > 0 && this.waiting[place - 1]!.number > call.number) place--
+    while (place > 0 && this.waiting[place - 1]!.sequence > call.sequence) place--
     if (place === this.waiting.length) this.waiting.push(call)
     else this.waiting.splice(place, 0, call)
   }
 
-  /** Takes the first of the line to send them, at least one if there is any. */
-  send(limit: { readonly calls: number; readonly bytes: number }): ReadonlyArray<LinkedCall> {
-    this.forgetAnswered()
+  /** Takes the first that wait to send them, at least one if there is any. */
+  startSending(limit: { readonly calls: number; readonly bytes: number }): ReadonlyArray<QueuedCall> {
+    this.dropAnswered()
     let count = 0
     let bytes = 0
     while (count < this.waiting.length && count < limit.calls) {
@@ -88,47 +90,47 @@ export class RemoteQueue {
       if (count > 0 && bytes > limit.bytes) break
       count++
     }
-    this.sent = this.take(count)
-    return this.sent
+    this.inFlight = this.take(count)
+    return this.inFlight
   }
 
-  /** The batch on its way is over. */
-  sendingOver(): void {
-    this.sent = []
+  /** The batch in flight is answered, or given up. */
+  endSending(): void {
+    this.inFlight = []
   }
 
-  hold(call: LinkedCall, epoch: number): void {
+  addPending(call: QueuedCall, epoch: number): void {
     this.pending.add(call)
     this.epoch = epoch
   }
 
-  /** The owner has answered it, or nobody knows of it any more. */
-  release(call: LinkedCall): void {
+  /** The owner has answered it, or knows nothing of it any more. */
+  removePending(call: QueuedCall): void {
     this.pending.delete(call)
   }
 
-  /** Takes all that waits. */
-  drain(): ReadonlyArray<LinkedCall> {
-    this.forgetAnswered()
+  takeWaiting(): ReadonlyArray<QueuedCall> {
+    this.dropAnswered()
     return this.take(this.waiting.length)
   }
 
-  all(): ReadonlyArray<LinkedCall> {
-    return [...this.waiting, ...this.sent, ...this.pending]
+  all(): ReadonlyArray<QueuedCall> {
+    return [...this.waiting, ...this.inFlight, ...this.pending]
   }
 
-  isWaiting(call: LinkedCall): boolean {
+  isWaiting(call: QueuedCall): boolean {
     return this.waiting.includes(call)
   }
 
-  forgetAnswered(): void {
+  /** Of what is waiting. */
+  dropAnswered(): void {
     if (!this.waiting.some((call) => call.isAnswered)) return
     const left = this.waiting.filter((call) => !call.isAnswered)
     this.waiting = left
     this.bytes = left.reduce((bytes, { call }) => bytes + call.bytes, 0)
   }
 
-  private take(count: number): ReadonlyArray<LinkedCall> {
+  private take(count: number): ReadonlyArray<QueuedCall> {
     const taken = this.waiting.splice(0, count)
     for (const { call } of taken) this.bytes -= call.bytes
     return taken

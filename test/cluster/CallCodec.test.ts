@@ -1,5 +1,7 @@
 import { readdirSync, readFileSync } from "node:fs"
 import * as Result from "effect/Result"
+import * as Schema from "effect/Schema"
+import * as FastCheck from "fast-check"
 import { assert, describe, it } from "vitest"
 import type { CommandError } from "../../src/actors/EngineError.ts"
 import * as EngineErrors from "../../src/actors/EngineError.ts"
@@ -7,22 +9,24 @@ import {
   type Answer,
   type BatchReply,
   decodeBatch,
-  decodeCurrent,
-  decodeQuestion,
+  decodeCurrentReply,
+  decodeCurrentRequest,
   decodeReply,
   encodeBatch,
-  encodeCurrent,
-  encodeQuestion,
+  encodeCurrentReply,
+  encodeCurrentRequest,
   encodeReply,
   type WalletCallsOf
 } from "../../src/cluster/CallCodec.ts"
-import { decodeError, encodeError } from "../../src/cluster/ErrorCodec.ts"
+import * as CallSchema from "../../src/cluster/CallSchema.ts"
+import { readBatch, readReply } from "../../src/cluster/FastCallReader.ts"
 import { fold } from "../../src/domain/Evolve.ts"
 import * as Rejections from "../../src/domain/Rejection.ts"
 import { encodeWallet } from "../../src/domain/WalletCodec.ts"
 import type { WalletCall } from "../../src/engine/WalletCalls.ts"
 import * as StoreErrors from "../../src/stores/StoreError.ts"
 import { command, event, record, walletId } from "../domain/Examples.ts"
+import { live, lives } from "../domain/Lives.ts"
 
 const folder = new URL("golden/", import.meta.url)
 
@@ -101,11 +105,11 @@ const golden: { readonly [name: string]: string } = {
   Batch: encodeBatch(batch),
   Reply: encodeReply(reply),
   "Reply.nothing": encodeReply({ node: "node-1", token: null, epochs: [], answers: [] }),
-  Question: encodeQuestion({ walletId, minVersion: -1 }),
-  Current: encodeCurrent({ _tag: "Current", wallet: richest }),
-  "Current.nothing": encodeCurrent({ _tag: "Current", wallet: null }),
-  "Current.failed": encodeCurrent({ _tag: "Failed", error: new Rejections.WalletFrozen({ walletId }) }),
-  "Current.elsewhere": encodeCurrent({ _tag: "NotOwner" })
+  Question: encodeCurrentRequest({ walletId, minVersion: -1 }),
+  Current: encodeCurrentReply({ _tag: "Current", wallet: richest }),
+  "Current.nothing": encodeCurrentReply({ _tag: "Current", wallet: null }),
+  "Current.failed": encodeCurrentReply({ _tag: "Failed", error: new Rejections.WalletFrozen({ walletId }) }),
+  "Current.elsewhere": encodeCurrentReply({ _tag: "NotOwner" })
 }
 
 const plain = (answer: Answer): unknown => {
@@ -136,19 +140,193 @@ describe("calls and answers between nodes", () => {
       { ...read, answers: read.answers.map(plain) },
       { ...reply, answers: reply.answers.map(plain) }
     )
-    assert.deepStrictEqual(decodeQuestion(golden["Question"]!), { walletId, minVersion: -1 })
-    const current = Result.getOrThrow(decodeCurrent(golden["Current"]!))
+    assert.deepStrictEqual(decodeCurrentRequest(golden["Question"]!), { walletId, minVersion: -1 })
+    const current = Result.getOrThrow(decodeCurrentReply(golden["Current"]!))
     assert.deepStrictEqual(current._tag === "Current" && encodeWallet(current.wallet!), encodeWallet(richest))
-    assert.deepStrictEqual(Result.getOrThrow(decodeCurrent(golden["Current.nothing"]!)), {
+    assert.deepStrictEqual(Result.getOrThrow(decodeCurrentReply(golden["Current.nothing"]!)), {
       _tag: "Current",
       wallet: null
     })
-    assert.deepStrictEqual(Result.getOrThrow(decodeCurrent(golden["Current.elsewhere"]!)), { _tag: "NotOwner" })
+    assert.deepStrictEqual(Result.getOrThrow(decodeCurrentReply(golden["Current.elsewhere"]!)), { _tag: "NotOwner" })
   })
 
   it("write a state that several answers share once, and no state that follows from another", () => {
     const { states } = JSON.parse(golden["Reply"]!) as { readonly states: ReadonlyArray<unknown> }
     assert.strictEqual(states.length, 1)
+  })
+})
+
+/** One of each kind, with values in all its fields. */
+const errors: ReadonlyArray<CommandError> = [
+  new Rejections.WalletNotFound({ walletId }),
+  new Rejections.WalletAlreadyExists({ walletId }),
+  new Rejections.WalletClosed({ walletId }),
+  new Rejections.WalletFrozen({ walletId }),
+  new Rejections.WalletNotEmpty({ walletId, balance: 10n ** 30n, openHolds: 2, transfersInFlight: 1 }),
+  new Rejections.CurrencyMismatch({ walletId, currency: "EUR", given: "USD" }),
+  new Rejections.SameWallet({ walletId }),
+  new Rejections.HoldNotFound({ walletId, holdId: "h" }),
+  new Rejections.HoldClosed({ walletId, holdId: "h" }),
+  new Rejections.HoldAmountExceeded({ walletId, holdId: "h", remaining: 1n, amount: 2n }),
+  new Rejections.TransferNotFound({ transferId: "t" }),
+  new Rejections.InsufficientFunds({ walletId, available: -1n, required: 10n ** 35n }),
+  new Rejections.LimitExceeded({ walletId, limit: "openHolds" }),
+  new Rejections.InvalidRequest({ detail: "a word" }),
+  new EngineErrors.IdempotencyKeyReused({ walletId, key: "k" }),
+  new EngineErrors.MailboxFull({ walletId, retryAfter: 1_000 }),
+  new EngineErrors.OutcomeUnknown({ walletId, retryAfter: 1_000 }),
+  new EngineErrors.OperationReversed({ walletId, reason: "a rule", replayed: true }),
+  new StoreErrors.OperationRefused({ reason: "a rule" }),
+  new StoreErrors.StoreUnavailable({ store: "persistence", reason: "away", retryAfter: 5 }),
+  new StoreErrors.StoreDefect({ store: "log", reason: "damaged" }),
+  new StoreErrors.EventUnreadable({ walletId, version: 3, type: "X", reason: "unknown", position: 10n ** 18n })
+]
+
+const wayOfCall = FastCheck.record({
+  key: FastCheck.constantFrom("c:" as const, "e:" as const).chain((kind) =>
+    FastCheck.string().map((key): WalletCall["key"] => `${kind}${key}`)
+  ),
+  actor: FastCheck.option(FastCheck.string()),
+  correlationId: FastCheck.option(FastCheck.string()),
+  await: FastCheck.constantFrom("committed" as const, "persisted" as const, "indexed" as const),
+  bytes: FastCheck.nat(),
+  waitedMillis: FastCheck.nat(),
+  again: FastCheck.boolean()
+})
+
+/** The steps of one life as calls, but for what no caller can ask. */
+const batches = FastCheck.record({
+  steps: lives,
+  ways: FastCheck.array(wayOfCall, { minLength: 1, maxLength: 5 }),
+  after: FastCheck.option(FastCheck.nat())
+}).map(({ after, steps, ways }): ReadonlyArray<WalletCallsOf> => {
+  const commands = steps.flatMap(({ command }) =>
+    typeof command === "string" || command._tag === "ReverseOperation" ? [] : [command]
+  )
+  const calls = commands.map((given, index) => {
+    const { again, waitedMillis, ...way } = ways[index % ways.length]!
+    return { call: { command: given, ...way }, waitedMillis, again }
+  })
+  return [{ walletId, after, calls }]
+})
+
+const outcomes: FastCheck.Arbitrary<Answer> = FastCheck.oneof(
+  FastCheck.constantFrom(...errors).map((error) => ({ _tag: "Failed" as const, error })),
+  FastCheck.constantFrom<Answer>({ _tag: "NotOwner" }, { _tag: "Pending" }),
+  FastCheck.string().map((reason) => ({ _tag: "Defect" as const, reason }))
+)
+
+/** What an owner answers to the events of one life. */
+const replies = FastCheck.record({
+  steps: lives,
+  others: FastCheck.array(outcomes, { maxLength: 4 }),
+  token: FastCheck.option(FastCheck.string()),
+  epochs: FastCheck.array(FastCheck.option(FastCheck.nat())),
+  persisted: FastCheck.boolean()
+}).map(({ epochs, others, persisted, steps, token }): BatchReply => {
+  const { log, states } = live(steps)
+  const answers = log.map((recorded, index): Answer => ({
+    _tag: "Done",
+    before: states[index - 1],
+    wallet: states[index]!,
+    events: [recorded],
+    replayed: !persisted,
+    persisted
+  }))
+  const seen: Answer = { _tag: "Seen", version: 0, current: states.at(-1)!, profileVersion: 0, persisted }
+  return { node: "node-1", token, epochs, answers: [...answers, ...others, seen] }
+})
+
+/** What is written without the schemas, read and written by them. */
+const rewritten = <S extends Schema.Codec<unknown, unknown>>(schema: S, text: string): string => {
+  const json = Schema.fromJsonString(schema)
+  return Schema.encodeSync(json)(Schema.decodeSync(json)(text))
+}
+
+describe("what is written without the schemas", () => {
+  it("is what they write: a batch", () => {
+    FastCheck.assert(
+      FastCheck.property(batches, (given) => {
+        const text = encodeBatch(given)
+        assert.strictEqual(rewritten(CallSchema.Batch, text), text)
+        assert.deepStrictEqual(Result.getOrThrow(decodeBatch(text)), given)
+      })
+    )
+  })
+
+  it("is what they write: a reply", () => {
+    FastCheck.assert(
+      FastCheck.property(replies, (given) => {
+        const text = encodeReply(given)
+        assert.strictEqual(rewritten(CallSchema.Reply, text), text)
+        const read = Result.getOrThrow(decodeReply(text))
+        assert.deepStrictEqual(
+          { ...read, answers: read.answers.map(plain) },
+          { ...given, answers: given.answers.map(plain) }
+        )
+      })
+    )
+  })
+
+  it("is what they write: a read and its reply", () => {
+    const request = golden["Question"]!
+    assert.strictEqual(rewritten(CallSchema.CurrentRequest, request), request)
+    for (const name of ["Current", "Current.nothing", "Current.failed", "Current.elsewhere"]) {
+      const text = golden[name]!
+      assert.strictEqual(rewritten(CallSchema.CurrentReply, text), text, name)
+    }
+  })
+})
+
+/** Anything in the place of one value of a JSON text, wherever it is. */
+const mutations = FastCheck.record({
+  place: FastCheck.array(FastCheck.nat(20), { minLength: 1, maxLength: 8 }),
+  value: FastCheck.oneof(
+    FastCheck.jsonValue(),
+    FastCheck.constantFrom(null, true, -1, 7, 1.5, "7", "c:key", "Done", "NotOwner", {}, [])
+  )
+})
+
+const mutated = (text: string, { place, value }: { place: ReadonlyArray<number>; value: unknown }): unknown => {
+  const whole: unknown = JSON.parse(text)
+  let at = whole as Record<string, unknown>
+  for (const [depth, step] of place.entries()) {
+    const names = Object.keys(at)
+    const name = names[step % names.length]
+    if (name === undefined) return whole
+    const inner = at[name]
+    if (depth === place.length - 1 || typeof inner !== "object" || inner === null) {
+      at[name] = value
+      return whole
+    }
+    at = inner as Record<string, unknown>
+  }
+  return whole
+}
+
+describe("the fast readers", () => {
+  const agree = <S extends Schema.Codec<unknown, unknown>>(
+    schema: S,
+    fast: (json: unknown) => S["Type"] | undefined,
+    given: FastCheck.Arbitrary<string>
+  ) => {
+    const decode = Schema.decodeUnknownResult(schema)
+    FastCheck.assert(
+      FastCheck.property(given, FastCheck.option(mutations), (text, mutation) => {
+        const json: unknown = mutation === null ? JSON.parse(text) : mutated(text, mutation)
+        const read = fast(json)
+        if (read !== undefined) assert.deepStrictEqual(read, Result.getOrThrow(decode(json)))
+        else assert.isNotNull(mutation, "what is written is read")
+      })
+    )
+  }
+
+  it("read a batch as its schema does, and nothing that it refuses", () => {
+    agree(CallSchema.Batch, readBatch, batches.map(encodeBatch))
+  })
+
+  it("read a reply as its schema does, and nothing that it refuses", () => {
+    agree(CallSchema.Reply, readReply, replies.map(encodeReply))
   })
 })
 
@@ -218,8 +396,8 @@ describe("a text that is damaged, or of another release", () => {
         const part = text.slice(0, length)
         assert.isTrue(Result.isFailure(decodeBatch(part)))
         assert.isTrue(Result.isFailure(decodeReply(part)))
-        assert.isTrue(Result.isFailure(decodeCurrent(part)))
-        assert.isUndefined(decodeQuestion(part))
+        assert.isTrue(Result.isFailure(decodeCurrentReply(part)))
+        assert.isUndefined(decodeCurrentRequest(part))
       }
     }
     for (const text of [
@@ -235,41 +413,15 @@ describe("a text that is damaged, or of another release", () => {
     ]) {
       assert.isTrue(Result.isFailure(decodeBatch(text)), text.slice(0, 20))
       assert.isTrue(Result.isFailure(decodeReply(text)), text.slice(0, 20))
-      assert.isTrue(Result.isFailure(decodeCurrent(text)), text.slice(0, 20))
-      assert.isUndefined(decodeQuestion(text))
+      assert.isTrue(Result.isFailure(decodeCurrentReply(text)), text.slice(0, 20))
+      assert.isUndefined(decodeCurrentRequest(text))
     }
   })
 })
 
-/** One of each kind, with values in all its fields. */
-const errors: ReadonlyArray<CommandError> = [
-  new Rejections.WalletNotFound({ walletId }),
-  new Rejections.WalletAlreadyExists({ walletId }),
-  new Rejections.WalletClosed({ walletId }),
-  new Rejections.WalletFrozen({ walletId }),
-  new Rejections.WalletNotEmpty({ walletId, balance: 10n ** 30n, openHolds: 2, transfersInFlight: 1 }),
-  new Rejections.CurrencyMismatch({ walletId, currency: "EUR", given: "USD" }),
-  new Rejections.SameWallet({ walletId }),
-  new Rejections.HoldNotFound({ walletId, holdId: "h" }),
-  new Rejections.HoldClosed({ walletId, holdId: "h" }),
-  new Rejections.HoldAmountExceeded({ walletId, holdId: "h", remaining: 1n, amount: 2n }),
-  new Rejections.TransferNotFound({ transferId: "t" }),
-  new Rejections.InsufficientFunds({ walletId, available: -1n, required: 10n ** 35n }),
-  new Rejections.LimitExceeded({ walletId, limit: "openHolds" }),
-  new Rejections.InvalidRequest({ detail: "a word" }),
-  new EngineErrors.IdempotencyKeyReused({ walletId, key: "k" }),
-  new EngineErrors.MailboxFull({ walletId, retryAfter: 1_000 }),
-  new EngineErrors.OutcomeUnknown({ walletId, retryAfter: 1_000 }),
-  new EngineErrors.OperationReversed({ walletId, reason: "a rule", replayed: true }),
-  new StoreErrors.OperationRefused({ reason: "a rule" }),
-  new StoreErrors.StoreUnavailable({ store: "persistence", reason: "away", retryAfter: 5 }),
-  new StoreErrors.StoreDefect({ store: "log", reason: "damaged" }),
-  new StoreErrors.EventUnreadable({ walletId, version: 3, type: "X", reason: "unknown", position: 10n ** 18n })
-]
-
 describe("what a command failed with", () => {
   it.each(errors.map((error) => [error._tag, error] as const))("travels with all that it says: %s", (_, error) => {
-    const read = decodeError(JSON.parse(JSON.stringify(encodeError(error))))
+    const read = CallSchema.decodeError(JSON.parse(JSON.stringify(CallSchema.encodeError(error))))
     assert.deepStrictEqual(read, error)
     assert.strictEqual(read?.message, error.message)
     assert.strictEqual(Object.getPrototypeOf(read), Object.getPrototypeOf(error))
@@ -277,7 +429,7 @@ describe("what a command failed with", () => {
 
   it("is unreadable when it is damaged", () => {
     for (const value of [null, 1, "WalletFrozen", {}, { _tag: "WalletFrozen" }, { _tag: "toString" }, []]) {
-      assert.isUndefined(decodeError(value))
+      assert.isUndefined(CallSchema.decodeError(value))
     }
   })
 })

@@ -6,7 +6,7 @@ import { Ownership } from "../../src/actors/Ownership.ts"
 import { WritePipeline } from "../../src/actors/WritePipeline.ts"
 import * as DeadNodes from "../../src/cluster/DeadNodes.ts"
 import { LeaseStatus } from "../../src/cluster/redis/LeaseStatus.ts"
-import { Owners } from "../../src/cluster/Owners.ts"
+import { OwnerClient } from "../../src/cluster/OwnerClient.ts"
 import { Reconciler } from "../../src/pipeline/Reconciler.ts"
 import { Persistence } from "../../src/stores/Persistence.ts"
 
@@ -29,9 +29,9 @@ const watched = Effect.gen(function* () {
         world.living.map((incarnation) => ({ address: "a:1", incarnation, healthy: true, shards: 1 }))
       )
     }),
-    // Of these only what the look for the dead asks for.
-    Layer.mock(Owners, {
-      isHere: () => false,
+    // Of these only what the check for dead nodes asks for.
+    Layer.mock(OwnerClient, {
+      isLocal: () => false,
       owned: (partition: number) =>
         Effect.sync(() => {
           world.asked.add(partition)
@@ -57,18 +57,18 @@ const watched = Effect.gen(function* () {
   return world
 })
 
-/** So many looks. */
-const looks = (count: number) => TestClock.adjust(count * 1_000)
+/** So many checks. */
+const checks = (count: number) => TestClock.adjust(count * 1_000)
 
 describe("what a dead node has left", () => {
-  it.effect("is written once it was missing for three looks, and nothing of the living's", () =>
+  it.effect("is written once it was missing for three checks, and nothing of the living's", () =>
     Effect.gen(function* () {
       const world = yield* watched
-      yield* looks(1)
+      yield* checks(1)
       assert.deepStrictEqual(world.recovered, [])
-      yield* looks(2)
+      yield* checks(2)
       assert.deepStrictEqual(world.recovered, [["gone"]])
-      yield* looks(5)
+      yield* checks(5)
       assert.strictEqual(world.recovered.length, 1)
     })
   )
@@ -76,11 +76,11 @@ describe("what a dead node has left", () => {
   it.effect("is left to a node that is heard of again", () =>
     Effect.gen(function* () {
       const world = yield* watched
-      yield* looks(1)
+      yield* checks(1)
       world.living.push("gone")
-      yield* looks(1)
+      yield* checks(1)
       world.living.pop()
-      yield* looks(1)
+      yield* checks(1)
       assert.deepStrictEqual(world.recovered, [])
     })
   )
@@ -89,11 +89,11 @@ describe("what a dead node has left", () => {
     Effect.gen(function* () {
       const world = yield* watched
       world.claimed.delete(2)
-      yield* looks(10)
+      yield* checks(10)
       assert.deepStrictEqual(world.recovered, [], "an append of the dead may still come")
       assert.deepStrictEqual([...world.asked].toSorted(), [0, 1, 2, 3])
       world.claimed.add(2)
-      yield* looks(2)
+      yield* checks(2)
       assert.deepStrictEqual(world.recovered, [["gone"]])
     })
   )

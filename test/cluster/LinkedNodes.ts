@@ -17,7 +17,7 @@ import { WalletRegistry } from "../../src/actors/WalletRegistry.ts"
 import { WritePipeline } from "../../src/actors/WritePipeline.ts"
 import * as ClusterCalls from "../../src/cluster/ClusterCalls.ts"
 import * as ClusterOwnership from "../../src/cluster/ClusterOwnership.ts"
-import { Owners, OwnerSilent } from "../../src/cluster/Owners.ts"
+import { OwnerClient, OwnerUnavailable } from "../../src/cluster/OwnerClient.ts"
 import * as PartitionHandlers from "../../src/cluster/PartitionHandlers.ts"
 import { partitionOf } from "../../src/domain/Partition.ts"
 import { ClusterStatus } from "../../src/engine/ClusterStatus.ts"
@@ -37,22 +37,22 @@ import * as FaultyLog from "../support/FaultyEventStore.ts"
 import * as FaultyRows from "../support/FaultyPersistence.ts"
 import { type Installation, install, partitions } from "../support/Installation.ts"
 
-type Answers = PartitionHandlers.PartitionAnswers
-type Message = Effect.Effect<unknown, OwnerSilent>
+type Handlers = PartitionHandlers.PartitionHandlers
+type Message = Effect.Effect<unknown, OwnerUnavailable>
 
 /** What becomes of one message; `deliver` brings it to its owner and its answer back. */
 export type MessageFault = (deliver: Message) => Message
 
-const silent = (delivered: boolean) => new OwnerSilent({ reason: "scripted", delivered })
+const unavailable = (delivered: boolean) => new OwnerUnavailable({ reason: "scripted", delivered })
 
 /** It arrives, its answer does not. */
-export const answerLost: MessageFault = (deliver) => Effect.andThen(deliver, Effect.fail(silent(true)))
+export const answerLost: MessageFault = (deliver) => Effect.andThen(deliver, Effect.fail(unavailable(true)))
 
 /** It does not arrive, and that cannot be known. */
-export const messageLost: MessageFault = () => Effect.fail(silent(true))
+export const messageLost: MessageFault = () => Effect.fail(unavailable(true))
 
 /** It surely does not arrive. */
-export const notSent: MessageFault = () => Effect.fail(silent(false))
+export const notSent: MessageFault = () => Effect.fail(unavailable(false))
 
 /** It arrives twice, and both answers go the same way. */
 export const twice: MessageFault = (deliver) => Effect.andThen(deliver, deliver)
@@ -62,7 +62,7 @@ export interface LinkedNode {
   readonly registry: WalletRegistry["Service"]
   readonly pipeline: WritePipeline["Service"]
   readonly claims: ClusterOwnership.ClaimTable
-  readonly answers: Answers
+  readonly handlers: Handlers
   readonly log: FaultyLog.FaultyEventStore
   readonly persistence: FaultyRows.FaultyPersistence
   readonly outgoing: () => number
@@ -89,22 +89,26 @@ export class Network {
   }
 
   /** The way from a node to all owners. */
-  owners(node: number): Owners["Service"] {
-    const send = <A>(kind: keyof Network["messages"], partition: number, use: (answers: Answers) => Effect.Effect<A>) =>
-      Effect.suspend((): Effect.Effect<A, OwnerSilent> => {
+  owners(node: number): OwnerClient["Service"] {
+    const send = <A>(
+      kind: keyof Network["messages"],
+      partition: number,
+      use: (handlers: Handlers) => Effect.Effect<A>
+    ) =>
+      Effect.suspend((): Effect.Effect<A, OwnerUnavailable> => {
         this.messages[kind]++
         const owner = this.leases.get(partition)
-        if (owner === undefined) return Effect.fail(silent(false))
+        if (owner === undefined) return Effect.fail(unavailable(false))
         const fault = this.faults.shift() ?? this.always
-        const deliver: Effect.Effect<A, OwnerSilent> = Effect.suspend(() => use(this.nodes[owner]!.answers))
-        return fault === undefined ? deliver : (fault(deliver) as Effect.Effect<A, OwnerSilent>)
+        const deliver: Effect.Effect<A, OwnerUnavailable> = Effect.suspend(() => use(this.nodes[owner]!.handlers))
+        return fault === undefined ? deliver : (fault(deliver) as Effect.Effect<A, OwnerUnavailable>)
       })
-    return Owners.of({
+    return OwnerClient.of({
       ask: (partition, text) => send("ask", partition, ({ ask }) => ask(text)),
       collect: (partition, token) => send("collect", partition, ({ collect }) => collect(token)),
       current: (partition, text) => send("current", partition, ({ current }) => current(text)),
       owned: (partition) => send("owned", partition, ({ owned }) => owned(partition)),
-      isHere: (partition) => this.has(node, partition)
+      isLocal: (partition) => this.has(node, partition)
     })
   }
 
@@ -172,7 +176,7 @@ const startNode = Effect.fnUntraced(function* (network: Network, index: number, 
     Layer.provideMerge(
       Layer.mergeAll(ClusterCalls.layer(bounds), Reconciler.layer(bounds, { alone: false }), ClusterStatus.layerAlone)
     ),
-    Layer.provideMerge(Layer.succeed(Owners, network.owners(index))),
+    Layer.provideMerge(Layer.succeed(OwnerClient, network.owners(index))),
     Layer.provideMerge(EngineRuntime.layerWallets(bounds)),
     Layer.provideMerge(ClusterOwnership.layer({ partitions })),
     Layer.provideMerge(NodeIdentity.layer),
@@ -181,7 +185,7 @@ const startNode = Effect.fnUntraced(function* (network: Network, index: number, 
   )
   const scope = yield* Scope.fork(yield* Effect.scope)
   const services = yield* Effect.orDie(Layer.buildWithScope(Layer.fresh(layer), scope))
-  const answers = yield* PartitionHandlers.make(bounds).pipe(Effect.provide(services), Scope.provide(scope))
+  const handlers = yield* PartitionHandlers.make(bounds).pipe(Effect.provide(services), Scope.provide(scope))
   // A test may end with commands in flight, and a stop waits for them: its time must pass.
   yield* Effect.addFinalizer(() =>
     Effect.gen(function* () {
@@ -196,7 +200,7 @@ const startNode = Effect.fnUntraced(function* (network: Network, index: number, 
     registry: Context.get(services, WalletRegistry),
     pipeline: Context.get(services, WritePipeline),
     claims,
-    answers,
+    handlers,
     log,
     persistence,
     outgoing: Context.get(services, ClusterCalls.OutgoingCalls).waiting

@@ -100,7 +100,7 @@ describe("the claimer of partitions", () => {
       assert.deepStrictEqual(owned(), [1, 3, 5])
       assert.strictEqual(ownership.epochOf(1), 1)
       world.shards.delete(3)
-      assert.deepStrictEqual(owned(), [1, 5], "at once, not with the next look")
+      assert.deepStrictEqual(owned(), [1, 5], "at once, not with the next poll")
       yield* pass(100)
       assert.deepStrictEqual(world.lost, [[3]])
       world.shards.add(3)

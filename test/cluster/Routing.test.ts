@@ -177,7 +177,7 @@ describe("a command whose message or answer is lost", () => {
       network.always = notSent
       assert.strictEqual(tagOf(yield* Effect.exit(credit(here, "a", 1n, "l"))), "StoreUnavailable")
       assert.strictEqual(tagOf(yield* Effect.exit(here.engine.getWallet({ walletId: "a" }))), "StoreUnavailable")
-      assert.strictEqual(here.outgoing(), 0, "nothing is left in the links")
+      assert.strictEqual(here.outgoing(), 0, "nothing is left in the queues")
       network.always = undefined
       assert.isFalse((yield* credit(here, "a", 1n, "k")).replayed)
     })

@@ -9,7 +9,7 @@ import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 import { Redis } from "ioredis"
 import type { RedisLeaseSettings } from "./LeaseConfig.ts"
-import { leaseCommands, leaseErrors } from "./LeaseMetrics.ts"
+import { leaseCommands, leaseErrors } from "../ClusterMetrics.ts"
 import type { RedisScript } from "./LeaseScripts.ts"
 
 /**
@@ -74,7 +74,7 @@ const connect = (settings: RedisLeaseSettings): Redis =>
 
 const close = (redis: Redis) =>
   Effect.andThen(
-    // Not connected, there is nobody to say goodbye to.
+    // Fails when there is no connection.
     Effect.ignore(Effect.tryPromise(() => redis.quit())),
     Effect.sync(() => redis.disconnect())
   )
@@ -150,7 +150,7 @@ export const makeRedisConnection = Effect.fnUntraced(function* (settings: RedisL
         yield* outage.end(clock.monotonicTimeNanosUnsafe())
         return answer
       },
-      // A beat every second: spans of it would drown the others.
+      // One every second: its spans would drown the others.
       Effect.withTracerEnabled(false)
     )
   }

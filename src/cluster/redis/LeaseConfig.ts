@@ -1,6 +1,6 @@
 /**
  * Options of the leases on Redis, their defaults and their bounds, and the times
- * that effect/cluster must be given so that its beat fits them.
+ * that effect/cluster must be given so that its refreshes fit them.
  */
 import * as Effect from "effect/Effect"
 import type * as Redacted from "effect/Redacted"
@@ -13,7 +13,7 @@ export interface RedisLeaseOptions {
   readonly url: Redacted.Redacted
   /** 1–64 characters. Clusters of other names on the same Redis are not seen. */
   readonly clusterName: string
-  /** A runner that is not heard of for so long is gone, and its shards are free. Milliseconds, 300–600,000; default 6,000. */
+  /** A runner that has not refreshed for so long is gone, and its shards are free. Milliseconds, 300–600,000; default 6,000. */
   readonly leaseMillis?: number | undefined
   /**
    * While Redis does not answer, what was held counts as held for so long.
@@ -101,7 +101,7 @@ export const settingsOf = Effect.fnUntraced(function* (options: RedisLeaseOption
   return settings
 })
 
-/** Between two looks at the runners and at the shards to take: what a fail-over pays beside the lease. */
+/** Between two polls of the runners and of the shards to acquire: what a fail-over costs beside the lease. */
 const pollMillis = 1_000
 
 /**
@@ -115,7 +115,7 @@ export const shardingTimes = (options: { readonly leaseMillis?: number | undefin
     shardLockExpiration: leaseMillis,
     shardLockRefreshInterval: Math.floor(leaseMillis / 3),
     refreshAssignmentsInterval: poll,
-    // Without stored messages it is the pause after a failed look for shards to take or give, nothing else.
+    // Without stored messages it is the pause after a failed acquire or release of shards, nothing else.
     entityMessagePollInterval: poll
   } satisfies Partial<ShardingConfig["Service"]>
 }

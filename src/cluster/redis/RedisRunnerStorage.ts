@@ -9,22 +9,22 @@
  *
  * **Owner** is the runner's address and the incarnation of its process: a process that
  * starts again at the same address is another owner and waits until the lease of the first
- * has run out; a late release or heartbeat of the first does nothing to it.
+ * has run out; a late release or refresh of the first does nothing to it.
  *
  * **Redis does not answer**: `refresh` says that all is still held, up to the grace after the
  * last answer, and then fails, whereupon effect/cluster stops every entity of the node.
- * Meanwhile `acquire` gets nothing. The leases' clock stands still (RedisLeaseScripts),
+ * Meanwhile `acquire` gets nothing. The leases' clock stands still (`LeaseScripts`),
  * so that afterwards everybody has what they had: no hand-over takes place.
  *
  * **Redis comes back empty**: the next `refresh` finds no locks, and says so. They are not
  * made again by it: a runner cannot tell an emptied Redis from one in which another has
  * acquired and released since. The runners lose their shards, acquire them again (the
  * same ones, since the assignment follows from who is registered) and claim them anew in
- * the log; whoever is the first with a shard has it. Registrations are made again by the
- * heartbeat, since nothing but the runner itself is told by them.
+ * the log; whoever is the first with a shard has it. Registrations are made again by a
+ * refresh, since they tell of the runner itself and of nothing else.
  *
  * Commands a second and node: one per refresh, whatever the number of shards, one per
- * look at the runners, one per look for shards to take while some are missing. Nothing
+ * poll of the runners, one per poll for shards to acquire while some are missing. Nothing
  * per command or wallet.
  */
 import * as Clock from "effect/Clock"
@@ -37,12 +37,11 @@ import * as Redacted from "effect/Redacted"
 import * as Request from "effect/Request"
 import * as RequestResolver from "effect/RequestResolver"
 import { PersistenceError } from "effect/cluster/ClusterError"
-import { Runner } from "effect/cluster/Runner"
 import * as RunnerStorage from "effect/cluster/RunnerStorage"
-import { LeaseStatus, type Member } from "./LeaseStatus.ts"
+import { HeldLeases, LeaseStatus, membersOf } from "./LeaseStatus.ts"
 import { makeRedisConnection, type RedisCommandFailed, type RedisConnection } from "./Connection.ts"
 import { type RedisLeaseOptions, type RedisLeaseSettings, settingsOf } from "./LeaseConfig.ts"
-import { graceRefreshes, leasesHeld, leasesLost } from "./LeaseMetrics.ts"
+import { graceRefreshes, leasesHeld, leasesLost } from "../ClusterMetrics.ts"
 import * as Scripts from "./LeaseScripts.ts"
 
 /** effect/cluster tries a failed release again at once and for ever: this is its pace, milliseconds. */
@@ -74,44 +73,6 @@ const isTexts = (value: unknown): value is Array<string> =>
 
 const flag = (value: boolean): number => (value ? 1 : 0)
 
-/** What this process holds, as far as Redis has said, and when it said so last. */
-class HeldLeases {
-  readonly #shards = new Map<string, Set<string>>()
-  /** By the node's monotonic clock, nanoseconds: when the last command was sent that Redis answered. */
-  #answeredAt: bigint | undefined
-
-  /** The shards of the runner at `address`; a process has one as a rule. */
-  of(address: string): Set<string> {
-    let shards = this.#shards.get(address)
-    if (shards === undefined) this.#shards.set(address, (shards = new Set()))
-    return shards
-  }
-
-  get size(): number {
-    let size = 0
-    for (const shards of this.#shards.values()) size += shards.size
-    return size
-  }
-
-  answered(sentAt: bigint): void {
-    if (this.#answeredAt === undefined || sentAt > this.#answeredAt) this.#answeredAt = sentAt
-  }
-
-  get lastAnswerAt(): bigint | undefined {
-    return this.#answeredAt
-  }
-
-  isConfirmed(shard: string, since: bigint): boolean {
-    if (this.#answeredAt === undefined || this.#answeredAt < since) return false
-    for (const shards of this.#shards.values()) if (shards.has(shard)) return true
-    return false
-  }
-
-  isWithinGrace(now: bigint, graceMillis: number): boolean {
-    return this.#answeredAt !== undefined && now - this.#answeredAt <= BigInt(graceMillis) * 1_000_000n
-  }
-}
-
 class Release extends Request.TaggedClass("Release")<
   { readonly address: string; readonly shard: string },
   void,
@@ -126,7 +87,7 @@ class RedisLeases {
   readonly #held = new HeldLeases()
   readonly #registrations = new Map<string, Registration>()
   #order = 0
-  #usurped = false
+  #hasAddressConflict = false
 
   constructor(connection: RedisConnection, clock: Clock.Clock, settings: RedisLeaseSettings) {
     this.#connection = connection
@@ -157,7 +118,7 @@ class RedisLeases {
 
   readonly unregister: RunnerStorage.Encoded["unregister"] = (address) =>
     Effect.suspend(() => {
-      // First: no heartbeat on its way afterwards may bring it back.
+      // First: no refresh that is sent afterwards may bring it back.
       this.#registrations.delete(address)
       return this.#connection.run(Scripts.unregister, [this.#keys.runners], [this.#owner(address), address])
     }).pipe(Effect.mapError(asPersistenceError), Effect.asVoid)
@@ -229,11 +190,14 @@ class RedisLeases {
         ...shards
       ]
       return Effect.matchEffect(this.#connection.run(Scripts.refresh, [locks, clock, runners], args), {
-        onFailure: (failure) => this.#keep(address, shards, failure),
+        onFailure: (failure) => this.#refreshFromMemory(address, shards, failure),
         onSuccess: (answer): Effect.Effect<Array<string>, PersistenceError> => {
           if (!Array.isArray(answer) || !isTexts(answer[1])) return unexpected("refresh", answer)
           this.#held.answered(sentAt)
-          return Effect.andThen(this.#noteUsurped(address, answer[0] === 1), this.#settle(address, shards, answer[1]))
+          return Effect.andThen(
+            this.#logAddressConflict(address, answer[0] === 1),
+            this.#applyRefresh(address, shards, answer[1])
+          )
         }
       })
     })
@@ -278,7 +242,7 @@ class RedisLeases {
   readonly #showHeld: Effect.Effect<void> = Effect.suspend(() => Metric.update(leasesHeld, this.#held.size))
 
   /** The answer while Redis gives none. */
-  #keep(
+  #refreshFromMemory(
     address: string,
     shards: ReadonlyArray<string>,
     failure: RedisCommandFailed
@@ -293,8 +257,12 @@ class RedisLeases {
     )
   }
 
-  /** Takes what Redis does not know as ours off the books; answers the rest. */
-  #settle(address: string, shards: ReadonlyArray<string>, absent: ReadonlyArray<string>): Effect.Effect<Array<string>> {
+  /** Forgets what Redis no longer has in our name; answers the rest. */
+  #applyRefresh(
+    address: string,
+    shards: ReadonlyArray<string>,
+    absent: ReadonlyArray<string>
+  ): Effect.Effect<Array<string>> {
     const held = this.#held.of(address)
     const lost = absent.filter((shard) => held.delete(shard)).length
     const missing = new Set(absent)
@@ -308,34 +276,14 @@ class RedisLeases {
     )
   }
 
-  #noteUsurped(address: string, usurped: boolean): Effect.Effect<void> {
-    if (this.#usurped === usurped) return Effect.void
-    this.#usurped = usurped
-    return usurped
+  #logAddressConflict(address: string, conflict: boolean): Effect.Effect<void> {
+    if (this.#hasAddressConflict === conflict) return Effect.void
+    this.#hasAddressConflict = conflict
+    return conflict
       ? Effect.logError(`leases: another live process is registered at this runner's address, ${address}`)
       : Effect.logInfo(`leases: the runner's address, ${address}, is its own again`)
   }
 }
-
-const membersOf = (answer: ReadonlyArray<unknown>): Effect.Effect<ReadonlyArray<Member>, PersistenceError> =>
-  Effect.try({
-    try: () => {
-      const members: Array<Member> = []
-      for (let i = 0; i + 3 < answer.length; i += 4) {
-        const { address } = Runner.decodeSync(String(answer[i]))
-        const owner = String(answer[i + 2])
-        members.push({
-          address: `${address.host}:${address.port}`,
-          // The owner is the incarnation and the address as it is kept, which has no space.
-          incarnation: owner.slice(0, owner.lastIndexOf(" ")),
-          healthy: answer[i + 1] === 1,
-          shards: Number(answer[i + 3])
-        })
-      }
-      return members
-    },
-    catch: (cause) => new PersistenceError({ cause })
-  })
 
 /** While Redis is not there it connects in the background, and all but a refresh within the grace fails at once. */
 export const make = Effect.fnUntraced(function* (options: RedisLeaseOptions) {
