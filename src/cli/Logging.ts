@@ -12,7 +12,7 @@ import * as References from "effect/References"
 import * as Stdio from "effect/Stdio"
 import { inspect } from "node:util"
 import { correlationOf, requestOf } from "../http/Correlation.ts"
-import { routeOf } from "../http/Routes.ts"
+import { routeOf } from "../http/RequestTelemetry.ts"
 import { makeScrub, type Scrub } from "./Secrets.ts"
 import type { ServiceConfig } from "./ServiceConfig.ts"
 

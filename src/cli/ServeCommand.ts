@@ -26,7 +26,7 @@ import { apiKeyFile } from "./ServicePlace.ts"
 import { processMetrics } from "./ProcessMetrics.ts"
 import { Shutdown } from "./Shutdown.ts"
 import { telemetryLayer } from "./Telemetry.ts"
-import { toolRoutes } from "./ToolRoutes.ts"
+import { toolRoutes } from "./tools/ToolRoutes.ts"
 
 /** This process may no longer write: it ends, so that nobody takes it for the service. */
 class OwnershipLost extends Schema.TaggedError<OwnershipLost>()("OwnershipLost", { reason: Schema.String }) {

@@ -8,7 +8,7 @@ import * as Effect from "effect/Effect"
 import * as HttpRouter from "effect/http/HttpRouter"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as Layer from "effect/Layer"
-import { WalletApi } from "./Api.ts"
+import { WalletApi } from "./api/Api.ts"
 
 const policy = [
   "default-src 'none'",

@@ -8,8 +8,8 @@ import * as HttpServerError from "effect/http/HttpServerError"
 import * as HttpServerRequest from "effect/http/HttpServerRequest"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import { internalError, problemReply, toResponse } from "./HttpReply.ts"
-import { WalletApi } from "./Api.ts"
-import { bearerOf, Gate, refusal } from "./Authenticate.ts"
+import { WalletApi } from "./api/Api.ts"
+import { bearerOf, Gate, refusal } from "./Authentication.ts"
 
 /** Paths beside those of the definition. */
 const otherPaths = [

@@ -15,10 +15,10 @@ import { type Await, WalletEngine } from "../engine/WalletEngine.ts"
 import type { ApiKey } from "../stores/ApiKeyStore.ts"
 import { commandReply, respond } from "./HttpReply.ts"
 import { ApiKeys } from "./ApiKeys.ts"
-import { hasScope } from "./Authorization.ts"
+import { hasScope } from "./api/Authorization.ts"
 import { correlationOf } from "./Correlation.ts"
 import { decodeBytes, maxBodySize, parseBody, readNode } from "./RequestBody.ts"
-import { MovementBody } from "./Schemas.ts"
+import { MovementBody } from "./api/Schemas.ts"
 
 const target = /^\/v1\/wallets\/([A-Za-z0-9_-]{1,64})\/(credit|debit)(?:\?await=(committed|persisted|indexed))?$/
 

@@ -7,7 +7,7 @@ import * as HttpServerRequest from "effect/http/HttpServerRequest"
 import type { HttpServerResponse } from "effect/http/HttpServerResponse"
 import type * as Metric from "effect/Metric"
 import { FastCounter, FastHistogram } from "../engine/FastCounter.ts"
-import { routeOf } from "./Routes.ts"
+import { routeOf } from "./RequestTelemetry.ts"
 
 /** Seconds, to the head of the answer: a feed is not counted until it ends. */
 const requestSeconds = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10]

@@ -10,8 +10,8 @@ import type { Hold, Transaction, Transfer } from "../domain/Wallet.ts"
 import type { Await, CommandAnswer, Durability, TransferAnswer } from "../engine/WalletEngine.ts"
 import type { Page } from "../stores/Page.ts"
 import type { WalletView } from "../stores/Persistence.ts"
-import { isProblemCode, problemBody, type ProblemCode, problemStatus } from "./Problem.ts"
-import { formatTime } from "./SchemaValues.ts"
+import { isProblemCode, problemBody, type ProblemCode, problemStatus } from "./api/Problem.ts"
+import { formatTime } from "./api/SchemaValues.ts"
 
 /** Status, JSON text and headers: an answer of its own or one result of a batch. */
 export interface HttpReply {

@@ -14,7 +14,7 @@ import { isUtf8 } from "node:buffer"
 import { IncomingMessage } from "node:http"
 import { InvalidRequest } from "../domain/Rejection.ts"
 import { issueText } from "./IssueText.ts"
-import { PayloadTooLarge, UnsupportedMediaType } from "./Problem.ts"
+import { PayloadTooLarge, UnsupportedMediaType } from "./api/Problem.ts"
 
 /** Bytes. */
 export const maxBodySize = 1024 * 1024

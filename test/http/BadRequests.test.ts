@@ -1,7 +1,7 @@
 /** One row per malformed request: what is sent and, in the last column, the problem it must meet. */
 import { assert, layer } from "@effect/vitest"
 import * as Effect from "effect/Effect"
-import { type ProblemCode, problemStatus } from "../../src/http/Problem.ts"
+import { type ProblemCode, problemStatus } from "../../src/http/api/Problem.ts"
 import * as Server from "./TestServer.ts"
 
 const { TestServer } = Server

@@ -5,7 +5,7 @@ import * as Result from "effect/Result"
 import * as fc from "fast-check"
 import { plainMovement } from "../../src/http/FastMovement.ts"
 import { decodeBytes } from "../../src/http/RequestBody.ts"
-import { MovementBody } from "../../src/http/Schemas.ts"
+import { MovementBody } from "../../src/http/api/Schemas.ts"
 import * as Server from "./TestServer.ts"
 
 const { TestServer } = Server

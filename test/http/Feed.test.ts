@@ -10,7 +10,7 @@ import * as Redacted from "effect/Redacted"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { WalletClient } from "../../src/http/WalletClient.ts"
-import * as Problem from "../../src/http/Problem.ts"
+import * as Problem from "../../src/http/api/Problem.ts"
 import * as Server from "./TestServer.ts"
 
 const { TestServer } = Server

@@ -5,7 +5,7 @@ import * as Schema from "effect/Schema"
 import { defaultBounds } from "../../src/actors/ActorBounds.ts"
 import type { Commit } from "../../src/domain/Commit.ts"
 import { WalletEngine } from "../../src/engine/WalletEngine.ts"
-import { TransferAnswer, TransferJson, TransferPage } from "../../src/http/Schemas.ts"
+import { TransferAnswer, TransferJson, TransferPage } from "../../src/http/api/Schemas.ts"
 import * as MemoryStores from "../../src/stores/memory/MemoryStores.ts"
 import * as Server from "./TestServer.ts"
 
