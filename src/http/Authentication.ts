@@ -20,19 +20,19 @@ const unauthorized = problemReply("Unauthorized", "a valid key is required: `Aut
 
 const outOfScope = (scope: string) => problemReply("Forbidden", `this needs a key with the scope ${scope}`)
 
-/** The answer to a request that is not let in. */
-export const refusal = (answer: HttpReply): HttpServerResponse.HttpServerResponse =>
-  answer.status === 401
-    ? HttpServerResponse.setHeader(toResponse(answer), "www-authenticate", "Bearer")
-    : toResponse(answer)
+/** The response to a request that is not let in. */
+export const refusal = (reply: HttpReply): HttpServerResponse.HttpServerResponse =>
+  reply.status === 401
+    ? HttpServerResponse.setHeader(toResponse(reply), "www-authenticate", "Bearer")
+    : toResponse(reply)
 
-/** Counts one request of a key; fails with the answer when it was one too many. */
-type Meter = (key: ApiKey) => Effect.Effect<void, HttpReply>
+/** Counts one request of a key; fails with the reply when it was one too many. */
+type RateLimit = (key: ApiKey) => Effect.Effect<void, HttpReply>
 
 /** Fixed windows of one second per key, counted on this node. */
-const makeMeter = Effect.fnUntraced(function* (perSecond: number) {
+const makeRateLimit = Effect.fnUntraced(function* (perSecond: number) {
   const limiter = yield* RateLimiter.make.pipe(Effect.provide(RateLimiter.layerStoreMemory))
-  const meter: Meter = (key) =>
+  const rateLimit: RateLimit = (key) =>
     limiter.consume({ key: key.id, limit: perSecond, window: Duration.seconds(1) }).pipe(
       Effect.asVoid,
       Effect.catch(({ reason }) =>
@@ -48,32 +48,35 @@ const makeMeter = Effect.fnUntraced(function* (perSecond: number) {
             Effect.logWarning("the rate of a key cannot be counted", reason)
       )
     )
-  return meter
+  return rateLimit
 })
 
 const make = Effect.gen(function* () {
   const keys = yield* ApiKeys
   const { requestsPerSecond } = yield* HttpConfig
-  const meter = requestsPerSecond === undefined ? undefined : yield* makeMeter(requestsPerSecond)
+  const rateLimit = requestsPerSecond === undefined ? undefined : yield* makeRateLimit(requestsPerSecond)
 
   const admit = Effect.fnUntraced(function* (secret: string): Effect.fn.Return<ApiKey, HttpReply> {
     if (secret === "") return yield* Effect.fail(unauthorized)
     const found = yield* Effect.result(keys.authenticate(secret))
     if (Result.isFailure(found)) return yield* Effect.fail(failureReply(found.failure) ?? internalError)
     if (found.success === undefined) return yield* Effect.fail(unauthorized)
-    if (meter !== undefined) yield* meter(found.success)
+    if (rateLimit !== undefined) yield* rateLimit(found.success)
     return found.success
   })
-  return { admit }
+  return { admit, rateLimit }
 })
 
 /** Lets requests in by their secret, for endpoints and for paths that are none. */
 export class Gate extends Context.Service<
   Gate,
   {
+    /** Who it is that sends a request; counts it against the rate of the key. */
     readonly admit: (secret: string) => Effect.Effect<ApiKey, HttpReply>
+    /** What `admit` counts by, for a request whose key is known without it; `undefined`: no rate is configured. */
+    readonly rateLimit: RateLimit | undefined
   }
->()("effect-wallet/http/Gate") {
+>()("effect-wallet/http/Authentication/Gate") {
   static readonly layer = Layer.effect(Gate, make)
 }
 
@@ -89,7 +92,7 @@ export const authorizationLayer = Layer.effect(
     apiKey: (httpEffect, { credential, endpoint }) => {
       const scope = Context.getOrUndefined(endpoint.annotations, RequiredScope) ?? "admin"
       return Effect.matchEffect(gate.admit(Redacted.value(credential)), {
-        onFailure: (answer) => Effect.succeed(refusal(answer)),
+        onFailure: (reply) => Effect.succeed(refusal(reply)),
         onSuccess: (key) =>
           hasScope(key, scope)
             ? Effect.provideService(httpEffect, CurrentKey, key)

@@ -1,9 +1,9 @@
 /**
- * The short way of the two hottest calls, `POST /v1/wallets/{id}/credit` and
- * `…/debit`: about half of what routing, decoding and authorising by definition
- * cost. It takes only requests that are plainly right; any other goes the way of
- * the definition, and a body that is not plainly right is decoded by its schema,
- * so that both ways answer the same (a test compares them).
+ * The fast path of the two hottest calls, `POST /v1/wallets/{id}/credit` and `…/debit`:
+ * it saves routing, decoding and authorising by definition. It takes only requests whose
+ * head is plainly right; any other goes down the path of the definition, and a body that
+ * is not plainly right is decoded by its schema, so that both paths reply the same.
+ * A test compares them.
  */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -16,10 +16,11 @@ import type { ApiKey } from "../stores/ApiKeyStore.ts"
 import { commandReply, respond } from "./HttpReply.ts"
 import { ApiKeys } from "./ApiKeys.ts"
 import { hasScope } from "./api/Authorization.ts"
-import { correlationOf } from "./Correlation.ts"
+import { correlationOf } from "./RequestTelemetry.ts"
 import { decodeBytes, maxBodySize, parseBody, readNode } from "./RequestBody.ts"
 import { MovementBody } from "./api/Schemas.ts"
 
+/** Path and query of a plain request. */
 const target = /^\/v1\/wallets\/([A-Za-z0-9_-]{1,64})\/(credit|debit)(?:\?await=(committed|persisted|indexed))?$/
 
 /** What the headers and the path of a plain request say. */
@@ -33,7 +34,7 @@ interface PlainRequest {
 }
 
 /** `undefined`: not plainly right. */
-export const plainRequest = (
+const plainRequest = (
   request: HttpServerRequest.HttpServerRequest,
   keys: ApiKeys["Service"]
 ): PlainRequest | undefined => {
@@ -117,7 +118,7 @@ const serve = (engine: WalletEngine["Service"], plain: PlainRequest) => {
         correlationId: correlationOf(plain.message.headers)
       })
     ),
-    Effect.map((answer) => commandReply(201, plain.await, answer)),
+    Effect.map((result) => commandReply(201, plain.await, result)),
     respond,
     Effect.interruptible
   )

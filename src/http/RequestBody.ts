@@ -13,7 +13,7 @@ import * as Schema from "effect/Schema"
 import { isUtf8 } from "node:buffer"
 import { IncomingMessage } from "node:http"
 import { InvalidRequest } from "../domain/Rejection.ts"
-import { issueText } from "./IssueText.ts"
+import { issueText } from "./RequestValidation.ts"
 import { PayloadTooLarge, UnsupportedMediaType } from "./api/Problem.ts"
 
 /** Bytes. */

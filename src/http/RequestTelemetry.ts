@@ -1,8 +1,11 @@
 /**
- * The route that a request's path is of, for metrics and traces: a fixed, small set of
- * names, whatever clients ask for. Made from the definition; a look-up takes a few
- * map reads, because it runs for every request.
+ * What metrics, traces, logs and events are told of a request: its route, one of a
+ * fixed, small set of names whatever clients ask for, and the correlation id that ties
+ * it to whoever sent it.
  */
+import * as Context from "effect/Context"
+import type * as Fiber from "effect/Fiber"
+import * as HttpServerRequest from "effect/http/HttpServerRequest"
 import { WalletApi } from "./api/Api.ts"
 
 /** Paths beside those of the definition. */
@@ -22,6 +25,7 @@ const emptyNode = (): Node => ({ literals: new Map(), parameter: undefined, rout
 /** As OpenAPI writes it: `/v1/wallets/{id}`. */
 const routeName = (path: string): string => path.replace(/:(\w+)/g, "{$1}")
 
+/** Made from the definition. */
 const root = emptyNode()
 
 const add = (path: string): void => {
@@ -52,7 +56,7 @@ const endOfPath = (url: string): number => {
   return url.length
 }
 
-/** Never longer than the longest path of the definition. */
+/** A look-up is a few map reads, because it runs for every request; never longer than the longest path of the definition. */
 export const routeOf = (url: string): string => {
   const end = endOfPath(url)
   let node: Node = root
@@ -67,3 +71,28 @@ export const routeOf = (url: string): string => {
   }
   return node.route ?? unmatched
 }
+
+/** Visible ASCII, so that it is safe in logs and headers; anything else is ignored. */
+const requestIdForm = /^[\x21-\x7e]{1,128}$/
+
+const traceparentForm = /^00-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}$/
+
+/** As Effect has them, and as Node has them. */
+interface AnyHeaders {
+  readonly [name: string]: string | ReadonlyArray<string> | undefined
+}
+
+/**
+ * `X-Request-Id`, else the trace id of `traceparent`; `undefined`: the sender names none.
+ * Recorded with the events; never interpreted.
+ */
+export const correlationOf = (headers: AnyHeaders): string | undefined => {
+  const id = headers["x-request-id"]
+  if (typeof id === "string" && requestIdForm.test(id)) return id
+  const traceparent = headers["traceparent"]
+  return typeof traceparent === "string" ? traceparentForm.exec(traceparent)?.[1] : undefined
+}
+
+/** The request that a fiber serves, for log lines. */
+export const requestOf = (fiber: Fiber.Fiber<unknown, unknown>): HttpServerRequest.HttpServerRequest | undefined =>
+  Context.getOrUndefined(fiber.context, HttpServerRequest.HttpServerRequest)

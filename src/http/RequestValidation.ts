@@ -1,11 +1,34 @@
-/** The server's part of `RequestForm`: what the definition does not allow is an `InvalidRequest` of ours. */
+/**
+ * What is said of a malformed request: the server's part of `RequestValidation`, and the
+ * one line that says where a value is wrong.
+ */
 import * as Effect from "effect/Effect"
 import { HttpApiSchemaError } from "effect/http-api/HttpApiError"
 import * as HttpServerRequest from "effect/http/HttpServerRequest"
 import * as Layer from "effect/Layer"
+import * as SchemaIssue from "effect/SchemaIssue"
+import { RequestValidation } from "./api/EndpointParts.ts"
 import { problemReply, toResponse } from "./HttpReply.ts"
-import { RequestForm } from "./api/Authorization.ts"
-import { issueText } from "./IssueText.ts"
+
+const format = SchemaIssue.makeFormatterStandardSchemaV1()
+
+/** Longer texts are cut: the path may hold names that the caller made up. */
+const maxLength = 300
+
+const segmentText = (segment: PropertyKey | { readonly key: PropertyKey }): string => {
+  const key = typeof segment === "object" ? segment.key : segment
+  return typeof key === "number" ? `[${key}]` : `.${String(key)}`
+}
+
+/** Where and what was expected; never the value itself, which may be large, deep or secret. */
+export const issueText = (issue: SchemaIssue.Issue): string => {
+  const first = format(issue).issues[0]
+  if (first === undefined) return "malformed"
+  const path = (first.path ?? []).map(segmentText).join("").replace(/^\./, "")
+  const text = path === "" ? first.message : `${path}: ${first.message}`
+  const short = text.length > maxLength ? `${text.slice(0, maxLength)}…` : text
+  return short.toWellFormed().replaceAll("\u0000", "\ufffd")
+}
 
 const invalid = (detail: string) => toResponse(problemReply("InvalidRequest", detail))
 
@@ -20,7 +43,7 @@ const slots = { Params: "path", Headers: "header", Query: "query" } as const
  * The router's own parser is lenient: it takes broken percent-encoding as it is
  * and cannot show a parameter named `__proto__`. `undefined`: nothing wrong.
  */
-export const queryFault = (url: string): string | undefined => {
+const queryFault = (url: string): string | undefined => {
   const start = url.indexOf("?")
   if (start === -1) return undefined
   const query = url.slice(start + 1)
@@ -34,7 +57,7 @@ export const queryFault = (url: string): string | undefined => {
   }
 }
 
-export const requestFormLayer = Layer.succeed(RequestForm, (httpEffect) =>
+export const requestValidationLayer = Layer.succeed(RequestValidation, (httpEffect) =>
   Effect.flatMap(HttpServerRequest.HttpServerRequest, (request) => {
     const fault = queryFault(request.url)
     if (fault !== undefined) return Effect.succeed(invalid(fault))

@@ -22,7 +22,7 @@ const scrape = Effect.gen(function* () {
 
 describe("metrics over HTTP", () => {
   itLayer(server, { excludeTestServices: true })((it) => {
-    it.effect("count requests by method, route and status, on the short way and on the usual one", () =>
+    it.effect("count requests by method, route and status, on the fast path and on the usual one", () =>
       Effect.gen(function* () {
         const { call, wallet } = yield* Server.TestServer
         const id = yield* wallet()

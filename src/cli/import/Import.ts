@@ -15,9 +15,15 @@ import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import { importKeyPrefix } from "../../domain/Limits.ts"
-import { formatDecimal } from "./Decimal.ts"
+import {
+  type Columns,
+  formatDecimal,
+  type Movement,
+  type MovementRules,
+  parseMovement,
+  resolveColumns
+} from "./Movement.ts"
 import { type Applied, ImportTarget, type TargetFailed } from "./ImportTarget.ts"
-import { type Columns, type Movement, type MovementRules, parseMovement, resolveColumns } from "./Movement.ts"
 import { type FileOptions, type FileRow, FileUnreadable, readRows } from "./MovementFile.ts"
 
 /** A row that cannot be imported. The rows before it, of its wallet, are in. */

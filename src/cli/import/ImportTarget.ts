@@ -48,7 +48,7 @@ export interface Applied {
   readonly currency: string
 }
 
-/** `HttpClientError`: no answer came; with the same key the command may be sent again. */
+/** `HttpClientError`: no reply came; with the same key the command may be sent again. */
 const passing = new Set([
   "MailboxFull",
   "RateLimited",
@@ -75,7 +75,7 @@ export class ImportTarget extends Context.Service<
     readonly create: (wallet: NewWallet) => Effect.Effect<Applied, TargetFailed>
     readonly move: (move: WalletMove) => Effect.Effect<Applied, TargetFailed>
   }
->()("effect-wallet/cli/ImportTarget") {
+>()("effect-wallet/cli/import/ImportTarget") {
   /** The engine of this process. */
   static readonly layerEngine = Layer.effect(
     ImportTarget,

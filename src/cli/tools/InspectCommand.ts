@@ -8,14 +8,12 @@ import { isId } from "../../domain/Limits.ts"
 import { storesLayer } from "../../engine/EngineStores.ts"
 import { inspect } from "../../engine/Inspect.ts"
 import * as Flags from "../Flags.ts"
-import { InspectDocument, inspectDocument } from "./InspectDocument.ts"
-import { inspectLines } from "./InspectLines.ts"
+import { InspectDocument, inspectDocument, inspectLines } from "./InspectDocument.ts"
 import { loggingLayer } from "../Logging.ts"
-import { printNote, printResult, reportFailure } from "../Output.ts"
+import { exitCodeOf, printNote, printResult, reportFailure } from "../Output.ts"
 import { readRemotely } from "./RemoteTool.ts"
 import { loadServiceConfig } from "../ServiceConfig.ts"
 import { findServicePlace } from "../ServicePlace.ts"
-import { exitCodeOf } from "../ToolExit.ts"
 
 /** No store has heard of it. */
 class WalletUnknown extends Schema.TaggedError<WalletUnknown>()("WalletUnknown", { walletId: Schema.String }) {

@@ -8,7 +8,7 @@ import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import type { RunningService } from "../ServicePlace.ts"
 
-/** The service has not done it: it refused, failed on the way, or its answer broke off. */
+/** The service has not done it: it refused, failed on the way, or its reply broke off. */
 export class RemoteToolFailed extends Schema.TaggedError<RemoteToolFailed>()("RemoteToolFailed", {
   url: Schema.String,
   tool: Schema.String,

@@ -12,7 +12,16 @@ import { replay, replayWallet } from "../../engine/rebuild/Rebuild.ts"
 import { storesLayer } from "../../engine/EngineStores.ts"
 import * as Flags from "../Flags.ts"
 import { loggingLayer } from "../Logging.ts"
-import { CommandFailed, makeProgress, perSecond, printNote, printResult, reportFailure, timeLeft } from "../Output.ts"
+import {
+  CommandFailed,
+  exitCodeOf,
+  makeProgress,
+  perSecond,
+  printNote,
+  printResult,
+  reportFailure,
+  timeLeft
+} from "../Output.ts"
 import { runRemotely } from "./RemoteTool.ts"
 import {
   ReplayDocument,
@@ -24,7 +33,6 @@ import {
 } from "./ReplayDocument.ts"
 import { loadServiceConfig, type ServiceConfig } from "../ServiceConfig.ts"
 import { findServicePlace, type ServicePlace } from "../ServicePlace.ts"
-import { exitCodeOf } from "../ToolExit.ts"
 
 /** Flags that do not go together. */
 class FlagsWrong extends Schema.TaggedError<FlagsWrong>()("FlagsWrong", { reason: Schema.String }) {
@@ -44,7 +52,7 @@ const flags = {
   wallet: Flags.wallet("Replace the rows of this wallet alone, in one step"),
   from: Flag.String("from").pipe(
     Flag.withMetavar("POSITION"),
-    Flag.withDescription("Begin behind this position of the log; leaves no checkpoint to go on from"),
+    Flag.withDescription("Begin behind this position of the log; leaves no mark to go on from"),
     Flag.filter(
       (text) => /^(?:0|[1-9][0-9]{0,18})$/.test(text),
       (text) => `${JSON.stringify(text)} is not a position`

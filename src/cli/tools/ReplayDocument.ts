@@ -1,8 +1,8 @@
-/** The report of `replay` as a document: what `--json` prints and what the service answers. */
+/** The report of `replay` as a document: what `--json` prints and what the service replies. */
 import * as Schema from "effect/Schema"
 import type { ReplayProgress, ReplayReport } from "../../engine/rebuild/Rebuild.ts"
-import { count } from "./VerifyDocument.ts"
-import { WalletId } from "../WalletId.ts"
+import { counted } from "../Output.ts"
+import { WalletId } from "../Flags.ts"
 
 const Mode = Schema.Literals(["catchUp", "rebuild", "erase"])
 
@@ -64,13 +64,14 @@ export const replayLines = (report: ReplayDocument): ReadonlyArray<string> => {
   const rate = Math.round((events * 1000) / Math.max(durationMillis, 1)).toLocaleString("en")
   const what =
     walletId === null
-      ? `replayed ${count(events, "event")}${resumed ? ` from position ${from} on, where it was cut off` : ""}`
-      : `replaced the rows of wallet ${walletId} by ${count(events, "event")}`
-  const done = mode === "catchUp" ? `${count(written, "event")} had been missing` : `${count(written, "event")} written`
+      ? `replayed ${counted(events, "event")}${resumed ? ` from position ${from} on, where it was cut off` : ""}`
+      : `replaced the rows of wallet ${walletId} by ${counted(events, "event")}`
+  const done =
+    mode === "catchUp" ? `${counted(written, "event")} had been missing` : `${counted(written, "event")} written`
   return [
     `${what} in ${seconds} s (${rate}/s): ${done}; up to position ${position} of log ${report.logId}`,
     ...(refused > 0
-      ? [`${count(refused, "event")} refused again by a rule of the database, as reversed in the log`]
+      ? [`${counted(refused, "event")} refused again by a rule of the database, as reversed in the log`]
       : [])
   ]
 }

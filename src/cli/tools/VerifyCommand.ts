@@ -9,11 +9,19 @@ import { verify, type VerifyOptions } from "../../engine/verify/Verify.ts"
 import * as Flags from "../Flags.ts"
 import { storesLayer } from "../../engine/EngineStores.ts"
 import { loggingLayer } from "../Logging.ts"
-import { CommandFailed, makeProgress, perSecond, printNote, printResult, reportFailure, timeLeft } from "../Output.ts"
+import {
+  CommandFailed,
+  exitCodeOf,
+  makeProgress,
+  perSecond,
+  printNote,
+  printResult,
+  reportFailure,
+  timeLeft
+} from "../Output.ts"
 import { runRemotely } from "./RemoteTool.ts"
 import { loadServiceConfig } from "../ServiceConfig.ts"
 import { findServicePlace } from "../ServicePlace.ts"
-import { exitCodeOf } from "../ToolExit.ts"
 import { ProgressDocument, progressDocument, VerifyDocument, verifyDocument, verifyLines } from "./VerifyDocument.ts"
 
 const progressLine = ({ differenceCount, head, position, wallets }: ProgressDocument, millis: number): string => {

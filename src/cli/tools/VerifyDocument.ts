@@ -1,9 +1,10 @@
 /**
  * The report of `verify` as a document: what `--json` prints and what the service
- * answers, amounts and positions as decimal texts.
+ * replies, amounts and positions as decimal texts.
  */
 import * as Schema from "effect/Schema"
-import { WalletId } from "../WalletId.ts"
+import { WalletId } from "../Flags.ts"
+import { counted } from "../Output.ts"
 import { inTransit, isConserved } from "../../engine/verify/Conservation.ts"
 import type { VerifyProgress } from "../../engine/verify/Verify.ts"
 import { dueBound, type VerifyReport } from "../../engine/verify/VerifyReport.ts"
@@ -89,27 +90,23 @@ export const verifyDocument = (report: VerifyReport): VerifyDocument => ({
   }))
 })
 
-/** `1 wallet`, `2 wallets`. */
-export const count = (number: number, one: string, many = `${one}s`): string =>
-  `${number.toLocaleString("en")} ${number === 1 ? one : many}`
-
 /** What is as it may be, and worth a word all the same. */
 const remarks = (report: VerifyDocument): ReadonlyArray<string> => {
   const { lagging, notSearched, openRefusals, overdueHolds, overdueTransfers, refusals, repaired } = report
-  const counted = (number: number, one: string) =>
-    number < dueBound ? count(number, one) : `${number.toLocaleString("en")} ${one}s or more`
+  const upToBound = (number: number, one: string) =>
+    number < dueBound ? counted(number, one) : `${number.toLocaleString("en")} ${one}s or more`
   return [
-    ...(refusals > 0 ? [`${count(refusals, "event")} refused by a rule of the database and reversed`] : []),
-    ...(openRefusals > 0 ? [`${count(openRefusals, "refused event")} on the way to be reversed`] : []),
-    ...(lagging > 0 ? [`${count(lagging, "wallet")} a moment behind the log`] : []),
-    ...(overdueHolds > 0 ? [`${counted(overdueHolds, "hold")} to be expired; a running service does it`] : []),
+    ...(refusals > 0 ? [`${counted(refusals, "event")} refused by a rule of the database and reversed`] : []),
+    ...(openRefusals > 0 ? [`${counted(openRefusals, "refused event")} on the way to be reversed`] : []),
+    ...(lagging > 0 ? [`${counted(lagging, "wallet")} a moment behind the log`] : []),
+    ...(overdueHolds > 0 ? [`${upToBound(overdueHolds, "hold")} to be expired; a running service does it`] : []),
     ...(overdueTransfers > 0
-      ? [`${counted(overdueTransfers, "transfer")} to be ended; a running service does it`]
+      ? [`${upToBound(overdueTransfers, "transfer")} to be ended; a running service does it`]
       : []),
     ...(notSearched > 0
-      ? [`${count(notSearched, "wallet")} not looked for in search: the id is too common a word`]
+      ? [`${counted(notSearched, "wallet")} not looked for in search: the id is too common a word`]
       : []),
-    ...(repaired > 0 ? [`${count(repaired, "wallet")} repaired`] : [])
+    ...(repaired > 0 ? [`${counted(repaired, "wallet")} repaired`] : [])
   ]
 }
 
@@ -118,9 +115,9 @@ export const verifyLines = (report: VerifyDocument): ReadonlyArray<string> => {
   const { differenceCount, differences } = report
   const hidden = differenceCount - differences.length
   return [
-    `compared ${count(report.wallets, "wallet")}: ${count(report.events, "event")}, ` +
-      `${count(report.transactions, "transaction")}, ${count(report.holds, "hold")}, ` +
-      `${count(report.transfers, "transfer")}, ${count(report.keys, "key")} ` +
+    `compared ${counted(report.wallets, "wallet")}: ${counted(report.events, "event")}, ` +
+      `${counted(report.transactions, "transaction")}, ${counted(report.holds, "hold")}, ` +
+      `${counted(report.transfers, "transfer")}, ${counted(report.keys, "key")} ` +
       `in ${(report.durationMillis / 1000).toFixed(1)} s`,
     ...report.conservation.map(
       (one) =>
@@ -133,8 +130,8 @@ export const verifyLines = (report: VerifyDocument): ReadonlyArray<string> => {
         `${one.walletId === null ? "" : `wallet ${one.walletId}, `}${one.store}, ${one.what}: ` +
         `expected ${one.expected}; found ${one.found}`
     ),
-    ...(hidden > 0 ? [`and ${count(hidden, "more difference")}`] : []),
+    ...(hidden > 0 ? [`and ${counted(hidden, "more difference")}`] : []),
     ...report.warnings.map((warning) => `warning: ${warning}`),
-    differenceCount === 0 ? "no differences" : count(differenceCount, "difference")
+    differenceCount === 0 ? "no differences" : counted(differenceCount, "difference")
   ]
 }

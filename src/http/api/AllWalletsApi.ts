@@ -1,16 +1,21 @@
-/** Endpoints over all wallets: batch and the search of transactions. */
+/**
+ * Endpoints over all wallets: the batch of commands, the search of transactions, and the
+ * feed of every event in the log.
+ */
 import * as HttpApiEndpoint from "effect/http-api/HttpApiEndpoint"
 import * as HttpApiGroup from "effect/http-api/HttpApiGroup"
+import * as HttpApiSchema from "effect/http-api/HttpApiSchema"
 import * as Schema from "effect/Schema"
-import { bodyProblems, commandQuery, doc, pageQuery } from "./EndpointParts.ts"
-import { Authorization, RequestForm, RequiredScope } from "./Authorization.ts"
-import { BatchAnswer, BatchBody, TransactionPage, TransactionType } from "./Schemas.ts"
-import { Id, Text } from "./SchemaValues.ts"
+import { Authorization, RequiredScope } from "./Authorization.ts"
+import { bodyProblems, commandQuery, doc, pageQuery, RequestValidation } from "./EndpointParts.ts"
+import { PositionGone, RateLimited } from "./Problem.ts"
+import { BatchReply, BatchBody, FeedEvent, TransactionPage, TransactionType } from "./Schemas.ts"
+import { Id, Position, Text } from "./SchemaValues.ts"
 
 const batch = HttpApiEndpoint.post("run", "/v1/batch", {
   query: commandQuery,
   payload: BatchBody,
-  success: BatchAnswer,
+  success: BatchReply,
   error: [...bodyProblems]
 })
   .annotate(RequiredScope, "wallets:write")
@@ -22,7 +27,10 @@ const batch = HttpApiEndpoint.post("run", "/v1/batch", {
     )
   )
 
-export class BatchApi extends HttpApiGroup.make("batch").add(batch).middleware(RequestForm).middleware(Authorization) {}
+export class BatchApi extends HttpApiGroup.make("batch")
+  .add(batch)
+  .middleware(RequestValidation)
+  .middleware(Authorization) {}
 
 const searchTransactions = HttpApiEndpoint.get("search", "/v1/transactions", {
   query: {
@@ -38,5 +46,28 @@ const searchTransactions = HttpApiEndpoint.get("search", "/v1/transactions", {
 
 export class TransactionsApi extends HttpApiGroup.make("transactions")
   .add(searchTransactions)
-  .middleware(RequestForm)
+  .middleware(RequestValidation)
+  .middleware(Authorization) {}
+
+const follow = HttpApiEndpoint.get("follow", "/v1/feed", {
+  headers: { "last-event-id": Schema.optionalKey(Position) },
+  query: { after: Schema.optionalKey(Position) },
+  success: HttpApiSchema.StreamSse({ events: FeedEvent }),
+  error: [PositionGone, RateLimited]
+})
+  .annotate(RequiredScope, "wallets:read")
+  .annotateMerge(
+    doc(
+      "Follow all events",
+      "wallets:read",
+      "Server-sent events from the log: those after the position `after` (or `Last-Event-ID`, which counts when both " +
+        "are given; neither: from the first), then live. At least once, in order per wallet. A comment every few " +
+        "seconds keeps the connection. It ends when the service stops or the key is revoked: connect again, from " +
+        "the last `id`. A position beyond the log's head: 410."
+    )
+  )
+
+export class FeedApi extends HttpApiGroup.make("feed")
+  .add(follow)
+  .middleware(RequestValidation)
   .middleware(Authorization) {}

@@ -4,13 +4,10 @@
  */
 import * as HttpApi from "effect/http-api/HttpApi"
 import * as OpenApi from "effect/http-api/OpenApi"
-import { ClusterApi } from "./ClusterApi.ts"
-import { FeedApi } from "./FeedApi.ts"
-import { HealthApi } from "./OperationsApi.ts"
+import { ClusterApi, HealthApi, KeysApi } from "./OperationsApi.ts"
+import { BatchApi, FeedApi, TransactionsApi } from "./AllWalletsApi.ts"
 import { HoldsApi } from "./HoldsApi.ts"
-import { KeysApi } from "./KeysApi.ts"
 import { completeDocument } from "./OpenApiDocument.ts"
-import { BatchApi, TransactionsApi } from "./AllWalletsApi.ts"
 import { TransfersApi } from "./TransfersApi.ts"
 import { WalletsApi } from "./WalletsApi.ts"
 

@@ -1,6 +1,11 @@
-/** What the endpoints of the API have in common. */
+/**
+ * What the endpoints of the API have in common: parameters, statuses, problems, and the
+ * middleware that refuses a malformed request. Definition only; its server's part is
+ * `RequestValidation.ts`.
+ */
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
+import * as HttpApiMiddleware from "effect/http-api/HttpApiMiddleware"
 import * as HttpApiSchema from "effect/http-api/HttpApiSchema"
 import * as OpenApi from "effect/http-api/OpenApi"
 import type { Scope } from "../../stores/ApiKeyStore.ts"
@@ -8,6 +13,8 @@ import {
   IdempotencyInProgress,
   IdempotencyKeyMissing,
   IdempotencyKeyReused,
+  InternalError,
+  InvalidRequest,
   LimitExceeded,
   MailboxFull,
   OperationRefused,
@@ -19,15 +26,22 @@ import {
 import { AwaitQuery } from "./Schemas.ts"
 import { Cursor, Id, IdempotencyKey, Limit, noFields } from "./SchemaValues.ts"
 
+/** Turns what the definition does not allow into `InvalidRequest`. */
+export class RequestValidation extends HttpApiMiddleware.Service<RequestValidation>()(
+  "effect-wallet/http/api/EndpointParts/RequestValidation",
+  { error: [InvalidRequest, InternalError] }
+) {}
+
 export const walletPath = { id: Id }
 export const holdPath = { id: Id, holdId: Id }
 
-/** Of every mutation. */
-export const commandHeaders = {
-  "idempotency-key": IdempotencyKey.pipe(Schema.withDecodingDefaultKey(Effect.succeed("")))
-}
-
 export const commandQuery = AwaitQuery
+
+/** Of every mutation. */
+export const command = {
+  headers: { "idempotency-key": IdempotencyKey.pipe(Schema.withDecodingDefaultKey(Effect.succeed(""))) },
+  query: commandQuery
+}
 
 export const pageQuery = { limit: Schema.optionalKey(Limit), cursor: Schema.optionalKey(Cursor) }
 
@@ -35,11 +49,11 @@ export const pageQuery = { limit: Schema.optionalKey(Limit), cursor: Schema.opti
 export const noQuery = noFields
 
 /** 201 (or 200) when as durable as asked for, else 202. */
-export const created = <S extends Schema.Top>(answer: S) =>
-  [answer.pipe(HttpApiSchema.status(201)), answer.pipe(HttpApiSchema.status(202))] as const
+export const created = <S extends Schema.Top>(reply: S) =>
+  [reply.pipe(HttpApiSchema.status(201)), reply.pipe(HttpApiSchema.status(202))] as const
 
-export const done = <S extends Schema.Top>(answer: S) =>
-  [answer.pipe(HttpApiSchema.status(200)), answer.pipe(HttpApiSchema.status(202))] as const
+export const done = <S extends Schema.Top>(reply: S) =>
+  [reply.pipe(HttpApiSchema.status(200)), reply.pipe(HttpApiSchema.status(202))] as const
 
 export const bodyProblems = [PayloadTooLarge, UnsupportedMediaType] as const
 
@@ -48,6 +62,8 @@ export const commandProblems = [
   IdempotencyKeyMissing,
   IdempotencyInProgress,
   IdempotencyKeyReused,
+  InternalError,
+  InvalidRequest,
   LimitExceeded,
   OperationRefused,
   OperationReversed,

@@ -3,16 +3,16 @@ import * as HttpApiEndpoint from "effect/http-api/HttpApiEndpoint"
 import * as HttpApiGroup from "effect/http-api/HttpApiGroup"
 import * as Schema from "effect/Schema"
 import {
-  commandHeaders,
+  command,
   commandProblems,
-  commandQuery,
   created,
   doc,
   holdPath,
   pageQuery,
-  walletPath
+  walletPath,
+  RequestValidation
 } from "./EndpointParts.ts"
-import { Authorization, RequestForm, RequiredScope } from "./Authorization.ts"
+import { Authorization, RequiredScope } from "./Authorization.ts"
 import {
   HoldAmountExceeded,
   HoldClosed,
@@ -22,17 +22,16 @@ import {
   WalletFrozen,
   WalletNotFound
 } from "./Problem.ts"
-import { CaptureAnswer, CaptureHoldBody, HoldAnswer, HoldJson, HoldPage, HoldStatus, PlaceHoldBody } from "./Schemas.ts"
+import { CaptureReply, CaptureHoldBody, HoldReply, HoldJson, HoldPage, HoldStatus, PlaceHoldBody } from "./Schemas.ts"
 import { Version } from "./SchemaValues.ts"
 
-const command = { headers: commandHeaders, query: commandQuery }
 const minVersion = Schema.optionalKey(Version)
 
 const placeHold = HttpApiEndpoint.post("place", "/v1/wallets/:id/holds", {
   ...command,
   params: walletPath,
   payload: PlaceHoldBody,
-  success: created(HoldAnswer),
+  success: created(HoldReply),
   error: [...commandProblems, WalletNotFound, WalletClosed, WalletFrozen, InsufficientFunds]
 })
   .annotate(RequiredScope, "wallets:write")
@@ -42,7 +41,7 @@ const captureHold = HttpApiEndpoint.post("capture", "/v1/wallets/:id/holds/:hold
   ...command,
   params: holdPath,
   payload: CaptureHoldBody,
-  success: created(CaptureAnswer),
+  success: created(CaptureReply),
   error: [...commandProblems, WalletNotFound, HoldNotFound, WalletClosed, WalletFrozen, HoldClosed, HoldAmountExceeded]
 })
   .annotate(RequiredScope, "wallets:write")
@@ -53,7 +52,7 @@ const captureHold = HttpApiEndpoint.post("capture", "/v1/wallets/:id/holds/:hold
 const releaseHold = HttpApiEndpoint.post("release", "/v1/wallets/:id/holds/:holdId/release", {
   ...command,
   params: holdPath,
-  success: created(HoldAnswer),
+  success: created(HoldReply),
   error: [...commandProblems, WalletNotFound, HoldNotFound, WalletClosed, HoldClosed]
 })
   .annotate(RequiredScope, "wallets:write")
@@ -79,5 +78,5 @@ const getHold = HttpApiEndpoint.get("get", "/v1/wallets/:id/holds/:holdId", {
 
 export class HoldsApi extends HttpApiGroup.make("holds")
   .add(placeHold, captureHold, releaseHold, listHolds, getHold)
-  .middleware(RequestForm)
+  .middleware(RequestValidation)
   .middleware(Authorization) {}

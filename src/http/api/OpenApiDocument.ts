@@ -1,5 +1,5 @@
 /**
- * What the generated OpenAPI document lacks: headers of answers, which inputs are
+ * What the generated OpenAPI document lacks: headers of replies, which inputs are
  * required or may be left out, and the problems that any request can meet.
  */
 

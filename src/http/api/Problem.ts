@@ -1,5 +1,5 @@
 /**
- * Every problem the API answers with: RFC 9457, `code` = the error's tag.
+ * Every problem the API replies with: RFC 9457, `code` = the error's tag.
  *
  * The classes are what a client catches by tag and what OpenAPI shows; the server
  * writes the same documents with `problemBody`, without an encoder between.
@@ -47,18 +47,13 @@ export type ProblemCode = keyof typeof problemStatus
 const typeOf = <Code extends ProblemCode>(code: Code) => `urn:problem-type:effect-wallet:${code}` as const
 
 /** `InsufficientFunds` → `Insufficient funds`. */
-const titleOf = (code: ProblemCode): string => {
-  const words = code.replace(/(?<=.)[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`)
-  return words
-}
+const titleOf = (code: ProblemCode): string => code.replace(/(?<=.)[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`)
 
 const declared = <const Code extends ProblemCode>(code: Code) => ({
   type: typeOf(code),
   status: problemStatus[code],
   title: titleOf(code)
 })
-
-const fields = <const Code extends ProblemCode>(code: Code) => ({ code: Schema.tag(code) })
 
 const start = Object.fromEntries(
   (Object.keys(problemStatus) as Array<ProblemCode>).map((code) => [
@@ -73,159 +68,40 @@ export const problemBody = (code: ProblemCode, detail: string): string =>
 
 export const isProblemCode = (tag: string): tag is ProblemCode => Object.hasOwn(problemStatus, tag)
 
-export class InvalidRequest extends HttpApiError.Problem<InvalidRequest>()(
-  "InvalidRequest",
-  declared("InvalidRequest"),
-  fields("InvalidRequest")
-) {}
-export class IdempotencyKeyMissing extends HttpApiError.Problem<IdempotencyKeyMissing>()(
-  "IdempotencyKeyMissing",
-  declared("IdempotencyKeyMissing"),
-  fields("IdempotencyKeyMissing")
-) {}
-export class Unauthorized extends HttpApiError.Problem<Unauthorized>()(
-  "Unauthorized",
-  declared("Unauthorized"),
-  fields("Unauthorized")
-) {}
-export class Forbidden extends HttpApiError.Problem<Forbidden>()(
-  "Forbidden",
-  declared("Forbidden"),
-  fields("Forbidden")
-) {}
-export class WalletNotFound extends HttpApiError.Problem<WalletNotFound>()(
-  "WalletNotFound",
-  declared("WalletNotFound"),
-  fields("WalletNotFound")
-) {}
-export class HoldNotFound extends HttpApiError.Problem<HoldNotFound>()(
-  "HoldNotFound",
-  declared("HoldNotFound"),
-  fields("HoldNotFound")
-) {}
-export class TransferNotFound extends HttpApiError.Problem<TransferNotFound>()(
-  "TransferNotFound",
-  declared("TransferNotFound"),
-  fields("TransferNotFound")
-) {}
-export class NotFound extends HttpApiError.Problem<NotFound>()("NotFound", declared("NotFound"), fields("NotFound")) {}
-export class MethodNotAllowed extends HttpApiError.Problem<MethodNotAllowed>()(
-  "MethodNotAllowed",
-  declared("MethodNotAllowed"),
-  fields("MethodNotAllowed")
-) {}
-export class WalletAlreadyExists extends HttpApiError.Problem<WalletAlreadyExists>()(
-  "WalletAlreadyExists",
-  declared("WalletAlreadyExists"),
-  fields("WalletAlreadyExists")
-) {}
-export class IdempotencyInProgress extends HttpApiError.Problem<IdempotencyInProgress>()(
-  "IdempotencyInProgress",
-  declared("IdempotencyInProgress"),
-  fields("IdempotencyInProgress")
-) {}
-export class PositionGone extends HttpApiError.Problem<PositionGone>()(
-  "PositionGone",
-  declared("PositionGone"),
-  fields("PositionGone")
-) {}
-export class PayloadTooLarge extends HttpApiError.Problem<PayloadTooLarge>()(
-  "PayloadTooLarge",
-  declared("PayloadTooLarge"),
-  fields("PayloadTooLarge")
-) {}
-export class UnsupportedMediaType extends HttpApiError.Problem<UnsupportedMediaType>()(
-  "UnsupportedMediaType",
-  declared("UnsupportedMediaType"),
-  fields("UnsupportedMediaType")
-) {}
-export class InsufficientFunds extends HttpApiError.Problem<InsufficientFunds>()(
-  "InsufficientFunds",
-  declared("InsufficientFunds"),
-  fields("InsufficientFunds")
-) {}
-export class CurrencyMismatch extends HttpApiError.Problem<CurrencyMismatch>()(
-  "CurrencyMismatch",
-  declared("CurrencyMismatch"),
-  fields("CurrencyMismatch")
-) {}
-export class WalletFrozen extends HttpApiError.Problem<WalletFrozen>()(
-  "WalletFrozen",
-  declared("WalletFrozen"),
-  fields("WalletFrozen")
-) {}
-export class WalletClosed extends HttpApiError.Problem<WalletClosed>()(
-  "WalletClosed",
-  declared("WalletClosed"),
-  fields("WalletClosed")
-) {}
-export class WalletNotEmpty extends HttpApiError.Problem<WalletNotEmpty>()(
-  "WalletNotEmpty",
-  declared("WalletNotEmpty"),
-  fields("WalletNotEmpty")
-) {}
-export class HoldClosed extends HttpApiError.Problem<HoldClosed>()(
-  "HoldClosed",
-  declared("HoldClosed"),
-  fields("HoldClosed")
-) {}
-export class HoldAmountExceeded extends HttpApiError.Problem<HoldAmountExceeded>()(
-  "HoldAmountExceeded",
-  declared("HoldAmountExceeded"),
-  fields("HoldAmountExceeded")
-) {}
-export class SameWallet extends HttpApiError.Problem<SameWallet>()(
-  "SameWallet",
-  declared("SameWallet"),
-  fields("SameWallet")
-) {}
-export class LimitExceeded extends HttpApiError.Problem<LimitExceeded>()(
-  "LimitExceeded",
-  declared("LimitExceeded"),
-  fields("LimitExceeded")
-) {}
-export class IdempotencyKeyReused extends HttpApiError.Problem<IdempotencyKeyReused>()(
-  "IdempotencyKeyReused",
-  declared("IdempotencyKeyReused"),
-  fields("IdempotencyKeyReused")
-) {}
-export class OperationRefused extends HttpApiError.Problem<OperationRefused>()(
-  "OperationRefused",
-  declared("OperationRefused"),
-  fields("OperationRefused")
-) {}
-export class OperationReversed extends HttpApiError.Problem<OperationReversed>()(
-  "OperationReversed",
-  declared("OperationReversed"),
-  fields("OperationReversed")
-) {}
-export class TransferReversed extends HttpApiError.Problem<TransferReversed>()(
-  "TransferReversed",
-  declared("TransferReversed"),
-  fields("TransferReversed")
-) {}
-export class MailboxFull extends HttpApiError.Problem<MailboxFull>()(
-  "MailboxFull",
-  declared("MailboxFull"),
-  fields("MailboxFull")
-) {}
-export class RateLimited extends HttpApiError.Problem<RateLimited>()(
-  "RateLimited",
-  declared("RateLimited"),
-  fields("RateLimited")
-) {}
-export class InternalError extends HttpApiError.Problem<InternalError>()(
-  "InternalError",
-  declared("InternalError"),
-  fields("InternalError")
-) {}
-export class StoreUnavailable extends HttpApiError.Problem<StoreUnavailable>()(
-  "StoreUnavailable",
-  declared("StoreUnavailable"),
-  fields("StoreUnavailable")
-) {}
-export class OutcomeUnknown extends HttpApiError.Problem<OutcomeUnknown>()(
-  "OutcomeUnknown",
-  declared("OutcomeUnknown"),
-  fields("OutcomeUnknown")
-) {}
+const problem =
+  <Self>() =>
+  <const Code extends ProblemCode>(code: Code) =>
+    HttpApiError.Problem<Self>()(code, declared(code), { code: Schema.tag(code) })
+
+export class InvalidRequest extends problem<InvalidRequest>()("InvalidRequest") {}
+export class IdempotencyKeyMissing extends problem<IdempotencyKeyMissing>()("IdempotencyKeyMissing") {}
+export class Unauthorized extends problem<Unauthorized>()("Unauthorized") {}
+export class Forbidden extends problem<Forbidden>()("Forbidden") {}
+export class WalletNotFound extends problem<WalletNotFound>()("WalletNotFound") {}
+export class HoldNotFound extends problem<HoldNotFound>()("HoldNotFound") {}
+export class TransferNotFound extends problem<TransferNotFound>()("TransferNotFound") {}
+export class NotFound extends problem<NotFound>()("NotFound") {}
+export class MethodNotAllowed extends problem<MethodNotAllowed>()("MethodNotAllowed") {}
+export class WalletAlreadyExists extends problem<WalletAlreadyExists>()("WalletAlreadyExists") {}
+export class IdempotencyInProgress extends problem<IdempotencyInProgress>()("IdempotencyInProgress") {}
+export class PositionGone extends problem<PositionGone>()("PositionGone") {}
+export class PayloadTooLarge extends problem<PayloadTooLarge>()("PayloadTooLarge") {}
+export class UnsupportedMediaType extends problem<UnsupportedMediaType>()("UnsupportedMediaType") {}
+export class InsufficientFunds extends problem<InsufficientFunds>()("InsufficientFunds") {}
+export class CurrencyMismatch extends problem<CurrencyMismatch>()("CurrencyMismatch") {}
+export class WalletFrozen extends problem<WalletFrozen>()("WalletFrozen") {}
+export class WalletClosed extends problem<WalletClosed>()("WalletClosed") {}
+export class WalletNotEmpty extends problem<WalletNotEmpty>()("WalletNotEmpty") {}
+export class HoldClosed extends problem<HoldClosed>()("HoldClosed") {}
+export class HoldAmountExceeded extends problem<HoldAmountExceeded>()("HoldAmountExceeded") {}
+export class SameWallet extends problem<SameWallet>()("SameWallet") {}
+export class LimitExceeded extends problem<LimitExceeded>()("LimitExceeded") {}
+export class IdempotencyKeyReused extends problem<IdempotencyKeyReused>()("IdempotencyKeyReused") {}
+export class OperationRefused extends problem<OperationRefused>()("OperationRefused") {}
+export class OperationReversed extends problem<OperationReversed>()("OperationReversed") {}
+export class TransferReversed extends problem<TransferReversed>()("TransferReversed") {}
+export class MailboxFull extends problem<MailboxFull>()("MailboxFull") {}
+export class RateLimited extends problem<RateLimited>()("RateLimited") {}
+export class InternalError extends problem<InternalError>()("InternalError") {}
+export class StoreUnavailable extends problem<StoreUnavailable>()("StoreUnavailable") {}
+export class OutcomeUnknown extends problem<OutcomeUnknown>()("OutcomeUnknown") {}

@@ -1,5 +1,5 @@
 /**
- * The single values of the wire: their form (from `domain/Form.ts`) and what they
+ * The single values of the API's documents: their form (from `domain/Limits.ts`) and what they
  * decode to. Amounts travel as decimal strings and decode to `bigint` of minor
  * units; times travel as RFC 3339 and decode to milliseconds since the epoch.
  */
@@ -88,7 +88,7 @@ export const parseTime = (value: string): number | undefined => {
   return utc >= 0 && utc <= maxTime ? utc : undefined
 }
 
-/** Slots of the memo below; answers of one moment name the same few instants again and again. */
+/** Slots of the memo below; replies of one moment name the same few instants again and again. */
 const memoSlots = 1024
 const memoTimes = new Float64Array(memoSlots).fill(Number.NaN)
 const memoTexts: Array<string> = Array.from({ length: memoSlots }, () => "")

@@ -1,5 +1,5 @@
 /**
- * The documents of the wire: what bodies and answers look like as JSON, and what
+ * The documents of the wire: what bodies and replies look like as JSON, and what
  * they decode to. Decoded they are the very types of the library (`WalletView`,
  * `Transaction`, `Hold`), so that an app can move between the two.
  */
@@ -21,12 +21,12 @@ import {
   Time
 } from "./SchemaValues.ts"
 
-/** In answers a number, 0 or more. */
+/** In replies a number, 0 or more. */
 const VersionNumber = Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER }))
 
 const optionalText = Schema.optionalKey(Schema.NullOr(Text))
 
-// ---- Answers ----
+// ---- Replies ----
 
 export const WalletStatus = Schema.Literals(["active", "frozen", "closed"])
 
@@ -113,28 +113,28 @@ export const DurabilityJson = Schema.Struct({
   description: "What is durable as of this answer. With status 202 less than what the caller asked for."
 })
 
-export const WalletAnswer = Schema.Struct({ wallet: WalletJson, durability: DurabilityJson }).annotate({
+export const WalletReply = Schema.Struct({ wallet: WalletJson, durability: DurabilityJson }).annotate({
   identifier: "WalletAnswer"
 })
 
-export const TransactionAnswer = Schema.Struct({
+export const TransactionReply = Schema.Struct({
   transaction: TransactionJson,
   wallet: WalletJson,
   durability: DurabilityJson
 }).annotate({ identifier: "TransactionAnswer" })
 
-export const HoldAnswer = Schema.Struct({ hold: HoldJson, wallet: WalletJson, durability: DurabilityJson }).annotate({
+export const HoldReply = Schema.Struct({ hold: HoldJson, wallet: WalletJson, durability: DurabilityJson }).annotate({
   identifier: "HoldAnswer"
 })
 
-export const CaptureAnswer = Schema.Struct({
+export const CaptureReply = Schema.Struct({
   hold: HoldJson,
   transaction: TransactionJson,
   wallet: WalletJson,
   durability: DurabilityJson
 }).annotate({ identifier: "CaptureAnswer" })
 
-export const TransferAnswer = Schema.Struct({ transfer: TransferJson, durability: DurabilityJson }).annotate({
+export const TransferReply = Schema.Struct({ transfer: TransferJson, durability: DurabilityJson }).annotate({
   identifier: "TransferAnswer"
 })
 
@@ -252,10 +252,10 @@ export const BatchResult = Schema.Struct({
   replayed: Schema.optionalKey(Schema.Boolean)
 }).annotate({
   identifier: "BatchResult",
-  description: "What this command alone would have replied: status and body, a problem included."
+  description: "What this command alone would have answered: status and body, a problem included."
 })
 
-export const BatchAnswer = Schema.Struct({ results: Schema.Array(BatchResult) }).annotate({ identifier: "BatchAnswer" })
+export const BatchReply = Schema.Struct({ results: Schema.Array(BatchResult) }).annotate({ identifier: "BatchAnswer" })
 
 // ---- Keys ----
 

@@ -2,8 +2,8 @@
 import * as HttpApiEndpoint from "effect/http-api/HttpApiEndpoint"
 import * as HttpApiGroup from "effect/http-api/HttpApiGroup"
 import * as Schema from "effect/Schema"
-import { commandHeaders, commandProblems, commandQuery, created, doc, noQuery, pageQuery } from "./EndpointParts.ts"
-import { Authorization, RequestForm, RequiredScope } from "./Authorization.ts"
+import { command, commandProblems, created, doc, noQuery, pageQuery, RequestValidation } from "./EndpointParts.ts"
+import { Authorization, RequiredScope } from "./Authorization.ts"
 import {
   CurrencyMismatch,
   InsufficientFunds,
@@ -14,14 +14,13 @@ import {
   WalletFrozen,
   WalletNotFound
 } from "./Problem.ts"
-import { TransferAnswer, TransferBody, TransferJson, TransferPage, TransferStatus } from "./Schemas.ts"
+import { TransferReply, TransferBody, TransferJson, TransferPage, TransferStatus } from "./Schemas.ts"
 import { Id } from "./SchemaValues.ts"
 
 const send = HttpApiEndpoint.post("send", "/v1/transfers", {
-  headers: commandHeaders,
-  query: commandQuery,
+  ...command,
   payload: TransferBody,
-  success: created(TransferAnswer),
+  success: created(TransferReply),
   error: [
     ...commandProblems,
     WalletNotFound,
@@ -62,5 +61,5 @@ const listTransfers = HttpApiEndpoint.get("list", "/v1/transfers", {
 
 export class TransfersApi extends HttpApiGroup.make("transfers")
   .add(send, getTransfer, listTransfers)
-  .middleware(RequestForm)
+  .middleware(RequestValidation)
   .middleware(Authorization) {}

@@ -3,16 +3,16 @@ import * as HttpApiEndpoint from "effect/http-api/HttpApiEndpoint"
 import * as HttpApiGroup from "effect/http-api/HttpApiGroup"
 import * as Schema from "effect/Schema"
 import {
-  commandHeaders,
+  command,
   commandProblems,
-  commandQuery,
   created,
   doc,
   done,
   pageQuery,
-  walletPath
+  walletPath,
+  RequestValidation
 } from "./EndpointParts.ts"
-import { Authorization, RequestForm, RequiredScope } from "./Authorization.ts"
+import { Authorization, RequiredScope } from "./Authorization.ts"
 import {
   Forbidden,
   InsufficientFunds,
@@ -28,23 +28,21 @@ import {
   EventPage,
   MovementBody,
   StatusChangeBody,
-  TransactionAnswer,
+  TransactionReply,
   TransactionPage,
   TransactionType,
   UpdateWalletBody,
-  WalletAnswer,
+  WalletReply,
   WalletJson,
   WalletPage,
   WalletStatus
 } from "./Schemas.ts"
 import { Balance, Currency, Id, Limit, Text, Time, Version } from "./SchemaValues.ts"
 
-const command = { headers: commandHeaders, query: commandQuery }
-
 const createWallet = HttpApiEndpoint.post("create", "/v1/wallets", {
   ...command,
   payload: CreateWalletBody,
-  success: created(WalletAnswer),
+  success: created(WalletReply),
   error: [...commandProblems, Forbidden, WalletAlreadyExists]
 })
   .annotate(RequiredScope, "wallets:write")
@@ -88,7 +86,7 @@ const updateWallet = HttpApiEndpoint.patch("update", "/v1/wallets/:id", {
   ...command,
   params: walletPath,
   payload: UpdateWalletBody,
-  success: done(WalletAnswer),
+  success: done(WalletReply),
   error: [...commandProblems, Forbidden, WalletNotFound, WalletClosed, InsufficientFunds]
 })
   .annotate(RequiredScope, "wallets:write")
@@ -104,7 +102,7 @@ const credit = HttpApiEndpoint.post("credit", "/v1/wallets/:id/credit", {
   ...command,
   params: walletPath,
   payload: MovementBody,
-  success: created(TransactionAnswer),
+  success: created(TransactionReply),
   error: [...commandProblems, WalletNotFound, WalletClosed]
 })
   .annotate(RequiredScope, "wallets:write")
@@ -114,7 +112,7 @@ const debit = HttpApiEndpoint.post("debit", "/v1/wallets/:id/debit", {
   ...command,
   params: walletPath,
   payload: MovementBody,
-  success: created(TransactionAnswer),
+  success: created(TransactionReply),
   error: [...commandProblems, WalletNotFound, WalletClosed, WalletFrozen, InsufficientFunds]
 })
   .annotate(RequiredScope, "wallets:write")
@@ -125,7 +123,7 @@ const statusChange = <const Name extends "freeze" | "unfreeze" | "close">(name: 
     ...command,
     params: walletPath,
     payload: StatusChangeBody,
-    success: done(WalletAnswer),
+    success: done(WalletReply),
     error: [...commandProblems, WalletNotFound, WalletClosed, WalletNotEmpty]
   })
     .annotate(RequiredScope, "admin")
@@ -169,5 +167,5 @@ export class WalletsApi extends HttpApiGroup.make("wallets")
     listTransactions,
     listEvents
   )
-  .middleware(RequestForm)
+  .middleware(RequestValidation)
   .middleware(Authorization) {}

@@ -70,13 +70,13 @@ const runner = <S extends Schema.ConstraintDecoder<{ readonly type: string; read
 
 const readTransfer = reader(TransferItem)
 
-/** Completes when the transfer is in line at its source; the inner effect is its answer. */
+/** Completes when the transfer is in line at its source; the inner effect is its reply. */
 const beginTransfer = (item: unknown, engine: Engine, caller: Caller): Effect.Effect<Effect.Effect<HttpReply>> =>
   Effect.gen(function* () {
     const { body, options } = yield* readTransfer(item, caller)
     const { walletId: from, ...transfer } = body
     const begun = yield* engine.beginTransfer({ ...transfer, from, ...options })
-    return replied(Effect.map(begun, (answer) => transferReply(options.await, answer)))
+    return replied(Effect.map(begun, (result) => transferReply(options.await, result)))
   }).pipe(Effect.catch((failure) => Effect.succeed(replied(Effect.fail(failure)))))
 
 const runTransfer: RunItem = (item, engine, caller) => Effect.flatten(beginTransfer(item, engine, caller))
@@ -159,19 +159,19 @@ const linesOf = (items: ReadonlyArray<unknown>): ReadonlyArray<ReadonlyArray<num
 const runBatch = Effect.fnUntraced(function* (items: ReadonlyArray<unknown>, engine: Engine, caller: Caller) {
   if (!items.some(isTransfer)) return yield* runAll(items, engine, caller)
   yield* lookAhead(items, engine)
-  const answers = new Array<HttpReply>(items.length)
+  const replies = new Array<HttpReply>(items.length)
   const runLine = Effect.fnUntraced(function* (places: ReadonlyArray<number>) {
     const line = places.map((place) => items[place])
     const run = places.length > 1 && line.some(isTransfer) ? runInLine : runAll
     const given = yield* run(line, engine, caller)
-    places.forEach((place, index) => (answers[place] = given[index]!))
+    places.forEach((place, index) => (replies[place] = given[index]!))
   })
   yield* Effect.forEach(linesOf(items), runLine, { concurrency: "unbounded", discard: true })
-  return answers
+  return replies
 })
 
-const resultText = (answer: HttpReply): string =>
-  `{"status":${answer.status},"body":${answer.body}${answer.replayed ? ',"replayed":true' : ""}}`
+const resultText = (reply: HttpReply): string =>
+  `{"status":${reply.status},"body":${reply.body}${reply.replayed ? ',"replayed":true' : ""}}`
 
 export const batchHandlers = HttpApiBuilder.group(
   WalletApi,
@@ -184,8 +184,8 @@ export const batchHandlers = HttpApiBuilder.group(
         function* ({ query, request }) {
           const { commands } = yield* batchBody(request)
           const caller = { key: yield* CurrentKey, await: query.await }
-          const answers = yield* runBatch(commands, engine, caller)
-          const body = `{"results":[${answers.map(resultText).join(",")}]}`
+          const replies = yield* runBatch(commands, engine, caller)
+          const body = `{"results":[${replies.map(resultText).join(",")}]}`
           return { status: 200, body, replayed: false, retryAfter: undefined }
         },
         replied,

@@ -3,7 +3,7 @@ import * as Effect from "effect/Effect"
 import type { Await, CommandOptions } from "../../engine/WalletEngine.ts"
 import type { ApiKey } from "../../stores/ApiKeyStore.ts"
 import { hasScope } from "../api/Authorization.ts"
-import { correlationOf, requestOf } from "../Correlation.ts"
+import { correlationOf, requestOf } from "../RequestTelemetry.ts"
 import { Forbidden, IdempotencyKeyMissing } from "../api/Problem.ts"
 
 const keyMissing = new IdempotencyKeyMissing({ detail: "a command needs an idempotency key" })

@@ -3,32 +3,43 @@
  * events as one chunk. A client that reads slowly holds back its own reading of the
  * log and nothing else.
  */
+import * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as HttpApiBuilder from "effect/http-api/HttpApiBuilder"
 import * as Headers from "effect/http/Headers"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
+import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
 import * as Stream from "effect/Stream"
-import { publicData, publicType } from "../../domain/PublicEvent.ts"
-import type { FeedEvent } from "../../engine/WalletEngine.ts"
-import { WalletEngine } from "../../engine/WalletEngine.ts"
-import { PositionGone } from "../../stores/StoreError.ts"
-import { failureReply, internalError, problemReply, toResponse } from "../HttpReply.ts"
 import { WalletApi } from "../api/Api.ts"
+import { formatTime } from "../api/SchemaValues.ts"
 import { ApiKeys } from "../ApiKeys.ts"
 import { bearerOf } from "../Authentication.ts"
-import { Stopping } from "../Stopping.ts"
-import { formatTime } from "../api/SchemaValues.ts"
+import { failureReply, internalError, problemReply, toResponse } from "../HttpReply.ts"
+import { publicData, publicType } from "../../domain/PublicEvent.ts"
+import { type FeedEvent, WalletEngine } from "../../engine/WalletEngine.ts"
+import { PositionGone } from "../../stores/StoreError.ts"
+
+/** Says when the server begins to stop: a feed would never end by itself. */
+export class Stopping extends Context.Service<
+  Stopping,
+  {
+    /** Done when no more requests are taken. */
+    readonly begun: Deferred.Deferred<void>
+  }
+>()("effect-wallet/http/handlers/FeedHandlers/Stopping") {
+  static readonly layer = Layer.sync(Stopping, () => ({ begun: Deferred.makeUnsafe<void>() }))
+}
 
 /** Feeds of one node at a time: each reads the log for itself. */
 const maxFeeds = 200
 
 /**
- * Between two comments, and between two looks whether the key still stands: with the
+ * Milliseconds between two comments, and between two looks whether the key still stands: with the
  * reading of the keys, a revocation ends a feed well within five seconds.
  */
-const heartbeat = "2 seconds"
+export const heartbeatMillis = 2_000
 
 const comment = new TextEncoder().encode(":\n\n")
 
@@ -67,7 +78,7 @@ export const feedHandlers = HttpApiBuilder.group(
 
     /** Comments for as long as the key stands. */
     const heartbeats = (secret: string) =>
-      Stream.tick(heartbeat).pipe(
+      Stream.tick(heartbeatMillis).pipe(
         Stream.takeWhileEffect(() =>
           Effect.match(keys.authenticate(secret), { onFailure: () => false, onSuccess: (key) => key !== undefined })
         ),

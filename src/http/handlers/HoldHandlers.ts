@@ -26,8 +26,8 @@ export const holdHandlers = HttpApiBuilder.group(
         Effect.fnUntraced(function* ({ headers, params, query, request }) {
           const body = yield* placeBody(request)
           const options = yield* commandOptions(headers["idempotency-key"], query.await, yield* CurrentKey)
-          const answer = yield* engine.placeHold({ ...body, ...options, walletId: params.id })
-          return commandReply(201, options.await, answer)
+          const result = yield* engine.placeHold({ ...body, ...options, walletId: params.id })
+          return commandReply(201, options.await, result)
         }, respond)
       )
       .handleRaw(
@@ -35,8 +35,8 @@ export const holdHandlers = HttpApiBuilder.group(
         Effect.fnUntraced(function* ({ headers, params, query, request }) {
           const body = yield* captureBody(request)
           const options = yield* commandOptions(headers["idempotency-key"], query.await, yield* CurrentKey)
-          const answer = yield* engine.captureHold({ ...body, ...options, walletId: params.id, holdId: params.holdId })
-          return commandReply(201, options.await, answer)
+          const result = yield* engine.captureHold({ ...body, ...options, walletId: params.id, holdId: params.holdId })
+          return commandReply(201, options.await, result)
         }, respond)
       )
       .handleRaw(
@@ -44,8 +44,8 @@ export const holdHandlers = HttpApiBuilder.group(
         Effect.fnUntraced(function* ({ headers, params, query, request }) {
           yield* noBody(request)
           const options = yield* commandOptions(headers["idempotency-key"], query.await, yield* CurrentKey)
-          const answer = yield* engine.releaseHold({ ...options, walletId: params.id, holdId: params.holdId })
-          return commandReply(201, options.await, answer)
+          const result = yield* engine.releaseHold({ ...options, walletId: params.id, holdId: params.holdId })
+          return commandReply(201, options.await, result)
         }, respond)
       )
       .handleRaw("list", ({ params, query }) =>

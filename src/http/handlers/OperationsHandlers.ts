@@ -1,15 +1,17 @@
-/** Handlers of `KeysApi`. */
+/** Handlers of `KeysApi`, `ClusterApi` and `HealthApi`. */
 import * as Effect from "effect/Effect"
 import * as HttpApiBuilder from "effect/http-api/HttpApiBuilder"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
+import * as PrometheusMetrics from "effect/observability/PrometheusMetrics"
 import * as Redacted from "effect/Redacted"
-import type { ApiKey } from "../../stores/ApiKeyStore.ts"
-import { pageJson, plainReply, problemReply, respond, toResponse } from "../HttpReply.ts"
 import { WalletApi } from "../api/Api.ts"
-import { ApiKeys } from "../ApiKeys.ts"
-import { bodyReader } from "../RequestBody.ts"
 import { CreateKeyBody } from "../api/Schemas.ts"
 import { defaultLimit, formatTime } from "../api/SchemaValues.ts"
+import { ApiKeys } from "../ApiKeys.ts"
+import { pageJson, plainReply, problemReply, respond, toResponse } from "../HttpReply.ts"
+import { bodyReader } from "../RequestBody.ts"
+import { type EngineHealth, WalletEngine } from "../../engine/WalletEngine.ts"
+import type { ApiKey } from "../../stores/ApiKeyStore.ts"
 
 const createBody = bodyReader(CreateKeyBody)
 
@@ -51,6 +53,42 @@ export const keyHandlers = HttpApiBuilder.group(
                 : toResponse(problemReply("NotFound", `there is no key ${params.id}`))
             )
         })
+      )
+  })
+)
+
+export const clusterHandlers = HttpApiBuilder.group(
+  WalletApi,
+  "cluster",
+  Effect.fnUntraced(function* (handlers) {
+    const engine = yield* WalletEngine
+    return handlers.handleRaw("view", () => respond(Effect.map(engine.cluster, (view) => plainReply(200, view))))
+  })
+)
+
+const live = HttpServerResponse.jsonUnsafe({ status: "ok" })
+
+const healthJson = (health: EngineHealth) => ({
+  status: !health.ready ? "down" : health.checks.every((check) => check.status === "ok") ? "ok" : "degraded",
+  checks: health.checks
+})
+
+export const healthHandlers = HttpApiBuilder.group(
+  WalletApi,
+  "health",
+  Effect.fnUntraced(function* (handlers) {
+    const engine = yield* WalletEngine
+    return handlers
+      .handleRaw("live", () => Effect.succeed(live))
+      .handleRaw("ready", () =>
+        Effect.map(engine.health, (health) =>
+          HttpServerResponse.jsonUnsafe(healthJson(health), { status: health.ready ? 200 : 503 })
+        )
+      )
+      .handleRaw("metrics", () =>
+        Effect.map(PrometheusMetrics.format(), (text) =>
+          HttpServerResponse.text(text, { contentType: "text/plain; version=0.0.4; charset=utf-8" })
+        )
       )
   })
 )

@@ -1,14 +1,72 @@
-/** Handlers of `WalletsApi`: its commands (`WalletCommands.ts`) and its queries. */
+/** Handlers of `WalletsApi`, commands and queries, and of `TransactionsApi`. */
 import * as Effect from "effect/Effect"
 import * as HttpApiBuilder from "effect/http-api/HttpApiBuilder"
+import type { HttpServerRequest } from "effect/http/HttpServerRequest"
+import { WalletApi } from "../api/Api.ts"
+import { CurrentKey } from "../api/Authorization.ts"
+import { CreateWalletBody, MovementBody, StatusChangeBody, UpdateWalletBody } from "../api/Schemas.ts"
+import { defaultLimit, formatTime } from "../api/SchemaValues.ts"
+import { commandReply, pageJson, plainReply, respond, transactionJson, walletJson } from "../HttpReply.ts"
+import { bodyReader } from "../RequestBody.ts"
 import type { RecordedEvent } from "../../domain/Event.ts"
 import { publicData, publicType } from "../../domain/PublicEvent.ts"
 import { InvalidRequest } from "../../domain/Rejection.ts"
-import { WalletEngine } from "../../engine/WalletEngine.ts"
-import { pageJson, plainReply, respond, transactionJson, walletJson } from "../HttpReply.ts"
-import { WalletApi } from "../api/Api.ts"
-import { createWallet, movement, statusChange, updateWallet } from "./WalletCommands.ts"
-import { defaultLimit, formatTime } from "../api/SchemaValues.ts"
+import { type Await, WalletEngine } from "../../engine/WalletEngine.ts"
+import { commandOptions, mayLimit } from "./CommandOptions.ts"
+
+type Engine = WalletEngine["Service"]
+
+/** What the definition has already decoded. */
+interface CommandRequest {
+  readonly request: HttpServerRequest
+  readonly headers: { readonly "idempotency-key": string }
+  readonly query: { readonly await?: Await }
+}
+
+interface WalletCommandRequest extends CommandRequest {
+  readonly params: { readonly id: string }
+}
+
+const createBody = bodyReader(CreateWalletBody)
+const updateBody = bodyReader(UpdateWalletBody)
+const movementBody = bodyReader(MovementBody)
+const statusBody = bodyReader(StatusChangeBody, { mayBeEmpty: true })
+
+const createWallet = (engine: Engine) =>
+  Effect.fnUntraced(function* ({ headers, query, request }: CommandRequest) {
+    const body = yield* createBody(request)
+    const key = yield* CurrentKey
+    yield* mayLimit(key, body.overdraftLimit)
+    const options = yield* commandOptions(headers["idempotency-key"], query.await, key)
+    const result = yield* engine.createWallet({ ...body, ...options })
+    return commandReply(201, options.await, result)
+  }, respond)
+
+const updateWallet = (engine: Engine) =>
+  Effect.fnUntraced(function* ({ headers, params, query, request }: WalletCommandRequest) {
+    const body = yield* updateBody(request)
+    const key = yield* CurrentKey
+    yield* mayLimit(key, body.overdraftLimit)
+    const options = yield* commandOptions(headers["idempotency-key"], query.await, key)
+    const result = yield* engine.updateWallet({ ...body, ...options, walletId: params.id })
+    return commandReply(200, options.await, result)
+  }, respond)
+
+const movement = (run: Engine["credit"] | Engine["debit"]) =>
+  Effect.fnUntraced(function* ({ headers, params, query, request }: WalletCommandRequest) {
+    const body = yield* movementBody(request)
+    const options = yield* commandOptions(headers["idempotency-key"], query.await, yield* CurrentKey)
+    const result = yield* run({ ...body, ...options, walletId: params.id })
+    return commandReply(201, options.await, result)
+  }, respond)
+
+const statusChange = (run: Engine["freeze"] | Engine["unfreeze"] | Engine["close"]) =>
+  Effect.fnUntraced(function* ({ headers, params, query, request }: WalletCommandRequest) {
+    const body = yield* statusBody(request)
+    const options = yield* commandOptions(headers["idempotency-key"], query.await, yield* CurrentKey)
+    const result = yield* run({ ...body, ...options, walletId: params.id })
+    return commandReply(200, options.await, result)
+  }, respond)
 
 const ambiguous = new InvalidRequest({ detail: "at most one of minVersion, atVersion and at can be asked for" })
 
@@ -70,5 +128,20 @@ export const walletHandlers = HttpApiBuilder.group(
           return plainReply(200, { data: events.map(eventJson), next: last?.version.toString() ?? null })
         }, respond)
       )
+  })
+)
+
+export const transactionHandlers = HttpApiBuilder.group(
+  WalletApi,
+  "transactions",
+  Effect.fnUntraced(function* (handlers) {
+    const engine = yield* WalletEngine
+    return handlers.handleRaw("search", ({ query }) =>
+      respond(
+        Effect.map(engine.searchTransactions({ ...query, limit: query.limit ?? defaultLimit }), (page) =>
+          plainReply(200, pageJson(page, transactionJson))
+        )
+      )
+    )
   })
 )

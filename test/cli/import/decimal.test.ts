@@ -1,7 +1,7 @@
 import * as fc from "fast-check"
 import { assert, describe, it } from "@effect/vitest"
 import * as Result from "effect/Result"
-import { formatDecimal, parseDecimal } from "../../../src/cli/import/Decimal.ts"
+import { formatDecimal, parseDecimal } from "../../../src/cli/import/Movement.ts"
 
 describe("decimal texts", () => {
   const cases: ReadonlyArray<readonly [text: string, exponent: number, units: bigint]> = [
