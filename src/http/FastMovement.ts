@@ -2,8 +2,8 @@
  * The fast path of the two hottest calls, `POST /v1/wallets/{id}/credit` and `…/debit`:
  * it saves routing, decoding and authorising by definition. It takes only requests whose
  * head is plainly right; any other goes down the path of the definition, and a body that
- * is not plainly right is decoded by its schema, so that both paths reply the same.
- * A test compares them.
+ * is not plainly right is decoded by its schema, so that both paths reply the same. Tests
+ * compare their replies and see to it that the fast path is taken, also under a rate limit.
  */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -15,6 +15,7 @@ import { type Await, WalletEngine } from "../engine/WalletEngine.ts"
 import type { ApiKey } from "../stores/ApiKeyStore.ts"
 import { commandReply, respond } from "./HttpReply.ts"
 import { ApiKeys } from "./ApiKeys.ts"
+import { Gate, refusal } from "./Authentication.ts"
 import { hasScope } from "./api/Authorization.ts"
 import { correlationOf } from "./RequestTelemetry.ts"
 import { decodeBytes, maxBodySize, parseBody, readNode } from "./RequestBody.ts"
@@ -124,14 +125,20 @@ const serve = (engine: WalletEngine["Service"], plain: PlainRequest) => {
   )
 }
 
-/** Wraps the router. Not for servers that count the requests of a key. */
+/** Wraps the router. A key's rate is counted as by `Gate.admit`: after its key is known, before the body is read. */
 export const makeFastMovement = Effect.gen(function* () {
   const engine = yield* WalletEngine
   const keys = yield* ApiKeys
+  const { rateLimit } = yield* Gate
   return <E, R>(effect: Effect.Effect<HttpServerResponse, E, R>): Effect.Effect<HttpServerResponse, E, R> =>
     Effect.withFiber((fiber) => {
       const request = Context.getUnsafe(fiber.context, HttpServerRequest.HttpServerRequest)
       const plain = plainRequest(request, keys)
-      return plain === undefined ? effect : serve(engine, plain)
+      if (plain === undefined) return effect
+      if (rateLimit === undefined) return serve(engine, plain)
+      return Effect.matchEffect(rateLimit(plain.key), {
+        onFailure: (reply) => Effect.succeed(refusal(reply)),
+        onSuccess: () => serve(engine, plain)
+      })
     })
 })

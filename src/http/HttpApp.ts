@@ -66,11 +66,11 @@ const cors = (origins: ReadonlyArray<string>) =>
 /** The first is the outermost: all replies are counted, and CORS sees also that of the fallback. */
 const edges = HttpRouter.use(
   Effect.fnUntraced(function* (router) {
-    const { corsOrigins, requestsPerSecond } = yield* HttpConfig
+    const { corsOrigins } = yield* HttpConfig
     yield* router.addGlobalMiddleware(yield* makeHttpMetrics)
     if (corsOrigins.length > 0) yield* router.addGlobalMiddleware(cors(corsOrigins))
     yield* router.addGlobalMiddleware(yield* makeFallback)
-    if (requestsPerSecond === undefined) yield* router.addGlobalMiddleware(yield* makeFastMovement)
+    yield* router.addGlobalMiddleware(yield* makeFastMovement)
   })
 )
 
