@@ -4,6 +4,13 @@
  * head is plainly right; any other goes down the path of the definition, and a body that
  * is not plainly right is decoded by its schema, so that both paths reply the same. Tests
  * compare their replies and see to it that the fast path is taken, also under a rate limit.
+ *
+ * A credit costs the server half as much by it: 0.36 ms of CPU time against 0.67 ms, or
+ * 544 credits a second against 296 (engine in memory, 200 wallets, 64 connections, medians of
+ * alternating rounds of 8 s, two cores that were busy with other things as well; 0.50 ms
+ * against 1.00 ms with a rate limit, in shorter rounds). To repeat it, send the same load by
+ * `src/load/HttpLoadWorker.ts` twice, once with the content type `application/json;
+ * charset=utf-8`: it means the same, and takes the path of the definition.
  */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
