@@ -6,7 +6,7 @@
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import * as Net from "node:net"
-import { answerLength } from "../../src/load/HttpAnswer.ts"
+import { replyLength } from "../../src/load/HttpConnection.ts"
 import { Arrivals, tickMillis } from "./Arrivals.ts"
 
 /** In `path` and `headers`, `{n}` becomes the number of the request and `{w}` a wallet, in turn. */
@@ -85,7 +85,7 @@ class Lanes {
     socket.on("connect", () => this.free(lane))
     socket.on("data", (chunk: Buffer) => {
       const buffer = received === undefined ? chunk : Buffer.concat([received, chunk])
-      const length = answerLength(buffer)
+      const length = replyLength(buffer)
       if (length === undefined) return this.fail(`unreadable answer: ${buffer.toString("latin1", 0, 80)}`)
       received = length === -1 || buffer.length < length ? buffer : undefined
       if (received !== undefined) return

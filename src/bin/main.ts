@@ -9,7 +9,7 @@ import * as Command from "effect/cli/Command"
 import * as Cause from "effect/Cause"
 import * as Exit from "effect/Exit"
 import { readFileSync } from "node:fs"
-import { Shutdown } from "../cli/Shutdown.ts"
+import { Shutdown } from "../cli/ServeCommand.ts"
 import { walletCommand } from "../cli/WalletCommand.ts"
 import "./endWhenDone.ts"
 

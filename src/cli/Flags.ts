@@ -1,4 +1,4 @@
-/** Flags that several commands share. */
+/** Flags that several commands share, and the form of a wallet's id in what tools take. */
 import * as Flag from "effect/cli/Flag"
 import * as Schema from "effect/Schema"
 import { isId } from "../domain/Limits.ts"
@@ -30,3 +30,8 @@ export const wallet = (description: string) =>
     Flag.filter(isId, (id) => `${JSON.stringify(id)} is not an id: 1 to 64 of A-Z a-z 0-9 _ -`),
     Flag.optional
   )
+
+/** Of a wallet, in what the service's tools are asked for. */
+export const WalletId = Schema.String.check(
+  Schema.makeFilter((id: string) => isId(id) || "an id is 1 to 64 of A-Z a-z 0-9 _ -")
+)

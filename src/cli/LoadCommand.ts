@@ -13,8 +13,7 @@ import * as Flags from "./Flags.ts"
 import { loggingLayer } from "./Logging.ts"
 import { makeProgress, perSecond, printNote, printResult, reportFailure } from "./Output.ts"
 import { loadServiceConfig, type ServiceConfig } from "./ServiceConfig.ts"
-import { findServicePlace, type ServicePlace } from "./ServicePlace.ts"
-import { refuseTakeover } from "./Takeover.ts"
+import { findServicePlace, refuseTakeover, type ServicePlace } from "./ServicePlace.ts"
 
 /** Nobody to drive: a load on the stores themselves must be asked for. */
 class ServiceAbsent extends Schema.TaggedError<ServiceAbsent>()("ServiceAbsent", {}) {

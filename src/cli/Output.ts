@@ -1,6 +1,7 @@
 /**
  * What a command prints: its result for people or, with `--json`, one JSON document
- * on standard output; progress and notes on standard error; a failure as one line.
+ * on standard output; progress and notes on standard error; a failure as one line and
+ * an exit code.
  */
 import * as Clock from "effect/Clock"
 import * as Console from "effect/Console"
@@ -91,6 +92,10 @@ export const makeProgress = Effect.fnUntraced(function* (
   }
 })
 
+/** `1 wallet`, `2 wallets`. */
+export const counted = (number: number, one: string, many = `${one}s`): string =>
+  `${number.toLocaleString("en")} ${number === 1 ? one : many}`
+
 /** `12345` per second and the like, for progress lines. */
 export const perSecond = (count: number, millis: number): string =>
   `${Math.round((count * 1000) / Math.max(millis, 1)).toLocaleString("en")}/s`
@@ -100,4 +105,32 @@ export const timeLeft = (done: number, total: number, millis: number): string =>
   if (done <= 0 || total <= done) return ""
   const seconds = Math.ceil(((total - done) * millis) / done / 1000)
   return seconds < 90 ? `, ${seconds} s left` : `, ${Math.ceil(seconds / 60)} min left`
+}
+
+/** Failures that a wallet, the log or its rows are to blame for: the tool's answer is bad. */
+const findings: ReadonlySet<string> = new Set([
+  "ReplayRefused",
+  "ReplayDiverged",
+  "LogMismatch",
+  "LogPutBack",
+  "StoreAheadOfLog",
+  "WalletUnknown"
+])
+
+/** The command was called wrongly. */
+const usage: ReadonlySet<string> = new Set([
+  "FlagsWrong",
+  "ConfigurationWrong",
+  "StoreNotSupported",
+  "ConfirmationNeeded"
+])
+
+/**
+ * With what `verify`, `replay` and `inspect` end: 1, they have done their work and the
+ * answer is bad; 2, they were called wrongly; 3, they could not do it. By the failure's
+ * tag; `code`: the tag of the service's own failure.
+ */
+export const exitCodeOf = ({ _tag = "", code = "" }: { readonly _tag?: string; readonly code?: string }): number => {
+  if (usage.has(_tag) || code === "InvalidRequest") return 2
+  return findings.has(_tag) || findings.has(code) ? 1 : 3
 }

@@ -1,4 +1,7 @@
 /** `wallet serve`: the engine and its HTTP API, until a signal or the loss of ownership ends it. */
+import * as Command from "effect/cli/Command"
+import * as Flag from "effect/cli/Flag"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"
 import * as EffectHttpServer from "effect/http/HttpServer"
@@ -7,26 +10,35 @@ import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 import * as Stdio from "effect/Stdio"
-import * as Command from "effect/cli/Command"
-import * as Flag from "effect/cli/Flag"
 import { Ownership } from "../actors/Ownership.ts"
 import { refuseEmbedded } from "../cluster/ClusterConfig.ts"
 import type { ClusterEngineOptions } from "../cluster/ClusterEngine.ts"
+import { storesLayer } from "../engine/EngineStores.ts"
 import { WalletEngine } from "../engine/WalletEngine.ts"
 import { ApiKeys, type CreatedKey } from "../http/ApiKeys.ts"
 import { HttpConfig } from "../http/HttpConfig.ts"
 import { httpServerWith } from "../http/HttpServer.ts"
 import { DataDirectory } from "../stores/pglite/DataDirectory.ts"
 import * as Flags from "./Flags.ts"
-import { storesLayer } from "../engine/EngineStores.ts"
 import { loggingLayer } from "./Logging.ts"
 import { printNote, printResult, reportFailure } from "./Output.ts"
+import { processMetrics } from "./ProcessMetrics.ts"
 import { loadServiceConfig, type ServiceConfig } from "./ServiceConfig.ts"
 import { apiKeyFile } from "./ServicePlace.ts"
-import { processMetrics } from "./ProcessMetrics.ts"
-import { Shutdown } from "./Shutdown.ts"
 import { telemetryLayer } from "./Telemetry.ts"
-import { toolRoutes } from "./ToolRoutes.ts"
+import { toolRoutes } from "./tools/ToolRoutes.ts"
+
+/**
+ * What the exit code is when a signal ends the process: 130 while a tool is at work,
+ * 0 for a service, whose normal end is to be stopped.
+ */
+export class Shutdown extends Context.Service<
+  Shutdown,
+  {
+    /** From now on a signal is the normal end. */
+    readonly expected: Effect.Effect<void>
+  }
+>()("effect-wallet/cli/ServeCommand/Shutdown") {}
 
 /** This process may no longer write: it ends, so that nobody takes it for the service. */
 class OwnershipLost extends Schema.TaggedError<OwnershipLost>()("OwnershipLost", { reason: Schema.String }) {

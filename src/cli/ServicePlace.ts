@@ -1,7 +1,9 @@
 /**
  * Where a tool does its work: here, on the stores themselves, or through a service
  * that has them open. An embedded data directory belongs to one process at a time, so
- * beside a running service every tool goes through that service.
+ * beside a running service every tool goes through that service. A PostgreSQL database
+ * is open to all; but an engine takes over the database that it starts on, so there a
+ * tool that runs one asks to be told that it may.
  */
 import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"
@@ -11,7 +13,10 @@ import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
+import { SqlClient } from "effect/sql/SqlClient"
 import { join } from "node:path"
+import type { StoresConfig } from "../engine/EngineConfig.ts"
+import { databaseLayer } from "../engine/EngineStores.ts"
 import { WalletClient } from "../http/WalletClient.ts"
 import { DataDirectory, DataDirectoryInUse, type Occupant } from "../stores/pglite/DataDirectory.ts"
 import type { ServiceConfig } from "./ServiceConfig.ts"
@@ -75,3 +80,32 @@ export const findServicePlace = Effect.fnUntraced(function* (config: ServiceConf
 /** The typed client of that service. */
 export const clientLayer = (service: RunningService): Layer.Layer<WalletClient> =>
   WalletClient.layer(service).pipe(Layer.provide(FetchHttpClient.layer))
+
+/** Another process of ours is at work on this database. */
+export class DatabaseInUse extends Schema.TaggedError<DatabaseInUse>()("DatabaseInUse", {
+  connections: Schema.Int
+}) {
+  override get message(): string {
+    return (
+      `a service seems to run on this database (${this.connections} connections): ` +
+      "give --url to work through it, or --takeover to stop it and work on the database itself"
+    )
+  }
+}
+
+/** The name that `SqlDatabase` gives to its sessions. */
+const otherSessions = Effect.gen(function* () {
+  const sql = yield* SqlClient
+  const [row] = yield* sql<{ readonly connections: number }>`
+    select count(*)::int as connections from pg_stat_activity
+    where datname = current_database() and application_name = 'effect-wallet' and pid <> pg_backend_pid()`
+  return row?.connections ?? 0
+})
+
+/** Fails with `DatabaseInUse` unless the database is free, embedded (then its folder is locked) or `takeover` is asked for. */
+export const refuseTakeover = Effect.fnUntraced(function* (stores: StoresConfig, takeover: boolean) {
+  if (takeover || Option.isNone(stores.databaseUrl)) return
+  // One connection: each of ours would count as another's.
+  const connections = yield* Effect.provide(otherSessions, databaseLayer({ ...stores, maxConnections: 1 }))
+  if (connections > 0) return yield* new DatabaseInUse({ connections })
+})

@@ -19,7 +19,7 @@ import * as Option from "effect/Option"
 import * as Random from "effect/Random"
 import * as Redacted from "effect/Redacted"
 import * as Tracer from "effect/Tracer"
-import { routeOf } from "../http/Routes.ts"
+import { routeOf } from "../http/RequestTelemetry.ts"
 import { makeScrub, type Scrub } from "./Secrets.ts"
 import type { ServiceConfig } from "./ServiceConfig.ts"
 

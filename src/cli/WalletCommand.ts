@@ -1,13 +1,13 @@
 /** The `wallet` command: what it is made of, apart from how it is run. */
 import * as Command from "effect/cli/Command"
-import { importCommand } from "./ImportCommand.ts"
-import { inspectCommand } from "./InspectCommand.ts"
+import { importCommand } from "./import/ImportCommand.ts"
+import { inspectCommand } from "./tools/InspectCommand.ts"
 import { keysCommand } from "./KeysCommand.ts"
 import { loadCommand } from "./LoadCommand.ts"
 import { migrateCommand } from "./MigrateCommand.ts"
-import { replayCommand } from "./ReplayCommand.ts"
+import { replayCommand } from "./tools/ReplayCommand.ts"
 import { serveCommand } from "./ServeCommand.ts"
-import { verifyCommand } from "./VerifyCommand.ts"
+import { verifyCommand } from "./tools/VerifyCommand.ts"
 
 export const walletCommand = Command.make("wallet").pipe(
   Command.withDescription(

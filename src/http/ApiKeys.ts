@@ -11,12 +11,53 @@ import * as Redacted from "effect/Redacted"
 import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
 import * as Semaphore from "effect/Semaphore"
-import { randomUUID } from "node:crypto"
+import { hash, randomBytes, randomUUID, timingSafeEqual } from "node:crypto"
 import type { InvalidRequest } from "../domain/Rejection.ts"
-import { type ApiKey, ApiKeyStore, type Scope } from "../stores/ApiKeyStore.ts"
+import { type ApiKey, ApiKeyStore, type Scope, type StoredApiKey } from "../stores/ApiKeyStore.ts"
 import type { Page, PageRequest } from "../stores/Page.ts"
 import { type ReadError, StoreUnavailable } from "../stores/StoreError.ts"
-import { ApiKeyTable, digestOf, newSecret } from "./ApiKeyTable.ts"
+
+/** Hex. Secrets are 256 random bits, so a hash needs neither salt nor stretching. */
+const digestOf = (secret: string): string => hash("sha256", secret, "hex")
+
+const newSecret = (): string => `ew_${randomBytes(32).toString("base64url")}`
+
+interface Entry {
+  readonly key: ApiKey
+  readonly digest: Buffer
+}
+
+const entryOf = ({ hash, ...key }: StoredApiKey): readonly [string, Entry] => [
+  hash,
+  { key, digest: Buffer.from(hash, "hex") }
+]
+
+/** The keys that this node knows, by the hash of their secrets, and since when. */
+class ApiKeyTable {
+  #entries = new Map<string, Entry>()
+  /** Milliseconds: when the reading began that the table is from. */
+  readAt = -Infinity
+
+  replace(keys: ReadonlyArray<StoredApiKey>, readAt: number): void {
+    this.#entries = new Map(keys.map(entryOf))
+    this.readAt = readAt
+  }
+
+  add(key: StoredApiKey): void {
+    this.#entries.set(...entryOf(key))
+  }
+
+  remove(id: string): void {
+    for (const [digest, entry] of this.#entries) if (entry.key.id === id) this.#entries.delete(digest)
+  }
+
+  find(secret: string): ApiKey | undefined {
+    const digest = digestOf(secret)
+    const entry = this.#entries.get(digest)
+    // The map is keyed by a hash that nobody can choose freely; the comparison itself takes constant time.
+    return entry !== undefined && timingSafeEqual(entry.digest, Buffer.from(digest, "hex")) ? entry.key : undefined
+  }
+}
 
 /** Milliseconds between two readings of the store. A revocation elsewhere takes this long, and the reading. */
 export const refreshInterval = 2_000

@@ -8,8 +8,8 @@ import * as HttpServerError from "effect/http/HttpServerError"
 import * as HttpServerRequest from "effect/http/HttpServerRequest"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import { internalError, problemReply, toResponse } from "./HttpReply.ts"
-import { WalletApi } from "./Api.ts"
-import { bearerOf, Gate, refusal } from "./Authenticate.ts"
+import { WalletApi } from "./api/Api.ts"
+import { bearerOf, Gate, refusal } from "./Authentication.ts"
 
 /** Paths beside those of the definition. */
 const otherPaths = [
@@ -77,17 +77,17 @@ const unrouted = Effect.fnUntraced(function* (gate: Gate["Service"], request: Ht
 const isUnrouted = (error: unknown): boolean =>
   error instanceof HttpServerError.HttpServerError && error.reason._tag === "RouteNotFound"
 
-/** Wraps the whole router: what comes out is always an answer of this API. */
+/** Wraps the whole router: what comes out is always a reply of this API. */
 export const makeFallback = Effect.map(
   Gate,
   (gate) =>
     <E, R>(effect: Effect.Effect<HttpServerResponse.HttpServerResponse, E, R>) =>
       Effect.catchCause(effect, (cause) => {
-        // The client has gone, or the server is being stopped: nobody reads an answer.
+        // The client has gone, or the server is being stopped: nobody reads a reply.
         if (Cause.hasInterruptsOnly(cause)) return Effect.failCause(cause)
         return Effect.flatMap(HttpServerRequest.HttpServerRequest, (request) => {
           if (cause.reasons.some((reason) => reason._tag === "Fail" && isUnrouted(reason.error))) {
-            return Effect.catch(unrouted(gate, request), (answer) => Effect.succeed(refusal(answer)))
+            return Effect.catch(unrouted(gate, request), (reply) => Effect.succeed(refusal(reply)))
           }
           return Effect.as(
             Effect.logError("request failed", { method: request.method, path: pathOf(request.url) }, cause),

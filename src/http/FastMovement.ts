@@ -1,9 +1,16 @@
 /**
- * The short way of the two hottest calls, `POST /v1/wallets/{id}/credit` and
- * `…/debit`: about half of what routing, decoding and authorising by definition
- * cost. It takes only requests that are plainly right; any other goes the way of
- * the definition, and a body that is not plainly right is decoded by its schema,
- * so that both ways answer the same (a test compares them).
+ * The fast path of the two hottest calls, `POST /v1/wallets/{id}/credit` and `…/debit`:
+ * it saves routing, decoding and authorising by definition. It takes only requests whose
+ * head is plainly right; any other goes down the path of the definition, and a body that
+ * is not plainly right is decoded by its schema, so that both paths reply the same. Tests
+ * compare their replies and see to it that the fast path is taken, also under a rate limit.
+ *
+ * A credit costs the server half as much by it: 0.36 ms of CPU time against 0.67 ms, or
+ * 544 credits a second against 296 (engine in memory, 200 wallets, 64 connections, medians of
+ * alternating rounds of 8 s, two cores that were busy with other things as well; 0.50 ms
+ * against 1.00 ms with a rate limit, in shorter rounds). To repeat it, send the same load by
+ * `src/load/HttpLoadWorker.ts` twice, once with the content type `application/json;
+ * charset=utf-8`: it means the same, and takes the path of the definition.
  */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -15,11 +22,13 @@ import { type Await, WalletEngine } from "../engine/WalletEngine.ts"
 import type { ApiKey } from "../stores/ApiKeyStore.ts"
 import { commandReply, respond } from "./HttpReply.ts"
 import { ApiKeys } from "./ApiKeys.ts"
-import { hasScope } from "./Authorization.ts"
-import { correlationOf } from "./Correlation.ts"
+import { Gate, refusal } from "./Authentication.ts"
+import { hasScope } from "./api/Authorization.ts"
+import { correlationOf } from "./RequestTelemetry.ts"
 import { decodeBytes, maxBodySize, parseBody, readNode } from "./RequestBody.ts"
-import { MovementBody } from "./Schemas.ts"
+import { MovementBody } from "./api/Schemas.ts"
 
+/** Path and query of a plain request. */
 const target = /^\/v1\/wallets\/([A-Za-z0-9_-]{1,64})\/(credit|debit)(?:\?await=(committed|persisted|indexed))?$/
 
 /** What the headers and the path of a plain request say. */
@@ -33,7 +42,7 @@ interface PlainRequest {
 }
 
 /** `undefined`: not plainly right. */
-export const plainRequest = (
+const plainRequest = (
   request: HttpServerRequest.HttpServerRequest,
   keys: ApiKeys["Service"]
 ): PlainRequest | undefined => {
@@ -117,20 +126,26 @@ const serve = (engine: WalletEngine["Service"], plain: PlainRequest) => {
         correlationId: correlationOf(plain.message.headers)
       })
     ),
-    Effect.map((answer) => commandReply(201, plain.await, answer)),
+    Effect.map((result) => commandReply(201, plain.await, result)),
     respond,
     Effect.interruptible
   )
 }
 
-/** Wraps the router. Not for servers that count the requests of a key. */
+/** Wraps the router. A key's rate is counted as by `Gate.admit`: after its key is known, before the body is read. */
 export const makeFastMovement = Effect.gen(function* () {
   const engine = yield* WalletEngine
   const keys = yield* ApiKeys
+  const { rateLimit } = yield* Gate
   return <E, R>(effect: Effect.Effect<HttpServerResponse, E, R>): Effect.Effect<HttpServerResponse, E, R> =>
     Effect.withFiber((fiber) => {
       const request = Context.getUnsafe(fiber.context, HttpServerRequest.HttpServerRequest)
       const plain = plainRequest(request, keys)
-      return plain === undefined ? effect : serve(engine, plain)
+      if (plain === undefined) return effect
+      if (rateLimit === undefined) return serve(engine, plain)
+      return Effect.matchEffect(rateLimit(plain.key), {
+        onFailure: (reply) => Effect.succeed(refusal(reply)),
+        onSuccess: () => serve(engine, plain)
+      })
     })
 })

@@ -1,28 +1,57 @@
-/** The API as routes: handlers, documents, fallback and, where configured, CORS. */
+/**
+ * The API as routes: handlers, `/openapi.json` and `/docs`, fallback and, where
+ * configured, CORS.
+ */
 import * as Effect from "effect/Effect"
 import * as HttpApiBuilder from "effect/http-api/HttpApiBuilder"
+import * as HttpApiSwagger from "effect/http-api/HttpApiSwagger"
+import * as OpenApi from "effect/http-api/OpenApi"
 import * as HttpMiddleware from "effect/http/HttpMiddleware"
 import * as HttpRouter from "effect/http/HttpRouter"
+import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as Layer from "effect/Layer"
-import { WalletApi } from "./Api.ts"
-import { authorizationLayer, Gate } from "./Authenticate.ts"
-import { batchHandlers } from "./BatchHandlers.ts"
-import { clusterHandlers } from "./ClusterHandlers.ts"
-import { docs } from "./Docs.ts"
-import { feedHandlers } from "./FeedHandlers.ts"
-import { makeFastMovement } from "./FastMovement.ts"
+import { WalletApi } from "./api/Api.ts"
+import { authorizationLayer, Gate } from "./Authentication.ts"
 import { makeFallback } from "./Fallback.ts"
-import { healthHandlers } from "./HealthHandlers.ts"
-import { holdHandlers } from "./HoldHandlers.ts"
+import { makeFastMovement } from "./FastMovement.ts"
+import { batchHandlers } from "./handlers/BatchHandlers.ts"
+import { feedHandlers } from "./handlers/FeedHandlers.ts"
+import { holdHandlers } from "./handlers/HoldHandlers.ts"
+import { clusterHandlers, healthHandlers, keyHandlers } from "./handlers/OperationsHandlers.ts"
+import { transferHandlers } from "./handlers/TransferHandlers.ts"
+import { transactionHandlers, walletHandlers } from "./handlers/WalletHandlers.ts"
 import { HttpConfig } from "./HttpConfig.ts"
 import { makeHttpMetrics } from "./HttpMetrics.ts"
-import { keyHandlers } from "./KeyHandlers.ts"
-import { requestFormLayer } from "./RequestFormLayer.ts"
-import { transactionHandlers } from "./TransactionHandlers.ts"
-import { transferHandlers } from "./TransferHandlers.ts"
-import { walletHandlers } from "./WalletHandlers.ts"
+import { requestValidationLayer } from "./RequestValidation.ts"
 
-/** Seconds for which a browser keeps the answer to its preflight. */
+/** The page carries all it needs; this makes sure that a browser loads nothing from elsewhere. */
+const docsPolicy = [
+  "default-src 'none'",
+  "script-src 'unsafe-inline'",
+  "style-src 'unsafe-inline'",
+  "img-src 'self' data:",
+  "font-src data:",
+  "connect-src 'self'",
+  "base-uri 'none'",
+  "form-action 'none'",
+  "frame-ancestors 'none'"
+].join("; ")
+
+const openApiRoute = HttpRouter.use((router) =>
+  router.add("GET", "/openapi.json", Effect.succeed(HttpServerResponse.jsonUnsafe(OpenApi.fromApi(WalletApi))))
+)
+
+const docsRoute = HttpApiSwagger.layer(WalletApi, { path: "/docs" }).pipe(
+  Layer.provide(
+    HttpRouter.middleware((httpEffect) =>
+      Effect.map(httpEffect, (response) =>
+        HttpServerResponse.setHeader(response, "content-security-policy", docsPolicy)
+      )
+    ).layer
+  )
+)
+
+/** Seconds for which a browser keeps the reply to its preflight. */
 const corsMaxAge = 600
 
 const cors = (origins: ReadonlyArray<string>) =>
@@ -34,14 +63,14 @@ const cors = (origins: ReadonlyArray<string>) =>
     maxAge: corsMaxAge
   })
 
-/** The first is the outermost: all answers are counted, and CORS sees also that of the fallback. */
+/** The first is the outermost: all replies are counted, and CORS sees also that of the fallback. */
 const edges = HttpRouter.use(
   Effect.fnUntraced(function* (router) {
-    const { corsOrigins, requestsPerSecond } = yield* HttpConfig
+    const { corsOrigins } = yield* HttpConfig
     yield* router.addGlobalMiddleware(yield* makeHttpMetrics)
     if (corsOrigins.length > 0) yield* router.addGlobalMiddleware(cors(corsOrigins))
     yield* router.addGlobalMiddleware(yield* makeFallback)
-    if (requestsPerSecond === undefined) yield* router.addGlobalMiddleware(yield* makeFastMovement)
+    yield* router.addGlobalMiddleware(yield* makeFastMovement)
   })
 )
 
@@ -55,7 +84,7 @@ const handlers = Layer.mergeAll(
   keyHandlers,
   clusterHandlers,
   healthHandlers
-).pipe(Layer.provide([authorizationLayer, requestFormLayer]))
+).pipe(Layer.provide([authorizationLayer, requestValidationLayer]))
 
 /** Longer parameters are refused by their form, not by the router. */
 const maxParamLength = 1_000_000
@@ -69,7 +98,7 @@ export const routerConfig = {
 }
 
 /** All routes of the service; needs the engine, the keys and the configuration. */
-export const httpApp = Layer.mergeAll(HttpApiBuilder.layer(WalletApi), docs, edges).pipe(
+export const httpApp = Layer.mergeAll(HttpApiBuilder.layer(WalletApi), openApiRoute, docsRoute, edges).pipe(
   Layer.provide(handlers),
   Layer.provide(Gate.layer)
 )

@@ -1,4 +1,4 @@
-/** Requests by route and status, and the time to their answers; kept in plain numbers. */
+/** Requests by route and status, and the time to their replies; kept in plain numbers. */
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -7,14 +7,14 @@ import * as HttpServerRequest from "effect/http/HttpServerRequest"
 import type { HttpServerResponse } from "effect/http/HttpServerResponse"
 import type * as Metric from "effect/Metric"
 import { FastCounter, FastHistogram } from "../engine/FastCounter.ts"
-import { routeOf } from "./Routes.ts"
+import { routeOf } from "./RequestTelemetry.ts"
 
-/** Seconds, to the head of the answer: a feed is not counted until it ends. */
+/** Seconds, to the head of the reply: a feed is not counted until it ends. */
 const requestSeconds = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10]
 
 const knownMethods = new Set(["GET", "HEAD", "POST", "PATCH", "DELETE", "OPTIONS"])
 
-/** Whose client had gone before there was an answer. */
+/** Whose client had gone before there was a reply. */
 const aborted = "aborted"
 
 type Register = (
@@ -41,7 +41,7 @@ class RouteTallies {
     let tally = this.statuses.get(status)
     if (tally === undefined) {
       this.statuses.set(status, (tally = new FastCounter()))
-      this.register(tally, "http_requests_total", "Requests replied", { ...this.labels, status: `${status}` })
+      this.register(tally, "http_requests_total", "Requests answered", { ...this.labels, status: `${status}` })
     }
     tally.value++
   }

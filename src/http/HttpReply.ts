@@ -1,7 +1,7 @@
 /**
- * Answers as bytes: the domain's values to the documents of `Wire.ts`, errors to
+ * Replies as bytes: the domain's values to the documents of `Schemas.ts`, errors to
  * problems. Written by hand, because it runs for every request; a test decodes
- * what it writes with the schemas of `Wire.ts`.
+ * what it writes with the schemas of `Schemas.ts`.
  */
 import * as Effect from "effect/Effect"
 import * as Headers from "effect/http/Headers"
@@ -10,10 +10,10 @@ import type { Hold, Transaction, Transfer } from "../domain/Wallet.ts"
 import type { Await, CommandAnswer, Durability, TransferAnswer } from "../engine/WalletEngine.ts"
 import type { Page } from "../stores/Page.ts"
 import type { WalletView } from "../stores/Persistence.ts"
-import { isProblemCode, problemBody, type ProblemCode, problemStatus } from "./Problem.ts"
-import { formatTime } from "./SchemaValues.ts"
+import { isProblemCode, problemBody, type ProblemCode, problemStatus } from "./api/Problem.ts"
+import { formatTime } from "./api/SchemaValues.ts"
 
-/** Status, JSON text and headers: an answer of its own or one result of a batch. */
+/** Status, JSON text and headers: a reply of its own or one result of a batch. */
 export interface HttpReply {
   readonly status: number
   readonly body: string
@@ -84,28 +84,28 @@ export const pageJson = <A, B>(page: Page<A>, each: (item: A) => B) => ({ data: 
 /** Whether the caller has what it waited for. */
 const reached = (durability: Durability, wanted: Await): boolean => durability[wanted]
 
-/** The answer of a command; 202 when less is durable than was asked for. */
+/** The reply to a command; 202 when less is durable than was asked for. */
 export const commandReply = (
   status: 200 | 201,
   wanted: Await | undefined,
-  answer: CommandAnswer & { readonly hold?: Hold; readonly transaction?: Transaction }
+  result: CommandAnswer & { readonly hold?: Hold; readonly transaction?: Transaction }
 ): HttpReply => ({
-  status: reached(answer.durability, wanted ?? "persisted") ? status : 202,
+  status: reached(result.durability, wanted ?? "persisted") ? status : 202,
   body: JSON.stringify({
-    hold: answer.hold === undefined ? undefined : holdJson(answer.hold),
-    transaction: answer.transaction === undefined ? undefined : transactionJson(answer.transaction),
-    wallet: walletJson(answer.wallet),
-    durability: answer.durability
+    hold: result.hold === undefined ? undefined : holdJson(result.hold),
+    transaction: result.transaction === undefined ? undefined : transactionJson(result.transaction),
+    wallet: walletJson(result.wallet),
+    durability: result.durability
   }),
-  replayed: answer.replayed,
+  replayed: result.replayed,
   retryAfter: undefined
 })
 
-/** The answer of a transfer; 202 also while it is pending. */
-export const transferReply = (wanted: Await | undefined, answer: TransferAnswer): HttpReply => ({
-  status: answer.transfer.status !== "pending" && reached(answer.durability, wanted ?? "persisted") ? 201 : 202,
-  body: JSON.stringify({ transfer: transferJson(answer.transfer), durability: answer.durability }),
-  replayed: answer.replayed,
+/** The reply to a transfer; 202 also while it is pending. */
+export const transferReply = (wanted: Await | undefined, result: TransferAnswer): HttpReply => ({
+  status: result.transfer.status !== "pending" && reached(result.durability, wanted ?? "persisted") ? 201 : 202,
+  body: JSON.stringify({ transfer: transferJson(result.transfer), durability: result.durability }),
+  replayed: result.replayed,
   retryAfter: undefined
 })
 
@@ -158,27 +158,27 @@ export const internalError: HttpReply = problemReply(
   "the request could not be served; it has been logged"
 )
 
-/** Every failure as an answer. What is no caller's business is logged and replied without its internals. */
+/** Every failure as a reply. What is no caller's business is logged, and told without its internals. */
 export const replied = <R>(effect: Effect.Effect<HttpReply, Failure, R>): Effect.Effect<HttpReply, never, R> =>
   Effect.catch(effect, (failure) => {
-    const answer = failureReply(failure)
-    return answer === undefined
+    const reply = failureReply(failure)
+    return reply === undefined
       ? Effect.as(Effect.logError("request failed", failure), internalError)
-      : Effect.succeed(answer)
+      : Effect.succeed(reply)
   })
 
 const json = { contentType: "application/json" } as const
 const problem = { contentType: "application/problem+json" } as const
 
-export const toResponse = (answer: HttpReply): HttpServerResponse.HttpServerResponse => {
-  const type = answer.status >= 400 ? problem : json
-  if (!answer.replayed && answer.retryAfter === undefined) {
-    return HttpServerResponse.text(answer.body, { status: answer.status, ...type })
+export const toResponse = (reply: HttpReply): HttpServerResponse.HttpServerResponse => {
+  const type = reply.status >= 400 ? problem : json
+  if (!reply.replayed && reply.retryAfter === undefined) {
+    return HttpServerResponse.text(reply.body, { status: reply.status, ...type })
   }
   const headers: Record<string, string> = {}
-  if (answer.replayed) headers["idempotency-replayed"] = "true"
-  if (answer.retryAfter !== undefined) headers["retry-after"] = answer.retryAfter.toString()
-  return HttpServerResponse.text(answer.body, { status: answer.status, ...type, headers: Headers.fromInput(headers) })
+  if (reply.replayed) headers["idempotency-replayed"] = "true"
+  if (reply.retryAfter !== undefined) headers["retry-after"] = reply.retryAfter.toString()
+  return HttpServerResponse.text(reply.body, { status: reply.status, ...type, headers: Headers.fromInput(headers) })
 }
 
 /** What every handler ends with. */

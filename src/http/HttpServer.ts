@@ -14,11 +14,10 @@ import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
 import * as Http from "node:http"
 import type { Duplex } from "node:stream"
-import type { ProblemCode } from "./Problem.ts"
-import { problemBody } from "./Problem.ts"
+import { problemBody, type ProblemCode } from "./api/Problem.ts"
 import { httpApp, routerConfig } from "./HttpApp.ts"
 import { HttpConfig, type HttpConfigValues } from "./HttpConfig.ts"
-import { Stopping } from "./Stopping.ts"
+import { Stopping } from "./handlers/FeedHandlers.ts"
 
 /** Milliseconds, except where named otherwise. */
 const limits: Http.ServerOptions = {
@@ -28,7 +27,7 @@ const limits: Http.ServerOptions = {
   connectionsCheckingInterval: 2_000,
   /** An idle connection; above the 60 s of common balancers, so that they close first. */
   keepAliveTimeout: 65_000,
-  /** Bytes of request line and headers; more is replied with 431. */
+  /** Bytes of request line and headers; more is refused with 431. */
   maxHeaderSize: 16 * 1024,
   /** A header sent twice is seen as both, not as the first. */
   joinDuplicateHeaders: true,
@@ -81,8 +80,8 @@ const clientFault = (error: ParserError): readonly [string, ProblemCode, string]
   }
 }
 
-/** What is not HTTP never becomes a request: it is replied here, and the connection ends. */
-const answerClientError = (error: ParserError, socket: Duplex): void => {
+/** What is not HTTP never becomes a request: it is refused here, and the connection ends. */
+const refuseMalformed = (error: ParserError, socket: Duplex): void => {
   const fault = clientFault(error)
   if (fault === undefined || !socket.writable) {
     socket.destroy()
@@ -98,7 +97,7 @@ const answerClientError = (error: ParserError, socket: Duplex): void => {
 class NodeServer extends Context.Service<NodeServer, Http.Server>()("effect-wallet/http/HttpServer/NodeServer") {
   static readonly layer = Layer.sync(NodeServer, () => {
     const server = Http.createServer(limits)
-    server.on("clientError", answerClientError)
+    server.on("clientError", refuseMalformed)
     return server
   })
 }
@@ -122,7 +121,7 @@ const drainInterval = 20
 
 /**
  * Stops listening, lets the requests in flight finish and closes each connection
- * after its last answer; cuts what is left when `timeout` ms are over.
+ * after its last reply; cuts what is left when `timeout` ms are over.
  */
 const drain = Effect.fnUntraced(function* (server: Http.Server, timeout: number) {
   if (!server.listening) return

@@ -13,8 +13,8 @@ import * as Schema from "effect/Schema"
 import { isUtf8 } from "node:buffer"
 import { IncomingMessage } from "node:http"
 import { InvalidRequest } from "../domain/Rejection.ts"
-import { issueText } from "./IssueText.ts"
-import { PayloadTooLarge, UnsupportedMediaType } from "./Problem.ts"
+import { issueText } from "./RequestValidation.ts"
+import { PayloadTooLarge, UnsupportedMediaType } from "./api/Problem.ts"
 
 /** Bytes. */
 export const maxBodySize = 1024 * 1024

@@ -6,8 +6,8 @@ import type * as HttpClient from "effect/http/HttpClient"
 import * as HttpClientRequest from "effect/http/HttpClientRequest"
 import * as Layer from "effect/Layer"
 import type * as Redacted from "effect/Redacted"
-import { WalletApi } from "./Api.ts"
-import { Authorization } from "./Authorization.ts"
+import { WalletApi } from "./api/Api.ts"
+import { Authorization } from "./api/Authorization.ts"
 
 export interface WalletClientOptions {
   /** Where the service is, like `http://127.0.0.1:3000`. */

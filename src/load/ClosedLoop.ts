@@ -1,5 +1,5 @@
 /**
- * Callers in a closed loop: each sends its next command when it has the answer to
+ * Callers in a closed loop: each sends its next command when it has the reply to
  * the one before. The rate is counted between two instants in which all are busy:
  * neither the start nor the end of the callers is in it.
  */
@@ -9,21 +9,21 @@ export interface LoopOptions {
   readonly callers: number
   /** Before the count begins, milliseconds. */
   readonly rampMillis: number
-  /** Counted, milliseconds; longer when it takes longer until there is one answer per caller. */
+  /** Counted, milliseconds; longer when it takes longer until there is one reply per caller. */
   readonly millis: number
 }
 
 export interface LoopResult {
-  /** Answers within the counted time. */
+  /** Replies within the counted time. */
   readonly counted: number
-  /** Commands answered in all, ramp and tail included. */
+  /** Commands done in all, ramp and tail included. */
   readonly total: number
   readonly perSecond: number
 }
 
 /**
- * Counts answers by the monotonic clock. When the time is up and not every caller
- * has had an answer on average, it goes on until that is so: a short run of slow
+ * Counts replies by the monotonic clock. When the time is up and not every caller
+ * has had a reply on average, it goes on until that is so: a short run of slow
  * commands has a rate too.
  */
 class Count {

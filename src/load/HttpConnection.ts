@@ -6,25 +6,34 @@
 import * as Effect from "effect/Effect"
 import * as Net from "node:net"
 import * as Tls from "node:tls"
-import { answerLength } from "./HttpAnswer.ts"
 
-export interface HttpAnswer {
+/** Bytes of the whole reply at the start of `buffer`; `-1`: more to come; `undefined`: not what we read. */
+export const replyLength = (buffer: Buffer): number | undefined => {
+  const headEnd = buffer.indexOf("\r\n\r\n")
+  if (headEnd === -1) return buffer.length > 65_536 ? undefined : -1
+  const head = buffer.toString("latin1", 0, headEnd)
+  const match = /\r\ncontent-length: *(\d+)/i.exec(head)
+  if (match === null) return /^HTTP\/1\.1 (?:204|304)/.test(head) ? headEnd + 4 : undefined
+  return headEnd + 4 + Number(match[1])
+}
+
+export interface HttpReply {
   readonly status: number
   readonly body: string
 }
 
-/** No answer: the connection was refused or broke, or what came is not HTTP. */
+/** No reply: the connection was refused or broke, or what came is not HTTP. */
 export interface ConnectionBroken {
   readonly _tag: "ConnectionBroken"
   readonly reason: string
 }
 
-type Outcome = Effect.Effect<HttpAnswer, ConnectionBroken>
+type Outcome = Effect.Effect<HttpReply, ConnectionBroken>
 
 const broken = (reason: string): Outcome => Effect.fail({ _tag: "ConnectionBroken", reason })
 
-const parse = (answer: Buffer): HttpAnswer => {
-  const text = answer.toString("utf8")
+const parse = (reply: Buffer): HttpReply => {
+  const text = reply.toString("utf8")
   return { status: Number(text.slice(9, 12)), body: text.slice(text.indexOf("\r\n\r\n") + 4) }
 }
 
@@ -40,7 +49,7 @@ export class HttpConnection {
 
   /** `head` ends with a line break; the length is added. One request at a time. */
   request(head: string, body: string): Outcome {
-    return Effect.callback<HttpAnswer, ConnectionBroken>((resume) => {
+    return Effect.callback<HttpReply, ConnectionBroken>((resume) => {
       this.waiting = resume
       const socket = this.socket ?? this.connect()
       socket.write(`${head}content-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`, "utf8")
@@ -70,7 +79,7 @@ export class HttpConnection {
 
   private receive(chunk: Buffer): void {
     const buffer = this.received === undefined ? chunk : Buffer.concat([this.received, chunk])
-    const length = answerLength(buffer)
+    const length = replyLength(buffer)
     if (length === undefined || (length !== -1 && buffer.length > length)) {
       if (this.socket !== undefined) this.fail(this.socket, `unreadable answer: ${buffer.toString("latin1", 0, 80)}`)
       return

@@ -9,7 +9,7 @@
 import * as net from "node:net"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
-import { answerLength } from "./HttpAnswer.ts"
+import { replyLength } from "./HttpConnection.ts"
 import { LatencyHistogram } from "./LatencyHistogram.ts"
 
 /**
@@ -39,9 +39,9 @@ export const HttpLoadReport = Schema.Struct({
   /** Measured, milliseconds. */
   duration: Schema.Finite,
   perSecond: Schema.Finite,
-  /** Answers by status code. */
+  /** Replies by status code. */
   statuses: Schema.Record(Schema.String, Schema.Int),
-  /** Connections that broke, were refused or answered what is not HTTP. */
+  /** Connections that broke, were refused or replied with what is not HTTP. */
   socketErrors: Schema.Int,
   firstError: Schema.NullOr(Schema.String),
   p50: Schema.Finite,
@@ -116,7 +116,7 @@ class Run {
     socket.on("connect", send)
     socket.on("data", (chunk: Buffer) => {
       const buffer = waiting === undefined ? chunk : Buffer.concat([waiting, chunk])
-      const length = answerLength(buffer)
+      const length = replyLength(buffer)
       if (length === undefined || (length !== -1 && buffer.length > length)) {
         this.fail(`unreadable answer: ${buffer.toString("latin1", 0, 200)}`)
         socket.destroy()

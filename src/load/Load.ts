@@ -14,7 +14,7 @@ export const loadKinds = ["credit", "debit", "hold", "read"] as const
 export type LoadKind = (typeof loadKinds)[number]
 
 export interface LoadOptions {
-  /** 1–10,000; each waits for its answer before it sends again. */
+  /** 1–10,000; each waits for its reply before it sends again. */
   readonly callers: number
   readonly distribution: Distribution
   /** Weights, not all zero. */
@@ -30,7 +30,7 @@ export interface LoadOptions {
 }
 
 export interface LoadProgress {
-  /** Answers so far. */
+  /** Replies so far. */
   readonly answers: number
   readonly elapsedMillis: number
 }
@@ -73,23 +73,30 @@ const latencyOf = (histogram: LatencyHistogram): Latency => ({
   max: histogram.max / 1_000
 })
 
+/** Milliseconds, monotonic. */
+type Now = () => number
+
+const monotonicNow: Effect.Effect<Now> = Effect.clockWith((clock) =>
+  Effect.succeed(() => Number(clock.monotonicTimeNanosUnsafe()) / 1e6)
+)
+
 /** What a run counts. */
 class Tally {
   readonly all = new LatencyHistogram()
   readonly kinds = new Map(loadKinds.map((kind) => [kind, new LatencyHistogram()]))
   readonly answers = new Map<string, number>()
-  readonly startedAt = performance.now()
+  readonly startedAt: number
   readonly from: number
   readonly until: number
   answered = 0
 
-  constructor({ millis, warmupMillis }: LoadOptions) {
+  constructor({ millis, warmupMillis }: LoadOptions, now: number) {
+    this.startedAt = now
     this.from = this.startedAt + warmupMillis
     this.until = this.from + millis
   }
 
-  record(kind: LoadKind, code: string, sentAt: number): void {
-    const now = performance.now()
+  record(kind: LoadKind, code: string, sentAt: number, now: number): void {
     this.answered++
     if (now < this.from || now >= this.until) return
     const micros = (now - sentAt) * 1_000
@@ -142,14 +149,15 @@ export const runLoad = Effect.fn("Load.run")(function* (options: LoadOptions) {
     loadKinds.map((kind) => options.mix[kind]),
     options.run
   )
-  const tally = new Tally(options)
+  const now = yield* monotonicNow
+  const tally = new Tally(options, now())
   let keys = 0
 
   const send = Effect.fnUntraced(function* (caller: number, kind: LoadKind, command: LoadCommand) {
-    const sentAt = performance.now()
-    const answer = yield* target.send(caller, command, `${options.run}-${keys++}`)
-    tally.record(kind, answer.code, sentAt)
-    return answer
+    const sentAt = now()
+    const reply = yield* target.send(caller, command, `${options.run}-${keys++}`)
+    tally.record(kind, reply.code, sentAt, now())
+    return reply
   })
 
   const step = Effect.fnUntraced(function* (caller: number, kind: LoadKind, walletId: string) {
@@ -169,7 +177,7 @@ export const runLoad = Effect.fn("Load.run")(function* (options: LoadOptions) {
   })
 
   const caller = Effect.fnUntraced(function* (number: number) {
-    while (performance.now() < tally.until) {
+    while (now() < tally.until) {
       const { code } = yield* step(number, loadKinds[chooseKind()] ?? "credit", ids[chooseWallet()] ?? "")
       // Nobody answers: a pause, so that the load does not become a storm of connections.
       if (code === "ConnectionBroken") yield* Effect.sleep("100 millis")
@@ -177,7 +185,7 @@ export const runLoad = Effect.fn("Load.run")(function* (options: LoadOptions) {
   })
 
   const progress = Effect.suspend(() =>
-    options.onProgress({ answers: tally.answered, elapsedMillis: performance.now() - tally.startedAt })
+    options.onProgress({ answers: tally.answered, elapsedMillis: now() - tally.startedAt })
   )
   yield* Effect.all(
     Array.from({ length: options.callers }, (_, number) => caller(number)),

@@ -1,6 +1,6 @@
 /**
  * What a load drives: the engine of this process, or a running service. Both take
- * the same commands; an answer is a code, so that refusals are counted and not
+ * the same commands; a reply is a code, so that refusals are counted and not
  * thrown.
  */
 import * as Context from "effect/Context"
@@ -18,7 +18,7 @@ export type LoadCommand =
   | { readonly _tag: "Capture"; readonly walletId: string; readonly holdId: string }
   | { readonly _tag: "Read"; readonly walletId: string }
 
-export interface LoadAnswer {
+export interface LoadReply {
   /** `ok`, or the tag of the error, the code of the problem. */
   readonly code: string
   /** Of a hold that was placed. */
@@ -29,7 +29,7 @@ export class LoadTarget extends Context.Service<
   LoadTarget,
   {
     /** Sends one command for one caller, numbered from 0; a caller sends one at a time. */
-    readonly send: (caller: number, command: LoadCommand, idempotencyKey: string) => Effect.Effect<LoadAnswer>
+    readonly send: (caller: number, command: LoadCommand, idempotencyKey: string) => Effect.Effect<LoadReply>
   }
 >()("effect-wallet/load/LoadTarget") {
   /** The engine of this process. */
@@ -38,7 +38,7 @@ export class LoadTarget extends Context.Service<
     Effect.map(WalletEngine, (engine) => ({ send: (_, command, key) => sendToEngine(engine, command, key) }))
   )
 
-  /** A running service, over one connection per caller. It must say the lengths of its answers, as ours does. */
+  /** A running service, over one connection per caller. It must say the lengths of its replies, as ours does. */
   static readonly layerHttp = (options: {
     readonly url: URL
     readonly apiKey: Redacted.Redacted
@@ -58,9 +58,9 @@ export class LoadTarget extends Context.Service<
     )
 }
 
-const done: LoadAnswer = { code: "ok", holdId: undefined }
+const done: LoadReply = { code: "ok", holdId: undefined }
 
-const codeOf = (error: { readonly _tag: string }): LoadAnswer => ({ code: error._tag, holdId: undefined })
+const codeOf = (error: { readonly _tag: string }): LoadReply => ({ code: error._tag, holdId: undefined })
 
 const sendToEngine = (engine: WalletEngine["Service"], command: LoadCommand, idempotencyKey: string) => {
   const settled = <E extends { readonly _tag: string }>(effect: Effect.Effect<unknown, E>) =>
@@ -75,7 +75,7 @@ const sendToEngine = (engine: WalletEngine["Service"], command: LoadCommand, ide
       return settled(engine.debit({ walletId, amount: command.amount, idempotencyKey }))
     case "Hold":
       return Effect.match(engine.placeHold({ walletId, amount: command.amount, idempotencyKey }), {
-        onSuccess: ({ hold }): LoadAnswer => ({ code: "ok", holdId: hold.id }),
+        onSuccess: ({ hold }): LoadReply => ({ code: "ok", holdId: hold.id }),
         onFailure: codeOf
       })
     case "Capture":
@@ -113,7 +113,7 @@ const sendToService = (
   { apiKey, url }: { readonly url: URL; readonly apiKey: Redacted.Redacted },
   command: LoadCommand,
   idempotencyKey: string
-): Effect.Effect<LoadAnswer> => {
+): Effect.Effect<LoadReply> => {
   const [method, path, body] = requestOf(command)
   const prefix = url.pathname.replace(/\/$/, "")
   const mutation = method === "GET" ? "" : `content-type: application/json\r\nidempotency-key: ${idempotencyKey}\r\n`
@@ -121,9 +121,9 @@ const sendToService = (
     `${method} ${prefix}${path} HTTP/1.1\r\nhost: ${url.host}\r\n` +
     `authorization: Bearer ${Redacted.value(apiKey)}\r\n${mutation}`
   return Effect.match(connection.request(head, body), {
-    onSuccess: (answer): LoadAnswer => {
-      if (answer.status >= 300) return { code: problemCode(answer.status, answer.body), holdId: undefined }
-      return command._tag === "Hold" ? { code: "ok", holdId: holdIdOf(answer.body) } : done
+    onSuccess: (reply): LoadReply => {
+      if (reply.status >= 300) return { code: problemCode(reply.status, reply.body), holdId: undefined }
+      return command._tag === "Hold" ? { code: "ok", holdId: holdIdOf(reply.body) } : done
     },
     onFailure: codeOf
   })

@@ -5,7 +5,7 @@ import * as CliOutput from "effect/cli/CliOutput"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import { Shutdown } from "../../src/cli/Shutdown.ts"
+import { Shutdown } from "../../src/cli/ServeCommand.ts"
 import { walletCommand } from "../../src/cli/WalletCommand.ts"
 
 const commands: ReadonlyArray<ReadonlyArray<string>> = [

@@ -27,7 +27,7 @@ import * as SqlEventStore from "../../src/stores/sql/SqlEventStore.ts"
 import { SqlMigrator } from "../../src/stores/sql/SqlMigrator.ts"
 import * as SqlStores from "../../src/stores/sql/SqlStores.ts"
 import { goldenEvents } from "../domain/GoldenEvents.ts"
-import { clockAhead } from "../support/clockAhead.ts"
+import { clockAhead } from "../support/clocks.ts"
 import {
   documentedBlocks,
   installDocumentedRules,

@@ -4,7 +4,7 @@
  * became of it; and what was answered meanwhile.
  */
 import * as Effect from "effect/Effect"
-import { type ConnectionBroken, type HttpAnswer, HttpConnection } from "../../src/load/HttpConnection.ts"
+import { type ConnectionBroken, type HttpReply, HttpConnection } from "../../src/load/HttpConnection.ts"
 import { makeRandom } from "../cli/KillClient.ts"
 import { invalid } from "./InvalidRequests.ts"
 import {
@@ -30,7 +30,7 @@ const keptUntrue = 20
 
 /** What a caller sends its requests on, one at a time. */
 export interface Requests {
-  readonly request: (head: string, body: string) => Effect.Effect<HttpAnswer, ConnectionBroken>
+  readonly request: (head: string, body: string) => Effect.Effect<HttpReply, ConnectionBroken>
   readonly close: () => void
 }
 

@@ -1,11 +1,19 @@
-/** The short way of credit and debit against the way of the definition: the same answer to everything. */
+/**
+ * The fast path of credit and debit against the path of the definition: the same reply to
+ * everything, with a rate limit and without; and the fast path is taken where it should be.
+ */
 import { assert, it, layer } from "@effect/vitest"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
 import * as Result from "effect/Result"
 import * as fc from "fast-check"
+import { WalletEngine } from "../../src/engine/WalletEngine.ts"
+import { CurrentKey } from "../../src/http/api/Authorization.ts"
 import { plainMovement } from "../../src/http/FastMovement.ts"
 import { decodeBytes } from "../../src/http/RequestBody.ts"
-import { MovementBody } from "../../src/http/Schemas.ts"
+import { MovementBody } from "../../src/http/api/Schemas.ts"
+import { clockStopped } from "../support/clocks.ts"
 import * as Server from "./TestServer.ts"
 
 const { TestServer } = Server
@@ -46,7 +54,7 @@ it("a plain movement is exactly what the schema decodes, and never more", () => 
       const fast = plainMovement(JSON.parse(json))
       const slow = Effect.runSync(Effect.result(bySchema(Buffer.from(json))))
       if (fast === undefined) {
-        // What the schema takes is plain, too: else the short way would not be short.
+        // What the schema takes is plain, too: else the fast path would not be taken.
         assert.isTrue(Result.isFailure(slow), json)
         return
       }
@@ -59,60 +67,176 @@ it("a plain movement is exactly what the schema decodes, and never more", () => 
   assert.isAbove(plain, 200)
 })
 
-layer(Server.layer(), { excludeTestServices: true })("both ways over HTTP", (it) => {
-  it.effect("give the same answer", () =>
-    Effect.gen(function* () {
-      const { call, secrets, wallet } = yield* TestServer
-      const bodies = [
-        { amount: "5" }, { amount: "5", reference: null }, { amount: "5", reference: "r", metadata: { a: "b" } },
-        { amount: "5", metadata: {} }, { amount: "0" }, { amount: 5 }, {}, [], null, { amount: "5", x: 1 },
-        { amount: "5", metadata: { a: 1 } }, "{", "", '{"amount":"5","__proto__":1}',
-        '{"amount":"5","metadata":{"__proto__":"x"}}', "\ufeff{}"
-      ] // prettier-ignore
-      const headers: ReadonlyArray<Record<string, string>> = [
-        {},
-        { authorization: "Bearer wrong" },
-        { authorization: `Bearer ${secrets.read}` },
-        { authorization: `Bearer ${secrets.write}` },
-        { "idempotency-key": "" },
-        { "idempotency-key": "a b" },
-        { "content-type": "text/plain" }
-      ]
-      const queries = ["", "?await=committed", "?await=indexed", "?await=x", "?x=1"]
-      // A charset sends a request the long way and means the same.
-      const long = { "content-type": "application/json; charset=utf-8" }
-      const [a, b] = [yield* wallet(), yield* wallet()]
-      const plain = (text: string) =>
-        text
-          .replaceAll(a, "W")
-          .replaceAll(b, "W")
-          .replace(/"id":"[0-9a-f-]{36}"/g, "")
-          .replace(/\d{4}-\d\d-\d\dT[\d:.]+Z/g, "T")
-      // Every body with plain headers, every header with a plain body.
-      const pairs = [
-        ...bodies.map((body) => ({ head: {}, body })),
-        ...headers.map((head) => ({ head, body: { amount: "5" } }))
-      ]
-      let n = 0
-      for (const kind of ["credit", "debit"]) {
-        for (const query of queries) {
-          for (const { body, head } of pairs) {
-            const key = `k${n++}`
-            const send = (id: string, extra: Record<string, string>) =>
-              call("POST", `/v1/wallets/${id}/${kind}${query}`, { key, body, headers: { ...extra, ...head } })
-            const [fast, slow] = yield* Effect.all([send(a, {}), send(b, long)])
-            const name = `${kind}${query} ${JSON.stringify(head)} ${JSON.stringify(body)}`
-            assert.strictEqual(fast.status, slow.status, name)
-            assert.strictEqual(plain(fast.text), plain(slow.text), name)
-            assert.strictEqual(fast.headers.get("content-type"), slow.headers.get("content-type"))
-          }
+/** A charset sends a request down the path of the definition and means the same. */
+const slowHeaders = { "content-type": "application/json; charset=utf-8" }
+
+/** All of a reply that both paths must agree on. */
+const visible = ({ headers, status, text }: Server.Reply) => {
+  const { date: _, ...rest } = Object.fromEntries(headers)
+  return { status, headers: rest, text }
+}
+
+const giveTheSameReply = Effect.gen(function* () {
+  const { call, secrets, wallet } = yield* TestServer
+  const bodies = [
+    { amount: "5" }, { amount: "5", reference: null }, { amount: "5", reference: "r", metadata: { a: "b" } },
+    { amount: "5", metadata: {} }, { amount: "0" }, { amount: 5 }, {}, [], null, { amount: "5", x: 1 },
+    { amount: "5", metadata: { a: 1 } }, "{", "", '{"amount":"5","__proto__":1}',
+    '{"amount":"5","metadata":{"__proto__":"x"}}', "\ufeff{}"
+  ] // prettier-ignore
+  const headers: ReadonlyArray<Record<string, string>> = [
+    {},
+    { authorization: "Bearer wrong" },
+    { authorization: `Bearer ${secrets.read}` },
+    { authorization: `Bearer ${secrets.write}` },
+    { "idempotency-key": "" },
+    { "idempotency-key": "a b" },
+    { "content-type": "text/plain" }
+  ]
+  const queries = ["", "?await=committed", "?await=indexed", "?await=x", "?x=1"]
+  const [a, b] = [yield* wallet(), yield* wallet()]
+  const plain = (text: string) =>
+    text
+      .replaceAll(a, "W")
+      .replaceAll(b, "W")
+      .replace(/"id":"[0-9a-f-]{36}"/g, `"id":"${"0".repeat(36)}"`)
+      .replace(/\d{4}-\d\d-\d\dT[\d:.]+Z/g, "T")
+  // Every body with plain headers, every header with a plain body.
+  const pairs = [
+    ...bodies.map((body) => ({ head: {}, body })),
+    ...headers.map((head) => ({ head, body: { amount: "5" } }))
+  ]
+  let n = 0
+  for (const kind of ["credit", "debit"]) {
+    for (const query of queries) {
+      for (const { body, head } of pairs) {
+        const key = `k${n++}`
+        const send = (id: string, extra: Record<string, string>) =>
+          call("POST", `/v1/wallets/${id}/${kind}${query}`, { key, body, headers: { ...extra, ...head } })
+        // A command that is done, twice: the second reply is the first one again.
+        let done = false
+        for (const time of ["first", "again"]) {
+          if (time === "again" && !done) break
+          const [fast, slow] = yield* Effect.all([send(a, {}), send(b, slowHeaders)])
+          const name = `${time} ${kind}${query} ${JSON.stringify(head)} ${JSON.stringify(body)}`
+          const [here, there] = [visible(fast), visible(slow)]
+          done = fast.status < 300
+          assert.strictEqual(here.status, there.status, name)
+          assert.strictEqual(plain(here.text), plain(there.text), name)
+          // Ids of wallets may differ in length.
+          const { "content-length": _, ...hereHeaders } = here.headers
+          const { "content-length": __, ...thereHeaders } = there.headers
+          assert.deepStrictEqual(hereHeaders, thereHeaders, name)
         }
       }
-      const [walletA, walletB] = yield* Effect.all([call("GET", `/v1/wallets/${a}`), call("GET", `/v1/wallets/${b}`)])
-      assert.strictEqual(plain(walletA.text), plain(walletB.text))
-      assert.isAbove(walletA.json.version, 20)
-      const events = (id: string) => Effect.map(call("GET", `/v1/wallets/${id}/events?limit=200`), (r) => plain(r.text))
-      assert.strictEqual(yield* events(a), yield* events(b))
+    }
+  }
+  const [walletA, walletB] = yield* Effect.all([call("GET", `/v1/wallets/${a}`), call("GET", `/v1/wallets/${b}`)])
+  assert.strictEqual(plain(walletA.text), plain(walletB.text))
+  assert.isAbove(walletA.json.version, 20)
+  const events = (id: string) => Effect.map(call("GET", `/v1/wallets/${id}/events?limit=200`), (r) => plain(r.text))
+  assert.strictEqual(yield* events(a), yield* events(b))
+})
+
+/** For some hundred requests, also on a machine that is busy with other things. */
+const manyRequestsMillis = 120_000
+
+/** A rate that no test reaches. */
+const highRate = { requestsPerSecond: 1_000_000 }
+
+layer(Server.layer(), { excludeTestServices: true })("both paths over HTTP", (it) => {
+  it.effect("give the same reply", () => giveTheSameReply, manyRequestsMillis)
+})
+
+layer(Server.layer(highRate), { excludeTestServices: true })("both paths under a rate limit", (it) => {
+  it.effect("give the same reply", () => giveTheSameReply, manyRequestsMillis)
+})
+
+/** One second for as long as the test lasts. */
+const oneSecond = Server.layerWith(WalletEngine.layerMemory, { requestsPerSecond: 4 }, clockStopped(1_800_000_000_000))
+
+layer(oneSecond, { excludeTestServices: true })("both paths above the rate of a key", (it) => {
+  it.effect("count together, and refuse alike before they look at the request", () =>
+    Effect.gen(function* () {
+      const { call, secrets, wallet } = yield* TestServer
+      const id = yield* wallet()
+      let n = 0
+      const send = (headers: Record<string, string>, body: unknown = { amount: "1" }, key = `r${n++}`) =>
+        call("POST", `/v1/wallets/${id}/credit`, { secret: secrets.write, key, body, headers })
+      for (const headers of [{}, slowHeaders, {}, slowHeaders]) {
+        assert.strictEqual((yield* send(headers)).status, 201)
+      }
+      const [fast, slow] = [yield* send({}), yield* send(slowHeaders)]
+      assert.strictEqual(fast.status, 429)
+      assert.strictEqual(fast.json.code, "RateLimited")
+      assert.strictEqual(fast.headers.get("retry-after"), "1")
+      assert.deepStrictEqual(visible(fast), visible(slow))
+      // The rate comes before the form of the body and the key.
+      for (const [body, key] of [
+        ["{", "k"],
+        [{ amount: "1" }, "a b"],
+        [{ amount: "1" }, ""]
+      ] as const) {
+        for (const headers of [{}, slowHeaders])
+          assert.deepStrictEqual(visible(yield* send(headers, body, key)), visible(fast))
+      }
+      // And who it is before the rate.
+      const stranger = { authorization: "Bearer wrong" }
+      assert.strictEqual((yield* send(stranger)).status, 401)
+      assert.strictEqual((yield* call("GET", `/v1/wallets/${id}`)).json.balance, "4")
     })
   )
 })
+
+type Path = "fast" | "definition"
+
+/** Which path each command has come by: that of the definition leaves the key in the context. */
+const observed = (paths: Array<Path>) => {
+  const noted =
+    <A, B, E>(run: (command: A) => Effect.Effect<B, E>) =>
+    (command: A) =>
+      Effect.withFiber<B, E>((fiber) => {
+        paths.push(Context.getOrUndefined(fiber.context, CurrentKey) === undefined ? "fast" : "definition")
+        return run(command)
+      })
+  return Layer.effect(
+    WalletEngine,
+    Effect.map(WalletEngine, (engine) => ({ ...engine, credit: noted(engine.credit), debit: noted(engine.debit) }))
+  ).pipe(Layer.provide(WalletEngine.layerMemory))
+}
+
+for (const [name, config] of [
+  ["without a rate limit", {}],
+  ["with a rate limit", highRate]
+] as const) {
+  const paths: Array<Path> = []
+  layer(Server.layerWith(observed(paths), config), { excludeTestServices: true })(`the fast path ${name}`, (it) => {
+    it.effect("is taken by every plain request, and by no other", () =>
+      Effect.gen(function* () {
+        const { call, secrets, wallet } = yield* TestServer
+        const id = yield* wallet()
+        let n = 0
+        const rows: ReadonlyArray<readonly [path: string, call: Server.Call, taken: Path]> = [
+          [`/v1/wallets/${id}/credit`, {}, "fast"],
+          [`/v1/wallets/${id}/debit`, {}, "fast"],
+          [`/v1/wallets/${id}/credit?await=committed`, {}, "fast"],
+          [`/v1/wallets/${id}/debit?await=persisted`, {}, "fast"],
+          [`/v1/wallets/${id}/credit?await=indexed`, {}, "fast"],
+          [`/v1/wallets/${id}/credit`, { secret: secrets.write }, "fast"],
+          [`/v1/wallets/${id}/credit`, { body: { amount: "1", reference: "r", metadata: { a: "b" } } }, "fast"],
+          [`/v1/wallets/${id}/credit`, { headers: slowHeaders }, "definition"],
+          [`/v1/wallets/${id}/credit`, { headers: { "content-encoding": "identity" } }, "definition"],
+          [`/v1/wallets/${id}/credit`, { headers: { authorization: `bearer ${secrets.write}` } }, "definition"]
+        ]
+        for (const [path, given] of rows) {
+          const reply = yield* call("POST", path, { key: `p${n++}`, body: { amount: "1" }, ...given })
+          assert.strictEqual(reply.status, 201, path)
+        }
+        assert.deepStrictEqual(
+          paths,
+          rows.map(([, , taken]) => taken)
+        )
+      })
+    )
+  })
+}

@@ -2,7 +2,7 @@ import { assert, describe, it, layer as itLayer } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Metric from "effect/Metric"
-import { routeOf, unmatched } from "../../src/http/Routes.ts"
+import { routeOf, unmatched } from "../../src/http/RequestTelemetry.ts"
 import * as Server from "./TestServer.ts"
 
 /** A registry of its own: other servers of this process count, too. */
@@ -22,7 +22,7 @@ const scrape = Effect.gen(function* () {
 
 describe("metrics over HTTP", () => {
   itLayer(server, { excludeTestServices: true })((it) => {
-    it.effect("count requests by method, route and status, on the short way and on the usual one", () =>
+    it.effect("count requests by method, route and status, on the fast path and on the usual one", () =>
       Effect.gen(function* () {
         const { call, wallet } = yield* Server.TestServer
         const id = yield* wallet()

@@ -124,7 +124,7 @@ it.live("a port in use is named in one line", () =>
 const corsOrigins = ["https://app.example.com", "http://localhost:5173"]
 
 layer(Server.layer({ corsOrigins }), { excludeTestServices: true })("CORS, where origins are configured", (it) => {
-  it.effect("answers preflights without a key and checkpoints answers and problems for these origins only", () =>
+  it.effect("answers preflights without a key and marks replies and problems for these origins only", () =>
     Effect.gen(function* () {
       const { call } = yield* TestServer
       const origin = "https://app.example.com"

@@ -1,4 +1,5 @@
 /** The API on a free port over an engine in memory, with a key for every scope. */
+import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as EffectHttpServer from "effect/http/HttpServer"
@@ -131,10 +132,14 @@ const make = Effect.gen(function* () {
 
 const stores: Layer.Layer<ApiKeyStore> = MemoryStores.layer()
 
-/** With an engine of the test's own making. */
-export const layerWith = (engine: Layer.Layer<WalletEngine>, config: Partial<HttpConfigValues> = {}) =>
+/** With an engine of the test's own making, and with a clock for all that the server does itself. */
+export const layerWith = (
+  engine: Layer.Layer<WalletEngine>,
+  config: Partial<HttpConfigValues> = {},
+  clock: Clock.Clock = Effect.runSync(Clock.Clock)
+) =>
   Layer.effect(TestServer, make).pipe(
-    Layer.provideMerge(httpServer),
+    Layer.provideMerge(Layer.provide(httpServer, Layer.succeed(Clock.Clock, clock))),
     Layer.provideMerge(ApiKeys.layer),
     Layer.provide([stores, engine, HttpConfig.layer({ port: 0, ...config })]),
     Layer.provide(Logger.layer([]))

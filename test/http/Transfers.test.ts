@@ -5,7 +5,7 @@ import * as Schema from "effect/Schema"
 import { defaultBounds } from "../../src/actors/ActorBounds.ts"
 import type { Commit } from "../../src/domain/Commit.ts"
 import { WalletEngine } from "../../src/engine/WalletEngine.ts"
-import { TransferAnswer, TransferJson, TransferPage } from "../../src/http/Schemas.ts"
+import { TransferReply, TransferJson, TransferPage } from "../../src/http/api/Schemas.ts"
 import * as MemoryStores from "../../src/stores/memory/MemoryStores.ts"
 import * as Server from "./TestServer.ts"
 
@@ -48,7 +48,7 @@ layer(Server.layerWith(engine), { excludeTestServices: true })("transfers over H
       const reply = yield* send(body, "t")
       assert.strictEqual(reply.status, 201, reply.text)
       assert.isNull(reply.headers.get("idempotency-replayed"))
-      conforms(TransferAnswer, reply.json)
+      conforms(TransferReply, reply.json)
       assert.deepInclude(reply.json.transfer, {
         from,
         to,
@@ -217,7 +217,7 @@ layer(Server.layerWith(engine), { excludeTestServices: true })("transfers over H
     })
   )
 
-  it.effect("checkpoints a reversal that a batch tells again", () =>
+  it.effect("marks a reversal that a batch tells again", () =>
     Effect.gen(function* () {
       const { call, from, to } = yield* wallets
       const commands = [{ type: "transfer", walletId: from, to, amount: "13", idempotencyKey: "unlucky" }]

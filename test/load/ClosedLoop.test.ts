@@ -38,7 +38,8 @@ describe("ClosedLoop", () => {
   it.live("fails with the first command that fails", () =>
     Effect.gen(function* () {
       const failure = yield* Effect.flip(
-        runFibers(options, (n) => (n === 20 ? Effect.fail("refused") : Effect.yieldNow))
+        // Each caller sends a second command at least.
+        runFibers(options, (n) => (n === 2 * options.callers - 1 ? Effect.fail("refused") : Effect.yieldNow))
       )
       assert.strictEqual(failure, "refused")
     })

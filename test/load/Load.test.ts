@@ -1,27 +1,32 @@
 import { assert, describe, it } from "@effect/vitest"
+import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Ref from "effect/Ref"
 import { WalletEngine } from "../../src/engine/WalletEngine.ts"
 import { loadLines, type LoadOptions, parseMix, runLoad } from "../../src/load/Load.ts"
-import { type LoadAnswer, LoadTarget } from "../../src/load/LoadTarget.ts"
+import { type LoadReply, LoadTarget } from "../../src/load/LoadTarget.ts"
+import { clockOfLooks } from "../support/clocks.ts"
 
 const options: LoadOptions = {
   callers: 4,
   distribution: { _tag: "Uniform", wallets: 3 },
   mix: { credit: 2, debit: 1, hold: 1, read: 1 },
-  warmupMillis: 10,
-  millis: 60,
+  warmupMillis: 60,
+  millis: 600,
   run: "t1",
   onProgress: () => Effect.void
 }
+
+/** So many commands, not so much time: three looks at the clock for each. */
+const run = (given: LoadOptions) => Effect.provideService(runLoad(given), Clock.Clock, clockOfLooks())
 
 const engine = LoadTarget.layerEngine.pipe(Layer.provideMerge(WalletEngine.layerMemory))
 
 describe("Load", () => {
   it.live("sends the mix to the engine, and the wallets have what was answered", () =>
     Effect.gen(function* () {
-      const report = yield* runLoad({ ...options, warmupMillis: 0 })
+      const report = yield* run({ ...options, warmupMillis: 0 })
       assert.deepStrictEqual(Object.keys(report.answers), ["ok"])
       assert.deepStrictEqual(report.kinds.map(({ kind }) => kind).sort(), ["credit", "debit", "hold", "read"])
       assert.strictEqual(
@@ -35,8 +40,8 @@ describe("Load", () => {
 
   it.live("counts refusals by their code", () =>
     Effect.gen(function* () {
-      const refused: LoadAnswer = { code: "InsufficientFunds", holdId: undefined }
-      const fine: LoadAnswer = { code: "ok", holdId: "h1" }
+      const refused: LoadReply = { code: "InsufficientFunds", holdId: undefined }
+      const fine: LoadReply = { code: "ok", holdId: "h1" }
       const sent = yield* Ref.make(new Set<string>())
       const target = LoadTarget.of({
         send: (_, command, key) =>
@@ -45,7 +50,7 @@ describe("Load", () => {
             Effect.as(command._tag === "Debit" ? refused : fine)
           )
       })
-      const report = yield* Effect.provideService(runLoad(options), LoadTarget, target)
+      const report = yield* Effect.provideService(run(options), LoadTarget, target)
       assert.isAbove(report.answers["InsufficientFunds"] ?? 0, 0)
       assert.isAbove(report.answers["ok"] ?? 0, 0)
       assert.isAtLeast((yield* Ref.get(sent)).size, report.commands)
@@ -56,7 +61,7 @@ describe("Load", () => {
   it.live("does not begin when its wallets cannot be made", () =>
     Effect.gen(function* () {
       const target = LoadTarget.of({ send: () => Effect.succeed({ code: "Unauthorized", holdId: undefined }) })
-      const failure = yield* Effect.flip(Effect.provideService(runLoad(options), LoadTarget, target))
+      const failure = yield* Effect.flip(Effect.provideService(run(options), LoadTarget, target))
       assert.strictEqual(failure._tag, "LoadImpossible")
       assert.strictEqual(failure.code, "Unauthorized")
     })

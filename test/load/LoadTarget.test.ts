@@ -1,9 +1,11 @@
 import { assert, layer } from "@effect/vitest"
+import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
 import { runLoad } from "../../src/load/Load.ts"
 import { LoadTarget } from "../../src/load/LoadTarget.ts"
+import { clockOfLooks } from "../support/clocks.ts"
 import * as Server from "../http/TestServer.ts"
 
 const { TestServer } = Server
@@ -26,10 +28,11 @@ layer(Server.layer(), { excludeTestServices: true })("a load on a running servic
         distribution: { _tag: "Zipf", wallets: 3, exponent: 1 },
         mix: { credit: 2, debit: 1, hold: 1, read: 1 },
         warmupMillis: 0,
-        millis: 150,
+        millis: 600,
         run: "http",
         onProgress: () => Effect.void
-      })
+        // About 200 commands, however long they take: three looks at the clock for each.
+      }).pipe(Effect.provideService(Clock.Clock, clockOfLooks()))
       assert.deepStrictEqual(Object.keys(report.answers), ["ok"])
       assert.strictEqual(report.kinds.length, 4)
       const { call } = yield* TestServer

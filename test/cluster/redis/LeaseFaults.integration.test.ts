@@ -16,7 +16,7 @@ import { type RedisLeaseOptions, RedisRunnerStorage } from "../../../src/cluster
 import { leasesLost } from "../../../src/cluster/ClusterMetrics.ts"
 import * as Scripts from "../../../src/cluster/redis/LeaseScripts.ts"
 import type { RedisServer } from "../../../bench/servers/RedisServer.ts"
-import { clockAhead } from "../../support/clockAhead.ts"
+import { clockAhead } from "../../support/clocks.ts"
 import { bareRedis, ownRedis, redisPresent, sharedRedis, watchRedis } from "../../support/redis.ts"
 import { startTcpProxy } from "../../support/tcpProxy.ts"
 

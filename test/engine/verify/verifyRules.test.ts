@@ -2,7 +2,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import { verifyDocument, verifyLines } from "../../../src/cli/VerifyDocument.ts"
+import { verifyDocument, verifyLines } from "../../../src/cli/tools/VerifyDocument.ts"
 import { verify } from "../../../src/engine/verify/Verify.ts"
 import * as MemoryStores from "../../../src/stores/memory/MemoryStores.ts"
 import { Persistence, type RuleTrial } from "../../../src/stores/Persistence.ts"

@@ -1,0 +1,29 @@
+/**
+ * The HTTP API, version 1, as a value: server, client and OpenAPI document are
+ * made from it. Definition only, without a line of the server.
+ */
+import * as HttpApi from "effect/http-api/HttpApi"
+import * as OpenApi from "effect/http-api/OpenApi"
+import { ClusterApi, HealthApi, KeysApi } from "./OperationsApi.ts"
+import { BatchApi, FeedApi, TransactionsApi } from "./AllWalletsApi.ts"
+import { HoldsApi } from "./HoldsApi.ts"
+import { completeDocument } from "./OpenApiDocument.ts"
+import { TransfersApi } from "./TransfersApi.ts"
+import { WalletsApi } from "./WalletsApi.ts"
+
+const strict = { onExcessProperty: "error" } as const
+
+export class WalletApi extends HttpApi.make("effect-wallet")
+  .add(WalletsApi, HoldsApi, TransfersApi, TransactionsApi, BatchApi, FeedApi, KeysApi, ClusterApi, HealthApi)
+  .annotate(HttpApi.QueryParseOptions, strict)
+  .annotate(HttpApi.PayloadParseOptions, strict)
+  .annotateMerge(
+    OpenApi.annotations({
+      title: "effect-wallet",
+      version: "1",
+      description:
+        "Wallets with holds and transfers, on a log. Amounts are strings of minor units, times RFC 3339 in UTC. " +
+        "Every failure is a problem (RFC 9457) whose `code` names it.",
+      transform: completeDocument
+    })
+  ) {}

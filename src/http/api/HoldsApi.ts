@@ -1,0 +1,82 @@
+/** Endpoints of holds: money set aside, to be captured or released. */
+import * as HttpApiEndpoint from "effect/http-api/HttpApiEndpoint"
+import * as HttpApiGroup from "effect/http-api/HttpApiGroup"
+import * as Schema from "effect/Schema"
+import {
+  command,
+  commandProblems,
+  created,
+  doc,
+  holdPath,
+  pageQuery,
+  walletPath,
+  RequestValidation
+} from "./EndpointParts.ts"
+import { Authorization, RequiredScope } from "./Authorization.ts"
+import {
+  HoldAmountExceeded,
+  HoldClosed,
+  HoldNotFound,
+  InsufficientFunds,
+  WalletClosed,
+  WalletFrozen,
+  WalletNotFound
+} from "./Problem.ts"
+import { CaptureReply, CaptureHoldBody, HoldReply, HoldJson, HoldPage, HoldStatus, PlaceHoldBody } from "./Schemas.ts"
+import { Version } from "./SchemaValues.ts"
+
+const minVersion = Schema.optionalKey(Version)
+
+const placeHold = HttpApiEndpoint.post("place", "/v1/wallets/:id/holds", {
+  ...command,
+  params: walletPath,
+  payload: PlaceHoldBody,
+  success: created(HoldReply),
+  error: [...commandProblems, WalletNotFound, WalletClosed, WalletFrozen, InsufficientFunds]
+})
+  .annotate(RequiredScope, "wallets:write")
+  .annotateMerge(doc("Place a hold", "wallets:write", "From `expiresAt` on it cannot be captured."))
+
+const captureHold = HttpApiEndpoint.post("capture", "/v1/wallets/:id/holds/:holdId/capture", {
+  ...command,
+  params: holdPath,
+  payload: CaptureHoldBody,
+  success: created(CaptureReply),
+  error: [...commandProblems, WalletNotFound, HoldNotFound, WalletClosed, WalletFrozen, HoldClosed, HoldAmountExceeded]
+})
+  .annotate(RequiredScope, "wallets:write")
+  .annotateMerge(
+    doc("Capture a hold, in part or all that remains", "wallets:write", "`final` releases what then remains.")
+  )
+
+const releaseHold = HttpApiEndpoint.post("release", "/v1/wallets/:id/holds/:holdId/release", {
+  ...command,
+  params: holdPath,
+  success: created(HoldReply),
+  error: [...commandProblems, WalletNotFound, HoldNotFound, WalletClosed, HoldClosed]
+})
+  .annotate(RequiredScope, "wallets:write")
+  .annotateMerge(doc("Release what a hold still holds", "wallets:write"))
+
+const listHolds = HttpApiEndpoint.get("list", "/v1/wallets/:id/holds", {
+  params: walletPath,
+  query: { status: Schema.optionalKey(HoldStatus), minVersion, ...pageQuery },
+  success: HoldPage,
+  error: [WalletNotFound]
+})
+  .annotate(RequiredScope, "wallets:read")
+  .annotateMerge(doc("A wallet's holds, newest first", "wallets:read"))
+
+const getHold = HttpApiEndpoint.get("get", "/v1/wallets/:id/holds/:holdId", {
+  params: holdPath,
+  query: { minVersion },
+  success: HoldJson,
+  error: [WalletNotFound, HoldNotFound]
+})
+  .annotate(RequiredScope, "wallets:read")
+  .annotateMerge(doc("Read a hold", "wallets:read"))
+
+export class HoldsApi extends HttpApiGroup.make("holds")
+  .add(placeHold, captureHold, releaseHold, listHolds, getHold)
+  .middleware(RequestValidation)
+  .middleware(Authorization) {}

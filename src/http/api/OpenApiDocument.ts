@@ -1,0 +1,107 @@
+/**
+ * What the generated OpenAPI document lacks: headers of replies, which inputs are
+ * required or may be left out, and the problems that any request can meet.
+ */
+
+type Json = Record<string, unknown>
+
+const isObject = (value: unknown): value is Json => typeof value === "object" && value !== null && !Array.isArray(value)
+
+const objectAt = (value: unknown, key: string): Json | undefined => {
+  const found = isObject(value) ? value[key] : undefined
+  return isObject(found) ? found : undefined
+}
+
+const replayedHeader = {
+  "Idempotency-Replayed": {
+    description: "`true`: the key was known, this is the first answer again.",
+    schema: { type: "string", enum: ["true"] }
+  }
+}
+
+const retryAfterHeader = {
+  "Retry-After": { description: "Whole seconds, 1 or more.", schema: { type: "integer", minimum: 1 } }
+}
+
+const retryable = new Set(["409", "429", "503"])
+
+/** The bodies that may be left out: all their fields are optional. */
+const optionalBodies = /^\/v1\/wallets\/\{id\}\/(?:freeze|unfreeze|close|holds\/\{holdId\}\/capture)$/
+
+const lastEventId = {
+  name: "Last-Event-ID",
+  description: "The `id` of the last event received, as a browser sends it when it connects again."
+}
+
+const completeParameter = (parameter: unknown): unknown =>
+  isObject(parameter) && parameter["name"] === "last-event-id"
+    ? { ...parameter, ...lastEventId }
+    : completeKey(parameter)
+
+const completeKey = (parameter: unknown): unknown =>
+  isObject(parameter) && parameter["name"] === "idempotency-key"
+    ? {
+        ...parameter,
+        name: "Idempotency-Key",
+        required: true,
+        description: "1 to 255 visible ASCII characters. The same key with the same command has one effect.",
+        schema: { type: "string", pattern: "^[\\x21-\\x7e]{1,255}$" }
+      }
+    : parameter
+
+const completeResponses = (responses: Json, isCommand: boolean): Json =>
+  Object.fromEntries(
+    Object.entries(responses).map(([status, response]) => {
+      if (!isObject(response)) return [status, response]
+      const headers = {
+        ...objectAt(response, "headers"),
+        // An outcome that was reversed is told again, too.
+        ...(isCommand && (status.startsWith("2") || status === "422") ? replayedHeader : {}),
+        ...(retryable.has(status) ? retryAfterHeader : {})
+      }
+      return [status, Object.keys(headers).length === 0 ? response : { ...response, headers }]
+    })
+  )
+
+const completeOperation = (path: string, operation: Json): Json => {
+  const parameters = Array.isArray(operation["parameters"]) ? operation["parameters"].map(completeParameter) : []
+  const isCommand = parameters.some((parameter) => isObject(parameter) && parameter["name"] === "Idempotency-Key")
+  const requestBody = objectAt(operation, "requestBody")
+  return {
+    ...operation,
+    parameters,
+    ...(requestBody === undefined
+      ? {}
+      : { requestBody: optionalBodies.test(path) ? { ...requestBody, required: false } : requestBody }),
+    responses: completeResponses(objectAt(operation, "responses") ?? {}, isCommand)
+  }
+}
+
+/** For the generator's own clients only. */
+const withoutNotes = (key: string, value: unknown): unknown => (key === "x-effect-stream" ? undefined : value)
+
+/** The generator names the wire side of a class `XEncoded`; readers know only the wire. */
+const plainNames = (document: unknown): unknown =>
+  JSON.parse(JSON.stringify(document, withoutNotes).replace(/"(#\/components\/schemas\/)?(\w+)Encoded"/g, '"$1$2"'))
+
+export const completeDocument = (generated: Record<string, unknown>): Record<string, unknown> => {
+  const plain = plainNames(generated)
+  const document = isObject(plain) ? plain : generated
+  const paths = objectAt(document, "paths") ?? {}
+  return {
+    ...document,
+    paths: Object.fromEntries(
+      Object.entries(paths).map(([path, item]) => [
+        path,
+        isObject(item)
+          ? Object.fromEntries(
+              Object.entries(item).map(([method, operation]) => [
+                method,
+                isObject(operation) ? completeOperation(path, operation) : operation
+              ])
+            )
+          : item
+      ])
+    )
+  }
+}

@@ -1,0 +1,107 @@
+/**
+ * Every problem the API replies with: RFC 9457, `code` = the error's tag.
+ *
+ * The classes are what a client catches by tag and what OpenAPI shows; the server
+ * writes the same documents with `problemBody`, without an encoder between.
+ */
+import * as HttpApiError from "effect/http-api/HttpApiError"
+import * as Schema from "effect/Schema"
+
+export const problemStatus = {
+  InvalidRequest: 400,
+  IdempotencyKeyMissing: 400,
+  Unauthorized: 401,
+  Forbidden: 403,
+  WalletNotFound: 404,
+  HoldNotFound: 404,
+  TransferNotFound: 404,
+  NotFound: 404,
+  MethodNotAllowed: 405,
+  WalletAlreadyExists: 409,
+  IdempotencyInProgress: 409,
+  PositionGone: 410,
+  PayloadTooLarge: 413,
+  UnsupportedMediaType: 415,
+  InsufficientFunds: 422,
+  CurrencyMismatch: 422,
+  WalletFrozen: 422,
+  WalletClosed: 422,
+  WalletNotEmpty: 422,
+  HoldClosed: 422,
+  HoldAmountExceeded: 422,
+  SameWallet: 422,
+  LimitExceeded: 422,
+  IdempotencyKeyReused: 422,
+  OperationRefused: 422,
+  OperationReversed: 422,
+  TransferReversed: 422,
+  MailboxFull: 429,
+  RateLimited: 429,
+  InternalError: 500,
+  StoreUnavailable: 503,
+  OutcomeUnknown: 503
+} as const
+
+export type ProblemCode = keyof typeof problemStatus
+
+const typeOf = <Code extends ProblemCode>(code: Code) => `urn:problem-type:effect-wallet:${code}` as const
+
+/** `InsufficientFunds` → `Insufficient funds`. */
+const titleOf = (code: ProblemCode): string => code.replace(/(?<=.)[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`)
+
+const declared = <const Code extends ProblemCode>(code: Code) => ({
+  type: typeOf(code),
+  status: problemStatus[code],
+  title: titleOf(code)
+})
+
+const start = Object.fromEntries(
+  (Object.keys(problemStatus) as Array<ProblemCode>).map((code) => [
+    code,
+    JSON.stringify({ type: typeOf(code), title: titleOf(code), status: problemStatus[code], code }).slice(0, -1)
+  ])
+) as Record<ProblemCode, string>
+
+/** The document as JSON text. */
+export const problemBody = (code: ProblemCode, detail: string): string =>
+  `${start[code]},"detail":${JSON.stringify(detail)}}`
+
+export const isProblemCode = (tag: string): tag is ProblemCode => Object.hasOwn(problemStatus, tag)
+
+const problem =
+  <Self>() =>
+  <const Code extends ProblemCode>(code: Code) =>
+    HttpApiError.Problem<Self>()(code, declared(code), { code: Schema.tag(code) })
+
+export class InvalidRequest extends problem<InvalidRequest>()("InvalidRequest") {}
+export class IdempotencyKeyMissing extends problem<IdempotencyKeyMissing>()("IdempotencyKeyMissing") {}
+export class Unauthorized extends problem<Unauthorized>()("Unauthorized") {}
+export class Forbidden extends problem<Forbidden>()("Forbidden") {}
+export class WalletNotFound extends problem<WalletNotFound>()("WalletNotFound") {}
+export class HoldNotFound extends problem<HoldNotFound>()("HoldNotFound") {}
+export class TransferNotFound extends problem<TransferNotFound>()("TransferNotFound") {}
+export class NotFound extends problem<NotFound>()("NotFound") {}
+export class MethodNotAllowed extends problem<MethodNotAllowed>()("MethodNotAllowed") {}
+export class WalletAlreadyExists extends problem<WalletAlreadyExists>()("WalletAlreadyExists") {}
+export class IdempotencyInProgress extends problem<IdempotencyInProgress>()("IdempotencyInProgress") {}
+export class PositionGone extends problem<PositionGone>()("PositionGone") {}
+export class PayloadTooLarge extends problem<PayloadTooLarge>()("PayloadTooLarge") {}
+export class UnsupportedMediaType extends problem<UnsupportedMediaType>()("UnsupportedMediaType") {}
+export class InsufficientFunds extends problem<InsufficientFunds>()("InsufficientFunds") {}
+export class CurrencyMismatch extends problem<CurrencyMismatch>()("CurrencyMismatch") {}
+export class WalletFrozen extends problem<WalletFrozen>()("WalletFrozen") {}
+export class WalletClosed extends problem<WalletClosed>()("WalletClosed") {}
+export class WalletNotEmpty extends problem<WalletNotEmpty>()("WalletNotEmpty") {}
+export class HoldClosed extends problem<HoldClosed>()("HoldClosed") {}
+export class HoldAmountExceeded extends problem<HoldAmountExceeded>()("HoldAmountExceeded") {}
+export class SameWallet extends problem<SameWallet>()("SameWallet") {}
+export class LimitExceeded extends problem<LimitExceeded>()("LimitExceeded") {}
+export class IdempotencyKeyReused extends problem<IdempotencyKeyReused>()("IdempotencyKeyReused") {}
+export class OperationRefused extends problem<OperationRefused>()("OperationRefused") {}
+export class OperationReversed extends problem<OperationReversed>()("OperationReversed") {}
+export class TransferReversed extends problem<TransferReversed>()("TransferReversed") {}
+export class MailboxFull extends problem<MailboxFull>()("MailboxFull") {}
+export class RateLimited extends problem<RateLimited>()("RateLimited") {}
+export class InternalError extends problem<InternalError>()("InternalError") {}
+export class StoreUnavailable extends problem<StoreUnavailable>()("StoreUnavailable") {}
+export class OutcomeUnknown extends problem<OutcomeUnknown>()("OutcomeUnknown") {}

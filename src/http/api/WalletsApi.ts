@@ -1,0 +1,171 @@
+/** Endpoints of wallets and of what happened to one. */
+import * as HttpApiEndpoint from "effect/http-api/HttpApiEndpoint"
+import * as HttpApiGroup from "effect/http-api/HttpApiGroup"
+import * as Schema from "effect/Schema"
+import {
+  command,
+  commandProblems,
+  created,
+  doc,
+  done,
+  pageQuery,
+  walletPath,
+  RequestValidation
+} from "./EndpointParts.ts"
+import { Authorization, RequiredScope } from "./Authorization.ts"
+import {
+  Forbidden,
+  InsufficientFunds,
+  MailboxFull,
+  WalletAlreadyExists,
+  WalletClosed,
+  WalletFrozen,
+  WalletNotEmpty,
+  WalletNotFound
+} from "./Problem.ts"
+import {
+  CreateWalletBody,
+  EventPage,
+  MovementBody,
+  StatusChangeBody,
+  TransactionReply,
+  TransactionPage,
+  TransactionType,
+  UpdateWalletBody,
+  WalletReply,
+  WalletJson,
+  WalletPage,
+  WalletStatus
+} from "./Schemas.ts"
+import { Balance, Currency, Id, Limit, Text, Time, Version } from "./SchemaValues.ts"
+
+const createWallet = HttpApiEndpoint.post("create", "/v1/wallets", {
+  ...command,
+  payload: CreateWalletBody,
+  success: created(WalletReply),
+  error: [...commandProblems, Forbidden, WalletAlreadyExists]
+})
+  .annotate(RequiredScope, "wallets:write")
+  .annotateMerge(
+    doc(
+      "Create a wallet",
+      "wallets:write",
+      "With `overdraftLimit` also `admin`. Without `id` one is derived from the key."
+    )
+  )
+
+const getWallet = HttpApiEndpoint.get("get", "/v1/wallets/:id", {
+  params: walletPath,
+  query: {
+    minVersion: Schema.optionalKey(Version),
+    atVersion: Schema.optionalKey(Version),
+    at: Schema.optionalKey(Time)
+  },
+  success: WalletJson,
+  error: [WalletNotFound, MailboxFull]
+})
+  .annotate(RequiredScope, "wallets:read")
+  .annotateMerge(doc("Read a wallet", "wallets:read", "Now, or as it was at a version or a time (one of the three)."))
+
+const searchWallets = HttpApiEndpoint.get("search", "/v1/wallets", {
+  query: {
+    ownerId: Schema.optionalKey(Id),
+    currency: Schema.optionalKey(Currency),
+    status: Schema.optionalKey(WalletStatus),
+    minBalance: Schema.optionalKey(Balance),
+    maxBalance: Schema.optionalKey(Balance),
+    q: Schema.optionalKey(Text),
+    ...pageQuery
+  },
+  success: WalletPage
+})
+  .annotate(RequiredScope, "wallets:read")
+  .annotateMerge(doc("Search wallets, newest first", "wallets:read"))
+
+const updateWallet = HttpApiEndpoint.patch("update", "/v1/wallets/:id", {
+  ...command,
+  params: walletPath,
+  payload: UpdateWalletBody,
+  success: done(WalletReply),
+  error: [...commandProblems, Forbidden, WalletNotFound, WalletClosed, InsufficientFunds]
+})
+  .annotate(RequiredScope, "wallets:write")
+  .annotateMerge(
+    doc(
+      "Change metadata or overdraft limit",
+      "wallets:write",
+      "With `overdraftLimit` also `admin`. Metadata is replaced."
+    )
+  )
+
+const credit = HttpApiEndpoint.post("credit", "/v1/wallets/:id/credit", {
+  ...command,
+  params: walletPath,
+  payload: MovementBody,
+  success: created(TransactionReply),
+  error: [...commandProblems, WalletNotFound, WalletClosed]
+})
+  .annotate(RequiredScope, "wallets:write")
+  .annotateMerge(doc("Credit a wallet", "wallets:write"))
+
+const debit = HttpApiEndpoint.post("debit", "/v1/wallets/:id/debit", {
+  ...command,
+  params: walletPath,
+  payload: MovementBody,
+  success: created(TransactionReply),
+  error: [...commandProblems, WalletNotFound, WalletClosed, WalletFrozen, InsufficientFunds]
+})
+  .annotate(RequiredScope, "wallets:write")
+  .annotateMerge(doc("Debit a wallet", "wallets:write"))
+
+const statusChange = <const Name extends "freeze" | "unfreeze" | "close">(name: Name, summary: string) =>
+  HttpApiEndpoint.post(name, `/v1/wallets/:id/${name}`, {
+    ...command,
+    params: walletPath,
+    payload: StatusChangeBody,
+    success: done(WalletReply),
+    error: [...commandProblems, WalletNotFound, WalletClosed, WalletNotEmpty]
+  })
+    .annotate(RequiredScope, "admin")
+    .annotateMerge(doc(summary, "admin"))
+
+const listTransactions = HttpApiEndpoint.get("transactions", "/v1/wallets/:id/transactions", {
+  params: walletPath,
+  query: {
+    from: Schema.optionalKey(Time),
+    to: Schema.optionalKey(Time),
+    type: Schema.optionalKey(TransactionType),
+    minVersion: Schema.optionalKey(Version),
+    ...pageQuery
+  },
+  success: TransactionPage,
+  error: [WalletNotFound]
+})
+  .annotate(RequiredScope, "wallets:read")
+  .annotateMerge(doc("A wallet's transactions, newest first", "wallets:read", "`from` and `to` are inclusive."))
+
+const listEvents = HttpApiEndpoint.get("events", "/v1/wallets/:id/events", {
+  params: walletPath,
+  query: { after: Schema.optionalKey(Version), limit: Schema.optionalKey(Limit) },
+  success: EventPage,
+  error: [WalletNotFound]
+})
+  .annotate(RequiredScope, "wallets:read")
+  .annotateMerge(doc("A wallet's events by version", "wallets:read", "`next` is the value for `after`."))
+
+export class WalletsApi extends HttpApiGroup.make("wallets")
+  .add(
+    createWallet,
+    getWallet,
+    searchWallets,
+    updateWallet,
+    credit,
+    debit,
+    statusChange("freeze", "Freeze a wallet: nothing leaves it"),
+    statusChange("unfreeze", "Unfreeze a wallet"),
+    statusChange("close", "Close an empty wallet for good"),
+    listTransactions,
+    listEvents
+  )
+  .middleware(RequestValidation)
+  .middleware(Authorization) {}

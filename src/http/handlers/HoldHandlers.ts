@@ -1,0 +1,68 @@
+/** Handlers of `HoldsApi`. */
+import * as Effect from "effect/Effect"
+import * as HttpApiBuilder from "effect/http-api/HttpApiBuilder"
+import { WalletEngine } from "../../engine/WalletEngine.ts"
+import { commandReply, holdJson, pageJson, plainReply, respond } from "../HttpReply.ts"
+import { WalletApi } from "../api/Api.ts"
+import { CurrentKey } from "../api/Authorization.ts"
+import { commandOptions } from "./CommandOptions.ts"
+import { bodyReader } from "../RequestBody.ts"
+import { CaptureHoldBody, NoBody, PlaceHoldBody } from "../api/Schemas.ts"
+import { defaultLimit } from "../api/SchemaValues.ts"
+
+const placeBody = bodyReader(PlaceHoldBody)
+const captureBody = bodyReader(CaptureHoldBody, { mayBeEmpty: true })
+const noBody = bodyReader(NoBody, { mayBeEmpty: true })
+
+export const holdHandlers = HttpApiBuilder.group(
+  WalletApi,
+  "holds",
+  Effect.fnUntraced(function* (handlers) {
+    const engine = yield* WalletEngine
+
+    return handlers
+      .handleRaw(
+        "place",
+        Effect.fnUntraced(function* ({ headers, params, query, request }) {
+          const body = yield* placeBody(request)
+          const options = yield* commandOptions(headers["idempotency-key"], query.await, yield* CurrentKey)
+          const result = yield* engine.placeHold({ ...body, ...options, walletId: params.id })
+          return commandReply(201, options.await, result)
+        }, respond)
+      )
+      .handleRaw(
+        "capture",
+        Effect.fnUntraced(function* ({ headers, params, query, request }) {
+          const body = yield* captureBody(request)
+          const options = yield* commandOptions(headers["idempotency-key"], query.await, yield* CurrentKey)
+          const result = yield* engine.captureHold({ ...body, ...options, walletId: params.id, holdId: params.holdId })
+          return commandReply(201, options.await, result)
+        }, respond)
+      )
+      .handleRaw(
+        "release",
+        Effect.fnUntraced(function* ({ headers, params, query, request }) {
+          yield* noBody(request)
+          const options = yield* commandOptions(headers["idempotency-key"], query.await, yield* CurrentKey)
+          const result = yield* engine.releaseHold({ ...options, walletId: params.id, holdId: params.holdId })
+          return commandReply(201, options.await, result)
+        }, respond)
+      )
+      .handleRaw("list", ({ params, query }) =>
+        respond(
+          Effect.map(engine.holds({ ...query, walletId: params.id, limit: query.limit ?? defaultLimit }), (page) =>
+            plainReply(200, pageJson(page, holdJson))
+          )
+        )
+      )
+      .handleRaw(
+        "get",
+        Effect.fnUntraced(function* ({ params, query: { minVersion } }) {
+          // The list waits until Persistence has the version; then so does the hold.
+          if (minVersion !== undefined) yield* engine.holds({ walletId: params.id, limit: 1, minVersion })
+          const hold = yield* engine.hold(params.id, params.holdId)
+          return plainReply(200, holdJson(hold))
+        }, respond)
+      )
+  })
+)

@@ -1,0 +1,94 @@
+/** Handlers of `KeysApi`, `ClusterApi` and `HealthApi`. */
+import * as Effect from "effect/Effect"
+import * as HttpApiBuilder from "effect/http-api/HttpApiBuilder"
+import * as HttpServerResponse from "effect/http/HttpServerResponse"
+import * as PrometheusMetrics from "effect/observability/PrometheusMetrics"
+import * as Redacted from "effect/Redacted"
+import { WalletApi } from "../api/Api.ts"
+import { CreateKeyBody } from "../api/Schemas.ts"
+import { defaultLimit, formatTime } from "../api/SchemaValues.ts"
+import { ApiKeys } from "../ApiKeys.ts"
+import { pageJson, plainReply, problemReply, respond, toResponse } from "../HttpReply.ts"
+import { bodyReader } from "../RequestBody.ts"
+import { type EngineHealth, WalletEngine } from "../../engine/WalletEngine.ts"
+import type { ApiKey } from "../../stores/ApiKeyStore.ts"
+
+const createBody = bodyReader(CreateKeyBody)
+
+const keyJson = (key: ApiKey) => ({
+  id: key.id,
+  name: key.name,
+  scopes: key.scopes,
+  createdAt: formatTime(key.createdAt)
+})
+
+export const keyHandlers = HttpApiBuilder.group(
+  WalletApi,
+  "keys",
+  Effect.fnUntraced(function* (handlers) {
+    const keys = yield* ApiKeys
+    return handlers
+      .handleRaw(
+        "create",
+        Effect.fnUntraced(function* ({ request }) {
+          const { name, scopes } = yield* createBody(request)
+          const { key, secret } = yield* keys.create(name, scopes)
+          return plainReply(201, { ...keyJson(key), secret: Redacted.value(secret) })
+        }, respond)
+      )
+      .handleRaw("list", ({ query }) =>
+        respond(
+          Effect.map(keys.list({ ...query, limit: query.limit ?? defaultLimit }), (page) =>
+            plainReply(200, pageJson(page, keyJson))
+          )
+        )
+      )
+      .handleRaw("delete", ({ params }) =>
+        Effect.matchEffect(keys.remove(params.id), {
+          onFailure: (error) => respond(Effect.fail(error)),
+          onSuccess: (removed) =>
+            Effect.succeed(
+              removed
+                ? HttpServerResponse.empty()
+                : toResponse(problemReply("NotFound", `there is no key ${params.id}`))
+            )
+        })
+      )
+  })
+)
+
+export const clusterHandlers = HttpApiBuilder.group(
+  WalletApi,
+  "cluster",
+  Effect.fnUntraced(function* (handlers) {
+    const engine = yield* WalletEngine
+    return handlers.handleRaw("view", () => respond(Effect.map(engine.cluster, (view) => plainReply(200, view))))
+  })
+)
+
+const live = HttpServerResponse.jsonUnsafe({ status: "ok" })
+
+const healthJson = (health: EngineHealth) => ({
+  status: !health.ready ? "down" : health.checks.every((check) => check.status === "ok") ? "ok" : "degraded",
+  checks: health.checks
+})
+
+export const healthHandlers = HttpApiBuilder.group(
+  WalletApi,
+  "health",
+  Effect.fnUntraced(function* (handlers) {
+    const engine = yield* WalletEngine
+    return handlers
+      .handleRaw("live", () => Effect.succeed(live))
+      .handleRaw("ready", () =>
+        Effect.map(engine.health, (health) =>
+          HttpServerResponse.jsonUnsafe(healthJson(health), { status: health.ready ? 200 : 503 })
+        )
+      )
+      .handleRaw("metrics", () =>
+        Effect.map(PrometheusMetrics.format(), (text) =>
+          HttpServerResponse.text(text, { contentType: "text/plain; version=0.0.4; charset=utf-8" })
+        )
+      )
+  })
+)

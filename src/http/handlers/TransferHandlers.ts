@@ -1,0 +1,40 @@
+/** Handlers of `TransfersApi`. */
+import * as Effect from "effect/Effect"
+import * as HttpApiBuilder from "effect/http-api/HttpApiBuilder"
+import { WalletEngine } from "../../engine/WalletEngine.ts"
+import { pageJson, plainReply, respond, transferReply, transferJson } from "../HttpReply.ts"
+import { WalletApi } from "../api/Api.ts"
+import { CurrentKey } from "../api/Authorization.ts"
+import { commandOptions } from "./CommandOptions.ts"
+import { bodyReader } from "../RequestBody.ts"
+import { TransferBody } from "../api/Schemas.ts"
+import { defaultLimit } from "../api/SchemaValues.ts"
+
+const transferBody = bodyReader(TransferBody)
+
+export const transferHandlers = HttpApiBuilder.group(
+  WalletApi,
+  "transfers",
+  Effect.fnUntraced(function* (handlers) {
+    const engine = yield* WalletEngine
+    return handlers
+      .handleRaw(
+        "send",
+        Effect.fnUntraced(function* ({ headers, query, request }) {
+          const body = yield* transferBody(request)
+          const options = yield* commandOptions(headers["idempotency-key"], query.await, yield* CurrentKey)
+          return transferReply(options.await, yield* engine.transfer({ ...body, ...options }))
+        }, respond)
+      )
+      .handleRaw("get", ({ params }) =>
+        respond(Effect.map(engine.getTransfer(params.id), (transfer) => plainReply(200, transferJson(transfer))))
+      )
+      .handleRaw("list", ({ query }) =>
+        respond(
+          Effect.map(engine.transfers({ ...query, limit: query.limit ?? defaultLimit }), (page) =>
+            plainReply(200, pageJson(page, transferJson))
+          )
+        )
+      )
+  })
+)

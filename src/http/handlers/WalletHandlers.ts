@@ -1,0 +1,147 @@
+/** Handlers of `WalletsApi`, commands and queries, and of `TransactionsApi`. */
+import * as Effect from "effect/Effect"
+import * as HttpApiBuilder from "effect/http-api/HttpApiBuilder"
+import type { HttpServerRequest } from "effect/http/HttpServerRequest"
+import { WalletApi } from "../api/Api.ts"
+import { CurrentKey } from "../api/Authorization.ts"
+import { CreateWalletBody, MovementBody, StatusChangeBody, UpdateWalletBody } from "../api/Schemas.ts"
+import { defaultLimit, formatTime } from "../api/SchemaValues.ts"
+import { commandReply, pageJson, plainReply, respond, transactionJson, walletJson } from "../HttpReply.ts"
+import { bodyReader } from "../RequestBody.ts"
+import type { RecordedEvent } from "../../domain/Event.ts"
+import { publicData, publicType } from "../../domain/PublicEvent.ts"
+import { InvalidRequest } from "../../domain/Rejection.ts"
+import { type Await, WalletEngine } from "../../engine/WalletEngine.ts"
+import { commandOptions, mayLimit } from "./CommandOptions.ts"
+
+type Engine = WalletEngine["Service"]
+
+/** What the definition has already decoded. */
+interface CommandRequest {
+  readonly request: HttpServerRequest
+  readonly headers: { readonly "idempotency-key": string }
+  readonly query: { readonly await?: Await }
+}
+
+interface WalletCommandRequest extends CommandRequest {
+  readonly params: { readonly id: string }
+}
+
+const createBody = bodyReader(CreateWalletBody)
+const updateBody = bodyReader(UpdateWalletBody)
+const movementBody = bodyReader(MovementBody)
+const statusBody = bodyReader(StatusChangeBody, { mayBeEmpty: true })
+
+const createWallet = (engine: Engine) =>
+  Effect.fnUntraced(function* ({ headers, query, request }: CommandRequest) {
+    const body = yield* createBody(request)
+    const key = yield* CurrentKey
+    yield* mayLimit(key, body.overdraftLimit)
+    const options = yield* commandOptions(headers["idempotency-key"], query.await, key)
+    const result = yield* engine.createWallet({ ...body, ...options })
+    return commandReply(201, options.await, result)
+  }, respond)
+
+const updateWallet = (engine: Engine) =>
+  Effect.fnUntraced(function* ({ headers, params, query, request }: WalletCommandRequest) {
+    const body = yield* updateBody(request)
+    const key = yield* CurrentKey
+    yield* mayLimit(key, body.overdraftLimit)
+    const options = yield* commandOptions(headers["idempotency-key"], query.await, key)
+    const result = yield* engine.updateWallet({ ...body, ...options, walletId: params.id })
+    return commandReply(200, options.await, result)
+  }, respond)
+
+const movement = (run: Engine["credit"] | Engine["debit"]) =>
+  Effect.fnUntraced(function* ({ headers, params, query, request }: WalletCommandRequest) {
+    const body = yield* movementBody(request)
+    const options = yield* commandOptions(headers["idempotency-key"], query.await, yield* CurrentKey)
+    const result = yield* run({ ...body, ...options, walletId: params.id })
+    return commandReply(201, options.await, result)
+  }, respond)
+
+const statusChange = (run: Engine["freeze"] | Engine["unfreeze"] | Engine["close"]) =>
+  Effect.fnUntraced(function* ({ headers, params, query, request }: WalletCommandRequest) {
+    const body = yield* statusBody(request)
+    const options = yield* commandOptions(headers["idempotency-key"], query.await, yield* CurrentKey)
+    const result = yield* run({ ...body, ...options, walletId: params.id })
+    return commandReply(200, options.await, result)
+  }, respond)
+
+const ambiguous = new InvalidRequest({ detail: "at most one of minVersion, atVersion and at can be asked for" })
+
+const eventJson = (recorded: RecordedEvent) => ({
+  version: recorded.version,
+  type: publicType(recorded.event),
+  time: formatTime(recorded.time),
+  data: publicData(recorded.event)
+})
+
+export const walletHandlers = HttpApiBuilder.group(
+  WalletApi,
+  "wallets",
+  Effect.fnUntraced(function* (handlers) {
+    const engine = yield* WalletEngine
+    return handlers
+      .handleRaw("create", createWallet(engine))
+      .handleRaw("update", updateWallet(engine))
+      .handleRaw("credit", movement(engine.credit))
+      .handleRaw("debit", movement(engine.debit))
+      .handleRaw("freeze", statusChange(engine.freeze))
+      .handleRaw("unfreeze", statusChange(engine.unfreeze))
+      .handleRaw("close", statusChange(engine.close))
+      .handleRaw(
+        "get",
+        Effect.fnUntraced(function* ({ params, query: { at, atVersion, minVersion } }) {
+          const walletId = params.id
+          if ([at, atVersion, minVersion].filter((value) => value !== undefined).length > 1) return yield* ambiguous
+          const read =
+            at !== undefined
+              ? engine.walletAt({ walletId, at })
+              : atVersion !== undefined
+                ? engine.walletAt({ walletId, atVersion })
+                : engine.getWallet({ walletId, minVersion })
+          return plainReply(200, walletJson(yield* read))
+        }, respond)
+      )
+      .handleRaw(
+        "search",
+        Effect.fnUntraced(function* ({ query }) {
+          const page = yield* engine.searchWallets({ ...query, limit: query.limit ?? defaultLimit })
+          return plainReply(200, pageJson(page, walletJson))
+        }, respond)
+      )
+      .handleRaw(
+        "transactions",
+        Effect.fnUntraced(function* ({ params, query }) {
+          const limit = query.limit ?? defaultLimit
+          const page = yield* engine.transactions({ ...query, walletId: params.id, limit })
+          return plainReply(200, pageJson(page, transactionJson))
+        }, respond)
+      )
+      .handleRaw(
+        "events",
+        Effect.fnUntraced(function* ({ params, query }) {
+          const limit = query.limit ?? defaultLimit
+          const events = yield* engine.events({ walletId: params.id, after: query.after ?? -1, limit })
+          const last = events.length < limit ? undefined : events.at(-1)
+          return plainReply(200, { data: events.map(eventJson), next: last?.version.toString() ?? null })
+        }, respond)
+      )
+  })
+)
+
+export const transactionHandlers = HttpApiBuilder.group(
+  WalletApi,
+  "transactions",
+  Effect.fnUntraced(function* (handlers) {
+    const engine = yield* WalletEngine
+    return handlers.handleRaw("search", ({ query }) =>
+      respond(
+        Effect.map(engine.searchTransactions({ ...query, limit: query.limit ?? defaultLimit }), (page) =>
+          plainReply(200, pageJson(page, transactionJson))
+        )
+      )
+    )
+  })
+)
