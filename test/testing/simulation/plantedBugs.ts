@@ -82,12 +82,16 @@ const keys: ReadonlyArray<PlantedBug> = [
   ),
   bug(
     "a replay answers with the balance of now",
-    change("engine/Recall.ts", "  balance: recorded.event.balanceAfter,\n  held: recorded.event.heldAfter,\n", "")
+    change(
+      "engine/ReplayedReply.ts",
+      "  balance: recorded.event.balanceAfter,\n  held: recorded.event.heldAfter,\n",
+      ""
+    )
   ),
   bug(
     "a retry of what was reversed is told that it is done",
     change(
-      "engine/Recall.ts",
+      "engine/ReplayedReply.ts",
       "separate ? yield* reversalOf(walletId, version, current.version) : undefined",
       "undefined"
     )
@@ -96,13 +100,13 @@ const keys: ReadonlyArray<PlantedBug> = [
 
 const seenFirst = (condition: string): Replacement =>
   change(
-    "stores/MemoryEventStore.ts",
+    "stores/memory/MemoryEventStore.ts",
     "  const stream = state.streams.get(commit.walletId) ?? []\n  if (holds(stream, commit)) {\n",
     `  const stream = state.streams.get(commit.walletId) ?? []\n  if (${condition}isKeySeen(state, commit)) return keySeen\n  if (holds(stream, commit)) {\n`
   )
 
 const anyVersion = change(
-  "stores/MemoryEventStore.ts",
+  "stores/memory/MemoryEventStore.ts",
   "(keys.get(key)?.version ?? Infinity) <= expectedVersion",
   "(keys.get(key)?.version ?? Infinity) < expectedVersion + Infinity"
 )
@@ -138,7 +142,7 @@ const unsure: ReadonlyArray<PlantedBug> = [
   foundBy(
     "test/engine/UnsureKeys.test.ts",
     "calls that are sent again are left to the append",
-    change("actors/KeyDoubts.ts", "!lookFirst && !batch.some(isResent)", "!lookFirst")
+    change("actors/KeyLookup.ts", "!lookFirst && !batch.some(isResent)", "!lookFirst")
   ),
   foundBy(
     "test/stores/memory/MemoryStores.test.ts",
@@ -227,14 +231,14 @@ const appends: ReadonlyArray<PlantedBug> = [
   bug(
     "the expected version is not checked exactly",
     change(
-      "stores/MemoryEventStore.ts",
+      "stores/memory/MemoryEventStore.ts",
       "stream.length - 1 !== commit.expectedVersion",
       "stream.length - 1 < commit.expectedVersion"
     )
   ),
   bug(
     "the log lets an owner write that was replaced",
-    change("stores/MemoryEventStore.ts", `  if (epoch !== commit.epoch) return { _tag: "Fenced", epoch }\n`, "")
+    change("stores/memory/MemoryEventStore.ts", `  if (epoch !== commit.epoch) return { _tag: "Fenced", epoch }\n`, "")
   ),
   bug(
     "after a conflict the state is not read again",
@@ -254,7 +258,7 @@ const pipeline: ReadonlyArray<PlantedBug> = [
   bug(
     "Persistence's guard is off by one",
     change(
-      "stores/MemoryPersistenceWrites.ts",
+      "stores/memory/PersistenceWrites.ts",
       "if (persisted < commit.expectedVersion)",
       "if (persisted < commit.expectedVersion - 1)"
     )
@@ -262,19 +266,19 @@ const pipeline: ReadonlyArray<PlantedBug> = [
   bug(
     "the recovery after a dead owner leaves the last event",
     change(
-      "engine/Recovery.ts",
+      "pipeline/Recovery.ts",
       "(persisted.get(walletId)?.version ?? -1) < version\n",
       "(persisted.get(walletId)?.version ?? -1) < version - 1\n"
     )
   ),
   bug(
     "the checkpoint runs past an append in flight",
-    change("actors/PersistQueue.ts", "    this.lowWatermarks.add(lowWatermark)\n", "")
+    change("pipeline/PersistQueue.ts", "    this.lowWatermarks.add(lowWatermark)\n", "")
   ),
   bug(
     "one event too much counts as persisted",
     change(
-      "actors/Settlement.ts",
+      "actors/Replies.ts",
       "const persisted = wallet.version <= actor.persistedVersion\n",
       "const persisted = wallet.version <= actor.persistedVersion + 1\n"
     )
@@ -321,7 +325,7 @@ const real: ReadonlyArray<PlantedBug> = [
   ),
   bug(
     "(real) a replaced owner tells a successor's effect with its own old state",
-    change("actors/KeyDoubts.ts", "if (found.persistedVersion <= (actor.wallet?.version ?? -1)) return", "return")
+    change("actors/KeyLookup.ts", "if (found.persistedVersion <= (actor.wallet?.version ?? -1)) return", "return")
   ),
   bug(
     "(real) a refused command is told as persisted after the wallet was read again",
