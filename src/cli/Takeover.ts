@@ -7,7 +7,7 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import { SqlClient } from "effect/sql/SqlClient"
-import type { StoresConfig } from "../engine/EngineConfig.ts"
+import type { StoresConfig } from "../engine/EngineStores.ts"
 import { databaseLayer } from "../engine/EngineStores.ts"
 
 /** Another process of ours is at work on this database. */

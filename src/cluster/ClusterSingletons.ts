@@ -7,16 +7,15 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { Sharding } from "effect/cluster/Sharding"
 import type { ActorBounds } from "../actors/ActorBounds.ts"
-import * as HoldExpiry from "../engine/HoldExpiry.ts"
-import * as TransferSweep from "../engine/TransferSweep.ts"
+import * as Sweepers from "../engine/Sweepers.ts"
 import * as DeadNodes from "./DeadNodes.ts"
 
 export const layer = (bounds: ActorBounds) =>
   Layer.effectDiscard(
     Effect.gen(function* () {
       const sharding = yield* Sharding
-      yield* sharding.registerSingleton("wallet/transfers", (yield* TransferSweep.make(bounds)).run)
-      yield* sharding.registerSingleton("wallet/holds", (yield* HoldExpiry.make(bounds)).run)
+      yield* sharding.registerSingleton("wallet/transfers", (yield* Sweepers.transfersInFlight(bounds)).run)
+      yield* sharding.registerSingleton("wallet/holds", (yield* Sweepers.dueHolds(bounds)).run)
       yield* sharding.registerSingleton("wallet/dead-nodes", (yield* DeadNodes.make).run)
     })
   )
