@@ -3,7 +3,8 @@
  * each first ends what it has on its way to the log, and stays a moment longer for
  * callers that wait for Persistence.
  */
-import * as Effect from "effect/Effect"
+import type * as Effect from "effect/Effect"
+import * as Latch from "effect/Latch"
 import type { WalletActor } from "./WalletActor.ts"
 
 /** How long a wallet stays for callers that wait for Persistence, ms; then they are told what is true by then. */
@@ -14,11 +15,13 @@ export class DrainingWallets {
   private readonly leaving = new Map<WalletActor, number>()
   /** How many there are of each partition. */
   private readonly counts = new Map<number, number>()
-  private waiting: Array<(effect: Effect.Effect<void>) => void> = []
+  /** Closed while there are any. */
+  private readonly none = Latch.makeUnsafe(true)
 
   begin(actor: WalletActor, now: number): void {
     if (this.leaving.has(actor)) return
     this.leaving.set(actor, now)
+    this.none.closeUnsafe()
     this.counts.set(actor.partition, (this.counts.get(actor.partition) ?? 0) + 1)
   }
 
@@ -46,18 +49,9 @@ export class DrainingWallets {
     const left = this.counts.get(actor.partition)! - 1
     if (left > 0) this.counts.set(actor.partition, left)
     else this.counts.delete(actor.partition)
-    if (this.leaving.size > 0) return
-    const { waiting } = this
-    this.waiting = []
-    for (const resume of waiting) resume(Effect.void)
+    if (this.leaving.size === 0) this.none.openUnsafe()
   }
 
   /** Completes when none is left. */
-  readonly over: Effect.Effect<void> = Effect.callback<void>((resume) => {
-    if (this.leaving.size === 0) return resume(Effect.void)
-    this.waiting.push(resume)
-    return Effect.sync(() => {
-      this.waiting = this.waiting.filter((other) => other !== resume)
-    })
-  })
+  readonly over: Effect.Effect<void> = this.none.await
 }
