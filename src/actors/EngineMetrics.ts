@@ -1,6 +1,7 @@
 /**
- * Metrics of the engine; names and units follow Prometheus' conventions (times in
- * seconds). Updated per batch, never per command.
+ * Metrics of the actors, the pipeline, transfers and sweepers; names and units follow
+ * Prometheus' conventions (times in seconds). Updated per batch, per sweep or once in a
+ * while, never per command.
  */
 import * as Metric from "effect/Metric"
 
@@ -125,4 +126,17 @@ export const reconciledWallets = Metric.counter("wallet_reconciled_wallets_total
 
 export const reconcilerPosition = Metric.gauge("wallet_reconciler_position", {
   description: "Where the slow look over the whole log is"
+})
+
+export const transfersCarried = Metric.gauge("wallet_transfers_carried", {
+  description: "Transfers on their way on this node"
+})
+
+export const holdsExpired = Metric.counter("wallet_holds_expired_total", {
+  description: "Holds released because their time was over",
+  incremental: true
+})
+
+export const sweepsDeferred = Metric.gauge("wallet_sweep_deferred", {
+  description: "Transfers and holds that could not be handled and are tried again later"
 })

@@ -4,48 +4,20 @@
  * callers are made after the next append is on its way, so that the log never waits
  * for them.
  *
- * An append whose outcome is unknown is sent again, the same events with the same
- * checks, until the log has decided; its wallets append nothing else meanwhile. A refusal
- * by a user's rule is narrowed down by halves to the wallet it concerns; a wallet
- * that was refused travels alone for a while.
+ * A wallet appends nothing else until the log has decided on its commit
+ * (`AppendDecision.ts`). One that was refused by a user's rule travels alone for a while.
  */
-import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import * as Metric from "effect/Metric"
-import * as Option from "effect/Option"
-import * as Result from "effect/Result"
-import * as Schedule from "effect/Schedule"
 import type { Commit } from "../domain/Commit.ts"
-import type { AppendError, AppendOutcome } from "../stores/EventStore.ts"
 import { EventStore } from "../stores/EventStore.ts"
-import type { StoreDefect, StoreUnavailable } from "../stores/StoreError.ts"
-import { AppendUnknown } from "../stores/StoreError.ts"
 import type { ActorBounds } from "./ActorBounds.ts"
+import type { WriteOutcome } from "./AppendDecision.ts"
+import { appendUntilDecided } from "./AppendDecision.ts"
 import * as EngineMetrics from "./EngineMetrics.ts"
 import { WritePipeline } from "./WritePipeline.ts"
-
-/**
- * - `Refused`: a user's rule refused this commit.
- * - `Failed`: surely nothing of this commit is in the log.
- */
-export type WriteOutcome =
-  | AppendOutcome
-  | { readonly _tag: "Refused"; readonly reason: string }
-  | { readonly _tag: "Failed"; readonly error: StoreUnavailable | StoreDefect }
-
-interface Submission {
-  readonly commit: Commit
-  readonly bytes: number
-  readonly resume: (effect: Effect.Effect<WriteOutcome>) => void
-}
-
-/** Pauses between tries of an append: 20 ms, doubling, at most 1 s, for ever. */
-const retryPause = Schedule.min([Schedule.exponential("20 millis"), Schedule.spaced("1 second")]).pipe(
-  Schedule.jittered
-)
 
 export class LogWriter extends Context.Service<
   LogWriter,
@@ -70,48 +42,39 @@ export class LogWriter extends Context.Service<
   static readonly layer = (bounds: ActorBounds) => Layer.effect(LogWriter, make(bounds))
 }
 
-const make = Effect.fnUntraced(function* (bounds: ActorBounds) {
-  const log = yield* EventStore
-  const pipeline = yield* WritePipeline
-  const clock = yield* Clock.Clock
-  const gathered: Array<Submission> = []
-  const alone: Array<Submission> = []
-  let tasks: Array<() => void> = []
-  let inFlight = 0
-  let isolatedNext = false
-  /** While outcomes are handed out, what the wallets submit and put off waits for the end of it. */
-  let distributing = false
-  let wake: ((effect: Effect.Effect<boolean>) => void) | undefined
+interface Submission {
+  readonly commit: Commit
+  readonly bytes: number
+  readonly resume: (effect: Effect.Effect<WriteOutcome>) => void
+}
 
-  const canSend = () => inFlight < bounds.appendsInFlight && (gathered.length > 0 || alone.length > 0)
+/** What waits to be appended. */
+class Submissions {
+  private readonly gathered: Array<Submission> = []
+  private readonly isolated: Array<Submission> = []
+  private isolatedNext = false
+  private readonly bounds: ActorBounds
 
-  /** Answers whether more may be ready in this turn of the event loop. */
-  const park = Effect.callback<boolean>((resume) => {
-    // Looks again: between the loop's own look and this step its fiber may have given way to a wallet.
-    if (canSend() || tasks.length > 0) resume(Effect.succeed(true))
-    else wake = resume
-  })
-
-  const signal = (moreMayCome: boolean) => {
-    if (wake === undefined) return
-    const resumeLoop = wake
-    wake = undefined
-    resumeLoop(Effect.succeed(moreMayCome))
+  constructor(bounds: ActorBounds) {
+    this.bounds = bounds
   }
 
-  const submit: LogWriter["Service"]["submit"] = (commit, { bytes, isolated }) =>
-    Effect.callback<WriteOutcome>((resume) => {
-      ;(isolated ? alone : gathered).push({ commit, bytes, resume })
-      if (!distributing && canSend()) signal(true)
-    })
+  get isEmpty(): boolean {
+    return this.gathered.length === 0 && this.isolated.length === 0
+  }
 
-  /** Everybody's commits and those that travel alone take turns. */
-  const take = (): Array<Submission> => {
-    if (alone.length > 0 && (isolatedNext || gathered.length === 0)) {
-      isolatedNext = false
-      return alone.splice(0, 1)
+  add(submission: Submission, isolated: boolean): void {
+    ;(isolated ? this.isolated : this.gathered).push(submission)
+  }
+
+  /** What goes into one append. Everybody's commits and those that travel alone take turns. */
+  take(): Array<Submission> {
+    const { bounds, gathered, isolated } = this
+    if (isolated.length > 0 && (this.isolatedNext || gathered.length === 0)) {
+      this.isolatedNext = false
+      return isolated.splice(0, 1)
     }
-    isolatedNext = true
+    this.isolatedNext = true
     let events = 0
     let bytes = 0
     let count = 0
@@ -124,158 +87,187 @@ const make = Effect.fnUntraced(function* (bounds: ActorBounds) {
     }
     return gathered.splice(0, count)
   }
+}
 
-  /** Answering callers makes new commands, whose wallets may add tasks. */
-  const runTasks = () => {
-    while (tasks.length > 0) {
-      const due = tasks
-      tasks = []
-      for (const task of due) task()
-    }
-  }
-
-  const write = Effect.fnUntraced(function* (batch: ReadonlyArray<Submission>) {
-    const startedAt = clock.currentTimeMillisUnsafe()
-    const commits = batch.map((submission) => submission.commit)
-    const landed = pipeline.appending()
-    const outcomes = yield* appendUntilDecided(log.append, commits, bounds, false)
-    yield* measured(batch.length, outcomes, clock.currentTimeMillisUnsafe() - startedAt)
-    distributing = true
-    // Each wallet moves its state and, if its mailbox has filled, submits its next commit right here.
-    for (let i = 0; i < batch.length; i++) batch[i]!.resume(Effect.succeed(outcomes[i]!))
-    distributing = false
-    if (pipeline.separate) landed(appended(commits, outcomes))
-    inFlight--
-    signal(false)
+const make = Effect.fnUntraced(function* (bounds: ActorBounds) {
+  const { append } = yield* EventStore
+  const sender = new AppendSender({
+    append,
+    bounds,
+    pipeline: yield* WritePipeline,
+    clock: yield* Clock.Clock,
+    measure: measuring(yield* Effect.context<never>())
   })
-
-  yield* Effect.forkScoped(
-    Effect.ensuring(
-      Effect.gen(function* () {
-        while (true) {
-          if (!canSend()) {
-            runTasks()
-            if (!canSend() && (yield* park)) yield* Effect.yieldNow
-            continue
-          }
-          inFlight++
-          yield* Effect.forkChild(write(take()), { startImmediately: true })
-          // The driver writes to its socket at the end of this turn of the event loop: only then is the append on its way.
-          if (tasks.length > 0) yield* Effect.yieldNow
-          runTasks()
-        }
-      }),
-      Effect.sync(runTasks)
-    )
-  )
-
+  yield* Effect.forkScoped(sender.run)
   return LogWriter.of({
-    submit,
-    afterSend: (task) => {
-      tasks.push(task)
-      if (wake !== undefined && !distributing) runTasks()
-    }
+    submit: (commit, { bytes, isolated }) =>
+      Effect.callback<WriteOutcome>((resume) => sender.submit({ commit, bytes, resume }, isolated)),
+    afterSend: (task) => sender.afterSend(task)
   })
 })
 
+interface SenderOptions {
+  readonly append: EventStore["Service"]["append"]
+  readonly bounds: ActorBounds
+  readonly pipeline: WritePipeline["Service"]
+  readonly clock: Clock.Clock
+  readonly measure: ReturnType<typeof measuring>
+}
+
+/** Sends what the wallets submit as soon as there is a place in flight, and hands out what has become of it. */
+class AppendSender {
+  private readonly options: SenderOptions
+  private readonly submissions: Submissions
+  private readonly tasks = new Tasks()
+  private inFlight = 0
+  /** While outcomes are handed out, what the wallets submit and put off waits for the end of it. */
+  private distributing = false
+  private wake: ((effect: Effect.Effect<boolean>) => void) | undefined = undefined
+
+  constructor(options: SenderOptions) {
+    this.options = options
+    this.submissions = new Submissions(options.bounds)
+  }
+
+  submit(submission: Submission, isolated: boolean): void {
+    this.submissions.add(submission, isolated)
+    if (!this.distributing && this.canSend) this.signal(true)
+  }
+
+  afterSend(task: () => void): void {
+    this.tasks.add(task)
+    if (this.wake !== undefined && !this.distributing) this.tasks.run()
+  }
+
+  /** For ever. */
+  get run(): Effect.Effect<never> {
+    return Effect.ensuring(
+      this.loop,
+      Effect.sync(() => this.tasks.run())
+    )
+  }
+
+  private readonly loop: Effect.Effect<never> = Effect.gen({ self: this }, function* () {
+    const { submissions, tasks } = this
+    while (true) {
+      if (!this.canSend) {
+        tasks.run()
+        if (!this.canSend && (yield* this.park)) yield* Effect.yieldNow
+        continue
+      }
+      this.inFlight++
+      yield* Effect.forkChild(this.write(submissions.take()), { startImmediately: true })
+      // The driver writes to its socket at the end of this turn of the event loop: only then is the append on its way.
+      if (!tasks.isEmpty) yield* Effect.yieldNow
+      tasks.run()
+    }
+  })
+
+  private get canSend(): boolean {
+    return this.inFlight < this.options.bounds.appendsInFlight && !this.submissions.isEmpty
+  }
+
+  /**
+   * Answers whether more may be ready in this turn of the event loop. (Beside a `Latch` one
+   * would have to keep that, and whether the loop waits at it.)
+   */
+  private readonly park = Effect.callback<boolean>((resume) => {
+    // Looks again: between the loop's own look and this step its fiber may have given way to a wallet.
+    if (this.canSend || !this.tasks.isEmpty) resume(Effect.succeed(true))
+    else this.wake = resume
+  })
+
+  private signal(moreMayCome: boolean): void {
+    const { wake } = this
+    if (wake === undefined) return
+    this.wake = undefined
+    wake(Effect.succeed(moreMayCome))
+  }
+
+  private write(batch: ReadonlyArray<Submission>): Effect.Effect<void> {
+    const { append, bounds, clock, measure, pipeline } = this.options
+    const startedAt = clock.currentTimeMillisUnsafe()
+    const landed = pipeline.appending()
+    let undecided = batch.length
+    /** Nobody else's append waits for these. */
+    const stranded = new Set<Submission>()
+    /** How many keep the append's place among those in flight. */
+    let holding = batch.length
+    const letGo = (count: number) => {
+      holding -= count
+      if (holding === 0 && count > 0) this.inFlight--
+      this.signal(false)
+    }
+    return appendUntilDecided(batch, {
+      append,
+      retryMillis: bounds.appendRetryMillis,
+      decided: (part, outcomes) => {
+        undecided -= part.length
+        const isOver = undecided === 0
+        if (isOver) measure.append(batch.length, clock.currentTimeMillisUnsafe() - startedAt)
+        measure.outcomes(outcomes)
+        this.distribute(part, outcomes)
+        if (pipeline.separate) landed(appended(part, outcomes), isOver)
+        letGo(stranded.has(part[0]!) ? 0 : part.length)
+      },
+      stranded: (submission) => {
+        if (stranded.has(submission)) return
+        stranded.add(submission)
+        letGo(1)
+      }
+    })
+  }
+
+  /** Each wallet moves its state and, if its mailbox has filled, submits its next commit right here. */
+  private distribute(part: ReadonlyArray<Submission>, outcomes: ReadonlyArray<WriteOutcome>): void {
+    this.distributing = true
+    for (let i = 0; i < part.length; i++) part[i]!.resume(Effect.succeed(outcomes[i]!))
+    this.distributing = false
+  }
+}
+
+/** What was put off until an append is on its way. */
+class Tasks {
+  private due: Array<() => void> = []
+
+  get isEmpty(): boolean {
+    return this.due.length === 0
+  }
+
+  add(task: () => void): void {
+    this.due.push(task)
+  }
+
+  /** Answering callers makes new commands, whose wallets may add tasks. */
+  run(): void {
+    while (this.due.length > 0) {
+      const { due } = this
+      this.due = []
+      for (const task of due) task()
+    }
+  }
+}
+
 /** What of an append is in the log. */
-const appended = (commits: ReadonlyArray<Commit>, outcomes: ReadonlyArray<WriteOutcome>) =>
-  commits.flatMap((commit, index) => {
+const appended = (part: ReadonlyArray<Submission>, outcomes: ReadonlyArray<WriteOutcome>) =>
+  part.flatMap(({ commit }, index) => {
     const outcome = outcomes[index]!
     return outcome._tag === "Appended" ? [{ commit, position: outcome.position }] : []
   })
 
-type Append = EventStore["Service"]["append"]
-
-/**
- * Appends until every commit has an outcome. Never fails; ends only with an answer
- * from the log. `unknown`: an earlier try of these commits may be in the log.
- */
-const appendUntilDecided = Effect.fnUntraced(function* (
-  append: Append,
-  commits: ReadonlyArray<Commit>,
-  bounds: ActorBounds,
-  unknown: boolean
-): Effect.fn.Return<ReadonlyArray<WriteOutcome>> {
-  const tries: Tries = { unknown }
-  const result = yield* Effect.result(appendWithRetry(append, commits, bounds, tries))
-  if (Result.isSuccess(result)) return result.success
-  const error = result.failure
-  if (error._tag === "StoreUnavailable") return commits.map(() => ({ _tag: "Failed", error }))
-  if (commits.length === 1) {
-    return [error._tag === "OperationRefused" ? { _tag: "Refused", reason: error.reason } : { _tag: "Failed", error }]
-  }
-  const middle = commits.length >> 1
-  const first = yield* appendUntilDecided(append, commits.slice(0, middle), bounds, tries.unknown)
-  const second = yield* appendUntilDecided(append, commits.slice(middle), bounds, tries.unknown)
-  return [...first, ...second]
-})
-
-interface Tries {
-  /** Whether the outcome of any try so far is unknown: then these commits may be in the log. */
-  unknown: boolean
-}
-
-/**
- * `AppendUnknown` is tried again for ever. `StoreUnavailable` for a while; after an
- * unknown outcome for ever too, because then the events may be in the log. So is a
- * `StoreDefect`, once it is narrowed down to one commit: to call that commit failed
- * would be a guess.
- */
-const appendWithRetry = Effect.fnUntraced(function* (
-  append: Append,
-  commits: ReadonlyArray<Commit>,
-  bounds: ActorBounds,
-  tries: Tries
-): Effect.fn.Return<ReadonlyArray<AppendOutcome>, Exclude<AppendError, AppendUnknown>> {
-  const clock = yield* Clock.Clock
-  const startedAt = clock.currentTimeMillisUnsafe()
-  const worthRetrying = (error: AppendError): boolean => {
-    switch (error._tag) {
-      case "AppendUnknown":
-        return true
-      case "StoreUnavailable":
-        return tries.unknown || clock.currentTimeMillisUnsafe() - startedAt < bounds.appendRetryMillis
-      case "StoreDefect":
-        return tries.unknown && commits.length === 1
-      case "OperationRefused":
-        return false
+/** Updates the metrics: per append and part of it, never per command. */
+const measuring = (context: Context.Context<never>) => ({
+  /** It is over; `millis` with all its tries. */
+  append: (wallets: number, millis: number): void => {
+    EngineMetrics.appendBatch.updateUnsafe(wallets, context)
+    EngineMetrics.appendSeconds.updateUnsafe(millis / 1_000, context)
+  },
+  outcomes: (outcomes: ReadonlyArray<WriteOutcome>): void => {
+    let committed = 0
+    for (const { _tag } of outcomes) {
+      if (_tag === "Appended") committed++
+      else EngineMetrics.appendOutcomes.updateUnsafe(_tag, context)
     }
+    EngineMetrics.commitsAppended.updateUnsafe(committed, context)
   }
-  return yield* Effect.suspend(() => append(commits)).pipe(
-    Effect.catchCause((cause) => Effect.fail(errorOf(cause))),
-    Effect.tapError((error) => {
-      if (error._tag === "AppendUnknown") tries.unknown = true
-      return Effect.andThen(
-        Metric.update(EngineMetrics.appendRetries, 1),
-        Effect.logWarning(`append of ${commits.length} wallets: ${error.message}`)
-      )
-    }),
-    Effect.retry({ schedule: retryPause, while: worthRetrying }),
-    // Unreachable by the condition above; a defect, so that it can never pass for an answer.
-    Effect.catchTag("AppendUnknown", (error) => Effect.die(error))
-  )
-})
-
-/**
- * A store that throws, or whose own fiber is interrupted, has not said what became
- * of the append. (An interruption of the writer itself does not come here.)
- */
-const errorOf = (cause: Cause.Cause<AppendError>): AppendError => {
-  const error = Cause.findErrorOption(cause)
-  return Option.isSome(error) && cause.reasons.every(Cause.isFailReason)
-    ? error.value
-    : new AppendUnknown({ reason: Cause.pretty(cause) })
-}
-
-/** Updates the metrics: per append, never per command. */
-const measured = Effect.fnUntraced(function* (wallets: number, outcomes: ReadonlyArray<WriteOutcome>, millis: number) {
-  yield* Metric.update(EngineMetrics.appendBatch, wallets)
-  yield* Metric.update(EngineMetrics.appendSeconds, millis / 1_000)
-  let committed = 0
-  for (const outcome of outcomes) {
-    if (outcome._tag === "Appended") committed++
-    else yield* Metric.update(EngineMetrics.appendOutcomes, outcome._tag)
-  }
-  yield* Metric.update(EngineMetrics.commitsAppended, committed)
 })

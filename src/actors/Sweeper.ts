@@ -15,7 +15,7 @@ import * as Exit from "effect/Exit"
 import * as Metric from "effect/Metric"
 import * as Schedule from "effect/Schedule"
 import type { ActorBounds } from "./ActorBounds.ts"
-import * as SagaMetrics from "./SagaMetrics.ts"
+import * as EngineMetrics from "./EngineMetrics.ts"
 
 export interface SweepOptions<A, E> {
   /** For the log and the metrics: what it does. */
@@ -85,7 +85,7 @@ export const makeSweeper = <A, E>(bounds: ActorBounds, options: SweepOptions<A, 
 
   const sweep = Effect.gen(function* () {
     for (let looks = 0; looks < looksPerSweep; looks++) if (!(yield* look)) break
-    yield* Metric.update(SagaMetrics.sweepsDeferred, deferred.size)
+    yield* Metric.update(EngineMetrics.sweepsDeferred, deferred.size)
     if (!isDown) return
     for (const { failed } of deferred.values()) if (failed) return
     isDown = false

@@ -44,9 +44,13 @@ export class WritePipeline extends Context.Service<
     readonly refusal: () => StoreUnavailable | undefined
     /**
      * An append is about to be sent; what is called with its outcome says which commits
-     * are in the log, in the order of their positions. Until then the checkpoint stays below it.
+     * are in the log, in the order of their positions. It may be called part by part, the
+     * last time with `isOver`; until then the checkpoint stays below the append.
      */
-    readonly appending: () => (appended: ReadonlyArray<{ readonly commit: Commit; readonly position: bigint }>) => void
+    readonly appending: () => (
+      appended: ReadonlyArray<{ readonly commit: Commit; readonly position: bigint }>,
+      isOver: boolean
+    ) => void
     readonly listen: (listener: PersistenceListener) => void
     /** Brings the wallet's rows up to the log; `false`: its writing has stopped at a defect. */
     readonly catchUp: (walletId: string) => Effect.Effect<boolean>

@@ -11,7 +11,6 @@ import { readdirSync } from "node:fs"
 import { performance } from "node:perf_hooks"
 import * as Process from "node:process"
 import * as EngineMetrics from "../actors/EngineMetrics.ts"
-import * as SagaMetrics from "../actors/SagaMetrics.ts"
 import { FastHistogram } from "../engine/FastCounter.ts"
 
 interface Reading {
@@ -124,7 +123,7 @@ const watchDelay = Effect.fnUntraced(function* (delay: FastHistogram) {
 })
 
 const countersAtZero = Effect.forEach(
-  Object.values({ ...EngineMetrics, ...SagaMetrics }),
+  Object.values(EngineMetrics),
   (metric) => (metric.type === "Counter" ? Metric.update(metric as Metric.Counter<number>, 0) : Effect.void),
   { discard: true }
 )

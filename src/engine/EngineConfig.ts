@@ -1,32 +1,17 @@
 /**
- * Configuration of the engine and its stores: type, defaults and environment in
- * one place. The table in docs/OPERATIONS.md lists every name.
+ * Configuration of the engine: type, defaults and environment in one place, that of its
+ * stores beside them (`EngineStores.ts`). The table in docs/OPERATIONS.md lists every name.
  */
 import * as Config from "effect/Config"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import type * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 import type { ActorBounds } from "../actors/ActorBounds.ts"
 import { defaultBounds } from "../actors/ActorBounds.ts"
 import { defaultPartitions } from "../domain/Partition.ts"
-import { SqlSchemaName } from "../stores/sql/SchemaName.ts"
-
-export interface StoresConfig {
-  /** `KURRENTDB_URL`; none: the log is in the database. */
-  readonly kurrentUrl: Option.Option<Redacted.Redacted>
-  /** `WALLET_KURRENTDB_PREFIX`, default `wallet`: the names of all streams begin with it. */
-  readonly kurrentPrefix: string
-  /** `DATABASE_URL`; none: PGlite in `dataDir`. */
-  readonly databaseUrl: Option.Option<Redacted.Redacted>
-  /** `WALLET_DATA_DIR`, default `.data`. */
-  readonly dataDir: string
-  /** `WALLET_SQL_SCHEMA`, default `wallet`. */
-  readonly schema: string
-  /** `WALLET_SQL_CONNECTIONS`, default 10; PostgreSQL only. */
-  readonly maxConnections: number
-}
+import type { StoresConfig } from "./EngineStores.ts"
+import { bounded, storesConfig } from "./EngineStores.ts"
 
 export interface EngineConfig {
   readonly stores: StoresConfig
@@ -44,11 +29,6 @@ export class StoreNotSupported extends Schema.TaggedError<StoreNotSupported>()("
     return `${this.variable} is set, but this release cannot use ${this.store}: unset it`
   }
 }
-
-const bounded = (name: string, fallback: number, minimum: number, maximum: number): Config.Config<number> =>
-  Config.schema(Schema.FiniteFromString.check(Schema.isInt(), Schema.isBetween({ minimum, maximum })), name).pipe(
-    Config.withDefault(fallback)
-  )
 
 const millis = (name: string, fallback: number): Config.Config<number> =>
   Config.Duration(name).pipe(Config.map(Duration.toMillis), Config.withDefault(fallback))
@@ -73,14 +53,7 @@ const bounds: Config.Config<ActorBounds> = Config.all({
 
 /** All of the engine's configuration. With a prefix `A`, names become `A_DATABASE_URL` and so on. */
 export const engineConfig: Config.Config<EngineConfig> = Config.all({
-  stores: Config.all({
-    kurrentUrl: Config.option(Config.Redacted("KURRENTDB_URL")),
-    kurrentPrefix: Config.NonEmptyString("WALLET_KURRENTDB_PREFIX").pipe(Config.withDefault("wallet")),
-    databaseUrl: Config.option(Config.Redacted("DATABASE_URL")),
-    dataDir: Config.NonEmptyString("WALLET_DATA_DIR").pipe(Config.withDefault(".data")),
-    schema: Config.schema(SqlSchemaName, "WALLET_SQL_SCHEMA").pipe(Config.withDefault("wallet")),
-    maxConnections: bounded("WALLET_SQL_CONNECTIONS", 10, 1, 1_000)
-  }),
+  stores: storesConfig,
   partitions: bounded("WALLET_PARTITIONS", defaultPartitions, 1, 65_536),
   bounds
 })

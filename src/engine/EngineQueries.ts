@@ -21,6 +21,17 @@ import { WalletCalls } from "./WalletCalls.ts"
 /** How often a list that waits for Persistence looks again. */
 const persistedPoll = "20 millis"
 
+/** Where the answers are. */
+interface QueryContext {
+  readonly bounds: ActorBounds
+  readonly clock: Clock.Clock
+  readonly calls: WalletCalls["Service"]
+  readonly history: WalletHistory["Service"]
+  readonly log: EventStore["Service"]
+  readonly persistence: Persistence["Service"]
+  readonly pipeline: WritePipeline["Service"]
+}
+
 export const make = Effect.fnUntraced(function* (
   bounds: ActorBounds
 ): Effect.fn.Return<
@@ -28,63 +39,47 @@ export const make = Effect.fnUntraced(function* (
   never,
   WalletCalls | WalletHistory | Persistence | ReadModel | EventStore | Ownership | WritePipeline | ClusterStatus
 > {
-  const calls = yield* WalletCalls
-  const pipeline = yield* WritePipeline
-  const history = yield* WalletHistory
-  const persistence = yield* Persistence
   const readModel = yield* ReadModel
-  const log = yield* EventStore
-  const ownership = yield* Ownership
   const cluster = yield* ClusterStatus
-  const clock = yield* Clock.Clock
-
-  const checkId = (walletId: string): Effect.Effect<void, InvalidRequest> =>
-    isId(walletId) ? Effect.void : Effect.fail(new InvalidRequest({ detail: "an id is 1 to 64 of A-Z a-z 0-9 _ -" }))
-
-  /** Until Persistence has the wallet at `minVersion`, within the caller's wait. */
-  const persisted = (walletId: string, minVersion: number | undefined) => {
-    if (minVersion === undefined) return checkId(walletId)
-    const behind = new StoreUnavailable({
-      store: "persistence",
-      reason: `wallet ${walletId} is not yet persisted up to version ${minVersion}`,
-      retryAfter: 1_000
-    })
-    const look = Effect.flatMap(persistence.wallet(walletId), (wallet) =>
-      wallet !== undefined && wallet.version >= minVersion ? Effect.void : Effect.fail(behind)
-    )
-    return checkId(walletId).pipe(
-      Effect.andThen(
-        Effect.retry(look, {
-          schedule: Schedule.spaced(persistedPoll),
-          while: (error) => error === behind
-        })
-      ),
-      Effect.timeoutOrElse({ duration: bounds.callerWaitMillis, orElse: () => Effect.fail(behind) })
-    )
+  const context: QueryContext = {
+    bounds,
+    clock: yield* Clock.Clock,
+    calls: yield* WalletCalls,
+    history: yield* WalletHistory,
+    log: yield* EventStore,
+    persistence: yield* Persistence,
+    pipeline: yield* WritePipeline
   }
+  const { log, pipeline } = context
+  return {
+    getWallet: getWallet(context),
+    walletAt: walletAt(context),
+    events: events(context),
+    ...listQueries(context),
+    searchWallets: readModel.searchWallets,
+    searchTransactions: readModel.searchTransactions,
+    feed: feed(context),
+    feedHead: Effect.map(log.head, ({ position }) => position),
+    cluster: cluster.view,
+    health: health(log, yield* Ownership, pipeline)
+  }
+})
 
-  /** Persistence may not have it yet; the log has. */
-  const exists = (walletId: string) =>
-    Effect.flatMap(persistence.wallet(walletId), (wallet) =>
-      wallet !== undefined || !pipeline.separate
-        ? Effect.succeed(wallet !== undefined)
-        : Effect.map(log.read(walletId, { after: -1, limit: 1 }), (events) => events.length > 0)
+const checkId = (walletId: string): Effect.Effect<void, InvalidRequest> =>
+  isId(walletId) ? Effect.void : Effect.fail(new InvalidRequest({ detail: "an id is 1 to 64 of A-Z a-z 0-9 _ -" }))
+
+const getWallet =
+  ({ calls }: QueryContext): Queries["getWallet"] =>
+  ({ minVersion, walletId }) =>
+    Effect.andThen(
+      checkId(walletId),
+      Effect.flatMap(calls.current(walletId, minVersion ?? -1), (wallet) =>
+        wallet === undefined ? Effect.fail(new WalletNotFound({ walletId })) : Effect.succeed(wallet)
+      )
     )
 
-  /** An empty list of a wallet that does not exist is `WalletNotFound`. */
-  const existing = <A extends { readonly data: ReadonlyArray<unknown> }, E, R>(
-    walletId: string,
-    page: Effect.Effect<A, E, R>
-  ) =>
-    Effect.flatMap(page, (list) =>
-      list.data.length > 0
-        ? Effect.succeed(list)
-        : Effect.flatMap(exists(walletId), (found) =>
-            found ? Effect.succeed(list) : Effect.fail(new WalletNotFound({ walletId }))
-          )
-    )
-
-  const walletAt: Queries["walletAt"] = Effect.fnUntraced(function* (moment) {
+const walletAt = ({ clock, history }: QueryContext): Queries["walletAt"] =>
+  Effect.fnUntraced(function* (moment) {
     const { walletId } = moment
     yield* checkId(walletId)
     if ("at" in moment && (!isTime(moment.at) || moment.at > clock.currentTimeMillisUnsafe())) {
@@ -96,7 +91,8 @@ export const make = Effect.fnUntraced(function* (
     return wallet ?? (yield* new WalletNotFound({ walletId }))
   })
 
-  const events: Queries["events"] = Effect.fnUntraced(function* ({ after, limit, walletId }) {
+const events = ({ log }: QueryContext): Queries["events"] =>
+  Effect.fnUntraced(function* ({ after, limit, walletId }) {
     yield* checkId(walletId)
     const page = yield* log.read(walletId, { after, limit })
     if (page.length > 0) return page
@@ -104,7 +100,9 @@ export const make = Effect.fnUntraced(function* (
     return first.length > 0 ? page : yield* new WalletNotFound({ walletId })
   })
 
-  const feed: Queries["feed"] = (after) =>
+const feed =
+  ({ log }: QueryContext): Queries["feed"] =>
+  (after) =>
     Stream.unwrap(
       Effect.gen(function* () {
         const head = yield* log.head
@@ -113,35 +111,70 @@ export const make = Effect.fnUntraced(function* (
       })
     )
 
+/** What Persistence lists of one wallet. */
+const listQueries = (context: QueryContext): Pick<Queries, "transactions" | "holds" | "hold"> => {
+  const { persistence } = context
   return {
-    getWallet: ({ minVersion, walletId }) =>
-      Effect.andThen(
-        checkId(walletId),
-        Effect.flatMap(calls.current(walletId, minVersion ?? -1), (wallet) =>
-          wallet === undefined ? Effect.fail(new WalletNotFound({ walletId })) : Effect.succeed(wallet)
-        )
-      ),
-    walletAt,
-    events,
     transactions: (query) =>
       Effect.andThen(
-        persisted(query.walletId, query.minVersion),
-        existing(query.walletId, persistence.transactions(query))
+        untilPersisted(context, query.walletId, query.minVersion),
+        ofExisting(context, query.walletId, persistence.transactions(query))
       ),
     holds: (query) =>
-      Effect.andThen(persisted(query.walletId, query.minVersion), existing(query.walletId, persistence.holds(query))),
+      Effect.andThen(
+        untilPersisted(context, query.walletId, query.minVersion),
+        ofExisting(context, query.walletId, persistence.holds(query))
+      ),
     hold: Effect.fnUntraced(function* (walletId, holdId) {
       yield* checkId(walletId)
       const hold = yield* persistence.hold(walletId, holdId)
       if (hold !== undefined) return hold
-      if (!(yield* exists(walletId))) return yield* new WalletNotFound({ walletId })
+      if (!(yield* exists(context, walletId))) return yield* new WalletNotFound({ walletId })
       return yield* new HoldNotFound({ walletId, holdId })
-    }),
-    searchWallets: readModel.searchWallets,
-    searchTransactions: readModel.searchTransactions,
-    feed,
-    feedHead: Effect.map(log.head, ({ position }) => position),
-    cluster: cluster.view,
-    health: health(log, ownership, pipeline)
+    })
   }
-})
+}
+
+/** Until Persistence has the wallet at `minVersion`, within the caller's wait. */
+const untilPersisted = ({ bounds, persistence }: QueryContext, walletId: string, minVersion: number | undefined) => {
+  if (minVersion === undefined) return checkId(walletId)
+  const behind = new StoreUnavailable({
+    store: "persistence",
+    reason: `wallet ${walletId} is not yet persisted up to version ${minVersion}`,
+    retryAfter: 1_000
+  })
+  const look = Effect.flatMap(persistence.wallet(walletId), (wallet) =>
+    wallet !== undefined && wallet.version >= minVersion ? Effect.void : Effect.fail(behind)
+  )
+  return checkId(walletId).pipe(
+    Effect.andThen(
+      Effect.retry(look, {
+        schedule: Schedule.spaced(persistedPoll),
+        while: (error) => error === behind
+      })
+    ),
+    Effect.timeoutOrElse({ duration: bounds.callerWaitMillis, orElse: () => Effect.fail(behind) })
+  )
+}
+
+/** Persistence may not have it yet; the log has. */
+const exists = ({ log, persistence, pipeline }: QueryContext, walletId: string) =>
+  Effect.flatMap(persistence.wallet(walletId), (wallet) =>
+    wallet !== undefined || !pipeline.separate
+      ? Effect.succeed(wallet !== undefined)
+      : Effect.map(log.read(walletId, { after: -1, limit: 1 }), (found) => found.length > 0)
+  )
+
+/** An empty list of a wallet that does not exist is `WalletNotFound`. */
+const ofExisting = <A extends { readonly data: ReadonlyArray<unknown> }, E, R>(
+  context: QueryContext,
+  walletId: string,
+  page: Effect.Effect<A, E, R>
+) =>
+  Effect.flatMap(page, (list) =>
+    list.data.length > 0
+      ? Effect.succeed(list)
+      : Effect.flatMap(exists(context, walletId), (found) =>
+          found ? Effect.succeed(list) : Effect.fail(new WalletNotFound({ walletId }))
+        )
+  )

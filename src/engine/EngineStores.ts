@@ -1,16 +1,50 @@
 /**
- * The stores as configured: PostgreSQL or the embedded database, migrated to this
- * release, and every port over it; the log there too, or in KurrentDB.
+ * The stores: their configuration (type, defaults and environment), and the layers that it
+ * asks for: PostgreSQL or the embedded database, migrated to this release, and every port
+ * over it; the log there too, or in KurrentDB.
  */
+import * as Config from "effect/Config"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
+import type * as Redacted from "effect/Redacted"
+import * as Schema from "effect/Schema"
 import { DataDirectory } from "../stores/pglite/DataDirectory.ts"
 import { SqlDatabase } from "../stores/sql/SqlDatabase.ts"
 import { SqlMigrator } from "../stores/sql/SqlMigrator.ts"
 import type { KurrentEventStoreOptions } from "../stores/kurrent/KurrentEventStore.ts"
 import * as SqlStores from "../stores/sql/SqlStores.ts"
-import type { StoresConfig } from "./EngineConfig.ts"
+import { SqlSchemaName } from "../stores/sql/SchemaName.ts"
+
+export interface StoresConfig {
+  /** `KURRENTDB_URL`; none: the log is in the database. */
+  readonly kurrentUrl: Option.Option<Redacted.Redacted>
+  /** `WALLET_KURRENTDB_PREFIX`, default `wallet`: the names of all streams begin with it. */
+  readonly kurrentPrefix: string
+  /** `DATABASE_URL`; none: PGlite in `dataDir`. */
+  readonly databaseUrl: Option.Option<Redacted.Redacted>
+  /** `WALLET_DATA_DIR`, default `.data`. */
+  readonly dataDir: string
+  /** `WALLET_SQL_SCHEMA`, default `wallet`. */
+  readonly schema: string
+  /** `WALLET_SQL_CONNECTIONS`, default 10; PostgreSQL only. */
+  readonly maxConnections: number
+}
+
+/** A whole number between two bounds. */
+export const bounded = (name: string, fallback: number, minimum: number, maximum: number): Config.Config<number> =>
+  Config.schema(Schema.FiniteFromString.check(Schema.isInt(), Schema.isBetween({ minimum, maximum })), name).pipe(
+    Config.withDefault(fallback)
+  )
+
+export const storesConfig: Config.Config<StoresConfig> = Config.all({
+  kurrentUrl: Config.option(Config.Redacted("KURRENTDB_URL")),
+  kurrentPrefix: Config.NonEmptyString("WALLET_KURRENTDB_PREFIX").pipe(Config.withDefault("wallet")),
+  databaseUrl: Config.option(Config.Redacted("DATABASE_URL")),
+  dataDir: Config.NonEmptyString("WALLET_DATA_DIR").pipe(Config.withDefault(".data")),
+  schema: Config.schema(SqlSchemaName, "WALLET_SQL_SCHEMA").pipe(Config.withDefault("wallet")),
+  maxConnections: bounded("WALLET_SQL_CONNECTIONS", 10, 1, 1_000)
+})
 
 /** The database alone, as it is. With a server there is a data directory only in name: nothing is kept in it. */
 export const databaseLayer = ({ databaseUrl, dataDir, maxConnections, schema }: StoresConfig) =>

@@ -85,8 +85,9 @@ export interface InspectReport {
   readonly checkpoints: ReadonlyArray<Checkpoint>
 }
 
-/** Of each list. */
+/** Open holds and transfers of a wallet that are shown, … */
 const listed = 50
+/** … and snapshots. */
 const snapshotsListed = 5
 
 interface Stores {

@@ -1,17 +1,85 @@
 /**
- * Runs the sweepers on this node for as long as the layer lasts. A cluster runs the same
- * two as singletons instead (`TransferSweep.make`, `HoldExpiry.make`).
+ * What the engine looks for again and again: transfers that nobody carries, and holds whose
+ * time is over. One node of an installation is enough for each: the single node runs both
+ * for as long as the layer lasts, a cluster runs them as singletons.
  */
+import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as Metric from "effect/Metric"
 import type { ActorBounds } from "../actors/ActorBounds.ts"
-import * as HoldExpiry from "./HoldExpiry.ts"
-import * as TransferSweep from "./TransferSweep.ts"
+import type { CommandError } from "../actors/EngineError.ts"
+import * as EngineMetrics from "../actors/EngineMetrics.ts"
+import { makeSweeper } from "../actors/Sweeper.ts"
+import type { DueHold } from "../stores/Persistence.ts"
+import { Persistence } from "../stores/Persistence.ts"
+import { TransferSaga } from "./TransferSaga.ts"
+import { callBytes, WalletCalls } from "./WalletCalls.ts"
 
+/**
+ * Takes up the transfers that a crash, a stop or an outage has left in flight, so that
+ * each of them ends without a human.
+ */
+export const transfersInFlight = Effect.fnUntraced(function* (bounds: ActorBounds) {
+  const persistence = yield* Persistence
+  const saga = yield* TransferSaga
+  return makeSweeper(bounds, {
+    name: "transfers in flight",
+    intervalMillis: bounds.transferSweepMillis,
+    find: (limit) =>
+      Effect.flatMap(Clock.currentTimeMillis, (now) =>
+        persistence.openTransfers({ before: now - bounds.transferSweepAgeMillis, limit })
+      ),
+    idOf: ({ transferId }) => transferId,
+    handle: ({ transferId, walletId }) => saga.resume(walletId, transferId)
+  })
+})
+
+/**
+ * Releases holds whose time is over. A hold cannot be captured from `expiresAt` on,
+ * whatever this does; this makes its money available again.
+ *
+ * Rejected: a timer per resident hold, which a wallet out of memory does not have, so that
+ * the sweep is needed anyway.
+ */
+export const dueHolds = Effect.fnUntraced(function* (bounds: ActorBounds) {
+  const persistence = yield* Persistence
+  const calls = yield* WalletCalls
+
+  /**
+   * `false`: captured or released meanwhile, or not yet due by the wallet's own time, or
+   * Persistence has not got it yet: a later look tells.
+   */
+  const expire = ({ holdId, walletId }: DueHold): Effect.Effect<boolean, CommandError> =>
+    calls
+      .ask({
+        command: { _tag: "ExpireHold", walletId, holdId },
+        key: `e:expire:${holdId}`,
+        actor: null,
+        correlationId: null,
+        await: "persisted",
+        bytes: callBytes
+      })
+      .pipe(
+        Effect.tap((reply) => (reply._tag === "Done" ? Metric.update(EngineMetrics.holdsExpired, 1) : Effect.void)),
+        Effect.map((reply) => reply.persisted),
+        Effect.catchTag(["HoldNotFound", "InvalidRequest"], () => Effect.succeed(false))
+      )
+
+  return makeSweeper(bounds, {
+    name: "hold expiry",
+    intervalMillis: bounds.holdSweepMillis,
+    find: (limit) => Effect.flatMap(Clock.currentTimeMillis, (now) => persistence.dueHolds({ now, limit })),
+    idOf: ({ holdId }) => holdId,
+    handle: expire
+  })
+})
+
+/** Runs both on this node. */
 export const layer = (bounds: ActorBounds) =>
   Layer.effectDiscard(
     Effect.gen(function* () {
-      yield* Effect.forkScoped((yield* TransferSweep.make(bounds)).run)
-      yield* Effect.forkScoped((yield* HoldExpiry.make(bounds)).run)
+      yield* Effect.forkScoped((yield* transfersInFlight(bounds)).run)
+      yield* Effect.forkScoped((yield* dueHolds(bounds)).run)
     })
   )

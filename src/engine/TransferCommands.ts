@@ -2,15 +2,15 @@
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import { hash } from "node:crypto"
 import { isId, isIdempotencyKey } from "../domain/Limits.ts"
 import { InvalidRequest, TransferNotFound } from "../domain/Rejection.ts"
 import { Persistence } from "../stores/Persistence.ts"
 import { type Answered, CommandMetrics } from "./CommandMetrics.ts"
 import { tracedTransfer } from "./CommandTrace.ts"
-import { derivedTransferId } from "./DerivedId.ts"
 import { durabilityOf, malformedOrigin, metadataOf } from "./EngineCommands.ts"
 import type { EngineTransfers, TransferInput } from "./EngineApi.ts"
-import type { TransferError, TransferOutcome } from "./TransferSaga.ts"
+import type { TransferError, TransferOutcome } from "./TransferRun.ts"
 import { TransferSaga } from "./TransferSaga.ts"
 
 export const make = Effect.fnUntraced(function* (): Effect.fn.Return<
@@ -66,6 +66,13 @@ export const make = Effect.fnUntraced(function* (): Effect.fn.Return<
     transfers: persistence.transfers
   }
 })
+
+/**
+ * Of a transfer: from its source and the key, so that a retry, on whichever node,
+ * means the same transfer. `t_` and 128 bits of the SHA-256; frozen.
+ */
+export const derivedTransferId = (from: string, idempotencyKey: string): string =>
+  `t_${hash("sha256", `transfer:${from}:${idempotencyKey}`, "base64url").slice(0, 22)}`
 
 /** What must be right before the wallets can be asked at all; the rest is `decide`'s. */
 const malformedTransfer = (input: TransferInput): string | undefined => {

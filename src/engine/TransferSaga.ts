@@ -5,7 +5,7 @@
  *
  * A transfer runs in a fiber of its own: a caller that goes away interrupts nothing.
  * What a crash or a store that is away leaves in flight is taken up again when its
- * source comes into memory, or by the sweeper (`TransferSweep.ts`), here or on another
+ * source comes into memory, or by the sweeper (`Sweepers.ts`), here or on another
  * node; the keys of the steps make the second time harmless.
  */
 import * as Cause from "effect/Cause"
@@ -20,14 +20,17 @@ import * as Metric from "effect/Metric"
 import * as Option from "effect/Option"
 import * as Schedule from "effect/Schedule"
 import type { ActorBounds } from "../actors/ActorBounds.ts"
+import * as Deadlines from "../actors/Deadlines.ts"
 import type { CommandError } from "../actors/EngineError.ts"
-import { MailboxFull, OperationReversed, OutcomeUnknown, TransferReversed } from "../actors/EngineError.ts"
+import { MailboxFull, OutcomeUnknown } from "../actors/EngineError.ts"
+import * as EngineMetrics from "../actors/EngineMetrics.ts"
 import { WalletRegistry } from "../actors/WalletRegistry.ts"
 import type { SendTransfer } from "../domain/Command.ts"
 import type { Transfer } from "../domain/Wallet.ts"
 import { StoreUnavailable } from "../stores/StoreError.ts"
 import { makeReplayedReply } from "./ReplayedReply.ts"
-import * as SagaMetrics from "../actors/SagaMetrics.ts"
+import type { Attempt, TransferError, TransferOutcome } from "./TransferRun.ts"
+import { conclude, left, TransferCaller, TransferRun } from "./TransferRun.ts"
 import type { Sent, TransferOrigin, TransferSteps } from "./TransferSteps.ts"
 import { isPassing, makeTransferSteps, pendingTransfer } from "./TransferSteps.ts"
 import { WalletCalls } from "./WalletCalls.ts"
@@ -36,89 +39,6 @@ export interface TransferRequest extends TransferOrigin {
   /** What the source is to be asked, but for what its destination is. */
   readonly command: Omit<SendTransfer, "currency" | "destination">
 }
-
-export interface TransferOutcome {
-  /** `completed`, or `pending` when the caller's wait ended first. */
-  readonly transfer: Transfer
-  /** Whether Persistence has what the status says. */
-  readonly persisted: boolean
-  readonly replayed: boolean
-}
-
-export type TransferError = CommandError | TransferReversed
-
-/**
- * How a transfer has ended, for those who wait for it. `Left`: not yet, the sweeper goes
- * on with it. `Failed`: there is nothing to go on with, and what happened cannot be told.
- */
-type Ending =
-  | { readonly _tag: "Completed"; readonly transfer: Transfer }
-  | { readonly _tag: "Reversed"; readonly transferId: string; readonly reason: string }
-  | { readonly _tag: "Left" }
-  | { readonly _tag: "Failed"; readonly error: CommandError }
-
-type Answer = Effect.Effect<TransferOutcome, TransferError>
-
-/**
- * A caller. Answered once, by whoever comes first: the transfer's end or the end of its
- * wait. Plain, because a transfer is dear enough: a timer for each wait would cost as
- * much as a command.
- */
-class Caller {
-  /** Milliseconds. */
-  readonly deadline: number
-  /** Step 1 has taken place. */
-  sent: Sent | undefined = undefined
-  private answer: Answer | undefined = undefined
-  private resume: ((answer: Answer) => void) | undefined = undefined
-  private readonly waiting: Set<Caller>
-
-  /** `waiting`: it is in there until it is answered. */
-  constructor(deadline: number, waiting: Set<Caller>) {
-    this.deadline = deadline
-    this.waiting = waiting
-    waiting.add(this)
-  }
-
-  tell(answer: Answer): void {
-    if (this.answer !== undefined) return
-    this.answer = answer
-    this.waiting.delete(this)
-    this.resume?.(answer)
-  }
-
-  readonly wait: Answer = Effect.callback((resume) => {
-    if (this.answer === undefined) this.resume = resume
-    else resume(this.answer)
-  })
-}
-
-/** A transfer that this node carries; whoever asks for the same one joins. */
-class TransferRun {
-  /** As far as it has come. */
-  transfer: Transfer
-  private readonly callers: Array<Caller> = []
-  private ending: Ending | undefined = undefined
-
-  constructor(transfer: Transfer) {
-    this.transfer = transfer
-  }
-
-  join(caller: Caller): void {
-    if (this.ending === undefined) this.callers.push(caller)
-    else caller.tell(answerTo(caller.sent!, this.ending))
-  }
-
-  /** Only the first counts: a transfer that has arrived may still be on its way to being settled. */
-  end(ending: Ending): void {
-    if (this.ending !== undefined) return
-    this.ending = ending
-    for (const caller of this.callers) caller.tell(answerTo(caller.sent!, ending))
-  }
-}
-
-/** Between two looks for callers whose wait is over. */
-const sweepInterval = "250 millis"
 
 /** A stop waits so long for the transfers on their way; what is left is taken up after the next start. */
 const drainMillis = 2_000
@@ -156,38 +76,8 @@ export interface SagaOptions {
   readonly alone: boolean
 }
 
-type Attempt = <A>(step: Effect.Effect<A, CommandError>) => Effect.Effect<A, CommandError>
-
-/** How far one run of the steps goes, and how hard it tries. */
-interface RunOptions {
-  /** `false`: it has ended at the source; the steps only tell how. */
-  readonly inFlight: boolean
-  readonly wanted: TransferOrigin["await"]
-  readonly attempt: Attempt
-}
-
-/** Steps 2 and 3. Whoever waits is told after the money has arrived, or is back. */
-const conclude = (
-  steps: TransferSteps,
-  run: TransferRun,
-  { attempt, inFlight, wanted }: RunOptions
-): Effect.Effect<void, CommandError> => {
-  const { transfer } = run
-  return Effect.flatMap(attempt(steps.arrive(transfer, wanted)), (arrival) => {
-    if (arrival._tag === "Received") {
-      run.transfer = { ...transfer, status: "completed", updatedAt: arrival.time }
-      run.end({ _tag: "Completed", transfer: run.transfer })
-      return inFlight ? attempt(steps.settle(transfer)) : Effect.void
-    }
-    return Effect.map(attempt(steps.returnFunds(transfer, arrival.reason)), ({ reason, time }) => {
-      run.transfer = { ...transfer, status: "reversed", reason, updatedAt: time }
-      run.end({ _tag: "Reversed", transferId: transfer.id, reason })
-    })
-  })
-}
-
 /** The runs of this node: one per transfer while it is on its way. */
-const makeCarrying = (steps: TransferSteps, bounds: ActorBounds) => {
+const makeTransferRuns = (steps: TransferSteps, bounds: ActorBounds) => {
   const runs = new Map<string, TransferRun>()
 
   const schedule = retryPause.pipe(Schedule.upTo({ duration: bounds.sagaRetryMillis }))
@@ -219,7 +109,7 @@ const makeCarrying = (steps: TransferSteps, bounds: ActorBounds) => {
     patient(Effect.flatMap(steps.send(command, request), (sent) => (sent.persisted ? Effect.void : notYet(command))))
 
   /** The steps after the first, by whoever carries the transfer already or else here. */
-  const carry = (command: SendTransfer, request: TransferRequest, sent: Sent, caller: Caller) => {
+  const carry = (command: SendTransfer, request: TransferRequest, sent: Sent, caller: TransferCaller) => {
     const { inFlight, persisted, transfer } = sent
     caller.sent = sent
     const known = runs.get(transfer.id)
@@ -273,15 +163,15 @@ const make = Effect.fnUntraced(function* (bounds: ActorBounds, { alone }: SagaOp
   const replayedReply = yield* makeReplayedReply
   const steps = makeTransferSteps(yield* WalletCalls, replayedReply)
   const clock = yield* Clock.Clock
-  const { runs, carry, resume, resumeAll } = makeCarrying(steps, bounds)
+  const { runs, carry, resume, resumeAll } = makeTransferRuns(steps, bounds)
   const fibers = yield* FiberSet.make<void>()
   const fork = yield* FiberSet.runtime(fibers)()
-  const waiting = new Set<Caller>()
+  const waiting = new Set<TransferCaller>()
   let running = 0
   let accepting = true
 
   /** A typed failure is the caller's answer, or the sweeper meets it again and says so. */
-  const run = (command: SendTransfer, request: TransferRequest, caller: Caller) =>
+  const run = (command: SendTransfer, request: TransferRequest, caller: TransferCaller) =>
     Effect.onExit(
       Effect.flatMap(steps.send(command, request), (sent) => carry(command, request, sent, caller)),
       (exit) => {
@@ -303,14 +193,14 @@ const make = Effect.fnUntraced(function* (bounds: ActorBounds, { alone }: SagaOp
   const begin: TransferSaga["Service"]["begin"] = (request) =>
     Effect.suspend(() => {
       const { to, walletId } = request.command
-      const deadline = clock.currentTimeMillisUnsafe() + bounds.callerWaitMillis
+      const since = clock.currentTimeMillisUnsafe()
       return Effect.flatMap(
         // To itself: the rules say so, whatever the wallet is.
         to === walletId ? Effect.succeed({ currency: "" }) : steps.examine(to),
         (destination) => {
           const refusal = refuse(walletId)
           if (refusal !== undefined) return Effect.fail(refusal)
-          const caller = new Caller(deadline, waiting)
+          const caller = new TransferCaller(since, waiting)
           running++
           // Runs at once, up to the place where the command is in line at its source.
           fork(run({ ...request.command, ...destination }, request, caller))
@@ -330,14 +220,12 @@ const make = Effect.fnUntraced(function* (bounds: ActorBounds, { alone }: SagaOp
   })
 
   /** Tells those whose time is up what is true. A caller whose command is not sent is told by its step. */
-  const sweep = Effect.suspend(() => {
-    const now = clock.currentTimeMillisUnsafe()
+  yield* Deadlines.enforce(bounds, (deadlines) => {
     for (const caller of waiting) {
-      if (caller.sent !== undefined && now >= caller.deadline) caller.tell(answerTo(caller.sent, left))
+      if (caller.sent !== undefined && deadlines.isOver(caller.since)) caller.tellEnding(left)
     }
-    return Metric.update(SagaMetrics.transfersCarried, runs.size)
+    return Metric.update(EngineMetrics.transfersCarried, runs.size)
   })
-  yield* Effect.forkScoped(Effect.repeat(sweep, Schedule.spaced(sweepInterval)))
 
   yield* Effect.addFinalizer(() =>
     Effect.suspend(() => {
@@ -349,31 +237,8 @@ const make = Effect.fnUntraced(function* (bounds: ActorBounds, { alone }: SagaOp
   return TransferSaga.of({ begin, resume, carried: (transferId) => runs.get(transferId)?.transfer })
 })
 
-const left: Ending = { _tag: "Left" }
-
 const reportDefect = (walletId: string, transferId: string, cause: Cause.Cause<unknown>): Effect.Effect<void> =>
   Effect.logError(`transfer ${transferId}: a defect`, cause).pipe(Effect.annotateLogs({ walletId, transferId }))
-
-const answerTo = ({ inFlight, persisted, replayed, transfer }: Sent, ending: Ending): Answer => {
-  switch (ending._tag) {
-    case "Completed":
-      return Effect.succeed({ transfer: ending.transfer, persisted: true, replayed })
-    case "Reversed":
-      return Effect.fail(new TransferReversed({ transferId: ending.transferId, reason: ending.reason, replayed }))
-    case "Failed":
-      // Step 1 may have been asked again meanwhile: whether this is a replay is the caller's own affair.
-      return Effect.fail(
-        ending.error._tag === "OperationReversed"
-          ? new OperationReversed({ walletId: ending.error.walletId, reason: ending.error.reason, replayed })
-          : ending.error
-      )
-    case "Left":
-      return inFlight
-        ? Effect.succeed({ transfer, persisted, replayed })
-        : // It has ended before, but how cannot be told now.
-          Effect.fail(new OutcomeUnknown({ walletId: transfer.from, retryAfter: 1_000 }))
-  }
-}
 
 const stopping = new StoreUnavailable({ store: "log", reason: "this node is stopping", retryAfter: 1_000 })
 

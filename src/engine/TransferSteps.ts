@@ -17,8 +17,8 @@ import type { RemoteCommand } from "../domain/CommandCodec.ts"
 import type { CommandKey, RecordedEvent, TransferSent } from "../domain/Event.ts"
 import type { Transfer, TransferInFlight, Wallet } from "../domain/Wallet.ts"
 import { StoreUnavailable } from "../stores/StoreError.ts"
-import { callBytes, metadataBytes, textBytes } from "./CallSize.ts"
 import type { WalletCalls } from "./WalletCalls.ts"
+import { callBytes, metadataBytes, textBytes } from "./WalletCalls.ts"
 
 /** Who asks for a transfer, and how far the steps are waited for. */
 export interface TransferOrigin {

@@ -15,6 +15,8 @@ import { WalletRegistry } from "../actors/WalletRegistry.ts"
 import type { RemoteCommand } from "../domain/CommandCodec.ts"
 import type { CommandKey } from "../domain/Event.ts"
 import { fingerprintOf } from "../domain/Fingerprint.ts"
+import type { Metadata } from "../domain/Limits.ts"
+import { noMetadata } from "../domain/Limits.ts"
 import type { Wallet } from "../domain/Wallet.ts"
 import { StoreUnavailable } from "../stores/StoreError.ts"
 import { CommandMetrics } from "./CommandMetrics.ts"
@@ -28,8 +30,20 @@ export interface WalletCall {
   readonly correlationId: string | null
   /** How far to wait. The answer says what was reached when the caller's wait ran out. */
   readonly await: Await
-  /** Size of the free texts it carries, roughly. */
+  /** What it takes in a mailbox, roughly: {@link callBytes} and its free texts. For the mailbox's bound only. */
   readonly bytes: number
+}
+
+/** Of a call beside its free texts. */
+export const callBytes = 256
+
+export const textBytes = (text: string | null): number => (text === null ? 0 : 2 * text.length)
+
+export const metadataBytes = (metadata: Metadata): number => {
+  if (metadata === noMetadata) return 0
+  let bytes = 0
+  for (const key in metadata) bytes += 2 * (key.length + String(metadata[key]).length)
+  return bytes
 }
 
 export class WalletCalls extends Context.Service<

@@ -132,10 +132,10 @@ class PipelineState {
 
   appending(): ReturnType<WritePipeline["Service"]["appending"]> {
     const lowWatermark = this.queue.appending()
-    return (appended) => {
+    return (appended, isOver) => {
       const now = this.clock.currentTimeMillisUnsafe()
       for (const { commit, position } of appended) this.queue.add(commit, position, lowWatermark, now)
-      this.queue.landed(lowWatermark)
+      if (isOver) this.queue.landed(lowWatermark)
       const resume = this.wake
       if (resume === undefined || this.queue.wallets === 0) return
       this.wake = undefined

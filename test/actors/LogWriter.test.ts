@@ -1,7 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
+import * as Result from "effect/Result"
 import * as TestClock from "effect/testing/TestClock"
 import { composition, create, credit, debit, waiting } from "../support/EngineCalls.ts"
 import * as Faults from "../support/FaultyEventStore.ts"
@@ -261,6 +263,81 @@ describe("an append that surely did not happen", () => {
       assert.deepStrictEqual(installation.types("b"), ["WalletCreated"])
       node.log.appendFaults.length = 0
       yield* credit(node, "b", 5n, "k")
+      for (const id of ids) yield* assertConsistent(installation, node, id)
+    })
+  )
+})
+
+describe("an append at a damaged stream after a lost answer", () => {
+  const ids = ["a", "b", "c", "d"]
+
+  /** The stream of `b` is damaged: no append that has it is answered but by a defect. */
+  const damaged: Faults.AppendFault = (write, commits) =>
+    commits.some(({ walletId }) => walletId === "b") ? Faults.defective(write, commits) : write
+
+  const damage = (node: Node) => {
+    for (let n = 0; n < 200; n++) node.log.appendFaults.push(damaged)
+  }
+
+  for (const [when, lost] of [
+    ["had landed", Faults.loseAnswer],
+    ["had not landed", Faults.loseRequest]
+  ] as const) {
+    for (const separate of [false, true]) {
+      const stores = separate ? "two stores" : "one store"
+      it.effect(`keeps that wallet waiting alone: the first ${when}, ${stores}`, () =>
+        Effect.gen(function* () {
+          const { installation, node } = yield* installNode({ separate, bounds: { appendsInFlight: 1 } })
+          yield* Effect.forEach(ids, (id) => create(node, id))
+          node.log.appendFaults.push(lost)
+          damage(node)
+          const [a, b, c, d] = yield* Effect.forEach(ids, (id) =>
+            Effect.forkChild(Effect.result(credit(node, id, 5n, "k")))
+          )
+          yield* TestClock.adjust("1 second")
+          for (const caller of [a!, c!, d!]) {
+            const answer = caller.pollUnsafe()
+            assert.isTrue(answer !== undefined && Exit.isSuccess(answer) && Result.isSuccess(answer.value))
+          }
+          assert.isUndefined(b!.pollUnsafe(), "it may be in the log")
+          // Nor does it keep the place of an append, of which there is one.
+          for (const id of ["a", "c", "d"]) assert.strictEqual((yield* credit(node, id, 1n, "next")).wallet.balance, 6n)
+          yield* TestClock.adjust("10 seconds")
+          const told = yield* Fiber.join(b!)
+          assert.isTrue(Result.isFailure(told) && told.failure._tag === "OutcomeUnknown")
+          node.log.appendFaults.length = 0
+          yield* TestClock.adjust("2 seconds")
+          const retry = yield* credit(node, "b", 5n, "k")
+          assert.deepStrictEqual([retry.replayed, retry.wallet.balance], [true, 5n])
+          yield* node.pipeline.flush
+          for (const id of ids) yield* assertConsistent(installation, node, id)
+        })
+      )
+    }
+  }
+
+  it.effect("keeps the checkpoint below what may still land", () =>
+    Effect.gen(function* () {
+      const { installation, node } = yield* installNode({ separate: true })
+      yield* Effect.forEach(ids, (id) => create(node, id))
+      yield* node.pipeline.flush
+      const checkpoint = () => installation.state.checkpoints.get(node.owner)
+      node.log.appendFaults.push(Faults.loseAnswer)
+      damage(node)
+      const callers = yield* Effect.forEach(ids, (id) => Effect.forkChild(Effect.result(credit(node, id, 5n, "k"))))
+      yield* TestClock.adjust("1 second")
+      const head = (yield* installation.log.head).position
+      yield* credit(node, "a", 1n, "next")
+      yield* node.pipeline.flush
+      assert.isBelow(Number(checkpoint()), Number(head), "it has not passed the append")
+      node.log.appendFaults.length = 0
+      yield* TestClock.adjust("2 seconds")
+      yield* Effect.forEach(callers, Fiber.join)
+      yield* credit(node, "a", 1n, "last")
+      yield* node.pipeline.flush
+      yield* credit(node, "a", 1n, "afterwards")
+      yield* node.pipeline.flush
+      assert.isAbove(Number(checkpoint()), Number(head))
       for (const id of ids) yield* assertConsistent(installation, node, id)
     })
   )

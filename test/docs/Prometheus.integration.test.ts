@@ -8,7 +8,6 @@ import * as Path from "node:path"
 import * as EngineMetrics from "../../src/actors/EngineMetrics.ts"
 import { processMetrics } from "../../src/cli/ProcessMetrics.ts"
 import * as ClusterMetrics from "../../src/cluster/ClusterMetrics.ts"
-import * as SagaMetrics from "../../src/actors/SagaMetrics.ts"
 import { findPrograms } from "../../bench/servers/ServerProcess.ts"
 import * as Server from "../http/TestServer.ts"
 
@@ -34,7 +33,7 @@ const server = Layer.merge(Server.layer(), processMetrics).pipe(
 
 /** Every metric has a value, whatever this run has of stores. */
 const updateAll = Effect.forEach(
-  Object.values({ ...EngineMetrics, ...SagaMetrics, ...ClusterMetrics }),
+  Object.values({ ...EngineMetrics, ...ClusterMetrics }),
   (metric) =>
     metric.type === "Frequency"
       ? Metric.update(metric as Metric.Frequency, "Conflict")

@@ -1,7 +1,8 @@
 /** Ids made of keys are frozen: a retry by a later release must mean the same wallet and the same transfer. */
 import { assert, describe, it } from "@effect/vitest"
 import { isId } from "../../src/domain/Limits.ts"
-import { derivedTransferId, derivedWalletId } from "../../src/engine/DerivedId.ts"
+import { derivedWalletId } from "../../src/engine/EngineCommands.ts"
+import { derivedTransferId } from "../../src/engine/TransferCommands.ts"
 
 describe("an id made of a key", () => {
   it("is what it has always been", () => {

@@ -35,7 +35,7 @@ const transfers: ReadonlyArray<PlantedBug> = [
   bug(
     "a transfer is settled before it is received",
     change(
-      "engine/TransferSaga.ts",
+      "engine/TransferRun.ts",
       "  return Effect.flatMap(attempt(steps.arrive(transfer, wanted)), (arrival) => {\n",
       "  const first = inFlight ? attempt(steps.settle(transfer)) : Effect.void\n  return Effect.flatMap(Effect.andThen(first, attempt(steps.arrive(transfer, wanted))), (arrival) => {\n"
     )
@@ -197,17 +197,17 @@ const appends: ReadonlyArray<PlantedBug> = [
   bug(
     "an unknown outcome of an append is taken for a failure",
     change(
-      "actors/LogWriter.ts",
+      "actors/AppendDecision.ts",
       `import type { StoreDefect, StoreUnavailable } from "../stores/StoreError.ts"\n`,
       unknownOutcomes
     ),
     change(
-      "actors/LogWriter.ts",
+      "actors/AppendDecision.ts",
       `      case "AppendUnknown":\n        return true\n`,
       `      case "AppendUnknown":\n        return false\n`
     ),
     change(
-      "actors/LogWriter.ts",
+      "actors/AppendDecision.ts",
       "Effect.die(error))\n  )\n})",
       `Effect.fail(new StoreUnavailable({ store: "log", reason: error.message, retryAfter: 100 })))\n  )\n})`
     )
@@ -216,16 +216,17 @@ const appends: ReadonlyArray<PlantedBug> = [
     "what a read does not find is taken for never appended",
     change(
       "actors/LogWriter.ts",
-      `import type { StoreDefect, StoreUnavailable } from "../stores/StoreError.ts"\n`,
-      unknownOutcomes
+      "    append,\n    bounds,\n",
+      `    append: (commits) =>
+        Effect.catchTag(append(commits), "AppendUnknown", (error) =>
+          Effect.flatMap(read(commits[0]!.walletId, { after: commits[0]!.expectedVersion, limit: 1 }), (found) =>
+            Effect.fail(found.length > 0 ? error : new StoreUnavailable({ store: "log", reason: "it is not there", retryAfter: 100 })))),\n    bounds,\n`
     ),
+    change("actors/LogWriter.ts", "const { append } = yield* EventStore", "const { append, read } = yield* EventStore"),
     change(
       "actors/LogWriter.ts",
-      "appendUntilDecided(log.append, commits, bounds, false)",
-      `appendUntilDecided((batch) => Effect.catchTag(log.append(batch), "AppendUnknown", (error) =>
-      Effect.flatMap(log.read(batch[0]!.walletId, { after: batch[0]!.expectedVersion, limit: 1 }), (found) =>
-        Effect.fail(found.length > 0 ? error : new StoreUnavailable({ store: "log", reason: "it is not there", retryAfter: 100 })))),
-      commits, bounds, false)`
+      `import { EventStore } from "../stores/EventStore.ts"\n`,
+      `import { EventStore } from "../stores/EventStore.ts"\nimport { StoreUnavailable } from "../stores/StoreError.ts"\n`
     )
   ),
   bug(
@@ -302,7 +303,7 @@ const holds: ReadonlyArray<PlantedBug> = [
     "a hold expires before its time",
     change("domain/HoldRules.ts", "context.time < hold.expiresAt)", "context.time < hold.expiresAt - 500)"),
     change(
-      "engine/HoldExpiry.ts",
+      "engine/Sweepers.ts",
       "persistence.dueHolds({ now, limit })",
       "persistence.dueHolds({ now: now + 500, limit })"
     )

@@ -1,0 +1,142 @@
+/**
+ * Appends commits until the log has decided on each of them.
+ *
+ * An append whose outcome is unknown is sent again, the same events with the same checks. A
+ * refusal by a user's rule, or a defect, is narrowed down by halves to the commit that it
+ * concerns. What is decided is told at once: a commit on which the log cannot decide, such as
+ * one after a lost answer at a damaged stream, keeps nobody else waiting.
+ */
+import * as Cause from "effect/Cause"
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as Metric from "effect/Metric"
+import * as Option from "effect/Option"
+import * as Result from "effect/Result"
+import * as Schedule from "effect/Schedule"
+import * as Semaphore from "effect/Semaphore"
+import type { Commit } from "../domain/Commit.ts"
+import type { AppendError, AppendOutcome, EventStore } from "../stores/EventStore.ts"
+import type { StoreDefect, StoreUnavailable } from "../stores/StoreError.ts"
+import { AppendUnknown } from "../stores/StoreError.ts"
+import * as EngineMetrics from "./EngineMetrics.ts"
+
+/**
+ * - `Refused`: a user's rule refused this commit.
+ * - `Failed`: surely nothing of this commit is in the log.
+ */
+export type WriteOutcome =
+  | AppendOutcome
+  | { readonly _tag: "Refused"; readonly reason: string }
+  | { readonly _tag: "Failed"; readonly error: StoreUnavailable | StoreDefect }
+
+/** Pauses between tries of an append: 20 ms, doubling, at most 1 s, for ever. */
+const retryPause = Schedule.min([Schedule.exponential("20 millis"), Schedule.spaced("1 second")]).pipe(
+  Schedule.jittered
+)
+
+export interface AppendOptions<A> {
+  readonly append: EventStore["Service"]["append"]
+  /** How long an append that surely did not happen is tried again. */
+  readonly retryMillis: number
+  /** Of a part of the append all outcomes are known, in its order. Synchronous. */
+  readonly decided: (part: ReadonlyArray<A>, outcomes: ReadonlyArray<WriteOutcome>) => void
+  /** The log is there and cannot say whether it has this one: it is tried on, alone, perhaps for ever. Synchronous, may come again. */
+  readonly stranded: (item: A) => void
+}
+
+interface Part<A> {
+  readonly items: ReadonlyArray<A>
+  /** An earlier try of these commits may be in the log. */
+  unknown: boolean
+  /** Parts of one append are sent one at a time, in turns: one that pauses lets others pass. `undefined`: it is still whole. */
+  readonly turns: Semaphore.Semaphore | undefined
+}
+
+/** Never fails; ends when each has been decided by an answer from the log. */
+export const appendUntilDecided = <A extends { readonly commit: Commit }>(
+  items: ReadonlyArray<A>,
+  options: AppendOptions<A>
+): Effect.Effect<void> => decide({ items, unknown: false, turns: undefined }, options)
+
+const decide = Effect.fnUntraced(function* <A extends { readonly commit: Commit }>(
+  part: Part<A>,
+  options: AppendOptions<A>
+): Effect.fn.Return<void> {
+  const { decided } = options
+  const { items } = part
+  const result = yield* Effect.result(appendWithRetry(part, options))
+  if (Result.isSuccess(result)) return decided(items, result.success)
+  const error = result.failure
+  if (error._tag === "StoreUnavailable") {
+    return decided(
+      items,
+      items.map(() => ({ _tag: "Failed", error }))
+    )
+  }
+  if (items.length === 1) {
+    return decided(items, [
+      error._tag === "OperationRefused" ? { _tag: "Refused", reason: error.reason } : { _tag: "Failed", error }
+    ])
+  }
+  const middle = items.length >> 1
+  const { unknown } = part
+  const turns = part.turns ?? Semaphore.makeUnsafe(1)
+  const halves = [items.slice(0, middle), items.slice(middle)].map((items) =>
+    decide({ items, unknown, turns }, options)
+  )
+  yield* Effect.all(halves, { concurrency: 2, discard: true })
+})
+
+/**
+ * `AppendUnknown` is tried again for ever. `StoreUnavailable` for a while; after an
+ * unknown outcome for ever too, because then the events may be in the log. So is a
+ * `StoreDefect`, once it is narrowed down to one commit: to call that commit failed
+ * would be a guess.
+ */
+const appendWithRetry = Effect.fnUntraced(function* <A extends { readonly commit: Commit }>(
+  part: Part<A>,
+  { append, retryMillis, stranded }: AppendOptions<A>
+): Effect.fn.Return<ReadonlyArray<AppendOutcome>, Exclude<AppendError, AppendUnknown>> {
+  const clock = yield* Clock.Clock
+  const startedAt = clock.currentTimeMillisUnsafe()
+  const { items, turns } = part
+  const commits = items.map(({ commit }) => commit)
+  const worthRetrying = (error: AppendError): boolean => {
+    switch (error._tag) {
+      case "AppendUnknown":
+        return true
+      case "StoreUnavailable":
+        return part.unknown || clock.currentTimeMillisUnsafe() - startedAt < retryMillis
+      case "StoreDefect":
+        return part.unknown && commits.length === 1
+      case "OperationRefused":
+        return false
+    }
+  }
+  const appending = Effect.suspend(() => append(commits))
+  return yield* (turns === undefined ? appending : turns.withPermits(1)(appending)).pipe(
+    Effect.catchCause((cause) => Effect.fail(errorOf(cause))),
+    Effect.tapError((error) => {
+      if (error._tag === "AppendUnknown") part.unknown = true
+      if (error._tag === "StoreDefect" && worthRetrying(error)) stranded(items[0]!)
+      return Effect.andThen(
+        Metric.update(EngineMetrics.appendRetries, 1),
+        Effect.logWarning(`append of ${commits.length} wallets: ${error.message}`)
+      )
+    }),
+    Effect.retry({ schedule: retryPause, while: worthRetrying }),
+    // Unreachable by the condition above; a defect, so that it can never pass for an answer.
+    Effect.catchTag("AppendUnknown", (error) => Effect.die(error))
+  )
+})
+
+/**
+ * A store that throws, or whose own fiber is interrupted, has not said what became
+ * of the append. (An interruption of the writer itself does not come here.)
+ */
+const errorOf = (cause: Cause.Cause<AppendError>): AppendError => {
+  const error = Cause.findErrorOption(cause)
+  return Option.isSome(error) && cause.reasons.every(Cause.isFailReason)
+    ? error.value
+    : new AppendUnknown({ reason: Cause.pretty(cause) })
+}

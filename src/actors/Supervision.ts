@@ -1,0 +1,161 @@
+/**
+ * The fibers of the actors: each works through its mailbox, starts again after a defect, and
+ * leaves nobody without an answer, however it ends. Callers whose time is up are answered
+ * from here, wherever at their wallet they wait.
+ */
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Metric from "effect/Metric"
+import * as Option from "effect/Option"
+import { StoreUnavailable } from "../stores/StoreError.ts"
+import type { Deadlines } from "./Deadlines.ts"
+import { OutcomeUnknown } from "./EngineError.ts"
+import * as EngineMetrics from "./EngineMetrics.ts"
+import type { ActorError, Envelope, MailboxTotals } from "./Mailbox.ts"
+import { answer } from "./Mailbox.ts"
+import type { Residency } from "./Residency.ts"
+import type { ActorContext, WalletActor } from "./WalletActor.ts"
+import { begin, failAll, work } from "./WalletActor.ts"
+
+/**
+ * Batches that one actor works through before others get their turn: batches without
+ * an append never leave the fiber, and callers who ask again at once would keep it.
+ */
+const batchesPerTurn = 64
+
+export interface SupervisionOptions {
+  readonly context: ActorContext
+  readonly residency: Residency
+  readonly totals: MailboxTotals
+  /** Wallets with callers that wait for Persistence. */
+  readonly awaiting: Set<WalletActor>
+  readonly fork: (effect: Effect.Effect<void>) => unknown
+}
+
+export class Supervision {
+  private readonly options: SupervisionOptions
+
+  constructor(options: SupervisionOptions) {
+    this.options = options
+  }
+
+  /** Into memory and to work. */
+  start(actor: WalletActor, now: number): void {
+    const { fork, residency } = this.options
+    residency.enter(actor, now)
+    fork(
+      Effect.ensuring(
+        this.supervise(actor),
+        Effect.sync(() => this.abandon(actor))
+      )
+    )
+  }
+
+  /** Answers all callers whose time is up. */
+  endWaits(deadlines: Deadlines): void {
+    for (const actor of this.options.residency.busy) this.endWaitsFor(actor, deadlines)
+    this.endPersistenceWaits((envelope) => deadlines.isOver(envelope.offeredAt))
+  }
+
+  /** Those who wait for Persistence are told what is true: their command is in the log. */
+  endPersistenceWaits(isOver: (envelope: Envelope) => boolean): void {
+    const { awaiting } = this.options
+    for (const actor of awaiting) {
+      actor.pending?.endWaits(isOver)
+      if (actor.pending?.isEmpty === true) actor.pending = undefined
+      if (actor.pending === undefined) awaiting.delete(actor)
+    }
+  }
+
+  private readonly supervise = Effect.fnUntraced({ self: this }, function* (this: Supervision, actor: WalletActor) {
+    while (!actor.stopped) {
+      const exit = yield* Effect.exit(Effect.gen(() => this.run(actor)))
+      if (Exit.isFailure(exit)) yield* this.failed(actor, exit.cause)
+    }
+  });
+
+  private *run(actor: WalletActor): Effect.fn.Return<void, ActorError> {
+    const { context, residency, totals } = this.options
+    const { mailbox } = actor
+    let batches = 0
+    while (!actor.stopped) {
+      if (mailbox.size > 0) {
+        if (++batches % batchesPerTurn === 0) yield* Effect.yieldNow
+        begin(actor, totals.take(mailbox, context.bounds.batchCommands))
+        yield* work(actor, context)
+        continue
+      }
+      residency.rest(actor)
+      if (actor.stopped) return
+      yield* mailbox.park
+    }
+  }
+
+  /** A typed failure is the answer of all in hand. A defect restarts the actor: its state comes from the log again. */
+  private readonly failed = Effect.fnUntraced(function* (actor: WalletActor, cause: Cause.Cause<ActorError>) {
+    const error = Cause.findErrorOption(cause)
+    if (Option.isSome(error)) return failAll(actor, Effect.fail(error.value))
+    yield* Effect.logError(`wallet ${actor.walletId}: a defect; its actor starts again from the log`, cause).pipe(
+      Effect.annotateLogs({ walletId: actor.walletId })
+    )
+    yield* Metric.update(EngineMetrics.restarts, 1)
+    actor.loaded = false
+    failAll(actor, actor.submitted ? Effect.fail(outcomeUnknown(actor)) : Effect.die(Cause.squash(cause)))
+  })
+
+  /** However the fiber ends, nobody is left waiting at a mailbox that nobody reads. */
+  private abandon(actor: WalletActor): void {
+    const { residency, totals } = this.options
+    actor.keys?.release()
+    residency.remove(actor)
+    for (const envelope of actor.mailbox.takeUrgent()) answer(envelope, Effect.fail(stopping))
+    actor.replyToLast()
+    actor.pending?.endWaits(() => true)
+    const unknown = unknownKeys(actor)
+    failAll(actor, Effect.fail(unknown.size > 0 ? outcomeUnknown(actor) : stopping))
+    for (const message of totals.take(actor.mailbox, Number.MAX_SAFE_INTEGER)) {
+      if (message._tag === "Inquiry") message.resume(Effect.fail(stopping))
+      else answer(message, Effect.fail(unknown.has(message.key) ? outcomeUnknown(actor) : stopping))
+    }
+    residency.removed(actor)
+  }
+
+  /**
+   * Of one wallet. A caller still in the mailbox will not be worked for: nothing can have
+   * happened, but by an earlier try with the same key.
+   */
+  private endWaitsFor(actor: WalletActor, deadlines: Deadlines): void {
+    const isOver = ({ offeredAt, stage }: Envelope) => stage !== "answered" && deadlines.isOver(offeredAt)
+    const running = actor.running.filter(isOver)
+    const waiting: Array<Envelope> = []
+    for (const message of actor.mailbox.waiting) {
+      if (message._tag === "Inquiry" || message.stage === "answered") continue
+      if (!isOver(message)) break
+      waiting.push(message)
+    }
+    if (running.length === 0 && waiting.length === 0) return
+    const parked = actor.isParked
+    const late = Effect.fail(tooLate(parked ? "persistence" : "log", actor.walletId))
+    const unknown = unknownKeys(actor)
+    // All of them before the first is told: what that one does next may make the wallet go on with the others.
+    for (const envelope of [...running, ...waiting]) envelope.stage = "answered"
+    for (const envelope of running) envelope.resume(parked ? late : Effect.fail(outcomeUnknown(actor)))
+    for (const envelope of waiting) {
+      envelope.resume(unknown.has(envelope.key) ? Effect.fail(outcomeUnknown(actor)) : late)
+    }
+    if (parked && running.length > 0) actor.unpark()
+  }
+}
+
+export const stopping = new StoreUnavailable({ store: "log", reason: "this node is stopping", retryAfter: 1_000 })
+
+/** Of a caller who waited in vain, and whose command has surely had no effect. */
+export const tooLate = (store: "log" | "persistence", walletId: string) =>
+  new StoreUnavailable({ store, reason: `wallet ${walletId} did not get to it in time`, retryAfter: 1_000 })
+
+const outcomeUnknown = (actor: WalletActor) => new OutcomeUnknown({ walletId: actor.walletId, retryAfter: 1_000 })
+
+/** Keys of commands that may be in the log without an answer yet. */
+const unknownKeys = (actor: WalletActor): ReadonlySet<string> =>
+  new Set(actor.submitted ? actor.running.map((envelope) => envelope.key) : [])

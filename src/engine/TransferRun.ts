@@ -1,0 +1,144 @@
+/**
+ * One transfer on its way on this node: how far it has come, who waits for it, and the two
+ * steps that bring it to its end.
+ */
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import type { CommandError } from "../actors/EngineError.ts"
+import { OperationReversed, OutcomeUnknown, TransferReversed } from "../actors/EngineError.ts"
+import type { Transfer } from "../domain/Wallet.ts"
+import type { Sent, TransferOrigin, TransferSteps } from "./TransferSteps.ts"
+
+export interface TransferOutcome {
+  /** `completed`, or `pending` when the caller's wait ended first. */
+  readonly transfer: Transfer
+  /** Whether Persistence has what the status says. */
+  readonly persisted: boolean
+  readonly replayed: boolean
+}
+
+export type TransferError = CommandError | TransferReversed
+
+/**
+ * How a run has ended, for those who wait for it. `Left`: the transfer has not ended, the
+ * sweeper goes on with it. `Failed`: there is nothing to go on with, and what happened cannot
+ * be told.
+ */
+export type Ending =
+  | { readonly _tag: "Completed"; readonly transfer: Transfer }
+  | { readonly _tag: "Reversed"; readonly transferId: string; readonly reason: string }
+  | { readonly _tag: "Left" }
+  | { readonly _tag: "Failed"; readonly error: CommandError }
+
+/** A caller. Answered once, by whoever comes first: the run's end or the end of its wait. */
+export class TransferCaller {
+  /** When it came, ms. */
+  readonly since: number
+  /** Step 1 has taken place. */
+  sent: Sent | undefined = undefined
+  private readonly answer = Deferred.makeUnsafe<TransferOutcome, TransferError>()
+  private readonly waiting: Set<TransferCaller>
+
+  /** `waiting`: it is in there until it is answered. */
+  constructor(since: number, waiting: Set<TransferCaller>) {
+    this.since = since
+    this.waiting = waiting
+    waiting.add(this)
+  }
+
+  tell(answer: Effect.Effect<TransferOutcome, TransferError>): void {
+    // Before it is told: what it does next may ask how many wait.
+    this.waiting.delete(this)
+    Deferred.doneUnsafe(this.answer, answer)
+  }
+
+  /** Tells it how the run of a transfer that was sent has ended. */
+  tellEnding(ending: Ending): void {
+    this.tell(answerTo(this.sent!, ending))
+  }
+
+  readonly wait: Effect.Effect<TransferOutcome, TransferError> = Deferred.await(this.answer)
+}
+
+/** Whoever asks for the same transfer while it is on its way joins its run. */
+export class TransferRun {
+  /** As far as it has come. */
+  transfer: Transfer
+  private readonly callers: Array<TransferCaller> = []
+  private ending: Ending | undefined = undefined
+
+  constructor(transfer: Transfer) {
+    this.transfer = transfer
+  }
+
+  /** `caller`: its step 1 has taken place. */
+  join(caller: TransferCaller): void {
+    if (this.ending === undefined) this.callers.push(caller)
+    else caller.tellEnding(this.ending)
+  }
+
+  /** Only the first counts: a transfer that has arrived may still be on its way to being settled. */
+  end(ending: Ending): void {
+    if (this.ending !== undefined) return
+    this.ending = ending
+    for (const caller of this.callers) caller.tellEnding(ending)
+  }
+}
+
+/** Takes a step, and again where that may help. */
+export type Attempt = <A>(step: Effect.Effect<A, CommandError>) => Effect.Effect<A, CommandError>
+
+/** How far one run of the steps goes, and how hard it tries. */
+export interface RunOptions {
+  /** `false`: it has ended at the source; the steps only tell how. */
+  readonly inFlight: boolean
+  readonly wanted: TransferOrigin["await"]
+  readonly attempt: Attempt
+}
+
+/** Steps 2 and 3. Whoever waits is told after the money has arrived, or is back. */
+export const conclude = (
+  steps: TransferSteps,
+  run: TransferRun,
+  { attempt, inFlight, wanted }: RunOptions
+): Effect.Effect<void, CommandError> => {
+  const { transfer } = run
+  return Effect.flatMap(attempt(steps.arrive(transfer, wanted)), (arrival) => {
+    if (arrival._tag === "Received") {
+      run.transfer = { ...transfer, status: "completed", updatedAt: arrival.time }
+      run.end({ _tag: "Completed", transfer: run.transfer })
+      return inFlight ? attempt(steps.settle(transfer)) : Effect.void
+    }
+    return Effect.map(attempt(steps.returnFunds(transfer, arrival.reason)), ({ reason, time }) => {
+      run.transfer = { ...transfer, status: "reversed", reason, updatedAt: time }
+      run.end({ _tag: "Reversed", transferId: transfer.id, reason })
+    })
+  })
+}
+
+/** Not brought to its end here. */
+export const left: Ending = { _tag: "Left" }
+
+const answerTo = (
+  { inFlight, persisted, replayed, transfer }: Sent,
+  ending: Ending
+): Effect.Effect<TransferOutcome, TransferError> => {
+  switch (ending._tag) {
+    case "Completed":
+      return Effect.succeed({ transfer: ending.transfer, persisted: true, replayed })
+    case "Reversed":
+      return Effect.fail(new TransferReversed({ transferId: ending.transferId, reason: ending.reason, replayed }))
+    case "Failed":
+      // Step 1 may have been asked again meanwhile: whether this is a replay is the caller's own affair.
+      return Effect.fail(
+        ending.error._tag === "OperationReversed"
+          ? new OperationReversed({ walletId: ending.error.walletId, reason: ending.error.reason, replayed })
+          : ending.error
+      )
+    case "Left":
+      return inFlight
+        ? Effect.succeed({ transfer, persisted, replayed })
+        : // It has ended before, but how cannot be told now.
+          Effect.fail(new OutcomeUnknown({ walletId: transfer.from, retryAfter: 1_000 }))
+  }
+}
