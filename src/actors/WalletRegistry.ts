@@ -15,12 +15,10 @@ import * as Schedule from "effect/Schedule"
 import * as Semaphore from "effect/Semaphore"
 import { partitionOf } from "../domain/Partition.ts"
 import type { Wallet } from "../domain/Wallet.ts"
-import { EventStore } from "../stores/EventStore.ts"
 import { Persistence } from "../stores/Persistence.ts"
 import { StoreUnavailable } from "../stores/StoreError.ts"
 import type { ActorBounds } from "./ActorBounds.ts"
-import { type ActorState, stateOf } from "./ActorState.ts"
-import * as Compensations from "./Compensations.ts"
+import { begin, failAll, work } from "./ActorTurn.ts"
 import type { CommandError } from "./EngineError.ts"
 import { MailboxFull, OutcomeUnknown } from "./EngineError.ts"
 import { DrainingWallets } from "./DrainingWallets.ts"
@@ -34,9 +32,9 @@ import { answer } from "./Mailbox.ts"
 import { NotOwner, Ownership } from "./Ownership.ts"
 import { ResidentList } from "./ResidentList.ts"
 import { Snapshots } from "./Snapshots.ts"
-import type { ActorContext } from "./WalletActor.ts"
-import { decided, refused, reversed, tooFarBehind } from "./Undecided.ts"
-import { begin, failAll, snapshot, WalletActor, work } from "./WalletActor.ts"
+import { persisted, refused, reversed, tooFarBehind } from "./PersistenceProgress.ts"
+import type { ActorContext, ActorStatus } from "./WalletActor.ts"
+import { snapshot, statusOf, WalletActor } from "./WalletActor.ts"
 import { WalletHistory } from "./WalletHistory.ts"
 import { WritePipeline } from "./WritePipeline.ts"
 
@@ -77,8 +75,6 @@ export class WalletRegistry extends Context.Service<
     readonly offer: (envelope: Envelope) => ActorError | undefined
     /** The state as of the last commit, at least at `minVersion`; `undefined`: there is no such wallet. */
     readonly current: (walletId: string, minVersion: number) => Effect.Effect<Wallet | undefined, ActorError>
-    /** Sees to it that an event that Persistence has refused is reversed. Synchronous; repeated calls are one. */
-    readonly compensate: (walletId: string, version: number, reason: string) => void
     /** `listener` is told of transfers that are in flight, for good, at a wallet that has just been loaded. One listener; synchronous. */
     readonly onTransfersFound: (listener: ActorContext["transfersFound"]) => void
     /**
@@ -95,7 +91,7 @@ export class WalletRegistry extends Context.Service<
     readonly isAtWork: (walletId: string) => boolean
     readonly load: () => RegistryLoad
     /** `undefined`: the wallet is not resident on this node. Synchronous; does not touch it. */
-    readonly inspect: (walletId: string) => ActorState | undefined
+    readonly inspect: (walletId: string) => ActorStatus | undefined
   }
 >()("effect-wallet/actors/WalletRegistry") {
   static readonly layer = (bounds: ActorBounds) => Layer.effect(WalletRegistry, make(bounds))
@@ -105,8 +101,6 @@ const make = Effect.fnUntraced(function* (bounds: ActorBounds) {
   const ownership = yield* Ownership
   const clock = yield* Clock.Clock
   const pipeline = yield* WritePipeline
-  const history = yield* WalletHistory
-  const log = yield* EventStore
   const loads = yield* Semaphore.make(bounds.concurrentLoads)
   const fork = yield* FiberSet.makeRuntime<never, void, never>()
   /** Wallets with callers that wait for Persistence. */
@@ -116,7 +110,7 @@ const make = Effect.fnUntraced(function* (bounds: ActorBounds) {
     ownership,
     writer: yield* LogWriter,
     pipeline,
-    history,
+    history: yield* WalletHistory,
     persistence: yield* Persistence,
     keyQueries: yield* KeyQueries,
     segments: yield* KeySegments,
@@ -124,7 +118,6 @@ const make = Effect.fnUntraced(function* (bounds: ActorBounds) {
     ids: yield* EventIds,
     clock,
     loading: loads.withPermits(1),
-    compensate: (walletId, version, reason) => compensate(walletId, version, reason),
     transfersFound: (walletId, transfers) => foundTransfers(walletId, transfers),
     awaiting: (actor) => {
       awaiting.add(actor)
@@ -335,24 +328,22 @@ const make = Effect.fnUntraced(function* (bounds: ActorBounds) {
     return undefined
   }
 
-  const compensate = Compensations.make({ log, history, clock, offerUrgent, fork })
-
   pipeline.listen({
     persisted: (walletId, version) => {
       const actor = residents.get(walletId)
       if (actor === undefined) return
-      decided(actor, version)
+      persisted(actor, version)
       leaveIfDone(actor, clock.currentTimeMillisUnsafe())
     },
-    refused: (walletId, version, reason) => {
+    refused: (walletId, version) => {
       const actor = residents.get(walletId)
       if (actor !== undefined) refused(actor, version)
-      compensate(walletId, version, reason)
     },
     reversed: (walletId, version, reason) => {
       const actor = residents.get(walletId)
       if (actor !== undefined) reversed(actor, version, reason)
-    }
+    },
+    offerUrgent
   })
 
   const current = (walletId: string, minVersion: number): Effect.Effect<Wallet | undefined, ActorError> =>
@@ -453,7 +444,6 @@ const make = Effect.fnUntraced(function* (bounds: ActorBounds) {
   return WalletRegistry.of({
     offer,
     current,
-    compensate,
     onTransfersFound: (listener) => {
       foundTransfers = listener
     },
@@ -466,7 +456,7 @@ const make = Effect.fnUntraced(function* (bounds: ActorBounds) {
     },
     inspect: (walletId) => {
       const actor = residents.get(walletId)
-      return actor && stateOf(actor)
+      return actor && statusOf(actor)
     },
     load: () => ({ residentWallets: residents.size, busyWallets: busy.size, waitingCommands, waitingBytes })
   })
