@@ -10,7 +10,7 @@ import { EventIds } from "../src/actors/EventIds.ts"
 import { KeyFilterBudget } from "../src/actors/KeyFilter.ts"
 import { KeyWindow } from "../src/actors/KeyWindow.ts"
 import { Ownership } from "../src/actors/Ownership.ts"
-import * as WalletSnapshot from "../src/actors/WalletSnapshot.ts"
+import { encodeSnapshot } from "../src/actors/Snapshots.ts"
 import type { RecordedEvent } from "../src/domain/Event.ts"
 import { evolve } from "../src/domain/Evolve.ts"
 import { partitionOf } from "../src/domain/Partition.ts"
@@ -65,7 +65,7 @@ const writeHistory = Effect.fnUntraced(function* (walletId: string, history: num
     }
     if (snapshotDue) {
       yield* log.saveSnapshot(
-        WalletSnapshot.encode({ wallet: next, profileVersion: 0, keys: keys.state(bounds.keysInSnapshot) })
+        encodeSnapshot({ wallet: next, profileVersion: 0, keys: keys.state(bounds.keysInSnapshot) })
       )
     }
   }

@@ -12,7 +12,7 @@ import { NotOwner } from "./Ownership.ts"
 import type { Residency } from "./Residency.ts"
 import type { Supervision } from "./Supervision.ts"
 import { stopping, tooLate } from "./Supervision.ts"
-import { tooFarBehind } from "./Undecided.ts"
+import { tooFarBehind } from "./PersistenceProgress.ts"
 import type { ActorContext } from "./WalletActor.ts"
 import { WalletActor } from "./WalletActor.ts"
 

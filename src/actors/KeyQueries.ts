@@ -3,8 +3,10 @@
  * those of other wallets wait and go out together with the next one.
  */
 import * as Context from "effect/Context"
+import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Latch from "effect/Latch"
 import * as Layer from "effect/Layer"
 import * as Metric from "effect/Metric"
 import type { KeyLookup } from "../stores/Persistence.ts"
@@ -16,7 +18,7 @@ import * as EngineMetrics from "./EngineMetrics.ts"
 interface Question {
   readonly walletId: string
   readonly keys: ReadonlyArray<string>
-  readonly resume: (effect: Effect.Effect<KeyLookup, ReadError>) => void
+  readonly found: Deferred.Deferred<KeyLookup, ReadError>
 }
 
 export class KeyQueries extends Context.Service<
@@ -32,12 +34,8 @@ export class KeyQueries extends Context.Service<
 const make = Effect.fnUntraced(function* (bounds: ActorBounds) {
   const persistence = yield* Persistence
   const waiting: Array<Question> = []
-  let wake: ((effect: Effect.Effect<void>) => void) | undefined
-
-  const park = Effect.callback<void>((resume) => {
-    if (waiting.length > 0) resume(Effect.void)
-    else wake = resume
-  })
+  /** Open while somebody waits. */
+  const asked = Latch.makeUnsafe()
 
   /** As many as fit; a wallet at most once. */
   const take = (): Array<Question> => {
@@ -51,23 +49,28 @@ const make = Effect.fnUntraced(function* (bounds: ActorBounds) {
       wallets.add(question.walletId)
       count++
     }
-    return waiting.splice(0, count)
+    const taken = waiting.splice(0, count)
+    if (waiting.length === 0) asked.closeUnsafe()
+    return taken
   }
 
   const ask = Effect.fnUntraced(function* (questions: ReadonlyArray<Question>) {
     if (questions.length === 0) return
     const exit = yield* Effect.exit(persistence.findKeys(questions.map(({ keys, walletId }) => ({ walletId, keys }))))
     yield* Metric.update(EngineMetrics.keyLookUps, 1)
-    // One that nobody waits for any more takes its answer to nowhere.
+    // One that nobody waits for any more is told in vain.
     for (const [index, question] of questions.entries()) {
-      question.resume(Exit.isSuccess(exit) ? Effect.succeed(exit.value[index]!) : Effect.failCause(exit.cause))
+      Deferred.doneUnsafe(
+        question.found,
+        Exit.isSuccess(exit) ? Effect.succeed(exit.value[index]!) : Effect.failCause(exit.cause)
+      )
     }
   })
 
   yield* Effect.forkScoped(
     Effect.forever(
       Effect.andThen(
-        park,
+        asked.await,
         // More wallets may be about to ask in this turn of the event loop.
         Effect.andThen(
           Effect.yieldNow,
@@ -79,16 +82,16 @@ const make = Effect.fnUntraced(function* (bounds: ActorBounds) {
 
   return KeyQueries.of({
     find: (walletId, keys) =>
-      Effect.callback<KeyLookup, ReadError>((resume) => {
-        const question = { walletId, keys, resume }
+      Effect.suspend(() => {
+        const question: Question = { walletId, keys, found: Deferred.makeUnsafe() }
         waiting.push(question)
-        const resumeLoop = wake
-        wake = undefined
-        resumeLoop?.(Effect.void)
-        return Effect.sync(() => {
-          const index = waiting.indexOf(question)
-          if (index >= 0) waiting.splice(index, 1)
-        })
+        asked.openUnsafe()
+        return Effect.onInterrupt(Deferred.await(question.found), () =>
+          Effect.sync(() => {
+            const index = waiting.indexOf(question)
+            if (index >= 0) waiting.splice(index, 1)
+          })
+        )
       })
   })
 })

@@ -7,10 +7,10 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
-import * as Queue from "effect/Queue"
 import { EventStore } from "../stores/EventStore.ts"
 import { Persistence } from "../stores/Persistence.ts"
 import type { ActorBounds } from "./ActorBounds.ts"
+import * as BackgroundWriter from "./BackgroundWriter.ts"
 import { bytesFor, type FilterSegment, KeyFilter } from "./KeyFilter.ts"
 import type { KeyWindow } from "./KeyWindow.ts"
 import { fill, makeSegments, type SegmentError, type SegmentStores, storeSegments } from "./SegmentSteps.ts"
@@ -55,7 +55,14 @@ const make = Effect.fnUntraced(function* (bounds: ActorBounds) {
     persistence: yield* Persistence,
     history: yield* WalletHistory
   }
-  const storing = yield* makeStoring(stores)
+  const storing = yield* BackgroundWriter.make(bounds.keySegmentQueue, ({ all, segments, walletId }: Storing) =>
+    logged(walletId, "a segment was not stored")(storeSegments(stores, walletId, segments, all))
+  )
+  const store = (walletId: string, { filter }: KeyWindow, all: boolean): void => {
+    if (filter === undefined || filter.segments.length === 0) return
+    filter.isDue = false
+    storing.offer({ walletId, segments: filter.segments.slice(), all })
+  }
   const startMaking = yield* makeMaking(stores)
 
   const cover = (walletId: string, keys: KeyWindow): Effect.Effect<void, SegmentError> =>
@@ -81,10 +88,10 @@ const make = Effect.fnUntraced(function* (bounds: ActorBounds) {
 
   return KeySegments.of({
     cover: (walletId, keys) => logged(walletId, "their segments could not be read")(cover(walletId, keys)),
-    store: (walletId, keys) => storing.offer(walletId, keys, false),
+    store: (walletId, keys) => store(walletId, keys, false),
     storeAll: (walletId, keys) => {
       keys.shrink(bounds.keysInSnapshot)
-      storing.offer(walletId, keys, true)
+      store(walletId, keys, true)
     },
     flush: storing.flush
   })
@@ -96,39 +103,12 @@ const logged = (walletId: string, what: string) =>
     Effect.annotateLogs(Effect.logWarning(`keys of wallet ${walletId}: ${what}`, cause), { walletId })
   )
 
-/** A bounded queue and one writer. */
-const makeStoring = Effect.fnUntraced(function* (stores: SegmentStores) {
-  const queue = yield* Queue.dropping<Storing>(stores.bounds.keySegmentQueue)
-  let unstored = 0
-  const flushed: Array<(effect: Effect.Effect<void>) => void> = []
-  const storeNext = Effect.gen(function* () {
-    const { all, segments, walletId } = yield* Queue.take(queue)
-    yield* logged(walletId, "a segment was not stored")(storeSegments(stores, walletId, segments, all))
-    unstored--
-    if (unstored === 0) for (const resume of flushed.splice(0)) resume(Effect.void)
-  })
-  yield* Effect.forkScoped(Effect.forever(storeNext))
-  return {
-    offer: (walletId: string, { filter }: KeyWindow, all: boolean): void => {
-      if (filter === undefined || filter.segments.length === 0) return
-      filter.isDue = false
-      if (Queue.offerUnsafe(queue, { walletId, segments: filter.segments.slice(), all })) unstored++
-    },
-    flush: Effect.callback<void>((resume) => {
-      if (unstored === 0) resume(Effect.void)
-      else flushed.push(resume)
-    })
-  }
-})
-
 /** Segments that were never stored, or are gone, are made again, one wallet at a time. */
 const makeMaking = Effect.fnUntraced(function* (stores: SegmentStores) {
   const { bounds } = stores
-  const queue = yield* Queue.dropping<Making>(bounds.keySegmentQueue)
   /** By wallet, with who waits for them. */
   const waiting = new Map<string, KeyWindow>()
-  const makeNext = Effect.gen(function* () {
-    const job = yield* Queue.take(queue)
+  const making = yield* BackgroundWriter.make(bounds.keySegmentQueue, (job: Making) => {
     const made = () => {
       const keys = waiting.get(job.walletId)
       if (keys === undefined) return false
@@ -136,12 +116,15 @@ const makeMaking = Effect.fnUntraced(function* (stores: SegmentStores) {
       // One that has reached the segments by now stores the next ones itself.
       return keys.filter === undefined
     }
-    yield* logged(job.walletId, "their segments were not made")(makeSegments(stores, job.walletId, job, made))
-    waiting.delete(job.walletId)
+    return logged(
+      job.walletId,
+      "their segments were not made"
+    )(makeSegments(stores, job.walletId, job, made)).pipe(
+      Effect.ensuring(Effect.sync(() => waiting.delete(job.walletId)))
+    )
   })
-  yield* Effect.forkScoped(Effect.forever(makeNext))
   return (job: Making, keys: KeyWindow): void => {
     if (bytesFor(job.upTo) > bounds.keyFilterWalletBytes) return
-    if (waiting.has(job.walletId) || Queue.offerUnsafe(queue, job)) waiting.set(job.walletId, keys)
+    if (waiting.has(job.walletId) || making.offer(job)) waiting.set(job.walletId, keys)
   }
 })

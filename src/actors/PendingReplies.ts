@@ -2,8 +2,8 @@
  * Callers of one wallet whose command is in the log and who wait for Persistence; and
  * those whose command Persistence has refused, who wait for its reversal.
  *
- * To answer a caller runs what it does next, and that may be another command to this
- * very wallet. So every method first brings the lists in order and then answers.
+ * To reply to a caller runs what it does next, and that may be another command to this
+ * very wallet. So every method first brings the lists in order and then replies.
  */
 import * as Effect from "effect/Effect"
 import { OperationReversed } from "./EngineError.ts"
@@ -11,10 +11,10 @@ import type { Envelope, Reply } from "./Mailbox.ts"
 import { answer } from "./Mailbox.ts"
 
 interface Waiting {
-  /** Of the last event that the answer tells of. */
+  /** Of the last event that the reply tells of. */
   readonly version: number
   readonly envelope: Envelope
-  /** The answer, as of now not persisted. */
+  /** As of now: not persisted. */
   readonly reply: Reply
   /** Whether that event is the command's own: then its refusal is the command's. */
   readonly own: boolean
@@ -62,8 +62,8 @@ export class PendingReplies {
     for (const one of waiting) if (concerned(one)) this.moveToReversing(one)
   }
 
-  /** Persistence has decided on all events up to `version`. */
-  answerUpTo(version: number): void {
+  /** Persistence has accepted or refused all events up to `version`. */
+  replyUpTo(version: number): void {
     const { first, waiting } = this
     while (this.first < waiting.length && waiting[this.first]!.version <= version) this.first++
     const end = this.first
@@ -91,7 +91,7 @@ export class PendingReplies {
     }
   }
 
-  /** Answers those whose time is up with what is true: it is in the log. */
+  /** Replies to those whose time is up with what is true: it is in the log. */
   endWaits(isOver: (envelope: Envelope) => boolean): void {
     const over: Array<Waiting> = []
     const still = (waiting: Waiting): boolean => {

@@ -139,7 +139,10 @@ export const fill = Effect.fnUntraced(function* (
   return goesOn && filter.toVersion === upTo ? "Filled" : "TooMany"
 })
 
-/** Segments from the log, from the end of those that are there (`last`) to `upTo`. `made`: one more is stored; answers whether to go on. */
+/**
+ * Segments from the log, from the end of those that are there (`last`) to `upTo`. `made`: told
+ * that one more is stored, returns whether to go on.
+ */
 export const makeSegments = Effect.fnUntraced(function* (
   stores: SegmentStores,
   walletId: string,

@@ -1,14 +1,20 @@
-/** Writes snapshots off the hot path: a bounded queue and one writer; what does not fit is skipped. */
+/**
+ * What a snapshot holds, a wallet's state at a version and its recent idempotency keys, and
+ * the writer of snapshots, off the hot path: what does not fit is skipped. They are
+ * versioned; one that cannot be read is ignored, for the log has it all.
+ */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Metric from "effect/Metric"
-import * as Queue from "effect/Queue"
-import { EventStore } from "../stores/EventStore.ts"
+import * as Result from "effect/Result"
+import type { Wallet } from "../domain/Wallet.ts"
+import { decodeWallet, encodeWallet } from "../domain/WalletCodec.ts"
+import { EventStore, type Snapshot } from "../stores/EventStore.ts"
 import type { ActorBounds } from "./ActorBounds.ts"
+import * as BackgroundWriter from "./BackgroundWriter.ts"
 import * as EngineMetrics from "./EngineMetrics.ts"
-import type { WalletMemory } from "./WalletSnapshot.ts"
-import * as WalletSnapshot from "./WalletSnapshot.ts"
+import type { KeyWindowState } from "./KeyWindow.ts"
 
 export class Snapshots extends Context.Service<
   Snapshots,
@@ -24,38 +30,71 @@ export class Snapshots extends Context.Service<
 
 const make = Effect.fnUntraced(function* (bounds: ActorBounds) {
   const log = yield* EventStore
-  const queue = yield* Queue.dropping<WalletMemory>(bounds.snapshotQueue)
-  let unwritten = 0
-  const flushed: Array<(effect: Effect.Effect<void>) => void> = []
-
   const save = (memory: WalletMemory) =>
-    Effect.suspend(() => log.saveSnapshot(WalletSnapshot.encode(memory))).pipe(
+    Effect.suspend(() => log.saveSnapshot(encodeSnapshot(memory))).pipe(
       Effect.andThen(Metric.update(EngineMetrics.snapshots, 1)),
       Effect.catchCause((cause) =>
         // Nothing is lost: the log has every event, the next activation reads a longer tail.
         Effect.logWarning(`the snapshot of wallet ${memory.wallet.id} was not written`, cause).pipe(
           Effect.annotateLogs({ walletId: memory.wallet.id })
         )
-      ),
-      Effect.ensuring(
-        Effect.sync(() => {
-          unwritten--
-          if (unwritten === 0) for (const resume of flushed.splice(0)) resume(Effect.void)
-        })
       )
     )
+  return Snapshots.of(yield* BackgroundWriter.make(bounds.snapshotQueue, save))
+})
 
-  yield* Effect.forkScoped(Effect.forever(Effect.flatMap(Queue.take(queue), save)))
+/** Raised with every change of shape; others are ignored. */
+const format = 2
 
-  return Snapshots.of({
-    offer: (memory) => {
-      const accepted = Queue.offerUnsafe(queue, memory)
-      if (accepted) unwritten++
-      return accepted
-    },
-    flush: Effect.callback<void>((resume) => {
-      if (unwritten === 0) resume(Effect.void)
-      else flushed.push(resume)
-    })
+export interface WalletMemory {
+  readonly wallet: Wallet
+  /** Version of the last event that changed status, overdraft limit or metadata. */
+  readonly profileVersion: number
+  readonly keys: KeyWindowState
+}
+
+export const encodeSnapshot = (memory: WalletMemory): Snapshot => ({
+  walletId: memory.wallet.id,
+  version: memory.wallet.version,
+  time: memory.wallet.updatedAt,
+  data: JSON.stringify({
+    format,
+    wallet: encodeWallet(memory.wallet),
+    profileVersion: memory.profileVersion,
+    keys: memory.keys
   })
 })
+
+/** The failure says why the snapshot is of no use. */
+export const decodeSnapshot = (snapshot: Snapshot): Result.Result<WalletMemory, string> => {
+  let data: unknown
+  try {
+    data = JSON.parse(snapshot.data)
+  } catch (error) {
+    return Result.fail(String(error))
+  }
+  if (typeof data !== "object" || data === null) return Result.fail("not an object")
+  const { format: given, keys, profileVersion, wallet } = data as Readonly<Record<string, unknown>>
+  if (given !== format) return Result.fail(`unknown format ${String(given)}`)
+  if (!Number.isSafeInteger(profileVersion)) return Result.fail("damaged profile version")
+  if (!isKeyWindowState(keys)) return Result.fail("damaged keys")
+  const decoded = decodeWallet(wallet)
+  if (Result.isFailure(decoded)) return Result.fail(decoded.failure)
+  if (decoded.success.id !== snapshot.walletId || decoded.success.version !== snapshot.version) {
+    return Result.fail("it belongs to another wallet or version")
+  }
+  return Result.succeed({ wallet: decoded.success, profileVersion: Number(profileVersion), keys })
+}
+
+const isKeyWindowState = (keys: unknown): keys is KeyWindowState => {
+  if (typeof keys !== "object" || keys === null) return false
+  const state = keys as Partial<KeyWindowState>
+  return (
+    Number.isSafeInteger(state.coversFrom) &&
+    Array.isArray(state.keys) &&
+    state.keys.every(
+      (key) =>
+        Array.isArray(key) && typeof key[0] === "string" && typeof key[1] === "string" && Number.isSafeInteger(key[2])
+    )
+  )
+}

@@ -15,8 +15,8 @@ import * as EngineMetrics from "./EngineMetrics.ts"
 import type { ActorError, Envelope, MailboxTotals } from "./Mailbox.ts"
 import { answer } from "./Mailbox.ts"
 import type { Residency } from "./Residency.ts"
+import { begin, failAll, work } from "./ActorTurn.ts"
 import type { ActorContext, WalletActor } from "./WalletActor.ts"
-import { begin, failAll, work } from "./WalletActor.ts"
 
 /**
  * Batches that one actor works through before others get their turn: batches without

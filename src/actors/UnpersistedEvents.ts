@@ -7,29 +7,29 @@ import { Provisional } from "../domain/Provisional.ts"
 
 export class UnpersistedEvents {
   readonly provisional = new Provisional()
-  /** By version, upwards; those before `first` are decided. */
+  /** By version, upwards; those before `first` are resolved. */
   private events: Array<RecordedEvent> = []
   private first = 0
   /** Refused and not yet reversed, by version: they count as provisional until their reversal is in the log. */
   private readonly refused = new Map<number, RecordedEvent>()
   /** Versions that were refused before the event itself came here. */
-  private readonly early = new Set<number>()
+  private readonly refusedEarly = new Set<number>()
   /** Versions whose reversal came here before the news that they were refused. */
-  private readonly undone = new Set<number>()
+  private readonly reversedEarly = new Set<number>()
 
-  /** Whether nothing is left to be decided, not even of a plan that is on its way to the log. */
+  /** Whether nothing is left to be resolved, not even of a plan that is on its way to the log. */
   get isEmpty(): boolean {
     return this.first === this.events.length && this.refused.size === 0 && this.provisional.size === 0
   }
 
-  /** Events that Persistence has not decided on. */
+  /** Events that Persistence has neither accepted nor refused. */
   get size(): number {
     return this.events.length - this.first
   }
 
   /** The event is in the log. The plan that made it has counted its share of `provisional`. */
   add(recorded: RecordedEvent): void {
-    if (this.early.delete(recorded.version)) this.refused.set(recorded.version, recorded)
+    if (this.refusedEarly.delete(recorded.version)) this.refused.set(recorded.version, recorded)
     else this.events.push(recorded)
   }
 
@@ -39,14 +39,14 @@ export class UnpersistedEvents {
     this.add(recorded)
   }
 
-  /** Persistence has decided on all events up to `version`. */
-  decide(version: number): void {
+  /** Persistence has accepted or refused all events up to `version`. */
+  resolveUpTo(version: number): void {
     while (this.first < this.events.length && this.events[this.first]!.version <= version) {
       this.provisional.remove(this.events[this.first]!.event)
       this.first++
     }
-    for (const undone of this.undone) if (undone <= version) this.undone.delete(undone)
-    // The decided half is let go when it is the larger one: each event is moved once at most.
+    for (const reversed of this.reversedEarly) if (reversed <= version) this.reversedEarly.delete(reversed)
+    // The resolved half is let go when it is the larger one: each event is moved once at most.
     if (this.first * 2 > this.events.length) {
       this.events = this.events.slice(this.first)
       this.first = 0
@@ -55,10 +55,10 @@ export class UnpersistedEvents {
 
   /** Persistence has refused the event of that version; it says so before it says that it has decided on it. */
   refuse(version: number): void {
-    if (this.undone.has(version)) return
+    if (this.reversedEarly.has(version)) return
     const refused = this.take(version)
     if (refused !== undefined) this.refused.set(version, refused)
-    else if (!this.refused.has(version)) this.early.add(version)
+    else if (!this.refused.has(version)) this.refusedEarly.add(version)
   }
 
   isRefused(version: number): boolean {
@@ -70,12 +70,12 @@ export class UnpersistedEvents {
     const refused = this.refused.get(version)
     const operation = refused ?? this.take(version)
     if (operation === undefined) return
-    if (refused === undefined) this.undone.add(version)
+    if (refused === undefined) this.reversedEarly.add(version)
     this.refused.delete(version)
     this.provisional.remove(operation.event)
   }
 
-  /** Out of those that Persistence has not decided on. */
+  /** Out of those that Persistence has neither accepted nor refused. */
   private take(version: number): RecordedEvent | undefined {
     const index = this.events.findIndex((recorded, at) => at >= this.first && recorded.version === version)
     return index < 0 ? undefined : this.events.splice(index, 1)[0]

@@ -18,7 +18,7 @@ import type { EventUnreadable, ReadError } from "../stores/StoreError.ts"
 import type { ActorBounds } from "./ActorBounds.ts"
 import { KeyFilterBudget } from "./KeyFilter.ts"
 import { KeyWindow } from "./KeyWindow.ts"
-import * as WalletSnapshot from "./WalletSnapshot.ts"
+import { decodeSnapshot } from "./Snapshots.ts"
 
 type HistoryError = ReadError | EventUnreadable
 
@@ -77,7 +77,7 @@ const make = Effect.fnUntraced(function* (bounds: ActorBounds) {
     walletBytes: bounds.keyFilterWalletBytes
   })
 
-  /** Calls `use` per event until it answers `false` or the stream ends. */
+  /** Calls `use` per event until it returns `false` or the stream ends. */
   const each = Effect.fnUntraced(function* (
     walletId: string,
     after: number,
@@ -104,7 +104,7 @@ const make = Effect.fnUntraced(function* (bounds: ActorBounds) {
       snapshotVersion: -1
     }
     if (snapshot === undefined) return none
-    const memory = WalletSnapshot.decode(snapshot)
+    const memory = decodeSnapshot(snapshot)
     if (Result.isFailure(memory)) {
       yield* Effect.logWarning(
         `the snapshot of wallet ${walletId} at version ${snapshot.version} is ignored: ${memory.failure}`

@@ -12,12 +12,9 @@ import * as Metric from "effect/Metric"
 import * as Schedule from "effect/Schedule"
 import * as Semaphore from "effect/Semaphore"
 import type { Wallet } from "../domain/Wallet.ts"
-import { EventStore } from "../stores/EventStore.ts"
 import { Persistence } from "../stores/Persistence.ts"
 import type { ActorBounds } from "./ActorBounds.ts"
-import { type ActorState, stateOf } from "./ActorState.ts"
 import { Admission } from "./Admission.ts"
-import * as Compensations from "./Compensations.ts"
 import * as Deadlines from "./Deadlines.ts"
 import * as EngineMetrics from "./EngineMetrics.ts"
 import { EventIds } from "./EventIds.ts"
@@ -30,8 +27,9 @@ import { Ownership } from "./Ownership.ts"
 import { Residency } from "./Residency.ts"
 import { Snapshots } from "./Snapshots.ts"
 import { Supervision } from "./Supervision.ts"
-import { decided, refused, reversed } from "./Undecided.ts"
-import type { ActorContext, WalletActor } from "./WalletActor.ts"
+import { persisted, refused, reversed } from "./PersistenceProgress.ts"
+import type { ActorContext, ActorStatus, WalletActor } from "./WalletActor.ts"
+import { statusOf } from "./WalletActor.ts"
 import { WalletHistory } from "./WalletHistory.ts"
 import type { PersistenceListener } from "./WritePipeline.ts"
 import { WritePipeline } from "./WritePipeline.ts"
@@ -64,8 +62,6 @@ export class WalletRegistry extends Context.Service<
     readonly offer: (envelope: Envelope) => ActorError | undefined
     /** The state as of the last commit, at least at `minVersion`; `undefined`: there is no such wallet. */
     readonly current: (walletId: string, minVersion: number) => Effect.Effect<Wallet | undefined, ActorError>
-    /** Sees to it that an event that Persistence has refused is reversed. Synchronous; repeated calls are one. */
-    readonly compensate: (walletId: string, version: number, reason: string) => void
     /** `listener` is told of transfers that are in flight, for good, at a wallet that has just been loaded. One listener; synchronous. */
     readonly onTransfersFound: (listener: ActorContext["transfersFound"]) => void
     /**
@@ -82,7 +78,7 @@ export class WalletRegistry extends Context.Service<
     readonly isAtWork: (walletId: string) => boolean
     readonly load: () => RegistryLoad
     /** `undefined`: the wallet is not resident on this node. Synchronous; does not touch it. */
-    readonly inspect: (walletId: string) => ActorState | undefined
+    readonly inspect: (walletId: string) => ActorStatus | undefined
   }
 >()("effect-wallet/actors/WalletRegistry") {
   static readonly layer = (bounds: ActorBounds) => Layer.effect(WalletRegistry, make(bounds))
@@ -91,8 +87,6 @@ export class WalletRegistry extends Context.Service<
 const make = Effect.fnUntraced(function* (bounds: ActorBounds) {
   const clock = yield* Clock.Clock
   const pipeline = yield* WritePipeline
-  const history = yield* WalletHistory
-  const log = yield* EventStore
   const loads = yield* Semaphore.make(bounds.concurrentLoads)
   const fork = yield* FiberSet.makeRuntime<never, void, never>()
   const awaiting = new Set<WalletActor>()
@@ -102,7 +96,7 @@ const make = Effect.fnUntraced(function* (bounds: ActorBounds) {
     ownership: yield* Ownership,
     writer: yield* LogWriter,
     pipeline,
-    history,
+    history: yield* WalletHistory,
     persistence: yield* Persistence,
     keyQueries: yield* KeyQueries,
     segments: yield* KeySegments,
@@ -110,7 +104,6 @@ const make = Effect.fnUntraced(function* (bounds: ActorBounds) {
     ids: yield* EventIds,
     clock,
     loading: loads.withPermits(1),
-    compensate: (walletId, version, reason) => compensate(walletId, version, reason),
     transfersFound: (walletId, transfers) => foundTransfers(walletId, transfers),
     awaiting: (actor) => {
       awaiting.add(actor)
@@ -122,8 +115,7 @@ const make = Effect.fnUntraced(function* (bounds: ActorBounds) {
   const supervision = new Supervision({ context, residency, totals, awaiting, fork })
   const admission = new Admission({ context, residency, supervision, totals })
   const offerUrgent = (envelope: Envelope) => admission.offerUrgent(envelope)
-  const compensate = Compensations.make({ log, history, clock, offerUrgent, fork })
-  pipeline.listen(listener(residency, context))
+  pipeline.listen({ ...listener(residency, context), offerUrgent })
 
   yield* Deadlines.enforce(bounds, (deadlines) => Effect.sync(() => supervision.endWaits(deadlines)))
   const sweep = Effect.suspend(() => {
@@ -136,7 +128,6 @@ const make = Effect.fnUntraced(function* (bounds: ActorBounds) {
   return WalletRegistry.of({
     offer: (envelope) => admission.offer(envelope),
     current: (walletId, minVersion) => admission.current(walletId, minVersion),
-    compensate,
     onTransfersFound: (listener) => {
       foundTransfers = listener
     },
@@ -146,7 +137,7 @@ const make = Effect.fnUntraced(function* (bounds: ActorBounds) {
     isAtWork: (walletId) => residency.isAtWork(walletId),
     inspect: (walletId) => {
       const actor = residency.get(walletId)
-      return actor && stateOf(actor)
+      return actor && statusOf(actor)
     },
     load: () => ({
       residentWallets: residency.size,
@@ -158,17 +149,16 @@ const make = Effect.fnUntraced(function* (bounds: ActorBounds) {
 })
 
 /** What Persistence says of a wallet, to its actor if it is in memory. */
-const listener = (residency: Residency, context: ActorContext): PersistenceListener => ({
+const listener = (residency: Residency, context: ActorContext): Omit<PersistenceListener, "offerUrgent"> => ({
   persisted: (walletId, version) => {
     const actor = residency.get(walletId)
     if (actor === undefined) return
-    decided(actor, version)
+    persisted(actor, version)
     residency.leaveIfDone(actor, context.clock.currentTimeMillisUnsafe())
   },
-  refused: (walletId, version, reason) => {
+  refused: (walletId, version) => {
     const actor = residency.get(walletId)
     if (actor !== undefined) refused(actor, version)
-    context.compensate(walletId, version, reason)
   },
   reversed: (walletId, version, reason) => {
     const actor = residency.get(walletId)

@@ -1,6 +1,8 @@
 /**
- * The way from the log to a Persistence that is another store: bounded, in order per
- * wallet, written in batches by one writer that never gives up.
+ * The port through which the actors see the way from the log to a Persistence that is
+ * another store: bounded, in order per wallet, written in batches by one writer that never
+ * gives up. What is behind it is in `src/pipeline`, and told in its README; where an append
+ * writes Persistence itself it is `none`.
  *
  * It holds nothing that the log does not have. What is lost with the process is found
  * again by the checkpoint that every write records with its rows: the position below which
@@ -10,15 +12,18 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type { Commit } from "../domain/Commit.ts"
 import type { StoreUnavailable } from "../stores/StoreError.ts"
+import type { ActorError, Envelope } from "./Mailbox.ts"
 
-/** Who is told what has become of a wallet's events. Called synchronously; must not throw. */
+/** The actors, as the pipeline sees them: told what has become of a wallet's events. Called synchronously; must not throw. */
 export interface PersistenceListener {
   /** Persistence has decided on every event of the wallet up to `version`. */
   readonly persisted: (walletId: string, version: number) => void
-  /** A user's rule has refused that event for good; comes before `persisted`. It has to be reversed. */
+  /** A user's rule has refused that event for good; comes before `persisted`. Its reversal will be offered. */
   readonly refused: (walletId: string, version: number, reason: string) => void
   /** That event was refused, and is reversed already, perhaps by a later owner; comes before `persisted`. */
   readonly reversed: (walletId: string, version: number, reason: string) => void
+  /** Puts a reversal before all other commands of its wallet; `undefined`: it will be replied to. */
+  readonly offerUrgent: (reversal: Envelope) => ActorError | undefined
 }
 
 export interface PipelineLoad {
@@ -52,6 +57,8 @@ export class WritePipeline extends Context.Service<
       isOver: boolean
     ) => void
     readonly listen: (listener: PersistenceListener) => void
+    /** Sees to it that an event that Persistence has refused is reversed. Synchronous; repeated calls are one. */
+    readonly compensate: (walletId: string, version: number, reason: string) => void
     /** Brings the wallet's rows up to the log; `false`: its writing has stopped at a defect. */
     readonly catchUp: (walletId: string) => Effect.Effect<boolean>
     /** The same, without waiting for it. Synchronous. */
@@ -79,6 +86,7 @@ export const none = WritePipeline.of({
   refusal: () => undefined,
   appending: () => () => undefined,
   listen: () => undefined,
+  compensate: () => undefined,
   catchUp: () => Effect.succeed(true),
   startCatchUp: () => undefined,
   isCatchingUp: () => false,

@@ -8,7 +8,7 @@ import * as Effect from "effect/Effect"
 import * as HashMap from "effect/HashMap"
 import { defaultBounds } from "../actors/ActorBounds.ts"
 import { Ownership } from "../actors/Ownership.ts"
-import type { ActorState } from "../actors/ActorState.ts"
+import type { ActorStatus } from "../actors/WalletActor.ts"
 import { WalletRegistry } from "../actors/WalletRegistry.ts"
 import { WalletHistory } from "../actors/WalletHistory.ts"
 import { WritePipeline } from "../actors/WritePipeline.ts"
@@ -43,7 +43,7 @@ export interface NodeSide {
   /** Under which this node owns the partition; `null`: it does not. */
   readonly epoch: number | null
   /** `null`: the wallet is not resident here. */
-  readonly actor: ActorState | null
+  readonly actor: ActorStatus | null
   /** Between the log and Persistence, all wallets of the node; `null`: an append writes both. */
   readonly pipeline: {
     readonly queuedEvents: number

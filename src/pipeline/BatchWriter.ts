@@ -1,8 +1,8 @@
-/** Takes batch after batch out of the pipeline's queue and writes each; one at a time. */
+/** Takes batch after batch out of the pipeline's queue and writes each; one at a time, whose wallets are nobody else's meanwhile. */
 import type * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
+import * as Latch from "effect/Latch"
 import * as Metric from "effect/Metric"
-import type { ActiveWrite } from "./ActiveWrite.ts"
 import type { CatchUpQueue } from "./CatchUpQueue.ts"
 import * as EngineMetrics from "../actors/EngineMetrics.ts"
 import type { WalletOutcome, WriterContext } from "./PersistenceWriter.ts"
@@ -10,7 +10,40 @@ import { writeCommits } from "./PersistenceWriter.ts"
 import type { Queued } from "./PersistQueue.ts"
 import { mergeCommits, type PersistQueue } from "./PersistQueue.ts"
 
-export interface BatchWriterOptions {
+/** The batch that is being written. */
+export class ActiveWrite {
+  private readonly wallets = new Set<string>()
+  /** Closed while there is one. */
+  private readonly ended = Latch.makeUnsafe(true)
+  /** Since when its oldest commit waits, ms; `undefined`: there is no batch. */
+  since: number | undefined = undefined
+  /** Wallets of it at whose rows Persistence itself has failed. */
+  readonly failures = new Set<string>()
+
+  begin(batch: ReadonlyArray<Queued>): void {
+    this.ended.closeUnsafe()
+    for (const { since, walletId } of batch) {
+      this.wallets.add(walletId)
+      if (this.since === undefined || since < this.since) this.since = since
+    }
+  }
+
+  end(): void {
+    this.wallets.clear()
+    this.failures.clear()
+    this.since = undefined
+    this.ended.openUnsafe()
+  }
+
+  /** Completes when the wallet is not in the batch. */
+  without(walletId: string): Effect.Effect<void> {
+    return Effect.suspend(() =>
+      this.wallets.has(walletId) ? Effect.andThen(this.ended.await, this.without(walletId)) : Effect.void
+    )
+  }
+}
+
+interface BatchWriterOptions {
   readonly context: WriterContext
   readonly queue: PersistQueue
   readonly active: ActiveWrite
@@ -54,7 +87,7 @@ export const makeBatchWriter = ({ catchUpQueue, clock, context, active, owner, q
     const { persistEvents, persistWallets } = context.bounds
     const taken = queue.take(persistWallets, persistEvents)
     const batch = taken.filter(({ lowWatermark, walletId }) => !catchUpQueue.leave(walletId, lowWatermark))
-    active.take(batch)
+    active.begin(batch)
     if (batch.length > 0) yield* Effect.catchDefect(write(batch), writeApart(batch))
     queue.resolve(taken)
     active.end()

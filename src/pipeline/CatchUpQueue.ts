@@ -1,8 +1,9 @@
 /**
- * The lane for wallets whose rows are behind the log: a few are caught up at one time,
- * each from the log, while the others are written as they come. Also holds the wallets
- * whose writing has stopped, and tries them again.
+ * Wallets whose rows are behind the log: a few are caught up at one time, each from the
+ * log, while the others are written as they come. Also holds the wallets whose writing has
+ * stopped, and tries them again.
  */
+import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Metric from "effect/Metric"
 import * as Queue from "effect/Queue"
@@ -23,7 +24,8 @@ interface Behind {
   lowWatermark: bigint
   /** More has come since its catch-up began to look. */
   again: boolean
-  readonly waiters: Array<(effect: Effect.Effect<boolean>) => void>
+  /** Whether it is caught up, told at the end; else it has stopped. */
+  readonly caughtUp: Deferred.Deferred<boolean>
 }
 
 interface Blocked {
@@ -37,7 +39,7 @@ export interface CatchUpOptions {
   /** Completes when nobody else is writing the wallet; from then on nobody else begins to. */
   readonly alone: (walletId: string) => Effect.Effect<void>
   readonly retryMillis: number
-  /** Called whenever the lane has become empty. */
+  /** Called whenever the queue has become empty. */
   readonly idle: () => void
 }
 
@@ -57,7 +59,7 @@ export class CatchUpQueue {
     return this.behind.has(walletId) || this.stoppedWallets.has(walletId)
   }
 
-  /** The same of events that are in the log after `lowWatermark`; those that are left are this lane's from now on. */
+  /** The same of events that are in the log after `lowWatermark`; those that are left are this queue's from now on. */
   leave(walletId: string, lowWatermark: bigint): boolean {
     const waiting = this.behind.get(walletId)
     if (waiting !== undefined) waiting.again = true
@@ -67,7 +69,7 @@ export class CatchUpQueue {
     return true
   }
 
-  /** Puts the wallet into the lane. */
+  /** Puts the wallet into the queue. */
   add(walletId: string, lowWatermark: bigint): Behind {
     const known = this.behind.get(walletId)
     if (known !== undefined) {
@@ -75,7 +77,7 @@ export class CatchUpQueue {
       if (lowWatermark < known.lowWatermark) known.lowWatermark = lowWatermark
       return known
     }
-    const entry: Behind = { lowWatermark, again: false, waiters: [] }
+    const entry: Behind = { lowWatermark, again: false, caughtUp: Deferred.makeUnsafe() }
     this.behind.set(walletId, entry)
     Queue.offerUnsafe(this.queue, walletId)
     return entry
@@ -83,9 +85,7 @@ export class CatchUpQueue {
 
   /** Puts it there and waits; `false`: it has stopped. */
   run(walletId: string): Effect.Effect<boolean> {
-    return Effect.callback<boolean>((resume) => {
-      this.add(walletId, noLowWatermark).waiters.push(resume)
-    })
+    return Effect.suspend(() => Deferred.await(this.add(walletId, noLowWatermark).caughtUp))
   }
 
   /** The wallet's writing has stopped. Logged when the reason is a new one. */
@@ -138,7 +138,7 @@ export class CatchUpQueue {
     yield* this.options.alone(walletId)
     do {
       entry.again = false
-      outcome = yield* this.caughtUp(walletId)
+      outcome = yield* this.catchUp(walletId)
     } while (entry.again && outcome._tag !== "Stopped")
     this.behind.delete(walletId)
     if (outcome._tag === "Stopped") yield* this.stop(walletId, entry.lowWatermark, outcome)
@@ -146,23 +146,23 @@ export class CatchUpQueue {
       this.stoppedWallets.delete(walletId)
       yield* Metric.update(EngineMetrics.reconciledWallets, 1)
     }
-    for (const resume of entry.waiters) resume(Effect.succeed(outcome._tag !== "Stopped"))
+    Deferred.doneUnsafe(entry.caughtUp, Effect.succeed(outcome._tag !== "Stopped"))
     if (this.isEmpty) this.options.idle()
   })
 
   /** A defect of ours is this wallet's alone. */
-  private caughtUp(walletId: string): Effect.Effect<WalletOutcome> {
+  private catchUp(walletId: string): Effect.Effect<WalletOutcome> {
     const outcome = Effect.suspend(() => this.options.catchUp(walletId))
     return Effect.catchDefect(outcome, (defect) => Effect.succeed(stopped(String(defect))))
   }
 }
 
-/** The lane at work, until the scope ends. */
+/** The queue at work, until the scope ends. */
 export const make = Effect.fnUntraced(function* (
   options: CatchUpOptions
 ): Effect.fn.Return<CatchUpQueue, never, Scope.Scope> {
-  const lane = new CatchUpQueue(options, yield* Queue.unbounded<string>())
-  for (let n = 0; n < workers; n++) yield* Effect.forkScoped(lane.worker)
-  yield* Effect.forkScoped(lane.retrying)
-  return lane
+  const catchUpQueue = new CatchUpQueue(options, yield* Queue.unbounded<string>())
+  for (let n = 0; n < workers; n++) yield* Effect.forkScoped(catchUpQueue.worker)
+  yield* Effect.forkScoped(catchUpQueue.retrying)
+  return catchUpQueue
 })

@@ -94,11 +94,6 @@ export class PersistQueue {
     queued.events += commit.events.length
   }
 
-  /** A position that this node has seen, of an append that leaves nothing to write. */
-  see(position: bigint): void {
-    if (position > this.known) this.known = position
-  }
-
   /**
    * The next batch, oldest wallets first; at least one commit when any waits. What of a
    * wallet has no room stays at its place. What is taken counts among `events` until `resolve`.

@@ -17,15 +17,13 @@ import * as Schedule from "effect/Schedule"
 import type { ActorBounds } from "../actors/ActorBounds.ts"
 import * as EngineMetrics from "../actors/EngineMetrics.ts"
 import { NodeIdentity } from "../actors/NodeIdentity.ts"
-import { WalletRegistry } from "../actors/WalletRegistry.ts"
+import { makeSweeper } from "../actors/Sweeper.ts"
 import { WritePipeline } from "../actors/WritePipeline.ts"
 import { EventStore } from "../stores/EventStore.ts"
 import { Persistence } from "../stores/Persistence.ts"
 import type { EventUnreadable, ReadError } from "../stores/StoreError.ts"
 import { StoreDefect } from "../stores/StoreError.ts"
-import { type Page, readPage } from "./LogPages.ts"
-import { bringUp, makeRecovery, type RecoveryContext } from "./Recovery.ts"
-import { makeSweeper } from "../actors/Sweeper.ts"
+import { bringUp, makeRecovery, type Page, readPage, type RecoveryContext } from "./Recovery.ts"
 
 /** The slow look rests so many times as long as it worked: it takes some 2 % of the node. */
 const restFactor = 50
@@ -74,7 +72,6 @@ const make = Effect.fnUntraced(function* (bounds: ActorBounds, alone: boolean) {
   const log = yield* EventStore
   const persistence = yield* Persistence
   const pipeline = yield* WritePipeline
-  const registry = yield* WalletRegistry
   const { owner } = yield* NodeIdentity
   const clock = yield* Clock.Clock
   const context: RecoveryContext = { log, persistence, pipeline, owner }
@@ -95,7 +92,7 @@ const make = Effect.fnUntraced(function* (bounds: ActorBounds, alone: boolean) {
     return versions
   }
 
-  /** One page of the slow look; answers its time in ms. */
+  /** One page of the slow look; returns its time in ms. */
   const lookOn = Effect.gen(function* () {
     const startedAt = clock.currentTimeMillisUnsafe()
     const page = yield* readPage(log, position)
@@ -129,7 +126,7 @@ const make = Effect.fnUntraced(function* (bounds: ActorBounds, alone: boolean) {
     idOf: ({ version, walletId }) => `${walletId} ${version}`,
     handle: ({ reason, version, walletId }) =>
       Effect.sync(() => {
-        registry.compensate(walletId, version, reason)
+        pipeline.compensate(walletId, version, reason)
         return false
       })
   })

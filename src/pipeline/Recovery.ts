@@ -3,10 +3,14 @@
  * has everything written that they have left behind.
  */
 import * as Effect from "effect/Effect"
+import * as Result from "effect/Result"
 import type { WritePipeline } from "../actors/WritePipeline.ts"
 import type { EventStore } from "../stores/EventStore.ts"
 import type { Persistence } from "../stores/Persistence.ts"
-import { readPage } from "./LogPages.ts"
+import type { EventUnreadable, ReadError } from "../stores/StoreError.ts"
+
+/** Events per read of the log. */
+const pageEvents = 1_000
 
 /** Wallets brought up to the log at one time. */
 const concurrentWallets = 8
@@ -22,7 +26,39 @@ export interface RecoveryContext {
   readonly owner: string
 }
 
-/** Brings those of the wallets that are below these versions up to the log; answers of each whether it is. */
+/** A page of the log, with where to go on. */
+export interface Page {
+  /** The last version of each wallet in it, and the time of that event. */
+  readonly heads: ReadonlyMap<string, { readonly version: number; readonly time: number }>
+  readonly next: bigint
+  /** There was no more when it was read. */
+  readonly isLast: boolean
+}
+
+/**
+ * Reads around events that cannot be read: such an event stops its own wallet only. It is
+ * the head of its wallet in a page of its own, so that the wallet is found to be behind.
+ */
+export const readPage = Effect.fnUntraced(function* (
+  log: EventStore["Service"],
+  after: bigint
+): Effect.fn.Return<Page, ReadError | EventUnreadable> {
+  for (let limit = pageEvents; ; limit >>= 1) {
+    const page = yield* Effect.result(log.readAll({ after, limit }))
+    if (Result.isSuccess(page)) {
+      const heads = new Map<string, { readonly version: number; readonly time: number }>()
+      for (const { recorded } of page.success) heads.set(recorded.walletId, recorded)
+      return { heads, next: page.success.at(-1)?.position ?? after, isLast: page.success.length < limit }
+    }
+    const error = page.failure
+    if (error._tag !== "EventUnreadable" || (limit === 1 && error.position === undefined)) return yield* error
+    if (limit > 1) continue
+    const { position, version, walletId } = error
+    return { heads: new Map([[walletId, { version, time: 0 }]]), next: position!, isLast: false }
+  }
+})
+
+/** Brings those of the wallets that are below these versions up to the log; returns of each whether it is. */
 export const bringUp = Effect.fnUntraced(function* (
   { persistence, pipeline }: RecoveryContext,
   versions: ReadonlyMap<string, number>
@@ -54,7 +90,7 @@ export const makeRecovery = (context: RecoveryContext, at: (position: bigint | u
     }
   })
 
-  /** Answers how many wallets are still behind: for them the checkpoint of the recovery stays. */
+  /** Returns how many wallets are still behind: for them the checkpoint of the recovery stays. */
   const lookThrough = Effect.fnUntraced(
     function* (from: bigint, head: bigint) {
       let found = 0

@@ -1,9 +1,11 @@
 /**
- * The write pipeline to a Persistence that is not the log's database: one writer, a
- * bounded queue, a lane for wallets that are behind, and what is known of its health.
+ * The write pipeline to a Persistence that is not the log's database: a bounded queue, one
+ * writer, a queue of wallets that are behind, the reversal of what was refused, and what
+ * is known of its health.
  */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
+import * as Latch from "effect/Latch"
 import * as Layer from "effect/Layer"
 import * as Metric from "effect/Metric"
 import * as Schedule from "effect/Schedule"
@@ -11,26 +13,28 @@ import { EventStore } from "../stores/EventStore.ts"
 import { Persistence } from "../stores/Persistence.ts"
 import { StoreUnavailable } from "../stores/StoreError.ts"
 import type { ActorBounds } from "../actors/ActorBounds.ts"
-import { ActiveWrite } from "./ActiveWrite.ts"
-import { makeBatchWriter } from "./BatchWriter.ts"
-import * as CatchUpQueue from "./CatchUpQueue.ts"
-import { CompensationBudget } from "./CompensationBudget.ts"
 import * as EngineMetrics from "../actors/EngineMetrics.ts"
 import { NodeIdentity } from "../actors/NodeIdentity.ts"
+import { NotOwner } from "../actors/Ownership.ts"
+import { WalletHistory } from "../actors/WalletHistory.ts"
+import type { PersistenceListener, PipelineLoad } from "../actors/WritePipeline.ts"
+import { none, WritePipeline } from "../actors/WritePipeline.ts"
+import { ActiveWrite, makeBatchWriter } from "./BatchWriter.ts"
+import * as CatchUpQueue from "./CatchUpQueue.ts"
+import * as Compensations from "./Compensations.ts"
 import type { WriterContext } from "./PersistenceWriter.ts"
 import { catchUpWallet } from "./PersistenceWriter.ts"
 import { PersistQueue } from "./PersistQueue.ts"
-import { WalletHistory } from "../actors/WalletHistory.ts"
-import type { PersistenceListener } from "../actors/WritePipeline.ts"
-import { none, WritePipeline } from "../actors/WritePipeline.ts"
 
 /** Between two looks at the gauges. */
 const gaugeInterval = "1 second"
 
-const silent: PersistenceListener = {
+/** Until there are actors. What is refused by then is found open in Persistence. */
+const nobody: PersistenceListener = {
   persisted: () => undefined,
   refused: () => undefined,
-  reversed: () => undefined
+  reversed: () => undefined,
+  offerUrgent: ({ command }) => new NotOwner({ walletId: command.walletId })
 }
 
 /** The pipeline that the configured stores need: none where an append writes Persistence itself. */
@@ -65,7 +69,13 @@ const make = Effect.fnUntraced(function* (bounds: ActorBounds) {
     storeFailed: (walletId) => active.failures.add(walletId),
     mayCompensate: () => state.budget.take()
   }
-  /** One that has stopped already is not waited for: others need its place in the lane. */
+  const compensate = yield* Compensations.make({
+    log,
+    history,
+    clock,
+    offerUrgent: (reversal) => state.listener.offerUrgent(reversal)
+  })
+  /** One that has stopped already is not waited for: others need its place in the queue. */
   const contextOf = (walletId: string): WriterContext => ({
     ...context,
     storeAtFault: () => !catchUpQueue.blocked.has(walletId) && context.storeAtFault(),
@@ -75,11 +85,11 @@ const make = Effect.fnUntraced(function* (bounds: ActorBounds) {
     catchUp: (walletId) => catchUpWallet(contextOf(walletId), walletId),
     alone: (walletId) => active.without(walletId),
     retryMillis: bounds.persistBlockedMillis,
-    idle: () => state.whenFlushed(catchUpQueue)
+    idle: () => state.flushedIfEmpty(catchUpQueue)
   })
   const writeNext = makeBatchWriter({ context, queue, active, catchUpQueue, clock, owner })
-  const flushedThen = Effect.sync(() => state.whenFlushed(catchUpQueue))
-  yield* Effect.forkScoped(Effect.forever(Effect.andThen(state.park, Effect.andThen(writeNext, flushedThen))))
+  const written = Effect.sync(() => state.flushedIfEmpty(catchUpQueue))
+  yield* Effect.forkScoped(Effect.forever(Effect.andThen(state.filled, Effect.andThen(writeNext, written))))
   yield* Effect.forkScoped(Effect.repeat(measured(state, catchUpQueue), Schedule.spaced(gaugeInterval)))
 
   return WritePipeline.of({
@@ -87,21 +97,19 @@ const make = Effect.fnUntraced(function* (bounds: ActorBounds) {
     refusal: () => (queue.events < bounds.persistQueueEvents ? undefined : full),
     appending: () => state.appending(),
     listen: (listener) => {
-      state.listener = listener
+      const refused: PersistenceListener["refused"] = (walletId, version, reason) => {
+        listener.refused(walletId, version, reason)
+        compensate(walletId, version, reason)
+      }
+      state.listener = { ...listener, refused }
     },
+    compensate,
     catchUp: (walletId) => catchUpQueue.run(walletId),
     startCatchUp: (walletId) => {
       catchUpQueue.add(walletId, CatchUpQueue.noLowWatermark)
     },
     isCatchingUp: (walletId) => catchUpQueue.isCatchingUp(walletId),
-    load: () => ({
-      queuedEvents: queue.events,
-      queuedWallets: queue.wallets,
-      lagMillis: state.lagMillis,
-      blocked: Array.from(catchUpQueue.blocked, ([walletId, { reason }]) => ({ walletId, reason })),
-      failure: state.failure,
-      compensationsStopped: state.budget.isStopped
-    }),
+    load: () => loadOf(state, catchUpQueue),
     flush: state.flush(catchUpQueue)
   })
 })
@@ -110,24 +118,26 @@ const make = Effect.fnUntraced(function* (bounds: ActorBounds) {
 class PipelineState {
   readonly queue: PersistQueue
   readonly active = new ActiveWrite()
-  readonly budget: CompensationBudget
-  listener = silent
+  readonly budget: Compensations.CompensationBudget
+  listener = nobody
   /** Why the last write failed. */
   failure: string | undefined = undefined
   private readonly clock: Clock.Clock
-  private wake: ((effect: Effect.Effect<void>) => void) | undefined = undefined
-  private flushed: Array<(effect: Effect.Effect<void>) => void> = []
+  /** Open while something is in the queue. */
+  private readonly hasWork = Latch.makeUnsafe()
+  /** Opened for a moment whenever nothing is on its way. */
+  private readonly flushed = Latch.makeUnsafe()
 
   constructor(bounds: ActorBounds, clock: Clock.Clock, head: bigint) {
     this.clock = clock
     this.queue = new PersistQueue(head)
-    this.budget = new CompensationBudget(clock, bounds.compensationsPerMinute)
+    this.budget = new Compensations.CompensationBudget(clock, bounds.compensationsPerMinute)
   }
 
-  /** Waits until something is in the queue. */
-  readonly park: Effect.Effect<void> = Effect.callback<void>((resume) => {
-    if (this.queue.wallets > 0) resume(Effect.void)
-    else this.wake = resume
+  /** Completes when something is in the queue. */
+  readonly filled: Effect.Effect<void> = Effect.suspend(() => {
+    if (this.queue.wallets === 0) this.hasWork.closeUnsafe()
+    return this.hasWork.await
   })
 
   appending(): ReturnType<WritePipeline["Service"]["appending"]> {
@@ -136,10 +146,7 @@ class PipelineState {
       const now = this.clock.currentTimeMillisUnsafe()
       for (const { commit, position } of appended) this.queue.add(commit, position, lowWatermark, now)
       if (isOver) this.queue.landed(lowWatermark)
-      const resume = this.wake
-      if (resume === undefined || this.queue.wallets === 0) return
-      this.wake = undefined
-      resume(Effect.void)
+      if (this.queue.wallets > 0) this.hasWork.openUnsafe()
     }
   }
 
@@ -148,23 +155,34 @@ class PipelineState {
     return oldest === undefined ? 0 : Math.max(0, this.clock.currentTimeMillisUnsafe() - oldest)
   }
 
-  whenFlushed(catchUpQueue: CatchUpQueue.CatchUpQueue): void {
-    if (this.queue.wallets > 0 || this.active.since !== undefined || !catchUpQueue.isEmpty) return
-    const waiting = this.flushed
-    this.flushed = []
-    for (const resume of waiting) resume(Effect.void)
+  /** Lets those go on who wait for {@link flush}, if nothing is on its way. */
+  flushedIfEmpty(catchUpQueue: CatchUpQueue.CatchUpQueue): void {
+    if (this.isBusy(catchUpQueue)) return
+    this.flushed.openUnsafe()
+    this.flushed.closeUnsafe()
   }
 
+  /** Completes when nothing is on its way. */
   flush(catchUpQueue: CatchUpQueue.CatchUpQueue): Effect.Effect<void> {
-    return Effect.callback<void>((resume) => {
-      this.flushed.push(resume)
-      this.whenFlushed(catchUpQueue)
-      return Effect.sync(() => {
-        this.flushed = this.flushed.filter((other) => other !== resume)
-      })
-    })
+    return Effect.suspend(() => (this.isBusy(catchUpQueue) ? this.flushed.await : Effect.void))
+  }
+
+  private isBusy(catchUpQueue: CatchUpQueue.CatchUpQueue): boolean {
+    return this.queue.wallets > 0 || this.active.since !== undefined || !catchUpQueue.isEmpty
   }
 }
+
+const loadOf = (
+  { budget, failure, lagMillis, queue }: PipelineState,
+  { blocked }: CatchUpQueue.CatchUpQueue
+): PipelineLoad => ({
+  queuedEvents: queue.events,
+  queuedWallets: queue.wallets,
+  lagMillis,
+  blocked: Array.from(blocked, ([walletId, { reason }]) => ({ walletId, reason })),
+  failure,
+  compensationsStopped: budget.isStopped
+})
 
 const measured = Effect.fnUntraced(function* (
   { lagMillis, queue }: PipelineState,

@@ -3,7 +3,7 @@ import * as HashMap from "effect/HashMap"
 import * as Result from "effect/Result"
 import { KeyFilter, KeyFilterBudget } from "../../actors/KeyFilter.ts"
 import { restored } from "../../actors/SegmentSteps.ts"
-import * as WalletSnapshot from "../../actors/WalletSnapshot.ts"
+import { decodeSnapshot } from "../../actors/Snapshots.ts"
 import type { Ledger } from "./Ledger.ts"
 import { isOpenHold, type LedgerState } from "./LedgerState.ts"
 import type { Account, LoggedTransfer } from "./LogCheck.ts"
@@ -80,7 +80,7 @@ const checkKeys = (trial: Trial, ledger: Ledger, violated: Violated): void => {
 const checkSnapshots = (trial: Trial, ledger: Ledger, violated: Violated): void => {
   for (const snapshot of trial.state.snapshots.get(ledger.walletId) ?? []) {
     const place = `the snapshot of ${ledger.walletId} at version ${snapshot.version}`
-    const decoded = WalletSnapshot.decode(snapshot)
+    const decoded = decodeSnapshot(snapshot)
     const state = ledger.at(snapshot.version)
     if (Result.isFailure(decoded) || state === undefined) {
       violated(`${place} cannot be read, or there is no such version`)

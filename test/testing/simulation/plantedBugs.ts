@@ -115,18 +115,18 @@ const unsure: ReadonlyArray<PlantedBug> = [
   bug(
     "a rejection is told before its key was checked",
     change(
-      "actors/WalletActor.ts",
-      "      actor.submitted = true\n",
-      `      actor.submitted = true
-      plan.verdicts.forEach((verdict, index) => {
-        if (verdict._tag === "Rejected") answer(part[index]!, Effect.fail(verdict.error))
-      })\n`
+      "actors/CommandBatch.ts",
+      "    actor.submitted = true\n",
+      `    actor.submitted = true
+    plan.verdicts.forEach((verdict, index) => {
+      if (verdict._tag === "Rejected") answer(batch[index]!, Effect.fail(verdict.error))
+    })\n`
     )
   ),
   bug(
     "the append does not look for the keys of rejected commands",
     change(
-      "actors/WalletActor.ts",
+      "actors/CommandBatch.ts",
       "commitOf(actor, plan, epoch, keys.unsure)",
       "commitOf(actor, plan, epoch, keys.unsure.filter((key) => plan.events.some(({ metadata }) => metadata.key === key)))"
     )
@@ -134,9 +134,9 @@ const unsure: ReadonlyArray<PlantedBug> = [
   bug(
     "a batch without events is not looked up",
     change(
-      "actors/WalletActor.ts",
-      "if (plan.events.length === 0 && keys.unsure.length > 0) {",
-      "if (plan.events.length < 0) {"
+      "actors/CommandBatch.ts",
+      "if (plan.events.length === 0 && keys.unsure.length > 0) return",
+      "if (plan.events.length < 0) return"
     )
   ),
   foundBy(
@@ -188,10 +188,12 @@ const unknownOutcomes = `import { StoreUnavailable } from "../stores/StoreError.
 const appends: ReadonlyArray<PlantedBug> = [
   bug(
     "callers are answered before the append",
+    change("actors/CommittedBatch.ts", "const replyToBatch = (", "export const replyToBatch = ("),
+    change("actors/CommandBatch.ts", "import { committed } from", "import { committed, replyToBatch } from"),
     change(
-      "actors/WalletActor.ts",
-      "      actor.submitted = true\n",
-      "      actor.submitted = true\n      settle(actor, part, plan, context)\n"
+      "actors/CommandBatch.ts",
+      "    actor.submitted = true\n",
+      "    actor.submitted = true\n    replyToBatch(actor, batch, plan, context)\n"
     )
   ),
   bug(
@@ -243,15 +245,11 @@ const appends: ReadonlyArray<PlantedBug> = [
   ),
   bug(
     "after a conflict the state is not read again",
-    change(
-      "actors/WalletActor.ts",
-      `      case "Conflict":\n        actor.loaded = false\n`,
-      `      case "Conflict":\n`
-    )
+    change("actors/CommandBatch.ts", `    case "Conflict": {\n      actor.loaded = false\n`, `    case "Conflict": {\n`)
   ),
   bug(
     "a command's time is the node's, also before the wallet's last event",
-    change("actors/WalletActor.ts", "time: Math.max(options.now, actor.wallet?.updatedAt ?? 0),", "time: options.now,")
+    change("actors/CommandBatch.ts", "time: Math.max(options.now, actor.wallet?.updatedAt ?? 0),", "time: options.now,")
   )
 ]
 
@@ -279,7 +277,7 @@ const pipeline: ReadonlyArray<PlantedBug> = [
   bug(
     "one event too much counts as persisted",
     change(
-      "actors/Replies.ts",
+      "actors/CommittedBatch.ts",
       "const persisted = wallet.version <= actor.persistedVersion\n",
       "const persisted = wallet.version <= actor.persistedVersion + 1\n"
     )
@@ -318,7 +316,7 @@ const holds: ReadonlyArray<PlantedBug> = [
 const real: ReadonlyArray<PlantedBug> = [
   bug(
     "(real) reversals that wait at a replaced owner are tried for ever",
-    change("actors/WalletActor.ts", "  inHand(actor, actor.running)\n  // Whatever", "  // Whatever")
+    change("actors/ActorTurn.ts", "  actor.takeUrgent()\n  // Whatever", "  // Whatever")
   ),
   bug(
     "(real) a replaced owner tells a successor's open hold as closed",
@@ -330,7 +328,7 @@ const real: ReadonlyArray<PlantedBug> = [
   ),
   bug(
     "(real) a refused command is told as persisted after the wallet was read again",
-    change("actors/Undecided.ts", "  yield* tellRefused(actor, persistence)\n", "")
+    change("actors/WalletLoading.ts", "  yield* tellRefused(actor, persistence)\n", "")
   )
 ]
 

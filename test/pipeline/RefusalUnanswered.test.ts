@@ -44,7 +44,7 @@ describe("a caller whose command was refused", () => {
       )
       yield* until(() => installation.state.refusals.get("a")?.length === 1, "it is refused")
       // As the reconciler does, which finds it in Persistence.
-      node.registry.compensate("a", 2, "no gifts")
+      node.pipeline.compensate("a", 2, "no gifts")
       assert.strictEqual((yield* Fiber.join(gift))._tag, "OperationReversed")
       yield* Deferred.succeed(answered, undefined)
       yield* within(10, flushed(node))

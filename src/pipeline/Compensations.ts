@@ -2,26 +2,27 @@
  * Reverses the events that Persistence has refused: reads the event and the state before
  * it from the log, and asks the wallet, ahead of everything that waits there. One at a
  * time per event, tried again until the reversal is in the log or this node no longer
- * owns the wallet; then the next owner finds the refusal open.
+ * owns the wallet; then the next owner finds the refusal open. And keeps count of them: a
+ * rule that refuses too much is a mistake of the rule's.
  */
 import type * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
+import * as FiberSet from "effect/FiberSet"
 import * as Metric from "effect/Metric"
 import * as Schedule from "effect/Schedule"
 import { fingerprintOf } from "../domain/Fingerprint.ts"
 import type { EventStore } from "../stores/EventStore.ts"
 import { StoreDefect } from "../stores/StoreError.ts"
-import * as EngineMetrics from "./EngineMetrics.ts"
-import type { ActorError, Envelope, Reply } from "./Mailbox.ts"
-import type { WalletHistory } from "./WalletHistory.ts"
+import * as EngineMetrics from "../actors/EngineMetrics.ts"
+import type { ActorError, Envelope, Reply } from "../actors/Mailbox.ts"
+import type { WalletHistory } from "../actors/WalletHistory.ts"
 
-export interface CompensationContext {
+interface CompensationContext {
   readonly log: EventStore["Service"]
   readonly history: WalletHistory["Service"]
   readonly clock: Clock.Clock
-  /** Puts a command before all others of its wallet; `undefined`: it will be answered. */
+  /** Puts a command before all others of its wallet; `undefined`: it will be replied to. */
   readonly offerUrgent: (envelope: Envelope) => ActorError | undefined
-  readonly fork: (effect: Effect.Effect<void>) => unknown
 }
 
 /** 50 ms, doubling, at most 2 s, for ever. */
@@ -40,7 +41,9 @@ const worthRetrying = (error: ActorError): boolean => {
   }
 }
 
-export const make = ({ clock, fork, history, log, offerUrgent }: CompensationContext) => {
+/** Makes the function that sees to it that an event is reversed: synchronous; repeated calls are one. */
+export const make = Effect.fnUntraced(function* ({ clock, history, log, offerUrgent }: CompensationContext) {
+  const fork = yield* FiberSet.makeRuntime<never, void, never>()
   const running = new Set<string>()
 
   const reverse = Effect.fnUntraced(function* (
@@ -73,7 +76,6 @@ export const make = ({ clock, fork, history, log, offerUrgent }: CompensationCon
     })
   })
 
-  /** Sees to it that the event is reversed. Synchronous; repeated calls are one. */
   return (walletId: string, version: number, reason: string): void => {
     const name = `${walletId} ${version}`
     if (running.has(name)) return
@@ -95,5 +97,31 @@ export const make = ({ clock, fork, history, log, offerUrgent }: CompensationCon
         Effect.asVoid
       )
     )
+  }
+})
+
+/** So many compensations in one minute, then none until the next start. */
+export class CompensationBudget {
+  private readonly clock: Clock.Clock
+  private readonly perMinute: number
+  private minute = 0
+  private taken = 0
+  isStopped = false
+
+  constructor(clock: Clock.Clock, perMinute: number) {
+    this.clock = clock
+    this.perMinute = perMinute
+  }
+
+  /** `false`: there are no more. */
+  take(): boolean {
+    const minute = Math.floor(this.clock.currentTimeMillisUnsafe() / 60_000)
+    if (minute !== this.minute) {
+      this.minute = minute
+      this.taken = 0
+    }
+    if (this.taken >= this.perMinute) this.isStopped = true
+    else this.taken++
+    return !this.isStopped
   }
 }

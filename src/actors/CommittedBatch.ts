@@ -1,16 +1,56 @@
 /**
- * From the verdicts of a batch that is in the log to the answers of its callers: at once
- * where that is all they wait for, else when Persistence has decided.
+ * What follows when a batch has come to pass: the state moves, the keys are remembered, a
+ * snapshot is asked for if one is due, and the callers are replied to, each at once where
+ * the log is all that it waits for, else when Persistence has decided.
  */
 import * as Effect from "effect/Effect"
 import type { BatchPlan, Verdict } from "./BatchPlan.ts"
 import type { Envelope, Reply } from "./Mailbox.ts"
 import { answer } from "./Mailbox.ts"
 import { PendingReplies } from "./PendingReplies.ts"
-import type { ActorContext, WalletActor } from "./WalletActor.ts"
+import { follow, forgetIfPersisted } from "./PersistenceProgress.ts"
+import { type ActorContext, snapshot, type WalletActor } from "./WalletActor.ts"
+import { changesProfile } from "./WalletHistory.ts"
 
-/** Must not throw: nothing that follows may be lost with an answer. */
-export const reply = (
+const nothing: ReadonlyArray<never> = []
+
+/** The events of the plan are in the log. Replies are made after the next append is on its way. */
+export const committed = (
+  actor: WalletActor,
+  batch: ReadonlyArray<Envelope>,
+  plan: BatchPlan,
+  context: ActorContext
+): void => {
+  actor.replyToLast()
+  moveState(actor, plan, context)
+  if (plan.events.length === 0) replyToBatch(actor, batch, plan, context)
+  else {
+    actor.unreplied = () => replyToBatch(actor, batch, plan, context)
+    context.writer.afterSend(() => actor.replyToLast())
+  }
+  // What follows can fail; these commands no longer can.
+  const decided = plan.verdicts.length
+  actor.running = decided === actor.running.length ? nothing : actor.running.slice(decided)
+}
+
+const moveState = (actor: WalletActor, plan: BatchPlan, context: ActorContext): void => {
+  if (plan.events.length === 0) return forgetIfPersisted(actor)
+  const wallet = plan.wallet!
+  const keys = actor.keys!
+  actor.wallet = wallet
+  for (const recorded of plan.events) {
+    keys.add(recorded)
+    if (changesProfile(recorded.event)) actor.profileVersion = recorded.version
+  }
+  if (context.pipeline.separate) {
+    follow(actor, plan.events)
+    if (keys.filter?.isDue === true) context.segments.store(actor.walletId, keys)
+  }
+  if (wallet.version - actor.snapshotVersion >= context.bounds.snapshotEvents) snapshot(actor, context)
+}
+
+/** Must not throw: nothing that follows may be lost with a reply. */
+const replyToBatch = (
   actor: WalletActor,
   batch: ReadonlyArray<Envelope>,
   plan: BatchPlan,

@@ -1,0 +1,186 @@
+/**
+ * The life of a batch of commands: what is in hand is checked against ownership and clock,
+ * its keys are looked up where memory is not sure of them, it is decided in order against
+ * the state in memory, and its events go to the log in one commit. What the log says of
+ * that commit decides whether the batch is done, tried again or failed.
+ */
+import * as Effect from "effect/Effect"
+import * as Metric from "effect/Metric"
+import type { Commit } from "../domain/Commit.ts"
+import type { CommandKey } from "../domain/Event.ts"
+import type { SeenKey } from "../stores/Persistence.ts"
+import { OperationRefused } from "../stores/StoreError.ts"
+import type { BatchPlan } from "./BatchPlan.ts"
+import { planBatch } from "./BatchPlan.ts"
+import { committed } from "./CommittedBatch.ts"
+import * as EngineMetrics from "./EngineMetrics.ts"
+import { keysInDoubt, lookUpKeys, memoryIsSure, seenWithoutAsking } from "./KeyLookup.ts"
+import type { WriteOutcome } from "./AppendDecision.ts"
+import type { ActorError, Envelope } from "./Mailbox.ts"
+import { answer } from "./Mailbox.ts"
+import { NotOwner } from "./Ownership.ts"
+import { discard, untilPersisted } from "./PersistenceProgress.ts"
+import { UnpersistedEvents } from "./UnpersistedEvents.ts"
+import type { ActorContext, WalletActor } from "./WalletActor.ts"
+import { contended, load } from "./WalletLoading.ts"
+
+/** What earlier tries of a batch have told. */
+interface Attempt {
+  /** Since something of the commands in hand was appended. */
+  readonly conflicts: number
+  /** The append cannot tell of the keys that memory is not sure of, or has told that one is there. */
+  readonly lookFirst: boolean
+}
+
+const firstAttempt: Attempt = { conflicts: 0, lookFirst: false }
+
+/** Works through the commands in hand, in order, until each has its reply. */
+export const processCommands = function* (
+  actor: WalletActor,
+  context: ActorContext
+): Effect.fn.Return<void, ActorError> {
+  let attempt = firstAttempt
+  while (actor.running.length > 0 || actor.mailbox.hasUrgent) {
+    if (!actor.loaded) yield* load(actor, context)
+    actor.takeUrgent()
+    attempt = yield* tryBatch(actor, context, attempt)
+    actor.submitted = false
+  }
+}
+
+/** One try; returns what the next one has to know. */
+const tryBatch = function* (
+  actor: WalletActor,
+  context: ActorContext,
+  attempt: Attempt
+): Effect.fn.Return<Attempt, ActorError> {
+  const epoch = context.ownership.epochOf(actor.partition)
+  if (epoch === undefined) return yield* notOwner(actor)
+  // A test clock may stand between two milliseconds.
+  const now = Math.floor(context.clock.currentTimeMillisUnsafe())
+  const behindMillis = (actor.wallet?.updatedAt ?? 0) - now
+  if (behindMillis > context.bounds.clockSkewMillis) yield* reportClock(actor, behindMillis)
+  const isolated = now < actor.isolatedUntil
+  const batch = isolated && actor.running.length > 1 ? actor.running.slice(0, 1) : actor.running
+  const doubts = keysInDoubt(actor, batch)
+  const keys = doubts.length === 0 ? memoryIsSure : yield* lookUpKeys(actor, batch, doubts, context, attempt.lookFirst)
+  const plan = decideBatch(actor, batch, context, { epoch, now, seen: keys.seen })
+  if (plan.verdicts.length === 0) {
+    yield* untilPersisted(actor)
+    return attempt
+  }
+  if (plan.events.length === 0 && keys.unsure.length > 0) return { ...attempt, lookFirst: true }
+  let outcome: WriteOutcome = nothingToAppend
+  if (plan.events.length > 0) {
+    actor.submitted = true
+    const commit = commitOf(actor, plan, epoch, keys.unsure)
+    outcome = yield* context.writer.submit(commit, { isolated, bytes: bytesOf(batch) })
+  }
+  if (outcome._tag !== "Appended")
+    return yield* notAppended(actor, context, { attempt, batch, epoch, now, outcome, plan })
+  committed(actor, batch, plan, context)
+  return firstAttempt
+}
+
+const nothingToAppend: WriteOutcome = { _tag: "Appended", position: 0n }
+
+interface NotAppended {
+  readonly attempt: Attempt
+  readonly batch: ReadonlyArray<Envelope>
+  readonly plan: BatchPlan
+  readonly outcome: Exclude<WriteOutcome, { readonly _tag: "Appended" }>
+  readonly epoch: number
+  readonly now: number
+}
+
+/** Nothing of the plan is in the log. Either the batch is tried again, knowing more, or it fails. */
+const notAppended = function* (
+  actor: WalletActor,
+  context: ActorContext,
+  { attempt, batch, epoch, now, outcome, plan }: NotAppended
+): Effect.fn.Return<Attempt, ActorError> {
+  switch (outcome._tag) {
+    case "KeySeen":
+      discard(actor, plan)
+      if (attempt.lookFirst) return yield* seenWithoutAsking(actor)
+      return { ...attempt, lookFirst: true }
+    case "Conflict": {
+      actor.loaded = false
+      const conflicts = attempt.conflicts + 1
+      if (conflicts > context.bounds.conflictRetries) return yield* contended(actor)
+      return { ...attempt, conflicts }
+    }
+    case "Fenced":
+      actor.loaded = false
+      context.ownership.fenced(actor.partition, epoch)
+      return yield* notOwner(actor)
+    case "Refused":
+      discard(actor, plan)
+      actor.isolatedUntil = now + context.bounds.isolationMillis
+      // Alone each tells whether it is the one.
+      if (batch.length > 1) return attempt
+      answer(batch[0]!, Effect.fail(new OperationRefused({ reason: outcome.reason })))
+      actor.running = actor.running.slice(1)
+      return attempt
+    case "Failed":
+      discard(actor, plan)
+      return yield* outcome.error
+  }
+}
+
+const decideBatch = (
+  actor: WalletActor,
+  batch: ReadonlyArray<Envelope>,
+  context: ActorContext,
+  options: {
+    readonly epoch: number
+    readonly now: number
+    readonly seen: ReadonlyMap<string, SeenKey> | undefined
+  }
+): BatchPlan => {
+  const keys = actor.keys!
+  const { seen } = options
+  if (context.pipeline.separate) actor.unpersisted ??= new UnpersistedEvents()
+  return planBatch(actor.wallet, batch, {
+    walletId: actor.walletId,
+    time: Math.max(options.now, actor.wallet?.updatedAt ?? 0),
+    epoch: options.epoch,
+    limits: context.bounds.limits,
+    nextId: (time) => context.ids.nextOfWallet(time, actor.tag),
+    seen: (key: CommandKey) => keys.get(key) ?? seen?.get(key),
+    provisional: actor.unpersisted?.provisional
+  })
+}
+
+const commitOf = (
+  actor: WalletActor,
+  plan: BatchPlan,
+  epoch: number,
+  unsureKeys: ReadonlyArray<CommandKey>
+): Commit => ({
+  walletId: actor.walletId,
+  partition: actor.partition,
+  epoch,
+  expectedVersion: plan.events[0]!.version - 1,
+  events: plan.events,
+  wallet: plan.wallet!,
+  unsureKeys
+})
+
+const bytesOf = (batch: ReadonlyArray<Envelope>): number => {
+  let bytes = 0
+  for (const envelope of batch) bytes += envelope.bytes
+  return bytes
+}
+
+/** A clock that is behind the wallet's last event is counted per batch, and logged once, for it lasts a while. */
+const reportClock = function* (actor: WalletActor, behindMillis: number): Effect.fn.Return<void> {
+  yield* Metric.update(EngineMetrics.clockBehind, 1)
+  if (actor.clockReported) return
+  actor.clockReported = true
+  yield* Effect.logWarning(
+    `this node's clock is ${behindMillis} ms behind the last event of wallet ${actor.walletId}; that event's time is used`
+  ).pipe(Effect.annotateLogs({ walletId: actor.walletId }))
+}
+
+export const notOwner = (actor: WalletActor) => new NotOwner({ walletId: actor.walletId })
