@@ -124,24 +124,12 @@ export interface Close extends StatusChange {
   readonly _tag: "Close"
 }
 
-export interface ChangeOverdraftLimit {
-  readonly _tag: "ChangeOverdraftLimit"
-  readonly walletId: string
-  readonly overdraftLimit: bigint
-}
-
-/** Replaces the whole map. */
-export interface ChangeMetadata {
-  readonly _tag: "ChangeMetadata"
-  readonly walletId: string
-  readonly metadata: Metadata
-}
-
-/** Both in one command, as `PATCH` sends them: all or nothing, at least one given. */
+/** Limit and metadata in one command, as `PATCH` sends them: all or nothing, at least one given. */
 export interface UpdateWallet {
   readonly _tag: "UpdateWallet"
   readonly walletId: string
   readonly overdraftLimit: bigint | null
+  /** Replaces the whole map. */
   readonly metadata: Metadata | null
 }
 
@@ -175,7 +163,5 @@ export type Command =
   | Freeze
   | Unfreeze
   | Close
-  | ChangeOverdraftLimit
-  | ChangeMetadata
   | UpdateWallet
   | ReverseOperation

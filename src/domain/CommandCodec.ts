@@ -120,8 +120,6 @@ const commandFields: { readonly [T in Tag]: Fields<Data<T>> } = {
   Freeze: fields<Data<"Freeze">>(change),
   Unfreeze: fields<Data<"Unfreeze">>(change),
   Close: fields<Data<"Close">>(change),
-  ChangeOverdraftLimit: fields<Data<"ChangeOverdraftLimit">>({ ...wallet, overdraftLimit: anyInteger }),
-  ChangeMetadata: fields<Data<"ChangeMetadata">>({ ...wallet, metadata: anyMetadata }),
   UpdateWallet: fields<Data<"UpdateWallet">>({
     ...wallet,
     overdraftLimit: nullable(anyInteger),

@@ -66,10 +66,6 @@ export const decide = (wallet: Wallet | undefined, command: Command, context: De
       return unfreeze(wallet, command)
     case "Close":
       return close(wallet, command)
-    case "ChangeOverdraftLimit":
-      return update(wallet, command.overdraftLimit, null)
-    case "ChangeMetadata":
-      return update(wallet, null, command.metadata)
     case "UpdateWallet":
       return update(wallet, command.overdraftLimit, command.metadata)
     case "ReverseOperation":

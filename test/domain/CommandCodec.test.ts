@@ -33,8 +33,6 @@ const golden: { readonly [name: string]: RemoteCommand } = {
   Freeze: command("Freeze", { reason: "r" }),
   Unfreeze: command("Unfreeze"),
   Close: command("Close"),
-  ChangeOverdraftLimit: command("ChangeOverdraftLimit", { overdraftLimit: 7n }),
-  ChangeMetadata: command("ChangeMetadata", { metadata }),
   UpdateWallet: command("UpdateWallet", { overdraftLimit: 7n, metadata: null }),
   "UpdateWallet.metadata": command("UpdateWallet", { metadata })
 }

@@ -29,8 +29,6 @@ const commands: { readonly [T in Command["_tag"]]: Omit<CommandOf<T>, "_tag" | "
   Freeze: { reason: null },
   Unfreeze: { reason: null },
   Close: { reason: null },
-  ChangeOverdraftLimit: { overdraftLimit: 0n },
-  ChangeMetadata: { metadata: noMetadata },
   UpdateWallet: { overdraftLimit: null, metadata: noMetadata },
   ReverseOperation: {
     operation: recordedAt(walletId, 0, 0, [

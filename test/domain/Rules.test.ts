@@ -89,12 +89,12 @@ describe("a wallet", () => {
     assert.deepStrictEqual(after?.metadata, { b: "2" })
     assert.strictEqual(after?.version, 2)
     given(holding)
-      .when(command("ChangeOverdraftLimit", { overdraftLimit: 7n }))
+      .when(command("UpdateWallet", { overdraftLimit: 7n, metadata: null }))
       .then([
         { _tag: "OverdraftLimitChanged", overdraftLimit: 7n, previousLimit: 0n, balanceAfter: 100n, heldAfter: 10n }
       ])
     given(holding)
-      .when(command("ChangeMetadata", { metadata: { b: "2" } }))
+      .when(command("UpdateWallet", { metadata: { b: "2" } }))
       .then([
         { _tag: "MetadataChanged", metadata: { b: "2" }, previousMetadata: {}, balanceAfter: 100n, heldAfter: 10n }
       ])
@@ -102,7 +102,7 @@ describe("a wallet", () => {
 
   it("refuses an overdraft limit that would make available negative", () => {
     given([event("WalletCreated", { overdraftLimit: 10n }), event("WalletDebited", { balanceAfter: -6n })])
-      .when(command("ChangeOverdraftLimit", { overdraftLimit: 5n }))
+      .when(command("UpdateWallet", { overdraftLimit: 5n, metadata: null }))
       .thenRejected(new InsufficientFunds({ walletId, available: 4n, required: 5n }))
   })
 
