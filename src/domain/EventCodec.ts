@@ -8,20 +8,20 @@
  * that is damaged are errors, never a guess.
  */
 import * as Result from "effect/Result"
-import { eventShape, eventTypes } from "./EventSchema.ts"
-import type {
-  CommandKey,
-  EventMetadata,
-  TransferReceived,
-  TransferSent,
-  TransferSettled,
-  WalletCredited,
-  WalletDebited,
-  WalletEvent,
-  WalletEventType
+import {
+  type CommandKey,
+  eventCases,
+  type EventMetadata,
+  type TransferReceived,
+  type TransferSent,
+  type TransferSettled,
+  type WalletCredited,
+  type WalletDebited,
+  type WalletEvent,
+  type WalletEventType
 } from "./Event.ts"
 import { type Metadata, noMetadata } from "./Limits.ts"
-import { isJsonObject, type JsonObject, parseJson } from "./Codec.ts"
+import { isJsonObject, type JsonObject, parseJson, unionCodec } from "./Codec.ts"
 
 /** Lifts a shape that is no longer written to a newer one. `undefined`: damaged. */
 export interface Upcaster {
@@ -38,8 +38,10 @@ export const upcasters: Upcasters = new Map()
 /** A chain of upcasters is never this long; a circle is. */
 const maxUpcasts = 64
 
-/** The wire types that this release writes, and the events they are. */
-const typesByWireType: ReadonlyMap<string, WalletEventType> = new Map(eventTypes.map((type) => [type, type]))
+const events = unionCodec(eventCases)
+
+/** Also the wire types that this release writes. */
+export const eventTypes: ReadonlyArray<WalletEventType> = events.tags
 
 export const wireType = (event: WalletEvent): string => event._tag
 
@@ -59,7 +61,7 @@ export const encodeEvent = (event: WalletEvent): string => {
 }
 
 /** What `encodeEvent` writes, as a JSON object. */
-export const eventData = (event: WalletEvent): JsonObject => eventShape(event._tag).write(event)
+export const eventData = (event: WalletEvent): JsonObject => events.caseOf(event._tag).encode(event)
 
 const referenceJson = (reference: string | null): string => (reference === null ? "null" : JSON.stringify(reference))
 const metadataJson = (metadata: Metadata): string => (metadata === noMetadata ? "{}" : JSON.stringify(metadata))
@@ -109,11 +111,10 @@ export const decodeEventData = (
 }
 
 const decodeCurrent = (type: string, data: unknown): Result.Result<WalletEvent, string> => {
-  const tag = typesByWireType.get(type)
-  if (tag === undefined) return Result.fail(`${type}: unknown type of event`)
-  const shape = eventShape(tag)
-  const event = shape.readInto({ _tag: tag }, data)
-  return event === undefined ? Result.fail(shape.complaint(data)) : Result.succeed(event)
+  if (!events.isTag(type)) return Result.fail(`${type}: unknown type of event`)
+  const codec = events.caseOf(type)
+  const event = codec.decodeInto({ _tag: type }, data)
+  return event === undefined ? Result.fail(codec.explain(data)) : Result.succeed(event)
 }
 
 /** A flat map of strings, the only form of metadata that every log takes; absent ids are left out. */

@@ -2,7 +2,11 @@
 import * as Result from "effect/Result"
 import type { RecordedEvent } from "./Event.ts"
 import { decodeEventData, decodeMetadata, encodeMetadata, eventData, wireType } from "./EventCodec.ts"
-import { isJsonObject, type JsonObject, time, version } from "./Codec.ts"
+import { codecOf, isJsonObject, type JsonObject } from "./Codec.ts"
+import { Time, Version } from "./WireValues.ts"
+
+const versions = codecOf(Version)
+const times = codecOf(Time)
 
 /** JSON-able. */
 export const encodeRecorded = (recorded: RecordedEvent): JsonObject => ({
@@ -19,8 +23,8 @@ export const encodeRecorded = (recorded: RecordedEvent): JsonObject => ({
 export const decodeRecorded = (value: unknown): Result.Result<RecordedEvent, string> => {
   if (!isJsonObject(value)) return Result.fail("event: not an object")
   const { id, walletId, type } = value
-  const at = version.read(value.version)
-  const when = time.read(value.time)
+  const at = versions.decode(value.version)
+  const when = times.decode(value.time)
   if (typeof id !== "string" || typeof walletId !== "string" || typeof type !== "string") {
     return Result.fail("event: its place is unreadable")
   }
