@@ -2,11 +2,13 @@
  * Codecs: how values are written as JSON and read back, in the log, in snapshots and
  * between nodes.
  *
- * What JSON is what is said once, by the Effect schemas of events, commands and states.
- * A schema's own parser is general and several times as dear as what it reads (the
- * figures are at `EventCodec.ts`), so a codec follows the schema's structure, with the
- * single values read and written by hand (`WireValues.ts`). A test holds every codec
- * against the parser of its schema.
+ * The Effect schemas of events, commands and states say once what they are as JSON. The
+ * parser that effect makes of a schema is general: a credit takes it 3.9 µs to read and
+ * 3.1 µs to write, a hold of a snapshot 5.2 and 3.4, a command 1.8 and 0.7. `replay` has 12 µs
+ * per event for everything. So a codec follows the structure of its schema, with the
+ * single values read and written by hand (`WireValues.ts`): 0.6 and 0.5 µs, 0.9 and 0.4,
+ * 0.6 and 0.4 (`node test/domain/figures.ts`). Tests hold every codec against the parser
+ * of its schema.
  *
  * Reading is strict. What is not exactly what `encode` makes is unreadable; nothing is
  * guessed, cut or filled in.
