@@ -79,11 +79,12 @@ export const codecOf = <S extends Schema.Top>(schema: S): Codec<S["Type"]> => {
 }
 
 const codecOfShape = (schema: Schema.Top & Shape): unknown => {
-  const { fields, literals, members } = schema
+  const { ast, fields, literals, members } = schema
+  if (ast.checks !== undefined || ast.encoding !== undefined) throw new Error(`no codec for a schema of ${ast._tag}`)
   if (fields !== undefined) return structCodec(schema as Struct)
   if (literals !== undefined) return literalsCodec(literals)
   if (members?.length === 2 && members[1]!.ast._tag === "Null") return nullable(codecOf(members[0]!))
-  throw new Error(`no codec for a schema of ${schema.ast._tag}`)
+  throw new Error(`no codec for a schema of ${ast._tag}`)
 }
 
 const nullable = <A>(codec: Codec<A>): Codec<A | null> => ({

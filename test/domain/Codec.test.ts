@@ -123,7 +123,16 @@ describe("a value", () => {
   }
 
   it("of a schema that nobody has said how to read by hand has no codec", () => {
-    assert.throws(() => codecOf(Schema.String.check(Schema.isMaxLength(3))), "no codec")
+    const checked = Schema.makeFilter(() => true)
+    const unknown = [
+      Schema.Number,
+      Id.check(checked),
+      Schema.Struct({ id: Id }).check(checked),
+      Schema.Struct({ id: Schema.Number }),
+      Schema.NullOr(Id).check(checked),
+      Schema.Literals(["a", "b"]).check(checked)
+    ]
+    for (const schema of unknown) assert.throws(() => codecOf(schema), "no codec")
   })
 })
 
