@@ -21,12 +21,12 @@ import * as Result from "effect/Result"
 import type { Command } from "./Command.ts"
 import type { DecideContext, Decision } from "./Decision.ts"
 import { captureHold, expireHold, placeHold, releaseHold } from "./HoldRules.ts"
+import { close, create, freeze, unfreeze, update } from "./LifecycleRules.ts"
 import { credit, debit } from "./MovementRules.ts"
 import { WalletNotFound } from "./Rejection.ts"
-import { decideReversal } from "./Reversal.ts"
+import { reverseOperation } from "./ReverseOperation.ts"
 import { receiveTransfer, refuseTransfer, reverseTransfer, sendTransfer, settleTransfer } from "./TransferRules.ts"
 import type { Wallet } from "./Wallet.ts"
-import { close, create, freeze, unfreeze, update } from "./WalletRules.ts"
 
 export { type DecideContext, type Decision, defaultLimits, type WalletLimits } from "./Decision.ts"
 
@@ -66,13 +66,9 @@ export const decide = (wallet: Wallet | undefined, command: Command, context: De
       return unfreeze(wallet, command)
     case "Close":
       return close(wallet, command)
-    case "ChangeOverdraftLimit":
-      return update(wallet, command.overdraftLimit, null)
-    case "ChangeMetadata":
-      return update(wallet, null, command.metadata)
     case "UpdateWallet":
-      return update(wallet, command.overdraftLimit, command.metadata)
+      return update(wallet, command)
     case "ReverseOperation":
-      return decideReversal(wallet, command)
+      return reverseOperation(wallet, command)
   }
 }

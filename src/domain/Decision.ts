@@ -1,7 +1,35 @@
-/** What goes into a decision beside state and command, and what comes out. */
+/**
+ * What goes into a rule beside state and command, what comes out, and the checks that
+ * several rules share. Each check answers a rejection, or `undefined`, so that a rule
+ * reads as its precedence (`a ?? b ?? c`). The finders answer what was asked for or the
+ * rejection that it is not there.
+ */
+import * as HashMap from "effect/HashMap"
 import type * as Result from "effect/Result"
 import type { WalletEvent } from "./Event.ts"
-import type { Rejection } from "./Rejection.ts"
+import {
+  amountLimit,
+  balanceLimit,
+  isAmount,
+  isAmountOrZero,
+  isId,
+  isMetadata,
+  isText,
+  maxTextLength,
+  type Metadata
+} from "./Limits.ts"
+import {
+  CurrencyMismatch,
+  HoldNotFound,
+  InsufficientFunds,
+  InvalidRequest,
+  LimitExceeded,
+  type Rejection,
+  TransferNotFound,
+  WalletClosed,
+  WalletFrozen
+} from "./Rejection.ts"
+import { available, type OpenHold, type TransferInFlight, type Wallet } from "./Wallet.ts"
 
 /** Bounds of one wallet, by configuration. */
 export interface WalletLimits {
@@ -26,3 +54,89 @@ export interface DecideContext {
 }
 
 export type Decision = Result.Result<ReadonlyArray<WalletEvent>, Rejection>
+
+// --- The wallet and what is in it ---------------------------------------------
+
+export const closed = (wallet: Wallet): Rejection | undefined =>
+  wallet.status === "closed" ? new WalletClosed({ walletId: wallet.id }) : undefined
+
+export const closedOrFrozen = (wallet: Wallet): Rejection | undefined => {
+  if (wallet.status === "active") return undefined
+  return wallet.status === "closed"
+    ? new WalletClosed({ walletId: wallet.id })
+    : new WalletFrozen({ walletId: wallet.id })
+}
+
+export const currencyMismatch = (wallet: Wallet, given: string): Rejection | undefined =>
+  given === wallet.currency
+    ? undefined
+    : new CurrencyMismatch({ walletId: wallet.id, currency: wallet.currency, given })
+
+export const insufficient = (wallet: Wallet, required: bigint): Rejection | undefined => {
+  const funds = available(wallet)
+  return funds >= required ? undefined : new InsufficientFunds({ walletId: wallet.id, available: funds, required })
+}
+
+export const atLimit = (
+  wallet: Wallet,
+  limit: keyof WalletLimits,
+  size: number,
+  bound: number
+): Rejection | undefined => (size < bound ? undefined : new LimitExceeded({ walletId: wallet.id, limit }))
+
+export const findHold = (wallet: Wallet, holdId: string): OpenHold | HoldNotFound => {
+  const hold = HashMap.get(wallet.holds, holdId)
+  return hold._tag === "Some" ? hold.value : new HoldNotFound({ walletId: wallet.id, holdId })
+}
+
+export const findTransfer = (wallet: Wallet, transferId: string): TransferInFlight | TransferNotFound => {
+  const transfer = HashMap.get(wallet.transfers, transferId)
+  return transfer._tag === "Some" ? transfer.value : new TransferNotFound({ transferId })
+}
+
+/**
+ * Whether `balanceAfter`, a balance that has grown, would not stay below 10^36
+ * once everything in flight has come back: so a transfer that the other end
+ * refuses can always be reversed. Adds up what is in flight only near the bound.
+ *
+ * Below zero there is nothing to check: a balance never falls below
+ * `-overdraftLimit`, which has at most 30 digits.
+ */
+export const overBalanceLimit = (wallet: Wallet, balanceAfter: bigint): LimitExceeded | undefined => {
+  const transfers = HashMap.size(wallet.transfers)
+  const atMost = transfers === 0 ? balanceAfter : balanceAfter + BigInt(transfers) * amountLimit
+  if (atMost < balanceLimit) return undefined
+  let withReturns = balanceAfter
+  for (const transfer of HashMap.values(wallet.transfers)) withReturns += transfer.amount
+  return withReturns < balanceLimit ? undefined : new LimitExceeded({ walletId: wallet.id, limit: "balance" })
+}
+
+// --- Values: each check answers an InvalidRequest that begins with the field's name --
+
+export const invalid = (detail: string): InvalidRequest => new InvalidRequest({ detail })
+
+const invalidText = (name: string, value: string | null): InvalidRequest | undefined =>
+  value === null || isText(value, maxTextLength)
+    ? undefined
+    : invalid(`${name}: not a text of at most ${maxTextLength} characters`)
+
+export const invalidMetadata = (metadata: Metadata): InvalidRequest | undefined =>
+  isMetadata(metadata) ? undefined : invalid("metadata: too many pairs, or one too long or not text")
+
+export const invalidId = (name: string, value: string): InvalidRequest | undefined =>
+  isId(value) ? undefined : invalid(`${name}: not an id`)
+
+/** Amount, reference and metadata: what every movement of money has. */
+export const invalidMovement = (movement: {
+  readonly amount: bigint
+  readonly reference: string | null
+  readonly metadata: Metadata
+}): InvalidRequest | undefined =>
+  isAmount(movement.amount)
+    ? (invalidText("reference", movement.reference) ?? invalidMetadata(movement.metadata))
+    : invalid("amount: not a positive amount of at most 30 digits")
+
+export const invalidReason = (reason: string | null): InvalidRequest | undefined => invalidText("reason", reason)
+
+export const invalidLimit = (overdraftLimit: bigint): InvalidRequest | undefined =>
+  isAmountOrZero(overdraftLimit) ? undefined : invalid("overdraftLimit: not an amount of at most 30 digits")

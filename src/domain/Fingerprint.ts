@@ -59,10 +59,6 @@ const canonicalText = (command: Command): string => {
       return `unfreeze|${text(command.reason)}`
     case "Close":
       return `close|${text(command.reason)}`
-    case "ChangeOverdraftLimit":
-      return `update|${command.overdraftLimit}|`
-    case "ChangeMetadata":
-      return `update||${givenMetadata(command.metadata)}`
     case "UpdateWallet":
       return `update|${command.overdraftLimit ?? ""}|${givenMetadata(command.metadata)}`
     case "ReverseOperation":

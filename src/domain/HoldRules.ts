@@ -1,18 +1,65 @@
-/** The rules for holds: placing, capturing, releasing, expiring. */
+/** Holds: the rules of placing, capturing, releasing and expiring, and what their events do. */
 import * as HashMap from "effect/HashMap"
 import * as Result from "effect/Result"
-import { atLimit, closed, closedOrFrozen, findHold, insufficient } from "./Checks.ts"
-import type { CaptureHold, ExpireHold, PlaceHold, ReleaseHold } from "./Command.ts"
-import type { DecideContext, Decision } from "./Decision.ts"
-import { isAmount } from "./Limits.ts"
-import { malformedHold } from "./Validation.ts"
-import { HoldAmountExceeded, HoldClosed, HoldNotFound, InvalidRequest } from "./Rejection.ts"
+import {
+  atLimit,
+  closed,
+  closedOrFrozen,
+  type DecideContext,
+  type Decision,
+  findHold,
+  insufficient,
+  invalid,
+  invalidId,
+  invalidMovement
+} from "./Decision.ts"
+import type { RecordedEvent } from "./Event.ts"
+import {
+  type EventKind,
+  type EventKinds,
+  needsUnfrozen,
+  nothing,
+  received,
+  spent,
+  transaction,
+  type Traces
+} from "./EventKind.ts"
+import {
+  type CaptureHold,
+  type ExpireHold,
+  type Hold,
+  type HoldCaptured,
+  type HoldChange,
+  type HoldEvent,
+  type HoldExpired,
+  holdOf,
+  type HoldPlaced,
+  type HoldReleased,
+  type OpenHold,
+  type PlaceHold,
+  progressOf,
+  type ReleaseHold
+} from "./Hold.ts"
+import { isAmount, isTime, noMetadata } from "./Limits.ts"
+import { HoldAmountExceeded, HoldClosed, HoldNotFound, type InvalidRequest } from "./Rejection.ts"
 import type { Wallet } from "./Wallet.ts"
+import { withHolds } from "./WalletState.ts"
+
+// --- Rules -------------------------------------------------------------------
+
+/** A second hold of the same id would overwrite the first and lose what it holds. */
+const invalidHold = (wallet: Wallet, command: PlaceHold, time: number): InvalidRequest | undefined => {
+  const rejection = invalidMovement(command) ?? invalidId("holdId", command.holdId)
+  if (rejection !== undefined) return rejection
+  const { expiresAt } = command
+  if (expiresAt !== null && !(isTime(expiresAt) && expiresAt > time)) return invalid("expiresAt: not a time to come")
+  return HashMap.has(wallet.holds, command.holdId) ? invalid("holdId: in use") : undefined
+}
 
 export const placeHold = (wallet: Wallet, command: PlaceHold, context: DecideContext): Decision => {
   const rejection =
     closedOrFrozen(wallet) ??
-    malformedHold(wallet, command, context.time) ??
+    invalidHold(wallet, command, context.time) ??
     insufficient(wallet, command.amount) ??
     atLimit(wallet, "openHolds", HashMap.size(wallet.holds), context.limits.openHolds)
   if (rejection !== undefined) return Result.fail(rejection)
@@ -41,7 +88,7 @@ export const captureHold = (wallet: Wallet, command: CaptureHold, context: Decid
   }
   const amount = command.amount ?? hold.remaining
   if (!isAmount(amount)) {
-    return Result.fail(new InvalidRequest({ detail: "amount: not a positive amount of at most 30 digits" }))
+    return Result.fail(invalid("amount: not a positive amount of at most 30 digits"))
   }
   if (amount > hold.remaining) {
     return Result.fail(
@@ -90,7 +137,7 @@ export const expireHold = (wallet: Wallet, command: ExpireHold, context: DecideC
   const hold = findHold(wallet, command.holdId)
   if (hold instanceof HoldNotFound) return Result.fail(hold)
   if (hold.expiresAt === null || context.time < hold.expiresAt) {
-    return Result.fail(new InvalidRequest({ detail: `hold ${hold.id} has not expired yet` }))
+    return Result.fail(invalid(`hold ${hold.id} has not expired yet`))
   }
   return Result.succeed([
     {
@@ -103,3 +150,144 @@ export const expireHold = (wallet: Wallet, command: ExpireHold, context: DecideC
     }
   ])
 }
+
+// --- State -------------------------------------------------------------------
+
+const placed = (recorded: RecordedEvent, event: HoldPlaced): OpenHold => ({
+  id: event.holdId,
+  amount: event.amount,
+  captured: 0n,
+  remaining: event.amount,
+  expiresAt: event.expiresAt,
+  reference: event.reference,
+  metadata: event.metadata,
+  createdAt: recorded.time
+})
+
+const captured = (holds: Wallet["holds"], event: HoldCaptured): Wallet["holds"] => {
+  if (event.remainingAfter === 0n) return HashMap.remove(holds, event.holdId)
+  return HashMap.modify(holds, event.holdId, (hold) => ({
+    id: hold.id,
+    amount: hold.amount,
+    captured: event.capturedAfter,
+    remaining: event.remainingAfter,
+    expiresAt: hold.expiresAt,
+    reference: hold.reference,
+    metadata: hold.metadata,
+    createdAt: hold.createdAt
+  }))
+}
+
+const without = (wallet: Wallet, recorded: RecordedEvent, event: HoldReleased | HoldExpired): Wallet =>
+  withHolds(wallet, recorded, HashMap.remove(wallet.holds, event.holdId))
+
+// --- What a reversal takes back ----------------------------------------------
+
+const openHold = (wallet: Wallet | undefined, holdId: string): OpenHold | undefined => {
+  if (wallet === undefined) return undefined
+  const hold = HashMap.get(wallet.holds, holdId)
+  return hold._tag === "Some" ? hold.value : undefined
+}
+
+/** Its hold is what an event leaves behind, and what the next event of the hold builds on. */
+const holdTrace = (event: HoldEvent): string => `hold ${event.holdId}`
+
+const needsHold = (traces: Traces, event: HoldEvent): boolean => traces.has(holdTrace(event))
+
+const needsHoldUnfrozen = (traces: Traces, event: HoldEvent): boolean =>
+  needsUnfrozen(traces) || needsHold(traces, event)
+
+// --- Rows --------------------------------------------------------------------
+
+const progressed = (recorded: RecordedEvent, event: HoldCaptured | HoldReleased | HoldExpired): HoldChange => {
+  const { captured, remaining, status } = progressOf(event)
+  return { _tag: "Changed", walletId: recorded.walletId, holdId: event.holdId, captured, remaining, status }
+}
+
+// --- The events --------------------------------------------------------------
+
+const holdPlaced: EventKind<HoldPlaced> = {
+  evolve: (wallet, recorded, event) =>
+    withHolds(wallet, recorded, HashMap.set(wallet.holds, event.holdId, placed(recorded, event))),
+  balanceChange: nothing,
+  transaction: undefined,
+  holdChange: (recorded, event) => ({
+    _tag: "Placed",
+    version: recorded.version,
+    hold: placedHold(recorded, event)
+  }),
+  transferChange: undefined,
+  reversible: {
+    undo: (wallet, _before, event) => {
+      const hold = openHold(wallet, event.holdId)
+      if (hold === undefined || hold.captured !== 0n) return undefined
+      return { balanceChange: 0n, heldChange: -event.amount, restored: { _tag: "NoHold", holdId: event.holdId } }
+    },
+    availableChange: spent,
+    trace: holdTrace
+  },
+  buildsOn: needsHoldUnfrozen
+}
+
+const holdCaptured: EventKind<HoldCaptured> = {
+  evolve: (wallet, recorded, event) => withHolds(wallet, recorded, captured(wallet.holds, event)),
+  balanceChange: spent,
+  transaction: (recorded, wallet, event) =>
+    transaction(recorded, wallet, "capture", event.amount, null, noMetadata, event.holdId, null),
+  holdChange: progressed,
+  transferChange: undefined,
+  reversible: {
+    undo: (wallet, before, event) => {
+      const hold = openHold(before, event.holdId)
+      const remaining = openHold(wallet, event.holdId)?.remaining ?? 0n
+      if (hold === undefined || remaining !== event.remainingAfter) return undefined
+      return {
+        balanceChange: event.amount,
+        heldChange: event.amount + event.released,
+        restored: { _tag: "Hold", hold }
+      }
+    },
+    availableChange: (event) => event.released,
+    trace: holdTrace
+  },
+  buildsOn: needsHoldUnfrozen
+}
+
+const holdReleased: EventKind<HoldReleased> = {
+  evolve: without,
+  balanceChange: nothing,
+  transaction: undefined,
+  holdChange: progressed,
+  transferChange: undefined,
+  reversible: {
+    undo: (wallet, before, event) => {
+      const hold = openHold(before, event.holdId)
+      if (hold === undefined || openHold(wallet, event.holdId) !== undefined) return undefined
+      return { balanceChange: 0n, heldChange: event.amount, restored: { _tag: "Hold", hold } }
+    },
+    availableChange: received,
+    trace: holdTrace
+  },
+  buildsOn: needsHold
+}
+
+const holdExpired: EventKind<HoldExpired> = {
+  evolve: without,
+  balanceChange: nothing,
+  transaction: undefined,
+  holdChange: progressed,
+  transferChange: undefined,
+  reversible: undefined,
+  buildsOn: needsHold
+}
+
+export const holdEvents: EventKinds<HoldEvent> = {
+  HoldPlaced: holdPlaced,
+  HoldCaptured: holdCaptured,
+  HoldReleased: holdReleased,
+  HoldExpired: holdExpired
+}
+
+/** The hold that `recorded` has placed, as readers see it. */
+export const placedHold = (recorded: RecordedEvent, event: HoldPlaced): Hold =>
+  holdOf(recorded.walletId, placed(recorded, event))

@@ -1,14 +1,23 @@
-/** The rules for credits and debits. */
+/** Movements: the rules of credits and debits, and what their events do. */
 import * as Result from "effect/Result"
-import { closed, closedOrFrozen, insufficient, overBalanceLimit } from "./Checks.ts"
-import type { Credit, Debit } from "./Command.ts"
-import type { Decision } from "./Decision.ts"
-import { malformedMovement } from "./Validation.ts"
+import { closed, closedOrFrozen, type Decision, insufficient, invalidMovement, overBalanceLimit } from "./Decision.ts"
+import {
+  buildsOnNothing,
+  type EventKinds,
+  needsUnfrozen,
+  noTrace,
+  received,
+  type Reversible,
+  spent,
+  transaction
+} from "./EventKind.ts"
+import type { Credit, Debit, MovementEvent, WalletCredited, WalletDebited } from "./Movement.ts"
 import type { Wallet } from "./Wallet.ts"
+import { moved } from "./WalletState.ts"
 
 export const credit = (wallet: Wallet, command: Credit): Decision => {
   const balanceAfter = wallet.balance + command.amount
-  const rejection = closed(wallet) ?? malformedMovement(command) ?? overBalanceLimit(wallet, balanceAfter)
+  const rejection = closed(wallet) ?? invalidMovement(command) ?? overBalanceLimit(wallet, balanceAfter)
   if (rejection !== undefined) return Result.fail(rejection)
   return Result.succeed([
     {
@@ -23,7 +32,7 @@ export const credit = (wallet: Wallet, command: Credit): Decision => {
 }
 
 export const debit = (wallet: Wallet, command: Debit): Decision => {
-  const rejection = closedOrFrozen(wallet) ?? malformedMovement(command) ?? insufficient(wallet, command.amount)
+  const rejection = closedOrFrozen(wallet) ?? invalidMovement(command) ?? insufficient(wallet, command.amount)
   if (rejection !== undefined) return Result.fail(rejection)
   return Result.succeed([
     {
@@ -35,4 +44,39 @@ export const debit = (wallet: Wallet, command: Debit): Decision => {
       heldAfter: wallet.held
     }
   ])
+}
+
+const creditReversible: Reversible<WalletCredited> = {
+  undo: (_wallet, _before, event) => ({ balanceChange: -event.amount, heldChange: 0n, restored: { _tag: "Nothing" } }),
+  availableChange: received,
+  trace: noTrace
+}
+
+const debitReversible: Reversible<WalletDebited> = {
+  undo: (_wallet, _before, event) => ({ balanceChange: event.amount, heldChange: 0n, restored: { _tag: "Nothing" } }),
+  availableChange: spent,
+  trace: noTrace
+}
+
+export const movementEvents: EventKinds<MovementEvent> = {
+  WalletCredited: {
+    evolve: moved,
+    balanceChange: received,
+    transaction: (recorded, wallet, event) =>
+      transaction(recorded, wallet, "credit", event.amount, event.reference, event.metadata, null, null),
+    holdChange: undefined,
+    transferChange: undefined,
+    reversible: creditReversible,
+    buildsOn: buildsOnNothing
+  },
+  WalletDebited: {
+    evolve: moved,
+    balanceChange: spent,
+    transaction: (recorded, wallet, event) =>
+      transaction(recorded, wallet, "debit", event.amount, event.reference, event.metadata, null, null),
+    holdChange: undefined,
+    transferChange: undefined,
+    reversible: debitReversible,
+    buildsOn: needsUnfrozen
+  }
 }

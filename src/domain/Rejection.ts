@@ -124,7 +124,7 @@ export class LimitExceeded extends Schema.TaggedError<LimitExceeded>()("LimitExc
   }
 }
 
-/** A value that has not the form it must have (see `Form.ts`). */
+/** A value outside its bounds (see `Limits.ts`). */
 export class InvalidRequest extends Schema.TaggedError<InvalidRequest>()("InvalidRequest", {
   detail: Schema.String
 }) {

@@ -1,4 +1,4 @@
-/** The rules for the steps of a transfer, at its source and at its destination. */
+/** Transfers: the rules of their steps, at the source and at the destination, and what their events do. */
 import * as HashMap from "effect/HashMap"
 import * as Result from "effect/Result"
 import {
@@ -6,16 +6,62 @@ import {
   closed,
   closedOrFrozen,
   currencyMismatch,
+  type DecideContext,
+  type Decision,
   findTransfer,
   insufficient,
+  invalid,
+  invalidId,
+  invalidMovement,
   overBalanceLimit
-} from "./Checks.ts"
-import type { ReceiveTransfer, RefuseTransfer, ReverseTransfer, SendTransfer, SettleTransfer } from "./Command.ts"
-import type { DecideContext, Decision } from "./Decision.ts"
-import { maxTextLength, toText } from "./Limits.ts"
-import { malformedMovement, malformedTransfer } from "./Validation.ts"
-import { type Rejection, SameWallet, TransferNotFound, WalletClosed, WalletNotFound } from "./Rejection.ts"
+} from "./Decision.ts"
+import type { RecordedEvent } from "./Event.ts"
+import {
+  buildsOnNothing,
+  type EventKind,
+  type EventKinds,
+  needsUnfrozen,
+  nothing,
+  noTrace,
+  received,
+  spent,
+  transaction,
+  type Traces
+} from "./EventKind.ts"
+import { maxTextLength, noMetadata, toText } from "./Limits.ts"
+import {
+  type InvalidRequest,
+  type Rejection,
+  SameWallet,
+  TransferNotFound,
+  WalletClosed,
+  WalletNotFound
+} from "./Rejection.ts"
+import type {
+  ReceiveTransfer,
+  RefuseTransfer,
+  ReverseTransfer,
+  SendTransfer,
+  SettleTransfer,
+  TransferChange,
+  TransferEvent,
+  TransferReceived,
+  TransferRefused,
+  TransferReversed,
+  TransferSent,
+  TransferSettled
+} from "./Transfer.ts"
 import type { Wallet } from "./Wallet.ts"
+import { moved, withTransfers } from "./WalletState.ts"
+
+// --- Rules -------------------------------------------------------------------
+
+/** A second transfer of the same id would overwrite the first and lose its money. */
+const invalidTransfer = (wallet: Wallet, command: SendTransfer): InvalidRequest | undefined =>
+  invalidMovement(command) ??
+  invalidId("transferId", command.transferId) ??
+  invalidId("to", command.to) ??
+  (HashMap.has(wallet.transfers, command.transferId) ? invalid("transferId: in use") : undefined)
 
 export const sendTransfer = (wallet: Wallet, command: SendTransfer, context: DecideContext): Decision => {
   const rejection =
@@ -23,7 +69,7 @@ export const sendTransfer = (wallet: Wallet, command: SendTransfer, context: Dec
     (command.to === wallet.id ? new SameWallet({ walletId: wallet.id }) : undefined) ??
     ruledOut(command) ??
     currencyMismatch(wallet, command.currency) ??
-    malformedTransfer(wallet, command) ??
+    invalidTransfer(wallet, command) ??
     insufficient(wallet, command.amount) ??
     atLimit(wallet, "transfersInFlight", HashMap.size(wallet.transfers), context.limits.transfersInFlight)
   if (rejection !== undefined) return Result.fail(rejection)
@@ -44,8 +90,8 @@ export const sendTransfer = (wallet: Wallet, command: SendTransfer, context: Dec
 
 /** The rejection of the destination, as if it had been asked last. */
 const ruledOut = ({ destination, to }: SendTransfer): Rejection | undefined => {
-  if (destination === undefined) return undefined
-  return destination === "missing" ? new WalletNotFound({ walletId: to }) : new WalletClosed({ walletId: to })
+  if (destination === "missing") return new WalletNotFound({ walletId: to })
+  return destination === "closed" ? new WalletClosed({ walletId: to }) : undefined
 }
 
 export const receiveTransfer = (wallet: Wallet, command: ReceiveTransfer): Decision => {
@@ -53,7 +99,7 @@ export const receiveTransfer = (wallet: Wallet, command: ReceiveTransfer): Decis
   const rejection =
     closed(wallet) ??
     currencyMismatch(wallet, command.currency) ??
-    malformedMovement(command) ??
+    invalidMovement(command) ??
     overBalanceLimit(wallet, balanceAfter)
   if (rejection !== undefined) return Result.fail(rejection)
   return Result.succeed([
@@ -115,4 +161,142 @@ export const reverseTransfer = (wallet: Wallet, command: ReverseTransfer): Decis
       heldAfter: wallet.held
     }
   ])
+}
+
+// --- State, traces and rows --------------------------------------------------
+
+const ended = (wallet: Wallet, recorded: RecordedEvent, event: TransferSettled | TransferReversed): Wallet =>
+  withTransfers(wallet, recorded, HashMap.remove(wallet.transfers, event.transferId))
+
+/** What the sending of a transfer leaves behind. */
+export const transferTrace = (transferId: string): string => `transfer ${transferId}`
+
+const needsTransfer = (traces: Traces, event: TransferEvent): boolean => traces.has(transferTrace(event.transferId))
+
+/** The row of a transfer whose money the source has back. */
+export const reversedRow = (recorded: RecordedEvent, transferId: string, reason: string): TransferChange => ({
+  _tag: "Changed",
+  walletId: recorded.walletId,
+  transferId,
+  status: "reversed",
+  reason,
+  updatedAt: recorded.time
+})
+
+// --- The events --------------------------------------------------------------
+
+const transferSent: EventKind<TransferSent> = {
+  evolve: (wallet, recorded, event) =>
+    withTransfers(
+      wallet,
+      recorded,
+      HashMap.set(wallet.transfers, event.transferId, {
+        id: event.transferId,
+        to: event.to,
+        amount: event.amount,
+        reference: event.reference,
+        metadata: event.metadata,
+        createdAt: recorded.time
+      })
+    ),
+  balanceChange: spent,
+  transaction: (recorded, wallet, { amount, metadata, reference, transferId }) =>
+    transaction(recorded, wallet, "transfer_out", amount, reference, metadata, null, transferId),
+  holdChange: undefined,
+  transferChange: (recorded, event) => ({
+    _tag: "Sent",
+    version: recorded.version,
+    transfer: {
+      id: event.transferId,
+      from: recorded.walletId,
+      to: event.to,
+      amount: event.amount,
+      currency: event.currency,
+      status: "pending",
+      reason: null,
+      reference: event.reference,
+      metadata: event.metadata,
+      createdAt: recorded.time,
+      updatedAt: recorded.time
+    }
+  }),
+  reversible: {
+    undo: (wallet, _before, event) =>
+      HashMap.has(wallet.transfers, event.transferId)
+        ? {
+            balanceChange: event.amount,
+            heldChange: 0n,
+            restored: { _tag: "NoTransfer", transferId: event.transferId }
+          }
+        : undefined,
+    availableChange: spent,
+    trace: (event) => transferTrace(event.transferId)
+  },
+  buildsOn: (traces, event) => needsUnfrozen(traces) || needsTransfer(traces, event)
+}
+
+const transferReceived: EventKind<TransferReceived> = {
+  evolve: moved,
+  balanceChange: received,
+  transaction: (recorded, wallet, { amount, metadata, reference, transferId }) =>
+    transaction(recorded, wallet, "transfer_in", amount, reference, metadata, null, transferId),
+  holdChange: undefined,
+  transferChange: undefined,
+  reversible: {
+    undo: (_wallet, _before, event) => ({
+      balanceChange: -event.amount,
+      heldChange: 0n,
+      restored: { _tag: "NoTransfer", transferId: event.transferId }
+    }),
+    availableChange: received,
+    trace: noTrace
+  },
+  buildsOn: buildsOnNothing
+}
+
+const transferRefused: EventKind<TransferRefused> = {
+  evolve: moved,
+  balanceChange: nothing,
+  transaction: undefined,
+  holdChange: undefined,
+  transferChange: undefined,
+  reversible: undefined,
+  buildsOn: buildsOnNothing
+}
+
+const transferSettled: EventKind<TransferSettled> = {
+  evolve: ended,
+  balanceChange: nothing,
+  transaction: undefined,
+  holdChange: undefined,
+  transferChange: ({ walletId }, { transferId }) => ({
+    _tag: "Changed",
+    walletId,
+    transferId,
+    status: "completed",
+    reason: null,
+    // Settling says what the destination has said before: the status has its time from there.
+    updatedAt: null
+  }),
+  reversible: undefined,
+  buildsOn: needsTransfer
+}
+
+const transferReversed: EventKind<TransferReversed> = {
+  evolve: ended,
+  balanceChange: received,
+  transaction: (recorded, wallet, { amount, transferId }) =>
+    transaction(recorded, wallet, "reversal", amount, null, noMetadata, null, transferId),
+  holdChange: undefined,
+  transferChange: (recorded, { reason, transferId }) => reversedRow(recorded, transferId, reason),
+  reversible: undefined,
+  buildsOn: needsTransfer
+}
+
+export const transferEvents: EventKinds<TransferEvent> = {
+  TransferSent: transferSent,
+  TransferReceived: transferReceived,
+  TransferRefused: transferRefused,
+  TransferSettled: transferSettled,
+  TransferReversed: transferReversed
 }

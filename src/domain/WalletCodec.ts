@@ -6,23 +6,12 @@
  */
 import * as HashMap from "effect/HashMap"
 import * as Result from "effect/Result"
-import { openHold, status, transferInFlight } from "./StateSchema.ts"
-import type { OpenHold, TransferInFlight, Wallet } from "./Wallet.ts"
-import {
-  amountOrZero,
-  currency,
-  type Field,
-  fields,
-  id,
-  integer,
-  isJsonObject,
-  type JsonObject,
-  list,
-  metadata,
-  sum,
-  time,
-  version
-} from "./Codec.ts"
+import * as Schema from "effect/Schema"
+import { codecOf, isJsonObject, type JsonObject, listCodec, structCodec, withCodec } from "./Codec.ts"
+import { OpenHold } from "./Hold.ts"
+import { TransferInFlight } from "./Transfer.ts"
+import { type Wallet, WalletStatus } from "./Wallet.ts"
+import { AmountOrZero, Balance, Currency, Held, Id, Metadata, Time, Version } from "./WireValues.ts"
 
 /** Raised with every change of shape; the last two are readable. */
 const format = 1
@@ -30,37 +19,41 @@ const format = 1
 /** Far above any configured limit: more is damage. */
 const maxItems = 1_000_000
 
-interface WalletRecord extends Omit<Wallet, "holds" | "transfers"> {
-  readonly format: number
-  readonly holds: ReadonlyArray<OpenHold>
-  readonly transfers: ReadonlyArray<TransferInFlight>
-}
+const list = <S extends Schema.Top>(item: S) =>
+  withCodec(Schema.Array(item).check(Schema.isMaxLength(maxItems)), listCodec(codecOf(item), maxItems))
 
-const formatField: Field<number> = {
-  write: (value) => value,
-  read: (value) => (value === format ? format : undefined)
-}
+const isFormat = (value: number): boolean => value === format
 
-const walletFields = fields<WalletRecord>({
-  format: formatField,
-  id,
-  ownerId: id,
-  currency,
-  balance: integer,
-  held: sum,
-  overdraftLimit: amountOrZero,
-  status,
-  version,
-  metadata,
-  createdAt: time,
-  updatedAt: time,
-  holds: list(openHold, maxItems),
-  transfers: list(transferInFlight, maxItems)
+const Format = withCodec(Schema.Number.check(Schema.makeFilter(isFormat)), {
+  encode: (value) => value,
+  decode: (value) => (value === format ? format : undefined)
 })
+
+/** A state with its holds and transfers as lists. */
+const WalletRecord = Schema.Struct({
+  format: Format,
+  id: Id,
+  ownerId: Id,
+  currency: Currency,
+  balance: Balance,
+  held: Held,
+  overdraftLimit: AmountOrZero,
+  status: WalletStatus,
+  version: Version,
+  metadata: Metadata,
+  createdAt: Time,
+  updatedAt: Time,
+  holds: list(OpenHold),
+  transfers: list(TransferInFlight)
+})
+
+type WalletRecord = typeof WalletRecord.Type
+
+const records = structCodec(WalletRecord)
 
 /** JSON-able. */
 export const encodeWallet = (wallet: Wallet): JsonObject =>
-  walletFields.write({
+  records.encode({
     ...wallet,
     format,
     holds: HashMap.toValues(wallet.holds),
@@ -70,8 +63,8 @@ export const encodeWallet = (wallet: Wallet): JsonObject =>
 /** The failure says why it is of no use. */
 export const decodeWallet = (value: unknown): Result.Result<Wallet, string> => {
   if (isJsonObject(value) && value.format !== format) return Result.fail(`wallet format ${String(value.format)}`)
-  const record = walletFields.read(value)
-  if (record === undefined) return Result.fail(walletFields.complaint(value))
+  const record = records.decode(value)
+  if (record === undefined) return Result.fail(records.explain(value))
   const wallet = walletOf(record)
   const contradiction = contradictionIn(record, wallet)
   return contradiction === undefined ? Result.succeed(wallet) : Result.fail(contradiction)

@@ -196,7 +196,7 @@ const make = Effect.fnUntraced(function* (bounds: ActorBounds, { alone }: SagaOp
       const since = clock.currentTimeMillisUnsafe()
       return Effect.flatMap(
         // To itself: the rules say so, whatever the wallet is.
-        to === walletId ? Effect.succeed({ currency: "" }) : steps.examine(to),
+        to === walletId ? Effect.succeed({ currency: "", destination: null }) : steps.examine(to),
         (destination) => {
           const refusal = refuse(walletId)
           if (refusal !== undefined) return Effect.fail(refusal)

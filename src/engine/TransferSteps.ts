@@ -13,7 +13,7 @@ import type { CommandError } from "../actors/EngineError.ts"
 import { type OperationReversed, OutcomeUnknown } from "../actors/EngineError.ts"
 import type { Await, Reply, Seen } from "../actors/Mailbox.ts"
 import type { SendTransfer } from "../domain/Command.ts"
-import type { RemoteCommand } from "../domain/CommandCodec.ts"
+import type { RemoteCommand } from "../domain/Command.ts"
 import type { CommandKey, RecordedEvent, TransferSent } from "../domain/Event.ts"
 import type { Transfer, TransferInFlight, Wallet } from "../domain/Wallet.ts"
 import { StoreUnavailable } from "../stores/StoreError.ts"
@@ -191,7 +191,7 @@ export const makeTransferSteps = (
       Effect.map(stateOf(to), (wallet) =>
         wallet === undefined
           ? { currency: "", destination: "missing" }
-          : { currency: wallet.currency, destination: wallet.status === "closed" ? "closed" : undefined }
+          : { currency: wallet.currency, destination: wallet.status === "closed" ? "closed" : null }
       ),
     send: send(wallets),
     arrive: arrive(wallets),

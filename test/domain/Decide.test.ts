@@ -239,11 +239,11 @@ const rows: { readonly [group: string]: ReadonlyArray<Row> } = {
       {},
       "OverdraftLimitChanged"
     ],
-    [funded, command("ChangeOverdraftLimit", { overdraftLimit: 10n ** 30n }), {}, bad],
-    [funded, command("ChangeOverdraftLimit", { overdraftLimit: 1n }), {}, "OverdraftLimitChanged"],
-    [closed, command("ChangeMetadata", { metadata: tooMany }), {}, "WalletClosed"],
-    [funded, command("ChangeMetadata", { metadata: tooMany }), {}, bad],
-    [frozen(funded), command("ChangeMetadata"), {}, "MetadataChanged"]
+    [funded, command("UpdateWallet", { overdraftLimit: 10n ** 30n, metadata: null }), {}, bad],
+    [funded, command("UpdateWallet", { overdraftLimit: 1n, metadata: null }), {}, "OverdraftLimitChanged"],
+    [closed, command("UpdateWallet", { metadata: tooMany }), {}, "WalletClosed"],
+    [funded, command("UpdateWallet", { metadata: tooMany }), {}, bad],
+    [frozen(funded), command("UpdateWallet"), {}, "MetadataChanged"]
   ],
   ReverseOperation: [
     [nothing, command("ReverseOperation"), {}, "WalletNotFound"],

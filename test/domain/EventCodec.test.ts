@@ -11,11 +11,11 @@ import {
   encodeEvent,
   encodeMetadata,
   eventData,
+  eventTypes,
   upcasters,
   type Upcaster,
   wireType
 } from "../../src/domain/EventCodec.ts"
-import { eventTypes } from "../../src/domain/EventSchema.ts"
 import { noMetadata } from "../../src/domain/Limits.ts"
 import { event } from "./Examples.ts"
 import { goldenEvents } from "./GoldenEvents.ts"

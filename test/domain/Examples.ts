@@ -21,7 +21,7 @@ const commands: { readonly [T in Command["_tag"]]: Omit<CommandOf<T>, "_tag" | "
   CaptureHold: { holdId: "hold-1", amount: null, final: false },
   ReleaseHold: { holdId: "hold-1" },
   ExpireHold: { holdId: "hold-1" },
-  SendTransfer: { transferId: "transfer-1", to: "wallet-2", amount: 10n, currency: "EUR", ...note },
+  SendTransfer: { transferId: "transfer-1", to: "wallet-2", amount: 10n, currency: "EUR", destination: null, ...note },
   ReceiveTransfer: { transferId: "transfer-9", from: "wallet-9", amount: 10n, currency: "EUR", ...note },
   RefuseTransfer: { transferId: "transfer-9", from: "wallet-9", amount: 10n, reason: "WalletClosed" },
   SettleTransfer: { transferId: "transfer-1" },
@@ -29,8 +29,6 @@ const commands: { readonly [T in Command["_tag"]]: Omit<CommandOf<T>, "_tag" | "
   Freeze: { reason: null },
   Unfreeze: { reason: null },
   Close: { reason: null },
-  ChangeOverdraftLimit: { overdraftLimit: 0n },
-  ChangeMetadata: { metadata: noMetadata },
   UpdateWallet: { overdraftLimit: null, metadata: noMetadata },
   ReverseOperation: {
     operation: recordedAt(walletId, 0, 0, [

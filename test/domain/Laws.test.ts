@@ -5,14 +5,15 @@ import * as FastCheck from "fast-check"
 import { assert, describe, it } from "vitest"
 import { decide } from "../../src/domain/Decide.ts"
 import type { WalletEvent, WalletEventType } from "../../src/domain/Event.ts"
-import { decodeEvent, encodeEvent, wireType } from "../../src/domain/EventCodec.ts"
-import { eventTypes } from "../../src/domain/EventSchema.ts"
+import { decodeEvent, encodeEvent, eventTypes, wireType } from "../../src/domain/EventCodec.ts"
 import { evolve, fold } from "../../src/domain/Evolve.ts"
-import { holdChanges, holdOf, transactionOf, transactionType, transferChanges } from "../../src/domain/Projection.ts"
+import { holdOf } from "../../src/domain/Hold.ts"
+import { holdChanges, transactionOf, transferChanges } from "../../src/domain/Projection.ts"
 import {
   available,
   type Hold,
   type OpenHold,
+  type TransactionType,
   type Transfer,
   type TransferInFlight,
   type Wallet
@@ -43,6 +44,17 @@ const movement = (event: WalletEvent): bigint => {
     default:
       return 0n
   }
+}
+
+/** Of the events that move the balance, said once more. */
+const transactionTypes: Readonly<Record<string, TransactionType>> = {
+  WalletCredited: "credit",
+  WalletDebited: "debit",
+  HoldCaptured: "capture",
+  TransferReceived: "transfer_in",
+  TransferSent: "transfer_out",
+  TransferReversed: "reversal",
+  OperationReversed: "reversal"
 }
 
 /** A wallet as plain data, whose maps do not depend on their history. */
@@ -173,7 +185,7 @@ describe("over any life of a wallet", () => {
         const transaction = transactionOf(recorded, states[0] as Wallet)
         const moved = movement(recorded.event)
         assert.strictEqual(transaction?.amount ?? 0n, moved < 0n ? -moved : moved)
-        assert.strictEqual(transaction?.type, transactionType(recorded.event))
+        assert.strictEqual(transaction?.type, moved === 0n ? undefined : transactionTypes[recorded.event._tag])
         assert.strictEqual(transaction?.balanceAfter ?? recorded.event.balanceAfter, recorded.event.balanceAfter)
       }
     })

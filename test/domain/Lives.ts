@@ -71,8 +71,8 @@ const commands: FastCheck.Arbitrary<Asked> = FastCheck.oneof(
   { weight: 4, arbitrary: FastCheck.constant(command("Unfreeze")) },
   { weight: 2, arbitrary: FastCheck.constant("DebitAll" as const) },
   { weight: 2, arbitrary: FastCheck.constant(command("Close")) },
-  { weight: 2, arbitrary: limit.map((overdraftLimit) => command("ChangeOverdraftLimit", { overdraftLimit })) },
-  { weight: 1, arbitrary: metadata.map((given) => command("ChangeMetadata", { metadata: given })) },
+  { weight: 2, arbitrary: limit.map((overdraftLimit) => command("UpdateWallet", { overdraftLimit, metadata: null })) },
+  { weight: 1, arbitrary: metadata.map((given) => command("UpdateWallet", { metadata: given })) },
   {
     weight: 1,
     arbitrary: FastCheck.record({ overdraftLimit: FastCheck.option(limit), metadata: FastCheck.option(metadata) }).map(

@@ -1,13 +1,7 @@
 import { assert, describe, it } from "vitest"
 import type { Restored, WalletEvent } from "../../src/domain/Event.ts"
-import {
-  holdAfter,
-  holdChanges,
-  holdOf,
-  transactionOf,
-  transactionType,
-  transferChanges
-} from "../../src/domain/Projection.ts"
+import { holdAfter, holdOf } from "../../src/domain/Hold.ts"
+import { holdChanges, transactionOf, transferChanges } from "../../src/domain/Projection.ts"
 import type { Hold, OpenHold } from "../../src/domain/Wallet.ts"
 import { event, record, walletId } from "./Examples.ts"
 
@@ -60,7 +54,6 @@ describe("a transaction", () => {
   it("is made by every event that moves money", () => {
     for (const [given, fields] of cases) {
       assert.deepStrictEqual<unknown>(transactionOf(record(4, given, 7), euros), { ...transaction, ...fields })
-      assert.deepInclude<object>(fields, { type: transactionType(given) })
     }
   })
 
@@ -81,7 +74,6 @@ describe("a transaction", () => {
     ]
     for (const given of others) {
       assert.isUndefined(transactionOf(record(4, given), euros), given._tag)
-      assert.isUndefined(transactionType(given), given._tag)
     }
   })
 })

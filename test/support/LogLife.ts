@@ -9,7 +9,7 @@ import type { RecordedEvent } from "../../src/domain/Event.ts"
 import { fold } from "../../src/domain/Evolve.ts"
 import { fingerprintOf } from "../../src/domain/Fingerprint.ts"
 import { noMetadata } from "../../src/domain/Limits.ts"
-import { isReversible } from "../../src/domain/Provisional.ts"
+import { isReversible } from "../../src/domain/EventKinds.ts"
 import type { Wallet } from "../../src/domain/Wallet.ts"
 import { sampleEventId } from "../../src/testing/contract/SampleWallet.ts"
 import { EventStore } from "../../src/stores/EventStore.ts"
@@ -43,7 +43,8 @@ export const send = (walletId: string, to: string, transferId: string, amount: b
   ...movement(walletId, amount),
   transferId,
   to,
-  currency: "EUR"
+  currency: "EUR",
+  destination: null
 })
 export const receive = (walletId: string, from: string, transferId: string, amount: bigint): Command => ({
   _tag: "ReceiveTransfer",

@@ -1,7 +1,9 @@
 /** Folds one wallet's events, a page at a time, into all that is derived of them. Pure. */
 import type { RecordedEvent } from "../../domain/Event.ts"
 import { fold } from "../../domain/Evolve.ts"
-import { type HoldChange, holdChanges, type TransferChange, transferChanges } from "../../domain/Projection.ts"
+import type { HoldChange } from "../../domain/Hold.ts"
+import { holdChanges, transferChanges } from "../../domain/Projection.ts"
+import type { TransferChange } from "../../domain/Transfer.ts"
 import type { Hold, Transfer, Wallet } from "../../domain/Wallet.ts"
 import type { DerivedWallet } from "../../stores/RowReplacement.ts"
 import type { ScannedEvent } from "../../stores/RowScan.ts"

@@ -5,8 +5,8 @@
  */
 import * as HashMap from "effect/HashMap"
 import type { OperationReversed, RecordedEvent, WalletEvent } from "../../domain/Event.ts"
+import { balanceChange } from "../../domain/EventKinds.ts"
 import type { OpenHold, TransferInFlight, Wallet } from "../../domain/Wallet.ts"
-import { balanceChange } from "./Conservation.ts"
 import { type Difference, logDifference } from "./Report.ts"
 
 const openHold = (wallet: Wallet | undefined, holdId: string): OpenHold | undefined => {
@@ -90,7 +90,20 @@ const holdDoubts = (wallet: Wallet | undefined, event: WalletEvent): ReadonlyArr
         ["captured", hold.captured, event.capturedAfter]
       ]
     }
-    default:
+    case "WalletCreated":
+    case "WalletCredited":
+    case "WalletDebited":
+    case "TransferSent":
+    case "TransferReceived":
+    case "TransferRefused":
+    case "TransferSettled":
+    case "TransferReversed":
+    case "WalletFrozen":
+    case "WalletUnfrozen":
+    case "WalletClosed":
+    case "OverdraftLimitChanged":
+    case "MetadataChanged":
+    case "OperationReversed":
       return []
   }
 }
@@ -115,7 +128,21 @@ const transferDoubts = (wallet: Wallet | undefined, event: WalletEvent): Readonl
         ["destination", transfer.to, event.to]
       ]
     }
-    default:
+    case "WalletCreated":
+    case "WalletCredited":
+    case "WalletDebited":
+    case "HoldPlaced":
+    case "HoldCaptured":
+    case "HoldReleased":
+    case "HoldExpired":
+    case "TransferReceived":
+    case "TransferRefused":
+    case "WalletFrozen":
+    case "WalletUnfrozen":
+    case "WalletClosed":
+    case "OverdraftLimitChanged":
+    case "MetadataChanged":
+    case "OperationReversed":
       return []
   }
 }

@@ -38,24 +38,6 @@ export const inTransit = (totals: CurrencyTotals): bigint => totals.sent - total
 export const isConserved = (totals: CurrencyTotals): boolean =>
   inTransit(totals) >= 0n && totals.balances + inTransit(totals) === totals.credits - totals.debits - totals.captures
 
-/** Signed change of the wallet's balance by this event. */
-export const balanceChange = (event: WalletEvent): bigint => {
-  switch (event._tag) {
-    case "WalletCredited":
-    case "TransferReceived":
-    case "TransferReversed":
-      return event.amount
-    case "WalletDebited":
-    case "HoldCaptured":
-    case "TransferSent":
-      return -event.amount
-    case "OperationReversed":
-      return event.balanceChange
-    default:
-      return 0n
-  }
-}
-
 /** Adds the movement of one event; `balances` is the caller's, from the wallets' last events. */
 export const addMovement = (totals: CurrencyTotals, event: WalletEvent): void => {
   switch (event._tag) {
@@ -79,6 +61,21 @@ export const addMovement = (totals: CurrencyTotals, event: WalletEvent): void =>
       return
     case "OperationReversed":
       addReversal(totals, event)
+      return
+    case "WalletCreated":
+    case "HoldPlaced":
+    case "HoldReleased":
+    case "HoldExpired":
+    case "TransferRefused":
+    case "TransferSettled":
+    case "WalletFrozen":
+    case "WalletUnfrozen":
+    case "WalletClosed":
+    case "OverdraftLimitChanged":
+    case "MetadataChanged":
+      return
+    default:
+      event satisfies never
   }
 }
 
@@ -102,5 +99,21 @@ const addReversal = (totals: CurrencyTotals, { balanceChange: change, reversedTy
       return
     case "TransferReversed":
       totals.returned += change
+      return
+    case "WalletCreated":
+    case "HoldPlaced":
+    case "HoldReleased":
+    case "HoldExpired":
+    case "TransferRefused":
+    case "TransferSettled":
+    case "WalletFrozen":
+    case "WalletUnfrozen":
+    case "WalletClosed":
+    case "OverdraftLimitChanged":
+    case "MetadataChanged":
+    case "OperationReversed":
+      return
+    default:
+      reversedType satisfies never
   }
 }

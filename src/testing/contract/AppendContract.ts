@@ -40,6 +40,7 @@ const readBack = contractCase(
         transferId: uniqueId("t"),
         to: "other",
         currency: "EUR",
+        destination: null,
         amount: 7n,
         reference: null,
         metadata: {}

@@ -50,7 +50,11 @@ const walletRow = contractCase(
     sample.time += 60_000
     const largest = Array.from({ length: 40 }, () => credit(10n ** 30n - 1n))
     yield* log.append([
-      sample.commit(...largest, { _tag: "ChangeMetadata", metadata: {} }, { _tag: "Freeze", reason: null })
+      sample.commit(
+        ...largest,
+        { _tag: "UpdateWallet", overdraftLimit: null, metadata: {} },
+        { _tag: "Freeze", reason: null }
+      )
     ])
     assert.deepEqual(yield* persistence.wallet(sample.id), viewOf(sample.wallet!))
     yield* log.append([sample.commit({ _tag: "UpdateWallet", overdraftLimit: 5n, metadata: { a: "b" } })])

@@ -109,7 +109,11 @@ const rests = contractCase(
     const commits = [
       sample.commit(sample.creation(), credit(10n)),
       sample.commit(placeHold(held, 5n), send(transfer, "elsewhere", 2n)),
-      sample.commit(capture(held), settle(transfer), { _tag: "ChangeMetadata", metadata: { a: "b" } })
+      sample.commit(capture(held), settle(transfer), {
+        _tag: "UpdateWallet",
+        overdraftLimit: null,
+        metadata: { a: "b" }
+      })
     ] as const
     yield* persistence.write([commits[0]])
     assert.deepEqual(yield* persistence.write([merged(commits[0], commits[1])]), [writtenBefore])
@@ -270,7 +274,7 @@ const anyHistory = (sample: SampleWallet, next: (below: number) => number): Read
     () => sample.commit(credit(3n), debit(2n)),
     () => sample.commit(placeHold(held, 20n, sample.time + 60_000), credit(1n)),
     () => sample.commit(send(sent, "elsewhere", 5n)),
-    () => sample.commit(capture(held, 7n), { _tag: "ChangeMetadata", metadata: { n: "1" } }),
+    () => sample.commit(capture(held, 7n), { _tag: "UpdateWallet", overdraftLimit: null, metadata: { n: "1" } }),
     () => sample.commit(settle(sent), debit(1n)),
     () => sample.commit(release(held))
   ]

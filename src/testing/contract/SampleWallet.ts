@@ -165,7 +165,16 @@ export const send = (
   amount: bigint,
   reference: string | null = null,
   metadata: Metadata = noMetadata
-): SampleCommand => ({ _tag: "SendTransfer", transferId, to, currency: "EUR", amount, reference, metadata })
+): SampleCommand => ({
+  _tag: "SendTransfer",
+  transferId,
+  to,
+  currency: "EUR",
+  destination: null,
+  amount,
+  reference,
+  metadata
+})
 
 export const receive = (transferId: string, from: string, amount: bigint): SampleCommand => ({
   _tag: "ReceiveTransfer",

@@ -127,7 +127,7 @@ export const walletSearchContract = (settled: Effect.Effect<void>): ReadonlyArra
       const log = yield* EventStore
       const [was, is] = [uniqueId("was"), uniqueId("is")]
       const sample = yield* created({ metadata: { a: was } })
-      yield* log.append([sample.commit({ _tag: "ChangeMetadata", metadata: { a: is } })])
+      yield* log.append([sample.commit({ _tag: "UpdateWallet", overdraftLimit: null, metadata: { a: is } })])
       yield* log.append([sample.commit(credit(1n))])
       yield* settled
       assert.deepEqual(yield* found({ q: was }), [])

@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Result from "effect/Result"
 import * as Fs from "node:fs"
-import { eventTypes } from "../../../src/domain/EventSchema.ts"
+import { eventTypes } from "../../../src/domain/EventCodec.ts"
 import type { RecordedEvent } from "../../../src/domain/Event.ts"
 import { credit, SampleWallet } from "../../../src/testing/contract/SampleWallet.ts"
 import * as KurrentNames from "../../../src/stores/kurrent/Names.ts"

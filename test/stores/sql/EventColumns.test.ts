@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Result from "effect/Result"
 import { transactionOf } from "../../../src/domain/Projection.ts"
 import type { WalletEvent } from "../../../src/domain/Event.ts"
-import { eventTypes } from "../../../src/domain/EventSchema.ts"
+import { eventTypes } from "../../../src/domain/EventCodec.ts"
 import { columnsOf, eventOfColumns, type EventColumnsRow } from "../../../src/stores/sql/EventColumns.ts"
 import { goldenEvents } from "../../domain/GoldenEvents.ts"
 

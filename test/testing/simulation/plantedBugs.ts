@@ -292,7 +292,11 @@ const pipeline: ReadonlyArray<PlantedBug> = [
   ),
   bug(
     "commands build on holds that may still be undone",
-    change("domain/Provisional.ts", "      return `hold ${event.holdId}`\n", "      return undefined\n")
+    change(
+      "domain/Provisional.ts",
+      "    if (key === undefined) return\n",
+      '    if (key === undefined || key.startsWith("hold ")) return\n'
+    )
   )
 ]
 

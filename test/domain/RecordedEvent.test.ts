@@ -1,7 +1,7 @@
 import * as Result from "effect/Result"
 import { assert, describe, it } from "vitest"
 import type { RecordedEvent } from "../../src/domain/Event.ts"
-import { decodeRecorded, encodeRecorded } from "../../src/domain/RecordedCodec.ts"
+import { decodeRecorded, encodeRecorded } from "../../src/domain/EventCodec.ts"
 import { event, record } from "./Examples.ts"
 import { goldenEvents } from "./GoldenEvents.ts"
 

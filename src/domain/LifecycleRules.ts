@@ -1,0 +1,260 @@
+/** The wallet itself: the rules of creating, freezing, closing and changing it, and what their events do. */
+import * as HashMap from "effect/HashMap"
+import * as Result from "effect/Result"
+import {
+  closed,
+  type Decision,
+  insufficient,
+  invalid,
+  invalidId,
+  invalidLimit,
+  invalidMetadata,
+  invalidReason
+} from "./Decision.ts"
+import { buildsOnNothing, type EventKind, type EventKinds, nothing, type Traces, type Undo } from "./EventKind.ts"
+import type {
+  Close,
+  CreateWallet,
+  Freeze,
+  LifecycleEvent,
+  MetadataChanged,
+  OverdraftLimitChanged,
+  Unfreeze,
+  UpdateWallet,
+  WalletClosed,
+  WalletCreated,
+  WalletFrozen,
+  WalletUnfrozen
+} from "./Lifecycle.ts"
+import { isCurrency, type Metadata } from "./Limits.ts"
+import { type InvalidRequest, type Rejection, WalletAlreadyExists, WalletNotEmpty } from "./Rejection.ts"
+import type { Restored } from "./Reversal.ts"
+import type { Wallet, WalletStatus } from "./Wallet.ts"
+import { withMetadata, withOverdraftLimit, withStatus } from "./WalletState.ts"
+
+// --- Rules -------------------------------------------------------------------
+
+const invalidCreation = (command: CreateWallet): InvalidRequest | undefined =>
+  invalidId("id", command.walletId) ??
+  invalidId("ownerId", command.ownerId) ??
+  (isCurrency(command.currency) ? undefined : invalid("currency: not a currency code")) ??
+  invalidLimit(command.overdraftLimit) ??
+  invalidMetadata(command.metadata)
+
+const invalidUpdate = ({ metadata, overdraftLimit }: UpdateWallet): InvalidRequest | undefined => {
+  if (overdraftLimit === null && metadata === null) return invalid("nothing to change")
+  return (
+    (overdraftLimit === null ? undefined : invalidLimit(overdraftLimit)) ??
+    (metadata === null ? undefined : invalidMetadata(metadata))
+  )
+}
+
+export const create = (wallet: Wallet | undefined, command: CreateWallet): Decision => {
+  const rejection =
+    wallet !== undefined ? new WalletAlreadyExists({ walletId: command.walletId }) : invalidCreation(command)
+  if (rejection !== undefined) return Result.fail(rejection)
+  return Result.succeed([
+    {
+      _tag: "WalletCreated",
+      ownerId: command.ownerId,
+      currency: command.currency,
+      overdraftLimit: command.overdraftLimit,
+      metadata: command.metadata,
+      balanceAfter: 0n,
+      heldAfter: 0n
+    }
+  ])
+}
+
+export const freeze = (wallet: Wallet, command: Freeze): Decision => {
+  const rejection = closed(wallet) ?? invalidReason(command.reason)
+  if (rejection !== undefined) return Result.fail(rejection)
+  if (wallet.status === "frozen") return Result.succeed([])
+  return Result.succeed([
+    {
+      _tag: "WalletFrozen",
+      reason: command.reason,
+      balanceAfter: wallet.balance,
+      heldAfter: wallet.held
+    }
+  ])
+}
+
+export const unfreeze = (wallet: Wallet, command: Unfreeze): Decision => {
+  const rejection = closed(wallet) ?? invalidReason(command.reason)
+  if (rejection !== undefined) return Result.fail(rejection)
+  if (wallet.status === "active") return Result.succeed([])
+  return Result.succeed([
+    {
+      _tag: "WalletUnfrozen",
+      reason: command.reason,
+      balanceAfter: wallet.balance,
+      heldAfter: wallet.held
+    }
+  ])
+}
+
+const notEmpty = (wallet: Wallet): Rejection | undefined => {
+  const openHolds = HashMap.size(wallet.holds)
+  const transfersInFlight = HashMap.size(wallet.transfers)
+  return wallet.balance === 0n && openHolds === 0 && transfersInFlight === 0
+    ? undefined
+    : new WalletNotEmpty({ walletId: wallet.id, balance: wallet.balance, openHolds, transfersInFlight })
+}
+
+export const close = (wallet: Wallet, command: Close): Decision => {
+  const rejection = closed(wallet) ?? invalidReason(command.reason) ?? notEmpty(wallet)
+  if (rejection !== undefined) return Result.fail(rejection)
+  return Result.succeed([
+    {
+      _tag: "WalletClosed",
+      reason: command.reason,
+      balanceAfter: wallet.balance,
+      heldAfter: wallet.held
+    }
+  ])
+}
+
+/** `null`: not to be changed. A lower limit needs its difference to be available. */
+export const update = (wallet: Wallet, command: UpdateWallet): Decision => {
+  const { metadata, overdraftLimit } = command
+  const rejection =
+    closed(wallet) ??
+    invalidUpdate(command) ??
+    (overdraftLimit === null ? undefined : insufficient(wallet, wallet.overdraftLimit - overdraftLimit))
+  if (rejection !== undefined) return Result.fail(rejection)
+  const events: Array<LifecycleEvent> = []
+  if (overdraftLimit !== null) events.push(overdraftLimitChanged(wallet, overdraftLimit))
+  if (metadata !== null) events.push(metadataChanged(wallet, metadata))
+  return Result.succeed(events)
+}
+
+const overdraftLimitChanged = (wallet: Wallet, overdraftLimit: bigint): OverdraftLimitChanged => ({
+  _tag: "OverdraftLimitChanged",
+  overdraftLimit,
+  previousLimit: wallet.overdraftLimit,
+  balanceAfter: wallet.balance,
+  heldAfter: wallet.held
+})
+
+const metadataChanged = (wallet: Wallet, metadata: Metadata): MetadataChanged => ({
+  _tag: "MetadataChanged",
+  metadata,
+  previousMetadata: wallet.metadata,
+  balanceAfter: wallet.balance,
+  heldAfter: wallet.held
+})
+
+// --- What a reversal takes back ----------------------------------------------
+
+const unmoved = (restored: Restored): Undo => ({ balanceChange: 0n, heldChange: 0n, restored })
+
+const undoStatus = (wallet: Wallet, before: Wallet | undefined, made: WalletStatus): Undo | undefined =>
+  before === undefined || wallet.status !== made ? undefined : unmoved({ _tag: "Status", status: before.status })
+
+const sameMetadata = (one: Metadata, other: Metadata): boolean => {
+  const keys = Object.keys(one)
+  return (
+    keys.length === Object.keys(other).length &&
+    keys.every((key) => Object.hasOwn(other, key) && one[key] === other[key])
+  )
+}
+
+/** A wallet that was thawed has a trace of its own: what needs it thawed waits for that alone. */
+const buildsOnStatus = (traces: Traces): boolean => traces.has("status") || traces.has("unfrozen")
+
+// --- The events --------------------------------------------------------------
+
+const noMoney = {
+  balanceChange: nothing,
+  transaction: undefined,
+  holdChange: undefined,
+  transferChange: undefined
+}
+
+const walletCreated: EventKind<WalletCreated> = {
+  ...noMoney,
+  evolve: (_wallet, recorded) => {
+    throw new Error(`wallet ${recorded.walletId} is created twice`)
+  },
+  reversible: {
+    undo: (wallet) =>
+      wallet.balance === 0n && HashMap.isEmpty(wallet.holds) && HashMap.isEmpty(wallet.transfers)
+        ? unmoved({ _tag: "Status", status: "closed" })
+        : undefined,
+    availableChange: (event) => event.overdraftLimit,
+    trace: () => "created"
+  },
+  buildsOn: buildsOnNothing
+}
+
+const walletFrozen: EventKind<WalletFrozen> = {
+  ...noMoney,
+  evolve: (wallet, recorded) => withStatus(wallet, recorded, "frozen"),
+  reversible: {
+    undo: (wallet, before) => undoStatus(wallet, before, "frozen"),
+    availableChange: nothing,
+    trace: () => "status"
+  },
+  buildsOn: buildsOnStatus
+}
+
+const walletUnfrozen: EventKind<WalletUnfrozen> = {
+  ...noMoney,
+  evolve: (wallet, recorded) => withStatus(wallet, recorded, "active"),
+  reversible: {
+    undo: (wallet, before) => undoStatus(wallet, before, "active"),
+    availableChange: nothing,
+    trace: () => "unfrozen"
+  },
+  buildsOn: buildsOnStatus
+}
+
+const walletClosed: EventKind<WalletClosed> = {
+  ...noMoney,
+  evolve: (wallet, recorded) => withStatus(wallet, recorded, "closed"),
+  reversible: {
+    undo: (wallet, before) => undoStatus(wallet, before, "closed"),
+    availableChange: nothing,
+    trace: () => "status"
+  },
+  // An empty wallet closes: on all that has made it empty.
+  buildsOn: () => true
+}
+
+const overdraftLimitChangedKind: EventKind<OverdraftLimitChanged> = {
+  ...noMoney,
+  evolve: (wallet, recorded, event) => withOverdraftLimit(wallet, recorded, event.overdraftLimit),
+  reversible: {
+    undo: (wallet, _before, event) =>
+      wallet.overdraftLimit === event.overdraftLimit
+        ? unmoved({ _tag: "OverdraftLimit", overdraftLimit: event.previousLimit })
+        : undefined,
+    availableChange: (event) => event.overdraftLimit - event.previousLimit,
+    trace: () => "limit"
+  },
+  buildsOn: (traces) => traces.has("limit")
+}
+
+const metadataChangedKind: EventKind<MetadataChanged> = {
+  ...noMoney,
+  evolve: (wallet, recorded, event) => withMetadata(wallet, recorded, event.metadata),
+  reversible: {
+    undo: (wallet, _before, event) =>
+      sameMetadata(wallet.metadata, event.metadata)
+        ? unmoved({ _tag: "Metadata", metadata: event.previousMetadata })
+        : undefined,
+    availableChange: nothing,
+    trace: () => "metadata"
+  },
+  buildsOn: (traces) => traces.has("metadata")
+}
+
+export const lifecycleEvents: EventKinds<LifecycleEvent> = {
+  WalletCreated: walletCreated,
+  WalletFrozen: walletFrozen,
+  WalletUnfrozen: walletUnfrozen,
+  WalletClosed: walletClosed,
+  OverdraftLimitChanged: overdraftLimitChangedKind,
+  MetadataChanged: metadataChangedKind
+}

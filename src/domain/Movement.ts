@@ -1,0 +1,45 @@
+/** Movements: money that comes into a wallet from outside, or leaves for outside. */
+import * as Schema from "effect/Schema"
+import type { Metadata } from "./Limits.ts"
+import { after, Amount, AnyInteger, anyNote, AnyText, note } from "./WireValues.ts"
+
+// --- Commands ----------------------------------------------------------------
+
+const movement = { walletId: AnyText, amount: AnyInteger, ...anyNote }
+
+export const MovementCommand = Schema.TaggedUnion({ Credit: movement, Debit: movement })
+
+export type MovementCommand = typeof MovementCommand.Type
+export type Credit = typeof MovementCommand.cases.Credit.Type
+export type Debit = typeof MovementCommand.cases.Debit.Type
+
+// --- Events ------------------------------------------------------------------
+
+const moved = { amount: Amount, ...note, ...after }
+
+export const MovementEvent = Schema.TaggedUnion({ WalletCredited: moved, WalletDebited: moved })
+
+export type MovementEvent = typeof MovementEvent.Type
+export type WalletCredited = typeof MovementEvent.cases.WalletCredited.Type
+export type WalletDebited = typeof MovementEvent.cases.WalletDebited.Type
+
+// --- What readers see --------------------------------------------------------
+
+export type TransactionType = "credit" | "debit" | "capture" | "transfer_in" | "transfer_out" | "reversal"
+
+/** One movement of a wallet's balance, whatever caused it. Its id is the id of the event that made it. */
+export interface Transaction {
+  readonly id: string
+  readonly walletId: string
+  readonly type: TransactionType
+  /** Always positive; `type` tells the direction, `balanceAfter` the result. */
+  readonly amount: bigint
+  readonly balanceAfter: bigint
+  readonly currency: string
+  readonly reference: string | null
+  readonly metadata: Metadata
+  readonly holdId: string | null
+  readonly transferId: string | null
+  readonly version: number
+  readonly createdAt: number
+}

@@ -1,0 +1,81 @@
+/** What the reversal of an operation does: it puts back what the operation took away or replaced. */
+import * as HashMap from "effect/HashMap"
+import type { OperationReversed, RecordedEvent } from "./Event.ts"
+import { buildsOnNothing, type EventKind, type EventKinds, transaction } from "./EventKind.ts"
+import type { HoldChange } from "./Hold.ts"
+import { noMetadata } from "./Limits.ts"
+import type { TransferChange } from "./Transfer.ts"
+import { reversedRow } from "./TransferRules.ts"
+import type { Transaction, Wallet } from "./Wallet.ts"
+import { moved, withHolds, withMetadata, withOverdraftLimit, withStatus, withTransfers } from "./WalletState.ts"
+
+const evolve = (wallet: Wallet, recorded: RecordedEvent, { restored }: OperationReversed): Wallet => {
+  switch (restored._tag) {
+    case "Nothing":
+      return moved(wallet, recorded)
+    case "Hold":
+      return withHolds(wallet, recorded, HashMap.set(wallet.holds, restored.hold.id, restored.hold))
+    case "NoHold":
+      return withHolds(wallet, recorded, HashMap.remove(wallet.holds, restored.holdId))
+    case "Transfer":
+      return withTransfers(wallet, recorded, HashMap.set(wallet.transfers, restored.transfer.id, restored.transfer))
+    case "NoTransfer":
+      return withTransfers(wallet, recorded, HashMap.remove(wallet.transfers, restored.transferId))
+    case "Status":
+      return withStatus(wallet, recorded, restored.status)
+    case "OverdraftLimit":
+      return withOverdraftLimit(wallet, recorded, restored.overdraftLimit)
+    case "Metadata":
+      return withMetadata(wallet, recorded, restored.metadata)
+  }
+}
+
+const reversal = (
+  recorded: RecordedEvent,
+  wallet: { readonly currency: string },
+  { balanceChange, restored }: OperationReversed
+): Transaction | undefined => {
+  if (balanceChange === 0n) return undefined
+  const amount = balanceChange < 0n ? -balanceChange : balanceChange
+  const holdId = restored._tag === "Hold" ? restored.hold.id : null
+  const transferId = restored._tag === "NoTransfer" ? restored.transferId : null
+  return transaction(recorded, wallet, "reversal", amount, null, noMetadata, holdId, transferId)
+}
+
+/** A hold whose placing was reversed holds nothing: it is shown as released. */
+const holdChange = ({ walletId }: RecordedEvent, { restored }: OperationReversed): HoldChange | undefined => {
+  if (restored._tag === "Hold") {
+    const { captured, id: holdId, remaining } = restored.hold
+    return { _tag: "Changed", walletId, holdId, captured, remaining, status: "active" }
+  }
+  if (restored._tag === "NoHold") {
+    return { _tag: "Changed", walletId, holdId: restored.holdId, captured: 0n, remaining: 0n, status: "released" }
+  }
+  return undefined
+}
+
+/** At the source. Where a receiving is reversed there is no row of the transfer. */
+const transferChange = (recorded: RecordedEvent, event: OperationReversed): TransferChange | undefined => {
+  const { reason, restored, reversedType } = event
+  if (restored._tag === "Transfer") {
+    const { createdAt, id: transferId } = restored.transfer
+    const { walletId } = recorded
+    return { _tag: "Changed", walletId, transferId, status: "pending", reason: null, updatedAt: createdAt }
+  }
+  return restored._tag === "NoTransfer" && reversedType === "TransferSent"
+    ? reversedRow(recorded, restored.transferId, reason)
+    : undefined
+}
+
+const operationReversed: EventKind<OperationReversed> = {
+  evolve,
+  balanceChange: (event) => event.balanceChange,
+  transaction: reversal,
+  holdChange,
+  transferChange,
+  reversible: undefined,
+  // It takes back what may still be reversed: to wait for that would be for ever.
+  buildsOn: buildsOnNothing
+}
+
+export const reversalEvents: EventKinds<OperationReversed> = { OperationReversed: operationReversed }

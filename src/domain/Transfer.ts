@@ -1,0 +1,145 @@
+/**
+ * Transfers: money on its way from one wallet to another, in three steps.
+ *
+ *   send (source) → receive or refuse (destination) → settle or reverse (source)
+ */
+import * as Schema from "effect/Schema"
+import type { Metadata } from "./Limits.ts"
+import {
+  after,
+  Amount,
+  AnyInteger,
+  anyNote,
+  AnyText,
+  Currency,
+  Id,
+  Metadata as MetadataValue,
+  note,
+  Text,
+  Time
+} from "./WireValues.ts"
+
+// --- State -------------------------------------------------------------------
+
+/** In the state of its source, from its sending until its end is known there. */
+export const TransferInFlight = Schema.Struct({
+  id: Id,
+  to: Id,
+  amount: Amount,
+  reference: Schema.NullOr(Text),
+  metadata: MetadataValue,
+  createdAt: Time
+})
+
+export type TransferInFlight = typeof TransferInFlight.Type
+
+// --- Commands ----------------------------------------------------------------
+
+const ofTransfer = { walletId: AnyText, transferId: AnyText }
+
+export const TransferCommand = Schema.TaggedUnion({
+  /** Step 1, at the source: the money leaves and is in flight. */
+  SendTransfer: {
+    ...ofTransfer,
+    to: AnyText,
+    amount: AnyInteger,
+    /** The destination's currency, asked before; of no meaning when it is `"missing"`. */
+    currency: AnyText,
+    /**
+     * What rules the destination out, asked before; `null`: nothing does. It travels to
+     * the source so that the look-up of the key comes before this rejection, too.
+     */
+    destination: Schema.NullOr(Schema.Literals(["missing", "closed"])),
+    ...anyNote
+  },
+  /** Step 2, at the destination. */
+  ReceiveTransfer: {
+    ...ofTransfer,
+    from: AnyText,
+    amount: AnyInteger,
+    /** The source's currency. */
+    currency: AnyText,
+    ...anyNote
+  },
+  /** Step 2 when the destination's rules reject it: recorded there, for ever. Works in any status. */
+  RefuseTransfer: { ...ofTransfer, from: AnyText, amount: AnyInteger, reason: AnyText },
+  /** Step 3, at the source, after the destination has received. */
+  SettleTransfer: ofTransfer,
+  /** Step 3, at the source, after the destination has refused: the money comes back. */
+  ReverseTransfer: { ...ofTransfer, reason: AnyText }
+})
+
+export type TransferCommand = typeof TransferCommand.Type
+export type SendTransfer = typeof TransferCommand.cases.SendTransfer.Type
+export type ReceiveTransfer = typeof TransferCommand.cases.ReceiveTransfer.Type
+export type RefuseTransfer = typeof TransferCommand.cases.RefuseTransfer.Type
+export type SettleTransfer = typeof TransferCommand.cases.SettleTransfer.Type
+export type ReverseTransfer = typeof TransferCommand.cases.ReverseTransfer.Type
+
+// --- Events ------------------------------------------------------------------
+
+export const TransferEvent = Schema.TaggedUnion({
+  TransferSent: { transferId: Id, to: Id, amount: Amount, currency: Currency, ...note, ...after },
+  TransferReceived: { transferId: Id, from: Id, amount: Amount, ...note, ...after },
+  TransferRefused: { transferId: Id, from: Id, amount: Amount, reason: Text, ...after },
+  TransferSettled: { transferId: Id, to: Id, amount: Amount, ...after },
+  TransferReversed: { transferId: Id, to: Id, amount: Amount, reason: Text, ...after }
+})
+
+export type TransferEvent = typeof TransferEvent.Type
+export type TransferSent = typeof TransferEvent.cases.TransferSent.Type
+export type TransferReceived = typeof TransferEvent.cases.TransferReceived.Type
+export type TransferRefused = typeof TransferEvent.cases.TransferRefused.Type
+export type TransferSettled = typeof TransferEvent.cases.TransferSettled.Type
+export type TransferReversed = typeof TransferEvent.cases.TransferReversed.Type
+
+// --- What readers see --------------------------------------------------------
+
+/**
+ * - `pending`: the money has left the source; the destination has not answered.
+ * - `completed`: the destination has it.
+ * - `reversed`: the destination refused it; the source has it back.
+ */
+export type TransferStatus = "pending" | "completed" | "reversed"
+
+/** A movement from one wallet to another, as a reader sees it. */
+export interface Transfer {
+  readonly id: string
+  readonly from: string
+  readonly to: string
+  readonly amount: bigint
+  readonly currency: string
+  readonly status: TransferStatus
+  /** Why it was reversed. */
+  readonly reason: string | null
+  readonly reference: string | null
+  readonly metadata: Metadata
+  /** Time of TransferSent, milliseconds. */
+  readonly createdAt: number
+  /** Time of the event that made the status: TransferSent, TransferReceived or TransferReversed. */
+  readonly updatedAt: number
+}
+
+/**
+ * How a commit changes the row of one transfer, which its source has.
+ *
+ * - `Sent`: sent in this commit; the row in full, as it is at its end.
+ * - `Changed`: sent before; the columns that can change. `updatedAt` `null`: stays as
+ *   it is. Where there is no such row (its sending was refused), there is nothing to
+ *   change.
+ */
+export type TransferChange =
+  | {
+      readonly _tag: "Sent"
+      /** Of the event that sent it. */
+      readonly version: number
+      readonly transfer: Transfer
+    }
+  | {
+      readonly _tag: "Changed"
+      readonly walletId: string
+      readonly transferId: string
+      readonly status: TransferStatus
+      readonly reason: string | null
+      readonly updatedAt: number | null
+    }
