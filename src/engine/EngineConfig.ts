@@ -11,7 +11,7 @@ import * as Schema from "effect/Schema"
 import type { ActorBounds } from "../actors/ActorBounds.ts"
 import { defaultBounds } from "../actors/ActorBounds.ts"
 import { defaultPartitions } from "../domain/Partition.ts"
-import { SqlSchemaName } from "../stores/sql/SchemaName.ts"
+import { SqlSchemaName } from "../stores/sql/SqlDatabase.ts"
 
 export interface StoresConfig {
   /** `KURRENTDB_URL`; none: the log is in the database. */

@@ -10,14 +10,19 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Semaphore from "effect/Semaphore"
 import type { RecordedEvent } from "../../domain/Event.ts"
-import type { EventStore } from "../../stores/EventStore.ts"
-import type { DerivedWallet, RowReplacement, WalletHead } from "../../stores/RowReplacement.ts"
-import { justBefore, type ScannedEvents, type ScannedEvent, type WalletRange } from "../../stores/RowScan.ts"
-import { type EventUnreadable, type ReadError, StoreDefect } from "../../stores/StoreError.ts"
 import { ReplayDiverged } from "./RebuildError.ts"
+import { patiently, type ReplayCounts, type ReplayStores, type WriteError } from "./RebuildWriter.ts"
 import { ReplayFold } from "./WalletFold.ts"
 import { rebuildWallets } from "./WalletRebuild.ts"
-import { patiently, type ReplayCounts, type ReplayStores, type WriteError } from "./RebuildWriter.ts"
+import type { EventStore, ScannedEvents, ScannedEvent } from "../../stores/EventStore.ts"
+import { type EventUnreadable, type ReadError, StoreDefect } from "../../stores/StoreError.ts"
+import {
+  type DerivedWallet,
+  type RowReplacement,
+  type WalletHead,
+  justBefore,
+  type WalletRange
+} from "../../stores/WalletRows.ts"
 
 /** Slices under way at a time. */
 const slices = 2

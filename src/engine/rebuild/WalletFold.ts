@@ -3,8 +3,8 @@ import type { RecordedEvent } from "../../domain/Event.ts"
 import { fold } from "../../domain/Evolve.ts"
 import { type HoldChange, holdChanges, type TransferChange, transferChanges } from "../../domain/Projection.ts"
 import type { Hold, Transfer, Wallet } from "../../domain/Wallet.ts"
-import type { DerivedWallet } from "../../stores/RowReplacement.ts"
-import type { ScannedEvent } from "../../stores/RowScan.ts"
+import type { ScannedEvent } from "../../stores/EventStore.ts"
+import type { DerivedWallet } from "../../stores/WalletRows.ts"
 
 interface Placed {
   readonly version: number

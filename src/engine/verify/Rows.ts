@@ -6,7 +6,7 @@
 import * as Effect from "effect/Effect"
 import type { RecordedEvent } from "../../domain/Event.ts"
 import { holdChanges, transactionOf, transferChanges } from "../../domain/Projection.ts"
-import { justBefore } from "../../stores/RowScan.ts"
+import { justBefore } from "../../stores/WalletRows.ts"
 import type { ReadError } from "../../stores/StoreError.ts"
 import { type ExpectedRows, foldVersion } from "./Fold.ts"
 import { compareRecords } from "./VerifyReport.ts"

@@ -1,22 +1,191 @@
 /**
- * What an append to the SQL log comes to: sends the statement, under the claims as
- * they stand, and finds out about the commits that it left out.
+ * What an append to the SQL log comes to: sends the statement under the claims as they stand,
+ * and finds out about the commits that it left out.
  */
 import type { PgClient } from "@effect/sql-pg/PgClient"
 import * as Effect from "effect/Effect"
+import type { SqlClient } from "effect/sql/SqlClient"
 import type { SqlError } from "effect/sql/SqlError"
 import type { Commit } from "../../domain/Commit.ts"
-import type { AppendError, AppendOutcome } from "../EventStore.ts"
-import { resolve } from "./AppendResolution.ts"
+import type { Claim, AppendOutcome, AppendError } from "../EventStore.ts"
+import { type ReadError, StoreDefect, AppendUnknown } from "../StoreError.ts"
 import { commitBatch } from "./CommitBatch.ts"
 import { type CommitStatement, commitStatement, slotsOf, variantOf } from "./CommitStatement.ts"
-import * as SqlCommitTypes from "./CommitTypes.ts"
-import { classifySqlError, type SqlErrorClassOptions } from "./ErrorClass.ts"
-import { appendFailure, unavailable } from "./Failure.ts"
-import { currentEpoch, type FenceView, type SqlFence } from "./Fence.ts"
-import { byWallet } from "./LockOrder.ts"
-import { statementTexts } from "./StatementTexts.ts"
-import { AppendUnknown, StoreDefect } from "../StoreError.ts"
+import { readFailure, classifySqlError, type SqlErrorClassOptions, appendFailure, unavailable } from "./Failure.ts"
+import { int4s, text, time, int8s, texts, uuids } from "./Parameters.ts"
+import { byWallet, makeCommitTypes, statementTexts } from "./RowWriter.ts"
+
+export interface FenceView {
+  readonly generation: bigint
+  /** Partition → epoch of its last claim; none: never claimed, epoch 0. */
+  readonly epochs: ReadonlyMap<number, number>
+}
+
+/** The epoch that stands in a partition. */
+export const currentEpoch = (view: FenceView, partition: number): number => view.epochs.get(partition) ?? 0
+
+export interface Fence {
+  /** What is known; read when nothing is. */
+  readonly view: Effect.Effect<FenceView, ReadError>
+  /** Reads what stands now. */
+  readonly refresh: Effect.Effect<FenceView, ReadError>
+  readonly claim: (request: {
+    readonly partitions: ReadonlyArray<number>
+    readonly owner: string
+    readonly time: number
+  }) => Effect.Effect<ReadonlyArray<Claim>, ReadError>
+}
+
+interface ClaimsRow {
+  readonly role: "log" | "copy" | null
+  readonly log_id: string
+  readonly generation: bigint
+  readonly partitions: ReadonlyArray<number> | null
+  readonly epochs: ReadonlyArray<bigint> | null
+}
+
+const readClaims = `
+select role, log_id, generation, partitions, epochs
+from log cross join (select array_agg(partition) as partitions, array_agg(epoch) as epochs from claims) c`
+
+/**
+ * From now on the events are the log. Locks the sequencer last: an append that has it is
+ * then before the claim, one that waits for it is fenced.
+ */
+const takePartitions = `
+with taken as (
+  insert into claims (partition, epoch, owner, claimed_at)
+  select p, 1, $2, $3 from (select distinct p from unnest($1::int4[]) p order by p) wanted
+  where exists (select from log where role is distinct from 'copy')
+  on conflict (partition)
+    do update set epoch = claims.epoch + 1, owner = excluded.owner, claimed_at = excluded.claimed_at
+  returning partition, epoch
+),
+fenced as (
+  update log set generation = generation + 1, role = 'log'
+  where role is distinct from 'copy' and exists (select from taken)
+)
+select partition, epoch from taken`
+
+/** No log can be here. */
+export const isCopy = (logId: string): StoreDefect =>
+  new StoreDefect({
+    store: "log",
+    reason: `the events of this database are a copy of the log ${logId}, which lives elsewhere: connect to that log, too`
+  })
+
+const viewOf = ({ epochs, generation, partitions }: ClaimsRow): FenceView => ({
+  generation,
+  epochs: new Map((partitions ?? []).map((partition, index) => [partition, Number(epochs?.[index] ?? 0n)]))
+})
+
+export const makeFence = (sql: SqlClient): Fence => {
+  let known: FenceView | undefined
+  const failed = readFailure("log")
+
+  const refresh = Effect.flatMap(
+    Effect.mapError(sql.unsafe<ClaimsRow>(readClaims), failed),
+    ([row]): Effect.Effect<FenceView, ReadError> => {
+      if (row === undefined) return Effect.fail(new StoreDefect({ store: "log", reason: "the table log has no row" }))
+      if (row.role === "copy") return Effect.fail(isCopy(row.log_id))
+      const read = viewOf(row)
+      // Answers may overtake one another: a later view is never given up for an earlier one.
+      if (known === undefined || read.generation >= known.generation) known = read
+      return Effect.succeed(known)
+    }
+  )
+
+  const claim: Fence["claim"] = Effect.fnUntraced(function* ({ owner, partitions, time: at }) {
+    const rows = yield* sql
+      .unsafe<{ readonly partition: number; readonly epoch: bigint }>(takePartitions, [
+        int4s(partitions),
+        text(owner),
+        time(at)
+      ])
+      .pipe(Effect.mapError(failed))
+    yield* refresh
+    const epochs = new Map(rows.map(({ epoch, partition }) => [partition, Number(epoch)]))
+    return partitions.map((partition) => ({ partition, epoch: epochs.get(partition) ?? 0 }))
+  })
+
+  return { view: Effect.suspend(() => (known === undefined ? refresh : Effect.succeed(known))), refresh, claim }
+}
+
+/**
+ * How many of a wallet's events are in the log under these ids, and up to which position;
+ * where its row and its events are. The log's generation comes along.
+ */
+const findEvents = `
+select l.generation, c.wallet_id, w.version,
+  (select e.version from events e where e.wallet_id = c.wallet_id order by e.version desc limit 1) as last,
+  coalesce(f.found, 0) as found, f.position
+from log l cross join unnest($4::text[]) as c (wallet_id)
+left join wallets w on w.id = c.wallet_id
+left join (
+  select e.wallet_id, count(*)::int as found, max(e.position) as position
+  from unnest($1::text[], $2::int8[], $3::uuid[]) as k (wallet_id, version, id)
+  join events e on e.wallet_id = k.wallet_id and e.version = k.version and e.id = k.id
+  group by e.wallet_id
+) f on f.wallet_id = c.wallet_id`
+
+interface FoundRow {
+  readonly generation: bigint
+  readonly wallet_id: string
+  readonly version: bigint | null
+  readonly last: bigint | null
+  readonly found: number
+  readonly position: bigint | null
+}
+
+/**
+ * What was left out, and is neither in the log nor fenced. `undefined`: its wallet is where
+ * the commit expects it; the row was written again while the append waited for it.
+ */
+const outcomeOf = (
+  commit: Commit,
+  { last, version }: FoundRow,
+  isKeySeen: boolean
+): Effect.Effect<AppendOutcome | undefined, StoreDefect> => {
+  if (version !== last) {
+    const reason = `the rows of wallet ${commit.walletId} are not as the log has them: they have to be rebuilt`
+    return Effect.fail(new StoreDefect({ store: "log", reason }))
+  }
+  if (Number(version ?? -1n) !== commit.expectedVersion) return Effect.succeed({ _tag: "Conflict" })
+  return isKeySeen ? Effect.succeed({ _tag: "KeySeen" }) : Effect.undefined
+}
+
+/**
+ * Outcomes in the order of the commits. `view`: the claims under which they were
+ * sent; they are read again when others have come since. `keySeen`: those that were left
+ * out for their keys.
+ */
+export const resolve = Effect.fnUntraced(function* (
+  sql: SqlClient,
+  fence: SqlFence,
+  commits: ReadonlyArray<Commit>,
+  view: FenceView,
+  keySeen: ReadonlySet<Commit>
+): Effect.fn.Return<ReadonlyArray<AppendOutcome | undefined>, ReadError> {
+  const events = commits.flatMap((commit) => commit.events)
+  const rows = yield* sql
+    .unsafe<FoundRow>(findEvents, [
+      texts(events.map((recorded) => recorded.walletId)),
+      int8s(events.map((recorded) => BigInt(recorded.version))),
+      uuids(events.map((recorded) => recorded.id)),
+      texts(commits.map((commit) => commit.walletId))
+    ])
+    .pipe(Effect.mapError(readFailure("log")))
+  const current = rows[0]?.generation === view.generation ? view : yield* fence.refresh
+  const found = new Map(rows.map((row) => [row.wallet_id, row]))
+  return yield* Effect.forEach(commits, (commit): Effect.Effect<AppendOutcome | undefined, StoreDefect> => {
+    const row = found.get(commit.walletId)!
+    if (row.found === commit.events.length) return Effect.succeed({ _tag: "Appended", position: row.position! })
+    const epoch = currentEpoch(current, commit.partition)
+    return epoch === commit.epoch
+      ? outcomeOf(commit, row, keySeen.has(commit))
+      : Effect.succeed({ _tag: "Fenced", epoch })
+  })
+})
 
 /**
  * How often claims may come between reading them and appending before the caller is told
@@ -42,7 +211,7 @@ const againFor = (error: SqlError): "fenced" | "overtaken" | undefined => {
     : undefined
 }
 
-export interface SqlAppendOptions extends SqlErrorClassOptions {
+export interface AppendOptions extends SqlErrorClassOptions {
   /** Search is in this database. Default `true`. */
   readonly words?: boolean | undefined
 }
@@ -76,8 +245,8 @@ const sentOf = (commits: ReadonlyArray<Commit>, { before, flags, seen = null }: 
 }
 
 /** Sends the statement. A failure to be sent again has written nothing. */
-const makeSend = (sql: PgClient, options: SqlAppendOptions) => {
-  const types = SqlCommitTypes.make(sql, "log")
+const makeSend = (sql: PgClient, options: AppendOptions) => {
+  const types = makeCommitTypes(sql, "log")
   const textOf = statementTexts(commitStatement, variantOf)
   const batchOptions = { log: true, words: options.words ?? true }
   const failed = (error: SqlError) => againFor(error) ?? appendFailure(classifySqlError(error, options))
@@ -94,7 +263,7 @@ const makeSend = (sql: PgClient, options: SqlAppendOptions) => {
     )
 }
 
-export const make = (sql: PgClient, fence: SqlFence, options: SqlAppendOptions): Append => {
+export const make = (sql: PgClient, fence: Fence, options: AppendOptions): Append => {
   const send = makeSend(sql, options)
 
   /** What of the commits can be said by now; the others go again. */

@@ -19,7 +19,7 @@ import * as Effect from "effect/Effect"
 import type { SqlClient } from "effect/sql/SqlClient"
 import type { SqlError } from "effect/sql/SqlError"
 import type { RuleFault, RuleTrial } from "../Persistence.ts"
-import { classifySqlError } from "./ErrorClass.ts"
+import { classifySqlError } from "./Failure.ts"
 import { text } from "./Parameters.ts"
 import {
   insertEvents,

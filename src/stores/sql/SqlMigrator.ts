@@ -13,8 +13,8 @@ import { SqlClient } from "effect/sql/SqlClient"
 import type { SqlError } from "effect/sql/SqlError"
 import { createHash } from "node:crypto"
 import { readdirSync, readFileSync } from "node:fs"
+import { classifySqlError } from "./Failure.ts"
 import { SqlDatabase } from "./SqlDatabase.ts"
-import { classifySqlError } from "./ErrorClass.ts"
 
 export interface Migration {
   readonly id: number

@@ -12,18 +12,13 @@ import type { SqlClient } from "effect/sql/SqlClient"
 import type { SqlError } from "effect/sql/SqlError"
 import type { Commit } from "../../domain/Commit.ts"
 import type { Checkpoint, PersistOutcome } from "../Persistence.ts"
+import { type OperationRefused, type ReadError, StoreDefect } from "../StoreError.ts"
 import { commitBatch } from "./CommitBatch.ts"
 import { type CommitStatement, commitStatement, slotsOf, variantOf } from "./CommitStatement.ts"
-import * as SqlCommitTypes from "./CommitTypes.ts"
-import { classifySqlError, type SqlErrorClassOptions } from "./ErrorClass.ts"
-import { readFailure, unavailable, writeFailure } from "./Failure.ts"
-import { byWallet } from "./LockOrder.ts"
-import { recordCheckpoint } from "./Checkpoints.ts"
-import { int8s, texts, uuids } from "./Parameters.ts"
-import { type Standing, standings } from "./Persisted.ts"
-import { writeRefusedWallet } from "./Refusals.ts"
-import { statementTexts } from "./StatementTexts.ts"
-import { type OperationRefused, type ReadError, StoreDefect } from "../StoreError.ts"
+import { classifySqlError, type SqlErrorClassOptions, readFailure, unavailable, writeFailure } from "./Failure.ts"
+import { int8, int8s, text, texts, uuids } from "./Parameters.ts"
+import { type Standing, standings, writeRefusedWallet } from "./Refusals.ts"
+import { byWallet, makeCommitTypes, statementTexts } from "./RowWriter.ts"
 
 export type WriteError = ReadError | OperationRefused
 
@@ -71,7 +66,7 @@ const checkLogged = Effect.fnUntraced(function* (
 
 /** Sends the statement; answers the commits that it has written. */
 const makeSend = (sql: PgClient, options: SqlWriteOptions) => {
-  const types = SqlCommitTypes.make(sql, "persistence")
+  const types = makeCommitTypes(sql, "persistence")
   const textOf = statementTexts(commitStatement, variantOf)
   const batchOptions = { log: false, words: options.words ?? true }
   const failed = (error: SqlError) => writeFailure(classifySqlError(error, options))
@@ -103,6 +98,14 @@ export const inTransaction =
     Effect.mapError(sql.withTransaction(self), (error): E | E2 =>
       error._tag === "SqlError" ? failed(error as SqlError) : (error as E)
     )
+
+const forward = `
+insert into checkpoints (owner, position) values ($1, $2)
+on conflict (owner) do update set position = greatest(checkpoints.position, excluded.position)`
+
+/** Never backwards: an answer that was lost may be written late. */
+const recordCheckpoint = (sql: SqlClient, { owner, position }: Checkpoint): Effect.Effect<void, SqlError> =>
+  Effect.asVoid(sql.unsafe(forward, [text(owner), int8(position)]))
 
 /** `part`: what of the commit was not there. */
 const writtenOf = (commit: Commit, part: Commit): PersistOutcome =>

@@ -13,10 +13,10 @@ import * as TestClock from "effect/testing/TestClock"
 import * as Fs from "node:fs"
 import * as Path from "node:path"
 import { DataDirectory } from "../../../src/stores/pglite/DataDirectory.ts"
-import { clientOn, EmbeddedDatabase } from "../../../src/stores/pglite/EmbeddedDatabase.ts"
-import { checkpointBytes } from "../../../src/stores/pglite/Housekeeping.ts"
+import { clientOn, SqlDatabase } from "../../../src/stores/sql/SqlDatabase.ts"
+import { checkpointBytes } from "../../../src/stores/pglite/Server.ts"
 import { PgliteThread } from "../../../src/stores/pglite/Thread.ts"
-import { classifySqlError } from "../../../src/stores/sql/ErrorClass.ts"
+import { classifySqlError } from "../../../src/stores/sql/Failure.ts"
 import { startProgram } from "../../support/childProgram.ts"
 import { temporaryFolder } from "../../../bench/servers/ServerProcess.ts"
 
@@ -30,7 +30,7 @@ class ReadyMade extends Context.Service<ReadyMade, { readonly dataDir: Effect.Ef
     ReadyMade,
     Effect.gen(function* () {
       const template = yield* temporaryFolder()
-      yield* Effect.scoped(Layer.build(EmbeddedDatabase.layer({ dataDir: template })))
+      yield* Effect.scoped(Layer.build(SqlDatabase.layerEmbedded({ dataDir: template })))
       const dataDir = Effect.tap(temporaryFolder(), (folder) =>
         Effect.sync(() => Fs.cpSync(Path.join(template, "pg"), Path.join(folder, "pg"), { recursive: true }))
       )
@@ -42,7 +42,7 @@ class ReadyMade extends Context.Service<ReadyMade, { readonly dataDir: Effect.Ef
 const readyMade = Effect.flatMap(ReadyMade, ({ dataDir }) => dataDir)
 
 const inFolder = <A, E>(dataDir: string, use: (sql: SqlClient) => Effect.Effect<A, E>) =>
-  Effect.flatMap(SqlClient, use).pipe(Effect.provide(EmbeddedDatabase.layer({ dataDir })))
+  Effect.flatMap(SqlClient, use).pipe(Effect.provide(SqlDatabase.layerEmbedded({ dataDir })))
 
 /** A client on a thread that the test can end. */
 const onThread = Effect.fnUntraced(function* (folder: string | undefined) {
@@ -198,7 +198,7 @@ layer(ReadyMade.layer)("EmbeddedDatabase in a folder", (it) => {
     Effect.gen(function* () {
       const dataDir = yield* readyMade
       for (let i = 0; i < 3; i++) {
-        const context = yield* Effect.scoped(Layer.build(EmbeddedDatabase.layer({ dataDir })))
+        const context = yield* Effect.scoped(Layer.build(SqlDatabase.layerEmbedded({ dataDir })))
         assert.isDefined(Context.get(context, SqlClient))
       }
       assert.isFalse(Fs.existsSync(Path.join(dataDir, "service.json")))
@@ -206,7 +206,7 @@ layer(ReadyMade.layer)("EmbeddedDatabase in a folder", (it) => {
   )
 })
 
-layer(EmbeddedDatabase.layer({ dataDir: "memory://" }))("EmbeddedDatabase's session", (it) => {
+layer(SqlDatabase.layerEmbedded({ dataDir: "memory://" }))("EmbeddedDatabase's session", (it) => {
   it.effect("finds only its own schema, and says so when it is missing", () =>
     Effect.gen(function* () {
       const sql = yield* SqlClient

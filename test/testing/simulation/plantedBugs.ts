@@ -96,13 +96,13 @@ const keys: ReadonlyArray<PlantedBug> = [
 
 const seenFirst = (condition: string): Replacement =>
   change(
-    "stores/MemoryEventStore.ts",
+    "stores/memory/MemoryEventStore.ts",
     "  const stream = state.streams.get(commit.walletId) ?? []\n  if (holds(stream, commit)) {\n",
     `  const stream = state.streams.get(commit.walletId) ?? []\n  if (${condition}isKeySeen(state, commit)) return keySeen\n  if (holds(stream, commit)) {\n`
   )
 
 const anyVersion = change(
-  "stores/MemoryEventStore.ts",
+  "stores/memory/MemoryEventStore.ts",
   "(keys.get(key)?.version ?? Infinity) <= expectedVersion",
   "(keys.get(key)?.version ?? Infinity) < expectedVersion + Infinity"
 )
@@ -227,14 +227,14 @@ const appends: ReadonlyArray<PlantedBug> = [
   bug(
     "the expected version is not checked exactly",
     change(
-      "stores/MemoryEventStore.ts",
+      "stores/memory/MemoryEventStore.ts",
       "stream.length - 1 !== commit.expectedVersion",
       "stream.length - 1 < commit.expectedVersion"
     )
   ),
   bug(
     "the log lets an owner write that was replaced",
-    change("stores/MemoryEventStore.ts", `  if (epoch !== commit.epoch) return { _tag: "Fenced", epoch }\n`, "")
+    change("stores/memory/MemoryEventStore.ts", `  if (epoch !== commit.epoch) return { _tag: "Fenced", epoch }\n`, "")
   ),
   bug(
     "after a conflict the state is not read again",
@@ -254,7 +254,7 @@ const pipeline: ReadonlyArray<PlantedBug> = [
   bug(
     "Persistence's guard is off by one",
     change(
-      "stores/MemoryPersistenceWrites.ts",
+      "stores/memory/PersistenceWrites.ts",
       "if (persisted < commit.expectedVersion)",
       "if (persisted < commit.expectedVersion - 1)"
     )

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { ConnectionError, SqlError, UnknownError } from "effect/sql/SqlError"
-import { classifySqlError, type SqlErrorKind, type SqlOutcome } from "../../../src/stores/sql/ErrorClass.ts"
+import { classifySqlError, type SqlErrorKind, type SqlOutcome } from "../../../src/stores/sql/Failure.ts"
 
 /** As the driver reports what a server says. */
 const answered = (code: string, fields: { readonly constraint?: string; readonly severity?: string } = {}) =>

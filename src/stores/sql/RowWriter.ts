@@ -1,17 +1,43 @@
 /**
- * The parameters of the statement that writes commits. The ids of its composite types
- * differ from database to database, so they are asked for, and the client learns them.
+ * Sends commits as rows, for all who write them: an append, a write behind a log that lives
+ * elsewhere, a rebuild.
  */
 import type { PgClient } from "@effect/sql-pg/PgClient"
 import * as PgTypes from "@effect/sql-pg/PgTypes"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
+import type { Commit } from "../../domain/Commit.ts"
+import type { Checkpoint } from "../Persistence.ts"
+import { type ReadError, StoreDefect, type StoreName } from "../StoreError.ts"
 import type { CommitBatch } from "./CommitBatch.ts"
 import type { Slot } from "./CommitStatement.ts"
-import type { Checkpoint } from "../Persistence.ts"
 import { readFailure } from "./Failure.ts"
 import { int8, text } from "./Parameters.ts"
-import { type ReadError, StoreDefect, type StoreName } from "../StoreError.ts"
+
+/**
+ * The texts of a statement with optional parts. A session plans a prepared statement
+ * once, for the tables as they are. A text that changes whenever the number of calls
+ * has doubled makes it plan again, so that a plan made for an empty table does not
+ * serve a large one.
+ */
+export const statementTexts = <Parts>(
+  write: (parts: Parts) => string,
+  /** Names what of the parts makes a difference. */
+  variantOf: (parts: Parts) => string
+): ((parts: Parts) => string) => {
+  /** At most one for each variant and doubling. */
+  const texts = new Map<string, string>()
+  let sent = 0
+  return (parts) => {
+    const doublings = Math.floor(Math.log2(++sent))
+    const variant = `${doublings} ${variantOf(parts)}`
+    const known = texts.get(variant)
+    if (known !== undefined) return known
+    const text = `/* plan ${doublings} */${write(parts)}`
+    texts.set(variant, text)
+    return text
+  }
+}
 
 /** What a statement takes beside its rows. */
 export interface FurtherParameters {
@@ -45,7 +71,7 @@ const registryOf = (client: PgClient, store: StoreName): Effect.Effect<PgTypes.R
     : Effect.succeed(client.config.types)
 
 /** Asked once; again after a failure. */
-export const make = (client: PgClient, store: StoreName): Effect.Effect<CommitParameters, ReadError> => {
+export const makeCommitTypes = (client: PgClient, store: StoreName): Effect.Effect<CommitParameters, ReadError> => {
   let known: CommitParameters | undefined
 
   const ask = Effect.gen(function* () {
@@ -83,3 +109,10 @@ export const make = (client: PgClient, store: StoreName): Effect.Effect<CommitPa
 
   return Effect.suspend(() => (known === undefined ? ask : Effect.succeed(known)))
 }
+
+/**
+ * Rows of several wallets are locked in the order of their ids, so that appends and
+ * writes do not block one another in a circle.
+ */
+export const byWallet = (a: Commit, b: Commit): number =>
+  a.walletId < b.walletId ? -1 : a.walletId > b.walletId ? 1 : 0
