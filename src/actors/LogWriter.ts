@@ -16,11 +16,11 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Metric from "effect/Metric"
 import * as Option from "effect/Option"
-import * as Result from "effect/Result"
 import * as Schedule from "effect/Schedule"
 import type { Commit } from "../domain/Commit.ts"
 import type { AppendError, AppendOutcome } from "../stores/EventStore.ts"
 import { EventStore } from "../stores/EventStore.ts"
+import { bisect } from "../stores/RowWriter.ts"
 import type { StoreDefect, StoreUnavailable } from "../stores/StoreError.ts"
 import { AppendUnknown } from "../stores/StoreError.ts"
 import type { ActorBounds } from "./ActorBounds.ts"
@@ -191,25 +191,32 @@ type Append = EventStore["Service"]["append"]
  * Appends until every commit has an outcome. Never fails; ends only with an answer
  * from the log. `unknown`: an earlier try of these commits may be in the log.
  */
-const appendUntilDecided = Effect.fnUntraced(function* (
+const appendUntilDecided = (
   append: Append,
   commits: ReadonlyArray<Commit>,
   bounds: ActorBounds,
   unknown: boolean
-): Effect.fn.Return<ReadonlyArray<WriteOutcome>> {
-  const tries: Tries = { unknown }
-  const result = yield* Effect.result(appendWithRetry(append, commits, bounds, tries))
-  if (Result.isSuccess(result)) return result.success
-  const error = result.failure
-  if (error._tag === "StoreUnavailable") return commits.map(() => ({ _tag: "Failed", error }))
-  if (commits.length === 1) {
-    return [error._tag === "OperationRefused" ? { _tag: "Refused", reason: error.reason } : { _tag: "Failed", error }]
-  }
-  const middle = commits.length >> 1
-  const first = yield* appendUntilDecided(append, commits.slice(0, middle), bounds, tries.unknown)
-  const second = yield* appendUntilDecided(append, commits.slice(middle), bounds, tries.unknown)
-  return [...first, ...second]
-})
+): Effect.Effect<ReadonlyArray<WriteOutcome>> =>
+  bisect<Commit, WriteOutcome, Undecided, never>(commits, {
+    attempt: (part, whole) => {
+      const tries: Tries = { unknown: whole?.unknown ?? unknown }
+      return Effect.catch(appendWithRetry(append, part, bounds, tries), (error) =>
+        error._tag === "StoreUnavailable"
+          ? Effect.succeed(part.map((): WriteOutcome => ({ _tag: "Failed", error })))
+          : Effect.fail({ error, unknown: tries.unknown })
+      )
+    },
+    divides: (_failure): _failure is Undecided => true,
+    alone: (_commit, { error }) =>
+      Effect.succeed(
+        error._tag === "OperationRefused" ? { _tag: "Refused", reason: error.reason } : { _tag: "Failed", error }
+      )
+  })
+
+/** One of the commits stands in the way of the others, or all do. */
+interface Undecided extends Tries {
+  readonly error: Exclude<AppendError, AppendUnknown | StoreUnavailable>
+}
 
 interface Tries {
   /** Whether the outcome of any try so far is unknown: then these commits may be in the log. */
