@@ -21,7 +21,7 @@ import { evolve } from "../src/domain/Evolve.ts"
 import { noMetadata } from "../src/domain/Limits.ts"
 import { partitionOf } from "../src/domain/Partition.ts"
 import type { Wallet } from "../src/domain/Wallet.ts"
-import { mergeCommits } from "../src/pipeline/PersistQueue.ts"
+import { mergeCommits } from "../src/stores/RowWriter.ts"
 import { EventStore } from "../src/stores/EventStore.ts"
 import { Persistence } from "../src/stores/Persistence.ts"
 

@@ -9,11 +9,9 @@ import type { SqlError } from "effect/sql/SqlError"
 import type { Commit } from "../../domain/Commit.ts"
 import type { Claim, AppendOutcome, AppendError } from "../EventStore.ts"
 import { type ReadError, StoreDefect, AppendUnknown } from "../StoreError.ts"
-import { commitBatch } from "./CommitBatch.ts"
-import { type CommitStatement, commitStatement, slotsOf, variantOf } from "./CommitStatement.ts"
-import { readFailure, classifySqlError, type SqlErrorClassOptions, appendFailure, unavailable } from "./Failure.ts"
+import { readFailure, classifyError, type ErrorClassOptions, appendFailure, unavailable } from "./Failure.ts"
 import { int4s, text, time, int8s, texts, uuids } from "./Parameters.ts"
-import { byWallet, makeCommitTypes, statementTexts } from "./RowWriter.ts"
+import { makeCommitWriter, type Sent } from "./CommitWriter.ts"
 
 export interface FenceView {
   readonly generation: bigint
@@ -161,7 +159,7 @@ const outcomeOf = (
  */
 export const resolve = Effect.fnUntraced(function* (
   sql: SqlClient,
-  fence: SqlFence,
+  fence: Fence,
   commits: ReadonlyArray<Commit>,
   view: FenceView,
   keySeen: ReadonlySet<Commit>
@@ -211,57 +209,24 @@ const againFor = (error: SqlError): "fenced" | "overtaken" | undefined => {
     : undefined
 }
 
-export interface AppendOptions extends SqlErrorClassOptions {
+export interface AppendOptions extends ErrorClassOptions {
   /** Search is in this database. Default `true`. */
   readonly words?: boolean | undefined
 }
 
 type Append = (commits: ReadonlyArray<Commit>) => Effect.Effect<ReadonlyArray<AppendOutcome>, AppendError>
 
-interface SentRow {
-  readonly n: number
-  readonly flags: ReadonlyArray<boolean> | null
-  readonly before: bigint | null
-  readonly seen?: ReadonlyArray<number> | null
-}
-
-interface Sent {
-  /** With the positions of their last events. */
-  readonly appended: ReadonlyMap<Commit, bigint>
-  /** Left out: a key of theirs is there. */
-  readonly keySeen: ReadonlySet<Commit>
-}
-
-const nothingSent: Sent = { appended: new Map(), keySeen: new Set() }
-
-const sentOf = (commits: ReadonlyArray<Commit>, { before, flags, seen = null }: SentRow): Sent => {
-  const appended = new Map<Commit, bigint>()
-  let position = before ?? 0n
-  for (const [index, commit] of commits.entries()) {
-    position += BigInt(commit.events.length)
-    if (before !== null && (flags === null || flags[index] === true)) appended.set(commit, position)
-  }
-  return { appended, keySeen: new Set(seen?.map((number) => commits[number - 1]!)) }
-}
-
 /** Sends the statement. A failure to be sent again has written nothing. */
 const makeSend = (sql: PgClient, options: AppendOptions) => {
-  const types = makeCommitTypes(sql, "log")
-  const textOf = statementTexts(commitStatement, variantOf)
-  const batchOptions = { log: true, words: options.words ?? true }
-  const failed = (error: SqlError) => againFor(error) ?? appendFailure(classifySqlError(error, options))
-
+  const write = makeCommitWriter(sql, { store: "log", words: options.words })
   return (commits: ReadonlyArray<Commit>, { generation }: FenceView) =>
-    Effect.flatMap(types, (parametersOf) => {
-      const batch = commitBatch(commits, batchOptions)
-      const of: CommitStatement = { ...batch.parts, purpose: "append", checkpoint: false }
-      const parameters = parametersOf(batch, slotsOf(of), { generation })
-      return Effect.mapError(sql.unsafe<SentRow>(textOf(of), parameters), failed)
-    }).pipe(
-      Effect.map(([row]) => sentOf(commits, row!)),
-      Effect.catch((error) => (typeof error === "string" ? Effect.succeed(error) : Effect.fail(error)))
-    )
+    Effect.catchTag(write("append", commits, { generation }), "SqlError", (error) => {
+      const again = againFor(error)
+      return again === undefined ? Effect.fail(appendFailure(classifyError(error, options))) : Effect.succeed(again)
+    })
 }
+
+const nothing: Sent = { written: new Map(), keySeen: new Set() }
 
 export const make = (sql: PgClient, fence: Fence, options: AppendOptions): Append => {
   const send = makeSend(sql, options)
@@ -273,11 +238,11 @@ export const make = (sql: PgClient, fence: Fence, options: AppendOptions): Appen
     outcomes: Map<Commit, AppendOutcome>
   ): Effect.fn.Return<"fenced" | "overtaken" | undefined, AppendError> {
     const standing = commits.filter((commit) => currentEpoch(view, commit.partition) === commit.epoch)
-    const answer = standing.length === 0 ? nothingSent : yield* send(standing, view)
+    const answer = standing.length === 0 ? nothing : yield* send(standing, view)
     if (answer === "fenced") return answer
-    const sent = answer === "overtaken" ? nothingSent : answer
-    for (const [commit, position] of sent.appended) outcomes.set(commit, { _tag: "Appended", position })
-    const rest = commits.filter((commit) => !sent.appended.has(commit))
+    const sent = answer === "overtaken" ? nothing : answer
+    for (const [commit, position] of sent.written) outcomes.set(commit, { _tag: "Appended", position })
+    const rest = commits.filter((commit) => !sent.written.has(commit))
     if (rest.length === 0) return undefined
     const resolved = yield* resolve(sql, fence, rest, view, sent.keySeen)
     for (const [index, commit] of rest.entries()) {
@@ -288,7 +253,6 @@ export const make = (sql: PgClient, fence: Fence, options: AppendOptions): Appen
   })
 
   return Effect.fnUntraced(function* (commits: ReadonlyArray<Commit>) {
-    const ordered = [...commits].sort(byWallet)
     let view = yield* fence.view
     // Claimed past this adapter: epochs only grow, so ours being ahead means that it has not heard of it.
     const known = view
@@ -296,7 +260,7 @@ export const make = (sql: PgClient, fence: Fence, options: AppendOptions): Appen
     const outcomes = new Map<Commit, AppendOutcome>()
     let overtaken = 0
     for (let tries = 0; tries < maxTries && overtaken < maxOvertaken; tries++) {
-      const left = ordered.filter((commit) => !outcomes.has(commit))
+      const left = commits.filter((commit) => !outcomes.has(commit))
       const again = yield* Effect.mapError(attempt(left, view, outcomes), (error) =>
         // Asked again, the commits that were written answer that they are there. A defect may be one commit's alone.
         outcomes.size === 0 || error._tag === "StoreDefect" ? error : new AppendUnknown({ reason: error.message })
@@ -307,7 +271,7 @@ export const make = (sql: PgClient, fence: Fence, options: AppendOptions): Appen
     }
     return yield* Effect.fail(
       gaveUp(
-        ordered.filter((commit) => !outcomes.has(commit)),
+        commits.filter((commit) => !outcomes.has(commit)),
         overtaken,
         outcomes.size > 0
       )

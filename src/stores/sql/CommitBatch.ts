@@ -12,7 +12,7 @@ import { holdChanges, transferChanges } from "../../domain/Projection.ts"
 import type { Hold, Transfer } from "../../domain/Wallet.ts"
 import { transactionWords, walletWords } from "../SearchWords.ts"
 import type { CommitParts } from "./CommitStatement.ts"
-import { SqlCompositeArray } from "./CompositeArray.ts"
+import { CompositeArray } from "./CompositeArray.ts"
 import { columnsOf, type EventColumns } from "./EventColumns.ts"
 
 /** `undefined`: left out of the JSON, SQL's null. */
@@ -110,7 +110,7 @@ const unsureOf = ({ unsureKeys }: Commit): ReadonlyArray<string> | null =>
   unsureKeys === undefined || unsureKeys.length === 0 ? null : unsureKeys
 
 const addCommit = (
-  rows: SqlCompositeArray,
+  rows: CompositeArray,
   commit: Commit,
   first: number,
   details: string | null,
@@ -134,7 +134,7 @@ const addCommit = (
 }
 
 const addEvent = (
-  rows: SqlCompositeArray,
+  rows: CompositeArray,
   number: number,
   recorded: RecordedEvent,
   currency: string,
@@ -225,8 +225,8 @@ const addReversals = (rows: Array<unknown>, number: number, { events, walletId }
 const jsonOf = (rows: ReadonlyArray<unknown>): string | null => (rows.length === 0 ? null : JSON.stringify(rows))
 
 export interface CommitBatch {
-  readonly commits: SqlCompositeArray
-  readonly events: SqlCompositeArray
+  readonly commits: CompositeArray
+  readonly events: CompositeArray
   /** How many events. */
   readonly size: number
   readonly holdsPlaced: string | null
@@ -242,8 +242,8 @@ export interface CommitBatch {
 /** The rows of these commits, numbered from 1 in their order. */
 export const commitBatch = (commits: ReadonlyArray<Commit>, options: CommitBatchOptions): CommitBatch => {
   const size = commits.reduce((events, commit) => events + commit.events.length, 0)
-  const commitRows = new SqlCompositeArray(commitFields, commits.length * commitBytes)
-  const eventRows = new SqlCompositeArray(eventFields, size * eventBytes)
+  const commitRows = new CompositeArray(commitFields, commits.length * commitBytes)
+  const eventRows = new CompositeArray(eventFields, size * eventBytes)
   const holds: HoldRows = { placed: [], changed: [] }
   const transfers: TransferRows = { sent: [], changed: [] }
   const reversals: Array<unknown> = []

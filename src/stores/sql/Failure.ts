@@ -20,18 +20,18 @@ import {
  * - `refusal`: a rule of the user's own, a trigger or a constraint that is not ours.
  * - `defect`: everything else, our own constraints included.
  */
-export type SqlErrorKind = "transient" | "refusal" | "defect"
+export type ErrorKind = "transient" | "refusal" | "defect"
 
 /**
  * - `notExecuted`: surely nothing of the statement (its transaction) stands.
  * - `unknown`: the answer was lost after the statement was sent: it may stand, or
  *   may yet come to stand.
  */
-export type SqlOutcome = "notExecuted" | "unknown"
+export type ErrorOutcome = "notExecuted" | "unknown"
 
-export interface SqlErrorClass {
-  readonly kind: SqlErrorKind
-  readonly outcome: SqlOutcome
+export interface ErrorClass {
+  readonly kind: ErrorKind
+  readonly outcome: ErrorOutcome
   /** `undefined`: the server has not said anything. */
   readonly sqlState: string | undefined
   readonly constraint: string | undefined
@@ -43,7 +43,7 @@ export interface SqlErrorClass {
 const ourConstraint = /^ew_/
 
 /** The longest prefix that matches decides; what matches nothing is a defect. */
-const kindBySqlState: ReadonlyArray<readonly [prefix: string, kind: SqlErrorKind]> = [
+const kindBySqlState: ReadonlyArray<readonly [prefix: string, kind: ErrorKind]> = [
   ["08", "transient"], // connection
   ["23", "refusal"], // constraint; ours are told apart by their names
   ["23502", "defect"], // not null: cannot be told apart, and a user has checks and triggers to say so
@@ -76,7 +76,7 @@ const sqlStateOf = (fields: ServerFields): string | undefined =>
     : undefined
 
 const kindOfSqlState = (sqlState: string, constraint: string | undefined, refusalCodes: ReadonlyArray<string>) => {
-  let kind: SqlErrorKind = "defect"
+  let kind: ErrorKind = "defect"
   let matched = 0
   for (const [prefix, candidate] of kindBySqlState) {
     if (prefix.length > matched && sqlState.startsWith(prefix)) {
@@ -88,7 +88,7 @@ const kindOfSqlState = (sqlState: string, constraint: string | undefined, refusa
   return kind === "refusal" && constraint !== undefined && ourConstraint.test(constraint) ? "defect" : kind
 }
 
-const outcomeOf = (error: SqlError, sqlState: string | undefined, fields: ServerFields): SqlOutcome => {
+const outcomeOf = (error: SqlError, sqlState: string | undefined, fields: ServerFields): ErrorOutcome => {
   const reason = error.reason
   if (reason.operation === "connect") return "notExecuted"
   if (sqlState !== undefined) {
@@ -100,7 +100,7 @@ const outcomeOf = (error: SqlError, sqlState: string | undefined, fields: Server
   return reason.message === "PgConnection: Failed to encode query" ? "notExecuted" : "unknown"
 }
 
-export interface SqlErrorClassOptions {
+export interface ErrorClassOptions {
   /** Further SQLSTATEs by which the user's triggers refuse, five characters each. */
   readonly refusalCodes?: ReadonlyArray<string> | undefined
 }
@@ -109,7 +109,7 @@ export interface SqlErrorClassOptions {
  * An Effect timeout or an interruption around a statement is no `SqlError`: its
  * outcome is unknown.
  */
-export const classifySqlError = (error: SqlError, options: SqlErrorClassOptions = {}): SqlErrorClass => {
+export const classifyError = (error: SqlError, options: ErrorClassOptions = {}): ErrorClass => {
   const fields = fieldsOf(error.reason.cause)
   const sqlState = sqlStateOf(fields)
   const constraint = typeof fields.constraint === "string" ? fields.constraint : undefined
@@ -138,13 +138,13 @@ export const unavailable = (store: StoreName, reason: string): StoreUnavailable 
 export const readFailure =
   (store: StoreName) =>
   (error: SqlError): ReadError => {
-    const { kind, reason } = classifySqlError(error)
+    const { kind, reason } = classifyError(error)
     return kind === "transient" ? unavailable(store, reason) : new StoreDefect({ store, reason })
   }
 
 /** An append: what was surely not written is told from what may have been. */
 export const appendFailure = (
-  failure: SqlErrorClass
+  failure: ErrorClass
 ): StoreUnavailable | AppendUnknown | OperationRefused | StoreDefect => {
   if (failure.outcome === "unknown") return new AppendUnknown({ reason: failure.reason })
   switch (failure.kind) {
@@ -158,7 +158,7 @@ export const appendFailure = (
 }
 
 /** A write that may be done twice: an unknown outcome is no trouble, a user's rule is told apart. */
-export const writeFailure = (failure: SqlErrorClass): ReadError | OperationRefused => {
+export const writeFailure = (failure: ErrorClass): ReadError | OperationRefused => {
   if (failure.outcome === "unknown" || failure.kind === "transient") return unavailable("persistence", failure.reason)
   return failure.kind === "refusal"
     ? new OperationRefused({ reason: failure.reason })

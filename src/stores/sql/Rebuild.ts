@@ -12,6 +12,7 @@ import type { DerivedWallet, RowReplacement } from "../WalletRows.ts"
 import { holdJson, isoTime, metadataOf, transferJson } from "./CommitBatch.ts"
 import { readFailure } from "./Failure.ts"
 import { texts, int8, int8s, text } from "./Parameters.ts"
+import { holdRecord, transferRecord } from "./Rows.ts"
 import { Rebuilding } from "./Write.ts"
 
 /**
@@ -80,7 +81,7 @@ union all
 select e.wallet_id from events e where e.wallet_id = any($1) and e.version = 0
   and not exists (select from wallets w where w.id = e.wallet_id)`
 
-export interface SqlRebuildOptions {
+export interface RebuildOptions {
   /** The log is in this database: its events stay, and appends to the wallets wait. */
   readonly log: boolean
 }
@@ -89,7 +90,7 @@ const failed = readFailure("persistence")
 
 export const erase = (
   sql: SqlClient,
-  { log }: SqlRebuildOptions,
+  { log }: RebuildOptions,
   walletId: string | "all"
 ): Effect.Effect<void, ReadError> =>
   Effect.gen(function* (): Effect.fn.Return<void, SqlError | StoreDefect> {
@@ -139,7 +140,7 @@ const checkVersions = Effect.fnUntraced(function* (
 
 export const rebuild = <A, E, R>(
   sql: SqlClient,
-  { log }: SqlRebuildOptions,
+  { log }: RebuildOptions,
   walletIds: ReadonlyArray<string>,
   rewrite: Effect.Effect<A, E, R>
 ): Effect.Effect<A, E | ReadError, R> =>
@@ -200,20 +201,12 @@ from json_to_recordset($1::json) as w (id text, owner_id text, currency text, ba
   position int8, tag text, words json)`
 
 const insertHolds = `
-insert into holds (wallet_id, id, version, amount, captured, remaining, status, expires_at, reference, metadata,
-  created_at)
-select wallet_id, id, version, amount, captured, remaining, status, expires_at, reference, metadata, created_at
-from json_to_recordset($1::json) as h (wallet_id text, id text, version int8, amount numeric, captured numeric,
-  remaining numeric, status text, expires_at timestamptz, reference text, metadata json, created_at timestamptz)`
+insert into holds (${holdRecord.columns}) select ${holdRecord.columns}
+from json_to_recordset($1::json) as h (${holdRecord.definition})`
 
 const insertTransfers = `
-insert into transfers (wallet_id, id, to_wallet_id, version, position, amount, currency, status, reason, reference,
-  metadata, created_at, updated_at)
-select wallet_id, id, to_wallet_id, version, position, amount, currency, status, reason, reference, metadata,
-  created_at, updated_at
-from json_to_recordset($1::json) as t (wallet_id text, id text, to_wallet_id text, version int8, position int8,
-  amount numeric, currency text, status text, reason text, reference text, metadata json, created_at timestamptz,
-  updated_at timestamptz)`
+insert into transfers (position, ${transferRecord.columns}) select position, ${transferRecord.columns}
+from json_to_recordset($1::json) as t (position int8, ${transferRecord.definition})`
 
 const walletJson = ({ position, wallet }: DerivedWallet, words: boolean): object => ({
   id: wallet.id,

@@ -18,12 +18,12 @@ import {
 } from "../EventStore.ts"
 import { AppendUnknown, StoreDefect } from "../StoreError.ts"
 import { isCopy, make as makeAppend, makeFence } from "./Append.ts"
-import { type SqlErrorClassOptions, reading, withinReadLimit, withTimeLimit } from "./Failure.ts"
+import { type ErrorClassOptions, reading, withinReadLimit, withTimeLimit } from "./Failure.ts"
 import { int8, text, time } from "./Parameters.ts"
 import { eventColumns, type EventRow, recordedOf } from "./Rows.ts"
 import { eventScan } from "./Scan.ts"
 
-export interface SqlEventStoreOptions extends SqlErrorClassOptions {
+export interface SqlEventStoreOptions extends ErrorClassOptions {
   /** `Persistence` is this database, and what an append writes is persisted. Default `true`. */
   readonly persistence?: boolean | undefined
   /** Search is in this database. Default `true`. */

@@ -11,14 +11,7 @@ import type { SqlClient } from "effect/sql/SqlClient"
 import type { SqlError } from "effect/sql/SqlError"
 import { type Checkpoint, type KeySegment, Persistence } from "../Persistence.ts"
 import { type ReadError, StoreDefect } from "../StoreError.ts"
-import {
-  readFailure,
-  reading,
-  type SqlErrorClassOptions,
-  unavailable,
-  withinReadLimit,
-  withTimeLimit
-} from "./Failure.ts"
+import { readFailure, reading, type ErrorClassOptions, unavailable, withinReadLimit, withTimeLimit } from "./Failure.ts"
 import { int4, int8, text } from "./Parameters.ts"
 import { makeReads } from "./PersistenceReads.ts"
 import * as Rebuild from "./Rebuild.ts"
@@ -29,7 +22,7 @@ import * as Write from "./Write.ts"
 
 const failed = readFailure("persistence")
 
-export interface SqlPersistenceOptions extends SqlErrorClassOptions {
+export interface SqlPersistenceOptions extends ErrorClassOptions {
   /** The log is in this database, and its appends write these rows. Default `false`. */
   readonly log?: boolean | undefined
   /** Search is in this database. Default `true`. */

@@ -16,7 +16,7 @@ import { DataDirectory } from "../../../src/stores/pglite/DataDirectory.ts"
 import { clientOn, SqlDatabase } from "../../../src/stores/sql/SqlDatabase.ts"
 import { checkpointBytes } from "../../../src/stores/pglite/Server.ts"
 import { PgliteThread } from "../../../src/stores/pglite/Thread.ts"
-import { classifySqlError } from "../../../src/stores/sql/Failure.ts"
+import { classifyError } from "../../../src/stores/sql/Failure.ts"
 import { startProgram } from "../../support/childProgram.ts"
 import { temporaryFolder } from "../../../bench/servers/ServerProcess.ts"
 
@@ -143,7 +143,7 @@ layer(ReadyMade.layer)("EmbeddedDatabase in a folder", (it) => {
         startImmediately: true
       })
       yield* thread.terminate
-      const { kind, outcome } = classifySqlError(yield* Fiber.join(inFlight))
+      const { kind, outcome } = classifyError(yield* Fiber.join(inFlight))
       assert.deepStrictEqual({ kind, outcome }, { kind: "transient", outcome: "unknown" })
       assert.deepStrictEqual(yield* sql`select n from rows`, [{ n: 1 }])
     })
@@ -154,7 +154,7 @@ layer(ReadyMade.layer)("EmbeddedDatabase in a folder", (it) => {
       const { sql, thread } = yield* onThread(undefined)
       yield* sql`select 1`
       yield* thread.terminate
-      const { kind, outcome, reason } = classifySqlError(yield* Effect.flip(sql`select 1`))
+      const { kind, outcome, reason } = classifyError(yield* Effect.flip(sql`select 1`))
       assert.deepStrictEqual(
         { kind, outcome, reason },
         { kind: "transient", outcome: "notExecuted", reason: "the database in memory was lost with its thread" }
@@ -171,7 +171,7 @@ layer(ReadyMade.layer)("EmbeddedDatabase in a folder", (it) => {
       const right = Fs.readFileSync(version)
       Fs.writeFileSync(version, "9\n")
       yield* thread.terminate
-      const { kind, outcome } = classifySqlError(yield* Effect.flip(sql`select n from rows`))
+      const { kind, outcome } = classifyError(yield* Effect.flip(sql`select n from rows`))
       assert.deepStrictEqual({ kind, outcome }, { kind: "transient", outcome: "notExecuted" })
       Fs.writeFileSync(version, right)
       const rows = yield* Effect.retry(sql`select n from rows`, Schedule.recurs(5))
@@ -211,7 +211,7 @@ layer(SqlDatabase.layerEmbedded({ dataDir: "memory://" }))("EmbeddedDatabase's s
     Effect.gen(function* () {
       const sql = yield* SqlClient
       const error = yield* Effect.flip(sql`create table lost (id int)`)
-      assert.strictEqual(classifySqlError(error).sqlState, "3F000")
+      assert.strictEqual(classifyError(error).sqlState, "3F000")
       yield* sql`create schema wallet`
       yield* sql`create table found (id int)`
       assert.deepStrictEqual(yield* sql`select schemaname from pg_tables where tablename = 'found'`, [

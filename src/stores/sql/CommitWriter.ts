@@ -1,39 +1,42 @@
 /**
- * Sends commits as rows, for all who write them: an append, a write behind a log that lives
- * elsewhere, a rebuild.
+ * Sends commits as rows, by one statement, for all who write them: an append, a write behind a log
+ * that lives elsewhere, a rebuild.
  */
 import type { PgClient } from "@effect/sql-pg/PgClient"
 import * as PgTypes from "@effect/sql-pg/PgTypes"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
+import type { SqlError } from "effect/sql/SqlError"
 import type { Commit } from "../../domain/Commit.ts"
 import type { Checkpoint } from "../Persistence.ts"
 import { type ReadError, StoreDefect, type StoreName } from "../StoreError.ts"
-import type { CommitBatch } from "./CommitBatch.ts"
-import type { Slot } from "./CommitStatement.ts"
+import { type CommitBatch, commitBatch } from "./CommitBatch.ts"
+import {
+  type CommitPurpose,
+  type CommitStatement,
+  commitStatement,
+  type Slot,
+  slotsOf,
+  variantOf
+} from "./CommitStatement.ts"
 import { readFailure } from "./Failure.ts"
 import { int8, text } from "./Parameters.ts"
 
 /**
- * The texts of a statement with optional parts. A session plans a prepared statement
- * once, for the tables as they are. A text that changes whenever the number of calls
- * has doubled makes it plan again, so that a plan made for an empty table does not
+ * A session plans a prepared statement once, for the tables as they are. A text that changes whenever
+ * the number of calls has doubled makes it plan again, so that a plan made for an empty table does not
  * serve a large one.
  */
-export const statementTexts = <Parts>(
-  write: (parts: Parts) => string,
-  /** Names what of the parts makes a difference. */
-  variantOf: (parts: Parts) => string
-): ((parts: Parts) => string) => {
+const makeTexts = (): ((of: CommitStatement) => string) => {
   /** At most one for each variant and doubling. */
   const texts = new Map<string, string>()
   let sent = 0
-  return (parts) => {
+  return (of) => {
     const doublings = Math.floor(Math.log2(++sent))
-    const variant = `${doublings} ${variantOf(parts)}`
+    const variant = `${doublings} ${variantOf(of)}`
     const known = texts.get(variant)
     if (known !== undefined) return known
-    const text = `/* plan ${doublings} */${write(parts)}`
+    const text = `/* plan ${doublings} */${commitStatement(of)}`
     texts.set(variant, text)
     return text
   }
@@ -46,7 +49,7 @@ export interface FurtherParameters {
 }
 
 /** The parameters of a statement with these slots. */
-export type CommitParameters = (
+type CommitParameters = (
   batch: CommitBatch,
   slots: ReadonlyArray<Slot>,
   further: FurtherParameters
@@ -70,8 +73,11 @@ const registryOf = (client: PgClient, store: StoreName): Effect.Effect<PgTypes.R
     ? Effect.fail(new StoreDefect({ store, reason: "the SQL client has no type registry of its own" }))
     : Effect.succeed(client.config.types)
 
-/** Asked once; again after a failure. */
-export const makeCommitTypes = (client: PgClient, store: StoreName): Effect.Effect<CommitParameters, ReadError> => {
+/**
+ * The ids of composite types differ from database to database, so they are asked for, and the client
+ * learns them. Asked once; again after a failure.
+ */
+const makeParameters = (client: PgClient, store: StoreName): Effect.Effect<CommitParameters, ReadError> => {
   let known: CommitParameters | undefined
 
   const ask = Effect.gen(function* () {
@@ -114,5 +120,53 @@ export const makeCommitTypes = (client: PgClient, store: StoreName): Effect.Effe
  * Rows of several wallets are locked in the order of their ids, so that appends and
  * writes do not block one another in a circle.
  */
-export const byWallet = (a: Commit, b: Commit): number =>
-  a.walletId < b.walletId ? -1 : a.walletId > b.walletId ? 1 : 0
+const byWallet = (a: Commit, b: Commit): number => (a.walletId < b.walletId ? -1 : a.walletId > b.walletId ? 1 : 0)
+
+interface SentRow {
+  readonly flags: ReadonlyArray<boolean> | null
+  readonly before?: bigint | null
+  readonly seen?: ReadonlyArray<number> | null
+}
+
+/** What of the commits was written; the others were left out. */
+export interface Sent {
+  /** With the positions of their last events: of an append. */
+  readonly written: ReadonlyMap<Commit, bigint>
+  /** Left out: a key of theirs is there. */
+  readonly keySeen: ReadonlySet<Commit>
+}
+
+const sentOf = (commits: ReadonlyArray<Commit>, { before, flags, seen }: SentRow): Sent => {
+  const written = new Map<Commit, bigint>()
+  let position = before ?? 0n
+  for (const [index, commit] of commits.entries()) {
+    position += BigInt(commit.events.length)
+    if (flags === null || flags[index] === true) written.set(commit, position)
+  }
+  return { written, keySeen: new Set(seen?.map((number) => commits[number - 1]!)) }
+}
+
+export interface CommitWriterOptions {
+  readonly store: StoreName
+  /** Search is in this database. Default `true`. */
+  readonly words?: boolean | undefined
+}
+
+export const makeCommitWriter = (sql: PgClient, { store, words = true }: CommitWriterOptions) => {
+  const parameters = makeParameters(sql, store)
+  const textOf = makeTexts()
+
+  return (
+    purpose: CommitPurpose,
+    given: ReadonlyArray<Commit>,
+    further: FurtherParameters
+  ): Effect.Effect<Sent, SqlError | ReadError> =>
+    Effect.flatMap(parameters, (parametersOf) => {
+      const commits = [...given].sort(byWallet)
+      const batch = commitBatch(commits, { log: purpose === "append", words })
+      const of: CommitStatement = { ...batch.parts, purpose, checkpoint: further.checkpoint !== undefined }
+      return Effect.map(sql.unsafe<SentRow>(textOf(of), parametersOf(batch, slotsOf(of), further)), ([row]) =>
+        sentOf(commits, row!)
+      )
+    })
+}
