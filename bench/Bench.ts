@@ -14,6 +14,7 @@ import * as CostProbe from "./CostProbe.ts"
 import { conditionsOf } from "./Conditions.ts"
 import { databaseConditions, embedded, onKurrent, onServer } from "./Databases.ts"
 import { dispatchBench } from "./DispatchBench.ts"
+import { encodingBench } from "./EncodingBench.ts"
 import type { Row } from "./Figure.ts"
 import { expiryBench } from "./ExpiryBench.ts"
 import { httpBench } from "./HttpBench.ts"
@@ -29,6 +30,7 @@ import { transferBench } from "./TransferBench.ts"
 
 export const partNames = [
   "dispatch",
+  "encoding",
   "memory",
   "library-embedded",
   "library-postgres",
@@ -95,6 +97,7 @@ const creditBaselinesPart = (settings: BenchSettings, wallets: number) =>
 
 const parts: Readonly<Record<PartName, Part>> = {
   dispatch: dispatchBench,
+  encoding: encodingBench,
   memory: idleMemoryBench,
   "library-embedded": (settings) => libraryBench(settings, "PGlite").pipe(Effect.provide(embedded())),
   "library-postgres": (settings) =>

@@ -48,22 +48,19 @@ export type Slot =
   | "events"
   | "generation"
   | "size"
-  | "holdsPlaced"
-  | "holdsChanged"
-  | "transfersSent"
-  | "transfersChanged"
-  | "reversals"
-  | "checkpointOwner"
-  | "checkpointPosition"
+  | ("holdsPlaced" | "holdsChanged" | "transfersSent" | "transfersChanged" | "reversals")
+  | ("checkpointOwner" | "checkpointPosition")
+
+const slotsIf = (there: boolean, ...slots: ReadonlyArray<Slot>): ReadonlyArray<Slot> => (there ? slots : [])
 
 export const slotsOf = (of: CommitStatement): ReadonlyArray<Slot> => [
   "commits",
-  ...(of.purpose === "rederive" ? [] : (["events"] as const)),
-  ...(of.purpose === "append" ? (["generation", "size"] as const) : []),
-  ...(of.holds ? (["holdsPlaced", "holdsChanged"] as const) : []),
-  ...(of.transfers ? (["transfersSent", "transfersChanged"] as const) : []),
-  ...(of.reversals ? (["reversals"] as const) : []),
-  ...(of.checkpoint ? (["checkpointOwner", "checkpointPosition"] as const) : [])
+  ...slotsIf(of.purpose !== "rederive", "events"),
+  ...slotsIf(of.purpose === "append", "generation", "size"),
+  ...slotsIf(of.holds, "holdsPlaced", "holdsChanged"),
+  ...slotsIf(of.transfers, "transfersSent", "transfersChanged"),
+  ...slotsIf(of.reversals, "reversals"),
+  ...slotsIf(of.checkpoint, "checkpointOwner", "checkpointPosition")
 ]
 
 /** What of a statement makes its text differ. */
@@ -105,10 +102,7 @@ const notSeen = (unsure: boolean): string =>
   unsure ? " and (c.ord = any ((select commits from seen)::int4[])) is not true" : ""
 
 const walletColumnsSet = (details: boolean): string => `
-    balance = c.balance,
-    held = c.held,
-    overdraft_limit = c.overdraft_limit,
-    status = c.status,
+    balance = c.balance, held = c.held, overdraft_limit = c.overdraft_limit, status = c.status,
     updated_at = c.updated_at${
       details
         ? `,
@@ -256,34 +250,28 @@ const positionOf = (purpose: CommitPurpose, of: string): string =>
     ? given
     : kept(`select o.position from events o where o.wallet_id = ${of}.wallet_id and o.version = ${of}.version`, given)
 
-const givenEvents = (purpose: CommitPurpose, $: Placeholder): string => `
-  select ${positionOf(purpose, "r")} as position, ${givenColumns}
-  from unnest(${$("events")}::given_event[]) with ordinality as r (commit, ${givenColumns}, ord) cross join accepted
-  where ${isTaken("commit")}`
-
-/** Of a copy that is written again those that are not as they should be. */
-const changedPart = ($: Placeholder): string => `,
-changed as materialized (
-  select g.* from (${givenEvents("recopy", $)}
-  ) g left join events e on e.wallet_id = g.wallet_id and e.version = g.version
-  where ${compared("e")} is distinct from ${compared("g")}
-)`
-
-const replaced = `
+const unlessTheSame = `
   on conflict (wallet_id, version) do update set
     ${eventColumns
       .filter((name) => name !== "wallet_id" && name !== "version")
       .map((name) => `${name} = excluded.${name}`)
-      .join(", ")}`
+      .join(", ")}
+  where ${compared("e")} is distinct from ${compared("excluded")}`
 
 const eventsPart = ({ purpose }: CommitStatement, $: Placeholder): string => {
-  const again = purpose === "recopy"
-  return `${again ? changedPart($) : ""},
+  const given = `
+  from unnest(${$("events")}::given_event[]) with ordinality as r (commit, ${givenColumns}, ord) cross join accepted
+  where ${isTaken("commit")}`
+  const missing = `,
+missing as materialized (
+  select wallet_id, version${given}
+    and not exists (select from events e where e.wallet_id = r.wallet_id and e.version = r.version)
+)`
+  return `${purpose === "recopy" ? missing : ""},
 recorded as (
-  insert into events (${eventColumns.join(", ")})${
-    again ? `\n  select ${eventColumns.join(", ")} from changed${replaced}` : givenEvents(purpose, $)
-  }
-  returning 1
+  insert into events as e (${eventColumns.join(", ")})
+  select ${positionOf(purpose, "r")}, ${givenColumns}${given}${purpose === "recopy" ? unlessTheSame : ""}
+  returning ${purpose === "recopy" ? "wallet_id, version" : "1"}
 )`
 }
 
@@ -299,9 +287,11 @@ const eventsTaken = `select coalesce(sum(size), 0) from commits c cross join acc
 
 /** Of the rows that the log cannot do without. */
 const checksOf = ({ creates, purpose }: CommitStatement): ReadonlyArray<string> => [
-  ...(purpose === "rederive"
-    ? []
-    : [checkOf("events", purpose === "recopy" ? "select count(*) from changed" : eventsTaken, "recorded")]),
+  ...(purpose === "append" || purpose === "copy" ? [checkOf("events", eventsTaken, "recorded")] : []),
+  // An event that is there may stay as it is.
+  ...(purpose === "recopy"
+    ? [checkOf("events", "select count(*) from missing", "missing join recorded using (wallet_id, version)")]
+    : []),
   ...(creates && purpose === "append" ? [checkOf("wallets", "select count(*) from created", "added")] : [])
 ]
 
