@@ -51,22 +51,6 @@ export type Slot =
   | ("holdsPlaced" | "holdsChanged" | "transfersSent" | "transfersChanged" | "reversals")
   | ("checkpointOwner" | "checkpointPosition")
 
-const slotsIf = (there: boolean, ...slots: ReadonlyArray<Slot>): ReadonlyArray<Slot> => (there ? slots : [])
-
-export const slotsOf = (of: CommitStatement): ReadonlyArray<Slot> => [
-  "commits",
-  ...slotsIf(of.purpose !== "rederive", "events"),
-  ...slotsIf(of.purpose === "append", "generation", "size"),
-  ...slotsIf(of.holds, "holdsPlaced", "holdsChanged"),
-  ...slotsIf(of.transfers, "transfersSent", "transfersChanged"),
-  ...slotsIf(of.reversals, "reversals"),
-  ...slotsIf(of.checkpoint, "checkpointOwner", "checkpointPosition")
-]
-
-/** What of a statement makes its text differ. */
-export const variantOf = (of: CommitStatement): string =>
-  `${of.purpose} ${of.creates} ${of.details} ${of.holds} ${of.transfers} ${of.reversals} ${of.unsure} ${of.checkpoint}`
-
 /** The placeholder of a parameter: `$1` for the first of the slots. */
 type Placeholder = (slot: Slot) => string
 
@@ -252,10 +236,7 @@ const positionOf = (purpose: CommitPurpose, of: string): string =>
 
 const unlessTheSame = `
   on conflict (wallet_id, version) do update set
-    ${eventColumns
-      .filter((name) => name !== "wallet_id" && name !== "version")
-      .map((name) => `${name} = excluded.${name}`)
-      .join(", ")}
+    ${eventColumns.map((name) => `${name} = excluded.${name}`).join(", ")}
   where ${compared("e")} is distinct from ${compared("excluded")}`
 
 const eventsPart = ({ purpose }: CommitStatement, $: Placeholder): string => {
@@ -343,8 +324,7 @@ marked as (
  * Answers one row: `flags`, by their numbers which commits were taken, null when all were; of an append `before`, the position before the batch's first event, and
  * `seen`, the numbers of commits that were left out for their keys.
  */
-export const commitStatement = (of: CommitStatement): string => {
-  const slots = slotsOf(of)
+export const commitStatement = (of: CommitStatement, slots: ReadonlyArray<Slot>): string => {
   const $: Placeholder = (slot) => `$${slots.indexOf(slot) + 1}`
   const appends = of.purpose === "append"
   const before = appends ? ", (select before from sequenced) as before" : ""

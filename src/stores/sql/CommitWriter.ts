@@ -11,16 +11,25 @@ import type { Commit } from "../../domain/Commit.ts"
 import type { Checkpoint } from "../Persistence.ts"
 import { type ReadError, StoreDefect, type StoreName } from "../StoreError.ts"
 import { type CommitBatch, commitBatch } from "./CommitBatch.ts"
-import {
-  type CommitPurpose,
-  type CommitStatement,
-  commitStatement,
-  type Slot,
-  slotsOf,
-  variantOf
-} from "./CommitStatement.ts"
+import { type CommitPurpose, type CommitStatement, commitStatement, type Slot } from "./CommitStatement.ts"
 import { readFailure } from "./Failure.ts"
 import { int8, text } from "./Parameters.ts"
+
+const slotsIf = (there: boolean, ...slots: ReadonlyArray<Slot>): ReadonlyArray<Slot> => (there ? slots : [])
+
+const slotsOf = (of: CommitStatement): ReadonlyArray<Slot> => [
+  "commits",
+  ...slotsIf(of.purpose !== "rederive", "events"),
+  ...slotsIf(of.purpose === "append", "generation", "size"),
+  ...slotsIf(of.holds, "holdsPlaced", "holdsChanged"),
+  ...slotsIf(of.transfers, "transfersSent", "transfersChanged"),
+  ...slotsIf(of.reversals, "reversals"),
+  ...slotsIf(of.checkpoint, "checkpointOwner", "checkpointPosition")
+]
+
+/** What of a statement makes its text differ. */
+const variantOf = (of: CommitStatement): string =>
+  `${of.purpose} ${of.creates} ${of.details} ${of.holds} ${of.transfers} ${of.reversals} ${of.unsure} ${of.checkpoint}`
 
 /**
  * A session plans a prepared statement once, for the tables as they are. A text that changes whenever
@@ -36,7 +45,7 @@ const makeTexts = (): ((of: CommitStatement) => string) => {
     const variant = `${doublings} ${variantOf(of)}`
     const known = texts.get(variant)
     if (known !== undefined) return known
-    const text = `/* plan ${doublings} */${commitStatement(of)}`
+    const text = `/* plan ${doublings} */${commitStatement(of, slotsOf(of))}`
     texts.set(variant, text)
     return text
   }

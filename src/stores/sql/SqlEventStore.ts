@@ -59,7 +59,7 @@ where wallet_id = $1 and version <= $2 and time <= $3
 order by version desc limit 1`
 
 const anyVersion = 9_223_372_036_854_775_807n
-/** The year 9999: no event is later (`Form.ts`). */
+/** The year 9999: no event is later (`Limits.ts`). */
 const anyTime = 253_402_300_799_999
 
 interface SnapshotRow {
