@@ -12,6 +12,7 @@ import type { BenchSettings } from "./BenchSettings.ts"
 import * as CostProbe from "./CostProbe.ts"
 import { databaseConditions, embedded, onKurrent, onServer } from "./Databases.ts"
 import { dispatchBench } from "./DispatchBench.ts"
+import { encodingBench } from "./EncodingBench.ts"
 import type { Row } from "./Figure.ts"
 import { expiryBench } from "./ExpiryBench.ts"
 import { httpBench } from "./HttpBench.ts"
@@ -26,6 +27,7 @@ import { transferBench } from "./TransferBench.ts"
 
 export const partNames = [
   "dispatch",
+  "encoding",
   "memory",
   "library-embedded",
   "library-postgres",
@@ -92,6 +94,7 @@ const creditBaselinesPart = (settings: BenchSettings, wallets: number) =>
 
 const parts: Readonly<Record<PartName, Part>> = {
   dispatch: dispatchBench,
+  encoding: encodingBench,
   memory: idleMemoryBench,
   "library-embedded": (settings) => libraryBench(settings, "PGlite").pipe(Effect.provide(embedded())),
   "library-postgres": (settings) =>

@@ -94,6 +94,15 @@ END $$;
 CREATE TRIGGER ew_events_unchanged BEFORE UPDATE OR DELETE OR TRUNCATE ON events
   FOR EACH STATEMENT EXECUTE FUNCTION refuse_to_change_the_log();
 
+-- A user's trigger that answers NULL keeps a row out without a word. Whoever writes counts its rows,
+-- and calls this when some are missing.
+CREATE FUNCTION refuse_suppressed_rows(table_name text, given bigint, written bigint) RETURNS text
+LANGUAGE plpgsql AS $$
+BEGIN
+  RAISE EXCEPTION 'a trigger on % has suppressed % of % rows: a rule that refuses has to raise an exception',
+    table_name, given - written, given;
+END $$;
+
 -- What an append or a write hands over, as arrays of these: a commit, and an event. Nothing is
 -- stored in this form. `first`: how many events of the batch come before the commit's.
 -- `unsure`: keys that an earlier command of the wallet may have had.

@@ -11,11 +11,11 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Metric from "effect/Metric"
 import * as Option from "effect/Option"
-import * as Result from "effect/Result"
 import * as Schedule from "effect/Schedule"
 import * as Semaphore from "effect/Semaphore"
 import type { Commit } from "../domain/Commit.ts"
 import type { AppendError, AppendOutcome, EventStore } from "../stores/EventStore.ts"
+import { bisect } from "../stores/RowWriter.ts"
 import type { StoreDefect, StoreUnavailable } from "../stores/StoreError.ts"
 import { AppendUnknown } from "../stores/StoreError.ts"
 import * as EngineMetrics from "./EngineMetrics.ts"
@@ -44,48 +44,58 @@ export interface AppendOptions<A> {
   readonly stranded: (item: A) => void
 }
 
-interface Part<A> {
-  readonly items: ReadonlyArray<A>
-  /** An earlier try of these commits may be in the log. */
-  unknown: boolean
-  /** Parts of one append are sent one at a time, in turns: one that pauses lets others pass. `undefined`: it is still whole. */
-  readonly turns: Semaphore.Semaphore | undefined
-}
-
 /** Never fails; ends when each has been decided by an answer from the log. */
 export const appendUntilDecided = <A extends { readonly commit: Commit }>(
   items: ReadonlyArray<A>,
   options: AppendOptions<A>
-): Effect.Effect<void> => decide({ items, unknown: false, turns: undefined }, options)
-
-const decide = Effect.fnUntraced(function* <A extends { readonly commit: Commit }>(
-  part: Part<A>,
-  options: AppendOptions<A>
-): Effect.fn.Return<void> {
-  const { decided } = options
-  const { items } = part
-  const result = yield* Effect.result(appendWithRetry(part, options))
-  if (Result.isSuccess(result)) return decided(items, result.success)
-  const error = result.failure
-  if (error._tag === "StoreUnavailable") {
-    return decided(
-      items,
-      items.map(() => ({ _tag: "Failed", error }))
+): Effect.Effect<void> =>
+  Effect.suspend(() => {
+    const { decided } = options
+    const turns = Semaphore.makeUnsafe(1)
+    return Effect.asVoid(
+      bisect<A, void, Undecided, never>(items, {
+        attempt: (part, whole) => {
+          const tries: Tries = { unknown: whole?.unknown ?? false, turns: whole === undefined ? undefined : turns }
+          return Effect.matchEffect(appendWithRetry(part, tries, options), {
+            onSuccess: (outcomes) => nothingLeft(decided(part, outcomes)),
+            onFailure: (error) =>
+              error._tag === "StoreUnavailable"
+                ? nothingLeft(
+                    decided(
+                      part,
+                      part.map(() => ({ _tag: "Failed", error }))
+                    )
+                  )
+                : Effect.fail({ error, unknown: tries.unknown })
+          })
+        },
+        divides: (_failure): _failure is Undecided => true,
+        alone: (item, { error }) =>
+          Effect.sync(() =>
+            decided([item], [
+              error._tag === "OperationRefused" ? { _tag: "Refused", reason: error.reason } : { _tag: "Failed", error }
+            ])
+          ),
+        sideBySide: true
+      })
     )
-  }
-  if (items.length === 1) {
-    return decided(items, [
-      error._tag === "OperationRefused" ? { _tag: "Refused", reason: error.reason } : { _tag: "Failed", error }
-    ])
-  }
-  const middle = items.length >> 1
-  const { unknown } = part
-  const turns = part.turns ?? Semaphore.makeUnsafe(1)
-  const halves = [items.slice(0, middle), items.slice(middle)].map((items) =>
-    decide({ items, unknown, turns }, options)
-  )
-  yield* Effect.all(halves, { concurrency: 2, discard: true })
-})
+  })
+
+/** What is decided has been told; there is nothing more to answer. */
+const nothingLeft = (_told: void): Effect.Effect<ReadonlyArray<void>> => Effect.succeed([])
+
+/** One of the commits stands in the way of the others, or all do. */
+interface Undecided {
+  readonly error: Exclude<AppendError, AppendUnknown | StoreUnavailable>
+  readonly unknown: boolean
+}
+
+interface Tries {
+  /** Whether an earlier try of these commits may be in the log. */
+  unknown: boolean
+  /** Parts of one append are sent one at a time, in turns: one that pauses lets others pass. `undefined`: it is still whole. */
+  readonly turns: Semaphore.Semaphore | undefined
+}
 
 /**
  * `AppendUnknown` is tried again for ever. `StoreUnavailable` for a while; after an
@@ -94,21 +104,22 @@ const decide = Effect.fnUntraced(function* <A extends { readonly commit: Commit 
  * would be a guess.
  */
 const appendWithRetry = Effect.fnUntraced(function* <A extends { readonly commit: Commit }>(
-  part: Part<A>,
+  items: ReadonlyArray<A>,
+  tries: Tries,
   { append, retryMillis, stranded }: AppendOptions<A>
 ): Effect.fn.Return<ReadonlyArray<AppendOutcome>, Exclude<AppendError, AppendUnknown>> {
   const clock = yield* Clock.Clock
   const startedAt = clock.currentTimeMillisUnsafe()
-  const { items, turns } = part
+  const { turns } = tries
   const commits = items.map(({ commit }) => commit)
   const worthRetrying = (error: AppendError): boolean => {
     switch (error._tag) {
       case "AppendUnknown":
         return true
       case "StoreUnavailable":
-        return part.unknown || clock.currentTimeMillisUnsafe() - startedAt < retryMillis
+        return tries.unknown || clock.currentTimeMillisUnsafe() - startedAt < retryMillis
       case "StoreDefect":
-        return part.unknown && commits.length === 1
+        return tries.unknown && commits.length === 1
       case "OperationRefused":
         return false
     }
@@ -117,7 +128,7 @@ const appendWithRetry = Effect.fnUntraced(function* <A extends { readonly commit
   return yield* (turns === undefined ? appending : turns.withPermits(1)(appending)).pipe(
     Effect.catchCause((cause) => Effect.fail(errorOf(cause))),
     Effect.tapError((error) => {
-      if (error._tag === "AppendUnknown") part.unknown = true
+      if (error._tag === "AppendUnknown") tries.unknown = true
       if (error._tag === "StoreDefect" && worthRetrying(error)) stranded(items[0]!)
       return Effect.andThen(
         Metric.update(EngineMetrics.appendRetries, 1),

@@ -5,7 +5,7 @@
  */
 import * as Effect from "effect/Effect"
 import type { EventStore } from "../stores/EventStore.ts"
-import type { KeySegment } from "../stores/KeySegment.ts"
+import type { KeySegment } from "../stores/Persistence.ts"
 import type { Persistence } from "../stores/Persistence.ts"
 import type { EventUnreadable, ReadError } from "../stores/StoreError.ts"
 import type { ActorBounds } from "./ActorBounds.ts"

@@ -14,7 +14,7 @@ import { SqlDatabase } from "../stores/sql/SqlDatabase.ts"
 import { SqlMigrator } from "../stores/sql/SqlMigrator.ts"
 import type { KurrentEventStoreOptions } from "../stores/kurrent/KurrentEventStore.ts"
 import * as SqlStores from "../stores/sql/SqlStores.ts"
-import { SqlSchemaName } from "../stores/sql/SchemaName.ts"
+import { SqlSchemaName } from "../stores/sql/SqlDatabase.ts"
 
 export interface StoresConfig {
   /** `KURRENTDB_URL`; none: the log is in the database. */

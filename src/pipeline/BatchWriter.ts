@@ -8,7 +8,8 @@ import * as EngineMetrics from "../actors/EngineMetrics.ts"
 import type { WalletOutcome, WriterContext } from "./PersistenceWriter.ts"
 import { writeCommits } from "./PersistenceWriter.ts"
 import type { Queued } from "./PersistQueue.ts"
-import { mergeCommits, type PersistQueue } from "./PersistQueue.ts"
+import type { PersistQueue } from "./PersistQueue.ts"
+import { mergeCommits } from "../stores/RowWriter.ts"
 
 /** The batch that is being written. */
 export class ActiveWrite {

@@ -21,14 +21,6 @@ export interface LowWatermark {
   readonly position: bigint
 }
 
-/** Consecutive commits of one wallet as one. */
-export const mergeCommits = (commits: ReadonlyArray<Commit>): Commit => {
-  const first = commits[0]!
-  if (commits.length === 1) return first
-  const last = commits[commits.length - 1]!
-  return { ...last, expectedVersion: first.expectedVersion, events: commits.flatMap((commit) => commit.events) }
-}
-
 /** As many of the wallet's commits as have room, at least one. */
 const firstOf = (queued: Queued, room: number): Queued => {
   let count = 0

@@ -16,11 +16,11 @@ import { isReversible } from "../domain/EventKinds.ts"
 import type { Wallet } from "../domain/Wallet.ts"
 import type { EventStore } from "../stores/EventStore.ts"
 import type { Checkpoint, PersistedVersion, Persistence, PersistOutcome } from "../stores/Persistence.ts"
+import { Ended, type RowWriter, writeRows } from "../stores/RowWriter.ts"
 import type { EventUnreadable, OperationRefused } from "../stores/StoreError.ts"
 import { StoreDefect, StoreUnavailable } from "../stores/StoreError.ts"
 import type { ActorBounds } from "../actors/ActorBounds.ts"
 import * as EngineMetrics from "../actors/EngineMetrics.ts"
-import { mergeCommits } from "./PersistQueue.ts"
 import type { WalletHistory } from "../actors/WalletHistory.ts"
 import type { PersistenceListener } from "../actors/WritePipeline.ts"
 
@@ -150,89 +150,35 @@ const diverged = (walletId: string, version: number): string =>
   `LogDiverged: PostgreSQL has another event of wallet ${walletId} at or before version ${version} than the log; ` +
   `run: wallet verify, then wallet replay --wallet ${walletId}`
 
+/** Outcomes are told as they come. Any failure may be one wallet's or one command's; none is left in the end. */
+const rowWriter = (context: WriterContext): RowWriter<Commit, WalletOutcome, StoreDefect | OperationRefused> => ({
+  write: (commits) => write(context, commits),
+  divides: (_failure): _failure is StoreDefect | OperationRefused => true,
+  before: ({ expectedVersion, walletId }) =>
+    Effect.flatMap(stateAt(context, walletId, expectedVersion), (before) =>
+      Result.isFailure(before) ? Effect.fail(new Ended(stopped(before.failure))) : Effect.succeed(before.success)
+    ),
+  failed: (commit, failure) =>
+    failure._tag === "OperationRefused"
+      ? refuseCommand(context, commit, failure.reason)
+      : Effect.succeed(failed(context, commit.walletId, failure))
+})
+
+const write = (context: WriterContext, commits: ReadonlyArray<Commit>, checkpoint?: Checkpoint) =>
+  Effect.flatMap(retrying(context, context.persistence.write(commits, checkpoint)), (outcomes) =>
+    Effect.forEach(outcomes, (outcome, index) => outcomeOf(context, commits[index]!, outcome))
+  )
+
 /**
  * Writes one commit per wallet, all in one transaction if nothing stands in the way;
  * then `checkpoint` is recorded with them. Outcomes in the order of the commits.
  */
-export const writeCommits = Effect.fnUntraced(function* (
+export const writeCommits = (
   context: WriterContext,
   commits: ReadonlyArray<Commit>,
   checkpoint?: Checkpoint
-): Effect.fn.Return<ReadonlyArray<WalletOutcome>> {
-  const result = yield* Effect.result(retrying(context, context.persistence.write(commits, checkpoint)))
-  if (Result.isSuccess(result)) {
-    return yield* Effect.forEach(result.success, (outcome, index) => outcomeOf(context, commits[index]!, outcome))
-  }
-  if (commits.length > 1) {
-    const middle = commits.length >> 1
-    const first = yield* writeCommits(context, commits.slice(0, middle))
-    const second = yield* writeCommits(context, commits.slice(middle))
-    return [...first, ...second]
-  }
-  return [
-    result.failure._tag === "OperationRefused"
-      ? yield* writeByCommand(context, commits[0]!, result.failure)
-      : failed(context, commits[0]!.walletId, result.failure)
-  ]
-})
-
-/** One commit per command, each with the state after it. */
-const commandsOf = (before: Wallet | undefined, commit: Commit): ReadonlyArray<Commit> => {
-  const commands: Array<Commit> = []
-  let wallet = before
-  let events: Array<RecordedEvent> = []
-  for (const [index, recorded] of commit.events.entries()) {
-    events.push(recorded)
-    const next = commit.events[index + 1]
-    if (next !== undefined && next.metadata.commandId === recorded.metadata.commandId) continue
-    wallet = fold(wallet, events)
-    commands.push({ ...commit, expectedVersion: events[0]!.version - 1, events, wallet: wallet! })
-    events = []
-  }
-  return commands
-}
-
-/** A user's rule refuses something of the commit: the rest is written, each refused command is refused for good. */
-const writeByCommand = Effect.fnUntraced(function* (
-  context: WriterContext,
-  commit: Commit,
-  refusal: OperationRefused
-): Effect.fn.Return<WalletOutcome> {
-  const { expectedVersion, walletId } = commit
-  const before = yield* stateAt(context, walletId, expectedVersion)
-  if (Result.isFailure(before)) return stopped(before.failure)
-  const commands = commandsOf(before.success, commit)
-  return yield* commands.length === 1 ? refuseCommand(context, commit, refusal.reason) : writeHalves(context, commands)
-})
-
-const writeHalves = Effect.fnUntraced(function* (
-  context: WriterContext,
-  commands: ReadonlyArray<Commit>
-): Effect.fn.Return<WalletOutcome> {
-  const middle = commands.length >> 1
-  for (const part of [commands.slice(0, middle), commands.slice(middle)]) {
-    const outcome = yield* writePart(context, part)
-    if (outcome._tag !== "Written") return outcome
-  }
-  return written
-})
-
-const writePart = Effect.fnUntraced(function* (
-  context: WriterContext,
-  commands: ReadonlyArray<Commit>
-): Effect.fn.Return<WalletOutcome> {
-  const commit = mergeCommits(commands)
-  const result = yield* Effect.result(retrying(context, context.persistence.write([commit])))
-  if (Result.isSuccess(result)) return yield* outcomeOf(context, commit, result.success[0]!)
-  if (result.failure._tag === "StoreDefect") {
-    return commands.length === 1
-      ? failed(context, commit.walletId, result.failure)
-      : yield* writeHalves(context, commands)
-  }
-  return yield* commands.length === 1
-    ? refuseCommand(context, commit, result.failure.reason)
-    : writeHalves(context, commands)
-})
+): Effect.Effect<ReadonlyArray<WalletOutcome>> =>
+  writeRows(rowWriter(context), commits, write(context, commits, checkpoint))
 
 /** The refusal takes the place of the command's events; then they have to be reversed. */
 const refuseCommand = Effect.fnUntraced(function* (

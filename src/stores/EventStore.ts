@@ -6,19 +6,19 @@
  * an event before N.
  */
 import * as Context from "effect/Context"
-import type * as Effect from "effect/Effect"
-import type * as Stream from "effect/Stream"
+import * as Effect from "effect/Effect"
+import * as Schedule from "effect/Schedule"
+import * as Stream from "effect/Stream"
 import type { Commit } from "../domain/Commit.ts"
 import type { RecordedEvent } from "../domain/Event.ts"
-import type { ScannedEvents, ScanPlace } from "./RowScan.ts"
-import type {
-  AppendUnknown,
-  EventUnreadable,
-  OperationRefused,
+import {
+  type AppendUnknown,
+  type EventUnreadable,
+  type OperationRefused,
   PositionGone,
-  ReadError,
-  StoreDefect,
-  StoreUnavailable
+  type ReadError,
+  type StoreDefect,
+  type StoreUnavailable
 } from "./StoreError.ts"
 
 /**
@@ -56,6 +56,31 @@ export type AppendError = StoreUnavailable | AppendUnknown | OperationRefused | 
 export interface PositionedEvent {
   readonly position: bigint
   readonly recorded: RecordedEvent
+}
+
+/** What a store finds wrong with a row of its own that no value of the port shows. */
+export interface RowFlaw {
+  readonly walletId: string
+  readonly what: string
+  readonly expected: string
+  readonly found: string
+}
+
+export interface ScannedEvent extends PositionedEvent {
+  /** As its row shows it to readers of transactions. */
+  readonly currency: string
+}
+
+export interface ScannedEvents {
+  /** In the order of wallet and version. */
+  readonly events: ReadonlyArray<ScannedEvent>
+  readonly flaws: ReadonlyArray<RowFlaw>
+}
+
+/** Where a scan of events goes on. */
+export interface ScanPlace {
+  readonly walletId: string
+  readonly version: number
 }
 
 /** A wallet's state at a version, as bytes the store does not interpret. */
@@ -162,3 +187,42 @@ export class EventStore extends Context.Service<
     }) => Effect.Effect<ReadonlyArray<Claim>, ReadError>
   }
 >()("effect-wallet/stores/EventStore") {}
+
+/** Events. */
+const pageSize = 500
+
+/** What a follower waits at most to hear of a new event. */
+const pollInterval = "50 millis"
+
+/** 100 ms, doubling, at most 2 s, for ever: a log that is away comes back. */
+const whileAway = Schedule.min([Schedule.exponential("100 millis"), Schedule.spaced("2 seconds")]).pipe(
+  Schedule.jittered
+)
+
+/** An unavailable log is waited for; any other failure is an answer. */
+const patiently = <A, E extends { readonly _tag: string }>(
+  read: Effect.Effect<A, E | ReadError>
+): Effect.Effect<A, Exclude<E | ReadError, { readonly _tag: "StoreUnavailable" }>> =>
+  Effect.retry(read, {
+    schedule: whileAway,
+    while: (error) => error._tag === "StoreUnavailable"
+  }) as Effect.Effect<A, Exclude<E | ReadError, { readonly _tag: "StoreUnavailable" }>>
+
+/** Fails with `PositionGone` at once when the log has not reached `after`. */
+export const followByPages =
+  (log: Pick<EventStore["Service"], "head" | "readAll">): EventStore["Service"]["follow"] =>
+  (after) => {
+    const check = Effect.flatMap(patiently(log.head), ({ position }) =>
+      after > position ? Effect.fail(new PositionGone({ position: after, head: position })) : Effect.succeed(after)
+    )
+    const nextPage = Effect.fnUntraced(function* (from: bigint) {
+      const read = patiently(log.readAll({ after: from, limit: pageSize }))
+      let page = yield* read
+      while (page.length === 0) {
+        yield* Effect.sleep(pollInterval)
+        page = yield* read
+      }
+      return [page, page[page.length - 1]!.position] as const
+    })
+    return Stream.unwrap(Effect.map(check, (from) => Stream.unfold(from, nextPage)))
+  }

@@ -12,24 +12,13 @@
 import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
 import type { Commit } from "../domain/Commit.ts"
-import type {
-  Hold,
-  HoldStatus,
-  Transaction,
-  TransactionType,
-  Transfer,
-  TransferStatus,
-  Wallet
-} from "../domain/Wallet.ts"
 import type { InvalidRequest } from "../domain/Rejection.ts"
-import type { KeySegment } from "./KeySegment.ts"
+import type { Hold, HoldStatus, Transaction, TransactionType, Transfer, TransferStatus } from "../domain/Wallet.ts"
 import type { Page, PageRequest } from "./Page.ts"
-import type { RowReplacement } from "./RowReplacement.ts"
-import type { ScannedRows, WalletRange } from "./RowScan.ts"
 import type { OperationRefused, ReadError } from "./StoreError.ts"
+import type { RowReplacement, RowScan, WalletView } from "./WalletRows.ts"
 
-/** A wallet without its open holds and transfers: what a row or a document shows. */
-export type WalletView = Omit<Wallet, "holds" | "transfers">
+export type { WalletView } from "./WalletRows.ts"
 
 export interface TransactionQuery extends PageRequest {
   readonly walletId: string
@@ -140,17 +129,6 @@ export interface RuleTrial {
   readonly untried: string | undefined
 }
 
-/** Reads what is derived of many wallets. */
-export interface RowScan {
-  /** The id of the wallet that is the `count`-th behind `after`; `undefined`: there are fewer. */
-  readonly walletBehind: (after: string, count: number) => Effect.Effect<string | undefined, ReadError>
-  /**
-   * What is derived of the wallets of the range, all as of one moment. Of wallets, holds,
-   * transfers and refusals at most `maxRows` each; a wallet that has more alone is not whole.
-   */
-  readonly rows: (range: WalletRange, maxRows: number) => Effect.Effect<ScannedRows, ReadError>
-}
-
 export class Persistence extends Context.Service<
   Persistence,
   {
@@ -256,7 +234,7 @@ export class Persistence extends Context.Service<
      * the log is a store of its own; `erase` and `rebuild` remove a wallet's.
      */
     readonly saveKeySegment: (segment: KeySegment) => Effect.Effect<void, ReadError>
-    /** A wallet's segments with `fromVersion` ≥ `from`, upwards, at most `limit`. What they say is to be checked (`KeySegment.ts`). */
+    /** A wallet's segments with `fromVersion` ≥ `from`, upwards, at most `limit`. What they say is to be checked (`KeySegment`). */
     readonly keySegments: (
       walletId: string,
       options: { readonly from: number; readonly limit: number }
@@ -292,3 +270,30 @@ export class Persistence extends Context.Service<
     readonly rowReplacement?: RowReplacement
   }
 >()("effect-wallet/stores/Persistence") {}
+
+/**
+ * A part of the filter of a wallet's idempotency keys, as it is stored: immutable, and
+ * derived from the log. `src/actors/KeyFilter.ts` gives the bits their meaning.
+ *
+ * Nothing depends on a segment being there, and none is believed for its own sake: the
+ * segments of a wallet are a chain, each naming the id of the event before its first, and
+ * whoever reads them looks the last one's event up in the log. An id stands in one
+ * history only, so what matches is of the history that the log has.
+ */
+export interface KeySegment {
+  readonly walletId: string
+  /** The keys of all events from this version … */
+  readonly fromVersion: number
+  /** … to this one are in it. */
+  readonly toVersion: number
+  /** Id of the event before `fromVersion`; `""`: there is none. */
+  readonly previousEventId: string
+  /** Id of the event at `toVersion`. */
+  readonly eventId: string
+  /** How keys become bits; a reader leaves other forms alone. */
+  readonly form: number
+  /** Distinct keys, at most as many as it was made for: a quarter of its bytes. */
+  readonly keys: number
+  /** 8 bytes to 16 kB. */
+  readonly bits: Uint8Array
+}

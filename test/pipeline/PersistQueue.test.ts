@@ -1,6 +1,7 @@
 /** What waits between the log and Persistence. */
 import { assert, describe, it } from "vitest"
-import { mergeCommits, PersistQueue } from "../../src/pipeline/PersistQueue.ts"
+import { PersistQueue } from "../../src/pipeline/PersistQueue.ts"
+import { mergeCommits } from "../../src/stores/RowWriter.ts"
 import type { Commit } from "../../src/domain/Commit.ts"
 import { fold } from "../../src/domain/Evolve.ts"
 import { event, record } from "../domain/Examples.ts"

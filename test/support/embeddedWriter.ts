@@ -4,7 +4,7 @@
  */
 import * as Effect from "effect/Effect"
 import { SqlClient } from "effect/sql/SqlClient"
-import { EmbeddedDatabase } from "../../src/stores/pglite/EmbeddedDatabase.ts"
+import { SqlDatabase } from "../../src/stores/sql/SqlDatabase.ts"
 
 const program = Effect.gen(function* () {
   const sql = yield* SqlClient
@@ -19,4 +19,4 @@ const program = Effect.gen(function* () {
   }
 })
 
-await Effect.runPromise(program.pipe(Effect.provide(EmbeddedDatabase.layer({ dataDir: process.argv[2] ?? "" }))))
+await Effect.runPromise(program.pipe(Effect.provide(SqlDatabase.layerEmbedded({ dataDir: process.argv[2] ?? "" }))))

@@ -1,23 +1,128 @@
 /**
- * Replays the whole log, page by page: while one page is written, the next one is
- * folded and the one after it read. One read and one write are under way at a time, so
- * that a running service keeps its stores.
+ * Goes over the whole log, page by page: while one page is written, the next one is folded and the
+ * one after it read. One read and one write are under way at a time, so that a running service
+ * keeps its stores.
  *
- * After each page a checkpoint is left in Persistence, `replay`: below it everything is
- * persisted. A replay that was cut off goes on there; so does the reconciler of a
- * service that starts first.
+ * After each page a checkpoint is left in Persistence: below it everything is persisted. A rebuild
+ * that was cut off goes on there; so does the reconciler of a service that starts first.
  */
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
-import type { PositionedEvent } from "../../stores/EventStore.ts"
-import { eventsByWallet, ReplayStates } from "./WalletStates.ts"
+import type { RecordedEvent } from "../../domain/Event.ts"
+import { fold } from "../../domain/Evolve.ts"
+import type { Wallet } from "../../domain/Wallet.ts"
+import {
+  commitOf,
+  type RebuildCommit,
+  type RebuildStores,
+  stateAt,
+  patiently,
+  type RebuildCounts,
+  type WriteError,
+  ReplayDiverged
+} from "./RebuildStores.ts"
+import { triesAtATime, writeCommits, type WriteOptions } from "./RebuildWriter.ts"
 import { catchUpWallet, rebuildWallets } from "./WalletRebuild.ts"
-import { triesAtATime, writeCommits, type WriteOptions } from "./CommitQueues.ts"
-import { patiently, type ReplayCommit, type ReplayCounts, type ReplayStores, type WriteError } from "./RebuildWriter.ts"
-import { ReplayDiverged } from "./RebuildError.ts"
+import type { PositionedEvent } from "../../stores/EventStore.ts"
+import { type EventUnreadable, type ReadError, StoreDefect } from "../../stores/StoreError.ts"
 
-/** The checkpoint of a replay that is under way: below it everything is persisted. */
-export const replayOwner = "replay"
+/** States that are not in memory are loaded so many at a time. */
+const concurrentLoads = 16
+
+/** A page's events by wallet, each in order; wallets in the order of first sight. */
+export const eventsByWallet = (page: ReadonlyArray<PositionedEvent>): Map<string, Array<RecordedEvent>> => {
+  const streams = new Map<string, Array<RecordedEvent>>()
+  for (const { recorded } of page) {
+    const events = streams.get(recorded.walletId)
+    if (events === undefined) streams.set(recorded.walletId, [recorded])
+    else events.push(recorded)
+  }
+  return streams
+}
+
+export class WalletStates {
+  /** In the order of their last use. */
+  private readonly states = new Map<string, Wallet>()
+  private readonly bound: number
+
+  /** `bound`: wallets, about 1 kB each. */
+  constructor(bound: number) {
+    this.bound = bound
+  }
+
+  get size(): number {
+    return this.states.size
+  }
+
+  private take(walletId: string): Wallet | undefined {
+    const state = this.states.get(walletId)
+    if (state !== undefined) this.states.delete(walletId)
+    return state
+  }
+
+  keep(state: Wallet): void {
+    this.states.delete(state.id)
+    this.states.set(state.id, state)
+    if (this.states.size <= this.bound) return
+    for (const oldest of this.states.keys()) {
+      this.states.delete(oldest)
+      return
+    }
+  }
+
+  /** The wallets' commits, in the same order. What a state has been taken past already is left out. */
+  commits(
+    stores: RebuildStores,
+    streams: ReadonlyMap<string, ReadonlyArray<RecordedEvent>>
+  ): Effect.Effect<ReadonlyArray<RebuildCommit>, ReadError | EventUnreadable> {
+    return Effect.suspend(() => {
+      const befores = new Map<string, Wallet>()
+      const missing: Array<RecordedEvent> = []
+      for (const [walletId, [first]] of streams) {
+        const state = this.take(walletId)
+        if (state !== undefined && state.version >= first!.version - 1) befores.set(walletId, state)
+        else if (first!.version > 0) missing.push(first!)
+      }
+      const load = ({ version, walletId }: RecordedEvent) =>
+        Effect.map(stateAt(stores, walletId, version - 1), (state) => {
+          if (state !== undefined) befores.set(walletId, state)
+        })
+      const fill =
+        missing.length === 0
+          ? Effect.void
+          : Effect.forEach(missing, load, { concurrency: concurrentLoads, discard: true })
+      return Effect.flatMap(fill, () => this.foldAll(streams, befores))
+    })
+  }
+
+  private foldAll(
+    streams: ReadonlyMap<string, ReadonlyArray<RecordedEvent>>,
+    befores: ReadonlyMap<string, Wallet>
+  ): Effect.Effect<ReadonlyArray<RebuildCommit>, StoreDefect> {
+    const commits: Array<RebuildCommit> = []
+    for (const [walletId, stream] of streams) {
+      const before = befores.get(walletId)
+      const next = (before?.version ?? -1) + 1
+      const events = stream[0]!.version === next ? stream : stream.filter(({ version }) => version >= next)
+      if (events.length === 0) {
+        this.keep(before!)
+        continue
+      }
+      const gap = events.find(({ version }, index) => version !== next + index)
+      if (gap !== undefined) {
+        const reason = `event ${gap.version} of wallet ${walletId} does not follow the one before it`
+        return Effect.fail(new StoreDefect({ store: "log", reason }))
+      }
+      const state = fold(before, events)!
+      this.keep(state)
+      commits.push(commitOf(before, state, events))
+    }
+    return Effect.succeed(commits)
+  }
+}
+
+/** The checkpoint of a catch-up that is under way: below it everything is persisted. */
+export const catchUpOwner = "replay"
 
 /** The checkpoint of a rebuilding: every wallet created below it has got new rows. */
 export const rebuildOwner = "replay-rebuild"
@@ -26,8 +131,8 @@ export const rebuildOwner = "replay-rebuild"
 const walletsPerRebuild = 16
 
 export interface LogWalk {
-  readonly stores: ReplayStores
-  readonly counts: ReplayCounts
+  readonly stores: RebuildStores
+  readonly counts: RebuildCounts
   /** Begin behind this position. */
   readonly from: bigint
   /** The head of the log at the start: what comes later is the service's own. */
@@ -96,8 +201,8 @@ const behind = Effect.fnUntraced(function* (
 /** Writes what continues the rows; a wallet whose rows end earlier is brought up by its stream. */
 const writePage = Effect.fnUntraced(function* (
   walk: LogWalk,
-  states: ReplayStates,
-  commits: ReadonlyArray<ReplayCommit>,
+  states: WalletStates,
+  commits: ReadonlyArray<RebuildCommit>,
   position: bigint,
   ahead: Ahead
 ): Effect.fn.Return<void, WriteError> {
@@ -106,7 +211,7 @@ const writePage = Effect.fnUntraced(function* (
   // Of the last try: those before it are done again.
   let refused = 0
   const once = Effect.suspend(() => {
-    const own: ReplayCounts = { events: 0, written: 0, refused: counts.refused }
+    const own: RebuildCounts = { events: 0, written: 0, refused: counts.refused }
     return Effect.tap(writeCommits(stores, own, commits, { checkpoint, triesAtATime, ahead }), () =>
       Effect.sync(() => void (refused = own.refused - counts.refused))
     )
@@ -124,8 +229,8 @@ const writePage = Effect.fnUntraced(function* (
 })
 
 /** Brings Persistence up to the head. */
-export const replayLog = (walk: LogWalk): Effect.Effect<void, WriteError> => {
-  const states = new ReplayStates(walk.walletsInMemory)
+export const catchUpLog = (walk: LogWalk): Effect.Effect<void, WriteError> => {
+  const states = new WalletStates(walk.walletsInMemory)
   return eachPage<WriteError>(walk, (page, position, ahead) =>
     Effect.gen(function* () {
       const all = eventsByWallet(page)

@@ -15,18 +15,17 @@
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import { WalletHistory } from "../../actors/WalletHistory.ts"
 import { defaultBounds } from "../../actors/ActorBounds.ts"
+import { WalletHistory } from "../../actors/WalletHistory.ts"
+import { type LogWalk, rebuildLog, rebuildOwner, catchUpLog, catchUpOwner } from "./LogRebuild.ts"
+import { type ReplayError, patiently, type RebuildCounts, type RebuildStores } from "./RebuildStores.ts"
+import { type RebuildScans, scansOf, rebuildSlices, type SliceWalk } from "./SliceRebuild.ts"
+import { rebuildWallets } from "./WalletRebuild.ts"
+import { LogMismatch, layer as storeIdentity } from "../../pipeline/StoreIdentity.ts"
 import { EventStore, type LogHead } from "../../stores/EventStore.ts"
 import { Persistence } from "../../stores/Persistence.ts"
 import type { ReadModel } from "../../stores/ReadModel.ts"
 import { StoreDefect } from "../../stores/StoreError.ts"
-import type { ReplayError } from "./RebuildError.ts"
-import { type LogWalk, rebuildLog, rebuildOwner, replayLog, replayOwner } from "./LogRebuild.ts"
-import { type ReplayScans, replayScansOf, replaySlices, type SliceWalk } from "./SliceRebuild.ts"
-import { rebuildWallets } from "./WalletRebuild.ts"
-import { patiently, type ReplayCounts, type ReplayStores } from "./RebuildWriter.ts"
-import { LogMismatch, layer as storeIdentity } from "../../pipeline/StoreIdentity.ts"
 
 export type ReplayMode = "catchUp" | "rebuild" | "erase"
 
@@ -54,7 +53,7 @@ export interface ReplayOptions {
   readonly onProgress?: ((progress: ReplayProgress) => Effect.Effect<void>) | undefined
 }
 
-export interface ReplayReport extends ReplayCounts {
+export interface ReplayReport extends RebuildCounts {
   readonly mode: ReplayMode
   /** `null`: all. */
   readonly walletId: string | null
@@ -69,19 +68,19 @@ export interface ReplayReport extends ReplayCounts {
 
 type Stores = EventStore | Persistence | ReadModel
 
-/** What a replay works on: the ports, and wallets' states from the log. */
-export const replayStores = Effect.gen(function* (): Effect.fn.Return<ReplayStores, never, EventStore | Persistence> {
+/** What a rebuild works on: the ports, and wallets' states from the log. */
+export const rebuildStores = Effect.gen(function* (): Effect.fn.Return<RebuildStores, never, EventStore | Persistence> {
   const log = yield* EventStore
   const persistence = yield* Persistence
   const history = yield* Effect.provide(WalletHistory, WalletHistory.layer(defaultBounds))
   return { log, persistence, history }
 })
 
-const zeroCounts = (): ReplayCounts => ({ events: 0, written: 0, refused: 0 })
+const zeroCounts = (): RebuildCounts => ({ events: 0, written: 0, refused: 0 })
 
 /** Whose log's rows are there; adopts it where nobody's are. */
 const checkLog = Effect.fnUntraced(function* (
-  { log, persistence }: ReplayStores,
+  { log, persistence }: RebuildStores,
   { logId }: LogHead
 ): Effect.fn.Return<void, ReplayError> {
   if (log.writesPersistence) return
@@ -100,15 +99,15 @@ const checkStores: Effect.Effect<void, ReplayError, Stores> = Effect.asVoid(
 )
 
 /** Everything goes but API keys and the installation; a run that is cut off here begins again at the start of the log. */
-const eraseAll = Effect.fnUntraced(function* ({ log, persistence }: ReplayStores, { logId }: LogHead) {
+const eraseAll = Effect.fnUntraced(function* ({ log, persistence }: RebuildStores, { logId }: LogHead) {
   yield* persistence.erase("all")
   if (!log.writesPersistence) yield* persistence.adoptLog(logId)
-  yield* persistence.setCheckpoint(replayOwner, 0n)
+  yield* persistence.setCheckpoint(catchUpOwner, 0n)
 })
 
 /** Where to begin, and under which checkpoint. */
 const startOf = Effect.fnUntraced(function* (
-  { persistence }: ReplayStores,
+  { persistence }: RebuildStores,
   mode: ReplayMode,
   { from, restart }: ReplayOptions
 ): Effect.fn.Return<
@@ -116,7 +115,7 @@ const startOf = Effect.fnUntraced(function* (
   ReplayError
 > {
   if (from !== undefined) return { from, checkpoint: undefined, resumed: false }
-  const checkpoint = mode === "rebuild" ? rebuildOwner : replayOwner
+  const checkpoint = mode === "rebuild" ? rebuildOwner : catchUpOwner
   if (restart === true) {
     yield* persistence.setCheckpoint(checkpoint, 0n)
     return { from: 0n, checkpoint, resumed: false }
@@ -132,22 +131,22 @@ const doneOwner = "replayed"
  * The work is done, and its checkpoint goes. Where no node has left one either, a service
  * that starts would look through the whole log: another checkpoint tells it that it need not.
  */
-const finish = Effect.fnUntraced(function* ({ log, persistence }: ReplayStores, checkpoint: string, head: bigint) {
+const finish = Effect.fnUntraced(function* ({ log, persistence }: RebuildStores, checkpoint: string, head: bigint) {
   if (!log.writesPersistence) {
     const others = (yield* persistence.checkpoints).filter(
-      ({ owner }) => owner !== replayOwner && owner !== rebuildOwner
+      ({ owner }) => owner !== catchUpOwner && owner !== rebuildOwner
     )
     if (others.length === 0) yield* persistence.setCheckpoint(doneOwner, head)
   }
   yield* persistence.setCheckpoint(checkpoint, undefined)
 })
 
-/** A replay of all wallets. */
+/** A rebuild of all wallets. */
 interface Run {
-  readonly stores: ReplayStores
+  readonly stores: RebuildStores
   readonly mode: ReplayMode
   readonly options: ReplayOptions
-  readonly counts: ReplayCounts
+  readonly counts: RebuildCounts
   readonly from: bigint
   readonly head: bigint
   readonly checkpoint: string | undefined
@@ -166,10 +165,10 @@ const inLogOrder = ({ counts, from, head, checkpoint, mode, onPage, options, sto
     checkpoint,
     onPage
   }
-  return mode === "rebuild" ? rebuildLog(walk) : replayLog(walk)
+  return mode === "rebuild" ? rebuildLog(walk) : catchUpLog(walk)
 }
 
-const bySlices = ({ counts, head, mode, onPage, options, stores }: Run, scans: ReplayScans) => {
+const bySlices = ({ counts, head, mode, onPage, options, stores }: Run, scans: RebuildScans) => {
   let done = 0n
   const walk: SliceWalk = {
     stores,
@@ -182,7 +181,7 @@ const bySlices = ({ counts, head, mode, onPage, options, stores }: Run, scans: R
       return onPage(done < head ? done : head)
     }
   }
-  return Effect.andThen(replaySlices(walk), onPage(head))
+  return Effect.andThen(rebuildSlices(walk), onPage(head))
 }
 
 /** Replays the whole log, or from a position on. */
@@ -190,7 +189,7 @@ export const replay = Effect.fn("Replay.replay")(function* (
   options: ReplayOptions = {}
 ): Effect.fn.Return<ReplayReport, ReplayError, Stores> {
   const started = yield* Clock.currentTimeMillis
-  const stores = yield* replayStores
+  const stores = yield* rebuildStores
   const head = yield* stores.log.head
   const mode = options.mode ?? "catchUp"
   if (mode === "erase") yield* eraseAll(stores, head)
@@ -202,7 +201,7 @@ export const replay = Effect.fn("Replay.replay")(function* (
     onProgress({ position, from, head: head.position, events: counts.events, written: counts.written })
   const run: Run = { stores, mode, options, counts, from, head: head.position, checkpoint, onPage }
   // From a position on means in the order of the log.
-  const scans = options.from === undefined ? replayScansOf(stores) : undefined
+  const scans = options.from === undefined ? scansOf(stores) : undefined
   yield* scans === undefined ? inLogOrder(run) : bySlices(run, scans)
   if (checkpoint !== undefined) yield* finish(stores, checkpoint, head.position)
   const durationMillis = (yield* Clock.currentTimeMillis) - started
@@ -217,7 +216,7 @@ export const replayWallet = Effect.fn("Replay.replayWallet")(function* (
   walletId: string
 ): Effect.fn.Return<ReplayReport, ReplayError, Stores> {
   const started = yield* Clock.currentTimeMillis
-  const stores = yield* replayStores
+  const stores = yield* rebuildStores
   const head = yield* stores.log.head
   yield* checkLog(stores, head)
   const counts = zeroCounts()

@@ -1,23 +1,116 @@
 /**
- * Rebuilds where the events are the log: they stay where they are, and only what is derived
- * of them is written, once per wallet, after its last event. The events are read in the
- * order of wallets, so no state is loaded, kept or written twice.
+ * Rebuilds where the events are the log: they stay where they are, and only what is derived of them
+ * is written, once per wallet, after its last event. The events are read in the order of wallets,
+ * so no state is loaded, kept or written twice.
  *
- * Slices of wallets are taken several at a time: while one waits for the database another
- * is folded. It leaves no checkpoint: cut off, `catchUp` finds the wallets that are not done.
+ * Slices of wallets are taken several at a time: while one waits for the database another is
+ * folded. It leaves no checkpoint: cut off, `catchUp` finds the wallets that are not done.
  */
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Semaphore from "effect/Semaphore"
 import type { RecordedEvent } from "../../domain/Event.ts"
-import type { EventStore } from "../../stores/EventStore.ts"
-import type { DerivedWallet, RowReplacement, WalletHead } from "../../stores/RowReplacement.ts"
-import { justBefore, type ScannedEvents, type ScannedEvent, type WalletRange } from "../../stores/RowScan.ts"
-import { type EventUnreadable, type ReadError, StoreDefect } from "../../stores/StoreError.ts"
-import { ReplayDiverged } from "./RebuildError.ts"
-import { ReplayFold } from "./WalletFold.ts"
+import { fold } from "../../domain/Evolve.ts"
+import { type HoldChange, holdChanges, type TransferChange, transferChanges } from "../../domain/Projection.ts"
+import type { Hold, Transfer, Wallet } from "../../domain/Wallet.ts"
+import { ReplayDiverged, patiently, type RebuildCounts, type RebuildStores, type WriteError } from "./RebuildStores.ts"
 import { rebuildWallets } from "./WalletRebuild.ts"
-import { patiently, type ReplayCounts, type ReplayStores, type WriteError } from "./RebuildWriter.ts"
+import type { ScannedEvent, EventStore, ScannedEvents } from "../../stores/EventStore.ts"
+import { type EventUnreadable, type ReadError, StoreDefect } from "../../stores/StoreError.ts"
+import {
+  type DerivedWallet,
+  type RowReplacement,
+  type WalletHead,
+  justBefore,
+  type WalletRange
+} from "../../stores/WalletRows.ts"
+
+interface Placed {
+  readonly version: number
+  readonly hold: Hold
+}
+
+interface Sent {
+  readonly version: number
+  readonly position: bigint
+  readonly transfer: Transfer
+}
+
+/** Whether an event touches no more than the wallet's row: nearly all do. */
+const isPlain = ({ event: { _tag } }: RecordedEvent): boolean =>
+  _tag === "WalletCredited" || _tag === "WalletDebited" || _tag === "TransferReceived" || _tag === "WalletCreated"
+
+export class WalletFold {
+  readonly walletId: string
+  readonly #holds = new Map<string, Placed>()
+  readonly #transfers = new Map<string, Sent>()
+  #wallet: Wallet | undefined
+  #position = 0n
+
+  constructor(walletId: string) {
+    this.walletId = walletId
+  }
+
+  /** Of the last event taken; `-1`: none. */
+  get version(): number {
+    return this.#wallet?.version ?? -1
+  }
+
+  /** How many rows it makes. */
+  get rows(): number {
+    return 1 + this.#holds.size + this.#transfers.size
+  }
+
+  /** The next events, in order. `false`: they do not follow. */
+  take(events: ReadonlyArray<ScannedEvent>): boolean {
+    const first = this.version + 1
+    if (events.some(({ recorded }, index) => recorded.version !== first + index)) return false
+    if (first === 0) this.#position = events[0]!.position
+    const recorded = events.map((one) => one.recorded)
+    this.#wallet = fold(this.#wallet, recorded)
+    if (recorded.every(isPlain)) return true
+    for (const change of holdChanges({ events: recorded })) this.#changeHold(change)
+    for (const change of transferChanges({ events: recorded })) {
+      const position = change._tag === "Sent" ? events[change.version - first]!.position : 0n
+      this.#changeTransfer(change, position)
+    }
+    return true
+  }
+
+  /** `undefined`: there were no events. */
+  get derived(): DerivedWallet | undefined {
+    if (this.#wallet === undefined) return undefined
+    return {
+      wallet: this.#wallet,
+      position: this.#position,
+      holds: Array.from(this.#holds.values()),
+      transfers: Array.from(this.#transfers.values())
+    }
+  }
+
+  #changeHold(change: HoldChange): void {
+    if (change._tag === "Placed") {
+      this.#holds.set(change.hold.id, { version: change.version, hold: change.hold })
+      return
+    }
+    const before = this.#holds.get(change.holdId)
+    if (before === undefined) return
+    const { captured, remaining, status } = change
+    this.#holds.set(change.holdId, { ...before, hold: { ...before.hold, captured, remaining, status } })
+  }
+
+  #changeTransfer(change: TransferChange, position: bigint): void {
+    if (change._tag === "Sent") {
+      this.#transfers.set(change.transfer.id, { version: change.version, position, transfer: change.transfer })
+      return
+    }
+    const before = this.#transfers.get(change.transferId)
+    if (before === undefined) return
+    const { reason, status } = change
+    const updatedAt = change.updatedAt ?? before.transfer.updatedAt
+    this.#transfers.set(change.transferId, { ...before, transfer: { ...before.transfer, reason, status, updatedAt } })
+  }
+}
 
 /** Slices under way at a time. */
 const slices = 2
@@ -28,21 +121,21 @@ const replacedRows = 2_000
 /** Rows of one wallet kept in memory, about 1 kB each. One with more is replaced by its stream. */
 const walletRows = 50_000
 
-export interface ReplayScans {
+export interface RebuildScans {
   readonly events: NonNullable<EventStore["Service"]["scan"]>
   readonly rows: RowReplacement
 }
 
-/** `undefined`: these stores are replayed in the order of the log. */
-export const replayScansOf = ({ log, persistence }: ReplayStores): ReplayScans | undefined =>
+/** `undefined`: these stores are rebuilt in the order of the log. */
+export const scansOf = ({ log, persistence }: RebuildStores): RebuildScans | undefined =>
   log.scan === undefined || persistence.rowReplacement === undefined
     ? undefined
     : { events: log.scan, rows: persistence.rowReplacement }
 
 export interface SliceWalk {
-  readonly stores: ReplayStores
-  readonly scans: ReplayScans
-  readonly counts: ReplayCounts
+  readonly stores: RebuildStores
+  readonly scans: RebuildScans
+  readonly counts: RebuildCounts
   /** Wallets whose rows are there are left alone. */
   readonly onlyBehind: boolean
   /** Events per read. */
@@ -76,7 +169,7 @@ const flush = Effect.fnUntraced(function* (
     else counts.written += wallet.version + 1
   }
   for (const walletId of gathered.apart.splice(0)) {
-    const own: ReplayCounts = { events: 0, written: 0, refused: 0 }
+    const own: RebuildCounts = { events: 0, written: 0, refused: 0 }
     yield* patiently(rebuildWallets(stores, own, [walletId]))
     counts.written += own.written
   }
@@ -106,7 +199,7 @@ const replaceRange = Effect.fnUntraced(function* (
   const gathered = new Gathered()
   const read = (walletId: string, version: number) =>
     patiently(scans.events({ after: { walletId, version }, to, limit: pageEvents }))
-  let current: ReplayFold | undefined
+  let current: WalletFold | undefined
   let givenUp: string | undefined
   const end = (): void => {
     const derived = current?.derived
@@ -130,7 +223,7 @@ const replaceRange = Effect.fnUntraced(function* (
         end()
         if (gathered.rows >= replacedRows) yield* flush(walk, gathered)
         if (givenUp === walletId) continue
-        current = new ReplayFold(walletId)
+        current = new WalletFold(walletId)
       }
       if (!current.take(run)) return yield* broken(walletId, current.version)
       if (current.rows > walletRows) {
@@ -171,7 +264,7 @@ const rangesOf = Effect.fnUntraced(function* (
 })
 
 /** Replaces the rows of all wallets that the log has, or of those that are behind. */
-export const replaySlices = (walk: SliceWalk): Effect.Effect<void, WriteError> => {
+export const rebuildSlices = (walk: SliceWalk): Effect.Effect<void, WriteError> => {
   const oneAtATime = Semaphore.makeUnsafe(1)
   let after: string | undefined = ""
   const next: Effect.Effect<ReadonlyArray<WalletHead>, ReadError> = Effect.suspend(() => {

@@ -1,20 +1,20 @@
 /**
- * Replays single wallets: brings one up to the log from where its rows are, or
+ * Rebuilds single wallets: brings one up to the log from where its rows are, or
  * replaces the rows of some at once, so that no reader sees them missing.
  */
 import * as Effect from "effect/Effect"
 import { fold } from "../../domain/Evolve.ts"
 import type { Wallet } from "../../domain/Wallet.ts"
-import { StoreUnavailable } from "../../stores/StoreError.ts"
-import { triesAtATime, writeCommits } from "./CommitQueues.ts"
 import {
   commitOf,
-  type ReplayCommit,
-  type ReplayCounts,
-  type ReplayStores,
+  type RebuildCommit,
+  type RebuildCounts,
+  type RebuildStores,
   stateAt,
   type WriteError
-} from "./RebuildWriter.ts"
+} from "./RebuildStores.ts"
+import { triesAtATime, writeCommits } from "./RebuildWriter.ts"
+import { StoreUnavailable } from "../../stores/StoreError.ts"
 
 /** Events per read of a stream. */
 const pageEvents = 1_000
@@ -27,8 +27,8 @@ const maxRounds = 10_000
 
 /** Until Persistence has all that the stream has. */
 export const catchUpWallet = Effect.fnUntraced(function* (
-  stores: ReplayStores,
-  counts: ReplayCounts,
+  stores: RebuildStores,
+  counts: RebuildCounts,
   walletId: string
 ): Effect.fn.Return<Wallet | undefined, WriteError> {
   let state: Wallet | undefined
@@ -49,11 +49,11 @@ export const catchUpWallet = Effect.fnUntraced(function* (
 
 /** All events of the wallets, gathered over them, in the order of each. */
 const rewrite = Effect.fnUntraced(function* (
-  stores: ReplayStores,
-  counts: ReplayCounts,
+  stores: RebuildStores,
+  counts: RebuildCounts,
   walletIds: ReadonlyArray<string>
 ): Effect.fn.Return<void, WriteError> {
-  let gathered: Array<ReplayCommit> = []
+  let gathered: Array<RebuildCommit> = []
   let size = 0
   const flush = Effect.gen(function* () {
     counts.written += size
@@ -88,12 +88,12 @@ const rewrite = Effect.fnUntraced(function* (
  * leaves them as they were. A wallet that the log does not know has none afterwards.
  */
 export const rebuildWallets = Effect.fnUntraced(function* (
-  stores: ReplayStores,
-  counts: ReplayCounts,
+  stores: RebuildStores,
+  counts: RebuildCounts,
   walletIds: ReadonlyArray<string>
 ): Effect.fn.Return<void, WriteError> {
   // Of this try alone: one that fails has done nothing.
-  const own: ReplayCounts = { events: 0, written: 0, refused: counts.refused }
+  const own: RebuildCounts = { events: 0, written: 0, refused: counts.refused }
   yield* stores.persistence.rebuild(walletIds, rewrite(stores, own, walletIds))
   counts.events += own.events
   counts.written += own.written

@@ -10,9 +10,9 @@ import * as Result from "effect/Result"
 import * as Semaphore from "effect/Semaphore"
 import type { EventStore } from "../../stores/EventStore.ts"
 import type { Persistence } from "../../stores/Persistence.ts"
-import { replayStores } from "../rebuild/Rebuild.ts"
+import { rebuildStores } from "../rebuild/Rebuild.ts"
 import { rebuildWallets } from "../rebuild/WalletRebuild.ts"
-import { patiently } from "../rebuild/RebuildWriter.ts"
+import { patiently } from "../rebuild/RebuildStores.ts"
 import type { Difference } from "./Report.ts"
 import type { CompareWallet, RepairedFindings } from "./Verification.ts"
 import type { VerifyError, VerifyStores, WalletFindings } from "./Walk.ts"
@@ -49,7 +49,7 @@ export const repairing = Effect.fnUntraced(function* (
   stores: VerifyStores,
   compareOnly: Compare
 ): Effect.fn.Return<CompareWallet, never, EventStore | Persistence> {
-  const replaying = yield* replayStores
+  const replaying = yield* rebuildStores
   const oneAtATime = yield* Semaphore.make(1)
   const compare = comparing(compareOnly)
 

@@ -13,16 +13,8 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import { transactionOf } from "../../domain/Projection.ts"
 import type { Transaction } from "../../domain/Wallet.ts"
-import type { EventStore } from "../../stores/EventStore.ts"
-import type { RowScan } from "../../stores/Persistence.ts"
-import type {
-  DerivedRows,
-  RowFlaw,
-  ScannedEvent,
-  ScannedEvents,
-  ScannedRows,
-  WalletRange
-} from "../../stores/RowScan.ts"
+import type { EventStore, RowFlaw, ScannedEvent, ScannedEvents } from "../../stores/EventStore.ts"
+import type { DerivedRows, ScannedRows, WalletRange, RowScan } from "../../stores/WalletRows.ts"
 import { addMovement, type CurrencyTotals } from "./Conservation.ts"
 import type { VerifyBounds } from "./Options.ts"
 import { type ExpectedRows, expectedRow, foldEvent, foldVersion, heldDifference, startFold } from "./Fold.ts"

@@ -4,8 +4,8 @@
  */
 import * as Effect from "effect/Effect"
 import * as Semaphore from "effect/Semaphore"
-import type { WalletRange } from "../../stores/RowScan.ts"
-import { rangeOf } from "../../stores/RowScan.ts"
+import type { WalletRange } from "../../stores/WalletRows.ts"
+import { rangeOf } from "../../stores/WalletRows.ts"
 import type { ReadError } from "../../stores/StoreError.ts"
 import { emptyTotals } from "./Conservation.ts"
 import { searchedPerSlice, type VerifyBounds } from "./Options.ts"

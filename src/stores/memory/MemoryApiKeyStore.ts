@@ -3,10 +3,9 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type { InvalidRequest } from "../../domain/Rejection.ts"
 import { type ApiKey, ApiKeyStore, type StoredApiKey } from "../ApiKeyStore.ts"
-import { decodePosition, encodePosition, pageOf } from "../ListCursor.ts"
-import { MemoryDatabase, type MemoryState } from "./MemoryDatabase.ts"
-import type { Page, PageRequest } from "../Page.ts"
+import { decodePosition, encodePosition, pageOf, type Page, type PageRequest } from "../Page.ts"
 import { StoreDefect } from "../StoreError.ts"
+import { MemoryDatabase, type MemoryState } from "./MemoryDatabase.ts"
 
 const insert = (state: MemoryState, key: StoredApiKey): Effect.Effect<void, StoreDefect> =>
   Effect.suspend(() => {

@@ -14,9 +14,8 @@ import type { Commit } from "../../domain/Commit.ts"
 import type { RecordedEvent } from "../../domain/Event.ts"
 import type { Hold, Transaction, Transfer } from "../../domain/Wallet.ts"
 import type { StoredApiKey } from "../ApiKeyStore.ts"
-import type { KeySegment } from "../KeySegment.ts"
 import type { PositionedEvent, Snapshot } from "../EventStore.ts"
-import type { Refusal, SeenKey, WalletView } from "../Persistence.ts"
+import type { KeySegment, Refusal, SeenKey, WalletView } from "../Persistence.ts"
 
 /** A transaction with its place in the order over all wallets. */
 export interface PositionedTransaction {

@@ -6,12 +6,17 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type { Commit } from "../../domain/Commit.ts"
 import type { RecordedEvent } from "../../domain/Event.ts"
-import { type AppendOutcome, type Claim, EventStore, type Snapshot, type SnapshotBound } from "../EventStore.ts"
-import { followByPages } from "../FollowByPages.ts"
-import { MemoryDatabase, type MemoryState } from "./MemoryDatabase.ts"
-import { applyCommit, persistedVersion } from "./Rows.ts"
-import { scan } from "./RowScan.ts"
+import {
+  type AppendOutcome,
+  type Claim,
+  EventStore,
+  type Snapshot,
+  type SnapshotBound,
+  followByPages
+} from "../EventStore.ts"
 import { OperationRefused, StoreDefect } from "../StoreError.ts"
+import { MemoryDatabase, type MemoryState } from "./MemoryDatabase.ts"
+import { scan, applyCommit, persistedVersion } from "./Rows.ts"
 
 const conflict: AppendOutcome = { _tag: "Conflict" }
 const keySeen: AppendOutcome = { _tag: "KeySeen" }

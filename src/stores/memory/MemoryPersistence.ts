@@ -3,13 +3,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type { InvalidRequest } from "../../domain/Rejection.ts"
 import type { Hold, Transaction, Transfer } from "../../domain/Wallet.ts"
-import { decodePosition, decodeVersion, encodePosition, encodeVersion, pageOf } from "../ListCursor.ts"
-import { MemoryDatabase, type MemoryState, type PositionedTransfer } from "./MemoryDatabase.ts"
-import * as MemoryPersistenceWrites from "./PersistenceWrites.ts"
-import { persistedVersion } from "./Rows.ts"
-import * as MemoryRowReplacement from "./RowReplacement.ts"
-import { rowScan } from "./RowScan.ts"
-import type { Page } from "../Page.ts"
+import { decodePosition, decodeVersion, encodePosition, encodeVersion, pageOf, type Page } from "../Page.ts"
 import {
   type AskedKeys,
   type DueHold,
@@ -20,6 +14,9 @@ import {
   type TransactionQuery,
   type TransferQuery
 } from "../Persistence.ts"
+import { MemoryDatabase, type MemoryState, type PositionedTransfer } from "./MemoryDatabase.ts"
+import * as PersistenceWrites from "./PersistenceWrites.ts"
+import { persistedVersion, rowReplacement, rowScan } from "./Rows.ts"
 
 const listTransactions = Effect.fnUntraced(function* (
   state: MemoryState,
@@ -132,11 +129,11 @@ const scan = <A extends { readonly id: string }>(
     .slice(0, limit)
 
 export const make = (state: MemoryState): Persistence["Service"] => {
-  const rows = MemoryPersistenceWrites.visible(state)
+  const rows = PersistenceWrites.visible(state)
   const read = <A>(f: (state: MemoryState) => A): Effect.Effect<A> => Effect.map(rows, f)
   return {
-    ...MemoryPersistenceWrites.make(state),
-    ...(state.separate ? {} : { rowScan: rowScan(rows), rowReplacement: MemoryRowReplacement.make(state) }),
+    ...PersistenceWrites.make(state),
+    ...(state.separate ? {} : { rowScan: rowScan(rows), rowReplacement: rowReplacement(state) }),
     wallet: (walletId) => read(({ wallets }) => wallets.get(walletId)?.wallet),
     transactions: (query) => Effect.flatMap(rows, (seen) => listTransactions(seen, query)),
     holds: (query) => Effect.flatMap(rows, (seen) => listHolds(seen, query)),

@@ -3,12 +3,11 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type { InvalidRequest } from "../../domain/Rejection.ts"
 import type { Transaction } from "../../domain/Wallet.ts"
-import { decodePosition, encodePosition, pageOf } from "../ListCursor.ts"
-import { MemoryDatabase, type MemoryState, type PositionedTransaction } from "./MemoryDatabase.ts"
-import type { Page } from "../Page.ts"
+import { decodePosition, encodePosition, pageOf, type Page } from "../Page.ts"
 import type { WalletView } from "../Persistence.ts"
 import { ReadModel, type TransactionSearch, type WalletSearch } from "../ReadModel.ts"
 import { foldCase, queryWords, transactionWords, walletWords } from "../SearchWords.ts"
+import { MemoryDatabase, type MemoryState, type PositionedTransaction } from "./MemoryDatabase.ts"
 
 /** `undefined`: no words asked for, everything matches. */
 const wordsOf = (q: string | undefined): ReadonlyArray<string> | undefined =>

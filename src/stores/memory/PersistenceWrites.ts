@@ -2,7 +2,8 @@
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type { Commit } from "../../domain/Commit.ts"
-import type { KeySegment } from "../KeySegment.ts"
+import type { KeySegment, Checkpoint, PersistedVersion, Persistence, PersistOutcome, Refusal } from "../Persistence.ts"
+import { OperationRefused, type ReadError, StoreDefect, StoreUnavailable } from "../StoreError.ts"
 import type { MemoryState } from "./MemoryDatabase.ts"
 import {
   applyCommit,
@@ -15,8 +16,6 @@ import {
   shadowOf,
   takeWallet
 } from "./Rows.ts"
-import type { Checkpoint, PersistedVersion, Persistence, PersistOutcome, Refusal } from "../Persistence.ts"
-import { OperationRefused, type ReadError, StoreDefect, StoreUnavailable } from "../StoreError.ts"
 
 const written: PersistOutcome = { _tag: "Written" }
 const writtenBefore: PersistOutcome = { _tag: "Written", before: true }

@@ -1,10 +1,21 @@
 /** The rows of the transactional view in memory, as commits change them. */
+import * as Effect from "effect/Effect"
 import type { Commit } from "../../domain/Commit.ts"
 import type { RecordedEvent } from "../../domain/Event.ts"
 import { holdChanges, transactionOf, transferChanges } from "../../domain/Projection.ts"
 import type { Transaction, Wallet } from "../../domain/Wallet.ts"
-import type { MemoryState, PositionedTransfer, VersionedHold } from "./MemoryDatabase.ts"
+import type { EventStore, ScannedEvent } from "../EventStore.ts"
 import type { Refusal, SeenKey, WalletView } from "../Persistence.ts"
+import {
+  type DerivedWallet,
+  type RowReplacement,
+  completeTo,
+  type DerivedRows,
+  lastId,
+  type WalletRange,
+  type RowScan
+} from "../WalletRows.ts"
+import type { MemoryState, PositionedTransfer, VersionedHold } from "./MemoryDatabase.ts"
 
 /** The place of a wallet's event in the order over all wallets. */
 export type PositionOf = (version: number) => bigint
@@ -180,3 +191,122 @@ export const takeWallet = (state: MemoryState, from: MemoryState, walletId: stri
   state.transactions.push(...from.transactions.filter(({ transaction }) => transaction.walletId === walletId))
   state.transactions.sort(byPosition)
 }
+
+const positionsInLog = (state: MemoryState, walletId: string): ReadonlyArray<bigint> =>
+  state.log.flatMap(({ position, recorded }) => (recorded.walletId === walletId ? [position] : []))
+
+/** Here keys and transactions are apart from the events: they come from those again. */
+const replaceOne = (state: MemoryState, { holds, transfers, wallet }: DerivedWallet): void => {
+  const walletId = wallet.id
+  const events = state.streams.get(walletId)!
+  const positions = positionsInLog(state, walletId)
+  eraseRows(state, walletId)
+  applyCommit(
+    state,
+    { walletId, partition: 0, epoch: 0, expectedVersion: -1, events, wallet },
+    (version) => positions[version]!
+  )
+  if (holds.length > 0) state.holds.set(walletId, new Map(holds.map((one) => [one.hold.id, one])))
+  if (transfers.length > 0) state.transfers.set(walletId, new Map(transfers.map((one) => [one.transfer.id, one])))
+}
+
+const isBehind = (state: MemoryState, { wallet }: DerivedWallet): boolean =>
+  (state.streams.get(wallet.id)?.length ?? 0) - 1 !== wallet.version
+
+export const rowReplacement = (state: MemoryState): RowReplacement => ({
+  heads: (after, limit) =>
+    Effect.sync(() =>
+      Array.from(state.streams.keys())
+        .filter((walletId) => walletId > after)
+        .sort()
+        .slice(0, limit)
+        .map((walletId) => ({
+          walletId,
+          last: state.streams.get(walletId)!.length - 1,
+          persisted: persistedVersion(state, walletId)
+        }))
+    ),
+  replace: (wallets) =>
+    Effect.sync(() => {
+      const moved = wallets.filter((one) => isBehind(state, one))
+      for (const one of wallets) if (!moved.includes(one)) replaceOne(state, one)
+      return new Set(moved.map(({ wallet }) => wallet.id))
+    })
+})
+
+type Scan = NonNullable<EventStore["Service"]["scan"]>
+
+const idsIn = (ids: Iterable<string>, { after, to }: WalletRange): Array<string> =>
+  [...ids].filter((id) => id > after && id <= (to ?? lastId)).sort()
+
+/** Whether an id may come now; those of the place's own wallet do, too. */
+const behind =
+  (after: Parameters<Scan>[0]["after"]) =>
+  ({ recorded: { version, walletId } }: ScannedEvent): boolean =>
+    walletId > after.walletId || (walletId === after.walletId && version > after.version)
+
+const inOrder = (a: ScannedEvent, b: ScannedEvent): number => {
+  if (a.recorded.walletId !== b.recorded.walletId) return a.recorded.walletId < b.recorded.walletId ? -1 : 1
+  return a.recorded.version - b.recorded.version
+}
+
+const currencyOf = (state: MemoryState, walletId: string): string => {
+  const created = state.streams.get(walletId)?.[0]?.event
+  return created?._tag === "WalletCreated" ? created.currency : ""
+}
+
+/** All events at each call: for small logs. */
+export const scan =
+  (state: MemoryState): Scan =>
+  ({ after, limit, to }) =>
+    Effect.sync(() => ({
+      events: state.log
+        .filter(({ recorded }) => recorded.walletId >= after.walletId && recorded.walletId <= (to ?? lastId))
+        .map((one): ScannedEvent => ({ ...one, currency: currencyOf(state, one.recorded.walletId) }))
+        .filter(behind(after))
+        .sort(inOrder)
+        .slice(0, limit),
+      flaws: []
+    }))
+
+const derivedRows = (state: MemoryState, walletId: string, giant: string | undefined): DerivedRows => {
+  const row = state.wallets.get(walletId)
+  return {
+    walletId,
+    wallet: row && { view: row.wallet, position: row.position },
+    holds: Array.from(state.holds.get(walletId)?.values() ?? [], ({ hold }) => hold),
+    transfers: Array.from(state.transfers.get(walletId)?.values() ?? [], ({ transfer }) => transfer),
+    refusals: state.refusals.get(walletId)?.length ?? 0,
+    whole: walletId !== giant
+  }
+}
+
+/** The wallet of the first row beyond the bound; each wallet has `sizeOf` rows. */
+const cutOf = (ids: ReadonlyArray<string>, maxRows: number, sizeOf: (id: string) => number): string | undefined => {
+  let rows = 0
+  return ids.find((id) => (rows += sizeOf(id)) > maxRows)
+}
+
+/** `visible`: the rows as the effect sees them. */
+export const rowScan = (visible: Effect.Effect<MemoryState>): RowScan => ({
+  walletBehind: (after, count) =>
+    Effect.map(visible, ({ wallets }) => idsIn(wallets.keys(), { after, to: undefined })[count - 1]),
+  rows: (range, maxRows) =>
+    Effect.map(visible, (state) => {
+      const all = new Set([
+        ...state.wallets.keys(),
+        ...state.holds.keys(),
+        ...state.transfers.keys(),
+        ...state.refusals.keys()
+      ])
+      const ids = idsIn(all, range)
+      const { giant, to } = completeTo(range, [
+        cutOf(ids, maxRows, () => 1),
+        cutOf(ids, maxRows, (id) => state.holds.get(id)?.size ?? 0),
+        cutOf(ids, maxRows, (id) => state.transfers.get(id)?.size ?? 0),
+        cutOf(ids, maxRows, (id) => state.refusals.get(id)?.length ?? 0)
+      ])
+      const complete = ids.filter((id) => id <= (to ?? lastId))
+      return { wallets: complete.map((id) => derivedRows(state, id, giant)), to, flaws: [] }
+    })
+})

@@ -7,9 +7,8 @@
 import { PGlite } from "@electric-sql/pglite"
 import { existsSync, mkdirSync, renameSync, rmSync } from "node:fs"
 import { parentPort, workerData } from "node:worker_threads"
+import { PgliteHousekeeping, housekeepingSettings, PgliteBroken, PgliteSession } from "./Server.ts"
 import type { PgliteAnswer, PgliteOrder, PgliteWorkerOptions } from "./Thread.ts"
-import { PgliteHousekeeping, housekeepingSettings } from "./Housekeeping.ts"
-import { PgliteBroken, PgliteSession } from "./Session.ts"
 
 const options = workerData as PgliteWorkerOptions
 const port = parentPort

@@ -1,22 +1,189 @@
 /**
- * What an append to the SQL log comes to: sends the statement, under the claims as
- * they stand, and finds out about the commits that it left out.
+ * What an append to the SQL log comes to: sends the statement under the claims as they stand,
+ * and finds out about the commits that it left out.
  */
 import type { PgClient } from "@effect/sql-pg/PgClient"
 import * as Effect from "effect/Effect"
+import type { SqlClient } from "effect/sql/SqlClient"
 import type { SqlError } from "effect/sql/SqlError"
 import type { Commit } from "../../domain/Commit.ts"
-import type { AppendError, AppendOutcome } from "../EventStore.ts"
-import { resolve } from "./AppendResolution.ts"
-import { commitBatch } from "./CommitBatch.ts"
-import { type CommitStatement, commitStatement, slotsOf, variantOf } from "./CommitStatement.ts"
-import * as SqlCommitTypes from "./CommitTypes.ts"
-import { classifySqlError, type SqlErrorClassOptions } from "./ErrorClass.ts"
-import { appendFailure, unavailable } from "./Failure.ts"
-import { currentEpoch, type FenceView, type SqlFence } from "./Fence.ts"
-import { byWallet } from "./LockOrder.ts"
-import { statementTexts } from "./StatementTexts.ts"
-import { AppendUnknown, StoreDefect } from "../StoreError.ts"
+import type { Claim, AppendOutcome, AppendError } from "../EventStore.ts"
+import { type ReadError, StoreDefect, AppendUnknown } from "../StoreError.ts"
+import { readFailure, classifyError, type ErrorClassOptions, appendFailure, unavailable } from "./Failure.ts"
+import { int4s, text, time, int8s, texts, uuids } from "./Parameters.ts"
+import { makeCommitWriter, type Sent } from "./CommitWriter.ts"
+
+export interface FenceView {
+  readonly generation: bigint
+  /** Partition → epoch of its last claim; none: never claimed, epoch 0. */
+  readonly epochs: ReadonlyMap<number, number>
+}
+
+/** The epoch that stands in a partition. */
+export const currentEpoch = (view: FenceView, partition: number): number => view.epochs.get(partition) ?? 0
+
+export interface Fence {
+  /** What is known; read when nothing is. */
+  readonly view: Effect.Effect<FenceView, ReadError>
+  /** Reads what stands now. */
+  readonly refresh: Effect.Effect<FenceView, ReadError>
+  readonly claim: (request: {
+    readonly partitions: ReadonlyArray<number>
+    readonly owner: string
+    readonly time: number
+  }) => Effect.Effect<ReadonlyArray<Claim>, ReadError>
+}
+
+interface ClaimsRow {
+  readonly role: "log" | "copy" | null
+  readonly log_id: string
+  readonly generation: bigint
+  readonly partitions: ReadonlyArray<number> | null
+  readonly epochs: ReadonlyArray<bigint> | null
+}
+
+const readClaims = `
+select role, log_id, generation, partitions, epochs
+from log cross join (select array_agg(partition) as partitions, array_agg(epoch) as epochs from claims) c`
+
+/**
+ * From now on the events are the log. Locks the sequencer last: an append that has it is
+ * then before the claim, one that waits for it is fenced.
+ */
+const takePartitions = `
+with taken as (
+  insert into claims (partition, epoch, owner, claimed_at)
+  select p, 1, $2, $3 from (select distinct p from unnest($1::int4[]) p order by p) wanted
+  where exists (select from log where role is distinct from 'copy')
+  on conflict (partition)
+    do update set epoch = claims.epoch + 1, owner = excluded.owner, claimed_at = excluded.claimed_at
+  returning partition, epoch
+),
+fenced as (
+  update log set generation = generation + 1, role = 'log'
+  where role is distinct from 'copy' and exists (select from taken)
+)
+select partition, epoch from taken`
+
+/** No log can be here. */
+export const isCopy = (logId: string): StoreDefect =>
+  new StoreDefect({
+    store: "log",
+    reason: `the events of this database are a copy of the log ${logId}, which lives elsewhere: connect to that log, too`
+  })
+
+const viewOf = ({ epochs, generation, partitions }: ClaimsRow): FenceView => ({
+  generation,
+  epochs: new Map((partitions ?? []).map((partition, index) => [partition, Number(epochs?.[index] ?? 0n)]))
+})
+
+export const makeFence = (sql: SqlClient): Fence => {
+  let known: FenceView | undefined
+  const failed = readFailure("log")
+
+  const refresh = Effect.flatMap(
+    Effect.mapError(sql.unsafe<ClaimsRow>(readClaims), failed),
+    ([row]): Effect.Effect<FenceView, ReadError> => {
+      if (row === undefined) return Effect.fail(new StoreDefect({ store: "log", reason: "the table log has no row" }))
+      if (row.role === "copy") return Effect.fail(isCopy(row.log_id))
+      const read = viewOf(row)
+      // Answers may overtake one another: a later view is never given up for an earlier one.
+      if (known === undefined || read.generation >= known.generation) known = read
+      return Effect.succeed(known)
+    }
+  )
+
+  const claim: Fence["claim"] = Effect.fnUntraced(function* ({ owner, partitions, time: at }) {
+    const rows = yield* sql
+      .unsafe<{ readonly partition: number; readonly epoch: bigint }>(takePartitions, [
+        int4s(partitions),
+        text(owner),
+        time(at)
+      ])
+      .pipe(Effect.mapError(failed))
+    yield* refresh
+    const epochs = new Map(rows.map(({ epoch, partition }) => [partition, Number(epoch)]))
+    return partitions.map((partition) => ({ partition, epoch: epochs.get(partition) ?? 0 }))
+  })
+
+  return { view: Effect.suspend(() => (known === undefined ? refresh : Effect.succeed(known))), refresh, claim }
+}
+
+/**
+ * How many of a wallet's events are in the log under these ids, and up to which position;
+ * where its row and its events are. The log's generation comes along.
+ */
+const findEvents = `
+select l.generation, c.wallet_id, w.version,
+  (select e.version from events e where e.wallet_id = c.wallet_id order by e.version desc limit 1) as last,
+  coalesce(f.found, 0) as found, f.position
+from log l cross join unnest($4::text[]) as c (wallet_id)
+left join wallets w on w.id = c.wallet_id
+left join (
+  select e.wallet_id, count(*)::int as found, max(e.position) as position
+  from unnest($1::text[], $2::int8[], $3::uuid[]) as k (wallet_id, version, id)
+  join events e on e.wallet_id = k.wallet_id and e.version = k.version and e.id = k.id
+  group by e.wallet_id
+) f on f.wallet_id = c.wallet_id`
+
+interface FoundRow {
+  readonly generation: bigint
+  readonly wallet_id: string
+  readonly version: bigint | null
+  readonly last: bigint | null
+  readonly found: number
+  readonly position: bigint | null
+}
+
+/**
+ * What was left out, and is neither in the log nor fenced. `undefined`: its wallet is where
+ * the commit expects it; the row was written again while the append waited for it.
+ */
+const outcomeOf = (
+  commit: Commit,
+  { last, version }: FoundRow,
+  isKeySeen: boolean
+): Effect.Effect<AppendOutcome | undefined, StoreDefect> => {
+  if (version !== last) {
+    const reason = `the rows of wallet ${commit.walletId} are not as the log has them: they have to be rebuilt`
+    return Effect.fail(new StoreDefect({ store: "log", reason }))
+  }
+  if (Number(version ?? -1n) !== commit.expectedVersion) return Effect.succeed({ _tag: "Conflict" })
+  return isKeySeen ? Effect.succeed({ _tag: "KeySeen" }) : Effect.undefined
+}
+
+/**
+ * Outcomes in the order of the commits. `view`: the claims under which they were
+ * sent; they are read again when others have come since. `keySeen`: those that were left
+ * out for their keys.
+ */
+export const resolve = Effect.fnUntraced(function* (
+  sql: SqlClient,
+  fence: Fence,
+  commits: ReadonlyArray<Commit>,
+  view: FenceView,
+  keySeen: ReadonlySet<Commit>
+): Effect.fn.Return<ReadonlyArray<AppendOutcome | undefined>, ReadError> {
+  const events = commits.flatMap((commit) => commit.events)
+  const rows = yield* sql
+    .unsafe<FoundRow>(findEvents, [
+      texts(events.map((recorded) => recorded.walletId)),
+      int8s(events.map((recorded) => BigInt(recorded.version))),
+      uuids(events.map((recorded) => recorded.id)),
+      texts(commits.map((commit) => commit.walletId))
+    ])
+    .pipe(Effect.mapError(readFailure("log")))
+  const current = rows[0]?.generation === view.generation ? view : yield* fence.refresh
+  const found = new Map(rows.map((row) => [row.wallet_id, row]))
+  return yield* Effect.forEach(commits, (commit): Effect.Effect<AppendOutcome | undefined, StoreDefect> => {
+    const row = found.get(commit.walletId)!
+    if (row.found === commit.events.length) return Effect.succeed({ _tag: "Appended", position: row.position! })
+    const epoch = currentEpoch(current, commit.partition)
+    return epoch === commit.epoch
+      ? outcomeOf(commit, row, keySeen.has(commit))
+      : Effect.succeed({ _tag: "Fenced", epoch })
+  })
+})
 
 /**
  * How often claims may come between reading them and appending before the caller is told
@@ -42,59 +209,26 @@ const againFor = (error: SqlError): "fenced" | "overtaken" | undefined => {
     : undefined
 }
 
-export interface SqlAppendOptions extends SqlErrorClassOptions {
+export interface AppendOptions extends ErrorClassOptions {
   /** Search is in this database. Default `true`. */
   readonly words?: boolean | undefined
 }
 
 type Append = (commits: ReadonlyArray<Commit>) => Effect.Effect<ReadonlyArray<AppendOutcome>, AppendError>
 
-interface SentRow {
-  readonly n: number
-  readonly flags: ReadonlyArray<boolean> | null
-  readonly before: bigint | null
-  readonly seen?: ReadonlyArray<number> | null
-}
-
-interface Sent {
-  /** With the positions of their last events. */
-  readonly appended: ReadonlyMap<Commit, bigint>
-  /** Left out: a key of theirs is there. */
-  readonly keySeen: ReadonlySet<Commit>
-}
-
-const nothingSent: Sent = { appended: new Map(), keySeen: new Set() }
-
-const sentOf = (commits: ReadonlyArray<Commit>, { before, flags, seen = null }: SentRow): Sent => {
-  const appended = new Map<Commit, bigint>()
-  let position = before ?? 0n
-  for (const [index, commit] of commits.entries()) {
-    position += BigInt(commit.events.length)
-    if (before !== null && (flags === null || flags[index] === true)) appended.set(commit, position)
-  }
-  return { appended, keySeen: new Set(seen?.map((number) => commits[number - 1]!)) }
-}
-
 /** Sends the statement. A failure to be sent again has written nothing. */
-const makeSend = (sql: PgClient, options: SqlAppendOptions) => {
-  const types = SqlCommitTypes.make(sql, "log")
-  const textOf = statementTexts(commitStatement, variantOf)
-  const batchOptions = { log: true, words: options.words ?? true }
-  const failed = (error: SqlError) => againFor(error) ?? appendFailure(classifySqlError(error, options))
-
+const makeSend = (sql: PgClient, options: AppendOptions) => {
+  const write = makeCommitWriter(sql, { store: "log", words: options.words })
   return (commits: ReadonlyArray<Commit>, { generation }: FenceView) =>
-    Effect.flatMap(types, (parametersOf) => {
-      const batch = commitBatch(commits, batchOptions)
-      const of: CommitStatement = { ...batch.parts, purpose: "append", checkpoint: false }
-      const parameters = parametersOf(batch, slotsOf(of), { generation })
-      return Effect.mapError(sql.unsafe<SentRow>(textOf(of), parameters), failed)
-    }).pipe(
-      Effect.map(([row]) => sentOf(commits, row!)),
-      Effect.catch((error) => (typeof error === "string" ? Effect.succeed(error) : Effect.fail(error)))
-    )
+    Effect.catchTag(write("append", commits, { generation }), "SqlError", (error) => {
+      const again = againFor(error)
+      return again === undefined ? Effect.fail(appendFailure(classifyError(error, options))) : Effect.succeed(again)
+    })
 }
 
-export const make = (sql: PgClient, fence: SqlFence, options: SqlAppendOptions): Append => {
+const nothing: Sent = { written: new Map(), keySeen: new Set() }
+
+export const make = (sql: PgClient, fence: Fence, options: AppendOptions): Append => {
   const send = makeSend(sql, options)
 
   /** What of the commits can be said by now; the others go again. */
@@ -104,11 +238,11 @@ export const make = (sql: PgClient, fence: SqlFence, options: SqlAppendOptions):
     outcomes: Map<Commit, AppendOutcome>
   ): Effect.fn.Return<"fenced" | "overtaken" | undefined, AppendError> {
     const standing = commits.filter((commit) => currentEpoch(view, commit.partition) === commit.epoch)
-    const answer = standing.length === 0 ? nothingSent : yield* send(standing, view)
+    const answer = standing.length === 0 ? nothing : yield* send(standing, view)
     if (answer === "fenced") return answer
-    const sent = answer === "overtaken" ? nothingSent : answer
-    for (const [commit, position] of sent.appended) outcomes.set(commit, { _tag: "Appended", position })
-    const rest = commits.filter((commit) => !sent.appended.has(commit))
+    const sent = answer === "overtaken" ? nothing : answer
+    for (const [commit, position] of sent.written) outcomes.set(commit, { _tag: "Appended", position })
+    const rest = commits.filter((commit) => !sent.written.has(commit))
     if (rest.length === 0) return undefined
     const resolved = yield* resolve(sql, fence, rest, view, sent.keySeen)
     for (const [index, commit] of rest.entries()) {
@@ -119,7 +253,6 @@ export const make = (sql: PgClient, fence: SqlFence, options: SqlAppendOptions):
   })
 
   return Effect.fnUntraced(function* (commits: ReadonlyArray<Commit>) {
-    const ordered = [...commits].sort(byWallet)
     let view = yield* fence.view
     // Claimed past this adapter: epochs only grow, so ours being ahead means that it has not heard of it.
     const known = view
@@ -127,7 +260,7 @@ export const make = (sql: PgClient, fence: SqlFence, options: SqlAppendOptions):
     const outcomes = new Map<Commit, AppendOutcome>()
     let overtaken = 0
     for (let tries = 0; tries < maxTries && overtaken < maxOvertaken; tries++) {
-      const left = ordered.filter((commit) => !outcomes.has(commit))
+      const left = commits.filter((commit) => !outcomes.has(commit))
       const again = yield* Effect.mapError(attempt(left, view, outcomes), (error) =>
         // Asked again, the commits that were written answer that they are there. A defect may be one commit's alone.
         outcomes.size === 0 || error._tag === "StoreDefect" ? error : new AppendUnknown({ reason: error.message })
@@ -138,7 +271,7 @@ export const make = (sql: PgClient, fence: SqlFence, options: SqlAppendOptions):
     }
     return yield* Effect.fail(
       gaveUp(
-        ordered.filter((commit) => !outcomes.has(commit)),
+        commits.filter((commit) => !outcomes.has(commit)),
         overtaken,
         outcomes.size > 0
       )

@@ -1,6 +1,7 @@
 /**
- * Commits turned into rows, the parameters of an append or a write
- * (`SqlCommitStatement.ts`).
+ * Commits turned into rows: the parameters of the statement that writes them (`CommitStatement.ts`).
+ * Events and wallets as arrays of composite values; rows of holds and transfers as JSON, for
+ * there are few of them in a batch.
  */
 import type { Commit } from "../../domain/Commit.ts"
 import type { EventMetadata, RecordedEvent, WalletEvent } from "../../domain/Event.ts"
@@ -8,11 +9,48 @@ import { wireType } from "../../domain/EventCodec.ts"
 import { walletTag } from "../../domain/EventId.ts"
 import { type Metadata, noMetadata } from "../../domain/Limits.ts"
 import { holdChanges, transferChanges } from "../../domain/Projection.ts"
+import type { Hold, Transfer } from "../../domain/Wallet.ts"
 import { transactionWords, walletWords } from "../SearchWords.ts"
 import type { CommitParts } from "./CommitStatement.ts"
-import { SqlCompositeArray } from "./CompositeArray.ts"
+import { CompositeArray } from "./CompositeArray.ts"
 import { columnsOf, type EventColumns } from "./EventColumns.ts"
-import { holdJson, isoTime, metadataOf, transferJson } from "./RowJson.ts"
+
+/** `undefined`: left out of the JSON, SQL's null. */
+export const metadataOf = (metadata: Metadata): Metadata | undefined =>
+  metadata === noMetadata || Object.keys(metadata).length === 0 ? undefined : metadata
+
+export const isoTime = (millis: number): string => new Date(millis).toISOString()
+
+/** `version`: of the event that placed it. */
+export const holdJson = (hold: Hold, version: number): object => ({
+  wallet_id: hold.walletId,
+  id: hold.id,
+  version,
+  amount: String(hold.amount),
+  captured: String(hold.captured),
+  remaining: String(hold.remaining),
+  status: hold.status,
+  expires_at: hold.expiresAt === null ? undefined : isoTime(hold.expiresAt),
+  reference: hold.reference ?? undefined,
+  metadata: metadataOf(hold.metadata),
+  created_at: isoTime(hold.createdAt)
+})
+
+/** But for the position. `version`: of the event that sent it. */
+export const transferJson = (transfer: Transfer, version: number): object => ({
+  wallet_id: transfer.from,
+  id: transfer.id,
+  to_wallet_id: transfer.to,
+  version,
+  amount: String(transfer.amount),
+  currency: transfer.currency,
+  status: transfer.status,
+  reason: transfer.reason ?? undefined,
+  reference: transfer.reference ?? undefined,
+  metadata: metadataOf(transfer.metadata),
+  created_at: isoTime(transfer.createdAt),
+  updated_at: isoTime(transfer.updatedAt)
+})
 
 /** Fields of the types `given_commit` and `given_event`. */
 const commitFields = 11
@@ -72,7 +110,7 @@ const unsureOf = ({ unsureKeys }: Commit): ReadonlyArray<string> | null =>
   unsureKeys === undefined || unsureKeys.length === 0 ? null : unsureKeys
 
 const addCommit = (
-  rows: SqlCompositeArray,
+  rows: CompositeArray,
   commit: Commit,
   first: number,
   details: string | null,
@@ -96,7 +134,7 @@ const addCommit = (
 }
 
 const addEvent = (
-  rows: SqlCompositeArray,
+  rows: CompositeArray,
   number: number,
   recorded: RecordedEvent,
   currency: string,
@@ -187,8 +225,8 @@ const addReversals = (rows: Array<unknown>, number: number, { events, walletId }
 const jsonOf = (rows: ReadonlyArray<unknown>): string | null => (rows.length === 0 ? null : JSON.stringify(rows))
 
 export interface CommitBatch {
-  readonly commits: SqlCompositeArray
-  readonly events: SqlCompositeArray
+  readonly commits: CompositeArray
+  readonly events: CompositeArray
   /** How many events. */
   readonly size: number
   readonly holdsPlaced: string | null
@@ -204,8 +242,8 @@ export interface CommitBatch {
 /** The rows of these commits, numbered from 1 in their order. */
 export const commitBatch = (commits: ReadonlyArray<Commit>, options: CommitBatchOptions): CommitBatch => {
   const size = commits.reduce((events, commit) => events + commit.events.length, 0)
-  const commitRows = new SqlCompositeArray(commitFields, commits.length * commitBytes)
-  const eventRows = new SqlCompositeArray(eventFields, size * eventBytes)
+  const commitRows = new CompositeArray(commitFields, commits.length * commitBytes)
+  const eventRows = new CompositeArray(eventFields, size * eventBytes)
   const holds: HoldRows = { placed: [], changed: [] }
   const transfers: TransferRows = { sent: [], changed: [] }
   const reversals: Array<unknown> = []

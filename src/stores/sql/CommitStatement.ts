@@ -19,6 +19,7 @@
  * index of a statement before it looks for rows, and for a batch of one that is most of
  * the time.
  */
+import { holdRecord, transferRecord } from "./Rows.ts"
 
 export type CommitPurpose = "append" | "copy" | "recopy" | "rederive"
 
@@ -47,27 +48,8 @@ export type Slot =
   | "events"
   | "generation"
   | "size"
-  | "holdsPlaced"
-  | "holdsChanged"
-  | "transfersSent"
-  | "transfersChanged"
-  | "reversals"
-  | "checkpointOwner"
-  | "checkpointPosition"
-
-export const slotsOf = (of: CommitStatement): ReadonlyArray<Slot> => [
-  "commits",
-  ...(of.purpose === "rederive" ? [] : (["events"] as const)),
-  ...(of.purpose === "append" ? (["generation", "size"] as const) : []),
-  ...(of.holds ? (["holdsPlaced", "holdsChanged"] as const) : []),
-  ...(of.transfers ? (["transfersSent", "transfersChanged"] as const) : []),
-  ...(of.reversals ? (["reversals"] as const) : []),
-  ...(of.checkpoint ? (["checkpointOwner", "checkpointPosition"] as const) : [])
-]
-
-/** What of a statement makes its text differ. */
-export const variantOf = (of: CommitStatement): string =>
-  `${of.purpose} ${of.creates} ${of.details} ${of.holds} ${of.transfers} ${of.reversals} ${of.unsure} ${of.checkpoint}`
+  | ("holdsPlaced" | "holdsChanged" | "transfersSent" | "transfersChanged" | "reversals")
+  | ("checkpointOwner" | "checkpointPosition")
 
 /** The placeholder of a parameter: `$1` for the first of the slots. */
 type Placeholder = (slot: Slot) => string
@@ -104,10 +86,7 @@ const notSeen = (unsure: boolean): string =>
   unsure ? " and (c.ord = any ((select commits from seen)::int4[])) is not true" : ""
 
 const walletColumnsSet = (details: boolean): string => `
-    balance = c.balance,
-    held = c.held,
-    overdraft_limit = c.overdraft_limit,
-    status = c.status,
+    balance = c.balance, held = c.held, overdraft_limit = c.overdraft_limit, status = c.status,
     updated_at = c.updated_at${
       details
         ? `,
@@ -136,10 +115,10 @@ const walletRow = (position: string): string => `
     details->'metadata', (details->>'createdAt')::timestamptz, updated_at, ${position}, details->>'tag',
     array(select json_array_elements_text(details->'words'))`
 
-const detailed = (condition: string): string => `
+const detailed = (condition: string, further = ""): string => `
   from (
     select ord, wallet_id, balance, held, overdraft_limit, status, size, first, updated_at, details::json
-    from commits c where expected = -1 and ${condition}
+    from commits c${further} where expected = -1 and ${condition}
     order by ord
   ) c`
 
@@ -233,32 +212,15 @@ sequenced as materialized (select nextval('copied_position') * 1048576 as before
 
 const addedLast = `,
 added as (
-  insert into wallets (${walletColumns})${walletRow(givenFirst)}${detailed("ord in (select ord from created)")}
+  insert into wallets (${walletColumns})${walletRow(givenFirst)}${detailed(isTaken("ord"), " cross join accepted")}
+  returning 1
 )`
 
-const eventColumns = [
-  "position",
-  "version",
-  "time",
-  "epoch",
-  "id",
-  "wallet_id",
-  "type",
-  "key",
-  "fingerprint",
-  "currency",
-  "amount",
-  "balance_after",
-  "held_after",
-  "reference",
-  "metadata",
-  "hold_id",
-  "transfer_id",
-  "counterparty",
-  "data",
-  "origin",
-  "words"
-] as const
+/** But for the position in the order of the type `given_event`. */
+const eventColumns = (
+  "position, version, time, epoch, id, wallet_id, type, key, fingerprint, currency, amount, balance_after, " +
+  "held_after, reference, metadata, hold_id, transfer_id, counterparty, data, origin, words"
+).split(", ")
 
 const givenColumns = eventColumns.slice(1).join(", ")
 
@@ -266,36 +228,58 @@ const givenColumns = eventColumns.slice(1).join(", ")
 const compared = (table: string): string =>
   `(${eventColumns.map((name) => (name === "metadata" ? `${table}.metadata::text` : `${table}.${name}`)).join(", ")})`
 
-const unlessTheSame = `
-  on conflict (wallet_id, version) do update set
-    ${eventColumns
-      .filter((name) => name !== "wallet_id" && name !== "version")
-      .map((name) => `${name} = excluded.${name}`)
-      .join(", ")}
-  where ${compared("e")} is distinct from ${compared("excluded")}`
-
 /** Of an event `of`. */
 const positionOf = (purpose: CommitPurpose, of: string): string =>
   purpose === "append" || purpose === "copy"
     ? given
     : kept(`select o.position from events o where o.wallet_id = ${of}.wallet_id and o.version = ${of}.version`, given)
 
-const eventsPart = ({ purpose }: CommitStatement, $: Placeholder): string => `,
+const unlessTheSame = `
+  on conflict (wallet_id, version) do update set
+    ${eventColumns.map((name) => `${name} = excluded.${name}`).join(", ")}
+  where ${compared("e")} is distinct from ${compared("excluded")}`
+
+const eventsPart = ({ purpose }: CommitStatement, $: Placeholder): string => {
+  const given = `
+  from unnest(${$("events")}::given_event[]) with ordinality as r (commit, ${givenColumns}, ord) cross join accepted
+  where ${isTaken("commit")}`
+  const missing = `,
+missing as materialized (
+  select wallet_id, version${given}
+    and not exists (select from events e where e.wallet_id = r.wallet_id and e.version = r.version)
+)`
+  return `${purpose === "recopy" ? missing : ""},
 recorded as (
   insert into events as e (${eventColumns.join(", ")})
-  select ${positionOf(purpose, "r")}, ${givenColumns}
-  from unnest(${$("events")}::given_event[]) with ordinality as r (commit, ${givenColumns}, ord) cross join accepted
-  where ${isTaken("commit")}${purpose === "recopy" ? unlessTheSame : ""}
+  select ${positionOf(purpose, "r")}, ${givenColumns}${given}${purpose === "recopy" ? unlessTheSame : ""}
+  returning ${purpose === "recopy" ? "wallet_id, version" : "1"}
 )`
+}
+
+/**
+ * A user's trigger that answers NULL keeps a row out without a word: the wallet would have
+ * moved, and its event be lost. So rows are counted, and one that is missing is a refusal.
+ */
+const checkOf = (table: string, given: string, written: string): string => `
+  case when (${given}) = (select count(*) from ${written}) then null
+    else refuse_suppressed_rows('${table}', (${given}), (select count(*) from ${written})) end`
+
+const eventsTaken = `select coalesce(sum(size), 0) from commits c cross join accepted where ${isTaken("c.ord")}`
+
+/** Of the rows that the log cannot do without. */
+const checksOf = ({ creates, purpose }: CommitStatement): ReadonlyArray<string> => [
+  ...(purpose === "append" || purpose === "copy" ? [checkOf("events", eventsTaken, "recorded")] : []),
+  // An event that is there may stay as it is.
+  ...(purpose === "recopy"
+    ? [checkOf("events", "select count(*) from missing", "missing join recorded using (wallet_id, version)")]
+    : []),
+  ...(creates && purpose === "append" ? [checkOf("wallets", "select count(*) from created", "added")] : [])
+]
 
 const holdsPart = ($: Placeholder): string => `,
 holds_placed as (
-  insert into holds (wallet_id, id, version, amount, captured, remaining, status, expires_at, reference, metadata,
-    created_at)
-  select wallet_id, id, version, amount, captured, remaining, status, expires_at, reference, metadata, created_at
-  from json_to_recordset(${$("holdsPlaced")}::json) as h (commit int, wallet_id text, id text, version int8,
-    amount numeric, captured numeric, remaining numeric, status text, expires_at timestamptz, reference text,
-    metadata json, created_at timestamptz) cross join accepted
+  insert into holds (${holdRecord.columns}) select ${holdRecord.columns}
+  from json_to_recordset(${$("holdsPlaced")}::json) as h (commit int, ${holdRecord.definition}) cross join accepted
   where ${isTaken("commit")}
 ),
 holds_changed as (
@@ -307,13 +291,10 @@ holds_changed as (
 
 const transfersPart = ({ purpose }: CommitStatement, $: Placeholder): string => `,
 transfers_sent as (
-  insert into transfers (wallet_id, id, to_wallet_id, version, position, amount, currency, status, reason, reference,
-    metadata, created_at, updated_at)
-  select wallet_id, id, to_wallet_id, version, ${positionOf(purpose, "t")}, amount, currency, status, reason, reference,
-    metadata, created_at, updated_at
-  from json_to_recordset(${$("transfersSent")}::json) as t (commit int, ord int8, wallet_id text, id text,
-    to_wallet_id text, version int8, amount numeric, currency text, status text, reason text, reference text,
-    metadata json, created_at timestamptz, updated_at timestamptz) cross join accepted
+  insert into transfers (position, ${transferRecord.columns})
+  select ${positionOf(purpose, "t")}, ${transferRecord.columns}
+  from json_to_recordset(${$("transfersSent")}::json) as t (commit int, ord int8, ${transferRecord.definition})
+    cross join accepted
   where ${isTaken("commit")}
 ),
 transfers_changed as (
@@ -340,16 +321,15 @@ marked as (
 )`
 
 /**
- * Answers one row: `n`, how many commits were taken; `flags`, by their numbers which, null
- * when all were; of an append `before`, the position before the batch's first event, and
+ * Answers one row: `flags`, by their numbers which commits were taken, null when all were; of an append `before`, the position before the batch's first event, and
  * `seen`, the numbers of commits that were left out for their keys.
  */
-export const commitStatement = (of: CommitStatement): string => {
-  const slots = slotsOf(of)
+export const commitStatement = (of: CommitStatement, slots: ReadonlyArray<Slot>): string => {
   const $: Placeholder = (slot) => `$${slots.indexOf(slot) + 1}`
   const appends = of.purpose === "append"
   const before = appends ? ", (select before from sequenced) as before" : ""
   const seen = of.unsure ? ", (select commits from seen) as seen" : ""
+  const checks = checksOf(of).map((check, index) => `,${check} as check_${index}`)
   return [
     commitsPart($),
     appends ? "" : placedPart,
@@ -364,6 +344,6 @@ export const commitStatement = (of: CommitStatement): string => {
     of.transfers ? transfersPart(of, $) : "",
     of.reversals ? reversalsPart($) : "",
     of.checkpoint ? checkpointPart($) : "",
-    `\nselect n::int, flags${before}${seen} from accepted`
+    `\nselect flags${before}${seen}${checks.join("")} from accepted`
   ].join("")
 }

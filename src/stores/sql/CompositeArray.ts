@@ -31,7 +31,7 @@ for (const [value, digit] of [..."ABCDEF"].entries()) hexValue[digit.charCodeAt(
 
 const headerBytes = 20
 
-export class SqlCompositeArray {
+export class CompositeArray {
   #bytes: Buffer
   #at = headerBytes
   #elements = 0

@@ -5,10 +5,15 @@
 import * as Effect from "effect/Effect"
 import type { SqlClient } from "effect/sql/SqlClient"
 import type { SqlError } from "effect/sql/SqlError"
-import { readFailure } from "./Failure.ts"
-import { texts } from "./Parameters.ts"
-import { Rebuilding } from "./Write.ts"
+import { walletTag } from "../../domain/EventId.ts"
+import { walletWords } from "../SearchWords.ts"
 import { type ReadError, StoreDefect } from "../StoreError.ts"
+import type { DerivedWallet, RowReplacement } from "../WalletRows.ts"
+import { holdJson, isoTime, metadataOf, transferJson } from "./CommitBatch.ts"
+import { readFailure } from "./Failure.ts"
+import { texts, int8, int8s, text } from "./Parameters.ts"
+import { holdRecord, transferRecord } from "./Rows.ts"
+import { Rebuilding } from "./Write.ts"
 
 /**
  * What is derived from the events of wallets. One statement, so that a creation that lands
@@ -76,7 +81,7 @@ union all
 select e.wallet_id from events e where e.wallet_id = any($1) and e.version = 0
   and not exists (select from wallets w where w.id = e.wallet_id)`
 
-export interface SqlRebuildOptions {
+export interface RebuildOptions {
   /** The log is in this database: its events stay, and appends to the wallets wait. */
   readonly log: boolean
 }
@@ -85,7 +90,7 @@ const failed = readFailure("persistence")
 
 export const erase = (
   sql: SqlClient,
-  { log }: SqlRebuildOptions,
+  { log }: RebuildOptions,
   walletId: string | "all"
 ): Effect.Effect<void, ReadError> =>
   Effect.gen(function* (): Effect.fn.Return<void, SqlError | StoreDefect> {
@@ -135,7 +140,7 @@ const checkVersions = Effect.fnUntraced(function* (
 
 export const rebuild = <A, E, R>(
   sql: SqlClient,
-  { log }: SqlRebuildOptions,
+  { log }: RebuildOptions,
   walletIds: ReadonlyArray<string>,
   rewrite: Effect.Effect<A, E, R>
 ): Effect.Effect<A, E | ReadError, R> =>
@@ -160,3 +165,127 @@ export const rebuild = <A, E, R>(
       error instanceof RewriteFailed ? error.error : error._tag === "SqlError" ? failed(error) : error
     )
   )
+
+/** From one wallet to the next along the primary key: its events in between are not read. */
+const readHeads = `
+with recursive found (id, n) as (
+  (select wallet_id, 1 from events where wallet_id > $1 order by wallet_id limit 1)
+  union all
+  select (select e.wallet_id from events e where e.wallet_id > f.id order by e.wallet_id limit 1), f.n + 1
+  from found f where f.id is not null and f.n < $2
+)
+select f.id, w.version as persisted,
+  (select e.version from events e where e.wallet_id = f.id order by e.version desc limit 1) as last
+from found f left join wallets w on w.id = f.id
+where f.id is not null order by f.n`
+
+interface HeadRow {
+  readonly id: string
+  readonly persisted: bigint | null
+  readonly last: bigint
+}
+
+/** After the locks, so that it sees what has been appended before them. */
+const readMoved = `
+select d.id from unnest($1::text[], $2::int8[]) as d (id, version)
+where d.version is distinct from
+  (select e.version from events e where e.wallet_id = d.id order by e.version desc limit 1)`
+
+const insertWallets = `
+insert into wallets (id, owner_id, currency, balance, held, overdraft_limit, status, version, metadata, created_at,
+  updated_at, position, tag, words)
+select id, owner_id, currency, balance, held, overdraft_limit, status, version, metadata, created_at, updated_at,
+  position, tag, array(select json_array_elements_text(words))
+from json_to_recordset($1::json) as w (id text, owner_id text, currency text, balance numeric, held numeric,
+  overdraft_limit numeric, status text, version int8, metadata json, created_at timestamptz, updated_at timestamptz,
+  position int8, tag text, words json)`
+
+const insertHolds = `
+insert into holds (${holdRecord.columns}) select ${holdRecord.columns}
+from json_to_recordset($1::json) as h (${holdRecord.definition})`
+
+const insertTransfers = `
+insert into transfers (position, ${transferRecord.columns}) select position, ${transferRecord.columns}
+from json_to_recordset($1::json) as t (position int8, ${transferRecord.definition})`
+
+const walletJson = ({ position, wallet }: DerivedWallet, words: boolean): object => ({
+  id: wallet.id,
+  owner_id: wallet.ownerId,
+  currency: wallet.currency,
+  balance: String(wallet.balance),
+  held: String(wallet.held),
+  overdraft_limit: String(wallet.overdraftLimit),
+  status: wallet.status,
+  version: wallet.version,
+  metadata: metadataOf(wallet.metadata),
+  created_at: isoTime(wallet.createdAt),
+  updated_at: isoTime(wallet.updatedAt),
+  position: String(position),
+  tag: walletTag(wallet.id),
+  words: words ? walletWords(wallet) : []
+})
+
+export interface RowReplacementOptions {
+  /** Search is in this database. */
+  readonly words: boolean
+  readonly read: <A>(statement: Effect.Effect<A, SqlError>) => Effect.Effect<A, ReadError>
+  readonly write: <A>(statements: Effect.Effect<A, SqlError>) => Effect.Effect<A, ReadError>
+}
+
+const replace = Effect.fnUntraced(function* (
+  sql: SqlClient,
+  wallets: ReadonlyArray<DerivedWallet>,
+  words: boolean
+): Effect.fn.Return<ReadonlySet<string>, SqlError> {
+  const ids = texts(wallets.map(({ wallet }) => wallet.id))
+  yield* sql.unsafe(lockWallets, [ids])
+  const versions = int8s(wallets.map(({ wallet }) => BigInt(wallet.version)))
+  const rows = yield* sql.unsafe<{ readonly id: string }>(readMoved, [ids, versions])
+  const moved = new Set(rows.map(({ id }) => id))
+  const given = moved.size === 0 ? wallets : wallets.filter(({ wallet }) => !moved.has(wallet.id))
+  if (given.length === 0) return moved
+  yield* sql.unsafe(removeDerived(), [texts(given.map(({ wallet }) => wallet.id))])
+  const insert = (statement: string, rows: ReadonlyArray<object>): Effect.Effect<unknown, SqlError> =>
+    rows.length === 0 ? Effect.void : sql.unsafe(statement, [text(JSON.stringify(rows))])
+  yield* insert(
+    insertWallets,
+    given.map((one) => walletJson(one, words))
+  )
+  yield* insert(
+    insertHolds,
+    given.flatMap(({ holds }) => holds.map(({ hold, version }) => holdJson(hold, version)))
+  )
+  yield* insert(
+    insertTransfers,
+    given.flatMap(({ transfers }) =>
+      transfers.map(({ position, transfer, version }) => ({
+        ...transferJson(transfer, version),
+        position: String(position)
+      }))
+    )
+  )
+  return moved
+})
+
+export const rowReplacement = (sql: SqlClient, { read, words, write }: RowReplacementOptions): RowReplacement => ({
+  heads: (after, limit) =>
+    Effect.map(read(sql.unsafe<HeadRow>(readHeads, [text(after), int8(BigInt(limit))])), (rows) =>
+      rows.map(({ id, last, persisted }) => ({
+        walletId: id,
+        last: Number(last),
+        persisted: Number(persisted ?? -1n)
+      }))
+    ),
+  replace: (wallets) =>
+    wallets.length === 0
+      ? Effect.succeed(new Set<string>())
+      : write(
+          sql.withTransaction(
+            replace(
+              sql,
+              [...wallets].sort((a, b) => (a.wallet.id < b.wallet.id ? -1 : 1)),
+              words
+            )
+          )
+        )
+})

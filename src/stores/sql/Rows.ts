@@ -12,10 +12,45 @@ import type {
   TransferStatus,
   WalletStatus
 } from "../../domain/Wallet.ts"
-import type { ApiKey, Scope } from "../ApiKeyStore.ts"
 import type { WalletView } from "../Persistence.ts"
 import { type EventColumnsRow, eventOfColumns } from "./EventColumns.ts"
 import { EventUnreadable } from "../StoreError.ts"
+
+/** Columns of a table as `json_to_recordset` hands them over. */
+const recordOf = (types: Readonly<Record<string, string>>) => ({
+  columns: Object.keys(types).join(", "),
+  definition: Object.entries(types)
+    .map(([name, type]) => `${name} ${type}`)
+    .join(", ")
+})
+
+/** What of a hold and a transfer `holdJson` and `transferJson` say (`CommitBatch.ts`). */
+const ids = { wallet_id: "text", id: "text" }
+const origin = { reference: "text", metadata: "json", created_at: "timestamptz" }
+
+export const holdRecord = recordOf({
+  ...ids,
+  version: "int8",
+  amount: "numeric",
+  captured: "numeric",
+  remaining: "numeric",
+  status: "text",
+  expires_at: "timestamptz",
+  ...origin
+})
+
+/** But for the position. */
+export const transferRecord = recordOf({
+  ...ids,
+  to_wallet_id: "text",
+  version: "int8",
+  amount: "numeric",
+  currency: "text",
+  status: "text",
+  reason: "text",
+  ...origin,
+  updated_at: "timestamptz"
+})
 
 export interface EventRow extends EventColumnsRow {
   readonly wallet_id: string
@@ -229,18 +264,3 @@ export const transferOfRow = (row: TransferRow): Transfer => {
     updatedAt: (received ?? row.updated_at).getTime()
   }
 }
-
-export interface ApiKeyRow {
-  readonly id: string
-  readonly number: bigint
-  readonly name: string
-  readonly scopes: ReadonlyArray<Scope>
-  readonly created_at: Date
-}
-
-export const apiKeyOf = (row: ApiKeyRow): ApiKey => ({
-  id: row.id,
-  name: row.name,
-  scopes: row.scopes,
-  createdAt: row.created_at.getTime()
-})

@@ -19,7 +19,7 @@ import * as Effect from "effect/Effect"
 import type { SqlClient } from "effect/sql/SqlClient"
 import type { SqlError } from "effect/sql/SqlError"
 import type { RuleFault, RuleTrial } from "../Persistence.ts"
-import { classifySqlError } from "./ErrorClass.ts"
+import { classifyError } from "./Failure.ts"
 import { text } from "./Parameters.ts"
 import {
   insertEvents,
@@ -107,7 +107,7 @@ const foreignKey = "23503"
 const refusalOf = (run: Effect.Effect<unknown, SqlError>): Effect.Effect<SqlError | undefined, SqlError> =>
   Effect.as(run, undefined).pipe(
     Effect.catch((error) => {
-      const { kind, sqlState } = classifySqlError(error)
+      const { kind, sqlState } = classifyError(error)
       if (sqlState === foreignKey) return Effect.undefined
       return sqlState === undefined || kind === "transient" ? Effect.fail(error) : Effect.succeed(error)
     })
@@ -141,7 +141,7 @@ const faultsOf = (table: string, rules: ReadonlyArray<Rule>) => {
       const culprits = culpritsOf(rules, error)
       for (const one of culprits) blamed.add(one)
       const rule = culprits.map(({ kind, name }) => `${kind} ${name}`).join(" or ")
-      const reason = classifySqlError(error).reason.slice(0, maxReason)
+      const reason = classifyError(error).reason.slice(0, maxReason)
       if (!faults.has(rule)) faults.set(rule, { table, rule, tried, reason })
     }
   }
@@ -242,6 +242,6 @@ export const tryRules = Effect.fnUntraced(function* (sql: SqlClient): Effect.fn.
   if (row?.may !== true) return { faults: [], untried: "this role may not write the tables" }
   const now = yield* Clock.currentTimeMillis
   return yield* rolledBack(sql, tryAll(sql, rules, now)).pipe(
-    Effect.catch((error) => Effect.succeed<RuleTrial>({ faults: [], untried: classifySqlError(error).reason }))
+    Effect.catch((error) => Effect.succeed<RuleTrial>({ faults: [], untried: classifyError(error).reason }))
   )
 })

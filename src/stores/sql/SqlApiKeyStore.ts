@@ -3,14 +3,11 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { SqlClient } from "effect/sql/SqlClient"
 import type { InvalidRequest } from "../../domain/Rejection.ts"
-import { type ApiKey, ApiKeyStore, type StoredApiKey } from "../ApiKeyStore.ts"
-import { decodePosition, encodePosition, pageOf } from "../ListCursor.ts"
-import type { Page, PageRequest } from "../Page.ts"
-import { SqlConditions } from "./Conditions.ts"
-import { reading } from "./Failure.ts"
-import { int4, int8, text, texts, time } from "./Parameters.ts"
-import { apiKeyOf, type ApiKeyRow } from "./Rows.ts"
+import { type ApiKey, ApiKeyStore, type Scope, type StoredApiKey } from "../ApiKeyStore.ts"
+import { decodePosition, encodePosition, pageOf, type Page, type PageRequest } from "../Page.ts"
 import { type ReadError, StoreDefect } from "../StoreError.ts"
+import { reading } from "./Failure.ts"
+import { Conditions, int4, int8, text, texts, time } from "./Parameters.ts"
 
 export interface SqlApiKeyStoreOptions {
   /** Milliseconds; default 5,000. */
@@ -21,6 +18,21 @@ type Read = <A extends object>(
   statement: string,
   parameters?: ReadonlyArray<unknown>
 ) => Effect.Effect<ReadonlyArray<A>, ReadError>
+
+interface ApiKeyRow {
+  readonly id: string
+  readonly number: bigint
+  readonly name: string
+  readonly scopes: ReadonlyArray<Scope>
+  readonly created_at: Date
+}
+
+const apiKeyOf = (row: ApiKeyRow): ApiKey => ({
+  id: row.id,
+  name: row.name,
+  scopes: row.scopes,
+  createdAt: row.created_at.getTime()
+})
 
 const keyColumns = "id, number, name, scopes, created_at"
 
@@ -39,7 +51,7 @@ const list = Effect.fnUntraced(function* (
   request: PageRequest
 ): Effect.fn.Return<Page<ApiKey>, ReadError | InvalidRequest> {
   const before = yield* decodePosition(request.cursor)
-  const where = new SqlConditions().addIf(before, (p) => `number < ${p}`, int8)
+  const where = new Conditions().addIf(before, (p) => `number < ${p}`, int8)
   const rows = yield* read<ApiKeyRow>(
     `select ${keyColumns} from api_keys where ${where} order by number desc limit ${request.limit + 1}`,
     where.parameters

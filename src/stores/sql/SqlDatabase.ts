@@ -1,10 +1,15 @@
 /**
- * The SQL database of an installation: a PostgreSQL server by its URL, or the
- * embedded one. Both give the same client, and one set of statements serves both.
+ * The SQL database of an installation: a PostgreSQL server by its URL, or PostgreSQL inside the
+ * process, PGlite on a thread of its own. Both give the same client, and one set of statements
+ * serves both.
  *
  * All names are unqualified: each of our connections has a search path of our
  * schema alone, so a database shared with others is safe, and the text of a
  * prepared statement does not depend on the schema's name.
+ *
+ * PGlite survives a killed process; it does not flush to the disk, so it does not
+ * survive a power cut. It has one session: a transaction has the database to
+ * itself, a statement cannot be interrupted, and `listen` would block all else.
  */
 import * as PgClient from "@effect/sql-pg/PgClient"
 import * as PgTypes from "@effect/sql-pg/PgTypes"
@@ -12,16 +17,23 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Redacted from "effect/Redacted"
+import * as Schema from "effect/Schema"
 import { SqlClient } from "effect/sql/SqlClient"
 import type { SqlError } from "effect/sql/SqlError"
-import type { DataDirectory } from "../pglite/DataDirectory.ts"
-import {
-  EmbeddedDatabase,
-  type EmbeddedDatabaseError,
-  type EmbeddedDatabaseOptions
-} from "../pglite/EmbeddedDatabase.ts"
-import type { EmbeddedDatabaseFailed } from "../pglite/Thread.ts"
-import { searchPathOf } from "./SchemaName.ts"
+import { join } from "node:path"
+import { DataDirectory, type DataDirectoryInUse, type DataDirectoryUnusable } from "../pglite/DataDirectory.ts"
+import { type EmbeddedDatabaseFailed, PgliteThread } from "../pglite/Thread.ts"
+
+/**
+ * A lower-case identifier of at most 63 characters. `public` and PostgreSQL's own
+ * schemas are refused: our tables have a schema of their own, so that a database
+ * can be shared with anything else.
+ */
+export const SqlSchemaName = Schema.String.check(
+  Schema.isPattern(/^(?!pg_|public$|information_schema$)[a-z_][a-z0-9_]{0,62}$/, {
+    message: "a schema name is 1-63 of a-z, 0-9 and _, not beginning with a digit or pg_, and not public"
+  })
+)
 
 /** What durability and speed of this database depend on: printed with every figure, and told at start. */
 export interface SqlConditions {
@@ -48,9 +60,30 @@ export interface SqlServerOptions {
   readonly connectTimeoutMillis?: number | undefined
 }
 
+export interface EmbeddedDatabaseOptions {
+  /** `memory://`: nothing is kept. */
+  readonly dataDir: string
+  /** Default `wallet`. */
+  readonly schema?: string | undefined
+}
+
+export type EmbeddedDatabaseError = EmbeddedDatabaseFailed | DataDirectoryInUse | DataDirectoryUnusable | SqlError
+
 /** Why each session starts with these: none of them may depend on how the host's database or role is set up. */
-const sessionSettings = (schema: string, options: SqlServerOptions): Readonly<Record<string, string>> => ({
-  search_path: searchPathOf(schema),
+const sessionSettings = (schema: string): Readonly<Record<string, string>> => ({
+  // What unqualified names mean: our tables, and PostgreSQL's own things. Nothing in `public` can stand in for a
+  // table of ours; where our schema is missing or closed to us, that is an error and not another place. (A trigger
+  // function of the user's that names its own tables without a schema needs its own `SET search_path`.)
+  search_path: `"${schema.replaceAll('"', '""')}"`,
+  TimeZone: "UTC",
+  // Compiling is never worth it for statements of milliseconds.
+  jit: "off",
+  // Everything has its index. A plan made while a table is small serves it when it is large.
+  enable_seqscan: "off"
+})
+
+const serverSettings = (schema: string, options: SqlServerOptions): Readonly<Record<string, string>> => ({
+  ...sessionSettings(schema),
   statement_timeout: String(options.statementTimeoutMillis ?? 30_000),
   idle_in_transaction_session_timeout: String(options.idleTransactionTimeoutMillis ?? 60_000),
   // The fence relies on a statement seeing what was committed while it waited for a row.
@@ -58,13 +91,32 @@ const sessionSettings = (schema: string, options: SqlServerOptions): Readonly<Re
   default_transaction_read_only: "off",
   // An answer means that it is on disk, whatever a role or a database is set up with.
   synchronous_commit: "on",
-  TimeZone: "UTC",
-  DateStyle: "ISO",
-  // Compiling is never worth it for statements of milliseconds.
-  jit: "off",
-  // Everything has its index. A plan made while a table is small serves it when it is large.
-  enable_seqscan: "off"
+  DateStyle: "ISO"
 })
+
+/** Seconds: opening includes recovery from the write-ahead log after a kill. */
+const embeddedConnectTimeout = "60 seconds"
+
+/** The client on a thread: one connection, so that callers queue here and not in PGlite. */
+export const clientOn = (thread: PgliteThread) =>
+  PgClient.make({
+    stream: thread.connect,
+    ssl: false,
+    username: "postgres",
+    database: "postgres",
+    applicationName: "effect-wallet",
+    maxConnections: 1,
+    // Of its own, so that our composite types can be made known to this client alone.
+    types: PgTypes.makeRegistry(),
+    // The session stays: its prepared statements are worth more than the memory.
+    minConnections: 1,
+    connectTimeout: embeddedConnectTimeout
+  })
+
+const embeddedClient = (folder: string | undefined, schema: string) =>
+  Effect.flatMap(PgliteThread.make({ folder, settings: sessionSettings(schema) }), clientOn)
+
+const defaultSchema = "wallet"
 
 const conditionsOf = (sql: SqlClient, embedded: boolean): Effect.Effect<SqlConditions, SqlError> =>
   Effect.map(
@@ -86,7 +138,7 @@ type Clients = PgClient.PgClient | SqlClient
 const withDatabase = <E, R>(
   client: Layer.Layer<Clients, E, R>,
   embedded: boolean,
-  schema = "wallet"
+  schema: string
 ): Layer.Layer<SqlDatabase | Clients, E, R> =>
   Layer.effect(
     SqlDatabase,
@@ -108,7 +160,7 @@ export class SqlDatabase extends Context.Service<
       PgClient.layer({
         url: options.url,
         applicationName: "effect-wallet",
-        startupParameters: sessionSettings(options.schema ?? "wallet", options),
+        startupParameters: serverSettings(options.schema ?? defaultSchema, options),
         maxConnections: options.maxConnections ?? 10,
         // Of its own, so that our composite types can be made known to this client alone.
         types: PgTypes.makeRegistry(),
@@ -117,18 +169,29 @@ export class SqlDatabase extends Context.Service<
         keepAlive: "30 seconds"
       }),
       false,
-      options.schema
+      options.schema ?? defaultSchema
     )
 
-  /** PGlite in `dataDir`, or in memory for `memory://`. */
-  static readonly layerEmbedded = (
-    options: EmbeddedDatabaseOptions
-  ): Layer.Layer<SqlDatabase | Clients, EmbeddedDatabaseError> =>
-    withDatabase(EmbeddedDatabase.layer(options), true, options.schema)
+  /** PGlite in `dataDir`, or in memory for `memory://`: then it is lost when the scope closes. */
+  static readonly layerEmbedded = ({
+    dataDir,
+    schema = defaultSchema
+  }: EmbeddedDatabaseOptions): Layer.Layer<SqlDatabase | Clients, EmbeddedDatabaseError> =>
+    dataDir === "memory://"
+      ? withDatabase(PgClient.layerFrom(embeddedClient(undefined, schema)), true, schema)
+      : SqlDatabase.layerEmbeddedIn(schema).pipe(Layer.provide(DataDirectory.layer(dataDir)))
 
-  /** PGlite in a `DataDirectory` that the caller has: for a service that also announces itself there. */
+  /**
+   * PGlite in `<dataDir>/pg` of a `DataDirectory` that the caller has: for a service that also
+   * announces itself there. Closing goes backwards: the session is rolled back, PGlite writes its
+   * last checkpoint, its thread ends, the data directory is free for the next process.
+   */
   static readonly layerEmbeddedIn = (
-    schema?: string
+    schema: string = defaultSchema
   ): Layer.Layer<SqlDatabase | Clients, EmbeddedDatabaseFailed | SqlError, DataDirectory> =>
-    withDatabase(EmbeddedDatabase.layerIn(schema), true, schema)
+    withDatabase(
+      PgClient.layerFrom(Effect.flatMap(DataDirectory, ({ path }) => embeddedClient(join(path, "pg"), schema))),
+      true,
+      schema
+    )
 }

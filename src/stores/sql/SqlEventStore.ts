@@ -8,18 +8,22 @@ import * as Layer from "effect/Layer"
 import * as Result from "effect/Result"
 import type { SqlClient } from "effect/sql/SqlClient"
 import type { SqlError } from "effect/sql/SqlError"
-import { type AppendError, EventStore, type LogHead, type Snapshot, type SnapshotBound } from "../EventStore.ts"
-import { followByPages } from "../FollowByPages.ts"
-import * as SqlAppend from "./Append.ts"
-import type { SqlErrorClassOptions } from "./ErrorClass.ts"
-import { reading, withinReadLimit, withTimeLimit } from "./Failure.ts"
-import * as SqlFence from "./Fence.ts"
-import * as SqlScan from "./Scan.ts"
+import {
+  type AppendError,
+  EventStore,
+  type LogHead,
+  type Snapshot,
+  type SnapshotBound,
+  followByPages
+} from "../EventStore.ts"
+import { AppendUnknown, StoreDefect } from "../StoreError.ts"
+import { isCopy, make as makeAppend, makeFence } from "./Append.ts"
+import { type ErrorClassOptions, reading, withinReadLimit, withTimeLimit } from "./Failure.ts"
 import { int8, text, time } from "./Parameters.ts"
 import { eventColumns, type EventRow, recordedOf } from "./Rows.ts"
-import { AppendUnknown, StoreDefect } from "../StoreError.ts"
+import { eventScan } from "./Scan.ts"
 
-export interface SqlEventStoreOptions extends SqlErrorClassOptions {
+export interface SqlEventStoreOptions extends ErrorClassOptions {
   /** `Persistence` is this database, and what an append writes is persisted. Default `true`. */
   readonly persistence?: boolean | undefined
   /** Search is in this database. Default `true`. */
@@ -55,7 +59,7 @@ where wallet_id = $1 and version <= $2 and time <= $3
 order by version desc limit 1`
 
 const anyVersion = 9_223_372_036_854_775_807n
-/** The year 9999: no event is later (`Form.ts`). */
+/** The year 9999: no event is later (`Limits.ts`). */
 const anyTime = 253_402_300_799_999
 
 interface SnapshotRow {
@@ -85,8 +89,8 @@ export const make = Effect.fnUntraced(function* (
   const appendMillis = options.appendTimeoutMillis ?? 10_000
   const readMillis = options.readTimeoutMillis ?? 5_000
   const read = reading("log", readMillis)
-  const fence = SqlFence.make(sql)
-  const append = SqlAppend.make(sql, fence, options)
+  const fence = makeFence(sql)
+  const append = makeAppend(sql, fence, options)
   const limited = withTimeLimit(
     appendMillis,
     (): AppendError => new AppendUnknown({ reason: `no answer within ${appendMillis} ms` })
@@ -109,7 +113,7 @@ export const make = Effect.fnUntraced(function* (
     )
   const head = Effect.flatMap(read(sql.unsafe<HeadRow>(readHead)), ([row]): Effect.Effect<LogHead, StoreDefect> => {
     if (row === undefined) return Effect.fail(new StoreDefect({ store: "log", reason: "the table log has no row" }))
-    if (row.role === "copy") return Effect.fail(SqlFence.isCopy(row.log_id))
+    if (row.role === "copy") return Effect.fail(isCopy(row.log_id))
     return Effect.succeed({ logId: row.log_id, position: row.position })
   })
 
@@ -121,7 +125,7 @@ export const make = Effect.fnUntraced(function* (
         Effect.fromResult(Result.all(rows.map(recordedOf)))
       ),
     readAll,
-    ...(options.persistence === false ? {} : { scan: SqlScan.make(sql, { read, words: options.words ?? true }) }),
+    ...(options.persistence === false ? {} : { scan: eventScan(sql, { read, words: options.words ?? true }) }),
     follow: followByPages({ readAll, head }),
     head,
     saveSnapshot: ({ data, time: at, version, walletId }) =>

@@ -13,8 +13,8 @@ import { SqlClient } from "effect/sql/SqlClient"
 import type { SqlError } from "effect/sql/SqlError"
 import { createHash } from "node:crypto"
 import { readdirSync, readFileSync } from "node:fs"
+import { classifyError } from "./Failure.ts"
 import { SqlDatabase } from "./SqlDatabase.ts"
-import { classifySqlError } from "./ErrorClass.ts"
 
 export interface Migration {
   readonly id: number
@@ -108,7 +108,7 @@ interface Applied {
 
 /** Where in its file a migration failed: the server counts characters of the text that `execute` was given. */
 const failureOf = (migration: Migration, error: SqlError): MigrationFailed | SqlError => {
-  const { outcome, reason, sqlState } = classifySqlError(error)
+  const { outcome, reason, sqlState } = classifyError(error)
   if (sqlState === undefined || outcome === "unknown") return error
   const position = Number((error.reason.cause as { readonly internalPosition?: string }).internalPosition)
   const line = Number.isInteger(position) ? `line ${migration.sql.slice(0, position).split("\n").length}: ` : ""

@@ -12,22 +12,15 @@ import type { SqlClient } from "effect/sql/SqlClient"
 import type { SqlError } from "effect/sql/SqlError"
 import type { Commit } from "../../domain/Commit.ts"
 import type { Checkpoint, PersistOutcome } from "../Persistence.ts"
-import { commitBatch } from "./CommitBatch.ts"
-import { type CommitStatement, commitStatement, slotsOf, variantOf } from "./CommitStatement.ts"
-import * as SqlCommitTypes from "./CommitTypes.ts"
-import { classifySqlError, type SqlErrorClassOptions } from "./ErrorClass.ts"
-import { readFailure, unavailable, writeFailure } from "./Failure.ts"
-import { byWallet } from "./LockOrder.ts"
-import { recordCheckpoint } from "./Checkpoints.ts"
-import { int8s, texts, uuids } from "./Parameters.ts"
-import { type Standing, standings } from "./Persisted.ts"
-import { writeRefusedWallet } from "./Refusals.ts"
-import { statementTexts } from "./StatementTexts.ts"
 import { type OperationRefused, type ReadError, StoreDefect } from "../StoreError.ts"
+import { classifyError, type ErrorClassOptions, readFailure, unavailable, writeFailure } from "./Failure.ts"
+import { int8, int8s, text, texts, uuids } from "./Parameters.ts"
+import { type Standing, standings, writeRefusedWallet } from "./Refusals.ts"
+import { makeCommitWriter } from "./CommitWriter.ts"
 
 export type WriteError = ReadError | OperationRefused
 
-export interface SqlWriteOptions extends SqlErrorClassOptions {
+export interface WriteOptions extends ErrorClassOptions {
   /** The log is in this database. */
   readonly log: boolean
   /** Search is in this database. Default `true`. */
@@ -41,11 +34,6 @@ export const Rebuilding = Context.Reference<SqlClient | undefined>("effect-walle
 
 /** How often others may move the same wallets before the caller is told to try later. */
 const maxRounds = 16
-
-interface SentRow {
-  readonly n: number
-  readonly flags: ReadonlyArray<boolean> | null
-}
 
 const countLogged = `
 select count(*)::int as found from unnest($1::text[], $2::int8[], $3::uuid[]) as k (wallet_id, version, id)
@@ -70,45 +58,36 @@ const checkLogged = Effect.fnUntraced(function* (
 })
 
 /** Sends the statement; answers the commits that it has written. */
-const makeSend = (sql: PgClient, options: SqlWriteOptions) => {
-  const types = SqlCommitTypes.make(sql, "persistence")
-  const textOf = statementTexts(commitStatement, variantOf)
-  const batchOptions = { log: false, words: options.words ?? true }
-  const failed = (error: SqlError) => writeFailure(classifySqlError(error, options))
-
-  const statement = (commits: ReadonlyArray<Commit>, checkpoint: Checkpoint | undefined, rebuilding: boolean) =>
-    Effect.flatMap(types, (parametersOf) => {
-      const batch = commitBatch(commits, batchOptions)
-      const purpose = options.log ? "rederive" : rebuilding ? "recopy" : "copy"
-      const of: CommitStatement = { ...batch.parts, purpose, checkpoint: checkpoint !== undefined }
-      return Effect.mapError(sql.unsafe<SentRow>(textOf(of), parametersOf(batch, slotsOf(of), { checkpoint })), failed)
-    }).pipe(
-      Effect.map(([row]) => new Set(commits.filter((_, index) => row!.flags === null || row!.flags[index] === true)))
-    )
+const makeSend = (sql: PgClient, options: WriteOptions) => {
+  const write = makeCommitWriter(sql, { store: "persistence", words: options.words })
+  const failed = (error: SqlError) => writeFailure(classifyError(error, options))
 
   return (commits: ReadonlyArray<Commit>, checkpoint: Checkpoint | undefined, rebuilding: boolean) => {
+    const purpose = options.log ? "rederive" : rebuilding ? "recopy" : "copy"
     const checked = Effect.andThen(
       options.log ? checkLogged(sql, commits) : Effect.void,
-      statement(commits, checkpoint, rebuilding)
+      Effect.map(write(purpose, commits, { checkpoint }), ({ written }) => written)
     )
     // A savepoint: what fails here may be caught, and the rebuild goes on.
-    return rebuilding ? inTransaction(sql, failed)(checked) : checked
+    return Effect.mapError(rebuilding ? sql.withTransaction(checked) : checked, (error) =>
+      error._tag === "SqlError" ? failed(error) : error
+    )
   }
 }
 
-/** One transaction, its own errors translated. */
-export const inTransaction =
-  <E2>(sql: SqlClient, failed: (error: SqlError) => E2) =>
-  <A, E extends { readonly _tag: string }, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E | E2, R> =>
-    Effect.mapError(sql.withTransaction(self), (error): E | E2 =>
-      error._tag === "SqlError" ? failed(error as SqlError) : (error as E)
-    )
+const forward = `
+insert into checkpoints (owner, position) values ($1, $2)
+on conflict (owner) do update set position = greatest(checkpoints.position, excluded.position)`
+
+/** Never backwards: an answer that was lost may be written late. */
+const recordCheckpoint = (sql: SqlClient, { owner, position }: Checkpoint): Effect.Effect<void, SqlError> =>
+  Effect.asVoid(sql.unsafe(forward, [text(owner), int8(position)]))
 
 /** `part`: what of the commit was not there. */
 const writtenOf = (commit: Commit, part: Commit): PersistOutcome =>
   part.events.length === commit.events.length ? { _tag: "Written" } : { _tag: "Written", before: true }
 
-export const make = (sql: PgClient, options: SqlWriteOptions) => {
+export const make = (sql: PgClient, options: WriteOptions) => {
   const send = makeSend(sql, options)
   const failed = readFailure("persistence")
 
@@ -143,7 +122,7 @@ export const make = (sql: PgClient, options: SqlWriteOptions) => {
       if (round === maxRounds) {
         return yield* Effect.fail(unavailable("persistence", `wallets moved ${maxRounds} times during one write`))
       }
-      const parts = Array.from(left.values()).sort(byWallet)
+      const parts = Array.from(left.values())
       const written = yield* send(parts, round === 0 ? checkpoint : undefined, rebuilding)
       if (round === 0 && written.size === commits.length) marked = true
       for (const [commit, part] of left) {

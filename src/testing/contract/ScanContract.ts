@@ -4,9 +4,9 @@
  */
 import * as Effect from "effect/Effect"
 import assert from "node:assert/strict"
-import { EventStore } from "../../stores/EventStore.ts"
+import { EventStore, type ScannedEvent } from "../../stores/EventStore.ts"
 import { Persistence } from "../../stores/Persistence.ts"
-import { lastId, type ScannedEvent, type WalletRange } from "../../stores/RowScan.ts"
+import { lastId, type WalletRange } from "../../stores/WalletRows.ts"
 import { type ContractCase, contractCase } from "./ContractCase.ts"
 import { viewOf } from "./Observations.ts"
 import { credit, placeHold, SampleWallet, send, uniqueId } from "./SampleWallet.ts"

@@ -4,7 +4,7 @@ import * as Fiber from "effect/Fiber"
 import * as TestClock from "effect/testing/TestClock"
 import type { Commit } from "../../../src/domain/Commit.ts"
 import { replay, type ReplayOptions, type ReplayProgress, replayWallet } from "../../../src/engine/rebuild/Rebuild.ts"
-import { replayOwner } from "../../../src/engine/rebuild/LogRebuild.ts"
+import { catchUpOwner } from "../../../src/engine/rebuild/LogRebuild.ts"
 import { verify } from "../../../src/engine/verify/Verify.ts"
 import { EventStore } from "../../../src/stores/EventStore.ts"
 import type { MemoryState } from "../../../src/stores/memory/MemoryDatabase.ts"
@@ -273,7 +273,7 @@ describe("replay", () => {
         return yield* Effect.exit(Effect.provideService(replay({ ...small, mode: "erase" }), Persistence, failing))
       }).pipe(Effect.provide(storesOver(state)))
       assert.strictEqual((yield* cut)._tag, "Failure")
-      assert.strictEqual(state.checkpoints.get(replayOwner), BigInt(4 * 37))
+      assert.strictEqual(state.checkpoints.get(catchUpOwner), BigInt(4 * 37))
       const seen: Array<ReplayProgress> = []
       const report = yield* replayOver(copyOf(state), {
         onProgress: (progress) => Effect.sync(() => void seen.push(progress))
@@ -286,7 +286,7 @@ describe("replay", () => {
       assert.isFalse(anew.resumed)
       assert.strictEqual(anew.events, original.log.length)
       assert.deepStrictEqual(rowsOf(state), rowsOf(original))
-      assert.isFalse(state.checkpoints.has(replayOwner))
+      assert.isFalse(state.checkpoints.has(catchUpOwner))
       assert.strictEqual(
         state.checkpoints.get("replayed"),
         BigInt(original.log.length),

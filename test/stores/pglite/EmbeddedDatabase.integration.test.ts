@@ -13,10 +13,10 @@ import * as TestClock from "effect/testing/TestClock"
 import * as Fs from "node:fs"
 import * as Path from "node:path"
 import { DataDirectory } from "../../../src/stores/pglite/DataDirectory.ts"
-import { clientOn, EmbeddedDatabase } from "../../../src/stores/pglite/EmbeddedDatabase.ts"
-import { checkpointBytes } from "../../../src/stores/pglite/Housekeeping.ts"
+import { clientOn, SqlDatabase } from "../../../src/stores/sql/SqlDatabase.ts"
+import { checkpointBytes } from "../../../src/stores/pglite/Server.ts"
 import { PgliteThread } from "../../../src/stores/pglite/Thread.ts"
-import { classifySqlError } from "../../../src/stores/sql/ErrorClass.ts"
+import { classifyError } from "../../../src/stores/sql/Failure.ts"
 import { startProgram } from "../../support/childProgram.ts"
 import { temporaryFolder } from "../../../bench/servers/ServerProcess.ts"
 
@@ -30,7 +30,7 @@ class ReadyMade extends Context.Service<ReadyMade, { readonly dataDir: Effect.Ef
     ReadyMade,
     Effect.gen(function* () {
       const template = yield* temporaryFolder()
-      yield* Effect.scoped(Layer.build(EmbeddedDatabase.layer({ dataDir: template })))
+      yield* Effect.scoped(Layer.build(SqlDatabase.layerEmbedded({ dataDir: template })))
       const dataDir = Effect.tap(temporaryFolder(), (folder) =>
         Effect.sync(() => Fs.cpSync(Path.join(template, "pg"), Path.join(folder, "pg"), { recursive: true }))
       )
@@ -42,7 +42,7 @@ class ReadyMade extends Context.Service<ReadyMade, { readonly dataDir: Effect.Ef
 const readyMade = Effect.flatMap(ReadyMade, ({ dataDir }) => dataDir)
 
 const inFolder = <A, E>(dataDir: string, use: (sql: SqlClient) => Effect.Effect<A, E>) =>
-  Effect.flatMap(SqlClient, use).pipe(Effect.provide(EmbeddedDatabase.layer({ dataDir })))
+  Effect.flatMap(SqlClient, use).pipe(Effect.provide(SqlDatabase.layerEmbedded({ dataDir })))
 
 /** A client on a thread that the test can end. */
 const onThread = Effect.fnUntraced(function* (folder: string | undefined) {
@@ -143,7 +143,7 @@ layer(ReadyMade.layer)("EmbeddedDatabase in a folder", (it) => {
         startImmediately: true
       })
       yield* thread.terminate
-      const { kind, outcome } = classifySqlError(yield* Fiber.join(inFlight))
+      const { kind, outcome } = classifyError(yield* Fiber.join(inFlight))
       assert.deepStrictEqual({ kind, outcome }, { kind: "transient", outcome: "unknown" })
       assert.deepStrictEqual(yield* sql`select n from rows`, [{ n: 1 }])
     })
@@ -154,7 +154,7 @@ layer(ReadyMade.layer)("EmbeddedDatabase in a folder", (it) => {
       const { sql, thread } = yield* onThread(undefined)
       yield* sql`select 1`
       yield* thread.terminate
-      const { kind, outcome, reason } = classifySqlError(yield* Effect.flip(sql`select 1`))
+      const { kind, outcome, reason } = classifyError(yield* Effect.flip(sql`select 1`))
       assert.deepStrictEqual(
         { kind, outcome, reason },
         { kind: "transient", outcome: "notExecuted", reason: "the database in memory was lost with its thread" }
@@ -171,7 +171,7 @@ layer(ReadyMade.layer)("EmbeddedDatabase in a folder", (it) => {
       const right = Fs.readFileSync(version)
       Fs.writeFileSync(version, "9\n")
       yield* thread.terminate
-      const { kind, outcome } = classifySqlError(yield* Effect.flip(sql`select n from rows`))
+      const { kind, outcome } = classifyError(yield* Effect.flip(sql`select n from rows`))
       assert.deepStrictEqual({ kind, outcome }, { kind: "transient", outcome: "notExecuted" })
       Fs.writeFileSync(version, right)
       const rows = yield* Effect.retry(sql`select n from rows`, Schedule.recurs(5))
@@ -198,7 +198,7 @@ layer(ReadyMade.layer)("EmbeddedDatabase in a folder", (it) => {
     Effect.gen(function* () {
       const dataDir = yield* readyMade
       for (let i = 0; i < 3; i++) {
-        const context = yield* Effect.scoped(Layer.build(EmbeddedDatabase.layer({ dataDir })))
+        const context = yield* Effect.scoped(Layer.build(SqlDatabase.layerEmbedded({ dataDir })))
         assert.isDefined(Context.get(context, SqlClient))
       }
       assert.isFalse(Fs.existsSync(Path.join(dataDir, "service.json")))
@@ -206,12 +206,12 @@ layer(ReadyMade.layer)("EmbeddedDatabase in a folder", (it) => {
   )
 })
 
-layer(EmbeddedDatabase.layer({ dataDir: "memory://" }))("EmbeddedDatabase's session", (it) => {
+layer(SqlDatabase.layerEmbedded({ dataDir: "memory://" }))("EmbeddedDatabase's session", (it) => {
   it.effect("finds only its own schema, and says so when it is missing", () =>
     Effect.gen(function* () {
       const sql = yield* SqlClient
       const error = yield* Effect.flip(sql`create table lost (id int)`)
-      assert.strictEqual(classifySqlError(error).sqlState, "3F000")
+      assert.strictEqual(classifyError(error).sqlState, "3F000")
       yield* sql`create schema wallet`
       yield* sql`create table found (id int)`
       assert.deepStrictEqual(yield* sql`select schemaname from pg_tables where tablename = 'found'`, [

@@ -3,7 +3,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Result from "effect/Result"
 import * as fc from "fast-check"
 import { maxTime } from "../../../src/domain/Limits.ts"
-import { SqlCompositeArray } from "../../../src/stores/sql/CompositeArray.ts"
+import { CompositeArray } from "../../../src/stores/sql/CompositeArray.ts"
 
 /** What PostgreSQL would read: per element the fields, by the client's own codecs. */
 const decode = (bytes: Uint8Array): { readonly elementOid: number; readonly rows: Array<Array<unknown>> } => {
@@ -44,7 +44,7 @@ describe("an array of composite values", () => {
     })
     fc.assert(
       fc.property(fc.array(row, { maxLength: 20 }), fc.nat(600), (rows, room) => {
-        const array = new SqlCompositeArray(8, room)
+        const array = new CompositeArray(8, room)
         for (const { document, id, large, money, number, text, time, words } of rows) {
           array
             .begin()
@@ -75,14 +75,14 @@ describe("an array of composite values", () => {
 
   it("keeps round amounts, signs and the edges of times", () => {
     const amounts = [0n, 1n, -1n, 9_999n, 10_000n, -10_000n, 100_000_000n, 10n ** 36n - 1n, -(10n ** 36n) + 1n]
-    const array = new SqlCompositeArray(1, 0)
+    const array = new CompositeArray(1, 0)
     for (const amount of amounts) array.begin().numeric(amount).end()
     assert.deepStrictEqual(
       decode(array.finish(1)).rows.flat(),
       amounts.map((amount) => String(amount))
     )
     const times = [0, 1, 946_684_799_999, 946_684_800_000, 1_700_000_000_123]
-    const moments = new SqlCompositeArray(1, 0)
+    const moments = new CompositeArray(1, 0)
     for (const time of times) moments.begin().time(time).end()
     assert.deepStrictEqual(
       decode(moments.finish(1)).rows.flat(),
@@ -91,7 +91,7 @@ describe("an array of composite values", () => {
   })
 
   it("is off by less than half a millisecond at the end of the year 9999", () => {
-    const bytes = new SqlCompositeArray(1, 0).begin().time(maxTime).end().finish(1)
+    const bytes = new CompositeArray(1, 0).begin().time(maxTime).end().finish(1)
     const micros = new DataView(bytes.buffer, bytes.byteOffset).getBigInt64(bytes.length - 8)
     const error = micros - (BigInt(maxTime) - 946_684_800_000n) * 1000n
     assert.isTrue(error > -500n && error < 500n)
@@ -99,7 +99,7 @@ describe("an array of composite values", () => {
 
   it("refuses what is not a UUID", () => {
     for (const id of ["", "x", "00000000-0000-0000-0000-00000000000", "00000000-0000-0000-0000-0000000000000g"]) {
-      assert.throws(() => new SqlCompositeArray(1, 0).begin().uuid(id), TypeError)
+      assert.throws(() => new CompositeArray(1, 0).begin().uuid(id), TypeError)
     }
   })
 })

@@ -9,7 +9,7 @@ import { credit, SampleWallet } from "../../../src/testing/contract/SampleWallet
 import { SqlDatabase } from "../../../src/stores/sql/SqlDatabase.ts"
 import { bare } from "../../../src/testing/contract/Observations.ts"
 import * as SqlEventStore from "../../../src/stores/sql/SqlEventStore.ts"
-import * as SqlFence from "../../../src/stores/sql/Fence.ts"
+import { makeFence } from "../../../src/stores/sql/Append.ts"
 import { SqlMigrator } from "../../../src/stores/sql/SqlMigrator.ts"
 import { postgresPresent, TestPostgres } from "../../support/postgres.ts"
 
@@ -63,7 +63,7 @@ describe.skipIf(!postgresPresent)("the fence between two nodes", () => {
       const claiming = yield* Effect.forkChild(
         young.sql.withTransaction(
           Effect.gen(function* () {
-            yield* SqlFence.make(young.sql).claim({ partitions: [partition], owner: "young", time: 2 })
+            yield* makeFence(young.sql).claim({ partitions: [partition], owner: "young", time: 2 })
             yield* Deferred.succeed(claimed, undefined)
             yield* Deferred.await(mayCommit)
           })

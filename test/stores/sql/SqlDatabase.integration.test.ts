@@ -2,8 +2,7 @@ import { assert, describe, it, layer } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { SqlClient } from "effect/sql/SqlClient"
-import { SqlDatabase } from "../../../src/stores/sql/SqlDatabase.ts"
-import { SqlSchemaName } from "../../../src/stores/sql/SchemaName.ts"
+import { SqlDatabase, SqlSchemaName } from "../../../src/stores/sql/SqlDatabase.ts"
 import { postgresPresent, TestPostgres } from "../../support/postgres.ts"
 
 describe("SqlSchemaName", () => {

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { ConnectionError, SqlError, UnknownError } from "effect/sql/SqlError"
-import { classifySqlError, type SqlErrorKind, type SqlOutcome } from "../../../src/stores/sql/ErrorClass.ts"
+import { classifyError, type ErrorKind, type ErrorOutcome } from "../../../src/stores/sql/Failure.ts"
 
 /** As the driver reports what a server says. */
 const answered = (code: string, fields: { readonly constraint?: string; readonly severity?: string } = {}) =>
@@ -20,7 +20,7 @@ const lost = (operation: string) =>
     reason: new ConnectionError({ cause: Object.assign(new Error("gone"), { code: "ECONNRESET" }), operation })
   })
 
-const rows: ReadonlyArray<readonly [what: string, error: SqlError, kind: SqlErrorKind, outcome: SqlOutcome]> = [
+const rows: ReadonlyArray<readonly [what: string, error: SqlError, kind: ErrorKind, outcome: ErrorOutcome]> = [
   ["connection exception", answered("08006"), "transient", "unknown"],
   ["transaction resolution unknown", answered("08007"), "transient", "unknown"],
   ["serialization failure", answered("40001"), "transient", "notExecuted"],
@@ -55,7 +55,7 @@ const rows: ReadonlyArray<readonly [what: string, error: SqlError, kind: SqlErro
 
 describe("classifySqlError", () => {
   it.each(rows)("%s", (_, error, kind, outcome) => {
-    const found = classifySqlError(error, { refusalCodes: ["WA001"] })
+    const found = classifyError(error, { refusalCodes: ["WA001"] })
     assert.deepStrictEqual({ kind: found.kind, outcome: found.outcome }, { kind, outcome })
   })
 
@@ -66,7 +66,7 @@ describe("classifySqlError", () => {
         operation: "query"
       })
     })
-    assert.deepStrictEqual(classifySqlError(epipe), {
+    assert.deepStrictEqual(classifyError(epipe), {
       kind: "transient",
       outcome: "unknown",
       sqlState: undefined,
@@ -76,7 +76,7 @@ describe("classifySqlError", () => {
   })
 
   it("names the SQLSTATE in its reason, and the constraint", () => {
-    const found = classifySqlError(answered("23514", { constraint: "no_weekends" }))
+    const found = classifyError(answered("23514", { constraint: "no_weekends" }))
     assert.strictEqual(found.reason, "said (SQLSTATE 23514)")
     assert.strictEqual(found.constraint, "no_weekends")
   })

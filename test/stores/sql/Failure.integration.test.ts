@@ -7,12 +7,12 @@ import { SqlClient } from "effect/sql/SqlClient"
 import type { SqlError } from "effect/sql/SqlError"
 import { startPostgres } from "../../../bench/servers/PostgresServer.ts"
 import { SqlDatabase, type SqlServerOptions } from "../../../src/stores/sql/SqlDatabase.ts"
-import { classifySqlError } from "../../../src/stores/sql/ErrorClass.ts"
+import { classifyError } from "../../../src/stores/sql/Failure.ts"
 import { TestPostgres, postgresPresent } from "../../support/postgres.ts"
 import { startTcpProxy } from "../../support/tcpProxy.ts"
 
 const classOf = (error: SqlError) => {
-  const { kind, outcome, sqlState } = classifySqlError(error, { refusalCodes: ["WA001"] })
+  const { kind, outcome, sqlState } = classifyError(error, { refusalCodes: ["WA001"] })
   return [kind, outcome, sqlState]
 }
 

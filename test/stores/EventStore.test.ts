@@ -6,7 +6,7 @@ import * as Stream from "effect/Stream"
 import * as TestClock from "effect/testing/TestClock"
 import { credit, SampleWallet } from "../../src/testing/contract/SampleWallet.ts"
 import type { EventStore, PositionedEvent } from "../../src/stores/EventStore.ts"
-import { followByPages } from "../../src/stores/FollowByPages.ts"
+import { followByPages } from "../../src/stores/EventStore.ts"
 import { type ReadError, StoreDefect, StoreUnavailable } from "../../src/stores/StoreError.ts"
 
 type Pages = Pick<EventStore["Service"], "head" | "readAll">

@@ -1,12 +1,6 @@
 /**
- * One client's session with PGlite, on the thread where PGlite runs: cuts the
- * client's bytes into whole messages of the PostgreSQL protocol, has them run,
- * and gives back what the server answers.
- *
- * PGlite swallows what would end a server process (a failed assertion, a trap in
- * the WASM code, a FATAL error): the call returns without the `ReadyForQuery`
- * that every cycle ends with. That is looked for here, so that a broken database
- * becomes a lost connection and never a caller that waits for ever.
+ * What a PostgreSQL server's own processes do and PGlite leaves to us, on the thread where it
+ * runs: sessions that speak the protocol, and the housekeeping between their statements.
  */
 import type { PGlite } from "@electric-sql/pglite"
 
@@ -142,5 +136,76 @@ export class PgliteSession {
     if (tail.length < 6 || tail[0] !== messageReadyForQuery)
       throw new PgliteBroken("PGlite ended a cycle without an answer")
     this.idle = tail[5] === statusIdle
+  }
+}
+
+/** A look costs about a millisecond: one per so many cycles of the client, or so many bytes from it. */
+const cyclesPerLook = 128
+const bytesPerLook = 8 * 1024 * 1024
+
+/** A checkpoint after this much write-ahead log, bytes: recovery reads at most about as much. */
+export const checkpointBytes = 64 * 1024 * 1024
+
+/** As `autovacuum_freeze_max_age`. */
+const freezeAge = 200_000_000
+
+/** Server settings that go with it: what a checkpoint leaves of the log. */
+export const housekeepingSettings: Readonly<Record<string, string>> = {
+  min_wal_size: "32MB",
+  max_wal_size: "96MB"
+}
+
+interface Due {
+  readonly checkpoint: boolean
+  readonly freeze: boolean
+  readonly table: string | null
+  readonly vacuum: boolean | null
+}
+
+/** Autovacuum's own defaults, so that a table is kept as a server would keep it. */
+const dueQuery = `
+  select
+    pg_wal_lsn_diff(pg_current_wal_insert_lsn(), (pg_control_checkpoint()).redo_lsn) > ${checkpointBytes} as checkpoint,
+    (select age(datfrozenxid) > ${freezeAge} from pg_database where datname = current_database()) as freeze,
+    t.name as table, t.vacuum
+  from (select 1) one left join lateral (
+    select
+      format('%I.%I', s.schemaname, s.relname) as name,
+      s.n_dead_tup > 50 + 0.2 * greatest(c.reltuples, 0)
+        or s.n_ins_since_vacuum > 1000 + 0.2 * greatest(c.reltuples, 0) as vacuum
+    from pg_stat_user_tables s join pg_class c on c.oid = s.relid
+    where s.n_dead_tup > 50 + 0.2 * greatest(c.reltuples, 0)
+      or s.n_ins_since_vacuum > 1000 + 0.2 * greatest(c.reltuples, 0)
+      or s.n_mod_since_analyze > 50 + 0.1 * greatest(c.reltuples, 0)
+    order by s.n_mod_since_analyze desc limit 1
+  ) t on true`
+
+export class PgliteHousekeeping {
+  readonly #pglite: PGlite
+  #cycles = 0
+  #bytes = 0
+
+  constructor(pglite: PGlite) {
+    this.#pglite = pglite
+  }
+
+  /** Tells of a cycle of the client, and how many bytes it brought. */
+  cycle(bytes: number): void {
+    this.#cycles++
+    this.#bytes += bytes
+  }
+
+  /** Does what is due, if it is time to look. No transaction may be open. */
+  async turn(): Promise<void> {
+    if (this.#cycles < cyclesPerLook && this.#bytes < bytesPerLook) return
+    this.#cycles = 0
+    this.#bytes = 0
+    const { rows } = await this.#pglite.query<Due>(dueQuery)
+    const [due] = rows
+    if (due === undefined) return
+    if (due.checkpoint) await this.#pglite.exec("checkpoint")
+    if (due.freeze) await this.#pglite.exec("vacuum (freeze)")
+    if (due.table !== null)
+      await this.#pglite.exec(`${due.vacuum === true ? "vacuum (analyze)" : "analyze"} ${due.table}`)
   }
 }

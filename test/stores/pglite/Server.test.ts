@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import type { PGlite } from "@electric-sql/pglite"
-import { PgliteBroken, PgliteSession } from "../../../src/stores/pglite/Session.ts"
+import { PgliteBroken, PgliteSession } from "../../../src/stores/pglite/Server.ts"
 
 const ready = (status: string): Uint8Array => Uint8Array.of(0x5a, 0, 0, 0, 5, status.charCodeAt(0))
 

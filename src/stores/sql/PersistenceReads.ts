@@ -1,0 +1,317 @@
+/**
+ * The reads of the transactional view. All go along an index; pages are cut by version or
+ * position.
+ *
+ * A transfer is what its two wallets' rows tell: the source has the row, and one that the source
+ * still calls pending is completed once the destination's transaction is there. Lists of them go
+ * along indexes, one branch for each status and side.
+ */
+import * as Effect from "effect/Effect"
+import type { SqlClient } from "effect/sql/SqlClient"
+import type { InvalidRequest } from "../../domain/Rejection.ts"
+import type { Hold, Transaction, Transfer, TransferStatus } from "../../domain/Wallet.ts"
+import { decodePosition, decodeVersion, encodePosition, encodeVersion, type Page, pageOf } from "../Page.ts"
+import type {
+  AskedKeys,
+  DueHold,
+  HoldQuery,
+  KeyLookup,
+  OpenTransfer,
+  Persistence,
+  SeenKey,
+  TransactionQuery,
+  TransferQuery
+} from "../Persistence.ts"
+import type { ReadError } from "../StoreError.ts"
+import { reading } from "./Failure.ts"
+import { Conditions, int8, text, texts, time } from "./Parameters.ts"
+import {
+  holdColumns,
+  holdOfRow,
+  type HoldRow,
+  ofType,
+  transactionColumns,
+  transactionOfRow,
+  type TransactionRow,
+  transferColumns,
+  transferOfRow,
+  type TransferRow,
+  walletColumns,
+  walletOf,
+  type WalletRow
+} from "./Rows.ts"
+
+type Read = <A extends object>(
+  statement: string,
+  parameters: ReadonlyArray<unknown>
+) => Effect.Effect<ReadonlyArray<A>, ReadError>
+
+const readWallet = `select ${walletColumns} from wallets where id = $1`
+
+const readWallets = `select ${walletColumns} from wallets where id > $1 order by id limit $2`
+
+const readHold = `select ${holdColumns} from holds where wallet_id = $1 and id = $2`
+
+const readHoldsById = `select ${holdColumns} from holds where wallet_id = $1 and id > $2 order by id limit $3`
+
+const readDueHolds = `
+select wallet_id, id, expires_at from holds
+where status = 'active' and expires_at is not null and expires_at <= $1
+order by expires_at, wallet_id, id limit $2`
+
+const readTransactionsUpwards = `
+select ${transactionColumns} from events e
+where e.wallet_id = $1 and e.version > $2 and e.amount is not null order by e.version limit $3`
+
+/**
+ * A hash of wallet and key is the index: short, whatever the keys are; the comparison
+ * decides. `offset 0` keeps the comparisons out of the inner query, so that there is
+ * no other way in: by the wallet alone, a busy one's whole history would be read.
+ */
+const keysOf = (table: string): string => `
+  select k.wallet_id, k.key, k.fingerprint, k.version
+  from asked a cross join lateral (
+    select wallet_id, key, fingerprint, version from ${table}
+    where hashtextextended(key, hashtextextended(wallet_id, 0)) = a.hash
+    offset 0
+  ) k
+  where k.wallet_id = a.wallet_id and k.key = a.key`
+
+/** $1: the wallets; $2 and $3: wallet and key of each question. */
+const readKeys = `
+with asked as (
+  select wallet_id, key, hashtextextended(key, hashtextextended(wallet_id, 0)) as hash
+  from unnest($2::text[], $3::text[]) as a (wallet_id, key)
+),
+found as (${keysOf("events")}
+  union all${keysOf("refusals")}
+)
+select o.wallet_id, coalesce(w.version, refused_version(o.wallet_id)) as persisted, f.key, f.fingerprint, f.version
+from unnest($1::text[]) as o (wallet_id)
+  left join wallets w on w.id = o.wallet_id
+  left join (
+    select distinct on (wallet_id, key) wallet_id, key, fingerprint, version
+    from found order by wallet_id, key, version desc
+  ) f on f.wallet_id = o.wallet_id`
+
+interface KeyRow {
+  readonly wallet_id: string
+  readonly persisted: bigint | null
+  readonly key: string | null
+  readonly fingerprint: string | null
+  readonly version: bigint | null
+}
+
+const keyParameters = (asked: ReadonlyArray<AskedKeys>): ReadonlyArray<unknown> => [
+  texts(asked.map(({ walletId }) => walletId)),
+  texts(asked.flatMap(({ keys, walletId }) => keys.map(() => walletId))),
+  texts(asked.flatMap(({ keys }) => keys))
+]
+
+const lookupsOf = (asked: ReadonlyArray<AskedKeys>, rows: ReadonlyArray<KeyRow>): ReadonlyArray<KeyLookup> => {
+  const lookups = new Map<string, { persistedVersion: number; readonly seen: Array<SeenKey> }>()
+  for (const { walletId } of asked) lookups.set(walletId, { persistedVersion: -1, seen: [] })
+  for (const { fingerprint, key, persisted, version, wallet_id } of rows) {
+    const lookup = lookups.get(wallet_id)!
+    lookup.persistedVersion = Number(persisted ?? -1)
+    if (key !== null && fingerprint !== null && version !== null) {
+      lookup.seen.push({ key, fingerprint, version: Number(version) })
+    }
+  }
+  return [...lookups.values()]
+}
+
+const listTransactions = Effect.fnUntraced(function* (
+  read: Read,
+  query: TransactionQuery
+): Effect.fn.Return<Page<Transaction>, ReadError | InvalidRequest> {
+  const before = yield* decodeVersion(query.cursor)
+  const where = new Conditions()
+    .add((p) => `e.wallet_id = ${p}`, text(query.walletId))
+    .addIf(
+      before,
+      (p) => `e.version < ${p}`,
+      (version) => int8(BigInt(version))
+    )
+    .addIf(query.to, (p) => `e.version < version_after_time($1, ${p})`, time)
+    .addIf(
+      query.from,
+      (p) => `e.version >= version_after_time($1, ${p})`,
+      (from) => time(from - 1)
+    )
+  const rows = yield* read<TransactionRow>(
+    `select ${transactionColumns} from events e where ${where} and ${ofType(query.type)}
+    order by e.version desc limit ${query.limit + 1}`,
+    where.parameters
+  )
+  return pageOf(rows.map(transactionOfRow), query.limit, (last) => encodeVersion(last.version))
+})
+
+const listHolds = Effect.fnUntraced(function* (
+  read: Read,
+  query: HoldQuery
+): Effect.fn.Return<Page<Hold>, ReadError | InvalidRequest> {
+  const before = yield* decodeVersion(query.cursor)
+  const where = new Conditions()
+    .add((p) => `wallet_id = ${p}`, text(query.walletId))
+    .addIf(
+      before,
+      (p) => `version < ${p}`,
+      (version) => int8(BigInt(version))
+    )
+    .addIf(query.status, (p) => `status = ${p}`, text)
+  const rows = yield* read<HoldRow>(
+    `select ${holdColumns} from holds where ${where} order by version desc limit ${query.limit + 1}`,
+    where.parameters
+  )
+  const page = pageOf(rows, query.limit, (last) => encodeVersion(Number(last.version)))
+  return { data: page.data.map(holdOfRow), next: page.next }
+})
+
+interface DueRow {
+  readonly wallet_id: string
+  readonly id: string
+  readonly expires_at: Date
+}
+
+const dueHoldOf = (row: DueRow): DueHold => ({
+  walletId: row.wallet_id,
+  holdId: row.id,
+  expiresAt: row.expires_at.getTime()
+})
+
+/** The destination's event, unless that was undone. */
+const received = `left join lateral (
+    select min(r.time) as created_at from events r
+    where r.transfer_id = t.id and r.wallet_id = t.to_wallet_id and r.type in ('TransferReceived', 'OperationReversed')
+    having bool_and(r.type = 'TransferReceived')
+  ) received on true`
+
+const toldColumns = `${transferColumns}, received.created_at as received_at`
+
+const readTransfer = `select ${toldColumns} from transfers t ${received} where t.id = $1 order by t.position limit 1`
+
+const readBySource = `
+select ${transferColumns}, null::timestamptz as received_at from transfers t
+where t.wallet_id = $1 and t.id > $2 order by t.id limit $3`
+
+const readOpen = `
+select wallet_id, id, created_at from transfers
+where status = 'pending' and created_at < $1 order by created_at, wallet_id, id limit $2`
+
+/**
+ * What the source has to say for a transfer to be in that status, and what the
+ * destination. Of `is null` the planner would expect that it hardly ever holds, and
+ * sort all that is pending instead of walking back from the newest.
+ */
+const branchesOf: Readonly<Record<TransferStatus | "any", ReadonlyArray<string>>> = {
+  any: ["t.status = 'pending'", "t.status = 'completed'", "t.status = 'reversed'"],
+  pending: ["t.status = 'pending' and num_nulls(received.created_at) > 0"],
+  completed: ["t.status = 'completed'", "t.status = 'pending' and num_nonnulls(received.created_at) > 0"],
+  reversed: ["t.status = 'reversed'"]
+}
+
+const findTransfer = (read: Read, transferId: string): Effect.Effect<Transfer | undefined, ReadError> =>
+  Effect.map(read<TransferRow>(readTransfer, [text(transferId)]), ([row]) => row && transferOfRow(row))
+
+const listTransfers = Effect.fnUntraced(function* (
+  read: Read,
+  query: TransferQuery
+): Effect.fn.Return<Page<Transfer>, ReadError | InvalidRequest> {
+  const before = yield* decodePosition(query.cursor)
+  const where = new Conditions().addIf(before, (p) => `t.position < ${p}`, int8)
+  const sides = query.walletId === undefined ? ["true"] : walletSides(where.parameter(text(query.walletId)))
+  const branches = branchesOf[query.status ?? "any"].flatMap((status) =>
+    sides.map(
+      (side) => `(select ${toldColumns} from transfers t ${received}
+        where ${status} and ${side} and ${where} order by t.position desc limit ${query.limit + 1})`
+    )
+  )
+  const rows = yield* read<TransferRow>(
+    `select * from (${branches.join(" union all ")}) found order by position desc limit ${query.limit + 1}`,
+    where.parameters
+  )
+  const page = pageOf(rows, query.limit, (last) => encodePosition(last.position))
+  return { data: page.data.map(transferOfRow), next: page.next }
+})
+
+const walletSides = (walletId: string): ReadonlyArray<string> => [
+  `t.wallet_id = ${walletId}`,
+  `t.to_wallet_id = ${walletId}`
+]
+
+interface OpenRow {
+  readonly wallet_id: string
+  readonly id: string
+  readonly created_at: Date
+}
+
+const openTransfers = (
+  read: Read,
+  { before, limit }: { readonly before: number; readonly limit: number }
+): Effect.Effect<ReadonlyArray<OpenTransfer>, ReadError> =>
+  Effect.map(read<OpenRow>(readOpen, [time(before), int8(BigInt(limit))]), (rows) =>
+    rows.map((row) => ({ transferId: row.id, walletId: row.wallet_id, createdAt: row.created_at.getTime() }))
+  )
+
+const scanTransfers = (
+  read: Read,
+  walletId: string,
+  { after, limit }: { readonly after: string; readonly limit: number }
+): Effect.Effect<ReadonlyArray<Transfer>, ReadError> =>
+  Effect.map(read<TransferRow>(readBySource, [text(walletId), text(after), int8(BigInt(limit))]), (rows) =>
+    rows.map(transferOfRow)
+  )
+
+type Reads = Pick<
+  Persistence["Service"],
+  | "wallet"
+  | "transactions"
+  | "holds"
+  | "hold"
+  | "transfer"
+  | "transfers"
+  | "openTransfers"
+  | "dueHolds"
+  | "findKeys"
+  | "scanWallets"
+  | "scanTransactions"
+  | "scanHolds"
+  | "scanTransfers"
+>
+
+export const makeReads = (sql: SqlClient, readMillis: number): Reads => {
+  const within = reading("persistence", readMillis)
+  /** By a prepared statement, planned once: for look-ups with one way to go. */
+  const prepared: Read = <A extends object>(statement: string, parameters: ReadonlyArray<unknown>) =>
+    within(sql.unsafe<A>(statement, parameters))
+  /** Planned for the values asked for: the way to go depends on them. */
+  const planned: Read = <A extends object>(statement: string, parameters: ReadonlyArray<unknown>) =>
+    within(sql.unsafe<A>(statement, parameters).unprepared)
+  return {
+    wallet: (walletId) =>
+      Effect.map(prepared<WalletRow>(readWallet, [text(walletId)]), ([row]) => row && walletOf(row)),
+    transactions: (query) => listTransactions(planned, query),
+    holds: (query) => listHolds(planned, query),
+    hold: (walletId, holdId) =>
+      Effect.map(prepared<HoldRow>(readHold, [text(walletId), text(holdId)]), ([row]) => row && holdOfRow(row)),
+    transfer: (transferId) => findTransfer(prepared, transferId),
+    transfers: (query) => listTransfers(planned, query),
+    openTransfers: (options) => openTransfers(planned, options),
+    dueHolds: ({ limit, now }) =>
+      Effect.map(planned<DueRow>(readDueHolds, [time(now), int8(BigInt(limit))]), (rows) => rows.map(dueHoldOf)),
+    findKeys: (asked) => Effect.map(prepared<KeyRow>(readKeys, keyParameters(asked)), (rows) => lookupsOf(asked, rows)),
+    scanWallets: ({ after, limit }) =>
+      Effect.map(prepared<WalletRow>(readWallets, [text(after), int8(BigInt(limit))]), (rows) => rows.map(walletOf)),
+    scanTransactions: (walletId, { after, limit }) =>
+      Effect.map(
+        prepared<TransactionRow>(readTransactionsUpwards, [text(walletId), int8(BigInt(after)), int8(BigInt(limit))]),
+        (rows) => rows.map(transactionOfRow)
+      ),
+    scanHolds: (walletId, { after, limit }) =>
+      Effect.map(prepared<HoldRow>(readHoldsById, [text(walletId), text(after), int8(BigInt(limit))]), (rows) =>
+        rows.map(holdOfRow)
+      ),
+    scanTransfers: (walletId, options) => scanTransfers(prepared, walletId, options)
+  }
+}
