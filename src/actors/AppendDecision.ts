@@ -72,9 +72,14 @@ export const appendUntilDecided = <A extends { readonly commit: Commit }>(
         divides: (_failure): _failure is Undecided => true,
         alone: (item, { error }) =>
           Effect.sync(() =>
-            decided([item], [
-              error._tag === "OperationRefused" ? { _tag: "Refused", reason: error.reason } : { _tag: "Failed", error }
-            ])
+            decided(
+              [item],
+              [
+                error._tag === "OperationRefused"
+                  ? { _tag: "Refused", reason: error.reason }
+                  : { _tag: "Failed", error }
+              ]
+            )
           ),
         sideBySide: true
       })

@@ -20,7 +20,7 @@ import {
 import type { JsonObject } from "../domain/Codec.ts"
 import { decodeCommand, encodeCommand } from "../domain/CommandCodec.ts"
 import type { CommandKey } from "../domain/Event.ts"
-import { decodeRecorded, encodeRecorded } from "../domain/RecordedCodec.ts"
+import { decodeRecorded, encodeRecorded } from "../domain/EventCodec.ts"
 import {
   CurrencyMismatch,
   HoldAmountExceeded,

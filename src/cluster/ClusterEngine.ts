@@ -20,11 +20,10 @@ import { type EngineConfig, engineConfig, refuseLaterStores } from "../engine/En
 import type { EngineOptions } from "../engine/EngineRuntime.ts"
 import * as EngineRuntime from "../engine/EngineRuntime.ts"
 import { storesLayer } from "../engine/EngineStores.ts"
-import * as HoldExpiry from "../engine/HoldExpiry.ts"
 import { Reconciler } from "../pipeline/Reconciler.ts"
 import * as StoreIdentity from "../pipeline/StoreIdentity.ts"
 import { TransferSaga } from "../engine/TransferSaga.ts"
-import * as TransferSweep from "../engine/TransferSweep.ts"
+import * as Sweepers from "../engine/Sweepers.ts"
 import { WalletEngine } from "../engine/WalletEngine.ts"
 import * as ClusterCalls from "./ClusterCalls.ts"
 import { type ClusterConfig, clusterConfig, refuseEmbedded } from "./ClusterConfig.ts"
@@ -56,8 +55,8 @@ const layerSingletons = (bounds: ActorBounds) =>
   Layer.effectDiscard(
     Effect.gen(function* () {
       const sharding = yield* Sharding
-      yield* sharding.registerSingleton("wallet/transfers", (yield* TransferSweep.make(bounds)).run)
-      yield* sharding.registerSingleton("wallet/holds", (yield* HoldExpiry.make(bounds)).run)
+      yield* sharding.registerSingleton("wallet/transfers", (yield* Sweepers.transfersInFlight(bounds)).run)
+      yield* sharding.registerSingleton("wallet/holds", (yield* Sweepers.dueHolds(bounds)).run)
       yield* sharding.registerSingleton("wallet/dead-nodes", (yield* DeadNodes.make).run)
     })
   )

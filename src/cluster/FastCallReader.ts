@@ -8,7 +8,7 @@
 import * as Result from "effect/Result"
 import { isJsonObject } from "../domain/Codec.ts"
 import { decodeCommand } from "../domain/CommandCodec.ts"
-import { decodeRecorded } from "../domain/RecordedCodec.ts"
+import { decodeRecorded } from "../domain/EventCodec.ts"
 import { decodeWallet } from "../domain/WalletCodec.ts"
 import * as CallSchema from "./CallSchema.ts"
 
