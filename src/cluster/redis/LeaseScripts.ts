@@ -5,7 +5,7 @@
  * | key | holds |
  * |---|---|
  * | `wallet:{name}:locks` | hash: shard → `expiry order owner` |
- * | `wallet:{name}:runners` | hash: address → JSON of {@link runnerEntry} |
+ * | `wallet:{name}:runners` | hash: address → JSON, made by `runnerEntry` |
  * | `wallet:{name}:machines` | hash: address → `id time` |
  * | `wallet:{name}:clock` | hash: `real`, `now`; milliseconds |
  *
@@ -138,16 +138,16 @@ eachLock(6, function(shard, value)
   lost[#lost + 1] = shard
   return nil
 end)
-local usurped = 0
+local conflict = 0
 if runner ~= '' then
   local known = runnerOf(redis.call('HGET', KEYS[3], address))
   if known and known.owner ~= owner and known.expiry > now then
-    usurped = 1
+    conflict = 1
   else
     redis.call('HSET', KEYS[3], address, runnerEntry(now + lease, known and known.healthy or healthy, owner, runner))
   end
 end
-return { usurped, lost }
+return { conflict, lost }
 `
 )
 
