@@ -47,8 +47,6 @@ export const decodeVersion = (cursor: string | undefined): Effect.Effect<number 
   return version !== undefined && wholeNumber.test(version) ? Effect.succeed(Number(version)) : invalid
 }
 
-export const encodeVersion = (version: number): string => encodeCursor(String(version))
-
 /** The end of a page over all wallets: the position of the event that made the last row. */
 export const decodePosition = (cursor: string | undefined): Effect.Effect<bigint | undefined, InvalidRequest> => {
   if (cursor === undefined) return Effect.undefined
@@ -56,12 +54,20 @@ export const decodePosition = (cursor: string | undefined): Effect.Effect<bigint
   return position !== undefined && bigPosition.test(position) ? Effect.succeed(BigInt(position)) : invalid
 }
 
-export const encodePosition = (position: bigint): string => encodeCursor(String(position))
+const pageOf =
+  <A>(cursorOf: (last: A) => bigint | number) =>
+  <R extends A, B>(rows: ReadonlyArray<R>, limit: number, valueOf: (row: R) => B): Page<B> => {
+    const last = rows[limit - 1]
+    const isMore = rows.length > limit && last !== undefined
+    const next = isMore ? encodeCursor(String(cursorOf(last))) : null
+    return { data: rows.slice(0, limit).map(valueOf), next }
+  }
 
-/** A page from one row more than asked for: its presence tells whether there is a next page. */
-export const pageOf = <A>(rows: ReadonlyArray<A>, limit: number, cursorOf: (last: A) => string): Page<A> => {
-  const last = rows[limit - 1]
-  return rows.length > limit && last !== undefined
-    ? { data: rows.slice(0, limit), next: cursorOf(last) }
-    : { data: rows, next: null }
-}
+/** A page of rows of one wallet. One more than it takes tells that there is a next page. */
+export const pageByVersion = pageOf<{ readonly version: bigint | number }>(({ version }) => version)
+
+/** The same of rows over all wallets. */
+export const pageByPosition = pageOf<{ readonly position: bigint }>(({ position }) => position)
+
+/** The same of what is numbered in the order of its making. */
+export const pageByNumber = pageOf<{ readonly number: bigint }>(({ number }) => number)

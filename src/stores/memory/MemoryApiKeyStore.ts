@@ -3,7 +3,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type { InvalidRequest } from "../../domain/Rejection.ts"
 import { type ApiKey, ApiKeyStore, type StoredApiKey } from "../ApiKeyStore.ts"
-import { decodePosition, encodePosition, pageOf, type Page, type PageRequest } from "../Page.ts"
+import { decodePosition, type Page, type PageRequest, pageByNumber } from "../Page.ts"
 import { StoreDefect } from "../StoreError.ts"
 import { MemoryDatabase, type MemoryState } from "./MemoryDatabase.ts"
 
@@ -22,8 +22,7 @@ const list = Effect.fnUntraced(function* (
 ): Effect.fn.Return<Page<ApiKey>, InvalidRequest> {
   const before = yield* decodePosition(request.cursor)
   const rows = [...state.apiKeys.values()].filter(({ number }) => before === undefined || number < before).reverse()
-  const page = pageOf(rows.slice(0, request.limit + 1), request.limit, (last) => encodePosition(last.number))
-  return { data: page.data.map(({ key: { hash: _, ...key } }): ApiKey => key), next: page.next }
+  return pageByNumber(rows, request.limit, ({ key: { hash: _, ...key } }): ApiKey => key)
 })
 
 export const make = (state: MemoryState): ApiKeyStore["Service"] => ({

@@ -3,7 +3,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type { InvalidRequest } from "../../domain/Rejection.ts"
 import type { Hold, Transaction, Transfer } from "../../domain/Wallet.ts"
-import { decodePosition, decodeVersion, encodePosition, encodeVersion, pageOf, type Page } from "../Page.ts"
+import { decodePosition, decodeVersion, type Page, pageByPosition, pageByVersion } from "../Page.ts"
 import {
   type AskedKeys,
   type DueHold,
@@ -32,7 +32,7 @@ const listTransactions = Effect.fnUntraced(function* (
         (query.type === undefined || type === query.type)
     )
     .reverse()
-  return pageOf(found.slice(0, query.limit + 1), query.limit, (last) => encodeVersion(last.version))
+  return pageByVersion(found, query.limit, (transaction) => transaction)
 })
 
 const listHolds = Effect.fnUntraced(function* (
@@ -46,8 +46,7 @@ const listHolds = Effect.fnUntraced(function* (
         (before === undefined || version < before) && (query.status === undefined || hold.status === query.status)
     )
     .reverse()
-  const page = pageOf(found.slice(0, query.limit + 1), query.limit, (last) => encodeVersion(last.version))
-  return { data: page.data.map(({ hold }) => hold), next: page.next }
+  return pageByVersion(found, query.limit, ({ hold }) => hold)
 })
 
 const findKeys = (state: MemoryState, { keys, walletId }: AskedKeys): KeyLookup => {
@@ -91,8 +90,7 @@ const listTransfers = Effect.fnUntraced(function* (
     .map((sent) => ({ position: sent.position, transfer: told(state, sent) }))
     .filter(({ transfer }) => query.status === undefined || transfer.status === query.status)
     .sort((a, b) => (a.position < b.position ? 1 : -1))
-  const page = pageOf(found.slice(0, query.limit + 1), query.limit, (last) => encodePosition(last.position))
-  return { data: page.data.map(({ transfer }) => transfer), next: page.next }
+  return pageByPosition(found, query.limit, ({ transfer }) => transfer)
 })
 
 const openTransfers = (

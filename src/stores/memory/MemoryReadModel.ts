@@ -3,7 +3,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type { InvalidRequest } from "../../domain/Rejection.ts"
 import type { Transaction } from "../../domain/Wallet.ts"
-import { decodePosition, encodePosition, pageOf, type Page } from "../Page.ts"
+import { decodePosition, type Page, pageByPosition } from "../Page.ts"
 import type { WalletView } from "../Persistence.ts"
 import { ReadModel, type TransactionSearch, type WalletSearch } from "../ReadModel.ts"
 import { foldCase, queryWords, transactionWords, walletWords } from "../SearchWords.ts"
@@ -35,8 +35,7 @@ const searchWallets = Effect.fnUntraced(function* (
   const found = [...state.wallets.values()]
     .filter(({ position, wallet }) => (before === undefined || position < before) && matches(wallet))
     .sort((a, b) => (a.position < b.position ? 1 : -1))
-  const page = pageOf(found.slice(0, query.limit + 1), query.limit, (last) => encodePosition(last.position))
-  return { data: page.data.map(({ wallet }) => wallet), next: page.next }
+  return pageByPosition(found, query.limit, ({ wallet }) => wallet)
 })
 
 const foundIn = (transaction: Transaction, ownerId: string | undefined): ReadonlySet<string> => {
@@ -63,8 +62,7 @@ const searchTransactions = Effect.fnUntraced(function* (
     if (words !== undefined && !containsAll(words, foundIn(transaction, ownerId))) continue
     found.push(positioned)
   }
-  const page = pageOf(found, query.limit, (last) => encodePosition(last.position))
-  return { data: page.data.map(({ transaction }) => transaction), next: page.next }
+  return pageByPosition(found, query.limit, ({ transaction }) => transaction)
 })
 
 export const make = (state: MemoryState): ReadModel["Service"] => ({

@@ -168,7 +168,7 @@ export const resolve = Effect.fnUntraced(function* (
   const rows = yield* sql
     .unsafe<FoundRow>(findEvents, [
       texts(events.map((recorded) => recorded.walletId)),
-      int8s(events.map((recorded) => BigInt(recorded.version))),
+      int8s(events.map((recorded) => recorded.version)),
       uuids(events.map((recorded) => recorded.id)),
       texts(commits.map((commit) => commit.walletId))
     ])

@@ -109,7 +109,7 @@ const makeParameters = (client: PgClient, store: StoreName): Effect.Effect<Commi
         case "generation":
           return int8(generation!)
         case "size":
-          return int8(BigInt(batch.size))
+          return int8(batch.size)
         case "checkpointOwner":
           return text(checkpoint!.owner)
         case "checkpointPosition":

@@ -14,12 +14,13 @@ const arrayOf =
 export const texts = arrayOf<string | null>(PgTypes.OID.text)
 export const uuids = arrayOf<string>(PgTypes.OID.uuid)
 export const int4s = arrayOf<number>(PgTypes.OID.int4)
-export const int8s = arrayOf<bigint>(PgTypes.OID.int8)
+const bigints = arrayOf<bigint>(PgTypes.OID.int8)
+export const int8s = (values: ReadonlyArray<bigint | number>): PgTypes.Parameter => bigints(values.map(BigInt))
 
 export const text = PgTypes.text
 export const uuid = PgTypes.uuid
 export const int4 = PgTypes.int4
-export const int8 = PgTypes.int8
+export const int8 = (value: bigint | number): PgTypes.Parameter => PgTypes.int8(BigInt(value))
 /** Milliseconds since the epoch. */
 export const time = PgTypes.timestamptz
 

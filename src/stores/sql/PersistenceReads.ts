@@ -10,7 +10,7 @@ import * as Effect from "effect/Effect"
 import type { SqlClient } from "effect/sql/SqlClient"
 import type { InvalidRequest } from "../../domain/Rejection.ts"
 import type { Hold, Transaction, Transfer, TransferStatus } from "../../domain/Wallet.ts"
-import { decodePosition, decodeVersion, encodePosition, encodeVersion, type Page, pageOf } from "../Page.ts"
+import { decodePosition, decodeVersion, type Page, pageByPosition, pageByVersion } from "../Page.ts"
 import type {
   AskedKeys,
   DueHold,
@@ -128,11 +128,7 @@ const listTransactions = Effect.fnUntraced(function* (
   const before = yield* decodeVersion(query.cursor)
   const where = new Conditions()
     .add((p) => `e.wallet_id = ${p}`, text(query.walletId))
-    .addIf(
-      before,
-      (p) => `e.version < ${p}`,
-      (version) => int8(BigInt(version))
-    )
+    .addIf(before, (p) => `e.version < ${p}`, int8)
     .addIf(query.to, (p) => `e.version < version_after_time($1, ${p})`, time)
     .addIf(
       query.from,
@@ -144,7 +140,7 @@ const listTransactions = Effect.fnUntraced(function* (
     order by e.version desc limit ${query.limit + 1}`,
     where.parameters
   )
-  return pageOf(rows.map(transactionOfRow), query.limit, (last) => encodeVersion(last.version))
+  return pageByVersion(rows, query.limit, transactionOfRow)
 })
 
 const listHolds = Effect.fnUntraced(function* (
@@ -154,18 +150,13 @@ const listHolds = Effect.fnUntraced(function* (
   const before = yield* decodeVersion(query.cursor)
   const where = new Conditions()
     .add((p) => `wallet_id = ${p}`, text(query.walletId))
-    .addIf(
-      before,
-      (p) => `version < ${p}`,
-      (version) => int8(BigInt(version))
-    )
+    .addIf(before, (p) => `version < ${p}`, int8)
     .addIf(query.status, (p) => `status = ${p}`, text)
   const rows = yield* read<HoldRow>(
     `select ${holdColumns} from holds where ${where} order by version desc limit ${query.limit + 1}`,
     where.parameters
   )
-  const page = pageOf(rows, query.limit, (last) => encodeVersion(Number(last.version)))
-  return { data: page.data.map(holdOfRow), next: page.next }
+  return pageByVersion(rows, query.limit, holdOfRow)
 })
 
 interface DueRow {
@@ -231,8 +222,7 @@ const listTransfers = Effect.fnUntraced(function* (
     `select * from (${branches.join(" union all ")}) found order by position desc limit ${query.limit + 1}`,
     where.parameters
   )
-  const page = pageOf(rows, query.limit, (last) => encodePosition(last.position))
-  return { data: page.data.map(transferOfRow), next: page.next }
+  return pageByPosition(rows, query.limit, transferOfRow)
 })
 
 const walletSides = (walletId: string): ReadonlyArray<string> => [
@@ -250,7 +240,7 @@ const openTransfers = (
   read: Read,
   { before, limit }: { readonly before: number; readonly limit: number }
 ): Effect.Effect<ReadonlyArray<OpenTransfer>, ReadError> =>
-  Effect.map(read<OpenRow>(readOpen, [time(before), int8(BigInt(limit))]), (rows) =>
+  Effect.map(read<OpenRow>(readOpen, [time(before), int8(limit)]), (rows) =>
     rows.map((row) => ({ transferId: row.id, walletId: row.wallet_id, createdAt: row.created_at.getTime() }))
   )
 
@@ -259,7 +249,7 @@ const scanTransfers = (
   walletId: string,
   { after, limit }: { readonly after: string; readonly limit: number }
 ): Effect.Effect<ReadonlyArray<Transfer>, ReadError> =>
-  Effect.map(read<TransferRow>(readBySource, [text(walletId), text(after), int8(BigInt(limit))]), (rows) =>
+  Effect.map(read<TransferRow>(readBySource, [text(walletId), text(after), int8(limit)]), (rows) =>
     rows.map(transferOfRow)
   )
 
@@ -299,17 +289,17 @@ export const makeReads = (sql: SqlClient, readMillis: number): Reads => {
     transfers: (query) => listTransfers(planned, query),
     openTransfers: (options) => openTransfers(planned, options),
     dueHolds: ({ limit, now }) =>
-      Effect.map(planned<DueRow>(readDueHolds, [time(now), int8(BigInt(limit))]), (rows) => rows.map(dueHoldOf)),
+      Effect.map(planned<DueRow>(readDueHolds, [time(now), int8(limit)]), (rows) => rows.map(dueHoldOf)),
     findKeys: (asked) => Effect.map(prepared<KeyRow>(readKeys, keyParameters(asked)), (rows) => lookupsOf(asked, rows)),
     scanWallets: ({ after, limit }) =>
-      Effect.map(prepared<WalletRow>(readWallets, [text(after), int8(BigInt(limit))]), (rows) => rows.map(walletOf)),
+      Effect.map(prepared<WalletRow>(readWallets, [text(after), int8(limit)]), (rows) => rows.map(walletOf)),
     scanTransactions: (walletId, { after, limit }) =>
       Effect.map(
-        prepared<TransactionRow>(readTransactionsUpwards, [text(walletId), int8(BigInt(after)), int8(BigInt(limit))]),
+        prepared<TransactionRow>(readTransactionsUpwards, [text(walletId), int8(after), int8(limit)]),
         (rows) => rows.map(transactionOfRow)
       ),
     scanHolds: (walletId, { after, limit }) =>
-      Effect.map(prepared<HoldRow>(readHoldsById, [text(walletId), text(after), int8(BigInt(limit))]), (rows) =>
+      Effect.map(prepared<HoldRow>(readHoldsById, [text(walletId), text(after), int8(limit)]), (rows) =>
         rows.map(holdOfRow)
       ),
     scanTransfers: (walletId, options) => scanTransfers(prepared, walletId, options)

@@ -239,7 +239,7 @@ const replace = Effect.fnUntraced(function* (
 ): Effect.fn.Return<ReadonlySet<string>, SqlError> {
   const ids = texts(wallets.map(({ wallet }) => wallet.id))
   yield* sql.unsafe(lockWallets, [ids])
-  const versions = int8s(wallets.map(({ wallet }) => BigInt(wallet.version)))
+  const versions = int8s(wallets.map(({ wallet }) => wallet.version))
   const rows = yield* sql.unsafe<{ readonly id: string }>(readMoved, [ids, versions])
   const moved = new Set(rows.map(({ id }) => id))
   const given = moved.size === 0 ? wallets : wallets.filter(({ wallet }) => !moved.has(wallet.id))
@@ -269,7 +269,7 @@ const replace = Effect.fnUntraced(function* (
 
 export const rowReplacement = (sql: SqlClient, { read, words, write }: RowReplacementOptions): RowReplacement => ({
   heads: (after, limit) =>
-    Effect.map(read(sql.unsafe<HeadRow>(readHeads, [text(after), int8(BigInt(limit))])), (rows) =>
+    Effect.map(read(sql.unsafe<HeadRow>(readHeads, [text(after), int8(limit)])), (rows) =>
       rows.map(({ id, last, persisted }) => ({
         walletId: id,
         last: Number(last),

@@ -78,7 +78,7 @@ export const standings = Effect.fnUntraced(function* (
   const rows = yield* sql
     .unsafe<FoundRow>(findPersisted, [
       texts(events.map(({ walletId }) => walletId)),
-      int8s(events.map(({ version }) => BigInt(version))),
+      int8s(events.map(({ version }) => version)),
       uuids(events.map(({ id }) => id))
     ])
     .pipe(Effect.mapError(readFailure("persistence")))
@@ -133,8 +133,8 @@ const events = `
 
 const eventParameters = (commit: Commit): ReadonlyArray<unknown> => [
   text(commit.walletId),
-  int8(BigInt(commit.expectedVersion)),
-  int8s(commit.events.map(({ version }) => BigInt(version))),
+  int8(commit.expectedVersion),
+  int8s(commit.events.map(({ version }) => version)),
   uuids(commit.events.map(({ id }) => id)),
   texts(commit.events.map(({ metadata }) => metadata.key)),
   texts(commit.events.map(({ metadata }) => metadata.fingerprint))
@@ -217,7 +217,7 @@ const allOrNone = (
 /** Of a wallet whose creation was refused only the keys are kept. `false`: the commit does not continue them any more. */
 export const writeRefusedWallet = (sql: SqlClient, commit: Commit): Effect.Effect<boolean, ReadError> => {
   const reversals = commit.events.flatMap(({ event, version }) =>
-    event._tag === "OperationReversed" ? [{ version: BigInt(version), reversed: BigInt(event.reversedVersion) }] : []
+    event._tag === "OperationReversed" ? [{ version, reversed: event.reversedVersion }] : []
   )
   const parameters = [
     ...eventParameters(commit),
@@ -282,9 +282,8 @@ export const openRefusals = (
   sql: SqlClient,
   { after, limit }: { readonly after: { readonly walletId: string; readonly version: number }; readonly limit: number }
 ) =>
-  Effect.map(
-    sql.unsafe<RefusalRow>(readOpen, [text(after.walletId), int8(BigInt(after.version)), int8(BigInt(limit))]),
-    (rows) => rows.map(refusalOf)
+  Effect.map(sql.unsafe<RefusalRow>(readOpen, [text(after.walletId), int8(after.version), int8(limit)]), (rows) =>
+    rows.map(refusalOf)
   )
 
 export const refusals = (sql: SqlClient, walletId: string) =>

@@ -132,7 +132,7 @@ export const eventScan =
   }): Effect.Effect<ScannedEvents, ReadError | EventUnreadable> =>
     Effect.gen(function* () {
       const { version, walletId } = after
-      const parameters = [text(walletId), int8(BigInt(version)), text(to ?? lastId), int8(BigInt(limit))]
+      const parameters = [text(walletId), int8(version), text(to ?? lastId), int8(limit)]
       const rows = yield* read(
         sql.unsafe<ScannedRow>(scanEvents, parameters) as Effect.Effect<ReadonlyArray<ScannedRow>, SqlError>
       )
@@ -231,7 +231,7 @@ const readRange = Effect.fnUntraced(function* (
   words: boolean
 ): Effect.fn.Return<ScannedRows, SqlError> {
   const select = <Row extends object>(statement: string) =>
-    sql.unsafe<Row>(statement, [text(range.after), text(range.to ?? lastId), int8(BigInt(maxRows + 1))])
+    sql.unsafe<Row>(statement, [text(range.after), text(range.to ?? lastId), int8(maxRows + 1)])
   yield* sql.unsafe(oneMoment)
   const wallets = yield* select<ScannedWallet>(readWallets)
   const holds = yield* select<ScannedHold>(readHolds)
@@ -275,7 +275,7 @@ const readRange = Effect.fnUntraced(function* (
 export const rowScan = (sql: SqlClient, { read, words }: ScanOptions): RowScan => ({
   walletBehind: (after, count) =>
     Effect.map(
-      read(sql.unsafe<{ readonly id: string }>(readBehind, [text(after), int8(BigInt(count - 1))])),
+      read(sql.unsafe<{ readonly id: string }>(readBehind, [text(after), int8(count - 1)])),
       ([row]) => row?.id
     ),
   rows: (range, maxRows) => read(sql.withTransaction(readRange(sql, range, maxRows, words)))

@@ -4,7 +4,7 @@ import * as Layer from "effect/Layer"
 import { SqlClient } from "effect/sql/SqlClient"
 import type { InvalidRequest } from "../../domain/Rejection.ts"
 import { type ApiKey, ApiKeyStore, type Scope, type StoredApiKey } from "../ApiKeyStore.ts"
-import { decodePosition, encodePosition, pageOf, type Page, type PageRequest } from "../Page.ts"
+import { decodePosition, type Page, type PageRequest, pageByNumber } from "../Page.ts"
 import { type ReadError, StoreDefect } from "../StoreError.ts"
 import { reading } from "./Failure.ts"
 import { Conditions, int4, int8, text, texts, time } from "./Parameters.ts"
@@ -56,8 +56,7 @@ const list = Effect.fnUntraced(function* (
     `select ${keyColumns} from api_keys where ${where} order by number desc limit ${request.limit + 1}`,
     where.parameters
   )
-  const page = pageOf(rows, request.limit, (last) => encodePosition(last.number))
-  return { data: page.data.map(apiKeyOf), next: page.next }
+  return pageByNumber(rows, request.limit, apiKeyOf)
 })
 
 export const make = Effect.fnUntraced(function* (

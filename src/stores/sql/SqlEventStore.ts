@@ -99,7 +99,7 @@ export const make = Effect.fnUntraced(function* (
     read(sql.unsafe<EventRow>(statement, from) as Effect.Effect<ReadonlyArray<EventRow>, SqlError>)
 
   const readAll: EventStore["Service"]["readAll"] = ({ after, limit }) =>
-    Effect.flatMap(events(readLog, [int8(after), int8(BigInt(limit))]), (rows) =>
+    Effect.flatMap(events(readLog, [int8(after), int8(limit)]), (rows) =>
       Effect.fromResult(
         Result.all(
           rows.map((row) =>
@@ -121,7 +121,7 @@ export const make = Effect.fnUntraced(function* (
     writesPersistence: options.persistence ?? true,
     append: (commits) => (commits.length === 0 ? Effect.succeed([]) : limited(append(commits))),
     read: (walletId, { after, limit }) =>
-      Effect.flatMap(events(readStream, [text(walletId), int8(BigInt(after)), int8(BigInt(limit))]), (rows) =>
+      Effect.flatMap(events(readStream, [text(walletId), int8(after), int8(limit)]), (rows) =>
         Effect.fromResult(Result.all(rows.map(recordedOf)))
       ),
     readAll,
@@ -129,7 +129,7 @@ export const make = Effect.fnUntraced(function* (
     follow: followByPages({ readAll, head }),
     head,
     saveSnapshot: ({ data, time: at, version, walletId }) =>
-      read(Effect.asVoid(sql.unsafe(writeSnapshot, [text(walletId), int8(BigInt(version)), time(at), text(data)]))),
+      read(Effect.asVoid(sql.unsafe(writeSnapshot, [text(walletId), int8(version), time(at), text(data)]))),
     loadSnapshot: (walletId, bound = {}) => read(loadSnapshot(sql, walletId, bound)),
     claim: (request) => withinReadLimit("log", readMillis)(fence.claim(request))
   })

@@ -112,8 +112,8 @@ const saveKeySegment = (sql: SqlClient, segment: KeySegment): Effect.Effect<void
   Effect.asVoid(
     sql.unsafe(saveSegment, [
       text(segment.walletId),
-      int8(BigInt(segment.fromVersion)),
-      int8(BigInt(segment.toVersion)),
+      int8(segment.fromVersion),
+      int8(segment.toVersion),
       text(segment.previousEventId),
       text(segment.eventId),
       int4(segment.form),
@@ -127,7 +127,7 @@ const keySegments = (
   walletId: string,
   { from, limit }: { readonly from: number; readonly limit: number }
 ): Effect.Effect<ReadonlyArray<KeySegment>, SqlError> =>
-  Effect.map(sql.unsafe<SegmentRow>(readSegments, [text(walletId), int8(BigInt(from)), int8(BigInt(limit))]), (rows) =>
+  Effect.map(sql.unsafe<SegmentRow>(readSegments, [text(walletId), int8(from), int8(limit)]), (rows) =>
     rows.map((row) => segmentOf(walletId, row))
   )
 

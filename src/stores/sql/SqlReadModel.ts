@@ -11,7 +11,7 @@ import { SqlClient } from "effect/sql/SqlClient"
 import { placeOfEvent } from "../../domain/EventId.ts"
 import type { InvalidRequest } from "../../domain/Rejection.ts"
 import type { Transaction } from "../../domain/Wallet.ts"
-import { decodePosition, encodePosition, pageOf, type Page } from "../Page.ts"
+import { decodePosition, type Page, pageByPosition } from "../Page.ts"
 import type { WalletView } from "../Persistence.ts"
 import { type TransactionSearch, ReadModel, type WalletSearch } from "../ReadModel.ts"
 import { queryWords } from "../SearchWords.ts"
@@ -228,8 +228,7 @@ const searchWallets = Effect.fnUntraced(function* (
     `select ${walletColumns} from wallets where ${where} order by ${newestFirst(rare)} limit ${query.limit + 1}`,
     where.parameters
   )
-  const page = pageOf(rows, query.limit, (last) => encodePosition(last.position))
-  return { data: page.data.map(walletOf), next: page.next }
+  return pageByPosition(rows, query.limit, walletOf)
 })
 
 const findWallets = `
@@ -263,8 +262,7 @@ const searchTransactions = Effect.fnUntraced(function* (
   const rare = words.length > 0 && (yield* areRare(reader, "events", leadingWords(words)))
   const { parameters, statement } = transactionSearch(query, before, words, rare)
   const rows = yield* reader.read<TransactionRow>(statement, parameters)
-  const page = pageOf(rows, query.limit, (last) => encodePosition(last.position))
-  return { data: page.data.map(transactionOfRow), next: page.next }
+  return pageByPosition(rows, query.limit, transactionOfRow)
 })
 
 export const make = Effect.fnUntraced(function* (

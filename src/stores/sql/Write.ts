@@ -48,7 +48,7 @@ const checkLogged = Effect.fnUntraced(function* (
   const [row] = yield* sql
     .unsafe<{ readonly found: number }>(countLogged, [
       texts(events.map(({ walletId }) => walletId)),
-      int8s(events.map(({ version }) => BigInt(version))),
+      int8s(events.map(({ version }) => version)),
       uuids(events.map(({ id }) => id))
     ])
     .pipe(Effect.mapError(readFailure("persistence")))
