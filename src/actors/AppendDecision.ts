@@ -50,44 +50,36 @@ export const appendUntilDecided = <A extends { readonly commit: Commit }>(
   options: AppendOptions<A>
 ): Effect.Effect<void> =>
   Effect.suspend(() => {
-    const { decided } = options
     const turns = Semaphore.makeUnsafe(1)
-    return Effect.asVoid(
-      bisect<A, void, Undecided, never>(items, {
-        attempt: (part, whole) => {
-          const tries: Tries = { unknown: whole?.unknown ?? false, turns: whole === undefined ? undefined : turns }
-          return Effect.matchEffect(appendWithRetry(part, tries, options), {
-            onSuccess: (outcomes) => nothingLeft(decided(part, outcomes)),
-            onFailure: (error) =>
-              error._tag === "StoreUnavailable"
-                ? nothingLeft(
-                    decided(
-                      part,
-                      part.map(() => ({ _tag: "Failed", error }))
-                    )
-                  )
-                : Effect.fail({ error, unknown: tries.unknown })
-          })
-        },
-        divides: (_failure): _failure is Undecided => true,
-        alone: (item, { error }) =>
-          Effect.sync(() =>
-            decided(
-              [item],
-              [
-                error._tag === "OperationRefused"
-                  ? { _tag: "Refused", reason: error.reason }
-                  : { _tag: "Failed", error }
-              ]
-            )
-          ),
-        sideBySide: true
+    const tell = (part: ReadonlyArray<A>, outcomes: ReadonlyArray<WriteOutcome>) =>
+      Effect.sync((): ReadonlyArray<void> => {
+        options.decided(part, outcomes)
+        return []
       })
-    )
+    return bisect<A, void, Undecided, never>(items, {
+      attempt: (part, whole) => {
+        const tries: Tries = { unknown: whole?.unknown ?? false, turns: whole === undefined ? undefined : turns }
+        return Effect.matchEffect(appendWithRetry(part, tries, options), {
+          onSuccess: (outcomes) => tell(part, outcomes),
+          onFailure: (error): Effect.Effect<ReadonlyArray<void>, Undecided> => {
+            if (error._tag !== "StoreUnavailable") return Effect.fail({ error, unknown: tries.unknown })
+            const failed: WriteOutcome = { _tag: "Failed", error }
+            return tell(
+              part,
+              part.map(() => failed)
+            )
+          }
+        })
+      },
+      divides: (_failure): _failure is Undecided => true,
+      alone: (item, { error }) =>
+        tell(
+          [item],
+          [error._tag === "OperationRefused" ? { _tag: "Refused", reason: error.reason } : { _tag: "Failed", error }]
+        ),
+      sideBySide: true
+    })
   })
-
-/** What is decided has been told; there is nothing more to answer. */
-const nothingLeft = (_told: void): Effect.Effect<ReadonlyArray<void>> => Effect.succeed([])
 
 /** One of the commits stands in the way of the others, or all do. */
 interface Undecided {
