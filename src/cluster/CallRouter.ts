@@ -6,6 +6,7 @@ import type * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type { ActorBounds } from "../actors/ActorBounds.ts"
+import type { Deadlines } from "../actors/Deadlines.ts"
 import type { CommandError } from "../actors/EngineError.ts"
 import { MailboxFull, OutcomeUnknown } from "../actors/EngineError.ts"
 import type { ActorError, Reply, Resend } from "../actors/Mailbox.ts"
@@ -84,14 +85,12 @@ export class CallRouter {
   }
 
   /** Answers those whose wait is over. */
-  expireWaits(now: number): void {
-    const { callerWaitMillis } = this.context.bounds
+  endWaits(deadlines: Deadlines): void {
     for (const queue of this.queues.values()) {
       for (const call of queue.all()) {
-        const over = now - call.askedAt - callerWaitMillis
-        if (over <= 0) continue
+        if (!deadlines.isOver(call.askedAt)) continue
         const isWaiting = queue.isWaiting(call)
-        if (!isWaiting && over <= ownerAnswerMillis) continue
+        if (!isWaiting && !deadlines.isOver(call.askedAt, ownerAnswerMillis)) continue
         if (isWaiting) this.left(call)
         else call.isInDoubt = true
         this.answer(call, Effect.fail(unreachable(call.call.command.walletId)))

@@ -19,9 +19,9 @@ import * as Layer from "effect/Layer"
 import * as Metric from "effect/Metric"
 import * as Option from "effect/Option"
 import * as Result from "effect/Result"
-import * as Schedule from "effect/Schedule"
 import type { ActorBounds } from "../actors/ActorBounds.ts"
 import type { CommandError } from "../actors/EngineError.ts"
+import * as Deadlines from "../actors/Deadlines.ts"
 import type { Reply } from "../actors/Mailbox.ts"
 import { type NotOwner, Ownership } from "../actors/Ownership.ts"
 import { WalletRegistry } from "../actors/WalletRegistry.ts"
@@ -34,9 +34,6 @@ import { decodeCurrentReply, encodeCurrentRequest } from "./CallCodec.ts"
 import { CallRouter, unreachable } from "./CallRouter.ts"
 import * as ClusterMetrics from "./ClusterMetrics.ts"
 import { OwnerClient } from "./OwnerClient.ts"
-
-/** Between two checks for callers whose wait is over. */
-const sweepInterval = "250 millis"
 
 /** Before the next owner is asked, ms. */
 const pauseMillis = 50
@@ -103,11 +100,10 @@ const make = Effect.fnUntraced(function* (bounds: ActorBounds) {
   const fork = yield* FiberSet.makeRuntime<never, void, never>()
   const router = new CallRouter({ bounds, registry, ownership, owners, clock, metrics, fork })
 
-  const expireWaits = Effect.suspend(() => {
-    router.expireWaits(clock.currentTimeMillisUnsafe())
+  yield* Deadlines.enforce(bounds, (deadlines) => {
+    router.endWaits(deadlines)
     return Metric.update(ClusterMetrics.waitingCommands, router.waiting)
   })
-  yield* Effect.forkScoped(Effect.repeat(expireWaits, Schedule.spaced(sweepInterval)))
   yield* Effect.addFinalizer(() => Effect.sync(() => router.close()))
 
   const offered = (call: WalletCall) => Effect.callback<Reply, CommandError>((resume) => router.ask(call, resume))
