@@ -69,7 +69,7 @@ describe("npm run bench", () => {
         }
         assert.match(report.conditions.date, /^\d{4}-\d\d-\d\dT/)
       }),
-    400_000
+    900_000
   )
 
   it.live(
@@ -100,7 +100,7 @@ describe("npm run bench", () => {
         assert.strictEqual(stderr.split(libraryMark).length - 1, rows.filter((row) => row !== "http-4").length)
         assert.strictEqual(stderr.split(serviceMark).length - 1, rows.filter((row) => row === "http-4").length)
       }),
-    240_000
+    900_000
   )
 
   it.live(
@@ -131,7 +131,7 @@ describe("npm run bench", () => {
           }
         }
       }),
-    400_000
+    900_000
   )
 
   it.live("prints a table with its conditions", () =>

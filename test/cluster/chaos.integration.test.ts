@@ -35,6 +35,6 @@ describe.skipIf(!postgresPresent || !redisPresent)("three nodes under load", () 
         assert.isAbove(outcome.cluster.pairs, 100)
         assert.isAbove(outcome.cluster.claims, 1_024 * 2)
       }).pipe(Effect.scoped),
-    400_000
+    900_000
   )
 })

@@ -181,7 +181,7 @@ describe("transfers under chaos", () => {
           }
           assert.includeMembers([...outcomes], ["completed", "TransferReversed"])
         }),
-      60_000
+      600_000
     )
   }
 })

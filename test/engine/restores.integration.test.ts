@@ -138,7 +138,7 @@ describe.skipIf(!postgresPresent || !kurrentPresent)("restores on KurrentDB and 
         assert.isFalse(replayed, "what the log has lost can be done again")
         assert.deepStrictEqual(yield* differences(place), [])
       }).pipe(Effect.provide(TestPostgres.layer), Effect.scoped),
-    120_000
+    900_000
   )
 
   it.live("PostgreSQL of another log stops the start in one line; replay --erase adopts this one", () =>

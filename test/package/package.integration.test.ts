@@ -40,7 +40,7 @@ beforeAll(async () => {
   mkdirSync(app)
   writeFileSync(join(app, "package.json"), JSON.stringify({ name: "app", private: true, type: "module" }))
   await inApp("npm", "install", "--no-audit", "--no-fund", join(folder, tarball.filename))
-}, 240_000)
+}, 900_000)
 
 afterAll(() => {
   rmSync(folder, { recursive: true, force: true })

@@ -316,6 +316,6 @@ describe("a checkpoint", () => {
           assert.isTrue(isUpToLog(installation), "in the end all of it is persisted")
         })
       ),
-    { timeout: 60_000, arbitrary: { runs: 12, maxShrinks: 0 } }
+    { arbitrary: { runs: 12, maxShrinks: 0 } }
   )
 })

@@ -44,7 +44,7 @@ const run = <R, E>(
   suites: Readonly<Record<string, ReadonlyArray<ContractCase<R>>>>,
   only = /./
 ): void =>
-  layer(stores, { excludeTestServices: true, timeout: 120_000 })(name, (it) => {
+  layer(stores, { excludeTestServices: true, timeout: 900_000 })(name, (it) => {
     for (const [suite, cases] of Object.entries(suites).filter(([suite]) => only.test(suite))) {
       for (const { name, run } of cases) it.effect(`${suite}: ${name}`, () => run)
     }

@@ -110,7 +110,7 @@ describe.skipIf(!postgresPresent)("the tools beside a busy engine", () => {
         yield* Fiber.interrupt(running)
         yield* assertClean
       }).pipe(Effect.provide(engineOver(inOneDatabase))),
-    60_000
+    900_000
   )
 
   it.live.skipIf(!kurrentPresent)(
@@ -128,6 +128,6 @@ describe.skipIf(!postgresPresent)("the tools beside a busy engine", () => {
         const checkpoints = yield* (yield* Persistence).checkpoints
         assert.isTrue(checkpoints.every((checkpoint) => checkpoint.position <= position))
       }).pipe(Effect.provide(engineOver(behindLog))),
-    60_000
+    900_000
   )
 })

@@ -155,7 +155,7 @@ describe.skipIf(!postgresPresent)("verify on PostgreSQL where the events are the
         }
         assert.deepStrictEqual(yield* linesOf, [])
       }).pipe(Effect.provide(stores)),
-    60_000
+    900_000
   )
 
   it.live("finds an index on keys that does not lead to all of them", () =>

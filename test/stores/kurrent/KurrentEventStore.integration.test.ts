@@ -6,7 +6,7 @@ import { snapshotContract } from "../../../src/testing/contract/SnapshotContract
 import { freshKurrentLog, kurrentPresent } from "../../support/kurrent.ts"
 
 describe.skipIf(!kurrentPresent)("the log on KurrentDB", () => {
-  layer(freshKurrentLog(), { excludeTestServices: true, timeout: 120_000 })("KurrentDB", (it) => {
+  layer(freshKurrentLog(), { excludeTestServices: true, timeout: 900_000 })("KurrentDB", (it) => {
     const suites = {
       append: appendContract,
       fence: fenceContract,

@@ -159,7 +159,7 @@ describe.skipIf(!postgresPresent)("SqlMigrator on PostgreSQL", () => {
 
 const embedded: Layer.Layer<SqlClient | SqlDatabase, unknown> = SqlDatabase.layerEmbedded({ dataDir: "memory://" })
 
-layer(embedded, { timeout: 60_000 })("SqlMigrator on the embedded database", (it) => {
+layer(embedded, { timeout: 900_000 })("SqlMigrator on the embedded database", (it) => {
   it.effect("runs the same files", () =>
     Effect.gen(function* () {
       const sql = yield* SqlClient
