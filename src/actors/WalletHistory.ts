@@ -194,7 +194,13 @@ export const changesProfile = (event: WalletEvent): boolean => {
     case "TransferSettled":
     case "TransferReversed":
       return false
-    default:
+    case "WalletCreated":
+    case "WalletFrozen":
+    case "WalletUnfrozen":
+    case "WalletClosed":
+    case "OverdraftLimitChanged":
+    case "MetadataChanged":
+    case "OperationReversed":
       return true
   }
 }
