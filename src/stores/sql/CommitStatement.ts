@@ -321,8 +321,9 @@ marked as (
 )`
 
 /**
- * Answers one row: `flags`, by their numbers which commits were taken, null when all were; of an append `before`, the position before the batch's first event, and
- * `seen`, the numbers of commits that were left out for their keys.
+ * Answers one row: `flags`, by their numbers which commits were taken, null when all were; of an
+ * append `before`, the position before the batch's first event, and `seen`, the numbers of commits
+ * that were left out for their keys.
  */
 export const commitStatement = (of: CommitStatement, slots: ReadonlyArray<Slot>): string => {
   const $: Placeholder = (slot) => `$${slots.indexOf(slot) + 1}`
