@@ -119,12 +119,18 @@ values ($1, 'trial', 'EUR', 0, 0, 0, 'active', 0, now() - interval '30 days', no
 
 /** `$1`: rows. Positions below all that there are, by chance: nobody takes the same, so nobody waits. */
 export const insertEvents = `
+with written as (
 insert into events (position, id, version, time, epoch, wallet_id, type, key, fingerprint, currency, amount,
   balance_after, held_after, hold_id, transfer_id, counterparty, data)
 select chance.place - r.version, gen_random_uuid(), r.version, r.time, r.epoch, r.wallet_id, r.type, r.key,
   r.fingerprint, r.currency, r.amount, r.balance_after, r.held_after, r.hold_id, r.transfer_id, r.counterparty, r.data
 from (select -(random() * 1e15)::bigint as place) chance, json_populate_recordset(null::events, $1::json) r
-order by r.version`
+order by r.version
+returning 1
+)
+select case when count(*) < json_array_length($1::json)
+  then refuse_suppressed_rows('events', json_array_length($1::json), count(*)) end
+from written`
 
 /** What an event changes beside its own row. `$1`: the wallet; `$2`: an id that nothing has; `$3`: an amount. */
 export interface TrialChange {

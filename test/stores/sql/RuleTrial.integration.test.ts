@@ -75,6 +75,11 @@ const cases: ReadonlyArray<readonly [what: string, script: string, ...faults: Re
     "trigger closed on events: TransferReversed of 1 on a Sunday at 03:00 UTC"
   ],
   [
+    "a least amount that keeps rows out without a word",
+    trigger("silent", eachEvent, "new.amount < 100", "return null;"),
+    "trigger silent on events: TransferReversed of 1 on a "
+  ],
+  [
     "hours of business",
     trigger("late", eachEvent, "extract(hour from new.time) not between 8 and 18"),
     "trigger late on events: TransferReversed of 1 on a "
