@@ -6,7 +6,7 @@ import * as HttpClient from "effect/http/HttpClient"
 import * as HttpClientRequest from "effect/http/HttpClientRequest"
 import { randomBytes } from "node:crypto"
 import { join } from "node:path"
-import { type HttpLoadOptions, HttpLoadReport } from "../src/load/HttpLoad.ts"
+import { type HttpLoadOptions, HttpLoadReport } from "./HttpLoad.ts"
 import { cpuMicrosOf } from "./servers/ServerProcess.ts"
 import { type Checkout, environmentOf, type Place } from "./against/Checkout.ts"
 import type { BenchSettings } from "./BenchSettings.ts"
@@ -100,7 +100,7 @@ export const load = Effect.fnUntraced(function* (
     warmup: settings.rampMillis,
     duration: settings.millis
   }
-  const output = yield* runModule("src/load/HttpLoadWorker", [JSON.stringify(options)])
+  const output = yield* runModule("bench/HttpLoadWorker", [JSON.stringify(options)])
   const report = yield* Effect.orDie(Schema.decodeEffect(Schema.fromJsonString(HttpLoadReport))(output.trim()))
   if (report.socketErrors > 0 || (report.statuses[status] ?? 0) !== report.requests) {
     return yield* Effect.die(new Error(`the load on ${target.path} had other answers than ${status}: ${output}`))

@@ -9,7 +9,7 @@
  * 544 credits a second against 296 (engine in memory, 200 wallets, 64 connections, medians of
  * alternating rounds of 8 s, two cores that were busy with other things as well; 0.50 ms
  * against 1.00 ms with a rate limit, in shorter rounds). To repeat it, send the same load by
- * `src/load/HttpLoadWorker.ts` twice, once with the content type `application/json;
+ * `bench/HttpLoadWorker.ts` twice, once with the content type `application/json;
  * charset=utf-8`: it means the same, and takes the path of the definition.
  */
 import * as Context from "effect/Context"

@@ -15,7 +15,7 @@ import { Redis } from "ioredis"
 import { readFileSync } from "node:fs"
 import { partitionOf } from "../../src/domain/Partition.ts"
 import { HttpConnection } from "../../src/load/HttpConnection.ts"
-import { runHttpLoad } from "../../src/load/HttpLoad.ts"
+import { runHttpLoad } from "../../bench/HttpLoad.ts"
 import { defaultClient, FaultClient, openWallets, runLoad } from "../faults/FaultClient.ts"
 import {
   claimsOf,

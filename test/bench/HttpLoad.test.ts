@@ -1,6 +1,6 @@
 import { assert, layer } from "@effect/vitest"
 import * as Effect from "effect/Effect"
-import { type HttpLoadOptions, runHttpLoad } from "../../src/load/HttpLoad.ts"
+import { type HttpLoadOptions, runHttpLoad } from "../../bench/HttpLoad.ts"
 import * as Server from "../http/TestServer.ts"
 
 const { TestServer } = Server

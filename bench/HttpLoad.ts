@@ -9,8 +9,8 @@
 import * as net from "node:net"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
-import { replyLength } from "./HttpConnection.ts"
-import { LatencyHistogram } from "./LatencyHistogram.ts"
+import { replyLength } from "../src/load/HttpConnection.ts"
+import { LatencyHistogram } from "../src/load/LatencyHistogram.ts"
 
 /**
  * One run. In `path`, `headers` and `body`, `{n}` becomes a number unique to the

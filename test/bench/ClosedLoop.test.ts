@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
-import { runCallbacks, runFibers } from "../../src/load/ClosedLoop.ts"
+import { runCallbacks, runFibers } from "../../bench/ClosedLoop.ts"
 
 const options = { callers: 8, rampMillis: 10, millis: 40 }
 
