@@ -58,11 +58,15 @@ export const appendUntilDecided = <A extends { readonly commit: Commit }>(
       })
     return bisect<A, void, Undecided, never>(items, {
       attempt: (part, whole) => {
-        const tries: Tries = { unknown: whole?.unknown ?? false, turns: whole === undefined ? undefined : turns }
+        const tries: Tries = {
+          unknown: whole?.unknown ?? false,
+          isPartlyDone: whole?.isPartlyDone ?? false,
+          turns: whole === undefined ? undefined : turns
+        }
         return Effect.matchEffect(appendWithRetry(part, tries, options), {
           onSuccess: (outcomes) => tell(part, outcomes),
           onFailure: (error): Effect.Effect<ReadonlyArray<void>, Undecided> => {
-            if (error._tag !== "StoreUnavailable") return Effect.fail({ error, unknown: tries.unknown })
+            if (error._tag !== "StoreUnavailable") return Effect.fail(undecided(error, tries))
             const failed: WriteOutcome = { _tag: "Failed", error }
             return tell(
               part,
@@ -85,18 +89,28 @@ export const appendUntilDecided = <A extends { readonly commit: Commit }>(
 interface Undecided {
   readonly error: Exclude<AppendError, AppendUnknown | StoreUnavailable>
   readonly unknown: boolean
+  readonly isPartlyDone: boolean
 }
+
+const undecided = (error: Undecided["error"], { isPartlyDone, unknown }: Tries): Undecided => ({
+  error,
+  unknown,
+  isPartlyDone: isPartlyDone || error._tag === "StoreDefect"
+})
 
 interface Tries {
   /** Whether an earlier try of these commits may be in the log. */
   unknown: boolean
+  /** Of an append that ended with a defect: some of its commits may be in the log. */
+  readonly isPartlyDone: boolean
   /** Parts of one append are sent one at a time, in turns: one that pauses lets others pass. `undefined`: it is still whole. */
   readonly turns: Semaphore.Semaphore | undefined
 }
 
 /**
  * `AppendUnknown` is tried again for ever. `StoreUnavailable` for a while; after an
- * unknown outcome for ever too, because then the events may be in the log. So is a
+ * unknown outcome for ever too, because then the events may be in the log, and of a part of
+ * an append that failed as a whole, because others of it may be. So is a
  * `StoreDefect`, once it is narrowed down to one commit: to call that commit failed
  * would be a guess.
  */
@@ -114,7 +128,7 @@ const appendWithRetry = Effect.fnUntraced(function* <A extends { readonly commit
       case "AppendUnknown":
         return true
       case "StoreUnavailable":
-        return tries.unknown || clock.currentTimeMillisUnsafe() - startedAt < retryMillis
+        return tries.unknown || tries.isPartlyDone || clock.currentTimeMillisUnsafe() - startedAt < retryMillis
       case "StoreDefect":
         return tries.unknown && commits.length === 1
       case "OperationRefused":

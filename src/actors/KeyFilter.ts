@@ -54,7 +54,7 @@ export class KeyFilterBudget {
     return true
   }
 
-  returnFunds(bytes: number): void {
+  giveBack(bytes: number): void {
     this.left += bytes
   }
 }
@@ -133,7 +133,7 @@ export class KeyFilter {
   dropLast(): void {
     const bytes = this.segments.pop()?.bits.length ?? 0
     this.bytes -= bytes
-    this.budget.returnFunds(bytes)
+    this.budget.giveBack(bytes)
   }
 
   /** In the order of versions. `false`: there is no memory for it; what was here is given back. */
@@ -172,7 +172,7 @@ export class KeyFilter {
 
   /** Gives the memory back. It must not be asked any more. */
   release(): void {
-    this.budget.returnFunds(this.bytes)
+    this.budget.giveBack(this.bytes)
     this.bytes = 0
     this.segments.length = 0
     this.isDue = false

@@ -268,6 +268,31 @@ describe("an append that surely did not happen", () => {
   )
 })
 
+describe("an append that fails with a defect after it has written some of its wallets", () => {
+  it.effect("fails none of those, though the log goes away right after", () =>
+    Effect.gen(function* () {
+      const { installation, node } = yield* installNode()
+      const ids = ["a", "b"]
+      yield* Effect.forEach(ids, (id) => create(node, id))
+      const partly: Faults.AppendFault = (_, commits) =>
+        Effect.andThen(
+          installation.log.append(commits.filter(({ walletId }) => walletId !== "b")),
+          Effect.fail(Faults.defectiveLog)
+        )
+      node.log.appendFaults.push(partly)
+      for (let n = 0; n < 200; n++) node.log.appendFaults.push(Faults.unavailable)
+      const [a, b] = yield* Effect.forEach(ids, (id) => Effect.forkChild(Effect.result(credit(node, id, 5n, "k"))))
+      yield* TestClock.adjust("5 seconds")
+      assert.deepStrictEqual(installation.types("a"), ["WalletCreated", "WalletCredited"])
+      assert.isUndefined(a!.pollUnsafe(), "the log has it")
+      node.log.appendFaults.length = 0
+      yield* TestClock.adjust("4 seconds")
+      for (const caller of [a!, b!]) assert.isTrue(Result.isSuccess(yield* Fiber.join(caller)))
+      for (const id of ids) yield* assertConsistent(installation, node, id)
+    })
+  )
+})
+
 describe("an append at a damaged stream after a lost answer", () => {
   const ids = ["a", "b", "c", "d"]
 

@@ -266,14 +266,20 @@ const checkOf = (table: string, given: string, written: string): string => `
 
 const eventsTaken = `select coalesce(sum(size), 0) from commits c cross join accepted where ${isTaken("c.ord")}`
 
-/** Of the rows that the log cannot do without. */
-const checksOf = ({ creates, purpose }: CommitStatement): ReadonlyArray<string> => [
+/** How many rows are given in JSON for the commits that were taken. */
+const rowsTaken = (rows: string): string =>
+  `select count(*) from json_to_recordset(${rows}::json) as given (commit int) cross join accepted where ${isTaken("commit")}`
+
+/** Of the rows that nobody would miss: an event, a new wallet, a hold that has to expire, a transfer that has to end. */
+const checksOf = ({ creates, holds, purpose, transfers }: CommitStatement, $: Placeholder): ReadonlyArray<string> => [
   ...(purpose === "append" || purpose === "copy" ? [checkOf("events", eventsTaken, "recorded")] : []),
   // An event that is there may stay as it is.
   ...(purpose === "recopy"
     ? [checkOf("events", "select count(*) from missing", "missing join recorded using (wallet_id, version)")]
     : []),
-  ...(creates && purpose === "append" ? [checkOf("wallets", "select count(*) from created", "added")] : [])
+  ...(creates && purpose === "append" ? [checkOf("wallets", "select count(*) from created", "added")] : []),
+  ...(holds ? [checkOf("holds", rowsTaken($("holdsPlaced")), "holds_placed")] : []),
+  ...(transfers ? [checkOf("transfers", rowsTaken($("transfersSent")), "transfers_sent")] : [])
 ]
 
 const holdsPart = ($: Placeholder): string => `,
@@ -281,6 +287,7 @@ holds_placed as (
   insert into holds (${holdRecord.columns}) select ${holdRecord.columns}
   from json_to_recordset(${$("holdsPlaced")}::json) as h (commit int, ${holdRecord.definition}) cross join accepted
   where ${isTaken("commit")}
+  returning 1
 ),
 holds_changed as (
   update holds set captured = h.captured, remaining = h.remaining, status = h.status
@@ -296,6 +303,7 @@ transfers_sent as (
   from json_to_recordset(${$("transfersSent")}::json) as t (commit int, ord int8, ${transferRecord.definition})
     cross join accepted
   where ${isTaken("commit")}
+  returning 1
 ),
 transfers_changed as (
   update transfers set status = t.status, reason = t.reason, updated_at = coalesce(t.updated_at, transfers.updated_at)
@@ -330,7 +338,7 @@ export const commitStatement = (of: CommitStatement, slots: ReadonlyArray<Slot>)
   const appends = of.purpose === "append"
   const before = appends ? ", (select before from sequenced) as before" : ""
   const seen = of.unsure ? ", (select commits from seen) as seen" : ""
-  const checks = checksOf(of).map((check, index) => `,${check} as check_${index}`)
+  const checks = checksOf(of, $).map((check, index) => `,${check} as check_${index}`)
   return [
     commitsPart($),
     appends ? "" : placedPart,

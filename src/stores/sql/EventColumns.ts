@@ -1,6 +1,6 @@
 /**
  * An event as the columns of its row, and back. What no column says is in `data`, as
- * JSON: the fields of the event's wire shape (`EventSchema.ts`) that are not named here.
+ * JSON: the fields of the event's wire shape (`EventCodec.ts`) that are not named here.
  *
  * The columns are the wire's values: an amount's digits, a reference's text. So the
  * codec reads a row as it reads every other log, and is as strict.

@@ -7,8 +7,8 @@ import type { SqlClient } from "effect/sql/SqlClient"
 import type { SqlError } from "effect/sql/SqlError"
 import type { Commit } from "../../domain/Commit.ts"
 import type { PersistedVersion, PersistOutcome, Refusal } from "../Persistence.ts"
-import type { ReadError } from "../StoreError.ts"
-import { readFailure, unavailable } from "./Failure.ts"
+import { type ReadError, StoreDefect } from "../StoreError.ts"
+import { readFailure } from "./Failure.ts"
 import { int8s, text, texts, uuids, int8, time } from "./Parameters.ts"
 
 /**
@@ -250,7 +250,9 @@ export const refuse = Effect.fnUntraced(function* (
     const last = commit.events[commit.events.length - 1]!
     return { _tag: "Gap", persistedVersion: last.version }
   }
-  return yield* Effect.fail(unavailable("persistence", `a wallet moved ${maxRounds} times during one refusal`))
+  // It is where it has to be, and does not move.
+  const what = `the refusal of an event of wallet ${commit.walletId} cannot be written, though its rows are as expected`
+  return yield* new StoreDefect({ store: "persistence", reason: `${what}: look at triggers and at ew_* constraints` })
 })
 
 interface RefusalRow {

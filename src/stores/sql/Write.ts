@@ -83,6 +83,16 @@ on conflict (owner) do update set position = greatest(checkpoints.position, excl
 const recordCheckpoint = (sql: SqlClient, { owner, position }: Checkpoint): Effect.Effect<void, SqlError> =>
   Effect.asVoid(sql.unsafe(forward, [text(owner), int8(position)]))
 
+/** Rows that were as expected in every round, and did not move, keep still for good. `still`: for how many rounds. */
+const gaveUp = (still: ReadonlyMap<Commit, number>): WriteError => {
+  for (const [{ walletId }, rounds] of still) {
+    if (rounds < maxRounds) continue
+    const reason = `the rows of wallet ${walletId} cannot be written, though they are as expected`
+    return new StoreDefect({ store: "persistence", reason: `${reason}: look at triggers and at ew_* constraints` })
+  }
+  return unavailable("persistence", `wallets moved ${maxRounds} times during one write`)
+}
+
 /** `part`: what of the commit was not there. */
 const writtenOf = (commit: Commit, part: Commit): PersistOutcome =>
   part.events.length === commit.events.length ? { _tag: "Written" } : { _tag: "Written", before: true }
@@ -118,10 +128,9 @@ export const make = (sql: PgClient, options: WriteOptions) => {
     const outcomes = new Map<Commit, PersistOutcome>()
     let left = new Map(commits.map((commit) => [commit, commit]))
     let marked = checkpoint === undefined
+    const still = new Map<Commit, number>()
     for (let round = 0; left.size > 0; round++) {
-      if (round === maxRounds) {
-        return yield* Effect.fail(unavailable("persistence", `wallets moved ${maxRounds} times during one write`))
-      }
+      if (round === maxRounds) return yield* Effect.fail(gaveUp(still))
       const parts = Array.from(left.values())
       const written = yield* send(parts, round === 0 ? checkpoint : undefined, rebuilding)
       if (round === 0 && written.size === commits.length) marked = true
@@ -130,7 +139,13 @@ export const make = (sql: PgClient, options: WriteOptions) => {
         outcomes.set(commit, writtenOf(commit, part))
         left.delete(commit)
       }
-      if (left.size > 0) left = yield* resolve(left, outcomes)
+      if (left.size === 0) break
+      const again = yield* resolve(left, outcomes)
+      for (const [commit, part] of again) {
+        const moved = part.expectedVersion !== left.get(commit)!.expectedVersion
+        still.set(commit, moved ? 0 : (still.get(commit) ?? 0) + 1)
+      }
+      left = again
     }
     const results = commits.map((commit) => outcomes.get(commit)!)
     if (!marked && results.every(({ _tag }) => _tag === "Written")) {

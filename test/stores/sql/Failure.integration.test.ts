@@ -238,7 +238,7 @@ describe.skipIf(!postgresPresent)("SqlErrorClass, what becomes of a server", () 
       const full = yield* Effect.flip(
         withClient({ url: server.url, maxConnections: 8 }, (sql) =>
           Effect.all(
-            Array.from({ length: 8 }, () => sql.withTransaction(sql`select pg_sleep(0.2)`)),
+            Array.from({ length: 8 }, () => sql.withTransaction(sql`select pg_sleep(5)`)),
             {
               concurrency: "unbounded"
             }

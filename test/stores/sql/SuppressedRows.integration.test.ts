@@ -5,7 +5,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { SqlClient } from "effect/sql/SqlClient"
 import { bare, keysFound, written } from "../../../src/testing/contract/Observations.ts"
-import { credit, SampleWallet } from "../../../src/testing/contract/SampleWallet.ts"
+import { credit, placeHold, SampleWallet, send } from "../../../src/testing/contract/SampleWallet.ts"
 import { EventStore } from "../../../src/stores/EventStore.ts"
 import { Persistence } from "../../../src/stores/Persistence.ts"
 import { SqlDatabase } from "../../../src/stores/sql/SqlDatabase.ts"
@@ -14,14 +14,16 @@ import * as SqlStores from "../../../src/stores/sql/SqlStores.ts"
 import { postgresPresent, TestPostgres } from "../../support/postgres.ts"
 import { separateLog } from "../storeContracts.ts"
 
-/** Before an insert: leaves out what the condition is true of. */
-const suppress = Effect.fnUntraced(function* (table: string, condition: string) {
+/** Leaves out what the condition is true of. */
+const suppress = Effect.fnUntraced(function* (table: string, condition: string, when = "insert") {
   const sql = yield* SqlClient
   yield* sql`create function suppress() returns trigger language plpgsql as ${sql.literal(
     `'begin if ${condition} then return null; end if; return new; end'`
   )}`
-  yield* sql.unsafe(`create trigger suppress before insert on ${table} for each row execute function suppress()`)
+  yield* sql.unsafe(`create trigger suppress before ${when} on ${table} for each row execute function suppress()`)
 })
+
+const noMoreSuppressed = Effect.flatMap(SqlClient, (sql) => sql`drop function suppress() cascade`)
 
 const rowCounts = Effect.gen(function* () {
   const sql = yield* SqlClient
@@ -63,6 +65,54 @@ const aCreation = Effect.gen(function* () {
   assert.include(error.message, "a trigger on wallets has suppressed 1 of 2")
   assert.deepStrictEqual(yield* rowCounts, before)
   assert.deepStrictEqual(bare(yield* log.append([withCredit(1n)])), [{ _tag: "Appended" }])
+})
+
+const aHoldAndATransfer = Effect.gen(function* () {
+  const log = yield* EventStore
+  const sample = new SampleWallet()
+  yield* log.append([sample.commit(sample.creation(), credit(9n))])
+  for (const [table, command] of [
+    ["holds", placeHold("h", 1n)],
+    ["transfers", send("t", "elsewhere", 1n)]
+  ] as const) {
+    yield* suppress(table, "true")
+    const before = yield* rowCounts
+    const { wallet } = sample
+    const error = yield* Effect.flip(log.append([withCredit(1n), sample.commit(command)]))
+    assert.strictEqual(error._tag, "OperationRefused")
+    assert.include(error.message, `a trigger on ${table} has suppressed 1 of 1`)
+    assert.deepStrictEqual(yield* rowCounts, before)
+    sample.wallet = wallet
+    yield* noMoreSuppressed
+  }
+  assert.deepStrictEqual(bare(yield* log.append([sample.commit(placeHold("h", 1n), send("t", "elsewhere", 1n))])), [
+    { _tag: "Appended" }
+  ])
+})
+
+/** Its rows stay as they are whatever is written: a defect of that wallet, and not of the store. */
+const aWalletThatStands = Effect.gen(function* () {
+  const persistence = yield* Persistence
+  const [stuck, fine] = [new SampleWallet(), new SampleWallet()]
+  yield* persistence.write([stuck.create(), fine.create()])
+  yield* suppress("wallets", `new.id = ''${stuck.id}''`, "update")
+  const error = yield* Effect.flip(persistence.write([stuck.commit(credit(1n)), fine.commit(credit(1n))]))
+  assert.strictEqual(error._tag, "StoreDefect")
+  assert.include(error.message, `the rows of wallet ${stuck.id} cannot be written`)
+})
+
+const aReplacement = Effect.gen(function* () {
+  const log = yield* EventStore
+  const { rowReplacement } = yield* Persistence
+  const sample = new SampleWallet()
+  yield* log.append([sample.commit(sample.creation(), credit(9n))])
+  yield* suppress("wallets", "true")
+  const before = yield* rowCounts
+  const { wallet } = sample
+  const derived = { wallet: wallet!, position: 1n, holds: [], transfers: [] }
+  const error = yield* Effect.flip(rowReplacement!.replace([derived]))
+  assert.include(error.message, "a trigger on wallets has suppressed 1 of 1")
+  assert.deepStrictEqual(yield* rowCounts, before)
 })
 
 const aCopy = Effect.gen(function* () {
@@ -108,6 +158,15 @@ const runOn = <E>(database: Layer.Layer<SqlDatabase | SqlClient | PgClient, E>):
   )
   it.live("fails a creation whose wallet it keeps out", () =>
     Effect.provide(aCreation, besideLog.pipe(Layer.provideMerge(migrated)))
+  )
+  it.live("fails what places a hold or sends a transfer whose row it keeps out", () =>
+    Effect.provide(aHoldAndATransfer, besideLog.pipe(Layer.provideMerge(migrated)))
+  )
+  it.live("fails the replacement of a wallet's row", () =>
+    Effect.provide(aReplacement, besideLog.pipe(Layer.provideMerge(migrated)))
+  )
+  it.live("is a defect of the wallet that it keeps from moving, behind a log", () =>
+    Effect.provide(aWalletThatStands, behindLog.pipe(Layer.provideMerge(migrated)))
   )
   it.live("fails a write behind a log", () => Effect.provide(aCopy, behindLog.pipe(Layer.provideMerge(migrated))))
   it.live("fails a rebuild where the row is missing", () =>
