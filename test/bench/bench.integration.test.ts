@@ -107,7 +107,7 @@ describe("npm run bench", () => {
     "measures wallets with a past beside as many fresh ones, on both sides",
     () =>
       Effect.gen(function* () {
-        const rows = postgresFolder === undefined ? ["past-embedded-hot"] : ["past-many-uniform", "past-http-4"]
+        const rows = postgresFolder === undefined ? ["past-embedded-hot"] : ["past-http-4"]
         const only = rows.flatMap((row) => ["--only", row])
         const length = ["--quick", "--seconds", "0.3", "--rounds", "2"]
         const report = JSON.parse(yield* bench("--against", root, ...length, "--json", ...only)) as Report
