@@ -218,7 +218,8 @@ describe.skipIf(!redisPresent)("a Redis that forgets", () => {
   it.live("restarted empty: a refresh finds nothing and makes nothing, but the runner is known again", () =>
     Effect.gen(function* () {
       const server = yield* ownRedis
-      const [one, two] = yield* twoRunners(server.url)
+      // Longer than anything here takes on a busy machine: a runner is known for as long as a lease.
+      const [one, two] = yield* twoRunners(server.url, { leaseMillis: 60_000 })
       const lostBefore = yield* Metric.value(leasesLost)
       yield* server.kill
       yield* server.start
