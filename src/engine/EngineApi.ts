@@ -28,7 +28,7 @@ export interface Durability {
 
 /** Part of every command. */
 export interface CommandOptions {
-  /** 1–255 visible ASCII characters, unique per wallet and command for at least 24 h; one that begins with `import:` for ever. */
+  /** 1–255 visible ASCII characters, unique per wallet and command, for ever. */
   readonly idempotencyKey: string
   /** Default `persisted`. */
   readonly await?: Await | undefined

@@ -35,7 +35,7 @@ export const bisect = <A, B, D, X>(
   ): Effect.fn.Return<ReadonlyArray<B>, X> {
     if (part.length === 1) return [yield* alone(part[0]!, failure)]
     const middle = part.length >> 1
-    const halves = [part.slice(0, middle), part.slice(middle)].map((half) => whole(half, failure))
+    const halves = [part.slice(0, middle), part.slice(middle)].map((half) => Effect.suspend(() => whole(half, failure)))
     return (yield* Effect.all(halves, { concurrency: sideBySide === true ? 2 : 1 })).flat()
   })
   const whole = (part: ReadonlyArray<A>, before: D | undefined): Effect.Effect<ReadonlyArray<B>, X> =>

@@ -9,7 +9,7 @@ import type { SqlError } from "effect/sql/SqlError"
 import type { Commit } from "../../domain/Commit.ts"
 import type { Claim, AppendOutcome, AppendError } from "../EventStore.ts"
 import { type ReadError, StoreDefect, AppendUnknown } from "../StoreError.ts"
-import { readFailure, classifyError, type ErrorClassOptions, appendFailure, unavailable } from "./Failure.ts"
+import { readFailure, classifyError, type ErrorClassOptions, appendFailure, immovable, unavailable } from "./Failure.ts"
 import { int4s, text, time, int8s, texts, uuids } from "./Parameters.ts"
 import { makeCommitWriter, type Sent } from "./CommitWriter.ts"
 
@@ -281,10 +281,7 @@ export const make = (sql: PgClient, fence: Fence, options: AppendOptions): Appen
 
 /** `written`: other commits of the append are in the log. */
 const gaveUp = ([first]: ReadonlyArray<Commit>, overtaken: number, written: boolean): AppendError => {
-  if (overtaken === maxOvertaken) {
-    const what = `the rows of wallet ${first!.walletId} cannot be written, though they are as expected`
-    return new StoreDefect({ store: "log", reason: `${what}: look at triggers and at ew_* constraints` })
-  }
+  if (overtaken === maxOvertaken) return immovable("log", first!.walletId)
   const reason = `partitions were claimed ${maxTries} times during one append`
   return written ? new AppendUnknown({ reason }) : unavailable("log", reason)
 }

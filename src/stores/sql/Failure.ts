@@ -134,6 +134,15 @@ const retryAfter = 500
 export const unavailable = (store: StoreName, reason: string): StoreUnavailable =>
   new StoreUnavailable({ store, reason, retryAfter })
 
+/** Rows that are as expected, and do not move however often they are written, will not move: something keeps them. */
+export const immovable = (store: StoreName, walletId: string): StoreDefect =>
+  new StoreDefect({
+    store,
+    reason:
+      `the rows of wallet ${walletId} cannot be written, though they are as expected: ` +
+      "look at triggers and at ew_* constraints"
+  })
+
 /** A read, or a write that may be done twice: an unknown outcome is no trouble. */
 export const readFailure =
   (store: StoreName) =>

@@ -7,8 +7,8 @@ import type { SqlClient } from "effect/sql/SqlClient"
 import type { SqlError } from "effect/sql/SqlError"
 import type { Commit } from "../../domain/Commit.ts"
 import type { PersistedVersion, PersistOutcome, Refusal } from "../Persistence.ts"
-import { type ReadError, StoreDefect } from "../StoreError.ts"
-import { readFailure } from "./Failure.ts"
+import type { ReadError } from "../StoreError.ts"
+import { immovable, readFailure } from "./Failure.ts"
 import { int8s, text, texts, uuids, int8, time } from "./Parameters.ts"
 
 /**
@@ -227,7 +227,7 @@ export const writeRefusedWallet = (sql: SqlClient, commit: Commit): Effect.Effec
   return allOrNone(sql, keepKeys, parameters, commit)
 }
 
-/** How often others may move the wallet before the caller is told to try later. */
+/** Tries of a refusal whose wallet is where it has to be; more is no race. */
 const maxRounds = 16
 
 export const refuse = Effect.fnUntraced(function* (
@@ -250,9 +250,7 @@ export const refuse = Effect.fnUntraced(function* (
     const last = commit.events[commit.events.length - 1]!
     return { _tag: "Gap", persistedVersion: last.version }
   }
-  // It is where it has to be, and does not move.
-  const what = `the refusal of an event of wallet ${commit.walletId} cannot be written, though its rows are as expected`
-  return yield* new StoreDefect({ store: "persistence", reason: `${what}: look at triggers and at ew_* constraints` })
+  return yield* immovable("persistence", commit.walletId)
 })
 
 interface RefusalRow {

@@ -13,7 +13,7 @@ import type { SqlError } from "effect/sql/SqlError"
 import type { Commit } from "../../domain/Commit.ts"
 import type { Checkpoint, PersistOutcome } from "../Persistence.ts"
 import { type OperationRefused, type ReadError, StoreDefect } from "../StoreError.ts"
-import { classifyError, type ErrorClassOptions, readFailure, unavailable, writeFailure } from "./Failure.ts"
+import { classifyError, type ErrorClassOptions, immovable, readFailure, unavailable, writeFailure } from "./Failure.ts"
 import { int8, int8s, text, texts, uuids } from "./Parameters.ts"
 import { type Standing, standings, writeRefusedWallet } from "./Refusals.ts"
 import { makeCommitWriter } from "./CommitWriter.ts"
@@ -86,9 +86,7 @@ const recordCheckpoint = (sql: SqlClient, { owner, position }: Checkpoint): Effe
 /** Rows that were as expected in every round, and did not move, keep still for good. `still`: for how many rounds. */
 const gaveUp = (still: ReadonlyMap<Commit, number>): WriteError => {
   for (const [{ walletId }, rounds] of still) {
-    if (rounds < maxRounds) continue
-    const reason = `the rows of wallet ${walletId} cannot be written, though they are as expected`
-    return new StoreDefect({ store: "persistence", reason: `${reason}: look at triggers and at ew_* constraints` })
+    if (rounds === maxRounds) return immovable("persistence", walletId)
   }
   return unavailable("persistence", `wallets moved ${maxRounds} times during one write`)
 }

@@ -28,6 +28,7 @@ const recording = () => {
       return Effect.succeed([{ flags: null, before: 0n }])
     }
   }
+  // No server: what the writer uses of a client is here, and nothing else.
   return { calls, client: client as unknown as PgClient }
 }
 

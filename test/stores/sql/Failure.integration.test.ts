@@ -71,7 +71,7 @@ describe.skipIf(!postgresPresent)("SqlErrorClass, what a server says", () => {
         const sql = yield* SqlClient
         const inTransaction = (settings: string, statement: Effect.Effect<unknown, SqlError>) =>
           classOfFailure(sql.withTransaction(Effect.andThen(sql.unsafe(settings), statement)))
-        assert.deepStrictEqual(yield* inTransaction("set local statement_timeout = 50", sql`select pg_sleep(5)`), [
+        assert.deepStrictEqual(yield* inTransaction("set local statement_timeout = 50", sql`select pg_sleep(300)`), [
           "transient",
           "notExecuted",
           "57014"
