@@ -26,7 +26,8 @@ const log: EventStore["Service"] = {
   head: Effect.succeed({ logId: "null", position: 0n }),
   saveSnapshot: () => Effect.void,
   loadSnapshot: () => nothing,
-  claim: ({ partitions }) => Effect.succeed(partitions.map((partition) => ({ partition, epoch: 1 })))
+  claim: ({ partitions }) => Effect.succeed(partitions.map((partition) => ({ partition, epoch: 1 }))),
+  raiseHighWatermark: () => nothing
 }
 
 const persistence: Persistence["Service"] = {

@@ -32,6 +32,15 @@ CREATE TABLE claims (
   CONSTRAINT ew_claims_epoch CHECK (epoch > 0)
 );
 
+-- Behind a log that is a store of its own: up to which position a process may have given rows to
+-- the database behind it. In the log, not in that database, for a copy that was put back there
+-- would not know.
+CREATE TABLE high_watermarks (
+  owner text COLLATE "C" NOT NULL,
+  position bigint NOT NULL,
+  CONSTRAINT ew_high_watermarks_pk PRIMARY KEY (owner)
+);
+
 -- An event. `amount`: what it moves of the balance, null when it moves nothing; a row with an
 -- amount is a transaction (see the view below). `counterparty`: the other wallet of a transfer.
 -- `data`: what else belongs to the event, `origin`: what else is known of its command; both are

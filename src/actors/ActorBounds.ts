@@ -94,6 +94,8 @@ export interface ActorBounds {
    * rows are written from the log; beyond it they have to be written first.
    */
   readonly persistBehindEvents: number
+  /** The high watermark runs at least so far ahead of what is written, in positions of the log (KurrentDB: bytes). */
+  readonly highWatermarkStep: number
   /** More compensations than this in a minute are no accident: they stop until the next start. */
   readonly compensationsPerMinute: number
   /** A wallet one of whose commands a user's rule refused appends alone for so long, ms. */
@@ -163,6 +165,7 @@ export const defaultBounds: ActorBounds = {
   persistBlockedMillis: 5_000,
   persistBlockedWallets: 16,
   persistBehindEvents: 10_000,
+  highWatermarkStep: 65_536,
   compensationsPerMinute: 60,
   isolationMillis: 10_000,
   transfersCarried: 16_384,

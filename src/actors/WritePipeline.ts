@@ -26,6 +26,14 @@ export interface PersistenceListener {
   readonly offerUrgent: (reversal: Envelope) => ActorError | undefined
 }
 
+/** Events of one wallet, versions `from` to `to`, both included, that were above all high watermarks of others. */
+export interface UnofferedEvents {
+  readonly from: number
+  readonly to: number
+  /** The highest of these watermarks. */
+  readonly above: bigint
+}
+
 export interface PipelineLoad {
   /** Events that are in the log and not yet in Persistence, as far as this node knows. */
   readonly queuedEvents: number
@@ -59,8 +67,11 @@ export class WritePipeline extends Context.Service<
     readonly listen: (listener: PersistenceListener) => void
     /** Sees to it that an event that Persistence has refused is reversed. Synchronous; repeated calls are one. */
     readonly compensate: (walletId: string, version: number, reason: string) => void
-    /** Brings the wallet's rows up to the log; `false`: its writing has stopped at a defect. */
-    readonly catchUp: (walletId: string) => Effect.Effect<boolean>
+    /**
+     * Brings the wallet's rows up to the log; `false`: its writing has stopped. `unoffered`: events of an
+     * earlier process that nobody can have given to Persistence.
+     */
+    readonly catchUp: (walletId: string, unoffered?: UnofferedEvents) => Effect.Effect<boolean>
     /** The same, without waiting for it. Synchronous. */
     readonly startCatchUp: (walletId: string) => void
     /** Whether the wallet's rows are written from the log for now, not from the queue. Synchronous, O(1). */

@@ -7,8 +7,8 @@ import type { CatchUpQueue } from "./CatchUpQueue.ts"
 import * as EngineMetrics from "../actors/EngineMetrics.ts"
 import type { WalletOutcome, WriterContext } from "./PersistenceWriter.ts"
 import { writeCommits } from "./PersistenceWriter.ts"
-import type { Queued } from "./PersistQueue.ts"
-import type { PersistQueue } from "./PersistQueue.ts"
+import type { HighWatermark } from "./HighWatermark.ts"
+import type { PersistQueue, Queued } from "./PersistQueue.ts"
 import { mergeCommits } from "../stores/RowWriter.ts"
 
 /** The batch that is being written. */
@@ -49,17 +49,26 @@ interface BatchWriterOptions {
   readonly queue: PersistQueue
   readonly active: ActiveWrite
   readonly catchUpQueue: CatchUpQueue
+  readonly highWatermark: HighWatermark
   readonly clock: Clock.Clock
   /** Whose checkpoint is recorded with the batches. */
   readonly owner: string
 }
 
 /** Writes the next batch of a queue that is not empty. Never fails. */
-export const makeBatchWriter = ({ catchUpQueue, clock, context, active, owner, queue }: BatchWriterOptions) => {
+export const makeBatchWriter = (options: BatchWriterOptions) => {
+  const { active, catchUpQueue, clock, context, highWatermark, owner, queue } = options
   const resolve = (walletId: string, lowWatermark: bigint, outcome: WalletOutcome): Effect.Effect<void> => {
     if (outcome._tag === "Stopped") return catchUpQueue.stop(walletId, lowWatermark, outcome)
     if (outcome._tag === "Behind") catchUpQueue.add(walletId, lowWatermark)
     return Effect.void
+  }
+
+  /** Up to the last of them they may be given to Persistence. */
+  const covered = (batch: ReadonlyArray<Queued>): Effect.Effect<void> => {
+    let highest = 0n
+    for (const queued of batch) if (queued.highest > highest) highest = queued.highest
+    return highWatermark.covers(highest) ? Effect.void : highWatermark.cover(highest)
   }
 
   const write = Effect.fnUntraced(function* (batch: ReadonlyArray<Queued>) {
@@ -89,6 +98,7 @@ export const makeBatchWriter = ({ catchUpQueue, clock, context, active, owner, q
     const taken = queue.take(persistWallets, persistEvents)
     const batch = taken.filter(({ lowWatermark, walletId }) => !catchUpQueue.leave(walletId, lowWatermark))
     active.begin(batch)
+    yield* covered(batch)
     if (batch.length > 0) yield* Effect.catchDefect(write(batch), writeApart(batch))
     queue.resolve(taken)
     active.end()

@@ -41,10 +41,19 @@ const worthRetrying = (error: ActorError): boolean => {
   }
 }
 
-/** Makes the function that sees to it that an event is reversed: synchronous; repeated calls are one. */
+export interface Compensations {
+  /** Sees to it that an event is reversed. Synchronous; repeated calls are one. */
+  readonly start: (walletId: string, version: number, reason: string) => void
+  /** Wallets with an event that cannot be reversed, and why. */
+  readonly failed: ReadonlyMap<string, string>
+}
+
 export const make = Effect.fnUntraced(function* ({ clock, history, log, offerUrgent }: CompensationContext) {
   const fork = yield* FiberSet.makeRuntime<never, void, never>()
   const running = new Set<string>()
+  /** What was told last, by wallet and version. */
+  const told = new Map<string, string>()
+  const failed = new Map<string, string>()
 
   const reverse = Effect.fnUntraced(function* (
     walletId: string,
@@ -76,28 +85,42 @@ export const make = Effect.fnUntraced(function* ({ clock, history, log, offerUrg
     })
   })
 
-  return (walletId: string, version: number, reason: string): void => {
+  const succeeded = (walletId: string, name: string) =>
+    Effect.sync(() => {
+      told.delete(name)
+      failed.delete(walletId)
+    })
+
+  /** Told once, and from then on in the wallet's health. */
+  const hasFailed = (walletId: string, version: number, name: string, error: ActorError) =>
+    Effect.suspend(() => {
+      const message = `event ${version}, which PostgreSQL has refused, cannot be reversed: ${error.message}`
+      const isKnown = told.get(name) === message
+      told.set(name, message)
+      failed.set(walletId, message)
+      if (isKnown) return Effect.void
+      return Effect.andThen(
+        Metric.update(EngineMetrics.compensationFailures, 1),
+        Effect.annotateLogs(Effect.logError(`wallet ${walletId} has stopped: ${message}`), { walletId, version })
+      )
+    })
+
+  const start = (walletId: string, version: number, reason: string): void => {
     const name = `${walletId} ${version}`
     if (running.has(name)) return
     running.add(name)
     fork(
       reverse(walletId, version, reason).pipe(
         Effect.retry({ schedule: retryPause, while: worthRetrying }),
+        Effect.andThen(succeeded(walletId, name)),
         Effect.catch((error) =>
-          error._tag === "NotOwner"
-            ? Effect.void
-            : Effect.andThen(
-                Metric.update(EngineMetrics.compensationFailures, 1),
-                Effect.logError(
-                  `event ${version} of wallet ${walletId}, which PostgreSQL has refused, cannot be reversed: ${error.message}`
-                ).pipe(Effect.annotateLogs({ walletId, version }))
-              )
+          error._tag === "NotOwner" ? succeeded(walletId, name) : hasFailed(walletId, version, name, error)
         ),
-        Effect.ensuring(Effect.sync(() => running.delete(name))),
-        Effect.asVoid
+        Effect.ensuring(Effect.sync(() => running.delete(name)))
       )
     )
   }
+  return { start, failed } satisfies Compensations as Compensations
 })
 
 /** So many compensations in one minute, then none until the next start. */

@@ -10,8 +10,10 @@ export interface Queued {
   readonly walletId: string
   readonly commits: Array<Commit>
   events: number
-  /** All of its events are in the log after this position. */
+  /** All of its events are in the log after this position … */
   readonly lowWatermark: bigint
+  /** … and not after this one. */
+  highest: bigint
   /** When the first of them came, ms. */
   readonly since: number
 }
@@ -78,10 +80,12 @@ export class PersistQueue {
         commits: [commit],
         events,
         lowWatermark: lowWatermark.position,
+        highest: position,
         since: now
       })
       return
     }
+    if (position > queued.highest) queued.highest = position
     queued.commits.push(commit)
     queued.events += commit.events.length
   }

@@ -17,12 +17,15 @@ import type { Wallet } from "../domain/Wallet.ts"
 import type { EventStore } from "../stores/EventStore.ts"
 import type { Checkpoint, PersistedVersion, Persistence, PersistOutcome } from "../stores/Persistence.ts"
 import { Ended, type RowWriter, writeRows } from "../stores/RowWriter.ts"
-import type { EventUnreadable, OperationRefused } from "../stores/StoreError.ts"
+import type { EventUnreadable, OperationRefused, ReadError } from "../stores/StoreError.ts"
 import { StoreDefect, StoreUnavailable } from "../stores/StoreError.ts"
 import type { ActorBounds } from "../actors/ActorBounds.ts"
 import * as EngineMetrics from "../actors/EngineMetrics.ts"
 import type { WalletHistory } from "../actors/WalletHistory.ts"
 import type { PersistenceListener } from "../actors/WritePipeline.ts"
+import type { HighWatermark } from "./HighWatermark.ts"
+import type { VersionRange } from "./ReversibleEvents.ts"
+import { findReversal } from "./Reversals.ts"
 
 /** Events per page of a catch-up. */
 const pageEvents = 500
@@ -59,6 +62,10 @@ export interface WriterContext {
   readonly storeAtFault: () => boolean
   /** Persistence itself fails at the rows of that wallet. */
   readonly storeFailed: (walletId: string) => void
+  /** Says which rows may be given to Persistence. */
+  readonly highWatermark: HighWatermark
+  /** Whether nobody can have been told that one of these events is persisted. */
+  readonly mayReverse: (walletId: string, versions: VersionRange) => Effect.Effect<boolean, ReadError>
   /** Takes one compensation out of this minute's allowance. */
   readonly mayCompensate: () => boolean
 }
@@ -180,32 +187,74 @@ export const writeCommits = (
 ): Effect.Effect<ReadonlyArray<WalletOutcome>> =>
   writeRows(rowWriter(context), commits, write(context, commits, checkpoint))
 
-/** The refusal takes the place of the command's events; then they have to be reversed. */
+const refusedForGood = ({ event, version, walletId }: RecordedEvent, why: string, reason: string): WalletOutcome =>
+  stopped(`a rule of PostgreSQL refuses event ${version} (${event._tag}) of wallet ${walletId}, ${why}: ${reason}`)
+
+/**
+ * The refusal takes the place of the command's events; then they have to be reversed. Of
+ * what may have been persisted before only those are refused that the log has reversed.
+ */
 const refuseCommand = Effect.fnUntraced(function* (
   context: WriterContext,
   commit: Commit,
   reason: string
 ): Effect.fn.Return<WalletOutcome> {
   const { events, walletId } = commit
+  const first = events[0]!
   const fact = events.find((recorded) => !isReversible(recorded.event))
-  if (fact !== undefined) {
-    return stopped(`a rule of PostgreSQL refuses ${fact.event._tag} ${fact.version} of wallet ${walletId}: ${reason}`)
-  }
+  if (fact !== undefined) return refusedForGood(fact, "which the engine never takes back", reason)
+  const versions = { from: first.version, to: events[events.length - 1]!.version }
+  const mayReverse = yield* readable(context, context.mayReverse(walletId, versions))
+  if (Result.isFailure(mayReverse)) return stopped(mayReverse.failure)
+  if (!mayReverse.success) return yield* refuseReversed(context, commit, reason)
   if (!context.mayCompensate()) {
-    return stopped(
-      `too many compensations: event ${events[0]!.version} of wallet ${walletId} is not reversed: ${reason}`
-    )
+    return stopped(`too many compensations: event ${first.version} of wallet ${walletId} is not reversed: ${reason}`)
   }
-  const time = (yield* Clock.Clock).currentTimeMillisUnsafe()
-  const result = yield* Effect.result(retrying(context, context.persistence.refuse(commit, { reason, time })))
-  if (Result.isFailure(result)) return failed(context, walletId, result.failure)
-  if (result.success._tag !== "Written") return yield* outcomeOf(context, commit, result.success)
+  const refused = yield* writeRefusal(context, commit, reason)
+  if (refused !== undefined) return refused
   yield* Metric.update(EngineMetrics.compensations, 1)
   yield* Effect.logWarning(
-    `event ${events[0]!.version} (${events[0]!.event._tag}) of wallet ${walletId} was refused and is reversed: ${reason}`
-  ).pipe(Effect.annotateLogs({ walletId, version: events[0]!.version, commandId: events[0]!.metadata.commandId }))
+    `event ${first.version} (${first.event._tag}) of wallet ${walletId} was refused and is reversed: ${reason}`
+  ).pipe(Effect.annotateLogs({ walletId, version: first.version, commandId: first.metadata.commandId }))
   const listener = context.listener()
   for (const recorded of events.toReversed()) listener.refused(walletId, recorded.version, reason)
+  listener.persisted(walletId, versions.to)
+  return written
+})
+
+/** `undefined`: the refusal is there now; else what was found in its place. */
+const writeRefusal = Effect.fnUntraced(function* (
+  context: WriterContext,
+  commit: Commit,
+  reason: string
+): Effect.fn.Return<WalletOutcome | undefined> {
+  const time = (yield* Clock.Clock).currentTimeMillisUnsafe()
+  const result = yield* Effect.result(retrying(context, context.persistence.refuse(commit, { reason, time })))
+  if (Result.isFailure(result)) return failed(context, commit.walletId, result.failure)
+  return result.success._tag === "Written" ? undefined : yield* outcomeOf(context, commit, result.success)
+})
+
+/** Rows that were lost or erased come back, and those of commands that the log has reversed are refused once more. */
+const refuseReversed = Effect.fnUntraced(function* (
+  context: WriterContext,
+  commit: Commit,
+  reason: string
+): Effect.fn.Return<WalletOutcome> {
+  const { events, walletId } = commit
+  const reasons: Array<readonly [version: number, reason: string]> = []
+  for (const recorded of events) {
+    const reversal = yield* readable(context, findReversal(context.log, walletId, recorded.version))
+    if (Result.isFailure(reversal)) return stopped(reversal.failure)
+    if (reversal.success === undefined) {
+      const remedy = "which may have been persisted before and is never reversed; let the rule pass it"
+      return refusedForGood(recorded, remedy, reason)
+    }
+    reasons.push([recorded.version, reversal.success.event.reason])
+  }
+  const refused = yield* writeRefusal(context, commit, reasons.at(-1)![1])
+  if (refused !== undefined) return refused
+  const listener = context.listener()
+  for (const [version, recorded] of reasons) listener.reversed(walletId, version, recorded)
   listener.persisted(walletId, events[events.length - 1]!.version)
   return written
 })
@@ -287,6 +336,9 @@ export const catchUpWallet = Effect.fnUntraced(function* (
     const after = persisted.success.version
     const page = yield* restOfLog(context, walletId, persisted.success)
     if (Result.isFailure(page)) return stopped(page.failure)
+    // After the page was read: what it has is below.
+    const head = yield* readable(context, context.log.head)
+    if (Result.isFailure(head)) return stopped(head.failure)
     if (page.success.length === 0) {
       context.listener().persisted(walletId, after)
       return written
@@ -300,6 +352,7 @@ export const catchUpWallet = Effect.fnUntraced(function* (
     state = fold(state, events)!
     const { epoch } = events[events.length - 1]!.metadata
     const commit: Commit = { walletId, partition: 0, epoch, expectedVersion: after, events, wallet: state }
+    yield* context.highWatermark.cover(head.success.position)
     const [outcome] = yield* writeCommits(context, [commit])
     if (outcome!._tag === "Stopped") return outcome!
     // Somebody else is at these rows, too: look again where they are, in a moment.

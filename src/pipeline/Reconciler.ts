@@ -84,13 +84,8 @@ const make = Effect.fnUntraced(function* (bounds: ActorBounds, alone: boolean) {
   })
 
   /** Those that nobody has in work. */
-  const forgotten = ({ heads }: Page, before: number): ReadonlyMap<string, number> => {
-    const versions = new Map<string, number>()
-    for (const [walletId, { time, version }] of heads) {
-      if (time < before && !pipeline.isCatchingUp(walletId)) versions.set(walletId, version)
-    }
-    return versions
-  }
+  const forgotten = ({ heads }: Page, before: number): Page["heads"] =>
+    new Map(Array.from(heads).filter(([walletId, { time }]) => time < before && !pipeline.isCatchingUp(walletId)))
 
   /** One page of the slow look; returns its time in ms. */
   const lookOn = Effect.gen(function* () {

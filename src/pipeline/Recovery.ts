@@ -8,6 +8,7 @@ import type { WritePipeline } from "../actors/WritePipeline.ts"
 import type { EventStore } from "../stores/EventStore.ts"
 import type { Persistence } from "../stores/Persistence.ts"
 import type { EventUnreadable, ReadError } from "../stores/StoreError.ts"
+import { offeredByOthers } from "./HighWatermark.ts"
 
 /** Events per read of the log. */
 const pageEvents = 1_000
@@ -26,10 +27,16 @@ export interface RecoveryContext {
   readonly owner: string
 }
 
+/** Of a wallet in a page: its last version, the time of that event, and the first version above a position. */
+interface PageHead {
+  readonly version: number
+  readonly time: number
+  readonly firstAbove: number | undefined
+}
+
 /** A page of the log, with where to go on. */
 export interface Page {
-  /** The last version of each wallet in it, and the time of that event. */
-  readonly heads: ReadonlyMap<string, { readonly version: number; readonly time: number }>
+  readonly heads: ReadonlyMap<string, PageHead>
   readonly next: bigint
   /** There was no more when it was read. */
   readonly isLast: boolean
@@ -41,34 +48,48 @@ export interface Page {
  */
 export const readPage = Effect.fnUntraced(function* (
   log: EventStore["Service"],
-  after: bigint
+  after: bigint,
+  above?: bigint
 ): Effect.fn.Return<Page, ReadError | EventUnreadable> {
   for (let limit = pageEvents; ; limit >>= 1) {
     const page = yield* Effect.result(log.readAll({ after, limit }))
     if (Result.isSuccess(page)) {
-      const heads = new Map<string, { readonly version: number; readonly time: number }>()
-      for (const { recorded } of page.success) heads.set(recorded.walletId, recorded)
+      const heads = new Map<string, PageHead>()
+      for (const { position, recorded } of page.success) {
+        const { time, version, walletId } = recorded
+        const isAbove = above !== undefined && position > above
+        heads.set(walletId, {
+          version,
+          time,
+          firstAbove: heads.get(walletId)?.firstAbove ?? (isAbove ? version : undefined)
+        })
+      }
       return { heads, next: page.success.at(-1)?.position ?? after, isLast: page.success.length < limit }
     }
     const error = page.failure
     if (error._tag !== "EventUnreadable" || (limit === 1 && error.position === undefined)) return yield* error
     if (limit > 1) continue
     const { position, version, walletId } = error
-    return { heads: new Map([[walletId, { version, time: 0 }]]), next: position!, isLast: false }
+    return { heads: new Map([[walletId, { version, time: 0, firstAbove: undefined }]]), next: position!, isLast: false }
   }
 })
 
 /** Brings those of the wallets that are below these versions up to the log; returns of each whether it is. */
 export const bringUp = Effect.fnUntraced(function* (
   { persistence, pipeline }: RecoveryContext,
-  versions: ReadonlyMap<string, number>
+  heads: Page["heads"],
+  above?: bigint
 ) {
-  if (versions.size === 0) return []
-  const persisted = yield* persistence.persistedVersions(Array.from(versions.keys()))
-  const behind = Array.from(versions).filter(
-    ([walletId, version]) => (persisted.get(walletId)?.version ?? -1) < version
+  if (heads.size === 0) return []
+  const persisted = yield* persistence.persistedVersions(Array.from(heads.keys()))
+  const behind = Array.from(heads).filter(
+    ([walletId, { version }]) => (persisted.get(walletId)?.version ?? -1) < version
   )
-  return yield* Effect.forEach(behind, ([walletId]) => pipeline.catchUp(walletId), { concurrency: concurrentWallets })
+  const catchUp = ([walletId, { firstAbove, version }]: (typeof behind)[number]) =>
+    firstAbove === undefined || above === undefined
+      ? pipeline.catchUp(walletId)
+      : pipeline.catchUp(walletId, { from: firstAbove, to: version, above })
+  return yield* Effect.forEach(behind, catchUp, { concurrency: concurrentWallets })
 })
 
 /** `at`: told where it is, and with `undefined` that it is through. */
@@ -97,13 +118,11 @@ export const makeRecovery = (context: RecoveryContext, at: (position: bigint | u
       let stopped = 0
       // Cut off, the next one goes on from here.
       yield* persistence.setCheckpoint(recoveryOwner, from)
+      const above = yield* offeredByOthers(log, owner)
       for (let after = from; after < head;) {
         at(after)
-        const page = yield* readPage(log, after)
-        const behind = yield* bringUp(
-          context,
-          new Map(Array.from(page.heads, ([walletId, { version }]) => [walletId, version]))
-        )
+        const page = yield* readPage(log, after, above)
+        const behind = yield* bringUp(context, page.heads, above)
         found += behind.length
         stopped += behind.filter((written) => !written).length
         if (page.isLast) break

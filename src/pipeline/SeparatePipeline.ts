@@ -22,9 +22,11 @@ import { none, WritePipeline } from "../actors/WritePipeline.ts"
 import { ActiveWrite, makeBatchWriter } from "./BatchWriter.ts"
 import * as CatchUpQueue from "./CatchUpQueue.ts"
 import * as Compensations from "./Compensations.ts"
+import { HighWatermark, offeredByOthers } from "./HighWatermark.ts"
 import type { WriterContext } from "./PersistenceWriter.ts"
 import { catchUpWallet } from "./PersistenceWriter.ts"
 import { PersistQueue } from "./PersistQueue.ts"
+import { ReversibleEvents } from "./ReversibleEvents.ts"
 
 /** Between two looks at the gauges. */
 const gaugeInterval = "1 second"
@@ -55,21 +57,29 @@ const make = Effect.fnUntraced(function* (bounds: ActorBounds) {
   yield* persistence.setCheckpoint(owner, head.position)
 
   const state = new PipelineState(bounds, clock, head.position)
-  const { active, queue } = state
+  const { active, queue, reversible } = state
+  const failing = (reason: string | undefined) => {
+    state.failure = reason
+  }
+  const highWatermark = new HighWatermark({ log, owner, clock, failing, smallestStep: bounds.highWatermarkStep })
   const context: WriterContext = {
     bounds,
     log,
     persistence,
     history,
     listener: () => state.listener,
-    failing: (reason) => {
-      state.failure = reason
-    },
+    failing,
+    highWatermark,
+    mayReverse: Effect.fnUntraced(function* (walletId, versions) {
+      const found = reversible.find(walletId, versions)
+      if (found?.above === undefined) return found !== undefined
+      return found.above === (yield* offeredByOthers(log, owner))
+    }),
     storeAtFault: () => storeFailures(catchUpQueue, active) >= bounds.persistBlockedWallets,
     storeFailed: (walletId) => active.failures.add(walletId),
     mayCompensate: () => state.budget.take()
   }
-  const compensate = yield* Compensations.make({
+  const compensations = yield* Compensations.make({
     log,
     history,
     clock,
@@ -87,7 +97,7 @@ const make = Effect.fnUntraced(function* (bounds: ActorBounds) {
     retryMillis: bounds.persistBlockedMillis,
     idle: () => state.flushedIfEmpty(catchUpQueue)
   })
-  const writeNext = makeBatchWriter({ context, queue, active, catchUpQueue, clock, owner })
+  const writeNext = makeBatchWriter({ context, queue, active, catchUpQueue, highWatermark, clock, owner })
   const written = Effect.sync(() => state.flushedIfEmpty(catchUpQueue))
   yield* Effect.forkScoped(Effect.forever(Effect.andThen(state.filled, Effect.andThen(writeNext, written))))
   yield* Effect.forkScoped(Effect.repeat(measured(state, catchUpQueue), Schedule.spaced(gaugeInterval)))
@@ -97,19 +107,26 @@ const make = Effect.fnUntraced(function* (bounds: ActorBounds) {
     refusal: () => (queue.events < bounds.persistQueueEvents ? undefined : full),
     appending: () => state.appending(),
     listen: (listener) => {
+      const persisted: PersistenceListener["persisted"] = (walletId, version) => {
+        reversible.persisted(walletId, version)
+        listener.persisted(walletId, version)
+      }
       const refused: PersistenceListener["refused"] = (walletId, version, reason) => {
         listener.refused(walletId, version, reason)
-        compensate(walletId, version, reason)
+        compensations.start(walletId, version, reason)
       }
-      state.listener = { ...listener, refused }
+      state.listener = { ...listener, persisted, refused }
     },
-    compensate,
-    catchUp: (walletId) => catchUpQueue.run(walletId),
+    compensate: compensations.start,
+    catchUp: (walletId, unoffered) => {
+      if (unoffered !== undefined) reversible.add(walletId, unoffered, unoffered.above)
+      return catchUpQueue.run(walletId)
+    },
     startCatchUp: (walletId) => {
       catchUpQueue.add(walletId, CatchUpQueue.noLowWatermark)
     },
     isCatchingUp: (walletId) => catchUpQueue.isCatchingUp(walletId),
-    load: () => loadOf(state, catchUpQueue),
+    load: () => loadOf(state, catchUpQueue, compensations.failed),
     flush: state.flush(catchUpQueue)
   })
 })
@@ -118,6 +135,7 @@ const make = Effect.fnUntraced(function* (bounds: ActorBounds) {
 class PipelineState {
   readonly queue: PersistQueue
   readonly active = new ActiveWrite()
+  readonly reversible = new ReversibleEvents()
   readonly budget: Compensations.CompensationBudget
   listener = nobody
   /** Why the last write failed. */
@@ -144,7 +162,11 @@ class PipelineState {
     const lowWatermark = this.queue.appending()
     return (appended, isOver) => {
       const now = this.clock.currentTimeMillisUnsafe()
-      for (const { commit, position } of appended) this.queue.add(commit, position, lowWatermark, now)
+      for (const { commit, position } of appended) {
+        const { events, walletId } = commit
+        this.reversible.add(walletId, { from: events[0]!.version, to: events[events.length - 1]!.version })
+        this.queue.add(commit, position, lowWatermark, now)
+      }
       if (isOver) this.queue.landed(lowWatermark)
       if (this.queue.wallets > 0) this.hasWork.openUnsafe()
     }
@@ -174,12 +196,16 @@ class PipelineState {
 
 const loadOf = (
   { budget, failure, lagMillis, queue }: PipelineState,
-  { blocked }: CatchUpQueue.CatchUpQueue
+  { blocked }: CatchUpQueue.CatchUpQueue,
+  irreversible: ReadonlyMap<string, string>
 ): PipelineLoad => ({
   queuedEvents: queue.events,
   queuedWallets: queue.wallets,
   lagMillis,
-  blocked: Array.from(blocked, ([walletId, { reason }]) => ({ walletId, reason })),
+  blocked: [
+    ...Array.from(blocked, ([walletId, { reason }]) => ({ walletId, reason })),
+    ...Array.from(irreversible, ([walletId, reason]) => ({ walletId, reason }))
+  ],
   failure,
   compensationsStopped: budget.isStopped
 })

@@ -185,6 +185,17 @@ export class EventStore extends Context.Service<
       readonly owner: string
       readonly time: number
     }) => Effect.Effect<ReadonlyArray<Claim>, ReadError>
+
+    /**
+     * Says that rows of events up to `position` may from now on be given to a Persistence of its
+     * own by `owner`; `undefined` says nothing. Never lowers what the owner has said before. Answers
+     * the highest position that anybody else has said, perhaps higher, never lower; `undefined`:
+     * nobody else has ever said any. Leave alone where `writesPersistence`.
+     */
+    readonly raiseHighWatermark: (request: {
+      readonly owner: string
+      readonly position: bigint | undefined
+    }) => Effect.Effect<bigint | undefined, ReadError>
   }
 >()("effect-wallet/stores/EventStore") {}
 

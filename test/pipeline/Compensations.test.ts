@@ -32,8 +32,10 @@ const gift = (node: Node, walletId: string, amount: bigint, idempotencyKey: stri
 
 const reasonOf = (error: CommandError) => (error._tag === "OperationReversed" ? error.reason : error._tag)
 
+const blockedOf = (node: Node): string => node.pipeline.load().blocked[0]?.reason ?? ""
+
 const funded = Effect.fnUntraced(function* (rule: UserRule, balance = 100n) {
-  const { installation, node } = yield* installNode({ separate: true, rule })
+  const { installation, node } = yield* installNode({ separate: true, rule, bounds: { highWatermarkStep: 0 } })
   yield* create(node, "a")
   yield* credit(node, "a", balance, "fund")
   return { installation, node }
@@ -323,7 +325,10 @@ describe("a refusal of the engine's own event", () => {
       )
       assert.isFalse((yield* within(12, credit(node, "a", 1n, "k"))).durability.persisted)
       assert.isTrue((yield* credit(node, "b", 1n, "k")).durability.persisted)
-      assert.match(node.pipeline.load().blocked[0]?.reason ?? "", /TransferRefused 1 of wallet a/)
+      assert.match(
+        node.pipeline.load().blocked[0]?.reason ?? "",
+        /event 1 \(TransferRefused\) of wallet a, which the engine never takes back/
+      )
       assert.isFalse(installation.types("a").includes("OperationReversed"))
     })
   )
@@ -349,7 +354,11 @@ describe("too many compensations in a minute", () => {
       yield* within(12, node.stop)
       const next = yield* installation.start()
       yield* pass(3)
-      assert.strictEqual(reasonOf(yield* within(12, Effect.flip(gift(next, "a", 1n, "4")))), "no gifts")
+      // It was given to Persistence once: the next process cannot know that it was never there.
+      assert.match(blockedOf(next), /event 7 \(WalletCredited\) of wallet a, which may have been persisted before/)
+      installation.state.rule = undefined
+      yield* pass(10)
+      assert.isTrue((yield* gift(next, "a", 1n, "4")).durability.persisted)
       yield* assertSettled(installation, next, ["a", "b"])
     })
   )
@@ -377,12 +386,12 @@ const deaths: ReadonlyArray<{
   readonly die: (installation: Installation, node: Node) => Effect.Effect<void>
 }> = [
   {
-    name: "before the refusal is written",
+    name: "before the event is given to Persistence",
     die: (installation, node) =>
       Effect.gen(function* () {
-        node.persistence.refuseFaults.push(Faults.silent)
+        node.log.raiseFaults.push(Effect.never)
         yield* gone(node)
-        assert.isUndefined(installation.state.refusals.get("a"))
+        yield* until(() => installation.types("a").length === 3, "the gift is in the log")
       })
   },
   {
@@ -469,6 +478,36 @@ describe("a process that dies", () => {
       })
     )
   }
+})
+
+describe("a process that dies when an event may have been persisted", () => {
+  it.effect("leaves a wallet that is stopped by name, and goes on when the rule lets it", () =>
+    Effect.gen(function* () {
+      const { installation, node } = yield* funded(noGifts, 10n)
+      node.persistence.refuseFaults.push(Faults.silent)
+      yield* gone(node)
+      assert.isUndefined(installation.state.refusals.get("a"))
+      node.kill()
+      const next = yield* installation.start()
+      const told = yield* within(12, gift(next, "a", 40n, "gift"))
+      assert.isFalse(told.durability.persisted)
+      assert.match(
+        blockedOf(next),
+        /event 2 \(WalletCredited\) of wallet a, which may have been persisted before.*: no gifts/
+      )
+      assert.match(
+        (yield* next.engine.health).checks[2]?.detail ?? "",
+        /writing of 1 wallets has stopped \(a: .*no gifts/
+      )
+      yield* pass(60)
+      assert.isFalse(installation.types("a").includes("OperationReversed"))
+      assert.strictEqual(next.logged.filter((line) => line.includes("writing of wallet a has stopped")).length, 1)
+      installation.state.rule = undefined
+      yield* pass(10)
+      assert.isTrue((yield* gift(next, "a", 40n, "gift")).durability.persisted)
+      yield* assertSettled(installation, next)
+    })
+  )
 })
 
 describe("an owner that has been replaced", () => {

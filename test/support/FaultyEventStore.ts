@@ -91,6 +91,8 @@ export interface FaultyEventStore {
   readonly appendFaults: Array<AppendFault>
   /** Faults of the next reads of streams, in order; then none. */
   readonly readFaults: Array<ReadFault>
+  /** What comes before the next raises of the high watermark, in order. */
+  readonly raiseFaults: Array<Effect.Effect<void, StoreUnavailable>>
   /** Chooses the faults when the scripts are empty. */
   draw: { readonly append: () => AppendFault | undefined; readonly read: () => ReadFault | undefined } | undefined
   /** Every append that was asked for, retries included. */
@@ -106,6 +108,7 @@ export const make = (inner: EventStore["Service"], broken: ReadonlySet<string> =
   let killed = false
   const appendFaults: Array<AppendFault> = []
   const readFaults: Array<ReadFault> = []
+  const raiseFaults: FaultyEventStore["raiseFaults"] = []
   const appends: Array<ReadonlyArray<Commit>> = []
   const reads: FaultyEventStore["reads"] = []
 
@@ -117,6 +120,7 @@ export const make = (inner: EventStore["Service"], broken: ReadonlySet<string> =
   const faulty: FaultyEventStore = {
     appendFaults,
     readFaults,
+    raiseFaults,
     draw: undefined,
     appends,
     reads,
@@ -162,7 +166,13 @@ export const make = (inner: EventStore["Service"], broken: ReadonlySet<string> =
       head: mortal(inner.head),
       saveSnapshot: (snapshot) => mortal(inner.saveSnapshot(snapshot)),
       loadSnapshot: (walletId, bound) => mortal(inner.loadSnapshot(walletId, bound)),
-      claim: (request) => mortal(inner.claim(request))
+      claim: (request) => mortal(inner.claim(request)),
+      raiseHighWatermark: (request) =>
+        mortal(
+          raiseFaults.length > 0
+            ? Effect.andThen(raiseFaults.shift()!, inner.raiseHighWatermark(request))
+            : inner.raiseHighWatermark(request)
+        )
     }
   }
   return faulty

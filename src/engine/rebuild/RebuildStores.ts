@@ -9,7 +9,7 @@ import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
 import type { WalletHistory } from "../../actors/WalletHistory.ts"
 import type { Commit } from "../../domain/Commit.ts"
-import type { OperationReversed, RecordedEvent } from "../../domain/Event.ts"
+import type { RecordedEvent } from "../../domain/Event.ts"
 import type { InvalidRequest } from "../../domain/Rejection.ts"
 import type { Wallet } from "../../domain/Wallet.ts"
 import type * as StoreIdentity from "../../pipeline/StoreIdentity.ts"
@@ -27,7 +27,7 @@ export class ReplayRefused extends Schema.TaggedError<ReplayRefused>()("ReplayRe
   override get message(): string {
     return (
       `a rule of the database refuses event ${this.version} (${this.type}) of wallet ${this.walletId}, and the log ` +
-      `has no reversal of it: ${this.reason}; change the rule, or let a service reverse the event, and replay again`
+      `has no reversal of it: ${this.reason}; let the rule pass it, and replay again`
     )
   }
 }
@@ -59,9 +59,6 @@ export interface RebuildStores {
 }
 
 export type WriteError = ReadError | EventUnreadable | ReplayRefused | ReplayDiverged
-
-/** Events per read of one stream. */
-const pageEvents = 500
 
 /** A store that is away is asked again for about 20 s: longer is an outage, and the rebuild can be taken up later. */
 const patience = {
@@ -116,22 +113,13 @@ export const commitOf = (
   wallet: state
 })
 
-/** The event that undoes the one of that version; `undefined`: there is none up to the stream's end. */
-export const findReversal = Effect.fnUntraced(function* (
-  log: EventStore["Service"],
-  walletId: string,
-  version: number
-): Effect.fn.Return<
-  { readonly version: number; readonly event: OperationReversed } | undefined,
-  ReadError | EventUnreadable
-> {
-  let after = version
-  while (true) {
-    const page = yield* log.read(walletId, { after, limit: pageEvents })
-    for (const { event, version: at } of page) {
-      if (event._tag === "OperationReversed" && event.reversedVersion === version) return { version: at, event }
-    }
-    if (page.length < pageEvents) return undefined
-    after = page[page.length - 1]!.version
-  }
-})
+/** Whose high watermark it is: that of all rebuilds there ever were. */
+const highWatermarkOwner = "rebuild"
+
+/** What was read of the log is about to be written: from now on it may have been persisted (`pipeline/HighWatermark.ts`). */
+export const announce = ({ log }: RebuildStores): Effect.Effect<void, ReadError> =>
+  log.writesPersistence
+    ? Effect.void
+    : Effect.flatMap(log.head, ({ position }) =>
+        Effect.asVoid(log.raiseHighWatermark({ owner: highWatermarkOwner, position }))
+      )

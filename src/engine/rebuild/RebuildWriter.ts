@@ -23,8 +23,9 @@ import {
   type RebuildStores,
   type WriteError,
   ReplayRefused,
-  findReversal
+  announce
 } from "./RebuildStores.ts"
+import { findReversal } from "../../pipeline/Reversals.ts"
 import { eventsByCommand, type RowWriter, writeRows } from "../../stores/RowWriter.ts"
 import type { OperationRefused } from "../../stores/StoreError.ts"
 import type { Checkpoint, PersistOutcome } from "../../stores/Persistence.ts"
@@ -214,6 +215,7 @@ export const writeCommits = Effect.fnUntraced(function* (
   options: WriteOptions
 ): Effect.fn.Return<{ readonly outcomes: ReadonlyArray<PersistOutcome>; readonly marked: boolean }, WriteError> {
   if (commits.length === 0) return { outcomes: [], marked: false }
+  yield* announce(stores)
   let outcomes: ReadonlyArray<PersistOutcome> | undefined
   let marked = false
   // What has refused something refuses something again.

@@ -10,7 +10,7 @@ import { holdChanges, transactionOf, transferChanges } from "../../domain/Projec
 import type { Refusal } from "../../stores/Persistence.ts"
 import { justBefore } from "../../stores/WalletRows.ts"
 import type { ReadError } from "../../stores/StoreError.ts"
-import { findReversal } from "../rebuild/RebuildStores.ts"
+import { findReversal } from "../../pipeline/Reversals.ts"
 import { type ExpectedRows, foldVersion } from "./Fold.ts"
 import { compareRecords, type Difference } from "./Report.ts"
 import { inRows, type MetRefusal, pageSize, type VerifyError, type Walk } from "./Walk.ts"

@@ -17,6 +17,7 @@ import * as KurrentConnection from "./Connection.ts"
 import { logDefect, logUnavailable } from "./Failure.ts"
 import * as KurrentFollow from "./Follow.ts"
 import * as KurrentHead from "./Head.ts"
+import * as KurrentHighWatermark from "./HighWatermark.ts"
 import * as KurrentInstallation from "./Installation.ts"
 import * as KurrentLog from "./Log.ts"
 import * as KurrentNames from "./Names.ts"
@@ -114,6 +115,7 @@ export const make = Effect.fnUntraced(function* (
   const readAll = KurrentLog.make(connection, names, reads, searches, head)
   const append = KurrentAppend.make(connection, names, reads)
   const claim = KurrentClaims.make(connection, names)
+  const raiseHighWatermark = KurrentHighWatermark.make(connection, names, reads)
   const appendMillis = options.appendTimeoutMillis ?? 10_000
   const noAnswer = `no answer within ${appendMillis} ms`
 
@@ -131,6 +133,11 @@ export const make = Effect.fnUntraced(function* (
     ...KurrentSnapshots.make(connection, names, reads),
     claim: (request) =>
       Effect.timeoutOrElse(claim(request), {
+        duration: appendMillis,
+        orElse: () => Effect.fail(logUnavailable(noAnswer))
+      }),
+    raiseHighWatermark: (request) =>
+      Effect.timeoutOrElse(raiseHighWatermark(request), {
         duration: appendMillis,
         orElse: () => Effect.fail(logUnavailable(noAnswer))
       })

@@ -7,6 +7,7 @@
 export const installationCreated = "InstallationCreated"
 export const partitionClaimed = "PartitionClaimed"
 export const walletSnapshot = "WalletSnapshot"
+export const highWatermarkRaised = "HighWatermarkRaised"
 
 /**
  * No `-` and no `.`: they end the prefix, so that no installation's streams can be
@@ -25,6 +26,7 @@ export interface KurrentNames {
   readonly claims: (partition: number) => string
   readonly snapshots: (walletId: string) => string
   readonly installation: string
+  readonly highWatermark: string
 }
 
 export const make = (prefix: string): KurrentNames => {
@@ -35,6 +37,7 @@ export const make = (prefix: string): KurrentNames => {
     walletOf: (stream) => stream.slice(wallets.length),
     claims: (partition) => `${prefix}.claims-${partition}`,
     snapshots: (walletId) => `${prefix}.snapshots-${walletId}`,
-    installation: `${prefix}.installation`
+    installation: `${prefix}.installation`,
+    highWatermark: `${prefix}.highwatermark`
   }
 }

@@ -63,6 +63,8 @@ export interface MemoryState {
   readonly streams: Map<string, Array<RecordedEvent>>
   /** Partition → epoch of its last claim. */
   readonly claims: Map<number, number>
+  /** Owner → position up to which it may have given rows to Persistence. */
+  readonly highWatermarks: Map<string, bigint>
   /** Per wallet, versions upwards. */
   readonly snapshots: Map<string, Array<Snapshot>>
   /** The log whose events Persistence has. */
@@ -93,7 +95,7 @@ export interface MemoryState {
   /** Ever, removed ones included. */
   apiKeysMade: bigint
   installation: { readonly partitions: number } | undefined
-  readonly rule: UserRule | undefined
+  rule: UserRule | undefined
 }
 
 export class MemoryDatabase extends Context.Service<MemoryDatabase, MemoryState>()(
@@ -108,6 +110,7 @@ export class MemoryDatabase extends Context.Service<MemoryDatabase, MemoryState>
         log: [],
         streams: new Map(),
         claims: new Map(),
+        highWatermarks: new Map(),
         snapshots: new Map(),
         persistedLog: undefined,
         persisted: new Map(),

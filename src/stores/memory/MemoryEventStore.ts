@@ -108,6 +108,18 @@ const claim = (state: MemoryState, partitions: ReadonlyArray<number>): ReadonlyA
   return partitions.map((partition) => ({ partition, epoch: state.claims.get(partition) ?? 0 }))
 }
 
+const raiseHighWatermark = (
+  { highWatermarks }: MemoryState,
+  { owner, position }: Parameters<EventStore["Service"]["raiseHighWatermark"]>[0]
+): bigint | undefined => {
+  if (position !== undefined && position > (highWatermarks.get(owner) ?? -1n)) highWatermarks.set(owner, position)
+  let others: bigint | undefined
+  for (const [name, raised] of highWatermarks) {
+    if (name !== owner && (others === undefined || raised > others)) others = raised
+  }
+  return others
+}
+
 export const make = (state: MemoryState): EventStore["Service"] => {
   const reads: Pick<EventStore["Service"], "head" | "readAll"> = {
     readAll: ({ after, limit }) => Effect.sync(() => state.log.slice(Number(after), Number(after) + limit)),
@@ -123,7 +135,8 @@ export const make = (state: MemoryState): EventStore["Service"] => {
     follow: followByPages(reads),
     saveSnapshot: (snapshot) => Effect.sync(() => saveSnapshot(state, snapshot)),
     loadSnapshot: (walletId, bound = {}) => Effect.sync(() => loadSnapshot(state, walletId, bound)),
-    claim: ({ partitions }) => Effect.sync(() => claim(state, partitions))
+    claim: ({ partitions }) => Effect.sync(() => claim(state, partitions)),
+    raiseHighWatermark: (request) => Effect.sync(() => raiseHighWatermark(state, request))
   }
 }
 

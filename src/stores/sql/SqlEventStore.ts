@@ -58,6 +58,39 @@ select wallet_id, version, time, data from snapshots
 where wallet_id = $1 and version <= $2 and time <= $3
 order by version desc limit 1`
 
+/**
+ * Of the others' marks all below their second highest go: no reader needs them, whichever
+ * of them is its own.
+ */
+const raiseMark = `
+with raised as (
+  insert into high_watermarks (owner, position) values ($1, $2)
+  on conflict (owner) do update set position = greatest(high_watermarks.position, excluded.position)
+), others as (
+  select position from high_watermarks where owner <> $1 order by position desc limit 2
+), removed as (
+  delete from high_watermarks
+  where owner <> $1 and position < (select min(position) from others) and (select count(*) from others) = 2
+)
+select max(position) as position from others`
+
+const readMarks = "select max(position) as position from high_watermarks where owner <> $1"
+
+interface MarkRow {
+  readonly position: bigint | null
+}
+
+const raiseHighWatermark = (
+  sql: SqlClient,
+  { owner, position }: Parameters<EventStore["Service"]["raiseHighWatermark"]>[0]
+) =>
+  Effect.map(
+    position === undefined
+      ? sql.unsafe<MarkRow>(readMarks, [text(owner)])
+      : sql.unsafe<MarkRow>(raiseMark, [text(owner), int8(position)]),
+    ([row]) => row?.position ?? undefined
+  )
+
 const anyVersion = 9_223_372_036_854_775_807n
 /** The year 9999: no event is later (`Limits.ts`). */
 const anyTime = 253_402_300_799_999
@@ -131,7 +164,8 @@ export const make = Effect.fnUntraced(function* (
     saveSnapshot: ({ data, time: at, version, walletId }) =>
       read(Effect.asVoid(sql.unsafe(writeSnapshot, [text(walletId), int8(version), time(at), text(data)]))),
     loadSnapshot: (walletId, bound = {}) => read(loadSnapshot(sql, walletId, bound)),
-    claim: (request) => withinReadLimit("log", readMillis)(fence.claim(request))
+    claim: (request) => withinReadLimit("log", readMillis)(fence.claim(request)),
+    raiseHighWatermark: (request) => read(raiseHighWatermark(sql, request))
   })
 })
 

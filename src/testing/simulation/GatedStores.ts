@@ -85,6 +85,14 @@ const gatedLog = (trial: Trial, gate: Gate, reading: Reading): EventStore["Servi
         done: (exit) => {
           if (Exit.isSuccess(exit)) trial.monitor.claimed(request.owner, exit.value)
         }
+      }),
+    raiseHighWatermark: (request) =>
+      gate({
+        step: "raiseHighWatermark",
+        store: "log",
+        what: () => `${request.owner.slice(-6)} ${request.position}`,
+        effect: inner.raiseHighWatermark(request),
+        lost: away("log")
       })
   })
 }
