@@ -11,7 +11,7 @@ import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
 import * as Semaphore from "effect/Semaphore"
 import type { EventStore } from "../stores/EventStore.ts"
-import type { ReadError } from "../stores/StoreError.ts"
+import { type ReadError, StoreDefect } from "../stores/StoreError.ts"
 
 /** A step is to last about so long, ms: it doubles when it lasts less, and halves when it lasts four times as long. */
 const stepMillis = 1_000
@@ -70,6 +70,8 @@ export class HighWatermark {
       else if (lasted > 4 * stepMillis && this.step >= smallest * 2n) this.step /= 2n
       const target = position + this.step
       return log.raiseHighWatermark({ owner, position: target }).pipe(
+        // What the store throws is a defect of it.
+        Effect.catchDefect((defect) => Effect.fail(new StoreDefect({ store: "log", reason: String(defect) }))),
         Effect.tapError((error) => Effect.sync(() => failing(error.message))),
         Effect.retry(retryPause),
         Effect.map(() => {

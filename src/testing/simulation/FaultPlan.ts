@@ -18,6 +18,10 @@ export interface FaultPlan {
   readonly faultRate: number
   /** Chance that a client asks for what the user's rule refuses. */
   readonly refusalRate: number
+  /** The user's rule comes later: what it would have refused is there already. */
+  readonly lateRule: boolean
+  /** Mean time between two losses of Persistence's rows, behind a log of its own, ms; `undefined`: there are none. */
+  readonly lossMillis: number | undefined
   /** Mean time between two replacements of nodes, ms. */
   readonly replacementMillis: number
   /** A store's call takes at most so long while all is well, ms. */
@@ -87,6 +91,8 @@ export const drawFaultPlan = (random: SeededRandom): FaultPlan => ({
   commands: random.between(235, 260),
   faultRate: random.pick([0.02, 0.05, 0.1]),
   refusalRate: random.pick([0, 0.05, 0.12]),
+  lateRule: random.chance(0.3),
+  lossMillis: random.chance(0.4) ? random.pick([8_000, 25_000]) : undefined,
   replacementMillis: random.pick([2_500, 6_000, 15_000]),
   storeMillis: random.pick([2, 8, 40]),
   preemption: random.chance(0.3) ? random.pick([8, 30, 300]) : undefined,

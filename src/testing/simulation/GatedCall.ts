@@ -60,6 +60,8 @@ export class Passage<A, E> {
   private readonly caller: Caller
   private readonly call: GatedCall<A, E>
   private readonly resume: (effect: Effect.Effect<A, E | StoreUnavailable | StoreDefect>) => void
+  /** Of the store that was there when it was sent. */
+  private readonly losses: number
 
   constructor(
     trial: Trial,
@@ -71,6 +73,7 @@ export class Passage<A, E> {
     this.caller = caller
     this.call = call
     this.resume = resume
+    this.losses = trial.losses
   }
 
   note(what: string): void {
@@ -97,6 +100,7 @@ export class Passage<A, E> {
 
   execute(): Exit.Exit<A, E> {
     const { call, trial } = this
+    if (call.store === "persistence" && this.losses !== trial.losses) return Exit.fail(call.lost)
     const exit = Effect.runSyncExit(call.effect)
     call.done?.(exit)
     trial.monitor.appended(trial.world.now)

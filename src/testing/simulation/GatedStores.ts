@@ -132,6 +132,7 @@ const gatedPersistence = (trial: Trial, gate: Gate, reading: Reading): Persisten
         lost,
         done: (exit) => {
           countRefused(trial, "write", exit)
+          trial.monitor.persisted()
           checkpointsMoved()
         }
       }),

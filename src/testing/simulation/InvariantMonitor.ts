@@ -24,6 +24,10 @@ export class InvariantMonitor {
   private readonly owners = new Map<string, string>()
   /** Owner → its replacement. */
   private readonly superseded = new Map<string, Supersession>()
+  /** Wallet → how many of its events have been looked at. */
+  private readonly seenPersisted = new Map<string, number>()
+  /** Wallet → versions of events that have ever had rows. */
+  private readonly everPersisted = new Map<string, Set<number>>()
   private currentOwner: string | undefined = undefined
 
   constructor(state: MemoryState, history: History) {
@@ -65,6 +69,31 @@ export class InvariantMonitor {
         )
       }
     }
+  }
+
+  /** Looks at which events have got their rows since the last look: all of these may be told as persisted. */
+  persisted(): void {
+    const { refusals, persisted } = this.state
+    for (const [walletId, ids] of persisted) {
+      const seen = this.seenPersisted.get(walletId) ?? 0
+      if (ids.length === seen) continue
+      const refused = new Set(refusals.get(walletId)?.map(({ version }) => version))
+      const ever = this.everPersisted.get(walletId) ?? new Set<number>()
+      for (let version = seen; version < ids.length; version++) if (!refused.has(version)) ever.add(version)
+      this.everPersisted.set(walletId, ever)
+      this.seenPersisted.set(walletId, ids.length)
+    }
+  }
+
+  /** Persistence was erased or put back to an earlier copy. */
+  rowsLost(): void {
+    this.seenPersisted.clear()
+    this.persisted()
+  }
+
+  /** Whether that event has ever had its rows. */
+  wasPersisted(walletId: string, version: number): boolean {
+    return this.everPersisted.get(walletId)?.has(version) === true
   }
 
   /** Whether each owner's events up to its checkpoint are persisted. */

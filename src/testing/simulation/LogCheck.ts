@@ -320,6 +320,8 @@ export const checkLog = (trial: Trial): Account => {
       const ofCommand = ledger.events.filter(({ metadata }) => metadata.commandId === commandId)
       if (!plan.separate || !ofCommand.some(({ event }) => isUnlucky(event)))
         violated(`${undone.event._tag} at version ${undone.version} of ${walletId} was reversed without a reason`)
+      if (trial.monitor.wasPersisted(walletId, undone.version))
+        violated(`${undone.event._tag} at version ${undone.version} of ${walletId} was persisted, and then reversed`)
     }
   }
   for (const transfer of transfers.values()) {

@@ -116,6 +116,11 @@ export class SimulatedCluster {
     if (replace && this.starting === 0 && this.trial.random.chance(0.5)) this.start()
   }
 
+  /** Then a supervisor starts the service again. */
+  killAll(): void {
+    for (const node of this.nodes) node.kill()
+  }
+
   /** Kills all but the latest. */
   clear(): void {
     for (const node of this.nodes.filter((one) => one !== this.latest)) node.kill()

@@ -20,10 +20,10 @@ import { Clients } from "./Clients.ts"
 import { FaultTable } from "./Faults.ts"
 import { History } from "./History.ts"
 import { textOf } from "./PlainData.ts"
+import { Operator } from "./Operator.ts"
 import { SeededRandom } from "./SeededRandom.ts"
 import { SimulatedCluster } from "./SimulatedCluster.ts"
 import type { Doubts, Trial } from "./Trial.ts"
-import { userRule } from "./UserRule.ts"
 import { drawFaultPlan, type FaultPlan } from "./FaultPlan.ts"
 import { InvariantMonitor } from "./InvariantMonitor.ts"
 import { World } from "./World.ts"
@@ -53,17 +53,7 @@ const settleMillis = 240_000
 
 const newDatabase = (plan: FaultPlan, seed: number) =>
   Context.get(
-    Effect.runSync(
-      Effect.scoped(
-        Layer.build(
-          MemoryDatabase.layer({
-            logId: `log-${seed}`,
-            separate: plan.separate,
-            rule: plan.refusalRate > 0 ? userRule : undefined
-          })
-        )
-      )
-    ),
+    Effect.runSync(Effect.scoped(Layer.build(MemoryDatabase.layer({ logId: `log-${seed}`, separate: plan.separate })))),
     MemoryDatabase
   )
 
@@ -86,6 +76,7 @@ const makeTrial = (seed: number, given: Partial<FaultPlan>): Trial => {
     calm: false,
     outage: { log: 0, persistence: 0 },
     failedStarts: 0,
+    losses: 0,
     doubts: { unsure: 0, seen: 0, gathered: 0 },
     foreign: 0
   }
@@ -169,6 +160,7 @@ const rest = (trial: Trial, cluster: SimulatedCluster): void => {
 
 const play = (trial: Trial, cluster: SimulatedCluster): void => {
   const clients = new Clients(trial, cluster)
+  new Operator(trial, cluster).start()
   cluster.start()
   cluster.beginWithTakeover()
   cluster.disturb()

@@ -38,6 +38,8 @@ export interface Trial {
   readonly outage: { log: number; persistence: number }
   /** Starts in a row that have come to nothing. */
   failedStarts: number
+  /** How often Persistence's rows were lost. */
+  losses: number
   readonly doubts: Doubts
   /** Writes of others, so that each has a key of its own. */
   foreign: number

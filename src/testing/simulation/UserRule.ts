@@ -1,5 +1,4 @@
 /** A user's rule as a trigger in PostgreSQL would be: it refuses what is marked as unlucky. */
-import type { Commit } from "../../domain/Commit.ts"
 import type { WalletEvent } from "../../domain/Event.ts"
 
 /** An amount, an overdraft limit that the rule refuses; of a transfer, its sending. */
@@ -42,6 +41,3 @@ export const isUnlucky = (event: WalletEvent): boolean => {
 }
 
 export const reasonOfRefusal = "the user's rule refuses what is unlucky"
-
-export const userRule = (commit: Commit): string | undefined =>
-  commit.events.some(({ event }) => isUnlucky(event)) ? reasonOfRefusal : undefined
