@@ -1,6 +1,7 @@
 /** Claims: after one, no older owner appends anywhere in the partition. */
 import * as Effect from "effect/Effect"
 import assert from "node:assert/strict"
+import { randomUUID } from "node:crypto"
 import { EventStore } from "../../stores/EventStore.ts"
 import { bare } from "./Observations.ts"
 import { type ContractCase, contractCase } from "./ContractCase.ts"
@@ -140,6 +141,29 @@ const appendsWhileClaimed = contractCase(
   })
 )
 
+/** Of a log that writes Persistence itself nobody asks for it. */
+const marksOffers = contractCase(
+  "says how far rows may have been given to Persistence: never lower than before, and only what others have said",
+  Effect.gen(function* () {
+    const log = yield* EventStore
+    if (log.writesPersistence) return
+    const [a, b, c] = ["a", "b", "c"].map((name) => `${name}-${randomUUID()}`) as [string, string, string]
+    // Others of this log may have raised theirs: here only what is above counts.
+    const base = ((yield* log.raiseHighWatermark({ owner: a, position: undefined })) ?? 0n) + 10n
+    const raise = (owner: string, position: bigint | undefined) => log.raiseHighWatermark({ owner, position })
+    yield* raise(a, base)
+    assert.equal(yield* raise(b, undefined), base)
+    assert.equal(yield* raise(b, base + 5n), base)
+    yield* raise(a, base - 3n)
+    assert.equal(yield* raise(c, undefined), base + 5n)
+    yield* raise(b, base + 1n)
+    assert.equal(yield* raise(c, base + 2n), base + 5n)
+    const ofB = yield* raise(b, undefined)
+    // The last of the others, or an earlier one of one's own: higher is allowed, lower is not.
+    assert.ok(ofB !== undefined && ofB >= base + 2n)
+  })
+)
+
 export const fenceContract: ReadonlyArray<ContractCase<EventStore>> = [
   countsClaims,
   claimsAtOnce,
@@ -148,5 +172,6 @@ export const fenceContract: ReadonlyArray<ContractCase<EventStore>> = [
   fencesOnlyItsPartition,
   fencesUnclaimed,
   knowsItsOwn,
-  appendsWhileClaimed
+  appendsWhileClaimed,
+  marksOffers
 ]

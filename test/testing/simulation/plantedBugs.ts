@@ -300,6 +300,46 @@ const pipeline: ReadonlyArray<PlantedBug> = [
   )
 ]
 
+const losses: ReadonlyArray<PlantedBug> = [
+  bug(
+    "what may have been persisted is reversed",
+    change(
+      "pipeline/PersistenceWriter.ts",
+      "  if (!mayReverse.success) return yield* refuseReversed(context, commit, reason)\n",
+      ""
+    )
+  ),
+  bug(
+    "the high watermark trails what was given to Persistence",
+    change("pipeline/BatchWriter.ts", "    yield* covered(batch)\n", ""),
+    change(
+      "pipeline/BatchWriter.ts",
+      "    queue.resolve(taken)\n",
+      "    yield* covered(batch)\n    queue.resolve(taken)\n"
+    )
+  ),
+  bug(
+    "what is caught up is given to Persistence without the high watermark",
+    change("pipeline/PersistenceWriter.ts", "    yield* context.highWatermark.cover(head.success.position)\n", "")
+  ),
+  bug(
+    "rows that were lost do not come back where the log has reversed one of them",
+    change(
+      "pipeline/PersistenceWriter.ts",
+      "    if (reversal.success === undefined) {\n",
+      "    if (reversal !== undefined) {\n"
+    )
+  ),
+  bug(
+    "(real) a defect of the log ends the raising of the high watermark, and all writing",
+    change(
+      "pipeline/HighWatermark.ts",
+      '        Effect.catchDefect((defect) => Effect.fail(new StoreDefect({ store: "log", reason: String(defect) }))),\n',
+      ""
+    )
+  )
+]
+
 const holds: ReadonlyArray<PlantedBug> = [
   bug(
     "a hold expires before its time",
@@ -342,6 +382,7 @@ export const plantedBugs: ReadonlyArray<PlantedBug> = [
   ...unsure,
   ...appends,
   ...pipeline,
+  ...losses,
   ...holds,
   ...real
 ]
