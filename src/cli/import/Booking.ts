@@ -138,7 +138,10 @@ const bookBatch = Effect.fnUntraced(function* (run: Run, batch: ReadonlyArray<It
     ({ error, item }) => refusedAt(run, item.at, error.reason)
   )
   let moved: RowRefused | undefined
-  batch.forEach((item, index) => (moved = take(run, item, answers[index]!) ?? moved))
+  batch.forEach((item, index) => {
+    const one = take(run, item, answers[index]!)
+    moved ??= one
+  })
   if (moved !== undefined) return yield* moved
 })
 
@@ -164,7 +167,10 @@ export const bookMovements = Effect.fnUntraced(function* (
     Stream.grouped(lanes * maxMoves),
     Stream.runForEach((rows) =>
       Effect.gen(function* () {
-        yield* bookWindow(run, rows.filter(({ index }) => !isDone(index)))
+        yield* bookWindow(
+          run,
+          rows.filter(({ index }) => !isDone(index))
+        )
         seen += rows.length
         yield* options.onProgress({ step: "book", done: seen, of: file.spool.count })
       })

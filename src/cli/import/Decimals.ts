@@ -28,7 +28,9 @@ const formatOf = (
   after: "none" | "minus" | "parentheses"
 ): DecimalFormat => {
   const separator =
-    thousands === undefined ? undefined : `[${spaces.includes(thousands) ? spaces : thousands === "'" ? "'\u2019" : escaped(thousands)}]`
+    thousands === undefined
+      ? undefined
+      : `[${spaces.includes(thousands) ? spaces : thousands === "'" ? "'\u2019" : escaped(thousands)}]`
   const plain = "[0-9]{1,30}"
   const whole = separator === undefined ? plain : `(?:[0-9]{1,3}(?:${separator}[0-9]{3}){1,10}|${plain})`
   const number = `(${whole})(?:${escaped(point)}([0-9]+))?`

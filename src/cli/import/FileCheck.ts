@@ -170,7 +170,10 @@ class FileCheck {
   }
 
   /** When all rows are in. */
-  finish(): Result.Result<CheckedFile, { readonly row: number; readonly line: number; readonly reason: string } | string> {
+  finish(): Result.Result<
+    CheckedFile,
+    { readonly row: number; readonly line: number; readonly reason: string } | string
+  > {
     if (this.spool.count > 0 && this.columns.absent !== undefined) return Result.fail(this.columns.absent)
     const wallets = new Map<string, WalletPlan>()
     for (const rows of this.wallets.values()) {
@@ -187,12 +190,14 @@ class FileCheck {
 }
 
 /** Of a CSV file: what was asked for is there, and what is needed. */
-const checkHeader = (options: ImportOptions) => (names: ReadonlyArray<string>): string | undefined => {
-  const misses = headerMisses(names, options)
-  if (misses !== undefined) return misses
-  const resolved = resolveColumns(names, options)
-  return Result.isFailure(resolved) ? resolved.failure : undefined
-}
+const checkHeader =
+  (options: ImportOptions) =>
+  (names: ReadonlyArray<string>): string | undefined => {
+    const misses = headerMisses(names, options)
+    if (misses !== undefined) return misses
+    const resolved = resolveColumns(names, options)
+    return Result.isFailure(resolved) ? resolved.failure : undefined
+  }
 
 /** Reads the whole file; the spool lives as long as the scope. */
 export const checkFile = Effect.fnUntraced(function* (options: ImportOptions) {

@@ -7,6 +7,7 @@
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import type * as FileSystem from "effect/FileSystem"
+import { counted } from "../Output.ts"
 import { bookMovements } from "./Booking.ts"
 import { checkFile, type LeftOut } from "./FileCheck.ts"
 import type { ImportOptions } from "./ImportOptions.ts"
@@ -41,8 +42,8 @@ const bareNote =
   "--source NAME keeps files apart"
 
 const knownNote = (known: number, line: number): string =>
-  `${known} rows were there already, the first on line ${line}: from this file, or from one with the same ids ` +
-  "(then --source NAME keeps them apart)"
+  `${counted(known, "row")} there already, the first on line ${line}: booked from this file, or from another one with ` +
+  "the same ids (then --source NAME keeps them apart)"
 
 const runImport = Effect.fnUntraced(function* (options: ImportOptions) {
   const started = yield* Clock.currentTimeMillis

@@ -48,7 +48,8 @@ const leftOutLines = ({ blankRows, ignored, unmappedRows, zeroRows }: ImportRepo
 }
 
 const reportLines = (report: ImportReport): ReadonlyArray<string> => {
-  const { balancesChecked, dryRun, durationMillis, imported, known, newestFirst, openings, rows, walletsCreated } = report
+  const { balancesChecked, dryRun, durationMillis, imported, known, newestFirst, openings, rows, walletsCreated } =
+    report
   const also = [
     openings === 0 ? "" : `, ${counted(openings, "opening balance")}`,
     newestFirst === 0 ? "" : `, ${counted(newestFirst, "wallet")} from newest to oldest`
@@ -105,7 +106,8 @@ export const importCommand = Command.make("import", importFlags, (given) =>
       description: "A file with others"
     },
     {
-      command: "wallet import statement.csv --wallet alice --map in=Credit --map out=Debit --decimal 1.234,56 --dry-run",
+      command:
+        "wallet import statement.csv --wallet alice --map in=Credit --map out=Debit --decimal 1.234,56 --dry-run",
       description: "Only check a statement of one account, with two columns of amounts and decimal commas"
     }
   ])

@@ -44,7 +44,9 @@ const columnFlags = {
   wallet: Flags.wallet("Of every row, for a statement of one account"),
   walletMap: Flag.String("wallet-map").pipe(
     Flag.withMetavar("FILE"),
-    Flag.withDescription("CSV with the header account,wallet: the wallet of each account; one without a wallet is left out"),
+    Flag.withDescription(
+      "CSV with the header account,wallet: the wallet of each account; one without a wallet is left out"
+    ),
     Flag.optional
   ),
   idColumns: Flag.String("id-columns").pipe(
@@ -73,12 +75,16 @@ const moneyFlags = {
   ),
   exponent: Flag.String("exponent").pipe(
     Flag.withMetavar("DIGITS|CODE=DIGITS"),
-    Flag.withDescription("Decimals of currencies that ISO 4217 does not have, or of the one named; may be given several times"),
+    Flag.withDescription(
+      "Decimals of currencies that ISO 4217 does not have, or of the one named; may be given several times"
+    ),
     Flag.atLeast(0)
   ),
   decimal: Flag.String("decimal").pipe(
     Flag.withMetavar("EXAMPLE"),
-    Flag.withDescription("How the file writes 1234.56: 1234,56 or 1.234,56 or 1,234.56; with - behind or in ( ) where minus is so written"),
+    Flag.withDescription(
+      "How the file writes 1234.56: 1234,56 or 1.234,56 or 1,234.56; with - behind or in ( ) where minus is so written"
+    ),
     Flag.withDefault(decimalPoint.example)
   ),
   overdraft: Flag.String("overdraft").pipe(
@@ -88,7 +94,9 @@ const moneyFlags = {
   ),
   opening: Flag.String("opening").pipe(
     Flag.withMetavar("AMOUNT|file"),
-    Flag.withDescription("Book the balance before the first row as a movement: an amount, or what the file's balances say"),
+    Flag.withDescription(
+      "Book the balance before the first row as a movement: an amount, or what the file's balances say"
+    ),
     Flag.optional
   ),
   ignoreBalance: Flag.Boolean("ignore-balance").pipe(
@@ -107,7 +115,9 @@ const fileFlags = {
     Flag.optional
   ),
   delimiter: Flag.String("delimiter").pipe(
-    Flag.withDescription("Between the values of a CSV file, one character or tab; default: a comma, or as a first line sep=; says"),
+    Flag.withDescription(
+      "Between the values of a CSV file, one character or tab; default: a comma, or as a first line sep=; says"
+    ),
     Flag.filter(
       (text) => text.length === 1 || text === "tab",
       () => "one character is expected, or tab"

@@ -191,9 +191,7 @@ export class ImportTarget extends Context.Service<
               Effect.mapError(failed)
             ),
         ask: (questions) =>
-          run(
-            questions.map((question) => ({ type: "transfer", ...question, to: question.walletId, amount: 1n }))
-          ).pipe(
+          run(questions.map((question) => ({ type: "transfer", ...question, to: question.walletId, amount: 1n }))).pipe(
             Effect.map(({ results }) =>
               results.map((result) => {
                 const problem = problemOf(result)

@@ -145,7 +145,11 @@ const parseBalance = (values: RowValues, exponent: number, rules: MovementRules)
     return yield* Result.mapError(parseDecimal(text, exponent, rules.decimal), (reason) => `balance: ${reason}`)
   })
 
-const parseMetadata = (values: RowValues, date: string, names: ReadonlyArray<string>): Result.Result<Metadata, string> =>
+const parseMetadata = (
+  values: RowValues,
+  date: string,
+  names: ReadonlyArray<string>
+): Result.Result<Metadata, string> =>
   Result.gen(function* () {
     const entries: Array<[string, string]> = date === "" ? [] : [["bookedOn", date]]
     for (const name of names) {
@@ -168,7 +172,8 @@ const parseWallet = (values: RowValues, rules: MovementRules): Result.Result<str
     const name = rules.wallet ?? (yield* values.of("wallet"))
     if (rules.wallet === undefined && rules.walletMap !== undefined) {
       const mapped = rules.walletMap.get(name)
-      if (mapped === undefined) return yield* Result.fail(`wallet: --wallet-map says nothing about ${JSON.stringify(name)}`)
+      if (mapped === undefined)
+        return yield* Result.fail(`wallet: --wallet-map says nothing about ${JSON.stringify(name)}`)
       return mapped === "" ? undefined : mapped
     }
     if (isId(name)) return name

@@ -118,10 +118,14 @@ abstract class RowTransform extends Transform {
 class CsvRows extends RowTransform {
   private parser: Parser | undefined
   private blank = 0
+  private endsLine = false
+  private ended = false
 
   protected override takeText(text: string, ended: boolean, done: (error?: Error) => void): void {
     if (this.parser === undefined && text === "" && !ended) return done()
     const parser = (this.parser ??= this.begin())
+    if (text !== "") this.endsLine = text.endsWith("\n") || text.endsWith("\r")
+    this.ended = ended
     const failed = (error: Error) => done(this.located(error))
     parser.once("error", failed)
     const taken = () => {
@@ -133,14 +137,15 @@ class CsvRows extends RowTransform {
       return
     }
     parser.once("end", () => {
-      if (parser.info.lines === 1 && this.text.begun === false) return failed(new Error("it is empty"))
+      if (!this.text.hasText) return failed(new Error("it is empty"))
       taken()
     })
     parser.end(text)
   }
 
   protected override takeBlank(): number {
-    const all = this.parser?.info.empty_lines ?? 0
+    // At the end the parser takes what is behind the last line's end for one more.
+    const all = (this.parser?.info.empty_lines ?? 0) - (this.ended && this.endsLine ? 1 : 0)
     const since = all - this.blank
     this.blank = all
     return since

@@ -42,7 +42,10 @@ export const sendInOrder = <A extends { readonly walletId: string }, B>(
   const attempt = Effect.gen(function* () {
     const asked = pending
     const first = items[asked[0]!]!
-    const results = yield* Effect.mapError(send(asked.map((index) => items[index]!)), (error) => new ItemFailed(first, error))
+    const results = yield* Effect.mapError(
+      send(asked.map((index) => items[index]!)),
+      (error) => new ItemFailed(first, error)
+    )
     const held = new Map<string, ItemFailed<A>>()
     pending = asked.filter((index, place) => {
       const item = items[index]!

@@ -15,9 +15,7 @@ const keyOf = (kind: KeyKind, source: string | undefined, text: string): string 
   const origin = source === undefined ? "" : `@${source}`
   const key = `${importKeyPrefix}${kind}${origin}:${text}`
   // What a key cannot have goes in by its hash.
-  return isIdempotencyKey(key)
-    ? key
-    : `${importKeyPrefix}${kind}-sha256${origin}:${hash("sha256", text, "base64url")}`
+  return isIdempotencyKey(key) ? key : `${importKeyPrefix}${kind}-sha256${origin}:${hash("sha256", text, "base64url")}`
 }
 
 export const rowKey = (source: string | undefined, id: string): string => keyOf("row", source, id)

@@ -68,7 +68,11 @@ const read = (text: string): SpooledMovement => {
 }
 
 const linesOf = (bytes: Buffer): Array<SpooledMovement> =>
-  bytes.toString("utf8").split("\n").filter((text) => text !== "").map(read)
+  bytes
+    .toString("utf8")
+    .split("\n")
+    .filter((text) => text !== "")
+    .map(read)
 
 export interface Spool {
   readonly count: number
@@ -103,7 +107,7 @@ export const makeSpool = Effect.fnUntraced(function* (source: string) {
   const readAt = Effect.fnUntraced(function* (offset: number, length: number) {
     yield* named(file.seek(BigInt(offset), "start"))
     const blocks: Array<Uint8Array> = []
-    for (let had = 0; had < length; ) {
+    for (let had = 0; had < length;) {
       const block = Option.getOrUndefined(yield* named(file.readAlloc(length - had)))
       if (block === undefined) break
       blocks.push(block)

@@ -11,7 +11,14 @@ import * as Stream from "effect/Stream"
 import { formatDecimal, parseDecimal } from "./Decimals.ts"
 import type { CheckedFile, WalletPlan } from "./FileCheck.ts"
 import type { ImportOptions } from "./ImportOptions.ts"
-import { type Applied, ImportTarget, type KeyQuestion, maxMoves, type WalletMove, type WalletNow } from "./ImportTarget.ts"
+import {
+  type Applied,
+  ImportTarget,
+  type KeyQuestion,
+  maxMoves,
+  type WalletMove,
+  type WalletNow
+} from "./ImportTarget.ts"
 import { persistently, sendInOrder } from "./RetryInOrder.ts"
 import { openingKey } from "./RowKeys.ts"
 import { RowRefused } from "./RowRefused.ts"
@@ -81,8 +88,11 @@ const pagesOf = <A>(list: ReadonlyArray<A>): ReadonlyArray<ReadonlyArray<A>> =>
     list.slice(page * maxMoves, (page + 1) * maxMoves)
   )
 
-const refusedAt = (options: ImportOptions, { line, row }: { readonly row: number; readonly line: number }, reason: string) =>
-  new RowRefused({ file: options.file, row, line, reason })
+const refusedAt = (
+  options: ImportOptions,
+  { line, row }: { readonly row: number; readonly line: number },
+  reason: string
+) => new RowRefused({ file: options.file, row, line, reason })
 
 /** What `--opening` says of this wallet; `undefined`: nothing. */
 const openingOf = (plan: WalletPlan, options: ImportOptions): Result.Result<bigint | undefined, string> => {
@@ -118,7 +128,9 @@ const findWallets = Effect.fnUntraced(function* (target: Target, file: CheckedFi
         const now =
           keys[index] === "no wallet"
             ? undefined
-            : yield* Effect.mapError(persistently(target.wallet(walletId)), ({ reason }) => refusedAt(options, first, reason))
+            : yield* Effect.mapError(persistently(target.wallet(walletId)), ({ reason }) =>
+                refusedAt(options, first, reason)
+              )
         if (now !== undefined && now.currency !== plan.currency) {
           return yield* refusedAt(options, first, `wallet ${walletId} is in ${now.currency}, not ${plan.currency}`)
         }
@@ -162,7 +174,9 @@ const openState = Effect.fnUntraced(function* (
     state.available += opening
     if (state.available < 0n) {
       const limit = formatDecimal(available, plan.exponent)
-      return yield* Effect.fail(`wallet ${plan.walletId} cannot begin below zero by more than ${limit}; see --overdraft`)
+      return yield* Effect.fail(
+        `wallet ${plan.walletId} cannot begin below zero by more than ${limit}; see --overdraft`
+      )
     }
   } else state.expectedOpening = opening
   return state
@@ -195,14 +209,24 @@ const findDone = Effect.fnUntraced(function* (
   const questions = page
     .filter(({ walletId }) => (states.get(walletId)?.now?.version ?? 0) > 0)
     .map(({ key, ...movement }) => ({ ...movement, key, idempotencyKey: key }))
-  const named = ({ error, item }: { readonly error: { readonly code: string; readonly reason: string }; readonly item: SpooledMovement }) =>
-    refusedAt(options, item, error.code === "IdempotencyKeyReused" ? otherContent : error.reason)
+  const named = ({
+    error,
+    item
+  }: {
+    readonly error: { readonly code: string; readonly reason: string }
+    readonly item: SpooledMovement
+  }) => refusedAt(options, item, error.code === "IdempotencyKeyReused" ? otherContent : error.reason)
   const answers = yield* Effect.mapError(
-    sendInOrder(questions, (asked) => target.ask(asked.map(({ idempotencyKey, walletId }) => ({ idempotencyKey, walletId })))),
+    sendInOrder(questions, (asked) =>
+      target.ask(asked.map(({ idempotencyKey, walletId }) => ({ idempotencyKey, walletId })))
+    ),
     named
   )
   const done = questions.filter((_, index) => answers[index] === "done")
-  const applied = yield* Effect.mapError(sendInOrder(done, (sent) => target.move(sent.map(moveOf))), named)
+  const applied = yield* Effect.mapError(
+    sendInOrder(done, (sent) => target.move(sent.map(moveOf))),
+    named
+  )
   done.forEach(({ index }, place) => known.set(index, applied[place]!))
   return known
 })
@@ -223,7 +247,12 @@ const fold = (state: WalletState, one: SpooledMovement, applied: Applied | undef
   }
   const before = state.balance
   state.fresh += 1
-  if (state.fresh === 1 && state.done === 0 && state.expectedOpening !== undefined && before !== state.expectedOpening) {
+  if (
+    state.fresh === 1 &&
+    state.done === 0 &&
+    state.expectedOpening !== undefined &&
+    before !== state.expectedOpening
+  ) {
     return `wallet ${walletId} has ${text(before)}, not the opening balance ${text(state.expectedOpening)}`
   }
   state.balance += one.signed
@@ -234,7 +263,8 @@ const fold = (state: WalletState, one: SpooledMovement, applied: Applied | undef
   if (state.now?.status === "closed") return `wallet ${walletId} is closed`
   if (one.signed < 0n) {
     if (state.now?.status === "frozen") return `wallet ${walletId} is frozen`
-    if (state.available < -one.signed) return `wallet ${walletId} has ${state.available} available, ${-one.signed} required`
+    if (state.available < -one.signed)
+      return `wallet ${walletId} has ${state.available} available, ${-one.signed} required`
   }
   state.available += one.signed
   return undefined
@@ -258,7 +288,11 @@ export const checkWallets = Effect.fnUntraced(function* (
   const target = yield* ImportTarget
   if (options.opening?._tag === "Amount" && file.wallets.size > 1) {
     const second = [...file.wallets.values()][1]!
-    return yield* refusedAt(options, second.first, "--opening AMOUNT is for a file of one wallet; --opening file is for all")
+    return yield* refusedAt(
+      options,
+      second.first,
+      "--opening AMOUNT is for a file of one wallet; --opening file is for all"
+    )
   }
   const states = yield* findWallets(target, file, options)
   const marks = new Marks(file.spool.count)
@@ -291,7 +325,9 @@ export const inBookingOrder = ({
 }: CheckedFile): Stream.Stream<ReadonlyArray<SpooledMovement>, FileUnreadable> => {
   const part = (newestFirst: boolean) =>
     spool.read(newestFirst ? "backward" : "forward").pipe(
-      Stream.flatMap((page) => Stream.fromIterable(page.filter((one) => wallets.get(one.walletId)!.newestFirst === newestFirst))),
+      Stream.flatMap((page) =>
+        Stream.fromIterable(page.filter((one) => wallets.get(one.walletId)!.newestFirst === newestFirst))
+      ),
       Stream.grouped(maxMoves)
     )
   const plans = [...wallets.values()]

@@ -101,7 +101,8 @@ export class WalletRows {
       return
     }
     fold.expected += signed
-    if (balanceAfter !== undefined && balanceAfter !== fold.expected) fold.misfit ??= this.misfit(place, fold.expected, balanceAfter)
+    if (balanceAfter !== undefined && balanceAfter !== fold.expected)
+      fold.misfit ??= this.misfit(place, fold.expected, balanceAfter)
   }
 
   private addNewestFirst({ balanceAfter, signed }: Movement, place: RowPlace): void {
@@ -119,7 +120,10 @@ export class WalletRows {
 
   private misfit(place: RowPlace, expected: bigint, says: bigint): Misfit {
     const [here, there] = [expected, says].map((units) => formatDecimal(units, this.exponent))
-    return { ...place, reason: `the balance of wallet ${this.walletId} is ${here} after this row, the file says ${there}` }
+    return {
+      ...place,
+      reason: `the balance of wallet ${this.walletId} is ${here} after this row, the file says ${there}`
+    }
   }
 
   /** How the rows are to be read; a failure names the row that fits neither way. */
