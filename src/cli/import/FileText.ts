@@ -7,8 +7,8 @@
 /** One row of a bank's file is some hundred bytes; more than this is a stray quote. */
 export const maxRowBytes = 64 * 1024
 
-const newline = 10
-const carriageReturn = 13
+const newline = "\n".charCodeAt(0)
+const carriageReturn = "\r".charCodeAt(0)
 
 interface Mark {
   readonly encoding: string

@@ -55,8 +55,8 @@ const reportLines = (report: ImportReport): ReadonlyArray<string> => {
     newestFirst === 0 ? "" : `, ${counted(newestFirst, "wallet")} from newest to oldest`
   ].join("")
   return [
-    `${dryRun ? "dry run, nothing is booked: " : ""}${counted(rows, "row")}: ${imported} new, ${known} there already; ` +
-      `${counted(walletsCreated, "wallet")} created, ${counted(balancesChecked, "balance")} checked${also} ` +
+    `${dryRun ? "nothing is booked, this would be: " : ""}${counted(rows, "row")}: ${imported} new, ${known} there already; ` +
+      `${counted(walletsCreated, "wallet")} ${dryRun ? "to create" : "created"}, ${counted(balancesChecked, "balance")} checked${also} ` +
       `in ${(durationMillis / 1000).toFixed(1)} s`,
     ...leftOutLines(report)
   ]

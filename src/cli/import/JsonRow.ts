@@ -11,20 +11,26 @@ type SourceReviver = (key: string, value: unknown, context?: { readonly source?:
 const reviver: SourceReviver = (_, value, context) =>
   typeof value === "number" && context?.source !== undefined ? context.source : value === null ? "" : value
 
-const quote = 34
-const backslash = 92
-
 /** How many names the outermost object has, those that stand twice included. The text is JSON. */
 const countNames = (text: string): number => {
   let depth = 0
   let names = 0
   for (let at = 0; at < text.length; at++) {
-    const code = text.charCodeAt(at)
-    if (code === quote) {
-      for (at++; text.charCodeAt(at) !== quote; at++) if (text.charCodeAt(at) === backslash) at++
-    } else if (code === 123 || code === 91) depth++
-    else if (code === 125 || code === 93) depth--
-    else if (code === 58 && depth === 1) names++
+    switch (text[at]) {
+      case '"':
+        for (at++; text[at] !== '"'; at++) if (text[at] === "\\") at++
+        break
+      case "{":
+      case "[":
+        depth++
+        break
+      case "}":
+      case "]":
+        depth--
+        break
+      case ":":
+        if (depth === 1) names++
+    }
   }
   return names
 }

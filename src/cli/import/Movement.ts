@@ -59,151 +59,175 @@ const directions: Readonly<Record<string, "credit" | "debit">> = {
 /** A text, or a value of JSON that is none. */
 type Row = Readonly<Record<string, unknown>>
 
-/** Reads the values of one row by field. */
-class RowValues {
+/** Reads one row, value by value; the first thing that is wrong is what it says, and no value counts from there. */
+class RowParser {
+  /** `undefined`: nothing was wrong so far. */
+  wrong: string | undefined
   private readonly row: Row
+  private readonly line: number
   private readonly columns: Columns["of"]
+  private readonly rules: MovementRules
 
-  constructor(row: Row, columns: Columns["of"]) {
+  constructor(row: Row, line: number, columns: Columns["of"], rules: MovementRules) {
     this.row = row
+    this.line = line
     this.columns = columns
+    this.rules = rules
   }
 
-  has(field: MovementField): boolean {
+  /** The wallet; empty: the map leaves it out. */
+  wallet(): string {
+    const { wallet, walletMap } = this.rules
+    const name = wallet ?? this.value("wallet")
+    if (wallet === undefined && walletMap !== undefined) {
+      return walletMap.get(name) ?? this.refuse(`wallet: --wallet-map says nothing about ${JSON.stringify(name)}`)
+    }
+    if (isId(name)) return name
+    const advice = name === "" ? "" : "; --wallet-map FILE gives it one that is"
+    return this.refuse(`wallet: ${JSON.stringify(name)} is not 1-64 of A-Z a-z 0-9 _ -${advice}`)
+  }
+
+  /** The movement of a row whose wallet is not left out. */
+  movement(walletId: string): Movement {
+    const { rules } = this
+    const owner = this.value("owner")
+    if (owner !== "" && !isId(owner)) this.refuse(`owner: ${JSON.stringify(owner)} is not 1-64 of A-Z a-z 0-9 _ -`)
+    const currency = this.value("currency") || (rules.currency ?? "")
+    if (!isCurrency(currency)) this.refuse(`currency: ${JSON.stringify(currency)} is not a code like EUR`)
+    const reference = this.value("reference")
+    if (!isText(reference, maxTextLength)) {
+      this.refuse(`reference: longer than ${maxTextLength} characters, or has U+0000`)
+    }
+    const exponent = this.take(exponentOf(currency, rules.exponents), 0)
+    const signed = this.signed(exponent)
+    const date = this.value("date")
+    return {
+      walletId,
+      account: rules.wallet === undefined ? "" : this.value("wallet"),
+      ownerId: owner === "" ? undefined : owner,
+      currency,
+      exponent,
+      signed,
+      balanceAfter: this.balance(exponent),
+      reference: reference === "" ? null : reference,
+      metadata: this.metadata(date),
+      date,
+      identity: this.identity([walletId, currency, String(signed), date, reference])
+    }
+  }
+
+  private refuse(reason: string): string {
+    this.wrong ??= reason
+    return ""
+  }
+
+  private take<A>(result: Result.Result<A, string>, instead: A): A {
+    if (Result.isSuccess(result)) return result.success
+    this.refuse(result.failure)
+    return instead
+  }
+
+  private has(field: MovementField): boolean {
     return this.columns[field] !== undefined
   }
 
   /** Of a column by its name; empty where the row does not have it. */
-  named(column: string): Result.Result<string, string> {
+  private named(column: string): string {
     const value = Object.hasOwn(this.row, column) ? this.row[column] : ""
-    return typeof value === "string"
-      ? Result.succeed(value)
-      : Result.fail(`the value of ${column} is neither a text nor a number`)
+    return typeof value === "string" ? value : this.refuse(`the value of ${column} is neither a text nor a number`)
   }
 
-  of(field: MovementField): Result.Result<string, string> {
+  private value(field: MovementField): string {
     const column = this.columns[field]
-    return column === undefined ? Result.succeed("") : Result.map(this.named(column), (text) => text.trim())
+    return column === undefined ? "" : this.named(column).trim()
   }
-}
 
-const inRange = (units: bigint): boolean => (units < 0n ? -units : units) < amountLimit
-
-/** An amount that says by itself whether it comes or goes. */
-const parseSigned = (text: string, exponent: number, rules: MovementRules, field: string) => {
-  const parsed = Result.mapError(parseDecimal(text, exponent, rules.decimal), (reason) => `${field}: ${reason}`)
-  return Result.isSuccess(parsed) && !inRange(parsed.success)
-    ? Result.fail(`${field}: has more than 30 digits of minor units`)
-    : parsed
-}
-
-/** Two columns: what came in, what went out. One of them is empty or zero. */
-const parseInAndOut = (values: RowValues, exponent: number, rules: MovementRules): Result.Result<bigint, string> =>
-  Result.gen(function* () {
-    const parts: Array<bigint> = []
-    let written = 0
-    for (const field of ["in", "out"] as const) {
-      const text = yield* values.of(field)
-      if (text !== "") written += 1
-      const units = text === "" ? 0n : yield* parseSigned(text, exponent, rules, field)
-      if (units < 0n) return yield* Result.fail(`${field}: has a sign although its column says the direction`)
-      parts.push(units)
+  /** An amount that says by itself whether it comes or goes. */
+  private units(field: MovementField, text: string, exponent: number): bigint {
+    const parsed = parseDecimal(text, exponent, this.rules.decimal)
+    if (Result.isFailure(parsed)) {
+      this.refuse(`${field}: ${parsed.failure}`)
+      return 0n
     }
-    const [came = 0n, went = 0n] = parts
-    if (written === 0) return yield* Result.fail("in, out: both are empty")
-    if (came > 0n && went > 0n) return yield* Result.fail("in, out: both have an amount")
-    return came - went
-  })
+    return parsed.success
+  }
 
-/** With a direction the amount has no sign; without one, its sign is the direction. */
-const parseAmount = (values: RowValues, exponent: number, rules: MovementRules): Result.Result<bigint, string> =>
-  Result.gen(function* () {
-    const given = values.has("amount")
-      ? yield* parseSigned(yield* values.of("amount"), exponent, rules, "amount")
-      : yield* parseInAndOut(values, exponent, rules)
-    if (!values.has("direction")) return given
-    const text = yield* values.of("direction")
+  private amount(field: "amount" | "in" | "out", text: string, exponent: number): bigint {
+    const units = this.units(field, text, exponent)
+    if (units >= amountLimit || units <= -amountLimit) this.refuse(`${field}: has more than 30 digits of minor units`)
+    return units
+  }
+
+  /** Two columns: what came in, what went out. One of them is empty or zero. */
+  private inAndOut(exponent: number): bigint {
+    const [came, went] = (["in", "out"] as const).map((field) => {
+      const text = this.value(field)
+      if (text === "") return undefined
+      const units = this.amount(field, text, exponent)
+      if (units < 0n) this.refuse(`${field}: has a sign although its column says the direction`)
+      return units
+    })
+    if (came === undefined && went === undefined) this.refuse("in, out: both are empty")
+    const [plus, minus] = [came ?? 0n, went ?? 0n]
+    if (plus > 0n && minus > 0n) this.refuse("in, out: both have an amount")
+    return plus - minus
+  }
+
+  /** With a direction the amount has no sign; without one, its sign is the direction. */
+  private signed(exponent: number): bigint {
+    const one = this.has("amount")
+    const given = one ? this.amount("amount", this.value("amount"), exponent) : this.inAndOut(exponent)
+    if (!this.has("direction")) return given
+    const text = this.value("direction")
     const word = text.toLowerCase()
     if (!Object.hasOwn(directions, word)) {
-      return yield* Result.fail(`direction: ${JSON.stringify(text)} is neither credit nor debit`)
+      this.refuse(`direction: ${JSON.stringify(text)} is neither credit nor debit`)
+      return 0n
     }
     const goes = directions[word] === "debit"
-    if (!values.has("amount")) {
-      return given !== 0n && given < 0n !== goes
-        ? yield* Result.fail(`direction: says ${text}, and the amount stands in the other column`)
-        : given
+    if (one && given < 0n) this.refuse("amount: has a sign although there is a direction")
+    if (!one && given !== 0n && given < 0n !== goes) {
+      this.refuse(`direction: says ${text}, and the amount stands in the other column`)
     }
-    if (given < 0n) return yield* Result.fail("amount: has a sign although there is a direction")
-    return goes ? -given : given
-  })
+    return one && goes ? -given : given
+  }
 
-const parseBalance = (values: RowValues, exponent: number, rules: MovementRules) =>
-  Result.gen(function* () {
-    if (!rules.checkBalance) return undefined
-    const text = yield* values.of("balance")
-    if (text === "") return undefined
-    return yield* Result.mapError(parseDecimal(text, exponent, rules.decimal), (reason) => `balance: ${reason}`)
-  })
+  private balance(exponent: number): bigint | undefined {
+    if (!this.rules.checkBalance) return undefined
+    const text = this.value("balance")
+    return text === "" ? undefined : this.units("balance", text, exponent)
+  }
 
-const parseMetadata = (
-  values: RowValues,
-  date: string,
-  names: ReadonlyArray<string>
-): Result.Result<Metadata, string> =>
-  Result.gen(function* () {
+  private metadata(date: string): Metadata {
     const entries: Array<[string, string]> = date === "" ? [] : [["bookedOn", date]]
-    for (const name of names) {
-      const value = yield* values.named(name)
+    for (const name of this.rules.metadata) {
+      const value = this.named(name)
       if (value !== "") entries.push([name, value])
     }
     if (entries.length === 0) return noMetadata
     const metadata = Object.fromEntries(entries)
     if (Object.keys(metadata).length < entries.length) {
-      return yield* Result.fail("metadata: the column bookedOn and the date would be one value")
+      this.refuse("metadata: the column bookedOn and the date would be one value")
+    } else if (!isMetadata(metadata)) {
+      this.refuse("metadata: at most 20 values of at most 512 characters each, without U+0000")
     }
-    return isMetadata(metadata)
-      ? metadata
-      : yield* Result.fail("metadata: at most 20 values of at most 512 characters each, without U+0000")
-  })
+    return metadata
+  }
 
-/** `undefined`: the map leaves it out. */
-const parseWallet = (values: RowValues, rules: MovementRules): Result.Result<string | undefined, string> =>
-  Result.gen(function* () {
-    const name = rules.wallet ?? (yield* values.of("wallet"))
-    if (rules.wallet === undefined && rules.walletMap !== undefined) {
-      const mapped = rules.walletMap.get(name)
-      if (mapped === undefined)
-        return yield* Result.fail(`wallet: --wallet-map says nothing about ${JSON.stringify(name)}`)
-      return mapped === "" ? undefined : mapped
-    }
-    if (isId(name)) return name
-    const advice = name === "" ? "" : "; --wallet-map FILE gives it one that is"
-    return yield* Result.fail(`wallet: ${JSON.stringify(name)} is not 1-64 of A-Z a-z 0-9 _ -${advice}`)
-  })
-
-/** What a row says of its movement, as it stands there: metadata that a later run keeps in addition changes nothing. */
-const contentOf = (values: RowValues, parts: ReadonlyArray<string>): Result.Result<RowIdentity, string> =>
-  Result.map(values.of("balance"), (balance) => ({ content: digestOf([...parts, balance]) }))
-
-const parseIdentity = (
-  values: RowValues,
-  line: number,
-  said: ReadonlyArray<string>,
-  rules: MovementRules
-): Result.Result<RowIdentity, string> =>
-  Result.gen(function* () {
-    const { rowIds, source } = rules
+  /** `said`: what a row says as it stands there; metadata that a later run keeps in addition changes nothing. */
+  private identity(said: ReadonlyArray<string>): RowIdentity {
+    const { rowIds, source } = this.rules
     if (rowIds._tag === "Columns") {
-      const parts: Array<string> = []
-      for (const name of rowIds.names) parts.push((yield* values.named(name)).trim())
-      if (parts.every((part) => part === "")) return yield* Result.fail(`${rowIds.names.join(", ")}: all are empty`)
+      const parts = rowIds.names.map((name) => this.named(name).trim())
+      if (parts.every((part) => part === "")) this.refuse(`${rowIds.names.join(", ")}: all are empty`)
       return { key: columnsKey(source, parts) }
     }
-    const id = yield* values.of("id")
-    if (rowIds._tag === "Line") return { key: lineKey(source, line, id) }
-    if (id !== "") return { key: rowKey(source, id) }
-    return values.has("id") ? yield* Result.fail("id: is empty") : yield* contentOf(values, said)
-  })
+    const id = this.value("id")
+    if (rowIds._tag === "Line") return { key: lineKey(source, this.line, id) }
+    if (id === "" && this.has("id")) this.refuse("id: is empty")
+    return id === "" ? { content: digestOf([...said, this.value("balance")]) } : { key: rowKey(source, id) }
+  }
+}
 
 /** One row as a movement, `undefined`: the wallet map leaves it out; a failure says which value is wrong and why. */
 export const parseMovement = (
@@ -212,37 +236,10 @@ export const parseMovement = (
   columns: Columns["of"],
   rules: MovementRules
 ): Result.Result<Movement | undefined, string> => {
-  const values = new RowValues(row, columns)
-  return Result.gen(function* () {
-    const walletId = yield* parseWallet(values, rules)
-    if (walletId === undefined) return undefined
-    const owner = yield* values.of("owner")
-    if (owner !== "" && !isId(owner)) {
-      return yield* Result.fail(`owner: ${JSON.stringify(owner)} is not 1-64 of A-Z a-z 0-9 _ -`)
-    }
-    const currency = (yield* values.of("currency")) || (rules.currency ?? "")
-    if (!isCurrency(currency)) {
-      return yield* Result.fail(`currency: ${JSON.stringify(currency)} is not a code like EUR`)
-    }
-    const reference = yield* values.of("reference")
-    if (!isText(reference, maxTextLength)) {
-      return yield* Result.fail(`reference: longer than ${maxTextLength} characters, or has U+0000`)
-    }
-    const exponent = yield* exponentOf(currency, rules.exponents)
-    const signed = yield* parseAmount(values, exponent, rules)
-    const date = yield* values.of("date")
-    return {
-      walletId,
-      account: rules.wallet === undefined ? "" : yield* values.of("wallet"),
-      ownerId: owner === "" ? undefined : owner,
-      currency,
-      exponent,
-      signed,
-      balanceAfter: yield* parseBalance(values, exponent, rules),
-      reference: reference === "" ? null : reference,
-      metadata: yield* parseMetadata(values, date, rules.metadata),
-      date,
-      identity: yield* parseIdentity(values, line, [walletId, currency, String(signed), date, reference], rules)
-    }
-  })
+  const parser = new RowParser(row, line, columns, rules)
+  const walletId = parser.wallet()
+  if (parser.wrong !== undefined) return Result.fail(parser.wrong)
+  if (walletId === "") return Result.succeed(undefined)
+  const movement = parser.movement(walletId)
+  return parser.wrong === undefined ? Result.succeed(movement) : Result.fail(parser.wrong)
 }

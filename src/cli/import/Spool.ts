@@ -30,7 +30,7 @@ export interface SpooledMovement {
 /** Bytes of one write or read. */
 const blockBytes = 256 * 1024
 
-const newline = 10
+const newline = "\n".charCodeAt(0)
 
 type Line = [
   index: number,

@@ -4,17 +4,7 @@ import { join } from "node:path"
 import { importFile } from "../../../src/cli/import/Import.ts"
 import type { ImportProgress } from "../../../src/cli/import/ImportOptions.ts"
 import { WalletEngine } from "../../../src/engine/WalletEngine.ts"
-import {
-  balance,
-  counts,
-  importText,
-  movements,
-  options,
-  refusal,
-  services,
-  temporaryFile,
-  walletIds
-} from "./importing.ts"
+import { balance, counts, options, refusal, services, temporaryFile, walletIds } from "./importing.ts"
 
 const fixture = join(import.meta.dirname, "../fixtures/movements.csv")
 
