@@ -8,7 +8,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { decimalPoint, parseDecimalFormat } from "../../../src/cli/import/Decimals.ts"
 import { importFile } from "../../../src/cli/import/Import.ts"
-import type { ImportOptions } from "../../../src/cli/import/ImportOptions.ts"
+import type { ImportOptions, Opening } from "../../../src/cli/import/ImportOptions.ts"
 import { ImportTarget } from "../../../src/cli/import/ImportTarget.ts"
 import { formatOf } from "../../../src/cli/import/MovementFile.ts"
 import { WalletEngine } from "../../../src/engine/WalletEngine.ts"
@@ -100,3 +100,32 @@ export const counts = ({
   ...report
 }: Effect.Success<ReturnType<typeof importFile>>) =>
   Object.fromEntries(Object.entries(report).filter(([, value]) => value !== 0 && value !== false && value !== null))
+
+/** With a balance after each row. */
+export const balanceHeader = "id,wallet_id,amount,balance,currency\n"
+export const fromFile: Opening = { _tag: "File" }
+export const amountOf = (text: string): Opening => ({ _tag: "Amount", text })
+
+/** Rows of wallet `w` in EUR: `[amount, balance]`, ids counted from `first`. */
+export const rows = (
+  list: ReadonlyArray<readonly [amount: number, balance: number | string]>,
+  first = 1
+): ReadonlyArray<string> =>
+  list.map(
+    ([moved, after], index) =>
+      `${first + index},w,${moved.toFixed(2)},${typeof after === "number" ? after.toFixed(2) : after},EUR\n`
+  )
+
+export const january = rows([
+  [5, 5],
+  [2, 7],
+  [-3, 4]
+])
+export const february = rows(
+  [
+    [10, 14],
+    [-4, 10]
+  ],
+  4
+)
+export const text = (...lists: ReadonlyArray<ReadonlyArray<string>>): string => balanceHeader + lists.flat().join("")
