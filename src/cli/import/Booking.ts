@@ -18,6 +18,9 @@ import { type CheckedWallets, inBookingOrder, moveOf, openingMove, type WalletSt
 /** Batches under way at once: the log takes in what is there together, and the next is made meanwhile. */
 const lanes = 4
 
+/** Rows in memory at a time, some hundred bytes each and at most 12 kB: two batches for each lane. */
+const windowRows = 8000
+
 /** Of one batch, JSON: the service takes 1 MiB. */
 const maxBatchBytes = 900 * 1024
 
@@ -164,7 +167,7 @@ export const bookMovements = Effect.fnUntraced(function* (
   let seen = 0
   yield* inBookingOrder(file).pipe(
     Stream.flatMap(Stream.fromIterable),
-    Stream.grouped(lanes * maxMoves),
+    Stream.grouped(windowRows),
     Stream.runForEach((rows) =>
       Effect.gen(function* () {
         yield* bookWindow(
