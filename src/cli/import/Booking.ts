@@ -8,7 +8,8 @@ import * as Stream from "effect/Stream"
 import { formatDecimal } from "./Decimals.ts"
 import type { CheckedFile } from "./FileCheck.ts"
 import type { ImportOptions } from "./ImportOptions.ts"
-import { type Applied, ImportTarget, maxMoves, type WalletMove } from "./ImportTarget.ts"
+import { type Applied, ImportTarget, type WalletMove } from "./ImportTarget.ts"
+import { batchesOf } from "./MoveBatches.ts"
 import { persistently, sendInOrder } from "./RetryInOrder.ts"
 import { walletKey } from "./RowKeys.ts"
 import { RowRefused } from "./RowRefused.ts"
@@ -20,12 +21,6 @@ const lanes = 4
 
 /** Rows in memory at a time, some hundred bytes each and at most 12 kB: two batches for each lane. */
 const windowRows = 8000
-
-/** Of one batch, JSON: the service takes 1 MiB. */
-const maxBatchBytes = 900 * 1024
-
-/** What a command has besides its texts: names, ids, key, amount. */
-const commandBytes = 640
 
 export interface Booked {
   readonly imported: number
@@ -56,27 +51,6 @@ interface Run {
 
 const refusedAt = ({ options }: Run, { line, row }: SpooledMovement, reason: string) =>
   new RowRefused({ file: options.file, row, line, reason: `${reason} (rows before it may be booked)` })
-
-const bytesOf = ({ metadata, reference }: WalletMove): number =>
-  commandBytes + Buffer.byteLength(JSON.stringify([reference, metadata]))
-
-/** In the same order, each of at most one batch. */
-const batchesOf = (items: ReadonlyArray<Item>): ReadonlyArray<ReadonlyArray<Item>> => {
-  const batches: Array<Array<Item>> = []
-  let bytes = Infinity
-  for (const item of items) {
-    const more = bytesOf(item.move)
-    const last = batches.at(-1)
-    if (last === undefined || last.length >= maxMoves || bytes + more > maxBatchBytes) {
-      batches.push([item])
-      bytes = more
-    } else {
-      last.push(item)
-      bytes += more
-    }
-  }
-  return batches
-}
 
 /** Wallets whole, so that the lanes are about as long as each other. */
 const lanesOf = (items: ReadonlyArray<Item>): ReadonlyArray<ReadonlyArray<Item>> => {

@@ -19,6 +19,7 @@ import {
   type WalletMove,
   type WalletNow
 } from "./ImportTarget.ts"
+import { batchesOf } from "./MoveBatches.ts"
 import { persistently, sendInOrder } from "./RetryInOrder.ts"
 import { openingKey } from "./RowKeys.ts"
 import { RowRefused } from "./RowRefused.ts"
@@ -222,12 +223,12 @@ const findDone = Effect.fnUntraced(function* (
     ),
     named
   )
-  const done = questions.filter((_, index) => answers[index] === "done")
-  const applied = yield* Effect.mapError(
-    sendInOrder(done, (sent) => target.move(sent.map(moveOf))),
-    named
-  )
-  done.forEach(({ index }, place) => known.set(index, applied[place]!))
+  const done = questions.filter((_, index) => answers[index] === "done").map((one) => ({ ...one, move: moveOf(one) }))
+  for (const batch of batchesOf(done)) {
+    const send = sendInOrder(batch, (sent) => target.move(sent.map(({ move }) => move)))
+    const applied = yield* Effect.mapError(send, named)
+    batch.forEach(({ index }, place) => known.set(index, applied[place]!))
+  }
   return known
 })
 

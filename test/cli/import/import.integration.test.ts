@@ -57,7 +57,7 @@ const statement = (count: number, wallets: number): string => {
   const lines = ["id,wallet_id,amount,balance,currency,date,description"]
   for (let row = 0; row < count; row++) {
     const wallet = row % wallets
-    const moved = row % 5 === 4 ? -1 : 1 + (row % 300)
+    const moved = row >= wallets && row % 5 === 4 ? -1 : 1 + (row % 300)
     sums[wallet]! += moved
     const [amount, balance] = [moved, sums[wallet]!].map((units) => (units / 100).toFixed(2))
     lines.push(`r${row},w${wallet},${amount},${balance},EUR,2024-01-01,"row ${row}, \u00e9"`)
@@ -116,6 +116,8 @@ describe("wallet import", () => {
       const { code, report, stderr } = yield* runImport(args, environment)
       assert.deepStrictEqual([code, report.imported], [0, 120], stderr)
       assert.strictEqual((yield* getWallet(service.url, "w"))?.balance, "12000")
+      const again = yield* runImport(args, environment)
+      assert.deepStrictEqual([again.code, again.report.imported, again.report.known], [0, 0, 120], again.stderr)
     }).pipe(Effect.scoped)
   )
 
@@ -133,8 +135,6 @@ describe("wallet import", () => {
       yield* Effect.retry(booked, Schedule.spaced("5 millis"))
       // The process gets SIGKILL.
       yield* Fiber.interrupt(running)
-      const part = (yield* getWallet(service.url, "w0"))!.version
-      assert.isBelow(part, 10_000)
       const { code, report, stderr } = yield* runImport([file], environment)
       assert.strictEqual(code, 0, stderr)
       assert.strictEqual(Number(report.imported) + Number(report.known), 30_000)
