@@ -5,9 +5,11 @@
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import type { Metadata } from "../../domain/Limits.ts"
 import { WalletEngine } from "../../engine/WalletEngine.ts"
+import { maxBatchItems } from "../../http/api/Schemas.ts"
 import { WalletClient } from "../../http/WalletClient.ts"
 
 /** A command was not done, or it is not known whether it was. */
@@ -45,8 +47,30 @@ export interface Applied {
   readonly replayed: boolean
   /** The wallet's balance as of the command's own event, also when replayed. */
   readonly balance: bigint
-  readonly currency: string
 }
+
+/** A wallet as it is now. */
+export interface WalletNow {
+  readonly currency: string
+  readonly ownerId: string
+  readonly balance: bigint
+  readonly held: bigint
+  readonly overdraftLimit: bigint
+  readonly status: "active" | "frozen" | "closed"
+  /** Events after the creation. */
+  readonly version: number
+}
+
+/** What is known of a key: its command was done, it was not, or there is no such wallet. */
+export type KeyState = "done" | "new" | "no wallet"
+
+export interface KeyQuestion {
+  readonly walletId: string
+  readonly idempotencyKey: string
+}
+
+/** Commands of one call. */
+export const maxMoves = maxBatchItems
 
 /** `HttpClientError`: no reply came; with the same key the command may be sent again. */
 const passing = new Set([
@@ -67,13 +91,37 @@ interface Failure {
 const failed = (error: Failure): TargetFailed =>
   new TargetFailed({ code: error._tag, reason: error.detail ?? error.message, mayPass: passing.has(error._tag) })
 
+/**
+ * A key is asked for by a command that can never be done: a transfer of a wallet to itself.
+ * Keys are looked up before every rule, so a key that is taken is refused as that, and a new
+ * one is refused by the rules and stays new.
+ */
+const answers: Readonly<Record<string, KeyState>> = {
+  IdempotencyKeyReused: "done",
+  SameWallet: "new",
+  WalletClosed: "new",
+  WalletFrozen: "new",
+  WalletNotFound: "no wallet"
+}
+
+const stateOf = (error: Failure): Result.Result<KeyState, TargetFailed> =>
+  Object.hasOwn(answers, error._tag) ? Result.succeed(answers[error._tag]!) : Result.fail(failed(error))
+
+type Results<A> = ReadonlyArray<Result.Result<A, TargetFailed>>
+
 export class ImportTarget extends Context.Service<
   ImportTarget,
   {
-    /** The wallet's currency; `undefined`: there is no such wallet. */
-    readonly currencyOf: (walletId: string) => Effect.Effect<string | undefined, TargetFailed>
+    /** `undefined`: there is no such wallet. */
+    readonly wallet: (walletId: string) => Effect.Effect<WalletNow | undefined, TargetFailed>
     readonly create: (wallet: NewWallet) => Effect.Effect<Applied, TargetFailed>
-    readonly move: (move: WalletMove) => Effect.Effect<Applied, TargetFailed>
+    /** Changes nothing. At most `maxMoves`; the answers in the order of the questions. */
+    readonly ask: (questions: ReadonlyArray<KeyQuestion>) => Effect.Effect<Results<KeyState>, TargetFailed>
+    /**
+     * At most `maxMoves`, and together at most 1 MiB of JSON. Those of one wallet are done in
+     * the order given, each on its own: one that fails does not keep back those after it.
+     */
+    readonly move: (moves: ReadonlyArray<WalletMove>) => Effect.Effect<Results<Applied>, TargetFailed>
   }
 >()("effect-wallet/cli/import/ImportTarget") {
   /** The engine of this process. */
@@ -81,21 +129,34 @@ export class ImportTarget extends Context.Service<
     ImportTarget,
     Effect.map(WalletEngine, (engine) =>
       ImportTarget.of({
-        currencyOf: (walletId) =>
+        wallet: (walletId) =>
           engine.getWallet({ walletId }).pipe(
-            Effect.map((wallet): string | undefined => wallet.currency),
+            Effect.map((wallet): WalletNow | undefined => wallet),
             Effect.catchTag("WalletNotFound", () => Effect.undefined),
             Effect.mapError(failed)
           ),
         create: ({ walletId, ...input }) =>
           engine.createWallet({ id: walletId, ...input, actor: "import" }).pipe(
-            Effect.map(({ replayed, wallet: { balance, currency } }) => ({ balance, currency, replayed })),
+            Effect.map(({ replayed, wallet: { balance } }) => ({ balance, replayed })),
             Effect.mapError(failed)
           ),
-        move: ({ direction, ...input }) =>
-          engine[direction]({ ...input, actor: "import" }).pipe(
-            Effect.map(({ replayed, wallet: { balance, currency } }) => ({ balance, currency, replayed })),
-            Effect.mapError(failed)
+        ask: (questions) =>
+          atOnce(questions, ({ idempotencyKey, walletId }) =>
+            engine.transfer({ from: walletId, to: walletId, amount: 1n, idempotencyKey }).pipe(
+              Effect.match({
+                onFailure: stateOf,
+                onSuccess: () => Result.fail(impossible)
+              })
+            )
+          ),
+        // A call reaches its wallet's mailbox before it first waits, so their order is that of the rows.
+        move: (moves) =>
+          atOnce(moves, ({ direction, ...input }) =>
+            engine[direction]({ ...input, actor: "import" }).pipe(
+              Effect.map(({ replayed, wallet: { balance } }) => ({ balance, replayed })),
+              Effect.mapError(failed),
+              Effect.result
+            )
           )
       })
     )
@@ -105,45 +166,86 @@ export class ImportTarget extends Context.Service<
   static readonly layerClient = Layer.effect(
     ImportTarget,
     Effect.map(WalletClient, (client) => {
-      const options = (idempotencyKey: string) =>
-        ({ headers: { "idempotency-key": idempotencyKey }, query: {}, responseMode: "decoded-and-response" }) as const
-      const isReplayed = (headers: Readonly<Record<string, string | undefined>>): boolean =>
-        headers["idempotency-replayed"] === "true"
+      const run = (commands: Parameters<typeof client.batch.run>[0]["payload"]["commands"]) =>
+        client.batch.run({ query: {}, payload: { commands } }).pipe(Effect.mapError(failed))
       return ImportTarget.of({
-        currencyOf: (walletId) =>
+        wallet: (walletId) =>
           client.wallets.get({ params: { id: walletId }, query: {} }).pipe(
-            Effect.map((wallet): string | undefined => wallet.currency),
+            Effect.map((wallet): WalletNow | undefined => wallet),
             Effect.catchTag("WalletNotFound", () => Effect.undefined),
             Effect.mapError(failed)
           ),
         create: ({ idempotencyKey, overdraftLimit, walletId, ...input }) =>
           client.wallets
             .create({
-              ...options(idempotencyKey),
+              headers: { "idempotency-key": idempotencyKey },
+              query: {},
+              responseMode: "decoded-and-response",
               payload: { id: walletId, ...input, ...(overdraftLimit === 0n ? {} : { overdraftLimit }) }
             })
             .pipe(
               Effect.map(([{ wallet }, { headers }]) => ({
                 balance: wallet.balance,
-                currency: wallet.currency,
-                replayed: isReplayed(headers)
+                replayed: headers["idempotency-replayed"] === "true"
               })),
               Effect.mapError(failed)
             ),
-        move: ({ amount, direction, idempotencyKey, metadata, reference, walletId }) =>
-          client.wallets[direction]({
-            ...options(idempotencyKey),
-            params: { id: walletId },
-            payload: { amount, metadata, ...(reference === null ? {} : { reference }) }
-          }).pipe(
-            Effect.map(([{ wallet }, { headers }]) => ({
-              balance: wallet.balance,
-              currency: wallet.currency,
-              replayed: isReplayed(headers)
-            })),
-            Effect.mapError(failed)
-          )
+        ask: (questions) =>
+          run(questions.map((question) => ({ type: "transfer", ...question, to: question.walletId, amount: 1n }))).pipe(
+            Effect.map(({ results }) =>
+              results.map((result) => {
+                const problem = problemOf(result)
+                return problem === undefined ? Result.fail(impossible) : stateOf(problem)
+              })
+            )
+          ),
+        move: (moves) =>
+          run(
+            moves.map(({ direction, reference, ...move }) => ({
+              type: direction,
+              ...move,
+              ...(reference === null ? {} : { reference })
+            }))
+          ).pipe(Effect.map(({ results }) => results.map(appliedOf)))
       })
     })
   )
+}
+
+/** All started in order before any is waited for. */
+const atOnce = <A, B>(inputs: ReadonlyArray<A>, run: (input: A) => Effect.Effect<B>): Effect.Effect<ReadonlyArray<B>> =>
+  Effect.forEach(inputs, run, { concurrency: "unbounded" })
+
+const impossible = new TargetFailed({
+  code: "SameWallet",
+  reason: "the service lets a wallet send to itself: what it has done cannot be known",
+  mayPass: false
+})
+
+interface BatchResult {
+  readonly status: number
+  readonly body: unknown
+  readonly replayed?: boolean
+}
+
+const ProblemBody = Schema.Struct({ code: Schema.String, detail: Schema.optionalKey(Schema.String) })
+const MoveBody = Schema.Struct({ wallet: Schema.Struct({ balance: Schema.String }) })
+
+const isProblem = Schema.is(ProblemBody)
+const isMove = Schema.is(MoveBody)
+
+/** `undefined`: it was done. */
+const problemOf = ({ body, status }: BatchResult): Failure | undefined => {
+  if (status < 400) return undefined
+  return isProblem(body)
+    ? { _tag: body.code, message: body.detail ?? body.code }
+    : { _tag: "ReplyUnreadable", message: `the service answered ${status} without saying why` }
+}
+
+const appliedOf = (result: BatchResult): Result.Result<Applied, TargetFailed> => {
+  const problem = problemOf(result)
+  if (problem !== undefined) return Result.fail(failed(problem))
+  return isMove(result.body)
+    ? Result.succeed({ replayed: result.replayed === true, balance: BigInt(result.body.wallet.balance) })
+    : Result.fail(failed({ _tag: "ReplyUnreadable", message: "the service's answer has no balance" }))
 }

@@ -1,220 +1,245 @@
 /**
- * From a row of a file to a movement of a wallet: which column is what, and the form
- * that each value must have; amounts as banks write them, exactly, without a float on
- * the way. Pure; a row that does not fit says why.
+ * From a row of a file to a movement of a wallet: the form that each value must have. A
+ * row that does not fit says why. Pure.
  */
 import * as Result from "effect/Result"
-import { createHash } from "node:crypto"
-import {
-  importKeyPrefix,
-  isAmount,
-  isCurrency,
-  isId,
-  isIdempotencyKey,
-  isMetadata,
-  isText,
-  maxTextLength,
-  type Metadata,
-  noMetadata
-} from "../../domain/Limits.ts"
+import { amountLimit, isCurrency, isId, isMetadata, isText, maxTextLength, noMetadata } from "../../domain/Limits.ts"
+import type { Metadata } from "../../domain/Limits.ts"
+import type { ColumnRules, Columns, MovementField } from "./Columns.ts"
+import { type ExponentRules, exponentOf } from "./CurrencyExponents.ts"
+import { type DecimalFormat, parseDecimal } from "./Decimals.ts"
+import { columnsKey, digestOf, lineKey, rowKey } from "./RowKeys.ts"
 
-/** Digits after the point that a currency may have. */
-export const maxExponent = 18
-
-const pattern = /^([+-]?)([0-9]{1,30})(?:\.([0-9]+))?$/
-
-/**
- * `"700.00"` with exponent 2 is `70000n` minor units; signed. A failure says why the
- * text is not such an amount; more decimals than the currency has are refused, also
- * zeros, for they say that the exponent is wrong.
- */
-export const parseDecimal = (text: string, exponent: number): Result.Result<bigint, string> => {
-  const match = pattern.exec(text.trim())
-  if (match === null) return Result.fail(`${JSON.stringify(text)} is not an amount like 1234.56`)
-  const [, sign, whole = "0", decimals = ""] = match
-  if (decimals.length > exponent) {
-    return Result.fail(`${JSON.stringify(text)} has more than ${exponent} decimals`)
-  }
-  const units = BigInt(whole + decimals.padEnd(exponent, "0"))
-  return Result.succeed(sign === "-" ? -units : units)
+export interface MovementRules extends ColumnRules {
+  readonly exponents: ExponentRules
+  readonly decimal: DecimalFormat
+  /** `false`: what the balance column says is not even read. */
+  readonly checkBalance: boolean
+  /** Wallet by the file's name for it; an empty one: its rows are left out. `undefined`: the names are ids. */
+  readonly walletMap: ReadonlyMap<string, string> | undefined
+  /** Keeps files apart whose ids are the same. */
+  readonly source: string | undefined
 }
 
-/** The other way round: `70000n` with exponent 2 is `"700.00"`. */
-export const formatDecimal = (units: bigint, exponent: number): string => {
-  const digits = (units < 0n ? -units : units).toString().padStart(exponent + 1, "0")
-  const sign = units < 0n ? "-" : ""
-  return exponent === 0 ? sign + digits : `${sign}${digits.slice(0, -exponent)}.${digits.slice(-exponent)}`
-}
-
-export const movementFields = [
-  "id",
-  "wallet",
-  "owner",
-  "direction",
-  "amount",
-  "balance",
-  "currency",
-  "reference",
-  "date"
-] as const
-
-export type MovementField = (typeof movementFields)[number]
-
-/** The first of these that the file has, unless the caller maps the field. */
-export const usualColumns: Readonly<Record<MovementField, ReadonlyArray<string>>> = {
-  id: ["transaction_id", "id"],
-  wallet: ["wallet_id", "account_id"],
-  owner: ["owner_id"],
-  direction: ["direction"],
-  amount: ["amount"],
-  balance: ["balance_after", "balance"],
-  currency: ["currency"],
-  reference: ["reference", "description"],
-  date: ["booked_on", "date"]
-}
-
-export interface MovementRules {
-  /** Column per field, where it is not a usual one. */
-  readonly columns: Readonly<Partial<Record<MovementField, string>>>
-  /** For files without a currency column. */
-  readonly currency: string | undefined
-  /** Digits after the point of an amount, 0–18. */
-  readonly exponent: number
-  /** Further columns to keep as metadata, under their own names. */
-  readonly metadata: ReadonlyArray<string>
-}
+/** What tells a row from the others of its wallet: a key, or what it says, of which there may be more than one. */
+export type RowIdentity = { readonly key: string } | { readonly content: string }
 
 export interface Movement {
   readonly walletId: string
-  readonly ownerId: string
+  /** What the file calls the wallet, where the caller has named it; empty: nothing. */
+  readonly account: string
+  /** As the file names it; `undefined`: it does not. */
+  readonly ownerId: string | undefined
   readonly currency: string
-  readonly direction: "credit" | "debit"
-  readonly amount: bigint
+  /** Digits after the point of the currency. */
+  readonly exponent: number
+  /** Minor units, below 0 for a debit; 0: nothing moves. */
+  readonly signed: bigint
   /** What the bank says the balance is after this row. */
   readonly balanceAfter: bigint | undefined
   readonly reference: string | null
   readonly metadata: Metadata
-  /** From the row's own id, so that a second import of it is recognised. */
-  readonly idempotencyKey: string
-}
-
-export type Columns = Readonly<Partial<Record<MovementField, string>>>
-
-const required: ReadonlyArray<MovementField> = ["id", "wallet", "amount"]
-
-/** Which column of this header is which field; a failure names what is missing. */
-export const resolveColumns = (header: ReadonlyArray<string>, rules: MovementRules): Result.Result<Columns, string> => {
-  const columns: Partial<Record<MovementField, string>> = {}
-  for (const field of movementFields) {
-    const mapped = rules.columns[field]
-    if (mapped !== undefined && !header.includes(mapped)) {
-      return Result.fail(`there is no column ${mapped} (mapped to ${field}); there are: ${header.join(", ")}`)
-    }
-    const column = mapped ?? usualColumns[field].find((name) => header.includes(name))
-    if (column !== undefined) columns[field] = column
-  }
-  const missing = required.find((field) => columns[field] === undefined)
-  if (missing !== undefined) {
-    return Result.fail(
-      `there is no ${missing} column; name it by --map ${missing}=COLUMN, one of: ${header.join(", ")}`
-    )
-  }
-  if (columns.currency === undefined && rules.currency === undefined) {
-    return Result.fail("there is no currency column; give --currency CODE")
-  }
-  const absent = rules.metadata.find((name) => !header.includes(name))
-  if (absent !== undefined) return Result.fail(`there is no column ${absent} to keep as metadata`)
-  return Result.succeed(columns)
+  readonly date: string
+  readonly identity: RowIdentity
 }
 
 const directions: Readonly<Record<string, "credit" | "debit">> = {
   credit: "credit",
   cr: "credit",
+  crdt: "credit",
   c: "credit",
   "+": "credit",
   debit: "debit",
   dr: "debit",
+  dbit: "debit",
   d: "debit",
   "-": "debit"
 }
 
-/** Ids with characters that a key cannot have go in by their hash. */
-const keyOf = (id: string): string => {
-  const key = `${importKeyPrefix}${id}`
-  return isIdempotencyKey(key) ? key : `${importKeyPrefix}sha256:${createHash("sha256").update(id).digest("base64url")}`
-}
+/** A text, or a value of JSON that is none. */
+type Row = Readonly<Record<string, unknown>>
 
-type Row = Readonly<Record<string, string>>
+/** Reads one row, value by value; the first thing that is wrong is what it says, and no value counts from there. */
+class RowParser {
+  /** `undefined`: nothing was wrong so far. */
+  wrong: string | undefined
+  private readonly row: Row
+  private readonly line: number
+  private readonly columns: Columns["of"]
+  private readonly rules: MovementRules
 
-interface SignedAmount {
-  readonly direction: "credit" | "debit"
-  readonly amount: bigint
-}
-
-/** With a direction column the amount has no sign; without one, its sign is the direction. */
-const parseAmount = (row: Row, columns: Columns, exponent: number): Result.Result<SignedAmount, string> => {
-  const parsed = parseDecimal(row[columns.amount ?? ""] ?? "", exponent)
-  if (Result.isFailure(parsed)) return Result.fail(`amount: ${parsed.failure}`)
-  const signed = parsed.success
-  const amount = signed < 0n ? -signed : signed
-  if (!isAmount(amount)) return Result.fail("amount: must be above 0 and have at most 30 digits of minor units")
-  if (columns.direction === undefined) return Result.succeed({ direction: signed < 0n ? "debit" : "credit", amount })
-  const text = row[columns.direction] ?? ""
-  const direction = directions[text.trim().toLowerCase()]
-  if (direction === undefined) return Result.fail(`direction: ${JSON.stringify(text)} is neither credit nor debit`)
-  if (signed < 0n) return Result.fail("amount: has a sign although there is a direction")
-  return Result.succeed({ direction, amount })
-}
-
-const parseBalance = (row: Row, columns: Columns, exponent: number): Result.Result<bigint | undefined, string> => {
-  const text = columns.balance === undefined ? "" : (row[columns.balance] ?? "")
-  return text.trim() === ""
-    ? Result.succeed(undefined)
-    : Result.mapError(parseDecimal(text, exponent), (reason) => `balance: ${reason}`)
-}
-
-const parseMetadata = (row: Row, columns: Columns, names: ReadonlyArray<string>): Result.Result<Metadata, string> => {
-  const entries = names.map((name): [string, string] => [name, row[name] ?? ""])
-  const date = columns.date === undefined ? "" : (row[columns.date] ?? "")
-  if (date !== "") entries.unshift(["bookedOn", date])
-  const kept = entries.filter(([, value]) => value !== "")
-  if (kept.length === 0) return Result.succeed(noMetadata)
-  const metadata = Object.fromEntries(kept)
-  return isMetadata(metadata)
-    ? Result.succeed(metadata)
-    : Result.fail("metadata: at most 20 values of at most 512 characters each")
-}
-
-/** One row as a movement; a failure says which value is wrong and why. */
-export const parseMovement = (row: Row, columns: Columns, rules: MovementRules): Result.Result<Movement, string> => {
-  const value = (field: MovementField): string => {
-    const column = columns[field]
-    return column === undefined ? "" : (row[column] ?? "").trim()
+  constructor(row: Row, line: number, columns: Columns["of"], rules: MovementRules) {
+    this.row = row
+    this.line = line
+    this.columns = columns
+    this.rules = rules
   }
-  const id = value("id")
-  if (id === "") return Result.fail("id: is empty")
-  const walletId = value("wallet")
-  if (!isId(walletId)) return Result.fail(`wallet: ${JSON.stringify(walletId)} is not 1-64 of A-Z a-z 0-9 _ -`)
-  const ownerId = value("owner") || walletId
-  if (!isId(ownerId)) return Result.fail(`owner: ${JSON.stringify(ownerId)} is not 1-64 of A-Z a-z 0-9 _ -`)
-  const currency = value("currency") || (rules.currency ?? "")
-  if (!isCurrency(currency)) return Result.fail(`currency: ${JSON.stringify(currency)} is not a code like EUR`)
-  const reference = value("reference")
-  if (!isText(reference, maxTextLength)) return Result.fail(`reference: longer than ${maxTextLength} characters`)
-  return Result.gen(function* () {
-    const { amount, direction } = yield* parseAmount(row, columns, rules.exponent)
-    const balanceAfter = yield* parseBalance(row, columns, rules.exponent)
-    const metadata = yield* parseMetadata(row, columns, rules.metadata)
+
+  /** The wallet; empty: the map leaves it out. */
+  wallet(): string {
+    const { wallet, walletMap } = this.rules
+    const name = wallet ?? this.value("wallet")
+    if (wallet === undefined && walletMap !== undefined) {
+      return walletMap.get(name) ?? this.refuse(`wallet: --wallet-map says nothing about ${JSON.stringify(name)}`)
+    }
+    if (isId(name)) return name
+    const advice = name === "" ? "" : "; --wallet-map FILE gives it one that is"
+    return this.refuse(`wallet: ${JSON.stringify(name)} is not 1-64 of A-Z a-z 0-9 _ -${advice}`)
+  }
+
+  /** The movement of a row whose wallet is not left out. */
+  movement(walletId: string): Movement {
+    const { rules } = this
+    const owner = this.value("owner")
+    if (owner !== "" && !isId(owner)) this.refuse(`owner: ${JSON.stringify(owner)} is not 1-64 of A-Z a-z 0-9 _ -`)
+    const currency = this.value("currency") || (rules.currency ?? "")
+    if (!isCurrency(currency)) this.refuse(`currency: ${JSON.stringify(currency)} is not a code like EUR`)
+    const reference = this.value("reference")
+    if (!isText(reference, maxTextLength)) {
+      this.refuse(`reference: longer than ${maxTextLength} characters, or has U+0000`)
+    }
+    const exponent = this.take(exponentOf(currency, rules.exponents), 0)
+    const signed = this.signed(exponent)
+    const date = this.value("date")
     return {
       walletId,
-      ownerId,
+      account: rules.wallet === undefined ? "" : this.value("wallet"),
+      ownerId: owner === "" ? undefined : owner,
       currency,
-      direction,
-      amount,
-      balanceAfter,
+      exponent,
+      signed,
+      balanceAfter: this.balance(exponent),
       reference: reference === "" ? null : reference,
-      metadata,
-      idempotencyKey: keyOf(id)
+      metadata: this.metadata(date),
+      date,
+      identity: this.identity([walletId, currency, String(signed), date, reference])
     }
-  })
+  }
+
+  private refuse(reason: string): string {
+    this.wrong ??= reason
+    return ""
+  }
+
+  private take<A>(result: Result.Result<A, string>, instead: A): A {
+    if (Result.isSuccess(result)) return result.success
+    this.refuse(result.failure)
+    return instead
+  }
+
+  private has(field: MovementField): boolean {
+    return this.columns[field] !== undefined
+  }
+
+  /** Of a column by its name; empty where the row does not have it. */
+  private named(column: string): string {
+    const value = Object.hasOwn(this.row, column) ? this.row[column] : ""
+    return typeof value === "string" ? value : this.refuse(`the value of ${column} is neither a text nor a number`)
+  }
+
+  private value(field: MovementField): string {
+    const column = this.columns[field]
+    return column === undefined ? "" : this.named(column).trim()
+  }
+
+  /** An amount that says by itself whether it comes or goes. */
+  private units(field: MovementField, text: string, exponent: number): bigint {
+    const parsed = parseDecimal(text, exponent, this.rules.decimal)
+    if (Result.isFailure(parsed)) {
+      this.refuse(`${field}: ${parsed.failure}`)
+      return 0n
+    }
+    return parsed.success
+  }
+
+  private amount(field: "amount" | "in" | "out", text: string, exponent: number): bigint {
+    const units = this.units(field, text, exponent)
+    if (units >= amountLimit || units <= -amountLimit) this.refuse(`${field}: has more than 30 digits of minor units`)
+    return units
+  }
+
+  /** Two columns: what came in, what went out. One of them is empty or zero. */
+  private inAndOut(exponent: number): bigint {
+    const [came, went] = (["in", "out"] as const).map((field) => {
+      const text = this.value(field)
+      if (text === "") return undefined
+      const units = this.amount(field, text, exponent)
+      if (units < 0n) this.refuse(`${field}: has a sign although its column says the direction`)
+      return units
+    })
+    if (came === undefined && went === undefined) this.refuse("in, out: both are empty")
+    const [plus, minus] = [came ?? 0n, went ?? 0n]
+    if (plus > 0n && minus > 0n) this.refuse("in, out: both have an amount")
+    return plus - minus
+  }
+
+  /** With a direction the amount has no sign; without one, its sign is the direction. */
+  private signed(exponent: number): bigint {
+    const one = this.has("amount")
+    const given = one ? this.amount("amount", this.value("amount"), exponent) : this.inAndOut(exponent)
+    if (!this.has("direction")) return given
+    const text = this.value("direction")
+    const word = text.toLowerCase()
+    if (!Object.hasOwn(directions, word)) {
+      this.refuse(`direction: ${JSON.stringify(text)} is neither credit nor debit`)
+      return 0n
+    }
+    const goes = directions[word] === "debit"
+    if (one && given < 0n) this.refuse("amount: has a sign although there is a direction")
+    if (!one && given !== 0n && given < 0n !== goes) {
+      this.refuse(`direction: says ${text}, and the amount stands in the other column`)
+    }
+    return one && goes ? -given : given
+  }
+
+  private balance(exponent: number): bigint | undefined {
+    if (!this.rules.checkBalance) return undefined
+    const text = this.value("balance")
+    return text === "" ? undefined : this.units("balance", text, exponent)
+  }
+
+  private metadata(date: string): Metadata {
+    const entries: Array<[string, string]> = date === "" ? [] : [["bookedOn", date]]
+    for (const name of this.rules.metadata) {
+      const value = this.named(name)
+      if (value !== "") entries.push([name, value])
+    }
+    if (entries.length === 0) return noMetadata
+    const metadata = Object.fromEntries(entries)
+    if (Object.keys(metadata).length < entries.length) {
+      this.refuse("metadata: the column bookedOn and the date would be one value")
+    } else if (!isMetadata(metadata)) {
+      this.refuse("metadata: at most 20 values of at most 512 characters each, without U+0000")
+    }
+    return metadata
+  }
+
+  /** `said`: what a row says as it stands there; metadata that a later run keeps in addition changes nothing. */
+  private identity(said: ReadonlyArray<string>): RowIdentity {
+    const { rowIds, source } = this.rules
+    if (rowIds._tag === "Columns") {
+      const parts = rowIds.names.map((name) => this.named(name).trim())
+      if (parts.every((part) => part === "")) this.refuse(`${rowIds.names.join(", ")}: all are empty`)
+      return { key: columnsKey(source, parts) }
+    }
+    const id = this.value("id")
+    if (rowIds._tag === "Line") return { key: lineKey(source, this.line, id) }
+    if (id === "" && this.has("id")) this.refuse("id: is empty")
+    return id === "" ? { content: digestOf([...said, this.value("balance")]) } : { key: rowKey(source, id) }
+  }
+}
+
+/** One row as a movement, `undefined`: the wallet map leaves it out; a failure says which value is wrong and why. */
+export const parseMovement = (
+  row: Row,
+  line: number,
+  columns: Columns["of"],
+  rules: MovementRules
+): Result.Result<Movement | undefined, string> => {
+  const parser = new RowParser(row, line, columns, rules)
+  const walletId = parser.wallet()
+  if (parser.wrong !== undefined) return Result.fail(parser.wrong)
+  if (walletId === "") return Result.succeed(undefined)
+  const movement = parser.movement(walletId)
+  return parser.wrong === undefined ? Result.succeed(movement) : Result.fail(parser.wrong)
 }

@@ -4,12 +4,14 @@
  * so that no amount passes through a float.
  */
 import * as NodeStream from "@effect/platform-node/NodeStream"
-import { type CsvError, parse } from "csv-parse"
+import { parse, type Parser } from "csv-parse"
 import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"
-import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
+import { Transform, type TransformCallback } from "node:stream"
+import { FileText, maxRowBytes } from "./FileText.ts"
+import { parseObject } from "./JsonRow.ts"
 
 /** The file cannot be read, or is not of its format. */
 export class FileUnreadable extends Schema.TaggedError<FileUnreadable>()("FileUnreadable", {
@@ -26,113 +28,206 @@ export interface FileRow {
   readonly row: number
   /** Line of the file on which the row ends, from 1. */
   readonly line: number
+  /** By column; what is no text is a value of JSON that no movement can have. */
+  readonly fields: Readonly<Record<string, unknown>>
+}
+
+/** Rows that came together, in the order of the file. */
+export interface FileRows {
+  readonly rows: ReadonlyArray<FileRow>
+  /** Empty lines among them. */
+  readonly blank: number
   /** Bytes of the file read so far. */
   readonly bytes: number
-  readonly fields: Readonly<Record<string, string>>
 }
 
 export type FileFormat = "csv" | "jsonl"
 
-/** One row of a bank's file is some hundred bytes; more than this is a stray quote. */
-const maxRowBytes = 64 * 1024
+export interface FileOptions {
+  readonly format: FileFormat
+  /** Of CSV, one character; `undefined`: a comma, or what the first line says (`sep=;`). */
+  readonly delimiter: string | undefined
+  /** As `TextDecoder` names it; `undefined`: UTF-8, or UTF-16 with its mark. */
+  readonly encoding: string | undefined
+  /** Lines at the beginning that are no rows and no header. */
+  readonly skip: number
+  /** What is wrong with the header of a CSV file. */
+  readonly checkHeader: (names: ReadonlyArray<string>) => string | undefined
+}
 
 export const formatOf = (file: string): FileFormat => (/\.(?:jsonl|ndjson)$/i.test(file) ? "jsonl" : "csv")
 
-const reasonOf = (cause: unknown): string => (cause instanceof Error ? cause.message : String(cause))
+const errorOf = (cause: unknown): Error => (cause instanceof Error ? cause : new Error(String(cause)))
 
-interface CsvRecord {
-  readonly record: Readonly<Record<string, string>>
-  readonly info: { readonly lines: number; readonly records: number; readonly bytes: number }
-}
-
-/** A column that stands twice would hide the other one's values. */
-const checkHeader = (header: ReadonlyArray<string>): Array<string> => {
-  const names = header.map((name) => name.trim())
+/** A column that stands twice would hide the other one's values; columns without a name are told apart by their place. */
+const headerOf = (header: ReadonlyArray<string>, options: FileOptions): Array<string> => {
+  const names = header.map((name, index) => name.trim() || `(column ${index + 1})`)
   const twice = names.find((name, index) => names.indexOf(name) !== index)
   if (twice !== undefined) throw new Error(`the header names the column ${twice} twice`)
+  const wrong = options.checkHeader(names)
+  if (wrong !== undefined) throw new Error(wrong)
   return names
 }
 
-const csvRows = (file: string, delimiter: string) => (bytes: Stream.Stream<Uint8Array, FileUnreadable>) =>
-  bytes.pipe(
-    NodeStream.pipeThroughDuplex<CsvRecord, FileUnreadable>({
-      evaluate: () =>
-        parse({
-          columns: checkHeader,
-          bom: true,
-          delimiter,
-          info: true,
-          skip_empty_lines: true,
-          max_record_size: maxRowBytes
-        }),
-      onError: (cause) => new FileUnreadable({ file, reason: reasonOf(cause as CsvError) })
-    }),
-    Stream.map(({ info, record }): FileRow => ({
-      row: info.records,
-      line: info.lines,
-      bytes: info.bytes,
-      fields: record
-    }))
-  )
-
-/** Texts as they are, numbers as they stand in the source, the rest is no value of a movement. */
-const textOf = (key: string, value: unknown, source: string | undefined): unknown => {
-  if (key === "" || typeof value === "string") return value
-  if (typeof value === "number" && source !== undefined) return source
-  if (value === null) return ""
-  throw new Error(`the value of ${key} is neither a text nor a number`)
+interface CsvRecord {
+  readonly record: Readonly<Record<string, string>>
+  readonly info: { readonly lines: number; readonly records: number }
 }
 
-/** The third parameter is "JSON.parse source text access", which the TypeScript library does not know yet. */
-type SourceReviver = (key: string, value: unknown, context?: { readonly source?: string }) => unknown
+/** Bytes in, `FileRows` out. */
+abstract class RowTransform extends Transform {
+  protected readonly text: FileText
+  protected readonly options: FileOptions
+  protected rows: Array<FileRow> = []
+  private bytes = 0
 
-const parseLine = (line: string): Result.Result<Readonly<Record<string, string>>, string> =>
-  Result.try({
-    try: () => {
-      const reviver: SourceReviver = (key, value, context) => textOf(key, value, context?.source)
-      const value: unknown = JSON.parse(line, reviver as (key: string, value: unknown) => unknown)
-      if (typeof value !== "object" || value === null || Array.isArray(value)) throw new Error("is not an object")
-      return value as Readonly<Record<string, string>>
-    },
-    catch: reasonOf
-  })
+  constructor(options: FileOptions) {
+    super({ readableObjectMode: true, readableHighWaterMark: 2 })
+    this.options = options
+    this.text = new FileText(options)
+  }
 
-const jsonRows = (file: string) => (bytes: Stream.Stream<Uint8Array, FileUnreadable>) => {
-  const count = { row: 0, line: 0, bytes: 0 }
-  return bytes.pipe(
-    Stream.decodeText(),
-    Stream.splitLines,
-    Stream.mapEffect((text): Effect.Effect<FileRow | undefined, FileUnreadable> => {
-      count.line += 1
-      count.bytes += Buffer.byteLength(text) + 1
-      const { bytes: read, line } = count
-      if (text.trim() === "") return Effect.undefined
-      count.row += 1
-      const parsed = parseLine(text)
-      return Result.isSuccess(parsed)
-        ? Effect.succeed({ row: count.row, line, bytes: read, fields: parsed.success })
-        : Effect.fail(new FileUnreadable({ file, reason: `line ${line}: ${parsed.failure}` }))
-    }),
-    Stream.filter((row) => row !== undefined)
-  )
+  protected abstract takeText(text: string, ended: boolean, done: (error?: Error) => void): void
+
+  /** Empty lines since this was last asked. */
+  protected abstract takeBlank(): number
+
+  override _transform(chunk: Uint8Array, _: BufferEncoding, done: TransformCallback): void {
+    this.bytes += chunk.length
+    this.give(() => this.text.push(chunk), false, done)
+  }
+
+  override _flush(done: TransformCallback): void {
+    this.give(() => this.text.end(), true, done)
+  }
+
+  private give(read: () => string, ended: boolean, done: TransformCallback): void {
+    try {
+      this.takeText(read(), ended, (error) => {
+        if (error !== undefined) return done(error)
+        const given: FileRows = { rows: this.rows, blank: this.takeBlank(), bytes: this.bytes }
+        this.rows = []
+        done(null, given)
+      })
+    } catch (cause) {
+      done(errorOf(cause))
+    }
+  }
 }
 
-export interface FileOptions {
-  readonly format: FileFormat
-  /** Of CSV, one character. */
-  readonly delimiter: string
+class CsvRows extends RowTransform {
+  private parser: Parser | undefined
+  private blank = 0
+  private endsLine = false
+  private ended = false
+
+  protected override takeText(text: string, ended: boolean, done: (error?: Error) => void): void {
+    if (this.parser === undefined && text === "" && !ended) return done()
+    const parser = (this.parser ??= this.begin())
+    if (text !== "") this.endsLine = text.endsWith("\n") || text.endsWith("\r")
+    this.ended = ended
+    const failed = (error: Error) => done(this.located(error))
+    parser.once("error", failed)
+    const taken = () => {
+      parser.off("error", failed)
+      done()
+    }
+    if (!ended) {
+      parser.write(text, (error) => (error ? undefined : taken()))
+      return
+    }
+    parser.once("end", () => {
+      if (!this.text.hasText) return failed(new Error("it is empty"))
+      taken()
+    })
+    parser.end(text)
+  }
+
+  protected override takeBlank(): number {
+    // At the end the parser takes what is behind the last line's end for one more.
+    const all = (this.parser?.info.empty_lines ?? 0) - (this.ended && this.endsLine ? 1 : 0)
+    const since = all - this.blank
+    this.blank = all
+    return since
+  }
+
+  private begin(): Parser {
+    const { delimiter } = this.options
+    const said = this.text.delimiter
+    if (said !== undefined && delimiter !== undefined && said !== delimiter) {
+      throw new Error(`its first line says sep=${said}, and --delimiter ${delimiter}`)
+    }
+    const parser = parse({
+      columns: (header: ReadonlyArray<string>) => headerOf(header, this.options),
+      delimiter: delimiter ?? said ?? ",",
+      info: true,
+      skip_empty_lines: true,
+      max_record_size: maxRowBytes
+    })
+    parser.on("data", ({ info, record }: CsvRecord) => {
+      this.rows.push({ row: info.records, line: info.lines + this.text.dropped, fields: record })
+    })
+    return parser
+  }
+
+  /** The parser counts from the header, people from the file's first line. */
+  private located(error: Error): Error {
+    const { dropped } = this.text
+    if (dropped === 0) return error
+    return new Error(error.message.replace(/\bline (\d+)/g, (_, line: string) => `line ${Number(line) + dropped}`))
+  }
 }
 
-/** The rows of the file, in its order, read as they are asked for. */
+class JsonRows extends RowTransform {
+  private row = 0
+  private line = 0
+  private blank = 0
+
+  protected override takeText(text: string, _: boolean, done: (error?: Error) => void): void {
+    const lines = text.split(/\r\n|\n|\r/)
+    if (lines.at(-1) === "") lines.pop()
+    for (const one of lines) {
+      this.line += 1
+      this.takeLine(one, this.line + this.text.dropped)
+    }
+    done()
+  }
+
+  protected override takeBlank(): number {
+    const since = this.blank
+    this.blank = 0
+    return since
+  }
+
+  private takeLine(text: string, line: number): void {
+    if (text.trim() === "") {
+      this.blank += 1
+      return
+    }
+    if (text.length > maxRowBytes) throw new Error(`line ${line}: has more than ${maxRowBytes} characters`)
+    this.row += 1
+    try {
+      this.rows.push({ row: this.row, line, fields: parseObject(text) })
+    } catch (cause) {
+      throw new Error(`line ${line}: ${errorOf(cause).message}`, { cause })
+    }
+  }
+}
+
+/** The rows of the file, in its order, read once and as they are asked for. */
 export const readRows = (
   file: string,
   options: FileOptions
-): Stream.Stream<FileRow, FileUnreadable, FileSystem.FileSystem> =>
+): Stream.Stream<FileRows, FileUnreadable, FileSystem.FileSystem> =>
   Stream.unwrap(
-    Effect.map(FileSystem.FileSystem, (files) => {
-      const bytes = files
-        .stream(file)
-        .pipe(Stream.mapError((error) => new FileUnreadable({ file, reason: error.reason.message })))
-      return options.format === "csv" ? csvRows(file, options.delimiter)(bytes) : jsonRows(file)(bytes)
-    })
+    Effect.map(FileSystem.FileSystem, (files) =>
+      files.stream(file).pipe(
+        Stream.mapError((error) => new FileUnreadable({ file, reason: error.reason.message })),
+        NodeStream.pipeThroughDuplex<FileRows, FileUnreadable>({
+          evaluate: () => (options.format === "csv" ? new CsvRows(options) : new JsonRows(options)),
+          onError: (cause) => new FileUnreadable({ file, reason: errorOf(cause).message }),
+          chunkSize: 1
+        })
+      )
+    )
   )

@@ -1,0 +1,157 @@
+/**
+ * Books what the checks have let through: wallets are made, then their rows go out in
+ * batches, those of one wallet in order, those of different wallets side by side. Every
+ * answer is held against the file once more, for a wallet may have moved since the check.
+ */
+import * as Effect from "effect/Effect"
+import * as Stream from "effect/Stream"
+import { formatDecimal } from "./Decimals.ts"
+import type { CheckedFile } from "./FileCheck.ts"
+import type { ImportOptions } from "./ImportOptions.ts"
+import { type Applied, ImportTarget, type WalletMove } from "./ImportTarget.ts"
+import { batchesOf } from "./MoveBatches.ts"
+import { persistently, sendInOrder } from "./RetryInOrder.ts"
+import { walletKey } from "./RowKeys.ts"
+import { RowRefused } from "./RowRefused.ts"
+import type { SpooledMovement } from "./Spool.ts"
+import { type CheckedWallets, inBookingOrder, moveOf, openingMove, type WalletState } from "./WalletCheck.ts"
+
+/** Batches under way at once: the log takes in what is there together, and the next is made meanwhile. */
+const lanes = 4
+
+/** Rows in memory at a time, some hundred bytes each and at most 12 kB: two batches for each lane. */
+const windowRows = 8000
+
+export interface Booked {
+  readonly imported: number
+  /** Done by somebody else since the check. */
+  readonly known: number
+  readonly walletsCreated: number
+  readonly openings: number
+}
+
+type Counts = { -readonly [K in keyof Booked]: number }
+
+/** A row, or the opening balance before it. */
+interface Item {
+  readonly walletId: string
+  readonly at: SpooledMovement
+  readonly opening: boolean
+  readonly move: WalletMove
+}
+
+interface Run {
+  readonly target: ImportTarget["Service"]
+  readonly options: ImportOptions
+  readonly states: ReadonlyMap<string, WalletState>
+  readonly made: Set<string>
+  readonly opened: Set<string>
+  readonly counts: Counts
+}
+
+const refusedAt = ({ options }: Run, { line, row }: SpooledMovement, reason: string) =>
+  new RowRefused({ file: options.file, row, line, reason: `${reason} (rows before it may be booked)` })
+
+/** Wallets whole, so that the lanes are about as long as each other. */
+const lanesOf = (items: ReadonlyArray<Item>): ReadonlyArray<ReadonlyArray<Item>> => {
+  const byWallet = new Map<string, Array<Item>>()
+  for (const item of items) {
+    const ofWallet = byWallet.get(item.walletId)
+    if (ofWallet === undefined) byWallet.set(item.walletId, [item])
+    else ofWallet.push(item)
+  }
+  const filled = Array.from({ length: Math.min(lanes, byWallet.size) }, (): Array<Item> => [])
+  for (const ofWallet of byWallet.values()) {
+    const shortest = filled.reduce((least, lane) => (lane.length < least.length ? lane : least))
+    for (const item of ofWallet) shortest.push(item)
+  }
+  return filled
+}
+
+const itemsOf = (run: Run, rows: ReadonlyArray<SpooledMovement>): ReadonlyArray<Item> =>
+  rows.flatMap((at) => {
+    const { walletId } = at
+    const row: Item = { walletId, at, opening: false, move: moveOf(at) }
+    const opening = run.states.get(walletId)?.opening
+    if (opening === undefined || run.opened.has(walletId)) return [row]
+    run.opened.add(walletId)
+    const move = openingMove(walletId, opening, run.options.source)
+    return [{ walletId, at, opening: true, move }, row]
+  })
+
+const makeWallet = Effect.fnUntraced(function* (run: Run, at: SpooledMovement) {
+  const { plan } = run.states.get(at.walletId)!
+  const { currency, overdraftLimit, ownerId, walletId } = plan
+  const input = { walletId, ownerId, currency, overdraftLimit, idempotencyKey: walletKey }
+  const created = yield* Effect.mapError(persistently(run.target.create(input)), ({ reason }) =>
+    refusedAt(run, at, reason)
+  )
+  if (!created.replayed) run.counts.walletsCreated += 1
+})
+
+const makeWallets = (run: Run, rows: ReadonlyArray<SpooledMovement>) => {
+  const missing = rows.filter(({ walletId }) => {
+    if (run.made.has(walletId) || run.states.get(walletId)?.now !== undefined) return false
+    run.made.add(walletId)
+    return true
+  })
+  return Effect.forEach(missing, (at) => makeWallet(run, at), { concurrency: run.options.concurrency, discard: true })
+}
+
+const take = (run: Run, { at, opening }: Item, { balance, replayed }: Applied): RowRefused | undefined => {
+  if (opening) run.counts.openings += 1
+  else if (replayed) run.counts.known += 1
+  else run.counts.imported += 1
+  if (opening || at.balanceAfter === undefined || at.balanceAfter === balance) return undefined
+  const { exponent } = run.states.get(at.walletId)!.plan
+  const [here, there] = [balance, at.balanceAfter].map((units) => formatDecimal(units, exponent))
+  const fact = `the balance of wallet ${at.walletId} is ${here} after this row, the file says ${there}`
+  return refusedAt(run, at, `${fact}: it has moved since the file was checked`)
+}
+
+const bookBatch = Effect.fnUntraced(function* (run: Run, batch: ReadonlyArray<Item>) {
+  const answers = yield* Effect.mapError(
+    sendInOrder(batch, (items) => run.target.move(items.map(({ move }) => move))),
+    ({ error, item }) => refusedAt(run, item.at, error.reason)
+  )
+  let moved: RowRefused | undefined
+  batch.forEach((item, index) => {
+    const one = take(run, item, answers[index]!)
+    moved ??= one
+  })
+  if (moved !== undefined) return yield* moved
+})
+
+const bookWindow = Effect.fnUntraced(function* (run: Run, rows: ReadonlyArray<SpooledMovement>) {
+  yield* makeWallets(run, rows)
+  const bookLane = (items: ReadonlyArray<Item>) =>
+    Effect.forEach(batchesOf(items), (batch) => bookBatch(run, batch), { discard: true })
+  yield* Effect.forEach(lanesOf(itemsOf(run, rows)), bookLane, { concurrency: lanes, discard: true })
+})
+
+/** Books all rows that are not booked yet. */
+export const bookMovements = Effect.fnUntraced(function* (
+  file: CheckedFile,
+  { isDone, states }: CheckedWallets,
+  options: ImportOptions
+) {
+  const counts: Counts = { imported: 0, known: 0, walletsCreated: 0, openings: 0 }
+  const target = yield* ImportTarget
+  const run: Run = { target, options, states, made: new Set(), opened: new Set(), counts }
+  let seen = 0
+  yield* inBookingOrder(file).pipe(
+    Stream.flatMap(Stream.fromIterable),
+    Stream.grouped(windowRows),
+    Stream.runForEach((rows) =>
+      Effect.gen(function* () {
+        yield* bookWindow(
+          run,
+          rows.filter(({ index }) => !isDone(index))
+        )
+        seen += rows.length
+        yield* options.onProgress({ step: "book", done: seen, of: file.spool.count })
+      })
+    )
+  )
+  return counts satisfies Booked
+})
