@@ -168,6 +168,16 @@ const drain = Effect.fnUntraced(function* (server: Http.Server, timeout: number)
   }
 })
 
+/**
+ * No other protocol is served: a request that asks for one is answered as what else it says, in
+ * its turn. The platform's listener would take its connection, and the replies that are due on it.
+ */
+const withoutUpgrades = Layer.effectDiscard(
+  Effect.map(NodeServer, (server) => {
+    server.removeAllListeners("upgrade")
+  })
+)
+
 const draining = Layer.effectDiscard(
   Effect.gen(function* () {
     const { shutdownTimeout } = yield* HttpConfig
@@ -184,7 +194,7 @@ const draining = Layer.effectDiscard(
  * API keys and the configuration; gives the server with the address it listens on.
  */
 export const httpServerWith = <E, R>(routes: Layer.Layer<never, E, R>) =>
-  draining.pipe(
+  Layer.mergeAll(draining, withoutUpgrades).pipe(
     Layer.provideMerge(HttpRouter.serve(Layer.mergeAll(httpApp, routes), { disableLogger: true, routerConfig })),
     Layer.provideMerge(listening),
     Layer.provide([NodeServer.layer, Stopping.layer, NodeHttpServer.layerHttpServices])
