@@ -2,6 +2,9 @@
  * What is no request ends its connection: with a reply that says so, but behind the replies
  * that are due to the requests before it. A client that sends one request behind the other
  * would else lose the answer to a command that took place.
+ *
+ * What is due is waited for as long as the requests themselves wait. A connection whose client
+ * does not end its half then is cut by the server's time limits for requests.
  */
 import type * as Http from "node:http"
 import type { Duplex } from "node:stream"
@@ -12,9 +15,6 @@ interface Exchange {
   readonly response: Http.ServerResponse
   readonly before: Http.ServerResponse | undefined
 }
-
-/** Milliseconds that a connection which is to end waits for replies that are due: longer than any command is waited for. */
-const maxWaitMillis = 30_000
 
 export interface DueAnswers {
   /**
@@ -45,8 +45,6 @@ export const dueAnswers = (server: Http.Server): DueAnswers => {
       ending.add(socket)
       const exchange = last.get(socket)
       const isBroken = exchange !== undefined && !exchange.request.complete
-      const timer = setTimeout(() => socket.destroy(), maxWaitMillis).unref()
-      socket.once("close", () => clearTimeout(timer))
       after(isBroken ? exchange.before : exchange?.response, () => {
         if (!socket.writable) return void socket.destroy()
         // The request that has broken off may be answered already, by what its head says.

@@ -80,9 +80,9 @@ const membersIn = (value: unknown): number => {
   return count
 }
 
-const quote = 34
-const backslash = 92
-const colon = 58
+const quote = '"'.charCodeAt(0)
+const backslash = "\\".charCodeAt(0)
+const colon = ":".charCodeAt(0)
 
 /** Members that are written in a text that is JSON: `:` outside of strings. */
 const membersWritten = (text: string): number => {
