@@ -13,7 +13,6 @@ import type { ServeError } from "effect/http/HttpServerError"
 import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
 import * as Http from "node:http"
-import type { Socket } from "node:net"
 import { problemBody, type ProblemCode } from "./api/Problem.ts"
 import { dueAnswers } from "./DueAnswers.ts"
 import { httpApp, routerConfig } from "./HttpApp.ts"
@@ -95,9 +94,6 @@ const connectRefused = refusalText([
   "this server is no proxy: it takes no CONNECT"
 ])
 
-/** A client whose tunnel was refused has so long to end its half of the connection, ms. */
-const lingerMillis = 5_000
-
 /** What is not HTTP never becomes a request: it is refused here, behind the replies that are due, and the connection ends. */
 const refuseMalformed = (server: Http.Server): void => {
   const due = dueAnswers(server)
@@ -107,13 +103,10 @@ const refuseMalformed = (server: Http.Server): void => {
     else due.end(socket, refusalText(fault))
   })
   // Without a listener Node would cut the connection, with the replies that are due.
-  server.on("connect", (_request, socket: Socket) => {
-    // Node has taken its own listeners and limits away.
+  server.on("connect", (_request, socket) => {
+    // Node has taken its own listeners and limits away: the connection is gone with the reply.
     socket.on("error", () => socket.destroy())
-    socket.once("finish", () => {
-      socket.setTimeout(lingerMillis, () => socket.destroy())
-      socket.on("data", () => socket.destroy())
-    })
+    socket.once("finish", () => socket.destroy())
     due.end(socket, connectRefused)
   })
 }
