@@ -41,10 +41,10 @@ export const work = function* (actor: WalletActor, context: ActorContext): Effec
   actor.inquiries = nothing
 }
 
-/** After a failure: the same reply to all that is left. */
-export const failAll = (actor: WalletActor, effect: Effect.Effect<never, ActorError>): void => {
-  for (const inquiry of actor.inquiries) inquiry.resume(effect)
-  for (const envelope of actor.running) answer(envelope, effect)
+/** After a failure: the same reply to all that is left, each an object of its own. */
+export const failAll = (actor: WalletActor, reply: () => Effect.Effect<never, ActorError>): void => {
+  for (const inquiry of actor.inquiries) inquiry.resume(reply())
+  for (const envelope of actor.running) answer(envelope, reply())
   actor.running = nothing
   actor.inquiries = nothing
   actor.submitted = false

@@ -119,7 +119,7 @@ export class Admission {
   }
 
   private refuse(walletId: string, partition: number): ActorError | undefined {
-    if (!this.accepting) return stopping
+    if (!this.accepting) return stopping()
     const owns = this.options.context.ownership.epochOf(partition) !== undefined
     return owns ? undefined : new NotOwner({ walletId })
   }

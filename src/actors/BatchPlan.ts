@@ -19,6 +19,7 @@ import type { Envelope, Resend } from "./Mailbox.ts"
  * - `Accepted`: `events` (possibly none) lead from `before` to `wallet`.
  * - `Same`: an equal command with the same key comes earlier in this batch, at `first`.
  * - `Seen`: it took place earlier, its last event is `version`.
+ * - `Defect`: to decide it has thrown. Nothing of it has happened; the others go on.
  */
 export type Verdict =
   | {
@@ -30,6 +31,7 @@ export type Verdict =
   | { readonly _tag: "Rejected"; readonly error: Rejection | IdempotencyKeyReused | OutcomeUnknown }
   | { readonly _tag: "Same"; readonly first: number }
   | { readonly _tag: "Seen"; readonly version: number }
+  | { readonly _tag: "Defect"; readonly defect: unknown }
 
 export interface BatchPlan {
   /**
@@ -71,7 +73,7 @@ export const planBatch = (
     const first = accepted.get(envelope.key)
     const verdict =
       first === undefined
-        ? judge(wallet, envelope, context, overtaken)
+        ? judgeSafely(wallet, envelope, context, overtaken)
         : batch[first]!.fingerprint === envelope.fingerprint
           ? { _tag: "Same" as const, first }
           : keyReused(envelope, context)
@@ -111,6 +113,20 @@ const overtakenKeys = (batch: ReadonlyArray<Envelope>, { seen }: PlanContext): R
     for (let place = 0; place < lastDone; place++) overtaken.add(keys[place]!)
   }
   return overtaken
+}
+
+/** One command's defect is that command's: those before and after it are decided as if it had not been there. */
+const judgeSafely = (
+  wallet: Wallet | undefined,
+  envelope: Envelope,
+  context: PlanContext,
+  overtaken: ReadonlySet<CommandKey> | undefined
+): Verdict => {
+  try {
+    return judge(wallet, envelope, context, overtaken)
+  } catch (defect) {
+    return { _tag: "Defect", defect }
+  }
 }
 
 const judge = (

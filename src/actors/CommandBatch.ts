@@ -4,6 +4,7 @@
  * the state in memory, and its events go to the log in one commit. What the log says of
  * that commit decides whether the batch is done, tried again or failed.
  */
+import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Metric from "effect/Metric"
 import type { Commit } from "../domain/Commit.ts"
@@ -78,6 +79,7 @@ const tryBatch = function* (
   }
   if (outcome._tag !== "Appended")
     return yield* notAppended(actor, context, { attempt, batch, epoch, now, outcome, plan })
+  for (const verdict of plan.verdicts) if (verdict._tag === "Defect") yield* reportDefect(actor, verdict.defect)
   committed(actor, batch, plan, context)
   return firstAttempt
 }
@@ -182,5 +184,11 @@ const reportClock = function* (actor: WalletActor, behindMillis: number): Effect
     `this node's clock is ${behindMillis} ms behind the last event of wallet ${actor.walletId}; that event's time is used`
   ).pipe(Effect.annotateLogs({ walletId: actor.walletId }))
 }
+
+/** Its caller alone is told; the actor goes on, for its state has no part in it. */
+const reportDefect = (actor: WalletActor, defect: unknown): Effect.Effect<void> =>
+  Effect.logError(`wallet ${actor.walletId}: a defect in deciding one command`, Cause.die(defect)).pipe(
+    Effect.annotateLogs({ walletId: actor.walletId })
+  )
 
 export const notOwner = (actor: WalletActor) => new NotOwner({ walletId: actor.walletId })

@@ -61,6 +61,7 @@ const replyToBatch = (
     const envelope = batch[i]!
     const verdict = verdicts[i]!
     if (verdict._tag === "Rejected") answer(envelope, Effect.fail(verdict.error))
+    else if (verdict._tag === "Defect") answer(envelope, Effect.die(verdict.defect))
     else replyWhenDurable(actor, envelope, replyOf(actor, verdict, verdicts), context)
   }
 }
@@ -86,7 +87,7 @@ const replyWhenDurable = (actor: WalletActor, envelope: Envelope, reply: Reply, 
 
 const replyOf = (
   actor: WalletActor,
-  verdict: Exclude<Verdict, { readonly _tag: "Rejected" }>,
+  verdict: Exclude<Verdict, { readonly _tag: "Rejected" | "Defect" }>,
   verdicts: ReadonlyArray<Verdict>
 ): Reply => {
   if (verdict._tag === "Seen") {

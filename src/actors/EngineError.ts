@@ -68,6 +68,13 @@ export class TransferReversed extends Schema.TaggedError<TransferReversed>()("Tr
   }
 }
 
+/** The same failure once more: several callers may be told it, and the object is each one's own. */
+export const sameFailure = <E extends Error & { readonly _tag: string }>(error: E): E => {
+  // Its class takes the fields that the error shows; TypeScript does not know an object's class.
+  const Failure = error.constructor as new (fields: object) => E
+  return new Failure({ ...error })
+}
+
 /** What a command can fail with. Only `OutcomeUnknown` may have had an effect. */
 export type CommandError =
   | Rejection

@@ -10,7 +10,7 @@ import * as Metric from "effect/Metric"
 import * as Option from "effect/Option"
 import { StoreUnavailable } from "../stores/StoreError.ts"
 import type { Deadlines } from "./Deadlines.ts"
-import { OutcomeUnknown } from "./EngineError.ts"
+import { OutcomeUnknown, sameFailure } from "./EngineError.ts"
 import * as EngineMetrics from "./EngineMetrics.ts"
 import type { ActorError, Envelope, MailboxTotals } from "./Mailbox.ts"
 import { answer } from "./Mailbox.ts"
@@ -95,13 +95,14 @@ export class Supervision {
   /** A typed failure is the answer of all in hand. A defect restarts the actor: its state comes from the log again. */
   private readonly failed = Effect.fnUntraced(function* (actor: WalletActor, cause: Cause.Cause<ActorError>) {
     const error = Cause.findErrorOption(cause)
-    if (Option.isSome(error)) return failAll(actor, Effect.fail(error.value))
+    if (Option.isSome(error)) return failAll(actor, () => Effect.fail(sameFailure(error.value)))
     yield* Effect.logError(`wallet ${actor.walletId}: a defect; its actor starts again from the log`, cause).pipe(
       Effect.annotateLogs({ walletId: actor.walletId })
     )
     yield* Metric.update(EngineMetrics.restarts, 1)
     actor.loaded = false
-    failAll(actor, actor.submitted ? Effect.fail(outcomeUnknown(actor)) : Effect.die(Cause.squash(cause)))
+    const isUnknown = actor.submitted
+    failAll(actor, () => (isUnknown ? Effect.fail(outcomeUnknown(actor)) : Effect.die(Cause.squash(cause))))
   })
 
   /** However the fiber ends, nobody is left waiting at a mailbox that nobody reads. */
@@ -109,14 +110,14 @@ export class Supervision {
     const { residency, totals } = this.options
     actor.keys?.release()
     residency.remove(actor)
-    for (const envelope of actor.mailbox.takeUrgent()) answer(envelope, Effect.fail(stopping))
+    for (const envelope of actor.mailbox.takeUrgent()) answer(envelope, Effect.fail(stopping()))
     actor.replyToLast()
     actor.pending?.endWaits(() => true)
     const unknown = unknownKeys(actor)
-    failAll(actor, Effect.fail(unknown.size > 0 ? outcomeUnknown(actor) : stopping))
+    failAll(actor, () => Effect.fail(unknown.size > 0 ? outcomeUnknown(actor) : stopping()))
     for (const message of totals.take(actor.mailbox, Number.MAX_SAFE_INTEGER)) {
-      if (message._tag === "Inquiry") message.resume(Effect.fail(stopping))
-      else answer(message, Effect.fail(unknown.has(message.key) ? outcomeUnknown(actor) : stopping))
+      if (message._tag === "Inquiry") message.resume(Effect.fail(stopping()))
+      else answer(message, Effect.fail(unknown.has(message.key) ? outcomeUnknown(actor) : stopping()))
     }
     residency.removed(actor)
   }
@@ -136,19 +137,19 @@ export class Supervision {
     }
     if (running.length === 0 && waiting.length === 0) return
     const parked = actor.isParked
-    const late = Effect.fail(tooLate(parked ? "persistence" : "log", actor.walletId))
+    const late = () => Effect.fail(tooLate(parked ? "persistence" : "log", actor.walletId))
     const unknown = unknownKeys(actor)
     // All of them before the first is told: what that one does next may make the wallet go on with the others.
     for (const envelope of [...running, ...waiting]) envelope.stage = "answered"
-    for (const envelope of running) envelope.resume(parked ? late : Effect.fail(outcomeUnknown(actor)))
+    for (const envelope of running) envelope.resume(parked ? late() : Effect.fail(outcomeUnknown(actor)))
     for (const envelope of waiting) {
-      envelope.resume(unknown.has(envelope.key) ? Effect.fail(outcomeUnknown(actor)) : late)
+      envelope.resume(unknown.has(envelope.key) ? Effect.fail(outcomeUnknown(actor)) : late())
     }
     if (parked && running.length > 0) actor.unpark()
   }
 }
 
-export const stopping = new StoreUnavailable({ store: "log", reason: "this node is stopping", retryAfter: 1_000 })
+export const stopping = () => new StoreUnavailable({ store: "log", reason: "this node is stopping", retryAfter: 1_000 })
 
 /** Of a caller who waited in vain, and whose command has surely had no effect. */
 export const tooLate = (store: "log" | "persistence", walletId: string) =>

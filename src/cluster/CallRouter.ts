@@ -106,14 +106,14 @@ export class CallRouter {
     for (const queue of this.queues.values()) {
       for (const call of queue.all()) {
         if (!queue.isWaiting(call)) call.isInDoubt = true
-        this.answer(call, Effect.fail(stopping))
+        this.answer(call, Effect.fail(stopping()))
       }
     }
     this.queues.clear()
   }
 
   private refusal(walletId: string, bytes: number): CommandError | undefined {
-    if (this.isClosed) return stopping
+    if (this.isClosed) return stopping()
     const { bounds } = this.context
     const queue = this.queues.get(walletId)
     const isFull =
@@ -134,7 +134,7 @@ export class CallRouter {
 
   /** Into the queue of its wallet. */
   private enqueue(call: QueuedCall): void {
-    if (this.isClosed) return this.answer(call, Effect.fail(stopping))
+    if (this.isClosed) return this.answer(call, Effect.fail(stopping()))
     const { walletId } = call.call.command
     let queue = this.queues.get(walletId)
     if (queue === undefined) {
@@ -215,7 +215,7 @@ export class CallRouter {
   }
 }
 
-const stopping = new StoreUnavailable({ store: "leases", reason: "this node is stopping", retryAfter: 1_000 })
+const stopping = () => new StoreUnavailable({ store: "leases", reason: "this node is stopping", retryAfter: 1_000 })
 
 export const unreachable = (walletId: string) =>
   new StoreUnavailable({

@@ -34,14 +34,14 @@ import { withMetadata, withOverdraftLimit, withStatus } from "./WalletState.ts"
 
 // --- Rules -------------------------------------------------------------------
 
-const invalidCreation = (command: CreateWallet): InvalidRequest | undefined =>
+export const invalidCreation = (command: CreateWallet): InvalidRequest | undefined =>
   invalidId("id", command.walletId) ??
   invalidId("ownerId", command.ownerId) ??
   (isCurrency(command.currency) ? undefined : invalid("currency: not a currency code")) ??
   invalidLimit(command.overdraftLimit) ??
   invalidMetadata(command.metadata)
 
-const invalidUpdate = ({ metadata, overdraftLimit }: UpdateWallet): InvalidRequest | undefined => {
+export const invalidUpdate = ({ metadata, overdraftLimit }: UpdateWallet): InvalidRequest | undefined => {
   if (overdraftLimit === null && metadata === null) return invalid("nothing to change")
   return (
     (overdraftLimit === null ? undefined : invalidLimit(overdraftLimit)) ??

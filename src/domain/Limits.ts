@@ -63,8 +63,27 @@ export const isText = (value: string, maxLength: number): boolean =>
 export const toText = (value: string, maxLength: number): string =>
   value.replaceAll("\u0000", "").slice(0, maxLength).toWellFormed()
 
+/** Made by `{}` or by `JSON.parse`, in whichever realm: of a `Map` or a `Date` nothing would be copied. */
+const isPlainObject = (value: unknown): value is object => {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return false
+  const prototype: unknown = Object.getPrototypeOf(value)
+  return prototype === null || prototype === Object.prototype || Object.getPrototypeOf(prototype) === null
+}
+
+/**
+ * What is recorded of a caller's metadata: a copy that nobody can change, since state, events
+ * and answers share it. What is no map of pairs is left as it is, for {@link isMetadata} to refuse.
+ */
+export const ownMetadata = (given: Metadata | undefined): Metadata => {
+  if (given === undefined) return noMetadata
+  if (given === noMetadata || !isPlainObject(given)) return given
+  for (const _ in given) return Object.freeze({ ...given })
+  return noMetadata
+}
+
 export const isMetadata = (metadata: Metadata): boolean => {
   if (metadata === noMetadata) return true
+  if (!isPlainObject(metadata)) return false
   const keys = Object.keys(metadata)
   if (keys.length > maxMetadataPairs) return false
   for (const key of keys) {

@@ -16,8 +16,10 @@ import type { Wallet } from "./Wallet.ts"
 import { moved } from "./WalletState.ts"
 
 export const credit = (wallet: Wallet, command: Credit): Decision => {
+  const malformed = closed(wallet) ?? invalidMovement(command)
+  if (malformed !== undefined) return Result.fail(malformed)
   const balanceAfter = wallet.balance + command.amount
-  const rejection = closed(wallet) ?? invalidMovement(command) ?? overBalanceLimit(wallet, balanceAfter)
+  const rejection = overBalanceLimit(wallet, balanceAfter)
   if (rejection !== undefined) return Result.fail(rejection)
   return Result.succeed([
     {

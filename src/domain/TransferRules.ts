@@ -95,12 +95,10 @@ const ruledOut = ({ destination, to }: SendTransfer): Rejection | undefined => {
 }
 
 export const receiveTransfer = (wallet: Wallet, command: ReceiveTransfer): Decision => {
+  const malformed = closed(wallet) ?? currencyMismatch(wallet, command.currency) ?? invalidMovement(command)
+  if (malformed !== undefined) return Result.fail(malformed)
   const balanceAfter = wallet.balance + command.amount
-  const rejection =
-    closed(wallet) ??
-    currencyMismatch(wallet, command.currency) ??
-    invalidMovement(command) ??
-    overBalanceLimit(wallet, balanceAfter)
+  const rejection = overBalanceLimit(wallet, balanceAfter)
   if (rejection !== undefined) return Result.fail(rejection)
   return Result.succeed([
     {

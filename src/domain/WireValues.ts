@@ -92,7 +92,7 @@ export const Metadata = withCodec(
       // `isMetadata` judges values that are not strings too.
       const decoded = value as MetadataMap
       if (Object.keys(decoded).length === 0) return noMetadata
-      return isMetadata(decoded) ? decoded : undefined
+      return isMetadata(decoded) ? Object.freeze(decoded) : undefined
     }
   }
 )
@@ -167,7 +167,7 @@ export const AnyMetadata = withCodec(
       if (!isJsonObject(value)) return undefined
       // The rules judge the values.
       const decoded = value as MetadataMap
-      return Object.keys(decoded).length === 0 ? noMetadata : decoded
+      return Object.keys(decoded).length === 0 ? noMetadata : Object.freeze(decoded)
     }
   }
 )

@@ -10,7 +10,7 @@ import { placedHold } from "../domain/HoldRules.ts"
 import { transactionOf } from "../domain/Projection.ts"
 import type { Hold, Transaction, Wallet } from "../domain/Wallet.ts"
 import type { WalletView } from "../stores/Persistence.ts"
-import type { Durability } from "./EngineApi.ts"
+import type { Durability, WalletDetails } from "./EngineApi.ts"
 
 /** A command's effect with what is durable now. */
 export interface Effected {
@@ -32,22 +32,38 @@ export const openHolds =
     return hold === undefined ? undefined : holdOf(wallet.id, hold)
   }
 
+/** What a caller is shown of a state or of a row: an object of its own, without what only the engine needs. */
+export const detailsOf = (wallet: WalletView): WalletDetails => ({
+  id: wallet.id,
+  ownerId: wallet.ownerId,
+  currency: wallet.currency,
+  balance: wallet.balance,
+  held: wallet.held,
+  available: wallet.balance - wallet.held + wallet.overdraftLimit,
+  overdraftLimit: wallet.overdraftLimit,
+  status: wallet.status,
+  version: wallet.version,
+  metadata: wallet.metadata,
+  createdAt: wallet.createdAt,
+  updatedAt: wallet.updatedAt
+})
+
 export const commandAnswer = (effected: Effected) => ({
-  wallet: effected.wallet,
+  wallet: detailsOf(effected.wallet),
   durability: effected.durability,
   replayed: effected.replayed
 })
 
 export const transactionAnswer = (effected: Effected) => ({
   transaction: transactionMade(effected),
-  wallet: effected.wallet,
+  wallet: detailsOf(effected.wallet),
   durability: effected.durability,
   replayed: effected.replayed
 })
 
 export const holdAnswer = (effected: Effected) => ({
   hold: holdTouched(effected),
-  wallet: effected.wallet,
+  wallet: detailsOf(effected.wallet),
   durability: effected.durability,
   replayed: effected.replayed
 })
@@ -55,7 +71,7 @@ export const holdAnswer = (effected: Effected) => ({
 export const captureAnswer = (effected: Effected) => ({
   hold: holdTouched(effected),
   transaction: transactionMade(effected),
-  wallet: effected.wallet,
+  wallet: detailsOf(effected.wallet),
   durability: effected.durability,
   replayed: effected.replayed
 })

@@ -13,7 +13,8 @@ import type { Reply } from "../actors/Mailbox.ts"
 import type { Command } from "../domain/Command.ts"
 import type { CommandKey } from "../domain/Event.ts"
 import { type Answered, type CountedError, outcomeOf, snakeCase } from "./CommandMetrics.ts"
-import type { TransferAnswer, TransferInput } from "./EngineApi.ts"
+import type { TransferAnswer } from "./EngineApi.ts"
+import type { TransferRequest } from "./TransferSaga.ts"
 
 interface TracedCall {
   readonly command: Command
@@ -63,8 +64,8 @@ const whenSampled = <A extends Answered, E extends CountedError>(
 ): Effect.Effect<A, E> =>
   Effect.withFiber((fiber) => (fiber.cache.span?.sampled === true ? inSpan(effect, describe()) : effect))
 
-const correlation = (correlationId: string | null | undefined): Attributes =>
-  correlationId === null || correlationId === undefined ? {} : { "wallet.correlation.id": correlationId }
+const correlation = (correlationId: string | null): Attributes =>
+  correlationId === null ? {} : { "wallet.correlation.id": correlationId }
 
 const tellReply = (reply: Reply): Attributes => {
   if (reply._tag === "Seen") return { "wallet.version": reply.version }
@@ -94,16 +95,16 @@ export const traced = (ask: Effect.Effect<Reply, CommandError>, { command, corre
 /** A transfer as its caller sees it; its steps run without the caller and have no spans. */
 export const tracedTransfer = <E extends CountedError>(
   transfer: Effect.Effect<TransferAnswer, E>,
-  input: TransferInput
+  { command, correlationId, key }: TransferRequest
 ) =>
   whenSampled(transfer, () => ({
     name: "wallet.transfer",
     attributes: {
-      "wallet.id": input.from,
-      "wallet.transfer.to": input.to,
+      "wallet.id": command.walletId,
+      "wallet.transfer.to": command.to,
       "wallet.command.kind": "transfer",
-      "wallet.key.hash": hashOf(`c:${input.idempotencyKey}`),
-      ...correlation(input.correlationId)
+      "wallet.key.hash": hashOf(key),
+      ...correlation(correlationId)
     },
     tell: ({ transfer }) => ({ "wallet.transfer.id": transfer.id, "wallet.transfer.status": transfer.status })
   }))

@@ -37,9 +37,18 @@ export interface CommandOptions {
   readonly correlationId?: string | undefined
 }
 
+/**
+ * A wallet as callers see it. The object is the caller's own, as everything is that the
+ * engine answers: to change it changes nothing elsewhere. Metadata maps are shared and frozen.
+ */
+export interface WalletDetails extends WalletView {
+  /** What can be debited, held or sent: `balance − held + overdraftLimit`. */
+  readonly available: bigint
+}
+
 export interface CommandAnswer {
   /** As of the command's own last event, also when replayed. */
-  readonly wallet: WalletView
+  readonly wallet: WalletDetails
   readonly durability: Durability
   /** `true`: the key was known, nothing new has happened. */
   readonly replayed: boolean
@@ -203,9 +212,9 @@ export interface EngineTransfers {
 /** The queries. */
 export interface EngineQueries {
   /** From the owner actor: a caller reads its own writes. */
-  readonly getWallet: (read: WalletRead) => Effect.Effect<WalletView, CommandError>
+  readonly getWallet: (read: WalletRead) => Effect.Effect<WalletDetails, CommandError>
   /** From the log. `WalletNotFound`: not created by then, or no such version. `InvalidRequest`: a time in the future. */
-  readonly walletAt: (moment: WalletMoment) => Effect.Effect<WalletView, ReadFailure>
+  readonly walletAt: (moment: WalletMoment) => Effect.Effect<WalletDetails, ReadFailure>
   /** From the log, upwards. */
   readonly events: (query: EventsQuery) => Effect.Effect<ReadonlyArray<RecordedEvent>, ReadFailure>
   /** From Persistence, newest first. `minVersion`: wait until Persistence has it, then `StoreUnavailable`. */
@@ -217,12 +226,14 @@ export interface EngineQueries {
   ) => Effect.Effect<Page<Hold>, ReadFailure>
   readonly hold: (walletId: string, holdId: string) => Effect.Effect<Hold, ReadFailure | HoldNotFound>
   /** From the read model. */
-  readonly searchWallets: (query: WalletSearch) => Effect.Effect<Page<WalletView>, InvalidRequest | ReadError>
+  readonly searchWallets: (query: WalletSearch) => Effect.Effect<Page<WalletDetails>, InvalidRequest | ReadError>
   readonly searchTransactions: (
     query: TransactionSearch
   ) => Effect.Effect<Page<Transaction>, InvalidRequest | ReadError>
   /** All wallets' events from a position on, then live, at least once, in order. */
-  readonly feed: (after: bigint) => Stream.Stream<FeedEvent, PositionGone | ReadError | EventUnreadable>
+  readonly feed: (
+    after: bigint
+  ) => Stream.Stream<FeedEvent, PositionGone | InvalidRequest | ReadError | EventUnreadable>
   /** Position of the log's last event, `0n` when there is none: where a feed begins that wants no past. */
   readonly feedHead: Effect.Effect<bigint, ReadError>
 

@@ -5,12 +5,14 @@ import * as HashMap from "effect/HashMap"
 import { hash } from "node:crypto"
 import type { CommandError } from "../actors/EngineError.ts"
 import { EventIds } from "../actors/EventIds.ts"
-import type { Seen } from "../actors/Mailbox.ts"
+import type { Await, Seen } from "../actors/Mailbox.ts"
 import type { WalletHistory } from "../actors/WalletHistory.ts"
 import type { WritePipeline } from "../actors/WritePipeline.ts"
+import type { ClientCommand } from "../domain/CommandForm.ts"
+import { malformed } from "../domain/CommandForm.ts"
 import type { RemoteCommand } from "../domain/Command.ts"
 import type { Metadata } from "../domain/Limits.ts"
-import { isId, isIdempotencyKey, isText, noMetadata } from "../domain/Limits.ts"
+import { isIdempotencyKey, isText, maxTextLength, ownMetadata } from "../domain/Limits.ts"
 import { HoldClosed, InvalidRequest } from "../domain/Rejection.ts"
 import { Persistence } from "../stores/Persistence.ts"
 import { StoreUnavailable } from "../stores/StoreError.ts"
@@ -49,85 +51,84 @@ export const make = Effect.fnUntraced(function* (): Effect.fn.Return<
     nextHoldId: () => ids.next(clock.currentTimeMillisUnsafe())
   }
   return {
-    createWallet: createWallet(context),
-    updateWallet: updateWallet(context),
-    freeze: statusCommand(context, "Freeze"),
-    unfreeze: statusCommand(context, "Unfreeze"),
-    close: statusCommand(context, "Close"),
-    credit: movementCommand(context, "Credit"),
-    debit: movementCommand(context, "Debit"),
-    placeHold: placeHold(context),
-    captureHold: captureHold(context),
-    releaseHold: releaseHold(context)
+    createWallet: taking(createWallet(context)),
+    updateWallet: taking(updateWallet(context)),
+    freeze: taking(statusCommand(context, "Freeze")),
+    unfreeze: taking(statusCommand(context, "Unfreeze")),
+    close: taking(statusCommand(context, "Close")),
+    credit: taking(movementCommand(context, "Credit")),
+    debit: taking(movementCommand(context, "Debit")),
+    placeHold: taking(placeHold(context)),
+    captureHold: taking(captureHold(context)),
+    releaseHold: taking(releaseHold(context))
   }
 })
+
+/** For callers without types: what is no object at all has no fields to be judged. */
+export const taking =
+  <Input, A, E>(command: (input: Input) => Effect.Effect<A, E>) =>
+  (input: Input): Effect.Effect<A, E | InvalidRequest> =>
+    typeof input === "object" && input !== null
+      ? command(input)
+      : Effect.fail(new InvalidRequest({ detail: "a command is an object with its fields" }))
+
+/*
+ * Each reads its input once, into a command of its own: what a caller does with the object
+ * afterwards changes nothing.
+ */
 
 const createWallet =
   (context: CommandContext): Commands["createWallet"] =>
   (input) => {
-    const walletId = input.id ?? derivedWalletId(input.idempotencyKey)
-    const metadata = metadataOf(input.metadata)
-    const overdraftLimit = input.overdraftLimit ?? 0n
-    return execute(
-      context,
-      { _tag: "CreateWallet", walletId, ownerId: input.ownerId, currency: input.currency, overdraftLimit, metadata },
-      input,
-      metadataBytes(metadata),
-      commandAnswer
-    )
+    const command = {
+      _tag: "CreateWallet",
+      walletId: input.id ?? derivedWalletId(input.idempotencyKey),
+      ownerId: input.ownerId,
+      currency: input.currency,
+      overdraftLimit: input.overdraftLimit ?? 0n,
+      metadata: ownMetadata(input.metadata)
+    } as const
+    return execute(context, command, input, metadataSize, commandAnswer)
   }
 
 const updateWallet =
   (context: CommandContext): Commands["updateWallet"] =>
   (input) => {
-    const metadata = input.metadata === undefined ? null : metadataOf(input.metadata)
-    const overdraftLimit = input.overdraftLimit ?? null
+    const { metadata, overdraftLimit = null, walletId } = input
+    const own = metadata === undefined ? null : ownMetadata(metadata)
     return execute(
       context,
-      { _tag: "UpdateWallet", walletId: input.walletId, overdraftLimit, metadata },
+      { _tag: "UpdateWallet", walletId, overdraftLimit, metadata: own },
       input,
-      metadata === null ? 0 : metadataBytes(metadata),
+      metadataSize,
       commandAnswer
     )
   }
 
 const statusCommand = (context: CommandContext, _tag: "Freeze" | "Unfreeze" | "Close") => (input: StatusInput) => {
-  const reason = input.reason ?? null
-  return execute(context, { _tag, walletId: input.walletId, reason }, input, textBytes(reason), commandAnswer)
+  const { reason = null, walletId } = input
+  return execute(context, { _tag, walletId, reason }, input, reasonSize, commandAnswer)
 }
 
 const movementCommand =
   (context: CommandContext, _tag: "Credit" | "Debit"): Commands["credit"] =>
   (input) => {
-    const reference = input.reference ?? null
-    const metadata = metadataOf(input.metadata)
-    return execute(
-      context,
-      { _tag, walletId: input.walletId, amount: input.amount, reference, metadata },
-      input,
-      textBytes(reference) + metadataBytes(metadata),
-      transactionAnswer
-    )
+    const { amount, reference = null, walletId } = input
+    const metadata = ownMetadata(input.metadata)
+    return execute(context, { _tag, walletId, amount, reference, metadata }, input, noteSize, transactionAnswer)
   }
 
 const placeHold =
   (context: CommandContext): Commands["placeHold"] =>
   (input) => {
-    const reference = input.reference ?? null
-    const metadata = metadataOf(input.metadata)
+    const { amount, expiresAt = null, reference = null, walletId } = input
+    const metadata = ownMetadata(input.metadata)
+    const holdId = context.nextHoldId()
     return execute(
       context,
-      {
-        _tag: "PlaceHold",
-        walletId: input.walletId,
-        holdId: context.nextHoldId(),
-        amount: input.amount,
-        expiresAt: input.expiresAt ?? null,
-        reference,
-        metadata
-      },
+      { _tag: "PlaceHold", walletId, holdId, amount, expiresAt, reference, metadata },
       input,
-      textBytes(reference) + metadataBytes(metadata),
+      noteSize,
       holdAnswer
     )
   }
@@ -135,37 +136,51 @@ const placeHold =
 const captureHold =
   (context: CommandContext): Commands["captureHold"] =>
   (input) => {
-    const { holdId, walletId } = input
-    const amount = input.amount ?? null
-    const final = input.final ?? false
+    const { amount = null, final = false, holdId, walletId } = input
     const command = { _tag: "CaptureHold", walletId, holdId, amount, final } as const
-    return tellClosedHold(context, execute(context, command, input, 0, captureAnswer))
+    return tellClosedHold(context, execute(context, command, input, noSize, captureAnswer))
   }
 
 const releaseHold =
   (context: CommandContext): Commands["releaseHold"] =>
   (input) => {
     const { holdId, walletId } = input
-    return tellClosedHold(context, execute(context, { _tag: "ReleaseHold", walletId, holdId }, input, 0, holdAnswer))
+    const command = { _tag: "ReleaseHold", walletId, holdId } as const
+    return tellClosedHold(context, execute(context, command, input, noSize, holdAnswer))
   }
 
-/** Asks the wallet, and makes the answer from what it did, now or earlier. `bytes`: of the command's free texts. */
-const execute = <A>(
+// What the free texts of a command take in a mailbox, bytes.
+
+const noSize = (): number => 0
+const reasonSize = ({ reason }: { readonly reason: string | null }): number => textBytes(reason)
+const metadataSize = ({ metadata }: { readonly metadata: Metadata | null }): number =>
+  metadata === null ? 0 : metadataBytes(metadata)
+const noteSize = ({
+  metadata,
+  reference
+}: {
+  readonly reference: string | null
+  readonly metadata: Metadata
+}): number => textBytes(reference) + metadataBytes(metadata)
+
+/** Asks the wallet, and makes the answer from what it did, now or earlier. `sizeOf`: of a command in good form. */
+const execute = <C extends ClientCommand & RemoteCommand, A>(
   { calls, replayedReply }: CommandContext,
-  command: RemoteCommand,
+  command: C,
   options: CommandOptions,
-  bytes: number,
+  sizeOf: (command: C) => number,
   answerOf: (effected: Effected) => A
 ): Effect.Effect<A, CommandError> => {
-  const malformed = malformedCommand(command, options)
-  if (malformed !== undefined) return Effect.fail(new InvalidRequest({ detail: malformed }))
+  const { actor = null, await: wanted = "persisted", correlationId = null, idempotencyKey } = options
+  const wrong = malformedOrigin(idempotencyKey, wanted, actor, correlationId) ?? malformed(command)
+  if (wrong !== undefined) return Effect.fail(wrong)
   const asked = calls.ask({
     command,
-    key: `c:${options.idempotencyKey}`,
-    actor: options.actor ?? null,
-    correlationId: options.correlationId ?? null,
-    await: options.await ?? "persisted",
-    bytes: callBytes + bytes
+    key: `c:${idempotencyKey}`,
+    actor,
+    correlationId,
+    await: wanted,
+    bytes: callBytes + sizeOf(command)
   })
   return Effect.flatMap(asked, (reply) =>
     reply._tag === "Done"
@@ -214,30 +229,30 @@ const tellUnknownHold = Effect.fnUntraced(function* (
   })
 })
 
-/** Of a wallet created without an id, so that a retry meets the same one. `w_` and 128 bits of the key's SHA-256; frozen. */
+/**
+ * Of a wallet created without an id, so that a retry meets the same one. `w_` and 128 bits of
+ * the key's SHA-256; frozen. Of a malformed key none is made: its command is refused.
+ */
 export const derivedWalletId = (idempotencyKey: string): string =>
-  `w_${hash("sha256", `wallet:${idempotencyKey}`, "base64url").slice(0, 22)}`
+  isIdempotencyKey(idempotencyKey) ? `w_${hash("sha256", `wallet:${idempotencyKey}`, "base64url").slice(0, 22)}` : ""
 
-/** What must be right before a wallet can be asked at all; the rest is `decide`'s. */
-const malformedCommand = (command: RemoteCommand, options: CommandOptions): string | undefined => {
-  if (!isIdempotencyKey(options.idempotencyKey)) return "idempotencyKey must be 1 to 255 visible ASCII characters"
-  if (!isId(command.walletId)) return "the wallet's id must be 1 to 64 of A-Z a-z 0-9 _ -"
-  if ("holdId" in command && !isId(command.holdId)) return "holdId must be 1 to 64 of A-Z a-z 0-9 _ -"
-  return malformedOrigin(options)
-}
+const isOrigin = (text: string | null): boolean => text === null || isText(text, maxTextLength)
 
-/** Who asks, and whence. */
-export const malformedOrigin = (options: CommandOptions): string | undefined => {
-  if (options.actor !== undefined && !isText(options.actor, 255)) return "actor must be a text of at most 255"
-  if (options.correlationId !== undefined && !isText(options.correlationId, 255)) {
-    return "correlationId must be a text of at most 255"
+/** What is wrong with the key, with how far to wait, or with who asks and whence. */
+export const malformedOrigin = (
+  idempotencyKey: string,
+  wanted: Await,
+  actor: string | null,
+  correlationId: string | null
+): InvalidRequest | undefined => {
+  if (!isIdempotencyKey(idempotencyKey)) {
+    return new InvalidRequest({ detail: "idempotencyKey must be 1 to 255 visible ASCII characters" })
   }
-  return undefined
-}
-
-export const metadataOf = (metadata: Metadata | undefined): Metadata => {
-  if (metadata === undefined) return noMetadata
-  // A copy: what has been recorded does not change when the caller's object does.
-  for (const _ in metadata) return Object.freeze({ ...metadata })
-  return noMetadata
+  if (wanted !== "persisted" && wanted !== "committed" && wanted !== "indexed") {
+    return new InvalidRequest({ detail: "await must be committed, persisted or indexed" })
+  }
+  if (!isOrigin(actor)) return new InvalidRequest({ detail: "actor must be a text of at most 255" })
+  return isOrigin(correlationId)
+    ? undefined
+    : new InvalidRequest({ detail: "correlationId must be a text of at most 255" })
 }

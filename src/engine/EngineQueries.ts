@@ -7,15 +7,27 @@ import type { ActorBounds } from "../actors/ActorBounds.ts"
 import { Ownership } from "../actors/Ownership.ts"
 import { WalletHistory } from "../actors/WalletHistory.ts"
 import { WritePipeline } from "../actors/WritePipeline.ts"
-import { isId, isTime } from "../domain/Limits.ts"
 import { HoldNotFound, InvalidRequest, WalletNotFound } from "../domain/Rejection.ts"
 import { EventStore } from "../stores/EventStore.ts"
 import { Persistence } from "../stores/Persistence.ts"
 import { ReadModel } from "../stores/ReadModel.ts"
 import { PositionGone, StoreUnavailable } from "../stores/StoreError.ts"
-import type { EngineQueries as Queries } from "./EngineApi.ts"
+import { detailsOf } from "./Answers.ts"
+import type { EngineQueries as Queries, WalletMoment } from "./EngineApi.ts"
 import { ClusterStatus } from "./ClusterStatus.ts"
 import { health } from "./Health.ts"
+import {
+  asked,
+  wrongEvents,
+  wrongHolds,
+  wrongId,
+  wrongMoment,
+  wrongPosition,
+  wrongRead,
+  wrongTransactions,
+  wrongTransactionSearch,
+  wrongWalletSearch
+} from "./QueryForm.ts"
 import { WalletCalls } from "./WalletCalls.ts"
 
 /** How often a list that waits for Persistence looks again. */
@@ -56,8 +68,10 @@ export const make = Effect.fnUntraced(function* (
     walletAt: walletAt(context),
     events: events(context),
     ...listQueries(context),
-    searchWallets: readModel.searchWallets,
-    searchTransactions: readModel.searchTransactions,
+    searchWallets: asked(wrongWalletSearch, (query) =>
+      Effect.map(readModel.searchWallets(query), ({ data, next }) => ({ data: data.map(detailsOf), next }))
+    ),
+    searchTransactions: asked(wrongTransactionSearch, readModel.searchTransactions),
     feed: feed(context),
     feedHead: Effect.map(log.head, ({ position }) => position),
     cluster: cluster.view,
@@ -65,46 +79,49 @@ export const make = Effect.fnUntraced(function* (
   }
 })
 
-const checkId = (walletId: string): Effect.Effect<void, InvalidRequest> =>
-  isId(walletId) ? Effect.void : Effect.fail(new InvalidRequest({ detail: "an id is 1 to 64 of A-Z a-z 0-9 _ -" }))
+const checkId = (walletId: string): Effect.Effect<void, InvalidRequest> => {
+  const detail = wrongId(walletId)
+  return detail === undefined ? Effect.void : Effect.fail(new InvalidRequest({ detail }))
+}
 
-const getWallet =
-  ({ calls }: QueryContext): Queries["getWallet"] =>
-  ({ minVersion, walletId }) =>
-    Effect.andThen(
-      checkId(walletId),
-      Effect.flatMap(calls.current(walletId, minVersion ?? -1), (wallet) =>
-        wallet === undefined ? Effect.fail(new WalletNotFound({ walletId })) : Effect.succeed(wallet)
-      )
+const getWallet = ({ calls }: QueryContext): Queries["getWallet"] =>
+  asked(wrongRead, ({ minVersion, walletId }) =>
+    Effect.flatMap(calls.current(walletId, minVersion ?? -1), (wallet) =>
+      wallet === undefined ? Effect.fail(new WalletNotFound({ walletId })) : Effect.succeed(detailsOf(wallet))
     )
+  )
 
-const walletAt = ({ clock, history }: QueryContext): Queries["walletAt"] =>
-  Effect.fnUntraced(function* (moment) {
+const walletAt = ({ clock, history }: QueryContext): Queries["walletAt"] => {
+  const ask = Effect.fnUntraced(function* (moment: WalletMoment) {
     const { walletId } = moment
-    yield* checkId(walletId)
-    if ("at" in moment && (!isTime(moment.at) || moment.at > clock.currentTimeMillisUnsafe())) {
-      return yield* new InvalidRequest({ detail: "at must be a time that has passed" })
-    }
+    const detail = wrongMoment(moment, clock.currentTimeMillisUnsafe())
+    if (detail !== undefined) return yield* new InvalidRequest({ detail })
     const wallet = yield* "at" in moment
       ? history.atTime(walletId, moment.at)
       : history.atVersion(walletId, moment.atVersion)
-    return wallet ?? (yield* new WalletNotFound({ walletId }))
+    return wallet === undefined ? yield* new WalletNotFound({ walletId }) : detailsOf(wallet)
   })
+  return (moment) => ask({ ...moment })
+}
 
 const events = ({ log }: QueryContext): Queries["events"] =>
-  Effect.fnUntraced(function* ({ after, limit, walletId }) {
-    yield* checkId(walletId)
-    const page = yield* log.read(walletId, { after, limit })
-    if (page.length > 0) return page
-    const first = yield* log.read(walletId, { after: -1, limit: 1 })
-    return first.length > 0 ? page : yield* new WalletNotFound({ walletId })
-  })
+  asked(
+    wrongEvents,
+    Effect.fnUntraced(function* ({ after, limit, walletId }) {
+      const page = yield* log.read(walletId, { after, limit })
+      if (page.length > 0) return page
+      const first = yield* log.read(walletId, { after: -1, limit: 1 })
+      return first.length > 0 ? page : yield* new WalletNotFound({ walletId })
+    })
+  )
 
 const feed =
   ({ log }: QueryContext): Queries["feed"] =>
   (after) =>
     Stream.unwrap(
       Effect.gen(function* () {
+        const detail = wrongPosition(after)
+        if (detail !== undefined) return yield* new InvalidRequest({ detail })
         const head = yield* log.head
         if (after > head.position) return yield* new PositionGone({ position: after, head: head.position })
         return Stream.flattenIterable(log.follow(after))
@@ -115,18 +132,21 @@ const feed =
 const listQueries = (context: QueryContext): Pick<Queries, "transactions" | "holds" | "hold"> => {
   const { persistence } = context
   return {
-    transactions: (query) =>
+    transactions: asked(wrongTransactions, (query) =>
       Effect.andThen(
         untilPersisted(context, query.walletId, query.minVersion),
         ofExisting(context, query.walletId, persistence.transactions(query))
-      ),
-    holds: (query) =>
+      )
+    ),
+    holds: asked(wrongHolds, (query) =>
       Effect.andThen(
         untilPersisted(context, query.walletId, query.minVersion),
         ofExisting(context, query.walletId, persistence.holds(query))
-      ),
+      )
+    ),
     hold: Effect.fnUntraced(function* (walletId, holdId) {
       yield* checkId(walletId)
+      yield* checkId(holdId)
       const hold = yield* persistence.hold(walletId, holdId)
       if (hold !== undefined) return hold
       if (!(yield* exists(context, walletId))) return yield* new WalletNotFound({ walletId })
@@ -137,7 +157,7 @@ const listQueries = (context: QueryContext): Pick<Queries, "transactions" | "hol
 
 /** Until Persistence has the wallet at `minVersion`, within the caller's wait. */
 const untilPersisted = ({ bounds, persistence }: QueryContext, walletId: string, minVersion: number | undefined) => {
-  if (minVersion === undefined) return checkId(walletId)
+  if (minVersion === undefined) return Effect.void
   const behind = new StoreUnavailable({
     store: "persistence",
     reason: `wallet ${walletId} is not yet persisted up to version ${minVersion}`,
@@ -146,13 +166,7 @@ const untilPersisted = ({ bounds, persistence }: QueryContext, walletId: string,
   const look = Effect.flatMap(persistence.wallet(walletId), (wallet) =>
     wallet !== undefined && wallet.version >= minVersion ? Effect.void : Effect.fail(behind)
   )
-  return checkId(walletId).pipe(
-    Effect.andThen(
-      Effect.retry(look, {
-        schedule: Schedule.spaced(persistedPoll),
-        while: (error) => error === behind
-      })
-    ),
+  return Effect.retry(look, { schedule: Schedule.spaced(persistedPoll), while: (error) => error === behind }).pipe(
     Effect.timeoutOrElse({ duration: bounds.callerWaitMillis, orElse: () => Effect.fail(behind) })
   )
 }

@@ -3,15 +3,17 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import { hash } from "node:crypto"
-import { isId, isIdempotencyKey } from "../domain/Limits.ts"
+import { malformed } from "../domain/CommandForm.ts"
+import { ownMetadata } from "../domain/Limits.ts"
 import { InvalidRequest, TransferNotFound } from "../domain/Rejection.ts"
 import { Persistence } from "../stores/Persistence.ts"
 import { type Answered, CommandMetrics } from "./CommandMetrics.ts"
 import { tracedTransfer } from "./CommandTrace.ts"
-import { durabilityOf, malformedOrigin, metadataOf } from "./EngineCommands.ts"
+import { durabilityOf, malformedOrigin, taking } from "./EngineCommands.ts"
 import type { EngineTransfers, TransferInput } from "./EngineApi.ts"
+import { asked, wrongId, wrongTransfers } from "./QueryForm.ts"
 import type { TransferError, TransferOutcome } from "./TransferRun.ts"
-import { TransferSaga } from "./TransferSaga.ts"
+import { type TransferRequest, TransferSaga } from "./TransferSaga.ts"
 
 export const make = Effect.fnUntraced(function* (): Effect.fn.Return<
   EngineTransfers,
@@ -26,25 +28,13 @@ export const make = Effect.fnUntraced(function* (): Effect.fn.Return<
   const counting = (startedAt: number) => (exit: Exit.Exit<Answered, TransferError>) =>
     Effect.sync(() => metrics.answered("Transfer", startedAt, exit))
 
-  const beginTransfer: EngineTransfers["beginTransfer"] = (input) => {
-    const malformed = malformedTransfer(input)
-    if (malformed !== undefined) return Effect.fail(new InvalidRequest({ detail: malformed }))
-    const { from, idempotencyKey, to } = input
-    const begun = saga.begin({
-      command: {
-        _tag: "SendTransfer",
-        walletId: from,
-        transferId: derivedTransferId(from, idempotencyKey),
-        to,
-        amount: input.amount,
-        reference: input.reference ?? null,
-        metadata: metadataOf(input.metadata)
-      },
-      key: `c:${idempotencyKey}`,
-      actor: input.actor ?? null,
-      correlationId: input.correlationId ?? null,
-      await: input.await === "indexed" ? "indexed" : "persisted"
-    })
+  const beginTransfer: EngineTransfers["beginTransfer"] = taking((input) => {
+    const request = requestOf(input)
+    return request instanceof InvalidRequest ? Effect.fail(request) : begin(request)
+  })
+
+  const begin = (request: TransferRequest): ReturnType<EngineTransfers["beginTransfer"]> => {
+    const begun = saga.begin(request)
     return Effect.suspend(() => {
       const count = counting(clock.currentTimeMillisUnsafe())
       return Effect.onExit(begun, (exit) =>
@@ -55,15 +45,22 @@ export const make = Effect.fnUntraced(function* (): Effect.fn.Return<
 
   return {
     beginTransfer,
-    transfer: (input) => tracedTransfer(Effect.flatten(beginTransfer(input)), input),
+    transfer: taking((input) => {
+      const request = requestOf(input)
+      return request instanceof InvalidRequest
+        ? Effect.fail(request)
+        : tracedTransfer(Effect.flatten(begin(request)), request)
+    }),
     getTransfer: Effect.fnUntraced(function* (transferId) {
-      if (!isId(transferId)) return yield* new InvalidRequest({ detail: "an id is 1 to 64 of A-Z a-z 0-9 _ -" })
+      const detail = wrongId(transferId)
+      if (detail !== undefined) return yield* new InvalidRequest({ detail })
       // One that was answered as pending may not be persisted yet: its node knows it.
       const carried = saga.carried(transferId)
       const stored = yield* persistence.transfer(transferId)
-      return stored ?? carried ?? (yield* new TransferNotFound({ transferId }))
+      if (stored !== undefined) return stored
+      return carried === undefined ? yield* new TransferNotFound({ transferId }) : { ...carried }
     }),
-    transfers: persistence.transfers
+    transfers: asked(wrongTransfers, persistence.transfers)
   }
 })
 
@@ -74,16 +71,26 @@ export const make = Effect.fnUntraced(function* (): Effect.fn.Return<
 export const derivedTransferId = (from: string, idempotencyKey: string): string =>
   `t_${hash("sha256", `transfer:${from}:${idempotencyKey}`, "base64url").slice(0, 22)}`
 
-/** What must be right before the wallets can be asked at all; the rest is `decide`'s. */
-const malformedTransfer = (input: TransferInput): string | undefined => {
-  if (!isIdempotencyKey(input.idempotencyKey)) return "idempotencyKey must be 1 to 255 visible ASCII characters"
-  if (!isId(input.from)) return "from must be 1 to 64 of A-Z a-z 0-9 _ -"
-  if (!isId(input.to)) return "to must be 1 to 64 of A-Z a-z 0-9 _ -"
-  return malformedOrigin(input)
+/** What the saga is asked, with values of its own; or what is wrong, whatever the wallets are. */
+const requestOf = (input: TransferInput): TransferRequest | InvalidRequest => {
+  const { actor = null, amount, await: wanted = "persisted", correlationId = null, idempotencyKey } = input
+  const { from, reference = null, to } = input
+  const metadata = ownMetadata(input.metadata)
+  const asked = { _tag: "SendTransfer", walletId: from, transferId: "", to, amount, reference, metadata } as const
+  const wrong = malformedOrigin(idempotencyKey, wanted, actor, correlationId) ?? malformed(asked)
+  if (wrong !== undefined) return wrong
+  return {
+    command: { ...asked, transferId: derivedTransferId(from, idempotencyKey) },
+    key: `c:${idempotencyKey}`,
+    actor,
+    correlationId,
+    await: wanted === "indexed" ? "indexed" : "persisted"
+  }
 }
 
+/** Each caller's own: the run goes on with its transfer, and others may have joined it. */
 const answerOf = ({ persisted, replayed, transfer }: TransferOutcome) => ({
-  transfer,
+  transfer: { ...transfer },
   durability: durabilityOf(persisted),
   replayed
 })

@@ -5,7 +5,7 @@
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import type { CommandError } from "../actors/EngineError.ts"
-import { OperationReversed, OutcomeUnknown, TransferReversed } from "../actors/EngineError.ts"
+import { OperationReversed, OutcomeUnknown, sameFailure, TransferReversed } from "../actors/EngineError.ts"
 import type { Transfer } from "../domain/Wallet.ts"
 import type { Sent, TransferOrigin, TransferSteps } from "./TransferSteps.ts"
 
@@ -133,7 +133,7 @@ const answerTo = (
       return Effect.fail(
         ending.error._tag === "OperationReversed"
           ? new OperationReversed({ walletId: ending.error.walletId, reason: ending.error.reason, replayed })
-          : ending.error
+          : sameFailure(ending.error)
       )
     case "Left":
       return inFlight

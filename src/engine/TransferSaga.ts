@@ -184,7 +184,7 @@ const make = Effect.fnUntraced(function* (bounds: ActorBounds, { alone }: SagaOp
     )
 
   const refuse = (walletId: string): CommandError | undefined => {
-    if (!accepting) return stopping
+    if (!accepting) return stopping()
     return Math.max(running, waiting.size) < bounds.transfersCarried
       ? undefined
       : new MailboxFull({ walletId, retryAfter: 1_000 })
@@ -240,7 +240,7 @@ const make = Effect.fnUntraced(function* (bounds: ActorBounds, { alone }: SagaOp
 const reportDefect = (walletId: string, transferId: string, cause: Cause.Cause<unknown>): Effect.Effect<void> =>
   Effect.logError(`transfer ${transferId}: a defect`, cause).pipe(Effect.annotateLogs({ walletId, transferId }))
 
-const stopping = new StoreUnavailable({ store: "log", reason: "this node is stopping", retryAfter: 1_000 })
+const stopping = () => new StoreUnavailable({ store: "log", reason: "this node is stopping", retryAfter: 1_000 })
 
 const notYet = ({ walletId }: SendTransfer) =>
   Effect.fail(

@@ -25,7 +25,8 @@ import { ApiKeys } from "./ApiKeys.ts"
 import { Gate, refusal } from "./Authentication.ts"
 import { hasScope } from "./api/Authorization.ts"
 import { correlationOf } from "./RequestTelemetry.ts"
-import { decodeBytes, maxBodySize, parseBody, readNode } from "./RequestBody.ts"
+import { isAnyRepeated, parseText, textOf } from "./JsonBody.ts"
+import { decodeBytes, maxCommandBytes, readNode } from "./RequestBody.ts"
 import { MovementBody } from "./api/Schemas.ts"
 
 /** Path and query of a plain request. */
@@ -57,7 +58,7 @@ const plainRequest = (
     headers["content-type"] === "application/json" &&
     headers["content-encoding"] === undefined &&
     headers["expect"] === undefined &&
-    Number(headers["content-length"]) <= maxBodySize &&
+    Number(headers["content-length"]) <= maxCommandBytes &&
     typeof idempotencyKey === "string" &&
     isIdempotencyKey(idempotencyKey) &&
     authorization?.startsWith("Bearer ") === true
@@ -81,14 +82,35 @@ interface Movement {
   readonly metadata?: Metadata
 }
 
-const isPlainMetadata = (value: unknown): value is Metadata =>
-  typeof value === "object" && value !== null && !Array.isArray(value) && isMetadata(value as Metadata)
+/**
+ * A body as most clients write it: these fields, in this order, reference and metadata without
+ * an escape. Beside its metadata, which are taken as their text, it can say nothing twice.
+ */
+const plainBody =
+  /^\{"amount": ?"([1-9][0-9]{0,29})"(?:, ?"reference": ?"([ !#-[\]-\uffff]{0,255})")?(?:, ?"metadata": ?(\{[^{}\\]*\}))?\}$/
 
 /** `undefined`: not plainly right. Else what the schema would decode. */
-export const plainMovement = (value: unknown): Movement | undefined => {
+export const plainMovement = (text: string): Movement | undefined => {
+  const plain = plainBody.exec(text)
+  if (plain === null) return plainFields(text)
+  const [, amount, reference, pairs] = plain
+  const movement: { amount: bigint; reference?: string; metadata?: Metadata } = { amount: BigInt(amount!) }
+  if (reference !== undefined) movement.reference = reference
+  if (pairs !== undefined) {
+    const metadata = parseText(pairs)
+    if (!isMetadata(metadata as Metadata) || isAnyRepeated(pairs, metadata)) return undefined
+    movement.metadata = metadata as Metadata
+  }
+  return movement
+}
+
+const plainFields = (text: string): Movement | undefined => {
+  const value = parseText(text)
   if (typeof value !== "object" || value === null || Array.isArray(value)) return undefined
   const movement: { amount: bigint; reference?: string | null; metadata?: Metadata } = { amount: 0n }
-  for (const [name, given] of Object.entries(value)) {
+  const fields = value as Readonly<Record<string, unknown>>
+  for (const name in fields) {
+    const given = fields[name]
     if (name === "amount") {
       if (typeof given !== "string" || !amountPattern.test(given)) return undefined
       movement.amount = BigInt(given)
@@ -96,25 +118,26 @@ export const plainMovement = (value: unknown): Movement | undefined => {
       if (given !== null && !(typeof given === "string" && isText(given, maxTextLength))) return undefined
       movement.reference = given
     } else if (name === "metadata") {
-      if (!isPlainMetadata(given)) return undefined
-      movement.metadata = given
+      if (!isMetadata(given as Metadata)) return undefined
+      movement.metadata = given as Metadata
     } else {
       return undefined
     }
   }
-  return movement.amount === 0n ? undefined : movement
+  return movement.amount === 0n || isAnyRepeated(text, value) ? undefined : movement
 }
 
-const decodeBySchema = decodeBytes(MovementBody, { mayBeEmpty: false })
+const decodeBySchema = decodeBytes(MovementBody)
 
 const decode = (bytes: Buffer) => {
-  const movement = plainMovement(parseBody(bytes))
+  const text = textOf(bytes)
+  const movement = text === undefined ? undefined : plainMovement(text)
   return movement === undefined ? decodeBySchema(bytes) : Effect.succeed(movement)
 }
 
 const serve = (engine: WalletEngine["Service"], plain: PlainRequest) => {
   const run = plain.kind === "credit" ? engine.credit : engine.debit
-  return readNode(plain.message).pipe(
+  return readNode(plain.message, maxCommandBytes).pipe(
     Effect.flatMap(decode),
     Effect.flatMap((body) =>
       run({

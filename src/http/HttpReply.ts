@@ -7,9 +7,8 @@ import * as Effect from "effect/Effect"
 import * as Headers from "effect/http/Headers"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import type { Hold, Transaction, Transfer } from "../domain/Wallet.ts"
-import type { Await, CommandAnswer, Durability, TransferAnswer } from "../engine/WalletEngine.ts"
+import type { Await, CommandAnswer, Durability, TransferAnswer, WalletDetails } from "../engine/WalletEngine.ts"
 import type { Page } from "../stores/Page.ts"
-import type { WalletView } from "../stores/Persistence.ts"
 import { isProblemCode, problemBody, type ProblemCode, problemStatus } from "./api/Problem.ts"
 import { formatTime } from "./api/SchemaValues.ts"
 
@@ -22,13 +21,13 @@ export interface HttpReply {
   readonly retryAfter: number | undefined
 }
 
-export const walletJson = (wallet: WalletView) => ({
+export const walletJson = (wallet: WalletDetails) => ({
   id: wallet.id,
   ownerId: wallet.ownerId,
   currency: wallet.currency,
   balance: wallet.balance.toString(),
   held: wallet.held.toString(),
-  available: (wallet.balance - wallet.held + wallet.overdraftLimit).toString(),
+  available: wallet.available.toString(),
   overdraftLimit: wallet.overdraftLimit.toString(),
   status: wallet.status,
   version: wallet.version,

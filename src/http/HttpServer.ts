@@ -13,8 +13,8 @@ import type { ServeError } from "effect/http/HttpServerError"
 import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
 import * as Http from "node:http"
-import type { Duplex } from "node:stream"
 import { problemBody, type ProblemCode } from "./api/Problem.ts"
+import { dueAnswers } from "./DueAnswers.ts"
 import { httpApp, routerConfig } from "./HttpApp.ts"
 import { HttpConfig, type HttpConfigValues } from "./HttpConfig.ts"
 import { Stopping } from "./handlers/FeedHandlers.ts"
@@ -80,24 +80,50 @@ const clientFault = (error: ParserError): readonly [string, ProblemCode, string]
   }
 }
 
-/** What is not HTTP never becomes a request: it is refused here, and the connection ends. */
-const refuseMalformed = (error: ParserError, socket: Duplex): void => {
-  const fault = clientFault(error)
-  if (fault === undefined || !socket.writable) {
-    socket.destroy()
-    return
-  }
-  const [status, code, detail] = fault
+/** A reply that no response of the server's stands for. */
+const refusalText = ([status, code, detail]: readonly [string, ProblemCode, string]): string => {
   const document = { ...JSON.parse(problemBody(code, detail)), status: Number(status.slice(0, 3)) }
   const body = JSON.stringify(document)
   const head = `content-type: application/problem+json\r\ncontent-length: ${Buffer.byteLength(body)}\r\nconnection: close`
-  socket.end(`HTTP/1.1 ${status}\r\n${head}\r\n\r\n${body}`)
+  return `HTTP/1.1 ${status}\r\n${head}\r\n\r\n${body}`
+}
+
+const connectRefused = refusalText([
+  "400 Bad Request",
+  "InvalidRequest",
+  "this server is no proxy: it takes no CONNECT"
+])
+
+/** What is not HTTP never becomes a request: it is refused here, behind the replies that are due, and the connection ends. */
+const refuseMalformed = (server: Http.Server): void => {
+  const due = dueAnswers(server)
+  server.on("clientError", (error: ParserError, socket) => {
+    const fault = clientFault(error)
+    if (fault === undefined || !socket.writable) socket.destroy()
+    else due.end(socket, refusalText(fault))
+  })
+  // Without a listener Node would cut the connection, with the replies that are due.
+  server.on("connect", (_request, socket) => {
+    // Node has taken its own listeners and limits away: the connection is gone with the reply.
+    socket.on("error", () => socket.destroy())
+    socket.once("finish", () => socket.destroy())
+    due.end(socket, connectRefused)
+  })
+}
+
+/**
+ * A client that has said all it has to say may close its half of the connection: it still
+ * gets its replies. Node knows this, under a name that is not in its documentation.
+ */
+const answerHalfClosed = (server: Http.Server): void => {
+  Object.assign(server, { httpAllowHalfOpen: true })
 }
 
 class NodeServer extends Context.Service<NodeServer, Http.Server>()("effect-wallet/http/HttpServer/NodeServer") {
   static readonly layer = Layer.sync(NodeServer, () => {
     const server = Http.createServer(limits)
-    server.on("clientError", refuseMalformed)
+    refuseMalformed(server)
+    answerHalfClosed(server)
     return server
   })
 }
@@ -143,6 +169,16 @@ const drain = Effect.fnUntraced(function* (server: Http.Server, timeout: number)
   }
 })
 
+/**
+ * No other protocol is served: a request that asks for one is answered as what else it says, in
+ * its turn. The platform's listener would take its connection, and the replies that are due on it.
+ */
+const withoutUpgrades = Layer.effectDiscard(
+  Effect.map(NodeServer, (server) => {
+    server.removeAllListeners("upgrade")
+  })
+)
+
 const draining = Layer.effectDiscard(
   Effect.gen(function* () {
     const { shutdownTimeout } = yield* HttpConfig
@@ -159,7 +195,7 @@ const draining = Layer.effectDiscard(
  * API keys and the configuration; gives the server with the address it listens on.
  */
 export const httpServerWith = <E, R>(routes: Layer.Layer<never, E, R>) =>
-  draining.pipe(
+  Layer.mergeAll(draining, withoutUpgrades).pipe(
     Layer.provideMerge(HttpRouter.serve(Layer.mergeAll(httpApp, routes), { disableLogger: true, routerConfig })),
     Layer.provideMerge(listening),
     Layer.provide([NodeServer.layer, Stopping.layer, NodeHttpServer.layerHttpServices])

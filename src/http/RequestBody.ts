@@ -1,6 +1,6 @@
 /**
- * Reads and decodes a request's body, strictly: JSON in UTF-8, at most 1 MiB, no
- * unknown fields.
+ * Reads and decodes a request's body, strictly: JSON in UTF-8 (`JsonBody.ts`), no unknown
+ * fields, at most 128 KiB for one command and 1 MiB for a batch.
  *
  * On Node the body is taken from the socket's stream directly, which halves what
  * a small request costs; any other server goes the portable way.
@@ -10,24 +10,26 @@ import * as Effect from "effect/Effect"
 import * as HttpIncomingMessage from "effect/http/HttpIncomingMessage"
 import type { HttpServerRequest } from "effect/http/HttpServerRequest"
 import * as Schema from "effect/Schema"
-import { isUtf8 } from "node:buffer"
 import { IncomingMessage } from "node:http"
 import { InvalidRequest } from "../domain/Rejection.ts"
+import { notJson, parseBody, repeatedMember } from "./JsonBody.ts"
 import { issueText } from "./RequestValidation.ts"
 import { PayloadTooLarge, UnsupportedMediaType } from "./api/Problem.ts"
 
-/** Bytes. */
-export const maxBodySize = 1024 * 1024
+/** Bytes of one command: the largest that its form allows, 20 pairs of metadata all written as escapes, has some 71,000. */
+export const maxCommandBytes = 128 * 1024
+/** Bytes of a batch. */
+export const maxBatchBytes = 1024 * 1024
 
 export type BodyError = InvalidRequest | PayloadTooLarge | UnsupportedMediaType
 
-const tooLarge = () => new PayloadTooLarge({ detail: `a body has at most ${maxBodySize} bytes` })
+const tooLarge = (maxBytes: number) => new PayloadTooLarge({ detail: `this body has at most ${maxBytes} bytes` })
 const brokenOff = () => new InvalidRequest({ detail: "the body ended before its announced length" })
 
 const jsonType = /^application\/json *(?:; *charset *= *"?utf-8"? *)?$/i
 
 /** Why the body cannot be read, from the headers alone. */
-const refusal = (request: HttpServerRequest): PayloadTooLarge | UnsupportedMediaType | undefined => {
+const refusal = (request: HttpServerRequest, maxBytes: number): PayloadTooLarge | UnsupportedMediaType | undefined => {
   const { headers } = request
   const type = headers["content-type"]
   const encoding = headers["content-encoding"]
@@ -37,11 +39,11 @@ const refusal = (request: HttpServerRequest): PayloadTooLarge | UnsupportedMedia
   if (encoding !== undefined && encoding.toLowerCase() !== "identity") {
     return new UnsupportedMediaType({ detail: "a body is sent without content-encoding" })
   }
-  return Number(headers["content-length"]) > maxBodySize ? tooLarge() : undefined
+  return Number(headers["content-length"]) > maxBytes ? tooLarge(maxBytes) : undefined
 }
 
 /** The whole body from Node's stream. One chunk, as small bodies have, is not copied. */
-export const readNode = (message: IncomingMessage) =>
+export const readNode = (message: IncomingMessage, maxBytes: number) =>
   Effect.callback<Buffer, PayloadTooLarge | InvalidRequest>((resume) => {
     let first: Buffer | undefined
     let more: Array<Buffer> | undefined
@@ -53,10 +55,10 @@ export const readNode = (message: IncomingMessage) =>
     }
     const onData = (chunk: Buffer) => {
       size += chunk.length
-      if (size > maxBodySize) {
+      if (size > maxBytes) {
         stop()
         message.pause()
-        return resume(Effect.fail(tooLarge()))
+        return resume(Effect.fail(tooLarge(maxBytes)))
       }
       if (first === undefined) first = chunk
       else if (more === undefined) more = [first, chunk]
@@ -78,32 +80,20 @@ export const readNode = (message: IncomingMessage) =>
     return Effect.sync(stop)
   })
 
-const readPortable = (request: HttpServerRequest) =>
+const readPortable = (request: HttpServerRequest, maxBytes: number) =>
   request.arrayBuffer.pipe(
-    Effect.provideService(HttpIncomingMessage.MaxBodySize, ByteSize.fromInputUnsafe(maxBodySize)),
+    Effect.provideService(HttpIncomingMessage.MaxBodySize, ByteSize.fromInputUnsafe(maxBytes)),
     Effect.map((buffer) => Buffer.from(buffer)),
     Effect.mapError(({ reason }) =>
-      reason._tag === "RequestParseError" && reason.reason === "BodyTooLarge" ? tooLarge() : brokenOff()
+      reason._tag === "RequestParseError" && reason.reason === "BodyTooLarge" ? tooLarge(maxBytes) : brokenOff()
     )
   )
 
-const readBytes = (request: HttpServerRequest) =>
+const readBytes = (request: HttpServerRequest, maxBytes: number) =>
   // A client that waits for "100 Continue" gets it from the portable reader only.
   request.source instanceof IncomingMessage && request.headers["expect"] === undefined
-    ? readNode(request.source)
-    : readPortable(request)
-
-const notJson = new InvalidRequest({ detail: "the body is not JSON in UTF-8" })
-
-/** `undefined`, which no JSON is: not JSON in UTF-8. */
-export const parseBody = (bytes: Buffer): unknown => {
-  if (!isUtf8(bytes)) return undefined
-  try {
-    return JSON.parse(bytes.toString("utf8"))
-  } catch {
-    return undefined
-  }
-}
+    ? readNode(request.source, maxBytes)
+    : readPortable(request, maxBytes)
 
 /** Form errors of a value as `InvalidRequest`. */
 export const decoder = <S extends Schema.ConstraintDecoder<unknown>>(schema: S) => {
@@ -114,28 +104,37 @@ export const decoder = <S extends Schema.ConstraintDecoder<unknown>>(schema: S) 
 
 interface BodyOptions {
   /** A body may be left out, and is then one without fields. */
-  readonly mayBeEmpty: boolean
+  readonly mayBeEmpty?: boolean
+  /** Default: that of one command. */
+  readonly maxBytes?: number
 }
 
-export const decodeBytes = <S extends Schema.ConstraintDecoder<unknown>>(schema: S, { mayBeEmpty }: BodyOptions) => {
+export const decodeBytes = <S extends Schema.ConstraintDecoder<unknown>>(
+  schema: S,
+  { mayBeEmpty = false }: BodyOptions = {}
+) => {
   const decode = decoder(schema)
   return (bytes: Buffer): Effect.Effect<S["Type"], InvalidRequest> => {
     if (bytes.length === 0) {
       return mayBeEmpty ? decode({}) : Effect.fail(new InvalidRequest({ detail: "a JSON body is required" }))
     }
     const value = parseBody(bytes)
-    return value === undefined ? Effect.fail(notJson) : decode(value)
+    if (value === notJson) return Effect.fail(new InvalidRequest({ detail: "the body is not JSON in UTF-8" }))
+    return value === repeatedMember
+      ? Effect.fail(new InvalidRequest({ detail: "a member stands twice in one object of the body" }))
+      : decode(value)
   }
 }
 
 /** A reader of bodies of one form. */
 export const bodyReader = <S extends Schema.ConstraintDecoder<unknown>>(
   schema: S,
-  options: BodyOptions = { mayBeEmpty: false }
+  options: BodyOptions = {}
 ): ((request: HttpServerRequest) => Effect.Effect<S["Type"], BodyError>) => {
   const decode = decodeBytes(schema, options)
+  const { maxBytes = maxCommandBytes } = options
   return (request) => {
-    const refused = refusal(request)
-    return refused === undefined ? Effect.flatMap(readBytes(request), decode) : Effect.fail(refused)
+    const refused = refusal(request, maxBytes)
+    return refused === undefined ? Effect.flatMap(readBytes(request, maxBytes), decode) : Effect.fail(refused)
   }
 }

@@ -104,7 +104,7 @@ const make = Effect.fnUntraced(function* (bounds: ActorBounds) {
 
   return WritePipeline.of({
     separate: true,
-    refusal: () => (queue.events < bounds.persistQueueEvents ? undefined : full),
+    refusal: () => (queue.events < bounds.persistQueueEvents ? undefined : full()),
     appending: () => state.appending(),
     listen: (listener) => {
       const persisted: PersistenceListener["persisted"] = (walletId, version) => {
@@ -226,8 +226,9 @@ const storeFailures = (catchUpQueue: CatchUpQueue.CatchUpQueue, active: ActiveWr
   return wallets.size
 }
 
-const full = new StoreUnavailable({
-  store: "persistence",
-  reason: "too much is waiting to be written to PostgreSQL",
-  retryAfter: 1_000
-})
+const full = () =>
+  new StoreUnavailable({
+    store: "persistence",
+    reason: "too much is waiting to be written to PostgreSQL",
+    retryAfter: 1_000
+  })

@@ -374,13 +374,61 @@ layer(Server.layer(), { excludeTestServices: true })("malformed requests", (it) 
       }
       assert.strictEqual(yield* codeOf({ "content-encoding": "gzip" }), "UnsupportedMediaType")
       const padded = (size: number) => `{"amount":"1"}`.padEnd(size, " ")
-      assert.strictEqual(yield* codeOf({}, padded(1024 * 1024)), "InsufficientFunds")
-      assert.strictEqual(yield* codeOf({}, padded(1024 * 1024 + 1)), "PayloadTooLarge")
+      // By either path: with a charset it is that of the definition.
+      for (const type of ["application/json", "application/json; charset=utf-8"]) {
+        assert.strictEqual(yield* codeOf({ "content-type": type }, padded(128 * 1024)), "InsufficientFunds", type)
+        assert.strictEqual(yield* codeOf({ "content-type": type }, padded(128 * 1024 + 1)), "PayloadTooLarge", type)
+      }
       assert.strictEqual(yield* codeOf({}, new Uint8Array([0x7b, 0xff, 0x7d])), I)
       assert.strictEqual(yield* codeOf({}, `{"amount":"1","reference":"\\ud800"}`), I)
-      assert.strictEqual(yield* codeOf({}, `${"[".repeat(500_000)}${"]".repeat(500_000)}`), I)
-      assert.strictEqual(yield* codeOf({}, `{"amount":${'{"a":'.repeat(100_000)}1${"}".repeat(100_000)}}`), I)
-      assert.strictEqual(yield* codeOf({}, `{"amount":"1","metadata":${"[".repeat(200_000)}${"]".repeat(200_000)}}`), I)
+      assert.strictEqual(yield* codeOf({}, `${"[".repeat(60_000)}${"]".repeat(60_000)}`), I)
+      assert.strictEqual(yield* codeOf({}, `{"amount":${'{"a":'.repeat(20_000)}1${"}".repeat(20_000)}}`), I)
+      assert.strictEqual(yield* codeOf({}, `{"amount":"1","metadata":${"[".repeat(60_000)}${"]".repeat(60_000)}}`), I)
+    })
+  )
+
+  it.effect("is refused above 128 KiB for every single command, and above 1 MiB for a batch", () =>
+    Effect.gen(function* () {
+      const { call } = yield* TestServer
+      const codeOf = (path: string, body: string, method = "POST") =>
+        Effect.map(call(method, path, { key: "k", body }), (reply) => reply.json.code ?? reply.status)
+      const [most, tooMuch] = [128 * 1024, 128 * 1024 + 1]
+      for (const [method, path] of [
+        ["POST", "/v1/wallets"],
+        ["PATCH", "/v1/wallets/w"],
+        ["POST", "/v1/wallets/w/credit"],
+        ["POST", "/v1/wallets/w/holds"],
+        ["POST", "/v1/wallets/w/holds/h/capture"],
+        ["POST", "/v1/wallets/w/holds/h/release"],
+        ["POST", "/v1/wallets/w/freeze"],
+        ["POST", "/v1/transfers"],
+        ["POST", "/v1/keys"]
+      ] as const) {
+        const body = '{"none":1}'
+        assert.strictEqual(yield* codeOf(path, body.padEnd(most), method), I, path)
+        assert.strictEqual(yield* codeOf(path, body.padEnd(tooMuch), method), "PayloadTooLarge", path)
+      }
+      const batch = '{"commands":[]}'
+      assert.strictEqual(yield* codeOf("/v1/batch", batch.padEnd(tooMuch)), yield* codeOf("/v1/batch", batch))
+      assert.strictEqual(yield* codeOf("/v1/batch", batch.padEnd(1024 * 1024)), yield* codeOf("/v1/batch", batch))
+      assert.strictEqual(yield* codeOf("/v1/batch", batch.padEnd(1024 * 1024 + 1)), "PayloadTooLarge")
+      assert.strictEqual(yield* codeOf("/v1/batch", `${"[".repeat(500_000)}${"]".repeat(500_000)}`), I)
+      assert.strictEqual(yield* codeOf("/v1/batch", `${'{"a":'.repeat(150_000)}1${"}".repeat(150_000)}`), I)
+    })
+  )
+
+  it.effect("is taken with the largest metadata and reference that there can be, all of it escaped", () =>
+    Effect.gen(function* () {
+      const { call } = yield* TestServer
+      const escaped = (length: number, at = 0) =>
+        `"${String.raw`\u00e9`.repeat(length - 1)}\\u${(0x100 + at).toString(16).padStart(4, "0")}"`
+      const pairs = Array.from({ length: 20 }, (_, at) => `${escaped(64, at)}:${escaped(512)}`)
+      const body = `{"amount":"1","reference":${escaped(255)},"metadata":{${pairs.join(",")}}}`
+      assert.isAbove(body.length, 70_000)
+      assert.strictEqual(
+        (yield* call("POST", "/v1/wallets/w/debit", { key: "k", body })).json.code,
+        "InsufficientFunds"
+      )
     })
   )
 })

@@ -17,7 +17,7 @@ import { type HttpReply, replied, commandReply, internalError, toResponse, trans
 import { WalletApi } from "../api/Api.ts"
 import { CurrentKey } from "../api/Authorization.ts"
 import { commandOptions } from "./CommandOptions.ts"
-import { bodyReader, decoder } from "../RequestBody.ts"
+import { bodyReader, decoder, maxBatchBytes } from "../RequestBody.ts"
 import {
   BatchEnvelope,
   CaptureItem,
@@ -28,7 +28,7 @@ import {
   TransferItem
 } from "../api/Schemas.ts"
 
-const batchBody = bodyReader(BatchEnvelope)
+const batchBody = bodyReader(BatchEnvelope, { maxBytes: maxBatchBytes })
 
 type Engine = WalletEngine["Service"]
 

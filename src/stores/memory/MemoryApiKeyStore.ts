@@ -5,6 +5,7 @@ import type { InvalidRequest } from "../../domain/Rejection.ts"
 import { type ApiKey, ApiKeyStore, type StoredApiKey } from "../ApiKeyStore.ts"
 import { decodePosition, type Page, type PageRequest, pageByNumber } from "../Page.ts"
 import { StoreDefect } from "../StoreError.ts"
+import { copyOf } from "./Copies.ts"
 import { MemoryDatabase, type MemoryState } from "./MemoryDatabase.ts"
 
 const insert = (state: MemoryState, key: StoredApiKey): Effect.Effect<void, StoreDefect> =>
@@ -12,7 +13,7 @@ const insert = (state: MemoryState, key: StoredApiKey): Effect.Effect<void, Stor
     if (state.apiKeys.has(key.id)) {
       return Effect.fail(new StoreDefect({ store: "keys", reason: `an API key ${key.id} is there already` }))
     }
-    state.apiKeys.set(key.id, { number: (state.apiKeysMade += 1n), key })
+    state.apiKeys.set(key.id, { number: (state.apiKeysMade += 1n), key: copyOf(key) })
     return Effect.void
   })
 
@@ -27,10 +28,10 @@ const list = Effect.fnUntraced(function* (
 
 export const make = (state: MemoryState): ApiKeyStore["Service"] => ({
   insert: (key) => insert(state, key),
-  list: (request) => list(state, request),
+  list: (request) => Effect.map(list(state, request), copyOf),
   remove: (id) => Effect.sync(() => state.apiKeys.delete(id)),
-  all: Effect.sync(() => [...state.apiKeys.values()].map(({ key }) => key)),
-  installation: (first) => Effect.sync(() => (state.installation ??= { partitions: first.partitions }))
+  all: Effect.sync(() => [...state.apiKeys.values()].map(({ key }) => copyOf(key))),
+  installation: (first) => Effect.sync(() => copyOf((state.installation ??= { partitions: first.partitions })))
 })
 
 export const layer: Layer.Layer<ApiKeyStore, never, MemoryDatabase> = Layer.effect(

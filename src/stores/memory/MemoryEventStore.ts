@@ -15,6 +15,7 @@ import {
   followByPages
 } from "../EventStore.ts"
 import { OperationRefused, StoreDefect } from "../StoreError.ts"
+import { copyOf } from "./Copies.ts"
 import { MemoryDatabase, type MemoryState } from "./MemoryDatabase.ts"
 import { scan, applyCommit, persistedVersion } from "./Rows.ts"
 
@@ -122,7 +123,7 @@ const raiseHighWatermark = (
 
 export const make = (state: MemoryState): EventStore["Service"] => {
   const reads: Pick<EventStore["Service"], "head" | "readAll"> = {
-    readAll: ({ after, limit }) => Effect.sync(() => state.log.slice(Number(after), Number(after) + limit)),
+    readAll: ({ after, limit }) => Effect.sync(() => copyOf(state.log.slice(Number(after), Number(after) + limit))),
     head: Effect.sync(() => ({ logId: state.logId, position: BigInt(state.log.length) }))
   }
   return {
@@ -130,11 +131,11 @@ export const make = (state: MemoryState): EventStore["Service"] => {
     writesPersistence: !state.separate,
     append: (commits) => append(state, commits),
     read: (walletId, { after, limit }) =>
-      Effect.sync(() => (state.streams.get(walletId) ?? []).slice(after + 1, after + 1 + limit)),
+      Effect.sync(() => copyOf((state.streams.get(walletId) ?? []).slice(after + 1, after + 1 + limit))),
     ...(state.separate ? {} : { scan: scan(state) }),
     follow: followByPages(reads),
-    saveSnapshot: (snapshot) => Effect.sync(() => saveSnapshot(state, snapshot)),
-    loadSnapshot: (walletId, bound = {}) => Effect.sync(() => loadSnapshot(state, walletId, bound)),
+    saveSnapshot: (snapshot) => Effect.sync(() => saveSnapshot(state, copyOf(snapshot))),
+    loadSnapshot: (walletId, bound = {}) => Effect.sync(() => copyOf(loadSnapshot(state, walletId, bound))),
     claim: ({ partitions }) => Effect.sync(() => claim(state, partitions)),
     raiseHighWatermark: (request) => Effect.sync(() => raiseHighWatermark(state, request))
   }

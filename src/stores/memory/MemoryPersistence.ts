@@ -14,6 +14,7 @@ import {
   type TransactionQuery,
   type TransferQuery
 } from "../Persistence.ts"
+import { copyOf } from "./Copies.ts"
 import { MemoryDatabase, type MemoryState, type PositionedTransfer } from "./MemoryDatabase.ts"
 import * as PersistenceWrites from "./PersistenceWrites.ts"
 import { persistedVersion, rowReplacement, rowScan } from "./Rows.ts"
@@ -128,23 +129,25 @@ const scan = <A extends { readonly id: string }>(
 
 export const make = (state: MemoryState): Persistence["Service"] => {
   const rows = PersistenceWrites.visible(state)
-  const read = <A>(f: (state: MemoryState) => A): Effect.Effect<A> => Effect.map(rows, f)
+  const read = <A>(f: (state: MemoryState) => A): Effect.Effect<A> => Effect.map(rows, (seen) => copyOf(f(seen)))
+  const list = <A, E>(f: (state: MemoryState) => Effect.Effect<A, E>): Effect.Effect<A, E> =>
+    Effect.map(Effect.flatMap(rows, f), copyOf)
   return {
     ...PersistenceWrites.make(state),
     ...(state.separate ? {} : { rowScan: rowScan(rows), rowReplacement: rowReplacement(state) }),
     wallet: (walletId) => read(({ wallets }) => wallets.get(walletId)?.wallet),
-    transactions: (query) => Effect.flatMap(rows, (seen) => listTransactions(seen, query)),
-    holds: (query) => Effect.flatMap(rows, (seen) => listHolds(seen, query)),
+    transactions: (query) => list((seen) => listTransactions(seen, query)),
+    holds: (query) => list((seen) => listHolds(seen, query)),
     hold: (walletId, holdId) => read(({ holds }) => holds.get(walletId)?.get(holdId)?.hold),
     transfer: (transferId) => read((seen) => findTransfer(seen, transferId)),
-    transfers: (query) => Effect.flatMap(rows, (seen) => listTransfers(seen, query)),
+    transfers: (query) => list((seen) => listTransfers(seen, query)),
     openTransfers: (options) => read((seen) => openTransfers(seen, options)),
     dueHolds: (options) => read((seen) => dueHolds(seen, options)),
     findKeys: (asked) => read((seen) => asked.map((one) => findKeys(seen, one))),
     keySegments: (walletId, { from, limit }) =>
       read((seen) => {
         const segments = (seen.keySegments.get(walletId) ?? []).filter(({ fromVersion }) => fromVersion >= from)
-        return segments.slice(0, limit).map((segment) => ({ ...segment, bits: segment.bits.slice() }))
+        return segments.slice(0, limit)
       }),
     scanWallets: (options) =>
       read(({ wallets }) =>

@@ -7,6 +7,7 @@ import { decodePosition, type Page, pageByPosition } from "../Page.ts"
 import type { WalletView } from "../Persistence.ts"
 import { ReadModel, type TransactionSearch, type WalletSearch } from "../ReadModel.ts"
 import { foldCase, queryWords, transactionWords, walletWords } from "../SearchWords.ts"
+import { copyOf } from "./Copies.ts"
 import { MemoryDatabase, type MemoryState, type PositionedTransaction } from "./MemoryDatabase.ts"
 
 /** `undefined`: no words asked for, everything matches. */
@@ -66,8 +67,8 @@ const searchTransactions = Effect.fnUntraced(function* (
 })
 
 export const make = (state: MemoryState): ReadModel["Service"] => ({
-  searchWallets: (query) => searchWallets(state, query),
-  searchTransactions: (query) => searchTransactions(state, query)
+  searchWallets: (query) => Effect.map(searchWallets(state, query), copyOf),
+  searchTransactions: (query) => Effect.map(searchTransactions(state, query), copyOf)
 })
 
 export const layer: Layer.Layer<ReadModel, never, MemoryDatabase> = Layer.effect(

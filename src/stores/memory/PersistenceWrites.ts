@@ -4,6 +4,7 @@ import * as Effect from "effect/Effect"
 import type { Commit } from "../../domain/Commit.ts"
 import type { KeySegment, Checkpoint, PersistedVersion, Persistence, PersistOutcome, Refusal } from "../Persistence.ts"
 import { OperationRefused, type ReadError, StoreDefect, StoreUnavailable } from "../StoreError.ts"
+import { copyOf } from "./Copies.ts"
 import type { MemoryState } from "./MemoryDatabase.ts"
 import {
   applyCommit,
@@ -212,8 +213,8 @@ export const make = (state: MemoryState): Writes => {
     write: (commits, checkpoint) =>
       Effect.flatMap(rebuildOf(state), (current) => write(current?.shadow ?? state, current, commits, checkpoint)),
     refuse: (commit, { reason }) => read((rows) => refuse(rows, commit, reason)),
-    openRefusals: (options) => read((rows) => openRefusals(rows, options)),
-    refusals: (walletId) => read((rows) => [...(rows.refusals.get(walletId) ?? [])]),
+    openRefusals: (options) => read((rows) => copyOf(openRefusals(rows, options))),
+    refusals: (walletId) => read((rows) => copyOf(rows.refusals.get(walletId) ?? [])),
     persistedVersions: (walletIds) => read((rows) => persistedVersions(rows, walletIds)),
     checkpoints: Effect.sync(() => Array.from(state.checkpoints, ([owner, position]) => ({ owner, position }))),
     setCheckpoint: (owner, position) =>

@@ -15,6 +15,7 @@ import {
   type WalletRange,
   type RowScan
 } from "../WalletRows.ts"
+import { copyOf } from "./Copies.ts"
 import type { MemoryState, PositionedTransfer, VersionedHold } from "./MemoryDatabase.ts"
 
 /** The place of a wallet's event in the order over all wallets. */
@@ -265,7 +266,8 @@ export const scan =
         .map((one): ScannedEvent => ({ ...one, currency: currencyOf(state, one.recorded.walletId) }))
         .filter(behind(after))
         .sort(inOrder)
-        .slice(0, limit),
+        .slice(0, limit)
+        .map(copyOf),
       flaws: []
     }))
 
@@ -307,6 +309,6 @@ export const rowScan = (visible: Effect.Effect<MemoryState>): RowScan => ({
         cutOf(ids, maxRows, (id) => state.refusals.get(id)?.length ?? 0)
       ])
       const complete = ids.filter((id) => id <= (to ?? lastId))
-      return { wallets: complete.map((id) => derivedRows(state, id, giant)), to, flaws: [] }
+      return { wallets: copyOf(complete.map((id) => derivedRows(state, id, giant))), to, flaws: [] }
     })
 })

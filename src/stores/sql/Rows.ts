@@ -107,6 +107,9 @@ export const recordedOf = (row: EventRow): Result.Result<RecordedEvent, EventUnr
   })
 }
 
+/** As everywhere where readers see metadata: a map that nobody changes. */
+const mapOf = (metadata: Metadata | null): Metadata => (metadata === null ? noMetadata : Object.freeze(metadata))
+
 export interface WalletRow {
   readonly id: string
   readonly owner_id: string
@@ -134,7 +137,7 @@ export const walletOf = (row: WalletRow): WalletView => ({
   overdraftLimit: BigInt(row.overdraft_limit),
   status: row.status,
   version: Number(row.version),
-  metadata: row.metadata ?? noMetadata,
+  metadata: mapOf(row.metadata),
   createdAt: row.created_at.getTime(),
   updatedAt: row.updated_at.getTime()
 })
@@ -189,7 +192,7 @@ export const transactionOfRow = (row: TransactionRow): Transaction => ({
   balanceAfter: BigInt(row.balance_after),
   currency: row.currency,
   reference: row.reference,
-  metadata: row.metadata ?? noMetadata,
+  metadata: mapOf(row.metadata),
   holdId: row.hold_id,
   transferId: row.transfer_id,
   version: Number(row.version),
@@ -222,7 +225,7 @@ export const holdOfRow = (row: HoldRow): Hold => ({
   status: row.status,
   expiresAt: row.expires_at === null ? null : row.expires_at.getTime(),
   reference: row.reference,
-  metadata: row.metadata ?? noMetadata,
+  metadata: mapOf(row.metadata),
   createdAt: row.created_at.getTime()
 })
 
@@ -259,7 +262,7 @@ export const transferOfRow = (row: TransferRow): Transfer => {
     status: received === null ? row.status : "completed",
     reason: row.reason,
     reference: row.reference,
-    metadata: row.metadata ?? noMetadata,
+    metadata: mapOf(row.metadata),
     createdAt: row.created_at.getTime(),
     updatedAt: (received ?? row.updated_at).getTime()
   }

@@ -63,6 +63,40 @@ const walletRow = contractCase(
   })
 )
 
+/** Changes whatever can be changed of a value, however deep. */
+const spoil = (value: unknown): void => {
+  if (typeof value !== "object" || value === null) return
+  for (const name of Object.keys(value)) {
+    spoil(Reflect.get(value, name))
+    Reflect.set(value, name, "spoilt")
+  }
+}
+
+const ownAnswers = contractCase(
+  "answers with what is the reader's own: to change it changes nothing that is stored",
+  Effect.gen(function* () {
+    const log = yield* EventStore
+    const persistence = yield* Persistence
+    const { sample } = yield* sampleWith(() => [credit(9n, null, { a: "b" }), placeHold(uniqueId("hold"), 1n)], {
+      metadata: { c: "d" }
+    })
+    const page = { walletId: sample.id, limit: 10 }
+    const reads: ReadonlyArray<Effect.Effect<unknown, unknown>> = [
+      log.read(sample.id, { after: -1, limit: 10 }),
+      persistence.wallet(sample.id),
+      persistence.transactions(page),
+      persistence.holds(page),
+      persistence.scanTransactions(sample.id, { after: -1, limit: 10 }),
+      persistence.scanHolds(sample.id, { after: "", limit: 10 })
+    ]
+    for (const read of reads) {
+      const before = structuredClone(yield* read)
+      spoil(yield* read)
+      assert.deepEqual(structuredClone(yield* read), before)
+    }
+  })
+)
+
 const nothingOnConflict = contractCase(
   "writes nothing of a commit that the log refuses",
   Effect.gen(function* () {
@@ -301,6 +335,7 @@ const badCursors = contractCase(
 
 export const persistenceContract: ReadonlyArray<ContractCase<Stores>> = [
   walletRow,
+  ownAnswers,
   nothingOnConflict,
   transactionRows,
   transactionPages,

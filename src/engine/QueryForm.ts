@@ -1,0 +1,118 @@
+/**
+ * The form of a query, for callers without types: what is wrong with it is told before a store
+ * or a wallet is asked. Beyond these bounds a store would fail in ways of its own, and a read
+ * that waits in a wallet's mailbox would be judged together with those of others.
+ *
+ * Each check answers what is wrong, or `undefined`.
+ */
+import * as Effect from "effect/Effect"
+import { isCurrency, isId, isText, isTime, maxTextLength } from "../domain/Limits.ts"
+import { InvalidRequest } from "../domain/Rejection.ts"
+import type { HoldStatus, TransactionType, TransferStatus, WalletStatus } from "../domain/Wallet.ts"
+import type { PageRequest } from "../stores/Page.ts"
+import type { HoldQuery, TransactionQuery, TransferQuery } from "../stores/Persistence.ts"
+import type { TransactionSearch, WalletSearch } from "../stores/ReadModel.ts"
+import type { EventsQuery, WalletMoment, WalletRead } from "./EngineApi.ts"
+
+type Wrong = string | undefined
+
+/** A query in good form, of which the caller keeps no hold: a copy of it is asked. */
+export const asked =
+  <Query extends object, A, E>(
+    wrong: (query: Query) => string | undefined,
+    ask: (query: Query) => Effect.Effect<A, E>
+  ) =>
+  (given: Query): Effect.Effect<A, E | InvalidRequest> => {
+    // What is no object has no field in good form.
+    const query = { ...given }
+    const detail = wrong(query)
+    return detail === undefined ? ask(query) : Effect.fail(new InvalidRequest({ detail }))
+  }
+
+/** Items of one page. */
+const maxPage = 200
+
+const walletStatuses: ReadonlySet<unknown> = new Set<WalletStatus>(["active", "frozen", "closed"])
+const holdStatuses: ReadonlySet<unknown> = new Set<HoldStatus>(["active", "captured", "released", "expired"])
+const transferStatuses: ReadonlySet<unknown> = new Set<TransferStatus>(["pending", "completed", "reversed"])
+const transactionTypes: ReadonlySet<unknown> = new Set<TransactionType>([
+  "credit",
+  "debit",
+  "capture",
+  "transfer_in",
+  "transfer_out",
+  "reversal"
+])
+
+export const wrongId = (id: string): Wrong => (isId(id) ? undefined : "an id is 1 to 64 of A-Z a-z 0-9 _ -")
+
+const isVersion = (version: number): boolean => Number.isSafeInteger(version) && version >= -1
+
+const wrongVersion = (name: string, version: number): Wrong =>
+  isVersion(version) ? undefined : `${name} must be a whole number, -1 or more`
+
+const wrongMinVersion = (minVersion: number | undefined): Wrong =>
+  minVersion === undefined ? undefined : wrongVersion("minVersion", minVersion)
+
+const wrongLimit = (limit: number): Wrong =>
+  Number.isInteger(limit) && limit >= 1 && limit <= maxPage ? undefined : `limit must be 1 to ${maxPage}`
+
+const wrongPage = ({ cursor, limit }: PageRequest): Wrong =>
+  wrongLimit(limit) ?? (cursor === undefined || typeof cursor === "string" ? undefined : "cursor must be a string")
+
+/** Of a value that may be left out. */
+const wrongIf = (name: string, value: unknown, holds: boolean): Wrong =>
+  value === undefined || holds ? undefined : `${name} is not one that there can be`
+
+export const wrongRead = ({ minVersion, walletId }: WalletRead): Wrong =>
+  wrongId(walletId) ?? wrongMinVersion(minVersion)
+
+export const wrongMoment = (moment: WalletMoment, now: number): Wrong => {
+  const wrong = wrongId(moment.walletId)
+  if (wrong !== undefined) return wrong
+  if (!("at" in moment)) return wrongVersion("atVersion", moment.atVersion)
+  return isTime(moment.at) && moment.at <= now ? undefined : "at must be a time that has passed"
+}
+
+export const wrongEvents = ({ after, limit, walletId }: EventsQuery): Wrong =>
+  wrongId(walletId) ?? wrongVersion("after", after) ?? wrongLimit(limit)
+
+type AtLeast = { readonly minVersion?: number | undefined }
+
+export const wrongTransactions = (query: TransactionQuery & AtLeast): Wrong =>
+  wrongId(query.walletId) ??
+  wrongMinVersion(query.minVersion) ??
+  wrongPage(query) ??
+  wrongIf("from", query.from, isTime(query.from!)) ??
+  wrongIf("to", query.to, isTime(query.to!)) ??
+  wrongIf("type", query.type, transactionTypes.has(query.type))
+
+export const wrongHolds = (query: HoldQuery & AtLeast): Wrong =>
+  wrongId(query.walletId) ??
+  wrongMinVersion(query.minVersion) ??
+  wrongPage(query) ??
+  wrongIf("status", query.status, holdStatuses.has(query.status))
+
+export const wrongTransfers = (query: TransferQuery): Wrong =>
+  wrongPage(query) ??
+  wrongIf("walletId", query.walletId, isId(query.walletId!)) ??
+  wrongIf("status", query.status, transferStatuses.has(query.status))
+
+export const wrongWalletSearch = (query: WalletSearch): Wrong =>
+  wrongPage(query) ??
+  wrongIf("ownerId", query.ownerId, isId(query.ownerId!)) ??
+  wrongIf("currency", query.currency, isCurrency(query.currency!)) ??
+  wrongIf("status", query.status, walletStatuses.has(query.status)) ??
+  wrongIf("minBalance", query.minBalance, typeof query.minBalance === "bigint") ??
+  wrongIf("maxBalance", query.maxBalance, typeof query.maxBalance === "bigint") ??
+  wrongIf("q", query.q, isText(query.q!, maxTextLength))
+
+export const wrongTransactionSearch = (query: TransactionSearch): Wrong =>
+  wrongPage(query) ??
+  wrongIf("q", query.q, isText(query.q!, maxTextLength)) ??
+  wrongIf("ownerId", query.ownerId, isId(query.ownerId!)) ??
+  wrongIf("type", query.type, transactionTypes.has(query.type))
+
+/** Positions of the log begin at 1; `0n`: from the first event. */
+export const wrongPosition = (after: bigint): Wrong =>
+  typeof after === "bigint" && after >= 0n ? undefined : "after must be a position, 0n or more"

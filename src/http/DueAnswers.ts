@@ -1,0 +1,56 @@
+/**
+ * What is no request ends its connection: with a reply that says so, but behind the replies
+ * that are due to the requests before it. A client that sends one request behind the other
+ * would else lose the answer to a command that took place.
+ *
+ * What is due is waited for as long as the requests themselves wait. A connection whose client
+ * does not end its half then is cut by the server's time limits for requests.
+ */
+import type * as Http from "node:http"
+import type { Duplex } from "node:stream"
+
+/** A request with its response, and the response of the request before it on the same connection. */
+interface Exchange {
+  readonly request: Http.IncomingMessage
+  readonly response: Http.ServerResponse
+  readonly before: Http.ServerResponse | undefined
+}
+
+export interface DueAnswers {
+  /**
+   * Ends the connection, with `reply` where nothing else answers what stands last on it. Only
+   * the first of several such ends counts.
+   */
+  readonly end: (socket: Duplex, reply: string) => void
+}
+
+/** Runs `then` after the reply, or when the connection has broken: replies leave in the order of their requests. */
+const after = (response: Http.ServerResponse | undefined, then: () => void): void => {
+  if (response === undefined || response.closed) then()
+  else response.once("close", then)
+}
+
+/** Follows the requests of the server from now on. */
+export const dueAnswers = (server: Http.Server): DueAnswers => {
+  const last = new WeakMap<Duplex, Exchange>()
+  const ending = new WeakSet<Duplex>()
+
+  server.on("request", (request, response) => {
+    last.set(request.socket, { request, response, before: last.get(request.socket)?.response })
+  })
+
+  return {
+    end: (socket, reply) => {
+      if (ending.has(socket)) return
+      ending.add(socket)
+      const exchange = last.get(socket)
+      const isBroken = exchange !== undefined && !exchange.request.complete
+      after(isBroken ? exchange.before : exchange?.response, () => {
+        if (!socket.writable) return void socket.destroy()
+        // The request that has broken off may be answered already, by what its head says.
+        if (isBroken && exchange.response.headersSent) after(exchange.response, () => socket.end())
+        else socket.end(reply)
+      })
+    }
+  }
+}
