@@ -3,13 +3,16 @@ import * as HashMap from "effect/HashMap"
 import * as Result from "effect/Result"
 import {
   closed,
+  type DecideContext,
   type Decision,
   insufficient,
   invalid,
   invalidId,
   invalidLimit,
   invalidMetadata,
-  invalidReason
+  invalidReason,
+  stateTooLarge,
+  tooLarge
 } from "./Decision.ts"
 import { buildsOnNothing, type EventKind, type EventKinds, nothing, type Traces, type Undo } from "./EventKind.ts"
 import type {
@@ -30,6 +33,7 @@ import { isCurrency, type Metadata } from "./Limits.ts"
 import { type InvalidRequest, type Rejection, WalletAlreadyExists, WalletNotEmpty } from "./Rejection.ts"
 import type { Restored } from "./Reversal.ts"
 import type { Wallet, WalletStatus } from "./Wallet.ts"
+import { metadataBytes, stateBytes } from "./WalletSize.ts"
 import { withMetadata, withOverdraftLimit, withStatus } from "./WalletState.ts"
 
 // --- Rules -------------------------------------------------------------------
@@ -49,9 +53,11 @@ const invalidUpdate = ({ metadata, overdraftLimit }: UpdateWallet): InvalidReque
   )
 }
 
-export const create = (wallet: Wallet | undefined, command: CreateWallet): Decision => {
+export const create = (wallet: Wallet | undefined, command: CreateWallet, context: DecideContext): Decision => {
   const rejection =
-    wallet !== undefined ? new WalletAlreadyExists({ walletId: command.walletId }) : invalidCreation(command)
+    wallet !== undefined
+      ? new WalletAlreadyExists({ walletId: command.walletId })
+      : (invalidCreation(command) ?? bornTooLarge(command, context))
   if (rejection !== undefined) return Result.fail(rejection)
   return Result.succeed([
     {
@@ -64,6 +70,11 @@ export const create = (wallet: Wallet | undefined, command: CreateWallet): Decis
       heldAfter: 0n
     }
   ])
+}
+
+const bornTooLarge = ({ metadata, walletId }: CreateWallet, { limits }: DecideContext): Rejection | undefined => {
+  const size = stateBytes(metadata, 0)
+  return size <= limits.stateBytes ? undefined : stateTooLarge(walletId, size, limits)
 }
 
 export const freeze = (wallet: Wallet, command: Freeze): Decision => {
@@ -116,12 +127,15 @@ export const close = (wallet: Wallet, command: Close): Decision => {
 }
 
 /** `null`: not to be changed. A lower limit needs its difference to be available. */
-export const update = (wallet: Wallet, command: UpdateWallet): Decision => {
+export const update = (wallet: Wallet, command: UpdateWallet, context: DecideContext): Decision => {
   const { metadata, overdraftLimit } = command
   const rejection =
     closed(wallet) ??
     invalidUpdate(command) ??
-    (overdraftLimit === null ? undefined : insufficient(wallet, wallet.overdraftLimit - overdraftLimit))
+    (overdraftLimit === null ? undefined : insufficient(wallet, wallet.overdraftLimit - overdraftLimit)) ??
+    (metadata === null
+      ? undefined
+      : tooLarge(wallet, metadataBytes(metadata) - metadataBytes(wallet.metadata), context.limits))
   if (rejection !== undefined) return Result.fail(rejection)
   const events: Array<LifecycleEvent> = []
   if (overdraftLimit !== null) events.push(overdraftLimitChanged(wallet, overdraftLimit))
