@@ -26,13 +26,13 @@ const openFixedBytes = 320
 /** One UTF-16 unit takes at most so many, as `\u0001`. */
 const unitBytes = 6
 
-/** In quotes. */
+/** With its quotes. */
 export const textBytes = (text: string): number => {
   let bytes = 2
   for (let at = 0; at < text.length; at++) {
     const unit = text.charCodeAt(at)
     if (unit === 0x22 || unit === 0x5c) bytes += 2
-    else if (unit < 0x20) bytes += unitBytes
+    else if (unit < 0x20) bytes += unit === 0x0b || unit < 0x08 || unit > 0x0d ? unitBytes : 2
     else if (unit < 0x80) bytes += 1
     else if (unit < 0x800 || (unit >= 0xd800 && unit < 0xe000)) bytes += 2
     else bytes += 3

@@ -316,6 +316,21 @@ const holds: ReadonlyArray<PlantedBug> = [
   )
 ]
 
+const sizes: ReadonlyArray<PlantedBug> = [
+  bug(
+    "a transfer is sent though the state has no room for it",
+    change(
+      "domain/TransferRules.ts",
+      "    tooLarge(wallet, transferBytes(command), context.limits)\n",
+      "    undefined\n"
+    )
+  ),
+  bug(
+    "a hold is placed in the room of one whose release may still be undone",
+    change("domain/Provisional.ts", "return size + this.#freed > bound", "return size > bound")
+  )
+]
+
 /** The simulation found these in the engine; planted again, they have to be found again. */
 const real: ReadonlyArray<PlantedBug> = [
   bug(
@@ -343,5 +358,6 @@ export const plantedBugs: ReadonlyArray<PlantedBug> = [
   ...appends,
   ...pipeline,
   ...holds,
+  ...sizes,
   ...real
 ]
