@@ -17,6 +17,7 @@ import type { RecordedEvent } from "./Event.ts"
 import {
   type EventKind,
   type EventKinds,
+  freesNothing,
   needsUnfrozen,
   nothing,
   received,
@@ -44,7 +45,7 @@ import { isAmount, isTime, noMetadata } from "./Limits.ts"
 import { HoldAmountExceeded, HoldClosed, HoldNotFound, type InvalidRequest } from "./Rejection.ts"
 import type { Wallet } from "./Wallet.ts"
 import { withHold, withoutHold } from "./WalletState.ts"
-import { holdBytes } from "./WalletSize.ts"
+import { holdBytes, maxOpenBytes } from "./WalletSize.ts"
 
 // --- Rules -------------------------------------------------------------------
 
@@ -225,6 +226,7 @@ const holdPlaced: EventKind<HoldPlaced> = {
       return { balanceChange: 0n, heldChange: -event.amount, restored: { _tag: "NoHold", holdId: event.holdId } }
     },
     availableChange: spent,
+    freedAtMost: freesNothing,
     trace: holdTrace
   },
   buildsOn: needsHoldUnfrozen
@@ -249,6 +251,8 @@ const holdCaptured: EventKind<HoldCaptured> = {
       }
     },
     availableChange: (event) => event.released,
+    // It is not said how large the hold was.
+    freedAtMost: (event) => (event.remainingAfter === 0n ? maxOpenBytes : 0),
     trace: holdTrace
   },
   buildsOn: needsHoldUnfrozen
@@ -267,6 +271,7 @@ const holdReleased: EventKind<HoldReleased> = {
       return { balanceChange: 0n, heldChange: event.amount, restored: { _tag: "Hold", hold } }
     },
     availableChange: received,
+    freedAtMost: () => maxOpenBytes,
     trace: holdTrace
   },
   buildsOn: needsHold

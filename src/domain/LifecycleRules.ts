@@ -14,7 +14,15 @@ import {
   stateTooLarge,
   tooLarge
 } from "./Decision.ts"
-import { buildsOnNothing, type EventKind, type EventKinds, nothing, type Traces, type Undo } from "./EventKind.ts"
+import {
+  buildsOnNothing,
+  freesNothing,
+  type EventKind,
+  type EventKinds,
+  nothing,
+  type Traces,
+  type Undo
+} from "./EventKind.ts"
 import type {
   Close,
   CreateWallet,
@@ -197,6 +205,7 @@ const walletCreated: EventKind<WalletCreated> = {
         ? unmoved({ _tag: "Status", status: "closed" })
         : undefined,
     availableChange: (event) => event.overdraftLimit,
+    freedAtMost: freesNothing,
     trace: () => "created"
   },
   buildsOn: buildsOnNothing
@@ -208,6 +217,7 @@ const walletFrozen: EventKind<WalletFrozen> = {
   reversible: {
     undo: (wallet, before) => undoStatus(wallet, before, "frozen"),
     availableChange: nothing,
+    freedAtMost: freesNothing,
     trace: () => "status"
   },
   buildsOn: buildsOnStatus
@@ -219,6 +229,7 @@ const walletUnfrozen: EventKind<WalletUnfrozen> = {
   reversible: {
     undo: (wallet, before) => undoStatus(wallet, before, "active"),
     availableChange: nothing,
+    freedAtMost: freesNothing,
     trace: () => "unfrozen"
   },
   buildsOn: buildsOnStatus
@@ -230,6 +241,7 @@ const walletClosed: EventKind<WalletClosed> = {
   reversible: {
     undo: (wallet, before) => undoStatus(wallet, before, "closed"),
     availableChange: nothing,
+    freedAtMost: freesNothing,
     trace: () => "status"
   },
   // An empty wallet closes: on all that has made it empty.
@@ -245,6 +257,7 @@ const overdraftLimitChangedKind: EventKind<OverdraftLimitChanged> = {
         ? unmoved({ _tag: "OverdraftLimit", overdraftLimit: event.previousLimit })
         : undefined,
     availableChange: (event) => event.overdraftLimit - event.previousLimit,
+    freedAtMost: freesNothing,
     trace: () => "limit"
   },
   buildsOn: (traces) => traces.has("limit")
@@ -259,6 +272,7 @@ const metadataChangedKind: EventKind<MetadataChanged> = {
         ? unmoved({ _tag: "Metadata", metadata: event.previousMetadata })
         : undefined,
     availableChange: nothing,
+    freedAtMost: (event) => metadataBytes(event.previousMetadata) - metadataBytes(event.metadata),
     trace: () => "metadata"
   },
   buildsOn: (traces) => traces.has("metadata")

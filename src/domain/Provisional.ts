@@ -19,21 +19,6 @@ import { kindOf } from "./EventKinds.ts"
 import { amountLimit, balanceLimit } from "./Limits.ts"
 import { transferTrace } from "./TransferRules.ts"
 import { available, type Wallet } from "./Wallet.ts"
-import { maxOpenBytes, metadataBytes } from "./WalletSize.ts"
-
-/** Of a hold it is not said how large it was. */
-const freedAtMost = (event: WalletEvent): number => {
-  switch (event._tag) {
-    case "HoldReleased":
-      return maxOpenBytes
-    case "HoldCaptured":
-      return event.remainingAfter === 0n ? maxOpenBytes : 0
-    case "MetadataChanged":
-      return metadataBytes(event.previousMetadata) - metadataBytes(event.metadata)
-    default:
-      return 0
-  }
-}
 
 /** The provisional events of one wallet, as sums. Mutable: every event that is added is removed once it is decided. */
 export class Provisional {
@@ -53,7 +38,7 @@ export class Provisional {
   }
 
   /** `freed`: by how much it has made the state smaller, bytes; left out where the state before it is not known. */
-  add(event: WalletEvent, freed: number = freedAtMost(event)): void {
+  add(event: WalletEvent, freed: number = kindOf(event).reversible?.freedAtMost(event) ?? 0): void {
     this.#count(event, 1)
     if (freed <= 0 || kindOf(event).reversible === undefined) return
     this.#freed += freed

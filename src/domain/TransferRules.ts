@@ -20,6 +20,7 @@ import {
   buildsOnNothing,
   type EventKind,
   type EventKinds,
+  freesNothing,
   needsUnfrozen,
   nothing,
   noTrace,
@@ -227,6 +228,7 @@ const transferSent: EventKind<TransferSent> = {
           }
         : undefined,
     availableChange: spent,
+    freedAtMost: freesNothing,
     trace: (event) => transferTrace(event.transferId)
   },
   buildsOn: (traces, event) => needsUnfrozen(traces) || needsTransfer(traces, event)
@@ -246,6 +248,7 @@ const transferReceived: EventKind<TransferReceived> = {
       restored: { _tag: "NoTransfer", transferId: event.transferId }
     }),
     availableChange: received,
+    freedAtMost: freesNothing,
     trace: noTrace
   },
   buildsOn: buildsOnNothing

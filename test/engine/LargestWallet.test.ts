@@ -3,8 +3,13 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as TestClock from "effect/testing/TestClock"
-import { maxSnapshotBytes, type Snapshot } from "../../src/stores/EventStore.ts"
+import { verify } from "../../src/engine/verify/Verify.ts"
+import { EventStore, maxSnapshotBytes, type Snapshot } from "../../src/stores/EventStore.ts"
+import * as MemoryPersistence from "../../src/stores/memory/MemoryPersistence.ts"
+import * as MemoryReadModel from "../../src/stores/memory/MemoryReadModel.ts"
 import * as MemoryStores from "../../src/stores/memory/MemoryStores.ts"
+import { Persistence } from "../../src/stores/Persistence.ts"
+import { ReadModel } from "../../src/stores/ReadModel.ts"
 import { create, credit } from "../support/EngineCalls.ts"
 import { install, installNode } from "../support/Installation.ts"
 import { largestWallet } from "./largestWallet.ts"
@@ -45,7 +50,7 @@ describe("a wallet as large as it may be", () => {
   it.effect("is loaded from its events where its snapshot would be too long, which is said once", () =>
     Effect.gen(function* () {
       const bounds = { limits: { stateBytes: Number.MAX_SAFE_INTEGER }, snapshotEvents: 10, snapshotMinimumEvents: 1 }
-      const { node } = yield* installNode({ bounds })
+      const { installation, node } = yield* installNode({ bounds })
       yield* create(node, "a")
       yield* credit(node, "a", 1_000n, "credit")
       const metadata = Object.fromEntries(Array.from({ length: 20 }, (_, n) => [`${n}`, "\u0001".repeat(512)]))
@@ -56,6 +61,15 @@ describe("a wallet as large as it may be", () => {
       assert.lengthOf(
         node.logged.filter((line) => line.includes("wallet a is too large for a snapshot")),
         1
+      )
+      const { differences } = yield* verify({ lagMillis: 0 }).pipe(
+        Effect.provideService(EventStore, installation.log),
+        Effect.provideService(Persistence, MemoryPersistence.make(installation.state)),
+        Effect.provideService(ReadModel, MemoryReadModel.make(installation.state))
+      )
+      assert.deepStrictEqual(
+        differences.map(({ expected, walletId, what }) => [walletId, what, expected]),
+        [["a", "bytes of the state", `at most ${maxSnapshotBytes}`]]
       )
     })
   )

@@ -3,9 +3,9 @@ import * as Effect from "effect/Effect"
 import type { Commit } from "../../domain/Commit.ts"
 import type { RecordedEvent } from "../../domain/Event.ts"
 import { holdChanges, transactionOf, transferChanges } from "../../domain/Projection.ts"
-import { type Transaction, viewOf, type Wallet } from "../../domain/Wallet.ts"
+import { type Transaction, viewOf } from "../../domain/Wallet.ts"
 import type { EventStore, ScannedEvent } from "../EventStore.ts"
-import type { Refusal, SeenKey, WalletView } from "../Persistence.ts"
+import type { Refusal, SeenKey } from "../Persistence.ts"
 import {
   type DerivedWallet,
   type RowReplacement,

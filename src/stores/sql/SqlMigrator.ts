@@ -150,6 +150,60 @@ const failureOf = (migration: Migration, error: SqlError): MigrationFailed | Sql
   return new MigrationFailed({ id: migration.id, name: migration.name, reason: line + reason })
 }
 
+/** Schemas that have our table `log`, told by a constraint of it: its name is nobody else's. */
+const installations = (sql: SqlClient) =>
+  Effect.map(
+    sql<{ readonly schema: string }>`
+      select n.nspname as schema from pg_constraint c join pg_namespace n on n.oid = c.connamespace
+      where c.conname = 'ew_log_only_row' order by 1`,
+    (rows) => rows.map((row) => row.schema)
+  )
+
+const refuseSecond = Effect.fnUntraced(function* (sql: SqlClient, schema: string) {
+  const found = yield* installations(sql)
+  if (found.length > 0) return yield* new InstallationElsewhere({ schema, found })
+})
+
+/**
+ * Whether the schema has its table of migrations. Asked of the catalog, since a session may know
+ * its search path from before the schema was made.
+ */
+const isPrepared = (sql: SqlClient, schema: string) =>
+  Effect.map(
+    sql`select 1 from pg_class c join pg_namespace n on n.oid = c.relnamespace
+      where n.nspname = ${schema} and c.relname = 'migrations'`,
+    (rows) => rows.length > 0
+  )
+
+/** Fails where this role may not make tables in the schema. */
+const mayChange = Effect.fnUntraced(function* (sql: SqlClient, schema: string, { id, name }: Migration) {
+  const [row] = yield* sql<{ readonly allowed: boolean; readonly role: string }>`
+    select has_schema_privilege(${schema}, 'CREATE') as allowed, current_user::text as role`
+  if (row?.allowed !== true) return yield* new MigrationNotAllowed({ id, name, schema, role: row?.role ?? "" })
+})
+
+const check = Effect.fnUntraced(function* (
+  schema: string,
+  migrations: ReadonlyArray<Migration>,
+  known: ReadonlyMap<number, Applied>
+) {
+  for (const [id, { checksum, name }] of known) {
+    const migration = migrations[id - 1]
+    if (migration === undefined) return yield* new MigrationFromTheFuture({ id, name, schema })
+    if (checksumOf(migration) !== checksum) return yield* new MigrationChanged({ id, name: migration.name, schema })
+  }
+})
+
+/** One statement may hold only one command on this protocol; `execute` takes a whole file. */
+const execute = Effect.fnUntraced(function* (sql: SqlClient, migration: Migration) {
+  yield* sql`select set_config('effect_wallet.migration', ${migration.sql}, true)`
+  yield* sql`do $$ begin execute current_setting('effect_wallet.migration'); end $$`.pipe(
+    Effect.mapError((error) => failureOf(migration, error))
+  )
+  yield* sql`insert into migrations (id, name, checksum)
+    values (${migration.id}, ${migration.name}, ${checksumOf(migration)})`
+})
+
 const make = Effect.gen(function* () {
   const sql = yield* SqlClient
   const { schema } = yield* SqlDatabase
@@ -160,32 +214,14 @@ const make = Effect.gen(function* () {
     yield* sql`select pg_advisory_xact_lock(hashtext('effect-wallet migrations'))`
   })
 
-  /** Schemas that have our table `log`, told by a constraint of it: its name is nobody else's. */
-  const installations = Effect.map(
-    sql<{ readonly schema: string }>`
-      select n.nspname as schema from pg_constraint c join pg_namespace n on n.oid = c.connamespace
-      where c.conname = 'ew_log_only_row' order by 1`,
-    (rows) => rows.map((row) => row.schema)
-  )
-
-  /**
-   * A table that is there is not made: to say `if not exists` a role needs the right to make it.
-   * Asked of the catalog, since a session may know its search path from before the schema was made.
-   */
-  const isPrepared = Effect.map(
-    sql`select 1 from pg_class c join pg_namespace n on n.oid = c.relnamespace
-      where n.nspname = ${schema} and c.relname = 'migrations'`,
-    (rows) => rows.length > 0
-  )
-
   const prepare = (second: boolean) =>
     sql.withTransaction(
       Effect.gen(function* () {
-        if (yield* isPrepared) return
+        // A table that is there is not made: to say `if not exists` a role needs the right to make it.
+        if (yield* isPrepared(sql, schema)) return
         yield* takeTurn
-        if (yield* isPrepared) return
-        const found = second ? [] : yield* installations
-        if (found.length > 0) return yield* new InstallationElsewhere({ schema, found })
+        if (yield* isPrepared(sql, schema)) return
+        if (!second) yield* refuseSecond(sql, schema)
         // Asked first: a role that may not create schemas can use one that is there.
         const made = yield* sql`select 1 from pg_namespace where nspname = ${schema}`
         if (made.length === 0) yield* sql`create schema ${sql(schema)}`
@@ -203,43 +239,18 @@ const make = Effect.gen(function* () {
     (rows): ReadonlyMap<number, Applied> => new Map(rows.map((row) => [row.id, row]))
   )
 
-  const check = Effect.fnUntraced(function* (
-    migrations: ReadonlyArray<Migration>,
-    known: ReadonlyMap<number, Applied>
-  ) {
-    for (const [id, { checksum, name }] of known) {
-      const migration = migrations[id - 1]
-      if (migration === undefined) return yield* new MigrationFromTheFuture({ id, name, schema })
-      if (checksumOf(migration) !== checksum) return yield* new MigrationChanged({ id, name: migration.name, schema })
-    }
-  })
-
-  const mayChange = Effect.fnUntraced(function* ({ id, name }: Migration) {
-    const [row] = yield* sql<{ readonly allowed: boolean; readonly role: string }>`
-      select has_schema_privilege(${schema}, 'CREATE') as allowed, current_user::text as role`
-    if (row?.allowed !== true) return yield* new MigrationNotAllowed({ id, name, schema, role: row?.role ?? "" })
-  })
-
-  /** One statement may hold only one command on this protocol; `execute` takes a whole file. */
-  const execute = Effect.fnUntraced(function* (migration: Migration) {
-    yield* sql`select set_config('effect_wallet.migration', ${migration.sql}, true)`
-    yield* sql`do $$ begin execute current_setting('effect_wallet.migration'); end $$`.pipe(
-      Effect.mapError((error) => failureOf(migration, error))
-    )
-    yield* sql`insert into migrations (id, name, checksum)
-      values (${migration.id}, ${migration.name}, ${checksumOf(migration)})`
-  })
-
-  const step = (migrations: ReadonlyArray<Migration>) =>
+  const step = (migrations: ReadonlyArray<Migration>, second: boolean) =>
     sql.withTransaction(
       Effect.gen(function* () {
         yield* takeTurn
         const known = yield* applied
-        yield* check(migrations, known)
+        yield* check(schema, migrations, known)
         const next = migrations.find((migration) => !known.has(migration.id))
         if (next === undefined) return undefined
-        yield* mayChange(next)
-        yield* execute(next)
+        // Also where an earlier start was cut off before its first one.
+        if (next.id === 1 && !second) yield* refuseSecond(sql, schema)
+        yield* mayChange(sql, schema, next)
+        yield* execute(sql, next)
         return next
       })
     )
@@ -248,7 +259,7 @@ const make = Effect.gen(function* () {
     yield* prepare(second)
     const ran: Array<Migration> = []
     for (;;) {
-      const migration = yield* step(migrations)
+      const migration = yield* step(migrations, second)
       if (migration === undefined) return ran
       ran.push(migration)
     }

@@ -111,7 +111,8 @@ type Row = Readonly<Record<string, unknown>>
 
 const questionOf = (settings: ReadonlyArray<Setting>): string => {
   const shown = settings.map(({ name }) => `current_setting('${name}') as "${name}"`)
-  return `select ${shown.join(", ")}, pg_backend_pid() as pid, quote_ident(session_user) as role, quote_ident(current_database()) as database`
+  const where = "quote_ident(session_user) as role, quote_ident(current_database()) as database"
+  return `select ${shown.join(", ")}, pg_backend_pid() as pid, ${where}`
 }
 
 const isMet = ({ isMet, name, value }: Setting, row: Row): boolean => {

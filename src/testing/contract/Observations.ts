@@ -7,7 +7,7 @@ import { transactionOf } from "../../domain/Projection.ts"
 import type { Wallet } from "../../domain/Wallet.ts"
 import type { AppendOutcome } from "../../stores/EventStore.ts"
 import type { Page } from "../../stores/Page.ts"
-import { Persistence, type PersistOutcome, type WalletView } from "../../stores/Persistence.ts"
+import { Persistence, type PersistOutcome } from "../../stores/Persistence.ts"
 
 type Outcome = { readonly _tag: "Appended" } | Exclude<AppendOutcome, { readonly _tag: "Appended" }>
 

@@ -163,6 +163,13 @@ describe.skipIf(!postgresPresent)("SqlMigrator on PostgreSQL", () => {
           Effect.flatMap(SqlClient, (sql) => sql`select 1 from pg_namespace where nspname = 'walet'`)
         )
         assert.deepStrictEqual(made, [])
+        // As a start leaves it that is cut off before its first migration.
+        const cutOff = Effect.flatMap(SqlClient, (sql) =>
+          Effect.andThen(sql`create schema cut`, sql`create table cut.migrations (like wallet.migrations)`)
+        )
+        yield* inSchema("cut", cutOff)
+        const again = yield* Effect.flip(inSchema("cut", SqlMigrator.migrate(migrations)))
+        assert.strictEqual(again._tag, "InstallationElsewhere")
         const second = inSchema("other", SqlMigrator.migrate(migrations, { second: true }))
         assert.deepStrictEqual(yield* second, migrations)
         assert.deepStrictEqual(yield* inSchema("other", SqlMigrator.migrate(migrations)), [])
