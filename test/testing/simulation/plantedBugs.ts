@@ -325,7 +325,8 @@ const sizes: ReadonlyArray<PlantedBug> = [
       "    undefined\n"
     )
   ),
-  bug(
+  foundBy(
+    "test/pipeline/RoomForReversals.test.ts",
     "a hold is placed in the room of one whose release may still be undone",
     change("domain/Provisional.ts", "return size + this.#freed > bound", "return size > bound")
   )
