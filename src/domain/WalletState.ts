@@ -61,7 +61,16 @@ const next = (
 
 /** Nothing but what every event says: balance and held sum, version and time. */
 export const moved = (wallet: Wallet, recorded: RecordedEvent): Wallet =>
-  withOpen(wallet, recorded, wallet.holds, wallet.transfers, wallet.openBytes)
+  next(
+    wallet,
+    recorded,
+    wallet.overdraftLimit,
+    wallet.status,
+    wallet.metadata,
+    wallet.holds,
+    wallet.transfers,
+    wallet.openBytes
+  )
 
 const withOpen = (
   wallet: Wallet,
