@@ -11,7 +11,7 @@ import { amountLimit, balanceLimit } from "../../src/domain/Limits.ts"
 import { isReversible } from "../../src/domain/EventKinds.ts"
 import { Provisional } from "../../src/domain/Provisional.ts"
 import { available, type Wallet } from "../../src/domain/Wallet.ts"
-import { growth, walletBytes } from "../../src/domain/WalletSize.ts"
+import { growth, maxOpenBytes, walletBytes } from "../../src/domain/WalletSize.ts"
 import { command, event, record, walletOf } from "./Examples.ts"
 
 /** Some six holds and transfers: a reversed capture gives its hold back, and has to find room. */
@@ -362,5 +362,19 @@ describe("a command", () => {
       provisional.remove(spent)
       assert.isFalse(provisional.carries([event("WalletCredited")], near), spent._tag)
     }
+  })
+
+  it("keeps the room of what a reversal may put back, the largest where it is not known", () => {
+    const provisional = new Provisional()
+    const known = event("HoldReleased")
+    provisional.add(known, 400)
+    assert.isFalse(provisional.crowds(600, 1_000))
+    assert.isTrue(provisional.crowds(601, 1_000))
+    const unknown = event("HoldCaptured", { remainingAfter: 0n })
+    provisional.add(unknown)
+    assert.isTrue(provisional.crowds(0, maxOpenBytes))
+    provisional.remove(known)
+    provisional.remove(unknown)
+    assert.isFalse(provisional.crowds(1_000, 1_000))
   })
 })

@@ -1,4 +1,4 @@
-/** The room of what a reversal may put back is nobody's until Persistence has decided, also after a hand-over. */
+/** The room of what a reversal may put back is nobody's until Persistence has decided. */
 import { assert, describe, it } from "@effect/vitest"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
@@ -61,18 +61,6 @@ describe("room that a reversal may need", () => {
       assert.deepStrictEqual(installation.types("a").slice(2), ["HoldPlaced", "HoldReleased", "HoldPlaced"])
       yield* flushed(node)
       yield* assertEqual(installation, node, ["a"])
-    })
-  )
-
-  it.effect("is kept by the next owner, who does not know how large the hold was", () =>
-    Effect.gen(function* () {
-      const { installation, node } = yield* released(noRelease)
-      node.kill()
-      const next = yield* installation.start()
-      assert.strictEqual((yield* Effect.flip(place(next, "second")))._tag, "LimitExceeded")
-      yield* until(() => installation.types("a").length === 5, "the release is reversed")
-      yield* flushed(next)
-      yield* assertEqual(installation, next, ["a"])
     })
   )
 })
