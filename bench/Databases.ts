@@ -51,7 +51,7 @@ const over = (
   const decorated = Layer.effect(EventStore, Effect.map(EventStore, decorateLog ?? identity))
   return WalletEngine.layer({ bounds, partitions: defaultPartitions }).pipe(
     Layer.provideMerge(decorated),
-    Layer.provideMerge(ports.pipe(Layer.provide(SqlMigrator.layer))),
+    Layer.provideMerge(ports.pipe(Layer.provide(SqlMigrator.layerBesideOthers))),
     Layer.provideMerge(database),
     Layer.orDie
   )

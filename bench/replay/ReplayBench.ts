@@ -84,13 +84,17 @@ const verifying = (events: number) =>
 const database = (url: Redacted.Redacted, schema: string) => SqlDatabase.layerServer({ url, schema })
 
 const inOneDatabase = (url: Redacted.Redacted, schema: string) =>
-  SqlStores.layer().pipe(Layer.provide(SqlMigrator.layer), Layer.provideMerge(database(url, schema)), Layer.orDie)
+  SqlStores.layer().pipe(
+    Layer.provide(SqlMigrator.layerBesideOthers),
+    Layer.provideMerge(database(url, schema)),
+    Layer.orDie
+  )
 
 /** The rows in a schema of their own, of a log in another one. */
 const besideLog = (url: Redacted.Redacted, schema: string) =>
   Layer.merge(
     SqlStores.layerBehindLog().pipe(
-      Layer.provide(SqlMigrator.layer),
+      Layer.provide(SqlMigrator.layerBesideOthers),
       Layer.provideMerge(database(url, `${schema}_copy`))
     ),
     SqlEventStore.layer({ persistence: false }).pipe(Layer.provide(database(url, schema)))
@@ -178,6 +182,10 @@ export const replayKurrentBench = (
       Layer.merge(
         SqlStores.layerBehindLog(),
         KurrentEventStore.layer({ url: kurrentUrl, prefix: "replay_bench" })
-      ).pipe(Layer.provide(SqlMigrator.layer), Layer.provideMerge(database(url, "replay_kurrent")), Layer.orDie)
+      ).pipe(
+        Layer.provide(SqlMigrator.layerBesideOthers),
+        Layer.provideMerge(database(url, "replay_kurrent")),
+        Layer.orDie
+      )
     )
   )

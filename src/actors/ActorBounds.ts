@@ -5,7 +5,7 @@ import type { WalletLimits } from "../domain/Decide.ts"
 import { defaultLimits } from "../domain/Decide.ts"
 
 export interface ActorBounds {
-  /** Bounds of the rules: open holds and transfers in flight per wallet. */
+  /** Bound of the rules: bytes of a wallet's state with its open holds, transfers in flight and metadata. */
   readonly limits: WalletLimits
   /** Commands waiting at one wallet. At 60k/s this is some 70 ms of work; more would only age. */
   readonly mailboxCommands: number

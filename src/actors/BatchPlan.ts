@@ -11,6 +11,7 @@ import { evolve } from "../domain/Evolve.ts"
 import type { Provisional } from "../domain/Provisional.ts"
 import type { Rejection } from "../domain/Rejection.ts"
 import type { Wallet } from "../domain/Wallet.ts"
+import { growth, walletBytes } from "../domain/WalletSize.ts"
 import type { SeenKey } from "../stores/Persistence.ts"
 import { IdempotencyKeyReused, OutcomeUnknown } from "./EngineError.ts"
 import type { Envelope, Resend } from "./Mailbox.ts"
@@ -22,16 +23,18 @@ import type { Envelope, Resend } from "./Mailbox.ts"
  * - `Defect`: to decide it has thrown. Nothing of it has happened; the others go on.
  */
 export type Verdict =
-  | {
-      readonly _tag: "Accepted"
-      readonly before: Wallet | undefined
-      readonly wallet: Wallet
-      readonly events: ReadonlyArray<RecordedEvent>
-    }
+  | Accepted
   | { readonly _tag: "Rejected"; readonly error: Rejection | IdempotencyKeyReused | OutcomeUnknown }
   | { readonly _tag: "Same"; readonly first: number }
   | { readonly _tag: "Seen"; readonly version: number }
   | { readonly _tag: "Defect"; readonly defect: unknown }
+
+interface Accepted {
+  readonly _tag: "Accepted"
+  readonly before: Wallet | undefined
+  readonly wallet: Wallet
+  readonly events: ReadonlyArray<RecordedEvent>
+}
 
 export interface BatchPlan {
   /**
@@ -77,7 +80,7 @@ export const planBatch = (
         : batch[first]!.fingerprint === envelope.fingerprint
           ? { _tag: "Same" as const, first }
           : keyReused(envelope, context)
-    if (verdict._tag === "Accepted" && mustWait(verdict.events, verdict.wallet, context.provisional)) break
+    if (verdict._tag === "Accepted" && mustWait(verdict, context)) break
     verdicts.push(verdict)
     if (verdict._tag !== "Accepted" || verdict.events.length === 0) continue
     wallet = verdict.wallet
@@ -88,19 +91,22 @@ export const planBatch = (
 }
 
 /** Whether the events build on provisional ones; if not they become provisional themselves. */
-const mustWait = (
-  events: ReadonlyArray<RecordedEvent>,
-  after: Wallet,
-  provisional: Provisional | undefined
-): boolean => {
+const mustWait = ({ before, events, wallet }: Accepted, { limits, provisional }: PlanContext): boolean => {
   if (provisional === undefined) return false
+  const grown = growth(before, wallet)
   if (provisional.size > 0) {
     const decided = events.map((recorded) => recorded.event)
-    if (provisional.carries(decided, after)) return true
+    if (provisional.carries(decided, wallet)) return true
+    if (grown > 0 && isCallers(decided) && provisional.crowds(walletBytes(wallet), limits.stateBytes)) return true
   }
-  for (const recorded of events) provisional.add(recorded.event)
+  // Of several events the last one is what makes the state smaller.
+  const last = events.length - 1
+  for (const [index, recorded] of events.entries()) provisional.add(recorded.event, index === last ? -grown : 0)
   return false
 }
+
+/** A reversal takes the room that was kept for it. */
+const isCallers = ([event]: ReadonlyArray<WalletEvent>): boolean => event?._tag !== "OperationReversed"
 
 /** Resent calls that stand before one which has been done: if they have not, they were rejected before that. */
 const overtakenKeys = (batch: ReadonlyArray<Envelope>, { seen }: PlanContext): ReadonlySet<CommandKey> | undefined => {

@@ -10,7 +10,8 @@ import * as Metric from "effect/Metric"
 import * as Result from "effect/Result"
 import type { Wallet } from "../domain/Wallet.ts"
 import { decodeWallet, encodeWallet } from "../domain/WalletCodec.ts"
-import { EventStore, type Snapshot } from "../stores/EventStore.ts"
+import { walletBytes } from "../domain/WalletSize.ts"
+import { EventStore, maxSnapshotBytes, type Snapshot } from "../stores/EventStore.ts"
 import type { ActorBounds } from "./ActorBounds.ts"
 import * as BackgroundWriter from "./BackgroundWriter.ts"
 import * as EngineMetrics from "./EngineMetrics.ts"
@@ -30,7 +31,7 @@ export class Snapshots extends Context.Service<
 
 const make = Effect.fnUntraced(function* (bounds: ActorBounds) {
   const log = yield* EventStore
-  const save = (memory: WalletMemory) =>
+  const write = (memory: WalletMemory) =>
     Effect.suspend(() => log.saveSnapshot(encodeSnapshot(memory))).pipe(
       Effect.andThen(Metric.update(EngineMetrics.snapshots, 1)),
       Effect.catchCause((cause) =>
@@ -40,8 +41,31 @@ const make = Effect.fnUntraced(function* (bounds: ActorBounds) {
         )
       )
     )
+  const tooLarge = new Set<string>()
+  const save = (memory: WalletMemory) => {
+    const { id } = memory.wallet
+    if (walletBytes(memory.wallet) + keysBytes(bounds.keysInSnapshot) <= maxSnapshotBytes) {
+      tooLarge.delete(id)
+      return write(memory)
+    }
+    // Each time would be once in a thousand events.
+    if (tooLarge.has(id) || tooLarge.size >= maxNamed) return Effect.void
+    tooLarge.add(id)
+    return Effect.logWarning(
+      `wallet ${id} is too large for a snapshot (${walletBytes(memory.wallet)} bytes): it is loaded from its events`
+    ).pipe(Effect.annotateLogs({ walletId: id }))
+  }
   return Snapshots.of(yield* BackgroundWriter.make(bounds.snapshotQueue, save))
 })
+
+/** Wallets too large for a snapshot that are named once; of more none is. */
+const maxNamed = 1_000
+
+/** Of a key with its fingerprint and version in a snapshot, at most, bytes: 257 characters, each perhaps escaped, and some 80. */
+const keyBytes = 600
+
+/** Of the keys of a snapshot, with all that is no state. */
+export const keysBytes = (keys: number): number => 200 + keys * keyBytes
 
 /** Raised with every change of shape; others are ignored. */
 const format = 2

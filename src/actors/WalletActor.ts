@@ -24,6 +24,7 @@ import { Mailbox } from "./Mailbox.ts"
 import type { Ownership } from "./Ownership.ts"
 import type { PendingCount, PendingReplies } from "./PendingReplies.ts"
 import type { Snapshots } from "./Snapshots.ts"
+import type { UnloadedWallets } from "./UnloadedWallets.ts"
 import type { UnpersistedEvents } from "./UnpersistedEvents.ts"
 import type { WalletHistory } from "./WalletHistory.ts"
 import type { WritePipeline } from "./WritePipeline.ts"
@@ -41,6 +42,7 @@ export interface ActorContext {
   readonly snapshots: Snapshots["Service"]
   readonly ids: EventIds["Service"]
   readonly clock: Clock.Clock
+  readonly unloaded: UnloadedWallets["Service"]
   /** Limits how many wallets load at once. */
   readonly loading: <A, E>(load: Effect.Effect<A, E>) => Effect.Effect<A, E>
   /** The wallet was loaded, and these of its transfers have been sent, for good, and not ended. Synchronous. */

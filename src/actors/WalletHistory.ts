@@ -12,7 +12,7 @@ import * as Schedule from "effect/Schedule"
 import type { RecordedEvent, WalletEvent } from "../domain/Event.ts"
 import { evolve } from "../domain/Evolve.ts"
 import type { Wallet } from "../domain/Wallet.ts"
-import type { SnapshotBound } from "../stores/EventStore.ts"
+import type { Snapshot, SnapshotBound } from "../stores/EventStore.ts"
 import { EventStore } from "../stores/EventStore.ts"
 import type { EventUnreadable, ReadError } from "../stores/StoreError.ts"
 import type { ActorBounds } from "./ActorBounds.ts"
@@ -43,6 +43,13 @@ const readRetry = {
   times: 3,
   while: (error: HistoryError) => error._tag === "StoreUnavailable"
 }
+
+/** The log has it all: no snapshot is worth a wallet. */
+const ignored = (walletId: string, place: string, reason: string): Effect.Effect<undefined> =>
+  Effect.logWarning(`the snapshot of wallet ${walletId}${place} is ignored: ${reason}`).pipe(
+    Effect.annotateLogs({ walletId }),
+    Effect.as(undefined)
+  )
 
 export class WalletHistory extends Context.Service<
   WalletHistory,
@@ -96,7 +103,11 @@ const make = Effect.fnUntraced(function* (bounds: ActorBounds) {
     walletId: string,
     bound?: SnapshotBound
   ): Effect.fn.Return<LoadedWallet, HistoryError> {
-    const snapshot = yield* Effect.retry(log.loadSnapshot(walletId, bound), readRetry)
+    const found: Effect.Effect<Snapshot | undefined, ReadError> = Effect.retry(
+      log.loadSnapshot(walletId, bound),
+      readRetry
+    )
+    const snapshot = yield* Effect.catchTag(found, "StoreDefect", ({ reason }) => ignored(walletId, "", reason))
     const none = {
       wallet: undefined,
       keys: new KeyWindow(bounds.keysInMemory, budget),
@@ -106,9 +117,7 @@ const make = Effect.fnUntraced(function* (bounds: ActorBounds) {
     if (snapshot === undefined) return none
     const memory = decodeSnapshot(snapshot)
     if (Result.isFailure(memory)) {
-      yield* Effect.logWarning(
-        `the snapshot of wallet ${walletId} at version ${snapshot.version} is ignored: ${memory.failure}`
-      ).pipe(Effect.annotateLogs({ walletId, version: snapshot.version }))
+      yield* ignored(walletId, ` at version ${snapshot.version}`, memory.failure)
       return none
     }
     return {

@@ -24,7 +24,7 @@ export const load = function* (actor: WalletActor, context: ActorContext): Effec
   actor.loaded = false
   for (let tries = 0; tries < loadTries; tries++) {
     actor.keys?.release()
-    const loaded = yield* context.loading(context.history.load(actor.walletId))
+    const loaded = yield* context.unloaded.watch(actor.walletId, context.loading(context.history.load(actor.walletId)))
     actor.wallet = loaded.wallet
     actor.keys = loaded.keys
     actor.profileVersion = loaded.profileVersion

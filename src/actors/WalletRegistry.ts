@@ -30,6 +30,7 @@ import { Supervision } from "./Supervision.ts"
 import { persisted, refused, reversed } from "./PersistenceProgress.ts"
 import type { ActorContext, ActorStatus, WalletActor } from "./WalletActor.ts"
 import { statusOf } from "./WalletActor.ts"
+import { UnloadedWallets } from "./UnloadedWallets.ts"
 import { WalletHistory } from "./WalletHistory.ts"
 import type { PersistenceListener } from "./WritePipeline.ts"
 import { WritePipeline } from "./WritePipeline.ts"
@@ -103,6 +104,7 @@ const make = Effect.fnUntraced(function* (bounds: ActorBounds) {
     snapshots: yield* Snapshots,
     ids: yield* EventIds,
     clock,
+    unloaded: yield* UnloadedWallets,
     loading: loads.withPermits(1),
     transfersFound: (walletId, transfers) => foundTransfers(walletId, transfers),
     awaiting: (actor) => {

@@ -25,11 +25,8 @@ import type { ClusterConfig, NodeAddress } from "./ClusterConfig.ts"
 import { shardingTimes } from "./redis/LeaseConfig.ts"
 import * as RedisRunnerStorage from "./redis/RedisRunnerStorage.ts"
 
-/**
- * The largest message, bytes. A reply holds a state per wallet, and a wallet may have a
- * thousand holds of eleven kilobytes each.
- */
-const maxFrameSize = 64 * 1024 * 1024
+/** The largest message, bytes: four times the states of a reply, the largest part of any (`CallCodec`). */
+export const maxFrameSize = 64 * 1024 * 1024
 
 /** How long a partition that is given up waits for the requests that it is answering. */
 const terminationMillis = 3_000

@@ -35,7 +35,7 @@ export { type DecideContext, type Decision, defaultLimits, type WalletLimits } f
  * freeze or unfreeze changes nothing.
  */
 export const decide = (wallet: Wallet | undefined, command: Command, context: DecideContext): Decision => {
-  if (command._tag === "CreateWallet") return create(wallet, command)
+  if (command._tag === "CreateWallet") return create(wallet, command, context)
   if (wallet === undefined) return Result.fail(new WalletNotFound({ walletId: command.walletId }))
   switch (command._tag) {
     case "Credit":
@@ -67,7 +67,7 @@ export const decide = (wallet: Wallet | undefined, command: Command, context: De
     case "Close":
       return close(wallet, command)
     case "UpdateWallet":
-      return update(wallet, command)
+      return update(wallet, command, context)
     case "ReverseOperation":
       return reverseOperation(wallet, command)
   }

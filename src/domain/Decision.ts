@@ -30,22 +30,20 @@ import {
   WalletFrozen
 } from "./Rejection.ts"
 import { available, type OpenHold, type TransferInFlight, type Wallet } from "./Wallet.ts"
+import { hasRoom, walletBytes } from "./WalletSize.ts"
 
 /** Bounds of one wallet, by configuration. */
 export interface WalletLimits {
-  /** Holds open at one time. */
-  readonly openHolds: number
-  /** Transfers sent and neither settled nor reversed, at one time. */
-  readonly transfersInFlight: number
+  /** Of the state with open holds, transfers in flight and metadata, as `WalletSize` counts it. */
+  readonly stateBytes: number
 }
 
 /**
- * An open hold or transfer takes up to some 12,000 characters when its
- * metadata is at its bound, well below 1 kB as a rule. 10,000 of each keep the
- * worst wallet at a size that one node can load and save, and are far above what
- * a wallet of one owner needs.
+ * 4 MiB: 13,000 holds that say nothing, or 58 that say all they may in the longest characters.
+ * A snapshot of it is written in some 20 ms, and fits twice into the smallest message that a
+ * store takes (`StateLimits.test.ts`).
  */
-export const defaultLimits: WalletLimits = { openHolds: 10_000, transfersInFlight: 10_000 }
+export const defaultLimits: WalletLimits = { stateBytes: 4 * 1024 * 1024 }
 
 export interface DecideContext {
   /** Milliseconds; not before the wallet's last event. */
@@ -77,12 +75,17 @@ export const insufficient = (wallet: Wallet, required: bigint): Rejection | unde
   return funds >= required ? undefined : new InsufficientFunds({ walletId: wallet.id, available: funds, required })
 }
 
-export const atLimit = (
-  wallet: Wallet,
-  limit: keyof WalletLimits,
-  size: number,
-  bound: number
-): Rejection | undefined => (size < bound ? undefined : new LimitExceeded({ walletId: wallet.id, limit }))
+/**
+ * Whether the state would be too large with so many bytes more. The engine's own events ask
+ * nobody: they make it smaller, and what a reversal puts back has kept its room (`Provisional`).
+ */
+export const tooLarge = (wallet: Wallet, added: number, limits: WalletLimits): LimitExceeded | undefined =>
+  added <= 0 || hasRoom(wallet, added, limits.stateBytes)
+    ? undefined
+    : stateTooLarge(wallet.id, walletBytes(wallet) + added, limits)
+
+export const stateTooLarge = (walletId: string, size: number, { stateBytes }: WalletLimits): LimitExceeded =>
+  new LimitExceeded({ walletId, limit: "stateBytes", size: BigInt(size), bound: BigInt(stateBytes) })
 
 export const findHold = (wallet: Wallet, holdId: string): OpenHold | HoldNotFound => {
   const hold = HashMap.get(wallet.holds, holdId)
@@ -108,7 +111,9 @@ export const overBalanceLimit = (wallet: Wallet, balanceAfter: bigint): LimitExc
   if (atMost < balanceLimit) return undefined
   let withReturns = balanceAfter
   for (const transfer of HashMap.values(wallet.transfers)) withReturns += transfer.amount
-  return withReturns < balanceLimit ? undefined : new LimitExceeded({ walletId: wallet.id, limit: "balance" })
+  return withReturns < balanceLimit
+    ? undefined
+    : new LimitExceeded({ walletId: wallet.id, limit: "balance", size: withReturns, bound: balanceLimit - 1n })
 }
 
 // --- Values: each check answers an InvalidRequest that begins with the field's name --

@@ -40,6 +40,8 @@ export interface Reversible<E extends WalletEvent> {
   readonly undo: (wallet: Wallet, before: Wallet | undefined, event: E) => Undo | undefined
   /** By how much the event changes what is available, minor units. */
   readonly availableChange: (event: E) => bigint
+  /** By how much it makes the state smaller, bytes, at most: so much a reversal puts back. */
+  readonly freedAtMost: (event: E) => number
   /** What it leaves behind that a later one may build on, beside money; `undefined`: nothing. */
   readonly trace: (event: E) => string | undefined
 }
@@ -67,6 +69,8 @@ export type TransactionOf<E extends WalletEvent> = (
 export const nothing = (): bigint => 0n
 export const received = (event: { readonly amount: bigint }): bigint => event.amount
 export const spent = (event: { readonly amount: bigint }): bigint => -event.amount
+
+export const freesNothing = (): number => 0
 
 export const noTrace = (): undefined => undefined
 export const buildsOnNothing = (): boolean => false

@@ -2,7 +2,6 @@
 import * as HashMap from "effect/HashMap"
 import * as Result from "effect/Result"
 import {
-  atLimit,
   closed,
   closedOrFrozen,
   type DecideContext,
@@ -11,12 +10,14 @@ import {
   insufficient,
   invalid,
   invalidId,
-  invalidMovement
+  invalidMovement,
+  tooLarge
 } from "./Decision.ts"
 import type { RecordedEvent } from "./Event.ts"
 import {
   type EventKind,
   type EventKinds,
+  freesNothing,
   needsUnfrozen,
   nothing,
   received,
@@ -43,7 +44,8 @@ import {
 import { isAmount, isTime, noMetadata } from "./Limits.ts"
 import { HoldAmountExceeded, HoldClosed, HoldNotFound, type InvalidRequest } from "./Rejection.ts"
 import type { Wallet } from "./Wallet.ts"
-import { withHolds } from "./WalletState.ts"
+import { withHold, withoutHold } from "./WalletState.ts"
+import { holdBytes, maxOpenBytes } from "./WalletSize.ts"
 
 // --- Rules -------------------------------------------------------------------
 
@@ -61,7 +63,7 @@ export const placeHold = (wallet: Wallet, command: PlaceHold, context: DecideCon
     closedOrFrozen(wallet) ??
     invalidHold(wallet, command, context.time) ??
     insufficient(wallet, command.amount) ??
-    atLimit(wallet, "openHolds", HashMap.size(wallet.holds), context.limits.openHolds)
+    tooLarge(wallet, holdBytes(command), context.limits)
   if (rejection !== undefined) return Result.fail(rejection)
   return Result.succeed([
     {
@@ -164,9 +166,10 @@ const placed = (recorded: RecordedEvent, event: HoldPlaced): OpenHold => ({
   createdAt: recorded.time
 })
 
-const captured = (holds: Wallet["holds"], event: HoldCaptured): Wallet["holds"] => {
-  if (event.remainingAfter === 0n) return HashMap.remove(holds, event.holdId)
-  return HashMap.modify(holds, event.holdId, (hold) => ({
+const captured = (wallet: Wallet, recorded: RecordedEvent, event: HoldCaptured): Wallet => {
+  const hold = openHold(wallet, event.holdId)
+  if (hold === undefined || event.remainingAfter === 0n) return withoutHold(wallet, recorded, event.holdId)
+  return withHold(wallet, recorded, {
     id: hold.id,
     amount: hold.amount,
     captured: event.capturedAfter,
@@ -175,11 +178,11 @@ const captured = (holds: Wallet["holds"], event: HoldCaptured): Wallet["holds"] 
     reference: hold.reference,
     metadata: hold.metadata,
     createdAt: hold.createdAt
-  }))
+  })
 }
 
 const without = (wallet: Wallet, recorded: RecordedEvent, event: HoldReleased | HoldExpired): Wallet =>
-  withHolds(wallet, recorded, HashMap.remove(wallet.holds, event.holdId))
+  withoutHold(wallet, recorded, event.holdId)
 
 // --- What a reversal takes back ----------------------------------------------
 
@@ -207,8 +210,7 @@ const progressed = (recorded: RecordedEvent, event: HoldCaptured | HoldReleased 
 // --- The events --------------------------------------------------------------
 
 const holdPlaced: EventKind<HoldPlaced> = {
-  evolve: (wallet, recorded, event) =>
-    withHolds(wallet, recorded, HashMap.set(wallet.holds, event.holdId, placed(recorded, event))),
+  evolve: (wallet, recorded, event) => withHold(wallet, recorded, placed(recorded, event)),
   balanceChange: nothing,
   transaction: undefined,
   holdChange: (recorded, event) => ({
@@ -224,13 +226,14 @@ const holdPlaced: EventKind<HoldPlaced> = {
       return { balanceChange: 0n, heldChange: -event.amount, restored: { _tag: "NoHold", holdId: event.holdId } }
     },
     availableChange: spent,
+    freedAtMost: freesNothing,
     trace: holdTrace
   },
   buildsOn: needsHoldUnfrozen
 }
 
 const holdCaptured: EventKind<HoldCaptured> = {
-  evolve: (wallet, recorded, event) => withHolds(wallet, recorded, captured(wallet.holds, event)),
+  evolve: captured,
   balanceChange: spent,
   transaction: (recorded, wallet, event) =>
     transaction(recorded, wallet, "capture", event.amount, null, noMetadata, event.holdId, null),
@@ -248,6 +251,8 @@ const holdCaptured: EventKind<HoldCaptured> = {
       }
     },
     availableChange: (event) => event.released,
+    // It is not said how large the hold was.
+    freedAtMost: (event) => (event.remainingAfter === 0n ? maxOpenBytes : 0),
     trace: holdTrace
   },
   buildsOn: needsHoldUnfrozen
@@ -266,6 +271,7 @@ const holdReleased: EventKind<HoldReleased> = {
       return { balanceChange: 0n, heldChange: event.amount, restored: { _tag: "Hold", hold } }
     },
     availableChange: received,
+    freedAtMost: () => maxOpenBytes,
     trace: holdTrace
   },
   buildsOn: needsHold

@@ -3,15 +3,26 @@ import * as HashMap from "effect/HashMap"
 import * as Result from "effect/Result"
 import {
   closed,
+  type DecideContext,
   type Decision,
   insufficient,
   invalid,
   invalidId,
   invalidLimit,
   invalidMetadata,
-  invalidReason
+  invalidReason,
+  stateTooLarge,
+  tooLarge
 } from "./Decision.ts"
-import { buildsOnNothing, type EventKind, type EventKinds, nothing, type Traces, type Undo } from "./EventKind.ts"
+import {
+  buildsOnNothing,
+  freesNothing,
+  type EventKind,
+  type EventKinds,
+  nothing,
+  type Traces,
+  type Undo
+} from "./EventKind.ts"
 import type {
   Close,
   CreateWallet,
@@ -30,6 +41,7 @@ import { isCurrency, type Metadata } from "./Limits.ts"
 import { type InvalidRequest, type Rejection, WalletAlreadyExists, WalletNotEmpty } from "./Rejection.ts"
 import type { Restored } from "./Reversal.ts"
 import type { Wallet, WalletStatus } from "./Wallet.ts"
+import { metadataBytes, stateBytes } from "./WalletSize.ts"
 import { withMetadata, withOverdraftLimit, withStatus } from "./WalletState.ts"
 
 // --- Rules -------------------------------------------------------------------
@@ -49,9 +61,11 @@ export const invalidUpdate = ({ metadata, overdraftLimit }: UpdateWallet): Inval
   )
 }
 
-export const create = (wallet: Wallet | undefined, command: CreateWallet): Decision => {
+export const create = (wallet: Wallet | undefined, command: CreateWallet, context: DecideContext): Decision => {
   const rejection =
-    wallet !== undefined ? new WalletAlreadyExists({ walletId: command.walletId }) : invalidCreation(command)
+    wallet !== undefined
+      ? new WalletAlreadyExists({ walletId: command.walletId })
+      : (invalidCreation(command) ?? bornTooLarge(command, context))
   if (rejection !== undefined) return Result.fail(rejection)
   return Result.succeed([
     {
@@ -64,6 +78,11 @@ export const create = (wallet: Wallet | undefined, command: CreateWallet): Decis
       heldAfter: 0n
     }
   ])
+}
+
+const bornTooLarge = ({ metadata, walletId }: CreateWallet, { limits }: DecideContext): Rejection | undefined => {
+  const size = stateBytes(metadata, 0)
+  return size <= limits.stateBytes ? undefined : stateTooLarge(walletId, size, limits)
 }
 
 export const freeze = (wallet: Wallet, command: Freeze): Decision => {
@@ -116,12 +135,15 @@ export const close = (wallet: Wallet, command: Close): Decision => {
 }
 
 /** `null`: not to be changed. A lower limit needs its difference to be available. */
-export const update = (wallet: Wallet, command: UpdateWallet): Decision => {
+export const update = (wallet: Wallet, command: UpdateWallet, context: DecideContext): Decision => {
   const { metadata, overdraftLimit } = command
   const rejection =
     closed(wallet) ??
     invalidUpdate(command) ??
-    (overdraftLimit === null ? undefined : insufficient(wallet, wallet.overdraftLimit - overdraftLimit))
+    (overdraftLimit === null ? undefined : insufficient(wallet, wallet.overdraftLimit - overdraftLimit)) ??
+    (metadata === null
+      ? undefined
+      : tooLarge(wallet, metadataBytes(metadata) - metadataBytes(wallet.metadata), context.limits))
   if (rejection !== undefined) return Result.fail(rejection)
   const events: Array<LifecycleEvent> = []
   if (overdraftLimit !== null) events.push(overdraftLimitChanged(wallet, overdraftLimit))
@@ -183,6 +205,7 @@ const walletCreated: EventKind<WalletCreated> = {
         ? unmoved({ _tag: "Status", status: "closed" })
         : undefined,
     availableChange: (event) => event.overdraftLimit,
+    freedAtMost: freesNothing,
     trace: () => "created"
   },
   buildsOn: buildsOnNothing
@@ -194,6 +217,7 @@ const walletFrozen: EventKind<WalletFrozen> = {
   reversible: {
     undo: (wallet, before) => undoStatus(wallet, before, "frozen"),
     availableChange: nothing,
+    freedAtMost: freesNothing,
     trace: () => "status"
   },
   buildsOn: buildsOnStatus
@@ -205,6 +229,7 @@ const walletUnfrozen: EventKind<WalletUnfrozen> = {
   reversible: {
     undo: (wallet, before) => undoStatus(wallet, before, "active"),
     availableChange: nothing,
+    freedAtMost: freesNothing,
     trace: () => "unfrozen"
   },
   buildsOn: buildsOnStatus
@@ -216,6 +241,7 @@ const walletClosed: EventKind<WalletClosed> = {
   reversible: {
     undo: (wallet, before) => undoStatus(wallet, before, "closed"),
     availableChange: nothing,
+    freedAtMost: freesNothing,
     trace: () => "status"
   },
   // An empty wallet closes: on all that has made it empty.
@@ -231,6 +257,7 @@ const overdraftLimitChangedKind: EventKind<OverdraftLimitChanged> = {
         ? unmoved({ _tag: "OverdraftLimit", overdraftLimit: event.previousLimit })
         : undefined,
     availableChange: (event) => event.overdraftLimit - event.previousLimit,
+    freedAtMost: freesNothing,
     trace: () => "limit"
   },
   buildsOn: (traces) => traces.has("limit")
@@ -245,6 +272,7 @@ const metadataChangedKind: EventKind<MetadataChanged> = {
         ? unmoved({ _tag: "Metadata", metadata: event.previousMetadata })
         : undefined,
     availableChange: nothing,
+    freedAtMost: (event) => metadataBytes(event.previousMetadata) - metadataBytes(event.metadata),
     trace: () => "metadata"
   },
   buildsOn: (traces) => traces.has("metadata")

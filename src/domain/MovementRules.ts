@@ -4,6 +4,7 @@ import { closed, closedOrFrozen, type Decision, insufficient, invalidMovement, o
 import {
   buildsOnNothing,
   type EventKinds,
+  freesNothing,
   needsUnfrozen,
   noTrace,
   received,
@@ -51,12 +52,14 @@ export const debit = (wallet: Wallet, command: Debit): Decision => {
 const creditReversible: Reversible<WalletCredited> = {
   undo: (_wallet, _before, event) => ({ balanceChange: -event.amount, heldChange: 0n, restored: { _tag: "Nothing" } }),
   availableChange: received,
+  freedAtMost: freesNothing,
   trace: noTrace
 }
 
 const debitReversible: Reversible<WalletDebited> = {
   undo: (_wallet, _before, event) => ({ balanceChange: event.amount, heldChange: 0n, restored: { _tag: "Nothing" } }),
   availableChange: spent,
+  freedAtMost: freesNothing,
   trace: noTrace
 }
 

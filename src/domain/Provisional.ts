@@ -9,6 +9,9 @@
  *
  * The engine's own events (HoldExpired, the end of a transfer, OperationReversed) are
  * facts: they are never reversed, and count for nothing here.
+ *
+ * So does a command that would need the room of what a provisional event has ended: a
+ * reversal puts that back, and the state must not be larger than its bound for it.
  */
 import * as HashMap from "effect/HashMap"
 import type { WalletEvent } from "./Event.ts"
@@ -25,18 +28,34 @@ export class Provisional {
   /** By how much reversals could raise the balance. */
   #spent = 0n
   readonly #traces = new Map<string, number>()
+  /** By how much reversals could make the state larger, bytes; and by which event. */
+  #freed = 0
+  readonly #freedBy = new Map<WalletEvent, number>()
 
   /** How many events may still be undone. */
   get size(): number {
     return this.#events
   }
 
-  add(event: WalletEvent): void {
+  /** `freed`: by how much it has made the state smaller, bytes; left out where the state before it is not known. */
+  add(event: WalletEvent, freed: number = kindOf(event).reversible?.freedAtMost(event) ?? 0): void {
     this.#count(event, 1)
+    if (freed <= 0 || kindOf(event).reversible === undefined) return
+    this.#freed += freed
+    this.#freedBy.set(event, freed)
   }
 
   remove(event: WalletEvent): void {
     this.#count(event, -1)
+    const freed = this.#freedBy.get(event)
+    if (freed === undefined) return
+    this.#freed -= freed
+    this.#freedBy.delete(event)
+  }
+
+  /** Whether a state that has grown to so many bytes would be larger than `bound` once all is reversed. */
+  crowds(size: number, bound: number): boolean {
+    return size + this.#freed > bound
   }
 
   /** Whether the sending of that transfer may still be undone. */

@@ -115,12 +115,21 @@ export class InsufficientFunds extends Schema.TaggedError<InsufficientFunds>()("
   }
 }
 
+/**
+ * - `balance`: minor units, with all that is in flight come back.
+ * - `stateBytes`: of open holds, transfers in flight and metadata together.
+ */
 export class LimitExceeded extends Schema.TaggedError<LimitExceeded>()("LimitExceeded", {
   walletId: Schema.String,
-  limit: Schema.String
+  limit: Schema.Literals(["balance", "stateBytes"]),
+  /** What it would come to. */
+  size: Schema.BigInt,
+  bound: Schema.BigInt
 }) {
   override get message(): string {
-    return `wallet ${this.walletId} is at its limit: ${this.limit}`
+    const what = this.limit === "balance" ? "balance" : "state of holds, transfers in flight and metadata"
+    const unit = this.limit === "balance" ? "" : " bytes"
+    return `the ${what} of wallet ${this.walletId} would be ${this.size}${unit}; its bound is ${this.bound}`
   }
 }
 

@@ -1,5 +1,4 @@
 /** What the reversal of an operation does: it puts back what the operation took away or replaced. */
-import * as HashMap from "effect/HashMap"
 import type { OperationReversed, RecordedEvent } from "./Event.ts"
 import { buildsOnNothing, type EventKind, type EventKinds, transaction } from "./EventKind.ts"
 import type { HoldChange } from "./Hold.ts"
@@ -7,20 +6,29 @@ import { noMetadata } from "./Limits.ts"
 import type { TransferChange } from "./Transfer.ts"
 import { reversedRow } from "./TransferRules.ts"
 import type { Transaction, Wallet } from "./Wallet.ts"
-import { moved, withHolds, withMetadata, withOverdraftLimit, withStatus, withTransfers } from "./WalletState.ts"
+import {
+  moved,
+  withHold,
+  withMetadata,
+  withoutHold,
+  withoutTransfer,
+  withOverdraftLimit,
+  withStatus,
+  withTransfer
+} from "./WalletState.ts"
 
 const evolve = (wallet: Wallet, recorded: RecordedEvent, { restored }: OperationReversed): Wallet => {
   switch (restored._tag) {
     case "Nothing":
       return moved(wallet, recorded)
     case "Hold":
-      return withHolds(wallet, recorded, HashMap.set(wallet.holds, restored.hold.id, restored.hold))
+      return withHold(wallet, recorded, restored.hold)
     case "NoHold":
-      return withHolds(wallet, recorded, HashMap.remove(wallet.holds, restored.holdId))
+      return withoutHold(wallet, recorded, restored.holdId)
     case "Transfer":
-      return withTransfers(wallet, recorded, HashMap.set(wallet.transfers, restored.transfer.id, restored.transfer))
+      return withTransfer(wallet, recorded, restored.transfer)
     case "NoTransfer":
-      return withTransfers(wallet, recorded, HashMap.remove(wallet.transfers, restored.transferId))
+      return withoutTransfer(wallet, recorded, restored.transferId)
     case "Status":
       return withStatus(wallet, recorded, restored.status)
     case "OverdraftLimit":

@@ -2,7 +2,6 @@
 import * as HashMap from "effect/HashMap"
 import * as Result from "effect/Result"
 import {
-  atLimit,
   closed,
   closedOrFrozen,
   currencyMismatch,
@@ -13,13 +12,15 @@ import {
   invalid,
   invalidId,
   invalidMovement,
-  overBalanceLimit
+  overBalanceLimit,
+  tooLarge
 } from "./Decision.ts"
 import type { RecordedEvent } from "./Event.ts"
 import {
   buildsOnNothing,
   type EventKind,
   type EventKinds,
+  freesNothing,
   needsUnfrozen,
   nothing,
   noTrace,
@@ -52,7 +53,8 @@ import type {
   TransferSettled
 } from "./Transfer.ts"
 import type { Wallet } from "./Wallet.ts"
-import { moved, withTransfers } from "./WalletState.ts"
+import { transferBytes } from "./WalletSize.ts"
+import { moved, withoutTransfer, withTransfer } from "./WalletState.ts"
 
 // --- Rules -------------------------------------------------------------------
 
@@ -71,7 +73,7 @@ export const sendTransfer = (wallet: Wallet, command: SendTransfer, context: Dec
     currencyMismatch(wallet, command.currency) ??
     invalidTransfer(wallet, command) ??
     insufficient(wallet, command.amount) ??
-    atLimit(wallet, "transfersInFlight", HashMap.size(wallet.transfers), context.limits.transfersInFlight)
+    tooLarge(wallet, transferBytes(command), context.limits)
   if (rejection !== undefined) return Result.fail(rejection)
   return Result.succeed([
     {
@@ -164,7 +166,7 @@ export const reverseTransfer = (wallet: Wallet, command: ReverseTransfer): Decis
 // --- State, traces and rows --------------------------------------------------
 
 const ended = (wallet: Wallet, recorded: RecordedEvent, event: TransferSettled | TransferReversed): Wallet =>
-  withTransfers(wallet, recorded, HashMap.remove(wallet.transfers, event.transferId))
+  withoutTransfer(wallet, recorded, event.transferId)
 
 /** What the sending of a transfer leaves behind. */
 export const transferTrace = (transferId: string): string => `transfer ${transferId}`
@@ -185,18 +187,14 @@ export const reversedRow = (recorded: RecordedEvent, transferId: string, reason:
 
 const transferSent: EventKind<TransferSent> = {
   evolve: (wallet, recorded, event) =>
-    withTransfers(
-      wallet,
-      recorded,
-      HashMap.set(wallet.transfers, event.transferId, {
-        id: event.transferId,
-        to: event.to,
-        amount: event.amount,
-        reference: event.reference,
-        metadata: event.metadata,
-        createdAt: recorded.time
-      })
-    ),
+    withTransfer(wallet, recorded, {
+      id: event.transferId,
+      to: event.to,
+      amount: event.amount,
+      reference: event.reference,
+      metadata: event.metadata,
+      createdAt: recorded.time
+    }),
   balanceChange: spent,
   transaction: (recorded, wallet, { amount, metadata, reference, transferId }) =>
     transaction(recorded, wallet, "transfer_out", amount, reference, metadata, null, transferId),
@@ -228,6 +226,7 @@ const transferSent: EventKind<TransferSent> = {
           }
         : undefined,
     availableChange: spent,
+    freedAtMost: freesNothing,
     trace: (event) => transferTrace(event.transferId)
   },
   buildsOn: (traces, event) => needsUnfrozen(traces) || needsTransfer(traces, event)
@@ -247,6 +246,7 @@ const transferReceived: EventKind<TransferReceived> = {
       restored: { _tag: "NoTransfer", transferId: event.transferId }
     }),
     availableChange: received,
+    freedAtMost: freesNothing,
     trace: noTrace
   },
   buildsOn: buildsOnNothing

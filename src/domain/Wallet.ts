@@ -38,7 +38,15 @@ export interface Wallet {
   readonly holds: HashMap.HashMap<string, OpenHold>
   /** Transfers sent and neither settled nor reversed, by transfer id. */
   readonly transfers: HashMap.HashMap<string, TransferInFlight>
+  /** Σ bytes of `holds` and `transfers` in a snapshot, at most (`WalletSize`). */
+  readonly openBytes: number
 }
+
+/** A wallet as readers see it, without what is open. */
+export type WalletView = Omit<Wallet, "holds" | "transfers" | "openBytes">
+
+export const viewOf = ({ holds: _holds, openBytes: _openBytes, transfers: _transfers, ...view }: Wallet): WalletView =>
+  view
 
 /** What can be debited, held or sent now: `balance − held + overdraftLimit`. */
 export const available = (wallet: Wallet): bigint => wallet.balance - wallet.held + wallet.overdraftLimit

@@ -11,6 +11,7 @@ import { codecOf, isJsonObject, type JsonObject, listCodec, structCodec, withCod
 import { OpenHold } from "./Hold.ts"
 import { TransferInFlight } from "./Transfer.ts"
 import { type Wallet, WalletStatus } from "./Wallet.ts"
+import { holdBytes, transferBytes } from "./WalletSize.ts"
 import { AmountOrZero, Balance, Currency, Held, Id, Metadata, Time, Version } from "./WireValues.ts"
 
 /** Raised with every change of shape; the last two are readable. */
@@ -86,7 +87,10 @@ const walletOf = (record: WalletRecord): Wallet => ({
   holds: HashMap.fromIterable(record.holds.map((hold): [string, OpenHold] => [hold.id, hold])),
   transfers: HashMap.fromIterable(
     record.transfers.map((transfer): [string, TransferInFlight] => [transfer.id, transfer])
-  )
+  ),
+  openBytes:
+    record.holds.reduce((bytes, hold) => bytes + holdBytes(hold), 0) +
+    record.transfers.reduce((bytes, transfer) => bytes + transferBytes(transfer), 0)
 })
 
 /** What cannot be in a wallet, although every field is readable. */

@@ -5,7 +5,8 @@
 import * as HashMap from "effect/HashMap"
 import type { RecordedEvent, WalletCreated } from "./Event.ts"
 import type { Metadata } from "./Limits.ts"
-import type { Wallet, WalletStatus } from "./Wallet.ts"
+import type { OpenHold, TransferInFlight, Wallet, WalletStatus } from "./Wallet.ts"
+import { holdBytes, transferBytes } from "./WalletSize.ts"
 
 type Holds = Wallet["holds"]
 type Transfers = Wallet["transfers"]
@@ -28,7 +29,8 @@ export const created = (recorded: RecordedEvent, event: WalletCreated): Wallet =
   createdAt: recorded.time,
   updatedAt: recorded.time,
   holds: noHolds,
-  transfers: noTransfers
+  transfers: noTransfers,
+  openBytes: 0
 })
 
 const next = (
@@ -38,7 +40,8 @@ const next = (
   status: WalletStatus,
   metadata: Metadata,
   holds: Holds,
-  transfers: Transfers
+  transfers: Transfers,
+  openBytes: number
 ): Wallet => ({
   id: wallet.id,
   ownerId: wallet.ownerId,
@@ -52,24 +55,75 @@ const next = (
   createdAt: wallet.createdAt,
   updatedAt: recorded.time,
   holds,
-  transfers
+  transfers,
+  openBytes
 })
 
 /** Nothing but what every event says: balance and held sum, version and time. */
 export const moved = (wallet: Wallet, recorded: RecordedEvent): Wallet =>
-  next(wallet, recorded, wallet.overdraftLimit, wallet.status, wallet.metadata, wallet.holds, wallet.transfers)
+  next(
+    wallet,
+    recorded,
+    wallet.overdraftLimit,
+    wallet.status,
+    wallet.metadata,
+    wallet.holds,
+    wallet.transfers,
+    wallet.openBytes
+  )
 
-export const withHolds = (wallet: Wallet, recorded: RecordedEvent, holds: Holds): Wallet =>
-  next(wallet, recorded, wallet.overdraftLimit, wallet.status, wallet.metadata, holds, wallet.transfers)
+const withOpen = (
+  wallet: Wallet,
+  recorded: RecordedEvent,
+  holds: Holds,
+  transfers: Transfers,
+  openBytes: number
+): Wallet => next(wallet, recorded, wallet.overdraftLimit, wallet.status, wallet.metadata, holds, transfers, openBytes)
 
-export const withTransfers = (wallet: Wallet, recorded: RecordedEvent, transfers: Transfers): Wallet =>
-  next(wallet, recorded, wallet.overdraftLimit, wallet.status, wallet.metadata, wallet.holds, transfers)
+const bytesOfHold = (wallet: Wallet, holdId: string): number => {
+  const hold = HashMap.get(wallet.holds, holdId)
+  return hold._tag === "Some" ? holdBytes(hold.value) : 0
+}
+
+const bytesOfTransfer = (wallet: Wallet, transferId: string): number => {
+  const transfer = HashMap.get(wallet.transfers, transferId)
+  return transfer._tag === "Some" ? transferBytes(transfer.value) : 0
+}
+
+/** The hold is open as given, whether or not it was before. */
+export const withHold = (wallet: Wallet, recorded: RecordedEvent, hold: OpenHold): Wallet => {
+  const openBytes = wallet.openBytes - bytesOfHold(wallet, hold.id) + holdBytes(hold)
+  return withOpen(wallet, recorded, HashMap.set(wallet.holds, hold.id, hold), wallet.transfers, openBytes)
+}
+
+export const withoutHold = (wallet: Wallet, recorded: RecordedEvent, holdId: string): Wallet => {
+  const openBytes = wallet.openBytes - bytesOfHold(wallet, holdId)
+  return withOpen(wallet, recorded, HashMap.remove(wallet.holds, holdId), wallet.transfers, openBytes)
+}
+
+export const withTransfer = (wallet: Wallet, recorded: RecordedEvent, transfer: TransferInFlight): Wallet => {
+  const openBytes = wallet.openBytes - bytesOfTransfer(wallet, transfer.id) + transferBytes(transfer)
+  return withOpen(wallet, recorded, wallet.holds, HashMap.set(wallet.transfers, transfer.id, transfer), openBytes)
+}
+
+export const withoutTransfer = (wallet: Wallet, recorded: RecordedEvent, transferId: string): Wallet => {
+  const openBytes = wallet.openBytes - bytesOfTransfer(wallet, transferId)
+  return withOpen(wallet, recorded, wallet.holds, HashMap.remove(wallet.transfers, transferId), openBytes)
+}
+
+const withProfile = (
+  wallet: Wallet,
+  recorded: RecordedEvent,
+  overdraftLimit: bigint,
+  status: WalletStatus,
+  metadata: Metadata
+): Wallet => next(wallet, recorded, overdraftLimit, status, metadata, wallet.holds, wallet.transfers, wallet.openBytes)
 
 export const withStatus = (wallet: Wallet, recorded: RecordedEvent, status: WalletStatus): Wallet =>
-  next(wallet, recorded, wallet.overdraftLimit, status, wallet.metadata, wallet.holds, wallet.transfers)
+  withProfile(wallet, recorded, wallet.overdraftLimit, status, wallet.metadata)
 
 export const withOverdraftLimit = (wallet: Wallet, recorded: RecordedEvent, overdraftLimit: bigint): Wallet =>
-  next(wallet, recorded, overdraftLimit, wallet.status, wallet.metadata, wallet.holds, wallet.transfers)
+  withProfile(wallet, recorded, overdraftLimit, wallet.status, wallet.metadata)
 
 export const withMetadata = (wallet: Wallet, recorded: RecordedEvent, metadata: Metadata): Wallet =>
-  next(wallet, recorded, wallet.overdraftLimit, wallet.status, metadata, wallet.holds, wallet.transfers)
+  withProfile(wallet, recorded, wallet.overdraftLimit, wallet.status, metadata)

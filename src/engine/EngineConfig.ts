@@ -34,6 +34,11 @@ const millis = (name: string, fallback: number): Config.Config<number> =>
   Config.Duration(name).pipe(Config.map(Duration.toMillis), Config.withDefault(fallback))
 
 const bounds: Config.Config<ActorBounds> = Config.all({
+  // Below, one hold with all that it may say would fill it; above, a snapshot does not fit into a message of every store.
+  limits: Config.map(
+    bounded("WALLET_STATE_BYTES", defaultBounds.limits.stateBytes, 256 * 1024, 4 * 1024 * 1024),
+    (stateBytes) => ({ stateBytes })
+  ),
   mailboxCommands: bounded("WALLET_MAILBOX_COMMANDS", defaultBounds.mailboxCommands, 1, 1_000_000),
   batchCommands: bounded("WALLET_BATCH_COMMANDS", defaultBounds.batchCommands, 1, 10_000),
   nodeCommands: bounded("WALLET_NODE_COMMANDS", defaultBounds.nodeCommands, 1, 10_000_000),

@@ -5,6 +5,7 @@ import * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
 import type { ActorBounds } from "../actors/ActorBounds.ts"
 import { Ownership } from "../actors/Ownership.ts"
+import { UnloadedWallets } from "../actors/UnloadedWallets.ts"
 import { WalletHistory } from "../actors/WalletHistory.ts"
 import { WritePipeline } from "../actors/WritePipeline.ts"
 import { HoldNotFound, InvalidRequest, WalletNotFound } from "../domain/Rejection.ts"
@@ -49,7 +50,15 @@ export const make = Effect.fnUntraced(function* (
 ): Effect.fn.Return<
   Queries,
   never,
-  WalletCalls | WalletHistory | Persistence | ReadModel | EventStore | Ownership | WritePipeline | ClusterStatus
+  | WalletCalls
+  | WalletHistory
+  | UnloadedWallets
+  | Persistence
+  | ReadModel
+  | EventStore
+  | Ownership
+  | WritePipeline
+  | ClusterStatus
 > {
   const readModel = yield* ReadModel
   const cluster = yield* ClusterStatus
@@ -75,7 +84,7 @@ export const make = Effect.fnUntraced(function* (
     feed: feed(context),
     feedHead: Effect.map(log.head, ({ position }) => position),
     cluster: cluster.view,
-    health: health(log, yield* Ownership, pipeline)
+    health: health({ log, ownership: yield* Ownership, pipeline, unloaded: yield* UnloadedWallets })
   }
 })
 

@@ -10,6 +10,7 @@ import { NodeIdentity } from "../actors/NodeIdentity.ts"
 import * as SeparatePipeline from "../pipeline/SeparatePipeline.ts"
 import * as SingleNodeOwnership from "../actors/SingleNodeOwnership.ts"
 import { Snapshots } from "../actors/Snapshots.ts"
+import { UnloadedWallets } from "../actors/UnloadedWallets.ts"
 import { WalletHistory } from "../actors/WalletHistory.ts"
 import { WalletRegistry } from "../actors/WalletRegistry.ts"
 import { ClusterStatus } from "./ClusterStatus.ts"
@@ -48,7 +49,8 @@ export const layerWallets = (bounds: ActorBounds) =>
       KeySegments.layer(bounds)
     ]),
     Layer.provideMerge(SeparatePipeline.layer(bounds)),
-    Layer.provideMerge(WalletHistory.layer(bounds))
+    Layer.provideMerge(WalletHistory.layer(bounds)),
+    Layer.provideMerge(UnloadedWallets.layer)
   )
 
 /** The actors of a single node, the way to them, and the ownership they ask. */

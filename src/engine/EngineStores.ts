@@ -29,6 +29,8 @@ export interface StoresConfig {
   readonly schema: string
   /** `WALLET_SQL_CONNECTIONS`, default 10; PostgreSQL only. */
   readonly maxConnections: number
+  /** `WALLET_SQL_PREPARE`, default `true`; PostgreSQL only. `false`: for a pooler in transaction mode. */
+  readonly prepare?: boolean | undefined
 }
 
 /** A whole number between two bounds. */
@@ -43,14 +45,15 @@ export const storesConfig: Config.Config<StoresConfig> = Config.all({
   databaseUrl: Config.option(Config.Redacted("DATABASE_URL")),
   dataDir: Config.NonEmptyString("WALLET_DATA_DIR").pipe(Config.withDefault(".data")),
   schema: Config.schema(SqlSchemaName, "WALLET_SQL_SCHEMA").pipe(Config.withDefault("wallet")),
-  maxConnections: bounded("WALLET_SQL_CONNECTIONS", 10, 1, 1_000)
+  maxConnections: bounded("WALLET_SQL_CONNECTIONS", 10, 1, 1_000),
+  prepare: Config.Boolean("WALLET_SQL_PREPARE").pipe(Config.withDefault(true))
 })
 
 /** The database alone, as it is. With a server there is a data directory only in name: nothing is kept in it. */
-export const databaseLayer = ({ databaseUrl, dataDir, maxConnections, schema }: StoresConfig) =>
+export const databaseLayer = ({ databaseUrl, dataDir, maxConnections, prepare, schema }: StoresConfig) =>
   Option.isSome(databaseUrl)
     ? Layer.merge(
-        SqlDatabase.layerServer({ url: databaseUrl.value, schema, maxConnections }),
+        SqlDatabase.layerServer({ url: databaseUrl.value, schema, maxConnections, prepare }),
         Layer.succeed(DataDirectory, DataDirectory.of({ path: dataDir, announce: () => Effect.void }))
       )
     : SqlDatabase.layerEmbeddedIn(schema).pipe(Layer.provideMerge(DataDirectory.layer(dataDir)))

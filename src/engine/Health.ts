@@ -2,6 +2,7 @@
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import type { Ownership } from "../actors/Ownership.ts"
+import type { UnloadedWallet, UnloadedWallets } from "../actors/UnloadedWallets.ts"
 import type { PipelineLoad, WritePipeline } from "../actors/WritePipeline.ts"
 import type { EventStore } from "../stores/EventStore.ts"
 import { StoreUnavailable } from "../stores/StoreError.ts"
@@ -12,7 +13,7 @@ type Check = EngineHealth["checks"][number]
 /** Rows this far behind the log are worth a word, ms. */
 const worthAWord = 5_000
 
-/** Names of stopped wallets that are told; the log has them all. */
+/** Names of wallets that are told; the log has them all. */
 const namedWallets = 3
 
 const sameDatabase = (name: Check["name"], logOk: boolean): Check => ({
@@ -21,13 +22,18 @@ const sameDatabase = (name: Check["name"], logOk: boolean): Check => ({
   detail: "in the log's database"
 })
 
+const named = (wallets: ReadonlyArray<UnloadedWallet>): string =>
+  wallets
+    .slice(0, namedWallets)
+    .map(({ reason, walletId }) => `${walletId}: ${reason}`)
+    .join("; ")
+
 const detailOf = (load: PipelineLoad): string | null => {
   const details: Array<string> = []
   if (load.failure !== undefined) details.push(load.failure)
   if (load.lagMillis > worthAWord) details.push(`${load.lagMillis} ms behind the log, ${load.queuedEvents} events`)
   if (load.blocked.length > 0) {
-    const named = load.blocked.slice(0, namedWallets).map(({ reason, walletId }) => `${walletId}: ${reason}`)
-    details.push(`writing of ${load.blocked.length} wallets has stopped (${named.join("; ")})`)
+    details.push(`writing of ${load.blocked.length} wallets has stopped (${named(load.blocked)})`)
   }
   if (load.compensationsStopped) details.push("compensations have stopped: there were too many in a minute")
   return details.length === 0 ? null : details.join("; ")
@@ -45,11 +51,22 @@ const ofPipeline = (pipeline: WritePipeline["Service"]): ReadonlyArray<Check> =>
 
 const noAnswer = new StoreUnavailable({ store: "log", reason: "no answer within 2 s", retryAfter: 1_000 })
 
-export const health = (
-  log: EventStore["Service"],
-  ownership: Ownership["Service"],
-  pipeline: WritePipeline["Service"]
-): Effect.Effect<EngineHealth> =>
+interface HealthSources {
+  readonly log: EventStore["Service"]
+  readonly ownership: Ownership["Service"]
+  readonly pipeline: WritePipeline["Service"]
+  readonly unloaded: UnloadedWallets["Service"]
+}
+
+/** All others are served. */
+const ofLog = (failure: string | undefined, unloaded: ReadonlyArray<UnloadedWallet>): Check => {
+  if (failure !== undefined) return { name: "log", status: "down", detail: failure }
+  if (unloaded.length === 0) return { name: "log", status: "ok", detail: null }
+  const detail = `${unloaded.length} wallets cannot be loaded (${named(unloaded)})`
+  return { name: "log", status: "degraded", detail }
+}
+
+export const health = ({ log, ownership, pipeline, unloaded }: HealthSources): Effect.Effect<EngineHealth> =>
   Effect.gen(function* () {
     const answered = yield* Effect.result(
       Effect.timeoutOrElse(log.head, { duration: "2 seconds", orElse: () => Effect.fail(noAnswer) })
@@ -64,7 +81,7 @@ export const health = (
     return {
       ready: logOk && owns && pipeline.refusal() === undefined,
       checks: [
-        { name: "log", status: logOk ? "ok" : "down", detail: logOk ? null : answered.failure.message },
+        ofLog(logOk ? undefined : answered.failure.message, unloaded.all()),
         {
           name: "ownership",
           status: owns ? "ok" : "down",

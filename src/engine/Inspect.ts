@@ -14,7 +14,14 @@ import { WalletHistory } from "../actors/WalletHistory.ts"
 import { WritePipeline } from "../actors/WritePipeline.ts"
 import type { WalletEventType } from "../domain/Event.ts"
 import { partitionOf } from "../domain/Partition.ts"
-import type { HoldStatus, OpenHold, TransferInFlight, TransferStatus, Wallet } from "../domain/Wallet.ts"
+import {
+  type HoldStatus,
+  type OpenHold,
+  type TransferInFlight,
+  type TransferStatus,
+  viewOf,
+  type Wallet
+} from "../domain/Wallet.ts"
 import { EventStore } from "../stores/EventStore.ts"
 import {
   type Checkpoint,
@@ -169,8 +176,6 @@ const transfersOf = ({ persistence }: Stores, wallet: Wallet | undefined) => {
     Effect.map(persistence.transfer(transfer.id), (row) => ({ ...transfer, row: row?.status ?? null }))
   )
 }
-
-const viewOf = ({ holds: _holds, transfers: _transfers, ...view }: Wallet): WalletView => view
 
 /** Looks at the wallet in every store, and at its actor where the context is a service's. */
 export const inspect = Effect.fn("Inspect.inspect")(function* (

@@ -15,7 +15,7 @@ import type { Seen } from "../actors/Mailbox.ts"
 import { WalletHistory } from "../actors/WalletHistory.ts"
 import { WritePipeline } from "../actors/WritePipeline.ts"
 import type { RecordedEvent } from "../domain/Event.ts"
-import type { Hold, Wallet } from "../domain/Wallet.ts"
+import { type Hold, viewOf, type Wallet } from "../domain/Wallet.ts"
 import type { WalletView } from "../stores/Persistence.ts"
 import { Persistence } from "../stores/Persistence.ts"
 import type { Effected } from "./Answers.ts"
@@ -93,8 +93,8 @@ const heldBefore = (events: ReadonlyArray<RecordedEvent>): string | undefined =>
 }
 
 /** The view after `recorded`, of a wallet whose profile has not changed since. Its holds and transfers have. */
-const asOf = ({ holds: _holds, transfers: _transfers, ...view }: Wallet, recorded: RecordedEvent): WalletView => ({
-  ...view,
+const asOf = (wallet: Wallet, recorded: RecordedEvent): WalletView => ({
+  ...viewOf(wallet),
   balance: recorded.event.balanceAfter,
   held: recorded.event.heldAfter,
   version: recorded.version,

@@ -83,6 +83,12 @@ export interface ScanPlace {
   readonly version: number
 }
 
+/**
+ * Longest `data` of a snapshot, bytes in UTF-8. Twice as much, as JSON in JSON, fits into a message of every
+ * store: 16 MiB of PostgreSQL's driver, 17 of KurrentDB's.
+ */
+export const maxSnapshotBytes = 6 * 1024 * 1024
+
 /** A wallet's state at a version, as bytes the store does not interpret. */
 export interface Snapshot {
   readonly walletId: string
@@ -172,8 +178,10 @@ export class EventStore extends Context.Service<
     /** Cheap; also the health check. */
     readonly head: Effect.Effect<LogHead, ReadError>
 
+    /** At most `maxSnapshotBytes`; its writer sees to that. */
     readonly saveSnapshot: (snapshot: Snapshot) => Effect.Effect<void, ReadError>
 
+    /** `StoreDefect`: it is there, and cannot be read, however often it is tried. One that is too long is passed over. */
     readonly loadSnapshot: (walletId: string, bound?: SnapshotBound) => Effect.Effect<Snapshot | undefined, ReadError>
 
     /**

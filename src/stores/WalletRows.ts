@@ -4,12 +4,12 @@
  * by side; any other store is read and written wallet by wallet.
  */
 import type * as Effect from "effect/Effect"
-import type { Hold, Transfer, Wallet } from "../domain/Wallet.ts"
+import type { Hold, Transfer, Wallet, WalletView } from "../domain/Wallet.ts"
 import type { RowFlaw } from "./EventStore.ts"
 import type { ReadError } from "./StoreError.ts"
 
 /** A wallet without its open holds and transfers: what a row or a document shows. */
-export type WalletView = Omit<Wallet, "holds" | "transfers">
+export type { WalletView } from "../domain/Wallet.ts"
 
 /** Wallets with `after` < id ≤ `to`, ids compared byte by byte; `to` `undefined`: all the rest. */
 export interface WalletRange {

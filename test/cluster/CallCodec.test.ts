@@ -170,7 +170,7 @@ const errors: ReadonlyArray<CommandError> = [
   new Rejections.HoldAmountExceeded({ walletId, holdId: "h", remaining: 1n, amount: 2n }),
   new Rejections.TransferNotFound({ transferId: "t" }),
   new Rejections.InsufficientFunds({ walletId, available: -1n, required: 10n ** 35n }),
-  new Rejections.LimitExceeded({ walletId, limit: "openHolds" }),
+  new Rejections.LimitExceeded({ walletId, limit: "stateBytes", size: 11n, bound: 10n }),
   new Rejections.InvalidRequest({ detail: "a word" }),
   new EngineErrors.IdempotencyKeyReused({ walletId, key: "k" }),
   new EngineErrors.MailboxFull({ walletId, retryAfter: 1_000 }),

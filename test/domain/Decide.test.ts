@@ -6,7 +6,7 @@ import type { WalletEvent } from "../../src/domain/Event.ts"
 import { closed, command, created, event, frozen, funded, holding, record, sending, walletOf } from "./Examples.ts"
 
 const nothing: ReadonlyArray<WalletEvent> = []
-const full: Partial<DecideContext> = { limits: { openHolds: 1, transfersInFlight: 1 } }
+const full: Partial<DecideContext> = { limits: { stateBytes: 1_000 } }
 const reversal = (version: number, undone: WalletEvent, before: ReadonlyArray<WalletEvent>): Command =>
   command("ReverseOperation", { operation: record(version, undone), before: walletOf(before) })
 
@@ -80,7 +80,7 @@ const rows: { readonly [group: string]: ReadonlyArray<Row> } = {
     [holding, command("PlaceHold", { holdId: "hold-2", amount: 90n }), full, "LimitExceeded"],
     [holding, command("PlaceHold", { holdId: "hold-2", amount: 90n }), {}, "HoldPlaced"],
     [funded, command("PlaceHold"), full, "HoldPlaced"],
-    [sending, command("PlaceHold"), full, "HoldPlaced"]
+    [sending, command("PlaceHold"), full, "LimitExceeded"]
   ],
   CaptureHold: [
     [nothing, command("CaptureHold"), {}, "WalletNotFound"],
@@ -134,7 +134,7 @@ const rows: { readonly [group: string]: ReadonlyArray<Row> } = {
     [sending, command("SendTransfer", { transferId: "transfer-2", amount: 90n }), full, "LimitExceeded"],
     [sending, command("SendTransfer", { transferId: "transfer-2", amount: 90n }), {}, "TransferSent"],
     [funded, command("SendTransfer"), full, "TransferSent"],
-    [holding, command("SendTransfer"), full, "TransferSent"]
+    [holding, command("SendTransfer"), full, "LimitExceeded"]
   ],
   ReceiveTransfer: [
     [nothing, command("ReceiveTransfer"), {}, "WalletNotFound"],
@@ -269,7 +269,7 @@ describe("decide", () => {
     })
   }
 
-  it("bounds a wallet at 10,000 open holds and 10,000 transfers in flight by default", () => {
-    assert.deepStrictEqual(defaultLimits, { openHolds: 10_000, transfersInFlight: 10_000 })
+  it("bounds a wallet's state at 4 MiB by default", () => {
+    assert.deepStrictEqual(defaultLimits, { stateBytes: 4_194_304 })
   })
 })

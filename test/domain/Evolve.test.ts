@@ -2,12 +2,21 @@ import * as HashMap from "effect/HashMap"
 import { assert, describe, it } from "vitest"
 import type { Restored, WalletEvent } from "../../src/domain/Event.ts"
 import { evolve, fold } from "../../src/domain/Evolve.ts"
+import { holdBytes, transferBytes } from "../../src/domain/WalletSize.ts"
 import { created, event, funded, holding, record, sending, walletId, walletOf } from "./Examples.ts"
 
 /** The state after `stream` at time 0 and `next` at time 7. */
 const after = (stream: ReadonlyArray<WalletEvent>, next: WalletEvent): object => {
   const wallet = evolve(walletOf(stream), record(stream.length, next, 7))
-  return { ...wallet, holds: HashMap.toValues(wallet.holds), transfers: HashMap.toValues(wallet.transfers) }
+  const { openBytes, ...state } = wallet
+  const holds = HashMap.toValues(wallet.holds)
+  const transfers = HashMap.toValues(wallet.transfers)
+  const bytes = [...holds.map(holdBytes), ...transfers.map(transferBytes)]
+  assert.strictEqual(
+    openBytes,
+    bytes.reduce((sum, one) => sum + one, 0)
+  )
+  return { ...state, holds, transfers }
 }
 
 const on = { balanceAfter: 70n, heldAfter: 3n }
@@ -42,7 +51,7 @@ const transfer = { id: "transfer-1", to: "wallet-2", amount: 10n, reference: nul
 describe("evolve", () => {
   it("begins with the wallet's creation", () => {
     const fields = { ownerId: "owner-7", currency: "CZK", overdraftLimit: 5n, metadata: { a: "1" } }
-    const { holds, transfers, ...wallet } = evolve(undefined, record(0, event("WalletCreated", fields), 7))
+    const { holds, openBytes, transfers, ...wallet } = evolve(undefined, record(0, event("WalletCreated", fields), 7))
     assert.deepStrictEqual(wallet, {
       id: walletId,
       ...fields,
@@ -53,7 +62,7 @@ describe("evolve", () => {
       createdAt: 7,
       updatedAt: 7
     })
-    assert.isTrue(HashMap.isEmpty(holds) && HashMap.isEmpty(transfers))
+    assert.isTrue(HashMap.isEmpty(holds) && HashMap.isEmpty(transfers) && openBytes === 0)
   })
 
   it("takes balance and held from the event", () => {

@@ -62,8 +62,8 @@ describe("a hold", () => {
       given(holding).when(command("PlaceHold", fields), { time: 40 }).thenRejected(new InvalidRequest({ detail }))
     }
     given(holding)
-      .when(command("PlaceHold", { holdId: "hold-2" }), { limits: { openHolds: 1, transfersInFlight: 9 } })
-      .thenRejected(new LimitExceeded({ walletId, limit: "openHolds" }))
+      .when(command("PlaceHold", { holdId: "hold-2" }), { limits: { stateBytes: 1_245 } })
+      .thenRejected(new LimitExceeded({ walletId, limit: "stateBytes", size: 1_246n, bound: 1_245n }))
     given(holding)
       .when(command("PlaceHold", { holdId: "hold-2", amount: 91n }))
       .thenRejected(new InsufficientFunds({ walletId, available: 90n, required: 91n }))

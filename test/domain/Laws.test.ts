@@ -18,6 +18,7 @@ import {
   type TransferInFlight,
   type Wallet
 } from "../../src/domain/Wallet.ts"
+import { walletBytes } from "../../src/domain/WalletSize.ts"
 import { decodeWallet, encodeWallet } from "../../src/domain/WalletCodec.ts"
 import { record } from "./Examples.ts"
 import { type Life, limits, live, lives, reversalOfLast } from "./Lives.ts"
@@ -120,8 +121,7 @@ describe("over any life of a wallet", () => {
   it("no bound is exceeded", () => {
     lawful(({ states }) => {
       for (const wallet of states) {
-        assert.isAtMost(HashMap.size(wallet.holds), limits.openHolds)
-        assert.isAtMost(HashMap.size(wallet.transfers), limits.transfersInFlight)
+        assert.isAtMost(walletBytes(wallet), limits.stateBytes)
       }
     })
   })

@@ -8,8 +8,8 @@ import { evolve } from "../../src/domain/Evolve.ts"
 import type { Wallet } from "../../src/domain/Wallet.ts"
 import { command, record } from "./Examples.ts"
 
-/** Few, so that they are reached. */
-export const limits = { openHolds: 3, transfersInFlight: 3 }
+/** Some three holds and transfers, so that it is reached. */
+export const limits = { stateBytes: 1_800 }
 
 /** A command, or one that depends on the wallet: its last event is reversed, its whole balance is debited. */
 type Asked = Command | "ReverseLast" | "DebitAll"

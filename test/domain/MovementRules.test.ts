@@ -58,10 +58,10 @@ describe("a movement", () => {
       .then([event("WalletCredited", { amount: 9n, balanceAfter: balanceLimit - 1n })])
     given(full)
       .when(command("Credit", { amount: 10n }))
-      .thenRejected(new LimitExceeded({ walletId, limit: "balance" }))
+      .thenRejected(new LimitExceeded({ walletId, limit: "balance", size: balanceLimit, bound: balanceLimit - 1n }))
     given(full)
       .when(command("ReceiveTransfer", { amount: 10n }))
-      .thenRejected(new LimitExceeded({ walletId, limit: "balance" }))
+      .thenRejected(new LimitExceeded({ walletId, limit: "balance", size: balanceLimit, bound: balanceLimit - 1n }))
   })
 
   it("keeps room for the money in flight to come back", () => {
@@ -73,7 +73,7 @@ describe("a movement", () => {
     ]
     given(stream)
       .when(command("Credit", { amount: 1n }))
-      .thenRejected(new LimitExceeded({ walletId, limit: "balance" }))
+      .thenRejected(new LimitExceeded({ walletId, limit: "balance", size: balanceLimit, bound: balanceLimit - 1n }))
     given(stream)
       .when(command("ReverseTransfer"))
       .then([event("TransferReversed", { amount: 5n, balanceAfter: balanceLimit - 5n })])
@@ -83,7 +83,7 @@ describe("a movement", () => {
       .then([event("WalletCredited", { amount: 5n, balanceAfter: balanceLimit - 5n })])
     given(roomy)
       .when(command("Credit", { amount: 6n }))
-      .thenRejected(new LimitExceeded({ walletId, limit: "balance" }))
+      .thenRejected(new LimitExceeded({ walletId, limit: "balance", size: balanceLimit, bound: balanceLimit - 1n }))
   })
 
   it("takes the largest amount, 10^30 − 1", () => {

@@ -11,10 +11,11 @@ import { amountLimit, balanceLimit } from "../../src/domain/Limits.ts"
 import { isReversible } from "../../src/domain/EventKinds.ts"
 import { Provisional } from "../../src/domain/Provisional.ts"
 import { available, type Wallet } from "../../src/domain/Wallet.ts"
+import { growth, maxOpenBytes, walletBytes } from "../../src/domain/WalletSize.ts"
 import { command, event, record, walletOf } from "./Examples.ts"
 
-/** Bounds of a wallet are no matter of reversals: a reversed capture gives its hold back, however many there are by then. */
-const limits = { openHolds: 1_000, transfersInFlight: 1_000 }
+/** Some six holds and transfers: a reversed capture gives its hold back, and has to find room. */
+const limits = { stateBytes: 2_800 }
 
 /** A command that took place. */
 interface Done {
@@ -38,9 +39,12 @@ class Life {
     const decision = decide(this.wallet, asked, { time: this.time, limits })
     if (Result.isFailure(decision) || decision.success.length === 0) return false
     const done = this.record(asked, decision.success)
-    if (this.provisional.carries(decision.success, fold(this.wallet, done.events)!)) return false
-    this.wallet = fold(this.wallet, done.events)
-    for (const recorded of done.events) this.provisional.add(recorded.event)
+    const after = fold(this.wallet, done.events)!
+    if (this.provisional.carries(decision.success, after)) return false
+    const grown = growth(this.wallet, after)
+    if (grown > 0 && this.provisional.crowds(walletBytes(after), limits.stateBytes)) return false
+    this.wallet = after
+    for (const recorded of done.events) this.provisional.add(recorded.event, -grown)
     this.undecided.push(done)
     return true
   }
@@ -61,6 +65,7 @@ class Life {
       wallet = fold(wallet, [record(wallet.version + 1, undone.success[0]!, this.time)])!
       assert.isTrue(available(wallet) >= 0n, "available never becomes negative")
       assert.isTrue(wallet.held >= 0n)
+      assert.isAtMost(walletBytes(wallet), limits.stateBytes, "there is room for what comes back")
     }
     return wallet
   }
@@ -357,5 +362,19 @@ describe("a command", () => {
       provisional.remove(spent)
       assert.isFalse(provisional.carries([event("WalletCredited")], near), spent._tag)
     }
+  })
+
+  it("keeps the room of what a reversal may put back, the largest where it is not known", () => {
+    const provisional = new Provisional()
+    const known = event("HoldReleased")
+    provisional.add(known, 400)
+    assert.isFalse(provisional.crowds(600, 1_000))
+    assert.isTrue(provisional.crowds(601, 1_000))
+    const unknown = event("HoldCaptured", { remainingAfter: 0n })
+    provisional.add(unknown)
+    assert.isTrue(provisional.crowds(0, maxOpenBytes))
+    provisional.remove(known)
+    provisional.remove(unknown)
+    assert.isFalse(provisional.crowds(1_000, 1_000))
   })
 })

@@ -42,7 +42,14 @@ const rows: ReadonlyArray<readonly [Rejection, detail: string]> = [
     new InsufficientFunds({ walletId, available: 10n ** 30n, required: 10n ** 30n + 1n }),
     `wallet wallet-1 has 1${"0".repeat(30)} available, 1${"0".repeat(29)}1 required`
   ],
-  [new LimitExceeded({ walletId, limit: "openHolds" }), "wallet wallet-1 is at its limit: openHolds"],
+  [
+    new LimitExceeded({ walletId, limit: "stateBytes", size: 11n, bound: 10n }),
+    "the state of holds, transfers in flight and metadata of wallet wallet-1 would be 11 bytes; its bound is 10"
+  ],
+  [
+    new LimitExceeded({ walletId, limit: "balance", size: 11n, bound: 10n }),
+    "the balance of wallet wallet-1 would be 11; its bound is 10"
+  ],
   [new InvalidRequest({ detail: "amount: missing" }), "amount: missing"]
 ]
 

@@ -316,7 +316,7 @@ describe("a reversal is refused", () => {
   it("when the money to come back has no room", () => {
     const debited = event("WalletDebited", { balanceAfter: 90n })
     reverse(funded, debited, [event("WalletCredited", { balanceAfter: balanceLimit - 10n })]).thenRejected(
-      new LimitExceeded({ walletId, limit: "balance" })
+      new LimitExceeded({ walletId, limit: "balance", size: balanceLimit, bound: balanceLimit - 1n })
     )
     const placed = event("HoldPlaced", { balanceAfter: 100n, heldAfter: 10n })
     reverse(funded, placed, [event("WalletCredited", { balanceAfter: balanceLimit, heldAfter: 10n })]).then([

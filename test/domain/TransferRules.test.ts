@@ -57,8 +57,8 @@ describe("a transfer", () => {
       sends.when(command("SendTransfer", fields)).thenRejected(new InvalidRequest({ detail }))
     }
     sends
-      .when(command("SendTransfer", { transferId: "transfer-2" }), { limits: { openHolds: 9, transfersInFlight: 1 } })
-      .thenRejected(new LimitExceeded({ walletId, limit: "transfersInFlight" }))
+      .when(command("SendTransfer", { transferId: "transfer-2" }), { limits: { stateBytes: 1_245 } })
+      .thenRejected(new LimitExceeded({ walletId, limit: "stateBytes", size: 1_246n, bound: 1_245n }))
   })
 
   it("is received, or refused with the reason on record", () => {

@@ -3,6 +3,7 @@ import * as Result from "effect/Result"
 import { assert, describe, it } from "vitest"
 import type { Wallet } from "../../src/domain/Wallet.ts"
 import { decodeWallet, encodeWallet } from "../../src/domain/WalletCodec.ts"
+import { holdBytes, transferBytes } from "../../src/domain/WalletSize.ts"
 import { created, walletOf } from "./Examples.ts"
 
 const hold = {
@@ -27,7 +28,8 @@ const wallet: Wallet = {
   metadata: { b: "2" },
   updatedAt: 9,
   holds: HashMap.make(["hold-1", hold]),
-  transfers: HashMap.make(["transfer-1", transfer])
+  transfers: HashMap.make(["transfer-1", transfer]),
+  openBytes: holdBytes(hold) + transferBytes(transfer)
 }
 
 const encodedHold = { ...hold, amount: "10", captured: "4", remaining: "6" }

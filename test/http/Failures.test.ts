@@ -31,7 +31,7 @@ const table: ReadonlyArray<readonly [CommandError, number, string, string | null
   [new Rejection.HoldAmountExceeded({ walletId, holdId, remaining: 1n, amount: 2n }), 422, "HoldAmountExceeded", null],
   [new Rejection.TransferNotFound({ transferId: "t" }), 404, "TransferNotFound", null],
   [new Rejection.InsufficientFunds({ walletId, available: 1n, required: 2n }), 422, "InsufficientFunds", null],
-  [new Rejection.LimitExceeded({ walletId, limit: "open holds" }), 422, "LimitExceeded", null],
+  [new Rejection.LimitExceeded({ walletId, limit: "stateBytes", size: 11n, bound: 10n }), 422, "LimitExceeded", null],
   [new Rejection.InvalidRequest({ detail: "no" }), 400, "InvalidRequest", null],
   [new IdempotencyKeyReused({ walletId, key: "k" }), 422, "IdempotencyKeyReused", null],
   [new MailboxFull({ walletId, retryAfter: 1 }), 429, "MailboxFull", "1"],

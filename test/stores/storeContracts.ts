@@ -22,6 +22,7 @@ import type { EventStore } from "../../src/stores/EventStore.ts"
 import { MemoryDatabase } from "../../src/stores/memory/MemoryDatabase.ts"
 import * as MemoryEventStore from "../../src/stores/memory/MemoryEventStore.ts"
 import type { Persistence } from "../../src/stores/Persistence.ts"
+import { textContract } from "./textContract.ts"
 import type { ReadModel } from "../../src/stores/ReadModel.ts"
 
 export type AllStores = EventStore | Persistence | ReadModel | ApiKeyStore
@@ -35,7 +36,8 @@ const rows = {
   transfers: transferContract,
   rebuild: rebuildContract,
   "wallet search": walletSearchContract(Effect.void),
-  "transaction search": transactionSearchContract(Effect.void)
+  "transaction search": transactionSearchContract(Effect.void),
+  texts: textContract
 }
 
 const run = <R, E>(

@@ -8,6 +8,7 @@ import * as Redacted from "effect/Redacted"
 import * as Scope from "effect/Scope"
 import type { TestProject } from "vitest/node"
 import { kurrentFolder, startKurrent } from "../../bench/servers/KurrentServer.ts"
+import { pgBouncerFolder } from "../../bench/servers/PgBouncer.ts"
 import { postgresFolder, startPostgres } from "../../bench/servers/PostgresServer.ts"
 import { redisFolder, startRedis } from "../../bench/servers/RedisServer.ts"
 import { offerLazily } from "./lazyServer.ts"
@@ -52,6 +53,14 @@ const kurrent = Effect.gen(function* () {
   return { name: "KurrentDB", url, origin: `started from ${kurrentFolder} when needed`, loss }
 })
 
+/** Each test that needs one starts it. */
+const pgBouncer: Found = {
+  name: "PgBouncer",
+  url: pgBouncerFolder ?? null,
+  origin: `in ${pgBouncerFolder ?? ""}`,
+  loss: "the service behind a pooler (install pgbouncer)"
+}
+
 const elsewhere = (name: string, variable: string, loss: string): Found => ({
   name,
   url: given(variable) ?? null,
@@ -75,7 +84,13 @@ export default async function setup(project: TestProject): Promise<() => Promise
   project.provide("redisUrl", leases.url)
   project.provide("kurrentUrl", log.url)
   process.stderr.write(
-    report([sql, leases, log, elsewhere("Elasticsearch", "TEST_ELASTICSEARCH_URL", "the read model on Elasticsearch")])
+    report([
+      sql,
+      leases,
+      log,
+      pgBouncer,
+      elsewhere("Elasticsearch", "TEST_ELASTICSEARCH_URL", "the read model on Elasticsearch")
+    ])
   )
   return () => Effect.runPromise(Scope.close(scope, Exit.void))
 }

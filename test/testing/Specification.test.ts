@@ -59,7 +59,7 @@ describe("the specification", () => {
     assert.throws(
       () =>
         given(funded)
-          .when(command("PlaceHold"), { limits: { openHolds: 0, transfersInFlight: 0 } })
+          .when(command("PlaceHold"), { limits: { stateBytes: 0 } })
           .thenNothing(),
       "rejected: LimitExceeded"
     )

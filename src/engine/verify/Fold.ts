@@ -12,7 +12,9 @@ import type { RecordedEvent } from "../../domain/Event.ts"
 import { evolve } from "../../domain/Evolve.ts"
 import { holdOf } from "../../domain/Hold.ts"
 import { holdChanges, transferChanges } from "../../domain/Projection.ts"
-import type { Hold, Transfer, Wallet } from "../../domain/Wallet.ts"
+import { type Hold, type Transfer, viewOf, type Wallet } from "../../domain/Wallet.ts"
+import { walletBytes } from "../../domain/WalletSize.ts"
+import { maxSnapshotBytes } from "../../stores/EventStore.ts"
 import type { WalletView } from "../../stores/Persistence.ts"
 import { arithmeticDoubts, reversalDoubt } from "./Arithmetic.ts"
 import { defaultVerifyBounds, recentEvents } from "./Options.ts"
@@ -197,8 +199,7 @@ const trackTransfers = ({ transfers }: WalletFold, recorded: RecordedEvent): voi
 /** As the wallet's row must be; `undefined`: there must be none. */
 export const expectedRow = (fold: WalletFold): WalletView | undefined => {
   if (fold.shown === undefined) return undefined
-  const { holds: _holds, transfers: _transfers, ...view } = fold.shown
-  return { ...view, version: foldVersion(fold) }
+  return { ...viewOf(fold.shown), version: foldVersion(fold) }
 }
 
 /** What the event does to the rows. */
@@ -229,6 +230,14 @@ export const foldEvent = (
   fold.eventId = recorded.id
   fold.recent[recorded.version % recentEvents] = recorded
   return { goesOn: true, differences }
+}
+
+/** A state that no bound allows, and of which no snapshot is kept: such a wallet is loaded from all its events. */
+export const sizeDifference = ({ wallet, walletId }: WalletFold): Difference | undefined => {
+  const size = wallet === undefined ? 0 : walletBytes(wallet)
+  return size <= maxSnapshotBytes
+    ? undefined
+    : logDifference(walletId, "bytes of the state", `at most ${maxSnapshotBytes}`, String(size))
 }
 
 /** Whether `held` is the sum of the open holds. */

@@ -17,7 +17,15 @@ import type { EventStore, RowFlaw, ScannedEvent, ScannedEvents } from "../../sto
 import type { DerivedRows, ScannedRows, WalletRange, RowScan } from "../../stores/WalletRows.ts"
 import { addMovement, type CurrencyTotals } from "./Conservation.ts"
 import type { VerifyBounds } from "./Options.ts"
-import { type ExpectedRows, expectedRow, foldEvent, foldVersion, heldDifference, startFold } from "./Fold.ts"
+import {
+  type ExpectedRows,
+  expectedRow,
+  foldEvent,
+  foldVersion,
+  heldDifference,
+  sizeDifference,
+  startFold
+} from "./Fold.ts"
 import { compareRecords, type Difference, logDifference, type VerifyCounts, zeroCounts } from "./Report.ts"
 import type { VerifyError } from "./Walk.ts"
 
@@ -150,6 +158,7 @@ class Candidate {
       foldVersion(fold) === this.#lastVersion &&
       fold.farReversals.length === 0 &&
       heldDifference(fold) === undefined &&
+      sizeDifference(fold) === undefined &&
       compareRecords(expectedRow(fold)!, wallet!.view) === undefined &&
       areAsExpected(fold.holds, holds) &&
       areAsExpected(fold.transfers, transfers)

@@ -15,7 +15,7 @@ import * as Effect from "effect/Effect"
 import type { PersistedVersion, WalletView } from "../../stores/Persistence.ts"
 import type { ReadError } from "../../stores/StoreError.ts"
 import { reversalDoubt } from "./Arithmetic.ts"
-import { expectedRow, foldEvent, foldVersion, heldDifference } from "./Fold.ts"
+import { expectedRow, foldEvent, foldVersion, heldDifference, sizeDifference } from "./Fold.ts"
 import { compareRecords } from "./Report.ts"
 import {
   compareHoldsAndTransfers,
@@ -167,6 +167,8 @@ export const verifyWallet = Effect.fnUntraced(function* (
 ): Effect.fn.Return<WalletFindings, VerifyError> {
   const walk = startWalk(stores, walletId, options)
   const standing = yield* followRow(walk)
+  const size = sizeDifference(walk.fold)
+  if (size !== undefined) walk.differences.push(size)
   if (walk.lastKeyed !== undefined) yield* compareKeys(walk, [walk.lastKeyed])
   if (stores.log.writesPersistence) walk.counts.keys += walk.fold.commands.commands
   if (standing === undefined || standing.version === -1) return walk

@@ -3,9 +3,9 @@ import * as Effect from "effect/Effect"
 import type { Commit } from "../../domain/Commit.ts"
 import type { RecordedEvent } from "../../domain/Event.ts"
 import { holdChanges, transactionOf, transferChanges } from "../../domain/Projection.ts"
-import type { Transaction, Wallet } from "../../domain/Wallet.ts"
+import { type Transaction, viewOf } from "../../domain/Wallet.ts"
 import type { EventStore, ScannedEvent } from "../EventStore.ts"
-import type { Refusal, SeenKey, WalletView } from "../Persistence.ts"
+import type { Refusal, SeenKey } from "../Persistence.ts"
 import {
   type DerivedWallet,
   type RowReplacement,
@@ -20,8 +20,6 @@ import type { MemoryState, PositionedTransfer, VersionedHold } from "./MemoryDat
 
 /** The place of a wallet's event in the order over all wallets. */
 export type PositionOf = (version: number) => bigint
-
-const viewOf = ({ holds: _holds, transfers: _transfers, ...view }: Wallet): WalletView => view
 
 const entry = <K, V>(map: Map<K, V>, key: K, make: () => V): V => {
   const found = map.get(key)

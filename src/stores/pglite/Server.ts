@@ -5,7 +5,7 @@
 import type { PGlite } from "@electric-sql/pglite"
 
 /** Longest message that is taken from a client, bytes: eight times what a batch may bring. */
-const maxMessageBytes = 64 * 1024 * 1024
+export const maxMessageBytes = 64 * 1024 * 1024
 
 /** Answers longer than this go out in pieces, bytes. */
 const pieceBytes = 256 * 1024

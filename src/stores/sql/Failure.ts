@@ -5,7 +5,7 @@
  */
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
-import type { SqlError } from "effect/sql/SqlError"
+import { ConnectionError, SqlError, UnknownError } from "effect/sql/SqlError"
 import {
   AppendUnknown,
   OperationRefused,
@@ -126,6 +126,15 @@ export const classifyError = (error: SqlError, options: ErrorClassOptions = {}):
     constraint,
     reason: sqlState === undefined ? said : `${said} (SQLSTATE ${sqlState})`
   }
+}
+
+/** The same with what the server has said as its message, for the line that a start ends with. */
+export const withReason = (error: SqlError): SqlError => {
+  const { reason, sqlState } = classifyError(error)
+  const { cause, operation } = error.reason
+  const props = { cause, operation, message: `the database: ${reason}` }
+  // Only the server's word tells what kind it is; without it, a connection is what failed.
+  return new SqlError({ reason: sqlState === undefined ? new ConnectionError(props) : new UnknownError(props) })
 }
 
 /** Milliseconds after which a caller may try again: about what a connection takes to come back. */

@@ -4,7 +4,7 @@
  * serves both.
  *
  * All names are unqualified: each of our connections has a search path of our
- * schema alone, so a database shared with others is safe, and the text of a
+ * schema alone (`SqlSession` sees to it), so a database shared with others is safe, and the text of a
  * prepared statement does not depend on the schema's name.
  *
  * PGlite survives a killed process; it does not flush to the disk, so it does not
@@ -12,7 +12,6 @@
  * itself, a statement cannot be interrupted, and `listen` would block all else.
  */
 import * as PgClient from "@effect/sql-pg/PgClient"
-import * as PgTypes from "@effect/sql-pg/PgTypes"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -23,6 +22,9 @@ import type { SqlError } from "effect/sql/SqlError"
 import { join } from "node:path"
 import { DataDirectory, type DataDirectoryInUse, type DataDirectoryUnusable } from "../pglite/DataDirectory.ts"
 import { type EmbeddedDatabaseFailed, PgliteThread } from "../pglite/Thread.ts"
+import * as CheckedClient from "./CheckedClient.ts"
+import { embeddedSettings, makeSessionCheck, startupSettings } from "./SqlSession.ts"
+import { makeTypes } from "./TextCodec.ts"
 
 /**
  * A lower-case identifier of at most 63 characters. `public` and PostgreSQL's own
@@ -46,8 +48,13 @@ export interface SqlConditions {
 }
 
 export interface SqlServerOptions {
-  /** `postgres://…`; a pooler in front must keep sessions (not PgBouncer's transaction mode). */
+  /** `postgres://…`. */
   readonly url: Redacted.Redacted
+  /**
+   * Statements stay prepared in their session. Default `true`; `false` for a pooler that lends
+   * a session from transaction to transaction (PgBouncer's transaction mode).
+   */
+  readonly prepare?: boolean | undefined
   /** Default `wallet`. */
   readonly schema?: string | undefined
   /** Default 10, 1–1,000. */
@@ -69,31 +76,6 @@ export interface EmbeddedDatabaseOptions {
 
 export type EmbeddedDatabaseError = EmbeddedDatabaseFailed | DataDirectoryInUse | DataDirectoryUnusable | SqlError
 
-/** Why each session starts with these: none of them may depend on how the host's database or role is set up. */
-const sessionSettings = (schema: string): Readonly<Record<string, string>> => ({
-  // What unqualified names mean: our tables, and PostgreSQL's own things. Nothing in `public` can stand in for a
-  // table of ours; where our schema is missing or closed to us, that is an error and not another place. (A trigger
-  // function of the user's that names its own tables without a schema needs its own `SET search_path`.)
-  search_path: `"${schema.replaceAll('"', '""')}"`,
-  TimeZone: "UTC",
-  // Compiling is never worth it for statements of milliseconds.
-  jit: "off",
-  // Everything has its index. A plan made while a table is small serves it when it is large.
-  enable_seqscan: "off"
-})
-
-const serverSettings = (schema: string, options: SqlServerOptions): Readonly<Record<string, string>> => ({
-  ...sessionSettings(schema),
-  statement_timeout: String(options.statementTimeoutMillis ?? 30_000),
-  idle_in_transaction_session_timeout: String(options.idleTransactionTimeoutMillis ?? 60_000),
-  // The fence relies on a statement seeing what was committed while it waited for a row.
-  default_transaction_isolation: "read committed",
-  default_transaction_read_only: "off",
-  // An answer means that it is on disk, whatever a role or a database is set up with.
-  synchronous_commit: "on",
-  DateStyle: "ISO"
-})
-
 /** Seconds: opening includes recovery from the write-ahead log after a kill. */
 const embeddedConnectTimeout = "60 seconds"
 
@@ -106,17 +88,39 @@ export const clientOn = (thread: PgliteThread) =>
     database: "postgres",
     applicationName: "effect-wallet",
     maxConnections: 1,
-    // Of its own, so that our composite types can be made known to this client alone.
-    types: PgTypes.makeRegistry(),
+    types: makeTypes(),
     // The session stays: its prepared statements are worth more than the memory.
     minConnections: 1,
     connectTimeout: embeddedConnectTimeout
   })
 
 const embeddedClient = (folder: string | undefined, schema: string) =>
-  Effect.flatMap(PgliteThread.make({ folder, settings: sessionSettings(schema) }), clientOn)
+  Effect.flatMap(PgliteThread.make({ folder, settings: embeddedSettings(schema) }), clientOn)
 
 const defaultSchema = "wallet"
+
+const serverClient = (options: SqlServerOptions) => {
+  const session = {
+    schema: options.schema ?? defaultSchema,
+    statementTimeoutMillis: options.statementTimeoutMillis ?? 30_000,
+    idleTransactionTimeoutMillis: options.idleTransactionTimeoutMillis ?? 60_000
+  }
+  const prepare = options.prepare ?? true
+  return CheckedClient.make(
+    {
+      url: options.url,
+      applicationName: "effect-wallet",
+      startupParameters: startupSettings(session),
+      maxConnections: options.maxConnections ?? 10,
+      types: makeTypes(),
+      prepare,
+      connectTimeout: options.connectTimeoutMillis ?? 5_000,
+      // A peer that is gone without a word is noticed in about a minute, also by an idle session.
+      keepAlive: "30 seconds"
+    },
+    makeSessionCheck({ ...session, prepare })
+  )
+}
 
 const conditionsOf = (sql: SqlClient, embedded: boolean): Effect.Effect<SqlConditions, SqlError> =>
   Effect.map(
@@ -154,23 +158,12 @@ export class SqlDatabase extends Context.Service<
     readonly conditions: Effect.Effect<SqlConditions, SqlError>
   }
 >()("effect-wallet/stores/sql/SqlDatabase") {
-  /** A server. Connections are made when they are needed: one that is away fails statements, and not this. */
+  /**
+   * A server. Connections are made when they are needed: one that is away fails statements, and not
+   * this. So does a session that is not what it was asked to be, by a line that says how to mend it.
+   */
   static readonly layerServer = (options: SqlServerOptions): Layer.Layer<SqlDatabase | Clients, SqlError> =>
-    withDatabase(
-      PgClient.layer({
-        url: options.url,
-        applicationName: "effect-wallet",
-        startupParameters: serverSettings(options.schema ?? defaultSchema, options),
-        maxConnections: options.maxConnections ?? 10,
-        // Of its own, so that our composite types can be made known to this client alone.
-        types: PgTypes.makeRegistry(),
-        connectTimeout: options.connectTimeoutMillis ?? 5_000,
-        // A peer that is gone without a word is noticed in about a minute, also by an idle session.
-        keepAlive: "30 seconds"
-      }),
-      false,
-      options.schema ?? defaultSchema
-    )
+    withDatabase(PgClient.layerFrom(serverClient(options)), false, options.schema ?? defaultSchema)
 
   /** PGlite in `dataDir`, or in memory for `memory://`: then it is lost when the scope closes. */
   static readonly layerEmbedded = ({

@@ -12,6 +12,7 @@ import {
   type AppendError,
   EventStore,
   type LogHead,
+  maxSnapshotBytes,
   type Snapshot,
   type SnapshotBound,
   followByPages
@@ -52,10 +53,13 @@ const writeSnapshot = `
 insert into snapshots (wallet_id, version, time, data) values ($1, $2, $3, $4)
 on conflict (wallet_id, version) do update set time = excluded.time, data = excluded.data`
 
-/** Versions and times go up together, so the index on versions serves both bounds. */
+/**
+ * Versions and times go up together, so the index on versions serves both bounds. A longer text
+ * than the driver takes would cost the connection; its length is known without reading it.
+ */
 const readSnapshot = `
 select wallet_id, version, time, data from snapshots
-where wallet_id = $1 and version <= $2 and time <= $3
+where wallet_id = $1 and version <= $2 and time <= $3 and octet_length(data) <= ${maxSnapshotBytes}
 order by version desc limit 1`
 
 /**

@@ -4,7 +4,9 @@
  *
  * Files name tables without a schema and hold no transaction control. Two starts
  * at once wait for one another. A database that a later release has migrated, or
- * a file that was changed after it ran, stops the start.
+ * a file that was changed after it ran, stops the start. So does an installation in
+ * another schema of the database, unless a second one is asked for. A role that may not
+ * change the schema can start once its owner has run the migrations.
  */
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -13,7 +15,7 @@ import { SqlClient } from "effect/sql/SqlClient"
 import type { SqlError } from "effect/sql/SqlError"
 import { createHash } from "node:crypto"
 import { readdirSync, readFileSync } from "node:fs"
-import { classifyError } from "./Failure.ts"
+import { classifyError, withReason } from "./Failure.ts"
 import { SqlDatabase } from "./SqlDatabase.ts"
 
 export interface Migration {
@@ -67,7 +69,40 @@ export class MigrationFailed extends Schema.TaggedError<MigrationFailed>()("Migr
   }
 }
 
+/** The schema is to be made, and the database has an installation in another one: a second ledger would be empty. */
+export class InstallationElsewhere extends Schema.TaggedError<InstallationElsewhere>()("InstallationElsewhere", {
+  schema: Schema.String,
+  found: Schema.Array(Schema.String)
+}) {
+  override get message(): string {
+    const there = this.found.length === 1 ? `the schema ${this.found[0]}` : `the schemas ${this.found.join(", ")}`
+    const use = this.found.filter((schema) => schema !== "public").map((schema) => `WALLET_SQL_SCHEMA=${schema}`)
+    const way = use.length === 0 ? "move it to a schema of its own (docs/OPERATIONS.md)" : `set ${use.join(" or ")}`
+    return (
+      `this database has an installation in ${there}, and none in ${this.schema}: ${way}, ` +
+      "or make a second, empty one by `wallet migrate --second`"
+    )
+  }
+}
+
+/** A migration is to run, and this role may not change the schema. */
+export class MigrationNotAllowed extends Schema.TaggedError<MigrationNotAllowed>()("MigrationNotAllowed", {
+  id: Schema.Int,
+  name: Schema.String,
+  schema: Schema.String,
+  role: Schema.String
+}) {
+  override get message(): string {
+    return (
+      `migration ${this.id} (${this.name}) has not run, and the role ${this.role} may not change the schema ` +
+      `${this.schema}: run \`wallet migrate\` as its owner`
+    )
+  }
+}
+
 export type MigrationError =
+  | InstallationElsewhere
+  | MigrationNotAllowed
   | MigrationsUnreadable
   | MigrationFromTheFuture
   | MigrationChanged
@@ -115,94 +150,148 @@ const failureOf = (migration: Migration, error: SqlError): MigrationFailed | Sql
   return new MigrationFailed({ id: migration.id, name: migration.name, reason: line + reason })
 }
 
+/** Schemas that have our table `log`, told by a constraint of it: its name is nobody else's. */
+const installations = (sql: SqlClient) =>
+  Effect.map(
+    sql<{ readonly schema: string }>`
+      select n.nspname as schema from pg_constraint c join pg_namespace n on n.oid = c.connamespace
+      where c.conname = 'ew_log_only_row' order by 1`,
+    (rows) => rows.map((row) => row.schema)
+  )
+
+const refuseSecond = Effect.fnUntraced(function* (sql: SqlClient, schema: string) {
+  const found = yield* installations(sql)
+  if (found.length > 0) return yield* new InstallationElsewhere({ schema, found })
+})
+
+/**
+ * Whether the schema has its table of migrations. Asked of the catalog, since a session may know
+ * its search path from before the schema was made.
+ */
+const isPrepared = (sql: SqlClient, schema: string) =>
+  Effect.map(
+    sql`select 1 from pg_class c join pg_namespace n on n.oid = c.relnamespace
+      where n.nspname = ${schema} and c.relname = 'migrations'`,
+    (rows) => rows.length > 0
+  )
+
+/** Fails where this role may not make tables in the schema. */
+const mayChange = Effect.fnUntraced(function* (sql: SqlClient, schema: string, { id, name }: Migration) {
+  const [row] = yield* sql<{ readonly allowed: boolean; readonly role: string }>`
+    select has_schema_privilege(${schema}, 'CREATE') as allowed, current_user::text as role`
+  if (row?.allowed !== true) return yield* new MigrationNotAllowed({ id, name, schema, role: row?.role ?? "" })
+})
+
+const check = Effect.fnUntraced(function* (
+  schema: string,
+  migrations: ReadonlyArray<Migration>,
+  known: ReadonlyMap<number, Applied>
+) {
+  for (const [id, { checksum, name }] of known) {
+    const migration = migrations[id - 1]
+    if (migration === undefined) return yield* new MigrationFromTheFuture({ id, name, schema })
+    if (checksumOf(migration) !== checksum) return yield* new MigrationChanged({ id, name: migration.name, schema })
+  }
+})
+
+/** One statement may hold only one command on this protocol; `execute` takes a whole file. */
+const execute = Effect.fnUntraced(function* (sql: SqlClient, migration: Migration) {
+  yield* sql`select set_config('effect_wallet.migration', ${migration.sql}, true)`
+  yield* sql`do $$ begin execute current_setting('effect_wallet.migration'); end $$`.pipe(
+    Effect.mapError((error) => failureOf(migration, error))
+  )
+  yield* sql`insert into migrations (id, name, checksum)
+    values (${migration.id}, ${migration.name}, ${checksumOf(migration)})`
+})
+
 const make = Effect.gen(function* () {
   const sql = yield* SqlClient
   const { schema } = yield* SqlDatabase
 
-  /** Waits for any other start, until the transaction ends. */
+  /** Waits for any other start on this database, whatever its schema, until the transaction ends. */
   const takeTurn = Effect.gen(function* () {
     yield* sql`select set_config('statement_timeout', ${migrationTimeout}, true)`
-    yield* sql`select pg_advisory_xact_lock(hashtext('effect-wallet migrations'), hashtext(${schema}))`
+    yield* sql`select pg_advisory_xact_lock(hashtext('effect-wallet migrations'))`
   })
 
-  const prepare = sql.withTransaction(
-    Effect.gen(function* () {
-      yield* takeTurn
-      // Asked first: a role that may not create schemas can use one that is there.
-      const found = yield* sql`select 1 from pg_namespace where nspname = ${schema}`
-      if (found.length === 0) yield* sql`create schema ${sql(schema)}`
-      yield* sql`create table if not exists migrations (
+  const prepare = (second: boolean) =>
+    sql.withTransaction(
+      Effect.gen(function* () {
+        // A table that is there is not made: to say `if not exists` a role needs the right to make it.
+        if (yield* isPrepared(sql, schema)) return
+        yield* takeTurn
+        if (yield* isPrepared(sql, schema)) return
+        if (!second) yield* refuseSecond(sql, schema)
+        // Asked first: a role that may not create schemas can use one that is there.
+        const made = yield* sql`select 1 from pg_namespace where nspname = ${schema}`
+        if (made.length === 0) yield* sql`create schema ${sql(schema)}`
+        yield* sql`create table migrations (
       id integer constraint ew_migrations_pkey primary key,
       name text not null,
       checksum text not null,
       applied_at timestamptz not null default now()
     )`
-    })
-  )
+      })
+    )
 
   const applied = Effect.map(
     sql<Applied>`select id, name, checksum from migrations order by id`,
     (rows): ReadonlyMap<number, Applied> => new Map(rows.map((row) => [row.id, row]))
   )
 
-  const check = Effect.fnUntraced(function* (
-    migrations: ReadonlyArray<Migration>,
-    known: ReadonlyMap<number, Applied>
-  ) {
-    for (const [id, { checksum, name }] of known) {
-      const migration = migrations[id - 1]
-      if (migration === undefined) return yield* new MigrationFromTheFuture({ id, name, schema })
-      if (checksumOf(migration) !== checksum) return yield* new MigrationChanged({ id, name: migration.name, schema })
-    }
-  })
-
-  /** One statement may hold only one command on this protocol; `execute` takes a whole file. */
-  const execute = Effect.fnUntraced(function* (migration: Migration) {
-    yield* sql`select set_config('effect_wallet.migration', ${migration.sql}, true)`
-    yield* sql`do $$ begin execute current_setting('effect_wallet.migration'); end $$`.pipe(
-      Effect.mapError((error) => failureOf(migration, error))
-    )
-    yield* sql`insert into migrations (id, name, checksum)
-      values (${migration.id}, ${migration.name}, ${checksumOf(migration)})`
-  })
-
-  const step = (migrations: ReadonlyArray<Migration>) =>
+  const step = (migrations: ReadonlyArray<Migration>, second: boolean) =>
     sql.withTransaction(
       Effect.gen(function* () {
         yield* takeTurn
         const known = yield* applied
-        yield* check(migrations, known)
+        yield* check(schema, migrations, known)
         const next = migrations.find((migration) => !known.has(migration.id))
-        if (next !== undefined) yield* execute(next)
+        if (next === undefined) return undefined
+        // Also where an earlier start was cut off before its first one.
+        if (next.id === 1 && !second) yield* refuseSecond(sql, schema)
+        yield* mayChange(sql, schema, next)
+        yield* execute(sql, next)
         return next
       })
     )
 
-  return Effect.fn("SqlMigrator.migrate")(function* (migrations: ReadonlyArray<Migration>) {
-    yield* prepare
+  const migrate = Effect.fn("SqlMigrator.migrate")(function* (migrations: ReadonlyArray<Migration>, second: boolean) {
+    yield* prepare(second)
     const ran: Array<Migration> = []
     for (;;) {
-      const migration = yield* step(migrations)
+      const migration = yield* step(migrations, second)
       if (migration === undefined) return ran
       ran.push(migration)
     }
   })
+  return (migrations: ReadonlyArray<Migration>, second = false) =>
+    Effect.mapError(migrate(migrations, second), (error) => (error._tag === "SqlError" ? withReason(error) : error))
 })
 
-export const SqlMigrator = {
-  /** Runs what has not run yet and answers it, in order. Idempotent; safe from several processes at once. */
-  migrate: (
-    migrations: ReadonlyArray<Migration>
-  ): Effect.Effect<ReadonlyArray<Migration>, MigrationError, SqlClient | SqlDatabase> =>
-    Effect.flatMap(make, (migrate) => migrate(migrations)),
-
-  /** The database, migrated to this release. */
-  layer: Layer.effectDiscard(
+const layerOf = (second: boolean): Layer.Layer<never, MigrationError, SqlClient | SqlDatabase> =>
+  Layer.effectDiscard(
     Effect.gen(function* () {
       const migrate = yield* make
-      for (const { id, name } of yield* migrate(yield* loadMigrations)) {
+      for (const { id, name } of yield* migrate(yield* loadMigrations, second)) {
         yield* Effect.logInfo(`ran migration ${id} (${name})`)
       }
     })
-  ) as Layer.Layer<never, MigrationError, SqlClient | SqlDatabase>
+  )
+
+export const SqlMigrator = {
+  /**
+   * Runs what has not run yet and answers it, in order. Idempotent; safe from several processes at once.
+   * `second`: makes the schema although the database has an installation in another one.
+   */
+  migrate: (
+    migrations: ReadonlyArray<Migration>,
+    options: { readonly second?: boolean | undefined } = {}
+  ): Effect.Effect<ReadonlyArray<Migration>, MigrationError, SqlClient | SqlDatabase> =>
+    Effect.flatMap(make, (migrate) => migrate(migrations, options.second)),
+
+  /** The database, migrated to this release. */
+  layer: layerOf(false),
+
+  /** The same, where the schema may have to be made beside installations in other ones. */
+  layerBesideOthers: layerOf(true)
 }

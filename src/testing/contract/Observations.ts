@@ -7,7 +7,7 @@ import { transactionOf } from "../../domain/Projection.ts"
 import type { Wallet } from "../../domain/Wallet.ts"
 import type { AppendOutcome } from "../../stores/EventStore.ts"
 import type { Page } from "../../stores/Page.ts"
-import { Persistence, type PersistOutcome, type WalletView } from "../../stores/Persistence.ts"
+import { Persistence, type PersistOutcome } from "../../stores/Persistence.ts"
 
 type Outcome = { readonly _tag: "Appended" } | Exclude<AppendOutcome, { readonly _tag: "Appended" }>
 
@@ -23,7 +23,7 @@ export const written: PersistOutcome = { _tag: "Written" }
 /** Some of it was there before. */
 export const writtenBefore: PersistOutcome = { _tag: "Written", before: true }
 
-export const viewOf = ({ holds: _holds, transfers: _transfers, ...view }: Wallet): WalletView => view
+export { viewOf } from "../../domain/Wallet.ts"
 
 /** All pages of a list; bounded, so that a cursor that goes in a circle fails. */
 export const allPages = Effect.fnUntraced(function* <A, E, R>(

@@ -30,6 +30,7 @@ const checkView = (
   const {
     available: _available,
     holds: _holds,
+    openBytes: _openBytes,
     transfers: _transfers,
     ...view
   } = told as NonNullable<Told["wallet"]> & Record<string, unknown>

@@ -37,7 +37,7 @@ export const partitions = 4
 
 const small = (random: SeededRandom): ActorBounds => ({
   ...defaultBounds,
-  limits: random.chance(0.3) ? { openHolds: 3, transfersInFlight: 2 } : defaultBounds.limits,
+  limits: random.chance(0.3) ? { stateBytes: 1_600 } : defaultBounds.limits,
   mailboxCommands: random.pick([2, 8, 64]),
   nodeCommands: random.pick([8, 1_000]),
   batchCommands: random.pick([1, 3, 16]),

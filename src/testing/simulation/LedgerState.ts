@@ -41,6 +41,24 @@ export const isOpenHold = (hold: LedgerHold | undefined): hold is LedgerHold => 
 
 export const openHoldsOf = ({ holds }: LedgerState): number => Array.from(holds.values()).filter(isOpenHold).length
 
+const jsonBytes = (value: unknown): number => Buffer.byteLength(JSON.stringify(value))
+
+const openBytes = (reference: string | null, metadata: Metadata): number =>
+  320 + (reference === null ? 0 : jsonBytes(reference)) + jsonBytes(metadata)
+
+/** Of a hold or transfer that a client asks for. */
+export const askedBytes = (reference: string | null): number => openBytes(reference, {})
+
+/** Of a wallet's metadata. */
+export const metadataBytes = (metadata: Metadata): number => jsonBytes(metadata)
+
+/** As the manual counts it. Of what is in flight the model keeps no references: `mostReference` is the longest. */
+export const stateBytes = ({ holds, inFlight, metadata }: LedgerState, mostReference: string | null): number => {
+  let bytes = 600 + jsonBytes(metadata) + inFlight.size * askedBytes(mostReference)
+  for (const hold of holds.values()) if (isOpenHold(hold)) bytes += openBytes(hold.reference, hold.metadata)
+  return bytes
+}
+
 export const heldIn = (holds: ReadonlyMap<string, LedgerHold>): bigint => {
   let held = 0n
   for (const hold of holds.values()) if (isOpenHold(hold)) held += hold.remaining

@@ -6,6 +6,7 @@ import type { RecordedEvent, WalletEvent } from "../../domain/Event.ts"
 import type { Attempt, Operation } from "./History.ts"
 import { foreignKey } from "./ForeignWriter.ts"
 import { Ledger } from "./Ledger.ts"
+import { type LedgerState, stateBytes } from "./LedgerState.ts"
 import { isSame } from "./PlainData.ts"
 import type { Trial } from "./Trial.ts"
 import { isUnlucky } from "./UserRule.ts"
@@ -294,6 +295,18 @@ const followTransfer = (
   }
 }
 
+/** Also after what the engine itself does: what a reversal puts back has kept its room. */
+const checkSize = (
+  state: LedgerState | undefined,
+  { event, version, walletId }: RecordedEvent,
+  bound: number,
+  violated: Violated
+): void => {
+  const size = state === undefined ? 0 : stateBytes(state, null)
+  if (size > bound)
+    violated(`${event._tag} at version ${version} of ${walletId}: the state has ${size} bytes of ${bound}`)
+}
+
 /** Reads the log with the model, position by position. */
 export const checkLog = (trial: Trial): Account => {
   const { history, state, plan } = trial
@@ -312,6 +325,7 @@ export const checkLog = (trial: Trial): Account => {
       ledgers.set(walletId, ledger)
     }
     ledger.apply(recorded)
+    checkSize(ledger.at(recorded.version), recorded, plan.bounds.limits.stateBytes, violated)
     followTransfer(transfers, ledgers, recorded, violated)
     conservation.follow(ledger, recorded, violated)
     if (recorded.event._tag === "OperationReversed") {

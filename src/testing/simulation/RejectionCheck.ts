@@ -1,8 +1,17 @@
 /** A rejection is true if the wallet was at some moment of the call as the rejection says. */
+import type { WalletLimits } from "../../domain/Decide.ts"
 import { type Answered, oldestVersion } from "./Answered.ts"
 import type { Operation } from "./History.ts"
 import type { Ledger } from "./Ledger.ts"
-import { availableOf, isOpenHold, type LedgerState, openHoldsOf } from "./LedgerState.ts"
+import {
+  askedBytes,
+  availableOf,
+  isOpenHold,
+  type LedgerState,
+  metadataBytes,
+  openHoldsOf,
+  stateBytes
+} from "./LedgerState.ts"
 import { type Account, type LoggedCommand, nameOf } from "./LogCheck.ts"
 import type { Trial } from "./Trial.ts"
 import { unluckyAmount, unluckyArrival, unluckyText } from "./UserRule.ts"
@@ -16,7 +25,7 @@ interface Moment {
   readonly destinations: ReadonlyArray<LedgerState | undefined>
   /** The node's clock at the answer, or the wallet's own time if that is later, ms. */
   readonly time: number
-  readonly limits: { readonly openHolds: number; readonly transfersInFlight: number }
+  readonly limits: WalletLimits
 }
 
 const needed = (operation: Operation, state: LedgerState): bigint | undefined => {
@@ -29,6 +38,22 @@ const needed = (operation: Operation, state: LedgerState): bigint | undefined =>
       return operation.overdraftLimit === null ? undefined : state.overdraftLimit - operation.overdraftLimit
     default:
       return undefined
+  }
+}
+
+/** Of those that the workload draws. */
+const longestReference = "r999"
+
+/** What the state would have more, bytes. */
+const added = (operation: Operation, state: LedgerState): number => {
+  switch (operation.kind) {
+    case "hold":
+    case "transfer":
+      return askedBytes(operation.reference)
+    case "update":
+      return operation.metadata === null ? -Infinity : metadataBytes(operation.metadata) - metadataBytes(state.metadata)
+    default:
+      return -Infinity
   }
 }
 
@@ -79,10 +104,7 @@ const justifies = (tag: string, operation: Operation, moment: Moment): boolean =
       return amount !== undefined && availableOf(state) < amount
     }
     case "LimitExceeded":
-      return (
-        (operation.kind === "hold" && openHoldsOf(state) >= limits.openHolds) ||
-        (operation.kind === "transfer" && state.inFlight.size >= limits.transfersInFlight)
-      )
+      return stateBytes(state, longestReference) + added(operation, state) > limits.stateBytes
     case "InvalidRequest":
       return operation.kind === "hold" && operation.expiresAt !== null && operation.expiresAt <= time
     default:

@@ -87,7 +87,7 @@ const checkSnapshots = (trial: Trial, ledger: Ledger, violated: Violated): void 
       continue
     }
     const { keys, wallet } = decoded.success
-    const { holds, transfers, ...view } = wallet
+    const { holds, openBytes: _openBytes, transfers, ...view } = wallet
     if (!isSame(view, viewOf(state))) violated(`${place}: ${difference(view, viewOf(state))}`)
     const open = Array.from(state.holds.values()).filter(isOpenHold)
     if (HashMap.size(holds) !== open.length || !open.every(({ id }) => HashMap.has(holds, id)))

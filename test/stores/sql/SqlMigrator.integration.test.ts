@@ -1,10 +1,13 @@
 import { assert, describe, layer } from "@effect/vitest"
+import * as PgClient from "@effect/sql-pg/PgClient"
 import * as Effect from "effect/Effect"
 import type * as Layer from "effect/Layer"
 import { SqlClient } from "effect/sql/SqlClient"
+import { createHash } from "node:crypto"
 import { SqlDatabase } from "../../../src/stores/sql/SqlDatabase.ts"
 import { loadMigrations, type Migration, SqlMigrator } from "../../../src/stores/sql/SqlMigrator.ts"
-import { TestPostgres, postgresPresent } from "../../support/postgres.ts"
+import { documentedScript, runScript } from "../../support/documentedRules.ts"
+import { freshDatabase, TestPostgres, postgresPresent } from "../../support/postgres.ts"
 
 const cats: Migration = {
   id: 1,
@@ -145,14 +148,71 @@ describe.skipIf(!postgresPresent)("SqlMigrator on PostgreSQL", () => {
       )
     )
 
-    it.effect("brings a fresh database to this release", () =>
-      inSchema(
-        "wallet",
-        Effect.gen(function* () {
-          const migrations = yield* loadMigrations
-          assert.deepStrictEqual(yield* SqlMigrator.migrate(migrations), migrations)
-        })
-      )
+    it.effect("brings a fresh database to this release, and makes a second ledger there only when it is asked to", () =>
+      Effect.gen(function* () {
+        const migrations = yield* loadMigrations
+        assert.deepStrictEqual(yield* inSchema("wallet", SqlMigrator.migrate(migrations)), migrations)
+        const error = yield* Effect.flip(inSchema("walet", SqlMigrator.migrate(migrations)))
+        assert.strictEqual(
+          error.message,
+          "this database has an installation in the schema wallet, and none in walet: set WALLET_SQL_SCHEMA=wallet, " +
+            "or make a second, empty one by `wallet migrate --second`"
+        )
+        const made = yield* inSchema(
+          "wallet",
+          Effect.flatMap(SqlClient, (sql) => sql`select 1 from pg_namespace where nspname = 'walet'`)
+        )
+        assert.deepStrictEqual(made, [])
+        // As a start leaves it that is cut off before its first migration.
+        const cutOff = Effect.flatMap(SqlClient, (sql) =>
+          Effect.andThen(sql`create schema cut`, sql`create table cut.migrations (like wallet.migrations)`)
+        )
+        yield* inSchema("cut", cutOff)
+        const again = yield* Effect.flip(inSchema("cut", SqlMigrator.migrate(migrations)))
+        assert.strictEqual(again._tag, "InstallationElsewhere")
+        const second = inSchema("other", SqlMigrator.migrate(migrations, { second: true }))
+        assert.deepStrictEqual(yield* second, migrations)
+        assert.deepStrictEqual(yield* inSchema("other", SqlMigrator.migrate(migrations)), [])
+      })
+    )
+
+    it.effect("names tables that an earlier start has left in public, and takes them once they are moved", () =>
+      Effect.gen(function* () {
+        const { url } = yield* TestPostgres
+        const server = yield* freshDatabase(url)
+        const migrations = yield* loadMigrations
+        const plain = PgClient.layer({ url: server, maxConnections: 1, startupParameters: { search_path: "public" } })
+        const ours = SqlDatabase.layerServer({ url: server })
+        yield* Effect.provide(
+          Effect.flatMap(SqlClient, (sql) =>
+            Effect.gen(function* () {
+              yield* sql`create table migrations (id integer constraint ew_migrations_pkey primary key,
+                name text not null, checksum text not null, applied_at timestamptz not null default now())`
+              for (const { id, name, sql: file } of migrations) {
+                yield* runScript(file)
+                const checksum = createHash("sha256").update(file).digest("hex")
+                yield* sql`insert into migrations (id, name, checksum) values (${id}, ${name}, ${checksum})`
+              }
+              yield* sql`create table accounts (id integer)`
+            })
+          ),
+          plain
+        )
+        const error = yield* Effect.flip(Effect.provide(SqlMigrator.migrate(migrations), ours))
+        assert.include(error.message, "an installation in the schema public, and none in wallet: move it")
+        yield* Effect.provide(runScript(documentedScript("Another schema")), plain)
+        assert.deepStrictEqual(yield* Effect.provide(SqlMigrator.migrate(migrations), ours), [])
+        const left = yield* Effect.provide(
+          Effect.flatMap(
+            SqlClient,
+            (sql) => sql`select relname as name from pg_class where relnamespace = 'public'::regnamespace
+              union all select proname from pg_proc where pronamespace = 'public'::regnamespace
+              union all select typname from pg_type where typnamespace = 'public'::regnamespace and typtype = 'c'`
+          ),
+          plain
+        )
+        assert.deepStrictEqual(left, [{ name: "accounts" }, { name: "accounts" }])
+      })
     )
   })
 })

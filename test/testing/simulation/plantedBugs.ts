@@ -356,6 +356,22 @@ const holds: ReadonlyArray<PlantedBug> = [
   )
 ]
 
+const sizes: ReadonlyArray<PlantedBug> = [
+  bug(
+    "a transfer is sent though the state has no room for it",
+    change(
+      "domain/TransferRules.ts",
+      "    tooLarge(wallet, transferBytes(command), context.limits)\n",
+      "    undefined\n"
+    )
+  ),
+  foundBy(
+    "test/pipeline/RoomForReversals.test.ts",
+    "a hold is placed in the room of one whose release may still be undone",
+    change("domain/Provisional.ts", "return size + this.#freed > bound", "return size > bound")
+  )
+]
+
 /** The simulation found these in the engine; planted again, they have to be found again. */
 const real: ReadonlyArray<PlantedBug> = [
   bug(
@@ -384,5 +400,6 @@ export const plantedBugs: ReadonlyArray<PlantedBug> = [
   ...pipeline,
   ...losses,
   ...holds,
+  ...sizes,
   ...real
 ]

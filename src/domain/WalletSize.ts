@@ -1,0 +1,78 @@
+/**
+ * How large a wallet's state is: an upper bound of its bytes as JSON in UTF-8, as a snapshot
+ * holds it (`WalletCodec`).
+ *
+ * Only open holds, transfers in flight and metadata have a size that differs; of the first
+ * two the state keeps the sum (`Wallet.openBytes`), so that no command counts them anew.
+ */
+import type { OpenHold } from "./Hold.ts"
+import {
+  maxMetadataKeyLength,
+  maxMetadataPairs,
+  maxMetadataValueLength,
+  maxTextLength,
+  type Metadata,
+  noMetadata
+} from "./Limits.ts"
+import type { TransferInFlight } from "./Transfer.ts"
+import type { Wallet } from "./Wallet.ts"
+
+/** A wallet without holds, transfers and metadata, bytes: ids, numbers of 36 digits, times, names of fields. */
+const walletFixedBytes = 600
+
+/** A hold or transfer but for reference and metadata, bytes: two ids, three amounts, times, names of fields. */
+const openFixedBytes = 320
+
+/** One UTF-16 unit takes at most so many, as `\u0001`. */
+const unitBytes = 6
+
+/** With its quotes. */
+export const textBytes = (text: string): number => {
+  let bytes = 2
+  for (let at = 0; at < text.length; at++) {
+    const unit = text.charCodeAt(at)
+    if (unit === 0x22 || unit === 0x5c) bytes += 2
+    else if (unit < 0x20) bytes += unit === 0x0b || unit < 0x08 || unit > 0x0d ? unitBytes : 2
+    else if (unit < 0x80) bytes += 1
+    else if (unit < 0x800 || (unit >= 0xd800 && unit < 0xe000)) bytes += 2
+    else bytes += 3
+  }
+  return bytes
+}
+
+export const metadataBytes = (metadata: Metadata): number => {
+  if (metadata === noMetadata) return 2
+  let bytes = 1
+  for (const key of Object.keys(metadata)) bytes += textBytes(key) + textBytes(metadata[key]!) + 2
+  return Math.max(2, bytes)
+}
+
+const noteBytes = ({ metadata, reference }: { readonly metadata: Metadata; readonly reference: string | null }) =>
+  openFixedBytes + (reference === null ? 0 : textBytes(reference)) + metadataBytes(metadata)
+
+/** The same for a hold captured in part. */
+export const holdBytes: (hold: Pick<OpenHold, "metadata" | "reference">) => number = noteBytes
+export const transferBytes: (transfer: Pick<TransferInFlight, "metadata" | "reference">) => number = noteBytes
+
+export const maxMetadataBytes = 1 + maxMetadataPairs * ((maxMetadataKeyLength + maxMetadataValueLength) * unitBytes + 6)
+
+/** Of one hold or transfer with all that a caller may say of it. */
+export const maxOpenBytes = openFixedBytes + maxTextLength * unitBytes + 2 + maxMetadataBytes
+
+/** Of a state with this metadata and this sum of open holds and transfers in flight. */
+export const stateBytes = (metadata: Metadata, openBytes: number): number =>
+  walletFixedBytes + metadataBytes(metadata) + openBytes
+
+export const walletBytes = (wallet: Wallet): number => stateBytes(wallet.metadata, wallet.openBytes)
+
+/** By how much the state is larger, bytes; below 0: smaller. */
+export const growth = (before: Wallet | undefined, after: Wallet): number => {
+  if (before === undefined) return walletBytes(after)
+  const open = after.openBytes - before.openBytes
+  if (before.metadata === after.metadata) return open
+  return open + metadataBytes(after.metadata) - metadataBytes(before.metadata)
+}
+
+/** Whether the state stays within `bound` with so much more of open holds and transfers; counts metadata only near the bound. */
+export const hasRoom = (wallet: Wallet, added: number, bound: number): boolean =>
+  walletFixedBytes + maxMetadataBytes + wallet.openBytes + added <= bound || walletBytes(wallet) + added <= bound
