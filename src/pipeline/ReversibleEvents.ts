@@ -6,6 +6,8 @@
  * Kept of what is on its way: everything that this process has appended, until Persistence has
  * decided on it.
  */
+import * as Effect from "effect/Effect"
+import type { ReadError } from "../stores/StoreError.ts"
 
 /** Versions of one wallet, both included. */
 export interface VersionRange {
@@ -43,9 +45,13 @@ export class ReversibleEvents {
     else this.wallets.set(walletId, { ...known, from: version + 1 })
   }
 
-  /** Whether all of these may be reversed; `above`: as long as the high watermark of all others is there. */
-  find(walletId: string, { from, to }: VersionRange): { readonly above: bigint | undefined } | undefined {
-    const known = this.wallets.get(walletId)
-    return known !== undefined && from >= known.from && to <= known.to ? known : undefined
+  /** Whether nobody can have been told that one of these is persisted. `offered`: the high watermark of all others. */
+  mayReverse(offered: Effect.Effect<bigint, ReadError>) {
+    return (walletId: string, { from, to }: VersionRange): Effect.Effect<boolean, ReadError> => {
+      const known = this.wallets.get(walletId)
+      if (known === undefined || from < known.from || to > known.to) return Effect.succeed(false)
+      // An earlier process may live on, and have raised its own meanwhile.
+      return known.above === undefined ? Effect.succeed(true) : Effect.map(offered, (now) => now === known.above)
+    }
   }
 }

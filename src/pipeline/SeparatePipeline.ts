@@ -70,11 +70,7 @@ const make = Effect.fnUntraced(function* (bounds: ActorBounds) {
     listener: () => state.listener,
     failing,
     highWatermark,
-    mayReverse: Effect.fnUntraced(function* (walletId, versions) {
-      const found = reversible.find(walletId, versions)
-      if (found?.above === undefined) return found !== undefined
-      return found.above === (yield* offeredByOthers(log, owner))
-    }),
+    mayReverse: reversible.mayReverse(offeredByOthers(log, owner)),
     storeAtFault: () => storeFailures(catchUpQueue, active) >= bounds.persistBlockedWallets,
     storeFailed: (walletId) => active.failures.add(walletId),
     mayCompensate: () => state.budget.take()
@@ -107,15 +103,7 @@ const make = Effect.fnUntraced(function* (bounds: ActorBounds) {
     refusal: () => (queue.events < bounds.persistQueueEvents ? undefined : full()),
     appending: () => state.appending(),
     listen: (listener) => {
-      const persisted: PersistenceListener["persisted"] = (walletId, version) => {
-        reversible.persisted(walletId, version)
-        listener.persisted(walletId, version)
-      }
-      const refused: PersistenceListener["refused"] = (walletId, version, reason) => {
-        listener.refused(walletId, version, reason)
-        compensations.start(walletId, version, reason)
-      }
-      state.listener = { ...listener, persisted, refused }
+      state.listener = listeningTo(listener, reversible, compensations)
     },
     compensate: compensations.start,
     catchUp: (walletId, unoffered) => {
@@ -129,6 +117,23 @@ const make = Effect.fnUntraced(function* (bounds: ActorBounds) {
     load: () => loadOf(state, catchUpQueue, compensations.failed),
     flush: state.flush(catchUpQueue)
   })
+})
+
+/** The actors, told what the pipeline itself has to see to first. */
+const listeningTo = (
+  listener: PersistenceListener,
+  reversible: ReversibleEvents,
+  compensations: Compensations.Compensations
+): PersistenceListener => ({
+  ...listener,
+  persisted: (walletId, version) => {
+    reversible.persisted(walletId, version)
+    listener.persisted(walletId, version)
+  },
+  refused: (walletId, version, reason) => {
+    listener.refused(walletId, version, reason)
+    compensations.start(walletId, version, reason)
+  }
 })
 
 /** What the parts of the pipeline share, and what its service tells of it. */

@@ -169,9 +169,7 @@ export const make = (inner: EventStore["Service"], broken: ReadonlySet<string> =
       claim: (request) => mortal(inner.claim(request)),
       raiseHighWatermark: (request) =>
         mortal(
-          raiseFaults.length > 0
-            ? Effect.andThen(raiseFaults.shift()!, inner.raiseHighWatermark(request))
-            : inner.raiseHighWatermark(request)
+          Effect.suspend(() => Effect.andThen(raiseFaults.shift() ?? Effect.void, inner.raiseHighWatermark(request)))
         )
     }
   }
