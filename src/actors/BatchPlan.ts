@@ -16,7 +16,7 @@ import { IdempotencyKeyReused, OutcomeUnknown } from "./EngineError.ts"
 import type { Envelope, Resend } from "./Mailbox.ts"
 
 /**
- * - `Accepted`: `events` (possibly none) lead from `before` to `wallet`.
+ * - `Accepted`: `events` lead from `before` to `wallet`.
  * - `Same`: an equal command with the same key comes earlier in this batch, at `first`.
  * - `Seen`: it took place earlier, its last event is `version`.
  */
@@ -54,8 +54,6 @@ export interface PlanContext {
   readonly provisional: Provisional | undefined
 }
 
-const noEvents: ReadonlyArray<RecordedEvent> = []
-
 export const planBatch = (
   start: Wallet | undefined,
   batch: ReadonlyArray<Envelope>,
@@ -77,7 +75,7 @@ export const planBatch = (
           : keyReused(envelope, context)
     if (verdict._tag === "Accepted" && mustWait(verdict.events, verdict.wallet, context.provisional)) break
     verdicts.push(verdict)
-    if (verdict._tag !== "Accepted" || verdict.events.length === 0) continue
+    if (verdict._tag !== "Accepted") continue
     wallet = verdict.wallet
     accepted.set(envelope.key, index)
     for (const recorded of verdict.events) events.push(recorded)
@@ -129,9 +127,8 @@ const judge = (
     return { _tag: "Rejected", error: new OutcomeUnknown({ walletId: context.walletId, retryAfter: 1_000 }) }
   }
   const decision = decide(wallet, envelope.command, { time: context.time, limits: context.limits })
-  if (Result.isFailure(decision)) return { _tag: "Rejected", error: decision.failure }
-  return decision.success.length === 0
-    ? { _tag: "Accepted", before: wallet, wallet: wallet!, events: noEvents }
+  return Result.isFailure(decision)
+    ? { _tag: "Rejected", error: decision.failure }
     : record(wallet, decision.success, envelope, context)
 }
 

@@ -53,7 +53,8 @@ export interface DecideContext {
   readonly limits: WalletLimits
 }
 
-export type Decision = Result.Result<ReadonlyArray<WalletEvent>, Rejection>
+/** At least one event: what is accepted leaves its key in the log, whether or not it changes anything. */
+export type Decision = Result.Result<readonly [WalletEvent, ...ReadonlyArray<WalletEvent>], Rejection>
 
 // --- The wallet and what is in it ---------------------------------------------
 

@@ -11,13 +11,22 @@ import {
   invalidMetadata,
   invalidReason
 } from "./Decision.ts"
-import { buildsOnNothing, type EventKind, type EventKinds, nothing, type Traces, type Undo } from "./EventKind.ts"
+import {
+  buildsOnNothing,
+  type EventKind,
+  type EventKinds,
+  nothing,
+  noTrace,
+  type Traces,
+  type Undo
+} from "./EventKind.ts"
 import type {
   Close,
   CreateWallet,
   Freeze,
   LifecycleEvent,
   MetadataChanged,
+  NothingChanged,
   OverdraftLimitChanged,
   Unfreeze,
   UpdateWallet,
@@ -30,7 +39,7 @@ import { isCurrency, type Metadata } from "./Limits.ts"
 import { type InvalidRequest, type Rejection, WalletAlreadyExists, WalletNotEmpty } from "./Rejection.ts"
 import type { Restored } from "./Reversal.ts"
 import type { Wallet, WalletStatus } from "./Wallet.ts"
-import { withMetadata, withOverdraftLimit, withStatus } from "./WalletState.ts"
+import { moved, withMetadata, withOverdraftLimit, withStatus } from "./WalletState.ts"
 
 // --- Rules -------------------------------------------------------------------
 
@@ -69,7 +78,7 @@ export const create = (wallet: Wallet | undefined, command: CreateWallet): Decis
 export const freeze = (wallet: Wallet, command: Freeze): Decision => {
   const rejection = closed(wallet) ?? invalidReason(command.reason)
   if (rejection !== undefined) return Result.fail(rejection)
-  if (wallet.status === "frozen") return Result.succeed([])
+  if (wallet.status === "frozen") return nothingChanged(wallet, "Freeze", command.reason)
   return Result.succeed([
     {
       _tag: "WalletFrozen",
@@ -83,7 +92,7 @@ export const freeze = (wallet: Wallet, command: Freeze): Decision => {
 export const unfreeze = (wallet: Wallet, command: Unfreeze): Decision => {
   const rejection = closed(wallet) ?? invalidReason(command.reason)
   if (rejection !== undefined) return Result.fail(rejection)
-  if (wallet.status === "active") return Result.succeed([])
+  if (wallet.status === "active") return nothingChanged(wallet, "Unfreeze", command.reason)
   return Result.succeed([
     {
       _tag: "WalletUnfrozen",
@@ -123,11 +132,17 @@ export const update = (wallet: Wallet, command: UpdateWallet): Decision => {
     invalidUpdate(command) ??
     (overdraftLimit === null ? undefined : insufficient(wallet, wallet.overdraftLimit - overdraftLimit))
   if (rejection !== undefined) return Result.fail(rejection)
-  const events: Array<LifecycleEvent> = []
-  if (overdraftLimit !== null) events.push(overdraftLimitChanged(wallet, overdraftLimit))
-  if (metadata !== null) events.push(metadataChanged(wallet, metadata))
-  return Result.succeed(events)
+  const sameLimit = overdraftLimit === null || overdraftLimit === wallet.overdraftLimit
+  if (sameLimit && (metadata === null || sameMetadata(metadata, wallet.metadata))) {
+    return nothingChanged(wallet, "UpdateWallet", null)
+  }
+  if (overdraftLimit === null) return Result.succeed([metadataChanged(wallet, metadata!)])
+  const first = overdraftLimitChanged(wallet, overdraftLimit)
+  return Result.succeed(metadata === null ? [first] : [first, metadataChanged(wallet, metadata)])
 }
+
+const nothingChanged = (wallet: Wallet, command: NothingChanged["command"], reason: string | null): Decision =>
+  Result.succeed([{ _tag: "NothingChanged", command, reason, balanceAfter: wallet.balance, heldAfter: wallet.held }])
 
 const overdraftLimitChanged = (wallet: Wallet, overdraftLimit: bigint): OverdraftLimitChanged => ({
   _tag: "OverdraftLimitChanged",
@@ -250,11 +265,25 @@ const metadataChangedKind: EventKind<MetadataChanged> = {
   buildsOn: (traces) => traces.has("metadata")
 }
 
+/** True only as long as what it found is: it waits for that, and nothing waits for it. */
+const nothingChangedKind: EventKind<NothingChanged> = {
+  ...noMoney,
+  evolve: moved,
+  reversible: {
+    undo: () => unmoved({ _tag: "Nothing" }),
+    availableChange: nothing,
+    trace: noTrace
+  },
+  buildsOn: (traces, { command }) =>
+    command === "UpdateWallet" ? traces.has("limit") || traces.has("metadata") : buildsOnStatus(traces)
+}
+
 export const lifecycleEvents: EventKinds<LifecycleEvent> = {
   WalletCreated: walletCreated,
   WalletFrozen: walletFrozen,
   WalletUnfrozen: walletUnfrozen,
   WalletClosed: walletClosed,
   OverdraftLimitChanged: overdraftLimitChangedKind,
-  MetadataChanged: metadataChangedKind
+  MetadataChanged: metadataChangedKind,
+  NothingChanged: nothingChangedKind
 }

@@ -162,6 +162,7 @@ const isJudged: Readonly<Record<WalletEventType, boolean>> = {
   WalletClosed: false,
   OverdraftLimitChanged: false,
   MetadataChanged: false,
+  NothingChanged: false,
   OperationReversed: false
 }
 

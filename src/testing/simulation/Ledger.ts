@@ -20,6 +20,21 @@ interface Rules {
   readonly spends: (amount: bigint) => void
 }
 
+/** Whether an event says that all is as it is because of the other one. */
+const reliesOn = (event: WalletEvent, other: WalletEvent): boolean => {
+  if (event._tag !== "NothingChanged") return false
+  switch (other._tag) {
+    case "WalletFrozen":
+    case "WalletUnfrozen":
+      return event.command !== "UpdateWallet"
+    case "OverdraftLimitChanged":
+    case "MetadataChanged":
+      return event.command === "UpdateWallet"
+    default:
+      return other._tag === "WalletCreated"
+  }
+}
+
 /** The history of one wallet as the model tells it. */
 export class Ledger {
   readonly walletId: string
@@ -132,6 +147,11 @@ export class Ledger {
       case "MetadataChanged":
         isOpen()
         return { ...state, metadata: event.metadata }
+      case "NothingChanged":
+        isOpen()
+        if (event.command === "Freeze" && before.status !== "frozen") broken(`the wallet is ${before.status}`)
+        if (event.command === "Unfreeze" && before.status !== "active") broken(`the wallet is ${before.status}`)
+        return state
       case "OperationReversed":
         return this.undo(state, event.reversedVersion, broken)
     }
@@ -239,6 +259,8 @@ export class Ledger {
     }
     this.reversals.set(version, state.version)
     const { event } = undone
+    const relied = this.events.slice(version + 1).find((later) => reliesOn(later.event, event))
+    if (relied !== undefined) broken(`event ${relied.version} has found what event ${version} did, and rests on it`)
     const earlier = this.states[version - 1]
     switch (event._tag) {
       case "WalletCreated":
@@ -271,6 +293,8 @@ export class Ledger {
         return { ...state, overdraftLimit: earlier!.overdraftLimit }
       case "MetadataChanged":
         return { ...state, metadata: earlier!.metadata }
+      case "NothingChanged":
+        return state
       default:
         broken(`${event._tag} is a fact and cannot be reversed`)
         return state

@@ -2,10 +2,11 @@
  * The log against the model and against what was asked: every event is allowed where it
  * stands, some command explains it, each key took place once, and no money is lost or made.
  */
-import type { RecordedEvent, WalletEvent } from "../../domain/Event.ts"
+import type { NothingChanged, RecordedEvent, WalletEvent } from "../../domain/Event.ts"
 import type { Attempt, Operation } from "./History.ts"
 import { foreignKey } from "./ForeignWriter.ts"
 import { Ledger } from "./Ledger.ts"
+import type { LedgerState } from "./LedgerState.ts"
 import { isSame } from "./PlainData.ts"
 import type { Trial } from "./Trial.ts"
 import { isUnlucky } from "./UserRule.ts"
@@ -91,10 +92,33 @@ const note = (
   event: { readonly reference: string | null; readonly metadata: unknown }
 ) => reference === event.reference && isSame(metadata, event.metadata)
 
-/** Whether the events are what the operation asks for. */
-const explains = (operation: Operation, events: ReadonlyArray<WalletEvent>): boolean => {
+/** Whether it was so already in the state before. Of the status the model knows that itself. */
+const isAsBefore = (operation: Operation, event: NothingChanged, before: LedgerState | undefined): boolean => {
+  switch (operation.kind) {
+    case "freeze":
+      return event.command === "Freeze" && event.reason === operation.reason
+    case "unfreeze":
+      return event.command === "Unfreeze" && event.reason === operation.reason
+    case "update":
+      return (
+        event.command === "UpdateWallet" &&
+        (operation.overdraftLimit === null || operation.overdraftLimit === before?.overdraftLimit) &&
+        (operation.metadata === null || isSame(operation.metadata, before?.metadata))
+      )
+    default:
+      return false
+  }
+}
+
+/** Whether the events are what the operation asks for, in the state before them. */
+const explains = (
+  operation: Operation,
+  events: ReadonlyArray<WalletEvent>,
+  before: LedgerState | undefined
+): boolean => {
   const [event] = events
   if (event === undefined) return false
+  if (event._tag === "NothingChanged") return events.length === 1 && isAsBefore(operation, event, before)
   if (operation.kind === "update") {
     const wanted = (operation.overdraftLimit === null ? 0 : 1) + (operation.metadata === null ? 0 : 1)
     return (
@@ -182,6 +206,7 @@ export const clientKey = (key: string): string | undefined => (key.startsWith("c
 
 const checkCommand = (
   command: LoggedCommand,
+  before: LedgerState | undefined,
   attempts: ReadonlyMap<string, ReadonlyArray<Attempt>>,
   violated: Violated
 ): void => {
@@ -198,7 +223,8 @@ const checkCommand = (
   const same = asked.filter((attempt) =>
     explains(
       attempt.operation,
-      events.map(({ event }) => event)
+      events.map(({ event }) => event),
+      before
     )
   )
   if (same.length === 0) violated(`${place}: nobody has asked for it under key ${given}`)
@@ -342,7 +368,10 @@ export const checkLog = (trial: Trial): Account => {
   const commands = commandsOf(trial)
   for (const ofKey of commands.values()) {
     checkOnce(ofKey, violated)
-    for (const command of ofKey) checkCommand(command, attempts, violated)
+    for (const command of ofKey) {
+      const before = ledgers.get(command.walletId)?.at(command.events[0]!.version - 1)
+      checkCommand(command, before, attempts, violated)
+    }
   }
   return { ledgers, commands, transfers }
 }

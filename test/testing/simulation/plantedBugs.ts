@@ -98,6 +98,34 @@ const keys: ReadonlyArray<PlantedBug> = [
   )
 ]
 
+/** Of commands that find all as they want it. */
+const unchanged: ReadonlyArray<PlantedBug> = [
+  bug(
+    "a freeze of a frozen wallet leaves nothing in the log",
+    change(
+      "domain/LifecycleRules.ts",
+      `return nothingChanged(wallet, "Freeze", command.reason)`,
+      "return Result.succeed([] as never)"
+    )
+  ),
+  bug(
+    "the key of a command that changed nothing is not remembered",
+    change(
+      "actors/CommittedBatch.ts",
+      "    keys.add(recorded)\n",
+      `    if (recorded.event._tag !== "NothingChanged") keys.add(recorded)\n`
+    )
+  ),
+  bug(
+    "what changed nothing rests on what may still be undone",
+    change(
+      "domain/LifecycleRules.ts",
+      `command === "UpdateWallet" ? traces.has("limit") || traces.has("metadata") : buildsOnStatus(traces)`,
+      `command === "UpdateWallet" && traces.has("no such")`
+    )
+  )
+]
+
 const seenFirst = (condition: string): Replacement =>
   change(
     "stores/memory/MemoryEventStore.ts",
@@ -339,6 +367,7 @@ const real: ReadonlyArray<PlantedBug> = [
 export const plantedBugs: ReadonlyArray<PlantedBug> = [
   ...transfers,
   ...keys,
+  ...unchanged,
   ...unsure,
   ...appends,
   ...pipeline,
