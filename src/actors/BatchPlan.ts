@@ -44,7 +44,9 @@ export interface BatchPlan {
 
 export interface PlanContext {
   readonly walletId: string
-  /** Not before the wallet's last event, milliseconds. */
+  /** The node's time, ms: what expires is judged by it. */
+  readonly now: number
+  /** Of the events, ms: `now`, but not before the wallet's last event. */
   readonly time: number
   readonly epoch: number
   readonly limits: WalletLimits
@@ -126,7 +128,7 @@ const judge = (
   if (envelope.resend !== undefined && overtaken?.has(envelope.key) === true) {
     return { _tag: "Rejected", error: new OutcomeUnknown({ walletId: context.walletId, retryAfter: 1_000 }) }
   }
-  const decision = decide(wallet, envelope.command, { time: context.time, limits: context.limits })
+  const decision = decide(wallet, envelope.command, { time: context.now, limits: context.limits })
   return Result.isFailure(decision)
     ? { _tag: "Rejected", error: decision.failure }
     : record(wallet, decision.success, envelope, context)

@@ -48,7 +48,7 @@ export interface WalletLimits {
 export const defaultLimits: WalletLimits = { openHolds: 10_000, transfersInFlight: 10_000 }
 
 export interface DecideContext {
-  /** Milliseconds; not before the wallet's last event. */
+  /** The node's time, ms, by a clock that is sound. May be before the wallet's last event, which came by another clock. */
   readonly time: number
   readonly limits: WalletLimits
 }

@@ -1,13 +1,13 @@
 /** The engine's queries: current state from the owner, the past from the log, lists from Persistence, search from the read model. */
-import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
 import type { ActorBounds } from "../actors/ActorBounds.ts"
 import { Ownership } from "../actors/Ownership.ts"
+import { SoundClock } from "../actors/SoundClock.ts"
 import { WalletHistory } from "../actors/WalletHistory.ts"
 import { WritePipeline } from "../actors/WritePipeline.ts"
-import { isId, isTime } from "../domain/Limits.ts"
+import { isId, isTime, maxTime } from "../domain/Limits.ts"
 import { HoldNotFound, InvalidRequest, WalletNotFound } from "../domain/Rejection.ts"
 import { EventStore } from "../stores/EventStore.ts"
 import { Persistence } from "../stores/Persistence.ts"
@@ -24,7 +24,7 @@ const persistedPoll = "20 millis"
 /** Where the answers are. */
 interface QueryContext {
   readonly bounds: ActorBounds
-  readonly clock: Clock.Clock
+  readonly clock: SoundClock["Service"]
   readonly calls: WalletCalls["Service"]
   readonly history: WalletHistory["Service"]
   readonly log: EventStore["Service"]
@@ -37,13 +37,21 @@ export const make = Effect.fnUntraced(function* (
 ): Effect.fn.Return<
   Queries,
   never,
-  WalletCalls | WalletHistory | Persistence | ReadModel | EventStore | Ownership | WritePipeline | ClusterStatus
+  | WalletCalls
+  | WalletHistory
+  | Persistence
+  | ReadModel
+  | EventStore
+  | Ownership
+  | WritePipeline
+  | ClusterStatus
+  | SoundClock
 > {
   const readModel = yield* ReadModel
   const cluster = yield* ClusterStatus
   const context: QueryContext = {
     bounds,
-    clock: yield* Clock.Clock,
+    clock: yield* SoundClock,
     calls: yield* WalletCalls,
     history: yield* WalletHistory,
     log: yield* EventStore,
@@ -61,7 +69,7 @@ export const make = Effect.fnUntraced(function* (
     feed: feed(context),
     feedHead: Effect.map(log.head, ({ position }) => position),
     cluster: cluster.view,
-    health: health(log, yield* Ownership, pipeline)
+    health: health(log, yield* Ownership, pipeline, context.clock)
   }
 })
 
@@ -78,17 +86,23 @@ const getWallet =
       )
     )
 
-const walletAt = ({ clock, history }: QueryContext): Queries["walletAt"] =>
+const walletAt = ({ bounds, clock, history }: QueryContext): Queries["walletAt"] =>
   Effect.fnUntraced(function* (moment) {
     const { walletId } = moment
     yield* checkId(walletId)
-    if ("at" in moment && (!isTime(moment.at) || moment.at > clock.currentTimeMillisUnsafe())) {
+    if (!("at" in moment)) {
+      return (yield* history.atVersion(walletId, moment.atVersion)) ?? (yield* new WalletNotFound({ walletId }))
+    }
+    const now = clock.now()
+    if (!isTime(moment.at) || moment.at > now) {
       return yield* new InvalidRequest({ detail: "at must be a time that has passed" })
     }
-    const wallet = yield* "at" in moment
-      ? history.atTime(walletId, moment.at)
-      : history.atVersion(walletId, moment.atVersion)
-    return wallet ?? (yield* new WalletNotFound({ walletId }))
+    // What a bad clock has dated ahead has happened: whoever asks for now is told of it.
+    if (moment.at >= now - bounds.clockSkewMillis) {
+      const newest = yield* history.atTime(walletId, maxTime)
+      if (newest !== undefined && (newest.updatedAt <= moment.at || newest.updatedAt > now)) return newest
+    }
+    return (yield* history.atTime(walletId, moment.at)) ?? (yield* new WalletNotFound({ walletId }))
   })
 
 const events = ({ log }: QueryContext): Queries["events"] =>

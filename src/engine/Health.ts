@@ -2,6 +2,7 @@
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import type { Ownership } from "../actors/Ownership.ts"
+import type { SoundClock } from "../actors/SoundClock.ts"
 import type { PipelineLoad, WritePipeline } from "../actors/WritePipeline.ts"
 import type { EventStore } from "../stores/EventStore.ts"
 import { StoreUnavailable } from "../stores/StoreError.ts"
@@ -48,7 +49,8 @@ const noAnswer = new StoreUnavailable({ store: "log", reason: "no answer within 
 export const health = (
   log: EventStore["Service"],
   ownership: Ownership["Service"],
-  pipeline: WritePipeline["Service"]
+  pipeline: WritePipeline["Service"],
+  clock: SoundClock["Service"]
 ): Effect.Effect<EngineHealth> =>
   Effect.gen(function* () {
     const answered = yield* Effect.result(
@@ -61,6 +63,9 @@ export const health = (
     }
     const doubt = ownership.doubt?.()
     const owns = owned > 0 && doubt === undefined
+    // A look at the time is what notices a step.
+    clock.now()
+    const unsound = clock.doubt() ?? null
     return {
       ready: logOk && owns && pipeline.refusal() === undefined,
       checks: [
@@ -72,7 +77,8 @@ export const health = (
         },
         ...(pipeline.separate
           ? ofPipeline(pipeline)
-          : [sameDatabase("persistence", logOk), sameDatabase("readModel", logOk)])
+          : [sameDatabase("persistence", logOk), sameDatabase("readModel", logOk)]),
+        { name: "clock", status: unsound === null ? "ok" : "degraded", detail: unsound }
       ]
     }
   })

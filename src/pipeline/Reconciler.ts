@@ -84,20 +84,26 @@ const make = Effect.fnUntraced(function* (bounds: ActorBounds, alone: boolean) {
   })
 
   /** Those that nobody has in work. */
-  const forgotten = ({ heads }: Page, before: number): Page["heads"] =>
-    new Map(Array.from(heads).filter(([walletId, { time }]) => time < before && !pipeline.isCatchingUp(walletId)))
+  const forgotten = ({ heads }: Page, now: number): Page["heads"] =>
+    new Map(
+      Array.from(heads).filter(([walletId, { time }]) => {
+        // A time that is still to come is of a bad clock, and tells no age.
+        const isSettled = time < now - settledMillis || time > now
+        return isSettled && !pipeline.isCatchingUp(walletId)
+      })
+    )
 
   /** One page of the slow look; returns its time in ms. */
   const lookOn = Effect.gen(function* () {
     const startedAt = clock.currentTimeMillisUnsafe()
     const page = yield* readPage(log, position)
-    const found = yield* bringUp(context, forgotten(page, startedAt - settledMillis))
+    const found = yield* bringUp(context, forgotten(page, startedAt))
     if (found.length > 0)
       yield* Effect.logWarning(`${found.length} wallets were behind the log that no checkpoint told of`)
     position = page.isLast ? 0n : page.next
     isWaiting = false
     yield* Metric.update(EngineMetrics.reconcilerPosition, Number(position))
-    return clock.currentTimeMillisUnsafe() - startedAt
+    return Math.max(0, clock.currentTimeMillisUnsafe() - startedAt)
   }).pipe(
     outlivesDefects,
     Effect.catch((error) => Effect.as(reportWaiting(error), restMillis))
