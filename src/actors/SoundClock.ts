@@ -103,7 +103,8 @@ const make = Effect.fnUntraced(function* (bounds: Bounds) {
   })
 
   yield* lookAndReport
-  const rest = Effect.timeoutOption(wake.await, bounds.clockLookMillis)
+  // Whoever reads the time opens the latch, and is not to run the look.
+  const rest = Effect.andThen(Effect.timeoutOption(wake.await, bounds.clockLookMillis), Effect.yieldNow)
   yield* Effect.forkScoped(Effect.forever(Effect.andThen(rest, lookAndReport)))
   return SoundClock.of({
     now: () => keeper.now(),
