@@ -3,7 +3,7 @@
  *
  * A clock is not sound when it steps, by more than `clockSkewMillis` against the monotonic
  * one, or stands so far beside the store's clock. Then time goes on from the last sound one
- * by the monotonic clock, or by the store's, and nothing expires; the wall clock is taken
+ * by the monotonic clock, at the start from the store's, and nothing expires; the wall clock is taken
  * again when it and the store's agree. So it is after a machine has slept, too: the step is
  * noticed, the store is asked, and its clock has gone on as well.
  *
@@ -121,6 +121,7 @@ class Timekeeper {
   private readonly wall: Clock.Clock
   private readonly toleranceMillis: number
   private readonly doubted: () => void
+  private hasBeenSound = false
   /** Sound time is this long before the monotonic one, ms. */
   private base: number
   /** Of the last reading that was checked: by the wall clock, and by the monotonic one, ms. */
@@ -174,10 +175,12 @@ class Timekeeper {
       this.base = wall - elapsed
       this.checkedWall = wall
       this.checkedElapsed = elapsed
+      this.hasBeenSound = true
     } else {
       const [beside, of] = ahead > 0 ? [ahead, "ahead of"] : [-ahead, "behind"]
       this.doubt = `it is ${Math.round(beside)} ms ${of} the store's clock`
-      this.base = time - elapsed
+      // Until then the store knows better; from then on it may be the store's that is wrong.
+      if (!this.hasBeenSound) this.base = time - elapsed
     }
     return ahead
   }

@@ -5,6 +5,7 @@
 import type { NothingChanged, RecordedEvent, WalletEvent } from "../../domain/Event.ts"
 import type { Attempt, Operation } from "./History.ts"
 import { foreignKey } from "./ForeignWriter.ts"
+import { soundMillis } from "./FaultPlan.ts"
 import { Ledger } from "./Ledger.ts"
 import type { LedgerState } from "./LedgerState.ts"
 import { isSame } from "./PlainData.ts"
@@ -230,6 +231,10 @@ const checkCommand = (
   if (same.length === 0) violated(`${place}: nobody has asked for it under key ${given}`)
   else if (!same.some(mayHaveDone))
     violated(`${place}: all who asked for it under key ${given} were told that nothing has happened`)
+  const captured = events[0]!.event._tag === "HoldCaptured" ? before?.holds.get(events[0]!.event.holdId) : undefined
+  const expiresAt = captured?.expiresAt ?? Infinity
+  if (same.length > 0 && same.every(({ calledAt }) => calledAt > expiresAt + soundMillis))
+    violated(`${place}: the hold had expired at ${expiresAt} when it was asked for`)
 }
 
 /** Whether the answer leaves room for an effect. */
@@ -328,7 +333,7 @@ export const checkLog = (trial: Trial): Account => {
   const transfers = new Map<string, LoggedTransfer>()
   const conservation = new Conservation()
   const ids = new Set<string>()
-  for (const { recorded } of state.log) {
+  for (const [index, { recorded }] of state.log.entries()) {
     const { id, walletId } = recorded
     if (ids.has(id)) violated(`event id ${id} is there twice`)
     ids.add(id)
@@ -337,7 +342,7 @@ export const checkLog = (trial: Trial): Account => {
       ledger = new Ledger(walletId, violated)
       ledgers.set(walletId, ledger)
     }
-    ledger.apply(recorded)
+    ledger.apply(recorded, history.landedAt[index]!)
     followTransfer(transfers, ledgers, recorded, violated)
     conservation.follow(ledger, recorded, violated)
     if (recorded.event._tag === "OperationReversed") {
