@@ -344,6 +344,34 @@ const holds: ReadonlyArray<PlantedBug> = [
   )
 ]
 
+const clocks: ReadonlyArray<PlantedBug> = [
+  bug(
+    "the wall clock is believed whatever it says",
+    change("actors/SoundClock.ts", "if (Math.abs(step) > this.toleranceMillis) {", "if (Math.abs(step) < 0) {"),
+    change("actors/SoundClock.ts", "if (Math.abs(ahead) <= this.toleranceMillis) {", "if (Math.abs(ahead) >= 0) {")
+  ),
+  bug(
+    "a step of the clock is noticed by the comparison with the store's alone",
+    change("actors/SoundClock.ts", "if (Math.abs(step) > this.toleranceMillis) {", "if (Math.abs(step) < 0) {")
+  ),
+  bug(
+    "a clock beside the store's is taken, as that of a machine that has slept",
+    change("actors/SoundClock.ts", "if (Math.abs(ahead) <= this.toleranceMillis) {", "if (Math.abs(ahead) >= 0) {")
+  ),
+  bug(
+    "a clock that was in doubt once is in doubt for ever",
+    change(
+      "actors/SoundClock.ts",
+      "      this.doubt = undefined\n",
+      "      if (!this.hasBeenSound) this.doubt = undefined\n"
+    )
+  ),
+  bug(
+    "what expires is judged by the wallet's last event",
+    change("actors/BatchPlan.ts", "{ time: context.now, limits", "{ time: context.time, limits")
+  )
+]
+
 /** The simulation found these in the engine; planted again, they have to be found again. */
 const real: ReadonlyArray<PlantedBug> = [
   bug(
@@ -372,5 +400,6 @@ export const plantedBugs: ReadonlyArray<PlantedBug> = [
   ...appends,
   ...pipeline,
   ...holds,
+  ...clocks,
   ...real
 ]
