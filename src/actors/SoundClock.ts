@@ -188,7 +188,10 @@ class Timekeeper {
 
 const clockOf = (keeper: Timekeeper, wall: Clock.Clock): Clock.Clock => {
   const millis = () => keeper.now()
-  const nanos = () => BigInt(Math.floor(keeper.now() * 1e3)) * 1_000n
+  const nanos = () => {
+    const time = keeper.now()
+    return keeper.doubt === undefined ? wall.currentTimeNanosUnsafe() : BigInt(time) * 1_000_000n
+  }
   return {
     currentTimeMillisUnsafe: millis,
     currentTimeMillis: Effect.sync(millis),
