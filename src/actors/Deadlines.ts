@@ -21,22 +21,23 @@ const lookInterval = "250 millis"
 
 /** Who has waited long enough, as of one look. */
 export class Deadlines {
-  private readonly now: number
   /** Whoever came before this has waited its time, ms. */
   private readonly before: number
+  /** Who came after this came before the clock was set back, ms. */
+  private readonly after: number
 
   constructor(now: number, callerWaitMillis: number) {
-    this.now = now
     this.before = now - callerWaitMillis
+    this.after = now + callerWaitMillis
   }
 
   /**
    * `since`: when the caller came, by the node's clock, ms. `graceMillis`: it is left so much
-   * longer. Who came later than now came before the clock was set back: nobody knows how long
-   * ago, and it might wait for hours.
+   * longer. Who comes a whole wait later than now came before the clock was set back: nobody
+   * knows how long ago, and it might wait for hours.
    */
   isOver(since: number, graceMillis = 0): boolean {
-    return since + graceMillis < this.before || since > this.now
+    return since + graceMillis < this.before || since > this.after
   }
 }
 

@@ -116,7 +116,12 @@ export const drawn: Readonly<Record<Step, ReadonlyArray<readonly [Fault, number]
   checkpoints: reading,
   setCheckpoint: writing.filter(([fault]) => !isLate(fault)),
   logId: reading,
-  adoptLog: [...evenly(writing.filter(([fault]) => !isLate(fault))), ["takeover", 0.5], ["crashBefore", 1]],
+  adoptLog: [
+    ...evenly(writing.filter(([fault]) => !isLate(fault))),
+    ["slow", 0.5],
+    ["takeover", 0.5],
+    ["crashBefore", 1]
+  ],
   findKeys: reading,
   keySegments: reading,
   saveKeySegment: evenly(writing),
