@@ -116,7 +116,8 @@ const unchanged: ReadonlyArray<PlantedBug> = [
       `    if (recorded.event._tag !== "NothingChanged") keys.add(recorded)\n`
     )
   ),
-  bug(
+  foundBy(
+    "test/domain/Provisional.test.ts",
     "what changed nothing rests on what may still be undone",
     change(
       "domain/LifecycleRules.ts",
