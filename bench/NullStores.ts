@@ -2,6 +2,7 @@
  * Stores that keep nothing and answer at once: what remains is the engine. For
  * measuring only; an engine over them forgets a wallet when it leaves memory.
  */
+import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Stream from "effect/Stream"
@@ -56,6 +57,7 @@ const persistence: Persistence["Service"] = {
   findKeys: (asked) => Effect.succeed(asked.map(() => ({ persistedVersion: -1, seen: [] }))),
   saveKeySegment: () => Effect.void,
   keySegments: () => none,
+  now: Clock.currentTimeMillis,
   scanWallets: () => none,
   scanTransactions: () => none,
   scanHolds: () => none

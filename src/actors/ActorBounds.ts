@@ -120,8 +120,13 @@ export interface ActorBounds {
   readonly sweepDeferMillis: number
   /** So many are left out at a time, some 100 bytes each; beyond it they come back with every look. */
   readonly sweepDeferred: number
-  /** A clock behind a wallet's last event by more than this is logged, ms. */
+  /**
+   * A clock that steps by more than this, or is this far beside the store's, is not sound; one
+   * this far behind a wallet's last event is logged. Milliseconds.
+   */
   readonly clockSkewMillis: number
+  /** Between two comparisons of the clock with the store's, ms: a clock that goes wrong without a step is noticed after this. */
+  readonly clockLookMillis: number
 }
 
 export const defaultBounds: ActorBounds = {
@@ -178,5 +183,6 @@ export const defaultBounds: ActorBounds = {
   sweepHandleMillis: 5_000,
   sweepDeferMillis: 2_000,
   sweepDeferred: 10_000,
-  clockSkewMillis: 5_000
+  clockSkewMillis: 5_000,
+  clockLookMillis: 5_000
 }

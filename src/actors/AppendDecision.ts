@@ -18,6 +18,7 @@ import type { AppendError, AppendOutcome, EventStore } from "../stores/EventStor
 import { bisect } from "../stores/RowWriter.ts"
 import type { StoreDefect, StoreUnavailable } from "../stores/StoreError.ts"
 import { AppendUnknown } from "../stores/StoreError.ts"
+import { elapsedMillis } from "./Deadlines.ts"
 import * as EngineMetrics from "./EngineMetrics.ts"
 
 /**
@@ -120,7 +121,7 @@ const appendWithRetry = Effect.fnUntraced(function* <A extends { readonly commit
   { append, retryMillis, stranded }: AppendOptions<A>
 ): Effect.fn.Return<ReadonlyArray<AppendOutcome>, Exclude<AppendError, AppendUnknown>> {
   const clock = yield* Clock.Clock
-  const startedAt = clock.currentTimeMillisUnsafe()
+  const startedAt = elapsedMillis(clock)
   const { turns } = tries
   const commits = items.map(({ commit }) => commit)
   const worthRetrying = (error: AppendError): boolean => {
@@ -128,7 +129,7 @@ const appendWithRetry = Effect.fnUntraced(function* <A extends { readonly commit
       case "AppendUnknown":
         return true
       case "StoreUnavailable":
-        return tries.unknown || tries.isPartlyDone || clock.currentTimeMillisUnsafe() - startedAt < retryMillis
+        return tries.unknown || tries.isPartlyDone || elapsedMillis(clock) - startedAt < retryMillis
       case "StoreDefect":
         return tries.unknown && commits.length === 1
       case "OperationRefused":

@@ -17,7 +17,7 @@ import { IdempotencyKeyReused, OutcomeUnknown } from "./EngineError.ts"
 import type { Envelope, Resend } from "./Mailbox.ts"
 
 /**
- * - `Accepted`: `events` (possibly none) lead from `before` to `wallet`.
+ * - `Accepted`: `events` lead from `before` to `wallet`.
  * - `Same`: an equal command with the same key comes earlier in this batch, at `first`.
  * - `Seen`: it took place earlier, its last event is `version`.
  * - `Defect`: to decide it has thrown. Nothing of it has happened; the others go on.
@@ -49,7 +49,9 @@ export interface BatchPlan {
 
 export interface PlanContext {
   readonly walletId: string
-  /** Not before the wallet's last event, milliseconds. */
+  /** The node's time, ms: what expires is judged by it. */
+  readonly now: number
+  /** Of the events, ms: `now`, but not before the wallet's last event. */
   readonly time: number
   readonly epoch: number
   readonly limits: WalletLimits
@@ -58,8 +60,6 @@ export interface PlanContext {
   /** Events that may still be undone; those of the plan are added. `undefined`: there can be none. */
   readonly provisional: Provisional | undefined
 }
-
-const noEvents: ReadonlyArray<RecordedEvent> = []
 
 export const planBatch = (
   start: Wallet | undefined,
@@ -82,7 +82,7 @@ export const planBatch = (
           : keyReused(envelope, context)
     if (verdict._tag === "Accepted" && mustWait(verdict, context)) break
     verdicts.push(verdict)
-    if (verdict._tag !== "Accepted" || verdict.events.length === 0) continue
+    if (verdict._tag !== "Accepted") continue
     wallet = verdict.wallet
     accepted.set(envelope.key, index)
     for (const recorded of verdict.events) events.push(recorded)
@@ -150,10 +150,9 @@ const judge = (
   if (envelope.resend !== undefined && overtaken?.has(envelope.key) === true) {
     return { _tag: "Rejected", error: new OutcomeUnknown({ walletId: context.walletId, retryAfter: 1_000 }) }
   }
-  const decision = decide(wallet, envelope.command, { time: context.time, limits: context.limits })
-  if (Result.isFailure(decision)) return { _tag: "Rejected", error: decision.failure }
-  return decision.success.length === 0
-    ? { _tag: "Accepted", before: wallet, wallet: wallet!, events: noEvents }
+  const decision = decide(wallet, envelope.command, { time: context.now, limits: context.limits })
+  return Result.isFailure(decision)
+    ? { _tag: "Rejected", error: decision.failure }
     : record(wallet, decision.success, envelope, context)
 }
 

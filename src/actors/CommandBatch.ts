@@ -61,7 +61,8 @@ const tryBatch = function* (
   const now = Math.floor(context.clock.currentTimeMillisUnsafe())
   const behindMillis = (actor.wallet?.updatedAt ?? 0) - now
   if (behindMillis > context.bounds.clockSkewMillis) yield* reportClock(actor, behindMillis)
-  const isolated = now < actor.isolatedUntil
+  // A clock that was set back must not make it longer.
+  const isolated = now < actor.isolatedUntil && actor.isolatedUntil - now <= context.bounds.isolationMillis
   const batch = isolated && actor.running.length > 1 ? actor.running.slice(0, 1) : actor.running
   const doubts = keysInDoubt(actor, batch)
   const keys = doubts.length === 0 ? memoryIsSure : yield* lookUpKeys(actor, batch, doubts, context, attempt.lookFirst)
@@ -145,6 +146,7 @@ const decideBatch = (
   if (context.pipeline.separate) actor.unpersisted ??= new UnpersistedEvents()
   return planBatch(actor.wallet, batch, {
     walletId: actor.walletId,
+    now: options.now,
     time: Math.max(options.now, actor.wallet?.updatedAt ?? 0),
     epoch: options.epoch,
     limits: context.bounds.limits,

@@ -70,15 +70,13 @@ const replyWhenDurable = (actor: WalletActor, envelope: Envelope, reply: Reply, 
   // A caller who has been told by then is not to be counted among those who wait.
   if (envelope.stage === "answered") return
   const version = reply._tag === "Done" ? reply.wallet.version : reply.version
-  // A command that changed nothing tells of an event that is not its own.
-  const own = reply._tag === "Seen" || reply.events.length > 0
-  const refused = own && actor.unpersisted?.isRefused(version) === true
+  const refused = actor.unpersisted?.isRefused(version) === true
   const enough = reply.persisted || envelope.await === "committed"
   if (!refused && (enough || context.waiting.callers >= context.bounds.persistWaitingCallers)) {
     answer(envelope, Effect.succeed(reply))
     return
   }
-  const waiting = { version, envelope, reply: { ...reply, persisted: false }, own }
+  const waiting = { version, envelope, reply: { ...reply, persisted: false } }
   actor.pending ??= new PendingReplies(context.waiting)
   if (refused) actor.pending.addRefused(waiting)
   else actor.pending.add(waiting)

@@ -67,6 +67,15 @@ export const clockBehind = Metric.counter("wallet_clock_behind_total", {
   incremental: true
 })
 
+export const clockUnsound = Metric.counter("wallet_clock_unsound_total", {
+  description: "Times that this node's clock was found to have stepped, or to stand beside the store's",
+  incremental: true
+})
+
+export const clockOffset = Metric.gauge("wallet_clock_offset_seconds", {
+  description: "How far this node's clock was ahead of the store's when they were last compared"
+})
+
 export const snapshots = Metric.counter("wallet_snapshots_total", {
   description: "Snapshots written",
   incremental: true

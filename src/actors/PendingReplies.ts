@@ -11,13 +11,11 @@ import type { Envelope, Reply } from "./Mailbox.ts"
 import { answer } from "./Mailbox.ts"
 
 interface Waiting {
-  /** Of the last event that the reply tells of. */
+  /** Of the command's last event. */
   readonly version: number
   readonly envelope: Envelope
   /** As of now: not persisted. */
   readonly reply: Reply
-  /** Whether that event is the command's own: then its refusal is the command's. */
-  readonly own: boolean
 }
 
 /** How many callers wait at all wallets of the node. */
@@ -54,7 +52,7 @@ export class PendingReplies {
 
   /** Persistence has refused the event of that version; it says so before it says that it has decided on it. */
   refuse(version: number): void {
-    const concerned = (waiting: Waiting) => waiting.own && waiting.version === version
+    const concerned = (waiting: Waiting) => waiting.version === version
     const waiting = this.waiting.slice(this.first)
     if (!waiting.some(concerned)) return
     this.waiting = waiting.filter((one) => !concerned(one))

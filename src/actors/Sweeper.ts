@@ -75,7 +75,9 @@ export const makeSweeper = <A, E>(bounds: ActorBounds, options: SweepOptions<A, 
   /** Answers whether there may be more. */
   const look = Effect.gen(function* () {
     const now = yield* Clock.currentTimeMillis
-    for (const [id, { until }] of deferred) if (until <= now) deferred.delete(id)
+    // A clock that was set back must not make it longer.
+    for (const [id, { until }] of deferred)
+      if (until <= now || until > now + bounds.sweepDeferMillis) deferred.delete(id)
     const limit = bounds.sweepBatch + deferred.size
     const found = yield* find(limit)
     const due = found.filter((item) => !deferred.has(idOf(item)))

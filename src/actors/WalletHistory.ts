@@ -202,6 +202,7 @@ export const changesProfile = (event: WalletEvent): boolean => {
     case "TransferRefused":
     case "TransferSettled":
     case "TransferReversed":
+    case "NothingChanged":
       return false
     case "WalletCreated":
     case "WalletFrozen":

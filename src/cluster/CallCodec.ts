@@ -163,7 +163,7 @@ const encodeAnswer = (answer: Answer, states: StateTable): ReplyJson["answers"][
       return {
         type: "Done",
         before: before === undefined ? null : states.given(before),
-        after: events.length === 0 ? states.given(wallet) : states.made(wallet),
+        after: states.made(wallet),
         events: events.map(encodeRecorded),
         replayed,
         persisted

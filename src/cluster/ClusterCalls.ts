@@ -78,11 +78,11 @@ const makeCurrent = (context: {
     walletId: string,
     minVersion: number
   ): Effect.fn.Return<Wallet | undefined, CommandError> {
-    const until = clock.currentTimeMillisUnsafe() + bounds.callerWaitMillis
+    const until = Deadlines.elapsedMillis(clock) + bounds.callerWaitMillis
     while (true) {
       const answer = yield* ask(walletId, minVersion)
       if (Option.isSome(answer)) return answer.value
-      if (clock.currentTimeMillisUnsafe() >= until) return yield* unreachable(walletId)
+      if (Deadlines.elapsedMillis(clock) >= until) return yield* unreachable(walletId)
       yield* Effect.sleep(pauseMillis)
     }
   })

@@ -15,6 +15,7 @@ import { Sharding } from "effect/cluster/Sharding"
 import type { ActorBounds } from "../actors/ActorBounds.ts"
 import { EventIds } from "../actors/EventIds.ts"
 import { NodeIdentity } from "../actors/NodeIdentity.ts"
+import { SoundClock } from "../actors/SoundClock.ts"
 import { ClusterStatus, ownPart } from "../engine/ClusterStatus.ts"
 import { type EngineConfig, engineConfig, refuseLaterStores } from "../engine/EngineConfig.ts"
 import type { EngineOptions } from "../engine/EngineRuntime.ts"
@@ -120,7 +121,10 @@ const layerActors = ({ bounds, cluster, partitions }: ClusterEngineOptions) =>
 
 /** Over the stores in context, which the other nodes have, too. */
 export const layer = (options: ClusterEngineOptions) =>
-  Layer.effect(WalletEngine, EngineRuntime.make(options.bounds)).pipe(Layer.provideMerge(layerActors(options)))
+  Layer.effect(WalletEngine, EngineRuntime.make(options.bounds)).pipe(
+    Layer.provideMerge(layerActors(options)),
+    SoundClock.provide(options.bounds)
+  )
 
 /** As `config` says. */
 export const layerFrom = (config: EngineConfig, cluster: ClusterConfig) =>

@@ -14,6 +14,7 @@ import * as Layer from "effect/Layer"
 import * as Metric from "effect/Metric"
 import * as Schedule from "effect/Schedule"
 import { Sharding } from "effect/cluster/Sharding"
+import { elapsedMillis } from "../actors/Deadlines.ts"
 import { NodeIdentity } from "../actors/NodeIdentity.ts"
 import { Ownership } from "../actors/Ownership.ts"
 import { WalletRegistry } from "../actors/WalletRegistry.ts"
@@ -59,8 +60,8 @@ class Claimer {
   /** Claimed by this node and not given up: wallets may be in memory. */
   private readonly owned = new Set<number>()
   private readonly claiming = new Set<number>()
-  /** Milliseconds. */
-  private claimNotBefore = 0
+  /** By the monotonic clock, ms; `undefined`: at once. */
+  private claimNotBefore: number | undefined
 
   constructor(context: ClaimerContext) {
     this.context = context
@@ -76,7 +77,7 @@ class Claimer {
   poll(): { readonly lost: Effect.Effect<void> | undefined; readonly gained: Effect.Effect<void> | undefined } {
     const { claims, clock, lease, partitions } = this.context
     const fresh = clock.monotonicTimeNanosUnsafe() - lease / 2n
-    const isClaimDue = clock.currentTimeMillisUnsafe() >= this.claimNotBefore
+    const isClaimDue = this.claimNotBefore === undefined || elapsedMillis(clock) >= this.claimNotBefore
     const lost = new Set<number>()
     const gained: Array<number> = []
     for (let partition = 0; partition < partitions.count; partition++) {
@@ -115,7 +116,7 @@ class Claimer {
         })
       ),
       Effect.catchCause((cause) => {
-        this.claimNotBefore = clock.currentTimeMillisUnsafe() + claimPauseMillis
+        this.claimNotBefore = elapsedMillis(clock) + claimPauseMillis
         return Effect.logWarning(`${wanted.length} partitions could not be claimed; tried again`, cause)
       })
     )

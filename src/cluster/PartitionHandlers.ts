@@ -13,6 +13,7 @@ import * as Option from "effect/Option"
 import * as Result from "effect/Result"
 import * as Schedule from "effect/Schedule"
 import type { ActorBounds } from "../actors/ActorBounds.ts"
+import { elapsedMillis } from "../actors/Deadlines.ts"
 import { NodeIdentity } from "../actors/NodeIdentity.ts"
 import { Ownership } from "../actors/Ownership.ts"
 import type { ActorError, Reply } from "../actors/Mailbox.ts"
@@ -136,7 +137,7 @@ const makePendingBatches = Effect.fnUntraced(function* (bounds: ActorBounds, clo
   yield* Effect.forkScoped(
     Effect.repeat(
       Effect.sync(() => {
-        const now = clock.currentTimeMillisUnsafe()
+        const now = elapsedMillis(clock)
         for (const [token, { expiresAt }] of batches) if (expiresAt < now) batches.delete(token)
       }),
       Schedule.spaced(sweepInterval)
@@ -146,7 +147,7 @@ const makePendingBatches = Effect.fnUntraced(function* (bounds: ActorBounds, clo
     /** The token by which its sender asks for the rest. */
     add: (batch: InboundBatch, epochs: ReadonlyArray<number | null>): string => {
       const token = `${node} ${++tokens}`
-      const expiresAt = clock.currentTimeMillisUnsafe() + bounds.callerWaitMillis + retentionMillis
+      const expiresAt = elapsedMillis(clock) + bounds.callerWaitMillis + retentionMillis
       batches.set(token, { batch, epochs, expiresAt })
       return token
     },

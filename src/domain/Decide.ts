@@ -30,10 +30,7 @@ import type { Wallet } from "./Wallet.ts"
 
 export { type DecideContext, type Decision, defaultLimits, type WalletLimits } from "./Decision.ts"
 
-/**
- * The events of `command`, in order, to be appended all or none; no event where a
- * freeze or unfreeze changes nothing.
- */
+/** The events of `command`, in order, to be appended all or none. */
 export const decide = (wallet: Wallet | undefined, command: Command, context: DecideContext): Decision => {
   if (command._tag === "CreateWallet") return create(wallet, command, context)
   if (wallet === undefined) return Result.fail(new WalletNotFound({ walletId: command.walletId }))

@@ -46,12 +46,13 @@ export interface WalletLimits {
 export const defaultLimits: WalletLimits = { stateBytes: 4 * 1024 * 1024 }
 
 export interface DecideContext {
-  /** Milliseconds; not before the wallet's last event. */
+  /** The node's time, ms, by a clock that is sound. May be before the wallet's last event, which came by another clock. */
   readonly time: number
   readonly limits: WalletLimits
 }
 
-export type Decision = Result.Result<ReadonlyArray<WalletEvent>, Rejection>
+/** At least one event: what is accepted leaves its key in the log, whether or not it changes anything. */
+export type Decision = Result.Result<readonly [WalletEvent, ...ReadonlyArray<WalletEvent>], Rejection>
 
 // --- The wallet and what is in it ---------------------------------------------
 

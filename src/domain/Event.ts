@@ -15,6 +15,7 @@ export type { HoldCaptured, HoldEvent, HoldExpired, HoldPlaced, HoldReleased } f
 export type {
   LifecycleEvent,
   MetadataChanged,
+  NothingChanged,
   OverdraftLimitChanged,
   WalletClosed,
   WalletCreated,

@@ -19,7 +19,7 @@ const { WalletCredited: credited, WalletDebited: debited } = movementEvents
 
 /**
  * Its own kind. Nearly all events are credits and debits, and a look-up in a table of
- * eighteen costs as much as the rest of `evolve` (20 ns): so those two come first.
+ * nineteen costs as much as the rest of `evolve` (20 ns): so those two come first.
  */
 export const kindOf = <E extends WalletEvent>(event: E): EventKind<E> => {
   const tag = event._tag

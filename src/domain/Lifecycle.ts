@@ -1,4 +1,4 @@
-/** What happens to a wallet itself: it is created, frozen, thawed, closed; its limit and its metadata change. */
+/** What happens to a wallet itself: it is created, frozen, thawed, closed; its limit and its metadata change, or stay. */
 import * as Schema from "effect/Schema"
 import { after, AmountOrZero, AnyInteger, AnyMetadata, AnyText, Currency, Id, Metadata, Text } from "./WireValues.ts"
 
@@ -48,7 +48,9 @@ export const LifecycleEvent = Schema.TaggedUnion({
     previousLimit: AmountOrZero,
     ...after
   },
-  MetadataChanged: { metadata: Metadata, previousMetadata: Metadata, ...after }
+  MetadataChanged: { metadata: Metadata, previousMetadata: Metadata, ...after },
+  /** All was as the command wants it. It is an event for its key's sake: a late retry must not act. */
+  NothingChanged: { command: Schema.Literals(["Freeze", "Unfreeze", "UpdateWallet"]), ...statusChanged }
 })
 
 export type LifecycleEvent = typeof LifecycleEvent.Type
@@ -58,3 +60,4 @@ export type WalletUnfrozen = typeof LifecycleEvent.cases.WalletUnfrozen.Type
 export type WalletClosed = typeof LifecycleEvent.cases.WalletClosed.Type
 export type OverdraftLimitChanged = typeof LifecycleEvent.cases.OverdraftLimitChanged.Type
 export type MetadataChanged = typeof LifecycleEvent.cases.MetadataChanged.Type
+export type NothingChanged = typeof LifecycleEvent.cases.NothingChanged.Type

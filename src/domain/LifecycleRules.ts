@@ -20,6 +20,7 @@ import {
   type EventKind,
   type EventKinds,
   nothing,
+  noTrace,
   type Traces,
   type Undo
 } from "./EventKind.ts"
@@ -29,6 +30,7 @@ import type {
   Freeze,
   LifecycleEvent,
   MetadataChanged,
+  NothingChanged,
   OverdraftLimitChanged,
   Unfreeze,
   UpdateWallet,
@@ -42,7 +44,7 @@ import { type InvalidRequest, type Rejection, WalletAlreadyExists, WalletNotEmpt
 import type { Restored } from "./Reversal.ts"
 import type { Wallet, WalletStatus } from "./Wallet.ts"
 import { metadataBytes, stateBytes } from "./WalletSize.ts"
-import { withMetadata, withOverdraftLimit, withStatus } from "./WalletState.ts"
+import { moved, withMetadata, withOverdraftLimit, withStatus } from "./WalletState.ts"
 
 // --- Rules -------------------------------------------------------------------
 
@@ -88,7 +90,7 @@ const bornTooLarge = ({ metadata, walletId }: CreateWallet, { limits }: DecideCo
 export const freeze = (wallet: Wallet, command: Freeze): Decision => {
   const rejection = closed(wallet) ?? invalidReason(command.reason)
   if (rejection !== undefined) return Result.fail(rejection)
-  if (wallet.status === "frozen") return Result.succeed([])
+  if (wallet.status === "frozen") return nothingChanged(wallet, "Freeze", command.reason)
   return Result.succeed([
     {
       _tag: "WalletFrozen",
@@ -102,7 +104,7 @@ export const freeze = (wallet: Wallet, command: Freeze): Decision => {
 export const unfreeze = (wallet: Wallet, command: Unfreeze): Decision => {
   const rejection = closed(wallet) ?? invalidReason(command.reason)
   if (rejection !== undefined) return Result.fail(rejection)
-  if (wallet.status === "active") return Result.succeed([])
+  if (wallet.status === "active") return nothingChanged(wallet, "Unfreeze", command.reason)
   return Result.succeed([
     {
       _tag: "WalletUnfrozen",
@@ -145,11 +147,17 @@ export const update = (wallet: Wallet, command: UpdateWallet, context: DecideCon
       ? undefined
       : tooLarge(wallet, metadataBytes(metadata) - metadataBytes(wallet.metadata), context.limits))
   if (rejection !== undefined) return Result.fail(rejection)
-  const events: Array<LifecycleEvent> = []
-  if (overdraftLimit !== null) events.push(overdraftLimitChanged(wallet, overdraftLimit))
-  if (metadata !== null) events.push(metadataChanged(wallet, metadata))
-  return Result.succeed(events)
+  const sameLimit = overdraftLimit === null || overdraftLimit === wallet.overdraftLimit
+  if (sameLimit && (metadata === null || sameMetadata(metadata, wallet.metadata))) {
+    return nothingChanged(wallet, "UpdateWallet", null)
+  }
+  if (overdraftLimit === null) return Result.succeed([metadataChanged(wallet, metadata!)])
+  const first = overdraftLimitChanged(wallet, overdraftLimit)
+  return Result.succeed(metadata === null ? [first] : [first, metadataChanged(wallet, metadata)])
 }
+
+const nothingChanged = (wallet: Wallet, command: NothingChanged["command"], reason: string | null): Decision =>
+  Result.succeed([{ _tag: "NothingChanged", command, reason, balanceAfter: wallet.balance, heldAfter: wallet.held }])
 
 const overdraftLimitChanged = (wallet: Wallet, overdraftLimit: bigint): OverdraftLimitChanged => ({
   _tag: "OverdraftLimitChanged",
@@ -278,11 +286,26 @@ const metadataChangedKind: EventKind<MetadataChanged> = {
   buildsOn: (traces) => traces.has("metadata")
 }
 
+/** True only as long as what it found is: it waits for that, and nothing waits for it. */
+const nothingChangedKind: EventKind<NothingChanged> = {
+  ...noMoney,
+  evolve: moved,
+  reversible: {
+    undo: () => unmoved({ _tag: "Nothing" }),
+    availableChange: nothing,
+    freedAtMost: freesNothing,
+    trace: noTrace
+  },
+  buildsOn: (traces, { command }) =>
+    command === "UpdateWallet" ? traces.has("limit") || traces.has("metadata") : buildsOnStatus(traces)
+}
+
 export const lifecycleEvents: EventKinds<LifecycleEvent> = {
   WalletCreated: walletCreated,
   WalletFrozen: walletFrozen,
   WalletUnfrozen: walletUnfrozen,
   WalletClosed: walletClosed,
   OverdraftLimitChanged: overdraftLimitChangedKind,
-  MetadataChanged: metadataChangedKind
+  MetadataChanged: metadataChangedKind,
+  NothingChanged: nothingChangedKind
 }

@@ -65,14 +65,13 @@ export class Provisional {
 
   /**
    * Whether `events`, decided together, leading to `after`, would build on something that
-   * may still be undone. No events: the command found that all is as it wants it to be.
+   * may still be undone.
    */
   carries(events: ReadonlyArray<WalletEvent>, after: Wallet): boolean {
     if (this.#events === 0) return false
     // It takes back what is provisional: to wait for that would be for ever.
     if (events.length === 1 && events[0]!._tag === "OperationReversed") return false
     if (this.#traces.has("created")) return true
-    if (events.length === 0) return this.#traces.has("status") || this.#traces.has("unfrozen")
     let needs = false
     let receives = false
     for (const event of events) {

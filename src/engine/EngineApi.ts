@@ -162,7 +162,7 @@ export interface EngineHealth {
   readonly ready: boolean
   /** Per part, by name. */
   readonly checks: ReadonlyArray<{
-    readonly name: "log" | "ownership" | "persistence" | "readModel"
+    readonly name: "log" | "ownership" | "persistence" | "readModel" | "clock"
     readonly status: "ok" | "degraded" | "down"
     readonly detail: string | null
   }>

@@ -1,13 +1,14 @@
 /** The engine's queries: current state from the owner, the past from the log, lists from Persistence, search from the read model. */
-import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
 import type { ActorBounds } from "../actors/ActorBounds.ts"
 import { Ownership } from "../actors/Ownership.ts"
+import { SoundClock } from "../actors/SoundClock.ts"
 import { UnloadedWallets } from "../actors/UnloadedWallets.ts"
 import { WalletHistory } from "../actors/WalletHistory.ts"
 import { WritePipeline } from "../actors/WritePipeline.ts"
+import { maxTime } from "../domain/Limits.ts"
 import { HoldNotFound, InvalidRequest, WalletNotFound } from "../domain/Rejection.ts"
 import { EventStore } from "../stores/EventStore.ts"
 import { Persistence } from "../stores/Persistence.ts"
@@ -37,7 +38,7 @@ const persistedPoll = "20 millis"
 /** Where the answers are. */
 interface QueryContext {
   readonly bounds: ActorBounds
-  readonly clock: Clock.Clock
+  readonly clock: SoundClock["Service"]
   readonly calls: WalletCalls["Service"]
   readonly history: WalletHistory["Service"]
   readonly log: EventStore["Service"]
@@ -59,12 +60,13 @@ export const make = Effect.fnUntraced(function* (
   | Ownership
   | WritePipeline
   | ClusterStatus
+  | SoundClock
 > {
   const readModel = yield* ReadModel
   const cluster = yield* ClusterStatus
   const context: QueryContext = {
     bounds,
-    clock: yield* Clock.Clock,
+    clock: yield* SoundClock,
     calls: yield* WalletCalls,
     history: yield* WalletHistory,
     log: yield* EventStore,
@@ -84,7 +86,13 @@ export const make = Effect.fnUntraced(function* (
     feed: feed(context),
     feedHead: Effect.map(log.head, ({ position }) => position),
     cluster: cluster.view,
-    health: health({ log, ownership: yield* Ownership, pipeline, unloaded: yield* UnloadedWallets })
+    health: health({
+      log,
+      ownership: yield* Ownership,
+      pipeline,
+      unloaded: yield* UnloadedWallets,
+      clock: context.clock
+    })
   }
 })
 
@@ -100,13 +108,22 @@ const getWallet = ({ calls }: QueryContext): Queries["getWallet"] =>
     )
   )
 
-const walletAt = ({ clock, history }: QueryContext): Queries["walletAt"] => {
+const walletAt = ({ bounds, clock, history }: QueryContext): Queries["walletAt"] => {
+  const atTime = Effect.fnUntraced(function* (walletId: string, at: number, now: number) {
+    // What a bad clock has dated ahead has happened: whoever asks for now is told of it.
+    if (at >= now - bounds.clockSkewMillis) {
+      const newest = yield* history.atTime(walletId, maxTime)
+      if (newest !== undefined && (newest.updatedAt <= at || newest.updatedAt > now)) return newest
+    }
+    return yield* history.atTime(walletId, at)
+  })
   const ask = Effect.fnUntraced(function* (moment: WalletMoment) {
     const { walletId } = moment
-    const detail = wrongMoment(moment, clock.currentTimeMillisUnsafe())
+    const now = clock.now()
+    const detail = wrongMoment(moment, now)
     if (detail !== undefined) return yield* new InvalidRequest({ detail })
     const wallet = yield* "at" in moment
-      ? history.atTime(walletId, moment.at)
+      ? atTime(walletId, moment.at, now)
       : history.atVersion(walletId, moment.atVersion)
     return wallet === undefined ? yield* new WalletNotFound({ walletId }) : detailsOf(wallet)
   })

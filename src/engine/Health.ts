@@ -2,6 +2,7 @@
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import type { Ownership } from "../actors/Ownership.ts"
+import type { SoundClock } from "../actors/SoundClock.ts"
 import type { UnloadedWallet, UnloadedWallets } from "../actors/UnloadedWallets.ts"
 import type { PipelineLoad, WritePipeline } from "../actors/WritePipeline.ts"
 import type { EventStore } from "../stores/EventStore.ts"
@@ -56,6 +57,7 @@ interface HealthSources {
   readonly ownership: Ownership["Service"]
   readonly pipeline: WritePipeline["Service"]
   readonly unloaded: UnloadedWallets["Service"]
+  readonly clock: SoundClock["Service"]
 }
 
 /** All others are served. */
@@ -66,7 +68,7 @@ const ofLog = (failure: string | undefined, unloaded: ReadonlyArray<UnloadedWall
   return { name: "log", status: "degraded", detail }
 }
 
-export const health = ({ log, ownership, pipeline, unloaded }: HealthSources): Effect.Effect<EngineHealth> =>
+export const health = ({ clock, log, ownership, pipeline, unloaded }: HealthSources): Effect.Effect<EngineHealth> =>
   Effect.gen(function* () {
     const answered = yield* Effect.result(
       Effect.timeoutOrElse(log.head, { duration: "2 seconds", orElse: () => Effect.fail(noAnswer) })
@@ -78,6 +80,9 @@ export const health = ({ log, ownership, pipeline, unloaded }: HealthSources): E
     }
     const doubt = ownership.doubt?.()
     const owns = owned > 0 && doubt === undefined
+    // A look at the time is what notices a step.
+    clock.now()
+    const unsound = clock.doubt() ?? null
     return {
       ready: logOk && owns && pipeline.refusal() === undefined,
       checks: [
@@ -89,7 +94,8 @@ export const health = ({ log, ownership, pipeline, unloaded }: HealthSources): E
         },
         ...(pipeline.separate
           ? ofPipeline(pipeline)
-          : [sameDatabase("persistence", logOk), sameDatabase("readModel", logOk)])
+          : [sameDatabase("persistence", logOk), sameDatabase("readModel", logOk)]),
+        { name: "clock", status: unsound === null ? "ok" : "degraded", detail: unsound }
       ]
     }
   })

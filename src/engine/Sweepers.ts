@@ -3,13 +3,13 @@
  * time is over. One node of an installation is enough for each: the single node runs both
  * for as long as the layer lasts, a cluster runs them as singletons.
  */
-import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Metric from "effect/Metric"
 import type { ActorBounds } from "../actors/ActorBounds.ts"
 import type { CommandError } from "../actors/EngineError.ts"
 import * as EngineMetrics from "../actors/EngineMetrics.ts"
+import { SoundClock } from "../actors/SoundClock.ts"
 import { makeSweeper } from "../actors/Sweeper.ts"
 import type { DueHold } from "../stores/Persistence.ts"
 import { Persistence } from "../stores/Persistence.ts"
@@ -23,13 +23,15 @@ import { callBytes, WalletCalls } from "./WalletCalls.ts"
 export const transfersInFlight = Effect.fnUntraced(function* (bounds: ActorBounds) {
   const persistence = yield* Persistence
   const saga = yield* TransferSaga
+  const clock = yield* SoundClock
   return makeSweeper(bounds, {
     name: "transfers in flight",
     intervalMillis: bounds.transferSweepMillis,
     find: (limit) =>
-      Effect.flatMap(Clock.currentTimeMillis, (now) =>
-        persistence.openTransfers({ before: now - bounds.transferSweepAgeMillis, limit })
-      ),
+      Effect.suspend(() => {
+        const now = clock.now()
+        return persistence.openTransfers({ before: now - bounds.transferSweepAgeMillis, after: now, limit })
+      }),
     idOf: ({ transferId }) => transferId,
     handle: ({ transferId, walletId }) => saga.resume(walletId, transferId)
   })
@@ -45,6 +47,7 @@ export const transfersInFlight = Effect.fnUntraced(function* (bounds: ActorBound
 export const dueHolds = Effect.fnUntraced(function* (bounds: ActorBounds) {
   const persistence = yield* Persistence
   const calls = yield* WalletCalls
+  const clock = yield* SoundClock
 
   /**
    * `false`: captured or released meanwhile, or not yet due by the wallet's own time, or
@@ -69,7 +72,12 @@ export const dueHolds = Effect.fnUntraced(function* (bounds: ActorBounds) {
   return makeSweeper(bounds, {
     name: "hold expiry",
     intervalMillis: bounds.holdSweepMillis,
-    find: (limit) => Effect.flatMap(Clock.currentTimeMillis, (now) => persistence.dueHolds({ now, limit })),
+    // A clock in doubt tells of no hold that its time is over.
+    find: (limit) =>
+      Effect.suspend(() => {
+        const now = clock.now()
+        return clock.doubt() === undefined ? persistence.dueHolds({ now, limit }) : Effect.succeed([])
+      }),
     idOf: ({ holdId }) => holdId,
     handle: expire
   })

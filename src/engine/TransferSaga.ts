@@ -213,9 +213,12 @@ const make = Effect.fnUntraced(function* (bounds: ActorBounds, { alone }: SagaOp
   const patienceMillis = alone ? 0 : bounds.transferSweepAgeMillis
   registry.onTransfersFound((walletId, found) => {
     if (!accepting) return
-    const before = clock.currentTimeMillisUnsafe() - patienceMillis
+    const now = clock.currentTimeMillisUnsafe()
     const ids: Array<string> = []
-    for (const { createdAt, id } of found) if (createdAt <= before && !runs.has(id)) ids.push(id)
+    for (const { createdAt, id } of found) {
+      // A time that is still to come is of a bad clock, and tells no age.
+      if ((createdAt <= now - patienceMillis || createdAt > now) && !runs.has(id)) ids.push(id)
+    }
     if (ids.length > 0) fork(resumeAll(walletId, ids))
   })
 

@@ -12,6 +12,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import { defaultBounds } from "../actors/ActorBounds.ts"
+import { SoundClock } from "../actors/SoundClock.ts"
 import { defaultPartitions } from "../domain/Partition.ts"
 import * as MemoryStores from "../stores/memory/MemoryStores.ts"
 import type { EngineCommands, EngineQueries, EngineTransfers } from "./EngineApi.ts"
@@ -29,7 +30,8 @@ export class WalletEngine extends Context.Service<WalletEngine, EngineCommands &
   /** Over the stores in context; a single node that owns every wallet. Also gives the {@link Ownership} it works under. */
   static readonly layer = (options: EngineOptions) =>
     Layer.effect(WalletEngine, EngineRuntime.make(options.bounds)).pipe(
-      Layer.provideMerge(EngineRuntime.layerActors(options))
+      Layer.provideMerge(EngineRuntime.layerActors(options)),
+      SoundClock.provide(options.bounds)
     )
 
   /** Everything in memory, for tests and trials: gone when the layer's scope ends. */

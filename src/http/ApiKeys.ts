@@ -12,6 +12,7 @@ import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
 import * as Semaphore from "effect/Semaphore"
 import { hash, randomBytes, randomUUID, timingSafeEqual } from "node:crypto"
+import { elapsedMillis } from "../actors/Deadlines.ts"
 import type { InvalidRequest } from "../domain/Rejection.ts"
 import { type ApiKey, ApiKeyStore, type Scope, type StoredApiKey } from "../stores/ApiKeyStore.ts"
 import type { Page, PageRequest } from "../stores/Page.ts"
@@ -93,7 +94,7 @@ const makeReading = Effect.fnUntraced(function* (store: Store, table: ApiKeyTabl
   const clock = yield* Clock.Clock
 
   const read = Effect.gen(function* () {
-    const startedAt = clock.currentTimeMillisUnsafe()
+    const startedAt = elapsedMillis(clock)
     table.replace(yield* store.all, startedAt)
   })
 
@@ -103,7 +104,7 @@ const makeReading = Effect.fnUntraced(function* (store: Store, table: ApiKeyTabl
     Effect.forkScoped
   )
 
-  const isFresherThan = (age: number): boolean => clock.currentTimeMillisUnsafe() - table.readAt < age
+  const isFresherThan = (age: number): boolean => elapsedMillis(clock) - table.readAt < age
 
   const known = (secret: string): ApiKey | undefined => (isFresherThan(staleLimit) ? table.find(secret) : undefined)
 

@@ -234,27 +234,36 @@ const writeRefusal = Effect.fnUntraced(function* (
   return result.success._tag === "Written" ? undefined : yield* outcomeOf(context, commit, result.success)
 })
 
-/** Rows that were lost or erased come back, and those of commands that the log has reversed are refused once more. */
+/**
+ * Rows that were lost or erased come back, and those of commands that the log has reversed are
+ * refused once more. One event of a command that is reversed tells that all were refused
+ * together: what is left of their reversals is made up for.
+ */
 const refuseReversed = Effect.fnUntraced(function* (
   context: WriterContext,
   commit: Commit,
   reason: string
 ): Effect.fn.Return<WalletOutcome> {
   const { events, walletId } = commit
-  const reasons: Array<readonly [version: number, reason: string]> = []
-  for (const recorded of events) {
-    const reversal = yield* readable(context, findReversal(context.log, walletId, recorded.version))
-    if (Result.isFailure(reversal)) return stopped(reversal.failure)
-    if (reversal.success === undefined) {
-      const remedy = "which may have been persisted before and is never reversed; let the rule pass it"
-      return refusedForGood(recorded, remedy, reason)
-    }
-    reasons.push([recorded.version, reversal.success.event.reason])
+  const reversals = yield* readable(
+    context,
+    Effect.forEach(events, ({ version }) => findReversal(context.log, walletId, version))
+  )
+  if (Result.isFailure(reversals)) return stopped(reversals.failure)
+  const known = reversals.success.find((reversal) => reversal !== undefined)
+  if (known === undefined) {
+    const remedy = "which may have been persisted before and is never reversed; let the rule pass it"
+    return refusedForGood(events[0]!, remedy, reason)
   }
-  const refused = yield* writeRefusal(context, commit, reasons.at(-1)![1])
+  const refused = yield* writeRefusal(context, commit, known.event.reason)
   if (refused !== undefined) return refused
   const listener = context.listener()
-  for (const [version, recorded] of reasons) listener.reversed(walletId, version, recorded)
+  for (let index = events.length - 1; index >= 0; index--) {
+    const { version } = events[index]!
+    const reversal = reversals.success[index]
+    if (reversal === undefined) listener.refused(walletId, version, known.event.reason)
+    else listener.reversed(walletId, version, reversal.event.reason)
+  }
   listener.persisted(walletId, events[events.length - 1]!.version)
   return written
 })

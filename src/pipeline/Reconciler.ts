@@ -68,6 +68,14 @@ export class Reconciler extends Context.Service<
 const outlivesDefects = <A, E>(look: Effect.Effect<A, E>): Effect.Effect<A, E | StoreDefect> =>
   Effect.catchDefect(look, (defect) => Effect.fail(new StoreDefect({ store: "log", reason: String(defect) })))
 
+/** Those that nobody has in work. A time that is still to come is of a bad clock, and tells no age. */
+const forgotten = (pipeline: WritePipeline["Service"], { heads }: Page, now: number): Page["heads"] => {
+  const isSettled = (time: number): boolean => time < now - settledMillis || time > now
+  return new Map(
+    Array.from(heads).filter(([walletId, { time }]) => isSettled(time) && !pipeline.isCatchingUp(walletId))
+  )
+}
+
 const make = Effect.fnUntraced(function* (bounds: ActorBounds, alone: boolean) {
   const log = yield* EventStore
   const persistence = yield* Persistence
@@ -83,21 +91,17 @@ const make = Effect.fnUntraced(function* (bounds: ActorBounds, alone: boolean) {
     recovering = at
   })
 
-  /** Those that nobody has in work. */
-  const forgotten = ({ heads }: Page, before: number): Page["heads"] =>
-    new Map(Array.from(heads).filter(([walletId, { time }]) => time < before && !pipeline.isCatchingUp(walletId)))
-
   /** One page of the slow look; returns its time in ms. */
   const lookOn = Effect.gen(function* () {
     const startedAt = clock.currentTimeMillisUnsafe()
     const page = yield* readPage(log, position)
-    const found = yield* bringUp(context, forgotten(page, startedAt - settledMillis))
+    const found = yield* bringUp(context, forgotten(pipeline, page, startedAt))
     if (found.length > 0)
       yield* Effect.logWarning(`${found.length} wallets were behind the log that no checkpoint told of`)
     position = page.isLast ? 0n : page.next
     isWaiting = false
     yield* Metric.update(EngineMetrics.reconcilerPosition, Number(position))
-    return clock.currentTimeMillisUnsafe() - startedAt
+    return Math.max(0, clock.currentTimeMillisUnsafe() - startedAt)
   }).pipe(
     outlivesDefects,
     Effect.catch((error) => Effect.as(reportWaiting(error), restMillis))

@@ -216,6 +216,8 @@ export class Persistence extends Context.Service<
     /** Transfers that their source has neither settled nor reversed, sent before `before` (ms), oldest first. */
     readonly openTransfers: (options: {
       readonly before: number
+      /** … or after this (ms): a time that is still to come is of a bad clock, and tells no age. Default: none. */
+      readonly after?: number | undefined
       readonly limit: number
     }) => Effect.Effect<ReadonlyArray<OpenTransfer>, ReadError>
     /** Active holds with `expiresAt` ≤ `now` (ms), the longest overdue first. */
@@ -259,6 +261,8 @@ export class Persistence extends Context.Service<
       walletId: string,
       options: { readonly after: string; readonly limit: number }
     ) => Effect.Effect<ReadonlyArray<Transfer>, ReadError>
+    /** The store's own clock, ms since 1970: what a node compares its clock with. */
+    readonly now: Effect.Effect<number, ReadError>
     /**
      * Tries whether the user's rules let the engine's own facts pass, and leaves nothing
      * behind; appends and writes go on meanwhile. Left out where there can be no rules.

@@ -37,8 +37,6 @@ export interface Given {
 export interface When {
   /** Exactly these events, in this order. Answers the wallet after them. */
   readonly then: (expected: ReadonlyArray<WalletEvent>) => Wallet | undefined
-  /** Accepted, and no event. Answers the wallet as it was. */
-  readonly thenNothing: () => Wallet | undefined
   /** Exactly this rejection, its details included. Answers the wallet as it was. */
   readonly thenRejected: (expected: Rejection) => Wallet | undefined
 }
@@ -89,10 +87,9 @@ const when = (
     // The word of given/when/then. Nothing here is ever awaited.
     // oxlint-disable-next-line unicorn/no-thenable
     then,
-    thenNothing: () => then([]),
     thenRejected: (expected) => {
       if (Result.isSuccess(decision)) {
-        assert.fail(`not rejected, but: ${decision.success.map((event) => event._tag).join(", ") || "no event"}`)
+        assert.fail(`not rejected, but: ${decision.success.map((event) => event._tag).join(", ")}`)
       }
       assert.deepEqual(rejectionData(decision.failure), rejectionData(expected))
       return wallet

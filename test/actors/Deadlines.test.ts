@@ -20,6 +20,14 @@ describe("the deadlines of callers", () => {
     )
   })
 
+  it("are over for who came before the clock was set back: nobody knows how long ago", () => {
+    const deadlines = new Deadlines(20_000, 10_000)
+    assert.deepStrictEqual(
+      [20_050, 30_000, 30_001, 3_600_000].map((since) => deadlines.isOver(since, 1_000)),
+      [false, false, true, true]
+    )
+  })
+
   it.effect("are looked at four times a second, as long as the scope lasts", () =>
     Effect.gen(function* () {
       const told: Array<number> = []

@@ -344,7 +344,7 @@ describe("time", () => {
         installation.events("a").map(({ time }) => time),
         [100_000, 100_000, 100_000, 100_000, 200_000]
       )
-      assert.strictEqual(node.logged.filter((line) => line.includes("clock")).length, 1)
+      assert.strictEqual(node.logged.filter((line) => line.includes("behind the last event")).length, 1)
       yield* assertConsistent(installation, node, "a")
     })
   )

@@ -51,10 +51,7 @@ const settle = Effect.fnUntraced(function* (url: string, client: KillClient, lef
     if (client.random(2) === 0) left.add(command)
     else while (command.belief._tag === "Open") assert.isTrue(yield* send(url, client, command))
   }
-  // A freeze or unfreeze that changed nothing left no key behind to know it by.
-  const known = client.commands.filter(
-    ({ belief, kind }) => belief._tag === "Acknowledged" && kind !== "freeze" && kind !== "unfreeze"
-  )
+  const known = client.commands.filter(({ belief }) => belief._tag === "Acknowledged")
   for (let sample = 0; sample < 20 && known.length > 0; sample++) {
     const command = known[client.random(known.length)]
     if (command === undefined) continue
@@ -118,11 +115,8 @@ const judge = (
 ) => {
   const { belief } = command
   const events = entry?.types.length ?? 0
-  // A freeze or unfreeze that changed nothing appends nothing.
-  const mayBeNothing = command.kind === "freeze" || command.kind === "unfreeze"
   switch (belief._tag) {
     case "Acknowledged":
-      if (events === 0 && mayBeNothing) return undefined
       return events === 1 && entry?.version === belief.version ? undefined : `acknowledged at ${belief.version}`
     case "Rejected":
       return events === 0 ? undefined : `rejected with ${belief.code}`

@@ -13,6 +13,7 @@ import type { ActorBounds } from "../../src/actors/ActorBounds.ts"
 import { defaultBounds } from "../../src/actors/ActorBounds.ts"
 import { EventIds } from "../../src/actors/EventIds.ts"
 import { NodeIdentity } from "../../src/actors/NodeIdentity.ts"
+import { SoundClock } from "../../src/actors/SoundClock.ts"
 import { WalletRegistry } from "../../src/actors/WalletRegistry.ts"
 import { WritePipeline } from "../../src/actors/WritePipeline.ts"
 import * as ClusterCalls from "../../src/cluster/ClusterCalls.ts"
@@ -181,6 +182,7 @@ const startNode = Effect.fnUntraced(function* (network: Network, index: number, 
     Layer.provideMerge(ClusterOwnership.layer({ partitions })),
     Layer.provideMerge(NodeIdentity.layer),
     Layer.provideMerge(EventIds.layer),
+    SoundClock.provide(bounds),
     Layer.provide(stores)
   )
   const scope = yield* Scope.fork(yield* Effect.scope)

@@ -27,7 +27,7 @@ import * as SqlEventStore from "../../src/stores/sql/SqlEventStore.ts"
 import { SqlMigrator } from "../../src/stores/sql/SqlMigrator.ts"
 import * as SqlStores from "../../src/stores/sql/SqlStores.ts"
 import { goldenEvents } from "../domain/GoldenEvents.ts"
-import { clockAhead } from "../support/clocks.ts"
+import { clockAhead, onThisMachine } from "../support/clocks.ts"
 import {
   documentedBlocks,
   installDocumentedRules,
@@ -162,6 +162,7 @@ const isJudged: Readonly<Record<WalletEventType, boolean>> = {
   WalletClosed: false,
   OverdraftLimitChanged: false,
   MetadataChanged: false,
+  NothingChanged: false,
   OperationReversed: false
 }
 
@@ -209,7 +210,10 @@ const restoredKinds: Readonly<Record<Extract<WalletEvent, { _tag: "OperationReve
 }
 
 const engineOver = (stores: typeof behindLog | typeof inOneDatabase) =>
-  WalletEngine.layer({ bounds: defaultBounds, partitions: 4 }).pipe(Layer.provideMerge(stores as typeof inOneDatabase))
+  WalletEngine.layer({ bounds: defaultBounds, partitions: 4 }).pipe(
+    Layer.provide(onThisMachine),
+    Layer.provideMerge(stores as typeof inOneDatabase)
+  )
 
 it("the document has the schema, a cap, Sundays, a daily limit, a cap on holds, and how to remove them", () => {
   assert.lengthOf(documentedBlocks, 6)

@@ -171,14 +171,14 @@ const rows: { readonly [group: string]: ReadonlyArray<Row> } = {
     [nothing, command("Freeze"), {}, "WalletNotFound"],
     [closed, command("Freeze", { reason: tooLong }), {}, "WalletClosed"],
     [frozen(funded), command("Freeze", { reason: tooLong }), {}, bad],
-    [frozen(funded), command("Freeze"), {}, ""],
+    [frozen(funded), command("Freeze"), {}, "NothingChanged"],
     [funded, command("Freeze"), {}, "WalletFrozen"]
   ],
   Unfreeze: [
     [nothing, command("Unfreeze"), {}, "WalletNotFound"],
     [closed, command("Unfreeze", { reason: tooLong }), {}, "WalletClosed"],
     [funded, command("Unfreeze", { reason: tooLong }), {}, bad],
-    [funded, command("Unfreeze"), {}, ""],
+    [funded, command("Unfreeze"), {}, "NothingChanged"],
     [frozen(funded), command("Unfreeze"), {}, "WalletUnfrozen"]
   ],
   Close: [
@@ -213,8 +213,11 @@ const rows: { readonly [group: string]: ReadonlyArray<Row> } = {
     [funded, command("UpdateWallet", { overdraftLimit: null, metadata: null }), {}, bad],
     [funded, command("UpdateWallet", { overdraftLimit: -1n }), {}, bad],
     [funded, command("UpdateWallet", { overdraftLimit: 1n, metadata: tooMany }), {}, bad],
-    [funded, command("UpdateWallet", { overdraftLimit: null, metadata: {} }), {}, "MetadataChanged"],
-    [funded, command("UpdateWallet", { overdraftLimit: 0n, metadata: null }), {}, "OverdraftLimitChanged"],
+    [funded, command("UpdateWallet", { overdraftLimit: null, metadata: { a: "1" } }), {}, "MetadataChanged"],
+    [funded, command("UpdateWallet", { overdraftLimit: 1n, metadata: null }), {}, "OverdraftLimitChanged"],
+    [funded, command("UpdateWallet", { overdraftLimit: null, metadata: {} }), {}, "NothingChanged"],
+    [funded, command("UpdateWallet", { overdraftLimit: 0n, metadata: {} }), {}, "NothingChanged"],
+    [frozen(funded), command("UpdateWallet", { overdraftLimit: 0n, metadata: null }), {}, "NothingChanged"],
     [
       frozen(funded),
       command("UpdateWallet", { overdraftLimit: 5n, metadata: {} }),
@@ -243,7 +246,7 @@ const rows: { readonly [group: string]: ReadonlyArray<Row> } = {
     [funded, command("UpdateWallet", { overdraftLimit: 1n, metadata: null }), {}, "OverdraftLimitChanged"],
     [closed, command("UpdateWallet", { metadata: tooMany }), {}, "WalletClosed"],
     [funded, command("UpdateWallet", { metadata: tooMany }), {}, bad],
-    [frozen(funded), command("UpdateWallet"), {}, "MetadataChanged"]
+    [frozen(funded), command("UpdateWallet", { metadata: { a: "1" } }), {}, "MetadataChanged"]
   ],
   ReverseOperation: [
     [nothing, command("ReverseOperation"), {}, "WalletNotFound"],

@@ -75,6 +75,7 @@ const events: { readonly [T in WalletEvent["_tag"]]: Omit<EventOf<T>, "_tag"> } 
   WalletClosed: { reason: null, ...after },
   OverdraftLimitChanged: { overdraftLimit: 0n, previousLimit: 0n, ...after },
   MetadataChanged: { metadata: noMetadata, previousMetadata: noMetadata, ...after },
+  NothingChanged: { command: "Freeze", reason: null, ...after },
   OperationReversed: {
     reversedVersion: 1,
     reversedType: "WalletCredited",

@@ -92,6 +92,8 @@ export const goldenEvents: { readonly [name: string]: WalletEvent } = {
   WalletClosed: { _tag: "WalletClosed", reason: "moved", balanceAfter: 0n, heldAfter: 0n },
   OverdraftLimitChanged: { _tag: "OverdraftLimitChanged", overdraftLimit: 0n, previousLimit: 500n, ...money },
   MetadataChanged: { _tag: "MetadataChanged", metadata: {}, previousMetadata: metadata, ...money },
+  NothingChanged: { _tag: "NothingChanged", command: "Freeze", reason: "audit", ...money },
+  "NothingChanged.update": { _tag: "NothingChanged", command: "UpdateWallet", reason: null, ...money },
   "OperationReversed.Nothing": {
     ...reversal,
     reversedType: "WalletCredited",

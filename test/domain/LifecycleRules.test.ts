@@ -43,12 +43,14 @@ describe("a wallet", () => {
     assert.strictEqual(after?.status, "frozen")
     given(frozen(holding))
       .when(command("Freeze", { reason: "again" }))
-      .thenNothing()
+      .then([{ _tag: "NothingChanged", command: "Freeze", reason: "again", balanceAfter: 100n, heldAfter: 10n }])
     const thawed = given(frozen(holding))
       .when(command("Unfreeze", { reason: "done" }))
       .then([{ _tag: "WalletUnfrozen", reason: "done", balanceAfter: 100n, heldAfter: 10n }])
     assert.strictEqual(thawed?.status, "active")
-    given(holding).when(command("Unfreeze")).thenNothing()
+    given(holding)
+      .when(command("Unfreeze"))
+      .then([{ _tag: "NothingChanged", command: "Unfreeze", reason: null, balanceAfter: 100n, heldAfter: 10n }])
     given(holding)
       .when(command("Unfreeze", { reason: "x".repeat(256) }))
       .thenRejected(new InvalidRequest({ detail: "reason: not a text of at most 255 characters" }))
@@ -85,6 +87,22 @@ describe("a wallet", () => {
       .when(command("UpdateWallet", { metadata: { b: "2" } }))
       .then([
         { _tag: "MetadataChanged", metadata: { b: "2" }, previousMetadata: {}, balanceAfter: 100n, heldAfter: 10n }
+      ])
+  })
+
+  it("says so where limit and metadata are as they shall be, in whatever order the pairs come", () => {
+    const stream = [event("WalletCreated", { overdraftLimit: 3n, metadata: { a: "1", b: "2" } })]
+    const same = { metadata: { b: "2", a: "1" }, overdraftLimit: 3n }
+    const unchanged = event("NothingChanged", { command: "UpdateWallet" })
+    for (const fields of [same, { ...same, metadata: null }, { ...same, overdraftLimit: null }]) {
+      const after = given(stream).when(command("UpdateWallet", fields)).then([unchanged])
+      assert.deepStrictEqual([after?.version, after?.overdraftLimit, after?.metadata], [1, 3n, { a: "1", b: "2" }])
+    }
+    given(stream)
+      .when(command("UpdateWallet", { ...same, overdraftLimit: 4n }))
+      .then([
+        event("OverdraftLimitChanged", { overdraftLimit: 4n, previousLimit: 3n }),
+        event("MetadataChanged", { metadata: same.metadata, previousMetadata: { a: "1", b: "2" } })
       ])
   })
 

@@ -218,10 +218,11 @@ describe("what may still be undone", () => {
 const after = walletOf([event("WalletCreated"), event("WalletCredited", { amount: 100n, balanceAfter: 100n })])
 
 /** May still be undone · would be done · whether it waits, with 100 available after it. */
-const table: ReadonlyArray<readonly [WalletEvent, WalletEvent | "nothing", boolean]> = [
+const table: ReadonlyArray<readonly [WalletEvent, WalletEvent, boolean]> = [
   [event("WalletCreated"), event("WalletCredited"), true],
   [event("WalletCreated"), event("TransferRefused"), true],
-  [event("WalletCreated"), "nothing", true],
+  [event("WalletCreated"), event("NothingChanged"), true],
+  [event("WalletCreated"), event("NothingChanged", { command: "UpdateWallet" }), true],
   [event("WalletCreated"), event("OperationReversed"), false],
   [event("WalletCredited", { amount: 100n }), event("WalletDebited"), false],
   [event("WalletCredited", { amount: 101n }), event("WalletDebited"), true],
@@ -250,7 +251,8 @@ const table: ReadonlyArray<readonly [WalletEvent, WalletEvent | "nothing", boole
   [event("TransferSent"), event("TransferSettled", { transferId: "another" }), false],
   [event("TransferReceived"), event("TransferRefused"), false],
   [event("WalletFrozen"), event("WalletUnfrozen"), true],
-  [event("WalletFrozen"), "nothing", true],
+  [event("WalletFrozen"), event("NothingChanged"), true],
+  [event("WalletFrozen"), event("NothingChanged", { command: "UpdateWallet" }), false],
   [event("WalletFrozen"), event("WalletCredited"), false],
   [event("WalletFrozen"), event("HoldReleased"), false],
   [event("WalletUnfrozen"), event("WalletFrozen"), true],
@@ -259,14 +261,18 @@ const table: ReadonlyArray<readonly [WalletEvent, WalletEvent | "nothing", boole
   [event("WalletUnfrozen"), event("HoldCaptured"), true],
   [event("WalletUnfrozen"), event("TransferSent"), true],
   [event("WalletUnfrozen"), event("WalletCredited"), false],
-  [event("WalletUnfrozen"), "nothing", true],
+  [event("WalletUnfrozen"), event("NothingChanged", { command: "Unfreeze" }), true],
   [event("MetadataChanged"), event("MetadataChanged"), true],
   [event("MetadataChanged"), event("OverdraftLimitChanged"), false],
-  [event("MetadataChanged"), "nothing", false],
+  [event("MetadataChanged"), event("NothingChanged"), false],
+  [event("MetadataChanged"), event("NothingChanged", { command: "UpdateWallet" }), true],
+  [event("OverdraftLimitChanged"), event("NothingChanged", { command: "UpdateWallet" }), true],
+  [event("NothingChanged"), event("WalletUnfrozen"), false],
+  [event("NothingChanged"), event("WalletDebited"), false],
   [event("OverdraftLimitChanged"), event("OverdraftLimitChanged"), true],
   [event("OverdraftLimitChanged"), event("MetadataChanged"), false],
   [event("WalletClosed"), event("TransferRefused"), false],
-  [event("WalletClosed"), "nothing", true],
+  [event("WalletClosed"), event("NothingChanged"), true],
   [event("WalletClosed"), event("OperationReversed"), false]
 ]
 
@@ -283,16 +289,16 @@ const facts: ReadonlyArray<WalletEvent> = [
 
 describe("a command", () => {
   for (const [undecided, next, waits] of table) {
-    const what = next === "nothing" ? "one that finds nothing to do" : next._tag
+    const what = next._tag === "NothingChanged" ? `${next.command} that finds nothing to do` : next._tag
     it(`${what} ${waits ? "waits for" : "does not wait for"} ${undecided._tag}`, () => {
       const provisional = new Provisional()
       provisional.add(undecided)
-      const events = next === "nothing" ? [] : [next]
+      const events = [next]
       assert.strictEqual(provisional.carries(events, after), waits)
       provisional.remove(undecided)
       assert.isFalse(provisional.carries(events, after), "nothing is left to wait for")
       // To close waits for whatever is undecided.
-      if (next !== "nothing" && next._tag === "WalletClosed") return
+      if (next._tag === "WalletClosed") return
       provisional.add(bystander)
       provisional.add(undecided)
       assert.strictEqual(provisional.carries(events, after), waits, "whatever else is undecided")

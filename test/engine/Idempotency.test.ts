@@ -72,12 +72,19 @@ const performAll = Effect.fnUntraced(function* (
     engine.releaseHold({ ...a, holdId: other.hold.id, idempotencyKey: "release" })
   )
   yield* perform("freeze", ({ engine }) => engine.freeze({ ...a, reason: "audit", idempotencyKey: "freeze" }))
+  yield* perform("freeze a frozen one", ({ engine }) =>
+    engine.freeze({ ...a, reason: "again", idempotencyKey: "freeze-2" })
+  )
   yield* perform("unfreeze", ({ engine }) => engine.unfreeze({ ...a, idempotencyKey: "unfreeze" }))
+  yield* perform("unfreeze an active one", ({ engine }) => engine.unfreeze({ ...a, idempotencyKey: "unfreeze-2" }))
   yield* perform("update both", ({ engine }) =>
     engine.updateWallet({ ...a, overdraftLimit: 500n, metadata: { tier: "base" }, idempotencyKey: "update" })
   )
   yield* perform("update metadata", ({ engine }) =>
     engine.updateWallet({ ...a, metadata: {}, idempotencyKey: "clear" })
+  )
+  yield* perform("update to what is there", ({ engine }) =>
+    engine.updateWallet({ ...a, overdraftLimit: 500n, metadata: {}, idempotencyKey: "update-2" })
   )
   yield* perform("spend all", ({ engine }) => engine.debit({ ...a, amount: 920n, idempotencyKey: "spend" }))
   yield* perform("close", ({ engine }) => engine.close({ ...a, idempotencyKey: "close" }))
@@ -398,15 +405,16 @@ describe("a key", () => {
     })
   )
 
-  it.effect("of a freeze that changes nothing leaves no trace", () =>
+  it.effect("of a freeze that changes nothing is used up by it", () =>
     Effect.gen(function* () {
       const { installation, node } = yield* installNode()
       yield* create(node, "a")
       yield* node.engine.freeze({ walletId: "a", idempotencyKey: "k1" })
       const idle = yield* node.engine.freeze({ walletId: "a", idempotencyKey: "k2" })
-      assert.deepStrictEqual([idle.replayed, idle.wallet.status, idle.wallet.version], [false, "frozen", 1])
-      assert.deepStrictEqual(installation.types("a"), ["WalletCreated", "WalletFrozen"])
-      yield* node.engine.unfreeze({ walletId: "a", idempotencyKey: "k2" })
+      assert.deepStrictEqual([idle.replayed, idle.wallet.status, idle.wallet.version], [false, "frozen", 2])
+      assert.deepStrictEqual(installation.types("a"), ["WalletCreated", "WalletFrozen", "NothingChanged"])
+      const other = yield* Effect.flip(node.engine.unfreeze({ walletId: "a", idempotencyKey: "k2" }))
+      assert.strictEqual(other._tag, "IdempotencyKeyReused")
       yield* quiet(node)
       yield* assertConsistent(installation, node, "a")
     })

@@ -143,7 +143,7 @@ layer(Server.layer(), { excludeTestServices: true })("wallets over HTTP", (it) =
       const debit = yield* call("POST", `/v1/wallets/${id}/debit`, { key: "d", body: { amount: "1" } })
       assert.deepInclude(debit.json, { status: 422, code: "WalletFrozen" })
       const again = yield* call("POST", `/v1/wallets/${id}/freeze`, { key: "g" })
-      assert.deepInclude(again.json.wallet, { status: "frozen", version: 1 })
+      assert.deepInclude(again.json.wallet, { status: "frozen", version: 2 })
       const open = yield* call("POST", `/v1/wallets/${id}/unfreeze`, { key: "u", body: {} })
       assert.strictEqual(open.json.wallet.status, "active")
       const closed = yield* call("POST", `/v1/wallets/${id}/close`, { key: "x", body: { reason: null } })

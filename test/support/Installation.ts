@@ -3,6 +3,7 @@
  * started again, each behind faults of its own.
  */
 import * as Cause from "effect/Cause"
+import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -85,7 +86,8 @@ const capture = (logged: Array<string>) =>
 const startNode = Effect.fnUntraced(function* (
   state: MemoryState,
   broken: ReadonlySet<string>,
-  bounds: Partial<ActorBounds>
+  bounds: Partial<ActorBounds>,
+  clock: Clock.Clock | undefined
 ) {
   const log = Faulty.make(MemoryEventStore.make(state), broken)
   const persistence = FaultyKeys.make(MemoryPersistence.make(state))
@@ -101,7 +103,8 @@ const startNode = Effect.fnUntraced(function* (
   const layer = Layer.fresh(
     WalletEngine.layer({ bounds: { ...defaultBounds, ...bounds }, partitions }).pipe(
       Layer.provide(stores),
-      Layer.provide(capture(logged))
+      Layer.provide(capture(logged)),
+      Layer.provide(clock === undefined ? Layer.empty : Layer.succeed(Clock.Clock, clock))
     )
   )
   const services = yield* Effect.orDie(Layer.buildWithScope(layer, scope))
@@ -138,6 +141,8 @@ interface InstallOptions {
   readonly bounds?: Partial<ActorBounds>
   /** Log and Persistence are two stores. */
   readonly separate?: boolean
+  /** Of the nodes; the stores have the test's own. */
+  readonly clock?: Clock.Clock
 }
 
 /** A new, empty database. */
@@ -152,7 +157,7 @@ export const install = Effect.fnUntraced(function* (
   return {
     state,
     broken,
-    start: (bounds = {}) => startNode(state, broken, { ...options.bounds, ...bounds }),
+    start: (bounds = {}) => startNode(state, broken, { ...options.bounds, ...bounds }, options.clock),
     log: MemoryEventStore.make(state),
     events,
     types: (walletId) => events(walletId).map(({ event }) => event._tag)

@@ -1,6 +1,8 @@
 /** Clocks for those who look at the time and do not wait for it. */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import { Persistence } from "../../src/stores/Persistence.ts"
 
 /** The real clock, so much ahead. */
 export const clockAhead = (millis: number): Clock.Clock => {
@@ -50,3 +52,31 @@ export const clockOfLooks = (): Clock.Clock => {
     sleep: (duration) => real.sleep(duration)
   }
 }
+
+/** A machine's clock on top of another one, which says the truth: it can be set. */
+export interface MachineClock extends Clock.Clock {
+  /** How far the wall clock is ahead, ms; the monotonic one goes on. */
+  ahead: number
+}
+
+export const machineClock = (truth: Clock.Clock, ahead = 0): MachineClock => {
+  const millis = () => truth.currentTimeMillisUnsafe() + machine.ahead
+  const nanos = () => BigInt(Math.floor(millis())) * 1_000_000n
+  const machine: MachineClock = {
+    ahead,
+    currentTimeMillisUnsafe: millis,
+    currentTimeMillis: Effect.sync(millis),
+    currentTimeNanosUnsafe: nanos,
+    currentTimeNanos: Effect.sync(nanos),
+    monotonicTimeNanosUnsafe: () => truth.monotonicTimeNanosUnsafe(),
+    monotonicTimeNanos: truth.monotonicTimeNanos,
+    sleep: (duration) => truth.sleep(duration)
+  }
+  return machine
+}
+
+/** The store is on this machine, and has its clock. */
+export const onThisMachine: Layer.Layer<Persistence, never, Persistence> = Layer.effect(
+  Persistence,
+  Effect.map(Persistence, (persistence) => Persistence.of({ ...persistence, now: Clock.currentTimeMillis }))
+)

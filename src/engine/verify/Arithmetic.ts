@@ -62,6 +62,7 @@ const heldChange = (wallet: Wallet | undefined, event: WalletEvent): bigint => {
     case "WalletClosed":
     case "OverdraftLimitChanged":
     case "MetadataChanged":
+    case "NothingChanged":
       return 0n
   }
 }
@@ -103,6 +104,7 @@ const holdDoubts = (wallet: Wallet | undefined, event: WalletEvent): ReadonlyArr
     case "WalletClosed":
     case "OverdraftLimitChanged":
     case "MetadataChanged":
+    case "NothingChanged":
     case "OperationReversed":
       return []
   }
@@ -142,6 +144,7 @@ const transferDoubts = (wallet: Wallet | undefined, event: WalletEvent): Readonl
     case "WalletClosed":
     case "OverdraftLimitChanged":
     case "MetadataChanged":
+    case "NothingChanged":
     case "OperationReversed":
       return []
   }

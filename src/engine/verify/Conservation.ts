@@ -73,6 +73,7 @@ export const addMovement = (totals: CurrencyTotals, event: WalletEvent): void =>
     case "WalletClosed":
     case "OverdraftLimitChanged":
     case "MetadataChanged":
+    case "NothingChanged":
       return
     default:
       event satisfies never
@@ -111,6 +112,7 @@ const addReversal = (totals: CurrencyTotals, { balanceChange: change, reversedTy
     case "WalletClosed":
     case "OverdraftLimitChanged":
     case "MetadataChanged":
+    case "NothingChanged":
     case "OperationReversed":
       return
     default:

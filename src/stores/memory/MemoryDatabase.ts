@@ -6,6 +6,7 @@
  * Everything lives until the layer's scope ends; nothing is bounded. For tests,
  * examples and trials, not for service.
  */
+import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -96,6 +97,8 @@ export interface MemoryState {
   apiKeysMade: bigint
   installation: { readonly partitions: number } | undefined
   rule: UserRule | undefined
+  /** Its clock, ms. */
+  readonly now: () => number
 }
 
 export class MemoryDatabase extends Context.Service<MemoryDatabase, MemoryState>()(
@@ -104,7 +107,7 @@ export class MemoryDatabase extends Context.Service<MemoryDatabase, MemoryState>
   static readonly layer = (options: MemoryOptions = {}): Layer.Layer<MemoryDatabase> =>
     Layer.effect(
       MemoryDatabase,
-      Effect.sync((): MemoryState => ({
+      Effect.map(Clock.Clock, (clock): MemoryState => ({
         separate: options.separate ?? false,
         logId: options.logId ?? randomUUID(),
         log: [],
@@ -127,7 +130,8 @@ export class MemoryDatabase extends Context.Service<MemoryDatabase, MemoryState>
         apiKeys: new Map(),
         apiKeysMade: 0n,
         installation: undefined,
-        rule: options.rule
+        rule: options.rule,
+        now: () => clock.currentTimeMillisUnsafe()
       }))
     )
 }

@@ -96,10 +96,10 @@ const listTransfers = Effect.fnUntraced(function* (
 
 const openTransfers = (
   state: MemoryState,
-  { before, limit }: { readonly before: number; readonly limit: number }
+  { after = Infinity, before, limit }: Parameters<Persistence["Service"]["openTransfers"]>[0]
 ): ReadonlyArray<OpenTransfer> =>
   allTransfers(state)
-    .filter(({ transfer }) => transfer.status === "pending" && transfer.createdAt < before)
+    .filter(({ transfer: { createdAt, status } }) => status === "pending" && (createdAt < before || createdAt > after))
     .map(({ transfer }) => ({ transferId: transfer.id, walletId: transfer.from, createdAt: transfer.createdAt }))
     .sort((a, b) => a.createdAt - b.createdAt)
     .slice(0, limit)
@@ -149,6 +149,7 @@ export const make = (state: MemoryState): Persistence["Service"] => {
         const segments = (seen.keySegments.get(walletId) ?? []).filter(({ fromVersion }) => fromVersion >= from)
         return segments.slice(0, limit)
       }),
+    now: Effect.sync(() => state.now()),
     scanWallets: (options) =>
       read(({ wallets }) =>
         scan(

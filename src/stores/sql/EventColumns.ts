@@ -64,6 +64,7 @@ const fieldsInColumns: Readonly<Record<WalletEventType, ReadonlyArray<ColumnFiel
   WalletClosed: [],
   OverdraftLimitChanged: [],
   MetadataChanged: ["metadata"],
+  NothingChanged: [],
   OperationReversed: []
 }
 
@@ -138,6 +139,7 @@ export const columnsOf = (event: WalletEvent, withData = true): EventColumns => 
     case "WalletUnfrozen":
     case "WalletClosed":
     case "OverdraftLimitChanged":
+    case "NothingChanged":
       return columns(null, null, noMetadata, null, null, null, rest())
     case "OperationReversed": {
       const { balanceChange, restored } = event

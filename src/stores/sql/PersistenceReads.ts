@@ -8,6 +8,7 @@
  */
 import * as Effect from "effect/Effect"
 import type { SqlClient } from "effect/sql/SqlClient"
+import { maxTime } from "../../domain/Limits.ts"
 import type { InvalidRequest } from "../../domain/Rejection.ts"
 import type { Hold, Transaction, Transfer, TransferStatus } from "../../domain/Wallet.ts"
 import { decodePosition, decodeVersion, type Page, pageByPosition, pageByVersion } from "../Page.ts"
@@ -188,7 +189,9 @@ where t.wallet_id = $1 and t.id > $2 order by t.id limit $3`
 
 const readOpen = `
 select wallet_id, id, created_at from transfers
-where status = 'pending' and created_at < $1 order by created_at, wallet_id, id limit $2`
+where status = 'pending' and (created_at < $1 or created_at > $2) order by created_at, wallet_id, id limit $3`
+
+const readClock = "select (extract(epoch from clock_timestamp()) * 1000)::float8 as now"
 
 /**
  * What the source has to say for a transfer to be in that status, and what the
@@ -238,9 +241,9 @@ interface OpenRow {
 
 const openTransfers = (
   read: Read,
-  { before, limit }: { readonly before: number; readonly limit: number }
+  { after = maxTime, before, limit }: Parameters<Persistence["Service"]["openTransfers"]>[0]
 ): Effect.Effect<ReadonlyArray<OpenTransfer>, ReadError> =>
-  Effect.map(read<OpenRow>(readOpen, [time(before), int8(limit)]), (rows) =>
+  Effect.map(read<OpenRow>(readOpen, [time(before), time(after), int8(limit)]), (rows) =>
     rows.map((row) => ({ transferId: row.id, walletId: row.wallet_id, createdAt: row.created_at.getTime() }))
   )
 
@@ -264,6 +267,7 @@ type Reads = Pick<
   | "openTransfers"
   | "dueHolds"
   | "findKeys"
+  | "now"
   | "scanWallets"
   | "scanTransactions"
   | "scanHolds"
@@ -291,6 +295,7 @@ export const makeReads = (sql: SqlClient, readMillis: number): Reads => {
     dueHolds: ({ limit, now }) =>
       Effect.map(planned<DueRow>(readDueHolds, [time(now), int8(limit)]), (rows) => rows.map(dueHoldOf)),
     findKeys: (asked) => Effect.map(prepared<KeyRow>(readKeys, keyParameters(asked)), (rows) => lookupsOf(asked, rows)),
+    now: Effect.map(prepared<{ readonly now: number }>(readClock, []), ([row]) => row!.now),
     scanWallets: ({ after, limit }) =>
       Effect.map(prepared<WalletRow>(readWallets, [text(after), int8(limit)]), (rows) => rows.map(walletOf)),
     scanTransactions: (walletId, { after, limit }) =>

@@ -8,6 +8,7 @@ import * as Layer from "effect/Layer"
 import * as Result from "effect/Result"
 import type { SqlClient } from "effect/sql/SqlClient"
 import type { SqlError } from "effect/sql/SqlError"
+import { maxTime } from "../../domain/Limits.ts"
 import {
   type AppendError,
   EventStore,
@@ -96,8 +97,6 @@ const raiseHighWatermark = (
   )
 
 const anyVersion = 9_223_372_036_854_775_807n
-/** The year 9999: no event is later (`Limits.ts`). */
-const anyTime = 253_402_300_799_999
 
 interface SnapshotRow {
   readonly wallet_id: string
@@ -114,7 +113,7 @@ const loadSnapshot = (sql: SqlClient, walletId: string, bound: SnapshotBound) =>
     sql.unsafe<SnapshotRow>(readSnapshot, [
       text(walletId),
       int8(bound.version === undefined ? anyVersion : BigInt(bound.version)),
-      time(bound.time ?? anyTime)
+      time(bound.time ?? maxTime)
     ]),
     snapshotOf
   )

@@ -333,6 +333,19 @@ const badCursors = contractCase(
   })
 )
 
+const ownClock = contractCase(
+  "has a clock that goes on, in milliseconds since 1970",
+  Effect.gen(function* () {
+    const persistence = yield* Persistence
+    const first = yield* persistence.now
+    const second = yield* persistence.now
+    assert.equal(typeof first, "number")
+    assert.ok(second >= first, `${second} after ${first}`)
+    // Between 2020 and 2100: not seconds, and not microseconds.
+    assert.ok(first > 1_577_836_800_000 && first < 4_102_444_800_000, String(first))
+  })
+)
+
 export const persistenceContract: ReadonlyArray<ContractCase<Stores>> = [
   walletRow,
   ownAnswers,
@@ -344,5 +357,6 @@ export const persistenceContract: ReadonlyArray<ContractCase<Stores>> = [
   holdChanges,
   scans,
   badCursors,
+  ownClock,
   ...keyContract
 ]

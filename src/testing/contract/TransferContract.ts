@@ -246,6 +246,11 @@ const open = contractCase(
       [1, 2].map((index) => ({ transferId: ids[index]!, walletId: source.id, createdAt: start + (index + 1) * 10 }))
     )
     assert.equal((yield* list(source.time + 1)).length, 3)
+    const ahead = yield* persistence.openTransfers({ before: start + 20, after: start + 30, limit: 10_000 })
+    assert.deepEqual(
+      ahead.filter(({ walletId }) => walletId === source.id).map(({ transferId }) => transferId),
+      [ids[3]]
+    )
     const [one] = yield* persistence.openTransfers({ before: source.time + 1, limit: 1 })
     assert.ok(one !== undefined && one.createdAt <= start + 20)
   })

@@ -1,6 +1,6 @@
 /** Every answer that was given is true: it says what the model says, at the version it names, and what is durable is so. */
 import type { Transfer } from "../../domain/Wallet.ts"
-import { type Answered, isAnswered, oldestVersion, toldVersion } from "./Answered.ts"
+import { type Answered, isAnswered, toldVersion } from "./Answered.ts"
 import type { Attempt, Operation, Told } from "./History.ts"
 import { describeOperation, describeOutcome } from "./History.ts"
 import type { Ledger } from "./Ledger.ts"
@@ -46,14 +46,14 @@ const commandAt = (account: Account, attempt: Attempt, version: number): LoggedC
 const holdOf = (operation: Operation, told: Told): string | undefined =>
   "holdId" in operation ? operation.holdId : told.hold?.id
 
-/** Of a command that has events of its own. */
+/** Of a command: it has events of its own, whatever it did. */
 const checkEffect = (trial: Trial, account: Account, attempt: Answered, told: Told, wrong: Wrong): void => {
   const { operation } = attempt
   const ledger = account.ledgers.get(operation.walletId)!
   const state = checkView(ledger, told.wallet!, wrong)
   if (state === undefined) return
   const command = commandAt(account, attempt, state.version)
-  if (command === undefined) return checkNoEffect(trial, ledger, attempt, told, state, wrong)
+  if (command === undefined) return wrong(`version ${state.version} is not of its key`)
   checkReplay(trial, attempt, command, told, wrong)
   if (told.transaction !== undefined) {
     const transaction = ledger.transactions.get(state.version)
@@ -80,24 +80,6 @@ const checkReplay = (trial: Trial, attempt: Answered, command: LoggedCommand, to
     number !== attempt.number && key === attempt.key && operation.walletId === attempt.operation.walletId
   if (told.replayed === true && !trial.history.attempts.some(isOther))
     wrong("it was asked for once, and is marked as replayed")
-}
-
-/** A freeze of a frozen wallet, and the like: nothing happens, and that is right. */
-const checkNoEffect = (
-  trial: Trial,
-  ledger: Ledger,
-  attempt: Answered,
-  told: Told,
-  state: LedgerState,
-  wrong: Wrong
-): void => {
-  const { operation } = attempt
-  const wanted = operation.kind === "freeze" ? "frozen" : operation.kind === "unfreeze" ? "active" : undefined
-  if (wanted === undefined) return wrong(`version ${state.version} is not of its key`)
-  if (state.status !== wanted) return wrong(`nothing has happened to a wallet that is ${state.status}`)
-  if (told.replayed === true) wrong("nothing has happened, and it is marked as replayed")
-  if (state.version < oldestVersion(trial, attempt, ledger))
-    wrong(`version ${state.version} was old when it was asked for`)
 }
 
 const checkDurability = (attempt: Answered, told: Told, version: number, walletId: string, wrong: Wrong): void => {
@@ -179,7 +161,6 @@ const checkNewOnce = (trial: Trial, answered: ReadonlyArray<Answered>): void => 
     const { operation, outcome } = attempt
     if (outcome._tag !== "Done" || outcome.told.replayed !== false) continue
     const { transfer, wallet } = outcome.told
-    if (operation.kind === "freeze" || operation.kind === "unfreeze") continue
     const name = `${operation.walletId} ${attempt.key} ${transfer === undefined ? wallet?.version : transfer.id}`
     const first = firsts.get(name)
     if (first !== undefined) {

@@ -28,9 +28,14 @@ export interface FaultPlan {
   readonly storeMillis: number
   /** Fibers give way after at most so many operations; `undefined`: as usual. */
   readonly preemption: number | undefined
-  /** Clocks of nodes are off by at most so much, ms. */
+  /** Clocks of nodes are off by at most so much as they start, ms. */
   readonly clockSkew: number
+  /** Mean time between two steps of clocks, ms; `undefined`: none steps, and no event is dated ahead. */
+  readonly clockStepMillis: number | undefined
 }
+
+/** A node's time is off by at most so much, ms: what is tolerated, and half of the longest look at the store's clock. */
+export const soundMillis = defaultBounds.clockSkewMillis + 1_000
 
 /** The claims and the hashes are of no interest here: few, so that a claim is cheap. */
 export const partitions = 4
@@ -80,7 +85,8 @@ const small = (random: SeededRandom): ActorBounds => ({
   holdSweepMillis: 400,
   sweepBatch: random.pick([1, 10]),
   sweepHandleMillis: 1_500,
-  sweepDeferMillis: 600
+  sweepDeferMillis: 600,
+  clockLookMillis: random.pick([500, 3_000])
 })
 
 export const drawFaultPlan = (random: SeededRandom): FaultPlan => ({
@@ -96,5 +102,6 @@ export const drawFaultPlan = (random: SeededRandom): FaultPlan => ({
   replacementMillis: random.pick([2_500, 6_000, 15_000]),
   storeMillis: random.pick([2, 8, 40]),
   preemption: random.chance(0.3) ? random.pick([8, 30, 300]) : undefined,
-  clockSkew: random.pick([0, 50, 8_000])
+  clockSkew: random.pick([0, 50, 8_000]),
+  clockStepMillis: random.pick([undefined, 2_000, 8_000])
 })

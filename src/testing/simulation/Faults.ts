@@ -28,7 +28,8 @@ export const steps = [
   "saveKeySegment",
   "hold",
   "openTransfers",
-  "dueHolds"
+  "dueHolds",
+  "now"
 ] as const
 
 export type Step = (typeof steps)[number]
@@ -115,13 +116,19 @@ export const drawn: Readonly<Record<Step, ReadonlyArray<readonly [Fault, number]
   checkpoints: reading,
   setCheckpoint: writing.filter(([fault]) => !isLate(fault)),
   logId: reading,
-  adoptLog: [...evenly(writing.filter(([fault]) => !isLate(fault))), ["takeover", 0.5], ["crashBefore", 1]],
+  adoptLog: [
+    ...evenly(writing.filter(([fault]) => !isLate(fault))),
+    ["slow", 0.5],
+    ["takeover", 0.5],
+    ["crashBefore", 1]
+  ],
   findKeys: reading,
   keySegments: reading,
   saveKeySegment: evenly(writing),
   hold: reading,
   openTransfers: reading,
-  dueHolds: reading
+  dueHolds: reading,
+  now: reading
 }
 
 /** How much more often than others a step fails that is rarely taken, how much less often one that is taken all the time. */
@@ -133,7 +140,8 @@ const rarity: Partial<Record<Step, number>> = {
   saveSnapshot: 1.5,
   saveKeySegment: 5,
   openTransfers: 0.6,
-  dueHolds: 0.3
+  dueHolds: 0.3,
+  now: 0.5
 }
 
 /** Steps that few runs take at all: once in the life of an installation, or only after a refusal. */

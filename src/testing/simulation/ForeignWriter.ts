@@ -15,6 +15,11 @@ export const foreignKey = "c:foreign-"
 /** What they credit, minor units. */
 export const foreignAmount = 1n
 
+/** What somebody with a bad clock dates an event ahead by, ms. */
+const datedAhead = [20_000, 3_600_000, 90_000_000]
+
+const isDatedAhead = ({ plan, random }: Trial): boolean => plan.clockStepMillis !== undefined && random.chance(0.3)
+
 /** Whether Persistence has not taken the wallet's creation: nobody may build on that. */
 const mayBeUndone = ({ state }: Trial, walletId: string): boolean =>
   (state.persisted.get(walletId)?.length ?? 0) === 0 ||
@@ -32,7 +37,7 @@ export const writeForeign = (trial: Trial, walletId: string): boolean => {
     id,
     walletId,
     version: before.version + 1,
-    time: before.updatedAt,
+    time: before.updatedAt + (isDatedAhead(trial) ? random.pick(datedAhead) : 0),
     event: {
       _tag: "WalletCredited",
       amount: foreignAmount,

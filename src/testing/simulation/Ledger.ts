@@ -4,6 +4,7 @@
  */
 import type { RecordedEvent, WalletEvent } from "../../domain/Event.ts"
 import type { Transaction } from "../../domain/Wallet.ts"
+import { soundMillis } from "./FaultPlan.ts"
 import {
   availableOf,
   heldIn,
@@ -16,8 +17,24 @@ import {
 
 interface Rules {
   readonly broken: (law: string) => void
+  readonly landedAt: number
   /** What every command that takes money has to mind. */
   readonly spends: (amount: bigint) => void
+}
+
+/** Whether an event says that all is as it is because of the other one. */
+const reliesOn = (event: WalletEvent, other: WalletEvent): boolean => {
+  if (event._tag !== "NothingChanged") return false
+  switch (other._tag) {
+    case "WalletFrozen":
+    case "WalletUnfrozen":
+      return event.command !== "UpdateWallet"
+    case "OverdraftLimitChanged":
+    case "MetadataChanged":
+      return event.command === "UpdateWallet"
+    default:
+      return other._tag === "WalletCreated"
+  }
 }
 
 /** The history of one wallet as the model tells it. */
@@ -41,14 +58,16 @@ export class Ledger {
     return this.states[version]
   }
 
-  apply(recorded: RecordedEvent): void {
+  /** `landedAt`: when it came into the log, ms, by the true time. */
+  apply(recorded: RecordedEvent, landedAt: number): void {
     const before = this.states.at(-1)
     const { event, time, version, walletId } = recorded
     const place = `${event._tag} at version ${version} of ${walletId}`
     const broken = (law: string) => this.violated(`${place}: ${law}`)
     if (version !== (before?.version ?? -1) + 1) broken(`it follows version ${before?.version ?? -1}`)
     if (before !== undefined && time < before.updatedAt) broken("its time is before that of the event before it")
-    const after = before === undefined ? this.create(recorded, broken) : this.move(before, recorded, broken)
+    const after =
+      before === undefined ? this.create(recorded, broken) : this.move(before, recorded, { broken, landedAt })
     if (after.balance !== event.balanceAfter)
       broken(`it says a balance of ${event.balanceAfter}, which is ${after.balance}`)
     if (after.held !== event.heldAfter) broken(`it says that ${event.heldAfter} is held, which is ${after.held}`)
@@ -81,7 +100,11 @@ export class Ledger {
     }
   }
 
-  private move(before: LedgerState, recorded: RecordedEvent, broken: (law: string) => void): LedgerState {
+  private move(
+    before: LedgerState,
+    recorded: RecordedEvent,
+    { broken, landedAt }: Pick<Rules, "broken" | "landedAt">
+  ): LedgerState {
     const { event, time, version } = recorded
     const state = { ...before, version, updatedAt: time }
     const spends = (amount: bigint) => {
@@ -109,12 +132,12 @@ export class Ledger {
       case "TransferRefused":
       case "TransferSettled":
       case "TransferReversed":
-        return this.moveTransfer(before, state, event, { broken, spends })
+        return this.moveTransfer(before, state, event, { broken, landedAt, spends })
       case "HoldPlaced":
       case "HoldCaptured":
       case "HoldReleased":
       case "HoldExpired":
-        return this.moveHold(before, state, event, { broken, spends })
+        return this.moveHold(before, state, event, { broken, landedAt, spends })
       case "WalletFrozen":
         if (before.status !== "active") broken(`the wallet is ${before.status}`)
         return { ...state, status: "frozen" }
@@ -132,6 +155,11 @@ export class Ledger {
       case "MetadataChanged":
         isOpen()
         return { ...state, metadata: event.metadata }
+      case "NothingChanged":
+        isOpen()
+        if (event.command === "Freeze" && before.status !== "frozen") broken(`the wallet is ${before.status}`)
+        if (event.command === "Unfreeze" && before.status !== "active") broken(`the wallet is ${before.status}`)
+        return state
       case "OperationReversed":
         return this.undo(state, event.reversedVersion, broken)
     }
@@ -171,9 +199,10 @@ export class Ledger {
     before: LedgerState,
     state: LedgerState,
     event: Extract<WalletEvent, { _tag: "HoldPlaced" | "HoldCaptured" | "HoldReleased" | "HoldExpired" }>,
-    { broken, spends }: Rules
+    { broken, landedAt, spends }: Rules
   ): LedgerState {
-    const time = state.updatedAt
+    // The owner's time; unless the event before it was dated ahead: then it was earlier, and is not known.
+    const time = state.updatedAt > before.updatedAt ? state.updatedAt : -Infinity
     switch (event._tag) {
       case "HoldPlaced": {
         spends(event.amount)
@@ -190,7 +219,7 @@ export class Ledger {
           expiresAt,
           reference,
           metadata,
-          createdAt: time
+          createdAt: state.updatedAt
         }
         return withHold(state, hold)
       }
@@ -214,8 +243,12 @@ export class Ledger {
         const hold = this.openHold(before, event.holdId, broken)
         if (hold === undefined) return state
         if (event.amount !== hold.remaining) broken(`${event.amount} of ${hold.remaining} is released`)
-        if (event._tag === "HoldExpired" && (hold.expiresAt === null || time < hold.expiresAt)) {
-          broken(`the hold expires at ${hold.expiresAt}, it is ${time}`)
+        if (event._tag === "HoldExpired") {
+          const { expiresAt } = hold
+          if (expiresAt === null || state.updatedAt < expiresAt)
+            broken(`the hold expires at ${expiresAt}, it is ${state.updatedAt}`)
+          else if (landedAt + soundMillis < expiresAt)
+            broken(`the hold expires at ${expiresAt}, it is ${landedAt} in truth`)
         }
         const ended = event._tag === "HoldReleased" ? "released" : "expired"
         return withHold(state, { ...hold, remaining: 0n, status: hold.captured > 0n ? "captured" : ended })
@@ -239,6 +272,8 @@ export class Ledger {
     }
     this.reversals.set(version, state.version)
     const { event } = undone
+    const relied = this.events.slice(version + 1).find((later) => reliesOn(later.event, event))
+    if (relied !== undefined) broken(`event ${relied.version} has found what event ${version} did, and rests on it`)
     const earlier = this.states[version - 1]
     switch (event._tag) {
       case "WalletCreated":
@@ -271,6 +306,8 @@ export class Ledger {
         return { ...state, overdraftLimit: earlier!.overdraftLimit }
       case "MetadataChanged":
         return { ...state, metadata: earlier!.metadata }
+      case "NothingChanged":
+        return state
       default:
         broken(`${event._tag} is a fact and cannot be reversed`)
         return state

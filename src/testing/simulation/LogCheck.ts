@@ -2,12 +2,13 @@
  * The log against the model and against what was asked: every event is allowed where it
  * stands, some command explains it, each key took place once, and no money is lost or made.
  */
-import type { RecordedEvent, WalletEvent } from "../../domain/Event.ts"
-import type { Attempt, Operation } from "./History.ts"
+import type { RecordedEvent } from "../../domain/Event.ts"
+import { explains, explainsItself } from "./Explanation.ts"
+import type { Attempt } from "./History.ts"
 import { foreignKey } from "./ForeignWriter.ts"
+import { soundMillis } from "./FaultPlan.ts"
 import { Ledger } from "./Ledger.ts"
 import { type LedgerState, stateBytes } from "./LedgerState.ts"
-import { isSame } from "./PlainData.ts"
 import type { Trial } from "./Trial.ts"
 import { isUnlucky } from "./UserRule.ts"
 
@@ -86,103 +87,12 @@ class Conservation {
   }
 }
 
-const note = (
-  reference: string | null,
-  metadata: unknown,
-  event: { readonly reference: string | null; readonly metadata: unknown }
-) => reference === event.reference && isSame(metadata, event.metadata)
-
-/** Whether the events are what the operation asks for. */
-const explains = (operation: Operation, events: ReadonlyArray<WalletEvent>): boolean => {
-  const [event] = events
-  if (event === undefined) return false
-  if (operation.kind === "update") {
-    const wanted = (operation.overdraftLimit === null ? 0 : 1) + (operation.metadata === null ? 0 : 1)
-    return (
-      events.length === wanted &&
-      events.every(
-        (one) =>
-          (one._tag === "OverdraftLimitChanged" && one.overdraftLimit === operation.overdraftLimit) ||
-          (one._tag === "MetadataChanged" && isSame(one.metadata, operation.metadata))
-      )
-    )
-  }
-  if (events.length !== 1) return false
-  switch (operation.kind) {
-    case "create":
-      return (
-        event._tag === "WalletCreated" &&
-        event.ownerId === operation.ownerId &&
-        event.currency === operation.currency &&
-        event.overdraftLimit === operation.overdraftLimit &&
-        isSame(event.metadata, operation.metadata)
-      )
-    case "credit":
-    case "debit":
-      return (
-        event._tag === (operation.kind === "credit" ? "WalletCredited" : "WalletDebited") &&
-        event.amount === operation.amount &&
-        note(operation.reference, operation.metadata, event)
-      )
-    case "hold":
-      return (
-        event._tag === "HoldPlaced" &&
-        event.amount === operation.amount &&
-        event.expiresAt === operation.expiresAt &&
-        note(operation.reference, {}, event)
-      )
-    case "capture":
-      return (
-        event._tag === "HoldCaptured" &&
-        event.holdId === operation.holdId &&
-        (operation.amount === null || event.amount === operation.amount) &&
-        (operation.amount !== null || event.remainingAfter === 0n) &&
-        (operation.final ? event.remainingAfter === 0n : event.released === 0n)
-      )
-    case "release":
-      return event._tag === "HoldReleased" && event.holdId === operation.holdId
-    case "freeze":
-      return event._tag === "WalletFrozen" && event.reason === operation.reason
-    case "unfreeze":
-      return event._tag === "WalletUnfrozen" && event.reason === operation.reason
-    case "close":
-      return event._tag === "WalletClosed" && event.reason === operation.reason
-    case "transfer":
-      return (
-        event._tag === "TransferSent" &&
-        event.to === operation.to &&
-        event.amount === operation.amount &&
-        note(operation.reference, {}, event)
-      )
-    case "read":
-    case "past":
-      return false
-  }
-}
-
-/** The engine's own commands have keys that say what they do. */
-const explainsItself = (key: string, walletId: string, { event }: RecordedEvent): boolean => {
-  switch (event._tag) {
-    case "HoldExpired":
-      return key === `e:expire:${event.holdId}`
-    case "TransferReceived":
-    case "TransferRefused":
-      return key === `e:arrive:${event.from}:${event.transferId}`
-    case "TransferSettled":
-    case "TransferReversed":
-      return key === `e:end:${event.transferId}`
-    case "OperationReversed":
-      return key === `e:reverse:${event.reversedVersion}`
-    default:
-      return walletId === ""
-  }
-}
-
 /** The key that a client gave, of an event of a client's. */
 export const clientKey = (key: string): string | undefined => (key.startsWith("c:") ? key.slice(2) : undefined)
 
 const checkCommand = (
   command: LoggedCommand,
+  before: LedgerState | undefined,
   attempts: ReadonlyMap<string, ReadonlyArray<Attempt>>,
   violated: Violated
 ): void => {
@@ -199,12 +109,17 @@ const checkCommand = (
   const same = asked.filter((attempt) =>
     explains(
       attempt.operation,
-      events.map(({ event }) => event)
+      events.map(({ event }) => event),
+      before
     )
   )
   if (same.length === 0) violated(`${place}: nobody has asked for it under key ${given}`)
   else if (!same.some(mayHaveDone))
     violated(`${place}: all who asked for it under key ${given} were told that nothing has happened`)
+  const captured = events[0]!.event._tag === "HoldCaptured" ? before?.holds.get(events[0]!.event.holdId) : undefined
+  const expiresAt = captured?.expiresAt ?? Infinity
+  if (same.length > 0 && same.every(({ calledAt }) => calledAt > expiresAt + soundMillis))
+    violated(`${place}: the hold had expired at ${expiresAt} when it was asked for`)
 }
 
 /** Whether the answer leaves room for an effect. */
@@ -315,7 +230,7 @@ export const checkLog = (trial: Trial): Account => {
   const transfers = new Map<string, LoggedTransfer>()
   const conservation = new Conservation()
   const ids = new Set<string>()
-  for (const { recorded } of state.log) {
+  for (const [index, { recorded }] of state.log.entries()) {
     const { id, walletId } = recorded
     if (ids.has(id)) violated(`event id ${id} is there twice`)
     ids.add(id)
@@ -324,7 +239,7 @@ export const checkLog = (trial: Trial): Account => {
       ledger = new Ledger(walletId, violated)
       ledgers.set(walletId, ledger)
     }
-    ledger.apply(recorded)
+    ledger.apply(recorded, history.landedAt[index]!)
     checkSize(ledger.at(recorded.version), recorded, plan.bounds.limits.stateBytes, violated)
     followTransfer(transfers, ledgers, recorded, violated)
     conservation.follow(ledger, recorded, violated)
@@ -356,7 +271,10 @@ export const checkLog = (trial: Trial): Account => {
   const commands = commandsOf(trial)
   for (const ofKey of commands.values()) {
     checkOnce(ofKey, violated)
-    for (const command of ofKey) checkCommand(command, attempts, violated)
+    for (const command of ofKey) {
+      const before = ledgers.get(command.walletId)?.at(command.events[0]!.version - 1)
+      checkCommand(command, before, attempts, violated)
+    }
   }
   return { ledgers, commands, transfers }
 }

@@ -14,6 +14,7 @@ import {
 } from "./LedgerState.ts"
 import { type Account, type LoggedCommand, nameOf } from "./LogCheck.ts"
 import type { Trial } from "./Trial.ts"
+import { soundMillis } from "./FaultPlan.ts"
 import { unluckyAmount, unluckyArrival, unluckyText } from "./UserRule.ts"
 
 /** Nothing has happened, and nothing was judged: always possible. */
@@ -23,7 +24,7 @@ interface Moment {
   readonly state: LedgerState | undefined
   /** Of a transfer's destination, at any time of the call. */
   readonly destinations: ReadonlyArray<LedgerState | undefined>
-  /** The node's clock at the answer, or the wallet's own time if that is later, ms. */
+  /** The latest that the node's time was at the answer, ms. */
   readonly time: number
   readonly limits: WalletLimits
 }
@@ -175,8 +176,7 @@ const checkRules = (
       : statesBetween(destination, oldestVersion(trial, attempt, destination, to), truth.versions.get(to) ?? -1)
   const { limits } = trial.plan.bounds
   const holds = states.some((state) => {
-    const time = Math.max(truth.time + trial.plan.clockSkew, state?.updatedAt ?? 0)
-    return justifies(tag, operation, { state, destinations, time, limits })
+    return justifies(tag, operation, { state, destinations, time: truth.time + soundMillis, limits })
   })
   if (!holds) wrong("the wallet was not like that at any time of the call")
   if (attempt.stale !== undefined || operation.kind === "read" || operation.kind === "past") return

@@ -9,6 +9,9 @@ import type { Trial } from "./Trial.ts"
 /** A process that was replaced lives on for at most so long, ms. */
 const zombieMillis = 5_000
 
+/** What clocks step by, ms: less than what is tolerated, just more, and much more. */
+const clockSteps = [2_000, -2_000, 6_000, -6_000, 3_600_000, -3_600_000, 90_000_000, -90_000_000]
+
 /** Nodes that start at the same time. */
 const startingMost = 2
 
@@ -97,6 +100,27 @@ export class SimulatedCluster {
       else this.takeOver()
       this.disturb()
     })
+  }
+
+  /** Sets the clock of a node, or sets it right, again and again, until all is calm. */
+  disturbClocks(): void {
+    const { history, random, plan, world } = this.trial
+    if (plan.clockStepMillis === undefined) return
+    world.after(plan.clockStepMillis * 2 * random.fraction(), () => {
+      if (this.trial.calm) return
+      const alive = this.nodes.filter(({ life }) => life.alive)
+      if (alive.length > 0) {
+        const { life } = random.pick(alive)
+        life.clockAhead = random.chance(0.3) ? 0 : life.clockAhead + random.pick(clockSteps)
+        history.note(world.elapsed, life.name, `its clock is set ${life.clockAhead} ms ahead`)
+      }
+      this.disturbClocks()
+    })
+  }
+
+  /** Now that all is calm. */
+  setClocksRight(): void {
+    for (const { life } of this.nodes) life.clockAhead = 0
   }
 
   /** In order. `replace`: perhaps another one starts before it has ended. */

@@ -60,11 +60,11 @@ interface Listener {
   readonly gone: (node: SimulatedNode) => void
 }
 
-const newLife = ({ random, plan }: Trial, name: string): Life => ({
+const newLife = ({ calm, random, plan }: Trial, name: string): Life => ({
   name,
   alive: true,
   up: false,
-  clockSkew: random.between(-plan.clockSkew, plan.clockSkew),
+  clockAhead: calm ? 0 : random.between(-plan.clockSkew, plan.clockSkew),
   preemption: plan.preemption
 })
 

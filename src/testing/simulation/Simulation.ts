@@ -2,6 +2,7 @@
  * One run of the whole engine from one seed: clients, nodes, stores, faults and time, all
  * of it repeatable; then the checks.
  */
+import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -24,9 +25,9 @@ import { Operator } from "./Operator.ts"
 import { SeededRandom } from "./SeededRandom.ts"
 import { SimulatedCluster } from "./SimulatedCluster.ts"
 import type { Doubts, Trial } from "./Trial.ts"
-import { drawFaultPlan, type FaultPlan } from "./FaultPlan.ts"
+import { drawFaultPlan, type FaultPlan, soundMillis } from "./FaultPlan.ts"
 import { InvariantMonitor } from "./InvariantMonitor.ts"
-import { World } from "./World.ts"
+import { clockOf, World } from "./World.ts"
 
 export interface SimulationResult {
   readonly seed: number
@@ -51,9 +52,14 @@ const workMillis = 900_000
 /** All that is left to be done is done by then, ms. */
 const settleMillis = 240_000
 
-const newDatabase = (plan: FaultPlan, seed: number) =>
+/** Its clock is right. */
+const newDatabase = (plan: FaultPlan, seed: number, world: World) =>
   Context.get(
-    Effect.runSync(Effect.scoped(Layer.build(MemoryDatabase.layer({ logId: `log-${seed}`, separate: plan.separate })))),
+    Effect.runSync(
+      Effect.scoped(Layer.build(MemoryDatabase.layer({ logId: `log-${seed}`, separate: plan.separate }))).pipe(
+        Effect.provideService(Clock.Clock, clockOf(world, { alive: true, clockAhead: 0 }))
+      )
+    ),
     MemoryDatabase
   )
 
@@ -61,10 +67,11 @@ const makeTrial = (seed: number, given: Partial<FaultPlan>): Trial => {
   const random = new SeededRandom(seed)
   const plan = { ...drawFaultPlan(random), ...given }
   const history = new History()
-  const state = newDatabase(plan, seed)
+  const world = new World()
+  const state = newDatabase(plan, seed, world)
   return {
     seed,
-    world: new World(),
+    world,
     plan,
     random,
     history,
@@ -122,11 +129,7 @@ const unrest = (trial: Trial, cluster: SimulatedCluster): string | undefined => 
   }
   for (const holds of state.holds.values()) {
     for (const { hold } of holds.values()) {
-      if (
-        hold.status === "active" &&
-        hold.expiresAt !== null &&
-        hold.expiresAt + node.life.clockSkew < world.now - 10_000
-      ) {
+      if (hold.status === "active" && hold.expiresAt !== null && hold.expiresAt + soundMillis < world.now - 10_000) {
         return `hold ${hold.id} of ${hold.walletId} has not expired`
       }
     }
@@ -140,6 +143,7 @@ const settle = (trial: Trial, cluster: SimulatedCluster): void => {
   trial.calm = true
   trial.outage.log = 0
   trial.outage.persistence = 0
+  cluster.setClocksRight()
   history.note(world.elapsed, "world", "is calm")
   // What is late lands within this time.
   world.run(() => false, 5_000)
@@ -164,6 +168,7 @@ const play = (trial: Trial, cluster: SimulatedCluster): void => {
   cluster.start()
   cluster.beginWithTakeover()
   cluster.disturb()
+  cluster.disturbClocks()
   bringOutages(trial)
   clients.start()
   if (!trial.world.run(() => clients.running === 0, workMillis)) {

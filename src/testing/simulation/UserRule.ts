@@ -30,6 +30,7 @@ export const isUnlucky = (event: WalletEvent): boolean => {
     case "WalletFrozen":
     case "WalletUnfrozen":
     case "WalletClosed":
+    case "NothingChanged":
       return event.reason === unluckyText
     case "OverdraftLimitChanged":
       return event.overdraftLimit === unluckyAmount

@@ -47,11 +47,15 @@ const movement =
     metadata: random.chance(0.2) ? { tag: `t${random.below(10)}` } : {}
   })
 
+/** Of a hold, ms: it is over before it begins, or while somebody captures it, or a clock has to be wrong. */
+const lifetimeOf = (random: SeededRandom): number =>
+  random.chance(0.8) ? random.between(-20, 6_000) : random.between(15_000, 10_000_000)
+
 const hold: Draw = (random, walletId, unlucky, { now }) => ({
   kind: "hold",
   walletId,
   amount: unlucky ? (random.chance(0.5) ? unluckyAmount : unluckyRelease) : amountOf(random, 20),
-  expiresAt: random.chance(0.6) ? now() + random.between(-20, 6_000) : null,
+  expiresAt: random.chance(0.6) ? now() + lifetimeOf(random) : null,
   reference: referenceOf(random)
 })
 
@@ -119,8 +123,8 @@ const draws: ReadonlyArray<readonly [Draw, number]> = [
   [capture, 10],
   [release, 6],
   [transfer, 22],
-  [status("freeze"), 2],
-  [status("unfreeze"), 4],
+  [status("freeze"), 3],
+  [status("unfreeze"), 5],
   [status("close"), 2],
   [update, 4],
   [create, 2],

@@ -23,8 +23,8 @@ export interface Life {
   alive: boolean
   /** It has started. */
   up: boolean
-  /** How far its clock is before the true time, ms. */
-  readonly clockSkew: number
+  /** How far its clock is before the true time, ms; the monotonic one goes right. */
+  clockAhead: number
   /** Operations after which a fiber gives way to the others; `undefined`: as often as usual. */
   readonly preemption: number | undefined
 }
@@ -164,16 +164,18 @@ const schedulerOf = (world: World, life: Life, random: SeededRandom): Scheduler.
   }
 }
 
-const clockOf = (world: World, life: Life): Clock.Clock => {
-  const millis = () => world.now + life.clockSkew
+/** The clock of a process. */
+export const clockOf = (world: World, life: Pick<Life, "alive" | "clockAhead">): Clock.Clock => {
+  const millis = () => world.now + life.clockAhead
   const nanos = () => BigInt(millis()) * 1_000_000n
+  const monotonic = () => BigInt(world.now) * 1_000_000n
   return {
     currentTimeMillisUnsafe: millis,
     currentTimeMillis: Effect.sync(millis),
     currentTimeNanosUnsafe: nanos,
     currentTimeNanos: Effect.sync(nanos),
-    monotonicTimeNanosUnsafe: nanos,
-    monotonicTimeNanos: Effect.sync(nanos),
+    monotonicTimeNanosUnsafe: monotonic,
+    monotonicTimeNanos: Effect.sync(monotonic),
     sleep: (duration) =>
       Effect.callback<void>((resume) => {
         const cancel = world.after(Duration.toMillis(duration), () => {

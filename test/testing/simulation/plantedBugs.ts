@@ -98,6 +98,35 @@ const keys: ReadonlyArray<PlantedBug> = [
   )
 ]
 
+/** Of commands that find all as they want it. */
+const unchanged: ReadonlyArray<PlantedBug> = [
+  bug(
+    "a freeze of a frozen wallet leaves nothing in the log",
+    change(
+      "domain/LifecycleRules.ts",
+      `return nothingChanged(wallet, "Freeze", command.reason)`,
+      "return Result.succeed([] as never)"
+    )
+  ),
+  bug(
+    "the key of a command that changed nothing is not remembered",
+    change(
+      "actors/CommittedBatch.ts",
+      "    keys.add(recorded)\n",
+      `    if (recorded.event._tag !== "NothingChanged") keys.add(recorded)\n`
+    )
+  ),
+  foundBy(
+    "test/domain/Provisional.test.ts",
+    "what changed nothing rests on what may still be undone",
+    change(
+      "domain/LifecycleRules.ts",
+      `command === "UpdateWallet" ? traces.has("limit") || traces.has("metadata") : buildsOnStatus(traces)`,
+      `command === "UpdateWallet" && traces.has("no such")`
+    )
+  )
+]
+
 const seenFirst = (condition: string): Replacement =>
   change(
     "stores/memory/MemoryEventStore.ts",
@@ -326,8 +355,8 @@ const losses: ReadonlyArray<PlantedBug> = [
     "rows that were lost do not come back where the log has reversed one of them",
     change(
       "pipeline/PersistenceWriter.ts",
-      "    if (reversal.success === undefined) {\n",
-      "    if (reversal !== undefined) {\n"
+      "  if (known === undefined) {\n",
+      "  if (known === undefined || events.length > 0) {\n"
     )
   ),
   bug(
@@ -372,6 +401,34 @@ const sizes: ReadonlyArray<PlantedBug> = [
   )
 ]
 
+const clocks: ReadonlyArray<PlantedBug> = [
+  bug(
+    "the wall clock is believed whatever it says",
+    change("actors/SoundClock.ts", "if (Math.abs(step) > this.toleranceMillis) {", "if (Math.abs(step) < 0) {"),
+    change("actors/SoundClock.ts", "if (Math.abs(ahead) <= this.toleranceMillis) {", "if (Math.abs(ahead) >= 0) {")
+  ),
+  bug(
+    "a step of the clock is noticed by the comparison with the store's alone",
+    change("actors/SoundClock.ts", "if (Math.abs(step) > this.toleranceMillis) {", "if (Math.abs(step) < 0) {")
+  ),
+  bug(
+    "a clock beside the store's is taken, as that of a machine that has slept",
+    change("actors/SoundClock.ts", "if (Math.abs(ahead) <= this.toleranceMillis) {", "if (Math.abs(ahead) >= 0) {")
+  ),
+  bug(
+    "a clock that was in doubt once is in doubt for ever",
+    change(
+      "actors/SoundClock.ts",
+      "      this.doubt = undefined\n",
+      "      if (!this.hasBeenSound) this.doubt = undefined\n"
+    )
+  ),
+  bug(
+    "what expires is judged by the wallet's last event",
+    change("actors/BatchPlan.ts", "{ time: context.now, limits", "{ time: context.time, limits")
+  )
+]
+
 /** The simulation found these in the engine; planted again, they have to be found again. */
 const real: ReadonlyArray<PlantedBug> = [
   bug(
@@ -395,11 +452,13 @@ const real: ReadonlyArray<PlantedBug> = [
 export const plantedBugs: ReadonlyArray<PlantedBug> = [
   ...transfers,
   ...keys,
+  ...unchanged,
   ...unsure,
   ...appends,
   ...pipeline,
   ...losses,
   ...holds,
   ...sizes,
+  ...clocks,
   ...real
 ]
