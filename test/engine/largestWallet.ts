@@ -75,8 +75,8 @@ export const largestWallet = Effect.gen(function* () {
       assert.isTrue((yield* place(engine, "in-its-place")).replayed)
       const { checks } = yield* engine.health
       assert.deepStrictEqual(
-        checks.map(({ status }) => status),
-        ["ok", "ok", "ok", "ok"]
+        checks.filter(({ status }) => status !== "ok"),
+        []
       )
     })
   )
