@@ -12,11 +12,11 @@ import * as TestClock from "effect/testing/TestClock"
 import type { ActorBounds } from "../../src/actors/ActorBounds.ts"
 import type { CommandError } from "../../src/actors/EngineError.ts"
 import type { CommandAnswer } from "../../src/engine/WalletEngine.ts"
-import type { UserRule } from "../../src/stores/memory/MemoryDatabase.ts"
 import { StoreUnavailable } from "../../src/stores/StoreError.ts"
 import { create, foreignCredit, writeForeign } from "../support/EngineCalls.ts"
 import * as Faults from "../support/FaultyEventStore.ts"
 import * as PersistFaults from "../support/FaultyPersistence.ts"
+import { type HistoryRule, historyRule } from "../support/HistoryRule.ts"
 import { assertConsistent, assertVerified, install, type Installation, type Node } from "../support/Installation.ts"
 
 const wallets = ["a", "b", "c"]
@@ -52,24 +52,6 @@ const bounds: Partial<ActorBounds> = {
   compensationsPerMinute: 10_000
 }
 
-/** `letPass`: wallets and versions. */
-const unluckyBut =
-  (letPass: ReadonlySet<string>): UserRule =>
-  ({ events, walletId }) =>
-    events.some(
-      ({ event, version }) => "amount" in event && event.amount === 13n && !letPass.has(`${walletId} ${version}`)
-    )
-      ? "unlucky"
-      : undefined
-
-/** What the rule refuses and nobody may reverse stops its wallet, until somebody has the rule let it pass. */
-const letHistoryPass = ({ letPass, node }: World): void => {
-  for (const { reason, walletId } of node.pipeline.load().blocked) {
-    const version = /refuses event (\d+) .* which may have been persisted before/.exec(reason)?.[1]
-    if (version !== undefined) letPass.add(`${walletId} ${version}`)
-  }
-}
-
 /** What one command came to, as its caller was told last. */
 interface Told {
   readonly walletId: string
@@ -81,7 +63,7 @@ interface Told {
 }
 
 interface World {
-  readonly letPass: Set<string>
+  readonly letHistoryPass: HistoryRule["letHistoryPass"]
   readonly installation: Installation
   readonly random: () => number
   readonly below: (limit: number) => number
@@ -304,12 +286,12 @@ const assertTold = (installation: Installation, told: ReadonlyArray<Told>): void
 }
 
 const run = Effect.fnUntraced(function* (seed: number, separate: boolean) {
-  const letPass = new Set<string>()
-  const installation = yield* install({ bounds, rule: unluckyBut(letPass), separate })
+  const { letHistoryPass, rule } = historyRule((event) => "amount" in event && event.amount === 13n)
+  const installation = yield* install({ bounds, rule, separate })
   const random = randomFrom(seed)
   const first = yield* startNode({ installation })
   const world: World = {
-    letPass,
+    letHistoryPass,
     installation,
     random,
     below: (limit) => Math.floor(random() * limit),
@@ -331,7 +313,7 @@ const run = Effect.fnUntraced(function* (seed: number, separate: boolean) {
   for (let turn = 0; calling.pollUnsafe() === undefined; turn++) {
     assert.isBelow(turn, 3_000, "all callers have their answers within five minutes")
     yield* TestClock.adjust(100)
-    letHistoryPass(world)
+    letHistoryPass(world.node)
   }
   world.calm = true
   yield* Fiber.join(calling)
@@ -343,7 +325,7 @@ const run = Effect.fnUntraced(function* (seed: number, separate: boolean) {
   // The slow look takes up what nobody knows of: foreign events.
   for (let second = 0; second < (separate ? 60 : 10); second++) {
     yield* TestClock.adjust("1 second")
-    letHistoryPass(world)
+    letHistoryPass(world.node)
   }
   for (const told of world.told) assertTold(installation, told)
   for (const id of wallets) yield* assertConsistent(installation, world.node, id)
