@@ -109,7 +109,8 @@ const make = Effect.fnUntraced(function* (bounds: ActorBounds) {
   const offered = (call: WalletCall) => Effect.callback<Reply, CommandError>((resume) => router.ask(call, resume))
   const calls = WalletCalls.of({
     ask: (call) => traced(offered(call), call),
-    current: makeCurrent({ bounds, clock, ownership, owners, registry })
+    current: makeCurrent({ bounds, clock, ownership, owners, registry }),
+    knownVersion: (walletId) => registry.inspect(walletId)?.version
   })
   return Context.make(WalletCalls, calls).pipe(Context.add(OutgoingCalls, { waiting: () => router.waiting }))
 })

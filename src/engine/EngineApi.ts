@@ -213,8 +213,11 @@ export interface EngineTransfers {
 export interface EngineQueries {
   /** From the owner actor: a caller reads its own writes. */
   readonly getWallet: (read: WalletRead) => Effect.Effect<WalletDetails, CommandError>
-  /** From the log. `WalletNotFound`: not created by then, or no such version. `InvalidRequest`: a time in the future. */
-  readonly walletAt: (moment: WalletMoment) => Effect.Effect<WalletDetails, ReadFailure>
+  /**
+   * From the log. `WalletNotFound`: not created by then, or no such version. `InvalidRequest`: a time in the
+   * future. A version that the log has and its owner on this node has not heard of yet is told when it has.
+   */
+  readonly walletAt: (moment: WalletMoment) => Effect.Effect<WalletDetails, ReadFailure | CommandError>
   /** From the log, upwards. */
   readonly events: (query: EventsQuery) => Effect.Effect<ReadonlyArray<RecordedEvent>, ReadFailure>
   /** From Persistence, newest first. `minVersion`: wait until Persistence has it, then `StoreUnavailable`. */

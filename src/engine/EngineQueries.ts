@@ -108,7 +108,7 @@ const getWallet = ({ calls }: QueryContext): Queries["getWallet"] =>
     )
   )
 
-const walletAt = ({ bounds, clock, history }: QueryContext): Queries["walletAt"] => {
+const walletAt = ({ bounds, calls, clock, history }: QueryContext): Queries["walletAt"] => {
   const atTime = Effect.fnUntraced(function* (walletId: string, at: number, now: number) {
     // What a bad clock has dated ahead has happened: whoever asks for now is told of it.
     if (at >= now - bounds.clockSkewMillis) {
@@ -125,7 +125,11 @@ const walletAt = ({ bounds, clock, history }: QueryContext): Queries["walletAt"]
     const wallet = yield* "at" in moment
       ? atTime(walletId, moment.at, now)
       : history.atVersion(walletId, moment.atVersion)
-    return wallet === undefined ? yield* new WalletNotFound({ walletId }) : detailsOf(wallet)
+    if (wallet === undefined) return yield* new WalletNotFound({ walletId })
+    // The log may have what its owner has not heard of yet: nobody is told of that before the owner is.
+    const known = calls.knownVersion(walletId)
+    if (known !== undefined && known < wallet.version) yield* calls.current(walletId, wallet.version)
+    return detailsOf(wallet)
   })
   return (moment) => ask({ ...moment })
 }

@@ -52,6 +52,8 @@ export class WalletCalls extends Context.Service<
     readonly ask: (call: WalletCall) => Effect.Effect<Reply, CommandError>
     /** The state as of the last commit, at least at `minVersion`; `undefined`: there is no such wallet. */
     readonly current: (walletId: string, minVersion: number) => Effect.Effect<Wallet | undefined, CommandError>
+    /** The last version that this node's own actor knows of; `undefined`: it has none in memory. */
+    readonly knownVersion: (walletId: string) => number | undefined
   }
 >()("effect-wallet/engine/WalletCalls") {
   /** All wallets are this node's. */
@@ -76,7 +78,8 @@ export class WalletCalls extends Context.Service<
       return WalletCalls.of({
         ask: (call) => traced(offered(call), call),
         current: (walletId, minVersion) =>
-          Effect.catchTag(registry.current(walletId, minVersion), "NotOwner", () => noOwner(walletId))
+          Effect.catchTag(registry.current(walletId, minVersion), "NotOwner", () => noOwner(walletId)),
+        knownVersion: (walletId) => registry.inspect(walletId)?.version
       })
     })
   )
