@@ -21,7 +21,7 @@ import { type LogWalk, rebuildLog, rebuildOwner, catchUpLog, catchUpOwner } from
 import { announce, type ReplayError, patiently, type RebuildCounts, type RebuildStores } from "./RebuildStores.ts"
 import { type RebuildScans, scansOf, rebuildSlices, type SliceWalk } from "./SliceRebuild.ts"
 import { rebuildWallets } from "./WalletRebuild.ts"
-import { LogMismatch, layer as storeIdentity } from "../../pipeline/StoreIdentity.ts"
+import { LogMismatch, layer as storeIdentity, unfilledOwner } from "../../pipeline/StoreIdentity.ts"
 import { EventStore, type LogHead } from "../../stores/EventStore.ts"
 import { Persistence } from "../../stores/Persistence.ts"
 import type { ReadModel } from "../../stores/ReadModel.ts"
@@ -133,6 +133,7 @@ const doneOwner = "replayed"
  */
 const finish = Effect.fnUntraced(function* ({ log, persistence }: RebuildStores, checkpoint: string, head: bigint) {
   if (!log.writesPersistence) {
+    yield* persistence.setCheckpoint(unfilledOwner, undefined)
     const others = (yield* persistence.checkpoints).filter(
       ({ owner }) => owner !== catchUpOwner && owner !== rebuildOwner
     )
