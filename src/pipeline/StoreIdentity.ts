@@ -16,6 +16,9 @@ import { ReadModel } from "../stores/ReadModel.ts"
 /** How many of the newest rows are looked up in the log. */
 const newest = 50
 
+/** Whose checkpoint a new Persistence has until it is filled: of nobody who lives, so the whole log is looked through for it. */
+export const unfilledOwner = "unfilled"
+
 /** PostgreSQL holds the rows of another log. */
 export class LogMismatch extends Schema.TaggedError<LogMismatch>()("LogMismatch", {
   log: Schema.String,
@@ -88,6 +91,8 @@ const check = Effect.gen(function* () {
   if (known === undefined) {
     // New, or erased: a checkpoint of one who was still writing then tells of rows that are gone.
     yield* Effect.forEach(checkpoints, ({ owner }) => persistence.setCheckpoint(owner, undefined), { discard: true })
+    // Before the log's id: cut off, the next start does the same.
+    if (head > 0n) yield* persistence.setCheckpoint(unfilledOwner, 0n)
     return yield* persistence.adoptLog(logId)
   }
   if (known !== logId) return yield* new LogMismatch({ log: logId, persistence: known })

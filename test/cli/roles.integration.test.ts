@@ -83,6 +83,20 @@ describe.skipIf(!postgresPresent)("two roles", () => {
           assert.strictEqual(code, 0, `${tool.join(" ")}: ${stdout}${stderr}`)
         }
 
+        // Tables are emptied by their owner alone, and what is refused has done nothing.
+        const erase = ["replay", "--erase", "--yes"]
+        const refused = yield* runWallet(erase, environment)
+        assert.strictEqual(refused.code, 3)
+        assert.include(refused.stderr, "permission denied for table")
+        for (const [tool, role] of [
+          [["verify"], environment],
+          [erase, owner],
+          [["verify"], environment]
+        ] as const) {
+          const { code, stderr, stdout } = yield* runWallet(tool, role)
+          assert.strictEqual(code, 0, `${tool.join(" ")}: ${stdout}${stderr}`)
+        }
+
         const { url } = yield* TestPostgres
         const forget = Effect.flatMap(SqlClient, (sql) => sql`delete from wallet.migrations where id = 4`)
         yield* Effect.provide(forget, PgClient.layer({ url, maxConnections: 1 }))
@@ -94,6 +108,6 @@ describe.skipIf(!postgresPresent)("two roles", () => {
             "run `wallet migrate` as its owner"
         )
       }).pipe(Effect.scoped, Effect.provide(TestPostgres.layer)),
-    120_000
+    900_000
   )
 })

@@ -33,6 +33,12 @@ describe("the documents for operators", () => {
     })
   }
 
+  it("have the words of a wallet that a rule has stopped", () => {
+    const words = "which may have been persisted before and is never reversed; let the rule pass it"
+    assert.include(sources, words)
+    assert.include(read("docs/OPERATIONS.md"), `| … \`${words}\` |`)
+  })
+
   it("name every alert in docs/OPERATIONS.md", () => {
     const alerts = Array.from(read("docs/prometheus/alerts.yml").matchAll(/- alert: (\w+)/g), ([, name = ""]) => name)
     const document = read("docs/OPERATIONS.md")

@@ -1,11 +1,9 @@
 /** The restores of the README on real servers: KurrentDB's data folder and PostgreSQL's database, each put back. */
 import { assert, describe, it } from "@effect/vitest"
-import * as PgClient from "@effect/sql-pg/PgClient"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import * as Redacted from "effect/Redacted"
+import type * as Redacted from "effect/Redacted"
 import * as Schedule from "effect/Schedule"
-import { SqlClient } from "effect/sql/SqlClient"
 import { cpSync, rmSync } from "node:fs"
 import { join } from "node:path"
 import { defaultBounds } from "../../src/actors/ActorBounds.ts"
@@ -20,7 +18,7 @@ import { SqlDatabase } from "../../src/stores/sql/SqlDatabase.ts"
 import { SqlMigrator } from "../../src/stores/sql/SqlMigrator.ts"
 import * as SqlStores from "../../src/stores/sql/SqlStores.ts"
 import { freshPrefix, kurrentPresent, sharedKurrent } from "../support/kurrent.ts"
-import { postgresPresent, TestPostgres } from "../support/postgres.ts"
+import { copyDatabase, postgresPresent, TestPostgres } from "../support/postgres.ts"
 
 interface Place {
   readonly kurrent: Redacted.Redacted
@@ -64,34 +62,13 @@ const untilBalance = (walletId: string, balance: bigint) =>
 const differences = (place: Place) =>
   Effect.map(Effect.provide(verify(), storesAt(place)), (report) => report.differences)
 
-/** A copy of a database that nobody is connected to, under another name. */
-const copyDatabase = Effect.fnUntraced(function* (url: Redacted.Redacted, name: string) {
-  const from = new URL(Redacted.value(url))
-  const [source, admin] = [from.pathname.slice(1), new URL(from.href)]
-  admin.pathname = "/postgres"
-  const asAdmin = <A, E>(use: (sql: SqlClient) => Effect.Effect<A, E>) =>
-    Effect.flatMap(SqlClient, use).pipe(
-      Effect.provide(PgClient.layer({ url: Redacted.make(admin.href), maxConnections: 1 }))
-    )
-  yield* Effect.acquireRelease(
-    // The sessions of the service that has just stopped may take a moment to go.
-    Effect.retry(
-      asAdmin((sql) => sql`create database ${sql(name)} template ${sql(source)}`),
-      { schedule: Schedule.spaced("200 millis"), times: 25 }
-    ),
-    () => Effect.orDie(asAdmin((sql) => sql`drop database if exists ${sql(name)} with (force)`))
-  )
-  from.pathname = `/${name}`
-  return Redacted.make(from.href)
-})
-
 describe.skipIf(!postgresPresent || !kurrentPresent)("restores on KurrentDB and PostgreSQL", () => {
   it.live("PostgreSQL put back to an earlier dump is brought up to the log by the next start", () =>
     Effect.gen(function* () {
       const { url: postgres } = yield* TestPostgres
       const place: Place = { kurrent: yield* sharedKurrent, prefix: freshPrefix(), postgres }
       yield* serve(place, Effect.andThen(open("a"), credit("a", 10n, "1")))
-      const dump = { ...place, postgres: yield* copyDatabase(postgres, `dump_${place.prefix}`) }
+      const dump = { ...place, postgres: yield* copyDatabase(postgres) }
       yield* serve(place, Effect.all([credit("a", 5n, "2"), open("b"), credit("b", 7n, "3")]))
       yield* serve(
         dump,

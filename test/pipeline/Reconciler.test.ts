@@ -3,9 +3,16 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
+import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
 import * as TestClock from "effect/testing/TestClock"
+import * as StoreIdentity from "../../src/pipeline/StoreIdentity.ts"
+import { EventStore } from "../../src/stores/EventStore.ts"
+import * as MemoryPersistence from "../../src/stores/memory/MemoryPersistence.ts"
+import * as MemoryReadModel from "../../src/stores/memory/MemoryReadModel.ts"
 import { eraseAll, eraseWallet } from "../../src/stores/memory/Rows.ts"
+import { Persistence } from "../../src/stores/Persistence.ts"
+import { ReadModel } from "../../src/stores/ReadModel.ts"
 import { create, credit, foreignCredit, writeForeign } from "../support/EngineCalls.ts"
 import * as Faults from "../support/FaultyPersistence.ts"
 import { assertVerified, install, type Installation, type Node, until } from "../support/Installation.ts"
@@ -233,6 +240,44 @@ describe("the reconciler", () => {
         [...installation.state.checkpoints.keys()].filter((owner) => !owner.includes("-")),
         ["alive"]
       )
+    })
+  )
+})
+
+/** What the start of a node asks for, over these stores. */
+const checkStores = ({ log, state }: Installation) =>
+  Effect.scoped(Layer.build(Layer.fresh(StoreIdentity.layer))).pipe(
+    Effect.provideService(EventStore, log),
+    Effect.provideService(Persistence, MemoryPersistence.make(state)),
+    Effect.provideService(ReadModel, MemoryReadModel.make(state))
+  )
+
+describe("a new Persistence", () => {
+  it.effect("beside a full log is filled by nodes of which none is alone", () =>
+    Effect.gen(function* () {
+      const installation = yield* install({ separate: true })
+      const node = yield* installation.start()
+      for (const id of ["a", "b"]) yield* create(node, id)
+      yield* until(() => installation.state.checkpoints.size === 1, "its start is over")
+      eraseAll(installation.state)
+      installation.state.persistedLog = undefined
+      yield* checkStores(installation)
+      assert.strictEqual(installation.state.checkpoints.get(StoreIdentity.unfilledOwner), 0n)
+      yield* node.reconciler.recover((owner) => owner !== StoreIdentity.unfilledOwner)
+      assert.isTrue(isUpToLog(installation))
+      assert.isFalse(installation.state.checkpoints.has(StoreIdentity.unfilledOwner))
+      yield* checkStores(installation)
+      assert.isFalse(installation.state.checkpoints.has(StoreIdentity.unfilledOwner), "it is no longer new")
+      yield* assertEqual(installation, node, ["a", "b"])
+    })
+  )
+
+  it.effect("beside an empty log has nothing to be filled with", () =>
+    Effect.gen(function* () {
+      const installation = yield* install({ separate: true })
+      yield* checkStores(installation)
+      assert.strictEqual(installation.state.checkpoints.size, 0)
+      assert.isDefined(installation.state.persistedLog)
     })
   )
 })

@@ -1,5 +1,5 @@
 /** Runs all contract suites against adapters of all four ports over one database. */
-import { layer } from "@effect/vitest"
+import { assert, describe, it, layer } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type { ApiKeyStore } from "../../src/stores/ApiKeyStore.ts"
@@ -18,7 +18,7 @@ import { snapshotContract } from "../../src/testing/contract/SnapshotContract.ts
 import { transactionSearchContract } from "../../src/testing/contract/TransactionSearchContract.ts"
 import { transferContract } from "../../src/testing/contract/TransferContract.ts"
 import { walletSearchContract } from "../../src/testing/contract/WalletSearchContract.ts"
-import type { EventStore } from "../../src/stores/EventStore.ts"
+import { EventStore } from "../../src/stores/EventStore.ts"
 import { MemoryDatabase } from "../../src/stores/memory/MemoryDatabase.ts"
 import * as MemoryEventStore from "../../src/stores/memory/MemoryEventStore.ts"
 import type { Persistence } from "../../src/stores/Persistence.ts"
@@ -68,6 +68,23 @@ export const runStoreContracts = <E>(name: string, stores: Layer.Layer<AllStores
     },
     only
   )
+
+/** For a log that leaves the rows to a Persistence of its own. */
+export const runLogContracts = <E>(name: string, stores: Layer.Layer<EventStore, E>): void => {
+  describe(`${name}, the log apart`, () => {
+    run<EventStore, E>("contracts", stores, {
+      append: appendContract,
+      fence: fenceContract,
+      follow: followContract,
+      snapshot: snapshotContract
+    })
+    it.effect("writes no rows", () =>
+      Effect.gen(function* () {
+        assert.isFalse((yield* EventStore).writesPersistence)
+      }).pipe(Effect.provide(stores))
+    )
+  })
+}
 
 /** For a Persistence behind a log that lives elsewhere. */
 export const runPersistenceContracts = <E>(name: string, stores: Layer.Layer<AllStores, E>): void => {

@@ -11,6 +11,14 @@ const blocksOf = (section: string): ReadonlyArray<string> =>
 /** In their order: the schema, the rules, and last what removes them. */
 export const documentedBlocks = blocksOf(/^## Rules of your own\n(.*?)^## /ms.exec(document)?.[1] ?? "")
 
+/** What lets the event that is named pass a rule. */
+export const documentedException = (): string => {
+  const [, section = ""] = document.split("\n## A rule that refuses history\n")
+  const [, sql] = /^ *```sql\n(.*?)^ *```$/ms.exec(section) ?? []
+  if (sql === undefined) throw new Error("docs/OPERATIONS.md does not say how a rule lets history pass")
+  return sql
+}
+
 /** The one script of a part about PostgreSQL. */
 export const documentedScript = (title: "Roles" | "A pooler in front" | "Another schema"): string => {
   const [, part = ""] = document.split(`\n### ${title}\n`)

@@ -4,6 +4,7 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
+import * as Schedule from "effect/Schedule"
 import { SqlClient } from "effect/sql/SqlClient"
 import { randomBytes } from "node:crypto"
 import { inject } from "vitest"
@@ -33,17 +34,27 @@ const withDatabaseName = (url: Redacted.Redacted, name: string): Redacted.Redact
 }
 
 const asAdmin = <A, E>(url: Redacted.Redacted, use: (sql: SqlClient) => Effect.Effect<A, E>) =>
-  Effect.flatMap(SqlClient, use).pipe(Effect.provide(PgClient.layer({ url, maxConnections: 1 })), Effect.orDie)
+  Effect.flatMap(SqlClient, use).pipe(Effect.provide(PgClient.layer({ url, maxConnections: 1 })))
 
-/** A fresh, empty database, dropped when the scope closes. */
-export const freshDatabase = Effect.fnUntraced(function* (server: Redacted.Redacted) {
+const databaseFrom = Effect.fnUntraced(function* (server: Redacted.Redacted, template: string) {
   const name = `test_${randomBytes(6).toString("hex")}`
   yield* Effect.acquireRelease(
-    asAdmin(server, (sql) => sql`create database ${sql(name)} template template0`),
-    () => asAdmin(server, (sql) => sql`drop database if exists ${sql(name)} with (force)`)
+    // Sessions that have just been closed may take a moment to leave the template.
+    Effect.retry(
+      asAdmin(server, (sql) => sql`create database ${sql(name)} template ${sql(template)}`),
+      { schedule: Schedule.spaced("200 millis"), times: 25 }
+    ),
+    () => Effect.orDie(asAdmin(server, (sql) => sql`drop database if exists ${sql(name)} with (force)`))
   )
   return withDatabaseName(server, name)
 })
+
+/** A fresh, empty database, dropped when the scope closes. */
+export const freshDatabase = (server: Redacted.Redacted) => Effect.orDie(databaseFrom(server, "template0"))
+
+/** A copy of a database that nobody is connected to: what a dump is, put back. Dropped when the scope closes. */
+export const copyDatabase = (url: Redacted.Redacted) =>
+  Effect.orDie(databaseFrom(withDatabaseName(url, "postgres"), new URL(Redacted.value(url)).pathname.slice(1)))
 
 /** A fresh database on a real PostgreSQL server. */
 export class TestPostgres extends Context.Service<

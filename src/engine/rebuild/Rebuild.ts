@@ -18,10 +18,10 @@ import * as Layer from "effect/Layer"
 import { defaultBounds } from "../../actors/ActorBounds.ts"
 import { WalletHistory } from "../../actors/WalletHistory.ts"
 import { type LogWalk, rebuildLog, rebuildOwner, catchUpLog, catchUpOwner } from "./LogRebuild.ts"
-import { type ReplayError, patiently, type RebuildCounts, type RebuildStores } from "./RebuildStores.ts"
+import { announce, type ReplayError, patiently, type RebuildCounts, type RebuildStores } from "./RebuildStores.ts"
 import { type RebuildScans, scansOf, rebuildSlices, type SliceWalk } from "./SliceRebuild.ts"
 import { rebuildWallets } from "./WalletRebuild.ts"
-import { LogMismatch, layer as storeIdentity } from "../../pipeline/StoreIdentity.ts"
+import { LogMismatch, layer as storeIdentity, unfilledOwner } from "../../pipeline/StoreIdentity.ts"
 import { EventStore, type LogHead } from "../../stores/EventStore.ts"
 import { Persistence } from "../../stores/Persistence.ts"
 import type { ReadModel } from "../../stores/ReadModel.ts"
@@ -133,6 +133,7 @@ const doneOwner = "replayed"
  */
 const finish = Effect.fnUntraced(function* ({ log, persistence }: RebuildStores, checkpoint: string, head: bigint) {
   if (!log.writesPersistence) {
+    yield* persistence.setCheckpoint(unfilledOwner, undefined)
     const others = (yield* persistence.checkpoints).filter(
       ({ owner }) => owner !== catchUpOwner && owner !== rebuildOwner
     )
@@ -192,8 +193,10 @@ export const replay = Effect.fn("Replay.replay")(function* (
   const stores = yield* rebuildStores
   const head = yield* stores.log.head
   const mode = options.mode ?? "catchUp"
+  if (mode !== "erase") yield* checkStores
+  // Also where nothing has to be written: a log that was put back does not know what was written after its copy was made.
+  yield* announce(stores)
   if (mode === "erase") yield* eraseAll(stores, head)
-  else yield* checkStores
   const { from, checkpoint, resumed } = yield* startOf(stores, mode, options)
   const counts = zeroCounts()
   const onProgress = options.onProgress ?? (() => Effect.void)

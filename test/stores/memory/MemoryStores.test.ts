@@ -5,10 +5,11 @@ import { credit, SampleWallet } from "../../../src/testing/contract/SampleWallet
 import { EventStore } from "../../../src/stores/EventStore.ts"
 import * as MemoryStores from "../../../src/stores/memory/MemoryStores.ts"
 import { Persistence } from "../../../src/stores/Persistence.ts"
-import { runPersistenceContracts, runStoreContracts } from "../storeContracts.ts"
+import { runLogContracts, runPersistenceContracts, runStoreContracts, separateLog } from "../storeContracts.ts"
 
 runStoreContracts("memory", MemoryStores.layer())
 runPersistenceContracts("memory", MemoryStores.layer({ separate: true }))
+runLogContracts("memory", separateLog)
 
 it.effect("refuses what the user's rule refuses, and writes nothing of the append", () =>
   Effect.gen(function* () {

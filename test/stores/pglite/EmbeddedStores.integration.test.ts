@@ -1,8 +1,9 @@
 import * as Layer from "effect/Layer"
 import { SqlDatabase } from "../../../src/stores/sql/SqlDatabase.ts"
+import * as SqlEventStore from "../../../src/stores/sql/SqlEventStore.ts"
 import { SqlMigrator } from "../../../src/stores/sql/SqlMigrator.ts"
 import * as SqlStores from "../../../src/stores/sql/SqlStores.ts"
-import { runPersistenceContracts, runStoreContracts, separateLog } from "../storeContracts.ts"
+import { runLogContracts, runPersistenceContracts, runStoreContracts, separateLog } from "../storeContracts.ts"
 
 const stores = (options: Parameters<typeof SqlStores.layer>[0] = {}) =>
   SqlStores.layer(options).pipe(
@@ -17,6 +18,13 @@ runPersistenceContracts(
     Layer.provide(SqlMigrator.layer),
     Layer.provide(SqlDatabase.layerEmbedded({ dataDir: "memory://" })),
     Layer.merge(separateLog)
+  )
+)
+runLogContracts(
+  "embedded PostgreSQL",
+  SqlEventStore.layer({ persistence: false }).pipe(
+    Layer.provide(SqlMigrator.layer),
+    Layer.provide(SqlDatabase.layerEmbedded({ dataDir: "memory://" }))
   )
 )
 // Every word counts as frequent: the other ways to the same rows.

@@ -1,9 +1,10 @@
 import { describe } from "@effect/vitest"
 import * as Layer from "effect/Layer"
+import * as SqlEventStore from "../../../src/stores/sql/SqlEventStore.ts"
 import { SqlMigrator } from "../../../src/stores/sql/SqlMigrator.ts"
 import * as SqlStores from "../../../src/stores/sql/SqlStores.ts"
 import { postgresPresent, TestPostgres } from "../../support/postgres.ts"
-import { runPersistenceContracts, runStoreContracts, separateLog } from "../storeContracts.ts"
+import { runLogContracts, runPersistenceContracts, runStoreContracts, separateLog } from "../storeContracts.ts"
 
 describe.skipIf(!postgresPresent)("stores", () => {
   const database = TestPostgres.layerDatabase()
@@ -14,6 +15,15 @@ describe.skipIf(!postgresPresent)("stores", () => {
       Layer.provide(SqlMigrator.layer),
       Layer.provide(TestPostgres.layerDatabase()),
       Layer.merge(separateLog)
+    )
+  )
+  runLogContracts(
+    "PostgreSQL",
+    Layer.fresh(
+      SqlEventStore.layer({ persistence: false }).pipe(
+        Layer.provide(SqlMigrator.layer),
+        Layer.provide(TestPostgres.layerDatabase())
+      )
     )
   )
 })
