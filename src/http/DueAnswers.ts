@@ -3,8 +3,8 @@
  * that are due to the requests before it. A client that sends one request behind the other
  * would else lose the answer to a command that took place.
  *
- * What is due is waited for as long as the requests themselves wait. A connection whose client
- * does not end its half then is cut by the server's time limits for requests.
+ * What is due is waited for as long as the requests themselves wait. The client then has a
+ * while to read the reply and to end its half; Node knows no limit for what has no request.
  */
 import type * as Http from "node:http"
 import type { Duplex } from "node:stream"
@@ -24,6 +24,17 @@ export interface DueAnswers {
   readonly end: (socket: Duplex, reply: string) => void
 }
 
+/** Milliseconds between the end of a connection here and its cut, whatever its client does. */
+const lingerMillis = 5_000
+
+/** Ends this half now, and the connection in the end: a client that never ended its half would hold it for ever. */
+const endWithin = (socket: Duplex, millis: number, reply: string): void => {
+  socket.end(reply)
+  const cut = setTimeout(() => socket.destroy(), millis)
+  cut.unref()
+  socket.once("close", () => clearTimeout(cut))
+}
+
 /** Runs `then` after the reply, or when the connection has broken: replies leave in the order of their requests. */
 const after = (response: Http.ServerResponse | undefined, then: () => void): void => {
   if (response === undefined || response.closed) then()
@@ -31,7 +42,7 @@ const after = (response: Http.ServerResponse | undefined, then: () => void): voi
 }
 
 /** Follows the requests of the server from now on. */
-export const dueAnswers = (server: Http.Server): DueAnswers => {
+export const dueAnswers = (server: Http.Server, linger = lingerMillis): DueAnswers => {
   const last = new WeakMap<Duplex, Exchange>()
   const ending = new WeakSet<Duplex>()
 
@@ -48,8 +59,8 @@ export const dueAnswers = (server: Http.Server): DueAnswers => {
       after(isBroken ? exchange.before : exchange?.response, () => {
         if (!socket.writable) return void socket.destroy()
         // The request that has broken off may be answered already, by what its head says.
-        if (isBroken && exchange.response.headersSent) after(exchange.response, () => socket.end())
-        else socket.end(reply)
+        if (isBroken && exchange.response.headersSent) after(exchange.response, () => endWithin(socket, linger, ""))
+        else endWithin(socket, linger, reply)
       })
     }
   }

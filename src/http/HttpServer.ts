@@ -13,6 +13,7 @@ import type { ServeError } from "effect/http/HttpServerError"
 import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
 import * as Http from "node:http"
+import type { Duplex } from "node:stream"
 import { problemBody, type ProblemCode } from "./api/Problem.ts"
 import { dueAnswers } from "./DueAnswers.ts"
 import { httpApp, routerConfig } from "./HttpApp.ts"
@@ -31,6 +32,8 @@ const limits: Http.ServerOptions = {
   maxHeaderSize: 16 * 1024,
   /** A header sent twice is seen as both, not as the first. */
   joinDuplicateHeaders: true,
+  /** Node would end the connection behind its refusal, and the commands behind it would be done without an answer. */
+  requireHostHeader: false,
   noDelay: true
 }
 
@@ -104,9 +107,9 @@ const refuseMalformed = (server: Http.Server): void => {
   })
   // Without a listener Node would cut the connection, with the replies that are due.
   server.on("connect", (_request, socket) => {
-    // Node has taken its own listeners and limits away: the connection is gone with the reply.
+    // Node has taken its own listeners away. What the client says yet is read, so that its end is seen.
     socket.on("error", () => socket.destroy())
-    socket.once("finish", () => socket.destroy())
+    socket.resume()
     due.end(socket, connectRefused)
   })
 }
@@ -146,6 +149,22 @@ const listening = Layer.effect(
 const drainInterval = 20
 
 /**
+ * The next reply on each connection is its last, and says so: what the client has sent behind it
+ * is not done, since nobody could be told.
+ */
+const closeBehindNext = (server: Http.Server): void => {
+  const closing = new WeakSet<Duplex>()
+  const serve = server.listeners("request")
+  server.removeAllListeners("request")
+  server.on("request", (request, response) => {
+    if (closing.has(request.socket)) return
+    closing.add(request.socket)
+    response.shouldKeepAlive = false
+    for (const listener of serve) listener.call(server, request, response)
+  })
+}
+
+/**
  * Stops listening, lets the requests in flight finish and closes each connection
  * after its last reply; cuts what is left when `timeout` ms are over.
  */
@@ -153,9 +172,7 @@ const drain = Effect.fnUntraced(function* (server: Http.Server, timeout: number)
   if (!server.listening) return
   const deadline = (yield* Clock.currentTimeMillis) + timeout
   const closed = yield* Deferred.make<void>()
-  server.prependListener("request", (_request, response) => {
-    response.shouldKeepAlive = false
-  })
+  closeBehindNext(server)
   server.keepAliveTimeout = 1
   server.close(() => Deferred.doneUnsafe(closed, Effect.void))
   while (!(yield* Deferred.isDone(closed))) {
