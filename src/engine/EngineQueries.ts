@@ -20,6 +20,8 @@ import { ClusterStatus } from "./ClusterStatus.ts"
 import { health } from "./Health.ts"
 import {
   asked,
+  ownQuery,
+  unreadable,
   wrongEvents,
   wrongHolds,
   wrongId,
@@ -127,7 +129,10 @@ const walletAt = ({ bounds, clock, history }: QueryContext): Queries["walletAt"]
       : history.atVersion(walletId, moment.atVersion)
     return wallet === undefined ? yield* new WalletNotFound({ walletId }) : detailsOf(wallet)
   })
-  return (moment) => ask({ ...moment })
+  return (given) => {
+    const moment = ownQuery(given)
+    return moment === undefined ? Effect.fail(unreadable()) : ask(moment)
+  }
 }
 
 const events = ({ log }: QueryContext): Queries["events"] =>

@@ -23,11 +23,22 @@ export const asked =
     ask: (query: Query) => Effect.Effect<A, E>
   ) =>
   (given: Query): Effect.Effect<A, E | InvalidRequest> => {
-    // What is no object has no field in good form.
-    const query = { ...given }
+    const query = ownQuery(given)
+    if (query === undefined) return Effect.fail(unreadable())
     const detail = wrong(query)
     return detail === undefined ? ask(query) : Effect.fail(new InvalidRequest({ detail }))
   }
+
+/** A copy; `undefined`: a field throws when it is read. What is no object has no field in good form. */
+export const ownQuery = <Query extends object>(given: Query): Query | undefined => {
+  try {
+    return { ...given }
+  } catch {
+    return undefined
+  }
+}
+
+export const unreadable = () => new InvalidRequest({ detail: "a field of the query throws when it is read" })
 
 /** Items of one page. */
 const maxPage = 200
