@@ -22,17 +22,8 @@ export interface DueAnswers {
    * the first of several such ends counts.
    */
   readonly end: (socket: Duplex, reply: string) => void
-}
-
-/** Milliseconds between the end of a connection here and its cut, whatever its client does. */
-const lingerMillis = 5_000
-
-/** Ends this half now, and the connection in the end: a client that never ended its half would hold it for ever. */
-const endWithin = (socket: Duplex, millis: number, reply: string): void => {
-  socket.end(reply)
-  const cut = setTimeout(() => socket.destroy(), millis)
-  cut.unref()
-  socket.once("close", () => clearTimeout(cut))
+  /** Cuts the connections that were ended before the last call: their clients would hold them for ever. */
+  readonly cut: () => void
 }
 
 /** Runs `then` after the reply, or when the connection has broken: replies leave in the order of their requests. */
@@ -42,9 +33,16 @@ const after = (response: Http.ServerResponse | undefined, then: () => void): voi
 }
 
 /** Follows the requests of the server from now on. */
-export const dueAnswers = (server: Http.Server, linger = lingerMillis): DueAnswers => {
+export const dueAnswers = (server: Http.Server): DueAnswers => {
   const last = new WeakMap<Duplex, Exchange>()
   const ending = new WeakSet<Duplex>()
+  let ended: Array<Duplex> = []
+  let endedBefore: ReadonlyArray<Duplex> = []
+
+  const finish = (socket: Duplex, reply: string): void => {
+    socket.end(reply)
+    ended.push(socket)
+  }
 
   server.on("request", (request, response) => {
     last.set(request.socket, { request, response, before: last.get(request.socket)?.response })
@@ -59,9 +57,14 @@ export const dueAnswers = (server: Http.Server, linger = lingerMillis): DueAnswe
       after(isBroken ? exchange.before : exchange?.response, () => {
         if (!socket.writable) return void socket.destroy()
         // The request that has broken off may be answered already, by what its head says.
-        if (isBroken && exchange.response.headersSent) after(exchange.response, () => endWithin(socket, linger, ""))
-        else endWithin(socket, linger, reply)
+        if (isBroken && exchange.response.headersSent) after(exchange.response, () => finish(socket, ""))
+        else finish(socket, reply)
       })
+    },
+    cut: () => {
+      for (const socket of endedBefore) socket.destroy()
+      endedBefore = ended
+      ended = []
     }
   }
 }

@@ -11,11 +11,12 @@ import * as HttpRouter from "effect/http/HttpRouter"
 import * as EffectHttpServer from "effect/http/HttpServer"
 import type { ServeError } from "effect/http/HttpServerError"
 import * as Layer from "effect/Layer"
+import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
 import * as Http from "node:http"
 import type { Duplex } from "node:stream"
 import { problemBody, type ProblemCode } from "./api/Problem.ts"
-import { dueAnswers } from "./DueAnswers.ts"
+import { type DueAnswers, dueAnswers } from "./DueAnswers.ts"
 import { httpApp, routerConfig } from "./HttpApp.ts"
 import { HttpConfig, type HttpConfigValues } from "./HttpConfig.ts"
 import { Stopping } from "./handlers/FeedHandlers.ts"
@@ -98,7 +99,7 @@ const connectRefused = refusalText([
 ])
 
 /** What is not HTTP never becomes a request: it is refused here, behind the replies that are due, and the connection ends. */
-const refuseMalformed = (server: Http.Server): void => {
+const refuseMalformed = (server: Http.Server): DueAnswers => {
   const due = dueAnswers(server)
   server.on("clientError", (error: ParserError, socket) => {
     const fault = clientFault(error)
@@ -112,7 +113,11 @@ const refuseMalformed = (server: Http.Server): void => {
     socket.resume()
     due.end(socket, connectRefused)
   })
+  return due
 }
+
+/** Milliseconds between two looks: a client has so long, twice at most, to end its half of a connection that was ended. */
+const lingerMillis = 2_000
 
 /**
  * A client that has said all it has to say may close its half of the connection: it still
@@ -123,12 +128,16 @@ const answerHalfClosed = (server: Http.Server): void => {
 }
 
 class NodeServer extends Context.Service<NodeServer, Http.Server>()("effect-wallet/http/HttpServer/NodeServer") {
-  static readonly layer = Layer.sync(NodeServer, () => {
-    const server = Http.createServer(limits)
-    refuseMalformed(server)
-    answerHalfClosed(server)
-    return server
-  })
+  static readonly layer = Layer.effect(
+    NodeServer,
+    Effect.gen(function* () {
+      const server = Http.createServer(limits)
+      const due = refuseMalformed(server)
+      answerHalfClosed(server)
+      yield* Effect.sync(due.cut).pipe(Effect.repeat(Schedule.spaced(lingerMillis)), Effect.forkScoped)
+      return server
+    })
+  )
 }
 
 const listening = Layer.effect(

@@ -17,7 +17,9 @@ const listening = (limits: Http.ServerOptions) =>
         response.end(request.url)
       })
       Object.assign(server, { httpAllowHalfOpen: true })
-      const due = dueAnswers(server, 20)
+      const due = dueAnswers(server)
+      const cutting = setInterval(due.cut, 10)
+      server.once("close", () => clearInterval(cutting))
       server.on("clientError", (_error, socket) => due.end(socket, reply))
       server.on("connect", (_request, socket) => {
         socket.resume()

@@ -143,6 +143,26 @@ layer(Server.layer(), { excludeTestServices: true })("several requests on one co
     })
   )
 
+  it.effect("are nothing to wait for once the connection was ended, though its client holds it", () =>
+    Effect.gen(function* () {
+      const { port } = yield* TestServer
+      // Whatever it says then is refused by the machine itself.
+      yield* Effect.callback<void>((resume) => {
+        const socket = Net.connect({ port, host: "127.0.0.1", allowHalfOpen: true }, () =>
+          socket.write("CONNECT example.org:443 HTTP/1.1\r\nhost: x\r\n\r\n")
+        )
+        const talking = setInterval(() => socket.write("x"), 20)
+        socket.resume()
+        socket.on("error", () => undefined)
+        socket.on("close", () => {
+          clearInterval(talking)
+          resume(Effect.void)
+        })
+        return Effect.sync(() => socket.destroy())
+      })
+    })
+  )
+
   it.effect("are answered when the client has closed its half behind them", () =>
     Effect.gen(function* () {
       const { port, wallet } = yield* TestServer
