@@ -255,7 +255,8 @@ describe("a query", () => {
         ["holds", page, "status", ["open", 5]],
         ["transfers", page, "status", ["sent", 5]],
         ["transfers", page, "walletId", ["", 5]],
-        ["searchWallets", { limit: 1 }, "minBalance", [5, "5"]],
+        ["searchWallets", { limit: 1 }, "minBalance", [5, "5", 10n ** 36n, 10n ** 150_000n]],
+        ["searchWallets", { limit: 1 }, "maxBalance", [5, "5", -(10n ** 36n), -(10n ** 150_000n)]],
         ["searchWallets", { limit: 1 }, "q", wrongText],
         ["searchTransactions", { limit: 1 }, "ownerId", ["", 5]],
         ["getTransfer", {}, "", [{}]]
