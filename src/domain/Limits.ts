@@ -70,15 +70,24 @@ const isPlainObject = (value: unknown): value is object => {
   return prototype === null || prototype === Object.prototype || Object.getPrototypeOf(prototype) === null
 }
 
+/** In the place of what is no metadata: what was given may look otherwise when it is looked at again. */
+const noMap = Object.freeze([]) as unknown as Metadata
+
 /**
  * What is recorded of a caller's metadata: a copy that nobody can change, since state, events
- * and answers share it. What is no map of pairs is left as it is, for {@link isMetadata} to refuse.
+ * and answers share it. Only what JSON would say of it: no symbols. What is no map of so many
+ * pairs at most is not copied, for {@link isMetadata} to refuse.
  */
 export const ownMetadata = (given: Metadata | undefined): Metadata => {
   if (given === undefined) return noMetadata
-  if (given === noMetadata || !isPlainObject(given)) return given
-  for (const _ in given) return Object.freeze({ ...given })
-  return noMetadata
+  if (given === noMetadata || given === null) return given
+  if (!isPlainObject(given)) return noMap
+  const pairs = Object.keys(given).length
+  if (pairs === 0) return noMetadata
+  if (pairs > maxMetadataPairs) return noMap
+  const copy: Record<PropertyKey, string> = { ...given }
+  for (const symbol of Object.getOwnPropertySymbols(copy)) delete copy[symbol]
+  return Object.freeze(copy)
 }
 
 export const isMetadata = (metadata: Metadata): boolean => {

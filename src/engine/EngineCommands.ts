@@ -64,13 +64,22 @@ export const make = Effect.fnUntraced(function* (): Effect.fn.Return<
   }
 })
 
-/** For callers without types: what is no object at all has no fields to be judged. */
+/**
+ * For callers without types: what is no object at all has no fields to be judged, and what
+ * throws when it is read fails its own command, as a defect.
+ */
 export const taking =
   <Input, A, E>(command: (input: Input) => Effect.Effect<A, E>) =>
-  (input: Input): Effect.Effect<A, E | InvalidRequest> =>
-    typeof input === "object" && input !== null
-      ? command(input)
-      : Effect.fail(new InvalidRequest({ detail: "a command is an object with its fields" }))
+  (input: Input): Effect.Effect<A, E | InvalidRequest> => {
+    if (typeof input !== "object" || input === null) {
+      return Effect.fail(new InvalidRequest({ detail: "a command is an object with its fields" }))
+    }
+    try {
+      return command(input)
+    } catch (defect) {
+      return Effect.die(defect)
+    }
+  }
 
 /*
  * Each reads its input once, into a command of its own: what a caller does with the object

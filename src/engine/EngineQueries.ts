@@ -20,6 +20,8 @@ import { ClusterStatus } from "./ClusterStatus.ts"
 import { health } from "./Health.ts"
 import {
   asked,
+  ownQuery,
+  unreadable,
   wrongEvents,
   wrongHolds,
   wrongId,
@@ -131,7 +133,10 @@ const walletAt = ({ bounds, calls, clock, history }: QueryContext): Queries["wal
     if (known !== undefined && known < wallet.version) yield* calls.current(walletId, wallet.version)
     return detailsOf(wallet)
   })
-  return (moment) => ask({ ...moment })
+  return (given) => {
+    const moment = ownQuery(given)
+    return moment === undefined ? Effect.fail(unreadable()) : ask(moment)
+  }
 }
 
 const events = ({ log }: QueryContext): Queries["events"] =>

@@ -6,7 +6,7 @@
  * Each check answers what is wrong, or `undefined`.
  */
 import * as Effect from "effect/Effect"
-import { isCurrency, isId, isText, isTime, maxTextLength } from "../domain/Limits.ts"
+import { balanceLimit, isCurrency, isId, isText, isTime, maxTextLength } from "../domain/Limits.ts"
 import { InvalidRequest } from "../domain/Rejection.ts"
 import type { HoldStatus, TransactionType, TransferStatus, WalletStatus } from "../domain/Wallet.ts"
 import type { PageRequest } from "../stores/Page.ts"
@@ -23,11 +23,22 @@ export const asked =
     ask: (query: Query) => Effect.Effect<A, E>
   ) =>
   (given: Query): Effect.Effect<A, E | InvalidRequest> => {
-    // What is no object has no field in good form.
-    const query = { ...given }
+    const query = ownQuery(given)
+    if (query === undefined) return Effect.fail(unreadable())
     const detail = wrong(query)
     return detail === undefined ? ask(query) : Effect.fail(new InvalidRequest({ detail }))
   }
+
+/** A copy; `undefined`: a field throws when it is read. What is no object has no field in good form. */
+export const ownQuery = <Query extends object>(given: Query): Query | undefined => {
+  try {
+    return { ...given }
+  } catch {
+    return undefined
+  }
+}
+
+export const unreadable = () => new InvalidRequest({ detail: "a field of the query throws when it is read" })
 
 /** Items of one page. */
 const maxPage = 200
@@ -45,6 +56,8 @@ const transactionTypes: ReadonlySet<unknown> = new Set<TransactionType>([
 ])
 
 export const wrongId = (id: string): Wrong => (isId(id) ? undefined : "an id is 1 to 64 of A-Z a-z 0-9 _ -")
+
+const isBalance = (value: bigint): boolean => typeof value === "bigint" && value > -balanceLimit && value < balanceLimit
 
 const isVersion = (version: number): boolean => Number.isSafeInteger(version) && version >= -1
 
@@ -103,8 +116,8 @@ export const wrongWalletSearch = (query: WalletSearch): Wrong =>
   wrongIf("ownerId", query.ownerId, isId(query.ownerId!)) ??
   wrongIf("currency", query.currency, isCurrency(query.currency!)) ??
   wrongIf("status", query.status, walletStatuses.has(query.status)) ??
-  wrongIf("minBalance", query.minBalance, typeof query.minBalance === "bigint") ??
-  wrongIf("maxBalance", query.maxBalance, typeof query.maxBalance === "bigint") ??
+  wrongIf("minBalance", query.minBalance, isBalance(query.minBalance!)) ??
+  wrongIf("maxBalance", query.maxBalance, isBalance(query.maxBalance!)) ??
   wrongIf("q", query.q, isText(query.q!, maxTextLength))
 
 export const wrongTransactionSearch = (query: TransactionSearch): Wrong =>

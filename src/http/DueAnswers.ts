@@ -3,8 +3,8 @@
  * that are due to the requests before it. A client that sends one request behind the other
  * would else lose the answer to a command that took place.
  *
- * What is due is waited for as long as the requests themselves wait. A connection whose client
- * does not end its half then is cut by the server's time limits for requests.
+ * What is due is waited for as long as the requests themselves wait. The client then has a
+ * while to read the reply and to end its half; Node knows no limit for what has no request.
  */
 import type * as Http from "node:http"
 import type { Duplex } from "node:stream"
@@ -22,6 +22,8 @@ export interface DueAnswers {
    * the first of several such ends counts.
    */
   readonly end: (socket: Duplex, reply: string) => void
+  /** Cuts the connections that were ended before the last call: their clients would hold them for ever. */
+  readonly cut: () => void
 }
 
 /** Runs `then` after the reply, or when the connection has broken: replies leave in the order of their requests. */
@@ -34,6 +36,13 @@ const after = (response: Http.ServerResponse | undefined, then: () => void): voi
 export const dueAnswers = (server: Http.Server): DueAnswers => {
   const last = new WeakMap<Duplex, Exchange>()
   const ending = new WeakSet<Duplex>()
+  let ended: Array<Duplex> = []
+  let endedBefore: ReadonlyArray<Duplex> = []
+
+  const finish = (socket: Duplex, reply: string): void => {
+    socket.end(reply)
+    ended.push(socket)
+  }
 
   server.on("request", (request, response) => {
     last.set(request.socket, { request, response, before: last.get(request.socket)?.response })
@@ -48,9 +57,14 @@ export const dueAnswers = (server: Http.Server): DueAnswers => {
       after(isBroken ? exchange.before : exchange?.response, () => {
         if (!socket.writable) return void socket.destroy()
         // The request that has broken off may be answered already, by what its head says.
-        if (isBroken && exchange.response.headersSent) after(exchange.response, () => socket.end())
-        else socket.end(reply)
+        if (isBroken && exchange.response.headersSent) after(exchange.response, () => finish(socket, ""))
+        else finish(socket, reply)
       })
+    },
+    cut: () => {
+      for (const socket of endedBefore) socket.destroy()
+      endedBefore = ended
+      ended = []
     }
   }
 }

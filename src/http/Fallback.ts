@@ -3,10 +3,12 @@
  * a key which paths there are: authentication comes before everything else.
  */
 import * as Cause from "effect/Cause"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as HttpServerError from "effect/http/HttpServerError"
 import * as HttpServerRequest from "effect/http/HttpServerRequest"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
+import { IncomingMessage } from "node:http"
 import { internalError, problemReply, toResponse } from "./HttpReply.ts"
 import { WalletApi } from "./api/Api.ts"
 import { bearerOf, Gate, refusal } from "./Authentication.ts"
@@ -73,6 +75,19 @@ const unrouted = Effect.fnUntraced(function* (gate: Gate["Service"], request: Ht
     allow
   )
 })
+
+const noHost = toResponse(problemReply("InvalidRequest", "a request of HTTP/1.1 names its host"))
+
+/** What Node would refuse with an empty reply that ends the connection, and the replies that are due behind it. */
+export const withHost = <E, R>(
+  effect: Effect.Effect<HttpServerResponse.HttpServerResponse, E, R>
+): Effect.Effect<HttpServerResponse.HttpServerResponse, E, R> =>
+  Effect.withFiber((fiber) => {
+    const { source } = Context.getUnsafe(fiber.context, HttpServerRequest.HttpServerRequest)
+    const isNameless =
+      source instanceof IncomingMessage && source.headers.host === undefined && source.httpVersion === "1.1"
+    return isNameless ? Effect.succeed(noHost) : effect
+  })
 
 const isUnrouted = (error: unknown): boolean =>
   error instanceof HttpServerError.HttpServerError && error.reason._tag === "RouteNotFound"

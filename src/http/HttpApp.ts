@@ -12,7 +12,7 @@ import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as Layer from "effect/Layer"
 import { WalletApi } from "./api/Api.ts"
 import { authorizationLayer, Gate } from "./Authentication.ts"
-import { makeFallback } from "./Fallback.ts"
+import { makeFallback, withHost } from "./Fallback.ts"
 import { makeFastMovement } from "./FastMovement.ts"
 import { batchHandlers } from "./handlers/BatchHandlers.ts"
 import { feedHandlers } from "./handlers/FeedHandlers.ts"
@@ -68,6 +68,7 @@ const edges = HttpRouter.use(
   Effect.fnUntraced(function* (router) {
     const { corsOrigins } = yield* HttpConfig
     yield* router.addGlobalMiddleware(yield* makeHttpMetrics)
+    yield* router.addGlobalMiddleware(withHost)
     if (corsOrigins.length > 0) yield* router.addGlobalMiddleware(cors(corsOrigins))
     yield* router.addGlobalMiddleware(yield* makeFallback)
     yield* router.addGlobalMiddleware(yield* makeFastMovement)

@@ -11,10 +11,12 @@ import * as HttpRouter from "effect/http/HttpRouter"
 import * as EffectHttpServer from "effect/http/HttpServer"
 import type { ServeError } from "effect/http/HttpServerError"
 import * as Layer from "effect/Layer"
+import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
 import * as Http from "node:http"
+import type { Duplex } from "node:stream"
 import { problemBody, type ProblemCode } from "./api/Problem.ts"
-import { dueAnswers } from "./DueAnswers.ts"
+import { type DueAnswers, dueAnswers } from "./DueAnswers.ts"
 import { httpApp, routerConfig } from "./HttpApp.ts"
 import { HttpConfig, type HttpConfigValues } from "./HttpConfig.ts"
 import { Stopping } from "./handlers/FeedHandlers.ts"
@@ -31,6 +33,8 @@ const limits: Http.ServerOptions = {
   maxHeaderSize: 16 * 1024,
   /** A header sent twice is seen as both, not as the first. */
   joinDuplicateHeaders: true,
+  /** Node would end the connection behind its refusal, and the commands behind it would be done without an answer. */
+  requireHostHeader: false,
   noDelay: true
 }
 
@@ -95,7 +99,7 @@ const connectRefused = refusalText([
 ])
 
 /** What is not HTTP never becomes a request: it is refused here, behind the replies that are due, and the connection ends. */
-const refuseMalformed = (server: Http.Server): void => {
+const refuseMalformed = (server: Http.Server): DueAnswers => {
   const due = dueAnswers(server)
   server.on("clientError", (error: ParserError, socket) => {
     const fault = clientFault(error)
@@ -104,12 +108,16 @@ const refuseMalformed = (server: Http.Server): void => {
   })
   // Without a listener Node would cut the connection, with the replies that are due.
   server.on("connect", (_request, socket) => {
-    // Node has taken its own listeners and limits away: the connection is gone with the reply.
+    // Node has taken its own listeners away. What the client says yet is read, so that its end is seen.
     socket.on("error", () => socket.destroy())
-    socket.once("finish", () => socket.destroy())
+    socket.resume()
     due.end(socket, connectRefused)
   })
+  return due
 }
+
+/** Milliseconds between two looks: a client has so long, twice at most, to end its half of a connection that was ended. */
+const lingerMillis = 2_000
 
 /**
  * A client that has said all it has to say may close its half of the connection: it still
@@ -120,12 +128,16 @@ const answerHalfClosed = (server: Http.Server): void => {
 }
 
 class NodeServer extends Context.Service<NodeServer, Http.Server>()("effect-wallet/http/HttpServer/NodeServer") {
-  static readonly layer = Layer.sync(NodeServer, () => {
-    const server = Http.createServer(limits)
-    refuseMalformed(server)
-    answerHalfClosed(server)
-    return server
-  })
+  static readonly layer = Layer.effect(
+    NodeServer,
+    Effect.gen(function* () {
+      const server = Http.createServer(limits)
+      const due = refuseMalformed(server)
+      answerHalfClosed(server)
+      yield* Effect.sync(due.cut).pipe(Effect.repeat(Schedule.spaced(lingerMillis)), Effect.forkScoped)
+      return server
+    })
+  )
 }
 
 const listening = Layer.effect(
@@ -146,6 +158,22 @@ const listening = Layer.effect(
 const drainInterval = 20
 
 /**
+ * The next reply on each connection is its last, and says so: what the client has sent behind it
+ * is not done, since nobody could be told.
+ */
+const closeBehindNext = (server: Http.Server): void => {
+  const closing = new WeakSet<Duplex>()
+  const serve = server.listeners("request")
+  server.removeAllListeners("request")
+  server.on("request", (request, response) => {
+    if (closing.has(request.socket)) return
+    closing.add(request.socket)
+    response.shouldKeepAlive = false
+    for (const listener of serve) listener.call(server, request, response)
+  })
+}
+
+/**
  * Stops listening, lets the requests in flight finish and closes each connection
  * after its last reply; cuts what is left when `timeout` ms are over.
  */
@@ -153,9 +181,7 @@ const drain = Effect.fnUntraced(function* (server: Http.Server, timeout: number)
   if (!server.listening) return
   const deadline = (yield* Clock.currentTimeMillis) + timeout
   const closed = yield* Deferred.make<void>()
-  server.prependListener("request", (_request, response) => {
-    response.shouldKeepAlive = false
-  })
+  closeBehindNext(server)
   server.keepAliveTimeout = 1
   server.close(() => Deferred.doneUnsafe(closed, Effect.void))
   while (!(yield* Deferred.isDone(closed))) {

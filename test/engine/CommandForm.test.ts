@@ -188,6 +188,48 @@ describe("a command", () => {
   )
 })
 
+describe("what throws when it is read", () => {
+  const revoked = Proxy.revocable({}, {})
+  revoked.revoke()
+  const throwing = (valid: object, field: string) => ({
+    ...valid,
+    get [field](): unknown {
+      throw new Error("scripted")
+    }
+  })
+
+  it.effect("fails its own command, and is thrown at nobody", () =>
+    Effect.gen(function* () {
+      const { installation, node } = yield* installNode()
+      yield* create(node, "a")
+      for (const [command, fields] of Object.entries(commands)) {
+        const valid = { ...fields, idempotencyKey: "k" }
+        const names = [...Object.keys(fields), ...always]
+        const inputs: Array<unknown> = [revoked.proxy, ...names.map((name) => throwing(valid, name))]
+        if ("metadata" in fields) inputs.push({ ...valid, metadata: revoked.proxy })
+        for (const input of inputs) {
+          const asked = loose(node)[command]!(input)
+          assert.isTrue(Exit.isFailure(yield* Effect.exit(asked)), command)
+        }
+      }
+      assert.deepStrictEqual(installation.types("a"), ["WalletCreated"])
+    })
+  )
+
+  it.effect("makes a query an InvalidRequest", () =>
+    Effect.gen(function* () {
+      const { node } = yield* installNode()
+      yield* create(node, "a")
+      const queries = ["getWallet", "walletAt", "events", "transactions", "holds", "transfers"]
+      for (const query of [...queries, "searchWallets", "searchTransactions"]) {
+        for (const given of [revoked.proxy, throwing({ walletId: "a", limit: 1 }, "limit")]) {
+          assert.strictEqual(tagOf(yield* Effect.exit(loose(node)[query]!(given))), "InvalidRequest", query)
+        }
+      }
+    })
+  )
+})
+
 describe("a query", () => {
   it.effect("that is malformed is an InvalidRequest", () =>
     Effect.gen(function* () {
@@ -213,7 +255,8 @@ describe("a query", () => {
         ["holds", page, "status", ["open", 5]],
         ["transfers", page, "status", ["sent", 5]],
         ["transfers", page, "walletId", ["", 5]],
-        ["searchWallets", { limit: 1 }, "minBalance", [5, "5"]],
+        ["searchWallets", { limit: 1 }, "minBalance", [5, "5", 10n ** 36n, 10n ** 150_000n]],
+        ["searchWallets", { limit: 1 }, "maxBalance", [5, "5", -(10n ** 36n), -(10n ** 150_000n)]],
         ["searchWallets", { limit: 1 }, "q", wrongText],
         ["searchTransactions", { limit: 1 }, "ownerId", ["", 5]],
         ["getTransfer", {}, "", [{}]]

@@ -1,8 +1,11 @@
 /** What leaves the engine is the caller's own: whatever it does to an answer, nothing changes elsewhere. */
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Stream from "effect/Stream"
 import * as TestClock from "effect/testing/TestClock"
+import { types as utilTypes } from "node:util"
+import type { Metadata } from "../../src/domain/Limits.ts"
 import { inspect } from "../../src/engine/Inspect.ts"
 import type { WalletEngine } from "../../src/engine/WalletEngine.ts"
 import { EventStore } from "../../src/stores/EventStore.ts"
@@ -235,6 +238,67 @@ describe("what a caller gives", () => {
       const listing = node.engine.transactions(query)
       Object.assign(query, { limit: Number.NaN, walletId: "b" })
       assert.strictEqual((yield* listing).data[0]?.walletId, "a")
+      yield* assertConsistent(installation, node, "a")
+    })
+  )
+})
+
+describe("metadata", () => {
+  it.effect("are recorded as JSON would say them, and nothing of them is shared", () =>
+    Effect.gen(function* () {
+      const { installation, node } = yield* installNode()
+      yield* create(node, "a")
+      const hidden = Symbol("hidden")
+      const shared = { secret: "of one caller" }
+      const evil = (good: Metadata, then: unknown) => {
+        let looks = 0
+        return new Proxy(good, { getPrototypeOf: () => (looks++ === 0 ? Object.prototype : then) as object | null })
+      }
+      const crowd = Object.fromEntries(Array.from({ length: 21 }, (_, n) => [`k${n}`, "v"]))
+      class Named {
+        order = "17"
+      }
+      let looks = 0
+      const table: ReadonlyArray<readonly [given: unknown, recorded: unknown]> = [
+        [{ order: "17", [hidden]: shared }, { order: "17" }],
+        [{ [hidden]: shared }, {}],
+        [Object.defineProperty({ order: "17" }, "hidden", { value: shared }), { order: "17" }],
+        [
+          Object.assign(
+            Object.create(Object.create(null, { inherited: { value: shared, enumerable: true } })),
+            metadata
+          ),
+          metadata
+        ],
+        [JSON.parse('{"__proto__":"a","constructor":"b"}'), JSON.parse('{"__proto__":"a","constructor":"b"}')],
+        [
+          {
+            get order() {
+              return looks++ === 0 ? "17" : shared
+            }
+          },
+          { order: "17" }
+        ],
+        [evil({ order: "17" }, null), { order: "17" }],
+        [
+          new Proxy({}, { getPrototypeOf: () => (looks++ % 2 === 0 ? Named.prototype : null), get: () => shared }),
+          undefined
+        ],
+        [new Proxy(crowd, { ownKeys: () => (looks++ % 2 === 0 ? Object.keys(crowd) : []) }), undefined],
+        [new Named(), undefined],
+        [{ order: shared }, undefined]
+      ]
+      for (const [at, [given, recorded]] of table.entries()) {
+        looks = 0
+        const input = { walletId: "a", amount: 1n, metadata: given as Metadata, idempotencyKey: `k${at}` }
+        const exit = yield* Effect.exit(node.engine.credit(input))
+        const told = Exit.isSuccess(exit) ? exit.value.transaction.metadata : undefined
+        assert.deepStrictEqual(told, recorded, `${at}`)
+        if (told === undefined) continue
+        assert.isFrozen(told)
+        assert.deepStrictEqual(Object.getOwnPropertySymbols(told), [])
+        assert.isFalse(utilTypes.isProxy(told))
+      }
       yield* assertConsistent(installation, node, "a")
     })
   )

@@ -20,11 +20,13 @@ class Gate extends Context.Service<
   {
     readonly entered: Deferred.Deferred<void>
     readonly open: Deferred.Deferred<void>
+    /** Keys of the credits that have come. */
+    readonly came: Array<string>
   }
 >()("test/Gate") {
   static readonly layer = Layer.effect(
     Gate,
-    Effect.all({ entered: Deferred.make<void>(), open: Deferred.make<void>() })
+    Effect.all({ entered: Deferred.make<void>(), open: Deferred.make<void>(), came: Effect.sync(() => []) })
   )
 }
 
@@ -38,6 +40,7 @@ const gated = Layer.effect(
       ...engine,
       credit: (input: MovementInput) =>
         Deferred.succeed(gate.entered, undefined).pipe(
+          Effect.tap(() => Effect.sync(() => gate.came.push(input.idempotencyKey))),
           Effect.andThen(Deferred.await(gate.open)),
           Effect.andThen(engine.credit(input))
         )
@@ -91,6 +94,37 @@ it.live("a stop refuses new connections, finishes what is in flight and closes i
     yield* Fiber.join(stopping)
     silent.destroy()
     void call
+  })
+)
+
+it.live("a stop answers one request more on a busy connection, and does nothing of what comes behind it", () =>
+  Effect.gen(function* () {
+    const { gate, port, secrets, stop } = yield* start(5_000)
+    const credit = (key: string) =>
+      `POST /v1/wallets/w/credit HTTP/1.1\r\nhost: x\r\nauthorization: Bearer ${secrets.admin}\r\n` +
+      `content-type: application/json\r\nidempotency-key: ${key}\r\ncontent-length: 14\r\n\r\n{"amount":"1"}`
+    let received = ""
+    const closed = yield* Deferred.make<void>()
+    const socket = Net.connect({ port, host: "127.0.0.1" }, () => socket.write(credit("a") + credit("b")))
+    socket.on("data", (chunk: Buffer) => (received += chunk.toString("latin1")))
+    socket.on("close", () => Deferred.doneUnsafe(closed, Effect.void))
+    yield* until(Effect.sync(() => gate.came.length === 2))
+    const stopping = yield* Effect.forkChild(stop)
+    yield* until(isRefused(port))
+    socket.write(credit("c") + credit("d") + credit("e"))
+    yield* until(Effect.sync(() => gate.came.length >= 3))
+    yield* Deferred.succeed(gate.open, undefined)
+    yield* Deferred.await(closed)
+    yield* Fiber.join(stopping)
+    assert.deepStrictEqual(received.match(/(?<=HTTP\/1\.1 )\d+|(?<=connection: )\S+/gi), [
+      "201",
+      "keep-alive",
+      "201",
+      "keep-alive",
+      "201",
+      "close"
+    ])
+    assert.deepStrictEqual(gate.came, ["a", "b", "c"])
   })
 )
 

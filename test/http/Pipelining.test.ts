@@ -113,6 +113,56 @@ layer(Server.layer(), { excludeTestServices: true })("several requests on one co
       })
   )
 
+  it.effect("are answered behind one that is refused, whatever that lacks", () =>
+    Effect.gen(function* () {
+      const { port, secrets, wallet } = yield* TestServer
+      const walletId = yield* wallet()
+      const post = `POST /v1/wallets/${walletId}/credit HTTP/1.1\r\n`
+      const key = `authorization: Bearer ${secrets.admin}\r\n`
+      const table: ReadonlyArray<readonly [bytes: string, status: string]> = [
+        [
+          `${post}${key}content-type: application/json\r\nidempotency-key: x\r\ncontent-length: 14\r\n\r\n{"amount":"1"}`,
+          "400"
+        ],
+        ["GET /health/live HTTP/1.1\r\n\r\n", "400"],
+        [`${get}expect: nothing\r\n\r\n`, "417"],
+        [`${post}host: x\r\ncontent-length: 14\r\n\r\n{"amount":"1"}`, "401"],
+        [`${post}host: x\r\n${key}content-type: text/plain\r\nidempotency-key: x\r\ncontent-length: 1\r\n\r\n1`, "415"],
+        [`${post}host: x\r\n${key}idempotency-key: x\r\ncontent-length: 140000\r\n\r\n${"1".repeat(140_000)}`, "413"]
+      ]
+      for (const [at, [bytes, status]] of table.entries()) {
+        const [before, after] = [yield* creditOf1(walletId, `before-${at}`), yield* creditOf1(walletId, `after-${at}`)]
+        const answers = yield* exchange(port, before + bytes + after, { halfClose: true })
+        assert.deepStrictEqual(statuses(answers), ["201", status, "201"], bytes.slice(0, 300))
+        assert.strictEqual(yield* balanceOf(walletId), `${2 * at + 2}`)
+      }
+      const nameless = yield* exchange(port, "GET /health/live HTTP/1.1\r\n\r\n", { halfClose: true })
+      assert.match(nameless, /^HTTP\/1\.1 400 [^]*application\/problem\+json[^]*"code":"InvalidRequest"/)
+      // Before HTTP/1.1 no host was named.
+      assert.deepStrictEqual(statuses(yield* exchange(port, "GET /health/live HTTP/1.0\r\n\r\n")), ["200"])
+    })
+  )
+
+  it.effect("are nothing to wait for once the connection was ended, though its client holds it", () =>
+    Effect.gen(function* () {
+      const { port } = yield* TestServer
+      // Whatever it says then is refused by the machine itself.
+      yield* Effect.callback<void>((resume) => {
+        const socket = Net.connect({ port, host: "127.0.0.1", allowHalfOpen: true }, () =>
+          socket.write("CONNECT example.org:443 HTTP/1.1\r\nhost: x\r\n\r\n")
+        )
+        const talking = setInterval(() => socket.write("x"), 20)
+        socket.resume()
+        socket.on("error", () => undefined)
+        socket.on("close", () => {
+          clearInterval(talking)
+          resume(Effect.void)
+        })
+        return Effect.sync(() => socket.destroy())
+      })
+    })
+  )
+
   it.effect("are answered when the client has closed its half behind them", () =>
     Effect.gen(function* () {
       const { port, wallet } = yield* TestServer
