@@ -7,8 +7,10 @@ import * as NodeStream from "@effect/platform-node/NodeStream"
 import { parse, type Parser } from "csv-parse"
 import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"
+import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
+import { createReadStream } from "node:fs"
 import { Transform, type TransformCallback } from "node:stream"
 import { FileText, maxRowBytes } from "./FileText.ts"
 import { parseObject } from "./JsonRow.ts"
@@ -62,6 +64,8 @@ const errorOf = (cause: unknown): Error => (cause instanceof Error ? cause : new
 /** A column that stands twice would hide the other one's values; columns without a name are told apart by their place. */
 const headerOf = (header: ReadonlyArray<string>, options: FileOptions): Array<string> => {
   const names = header.map((name, index) => name.trim() || `(column ${index + 1})`)
+  // It would be nobody's value: an assignment to it makes no property.
+  if (names.includes("__proto__")) throw new Error("the header has a column __proto__, which is not read")
   const twice = names.find((name, index) => names.indexOf(name) !== index)
   if (twice !== undefined) throw new Error(`the header names the column ${twice} twice`)
   const wrong = options.checkHeader(names)
@@ -119,6 +123,7 @@ class CsvRows extends RowTransform {
   private parser: Parser | undefined
   private blank = 0
   private endsLine = false
+  private hasHeader = false
   private ended = false
 
   protected override takeText(text: string, ended: boolean, done: (error?: Error) => void): void {
@@ -137,7 +142,7 @@ class CsvRows extends RowTransform {
       return
     }
     parser.once("end", () => {
-      if (!this.text.hasText) return failed(new Error("it is empty"))
+      if (!this.hasHeader) return failed(new Error("it is empty"))
       taken()
     })
     parser.end(text)
@@ -158,7 +163,10 @@ class CsvRows extends RowTransform {
       throw new Error(`its first line says sep=${said}, and --delimiter ${delimiter}`)
     }
     const parser = parse({
-      columns: (header: ReadonlyArray<string>) => headerOf(header, this.options),
+      columns: (header: ReadonlyArray<string>) => {
+        this.hasHeader = true
+        return headerOf(header, this.options)
+      },
       delimiter: delimiter ?? said ?? ",",
       info: true,
       skip_empty_lines: true,
@@ -214,20 +222,42 @@ class JsonRows extends RowTransform {
   }
 }
 
-/** The rows of the file, in its order, read once and as they are asked for. */
+/** The bytes of the file; a pipe has them once and has no places to read at. */
+const readBytes = (file: string): Stream.Stream<Uint8Array, FileUnreadable> =>
+  NodeStream.fromReadable<Uint8Array, FileUnreadable>({
+    evaluate: () => createReadStream(file),
+    onError: (cause) => new FileUnreadable({ file, reason: errorOf(cause).message }),
+    chunkSize: 1
+  })
+
+/** What is another when the file was written to; `undefined`: it is a pipe, or not there. */
+const findStamp = (file: string) =>
+  Effect.gen(function* () {
+    const { ino, mtime, size, type } = yield* (yield* FileSystem.FileSystem).stat(file)
+    const parts = [size, Option.getOrUndefined(ino), Option.getOrUndefined(mtime)?.getTime()]
+    return type === "File" ? parts.join() : undefined
+  }).pipe(Effect.orElseSucceed(() => undefined))
+
+/** The rows of the file, in its order, read once and as they are asked for. Fails at its end if it has changed meanwhile. */
 export const readRows = (
   file: string,
   options: FileOptions
-): Stream.Stream<FileRows, FileUnreadable, FileSystem.FileSystem> =>
-  Stream.unwrap(
-    Effect.map(FileSystem.FileSystem, (files) =>
-      files.stream(file).pipe(
-        Stream.mapError((error) => new FileUnreadable({ file, reason: error.reason.message })),
-        NodeStream.pipeThroughDuplex<FileRows, FileUnreadable>({
-          evaluate: () => (options.format === "csv" ? new CsvRows(options) : new JsonRows(options)),
-          onError: (cause) => new FileUnreadable({ file, reason: errorOf(cause).message }),
-          chunkSize: 1
-        })
-      )
-    )
+): Stream.Stream<FileRows, FileUnreadable, FileSystem.FileSystem> => {
+  const rows = readBytes(file).pipe(
+    NodeStream.pipeThroughDuplex<FileRows, FileUnreadable>({
+      evaluate: () => (options.format === "csv" ? new CsvRows(options) : new JsonRows(options)),
+      onError: (cause) => new FileUnreadable({ file, reason: errorOf(cause).message }),
+      chunkSize: 1
+    })
   )
+  return Stream.unwrap(
+    Effect.map(findStamp(file), (before) => {
+      const same = Effect.flatMap(findStamp(file), (after) =>
+        after === before
+          ? Effect.void
+          : Effect.fail(new FileUnreadable({ file, reason: "it has changed while it was read" }))
+      )
+      return Stream.concat(rows, Stream.drain(Stream.fromEffect(same)))
+    })
+  )
+}
