@@ -138,7 +138,7 @@ class RowParser {
       reference: reference === "" ? null : reference,
       metadata: this.metadata(date),
       date,
-      identity: this.identity([walletId, currency, String(signed), date, reference])
+      identity: this.identity([walletId, currency, String(signed), date, reference], exponent)
     }
   }
 
@@ -224,6 +224,13 @@ class RowParser {
     return text === "" ? undefined : this.units("balance", text, exponent)
   }
 
+  /** Also where it is not compared: `5` and `5.00` say the same, and what is no amount says what stands there. */
+  private saidBalance(exponent: number): string {
+    const text = this.value("balance")
+    const units = parseDecimal(text, exponent, this.rules.decimal)
+    return Result.isSuccess(units) ? String(units.success) : text
+  }
+
   private metadata(date: string): Metadata {
     const entries: Array<[string, string]> = date === "" ? [] : [["bookedOn", date]]
     for (const name of this.rules.metadata) {
@@ -241,7 +248,7 @@ class RowParser {
   }
 
   /** `said`: what a row says as it stands there; metadata that a later run keeps in addition changes nothing. */
-  private identity(said: ReadonlyArray<string>): RowIdentity {
+  private identity(said: ReadonlyArray<string>, exponent: number): RowIdentity {
     const { rowIds, source } = this.rules
     if (rowIds._tag === "Columns") {
       const parts = rowIds.names.map((name) => this.named(name).trim())
@@ -253,7 +260,7 @@ class RowParser {
     if (!id.isWellFormed()) this.refuse("id: has half of a surrogate pair")
     if (rowIds._tag === "Line") return { key: lineKey(source, this.line, id) }
     if (id === "" && this.has("id")) this.refuse("id: is empty")
-    return id === "" ? { content: digestOf([...said, this.value("balance")]) } : { key: rowKey(source, id) }
+    return id === "" ? { content: digestOf([...said, this.saidBalance(exponent)]) } : { key: rowKey(source, id) }
   }
 }
 

@@ -399,6 +399,10 @@ describe("ids of rows", () => {
       const text = "date,wallet_id,amount,currency,balance\n2024-01-01,w,5,EUR,5.00\n"
       yield* importText("a.csv", text)
       assert.strictEqual((yield* importText("a.csv", text, { checkBalance: false })).known, 1)
+      const shorter = text.replace("5.00", "+5")
+      assert.strictEqual((yield* importText("a.csv", shorter)).known, 1)
+      assert.strictEqual((yield* importText("a.csv", shorter, { checkBalance: false })).known, 1)
+      assert.strictEqual((yield* importText("a.csv", text.replace("5.00", "?"), { checkBalance: false })).known, 0)
     }).pipe(Effect.provide(services))
   )
 
