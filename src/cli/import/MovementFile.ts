@@ -73,6 +73,28 @@ const headerOf = (header: ReadonlyArray<string>, options: FileOptions): Array<st
   return names
 }
 
+const countOf = (text: string, part: string): number => text.split(part).length - 1
+
+/**
+ * Whether a value of several lines ends in the column in which it began, rows later: a
+ * quote that stands in one row and one in another make all between them one value, by
+ * the rules of CSV, and the money of these rows is gone. Of three columns or fewer
+ * nothing can be said: there a comma or two are a sentence's.
+ */
+const holdsRows = (value: string, column: number, columns: number, delimiter: string): boolean => {
+  if (columns < 4) return false
+  const lines = value.split(lineBreak)
+  const delimiters = lines.map((line) => countOf(line, delimiter))
+  return (
+    lines.length > 1 &&
+    delimiters[0] === columns - 1 - column &&
+    delimiters.at(-1) === column &&
+    delimiters.slice(1, -1).every((count) => count === columns - 1)
+  )
+}
+
+const lineBreak = /\r\n|\n|\r/
+
 interface CsvRecord {
   readonly record: Readonly<Record<string, string>>
   readonly info: { readonly lines: number; readonly records: number }
@@ -119,11 +141,26 @@ abstract class RowTransform extends Transform {
   }
 }
 
+const wrongOf = (record: CsvRecord["record"], line: number, delimiter: string): Error | undefined => {
+  const values = Object.entries(record)
+  const found = values.findIndex(([, value], column) => holdsRows(value, column, values.length, delimiter))
+  if (found < 0) return undefined
+  return new Error(
+    `line ${line}: the value of ${values[found]![0]} holds whole rows; a quote begins or ends it by mistake`
+  )
+}
+
 class CsvRows extends RowTransform {
   private parser: Parser | undefined
   private blank = 0
   private endsLine = false
   private hasHeader = false
+  /** As the parser counts them. */
+  private lastLine = 0
+  /** Lines that the parser has counted and that there are not. */
+  private twice = 0
+  /** Of a row that the parser takes and nobody meant. */
+  private wrong: Error | undefined
   private ended = false
 
   protected override takeText(text: string, ended: boolean, done: (error?: Error) => void): void {
@@ -135,7 +172,7 @@ class CsvRows extends RowTransform {
     parser.once("error", failed)
     const taken = () => {
       parser.off("error", failed)
-      done()
+      done(this.wrong)
     }
     if (!ended) {
       parser.write(text, (error) => (error ? undefined : taken()))
@@ -162,27 +199,45 @@ class CsvRows extends RowTransform {
     if (said !== undefined && delimiter !== undefined && said !== delimiter) {
       throw new Error(`its first line says sep=${said}, and --delimiter ${delimiter}`)
     }
+    const between = delimiter ?? said ?? ","
     const parser = parse({
       columns: (header: ReadonlyArray<string>) => {
         this.hasHeader = true
+        this.countTwice(header)
         return headerOf(header, this.options)
       },
-      delimiter: delimiter ?? said ?? ",",
+      delimiter: between,
       info: true,
       skip_empty_lines: true,
-      max_record_size: maxRowBytes
+      max_record_size: maxRowBytes,
+      on_record: (one: CsvRecord) => {
+        this.takeRecord(one, between)
+        return undefined
+      }
     })
-    parser.on("data", ({ info, record }: CsvRecord) => {
-      this.rows.push({ row: info.records, line: info.lines + this.text.dropped, fields: record })
-    })
-    return parser
+    // Nothing comes out of it; without this it would not end.
+    return parser.resume()
+  }
+
+  private takeRecord({ info, record }: CsvRecord, delimiter: string): void {
+    const severalLines = info.lines - this.lastLine > 1
+    this.lastLine = info.lines
+    if (severalLines) this.countTwice(Object.values(record))
+    const line = info.lines + this.text.dropped - this.twice
+    if (severalLines) this.wrong ??= wrongOf(record, line, delimiter)
+    this.rows.push({ row: info.records, line, fields: record })
+  }
+
+  /** The parser takes each end of line inside of a value for two where it is CR and LF. */
+  private countTwice(values: ReadonlyArray<string>): void {
+    for (const value of values) this.twice += countOf(value, "\r\n")
   }
 
   /** The parser counts from the header, people from the file's first line. */
   private located(error: Error): Error {
-    const { dropped } = this.text
-    if (dropped === 0) return error
-    return new Error(error.message.replace(/\bline (\d+)/g, (_, line: string) => `line ${Number(line) + dropped}`))
+    const more = this.text.dropped - this.twice
+    if (more === 0) return error
+    return new Error(error.message.replace(/\bline (\d+)/g, (_, line: string) => `line ${Number(line) + more}`))
   }
 }
 

@@ -94,6 +94,22 @@ const cases: ReadonlyArray<Case> = [
     more: { metadata: ["memo"] },
     expected: [500n]
   },
+  {
+    name: "not full of rows: two stray quotes at the end",
+    text: 'id,wallet_id,amount,currency,memo\n1,w,5,EUR,"Joe\n2,w,6,EUR,x\n3,w,7,EUR,Joe"\n4,w,8,EUR,y\n',
+    expected: "line 4: the value of memo holds whole rows; a quote begins or ends it by mistake"
+  },
+  {
+    name: "not full of rows: two stray quotes in the middle",
+    text: 'id;memo;wallet_id;amount;currency\r\n1;"Joe;w;5;EUR\r\n2;Joe";w;6;EUR\r\n',
+    more: { delimiter: ";" },
+    expected: "line 3: the value of memo holds whole rows"
+  },
+  {
+    name: "of several lines, as a text may be",
+    text: 'id,memo,wallet_id,amount,currency\n\n1,"Joe, from,\nthe bar,\n\nwith thanks, a, b",w,5,EUR\n2,"a\nb",w,6,EUR\n',
+    expected: [500n, 600n]
+  },
   { name: "named by a header: blank lines are none", text: "\n\n\n", expected: "it is empty" }
 ]
 
