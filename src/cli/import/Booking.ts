@@ -32,10 +32,13 @@ export interface Booked {
 
 type Counts = { -readonly [K in keyof Booked]: number }
 
+/** What a failure names, and what the balance is to be afterwards. */
+type Place = Pick<SpooledMovement, "walletId" | "row" | "line" | "balanceAfter">
+
 /** A row, or the opening balance before it. */
 interface Item {
   readonly walletId: string
-  readonly at: SpooledMovement
+  readonly at: Place
   readonly opening: boolean
   readonly move: WalletMove
 }
@@ -49,7 +52,7 @@ interface Run {
   readonly counts: Counts
 }
 
-const refusedAt = ({ options }: Run, { line, row }: SpooledMovement, reason: string) =>
+const refusedAt = ({ options }: Run, { line, row }: Place, reason: string) =>
   new RowRefused({ file: options.file, row, line, reason: `${reason} (rows before it may be booked)` })
 
 /** Wallets whole, so that the lanes are about as long as each other. */
@@ -72,24 +75,29 @@ const itemsOf = (run: Run, rows: ReadonlyArray<SpooledMovement>): ReadonlyArray<
   rows.flatMap((at) => {
     const { walletId } = at
     const row: Item = { walletId, at, opening: false, move: moveOf(at) }
-    const opening = run.states.get(walletId)?.opening
-    if (opening === undefined || run.opened.has(walletId)) return [row]
-    run.opened.add(walletId)
-    const move = openingMove(walletId, opening, run.options.source)
-    return [{ walletId, at, opening: true, move }, row]
+    return [...openingsOf(run, at), row]
   })
 
-const makeWallet = Effect.fnUntraced(function* (run: Run, at: SpooledMovement) {
+/** The opening balance, once a wallet. */
+const openingsOf = (run: Run, at: Place): ReadonlyArray<Item> => {
+  const { walletId } = at
+  const opening = run.states.get(walletId)?.opening
+  if (opening === undefined || run.opened.has(walletId)) return []
+  run.opened.add(walletId)
+  return [{ walletId, at, opening: true, move: openingMove(walletId, opening, run.options.source) }]
+}
+
+const makeWallet = Effect.fnUntraced(function* (run: Run, at: Place) {
   const { plan } = run.states.get(at.walletId)!
   const { currency, overdraftLimit, ownerId, walletId } = plan
-  const input = { walletId, ownerId, currency, overdraftLimit, idempotencyKey: walletKey }
+  const input = { walletId, ownerId: ownerId ?? walletId, currency, overdraftLimit, idempotencyKey: walletKey }
   const created = yield* Effect.mapError(persistently(run.target.create(input)), ({ reason }) =>
     refusedAt(run, at, reason)
   )
   if (!created.replayed) run.counts.walletsCreated += 1
 })
 
-const makeWallets = (run: Run, rows: ReadonlyArray<SpooledMovement>) => {
+const makeWallets = (run: Run, rows: ReadonlyArray<Place>) => {
   const missing = rows.filter(({ walletId }) => {
     if (run.made.has(walletId) || run.states.get(walletId)?.now !== undefined) return false
     run.made.add(walletId)
@@ -122,11 +130,14 @@ const bookBatch = Effect.fnUntraced(function* (run: Run, batch: ReadonlyArray<It
   if (moved !== undefined) return yield* moved
 })
 
-const bookWindow = Effect.fnUntraced(function* (run: Run, rows: ReadonlyArray<SpooledMovement>) {
-  yield* makeWallets(run, rows)
-  const bookLane = (items: ReadonlyArray<Item>) =>
-    Effect.forEach(batchesOf(items), (batch) => bookBatch(run, batch), { discard: true })
-  yield* Effect.forEach(lanesOf(itemsOf(run, rows)), bookLane, { concurrency: lanes, discard: true })
+const bookWindow = Effect.fnUntraced(function* (run: Run, items: ReadonlyArray<Item>) {
+  yield* makeWallets(
+    run,
+    items.map(({ at }) => at)
+  )
+  const bookLane = (lane: ReadonlyArray<Item>) =>
+    Effect.forEach(batchesOf(lane), (batch) => bookBatch(run, batch), { discard: true })
+  yield* Effect.forEach(lanesOf(items), bookLane, { concurrency: lanes, discard: true })
 })
 
 /** Books all rows that are not booked yet. */
@@ -144,14 +155,22 @@ export const bookMovements = Effect.fnUntraced(function* (
     Stream.grouped(windowRows),
     Stream.runForEach((rows) =>
       Effect.gen(function* () {
-        yield* bookWindow(
-          run,
-          rows.filter(({ index }) => !isDone(index))
-        )
+        const fresh = rows.filter(({ index }) => !isDone(index))
+        yield* bookWindow(run, itemsOf(run, fresh))
         seen += rows.length
         yield* options.onProgress({ step: "book", done: seen, of: file.spool.count })
       })
     )
   )
+  // Of wallets that have but rows of zero.
+  const places = [...states.values()].map(({ plan }) => ({
+    ...plan.first,
+    walletId: plan.walletId,
+    balanceAfter: undefined
+  }))
+  const rest = places.flatMap((at) => openingsOf(run, at))
+  for (let from = 0; from < rest.length; from += windowRows) {
+    yield* bookWindow(run, rest.slice(from, from + windowRows))
+  }
   return counts satisfies Booked
 })

@@ -21,7 +21,7 @@ export const movementFields = [
 
 export type MovementField = (typeof movementFields)[number]
 
-/** The first of these that the row has, unless the caller maps the field. */
+/** The first of these that the row has, unless the caller maps the field; `Balance After` and `balanceAfter` are such names, too. */
 const usualColumns: Readonly<Record<MovementField, ReadonlyArray<string>>> = {
   id: ["transaction_id", "id"],
   wallet: ["wallet_id", "account_id"],
@@ -67,15 +67,37 @@ export interface Columns {
   readonly ignored: ReadonlyArray<string>
 }
 
+/** `Paid In`, `paid-in` and `paidIn` are `paid_in`. */
+const folded = (name: string): string =>
+  name
+    .replace(/([a-z])([A-Z])/g, "$1_$2")
+    .replace(/[\s-]+/g, "_")
+    .toLowerCase()
+
 const listed = (names: ReadonlyArray<string>): string => (names.length === 0 ? "none" : names.join(", "))
 
+/** The column that is this field by its name; a failure: there are two. */
+const usualColumn = (
+  field: MovementField,
+  byUsualName: ReadonlyMap<string, ReadonlyArray<string>>
+): Result.Result<string | undefined, string> => {
+  const found = usualColumns[field].map((name) => byUsualName.get(name)).find((columns) => columns !== undefined)
+  return found !== undefined && found.length > 1
+    ? Result.fail(`${found.join(" and ")} may both be the ${field}; say which by --map ${field}=COLUMN`)
+    : Result.succeed(found?.[0])
+}
+
 /** Every field on its own; without an amount two columns may be one. */
-const fieldsOf = (names: ReadonlyArray<string>, rules: ColumnRules): Columns["of"] => {
+const fieldsOf = (names: ReadonlyArray<string>, rules: ColumnRules): Result.Result<Columns["of"], string> => {
   const has = new Set(names)
+  const byUsualName = new Map<string, Array<string>>()
+  for (const name of names) byUsualName.set(folded(name), [...(byUsualName.get(folded(name)) ?? []), name])
   const columns: Partial<Record<MovementField, string>> = {}
   for (const field of movementFields) {
     const mapped = rules.columns[field]
-    const column = mapped === undefined ? usualColumns[field].find((name) => has.has(name)) : mapped
+    const usual = mapped === undefined ? usualColumn(field, byUsualName) : Result.succeed(mapped)
+    if (Result.isFailure(usual)) return Result.fail(usual.failure)
+    const column = usual.success
     if (column !== undefined && has.has(column)) columns[field] = column
   }
   const twoAsked = rules.columns.in !== undefined || rules.columns.out !== undefined
@@ -84,7 +106,7 @@ const fieldsOf = (names: ReadonlyArray<string>, rules: ColumnRules): Columns["of
     delete columns.in
     delete columns.out
   }
-  return columns
+  return Result.succeed(columns)
 }
 
 /** Fields without which there is no movement, and what else there is. */
@@ -111,12 +133,15 @@ const askedFor = (rules: ColumnRules): ReadonlyArray<readonly [column: string, p
   ...(rules.rowIds._tag === "Columns" ? rules.rowIds.names.map((name) => [name, "part of the id"] as const) : [])
 ]
 
-/** Of a file with a header: all columns that were asked for must be in it. */
+/** Of a file with a header: all columns that were asked for must be in it, and of two columns of amounts both. */
 export const headerMisses = (names: ReadonlyArray<string>, rules: ColumnRules): string | undefined => {
   const absent = askedFor(rules).find(([column]) => !names.includes(column))
-  return absent === undefined
-    ? undefined
-    : `there is no column ${absent[0]} (${absent[1]}); there are: ${listed(names)}`
+  if (absent !== undefined) return `there is no column ${absent[0]} (${absent[1]}); there are: ${listed(names)}`
+  const of = Result.getOrElse(fieldsOf(names, rules), (): Columns["of"] => ({}))
+  if (of.amount !== undefined || (of.in === undefined) === (of.out === undefined)) return undefined
+  return of.out === undefined
+    ? `there is ${of.in}, and no column of what goes out; name both by --map in=COLUMN --map out=COLUMN, or --map amount=${of.in}`
+    : `there is ${of.out}, and no column of what comes in; name both by --map in=COLUMN --map out=COLUMN`
 }
 
 /** Without a header a row may leave columns out, but not the one that says whether money comes or goes, or who it is. */
@@ -131,7 +156,9 @@ const rowMisses = (names: ReadonlyArray<string>, rules: ColumnRules): string | u
 
 /** The columns of a row that has these; a failure names what is missing. */
 export const resolveColumns = (names: ReadonlyArray<string>, rules: ColumnRules): Result.Result<Columns, string> => {
-  const of = fieldsOf(names, rules)
+  const fields = fieldsOf(names, rules)
+  if (Result.isFailure(fields)) return Result.fail(fields.failure)
+  const of = fields.success
   const missing = rowMisses(names, rules) ?? missingIn(of, names, rules)
   if (missing !== undefined) return Result.fail(missing)
   const used = new Set([...Object.values(of), ...askedFor(rules).map(([column]) => column)])

@@ -32,7 +32,8 @@ const formatOf = (
       ? undefined
       : `[${spaces.includes(thousands) ? spaces : thousands === "'" ? "'\u2019" : escaped(thousands)}]`
   const plain = "[0-9]{1,30}"
-  const whole = separator === undefined ? plain : `(?:[0-9]{1,3}(?:${separator}[0-9]{3}){1,10}|${plain})`
+  // Nobody groups behind a zero: 0,500 is a half where a comma is the point.
+  const whole = separator === undefined ? plain : `(?:[1-9][0-9]{0,2}(?:${separator}[0-9]{3}){1,10}|${plain})`
   const number = `(${whole})(?:${escaped(point)}([0-9]+))?`
   const forms = [`([+\\-\u2212]?)${number}`]
   if (after === "minus") forms.push(`()${number}([-\u2212])`)

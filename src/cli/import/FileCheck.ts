@@ -13,7 +13,7 @@ import { isAmountOrZero } from "../../domain/Limits.ts"
 import { ColumnsByRow, headerMisses, resolveColumns } from "./Columns.ts"
 import { parseDecimal } from "./Decimals.ts"
 import { FileUnreadable, readRows, type FileRow } from "./MovementFile.ts"
-import { type Movement, parseMovement } from "./Movement.ts"
+import { contradiction, type Movement, parseMovement } from "./Movement.ts"
 import type { ImportOptions } from "./ImportOptions.ts"
 import { RowRefused } from "./RowRefused.ts"
 import { contentKey, NumberByText } from "./RowKeys.ts"
@@ -23,7 +23,8 @@ import { type Reading, type RowPlace, WalletRows } from "./WalletRows.ts"
 /** What there is to book for one wallet. */
 export interface WalletPlan extends Reading {
   readonly walletId: string
-  readonly ownerId: string
+  /** As the file names it; `undefined`: it does not. */
+  readonly ownerId: string | undefined
   readonly currency: string
   readonly exponent: number
   readonly overdraftLimit: bigint
@@ -111,6 +112,8 @@ class FileCheck {
       this.unmappedRows += 1
       return undefined
     }
+    const contradicted = contradiction(at.fields, columns.success, movement)
+    if (contradicted !== undefined) return contradicted
     if (movement.balanceAfter !== undefined) this.balances += 1
     return this.ofOneAccount(movement, at) ?? this.ofItsWallet(movement, at) ?? this.take(movement, at)
   }
@@ -179,7 +182,7 @@ class FileCheck {
     for (const rows of this.wallets.values()) {
       const reading = rows.reading(this.options.order)
       if (Result.isFailure(reading)) return Result.fail(reading.failure)
-      const { currency, exponent, first, ownerId = rows.walletId, walletId } = rows
+      const { currency, exponent, first, ownerId, walletId } = rows
       const overdraftLimit = this.overdrafts.get(walletId) ?? 0n
       wallets.set(walletId, { ...reading.success, walletId, ownerId, currency, exponent, first, overdraftLimit })
     }

@@ -48,8 +48,6 @@ export class FileText {
   private lines = 0
   private toSkip: number
   private begun = false
-  /** There was more than what was dropped. */
-  hasText = false
   /** `sep=;` in the first line, as spreadsheets write it for themselves. */
   delimiter: string | undefined
   /** Of the lines at the beginning that are no rows. */
@@ -169,7 +167,6 @@ export class FileText {
       this.drop(from)
     }
     lineEnd.lastIndex = 0
-    if (from < text.length) this.hasText = true
     return from === 0 ? text : text.slice(from)
   }
 

@@ -14,7 +14,7 @@ import type { ImportOptions } from "./ImportOptions.ts"
 import type { ImportTarget } from "./ImportTarget.ts"
 import type { FileUnreadable } from "./MovementFile.ts"
 import type { RowRefused } from "./RowRefused.ts"
-import { checkWallets } from "./WalletCheck.ts"
+import { checkWallets, type WalletState } from "./WalletCheck.ts"
 
 export interface ImportReport extends LeftOut {
   /** Movements in the file. */
@@ -45,6 +45,14 @@ const knownNote = (known: number, line: number): string =>
   `${counted(known, "row")} there already, the first on line ${line}: booked from this file, or from another one with ` +
   "the same ids (then --source NAME keeps them apart)"
 
+/** No row of the file is booked in a wallet that has movements, and no balance tells whether that is right. */
+const isUnrelated = ({ done, fresh, now, plan }: WalletState): boolean =>
+  fresh > 0 && done === 0 && (now?.version ?? 0) > 0 && plan.opening === undefined
+
+const unrelatedNote = (wallets: number): string =>
+  `${counted(wallets, "wallet")} had movements before, none of which is a row of this file, and no balance tells whether ` +
+  "that is right: if the file was imported with another --source, --id-columns, --line-ids, --map or --decimal, it is booked twice"
+
 const runImport = Effect.fnUntraced(function* (options: ImportOptions) {
   const started = yield* Clock.currentTimeMillis
   const file = yield* checkFile(options)
@@ -53,13 +61,17 @@ const runImport = Effect.fnUntraced(function* (options: ImportOptions) {
   const planned = {
     imported: file.spool.count - checked.done,
     known: 0,
-    walletsCreated: states.filter((state) => state.now === undefined && state.fresh > 0).length,
-    openings: states.filter((state) => state.opening !== undefined && state.fresh > 0).length
+    walletsCreated: states.filter(
+      ({ fresh, now, opening }) => now === undefined && (fresh > 0 || opening !== undefined)
+    ).length,
+    openings: states.filter(({ opening }) => opening !== undefined).length
   }
   const booked = options.dryRun ? planned : yield* bookMovements(file, checked, options)
   const known = checked.done + booked.known
   const notes: Array<string> = []
   if (file.bare) notes.push(bareNote)
+  const unrelated = options.opening === undefined ? states.filter(isUnrelated).length : 0
+  if (unrelated > 0) notes.push(unrelatedNote(unrelated))
   if (checked.firstDone !== undefined && planned.imported > 0) notes.push(knownNote(known, checked.firstDone))
   return {
     rows: file.spool.count,

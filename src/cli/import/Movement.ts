@@ -56,6 +56,32 @@ const directions: Readonly<Record<string, "credit" | "debit">> = {
   "-": "debit"
 }
 
+/** Words that hardly say anything else than a direction; one letter may. */
+const plainDirections = new Set(["credit", "debit", "crdt", "dbit", "cr", "dr"])
+
+/**
+ * Where nothing but the sign says which way the money goes, and a column that nobody has
+ * asked for says the contrary: what is wrong. The amounts of such a file have no signs,
+ * and money that went would be booked as money that came.
+ */
+export const contradiction = (
+  row: Row,
+  { ignored, of }: Columns,
+  { signed }: Pick<Movement, "signed">
+): string | undefined => {
+  if (of.direction !== undefined || of.amount === undefined || signed === 0n) return undefined
+  for (const name of ignored) {
+    const value = row[name]
+    // No such word is longer, and most rows have none.
+    if (typeof value !== "string" || value.length > 16) continue
+    const word = value.trim().toLowerCase()
+    if (!plainDirections.has(word) || (directions[word] === "debit") === signed < 0n) continue
+    const advice = `--map direction=${name} says which way the money goes, --metadata ${name} that it does not`
+    return `${name}: ${JSON.stringify(word)}, and the amount is ${signed < 0n ? "below" : "above"} zero; ${advice}`
+  }
+  return undefined
+}
+
 /** A text, or a value of JSON that is none. */
 type Row = Readonly<Record<string, unknown>>
 
@@ -112,7 +138,7 @@ class RowParser {
       reference: reference === "" ? null : reference,
       metadata: this.metadata(date),
       date,
-      identity: this.identity([walletId, currency, String(signed), date, reference])
+      identity: this.identity([walletId, currency, String(signed), date, reference], exponent)
     }
   }
 
@@ -198,10 +224,17 @@ class RowParser {
     return text === "" ? undefined : this.units("balance", text, exponent)
   }
 
+  /** Also where it is not compared: `5` and `5.00` say the same, and what is no amount says what stands there. */
+  private saidBalance(exponent: number): string {
+    const text = this.value("balance")
+    const units = parseDecimal(text, exponent, this.rules.decimal)
+    return Result.isSuccess(units) ? String(units.success) : text
+  }
+
   private metadata(date: string): Metadata {
     const entries: Array<[string, string]> = date === "" ? [] : [["bookedOn", date]]
     for (const name of this.rules.metadata) {
-      const value = this.named(name)
+      const value = this.named(name).trim()
       if (value !== "") entries.push([name, value])
     }
     if (entries.length === 0) return noMetadata
@@ -215,7 +248,7 @@ class RowParser {
   }
 
   /** `said`: what a row says as it stands there; metadata that a later run keeps in addition changes nothing. */
-  private identity(said: ReadonlyArray<string>): RowIdentity {
+  private identity(said: ReadonlyArray<string>, exponent: number): RowIdentity {
     const { rowIds, source } = this.rules
     if (rowIds._tag === "Columns") {
       const parts = rowIds.names.map((name) => this.named(name).trim())
@@ -223,9 +256,11 @@ class RowParser {
       return { key: columnsKey(source, parts) }
     }
     const id = this.value("id")
+    // Their hash would be the same for all.
+    if (!id.isWellFormed()) this.refuse("id: has half of a surrogate pair")
     if (rowIds._tag === "Line") return { key: lineKey(source, this.line, id) }
     if (id === "" && this.has("id")) this.refuse("id: is empty")
-    return id === "" ? { content: digestOf([...said, this.value("balance")]) } : { key: rowKey(source, id) }
+    return id === "" ? { content: digestOf([...said, this.saidBalance(exponent)]) } : { key: rowKey(source, id) }
   }
 }
 

@@ -7,8 +7,10 @@ import * as NodeStream from "@effect/platform-node/NodeStream"
 import { parse, type Parser } from "csv-parse"
 import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"
+import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
+import { createReadStream } from "node:fs"
 import { Transform, type TransformCallback } from "node:stream"
 import { FileText, maxRowBytes } from "./FileText.ts"
 import { parseObject } from "./JsonRow.ts"
@@ -62,12 +64,36 @@ const errorOf = (cause: unknown): Error => (cause instanceof Error ? cause : new
 /** A column that stands twice would hide the other one's values; columns without a name are told apart by their place. */
 const headerOf = (header: ReadonlyArray<string>, options: FileOptions): Array<string> => {
   const names = header.map((name, index) => name.trim() || `(column ${index + 1})`)
+  // It would be nobody's value: an assignment to it makes no property.
+  if (names.includes("__proto__")) throw new Error("the header has a column __proto__, which is not read")
   const twice = names.find((name, index) => names.indexOf(name) !== index)
   if (twice !== undefined) throw new Error(`the header names the column ${twice} twice`)
   const wrong = options.checkHeader(names)
   if (wrong !== undefined) throw new Error(wrong)
   return names
 }
+
+const countOf = (text: string, part: string): number => text.split(part).length - 1
+
+/**
+ * Whether a value of several lines ends in the column in which it began, rows later: a
+ * quote that stands in one row and one in another make all between them one value, by
+ * the rules of CSV, and the money of these rows is gone. Of three columns or fewer
+ * nothing can be said: there a comma or two are a sentence's.
+ */
+const holdsRows = (value: string, column: number, columns: number, delimiter: string): boolean => {
+  if (columns < 4) return false
+  const lines = value.split(lineBreak)
+  const delimiters = lines.map((line) => countOf(line, delimiter))
+  return (
+    lines.length > 1 &&
+    delimiters[0] === columns - 1 - column &&
+    delimiters.at(-1) === column &&
+    delimiters.slice(1, -1).every((count) => count === columns - 1)
+  )
+}
+
+const lineBreak = /\r\n|\n|\r/
 
 interface CsvRecord {
   readonly record: Readonly<Record<string, string>>
@@ -115,10 +141,26 @@ abstract class RowTransform extends Transform {
   }
 }
 
+const wrongOf = (record: CsvRecord["record"], line: number, delimiter: string): Error | undefined => {
+  const values = Object.entries(record)
+  const found = values.findIndex(([, value], column) => holdsRows(value, column, values.length, delimiter))
+  if (found < 0) return undefined
+  return new Error(
+    `line ${line}: the value of ${values[found]![0]} holds whole rows; a quote begins or ends it by mistake`
+  )
+}
+
 class CsvRows extends RowTransform {
   private parser: Parser | undefined
   private blank = 0
   private endsLine = false
+  private hasHeader = false
+  /** As the parser counts them. */
+  private lastLine = 0
+  /** Lines that the parser has counted and that there are not. */
+  private twice = 0
+  /** Of a row that the parser takes and nobody meant. */
+  private wrong: Error | undefined
   private ended = false
 
   protected override takeText(text: string, ended: boolean, done: (error?: Error) => void): void {
@@ -130,14 +172,14 @@ class CsvRows extends RowTransform {
     parser.once("error", failed)
     const taken = () => {
       parser.off("error", failed)
-      done()
+      done(this.wrong)
     }
     if (!ended) {
       parser.write(text, (error) => (error ? undefined : taken()))
       return
     }
     parser.once("end", () => {
-      if (!this.text.hasText) return failed(new Error("it is empty"))
+      if (!this.hasHeader) return failed(new Error("it is empty"))
       taken()
     })
     parser.end(text)
@@ -157,24 +199,45 @@ class CsvRows extends RowTransform {
     if (said !== undefined && delimiter !== undefined && said !== delimiter) {
       throw new Error(`its first line says sep=${said}, and --delimiter ${delimiter}`)
     }
+    const between = delimiter ?? said ?? ","
     const parser = parse({
-      columns: (header: ReadonlyArray<string>) => headerOf(header, this.options),
-      delimiter: delimiter ?? said ?? ",",
+      columns: (header: ReadonlyArray<string>) => {
+        this.hasHeader = true
+        this.countTwice(header)
+        return headerOf(header, this.options)
+      },
+      delimiter: between,
       info: true,
       skip_empty_lines: true,
-      max_record_size: maxRowBytes
+      max_record_size: maxRowBytes,
+      on_record: (one: CsvRecord) => {
+        this.takeRecord(one, between)
+        return undefined
+      }
     })
-    parser.on("data", ({ info, record }: CsvRecord) => {
-      this.rows.push({ row: info.records, line: info.lines + this.text.dropped, fields: record })
-    })
-    return parser
+    // Nothing comes out of it; without this it would not end.
+    return parser.resume()
+  }
+
+  private takeRecord({ info, record }: CsvRecord, delimiter: string): void {
+    const severalLines = info.lines - this.lastLine > 1
+    this.lastLine = info.lines
+    if (severalLines) this.countTwice(Object.values(record))
+    const line = info.lines + this.text.dropped - this.twice
+    if (severalLines) this.wrong ??= wrongOf(record, line, delimiter)
+    this.rows.push({ row: info.records, line, fields: record })
+  }
+
+  /** The parser takes each end of line inside of a value for two where it is CR and LF. */
+  private countTwice(values: ReadonlyArray<string>): void {
+    for (const value of values) this.twice += countOf(value, "\r\n")
   }
 
   /** The parser counts from the header, people from the file's first line. */
   private located(error: Error): Error {
-    const { dropped } = this.text
-    if (dropped === 0) return error
-    return new Error(error.message.replace(/\bline (\d+)/g, (_, line: string) => `line ${Number(line) + dropped}`))
+    const more = this.text.dropped - this.twice
+    if (more === 0) return error
+    return new Error(error.message.replace(/\bline (\d+)/g, (_, line: string) => `line ${Number(line) + more}`))
   }
 }
 
@@ -214,20 +277,42 @@ class JsonRows extends RowTransform {
   }
 }
 
-/** The rows of the file, in its order, read once and as they are asked for. */
+/** The bytes of the file; a pipe has them once and has no places to read at. */
+const readBytes = (file: string): Stream.Stream<Uint8Array, FileUnreadable> =>
+  NodeStream.fromReadable<Uint8Array, FileUnreadable>({
+    evaluate: () => createReadStream(file),
+    onError: (cause) => new FileUnreadable({ file, reason: errorOf(cause).message }),
+    chunkSize: 1
+  })
+
+/** What is another when the file was written to; `undefined`: it is a pipe, or not there. */
+const findStamp = (file: string) =>
+  Effect.gen(function* () {
+    const { ino, mtime, size, type } = yield* (yield* FileSystem.FileSystem).stat(file)
+    const parts = [size, Option.getOrUndefined(ino), Option.getOrUndefined(mtime)?.getTime()]
+    return type === "File" ? parts.join() : undefined
+  }).pipe(Effect.orElseSucceed(() => undefined))
+
+/** The rows of the file, in its order, read once and as they are asked for. Fails at its end if it has changed meanwhile. */
 export const readRows = (
   file: string,
   options: FileOptions
-): Stream.Stream<FileRows, FileUnreadable, FileSystem.FileSystem> =>
-  Stream.unwrap(
-    Effect.map(FileSystem.FileSystem, (files) =>
-      files.stream(file).pipe(
-        Stream.mapError((error) => new FileUnreadable({ file, reason: error.reason.message })),
-        NodeStream.pipeThroughDuplex<FileRows, FileUnreadable>({
-          evaluate: () => (options.format === "csv" ? new CsvRows(options) : new JsonRows(options)),
-          onError: (cause) => new FileUnreadable({ file, reason: errorOf(cause).message }),
-          chunkSize: 1
-        })
-      )
-    )
+): Stream.Stream<FileRows, FileUnreadable, FileSystem.FileSystem> => {
+  const rows = readBytes(file).pipe(
+    NodeStream.pipeThroughDuplex<FileRows, FileUnreadable>({
+      evaluate: () => (options.format === "csv" ? new CsvRows(options) : new JsonRows(options)),
+      onError: (cause) => new FileUnreadable({ file, reason: errorOf(cause).message }),
+      chunkSize: 1
+    })
   )
+  return Stream.unwrap(
+    Effect.map(findStamp(file), (before) => {
+      const same = Effect.flatMap(findStamp(file), (after) =>
+        after === before
+          ? Effect.void
+          : Effect.fail(new FileUnreadable({ file, reason: "it has changed while it was read" }))
+      )
+      return Stream.concat(rows, Stream.drain(Stream.fromEffect(same)))
+    })
+  )
+}

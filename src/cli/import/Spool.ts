@@ -1,6 +1,6 @@
 /**
  * The movements of a file between reading and booking, in a temporary file that nobody
- * else can read and that goes with its scope. What is booked is so what was checked,
+ * else can read and that goes with its process. What is booked is so what was checked,
  * though the file may be a pipe, or change meanwhile; and a file that runs from newest to
  * oldest can be booked from its end.
  */
@@ -92,6 +92,8 @@ export const makeSpool = Effect.fnUntraced(function* (source: string) {
   const files = yield* FileSystem.FileSystem
   const folder = yield* named(files.makeTempDirectoryScoped({ prefix: "wallet-import-" }))
   const file = yield* named(files.open(`${folder}/movements`, { flag: "wx+", mode: 0o600 }))
+  // What is open needs no name, where the system has it so; then nothing is left behind, however the process ends.
+  yield* Effect.ignore(files.remove(`${folder}/movements`))
   let count = 0
   let size = 0
   let texts: Array<string> = []

@@ -35,6 +35,8 @@ export interface WalletState {
   opening: bigint | undefined
   /** What the wallet must have before its first new row, by the caller's `--opening`. */
   expectedOpening: bigint | undefined
+  /** Before the next row, by the file's balances, whichever rows have one; `undefined`: there are none. */
+  expected: bigint | undefined
   balance: bigint
   available: bigint
   done: number
@@ -100,9 +102,13 @@ const openingOf = (plan: WalletPlan, options: ImportOptions): Result.Result<bigi
   const { opening } = options
   if (opening === undefined) return Result.succeed(undefined)
   if (opening._tag === "File") {
-    return plan.opening === undefined
-      ? Result.fail(`--opening file: wallet ${plan.walletId} has no balances in the file`)
-      : Result.succeed(plan.opening)
+    if (plan.opening === undefined) {
+      return Result.fail(`--opening file: wallet ${plan.walletId} has no balances in the file`)
+    }
+    if (plan.otherOpening === undefined || plan.otherOpening === plan.opening) return Result.succeed(plan.opening)
+    const [one, other] = [plan.opening, plan.otherOpening].map((units) => formatDecimal(units, plan.exponent))
+    const fact = `the balances of wallet ${plan.walletId} fit either way, from ${one} or, newest first, from ${other}`
+    return Result.fail(`--opening file: ${fact}; give --order oldest-first or newest-first`)
   }
   const parsed = parseDecimal(opening.text, plan.exponent)
   if (Result.isFailure(parsed)) return Result.fail(`--opening: ${parsed.failure}`)
@@ -135,6 +141,11 @@ const findWallets = Effect.fnUntraced(function* (target: Target, file: CheckedFi
         if (now !== undefined && now.currency !== plan.currency) {
           return yield* refusedAt(options, first, `wallet ${walletId} is in ${now.currency}, not ${plan.currency}`)
         }
+        const owner = plan.ownerId ?? now?.ownerId
+        // A wallet whose file named nobody is its own owner.
+        if (now !== undefined && now.ownerId !== owner && now.ownerId !== walletId) {
+          return yield* refusedAt(options, first, `wallet ${walletId} is ${now.ownerId}'s, not ${owner}'s`)
+        }
         const state = yield* Effect.mapError(openState(target, plan, now, keys[index] === "done", options), (reason) =>
           refusedAt(options, first, reason)
         )
@@ -161,6 +172,7 @@ const openState = Effect.fnUntraced(function* (
     now,
     opening: undefined,
     expectedOpening: undefined,
+    expected: plan.opening,
     balance,
     available,
     done: 0,
@@ -238,36 +250,45 @@ const otherContent =
 
 /** Takes one movement, as it was booked or as it would be; a failure says why it cannot be. */
 const fold = (state: WalletState, one: SpooledMovement, applied: Applied | undefined): string | undefined => {
-  const { plan } = state
-  const { walletId } = plan
-  const text = (units: bigint): string => formatDecimal(units, plan.exponent)
+  const text = (units: bigint): string => formatDecimal(units, state.plan.exponent)
+  if (state.expected !== undefined) state.expected += one.signed
+  const says = one.balanceAfter ?? state.expected
+  const file = one.balanceAfter === undefined ? "the file's other balances say" : "the file says"
+  const isFirst = state.fresh === 0 && state.done === 0
+  const before = applied === undefined ? state.balance : applied.balance - one.signed
+  if (isFirst && state.expectedOpening !== undefined && before !== state.expectedOpening) {
+    const verb = applied === undefined ? "has" : "had"
+    return `wallet ${state.plan.walletId} ${verb} ${text(before)}, not the opening balance ${text(state.expectedOpening)}`
+  }
   if (applied !== undefined) {
     state.done += 1
-    if (one.balanceAfter === undefined || one.balanceAfter === applied.balance) return undefined
-    return `was booked before, with a balance of ${text(applied.balance)}, and the file says ${text(one.balanceAfter)}`
+    if (says === undefined || says === applied.balance) return undefined
+    return `was booked before, with a balance of ${text(applied.balance)}, and ${file} ${text(says)}`
   }
-  const before = state.balance
   state.fresh += 1
-  if (
-    state.fresh === 1 &&
-    state.done === 0 &&
-    state.expectedOpening !== undefined &&
-    before !== state.expectedOpening
-  ) {
-    return `wallet ${walletId} has ${text(before)}, not the opening balance ${text(state.expectedOpening)}`
-  }
   state.balance += one.signed
-  if (one.balanceAfter !== undefined && one.balanceAfter !== state.balance) {
-    const fact = `the balance of wallet ${walletId} would be ${text(state.balance)} after this row, the file says ${text(one.balanceAfter)}`
+  if (says !== undefined && says !== state.balance) {
+    const fact = `the balance of wallet ${state.plan.walletId} would be ${text(state.balance)} after this row, ${file} ${text(says)}`
     return `${fact}: ${reasonOf(state, before, text)}`
   }
-  if (state.now?.status === "closed") return `wallet ${walletId} is closed`
-  if (one.signed < 0n) {
-    if (state.now?.status === "frozen") return `wallet ${walletId} is frozen`
-    if (state.available < -one.signed)
-      return `wallet ${walletId} has ${state.available} available, ${-one.signed} required`
+  return notAllowed(state, one, text)
+}
+
+/** Why the wallet will not take a new movement, and what it has available after it. */
+const notAllowed = (
+  state: WalletState,
+  { signed }: SpooledMovement,
+  text: (units: bigint) => string
+): string | undefined => {
+  const { now, plan } = state
+  if (now?.status === "closed") return `wallet ${plan.walletId} is closed`
+  if (signed < 0n) {
+    if (now?.status === "frozen") return `wallet ${plan.walletId} is frozen`
+    if (state.available < -signed) {
+      return `wallet ${plan.walletId} has ${text(state.available)} available, ${text(-signed)} required`
+    }
   }
-  state.available += one.signed
+  state.available += signed
   return undefined
 }
 

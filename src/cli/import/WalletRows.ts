@@ -41,6 +41,8 @@ export interface Reading {
   readonly newestFirst: boolean
   /** Before the oldest row; `undefined`: there are no balances. */
   readonly opening: bigint | undefined
+  /** Where nothing tells which way the rows run, for the balances fit either way: what it would be the other way round. */
+  readonly otherOpening: bigint | undefined
 }
 
 export class WalletRows {
@@ -132,11 +134,14 @@ export class WalletRows {
     const onlyFalls = this.falls && !this.rises
     const onlyRises = this.rises && !this.falls
     if (this.oldestFirst.expected === undefined) {
-      if (!onlyFalls) return Result.succeed({ newestFirst: false, opening: undefined })
+      if (!onlyFalls) return Result.succeed({ newestFirst: false, opening: undefined, otherOpening: undefined })
       const reason = `the dates of wallet ${this.walletId} run from newest to oldest, and no balance says so`
       return Result.fail({ ...this.first, reason: `${reason}; give --order newest-first or oldest-first` })
     }
     const [oldest, newest] = [this.oldestFirst.misfit, this.newestFirst.misfit]
+    if (oldest === undefined && newest === undefined && !onlyFalls && !onlyRises) {
+      return Result.map(this.readingOf(false), (reading) => ({ ...reading, otherOpening: this.newestFirst.opening }))
+    }
     if (oldest === undefined) return this.readingOf(onlyFalls && newest === undefined)
     if (newest === undefined && !onlyRises) return this.readingOf(true)
     // Neither way: that is meant which goes well for longer, unless the dates say which it is.
@@ -145,6 +150,8 @@ export class WalletRows {
 
   private readingOf(newestFirst: boolean): Result.Result<Reading, Misfit> {
     const { misfit, opening } = newestFirst ? this.newestFirst : this.oldestFirst
-    return misfit === undefined ? Result.succeed({ newestFirst, opening }) : Result.fail(misfit)
+    return misfit === undefined
+      ? Result.succeed({ newestFirst, opening, otherOpening: undefined })
+      : Result.fail(misfit)
   }
 }

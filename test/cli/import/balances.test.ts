@@ -229,7 +229,43 @@ describe("balances of a file", () => {
         ])
       ),
       {},
-      "row 2 (line 3): wallet w has 500 available, 600 required"
+      "row 2 (line 3): wallet w has 5.00 available, 6.00 required"
+    ],
+    [
+      "though only a row of zero has one",
+      text(
+        rows([
+          [5, ""],
+          [0, 100]
+        ])
+      ),
+      {},
+      "row 1 (line 2): the balance of wallet w would be 5.00 after this row, the file's other balances say 100.00: " +
+        "the file begins with 95.00, and it is new; --opening file books that first"
+    ],
+    [
+      "though only a row of zero has one, from newest to oldest",
+      text(
+        rows([
+          [0, 100],
+          [2, ""],
+          [5, ""]
+        ])
+      ),
+      { order: "newest-first" },
+      "row 3 (line 4): the balance of wallet w would be 5.00 after this row, the file's other balances say 98.00"
+    ],
+    [
+      "in either order equally, where the opening balance is to be booked",
+      text(
+        rows([
+          [5, 5],
+          [-5, 0]
+        ])
+      ),
+      { opening: fromFile },
+      "row 1 (line 2): --opening file: the balances of wallet w fit either way, from 0.00 or, newest first, from 5.00; " +
+        "give --order oldest-first or newest-first"
     ]
   ]
   for (const [name, file, more, message] of unfit) {

@@ -17,7 +17,8 @@ import {
   refusal,
   rows,
   services,
-  text
+  text,
+  walletIds
 } from "./importing.ts"
 
 const credit = (walletId: string, units: bigint, idempotencyKey: string) =>
@@ -64,6 +65,53 @@ describe("a file against its wallets", () => {
         "wallet w has 10.00, not the opening balance 3.00"
       )
       assert.deepStrictEqual(yield* movements("w"), [500n, 200n, -300n, 1000n, -400n])
+    }).pipe(Effect.provide(services))
+  )
+
+  it.live("has the opening balance that it had, also where all rows are booked", () =>
+    Effect.gen(function* () {
+      const bare = text(rows([[5, ""]]))
+      yield* importText("a.csv", bare, { opening: amountOf("10") })
+      assert.strictEqual((yield* importText("a.csv", bare, { opening: amountOf("10") })).known, 1)
+      assert.include(
+        yield* refusal("a.csv", bare, { opening: amountOf("20") }),
+        "row 1 (line 2): wallet w had 10.00, not the opening balance 20.00"
+      )
+      const first = rows([[0, ""]])
+        .join("")
+        .replaceAll(",w,", ",v,")
+        .replace("1,", "0,")
+      assert.include(yield* refusal("a.csv", text([first], rows([[5, ""]])), { opening: amountOf("10") }), "one wallet")
+      assert.strictEqual(yield* balance("w"), 1500n)
+    }).pipe(Effect.provide(services))
+  )
+
+  it.live("gets its opening balance, though all of its rows are zero", () =>
+    Effect.gen(function* () {
+      const quiet = text(rows([[0, 100]]))
+      const dry = yield* importText("a.csv", quiet, { opening: fromFile, dryRun: true })
+      assert.deepStrictEqual([dry.walletsCreated, dry.openings, yield* walletIds], [1, 1, []])
+      assert.strictEqual((yield* importText("a.csv", quiet, { opening: fromFile })).openings, 1)
+      assert.strictEqual((yield* importText("a.csv", quiet, { opening: fromFile })).openings, 0)
+      yield* importText("b.csv", text(rows([[5, 105]], 2)))
+      yield* importText("a.csv", quiet, { opening: fromFile })
+      assert.deepStrictEqual(yield* movements("w"), [10_000n, 500n])
+      yield* importText("c.csv", quiet.replace(",w,", ",unasked,"))
+      assert.deepStrictEqual(yield* walletIds, ["w"])
+    }).pipe(Effect.provide(services))
+  )
+
+  it.live("is the owner's whom the file names", () =>
+    Effect.gen(function* () {
+      const owned = (id: number, owner: string) => `id,wallet_id,owner_id,amount,currency\n${id},w,${owner},5,EUR\n`
+      yield* importText("a.csv", owned(1, ""))
+      yield* importText("b.csv", owned(2, "alice"))
+      yield* newWallet("v")
+      const message = yield* refusal("c.csv", owned(3, "alice").replace(",w,", ",v,"))
+      assert.include(message, "row 1 (line 2): wallet v is o's, not alice's")
+      yield* importText("c.csv", owned(3, "").replace(",w,", ",v,"))
+      yield* importText("c.csv", owned(4, "o").replace(",w,", ",v,"))
+      assert.deepStrictEqual([yield* balance("w"), yield* balance("v")], [1000n, 1000n])
     }).pipe(Effect.provide(services))
   )
 

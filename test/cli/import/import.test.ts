@@ -71,7 +71,7 @@ describe("import", () => {
       const text = `${header}1,w,credit,1.00,,EUR\n2,w,debit,1.01,,EUR\n`
       assert.strictEqual(
         yield* refusal("a.csv", text),
-        "FILE, row 2 (line 3): wallet w has 100 available, 101 required"
+        "FILE, row 2 (line 3): wallet w has 1.00 available, 1.01 required"
       )
     }).pipe(Effect.provide(services))
   )

@@ -41,7 +41,9 @@ const cases: ReadonlyArray<Case> = [
       { id: 1, wallet_id: "w", amount: 10, currency: "EUR" },
       { id: 2, wallet_id: "w", amount: 3, currency: "EUR", balance: 12 }
     ),
-    expected: "row 2 (line 2): the balance of wallet w would be 13.00 after this row, the file says 12.00"
+    expected:
+      "row 1 (line 1): the balance of wallet w would be 10.00 after this row, the file's other balances say 9.00: " +
+      "the file begins with -1.00, and it is new"
   },
   {
     name: "rows of JSONL that name the same fields differently",
@@ -397,6 +399,10 @@ describe("ids of rows", () => {
       const text = "date,wallet_id,amount,currency,balance\n2024-01-01,w,5,EUR,5.00\n"
       yield* importText("a.csv", text)
       assert.strictEqual((yield* importText("a.csv", text, { checkBalance: false })).known, 1)
+      const shorter = text.replace("5.00", "+5")
+      assert.strictEqual((yield* importText("a.csv", shorter)).known, 1)
+      assert.strictEqual((yield* importText("a.csv", shorter, { checkBalance: false })).known, 1)
+      assert.strictEqual((yield* importText("a.csv", text.replace("5.00", "?"), { checkBalance: false })).known, 0)
     }).pipe(Effect.provide(services))
   )
 
@@ -432,7 +438,41 @@ describe("ids of rows", () => {
       const { notes } = yield* importText("a.csv", "wallet_id,amount,currency\nw,5,EUR\nw,5,EUR\n")
       assert.match(notes.join(), /no id, no date and no balance/)
       assert.strictEqual(yield* balance("w"), 1000n)
-      assert.deepStrictEqual((yield* importText("b.csv", "date,wallet_id,amount,currency\n2024,w,5,EUR\n")).notes, [])
+      assert.deepStrictEqual((yield* importText("b.csv", "date,wallet_id,amount,currency\n2024,v,5,EUR\n")).notes, [])
+    }).pipe(Effect.provide(services))
+  )
+
+  it.live("that are made another way than the last time are noted, where no balance tells", () =>
+    Effect.gen(function* () {
+      const note = /1 wallet had movements before, none of which is a row of this file/
+      const file = "id,date,wallet_id,amount,currency,memo\n1,2024-01-01,w,5,EUR,rent\n"
+      assert.deepStrictEqual((yield* importText("a.csv", file)).notes, [])
+      assert.deepStrictEqual((yield* importText("a.csv", file)).notes, [])
+      const others: ReadonlyArray<Partial<ImportOptions>> = [
+        { source: "bank" },
+        { rowIds: { _tag: "Line" } },
+        { rowIds: { _tag: "Columns", names: ["id", "memo"] } }
+      ]
+      for (const more of others) {
+        const { notes } = yield* importText("a.csv", file, { ...more, dryRun: true })
+        assert.match(notes.join(), note, JSON.stringify(more))
+      }
+      const bare = file.replaceAll(/^[^,]*,/gm, "")
+      yield* importText("b.csv", bare.replace(",w,", ",v,"))
+      const mapped = yield* importText("b.csv", bare.replace(",w,", ",v,"), { columns: { reference: "memo" } })
+      assert.match(mapped.notes.join(), note)
+      const withBalance = (text: string) => text.replace("memo", "balance").replace("rent", "5.00")
+      assert.include(yield* refusal("a.csv", withBalance(file), { source: "bank" }), "row 1 (line 2): the balance")
+    }).pipe(Effect.provide(services))
+  )
+
+  it.live("are whole letters: half a pair would be any other half", () =>
+    Effect.gen(function* () {
+      const half = (letter: string) => `{"id":"${letter}","wallet_id":"w","amount":1,"currency":"EUR"}\n`
+      for (const letter of ["\\ud800", "x\\udc00", "\\udc00\\ud800"]) {
+        assert.include(yield* refusal("a.jsonl", half(letter)), "row 1 (line 1): id: has half of a surrogate pair")
+      }
+      assert.strictEqual((yield* importText("a.jsonl", half("\\ud83d\\ude00") + half("\ud83d\ude01"))).imported, 2)
     }).pipe(Effect.provide(services))
   )
 
