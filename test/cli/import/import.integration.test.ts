@@ -125,16 +125,20 @@ describe("wallet import", () => {
     Effect.gen(function* () {
       const folder = yield* temporaryFolder
       const environment = environmentIn(folder)
-      const service = yield* startService(environment)
+      const first = yield* startService(environment)
       const file = join(folder, "bank.csv")
       writeFileSync(file, statement(30_000, 3))
       const running = yield* Effect.forkChild(runWallet(["import", file], environment))
-      const booked = Effect.flatMap(getWallet(service.url, "w0"), (wallet) =>
+      const booked = Effect.flatMap(getWallet(first.url, "w0"), (wallet) =>
         (wallet?.version ?? 0) > 0 ? Effect.succeed(wallet!.version) : Effect.fail("nothing yet")
       )
       yield* Effect.retry(booked, Schedule.spaced("5 millis"))
       // The process gets SIGKILL.
       yield* Fiber.interrupt(running)
+      // The batch that was under way is done when the service has stopped: it would get between the next run's rows.
+      yield* first.kill("SIGTERM")
+      yield* first.exited
+      const service = yield* startService(environment)
       const { code, report, stderr } = yield* runImport([file], environment)
       assert.strictEqual(code, 0, stderr)
       assert.strictEqual(Number(report.imported) + Number(report.known), 30_000)
