@@ -106,10 +106,35 @@ const makeWallets = (run: Run, rows: ReadonlyArray<Place>) => {
   return Effect.forEach(missing, (at) => makeWallet(run, at), { concurrency: run.options.concurrency, discard: true })
 }
 
-const take = (run: Run, { at, opening }: Item, { balance, replayed }: Applied): RowRefused | undefined => {
-  if (opening) run.counts.openings += 1
-  else if (replayed) run.counts.known += 1
-  else run.counts.imported += 1
+const count = ({ counts }: Run, { opening }: Item, { replayed }: Applied): void => {
+  if (opening) counts.openings += 1
+  else if (replayed) counts.known += 1
+  else counts.imported += 1
+}
+
+/** What the answers of one batch say of a wallet. */
+interface Answered {
+  newest: Applied
+  last: Item
+  inOrder: boolean
+}
+
+const answeredOf = (batch: ReadonlyArray<Item>, answers: ReadonlyArray<Applied>): ReadonlyMap<string, Answered> => {
+  const wallets = new Map<string, Answered>()
+  batch.forEach((item, index) => {
+    const answer = answers[index]!
+    const known = wallets.get(item.walletId)
+    if (known === undefined) return wallets.set(item.walletId, { newest: answer, last: item, inOrder: true })
+    if (answer.version > known.newest.version) known.newest = answer
+    else known.inOrder = false
+    known.last = item
+  })
+  return wallets
+}
+
+/** One that had to be sent again may have come behind later ones: then the newest of them tells. */
+const moved = (run: Run, { at, opening }: Item, { balance }: Applied, answered: Answered): RowRefused | undefined => {
+  if (!answered.inOrder && answered.last.at.balanceAfter === answered.newest.balance) return undefined
   if (opening || at.balanceAfter === undefined || at.balanceAfter === balance) return undefined
   const { exponent } = run.states.get(at.walletId)!.plan
   const [here, there] = [balance, at.balanceAfter].map((units) => formatDecimal(units, exponent))
@@ -122,12 +147,12 @@ const bookBatch = Effect.fnUntraced(function* (run: Run, batch: ReadonlyArray<It
     sendInOrder(batch, (items) => run.target.move(items.map(({ move }) => move))),
     ({ error, item }) => refusedAt(run, item.at, error.reason)
   )
-  let moved: RowRefused | undefined
-  batch.forEach((item, index) => {
-    const one = take(run, item, answers[index]!)
-    moved ??= one
-  })
-  if (moved !== undefined) return yield* moved
+  batch.forEach((item, index) => count(run, item, answers[index]!))
+  const wallets = answeredOf(batch, answers)
+  for (const [index, item] of batch.entries()) {
+    const refused = moved(run, item, answers[index]!, wallets.get(item.walletId)!)
+    if (refused !== undefined) return yield* refused
+  }
 })
 
 const bookWindow = Effect.fnUntraced(function* (run: Run, items: ReadonlyArray<Item>) {

@@ -47,6 +47,8 @@ export interface Applied {
   readonly replayed: boolean
   /** The wallet's balance as of the command's own event, also when replayed. */
   readonly balance: bigint
+  /** Of that event. */
+  readonly version: number
 }
 
 /** A wallet as it is now. */
@@ -137,7 +139,7 @@ export class ImportTarget extends Context.Service<
           ),
         create: ({ walletId, ...input }) =>
           engine.createWallet({ id: walletId, ...input, actor: "import" }).pipe(
-            Effect.map(({ replayed, wallet: { balance } }) => ({ balance, replayed })),
+            Effect.map(({ replayed, wallet: { balance, version } }) => ({ balance, version, replayed })),
             Effect.mapError(failed)
           ),
         ask: (questions) =>
@@ -153,7 +155,7 @@ export class ImportTarget extends Context.Service<
         move: (moves) =>
           atOnce(moves, ({ direction, ...input }) =>
             engine[direction]({ ...input, actor: "import" }).pipe(
-              Effect.map(({ replayed, wallet: { balance } }) => ({ balance, replayed })),
+              Effect.map(({ replayed, wallet: { balance, version } }) => ({ balance, version, replayed })),
               Effect.mapError(failed),
               Effect.result
             )
@@ -186,6 +188,7 @@ export class ImportTarget extends Context.Service<
             .pipe(
               Effect.map(([{ wallet }, { headers }]) => ({
                 balance: wallet.balance,
+                version: wallet.version,
                 replayed: headers["idempotency-replayed"] === "true"
               })),
               Effect.mapError(failed)
@@ -229,7 +232,7 @@ interface BatchResult {
 }
 
 const ProblemBody = Schema.Struct({ code: Schema.String, detail: Schema.optionalKey(Schema.String) })
-const MoveBody = Schema.Struct({ wallet: Schema.Struct({ balance: Schema.String }) })
+const MoveBody = Schema.Struct({ wallet: Schema.Struct({ balance: Schema.String, version: Schema.Int }) })
 
 const isProblem = Schema.is(ProblemBody)
 const isMove = Schema.is(MoveBody)
@@ -246,6 +249,10 @@ const appliedOf = (result: BatchResult): Result.Result<Applied, TargetFailed> =>
   const problem = problemOf(result)
   if (problem !== undefined) return Result.fail(failed(problem))
   return isMove(result.body)
-    ? Result.succeed({ replayed: result.replayed === true, balance: BigInt(result.body.wallet.balance) })
+    ? Result.succeed({
+        replayed: result.replayed === true,
+        balance: BigInt(result.body.wallet.balance),
+        version: result.body.wallet.version
+      })
     : Result.fail(failed({ _tag: "ReplyUnreadable", message: "the service's answer has no balance" }))
 }

@@ -41,6 +41,15 @@ export interface WalletState {
   available: bigint
   done: number
   fresh: number
+  /** Of the rows that are booked, the one that was booked last. */
+  newestDone: Applied | undefined
+  /** A row whose balance was another one when it was booked: those of one wallet may have come out of order. */
+  misplaced: Misplaced | undefined
+}
+
+interface Misplaced {
+  readonly row: SpooledMovement
+  readonly reason: string
 }
 
 export interface CheckedWallets {
@@ -176,7 +185,9 @@ const openState = Effect.fnUntraced(function* (
     balance,
     available,
     done: 0,
-    fresh: 0
+    fresh: 0,
+    newestDone: undefined,
+    misplaced: undefined
   }
   const opening = yield* Effect.fromResult(openingOf(plan, options))
   if (opening === undefined || (openingDone && (yield* isSameOpening(target, plan, opening, options)))) return state
@@ -262,8 +273,17 @@ const fold = (state: WalletState, one: SpooledMovement, applied: Applied | undef
   }
   if (applied !== undefined) {
     state.done += 1
-    if (says === undefined || says === applied.balance) return undefined
-    return `was booked before, with a balance of ${text(applied.balance)}, and ${file} ${text(says)}`
+    const newest = state.newestDone
+    const inOrder = newest === undefined || applied.version > newest.version
+    if (inOrder) state.newestDone = applied
+    if (says === undefined) return undefined
+    // All that was booked out of order is there once the newest of it has what the file says.
+    if (!inOrder && says === newest.balance) state.misplaced = undefined
+    else if (says !== applied.balance) {
+      const reason = `was booked before, with a balance of ${text(applied.balance)}, and ${file} ${text(says)}`
+      state.misplaced ??= { row: one, reason }
+    }
+    return undefined
   }
   state.fresh += 1
   state.balance += one.signed
@@ -302,6 +322,8 @@ const reasonOf = ({ done, fresh, now, plan }: WalletState, before: bigint, text:
   return "it has had movements that are not in the file; --ignore-balance books without comparing"
 }
 
+const refusedMisplaced = (options: ImportOptions, { reason, row }: Misplaced) => refusedAt(options, row, reason)
+
 /** All wallets, and all rows in the order in which they are to be booked. */
 export const checkWallets = Effect.fnUntraced(function* (
   file: CheckedFile,
@@ -330,13 +352,19 @@ export const checkWallets = Effect.fnUntraced(function* (
         done += 1
         firstDone = Math.min(firstDone ?? one.line, one.line)
       }
-      const reason = fold(states.get(one.walletId)!, one, applied)
+      const state = states.get(one.walletId)!
+      if (applied === undefined && state.misplaced !== undefined)
+        return yield* refusedMisplaced(options, state.misplaced)
+      const reason = fold(state, one, applied)
       if (reason !== undefined) return yield* refusedAt(options, one, reason)
     }
     seen += page.length
     yield* options.onProgress({ step: "compare", done: seen, of: file.spool.count })
   })
   yield* Stream.runForEach(inBookingOrder(file), compare)
+  for (const { misplaced } of states.values()) {
+    if (misplaced !== undefined) return yield* refusedMisplaced(options, misplaced)
+  }
   return { states, isDone: (index) => marks.has(index), done, firstDone }
 })
 
