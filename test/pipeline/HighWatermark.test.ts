@@ -9,7 +9,11 @@ import { HighWatermark, offeredByOthers } from "../../src/pipeline/HighWatermark
 import { EventStore } from "../../src/stores/EventStore.ts"
 import { MemoryDatabase } from "../../src/stores/memory/MemoryDatabase.ts"
 import * as MemoryEventStore from "../../src/stores/memory/MemoryEventStore.ts"
+import { create } from "../support/EngineCalls.ts"
 import * as Faulty from "../support/FaultyEventStore.ts"
+import * as Faults from "../support/FaultyPersistence.ts"
+import { installNode } from "../support/Installation.ts"
+import { creditCommitted, pass } from "../support/Separate.ts"
 
 const make = Effect.gen(function* () {
   const state = yield* MemoryDatabase
@@ -89,5 +93,19 @@ describe("HighWatermark", () => {
         assert.strictEqual(yield* offeredByOthers(log.store, "a third"), 15n)
       })
     )
+  )
+
+  it.effect("is raised before what an earlier process has left is caught up", () =>
+    Effect.gen(function* () {
+      const { installation, node } = yield* installNode({ separate: true, bounds: { highWatermarkStep: 0 } })
+      yield* create(node, "a")
+      node.persistence.writeFaults.push(Faults.silent)
+      yield* creditCommitted(node, "a", 1n, "k")
+      node.kill()
+      const next = yield* installation.start()
+      yield* pass(3)
+      assert.lengthOf(installation.state.persisted.get("a") ?? [], 2)
+      assert.strictEqual(installation.state.highWatermarks.get(next.owner), BigInt(installation.state.log.length))
+    })
   )
 })

@@ -347,7 +347,8 @@ const losses: ReadonlyArray<PlantedBug> = [
       "    yield* covered(batch)\n    queue.resolve(taken)\n"
     )
   ),
-  bug(
+  foundBy(
+    "test/pipeline/HighWatermark.test.ts",
     "what is caught up is given to Persistence without the high watermark",
     change("pipeline/PersistenceWriter.ts", "    yield* context.highWatermark.cover(head.success.position)\n", "")
   ),
