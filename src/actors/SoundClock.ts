@@ -124,6 +124,8 @@ class Timekeeper {
   private hasBeenSound = false
   /** Sound time is this long before the monotonic one, ms. */
   private base: number
+  /** By how much it was ahead of the store's clock when the two last agreed, ms. */
+  private ahead = 0
   /** Of the last reading that was checked: by the wall clock, and by the monotonic one, ms. */
   private checkedWall: number
   private checkedElapsed: number
@@ -152,7 +154,8 @@ class Timekeeper {
   private check(wall: number): number {
     const elapsed = this.elapsed()
     const step = wall - (this.base + elapsed)
-    if (Math.abs(step) > this.toleranceMillis) {
+    // Two steps that are small enough each may lead too far away from the store's clock.
+    if (Math.max(Math.abs(step), Math.abs(this.ahead + step)) > this.toleranceMillis) {
       this.doubt = `it has stepped by ${Math.round(step)} ms`
       this.doubted()
       return Math.floor(this.base + elapsed)
@@ -173,6 +176,7 @@ class Timekeeper {
     if (Math.abs(ahead) <= this.toleranceMillis) {
       this.doubt = undefined
       this.base = wall - elapsed
+      this.ahead = ahead
       this.checkedWall = wall
       this.checkedElapsed = elapsed
       this.hasBeenSound = true

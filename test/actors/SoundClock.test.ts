@@ -60,6 +60,20 @@ const rig = (
 const counted = Effect.map(Metric.value(EngineMetrics.clockUnsound), ({ count }) => count)
 
 describe("a clock", () => {
+  it.effect("that is a little beside the store's and steps a little further is not believed", () =>
+    rig(
+      ({ machine, sound, truth }) =>
+        Effect.gen(function* () {
+          assert.strictEqual(sound.now(), truth() - 3_500)
+          machine.ahead = -6_900
+          yield* TestClock.adjust(1)
+          assert.isAtLeast(sound.now(), truth() - 5_000)
+          assert.isDefined(sound.doubt())
+        }),
+      { ahead: -3_500 }
+    )
+  )
+
   it.effect("is read as it is while it goes as the monotonic one and the store's do", () =>
     rig(({ logged, machine, sound, truth }) =>
       Effect.gen(function* () {

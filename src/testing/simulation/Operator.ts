@@ -33,6 +33,7 @@ const copyOfMap = (map: ReadonlyMap<string, unknown>): Map<string, unknown> =>
   new Map(Array.from(map, ([name, row]) => [name, copyOfRow(row)]))
 
 const copyOf = (state: MemoryState): Copy => {
+  // Each map under its own name again, which `fromEntries` does not tell.
   const maps = Object.fromEntries(rows.map((name) => [name, copyOfMap(state[name])]))
   return { ...(maps as unknown as Copy), transactions: [...state.transactions], persistedLog: state.persistedLog }
 }

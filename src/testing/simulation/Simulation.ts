@@ -46,8 +46,8 @@ export interface SimulationResult {
   readonly elapsed: number
 }
 
-/** All clients are done by then, ms. */
-const workMillis = 900_000
+/** All clients are done by then, ms, also where a process lives for less than a second. */
+const workMillis = 1_800_000
 
 /** All that is left to be done is done by then, ms. */
 const settleMillis = 240_000

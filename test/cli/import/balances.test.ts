@@ -328,35 +328,31 @@ describe("balances of a file", () => {
   )
 
   it("of any file are right one way, the other way round, and wrong after any change", () =>
-    Effect.runPromise(
-      Effect.promise(() =>
-        fc.assert(
-          fc.asyncProperty(
-            fc.array(fc.integer({ min: 1, max: 500 }), { minLength: 3, maxLength: 8 }),
-            fc.nat(),
-            fc.boolean(),
-            (moves, place, turn) => {
-              let sum = 0
-              const list = rows(moves.map((units) => [units / 100, (sum += units) / 100] as const))
-              const at = place % list.length
-              const broken = list.map((row, index) =>
-                index === at
-                  ? row.replace(/,(\d+\.\d\d),EUR/, (_, x: string) => `,${(Number(x) + 1000).toFixed(2)},EUR`)
-                  : row
-              )
-              const order = (all: ReadonlyArray<string>) => (turn ? [...all].reverse() : all)
-              return Effect.runPromise(
-                Effect.gen(function* () {
-                  yield* refusal("b.csv", text(order(broken)))
-                  assert.deepStrictEqual(yield* walletIds, [])
-                  yield* importText("a.csv", text(order(list)))
-                  assert.deepStrictEqual(yield* movements("w"), moves.map(BigInt))
-                }).pipe(Effect.provide(services))
-              )
-            }
-          ),
-          { numRuns: 25 }
-        )
-      )
+    fc.assert(
+      fc.asyncProperty(
+        fc.array(fc.integer({ min: 1, max: 500 }), { minLength: 3, maxLength: 8 }),
+        fc.nat(),
+        fc.boolean(),
+        (moves, place, turn) => {
+          let sum = 0
+          const list = rows(moves.map((units) => [units / 100, (sum += units) / 100] as const))
+          const at = place % list.length
+          const broken = list.map((row, index) =>
+            index === at
+              ? row.replace(/,(\d+\.\d\d),EUR/, (_, x: string) => `,${(Number(x) + 1000).toFixed(2)},EUR`)
+              : row
+          )
+          const order = (all: ReadonlyArray<string>) => (turn ? [...all].reverse() : all)
+          return Effect.runPromise(
+            Effect.gen(function* () {
+              yield* refusal("b.csv", text(order(broken)))
+              assert.deepStrictEqual(yield* walletIds, [])
+              yield* importText("a.csv", text(order(list)))
+              assert.deepStrictEqual(yield* movements("w"), moves.map(BigInt))
+            }).pipe(Effect.provide(services))
+          )
+        }
+      ),
+      { numRuns: 25 }
     ))
 })

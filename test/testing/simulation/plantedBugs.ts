@@ -405,12 +405,20 @@ const sizes: ReadonlyArray<PlantedBug> = [
 const clocks: ReadonlyArray<PlantedBug> = [
   bug(
     "the wall clock is believed whatever it says",
-    change("actors/SoundClock.ts", "if (Math.abs(step) > this.toleranceMillis) {", "if (Math.abs(step) < 0) {"),
+    change(
+      "actors/SoundClock.ts",
+      "if (Math.max(Math.abs(step), Math.abs(this.ahead + step)) > this.toleranceMillis) {",
+      "if (Math.abs(step) < 0) {"
+    ),
     change("actors/SoundClock.ts", "if (Math.abs(ahead) <= this.toleranceMillis) {", "if (Math.abs(ahead) >= 0) {")
   ),
   bug(
     "a step of the clock is noticed by the comparison with the store's alone",
-    change("actors/SoundClock.ts", "if (Math.abs(step) > this.toleranceMillis) {", "if (Math.abs(step) < 0) {")
+    change(
+      "actors/SoundClock.ts",
+      "if (Math.max(Math.abs(step), Math.abs(this.ahead + step)) > this.toleranceMillis) {",
+      "if (Math.abs(step) < 0) {"
+    )
   ),
   bug(
     "a clock beside the store's is taken, as that of a machine that has slept",
