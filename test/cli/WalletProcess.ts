@@ -10,12 +10,17 @@ import { fileURLToPath } from "node:url"
 const root = resolve(import.meta.dirname, "../..")
 const executable = join(root, "src/bin/wallet.ts")
 
+/** Where processes of tests keep what they compiled, if anywhere. */
+export const compileCache: Readonly<Record<string, string>> =
+  process.env.NODE_COMPILE_CACHE === undefined ? {} : { NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE }
+
 export type Environment = Readonly<Record<string, string>>
 
 /** Only what the process needs: nothing of this run's configuration. */
 const environmentOf = (given: Environment): Environment => ({
   PATH: process.env.PATH ?? "",
   HOME: process.env.HOME ?? "",
+  ...compileCache,
   NO_COLOR: "1",
   ...given
 })

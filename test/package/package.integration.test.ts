@@ -59,6 +59,11 @@ describe("the published package", () => {
       assert.include(packed, path)
     }
     assert.notInclude(packed, "dist/bin/bench.js")
+    // Without the sources a map leads nowhere, and with them it is most of the package.
+    assert.deepStrictEqual(
+      packed.filter((path) => path.endsWith(".map")),
+      []
+    )
     assert.isNotEmpty(packed.filter((path) => /^sql\/\d{4}_\w+\.sql$/.test(path)))
     assert.deepStrictEqual(packed.filter((path) => !/^(?:dist|sql)\//.test(path)).sort(), [
       "CHANGELOG.md",
