@@ -11,7 +11,7 @@ import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 import * as Stdio from "effect/Stdio"
 import { Ownership } from "../actors/Ownership.ts"
-import { refuseEmbedded } from "../cluster/ClusterConfig.ts"
+import { refuseEmbedded, refuseStrangers } from "../cluster/ClusterConfig.ts"
 import type { ClusterEngineOptions } from "../cluster/ClusterEngine.ts"
 import { storesLayer } from "../engine/EngineStores.ts"
 import { WalletEngine } from "../engine/WalletEngine.ts"
@@ -129,7 +129,10 @@ interface ServeOptions {
 const serve = Effect.fnUntraced(function* (options: ServeOptions) {
   yield* (yield* Shutdown).expected
   const loaded = yield* loadServiceConfig
-  if (Option.isSome(loaded.cluster)) yield* refuseEmbedded(loaded.engine.stores.databaseUrl)
+  if (Option.isSome(loaded.cluster)) {
+    yield* refuseEmbedded(loaded.engine.stores.databaseUrl)
+    yield* refuseStrangers(loaded.cluster.value)
+  }
   const http = {
     ...loaded.http,
     port: Option.getOrElse(options.port, () => loaded.http.port),

@@ -84,7 +84,11 @@ const puts = contractCase(
     assert.deepEqual(others, [])
     assert.ok(keys.some(({ hash }) => hash === one?.hash))
     const last: StoredApiKey = { ...sampleKey(), id, name: "last", scopes: ["wallets:write"], createdAt: 1 }
-    yield* Effect.forEach(Array.from(keys, () => last), store.put, { concurrency: "unbounded", discard: true })
+    yield* Effect.forEach(
+      Array.from(keys, () => last),
+      store.put,
+      { concurrency: "unbounded", discard: true }
+    )
     assert.deepEqual(yield* stored, [last])
     assert.equal(yield* store.remove(id), true)
   })
