@@ -70,6 +70,7 @@ const readModel: ReadModel["Service"] = {
 
 const keys: ApiKeyStore["Service"] = {
   insert: () => Effect.void,
+  put: () => Effect.void,
   list: () => emptyPage,
   remove: () => Effect.succeed(false),
   all: none,

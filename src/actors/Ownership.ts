@@ -33,6 +33,8 @@ export class Ownership extends Context.Service<
      * such function: it can. Then nobody else should be sent here. Synchronous.
      */
     readonly doubt?: () => string | undefined
+    /** Why some wallets of other nodes cannot be reached from here; `undefined`, or no such function: all can. Synchronous. */
+    readonly trouble?: () => string | undefined
     /** Completes when this node has lost what it cannot get back: the service should stop, loudly. */
     readonly lost: Effect.Effect<string>
   }

@@ -11,11 +11,11 @@ import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 import * as Stdio from "effect/Stdio"
 import { Ownership } from "../actors/Ownership.ts"
-import { refuseEmbedded } from "../cluster/ClusterConfig.ts"
+import { refuseEmbedded, refuseStrangers } from "../cluster/ClusterConfig.ts"
 import type { ClusterEngineOptions } from "../cluster/ClusterEngine.ts"
 import { storesLayer } from "../engine/EngineStores.ts"
 import { WalletEngine } from "../engine/WalletEngine.ts"
-import { ApiKeys, type CreatedKey } from "../http/ApiKeys.ts"
+import { ApiKeys } from "../http/ApiKeys.ts"
 import { HttpConfig } from "../http/HttpConfig.ts"
 import { httpServerWith } from "../http/HttpServer.ts"
 import { DataDirectory } from "../stores/pglite/DataDirectory.ts"
@@ -58,7 +58,7 @@ class ApiKeyNotWritten extends Schema.TaggedError<ApiKeyNotWritten>()("ApiKeyNot
 }
 
 /** In a file that its owner alone may read; the secret is printed to a terminal only. */
-const keepFirstKey = Effect.fnUntraced(function* (file: string, { secret }: CreatedKey) {
+const keepFirstKey = Effect.fnUntraced(function* (file: string, secret: Redacted.Redacted) {
   const files = yield* FileSystem.FileSystem
   yield* files
     .writeFileString(file, `${Redacted.value(secret)}\n`, { mode: 0o600 })
@@ -71,14 +71,16 @@ const keepFirstKey = Effect.fnUntraced(function* (file: string, { secret }: Crea
 const ensureAdmin = Effect.fnUntraced(function* (config: ServiceConfig) {
   const keys = yield* ApiKeys
   const { databaseUrl, dataDir } = config.engine.stores
-  if (Option.isSome(databaseUrl) && Option.isNone(config.apiKey)) {
-    const { data } = yield* keys.list({ limit: 1 })
-    if (data.length === 0)
-      yield* printNote("there is no API key yet: make one by `wallet keys create`, or set WALLET_API_KEY")
-    return
+  if (Option.isSome(config.apiKey)) return yield* keys.setConfigured(config.apiKey.value)
+  if (Option.isNone(databaseUrl)) {
+    const context = yield* Effect.context<FileSystem.FileSystem | Stdio.Stdio>()
+    return yield* Effect.asVoid(
+      keys.makeFirst((secret) => Effect.provideContext(keepFirstKey(apiKeyFile(dataDir), secret), context))
+    )
   }
-  const made = yield* keys.ensureAdmin(Option.getOrUndefined(config.apiKey))
-  if (made !== undefined) yield* keepFirstKey(apiKeyFile(dataDir), made)
+  const { data } = yield* keys.list({ limit: 1 })
+  if (data.length === 0)
+    yield* printNote("there is no API key yet: make one by `wallet keys create`, or set WALLET_API_KEY")
 })
 
 /** Loaded where it is configured, so that one node alone starts sooner. */
@@ -95,7 +97,9 @@ const engineLayer = ({ cluster, engine }: ServiceConfig) =>
   Option.isSome(cluster) ? clusterLayer({ ...engine, cluster: cluster.value }) : WalletEngine.layer(engine)
 
 const serviceLayer = (config: ServiceConfig) =>
-  Layer.mergeAll(httpServerWith(toolRoutes), Layer.effectDiscard(ensureAdmin(config)), processMetrics).pipe(
+  Layer.mergeAll(httpServerWith(toolRoutes), processMetrics).pipe(
+    // It listens, and is ready, only when somebody can get in.
+    Layer.provide(Layer.effectDiscard(ensureAdmin(config))),
     Layer.provide(HttpConfig.layer(config.http)),
     Layer.provideMerge(ApiKeys.layer),
     Layer.provideMerge(engineLayer(config)),
@@ -125,7 +129,10 @@ interface ServeOptions {
 const serve = Effect.fnUntraced(function* (options: ServeOptions) {
   yield* (yield* Shutdown).expected
   const loaded = yield* loadServiceConfig
-  if (Option.isSome(loaded.cluster)) yield* refuseEmbedded(loaded.engine.stores.databaseUrl)
+  if (Option.isSome(loaded.cluster)) {
+    yield* refuseEmbedded(loaded.engine.stores.databaseUrl)
+    yield* refuseStrangers(loaded.cluster.value)
+  }
   const http = {
     ...loaded.http,
     port: Option.getOrElse(options.port, () => loaded.http.port),

@@ -89,7 +89,7 @@ const telemetry: Config.Config<TelemetryConfig> = Config.all({
 
 /** Read by their names, whichever part uses them. */
 const secrets: Config.Config<ServiceSecrets> = Config.all({
-  key: Config.option(Config.Redacted("WALLET_API_KEY")),
+  keys: Config.all(["WALLET_API_KEY", "WALLET_CLUSTER_SECRET"].map((name) => Config.option(Config.Redacted(name)))),
   headers: telemetry.pipe(
     Config.map(({ headers }) =>
       Option.match(headers, { onNone: () => [], onSome: (redacted) => Object.values(Redacted.value(redacted)) })
@@ -101,8 +101,8 @@ const secrets: Config.Config<ServiceSecrets> = Config.all({
     )
   )
 }).pipe(
-  Config.map(({ headers, key, urls }) => ({
-    secrets: [...Option.toArray(key), ...headers.map((header) => Redacted.make(header))],
+  Config.map(({ headers, keys, urls }) => ({
+    secrets: [...keys.flatMap(Option.toArray), ...headers.map((header) => Redacted.make(header))],
     urls: urls.flatMap(Option.toArray)
   }))
 )

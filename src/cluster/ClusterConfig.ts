@@ -28,6 +28,22 @@ export interface ClusterConfig {
   readonly leaseMillis: number
   /** `WALLET_LEASE_GRACE`, default 60 s: so long owners go on while Redis does not answer. */
   readonly graceMillis: number
+  /** `WALLET_CLUSTER_SECRET`, the same on all nodes: by it they know each other, and encrypt. */
+  readonly secret?: Redacted.Redacted | undefined
+  /** Instead of the secret: by these the nodes know each other, and encrypt. */
+  readonly certificates?: NodeCertificates | undefined
+  /** `WALLET_CLUSTER_INSECURE`: whoever reaches the port between the nodes may be believed. */
+  readonly insecure?: boolean | undefined
+}
+
+/** Files, PEM. */
+export interface NodeCertificates {
+  /** `WALLET_CLUSTER_TLS_CERT`: of this node, for the host of its address, with what is between it and the authority. */
+  readonly cert: string
+  /** `WALLET_CLUSTER_TLS_KEY` */
+  readonly key: string
+  /** `WALLET_CLUSTER_TLS_CA`: whoever has a certificate of this authority is a node. */
+  readonly ca: string
 }
 
 export const defaultNodeAddress: NodeAddress = { host: "127.0.0.1", port: 34_431 }
@@ -71,6 +87,24 @@ const millis = (name: string, fallback: Duration.Duration, minimum: number, maxi
     name
   ).pipe(Config.withDefault(fallback), Config.map(Duration.toMillis))
 
+/** Characters of a secret: a guess must be hopeless also for who has recorded a connection. */
+const minClusterSecret = 32
+
+const secretText = Schema.String.check(
+  Schema.makeFilter((text) => /^[\x21-\x7e]+$/.test(text) && text.length >= minClusterSecret && text.length <= 255, {
+    expected: `${minClusterSecret} to 255 visible ASCII characters`
+  })
+)
+
+const file = (name: string): Config.Config<string | undefined> =>
+  Config.option(Config.NonEmptyString(name)).pipe(Config.map(Option.getOrUndefined))
+
+const certificates = Config.all({
+  cert: file("WALLET_CLUSTER_TLS_CERT"),
+  key: file("WALLET_CLUSTER_TLS_KEY"),
+  ca: file("WALLET_CLUSTER_TLS_CA")
+})
+
 /** `None`: this node is alone. */
 export const clusterConfig: Config.Config<Option.Option<ClusterConfig>> = Config.all({
   redisUrl: Config.option(Config.Redacted("REDIS_URL")),
@@ -78,12 +112,23 @@ export const clusterConfig: Config.Config<Option.Option<ClusterConfig>> = Config
   address: address("WALLET_CLUSTER_ADDRESS"),
   listen: address("WALLET_CLUSTER_LISTEN"),
   leaseMillis: millis("WALLET_LEASE_TIME", defaultLease, 300, 600_000),
-  graceMillis: millis("WALLET_LEASE_GRACE", defaultGrace, 0, 3_600_000)
+  graceMillis: millis("WALLET_LEASE_GRACE", defaultGrace, 0, 3_600_000),
+  secret: Config.option(Config.schema(Schema.RedactedFromValue(secretText), "WALLET_CLUSTER_SECRET")),
+  certificates,
+  insecure: Config.Boolean("WALLET_CLUSTER_INSECURE").pipe(Config.withDefault(false))
 }).pipe(
-  Config.map(({ address, listen, redisUrl, ...rest }) =>
-    Option.map(redisUrl, (url) => {
+  Config.map(({ address, certificates, listen, redisUrl, secret, ...rest }) =>
+    Option.map(redisUrl, (url): ClusterConfig => {
       const reached = Option.getOrElse(address, () => defaultNodeAddress)
-      return { ...rest, redisUrl: url, address: reached, listen: Option.getOrElse(listen, () => reached) }
+      const { ca = "", cert = "", key = "" } = certificates
+      return {
+        ...rest,
+        redisUrl: url,
+        address: reached,
+        listen: Option.getOrElse(listen, () => reached),
+        secret: Option.getOrUndefined(secret),
+        certificates: ca + cert + key === "" ? undefined : { ca, cert, key }
+      }
     })
   )
 )
@@ -98,3 +143,40 @@ export class ClusterNeedsServer extends Schema.TaggedError<ClusterNeedsServer>()
 /** Fails where the database belongs to one process. */
 export const refuseEmbedded = (databaseUrl: Option.Option<unknown>): Effect.Effect<void, ClusterNeedsServer> =>
   Option.isSome(databaseUrl) ? Effect.void : Effect.fail(new ClusterNeedsServer())
+
+/** How the nodes are to know each other is not said, or is said twice. */
+export class PeerSecurityWrong extends Schema.TaggedError<PeerSecurityWrong>()("PeerSecurityWrong", {
+  reason: Schema.String
+}) {
+  override get message(): string {
+    return this.reason
+  }
+}
+
+/** Of this machine alone. */
+const isLoopback = (host: string): boolean => /^(localhost|127(\.\d{1,3}){3}|::1)$/i.test(host)
+
+const securityFault = ({ certificates, insecure, listen, secret }: ClusterConfig): string | undefined => {
+  if (certificates !== undefined) {
+    const { ca, cert, key } = certificates
+    if (ca === "" || cert === "" || key === "") {
+      return "WALLET_CLUSTER_TLS_CERT, WALLET_CLUSTER_TLS_KEY and WALLET_CLUSTER_TLS_CA belong together: set all three, or none"
+    }
+    return secret === undefined
+      ? undefined
+      : "WALLET_CLUSTER_SECRET and WALLET_CLUSTER_TLS_CERT are two ways for the nodes to know each other: set one of them"
+  }
+  if (secret !== undefined || insecure === true || isLoopback(listen.host)) return undefined
+  return (
+    `other machines reach the port for nodes, ${listen.host}:${listen.port}, and whoever does can move money: set ` +
+    "WALLET_CLUSTER_SECRET on all nodes, the same (`openssl rand -hex 32`), or the three of WALLET_CLUSTER_TLS_CERT, " +
+    "or WALLET_CLUSTER_INSECURE=true where the network itself lets nobody else in"
+  )
+}
+
+/** Fails where strangers would be believed. */
+export const refuseStrangers = (config: ClusterConfig): Effect.Effect<void, PeerSecurityWrong> =>
+  Effect.suspend(() => {
+    const reason = securityFault(config)
+    return reason === undefined ? Effect.void : Effect.fail(new PeerSecurityWrong({ reason }))
+  })

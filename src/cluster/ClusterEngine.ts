@@ -32,6 +32,7 @@ import * as ClusterOwnership from "./ClusterOwnership.ts"
 import * as ClusterTransport from "./ClusterTransport.ts"
 import * as DeadNodes from "./DeadNodes.ts"
 import { OwnerClient } from "./OwnerClient.ts"
+import { PeerStatus } from "./PeerStatus.ts"
 import * as PartitionHandlers from "./PartitionHandlers.ts"
 import * as PartitionClaimer from "./PartitionClaimer.ts"
 import { LeaseStatus } from "./redis/LeaseStatus.ts"
@@ -115,6 +116,7 @@ const layerActors = ({ bounds, cluster, partitions }: ClusterEngineOptions) =>
     Layer.provideMerge(EngineRuntime.layerWallets({ ...bounds, appendsInFlight })),
     // Stores that do not fit together are found before a claim takes wallets from a service that runs on the right ones.
     Layer.provideMerge(ClusterOwnership.layer({ partitions }).pipe(Layer.provide(StoreIdentity.layer))),
+    Layer.provideMerge(PeerStatus.layer),
     Layer.provideMerge(NodeIdentity.layer),
     Layer.provideMerge(EventIds.layer)
   )

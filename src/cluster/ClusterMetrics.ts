@@ -40,6 +40,16 @@ export const waitingCommands = Metric.gauge("wallet_cluster_waiting_commands", {
   description: "Commands on their way to owners, or waiting for one"
 })
 
+export const unreachableNodes = Metric.gauge("wallet_cluster_unreachable_nodes", {
+  description: "Other nodes whose last connection failed and that have not answered since"
+})
+
+/** Attribute `reason`: `handshake`, `undecodable`, `silence`, `too_many`. */
+export const connectionsRefused = Metric.counter("wallet_cluster_connections_refused_total", {
+  description: "Connections between nodes that were closed for what came, or did not come, over them",
+  incremental: true
+})
+
 /** Attribute `command`: the script. */
 export const leaseCommands = Metric.counter("wallet_lease_commands_total", {
   description: "Commands sent to Redis for leases and membership",

@@ -10,6 +10,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { Ownership } from "../actors/Ownership.ts"
 import { checkPartitions } from "../actors/SingleNodeOwnership.ts"
+import { PeerStatus } from "./PeerStatus.ts"
 
 /** Claims of partitions, as the claimer changes them. All synchronous. */
 export interface ClaimTable {
@@ -36,6 +37,7 @@ export class ClusterOwnership extends Context.Service<ClusterOwnership, ClaimTab
 const make = Effect.fnUntraced(function* (options: { readonly partitions: number }) {
   yield* checkPartitions(options)
   const clock = yield* Clock.Clock
+  const peers = yield* PeerStatus
   const epochs = new Array<number | undefined>(options.partitions).fill(undefined)
   const fences = new Map<number, bigint>()
   /** Fenced, and not claimed again since. */
@@ -61,6 +63,7 @@ const make = Effect.fnUntraced(function* (options: { readonly partitions: number
         ? undefined
         : `another node has claimed ${replaced.size} partitions, and the leases cannot be asked`
     },
+    trouble: () => peers.trouble(),
     // What is lost here, another node has, and it may come back.
     lost: Effect.never
   })

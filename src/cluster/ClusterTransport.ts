@@ -1,10 +1,8 @@
 /**
  * effect/cluster as the engine uses it: TCP between the nodes, leases on Redis, nothing
- * stored of a message. The port between the nodes has no authentication: whoever reaches
- * it can ask for anything, so it belongs on a private network.
+ * stored of a message.
  */
-import { layerSocketServer } from "@effect/platform-node/NodeClusterSocket"
-import * as NodeSocket from "@effect/platform-node/NodeSocket"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
@@ -12,21 +10,19 @@ import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
 import * as MessageStorage from "effect/cluster/MessageStorage"
 import { RunnerAddress } from "effect/cluster/RunnerAddress"
+import * as RunnerStorage from "effect/cluster/RunnerStorage"
 import * as RunnerHealth from "effect/cluster/RunnerHealth"
 import * as Runners from "effect/cluster/Runners"
 import * as ShardingConfig from "effect/cluster/ShardingConfig"
 import * as SocketRunner from "effect/cluster/SocketRunner"
-import * as RpcClient from "effect/rpc/RpcClient"
-import * as RpcSerialization from "effect/rpc/RpcSerialization"
-import { Socket } from "effect/socket/Socket"
 import { NodeIdentity } from "../actors/NodeIdentity.ts"
 import { EventStore } from "../stores/EventStore.ts"
-import type { ClusterConfig, NodeAddress } from "./ClusterConfig.ts"
+import { type ClusterConfig, type NodeAddress, refuseStrangers } from "./ClusterConfig.ts"
+import * as PeerConnections from "./PeerConnections.ts"
+import * as PeerSecurity from "./PeerSecurity.ts"
+import { PeerStatus } from "./PeerStatus.ts"
 import { shardingTimes } from "./redis/LeaseConfig.ts"
 import * as RedisRunnerStorage from "./redis/RedisRunnerStorage.ts"
-
-/** The largest message, bytes: four times the states of a reply, the largest part of any (`CallCodec`). */
-export const maxFrameSize = 64 * 1024 * 1024
 
 /** How long a partition that is given up waits for the requests that it is answering. */
 const terminationMillis = 3_000
@@ -34,36 +30,11 @@ const terminationMillis = 3_000
 /** Between two checks whether the other nodes can be reached. A lease runs out without it. */
 const healthCheckMillis = 5_000
 
-/** A connection to another node that is not there in so many milliseconds will not be. */
-const openTimeoutMillis = 1_000
+/** Between two questions to every other node whether it is there, ms. */
+const probeMillis = 5_000
 
-/** One on which nothing is received for so long is dead: there is a ping every 5 s. */
-const silenceMillis = 5_500
-
-/** Between two tries to connect to a node that was there. */
-const reconnectMillis = 100
-
-/**
- * `NodeClusterSocket.layerClientProtocol` waits up to 5 s between two tries, and a node that
- * comes back under its address, as in a rolling restart, would not be asked for so long.
- */
-const clientProtocol = Layer.effect(
-  Runners.RpcClientProtocol,
-  Effect.map(RpcSerialization.RpcSerialization, (serialization) => ({
-    codecFor: serialization.codecFor,
-    make: ({ host, port }: RunnerAddress) =>
-      Effect.orDie(
-        Effect.flatMap(
-          NodeSocket.makeNet({ openTimeout: openTimeoutMillis, timeout: silenceMillis, host, port }),
-          (socket) =>
-            RpcClient.makeProtocolSocket({ retryPolicy: Schedule.spaced(reconnectMillis) }).pipe(
-              Effect.provideService(Socket, socket),
-              Effect.provideService(RpcSerialization.RpcSerialization, serialization)
-            )
-        )
-      )
-  }))
-)
+/** Of those, how many wait for an answer at a time. */
+const probesAtOnce = 16
 
 /** This node cannot listen to the others. */
 export class CannotListenToNodes extends Schema.TaggedError<CannotListenToNodes>()("CannotListenToNodes", {
@@ -109,20 +80,80 @@ const leases = ({ graceMillis, leaseMillis, name, redisUrl }: ClusterConfig) =>
     })
   )
 
+/** The nodes as effect/cluster last read them, so that Redis need not be asked again. */
+class Members extends Context.Service<Members, { readonly addresses: () => ReadonlyArray<RunnerAddress> }>()(
+  "effect-wallet/cluster/ClusterTransport/Members"
+) {}
+
+const members = Layer.effectContext(
+  Effect.map(RunnerStorage.RunnerStorage, (storage) => {
+    let addresses: ReadonlyArray<RunnerAddress> = []
+    const getRunners = Effect.tap(storage.getRunners, (runners) =>
+      Effect.sync(() => {
+        addresses = runners.map(([runner]) => runner.address)
+      })
+    )
+    return Context.make(RunnerStorage.RunnerStorage, RunnerStorage.RunnerStorage.of({ ...storage, getRunners })).pipe(
+      Context.add(Members, Members.of({ addresses: () => addresses }))
+    )
+  })
+)
+
+const nameOf = ({ host, port }: NodeAddress): string => `${host}:${port}`
+
+/**
+ * Asks all other nodes again and again: effect/cluster's own check of their health is one
+ * node's for all, and does not tell whether *this* node reaches them. It makes anew what was closed.
+ */
+const probing = ({ address }: ClusterConfig) =>
+  Layer.effectDiscard(
+    Effect.gen(function* () {
+      const runners = yield* Runners.Runners
+      const { addresses } = yield* Members
+      const peers = yield* PeerStatus
+      const own = nameOf(address)
+      const ask = (other: RunnerAddress) =>
+        runners.ping(other).pipe(
+          Effect.timeoutOrElse({
+            duration: probeMillis,
+            orElse: () => peers.failed(nameOf(other), `no answer within ${probeMillis} ms`)
+          }),
+          Effect.ignore
+        )
+      const probe = Effect.suspend(() => {
+        const others = addresses().filter((other) => nameOf(other) !== own)
+        return Effect.andThen(
+          peers.retain(new Set(others.map(nameOf))),
+          Effect.forEach(others, ask, { concurrency: probesAtOnce, discard: true })
+        )
+      })
+      yield* probe.pipe(Effect.repeat(Schedule.spaced(probeMillis)), Effect.forkScoped)
+    })
+  )
+
+/** The port for the other nodes, and the way to theirs. */
+const connections = (config: ClusterConfig) =>
+  Layer.unwrap(
+    Effect.gen(function* () {
+      yield* refuseStrangers(config)
+      return PeerConnections.layer(config.listen, yield* PeerSecurity.make(config))
+    })
+  ).pipe(
+    Layer.catchTag("SocketServerError", (error) =>
+      Layer.effectContext(Effect.fail(new CannotListenToNodes({ ...config.listen, reason: reasonOf(error.cause) })))
+    )
+  )
+
 /** `Sharding` of a node that listens, and what its leases tell. */
 export const layer = (config: ClusterConfig, partitions: number) =>
-  SocketRunner.layer.pipe(
-    Layer.provide([
-      Layer.catchTag(layerSocketServer, "SocketServerError", (error) =>
-        Layer.effectContext(Effect.fail(new CannotListenToNodes({ ...config.listen, reason: reasonOf(error.cause) })))
-      ),
-      RunnerHealth.layerPing.pipe(Layer.provide(Runners.layerRpc))
-    ]),
-    Layer.provide(clientProtocol),
+  probing(config).pipe(
+    Layer.provideMerge(
+      SocketRunner.layer.pipe(Layer.provide(RunnerHealth.layerPing.pipe(Layer.provide(Runners.layerRpc))))
+    ),
+    Layer.provide(connections(config)),
     Layer.provide(MessageStorage.layerNoop),
-    Layer.provideMerge(leases(config)),
-    Layer.provide(shardingConfig(config, partitions)),
-    Layer.provide(RpcSerialization.layerSchemaBinary({ maxFrameSize }))
+    Layer.provideMerge(members.pipe(Layer.provideMerge(leases(config)))),
+    Layer.provide(shardingConfig(config, partitions))
   )
 
 const reasonOf = (cause: unknown): string =>

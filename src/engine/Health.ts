@@ -80,6 +80,8 @@ export const health = ({ clock, log, ownership, pipeline, unloaded }: HealthSour
     }
     const doubt = ownership.doubt?.()
     const owns = owned > 0 && doubt === undefined
+    const trouble = ownership.trouble?.()
+    const share = `${owned} of ${ownership.partitions} partitions`
     // A look at the time is what notices a step.
     clock.now()
     const unsound = clock.doubt() ?? null
@@ -89,8 +91,8 @@ export const health = ({ clock, log, ownership, pipeline, unloaded }: HealthSour
         ofLog(logOk ? undefined : answered.failure.message, unloaded.all()),
         {
           name: "ownership",
-          status: owns ? "ok" : "down",
-          detail: doubt ?? `${owned} of ${ownership.partitions} partitions`
+          status: !owns ? "down" : trouble === undefined ? "ok" : "degraded",
+          detail: doubt ?? (trouble === undefined ? share : `${share}; ${trouble}`)
         },
         ...(pipeline.separate
           ? ofPipeline(pipeline)

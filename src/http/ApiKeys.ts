@@ -2,10 +2,16 @@
  * API keys as the server needs them: a table of hashes in memory, read again
  * every two seconds, so that a key made or revoked on another node counts here
  * well within five; this node's own changes count at once.
+ *
+ * A store that does not answer is asked once at a time, whoever waits: all who wait are
+ * told together, and whoever comes later at once, until it answers again. Keys that are in the table
+ * need no store, for as long as the table may be believed.
  */
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
+import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
+import type * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
 import * as Schedule from "effect/Schedule"
@@ -33,23 +39,41 @@ const entryOf = ({ hash, ...key }: StoredApiKey): readonly [string, Entry] => [
   { key, digest: Buffer.from(hash, "hex") }
 ]
 
+type Entries = Map<string, Entry>
+
 /** The keys that this node knows, by the hash of their secrets, and since when. */
 class ApiKeyTable {
-  #entries = new Map<string, Entry>()
+  #entries: Entries = new Map()
+  /** What this node has changed since the reading began that is under way: that may not have seen it. */
+  #changes: Array<(entries: Entries) => void> = []
   /** Milliseconds: when the reading began that the table is from. */
   readAt = -Infinity
 
+  #change(apply: (entries: Entries) => void): void {
+    apply(this.#entries)
+    this.#changes.push(apply)
+  }
+
+  /** A reading begins; there is one at a time. */
+  begin(): void {
+    this.#changes = []
+  }
+
   replace(keys: ReadonlyArray<StoredApiKey>, readAt: number): void {
     this.#entries = new Map(keys.map(entryOf))
+    for (const apply of this.#changes) apply(this.#entries)
     this.readAt = readAt
   }
 
   add(key: StoredApiKey): void {
-    this.#entries.set(...entryOf(key))
+    this.remove(key.id)
+    this.#change((entries) => void entries.set(...entryOf(key)))
   }
 
   remove(id: string): void {
-    for (const [digest, entry] of this.#entries) if (entry.key.id === id) this.#entries.delete(digest)
+    this.#change((entries) => {
+      for (const [digest, entry] of entries) if (entry.key.id === id) entries.delete(digest)
+    })
   }
 
   find(secret: string): ApiKey | undefined {
@@ -62,7 +86,10 @@ class ApiKeyTable {
 
 /** Milliseconds between two readings of the store. A revocation elsewhere takes this long, and the reading. */
 export const refreshInterval = 2_000
-/** Milliseconds for which known keys are served while the store does not answer; then nobody is let in. */
+/**
+ * Milliseconds for which known keys are served while the store does not answer; then nobody is let in.
+ * Within them a revocation on another node is not known here: the one exception to the 5 s it takes else.
+ */
 export const staleLimit = 60_000
 /** Milliseconds between two readings that an unknown key may cause: it may be new on another node. */
 export const missInterval = 250
@@ -86,20 +113,53 @@ export interface CreatedKey {
 
 type Store = ApiKeyStore["Service"]
 
-/** Readings and own changes, one at a time: a reading begun before a revocation must not bring the key back. */
-type OneAtATime = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
+/**
+ * Runs `effect` at most once at a time: who comes while it runs waits for its end and has its
+ * result. It belongs to the scope, not to who asked first and may leave.
+ */
+const makeShared = Effect.fnUntraced(function* <A, E>(effect: Effect.Effect<A, E>) {
+  const scope = yield* Effect.scope
+  let running: Deferred.Deferred<A, E> | undefined
+  const begin = (deferred: Deferred.Deferred<A, E>) => {
+    running = deferred
+    const ended = (exit: Exit.Exit<A, E>) =>
+      Effect.sync(() => {
+        running = undefined
+        Deferred.doneUnsafe(deferred, exit)
+      })
+    return Effect.forkIn(Effect.onExit(effect, ended), scope)
+  }
+  return Effect.uninterruptibleMask((restore) => {
+    if (running !== undefined) return restore(Deferred.await(running))
+    const deferred = Deferred.makeUnsafe<A, E>()
+    return Effect.andThen(begin(deferred), restore(Deferred.await(deferred)))
+  })
+})
 
 /** Who a secret belongs to; keeps the table fresh while the scope lasts. */
-const makeReading = Effect.fnUntraced(function* (store: Store, table: ApiKeyTable, oneAtATime: OneAtATime) {
+const makeReading = Effect.fnUntraced(function* (store: Store, table: ApiKeyTable) {
   const clock = yield* Clock.Clock
+  /** The last reading's: until one succeeds, nobody else waits for what comes of the next. */
+  let failure: StoreUnavailable | undefined
 
-  const read = Effect.gen(function* () {
-    const startedAt = elapsedMillis(clock)
-    table.replace(yield* store.all, startedAt)
-  })
+  const read = yield* makeShared(
+    Effect.suspend(() => {
+      const startedAt = elapsedMillis(clock)
+      table.begin()
+      return Effect.map(store.all, (keys) => {
+        table.replace(keys, startedAt)
+        failure = undefined
+      })
+    }).pipe(
+      Effect.mapError((error) => {
+        failure = new StoreUnavailable({ store: "keys", reason: error.message, retryAfter: refreshInterval })
+        return failure
+      })
+    )
+  )
 
-  yield* oneAtATime(read).pipe(
-    Effect.catch((error) => Effect.logWarning("API keys cannot be read; serving those known", error.message)),
+  yield* read.pipe(
+    Effect.catch((error) => Effect.logWarning("API keys cannot be read; serving those known", error.reason)),
     Effect.repeat(Schedule.spaced(refreshInterval)),
     Effect.forkScoped
   )
@@ -108,30 +168,34 @@ const makeReading = Effect.fnUntraced(function* (store: Store, table: ApiKeyTabl
 
   const known = (secret: string): ApiKey | undefined => (isFresherThan(staleLimit) ? table.find(secret) : undefined)
 
-  /** Reads again unless another has just done so. */
-  const readAfterMiss = oneAtATime(Effect.suspend(() => (isFresherThan(missInterval) ? Effect.void : read))).pipe(
-    Effect.catch((error) =>
-      Effect.fail(new StoreUnavailable({ store: "keys", reason: error.message, retryAfter: refreshInterval }))
-    )
-  )
-
   const authenticate = (secret: string): Effect.Effect<ApiKey | undefined, StoreUnavailable> =>
     Effect.suspend(() => {
       const key = known(secret)
       if (key !== undefined || isFresherThan(missInterval)) return Effect.succeed(key)
-      return Effect.map(readAfterMiss, () => table.find(secret))
+      if (failure !== undefined) return Effect.fail(failure)
+      const needed = elapsedMillis(clock) - missInterval
+      // The reading that is under way may have begun before the key was made: then there is one more.
+      return Effect.flatMap(read, () =>
+        table.readAt >= needed || table.find(secret) !== undefined
+          ? Effect.succeed(table.find(secret))
+          : Effect.map(read, () => table.find(secret))
+      )
     })
 
   return { known, authenticate }
 })
 
-const makeWriting = (store: Store, table: ApiKeyTable, oneAtATime: OneAtATime) => {
-  const insert = Effect.fnUntraced(function* (id: string, name: string, scopes: ReadonlyArray<Scope>, secret: string) {
-    const key: ApiKey = { id, name, scopes, createdAt: yield* Clock.currentTimeMillis }
-    const stored = { ...key, hash: digestOf(secret) }
-    yield* store.insert(stored)
-    table.add(stored)
-    return key
+/** One change at a time: what is revoked is not added behind that. */
+const makeWriting = Effect.fnUntraced(function* (store: Store, table: ApiKeyTable) {
+  const oneAtATime = (yield* Semaphore.make(1)).withPermits(1)
+
+  const newKey = Effect.fnUntraced(function* (
+    id: string,
+    name: string,
+    scopes: ReadonlyArray<Scope>,
+    secret: string
+  ): Effect.fn.Return<StoredApiKey> {
+    return { id, name, scopes, createdAt: yield* Clock.currentTimeMillis, hash: digestOf(secret) }
   })
 
   const remove = Effect.fnUntraced(function* (id: string) {
@@ -140,43 +204,51 @@ const makeWriting = (store: Store, table: ApiKeyTable, oneAtATime: OneAtATime) =
     return removed
   })
 
+  const insert = Effect.fnUntraced(function* ({ hash, ...key }: StoredApiKey) {
+    yield* store.insert({ ...key, hash })
+    table.add({ ...key, hash })
+    return key
+  })
+
   const create = Effect.fnUntraced(function* (name: string, scopes: ReadonlyArray<Scope>) {
     const secret = newSecret()
-    const key = yield* insert(randomUUID(), name, scopes, secret)
+    const key = yield* insert(yield* newKey(randomUUID(), name, scopes, secret))
     return { key, secret: Redacted.make(secret) }
   })
 
+  /** Several nodes that start at once do the same: one of them is enough. */
   const setConfigured = Effect.fnUntraced(function* (secret: string) {
     if (!/^[\x21-\x7e]+$/.test(secret) || secret.length < minSecretLength || secret.length > 255) {
       return yield* new WeakSecret()
     }
+    const key = yield* newKey(configuredId, configuredId, ["admin"], secret)
     const keys = yield* store.all
-    if (keys.some((key) => key.hash === digestOf(secret))) return
-    yield* remove(configuredId)
-    yield* insert(configuredId, configuredId, ["admin"], secret)
+    if (keys.some(({ hash }) => hash === key.hash)) return
+    yield* store.put(key)
+    table.add(key)
   })
 
-  const ensureAdmin = Effect.fnUntraced(function* (configured: Redacted.Redacted | undefined) {
-    if (configured !== undefined) {
-      yield* setConfigured(Redacted.value(configured))
-      return undefined
-    }
-    return (yield* store.all).length > 0 ? undefined : yield* create("admin", ["admin"])
+  /** Kept before it counts: a process that dies between the two leaves a secret that opens nothing, and not a key that nobody has. */
+  const makeFirst = Effect.fnUntraced(function* <E>(keep: (secret: Redacted.Redacted) => Effect.Effect<void, E>) {
+    if ((yield* store.all).length > 0) return undefined
+    const secret = Redacted.make(newSecret())
+    yield* keep(secret)
+    const key = yield* insert(yield* newKey(randomUUID(), "admin", ["admin"], Redacted.value(secret)))
+    return { key, secret }
   })
 
   return {
     create: (name: string, scopes: ReadonlyArray<Scope>) => oneAtATime(create(name, scopes)),
     remove: (id: string) => oneAtATime(remove(id)),
-    ensureAdmin: (configured: Redacted.Redacted | undefined) => oneAtATime(ensureAdmin(configured))
+    setConfigured: (secret: Redacted.Redacted) => oneAtATime(setConfigured(Redacted.value(secret))),
+    makeFirst: <E>(keep: (secret: Redacted.Redacted) => Effect.Effect<void, E>) => oneAtATime(makeFirst(keep))
   }
-}
+})
 
 const make = Effect.gen(function* () {
   const store = yield* ApiKeyStore
   const table = new ApiKeyTable()
-  const oneAtATime = (yield* Semaphore.make(1)).withPermits(1)
-  const reading = yield* makeReading(store, table, oneAtATime)
-  return { ...reading, ...makeWriting(store, table, oneAtATime), list: store.list }
+  return { ...(yield* makeReading(store, table)), ...(yield* makeWriting(store, table)), list: store.list }
 })
 
 export class ApiKeys extends Context.Service<
@@ -190,14 +262,15 @@ export class ApiKeys extends Context.Service<
     /** `false`: there is no such key. Counts on this node at once. */
     readonly remove: (id: string) => Effect.Effect<boolean, ReadError>
     readonly list: (page: PageRequest) => Effect.Effect<Page<ApiKey>, ReadError | InvalidRequest>
+    /** Makes the configured secret that of an admin key, in place of an earlier configured one. */
+    readonly setConfigured: (secret: Redacted.Redacted) => Effect.Effect<void, ReadError | WeakSecret>
     /**
-     * Makes sure that somebody can get in. With a configured secret: an admin key
-     * with it, in place of an earlier configured one. Without: if there is no key
-     * at all, makes an admin key and returns it, the only time its secret is seen.
+     * If there is no key at all, makes an admin key and returns it, the only time its secret is
+     * seen. `keep` has the secret before the key counts.
      */
-    readonly ensureAdmin: (
-      configured: Redacted.Redacted | undefined
-    ) => Effect.Effect<CreatedKey | undefined, ReadError | WeakSecret>
+    readonly makeFirst: <E>(
+      keep: (secret: Redacted.Redacted) => Effect.Effect<void, E>
+    ) => Effect.Effect<CreatedKey | undefined, ReadError | E>
   }
 >()("effect-wallet/http/ApiKeys") {
   static readonly layer: Layer.Layer<ApiKeys, never, ApiKeyStore> = Layer.effect(ApiKeys, make)

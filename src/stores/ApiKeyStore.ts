@@ -26,6 +26,8 @@ export class ApiKeyStore extends Context.Service<
   ApiKeyStore,
   {
     readonly insert: (key: StoredApiKey) => Effect.Effect<void, ReadError>
+    /** The key with this id is this one from now on, whether there was one or not; several at once leave one of theirs. */
+    readonly put: (key: StoredApiKey) => Effect.Effect<void, ReadError>
     /** Newest first. */
     readonly list: (page: PageRequest) => Effect.Effect<Page<ApiKey>, ReadError | InvalidRequest>
     /** `false`: there is no such key. */

@@ -4,7 +4,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
-import { clusterConfig, refuseEmbedded } from "../../src/cluster/ClusterConfig.ts"
+import { clusterConfig, refuseEmbedded, refuseStrangers } from "../../src/cluster/ClusterConfig.ts"
 
 const url = "redis://:secret@localhost:6379"
 
@@ -29,7 +29,10 @@ describe("the configuration of a node among several", () => {
         address: { host: "127.0.0.1", port: 34_431 },
         listen: { host: "127.0.0.1", port: 34_431 },
         leaseMillis: 6_000,
-        graceMillis: 60_000
+        graceMillis: 60_000,
+        secret: undefined,
+        certificates: undefined,
+        insecure: false
       })
     })
   )
@@ -58,7 +61,10 @@ describe("the configuration of a node among several", () => {
     ["WALLET_LEASE_TIME", "200 millis"],
     ["WALLET_LEASE_TIME", "an hour"],
     ["WALLET_LEASE_TIME", "1 hour"],
-    ["WALLET_LEASE_GRACE", "2 hours"]
+    ["WALLET_LEASE_GRACE", "2 hours"],
+    ["WALLET_CLUSTER_SECRET", "hush-hush-secret"],
+    ["WALLET_CLUSTER_SECRET", `secret ${"x".repeat(40)}`],
+    ["WALLET_CLUSTER_INSECURE", "perhaps"]
   ]
   for (const [name, value] of wrong) {
     it.effect(`refuses ${name}=${value}, and names it`, () =>
@@ -66,6 +72,41 @@ describe("the configuration of a node among several", () => {
         const exit = yield* Effect.exit(parse({ REDIS_URL: url, [name]: value }))
         assert.isTrue(Exit.isFailure(exit) && String(exit.cause).includes(name), String(exit))
         assert.notInclude(String(exit), "secret")
+      })
+    )
+  }
+
+  const secret = "s".repeat(32)
+  const certificates = {
+    WALLET_CLUSTER_TLS_CERT: "/node.pem",
+    WALLET_CLUSTER_TLS_KEY: "/node.key",
+    WALLET_CLUSTER_TLS_CA: "/ca.pem"
+  }
+  const open = { WALLET_CLUSTER_LISTEN: "0.0.0.0:7000" }
+  const securities: ReadonlyArray<readonly [env: Readonly<Record<string, string>>, fault: RegExp | undefined]> = [
+    [{}, undefined],
+    [{ WALLET_CLUSTER_LISTEN: "127.8.9.1:7000" }, undefined],
+    [{ WALLET_CLUSTER_LISTEN: "localhost:7000" }, undefined],
+    [{ WALLET_CLUSTER_LISTEN: "[::1]:7000" }, undefined],
+    [{ WALLET_CLUSTER_ADDRESS: "10.0.0.1:7000", WALLET_CLUSTER_LISTEN: "127.0.0.1:7000" }, undefined],
+    [open, /0\.0\.0\.0:7000.*set WALLET_CLUSTER_SECRET on all nodes/],
+    [{ WALLET_CLUSTER_ADDRESS: "10.0.0.1:7000" }, /10\.0\.0\.1:7000.*WALLET_CLUSTER_INSECURE=true/],
+    [{ WALLET_CLUSTER_LISTEN: "[::]:7000" }, /set WALLET_CLUSTER_SECRET/],
+    [{ WALLET_CLUSTER_LISTEN: "127.evil.example:7000" }, /set WALLET_CLUSTER_SECRET/],
+    [{ ...open, WALLET_CLUSTER_INSECURE: "false" }, /set WALLET_CLUSTER_SECRET/],
+    [{ ...open, WALLET_CLUSTER_INSECURE: "true" }, undefined],
+    [{ ...open, WALLET_CLUSTER_SECRET: secret }, undefined],
+    [{ ...open, ...certificates }, undefined],
+    [{ ...open, WALLET_CLUSTER_TLS_CERT: "/node.pem" }, /set all three/],
+    [{ ...open, ...certificates, WALLET_CLUSTER_SECRET: secret }, /set one of them/]
+  ]
+  for (const [env, fault] of securities) {
+    it.effect(`${fault === undefined ? "takes" : "refuses"} ${JSON.stringify(env)}`, () =>
+      Effect.gen(function* () {
+        const checked = yield* Effect.exit(refuseStrangers(yield* parsed(env)))
+        if (fault === undefined) assert.deepStrictEqual(checked, Exit.void)
+        else assert.match(String(checked), fault)
+        assert.notInclude(String(checked), secret)
       })
     )
   }

@@ -147,6 +147,10 @@ export const makeRig = Effect.fnUntraced(function* (options: RigOptions) {
     WALLET_API_KEY: apiKey,
     WALLET_LOG_LEVEL: "Info",
     WALLET_SQL_CONNECTIONS: "6",
+    // An earlier release may know of no secret, and would not be understood by one that has it.
+    ...(options.previous === undefined
+      ? { WALLET_CLUSTER_SECRET: "a secret of the nodes of one rig".replaceAll(" ", "-") }
+      : {}),
     ...options.environment
   }
   const direct = {

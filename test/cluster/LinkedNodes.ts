@@ -19,6 +19,7 @@ import { WritePipeline } from "../../src/actors/WritePipeline.ts"
 import * as ClusterCalls from "../../src/cluster/ClusterCalls.ts"
 import * as ClusterOwnership from "../../src/cluster/ClusterOwnership.ts"
 import { OwnerClient, OwnerUnavailable } from "../../src/cluster/OwnerClient.ts"
+import { PeerStatus } from "../../src/cluster/PeerStatus.ts"
 import * as PartitionHandlers from "../../src/cluster/PartitionHandlers.ts"
 import { partitionOf } from "../../src/domain/Partition.ts"
 import { ClusterStatus } from "../../src/engine/ClusterStatus.ts"
@@ -179,7 +180,7 @@ const startNode = Effect.fnUntraced(function* (network: Network, index: number, 
     ),
     Layer.provideMerge(Layer.succeed(OwnerClient, network.owners(index))),
     Layer.provideMerge(EngineRuntime.layerWallets(bounds)),
-    Layer.provideMerge(ClusterOwnership.layer({ partitions })),
+    Layer.provideMerge(ClusterOwnership.layer({ partitions }).pipe(Layer.provide(PeerStatus.layer))),
     Layer.provideMerge(NodeIdentity.layer),
     Layer.provideMerge(EventIds.layer),
     SoundClock.provide(bounds),

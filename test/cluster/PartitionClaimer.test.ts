@@ -13,6 +13,7 @@ import { WalletRegistry } from "../../src/actors/WalletRegistry.ts"
 import * as ClusterOwnership from "../../src/cluster/ClusterOwnership.ts"
 import { LeaseStatus } from "../../src/cluster/redis/LeaseStatus.ts"
 import * as PartitionClaimer from "../../src/cluster/PartitionClaimer.ts"
+import { PeerStatus } from "../../src/cluster/PeerStatus.ts"
 import { EventStore } from "../../src/stores/EventStore.ts"
 import * as MemoryApiKeyStore from "../../src/stores/memory/MemoryApiKeyStore.ts"
 import { MemoryDatabase } from "../../src/stores/memory/MemoryDatabase.ts"
@@ -68,7 +69,7 @@ const keep = Effect.gen(function* () {
     Layer.succeed(NodeIdentity, { owner: "node" })
   )
   const layer = PartitionClaimer.layer({ leaseMillis }).pipe(
-    Layer.provideMerge(ClusterOwnership.layer({ partitions })),
+    Layer.provideMerge(ClusterOwnership.layer({ partitions }).pipe(Layer.provide(PeerStatus.layer))),
     Layer.provide(fakes),
     Layer.provide(MemoryApiKeyStore.layer.pipe(Layer.provide(Layer.succeedContext(services))))
   )

@@ -14,7 +14,8 @@ interface Service {
   readonly environment?: Readonly<Record<string, string>>
   readonly command?: ReadonlyArray<string>
   readonly ports?: ReadonlyArray<string>
-  readonly networks: ReadonlyArray<string>
+  readonly networks: ReadonlyArray<string> | Readonly<Record<string, { readonly aliases?: ReadonlyArray<string> }>>
+  readonly mem_limit?: string
   readonly volumes?: ReadonlyArray<string>
   readonly profiles?: ReadonlyArray<string>
   readonly depends_on?: Readonly<Record<string, { readonly condition: string }>>
@@ -94,12 +95,32 @@ describe("docker-compose.yml", () => {
     // Both want this port: whoever starts both is told.
     assert.deepStrictEqual(balancer?.ports, compose.services["wallet"]?.ports)
     for (const name of ["node-1", "node-2", "node-3"]) {
-      const { environment, ports } = compose.services[name]!
+      const { environment, networks, ports } = compose.services[name]!
       assert.isUndefined(ports, "only the balancer is reached from outside")
-      assert.strictEqual(environment?.["WALLET_CLUSTER_ADDRESS"], `${name}:34431`)
+      // Listens where it is reached: a name of the nodes' own network, which neither the balancer nor a store is in.
+      assert.strictEqual(environment?.["WALLET_CLUSTER_ADDRESS"], `${name}.nodes:34431`)
+      assert.isUndefined(environment?.["WALLET_CLUSTER_LISTEN"])
+      assert.deepStrictEqual(networks, { front: {}, stores: {}, nodes: { aliases: [`${name}.nodes`] } })
+      assert.strictEqual(environment?.["WALLET_CLUSTER_SECRET"], "${WALLET_CLUSTER_SECRET:-}")
       assert.match(environment?.["REDIS_URL"] ?? "", /@redis:6379$/)
       assert.include(balancer?.command?.at(-1), `server ${name} ${name}:3000`)
     }
+  })
+
+  it("keeps what nodes say to each other in a network of their own, without a way out", () => {
+    assert.isTrue(compose.networks["nodes"]?.internal)
+    const inNodes = names(({ networks }) =>
+      Array.isArray(networks) ? networks.includes("nodes") : "nodes" in networks
+    )
+    assert.sameMembers([...inNodes], ["node-1", "node-2", "node-3"])
+  })
+
+  it("bounds the memory of every part, and says how to pin the images for good", () => {
+    assert.deepStrictEqual(
+      names(({ mem_limit }) => !/^\d+[mg]$/.test(mem_limit ?? "")),
+      []
+    )
+    assert.include(text, "config --resolve-image-digests")
   })
 
   it("keeps the data of stores in volumes that it declares", () => {
@@ -111,12 +132,13 @@ describe("docker-compose.yml", () => {
   })
 
   it("has no secret in it, and refuses to start without those it must have", () => {
-    const secrets = interpolated.filter(({ name }) => /PASSWORD|KEY/.test(name))
+    const secrets = interpolated.filter(({ name }) => /PASSWORD|KEY|SECRET/.test(name))
     assert.includeMembers(
       secrets.map(({ name }) => name),
       ["POSTGRES_PASSWORD", "WALLET_API_KEY"]
     )
-    for (const { how, name } of secrets) assert.match(`${name}${how}`, /^REDIS_PASSWORD:-$|:\?set \w+ in \.env$/)
+    for (const { how, name } of secrets)
+      assert.match(`${name}${how}`, /^(REDIS_PASSWORD|WALLET_CLUSTER_SECRET):-$|:\?set \w+ in \.env$/)
     const example = read(".env.example")
     for (const { name } of interpolated) assert.match(example, new RegExp(`^${name}=`, "m"))
     for (const { name } of secrets) assert.match(example, new RegExp(`^${name}=$`, "m"))

@@ -99,7 +99,7 @@ const mortalStores = (config: ServiceConfig) =>
 const serviceLayer = (config: ServiceConfig) =>
   Layer.mergeAll(
     httpServerWith(toolRoutes),
-    Layer.effectDiscard(Effect.flatMap(ApiKeys, (keys) => keys.ensureAdmin(Option.getOrUndefined(config.apiKey))))
+    Layer.effectDiscard(Effect.flatMap(ApiKeys, (keys) => keys.setConfigured(Option.getOrThrow(config.apiKey))))
   ).pipe(
     Layer.provide(HttpConfig.layer({ ...config.http, port: 0 })),
     Layer.provideMerge(ApiKeys.layer),

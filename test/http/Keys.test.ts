@@ -1,10 +1,12 @@
 import { assert, it, layer } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import * as Redacted from "effect/Redacted"
 import * as TestClock from "effect/testing/TestClock"
 import * as Result from "effect/Result"
+import { hash } from "node:crypto"
 import { WalletEngine } from "../../src/engine/WalletEngine.ts"
 import { ApiKeys, minSecretLength, missInterval, refreshInterval, staleLimit } from "../../src/http/ApiKeys.ts"
 import { ApiKeyStore } from "../../src/stores/ApiKeyStore.ts"
@@ -184,19 +186,22 @@ it.layer(keysOver(aStore))("the table of keys", (it) => {
     Effect.gen(function* () {
       const keys = yield* ApiKeys
       for (const key of (yield* keys.list({ limit: 200 })).data) yield* keys.remove(key.id)
-      const first = yield* keys.ensureAdmin(undefined)
+      const kept: Array<string> = []
+      const keep = (secret: Redacted.Redacted) => Effect.sync(() => void kept.push(Redacted.value(secret)))
+      const first = yield* keys.makeFirst(keep)
       assert.match(Redacted.value(first?.secret ?? Redacted.make("")), /^ew_[A-Za-z0-9_-]{43}$/)
-      assert.isUndefined(yield* keys.ensureAdmin(undefined))
+      assert.isUndefined(yield* keys.makeFirst(keep))
+      assert.deepStrictEqual(kept, [Redacted.value(first!.secret)])
       const [one, two] = ["a-configured-secret-1", "a-configured-secret-2"]
-      yield* keys.ensureAdmin(Redacted.make(one))
-      yield* keys.ensureAdmin(Redacted.make(one))
+      yield* keys.setConfigured(Redacted.make(one))
+      yield* keys.setConfigured(Redacted.make(one))
       assert.deepStrictEqual((yield* keys.authenticate(one))?.scopes, ["admin"])
-      yield* keys.ensureAdmin(Redacted.make(two))
+      yield* keys.setConfigured(Redacted.make(two))
       assert.isUndefined(yield* keys.authenticate(one))
       assert.isDefined(yield* keys.authenticate(two))
       assert.strictEqual((yield* keys.list({ limit: 200 })).data.length, 2)
       for (const weak of ["", "x".repeat(minSecretLength - 1), `${"x".repeat(20)} y`, "é".repeat(20)]) {
-        const refused = yield* Effect.flip(keys.ensureAdmin(Redacted.make(weak)))
+        const refused = yield* Effect.flip(keys.setConfigured(Redacted.make(weak)))
         assert.strictEqual(refused._tag, "WeakSecret")
       }
     })
@@ -226,7 +231,128 @@ it.effect("known keys are served while the store is away, up to a bound, and nob
       const stale = yield* Effect.result(keys.authenticate(Redacted.value(secret)))
       assert.isTrue(Result.isFailure(stale) && stale.failure._tag === "StoreUnavailable")
       away = false
+      yield* TestClock.adjust(refreshInterval)
       assert.isDefined(yield* keys.authenticate(Redacted.value(secret)))
     }).pipe(Effect.provide(keysOver(store)))
+  })
+)
+
+it.effect("a first key that cannot be kept is not made", () =>
+  Effect.gen(function* () {
+    const keys = yield* ApiKeys
+    let secret = ""
+    const lost = (given: Redacted.Redacted) => {
+      secret = Redacted.value(given)
+      return Effect.fail("disk full" as const)
+    }
+    assert.strictEqual(yield* Effect.flip(keys.makeFirst(lost)), "disk full")
+    yield* TestClock.adjust(missInterval)
+    assert.isUndefined(yield* keys.authenticate(secret))
+    assert.isDefined(yield* keys.makeFirst(() => Effect.void), "there is none yet")
+  }).pipe(Effect.provide(keysOver(aStore)))
+)
+
+/** How long a reading waits for a silent store, ms. */
+const readTimeout = 5_000
+
+/** A store whose readings can be held: without an answer they fail after `readTimeout`. */
+const silentStore = Effect.gen(function* () {
+  const inner = yield* Layer.build(Layer.fresh(MemoryStores.layer()))
+  const real = inner.mapUnsafe.get(ApiKeyStore.key) as ApiKeyStore["Service"]
+  const down = new StoreUnavailable({ store: "keys", reason: "no answer", retryAfter: 1 })
+  const state = { silent: false, readings: 0, under: 0, most: 0 }
+  const all = Effect.gen(function* () {
+    state.readings++
+    state.most = Math.max(state.most, ++state.under)
+    const keys = yield* real.all
+    if (state.silent) yield* Effect.andThen(Effect.sleep(readTimeout), Effect.fail(down))
+    return keys
+  }).pipe(Effect.ensuring(Effect.sync(() => void state.under--)))
+  return { state, real, layer: keysOver(Layer.succeed(ApiKeyStore, { ...real, all })) }
+})
+
+const outcomeOf = (effect: Effect.Effect<string | undefined, StoreUnavailable>): Effect.Effect<string> =>
+  Effect.match(effect, { onFailure: ({ _tag }) => _tag, onSuccess: (name) => name ?? "none" })
+
+it.effect("a thousand unknown keys wait for one reading of a silent store, and known ones for none", () =>
+  Effect.gen(function* () {
+    const { layer, state } = yield* silentStore
+    yield* Effect.gen(function* () {
+      const keys = yield* ApiKeys
+      const { secret } = yield* keys.create("k", ["admin"])
+      const nameOf = (given: string) => outcomeOf(Effect.map(keys.authenticate(given), (key) => key?.name))
+      yield* TestClock.adjust(refreshInterval)
+      yield* TestClock.adjust(missInterval)
+      state.silent = true
+      state.readings = 0
+      const strangers = yield* Effect.forkChild(
+        Effect.forEach(
+          Array.from({ length: 1_000 }, (_, n) => `stranger ${n}`),
+          nameOf,
+          { concurrency: "unbounded" }
+        )
+      )
+      yield* TestClock.adjust(1)
+      assert.strictEqual(yield* nameOf(Redacted.value(secret)), "k")
+      yield* TestClock.adjust(readTimeout)
+      assert.deepStrictEqual(new Set(yield* Fiber.join(strangers)), new Set(["StoreUnavailable"]))
+      assert.deepStrictEqual([state.readings, state.most], [1, 1])
+      // The clock stands still: who comes now is told without a wait.
+      assert.strictEqual(yield* nameOf("one more"), "StoreUnavailable")
+      assert.strictEqual(state.readings, 1)
+      // Beyond the bound the known one is told as much, and as soon.
+      yield* TestClock.adjust(staleLimit)
+      assert.strictEqual(yield* nameOf(Redacted.value(secret)), "StoreUnavailable")
+      assert.strictEqual(state.most, 1)
+      state.silent = false
+      yield* TestClock.adjust(readTimeout + refreshInterval)
+      assert.strictEqual(yield* nameOf(Redacted.value(secret)), "k")
+      assert.strictEqual(yield* nameOf("stranger"), "none")
+    }).pipe(Effect.provide(layer))
+  })
+)
+
+it.effect("a reading that began before a key was made elsewhere, or revoked here, decides about neither", () =>
+  Effect.gen(function* () {
+    const { real, state } = yield* silentStore
+    // An answer that comes, but late: what it tells is from before.
+    const slow = Effect.tap(real.all, () => (state.silent ? Effect.sleep(1_000) : Effect.void))
+    yield* Effect.gen(function* () {
+      const keys = yield* ApiKeys
+      const { key, secret } = yield* keys.create("revoked", ["admin"])
+      yield* TestClock.adjust(missInterval)
+      state.silent = true
+      const first = yield* Effect.forkChild(keys.authenticate("stranger"))
+      yield* TestClock.adjust(500)
+      yield* keys.remove(key.id)
+      yield* real.insert({ ...key, id: "elsewhere", hash: hash("sha256", "made elsewhere", "hex") })
+      const second = yield* Effect.forkChild(keys.authenticate("made elsewhere"))
+      yield* TestClock.adjust(500)
+      assert.isUndefined(yield* Fiber.join(first))
+      assert.isUndefined(keys.known(Redacted.value(secret)), "revoked here while it was read")
+      yield* TestClock.adjust(1_000)
+      assert.strictEqual((yield* Fiber.join(second))?.id, "elsewhere")
+    }).pipe(Effect.provide(keysOver(Layer.succeed(ApiKeyStore, { ...real, all: slow }))))
+  })
+)
+
+it.effect("one who waits for a reading and leaves takes nothing from the others", () =>
+  Effect.gen(function* () {
+    const { layer, state } = yield* silentStore
+    yield* Effect.gen(function* () {
+      const keys = yield* ApiKeys
+      yield* keys.create("k", ["admin"])
+      yield* TestClock.adjust(refreshInterval)
+      yield* TestClock.adjust(missInterval)
+      state.silent = true
+      const leaving = yield* Effect.forkChild(keys.authenticate("leaving"))
+      yield* TestClock.adjust(1)
+      const staying = yield* Effect.forkChild(Effect.result(keys.authenticate("staying")))
+      yield* TestClock.adjust(1)
+      yield* Fiber.interrupt(leaving)
+      yield* TestClock.adjust(readTimeout)
+      assert.isTrue(Result.isFailure(yield* Fiber.join(staying)))
+      assert.strictEqual(state.most, 1)
+    }).pipe(Effect.provide(layer))
   })
 )

@@ -12,6 +12,7 @@ import * as Net from "node:net"
  * - `Hold`: nothing moves and nothing closes; what waits goes on when the mode changes.
  * - `SwallowAnswers`: requests reach the server, its answers are thrown away.
  * - `CutAnswers`: so many bytes of the next answer pass, then the connection breaks.
+ * - `Garble`: the next bytes of that direction are other ones when they arrive; what follows passes.
  * - `Refuse`: new connections are broken at once; those that stand pass.
  */
 export type ProxyMode =
@@ -20,6 +21,7 @@ export type ProxyMode =
   | { readonly _tag: "Hold" }
   | { readonly _tag: "SwallowAnswers" }
   | { readonly _tag: "CutAnswers"; readonly afterBytes: number }
+  | { readonly _tag: "Garble"; readonly what: "requests" | "answers" }
   | { readonly _tag: "Refuse" }
 
 export interface TcpProxy {
@@ -90,7 +92,7 @@ class Proxy {
     const connection = new Connection(client, this.#target)
     const { server } = connection
     this.connections.add(connection)
-    client.on("data", (data) => this.#move(connection, () => server.write(data)))
+    client.on("data", (data: Buffer) => this.#move(connection, () => server.write(this.#passed("requests", data))))
     server.on("data", (data: Buffer) => this.#answer(connection, data))
     let open = 2
     for (const [socket, other] of [
@@ -108,6 +110,12 @@ class Proxy {
     }
   }
 
+  #passed(what: "requests" | "answers", data: Buffer): Buffer {
+    if (this.#mode._tag !== "Garble" || this.#mode.what !== what) return data
+    this.#mode = { _tag: "Pass" }
+    return data.map((byte) => byte ^ 0x5a) as Buffer
+  }
+
   #answer(connection: Connection, data: Buffer): void {
     switch (this.#mode._tag) {
       case "SwallowAnswers":
@@ -122,7 +130,7 @@ class Proxy {
         return
       }
       default:
-        this.#move(connection, () => connection.client.write(data))
+        this.#move(connection, () => connection.client.write(this.#passed("answers", data)))
     }
   }
 

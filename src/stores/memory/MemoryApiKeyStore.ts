@@ -8,12 +8,17 @@ import { StoreDefect } from "../StoreError.ts"
 import { copyOf } from "./Copies.ts"
 import { MemoryDatabase, type MemoryState } from "./MemoryDatabase.ts"
 
+const put = (state: MemoryState, key: StoredApiKey): void => {
+  const number = state.apiKeys.get(key.id)?.number ?? (state.apiKeysMade += 1n)
+  state.apiKeys.set(key.id, { number, key: copyOf(key) })
+}
+
 const insert = (state: MemoryState, key: StoredApiKey): Effect.Effect<void, StoreDefect> =>
   Effect.suspend(() => {
     if (state.apiKeys.has(key.id)) {
       return Effect.fail(new StoreDefect({ store: "keys", reason: `an API key ${key.id} is there already` }))
     }
-    state.apiKeys.set(key.id, { number: (state.apiKeysMade += 1n), key: copyOf(key) })
+    put(state, key)
     return Effect.void
   })
 
@@ -28,6 +33,7 @@ const list = Effect.fnUntraced(function* (
 
 export const make = (state: MemoryState): ApiKeyStore["Service"] => ({
   insert: (key) => insert(state, key),
+  put: (key) => Effect.sync(() => put(state, key)),
   list: (request) => Effect.map(list(state, request), copyOf),
   remove: (id) => Effect.sync(() => state.apiKeys.delete(id)),
   all: Effect.sync(() => [...state.apiKeys.values()].map(({ key }) => copyOf(key))),

@@ -39,6 +39,17 @@ const keyColumns = "id, number, name, scopes, created_at"
 /** An id or a hash that is there already is a defect: ids are made here, secrets are 256 random bits. */
 const insertKey = "insert into api_keys (id, name, scopes, hash, created_at) values ($1, $2, $3, $4, $5)"
 
+const putKey = `${insertKey} on conflict (id) do update
+set name = excluded.name, scopes = excluded.scopes, hash = excluded.hash, created_at = excluded.created_at`
+
+const keyParameters = ({ createdAt, hash, id, name, scopes }: StoredApiKey): ReadonlyArray<unknown> => [
+  text(id),
+  text(name),
+  texts(scopes),
+  text(hash),
+  time(createdAt)
+]
+
 /** The first start decides; what it has decided is answered, also to a start at the same time. */
 const recordInstallation = `
 with first as (
@@ -77,8 +88,8 @@ export const make = Effect.fnUntraced(function* (
   })
 
   return ApiKeyStore.of({
-    insert: ({ createdAt, hash, id, name, scopes }) =>
-      Effect.asVoid(read(insertKey, [text(id), text(name), texts(scopes), text(hash), time(createdAt)])),
+    insert: (key) => Effect.asVoid(read(insertKey, keyParameters(key))),
+    put: (key) => Effect.asVoid(read(putKey, keyParameters(key))),
     list: (request) => list(read, request),
     remove: (id) =>
       Effect.map(read("delete from api_keys where id = $1 returning id", [text(id)]), (rows) => rows.length > 0),

@@ -72,6 +72,28 @@ const twice = contractCase(
   })
 )
 
+const puts = contractCase(
+  "puts a key in the place of the one with its id, also several at once",
+  Effect.gen(function* () {
+    const store = yield* ApiKeyStore
+    const { id } = sampleKey()
+    const keys = Array.from({ length: 8 }, (): StoredApiKey => ({ ...sampleKey(), id }))
+    const stored = Effect.map(store.all, (all) => all.filter((key) => key.id === id))
+    yield* Effect.forEach(keys, store.put, { concurrency: "unbounded", discard: true })
+    const [one, ...others] = yield* stored
+    assert.deepEqual(others, [])
+    assert.ok(keys.some(({ hash }) => hash === one?.hash))
+    const last: StoredApiKey = { ...sampleKey(), id, name: "last", scopes: ["wallets:write"], createdAt: 1 }
+    yield* Effect.forEach(
+      Array.from(keys, () => last),
+      store.put,
+      { concurrency: "unbounded", discard: true }
+    )
+    assert.deepEqual(yield* stored, [last])
+    assert.equal(yield* store.remove(id), true)
+  })
+)
+
 const installation = contractCase(
   "records the first start, and answers it ever after, also to several at once",
   Effect.gen(function* () {
@@ -91,5 +113,6 @@ export const apiKeyStoreContract: ReadonlyArray<ContractCase<ApiKeyStore>> = [
   removes,
   pages,
   twice,
+  puts,
   installation
 ]
