@@ -146,7 +146,7 @@ describe("a read that names a version", () => {
         [Effect.flip(node.engine.getWallet({ walletId: "a", minVersion: 99 })), credit(node, "a", 1n, "k")],
         { concurrency: "unbounded" }
       )
-      assert.strictEqual(results[0]._tag, "StoreUnavailable")
+      assert.strictEqual(results[0]._tag, "VersionNotReached")
       assert.strictEqual(results[1].wallet.balance, 1n)
       yield* assertConsistent(installation, node, "a")
     })

@@ -437,7 +437,7 @@ describe("a wallet in memory", () => {
       node.persistence.writesAway = true
       node.persistence.readsAway = true
       const error = yield* Effect.flip(node.engine.getWallet({ walletId: "a", minVersion: 7 }))
-      assert.strictEqual(error._tag, "StoreUnavailable")
+      assert.strictEqual(error._tag, "VersionNotReached")
       assert.strictEqual((yield* creditCommitted(node, "a", 1n, "k")).wallet.balance, 1n)
     })
   )
