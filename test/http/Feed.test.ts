@@ -9,6 +9,8 @@ import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
+import * as Net from "node:net"
+import { defaultBounds } from "../../src/actors/ActorBounds.ts"
 import { heartbeatMillis } from "../../src/http/handlers/FeedHandlers.ts"
 import { WalletClient } from "../../src/http/WalletClient.ts"
 import * as Problem from "../../src/http/api/Problem.ts"
@@ -63,6 +65,21 @@ const follow = Effect.fnUntraced(function* (port: number, secret: string) {
   yield* Deferred.await(begun)
   return { end: Fiber.join(fiber), comments: () => comments }
 })
+
+/** What so many requests at once are answered at first; none of them ends before all are answered. */
+const together = (port: number, text: string, count: number) =>
+  Effect.callback<ReadonlyArray<string>>((resume) => {
+    const replies: Array<string> = []
+    const sockets = Array.from({ length: count }, () => {
+      const socket = Net.connect({ port, host: "127.0.0.1" }, () => socket.write(text))
+      return socket.once("data", (chunk: Buffer) => {
+        replies.push(chunk.toString("latin1"))
+        if (replies.length < count) return
+        sockets.forEach((one) => one.destroy())
+        resume(Effect.succeed(replies))
+      })
+    })
+  })
 
 const client = Layer.unwrap(
   Effect.map(TestServer, ({ secrets, url }) =>
@@ -154,6 +171,25 @@ layer(client, { excludeTestServices: true })("the feed", (it) => {
       // Told in heartbeats: a busy machine has its own seconds. One may have been on its way.
       const further = reading.comments() - before
       assert.isBelow((further + 1) * heartbeatMillis, 5_000)
+    })
+  )
+
+  it.effect("is served to so many at once and no more, whatever becomes of their connections", () =>
+    Effect.gen(function* () {
+      const { call, port, secrets } = yield* TestServer
+      // A reply to HEAD has no body, and leaves nothing open.
+      for (let n = 0; n < 10; n++) yield* call("HEAD", "/v1/feed")
+      const { client: _, head } = yield* headOf
+      const follow = request(`/v1/feed?after=${head}`, secrets.read)
+      const replies = yield* together(port, follow, defaultBounds.feeds + 50)
+      const refused = replies.filter((reply) => reply.startsWith("HTTP/1.1 429 "))
+      assert.lengthOf(refused, 50)
+      for (const reply of refused) assert.match(reply, /retry-after: 5/i)
+      // All of them have gone: there is room again.
+      const [again] = yield* Effect.repeat(together(port, follow, 1), {
+        until: ([reply]) => reply!.startsWith("HTTP/1.1 200 ")
+      })
+      assert.include(again, "text/event-stream")
     })
   )
 
