@@ -164,7 +164,8 @@ describe("the past of a wallet", () => {
       assert.strictEqual((yield* node.engine.walletAt({ walletId: "a", atVersion: 0 })).balance, 0n)
       assert.deepStrictEqual(
         node.log.reads.slice(from).map(({ after }) => after),
-        [19, 9, -1]
+        // At a snapshot there is nothing to read.
+        [9, -1]
       )
       assert.strictEqual(
         (yield* Effect.flip(node.engine.walletAt({ walletId: "a", atVersion: 35 })))._tag,
