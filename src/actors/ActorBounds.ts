@@ -37,6 +37,20 @@ export interface ActorBounds {
   readonly idleMillis: number
   /** Wallets loading at once: each holds a store connection while it reads. */
   readonly concurrentLoads: number
+  /** Queries and pages of feeds at a time: each holds a store connection. Commands have the others. */
+  readonly readsAtOnce: number
+  /** While commands are in hand a read's turn rests so many times as long as it worked. */
+  readonly readRestFactor: number
+  /** A query waits so long for its turn, ms; then it is refused, long before its caller gives up. */
+  readonly readWaitMillis: number
+  /** Queries that wait for their turn, some 2 kB each. */
+  readonly readsWaiting: number
+  /** Feeds of one node at a time, some 30 kB each and the page that is on its way. */
+  readonly feeds: number
+  /** … and so many more for readers that have none yet: one reader cannot have them all. */
+  readonly feedsSpare: number
+  /** Pages of the log that feeds share, bytes; the least recently used goes. */
+  readonly feedBytes: number
   /** Events between two snapshots of a wallet: bounds the tail that an activation reads. */
   readonly snapshotEvents: number
   /** At passivation a tail shorter than this is not worth a snapshot: it is one page to read. */
@@ -146,6 +160,13 @@ export const defaultBounds: ActorBounds = {
   residentWallets: 100_000,
   idleMillis: 10 * 60 * 1000,
   concurrentLoads: 32,
+  readsAtOnce: 4,
+  readRestFactor: 3,
+  readWaitMillis: 1_000,
+  readsWaiting: 1_024,
+  feeds: 200,
+  feedsSpare: 50,
+  feedBytes: 16 * 1024 * 1024,
   snapshotEvents: 1_000,
   snapshotMinimumEvents: 64,
   snapshotQueue: 1_024,

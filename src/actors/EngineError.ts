@@ -27,6 +27,29 @@ export class MailboxFull extends Schema.TaggedError<MailboxFull>()("MailboxFull"
   }
 }
 
+/** This node has as many reads, or feeds, to serve as it takes at a time. */
+export class RateLimited extends Schema.TaggedError<RateLimited>()("RateLimited", {
+  detail: Schema.String,
+  /** Milliseconds. */
+  retryAfter: Schema.Int
+}) {
+  override get message(): string {
+    return this.detail
+  }
+}
+
+/** A read asks for at least a version that the wallet, or its rows, have not reached. */
+export class VersionNotReached extends Schema.TaggedError<VersionNotReached>()("VersionNotReached", {
+  walletId: Schema.String,
+  minVersion: Schema.Int,
+  /** Milliseconds. */
+  retryAfter: Schema.Int
+}) {
+  override get message(): string {
+    return `wallet ${this.walletId} has not reached version ${this.minVersion}`
+  }
+}
+
 /**
  * The command was sent to the log and the log has not answered in time. It may
  * have happened: only a retry with the same key tells.

@@ -37,6 +37,15 @@ export const keyLookUps = Metric.counter("wallet_key_lookups_total", {
   incremental: true
 })
 
+export const readsRefused = Metric.counter("wallet_reads_refused_total", {
+  description: "Queries whose turn did not come in time",
+  incremental: true
+})
+
+export const openFeeds = Metric.gauge("wallet_open_feeds", {
+  description: "Feeds that are followed"
+})
+
 export const residentWallets = Metric.gauge("wallet_resident_wallets", {
   description: "Wallets in memory"
 })

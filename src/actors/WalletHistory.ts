@@ -84,17 +84,18 @@ const make = Effect.fnUntraced(function* (bounds: ActorBounds) {
     walletBytes: bounds.keyFilterWalletBytes
   })
 
-  /** Calls `use` per event until it returns `false` or the stream ends. */
+  /** Calls `use` per event until it returns `false`, or after the version `upTo`, or where the stream ends. */
   const each = Effect.fnUntraced(function* (
     walletId: string,
-    after: number,
+    { after, upTo = Infinity }: { readonly after: number; readonly upTo?: number | undefined },
     use: (recorded: RecordedEvent) => boolean
   ): Effect.fn.Return<void, HistoryError> {
     let position = after
-    while (true) {
-      const page = yield* Effect.retry(log.read(walletId, { after: position, limit: pageEvents }), readRetry)
+    while (position < upTo) {
+      const limit = Math.min(pageEvents, upTo - position)
+      const page = yield* Effect.retry(log.read(walletId, { after: position, limit }), readRetry)
       for (const recorded of page) if (!use(recorded)) return
-      if (page.length < pageEvents) return
+      if (page.length < limit) return
       position = page[page.length - 1]!.version
     }
   })
@@ -132,7 +133,7 @@ const make = Effect.fnUntraced(function* (bounds: ActorBounds) {
     const { keys, snapshotVersion, ...from } = yield* start(walletId)
     let { profileVersion, wallet } = from
     yield* Effect.onError(
-      each(walletId, snapshotVersion, (recorded) => {
+      each(walletId, { after: snapshotVersion }, (recorded) => {
         wallet = evolve(wallet, recorded)
         keys.add(recorded)
         if (changesProfile(recorded.event)) profileVersion = recorded.version
@@ -150,7 +151,7 @@ const make = Effect.fnUntraced(function* (bounds: ActorBounds) {
   ): Effect.fn.Return<Wallet | undefined, HistoryError> {
     const from = yield* start(walletId, bound)
     let wallet = from.wallet
-    yield* each(walletId, from.snapshotVersion, (recorded) => {
+    yield* each(walletId, { after: from.snapshotVersion, upTo: bound.version }, (recorded) => {
       if (!within(recorded)) return false
       wallet = evolve(wallet, recorded)
       return true
@@ -180,8 +181,7 @@ const make = Effect.fnUntraced(function* (bounds: ActorBounds) {
     atTime: (walletId, time) => stateUntil(walletId, { time }, (recorded) => recorded.time <= time),
     commandEvents,
     scan: (walletId, options, use) =>
-      each(walletId, options.after, (recorded) => {
-        if (recorded.version > options.upTo) return false
+      each(walletId, options, (recorded) => {
         use(recorded)
         return true
       })

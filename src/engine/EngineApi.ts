@@ -3,8 +3,9 @@
  * answer. `WalletEngine.ts` is the service of this shape.
  */
 import type * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
 import type * as Stream from "effect/Stream"
-import type { CommandError, TransferReversed } from "../actors/EngineError.ts"
+import type { CommandError, RateLimited, TransferReversed, VersionNotReached } from "../actors/EngineError.ts"
 import type { Await } from "../actors/Mailbox.ts"
 import type { RecordedEvent } from "../domain/Event.ts"
 import type { Metadata } from "../domain/Limits.ts"
@@ -15,7 +16,9 @@ import type { HoldQuery, TransactionQuery, TransferQuery, WalletView } from "../
 import type { TransactionSearch, WalletSearch } from "../stores/ReadModel.ts"
 import type { EventUnreadable, PositionGone, ReadError } from "../stores/StoreError.ts"
 import type { ClusterView } from "./ClusterStatus.ts"
+import type { FeedPage } from "./FeedPages.ts"
 
+export type { FeedPage } from "./FeedPages.ts"
 export type { Await } from "../actors/Mailbox.ts"
 export type { ClusterNode, ClusterView, LeaseState, OwnPart } from "./ClusterStatus.ts"
 
@@ -151,7 +154,7 @@ export interface EventsQuery {
   readonly limit: number
 }
 
-/** An event of the feed, with its place in the log. */
+/** An event of the feed, with its place in the log. All followers are given the same, frozen. */
 export interface FeedEvent {
   readonly position: bigint
   readonly recorded: RecordedEvent
@@ -168,7 +171,10 @@ export interface EngineHealth {
   }>
 }
 
-type ReadFailure = WalletNotFound | InvalidRequest | ReadError | EventUnreadable
+/** `RateLimited`: the node has more reads to serve than it may beside commands. */
+type ReadFailure = WalletNotFound | InvalidRequest | ReadError | EventUnreadable | RateLimited
+
+type FeedFailure = PositionGone | InvalidRequest | ReadError | EventUnreadable | RateLimited
 
 /** The commands: each has one effect per `idempotencyKey`, however often it is sent. */
 export interface EngineCommands {
@@ -204,15 +210,17 @@ export interface EngineTransfers {
    * in the log only is `TransferNotFound` until its rows are written: an id is made from the
    * source's id and the key, and does not tell the source, whose owner could say.
    */
-  readonly getTransfer: (transferId: string) => Effect.Effect<Transfer, TransferNotFound | InvalidRequest | ReadError>
+  readonly getTransfer: (
+    transferId: string
+  ) => Effect.Effect<Transfer, TransferNotFound | InvalidRequest | ReadError | RateLimited>
   /** From Persistence, newest first. */
-  readonly transfers: (query: TransferQuery) => Effect.Effect<Page<Transfer>, InvalidRequest | ReadError>
+  readonly transfers: (query: TransferQuery) => Effect.Effect<Page<Transfer>, InvalidRequest | ReadError | RateLimited>
 }
 
 /** The queries. */
 export interface EngineQueries {
-  /** From the owner actor: a caller reads its own writes. */
-  readonly getWallet: (read: WalletRead) => Effect.Effect<WalletDetails, CommandError>
+  /** From the owner actor: a caller reads its own writes. `VersionNotReached`: not even the log has `minVersion`. */
+  readonly getWallet: (read: WalletRead) => Effect.Effect<WalletDetails, CommandError | RateLimited | VersionNotReached>
   /**
    * From the log. `WalletNotFound`: not created by then, or no such version. `InvalidRequest`: a time in the
    * future. A version that the log has and its owner on this node has not heard of yet is told when it has.
@@ -220,23 +228,28 @@ export interface EngineQueries {
   readonly walletAt: (moment: WalletMoment) => Effect.Effect<WalletDetails, ReadFailure | CommandError>
   /** From the log, upwards. */
   readonly events: (query: EventsQuery) => Effect.Effect<ReadonlyArray<RecordedEvent>, ReadFailure>
-  /** From Persistence, newest first. `minVersion`: wait until Persistence has it, then `StoreUnavailable`. */
+  /**
+   * From Persistence, newest first. `minVersion`: waits two seconds at most until Persistence has it, and only
+   * where the log does; else `VersionNotReached`.
+   */
   readonly transactions: (
     query: TransactionQuery & { readonly minVersion?: number | undefined }
-  ) => Effect.Effect<Page<Transaction>, ReadFailure>
+  ) => Effect.Effect<Page<Transaction>, ReadFailure | VersionNotReached>
   readonly holds: (
     query: HoldQuery & { readonly minVersion?: number | undefined }
-  ) => Effect.Effect<Page<Hold>, ReadFailure>
+  ) => Effect.Effect<Page<Hold>, ReadFailure | VersionNotReached>
   readonly hold: (walletId: string, holdId: string) => Effect.Effect<Hold, ReadFailure | HoldNotFound>
   /** From the read model. */
-  readonly searchWallets: (query: WalletSearch) => Effect.Effect<Page<WalletDetails>, InvalidRequest | ReadError>
+  readonly searchWallets: (
+    query: WalletSearch
+  ) => Effect.Effect<Page<WalletDetails>, InvalidRequest | ReadError | RateLimited>
   readonly searchTransactions: (
     query: TransactionSearch
-  ) => Effect.Effect<Page<Transaction>, InvalidRequest | ReadError>
+  ) => Effect.Effect<Page<Transaction>, InvalidRequest | ReadError | RateLimited>
   /** All wallets' events from a position on, then live, at least once, in order. */
-  readonly feed: (
-    after: bigint
-  ) => Stream.Stream<FeedEvent, PositionGone | InvalidRequest | ReadError | EventUnreadable>
+  readonly feed: (after: bigint) => Stream.Stream<FeedEvent, FeedFailure>
+  /** The same by pages. When it succeeds the feed is one of those that the node serves, until the scope closes. */
+  readonly openFeed: (after: bigint) => Effect.Effect<Stream.Stream<FeedPage, FeedFailure>, FeedFailure, Scope.Scope>
   /** Position of the log's last event, `0n` when there is none: where a feed begins that wants no past. */
   readonly feedHead: Effect.Effect<bigint, ReadError>
 

@@ -3,6 +3,7 @@ import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
 import type { ActorBounds } from "../actors/ActorBounds.ts"
+import { VersionNotReached } from "../actors/EngineError.ts"
 import { Ownership } from "../actors/Ownership.ts"
 import { SoundClock } from "../actors/SoundClock.ts"
 import { UnloadedWallets } from "../actors/UnloadedWallets.ts"
@@ -13,11 +14,11 @@ import { HoldNotFound, InvalidRequest, WalletNotFound } from "../domain/Rejectio
 import { EventStore } from "../stores/EventStore.ts"
 import { Persistence } from "../stores/Persistence.ts"
 import { ReadModel } from "../stores/ReadModel.ts"
-import { PositionGone, StoreUnavailable } from "../stores/StoreError.ts"
 import { detailsOf } from "./Answers.ts"
-import type { EngineQueries as Queries, WalletMoment } from "./EngineApi.ts"
+import type { EngineQueries as Queries, EventsQuery, WalletMoment } from "./EngineApi.ts"
 import { ClusterStatus } from "./ClusterStatus.ts"
 import { health } from "./Health.ts"
+import { LogFeed } from "./LogFeed.ts"
 import {
   asked,
   ownQuery,
@@ -32,10 +33,17 @@ import {
   wrongTransactionSearch,
   wrongWalletSearch
 } from "./QueryForm.ts"
+import { ReadShare } from "./ReadShare.ts"
 import { WalletCalls } from "./WalletCalls.ts"
 
-/** How often a list that waits for Persistence looks again. */
-const persistedPoll = "20 millis"
+/** A list that waits for Persistence looks again after this, doubling, … */
+const firstLook = "20 millis"
+
+/** … and at most so long, ms: rows that are on their way come sooner. */
+const persistedWaitMillis = 2_000
+
+/** Milliseconds after which a caller may ask for the version again. */
+const versionRetryMillis = 1_000
 
 /** Where the answers are. */
 interface QueryContext {
@@ -46,6 +54,7 @@ interface QueryContext {
   readonly log: EventStore["Service"]
   readonly persistence: Persistence["Service"]
   readonly pipeline: WritePipeline["Service"]
+  readonly share: ReadShare["Service"]
 }
 
 export const make = Effect.fnUntraced(function* (
@@ -63,6 +72,8 @@ export const make = Effect.fnUntraced(function* (
   | WritePipeline
   | ClusterStatus
   | SoundClock
+  | ReadShare
+  | LogFeed
 > {
   const readModel = yield* ReadModel
   const cluster = yield* ClusterStatus
@@ -73,19 +84,20 @@ export const make = Effect.fnUntraced(function* (
     history: yield* WalletHistory,
     log: yield* EventStore,
     persistence: yield* Persistence,
-    pipeline: yield* WritePipeline
+    pipeline: yield* WritePipeline,
+    share: yield* ReadShare
   }
-  const { log, pipeline } = context
+  const { log, pipeline, share } = context
   return {
     getWallet: getWallet(context),
     walletAt: walletAt(context),
     events: events(context),
     ...listQueries(context),
     searchWallets: asked(wrongWalletSearch, (query) =>
-      Effect.map(readModel.searchWallets(query), ({ data, next }) => ({ data: data.map(detailsOf), next }))
+      Effect.map(share.query(readModel.searchWallets(query)), ({ data, next }) => ({ data: data.map(detailsOf), next }))
     ),
-    searchTransactions: asked(wrongTransactionSearch, readModel.searchTransactions),
-    feed: feed(context),
+    searchTransactions: asked(wrongTransactionSearch, (query) => share.query(readModel.searchTransactions(query))),
+    ...followed(yield* LogFeed),
     feedHead: Effect.map(log.head, ({ position }) => position),
     cluster: cluster.view,
     health: health({
@@ -103,14 +115,31 @@ const checkId = (walletId: string): Effect.Effect<void, InvalidRequest> => {
   return detail === undefined ? Effect.void : Effect.fail(new InvalidRequest({ detail }))
 }
 
-const getWallet = ({ calls }: QueryContext): Queries["getWallet"] =>
-  asked(wrongRead, ({ minVersion, walletId }) =>
-    Effect.flatMap(calls.current(walletId, minVersion ?? -1), (wallet) =>
+const getWallet = ({ calls, share }: QueryContext): Queries["getWallet"] => {
+  const current = (walletId: string, minVersion: number) =>
+    Effect.flatMap(calls.current(walletId, minVersion), (wallet) =>
       wallet === undefined ? Effect.fail(new WalletNotFound({ walletId })) : Effect.succeed(detailsOf(wallet))
     )
-  )
+  /** Its owner may have to look into the log, and perhaps in vain. */
+  const atLeast = (walletId: string, minVersion: number) =>
+    Effect.catchTag(current(walletId, minVersion), "StoreUnavailable", (failure) =>
+      Effect.flatMap(current(walletId, -1), ({ version }) =>
+        Effect.fail(version < minVersion ? versionNotReached(walletId, minVersion) : failure)
+      )
+    )
+  return asked(wrongRead, ({ minVersion, walletId }) => {
+    if (minVersion === undefined) return current(walletId, -1)
+    const known = calls.knownVersion(walletId)
+    return known !== undefined && known >= minVersion
+      ? current(walletId, minVersion)
+      : share.query(atLeast(walletId, minVersion))
+  })
+}
 
-const walletAt = ({ bounds, calls, clock, history }: QueryContext): Queries["walletAt"] => {
+const versionNotReached = (walletId: string, minVersion: number) =>
+  new VersionNotReached({ walletId, minVersion, retryAfter: versionRetryMillis })
+
+const walletAt = ({ bounds, calls, clock, history, share }: QueryContext): Queries["walletAt"] => {
   const atTime = Effect.fnUntraced(function* (walletId: string, at: number, now: number) {
     // What a bad clock has dated ahead has happened: whoever asks for now is told of it.
     if (at >= now - bounds.clockSkewMillis) {
@@ -124,9 +153,9 @@ const walletAt = ({ bounds, calls, clock, history }: QueryContext): Queries["wal
     const now = clock.now()
     const detail = wrongMoment(moment, now)
     if (detail !== undefined) return yield* new InvalidRequest({ detail })
-    const wallet = yield* "at" in moment
-      ? atTime(walletId, moment.at, now)
-      : history.atVersion(walletId, moment.atVersion)
+    const wallet = yield* share.query(
+      "at" in moment ? atTime(walletId, moment.at, now) : history.atVersion(walletId, moment.atVersion)
+    )
     if (wallet === undefined) return yield* new WalletNotFound({ walletId })
     // The log may have what its owner has not heard of yet: nobody is told of that before the owner is.
     const known = calls.knownVersion(walletId)
@@ -139,71 +168,91 @@ const walletAt = ({ bounds, calls, clock, history }: QueryContext): Queries["wal
   }
 }
 
-const events = ({ log }: QueryContext): Queries["events"] =>
-  asked(
-    wrongEvents,
-    Effect.fnUntraced(function* ({ after, limit, walletId }) {
-      const page = yield* log.read(walletId, { after, limit })
-      if (page.length > 0) return page
-      const first = yield* log.read(walletId, { after: -1, limit: 1 })
-      return first.length > 0 ? page : yield* new WalletNotFound({ walletId })
-    })
-  )
+const events = ({ log, share }: QueryContext): Queries["events"] => {
+  const page = Effect.fnUntraced(function* ({ after, limit, walletId }: EventsQuery) {
+    const page = yield* log.read(walletId, { after, limit })
+    if (page.length > 0) return page
+    const first = yield* log.read(walletId, { after: -1, limit: 1 })
+    return first.length > 0 ? page : yield* new WalletNotFound({ walletId })
+  })
+  return asked(wrongEvents, (query) => share.query(page(query)))
+}
 
-const feed =
-  ({ log }: QueryContext): Queries["feed"] =>
-  (after) =>
-    Stream.unwrap(
-      Effect.gen(function* () {
-        const detail = wrongPosition(after)
-        if (detail !== undefined) return yield* new InvalidRequest({ detail })
-        const head = yield* log.head
-        if (after > head.position) return yield* new PositionGone({ position: after, head: head.position })
-        return Stream.flattenIterable(log.follow(after))
-      })
-    )
+const followed = ({ open }: LogFeed["Service"]): Pick<Queries, "feed" | "openFeed"> => {
+  const openFeed: Queries["openFeed"] = (after) => {
+    const detail = wrongPosition(after)
+    return detail === undefined ? open(after) : Effect.fail(new InvalidRequest({ detail }))
+  }
+  return {
+    openFeed,
+    feed: (after) =>
+      Stream.unwrap(
+        Effect.map(openFeed(after), (pages) => Stream.flattenIterable(Stream.map(pages, ({ events }) => events)))
+      )
+  }
+}
 
 /** What Persistence lists of one wallet. */
 const listQueries = (context: QueryContext): Pick<Queries, "transactions" | "holds" | "hold"> => {
-  const { persistence } = context
+  const { persistence, share } = context
+  const hold = Effect.fnUntraced(function* (walletId: string, holdId: string) {
+    const hold = yield* persistence.hold(walletId, holdId)
+    if (hold !== undefined) return hold
+    if (!(yield* exists(context, walletId))) return yield* new WalletNotFound({ walletId })
+    return yield* new HoldNotFound({ walletId, holdId })
+  })
   return {
     transactions: asked(wrongTransactions, (query) =>
       Effect.andThen(
         untilPersisted(context, query.walletId, query.minVersion),
-        ofExisting(context, query.walletId, persistence.transactions(query))
+        share.query(ofExisting(context, query.walletId, persistence.transactions(query)))
       )
     ),
     holds: asked(wrongHolds, (query) =>
       Effect.andThen(
         untilPersisted(context, query.walletId, query.minVersion),
-        ofExisting(context, query.walletId, persistence.holds(query))
+        share.query(ofExisting(context, query.walletId, persistence.holds(query)))
       )
     ),
     hold: Effect.fnUntraced(function* (walletId, holdId) {
       yield* checkId(walletId)
       yield* checkId(holdId)
-      const hold = yield* persistence.hold(walletId, holdId)
-      if (hold !== undefined) return hold
-      if (!(yield* exists(context, walletId))) return yield* new WalletNotFound({ walletId })
-      return yield* new HoldNotFound({ walletId, holdId })
+      return yield* share.query(hold(walletId, holdId))
     })
   }
 }
 
-/** Until Persistence has the wallet at `minVersion`, within the caller's wait. */
-const untilPersisted = ({ bounds, persistence }: QueryContext, walletId: string, minVersion: number | undefined) => {
+/**
+ * Until Persistence has the wallet at `minVersion`. Only what the log has is waited for: it is on
+ * its way, and each look has a turn of its own. A wallet that is in neither is told at once, and
+ * so is a version that nobody has made.
+ */
+const untilPersisted = (context: QueryContext, walletId: string, minVersion: number | undefined) => {
   if (minVersion === undefined) return Effect.void
-  const behind = new StoreUnavailable({
-    store: "persistence",
-    reason: `wallet ${walletId} is not yet persisted up to version ${minVersion}`,
-    retryAfter: 1_000
+  const { log, persistence, pipeline, share } = context
+  const notReached = versionNotReached(walletId, minVersion)
+  const persistedVersion = share.query(Effect.map(persistence.wallet(walletId), (wallet) => wallet?.version))
+  const inLog = (after: number) =>
+    Effect.map(share.query(log.read(walletId, { after, limit: 1 })), (found) => found.length > 0)
+  const look = Effect.flatMap(persistedVersion, (version) =>
+    version !== undefined && version >= minVersion ? Effect.void : Effect.fail(notReached)
+  )
+  const wait = Effect.retry(look, {
+    schedule: Schedule.exponential(firstLook),
+    while: (error) => error === notReached
+  }).pipe(
+    Effect.timeoutOrElse({
+      duration: Math.min(persistedWaitMillis, context.bounds.callerWaitMillis),
+      orElse: () => Effect.fail(notReached)
+    })
+  )
+  return Effect.gen(function* () {
+    const version = yield* persistedVersion
+    if (version !== undefined && version >= minVersion) return
+    if (pipeline.separate && (yield* inLog(minVersion - 1))) return yield* wait
+    const isThere = version !== undefined || (pipeline.separate && (yield* inLog(-1)))
+    return yield* isThere ? notReached : new WalletNotFound({ walletId })
   })
-  const look = Effect.flatMap(persistence.wallet(walletId), (wallet) =>
-    wallet !== undefined && wallet.version >= minVersion ? Effect.void : Effect.fail(behind)
-  )
-  return Effect.retry(look, { schedule: Schedule.spaced(persistedPoll), while: (error) => error === behind }).pipe(
-    Effect.timeoutOrElse({ duration: bounds.callerWaitMillis, orElse: () => Effect.fail(behind) })
-  )
 }
 
 /** Persistence may not have it yet; the log has. */

@@ -17,6 +17,8 @@ import { ClusterStatus } from "./ClusterStatus.ts"
 import { CommandMetrics } from "./CommandMetrics.ts"
 import * as EngineCommands from "./EngineCommands.ts"
 import * as EngineQueries from "./EngineQueries.ts"
+import { LogFeed } from "./LogFeed.ts"
+import { ReadShare } from "./ReadShare.ts"
 import { Reconciler } from "../pipeline/Reconciler.ts"
 import * as StoreIdentity from "../pipeline/StoreIdentity.ts"
 import * as Sweepers from "./Sweepers.ts"
@@ -40,7 +42,9 @@ export const make = Effect.fnUntraced(function* (bounds: ActorBounds) {
 
 /** The actors of one node, over whatever ownership they are given. */
 export const layerWallets = (bounds: ActorBounds) =>
-  WalletRegistry.layer(bounds).pipe(
+  LogFeed.layer(bounds).pipe(
+    Layer.provideMerge(ReadShare.layer(bounds)),
+    Layer.provideMerge(WalletRegistry.layer(bounds)),
     Layer.provideMerge(CommandMetrics.layer),
     Layer.provide([
       LogWriter.layer(bounds),

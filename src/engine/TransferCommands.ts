@@ -12,18 +12,20 @@ import { tracedTransfer } from "./CommandTrace.ts"
 import { durabilityOf, malformedOrigin, taking } from "./EngineCommands.ts"
 import type { EngineTransfers, TransferInput } from "./EngineApi.ts"
 import { asked, wrongId, wrongTransfers } from "./QueryForm.ts"
+import { ReadShare } from "./ReadShare.ts"
 import type { TransferError, TransferOutcome } from "./TransferRun.ts"
 import { type TransferRequest, TransferSaga } from "./TransferSaga.ts"
 
 export const make = Effect.fnUntraced(function* (): Effect.fn.Return<
   EngineTransfers,
   never,
-  Persistence | TransferSaga | CommandMetrics
+  Persistence | TransferSaga | CommandMetrics | ReadShare
 > {
   const metrics = yield* CommandMetrics
   const clock = yield* Clock.Clock
   const persistence = yield* Persistence
   const saga = yield* TransferSaga
+  const share = yield* ReadShare
 
   const counting = (startedAt: number) => (exit: Exit.Exit<Answered, TransferError>) =>
     Effect.sync(() => metrics.answered("Transfer", startedAt, exit))
@@ -56,11 +58,11 @@ export const make = Effect.fnUntraced(function* (): Effect.fn.Return<
       if (detail !== undefined) return yield* new InvalidRequest({ detail })
       // One that was answered as pending may not be persisted yet: its node knows it.
       const carried = saga.carried(transferId)
-      const stored = yield* persistence.transfer(transferId)
+      const stored = yield* share.query(persistence.transfer(transferId))
       if (stored !== undefined) return stored
       return carried === undefined ? yield* new TransferNotFound({ transferId }) : { ...carried }
     }),
-    transfers: asked(wrongTransfers, persistence.transfers)
+    transfers: asked(wrongTransfers, (query) => share.query(persistence.transfers(query)))
   }
 })
 

@@ -23,6 +23,7 @@ import * as EngineRuntime from "./EngineRuntime.ts"
 import { storesLayer } from "./EngineStores.ts"
 
 export type * from "./EngineApi.ts"
+export { Reader } from "./ReadShare.ts"
 
 export class WalletEngine extends Context.Service<WalletEngine, EngineCommands & EngineQueries & EngineTransfers>()(
   "effect-wallet/engine/WalletEngine"

@@ -10,6 +10,7 @@ import * as Layer from "effect/Layer"
 import * as RateLimiter from "effect/persistence/RateLimiter"
 import * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
+import { Reader } from "../engine/WalletEngine.ts"
 import type { ApiKey } from "../stores/ApiKeyStore.ts"
 import { type HttpReply, failureReply, internalError, problemReply, toResponse } from "./HttpReply.ts"
 import { ApiKeys } from "./ApiKeys.ts"
@@ -95,7 +96,11 @@ export const authorizationLayer = Layer.effect(
         onFailure: (reply) => Effect.succeed(refusal(reply)),
         onSuccess: (key) =>
           hasScope(key, scope)
-            ? Effect.provideService(httpEffect, CurrentKey, key)
+            ? Effect.provideService(
+                scope === "wallets:read" ? Effect.provideService(httpEffect, Reader, key.id) : httpEffect,
+                CurrentKey,
+                key
+              )
             : Effect.succeed(refusal(outOfScope(scope)))
       })
     }

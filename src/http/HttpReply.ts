@@ -138,6 +138,7 @@ const retryable = new Set<ProblemCode>([
   "MailboxFull",
   "RateLimited",
   "StoreUnavailable",
+  "VersionNotReached",
   "OutcomeUnknown",
   "IdempotencyInProgress"
 ])

@@ -210,7 +210,7 @@ export class EventStore extends Context.Service<
 /** Events. */
 const pageSize = 500
 
-/** What a follower waits at most to hear of a new event. */
+/** What a follower waits at most to hear of a new event; a page that was not full is followed by none sooner. */
 const pollInterval = "50 millis"
 
 /** 100 ms, doubling, at most 2 s, for ever: a log that is away comes back. */
@@ -219,7 +219,7 @@ const whileAway = Schedule.min([Schedule.exponential("100 millis"), Schedule.spa
 )
 
 /** An unavailable log is waited for; any other failure is an answer. */
-const patiently = <A, E extends { readonly _tag: string }>(
+export const patiently = <A, E extends { readonly _tag: string }>(
   read: Effect.Effect<A, E | ReadError>
 ): Effect.Effect<A, Exclude<E | ReadError, { readonly _tag: "StoreUnavailable" }>> =>
   Effect.retry(read, {
@@ -234,14 +234,14 @@ export const followByPages =
     const check = Effect.flatMap(patiently(log.head), ({ position }) =>
       after > position ? Effect.fail(new PositionGone({ position: after, head: position })) : Effect.succeed(after)
     )
-    const nextPage = Effect.fnUntraced(function* (from: bigint) {
+    const nextPage = Effect.fnUntraced(function* ({ from, isAtHead }: { from: bigint; isAtHead: boolean }) {
       const read = patiently(log.readAll({ after: from, limit: pageSize }))
-      let page = yield* read
+      let page = isAtHead ? [] : yield* read
       while (page.length === 0) {
         yield* Effect.sleep(pollInterval)
         page = yield* read
       }
-      return [page, page[page.length - 1]!.position] as const
+      return [page, { from: page[page.length - 1]!.position, isAtHead: page.length < pageSize }] as const
     })
-    return Stream.unwrap(Effect.map(check, (from) => Stream.unfold(from, nextPage)))
+    return Stream.unwrap(Effect.map(check, (from) => Stream.unfold({ from, isAtHead: false }, nextPage)))
   }

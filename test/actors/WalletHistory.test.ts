@@ -146,7 +146,7 @@ describe("a read that names a version", () => {
         [Effect.flip(node.engine.getWallet({ walletId: "a", minVersion: 99 })), credit(node, "a", 1n, "k")],
         { concurrency: "unbounded" }
       )
-      assert.strictEqual(results[0]._tag, "StoreUnavailable")
+      assert.strictEqual(results[0]._tag, "VersionNotReached")
       assert.strictEqual(results[1].wallet.balance, 1n)
       yield* assertConsistent(installation, node, "a")
     })
@@ -164,7 +164,8 @@ describe("the past of a wallet", () => {
       assert.strictEqual((yield* node.engine.walletAt({ walletId: "a", atVersion: 0 })).balance, 0n)
       assert.deepStrictEqual(
         node.log.reads.slice(from).map(({ after }) => after),
-        [19, 9, -1]
+        // At a snapshot there is nothing to read.
+        [9, -1]
       )
       assert.strictEqual(
         (yield* Effect.flip(node.engine.walletAt({ walletId: "a", atVersion: 35 })))._tag,

@@ -195,6 +195,20 @@ layer(Server.layer(), { excludeTestServices: true })("wallets over HTTP", (it) =
     })
   )
 
+  it.effect("tells at once of a version that nobody has made, and of a wallet that is not there", () =>
+    Effect.gen(function* () {
+      const { call, wallet } = yield* TestServer
+      const id = yield* wallet()
+      for (const path of ["", "/transactions", "/holds", "/holds/h"]) {
+        const early = yield* call("GET", `/v1/wallets/${id}${path}?minVersion=7`)
+        assert.deepInclude(early.json, { status: 503, code: "VersionNotReached" }, path)
+        assert.strictEqual(early.headers.get("retry-after"), "1", path)
+        const nobody = yield* call("GET", `/v1/wallets/nobody${path}?minVersion=7`)
+        assert.deepInclude(nobody.json, { status: 404, code: "WalletNotFound" }, path)
+      }
+    })
+  )
+
   it.effect("keeps metadata under any name, the dangerous ones too", () =>
     Effect.gen(function* () {
       const { call } = yield* TestServer

@@ -437,9 +437,33 @@ describe("a wallet in memory", () => {
       node.persistence.writesAway = true
       node.persistence.readsAway = true
       const error = yield* Effect.flip(node.engine.getWallet({ walletId: "a", minVersion: 7 }))
-      assert.strictEqual(error._tag, "StoreUnavailable")
+      assert.strictEqual(error._tag, "VersionNotReached")
       assert.strictEqual((yield* creditCommitted(node, "a", 1n, "k")).wallet.balance, 1n)
     })
+  )
+
+  it.effect(
+    "is listed at a version that the log has when its rows are there, and within two seconds told that they are not",
+    () =>
+      Effect.gen(function* () {
+        const { node } = yield* installNode({ separate: true })
+        yield* create(node, "a")
+        node.persistence.writesAway = true
+        yield* creditCommitted(node, "a", 1n, "k")
+        const list = node.engine.transactions({ walletId: "a", limit: 5, minVersion: 1 })
+        const late = yield* Effect.forkChild(Effect.flip(list), { startImmediately: true })
+        yield* TestClock.adjust("2 seconds")
+        assert.strictEqual((yield* Fiber.join(late))._tag, "VersionNotReached")
+        const inTime = yield* Effect.forkChild(list, { startImmediately: true })
+        node.persistence.writesAway = false
+        yield* TestClock.adjust("2 seconds")
+        assert.lengthOf((yield* Fiber.join(inTime)).data, 1)
+        // What the log does not have is not waited for: no time has to pass.
+        const beyond = { walletId: "a", limit: 5, minVersion: 2 }
+        assert.strictEqual((yield* Effect.flip(node.engine.holds(beyond)))._tag, "VersionNotReached")
+        const nobody = { ...beyond, walletId: "nobody" }
+        assert.strictEqual((yield* Effect.flip(node.engine.holds(nobody)))._tag, "WalletNotFound")
+      })
   )
 
   it.effect(

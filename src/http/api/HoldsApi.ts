@@ -18,6 +18,7 @@ import {
   HoldClosed,
   HoldNotFound,
   InsufficientFunds,
+  VersionNotReached,
   WalletClosed,
   WalletFrozen,
   WalletNotFound
@@ -62,7 +63,7 @@ const listHolds = HttpApiEndpoint.get("list", "/v1/wallets/:id/holds", {
   params: walletPath,
   query: { status: Schema.optionalKey(HoldStatus), minVersion, ...pageQuery },
   success: HoldPage,
-  error: [WalletNotFound]
+  error: [WalletNotFound, VersionNotReached]
 })
   .annotate(RequiredScope, "wallets:read")
   .annotateMerge(doc("A wallet's holds, newest first", "wallets:read"))
@@ -71,7 +72,7 @@ const getHold = HttpApiEndpoint.get("get", "/v1/wallets/:id/holds/:holdId", {
   params: holdPath,
   query: { minVersion },
   success: HoldJson,
-  error: [WalletNotFound, HoldNotFound]
+  error: [WalletNotFound, HoldNotFound, VersionNotReached]
 })
   .annotate(RequiredScope, "wallets:read")
   .annotateMerge(doc("Read a hold", "wallets:read"))

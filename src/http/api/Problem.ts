@@ -39,6 +39,7 @@ export const problemStatus = {
   RateLimited: 429,
   InternalError: 500,
   StoreUnavailable: 503,
+  VersionNotReached: 503,
   OutcomeUnknown: 503
 } as const
 
@@ -104,4 +105,5 @@ export class MailboxFull extends problem<MailboxFull>()("MailboxFull") {}
 export class RateLimited extends problem<RateLimited>()("RateLimited") {}
 export class InternalError extends problem<InternalError>()("InternalError") {}
 export class StoreUnavailable extends problem<StoreUnavailable>()("StoreUnavailable") {}
+export class VersionNotReached extends problem<VersionNotReached>()("VersionNotReached") {}
 export class OutcomeUnknown extends problem<OutcomeUnknown>()("OutcomeUnknown") {}

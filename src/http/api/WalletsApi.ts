@@ -17,6 +17,7 @@ import {
   Forbidden,
   InsufficientFunds,
   MailboxFull,
+  VersionNotReached,
   WalletAlreadyExists,
   WalletClosed,
   WalletFrozen,
@@ -62,7 +63,7 @@ const getWallet = HttpApiEndpoint.get("get", "/v1/wallets/:id", {
     at: Schema.optionalKey(Time)
   },
   success: WalletJson,
-  error: [WalletNotFound, MailboxFull]
+  error: [WalletNotFound, MailboxFull, VersionNotReached]
 })
   .annotate(RequiredScope, "wallets:read")
   .annotateMerge(doc("Read a wallet", "wallets:read", "Now, or as it was at a version or a time (one of the three)."))
@@ -139,7 +140,7 @@ const listTransactions = HttpApiEndpoint.get("transactions", "/v1/wallets/:id/tr
     ...pageQuery
   },
   success: TransactionPage,
-  error: [WalletNotFound]
+  error: [WalletNotFound, VersionNotReached]
 })
   .annotate(RequiredScope, "wallets:read")
   .annotateMerge(doc("A wallet's transactions, newest first", "wallets:read", "`from` and `to` are inclusive."))

@@ -10,16 +10,14 @@ import * as HttpApiBuilder from "effect/http-api/HttpApiBuilder"
 import * as Headers from "effect/http/Headers"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as Layer from "effect/Layer"
-import * as Redacted from "effect/Redacted"
 import * as Stream from "effect/Stream"
 import { WalletApi } from "../api/Api.ts"
 import { formatTime } from "../api/SchemaValues.ts"
 import { ApiKeys } from "../ApiKeys.ts"
 import { bearerOf } from "../Authentication.ts"
-import { failureReply, internalError, problemReply, toResponse } from "../HttpReply.ts"
+import { failureReply, internalError, toResponse } from "../HttpReply.ts"
 import { publicData, publicType } from "../../domain/PublicEvent.ts"
-import { type FeedEvent, WalletEngine } from "../../engine/WalletEngine.ts"
-import { PositionGone } from "../../stores/StoreError.ts"
+import { type FeedEvent, type FeedPage, WalletEngine } from "../../engine/WalletEngine.ts"
 
 /** Says when the server begins to stop: a feed would never end by itself. */
 export class Stopping extends Context.Service<
@@ -32,16 +30,16 @@ export class Stopping extends Context.Service<
   static readonly layer = Layer.sync(Stopping, () => ({ begun: Deferred.makeUnsafe<void>() }))
 }
 
-/** Feeds of one node at a time: each reads the log for itself. */
-const maxFeeds = 200
-
 /**
  * Milliseconds between two comments, and between two looks whether the key still stands: with the
  * reading of the keys, a revocation ends a feed well within five seconds.
  */
 export const heartbeatMillis = 2_000
 
-const comment = new TextEncoder().encode(":\n\n")
+const encoder = new TextEncoder()
+
+/** A line that is no field, and no empty one: that would end an event, and some clients hand on even one without fields. */
+const comment = encoder.encode(":\n")
 
 const headers = Headers.fromInput({
   "cache-control": "no-cache, no-transform",
@@ -61,7 +59,15 @@ const eventText = ({ position, recorded }: FeedEvent): string => {
   return `id: ${position}\nevent: ${type}\ndata: ${JSON.stringify(data)}\n\n`
 }
 
-const tooMany = toResponse(problemReply("RateLimited", `this node serves ${maxFeeds} feeds already`, 5_000))
+/** The text of the pages that are shared: made once for all feeds, and kept as long as a page is. */
+const makePageText = () => {
+  const texts = new WeakMap<FeedPage, Uint8Array>()
+  return (page: FeedPage): Uint8Array => {
+    let text = texts.get(page)
+    if (text === undefined) texts.set(page, (text = encoder.encode(page.events.map(eventText).join(""))))
+    return text
+  }
+}
 
 export const feedHandlers = HttpApiBuilder.group(
   WalletApi,
@@ -70,11 +76,7 @@ export const feedHandlers = HttpApiBuilder.group(
     const engine = yield* WalletEngine
     const keys = yield* ApiKeys
     const stopping = yield* Stopping
-    let open = 0
-    const counted = Effect.acquireRelease(
-      Effect.sync(() => void open++),
-      () => Effect.sync(() => void open--)
-    )
+    const pageText = makePageText()
 
     /** Comments for as long as the key stands. */
     const heartbeats = (secret: string) =>
@@ -85,31 +87,24 @@ export const feedHandlers = HttpApiBuilder.group(
         Stream.map(() => comment)
       )
 
-    const events = (after: bigint) =>
-      engine.feed(after).pipe(
-        Stream.mapArray((page) => [new TextEncoder().encode(page.map(eventText).join(""))] as const),
+    const texts = <E>(pages: Stream.Stream<FeedPage, E>) =>
+      Stream.map(pages, pageText).pipe(
         // The client sees the end and connects again from where it was.
         Stream.catchCause((cause) => Stream.fromEffectDrain(Effect.logError("a feed has ended", cause)))
       )
 
-    const feed = (after: bigint, secret: string) =>
-      Stream.unwrap(
-        Effect.as(counted, Stream.merge(events(after), heartbeats(secret), { haltStrategy: "either" }))
-      ).pipe(Stream.interruptWhen(Deferred.await(stopping.begun)))
-
     return handlers.handleRaw("follow", ({ headers: given, query, request }) => {
-      const after = given["last-event-id"] ?? query.after ?? 0n
-      if (open >= maxFeeds) return Effect.succeed(tooMany)
-      const secret = Redacted.make(bearerOf(request.headers["authorization"]))
-      return Effect.match(engine.feedHead, {
+      const secret = bearerOf(request.headers["authorization"])
+      // Open as long as the request is being served, whatever becomes of its reply.
+      return Effect.match(engine.openFeed(given["last-event-id"] ?? query.after ?? 0n), {
         onFailure: (error) => toResponse(failureReply(error) ?? internalError),
-        onSuccess: (head) =>
-          after > head
-            ? toResponse(problemReply("PositionGone", new PositionGone({ position: after, head }).message))
-            : HttpServerResponse.stream(feed(after, Redacted.value(secret)), {
-                contentType: "text/event-stream",
-                headers
-              })
+        onSuccess: (pages) =>
+          HttpServerResponse.stream(
+            Stream.merge(texts(pages), heartbeats(secret), { haltStrategy: "either" }).pipe(
+              Stream.interruptWhen(Deferred.await(stopping.begun))
+            ),
+            { contentType: "text/event-stream", headers }
+          )
       })
     })
   })

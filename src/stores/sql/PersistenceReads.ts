@@ -26,6 +26,7 @@ import type {
 import type { ReadError } from "../StoreError.ts"
 import { reading } from "./Failure.ts"
 import { Conditions, int8, text, texts, time } from "./Parameters.ts"
+import type { ReadConnections } from "./ReadConnections.ts"
 import {
   holdColumns,
   holdOfRow,
@@ -274,14 +275,17 @@ type Reads = Pick<
   | "scanTransfers"
 >
 
-export const makeReads = (sql: SqlClient, readMillis: number): Reads => {
+export const makeReads = (sql: SqlClient, readMillis: number, inTurn: (typeof ReadConnections)["Service"]): Reads => {
   const within = reading("persistence", readMillis)
+  /** For a command that waits: no other read is before it. */
+  const urgent: Read = <A extends object>(statement: string, parameters: ReadonlyArray<unknown>) =>
+    within(sql.unsafe<A>(statement, parameters))
   /** By a prepared statement, planned once: for look-ups with one way to go. */
   const prepared: Read = <A extends object>(statement: string, parameters: ReadonlyArray<unknown>) =>
-    within(sql.unsafe<A>(statement, parameters))
+    within(inTurn(sql.unsafe<A>(statement, parameters)))
   /** Planned for the values asked for: the way to go depends on them. */
   const planned: Read = <A extends object>(statement: string, parameters: ReadonlyArray<unknown>) =>
-    within(sql.unsafe<A>(statement, parameters).unprepared)
+    within(inTurn(sql.unsafe<A>(statement, parameters).unprepared))
   return {
     wallet: (walletId) =>
       Effect.map(prepared<WalletRow>(readWallet, [text(walletId)]), ([row]) => row && walletOf(row)),
@@ -294,8 +298,8 @@ export const makeReads = (sql: SqlClient, readMillis: number): Reads => {
     openTransfers: (options) => openTransfers(planned, options),
     dueHolds: ({ limit, now }) =>
       Effect.map(planned<DueRow>(readDueHolds, [time(now), int8(limit)]), (rows) => rows.map(dueHoldOf)),
-    findKeys: (asked) => Effect.map(prepared<KeyRow>(readKeys, keyParameters(asked)), (rows) => lookupsOf(asked, rows)),
-    now: Effect.map(prepared<{ readonly now: number }>(readClock, []), ([row]) => row!.now),
+    findKeys: (asked) => Effect.map(urgent<KeyRow>(readKeys, keyParameters(asked)), (rows) => lookupsOf(asked, rows)),
+    now: Effect.map(urgent<{ readonly now: number }>(readClock, []), ([row]) => row!.now),
     scanWallets: ({ after, limit }) =>
       Effect.map(prepared<WalletRow>(readWallets, [text(after), int8(limit)]), (rows) => rows.map(walletOf)),
     scanTransactions: (walletId, { after, limit }) =>

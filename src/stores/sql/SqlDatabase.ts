@@ -23,6 +23,7 @@ import { join } from "node:path"
 import { DataDirectory, type DataDirectoryInUse, type DataDirectoryUnusable } from "../pglite/DataDirectory.ts"
 import { type EmbeddedDatabaseFailed, PgliteThread } from "../pglite/Thread.ts"
 import * as CheckedClient from "./CheckedClient.ts"
+import * as ReadConnections from "./ReadConnections.ts"
 import { embeddedSettings, makeSessionCheck, startupSettings } from "./SqlSession.ts"
 import { makeTypes } from "./TextCodec.ts"
 
@@ -99,6 +100,8 @@ const embeddedClient = (folder: string | undefined, schema: string) =>
 
 const defaultSchema = "wallet"
 
+const defaultConnections = 10
+
 const serverClient = (options: SqlServerOptions) => {
   const session = {
     schema: options.schema ?? defaultSchema,
@@ -111,7 +114,7 @@ const serverClient = (options: SqlServerOptions) => {
       url: options.url,
       applicationName: "effect-wallet",
       startupParameters: startupSettings(session),
-      maxConnections: options.maxConnections ?? 10,
+      maxConnections: options.maxConnections ?? defaultConnections,
       types: makeTypes(),
       prepare,
       connectTimeout: options.connectTimeoutMillis ?? 5_000,
@@ -141,13 +144,21 @@ type Clients = PgClient.PgClient | SqlClient
 
 const withDatabase = <E, R>(
   client: Layer.Layer<Clients, E, R>,
-  embedded: boolean,
-  schema: string
-): Layer.Layer<SqlDatabase | Clients, E, R> =>
-  Layer.effect(
+  schema: string,
+  /** `undefined`: embedded. */
+  maxConnections: number | undefined
+): Layer.Layer<SqlDatabase | Clients, E, R> => {
+  const embedded = maxConnections === undefined
+  const database = Layer.effect(
     SqlDatabase,
     Effect.map(SqlClient, (sql) => SqlDatabase.of({ embedded, schema, conditions: conditionsOf(sql, embedded) }))
-  ).pipe(Layer.provideMerge(client))
+  )
+  const reads = Layer.effect(
+    ReadConnections.ReadConnections,
+    Effect.map(SqlClient, (sql) => ReadConnections.make(sql, maxConnections ?? 1))
+  )
+  return Layer.merge(database, reads).pipe(Layer.provideMerge(client))
+}
 
 export class SqlDatabase extends Context.Service<
   SqlDatabase,
@@ -163,7 +174,11 @@ export class SqlDatabase extends Context.Service<
    * this. So does a session that is not what it was asked to be, by a line that says how to mend it.
    */
   static readonly layerServer = (options: SqlServerOptions): Layer.Layer<SqlDatabase | Clients, SqlError> =>
-    withDatabase(PgClient.layerFrom(serverClient(options)), false, options.schema ?? defaultSchema)
+    withDatabase(
+      PgClient.layerFrom(serverClient(options)),
+      options.schema ?? defaultSchema,
+      options.maxConnections ?? defaultConnections
+    )
 
   /** PGlite in `dataDir`, or in memory for `memory://`: then it is lost when the scope closes. */
   static readonly layerEmbedded = ({
@@ -171,7 +186,7 @@ export class SqlDatabase extends Context.Service<
     schema = defaultSchema
   }: EmbeddedDatabaseOptions): Layer.Layer<SqlDatabase | Clients, EmbeddedDatabaseError> =>
     dataDir === "memory://"
-      ? withDatabase(PgClient.layerFrom(embeddedClient(undefined, schema)), true, schema)
+      ? withDatabase(PgClient.layerFrom(embeddedClient(undefined, schema)), schema, undefined)
       : SqlDatabase.layerEmbeddedIn(schema).pipe(Layer.provide(DataDirectory.layer(dataDir)))
 
   /**
@@ -184,7 +199,7 @@ export class SqlDatabase extends Context.Service<
   ): Layer.Layer<SqlDatabase | Clients, EmbeddedDatabaseFailed | SqlError, DataDirectory> =>
     withDatabase(
       PgClient.layerFrom(Effect.flatMap(DataDirectory, ({ path }) => embeddedClient(join(path, "pg"), schema))),
-      true,
-      schema
+      schema,
+      undefined
     )
 }

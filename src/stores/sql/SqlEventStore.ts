@@ -22,6 +22,7 @@ import { AppendUnknown, StoreDefect } from "../StoreError.ts"
 import { isCopy, make as makeAppend, makeFence } from "./Append.ts"
 import { type ErrorClassOptions, reading, withinReadLimit, withTimeLimit } from "./Failure.ts"
 import { int8, text, time } from "./Parameters.ts"
+import { ReadConnections } from "./ReadConnections.ts"
 import { eventColumns, type EventRow, recordedOf } from "./Rows.ts"
 import { eventScan } from "./Scan.ts"
 
@@ -125,6 +126,7 @@ export const make = Effect.fnUntraced(function* (
   const appendMillis = options.appendTimeoutMillis ?? 10_000
   const readMillis = options.readTimeoutMillis ?? 5_000
   const read = reading("log", readMillis)
+  const inTurn = yield* ReadConnections
   const fence = makeFence(sql)
   const append = makeAppend(sql, fence, options)
   const limited = withTimeLimit(
@@ -132,7 +134,7 @@ export const make = Effect.fnUntraced(function* (
     (): AppendError => new AppendUnknown({ reason: `no answer within ${appendMillis} ms` })
   )
   const events = (statement: string, from: ReadonlyArray<unknown>) =>
-    read(sql.unsafe<EventRow>(statement, from) as Effect.Effect<ReadonlyArray<EventRow>, SqlError>)
+    read(inTurn(sql.unsafe<EventRow>(statement, from) as Effect.Effect<ReadonlyArray<EventRow>, SqlError>))
 
   const readAll: EventStore["Service"]["readAll"] = ({ after, limit }) =>
     Effect.flatMap(events(readLog, [int8(after), int8(limit)]), (rows) =>
@@ -147,6 +149,7 @@ export const make = Effect.fnUntraced(function* (
         )
       )
     )
+  const scanned = <A>(scan: Effect.Effect<A, SqlError>) => read(inTurn(scan))
   const head = Effect.flatMap(read(sql.unsafe<HeadRow>(readHead)), ([row]): Effect.Effect<LogHead, StoreDefect> => {
     if (row === undefined) return Effect.fail(new StoreDefect({ store: "log", reason: "the table log has no row" }))
     if (row.role === "copy") return Effect.fail(isCopy(row.log_id))
@@ -161,12 +164,12 @@ export const make = Effect.fnUntraced(function* (
         Effect.fromResult(Result.all(rows.map(recordedOf)))
       ),
     readAll,
-    ...(options.persistence === false ? {} : { scan: eventScan(sql, { read, words: options.words ?? true }) }),
+    ...(options.persistence === false ? {} : { scan: eventScan(sql, { read: scanned, words: options.words ?? true }) }),
     follow: followByPages({ readAll, head }),
     head,
     saveSnapshot: ({ data, time: at, version, walletId }) =>
       read(Effect.asVoid(sql.unsafe(writeSnapshot, [text(walletId), int8(version), time(at), text(data)]))),
-    loadSnapshot: (walletId, bound = {}) => read(loadSnapshot(sql, walletId, bound)),
+    loadSnapshot: (walletId, bound = {}) => read(inTurn(loadSnapshot(sql, walletId, bound))),
     claim: (request) => withinReadLimit("log", readMillis)(fence.claim(request)),
     raiseHighWatermark: (request) => read(raiseHighWatermark(sql, request))
   })

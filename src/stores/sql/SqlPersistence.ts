@@ -14,6 +14,7 @@ import { type ReadError, StoreDefect } from "../StoreError.ts"
 import { readFailure, reading, type ErrorClassOptions, unavailable, withinReadLimit, withTimeLimit } from "./Failure.ts"
 import { int4, int8, text } from "./Parameters.ts"
 import { makeReads } from "./PersistenceReads.ts"
+import { ReadConnections } from "./ReadConnections.ts"
 import * as Rebuild from "./Rebuild.ts"
 import * as Refusals from "./Refusals.ts"
 import { tryRules } from "./RuleTrial.ts"
@@ -135,6 +136,7 @@ export const make = Effect.fnUntraced(function* (
   options: SqlPersistenceOptions = {}
 ): Effect.fn.Return<Persistence["Service"], never, PgClient> {
   const sql = yield* PgClient
+  const inTurn = yield* ReadConnections
   const readMillis = options.readTimeoutMillis ?? 5_000
   const writeMillis = options.writeTimeoutMillis ?? 10_000
   const place = { log: options.log ?? false }
@@ -144,7 +146,7 @@ export const make = Effect.fnUntraced(function* (
   const write = Write.make(sql, { ...place, words: options.words, refusalCodes: options.refusalCodes })
 
   return Persistence.of({
-    ...makeReads(sql, readMillis),
+    ...makeReads(sql, readMillis, inTurn),
     write: (commits, checkpoint) => writing(write(commits, checkpoint)),
     refuse: (commit, refusal) => writing(Refusals.refuse(sql, commit, refusal)),
     openRefusals: (query) => within(Refusals.openRefusals(sql, query)),
@@ -159,7 +161,7 @@ export const make = Effect.fnUntraced(function* (
     keySegments: (walletId, page) => within(keySegments(sql, walletId, page)),
     ...(place.log
       ? {
-          rowScan: rowScan(sql, { read: within, words }),
+          rowScan: rowScan(sql, { read: (scan) => within(inTurn(scan)), words }),
           rowReplacement: Rebuild.rowReplacement(sql, {
             read: within,
             write: (statements) => writing(Effect.mapError(statements, readFailure("persistence"))),

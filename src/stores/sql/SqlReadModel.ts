@@ -18,6 +18,7 @@ import { queryWords } from "../SearchWords.ts"
 import type { ReadError } from "../StoreError.ts"
 import { reading } from "./Failure.ts"
 import { Conditions, int8, text, texts, time, uuid } from "./Parameters.ts"
+import { ReadConnections } from "./ReadConnections.ts"
 import {
   ofType,
   transactionColumns,
@@ -269,10 +270,11 @@ export const make = Effect.fnUntraced(function* (
   options: SqlReadModelOptions = {}
 ): Effect.fn.Return<ReadModel["Service"], never, SqlClient> {
   const sql = yield* SqlClient
+  const inTurn = yield* ReadConnections
   const within = reading("readModel", options.readTimeoutMillis ?? 5_000)
   const reader: Reader = {
     read: <A extends object>(statement: string, parameters: ReadonlyArray<unknown>) =>
-      within(sql.unsafe<A>(statement, parameters).unprepared),
+      within(inTurn(sql.unsafe<A>(statement, parameters).unprepared)),
     rareRows: options.rareRows ?? 2_000
   }
   return ReadModel.of({

@@ -18,7 +18,15 @@ import { soundMillis } from "./FaultPlan.ts"
 import { unluckyAmount, unluckyArrival, unluckyText } from "./UserRule.ts"
 
 /** Nothing has happened, and nothing was judged: always possible. */
-const passing: ReadonlySet<string> = new Set(["StoreUnavailable", "StoreDefect", "MailboxFull", "OutcomeUnknown"])
+const passing: ReadonlySet<string> = new Set([
+  "StoreUnavailable",
+  "StoreDefect",
+  "MailboxFull",
+  "OutcomeUnknown",
+  // Of reads.
+  "RateLimited",
+  "VersionNotReached"
+])
 
 interface Moment {
   readonly state: LedgerState | undefined

@@ -1,0 +1,6 @@
+/** All rows of `npm run overload`, in the order in which they run. */
+import type { OverloadRow } from "./OverloadRow.ts"
+import { readers } from "./ReaderRows.ts"
+import { saturation } from "./Saturation.ts"
+
+export const overloadRows: ReadonlyArray<OverloadRow> = [saturation, readers]

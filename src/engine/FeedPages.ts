@@ -1,0 +1,73 @@
+/** Pages of the log that were read or have come of late, for all feeds of a node: within a bound, the least recently used goes. */
+import type { PositionedEvent } from "../stores/EventStore.ts"
+
+/** Pages that are kept at most, besides their bound in bytes: they are looked through one by one. */
+const maxPages = 256
+
+/** Of an event beside its metadata: its object, and its text where it is served. */
+const eventBytes = 2_048
+
+/** Of a pair of metadata, the longest. */
+const pairBytes = 1_152
+
+/** Events that follow each other in the log. Frozen: all followers are given the same. */
+export interface FeedPage {
+  /** The events behind this position … */
+  readonly after: bigint
+  /** … up to this one: that of the last event. */
+  readonly last: bigint
+  readonly events: ReadonlyArray<PositionedEvent>
+}
+
+const freeze = (value: unknown): void => {
+  if (typeof value !== "object" || value === null || Object.isFrozen(value)) return
+  Object.freeze(value)
+  for (const inner of Object.values(value)) freeze(inner)
+}
+
+const bytesOf = ({ recorded: { event } }: PositionedEvent): number =>
+  eventBytes + ("metadata" in event ? Object.keys(event.metadata).length * pairBytes : 0)
+
+export class FeedPages {
+  readonly #pages = new Map<FeedPage, number>()
+  readonly #maxBytes: number
+  #bytes = 0
+
+  constructor(maxBytes: number) {
+    this.#maxBytes = maxBytes
+  }
+
+  /** `events`: at least one, not shared with anybody. Answers the position of the last one. */
+  add(after: bigint, events: ReadonlyArray<PositionedEvent>): bigint {
+    const page: FeedPage = { after, last: events[events.length - 1]!.position, events }
+    freeze(page)
+    const bytes = events.reduce((total, event) => total + bytesOf(event), 0)
+    this.#pages.set(page, bytes)
+    this.#bytes += bytes
+    for (const [oldest, size] of this.#pages) {
+      if (oldest === page || (this.#bytes <= this.#maxBytes && this.#pages.size <= maxPages)) break
+      this.#pages.delete(oldest)
+      this.#bytes -= size
+    }
+    return page.last
+  }
+
+  /** What is behind the position, if it is here: rather a page that begins there, which others have, too. */
+  behind(position: bigint): FeedPage | undefined {
+    let part: FeedPage | undefined
+    for (const [page, bytes] of this.#pages) {
+      if (page.after > position || position >= page.last) continue
+      part = page
+      if (page.after < position) continue
+      this.#pages.delete(page)
+      this.#pages.set(page, bytes)
+      return page
+    }
+    return part && { ...part, after: position, events: part.events.filter((event) => event.position > position) }
+  }
+
+  clear(): void {
+    this.#pages.clear()
+    this.#bytes = 0
+  }
+}

@@ -1,0 +1,139 @@
+/**
+ * The share of a node that queries may have: so many at a time, fair between readers, and
+ * while wallets have commands in hand only a part of the time. What lists, looks into the
+ * past or follows the log can wait; a command cannot.
+ *
+ * A read has a turn. Where commands were in hand while it worked, its turn rests afterwards
+ * for as many times as long as it took. What it took counts to the end of the turn of the
+ * event loop in which its answer is on its way; so it is the longer, the busier the node and
+ * the store are, and reads give way by themselves. An idle node is all theirs.
+ *
+ * Rejected: a fixed rate, which is right on one machine; and turns without rests, with which
+ * four readers take half of a thread that commands need whole.
+ */
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as FiberSet from "effect/FiberSet"
+import * as Layer from "effect/Layer"
+import * as Metric from "effect/Metric"
+import * as PartitionedSemaphore from "effect/PartitionedSemaphore"
+import type { ActorBounds } from "../actors/ActorBounds.ts"
+import { elapsedMillis } from "../actors/Deadlines.ts"
+import { RateLimited } from "../actors/EngineError.ts"
+import * as EngineMetrics from "../actors/EngineMetrics.ts"
+import { WalletRegistry } from "../actors/WalletRegistry.ts"
+
+/** On whose behalf a query is asked: an API key's id, say. Turns are fair between readers. */
+export const Reader = Context.Reference<string>("effect-wallet/engine/ReadShare/Reader", { defaultValue: () => "" })
+
+/** A turn rests no longer than this, ms: a store that was away for seconds is no reason to wait for minutes. */
+const maxRestMillis = 1_000
+
+/** Milliseconds: what a caller that was refused is told at least, and at most, to wait. */
+const minRetryMillis = 1_000
+const maxRetryMillis = 30_000
+
+export class ReadShare extends Context.Service<
+  ReadShare,
+  {
+    /** One query of the {@link Reader} in context. `RateLimited`: its turn has not come within the wait of a read. */
+    readonly query: <A, E, R>(read: Effect.Effect<A, E, R>) => Effect.Effect<A, E | RateLimited, R>
+    /** A follower's next page: its turn is waited for, however long. */
+    readonly page: <A, E, R>(reader: string, read: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
+  }
+>()("effect-wallet/engine/ReadShare") {
+  static readonly layer = (bounds: ActorBounds) => Layer.effect(ReadShare, make(bounds))
+}
+
+/** The turns of a node's reads, each with its rest. */
+const makeTurns = Effect.fnUntraced(function* ({ readRestFactor, readsAtOnce }: ActorBounds) {
+  const clock = yield* Clock.Clock
+  const registry = yield* WalletRegistry
+  const turns = PartitionedSemaphore.makeUnsafe<string>({ permits: readsAtOnce })
+  const fork = yield* FiberSet.makeRuntime<never, void, never>()
+  /** How long a turn has lasted of late, with its rest, ms. */
+  let turnMillis = 0
+
+  const isBusy = () => registry.load().busyWallets > 0
+
+  const end = (startedAt: number) =>
+    Effect.suspend(() => {
+      turnMillis += (elapsedMillis(clock) - startedAt - turnMillis) / 8
+      return Effect.asVoid(turns.release(1))
+    })
+
+  const rest = (startedAt: number) =>
+    Effect.yieldNow.pipe(
+      Effect.andThen(
+        Effect.suspend(() => Effect.sleep(Math.min(maxRestMillis, readRestFactor * (elapsedMillis(clock) - startedAt))))
+      ),
+      Effect.ensuring(end(startedAt))
+    )
+
+  /** The rest is behind the reader's back: it has its answer. */
+  const leave = (startedAt: number, wasBusy: boolean) =>
+    Effect.suspend(() => {
+      if (!wasBusy && !isBusy()) return end(startedAt)
+      fork(rest(startedAt))
+      return Effect.void
+    })
+
+  /** `wait` goes around the waiting, and may end it. A turn that came as the wait ended is given back. */
+  const inTurn = <A, E, E2, R>(
+    reader: string,
+    wait: (turn: Effect.Effect<void>) => Effect.Effect<void, E2>,
+    read: Effect.Effect<A, E, R>
+  ): Effect.Effect<A, E | E2, R> =>
+    Effect.uninterruptibleMask((restore) => {
+      let hasTurn = false
+      const take = Effect.andThen(
+        turns.take(reader, 1),
+        Effect.sync(() => {
+          hasTurn = true
+        })
+      )
+      return restore(wait(take)).pipe(
+        Effect.onError(() => (hasTurn ? turns.release(1) : Effect.void)),
+        Effect.andThen(
+          Effect.suspend(() => {
+            const startedAt = elapsedMillis(clock)
+            const wasBusy = isBusy()
+            return Effect.onExit(restore(read), () => leave(startedAt, wasBusy))
+          })
+        )
+      )
+    })
+
+  return { inTurn, turnMillis: () => turnMillis }
+})
+
+const make = Effect.fnUntraced(function* (bounds: ActorBounds) {
+  const { inTurn, turnMillis } = yield* makeTurns(bounds)
+  let waiting = 0
+
+  /** Says when those that wait now will have had their turns. */
+  const refusal = () => {
+    const millis = (waiting * turnMillis()) / bounds.readsAtOnce
+    const retryAfter = Math.round(Math.min(maxRetryMillis, Math.max(minRetryMillis, millis)))
+    return new RateLimited({ detail: "too many reads are waiting", retryAfter })
+  }
+
+  const inTime = (turn: Effect.Effect<void>) =>
+    Effect.suspend(() => {
+      if (waiting >= bounds.readsWaiting) return Effect.fail(refusal())
+      waiting++
+      return turn.pipe(
+        Effect.timeoutOrElse({
+          duration: bounds.readWaitMillis,
+          orElse: () => Effect.suspend(() => Effect.fail(refusal()))
+        }),
+        Effect.ensuring(Effect.sync(() => void waiting--))
+      )
+    }).pipe(Effect.tapError(() => Metric.update(EngineMetrics.readsRefused, 1)))
+
+  return ReadShare.of({
+    query: (read) => Effect.flatMap(Reader, (reader) => inTurn(`query ${reader}`, inTime, read)),
+    page: (reader, read) => inTurn(`feed ${reader}`, (turn) => turn, read)
+  })
+})
