@@ -4,13 +4,13 @@
  * the log is all that it waits for, else when Persistence has decided.
  */
 import * as Effect from "effect/Effect"
+import { changesProfile } from "../domain/Profile.ts"
 import type { BatchPlan, Verdict } from "./BatchPlan.ts"
 import type { Envelope, Reply } from "./Mailbox.ts"
 import { answer } from "./Mailbox.ts"
 import { PendingReplies } from "./PendingReplies.ts"
 import { follow, forgetIfPersisted } from "./PersistenceProgress.ts"
 import { type ActorContext, snapshot, type WalletActor } from "./WalletActor.ts"
-import { changesProfile } from "./WalletHistory.ts"
 
 const nothing: ReadonlyArray<never> = []
 

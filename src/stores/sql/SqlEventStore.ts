@@ -23,6 +23,7 @@ import { isCopy, make as makeAppend, makeFence } from "./Append.ts"
 import { type ErrorClassOptions, reading, withinReadLimit, withTimeLimit } from "./Failure.ts"
 import { int8, text, time } from "./Parameters.ts"
 import { eventColumns, type EventRow, recordedOf } from "./Rows.ts"
+import { pastCommands } from "./PastCommands.ts"
 import { eventScan } from "./Scan.ts"
 
 export interface SqlEventStoreOptions extends ErrorClassOptions {
@@ -161,7 +162,9 @@ export const make = Effect.fnUntraced(function* (
         Effect.fromResult(Result.all(rows.map(recordedOf)))
       ),
     readAll,
-    ...(options.persistence === false ? {} : { scan: eventScan(sql, { read, words: options.words ?? true }) }),
+    ...(options.persistence === false
+      ? {}
+      : { scan: eventScan(sql, { read, words: options.words ?? true }), pastCommands: pastCommands(sql, read) }),
     follow: followByPages({ readAll, head }),
     head,
     saveSnapshot: ({ data, time: at, version, walletId }) =>
