@@ -23,10 +23,11 @@ type Read = <A extends object>(
 ) => Effect.Effect<ReadonlyArray<A>, ReadError>
 
 /** `offset 0` keeps each look-up to one of its own. */
-const readEvents = `
-select e.* from unnest($1::text[], $2::int8[]) as a (wallet_id, version) cross join lateral (
-  select ${eventColumns} from events where wallet_id = a.wallet_id and version = a.version offset 0
-) e`
+const eventsAt = (wallets: string, versions: string): string => `
+select 0::int8 as place, e.* from unnest(${wallets}::text[], ${versions}::int8[]) as a (wallet_id, version)
+  cross join lateral (
+    select ${eventColumns} from events where wallet_id = a.wallet_id and version = a.version offset 0
+  ) e`
 
 const readHolds = `
 select h.* from unnest($1::text[], $2::text[]) as a (wallet_id, id) cross join lateral (
@@ -36,9 +37,8 @@ select h.* from unnest($1::text[], $2::text[]) as a (wallet_id, id) cross join l
 const typeList = profileTypes.map((type) => `'${type}'`).join(", ")
 
 /** The last event of each type up to the version. The list is the condition of the index. */
-const readProfiles = `
-select a.place, e.*
-from unnest($1::text[], $2::int8[]) with ordinality as a (wallet_id, version, place)
+const profilesAt = (wallets: string, versions: string): string => `
+select a.place, e.* from unnest(${wallets}::text[], ${versions}::int8[]) with ordinality as a (wallet_id, version, place)
   cross join unnest(array[${typeList}]) as t (type)
   cross join lateral (
     select ${eventColumns} from events
@@ -46,8 +46,13 @@ from unnest($1::text[], $2::int8[]) with ordinality as a (wallet_id, version, pl
     order by version desc limit 1
   ) e`
 
-interface ProfileRow extends EventRow {
-  /** From 1. */
+/** One question for both: nearly always all there is to ask. */
+const readEventsAndProfiles = `${eventsAt("$1", "$2")} union all ${profilesAt("$3", "$4")}`
+
+const readProfiles = profilesAt("$1", "$2")
+
+interface PlacedRow extends EventRow {
+  /** Of a profile: to which of the places that were asked for, from 1. Of an event: 0. */
   readonly place: bigint
 }
 
@@ -68,20 +73,18 @@ const placeParameters = (places: ReadonlyArray<Place>): ReadonlyArray<unknown> =
   int8s(places.map(({ version }) => version))
 ]
 
-type Decoded = Result.Result<RecordedEvent, EventUnreadable>
-
-/** The last event of each command and the one before it: a command makes at most two, side by side. */
-const eventsOf = Effect.fnUntraced(function* (read: Read, asked: ReadonlyArray<AskedCommand>) {
-  const places = distinct(
+/** A command makes at most two events, side by side. */
+const eventPlaces = (asked: ReadonlyArray<AskedCommand>): ReadonlyArray<Place> =>
+  distinct(
     asked.flatMap(({ version, walletId }) => [
       { walletId, version },
       { walletId, version: version - 1 }
     ])
   )
-  const events = new Map<string, Decoded>()
-  for (const row of yield* read<EventRow>(readEvents, placeParameters(places))) {
-    events.set(placeOf(row.wallet_id, row.version), recordedOf(row))
-  }
+
+const eventsIn = (rows: ReadonlyArray<PlacedRow>) => {
+  const events = new Map<string, Result.Result<RecordedEvent, EventUnreadable>>()
+  for (const row of rows) events.set(placeOf(row.wallet_id, row.version), recordedOf(row))
   return ({ version, walletId }: AskedCommand): Result.Result<ReadonlyArray<RecordedEvent>, EventUnreadable> => {
     const last = events.get(placeOf(walletId, version))
     if (last === undefined) return Result.succeed([])
@@ -91,7 +94,7 @@ const eventsOf = Effect.fnUntraced(function* (read: Read, asked: ReadonlyArray<A
       both.filter(({ metadata }) => metadata.commandId === both[1].metadata.commandId)
     )
   }
-})
+}
 
 const holdsOf = Effect.fnUntraced(function* (read: Read, commands: ReadonlyArray<ReadonlyArray<RecordedEvent>>) {
   const ids = new Map<string, { readonly walletId: string; readonly holdId: string }>()
@@ -119,46 +122,50 @@ interface FoundProfile {
 }
 
 /** In the order of the places; `undefined`: there is no such wallet. */
-const profilesAt = Effect.fnUntraced(function* (read: Read, places: ReadonlyArray<Place>) {
-  const rows = places.map((): Array<ProfileRow> => [])
-  for (const row of yield* read<ProfileRow>(readProfiles, placeParameters(places)))
-    rows[Number(row.place) - 1]!.push(row)
-  return rows.map((own): FoundProfile | undefined => {
+const profilesIn = (rows: ReadonlyArray<PlacedRow>, places: number): ReadonlyArray<FoundProfile | undefined> => {
+  const byPlace = Array.from({ length: places }, (): Array<PlacedRow> => [])
+  for (const row of rows) byPlace[Number(row.place) - 1]!.push(row)
+  return byPlace.map((own) => {
     if (own.length === 0) return undefined
     own.sort((a, b) => Number(a.version - b.version))
     return { profile: Result.map(Result.all(own.map(recordedOf)), profileAfter), since: Number(own.at(-1)!.version) }
   })
-})
+}
+
+/** Of each wallet whose profile is asked for the highest version. */
+const highestOf = (asked: ReadonlyArray<AskedCommand>): ReadonlyArray<AskedCommand> => {
+  const highest = new Map<string, AskedCommand>()
+  for (const command of asked) {
+    if (command.profile && command.version > (highest.get(command.walletId)?.version ?? -1)) {
+      highest.set(command.walletId, command)
+    }
+  }
+  return [...highest.values()]
+}
 
 /**
- * Of each wallet first the profile at the highest version that is asked for: nearly always it
- * was the same at all others. Only where it was not they are asked for one by one.
+ * Nearly always the profile at a wallet's highest version was the same at all others that are
+ * asked for. Only where it was not they are asked for one by one.
  */
-const profilesOf = Effect.fnUntraced(function* (read: Read, asked: ReadonlyArray<AskedCommand>) {
-  const stale = asked.filter(({ profile }) => profile)
-  const highest = new Map<string, AskedCommand>()
-  for (const command of stale) {
-    if (command.version > (highest.get(command.walletId)?.version ?? -1)) highest.set(command.walletId, command)
-  }
-  const found = new Map<string, FoundProfile | undefined>()
-  if (highest.size > 0) {
-    const profiles = yield* profilesAt(read, [...highest.values()])
-    for (const [index, walletId] of [...highest.keys()].entries()) found.set(walletId, profiles[index])
-  }
-  const isOlder = ({ version, walletId }: Place) => version < (found.get(walletId)?.since ?? 0)
-  const older = distinct(stale.filter(isOlder))
-  const olderFound = new Map<string, FoundProfile | undefined>()
-  if (older.length > 0) {
-    const profiles = yield* profilesAt(read, older)
-    for (const [index, { version, walletId }] of older.entries()) {
-      olderFound.set(placeOf(walletId, version), profiles[index])
+const profilesOf = Effect.fnUntraced(function* (
+  read: Read,
+  asked: ReadonlyArray<AskedCommand>,
+  highest: ReadonlyMap<string, FoundProfile | undefined>
+) {
+  const isOlder = ({ version, walletId }: Place) => version < (highest.get(walletId)?.since ?? 0)
+  const places = distinct(asked.filter((command) => command.profile && isOlder(command)))
+  const older = new Map<string, FoundProfile | undefined>()
+  if (places.length > 0) {
+    const rows = yield* read<PlacedRow>(readProfiles, placeParameters(places))
+    for (const [index, profile] of profilesIn(rows, places.length).entries()) {
+      older.set(placeOf(places[index]!.walletId, places[index]!.version), profile)
     }
   }
   return (command: AskedCommand): Result.Result<Profile | undefined, EventUnreadable> => {
     if (!command.profile) return Result.succeed(undefined)
     const { version, walletId } = command
-    const one = isOlder(command) ? olderFound.get(placeOf(walletId, version)) : found.get(walletId)
-    return one === undefined ? Result.succeed(undefined) : one.profile
+    const found = isOlder(command) ? older.get(placeOf(walletId, version)) : highest.get(walletId)
+    return found === undefined ? Result.succeed(undefined) : found.profile
   }
 })
 
@@ -169,12 +176,20 @@ export const pastCommands =
     Effect.gen(function* () {
       const read: Read = <A extends object>(statement: string, parameters: ReadonlyArray<unknown>) =>
         reading(sql.unsafe<A>(statement, parameters))
-      const found = asked.map(yield* eventsOf(read, asked))
+      const highest = highestOf(asked)
+      const parameters = [...placeParameters(eventPlaces(asked)), ...placeParameters(highest)]
+      const rows = yield* read<PlacedRow>(readEventsAndProfiles, parameters)
+      const found = asked.map(eventsIn(rows.filter(({ place }) => place === 0n)))
+      const profiles = profilesIn(
+        rows.filter(({ place }) => place > 0n),
+        highest.length
+      )
+      const byWallet = new Map(highest.map(({ walletId }, index) => [walletId, profiles[index]] as const))
+      const profileAt = yield* profilesOf(read, asked, byWallet)
       const holdOf = yield* holdsOf(
         read,
         found.filter(Result.isSuccess).map(({ success }) => success)
       )
-      const profileAt = yield* profilesOf(read, asked)
       return asked.map((command, index): Result.Result<PastCommand, EventUnreadable> =>
         Result.flatMap(found[index]!, (events) =>
           Result.map(profileAt(command), (profile) => ({ events, profile, hold: holdOf(events) }))
