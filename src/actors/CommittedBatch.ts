@@ -46,6 +46,7 @@ const moveState = (actor: WalletActor, plan: BatchPlan, context: ActorContext): 
     follow(actor, plan.events)
     if (keys.filter?.isDue === true) context.segments.store(actor.walletId, keys)
   }
+  context.resized(actor)
   if (wallet.version - actor.snapshotVersion >= context.bounds.snapshotEvents) snapshot(actor, context)
 }
 

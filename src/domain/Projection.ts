@@ -22,14 +22,6 @@ export const transactionOf = (
   return kindOf(event).transaction?.(recorded, wallet, event)
 }
 
-/** The open hold that a command has captured or released, by its events; `undefined`: it was about none. */
-export const heldBefore = (events: ReadonlyArray<RecordedEvent>): string | undefined => {
-  for (const { event } of events) {
-    if (event._tag === "HoldCaptured" || event._tag === "HoldReleased") return event.holdId
-  }
-  return undefined
-}
-
 const noChanges: ReadonlyArray<never> = []
 
 /** One change per hold that the commit's events touch, in the order of first touch. */
