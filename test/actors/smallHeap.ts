@@ -18,7 +18,10 @@ const numbers = (count: number) => Array.from({ length: count }, (_, n) => n)
 
 const keysPerWallet = 1_024
 
-/** Wallets that each remember as many keys as they may, of 36 characters; more than fit into the heap. */
+/** What they may take together, bytes: some forty of them. */
+const budget = 8 * 1024 * 1024
+
+/** Wallets that each remember as many keys as they may, of 36 characters; more than fit into the budget. */
 const keys = (wallets: number) =>
   Effect.gen(function* () {
     const engine = yield* WalletEngine
@@ -32,12 +35,13 @@ const keys = (wallets: number) =>
       most = Math.max(most, registry.load().residentBytes)
     }
     const { residentBytes, residentWallets } = registry.load()
-    yield* Console.log(JSON.stringify({ most, residentBytes, residentWallets, budget: defaultBounds.residentBytes }))
+    yield* Console.log(JSON.stringify({ most, residentBytes, residentWallets, budget }))
   }).pipe(
     Effect.provide(
-      WalletEngine.layer({ bounds: { ...defaultBounds, keyFilterBytes: 0 }, partitions: defaultPartitions }).pipe(
-        Layer.provide(NullStores.layer)
-      )
+      WalletEngine.layer({
+        bounds: { ...defaultBounds, residentBytes: budget, keyFilterBytes: 0 },
+        partitions: defaultPartitions
+      }).pipe(Layer.provide(NullStores.layer))
     )
   )
 
