@@ -28,7 +28,7 @@ const tail = 500
 const eventsPerAppend = 4_000
 
 /** One wallet resident; no snapshot when it leaves, so that the tail stays as it is. */
-const bounds = { ...defaultBounds, residentWallets: 1, snapshotMinimumEvents: Number.MAX_SAFE_INTEGER }
+const bounds = { ...defaultBounds, residentBytes: 1, snapshotMinimumEvents: Number.MAX_SAFE_INTEGER }
 
 /** Writes `history + tail` events with a snapshot every 1,000 events up to `history`, as the engine does. */
 const writeHistory = Effect.fnUntraced(function* (walletId: string, history: number) {

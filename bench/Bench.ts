@@ -21,6 +21,7 @@ import { appendBench, libraryBench } from "./LibraryBench.ts"
 import { httpLatency, libraryLatency } from "./latency/LatencyBench.ts"
 import { pgbenchFolder, pgledgerMissing } from "./baselines/PgbenchBaseline.ts"
 import { replayKurrentBench, replaySqlBench } from "./replay/ReplayBench.ts"
+import { retriesBench } from "./RetriesBench.ts"
 import { conditionsOf, type Report, type Skipped } from "./Report.ts"
 import { freshDatabase, serverConditions } from "./SideDatabase.ts"
 import { transferBench } from "./TransferBench.ts"
@@ -48,12 +49,23 @@ export const partNames = [
   "transfers-kurrent",
   "keys",
   "expiry-embedded",
-  "expiry-postgres"
+  "expiry-postgres",
+  "retries-embedded",
+  "retries-postgres"
 ] as const
 export type PartName = (typeof partNames)[number]
 
 /** A name for the same measurement on every store. */
-export const groupNames = ["library", "baselines", "latency", "replay", "http", "transfers", "expiry"] as const
+export const groupNames = [
+  "library",
+  "baselines",
+  "latency",
+  "replay",
+  "http",
+  "transfers",
+  "expiry",
+  "retries"
+] as const
 
 /** The parts under the names of parts and groups; none given: all. */
 export const partsOf = (given: ReadonlyArray<string>): ReadonlyArray<PartName> =>
@@ -174,7 +186,10 @@ const parts: Readonly<Record<PartName, Part>> = {
     }),
   "expiry-embedded": (settings) => expiryBench(settings).pipe(Effect.provide(embedded())),
   "expiry-postgres": (settings) =>
-    onPostgres(({ url }) => expiryBench(settings).pipe(Effect.provide(onServer(url, "expiry")())))
+    onPostgres(({ url }) => expiryBench(settings).pipe(Effect.provide(onServer(url, "expiry")()))),
+  "retries-embedded": (settings) => retriesBench(settings).pipe(Effect.provide(embedded())),
+  "retries-postgres": (settings) =>
+    onPostgres(({ url }) => retriesBench(settings).pipe(Effect.provide(onServer(url, "retries")())))
 }
 
 const measuredOf = (result: PartResult): Measured => {

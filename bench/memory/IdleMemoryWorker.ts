@@ -31,7 +31,7 @@ NodeRuntime.runMain(
   program.pipe(
     Effect.provide(
       WalletEngine.layer({
-        bounds: { ...defaultBounds, residentWallets: Number.MAX_SAFE_INTEGER, idleMillis: Number.MAX_SAFE_INTEGER },
+        bounds: { ...defaultBounds, residentBytes: Number.MAX_SAFE_INTEGER, idleMillis: Number.MAX_SAFE_INTEGER },
         partitions: defaultPartitions
       }).pipe(Layer.provide(NullStores.layer))
     )

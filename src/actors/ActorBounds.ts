@@ -3,6 +3,7 @@
  */
 import type { WalletLimits } from "../domain/Decide.ts"
 import { defaultLimits } from "../domain/Decide.ts"
+import { getHeapStatistics } from "node:v8"
 
 export interface ActorBounds {
   /** Bound of the rules: bytes of a wallet's state with its open holds, transfers in flight and metadata. */
@@ -31,8 +32,11 @@ export interface ActorBounds {
   readonly callerWaitMillis: number
   /** Tries of a batch after conflicts; each loads the wallet again. */
   readonly conflictRetries: number
-  /** Resident wallets; beyond it the least recently used idle one is passivated. About 4 kB each. */
-  readonly residentWallets: number
+  /**
+   * Bytes that the resident wallets take together, by an estimate; beyond it the least recently used idle one
+   * is passivated. An idle one takes about 4 kB, one with all its keys and holds far more.
+   */
+  readonly residentBytes: number
   /** A wallet without traffic for so long is passivated, ms. */
   readonly idleMillis: number
   /** Wallets loading at once: each holds a store connection while it reads. */
@@ -57,7 +61,7 @@ export interface ActorBounds {
   readonly snapshotMinimumEvents: number
   /** Snapshots waiting to be written; beyond it they are skipped, the next one comes soon enough. */
   readonly snapshotQueue: number
-  /** Idempotency keys a wallet keeps in memory, about 200 bytes each. */
+  /** Idempotency keys a wallet keeps in memory, about 300 bytes each; `residentBytes` bounds those of all together. */
   readonly keysInMemory: number
   /** Bytes that the filters of older keys take, all wallets together: 4 per key, so 32 million keys. */
   readonly keyFilterBytes: number
@@ -143,6 +147,9 @@ export interface ActorBounds {
   readonly clockLookMillis: number
 }
 
+/** The residents take one part of the heap in so many: the rest is for what waits, for queues and for garbage. */
+const heapPerResident = 4
+
 export const defaultBounds: ActorBounds = {
   limits: defaultLimits,
   mailboxCommands: 4_096,
@@ -157,7 +164,7 @@ export const defaultBounds: ActorBounds = {
   appendRetryMillis: 2_000,
   callerWaitMillis: 10_000,
   conflictRetries: 8,
-  residentWallets: 100_000,
+  residentBytes: Math.floor(getHeapStatistics().heap_size_limit / heapPerResident),
   idleMillis: 10 * 60 * 1000,
   concurrentLoads: 32,
   readsAtOnce: 4,

@@ -4,13 +4,13 @@
  * the log is all that it waits for, else when Persistence has decided.
  */
 import * as Effect from "effect/Effect"
+import { changesProfile } from "../domain/Profile.ts"
 import type { BatchPlan, Verdict } from "./BatchPlan.ts"
 import type { Envelope, Reply } from "./Mailbox.ts"
 import { answer } from "./Mailbox.ts"
 import { PendingReplies } from "./PendingReplies.ts"
 import { follow, forgetIfPersisted } from "./PersistenceProgress.ts"
 import { type ActorContext, snapshot, type WalletActor } from "./WalletActor.ts"
-import { changesProfile } from "./WalletHistory.ts"
 
 const nothing: ReadonlyArray<never> = []
 
@@ -46,6 +46,7 @@ const moveState = (actor: WalletActor, plan: BatchPlan, context: ActorContext): 
     follow(actor, plan.events)
     if (keys.filter?.isDue === true) context.segments.store(actor.walletId, keys)
   }
+  context.resized(actor)
   if (wallet.version - actor.snapshotVersion >= context.bounds.snapshotEvents) snapshot(actor, context)
 }
 

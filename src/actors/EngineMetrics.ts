@@ -50,6 +50,10 @@ export const residentWallets = Metric.gauge("wallet_resident_wallets", {
   description: "Wallets in memory"
 })
 
+export const residentBytes = Metric.gauge("wallet_resident_bytes", {
+  description: "Memory that the wallets in memory take, an estimate: what WALLET_RESIDENT_BYTES bounds"
+})
+
 export const busyWallets = Metric.gauge("wallet_busy_wallets", {
   description: "Wallets with commands in hand or in their mailbox"
 })

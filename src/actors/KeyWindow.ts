@@ -5,6 +5,7 @@
  */
 import type { CommandKey, RecordedEvent } from "../domain/Event.ts"
 import type { SeenKey } from "../stores/Persistence.ts"
+import { keyBytes } from "./ActorSize.ts"
 import { KeyFilter, type KeyFilterBudget } from "./KeyFilter.ts"
 
 interface Entry {
@@ -22,6 +23,8 @@ export class KeyWindow {
   private readonly entries = new Map<string, Entry>()
   /** Keys of all events from this version on are here. */
   coversFrom: number
+  /** Memory that the keys take, about; without the filter, which has a budget of its own. */
+  bytes = 0
   readonly budget: KeyFilterBudget
   /** Of all keys before `coversFrom`. `undefined`: nothing is known of them, or there are none. */
   filter: KeyFilter | undefined = undefined
@@ -33,7 +36,10 @@ export class KeyWindow {
     this.budget = budget
     this.coversFrom = state?.coversFrom ?? 0
     if (state !== undefined) {
-      for (const [key, fingerprint, version] of state.keys) this.entries.set(key, { fingerprint, version })
+      for (const [key, fingerprint, version] of state.keys) {
+        this.entries.set(key, { fingerprint, version })
+        this.bytes += keyBytes(key, fingerprint)
+      }
     }
   }
 
@@ -56,7 +62,10 @@ export class KeyWindow {
       // It was here, of the command's first event: its place is that of its last one.
       this.entries.delete(key)
       this.entries.set(key, entry)
-    } else if (size >= this.capacity) this.letGo()
+      return
+    }
+    this.bytes += keyBytes(key, fingerprint)
+    if (size >= this.capacity) this.letGo()
   }
 
   /** Lets go of all but the most recent ones. */
@@ -93,6 +102,7 @@ export class KeyWindow {
   private letGo(): void {
     for (const [oldest, entry] of this.entries) {
       this.entries.delete(oldest)
+      this.bytes -= keyBytes(oldest, entry.fingerprint)
       // One that does not begin with the first key would never be complete.
       if (this.coversFrom === 0) this.filter ??= new KeyFilter(this.budget)
       if (this.filter?.add(oldest, entry.version) === false) this.filter = undefined

@@ -1,5 +1,5 @@
 /**
- * Which wallets are in memory: their number is bounded, the least recently used go first;
+ * Which wallets are in memory: the bytes that they take are bounded, the least recently used go first;
  * the idle are passivated; those of a lost partition leave as soon as nothing of theirs is
  * on its way. A wallet that leaves may leave a snapshot behind.
  */
@@ -9,10 +9,10 @@ import { ResidentList } from "./ResidentList.ts"
 import type { ActorContext, WalletActor } from "./WalletActor.ts"
 import { snapshot } from "./WalletActor.ts"
 
-/** Wallets above the bound that one sweep passivates: each takes some 10 µs. */
+/** Wallets above the budget that one sweep passivates: each takes some 10 µs. */
 const evictionsPerSweep = 1_000
 
-/** … and that make room for a new one: more than one, so that a number above the bound comes down. */
+/** … and that make room for one that is new or has grown: more than one, so that what is above the budget comes down. */
 const evictionsPerArrival = 2
 
 /** How long a wallet stays for callers that wait for Persistence, ms; then they are told what is true by then. */
@@ -21,6 +21,8 @@ const lingerMillis = 1_000
 export class Residency {
   private readonly context: ActorContext
   private readonly residents = new ResidentList()
+  /** That all of them take, by the last count of each. */
+  private counted = 0
   private readonly atWork = new Set<WalletActor>()
   /** Wallets of lost partitions that are still in memory. */
   private readonly draining = new DrainingWallets()
@@ -34,6 +36,11 @@ export class Residency {
 
   get size(): number {
     return this.residents.size
+  }
+
+  /** Memory that they take, about. */
+  get bytes(): number {
+    return this.counted
   }
 
   /** With commands in hand or in their mailbox. */
@@ -55,6 +62,14 @@ export class Residency {
     actor.lastUsedAt = now
     this.residents.add(actor)
     this.atWork.add(actor)
+    this.count(actor)
+    this.evict(evictionsPerArrival, actor)
+  }
+
+  /** The wallet takes more or less memory than before. Others may have to make room for it. */
+  resized(actor: WalletActor): void {
+    if (actor.stopped) return
+    this.count(actor)
     this.evict(evictionsPerArrival, actor)
   }
 
@@ -85,7 +100,7 @@ export class Residency {
 
   /** Its fiber has come to its end: nothing may find it any more. */
   remove(actor: WalletActor): void {
-    this.residents.remove(actor)
+    this.forget(actor)
     this.atWork.delete(actor)
     actor.stopped = true
   }
@@ -146,9 +161,22 @@ export class Residency {
     if (this.isStopping && this.atWork.size === 0) this.rested.openUnsafe()
   }
 
-  /** Makes room while there are too many, at most `limit` wallets at a time. */
+  private count(actor: WalletActor): void {
+    const { bytes } = actor
+    this.counted += bytes - actor.countedBytes
+    actor.countedBytes = bytes
+  }
+
+  private forget(actor: WalletActor): void {
+    this.residents.remove(actor)
+    this.counted -= actor.countedBytes
+    actor.countedBytes = 0
+  }
+
+  /** Makes room while they take too much, at most `limit` wallets at a time. One may stay, however large. */
   private evict(limit: number, except?: WalletActor): void {
-    for (let n = 0; n < limit && this.residents.size > this.context.bounds.residentWallets; n++) {
+    const { residentBytes } = this.context.bounds
+    for (let n = 0; n < limit && this.counted > residentBytes && this.residents.size > 1; n++) {
       const victim = this.residents.oldestIdle(except)
       if (victim === undefined) return
       this.passivate(victim)
@@ -167,7 +195,7 @@ export class Residency {
 
   /** Out of memory; its fiber ends. */
   private dismiss(actor: WalletActor): void {
-    this.residents.remove(actor)
+    this.forget(actor)
     actor.stopped = true
     actor.mailbox.signal()
   }

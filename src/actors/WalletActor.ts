@@ -11,9 +11,11 @@ import type * as Clock from "effect/Clock"
 import type * as Effect from "effect/Effect"
 import * as Latch from "effect/Latch"
 import { walletTag } from "../domain/EventId.ts"
+import { type Metadata, noMetadata } from "../domain/Limits.ts"
 import type { TransferInFlight, Wallet } from "../domain/Wallet.ts"
 import type { Persistence } from "../stores/Persistence.ts"
 import type { ActorBounds } from "./ActorBounds.ts"
+import { actorFixedBytes, metadataSize, openSize } from "./ActorSize.ts"
 import type { EventIds } from "./EventIds.ts"
 import type { KeyQueries } from "./KeyQueries.ts"
 import type { KeySegments } from "./KeySegments.ts"
@@ -43,6 +45,8 @@ export interface ActorContext {
   readonly ids: EventIds["Service"]
   readonly clock: Clock.Clock
   readonly unloaded: UnloadedWallets["Service"]
+  /** The wallet has loaded or grown: what it takes counts. Synchronous, O(1). */
+  readonly resized: (actor: WalletActor) => void
   /** Limits how many wallets load at once. */
   readonly loading: <A, E>(load: Effect.Effect<A, E>) => Effect.Effect<A, E>
   /** The wallet was loaded, and these of its transfers have been sent, for good, and not ended. Synchronous. */
@@ -96,11 +100,28 @@ export class WalletActor {
   newer: WalletActor | undefined = undefined
   older: WalletActor | undefined = undefined
   lastUsedAt = 0
+  /** Memory that it was last found to take, bytes: what it counts for in the budget of the residents. */
+  countedBytes = 0
+  private sizedMetadata: Metadata = noMetadata
+  private sizedMetadataBytes = 0
 
   constructor(walletId: string, partition: number) {
     this.walletId = walletId
     this.partition = partition
     this.tag = walletTag(walletId)
+  }
+
+  /** Memory that it takes now, bytes; an estimate. O(1) but after a change of the metadata. */
+  get bytes(): number {
+    const { keys, wallet } = this
+    let bytes = actorFixedBytes + (keys?.bytes ?? 0)
+    if (wallet === undefined) return bytes
+    bytes += openSize(wallet)
+    if (wallet.metadata !== this.sizedMetadata) {
+      this.sizedMetadata = wallet.metadata
+      this.sizedMetadataBytes = metadataSize(wallet.metadata)
+    }
+    return bytes + this.sizedMetadataBytes
   }
 
   /** Takes the engine's own commands in hand, before all others: what is in hand may wait for just these. */

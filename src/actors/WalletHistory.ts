@@ -9,8 +9,9 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Result from "effect/Result"
 import * as Schedule from "effect/Schedule"
-import type { RecordedEvent, WalletEvent } from "../domain/Event.ts"
+import type { RecordedEvent } from "../domain/Event.ts"
 import { evolve } from "../domain/Evolve.ts"
+import { changesProfile } from "../domain/Profile.ts"
 import type { Wallet } from "../domain/Wallet.ts"
 import type { Snapshot, SnapshotBound } from "../stores/EventStore.ts"
 import { EventStore } from "../stores/EventStore.ts"
@@ -33,6 +34,21 @@ export interface LoadedWallet {
 
 /** Events per read of a stream. */
 const pageEvents = 500
+
+/** Versions that are so near are read in one run: reading what is between costs less than another question. */
+const nearVersions = 32
+
+/** Versions, upwards, in runs of at most a page, each without a large gap. */
+const runsOf = (versions: ReadonlyArray<number>): ReadonlyArray<ReadonlyArray<number>> => {
+  const runs: Array<Array<number>> = []
+  for (const version of versions) {
+    const run = runs.at(-1)
+    if (run !== undefined && version - run.at(-1)! <= nearVersions && version - run[0]! < pageEvents - 1)
+      run.push(version)
+    else runs.push([version])
+  }
+  return runs
+}
 
 /** Keys of a filter's largest segment where none is stored: 2 MB. */
 const unstoredLargestKeys = 524_288
@@ -60,11 +76,20 @@ export class WalletHistory extends Context.Service<
     readonly atVersion: (walletId: string, version: number) => Effect.Effect<Wallet | undefined, HistoryError>
     /** State after the last event with time ≤ `time`; `undefined`: there is none. */
     readonly atTime: (walletId: string, time: number) => Effect.Effect<Wallet | undefined, HistoryError>
-    /** The events of the command whose last event is `version`; none: the stream does not reach it. */
-    readonly commandEvents: (
+    /** States after the events of those versions, upwards, each once, by one fold; the stream may not reach the last. */
+    readonly atVersions: (
       walletId: string,
-      version: number
-    ) => Effect.Effect<ReadonlyArray<RecordedEvent>, HistoryError>
+      versions: ReadonlyArray<number>,
+      use: (wallet: Wallet) => void
+    ) => Effect.Effect<void, HistoryError>
+    /**
+     * The events of the commands whose last events are `versions`, upwards; those that the stream does not reach
+     * are not in it. Read in runs: versions side by side cost one read.
+     */
+    readonly commandsAt: (
+      walletId: string,
+      versions: ReadonlyArray<number>
+    ) => Effect.Effect<ReadonlyMap<number, ReadonlyArray<RecordedEvent>>, HistoryError>
     /** Folds events with version > `after` and ≤ `upTo` into `use`, page by page. */
     readonly scan: (
       walletId: string,
@@ -165,21 +190,60 @@ const make = Effect.fnUntraced(function* (bounds: ActorBounds) {
       (wallet) => (wallet?.version === version ? wallet : undefined)
     )
 
-  /** A command makes at most two events, and they stand side by side. */
-  const commandEvents = (walletId: string, version: number) =>
-    Effect.map(
-      Effect.retry(log.read(walletId, { after: Math.max(-1, version - 2), limit: 2 }), readRetry),
-      (recent) => {
-        const last = recent.find((recorded) => recorded.version === version)
-        return recent.filter((recorded) => recorded.metadata.commandId === last?.metadata.commandId)
+  const atVersions = Effect.fnUntraced(function* (
+    walletId: string,
+    versions: ReadonlyArray<number>,
+    use: (wallet: Wallet) => void
+  ): Effect.fn.Return<void, HistoryError> {
+    let at = 0
+    while (at < versions.length) {
+      const first = at
+      const from = yield* start(walletId, { version: versions[at]! })
+      let wallet = from.wallet
+      /** Whether to go on with the next event, and not with a snapshot that may be nearer to what is wanted. */
+      const reached = (): boolean => {
+        if (wallet?.version !== versions[at]) return true
+        use(wallet!)
+        at++
+        return at < versions.length && versions[at]! - wallet!.version <= bounds.snapshotEvents
       }
-    )
+      if (reached()) {
+        yield* each(walletId, from.snapshotVersion, (recorded) => {
+          wallet = evolve(wallet, recorded)
+          return reached()
+        })
+      }
+      if (at === first) return
+    }
+  })
+
+  /** A command makes at most two events, and they stand side by side. */
+  const commandsAt = Effect.fnUntraced(function* (
+    walletId: string,
+    versions: ReadonlyArray<number>
+  ): Effect.fn.Return<ReadonlyMap<number, ReadonlyArray<RecordedEvent>>, HistoryError> {
+    const commands = new Map<number, ReadonlyArray<RecordedEvent>>()
+    for (const run of runsOf(versions)) {
+      const after = Math.max(-1, run[0]! - 2)
+      const read = log.read(walletId, { after, limit: run.at(-1)! - after })
+      const events = yield* Effect.retry(read, readRetry)
+      const byVersion = new Map(events.map((recorded) => [recorded.version, recorded]))
+      for (const version of run) {
+        const last = byVersion.get(version)
+        if (last === undefined) continue
+        const before = byVersion.get(version - 1)
+        commands.set(version, before?.metadata.commandId === last.metadata.commandId ? [before, last] : [last])
+      }
+    }
+    return commands
+  })
 
   return WalletHistory.of({
     load,
     atVersion,
     atTime: (walletId, time) => stateUntil(walletId, { time }, (recorded) => recorded.time <= time),
-    commandEvents,
+    atVersions,
+    commandsAt,
     scan: (walletId, options, use) =>
       each(walletId, options, (recorded) => {
         use(recorded)
@@ -187,30 +251,3 @@ const make = Effect.fnUntraced(function* (bounds: ActorBounds) {
       })
   })
 })
-
-/** Whether an event changes more of a wallet's view than every event carries itself. */
-export const changesProfile = (event: WalletEvent): boolean => {
-  switch (event._tag) {
-    case "WalletCredited":
-    case "WalletDebited":
-    case "HoldPlaced":
-    case "HoldCaptured":
-    case "HoldReleased":
-    case "HoldExpired":
-    case "TransferSent":
-    case "TransferReceived":
-    case "TransferRefused":
-    case "TransferSettled":
-    case "TransferReversed":
-    case "NothingChanged":
-      return false
-    case "WalletCreated":
-    case "WalletFrozen":
-    case "WalletUnfrozen":
-    case "WalletClosed":
-    case "OverdraftLimitChanged":
-    case "MetadataChanged":
-    case "OperationReversed":
-      return true
-  }
-}

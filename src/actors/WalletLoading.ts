@@ -32,6 +32,7 @@ export const load = function* (actor: WalletActor, context: ActorContext): Effec
     // A later version may have come to Persistence after this was read from the log.
     if (!context.pipeline.separate || (yield* loadUnpersisted(actor, context))) {
       actor.loaded = true
+      context.resized(actor)
       if (actor.wallet !== undefined && HashMap.size(actor.wallet.transfers) > 0) {
         context.transfersFound(actor.walletId, sentForGood(actor.wallet, actor.unpersisted))
       }

@@ -49,6 +49,8 @@ const snapshotFlushMillis = 1_000
 
 export interface RegistryLoad {
   readonly residentWallets: number
+  /** Memory that they take, about: what `ActorBounds.residentBytes` bounds. */
+  readonly residentBytes: number
   readonly busyWallets: number
   /** In mailboxes; reads that wait in line included. */
   readonly waitingCommands: number
@@ -105,6 +107,7 @@ const make = Effect.fnUntraced(function* (bounds: ActorBounds) {
     ids: yield* EventIds,
     clock,
     unloaded: yield* UnloadedWallets,
+    resized: (actor) => residency.resized(actor),
     loading: loads.withPermits(1),
     transfersFound: (walletId, transfers) => foundTransfers(walletId, transfers),
     awaiting: (actor) => {
@@ -143,6 +146,7 @@ const make = Effect.fnUntraced(function* (bounds: ActorBounds) {
     },
     load: () => ({
       residentWallets: residency.size,
+      residentBytes: residency.bytes,
       busyWallets: residency.busy.size,
       waitingCommands: totals.messages,
       waitingBytes: totals.bytes
@@ -168,10 +172,11 @@ const listener = (residency: Residency, context: ActorContext): Omit<Persistence
   }
 })
 
-const measured = Effect.fnUntraced(function* ({ busy, size }: Residency, totals: MailboxTotals) {
+const measured = Effect.fnUntraced(function* ({ busy, bytes, size }: Residency, totals: MailboxTotals) {
   let deepest = 0
   for (const { mailbox } of busy) deepest = Math.max(deepest, mailbox.size)
   yield* Metric.update(EngineMetrics.residentWallets, size)
+  yield* Metric.update(EngineMetrics.residentBytes, bytes)
   yield* Metric.update(EngineMetrics.busyWallets, busy.size)
   yield* Metric.update(EngineMetrics.waitingCommands, totals.messages)
   yield* Metric.update(EngineMetrics.waitingBytes, totals.bytes)

@@ -207,6 +207,14 @@ const progressed = (recorded: RecordedEvent, event: HoldCaptured | HoldReleased 
   return { _tag: "Changed", walletId: recorded.walletId, holdId: event.holdId, captured, remaining, status }
 }
 
+/** The open hold that a command has captured or released, by its events; `undefined`: it was about none. */
+export const heldBefore = (events: ReadonlyArray<RecordedEvent>): string | undefined => {
+  for (const { event } of events) {
+    if (event._tag === "HoldCaptured" || event._tag === "HoldReleased") return event.holdId
+  }
+  return undefined
+}
+
 // --- The events --------------------------------------------------------------
 
 const holdPlaced: EventKind<HoldPlaced> = {

@@ -14,6 +14,7 @@ import type { RemoteCommand } from "../domain/Command.ts"
 import type { Metadata } from "../domain/Limits.ts"
 import { isIdempotencyKey, isText, maxTextLength, ownMetadata } from "../domain/Limits.ts"
 import { HoldClosed, InvalidRequest } from "../domain/Rejection.ts"
+import type { EventStore } from "../stores/EventStore.ts"
 import { Persistence } from "../stores/Persistence.ts"
 import { StoreUnavailable } from "../stores/StoreError.ts"
 import type { Effected } from "./Answers.ts"
@@ -40,7 +41,7 @@ interface CommandContext {
 export const make = Effect.fnUntraced(function* (): Effect.fn.Return<
   Commands,
   never,
-  WalletCalls | WalletHistory | WritePipeline | Persistence | EventIds
+  WalletCalls | WalletHistory | WritePipeline | EventStore | Persistence | EventIds
 > {
   const ids = yield* EventIds
   const clock = yield* Clock.Clock

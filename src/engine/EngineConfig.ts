@@ -42,7 +42,8 @@ const bounds: Config.Config<ActorBounds> = Config.all({
   mailboxCommands: bounded("WALLET_MAILBOX_COMMANDS", defaultBounds.mailboxCommands, 1, 1_000_000),
   batchCommands: bounded("WALLET_BATCH_COMMANDS", defaultBounds.batchCommands, 1, 10_000),
   nodeCommands: bounded("WALLET_NODE_COMMANDS", defaultBounds.nodeCommands, 1, 10_000_000),
-  residentWallets: bounded("WALLET_RESIDENT_WALLETS", defaultBounds.residentWallets, 1, 10_000_000),
+  // Below, a single wallet with all its keys and holds would be all there is room for.
+  residentBytes: bounded("WALLET_RESIDENT_BYTES", defaultBounds.residentBytes, 16 * 1024 * 1024, 2 ** 40),
   snapshotEvents: bounded("WALLET_SNAPSHOT_EVENTS", defaultBounds.snapshotEvents, 10, 1_000_000),
   keysInMemory: bounded("WALLET_KEYS_IN_MEMORY", defaultBounds.keysInMemory, 1, 1_000_000),
   idleMillis: millis("WALLET_IDLE_TIME", defaultBounds.idleMillis),

@@ -7,10 +7,13 @@
  */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import type * as Result from "effect/Result"
 import * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
 import type { Commit } from "../domain/Commit.ts"
 import type { RecordedEvent } from "../domain/Event.ts"
+import type { Profile } from "../domain/Profile.ts"
+import type { Hold } from "../domain/Wallet.ts"
 import {
   type AppendUnknown,
   type EventUnreadable,
@@ -81,6 +84,28 @@ export interface ScannedEvents {
 export interface ScanPlace {
   readonly walletId: string
   readonly version: number
+}
+
+/** A command that took place earlier. */
+export interface AskedCommand {
+  readonly walletId: string
+  /** Of its last event. */
+  readonly version: number
+  /** Whether the profile is wanted. */
+  readonly profile: boolean
+}
+
+/** What it did. */
+export interface PastCommand {
+  /** One or two, in order; none: the stream does not reach them. */
+  readonly events: ReadonlyArray<RecordedEvent>
+  /** The wallet's, after its last event; `undefined`: it was not asked for. */
+  readonly profile: Profile | undefined
+  /**
+   * The hold that it has captured or released. Only what never changes of it is as it was.
+   * `undefined`: it was about none, or there is no row of it.
+   */
+  readonly hold: Hold | undefined
 }
 
 /**
@@ -165,6 +190,16 @@ export class EventStore extends Context.Service<
       readonly to: string | undefined
       readonly limit: number
     }) => Effect.Effect<ScannedEvents, ReadError | EventUnreadable>
+
+    /**
+     * What commands did that took place earlier, in the order asked: of many wallets and
+     * versions at once, at a cost that does not grow with their histories. Each fails on its
+     * own where an event cannot be read. Only of a log that writes Persistence; absent
+     * elsewhere, and then the log is read and folded.
+     */
+    readonly pastCommands?: (
+      asked: ReadonlyArray<AskedCommand>
+    ) => Effect.Effect<ReadonlyArray<Result.Result<PastCommand, EventUnreadable>>, ReadError>
 
     /**
      * All streams' events with position > `after`, upwards, page by page and then

@@ -6,10 +6,14 @@ import * as Fiber from "effect/Fiber"
 import * as Scheduler from "effect/Scheduler"
 import * as TestClock from "effect/testing/TestClock"
 import type { ActorBounds } from "../../src/actors/ActorBounds.ts"
+import { actorFixedBytes } from "../../src/actors/ActorSize.ts"
 import { appended, create, credit, debit, waiting } from "../support/EngineCalls.ts"
 import * as Faults from "../support/FaultyEventStore.ts"
 import type { Node } from "../support/Installation.ts"
 import { assertConsistent, install, installNode, quiet, until } from "../support/Installation.ts"
+
+/** What an idle wallet takes, at most: one or a few keys. */
+const idleBytes = actorFixedBytes + 500
 
 /** Fills the mailbox of wallet `a` behind an append in flight, with `bound` in the way of the fourth command. */
 const overfill = Effect.fnUntraced(function* (
@@ -161,7 +165,7 @@ describe("residents", () => {
 
   it.effect("give way to newer ones, the least recently used first", () =>
     Effect.gen(function* () {
-      const { installation, node } = yield* installNode({ bounds: { residentWallets: 3 } })
+      const { installation, node } = yield* installNode({ bounds: { residentBytes: 3 * idleBytes } })
       for (const id of ["a", "b", "c"]) yield* create(node, id)
       yield* credit(node, "a", 1n, "k")
       yield* create(node, "d")
@@ -178,7 +182,7 @@ describe("residents", () => {
 
   it.effect("above the bound because all were at work come back to it", () =>
     Effect.gen(function* () {
-      const { node } = yield* installNode({ bounds: { residentWallets: 3 } })
+      const { node } = yield* installNode({ bounds: { residentBytes: 3 * idleBytes } })
       const gate = yield* Deferred.make<void>()
       node.log.appendFaults.push(Faults.heldUntil(gate))
       const ids = Array.from({ length: 40 }, (_, index) => `w${index}`)
@@ -194,7 +198,7 @@ describe("residents", () => {
 
   it.effect("never lose a command that races with their leaving", () =>
     Effect.gen(function* () {
-      const { installation, node } = yield* installNode({ bounds: { residentWallets: 1 } })
+      const { installation, node } = yield* installNode({ bounds: { residentBytes: 1 * idleBytes } })
       const ids = ["a", "b", "c", "d"]
       for (const id of ids) yield* create(node, id)
       yield* Effect.forEach(

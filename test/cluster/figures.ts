@@ -242,8 +242,8 @@ const residentMegabytes = ({ pid }: ClusterNode): number =>
   Math.round(Number(/^VmRSS:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1] ?? 0) / 1_024)
 
 const manyWallets = Effect.fnUntraced(function* ({ many, stores }: Given) {
-  const residentLimit = 20_000
-  const rig = yield* started(stores, 3, { WALLET_RESIDENT_WALLETS: String(residentLimit) })
+  const residentBytes = 80_000_000
+  const rig = yield* started(stores, 3, { WALLET_RESIDENT_BYTES: String(residentBytes) })
   const at = performance.now()
   const making = yield* Effect.forkChild(makeWallets(rig.nodes, many))
   const most = rig.nodes.map(residentMegabytes)
@@ -254,7 +254,7 @@ const manyWallets = Effect.fnUntraced(function* ({ many, stores }: Given) {
   }
   const resident = yield* total(rig.nodes, "wallet_resident_wallets")
   const seconds = Math.round((performance.now() - at) / 1_000)
-  yield* say("wallets", { many, residentLimit, resident, seconds, megabytes: { begun, most } })
+  yield* say("wallets", { many, residentBytes, resident, seconds, megabytes: { begun, most } })
 }, Effect.scoped)
 
 const run = Effect.fnUntraced(function* (given: Given) {

@@ -31,7 +31,7 @@ const bounds: Partial<ActorBounds> = {
   appendRetryMillis: 500,
   callerWaitMillis: 2_000,
   conflictRetries: 2,
-  residentWallets: 2,
+  residentBytes: 2 * 5_000,
   idleMillis: 3_000,
   concurrentLoads: 1,
   snapshotEvents: 5,

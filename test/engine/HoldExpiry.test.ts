@@ -117,7 +117,7 @@ describe("a hold whose time is over", () => {
 describe("the expiry of holds", () => {
   it.effect("keeps up with ten thousand of the same second, of wallets out of memory", () =>
     Effect.gen(function* () {
-      const { installation, node } = yield* installNode({ bounds: { residentWallets: 100 } })
+      const { installation, node } = yield* installNode({ bounds: { residentBytes: 100 * 4_096 } })
       const ids = Array.from({ length: 1_000 }, (_, n) => `w${n}`)
       const holds = (id: string, n: number) =>
         Effect.forEach(Array.from({ length: 10 }), (_, h) => hold(node, id, 100_000 + (n % 1_000), `h-${h}`), {

@@ -117,13 +117,14 @@ describe("every command, sent again with its key, has its first answer and no se
     })
   )
 
-  for (const [what, behindAt] of [
-    ["", undefined],
-    [", also while Persistence has none of its holds yet", -1]
+  for (const [what, behindAt, tellsPast] of [
+    ["", undefined, false],
+    [", told by look-ups", undefined, true],
+    [", also while Persistence has none of its holds yet", -1, false]
   ] as const) {
     it.effect(`whatever has happened since${what}`, () =>
       Effect.gen(function* () {
-        const { installation, node } = yield* installNode()
+        const { installation, node } = yield* installNode({ tellsPast })
         node.persistence.behindAt = behindAt
         yield* performAll(node, (performed) => replayAll(installation, node, performed))
       })

@@ -13,6 +13,7 @@ import { persistenceContract } from "../../src/testing/contract/PersistenceContr
 import { persistenceWriteContract } from "../../src/testing/contract/PersistenceWriteContract.ts"
 import { rebuildContract } from "../../src/testing/contract/RebuildContract.ts"
 import { refusalContract } from "../../src/testing/contract/RefusalContract.ts"
+import { pastContract } from "../../src/testing/contract/PastContract.ts"
 import { scanContract } from "../../src/testing/contract/ScanContract.ts"
 import { snapshotContract } from "../../src/testing/contract/SnapshotContract.ts"
 import { transactionSearchContract } from "../../src/testing/contract/TransactionSearchContract.ts"
@@ -62,6 +63,7 @@ export const runStoreContracts = <E>(name: string, stores: Layer.Layer<AllStores
       fence: fenceContract,
       follow: followContract,
       snapshot: snapshotContract,
+      past: pastContract,
       scan: scanContract,
       ...rows,
       "API keys": apiKeyStoreContract

@@ -99,18 +99,29 @@ export interface FaultyEventStore {
   readonly appends: Array<ReadonlyArray<Commit>>
   /** Every read of a stream. */
   readonly reads: Array<{ readonly walletId: string; readonly after: number }>
+  /** Every look-up of commands that took place earlier, by how many; only where the log tells them. */
+  readonly pastReads: Array<number>
   /** From now on nothing that was or will be asked is ever answered, as if the process were gone. */
   readonly kill: () => void
 }
 
-/** `broken`: ids of events that cannot be read. */
-export const make = (inner: EventStore["Service"], broken: ReadonlySet<string> = new Set()): FaultyEventStore => {
+/**
+ * `broken`: ids of events that cannot be read. `tellsPast`: what took place earlier is looked up,
+ * where the inner log can; else it is read from the streams, with their faults.
+ */
+export const make = (
+  inner: EventStore["Service"],
+  broken: ReadonlySet<string> = new Set(),
+  tellsPast = false
+): FaultyEventStore => {
   let killed = false
   const appendFaults: Array<AppendFault> = []
   const readFaults: Array<ReadFault> = []
   const raiseFaults: FaultyEventStore["raiseFaults"] = []
   const appends: Array<ReadonlyArray<Commit>> = []
   const reads: FaultyEventStore["reads"] = []
+  const pastReads: Array<number> = []
+  const pastCommands = tellsPast ? inner.pastCommands : undefined
 
   const mortal = <A, E>(effect: Effect.Effect<A, E>): Effect.Effect<A, E> =>
     Effect.suspend(() =>
@@ -124,6 +135,7 @@ export const make = (inner: EventStore["Service"], broken: ReadonlySet<string> =
     draw: undefined,
     appends,
     reads,
+    pastReads,
     kill: () => {
       killed = true
     },
@@ -151,6 +163,12 @@ export const make = (inner: EventStore["Service"], broken: ReadonlySet<string> =
           })
         )
       },
+      ...(pastCommands && {
+        pastCommands: (asked) => {
+          pastReads.push(asked.length)
+          return mortal(pastCommands(asked))
+        }
+      }),
       readAll: (options) =>
         mortal(
           Effect.tap(inner.readAll(options), (page) => {

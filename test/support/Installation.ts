@@ -87,9 +87,9 @@ const startNode = Effect.fnUntraced(function* (
   state: MemoryState,
   broken: ReadonlySet<string>,
   bounds: Partial<ActorBounds>,
-  clock: Clock.Clock | undefined
+  { clock, tellsPast }: InstallOptions
 ) {
-  const log = Faulty.make(MemoryEventStore.make(state), broken)
+  const log = Faulty.make(MemoryEventStore.make(state), broken, tellsPast)
   const persistence = FaultyKeys.make(MemoryPersistence.make(state))
   const logged: Array<string> = []
   const database = Layer.succeed(MemoryDatabase, state)
@@ -141,6 +141,8 @@ interface InstallOptions {
   readonly bounds?: Partial<ActorBounds>
   /** Log and Persistence are two stores. */
   readonly separate?: boolean
+  /** The log tells by look-ups what took place earlier; default: it is read from the streams. */
+  readonly tellsPast?: boolean
   /** Of the nodes; the stores have the test's own. */
   readonly clock?: Clock.Clock
 }
@@ -157,7 +159,7 @@ export const install = Effect.fnUntraced(function* (
   return {
     state,
     broken,
-    start: (bounds = {}) => startNode(state, broken, { ...options.bounds, ...bounds }, options.clock),
+    start: (bounds = {}) => startNode(state, broken, { ...options.bounds, ...bounds }, options),
     log: MemoryEventStore.make(state),
     events,
     types: (walletId) => events(walletId).map(({ event }) => event._tag)

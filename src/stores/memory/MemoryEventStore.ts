@@ -4,6 +4,7 @@
  */
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as Result from "effect/Result"
 import type { Commit } from "../../domain/Commit.ts"
 import type { RecordedEvent } from "../../domain/Event.ts"
 import {
@@ -17,7 +18,7 @@ import {
 import { OperationRefused, StoreDefect } from "../StoreError.ts"
 import { copyOf } from "./Copies.ts"
 import { MemoryDatabase, type MemoryState } from "./MemoryDatabase.ts"
-import { scan, applyCommit, persistedVersion } from "./Rows.ts"
+import { applyCommit, pastCommand, persistedVersion, scan } from "./Rows.ts"
 
 const conflict: AppendOutcome = { _tag: "Conflict" }
 const keySeen: AppendOutcome = { _tag: "KeySeen" }
@@ -132,7 +133,13 @@ export const make = (state: MemoryState): EventStore["Service"] => {
     append: (commits) => append(state, commits),
     read: (walletId, { after, limit }) =>
       Effect.sync(() => copyOf((state.streams.get(walletId) ?? []).slice(after + 1, after + 1 + limit))),
-    ...(state.separate ? {} : { scan: scan(state) }),
+    ...(state.separate
+      ? {}
+      : {
+          scan: scan(state),
+          pastCommands: (asked) =>
+            Effect.sync(() => asked.map((command) => Result.succeed(copyOf(pastCommand(state, command)))))
+        }),
     follow: followByPages(reads),
     saveSnapshot: (snapshot) => Effect.sync(() => saveSnapshot(state, copyOf(snapshot))),
     loadSnapshot: (walletId, bound = {}) => Effect.sync(() => copyOf(loadSnapshot(state, walletId, bound))),

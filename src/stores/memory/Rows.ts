@@ -2,9 +2,11 @@
 import * as Effect from "effect/Effect"
 import type { Commit } from "../../domain/Commit.ts"
 import type { RecordedEvent } from "../../domain/Event.ts"
+import { heldBefore } from "../../domain/HoldRules.ts"
+import { changesProfile, profileAfter } from "../../domain/Profile.ts"
 import { holdChanges, transactionOf, transferChanges } from "../../domain/Projection.ts"
 import { type Transaction, viewOf } from "../../domain/Wallet.ts"
-import type { EventStore, ScannedEvent } from "../EventStore.ts"
+import type { AskedCommand, EventStore, PastCommand, ScannedEvent } from "../EventStore.ts"
 import type { Refusal, SeenKey } from "../Persistence.ts"
 import {
   type DerivedWallet,
@@ -310,3 +312,20 @@ export const rowScan = (visible: Effect.Effect<MemoryState>): RowScan => ({
       return { wallets: copyOf(complete.map((id) => derivedRows(state, id, giant))), to, flaws: [] }
     })
 })
+
+/** What a command did that took place earlier. Walks over the stream where the profile is asked for. */
+export const pastCommand = (state: MemoryState, { profile, version, walletId }: AskedCommand): PastCommand => {
+  const stream = state.streams.get(walletId) ?? []
+  const last = stream[version]
+  const events = stream
+    .slice(Math.max(0, version - 1), version + 1)
+    .filter(({ metadata }) => metadata.commandId === last?.metadata.commandId)
+  const holdId = heldBefore(events)
+  return {
+    events,
+    profile: profile
+      ? profileAfter(stream.slice(0, version + 1).filter(({ event }) => changesProfile(event)))
+      : undefined,
+    hold: holdId === undefined ? undefined : state.holds.get(walletId)?.get(holdId)?.hold
+  }
+}

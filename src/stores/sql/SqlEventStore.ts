@@ -24,6 +24,7 @@ import { type ErrorClassOptions, reading, withinReadLimit, withTimeLimit } from 
 import { int8, text, time } from "./Parameters.ts"
 import { ReadConnections } from "./ReadConnections.ts"
 import { eventColumns, type EventRow, recordedOf } from "./Rows.ts"
+import { pastCommands } from "./PastCommands.ts"
 import { eventScan } from "./Scan.ts"
 
 export interface SqlEventStoreOptions extends ErrorClassOptions {
@@ -164,7 +165,12 @@ export const make = Effect.fnUntraced(function* (
         Effect.fromResult(Result.all(rows.map(recordedOf)))
       ),
     readAll,
-    ...(options.persistence === false ? {} : { scan: eventScan(sql, { read: scanned, words: options.words ?? true }) }),
+    ...(options.persistence === false
+      ? {}
+      : {
+          scan: eventScan(sql, { read: scanned, words: options.words ?? true }),
+          pastCommands: pastCommands(sql, read)
+        }),
     follow: followByPages({ readAll, head }),
     head,
     saveSnapshot: ({ data, time: at, version, walletId }) =>

@@ -40,6 +40,9 @@ export const soundMillis = defaultBounds.clockSkewMillis + 1_000
 /** The claims and the hashes are of no interest here: few, so that a claim is cheap. */
 export const partitions = 4
 
+/** What an idle wallet takes, about, bytes. */
+const idleBytes = 4_096
+
 const small = (random: SeededRandom): ActorBounds => ({
   ...defaultBounds,
   limits: random.chance(0.3) ? { stateBytes: 1_600 } : defaultBounds.limits,
@@ -51,7 +54,7 @@ const small = (random: SeededRandom): ActorBounds => ({
   appendRetryMillis: random.pick([100, 1_000]),
   callerWaitMillis: random.pick([500, 2_000, 4_000]),
   conflictRetries: random.pick([1, 4]),
-  residentWallets: random.pick([1, 3, 100]),
+  residentBytes: random.pick([1, 3, 100]) * idleBytes,
   idleMillis: random.pick([300, 2_000, 60_000]),
   concurrentLoads: random.pick([1, 8]),
   snapshotEvents: random.pick([2, 5, 10]),

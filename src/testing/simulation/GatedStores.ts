@@ -63,6 +63,7 @@ const gatedLog = (trial: Trial, gate: Gate, reading: Reading): EventStore["Servi
       }),
     read: (walletId, options) =>
       reading("read", "log", `${walletId} after ${options.after}`, inner.read(walletId, options)),
+    ...(inner.pastCommands === undefined ? {} : { pastCommands: gatedPast(inner.pastCommands, reading) }),
     readAll: (options) => reading("readAll", "log", `after ${options.after}`, inner.readAll(options)),
     follow: inner.follow,
     head: reading("head", "log", "", inner.head),
@@ -96,6 +97,16 @@ const gatedLog = (trial: Trial, gate: Gate, reading: Reading): EventStore["Servi
       })
   })
 }
+
+const gatedPast =
+  (
+    pastCommands: NonNullable<EventStore["Service"]["pastCommands"]>,
+    reading: Reading
+  ): NonNullable<EventStore["Service"]["pastCommands"]> =>
+  (asked) => {
+    const what = asked.map(({ version, walletId }) => `${walletId}@${version}`).join(" ")
+    return reading("read", "log", what, pastCommands(asked))
+  }
 
 const countDoubts = (
   { doubts }: Trial,

@@ -90,11 +90,7 @@ const keys: ReadonlyArray<PlantedBug> = [
   ),
   bug(
     "a retry of what was reversed is told that it is done",
-    change(
-      "engine/ReplayedReply.ts",
-      "separate ? yield* reversalOf(walletId, version, current.version) : undefined",
-      "undefined"
-    )
+    change("engine/ReplayedReply.ts", "if (reversed !== undefined) return", "if (reversed === walletId) return")
   )
 ]
 

@@ -1,0 +1,81 @@
+/**
+ * The profile of a wallet: what of its view not every event says. It changes seldom, by
+ * events of its own.
+ */
+import type { RecordedEvent, WalletEvent, WalletEventType } from "./Event.ts"
+import { noMetadata } from "./Limits.ts"
+import type { Wallet } from "./Wallet.ts"
+
+export type Profile = Pick<Wallet, "status" | "overdraftLimit" | "metadata">
+
+/** Whether an event changes the profile. */
+export const changesProfile = (event: WalletEvent): boolean => {
+  switch (event._tag) {
+    case "WalletCredited":
+    case "WalletDebited":
+    case "HoldPlaced":
+    case "HoldCaptured":
+    case "HoldReleased":
+    case "HoldExpired":
+    case "TransferSent":
+    case "TransferReceived":
+    case "TransferRefused":
+    case "TransferSettled":
+    case "TransferReversed":
+    case "NothingChanged":
+      return false
+    case "WalletCreated":
+    case "WalletFrozen":
+    case "WalletUnfrozen":
+    case "WalletClosed":
+    case "OverdraftLimitChanged":
+    case "MetadataChanged":
+    case "OperationReversed":
+      return true
+  }
+}
+
+/**
+ * The events that change it, but for a reversal, which says only what it has put back: where
+ * an append writes Persistence there is none.
+ */
+export const profileTypes = [
+  "WalletCreated",
+  "WalletFrozen",
+  "WalletUnfrozen",
+  "WalletClosed",
+  "OverdraftLimitChanged",
+  "MetadataChanged"
+] as const satisfies ReadonlyArray<WalletEventType>
+
+export const profileOf = ({ metadata, overdraftLimit, status }: Profile): Profile => ({
+  status,
+  overdraftLimit,
+  metadata
+})
+
+/** After the last event of each of {@link profileTypes}, or more of them; versions upwards, from the creation. */
+export const profileAfter = (events: ReadonlyArray<RecordedEvent>): Profile => {
+  let profile: Profile = { status: "active", overdraftLimit: 0n, metadata: noMetadata }
+  for (const { event } of events) profile = next(profile, event)
+  return profile
+}
+
+const next = (profile: Profile, event: WalletEvent): Profile => {
+  switch (event._tag) {
+    case "WalletCreated":
+      return { status: "active", overdraftLimit: event.overdraftLimit, metadata: event.metadata }
+    case "WalletFrozen":
+      return { ...profile, status: "frozen" }
+    case "WalletUnfrozen":
+      return { ...profile, status: "active" }
+    case "WalletClosed":
+      return { ...profile, status: "closed" }
+    case "OverdraftLimitChanged":
+      return { ...profile, overdraftLimit: event.overdraftLimit }
+    case "MetadataChanged":
+      return { ...profile, metadata: event.metadata }
+    default:
+      return profile
+  }
+}
