@@ -79,6 +79,13 @@ export class WeakSecret extends Schema.TaggedError<WeakSecret>()("WeakSecret", {
   }
 }
 
+/** Nobody could get in any more. */
+export class LastAdminKey extends Schema.TaggedError<LastAdminKey>()("LastAdminKey", {}) {
+  override get message(): string {
+    return "this is the last admin key: make another one first"
+  }
+}
+
 export interface CreatedKey {
   readonly key: ApiKey
   readonly secret: Redacted.Redacted
@@ -140,6 +147,14 @@ const makeWriting = (store: Store, table: ApiKeyTable, oneAtATime: OneAtATime) =
     return removed
   })
 
+  const isAdmin = ({ scopes }: ApiKey): boolean => scopes.includes("admin")
+
+  const revoke = Effect.fnUntraced(function* (id: string) {
+    const admins = (yield* store.all).filter(isAdmin)
+    if (admins.length === 1 && admins[0]!.id === id) return yield* new LastAdminKey()
+    return yield* remove(id)
+  })
+
   const create = Effect.fnUntraced(function* (name: string, scopes: ReadonlyArray<Scope>) {
     const secret = newSecret()
     const key = yield* insert(randomUUID(), name, scopes, secret)
@@ -167,6 +182,7 @@ const makeWriting = (store: Store, table: ApiKeyTable, oneAtATime: OneAtATime) =
   return {
     create: (name: string, scopes: ReadonlyArray<Scope>) => oneAtATime(create(name, scopes)),
     remove: (id: string) => oneAtATime(remove(id)),
+    revoke: (id: string) => oneAtATime(revoke(id)),
     ensureAdmin: (configured: Redacted.Redacted | undefined) => oneAtATime(ensureAdmin(configured))
   }
 }
@@ -189,6 +205,8 @@ export class ApiKeys extends Context.Service<
     readonly create: (name: string, scopes: ReadonlyArray<Scope>) => Effect.Effect<CreatedKey, ReadError>
     /** `false`: there is no such key. Counts on this node at once. */
     readonly remove: (id: string) => Effect.Effect<boolean, ReadError>
+    /** As `remove`, for callers over the network: not the last one with the scope `admin`. */
+    readonly revoke: (id: string) => Effect.Effect<boolean, ReadError | LastAdminKey>
     readonly list: (page: PageRequest) => Effect.Effect<Page<ApiKey>, ReadError | InvalidRequest>
     /**
      * Makes sure that somebody can get in. With a configured secret: an admin key

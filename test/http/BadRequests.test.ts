@@ -216,7 +216,6 @@ const filterRows: ReadonlyArray<Row> = [
   ...["", "hold", "Credit", "transfer"].map((type): Row => ["GET", `/v1/transactions?type=${type}`, undefined, I]),
   ["GET", "/v1/wallets/w?verbose=1", undefined, I],
   ["GET", "/v1/wallets/w/events?cursor=1", undefined, I],
-  ["GET", "/health/live?x=1", undefined, I],
   ["DELETE", "/v1/keys/x?force=1", undefined, I]
 ]
 
