@@ -59,6 +59,7 @@ export const slowReaders = (server: Http.Server) => {
         marks.set(socket, { at: now, taken })
       } else if (now - mark.at >= readerPatience) {
         socket.destroy()
+        marks.delete(socket)
         cut++
       }
     }
