@@ -83,14 +83,11 @@ export const emptyEndpoint: Target = {
   status: "200"
 }
 
-/**
- * A load in a process of its own. Dies when a request was answered by anything but the
- * target's status.
- */
-export const load = Effect.fnUntraced(function* (
+/** A load in a process of its own, whatever it is answered. */
+export const loadAnyhow = Effect.fnUntraced(function* (
   settings: Pick<BenchSettings, "millis" | "rampMillis">,
   { url }: Service,
-  { connections, status, ...target }: Target & { readonly connections: number }
+  { connections, status: _, ...target }: Target & { readonly connections: number }
 ) {
   const options: HttpLoadOptions = {
     ...target,
@@ -101,9 +98,21 @@ export const load = Effect.fnUntraced(function* (
     duration: settings.millis
   }
   const output = yield* runModule("bench/HttpLoadWorker", [JSON.stringify(options)])
-  const report = yield* Effect.orDie(Schema.decodeEffect(Schema.fromJsonString(HttpLoadReport))(output.trim()))
-  if (report.socketErrors > 0 || (report.statuses[status] ?? 0) !== report.requests) {
-    return yield* Effect.die(new Error(`the load on ${target.path} had other answers than ${status}: ${output}`))
+  return yield* Effect.orDie(Schema.decodeEffect(Schema.fromJsonString(HttpLoadReport))(output.trim()))
+})
+
+/** The same; dies when a request was answered by anything but the target's status. */
+export const load = Effect.fnUntraced(function* (
+  settings: Pick<BenchSettings, "millis" | "rampMillis">,
+  service: Service,
+  target: Target & { readonly connections: number }
+) {
+  const report = yield* loadAnyhow(settings, service, target)
+  if (report.socketErrors > 0 || (report.statuses[target.status] ?? 0) !== report.requests) {
+    const answers = JSON.stringify(report)
+    return yield* Effect.die(
+      new Error(`the load on ${target.path} had other answers than ${target.status}: ${answers}`)
+    )
   }
   return report
 })

@@ -1,0 +1,5 @@
+/** All rows of `npm run overload`, in the order in which they run. */
+import type { OverloadRow } from "./OverloadRow.ts"
+import { saturation } from "./Saturation.ts"
+
+export const overloadRows: ReadonlyArray<OverloadRow> = [saturation]
