@@ -1,5 +1,6 @@
 /** All rows of `npm run overload`, in the order in which they run. */
 import type { OverloadRow } from "./OverloadRow.ts"
 import { saturation } from "./Saturation.ts"
+import { stalls } from "./StallRows.ts"
 
-export const overloadRows: ReadonlyArray<OverloadRow> = [saturation]
+export const overloadRows: ReadonlyArray<OverloadRow> = [saturation, stalls]

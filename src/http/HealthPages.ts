@@ -7,7 +7,7 @@ import * as Effect from "effect/Effect"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as PrometheusMetrics from "effect/observability/PrometheusMetrics"
 import { elapsedMillis } from "../actors/Deadlines.ts"
-import { type EngineHealth, WalletEngine } from "../engine/WalletEngine.ts"
+import type { EngineHealth, WalletEngine } from "../engine/WalletEngine.ts"
 
 export const livePage = HttpServerResponse.jsonUnsafe({ status: "ok" })
 

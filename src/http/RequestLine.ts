@@ -99,8 +99,9 @@ const makeLines = () => {
   const turn = (): void => {
     isTurnAsked = false
     begun = 0
-    while (begun < begunPerTurn && next.length > 0) {
-      const line = next.shift()!
+    for (let left = begunPerTurn; left > 0; left--) {
+      const line = next.shift()
+      if (line === undefined) return
       line.isNext = false
       const first = line.waiting.shift()
       if (first !== undefined) begin(line, first)
