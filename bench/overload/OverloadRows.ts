@@ -2,5 +2,6 @@
 import type { OverloadRow } from "./OverloadRow.ts"
 import { readers } from "./ReaderRows.ts"
 import { saturation } from "./Saturation.ts"
+import { stalls } from "./StallRows.ts"
 
-export const overloadRows: ReadonlyArray<OverloadRow> = [saturation, readers]
+export const overloadRows: ReadonlyArray<OverloadRow> = [saturation, readers, stalls]

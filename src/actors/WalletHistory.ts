@@ -208,7 +208,7 @@ const make = Effect.fnUntraced(function* (bounds: ActorBounds) {
         return at < versions.length && versions[at]! - wallet!.version <= bounds.snapshotEvents
       }
       if (reached()) {
-        yield* each(walletId, from.snapshotVersion, (recorded) => {
+        yield* each(walletId, { after: from.snapshotVersion, upTo: versions[versions.length - 1] }, (recorded) => {
           wallet = evolve(wallet, recorded)
           return reached()
         })

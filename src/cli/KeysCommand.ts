@@ -1,6 +1,6 @@
 /** `wallet keys`: API keys, made, listed and revoked. */
 import * as Effect from "effect/Effect"
-import type * as Option from "effect/Option"
+import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 import * as Argument from "effect/cli/Argument"
@@ -16,7 +16,7 @@ import { storesLayer } from "../engine/EngineStores.ts"
 import { loggingLayer } from "./Logging.ts"
 import { printResult, reportFailure } from "./Output.ts"
 import { loadServiceConfig } from "./ServiceConfig.ts"
-import { clientLayer, findServicePlace } from "./ServicePlace.ts"
+import { clientLayer, findServicePlace, type RunningService } from "./ServicePlace.ts"
 
 /** There is no key with this id. */
 class KeyNotFound extends Schema.TaggedError<KeyNotFound>()("KeyNotFound", { id: Schema.String }) {
@@ -47,6 +47,18 @@ interface Failure {
 }
 
 const refused = (error: Failure): KeysRefused => new KeysRefused({ reason: error.detail ?? error.message })
+
+/** What the service answered, and what to do where it lets nobody in with this key. */
+const refusedBy =
+  (service: RunningService, isEmbedded: boolean) =>
+  (error: Failure & { readonly _tag: string }): KeysRefused => {
+    const { reason } = refused(error)
+    if (error._tag !== "Unauthorized" && error._tag !== "Forbidden") return new KeysRefused({ reason })
+    const instead = isEmbedded ? ", or stop the service and repeat this: keys are then made in its folder itself" : ""
+    return new KeysRefused({
+      reason: `${service.baseUrl} has not let this in (${reason}): set WALLET_API_KEY to an admin key of its own${instead}`
+    })
+  }
 
 const pageSize = 200
 
@@ -80,7 +92,10 @@ const localKeys = Effect.map(ApiKeys, (keys): Keys => ({
     )
 }))
 
-const remoteKeys = Effect.map(WalletClient, ({ keys }): Keys => ({
+const remoteKeys = (service: RunningService, isEmbedded: boolean) =>
+  Effect.map(WalletClient, ({ keys }) => keysThrough(keys, refusedBy(service, isEmbedded)))
+
+const keysThrough = (keys: WalletClient["Service"]["keys"], refused: ReturnType<typeof refusedBy>): Keys => ({
   create: (name, scopes) => keys.create({ query: {}, payload: { name, scopes } }).pipe(Effect.mapError(refused)),
   list: all((cursor) => keys.list({ query: { limit: pageSize, ...(cursor === undefined ? {} : { cursor }) } })).pipe(
     Effect.mapError(refused)
@@ -91,7 +106,7 @@ const remoteKeys = Effect.map(WalletClient, ({ keys }): Keys => ({
       Effect.catchTag("NotFound", () => Effect.fail(new KeyNotFound({ id }))),
       Effect.mapError((error) => (error instanceof KeyNotFound ? error : refused(error)))
     )
-}))
+})
 
 interface CommonOptions {
   readonly json: boolean
@@ -104,7 +119,9 @@ const withKeys = <A, E>(options: CommonOptions, use: (keys: Keys) => Effect.Effe
     const config = yield* loadServiceConfig
     const place = yield* findServicePlace(config, options.url)
     return yield* place._tag === "Service"
-      ? Effect.flatMap(remoteKeys, use).pipe(Effect.provide(clientLayer(place.service)))
+      ? Effect.flatMap(remoteKeys(place.service, Option.isNone(options.url)), use).pipe(
+          Effect.provide(clientLayer(place.service))
+        )
       : Effect.flatMap(localKeys, use).pipe(
           Effect.provide(ApiKeys.layer),
           Effect.provide(storesLayer(config.engine.stores)),

@@ -11,7 +11,8 @@ import * as Option from "effect/Option"
 import * as References from "effect/References"
 import * as Stdio from "effect/Stdio"
 import { inspect } from "node:util"
-import { correlationOf, requestOf, routeOf } from "../http/RequestTelemetry.ts"
+import { requestIdOf } from "../http/RequestId.ts"
+import { requestOf, routeOf } from "../http/RequestTelemetry.ts"
 import { makeScrub, type Scrub } from "./Secrets.ts"
 import type { ServiceConfig } from "./ServiceConfig.ts"
 
@@ -23,7 +24,7 @@ type LogOptions = Parameters<typeof Logger.formatStructured.log>[0]
 const requestFields = ({ fiber }: LogOptions) => {
   const request = requestOf(fiber)
   if (request === undefined) return undefined
-  return { method: request.method, route: routeOf(request.url), id: correlationOf(request.headers) }
+  return { method: request.method, route: routeOf(request.url), id: requestIdOf(request) }
 }
 
 const traceFields = ({ fiber }: LogOptions) => {

@@ -49,13 +49,22 @@ export const makeSampler = (rate: number, random: () => number) => {
   }
 }
 
+/** A query says whom and what somebody looks for: it is in no trace. */
+const withoutQuery = (span: Tracer.Span): Tracer.Span => {
+  const attribute = span.attribute.bind(span)
+  span.attribute = (key, value) => {
+    if (key !== "url.query") attribute(key, key === "url.full" ? String(value).replace(/[?#].*$/s, "") : value)
+  }
+  return span
+}
+
 /** Spans begin with a request; whatever else would begin one is not sent. */
 const fromRequestsOnly = (tracer: Tracer.Tracer): Tracer.Tracer => ({
   ...tracer,
-  span: (options) =>
-    Option.isNone(options.parent) && options.kind !== "server"
-      ? new Tracer.NativeSpan({ ...options, sampled: false })
-      : tracer.span(options)
+  span: (options) => {
+    if (options.kind === "server") return withoutQuery(tracer.span(options))
+    return Option.isNone(options.parent) ? new Tracer.NativeSpan({ ...options, sampled: false }) : tracer.span(options)
+  }
 })
 
 /** OTLP writes what JSON has no number for as a text. */

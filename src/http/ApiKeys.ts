@@ -106,6 +106,13 @@ export class WeakSecret extends Schema.TaggedError<WeakSecret>()("WeakSecret", {
   }
 }
 
+/** Nobody could get in any more. */
+export class LastAdminKey extends Schema.TaggedError<LastAdminKey>()("LastAdminKey", {}) {
+  override get message(): string {
+    return "this is the last admin key: make another one first"
+  }
+}
+
 export interface CreatedKey {
   readonly key: ApiKey
   readonly secret: Redacted.Redacted
@@ -204,6 +211,14 @@ const makeWriting = Effect.fnUntraced(function* (store: Store, table: ApiKeyTabl
     return removed
   })
 
+  const isAdmin = ({ scopes }: ApiKey): boolean => scopes.includes("admin")
+
+  const revoke = Effect.fnUntraced(function* (id: string) {
+    const admins = (yield* store.all).filter(isAdmin)
+    if (admins.length === 1 && admins[0]!.id === id) return yield* new LastAdminKey()
+    return yield* remove(id)
+  })
+
   const insert = Effect.fnUntraced(function* ({ hash, ...key }: StoredApiKey) {
     yield* store.insert({ ...key, hash })
     table.add({ ...key, hash })
@@ -240,6 +255,7 @@ const makeWriting = Effect.fnUntraced(function* (store: Store, table: ApiKeyTabl
   return {
     create: (name: string, scopes: ReadonlyArray<Scope>) => oneAtATime(create(name, scopes)),
     remove: (id: string) => oneAtATime(remove(id)),
+    revoke: (id: string) => oneAtATime(revoke(id)),
     setConfigured: (secret: Redacted.Redacted) => oneAtATime(setConfigured(Redacted.value(secret))),
     makeFirst: <E>(keep: (secret: Redacted.Redacted) => Effect.Effect<void, E>) => oneAtATime(makeFirst(keep))
   }
@@ -261,6 +277,8 @@ export class ApiKeys extends Context.Service<
     readonly create: (name: string, scopes: ReadonlyArray<Scope>) => Effect.Effect<CreatedKey, ReadError>
     /** `false`: there is no such key. Counts on this node at once. */
     readonly remove: (id: string) => Effect.Effect<boolean, ReadError>
+    /** As `remove`, for callers over the network: not the last one with the scope `admin`. */
+    readonly revoke: (id: string) => Effect.Effect<boolean, ReadError | LastAdminKey>
     readonly list: (page: PageRequest) => Effect.Effect<Page<ApiKey>, ReadError | InvalidRequest>
     /** Makes the configured secret that of an admin key, in place of an earlier configured one. */
     readonly setConfigured: (secret: Redacted.Redacted) => Effect.Effect<void, ReadError | WeakSecret>

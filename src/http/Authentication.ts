@@ -5,8 +5,11 @@
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Hash from "effect/Hash"
+import * as HttpServerRequest from "effect/http/HttpServerRequest"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
 import * as RateLimiter from "effect/persistence/RateLimiter"
 import * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
@@ -16,6 +19,8 @@ import { type HttpReply, failureReply, internalError, problemReply, toResponse }
 import { ApiKeys } from "./ApiKeys.ts"
 import { Authorization, CurrentKey, hasScope, RequiredScope } from "./api/Authorization.ts"
 import { HttpConfig } from "./HttpConfig.ts"
+
+type Request = HttpServerRequest.HttpServerRequest
 
 const unauthorized = problemReply("Unauthorized", "a valid key is required: `Authorization: Bearer <api key>`")
 
@@ -27,54 +32,72 @@ export const refusal = (reply: HttpReply): HttpServerResponse.HttpServerResponse
     ? HttpServerResponse.setHeader(toResponse(reply), "www-authenticate", "Bearer")
     : toResponse(reply)
 
-/** Counts one request of a key; fails with the reply when it was one too many. */
-type RateLimit = (key: ApiKey) => Effect.Effect<void, HttpReply>
+/** Counts requests of a key, or commands, one when not said; fails with the reply when they were too many. */
+type RateLimit = (key: ApiKey, commands?: number) => Effect.Effect<void, HttpReply>
 
-/** Fixed windows of one second per key, counted on this node. */
-const makeRateLimit = Effect.fnUntraced(function* (perSecond: number) {
+/** Addresses are counted by so many numbers, whoever has how many of them. */
+const addressCounters = 65_536
+
+/** Of an IPv6 address the first 64 bits: whoever has one address has all of these. */
+const networkOf = (address: string): string => {
+  if (!address.includes(":") || address.includes(".")) return address
+  const [head = [], tail = []] = address.split("::").map((part) => part.split(":"))
+  return [...head, ...Array.from({ length: 8 - head.length - tail.length }, () => "0"), ...tail].slice(0, 4).join(":")
+}
+
+/** By what the requests of an address without a valid key are counted. */
+const counterOf = (address: string): string => `address ${(Hash.string(networkOf(address)) >>> 0) % addressCounters}`
+
+/** Fixed windows of one second, counted on this node. */
+const makeRateLimits = Effect.fnUntraced(function* (perSecond: number) {
   const limiter = yield* RateLimiter.make.pipe(Effect.provide(RateLimiter.layerStoreMemory))
-  const rateLimit: RateLimit = (key) =>
-    limiter.consume({ key: key.id, limit: perSecond, window: Duration.seconds(1) }).pipe(
+  const consume = (key: string, tokens: number, detail: string) =>
+    limiter.consume({ key, tokens, limit: perSecond, window: Duration.seconds(1) }).pipe(
       Effect.asVoid,
       Effect.catch(({ reason }) =>
         reason._tag === "RateLimitExceeded"
-          ? Effect.fail(
-              problemReply(
-                "RateLimited",
-                `this key may send ${perSecond} requests a second`,
-                Duration.toMillis(reason.retryAfter)
-              )
-            )
+          ? Effect.fail(problemReply("RateLimited", detail, Duration.toMillis(reason.retryAfter)))
           : // The counter is at fault, not the caller.
-            Effect.logWarning("the rate of a key cannot be counted", reason)
+            Effect.logWarning("a rate cannot be counted", reason)
       )
     )
-  return rateLimit
+  const tooMany = `this key may send ${perSecond} requests or commands a second`
+  const tooLarge = `${tooMany}: a batch has at most so many`
+  const ofKey: RateLimit = (key, commands = 1) =>
+    consume(key.id, commands, commands < Math.max(perSecond, 2) ? tooMany : tooLarge)
+  const ofStranger = (address: string) =>
+    consume(counterOf(address), 1, `without a valid key ${perSecond} requests a second are answered`)
+  return { ofKey, ofStranger }
 })
 
 const make = Effect.gen(function* () {
   const keys = yield* ApiKeys
   const { requestsPerSecond } = yield* HttpConfig
-  const rateLimit = requestsPerSecond === undefined ? undefined : yield* makeRateLimit(requestsPerSecond)
+  const limits = requestsPerSecond === undefined ? undefined : yield* makeRateLimits(requestsPerSecond)
 
-  const admit = Effect.fnUntraced(function* (secret: string): Effect.fn.Return<ApiKey, HttpReply> {
-    if (secret === "") return yield* Effect.fail(unauthorized)
-    const found = yield* Effect.result(keys.authenticate(secret))
+  const admit = Effect.fnUntraced(function* (secret: string, request: Request): Effect.fn.Return<ApiKey, HttpReply> {
+    const found = yield* Effect.result(secret === "" ? Effect.undefined : keys.authenticate(secret))
     if (Result.isFailure(found)) return yield* Effect.fail(failureReply(found.failure) ?? internalError)
-    if (found.success === undefined) return yield* Effect.fail(unauthorized)
-    if (rateLimit !== undefined) yield* rateLimit(found.success)
+    if (found.success === undefined) {
+      yield* limits?.ofStranger(Option.getOrElse(request.remoteAddress, () => "")) ?? Effect.void
+      return yield* Effect.fail(unauthorized)
+    }
+    if (limits !== undefined) yield* limits.ofKey(found.success)
     return found.success
   })
-  return { admit, rateLimit }
+  return { admit, rateLimit: limits?.ofKey }
 })
 
 /** Lets requests in by their secret, for endpoints and for paths that are none. */
 export class Gate extends Context.Service<
   Gate,
   {
-    /** Who it is that sends a request; counts it against the rate of the key. */
-    readonly admit: (secret: string) => Effect.Effect<ApiKey, HttpReply>
-    /** What `admit` counts by, for a request whose key is known without it; `undefined`: no rate is configured. */
+    /** Who it is that sends a request; counts it against the rate of the key, or of the address when no key is valid. */
+    readonly admit: (secret: string, request: Request) => Effect.Effect<ApiKey, HttpReply>
+    /**
+     * What `admit` counts keys by, for a request whose key is known without it, and for the commands of a
+     * batch; `undefined`: no rate is configured.
+     */
     readonly rateLimit: RateLimit | undefined
   }
 >()("effect-wallet/http/Authentication/Gate") {
@@ -92,17 +115,19 @@ export const authorizationLayer = Layer.effect(
   Effect.map(Gate, (gate) => ({
     apiKey: (httpEffect, { credential, endpoint }) => {
       const scope = Context.getOrUndefined(endpoint.annotations, RequiredScope) ?? "admin"
-      return Effect.matchEffect(gate.admit(Redacted.value(credential)), {
-        onFailure: (reply) => Effect.succeed(refusal(reply)),
-        onSuccess: (key) =>
-          hasScope(key, scope)
-            ? Effect.provideService(
-                scope === "wallets:read" ? Effect.provideService(httpEffect, Reader, key.id) : httpEffect,
-                CurrentKey,
-                key
-              )
-            : Effect.succeed(refusal(outOfScope(scope)))
-      })
+      return Effect.flatMap(HttpServerRequest.HttpServerRequest, (request) =>
+        Effect.matchEffect(gate.admit(Redacted.value(credential), request), {
+          onFailure: (reply) => Effect.succeed(refusal(reply)),
+          onSuccess: (key) =>
+            hasScope(key, scope)
+              ? Effect.provideService(
+                  scope === "wallets:read" ? Effect.provideService(httpEffect, Reader, key.id) : httpEffect,
+                  CurrentKey,
+                  key
+                )
+              : Effect.succeed(refusal(outOfScope(scope)))
+        })
+      )
     }
   }))
 )

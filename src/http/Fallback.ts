@@ -12,6 +12,7 @@ import { IncomingMessage } from "node:http"
 import { internalError, problemReply, toResponse } from "./HttpReply.ts"
 import { WalletApi } from "./api/Api.ts"
 import { bearerOf, Gate, refusal } from "./Authentication.ts"
+import { routeOf, unmatched } from "./RequestTelemetry.ts"
 
 /** Paths beside those of the definition. */
 const otherPaths = [
@@ -64,7 +65,7 @@ const unrouted = Effect.fnUntraced(function* (gate: Gate["Service"], request: Ht
     return HttpServerResponse.empty({ headers: { allow: [...known.methods].join(", ") } })
   }
   if (/^\/v1(?:\/|$)/.test(path) && request.method !== "OPTIONS") {
-    yield* gate.admit(bearerOf(request.headers["authorization"]))
+    yield* gate.admit(bearerOf(request.headers["authorization"]), request)
   }
   if (!isEncodedWell(request.url)) return badEncoding
   if (known === undefined) return notFound
@@ -76,38 +77,58 @@ const unrouted = Effect.fnUntraced(function* (gate: Gate["Service"], request: Ht
   )
 })
 
-const noHost = toResponse(problemReply("InvalidRequest", "a request of HTTP/1.1 names its host"))
+const badHead = (detail: string) => toResponse(problemReply("InvalidRequest", detail))
+const noHost = badHead("a request of HTTP/1.1 names its host, once")
+const noVersion = badHead("this server speaks HTTP/1.1")
+const noCoding = badHead("a body is sent as it is, in chunks or with its length: no other transfer-encoding is taken")
 
-/** What Node would refuse with an empty reply that ends the connection, and the replies that are due behind it. */
-export const withHost = <E, R>(
+/** Why a head is refused that Node takes; of a header sent twice it has both, with a comma between. */
+const headFault = ({ headers, httpVersion }: IncomingMessage): HttpServerResponse.HttpServerResponse | undefined => {
+  const { host } = headers
+  const coding = headers["transfer-encoding"]
+  if (httpVersion !== "1.1" && httpVersion !== "1.0") return noVersion
+  if (host === undefined ? httpVersion === "1.1" : host.includes(",")) return noHost
+  return coding === undefined || (coding.toLowerCase() === "chunked" && httpVersion === "1.1") ? undefined : noCoding
+}
+
+/**
+ * What another server on the way may take for something else. Node would refuse some of it with an
+ * empty reply that ends the connection, and the replies that are due behind it.
+ */
+export const withSoundHead = <E, R>(
   effect: Effect.Effect<HttpServerResponse.HttpServerResponse, E, R>
 ): Effect.Effect<HttpServerResponse.HttpServerResponse, E, R> =>
   Effect.withFiber((fiber) => {
     const { source } = Context.getUnsafe(fiber.context, HttpServerRequest.HttpServerRequest)
-    const isNameless =
-      source instanceof IncomingMessage && source.headers.host === undefined && source.httpVersion === "1.1"
-    return isNameless ? Effect.succeed(noHost) : effect
+    const fault = source instanceof IncomingMessage ? headFault(source) : undefined
+    return fault === undefined ? effect : Effect.succeed(fault)
   })
 
 const isUnrouted = (error: unknown): boolean =>
   error instanceof HttpServerError.HttpServerError && error.reason._tag === "RouteNotFound"
 
+/** The router would read `/v1/%77allets` as one of ours; a proxy with rules for paths, a log or a metric would not. */
+const isEscapedOtherwise = (url: string): boolean => url.includes("%") && routeOf(url) === unmatched
+
 /** Wraps the whole router: what comes out is always a reply of this API. */
-export const makeFallback = Effect.map(
-  Gate,
-  (gate) =>
-    <E, R>(effect: Effect.Effect<HttpServerResponse.HttpServerResponse, E, R>) =>
-      Effect.catchCause(effect, (cause) => {
+export const makeFallback = Effect.map(Gate, (gate) => {
+  const answerUnrouted = (request: HttpServerRequest.HttpServerRequest) =>
+    Effect.catch(unrouted(gate, request), (reply) => Effect.succeed(refusal(reply)))
+
+  return <E, R>(effect: Effect.Effect<HttpServerResponse.HttpServerResponse, E, R>) =>
+    Effect.withFiber((fiber) => {
+      const request = Context.getUnsafe(fiber.context, HttpServerRequest.HttpServerRequest)
+      if (isEscapedOtherwise(request.url)) return answerUnrouted(request)
+      return Effect.catchCause(effect, (cause) => {
         // The client has gone, or the server is being stopped: nobody reads a reply.
         if (Cause.hasInterruptsOnly(cause)) return Effect.failCause(cause)
-        return Effect.flatMap(HttpServerRequest.HttpServerRequest, (request) => {
-          if (cause.reasons.some((reason) => reason._tag === "Fail" && isUnrouted(reason.error))) {
-            return Effect.catch(unrouted(gate, request), (reply) => Effect.succeed(refusal(reply)))
-          }
-          return Effect.as(
-            Effect.logError("request failed", { method: request.method, path: pathOf(request.url) }, cause),
-            toResponse(internalError)
-          )
-        })
+        if (cause.reasons.some((reason) => reason._tag === "Fail" && isUnrouted(reason.error))) {
+          return answerUnrouted(request)
+        }
+        return Effect.as(
+          Effect.logError("request failed", { method: request.method, path: pathOf(request.url) }, cause),
+          toResponse(internalError)
+        )
       })
-)
+    })
+})

@@ -25,8 +25,8 @@ import { ApiKeys } from "./ApiKeys.ts"
 import { Gate, refusal } from "./Authentication.ts"
 import { hasScope } from "./api/Authorization.ts"
 import { correlationOf } from "./RequestTelemetry.ts"
-import { isAnyRepeated, parseText, textOf } from "./JsonBody.ts"
-import { decodeBytes, maxCommandBytes, readNode } from "./RequestBody.ts"
+import { isAnyRepeated, isIntricate, parseText, textOf } from "./JsonBody.ts"
+import { decodeBytes, maxCommandBytes, maxCommandSigns, readNode } from "./RequestBody.ts"
 import { MovementBody } from "./api/Schemas.ts"
 
 /** Path and query of a plain request. */
@@ -130,7 +130,7 @@ const plainFields = (text: string): Movement | undefined => {
 const decodeBySchema = decodeBytes(MovementBody)
 
 const decode = (bytes: Buffer) => {
-  const text = textOf(bytes)
+  const text = isIntricate(bytes, maxCommandSigns) ? undefined : textOf(bytes)
   const movement = text === undefined ? undefined : plainMovement(text)
   return movement === undefined ? decodeBySchema(bytes) : Effect.succeed(movement)
 }

@@ -10,9 +10,11 @@ import * as HttpMiddleware from "effect/http/HttpMiddleware"
 import * as HttpRouter from "effect/http/HttpRouter"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as Layer from "effect/Layer"
+import * as Semaphore from "effect/Semaphore"
+import * as Stream from "effect/Stream"
 import { WalletApi } from "./api/Api.ts"
 import { authorizationLayer, Gate } from "./Authentication.ts"
-import { makeFallback, withHost } from "./Fallback.ts"
+import { makeFallback, withSoundHead } from "./Fallback.ts"
 import { makeFastMovement } from "./FastMovement.ts"
 import { batchHandlers } from "./handlers/BatchHandlers.ts"
 import { feedHandlers } from "./handlers/FeedHandlers.ts"
@@ -22,6 +24,7 @@ import { transferHandlers } from "./handlers/TransferHandlers.ts"
 import { transactionHandlers, walletHandlers } from "./handlers/WalletHandlers.ts"
 import { HttpConfig } from "./HttpConfig.ts"
 import { makeHttpMetrics } from "./HttpMetrics.ts"
+import { makeRequestId, requestIdHeader } from "./RequestId.ts"
 import { requestValidationLayer } from "./RequestValidation.ts"
 
 /** The page carries all it needs; this makes sure that a browser loads nothing from elsewhere. */
@@ -37,18 +40,50 @@ const docsPolicy = [
   "frame-ancestors 'none'"
 ].join("; ")
 
-const openApiRoute = HttpRouter.use((router) =>
-  router.add("GET", "/openapi.json", Effect.succeed(HttpServerResponse.jsonUnsafe(OpenApi.fromApi(WalletApi))))
-)
+/** Pages that are being sent, of the documentation: each may be megabytes of the system's buffers. Others wait. */
+const maxPages = 16
 
-const docsRoute = HttpApiSwagger.layer(WalletApi, { path: "/docs" }).pipe(
-  Layer.provide(
-    HttpRouter.middleware((httpEffect) =>
-      Effect.map(httpEffect, (response) =>
-        HttpServerResponse.setHeader(response, "content-security-policy", docsPolicy)
-      )
-    ).layer
+/** Bytes of a page that are written at once: the system would take megabytes in one go, from whoever asks. */
+const pieceBytes = 64 * 1024
+
+/**
+ * The same bytes for all who ask, piece by piece as they are taken: a text would be made into bytes
+ * for each, and kept until its client has read them.
+ */
+const asPieces = (
+  { body, headers }: HttpServerResponse.HttpServerResponse,
+  places: Semaphore.Semaphore
+): HttpServerResponse.HttpServerResponse => {
+  if (body._tag !== "Uint8Array") return HttpServerResponse.empty({ status: 500 })
+  const { body: bytes, contentType } = body
+  const pieces = Array.from({ length: Math.ceil(bytes.length / pieceBytes) }, (_, index) =>
+    bytes.subarray(index * pieceBytes, (index + 1) * pieceBytes)
   )
+  const place = Effect.acquireRelease(places.take(1), () => places.release(1))
+  const stream = Stream.unwrap(Effect.as(place, Stream.fromIterable(pieces, { chunkSize: 1 })))
+  return HttpServerResponse.stream(stream, { contentType, contentLength: bytes.length, headers })
+}
+
+const documents = Layer.unwrap(
+  Effect.map(Semaphore.make(maxPages), (places) => {
+    const openApi = HttpRouter.use((router) => {
+      const document = HttpServerResponse.jsonUnsafe(OpenApi.fromApi(WalletApi))
+      return router.add("GET", "/openapi.json", Effect.succeed(asPieces(document, places)))
+    })
+    const docs = HttpApiSwagger.layer(WalletApi, { path: "/docs" }).pipe(
+      Layer.provide(
+        HttpRouter.middleware((httpEffect) => {
+          let page: HttpServerResponse.HttpServerResponse | undefined
+          const make = Effect.map(httpEffect, (response) => {
+            const guarded = HttpServerResponse.setHeader(response, "content-security-policy", docsPolicy)
+            return (page = asPieces(guarded, places))
+          })
+          return Effect.suspend(() => (page === undefined ? make : Effect.succeed(page)))
+        }).layer
+      )
+    )
+    return Layer.mergeAll(openApi, docs)
+  })
 )
 
 /** Seconds for which a browser keeps the reply to its preflight. */
@@ -58,8 +93,16 @@ const cors = (origins: ReadonlyArray<string>) =>
   HttpMiddleware.cors({
     allowedOrigins: origins.includes("*") ? [] : origins,
     allowedMethods: ["GET", "HEAD", "POST", "PATCH", "DELETE"],
-    allowedHeaders: ["authorization", "content-type", "idempotency-key", "last-event-id"],
-    exposedHeaders: ["idempotency-replayed", "retry-after"],
+    allowedHeaders: [
+      "authorization",
+      "content-type",
+      "idempotency-key",
+      "last-event-id",
+      requestIdHeader,
+      "traceparent",
+      "tracestate"
+    ],
+    exposedHeaders: ["allow", "idempotency-replayed", "retry-after", "www-authenticate", requestIdHeader],
     maxAge: corsMaxAge
   })
 
@@ -68,7 +111,8 @@ const edges = HttpRouter.use(
   Effect.fnUntraced(function* (router) {
     const { corsOrigins } = yield* HttpConfig
     yield* router.addGlobalMiddleware(yield* makeHttpMetrics)
-    yield* router.addGlobalMiddleware(withHost)
+    yield* router.addGlobalMiddleware(yield* makeRequestId)
+    yield* router.addGlobalMiddleware(withSoundHead)
     if (corsOrigins.length > 0) yield* router.addGlobalMiddleware(cors(corsOrigins))
     yield* router.addGlobalMiddleware(yield* makeFallback)
     yield* router.addGlobalMiddleware(yield* makeFastMovement)
@@ -99,7 +143,7 @@ export const routerConfig = {
 }
 
 /** All routes of the service; needs the engine, the keys and the configuration. */
-export const httpApp = Layer.mergeAll(HttpApiBuilder.layer(WalletApi), openApiRoute, docsRoute, edges).pipe(
+export const httpApp = Layer.mergeAll(HttpApiBuilder.layer(WalletApi), documents, edges).pipe(
   Layer.provide(handlers),
   Layer.provide(Gate.layer)
 )

@@ -12,8 +12,12 @@ export interface HttpConfigValues {
   readonly host: string
   /** Origins that browsers may call from, `*` for all; none: CORS is off. */
   readonly corsOrigins: ReadonlyArray<string>
-  /** Per key and node; `undefined`: no limit. */
+  /** Requests, and commands of batches, per key and node; `undefined`: no limit. */
   readonly requestsPerSecond: number | undefined
+  /** Open at a time; more are refused. */
+  readonly connections: number
+  /** Where else health is served, and metrics alone; `undefined`: with the API. */
+  readonly metricsPort: number | undefined
   /** Milliseconds for the requests in flight at a stop; then their connections are cut. */
   readonly shutdownTimeout: number
 }
@@ -23,6 +27,8 @@ export const defaultHttpConfig: HttpConfigValues = {
   host: "127.0.0.1",
   corsOrigins: [],
   requestsPerSecond: undefined,
+  connections: 4_096,
+  metricsPort: undefined,
   shutdownTimeout: 8_000
 }
 
@@ -50,7 +56,14 @@ const rate = Schema.Int.check(
 const optional = <A>(config: Config.Config<A>): Config.Config<A | undefined> =>
   Config.map(Config.option(config), Option.getOrUndefined)
 
-/** `PORT`, `HOST`, `CORS_ORIGINS` (comma-separated), `RATE_LIMIT_PER_SECOND`. */
+const connections = Schema.Int.check(
+  Schema.isBetween({ minimum: 1, maximum: 1_000_000 }, { expected: "a whole number from 1 to 1000000" })
+)
+
+/**
+ * `PORT`, `HOST`, `CORS_ORIGINS` (comma-separated), `RATE_LIMIT_PER_SECOND`, `WALLET_HTTP_CONNECTIONS`,
+ * `WALLET_METRICS_PORT`.
+ */
 export const httpConfig: Config.Config<HttpConfigValues> = Config.all({
   port: Config.schema(Schema.NumberFromString.pipe(Schema.decodeTo(port)), "PORT").pipe(
     Config.withDefault(defaultHttpConfig.port)
@@ -60,6 +73,11 @@ export const httpConfig: Config.Config<HttpConfigValues> = Config.all({
   requestsPerSecond: optional(
     Config.schema(Schema.NumberFromString.pipe(Schema.decodeTo(rate)), "RATE_LIMIT_PER_SECOND")
   ),
+  connections: Config.schema(
+    Schema.NumberFromString.pipe(Schema.decodeTo(connections)),
+    "WALLET_HTTP_CONNECTIONS"
+  ).pipe(Config.withDefault(defaultHttpConfig.connections)),
+  metricsPort: optional(Config.schema(Schema.NumberFromString.pipe(Schema.decodeTo(port)), "WALLET_METRICS_PORT")),
   shutdownTimeout: Config.succeed(defaultHttpConfig.shutdownTimeout)
 })
 

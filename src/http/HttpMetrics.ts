@@ -79,8 +79,9 @@ export const makeHttpMetrics = Effect.gen(function* () {
       const tallies = talliesOf(knownMethods.has(request.method) ? request.method : "other", route)
       const startedAt = clock.currentTimeMillisUnsafe()
       const span = fiber.cache.span
-      if (span?._tag === "Span" && span.sampled) span.attribute("http.route", route)
       return Effect.onExitPrimitive(effect, (exit) => {
+        // At the end: the router has written the path of its own definition by then, in a form of its own.
+        if (span?._tag === "Span" && span.sampled) span.attribute("http.route", route)
         tallies.time.record(Math.max(0, clock.currentTimeMillisUnsafe() - startedAt) / 1_000)
         tallies.count(Exit.isSuccess(exit) ? exit.value.status : aborted)
         return undefined

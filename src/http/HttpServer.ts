@@ -16,10 +16,14 @@ import * as Schema from "effect/Schema"
 import * as Http from "node:http"
 import type { Duplex } from "node:stream"
 import { problemBody, type ProblemCode } from "./api/Problem.ts"
+import { boundConnections } from "./Connections.ts"
 import { type DueAnswers, dueAnswers } from "./DueAnswers.ts"
 import { httpApp, routerConfig } from "./HttpApp.ts"
-import { HttpConfig, type HttpConfigValues } from "./HttpConfig.ts"
+import { HttpConfig } from "./HttpConfig.ts"
 import { Stopping } from "./handlers/FeedHandlers.ts"
+import { serveMetrics } from "./MetricsServer.ts"
+import { requestIdHeader, requestIds, withRequestId } from "./RequestId.ts"
+import { serveInLine } from "./RequestLine.ts"
 
 /** Milliseconds, except where named otherwise. */
 const limits: Http.ServerOptions = {
@@ -38,19 +42,24 @@ const limits: Http.ServerOptions = {
   noDelay: true
 }
 
+/** Connections to the port of the metrics: a few probes and scrapers. */
+const maxScrapers = 64
+
 /** The server cannot listen. */
 export class CannotListen extends Schema.TaggedError<CannotListen>()("CannotListen", {
   host: Schema.String,
   port: Schema.Int,
+  /** What the port is configured by. */
+  variable: Schema.String,
   code: Schema.String
 }) {
   override get message(): string {
     const where = `port ${this.port} on ${this.host}`
     switch (this.code) {
       case "EADDRINUSE":
-        return `${where} is in use: stop the other program or set PORT`
+        return `${where} is in use: stop the other program or set ${this.variable}`
       case "EACCES":
-        return `${where} needs rights that this process has not: set PORT to one above 1023`
+        return `${where} needs rights that this process has not: set ${this.variable} to one above 1023`
       case "EADDRNOTAVAIL":
       case "ENOTFOUND":
         return `${where}: this machine has no such address; set HOST`
@@ -60,17 +69,26 @@ export class CannotListen extends Schema.TaggedError<CannotListen>()("CannotList
   }
 }
 
-const cannotListen = (config: HttpConfigValues) => (error: ServeError) => {
-  const cause = error.cause
-  const code = typeof cause === "object" && cause !== null && "code" in cause ? String(cause.code) : String(cause)
-  return new CannotListen({ host: config.host, port: config.port, code })
-}
+/** The platform's server over Node's, listening while the scope lasts. */
+const listen = (server: Http.Server, where: { readonly host: string; readonly port: number }, variable: string) =>
+  NodeHttpServer.make(() => server, {
+    ...where,
+    // `draining` has done it by then.
+    disablePreemptiveShutdown: true
+  }).pipe(
+    Effect.mapError(({ cause }: ServeError) => {
+      const code = typeof cause === "object" && cause !== null && "code" in cause ? String(cause.code) : String(cause)
+      return new CannotListen({ ...where, variable, code })
+    })
+  )
 
 interface ParserError extends Error {
   readonly code?: string
 }
 
-const clientFault = (error: ParserError): readonly [string, ProblemCode, string] | undefined => {
+type Refusal = readonly [status: string, code: ProblemCode, detail: string]
+
+const clientFault = (error: ParserError): Refusal | undefined => {
   switch (error.code) {
     case "ECONNRESET":
     case "EPIPE":
@@ -85,33 +103,32 @@ const clientFault = (error: ParserError): readonly [string, ProblemCode, string]
 }
 
 /** A reply that no response of the server's stands for. */
-const refusalText = ([status, code, detail]: readonly [string, ProblemCode, string]): string => {
+const refusalText = ([status, code, detail]: Refusal, id: string): string => {
   const document = { ...JSON.parse(problemBody(code, detail)), status: Number(status.slice(0, 3)) }
-  const body = JSON.stringify(document)
-  const head = `content-type: application/problem+json\r\ncontent-length: ${Buffer.byteLength(body)}\r\nconnection: close`
+  const body = withRequestId(JSON.stringify(document), id)
+  const head =
+    `content-type: application/problem+json\r\ncontent-length: ${Buffer.byteLength(body)}\r\n` +
+    `${requestIdHeader}: ${id}\r\nconnection: close`
   return `HTTP/1.1 ${status}\r\n${head}\r\n\r\n${body}`
 }
 
-const connectRefused = refusalText([
-  "400 Bad Request",
-  "InvalidRequest",
-  "this server is no proxy: it takes no CONNECT"
-])
+const connectRefused: Refusal = ["400 Bad Request", "InvalidRequest", "this server is no proxy: it takes no CONNECT"]
 
 /** What is not HTTP never becomes a request: it is refused here, behind the replies that are due, and the connection ends. */
 const refuseMalformed = (server: Http.Server): DueAnswers => {
   const due = dueAnswers(server)
+  const nextId = requestIds()
   server.on("clientError", (error: ParserError, socket) => {
     const fault = clientFault(error)
     if (fault === undefined || !socket.writable) socket.destroy()
-    else due.end(socket, refusalText(fault))
+    else due.end(socket, refusalText(fault, nextId()))
   })
   // Without a listener Node would cut the connection, with the replies that are due.
   server.on("connect", (_request, socket) => {
     // Node has taken its own listeners away. What the client says yet is read, so that its end is seen.
     socket.on("error", () => socket.destroy())
     socket.resume()
-    due.end(socket, connectRefused)
+    due.end(socket, refusalText(connectRefused, nextId()))
   })
   return due
 }
@@ -132,6 +149,7 @@ class NodeServer extends Context.Service<NodeServer, Http.Server>()("effect-wall
     NodeServer,
     Effect.gen(function* () {
       const server = Http.createServer(limits)
+      yield* boundConnections(server, (yield* HttpConfig).connections)
       const due = refuseMalformed(server)
       answerHalfClosed(server)
       yield* Effect.sync(due.cut).pipe(Effect.repeat(Schedule.spaced(lingerMillis)), Effect.forkScoped)
@@ -143,14 +161,22 @@ class NodeServer extends Context.Service<NodeServer, Http.Server>()("effect-wall
 const listening = Layer.effect(
   EffectHttpServer.HttpServer,
   Effect.gen(function* () {
-    const config = yield* HttpConfig
-    const server = yield* NodeServer
-    return yield* NodeHttpServer.make(() => server, {
-      port: config.port,
-      host: config.host,
-      // `draining` has done it by then.
-      disablePreemptiveShutdown: true
-    }).pipe(Effect.mapError(cannotListen(config)))
+    const { host, port } = yield* HttpConfig
+    return yield* listen(yield* NodeServer, { host, port }, "PORT")
+  })
+)
+
+/** Where it is configured. What is in flight there at a stop is cut: nothing depends on it. */
+const metricsListening = Layer.effectDiscard(
+  Effect.gen(function* () {
+    const { host, metricsPort } = yield* HttpConfig
+    if (metricsPort === undefined) return
+    const server = Http.createServer(limits)
+    yield* boundConnections(server, maxScrapers)
+    const listening = yield* listen(server, { host, port: metricsPort }, "WALLET_METRICS_PORT")
+    yield* Effect.addFinalizer(() => Effect.sync(() => server.closeAllConnections()))
+    yield* serveMetrics(listening)
+    serveInLine(server)
   })
 )
 
@@ -196,12 +222,14 @@ const drain = Effect.fnUntraced(function* (server: Http.Server, timeout: number)
 })
 
 /**
- * No other protocol is served: a request that asks for one is answered as what else it says, in
- * its turn. The platform's listener would take its connection, and the replies that are due on it.
+ * Once the platform listens to the requests. No other protocol is served: a request that asks for
+ * one is answered as what else it says, in its turn. The platform's listener would take its
+ * connection, and the replies that are due on it.
  */
-const withoutUpgrades = Layer.effectDiscard(
+const bounding = Layer.effectDiscard(
   Effect.map(NodeServer, (server) => {
     server.removeAllListeners("upgrade")
+    serveInLine(server)
   })
 )
 
@@ -221,7 +249,7 @@ const draining = Layer.effectDiscard(
  * API keys and the configuration; gives the server with the address it listens on.
  */
 export const httpServerWith = <E, R>(routes: Layer.Layer<never, E, R>) =>
-  Layer.mergeAll(draining, withoutUpgrades).pipe(
+  Layer.mergeAll(draining, bounding, metricsListening).pipe(
     Layer.provideMerge(HttpRouter.serve(Layer.mergeAll(httpApp, routes), { disableLogger: true, routerConfig })),
     Layer.provideMerge(listening),
     Layer.provide([NodeServer.layer, Stopping.layer, NodeHttpServer.layerHttpServices])

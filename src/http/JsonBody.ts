@@ -98,6 +98,46 @@ const membersWritten = (text: string): number => {
   return count
 }
 
+/** Objects and arrays within each other; a batch with metadata has four. */
+const maxDepth = 16
+
+/** Bytes; a shorter text cannot hold enough to take long, and needs no look. */
+const simpleBytes = 1024
+
+const comma = ",".charCodeAt(0)
+const openBrace = "{".charCodeAt(0)
+const closeBrace = "}".charCodeAt(0)
+const openBracket = "[".charCodeAt(0)
+const closeBracket = "]".charCodeAt(0)
+
+/**
+ * Whether a text, JSON or not, is nested deeper than any body, or has more than `maxSigns` of `:`
+ * and `,` outside of strings: two for each member, one for each item. Known in one pass over the
+ * bytes, before anything is made of them: what is made of many or deep values takes a hundred times as long.
+ */
+export const isIntricate = (bytes: Buffer, maxSigns: number): boolean => {
+  if (bytes.length <= simpleBytes) return false
+  let depth = 0
+  let signs = 0
+  let isString = false
+  for (let at = 0; at < bytes.length; at++) {
+    const code = bytes[at]
+    if (isString) {
+      if (code === backslash) at++
+      else if (code === quote) isString = false
+    } else if (code === quote) {
+      isString = true
+    } else if (code === colon || code === comma) {
+      if (++signs > maxSigns) return true
+    } else if (code === openBrace || code === openBracket) {
+      if (++depth > maxDepth) return true
+    } else if (code === closeBrace || code === closeBracket) {
+      depth--
+    }
+  }
+  return false
+}
+
 /** Whether a member stands twice in one object of `text`, of which `JSON.parse` has made `value`. */
 export const isAnyRepeated = (text: string, value: unknown): boolean =>
   text.length !== shortestText(value) && membersWritten(text) !== membersIn(value)

@@ -12,7 +12,7 @@ import type { HttpServerRequest } from "effect/http/HttpServerRequest"
 import * as Schema from "effect/Schema"
 import { IncomingMessage } from "node:http"
 import { InvalidRequest } from "../domain/Rejection.ts"
-import { notJson, parseBody, repeatedMember } from "./JsonBody.ts"
+import { isIntricate, notJson, parseBody, repeatedMember } from "./JsonBody.ts"
 import { issueText } from "./RequestValidation.ts"
 import { PayloadTooLarge, UnsupportedMediaType } from "./api/Problem.ts"
 
@@ -20,6 +20,10 @@ import { PayloadTooLarge, UnsupportedMediaType } from "./api/Problem.ts"
 export const maxCommandBytes = 128 * 1024
 /** Bytes of a batch. */
 export const maxBatchBytes = 1024 * 1024
+/** `:` and `,` of one command: the largest has some 60. */
+export const maxCommandSigns = 128
+/** … and of a batch: of a thousand commands, which have some 55 each at most. */
+export const maxBatchSigns = 64_000
 
 export type BodyError = InvalidRequest | PayloadTooLarge | UnsupportedMediaType
 
@@ -107,22 +111,31 @@ interface BodyOptions {
   readonly mayBeEmpty?: boolean
   /** Default: that of one command. */
   readonly maxBytes?: number
+  /** `:` and `,` outside of strings; default: that of one command. */
+  readonly maxSigns?: number
+}
+
+const tooIntricate = Symbol("effect-wallet/http/RequestBody/tooIntricate")
+
+/** What is wrong with a body as a whole. */
+const faults: Readonly<Record<symbol, string>> = {
+  [notJson]: "the body is not JSON in UTF-8",
+  [repeatedMember]: "a member stands twice in one object of the body",
+  [tooIntricate]: "the body has more members, or deeper ones, than a body of its kind can have"
 }
 
 export const decodeBytes = <S extends Schema.ConstraintDecoder<unknown>>(
   schema: S,
-  { mayBeEmpty = false }: BodyOptions = {}
+  { mayBeEmpty = false, maxSigns = maxCommandSigns }: BodyOptions = {}
 ) => {
   const decode = decoder(schema)
   return (bytes: Buffer): Effect.Effect<S["Type"], InvalidRequest> => {
     if (bytes.length === 0) {
       return mayBeEmpty ? decode({}) : Effect.fail(new InvalidRequest({ detail: "a JSON body is required" }))
     }
-    const value = parseBody(bytes)
-    if (value === notJson) return Effect.fail(new InvalidRequest({ detail: "the body is not JSON in UTF-8" }))
-    return value === repeatedMember
-      ? Effect.fail(new InvalidRequest({ detail: "a member stands twice in one object of the body" }))
-      : decode(value)
+    const value = isIntricate(bytes, maxSigns) ? tooIntricate : parseBody(bytes)
+    const fault = typeof value === "symbol" ? faults[value] : undefined
+    return fault === undefined ? decode(value) : Effect.fail(new InvalidRequest({ detail: fault }))
   }
 }
 

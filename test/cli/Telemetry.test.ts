@@ -58,6 +58,9 @@ describe("traces over OTLP", () => {
             headers: { traceparent: `00-${traceId}-${parentId}-01` }
           })
           yield* server.call("POST", `/v1/wallets/${id}/debit?await=committed`, { key: "d", body: { amount: "500" } })
+          yield* server.call("GET", `/v1/wallets/${id}`)
+          yield* server.call("PATCH", `/v1/wallets/${id}?await=committed`, { key: "p", body: { metadata: {} } })
+          yield* server.call("GET", "/v1/wallets?q=somebody-s-name&ownerId=o")
         })
       )
       const spans = collector.spans()
@@ -82,9 +85,21 @@ describe("traces over OTLP", () => {
       const debit = ofName(spans, "wallet.debit")
       assert.strictEqual(debit.attributes["wallet.command.code"], "InsufficientFunds")
       assert.strictEqual(debit.status.code, 1, "a rejection is no error of the service")
+      for (const [name, route, path] of [
+        ["GET /v1/wallets/{id}", "/v1/wallets/{id}", `/v1/wallets/${id}`],
+        ["PATCH /v1/wallets/{id}", "/v1/wallets/{id}", `/v1/wallets/${id}`],
+        ["POST /v1/wallets/{id}/debit", "/v1/wallets/{id}/debit", `/v1/wallets/${id}/debit`],
+        ["GET /v1/wallets", "/v1/wallets", "/v1/wallets"]
+      ] as const) {
+        const { attributes } = ofName(spans, name)
+        assert.strictEqual(attributes["http.route"], route)
+        assert.match(String(attributes["url.full"]), new RegExp(`^http://127\\.0\\.0\\.1:\\d+${path}$`))
+        assert.notProperty(attributes, "url.query")
+      }
       const sent = ["/v1/traces", "/v1/metrics", "/v1/logs"].flatMap(collector.bodies).join("\n")
       assert.include(sent, "wallet-test")
-      for (const secret of [...secrets, "the-key-itself", "collector-secret"]) assert.notInclude(sent, secret)
+      for (const secret of [...secrets, "the-key-itself", "collector-secret", "somebody-s-name"])
+        assert.notInclude(sent, secret)
       assert.isTrue(collector.headers().every((headers) => headers["x-collector-key"] === "collector-secret"))
     })
   )

@@ -336,6 +336,15 @@ describe("the tools", () => {
       assert.notInclude(JSON.stringify(listed), made.secret)
       assert.strictEqual((yield* runWallet(["keys", "revoke", made.id], reader)).code, 0)
       assert.strictEqual((yield* request(service, web, "/v1/wallets")).status, 401)
+      const stranger = yield* runWallet(["keys", "create", "more", "--scope", "admin"], {
+        ...environment,
+        WALLET_API_KEY: "not-a-key-of-this-service"
+      })
+      assert.strictEqual(stranger.code, 1)
+      assert.match(
+        stranger.stderr,
+        /set WALLET_API_KEY to an admin key of its own, or stop the service and repeat this/
+      )
       const unknown = yield* runWallet(["keys", "revoke", made.id], reader)
       assert.strictEqual(unknown.code, 1)
       assert.strictEqual(unknown.stderr, `wallet: there is no key ${made.id}\n`)

@@ -216,7 +216,6 @@ const filterRows: ReadonlyArray<Row> = [
   ...["", "hold", "Credit", "transfer"].map((type): Row => ["GET", `/v1/transactions?type=${type}`, undefined, I]),
   ["GET", "/v1/wallets/w?verbose=1", undefined, I],
   ["GET", "/v1/wallets/w/events?cursor=1", undefined, I],
-  ["GET", "/health/live?x=1", undefined, I],
   ["DELETE", "/v1/keys/x?force=1", undefined, I]
 ]
 
@@ -246,6 +245,13 @@ const pathRows: ReadonlyArray<Row> = [
   ["GET", "/V1/wallets", undefined, "NotFound"],
   ["GET", "/v1/Wallets", undefined, "NotFound"],
   ["GET", "/v1/wallets/w/nope", undefined, "NotFound"],
+  ["GET", "/v1/%77allets", undefined, "NotFound"],
+  ["POST", "/v1/wallets/w/%63redit", { amount: "1" }, "NotFound"],
+  ["GET", "/%761/wallets/w", undefined, "NotFound"],
+  ["GET", "/health/%6cive", undefined, "NotFound"],
+  ["GET", "/health%2flive", undefined, "NotFound"],
+  ["GET", "/%64ocs", undefined, "NotFound"],
+  ["GET", "/metric%73", undefined, "NotFound"],
   ["POST", "/v1/wallets/w/credit/", { amount: "1" }, "NotFound"],
   ["GET", "/docs/", undefined, "NotFound"],
   ["DELETE", "/v1/keys/nope", undefined, "NotFound"],
@@ -384,6 +390,49 @@ layer(Server.layer(), { excludeTestServices: true })("malformed requests", (it) 
       assert.strictEqual(yield* codeOf({}, `${"[".repeat(60_000)}${"]".repeat(60_000)}`), I)
       assert.strictEqual(yield* codeOf({}, `{"amount":${'{"a":'.repeat(20_000)}1${"}".repeat(20_000)}}`), I)
       assert.strictEqual(yield* codeOf({}, `{"amount":"1","metadata":${"[".repeat(60_000)}${"]".repeat(60_000)}}`), I)
+    })
+  )
+
+  it.effect("is refused before it is parsed when it is deeper or has more in it than a body can have", () =>
+    Effect.gen(function* () {
+      const { call } = yield* TestServer
+      const detailOf = (path: string, body: string, type = "application/json") =>
+        Effect.map(
+          call("POST", path, { key: "k", body, headers: { "content-type": type } }),
+          (reply) => `${reply.status} ${reply.json.detail}`
+        )
+      const intricate = "400 the body has more members, or deeper ones, than a body of its kind can have"
+      const members = (count: number) => Array.from({ length: count }, (_, at) => `"member-${at}":"x"`).join(",")
+      const within = (depth: number) => `${"[".repeat(depth)}${"]".repeat(depth)}`.padEnd(2_000)
+      // By either path: with a charset it is that of the definition.
+      for (const type of ["application/json", "application/json; charset=utf-8"]) {
+        for (const body of [
+          `{"amount":"1","metadata":{${members(5_000)}}}`,
+          `{"amount":"1",${members(5_000)}}`,
+          `{"amount":"1","metadata":${'{"a":'.repeat(20_000)}1${"}".repeat(20_000)}}`,
+          within(17),
+          "[".repeat(100_000),
+          `[${"1,".repeat(50_000)}1]`
+        ]) {
+          assert.strictEqual(yield* detailOf(credit, body, type), intricate, body.slice(0, 60))
+        }
+        assert.notInclude(yield* detailOf(credit, within(16), type), "deeper")
+        // What is in a string is none of it.
+        const text = `{"amount":"1","reference":"${'[{,:\\\"'.repeat(300)}"}`
+        assert.include(yield* detailOf(credit, text, type), "reference")
+      }
+      for (const commands of [members(33_000), `"a":{${members(33_000)}}`]) {
+        assert.strictEqual(yield* detailOf("/v1/batch", `{"commands":[{${commands}}]}`), intricate)
+      }
+      const largest = Array.from(
+        { length: 1_000 },
+        (_, at) =>
+          `{"type":"transfer","walletId":"w","to":"v","idempotencyKey":"${at}","amount":"1","reference":"",` +
+          `"metadata":{${Array.from({ length: 20 }, (_, pair) => `"${pair}":"${"x".repeat(20)}"`).join(",")}}}`
+      )
+      const reply = yield* call("POST", "/v1/batch", { body: `{"commands":[${largest.join(",")}]}` })
+      assert.strictEqual(reply.json.results.length, 1_000)
+      assert.strictEqual(reply.json.results[999].body.code, "WalletNotFound")
     })
   )
 

@@ -74,7 +74,7 @@ layer(Server.layerWith(failing), { excludeTestServices: true })("a failure of th
         assert.strictEqual(reply.status, status, error._tag)
         assert.strictEqual(reply.headers.get("retry-after"), retryAfter, error._tag)
         assert.notMatch(reply.text, /secret|10\.0\.0\.1/)
-        assert.deepStrictEqual(Object.keys(reply.json), ["type", "title", "status", "code", "detail"])
+        assert.deepStrictEqual(Object.keys(reply.json), ["type", "title", "status", "code", "detail", "requestId"])
       }
     })
   )

@@ -72,8 +72,9 @@ const slowHeaders = { "content-type": "application/json; charset=utf-8" }
 
 /** All of a reply that both paths must agree on. */
 const visible = ({ headers, status, text }: Server.Reply) => {
-  const { date: _, ...rest } = Object.fromEntries(headers)
-  return { status, headers: rest, text }
+  const { date: _, "x-request-id": id, ...rest } = Object.fromEntries(headers)
+  assert.match(id ?? "", /^[\w-]+$/)
+  return { status, headers: rest, text: text.replace(`,"requestId":"${id}"`, "") }
 }
 
 const giveTheSameReply = Effect.gen(function* () {

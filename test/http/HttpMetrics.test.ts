@@ -2,14 +2,22 @@ import { assert, describe, it, layer as itLayer } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Metric from "effect/Metric"
+import { WalletEngine } from "../../src/engine/WalletEngine.ts"
+import { metricsMaxAge } from "../../src/http/HealthPages.ts"
 import { routeOf, unmatched } from "../../src/http/RequestTelemetry.ts"
+import { clockToPush } from "../support/clocks.ts"
 import * as Server from "./TestServer.ts"
 
-/** A registry of its own: other servers of this process count, too. */
-const server = Server.layer().pipe(Layer.provideMerge(Layer.sync(Metric.MetricRegistry, () => new Map())))
+const { clock, push } = clockToPush()
 
-/** The page's samples, by their names and labels. */
+/** A registry of its own: other servers of this process count, too. */
+const server = Server.layerWith(WalletEngine.layerMemory, {}, clock).pipe(
+  Layer.provideMerge(Layer.sync(Metric.MetricRegistry, () => new Map()))
+)
+
+/** The samples of a new page, by their names and labels. */
 const scrape = Effect.gen(function* () {
+  push(metricsMaxAge)
   const { call } = yield* Server.TestServer
   const { headers, text } = yield* call("GET", "/metrics", { secret: null })
   assert.match(headers.get("content-type") ?? "", /^text\/plain; version=0\.0\.4/)
@@ -58,6 +66,20 @@ describe("metrics over HTTP", () => {
         const before = yield* series
         for (let i = 1; i < 50; i++) yield* call("GET", `/made-up/${i}/"\\{}`)
         assert.strictEqual(yield* series, before)
+      })
+    )
+
+    it.effect("are made once in a second, however often somebody asks", () =>
+      Effect.gen(function* () {
+        const { call } = yield* Server.TestServer
+        const page = Effect.map(call("GET", "/metrics", { secret: null }), ({ text }) => text)
+        push(metricsMaxAge)
+        const first = yield* page
+        for (let i = 0; i < 5; i++) yield* call("GET", "/nothing")
+        const again = yield* page
+        push(metricsMaxAge)
+        assert.notStrictEqual(yield* page, first)
+        assert.strictEqual(again, first)
       })
     )
 

@@ -59,6 +59,9 @@ layer(Server.layer(), { excludeTestServices: true })("keys over HTTP", (it) => {
       const { call } = yield* TestServer
       for (const path of ["/health/live", "/health/ready", "/metrics", "/openapi.json", "/docs"]) {
         assert.strictEqual((yield* call("GET", path, { secret: null })).status, 200, path)
+        if (!path.startsWith("/health/")) continue
+        const [plain, more] = [yield* call("GET", path), yield* call("GET", `${path}?x=1&_=%20`)]
+        assert.deepStrictEqual([more.status, more.text], [plain.status, plain.text], path)
       }
       assert.strictEqual((yield* call("GET", "/nowhere", { secret: null })).json.code, "NotFound")
     })
@@ -135,6 +138,35 @@ layer(Server.layer(), { excludeTestServices: true })("keys over HTTP", (it) => {
       assert.strictEqual((yield* call("DELETE", `/v1/keys/${shown.id}`)).json.code, "NotFound")
     })
   )
+
+  it.effect("keeps the last admin key, also when all are revoked at once", () =>
+    Effect.gen(function* () {
+      const { call, secrets } = yield* TestServer
+      yield* call("POST", "/v1/keys", { body: { name: "second", scopes: ["wallets:read", "admin"] } })
+      const all = (yield* call("GET", "/v1/keys?limit=200")).json.data as ReadonlyArray<{
+        id: string
+        scopes: string[]
+      }>
+      const admins = all.filter(({ scopes }) => scopes.includes("admin"))
+      assert.isAbove(admins.length, 1)
+      // With the first one's own key the last: who has been revoked can ask for nothing more.
+      const [own] = admins.slice(-1)
+      const others = admins.filter(({ id }) => id !== own!.id)
+      const replies = yield* Effect.forEach(others, ({ id }) => call("DELETE", `/v1/keys/${id}`))
+      assert.deepStrictEqual(
+        replies.map(({ status }) => status),
+        others.map(() => 204)
+      )
+      const refused = yield* call("DELETE", `/v1/keys/${own!.id}`)
+      assert.strictEqual(refused.status, 409)
+      assert.strictEqual(refused.json.code, "LastAdminKey")
+      assert.match(refused.json.detail, /make another one first/)
+      for (const { id, scopes } of all) {
+        if (!scopes.includes("admin")) assert.strictEqual((yield* call("DELETE", `/v1/keys/${id}`)).status, 204)
+      }
+      assert.strictEqual((yield* call("GET", "/v1/keys", { secret: secrets.admin })).json.data.length, 1)
+    })
+  )
 })
 
 /** One second for as long as the test lasts. */
@@ -157,6 +189,56 @@ layer(oneSecond, { excludeTestServices: true })("a rate limit", (it) => {
     })
   )
 })
+
+/** As above, with a server for each test. */
+const aSecond = () =>
+  Server.layerWith(WalletEngine.layerMemory, { requestsPerSecond: 10 }, clockStopped(1_800_000_000_000))
+
+it.live("a rate limit counts the commands of a batch, each of them", () =>
+  Effect.gen(function* () {
+    const { call, secrets } = yield* TestServer
+    const batch = (commands: number) =>
+      call("POST", "/v1/batch", {
+        secret: secrets.write,
+        body: { commands: Array.from({ length: commands }, () => ({ type: "none" })) }
+      })
+    assert.strictEqual((yield* batch(4)).status, 200)
+    assert.strictEqual((yield* batch(0)).status, 200)
+    assert.strictEqual((yield* batch(1)).status, 200)
+    const refused = yield* batch(5)
+    assert.strictEqual(refused.json.code, "RateLimited")
+    assert.strictEqual(refused.headers.get("retry-after"), "1")
+    // The request itself has counted.
+    assert.strictEqual((yield* batch(3)).status, 200)
+    assert.strictEqual((yield* batch(1)).status, 429)
+    const tooLarge = yield* call("POST", "/v1/batch", { body: { commands: Array.from({ length: 11 }, () => ({})) } })
+    assert.strictEqual(tooLarge.status, 429)
+    assert.match(tooLarge.json.detail, /a batch has at most so many/)
+  }).pipe(Effect.provide(aSecond()))
+)
+
+it.live("a rate limit counts requests without a valid key by their address, and lets the others be", () =>
+  Effect.gen(function* () {
+    const { call, secrets } = yield* TestServer
+    const strangers = [
+      ["GET", "/v1/wallets", null],
+      ["GET", "/v1/wallets", "wrong"],
+      ["GET", "/v1/nowhere", null],
+      ["POST", "/v1/wallets/w/credit", "another"]
+    ] as const
+    const statuses: Array<number> = []
+    for (let n = 0; n < 3; n++) {
+      for (const [method, path, secret] of strangers) {
+        statuses.push(
+          (yield* call(method, path, { secret, key: "k", body: method === "POST" ? {} : undefined })).status
+        )
+      }
+    }
+    assert.deepStrictEqual(statuses, [...Array.from({ length: 10 }, () => 401), 429, 429])
+    assert.strictEqual((yield* call("GET", "/v1/wallets", { secret: secrets.read })).status, 200)
+    assert.strictEqual((yield* call("GET", "/health/live", { secret: null })).status, 200)
+  }).pipe(Effect.provide(aSecond()))
+)
 
 const aStore = MemoryStores.layer()
 const keysOver = (store: Layer.Layer<ApiKeyStore>) =>

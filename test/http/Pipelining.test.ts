@@ -125,6 +125,10 @@ layer(Server.layer(), { excludeTestServices: true })("several requests on one co
           "400"
         ],
         ["GET /health/live HTTP/1.1\r\n\r\n", "400"],
+        [`${get}host: y\r\n\r\n`, "400"],
+        [`${get}host: x\r\n\r\n`, "400"],
+        ["GET /health/live HTTP/2.0\r\nhost: x\r\nconnection: keep-alive\r\n\r\n", "400"],
+        [`${get}transfer-encoding: gzip, chunked\r\n\r\n0\r\n\r\n`, "400"],
         [`${get}expect: nothing\r\n\r\n`, "417"],
         [`${post}host: x\r\ncontent-length: 14\r\n\r\n{"amount":"1"}`, "401"],
         [`${post}host: x\r\n${key}content-type: text/plain\r\nidempotency-key: x\r\ncontent-length: 1\r\n\r\n1`, "415"],
@@ -138,8 +142,10 @@ layer(Server.layer(), { excludeTestServices: true })("several requests on one co
       }
       const nameless = yield* exchange(port, "GET /health/live HTTP/1.1\r\n\r\n", { halfClose: true })
       assert.match(nameless, /^HTTP\/1\.1 400 [^]*application\/problem\+json[^]*"code":"InvalidRequest"/)
-      // Before HTTP/1.1 no host was named.
+      // Before HTTP/1.1 no host was named, and there were no chunks.
       assert.deepStrictEqual(statuses(yield* exchange(port, "GET /health/live HTTP/1.0\r\n\r\n")), ["200"])
+      const chunks = "GET /health/live HTTP/1.0\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n"
+      assert.deepStrictEqual(statuses(yield* exchange(port, chunks)), ["400"])
     })
   )
 

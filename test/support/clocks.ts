@@ -19,6 +19,23 @@ export const clockAhead = (millis: number): Clock.Clock => {
   }
 }
 
+/** The real clock, whose monotonic time stands, and goes on when it is told to. */
+export const clockToPush = () => {
+  const real = Effect.runSync(Clock.Clock)
+  let nanos = 0n
+  const monotonic = () => nanos
+  const clock: Clock.Clock = {
+    currentTimeMillisUnsafe: () => real.currentTimeMillisUnsafe(),
+    currentTimeMillis: real.currentTimeMillis,
+    currentTimeNanosUnsafe: () => real.currentTimeNanosUnsafe(),
+    currentTimeNanos: real.currentTimeNanos,
+    monotonicTimeNanosUnsafe: monotonic,
+    monotonicTimeNanos: Effect.sync(monotonic),
+    sleep: (duration) => real.sleep(duration)
+  }
+  return { clock, push: (millis: number) => void (nanos += BigInt(millis) * 1_000_000n) }
+}
+
 /** A clock that stands; who waits by it waits in real time. */
 export const clockStopped = (millis: number): Clock.Clock => {
   const real = Effect.runSync(Clock.Clock)

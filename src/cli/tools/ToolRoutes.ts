@@ -78,7 +78,7 @@ const refuseAllButAdmins = Effect.fnUntraced(function* (
   gate: Gate["Service"],
   request: HttpServerRequest.HttpServerRequest
 ) {
-  const admitted = yield* Effect.result(gate.admit(bearerOf(request.headers["authorization"])))
+  const admitted = yield* Effect.result(gate.admit(bearerOf(request.headers["authorization"]), request))
   if (Result.isFailure(admitted)) return refusal(admitted.failure)
   return hasScope(admitted.success, "admin") ? undefined : forbidden
 })

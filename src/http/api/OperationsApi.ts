@@ -8,7 +8,7 @@ import * as HttpApiSchema from "effect/http-api/HttpApiSchema"
 import * as Schema from "effect/Schema"
 import { Authorization, RequiredScope } from "./Authorization.ts"
 import { bodyProblems, doc, noQuery, pageQuery, RequestValidation } from "./EndpointParts.ts"
-import { NotFound } from "./Problem.ts"
+import { LastAdminKey, NotFound } from "./Problem.ts"
 import { ClusterJson, CreatedKeyJson, CreateKeyBody, HealthJson, KeyPage } from "./Schemas.ts"
 import { Id } from "./SchemaValues.ts"
 
@@ -29,10 +29,10 @@ const deleteKey = HttpApiEndpoint.delete("delete", "/v1/keys/:id", {
   params: { id: Id },
   query: noQuery,
   success: HttpApiSchema.NoContent,
-  error: [NotFound]
+  error: [NotFound, LastAdminKey]
 })
   .annotate(RequiredScope, "admin")
-  .annotateMerge(doc("Revoke an API key", "admin", "All nodes refuse it within 5 s."))
+  .annotateMerge(doc("Revoke an API key", "admin", "All nodes refuse it within 5 s. The last admin key stays."))
 
 export class KeysApi extends HttpApiGroup.make("keys")
   .add(createKey, listKeys, deleteKey)
@@ -54,13 +54,12 @@ export class ClusterApi extends HttpApiGroup.make("cluster")
   .middleware(RequestValidation)
   .middleware(Authorization) {}
 
+// What a probe adds to the path, against caches for one, changes nothing: no query is declared, so all are let be.
 const live = HttpApiEndpoint.get("live", "/health/live", {
-  query: noQuery,
   success: Schema.Struct({ status: Schema.Literal("ok") })
 }).annotateMerge(doc("Whether the process serves", null))
 
 const ready = HttpApiEndpoint.get("ready", "/health/ready", {
-  query: noQuery,
   success: [HealthJson.pipe(HttpApiSchema.status(200)), HealthJson.pipe(HttpApiSchema.status(503))]
 }).annotateMerge(doc("Whether commands can be served", null, "503 when not; `degraded` parts leave it at 200."))
 

@@ -19,6 +19,7 @@ export const problemStatus = {
   MethodNotAllowed: 405,
   WalletAlreadyExists: 409,
   IdempotencyInProgress: 409,
+  LastAdminKey: 409,
   PositionGone: 410,
   PayloadTooLarge: 413,
   UnsupportedMediaType: 415,
@@ -72,7 +73,10 @@ export const isProblemCode = (tag: string): tag is ProblemCode => Object.hasOwn(
 const problem =
   <Self>() =>
   <const Code extends ProblemCode>(code: Code) =>
-    HttpApiError.Problem<Self>()(code, declared(code), { code: Schema.tag(code) })
+    HttpApiError.Problem<Self>()(code, declared(code), {
+      code: Schema.tag(code),
+      requestId: Schema.optionalKey(Schema.String)
+    })
 
 export class InvalidRequest extends problem<InvalidRequest>()("InvalidRequest") {}
 export class IdempotencyKeyMissing extends problem<IdempotencyKeyMissing>()("IdempotencyKeyMissing") {}
@@ -85,6 +89,7 @@ export class NotFound extends problem<NotFound>()("NotFound") {}
 export class MethodNotAllowed extends problem<MethodNotAllowed>()("MethodNotAllowed") {}
 export class WalletAlreadyExists extends problem<WalletAlreadyExists>()("WalletAlreadyExists") {}
 export class IdempotencyInProgress extends problem<IdempotencyInProgress>()("IdempotencyInProgress") {}
+export class LastAdminKey extends problem<LastAdminKey>()("LastAdminKey") {}
 export class PositionGone extends problem<PositionGone>()("PositionGone") {}
 export class PayloadTooLarge extends problem<PayloadTooLarge>()("PayloadTooLarge") {}
 export class UnsupportedMediaType extends problem<UnsupportedMediaType>()("UnsupportedMediaType") {}

@@ -9,6 +9,7 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as HttpApiBuilder from "effect/http-api/HttpApiBuilder"
 import type * as Schema from "effect/Schema"
+import * as Semaphore from "effect/Semaphore"
 import type { CommandError } from "../../actors/EngineError.ts"
 import { InvalidRequest } from "../../domain/Rejection.ts"
 import { type Await, type CommandAnswer, type CommandOptions, WalletEngine } from "../../engine/WalletEngine.ts"
@@ -16,8 +17,10 @@ import type { ApiKey } from "../../stores/ApiKeyStore.ts"
 import { type HttpReply, replied, commandReply, internalError, toResponse, transferReply } from "../HttpReply.ts"
 import { WalletApi } from "../api/Api.ts"
 import { CurrentKey } from "../api/Authorization.ts"
+import { Gate } from "../Authentication.ts"
+import type { IdempotencyKeyMissing } from "../api/Problem.ts"
 import { commandOptions } from "./CommandOptions.ts"
-import { bodyReader, decoder, maxBatchBytes } from "../RequestBody.ts"
+import { bodyReader, decoder, maxBatchBytes, maxBatchSigns } from "../RequestBody.ts"
 import {
   BatchEnvelope,
   CaptureItem,
@@ -28,7 +31,7 @@ import {
   TransferItem
 } from "../api/Schemas.ts"
 
-const batchBody = bodyReader(BatchEnvelope, { maxBytes: maxBatchBytes })
+const batchBody = bodyReader(BatchEnvelope, { maxBytes: maxBatchBytes, maxSigns: maxBatchSigns })
 
 type Engine = WalletEngine["Service"]
 
@@ -37,18 +40,32 @@ interface Caller {
   readonly await: Await | undefined
 }
 
-type RunItem = (item: unknown, engine: Engine, caller: Caller) => Effect.Effect<HttpReply>
+/** A command of a batch, decoded. */
+interface Prepared {
+  readonly run: Effect.Effect<HttpReply>
+  /** Of a transfer: completes when it is in line at its source; the inner effect is its reply. */
+  readonly begin?: Effect.Effect<Effect.Effect<HttpReply>>
+}
+
+type Prepare = (item: unknown, engine: Engine, caller: Caller) => Effect.Effect<Prepared>
+
+const logged = (effect: Effect.Effect<HttpReply>): Effect.Effect<HttpReply> =>
+  Effect.catchDefect(effect, (defect) => Effect.as(Effect.logError("a batch's command failed", defect), internalError))
+
+const refused = (failure: InvalidRequest | IdempotencyKeyMissing): Prepared => ({ run: replied(Effect.fail(failure)) })
 
 /** Form, then the key's presence: as for a request of its own. */
-const reader = <S extends Schema.ConstraintDecoder<{ readonly type: string; readonly idempotencyKey: string }>>(
-  schema: S
-) => {
+const preparing = <S extends Schema.ConstraintDecoder<{ readonly type: string; readonly idempotencyKey: string }>>(
+  schema: S,
+  prepare: (body: Omit<S["Type"], "type" | "idempotencyKey"> & CommandOptions, engine: Engine) => Prepared
+): Prepare => {
   const decode = decoder(schema)
-  return Effect.fnUntraced(function* (item: unknown, caller: Caller) {
-    const { type: _, idempotencyKey, ...body } = yield* decode(item)
-    const options = yield* commandOptions(idempotencyKey, caller.await, caller.key)
-    return { body, options }
-  })
+  return (item, engine, caller) =>
+    Effect.gen(function* () {
+      const { type: _, idempotencyKey, ...body } = yield* decode(item)
+      const options = yield* commandOptions(idempotencyKey, caller.await, caller.key)
+      return prepare({ ...body, ...options }, engine)
+    }).pipe(Effect.catch((failure) => Effect.succeed(refused(failure))))
 }
 
 const runner = <S extends Schema.ConstraintDecoder<{ readonly type: string; readonly idempotencyKey: string }>>(
@@ -57,41 +74,31 @@ const runner = <S extends Schema.ConstraintDecoder<{ readonly type: string; read
     engine: Engine,
     body: Omit<S["Type"], "type" | "idempotencyKey"> & CommandOptions
   ) => Effect.Effect<CommandAnswer, CommandError>
-): RunItem => {
-  const read = reader(schema)
-  return (item, engine, caller) =>
-    replied(
-      Effect.gen(function* () {
-        const { body, options } = yield* read(item, caller)
-        return commandReply(201, options.await, yield* run(engine, { ...body, ...options }))
-      })
-    )
-}
+): Prepare =>
+  preparing(schema, (body, engine) => ({
+    run: logged(replied(Effect.map(run(engine, body), (result) => commandReply(201, body.await, result))))
+  }))
 
-const readTransfer = reader(TransferItem)
+const prepareTransfer = preparing(TransferItem, ({ walletId: from, ...transfer }, engine) => {
+  const begin = engine.beginTransfer({ ...transfer, from }).pipe(
+    Effect.map((begun) => logged(replied(Effect.map(begun, (result) => transferReply(transfer.await, result))))),
+    Effect.catch((failure) => Effect.succeed(replied(Effect.fail(failure)))),
+    Effect.catchDefect((defect) => Effect.succeed(logged(Effect.die(defect))))
+  )
+  return { begin, run: Effect.flatten(begin) }
+})
 
-/** Completes when the transfer is in line at its source; the inner effect is its reply. */
-const beginTransfer = (item: unknown, engine: Engine, caller: Caller): Effect.Effect<Effect.Effect<HttpReply>> =>
-  Effect.gen(function* () {
-    const { body, options } = yield* readTransfer(item, caller)
-    const { walletId: from, ...transfer } = body
-    const begun = yield* engine.beginTransfer({ ...transfer, from, ...options })
-    return replied(Effect.map(begun, (result) => transferReply(options.await, result)))
-  }).pipe(Effect.catch((failure) => Effect.succeed(replied(Effect.fail(failure)))))
-
-const runTransfer: RunItem = (item, engine, caller) => Effect.flatten(beginTransfer(item, engine, caller))
-
-const runners: Readonly<Record<string, RunItem>> = {
+const preparers: Readonly<Record<string, Prepare>> = {
   credit: runner(CreditItem, (engine, body) => engine.credit(body)),
   debit: runner(DebitItem, (engine, body) => engine.debit(body)),
   hold: runner(HoldItem, (engine, body) => engine.placeHold(body)),
   capture: runner(CaptureItem, (engine, body) => engine.captureHold(body)),
   release: runner(ReleaseItem, (engine, body) => engine.releaseHold(body)),
-  transfer: runTransfer
+  transfer: prepareTransfer
 }
 
-const unknownType = replied(
-  Effect.fail(new InvalidRequest({ detail: `type: Expected one of ${Object.keys(runners).join(", ")}` }))
+const unknownType = refused(
+  new InvalidRequest({ detail: `type: Expected one of ${Object.keys(preparers).join(", ")}` })
 )
 
 const fieldOf = (item: unknown, name: string): unknown =>
@@ -99,31 +106,34 @@ const fieldOf = (item: unknown, name: string): unknown =>
 
 const isTransfer = (item: unknown): boolean => fieldOf(item, "type") === "transfer"
 
-const logged = (effect: Effect.Effect<HttpReply>): Effect.Effect<HttpReply> =>
-  Effect.catchDefect(effect, (defect) => Effect.as(Effect.logError("a batch's command failed", defect), internalError))
-
-const runItem = (item: unknown, engine: Engine, caller: Caller): Effect.Effect<HttpReply> => {
+const prepare: Prepare = (item, engine, caller) => {
   const type = fieldOf(item, "type")
-  const run = typeof type === "string" && Object.hasOwn(runners, type) ? runners[type] : undefined
-  return run === undefined ? unknownType : logged(run(item, engine, caller))
+  const known = typeof type === "string" && Object.hasOwn(preparers, type) ? preparers[type] : undefined
+  return known === undefined
+    ? Effect.succeed(unknownType)
+    : Effect.catchDefect(known(item, engine, caller), (defect) => Effect.succeed({ run: logged(Effect.die(defect)) }))
 }
 
-/** Bounded by the batch: at most 1,000 are in flight. */
-const runAll = (
-  items: ReadonlyArray<unknown>,
-  engine: Engine,
-  caller: Caller
-): Effect.Effect<ReadonlyArray<HttpReply>> =>
-  Effect.forEach(items, (item) => runItem(item, engine, caller), { concurrency: "unbounded" })
+/** Commands of a batch that are decoded in a turn of the event loop: a few milliseconds of work. */
+const preparedPerTurn = 32
 
-/** Each item once those before it are in line at the wallet. */
-const runInLine = Effect.fnUntraced(function* (items: ReadonlyArray<unknown>, engine: Engine, caller: Caller) {
+/** All of a batch, decoded by and by: others get their turns between. */
+const prepareAll = (items: ReadonlyArray<unknown>, engine: Engine, caller: Caller) =>
+  Effect.forEach(items, (item, index) => {
+    const prepared = prepare(item, engine, caller)
+    return index % preparedPerTurn === preparedPerTurn - 1 ? Effect.andThen(Effect.yieldNow, prepared) : prepared
+  })
+
+/** Bounded by the batch: at most 1,000 are in flight. */
+const runAll = (commands: ReadonlyArray<Prepared>): Effect.Effect<ReadonlyArray<HttpReply>> =>
+  Effect.forEach(commands, ({ run }) => run, { concurrency: "unbounded" })
+
+/** Each command once those before it are in line at the wallet. */
+const runInLine = Effect.fnUntraced(function* (commands: ReadonlyArray<Prepared>) {
   const running: Array<Fiber.Fiber<HttpReply>> = []
-  for (const item of items) {
-    const run = isTransfer(item)
-      ? yield* Effect.catchDefect(beginTransfer(item, engine, caller), (defect) => Effect.succeed(Effect.die(defect)))
-      : runItem(item, engine, caller)
-    running.push(yield* Effect.forkChild(logged(run), { startImmediately: true }))
+  for (const { begin, run } of commands) {
+    const reply = begin === undefined ? run : yield* begin
+    running.push(yield* Effect.forkChild(reply, { startImmediately: true }))
   }
   return yield* Effect.forEach(running, Fiber.join)
 })
@@ -156,14 +166,18 @@ const linesOf = (items: ReadonlyArray<unknown>): ReadonlyArray<ReadonlyArray<num
   return [...lines.values()]
 }
 
-const runBatch = Effect.fnUntraced(function* (items: ReadonlyArray<unknown>, engine: Engine, caller: Caller) {
-  if (!items.some(isTransfer)) return yield* runAll(items, engine, caller)
+const runBatch = Effect.fnUntraced(function* (
+  items: ReadonlyArray<unknown>,
+  commands: ReadonlyArray<Prepared>,
+  engine: Engine
+) {
+  if (!items.some(isTransfer)) return yield* runAll(commands)
   yield* lookAhead(items, engine)
   const replies = new Array<HttpReply>(items.length)
   const runLine = Effect.fnUntraced(function* (places: ReadonlyArray<number>) {
-    const line = places.map((place) => items[place])
-    const run = places.length > 1 && line.some(isTransfer) ? runInLine : runAll
-    const given = yield* run(line, engine, caller)
+    const line = places.map((place) => commands[place]!)
+    const run = line.length > 1 && line.some(({ begin }) => begin !== undefined) ? runInLine : runAll
+    const given = yield* run(line)
     places.forEach((place, index) => (replies[place] = given[index]!))
   })
   yield* Effect.forEach(linesOf(items), runLine, { concurrency: "unbounded", discard: true })
@@ -178,13 +192,23 @@ export const batchHandlers = HttpApiBuilder.group(
   "batch",
   Effect.fnUntraced(function* (handlers) {
     const engine = yield* WalletEngine
+    const { rateLimit } = yield* Gate
+    const oneAtATime = (yield* Semaphore.make(1)).withPermits(1)
+    /** The reply when they are too many for the rate of the key; the request itself has been counted as one. */
+    const countAll = (key: ApiKey, commands: number): Effect.Effect<HttpReply | undefined> =>
+      rateLimit === undefined || commands < 2
+        ? Effect.undefined
+        : Effect.match(rateLimit(key, commands - 1), { onFailure: (reply) => reply, onSuccess: () => undefined })
     return handlers.handleRaw(
       "run",
       Effect.fnUntraced(
         function* ({ query, request }) {
           const { commands } = yield* batchBody(request)
           const caller = { key: yield* CurrentKey, await: query.await }
-          const replies = yield* runBatch(commands, engine, caller)
+          const refused = yield* countAll(caller.key, commands.length)
+          if (refused !== undefined) return refused
+          const prepared = yield* oneAtATime(prepareAll(commands, engine, caller))
+          const replies = yield* runBatch(commands, prepared, engine)
           const body = `{"results":[${replies.map(resultText).join(",")}]}`
           return { status: 200, body, replayed: false, retryAfter: undefined }
         },

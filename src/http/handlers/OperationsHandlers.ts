@@ -2,15 +2,16 @@
 import * as Effect from "effect/Effect"
 import * as HttpApiBuilder from "effect/http-api/HttpApiBuilder"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
-import * as PrometheusMetrics from "effect/observability/PrometheusMetrics"
 import * as Redacted from "effect/Redacted"
 import { WalletApi } from "../api/Api.ts"
 import { CreateKeyBody } from "../api/Schemas.ts"
 import { defaultLimit, formatTime } from "../api/SchemaValues.ts"
 import { ApiKeys } from "../ApiKeys.ts"
 import { pageJson, plainReply, problemReply, respond, toResponse } from "../HttpReply.ts"
+import { HttpConfig } from "../HttpConfig.ts"
+import { livePage, makeMetricsPage, readyPage } from "../HealthPages.ts"
 import { bodyReader } from "../RequestBody.ts"
-import { type EngineHealth, WalletEngine } from "../../engine/WalletEngine.ts"
+import { WalletEngine } from "../../engine/WalletEngine.ts"
 import type { ApiKey } from "../../stores/ApiKeyStore.ts"
 
 const createBody = bodyReader(CreateKeyBody)
@@ -44,7 +45,7 @@ export const keyHandlers = HttpApiBuilder.group(
         )
       )
       .handleRaw("delete", ({ params }) =>
-        Effect.matchEffect(keys.remove(params.id), {
+        Effect.matchEffect(keys.revoke(params.id), {
           onFailure: (error) => respond(Effect.fail(error)),
           onSuccess: (removed) =>
             Effect.succeed(
@@ -66,29 +67,21 @@ export const clusterHandlers = HttpApiBuilder.group(
   })
 )
 
-const live = HttpServerResponse.jsonUnsafe({ status: "ok" })
-
-const healthJson = (health: EngineHealth) => ({
-  status: !health.ready ? "down" : health.checks.every((check) => check.status === "ok") ? "ok" : "degraded",
-  checks: health.checks
-})
+const elsewhere = Effect.succeed(
+  toResponse(problemReply("NotFound", "the metrics are at the port WALLET_METRICS_PORT"))
+)
 
 export const healthHandlers = HttpApiBuilder.group(
   WalletApi,
   "health",
   Effect.fnUntraced(function* (handlers) {
-    const engine = yield* WalletEngine
+    const { metricsPort } = yield* HttpConfig
+    const live = Effect.succeed(livePage)
+    const ready = readyPage(yield* WalletEngine)
+    const metrics = metricsPort === undefined ? yield* makeMetricsPage : elsewhere
     return handlers
-      .handleRaw("live", () => Effect.succeed(live))
-      .handleRaw("ready", () =>
-        Effect.map(engine.health, (health) =>
-          HttpServerResponse.jsonUnsafe(healthJson(health), { status: health.ready ? 200 : 503 })
-        )
-      )
-      .handleRaw("metrics", () =>
-        Effect.map(PrometheusMetrics.format(), (text) =>
-          HttpServerResponse.text(text, { contentType: "text/plain; version=0.0.4; charset=utf-8" })
-        )
-      )
+      .handleRaw("live", () => live)
+      .handleRaw("ready", () => ready)
+      .handleRaw("metrics", () => metrics)
   })
 )
