@@ -1,6 +1,7 @@
 /** What the HTTP server is configured by, with its defaults. */
 import * as Config from "effect/Config"
 import * as Context from "effect/Context"
+import * as Duration from "effect/Duration"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
@@ -14,6 +15,8 @@ export interface HttpConfigValues {
   readonly corsOrigins: ReadonlyArray<string>
   /** Per key and node; `undefined`: no limit. */
   readonly requestsPerSecond: number | undefined
+  /** Milliseconds that a request would wait for its answer at which it is refused. */
+  readonly maxWaitMillis: number
   /** Milliseconds for the requests in flight at a stop; then their connections are cut. */
   readonly shutdownTimeout: number
 }
@@ -23,6 +26,7 @@ export const defaultHttpConfig: HttpConfigValues = {
   host: "127.0.0.1",
   corsOrigins: [],
   requestsPerSecond: undefined,
+  maxWaitMillis: 750,
   shutdownTimeout: 8_000
 }
 
@@ -47,10 +51,21 @@ const rate = Schema.Int.check(
   Schema.isBetween({ minimum: 1, maximum: 1_000_000 }, { expected: "a whole number from 1 to 1000000" })
 )
 
+const maxWait = Schema.Finite.check(
+  Schema.isBetween({ minimum: 100, maximum: 10_000 }, { expected: "a time, 100 millis to 10 seconds" })
+)
+
+const milliseconds = Schema.DurationFromString.pipe(
+  Schema.decodeTo(maxWait, {
+    decode: SchemaGetter.transform(Duration.toMillis),
+    encode: SchemaGetter.transform((millis: number) => Duration.millis(millis))
+  })
+)
+
 const optional = <A>(config: Config.Config<A>): Config.Config<A | undefined> =>
   Config.map(Config.option(config), Option.getOrUndefined)
 
-/** `PORT`, `HOST`, `CORS_ORIGINS` (comma-separated), `RATE_LIMIT_PER_SECOND`. */
+/** `PORT`, `HOST`, `CORS_ORIGINS` (comma-separated), `RATE_LIMIT_PER_SECOND`, `WALLET_MAX_WAIT`. */
 export const httpConfig: Config.Config<HttpConfigValues> = Config.all({
   port: Config.schema(Schema.NumberFromString.pipe(Schema.decodeTo(port)), "PORT").pipe(
     Config.withDefault(defaultHttpConfig.port)
@@ -59,6 +74,9 @@ export const httpConfig: Config.Config<HttpConfigValues> = Config.all({
   corsOrigins: Config.schema(Origins, "CORS_ORIGINS").pipe(Config.withDefault(defaultHttpConfig.corsOrigins)),
   requestsPerSecond: optional(
     Config.schema(Schema.NumberFromString.pipe(Schema.decodeTo(rate)), "RATE_LIMIT_PER_SECOND")
+  ),
+  maxWaitMillis: Config.schema(milliseconds, "WALLET_MAX_WAIT").pipe(
+    Config.withDefault(defaultHttpConfig.maxWaitMillis)
   ),
   shutdownTimeout: Config.succeed(defaultHttpConfig.shutdownTimeout)
 })

@@ -19,6 +19,7 @@ import { problemBody, type ProblemCode } from "./api/Problem.ts"
 import { type DueAnswers, dueAnswers } from "./DueAnswers.ts"
 import { httpApp, routerConfig } from "./HttpApp.ts"
 import { HttpConfig, type HttpConfigValues } from "./HttpConfig.ts"
+import { admitting } from "./Overload.ts"
 import { Stopping } from "./handlers/FeedHandlers.ts"
 
 /** Milliseconds, except where named otherwise. */
@@ -127,7 +128,13 @@ const answerHalfClosed = (server: Http.Server): void => {
   Object.assign(server, { httpAllowHalfOpen: true })
 }
 
-class NodeServer extends Context.Service<NodeServer, Http.Server>()("effect-wallet/http/HttpServer/NodeServer") {
+interface NodeServerParts {
+  readonly server: Http.Server
+  /** Listeners for requests that are told of every request, those refused too. */
+  readonly observers: ReadonlyArray<unknown>
+}
+
+class NodeServer extends Context.Service<NodeServer, NodeServerParts>()("effect-wallet/http/HttpServer/NodeServer") {
   static readonly layer = Layer.effect(
     NodeServer,
     Effect.gen(function* () {
@@ -135,7 +142,7 @@ class NodeServer extends Context.Service<NodeServer, Http.Server>()("effect-wall
       const due = refuseMalformed(server)
       answerHalfClosed(server)
       yield* Effect.sync(due.cut).pipe(Effect.repeat(Schedule.spaced(lingerMillis)), Effect.forkScoped)
-      return server
+      return { server, observers: server.listeners("request") }
     })
   )
 }
@@ -144,7 +151,7 @@ const listening = Layer.effect(
   EffectHttpServer.HttpServer,
   Effect.gen(function* () {
     const config = yield* HttpConfig
-    const server = yield* NodeServer
+    const { server } = yield* NodeServer
     return yield* NodeHttpServer.make(() => server, {
       port: config.port,
       host: config.host,
@@ -200,18 +207,23 @@ const drain = Effect.fnUntraced(function* (server: Http.Server, timeout: number)
  * its turn. The platform's listener would take its connection, and the replies that are due on it.
  */
 const withoutUpgrades = Layer.effectDiscard(
-  Effect.map(NodeServer, (server) => {
+  Effect.map(NodeServer, ({ server }) => {
     server.removeAllListeners("upgrade")
   })
 )
 
-const draining = Layer.effectDiscard(
+/** Before the server's own listeners, and out of the way before it is drained. */
+const admittingAndDraining = Layer.effectDiscard(
   Effect.gen(function* () {
-    const { shutdownTimeout } = yield* HttpConfig
-    const server = yield* NodeServer
+    const config = yield* HttpConfig
+    const { observers, server } = yield* NodeServer
     const stopping = yield* Stopping
+    const admission = yield* admitting(server, config, observers)
     yield* Effect.addFinalizer(() =>
-      Effect.andThen(Deferred.succeed(stopping.begun, undefined), drain(server, shutdownTimeout))
+      Deferred.succeed(stopping.begun, undefined).pipe(
+        Effect.andThen(Effect.sync(() => admission.stop())),
+        Effect.andThen(drain(server, config.shutdownTimeout))
+      )
     )
   })
 )
@@ -221,7 +233,7 @@ const draining = Layer.effectDiscard(
  * API keys and the configuration; gives the server with the address it listens on.
  */
 export const httpServerWith = <E, R>(routes: Layer.Layer<never, E, R>) =>
-  Layer.mergeAll(draining, withoutUpgrades).pipe(
+  Layer.mergeAll(admittingAndDraining, withoutUpgrades).pipe(
     Layer.provideMerge(HttpRouter.serve(Layer.mergeAll(httpApp, routes), { disableLogger: true, routerConfig })),
     Layer.provideMerge(listening),
     Layer.provide([NodeServer.layer, Stopping.layer, NodeHttpServer.layerHttpServices])
