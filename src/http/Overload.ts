@@ -75,6 +75,34 @@ const showMetrics = Effect.fnUntraced(function* (admission: RequestAdmission) {
 
 type Listener = (request: Http.IncomingMessage, response: Http.ServerResponse) => void
 
+/** Requests begun in one turn of the event loop; health checks and all else have theirs in between. */
+const begunAtOnce = 128
+
+/**
+ * Begins requests in their order, `begunAtOnce` in a turn of the event loop: after a burst it
+ * would else be busy for as long as it takes to begin all. The lanes count those that wait here.
+ */
+class Beginning {
+  private begun = 0
+  private waiting: Array<() => void> = []
+
+  begin(request: () => void): void {
+    if (this.begun === 0 && this.waiting.length === 0) setImmediate(this.next)
+    if (this.waiting.length > 0 || this.begun >= begunAtOnce) this.waiting.push(request)
+    else {
+      this.begun++
+      request()
+    }
+  }
+
+  private readonly next = (): void => {
+    const due = this.waiting.splice(0, begunAtOnce)
+    this.begun = due.length
+    if (due.length > 0) setImmediate(this.next)
+    for (const request of due) request()
+  }
+}
+
 /** From now on the server's listeners for requests get only those that are taken; `observers` among them get all. */
 export const admitting = Effect.fnUntraced(function* (
   server: Http.Server,
@@ -83,12 +111,15 @@ export const admitting = Effect.fnUntraced(function* (
 ) {
   const admission = yield* makeAdmission(config)
   yield* showMetrics(admission)
+  const beginning = new Beginning()
   for (const event of ["request", "checkContinue"] as const) {
     const serving = server.listeners(event).filter((listener) => !observers.includes(listener)) as Array<Listener>
     for (const listener of serving) server.off(event, listener)
     server.on(event, (request, response) => {
       if (!admission.admit(request, response)) return
-      for (const listener of serving) listener.call(server, request, response)
+      beginning.begin(() => {
+        for (const listener of serving) listener.call(server, request, response)
+      })
     })
   }
   const clock = yield* Clock.Clock
