@@ -24,7 +24,7 @@ import { transferHandlers } from "./handlers/TransferHandlers.ts"
 import { transactionHandlers, walletHandlers } from "./handlers/WalletHandlers.ts"
 import { HttpConfig } from "./HttpConfig.ts"
 import { makeHttpMetrics } from "./HttpMetrics.ts"
-import { makeRequestId, requestIdHeader } from "./RequestId.ts"
+import { exposedHeaders, makeRequestId, requestIdHeader } from "./RequestId.ts"
 import { requestValidationLayer } from "./RequestValidation.ts"
 
 /** The page carries all it needs; this makes sure that a browser loads nothing from elsewhere. */
@@ -102,7 +102,7 @@ const cors = (origins: ReadonlyArray<string>) =>
       "traceparent",
       "tracestate"
     ],
-    exposedHeaders: ["allow", "idempotency-replayed", "retry-after", "www-authenticate", requestIdHeader],
+    exposedHeaders,
     maxAge: corsMaxAge
   })
 

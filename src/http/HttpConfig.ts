@@ -1,6 +1,7 @@
 /** What the HTTP server is configured by, with its defaults. */
 import * as Config from "effect/Config"
 import * as Context from "effect/Context"
+import * as Duration from "effect/Duration"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
@@ -18,6 +19,8 @@ export interface HttpConfigValues {
   readonly connections: number
   /** Where else health is served, and metrics alone; `undefined`: with the API. */
   readonly metricsPort: number | undefined
+  /** Milliseconds that a request would wait for its answer at which it is refused. */
+  readonly maxWaitMillis: number
   /** Milliseconds for the requests in flight at a stop; then their connections are cut. */
   readonly shutdownTimeout: number
 }
@@ -29,6 +32,7 @@ export const defaultHttpConfig: HttpConfigValues = {
   requestsPerSecond: undefined,
   connections: 4_096,
   metricsPort: undefined,
+  maxWaitMillis: 750,
   shutdownTimeout: 8_000
 }
 
@@ -53,6 +57,17 @@ const rate = Schema.Int.check(
   Schema.isBetween({ minimum: 1, maximum: 1_000_000 }, { expected: "a whole number from 1 to 1000000" })
 )
 
+const maxWait = Schema.Finite.check(
+  Schema.isBetween({ minimum: 100, maximum: 10_000 }, { expected: "a time, 100 millis to 10 seconds" })
+)
+
+const milliseconds = Schema.DurationFromString.pipe(
+  Schema.decodeTo(maxWait, {
+    decode: SchemaGetter.transform(Duration.toMillis),
+    encode: SchemaGetter.transform((millis: number) => Duration.millis(millis))
+  })
+)
+
 const optional = <A>(config: Config.Config<A>): Config.Config<A | undefined> =>
   Config.map(Config.option(config), Option.getOrUndefined)
 
@@ -61,8 +76,8 @@ const connections = Schema.Int.check(
 )
 
 /**
- * `PORT`, `HOST`, `CORS_ORIGINS` (comma-separated), `RATE_LIMIT_PER_SECOND`, `WALLET_HTTP_CONNECTIONS`,
- * `WALLET_METRICS_PORT`.
+ * `PORT`, `HOST`, `CORS_ORIGINS` (comma-separated), `RATE_LIMIT_PER_SECOND`, `WALLET_MAX_WAIT`,
+ * `WALLET_HTTP_CONNECTIONS`, `WALLET_METRICS_PORT`.
  */
 export const httpConfig: Config.Config<HttpConfigValues> = Config.all({
   port: Config.schema(Schema.NumberFromString.pipe(Schema.decodeTo(port)), "PORT").pipe(
@@ -78,6 +93,9 @@ export const httpConfig: Config.Config<HttpConfigValues> = Config.all({
     "WALLET_HTTP_CONNECTIONS"
   ).pipe(Config.withDefault(defaultHttpConfig.connections)),
   metricsPort: optional(Config.schema(Schema.NumberFromString.pipe(Schema.decodeTo(port)), "WALLET_METRICS_PORT")),
+  maxWaitMillis: Config.schema(milliseconds, "WALLET_MAX_WAIT").pipe(
+    Config.withDefault(defaultHttpConfig.maxWaitMillis)
+  ),
   shutdownTimeout: Config.succeed(defaultHttpConfig.shutdownTimeout)
 })
 

@@ -20,6 +20,7 @@ import { boundConnections } from "./Connections.ts"
 import { type DueAnswers, dueAnswers } from "./DueAnswers.ts"
 import { httpApp, routerConfig } from "./HttpApp.ts"
 import { HttpConfig } from "./HttpConfig.ts"
+import { admitting } from "./Overload.ts"
 import { Stopping } from "./handlers/FeedHandlers.ts"
 import { serveMetrics } from "./MetricsServer.ts"
 import { requestIdHeader, requestIds, withRequestId } from "./RequestId.ts"
@@ -144,7 +145,13 @@ const answerHalfClosed = (server: Http.Server): void => {
   Object.assign(server, { httpAllowHalfOpen: true })
 }
 
-class NodeServer extends Context.Service<NodeServer, Http.Server>()("effect-wallet/http/HttpServer/NodeServer") {
+interface NodeServerParts {
+  readonly server: Http.Server
+  /** Listeners for requests that are told of every request, those refused too. */
+  readonly observers: ReadonlyArray<unknown>
+}
+
+class NodeServer extends Context.Service<NodeServer, NodeServerParts>()("effect-wallet/http/HttpServer/NodeServer") {
   static readonly layer = Layer.effect(
     NodeServer,
     Effect.gen(function* () {
@@ -153,7 +160,7 @@ class NodeServer extends Context.Service<NodeServer, Http.Server>()("effect-wall
       const due = refuseMalformed(server)
       answerHalfClosed(server)
       yield* Effect.sync(due.cut).pipe(Effect.repeat(Schedule.spaced(lingerMillis)), Effect.forkScoped)
-      return server
+      return { server, observers: server.listeners("request") }
     })
   )
 }
@@ -162,7 +169,7 @@ const listening = Layer.effect(
   EffectHttpServer.HttpServer,
   Effect.gen(function* () {
     const { host, port } = yield* HttpConfig
-    return yield* listen(yield* NodeServer, { host, port }, "PORT")
+    return yield* listen((yield* NodeServer).server, { host, port }, "PORT")
   })
 )
 
@@ -222,24 +229,24 @@ const drain = Effect.fnUntraced(function* (server: Http.Server, timeout: number)
 })
 
 /**
- * Once the platform listens to the requests. No other protocol is served: a request that asks for
- * one is answered as what else it says, in its turn. The platform's listener would take its
- * connection, and the replies that are due on it.
+ * Once the platform listens to the requests: what is admitted stands in its connection's line, then
+ * it is served. Out of the way before the server is drained.
  */
-const bounding = Layer.effectDiscard(
-  Effect.map(NodeServer, (server) => {
+const admittingAndDraining = Layer.effectDiscard(
+  Effect.gen(function* () {
+    const config = yield* HttpConfig
+    const { observers, server } = yield* NodeServer
+    const stopping = yield* Stopping
+    // No other protocol is served: a request that asks for one is answered as what else it says, in its
+    // turn. The platform's listener would take its connection, and the replies that are due on it.
     server.removeAllListeners("upgrade")
     serveInLine(server)
-  })
-)
-
-const draining = Layer.effectDiscard(
-  Effect.gen(function* () {
-    const { shutdownTimeout } = yield* HttpConfig
-    const server = yield* NodeServer
-    const stopping = yield* Stopping
+    const admission = yield* admitting(server, config, observers)
     yield* Effect.addFinalizer(() =>
-      Effect.andThen(Deferred.succeed(stopping.begun, undefined), drain(server, shutdownTimeout))
+      Deferred.succeed(stopping.begun, undefined).pipe(
+        Effect.andThen(Effect.sync(() => admission.stop())),
+        Effect.andThen(drain(server, config.shutdownTimeout))
+      )
     )
   })
 )
@@ -249,7 +256,7 @@ const draining = Layer.effectDiscard(
  * API keys and the configuration; gives the server with the address it listens on.
  */
 export const httpServerWith = <E, R>(routes: Layer.Layer<never, E, R>) =>
-  Layer.mergeAll(draining, bounding, metricsListening).pipe(
+  Layer.mergeAll(admittingAndDraining, metricsListening).pipe(
     Layer.provideMerge(HttpRouter.serve(Layer.mergeAll(httpApp, routes), { disableLogger: true, routerConfig })),
     Layer.provideMerge(listening),
     Layer.provide([NodeServer.layer, Stopping.layer, NodeHttpServer.layerHttpServices])

@@ -14,6 +14,9 @@ import { correlationOf } from "./RequestTelemetry.ts"
 /** The header, of requests and of answers. */
 export const requestIdHeader = "x-request-id"
 
+/** Headers of answers that browsers show to pages of other origins. */
+export const exposedHeaders = ["allow", "idempotency-replayed", "retry-after", "www-authenticate", requestIdHeader]
+
 /** Names that no other server and no other start makes: a random beginning, and a count. */
 export const requestIds = (): (() => string) => {
   const start = randomBytes(9).toString("base64url")

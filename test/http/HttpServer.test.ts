@@ -190,9 +190,11 @@ it.effect("the configuration has defaults and names a wrong value", () =>
       PORT: "8080",
       HOST: "0.0.0.0",
       CORS_ORIGINS: corsOrigins.join(","),
-      RATE_LIMIT_PER_SECOND: "100"
+      RATE_LIMIT_PER_SECOND: "100",
+      WALLET_MAX_WAIT: "2 seconds"
     })
     assert.deepInclude(Result.getOrThrow(given), { port: 8080, host: "0.0.0.0", corsOrigins, requestsPerSecond: 100 })
+    assert.deepInclude(Result.getOrThrow(given), { maxWaitMillis: 2_000 })
     for (const [name, value] of [
       ["PORT", "x"],
       ["PORT", "65536"],
@@ -200,7 +202,10 @@ it.effect("the configuration has defaults and names a wrong value", () =>
       ["CORS_ORIGINS", "app.example.com"],
       ["CORS_ORIGINS", "https://a/b"],
       ["RATE_LIMIT_PER_SECOND", "0"],
-      ["RATE_LIMIT_PER_SECOND", "many"]
+      ["RATE_LIMIT_PER_SECOND", "many"],
+      ["WALLET_MAX_WAIT", "soon"],
+      ["WALLET_MAX_WAIT", "50 millis"],
+      ["WALLET_MAX_WAIT", "1 minute"]
     ] as const) {
       // prettier-ignore
       const wrong = yield* read({ [name]: value })

@@ -1,0 +1,79 @@
+/** A connection as the admission sees it: what it is owed, whether it is read from, and what is thrown away. */
+import type * as Http from "node:http"
+import type { Duplex } from "node:stream"
+
+export type Kind = "read" | "write"
+
+export interface ClientConnection {
+  readonly socket: Duplex
+  /** Requests without an answer, of both kinds. */
+  readonly inFlight: Record<Kind, number>
+  /** The request that came last. */
+  last: Http.IncomingMessage | undefined
+  /**
+   * `open`: read from. `holding`: not read from as soon as the request that came last is
+   * complete; in line as soon as all are answered. `waiting`: in line for its turn. `turn`: read
+   * from, and nothing has come yet. `parting`: what it has sent is thrown away, it is to be told
+   * so. `ended`: told, or gone.
+   */
+  state: "open" | "holding" | "waiting" | "turn" | "parting" | "ended"
+  /** A request of the chunk of bytes that is being parsed was refused. */
+  refusedInChunk: boolean
+  suspended: boolean
+  /** What it was owed is not counted any more. */
+  isGone: boolean
+  /** Whose room it waits for. */
+  kind: Kind
+  /** Since it waits, or since its end; ms. */
+  since: number
+  /** Requests that its turn is expected to bring, and those that came since it was given. */
+  expected: number
+  brought: number
+  /** The body of this one was not there at the last look. */
+  uploading: Http.IncomingMessage | undefined
+}
+
+const ignoreResume = function (this: Duplex): Duplex {
+  return this
+}
+
+/** What comes meanwhile stays in the socket. Reading a request's body must not start it again, so `resume` does nothing. */
+export const suspend = (connection: ClientConnection): void => {
+  if (connection.suspended) return
+  connection.suspended = true
+  connection.socket.pause()
+  connection.socket.resume = ignoreResume
+}
+
+export const resume = (connection: ClientConnection): void => {
+  if (!connection.suspended) return
+  connection.suspended = false
+  Reflect.deleteProperty(connection.socket, "resume")
+  // Node has its own reason, answers that the client does not take or a line: it goes on by itself then.
+  if ((connection.socket as { _paused?: boolean })._paused !== true) connection.socket.resume()
+}
+
+/**
+ * What else the chunk of bytes holds that is being parsed is thrown away. Node knows no way to
+ * stop its parser; that an answer of 2 means "what follows is not HTTP" is not in its
+ * documentation. Without it the rest would be parsed, and be ignored by whoever is told of it.
+ */
+export const stopParsing = ({ socket }: ClientConnection): void => {
+  const { parser } = socket as { parser?: { onIncoming?: unknown } | null }
+  if (parser) parser.onIncoming = () => 2
+}
+
+export const connectionTo = (socket: Duplex): ClientConnection => ({
+  socket,
+  inFlight: { read: 0, write: 0 },
+  last: undefined,
+  state: "open",
+  refusedInChunk: false,
+  suspended: false,
+  isGone: false,
+  kind: "write",
+  since: 0,
+  expected: 0,
+  brought: 0,
+  uploading: undefined
+})

@@ -1,0 +1,454 @@
+/**
+ * Which requests are taken, and from which connections more is read: so that a node that is
+ * given more than it can do goes on at its full rate, tells the rest so, and keeps neither.
+ *
+ * A request that comes waits in one of three places. Taken, it is one of the `Lane` of its kind
+ * and waits for the stores. Refused, it is answered from its head, before its body is read
+ * and before a fiber is made for it. Not read yet, it waits in the socket of its connection:
+ * while a lane is full, connections that send ahead (a request before the answer to the last)
+ * are held, that is nothing is read from them, and TCP tells their clients to wait. Held
+ * connections have turns, in order, as room becomes free. One that has waited too long for its
+ * turn is told so and ended: its requests are too old to be worth doing, and nobody may be
+ * there any more.
+ *
+ * Why not refuse all that is too much: at ten times the rate reading, parsing and answering
+ * "no" costs more than the commands themselves. What is not read costs nothing.
+ *
+ * Writes are taken before reads. `/health` and `/metrics` are always answered, and never held
+ * for. A feed counts for nothing here: it lasts.
+ */
+import type * as Http from "node:http"
+import type { Duplex } from "node:stream"
+import { type ClientConnection, connectionTo, type Kind, resume, stopParsing, suspend } from "./ClientConnection.ts"
+import { Lane, type LaneOutcome } from "./Lane.ts"
+import { refusalText, tooFast, tooMany } from "./Refusal.ts"
+import { requestIdHeader, requestIds, withRequestId } from "./RequestId.ts"
+import { correlationOf } from "./RequestTelemetry.ts"
+
+/** Milliseconds between two looks at the rates, at who waits too long and at who sends no body. */
+export const lookMillis = 100
+
+/** Requests of one connection without an answer at which it is held, whatever room there is. */
+const connectionRequests = 64
+
+/** Milliseconds that a connection waits for its turn at most. */
+const turnWaitMillis = 3_000
+
+/** Milliseconds until a connection that parts is told why, and that it is kept then so that its client reads it. */
+const partingMillis = 1_000
+
+/**
+ * Connections that are given a turn in one turn of the event loop, even if half of the room is
+ * for fewer: after it more is known of what a turn brings.
+ */
+const leastTurns = 8
+
+/** Requests that a turn is taken to bring before one has been seen. */
+const firstPerTurn = 8
+
+/** Of the average of requests that a turn brings: a turn's share. */
+const turnSmoothing = 0.25
+
+/** Who waits for room in a lane. */
+class Line {
+  readonly lane: Lane
+  readonly waiting: Array<ClientConnection> = []
+  /** Requests that a turn brings, a moving average. */
+  perTurn = firstPerTurn
+  /** Requests that turns given may still bring. */
+  expected = 0
+  refused = 0
+
+  constructor(millis: number) {
+    this.lane = new Lane(millis)
+  }
+}
+
+export interface AdmissionEvents {
+  /** After a look that refused some for the first time, with how it stands. */
+  readonly refusing: (view: AdmissionView) => void
+  /** Nothing has been refused for a while; so many were. */
+  readonly over: (refused: number) => void
+}
+
+export interface AdmissionView {
+  readonly requestsPerSecond: number
+  readonly inFlight: number
+  readonly standsStill: boolean
+}
+
+export interface AdmissionOptions {
+  /** Expected wait at which requests are refused, ms. */
+  readonly maxWaitMillis: number
+  /** For callers from other origins: what a browser needs to see a refusal. */
+  readonly originHeaders: (origin: string | undefined) => ReadonlyArray<readonly [string, string]>
+  readonly events: AdmissionEvents
+}
+
+const isAlwaysAnswered = (url: string): boolean => url.startsWith("/health/") || url.startsWith("/metrics")
+
+const isFeed = (url: string): boolean => url.startsWith("/v1/feed")
+
+const kindOf = ({ method }: Http.IncomingMessage): Kind =>
+  method === "GET" || method === "HEAD" || method === "OPTIONS" ? "read" : "write"
+
+/** What needs no store, an unknown key say, tells nothing of them. */
+const outcomeOf = ({ headersSent, statusCode }: Http.ServerResponse, refused: boolean): LaneOutcome => {
+  if (refused || !headersSent) return "none"
+  if (statusCode === 503) return "unavailable"
+  return statusCode < 300 || statusCode === 404 || statusCode === 422 ? "success" : "answered"
+}
+
+/** Milliseconds without a refusal after which an overload is over. */
+const overAfterMillis = 5_000
+
+export class RequestAdmission {
+  readonly lines: Readonly<Record<Kind, Line>>
+  readonly connections = new Map<Duplex, ClientConnection>()
+  private readonly options: AdmissionOptions
+  private readonly nextId = requestIds()
+  /** As of the last look, ms. */
+  private now = 0
+  private turnsDue = false
+  private stopped = false
+  /** In the chunks that were parsed in this turn of the event loop: who was refused, whose turn it was. */
+  private refusedNow: Array<ClientConnection> = []
+  private delivered: Array<ClientConnection> = []
+  private parting: Array<ClientConnection> = []
+  private ended: Array<ClientConnection> = []
+  /** Requests whose bodies have not come for a while: they are waited for, and count for nothing. */
+  private readonly uncounted = new WeakSet<Http.IncomingMessage>()
+  /** Connections that were ended since the start, because they waited too long. */
+  endedConnections = 0
+  private told = { refused: 0, since: undefined as number | undefined, at: 0 }
+
+  constructor(options: AdmissionOptions) {
+    this.options = options
+    const millis = options.maxWaitMillis / 3
+    this.lines = { read: new Line(millis), write: new Line(millis) }
+  }
+
+  /** Connections that are not read from now. */
+  get held(): number {
+    return this.lines.read.waiting.length + this.lines.write.waiting.length
+  }
+
+  private connectionOf(socket: Duplex): ClientConnection {
+    const known = this.connections.get(socket)
+    if (known !== undefined) return known
+    const made = connectionTo(socket)
+    this.connections.set(socket, made)
+    socket.once("close", () => this.gone(made))
+    return made
+  }
+
+  /** Whether the request is to be served. Else it has been answered. */
+  admit(request: Http.IncomingMessage, response: Http.ServerResponse): boolean {
+    const url = request.url ?? ""
+    if (isAlwaysAnswered(url)) return true
+    const connection = this.connectionOf(request.socket)
+    if (connection.state === "parting" || connection.state === "ended") return false
+    const kind = kindOf(request)
+    const line = this.lines[kind]
+    this.came(connection)
+    connection.last = request
+    const refused = this.isRefused(kind)
+    if (kind === "read" && isFeed(url)) {
+      if (refused) this.refuse(line, request, response)
+      return !refused
+    }
+    if (refused && connection.refusedInChunk) {
+      this.part(connection)
+      return false
+    }
+    // A refusal is in flight until it is written too: it stands behind what the connection is still owed.
+    const wasFull = line.lane.isFull
+    line.lane.began()
+    connection.inFlight[kind]++
+    response.once("close", () => this.answered(connection, kind, request, outcomeOf(response, refused)))
+    if (refused) this.refuse(line, request, response)
+    if (refused) this.noteRefused(connection)
+    if (refused || this.sendsTooMuch(connection, line)) this.beginHolding(connection, kind)
+    if (!wasFull && line.lane.isFull) this.holdAll(kind)
+    return !refused
+  }
+
+  /**
+   * Those whose bytes this turn of the event loop would read next, too: a thousand connections
+   * may each have as much as fits into one read.
+   */
+  private holdAll(kind: Kind): void {
+    for (const connection of this.connections.values()) {
+      if (connection.state !== "open" || connection.last?.complete === false) continue
+      connection.state = "holding"
+      connection.kind = kind
+      this.hold(connection)
+    }
+  }
+
+  /**
+   * Refused twice in one chunk: very much has come at once. The rest is not even parsed, and the
+   * connection has to end.
+   */
+  private part(connection: ClientConnection): void {
+    connection.state = "parting"
+    connection.since = this.now
+    stopParsing(connection)
+    suspend(connection)
+    this.parting.push(connection)
+  }
+
+  /** Reads give way as soon as writes wait. */
+  private isRefused(kind: Kind): boolean {
+    const { read, write } = this.lines
+    if (this.stopped) return false
+    if (kind === "write") return write.lane.refuses()
+    return read.lane.refuses() || (read.lane.isFull && write.lane.isFull)
+  }
+
+  private refuse(line: Line, request: Http.IncomingMessage, response: Http.ServerResponse): void {
+    line.refused++
+    const { body: problem, retryAfter, status } = tooMany(line.lane)
+    const id = correlationOf(request.headers) ?? this.nextId()
+    const body = withRequestId(problem, id)
+    for (const [name, value] of this.options.originHeaders(request.headers.origin)) response.setHeader(name, value)
+    response.writeHead(status, {
+      "content-type": "application/problem+json",
+      "retry-after": String(retryAfter),
+      [requestIdHeader]: id,
+      "content-length": Buffer.byteLength(body)
+    })
+    response.end(request.method === "HEAD" ? undefined : body)
+  }
+
+  private came(connection: ClientConnection): void {
+    if (connection.state === "turn") {
+      connection.state = "open"
+      connection.brought = 0
+      this.settleTurn(connection)
+      this.delivered.push(connection)
+      this.giveTurnsSoon()
+    }
+    connection.brought++
+  }
+
+  /** What it was expected to bring is here, or does not come. */
+  private settleTurn(connection: ClientConnection): void {
+    this.lines[connection.kind].expected -= connection.expected
+    connection.expected = 0
+  }
+
+  /** The chunk is at an end when the event loop has gone on. */
+  private noteRefused(connection: ClientConnection): void {
+    connection.refusedInChunk = true
+    this.refusedNow.push(connection)
+    this.giveTurnsSoon()
+  }
+
+  private endOfChunks(): void {
+    for (const connection of this.refusedNow) connection.refusedInChunk = false
+    this.refusedNow = []
+    for (const connection of this.delivered) {
+      const line = this.lines[connection.kind]
+      line.perTurn += (connection.brought - line.perTurn) * turnSmoothing
+    }
+    this.delivered = []
+  }
+
+  private sendsTooMuch({ inFlight }: ClientConnection, { lane, waiting }: Line): boolean {
+    const count = inFlight.read + inFlight.write
+    if (count < 2) return false
+    return count >= connectionRequests || lane.isFull || waiting.length > 0
+  }
+
+  private beginHolding(connection: ClientConnection, kind: Kind): void {
+    if (this.stopped || connection.state !== "open") return
+    connection.state = "holding"
+    connection.kind = kind
+    // Its body is parsed by then, if it is there.
+    queueMicrotask(() => this.hold(connection))
+  }
+
+  private hold(connection: ClientConnection): void {
+    if (connection.state !== "holding" || connection.last?.complete === false) return
+    suspend(connection)
+    if (connection.inFlight.read + connection.inFlight.write > 0) return
+    const line = this.lines[connection.kind]
+    connection.state = "waiting"
+    connection.since = this.now
+    line.waiting.push(connection)
+    this.giveTurnsSoon()
+  }
+
+  private answered(
+    connection: ClientConnection,
+    kind: Kind,
+    request: Http.IncomingMessage,
+    outcome: LaneOutcome
+  ): void {
+    if (connection.isGone) return
+    if (!this.uncounted.delete(request)) {
+      this.lines[kind].lane.ended(outcome)
+      connection.inFlight[kind]--
+    }
+    if (connection.state === "holding") this.hold(connection)
+    if (this.lines[kind].waiting.length > 0) this.giveTurnsSoon()
+  }
+
+  private gone(connection: ClientConnection): void {
+    this.connections.delete(connection.socket)
+    this.leaveLine(connection)
+    this.forget(connection)
+    connection.state = "ended"
+    connection.isGone = true
+  }
+
+  /** What is owed to the connection is no longer waited for. */
+  private forget(connection: ClientConnection): void {
+    for (const kind of ["read", "write"] as const) {
+      for (; connection.inFlight[kind] > 0; connection.inFlight[kind]--) this.lines[kind].lane.ended("none")
+    }
+  }
+
+  private leaveLine(connection: ClientConnection): void {
+    const { waiting } = this.lines[connection.kind]
+    if (connection.state === "turn") this.settleTurn(connection)
+    if (connection.state !== "waiting") return
+    const place = waiting.indexOf(connection)
+    if (place !== -1) waiting.splice(place, 1)
+  }
+
+  private giveTurnsSoon(): void {
+    if (this.turnsDue) return
+    this.turnsDue = true
+    setImmediate(() => {
+      this.turnsDue = false
+      this.endOfChunks()
+      this.giveTurns(this.lines.write)
+      this.giveTurns(this.lines.read)
+    })
+  }
+
+  private giveTurns(line: Line): void {
+    const { lane, waiting } = line
+    let given = 0
+    let room = lane.limit - lane.inFlight - line.expected
+    const most = Math.max(leastTurns, room / line.perTurn / 2)
+    while (room > 0 && given < waiting.length && given < most) {
+      const connection = waiting[given++]!
+      connection.state = "turn"
+      connection.expected = line.perTurn
+      line.expected += line.perTurn
+      room -= line.perTurn
+      resume(connection)
+    }
+    waiting.splice(0, given)
+    if (given > 0 && waiting.length > 0) this.giveTurnsSoon()
+  }
+
+  /** To be called every `lookMillis`; `elapsed` ms since the last time. */
+  look(elapsed: number): void {
+    this.now += elapsed
+    for (const kind of ["write", "read"] as const) {
+      const line = this.lines[kind]
+      line.lane.look(elapsed)
+      this.endOverdue(line)
+      this.giveTurns(line)
+    }
+    for (const connection of this.connections.values()) this.lookAt(connection)
+    this.endParting()
+    this.tell()
+  }
+
+  private lookAt(connection: ClientConnection): void {
+    if (connection.state === "turn") {
+      // Nothing was waiting in its socket.
+      this.settleTurn(connection)
+      connection.state = "open"
+    }
+    if (connection.state === "holding") this.hold(connection)
+    this.lookAtUpload(connection)
+  }
+
+  /** A body that does not come keeps no room from others: anybody may begin very many. */
+  private lookAtUpload(connection: ClientConnection): void {
+    const { last, uploading } = connection
+    if (last === undefined) return
+    if (last.complete) {
+      connection.last = undefined
+      connection.uploading = undefined
+    } else if (uploading !== last) connection.uploading = last
+    else if (!this.uncounted.has(last) && !isFeed(last.url ?? "")) {
+      const kind = kindOf(last)
+      if (connection.inFlight[kind] === 0) return
+      this.uncounted.add(last)
+      this.lines[kind].lane.ended("none")
+      connection.inFlight[kind]--
+    }
+  }
+
+  private endOverdue(line: Line): void {
+    const { waiting } = line
+    let overdue = 0
+    while (overdue < waiting.length && this.now - waiting[overdue]!.since >= turnWaitMillis)
+      this.end(waiting[overdue++]!)
+    waiting.splice(0, overdue)
+  }
+
+  private end(connection: ClientConnection): void {
+    const { kind, socket } = connection
+    connection.state = "ended"
+    connection.since = this.now
+    this.endedConnections++
+    this.ended.push(connection)
+    if (socket.writable) socket.end(refusalText(tooFast(this.lines[kind].lane), this.nextId()))
+    else socket.destroy()
+  }
+
+  /** Told late, and behind what it is owed: whoever sends so much comes again at once. */
+  private endParting(): void {
+    this.parting = this.parting.filter((connection) => {
+      if (connection.isGone) return false
+      const { inFlight, since } = connection
+      if (this.now - since < partingMillis || inFlight.read + inFlight.write > 0) return true
+      this.end(connection)
+      return false
+    })
+    while (this.ended.length > 0 && this.now - this.ended[0]!.since >= partingMillis) {
+      this.ended.shift()!.socket.destroy()
+    }
+  }
+
+  private tell(): void {
+    const { told } = this
+    const { read, write } = this.lines
+    const refused = read.refused + write.refused + this.endedConnections
+    if (refused > told.refused) {
+      told.at = this.now
+      if (told.since === undefined) {
+        told.since = told.refused
+        this.options.events.refusing({
+          requestsPerSecond: Math.round(write.lane.perSecond + read.lane.perSecond),
+          inFlight: write.lane.inFlight + read.lane.inFlight,
+          standsStill: (write.refused > 0 ? write : read).lane.standsStill
+        })
+      }
+      told.refused = refused
+    } else if (told.since !== undefined && this.now - told.at >= overAfterMillis) {
+      this.options.events.over(refused - told.since)
+      told.since = undefined
+    }
+  }
+
+  /** From now on all is read and taken: the server ends each connection by itself. */
+  stop(): void {
+    this.stopped = true
+    for (const connection of this.connections.values()) {
+      if (connection.state === "ended" || connection.state === "parting") continue
+      connection.state = "open"
+      resume(connection)
+    }
+    this.lines.read.waiting.length = 0
+    this.lines.write.waiting.length = 0
+  }
+}

@@ -1,0 +1,277 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as Http from "node:http"
+import * as Net from "node:net"
+import { type AdmissionView, RequestAdmission } from "../../src/http/RequestAdmission.ts"
+import { refusedAt } from "../../src/http/Lane.ts"
+
+const lookMillis = 100
+
+/** A server whose handler answers when it is told to, behind an admission whose looks the test makes. */
+const makeServer = Effect.acquireRelease(
+  Effect.callback<Served>((resume) => {
+    const told: Array<AdmissionView | number> = []
+    const admission = new RequestAdmission({
+      maxWaitMillis: 750,
+      originHeaders: () => [],
+      events: { refusing: (view) => told.push(view), over: (refused) => told.push(refused) }
+    })
+    const taken: Array<Http.ServerResponse> = []
+    const state = { answersAtOnce: false, served: 0 }
+    const server = Http.createServer((request, response) => {
+      if (!admission.admit(request, response)) return
+      const answer = () => response.writeHead(200, { "content-length": 0 }).end()
+      if (request.url === "/health/live") return void answer()
+      state.served++
+      request.resume()
+      if (state.answersAtOnce) setImmediate(answer)
+      else taken.push(response)
+    })
+    server.listen(0, "127.0.0.1", () => {
+      const { port } = server.address() as Net.AddressInfo
+      resume(Effect.succeed({ admission, port, server, state, taken, told }))
+    })
+  }),
+  ({ server }) =>
+    Effect.callback<void>((resume) => {
+      server.close(() => resume(Effect.void))
+      server.closeAllConnections()
+    })
+)
+
+interface Served {
+  readonly admission: RequestAdmission
+  readonly port: number
+  readonly server: Http.Server
+  readonly state: { answersAtOnce: boolean; served: number }
+  readonly taken: Array<Http.ServerResponse>
+  readonly told: Array<AdmissionView | number>
+}
+
+const answerAll = ({ taken }: Served): void => {
+  for (const response of taken.splice(0)) response.writeHead(200, { "content-length": 0 }).end()
+}
+
+interface Client {
+  readonly socket: Net.Socket
+  received: string
+  ended: boolean
+}
+
+const connect = (port: number) =>
+  Effect.acquireRelease(
+    Effect.callback<Client>((resume) => {
+      const socket = Net.connect({ port, host: "127.0.0.1" }, () => resume(Effect.succeed(client)))
+      const client: Client = { socket, received: "", ended: false }
+      socket.on("data", (chunk: Buffer) => {
+        client.received += chunk.toString("latin1")
+      })
+      socket.on("error", () => socket.destroy())
+      socket.on("close", () => {
+        client.ended = true
+      })
+    }),
+    ({ socket }) => Effect.sync(() => socket.destroy())
+  )
+
+const statuses = ({ received }: Client): ReadonlyArray<string> =>
+  Array.from(received.matchAll(/HTTP\/1\.1 (\d{3}) /g), ([, status]) => status!)
+
+const write = (path = "/v1/transfers"): string => `POST ${path} HTTP/1.1\r\nhost: x\r\ncontent-length: 0\r\n\r\n`
+const read = "GET /v1/wallets/a HTTP/1.1\r\nhost: x\r\n\r\n"
+const live = "GET /health/live HTTP/1.1\r\nhost: x\r\n\r\n"
+
+const until = (condition: () => boolean) =>
+  Effect.repeat(Effect.sleep(1), { while: () => !condition() }).pipe(Effect.timeout("20 seconds"), Effect.orDie)
+
+/** So few of a connection's requests are taken together, and come in one chunk of bytes. */
+const together = 60
+
+/** As many in flight as are taken of a kind. */
+const saturated = Effect.fnUntraced(function* (served: Served, request: string) {
+  const { admission, port, state } = served
+  const { lane } = admission.lines[request === read ? "read" : "write"]
+  const clients: Array<Client> = []
+  while (!lane.refuses()) {
+    const wanted = Math.min(together, lane.limit * refusedAt - lane.inFlight)
+    const before = state.served
+    const client = yield* connect(port)
+    client.socket.write(request.repeat(wanted))
+    yield* until(() => state.served === before + wanted)
+    clients.push(client)
+  }
+  return clients
+})
+
+describe("the admission of requests", () => {
+  it.live("answers all that one connection sends ahead, in order, though it is held again and again", () =>
+    Effect.gen(function* () {
+      const served = yield* makeServer
+      served.state.answersAtOnce = true
+      const client = yield* connect(served.port)
+      const count = 20_000
+      client.socket.write(write().repeat(count))
+      let held = 0
+      yield* until(() => {
+        held = Math.max(held, served.admission.lines.write.lane.inFlight)
+        return statuses(client).length === count
+      })
+      assert.deepStrictEqual([...new Set(statuses(client))], ["200"])
+      assert.strictEqual(served.state.served, count)
+      // One chunk of bytes at a time.
+      assert.isBelow(held, 2_000)
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("refuses what would wait too long before a handler sees it, and answers health meanwhile", () =>
+    Effect.gen(function* () {
+      const served = yield* makeServer
+      yield* saturated(served, write())
+      const { served: before } = served.state
+      const [one, health] = [yield* connect(served.port), yield* connect(served.port)]
+      one.socket.write(write())
+      health.socket.write(live)
+      yield* until(() => statuses(one).length === 1 && statuses(health).length === 1)
+      assert.match(one.received, /^HTTP\/1\.1 429 /)
+      assert.match(one.received, /retry-after: [1-9]/i)
+      assert.match(one.received, /"code":"RateLimited"/)
+      assert.deepStrictEqual(statuses(health), ["200"])
+      assert.strictEqual(served.state.served, before)
+      served.admission.look(lookMillis)
+      assert.lengthOf(served.told, 1)
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("takes writes when reads wait, and no reads when both wait", () =>
+    Effect.gen(function* () {
+      const served = yield* makeServer
+      yield* saturated(served, read)
+      const [aRead, aWrite] = [yield* connect(served.port), yield* connect(served.port)]
+      aRead.socket.write(read)
+      aWrite.socket.write(write())
+      yield* until(() => statuses(aRead).length === 1 && served.admission.lines.write.lane.inFlight === 1)
+      assert.deepStrictEqual(statuses(aRead), ["429"])
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("throws away what a connection sends ahead when nothing is taken, and says so", () =>
+    Effect.gen(function* () {
+      const served = yield* makeServer
+      const { admission } = served
+      yield* saturated(served, write())
+      const before = served.state.served
+      let parsed = 0
+      served.server.prependListener("request", () => parsed++)
+      const client = yield* connect(served.port)
+      client.socket.write(write().repeat(1_000))
+      yield* until(() => statuses(client).length === 1)
+      for (let look = 0; look < 11; look++) admission.look(lookMillis)
+      yield* until(() => statuses(client).length === 2)
+      assert.deepStrictEqual(statuses(client), ["429", "429"])
+      assert.match(client.received, /connection: close\r\n/)
+      for (let look = 0; look < 11; look++) admission.look(lookMillis)
+      yield* until(() => client.ended)
+      assert.strictEqual(served.state.served, before)
+      // The one that was refused, and the one that showed that there are more.
+      assert.strictEqual(parsed, 2)
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("tells a connection that has waited too long for its turn, ends it, and does nothing of what it sent", () =>
+    Effect.gen(function* () {
+      const served = yield* makeServer
+      const { admission } = served
+      const client = yield* connect(served.port)
+      client.socket.write(write().repeat(2))
+      yield* until(() => served.taken.length === 2)
+      const own = served.taken.splice(0)
+      yield* saturated(served, write())
+      for (const response of own) response.writeHead(200, { "content-length": 0 }).end()
+      yield* until(() => admission.held === 1)
+      const before = served.state.served
+      client.socket.write(write().repeat(2))
+      for (let look = 0; look < 31; look++) admission.look(lookMillis)
+      yield* until(() => statuses(client).length === 3)
+      // All those looks went by without one answer: the stores stand still.
+      assert.deepStrictEqual(statuses(client), ["200", "200", "503"])
+      assert.match(client.received, /connection: close/)
+      for (let look = 0; look < 11; look++) admission.look(lookMillis)
+      yield* until(() => client.ended)
+      assert.strictEqual(served.state.served, before)
+      assert.strictEqual(admission.endedConnections, 1)
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("gives a held connection its turn when there is room", () =>
+    Effect.gen(function* () {
+      const served = yield* makeServer
+      const { admission } = served
+      const client = yield* connect(served.port)
+      client.socket.write(write().repeat(2))
+      yield* until(() => served.taken.length === 2)
+      const own = served.taken.splice(0)
+      yield* saturated(served, write())
+      for (const response of own) response.writeHead(200, { "content-length": 0 }).end()
+      yield* until(() => admission.held === 1)
+      const before = served.state.served
+      client.socket.write(write().repeat(2))
+      admission.look(lookMillis)
+      assert.strictEqual(served.state.served, before)
+      served.state.answersAtOnce = true
+      answerAll(served)
+      yield* until(() => statuses(client).length === 4)
+      assert.deepStrictEqual(statuses(client), ["200", "200", "200", "200"])
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("keeps no room for bodies that do not come", () =>
+    Effect.gen(function* () {
+      const served = yield* makeServer
+      const { lane } = served.admission.lines.write
+      const slow = yield* Effect.forEach(Array.from({ length: 100 }), () => connect(served.port), { concurrency: 50 })
+      for (const { socket } of slow) socket.write("POST /v1/batch HTTP/1.1\r\nhost: x\r\ncontent-length: 10\r\n\r\n")
+      yield* until(() => lane.inFlight === 100)
+      served.admission.look(lookMillis)
+      served.admission.look(lookMillis)
+      assert.strictEqual(lane.inFlight, 0)
+      for (const { socket } of slow) socket.write("0123456789")
+      answerAll(served)
+      yield* until(() => slow.every((client) => statuses(client).length === 1))
+      assert.strictEqual(lane.inFlight, 0)
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("forgets what was owed to connections that are gone", () =>
+    Effect.gen(function* () {
+      const served = yield* makeServer
+      const { admission } = served
+      const { lane } = admission.lines.write
+      const clients = yield* Effect.forEach(Array.from({ length: 10 }), () => connect(served.port))
+      for (const { socket } of clients) socket.write(write())
+      yield* until(() => lane.inFlight === 10)
+      for (const { socket } of clients) socket.destroy()
+      yield* until(() => lane.inFlight === 0 && admission.connections.size === 0)
+      answerAll(served)
+      assert.strictEqual(lane.inFlight, 0)
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("reads from all again when the server stops", () =>
+    Effect.gen(function* () {
+      const served = yield* makeServer
+      const { admission } = served
+      const client = yield* connect(served.port)
+      client.socket.write(write().repeat(2))
+      yield* until(() => served.taken.length === 2)
+      const own = served.taken.splice(0)
+      yield* saturated(served, write())
+      for (const response of own) response.writeHead(200, { "content-length": 0 }).end()
+      yield* until(() => admission.held === 1)
+      const before = served.state.served
+      client.socket.write(write())
+      admission.stop()
+      yield* until(() => served.state.served === before + 1)
+      assert.strictEqual(admission.held, 0)
+    }).pipe(Effect.scoped)
+  )
+})
