@@ -37,7 +37,6 @@ describe("the rows of a wallet that another node owns", () => {
     Effect.gen(function* () {
       const { network, other, owner, persisted, wake } = yield* hanging
       // Another claim, of nobody who has loaded the wallet: what is in the log is an earlier owner's.
-      yield* network.handOver("b", 1)
       yield* network.gainAll(1)
       yield* network.gainAll(0)
       assert.isTrue(yield* within(10, other.pipeline.catchUp("a")))
@@ -51,7 +50,7 @@ describe("the rows of a wallet that another node owns", () => {
   it.effect("are written by who has taken its partition", () =>
     Effect.gen(function* () {
       const { network, other, persisted, wake } = yield* hanging
-      yield* network.handOver("a", 1)
+      yield* within(10, network.handOver("a", 1))
       const told = yield* within(10, other.engine.credit({ walletId: "a", amount: 7n, idempotencyKey: "later" }))
       assert.deepStrictEqual([told.wallet.balance, told.durability.persisted, persisted()], [12n, true, 3])
       yield* wake
