@@ -5,9 +5,10 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
+import { fold } from "../../src/domain/Evolve.ts"
 import * as MemoryPersistence from "../../src/stores/memory/MemoryPersistence.ts"
 import type { Fault } from "../support/FaultyPersistence.ts"
-import { install, type Node, until } from "../support/Installation.ts"
+import { type Installation, install, type Node, until } from "../support/Installation.ts"
 import { blockedOf, gift, noGifts } from "../support/Refused.ts"
 import { create } from "../support/EngineCalls.ts"
 import { within } from "../support/Separate.ts"
@@ -21,6 +22,15 @@ const places: ReadonlyArray<{
   { name: "its write", calls: ({ persistence }) => persistence.writeFaults, ruled: false },
   { name: "its refusal", calls: ({ persistence }) => persistence.refuseFaults, ruled: true }
 ]
+
+/** The rows as they were when the wallet was created. */
+const putBack = Effect.fnUntraced(function* ({ events, state }: Installation) {
+  const persistence = MemoryPersistence.make(state)
+  const creation = events("a").slice(0, 1)
+  const wallet = fold(undefined, creation)!
+  yield* persistence.erase("all")
+  yield* persistence.write([{ walletId: "a", partition: 0, epoch: 1, expectedVersion: -1, events: creation, wallet }])
+})
 
 describe("a process that was frozen and replaced", () => {
   for (const { calls, name, ruled } of places) {
@@ -45,7 +55,7 @@ describe("a process that was frozen and replaced", () => {
         const next = yield* installation.start()
         const told = yield* within(10, gift(next, "a", 40n, "gift"))
         assert.deepStrictEqual([told.replayed, told.durability.persisted], [true, true])
-        yield* MemoryPersistence.make(state).erase("all")
+        yield* putBack(installation)
         state.rule = noGifts
         yield* Deferred.succeed(awake, undefined)
         yield* until(() => blockedOf(node) !== "" || state.refusals.size > 0, "it has gone on")
