@@ -147,10 +147,10 @@ const rarity: Partial<Record<Step, number>> = {
 }
 
 /** Steps that few runs take at all: once in the life of an installation, or only after a refusal. */
-const fixed: Partial<Record<Step, number>> = { adoptLog: 1, refuse: 0.5 }
+const fixed: Partial<Record<Step, number>> = { adoptLog: 1, refuse: 0.5, epochOf: 0.5 }
 
-/** A start comes to this step only if the calls before it were answered. */
-const metBefore: ReadonlySet<Step> = new Set<Step>(["adoptLog"])
+/** A start, or a refusal, comes to this step only if the calls of this store before it were answered: hardly ever in an outage. */
+const metBefore: ReadonlySet<Step> = new Set<Step>(["adoptLog", "epochOf"])
 
 /** The chance that something is drawn at a step, in a run with that rate. */
 export const likelihood = (step: Step, faultRate: number): number =>
