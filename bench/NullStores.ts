@@ -28,6 +28,7 @@ const log: EventStore["Service"] = {
   saveSnapshot: () => Effect.void,
   loadSnapshot: () => nothing,
   claim: ({ partitions }) => Effect.succeed(partitions.map((partition) => ({ partition, epoch: 1 }))),
+  epochOf: () => Effect.succeed(1),
   raiseHighWatermark: () => nothing
 }
 

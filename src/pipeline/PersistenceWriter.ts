@@ -66,6 +66,8 @@ export interface WriterContext {
   readonly highWatermark: HighWatermark
   /** Whether nobody can have been told that one of these events is persisted. */
   readonly mayReverse: (walletId: string, versions: VersionRange) => Effect.Effect<boolean, ReadError>
+  /** How many of these events, in their order, it is for this process to write. */
+  readonly ownShare: (walletId: string, events: ReadonlyArray<RecordedEvent>) => Effect.Effect<number, ReadError>
   /** Takes one compensation out of this minute's allowance. */
   readonly mayCompensate: () => boolean
 }
@@ -110,6 +112,7 @@ const retrying = <A, E extends WriteError>(
 const noAnswer = new StoreUnavailable({ store: "persistence", reason: "it does not answer", retryAfter: 1_000 })
 
 const failed = (context: WriterContext, walletId: string, error: StoreDefect): WalletOutcome => {
+  if (error.store === "log") return stopped(error.message)
   context.storeFailed(walletId)
   return { _tag: "Stopped", reason: error.message, storeFailed: true }
 }
@@ -204,13 +207,15 @@ const refuseCommand = Effect.fnUntraced(function* (
   const fact = events.find((recorded) => !isReversible(recorded.event))
   if (fact !== undefined) return refusedForGood(fact, "which the engine never takes back", reason)
   const versions = { from: first.version, to: events[events.length - 1]!.version }
-  const mayReverse = yield* readable(context, context.mayReverse(walletId, versions))
+  const stillMay = context.mayReverse(walletId, versions)
+  // Asked again while the rows are locked; here, so that no lock waits for a log that is away.
+  const mayReverse = yield* readable(context, stillMay)
   if (Result.isFailure(mayReverse)) return stopped(mayReverse.failure)
   if (!mayReverse.success) return yield* refuseReversed(context, commit, reason)
   if (!context.mayCompensate()) {
     return stopped(`too many compensations: event ${first.version} of wallet ${walletId} is not reversed: ${reason}`)
   }
-  const refused = yield* writeRefusal(context, commit, reason)
+  const refused = yield* writeRefusal(context, commit, reason, stillMay)
   if (refused !== undefined) return refused
   yield* Metric.update(EngineMetrics.compensations, 1)
   yield* Effect.logWarning(
@@ -222,16 +227,26 @@ const refuseCommand = Effect.fnUntraced(function* (
   return written
 })
 
-/** `undefined`: the refusal is there now; else what was found in its place. */
+/** `undefined`: the refusal is there now; else what was found in its place. `stillMay`: left out where the log has its reversal. */
 const writeRefusal = Effect.fnUntraced(function* (
   context: WriterContext,
   commit: Commit,
-  reason: string
+  reason: string,
+  stillMay?: Effect.Effect<boolean, ReadError>
 ): Effect.fn.Return<WalletOutcome | undefined> {
   const time = (yield* Clock.Clock).currentTimeMillisUnsafe()
-  const result = yield* Effect.result(retrying(context, context.persistence.refuse(commit, { reason, time })))
+  const refuse = context.persistence.refuse(commit, { reason, time }, stillMay)
+  const result = yield* Effect.result(retrying(context, refuse))
   if (Result.isFailure(result)) return failed(context, commit.walletId, result.failure)
-  return result.success._tag === "Written" ? undefined : yield* outcomeOf(context, commit, result.success)
+  switch (result.success._tag) {
+    case "Written":
+      return undefined
+    case "Withdrawn":
+      // Somebody has become the owner meanwhile, and may have persisted it.
+      return yield* refuseReversed(context, commit, reason)
+    default:
+      return yield* outcomeOf(context, commit, result.success)
+  }
 })
 
 /**
@@ -333,7 +348,7 @@ const restOfLog = Effect.fnUntraced(function* (
   )
 })
 
-/** Brings one wallet's rows up to the log, page by page, from where they are. */
+/** Brings one wallet's rows up to the log, or to what is its owner's to write, page by page, from where they are. */
 export const catchUpWallet = Effect.fnUntraced(function* (
   context: WriterContext,
   walletId: string
@@ -348,7 +363,9 @@ export const catchUpWallet = Effect.fnUntraced(function* (
     // After the page was read: what it has is below.
     const head = yield* readable(context, context.log.head)
     if (Result.isFailure(head)) return stopped(head.failure)
-    if (page.success.length === 0) {
+    const share = yield* readable(context, context.ownShare(walletId, page.success))
+    if (Result.isFailure(share)) return stopped(share.failure)
+    if (share.success === 0) {
       context.listener().persisted(walletId, after)
       return written
     }
@@ -357,7 +374,8 @@ export const catchUpWallet = Effect.fnUntraced(function* (
       if (Result.isFailure(before)) return stopped(before.failure)
       state = before.success
     }
-    const events = wholeCommands(page.success)
+    const events =
+      share.success < page.success.length ? page.success.slice(0, share.success) : wholeCommands(page.success)
     state = fold(state, events)!
     const { epoch } = events[events.length - 1]!.metadata
     const commit: Commit = { walletId, partition: 0, epoch, expectedVersion: after, events, wallet: state }

@@ -15,14 +15,15 @@ import { StoreUnavailable } from "../stores/StoreError.ts"
 import type { ActorBounds } from "../actors/ActorBounds.ts"
 import * as EngineMetrics from "../actors/EngineMetrics.ts"
 import { NodeIdentity } from "../actors/NodeIdentity.ts"
-import { NotOwner } from "../actors/Ownership.ts"
+import { NotOwner, Ownership } from "../actors/Ownership.ts"
 import { WalletHistory } from "../actors/WalletHistory.ts"
 import type { PersistenceListener, PipelineLoad } from "../actors/WritePipeline.ts"
 import { none, WritePipeline } from "../actors/WritePipeline.ts"
 import { ActiveWrite, makeBatchWriter } from "./BatchWriter.ts"
 import * as CatchUpQueue from "./CatchUpQueue.ts"
 import * as Compensations from "./Compensations.ts"
-import { HighWatermark, offeredByOthers } from "./HighWatermark.ts"
+import { HighWatermark } from "./HighWatermark.ts"
+import { ownShareOf } from "./OwnShare.ts"
 import type { WriterContext } from "./PersistenceWriter.ts"
 import { catchUpWallet } from "./PersistenceWriter.ts"
 import { PersistQueue } from "./PersistQueue.ts"
@@ -51,6 +52,7 @@ const make = Effect.fnUntraced(function* (bounds: ActorBounds) {
   const persistence = yield* Persistence
   const history = yield* WalletHistory
   const clock = yield* Clock.Clock
+  const ownership = yield* Ownership
   const { owner } = yield* NodeIdentity
   const head = yield* log.head
   // Were this process to die before its first write, the checkpoint tells from where to look.
@@ -70,7 +72,8 @@ const make = Effect.fnUntraced(function* (bounds: ActorBounds) {
     listener: () => state.listener,
     failing,
     highWatermark,
-    mayReverse: reversible.mayReverse(offeredByOthers(log, owner)),
+    mayReverse: reversible.mayReverse(log, owner),
+    ownShare: ownShareOf(log, ownership, reversible),
     storeAtFault: () => storeFailures(catchUpQueue, active) >= bounds.persistBlockedWallets,
     storeFailed: (walletId) => active.failures.add(walletId),
     mayCompensate: () => state.budget.take()
@@ -107,7 +110,7 @@ const make = Effect.fnUntraced(function* (bounds: ActorBounds) {
     },
     compensate: compensations.start,
     catchUp: (walletId, unoffered) => {
-      if (unoffered !== undefined) reversible.add(walletId, unoffered, unoffered.above)
+      if (unoffered !== undefined) reversible.found(walletId, unoffered)
       return catchUpQueue.run(walletId)
     },
     startCatchUp: (walletId) => {
@@ -168,8 +171,9 @@ class PipelineState {
     return (appended, isOver) => {
       const now = this.clock.currentTimeMillisUnsafe()
       for (const { commit, position } of appended) {
-        const { events, walletId } = commit
-        this.reversible.add(walletId, { from: events[0]!.version, to: events[events.length - 1]!.version })
+        const { epoch, events, partition, walletId } = commit
+        const to = events[events.length - 1]!.version
+        this.reversible.appended(walletId, { from: events[0]!.version, to, partition, epoch })
         this.queue.add(commit, position, lowWatermark, now)
       }
       if (isOver) this.queue.landed(lowWatermark)

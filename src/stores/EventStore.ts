@@ -230,6 +230,12 @@ export class EventStore extends Context.Service<
     }) => Effect.Effect<ReadonlyArray<Claim>, ReadError>
 
     /**
+     * How often the partition has been claimed, `0`: never: the epoch under which appends land. Of the
+     * claims that had answered when this was asked it has all.
+     */
+    readonly epochOf: (partition: number) => Effect.Effect<number, ReadError>
+
+    /**
      * Says that rows of events up to `position` may from now on be given to a Persistence of its
      * own by `owner`; `undefined` says nothing. Never lowers what the owner has said before. Answers
      * the highest position that anybody else has said, perhaps higher, never lower; `undefined`:

@@ -88,6 +88,11 @@ export type PersistOutcome =
   | { readonly _tag: "Gap"; readonly persistedVersion: number }
   | { readonly _tag: "Diverged"; readonly persistedVersion: number }
 
+/** Of a refusal: what it may be for is no longer so. Nothing was written. */
+export interface Withdrawn {
+  readonly _tag: "Withdrawn"
+}
+
 /** What an owner has recorded: all its appends at or below the position are persisted. */
 export interface Checkpoint {
   /** The incarnation of a node that took its claims under this name. */
@@ -156,11 +161,16 @@ export class Persistence extends Context.Service<
      * `Written`: the refusals stand, now or before. `Gap`: the commit does not continue
      * the persisted version; where that is at or beyond the commit's, the events' own
      * rows are there, and nothing was refused.
+     *
+     * `stillMay` is asked last, before new refusals are committed, while whoever writes, erases
+     * or refuses events of this wallet waits. Answers it `false`, nothing was written: `Withdrawn`;
+     * fails it or does it take long, neither. It may be asked again.
      */
-    readonly refuse: (
+    readonly refuse: <E = never>(
       commit: Commit,
-      refusal: { readonly reason: string; readonly time: number }
-    ) => Effect.Effect<PersistOutcome, ReadError>
+      refusal: { readonly reason: string; readonly time: number },
+      stillMay?: Effect.Effect<boolean, E>
+    ) => Effect.Effect<PersistOutcome | Withdrawn, ReadError | E>
     /** Refusals without their OperationReversed, in the order of wallet and version, after that place. */
     readonly openRefusals: (options: {
       readonly after: { readonly walletId: string; readonly version: number }

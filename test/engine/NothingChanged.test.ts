@@ -10,18 +10,23 @@ import type { Installation, Node } from "../support/Installation.ts"
 import { assertConsistent, assertVerified, forgetful, install, quiet, until } from "../support/Installation.ts"
 import { assertEqual, flushed, within } from "../support/Separate.ts"
 
-type Call = (node: Node, idempotencyKey: string) => Effect.Effect<CommandAnswer, { readonly _tag: string }>
+type Call = (
+  node: Node,
+  idempotencyKey: string,
+  walletId?: string
+) => Effect.Effect<CommandAnswer, { readonly _tag: string }>
 
-const freeze: Call = ({ engine }, idempotencyKey) => engine.freeze({ walletId: "a", reason: "fraud", idempotencyKey })
-const unfreeze: Call = ({ engine }, idempotencyKey) => engine.unfreeze({ walletId: "a", idempotencyKey })
+const freeze: Call = ({ engine }, idempotencyKey, walletId = "a") =>
+  engine.freeze({ walletId, reason: "fraud", idempotencyKey })
+const unfreeze: Call = ({ engine }, idempotencyKey, walletId = "a") => engine.unfreeze({ walletId, idempotencyKey })
 const name =
   (mood: string): Call =>
-  ({ engine }, idempotencyKey) =>
-    engine.updateWallet({ walletId: "a", metadata: { mood }, idempotencyKey })
+  ({ engine }, idempotencyKey, walletId = "a") =>
+    engine.updateWallet({ walletId, metadata: { mood }, idempotencyKey })
 const limit =
   (overdraftLimit: bigint): Call =>
-  ({ engine }, idempotencyKey) =>
-    engine.updateWallet({ walletId: "a", overdraftLimit, idempotencyKey })
+  ({ engine }, idempotencyKey, walletId = "a") =>
+    engine.updateWallet({ walletId, overdraftLimit, idempotencyKey })
 
 interface Case {
   readonly what: string
@@ -63,37 +68,55 @@ const outOfWindow = (_: Installation, node: Node) =>
 
 const places: ReadonlyArray<Place> = [
   { where: "at once", bounds: {}, meanwhile: (_, node) => Effect.succeed(node) },
-  { where: "25 hours later", bounds: {}, meanwhile: (_, node) => Effect.as(TestClock.adjust("25 hours"), node) },
   { where: "after passivation", bounds: { bounds: { idleMillis: 60_000 } }, meanwhile: passivated },
   { where: "past the keys in memory", bounds: { bounds: forgetful }, meanwhile: outOfWindow },
   { where: "past the keys in memory, by its trace", bounds: { bounds: { keysInMemory: 1 } }, meanwhile: outOfWindow }
 ]
 
-const actAndRetry = Effect.fnUntraced(function* (
+/** A command that changes nothing, and one that changes that. */
+const act = Effect.fnUntraced(function* (
   installation: Installation,
+  node: Node,
   { after, before, idle }: Case,
-  meanwhile: (node: Node) => Effect.Effect<Node, unknown>
+  walletId: string
 ) {
-  const node = yield* installation.start()
-  yield* create(node, "a")
-  yield* before(node, "before")
-  const first = yield* idle(node, "K")
+  yield* create(node, walletId)
+  yield* before(node, "before", walletId)
+  const first = yield* idle(node, "K", walletId)
   assert.isFalse(first.replayed)
-  assert.strictEqual(installation.types("a").at(-1), "NothingChanged")
-  const changed = yield* after(node, "after")
-  const next = yield* meanwhile(node)
-  const events = installation.events("a").length
-  const late = yield* idle(next, "K")
+  assert.strictEqual(installation.types(walletId).at(-1), "NothingChanged")
+  return { first, changed: yield* after(node, "after", walletId) }
+})
+
+const assertRetried = Effect.fnUntraced(function* (
+  installation: Installation,
+  node: Node,
+  { idle }: Case,
+  walletId: string,
+  { changed, first }: Effect.Success<ReturnType<typeof act>>
+) {
+  const events = installation.events(walletId).length
+  const late = yield* idle(node, "K", walletId)
   assert.isTrue(late.replayed)
   assert.deepStrictEqual(viewOf(late), viewOf(first))
-  assert.strictEqual(installation.events("a").length, events)
-  const now = yield* next.engine.getWallet({ walletId: "a" })
+  assert.strictEqual(installation.events(walletId).length, events)
+  const now = yield* node.engine.getWallet({ walletId })
   assert.deepStrictEqual(
     [now.status, now.metadata, now.overdraftLimit],
     [changed.wallet.status, changed.wallet.metadata, changed.wallet.overdraftLimit]
   )
-  yield* assertConsistent(installation, next, "a")
+  yield* assertConsistent(installation, node, walletId)
   yield* assertVerified(installation)
+})
+
+const actAndRetry = Effect.fnUntraced(function* (
+  installation: Installation,
+  one: Case,
+  meanwhile: (node: Node) => Effect.Effect<Node, unknown>
+) {
+  const node = yield* installation.start()
+  const acted = yield* act(installation, node, one, "a")
+  yield* assertRetried(installation, yield* meanwhile(node), one, "a", acted)
 })
 
 const viewOf = ({ wallet }: CommandAnswer) => [
@@ -125,6 +148,19 @@ describe("a late retry of what changed nothing has its first answer and no effec
       })
     )
   }
+
+  // One walk of the clock for all of them: everything that is done every second is done 90,000 times.
+  it.effect("25 hours later", () =>
+    Effect.gen(function* () {
+      const installation = yield* install()
+      const node = yield* installation.start()
+      const acted = yield* Effect.forEach(cases, (one, index) => act(installation, node, one, `wallet${index}`))
+      yield* TestClock.adjust("25 hours")
+      for (const [index, one] of cases.entries()) {
+        yield* assertRetried(installation, node, one, `wallet${index}`, acted[index]!)
+      }
+    })
+  )
 
   it.effect("also when it comes twice at once", () =>
     Effect.gen(function* () {

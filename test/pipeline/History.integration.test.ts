@@ -2,85 +2,37 @@
  * What was persisted once is history: whatever a rule of the user's says later, and whatever
  * becomes of the rows, nothing of it is reversed. Log and rows are two real databases.
  */
-import { assert, describe, it } from "@effect/vitest"
+import { assert, describe } from "@effect/vitest"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
-import * as Layer from "effect/Layer"
-import * as Logger from "effect/Logger"
-import type * as Redacted from "effect/Redacted"
-import * as Schedule from "effect/Schedule"
-import type { Scope } from "effect/Scope"
-import { defaultBounds } from "../../src/actors/ActorBounds.ts"
 import { inspect } from "../../src/engine/Inspect.ts"
 import { replay, replayWallet } from "../../src/engine/rebuild/Rebuild.ts"
 import { verify } from "../../src/engine/verify/Verify.ts"
 import { WalletEngine } from "../../src/engine/WalletEngine.ts"
-import { EventStore } from "../../src/stores/EventStore.ts"
-import { SqlDatabase } from "../../src/stores/sql/SqlDatabase.ts"
-import * as SqlEventStore from "../../src/stores/sql/SqlEventStore.ts"
-import { SqlMigrator } from "../../src/stores/sql/SqlMigrator.ts"
-import * as SqlStores from "../../src/stores/sql/SqlStores.ts"
-import { clockAhead, onThisMachine } from "../support/clocks.ts"
+import { clockAhead } from "../support/clocks.ts"
 import { documentedException, runScript } from "../support/documentedRules.ts"
+import {
+  addRule,
+  credit,
+  creditCommitted,
+  dropRule,
+  eraseRefused,
+  migrated,
+  named,
+  onPostgres,
+  open,
+  serve,
+  twoDatabases,
+  typesInLog,
+  untilDetail,
+  withStores
+} from "../support/LaterRule.ts"
 import { copyDatabase, freshDatabase, postgresPresent, TestPostgres } from "../support/postgres.ts"
-
-const bounds = { ...defaultBounds, persistBlockedMillis: 300, highWatermarkStep: 0 }
-
-interface Place {
-  readonly log: Redacted.Redacted
-  readonly rows: Redacted.Redacted
-}
-
-const twoDatabases = Effect.gen(function* () {
-  const { url } = yield* TestPostgres
-  const place: Place = { log: yield* freshDatabase(url), rows: yield* freshDatabase(url) }
-  return place
-})
-
-const migrated = (url: Redacted.Redacted) =>
-  Layer.fresh(SqlMigrator.layer.pipe(Layer.provideMerge(SqlDatabase.layerServer({ url }))))
-
-/** `SqlClient` is that of the rows. */
-const storesAt = ({ log, rows }: Place) =>
-  Layer.fresh(
-    Layer.merge(
-      SqlStores.layerBehindLog(),
-      SqlEventStore.layer({ persistence: false }).pipe(Layer.provide(migrated(log)))
-    ).pipe(Layer.provideMerge(migrated(rows)))
-  )
-
-type Stores = Layer.Success<ReturnType<typeof storesAt>>
-
-/** A service's life, from its start to its orderly stop. */
-const serve = <A, E>(place: Place, use: Effect.Effect<A, E, WalletEngine | Stores | Scope>) =>
-  Effect.scoped(use).pipe(
-    Effect.provide(
-      Layer.fresh(WalletEngine.layer({ bounds, partitions: 4 })).pipe(
-        Layer.provide(onThisMachine),
-        Layer.provideMerge(storesAt(place))
-      )
-    ),
-    Effect.provide(Logger.layer([]))
-  )
-
-const withStores = <A, E>(place: Place, use: Effect.Effect<A, E, Stores>) => Effect.provide(use, storesAt(place))
 
 const hour = 3_600_000
 
 /** As it was an hour ago: what the reconciler's slow look finds later has settled by then. */
 const anHourAgo = <A, E, R>(use: Effect.Effect<A, E, R>) => Effect.provideService(use, Clock.Clock, clockAhead(-hour))
-
-const open = (id: string) =>
-  Effect.flatMap(WalletEngine, (engine) =>
-    engine.createWallet({ id, ownerId: "o", currency: "EUR", idempotencyKey: `create-${id}` })
-  )
-
-const credit = (walletId: string, amount: bigint, idempotencyKey: string) =>
-  Effect.flatMap(WalletEngine, (engine) => engine.credit({ walletId, amount, idempotencyKey }))
-
-/** Does not wait for rows that do not come. */
-const creditCommitted = (walletId: string, amount: bigint, idempotencyKey: string) =>
-  Effect.flatMap(WalletEngine, (engine) => engine.credit({ walletId, amount, idempotencyKey, await: "committed" }))
 
 /** Whoever asked for these has been told that they are persisted. */
 const funded = Effect.gen(function* () {
@@ -93,33 +45,6 @@ const funded = Effect.gen(function* () {
     assert.isTrue(told.durability.persisted)
   }
 })
-
-const addRule = runScript(`
-  create schema rules;
-  create function rules.refuse_large_credits() returns trigger language plpgsql as
-    'begin raise exception ''no credit above 90000''; end';
-  create trigger refuse_large_credits before insert on wallet.events for each row
-    when (new.type = 'WalletCredited' and new.amount > 90000) execute function rules.refuse_large_credits()`)
-
-const dropRule = runScript("drop trigger refuse_large_credits on wallet.events; drop schema rules cascade")
-
-const typesInLog = (walletId: string) =>
-  Effect.flatMap(EventStore, (log) =>
-    Effect.map(log.read(walletId, { after: -1, limit: 100 }), (events) => events.map(({ event }) => event._tag))
-  )
-
-const detail = Effect.flatMap(WalletEngine, (engine) =>
-  Effect.map(engine.health, ({ checks }) => checks.find(({ name }) => name === "persistence")?.detail ?? "")
-)
-
-const named =
-  /writing of 1 wallets has stopped \(a: .*refuses event 1 \(WalletCredited\) of wallet a, which may have been persisted before and is never reversed; let the rule pass it: .*no credit above 90000/
-
-const untilDetail = (expected: RegExp) =>
-  Effect.repeat(detail, { until: (found) => expected.test(found), schedule: Schedule.spaced(20) }).pipe(
-    Effect.timeout("60 seconds"),
-    Effect.tapError(() => Effect.flatMap(detail, (found) => Effect.sync(() => assert.match(found, expected))))
-  )
 
 /** The wallet's rows have stopped, by name, and nothing of it has changed. */
 const assertStopped = Effect.gen(function* () {
@@ -159,15 +84,6 @@ const assertFollows = Effect.gen(function* () {
   const judged = yield* Effect.flip(credit("a", 100_000n, "anew"))
   assert.strictEqual(judged._tag, "OperationReversed")
 })
-
-const eraseRefused = Effect.gen(function* () {
-  const refused = yield* Effect.flip(replay({ mode: "erase" }))
-  assert.strictEqual(refused._tag, "ReplayRefused")
-  assert.include(refused.message, "event 1 (WalletCredited) of wallet a")
-})
-
-const onPostgres = (name: string, run: Effect.Effect<void, unknown, TestPostgres | Scope>) =>
-  it.live(name, () => Effect.scoped(run).pipe(Effect.provide(TestPostgres.layer)))
 
 describe.skipIf(!postgresPresent)("history that a rule refuses", () => {
   onPostgres(

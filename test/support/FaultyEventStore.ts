@@ -185,6 +185,7 @@ export const make = (
       saveSnapshot: (snapshot) => mortal(inner.saveSnapshot(snapshot)),
       loadSnapshot: (walletId, bound) => mortal(inner.loadSnapshot(walletId, bound)),
       claim: (request) => mortal(inner.claim(request)),
+      epochOf: (partition) => mortal(inner.epochOf(partition)),
       raiseHighWatermark: (request) =>
         mortal(
           Effect.suspend(() => Effect.andThen(raiseFaults.shift() ?? Effect.void, inner.raiseHighWatermark(request)))

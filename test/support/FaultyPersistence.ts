@@ -137,7 +137,8 @@ export const make = (inner: Persistence["Service"]): FaultyPersistence => {
           faulty.writes.push(commits)
           return writing(commits, faulty.writeFaults, inner.write(commits, checkpoint))
         }),
-      refuse: (commit, refusal) => writing([commit], faulty.refuseFaults, inner.refuse(commit, refusal)),
+      refuse: (commit, refusal, stillMay) =>
+        writing([commit], faulty.refuseFaults, inner.refuse(commit, refusal, stillMay)),
       persistedVersions: (walletIds) => reading(inner.persistedVersions(walletIds)),
       openRefusals: (options) => reading(inner.openRefusals(options)),
       checkpoints: reading(inner.checkpoints),

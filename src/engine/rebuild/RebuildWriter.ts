@@ -142,7 +142,9 @@ const refuse = Effect.fnUntraced(function* (
   reason: string
 ): Effect.fn.Return<PersistOutcome, WriteError> {
   counts.refused += commit.events.length
-  return yield* persistence.refuse(commit, { reason, time: yield* Clock.currentTimeMillis })
+  // The log has reversed it: that stands, whoever owns the wallet.
+  const outcome = yield* persistence.refuse(commit, { reason, time: yield* Clock.currentTimeMillis })
+  return outcome._tag === "Withdrawn" ? yield* Effect.die("a refusal without a condition was withdrawn") : outcome
 })
 
 const rowWriter = (

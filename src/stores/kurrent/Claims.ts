@@ -8,6 +8,7 @@ import type { Claim, EventStore } from "../EventStore.ts"
 import type { KurrentConnection } from "./Connection.ts"
 import { logDefect, logUnavailable } from "./Failure.ts"
 import { type KurrentNames, partitionClaimed } from "./Names.ts"
+import type { KurrentReads } from "./Reads.ts"
 import { jsonRecord } from "./Records.ts"
 import { check, isDeleted, send } from "./Send.ts"
 import type { StreamState } from "./Wire.ts"
@@ -29,6 +30,14 @@ const chunksOf = (partitions: ReadonlyArray<number>): ReadonlyArray<ReadonlyArra
   Array.from({ length: Math.ceil(partitions.length / claimsAtOnce) }, (_, index) =>
     partitions.slice(index * claimsAtOnce, (index + 1) * claimsAtOnce)
   )
+
+/** The revision of a partition's last claim, plus one. */
+export const epochOf =
+  (names: KurrentNames, reads: KurrentReads): EventStore["Service"]["epochOf"] =>
+  (partition) =>
+    Effect.map(reads.stream(names.claims(partition), { from: "end", maxCount: 1 }), (records) =>
+      records?.[0] === undefined ? 0 : Number(records[0].revision) + 1
+    )
 
 /** Without a time limit. An unknown outcome is `StoreUnavailable`: claiming again is claiming once more. */
 export const make = (connection: KurrentConnection, names: KurrentNames): EventStore["Service"]["claim"] => {

@@ -136,6 +136,7 @@ export const make = Effect.fnUntraced(function* (
         duration: appendMillis,
         orElse: () => Effect.fail(logUnavailable(noAnswer))
       }),
+    epochOf: KurrentClaims.epochOf(names, reads),
     raiseHighWatermark: (request) =>
       Effect.timeoutOrElse(raiseHighWatermark(request), {
         duration: appendMillis,

@@ -10,6 +10,7 @@ import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as Semaphore from "effect/Semaphore"
 import { randomUUID } from "node:crypto"
 import type { Commit } from "../../domain/Commit.ts"
 import type { RecordedEvent } from "../../domain/Event.ts"
@@ -89,6 +90,8 @@ export interface MemoryState {
   readonly keySegments: Map<string, ReadonlyArray<KeySegment>>
   /** Per wallet, versions upwards. */
   readonly refusals: Map<string, Array<Refusal>>
+  /** One writer of rows at a time. */
+  readonly writing: Semaphore.Semaphore
   /** Owner → position. */
   readonly checkpoints: Map<string, bigint>
   /** In the order of making. */
@@ -126,6 +129,7 @@ export class MemoryDatabase extends Context.Service<MemoryDatabase, MemoryState>
         keys: new Map(),
         keySegments: new Map(),
         refusals: new Map(),
+        writing: Semaphore.makeUnsafe(1),
         checkpoints: new Map(),
         apiKeys: new Map(),
         apiKeysMade: 0n,

@@ -144,6 +144,7 @@ export const make = (state: MemoryState): EventStore["Service"] => {
     saveSnapshot: (snapshot) => Effect.sync(() => saveSnapshot(state, copyOf(snapshot))),
     loadSnapshot: (walletId, bound = {}) => Effect.sync(() => copyOf(loadSnapshot(state, walletId, bound))),
     claim: ({ partitions }) => Effect.sync(() => claim(state, partitions)),
+    epochOf: (partition) => Effect.sync(() => state.claims.get(partition) ?? 0),
     raiseHighWatermark: (request) => Effect.sync(() => raiseHighWatermark(state, request))
   }
 }

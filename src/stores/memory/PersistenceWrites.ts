@@ -2,7 +2,15 @@
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type { Commit } from "../../domain/Commit.ts"
-import type { KeySegment, Checkpoint, PersistedVersion, Persistence, PersistOutcome, Refusal } from "../Persistence.ts"
+import type {
+  KeySegment,
+  Checkpoint,
+  PersistedVersion,
+  Persistence,
+  PersistOutcome,
+  Refusal,
+  Withdrawn
+} from "../Persistence.ts"
 import { OperationRefused, type ReadError, StoreDefect, StoreUnavailable } from "../StoreError.ts"
 import { copyOf } from "./Copies.ts"
 import type { MemoryState } from "./MemoryDatabase.ts"
@@ -109,7 +117,8 @@ const write = (
   return Effect.succeed(outcomes)
 }
 
-const refuse = (state: MemoryState, commit: Commit, reason: string): PersistOutcome => {
+/** What stands in the way of the refusal; `undefined`: nothing. */
+const refusalOutcome = (state: MemoryState, commit: Commit): PersistOutcome | undefined => {
   const plan = missing(state, commit)
   if (plan === writtenBefore) {
     const refusals = state.refusals.get(commit.walletId) ?? []
@@ -118,9 +127,25 @@ const refuse = (state: MemoryState, commit: Commit, reason: string): PersistOutc
   }
   if ("_tag" in plan) return plan
   if (plan.expectedVersion !== commit.expectedVersion) return { _tag: "Gap", persistedVersion: plan.expectedVersion }
-  applyRefusal(state, commit, reason)
-  return written
+  return undefined
 }
+
+/** Within the writing permit. */
+const refuse = <E>(
+  state: MemoryState,
+  commit: Commit,
+  reason: string,
+  stillMay: Effect.Effect<boolean, E>
+): Effect.Effect<PersistOutcome | Withdrawn, E> =>
+  Effect.suspend(() => {
+    const known = refusalOutcome(state, commit)
+    if (known !== undefined) return Effect.succeed(known)
+    return Effect.map(stillMay, (may): PersistOutcome | Withdrawn => {
+      if (!may) return { _tag: "Withdrawn" }
+      applyRefusal(state, commit, reason)
+      return written
+    })
+  })
 
 const openRefusals = (
   state: MemoryState,
@@ -158,16 +183,17 @@ const rebuild = <A, E, R>(
     const shadow = shadowOf(state)
     const positions = new Map(walletIds.map((walletId) => [walletId, positionsOf(state, walletId)]))
     for (const walletId of walletIds) eraseWallet(shadow, walletId)
-    return Effect.flatMap(
-      Effect.provideService(rewrite, CurrentRebuild, { of: state, shadow, positions }),
-      (result): Effect.Effect<A, ReadError> => {
-        if (walletIds.some((walletId, index) => state.persisted.get(walletId)?.length !== before[index])) {
-          const reason = "a wallet moved while it was rebuilt"
-          return Effect.fail(new StoreUnavailable({ store: "persistence", reason, retryAfter: 0 }))
-        }
-        for (const walletId of walletIds) takeWallet(state, shadow, walletId)
-        return Effect.succeed(result)
-      }
+    return Effect.flatMap(Effect.provideService(rewrite, CurrentRebuild, { of: state, shadow, positions }), (result) =>
+      state.writing.withPermits(1)(
+        Effect.suspend((): Effect.Effect<A, ReadError> => {
+          if (walletIds.some((walletId, index) => state.persisted.get(walletId)?.length !== before[index])) {
+            const reason = "a wallet moved while it was rebuilt"
+            return Effect.fail(new StoreUnavailable({ store: "persistence", reason, retryAfter: 0 }))
+          }
+          for (const walletId of walletIds) takeWallet(state, shadow, walletId)
+          return Effect.succeed(result)
+        })
+      )
     )
   })
 
@@ -209,10 +235,15 @@ type Writes = Pick<
 
 export const make = (state: MemoryState): Writes => {
   const read = <A>(f: (state: MemoryState) => A): Effect.Effect<A> => Effect.map(visible(state), f)
+  // One at a time, as behind a lock of all rows: a refusal that asks something keeps the others waiting.
+  const alone = state.writing.withPermits(1)
   return {
     write: (commits, checkpoint) =>
-      Effect.flatMap(rebuildOf(state), (current) => write(current?.shadow ?? state, current, commits, checkpoint)),
-    refuse: (commit, { reason }) => read((rows) => refuse(rows, commit, reason)),
+      alone(
+        Effect.flatMap(rebuildOf(state), (current) => write(current?.shadow ?? state, current, commits, checkpoint))
+      ),
+    refuse: (commit, { reason }, stillMay) =>
+      alone(Effect.flatMap(visible(state), (rows) => refuse(rows, commit, reason, stillMay ?? Effect.succeed(true)))),
     openRefusals: (options) => read((rows) => copyOf(openRefusals(rows, options))),
     refusals: (walletId) => read((rows) => copyOf(rows.refusals.get(walletId) ?? [])),
     persistedVersions: (walletIds) => read((rows) => persistedVersions(rows, walletIds)),
@@ -225,7 +256,7 @@ export const make = (state: MemoryState): Writes => {
     logId: Effect.sync(() => logIdOf(state)),
     adoptLog: (logId) => adoptLog(state, logId),
     saveKeySegment: (segment) => read((rows) => saveKeySegment(rows, segment)),
-    erase: (walletId) => read((rows) => (walletId === "all" ? eraseAll(rows) : eraseWallet(rows, walletId))),
+    erase: (walletId) => alone(read((rows) => (walletId === "all" ? eraseAll(rows) : eraseWallet(rows, walletId)))),
     rebuild: (walletIds, rewrite) => rebuild(state, walletIds, rewrite)
   }
 }

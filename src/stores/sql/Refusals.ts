@@ -6,7 +6,7 @@ import * as Effect from "effect/Effect"
 import type { SqlClient } from "effect/sql/SqlClient"
 import type { SqlError } from "effect/sql/SqlError"
 import type { Commit } from "../../domain/Commit.ts"
-import type { PersistedVersion, PersistOutcome, Refusal } from "../Persistence.ts"
+import type { PersistedVersion, PersistOutcome, Refusal, Withdrawn } from "../Persistence.ts"
 import type { ReadError } from "../StoreError.ts"
 import { immovable, readFailure } from "./Failure.ts"
 import { int8s, text, texts, uuids, int8, time } from "./Parameters.ts"
@@ -183,35 +183,57 @@ select count(*)::int as written from refused`
  */
 const awaitCreations = "lock table wallets in share row exclusive mode"
 
-interface Partial {
-  readonly _tag: "Partial"
+/** Why the statement's transaction is rolled back, told from a failure of the database. */
+class RolledBack<E> {
+  readonly _tag = "RolledBack"
+  readonly outcome: Effect.Effect<Placed, E>
+  constructor(outcome: Effect.Effect<Placed, E>) {
+    this.outcome = outcome
+  }
 }
 
-/** All events of the commit or none: some of them means that somebody else was at it. */
-const allOrNone = (
+/** - `all` or `none` of the commit's events are in their places now.
+ *  - `withdrawn`: none, for they may not be any more. */
+type Placed = "all" | "none" | "withdrawn"
+
+/**
+ * All events of the commit or none: some of them means that somebody else was at it. Before
+ * all are committed `stillMay` is asked.
+ */
+const allOrNone = <E>(
   sql: SqlClient,
   statement: string,
   parameters: ReadonlyArray<unknown>,
-  { events, expectedVersion }: Commit
-): Effect.Effect<boolean, ReadError> => {
+  { events, expectedVersion }: Commit,
+  stillMay: Effect.Effect<boolean, E> | undefined
+): Effect.Effect<Placed, ReadError | E> => {
   const size = events.length
   const send = sql.unsafe<{ readonly written: number }>(statement, parameters)
   // One row is there or not, and the statement is a transaction of its own.
-  if (size === 1 && expectedVersion >= 0) {
+  if (size === 1 && expectedVersion >= 0 && stillMay === undefined) {
     return Effect.mapError(
-      Effect.map(send, ([row]) => row?.written === 1),
+      Effect.map(send, ([row]) => (row?.written === 1 ? "all" : "none")),
       failed
     )
   }
   const begin: Effect.Effect<unknown, SqlError> = expectedVersion === -1 ? sql.unsafe(awaitCreations) : Effect.void
+  const rollBack = (outcome: Effect.Effect<Placed, E>) => Effect.fail(new RolledBack(outcome))
   return sql
     .withTransaction(
-      Effect.flatMap(Effect.andThen(begin, send), ([row]): Effect.Effect<boolean, Partial> => {
-        if (row?.written === size) return Effect.succeed(true)
-        return row?.written === 0 ? Effect.succeed(false) : Effect.fail({ _tag: "Partial" })
+      Effect.flatMap(Effect.andThen(begin, send), ([row]): Effect.Effect<Placed, RolledBack<E>> => {
+        if (row?.written !== size) return row?.written === 0 ? Effect.succeed("none") : rollBack(Effect.succeed("none"))
+        if (stillMay === undefined) return Effect.succeed("all")
+        return Effect.matchEffect(stillMay, {
+          onSuccess: (may) => (may ? Effect.succeed("all") : rollBack(Effect.succeed("withdrawn"))),
+          onFailure: (error) => rollBack(Effect.fail(error))
+        })
       })
     )
-    .pipe(Effect.catch((error) => (error._tag === "Partial" ? Effect.succeed(false) : Effect.fail(failed(error)))))
+    .pipe(
+      Effect.catch((error): Effect.Effect<Placed, ReadError | E> =>
+        error._tag === "RolledBack" ? error.outcome : Effect.fail(failed(error))
+      )
+    )
 }
 
 /** Of a wallet whose creation was refused only the keys are kept. `false`: the commit does not continue them any more. */
@@ -224,20 +246,22 @@ export const writeRefusedWallet = (sql: SqlClient, commit: Commit): Effect.Effec
     int8s(reversals.map(({ version }) => version)),
     int8s(reversals.map(({ reversed }) => reversed))
   ]
-  return allOrNone(sql, keepKeys, parameters, commit)
+  return Effect.map(allOrNone(sql, keepKeys, parameters, commit, undefined), (placed) => placed === "all")
 }
 
 /** Tries of a refusal whose wallet is where it has to be; more is no race. */
 const maxRounds = 16
 
-export const refuse = Effect.fnUntraced(function* (
+export const refuse = Effect.fnUntraced(function* <E>(
   sql: SqlClient,
   commit: Commit,
-  refusal: { readonly reason: string; readonly time: number }
-): Effect.fn.Return<PersistOutcome, ReadError> {
+  refusal: { readonly reason: string; readonly time: number },
+  stillMay: Effect.Effect<boolean, E> | undefined
+): Effect.fn.Return<PersistOutcome | Withdrawn, ReadError | E> {
   const parameters = [...eventParameters(commit), text(refusal.reason), time(refusal.time)]
   for (let round = 0; round < maxRounds; round++) {
-    if (yield* allOrNone(sql, putRefusals, parameters, commit)) return { _tag: "Written" }
+    const placed = yield* allOrNone(sql, putRefusals, parameters, commit, stillMay)
+    if (placed !== "none") return { _tag: placed === "all" ? "Written" : "Withdrawn" }
     const [standing] = yield* standings(sql, [commit])
     if (standing!._tag === "Rest") {
       const persistedVersion = standing!.commit.expectedVersion

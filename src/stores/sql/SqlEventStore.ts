@@ -21,7 +21,7 @@ import {
 import { AppendUnknown, StoreDefect } from "../StoreError.ts"
 import { isCopy, make as makeAppend, makeFence } from "./Append.ts"
 import { type ErrorClassOptions, reading, withinReadLimit, withTimeLimit } from "./Failure.ts"
-import { int8, text, time } from "./Parameters.ts"
+import { int4, int8, text, time } from "./Parameters.ts"
 import { ReadConnections } from "./ReadConnections.ts"
 import { eventColumns, type EventRow, recordedOf } from "./Rows.ts"
 import { pastCommands } from "./PastCommands.ts"
@@ -64,6 +64,11 @@ const readSnapshot = `
 select wallet_id, version, time, data from snapshots
 where wallet_id = $1 and version <= $2 and time <= $3 and octet_length(data) <= ${maxSnapshotBytes}
 order by version desc limit 1`
+
+const readEpoch = "select epoch from claims where partition = $1"
+
+const epochOf = (sql: SqlClient, partition: number): Effect.Effect<number, SqlError> =>
+  Effect.map(sql.unsafe<{ readonly epoch: bigint }>(readEpoch, [int4(partition)]), ([row]) => Number(row?.epoch ?? 0n))
 
 /**
  * Of the others' marks all below their second highest go: no reader needs them, whichever
@@ -177,6 +182,7 @@ export const make = Effect.fnUntraced(function* (
       read(Effect.asVoid(sql.unsafe(writeSnapshot, [text(walletId), int8(version), time(at), text(data)]))),
     loadSnapshot: (walletId, bound = {}) => read(inTurn(loadSnapshot(sql, walletId, bound))),
     claim: (request) => withinReadLimit("log", readMillis)(fence.claim(request)),
+    epochOf: (partition) => read(epochOf(sql, partition)),
     raiseHighWatermark: (request) => read(raiseHighWatermark(sql, request))
   })
 })

@@ -34,6 +34,10 @@ export interface SqlPersistenceOptions extends ErrorClassOptions {
   readonly writeTimeoutMillis?: number | undefined
 }
 
+/** How long a refusal holds its locks at most while it asks whether it still may, ms; it is tried again. */
+const lockedMillis = 2_000
+const notToldInTime = `a refusal could not learn within ${lockedMillis} ms whether it still may be written`
+
 /** A hundred statements and more, where a rule refuses. */
 const ruleTrialMillis = 10_000
 
@@ -143,12 +147,13 @@ export const make = Effect.fnUntraced(function* (
   const words = options.words ?? true
   const within = <A>(read: Effect.Effect<A, SqlError>) => reading("persistence", readMillis)(read)
   const writing = withTimeLimit(writeMillis, () => unavailable("persistence", `no answer within ${writeMillis} ms`))
+  const asked = withTimeLimit(lockedMillis, () => unavailable("persistence", notToldInTime))
   const write = Write.make(sql, { ...place, words: options.words, refusalCodes: options.refusalCodes })
 
   return Persistence.of({
     ...makeReads(sql, readMillis, inTurn),
     write: (commits, checkpoint) => writing(write(commits, checkpoint)),
-    refuse: (commit, refusal) => writing(Refusals.refuse(sql, commit, refusal)),
+    refuse: (commit, refusal, stillMay) => writing(Refusals.refuse(sql, commit, refusal, stillMay && asked(stillMay))),
     openRefusals: (query) => within(Refusals.openRefusals(sql, query)),
     refusals: (walletId) => within(Refusals.refusals(sql, walletId)),
     persistedVersions: (walletIds) =>

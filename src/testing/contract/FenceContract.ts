@@ -28,6 +28,24 @@ const countsClaims = contractCase(
   })
 )
 
+const tellsEpochs = contractCase(
+  "tells how often a partition was claimed, and that of another nobody has",
+  Effect.gen(function* () {
+    const log = yield* EventStore
+    const [a, b] = [uniquePartition(), uniquePartition()]
+    const epochs = Effect.all([log.epochOf(a), log.epochOf(b)])
+    assert.deepEqual(yield* epochs, [0, 0])
+    for (const expected of [1, 2, 3]) {
+      yield* claim(a)
+      assert.deepEqual(yield* epochs, [expected, 0])
+    }
+    // An append is no claim.
+    yield* log.append([new SampleWallet({ partition: a, epoch: 3 }).create()])
+    yield* claim(b, uniquePartition())
+    assert.deepEqual(yield* epochs, [3, 1])
+  })
+)
+
 const claimsAtOnce = contractCase(
   "gives each of several claims at the same moment an epoch of its own",
   Effect.gen(function* () {
@@ -166,6 +184,7 @@ const marksOffers = contractCase(
 
 export const fenceContract: ReadonlyArray<ContractCase<EventStore>> = [
   countsClaims,
+  tellsEpochs,
   claimsAtOnce,
   fencesOldOwner,
   fencesUntouched,

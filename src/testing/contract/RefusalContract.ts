@@ -2,11 +2,14 @@
  * Refusals: what stands in the place of an event that a user's rule has refused.
  * For adapters whose log is elsewhere; the commits of these cases are in no log.
  */
+import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
 import assert from "node:assert/strict"
 import { randomUUID } from "node:crypto"
 import type { Commit } from "../../domain/Commit.ts"
 import { Persistence, type Refusal } from "../../stores/Persistence.ts"
+import { StoreUnavailable } from "../../stores/StoreError.ts"
 import { type ContractCase, contractCase } from "./ContractCase.ts"
 import { merged, rowsOf, transactionsOf, viewOf, written, writtenBefore } from "./Observations.ts"
 import { credit, debit, placeHold, SampleWallet, send, undo, uniqueId } from "./SampleWallet.ts"
@@ -196,6 +199,79 @@ const openPages = contractCase(
   })
 )
 
+/** A refusal on its way in each of its forms: of a wallet with a row, of a creation, after a creation that was refused. */
+const forms = Effect.gen(function* () {
+  const persistence = yield* Persistence
+  const [plain, anew, refused] = [new SampleWallet(), new SampleWallet(), new SampleWallet()]
+  yield* persistence.write([plain.create()])
+  yield* persistence.refuse(refused.create(), why)
+  return [
+    { sample: plain, commit: plain.commit(credit(1n)) },
+    { sample: plain, commit: plain.commit(credit(1n), credit(2n)) },
+    { sample: anew, commit: anew.commit(anew.creation(), credit(1n)) },
+    { sample: refused, commit: refused.commit(credit(1n)) }
+  ]
+})
+
+const withdrawn = contractCase(
+  "writes no refusal that may not be any more, or of which that cannot be told",
+  Effect.gen(function* () {
+    const persistence = yield* Persistence
+    const cannotTell = new StoreUnavailable({ store: "log", reason: "it is away", retryAfter: 1 })
+    for (const { commit, sample } of yield* forms) {
+      const before = yield* rowsOf(sample.id, keysOf(commit))
+      assert.deepEqual(yield* persistence.refuse(commit, why, Effect.succeed(false)), { _tag: "Withdrawn" })
+      assert.deepEqual(yield* Effect.flip(persistence.refuse(commit, why, Effect.fail(cannotTell))), cannotTell)
+      assert.deepEqual(yield* rowsOf(sample.id, keysOf(commit)), before)
+      assert.deepEqual(yield* persistence.refuse(commit, why, Effect.succeed(true)), written)
+      assert.equal((yield* persistence.persistedVersions([sample.id])).get(sample.id)?.version, commit.wallet.version)
+      // It stands already: nobody is asked.
+      assert.deepEqual(yield* persistence.refuse(commit, why, Effect.succeed(false)), written)
+    }
+    const later = new SampleWallet()
+    yield* persistence.write([later.create()])
+    const next = later.commit(credit(1n))
+    const gap = later.commit(credit(2n))
+    assert.deepEqual(yield* persistence.refuse(gap, why, Effect.succeed(false)), { _tag: "Gap", persistedVersion: 0 })
+    assert.deepEqual(yield* persistence.write([next]), [written])
+  })
+)
+
+const keepsWaiting = contractCase(
+  "keeps who writes or erases the same events waiting while it asks whether it still may",
+  Effect.gen(function* () {
+    const persistence = yield* Persistence
+    for (const { commit, sample } of yield* forms) {
+      const asked = yield* Deferred.make<void>()
+      const answer = yield* Deferred.make<boolean>()
+      const ask = Effect.andThen(Deferred.succeed(asked, undefined), Deferred.await(answer))
+      const refusing = yield* Effect.forkChild(persistence.refuse(commit, why, ask))
+      yield* Deferred.await(asked)
+      const writing = yield* Effect.forkChild(persistence.write([commit]))
+      // Time enough for one that does not wait; one that does has it whatever comes.
+      yield* Effect.timeoutOption(Fiber.await(writing), 100)
+      yield* Deferred.succeed(answer, true)
+      assert.deepEqual(yield* Fiber.join(refusing), written)
+      assert.deepEqual(yield* Fiber.join(writing), [writtenBefore])
+      assert.equal((yield* rowsOf(sample.id)).refusals.at(-1)?.eventId, commit.events.at(-1)!.id)
+    }
+    const sample = new SampleWallet()
+    yield* persistence.write([sample.create()])
+    const commit = sample.commit(credit(1n))
+    const asked = yield* Deferred.make<void>()
+    const answer = yield* Deferred.make<boolean>()
+    const ask = Effect.andThen(Deferred.succeed(asked, undefined), Deferred.await(answer))
+    const refusing = yield* Effect.forkChild(persistence.refuse(commit, why, ask))
+    yield* Deferred.await(asked)
+    const erasing = yield* Effect.forkChild(persistence.erase(sample.id))
+    yield* Effect.timeoutOption(Fiber.await(erasing), 100)
+    yield* Deferred.succeed(answer, true)
+    assert.deepEqual(yield* Fiber.join(refusing), written)
+    yield* Fiber.join(erasing)
+    assert.deepEqual(yield* persistence.refusals(sample.id), [])
+  })
+)
+
 const eitherOr = contractCase(
   "lets either the rows or the refusals stand when both are written at the same moment",
   Effect.gen(function* () {
@@ -240,5 +316,7 @@ export const refusalContract: ReadonlyArray<ContractCase<Persistence>> = [
   refusedCreation,
   refusedInTurn,
   openPages,
+  withdrawn,
+  keepsWaiting,
   eitherOr
 ]

@@ -13,6 +13,7 @@ export const steps = [
   "saveSnapshot",
   "loadSnapshot",
   "claim",
+  "epochOf",
   "raiseHighWatermark",
   "write",
   "refuse",
@@ -107,6 +108,7 @@ export const drawn: Readonly<Record<Step, ReadonlyArray<readonly [Fault, number]
   saveSnapshot: writing,
   loadSnapshot: reading,
   claim: writing.filter(([fault]) => !isLate(fault)),
+  epochOf: evenly(reading),
   raiseHighWatermark: writing,
   write: [...writing, ["hangs", 2]],
   refuse: evenly([...writing, ["hangs", 1]]),
@@ -145,10 +147,10 @@ const rarity: Partial<Record<Step, number>> = {
 }
 
 /** Steps that few runs take at all: once in the life of an installation, or only after a refusal. */
-const fixed: Partial<Record<Step, number>> = { adoptLog: 1, refuse: 0.5 }
+const fixed: Partial<Record<Step, number>> = { adoptLog: 1, refuse: 0.5, epochOf: 0.5 }
 
-/** A start comes to this step only if the calls before it were answered. */
-const metBefore: ReadonlySet<Step> = new Set<Step>(["adoptLog"])
+/** A start, or a refusal, comes to this step only if the calls of this store before it were answered: hardly ever in an outage. */
+const metBefore: ReadonlySet<Step> = new Set<Step>(["adoptLog", "epochOf"])
 
 /** The chance that something is drawn at a step, in a run with that rate. */
 export const likelihood = (step: Step, faultRate: number): number =>

@@ -2,12 +2,13 @@
  * The stores as a node reaches them: every call takes time and may go wrong, and what was
  * sent lands whether or not the node lives to hear of it.
  */
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type { Commit } from "../../domain/Commit.ts"
 import { EventStore, type AppendError, type AppendOutcome } from "../../stores/EventStore.ts"
-import { Persistence } from "../../stores/Persistence.ts"
-import { AppendUnknown, type StoreDefect, type StoreUnavailable } from "../../stores/StoreError.ts"
+import { Persistence, type PersistOutcome, type Withdrawn } from "../../stores/Persistence.ts"
+import { AppendUnknown, type ReadError, type StoreDefect, type StoreUnavailable } from "../../stores/StoreError.ts"
 import type { Step } from "./Faults.ts"
 import { away, type Caller, type GatedCall, Passage } from "./GatedCall.ts"
 import { drawFault, type Trial } from "./Trial.ts"
@@ -25,6 +26,14 @@ export const gatedStores = (trial: Trial, caller: Caller) => {
     persistence: gatedPersistence(trial, gate, reading)
   }
 }
+
+/** Within a transaction of Persistence, which keeps all others waiting: what is asked there has its answer in the same moment. */
+const WithinTransaction = Context.Reference("effect-wallet/testing/simulation/WithinTransaction", {
+  defaultValue: () => false
+})
+
+const unlessWithin = <A, E, E2>(within: Effect.Effect<A, E>, gated: Effect.Effect<A, E2>): Effect.Effect<A, E | E2> =>
+  Effect.flatMap(WithinTransaction, (isWithin): Effect.Effect<A, E | E2> => (isWithin ? within : gated))
 
 type Gate = <A, E>(call: GatedCall<A, E>) => Effect.Effect<A, E | StoreUnavailable | StoreDefect>
 type Reading = <A, E>(
@@ -66,7 +75,7 @@ const gatedLog = (trial: Trial, gate: Gate, reading: Reading): EventStore["Servi
     ...(inner.pastCommands === undefined ? {} : { pastCommands: gatedPast(inner.pastCommands, reading) }),
     readAll: (options) => reading("readAll", "log", `after ${options.after}`, inner.readAll(options)),
     follow: inner.follow,
-    head: reading("head", "log", "", inner.head),
+    head: unlessWithin(inner.head, reading("head", "log", "", inner.head)),
     saveSnapshot: (snapshot) =>
       gate({
         step: "saveSnapshot",
@@ -87,14 +96,22 @@ const gatedLog = (trial: Trial, gate: Gate, reading: Reading): EventStore["Servi
           if (Exit.isSuccess(exit)) trial.monitor.claimed(request.owner, exit.value)
         }
       }),
+    epochOf: (partition) =>
+      unlessWithin(
+        inner.epochOf(partition),
+        reading("epochOf", "log", `partition ${partition}`, inner.epochOf(partition))
+      ),
     raiseHighWatermark: (request) =>
-      gate({
-        step: "raiseHighWatermark",
-        store: "log",
-        what: () => `${request.owner.slice(-6)} ${request.position}`,
-        effect: inner.raiseHighWatermark(request),
-        lost: away("log")
-      })
+      unlessWithin(
+        inner.raiseHighWatermark(request),
+        gate({
+          step: "raiseHighWatermark",
+          store: "log",
+          what: () => `${request.owner.slice(-6)} ${request.position}`,
+          effect: inner.raiseHighWatermark(request),
+          lost: away("log")
+        })
+      )
   })
 }
 
@@ -128,6 +145,8 @@ const countRefused = (trial: Trial, step: Step, exit: Exit.Exit<unknown, unknown
   if (refused) trial.table.count("refused", step)
 }
 
+type Refused = Parameters<Persistence["Service"]["refuse"]>[1]
+
 const gatedPersistence = (trial: Trial, gate: Gate, reading: Reading): Persistence["Service"] => {
   const inner = trial.persistence
   const lost = away("persistence")
@@ -147,12 +166,12 @@ const gatedPersistence = (trial: Trial, gate: Gate, reading: Reading): Persisten
           checkpointsMoved()
         }
       }),
-    refuse: (commit, refusal) =>
-      gate({
+    refuse: <E>(commit: Commit, refusal: Refused, stillMay?: Effect.Effect<boolean, E>) =>
+      gate<PersistOutcome | Withdrawn, ReadError | E>({
         step: "refuse",
         store: "persistence",
         what: () => describeCommits([commit]),
-        effect: inner.refuse(commit, refusal),
+        effect: inner.refuse(commit, refusal, stillMay && Effect.provideService(stillMay, WithinTransaction, true)),
         lost
       }),
     openRefusals: (options) => reading("openRefusals", "persistence", "", inner.openRefusals(options)),

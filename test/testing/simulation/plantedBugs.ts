@@ -348,6 +348,29 @@ const losses: ReadonlyArray<PlantedBug> = [
     "what is caught up is given to Persistence without the high watermark",
     change("pipeline/PersistenceWriter.ts", "    yield* context.highWatermark.cover(head.success.position)\n", "")
   ),
+  foundBy(
+    "test/pipeline/ReplacedOwner.test.ts",
+    "what a process has appended is its own to reverse under a later claim, too",
+    change("pipeline/ReversibleEvents.ts", "(epoch) => epoch === own.epoch", "(epoch) => epoch >= own.epoch")
+  ),
+  foundBy(
+    "test/pipeline/ReplacedOwner.test.ts",
+    "a refusal is written without asking again whether it still may",
+    change(
+      "pipeline/PersistenceWriter.ts",
+      "yield* writeRefusal(context, commit, reason, stillMay)",
+      "yield* writeRefusal(context, commit, reason)"
+    )
+  ),
+  foundBy(
+    "test/pipeline/OwnShare.test.ts",
+    "events of another's claim are brought up while it stands",
+    change(
+      "pipeline/PersistenceWriter.ts",
+      "context.ownShare(walletId, page.success)",
+      "Effect.succeed(page.success.length)"
+    )
+  ),
   bug(
     "rows that were lost do not come back where the log has reversed one of them",
     change(
