@@ -18,6 +18,7 @@ import type { AppendError, AppendOutcome, EventStore } from "../stores/EventStor
 import { bisect } from "../stores/RowWriter.ts"
 import type { StoreDefect, StoreUnavailable } from "../stores/StoreError.ts"
 import { AppendUnknown } from "../stores/StoreError.ts"
+import type { Outage } from "../stores/StoreOutages.ts"
 import { elapsedMillis } from "./Deadlines.ts"
 import * as EngineMetrics from "./EngineMetrics.ts"
 
@@ -41,6 +42,8 @@ export interface AppendOptions<A> {
   readonly retryMillis: number
   /** Of a part of the append all outcomes are known, in its order. Synchronous. */
   readonly decided: (part: ReadonlyArray<A>, outcomes: ReadonlyArray<WriteOutcome>) => void
+  /** Of the log: told of a try that it did not answer, or turned away, and of one that it answered. */
+  readonly outage: Outage
   /** The log is there and cannot say whether it has this one: it is tried on, alone, perhaps for ever. Synchronous, may come again. */
   readonly stranded: (item: A) => void
 }
@@ -62,10 +65,14 @@ export const appendUntilDecided = <A extends { readonly commit: Commit }>(
         const tries: Tries = {
           unknown: whole?.unknown ?? false,
           isPartlyDone: whole?.isPartlyDone ?? false,
+          told: undefined,
           turns: whole === undefined ? undefined : turns
         }
         return Effect.matchEffect(appendWithRetry(part, tries, options), {
-          onSuccess: (outcomes) => tell(part, outcomes),
+          onSuccess: (outcomes) =>
+            options.outage.isOn
+              ? Effect.andThen(options.outage.answered(appends), tell(part, outcomes))
+              : tell(part, outcomes),
           onFailure: (error): Effect.Effect<ReadonlyArray<void>, Undecided> => {
             if (error._tag !== "StoreUnavailable") return Effect.fail(undecided(error, tries))
             const failed: WriteOutcome = { _tag: "Failed", error }
@@ -102,6 +109,8 @@ const undecided = (error: Undecided["error"], { isPartlyDone, unknown }: Tries):
 interface Tries {
   /** Whether an earlier try of these commits may be in the log. */
   unknown: boolean
+  /** What has been logged of it last. */
+  told: string | undefined
   /** Of an append that ended with a defect: some of its commits may be in the log. */
   readonly isPartlyDone: boolean
   /** Parts of one append are sent one at a time, in turns: one that pauses lets others pass. `undefined`: it is still whole. */
@@ -118,7 +127,7 @@ interface Tries {
 const appendWithRetry = Effect.fnUntraced(function* <A extends { readonly commit: Commit }>(
   items: ReadonlyArray<A>,
   tries: Tries,
-  { append, retryMillis, stranded }: AppendOptions<A>
+  { append, outage, retryMillis, stranded }: AppendOptions<A>
 ): Effect.fn.Return<ReadonlyArray<AppendOutcome>, Exclude<AppendError, AppendUnknown>> {
   const clock = yield* Clock.Clock
   const startedAt = elapsedMillis(clock)
@@ -142,16 +151,28 @@ const appendWithRetry = Effect.fnUntraced(function* <A extends { readonly commit
     Effect.tapError((error) => {
       if (error._tag === "AppendUnknown") tries.unknown = true
       if (error._tag === "StoreDefect" && worthRetrying(error)) stranded(items[0]!)
-      return Effect.andThen(
-        Metric.update(EngineMetrics.appendRetries, 1),
-        Effect.logWarning(`append of ${commits.length} wallets: ${error.message}`)
-      )
+      return Effect.andThen(Metric.update(EngineMetrics.appendRetries, 1), report(error, commits.length, tries, outage))
     }),
     Effect.retry({ schedule: retryPause, while: worthRetrying }),
     // Unreachable by the condition above; a defect, so that it can never pass for an answer.
     Effect.catchTag("AppendUnknown", (error) => Effect.die(error))
   )
 })
+
+/** Whom an append is tried for again, in the outage of the log. */
+export const appends = "appends"
+
+/** An outage is told once, whoever meets it; what the log has against an append, once for each of its reasons. */
+const report = (error: AppendError, wallets: number, tries: Tries, outage: Outage): Effect.Effect<void> => {
+  if (error._tag === "AppendUnknown" || error._tag === "StoreUnavailable") {
+    return Effect.asVoid(
+      outage.failed(appends, error.reason, "appends are tried again, and this is told again when it is back")
+    )
+  }
+  if (tries.told === error.message) return Effect.void
+  tries.told = error.message
+  return Effect.logWarning(`append of ${wallets} wallets: ${error.message}`)
+}
 
 /**
  * A store that throws, or whose own fiber is interrupted, has not said what became

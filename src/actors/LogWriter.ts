@@ -11,11 +11,13 @@ import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as Schedule from "effect/Schedule"
 import type { Commit } from "../domain/Commit.ts"
 import { EventStore } from "../stores/EventStore.ts"
+import { type Outage, StoreOutages } from "../stores/StoreOutages.ts"
 import type { ActorBounds } from "./ActorBounds.ts"
 import type { WriteOutcome } from "./AppendDecision.ts"
-import { appendUntilDecided } from "./AppendDecision.ts"
+import { appends, appendUntilDecided } from "./AppendDecision.ts"
 import * as EngineMetrics from "./EngineMetrics.ts"
 import { WritePipeline } from "./WritePipeline.ts"
 
@@ -91,14 +93,18 @@ class Submissions {
 
 const make = Effect.fnUntraced(function* (bounds: ActorBounds) {
   const { append } = yield* EventStore
+  const { head } = yield* EventStore
+  const outage = (yield* StoreOutages.current).of("log")
   const sender = new AppendSender({
     append,
     bounds,
+    outage,
     pipeline: yield* WritePipeline,
     clock: yield* Clock.Clock,
     measure: measuring(yield* Effect.context<never>())
   })
   yield* Effect.forkScoped(sender.run)
+  yield* Effect.forkScoped(Effect.repeat(noticeReturn(outage, head), Schedule.spaced(lookMillis)))
   return LogWriter.of({
     submit: (commit, { bytes, isolated }) =>
       Effect.callback<WriteOutcome>((resume) => sender.submit({ commit, bytes, resume }, isolated)),
@@ -106,7 +112,20 @@ const make = Effect.fnUntraced(function* (bounds: ActorBounds) {
   })
 })
 
+/** Between two looks at whether an outage is over though nobody appends, ms. */
+const lookMillis = 1_000
+
+/** After so long without a failed append the log itself is asked, ms: while they fail, reading it would prove nothing. */
+const quietMillis = 5_000
+
+const noticeReturn = (outage: Outage, head: EventStore["Service"]["head"]): Effect.Effect<void> =>
+  Effect.suspend(() => {
+    if (!outage.isOn || outage.quietMillis < quietMillis) return Effect.void
+    return Effect.ignore(Effect.andThen(Effect.timeout(head, lookMillis), outage.answered(appends)))
+  })
+
 interface SenderOptions {
+  readonly outage: Outage
   readonly append: EventStore["Service"]["append"]
   readonly bounds: ActorBounds
   readonly pipeline: WritePipeline["Service"]
@@ -185,7 +204,7 @@ class AppendSender {
   }
 
   private write(batch: ReadonlyArray<Submission>): Effect.Effect<void> {
-    const { append, bounds, clock, measure, pipeline } = this.options
+    const { append, bounds, clock, measure, outage, pipeline } = this.options
     const startedAt = clock.currentTimeMillisUnsafe()
     const landed = pipeline.appending()
     let undecided = batch.length
@@ -200,6 +219,7 @@ class AppendSender {
     }
     return appendUntilDecided(batch, {
       append,
+      outage,
       retryMillis: bounds.appendRetryMillis,
       decided: (part, outcomes) => {
         undecided -= part.length

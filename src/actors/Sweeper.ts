@@ -8,12 +8,14 @@
  * `run` is for ever and holds nothing between sweeps that matters: a cluster may run
  * it on any one node, or by mistake on two.
  */
-import type * as Cause from "effect/Cause"
+import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Metric from "effect/Metric"
 import * as Schedule from "effect/Schedule"
+import { StoreUnavailable } from "../stores/StoreError.ts"
+import type { Outage, StoreOutages } from "../stores/StoreOutages.ts"
 import type { ActorBounds } from "./ActorBounds.ts"
 import * as EngineMetrics from "./EngineMetrics.ts"
 
@@ -26,6 +28,8 @@ export interface SweepOptions<A, E> {
   readonly idOf: (item: A) => string
   /** `false`: not now, and nothing is wrong. */
   readonly handle: (item: A) => Effect.Effect<boolean, E>
+  /** Where an outage of a store is told; without, it is told here. */
+  readonly outages?: StoreOutages["Service"] | undefined
 }
 
 export interface Sweeper {
@@ -54,8 +58,26 @@ export const makeSweeper = <A, E>(bounds: ActorBounds, options: SweepOptions<A, 
     if (deferred.size < bounds.sweepDeferred) deferred.set(idOf(item), { until: now + bounds.sweepDeferMillis, failed })
   }
 
+  /** In which nothing could be found. */
+  let outage: Outage | undefined
+
+  /** An outage of a store is that of all who ask it. */
+  const reportNotFound = (cause: Cause.Cause<unknown>): Effect.Effect<unknown> => {
+    const error = Cause.squash(cause)
+    if (!(error instanceof StoreUnavailable) || options.outages === undefined) {
+      return reportDown("what is due cannot be found", cause)
+    }
+    outage = options.outages.of(error.store)
+    return outage.failed(name, error.reason)
+  }
+
+  const isTold = (cause: Cause.Cause<unknown>): boolean => {
+    const error = Cause.squash(cause)
+    return error instanceof StoreUnavailable && options.outages?.of(error.store).isOn === true
+  }
+
   const reportDown = (what: string, cause: Cause.Cause<unknown>) => {
-    if (isDown) return Effect.void
+    if (isDown || isTold(cause)) return Effect.void
     isDown = true
     return Effect.logWarning(`${name}: ${what}; tried again until it works`, cause)
   }
@@ -88,11 +110,13 @@ export const makeSweeper = <A, E>(bounds: ActorBounds, options: SweepOptions<A, 
   const sweep = Effect.gen(function* () {
     for (let looks = 0; looks < looksPerSweep; looks++) if (!(yield* look)) break
     yield* Metric.update(EngineMetrics.sweepsDeferred, deferred.size)
+    if (outage !== undefined) yield* outage.answered(name)
+    outage = undefined
     if (!isDown) return
     for (const { failed } of deferred.values()) if (failed) return
     isDown = false
     yield* Effect.logInfo(`${name}: goes on`)
-  }).pipe(Effect.catchCause((cause) => reportDown("what is due cannot be found", cause)))
+  }).pipe(Effect.catchCause(reportNotFound), Effect.asVoid)
 
   return { sweep, run: Effect.asVoid(Effect.repeat(sweep, Schedule.spaced(intervalMillis))) }
 }

@@ -15,8 +15,9 @@ import { requestIdOf } from "../http/RequestId.ts"
 import { requestOf, routeOf } from "../http/RequestTelemetry.ts"
 import { makeScrub, type Scrub } from "./Secrets.ts"
 import type { ServiceConfig } from "./ServiceConfig.ts"
+import { unknownLine } from "./UnknownVariables.ts"
 
-type LoggingConfig = Pick<ServiceConfig, "logFormat" | "logLevel" | "secrets">
+type LoggingConfig = Pick<ServiceConfig, "logFormat" | "logLevel" | "secrets" | "unknown">
 
 type LogOptions = Parameters<typeof Logger.formatStructured.log>[0]
 
@@ -74,10 +75,19 @@ const loggers = (config: LoggingConfig) =>
     })
   )
 
-/** Keeps standard output free for results. */
+const warnings = ({ unknown }: LoggingConfig) =>
+  Layer.effectDiscard(
+    Effect.forEach(unknown, (variable) => Effect.logWarning(unknownLine(variable)), { discard: true })
+  )
+
+/** Keeps standard output free for results. The first lines are of variables that nothing reads. */
 export const loggingLayer = (config: LoggingConfig) =>
-  Layer.mergeAll(
-    loggers(config),
-    Layer.succeed(Logger.LogToStderr, true),
-    Layer.succeed(References.MinimumLogLevel, config.logLevel)
+  warnings(config).pipe(
+    Layer.provideMerge(
+      Layer.mergeAll(
+        loggers(config),
+        Layer.succeed(Logger.LogToStderr, true),
+        Layer.succeed(References.MinimumLogLevel, config.logLevel)
+      )
+    )
   )

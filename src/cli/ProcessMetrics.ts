@@ -11,7 +11,7 @@ import { readdirSync } from "node:fs"
 import { performance } from "node:perf_hooks"
 import * as Process from "node:process"
 import * as EngineMetrics from "../actors/EngineMetrics.ts"
-import { FastHistogram } from "../engine/FastCounter.ts"
+import { FastHistogram, removeWithScope } from "../engine/FastCounter.ts"
 
 interface Reading {
   readonly name: string
@@ -104,11 +104,7 @@ const registerAll = Effect.gen(function* () {
   const delay = new FastHistogram(delaySeconds)
   const name = "nodejs_eventloop_delay_seconds"
   registrations.push(delay.register(context, { name, description: "How late timers are" }))
-  yield* Effect.addFinalizer(() =>
-    Effect.sync(() => {
-      for (const registration of registrations) registration.remove()
-    })
-  )
+  yield* removeWithScope(registrations)
   return delay
 })
 

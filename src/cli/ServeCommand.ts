@@ -47,6 +47,13 @@ class OwnershipLost extends Schema.TaggedError<OwnershipLost>()("OwnershipLost",
   }
 }
 
+/** The embedded database may be another process's by now: this one has stopped to use it. */
+class DirectoryLost extends Schema.TaggedError<DirectoryLost>()("DirectoryLost", { reason: Schema.String }) {
+  override get message(): string {
+    return `${this.reason}: it has stopped, and what was answered is kept; see that no other one runs there, and start it again`
+  }
+}
+
 /** The first admin key cannot be left where its owner finds it. */
 class ApiKeyNotWritten extends Schema.TaggedError<ApiKeyNotWritten>()("ApiKeyNotWritten", {
   file: Schema.String,
@@ -111,13 +118,15 @@ const serviceLayer = (config: ServiceConfig) =>
 const stand = Effect.fnUntraced(function* (json: boolean) {
   const server = yield* EffectHttpServer.HttpServer
   const url = EffectHttpServer.formatAddress(server.address)
-  yield* (yield* DataDirectory).announce(url)
+  const directory = yield* DataDirectory
+  yield* directory.announce(url)
   yield* printResult(json, { url, docs: `${url}/docs`, openapi: `${url}/openapi.json` }, [
     `listening on ${url}`,
     `documentation: ${url}/docs`
   ])
-  const reason = yield* (yield* Ownership).lost
-  return yield* new OwnershipLost({ reason })
+  const fenced = Effect.map((yield* Ownership).lost, (reason) => new OwnershipLost({ reason }))
+  const unlocked = Effect.map(directory.lost, (reason) => new DirectoryLost({ reason }))
+  return yield* Effect.flatMap(Effect.raceFirst(fenced, unlocked), Effect.fail)
 }, Effect.scoped)
 
 interface ServeOptions {

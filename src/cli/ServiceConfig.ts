@@ -10,6 +10,8 @@ import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 import { type ClusterConfig, clusterConfig } from "../cluster/ClusterConfig.ts"
 import { type EngineConfig, engineConfig, refuseLaterStores, type StoreNotSupported } from "../engine/EngineConfig.ts"
+import { secretOf } from "../engine/EngineStores.ts"
+import { type UnknownVariable, withUnknown } from "./UnknownVariables.ts"
 import { httpConfig, type HttpConfigValues } from "../http/HttpConfig.ts"
 
 export type LogFormat = "pretty" | "json"
@@ -28,6 +30,8 @@ export interface ServiceConfig {
   readonly telemetry: TelemetryConfig
   /** What must not be read in any log or trace. */
   readonly secrets: ServiceSecrets
+  /** Variables that are set and that nothing reads. */
+  readonly unknown: ReadonlyArray<UnknownVariable>
 }
 
 export interface TelemetryConfig {
@@ -67,6 +71,8 @@ const otlpHeaders = (text: string): Record<string, string> | undefined => {
   return headers
 }
 
+const isHttpUrl = (url: string): boolean => URL.canParse(url) && /^https?:$/.test(new URL(url).protocol)
+
 const OtlpHeaders = Schema.String.check(
   Schema.makeFilter((text: string) => otlpHeaders(text) !== undefined, {
     expected: "pairs like name=value,name=value, percent-encoded"
@@ -74,7 +80,12 @@ const OtlpHeaders = Schema.String.check(
 )
 
 const telemetry: Config.Config<TelemetryConfig> = Config.all({
-  endpoint: Config.option(Config.URL("OTEL_EXPORTER_OTLP_ENDPOINT")),
+  // `localhost:4318` reads as a URL, too: of the scheme `localhost`.
+  endpoint: Config.option(
+    secretOf("OTEL_EXPORTER_OTLP_ENDPOINT", isHttpUrl, "http://host:4318 or https://host:4318").pipe(
+      Config.map((text) => new URL(Redacted.value(text)))
+    )
+  ),
   headers: Config.option(
     Config.schema(OtlpHeaders, "OTEL_EXPORTER_OTLP_HEADERS").pipe(
       Config.map((text) => Redacted.make(otlpHeaders(text) ?? {}))
@@ -107,7 +118,7 @@ const secrets: Config.Config<ServiceSecrets> = Config.all({
   }))
 )
 
-const config: Config.Config<ServiceConfig> = Config.all({
+const config: Config.Config<Omit<ServiceConfig, "unknown">> = Config.all({
   engine: engineConfig,
   cluster: clusterConfig,
   http: httpConfig,
@@ -140,8 +151,7 @@ const explain = (error: Config.ConfigError): ConfigurationWrong => {
 /** All of it, checked; the first wrong value fails in one clear line. */
 export const loadServiceConfig: Effect.Effect<ServiceConfig, ConfigurationWrong | StoreNotSupported> = Effect.gen(
   function* () {
-    const loaded = yield* config
-    yield* refuseLaterStores()
-    return loaded
+    const { unknown, value } = yield* withUnknown(Effect.andThen(refuseLaterStores(), config))
+    return { ...value, unknown }
   }
 ).pipe(Effect.catchTag("ConfigError", (error) => Effect.fail(explain(error))))

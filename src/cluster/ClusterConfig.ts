@@ -8,6 +8,8 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import type * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
+import { secretOf } from "../engine/EngineStores.ts"
+import { isRedisUrl } from "./redis/LeaseConfig.ts"
 
 /** Where a node can be reached. */
 export interface NodeAddress {
@@ -107,7 +109,7 @@ const certificates = Config.all({
 
 /** `None`: this node is alone. */
 export const clusterConfig: Config.Config<Option.Option<ClusterConfig>> = Config.all({
-  redisUrl: Config.option(Config.Redacted("REDIS_URL")),
+  redisUrl: Config.option(secretOf("REDIS_URL", isRedisUrl, "redis://host:6379 or rediss://host:6379")),
   name: Config.option(Config.NonEmptyString("WALLET_CLUSTER_NAME")),
   address: address("WALLET_CLUSTER_ADDRESS"),
   listen: address("WALLET_CLUSTER_LISTEN"),

@@ -12,7 +12,7 @@ import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import type * as Metric from "effect/Metric"
 import type { CommandError, TransferReversed } from "../actors/EngineError.ts"
-import { FastCounter, FastHistogram } from "./FastCounter.ts"
+import { FastCounter, FastHistogram, removeWithScope } from "./FastCounter.ts"
 
 /**
  * - `ok`, `replayed`: it took place, now or by an earlier try with its key;
@@ -164,11 +164,7 @@ export class CommandMetrics extends Context.Service<
       const register: Registrar = (tally, name, description, labels) => {
         registrations.push(tally.register(context, { name, description, labels }))
       }
-      yield* Effect.addFinalizer(() =>
-        Effect.sync(() => {
-          for (const registration of registrations) registration.remove()
-        })
-      )
+      yield* removeWithScope(registrations)
       const kinds = new Map<string, KindTallies>()
       const talliesOf = (kind: string): KindTallies => {
         let tallies = kinds.get(kind)

@@ -14,6 +14,7 @@ import { HoldNotFound, InvalidRequest, WalletNotFound } from "../domain/Rejectio
 import { EventStore } from "../stores/EventStore.ts"
 import { Persistence } from "../stores/Persistence.ts"
 import { ReadModel } from "../stores/ReadModel.ts"
+import { StoreOutages } from "../stores/StoreOutages.ts"
 import { detailsOf } from "./Answers.ts"
 import type { EngineQueries as Queries, EventsQuery, WalletMoment } from "./EngineApi.ts"
 import { ClusterStatus } from "./ClusterStatus.ts"
@@ -101,6 +102,7 @@ export const make = Effect.fnUntraced(function* (
     feedHead: Effect.map(log.head, ({ position }) => position),
     cluster: cluster.view,
     health: health({
+      outages: yield* StoreOutages.current,
       log,
       ownership: yield* Ownership,
       pipeline,

@@ -7,13 +7,18 @@ import * as Config from "effect/Config"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
-import type * as Redacted from "effect/Redacted"
+import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
+import { existsSync } from "node:fs"
+import { join } from "node:path"
 import { DataDirectory } from "../stores/pglite/DataDirectory.ts"
 import { SqlDatabase } from "../stores/sql/SqlDatabase.ts"
 import { SqlMigrator } from "../stores/sql/SqlMigrator.ts"
 import type { KurrentEventStoreOptions } from "../stores/kurrent/KurrentEventStore.ts"
 import * as SqlStores from "../stores/sql/SqlStores.ts"
+import { StoreOutages, type StorePlaces } from "../stores/StoreOutages.ts"
+import { describeKurrent, isPrefix } from "../stores/kurrent/Names.ts"
+import { databaseUrlForm, describeDatabase, isDatabaseUrl } from "../stores/sql/DatabaseAddress.ts"
 import { SqlSchemaName } from "../stores/sql/SqlDatabase.ts"
 
 export interface StoresConfig {
@@ -39,10 +44,29 @@ export const bounded = (name: string, fallback: number, minimum: number, maximum
     Config.withDefault(fallback)
   )
 
+/** A secret that has to be of a form, which the failure tells in place of the value. */
+export const secretOf = (
+  name: string,
+  isOfForm: (text: string) => boolean,
+  form: string
+): Config.Config<Redacted.Redacted> =>
+  Config.schema(Schema.String.check(Schema.makeFilter(isOfForm, { expected: form })), name).pipe(
+    Config.map((text) => Redacted.make(text))
+  )
+
+/** The client's own parser takes host lists, which `URL` does not. */
+const isKurrentUrl = (url: string): boolean => /^(?:kurrentdb|kurrent|kdb|esdb)(?:\+discover)?:\/\/[^/?#\s]+/.test(url)
+
+const kurrentPrefix = Schema.String.check(
+  Schema.makeFilter(isPrefix, { expected: "a lower-case letter, then letters, digits and _, at most 32 characters" })
+)
+
 export const storesConfig: Config.Config<StoresConfig> = Config.all({
-  kurrentUrl: Config.option(Config.Redacted("KURRENTDB_URL")),
-  kurrentPrefix: Config.NonEmptyString("WALLET_KURRENTDB_PREFIX").pipe(Config.withDefault("wallet")),
-  databaseUrl: Config.option(Config.Redacted("DATABASE_URL")),
+  kurrentUrl: Config.option(
+    secretOf("KURRENTDB_URL", isKurrentUrl, "kurrentdb://host:2113?tls=false or kurrentdb+discover://host:2113")
+  ),
+  kurrentPrefix: Config.schema(kurrentPrefix, "WALLET_KURRENTDB_PREFIX").pipe(Config.withDefault("wallet")),
+  databaseUrl: Config.option(secretOf("DATABASE_URL", isDatabaseUrl, databaseUrlForm)),
   dataDir: Config.NonEmptyString("WALLET_DATA_DIR").pipe(Config.withDefault(".data")),
   schema: Config.schema(SqlSchemaName, "WALLET_SQL_SCHEMA").pipe(Config.withDefault("wallet")),
   maxConnections: bounded("WALLET_SQL_CONNECTIONS", 10, 1, 1_000),
@@ -54,7 +78,10 @@ export const databaseLayer = ({ databaseUrl, dataDir, maxConnections, prepare, s
   Option.isSome(databaseUrl)
     ? Layer.merge(
         SqlDatabase.layerServer({ url: databaseUrl.value, schema, maxConnections, prepare }),
-        Layer.succeed(DataDirectory, DataDirectory.of({ path: dataDir, announce: () => Effect.void }))
+        Layer.succeed(
+          DataDirectory,
+          DataDirectory.of({ path: dataDir, announce: () => Effect.void, lost: Effect.never })
+        )
       )
     : SqlDatabase.layerEmbeddedIn(schema).pipe(Layer.provideMerge(DataDirectory.layer(dataDir)))
 
@@ -67,11 +94,52 @@ const kurrentLayer = (options: KurrentEventStoreOptions) =>
     )
   )
 
-const ports = ({ kurrentPrefix, kurrentUrl }: StoresConfig) =>
+const ports = ({ kurrentPrefix, kurrentUrl }: StoresConfig, found: boolean) =>
   Option.isNone(kurrentUrl)
     ? SqlStores.layer()
-    : Layer.merge(SqlStores.layerBehindLog(), kurrentLayer({ url: kurrentUrl.value, prefix: kurrentPrefix }))
+    : Layer.merge(SqlStores.layerBehindLog(), kurrentLayer({ url: kurrentUrl.value, prefix: kurrentPrefix, found }))
+
+/** Where the stores are, for people. */
+const placesOf = ({ databaseUrl, dataDir, kurrentUrl }: StoresConfig): StorePlaces => {
+  const database = Option.match(databaseUrl, {
+    onNone: () => `the embedded database in ${dataDir}`,
+    onSome: describeDatabase
+  })
+  return {
+    log: Option.match(kurrentUrl, { onNone: () => database, onSome: describeKurrent }),
+    persistence: database,
+    readModel: database,
+    keys: database
+  }
+}
 
 /** Every port, over a database of this release, and the database below. */
 export const storesLayer = (config: StoresConfig) =>
-  ports(config).pipe(Layer.provide(SqlMigrator.layer), Layer.provideMerge(databaseLayer(config)))
+  Layer.merge(ports(config, true), StoreOutages.layer(placesOf(config))).pipe(
+    Layer.provide(SqlMigrator.layer),
+    Layer.provideMerge(databaseLayer(config))
+  )
+
+/** There is nothing to look at, and looking makes nothing. */
+export class InstallationAbsent extends Schema.TaggedError<InstallationAbsent>()("InstallationAbsent", {
+  dataDir: Schema.String
+}) {
+  override get message(): string {
+    return `there is no installation in ${this.dataDir} (WALLET_DATA_DIR): nothing was changed`
+  }
+}
+
+/** The same stores, of an installation that is there and at this release: fails otherwise, and changes nothing. */
+export const installedStores = (config: StoresConfig) =>
+  Layer.unwrap(
+    Effect.suspend(() =>
+      Option.isNone(config.databaseUrl) && !existsSync(join(config.dataDir, "pg"))
+        ? Effect.fail(new InstallationAbsent({ dataDir: config.dataDir }))
+        : Effect.succeed(
+            Layer.merge(ports(config, false), StoreOutages.layer(placesOf(config))).pipe(
+              Layer.provide(SqlMigrator.layerCurrent),
+              Layer.provideMerge(databaseLayer(config))
+            )
+          )
+    )
+  )

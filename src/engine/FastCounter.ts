@@ -3,12 +3,30 @@
  * update each: a count costs an addition, a histogram a short search. They are
  * registered as metrics once and read when somebody looks at the metrics.
  */
-import type * as Context from "effect/Context"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
 import * as Metric from "effect/Metric"
 
 export interface Labels {
   readonly [name: string]: string
 }
+
+/** Whether series stay when what counted them has ended: for an export that comes after that. */
+export const KeepsSeries = Context.Reference<boolean>("effect-wallet/engine/FastCounter/KeepsSeries", {
+  defaultValue: () => false
+})
+
+/** Series that go with the scope, unless they are kept. What is added to the list later goes, too. */
+export const removeWithScope = (registrations: ReadonlyArray<Metric.Registration>) =>
+  Effect.flatMap(KeepsSeries, (keeps) =>
+    keeps
+      ? Effect.void
+      : Effect.addFinalizer(() =>
+          Effect.sync(() => {
+            for (const registration of registrations) registration.remove()
+          })
+        )
+  )
 
 interface Description {
   /** By Prometheus' conventions: the unit in the name, `_total` behind a counter's. */

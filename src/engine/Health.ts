@@ -7,6 +7,7 @@ import type { UnloadedWallet, UnloadedWallets } from "../actors/UnloadedWallets.
 import type { PipelineLoad, WritePipeline } from "../actors/WritePipeline.ts"
 import type { EventStore } from "../stores/EventStore.ts"
 import { StoreUnavailable } from "../stores/StoreError.ts"
+import type { Outage, StoreOutages } from "../stores/StoreOutages.ts"
 import type { EngineHealth } from "./EngineApi.ts"
 
 type Check = EngineHealth["checks"][number]
@@ -29,9 +30,12 @@ const named = (wallets: ReadonlyArray<UnloadedWallet>): string =>
     .map(({ reason, walletId }) => `${walletId}: ${reason}`)
     .join("; ")
 
-const detailOf = (load: PipelineLoad): string | null => {
+const detailOf = (load: PipelineLoad, place: Outage): string | null => {
   const details: Array<string> = []
-  if (load.failure !== undefined) details.push(load.failure)
+  // The log may be what the rows wait for.
+  if (load.failure !== undefined) {
+    details.push(load.failure.includes("the log store") ? load.failure : place.line(load.failure))
+  }
   if (load.lagMillis > worthAWord) details.push(`${load.lagMillis} ms behind the log, ${load.queuedEvents} events`)
   if (load.blocked.length > 0) {
     details.push(`writing of ${load.blocked.length} wallets has stopped (${named(load.blocked)})`)
@@ -41,8 +45,8 @@ const detailOf = (load: PipelineLoad): string | null => {
 }
 
 /** What waits behind the log delays nobody until the queue is full: then no new command is taken. */
-const ofPipeline = (pipeline: WritePipeline["Service"]): ReadonlyArray<Check> => {
-  const detail = detailOf(pipeline.load())
+const ofPipeline = (pipeline: WritePipeline["Service"], place: Outage): ReadonlyArray<Check> => {
+  const detail = detailOf(pipeline.load(), place)
   const isFull = pipeline.refusal() !== undefined
   return [
     { name: "persistence", status: isFull ? "down" : detail === null ? "ok" : "degraded", detail },
@@ -58,6 +62,8 @@ interface HealthSources {
   readonly pipeline: WritePipeline["Service"]
   readonly unloaded: UnloadedWallets["Service"]
   readonly clock: SoundClock["Service"]
+  /** Know where the stores are. */
+  readonly outages: StoreOutages["Service"]
 }
 
 /** All others are served. */
@@ -68,7 +74,14 @@ const ofLog = (failure: string | undefined, unloaded: ReadonlyArray<UnloadedWall
   return { name: "log", status: "degraded", detail }
 }
 
-export const health = ({ clock, log, ownership, pipeline, unloaded }: HealthSources): Effect.Effect<EngineHealth> =>
+export const health = ({
+  clock,
+  log,
+  outages,
+  ownership,
+  pipeline,
+  unloaded
+}: HealthSources): Effect.Effect<EngineHealth> =>
   Effect.gen(function* () {
     const answered = yield* Effect.result(
       Effect.timeoutOrElse(log.head, { duration: "2 seconds", orElse: () => Effect.fail(noAnswer) })
@@ -88,14 +101,14 @@ export const health = ({ clock, log, ownership, pipeline, unloaded }: HealthSour
     return {
       ready: logOk && owns && pipeline.refusal() === undefined,
       checks: [
-        ofLog(logOk ? undefined : answered.failure.message, unloaded.all()),
+        ofLog(logOk ? undefined : outages.of("log").line(answered.failure.message), unloaded.all()),
         {
           name: "ownership",
           status: !owns ? "down" : trouble === undefined ? "ok" : "degraded",
           detail: doubt ?? (trouble === undefined ? share : `${share}; ${trouble}`)
         },
         ...(pipeline.separate
-          ? ofPipeline(pipeline)
+          ? ofPipeline(pipeline, outages.of("persistence"))
           : [sameDatabase("persistence", logOk), sameDatabase("readModel", logOk)]),
         { name: "clock", status: unsound === null ? "ok" : "degraded", detail: unsound }
       ]

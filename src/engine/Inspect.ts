@@ -32,6 +32,7 @@ import {
 } from "../stores/Persistence.ts"
 import { ReadModel } from "../stores/ReadModel.ts"
 import type { EventUnreadable, ReadError } from "../stores/StoreError.ts"
+import { findReversal } from "../pipeline/Reversals.ts"
 import { findWallet } from "./verify/Search.ts"
 
 export interface LastEvent {
@@ -80,6 +81,10 @@ export interface InspectReport {
   readonly row: WalletView | null
   /** What the log has beyond Persistence: events, and the age of the first of them. */
   readonly lag: { readonly events: number; readonly millis: number }
+  /** Events that Persistence has and the log has not: the log was put back to an earlier copy, or is another one. */
+  readonly ahead: number
+  /** Persistence has another event at its version than the log. */
+  readonly diverged: boolean
   /** As search finds it; `null`: it does not. */
   readonly document: WalletView | null
   readonly openHoldCount: number
@@ -88,7 +93,8 @@ export interface InspectReport {
   readonly transfersInFlightCount: number
   /** Oldest first, at most `listed`, as their rows tell them. */
   readonly transfersInFlight: ReadonlyArray<TransferInFlight & { readonly row: TransferStatus | null }>
-  readonly refusals: ReadonlyArray<Refusal>
+  /** `reversal`: the version of the log's event that undoes it, also where its row has not come yet; `null`: there is none. */
+  readonly refusals: ReadonlyArray<Refusal & { readonly reversal: number | null }>
   readonly checkpoints: ReadonlyArray<Checkpoint>
 }
 
@@ -160,6 +166,33 @@ const lagOf = Effect.fnUntraced(function* (
   return { events: last - persisted, millis: Math.max(0, now - (first?.time ?? now)) }
 })
 
+/** Of a wallet whose creation was refused there is no last event. */
+const isDiverged = Effect.fnUntraced(function* (
+  { log }: Stores,
+  walletId: string,
+  persisted: PersistedVersion | null
+): Effect.fn.Return<boolean, InspectError> {
+  if (persisted === null || persisted.eventId === "") return false
+  const [recorded] = yield* log.read(walletId, { after: persisted.version - 1, limit: 1 })
+  return recorded !== undefined && recorded.id !== persisted.eventId
+})
+
+/** The rows know of a reversal when it is persisted; the log, as soon as it is there. */
+const refusalsOf = Effect.fnUntraced(function* ({ log, persistence }: Stores, walletId: string) {
+  const refusals = yield* persistence.refusals(walletId)
+  let looked = 0
+  return yield* Effect.forEach(refusals, (refusal) => {
+    if (refusal.reversedVersion !== null || looked >= listed) {
+      return Effect.succeed({ ...refusal, reversal: refusal.reversedVersion })
+    }
+    looked++
+    return Effect.map(findReversal(log, walletId, refusal.version), (found) => ({
+      ...refusal,
+      reversal: found?.version ?? null
+    }))
+  })
+})
+
 const holdsOf = ({ persistence }: Stores, wallet: Wallet | undefined) => {
   const open = wallet === undefined ? [] : [...HashMap.values(wallet.holds)]
   const never = Number.POSITIVE_INFINITY
@@ -187,10 +220,11 @@ export const inspect = Effect.fn("Inspect.inspect")(function* (
   const node = yield* nodeSide(walletId)
   const history = yield* Effect.provide(WalletHistory, WalletHistory.layer(defaultBounds))
   const { position: head, logId } = yield* log.head
-  const { keys, wallet } = yield* history.load(walletId)
-  keys.release()
+  // Before the log: what it has not, of a wallet that moves, is not there at all.
   const row = yield* persistence.wallet(walletId)
   const persisted = (yield* persistence.persistedVersions([walletId])).get(walletId) ?? null
+  const { keys, wallet } = yield* history.load(walletId)
+  keys.release()
   const found = wallet === undefined ? undefined : yield* findWallet(stores, wallet)
   return {
     walletId,
@@ -204,12 +238,14 @@ export const inspect = Effect.fn("Inspect.inspect")(function* (
     persisted,
     row: row ?? null,
     lag: yield* lagOf(stores, walletId, persisted?.version ?? -1, wallet?.version ?? -1, time),
+    ahead: Math.max(0, (persisted?.version ?? -1) - (wallet?.version ?? -1)),
+    diverged: yield* isDiverged(stores, walletId, persisted),
     document: found?._tag === "Found" ? found.value : null,
     openHoldCount: wallet === undefined ? 0 : HashMap.size(wallet.holds),
     openHolds: yield* holdsOf(stores, wallet),
     transfersInFlightCount: wallet === undefined ? 0 : HashMap.size(wallet.transfers),
     transfersInFlight: yield* transfersOf(stores, wallet),
-    refusals: yield* persistence.refusals(walletId),
+    refusals: yield* refusalsOf(stores, walletId),
     checkpoints: yield* persistence.checkpoints
   }
 })

@@ -13,6 +13,7 @@ import { SoundClock } from "../actors/SoundClock.ts"
 import { makeSweeper } from "../actors/Sweeper.ts"
 import type { DueHold } from "../stores/Persistence.ts"
 import { Persistence } from "../stores/Persistence.ts"
+import { StoreOutages } from "../stores/StoreOutages.ts"
 import { TransferSaga } from "./TransferSaga.ts"
 import { callBytes, WalletCalls } from "./WalletCalls.ts"
 
@@ -24,8 +25,10 @@ export const transfersInFlight = Effect.fnUntraced(function* (bounds: ActorBound
   const persistence = yield* Persistence
   const saga = yield* TransferSaga
   const clock = yield* SoundClock
+  const outages = yield* StoreOutages.current
   return makeSweeper(bounds, {
     name: "transfers in flight",
+    outages,
     intervalMillis: bounds.transferSweepMillis,
     find: (limit) =>
       Effect.suspend(() => {
@@ -48,6 +51,7 @@ export const dueHolds = Effect.fnUntraced(function* (bounds: ActorBounds) {
   const persistence = yield* Persistence
   const calls = yield* WalletCalls
   const clock = yield* SoundClock
+  const outages = yield* StoreOutages.current
 
   /**
    * `false`: captured or released meanwhile, or not yet due by the wallet's own time, or
@@ -71,6 +75,7 @@ export const dueHolds = Effect.fnUntraced(function* (bounds: ActorBounds) {
 
   return makeSweeper(bounds, {
     name: "hold expiry",
+    outages,
     intervalMillis: bounds.holdSweepMillis,
     // A clock in doubt tells of no hold that its time is over.
     find: (limit) =>

@@ -23,6 +23,7 @@ import type { InvalidRequest } from "../domain/Rejection.ts"
 import { type ApiKey, ApiKeyStore, type Scope, type StoredApiKey } from "../stores/ApiKeyStore.ts"
 import type { Page, PageRequest } from "../stores/Page.ts"
 import { type ReadError, StoreUnavailable } from "../stores/StoreError.ts"
+import { StoreOutages } from "../stores/StoreOutages.ts"
 
 /** Hex. Secrets are 256 random bits, so a hash needs neither salt nor stretching. */
 const digestOf = (secret: string): string => hash("sha256", secret, "hex")
@@ -102,7 +103,7 @@ export const minSecretLength = 16
 
 export class WeakSecret extends Schema.TaggedError<WeakSecret>()("WeakSecret", {}) {
   override get message(): string {
-    return `the configured API key must have ${minSecretLength} to 255 visible ASCII characters`
+    return `the configured API key must have ${minSecretLength} to 255 visible ASCII characters (WALLET_API_KEY)`
   }
 }
 
@@ -165,8 +166,11 @@ const makeReading = Effect.fnUntraced(function* (store: Store, table: ApiKeyTabl
     )
   )
 
+  const outage = (yield* StoreOutages.current).of("keys")
+  const asker = "API keys"
   yield* read.pipe(
-    Effect.catch((error) => Effect.logWarning("API keys cannot be read; serving those known", error.reason)),
+    Effect.andThen(outage.answered(asker)),
+    Effect.catch((error) => outage.failed(asker, error.reason, "the API keys that are known are served meanwhile")),
     Effect.repeat(Schedule.spaced(refreshInterval)),
     Effect.forkScoped
   )

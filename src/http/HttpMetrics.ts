@@ -6,7 +6,7 @@ import * as Exit from "effect/Exit"
 import * as HttpServerRequest from "effect/http/HttpServerRequest"
 import type { HttpServerResponse } from "effect/http/HttpServerResponse"
 import type * as Metric from "effect/Metric"
-import { FastCounter, FastHistogram } from "../engine/FastCounter.ts"
+import { FastCounter, FastHistogram, removeWithScope } from "../engine/FastCounter.ts"
 import { routeOf } from "./RequestTelemetry.ts"
 
 /** Seconds, to the head of the reply: a feed is not counted until it ends. */
@@ -63,11 +63,7 @@ export const makeHttpMetrics = Effect.gen(function* () {
   const context = yield* Effect.context<never>()
   const clock = yield* Clock.Clock
   const registrations: Array<Metric.Registration> = []
-  yield* Effect.addFinalizer(() =>
-    Effect.sync(() => {
-      for (const registration of registrations) registration.remove()
-    })
-  )
+  yield* removeWithScope(registrations)
   const talliesOf = makeTallies((tally, name, description, labels) => {
     registrations.push(tally.register(context, { name, description, labels }))
   })

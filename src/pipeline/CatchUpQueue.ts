@@ -143,7 +143,9 @@ export class CatchUpQueue {
     this.behind.delete(walletId)
     if (outcome._tag === "Stopped") yield* this.stop(walletId, entry.lowWatermark, outcome)
     else {
-      this.stoppedWallets.delete(walletId)
+      if (this.stoppedWallets.delete(walletId)) {
+        yield* Effect.annotateLogs(Effect.logInfo(`writing of wallet ${walletId} goes on`), { walletId })
+      }
       yield* Metric.update(EngineMetrics.reconciledWallets, 1)
     }
     Deferred.doneUnsafe(entry.caughtUp, Effect.succeed(outcome._tag !== "Stopped"))

@@ -19,6 +19,7 @@ import type { Checkpoint, PersistedVersion, Persistence, PersistOutcome } from "
 import { Ended, type RowWriter, writeRows } from "../stores/RowWriter.ts"
 import type { EventUnreadable, OperationRefused, ReadError } from "../stores/StoreError.ts"
 import { StoreDefect, StoreUnavailable } from "../stores/StoreError.ts"
+import type { Outage } from "../stores/StoreOutages.ts"
 import type { ActorBounds } from "../actors/ActorBounds.ts"
 import * as EngineMetrics from "../actors/EngineMetrics.ts"
 import type { WalletHistory } from "../actors/WalletHistory.ts"
@@ -58,6 +59,8 @@ export interface WriterContext {
   readonly listener: () => PersistenceListener
   /** Told of every failed try, and with `undefined` that the store answers. */
   readonly failing: (reason: string | undefined) => void
+  /** Of Persistence. */
+  readonly outage: Outage
   /** Whether so many wallets have stopped that the store itself must be at fault: then all wait. */
   readonly storeAtFault: () => boolean
   /** Persistence itself fails at the rows of that wallet. */
@@ -94,13 +97,22 @@ const retrying = <A, E extends WriteError>(
     Effect.tapError((error) => {
       if (error._tag === "OperationRefused") return Effect.void
       context.failing(error.message)
-      return Metric.update(EngineMetrics.persistRetries, 1)
+      const isAway = error._tag === "StoreUnavailable" || context.storeAtFault()
+      return Effect.andThen(
+        Metric.update(EngineMetrics.persistRetries, 1),
+        isAway
+          ? context.outage.failed(rows, error.reason, "rows wait, and this is told again when it is back")
+          : Effect.void
+      )
     }),
     Effect.retry({
       schedule: pause(context.bounds),
       while: (error) => error._tag === "StoreUnavailable" || (error._tag === "StoreDefect" && context.storeAtFault())
     }),
-    Effect.tap(() => Effect.sync(() => context.failing(undefined))),
+    Effect.tap(() => {
+      context.failing(undefined)
+      return context.outage.isOn ? context.outage.answered(rows) : Effect.void
+    }),
     Effect.catch((error) =>
       // Unreachable by the condition above; a defect, so that it can never pass for an answer.
       error._tag === "StoreUnavailable"
@@ -108,6 +120,9 @@ const retrying = <A, E extends WriteError>(
         : Effect.fail(error as Exclude<E, StoreUnavailable> | StoreDefect)
     )
   )
+
+/** Who waits, in the outage of Persistence. */
+const rows = "rows"
 
 const noAnswer = new StoreUnavailable({ store: "persistence", reason: "it does not answer", retryAfter: 1_000 })
 

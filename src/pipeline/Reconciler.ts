@@ -23,6 +23,7 @@ import { EventStore } from "../stores/EventStore.ts"
 import { Persistence } from "../stores/Persistence.ts"
 import type { EventUnreadable, ReadError } from "../stores/StoreError.ts"
 import { StoreDefect } from "../stores/StoreError.ts"
+import { StoreOutages } from "../stores/StoreOutages.ts"
 import { bringUp, makeRecovery, type Page, readPage, type RecoveryContext } from "./Recovery.ts"
 
 /** The slow look rests so many times as long as it worked: it takes some 2 % of the node. */
@@ -82,6 +83,7 @@ const make = Effect.fnUntraced(function* (bounds: ActorBounds, alone: boolean) {
   const pipeline = yield* WritePipeline
   const { owner } = yield* NodeIdentity
   const clock = yield* Clock.Clock
+  const outages = yield* StoreOutages.current
   const context: RecoveryContext = { log, persistence, pipeline, owner }
   let recovering: bigint | undefined
   let position = 0n
@@ -99,6 +101,7 @@ const make = Effect.fnUntraced(function* (bounds: ActorBounds, alone: boolean) {
     if (found.length > 0)
       yield* Effect.logWarning(`${found.length} wallets were behind the log that no checkpoint told of`)
     position = page.isLast ? 0n : page.next
+    if (isWaiting) yield* Effect.logInfo("the reconciler goes on")
     isWaiting = false
     yield* Metric.update(EngineMetrics.reconcilerPosition, Number(position))
     return Math.max(0, clock.currentTimeMillisUnsafe() - startedAt)
@@ -110,7 +113,7 @@ const make = Effect.fnUntraced(function* (bounds: ActorBounds, alone: boolean) {
   /** An outage is told of once. */
   const reportWaiting = (error: ReadError | EventUnreadable) =>
     Effect.suspend(() => {
-      if (isWaiting) return Effect.void
+      if (isWaiting || (error._tag === "StoreUnavailable" && outages.of(error.store).isOn)) return Effect.void
       isWaiting = true
       return Effect.logWarning(`the reconciler waits: ${error.message}`)
     })
@@ -120,6 +123,7 @@ const make = Effect.fnUntraced(function* (bounds: ActorBounds, alone: boolean) {
     ReadError
   >(bounds, {
     name: "reversals of refused operations",
+    outages,
     intervalMillis: refusalsMillis,
     find: (limit) => persistence.openRefusals({ after: { walletId: "", version: -1 }, limit }),
     idOf: ({ version, walletId }) => `${walletId} ${version}`,

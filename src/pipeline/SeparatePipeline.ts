@@ -12,6 +12,7 @@ import * as Schedule from "effect/Schedule"
 import { EventStore } from "../stores/EventStore.ts"
 import { Persistence } from "../stores/Persistence.ts"
 import { StoreUnavailable } from "../stores/StoreError.ts"
+import { StoreOutages } from "../stores/StoreOutages.ts"
 import type { ActorBounds } from "../actors/ActorBounds.ts"
 import * as EngineMetrics from "../actors/EngineMetrics.ts"
 import { NodeIdentity } from "../actors/NodeIdentity.ts"
@@ -71,6 +72,7 @@ const make = Effect.fnUntraced(function* (bounds: ActorBounds) {
     history,
     listener: () => state.listener,
     failing,
+    outage: (yield* StoreOutages.current).of("persistence"),
     highWatermark,
     mayReverse: reversible.mayReverse(log, owner),
     ownShare: ownShareOf(log, ownership, reversible),

@@ -2,16 +2,39 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as HttpServerRequest from "effect/http/HttpServerRequest"
 import * as Layer from "effect/Layer"
+import * as Logger from "effect/Logger"
 import * as Metric from "effect/Metric"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
+import { freePort } from "../../bench/servers/ServerProcess.ts"
+import * as EngineMetrics from "../../src/actors/EngineMetrics.ts"
+import { unitOf } from "../../src/cli/MetricUnits.ts"
+import { processMetrics } from "../../src/cli/ProcessMetrics.ts"
 import { makeSampler, telemetryLayer } from "../../src/cli/Telemetry.ts"
+import * as ClusterMetrics from "../../src/cluster/ClusterMetrics.ts"
 import * as Server from "../http/TestServer.ts"
-import { type OtlpCollector, type ReceivedSpan, startCollector } from "../support/otlpCollector.ts"
+import {
+  metricsOf,
+  type OtlpCollector,
+  type ReceivedMetric,
+  type ReceivedSpan,
+  startCollector,
+  startCollectorWith
+} from "../support/otlpCollector.ts"
 
 const traceId = "4bf92f3577b34da6a3ce929d0e0e4736"
 const parentId = "00f067aa0ba902b7"
+
+const settings = (url: URL, sample: number) => ({
+  telemetry: {
+    endpoint: Option.some(url),
+    headers: Option.some(Redacted.make({ "x-collector-key": "collector-secret" })),
+    serviceName: "wallet-test",
+    sample
+  },
+  secrets: { secrets: [], urls: [] }
+})
 
 /** Runs `use` on a server that exports to a collector; everything has arrived when this ends. */
 const exported = Effect.fnUntraced(function* (
@@ -19,16 +42,8 @@ const exported = Effect.fnUntraced(function* (
   use: (server: Server.TestServer["Service"]) => Effect.Effect<void>
 ): Effect.fn.Return<OtlpCollector, never, Scope.Scope> {
   const collector = yield* startCollector
-  const telemetry = telemetryLayer({
-    telemetry: {
-      endpoint: Option.some(collector.url),
-      headers: Option.some(Redacted.make({ "x-collector-key": "collector-secret" })),
-      serviceName: "wallet-test",
-      sample
-    },
-    secrets: { secrets: [], urls: [] }
-  })
-  const server = Server.layer().pipe(
+  const telemetry = telemetryLayer(settings(collector.url, sample))
+  const server = Layer.merge(Server.layer(), processMetrics).pipe(
     Layer.provide(telemetry),
     Layer.provide(Layer.sync(Metric.MetricRegistry, () => new Map()))
   )
@@ -174,4 +189,126 @@ describe("traces over OTLP", () => {
     const telemetry = { endpoint: Option.none(), headers: Option.none(), serviceName: "wallet", sample: 1 }
     assert.strictEqual(telemetryLayer({ telemetry, secrets: { secrets: [], urls: [] } }), Layer.empty)
   })
+})
+
+/** As a collector writes names for Prometheus: by the unit, what is in braces left out, `1` of a gauge a ratio. */
+const prometheusName = ({ gauge, name, sum, unit }: ReceivedMetric): string => {
+  const word =
+    { s: "seconds", By: "bytes", "1": gauge === undefined ? "" : "ratio" }[unit] ?? unit.replace(/\{.*\}/, "")
+  const plain = name.replace(/_total$/, "")
+  const withUnit = word === "" || plain.endsWith(`_${word}`) ? plain : `${plain}_${word}`
+  return sum?.isMonotonic === true ? `${withUnit}_total` : withUnit
+}
+
+describe("metrics over OTLP", () => {
+  const oneVisit = Effect.fnUntraced(function* (server: Server.TestServer["Service"]) {
+    const id = yield* server.wallet()
+    yield* server.call("POST", `/v1/wallets/${id}/credit`, { key: "c", body: { amount: "5" } })
+  })
+
+  it.live("are all in the last export, with what came last, under the names that alerts have", () =>
+    Effect.gen(function* () {
+      let page = ""
+      const collector = yield* exported(
+        1,
+        Effect.fnUntraced(function* (server) {
+          yield* oneVisit(server)
+          page = (yield* server.call("GET", "/metrics", { secret: null })).text
+        })
+      )
+      const shown = new Set(Array.from(page.matchAll(/^# TYPE (\S+)/gm), ([, name = ""]) => name))
+      assert.isAbove(shown.size, 30)
+      const last = metricsOf(collector.bodies("/v1/metrics").at(-1)!)
+      const sent = new Map(last.map((metric) => [metric.name, metric]))
+      assert.deepStrictEqual(
+        [...shown].filter((name) => !sent.has(name)),
+        []
+      )
+      assert.deepStrictEqual(
+        last.map(prometheusName),
+        last.map(({ name }) => name)
+      )
+      assert.deepStrictEqual(
+        last.filter(({ unit }) => unit === "1"),
+        []
+      )
+      const requests = sent.get("http_requests_total")?.sum?.dataPoints ?? []
+      assert.isAbove(
+        requests.reduce((total, { asDouble = 0 }) => total + asDouble, 0),
+        2
+      )
+    })
+  )
+
+  it("have a unit by what they count", () => {
+    const units = {
+      wallet_append_duration_seconds: "s",
+      process_cpu_seconds_total: "s",
+      process_resident_memory_bytes: "By",
+      wallet_commands_total: "{command}",
+      wallet_resident_wallets: "{wallet}",
+      wallet_append_retries_total: "{retry}",
+      wallet_clock_behind_total: "{batch}",
+      wallet_sweep_deferred: "{item}",
+      wallet_leases_held: "{lease}"
+    }
+    assert.deepStrictEqual(Object.fromEntries(Object.keys(units).map((name) => [name, unitOf(name)])), units)
+    const unnamed = [...Object.values(EngineMetrics), ...Object.values(ClusterMetrics)]
+      .map(({ id }) => id)
+      .filter((id) => unitOf(id) === "{count}")
+    assert.deepStrictEqual(unnamed, [])
+  })
+
+  it.live("and all else name the same process", () =>
+    Effect.gen(function* () {
+      const collector = yield* exported(1, oneVisit)
+      const instances = ["/v1/traces", "/v1/metrics", "/v1/logs"].map((path) => {
+        const bodies = collector.bodies(path)
+        return new Set(
+          bodies.flatMap((body) =>
+            Array.from(body.matchAll(/"service\.instance\.id","value":\{"stringValue":"([^"]+)"/g), ([, id]) => id)
+          )
+        )
+      })
+      assert.lengthOf([...instances[0]!], 1)
+      assert.deepStrictEqual(instances[1], instances[0])
+      if (collector.bodies("/v1/logs").length > 0) assert.deepStrictEqual(instances[2], instances[0])
+    })
+  )
+})
+
+describe("a collector that takes nothing", () => {
+  const warnings = Effect.fnUntraced(function* (url: URL) {
+    const lines: Array<string> = []
+    const logger = Logger.make(({ logLevel, message }) => {
+      if (logLevel === "Warn" || logLevel === "Error") lines.push(String(message))
+    })
+    const server = Server.layer().pipe(
+      Layer.provide(telemetryLayer(settings(url, 1))),
+      Layer.provide(Logger.layer([logger])),
+      Layer.provide(Layer.sync(Metric.MetricRegistry, () => new Map()))
+    )
+    const visit = Effect.flatMap(Server.TestServer, (one) => one.wallet())
+    yield* Effect.orDie(Effect.provide(visit, Layer.fresh(server)))
+    return lines
+  })
+
+  it.live("because it is not there is one warning", () =>
+    Effect.gen(function* () {
+      const port = yield* freePort
+      assert.deepStrictEqual(yield* warnings(new URL(`http://127.0.0.1:${port}`)), [
+        `the collector at http://127.0.0.1:${port}: it does not take them: connect ECONNREFUSED 127.0.0.1:${port}; ` +
+          "traces, logs and metrics are dropped until it does (OTEL_EXPORTER_OTLP_ENDPOINT)"
+      ])
+    })
+  )
+
+  it.live("because it does not know us is one warning", () =>
+    Effect.gen(function* () {
+      const { url } = yield* startCollectorWith(401)
+      const lines = yield* warnings(url)
+      assert.lengthOf(lines, 1)
+      assert.include(lines[0], "it does not take them: 401 (check OTEL_EXPORTER_OTLP_HEADERS)")
+    })
+  )
 })

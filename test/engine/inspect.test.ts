@@ -3,7 +3,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as TestClock from "effect/testing/TestClock"
 import { defaultBounds } from "../../src/actors/ActorBounds.ts"
-import { inspectDocument, inspectLines } from "../../src/cli/tools/InspectDocument.ts"
+import { inspectDocument, inspectFinding, inspectLines } from "../../src/cli/tools/InspectDocument.ts"
 import { inspect } from "../../src/engine/Inspect.ts"
 import { replay } from "../../src/engine/rebuild/Rebuild.ts"
 import { WalletEngine } from "../../src/engine/WalletEngine.ts"
@@ -83,6 +83,57 @@ describe("inspect", () => {
           [null, null, null, null]
         )
         assert.isAbove(inspectLines(inspectDocument(nobody)).length, 5)
+      }).pipe(Effect.provide(storesOver(state)))
+    })
+  )
+
+  it.effect("says of rows that are ahead of the log, or of another one, that they are", () =>
+    Effect.gen(function* () {
+      const state = yield* newState({ separate: true })
+      yield* Effect.gen(function* () {
+        const { perform } = yield* openLogBook
+        yield* perform(create("a"), 0)
+        yield* perform(credit("a", 100n), 0)
+        yield* perform(credit("a", 1n), 0)
+        yield* replay()
+        assert.isUndefined(inspectFinding(inspectDocument(yield* inspect("a"))))
+        const events = state.streams.get("a")!
+        const [last] = events.splice(2)
+        const put = yield* inspect("a")
+        assert.deepStrictEqual([put.ahead, put.diverged, put.lag.events], [1, false, 0])
+        const lines = inspectLines(inspectDocument(put))
+        assert.include(lines, "PostgreSQL: version 2, 1 event AHEAD of the log, which was put back, or is another one")
+        assert.include(inspectFinding(inspectDocument(put)), "1 event AHEAD of the log")
+        events.push({ ...last!, id: "00000000-0000-4000-8000-000000000000" })
+        const other = yield* inspect("a")
+        assert.deepStrictEqual([other.ahead, other.diverged], [0, true])
+        assert.include(inspectFinding(inspectDocument(other)), "with ANOTHER event than the log's")
+      }).pipe(Effect.provide(storesOver(state)))
+    })
+  )
+
+  it.effect("knows a reversal that the log has, also before its row has come", () =>
+    Effect.gen(function* () {
+      const state = yield* newState({
+        separate: true,
+        rule: ({ events }) => (events.some(({ version }) => version === 1) ? "no" : undefined)
+      })
+      yield* Effect.gen(function* () {
+        const book = yield* openLogBook
+        yield* book.perform(create("a"), 0)
+        yield* book.perform(credit("a", 100n), 0)
+        yield* book.reverse("a", 1, "no credit", 0)
+        yield* replay()
+        // As the rows are until that of the reversal has come.
+        state.refusals.set(
+          "a",
+          state.refusals.get("a")!.map((refusal) => ({ ...refusal, reversedVersion: null }))
+        )
+        const lines = inspectLines(inspectDocument(yield* inspect("a")))
+        assert.include(lines, "refused: event 1, reversed by event 2, whose row has not come yet: no credit")
+        state.streams.get("a")!.splice(2)
+        const open = inspectLines(inspectDocument(yield* inspect("a")))
+        assert.include(open, "refused: event 1, not reversed yet: no credit")
       }).pipe(Effect.provide(storesOver(state)))
     })
   )

@@ -16,7 +16,7 @@ const keptComplaints = 20
 const pageEvents = 2_000
 
 /** What the log has under one key of one wallet. */
-interface Entry {
+export interface Entry {
   readonly commandIds: Set<string>
   version: number
   reversed: boolean
@@ -30,7 +30,7 @@ interface TransferEntry {
   reversed: number
 }
 
-interface LogContent {
+export interface LogContent {
   readonly events: number
   readonly byKey: Map<string, Entry>
   readonly transfers: Map<string, TransferEntry>
@@ -131,23 +131,26 @@ const judgeTransfer = (body: Body, log: LogContent): Complaint | undefined => {
 
 const judgeAcknowledged = (body: Body, command: SentCommand, entry: Entry | undefined, log: LogContent) => {
   if (entry === undefined) return ["lost", "acknowledged, and not in the log"] as const
-  if (command.kind === "transfer") return judgeTransfer(body, log)
+  // Told as committed only, and then undone: a transfer that was taken back has no other end.
+  if (command.kind === "transfer") return entry.reversed ? undefined : judgeTransfer(body, log)
   const version = versionOf(body)
   if (entry.version !== version) return ["untrue", `told version ${version}, the log has ${entry.version}`] as const
   return undefined
 }
 
 /** What was told against what is there; `undefined`: they agree. */
-const judge = (command: SentCommand, entry: Entry | undefined, log: LogContent): Complaint | undefined => {
+export const judge = (command: SentCommand, entry: Entry | undefined, log: LogContent): Complaint | undefined => {
   const { view, forbidden } = command
   if (entry !== undefined && entry.reversed !== (forbidden === true)) {
     return ["untrue", entry.reversed ? "reversed, and no rule is against it" : "refused by a rule, and not reversed"]
   }
   switch (view._tag) {
     case "Acknowledged":
+      if (view.persisted && entry?.reversed === true) return ["untrue", "reversed, and it was told persisted"]
       return judgeAcknowledged(view.body, command, entry, log)
     case "Rejected":
-      if (command.overlapped) return undefined
+      // Another request with it may have been done: beside this one, or since and without an answer.
+      if (command.overlapped || command.unanswered > 0) return undefined
       return entry === undefined ? undefined : ["untrue", `rejected with ${view.code}, and in the log`]
     case "Reversed":
       if (entry === undefined) return ["lost", `told ${view.code}, and not in the log`]

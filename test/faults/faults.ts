@@ -7,6 +7,7 @@ import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
+import * as Logger from "effect/Logger"
 import * as Option from "effect/Option"
 import * as References from "effect/References"
 import * as Command from "effect/cli/Command"
@@ -69,7 +70,12 @@ const run = Effect.fnUntraced(function* (given: Command.Command.Config.Infer<typ
         seconds: Option.getOrElse(given.seconds, () => scenario.seconds),
         count: Option.getOrElse(given.count, () => scenario.count)
       })
-      .pipe(Effect.scoped, Effect.provideService(References.MinimumLogLevel, given.progress ? "Debug" : "Warn"))
+      .pipe(
+        Effect.scoped,
+        Effect.provideService(References.MinimumLogLevel, given.progress ? "Debug" : "Warn"),
+        // Standard output is for programs.
+        Effect.provideService(Logger.LogToStderr, true)
+      )
     if (outcome.problems.length > 0) broken++
     yield* Console.log(jsonLine(outcome))
     yield* Console.error(textLine(outcome))

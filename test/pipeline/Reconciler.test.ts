@@ -212,9 +212,15 @@ describe("the reconciler", () => {
       yield* pass(60)
       node.persistence.readsAway = false
       yield* pass(60)
+      // By whoever meets it first: the others know that it is told.
+      // Each part of the engine by itself here: what makes their outages one is not among these stores.
+      const linesWith = (word: string) => node.logged.filter((line) => line.includes(word)).length
+      assert.isAbove(linesWith("told again when it is back"), 0)
+      assert.isBelow(linesWith("told again when it is back"), 4, node.logged.join("\n"))
+      assert.strictEqual(linesWith("the persistence store is back, after"), linesWith("told again when it is back"))
       assert.lengthOf(
         node.logged.filter((line) => line.includes("the reconciler waits")),
-        1
+        0
       )
       assert.lengthOf(
         node.logged.filter((line) => line.includes("no checkpoint told of")),
@@ -222,6 +228,12 @@ describe("the reconciler", () => {
       )
       assert.lengthOf(
         node.logged.filter((line) => line.includes("writing of wallet b has stopped")),
+        1
+      )
+      node.persistence.damaged = () => false
+      yield* pass(60)
+      assert.lengthOf(
+        node.logged.filter((line) => line.includes("writing of wallet b goes on")),
         1
       )
     })

@@ -47,15 +47,36 @@ const spansOf = (body: string): ReadonlyArray<ReceivedSpan> => {
     }))
 }
 
-/** On a free port of the loopback, until the scope closes. */
-export const startCollector: Effect.Effect<OtlpCollector, never, Scope.Scope> = Effect.gen(function* () {
+/** A metric as OTLP's JSON has it. */
+export interface ReceivedMetric {
+  readonly name: string
+  readonly unit: string
+  readonly gauge?: object
+  readonly sum?: { readonly isMonotonic: boolean; readonly dataPoints: ReadonlyArray<{ readonly asDouble?: number }> }
+}
+
+interface MetricDocument {
+  readonly resourceMetrics: ReadonlyArray<{
+    readonly scopeMetrics: ReadonlyArray<{ readonly metrics: ReadonlyArray<ReceivedMetric> }>
+  }>
+}
+
+export const metricsOf = (body: string): ReadonlyArray<ReceivedMetric> =>
+  (JSON.parse(body) as MetricDocument).resourceMetrics.flatMap(({ scopeMetrics }) =>
+    scopeMetrics.flatMap(({ metrics }) => metrics)
+  )
+
+/** On a free port of the loopback, until the scope closes; it answers with `status`. */
+export const startCollectorWith = Effect.fnUntraced(function* (
+  status: number
+): Effect.fn.Return<OtlpCollector, never, Scope.Scope> {
   const received: Array<{ path: string; body: string; headers: Http.IncomingHttpHeaders }> = []
   const server = Http.createServer((request, response) => {
     let body = ""
     request.setEncoding("utf8").on("data", (chunk: string) => (body += chunk))
     request.on("end", () => {
       received.push({ path: request.url ?? "", body, headers: request.headers })
-      response.writeHead(200, { "content-type": "application/json" }).end("{}")
+      response.writeHead(status, { "content-type": "application/json" }).end("{}")
     })
   })
   yield* Effect.acquireRelease(
@@ -75,3 +96,6 @@ export const startCollector: Effect.Effect<OtlpCollector, never, Scope.Scope> = 
     spans: () => bodies("/v1/traces").flatMap(spansOf)
   }
 })
+
+/** One that takes all. */
+export const startCollector: Effect.Effect<OtlpCollector, never, Scope.Scope> = startCollectorWith(200)

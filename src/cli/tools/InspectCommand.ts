@@ -5,12 +5,12 @@ import * as Schema from "effect/Schema"
 import * as Argument from "effect/cli/Argument"
 import * as Command from "effect/cli/Command"
 import { isId } from "../../domain/Limits.ts"
-import { storesLayer } from "../../engine/EngineStores.ts"
+import { installedStores } from "../../engine/EngineStores.ts"
 import { inspect } from "../../engine/Inspect.ts"
 import * as Flags from "../Flags.ts"
-import { InspectDocument, inspectDocument, inspectLines } from "./InspectDocument.ts"
+import { InspectDocument, inspectDocument, inspectFinding, inspectLines } from "./InspectDocument.ts"
 import { loggingLayer } from "../Logging.ts"
-import { exitCodeOf, printNote, printResult, reportFailure } from "../Output.ts"
+import { CommandFailed, exitCodeOf, printNote, printResult, reportFailure } from "../Output.ts"
 import { readRemotely } from "./RemoteTool.ts"
 import { loadServiceConfig } from "../ServiceConfig.ts"
 import { findServicePlace } from "../ServicePlace.ts"
@@ -43,13 +43,18 @@ const runInspect = Effect.fnUntraced(function* (given: Command.Command.Config.In
       )
     : inspect(given.wallet).pipe(
         Effect.map(inspectDocument),
-        Effect.provide(storesLayer(config.engine.stores)),
+        Effect.provide(installedStores(config.engine.stores)),
         Effect.provide(loggingLayer(config))
       )
   if (document.log.lastEvent === null && document.persistence.version === null) {
     return yield* new WalletUnknown({ walletId: given.wallet })
   }
   yield* printResult(given.json, document, inspectLines(document))
+  const finding = inspectFinding(document)
+  if (finding !== undefined) {
+    yield* printNote(finding)
+    return yield* new CommandFailed({ exitCode: 1, reason: finding })
+  }
 })
 
 export const inspectCommand = Command.make("inspect", flags, (given) =>
@@ -58,6 +63,7 @@ export const inspectCommand = Command.make("inspect", flags, (given) =>
   Command.withShortDescription("Show one wallet across all stores"),
   Command.withDescription(
     "Show one wallet in the log, in PostgreSQL and in search, side by side: versions, balances, lag, open holds, " +
-      "transfers in flight, refusals; and its actor, where a service is asked. Reads only."
+      "transfers in flight, refusals; and its actor, where a service is asked. Reads only. Exits with 1 when no store " +
+      "knows the wallet, or PostgreSQL has what the log has not."
   )
 )

@@ -74,12 +74,18 @@ export const InspectDocument = Schema.Struct({
     wallet: Schema.NullOr(WalletSide),
     lagEvents: Schema.Number,
     lagMillis: Schema.Number,
+    /** Events that the log has not. */
+    aheadEvents: Schema.Number,
+    /** Another event than the log's at the same version. */
+    diverged: Schema.Boolean,
     refusals: Schema.Array(
       Schema.Struct({
         version: Schema.Number,
         eventId: Schema.String,
         reason: Schema.String,
-        reversedVersion: Schema.NullOr(Schema.Number)
+        reversedVersion: Schema.NullOr(Schema.Number),
+        /** In the log, whether its row has come or not. */
+        reversal: Schema.NullOr(Schema.Number)
       })
     ),
     marks: Schema.Array(Schema.Struct({ owner: Schema.String, position: Schema.String }))
@@ -166,11 +172,14 @@ export const inspectDocument = (report: InspectReport): InspectDocument => ({
     wallet: walletSide(report.row),
     lagEvents: report.lag.events,
     lagMillis: report.lag.millis,
-    refusals: report.refusals.map(({ eventId, reason, reversedVersion, version }) => ({
+    aheadEvents: report.ahead,
+    diverged: report.diverged,
+    refusals: report.refusals.map(({ eventId, reason, reversal, reversedVersion, version }) => ({
       version,
       eventId,
       reason,
-      reversedVersion
+      reversedVersion,
+      reversal
     })),
     marks: report.checkpoints.map(({ owner, position }) => ({ owner, position: String(position) }))
   },
@@ -222,17 +231,33 @@ const logLines = ({ log }: InspectDocument): ReadonlyArray<string> => {
   ]
 }
 
+/** How PostgreSQL stands to the log, of what it has of the wallet. */
+const standing = ({ aheadEvents, diverged, lagEvents, lagMillis }: InspectDocument["persistence"]): string => {
+  if (aheadEvents > 0) return `${counted(aheadEvents, "event")} AHEAD of the log, which was put back, or is another one`
+  if (diverged) return "with ANOTHER event than the log's at that version"
+  return lagEvents === 0 ? "up to the log" : `${counted(lagEvents, "event")} (${age(lagMillis)}) behind the log`
+}
+
+/** What is not as it can be by itself; `undefined`: nothing. */
+export const inspectFinding = ({ persistence, walletId }: InspectDocument): string | undefined =>
+  persistence.aheadEvents > 0 || persistence.diverged
+    ? `PostgreSQL has wallet ${walletId} ${standing(persistence)}: run wallet verify, and see docs/BACKUP.md`
+    : undefined
+
+const reversalLine = ({ reversal, reversedVersion }: InspectDocument["persistence"]["refusals"][number]): string => {
+  if (reversal === null) return "not reversed yet"
+  const byEvent = `reversed by event ${reversal}`
+  return reversedVersion === null ? `${byEvent}, whose row has not come yet` : byEvent
+}
+
 const persistenceLines = ({ persistence }: InspectDocument): ReadonlyArray<string> => {
-  const { eventId, lagEvents, lagMillis, marks, refusals, version } = persistence
+  const { eventId, marks, refusals, version } = persistence
   const damaged = eventId === "" ? "; the row of its last event is missing" : ""
-  const lag = lagEvents === 0 ? "up to the log" : `${counted(lagEvents, "event")} (${age(lagMillis)}) behind the log`
   return [
-    version === null ? "PostgreSQL: nothing of it" : `PostgreSQL: version ${version}, ${lag}${damaged}`,
-    ...refusals.map(
-      (one) =>
-        `refused: event ${one.version}, ` +
-        `${one.reversedVersion === null ? "not reversed yet" : `reversed by event ${one.reversedVersion}`}: ${one.reason}`
-    ),
+    version === null
+      ? "PostgreSQL: nothing of it"
+      : `PostgreSQL: version ${version}, ${standing(persistence)}${damaged}`,
+    ...refusals.map((one) => `refused: event ${one.version}, ${reversalLine(one)}: ${one.reason}`),
     ...(marks.length === 0
       ? []
       : [`marks: ${marks.map(({ owner, position }) => `${owner} at ${position}`).join(", ")}`])

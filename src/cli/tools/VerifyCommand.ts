@@ -8,7 +8,7 @@ import * as Flag from "effect/cli/Flag"
 import type { VerifyOptions } from "../../engine/verify/Options.ts"
 import { verify } from "../../engine/verify/Verify.ts"
 import * as Flags from "../Flags.ts"
-import { storesLayer } from "../../engine/EngineStores.ts"
+import { installedStores } from "../../engine/EngineStores.ts"
 import { loggingLayer } from "../Logging.ts"
 import {
   CommandFailed,
@@ -72,7 +72,7 @@ const runVerify = Effect.fnUntraced(function* (given: Command.Command.Config.Inf
     : verify({ ...options, onProgress: (one) => onProgress(progressDocument(one)) }).pipe(
         Effect.map(verifyDocument),
         Effect.ensuring(progress.clear),
-        Effect.provide(storesLayer(config.engine.stores)),
+        Effect.provide(installedStores(config.engine.stores)),
         Effect.provide(loggingLayer(config))
       )
   yield* printResult(json, report, verifyLines(report))

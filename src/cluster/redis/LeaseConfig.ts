@@ -61,12 +61,14 @@ const isText = (text: string, length: number): boolean =>
 const isWithin = (value: number, minimum: number, maximum: number): boolean =>
   Number.isInteger(value) && value >= minimum && value <= maximum
 
+export const isRedisUrl = (url: string): boolean => URL.canParse(url) && /^rediss?:$/.test(new URL(url).protocol)
+
 /** The first option that cannot be used, with the reason. */
 const faultOf = (
   settings: RedisLeaseSettings,
   url: string
 ): ConstructorParameters<typeof RedisLeaseConfigInvalid>[0] | undefined => {
-  if (!URL.canParse(url) || !/^rediss?:$/.test(new URL(url).protocol)) {
+  if (!isRedisUrl(url)) {
     return { option: "url", reason: "must be redis://host:port or rediss://host:port" }
   }
   if (!isText(settings.clusterName, 64)) return { option: "clusterName", reason: "must have 1 to 64 characters" }

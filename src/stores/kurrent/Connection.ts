@@ -72,7 +72,7 @@ export const isNewEnough = (version: string): boolean => {
 const open = (url: Redacted.Redacted): Effect.Effect<KurrentDBClient, StoreDefect> =>
   Effect.try({
     try: () => KurrentDBClient.connectionString(Redacted.value(url)),
-    catch: () => logDefect("the connection string of KurrentDB cannot be read; expected kurrentdb://host:2113?…")
+    catch: () => logDefect("KURRENTDB_URL cannot be read; expected kurrentdb://user:password@host:2113?tls=true")
   })
 
 /** Ends what is under way, then the connection itself, which the client would leave open. */

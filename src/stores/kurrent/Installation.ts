@@ -3,6 +3,7 @@
  * and never again.
  */
 import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
 import { randomUUID } from "node:crypto"
 import { isJsonObject } from "../../domain/Codec.ts"
 import type { KurrentConnection } from "./Connection.ts"
@@ -12,6 +13,26 @@ import type { KurrentReads } from "./Reads.ts"
 import { jsonRecord } from "./Records.ts"
 import { check, send } from "./Send.ts"
 import type { ReadError } from "../StoreError.ts"
+
+/** There is no log under this prefix, and whoever looks at it founds none. */
+export class KurrentLogAbsent extends Schema.TaggedError<KurrentLogAbsent>()("KurrentLogAbsent", {
+  streams: Schema.String
+}) {
+  override get message(): string {
+    return `there is no log in the streams ${this.streams}* of KurrentDB: nothing was changed; start the service on it`
+  }
+}
+
+/** The log's id, of an installation that is there. Writes nothing. */
+export const find = Effect.fnUntraced(function* (
+  names: KurrentNames,
+  reads: KurrentReads
+): Effect.fn.Return<string, ReadError | KurrentLogAbsent> {
+  const [found] = (yield* reads.stream(names.installation, { from: 0n, maxCount: 1 })) ?? []
+  if (found === undefined) return yield* new KurrentLogAbsent({ streams: names.wallets })
+  const logId = isJsonObject(found.data) ? found.data.logId : undefined
+  return typeof logId === "string" ? logId : yield* logDefect(`the stream ${names.installation} does not name its log`)
+})
 
 /**
  * The log's id. Of an installation that is there already the event is sent once

@@ -32,6 +32,7 @@ import {
   type StoreDefect,
   type StoreUnavailable
 } from "../StoreError.ts"
+import { Outage } from "../StoreOutages.ts"
 
 export interface KurrentEventStoreOptions extends KurrentConnection.KurrentConnectionOptions {
   /**
@@ -40,13 +41,19 @@ export interface KurrentEventStoreOptions extends KurrentConnection.KurrentConne
    * Another prefix is another log.
    */
   readonly prefix?: string | undefined
+  /** A log that is not there is made. Default `true`; `false`: for tools that only look, and write nothing at start. */
+  readonly found?: boolean | undefined
   /** Milliseconds after which the outcome of an append is unknown; default 10,000. */
   readonly appendTimeoutMillis?: number | undefined
   /** Milliseconds that a server which starts is waited for; default 60,000. */
   readonly startTimeoutMillis?: number | undefined
 }
 
-export type KurrentStartError = KurrentConnection.KurrentVersion | StoreUnavailable | StoreDefect
+export type KurrentStartError =
+  | KurrentConnection.KurrentVersion
+  | KurrentInstallation.KurrentLogAbsent
+  | StoreUnavailable
+  | StoreDefect
 
 /** A server that starts or looks for a leader is asked again: after 100 ms, doubling, at most 1 s. */
 const startPause = Schedule.min([Schedule.exponential("100 millis"), Schedule.spaced("1 second")])
@@ -57,24 +64,37 @@ const start = Effect.fnUntraced(function* (
   names: KurrentNames.KurrentNames,
   reads: KurrentReads.KurrentReads,
   head: KurrentHead.KurrentHead,
-  limitMillis: number
+  { found, limitMillis, place }: { readonly found: boolean; readonly limitMillis: number; readonly place: string }
 ) {
   const clock = yield* Clock.Clock
+  const outage = new Outage(place, clock)
   const startedAt = clock.currentTimeMillisUnsafe()
   const attempt = Effect.gen(function* () {
     const version = yield* connection.version
-    const logId = yield* KurrentInstallation.identify(connection, names, reads)
+    const logId = yield* found
+      ? KurrentInstallation.identify(connection, names, reads)
+      : KurrentInstallation.find(names, reads)
     // The first call of each kind takes up to half a second: not the first caller's.
     yield* KurrentLog.isPlace(connection, yield* head.lastPosition)
     return { version, logId }
   })
   const { logId, version } = yield* attempt.pipe(
-    Effect.tapErrorTag("StoreUnavailable", ({ reason }) => Effect.logWarning(`waiting for KurrentDB: ${reason}`)),
+    Effect.tapErrorTag("StoreUnavailable", ({ reason }) =>
+      outage.failed("start", reason, `waiting for it, at most ${limitMillis} ms`)
+    ),
     Effect.retry({
       schedule: startPause,
       while: (error) => error._tag === "StoreUnavailable" && clock.currentTimeMillisUnsafe() - startedAt < limitMillis
-    })
+    }),
+    Effect.catchTag("StoreUnavailable", ({ reason }) =>
+      Effect.fail(
+        logUnavailable(
+          `${place} does not serve: ${reason}; check host, port and tls in the URL, and that the server runs (KURRENTDB_URL)`
+        )
+      )
+    )
   )
+  yield* outage.answered("start")
   yield* Effect.logInfo(`KurrentDB ${version}, log ${logId} in the streams ${names.wallets}*`)
   return logId
 })
@@ -111,7 +131,11 @@ export const make = Effect.fnUntraced(function* (
   const reads = KurrentReads.make(connection)
   const searches = yield* KurrentSearch.make(connection.readTimeoutMillis)
   const head = KurrentHead.make(names, reads, searches)
-  const logId = yield* start(connection, names, reads, head, options.startTimeoutMillis ?? 60_000)
+  const logId = yield* start(connection, names, reads, head, {
+    found: options.found ?? true,
+    limitMillis: options.startTimeoutMillis ?? 60_000,
+    place: KurrentNames.describeKurrent(options.url)
+  })
   const readAll = KurrentLog.make(connection, names, reads, searches, head)
   const append = KurrentAppend.make(connection, names, reads)
   const claim = KurrentClaims.make(connection, names)

@@ -3,6 +3,8 @@
  * types. Public and frozen (`docs/LOG.md`): others read these streams, too.
  */
 
+import * as Redacted from "effect/Redacted"
+
 /** Types of the events that are not a wallet's. */
 export const installationCreated = "InstallationCreated"
 export const partitionClaimed = "PartitionClaimed"
@@ -16,6 +18,12 @@ export const highWatermarkRaised = "HighWatermarkRaised"
 const prefixForm = /^[a-z][a-z0-9_]{0,31}$/
 
 export const isPrefix = (prefix: string): boolean => prefixForm.test(prefix)
+
+/** `KurrentDB at host:2113`, without what stands before the hosts. */
+export const describeKurrent = (url: Redacted.Redacted): string => {
+  const [, hosts = ""] = /^[^:]+:\/\/(?:[^/?#]*@)?([^/?#]*)/.exec(Redacted.value(url)) ?? []
+  return hosts === "" ? "KurrentDB" : `KurrentDB at ${hosts}`
+}
 
 export interface KurrentNames {
   /** What the names of all wallets' streams begin with, and no other stream's. */

@@ -20,6 +20,7 @@ import {
   readFileSync,
   renameSync,
   rmSync,
+  statSync,
   writeFileSync
 } from "node:fs"
 import { join, resolve } from "node:path"
@@ -55,7 +56,7 @@ export class DataDirectoryUnusable extends Schema.TaggedError<DataDirectoryUnusa
   reason: Schema.String
 }) {
   override get message(): string {
-    return `the data directory ${this.dataDir} cannot be used: ${this.reason}`
+    return `the data directory ${this.dataDir} cannot be used: ${this.reason} (WALLET_DATA_DIR)`
   }
 }
 
@@ -87,16 +88,55 @@ const writeOccupant = (dataDir: string, occupant: Occupant): Effect.Effect<void,
     catch: (cause) => new DataDirectoryUnusable({ dataDir, reason: reasonOf(cause) })
   })
 
-const prepareFolder = (dataDir: string): void => {
+/** A folder that was there keeps the rights that its owner gave it; what we put into it is for us alone. */
+const makeFolder = (dataDir: string): void => {
+  if (existsSync(dataDir)) {
+    if (!statSync(dataDir).isDirectory()) throw new Error("it is a file")
+    return
+  }
   mkdirSync(dataDir, { recursive: true, mode: 0o700 })
+  // Whatever the process' umask took away.
   chmodSync(dataDir, 0o700)
+}
+
+/** Answers whether the lock is new. */
+const prepareFolder = (dataDir: string): boolean => {
+  makeFolder(dataDir)
   try {
     // Only when it is new. Opening and closing a file that this process has locked would drop the lock.
     closeSync(openSync(lockFile(dataDir), "wx", 0o600))
+    return true
   } catch (cause) {
     if ((cause as NodeJS.ErrnoException).code !== "EEXIST") throw cause
+    return false
   }
 }
+
+const lives = (pid: number): boolean => {
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch (cause) {
+    return (cause as NodeJS.ErrnoException).code === "EPERM"
+  }
+}
+
+/**
+ * A lock file that was deleted under a process which still runs is new to the next one, and
+ * tells it nothing: what that process has said of itself does.
+ */
+const refuseBesideLiving = Effect.fnUntraced(function* (dataDir: string) {
+  const occupant = yield* readOccupant(dataDir)
+  if (occupant.pid === null || occupant.pid === process.pid || !lives(occupant.pid)) return
+  rmSync(lockFile(dataDir), { force: true })
+  return yield* new DataDirectoryInUse({ dataDir, ...occupant })
+})
+
+/** Which file the name leads to now; `undefined`: to none. */
+const fileAt = (path: string): bigint | undefined => statSync(path, { bigint: true, throwIfNoEntry: false })?.ino
+
+/** Milliseconds between two looks at whether the lock is still there. Another process needs longer than this to open the database. */
+const lookMillis = 250
 
 /** `undefined`: somebody else has it. */
 const tryLock = (dataDir: string, patienceMillis: number): DatabaseSync | undefined => {
@@ -119,7 +159,8 @@ const unlock = (dataDir: string, database: DatabaseSync): Effect.Effect<void> =>
 
 const lock = Effect.fnUntraced(function* (dataDir: string) {
   const unusable = (cause: unknown) => new DataDirectoryUnusable({ dataDir, reason: reasonOf(cause) })
-  yield* Effect.try({ try: () => prepareFolder(dataDir), catch: unusable })
+  const isNew = yield* Effect.try({ try: () => prepareFolder(dataDir), catch: unusable })
+  if (isNew) yield* refuseBesideLiving(dataDir)
   const database = yield* Effect.try({ try: () => tryLock(dataDir, lockPatienceMillis), catch: unusable })
   if (database !== undefined) return database
   const occupant = yield* readOccupant(dataDir)
@@ -133,16 +174,23 @@ export class DataDirectory extends Context.Service<
     readonly path: string
     /** Says where this service listens, until the scope closes: the CLI finds it by this. */
     readonly announce: (url: string) => Effect.Effect<void, DataDirectoryUnusable, Scope.Scope>
+    /** Completes, with the reason, when the lock is gone: another process may have the directory by now. */
+    readonly lost: Effect.Effect<string>
   }
 >()("effect-wallet/stores/pglite/DataDirectory") {
-  /** Makes the directory where it is missing (mode 0700) and has it until the scope closes. */
+  /** Makes the directory where it is missing (mode 0700) and has it until the scope closes, or until its lock is taken away. */
   static readonly make = Effect.fnUntraced(function* (dataDir: string) {
     const path = resolve(dataDir)
     yield* Effect.acquireRelease(lock(path), (database) => unlock(path, database))
     const write = (url: string | null) => writeOccupant(path, { pid: process.pid, url })
     yield* write(null)
     const announce = (url: string) => Effect.acquireRelease(write(url), () => Effect.ignore(write(null)))
-    return DataDirectory.of({ path, announce })
+    const file = fileAt(lockFile(path))
+    const lost = Effect.gen(function* () {
+      while (fileAt(lockFile(path)) === file) yield* Effect.sleep(lookMillis)
+      return `the lock file of the data directory ${path} was deleted or replaced while this process had it`
+    })
+    return DataDirectory.of({ path, announce, lost })
   })
 
   static readonly layer = (dataDir: string): Layer.Layer<DataDirectory, DataDirectoryInUse | DataDirectoryUnusable> =>

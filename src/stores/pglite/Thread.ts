@@ -266,6 +266,13 @@ export class PgliteThread {
   /** Ends the thread as it stands: the database recovers from its write-ahead log when it is next opened. */
   readonly terminate: Effect.Effect<void> = Effect.suspend(() => this.#incarnation?.terminate ?? Effect.void)
 
+  /** Ends the thread as it stands and starts no other: somebody else may have the folder by now. */
+  readonly abandon = (reason: string): Effect.Effect<void> =>
+    Effect.suspend(() => {
+      this.#refuses = reason
+      return this.terminate
+    })
+
   #start(onReady: (failure: string | undefined) => void): Incarnation {
     const incarnation = new Incarnation(this.#options, this.#fork, onReady, () => {
       if (this.#incarnation !== incarnation) return

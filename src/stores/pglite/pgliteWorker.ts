@@ -5,7 +5,8 @@
  * thread: the main thread sees its sessions close and starts another one.
  */
 import { PGlite } from "@electric-sql/pglite"
-import { existsSync, mkdirSync, renameSync, rmSync } from "node:fs"
+import { existsSync, mkdirSync, readdirSync, renameSync, rmSync } from "node:fs"
+import { join } from "node:path"
 import { parentPort, workerData } from "node:worker_threads"
 import { PgliteHousekeeping, housekeepingSettings, PgliteBroken, PgliteSession } from "./Server.ts"
 import type { PgliteAnswer, PgliteOrder, PgliteWorkerOptions } from "./Thread.ts"
@@ -25,12 +26,28 @@ const startParams = [
   ])
 ]
 
+/** What every database has, and PGlite would make anew over what else is there. */
+const marks = ["PG_VERSION", join("global", "pg_control")]
+
+const refuseDamaged = (folder: string): void => {
+  const missing = marks.filter((mark) => !existsSync(join(folder, mark)))
+  if (missing.length === 0) return
+  throw new Error(
+    `it is not empty, and not a whole database (${missing.join(" and ")} is missing): nothing was changed; ` +
+      "put it back from a backup, or move it away to begin with an empty one"
+  )
+}
+
+/** An empty folder, as somebody may have made it, is none yet. */
+const isAbsent = (folder: string): boolean => !existsSync(folder) || readdirSync(folder).length === 0
+
 /**
  * A folder is either absent or a whole database: `initdb` works in a folder
  * beside it, which is renamed when it is done.
  */
 const openFolder = async (folder: string): Promise<PGlite> => {
-  if (!existsSync(folder)) {
+  if (!isAbsent(folder)) refuseDamaged(folder)
+  else {
     const fresh = `${folder}.new`
     rmSync(fresh, { recursive: true, force: true })
     mkdirSync(fresh, { mode: 0o700, recursive: true })

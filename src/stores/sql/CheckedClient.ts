@@ -15,6 +15,7 @@ import * as SqlClient from "effect/sql/SqlClient"
 import type { Connection } from "effect/sql/SqlConnection"
 import { SqlError, UnknownError } from "effect/sql/SqlError"
 import * as Statement from "effect/sql/Statement"
+import { describeDatabase, explained } from "./DatabaseAddress.ts"
 import type { SessionCheck } from "./SqlSession.ts"
 
 /** Results are taken as they are: this client renames nothing, so `transformRows` is never given. */
@@ -46,11 +47,14 @@ const commit = (connection: Connection): Effect.Effect<void, SqlError> =>
   )
 
 /** Hands out what of the pool is checked. */
-const makeSessions = (pool: PgPool.PgPool, check: SessionCheck) => {
+const makeSessions = (pool: PgPool.PgPool, check: SessionCheck, place: string) => {
   const checked = new WeakMap<PgConnection, Connection>()
+  const explain = explained(place)
+  const get = Effect.mapError(pool.get, explain)
 
   const admit = (connection: PgConnection): Effect.Effect<Connection, SqlError> =>
     check(connection).pipe(
+      Effect.mapError(explain),
       Effect.map(() => {
         const known = connectionOf(connection)
         checked.set(connection, known)
@@ -65,15 +69,18 @@ const makeSessions = (pool: PgPool.PgPool, check: SessionCheck) => {
     return known === undefined ? admit(connection) : Effect.succeed(known)
   }
 
-  const reserve = Effect.flatMap(pool.get, (connection) => Effect.andThen(admitted(connection), connection.pin))
+  const reserve = Effect.flatMap(get, (connection) => Effect.andThen(admitted(connection), connection.pin))
 
   return {
-    acquirer: Effect.flatMap(pool.get, admitted),
+    acquirer: Effect.flatMap(get, admitted),
     borrower: <A, E, R>(use: (connection: Connection) => Effect.Effect<A, E, R>) =>
-      pool.use((connection) => {
-        const known = checked.get(connection)
-        return known === undefined ? Effect.flatMap(admit(connection), use) : use(known)
-      }),
+      Effect.mapError(
+        pool.use((connection) => {
+          const known = checked.get(connection)
+          return known === undefined ? Effect.flatMap(admit(connection), use) : use(known)
+        }),
+        (error) => (error instanceof SqlError ? explain(error) : error)
+      ),
     reserve
   }
 }
@@ -85,7 +92,8 @@ export const make = Effect.fnUntraced(function* (
   config: PgClient.PgPoolConfig,
   check: SessionCheck
 ): Effect.fn.Return<PgClient.PgClient, SqlError, Scope.Scope | Reactivity.Reactivity> {
-  const sessions = makeSessions(yield* PgPool.make(config), check)
+  const place = config.url === undefined ? "PostgreSQL" : describeDatabase(config.url)
+  const sessions = makeSessions(yield* PgPool.make(config), check, place)
   const client = yield* SqlClient.make({
     driver: "pg",
     acquirer: sessions.acquirer,

@@ -14,6 +14,7 @@ import {
   type StoreName,
   StoreUnavailable
 } from "../StoreError.ts"
+import { ConnectFailed } from "./DatabaseAddress.ts"
 
 /**
  * - `transient`: the database cannot serve now; the same statement may work later.
@@ -132,7 +133,9 @@ export const classifyError = (error: SqlError, options: ErrorClassOptions = {}):
 export const withReason = (error: SqlError): SqlError => {
   const { reason, sqlState } = classifyError(error)
   const { cause, operation } = error.reason
-  const props = { cause, operation, message: `the database: ${reason}` }
+  // What could not be reached is named already.
+  const message = cause instanceof ConnectFailed ? reason : `the database: ${reason}`
+  const props = { cause, operation, message }
   // Only the server's word tells what kind it is; without it, a connection is what failed.
   return new SqlError({ reason: sqlState === undefined ? new ConnectionError(props) : new UnknownError(props) })
 }

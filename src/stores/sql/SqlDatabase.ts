@@ -95,8 +95,17 @@ export const clientOn = (thread: PgliteThread) =>
     connectTimeout: embeddedConnectTimeout
   })
 
-const embeddedClient = (folder: string | undefined, schema: string) =>
-  Effect.flatMap(PgliteThread.make({ folder, settings: embeddedSettings(schema) }), clientOn)
+/** `lost`: somebody else may have the folder from then on. */
+const embeddedClient = Effect.fnUntraced(function* (
+  folder: string | undefined,
+  schema: string,
+  lost: Effect.Effect<string> = Effect.never
+) {
+  const thread = yield* PgliteThread.make({ folder, settings: embeddedSettings(schema) })
+  const abandon = (reason: string) => Effect.andThen(Effect.logError(reason), thread.abandon(reason))
+  yield* Effect.forkScoped(Effect.flatMap(lost, abandon))
+  return yield* clientOn(thread)
+})
 
 const defaultSchema = "wallet"
 
@@ -198,7 +207,9 @@ export class SqlDatabase extends Context.Service<
     schema: string = defaultSchema
   ): Layer.Layer<SqlDatabase | Clients, EmbeddedDatabaseFailed | SqlError, DataDirectory> =>
     withDatabase(
-      PgClient.layerFrom(Effect.flatMap(DataDirectory, ({ path }) => embeddedClient(join(path, "pg"), schema))),
+      PgClient.layerFrom(
+        Effect.flatMap(DataDirectory, ({ lost, path }) => embeddedClient(join(path, "pg"), schema, lost))
+      ),
       schema,
       undefined
     )

@@ -12,7 +12,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
 import { SqlClient } from "effect/sql/SqlClient"
-import type { SqlError } from "effect/sql/SqlError"
+import { SqlError } from "effect/sql/SqlError"
 import { createHash } from "node:crypto"
 import { readdirSync, readFileSync } from "node:fs"
 import { classifyError, withReason } from "./Failure.ts"
@@ -100,7 +100,34 @@ export class MigrationNotAllowed extends Schema.TaggedError<MigrationNotAllowed>
   }
 }
 
+/** The schema is not there, and this role may not make it. */
+export class SchemaNotAllowed extends Schema.TaggedError<SchemaNotAllowed>()("SchemaNotAllowed", {
+  schema: Schema.String,
+  role: Schema.String,
+  database: Schema.String
+}) {
+  override get message(): string {
+    return (
+      `there is no schema ${this.schema}, and the role ${this.role} may not make it: ` +
+      `GRANT CREATE ON DATABASE ${this.database} TO ${this.role}, or run \`wallet migrate\` as a role that may`
+    )
+  }
+}
+
+/** The database is not at this release, and whoever looks at it changes nothing. */
+export class NotMigrated extends Schema.TaggedError<NotMigrated>()("NotMigrated", {
+  schema: Schema.String,
+  /** `null`: there is no installation in the schema. */
+  missing: Schema.NullOr(Schema.String)
+}) {
+  override get message(): string {
+    const what = this.missing === null ? "has no installation" : `lacks ${this.missing}`
+    return `the schema ${this.schema} ${what}: nothing was changed; start the service on it, or run \`wallet migrate\``
+  }
+}
+
 export type MigrationError =
+  | SchemaNotAllowed
   | InstallationElsewhere
   | MigrationNotAllowed
   | MigrationsUnreadable
@@ -182,6 +209,16 @@ const mayChange = Effect.fnUntraced(function* (sql: SqlClient, schema: string, {
   if (row?.allowed !== true) return yield* new MigrationNotAllowed({ id, name, schema, role: row?.role ?? "" })
 })
 
+/** Fails where this role may not make schemas in the database. */
+const mayCreate = Effect.fnUntraced(function* (sql: SqlClient, schema: string) {
+  const [row] = yield* sql<{ readonly allowed: boolean; readonly role: string; readonly database: string }>`
+    select has_database_privilege(current_database(), 'CREATE') as allowed, quote_ident(current_user) as role,
+      quote_ident(current_database()) as database`
+  if (row?.allowed !== true) {
+    return yield* new SchemaNotAllowed({ schema, role: row?.role ?? "", database: row?.database ?? "" })
+  }
+})
+
 const check = Effect.fnUntraced(function* (
   schema: string,
   migrations: ReadonlyArray<Migration>,
@@ -214,7 +251,7 @@ const make = Effect.gen(function* () {
     yield* sql`select pg_advisory_xact_lock(hashtext('effect-wallet migrations'))`
   })
 
-  const prepare = (second: boolean) =>
+  const prepare = (first: Migration | undefined, second: boolean) =>
     sql.withTransaction(
       Effect.gen(function* () {
         // A table that is there is not made: to say `if not exists` a role needs the right to make it.
@@ -224,7 +261,11 @@ const make = Effect.gen(function* () {
         if (!second) yield* refuseSecond(sql, schema)
         // Asked first: a role that may not create schemas can use one that is there.
         const made = yield* sql`select 1 from pg_namespace where nspname = ${schema}`
-        if (made.length === 0) yield* sql`create schema ${sql(schema)}`
+        if (made.length === 0) {
+          yield* mayCreate(sql, schema)
+          yield* sql`create schema ${sql(schema)}`
+        }
+        if (first !== undefined) yield* mayChange(sql, schema, first)
         yield* sql`create table migrations (
       id integer constraint ew_migrations_pkey primary key,
       name text not null,
@@ -256,7 +297,7 @@ const make = Effect.gen(function* () {
     )
 
   const migrate = Effect.fn("SqlMigrator.migrate")(function* (migrations: ReadonlyArray<Migration>, second: boolean) {
-    yield* prepare(second)
+    yield* prepare(migrations[0], second)
     const ran: Array<Migration> = []
     for (;;) {
       const migration = yield* step(migrations, second)
@@ -264,14 +305,27 @@ const make = Effect.gen(function* () {
       ran.push(migration)
     }
   })
-  return (migrations: ReadonlyArray<Migration>, second = false) =>
-    Effect.mapError(migrate(migrations, second), (error) => (error._tag === "SqlError" ? withReason(error) : error))
+
+  const current = Effect.fn("SqlMigrator.current")(function* (migrations: ReadonlyArray<Migration>) {
+    if (!(yield* isPrepared(sql, schema))) return yield* new NotMigrated({ schema, missing: null })
+    const known = yield* applied
+    yield* check(schema, migrations, known)
+    const next = migrations.find((migration) => !known.has(migration.id))
+    if (next !== undefined) return yield* new NotMigrated({ schema, missing: `migration ${next.id} (${next.name})` })
+  })
+
+  const inWords = <E>(error: E | SqlError): E | SqlError => (error instanceof SqlError ? withReason(error) : error)
+  return {
+    migrate: (migrations: ReadonlyArray<Migration>, second = false) =>
+      Effect.mapError(migrate(migrations, second), inWords),
+    current: (migrations: ReadonlyArray<Migration>) => Effect.mapError(current(migrations), inWords)
+  }
 })
 
 const layerOf = (second: boolean): Layer.Layer<never, MigrationError, SqlClient | SqlDatabase> =>
   Layer.effectDiscard(
     Effect.gen(function* () {
-      const migrate = yield* make
+      const { migrate } = yield* make
       for (const { id, name } of yield* migrate(yield* loadMigrations, second)) {
         yield* Effect.logInfo(`ran migration ${id} (${name})`)
       }
@@ -287,10 +341,18 @@ export const SqlMigrator = {
     migrations: ReadonlyArray<Migration>,
     options: { readonly second?: boolean | undefined } = {}
   ): Effect.Effect<ReadonlyArray<Migration>, MigrationError, SqlClient | SqlDatabase> =>
-    Effect.flatMap(make, (migrate) => migrate(migrations, options.second)),
+    Effect.flatMap(make, ({ migrate }) => migrate(migrations, options.second)),
 
   /** The database, migrated to this release. */
   layer: layerOf(false),
+
+  /** Fails where it is not; changes nothing. */
+  layerCurrent: Layer.effectDiscard(
+    Effect.gen(function* () {
+      const { current } = yield* make
+      yield* current(yield* loadMigrations)
+    })
+  ),
 
   /** The same, where the schema may have to be made beside installations in other ones. */
   layerBesideOthers: layerOf(true)
