@@ -37,15 +37,13 @@ const gated = Effect.gen(function* () {
           Effect.andThen(engine.credit(input))
         ),
       // One that never has anything to tell.
-      feed: () =>
-        Stream.unwrap(
-          Effect.as(
-            Effect.acquireRelease(
-              Effect.sync(() => void feeds++),
-              () => Effect.sync(() => void feeds--)
-            ),
-            Stream.never
-          )
+      openFeed: () =>
+        Effect.as(
+          Effect.acquireRelease(
+            Effect.sync(() => void feeds++),
+            () => Effect.sync(() => void feeds--)
+          ),
+          Stream.never
         )
     }))
   ).pipe(Layer.provide(WalletEngine.layerMemory))
