@@ -86,14 +86,12 @@ const make = Effect.fnUntraced(function* (bounds: ActorBounds) {
     clock,
     offerUrgent: (reversal) => state.listener.offerUrgent(reversal)
   })
-  /** One that has stopped already is not waited for: others need its place in the queue. */
-  const contextOf = (walletId: string): WriterContext => ({
-    ...context,
-    storeAtFault: () => !catchUpQueue.blocked.has(walletId) && context.storeAtFault(),
-    storeFailed: () => undefined
-  })
   const catchUpQueue: CatchUpQueue.CatchUpQueue = yield* CatchUpQueue.make({
-    catchUp: (walletId) => catchUpWallet(contextOf(walletId), walletId),
+    catchUp: (walletId) =>
+      catchUpWallet(
+        contextOfOne(context, () => catchUpQueue.blocked.has(walletId)),
+        walletId
+      ),
     alone: (walletId) => active.without(walletId),
     retryMillis: bounds.persistBlockedMillis,
     idle: () => state.flushedIfEmpty(catchUpQueue)
@@ -122,6 +120,13 @@ const make = Effect.fnUntraced(function* (bounds: ActorBounds) {
     load: () => loadOf(state, catchUpQueue, compensations.failed),
     flush: state.flush(catchUpQueue)
   })
+})
+
+/** Of a wallet by itself. One that has stopped already is not waited for: others need its place in the queue. */
+const contextOfOne = (context: WriterContext, isBlocked: () => boolean): WriterContext => ({
+  ...context,
+  storeAtFault: () => !isBlocked() && context.storeAtFault(),
+  storeFailed: () => undefined
 })
 
 /** The actors, told what the pipeline itself has to see to first. */
