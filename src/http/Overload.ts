@@ -1,10 +1,12 @@
 /** Puts `RequestAdmission` before the listeners of a Node server, and shows in metrics and log what it does. */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
+import * as FiberSet from "effect/FiberSet"
 import * as Metric from "effect/Metric"
 import * as Schedule from "effect/Schedule"
 import type * as Http from "node:http"
 import { elapsedMillis } from "../actors/Deadlines.ts"
+import { removeWithScope } from "../engine/FastCounter.ts"
 import type { HttpConfigValues } from "./HttpConfig.ts"
 import { exposedHeaders } from "./RequestId.ts"
 import { lookMillis, RequestAdmission } from "./RequestAdmission.ts"
@@ -23,7 +25,7 @@ const originHeaders =
   }
 
 const makeAdmission = Effect.fnUntraced(function* ({ corsOrigins, maxWaitMillis }: HttpConfigValues) {
-  const run = Effect.runForkWith(yield* Effect.context<never>())
+  const run = yield* FiberSet.makeRuntime<never, void, never>()
   return new RequestAdmission({
     maxWaitMillis,
     originHeaders: originHeaders(corsOrigins),
@@ -67,11 +69,7 @@ const showMetrics = Effect.fnUntraced(function* (admission: RequestAdmission) {
     {},
     () => admission.endedConnections
   )
-  yield* Effect.addFinalizer(() =>
-    Effect.sync(() => {
-      for (const registration of registrations) registration.remove()
-    })
-  )
+  yield* removeWithScope(registrations)
 })
 
 type Listener = (request: Http.IncomingMessage, response: Http.ServerResponse) => void

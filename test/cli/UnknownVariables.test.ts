@@ -15,7 +15,7 @@ describe("variables that nothing reads", () => {
     Effect.gen(function* () {
       assert.deepStrictEqual(
         yield* linesOf({
-          WALLET_RESIDENT_WALETS: "5",
+          WALLET_RESIDENT_BYTS: "5",
           WALLET_SNAPSHOTS_EVENTS: "5",
           WALLET_DATABASE_URL: "x",
           WALLET_SOMETHING_ELSE: "x",
@@ -24,7 +24,7 @@ describe("variables that nothing reads", () => {
         [
           "the variable WALLET_DATABASE_URL is not known and changes nothing: is DATABASE_URL meant?",
           "the variable WALLET_IDLE_TIME_0 is not known and changes nothing: is WALLET_IDLE_TIME meant?",
-          "the variable WALLET_RESIDENT_WALETS is not known and changes nothing: is WALLET_RESIDENT_WALLETS meant?",
+          "the variable WALLET_RESIDENT_BYTS is not known and changes nothing: is WALLET_RESIDENT_BYTES meant?",
           "the variable WALLET_SNAPSHOTS_EVENTS is not known and changes nothing: is WALLET_SNAPSHOT_EVENTS meant?",
           "the variable WALLET_SOMETHING_ELSE is not known and changes nothing: docs/OPERATIONS.md has the names"
         ]

@@ -490,20 +490,3 @@ describe("a wallet in memory", () => {
       })
   )
 })
-
-describe("a retry while Persistence is away", () => {
-  it.effect("is answered from the log, also where the wallet itself has changed since", () =>
-    Effect.gen(function* () {
-      const { node } = yield* installNode({ separate: true })
-      yield* create(node, "a")
-      yield* credit(node, "a", 5n, "k")
-      yield* node.engine.freeze({ walletId: "a", idempotencyKey: "f" })
-      node.persistence.writesAway = true
-      node.persistence.readsAway = true
-      const again = yield* create(node, "a")
-      assert.deepStrictEqual([again.replayed, again.wallet.version, again.durability], [true, 0, everywhere])
-      assert.strictEqual((yield* credit(node, "a", 5n, "k")).wallet.status, "active")
-      assert.strictEqual((yield* node.engine.freeze({ walletId: "a", idempotencyKey: "f" })).wallet.status, "frozen")
-    })
-  )
-})
