@@ -43,6 +43,12 @@ const limits: Http.ServerOptions = {
   noDelay: true
 }
 
+/**
+ * Connections that the system keeps until this process takes them. Of more at once some would be
+ * dropped, and their clients try again after 1, 3 and 7 seconds; a health check's among them.
+ */
+const backlog = 4_096
+
 /** Connections to the port of the metrics: a few probes and scrapers. */
 const maxScrapers = 64
 
@@ -74,6 +80,7 @@ export class CannotListen extends Schema.TaggedError<CannotListen>()("CannotList
 const listen = (server: Http.Server, where: { readonly host: string; readonly port: number }, variable: string) =>
   NodeHttpServer.make(() => server, {
     ...where,
+    backlog,
     // `draining` has done it by then.
     disablePreemptiveShutdown: true
   }).pipe(

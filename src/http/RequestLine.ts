@@ -16,6 +16,11 @@ type Listener = (request: Http.IncomingMessage, response: Http.ServerResponse) =
 export const maxServedAtOnce = 32
 /** Requests of all connections that are begun in a turn of the event loop: a few milliseconds of work. */
 const begunPerTurn = 64
+/**
+ * … while connections come: Node takes one in a turn, so a thousand that have come together wait
+ * for a thousand turns, and a health check's new one behind them.
+ */
+const begunWhileAccepting = 2
 
 interface Waiting {
   readonly serve: Listener
@@ -61,12 +66,18 @@ class Line {
   }
 }
 
-const makeLines = () => {
+const makeLines = (server: Http.Server) => {
   const lines = new WeakMap<Duplex, Line>()
   const next: Array<Line> = []
   /** Since the last turn. */
   let begun = 0
+  /** Of this turn. */
+  let most = begunPerTurn
   let isTurnAsked = false
+  let hasAccepted = false
+  server.on("connection", () => {
+    hasAccepted = true
+  })
 
   const askForTurn = (): void => {
     if (isTurnAsked) return
@@ -99,7 +110,9 @@ const makeLines = () => {
   const turn = (): void => {
     isTurnAsked = false
     begun = 0
-    for (let left = begunPerTurn; left > 0; left--) {
+    most = hasAccepted ? begunWhileAccepting : begunPerTurn
+    hasAccepted = false
+    for (let left = most; left > 0; left--) {
       const line = next.shift()
       if (line === undefined) return
       line.isNext = false
@@ -128,7 +141,7 @@ const makeLines = () => {
     (request, response) => {
       const line = lineOf(request.socket)
       const waiting = { serve, request, response }
-      if (line.waiting.length === 0 && begun < begunPerTurn && mayBegin(line)) return begin(line, waiting)
+      if (line.waiting.length === 0 && begun < most && mayBegin(line)) return begin(line, waiting)
       line.waiting.push(waiting)
       line.hold(waiting)
       putNext(line)
@@ -140,7 +153,7 @@ const makeLines = () => {
  * now. Those before it only look on, and see each request as it comes.
  */
 export const serveInLine = (server: Http.Server): void => {
-  const inLine = makeLines()
+  const inLine = makeLines(server)
   for (const event of ["request", "checkContinue"] as const) {
     const listener = server.listeners(event).at(-1) as Listener | undefined
     if (listener === undefined) continue

@@ -141,3 +141,33 @@ it.live("what stands in line when its client goes is not done, and what was begu
     yield* stop
   })
 )
+
+it.live(
+  "while connections come, few requests are begun: a new one's health check is behind them, not behind their work",
+  () =>
+    Effect.gen(function* () {
+      const { came, credit, open, port, stop } = yield* gated
+      const crowd = 200
+      const text = numbered(32).map(credit).join("")
+      const sockets = Array.from({ length: crowd }, () => {
+        const socket = Net.connect({ port, host: "127.0.0.1" }, () => socket.write(text))
+        return socket.on("error", () => undefined)
+      })
+      let answer = ""
+      const probe = Net.connect({ port, host: "127.0.0.1" }, () =>
+        probe.write("GET /health/live HTTP/1.1\r\nhost: x\r\n\r\n")
+      )
+      let begun = 0
+      probe.once("data", (chunk: Buffer) => {
+        answer = chunk.toString("latin1")
+        begun = came.length
+      })
+      yield* until(() => answer !== "")
+      assert.match(answer, /^HTTP\/1\.1 200 /)
+      // Node takes one connection in a turn of the event loop: two requests in each, and not sixty-four.
+      assert.isBelow(begun, 4 * crowd)
+      for (const socket of [...sockets, probe]) socket.destroy()
+      yield* Deferred.succeed(open, undefined)
+      yield* stop
+    })
+)
