@@ -4,12 +4,26 @@ import type { Duplex } from "node:stream"
 
 export type Kind = "read" | "write"
 
+/** An answer that a client has not got yet. */
+export interface OwedAnswer {
+  readonly response: Http.ServerResponse
+  /** In whose lane its request counts; `undefined`: in none, or no longer. */
+  counted: Kind | undefined
+  /** What the lane said when it began. */
+  began: number
+}
+
 export interface ClientConnection {
   readonly socket: Duplex
-  /** Requests without an answer, of both kinds. */
-  readonly inFlight: Record<Kind, number>
-  /** The request that came last. */
+  /** Oldest first. */
+  readonly owed: Set<OwedAnswer>
+  /** Those of them that count. */
+  counted: number
+  /** The oldest one at the last look, if it had begun by then. */
+  begun: OwedAnswer | undefined
+  /** The request that came last, with its answer. */
   last: Http.IncomingMessage | undefined
+  lastOwed: OwedAnswer | undefined
   /**
    * `open`: read from. `holding`: not read from as soon as the request that came last is
    * complete; in line as soon as all are answered. `waiting`: in line for its turn. `turn`: read
@@ -65,8 +79,11 @@ export const stopParsing = ({ socket }: ClientConnection): void => {
 
 export const connectionTo = (socket: Duplex): ClientConnection => ({
   socket,
-  inFlight: { read: 0, write: 0 },
+  owed: new Set(),
+  counted: 0,
+  begun: undefined,
   last: undefined,
+  lastOwed: undefined,
   state: "open",
   refusedInChunk: false,
   suspended: false,

@@ -44,9 +44,12 @@ export const dueAnswers = (server: Http.Server): DueAnswers => {
     ended.push(socket)
   }
 
-  server.on("request", (request, response) => {
+  const follow = (request: Http.IncomingMessage, response: Http.ServerResponse): void => {
     last.set(request.socket, { request, response, before: last.get(request.socket)?.response })
-  })
+  }
+  // With a listener for the second event the server no longer asks for bodies by itself: the listeners that serve do.
+  server.on("request", follow)
+  server.on("checkContinue", follow)
 
   return {
     end: (socket, reply) => {

@@ -203,14 +203,16 @@ const drainInterval = 20
  */
 const closeBehindNext = (server: Http.Server): void => {
   const closing = new WeakSet<Duplex>()
-  const serve = server.listeners("request")
-  server.removeAllListeners("request")
-  server.on("request", (request, response) => {
-    if (closing.has(request.socket)) return
-    closing.add(request.socket)
-    response.shouldKeepAlive = false
-    for (const listener of serve) listener.call(server, request, response)
-  })
+  for (const event of ["request", "checkContinue"] as const) {
+    const serve = server.listeners(event)
+    server.removeAllListeners(event)
+    server.on(event, (request, response) => {
+      if (closing.has(request.socket)) return
+      closing.add(request.socket)
+      response.shouldKeepAlive = false
+      for (const listener of serve) listener.call(server, request, response)
+    })
+  }
 }
 
 /**

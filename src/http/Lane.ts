@@ -21,7 +21,7 @@ const mostLimit = 1_024
 /** Milliseconds after which what was counts a third in the average. */
 const memoryMillis = 500
 
-/** Milliseconds with requests in flight and without one success after which the stores are taken to stand still. */
+/** Milliseconds that a request waits, without one success meanwhile, after which the stores are taken to stand still. */
 const standstillMillis = 2_000
 
 /** Milliseconds between two requests that find out whether the stores are back. */
@@ -55,8 +55,14 @@ export class Lane {
   /** A store was found not to answer since the last look. */
   private wasUnavailable = false
   private hadSuccess = false
-  /** Since the last success, while there was something to be done; ms. */
+  /** How long there has been no success while a request waited all that time; ms. */
   private fruitless = 0
+  /** Counts the looks after which those in flight were the ones to watch. */
+  private period = 0
+  /** Of those so many wait yet. */
+  private waitSince = 0
+  /** A store was found not to answer since the last success. */
+  private hadUnavailable = false
   /** Since the last request that was taken during a standstill, ms. */
   private sinceProbe = 0
   /** Answers per millisecond, a moving average. */
@@ -96,19 +102,37 @@ export class Lane {
     return Math.min(longestRetrySeconds, Math.max(1, seconds))
   }
 
-  began(): void {
+  /** Returns what {@link left} is to be told. */
+  began(): number {
     this.inFlight++
     if (this.inFlight >= this.limit) this.wasFull = true
+    return this.period + 1
   }
 
-  ended(outcome: LaneOutcome): void {
+  /** One is no longer in flight: it was answered, or waits for its client. */
+  left(began: number): void {
     this.inFlight--
-    if (outcome === "unavailable") this.wasUnavailable = true
-    if (outcome === "success") {
-      this.hadSuccess = true
-      this.fruitless = 0
+    if (began <= this.period) this.waitSince--
+  }
+
+  /** What became of one, in flight or not. */
+  told(outcome: LaneOutcome): void {
+    switch (outcome) {
+      case "none":
+        return
+      case "unavailable":
+        this.wasUnavailable = true
+        this.hadUnavailable = true
+        return
+      case "success":
+        this.hadSuccess = true
+        this.fruitless = 0
+        break
+      case "answered":
+        // It has not found out whether the stores are back.
+        this.sinceProbe = probeMillis
     }
-    if (outcome === "success" || outcome === "answered") this.answers++
+    this.answers++
   }
 
   /** To be called about ten times a second; `elapsed` ms since the last time. */
@@ -123,10 +147,22 @@ export class Lane {
     this.wasFull = this.inFlight >= this.limit
   }
 
-  /** While nobody asks for anything it is not known whether it is over. */
+  /**
+   * Who is answered has not waited for the stores all the time, whatever the answer says. While nobody
+   * asks for anything it is not known whether a standstill is over.
+   */
   private lookForStandstill(elapsed: number): void {
-    if (!this.hadSuccess && (this.inFlight > 0 || this.wasUnavailable)) this.fruitless += elapsed
     this.sinceProbe += elapsed
+    if (this.hadSuccess) this.hadUnavailable = false
+    else if (this.waitSince > 0 || this.wasUnavailable) this.fruitless += elapsed
+    else {
+      if (!this.standsStill && !this.hadUnavailable) this.fruitless = 0
+      if (this.inFlight > 0) this.fruitless += elapsed
+    }
+    if (this.hadSuccess || this.waitSince === 0) {
+      this.period++
+      this.waitSince = this.inFlight
+    }
     this.wasUnavailable = false
     this.hadSuccess = false
   }

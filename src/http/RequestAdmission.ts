@@ -15,11 +15,20 @@
  * "no" costs more than the commands themselves. What is not read costs nothing.
  *
  * Writes are taken before reads. `/health` and `/metrics` are always answered, and never held
- * for. A feed counts for nothing here: it lasts.
+ * for. What waits for its client and not for this node counts for nothing: a feed, for it lasts; a
+ * request whose body does not come; an answer that is not taken, and those behind it.
  */
 import type * as Http from "node:http"
 import type { Duplex } from "node:stream"
-import { type ClientConnection, connectionTo, type Kind, resume, stopParsing, suspend } from "./ClientConnection.ts"
+import {
+  type ClientConnection,
+  connectionTo,
+  type Kind,
+  type OwedAnswer,
+  resume,
+  stopParsing,
+  suspend
+} from "./ClientConnection.ts"
 import { Lane, type LaneOutcome } from "./Lane.ts"
 import { refusalText, tooFast, tooMany } from "./Refusal.ts"
 import { requestIdHeader, requestIds, withRequestId } from "./RequestId.ts"
@@ -116,8 +125,8 @@ export class RequestAdmission {
   private delivered: Array<ClientConnection> = []
   private parting: Array<ClientConnection> = []
   private ended: Array<ClientConnection> = []
-  /** Requests whose bodies have not come for a while: they are waited for, and count for nothing. */
-  private readonly uncounted = new WeakSet<Http.IncomingMessage>()
+  /** Those that were given a turn before the last turn of the event loop. */
+  private turns: Array<ClientConnection> = []
   /** Connections that were ended since the start, because they waited too long. */
   endedConnections = 0
   private told = { refused: 0, since: undefined as number | undefined, at: 0 }
@@ -145,15 +154,18 @@ export class RequestAdmission {
   /** Whether the request is to be served. Else it has been answered. */
   admit(request: Http.IncomingMessage, response: Http.ServerResponse): boolean {
     const url = request.url ?? ""
-    if (isAlwaysAnswered(url)) return true
-    const connection = this.connectionOf(request.socket)
+    const isFree = isAlwaysAnswered(url)
+    const connection = isFree ? this.connections.get(request.socket) : this.connectionOf(request.socket)
+    // Health checks of their own connection: nothing else is known of it.
+    if (connection === undefined) return true
     if (connection.state === "parting" || connection.state === "ended") return false
     const kind = kindOf(request)
     const line = this.lines[kind]
     this.came(connection)
     connection.last = request
-    const refused = this.isRefused(kind)
-    if (kind === "read" && isFeed(url)) {
+    const refused = !isFree && this.isRefused(kind)
+    if (isFree || (kind === "read" && isFeed(url))) {
+      this.owe(connection, response, undefined)
       if (refused) this.refuse(line, request, response)
       return !refused
     }
@@ -163,9 +175,7 @@ export class RequestAdmission {
     }
     // A refusal is in flight until it is written too: it stands behind what the connection is still owed.
     const wasFull = line.lane.isFull
-    line.lane.began()
-    connection.inFlight[kind]++
-    response.once("close", () => this.answered(connection, kind, request, outcomeOf(response, refused)))
+    this.owe(connection, response, kind, refused)
     if (refused) this.refuse(line, request, response)
     if (refused) this.noteRefused(connection)
     if (refused || this.sendsTooMuch(connection, line)) this.beginHolding(connection, kind)
@@ -173,13 +183,39 @@ export class RequestAdmission {
     return !refused
   }
 
+  private owe(
+    connection: ClientConnection,
+    response: Http.ServerResponse,
+    kind: Kind | undefined,
+    refused = false
+  ): void {
+    const owed: OwedAnswer = { response, counted: kind, began: 0 }
+    connection.owed.add(owed)
+    connection.lastOwed = owed
+    if (kind !== undefined) {
+      connection.counted++
+      owed.began = this.lines[kind].lane.began()
+    }
+    response.once("close", () => this.answered(connection, owed, kind, refused))
+  }
+
+  /** It keeps no room from others any more. */
+  private uncount(connection: ClientConnection, owed: OwedAnswer): void {
+    if (owed.counted === undefined) return
+    this.lines[owed.counted].lane.left(owed.began)
+    owed.counted = undefined
+    connection.counted--
+  }
+
   /**
    * Those whose bytes this turn of the event loop would read next, too: a thousand connections
-   * may each have as much as fits into one read.
+   * may each have as much as fits into one read. Not those that wait for themselves: of such a one
+   * nothing is known, and it may wait for ever.
    */
   private holdAll(kind: Kind): void {
     for (const connection of this.connections.values()) {
       if (connection.state !== "open" || connection.last?.complete === false) continue
+      if (connection.owed.size > 0 && connection.counted === 0) continue
       connection.state = "holding"
       connection.kind = kind
       this.hold(connection)
@@ -229,6 +265,11 @@ export class RequestAdmission {
       this.delivered.push(connection)
       this.giveTurnsSoon()
     }
+    // Node began to read again although it was told not to.
+    if (connection.state === "waiting") {
+      this.leaveLine(connection)
+      connection.state = "holding"
+    }
     connection.brought++
   }
 
@@ -255,8 +296,8 @@ export class RequestAdmission {
     this.delivered = []
   }
 
-  private sendsTooMuch({ inFlight }: ClientConnection, { lane, waiting }: Line): boolean {
-    const count = inFlight.read + inFlight.write
+  private sendsTooMuch({ owed }: ClientConnection, { lane, waiting }: Line): boolean {
+    const count = owed.size
     if (count < 2) return false
     return count >= connectionRequests || lane.isFull || waiting.length > 0
   }
@@ -272,7 +313,7 @@ export class RequestAdmission {
   private hold(connection: ClientConnection): void {
     if (connection.state !== "holding" || connection.last?.complete === false) return
     suspend(connection)
-    if (connection.inFlight.read + connection.inFlight.write > 0) return
+    if (connection.owed.size > 0) return
     const line = this.lines[connection.kind]
     connection.state = "waiting"
     connection.since = this.now
@@ -280,34 +321,21 @@ export class RequestAdmission {
     this.giveTurnsSoon()
   }
 
-  private answered(
-    connection: ClientConnection,
-    kind: Kind,
-    request: Http.IncomingMessage,
-    outcome: LaneOutcome
-  ): void {
+  private answered(connection: ClientConnection, owed: OwedAnswer, kind: Kind | undefined, refused: boolean): void {
     if (connection.isGone) return
-    if (!this.uncounted.delete(request)) {
-      this.lines[kind].lane.ended(outcome)
-      connection.inFlight[kind]--
-    }
+    this.uncount(connection, owed)
+    connection.owed.delete(owed)
+    if (kind !== undefined) this.lines[kind].lane.told(outcomeOf(owed.response, refused))
     if (connection.state === "holding") this.hold(connection)
-    if (this.lines[kind].waiting.length > 0) this.giveTurnsSoon()
+    if (kind !== undefined && this.lines[kind].waiting.length > 0) this.giveTurnsSoon()
   }
 
   private gone(connection: ClientConnection): void {
     this.connections.delete(connection.socket)
     this.leaveLine(connection)
-    this.forget(connection)
+    for (const owed of connection.owed) this.uncount(connection, owed)
     connection.state = "ended"
     connection.isGone = true
-  }
-
-  /** What is owed to the connection is no longer waited for. */
-  private forget(connection: ClientConnection): void {
-    for (const kind of ["read", "write"] as const) {
-      for (; connection.inFlight[kind] > 0; connection.inFlight[kind]--) this.lines[kind].lane.ended("none")
-    }
   }
 
   private leaveLine(connection: ClientConnection): void {
@@ -324,9 +352,20 @@ export class RequestAdmission {
     setImmediate(() => {
       this.turnsDue = false
       this.endOfChunks()
+      this.endOfTurns()
       this.giveTurns(this.lines.write)
       this.giveTurns(this.lines.read)
     })
+  }
+
+  /** What is in the socket of one that has its turn is read before this: nothing was, and it takes no room from others. */
+  private endOfTurns(): void {
+    for (const connection of this.turns) {
+      if (connection.state !== "turn") continue
+      this.settleTurn(connection)
+      connection.state = "open"
+    }
+    this.turns = []
   }
 
   private giveTurns(line: Line): void {
@@ -340,10 +379,11 @@ export class RequestAdmission {
       connection.expected = line.perTurn
       line.expected += line.perTurn
       room -= line.perTurn
+      this.turns.push(connection)
       resume(connection)
     }
     waiting.splice(0, given)
-    if (given > 0 && waiting.length > 0) this.giveTurnsSoon()
+    if (given > 0) this.giveTurnsSoon()
   }
 
   /** To be called every `lookMillis`; `elapsed` ms since the last time. */
@@ -361,30 +401,34 @@ export class RequestAdmission {
   }
 
   private lookAt(connection: ClientConnection): void {
-    if (connection.state === "turn") {
-      // Nothing was waiting in its socket.
-      this.settleTurn(connection)
-      connection.state = "open"
-    }
     if (connection.state === "holding") this.hold(connection)
     this.lookAtUpload(connection)
+    this.lookAtAnswers(connection)
   }
 
   /** A body that does not come keeps no room from others: anybody may begin very many. */
   private lookAtUpload(connection: ClientConnection): void {
-    const { last, uploading } = connection
+    const { last, lastOwed, uploading } = connection
     if (last === undefined) return
     if (last.complete) {
       connection.last = undefined
+      connection.lastOwed = undefined
       connection.uploading = undefined
     } else if (uploading !== last) connection.uploading = last
-    else if (!this.uncounted.has(last) && !isFeed(last.url ?? "")) {
-      const kind = kindOf(last)
-      if (connection.inFlight[kind] === 0) return
-      this.uncounted.add(last)
-      this.lines[kind].lane.ended("none")
-      connection.inFlight[kind]--
+    else if (lastOwed !== undefined) this.uncount(connection, lastOwed)
+  }
+
+  /**
+   * Nor does an answer that is not taken, which anybody may ask for and leave there, nor what stands
+   * behind it: answers leave in the order of their requests.
+   */
+  private lookAtAnswers(connection: ClientConnection): void {
+    const [oldest] = connection.owed
+    const begun = oldest?.response.headersSent === true ? oldest : undefined
+    if (begun !== undefined && begun === connection.begun && connection.counted > 0) {
+      for (const owed of connection.owed) this.uncount(connection, owed)
     }
+    connection.begun = begun
   }
 
   private endOverdue(line: Line): void {
@@ -409,8 +453,7 @@ export class RequestAdmission {
   private endParting(): void {
     this.parting = this.parting.filter((connection) => {
       if (connection.isGone) return false
-      const { inFlight, since } = connection
-      if (this.now - since < partingMillis || inFlight.read + inFlight.write > 0) return true
+      if (this.now - connection.since < partingMillis || connection.owed.size > 0) return true
       this.end(connection)
       return false
     })

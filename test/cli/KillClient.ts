@@ -106,6 +106,9 @@ const nextCommand = (client: KillClient, wallets: ReadonlyArray<string>): SentCo
 const versionOf = (body: Readonly<Record<string, unknown>>): number =>
   (body.wallet as { readonly version: number }).version
 
+/** The service has too much to do, or does not know: whoever asks later is told. */
+const isLater = ({ status }: Answer): boolean => status === 429 || status === 503
+
 const learn = (client: KillClient, command: SentCommand, answer: Answer): void => {
   const { body, status } = answer
   if (status === 200 || status === 201 || status === 202) {
@@ -115,8 +118,8 @@ const learn = (client: KillClient, command: SentCommand, answer: Answer): void =
     client.holds.set(command.walletId, [...(client.holds.get(command.walletId) ?? []).slice(-20), hold.id])
     return
   }
-  // 429 and 503 promise nothing either way: the command stays open.
-  if (status === 429 || status === 503) return
+  // Nothing is promised either way: the command stays open. So it does while an earlier sending of it is under way.
+  if (isLater(answer) || body.code === "IdempotencyInProgress") return
   if (status === 422 || status === 404) {
     command.belief = { _tag: "Rejected", code: String(body.code) }
     return
@@ -146,7 +149,7 @@ export const keepSending = (url: string, client: KillClient, wallets: ReadonlyAr
 
 /** Sends an acknowledged command again and answers what differs from the first answer, if anything. */
 export const sendAgain = (url: string, client: KillClient, command: SentCommand) =>
-  Effect.map(post(url, client, command), (answer) => {
+  Effect.map(Effect.repeat(post(url, client, command), { while: (a) => a !== undefined && isLater(a) }), (answer) => {
     if (answer === undefined || command.belief._tag !== "Acknowledged") return "no answer"
     if (!answer.replayed) return `answered ${answer.status} as if it were new: ${JSON.stringify(answer.body)}`
     const { durability: _, ...now } = answer.body

@@ -20,6 +20,8 @@ import { type Environment, startService, temporaryFolder } from "./WalletProcess
 const rounds = Number(process.env.WALLET_KILL_ROUNDS ?? 3)
 const seed = Number(process.env.WALLET_KILL_SEED ?? 20_260_101)
 const connections = 48
+/** Milliseconds, against a hang alone: a busy machine takes minutes. */
+const timeout = 300_000 + rounds * 200_000
 /** Settled commands of a round before the kill: at least, and at most so many more. */
 const [least, spread] = [200, 1500]
 
@@ -177,7 +179,7 @@ describe(`the service, killed ${rounds} times under ${connections} connections (
         const folder = yield* temporaryFolder
         yield* survive({ WALLET_DATA_DIR: join(folder, "data"), WALLET_API_KEY: apiKey })
       }),
-    60_000 + rounds * 30_000
+    timeout
   )
 
   it.live.skipIf(!postgresPresent)(
@@ -187,6 +189,6 @@ describe(`the service, killed ${rounds} times under ${connections} connections (
         const { url } = yield* TestPostgres
         yield* survive({ DATABASE_URL: Redacted.value(url), WALLET_API_KEY: apiKey })
       }).pipe(Effect.provide(TestPostgres.layer)),
-    60_000 + rounds * 30_000
+    timeout
   )
 })

@@ -79,6 +79,23 @@ layer(Server.layer(), { excludeTestServices: true })("several requests on one co
     )
   }
 
+  for (const [name, bytes, status] of garbled) {
+    it.effect(`are answered before what is garbled, also if the last asked whether to send its body: ${name}`, () =>
+      Effect.gen(function* () {
+        const { port, secrets, wallet } = yield* TestServer
+        const walletId = yield* wallet()
+        const asking =
+          `POST /v1/wallets/${walletId}/credit HTTP/1.1\r\nhost: x\r\nauthorization: Bearer ${secrets.admin}\r\n` +
+          "content-type: application/json\r\nidempotency-key: b\r\nexpect: 100-continue\r\n" +
+          'content-length: 14\r\n\r\n{"amount":"1"}'
+        const answers = yield* exchange(port, (yield* creditOf1(walletId, "a")) + asking + bytes)
+        const last = statuses(answers).filter((each) => each !== "100")
+        assert.deepStrictEqual(last, ["201", "201", status], answers)
+        assert.strictEqual(yield* balanceOf(walletId), "2")
+      })
+    )
+  }
+
   it.effect("are answered before one whose body turns out to be garbled", () =>
     Effect.gen(function* () {
       const { port, secrets, wallet } = yield* TestServer

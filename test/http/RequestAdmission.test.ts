@@ -18,10 +18,13 @@ const makeServer = Effect.acquireRelease(
     })
     const taken: Array<Http.ServerResponse> = []
     const state = { answersAtOnce: false, served: 0 }
+    const page = Buffer.alloc(16 * 1024 * 1024, "x")
     const server = Http.createServer((request, response) => {
       if (!admission.admit(request, response)) return
       const answer = () => response.writeHead(200, { "content-length": 0 }).end()
       if (request.url === "/health/live") return void answer()
+      if (request.url === "/page") return void response.writeHead(200, { "content-length": page.length }).end(page)
+      if (request.url === "/v1/feed") return void response.writeHead(200).write(":\n")
       state.served++
       request.resume()
       if (state.answersAtOnce) setImmediate(answer)
@@ -86,6 +89,9 @@ const until = (condition: () => boolean) =>
 
 /** So few of a connection's requests are taken together, and come in one chunk of bytes. */
 const together = 60
+
+const page = "GET /page HTTP/1.1\r\nhost: x\r\n\r\n"
+const feed = "GET /v1/feed HTTP/1.1\r\nhost: x\r\n\r\n"
 
 /** As many in flight as are taken of a kind. */
 const saturated = Effect.fnUntraced(function* (served: Served, request: string) {
@@ -272,6 +278,87 @@ describe("the admission of requests", () => {
       admission.stop()
       yield* until(() => served.state.served === before + 1)
       assert.strictEqual(admission.held, 0)
+    }).pipe(Effect.scoped)
+  )
+
+  for (const [name, first] of [
+    ["a page that its client does not read", page],
+    ["a feed", feed]
+  ] as const) {
+    it.live(`keeps no room for ${name}, nor for what stands behind it`, () =>
+      Effect.gen(function* () {
+        const served = yield* makeServer
+        const { admission, state } = served
+        state.answersAtOnce = true
+        const { lane } = admission.lines.write
+        const clients = yield* Effect.forEach(Array.from({ length: 10 }), () => connect(served.port))
+        for (const { socket } of clients) {
+          socket.pause()
+          socket.write(first + write().repeat(40))
+        }
+        yield* until(() => state.served === 400)
+        assert.strictEqual(lane.inFlight, 400)
+        admission.look(lookMillis)
+        admission.look(lookMillis)
+        assert.strictEqual(lane.inFlight, 0)
+        assert.strictEqual(admission.lines.read.lane.inFlight, 0)
+        for (const { socket } of clients) socket.resume()
+        const answers = first === page ? 41 : 1
+        yield* until(() => clients.every((client) => statuses(client).length === answers))
+        for (const { socket } of clients) socket.destroy()
+        yield* until(() => admission.connections.size === 0)
+        assert.strictEqual(lane.inFlight, 0)
+      }).pipe(Effect.scoped)
+    )
+  }
+
+  for (const [name, first, rest] of [
+    ["a feed", feed, ""],
+    ["a command whose body came late", "POST /v1/batch HTTP/1.1\r\nhost: x\r\ncontent-length: 1\r\n\r\n", "1"]
+  ] as const) {
+    it.live(`says nothing in between while it owes an answer: ${name}`, () =>
+      Effect.gen(function* () {
+        const served = yield* makeServer
+        const { admission, taken } = served
+        const client = yield* connect(served.port)
+        client.socket.write(first)
+        yield* until(() => (rest === "" ? statuses(client).length === 1 : taken.length === 1))
+        const own = taken.splice(0)
+        for (let look = 0; look < 3; look++) admission.look(lookMillis)
+        client.socket.write(rest)
+        yield* until(() => [...admission.connections.values()].every(({ last }) => last?.complete !== false))
+        const before = client.received
+        yield* saturated(served, write())
+        for (let look = 0; look < 50; look++) admission.look(lookMillis)
+        assert.strictEqual(admission.endedConnections, 0)
+        assert.strictEqual(client.received, before)
+        for (const response of own) response.writeHead(201, { "content-length": 0 }).end()
+        if (rest !== "") yield* until(() => statuses(client).length === 1)
+        assert.deepStrictEqual(statuses(client), [rest === "" ? "200" : "201"])
+        assert.isFalse(client.ended)
+      }).pipe(Effect.scoped)
+    )
+  }
+
+  it.live("does not let those wait that send for those that do not", () =>
+    Effect.gen(function* () {
+      const served = yield* makeServer
+      const { admission } = served
+      const { lane, waiting } = admission.lines.write
+      const idle = yield* Effect.forEach(Array.from({ length: 600 }), () => connect(served.port), { concurrency: 50 })
+      for (const { socket } of idle) socket.write(write())
+      yield* until(() => served.taken.length === idle.length)
+      answerAll(served)
+      yield* until(() => lane.inFlight === 0 && idle.every((client) => statuses(client).length === 1))
+      yield* saturated(served, write())
+      yield* until(() => waiting.length >= idle.length)
+      const sending = idle.at(-1)!
+      sending.socket.write(write())
+      served.state.answersAtOnce = true
+      answerAll(served)
+      // Without one look: all who stand before it have had their turns.
+      yield* until(() => statuses(sending).length === 2)
+      assert.deepStrictEqual(statuses(sending), ["200", "200"])
     }).pipe(Effect.scoped)
   )
 })
