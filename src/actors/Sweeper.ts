@@ -71,13 +71,8 @@ export const makeSweeper = <A, E>(bounds: ActorBounds, options: SweepOptions<A, 
     return outage.failed(name, error.reason)
   }
 
-  const isTold = (cause: Cause.Cause<unknown>): boolean => {
-    const error = Cause.squash(cause)
-    return error instanceof StoreUnavailable && options.outages?.of(error.store).isOn === true
-  }
-
   const reportDown = (what: string, cause: Cause.Cause<unknown>) => {
-    if (isDown || isTold(cause)) return Effect.void
+    if (isDown || options.outages?.isAnyOn() === true) return Effect.void
     isDown = true
     return Effect.logWarning(`${name}: ${what}; tried again until it works`, cause)
   }
@@ -118,5 +113,14 @@ export const makeSweeper = <A, E>(bounds: ActorBounds, options: SweepOptions<A, 
     yield* Effect.logInfo(`${name}: goes on`)
   }).pipe(Effect.catchCause(reportNotFound), Effect.asVoid)
 
-  return { sweep, run: Effect.asVoid(Effect.repeat(sweep, Schedule.spaced(intervalMillis))) }
+  /** Another node sweeps from now on. */
+  const leave = Effect.sync(() => {
+    outage?.left(name)
+    outage = undefined
+  })
+
+  return {
+    sweep,
+    run: Effect.repeat(sweep, Schedule.spaced(intervalMillis)).pipe(Effect.ensuring(leave), Effect.asVoid)
+  }
 }

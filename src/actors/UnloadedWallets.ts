@@ -3,7 +3,7 @@
  * long as it lasts. Nothing else shows it: a wallet that cannot be loaded has no actor.
  *
  * What is damaged is told at once. A store that is away for one wallet looks like one that
- * is away for all, so that is told when others were loaded meanwhile, and this was not.
+ * is away for all, so that is told when others were loaded between its tries, and it was not.
  */
 import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
@@ -12,17 +12,18 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import type { CommandError } from "./EngineError.ts"
 
-/** Wallets that are remembered, some 300 bytes each; of more the log alone tells. */
+/** Wallets that are remembered, some 300 bytes each; those that an outage has left untold make room. */
 const maxWallets = 1_000
 
-/** So often in a row, while so many others were loaded, it is not the store. */
+/** So often in a row, with others loaded before each further try, it is not the store. */
 const patience = 3
 
 interface Failing {
   readonly reason: string
+  /** Those of one outage are one, however far apart two outages are. */
   readonly tries: number
-  /** Loads of any wallet that had succeeded when it first failed. */
-  readonly since: number
+  /** Loads of any wallet that had succeeded when it last failed. */
+  readonly loads: number
   readonly told: boolean
 }
 
@@ -57,15 +58,20 @@ const make = (): UnloadedWallets["Service"] => {
   const failing = new Map<string, Failing>()
   let loads = 0
 
+  /** `false`: all of them are told. */
+  const makeRoom = (): boolean => {
+    for (const [walletId, { told }] of failing) if (!told) return failing.delete(walletId)
+    return false
+  }
+
   const failed = (walletId: string, cause: Cause.Cause<CommandError>): Effect.Effect<void> => {
     if (Cause.hasInterrupts(cause)) return Effect.void
     const known = failing.get(walletId)
-    if (known === undefined && failing.size >= maxWallets) return Effect.void
-    const tries = (known?.tries ?? 0) + 1
-    const since = known?.since ?? loads
-    const tell = isDamage(cause) || (tries >= patience && loads - since >= patience)
+    if (known === undefined && failing.size >= maxWallets && !makeRoom()) return Effect.void
+    const tries = known === undefined ? 1 : known.tries + (loads > known.loads ? 1 : 0)
+    const tell = isDamage(cause) || tries >= patience
     const reason = reasonOf(cause)
-    failing.set(walletId, { reason, tries, since, told: tell || known?.told === true })
+    failing.set(walletId, { reason, tries, loads, told: tell || known?.told === true })
     if (!tell || known?.told === true) return Effect.void
     return Effect.logError(`wallet ${walletId} cannot be loaded: ${reason}`).pipe(Effect.annotateLogs({ walletId }))
   }

@@ -7,6 +7,7 @@ import * as Schedule from "effect/Schedule"
 import type * as Http from "node:http"
 import { elapsedMillis } from "../actors/Deadlines.ts"
 import { removeWithScope } from "../engine/FastCounter.ts"
+import { StoreOutages } from "../stores/StoreOutages.ts"
 import type { HttpConfigValues } from "./HttpConfig.ts"
 import { exposedHeaders } from "./RequestId.ts"
 import { lookMillis, RequestAdmission } from "./RequestAdmission.ts"
@@ -26,16 +27,22 @@ const originHeaders =
 
 const makeAdmission = Effect.fnUntraced(function* ({ corsOrigins, maxWaitMillis }: HttpConfigValues) {
   const run = yield* FiberSet.makeRuntime<never, void, never>()
+  const outages = yield* StoreOutages.current
+  /** While a store is away requests pile up: that has been told, and is not told twice. */
+  let isOwnNews = true
   return new RequestAdmission({
     maxWaitMillis,
     originHeaders: originHeaders(corsOrigins),
     events: {
       refusing: ({ inFlight, requestsPerSecond, standsStill }) => {
         const why = standsStill ? "next to nothing is answered" : "more comes than can be answered"
-        run(Effect.logWarning(`requests are refused: ${why}`, { inFlight, answeredPerSecond: requestsPerSecond }))
+        isOwnNews = !outages.isAnyOn()
+        const log = isOwnNews ? Effect.logWarning : Effect.logDebug
+        run(log(`requests are refused: ${why}`, { inFlight, answeredPerSecond: requestsPerSecond }))
       },
       over: (refused) => {
-        run(Effect.logInfo(`requests are no longer refused; ${refused} requests and connections were`))
+        const log = isOwnNews ? Effect.logInfo : Effect.logDebug
+        run(log(`requests are no longer refused; ${refused} requests and connections were`))
       }
     }
   })

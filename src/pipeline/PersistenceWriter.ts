@@ -97,7 +97,8 @@ const retrying = <A, E extends WriteError>(
     Effect.tapError((error) => {
       if (error._tag === "OperationRefused") return Effect.void
       context.failing(error.message)
-      const isAway = error._tag === "StoreUnavailable" || context.storeAtFault()
+      // A refusal asks the log, too: who appends tells of that one.
+      const isAway = error.store !== "log" && (error._tag === "StoreUnavailable" || context.storeAtFault())
       return Effect.andThen(
         Metric.update(EngineMetrics.persistRetries, 1),
         isAway

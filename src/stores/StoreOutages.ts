@@ -65,6 +65,11 @@ export class Outage {
       const tries = `${failures} failed ${failures === 1 ? "try" : "tries"}`
       return Effect.logInfo(`${this.place} is back, after ${inWords(millis)} and ${tries}`)
     })
+
+  /** It asks no more: whether the store is back is told by the others, or by nobody. */
+  left(asker: string): void {
+    if (this.#askers.delete(asker) && !this.isOn) this.#failures = 0
+  }
 }
 
 /** Where each store is, in words for people; what is left out is called by its name. */
@@ -75,6 +80,8 @@ export class StoreOutages extends Context.Service<
   {
     /** Stores in one place are away together. */
     readonly of: (store: StoreName) => Outage
+    /** Whether any of them is away: what fails or takes too long meanwhile is no news. */
+    readonly isAnyOn: () => boolean
   }
 >()("effect-wallet/stores/StoreOutages") {
   static readonly layer = (places: StorePlaces): Layer.Layer<StoreOutages> =>
@@ -98,6 +105,10 @@ const make = (places: StorePlaces, clock: Clock.Clock): StoreOutages["Service"] 
       let outage = outages.get(place)
       if (outage === undefined) outages.set(place, (outage = new Outage(place, clock)))
       return outage
+    },
+    isAnyOn: () => {
+      for (const { isOn } of outages.values()) if (isOn) return true
+      return false
     }
   })
 }

@@ -2,11 +2,14 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
+import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import * as TestClock from "effect/testing/TestClock"
 import type { ActorBounds } from "../../src/actors/ActorBounds.ts"
 import { defaultBounds } from "../../src/actors/ActorBounds.ts"
 import { makeSweeper } from "../../src/actors/Sweeper.ts"
+import { StoreUnavailable } from "../../src/stores/StoreError.ts"
+import { StoreOutages } from "../../src/stores/StoreOutages.ts"
 
 /** Numbered items that are due until they are handled. */
 const workload = (count: number, bounds: Partial<ActorBounds> = {}) => {
@@ -131,6 +134,77 @@ describe("a sweep", () => {
       yield* work.sweep
       assert.strictEqual(work.due.size, 0)
       assert.deepStrictEqual(work.logged.slice(1), ["work: goes on "])
+    })
+  )
+
+  it.effect("that another node goes on with leaves no outage behind: the next one is told again", () =>
+    Effect.gen(function* () {
+      const lines: Array<string> = []
+      const logger = Logger.make(({ logLevel, message }) => void lines.push(`${logLevel} ${String(message)}`))
+      yield* Effect.gen(function* () {
+        const outages = yield* StoreOutages
+        const away = new StoreUnavailable({ store: "persistence", reason: "away", retryAfter: 1 })
+        const sweeper = (name: string) =>
+          makeSweeper<number, StoreUnavailable>(defaultBounds, {
+            name,
+            outages,
+            intervalMillis: 1_000,
+            find: () => Effect.fail(away),
+            idOf: String,
+            handle: () => Effect.succeed(true)
+          })
+        const outage = outages.of("persistence")
+        const running = yield* Effect.forkChild(sweeper("holds").run)
+        yield* TestClock.adjust(1)
+        yield* outage.failed("keys", "away")
+        yield* Fiber.interrupt(running)
+        assert.isTrue(outage.isOn, "of the others it still is one")
+        yield* outage.answered("keys")
+        assert.isFalse(outage.isOn)
+        const alone = yield* Effect.forkChild(sweeper("transfers").run)
+        yield* TestClock.adjust(1)
+        yield* Fiber.interrupt(alone)
+        assert.isFalse(outage.isOn)
+        yield* outage.failed("keys", "away again")
+        yield* outage.answered("keys")
+      }).pipe(Effect.provide(Layer.mergeAll(StoreOutages.layer({ persistence: "it" }), Logger.layer([logger]))))
+      assert.deepStrictEqual(lines, [
+        "Warn it: away; told again when it is back",
+        "Info it is back, after 1 ms and 2 failed tries",
+        "Warn it: away; told again when it is back",
+        "Warn it: away again; told again when it is back",
+        "Info it is back, after 0 ms and 1 failed try"
+      ])
+    })
+  )
+
+  it.effect("that waits in vain while a store is away says nothing of its own, and says it when none is", () =>
+    Effect.gen(function* () {
+      const lines: Array<string> = []
+      const logger = Logger.make(({ logLevel, message }) => void lines.push(`${logLevel} ${String(message)}`))
+      yield* Effect.gen(function* () {
+        const outages = yield* StoreOutages
+        const { sweep } = makeSweeper<number, StoreUnavailable>(defaultBounds, {
+          name: "holds",
+          outages,
+          intervalMillis: 1_000,
+          find: () => Effect.succeed([1]),
+          idOf: String,
+          handle: () => Effect.never
+        })
+        const swept = Effect.gen(function* () {
+          const sweeping = yield* Effect.forkChild(sweep)
+          yield* TestClock.adjust(defaultBounds.sweepHandleMillis)
+          yield* Fiber.join(sweeping)
+          yield* TestClock.adjust(defaultBounds.sweepDeferMillis)
+        })
+        yield* outages.of("log").failed("appends", "away")
+        yield* swept
+        assert.deepStrictEqual(lines, ["Warn the log store: away; told again when it is back"])
+        yield* outages.of("log").answered("appends")
+        yield* swept
+        assert.strictEqual(lines[2], "Warn holds: 1 cannot be handled; tried again until it works")
+      }).pipe(Effect.provide(Layer.mergeAll(StoreOutages.layer({}), Logger.layer([logger]))))
     })
   )
 })

@@ -256,7 +256,8 @@ describe("a start with a variable that cannot be", () => {
           {
             name: "port in use",
             args: ["serve", "--host", "127.0.0.1", "--port", String(taken)],
-            environment: { WALLET_DATA_DIR: `${dataDir}-2` },
+            // Without a key of the caller's the first start makes one, and says where it is.
+            environment: { WALLET_DATA_DIR: `${dataDir}-2`, WALLET_API_KEY: "a-key-of-the-caller" },
             says: `port ${taken} on 127.0.0.1 is in use: stop the other program or set PORT`
           }
         ])

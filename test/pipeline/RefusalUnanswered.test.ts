@@ -3,6 +3,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
+import { StoreUnavailable } from "../../src/stores/StoreError.ts"
 import type { UserRule } from "../../src/stores/memory/MemoryDatabase.ts"
 import { create, credit, debit, foreignCredit, writeForeign } from "../support/EngineCalls.ts"
 import * as Faults from "../support/FaultyPersistence.ts"
@@ -12,6 +13,24 @@ import { creditCommitted, flushed, within } from "../support/Separate.ts"
 /** No credit with this reference. */
 const noGifts: UserRule = ({ events }) =>
   events.some(({ event }) => event._tag === "WalletCredited" && event.reference === "gift") ? "no gifts" : undefined
+
+describe("a refusal that asks a log which is away", () => {
+  it.effect("is tried again, and says of PostgreSQL nothing", () =>
+    Effect.gen(function* () {
+      const { node } = yield* installNode({ separate: true, rule: noGifts })
+      yield* create(node, "a")
+      const away = new StoreUnavailable({ store: "log", reason: "the log sleeps", retryAfter: 1 })
+      node.persistence.refuseFaults.push(() => Effect.fail(away))
+      const gift = node.engine.credit({ walletId: "a", amount: 40n, reference: "gift", idempotencyKey: "gift" })
+      assert.strictEqual((yield* within(10, Effect.flip(gift)))._tag, "OperationReversed")
+      assert.lengthOf(node.persistence.refuseFaults, 0)
+      assert.deepStrictEqual(
+        node.logged.filter((line) => line.includes("sleeps")),
+        []
+      )
+    })
+  )
+})
 
 describe("a caller whose command was refused", () => {
   it.effect("is told so, also when the wallet is read from the log again before the answer to the refusal", () =>

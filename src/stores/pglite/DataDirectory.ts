@@ -23,7 +23,7 @@ import {
   statSync,
   writeFileSync
 } from "node:fs"
-import { join, resolve } from "node:path"
+import { dirname, join, resolve } from "node:path"
 import { DatabaseSync } from "node:sqlite"
 
 /** Who has a data directory; `null`: has not said yet. `url` is known once its HTTP server listens. */
@@ -88,13 +88,25 @@ const writeOccupant = (dataDir: string, occupant: Occupant): Effect.Effect<void,
     catch: (cause) => new DataDirectoryUnusable({ dataDir, reason: reasonOf(cause) })
   })
 
+/** Not `recursive`: there Node turns for ever where the system lets no folder be, as in `/proc`. */
+const makeFolders = (path: string): void => {
+  if (existsSync(path)) return
+  makeFolders(dirname(path))
+  try {
+    mkdirSync(path, { mode: 0o700 })
+  } catch (cause) {
+    // Another start was first.
+    if ((cause as NodeJS.ErrnoException).code !== "EEXIST") throw cause
+  }
+}
+
 /** A folder that was there keeps the rights that its owner gave it; what we put into it is for us alone. */
 const makeFolder = (dataDir: string): void => {
   if (existsSync(dataDir)) {
     if (!statSync(dataDir).isDirectory()) throw new Error("it is a file")
     return
   }
-  mkdirSync(dataDir, { recursive: true, mode: 0o700 })
+  makeFolders(dataDir)
   // Whatever the process' umask took away.
   chmodSync(dataDir, 0o700)
 }
@@ -153,7 +165,11 @@ const tryLock = (dataDir: string, patienceMillis: number): DatabaseSync | undefi
 
 const unlock = (dataDir: string, database: DatabaseSync): Effect.Effect<void> =>
   Effect.sync(() => {
-    rmSync(serviceFile(dataDir), { force: true })
+    try {
+      rmSync(serviceFile(dataDir), { force: true })
+    } catch {
+      // The folder may be gone, or closed to us, by now; whoever comes next has the lock.
+    }
     database.close()
   })
 

@@ -5,7 +5,7 @@
  * thread: the main thread sees its sessions close and starts another one.
  */
 import { PGlite } from "@electric-sql/pglite"
-import { existsSync, mkdirSync, readdirSync, renameSync, rmSync } from "node:fs"
+import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync } from "node:fs"
 import { join } from "node:path"
 import { parentPort, workerData } from "node:worker_threads"
 import { PgliteHousekeeping, housekeepingSettings, PgliteBroken, PgliteSession } from "./Server.ts"
@@ -17,6 +17,8 @@ if (port === null) throw new Error("this file is the entry of a worker thread")
 
 const answer = (message: PgliteAnswer, transfer: Array<ArrayBuffer> = []): void => port.postMessage(message, transfer)
 
+const reasonOf = (cause: unknown): string => (cause instanceof Error ? cause.message : String(cause))
+
 const startParams = [
   // PGlite's own list sets search_path=public; the last one on a command line stands.
   ...PGlite.defaultStartParams,
@@ -26,20 +28,23 @@ const startParams = [
   ])
 ]
 
+const remedy = "put it back from a backup, or move it away to begin with an empty one"
+
 /** What every database has, and PGlite would make anew over what else is there. */
 const marks = ["PG_VERSION", join("global", "pg_control")]
 
 const refuseDamaged = (folder: string): void => {
+  if (!statSync(folder).isDirectory()) throw new Error(`it is a file: nothing was changed; ${remedy}`)
   const missing = marks.filter((mark) => !existsSync(join(folder, mark)))
   if (missing.length === 0) return
   throw new Error(
-    `it is not empty, and not a whole database (${missing.join(" and ")} is missing): nothing was changed; ` +
-      "put it back from a backup, or move it away to begin with an empty one"
+    `it is not empty, and not a whole database (${missing.join(" and ")} is missing): nothing was changed; ${remedy}`
   )
 }
 
 /** An empty folder, as somebody may have made it, is none yet. */
-const isAbsent = (folder: string): boolean => !existsSync(folder) || readdirSync(folder).length === 0
+const isAbsent = (folder: string): boolean =>
+  !existsSync(folder) || (statSync(folder).isDirectory() && readdirSync(folder).length === 0)
 
 /**
  * A folder is either absent or a whole database: `initdb` works in a folder
@@ -55,7 +60,10 @@ const openFolder = async (folder: string): Promise<PGlite> => {
     await pglite.close()
     renameSync(fresh, folder)
   }
-  return await PGlite.create(folder, { startParams })
+  return await PGlite.create(folder, { startParams }).catch((cause: unknown) => {
+    // PostgreSQL ends with a word on a console that is not there.
+    throw new Error(`PGlite gives up on it (${reasonOf(cause)}): it is damaged, or of another PGlite; ${remedy}`)
+  })
 }
 
 const open = (): Promise<PGlite> =>
@@ -99,7 +107,7 @@ const serve = (pglite: PGlite): void => {
     queue = queue
       .then(() => obey(order))
       .catch((cause: unknown) => {
-        answer({ _tag: "Failed", reason: cause instanceof Error ? cause.message : String(cause) })
+        answer({ _tag: "Failed", reason: reasonOf(cause) })
         process.exit(1)
       })
   })
@@ -109,6 +117,6 @@ try {
   serve(await open())
   answer({ _tag: "Ready" })
 } catch (cause) {
-  answer({ _tag: "Failed", reason: cause instanceof Error ? cause.message : String(cause) })
+  answer({ _tag: "Failed", reason: reasonOf(cause) })
   port.close()
 }

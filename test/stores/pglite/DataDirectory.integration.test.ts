@@ -29,6 +29,33 @@ describe("DataDirectory", () => {
     })
   )
 
+  it.effect("says why it cannot be had, and has nothing of it then", () =>
+    Effect.gen(function* () {
+      const dataDir = yield* temporaryFolder()
+      const [note, file, link] = ["note", "file", "link"].map((name) => Path.join(dataDir, name)) as [
+        string,
+        string,
+        string
+      ]
+      Fs.mkdirSync(Path.join(note, "service.json"), { recursive: true })
+      Fs.writeFileSync(file, "")
+      Fs.symlinkSync(Path.join(dataDir, "nowhere"), link)
+      const cases: ReadonlyArray<readonly [string, RegExp]> = [
+        [note, /EISDIR/],
+        [file, /it is a file/],
+        [Path.join(file, "below"), /ENOTDIR/],
+        [link, /ENOENT/],
+        ...(Fs.existsSync("/proc/self") ? [["/proc/effect-wallet/data", /ENOENT/] as const] : [])
+      ]
+      for (const [path, reason] of cases) {
+        const error = yield* Effect.flip(Effect.scoped(DataDirectory.make(path)))
+        assert.strictEqual(error._tag, "DataDirectoryUnusable", path)
+        assert.match(error.message, reason)
+        assert.isUndefined(yield* DataDirectory.occupant(path))
+      }
+    })
+  )
+
   it.effect("refuses a second engine of the same process, and keeps refusing after that", () =>
     Effect.gen(function* () {
       const dataDir = yield* temporaryFolder()

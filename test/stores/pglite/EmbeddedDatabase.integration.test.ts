@@ -107,7 +107,24 @@ layer(ReadyMade.layer)("EmbeddedDatabase in a folder", (it) => {
       assert.strictEqual(error._tag, "EmbeddedDatabaseFailed")
       assert.include(error.message, `the embedded database in ${Path.join(dataDir, "pg")} cannot be opened`)
       assert.notInclude(error.message, "\n")
+      assert.match(error.message, /; put it back from a backup, or move it away to begin with an empty one$/)
       assert.isUndefined(yield* DataDirectory.occupant(dataDir))
+    })
+  )
+
+  it.effect("says what to do when PGlite itself gives up on what is there, or it is a file", () =>
+    Effect.gen(function* () {
+      const dataDir = yield* readyMade
+      Fs.truncateSync(Path.join(dataDir, "pg", "global", "pg_control"), 0)
+      const damaged = yield* Effect.flip(inFolder(dataDir, (sql) => sql`select 1`))
+      assert.match(
+        damaged.message,
+        /PGlite gives up on it .*: it is damaged, .*; put it back from a backup, or move it away/
+      )
+      const other = yield* temporaryFolder()
+      Fs.writeFileSync(Path.join(other, "pg"), "")
+      const file = yield* Effect.flip(inFolder(other, (sql) => sql`select 1`))
+      assert.match(file.message, /it is a file: nothing was changed; put it back from a backup/)
     })
   )
 
