@@ -56,18 +56,18 @@ export class Arrivals {
     return elapsed < rampMillis + millis
   }
 
-  /** When the nth was to be sent. */
+  /** Milliseconds from the start at which the nth was to be sent. */
   private intended(n: number): number {
-    return this.startedAt + (n * 1_000) / this.load.perSecond
+    return (n * 1_000) / this.load.perSecond
   }
 
   private counts(n: number): boolean {
-    return this.intended(n) - this.startedAt >= this.load.rampMillis
+    return this.intended(n) >= this.load.rampMillis
   }
 
   answered(n: number, accepted: boolean, now: number): void {
     if (!this.counts(n)) return
-    if (accepted) this.histogram.record((now - this.intended(n)) * 1_000)
+    if (accepted) this.histogram.record((now - this.startedAt - this.intended(n)) * 1_000)
     else this.refused++
   }
 

@@ -29,12 +29,15 @@ interface FeedEvent {
   readonly data: any
 }
 
-/** The events in a text of the feed. */
+/** The events in a text of the feed; comments may stand between them. */
 const eventsOf = (text: string): ReadonlyArray<FeedEvent> =>
-  text.split("\n\n").flatMap((block) => {
-    const match = /^id: (\d+)\nevent: (\w+)\ndata: (.*)$/.exec(block)
-    return match === null ? [] : [{ id: BigInt(match[1]!), event: match[2]!, data: JSON.parse(match[3]!) }]
-  })
+  text
+    .replace(/^:\n/gm, "")
+    .split("\n\n")
+    .flatMap((block) => {
+      const match = /^id: (\d+)\nevent: (\w+)\ndata: (.*)$/.exec(block)
+      return match === null ? [] : [{ id: BigInt(match[1]!), event: match[2]!, data: JSON.parse(match[3]!) }]
+    })
 
 const request = (path: string, secret: string, headers: ReadonlyArray<string> = []) =>
   [`GET ${path} HTTP/1.1`, "host: x", `authorization: Bearer ${secret}`, ...headers, "", ""].join("\r\n")
