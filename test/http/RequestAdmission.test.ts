@@ -84,8 +84,7 @@ const write = (path = "/v1/transfers"): string => `POST ${path} HTTP/1.1\r\nhost
 const read = "GET /v1/wallets/a HTTP/1.1\r\nhost: x\r\n\r\n"
 const live = "GET /health/live HTTP/1.1\r\nhost: x\r\n\r\n"
 
-const until = (condition: () => boolean) =>
-  Effect.repeat(Effect.sleep(1), { while: () => !condition() }).pipe(Effect.timeout("20 seconds"), Effect.orDie)
+const until = (condition: () => boolean) => Effect.repeat(Effect.sleep(1), { while: () => !condition() })
 
 /** So few of a connection's requests are taken together, and come in one chunk of bytes. */
 const together = 60

@@ -100,7 +100,8 @@ export const named =
 
 export const untilDetail = (expected: RegExp) =>
   Effect.repeat(detail, { until: (found) => expected.test(found), schedule: Schedule.spaced(20) }).pipe(
-    Effect.timeout("60 seconds"),
+    // For what never comes, not for what is slow: it says then what is there.
+    Effect.timeout("10 minutes"),
     Effect.tapError(() => Effect.flatMap(detail, (found) => Effect.sync(() => assert.match(found, expected))))
   )
 
