@@ -7,6 +7,9 @@ export type Kind = "read" | "write"
 /** An answer that a client has not got yet. */
 export interface OwedAnswer {
   readonly response: Http.ServerResponse
+  /** In whose lane its request began; `undefined`: in none. */
+  readonly kind: Kind | undefined
+  readonly refused: boolean
   /** In whose lane its request counts; `undefined`: in none, or no longer. */
   counted: Kind | undefined
   /** What the lane said when it began. */
@@ -16,7 +19,9 @@ export interface OwedAnswer {
 export interface ClientConnection {
   readonly socket: Duplex
   /** Oldest first. */
-  readonly owed: Set<OwedAnswer>
+  readonly owed: Map<Http.ServerResponse, OwedAnswer>
+  /** The listener of each answer's end: one for all, of which there is one per request. */
+  readonly onClose: (this: Http.ServerResponse) => void
   /** Those of them that count. */
   counted: number
   /** The oldest one at the last look, if it had begun by then. */
@@ -77,20 +82,31 @@ export const stopParsing = ({ socket }: ClientConnection): void => {
   if (parser) parser.onIncoming = () => 2
 }
 
-export const connectionTo = (socket: Duplex): ClientConnection => ({
-  socket,
-  owed: new Set(),
-  counted: 0,
-  begun: undefined,
-  last: undefined,
-  lastOwed: undefined,
-  state: "open",
-  refusedInChunk: false,
-  suspended: false,
-  isGone: false,
-  kind: "write",
-  since: 0,
-  expected: 0,
-  brought: 0,
-  uploading: undefined
-})
+/** `answered` is told of each owed answer that has been given, or never will be. */
+export const connectionTo = (
+  socket: Duplex,
+  answered: (connection: ClientConnection, owed: OwedAnswer) => void
+): ClientConnection => {
+  const connection: ClientConnection = {
+    socket,
+    owed: new Map(),
+    onClose() {
+      const owed = connection.owed.get(this)
+      if (owed !== undefined) answered(connection, owed)
+    },
+    counted: 0,
+    begun: undefined,
+    last: undefined,
+    lastOwed: undefined,
+    state: "open",
+    refusedInChunk: false,
+    suspended: false,
+    isGone: false,
+    kind: "write",
+    since: 0,
+    expected: 0,
+    brought: 0,
+    uploading: undefined
+  }
+  return connection
+}

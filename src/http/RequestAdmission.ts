@@ -145,7 +145,7 @@ export class RequestAdmission {
   private connectionOf(socket: Duplex): ClientConnection {
     const known = this.connections.get(socket)
     if (known !== undefined) return known
-    const made = connectionTo(socket)
+    const made = connectionTo(socket, this.answered)
     this.connections.set(socket, made)
     socket.once("close", () => this.gone(made))
     return made
@@ -189,14 +189,14 @@ export class RequestAdmission {
     kind: Kind | undefined,
     refused = false
   ): void {
-    const owed: OwedAnswer = { response, counted: kind, began: 0 }
-    connection.owed.add(owed)
+    const owed: OwedAnswer = { response, kind, refused, counted: kind, began: 0 }
+    connection.owed.set(response, owed)
     connection.lastOwed = owed
     if (kind !== undefined) {
       connection.counted++
       owed.began = this.lines[kind].lane.began()
     }
-    response.once("close", () => this.answered(connection, owed, kind, refused))
+    response.on("close", connection.onClose)
   }
 
   /** It keeps no room from others any more. */
@@ -321,11 +321,12 @@ export class RequestAdmission {
     this.giveTurnsSoon()
   }
 
-  private answered(connection: ClientConnection, owed: OwedAnswer, kind: Kind | undefined, refused: boolean): void {
+  private readonly answered = (connection: ClientConnection, owed: OwedAnswer): void => {
     if (connection.isGone) return
+    const { kind, refused, response } = owed
     this.uncount(connection, owed)
-    connection.owed.delete(owed)
-    if (kind !== undefined) this.lines[kind].lane.told(outcomeOf(owed.response, refused))
+    connection.owed.delete(response)
+    if (kind !== undefined) this.lines[kind].lane.told(outcomeOf(response, refused))
     if (connection.state === "holding") this.hold(connection)
     if (kind !== undefined && this.lines[kind].waiting.length > 0) this.giveTurnsSoon()
   }
@@ -333,7 +334,7 @@ export class RequestAdmission {
   private gone(connection: ClientConnection): void {
     this.connections.delete(connection.socket)
     this.leaveLine(connection)
-    for (const owed of connection.owed) this.uncount(connection, owed)
+    for (const owed of connection.owed.values()) this.uncount(connection, owed)
     connection.state = "ended"
     connection.isGone = true
   }
@@ -423,10 +424,10 @@ export class RequestAdmission {
    * behind it: answers leave in the order of their requests.
    */
   private lookAtAnswers(connection: ClientConnection): void {
-    const [oldest] = connection.owed
+    const oldest = connection.owed.values().next().value
     const begun = oldest?.response.headersSent === true ? oldest : undefined
     if (begun !== undefined && begun === connection.begun && connection.counted > 0) {
-      for (const owed of connection.owed) this.uncount(connection, owed)
+      for (const owed of connection.owed.values()) this.uncount(connection, owed)
     }
     connection.begun = begun
   }

@@ -41,13 +41,16 @@ class Line {
   readonly socket: Duplex
   readonly waiting: Array<Waiting> = []
   readonly served = new Set<Http.ServerResponse>()
+  /** The listener of the end of each answer. */
+  readonly onClose: (this: Http.ServerResponse) => void
   /** Is among those that begin next. */
   isNext = false
   /** Lets the connection be read from; `undefined`: it is. */
   #release: (() => void) | undefined
 
-  constructor(socket: Duplex) {
+  constructor(socket: Duplex, onClose: (this: Http.ServerResponse) => void) {
     this.socket = socket
+    this.onClose = onClose
   }
 
   /** For as long as requests wait. */
@@ -100,10 +103,7 @@ const makeLines = (server: Http.Server) => {
     begun++
     line.served.add(response)
     askForTurn()
-    response.once("close", () => {
-      line.served.delete(response)
-      putNext(line)
-    })
+    response.on("close", line.onClose)
     serve(request, response)
   }
 
@@ -126,7 +126,10 @@ const makeLines = (server: Http.Server) => {
   const lineOf = (socket: Duplex): Line => {
     const known = lines.get(socket)
     if (known !== undefined) return known
-    const line = new Line(socket)
+    const line: Line = new Line(socket, function () {
+      line.served.delete(this)
+      putNext(line)
+    })
     lines.set(socket, line)
     socket.once("close", () => {
       // Nobody is told any more: what has not begun does not begin, and what has begun learns of it,
