@@ -56,10 +56,12 @@ const run = Effect.fnUntraced(function* (given: Command.Command.Config.Infer<typ
   if (postgresFolder === undefined || (given.stores === "both" && kurrentFolder === undefined)) {
     return yield* Effect.die(new Error("PostgreSQL and, unless --stores postgres is given, kurrentd are needed"))
   }
-  const wanted = scenarios.filter(
-    ({ name, stores }) =>
-      (given.scenario.length === 0 || given.scenario.includes(name)) && stores.includes(given.stores)
-  )
+  const fitting = scenarios.filter(({ stores }) => stores.includes(given.stores))
+  const wanted = given.scenario.length === 0 ? fitting : fitting.filter(({ name }) => given.scenario.includes(name))
+  const unfit = given.scenario.filter((name) => !wanted.some((scenario) => scenario.name === name))
+  if (unfit.length > 0) {
+    return yield* Effect.die(new Error(`not of --stores ${given.stores}: ${unfit.join(", ")} (see --list)`))
+  }
   let broken = 0
   for (const scenario of wanted) {
     const outcome = yield* scenario
