@@ -36,7 +36,7 @@ const findIn = Effect.fnUntraced(function* <A extends { readonly id: string }>(
       Effect.catchTag("QueryTooWide", () => Effect.undefined)
     )
     if (found === undefined) return { _tag: "Beyond" }
-    const { data, next } = found
+    const { data, next }: Page<A> = found
     const value = data.find((one) => one.id === id)
     if (value !== undefined) return { _tag: "Found", value }
     if (next === null) return { _tag: "Absent" }
