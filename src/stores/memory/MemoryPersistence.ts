@@ -147,6 +147,8 @@ export const make = (state: MemoryState): Persistence["Service"] => {
     openTransfers: (options) => read((seen) => openTransfers(seen, options)),
     dueHolds: (options) => read((seen) => dueHolds(seen, options)),
     indexRows: (asked) => read((seen) => indexRows(seen, asked)),
+    transaction: (id) =>
+      read(({ transactions }) => transactions.find(({ transaction }) => transaction.id === id)?.transaction),
     findKeys: (asked) => read((seen) => asked.map((one) => findKeys(seen, one))),
     keySegments: (walletId, { from, limit }) =>
       read((seen) => {
