@@ -3,7 +3,7 @@
  * transfers, and the transactions that events make.
  */
 import * as Effect from "effect/Effect"
-import type { CommandKey, RecordedEvent } from "../domain/Event.ts"
+import { callerKey, type RecordedEvent } from "../domain/Event.ts"
 import { holdChanges, transactionOf, transferChanges } from "../domain/Projection.ts"
 import type { IndexRows, IndexRowsQuery, Persistence } from "../stores/Persistence.ts"
 import type { SearchDocument } from "../stores/SearchIndex.ts"
@@ -67,9 +67,6 @@ export const rowDocuments = Effect.fnUntraced(function* (
     isRefused: (walletId, version) => refused.has(`${walletId} ${version}`)
   }
 })
-
-/** The caller's own part of a key; `null`: the key is the engine's. */
-export const callerKey = (key: CommandKey): string | null => (key.startsWith("c:") ? key.slice(2) : null)
 
 /** The document of the transaction that the event makes; `undefined`: it moves no money. */
 export const transactionDocument = (
