@@ -160,6 +160,31 @@ describe("a rebuild of the search index", () => {
     )
   )
 
+  it.effect("hides nothing that is written in the moment of the swap, and loses none of it", () =>
+    world(({ book, faulty, follow, search }) =>
+      Effect.gen(function* () {
+        const found = new Set<string>()
+        const look = Effect.sync(() => {
+          const visible = idsIn(search.current)
+          for (const id of found) assert.isTrue(visible.has(id), `${id} was found and is no more`)
+          for (const id of visible) found.add(id)
+        })
+        const { store } = faulty
+        const meanwhile = Effect.gen(function* () {
+          yield* book.perform(credit("a", 1n))
+          yield* Effect.exit(follow)
+          yield* Effect.exit(store.current.refresh)
+          yield* look
+        })
+        const swap = Effect.andThen(meanwhile, Effect.andThen(store.swap, look))
+        yield* Effect.provideService(rebuildSearch(), SearchIndex, { ...store, swap })
+        yield* look
+        yield* follow
+        yield* clean
+      })
+    )
+  )
+
   it.effect("goes on where it was cut off, at whatever step", () =>
     world(
       ({ faulty, search }) =>
