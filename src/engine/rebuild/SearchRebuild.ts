@@ -65,8 +65,6 @@ export interface SearchProgress {
 export interface SearchRebuildOptions {
   /** Throw away what an earlier run has left, and begin at the start of the log. */
   readonly restart?: boolean | undefined
-  /** Remove the set that served before, and others that were left. Default: it stays until the next rebuild. */
-  readonly dropOld?: boolean | undefined
   /** Events per page. Default 2,000. */
   readonly pageEvents?: number | undefined
   readonly onProgress?: ((progress: SearchProgress) => Effect.Effect<void>) | undefined
@@ -87,7 +85,7 @@ export interface SearchRebuildReport {
   readonly waiting: number
   /** Events that cannot be read, the first of them. */
   readonly unreadable: ReadonlyArray<string>
-  /** Sets removed. */
+  /** Sets of earlier rebuilds that were removed. */
   readonly dropped: number
   readonly durationMillis: number
 }
@@ -165,6 +163,8 @@ const rebuildInto = Effect.fnUntraced(function* (
 ): Effect.fn.Return<SearchRebuildReport, SearchRebuildError, Stores> {
   const started = yield* Clock.currentTimeMillis
   const { head, index, log, persistence } = run
+  // Those of earlier rebuilds; the one that serves stays after this one.
+  const dropped = yield* patiently(index.dropOld)
   const from = yield* patiently(set.checkpoint)
   if (from > head.position) return yield* new RebuildAhead({ position: from, head: head.position })
   const fill = startFill({ log, persistence, set }, from, {
@@ -180,7 +180,6 @@ const rebuildInto = Effect.fnUntraced(function* (
   if (wrong !== undefined) return yield* new RebuildWrong({ reason: wrong })
   yield* exchange(run, fill)
   const { remaining } = yield* replayDeadLetters
-  const dropped = options.dropOld === true ? yield* patiently(index.dropOld) : 0
   return {
     logId: head.logId,
     from,
@@ -218,3 +217,9 @@ export const rebuildSearch = Effect.fn("SearchRebuild.rebuildSearch")(function* 
     })
   )
 })
+
+/**
+ * Removes the sets that rebuilds have replaced, and what a rebuild that was cut off has left; answers their number. Until
+ * then a replaced one stays as it was, until the next rebuild.
+ */
+export const dropOldSearch = Effect.flatMap(separateIndex, (index) => patiently(index.dropOld))

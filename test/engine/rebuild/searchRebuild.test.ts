@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
-import { rebuildSearch } from "../../../src/engine/rebuild/SearchRebuild.ts"
+import { dropOldSearch, rebuildSearch } from "../../../src/engine/rebuild/SearchRebuild.ts"
 import { verify } from "../../../src/engine/verify/Verify.ts"
 import { Persistence } from "../../../src/stores/Persistence.ts"
 import { type SearchDocument, SearchIndex } from "../../../src/stores/SearchIndex.ts"
@@ -191,12 +191,20 @@ describe("a rebuild of the search index", () => {
     )
   )
 
-  it.effect("keeps the old set until it is told to drop it", () =>
-    world(({ search }) =>
+  it.effect("keeps the set that it has replaced until the next one, or until it is told to drop it", () =>
+    world(({ logId, search }) =>
       Effect.gen(function* () {
-        assert.strictEqual((yield* rebuildSearch()).dropped, 0)
-        assert.strictEqual((yield* rebuildSearch({ dropOld: true })).dropped, 2)
-        assert.deepStrictEqual(search.old, [])
+        const sets = [search.current]
+        for (const dropped of [0, 1, 1]) {
+          assert.strictEqual((yield* rebuildSearch()).dropped, dropped)
+          assert.deepStrictEqual(search.old, [sets.at(-1)])
+          sets.push(search.current)
+        }
+        const index = yield* SearchIndex
+        yield* Effect.scoped(index.next(logId))
+        assert.strictEqual(yield* dropOldSearch, 2)
+        assert.deepStrictEqual([search.old, search.next], [[], undefined])
+        yield* clean
       })
     )
   )
