@@ -17,11 +17,13 @@ import type { RecordedEvent } from "../../domain/Event.ts"
 import type { Hold, Transaction, Transfer } from "../../domain/Wallet.ts"
 import type { StoredApiKey } from "../ApiKeyStore.ts"
 import type { PositionedEvent, Snapshot } from "../EventStore.ts"
-import type { KeySegment, Refusal, SeenKey, WalletView } from "../Persistence.ts"
+import type { DeadLetter, KeySegment, Refusal, SeenKey, WalletView } from "../Persistence.ts"
 
 /** A transaction with its place in the order over all wallets. */
 export interface PositionedTransaction {
   readonly position: bigint
+  /** Of the command that made it, with its namespace. */
+  readonly key: string
   readonly transaction: Transaction
 }
 
@@ -40,6 +42,8 @@ export interface VersionedHold {
 /** A transfer as its source tells it, with the position of its `TransferSent`: the order of the lists. */
 export interface PositionedTransfer {
   readonly position: bigint
+  /** Of the command that sent it, with its namespace. */
+  readonly key: string
   readonly transfer: Transfer
 }
 
@@ -94,6 +98,8 @@ export interface MemoryState {
   readonly writing: Semaphore.Semaphore
   /** Owner → position. */
   readonly checkpoints: Map<string, bigint>
+  /** By kind and id. */
+  readonly deadLetters: Map<string, DeadLetter>
   /** In the order of making. */
   readonly apiKeys: Map<string, { readonly number: bigint; readonly key: StoredApiKey }>
   /** Ever, removed ones included. */
@@ -131,6 +137,7 @@ export class MemoryDatabase extends Context.Service<MemoryDatabase, MemoryState>
         refusals: new Map(),
         writing: Semaphore.makeUnsafe(1),
         checkpoints: new Map(),
+        deadLetters: new Map(),
         apiKeys: new Map(),
         apiKeysMade: 0n,
         installation: undefined,
