@@ -8,6 +8,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
 import { CircuitBreaker } from "effect/persistence"
 import type * as Scope from "effect/Scope"
 import { StoreUnavailable } from "../StoreError.ts"
@@ -48,29 +49,29 @@ const steadyStore = Layer.effect(
   })
 ).pipe(Layer.provide(CircuitBreaker.layerStoreMemory()))
 
-/** Runs a call of its own, or says at once that it would be of no use. */
+/** Runs a call, or says at once that it would be of no use. */
 export interface Circuit {
   readonly run: <A, E>(call: Effect.Effect<A, E>) => Effect.Effect<A, E | StoreUnavailable>
 }
 
-const key = "readModel"
-
 const unavailable = (reason: string, retryAfter: number): StoreUnavailable =>
   new StoreUnavailable({ store: "readModel", reason, retryAfter: Math.max(1, Math.ceil(retryAfter)) })
 
-const isUnavailable = (error: unknown): error is StoreUnavailable => error instanceof StoreUnavailable
-
-/** What is an answer is no failure of the server's, whatever it says. */
-const classify = <A, E>(exit: Exit.Exit<A, E>): CircuitBreaker.Outcome => {
-  if (Exit.isSuccess(exit)) return CircuitBreaker.success
-  return Exit.findErrorOption(exit).pipe((error) => error._tag === "Some" && isUnavailable(error.value))
-    ? CircuitBreaker.failure()
-    : CircuitBreaker.success
+/** Why nothing can be had of the server; `undefined`: it has answered, whatever it says. */
+const causeIn = (exit: Exit.Exit<unknown, unknown>): string | undefined => {
+  const error = Option.getOrUndefined(Exit.findErrorOption(exit))
+  return error instanceof StoreUnavailable ? error.reason : undefined
 }
 
+const isRejection = (error: unknown): error is CircuitBreaker.CircuitBreakerError =>
+  error instanceof CircuitBreaker.CircuitBreakerError
+
+const retryAfterOf = ({ reason }: CircuitBreaker.CircuitBreakerError): number =>
+  reason._tag === "CircuitOpen" ? Duration.toMillis(reason.retryAfter) : openMillis
+
 /** `sign`: a small call that any server in order answers at once. */
-export const make = Effect.fnUntraced(function* <E>(
-  sign: Effect.Effect<unknown, E>
+export const make = Effect.fnUntraced(function* (
+  sign: Effect.Effect<unknown, StoreUnavailable>
 ): Effect.fn.Return<Circuit, never, Scope.Scope> {
   const breaker = yield* CircuitBreaker.make({
     tripPolicy: CircuitBreaker.consecutive(failuresToOpen),
@@ -78,5 +79,22 @@ export const make = Effect.fnUntraced(function* <E>(
   }).pipe(Effect.provide(steadyStore))
   /** Why the last call failed; `undefined`: it did not. */
   let cause: string | undefined
-  return { run: () => Effect.die(breaker) }
+  const signOfLife = Effect.timeoutOrElse(sign, {
+    duration: Duration.millis(signMillis),
+    orElse: () => Effect.fail(unavailable(`no answer within ${signMillis} ms; before: ${cause}`, openMillis))
+  })
+  const run = <A, E>(call: Effect.Effect<A, E>): Effect.Effect<A, E | StoreUnavailable> =>
+    Effect.suspend((): Effect.Effect<A, E | StoreUnavailable> =>
+      cause === undefined ? call : Effect.andThen(signOfLife, call)
+    ).pipe(
+      breaker.execute({
+        key: "readModel",
+        classify: (exit) => {
+          cause = causeIn(exit)
+          return cause === undefined ? CircuitBreaker.success : CircuitBreaker.failure()
+        }
+      }),
+      Effect.catchIf(isRejection, (rejection) => Effect.fail(unavailable(cause ?? "away", retryAfterOf(rejection))))
+    )
+  return { run }
 })

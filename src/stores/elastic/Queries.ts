@@ -1,14 +1,26 @@
 /**
  * From what a search asks for to a query of Elasticsearch: filters only, which all have to hold; nothing is scored.
  */
-import type { estypes } from "@elastic/elasticsearch"
-import type { AmountSearch, HoldSearch, SearchFilter, TransactionSearch, TransferSearch, WalletSearch } from "../ReadModel.ts"
+import type {
+  AmountSearch,
+  HoldSearch,
+  SearchFilter,
+  TransactionSearch,
+  TransferSearch,
+  WalletSearch
+} from "../ReadModel.ts"
 import { asksNothing, queryWords } from "../SearchWords.ts"
 import { amountOrder } from "./Amounts.ts"
 
-export type Query = estypes.QueryDslQueryContainer
-
 type Value = string | number
+
+/** As much of Elasticsearch's language as is spoken here. */
+export type Query =
+  | { readonly term: Readonly<Record<string, { readonly value: Value }>> }
+  | { readonly prefix: Readonly<Record<string, { readonly value: string }>> }
+  | { readonly range: Readonly<Record<string, { readonly gte?: Value; readonly lte?: Value; readonly lt?: Value }>> }
+  | { readonly bool: { readonly filter: ReadonlyArray<Query> } | { readonly should: ReadonlyArray<Query> } }
+  | { readonly match_none: object }
 
 const is = (field: string, value: Value | undefined): ReadonlyArray<Query> =>
   value === undefined ? [] : [{ term: { [field]: { value } } }]
@@ -18,14 +30,12 @@ const isAnyOf = (fields: ReadonlyArray<string>, value: Value | undefined): Reado
 
 /** Both ends included. */
 const isWithin = (field: string, gte: Value | undefined, lte: Value | undefined): ReadonlyArray<Query> =>
-  gte === undefined && lte === undefined ? [] : [{ range: { [field]: { gte, lte } } }]
+  gte === undefined && lte === undefined
+    ? []
+    : [{ range: { [field]: { ...(gte === undefined ? {} : { gte }), ...(lte === undefined ? {} : { lte }) } } }]
 
 const amountWithin = (field: string, min: bigint | undefined, max: bigint | undefined): ReadonlyArray<Query> =>
-  isWithin(
-    field,
-    min === undefined ? undefined : amountOrder(min),
-    max === undefined ? undefined : amountOrder(max)
-  )
+  isWithin(field, min === undefined ? undefined : amountOrder(min), max === undefined ? undefined : amountOrder(max))
 
 const wordsOf = (q: string | undefined): ReadonlyArray<Query> => {
   if (q === undefined) return []
@@ -53,7 +63,7 @@ const ofAmounts = (query: AmountSearch): ReadonlyArray<Query> => [
   ...is("reference", query.reference)
 ]
 
-const all = (filter: ReadonlyArray<Query>): Query => ({ bool: { filter: [...filter] } })
+const all = (filter: ReadonlyArray<Query>): Query => ({ bool: { filter } })
 
 export const walletQuery = (query: WalletSearch): Query =>
   all([
