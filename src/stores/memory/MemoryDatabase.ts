@@ -17,7 +17,7 @@ import type { RecordedEvent } from "../../domain/Event.ts"
 import type { Hold, Transaction, Transfer } from "../../domain/Wallet.ts"
 import type { StoredApiKey } from "../ApiKeyStore.ts"
 import type { PositionedEvent, Snapshot } from "../EventStore.ts"
-import type { KeySegment, Refusal, SeenKey, WalletView } from "../Persistence.ts"
+import type { DeadLetter, KeySegment, Refusal, SeenKey, WalletView } from "../Persistence.ts"
 
 /** A transaction with its place in the order over all wallets. */
 export interface PositionedTransaction {
@@ -98,6 +98,8 @@ export interface MemoryState {
   readonly writing: Semaphore.Semaphore
   /** Owner → position. */
   readonly checkpoints: Map<string, bigint>
+  /** By kind and id. */
+  readonly deadLetters: Map<string, DeadLetter>
   /** In the order of making. */
   readonly apiKeys: Map<string, { readonly number: bigint; readonly key: StoredApiKey }>
   /** Ever, removed ones included. */
@@ -135,6 +137,7 @@ export class MemoryDatabase extends Context.Service<MemoryDatabase, MemoryState>
         refusals: new Map(),
         writing: Semaphore.makeUnsafe(1),
         checkpoints: new Map(),
+        deadLetters: new Map(),
         apiKeys: new Map(),
         apiKeysMade: 0n,
         installation: undefined,
