@@ -62,7 +62,12 @@ const persistence: Persistence["Service"] = {
   scanWallets: () => none,
   scanTransactions: () => none,
   scanHolds: () => none,
-  transaction: () => nothing
+  transaction: () => nothing,
+  indexRows: () => Effect.succeed({ wallets: [], holds: [], transfers: [], refused: [] }),
+  saveDeadLetters: () => Effect.void,
+  deadLetters: () => Effect.succeed([]),
+  countDeadLetters: Effect.succeed(0),
+  removeDeadLetters: () => Effect.void
 }
 
 const readModel: ReadModel["Service"] = {

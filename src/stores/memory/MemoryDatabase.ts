@@ -110,39 +110,42 @@ export interface MemoryState {
   readonly now: () => number
 }
 
+/** An empty one. `now`: its clock, ms. */
+export const makeState = (options: MemoryOptions, now: () => number): MemoryState => ({
+  separate: options.separate ?? false,
+  logId: options.logId ?? randomUUID(),
+  log: [],
+  streams: new Map(),
+  claims: new Map(),
+  highWatermarks: new Map(),
+  snapshots: new Map(),
+  persistedLog: undefined,
+  persisted: new Map(),
+  persistedPosition: 0n,
+  wallets: new Map(),
+  transactions: [],
+  transactionsByWallet: new Map(),
+  holds: new Map(),
+  transfers: new Map(),
+  keys: new Map(),
+  keySegments: new Map(),
+  refusals: new Map(),
+  writing: Semaphore.makeUnsafe(1),
+  checkpoints: new Map(),
+  deadLetters: new Map(),
+  apiKeys: new Map(),
+  apiKeysMade: 0n,
+  installation: undefined,
+  rule: options.rule,
+  now
+})
+
 export class MemoryDatabase extends Context.Service<MemoryDatabase, MemoryState>()(
   "effect-wallet/stores/memory/MemoryDatabase"
 ) {
   static readonly layer = (options: MemoryOptions = {}): Layer.Layer<MemoryDatabase> =>
     Layer.effect(
       MemoryDatabase,
-      Effect.map(Clock.Clock, (clock): MemoryState => ({
-        separate: options.separate ?? false,
-        logId: options.logId ?? randomUUID(),
-        log: [],
-        streams: new Map(),
-        claims: new Map(),
-        highWatermarks: new Map(),
-        snapshots: new Map(),
-        persistedLog: undefined,
-        persisted: new Map(),
-        persistedPosition: 0n,
-        wallets: new Map(),
-        transactions: [],
-        transactionsByWallet: new Map(),
-        holds: new Map(),
-        transfers: new Map(),
-        keys: new Map(),
-        keySegments: new Map(),
-        refusals: new Map(),
-        writing: Semaphore.makeUnsafe(1),
-        checkpoints: new Map(),
-        deadLetters: new Map(),
-        apiKeys: new Map(),
-        apiKeysMade: 0n,
-        installation: undefined,
-        rule: options.rule,
-        now: () => clock.currentTimeMillisUnsafe()
-      }))
+      Effect.map(Clock.Clock, (clock) => makeState(options, () => clock.currentTimeMillisUnsafe()))
     )
 }
