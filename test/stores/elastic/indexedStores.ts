@@ -8,7 +8,9 @@ import { encodeDocument } from "../../../src/stores/elastic/Documents.ts"
 import * as ElasticReadModel from "../../../src/stores/elastic/ElasticReadModel.ts"
 import { mappings, settings } from "../../../src/stores/elastic/Mapping.ts"
 import { EventStore, type PositionedEvent } from "../../../src/stores/EventStore.ts"
-import * as MemoryStores from "../../../src/stores/memory/MemoryStores.ts"
+import { MemoryDatabase } from "../../../src/stores/memory/MemoryDatabase.ts"
+import * as MemoryEventStore from "../../../src/stores/memory/MemoryEventStore.ts"
+import * as MemoryPersistence from "../../../src/stores/memory/MemoryPersistence.ts"
 import { Persistence } from "../../../src/stores/Persistence.ts"
 import { type DocumentKind, documentId, type SearchDocument } from "../../../src/stores/SearchIndex.ts"
 import { freshIndexPrefix, sharedElasticsearch } from "../../support/elasticsearch.ts"
@@ -96,7 +98,10 @@ export const indexedStores = () => {
     return ElasticReadModel.layer(indexes)
   }).pipe(Layer.unwrap)
   return {
-    stores: readModel.pipe(Layer.provideMerge(MemoryStores.layer())),
+    stores: readModel.pipe(
+      Layer.provideMerge(Layer.mergeAll(MemoryEventStore.layer, MemoryPersistence.layer)),
+      Layer.provideMerge(MemoryDatabase.layer())
+    ),
     settled: Effect.suspend(() => settle)
   }
 }
