@@ -2,6 +2,8 @@
  * Amounts in an index whose numbers are 64 bits wide and whose sums are floating-point:
  * as a text that sorts like the amount, and in parts that can be summed exactly.
  */
+import * as Schema from "effect/Schema"
+import { withCodec } from "../../domain/Codec.ts"
 
 /** All amounts and balances are smaller (`domain/Limits.ts`), with room to spare for what is asked for. */
 const digits = 40
@@ -37,6 +39,12 @@ export const amountParts = (amount: bigint): Readonly<Record<string, number>> =>
   }
   return parts
 }
+
+/** A sum of parts; one that is not exact any more is none. */
+export const PartSum = withCodec(Schema.Int, {
+  encode: (value) => value,
+  decode: (value) => (typeof value === "number" && Number.isSafeInteger(value) ? value : undefined)
+})
 
 /** The sum of amounts from the sums of their parts, the lowest first; each a whole number up to 2^53. */
 export const sumOfParts = (sums: ReadonlyArray<number>): bigint =>

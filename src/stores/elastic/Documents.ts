@@ -23,6 +23,14 @@ import { amountOrder, amountParts } from "./Amounts.ts"
 
 const Note = { reference: Schema.NullOr(Text), metadata: Metadata }
 const Owners = withCodec(Schema.Array(Id), listCodec(codecOf(Id), 2))
+export const TransactionType = Schema.Literals([
+  "credit",
+  "debit",
+  "capture",
+  "transfer_in",
+  "transfer_out",
+  "reversal"
+])
 /** As text: a reader's JSON has no whole numbers above 2^53. */
 const Position = AmountOrZero
 
@@ -52,7 +60,7 @@ const transactions = structCodec(
     key: Schema.NullOr(Text),
     id: Text,
     walletId: Id,
-    type: Schema.Literals(["credit", "debit", "capture", "transfer_in", "transfer_out", "reversal"]),
+    type: TransactionType,
     amount: Amount,
     balanceAfter: Balance,
     currency: Currency,
