@@ -61,12 +61,21 @@ const persistence: Persistence["Service"] = {
   now: Clock.currentTimeMillis,
   scanWallets: () => none,
   scanTransactions: () => none,
-  scanHolds: () => none
+  scanHolds: () => none,
+  transaction: () => nothing,
+  indexRows: () => Effect.succeed({ wallets: [], holds: [], transfers: [], refused: [] }),
+  saveDeadLetters: () => Effect.void,
+  deadLetters: () => Effect.succeed([]),
+  countDeadLetters: Effect.succeed(0),
+  removeDeadLetters: () => Effect.void
 }
 
 const readModel: ReadModel["Service"] = {
   searchWallets: () => emptyPage,
-  searchTransactions: () => emptyPage
+  searchTransactions: () => emptyPage,
+  searchTransfers: () => emptyPage,
+  searchHolds: () => emptyPage,
+  stats: () => Effect.succeed({ transactions: [], wallets: [] })
 }
 
 const keys: ApiKeyStore["Service"] = {

@@ -63,6 +63,9 @@ export interface EventMetadata {
  */
 export type CommandKey = `c:${string}` | `e:${string}`
 
+/** What the client has sent as its key; `null`: the key is the engine's own. */
+export const callerKey = (key: string): string | null => (key.startsWith("c:") ? key.slice(2) : null)
+
 /** An event at its place in a wallet's stream. */
 export interface RecordedEvent {
   /** UUID, time-ordered. The store recognises a repeated append by it. */

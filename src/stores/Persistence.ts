@@ -100,6 +100,43 @@ export interface Checkpoint {
   readonly position: bigint
 }
 
+/** Of what the rows are wanted for a search index. */
+export interface IndexRowsQuery {
+  readonly wallets: ReadonlyArray<string>
+  readonly holds: ReadonlyArray<{ readonly walletId: string; readonly id: string }>
+  /** `walletId`: the source. */
+  readonly transfers: ReadonlyArray<{ readonly walletId: string; readonly id: string }>
+}
+
+/**
+ * A wallet's holds, transfers and refusals are read with it or after it: they are as of its version or of a later one.
+ */
+export interface IndexRows {
+  /** With the position of the wallet's first event, as lists go by it. */
+  readonly wallets: ReadonlyArray<{ readonly view: WalletView; readonly position: bigint }>
+  readonly holds: ReadonlyArray<Hold>
+  /** The status as the source has it. `key`: the caller's, of the command that sent it. */
+  readonly transfers: ReadonlyArray<{
+    readonly transfer: Transfer
+    readonly position: bigint
+    readonly key: string | null
+  }>
+  /** Events of these wallets that have no row; none where the log is the same database. */
+  readonly refused: ReadonlyArray<{ readonly walletId: string; readonly version: number }>
+}
+
+/** A document that the search index has refused. */
+export interface DeadLetter {
+  readonly kind: "wallet" | "transaction" | "transfer" | "hold"
+  /** Of the document. */
+  readonly id: string
+  readonly walletId: string
+  /** Of the wallet's event that the document was as of. */
+  readonly version: number
+  readonly reason: string
+  readonly time: number
+}
+
 /** Where a wallet stands in Persistence. */
 export interface PersistedVersion {
   readonly version: number
@@ -271,6 +308,25 @@ export class Persistence extends Context.Service<
       walletId: string,
       options: { readonly after: string; readonly limit: number }
     ) => Effect.Effect<ReadonlyArray<Transfer>, ReadError>
+    /** Where the transaction is, by its id. */
+    readonly transaction: (transactionId: string) => Effect.Effect<Transaction | undefined, ReadError>
+    /**
+     * What a search index has to show of these, as it is now. One statement of each kind, however
+     * many; what is not there is left out.
+     */
+    readonly indexRows: (asked: IndexRowsQuery) => Effect.Effect<IndexRows, ReadError>
+    /** Keeps documents that the search index has refused, each once; a later refusal of the same one replaces it. */
+    readonly saveDeadLetters: (letters: ReadonlyArray<DeadLetter>) => Effect.Effect<void, ReadError>
+    /** By kind and id, after that place. */
+    readonly deadLetters: (options: {
+      readonly after: Pick<DeadLetter, "kind" | "id"> | undefined
+      readonly limit: number
+    }) => Effect.Effect<ReadonlyArray<DeadLetter>, ReadError>
+    readonly countDeadLetters: Effect.Effect<number, ReadError>
+    /** Those at this version or an earlier one. */
+    readonly removeDeadLetters: (
+      letters: ReadonlyArray<Pick<DeadLetter, "kind" | "id" | "version">>
+    ) => Effect.Effect<void, ReadError>
     /** The store's own clock, ms since 1970: what a node compares its clock with. */
     readonly now: Effect.Effect<number, ReadError>
     /**

@@ -59,6 +59,16 @@ export class StoreDefect extends Schema.TaggedError<StoreDefect>()("StoreDefect"
   }
 }
 
+/** A search that its store cannot answer within its bounds, whenever it is tried. */
+export class QueryTooWide extends Schema.TaggedError<QueryTooWide>()("QueryTooWide", {
+  /** What to narrow. */
+  detail: Schema.String
+}) {
+  override get message(): string {
+    return `the search is too wide: ${this.detail}`
+  }
+}
+
 /** An event that this release cannot read: damaged, or written by a later one. */
 export class EventUnreadable extends Schema.TaggedError<EventUnreadable>()("EventUnreadable", {
   walletId: Schema.String,

@@ -17,11 +17,13 @@ import type { RecordedEvent } from "../../domain/Event.ts"
 import type { Hold, Transaction, Transfer } from "../../domain/Wallet.ts"
 import type { StoredApiKey } from "../ApiKeyStore.ts"
 import type { PositionedEvent, Snapshot } from "../EventStore.ts"
-import type { KeySegment, Refusal, SeenKey, WalletView } from "../Persistence.ts"
+import type { DeadLetter, KeySegment, Refusal, SeenKey, WalletView } from "../Persistence.ts"
 
 /** A transaction with its place in the order over all wallets. */
 export interface PositionedTransaction {
   readonly position: bigint
+  /** Of the command that made it, with its namespace. */
+  readonly key: string
   readonly transaction: Transaction
 }
 
@@ -40,6 +42,8 @@ export interface VersionedHold {
 /** A transfer as its source tells it, with the position of its `TransferSent`: the order of the lists. */
 export interface PositionedTransfer {
   readonly position: bigint
+  /** Of the command that sent it, with its namespace. */
+  readonly key: string
   readonly transfer: Transfer
 }
 
@@ -94,6 +98,8 @@ export interface MemoryState {
   readonly writing: Semaphore.Semaphore
   /** Owner → position. */
   readonly checkpoints: Map<string, bigint>
+  /** By kind and id. */
+  readonly deadLetters: Map<string, DeadLetter>
   /** In the order of making. */
   readonly apiKeys: Map<string, { readonly number: bigint; readonly key: StoredApiKey }>
   /** Ever, removed ones included. */
@@ -104,38 +110,42 @@ export interface MemoryState {
   readonly now: () => number
 }
 
+/** An empty one. `now`: its clock, ms. */
+export const makeState = (options: MemoryOptions, now: () => number): MemoryState => ({
+  separate: options.separate ?? false,
+  logId: options.logId ?? randomUUID(),
+  log: [],
+  streams: new Map(),
+  claims: new Map(),
+  highWatermarks: new Map(),
+  snapshots: new Map(),
+  persistedLog: undefined,
+  persisted: new Map(),
+  persistedPosition: 0n,
+  wallets: new Map(),
+  transactions: [],
+  transactionsByWallet: new Map(),
+  holds: new Map(),
+  transfers: new Map(),
+  keys: new Map(),
+  keySegments: new Map(),
+  refusals: new Map(),
+  writing: Semaphore.makeUnsafe(1),
+  checkpoints: new Map(),
+  deadLetters: new Map(),
+  apiKeys: new Map(),
+  apiKeysMade: 0n,
+  installation: undefined,
+  rule: options.rule,
+  now
+})
+
 export class MemoryDatabase extends Context.Service<MemoryDatabase, MemoryState>()(
   "effect-wallet/stores/memory/MemoryDatabase"
 ) {
   static readonly layer = (options: MemoryOptions = {}): Layer.Layer<MemoryDatabase> =>
     Layer.effect(
       MemoryDatabase,
-      Effect.map(Clock.Clock, (clock): MemoryState => ({
-        separate: options.separate ?? false,
-        logId: options.logId ?? randomUUID(),
-        log: [],
-        streams: new Map(),
-        claims: new Map(),
-        highWatermarks: new Map(),
-        snapshots: new Map(),
-        persistedLog: undefined,
-        persisted: new Map(),
-        persistedPosition: 0n,
-        wallets: new Map(),
-        transactions: [],
-        transactionsByWallet: new Map(),
-        holds: new Map(),
-        transfers: new Map(),
-        keys: new Map(),
-        keySegments: new Map(),
-        refusals: new Map(),
-        writing: Semaphore.makeUnsafe(1),
-        checkpoints: new Map(),
-        apiKeys: new Map(),
-        apiKeysMade: 0n,
-        installation: undefined,
-        rule: options.rule,
-        now: () => clock.currentTimeMillisUnsafe()
-      }))
+      Effect.map(Clock.Clock, (clock) => makeState(options, () => clock.currentTimeMillisUnsafe()))
     )
 }

@@ -16,6 +16,8 @@ import {
 } from "../Persistence.ts"
 import { copyOf } from "./Copies.ts"
 import { MemoryDatabase, type MemoryState, type PositionedTransfer } from "./MemoryDatabase.ts"
+import { makeDeadLetters } from "./DeadLetters.ts"
+import { indexRows } from "./IndexRows.ts"
 import * as PersistenceWrites from "./PersistenceWrites.ts"
 import { persistedVersion, rowReplacement, rowScan } from "./Rows.ts"
 
@@ -134,6 +136,7 @@ export const make = (state: MemoryState): Persistence["Service"] => {
     Effect.map(Effect.flatMap(rows, f), copyOf)
   return {
     ...PersistenceWrites.make(state),
+    ...makeDeadLetters(state),
     ...(state.separate ? {} : { rowScan: rowScan(rows), rowReplacement: rowReplacement(state) }),
     wallet: (walletId) => read(({ wallets }) => wallets.get(walletId)?.wallet),
     transactions: (query) => list((seen) => listTransactions(seen, query)),
@@ -143,6 +146,9 @@ export const make = (state: MemoryState): Persistence["Service"] => {
     transfers: (query) => list((seen) => listTransfers(seen, query)),
     openTransfers: (options) => read((seen) => openTransfers(seen, options)),
     dueHolds: (options) => read((seen) => dueHolds(seen, options)),
+    indexRows: (asked) => read((seen) => indexRows(seen, asked)),
+    transaction: (id) =>
+      read(({ transactions }) => transactions.find(({ transaction }) => transaction.id === id)?.transaction),
     findKeys: (asked) => read((seen) => asked.map((one) => findKeys(seen, one))),
     keySegments: (walletId, { from, limit }) =>
       read((seen) => {

@@ -11,7 +11,9 @@ import type { SqlClient } from "effect/sql/SqlClient"
 import type { SqlError } from "effect/sql/SqlError"
 import { type Checkpoint, type KeySegment, Persistence } from "../Persistence.ts"
 import { type ReadError, StoreDefect } from "../StoreError.ts"
+import { makeDeadLetters } from "./DeadLetters.ts"
 import { readFailure, reading, type ErrorClassOptions, unavailable, withinReadLimit, withTimeLimit } from "./Failure.ts"
+import { makeIndexRows } from "./IndexRows.ts"
 import { int4, int8, text } from "./Parameters.ts"
 import { makeReads } from "./PersistenceReads.ts"
 import { ReadConnections } from "./ReadConnections.ts"
@@ -152,6 +154,8 @@ export const make = Effect.fnUntraced(function* (
 
   return Persistence.of({
     ...makeReads(sql, readMillis, inTurn),
+    indexRows: makeIndexRows(sql, place.log, (read) => within(inTurn(read))),
+    ...makeDeadLetters(sql, within),
     write: (commits, checkpoint) => writing(write(commits, checkpoint)),
     refuse: (commit, refusal, stillMay) => writing(Refusals.refuse(sql, commit, refusal, stillMay && asked(stillMay))),
     openRefusals: (query) => within(Refusals.openRefusals(sql, query)),
