@@ -5,7 +5,7 @@
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
 import * as Schedule from "effect/Schedule"
-import { type ChildProcess, spawnSync } from "node:child_process"
+import type { ChildProcess } from "node:child_process"
 import * as Crypto from "node:crypto"
 import * as Fs from "node:fs"
 import * as Https from "node:https"
@@ -150,39 +150,19 @@ const makeCertificate = (config: string, owner: Account): Effect.Effect<unknown>
 
 const commandOf = (laid: string, data: string, password: string, options: ElasticsearchServerOptions) => {
   const heap = options.heap ?? "256m"
-  const quick = [
-    "-XX:TieredStopAtLevel=1",
-    "-XX:+UseSerialGC",
-    "-Xshare:auto",
-    `-XX:SharedArchiveFile=${laid}/classes.jsa`
-  ]
-  const full = ["-XX:+UseG1GC", "-XX:G1ReservePercent=25", "-XX:InitiatingHeapOccupancyPercent=30"]
-  return [
-    ...["-i", "PATH=/usr/bin:/bin", "LANG=C.UTF-8", Path.join(javaHome ?? "", "bin/java")],
-    ...[
-      `-Xms${heap}`,
-      `-Xmx${heap}`,
-      "-Xss1m",
-      ...(options.fullSpeed === true ? full : quick),
-      "-XX:+ExitOnOutOfMemoryError"
-    ],
-    ...["--enable-native-access=ALL-UNNAMED", "--add-modules=jdk.incubator.vector", "-Dfile.encoding=UTF-8"],
-    ...[
-      "-Dorg.elasticsearch.nativeaccess.enableVectorLibrary=false",
-      "-Djava.awt.headless=true",
-      "-Dlog4j2.disable.jmx=true"
-    ],
-    ...[
-      "-Dio.netty.noUnsafe=true",
-      "-Dio.netty.noKeySetOptimization=true",
-      "-Dio.netty.recycler.maxCapacityPerThread=0"
-    ],
-    `-Djava.io.tmpdir=${data}/tmp`,
-    `-Des.path.home=${laid}/${options.secured === true ? "home-secured" : "home"}`,
-    ...[`-Des.path.conf=${data}/config`, `-Des.set.path.data=${data}/data`, `-Des.set.path.logs=${data}/logs`],
-    ...(options.secured === true ? [`-Des.bootstrap.password=${password}`] : []),
-    ...["-cp", `${laid}/home/lib/*`, "testnode.Main"]
-  ]
+  const secured = options.secured === true
+  const quick = `-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -Xshare:auto -XX:SharedArchiveFile=${laid}/classes.jsa`
+  const full = "-XX:+UseG1GC -XX:G1ReservePercent=25 -XX:InitiatingHeapOccupancyPercent=30"
+  const netty =
+    "-Dio.netty.noUnsafe=true -Dio.netty.noKeySetOptimization=true -Dio.netty.recycler.maxCapacityPerThread=0"
+  const words = `-i PATH=/usr/bin:/bin LANG=C.UTF-8 ${javaHome}/bin/java -Xms${heap} -Xmx${heap} -Xss1m
+    ${options.fullSpeed === true ? full : quick} -XX:+ExitOnOutOfMemoryError
+    --enable-native-access=ALL-UNNAMED --add-modules=jdk.incubator.vector -Dfile.encoding=UTF-8 -Djava.awt.headless=true
+    -Dorg.elasticsearch.nativeaccess.enableVectorLibrary=false -Dlog4j2.disable.jmx=true ${netty}
+    -Djava.io.tmpdir=${data}/tmp -Des.path.home=${laid}/${secured ? "home-secured" : "home"} -Des.path.conf=${data}/config
+    -Des.set.path.data=${data}/data -Des.set.path.logs=${data}/logs ${secured ? `-Des.bootstrap.password=${password}` : ""}
+    -cp ${laid}/home/lib/* testnode.Main`
+  return words.split(/\s+/)
 }
 
 /** `request` of a server. Status `0`: no answer. */

@@ -30,9 +30,9 @@ const parts = (count: number) => ({
 /** Of no use to whoever reads a document: they are made from the rest. */
 const derived = ["words", "amountOrder", "amountParts", "balanceOrder", "balanceParts"]
 
-/** Of every document; `asOf`: the version that it is as of. */
+/** Of every document; `asOf`: the version that it is as of, which a wallet's documents are told apart by. */
 const common = {
-  asOf: shownNumber,
+  asOf: { type: "long", index: false },
   id: exact,
   currency: exact,
   metadata: { type: "flattened" },
