@@ -61,12 +61,16 @@ const persistence: Persistence["Service"] = {
   now: Clock.currentTimeMillis,
   scanWallets: () => none,
   scanTransactions: () => none,
-  scanHolds: () => none
+  scanHolds: () => none,
+  transaction: () => nothing
 }
 
 const readModel: ReadModel["Service"] = {
   searchWallets: () => emptyPage,
-  searchTransactions: () => emptyPage
+  searchTransactions: () => emptyPage,
+  searchTransfers: () => emptyPage,
+  searchHolds: () => emptyPage,
+  stats: () => Effect.succeed({ transactions: [], wallets: [] })
 }
 
 const keys: ApiKeyStore["Service"] = {

@@ -4,6 +4,7 @@
  * stable while rows are added, also rows of the same millisecond.
  */
 import * as Effect from "effect/Effect"
+import { isId } from "../domain/Limits.ts"
 import { InvalidRequest } from "../domain/Rejection.ts"
 
 /** One page of a list; `next` is the opaque cursor of the page after it, `null` at the end. */
@@ -54,20 +55,40 @@ export const decodePosition = (cursor: string | undefined): Effect.Effect<bigint
   return position !== undefined && bigPosition.test(position) ? Effect.succeed(BigInt(position)) : invalid
 }
 
+/** What lists of holds over all wallets go by; it never changes. */
+export interface HoldPlace {
+  /** Milliseconds. */
+  readonly createdAt: number
+  readonly walletId: string
+  readonly id: string
+}
+
+/** The end of a page of holds over all wallets. */
+export const decodeCreation = (cursor: string | undefined): Effect.Effect<HoldPlace | undefined, InvalidRequest> => {
+  if (cursor === undefined) return Effect.undefined
+  const [createdAt = "", walletId = "", id = ""] = decodeCursor(cursor, 3) ?? []
+  return wholeNumber.test(createdAt) && isId(walletId) && isId(id)
+    ? Effect.succeed({ createdAt: Number(createdAt), walletId, id })
+    : invalid
+}
+
 const pageOf =
-  <A>(cursorOf: (last: A) => bigint | number) =>
+  <A>(keysOf: (last: A) => ReadonlyArray<bigint | number | string>) =>
   <R extends A, B>(rows: ReadonlyArray<R>, limit: number, valueOf: (row: R) => B): Page<B> => {
     const last = rows[limit - 1]
     const isMore = rows.length > limit && last !== undefined
-    const next = isMore ? encodeCursor(String(cursorOf(last))) : null
+    const next = isMore ? encodeCursor(...keysOf(last).map(String)) : null
     return { data: rows.slice(0, limit).map(valueOf), next }
   }
 
 /** A page of rows of one wallet. One more than it takes tells that there is a next page. */
-export const pageByVersion = pageOf<{ readonly version: bigint | number }>(({ version }) => version)
+export const pageByVersion = pageOf<{ readonly version: bigint | number }>(({ version }) => [version])
 
 /** The same of rows over all wallets. */
-export const pageByPosition = pageOf<{ readonly position: bigint }>(({ position }) => position)
+export const pageByPosition = pageOf<{ readonly position: bigint }>(({ position }) => [position])
 
 /** The same of what is numbered in the order of its making. */
-export const pageByNumber = pageOf<{ readonly number: bigint }>(({ number }) => number)
+export const pageByNumber = pageOf<{ readonly number: bigint }>(({ number }) => [number])
+
+/** The same of holds over all wallets. */
+export const pageByCreation = pageOf<HoldPlace>(({ createdAt, id, walletId }) => [createdAt, walletId, id])

@@ -6,11 +6,13 @@
  * digits, `_` and `-` separates. A compound with `_` or `-` is indexed whole and
  * by its parts: `INV-2026_7` is found by `inv-2026_7`, `inv`, `2026` and `7`. The
  * words of a query are taken as typed: `inv-2026` asks for that compound, and is
- * found neither in `inv 2026` nor in `inv-2026_7`.
+ * found neither in `inv 2026` nor in `inv-2026_7`. A word that a `*` follows at once asks
+ * for all that begin with it: `inv-20*` is found in `inv-2026_7`. Any other `*` separates.
  *
  * Wallets are searched by the words of id, ownerId and metadata values.
- * Transactions are searched by the words of reference and metadata values; their
- * own id, their wallet's id and its ownerId match as wholes only.
+ * Transactions, transfers and holds are searched by the words of reference and metadata
+ * values; their own id, their wallets' ids and their owners' ids match as wholes only, or
+ * by how they begin.
  */
 import type { Metadata } from "../domain/Limits.ts"
 import { noMetadata } from "../domain/Limits.ts"
@@ -49,7 +51,7 @@ export const walletWords = (wallet: Pick<WalletView, "id" | "ownerId" | "metadat
   return [...words]
 }
 
-/** Each word once, of reference and metadata values only; most transactions have none. */
+/** Each word once, of reference and metadata values only, also of a transfer or a hold; most have none. */
 export const transactionWords = (transaction: Pick<Transaction, "reference" | "metadata">): ReadonlyArray<string> => {
   if (transaction.reference === null && transaction.metadata === noMetadata) return noWords
   const words = new Set<string>()
@@ -58,14 +60,24 @@ export const transactionWords = (transaction: Pick<Transaction, "reference" | "m
   return words.size === 0 ? noWords : [...words]
 }
 
-/**
- * The words that a query asks for, each once, all of which must be there. A query
- * without any (`"…"`) asks for nothing and finds nothing.
- */
-export const queryWords = (q: string): ReadonlyArray<string> => {
-  const words = new Set<string>()
-  for (const [compound] of foldCase(q).matchAll(compoundPattern)) {
-    if (letterOrDigit.test(compound)) words.add(compound)
-  }
-  return [...words]
+/** What a query asks for, each once, all of which must be there. */
+export interface QueryWords {
+  readonly words: ReadonlyArray<string>
+  /** Beginnings of words. */
+  readonly prefixes: ReadonlyArray<string>
 }
+
+/** A query without any (`"…"`, `"*"`) asks for nothing and finds nothing. */
+export const queryWords = (q: string): QueryWords => {
+  const text = foldCase(q)
+  const words = new Set<string>()
+  const prefixes = new Set<string>()
+  for (const { 0: compound, index } of text.matchAll(compoundPattern)) {
+    if (!letterOrDigit.test(compound)) continue
+    const asked = text[index + compound.length] === "*" ? prefixes : words
+    asked.add(compound)
+  }
+  return { words: [...words], prefixes: [...prefixes] }
+}
+
+export const asksNothing = ({ prefixes, words }: QueryWords): boolean => words.length === 0 && prefixes.length === 0

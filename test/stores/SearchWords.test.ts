@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { noMetadata } from "../../src/domain/Limits.ts"
-import { queryWords, transactionWords, walletWords } from "../../src/stores/SearchWords.ts"
+import { asksNothing, queryWords, transactionWords, walletWords } from "../../src/stores/SearchWords.ts"
 
 const wordsOf = (reference: string) => transactionWords({ reference, metadata: noMetadata })
 
@@ -44,11 +44,21 @@ describe("the words of a text", () => {
 })
 
 describe("the words of a query", () => {
-  it("keep compounds whole", () => {
-    assert.deepStrictEqual(queryWords("Inv-2026 paid, INV-2026"), ["inv-2026", "paid"])
-  })
-
-  it("are none for signs alone", () => {
-    assert.deepStrictEqual(queryWords(" …-!_ "), [])
-  })
+  const cases: ReadonlyArray<readonly [q: string, words: ReadonlyArray<string>, prefixes: ReadonlyArray<string>]> = [
+    ["Inv-2026 paid, INV-2026", ["inv-2026", "paid"], []],
+    [" …-!_ ", [], []],
+    ["* ** -* _", [], []],
+    ["Inv-20* paid", ["paid"], ["inv-20"]],
+    ["a*b *c d*, D*", ["b", "c"], ["a", "d"]],
+    ["é* E\u0301*", [], ["\u00e9"]],
+    ["İ* 🐎* 你*", [], ["i\u0307", "你"]],
+    ["a *", ["a"], []]
+  ]
+  for (const [q, words, prefixes] of cases) {
+    it(`of ${JSON.stringify(q)} are ${[...words, ...prefixes.map((prefix) => `${prefix}*`)].join(", ") || "none"}`, () => {
+      const asked = queryWords(q)
+      assert.deepStrictEqual(asked, { words, prefixes })
+      assert.strictEqual(asksNothing(asked), words.length + prefixes.length === 0)
+    })
+  }
 })

@@ -4,10 +4,10 @@
  */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
-import type { InvalidRequest } from "../../domain/Rejection.ts"
 import type { Transaction } from "../../domain/Wallet.ts"
 import type { Page } from "../../stores/Page.ts"
 import type { WalletView } from "../../stores/Persistence.ts"
+import type { SearchError } from "../../stores/ReadModel.ts"
 import { type EventUnreadable, type ReadError, StoreDefect } from "../../stores/StoreError.ts"
 import { expectedRow, foldEvent, foldVersion, startFold } from "./Fold.ts"
 import { compareRecords, type Difference } from "./Report.ts"
@@ -25,12 +25,12 @@ type Found<A> =
 
 const findIn = Effect.fnUntraced(function* <A extends { readonly id: string }>(
   id: string,
-  search: (cursor: string | undefined) => Effect.Effect<Page<A>, ReadError | InvalidRequest>
+  search: (cursor: string | undefined) => Effect.Effect<Page<A>, SearchError>
 ): Effect.fn.Return<Found<A>, ReadError> {
   let cursor: string | undefined = undefined
   for (let page = 0; page < maxPages; page++) {
     const { data, next }: Page<A> = yield* search(cursor).pipe(
-      Effect.catchTag("InvalidRequest", (error) =>
+      Effect.catchTag(["InvalidRequest", "QueryTooWide"], (error) =>
         Effect.fail(new StoreDefect({ store: "readModel", reason: `a search was refused: ${error.detail}` }))
       )
     )

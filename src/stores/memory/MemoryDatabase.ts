@@ -22,6 +22,8 @@ import type { KeySegment, Refusal, SeenKey, WalletView } from "../Persistence.ts
 /** A transaction with its place in the order over all wallets. */
 export interface PositionedTransaction {
   readonly position: bigint
+  /** Of the command that made it, with its namespace. */
+  readonly key: string
   readonly transaction: Transaction
 }
 
@@ -40,6 +42,8 @@ export interface VersionedHold {
 /** A transfer as its source tells it, with the position of its `TransferSent`: the order of the lists. */
 export interface PositionedTransfer {
   readonly position: bigint
+  /** Of the command that sent it, with its namespace. */
+  readonly key: string
   readonly transfer: Transfer
 }
 

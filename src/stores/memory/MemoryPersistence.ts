@@ -143,6 +143,8 @@ export const make = (state: MemoryState): Persistence["Service"] => {
     transfers: (query) => list((seen) => listTransfers(seen, query)),
     openTransfers: (options) => read((seen) => openTransfers(seen, options)),
     dueHolds: (options) => read((seen) => dueHolds(seen, options)),
+    transaction: (id) =>
+      read(({ transactions }) => transactions.find(({ transaction }) => transaction.id === id)?.transaction),
     findKeys: (asked) => read((seen) => asked.map((one) => findKeys(seen, one))),
     keySegments: (walletId, { from, limit }) =>
       read((seen) => {

@@ -1,74 +1,144 @@
-/** Search in memory: a walk over all rows, newest first. The reference for the other adapters. */
+/** Search in memory: a walk over all rows. The reference for the other adapters. */
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type { InvalidRequest } from "../../domain/Rejection.ts"
-import type { Transaction } from "../../domain/Wallet.ts"
-import { decodePosition, type Page, pageByPosition } from "../Page.ts"
+import type { Hold, Transaction, Transfer } from "../../domain/Wallet.ts"
+import { decodeCreation, decodePosition, type HoldPlace, type Page, pageByCreation, pageByPosition } from "../Page.ts"
 import type { WalletView } from "../Persistence.ts"
-import { ReadModel, type TransactionSearch, type WalletSearch } from "../ReadModel.ts"
-import { foldCase, queryWords, transactionWords, walletWords } from "../SearchWords.ts"
+import {
+  type HoldSearch,
+  ReadModel,
+  type TransactionSearch,
+  type TransferSearch,
+  type WalletSearch
+} from "../ReadModel.ts"
+import { transactionWords, walletWords } from "../SearchWords.ts"
 import { copyOf } from "./Copies.ts"
-import { MemoryDatabase, type MemoryState, type PositionedTransaction } from "./MemoryDatabase.ts"
+import { MemoryDatabase, type MemoryState } from "./MemoryDatabase.ts"
+import * as Matching from "./Matching.ts"
+import { statsOf } from "./Stats.ts"
 
-/** `undefined`: no words asked for, everything matches. */
-const wordsOf = (q: string | undefined): ReadonlyArray<string> | undefined =>
-  q === undefined ? undefined : queryWords(q)
+interface Positioned {
+  readonly position: bigint
+}
 
-const containsAll = (words: ReadonlyArray<string> | undefined, found: ReadonlySet<string>): boolean =>
-  words === undefined || (words.length > 0 && words.every((word) => found.has(word)))
+const newestFirst = (a: Positioned, b: Positioned): number => (a.position < b.position ? 1 : -1)
 
-const matchesWallet =
-  (query: WalletSearch, words: ReadonlyArray<string> | undefined) =>
-  (wallet: WalletView): boolean =>
-    (query.ownerId === undefined || wallet.ownerId === query.ownerId) &&
-    (query.currency === undefined || wallet.currency === query.currency) &&
-    (query.status === undefined || wallet.status === query.status) &&
-    (query.minBalance === undefined || wallet.balance >= query.minBalance) &&
-    (query.maxBalance === undefined || wallet.balance <= query.maxBalance) &&
-    containsAll(words, words === undefined ? new Set() : new Set(walletWords(wallet)))
+const isBefore =
+  (before: bigint | undefined) =>
+  ({ position }: Positioned): boolean =>
+    before === undefined || position < before
+
+const ownerOf = (state: MemoryState, walletId: string): string | undefined =>
+  state.wallets.get(walletId)?.wallet.ownerId
+
+const known = (ids: ReadonlyArray<string | undefined>): ReadonlyArray<string> => ids.filter((id) => id !== undefined)
 
 const searchWallets = Effect.fnUntraced(function* (
   state: MemoryState,
   query: WalletSearch
 ): Effect.fn.Return<Page<WalletView>, InvalidRequest> {
   const before = yield* decodePosition(query.cursor)
-  const matches = matchesWallet(query, wordsOf(query.q))
+  const asked = Matching.askedOf(query)
+  const matches = (wallet: WalletView): boolean =>
+    Matching.matches(asked, wallet, {
+      ownerIds: [wallet.ownerId],
+      currency: wallet.currency,
+      words: walletWords,
+      ids: []
+    }) &&
+    Matching.isWithin(wallet.balance, query.minBalance, query.maxBalance) &&
+    (query.status === undefined || wallet.status === query.status)
   const found = [...state.wallets.values()]
-    .filter(({ position, wallet }) => (before === undefined || position < before) && matches(wallet))
-    .sort((a, b) => (a.position < b.position ? 1 : -1))
+    .filter(isBefore(before))
+    .filter(({ wallet }) => matches(wallet))
+    .sort(newestFirst)
   return pageByPosition(found, query.limit, ({ wallet }) => wallet)
 })
-
-const foundIn = (transaction: Transaction, ownerId: string | undefined): ReadonlySet<string> => {
-  const words = new Set(transactionWords(transaction))
-  words.add(foldCase(transaction.id)).add(foldCase(transaction.walletId))
-  if (ownerId !== undefined) words.add(foldCase(ownerId))
-  return words
-}
 
 const searchTransactions = Effect.fnUntraced(function* (
   state: MemoryState,
   query: TransactionSearch
 ): Effect.fn.Return<Page<Transaction>, InvalidRequest> {
   const before = yield* decodePosition(query.cursor)
-  const words = wordsOf(query.q)
-  const found: Array<PositionedTransaction> = []
-  for (let index = state.transactions.length - 1; index >= 0 && found.length <= query.limit; index--) {
-    const positioned = state.transactions[index]!
-    const { transaction } = positioned
-    if (before !== undefined && positioned.position >= before) continue
-    if (query.type !== undefined && transaction.type !== query.type) continue
-    const ownerId = state.wallets.get(transaction.walletId)?.wallet.ownerId
-    if (query.ownerId !== undefined && ownerId !== query.ownerId) continue
-    if (words !== undefined && !containsAll(words, foundIn(transaction, ownerId))) continue
-    found.push(positioned)
+  const asked = Matching.askedOf(query)
+  const matches = (transaction: Transaction): boolean => {
+    const ownerIds = known([ownerOf(state, transaction.walletId)])
+    const { currency, id, walletId } = transaction
+    return (
+      Matching.matches(asked, transaction, { ownerIds, currency, words: transactionWords, ids: [id, walletId] }) &&
+      Matching.matchesAmount(query, transaction, [walletId]) &&
+      (query.type === undefined || transaction.type === query.type) &&
+      (query.transferId === undefined || transaction.transferId === query.transferId) &&
+      (query.holdId === undefined || transaction.holdId === query.holdId)
+    )
   }
+  const found = state.transactions
+    .filter(isBefore(before))
+    .filter(({ key, transaction }) => Matching.hasKey(query.idempotencyKey, key) && matches(transaction))
+    .sort(newestFirst)
   return pageByPosition(found, query.limit, ({ transaction }) => transaction)
+})
+
+const searchTransfers = Effect.fnUntraced(function* (
+  state: MemoryState,
+  query: TransferSearch
+): Effect.fn.Return<Page<Transfer>, InvalidRequest> {
+  const before = yield* decodePosition(query.cursor)
+  const asked = Matching.askedOf(query)
+  const matches = (transfer: Transfer): boolean => {
+    const { currency, from, id, to } = transfer
+    const ownerIds = known([ownerOf(state, from), ownerOf(state, to)])
+    return (
+      Matching.matches(asked, transfer, { ownerIds, currency, words: transactionWords, ids: [id, from, to] }) &&
+      Matching.matchesAmount(query, transfer, [from, to]) &&
+      (query.status === undefined || transfer.status === query.status)
+    )
+  }
+  const found = [...state.transfers.values()]
+    .flatMap((ofWallet) => [...ofWallet.values()])
+    .filter(isBefore(before))
+    .filter(({ key, transfer }) => Matching.hasKey(query.idempotencyKey, key) && matches(transfer))
+    .sort(newestFirst)
+  return pageByPosition(found, query.limit, ({ transfer }) => transfer)
+})
+
+const compare = <A extends bigint | number | string>(a: A, b: A): number => (a < b ? -1 : a > b ? 1 : 0)
+
+const byCreation = (a: HoldPlace, b: HoldPlace): number =>
+  compare(a.createdAt, b.createdAt) || compare(a.walletId, b.walletId) || compare(a.id, b.id)
+
+const searchHolds = Effect.fnUntraced(function* (
+  state: MemoryState,
+  query: HoldSearch
+): Effect.fn.Return<Page<Hold>, InvalidRequest> {
+  const before = yield* decodeCreation(query.cursor)
+  const asked = Matching.askedOf(query)
+  const matches = (hold: Hold): boolean => {
+    const { id, walletId } = hold
+    const wallet = state.wallets.get(walletId)?.wallet
+    const ownerIds = known([wallet?.ownerId])
+    const currency = wallet?.currency
+    return (
+      Matching.matches(asked, hold, { ownerIds, currency, words: transactionWords, ids: [id, walletId] }) &&
+      Matching.matchesAmount(query, hold, [walletId]) &&
+      (query.status === undefined || hold.status === query.status) &&
+      (query.expiresBefore === undefined || (hold.expiresAt !== null && hold.expiresAt < query.expiresBefore))
+    )
+  }
+  const found = [...state.holds.values()]
+    .flatMap((ofWallet) => [...ofWallet.values()].map(({ hold }) => hold))
+    .filter((hold) => (before === undefined || byCreation(hold, before) < 0) && matches(hold))
+    .sort((a, b) => byCreation(b, a))
+  return pageByCreation(found, query.limit, (hold) => hold)
 })
 
 export const make = (state: MemoryState): ReadModel["Service"] => ({
   searchWallets: (query) => Effect.map(searchWallets(state, query), copyOf),
-  searchTransactions: (query) => Effect.map(searchTransactions(state, query), copyOf)
+  searchTransactions: (query) => Effect.map(searchTransactions(state, query), copyOf),
+  searchTransfers: (query) => Effect.map(searchTransfers(state, query), copyOf),
+  searchHolds: (query) => Effect.map(searchHolds(state, query), copyOf),
+  stats: (query) => Effect.suspend(() => statsOf(state, query))
 })
 
 export const layer: Layer.Layer<ReadModel, never, MemoryDatabase> = Layer.effect(

@@ -46,7 +46,7 @@ const applyTransactions = (state: MemoryState, commit: Commit, positionOf: Posit
     // Where events are the log they stay when all else is erased.
     if (transaction === undefined || recorded.version <= (ofWallet.at(-1)?.version ?? -1)) continue
     ofWallet.push(transaction)
-    const positioned = { position: positionOf(recorded.version), transaction }
+    const positioned = { position: positionOf(recorded.version), key: recorded.metadata.key, transaction }
     const last = state.transactions.at(-1)
     if (last !== undefined && last.position > positioned.position) inOrder = false
     state.transactions.push(positioned)
@@ -68,11 +68,16 @@ const applyHolds = (state: MemoryState, commit: Commit): void => {
   }
 }
 
+/** The events are all of a stream from some version on. */
+const keyOf = (events: ReadonlyArray<RecordedEvent>, version: number): string =>
+  events[version - events[0]!.version]!.metadata.key
+
 const applyTransfers = (state: MemoryState, commit: Commit, positionOf: PositionOf): void => {
   for (const change of transferChanges(commit)) {
     const transfers = entry(state.transfers, commit.walletId, () => new Map<string, PositionedTransfer>())
     if (change._tag === "Sent") {
-      transfers.set(change.transfer.id, { position: positionOf(change.version), transfer: change.transfer })
+      const { transfer, version } = change
+      transfers.set(transfer.id, { position: positionOf(version), key: keyOf(commit.events, version), transfer })
       continue
     }
     const sent = transfers.get(change.transferId)
@@ -208,7 +213,9 @@ const replaceOne = (state: MemoryState, { holds, transfers, wallet }: DerivedWal
     (version) => positions[version]!
   )
   if (holds.length > 0) state.holds.set(walletId, new Map(holds.map((one) => [one.hold.id, one])))
-  if (transfers.length > 0) state.transfers.set(walletId, new Map(transfers.map((one) => [one.transfer.id, one])))
+  if (transfers.length === 0) return
+  const sent = transfers.map((one) => ({ ...one, key: keyOf(events, one.version) }))
+  state.transfers.set(walletId, new Map(sent.map((one) => [one.transfer.id, one])))
 }
 
 const isBehind = (state: MemoryState, { wallet }: DerivedWallet): boolean =>

@@ -1,0 +1,62 @@
+/** Whether a row is what a search asks for: what all lists have in common. */
+import type { Metadata } from "../../domain/Limits.ts"
+import type { AmountSearch, SearchFilter } from "../ReadModel.ts"
+import { asksNothing, foldCase, queryWords, type QueryWords } from "../SearchWords.ts"
+
+/** A filter with the words of its `q`, found once. */
+interface Asked {
+  readonly filter: SearchFilter
+  /** `undefined`: none asked for, everything matches. */
+  readonly words: QueryWords | undefined
+}
+
+export const askedOf = (filter: SearchFilter): Asked => ({
+  filter,
+  words: filter.q === undefined ? undefined : queryWords(filter.q)
+})
+
+interface Row {
+  readonly metadata: Metadata
+  readonly createdAt: number
+}
+
+/** What of a row others than itself say, and how it is found by words. */
+interface Facts<R extends Row> {
+  readonly ownerIds: ReadonlyArray<string>
+  readonly currency: string | undefined
+  readonly words: (row: R) => ReadonlyArray<string>
+  /** Found as wholes, as its owners are. */
+  readonly ids: ReadonlyArray<string>
+}
+
+const hasWords = (asked: QueryWords, found: ReadonlyArray<string>): boolean =>
+  !asksNothing(asked) &&
+  asked.words.every((word) => found.includes(word)) &&
+  asked.prefixes.every((prefix) => found.some((word) => word.startsWith(prefix)))
+
+/** `value` is within bounds, both included. */
+export const isWithin = <A extends bigint | number>(value: A, min: A | undefined, max: A | undefined): boolean =>
+  (min === undefined || value >= min) && (max === undefined || value <= max)
+
+const hasPairs = (pairs: Metadata, metadata: Metadata): boolean =>
+  Object.entries(pairs).every(([key, value]) => Object.hasOwn(metadata, key) && metadata[key] === value)
+
+export const matches = <R extends Row>({ filter, words }: Asked, row: R, facts: Facts<R>): boolean =>
+  (filter.ownerId === undefined || facts.ownerIds.includes(filter.ownerId)) &&
+  (filter.currency === undefined || facts.currency === filter.currency) &&
+  isWithin(row.createdAt, filter.from, filter.to) &&
+  (filter.metadata === undefined || hasPairs(filter.metadata, row.metadata)) &&
+  (words === undefined || hasWords(words, [...facts.words(row), ...[...facts.ids, ...facts.ownerIds].map(foldCase)]))
+
+/** `walletIds`: those that it moves money of. */
+export const matchesAmount = (
+  filter: AmountSearch,
+  row: { readonly amount: bigint; readonly reference: string | null },
+  walletIds: ReadonlyArray<string>
+): boolean =>
+  (filter.walletId === undefined || walletIds.includes(filter.walletId)) &&
+  isWithin(row.amount, filter.minAmount, filter.maxAmount) &&
+  (filter.reference === undefined || row.reference === filter.reference)
+
+/** `asked`: the caller's, without its namespace. */
+export const hasKey = (asked: string | undefined, key: string): boolean => asked === undefined || key === `c:${asked}`
