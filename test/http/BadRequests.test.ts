@@ -228,13 +228,9 @@ const searchRows: ReadonlyArray<Row> = [
     ["GET", `${path}?walletId=a%20b`, undefined, I],
     ["GET", `${path}?minBalance=1`, undefined, I]
   ]),
-  ...["/v1/transactions", transfers].flatMap((path): ReadonlyArray<Row> => [
-    ...["", "a%20b", "%C3%A4", "%00", long(256)].map((key): Row => [
-      "GET",
-      `${path}?idempotencyKey=${key}`,
-      undefined,
-      I
-    ])
+  ...["", "a%20b", "%C3%A4", "%00", long(256)].flatMap((key): ReadonlyArray<Row> => [
+    ["GET", `/v1/transactions?idempotencyKey=${key}`, undefined, I],
+    ["GET", `${transfers}?idempotencyKey=${key}`, undefined, I]
   ]),
   ...["holdId", "transferId"].map((name): Row => ["GET", `/v1/transactions?${name}=a.b`, undefined, I]),
   ...badTimes.map((time): Row => ["GET", `/v1/holds?expiresBefore=${query(time)}`, undefined, I]),
