@@ -16,7 +16,7 @@ import { ReadShare } from "./ReadShare.ts"
 
 export const make = Effect.fnUntraced(function* (): Effect.fn.Return<EngineSearch, never, ReadModel | ReadShare> {
   const model = yield* ReadModel
-  const { query: inTurn } = yield* ReadShare
+  const { search: inTurn } = yield* ReadShare
   return {
     searchWallets: asked(
       wrongWalletSearch,

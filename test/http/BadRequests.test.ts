@@ -1,50 +1,28 @@
 /** One row per malformed request: what is sent and, in the last column, the problem it must meet. */
 import { assert, layer } from "@effect/vitest"
 import * as Effect from "effect/Effect"
-import { type ProblemCode, problemStatus } from "../../src/http/api/Problem.ts"
+import { problemStatus } from "../../src/http/api/Problem.ts"
+import { searchRows } from "./badSearches.ts"
+import {
+  type Row,
+  I,
+  long,
+  badIds,
+  badAmounts,
+  badTexts,
+  badMetadata,
+  badTimes,
+  badCurrencies,
+  badBodies,
+  query,
+  wallets,
+  transfers
+} from "./badValues.ts"
 import * as Server from "./TestServer.ts"
 
 const { TestServer } = Server
 
-type Row = readonly [method: string, path: string, body: unknown, code: ProblemCode, key?: string]
-
-const I = "InvalidRequest"
-const long = (length: number) => "x".repeat(length)
-const pairs = (count: number) => Object.fromEntries(Array.from({ length: count }, (_, i) => [`k${i}`, "v"]))
-
-const badIds = ["", "a b", "ä", long(65), "a.b", "a/b", "a:b", 1, null, true, [], {}, ["a"], "a\n", "\u0000"]
-const badAmounts = [
-  "", "0", "-1", "+1", "01", "1.0", "1e3", " 1", "1 ", "1_0", "0x1", "١", "9".repeat(31), "9".repeat(100_000),
-  1, 1.5, 0, -1, Number.MAX_VALUE, null, true, [], {}, ["1"], "1n", "Infinity", "NaN", "\u0000", "1\n"
-] // prettier-ignore
-const badTexts = [long(256), "a\u0000", "\ud800", "\udc00a", 1, true, [], {}]
-const badMetadata = [
-  null, [], "x", 1, true, { a: 1 }, { a: null }, { a: {} }, { a: ["b"] }, { a: true }, pairs(21), { [long(65)]: "v" },
-  { a: long(513) }, { "\u0000": "v" }, { a: "\u0000" }, { "\ud800": "v" }, { a: "\udfff" }
-] // prettier-ignore
-const badTimes = [
-  "", "now", "2026-01-01", "2026-01-01T00:00:00", "2026-13-01T00:00:00Z", "2026-02-30T00:00:00Z", "2026-01-01T24:00:00Z",
-  "2026-01-01T00:00:60Z", "2026-01-01 00:00:00Z", "1969-12-31T23:59:59Z", "10000-01-01T00:00:00Z", "2026-01-01T00:00:00+2",
-  "2026-01-01T00:00:00.Z", "2026-01-01T00:00:00+24:00", "1767225600000"
-] // prettier-ignore
-const badCurrencies = ["", "eur", "EU", "1UR", "EURO EURO", long(17).toUpperCase(), "EU-R", 1, null, [], "ÉUR"]
-const badBodies = [
-  "",
-  "{",
-  "null",
-  "[]",
-  "1",
-  '"x"',
-  "true",
-  "{]}",
-  "{'a':1}",
-  "\ufeff{}",
-  '{"amount":"1"}}',
-  "undefined"
-]
-
 const create = { ownerId: "o", currency: "EUR" }
-const wallets = "/v1/wallets"
 
 const createRows: ReadonlyArray<Row> = [
   ...badIds.map((id): Row => ["POST", wallets, { ...create, id }, I]),
@@ -102,7 +80,6 @@ const holdRows: ReadonlyArray<Row> = [
 ]
 
 const transferBody = { from: "v", to: "w", amount: "1" }
-const transfers = "/v1/transfers"
 
 const transferRows: ReadonlyArray<Row> = [
   ...badAmounts.map((amount): Row => ["POST", transfers, { ...transferBody, amount }, I]),
@@ -147,7 +124,6 @@ const patchRows: ReadonlyArray<Row> = [
   ...badMetadata.map((metadata): Row => ["PATCH", "/v1/wallets/w", { metadata }, I])
 ]
 
-const query = encodeURIComponent
 const badNumbers = [
   "",
   "-1",
@@ -190,69 +166,6 @@ const pageRows = [
     ["GET", `${path}limit=%zz`, undefined, I]
   ]
 })
-
-const searches = [wallets, "/v1/transactions", transfers, "/v1/holds"]
-const amountSearches = searches.slice(1)
-
-/** `metadata[key]=value`, so many. */
-const pairsQuery = (count: number) => Array.from({ length: count }, (_, at) => `metadata[k${at}]=v`).join("&")
-
-const badPairs = [
-  "metadata=", "metadata=a", "metadata[]=a", "metadata[]", "metadata%5B%5D=a", "metadata[a=b", "metadata]a[=b", "metadata.a=b",
-  "[a]=b", "metadata[a]b=c", "metadata[a]metadata[b]=c", "metadata[[a]]=b", "metadata[a][b]=c", "metadata[a%5D%5Bb]=c",
-  "metadata[a%5D]=c", "Metadata[a]=b", "metadata%5Ba%5D%5Bb%5D=c", "metadata%255Ba%255D=b", "metadata[a]=%00",
-  "metadata[%00]=a", "metadata[a]=%ed%a0%80", "metadata[%ed%a0%80]=a", "metadata[a]=%ff", "metadata[a]=%zz", "metadata[a%]=b",
-  `metadata[${long(65)}]=a`, `metadata[a]=${long(513)}`, "metadata[a]=b&metadata[a]=b", "metadata[a]=b&metadata%5Ba%5D=c",
-  "metadata[a]=b&metadata[%61]=c", pairsQuery(6), pairsQuery(200), "metadata[a]=b&metadata=c", "metadata[a]=b&x[a]=b"
-] // prettier-ignore
-
-const searchRows: ReadonlyArray<Row> = [
-  ...searches.flatMap((path): ReadonlyArray<Row> => [
-    ...badPairs.map((pair): Row => ["GET", `${path}?${pair}`, undefined, I]),
-    ...badTimes.flatMap((time): ReadonlyArray<Row> => [
-      ["GET", `${path}?from=${query(time)}`, undefined, I],
-      ["GET", `${path}?to=${query(time)}`, undefined, I]
-    ]),
-    ["GET", `${path}?ownerId=o&ownerId=o`, undefined, I],
-    ["GET", `${path}?q=a&q=a`, undefined, I],
-    ["GET", `${path}?currency=eur`, undefined, I]
-  ]),
-  ...amountSearches.flatMap((path): ReadonlyArray<Row> => [
-    ...badAmounts
-      .filter((amount) => typeof amount === "string" && amount !== "0" && amount.length < 1_000)
-      .flatMap((amount): ReadonlyArray<Row> => [
-        ["GET", `${path}?minAmount=${query(String(amount))}`, undefined, I],
-        ["GET", `${path}?maxAmount=${query(String(amount))}`, undefined, I]
-      ]),
-    ...["%00", long(256), "%ed%a0%80"].map((text): Row => ["GET", `${path}?reference=${text}`, undefined, I]),
-    ["GET", `${path}?walletId=a%20b`, undefined, I],
-    ["GET", `${path}?minBalance=1`, undefined, I]
-  ]),
-  ...["", "a%20b", "%C3%A4", "%00", long(256)].flatMap((key): ReadonlyArray<Row> => [
-    ["GET", `/v1/transactions?idempotencyKey=${key}`, undefined, I],
-    ["GET", `${transfers}?idempotencyKey=${key}`, undefined, I]
-  ]),
-  ...["holdId", "transferId"].map((name): Row => ["GET", `/v1/transactions?${name}=a.b`, undefined, I]),
-  ...badTimes.map((time): Row => ["GET", `/v1/holds?expiresBefore=${query(time)}`, undefined, I]),
-  ["GET", "/v1/holds?status=open", undefined, I],
-  ["GET", "/v1/holds?type=credit", undefined, I],
-  ["GET", "/v1/holds?idempotencyKey=k", undefined, I],
-  ["GET", "/v1/transactions?status=active", undefined, I],
-  ["GET", `${wallets}?reference=a`, undefined, I],
-  ["GET", `${wallets}/w/transactions?metadata[a]=b`, undefined, I],
-  ["GET", `${wallets}/w/holds?metadata[a]=b`, undefined, I],
-  ["GET", "/v1/transactions/a.b", undefined, I],
-  ["GET", "/v1/transactions/t?limit=1", undefined, I],
-  ["GET", "/v1/transactions/nope", undefined, "TransactionNotFound"],
-  ["POST", "/v1/holds", { amount: "1" }, "MethodNotAllowed"],
-  ...["", "week", "Day", "1d"].map((interval): Row => ["GET", `/v1/stats?interval=${interval}`, undefined, I]),
-  ...badTimes.map((time): Row => ["GET", `/v1/stats?from=${query(time)}`, undefined, I]),
-  ["GET", "/v1/stats?ownerId=a%20b", undefined, I],
-  ["GET", "/v1/stats?currency=eur", undefined, I],
-  ["GET", "/v1/stats?limit=1", undefined, I],
-  ["GET", "/v1/stats?metadata[a]=b", undefined, I],
-  ["GET", "/v1/stats?interval=day&interval=day", undefined, I]
-]
 
 const filterRows: ReadonlyArray<Row> = [
   ...["a b", "", long(65), "ä"].flatMap((id): ReadonlyArray<Row> => [
