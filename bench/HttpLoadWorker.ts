@@ -2,7 +2,7 @@
  * `HttpLoad` as a process of its own: `node HttpLoadWorker.ts '<options as JSON>'`
  * prints the report as one line of JSON.
  */
-import { NodeRuntime } from "@effect/platform-node"
+import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"

@@ -94,6 +94,11 @@ describe("the tree is tidy", () => {
     )
   })
 
+  it("imports modules, not the packages that hold them: all of one is loaded at every start, with what it needs", () => {
+    const programs = all.filter((path) => !path.startsWith("examples/"))
+    assert.deepStrictEqual(offences(programs, /^(?:import|\}) .*from "(?:effect|@effect\/platform-node)"/, read), [])
+  })
+
   it("has no async function in src outside the executables and the drivers' edges", () => {
     const edges = (path: string): boolean => executables(path) || path.startsWith("src/stores/pglite/")
     const found = offences(

@@ -3,7 +3,7 @@
  * KeysWorker.ts KEYS [URL]` prints a `KeysReport`; without a URL on the embedded
  * database. A process of its own, so that nothing else comes and goes in its heap.
  */
-import { NodeRuntime } from "@effect/platform-node"
+import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Random from "effect/Random"

@@ -2,7 +2,7 @@
  * Followers of the feed over bare sockets, in a process of its own: `node FeedWorker.ts '<options as JSON>'`
  * reads and throws away what comes for so long, and prints how much it was as one line of JSON.
  */
-import { NodeRuntime } from "@effect/platform-node"
+import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"

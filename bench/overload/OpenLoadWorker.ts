@@ -1,5 +1,5 @@
 /** `OpenLoad` as a process of its own: `node OpenLoadWorker.ts OPTIONS`, both in JSON. */
-import { NodeRuntime } from "@effect/platform-node"
+import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"

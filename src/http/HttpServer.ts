@@ -2,7 +2,7 @@
  * The API on a Node server: bounded against slow and broken clients, stopped
  * without dropping what is in flight.
  */
-import { NodeHttpServer } from "@effect/platform-node"
+import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"

@@ -3,7 +3,7 @@
  * residentMemory.ts` prints per kind of wallet the estimate and the growth of the heap, as
  * lines of JSON. A process of its own, so that nothing else comes and goes in its heap.
  */
-import { NodeRuntime } from "@effect/platform-node"
+import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"

@@ -2,7 +2,7 @@
  * Programs for a small heap (`ResidentMemory.integration.test.ts`): `smallHeap.ts keys WALLETS` and
  * `smallHeap.ts holds FOLDER`. Each prints a line of JSON when it comes to its end.
  */
-import { NodeRuntime } from "@effect/platform-node"
+import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
