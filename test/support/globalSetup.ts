@@ -11,6 +11,7 @@ import { kurrentFolder, startKurrent } from "../../bench/servers/KurrentServer.t
 import { pgBouncerFolder } from "../../bench/servers/PgBouncer.ts"
 import { postgresFolder, startPostgres } from "../../bench/servers/PostgresServer.ts"
 import { redisFolder, startRedis } from "../../bench/servers/RedisServer.ts"
+import { makeTemplate } from "./embeddedTemplate.ts"
 import { offerLazily } from "./lazyServer.ts"
 
 interface Found {
@@ -77,12 +78,13 @@ const report = (found: ReadonlyArray<Found>): string => {
 /** Called by vitest once per run; what it answers is called at the end. */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   const scope = Scope.makeUnsafe()
-  const [sql, leases, log] = await Effect.runPromise(
-    Effect.all([postgres, redis, kurrent], { concurrency: 3 }).pipe(Scope.provide(scope))
+  const [sql, leases, log, template] = await Effect.runPromise(
+    Effect.all([postgres, redis, kurrent, offerLazily(makeTemplate)], { concurrency: 4 }).pipe(Scope.provide(scope))
   )
   project.provide("postgresUrl", sql.url)
   project.provide("redisUrl", leases.url)
   project.provide("kurrentUrl", log.url)
+  project.provide("embeddedTemplate", template)
   process.stderr.write(
     report([
       sql,
