@@ -12,6 +12,9 @@ export default defineConfig({
   test: {
     // Two cores are the smallest machine this runs on: more workers only wait for one another.
     maxWorkers: 2,
+    // No module of `src` keeps anything of a test, so the files of a worker share them: hundreds of modules are
+    // evaluated once a worker, not once a file.
+    isolate: false,
     // Limits for what hangs, not for what is slow: on a busy machine a test takes many times as long, and passes.
     projects: [
       {

@@ -2,10 +2,11 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
 import * as Schedule from "effect/Schedule"
+import { readyDataDir } from "../support/embedded.ts"
 import { startCollector } from "../support/otlpCollector.ts"
 import { postgresPresent, TestPostgres } from "../support/postgres.ts"
 import { startTcpProxy } from "../support/tcpProxy.ts"
-import { type Environment, runWallet, startService, temporaryFolder } from "./WalletProcess.ts"
+import { type Environment, runWallet, startService } from "./WalletProcess.ts"
 
 const apiKey = "the-admin-key-of-this-test"
 const password = "p%40ss-w%3Ard-of-this-test"
@@ -61,7 +62,7 @@ describe("secrets", () => {
       Effect.gen(function* () {
         const collector = yield* startCollector
         const service = yield* startService({
-          WALLET_DATA_DIR: yield* temporaryFolder,
+          WALLET_DATA_DIR: yield* readyDataDir,
           WALLET_API_KEY: apiKey,
           WALLET_LOG_LEVEL: "Trace",
           WALLET_LOG_FORMAT: format,
@@ -95,7 +96,7 @@ describe("secrets", () => {
     it.live(`are not in what is said at a start with ${title}`, () =>
       Effect.gen(function* () {
         const started = runWallet(["serve", "--port", "0", "--json"], {
-          WALLET_DATA_DIR: yield* temporaryFolder,
+          WALLET_DATA_DIR: yield* readyDataDir,
           WALLET_API_KEY: apiKey,
           WALLET_LOG_LEVEL: "Trace",
           ...environment

@@ -9,13 +9,13 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
-import { join } from "node:path"
 import { storesLayer } from "../../src/engine/EngineStores.ts"
 import { verify } from "../../src/engine/verify/Verify.ts"
 import { EventStore } from "../../src/stores/EventStore.ts"
+import { readyDataDir } from "../support/embedded.ts"
 import { postgresPresent, TestPostgres } from "../support/postgres.ts"
 import { keepSending, type KillClient, makeRandom, send, sendAgain, type SentCommand } from "./KillClient.ts"
-import { type Environment, startService, temporaryFolder } from "./WalletProcess.ts"
+import { type Environment, startService } from "./WalletProcess.ts"
 
 const rounds = Number(process.env.WALLET_KILL_ROUNDS ?? 3)
 const seed = Number(process.env.WALLET_KILL_SEED ?? 20_260_101)
@@ -176,8 +176,7 @@ describe(`the service, killed ${rounds} times under ${connections} connections (
     "keeps every acknowledged command once, with the embedded database",
     () =>
       Effect.gen(function* () {
-        const folder = yield* temporaryFolder
-        yield* survive({ WALLET_DATA_DIR: join(folder, "data"), WALLET_API_KEY: apiKey })
+        yield* survive({ WALLET_DATA_DIR: yield* readyDataDir, WALLET_API_KEY: apiKey })
       }),
     timeout
   )

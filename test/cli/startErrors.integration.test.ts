@@ -15,6 +15,7 @@ import { postgresFolder, startPostgres } from "../../bench/servers/PostgresServe
 import { freePort, serverAccount, temporaryFolder } from "../../bench/servers/ServerProcess.ts"
 import { loadServiceConfig } from "../../src/cli/ServiceConfig.ts"
 import { storesLayer } from "../../src/engine/EngineStores.ts"
+import { readyDataDir } from "../support/embedded.ts"
 import { type Environment, runWallet } from "./WalletProcess.ts"
 
 interface Case {
@@ -257,7 +258,7 @@ describe("a start with a variable that cannot be", () => {
             name: "port in use",
             args: ["serve", "--host", "127.0.0.1", "--port", String(taken)],
             // Without a key of the caller's the first start makes one, and says where it is.
-            environment: { WALLET_DATA_DIR: `${dataDir}-2`, WALLET_API_KEY: "a-key-of-the-caller" },
+            environment: { WALLET_DATA_DIR: yield* readyDataDir, WALLET_API_KEY: "a-key-of-the-caller" },
             says: `port ${taken} on 127.0.0.1 is in use: stop the other program or set PORT`
           }
         ])

@@ -8,6 +8,7 @@ import { createServer } from "node:net"
 import { tmpdir } from "node:os"
 import { join, resolve } from "node:path"
 import { SqlDatabase } from "../../src/stores/sql/SqlDatabase.ts"
+import { readyDataDir } from "../support/embedded.ts"
 import { postgresPresent, TestPostgres } from "../support/postgres.ts"
 import { type Environment, npmStart, runWallet, type Service, startService, temporaryFolder } from "./WalletProcess.ts"
 
@@ -16,9 +17,14 @@ const fixture = join(import.meta.dirname, "fixtures/movements.csv")
 const bankSample = resolve(import.meta.dirname, "../../../shared/data/bank-sample.csv")
 if (!existsSync(bankSample)) process.stderr.write("\nbank-sample.csv: ABSENT - NOT TESTED: the import of real data\n\n")
 
-/** A migrated, empty data directory, made once: a fresh one takes seconds. */
+/** A migrated, empty data directory, made once. */
 const template = mkdtempSync(join(tmpdir(), "wallet-template-"))
-beforeAll(() => Effect.runPromise(runWallet(["migrate"], { WALLET_DATA_DIR: template })))
+beforeAll(() =>
+  Effect.gen(function* () {
+    cpSync(yield* readyDataDir, template, { recursive: true })
+    assert.strictEqual((yield* runWallet(["migrate"], { WALLET_DATA_DIR: template })).code, 0)
+  }).pipe(Effect.scoped, Effect.runPromise)
+)
 afterAll(() => rmSync(template, { recursive: true, force: true }))
 
 const embedded = Effect.map(temporaryFolder, (folder): Environment & { readonly WALLET_DATA_DIR: string } => {

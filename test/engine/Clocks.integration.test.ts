@@ -10,19 +10,16 @@ import type { ApiKeyStore } from "../../src/stores/ApiKeyStore.ts"
 import type { EventStore } from "../../src/stores/EventStore.ts"
 import type { Persistence } from "../../src/stores/Persistence.ts"
 import type { ReadModel } from "../../src/stores/ReadModel.ts"
-import { SqlDatabase } from "../../src/stores/sql/SqlDatabase.ts"
 import { SqlMigrator } from "../../src/stores/sql/SqlMigrator.ts"
 import * as SqlStores from "../../src/stores/sql/SqlStores.ts"
 import { separateLog } from "../stores/storeContracts.ts"
+import { layerEmbedded } from "../support/embedded.ts"
 import { machineClock } from "../support/clocks.ts"
 import { postgresPresent, TestPostgres } from "../support/postgres.ts"
 
 type Stores = EventStore | Persistence | ReadModel | ApiKeyStore
 
-const embedded = SqlStores.layer().pipe(
-  Layer.provide(SqlMigrator.layer),
-  Layer.provideMerge(SqlDatabase.layerEmbedded({ dataDir: "memory://" }))
-)
+const embedded = SqlStores.layer().pipe(Layer.provide(SqlMigrator.layer), Layer.provideMerge(layerEmbedded))
 const postgres = SqlStores.layer().pipe(
   Layer.provide(SqlMigrator.layer),
   Layer.provideMerge(TestPostgres.layerDatabase())

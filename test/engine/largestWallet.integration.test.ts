@@ -4,9 +4,10 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { SqlClient } from "effect/sql/SqlClient"
 import { EventStore, maxSnapshotBytes } from "../../src/stores/EventStore.ts"
-import { SqlDatabase } from "../../src/stores/sql/SqlDatabase.ts"
+import type { SqlDatabase } from "../../src/stores/sql/SqlDatabase.ts"
 import { SqlMigrator } from "../../src/stores/sql/SqlMigrator.ts"
 import * as SqlStores from "../../src/stores/sql/SqlStores.ts"
+import { layerEmbedded } from "../support/embedded.ts"
 import { postgresPresent, TestPostgres } from "../support/postgres.ts"
 import { largestWallet } from "./largestWallet.ts"
 
@@ -16,7 +17,7 @@ const over = <E>(database: Layer.Layer<Layer.Success<ReturnType<typeof SqlDataba
 describe("a wallet as large as it may be", () => {
   it.live(
     "is refused more, leaves memory, and comes back, on the embedded database",
-    () => Effect.provide(largestWallet, over(SqlDatabase.layerEmbedded({ dataDir: "memory://" }))),
+    () => Effect.provide(largestWallet, over(layerEmbedded)),
     120_000
   )
 

@@ -11,11 +11,11 @@ import type { EventStore } from "../../src/stores/EventStore.ts"
 import type { Persistence } from "../../src/stores/Persistence.ts"
 import type { ReadModel } from "../../src/stores/ReadModel.ts"
 import * as MemoryStores from "../../src/stores/memory/MemoryStores.ts"
-import { SqlDatabase } from "../../src/stores/sql/SqlDatabase.ts"
 import { SqlMigrator } from "../../src/stores/sql/SqlMigrator.ts"
 import * as SqlStores from "../../src/stores/sql/SqlStores.ts"
 import { SeededRandom } from "../../src/testing/simulation/SeededRandom.ts"
 import { separateLog } from "../stores/storeContracts.ts"
+import { layerEmbedded } from "../support/embedded.ts"
 import { postgresPresent, TestPostgres } from "../support/postgres.ts"
 
 type Stores = EventStore | Persistence | ReadModel | ApiKeyStore
@@ -28,7 +28,7 @@ const places: ReadonlyArray<{ readonly name: string; readonly stores: Layer.Laye
   { name: "in memory, the log apart", stores: MemoryStores.layer({ separate: true }) },
   {
     name: "embedded",
-    stores: migrated(SqlStores.layer()).pipe(Layer.provideMerge(SqlDatabase.layerEmbedded({ dataDir: "memory://" })))
+    stores: migrated(SqlStores.layer()).pipe(Layer.provideMerge(layerEmbedded))
   },
   ...(postgresPresent
     ? [

@@ -4,7 +4,7 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import { storesLayer } from "../../src/engine/EngineStores.ts"
-import { temporaryFolder } from "../cli/WalletProcess.ts"
+import { readyDataDir } from "../support/embedded.ts"
 import { postgresPresent, TestPostgres } from "../support/postgres.ts"
 import { audit, verifyNow } from "./Audit.ts"
 import { defaultClient, FaultClient, openWallets } from "./FaultClient.ts"
@@ -32,7 +32,7 @@ const transfersSurvive = Effect.fnUntraced(function* (
   databaseUrl: Option.Option<Redacted.Redacted>,
   plan: { readonly count: number; readonly kills: number }
 ) {
-  const dataDir = yield* temporaryFolder
+  const dataDir = yield* readyDataDir
   const slot = yield* Effect.acquireRelease(
     Effect.sync(
       () =>

@@ -8,11 +8,19 @@ import { dueAnswers } from "../../src/http/DueAnswers.ts"
 
 const reply = "HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
 
-/** A server that ends what is no request, has no other limit than `limits`, and answers with its request's path. */
-const listening = (limits: Http.ServerOptions) =>
+interface Limits {
+  /** From the beginning. */
+  readonly atOnce: Http.ServerOptions
+  /** From the first request on: it is in time, whenever it comes. */
+  readonly later: Http.ServerOptions
+}
+
+/** A server that ends what is no request, has no other limits than these, and answers with its request's path. */
+const listening = ({ atOnce, later }: Limits) =>
   Effect.acquireRelease(
     Effect.callback<Http.Server>((resume) => {
-      const server = Http.createServer({ ...limits, connectionsCheckingInterval: 5 }, (request, response) => {
+      const server = Http.createServer({ ...atOnce, connectionsCheckingInterval: 5 }, (request, response) => {
+        Object.assign(server, later)
         if (request.url === "/unread") return void response.writeHead(413).end()
         response.end(request.url)
       })
@@ -51,15 +59,18 @@ const held = (server: Http.Server, bytes: string) =>
     return Effect.sync(() => client.destroy())
   })
 
-const never = { headersTimeout: 0, requestTimeout: 0, keepAliveTimeout: 0 }
-const soon = { headersTimeout: 30, requestTimeout: 60, keepAliveTimeout: 0 }
+const none = { headersTimeout: 0, requestTimeout: 0, keepAliveTimeout: 0 }
+const short = { headersTimeout: 30, requestTimeout: 60, keepAliveTimeout: 0 }
+const never: Limits = { atOnce: none, later: none }
+const soon: Limits = { atOnce: short, later: short }
+const soonThen: Limits = { atOnce: none, later: short }
 const good = "GET /good HTTP/1.1\r\nhost: x\r\n\r\n"
 const broken = "POST /unread HTTP/1.1\r\nhost: x\r\ncontent-length: 9\r\n\r\na"
 
-const cases: ReadonlyArray<readonly [name: string, limits: Http.ServerOptions, bytes: string, statuses: string]> = [
+const cases: ReadonlyArray<readonly [name: string, limits: Limits, bytes: string, statuses: string]> = [
   ["says nothing at all", soon, "", "400"],
   ["does not end its head", soon, "GET / HT", "400"],
-  ["does not end its head, behind a request", soon, `${good}GET / HT`, "200 400"],
+  ["does not end its head, behind a request", soonThen, `${good}GET / HT`, "200 400"],
   ["is no HTTP", never, "nonsense\r\n\r\n", "400"],
   ["is no HTTP, behind a request", never, `${good}nonsense\r\n\r\n`, "200 400"],
   ["asks for a tunnel", never, "CONNECT a:1 HTTP/1.1\r\nhost: a:1\r\n\r\n", "400"],
@@ -69,7 +80,7 @@ const cases: ReadonlyArray<readonly [name: string, limits: Http.ServerOptions, b
     `${good}CONNECT a:1 HTTP/1.1\r\nhost: a\r\n\r\nhello`,
     "200 400"
   ],
-  ["does not end a body that was refused", soon, broken, "413"]
+  ["does not end a body that was refused", soonThen, broken, "413"]
 ]
 
 describe("a client that never ends its half of a connection", () => {

@@ -10,6 +10,7 @@ import { spawnSync } from "node:child_process"
 import { writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { findPrograms } from "../../../bench/servers/ServerProcess.ts"
+import { readyDataDir } from "../../support/embedded.ts"
 import { type Environment, runWallet, startService, temporaryFolder } from "../WalletProcess.ts"
 
 const apiKey = "a-secret-of-our-own-0123456789"
@@ -65,16 +66,16 @@ const statement = (count: number, wallets: number): string => {
   return `${lines.join("\n")}\n`
 }
 
-const environmentIn = (folder: string): Environment => ({
-  WALLET_DATA_DIR: join(folder, "data"),
+const ofItsOwn = Effect.map(readyDataDir, (dataDir): Environment => ({
+  WALLET_DATA_DIR: dataDir,
   WALLET_API_KEY: apiKey
-})
+}))
 
 describe("wallet import", () => {
   it.live("books through a running service, once", () =>
     Effect.gen(function* () {
       const folder = yield* temporaryFolder
-      const environment = environmentIn(folder)
+      const environment = yield* ofItsOwn
       const service = yield* startService(environment)
       const file = join(folder, "bank.csv")
       writeFileSync(file, statement(5000, 7))
@@ -97,7 +98,7 @@ describe("wallet import", () => {
   it.live("books batches of the largest rows through a running service", () =>
     Effect.gen(function* () {
       const folder = yield* temporaryFolder
-      const environment = environmentIn(folder)
+      const environment = yield* ofItsOwn
       const service = yield* startService(environment)
       const names = Array.from({ length: 20 }, (_, index) => `m${index}`)
       const note = "\u0416".repeat(500)
@@ -124,7 +125,7 @@ describe("wallet import", () => {
   it.live("killed in the middle is finished by the next run", () =>
     Effect.gen(function* () {
       const folder = yield* temporaryFolder
-      const environment = environmentIn(folder)
+      const environment = yield* ofItsOwn
       const first = yield* startService(environment)
       const file = join(folder, "bank.csv")
       writeFileSync(file, statement(30_000, 3))
@@ -178,7 +179,7 @@ describe.skipIf(hledger === undefined)("an export of hledger", () => {
   it.live("has equal postings of one transaction: refused, or told apart, never lost", () =>
     Effect.gen(function* () {
       const folder = yield* temporaryFolder
-      const environment = environmentIn(folder)
+      const environment = yield* ofItsOwn
       const [file, map] = [join(folder, "hledger.csv"), join(folder, "accounts.csv")]
       const exported = spawnSync(join(hledger ?? "", "hledger"), ["-f", "-", "print", "-O", "csv"], {
         input: journal,
@@ -240,7 +241,7 @@ describe.skipIf(!beancount)("an export of beancount", () => {
   it.live("has no ids, and balances: equal postings are two, in any run", () =>
     Effect.gen(function* () {
       const folder = yield* temporaryFolder
-      const environment = environmentIn(folder)
+      const environment = yield* ofItsOwn
       const [file, map] = [join(folder, "beancount.csv"), join(folder, "accounts.csv")]
       const exported = spawnSync("python3", ["-c", beancountExport], { input: ledger, encoding: "utf8" })
       assert.strictEqual(exported.status, 0, exported.stderr)

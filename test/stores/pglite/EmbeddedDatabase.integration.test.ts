@@ -1,4 +1,4 @@
-import { assert, layer } from "@effect/vitest"
+import { assert, describe, it, layer } from "@effect/vitest"
 import type { PgClient } from "@effect/sql-pg/PgClient"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -7,7 +7,6 @@ import * as Layer from "effect/Layer"
 import * as Queue from "effect/Queue"
 import * as Reactivity from "effect/reactivity/Reactivity"
 import * as Schedule from "effect/Schedule"
-import type * as Scope from "effect/Scope"
 import { SqlClient } from "effect/sql/SqlClient"
 import * as TestClock from "effect/testing/TestClock"
 import * as Fs from "node:fs"
@@ -18,28 +17,10 @@ import { checkpointBytes } from "../../../src/stores/pglite/Server.ts"
 import { PgliteThread } from "../../../src/stores/pglite/Thread.ts"
 import { classifyError } from "../../../src/stores/sql/Failure.ts"
 import { startProgram } from "../../support/childProgram.ts"
+import { readyDataDir } from "../../support/embedded.ts"
 import { temporaryFolder } from "../../../bench/servers/ServerProcess.ts"
 
 const writerProgram = new URL("../../support/embeddedWriter.ts", import.meta.url)
-
-/** A database of its own, ready made: what a first start does takes seconds. */
-class ReadyMade extends Context.Service<ReadyMade, { readonly dataDir: Effect.Effect<string, never, Scope.Scope> }>()(
-  "effect-wallet/test/ReadyMade"
-) {
-  static readonly layer = Layer.effect(
-    ReadyMade,
-    Effect.gen(function* () {
-      const template = yield* temporaryFolder()
-      yield* Effect.scoped(Layer.build(SqlDatabase.layerEmbedded({ dataDir: template })))
-      const dataDir = Effect.tap(temporaryFolder(), (folder) =>
-        Effect.sync(() => Fs.cpSync(Path.join(template, "pg"), Path.join(folder, "pg"), { recursive: true }))
-      )
-      return ReadyMade.of({ dataDir })
-    })
-  )
-}
-
-const readyMade = Effect.flatMap(ReadyMade, ({ dataDir }) => dataDir)
 
 const inFolder = <A, E>(dataDir: string, use: (sql: SqlClient) => Effect.Effect<A, E>) =>
   Effect.flatMap(SqlClient, use).pipe(Effect.provide(SqlDatabase.layerEmbedded({ dataDir })))
@@ -51,10 +32,10 @@ const onThread = Effect.fnUntraced(function* (folder: string | undefined) {
   return { thread, sql }
 })
 
-layer(ReadyMade.layer)("EmbeddedDatabase in a folder", (it) => {
+describe("EmbeddedDatabase in a folder", () => {
   it.effect("keeps every answered row through kill -9, twice", () =>
     Effect.gen(function* () {
-      const dataDir = yield* readyMade
+      const dataDir = yield* readyDataDir
       let answered = -1
       for (let round = 0; round < 2; round++) {
         const writer = yield* startProgram(writerProgram, dataDir)
@@ -74,7 +55,7 @@ layer(ReadyMade.layer)("EmbeddedDatabase in a folder", (it) => {
 
   it.effect("keeps what it holds over a clean stop, and is one process's at a time", () =>
     Effect.gen(function* () {
-      const dataDir = yield* readyMade
+      const dataDir = yield* readyDataDir
       yield* inFolder(dataDir, (sql) =>
         Effect.gen(function* () {
           yield* sql`create table public.notes (text text)`
@@ -114,7 +95,7 @@ layer(ReadyMade.layer)("EmbeddedDatabase in a folder", (it) => {
 
   it.effect("says what to do when PGlite itself gives up on what is there, or it is a file", () =>
     Effect.gen(function* () {
-      const dataDir = yield* readyMade
+      const dataDir = yield* readyDataDir
       Fs.truncateSync(Path.join(dataDir, "pg", "global", "pg_control"), 0)
       const damaged = yield* Effect.flip(inFolder(dataDir, (sql) => sql`select 1`))
       assert.match(
@@ -130,7 +111,7 @@ layer(ReadyMade.layer)("EmbeddedDatabase in a folder", (it) => {
 
   it.effect("bounds its write-ahead log", () =>
     Effect.gen(function* () {
-      const dataDir = yield* readyMade
+      const dataDir = yield* readyDataDir
       const wal = () =>
         Fs.globSync(Path.join(dataDir, "pg", "pg_wal", "*")).reduce((bytes, file) => bytes + Fs.statSync(file).size, 0)
       yield* inFolder(dataDir, (sql) =>
@@ -153,7 +134,7 @@ layer(ReadyMade.layer)("EmbeddedDatabase in a folder", (it) => {
 
   it.effect("fails what is in flight when its thread dies as a lost connection and opens the database again", () =>
     Effect.gen(function* () {
-      const { sql, thread } = yield* onThread(Path.join(yield* readyMade, "pg"))
+      const { sql, thread } = yield* onThread(Path.join(yield* readyDataDir, "pg"))
       yield* sql`create table rows (n int)`
       yield* sql`insert into rows values (1)`
       const inFlight = yield* Effect.forkChild(Effect.flip(sql`insert into rows select 2 from pg_sleep(600)`), {
@@ -181,7 +162,7 @@ layer(ReadyMade.layer)("EmbeddedDatabase in a folder", (it) => {
 
   it.effect("fails statements while it cannot be opened after its thread died, and serves as soon as it can", () =>
     Effect.gen(function* () {
-      const folder = Path.join(yield* readyMade, "pg")
+      const folder = Path.join(yield* readyDataDir, "pg")
       const { sql, thread } = yield* onThread(folder)
       yield* sql`create table rows as select 1 as n`
       const version = Path.join(folder, "PG_VERSION")
@@ -198,7 +179,7 @@ layer(ReadyMade.layer)("EmbeddedDatabase in a folder", (it) => {
 
   it.effect("ends a statement that goes on long after its caller has left, and recovers", () =>
     Effect.gen(function* () {
-      const { sql } = yield* onThread(Path.join(yield* readyMade, "pg"))
+      const { sql } = yield* onThread(Path.join(yield* readyDataDir, "pg"))
       yield* sql`create table rows as select 1 as n`
       const endless = yield* Effect.forkChild(sql`select pg_sleep(3600)`, { startImmediately: true })
       // The driver gives the session up after five seconds of its own.
@@ -213,7 +194,7 @@ layer(ReadyMade.layer)("EmbeddedDatabase in a folder", (it) => {
 
   it.effect("closes in order: the next one finds the folder free and clean at once", () =>
     Effect.gen(function* () {
-      const dataDir = yield* readyMade
+      const dataDir = yield* readyDataDir
       for (let i = 0; i < 3; i++) {
         const context = yield* Effect.scoped(Layer.build(SqlDatabase.layerEmbedded({ dataDir })))
         assert.isDefined(Context.get(context, SqlClient))

@@ -8,6 +8,7 @@ import * as Layer from "effect/Layer"
 import { SqlClient } from "effect/sql/SqlClient"
 import { ReadConnections, readsOf } from "../../../src/stores/sql/ReadConnections.ts"
 import { SqlDatabase } from "../../../src/stores/sql/SqlDatabase.ts"
+import { layerEmbedded } from "../../support/embedded.ts"
 import { postgresPresent, TestPostgres } from "../../support/postgres.ts"
 
 const smallPool = Layer.unwrap(
@@ -69,7 +70,7 @@ describe("reads on the embedded database", () => {
       yield* Deferred.succeed(goOn, undefined)
       assert.deepStrictEqual(yield* Fiber.join(transaction), [{ one: 1 }])
       assert.deepStrictEqual(yield* Fiber.join(other), [{ two: 2 }])
-    }).pipe(Effect.provide(SqlDatabase.layerEmbedded({ dataDir: "memory://" })))
+    }).pipe(Effect.provide(layerEmbedded))
   )
 
   it("have one connection of one, half of a few, and all but four of many", () => {

@@ -9,19 +9,16 @@ import { verify } from "../../../src/engine/verify/Verify.ts"
 import { credit, placeHold, SampleWallet, send } from "../../../src/testing/contract/SampleWallet.ts"
 import { EventStore } from "../../../src/stores/EventStore.ts"
 import { Persistence } from "../../../src/stores/Persistence.ts"
-import { SqlDatabase } from "../../../src/stores/sql/SqlDatabase.ts"
 import { SqlMigrator } from "../../../src/stores/sql/SqlMigrator.ts"
 import * as SqlStores from "../../../src/stores/sql/SqlStores.ts"
+import { layerEmbedded } from "../../support/embedded.ts"
 import { installDocumentedRules, runScript } from "../../support/documentedRules.ts"
 import { postgresPresent, TestPostgres } from "../../support/postgres.ts"
 
 const database = SqlMigrator.layer.pipe(Layer.provideMerge(TestPostgres.layerDatabase()))
 const onPostgres = SqlStores.layer().pipe(Layer.provideMerge(database))
 
-const onPglite = SqlStores.layer().pipe(
-  Layer.provideMerge(SqlMigrator.layer),
-  Layer.provideMerge(SqlDatabase.layerEmbedded({ dataDir: "memory://" }))
-)
+const onPglite = SqlStores.layer().pipe(Layer.provideMerge(SqlMigrator.layer), Layer.provideMerge(layerEmbedded))
 
 const trial = Effect.flatMap(Persistence, ({ tryRules }) => tryRules!)
 

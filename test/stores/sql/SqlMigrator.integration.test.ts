@@ -6,6 +6,7 @@ import { SqlClient } from "effect/sql/SqlClient"
 import { createHash } from "node:crypto"
 import { SqlDatabase } from "../../../src/stores/sql/SqlDatabase.ts"
 import { loadMigrations, type Migration, SqlMigrator } from "../../../src/stores/sql/SqlMigrator.ts"
+import { layerEmbedded } from "../../support/embedded.ts"
 import { documentedScript, runScript } from "../../support/documentedRules.ts"
 import { freshDatabase, TestPostgres, postgresPresent } from "../../support/postgres.ts"
 
@@ -217,7 +218,7 @@ describe.skipIf(!postgresPresent)("SqlMigrator on PostgreSQL", () => {
   })
 })
 
-const embedded: Layer.Layer<SqlClient | SqlDatabase, unknown> = SqlDatabase.layerEmbedded({ dataDir: "memory://" })
+const embedded: Layer.Layer<SqlClient | SqlDatabase, unknown> = layerEmbedded
 
 layer(embedded, { timeout: 900_000 })("SqlMigrator on the embedded database", (it) => {
   it.effect("runs the same files", () =>

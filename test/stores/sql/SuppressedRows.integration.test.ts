@@ -8,9 +8,10 @@ import { bare, keysFound, written } from "../../../src/testing/contract/Observat
 import { credit, placeHold, SampleWallet, send } from "../../../src/testing/contract/SampleWallet.ts"
 import { EventStore } from "../../../src/stores/EventStore.ts"
 import { Persistence } from "../../../src/stores/Persistence.ts"
-import { SqlDatabase } from "../../../src/stores/sql/SqlDatabase.ts"
+import type { SqlDatabase } from "../../../src/stores/sql/SqlDatabase.ts"
 import { SqlMigrator } from "../../../src/stores/sql/SqlMigrator.ts"
 import * as SqlStores from "../../../src/stores/sql/SqlStores.ts"
+import { layerEmbedded } from "../../support/embedded.ts"
 import { postgresPresent, TestPostgres } from "../../support/postgres.ts"
 import { separateLog } from "../storeContracts.ts"
 
@@ -178,5 +179,4 @@ describe.skipIf(!postgresPresent)("a trigger that answers NULL, on PostgreSQL", 
   runOn(TestPostgres.layerDatabase())
 )
 
-describe("a trigger that answers NULL, in the embedded database", () =>
-  runOn(SqlDatabase.layerEmbedded({ dataDir: "memory://" })))
+describe("a trigger that answers NULL, in the embedded database", () => runOn(layerEmbedded))
