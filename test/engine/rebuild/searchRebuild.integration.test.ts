@@ -90,7 +90,7 @@ describe.skipIf(!elasticsearchPresent)("a rebuild of the search index on Elastic
           const searchers = yield* Effect.forEach(["w0", "w1", "w2"], (id) => Effect.forkChild(searcher(id)))
           const credits = yield* Effect.forkChild(
             Effect.gen(function* () {
-              for (let n = 0; running && n < 600; n++) {
+              for (let n = 0; running && n < 450; n++) {
                 yield* perform(credit(`w${n % 3}`, 1n))
                 yield* Effect.sleep(5)
               }
