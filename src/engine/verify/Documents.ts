@@ -330,11 +330,13 @@ export const compareDocuments = Effect.fnUntraced(function* (
     seen: new Set()
   }
   const events = Math.max(...wallets.map((one) => one.events))
-  const single = wallets.length === 1
-  for (let from = since; from === since || (single && from < events); from += windowEvents) {
-    const isLast = !single || from + windowEvents >= events
+  const last = wallets.length === 1 ? events - 1 : since
+  let from = since
+  do {
+    const isLast = from + windowEvents > last
     yield* compareWindow(comparison, { from, to: isLast ? Number.MAX_SAFE_INTEGER : from + windowEvents - 1 })
-  }
+    from += windowEvents
+  } while (from <= last)
   const absent = [...comparison.awaited].filter((key) => !comparison.seen.has(key))
   for (let at = 0; at < absent.length; at += windowEvents) {
     const right = yield* rightOf(stores.persistence, absent.slice(at, at + windowEvents))

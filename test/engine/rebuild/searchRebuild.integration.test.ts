@@ -10,7 +10,7 @@ import * as Connection from "../../../src/stores/elastic/Connection.ts"
 import * as ElasticReadModel from "../../../src/stores/elastic/ElasticReadModel.ts"
 import * as ElasticSearchIndex from "../../../src/stores/elastic/ElasticSearchIndex.ts"
 import { EventStore } from "../../../src/stores/EventStore.ts"
-import { Persistence } from "../../../src/stores/Persistence.ts"
+import type { Persistence } from "../../../src/stores/Persistence.ts"
 import { ReadModel } from "../../../src/stores/ReadModel.ts"
 import { SearchIndex } from "../../../src/stores/SearchIndex.ts"
 import { elasticsearchPresent, freshIndexPrefix, sharedElasticsearch } from "../../support/elasticsearch.ts"
@@ -73,12 +73,12 @@ describe.skipIf(!elasticsearchPresent)("a rebuild of the search index on Elastic
         Effect.gen(function* () {
           const { index, perform } = yield* begin
           const readModel = yield* ReadModel
-          let running = true
+          const moving = { on: true }
           let searches = 0
           const searcher = (id: string) =>
             Effect.gen(function* () {
               const seen = new Set<string>()
-              while (running) {
+              while (moving.on) {
                 const { data } = yield* readModel.searchTransactions({ walletId: id, limit: 200 })
                 const found = new Set(data.map((one) => one.id))
                 for (const one of seen) assert.isTrue(found.has(one), `${one} was found and is no more`)
@@ -90,22 +90,22 @@ describe.skipIf(!elasticsearchPresent)("a rebuild of the search index on Elastic
           const searchers = yield* Effect.forEach(["w0", "w1", "w2"], (id) => Effect.forkChild(searcher(id)))
           const credits = yield* Effect.forkChild(
             Effect.gen(function* () {
-              for (let n = 0; running && n < 450; n++) {
-                yield* perform(credit(`w${n % 3}`, 1n))
+              for (let n = 0; moving.on && n < 450; n++) {
+                yield* perform(credit(`w${n % 3}`, 1n), 2_000 + n)
                 yield* Effect.sleep(5)
               }
             })
           )
           const follower = yield* Effect.forkChild(
             Effect.gen(function* () {
-              while (running) {
+              while (moving.on) {
                 yield* Effect.retry(followInto(index.current), Schedule.spaced(20))
                 yield* Effect.retry(index.current.refresh, Schedule.spaced(20))
               }
             })
           )
           const reports = [yield* rebuildSearch({ pageEvents: 20 }), yield* rebuildSearch({ pageEvents: 20 })]
-          running = false
+          moving.on = false
           yield* Fiber.join(credits)
           const sizes = yield* Effect.forEach(searchers, Fiber.join)
           yield* Fiber.join(follower)
