@@ -33,6 +33,7 @@ import {
 import { ReadModel } from "../stores/ReadModel.ts"
 import type { EventUnreadable, ReadError } from "../stores/StoreError.ts"
 import { findReversal } from "../pipeline/Reversals.ts"
+import { searchSide, type SearchSide } from "./InspectSearch.ts"
 import { findWallet } from "./verify/Search.ts"
 
 export interface LastEvent {
@@ -87,6 +88,8 @@ export interface InspectReport {
   readonly diverged: boolean
   /** As search finds it; `null`: it does not. */
   readonly document: WalletView | null
+  /** Of an index of its own; a text: why it could not be looked at. */
+  readonly search: SearchSide | string | null
   readonly openHoldCount: number
   /** Soonest to expire first, at most `listed`, with the status that their rows have. */
   readonly openHolds: ReadonlyArray<OpenHold & { readonly row: HoldStatus | null }>
@@ -210,6 +213,17 @@ const transfersOf = ({ persistence }: Stores, wallet: Wallet | undefined) => {
   )
 }
 
+/** As search finds it, or as its own index has it. */
+const documentOf = Effect.fnUntraced(function* (
+  stores: Stores,
+  wallet: Wallet | undefined,
+  search: SearchSide | string | undefined
+): Effect.fn.Return<WalletView | null, InspectError> {
+  if (search !== undefined) return typeof search === "string" ? null : search.wallet
+  const found = wallet === undefined ? undefined : yield* findWallet(stores, wallet)
+  return found?._tag === "Found" ? found.value : null
+})
+
 /** Looks at the wallet in every store, and at its actor where the context is a service's. */
 export const inspect = Effect.fn("Inspect.inspect")(function* (
   walletId: string
@@ -225,7 +239,7 @@ export const inspect = Effect.fn("Inspect.inspect")(function* (
   const persisted = (yield* persistence.persistedVersions([walletId])).get(walletId) ?? null
   const { keys, wallet } = yield* history.load(walletId)
   keys.release()
-  const found = wallet === undefined ? undefined : yield* findWallet(stores, wallet)
+  const search = yield* searchSide(stores, walletId, wallet?.version ?? -1)
   return {
     walletId,
     time,
@@ -240,7 +254,8 @@ export const inspect = Effect.fn("Inspect.inspect")(function* (
     lag: yield* lagOf(stores, walletId, persisted?.version ?? -1, wallet?.version ?? -1, time),
     ahead: Math.max(0, (persisted?.version ?? -1) - (wallet?.version ?? -1)),
     diverged: yield* isDiverged(stores, walletId, persisted),
-    document: found?._tag === "Found" ? found.value : null,
+    document: yield* documentOf(stores, wallet, search),
+    search: search ?? null,
     openHoldCount: wallet === undefined ? 0 : HashMap.size(wallet.holds),
     openHolds: yield* holdsOf(stores, wallet),
     transfersInFlightCount: wallet === undefined ? 0 : HashMap.size(wallet.transfers),

@@ -25,7 +25,7 @@ export interface World {
 type Services = EventStore | Persistence | ReadModel
 
 /** Everything that the log has behind the set's checkpoint. */
-const followInto = (set: IndexSet, from?: bigint) =>
+export const followInto = (set: IndexSet, from?: bigint) =>
   Effect.gen(function* () {
     const log = yield* EventStore
     const persistence = yield* Persistence

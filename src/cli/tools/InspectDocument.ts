@@ -49,6 +49,26 @@ const Node = Schema.Struct({
   blocked: Schema.NullOr(Schema.String)
 })
 
+const IndexSide = Schema.Struct({
+  /** Why it could not be looked at. */
+  failure: Schema.NullOr(Schema.String),
+  checkpoint: Schema.NullOr(Schema.String),
+  /** As of the wallet's last versions, as the log and the rows have them. */
+  documents: Schema.Number,
+  flaws: Schema.Array(
+    Schema.Struct({ kind: Schema.String, id: Schema.String, expected: Schema.String, found: Schema.String })
+  ),
+  deadLetters: Schema.Array(
+    Schema.Struct({
+      kind: Schema.String,
+      id: Schema.String,
+      version: Schema.Number,
+      reason: Schema.String,
+      time: Time
+    })
+  )
+})
+
 export const InspectDocument = Schema.Struct({
   walletId: Schema.String,
   time: Time,
@@ -90,7 +110,11 @@ export const InspectDocument = Schema.Struct({
     ),
     marks: Schema.Array(Schema.Struct({ owner: Schema.String, position: Schema.String }))
   }),
-  readModel: Schema.Struct({ wallet: Schema.NullOr(WalletSide) }),
+  readModel: Schema.Struct({
+    wallet: Schema.NullOr(WalletSide),
+    /** Of an index of its own. */
+    index: Schema.NullOr(IndexSide)
+  }),
   openHoldCount: Schema.Number,
   openHolds: Schema.Array(
     Schema.Struct({
@@ -155,6 +179,27 @@ const transferDocument = (report: InspectReport) =>
     row
   }))
 
+const indexSide = (search: InspectReport["search"]): typeof IndexSide.Type | null => {
+  if (search === null) return null
+  if (typeof search === "string") {
+    return { failure: search, checkpoint: null, documents: 0, flaws: [], deadLetters: [] }
+  }
+  const { checkpoint, deadLetters, documents, flaws } = search
+  return {
+    failure: null,
+    checkpoint: String(checkpoint),
+    documents,
+    flaws,
+    deadLetters: deadLetters.map(({ id, kind, reason, time, version }) => ({
+      kind,
+      id,
+      version,
+      reason,
+      time: formatTime(time)
+    }))
+  }
+}
+
 export const inspectDocument = (report: InspectReport): InspectDocument => ({
   walletId: report.walletId,
   time: formatTime(report.time),
@@ -183,7 +228,7 @@ export const inspectDocument = (report: InspectReport): InspectDocument => ({
     })),
     marks: report.checkpoints.map(({ owner, position }) => ({ owner, position: String(position) }))
   },
-  readModel: { wallet: walletSide(report.document) },
+  readModel: { wallet: walletSide(report.document), index: indexSide(report.search) },
   openHoldCount: report.openHoldCount,
   openHolds: holdDocument(report),
   transfersInFlightCount: report.transfersInFlightCount,
@@ -264,6 +309,22 @@ const persistenceLines = ({ persistence }: InspectDocument): ReadonlyArray<strin
   ]
 }
 
+const searchLines = ({ readModel: { index } }: InspectDocument): ReadonlyArray<string> => {
+  if (index === null) return []
+  if (index.failure !== null) return [`search: ${index.failure}`]
+  const { checkpoint, deadLetters, documents, flaws } = index
+  return [
+    `search: checkpoint ${checkpoint}, ${counted(documents, "document")} of the last versions as they are`,
+    ...flaws.map(
+      ({ expected, found, id, kind }) => `  not, or not yet: ${kind} ${id}: expected ${expected}; found ${found}`
+    ),
+    ...deadLetters.map(
+      ({ id, kind, reason, time, version }) =>
+        `  refused by search: ${kind} ${id} as of version ${version}, ${time}: ${reason}`
+    )
+  ]
+}
+
 const nodeLines = ({ node }: InspectDocument): ReadonlyArray<string> => {
   if (node === null) return ["actor: not asked; name a service by --url"]
   const { actor, blocked, epoch, partition, pipeline } = node
@@ -315,6 +376,7 @@ export const inspectLines = (document: InspectDocument): ReadonlyArray<string> =
     ]),
     ...logLines(document),
     ...persistenceLines(document),
+    ...searchLines(document),
     ...nodeLines(document),
     ...workLines(document)
   ]

@@ -240,7 +240,8 @@ export const replayCommand = Command.make("replay", flags, (given) =>
 ).pipe(
   Command.withShortDescription("Rebuild PostgreSQL or search from the log"),
   Command.withDescription(
-    "Rebuild PostgreSQL or, with --target readModel, the search index from the log. Without a flag it writes what is missing and changes nothing else; a run that " +
+    "Rebuild PostgreSQL or, with --target readModel, the search index from the log. Without a flag it writes what is " +
+      "missing and changes nothing else; a run that " +
       "was cut off goes on where it was. A rebuild of search fills new indexes while the ones that serve go on, compares " +
       "them, and puts them in their place at once. Works beside a running service and never appends to the log. Exits with 1 " +
       "when log and rows, or rows and search, do not fit together, with 3 when it could not go on."

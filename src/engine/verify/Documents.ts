@@ -311,12 +311,13 @@ const rightOf = Effect.fnUntraced(function* (
 
 /**
  * Compares all documents of these wallets, in the order of their ids. Those with more events than a window alone:
- * `wallets` is then that one.
+ * `wallets` is then that one. `since`: of a wallet alone, what is as of this version or a later one.
  */
 export const compareDocuments = Effect.fnUntraced(function* (
   stores: DocumentStores,
   wallets: ReadonlyArray<SizedWallet>,
-  settle: Effect.Effect<void, CompareError>
+  settle: Effect.Effect<void, CompareError>,
+  since = 0
 ): Effect.fn.Return<DocumentFindings, CompareError> {
   const ids = wallets.map(({ id }) => id)
   const comparison: Comparison = {
@@ -329,11 +330,13 @@ export const compareDocuments = Effect.fnUntraced(function* (
     seen: new Set()
   }
   const events = Math.max(...wallets.map((one) => one.events))
-  const single = wallets.length === 1
-  for (let from = 0; from === 0 || (single && from < events); from += windowEvents) {
-    const isLast = !single || from + windowEvents >= events
+  const last = wallets.length === 1 ? events - 1 : since
+  let from = since
+  do {
+    const isLast = from + windowEvents > last
     yield* compareWindow(comparison, { from, to: isLast ? Number.MAX_SAFE_INTEGER : from + windowEvents - 1 })
-  }
+    from += windowEvents
+  } while (from <= last)
   const absent = [...comparison.awaited].filter((key) => !comparison.seen.has(key))
   for (let at = 0; at < absent.length; at += windowEvents) {
     const right = yield* rightOf(stores.persistence, absent.slice(at, at + windowEvents))

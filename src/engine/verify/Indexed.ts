@@ -68,11 +68,15 @@ const ofIndex = (what: string, expected: string, found: string): Difference => (
 
 const same = (one: DocumentFlaw) => `${letterKey(one)} ${one.found}`
 
+/** What can be said of a flaw, and done about it. */
 const differenceOf = ({ letters, run }: IndexRun, flaw: DocumentFlaw): Difference => {
   const letter = letters.get(letterKey(flaw))
   const hints = [
     ...(letter === undefined ? [] : [`refused by the index: ${letter.reason}`]),
     ...(flaw.isAhead ? [`what is right counts as older and is refused; the way out: ${rebuildHint}`] : []),
+    ...(run.repair && flaw.right !== undefined && !flaw.isAhead && letter === undefined
+      ? [`it stays so after a repair; the way out: ${rebuildHint}`]
+      : []),
     ...(run.repair && flaw.right === undefined && !flaw.isAhead ? [`only a rebuild removes it: ${rebuildHint}`] : [])
   ]
   return {

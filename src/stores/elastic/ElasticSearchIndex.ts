@@ -187,11 +187,32 @@ const hold = Effect.fnUntraced(function* (server: Server) {
   return held
 })
 
-const removeOld = Effect.fnUntraced(function* ({ catalog, connection, prefix }: Server) {
+/** What a builder that is gone has left: sets that are newer than the one that is searched. */
+const leftBehind = Effect.fnUntraced(function* (
+  { connection }: Server,
+  found: ReadonlyArray<FoundIndex>,
+  current: number,
+  own: number | undefined
+) {
+  const newer = [...new Set(found.flatMap(({ parts }) => parts?.generation ?? []))].filter(
+    (generation) => current > 0 && generation > current && generation !== own
+  )
+  const left = yield* Effect.filter(newer, (generation) => {
+    const meta = ofGeneration(found, generation).find(({ parts }) => parts?.kind === "meta")
+    return meta === undefined ? Effect.succeed(true) : Effect.map(isHeld(connection, meta.name), (held) => !held)
+  })
+  return new Set(left)
+})
+
+/** `own`: the set that this process fills. */
+const removeOld = Effect.fnUntraced(function* (server: Server, own: number | undefined) {
+  const { catalog, connection, prefix } = server
   const found = yield* catalog.look
   const current = currentGeneration(found, prefix)
+  const left = yield* leftBehind(server, found, current, own)
   const old = found.filter(
-    ({ identity, parts }) => identity !== undefined && parts !== undefined && parts.generation < current
+    ({ identity, parts }) =>
+      identity !== undefined && parts !== undefined && (parts.generation < current || left.has(parts.generation))
   )
   if (old.length === 0) return 0
   const path = `/${old.map(({ name }) => name).join(",")}`
@@ -252,7 +273,7 @@ export const make = (
     next,
     holdWrites: Effect.asVoid(Effect.acquireRelease(hold(server), giveBack)),
     swap,
-    dropOld: removeOld(server)
+    dropOld: Effect.suspend(() => removeOld(server, building?.generation))
   })
 }
 

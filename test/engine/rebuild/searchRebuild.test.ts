@@ -51,7 +51,7 @@ describe("a rebuild of the search index", () => {
     world(
       ({ book, faulty, follow, search }) =>
         Effect.gen(function* () {
-          let running = true
+          const moving = { on: true }
           const found = new Set<string>()
           let searches = 0
           const look = Effect.sync(() => {
@@ -62,15 +62,15 @@ describe("a rebuild of the search index", () => {
           })
           const credits = yield* Effect.forkChild(
             Effect.gen(function* () {
-              for (let n = 0; running && n < 3_000; n++) {
-                yield* book.perform(credit(`w${n % 20}`, 1n))
+              for (let n = 0; moving.on && n < 3_000; n++) {
+                yield* book.perform(credit(`w${n % 20}`, 1n), 2_000 + n)
                 yield* Effect.yieldNow
               }
             })
           )
           const follower = yield* Effect.forkChild(
             Effect.gen(function* () {
-              while (running) {
+              while (moving.on) {
                 yield* Effect.exit(follow)
                 yield* Effect.exit(faulty.store.current.refresh)
                 yield* look
@@ -86,7 +86,7 @@ describe("a rebuild of the search index", () => {
           })
           assert.notStrictEqual(search.current, set)
           for (let turn = 0; turn < 50; turn++) yield* Effect.yieldNow
-          running = false
+          moving.on = false
           yield* Fiber.join(credits)
           yield* Fiber.join(follower)
           assert.isAbove(searches, 20)

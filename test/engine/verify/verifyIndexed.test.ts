@@ -148,7 +148,7 @@ describe("verify of a search index", () => {
   it.effect("compares a wallet with more events than are compared together, window by window", () =>
     world(({ book, follow, search }) =>
       Effect.gen(function* () {
-        for (let n = 0; n < 9_000; n++) yield* book.perform(credit("b-1", 1n))
+        for (let n = 0; n < 9_000; n++) yield* book.perform(credit("b-1", 1n), 2_000 + n)
         yield* follow
         const index = setOf(search)
         yield* Effect.sync(() => index.visible.transaction.clear())
@@ -171,7 +171,7 @@ describe("verify of a search index", () => {
     world(
       ({ book, follow, search }) =>
         Effect.gen(function* () {
-          for (let n = 0; n < 20; n++) yield* book.perform(credit(`w${n % 4}`, 1n))
+          for (let n = 0; n < 20; n++) yield* book.perform(credit(`w${n % 4}`, 1n), 2_000 + n)
           const following = yield* Effect.forkChild(Effect.delay(follow, 200))
           const report = yield* verify({ lagMillis: 60_000 })
           assert.deepStrictEqual(report.differences, [])
@@ -186,19 +186,19 @@ describe("verify of a search index", () => {
     world(
       ({ book, follow }) =>
         Effect.gen(function* () {
-          let running = true
-          const moving = yield* Effect.forkChild(
+          const moving = { on: true }
+          const mover = yield* Effect.forkChild(
             Effect.gen(function* () {
-              for (let n = 0; running; n++) {
-                yield* book.perform(credit(`w${n % 4}`, 1n))
+              for (let n = 0; moving.on; n++) {
+                yield* book.perform(credit(`w${n % 4}`, 1n), 2_000 + n)
                 yield* follow
                 yield* Effect.yieldNow
               }
             })
           )
           for (let n = 0; n < 5; n++) assert.deepStrictEqual((yield* verify({ lagMillis: 60_000 })).differences, [])
-          running = false
-          yield* Fiber.join(moving)
+          moving.on = false
+          yield* Fiber.join(mover)
         }),
       { wallets: 4 }
     )
