@@ -339,12 +339,13 @@ const pagesOf = Effect.fnUntraced(function* <A>(
   return { pages, more: cursor !== undefined }
 })
 
-const oneAnswer = (stats: Effect.Effect<Stats, ReadError | QueryTooWide>): Effect.Effect<Pages, ReadError> =>
-  Effect.catchTag(
-    Effect.map(stats, ({ transactions, wallets }): Pages => ({ pages: [transactions, wallets], more: false })),
-    "QueryTooWide",
-    () => Effect.succeed<Pages>({ pages: [], more: "refused" })
-  )
+const oneAnswer = (stats: Effect.Effect<Stats, ReadError | QueryTooWide>): Effect.Effect<Pages, ReadError> => {
+  const answered = Effect.map(stats, ({ transactions, wallets }): Pages => ({
+    pages: [transactions, wallets],
+    more: false
+  }))
+  return Effect.catchTag(answered, "QueryTooWide", () => Effect.succeed<Pages>({ pages: [], more: "refused" }))
+}
 
 const answersOf = (model: Model, question: Question) => ({
   wallets: pagesOf((cursor) => model.searchWallets({ ...question.wallets, cursor })),

@@ -19,15 +19,13 @@ import { text, time } from "../Parameters.ts"
 import { holdColumns, holdOfRow, type HoldRow } from "../Rows.ts"
 import { addAmountFilters, addFilters, ownerOf } from "./Filters.ts"
 import { type Reader, tooWide } from "./Reader.ts"
-import { backwards, type Marked, RowQuery } from "./RowQuery.ts"
+import { backwards, type Marked, RowQuery, type Walk } from "./RowQuery.ts"
 import { maxMerged, walletsOfOwner } from "./Wallets.ts"
 
 /** A mark stands before all of its millisecond: of one wallet, rows behind it may come first there. */
 const byCreation = ["r.created_at", "r.beyond", "r.wallet_id", "r.id"]
 /** As the index has it. */
 const created = ["r.created_at", "r.wallet_id", "r.id"]
-/** Of one wallet the order of creation, but within a millisecond. */
-const byVersion = ["r.version"]
 
 /** Holds that are fetched at a time, and times, to look through them for words. */
 const chunk = 1_000
@@ -47,10 +45,12 @@ class Search {
     this.#query = query
     this.#reader = reader
     this.#before = before
-    addFilters(rows.filter(this.#place), query, {
+    if (before !== undefined) rows.filter(this.#behind(before))
+    addFilters(rows, query, {
       created: "r.created_at",
       currency: "(select o.currency from wallets o where o.id = r.wallet_id)"
     })
+    if (query.ownerId !== undefined || query.currency !== undefined) rows.lookUp()
     addAmountFilters(rows, query)
       .filterBy(query.status, (p) => `r.status = ${p}`, text)
       .filterBy(query.walletId, (p) => `r.wallet_id = ${p}`, text)
@@ -72,7 +72,7 @@ class Search {
     const due = status === "active" && expiresBefore !== undefined ? this.#due(expiresBefore) : Effect.undefined
     const ofOwner = ownerId === undefined ? Effect.undefined : this.#ofOwner(ownerId)
     return Effect.gen({ self: this }, function* () {
-      return (yield* due) ?? (yield* ofOwner) ?? this.#rows.along(this.#place, created, { sorted: byCreation })
+      return (yield* due) ?? (yield* ofOwner) ?? this.#ofAll()
     })
   }
 
@@ -95,41 +95,42 @@ class Search {
   #ofOwner(ownerId: string): Effect.Effect<string | undefined, ReadError> {
     return Effect.map(walletsOfOwner(this.#reader, ownerId), ({ condition, count }) => {
       if (count > maxMerged) return undefined
-      const bound = Math.floor(this.#reader.walkedRows / Math.max(1, count))
+      const bound = Math.max(1, Math.floor(this.#reader.walkedRows / Math.max(1, count)))
       const each = this.#ofWallet("w.id", bound)
       return `select r.* from wallets w cross join lateral (${each}) r where ${condition(this.#rows.values)}`
     })
   }
 
-  #ofWallet(id: string, bound = this.#reader.walkedRows): string {
+  #ofWallet(id: string, bound?: number): string {
     const { from, status, to } = this.#query
     const last = Math.min(to ?? Infinity, this.#before?.createdAt ?? Infinity)
     const after = (at: number): string => `version_after_time(${id}, ${this.#rows.values.parameter(time(at))})`
-    const condition = [
-      `r.wallet_id = ${id}`,
+    const walk: Walk = {
+      equal: [["r.wallet_id", id]],
+      by: ["r.version"],
+      below: last === Infinity ? undefined : after(last),
+      from: from === undefined ? undefined : after(from - 1),
       // As the partial index has it.
-      ...(status === "active" ? ["r.status = 'active'"] : []),
-      ...(last === Infinity ? [] : [`r.version < ${after(last)}`]),
-      ...(from === undefined ? [] : [`r.version >= ${after(from - 1)}`])
-    ].join(" and ")
-    return this.#rows.along(condition, byVersion, { bound, sorted: byCreation })
+      where: status === "active" ? "r.status = 'active'" : "true"
+    }
+    // Of one wallet that is the order of creation, but within a millisecond.
+    return this.#rows.along(walk, { sorted: byCreation, ...(bound === undefined ? {} : { bound }) })
   }
 
-  /** What of the order is asked for: the index of creation leads there. */
-  get #place(): string {
+  /** Back from the newest; what of the order is asked for is an end of the walk. */
+  #ofAll(): string {
+    const { to } = this.#query
+    const until = to === undefined ? "true" : `r.created_at <= ${this.#rows.values.parameter(time(to))}`
+    const where = this.#before === undefined ? until : this.#behind(this.#before)
+    const { from } = this.#query
+    const since = from === undefined ? undefined : this.#rows.values.parameter(time(from))
+    return this.#rows.along({ by: created, from: since, where }, { sorted: byCreation })
+  }
+
+  #behind({ createdAt, id, walletId }: HoldPlace): string {
     const { values } = this.#rows
-    const { from, to } = this.#query
-    const { createdAt, id, walletId } = this.#before ?? {}
-    return [
-      "true",
-      ...(createdAt === undefined || walletId === undefined || id === undefined
-        ? []
-        : [
-            `(r.created_at, r.wallet_id, r.id) < (${values.parameter(time(createdAt))}, ${values.parameter(text(walletId))}, ${values.parameter(text(id))})`
-          ]),
-      ...(from === undefined ? [] : [`r.created_at >= ${values.parameter(time(from))}`]),
-      ...(to === undefined ? [] : [`r.created_at <= ${values.parameter(time(to))}`])
-    ].join(" and ")
+    const place = [time(createdAt), text(walletId), text(id)].map((value) => values.parameter(value))
+    return `(r.created_at, r.wallet_id, r.id) < (${place.join(", ")})`
   }
 }
 

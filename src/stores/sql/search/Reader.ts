@@ -29,12 +29,23 @@ export const areRare = (
   words.length === 0
     ? Effect.succeed(false)
     : Effect.map(
-        read<{ readonly found: number }>(
-          `select count(*)::int as found from (select from ${table} where words @> $1 limit ${rareRows + 1}) matching`,
-          [texts(words)]
-        ),
+        read<{ readonly found: number }>(`select ${table}_with_words($1, ${rareRows + 1})::int as found`, [
+          texts(words)
+        ]),
         ([row]) => row !== undefined && row.found <= rareRows
       )
+
+/** Of the newest so many rows those that have a common word fill a page. */
+const glanced = 2_000
+
+/**
+ * For a first look where words are asked for: to count the rows of a common word takes longer than to
+ * find the newest of them.
+ */
+export const glancing = (reader: Reader): Reader => ({
+  ...reader,
+  walkedRows: Math.min(reader.walkedRows, glanced)
+})
 
 /** `narrow`: what would make the search one that can be answered. */
 export const tooWide = ({ walkedRows }: Bounds, narrow: string): QueryTooWide =>

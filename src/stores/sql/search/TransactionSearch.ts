@@ -8,21 +8,30 @@ import * as Effect from "effect/Effect"
 import type { Transaction } from "../../../domain/Wallet.ts"
 import { decodePosition, type Page, pageByPosition } from "../../Page.ts"
 import type { SearchError, TransactionSearch } from "../../ReadModel.ts"
+import type { ReadError } from "../../StoreError.ts"
 import { int8, text, texts, time } from "../Parameters.ts"
 import { eventTypesOf, ofType, transactionColumns, transactionOfRow, type TransactionRow } from "../Rows.ts"
 import { eventById } from "./EventById.ts"
 import { addAmountFilters, addFilters, ownerOf } from "./Filters.ts"
-import { areRare, type Reader, tooWide } from "./Reader.ts"
-import { type Marked, RowQuery } from "./RowQuery.ts"
-import { maxMerged, type Wallets, walletsOfOwner } from "./Wallets.ts"
-import { leadingId, resolveWords, type SearchWord, type SearchWords, wordConditions, wordsOfText } from "./Words.ts"
-
-const byPosition = ["r.position"]
-const byVersion = ["r.version"]
+import { areRare, glancing, type Reader, tooWide } from "./Reader.ts"
+import { type Marked, RowQuery, type Walk, type Ways } from "./RowQuery.ts"
+import { maxMerged, maxWallets, type Wallets, walletsOfOwner } from "./Wallets.ts"
+import {
+  asksWords,
+  leadingId,
+  looksUp,
+  resolveWords,
+  type SearchWord,
+  type SearchWords,
+  wordConditions,
+  wordsOfText
+} from "./Words.ts"
 
 /** The types whose events can be of a hold. */
 const typesOfHold = ["HoldCaptured", "OperationReversed"] as const
 const common: ReadonlySet<string> = new Set(["WalletCredited", "WalletDebited"])
+/** As the partial indexes have it. */
+const isRare = "r.amount is not null and r.type not in ('WalletCredited', 'WalletDebited')"
 
 class Search {
   readonly #query: TransactionSearch
@@ -55,21 +64,22 @@ class Search {
           rows.values
         )
       )
+    if (query.ownerId !== undefined || looksUp(words)) rows.lookUp()
     if (this.#before !== undefined) rows.filter(`r.position < ${this.#before}`)
   }
 
-  statement(ways: ReadonlyArray<string>): { readonly statement: string; readonly parameters: ReadonlyArray<unknown> } {
+  statement(ways: Ways): { readonly statement: string; readonly parameters: ReadonlyArray<unknown> } {
     return { statement: this.#rows.statement(transactionColumns, "e", ways), parameters: this.#rows.values.parameters }
   }
 
-  byKey(walletId: string, key: string): ReadonlyArray<string> {
+  byKey(walletId: string, key: string): Ways {
     const [wallet, own] = [this.#rows.values.parameter(text(walletId)), this.#rows.values.parameter(text(`c:${key}`))]
     const hash = `hashtextextended(${own}, hashtextextended(${wallet}, 0))`
     return [this.#rows.all("events r", `hashtextextended(r.key, hashtextextended(r.wallet_id, 0)) = ${hash}`)]
   }
 
   /** Its destination's rows have an index; its source's are where the transfer's row says. */
-  byTransfer(transferId: string): ReadonlyArray<string> {
+  byTransfer(transferId: string): Ways {
     const id = this.#rows.values.parameter(text(transferId))
     const ofTransfer = `lower(t.id) = lower(${id}) and t.id = ${id}`
     const ofSource = (condition: string): string =>
@@ -88,7 +98,7 @@ class Search {
   }
 
   /** `undefined`: by its wallets it cannot be done. */
-  byId({ event, wallets, word }: SearchWord): ReadonlyArray<string> | undefined {
+  byId({ event, wallets, word }: SearchWord): Ways | undefined {
     const ofWallets = wallets.count === 0 ? [] : this.byWallets(wallets)
     if (ofWallets === undefined) return undefined
     const ofEvent = event && eventById(word, event, this.#rows.values)
@@ -100,54 +110,55 @@ class Search {
   }
 
   /** `undefined`: they are too many. */
-  byWallets(wallets: Wallets): ReadonlyArray<string> | undefined {
+  byWallets(wallets: Wallets): Ways | undefined {
     const { condition: conditionOf, count, events } = wallets
     const condition = conditionOf(this.#rows.values)
-    if (count <= this.#reader.walkedRows && events <= this.#reader.walkedRows) {
+    if (count <= maxWallets && events <= this.#reader.walkedRows) {
       const each = "(select * from events e where e.wallet_id = w.id offset 0)"
       return [this.#rows.all(`wallets w cross join lateral ${each} r`, condition)]
     }
-    if (count > maxMerged) return undefined
-    return this.#types.map((ofType) =>
-      this.#rows.ofEach(
-        { condition, count },
-        `r.wallet_id = w.id and ${this.#versions("w.id")} and ${ofType}`,
-        byVersion
-      )
-    )
+    return count > maxMerged ? undefined : this.#rows.ofEach({ condition, count }, this.#ofWallet("w.id"))
   }
 
-  byWallet(walletId: string): ReadonlyArray<string> {
-    const id = this.#rows.values.parameter(text(walletId))
-    return this.#types.map((ofType) =>
-      this.#rows.along(`r.wallet_id = ${id} and ${this.#versions(id)} and ${ofType}`, byVersion)
-    )
+  byWallet(walletId: string): Ways {
+    return this.#rows.alongEach(this.#ofWallet(this.#rows.values.parameter(text(walletId))))
   }
 
-  byPlace(): ReadonlyArray<string> {
-    const before = this.#before === undefined ? "true" : `r.position < ${this.#before}`
-    return this.#types.map((ofType) => this.#rows.along(`${before} and ${ofType}`, byPosition))
+  byPlace(): Ways {
+    const along: Walk = { by: ["r.position"], below: this.#before }
+    const types = this.#rareTypes
+    if (types === undefined) return [this.#rows.along(along)]
+    return this.#rows.alongEach(types.map((one) => ({ ...along, equal: [["r.type", `'${one}'`]], where: isRare })))
   }
 
-  /** Of rare types each has its part of an index. */
-  get #types(): ReadonlyArray<string> {
+  #ofWallet(walletId: string): ReadonlyArray<Walk> {
+    const wallet = ["r.wallet_id", walletId] as const
+    const along = { by: ["r.version"], ...this.#versions(walletId) }
+    const types = this.#rareTypes
+    if (types === undefined) return [{ ...along, equal: [wallet] }]
+    return types.map((one) => ({ ...along, equal: [wallet, ["r.type", `'${one}'`]], where: isRare }))
+  }
+
+  /** `undefined`: others are asked for, too. */
+  get #rareTypes(): ReadonlyArray<string> | undefined {
     const { holdId, type } = this.#query
     const types = type !== undefined ? eventTypesOf[type] : holdId !== undefined ? typesOfHold : undefined
-    if (types === undefined || types.some((one) => common.has(one))) return ["true"]
-    return types.map((one) => `r.amount is not null and r.type = '${one}'`)
+    return types === undefined || types.some((one) => common.has(one)) ? undefined : types
   }
 
   /** Where in its stream a wallet's rows are: versions go up with positions and times. */
-  #versions(walletId: string): string {
+  #versions(walletId: string): Pick<Walk, "below" | "from"> {
     const { from, to } = this.#query
     const values = this.#rows.values
     const afterTime = (at: number): string => `version_after_time(${walletId}, ${values.parameter(time(at))})`
-    return [
-      "true",
-      ...(this.#before === undefined ? [] : [`r.version < version_from_position(${walletId}, ${this.#before})`]),
-      ...(to === undefined ? [] : [`r.version < ${afterTime(to)}`]),
-      ...(from === undefined ? [] : [`r.version >= ${afterTime(from - 1)}`])
-    ].join(" and ")
+    const below = [
+      ...(this.#before === undefined ? [] : [`version_from_position(${walletId}, ${this.#before})`]),
+      ...(to === undefined ? [] : [afterTime(to)])
+    ]
+    return {
+      below: below.length === 0 ? undefined : `least(${below.join(", ")})`,
+      from: from === undefined ? undefined : afterTime(from - 1)
+    }
   }
 }
 
@@ -156,7 +167,7 @@ const waysTo = Effect.fnUntraced(function* (
   search: Search,
   query: TransactionSearch,
   words: SearchWords
-): Effect.fn.Return<ReadonlyArray<string>, SearchError> {
+): Effect.fn.Return<Ways, ReadError> {
   const { idempotencyKey, ownerId, transferId, walletId } = query
   if (walletId !== undefined && idempotencyKey !== undefined) return search.byKey(walletId, idempotencyKey)
   if (transferId !== undefined) return search.byTransfer(transferId)
@@ -172,18 +183,28 @@ const waysTo = Effect.fnUntraced(function* (
   return ofOwner ?? search.byPlace()
 })
 
-export const searchTransactions = Effect.fnUntraced(function* (
+const narrower = "name a walletId, a transferId, a reference, a rarer word or an ownerId with fewer transactions"
+
+const pageBy = Effect.fnUntraced(function* (
   reader: Reader,
-  query: TransactionSearch
+  query: TransactionSearch,
+  words: SearchWords,
+  waysOf: (search: Search) => Effect.Effect<Ways, ReadError>
 ): Effect.fn.Return<Page<Transaction>, SearchError> {
-  const before = yield* decodePosition(query.cursor)
-  const words = yield* resolveWords(reader, query.q, "transactions")
-  if (words === undefined) return { data: [], next: null }
-  const search = new Search(reader, query, before, words)
-  const { parameters, statement } = search.statement(yield* waysTo(reader, search, query, words))
+  const search = new Search(reader, query, yield* decodePosition(query.cursor), words)
+  const { parameters, statement } = search.statement(yield* waysOf(search))
   const rows = yield* reader.read<TransactionRow & Marked>(statement, parameters)
   if (rows.some(({ beyond }) => beyond)) return yield* tooWide(reader, narrower)
   return pageByPosition(rows, query.limit, transactionOfRow)
 })
 
-const narrower = "name a walletId, a transferId, a reference, a rarer word or an ownerId with fewer transactions"
+export const searchTransactions = Effect.fnUntraced(function* (
+  reader: Reader,
+  query: TransactionSearch
+): Effect.fn.Return<Page<Transaction>, SearchError> {
+  const words = yield* resolveWords(reader, query.q, "transactions")
+  if (words === undefined) return { data: [], next: null }
+  const first = pageBy(glancing(reader), query, words, (search) => Effect.succeed(search.byPlace()))
+  const found = pageBy(reader, query, words, (search) => waysTo(reader, search, query, words))
+  return yield* asksWords(words, query) ? Effect.catchTag(first, "QueryTooWide", () => found) : found
+})

@@ -6,15 +6,23 @@ import * as Effect from "effect/Effect"
 import type { Transfer, TransferStatus } from "../../../domain/Wallet.ts"
 import { decodePosition, type Page, pageByPosition } from "../../Page.ts"
 import type { SearchError, TransferSearch } from "../../ReadModel.ts"
+import type { ReadError } from "../../StoreError.ts"
 import { int8, text, texts } from "../Parameters.ts"
 import { transferColumns, transferOfRow, type TransferRow } from "../Rows.ts"
 import { addAmountFilters, addFilters, ownerOf } from "./Filters.ts"
-import { areRare, type Reader, tooWide } from "./Reader.ts"
-import { type Marked, RowQuery } from "./RowQuery.ts"
+import { areRare, glancing, type Reader, tooWide } from "./Reader.ts"
+import { type Marked, RowQuery, type Walk, type Ways } from "./RowQuery.ts"
 import { maxMerged, type Wallets, walletsOfOwner } from "./Wallets.ts"
-import { leadingId, resolveWords, type SearchWord, type SearchWords, wordConditions, wordsOfText } from "./Words.ts"
+import {
+  asksWords,
+  leadingId,
+  resolveWords,
+  type SearchWord,
+  type SearchWords,
+  wordConditions,
+  wordsOfText
+} from "./Words.ts"
 
-const byPosition = ["r.position"]
 const statuses: ReadonlyArray<TransferStatus> = ["pending", "completed", "reversed"]
 const sides = ["r.wallet_id", "r.to_wallet_id"] as const
 
@@ -36,15 +44,16 @@ const idColumns = [
 class Search {
   readonly #rows: RowQuery
   readonly #statuses: ReadonlyArray<TransferStatus>
-  /** That all rows are before the place. */
-  readonly #before: string
+  /** Placeholder of the position that all rows are before. */
+  readonly #before: string | undefined
 
   constructor(reader: Reader, query: TransferSearch, before: bigint | undefined, words: SearchWords) {
     const rows = new RowQuery("transfers", { limit: query.limit, walkedRows: reader.walkedRows })
     this.#rows = rows
     this.#statuses = query.status === undefined ? statuses : [query.status]
-    this.#before = before === undefined ? "true" : `r.position < ${rows.values.parameter(int8(before))}`
-    addFilters(rows.filter(this.#before), query, { created: "r.created_at", currency: "r.currency" })
+    this.#before = before === undefined ? undefined : rows.values.parameter(int8(before))
+    if (this.#before !== undefined) rows.filter(`r.position < ${this.#before}`)
+    addFilters(rows, query, { created: "r.created_at", currency: "r.currency" })
     addAmountFilters(rows, query)
       .filterBy(query.status, (p) => `r.status = ${p}`, text)
       .filterBy(query.walletId, (p) => `${p} in (r.wallet_id, r.to_wallet_id)`, text)
@@ -55,9 +64,11 @@ class Search {
         (key) => text(`c:${key}`)
       )
       .filterAll(wordConditions(words, { words: sent("words"), ids: idColumns }, rows.values))
+    const { idempotencyKey, ownerId, q } = query
+    if (ownerId !== undefined || idempotencyKey !== undefined || q !== undefined) rows.lookUp()
   }
 
-  statement(ways: ReadonlyArray<string>): { readonly statement: string; readonly parameters: ReadonlyArray<unknown> } {
+  statement(ways: Ways): { readonly statement: string; readonly parameters: ReadonlyArray<unknown> } {
     const columns = `${transferColumns}, null::timestamptz as received_at`
     return { statement: this.#rows.statement(columns, "t", ways), parameters: this.#rows.values.parameters }
   }
@@ -68,7 +79,7 @@ class Search {
   }
 
   /** `undefined`: by its wallets it cannot be done. */
-  byId({ isTransfer, wallets, word }: SearchWord): ReadonlyArray<string> | undefined {
+  byId({ isTransfer, wallets, word }: SearchWord): Ways | undefined {
     const ofWallets = wallets.count === 0 ? [] : this.byWallets(wallets)
     if (ofWallets === undefined) return undefined
     const id = this.#rows.values.parameter(text(word))
@@ -77,40 +88,40 @@ class Search {
   }
 
   /** `undefined`: they are too many. */
-  byWallets(wallets: Wallets): ReadonlyArray<string> | undefined {
-    if (wallets.count > maxMerged) return undefined
-    const condition = wallets.condition(this.#rows.values)
-    const each = { condition, count: wallets.count * sides.length * this.#statuses.length }
-    return this.#each((status) =>
-      sides.map((side) => this.#rows.ofEach(each, `${side} = w.id and ${status} and ${this.#before}`, byPosition))
-    )
+  byWallets({ condition: conditionOf, count }: Wallets): Ways | undefined {
+    if (count > maxMerged) return undefined
+    const condition = conditionOf(this.#rows.values)
+    return this.#rows.ofEach({ condition, count }, this.#walks(sides.map((side) => [side, "w.id"])))
   }
 
-  byWallet(walletId: string): ReadonlyArray<string> {
+  byWallet(walletId: string): Ways {
     const id = this.#rows.values.parameter(text(walletId))
-    return this.#each((status) =>
-      sides.map((side) => this.#rows.along(`${side} = ${id} and ${status} and ${this.#before}`, byPosition))
-    )
+    return this.#rows.alongEach(this.#walks(sides.map((side) => [side, id])))
   }
 
   /** What the wallet has sent by the key; what it has received, by whosever. */
-  byKey(walletId: string, key: string): ReadonlyArray<string> {
+  byKey(walletId: string, key: string): Ways {
     const [wallet, own] = [this.#rows.values.parameter(text(walletId)), this.#rows.values.parameter(text(`c:${key}`))]
     const hash = `hashtextextended(${own}, hashtextextended(${wallet}, 0))`
     return [
       this.#rows.all(ofSent, `hashtextextended(s.key, hashtextextended(s.wallet_id, 0)) = ${hash}`),
-      ...this.#each((status) => [
-        this.#rows.along(`r.to_wallet_id = ${wallet} and ${status} and ${this.#before}`, byPosition)
-      ])
+      ...this.#rows.alongEach(this.#walks([["r.to_wallet_id", wallet]]))
     ]
   }
 
-  byPlace(): ReadonlyArray<string> {
-    return this.#each((status) => [this.#rows.along(`${status} and ${this.#before}`, byPosition)])
+  byPlace(): Ways {
+    return this.#rows.alongEach(this.#walks([undefined]))
   }
 
-  #each(waysOf: (status: string) => ReadonlyArray<string>): ReadonlyArray<string> {
-    return this.#statuses.flatMap((status) => waysOf(`r.status = '${status}'`))
+  /** Of each status apart, as the indexes have them. */
+  #walks(sides: ReadonlyArray<readonly [column: string, walletId: string] | undefined>): ReadonlyArray<Walk> {
+    return this.#statuses.flatMap((status) =>
+      sides.map((side): Walk => ({
+        equal: [...(side === undefined ? [] : [side]), ["r.status", `'${status}'`]],
+        by: ["r.position"],
+        below: this.#before
+      }))
+    )
   }
 }
 
@@ -119,7 +130,7 @@ const waysTo = Effect.fnUntraced(function* (
   search: Search,
   query: TransferSearch,
   words: SearchWords
-): Effect.fn.Return<ReadonlyArray<string>, SearchError> {
+): Effect.fn.Return<Ways, ReadError> {
   const { idempotencyKey, ownerId, walletId } = query
   if (walletId !== undefined && idempotencyKey !== undefined) return search.byKey(walletId, idempotencyKey)
   const text = wordsOfText(words, query)
@@ -134,18 +145,28 @@ const waysTo = Effect.fnUntraced(function* (
   return ofOwner ?? search.byPlace()
 })
 
-export const searchTransfers = Effect.fnUntraced(function* (
+const narrower = "name a walletId, a reference, a rarer word or an ownerId with fewer wallets"
+
+const pageBy = Effect.fnUntraced(function* (
   reader: Reader,
-  query: TransferSearch
+  query: TransferSearch,
+  words: SearchWords,
+  waysOf: (search: Search) => Effect.Effect<Ways, ReadError>
 ): Effect.fn.Return<Page<Transfer>, SearchError> {
-  const before = yield* decodePosition(query.cursor)
-  const words = yield* resolveWords(reader, query.q, "transfers")
-  if (words === undefined) return { data: [], next: null }
-  const search = new Search(reader, query, before, words)
-  const { parameters, statement } = search.statement(yield* waysTo(reader, search, query, words))
+  const search = new Search(reader, query, yield* decodePosition(query.cursor), words)
+  const { parameters, statement } = search.statement(yield* waysOf(search))
   const rows = yield* reader.read<TransferRow & Marked>(statement, parameters)
   if (rows.some(({ beyond }) => beyond)) return yield* tooWide(reader, narrower)
   return pageByPosition(rows, query.limit, transferOfRow)
 })
 
-const narrower = "name a walletId, a reference, a rarer word or an ownerId with fewer wallets"
+export const searchTransfers = Effect.fnUntraced(function* (
+  reader: Reader,
+  query: TransferSearch
+): Effect.fn.Return<Page<Transfer>, SearchError> {
+  const words = yield* resolveWords(reader, query.q, "transfers")
+  if (words === undefined) return { data: [], next: null }
+  const first = pageBy(glancing(reader), query, words, (search) => Effect.succeed(search.byPlace()))
+  const found = pageBy(reader, query, words, (search) => waysTo(reader, search, query, words))
+  return yield* asksWords(words, query) ? Effect.catchTag(first, "QueryTooWide", () => found) : found
+})

@@ -7,7 +7,7 @@ import type { Reader } from "./Reader.ts"
 export interface Wallets {
   /** On the table `wallets` under the name `w`. */
   readonly condition: (values: Conditions) => string
-  /** Counted no further than just beyond the bound of rows. */
+  /** Counted no further than just beyond the most that are ever gone through. */
   readonly count: number
   /** Of all their streams; of no use when there are more wallets than were counted. */
   readonly events: number
@@ -15,6 +15,8 @@ export interface Wallets {
 
 /** Of so many wallets the newest rows are looked up in each. */
 export const maxMerged = 500
+/** Of so many wallets all rows are fetched, if those are few. */
+export const maxWallets = 2_000
 
 interface CountRow {
   readonly word: string
@@ -22,14 +24,14 @@ interface CountRow {
   readonly events: string
 }
 
-const countOf = (condition: string, bound: number): string =>
+const countOf = (condition: string): string =>
   `select count(*)::int as wallets, coalesce(sum(c.version + 1), 0)::text as events
-  from (select w.version from wallets w where ${condition} limit ${bound + 1}) c`
+  from (select w.version from wallets w where ${condition} limit ${maxWallets + 1}) c`
 
 const ofOwner = (owner: string): string => `lower(w.owner_id) = lower(${owner}) and w.owner_id = ${owner}`
 
-export const walletsOfOwner = ({ read, walkedRows }: Reader, ownerId: string): Effect.Effect<Wallets, ReadError> =>
-  Effect.map(read<CountRow>(countOf(ofOwner("$1"), walkedRows), [text(ownerId)]), ([row]) => ({
+export const walletsOfOwner = ({ read }: Reader, ownerId: string): Effect.Effect<Wallets, ReadError> =>
+  Effect.map(read<CountRow>(countOf(ofOwner("$1")), [text(ownerId)]), ([row]) => ({
     condition: (values) => ofOwner(values.parameter(text(ownerId))),
     count: row!.wallets,
     events: Number(row!.events)
@@ -39,13 +41,13 @@ const ofWord = (word: string): string => `(lower(w.owner_id) = ${word} or lower(
 
 /** The wallets whose id or whose owner's id is the word, in any case. One statement for all words. */
 export const walletsOfWord = (
-  { read, walkedRows }: Reader,
+  { read }: Reader,
   words: ReadonlyArray<string>
 ): Effect.Effect<(word: string) => Wallets, ReadError> =>
   Effect.map(
     read<CountRow>(
       `select a.word, n.wallets, n.events from unnest($1::text[]) a (word)
-      cross join lateral (${countOf(ofWord("a.word"), walkedRows)}) n`,
+      cross join lateral (${countOf(ofWord("a.word"))}) n`,
       [texts(words)]
     ),
     (rows) => {

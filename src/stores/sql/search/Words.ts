@@ -52,6 +52,10 @@ export const wordsOfText = (
   return [...new Set([...plain, ...exact])].slice(0, maxLeading)
 }
 
+/** Whether the index of words is a way. */
+export const asksWords = (words: SearchWords, equal: Parameters<typeof wordsOfText>[1]): boolean =>
+  words.words.length > 0 || wordsOfText(words, equal).length > 0
+
 /** One that may be an id, the one that leads to the fewest rows first. */
 export const leadingId = ({ words }: SearchWords): SearchWord | undefined =>
   words.filter(({ mayBeId }) => mayBeId).sort((a, b) => a.wallets.count - b.wallets.count)[0]
@@ -89,6 +93,10 @@ export interface WordColumns {
   /** Found as wholes. */
   readonly ids: ReadonlyArray<string>
 }
+
+/** Whether it takes more than the row's own columns to tell whether the words are there. */
+export const looksUp = ({ prefixes, words }: SearchWords): boolean =>
+  prefixes.length > 0 || words.some(({ mayBeId }) => mayBeId)
 
 /** Each of the words is there, in one way or another. */
 export const wordConditions = (
