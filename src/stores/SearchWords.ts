@@ -81,3 +81,9 @@ export const queryWords = (q: string): QueryWords => {
 }
 
 export const asksNothing = ({ prefixes, words }: QueryWords): boolean => words.length === 0 && prefixes.length === 0
+
+/** `found`: the words that it is found by, ids and words alike. */
+export const matchesWords = (asked: QueryWords, found: ReadonlyArray<string>): boolean =>
+  !asksNothing(asked) &&
+  asked.words.every((word) => found.includes(word)) &&
+  asked.prefixes.every((prefix) => found.some((word) => word.startsWith(prefix)))

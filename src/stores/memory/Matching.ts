@@ -1,7 +1,7 @@
 /** Whether a row is what a search asks for: what all lists have in common. */
 import type { Metadata } from "../../domain/Limits.ts"
 import type { AmountSearch, SearchFilter } from "../ReadModel.ts"
-import { asksNothing, foldCase, queryWords, type QueryWords } from "../SearchWords.ts"
+import { foldCase, matchesWords, queryWords, type QueryWords } from "../SearchWords.ts"
 
 /** A filter with the words of its `q`, found once. */
 interface Asked {
@@ -29,11 +29,6 @@ interface Facts<R extends Row> {
   readonly ids: ReadonlyArray<string>
 }
 
-const hasWords = (asked: QueryWords, found: ReadonlyArray<string>): boolean =>
-  !asksNothing(asked) &&
-  asked.words.every((word) => found.includes(word)) &&
-  asked.prefixes.every((prefix) => found.some((word) => word.startsWith(prefix)))
-
 /** `value` is within bounds, both included. */
 export const isWithin = <A extends bigint | number>(value: A, min: A | undefined, max: A | undefined): boolean =>
   (min === undefined || value >= min) && (max === undefined || value <= max)
@@ -46,7 +41,8 @@ export const matches = <R extends Row>({ filter, words }: Asked, row: R, facts: 
   (filter.currency === undefined || facts.currency === filter.currency) &&
   isWithin(row.createdAt, filter.from, filter.to) &&
   (filter.metadata === undefined || hasPairs(filter.metadata, row.metadata)) &&
-  (words === undefined || hasWords(words, [...facts.words(row), ...[...facts.ids, ...facts.ownerIds].map(foldCase)]))
+  (words === undefined ||
+    matchesWords(words, [...facts.words(row), ...[...facts.ids, ...facts.ownerIds].map(foldCase)]))
 
 /** `walletIds`: those that it moves money of. */
 export const matchesAmount = (

@@ -8,6 +8,7 @@
  */
 import * as Effect from "effect/Effect"
 import type { SqlClient } from "effect/sql/SqlClient"
+import { placeOfEvent } from "../../domain/EventId.ts"
 import { maxTime } from "../../domain/Limits.ts"
 import type { InvalidRequest } from "../../domain/Rejection.ts"
 import type { Hold, Transaction, Transfer, TransferStatus } from "../../domain/Wallet.ts"
@@ -27,6 +28,7 @@ import type { ReadError } from "../StoreError.ts"
 import { reading } from "./Failure.ts"
 import { Conditions, int8, text, texts, time } from "./Parameters.ts"
 import type { ReadConnections } from "./ReadConnections.ts"
+import { eventById } from "./search/EventById.ts"
 import {
   holdColumns,
   holdOfRow,
@@ -182,7 +184,10 @@ const received = `left join lateral (
 
 const toldColumns = `${transferColumns}, received.created_at as received_at`
 
-const readTransfer = `select ${toldColumns} from transfers t ${received} where t.id = $1 order by t.position limit 1`
+const readTransfer = `
+select ${toldColumns} from transfers t ${received}
+where lower(t.id) = lower($1) and t.id = $1
+order by t.position limit 1`
 
 const readBySource = `
 select ${transferColumns}, null::timestamptz as received_at from transfers t
@@ -204,6 +209,16 @@ const branchesOf: Readonly<Record<TransferStatus | "any", ReadonlyArray<string>>
   pending: ["t.status = 'pending' and num_nulls(received.created_at) > 0"],
   completed: ["t.status = 'completed'", "t.status = 'pending' and num_nonnulls(received.created_at) > 0"],
   reversed: ["t.status = 'reversed'"]
+}
+
+/** `undefined`: no event has such an id. */
+const findTransaction = (read: Read, id: string): Effect.Effect<Transaction | undefined, ReadError> => {
+  const place = placeOfEvent(id)
+  if (place === undefined) return Effect.undefined
+  const values = new Conditions()
+  const { condition, from } = eventById(id, place, values)
+  const statement = `select ${transactionColumns} from (select r.* from ${from} where ${condition}) e`
+  return Effect.map(read<TransactionRow>(statement, values.parameters), ([row]) => row && transactionOfRow(row))
 }
 
 const findTransfer = (read: Read, transferId: string): Effect.Effect<Transfer | undefined, ReadError> =>
@@ -263,6 +278,7 @@ type Reads = Pick<
   | "transactions"
   | "holds"
   | "hold"
+  | "transaction"
   | "transfer"
   | "transfers"
   | "openTransfers"
@@ -293,6 +309,7 @@ export const makeReads = (sql: SqlClient, readMillis: number, inTurn: (typeof Re
     holds: (query) => listHolds(planned, query),
     hold: (walletId, holdId) =>
       Effect.map(prepared<HoldRow>(readHold, [text(walletId), text(holdId)]), ([row]) => row && holdOfRow(row)),
+    transaction: (id) => findTransaction(prepared, id),
     transfer: (transferId) => findTransfer(prepared, transferId),
     transfers: (query) => listTransfers(planned, query),
     openTransfers: (options) => openTransfers(planned, options),

@@ -168,15 +168,15 @@ export const eventTypesOf: { readonly [T in TransactionType]: ReadonlyArray<Wall
   reversal: ["TransferReversed", "OperationReversed"]
 }
 
-const transactionTypes: ReadonlyMap<string, TransactionType> = new Map(
+export const transactionTypes: ReadonlyMap<string, TransactionType> = new Map(
   Object.entries(eventTypesOf).flatMap(([type, events]) => events.map((event) => [event, type as TransactionType]))
 )
 
 /** The condition on events `e` that they are transactions of that type, or of any; as the partial indexes have it. */
-export const ofType = (type: TransactionType | undefined): string =>
+export const ofType = (type: TransactionType | undefined, e = "e"): string =>
   type === undefined
-    ? "e.amount is not null"
-    : `e.amount is not null and e.type in (${eventTypesOf[type].map((event) => `'${event}'`).join(", ")})`
+    ? `${e}.amount is not null`
+    : `${e}.amount is not null and ${e}.type in (${eventTypesOf[type].map((event) => `'${event}'`).join(", ")})`
 
 /** Of the table `events` under the name `e`; a row with an amount is a transaction. */
 export const transactionColumns =

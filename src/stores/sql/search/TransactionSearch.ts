@@ -1,0 +1,210 @@
+/**
+ * Search for transactions: newest first is the order of positions, and of versions within a
+ * wallet. Ways in, the first that there is: the key, the transfer, words that are rare, an id
+ * among the words, the wallet, the owner's wallets if they are not too many, a rare type, and
+ * else back from the newest.
+ */
+import * as Effect from "effect/Effect"
+import type { Transaction } from "../../../domain/Wallet.ts"
+import { decodePosition, type Page, pageByPosition } from "../../Page.ts"
+import type { SearchError, TransactionSearch } from "../../ReadModel.ts"
+import type { ReadError } from "../../StoreError.ts"
+import { int8, text, texts, time } from "../Parameters.ts"
+import { eventTypesOf, ofType, transactionColumns, transactionOfRow, type TransactionRow } from "../Rows.ts"
+import { eventById } from "./EventById.ts"
+import { addAmountFilters, addFilters, ownerOf } from "./Filters.ts"
+import { areRare, glancing, type Reader, tooWide } from "./Reader.ts"
+import { type Marked, RowQuery, type Walk, type Ways } from "./RowQuery.ts"
+import { maxMerged, maxWallets, type Wallets, walletsOfOwner } from "./Wallets.ts"
+import {
+  asksWords,
+  leadingId,
+  looksUp,
+  resolveWords,
+  type SearchWord,
+  type SearchWords,
+  wordConditions,
+  wordsOfText
+} from "./Words.ts"
+
+/** The types whose events can be of a hold. */
+const typesOfHold = ["HoldCaptured", "OperationReversed"] as const
+const common: ReadonlySet<string> = new Set(["WalletCredited", "WalletDebited"])
+/** As the partial indexes have it. */
+const isRare = "r.amount is not null and r.type not in ('WalletCredited', 'WalletDebited')"
+
+class Search {
+  readonly #query: TransactionSearch
+  readonly #reader: Reader
+  readonly #rows: RowQuery
+  /** Placeholder of the position that all rows are before. */
+  readonly #before: string | undefined
+
+  constructor(reader: Reader, query: TransactionSearch, before: bigint | undefined, words: SearchWords) {
+    this.#query = query
+    this.#reader = reader
+    const rows = new RowQuery("events", { limit: query.limit, walkedRows: reader.walkedRows })
+    this.#rows = rows
+    this.#before = before === undefined ? undefined : rows.values.parameter(int8(before))
+    addFilters(rows.filter(ofType(query.type, "r")), query, { created: "r.time", currency: "r.currency" })
+    addAmountFilters(rows, query)
+      .filterBy(query.walletId, (p) => `r.wallet_id = ${p}`, text)
+      .filterBy(query.ownerId, (p) => `${ownerOf("r.wallet_id")} = ${p}`, text)
+      .filterBy(query.transferId, (p) => `r.transfer_id = ${p}`, text)
+      .filterBy(query.holdId, (p) => `r.hold_id = ${p}`, text)
+      .filterBy(
+        query.idempotencyKey,
+        (p) => `r.key = ${p}`,
+        (key) => text(`c:${key}`)
+      )
+      .filterAll(
+        wordConditions(
+          words,
+          { words: "r.words", ids: ["r.id::text", "lower(r.wallet_id)", `lower(${ownerOf("r.wallet_id")})`] },
+          rows.values
+        )
+      )
+    if (query.ownerId !== undefined || looksUp(words)) rows.lookUp()
+    if (this.#before !== undefined) rows.filter(`r.position < ${this.#before}`)
+  }
+
+  statement(ways: Ways): { readonly statement: string; readonly parameters: ReadonlyArray<unknown> } {
+    return { statement: this.#rows.statement(transactionColumns, "e", ways), parameters: this.#rows.values.parameters }
+  }
+
+  byKey(walletId: string, key: string): Ways {
+    const [wallet, own] = [this.#rows.values.parameter(text(walletId)), this.#rows.values.parameter(text(`c:${key}`))]
+    const hash = `hashtextextended(${own}, hashtextextended(${wallet}, 0))`
+    return [this.#rows.all("events r", `hashtextextended(r.key, hashtextextended(r.wallet_id, 0)) = ${hash}`)]
+  }
+
+  /** Its destination's rows have an index; its source's are where the transfer's row says. */
+  byTransfer(transferId: string): Ways {
+    const id = this.#rows.values.parameter(text(transferId))
+    const ofTransfer = `lower(t.id) = lower(${id}) and t.id = ${id}`
+    const ofSource = (condition: string): string =>
+      `transfers t cross join lateral (select * from events e where e.wallet_id = t.wallet_id and ${condition}) r`
+    const reversed = `e.type = 'TransferReversed' and e.amount is not null and e.version > t.version
+      and e.transfer_id = t.id order by e.version limit 1`
+    return [
+      this.#rows.all("events r", `r.transfer_id = ${id} and r.type in ('TransferReceived', 'OperationReversed')`),
+      this.#rows.all(ofSource("e.version = t.version offset 0"), ofTransfer),
+      this.#rows.all(ofSource(reversed), `${ofTransfer} and t.status = 'reversed'`)
+    ]
+  }
+
+  byWords(words: ReadonlyArray<string>): string {
+    return this.#rows.all("events r", `r.words @> ${this.#rows.values.parameter(texts(words))}`)
+  }
+
+  /** `undefined`: by its wallets it cannot be done. */
+  byId({ event, wallets, word }: SearchWord): Ways | undefined {
+    const ofWallets = wallets.count === 0 ? [] : this.byWallets(wallets)
+    if (ofWallets === undefined) return undefined
+    const ofEvent = event && eventById(word, event, this.#rows.values)
+    return [
+      this.byWords([word]),
+      ...(ofEvent === undefined ? [] : [this.#rows.all(ofEvent.from, ofEvent.condition)]),
+      ...ofWallets
+    ]
+  }
+
+  /** `undefined`: they are too many. */
+  byWallets(wallets: Wallets): Ways | undefined {
+    const { condition: conditionOf, count, events } = wallets
+    const condition = conditionOf(this.#rows.values)
+    if (count <= maxWallets && events <= this.#reader.walkedRows) {
+      const each = "(select * from events e where e.wallet_id = w.id offset 0)"
+      return [this.#rows.all(`wallets w cross join lateral ${each} r`, condition)]
+    }
+    return count > maxMerged ? undefined : this.#rows.ofEach({ condition, count }, this.#ofWallet("w.id"))
+  }
+
+  byWallet(walletId: string): Ways {
+    return this.#rows.alongEach(this.#ofWallet(this.#rows.values.parameter(text(walletId))))
+  }
+
+  byPlace(): Ways {
+    const along: Walk = { by: ["r.position"], below: this.#before }
+    const types = this.#rareTypes
+    if (types === undefined) return [this.#rows.along(along)]
+    return this.#rows.alongEach(types.map((one) => ({ ...along, equal: [["r.type", `'${one}'`]], where: isRare })))
+  }
+
+  #ofWallet(walletId: string): ReadonlyArray<Walk> {
+    const wallet = ["r.wallet_id", walletId] as const
+    const along = { by: ["r.version"], ...this.#versions(walletId) }
+    const types = this.#rareTypes
+    if (types === undefined) return [{ ...along, equal: [wallet] }]
+    return types.map((one) => ({ ...along, equal: [wallet, ["r.type", `'${one}'`]], where: isRare }))
+  }
+
+  /** `undefined`: others are asked for, too. */
+  get #rareTypes(): ReadonlyArray<string> | undefined {
+    const { holdId, type } = this.#query
+    const types = type !== undefined ? eventTypesOf[type] : holdId !== undefined ? typesOfHold : undefined
+    return types === undefined || types.some((one) => common.has(one)) ? undefined : types
+  }
+
+  /** Where in its stream a wallet's rows are: versions go up with positions and times. */
+  #versions(walletId: string): Pick<Walk, "below" | "from"> {
+    const { from, to } = this.#query
+    const values = this.#rows.values
+    const afterTime = (at: number): string => `version_after_time(${walletId}, ${values.parameter(time(at))})`
+    const below = [
+      ...(this.#before === undefined ? [] : [`version_from_position(${walletId}, ${this.#before})`]),
+      ...(to === undefined ? [] : [afterTime(to)])
+    ]
+    return {
+      below: below.length === 0 ? undefined : `least(${below.join(", ")})`,
+      from: from === undefined ? undefined : afterTime(from - 1)
+    }
+  }
+}
+
+const waysTo = Effect.fnUntraced(function* (
+  reader: Reader,
+  search: Search,
+  query: TransactionSearch,
+  words: SearchWords
+): Effect.fn.Return<Ways, ReadError> {
+  const { idempotencyKey, ownerId, transferId, walletId } = query
+  if (walletId !== undefined && idempotencyKey !== undefined) return search.byKey(walletId, idempotencyKey)
+  if (transferId !== undefined) return search.byTransfer(transferId)
+  const text = wordsOfText(words, query)
+  if (yield* areRare(reader, "events", text)) return [search.byWords(text)]
+  const id = leadingId(words)
+  if (id !== undefined && (yield* areRare(reader, "events", [id.word]))) {
+    const ways = search.byId(id)
+    if (ways !== undefined) return ways
+  }
+  if (walletId !== undefined) return search.byWallet(walletId)
+  const ofOwner = ownerId === undefined ? undefined : search.byWallets(yield* walletsOfOwner(reader, ownerId))
+  return ofOwner ?? search.byPlace()
+})
+
+const narrower = "name a walletId, a transferId, a reference, a rarer word or an ownerId with fewer transactions"
+
+const pageBy = Effect.fnUntraced(function* (
+  reader: Reader,
+  query: TransactionSearch,
+  words: SearchWords,
+  waysOf: (search: Search) => Effect.Effect<Ways, ReadError>
+): Effect.fn.Return<Page<Transaction>, SearchError> {
+  const search = new Search(reader, query, yield* decodePosition(query.cursor), words)
+  const { parameters, statement } = search.statement(yield* waysOf(search))
+  const rows = yield* reader.read<TransactionRow & Marked>(statement, parameters)
+  if (rows.some(({ beyond }) => beyond)) return yield* tooWide(reader, narrower)
+  return pageByPosition(rows, query.limit, transactionOfRow)
+})
+
+export const searchTransactions = Effect.fnUntraced(function* (
+  reader: Reader,
+  query: TransactionSearch
+): Effect.fn.Return<Page<Transaction>, SearchError> {
+  const words = yield* resolveWords(reader, query.q, "transactions")
+  if (words === undefined) return { data: [], next: null }
+  const first = pageBy(glancing(reader), query, words, (search) => Effect.succeed(search.byPlace()))
+  const found = pageBy(reader, query, words, (search) => waysTo(reader, search, query, words))
+  return yield* asksWords(words, query) ? Effect.catchTag(first, "QueryTooWide", () => found) : found
+})
