@@ -78,6 +78,17 @@ export const documentWallet = (document: SearchDocument): string => {
   }
 }
 
+export interface WriteOptions {
+  /** For a repair: one that is there as of the same event is written over. Default: it stays. */
+  readonly replace?: boolean | undefined
+}
+
+/** Documents as of these versions, both inclusive. */
+export interface VersionRange {
+  readonly from: number
+  readonly to: number
+}
+
 /** One set of indexes. */
 export interface IndexSet {
   /**
@@ -85,7 +96,10 @@ export interface IndexSet {
    * Of one that is there as of a later event nothing is written. A failure leaves each written or not, perhaps
    * later: to be written again.
    */
-  readonly write: (documents: ReadonlyArray<SearchDocument>) => Effect.Effect<ReadonlyArray<DeadLetter>, ReadError>
+  readonly write: (
+    documents: ReadonlyArray<SearchDocument>,
+    options?: WriteOptions
+  ) => Effect.Effect<ReadonlyArray<DeadLetter>, ReadError>
   /** What has been written is found by every search that is sent after this has answered. */
   readonly refresh: Effect.Effect<void, ReadError>
   /** All events of the log up to this position have been written; `0n`: nothing yet. */
@@ -95,9 +109,12 @@ export interface IndexSet {
   readonly count: (kind: DocumentKind) => Effect.Effect<number, ReadError>
   /**
    * The documents of these wallets (those whose stream changes them), whole, as of one moment after the
-   * last refresh. In any order.
+   * last refresh. In any order. `versions`: those alone; of a wallet with a long history never all at once.
    */
-  readonly documentsOf: (walletIds: ReadonlyArray<string>) => Effect.Effect<ReadonlyArray<SearchDocument>, ReadError>
+  readonly documentsOf: (
+    walletIds: ReadonlyArray<string>,
+    versions?: VersionRange
+  ) => Effect.Effect<ReadonlyArray<SearchDocument>, ReadError>
   /** Ids of wallets that have any document, upwards behind `after`, at most `limit`. */
   readonly walletIds: (options: {
     readonly after: string
@@ -129,6 +146,14 @@ export class SearchIndex extends Context.Service<
      * have it at the same time, in any process; `undefined`: somebody has. Given back with the scope.
      */
     readonly next: (logId: string) => Effect.Effect<IndexSet | undefined, ReadError, Scope.Scope>
+    /**
+     * While the scope is open nothing is written to the current set, from any process, its checkpoint neither: writes fail as
+     * `StoreUnavailable`, and those that were under way have ended when this has answered. A swap lifts it too: then
+     * writes go to what was the next set. A process that ends without closing the scope leaves it behind: whoever holds
+     * the next set or opens the index lifts it. Absent: a swap may hide what was written a moment before it, until
+     * that is written to the new set, too.
+     */
+    readonly holdWrites?: Effect.Effect<void, ReadError, Scope.Scope>
     /** From now on the next set is the current one, at once for all readers; the one before stays. */
     readonly swap: Effect.Effect<void, ReadError>
     /** Removes all sets that are neither searched nor being filled; answers their number. */

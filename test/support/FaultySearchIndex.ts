@@ -6,7 +6,8 @@ import {
   documentWallet,
   type IndexSet,
   type SearchDocument,
-  type SearchIndex
+  type SearchIndex,
+  type WriteOptions
 } from "../../src/stores/SearchIndex.ts"
 import { StoreDefect, StoreUnavailable } from "../../src/stores/StoreError.ts"
 
@@ -65,27 +66,27 @@ export const make = (inner: SearchIndex["Service"]): FaultySearchIndex => {
     })
 
   /** Writes what it does not refuse. */
-  const choosy = (set: IndexSet, documents: ReadonlyArray<SearchDocument>) => {
+  const choosy = (set: IndexSet, documents: ReadonlyArray<SearchDocument>, options?: WriteOptions) => {
     const letters: Array<DeadLetter> = []
     const taken = documents.filter((document) => {
       const reason = faulty.refuses?.(document)
       if (reason !== undefined) letters.push(letterOf(document, reason))
       return reason === undefined
     })
-    return Effect.map(set.write(taken), (refused) => [...letters, ...refused])
+    return Effect.map(set.write(taken, options), (refused) => [...letters, ...refused])
   }
 
   const faultySet = (set: IndexSet): IndexSet => ({
-    write: (documents) =>
+    write: (documents, options) =>
       Effect.suspend(() => {
         faulty.writes.push(documents)
-        return under(choosy(set, documents), faulty.writeFaults)
+        return under(choosy(set, documents, options), faulty.writeFaults)
       }),
     refresh: under(set.refresh),
     checkpoint: under(set.checkpoint),
     saveCheckpoint: (position) => under(set.saveCheckpoint(position), faulty.checkpointFaults),
     count: (kind) => under(set.count(kind)),
-    documentsOf: (walletIds) => under(set.documentsOf(walletIds)),
+    documentsOf: (walletIds, versions) => under(set.documentsOf(walletIds, versions)),
     walletIds: (options) => under(set.walletIds(options))
   })
 
@@ -99,6 +100,7 @@ export const make = (inner: SearchIndex["Service"]): FaultySearchIndex => {
       open: (logId) => under(inner.open(logId)),
       current: faultySet(inner.current),
       next: (logId) => under(Effect.map(inner.next(logId), (set) => set && faultySet(set))),
+      ...(inner.holdWrites === undefined ? {} : { holdWrites: under(inner.holdWrites) }),
       swap: under(inner.swap),
       dropOld: under(inner.dropOld)
     }

@@ -2,11 +2,13 @@
  * Starts the servers that all test files of a run share, and says once, loudly,
  * which are there and what is not tested because one is absent.
  */
+import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Redacted from "effect/Redacted"
 import * as Scope from "effect/Scope"
 import type { TestProject } from "vitest/node"
+import { elasticsearchLacks, layElasticsearch, startElasticsearch } from "../../bench/servers/ElasticsearchServer.ts"
 import { kurrentFolder, startKurrent } from "../../bench/servers/KurrentServer.ts"
 import { pgBouncerFolder } from "../../bench/servers/PgBouncer.ts"
 import { postgresFolder, startPostgres } from "../../bench/servers/PostgresServer.ts"
@@ -61,11 +63,28 @@ const pgBouncer: Found = {
   loss: "the service behind a pooler (install pgbouncer)"
 }
 
-const elsewhere = (name: string, variable: string, loss: string): Found => ({
-  name,
-  url: given(variable) ?? null,
-  origin: variable,
-  loss: `${loss} (set ${variable})`
+interface FoundSearch extends Found {
+  /** Where to ask for a server of the run's own; `null`: none can be had here. */
+  readonly offer: string | null
+}
+
+/** Laid here where it is not yet, about a minute once on a machine: what cannot be laid is absent. */
+const elasticsearch = Effect.gen(function* (): Effect.fn.Return<FoundSearch, never, Scope.Scope> {
+  const name = "Elasticsearch"
+  const url = given("ELASTICSEARCH_TEST_URL") ?? null
+  const lacks =
+    elasticsearchLacks ??
+    (yield* layElasticsearch.pipe(
+      Effect.as(undefined),
+      Effect.catchCause((cause) => Effect.succeed(`what could not be fetched or built: ${Cause.pretty(cause)}`))
+    ))
+  const loss = `search on Elasticsearch (needs ${lacks}; or set ELASTICSEARCH_TEST_URL)`
+  if (lacks !== undefined)
+    return { name, url, origin: "ELASTICSEARCH_TEST_URL, without faults of it", loss, offer: null }
+  const offer = yield* offerLazily(Effect.map(startElasticsearch({ heap: "512m" }), (server) => server.url))
+  return url === null
+    ? { name, url: offer, origin: "started when needed", loss, offer }
+    : { name, url, origin: "ELASTICSEARCH_TEST_URL; for faults started when needed", loss, offer }
 })
 
 const report = (found: ReadonlyArray<Found>): string => {
@@ -77,20 +96,14 @@ const report = (found: ReadonlyArray<Found>): string => {
 /** Called by vitest once per run; what it answers is called at the end. */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   const scope = Scope.makeUnsafe()
-  const [sql, leases, log] = await Effect.runPromise(
-    Effect.all([postgres, redis, kurrent], { concurrency: 3 }).pipe(Scope.provide(scope))
+  const [sql, leases, log, search] = await Effect.runPromise(
+    Effect.all([postgres, redis, kurrent, elasticsearch], { concurrency: 4 }).pipe(Scope.provide(scope))
   )
   project.provide("postgresUrl", sql.url)
   project.provide("redisUrl", leases.url)
   project.provide("kurrentUrl", log.url)
-  process.stderr.write(
-    report([
-      sql,
-      leases,
-      log,
-      pgBouncer,
-      elsewhere("Elasticsearch", "TEST_ELASTICSEARCH_URL", "the read model on Elasticsearch")
-    ])
-  )
+  project.provide("elasticsearchUrl", search.url === search.offer ? null : search.url)
+  project.provide("elasticsearchOffer", search.offer)
+  process.stderr.write(report([sql, leases, log, pgBouncer, search]))
   return () => Effect.runPromise(Scope.close(scope, Exit.void))
 }

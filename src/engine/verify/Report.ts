@@ -57,6 +57,10 @@ export interface VerifyReport {
   readonly searched: number
   /** Wallets whose id is too common a word for the search to find in bounded pages. */
   readonly notSearched: number
+  /** Documents of a search index of its own that are there and right. */
+  readonly documents: number
+  /** Documents that the search index has refused, as they are on record. */
+  readonly deadLetters: number
   /** Active holds whose time was over for longer than the lag allowed; at most `dueBound` are counted. */
   readonly overdueHolds: number
   /** Transfers in flight for longer than the lag allowed; at most `dueBound` are counted. */
@@ -85,6 +89,7 @@ export interface VerifyCounts {
   lagging: number
   searched: number
   notSearched: number
+  documents: number
 }
 
 export const zeroCounts = (): VerifyCounts => ({
@@ -98,7 +103,8 @@ export const zeroCounts = (): VerifyCounts => ({
   openRefusals: 0,
   lagging: 0,
   searched: 0,
-  notSearched: 0
+  notSearched: 0,
+  documents: 0
 })
 
 /** Adds `more` to `counts`. */

@@ -9,9 +9,9 @@ import { rangeOf } from "../../stores/WalletRows.ts"
 import type { ReadError } from "../../stores/StoreError.ts"
 import { emptyTotals } from "./Conservation.ts"
 import { searchedPerSlice, type VerifyBounds } from "./Options.ts"
-import { addCounts, type Difference, orphanRow } from "./Report.ts"
+import { addCounts, orphanRow } from "./Report.ts"
 import { compareWallets, report, totalsOf, type Verification } from "./Verification.ts"
-import { verifySearch } from "./Search.ts"
+import { type SearchFindings, verifySearch } from "./Search.ts"
 import { compareSlice, type Scans, type SettledWallet } from "./Slice.ts"
 import { verifyWallet } from "./Wallet.ts"
 import type { VerifyError, VerifyStores, VerifyWalletOptions, WalletFindings } from "./Walk.ts"
@@ -43,12 +43,13 @@ const searchSettled = (
   sample: ReadonlyArray<SettledWallet>,
   { lagMillis }: VerifyWalletOptions,
   walletsAtATime: number
-): Effect.Effect<{ readonly notSearched: number; readonly differences: ReadonlyArray<Difference> }, VerifyError> =>
+): Effect.Effect<SearchFindings, VerifyError> =>
   Effect.map(
     Effect.forEach(sample, ({ newestTransaction, view }) => verifySearch(stores, view, newestTransaction, lagMillis), {
       concurrency: walletsAtATime
     }),
     (found) => ({
+      searched: found.reduce((sum, one) => sum + one.searched, 0),
       notSearched: found.reduce((sum, one) => sum + one.notSearched, 0),
       differences: found.flatMap(({ differences }) => differences)
     })
@@ -73,7 +74,7 @@ const compareRangeOf = Effect.fnUntraced(function* (
     range
   )
   const search = yield* searchSettled(run.stores, sample, run.walletOptions, run.walletsAtATime)
-  counts.searched += sample.length
+  counts.searched += search.searched
   counts.notSearched += search.notSearched
   addCounts(run.counts, counts)
   report(run, search.differences)
@@ -131,7 +132,7 @@ export const verifyOne = Effect.fnUntraced(function* (
     return { counts, differences: [...flaws, ...differences] }
   }
   const search = yield* searchSettled(stores, sample, options, 1)
-  counts.searched += sample.length
+  counts.searched += search.searched
   counts.notSearched += search.notSearched
   const unknown = orphans.map(({ holds, refusals, transfers, wallet }) =>
     orphanOf(walletId, { version: wallet?.view.version, rows: holds.length + transfers.length + refusals })

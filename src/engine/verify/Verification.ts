@@ -14,6 +14,7 @@ export type CompareWallet = (walletId: string) => Effect.Effect<RepairedFindings
 
 export interface Verification {
   readonly stores: VerifyStores
+  readonly repair: boolean
   readonly compareWallet: CompareWallet
   readonly walletOptions: VerifyWalletOptions
   readonly bounds: VerifyBounds
@@ -28,6 +29,8 @@ export interface Verification {
   readonly differences: Array<Difference>
   differenceCount: number
   repaired: number
+  deadLetters: number
+  readonly warnings: Array<string>
 }
 
 export const report = (run: Verification, differences: ReadonlyArray<Difference>): void => {

@@ -15,16 +15,21 @@
  * two amounts altered so that all still adds up) nothing here finds: the checksums of the
  * pages do (`data_checksums`, `pg_amcheck`), or a comparison with a backup.
  *
+ * A search index of its own is compared after that, document by document (`Indexed.ts`).
+ *
  * Elsewhere the log is walked up to the head, and each wallet is compared when its creation
  * is met, transactions and keys included (`LogOrder.ts`).
  */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
 import { EventStore, type LogHead } from "../../stores/EventStore.ts"
 import { Persistence } from "../../stores/Persistence.ts"
 import { ReadModel } from "../../stores/ReadModel.ts"
+import { SearchIndex } from "../../stores/SearchIndex.ts"
 import { inTransit, isConserved } from "./Conservation.ts"
 import { defaultVerifyBounds, type VerifyOptions, walletsAtATime } from "./Options.ts"
+import { compareIndex } from "./Indexed.ts"
 import { compareInLogOrder } from "./LogOrder.ts"
 import { comparing, repairing } from "./Repair.ts"
 import { orphanRow, type VerifyReport, zeroCounts } from "./Report.ts"
@@ -52,7 +57,7 @@ const judgeConservation = (run: Verification): void => {
 const reportOf = (
   run: Verification,
   walletId: string | null,
-  beside: Pick<VerifyReport, "overdueHolds" | "overdueTransfers" | "warnings">,
+  beside: Pick<VerifyReport, "overdueHolds" | "overdueTransfers">,
   durationMillis: number
 ): VerifyReport => ({
   logId: run.logId,
@@ -61,6 +66,8 @@ const reportOf = (
   ...run.counts,
   ...beside,
   repaired: run.repaired,
+  deadLetters: run.deadLetters,
+  warnings: run.warnings,
   conservation: [...run.totals.values()].sort((a, b) => (a.currency < b.currency ? -1 : 1)),
   differenceCount: run.differenceCount,
   differences: run.differences,
@@ -82,6 +89,7 @@ const start = Effect.fnUntraced(function* (
   const onProgress = options.onProgress ?? (() => Effect.void)
   const run: Verification = {
     stores,
+    repair,
     compareWallet: repair ? yield* repairing(stores, compare) : comparing(compare),
     walletOptions,
     bounds,
@@ -101,7 +109,9 @@ const start = Effect.fnUntraced(function* (
     counts: zeroCounts(),
     differences: [],
     differenceCount: 0,
-    repaired: 0
+    repaired: 0,
+    deadLetters: 0,
+    warnings: []
   }
   return run
 })
@@ -131,13 +141,17 @@ export const verify = Effect.fn("Verify.verify")(function* (
   options: VerifyOptions = {}
 ): Effect.fn.Return<VerifyReport, VerifyError, EventStore | Persistence | ReadModel> {
   const started = yield* Clock.currentTimeMillis
-  const stores = { log: yield* EventStore, persistence: yield* Persistence, readModel: yield* ReadModel }
+  const index = Option.getOrUndefined(yield* Effect.serviceOption(SearchIndex))
+  const stores = { log: yield* EventStore, persistence: yield* Persistence, readModel: yield* ReadModel, index }
   const checkpoints = yield* stores.persistence.checkpoints
   const head = yield* stores.log.head
   const run = yield* start(options, stores, head)
   report(run, yield* compareStores(stores, head, checkpoints))
   yield* options.walletId === undefined ? compareAll(run) : compareOne(run, options.walletId)
+  if (index !== undefined) {
+    yield* compareIndex(run, index, options.walletId)
+  }
   const overdue = yield* countOverdue(stores, run.walletOptions.lagMillis)
-  const warnings = yield* ruleWarnings(stores.persistence)
-  return reportOf(run, options.walletId ?? null, { ...overdue, warnings }, (yield* Clock.currentTimeMillis) - started)
+  run.warnings.push(...(yield* ruleWarnings(stores.persistence)))
+  return reportOf(run, options.walletId ?? null, overdue, (yield* Clock.currentTimeMillis) - started)
 })

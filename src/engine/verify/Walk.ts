@@ -4,6 +4,7 @@ import type { Transaction } from "../../domain/Wallet.ts"
 import type { EventStore } from "../../stores/EventStore.ts"
 import type { Persistence, Refusal } from "../../stores/Persistence.ts"
 import type { ReadModel } from "../../stores/ReadModel.ts"
+import type { SearchIndex } from "../../stores/SearchIndex.ts"
 import type { EventUnreadable, ReadError } from "../../stores/StoreError.ts"
 import { startFold, type WalletFold } from "./Fold.ts"
 import { type Difference, type VerifyCounts, zeroCounts } from "./Report.ts"
@@ -12,6 +13,8 @@ export interface VerifyStores {
   readonly log: EventStore["Service"]
   readonly persistence: Persistence["Service"]
   readonly readModel: ReadModel["Service"]
+  /** Where search has an index of its own. */
+  readonly index?: SearchIndex["Service"] | undefined
 }
 
 export interface VerifyWalletOptions {

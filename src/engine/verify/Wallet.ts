@@ -185,7 +185,7 @@ export const verifyWallet = Effect.fnUntraced(function* (
   if (sides !== undefined) walk.differences.push(inRows(walk, "wallet row", sides))
   yield* compareHoldsAndTransfers(walk)
   const search = yield* verifySearch(stores, expected, walk.newestTransaction, options.lagMillis)
-  walk.counts.searched += 1
+  walk.counts.searched += search.searched
   walk.counts.notSearched += search.notSearched
   walk.differences.push(...search.differences)
   return walk

@@ -14,9 +14,11 @@ import {
   type IndexSet,
   type IndexState,
   type SearchDocument,
-  SearchIndex
+  SearchIndex,
+  type VersionRange,
+  type WriteOptions
 } from "../SearchIndex.ts"
-import { StoreDefect } from "../StoreError.ts"
+import { type ReadError, StoreDefect, StoreUnavailable } from "../StoreError.ts"
 import { copyOf } from "./Copies.ts"
 
 type Documents = Map<string, SearchDocument>
@@ -39,6 +41,8 @@ export interface MemorySearchState {
   next: MemoryIndexSet | undefined
   /** Somebody has the next set. */
   isBuilding: boolean
+  /** The set that takes no writes. */
+  held: MemoryIndexSet | undefined
   readonly old: Array<MemoryIndexSet>
   refreshes: number
 }
@@ -52,6 +56,7 @@ export const makeState = (): MemorySearchState => ({
   current: undefined,
   next: undefined,
   isBuilding: false,
+  held: undefined,
   old: [],
   refreshes: 0
 })
@@ -72,12 +77,13 @@ const emptySet = (logId: string, mapping: string): MemoryIndexSet => ({
   checkpoint: 0n
 })
 
-const write = (set: MemoryIndexSet, documents: ReadonlyArray<SearchDocument>): void => {
+const write = (set: MemoryIndexSet, documents: ReadonlyArray<SearchDocument>, options: WriteOptions): void => {
   for (const document of documents) {
     const ofKind = set.documents[document.kind]
     const id = documentId(document)
     const before = ofKind.get(id)
-    if (before !== undefined && before.version >= document.version) continue
+    const oldest = options.replace === true ? document.version : document.version - 1
+    if (before !== undefined && before.version > oldest) continue
     const own = copyOf(document)
     ofKind.set(id, own)
     set.unseen.push(own)
@@ -105,13 +111,19 @@ const walletIds = (
     .sort()
     .slice(0, limit)
 
+const allVersions: VersionRange = { from: 0, to: Number.MAX_SAFE_INTEGER }
+
+const held = new StoreUnavailable({ store: "readModel", reason: "writes are held for a swap", retryAfter: 100 })
+
 /** The port's side of a set; `find` fails where there is none. */
 const indexSet = (state: MemorySearchState, find: Effect.Effect<MemoryIndexSet, StoreDefect>): IndexSet => {
   const using = <A>(f: (set: MemoryIndexSet) => A): Effect.Effect<A, StoreDefect> => Effect.map(find, f)
+  const writing = <A>(f: (set: MemoryIndexSet) => A): Effect.Effect<A, ReadError> =>
+    Effect.flatMap(find, (set) => (set === state.held ? Effect.fail(held) : Effect.sync(() => f(set))))
   return {
-    write: (documents) =>
-      using((set) => {
-        write(set, documents)
+    write: (documents, options = {}) =>
+      writing((set) => {
+        write(set, documents, options)
         return []
       }),
     refresh: using((set) => {
@@ -120,14 +132,17 @@ const indexSet = (state: MemorySearchState, find: Effect.Effect<MemoryIndexSet, 
     }),
     checkpoint: using(({ checkpoint }) => checkpoint),
     saveCheckpoint: (position) =>
-      using((set) => {
+      writing((set) => {
         if (position > set.checkpoint) set.checkpoint = position
       }),
     count: (kind) => using(({ visible }) => visible[kind].size),
-    documentsOf: (ids) =>
+    documentsOf: (ids, { from, to } = allVersions) =>
       using((set) => {
         const asked = new Set(ids)
-        return copyOf(visibleDocuments(set).filter((document) => asked.has(documentWallet(document))))
+        const found = visibleDocuments(set).filter(
+          (document) => asked.has(documentWallet(document)) && document.version >= from && document.version <= to
+        )
+        return copyOf(found)
       }),
     walletIds: (options) => using((set) => walletIds(set, options))
   }
@@ -177,6 +192,17 @@ export const make = (state: MemorySearchState, options: MemorySearchOptions = {}
     open: (logId) => Effect.sync(() => stateOf((state.current ??= emptySet(logId, mapping)), logId, mapping)),
     current: indexSet(state, currentSet(state)),
     next: (logId) => takeNext(state, logId, mapping),
+    holdWrites: Effect.asVoid(
+      Effect.acquireRelease(
+        Effect.sync(() => {
+          state.held = state.current
+        }),
+        () =>
+          Effect.sync(() => {
+            state.held = undefined
+          })
+      )
+    ),
     swap: Effect.suspend(() => {
       if (state.next === undefined) {
         return Effect.fail(new StoreDefect({ store: "readModel", reason: "no search index is being filled" }))
@@ -186,7 +212,13 @@ export const make = (state: MemorySearchState, options: MemorySearchOptions = {}
       state.next = undefined
       return Effect.void
     }),
-    dropOld: Effect.sync(() => state.old.splice(0).length)
+    dropOld: Effect.sync(() => {
+      if (state.next !== undefined && !state.isBuilding) {
+        state.old.push(state.next)
+        state.next = undefined
+      }
+      return state.old.splice(0).length
+    })
   })
 }
 

@@ -1,0 +1,103 @@
+/**
+ * Documents from rows and events as they are now: what a search index has to show of wallets, holds and
+ * transfers, and the transactions that events make.
+ */
+import * as Effect from "effect/Effect"
+import { callerKey, type RecordedEvent } from "../domain/Event.ts"
+import { holdChanges, transactionOf, transferChanges } from "../domain/Projection.ts"
+import type { IndexRows, IndexRowsQuery, Persistence } from "../stores/Persistence.ts"
+import type { SearchDocument } from "../stores/SearchIndex.ts"
+import type { ReadError } from "../stores/StoreError.ts"
+
+type Wallet = IndexRows["wallets"][number]
+
+export interface RowDocuments {
+  /** Of the wallets, holds and transfers asked for that have rows. */
+  readonly documents: ReadonlyArray<SearchDocument>
+  /** With those whose holds and transfers were asked for. */
+  readonly wallets: ReadonlyMap<string, Wallet>
+  /** Whether this event of one of these wallets has no rows. */
+  readonly isRefused: (walletId: string, version: number) => boolean
+}
+
+const uniqueIds = (ids: Iterable<string>): ReadonlyArray<string> => [...new Set(ids)]
+
+/** Destinations that were not asked for: only their owners are wanted, which never change. */
+const withDestinations = Effect.fnUntraced(function* (
+  persistence: Persistence["Service"],
+  { transfers, wallets }: IndexRows
+): Effect.fn.Return<ReadonlyMap<string, string>, ReadError> {
+  const owners = new Map(wallets.map(({ view }) => [view.id, view.ownerId]))
+  const missing = uniqueIds(transfers.map(({ transfer }) => transfer.to).filter((id) => !owners.has(id)))
+  if (missing.length === 0) return owners
+  const more = yield* persistence.indexRows({ wallets: missing, holds: [], transfers: [] })
+  for (const { view } of more.wallets) owners.set(view.id, view.ownerId)
+  return owners
+})
+
+/** What the index has to show of these, as it is now; what has no row is left out. */
+export const rowDocuments = Effect.fnUntraced(function* (
+  persistence: Persistence["Service"],
+  asked: IndexRowsQuery
+): Effect.fn.Return<RowDocuments, ReadError> {
+  const sources = [...asked.holds, ...asked.transfers].map(({ walletId }) => walletId)
+  const rows = yield* persistence.indexRows({ ...asked, wallets: uniqueIds([...asked.wallets, ...sources]) })
+  const owners = yield* withDestinations(persistence, rows)
+  const wallets = new Map(rows.wallets.map((one) => [one.view.id, one]))
+  const refused = new Set(rows.refused.map(({ version, walletId }) => `${walletId} ${version}`))
+  const wanted = new Set(asked.wallets)
+  const documents: Array<SearchDocument> = []
+  for (const { position, view } of rows.wallets) {
+    if (wanted.has(view.id)) documents.push({ kind: "wallet", version: view.version, position, wallet: view })
+  }
+  for (const hold of rows.holds) {
+    const view = wallets.get(hold.walletId)?.view
+    if (view === undefined) continue
+    documents.push({ kind: "hold", version: view.version, ownerId: view.ownerId, currency: view.currency, hold })
+  }
+  for (const { key, position, transfer } of rows.transfers) {
+    const view = wallets.get(transfer.from)?.view
+    if (view === undefined) continue
+    const ownerIds = uniqueIds([view.ownerId, ...[owners.get(transfer.to)].filter((id) => id !== undefined)])
+    documents.push({ kind: "transfer", version: view.version, position, ownerIds, key, transfer })
+  }
+  return {
+    documents,
+    wallets,
+    isRefused: (walletId, version) => refused.has(`${walletId} ${version}`)
+  }
+})
+
+/** The document of the transaction that the event makes; `undefined`: it moves no money. */
+export const transactionDocument = (
+  recorded: RecordedEvent,
+  position: bigint,
+  { view }: Wallet
+): Extract<SearchDocument, { readonly kind: "transaction" }> | undefined => {
+  const transaction = transactionOf(recorded, view)
+  return (
+    transaction && {
+      kind: "transaction",
+      version: recorded.version,
+      position,
+      ownerId: view.ownerId,
+      key: callerKey(recorded.metadata.key),
+      transaction
+    }
+  )
+}
+
+/** Holds and transfers whose rows these events of one wallet change. */
+export const touchedBy = (
+  walletId: string,
+  events: ReadonlyArray<RecordedEvent>
+): Pick<IndexRowsQuery, "holds" | "transfers"> => ({
+  holds: holdChanges({ events }).map((change) => ({
+    walletId,
+    id: change._tag === "Placed" ? change.hold.id : change.holdId
+  })),
+  transfers: transferChanges({ events }).map((change) => ({
+    walletId,
+    id: change._tag === "Sent" ? change.transfer.id : change.transferId
+  }))
+})

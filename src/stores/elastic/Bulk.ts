@@ -1,0 +1,173 @@
+/**
+ * Documents in bulk requests: each with the version of its stream, so that whatever arrives
+ * late or twice changes nothing; per-item answers told apart into written, refused for good,
+ * and to be written again.
+ */
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import type { DeadLetter } from "../Persistence.ts"
+import { type DocumentKind, documentId, documentWallet, type SearchDocument } from "../SearchIndex.ts"
+import type { ReadError } from "../StoreError.ts"
+import type { ElasticConnection } from "./Connection.ts"
+import { encodeDocument } from "./Documents.ts"
+import { defect, type ElasticError, errorIn, failureOfStatus, unavailable, wayOut } from "./Failure.ts"
+
+/** Where documents go. */
+export interface BulkTarget {
+  readonly nameOf: (kind: DocumentKind) => string
+  /** By alias: what is no alias is written by nobody. */
+  readonly byAlias: boolean
+  /** Whether an index that has taken a document is one of ours. */
+  readonly isOurs: (index: string) => boolean
+}
+
+export interface BulkLimits {
+  /** Of one request; a single document may be larger. */
+  readonly bytes: number
+  /** Milliseconds a request may take. */
+  readonly timeoutMillis: number
+}
+
+interface Line {
+  readonly document: SearchDocument
+  readonly text: string
+  readonly bytes: number
+}
+
+interface Item {
+  readonly _index?: string
+  readonly status: number
+  readonly error?: unknown
+}
+
+const lineOf = (document: SearchDocument, target: BulkTarget, replace: boolean): Line => {
+  const action = {
+    index: {
+      _index: target.nameOf(document.kind),
+      _id: documentId(document),
+      version: document.version + 1,
+      version_type: replace ? "external_gte" : "external"
+    }
+  }
+  const text = `${JSON.stringify(action)}\n${encodeDocument(document)}\n`
+  return { document, text, bytes: Buffer.byteLength(text) }
+}
+
+/** In order, each part within the bound or a single line. */
+const partsWithin = (lines: ReadonlyArray<Line>, bound: number): ReadonlyArray<ReadonlyArray<Line>> => {
+  const parts: Array<Array<Line>> = []
+  let bytes = bound
+  for (const line of lines) {
+    if (bytes + line.bytes > bound) {
+      parts.push([])
+      bytes = 0
+    }
+    parts.at(-1)!.push(line)
+    bytes += line.bytes
+  }
+  return parts
+}
+
+const letterOf = ({ document }: Line, reason: string, time: number): DeadLetter => ({
+  kind: document.kind,
+  id: documentId(document),
+  walletId: documentWallet(document),
+  version: document.version,
+  reason,
+  time
+})
+
+/** What Elasticsearch says of a document that it will never take. The same type also stands for an alias that is not in order. */
+const isRefusal = (status: number, { reason, type }: ElasticError): boolean =>
+  status === 400 &&
+  (type === "strict_dynamic_mapping_exception" ||
+    type === "document_parsing_exception" ||
+    type === "mapper_parsing_exception" ||
+    (type === "illegal_argument_exception" && !/alias/i.test(reason)))
+
+/** Those of a whole request that lie with one of its documents. */
+const liesInDocument = (status: number, error: ElasticError | undefined): boolean =>
+  status === 413 ||
+  (status === 400 &&
+    (error?.type === "illegal_argument_exception" || error?.type === "action_request_validation_exception"))
+
+/** A retry settles more than a defect does not: the defect is what has to be told. */
+const worst = (failures: ReadonlyArray<ReadError>): ReadError | undefined =>
+  failures.find(({ _tag }) => _tag === "StoreDefect") ?? failures[0]
+
+/** Letters of what is refused; fails when any has to be written again. */
+const readItems = (
+  lines: ReadonlyArray<Line>,
+  items: ReadonlyArray<Item>,
+  target: BulkTarget,
+  nodes: string,
+  time: number
+): Effect.Effect<ReadonlyArray<DeadLetter>, ReadError> => {
+  const letters: Array<DeadLetter> = []
+  const failures: Array<ReadError> = []
+  for (const [index, line] of lines.entries()) {
+    const { _index, status, error: said } = items[index]!
+    if (_index !== undefined && status < 300 && !target.isOurs(_index)) {
+      const alias = target.nameOf(line.document.kind)
+      failures.push(
+        defect(`${nodes}: the alias ${alias} leads to ${_index}, which is no index of the search; ${wayOut}`)
+      )
+    }
+    // 409: it is there as of the same event or a later one.
+    if (status < 300 || status === 409) continue
+    const error = errorIn({ error: said })
+    if (error !== undefined && isRefusal(status, error))
+      letters.push(letterOf(line, `${error.type}: ${error.reason}`, time))
+    else failures.push(failureOfStatus(nodes, status, error))
+  }
+  const failure = worst(failures)
+  return failure === undefined ? Effect.succeed(letters) : Effect.fail(failure)
+}
+
+const itemsIn = (body: unknown): ReadonlyArray<Item> | undefined => {
+  const items = (body as { readonly items?: ReadonlyArray<{ readonly index: Item }> } | undefined)?.items
+  return Array.isArray(items) ? items.map(({ index }) => index) : undefined
+}
+
+export const makeWrite = (connection: ElasticConnection["Service"], target: BulkTarget, limits: BulkLimits) => {
+  const { nodes, request } = connection
+
+  const halves = (lines: ReadonlyArray<Line>) => {
+    const middle = lines.length >> 1
+    return Effect.map(Effect.forEach([lines.slice(0, middle), lines.slice(middle)], send), (letters) => letters.flat())
+  }
+
+  const send = (lines: ReadonlyArray<Line>): Effect.Effect<ReadonlyArray<DeadLetter>, ReadError> =>
+    Effect.gen(function* () {
+      const { body, status } = yield* request({
+        method: "POST",
+        path: "/_bulk",
+        query: {
+          filter_path: "items.*.status,items.*._index,items.*.error",
+          ...(target.byAlias && { require_alias: true })
+        },
+        lines: lines.map(({ text }) => text).join(""),
+        timeoutMillis: limits.timeoutMillis,
+        accept: [400, 413]
+      })
+      const time = yield* Clock.currentTimeMillis
+      const error = errorIn(body)
+      if (status >= 400) {
+        if (!liesInDocument(status, error)) return yield* failureOfStatus(nodes, status, error)
+        // Only that one is refused.
+        if (lines.length > 1) return yield* halves(lines)
+        return [letterOf(lines[0]!, error === undefined ? `HTTP ${status}` : `${error.type}: ${error.reason}`, time)]
+      }
+      const items = itemsIn(body)
+      if (items?.length !== lines.length) return yield* unavailable(`${nodes}: the answer to a bulk is not whole`)
+      return yield* readItems(lines, items, target, nodes, time)
+    })
+
+  return (
+    documents: ReadonlyArray<SearchDocument>,
+    options: { readonly replace?: boolean | undefined } = {}
+  ): Effect.Effect<ReadonlyArray<DeadLetter>, ReadError> => {
+    const lines = documents.map((document) => lineOf(document, target, options.replace === true))
+    return Effect.map(Effect.forEach(partsWithin(lines, limits.bytes), send), (letters) => letters.flat())
+  }
+}

@@ -1,0 +1,85 @@
+/**
+ * Search on Elasticsearch: each list is one request, sorted as its documents lie in the index and
+ * begun behind the last one of the page before, so a late page costs what the first one does.
+ *
+ * `QueryTooWide` there are two of: beginnings of words that stand for too many words to look through in the
+ * time that a search has, and statistics with too many rows or over too many transactions for it.
+ */
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import { decodeCreation, decodePosition, pageByCreation, pageByPosition } from "../Page.ts"
+import { type AmountSearch, ReadModel, type SearchFilter } from "../ReadModel.ts"
+import type { DocumentKind, SearchDocument } from "../SearchIndex.ts"
+import { hasPrefix, holdQuery, type Query, transactionQuery, transferQuery, walletQuery } from "./Queries.ts"
+import { documentsIn, make as makeSearches, type Request, type Searches, type SearchesOptions } from "./Searches.ts"
+import { statsOf } from "./Statistics.ts"
+
+type DocumentOf<K extends DocumentKind> = Extract<SearchDocument, { readonly kind: K }>
+
+const tooWide = (query: SearchFilter): string | undefined =>
+  hasPrefix(query.q)
+    ? "too many words begin so: ask for more of the word, or name an ownerId, a walletId or a time"
+    : undefined
+
+/** One more than the page takes: it tells that there is a next one. */
+const listed = Effect.fnUntraced(function* <K extends DocumentKind>(
+  searches: Searches,
+  kind: K,
+  query: SearchFilter,
+  request: Omit<Request, "size">
+) {
+  const answer = yield* searches.ask(kind, { ...request, size: query.limit + 1 }, tooWide(query))
+  // They are of the kind that was asked for.
+  return (yield* documentsIn(kind, answer)) as ReadonlyArray<DocumentOf<K>>
+})
+
+const byPosition = Effect.fnUntraced(function* <K extends Exclude<DocumentKind, "hold">>(
+  searches: Searches,
+  kind: K,
+  query: SearchFilter,
+  filter: Query
+) {
+  const before = yield* decodePosition(query.cursor)
+  return yield* listed(searches, kind, query, {
+    query: filter,
+    sort: [{ position: "desc" }],
+    // As text: JSON's numbers end at 2^53.
+    search_after: before === undefined ? undefined : [before.toString()]
+  })
+})
+
+const byCreation = Effect.fnUntraced(function* (searches: Searches, query: AmountSearch, filter: Query) {
+  const before = yield* decodeCreation(query.cursor)
+  return yield* listed(searches, "hold", query, {
+    query: filter,
+    sort: [{ createdAt: "desc" }, { walletId: "desc" }, { id: "desc" }],
+    search_after: before === undefined ? undefined : [before.createdAt, before.walletId, before.id]
+  })
+})
+
+const make = (searches: Searches): ReadModel["Service"] => ({
+  searchWallets: (query) =>
+    Effect.map(byPosition(searches, "wallet", query, walletQuery(query)), (found) =>
+      pageByPosition(found, query.limit, ({ wallet }) => wallet)
+    ),
+  searchTransactions: (query) =>
+    Effect.map(byPosition(searches, "transaction", query, transactionQuery(query)), (found) =>
+      pageByPosition(found, query.limit, ({ transaction }) => transaction)
+    ),
+  searchTransfers: (query) =>
+    Effect.map(byPosition(searches, "transfer", query, transferQuery(query)), (found) =>
+      pageByPosition(found, query.limit, ({ transfer }) => transfer)
+    ),
+  searchHolds: (query) =>
+    Effect.map(byCreation(searches, query, holdQuery(query)), (found) =>
+      pageByCreation(
+        found.map(({ hold }) => hold),
+        query.limit,
+        (hold) => hold
+      )
+    ),
+  stats: (query) => statsOf(searches, query)
+})
+
+export const layer = (options: SearchesOptions): Layer.Layer<ReadModel> =>
+  Layer.effect(ReadModel, Effect.map(makeSearches(options), make))

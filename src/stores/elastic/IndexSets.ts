@@ -1,0 +1,204 @@
+/** One set of indexes: what is written to it, what is read of it, and how far it is. */
+import * as Effect from "effect/Effect"
+import type { DocumentKind, IndexSet, SearchDocument, VersionRange } from "../SearchIndex.ts"
+import type { ReadError } from "../StoreError.ts"
+import { type BulkLimits, makeWrite } from "./Bulk.ts"
+import type { ElasticConnection } from "./Connection.ts"
+import { decodeDocument } from "./Documents.ts"
+import { defect, errorIn, failureOfStatus, unavailable, wayOut } from "./Failure.ts"
+import { documentKinds, type IndexKind, partsOf } from "./IndexNames.ts"
+
+export interface SetTarget {
+  readonly prefix: string
+  /** An alias, or an index. */
+  readonly nameOf: (kind: IndexKind) => string
+  readonly byAlias: boolean
+  /** Before anything is written. */
+  readonly check: Effect.Effect<void, ReadError>
+}
+
+const checkpointId = "checkpoint"
+
+/** Documents in one answer: some megabytes. */
+const pageSize = 2_000
+/** Wallets in one question; Elasticsearch takes 65,536. */
+const walletsAtOnce = 1_000
+/** How long Elasticsearch keeps the moment that pages are of, from one page to the next. */
+const keepAlive = "1m"
+
+/** The field that names a document's wallet. */
+const walletFields: Readonly<Record<DocumentKind, string>> = {
+  wallet: "id",
+  transaction: "walletId",
+  transfer: "from",
+  hold: "walletId"
+}
+
+/** Of these wallets; other documents have an `id`, too, but no balance to sort by. */
+const ofWallets = (ids: ReadonlyArray<string>, versions: VersionRange | undefined) => ({
+  bool: {
+    minimum_should_match: 1,
+    should: [
+      { terms: { walletId: ids } },
+      { terms: { from: ids } },
+      { bool: { filter: [{ terms: { id: ids } }, { exists: { field: "balanceOrder" } }] } }
+    ],
+    ...(versions !== undefined && { filter: [{ range: { asOf: { gte: versions.from, lte: versions.to } } }] })
+  }
+})
+
+interface Hit {
+  readonly _index: string
+  readonly _id: string
+  readonly _source: unknown
+  readonly sort: ReadonlyArray<unknown>
+}
+
+const decode = (prefix: string, hits: ReadonlyArray<Hit>): Effect.Effect<ReadonlyArray<SearchDocument>, ReadError> =>
+  Effect.try({
+    try: () =>
+      hits.map(({ _index, _source }) => {
+        const kind = partsOf(prefix, _index)?.kind
+        if (kind === undefined || kind === "meta") throw new Error(`${_index} is no index of the search; ${wayOut}`)
+        return decodeDocument(kind, _source)
+      }),
+    catch: (error) => defect(error instanceof Error ? error.message : String(error))
+  })
+
+/** All pages of a question, as of one moment. */
+const makeDocumentsOf = ({ request }: ElasticConnection["Service"], target: SetTarget): IndexSet["documentsOf"] => {
+  const all = documentKinds.map(target.nameOf).join(",")
+  const openMoment = Effect.map(
+    request({
+      method: "POST",
+      path: `/${all}/_pit`,
+      query: { keep_alive: keepAlive, allow_partial_search_results: false }
+    }),
+    ({ body }) => (body as { readonly id: string }).id
+  )
+  const closeMoment = (id: string) =>
+    Effect.ignore(request({ method: "DELETE", path: "/_pit", body: { id }, accept: [404] }))
+
+  const pagesOf = (ids: ReadonlyArray<string>, versions: VersionRange | undefined) =>
+    Effect.acquireUseRelease(
+      openMoment,
+      Effect.fnUntraced(function* (id) {
+        const found: Array<SearchDocument> = []
+        let after: ReadonlyArray<unknown> | undefined
+        while (true) {
+          const { body } = yield* request({
+            method: "POST",
+            path: "/_search",
+            query: { filter_path: "hits.hits._index,hits.hits._id,hits.hits._source,hits.hits.sort,timed_out" },
+            body: {
+              pit: { id, keep_alive: keepAlive },
+              size: pageSize,
+              query: ofWallets(ids, versions),
+              sort: ["_shard_doc"],
+              track_total_hits: false,
+              ...(after !== undefined && { search_after: after })
+            },
+            timeoutMillis: 30_000
+          })
+          const hits = (body as { readonly hits?: { readonly hits?: ReadonlyArray<Hit> } }).hits?.hits ?? []
+          found.push(...(yield* decode(target.prefix, hits)))
+          if (hits.length < pageSize) return found
+          after = hits.at(-1)!.sort
+        }
+      }),
+      closeMoment
+    )
+
+  return Effect.fnUntraced(function* (ids, versions) {
+    const found: Array<SearchDocument> = []
+    for (let from = 0; from < ids.length; from += walletsAtOnce) {
+      found.push(...(yield* pagesOf(ids.slice(from, from + walletsAtOnce), versions)))
+    }
+    return found
+  })
+}
+
+const makeReads = ({ nodes, request }: ElasticConnection["Service"], target: SetTarget) => {
+  const walletIdsOf = Effect.fnUntraced(function* (kind: DocumentKind, after: string, limit: number) {
+    const composite = {
+      size: limit,
+      sources: [{ id: { terms: { field: walletFields[kind] } } }],
+      ...(after !== "" && { after: { id: after } })
+    }
+    const { body } = yield* request({
+      method: "POST",
+      path: `/${target.nameOf(kind)}/_search`,
+      query: { filter_path: "aggregations.wallets.buckets.key", allow_partial_search_results: false },
+      body: { size: 0, track_total_hits: false, aggs: { wallets: { composite } } },
+      timeoutMillis: 30_000
+    })
+    const { aggregations } = body as {
+      readonly aggregations?: {
+        readonly wallets?: { readonly buckets?: ReadonlyArray<{ readonly key: { readonly id: string } }> }
+      }
+    }
+    return (aggregations?.wallets?.buckets ?? []).map(({ key }) => key.id)
+  })
+
+  const walletIds: IndexSet["walletIds"] = ({ after, limit }) =>
+    Effect.map(
+      Effect.forEach(documentKinds, (kind) => walletIdsOf(kind, after, limit), { concurrency: documentKinds.length }),
+      // Ids are ASCII: Elasticsearch's order is that of strings here.
+      (found) => [...new Set(found.flat())].sort().slice(0, limit)
+    )
+
+  const checkpoint: IndexSet["checkpoint"] = Effect.gen(function* () {
+    const path = `/${target.nameOf("meta")}/_doc/${checkpointId}`
+    const { body, status } = yield* request({ method: "GET", path, accept: [404] })
+    if (status < 400) return BigInt((body as { readonly _source: { readonly position: string } })._source.position)
+    // The index is not there; without an error it is the document.
+    return errorIn(body) === undefined ? 0n : yield* failureOfStatus(nodes, status, errorIn(body))
+  })
+
+  const count: IndexSet["count"] = (kind) =>
+    Effect.map(
+      request({ method: "GET", path: `/${target.nameOf(kind)}/_count` }),
+      ({ body }) => (body as { readonly count: number }).count
+    )
+
+  return { walletIds, checkpoint, count }
+}
+
+/** A refresh is asked for by name: an index that is gone is not passed over. */
+const makeRefresh = ({ nodes, request }: ElasticConnection["Service"], target: SetTarget): IndexSet["refresh"] =>
+  Effect.gen(function* () {
+    const path = `/${documentKinds.map(target.nameOf).join(",")}/_refresh`
+    const { body } = yield* request({ method: "POST", path, timeoutMillis: 30_000 })
+    const { _shards } = body as { readonly _shards: { readonly failed: number } }
+    if (_shards.failed > 0) return yield* unavailable(`${nodes}: ${_shards.failed} shards could not be refreshed`)
+  })
+
+export const make = (connection: ElasticConnection["Service"], target: SetTarget, limits: BulkLimits): IndexSet => {
+  const { request } = connection
+  const isOurs = (index: string) => partsOf(target.prefix, index) !== undefined
+  const write = makeWrite(connection, { nameOf: target.nameOf, byAlias: target.byAlias, isOurs }, limits)
+
+  /** Its version is the position: it never goes back. */
+  const saveCheckpoint: IndexSet["saveCheckpoint"] = (position) =>
+    Effect.asVoid(
+      request({
+        method: "PUT",
+        path: `/${target.nameOf("meta")}/_doc/${checkpointId}`,
+        query: {
+          version: position.toString(),
+          version_type: "external",
+          ...(target.byAlias && { require_alias: true })
+        },
+        body: { position: position.toString() },
+        accept: [409]
+      })
+    )
+
+  return {
+    ...makeReads(connection, target),
+    documentsOf: makeDocumentsOf(connection, target),
+    write: (documents, options) => Effect.andThen(target.check, write(documents, options)),
+    refresh: makeRefresh(connection, target),
+    saveCheckpoint: (position) => Effect.andThen(target.check, saveCheckpoint(position))
+  }
+}

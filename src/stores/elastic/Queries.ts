@@ -1,0 +1,110 @@
+/**
+ * From what a search asks for to a query of Elasticsearch: filters only, which all have to hold; nothing is scored.
+ */
+import type {
+  AmountSearch,
+  HoldSearch,
+  SearchFilter,
+  TransactionSearch,
+  TransferSearch,
+  WalletSearch
+} from "../ReadModel.ts"
+import { asksNothing, queryWords } from "../SearchWords.ts"
+import { amountOrder } from "./Amounts.ts"
+
+type Value = string | number
+
+/** As much of Elasticsearch's language as is spoken here. */
+export type Query =
+  | { readonly term: Readonly<Record<string, { readonly value: Value }>> }
+  | { readonly prefix: Readonly<Record<string, { readonly value: string }>> }
+  | { readonly range: Readonly<Record<string, { readonly gte?: Value; readonly lte?: Value; readonly lt?: Value }>> }
+  | { readonly bool: { readonly filter: ReadonlyArray<Query> } | { readonly should: ReadonlyArray<Query> } }
+  | { readonly match_none: object }
+
+const is = (field: string, value: Value | undefined): ReadonlyArray<Query> =>
+  value === undefined ? [] : [{ term: { [field]: { value } } }]
+
+const isAnyOf = (fields: ReadonlyArray<string>, value: Value | undefined): ReadonlyArray<Query> =>
+  value === undefined ? [] : [{ bool: { should: fields.flatMap((field) => is(field, value)) } }]
+
+/** Both ends included. */
+const isWithin = (field: string, gte: Value | undefined, lte: Value | undefined): ReadonlyArray<Query> =>
+  gte === undefined && lte === undefined
+    ? []
+    : [{ range: { [field]: { ...(gte === undefined ? {} : { gte }), ...(lte === undefined ? {} : { lte }) } } }]
+
+const amountWithin = (field: string, min: bigint | undefined, max: bigint | undefined): ReadonlyArray<Query> =>
+  isWithin(field, min === undefined ? undefined : amountOrder(min), max === undefined ? undefined : amountOrder(max))
+
+const wordsOf = (q: string | undefined): ReadonlyArray<Query> => {
+  if (q === undefined) return []
+  const asked = queryWords(q)
+  if (asksNothing(asked)) return [{ match_none: {} }]
+  return [
+    ...asked.words.flatMap((word) => is("words", word)),
+    ...asked.prefixes.map((value): Query => ({ prefix: { words: { value } } }))
+  ]
+}
+
+/** The words that `q` has only the beginnings of: how many they stand for nobody knows before. */
+export const hasPrefix = (q: string | undefined): boolean => q !== undefined && queryWords(q).prefixes.length > 0
+
+const ofAll = (query: SearchFilter, ownerField = "ownerId"): ReadonlyArray<Query> => [
+  ...is(ownerField, query.ownerId),
+  ...is("currency", query.currency),
+  ...isWithin("createdAt", query.from, query.to),
+  ...Object.entries(query.metadata ?? {}).flatMap(([key, value]) => is(`metadata.${key}`, value)),
+  ...wordsOf(query.q)
+]
+
+const ofAmounts = (query: AmountSearch): ReadonlyArray<Query> => [
+  ...amountWithin("amountOrder", query.minAmount, query.maxAmount),
+  ...is("reference", query.reference)
+]
+
+const all = (filter: ReadonlyArray<Query>): Query => ({ bool: { filter } })
+
+export const walletQuery = (query: WalletSearch): Query =>
+  all([
+    ...ofAll(query),
+    ...is("status", query.status),
+    ...amountWithin("balanceOrder", query.minBalance, query.maxBalance)
+  ])
+
+export const transactionQuery = (query: TransactionSearch): Query =>
+  all([
+    ...ofAll(query),
+    ...ofAmounts(query),
+    ...is("walletId", query.walletId),
+    ...is("type", query.type),
+    ...is("transferId", query.transferId),
+    ...is("holdId", query.holdId),
+    ...is("key", query.idempotencyKey)
+  ])
+
+export const transferQuery = (query: TransferSearch): Query =>
+  all([
+    ...ofAll(query, "ownerIds"),
+    ...ofAmounts(query),
+    ...isAnyOf(["from", "to"], query.walletId),
+    ...is("status", query.status),
+    ...is("key", query.idempotencyKey)
+  ])
+
+export const holdQuery = (query: HoldSearch): Query =>
+  all([
+    ...ofAll(query),
+    ...ofAmounts(query),
+    ...is("walletId", query.walletId),
+    ...is("status", query.status),
+    ...(query.expiresBefore === undefined ? [] : [{ range: { expiresAt: { lt: query.expiresBefore } } }])
+  ])
+
+/** For statistics. */
+export const ownedQuery = (query: Pick<SearchFilter, "ownerId" | "currency" | "from" | "to">): Query =>
+  all([
+    ...is("ownerId", query.ownerId),
+    ...is("currency", query.currency),
+    ...isWithin("createdAt", query.from, query.to)
+  ])
