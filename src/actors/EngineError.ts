@@ -50,6 +50,15 @@ export class VersionNotReached extends Schema.TaggedError<VersionNotReached>()("
   }
 }
 
+/** No row of this transaction: with a separate log perhaps not yet. */
+export class TransactionNotFound extends Schema.TaggedError<TransactionNotFound>()("TransactionNotFound", {
+  transactionId: Schema.String
+}) {
+  override get message(): string {
+    return `transaction ${this.transactionId} does not exist`
+  }
+}
+
 /**
  * The command was sent to the log and the log has not answered in time. It may
  * have happened: only a retry with the same key tells.

@@ -111,6 +111,8 @@ export const timeLeft = (done: number, total: number, millis: number): string =>
 const findings: ReadonlySet<string> = new Set([
   "ReplayRefused",
   "ReplayDiverged",
+  "RebuildAhead",
+  "RebuildWrong",
   "LogMismatch",
   "LogPutBack",
   "StoreAheadOfLog",

@@ -24,6 +24,8 @@ export const maxTextLength = 255
 export const maxMetadataPairs = 20
 export const maxMetadataKeyLength = 64
 export const maxMetadataValueLength = 512
+/** Pairs that a search may ask for. */
+export const maxMetadataFilters = 5
 /** Exclusive: amounts have at most 30 digits. */
 export const amountLimit = 10n ** 30n
 /** Exclusive: |balance| stays below this, so that `numeric(36)` always holds it. */

@@ -5,7 +5,13 @@
 import type * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import type * as Stream from "effect/Stream"
-import type { CommandError, RateLimited, TransferReversed, VersionNotReached } from "../actors/EngineError.ts"
+import type {
+  CommandError,
+  RateLimited,
+  TransactionNotFound,
+  TransferReversed,
+  VersionNotReached
+} from "../actors/EngineError.ts"
 import type { Await } from "../actors/Mailbox.ts"
 import type { RecordedEvent } from "../domain/Event.ts"
 import type { Metadata } from "../domain/Limits.ts"
@@ -13,8 +19,15 @@ import type { HoldNotFound, InvalidRequest, TransferNotFound, WalletNotFound } f
 import type { Hold, Transaction, Transfer } from "../domain/Wallet.ts"
 import type { Page } from "../stores/Page.ts"
 import type { HoldQuery, TransactionQuery, TransferQuery, WalletView } from "../stores/Persistence.ts"
-import type { TransactionSearch, WalletSearch } from "../stores/ReadModel.ts"
-import type { EventUnreadable, PositionGone, ReadError } from "../stores/StoreError.ts"
+import type {
+  HoldSearch,
+  Stats,
+  StatsQuery,
+  TransactionSearch,
+  TransferSearch,
+  WalletSearch
+} from "../stores/ReadModel.ts"
+import type { EventUnreadable, PositionGone, QueryTooWide, ReadError } from "../stores/StoreError.ts"
 import type { ClusterView } from "./ClusterStatus.ts"
 import type { FeedPage } from "./FeedPages.ts"
 
@@ -217,8 +230,27 @@ export interface EngineTransfers {
   readonly transfers: (query: TransferQuery) => Effect.Effect<Page<Transfer>, InvalidRequest | ReadError | RateLimited>
 }
 
+export interface StatsRequest extends Omit<StatsQuery, "interval"> {
+  /** In UTC. Default: `day`. */
+  readonly interval?: StatsQuery["interval"] | undefined
+}
+
+/** `QueryTooWide`: the store of search does not answer this within its bounds, and says what to narrow. */
+type SearchFailure = InvalidRequest | QueryTooWide | ReadError | RateLimited
+
+/** From the read model, over all wallets, newest first. It may be behind what was answered: `await: "indexed"`. */
+export interface EngineSearch {
+  readonly searchWallets: (query: WalletSearch) => Effect.Effect<Page<WalletDetails>, SearchFailure>
+  readonly searchTransactions: (query: TransactionSearch) => Effect.Effect<Page<Transaction>, SearchFailure>
+  /** The status as the source has it: `pending` until it has settled. `transfers` needs no search. */
+  readonly searchTransfers: (query: TransferSearch) => Effect.Effect<Page<Transfer>, SearchFailure>
+  readonly searchHolds: (query: HoldSearch) => Effect.Effect<Page<Hold>, SearchFailure>
+  /** What transactions and wallets add up to. */
+  readonly stats: (query: StatsRequest) => Effect.Effect<Stats, SearchFailure>
+}
+
 /** The queries. */
-export interface EngineQueries {
+export interface EngineQueries extends EngineSearch {
   /** From the owner actor: a caller reads its own writes. `VersionNotReached`: not even the log has `minVersion`. */
   readonly getWallet: (read: WalletRead) => Effect.Effect<WalletDetails, CommandError | RateLimited | VersionNotReached>
   /**
@@ -235,17 +267,14 @@ export interface EngineQueries {
   readonly transactions: (
     query: TransactionQuery & { readonly minVersion?: number | undefined }
   ) => Effect.Effect<Page<Transaction>, ReadFailure | VersionNotReached>
+  /** From Persistence. With a separate log it is there as soon as it is persisted. */
+  readonly transaction: (
+    transactionId: string
+  ) => Effect.Effect<Transaction, TransactionNotFound | InvalidRequest | ReadError | RateLimited>
   readonly holds: (
     query: HoldQuery & { readonly minVersion?: number | undefined }
   ) => Effect.Effect<Page<Hold>, ReadFailure | VersionNotReached>
   readonly hold: (walletId: string, holdId: string) => Effect.Effect<Hold, ReadFailure | HoldNotFound>
-  /** From the read model. */
-  readonly searchWallets: (
-    query: WalletSearch
-  ) => Effect.Effect<Page<WalletDetails>, InvalidRequest | ReadError | RateLimited>
-  readonly searchTransactions: (
-    query: TransactionSearch
-  ) => Effect.Effect<Page<Transaction>, InvalidRequest | ReadError | RateLimited>
   /** All wallets' events from a position on, then live, at least once, in order. */
   readonly feed: (after: bigint) => Stream.Stream<FeedEvent, FeedFailure>
   /** The same by pages. When it succeeds the feed is one of those that the node serves, until the scope closes. */

@@ -3,7 +3,7 @@ import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
 import type { ActorBounds } from "../actors/ActorBounds.ts"
-import { VersionNotReached } from "../actors/EngineError.ts"
+import { TransactionNotFound, VersionNotReached } from "../actors/EngineError.ts"
 import { Ownership } from "../actors/Ownership.ts"
 import { SoundClock } from "../actors/SoundClock.ts"
 import { UnloadedWallets } from "../actors/UnloadedWallets.ts"
@@ -11,9 +11,10 @@ import { WalletHistory } from "../actors/WalletHistory.ts"
 import { WritePipeline } from "../actors/WritePipeline.ts"
 import { maxTime } from "../domain/Limits.ts"
 import { HoldNotFound, InvalidRequest, WalletNotFound } from "../domain/Rejection.ts"
+import { SearchProgress } from "../search/SearchProgress.ts"
 import { EventStore } from "../stores/EventStore.ts"
 import { Persistence } from "../stores/Persistence.ts"
-import { ReadModel } from "../stores/ReadModel.ts"
+import type { ReadModel } from "../stores/ReadModel.ts"
 import { StoreOutages } from "../stores/StoreOutages.ts"
 import { detailsOf } from "./Answers.ts"
 import type { EngineQueries as Queries, EventsQuery, WalletMoment } from "./EngineApi.ts"
@@ -30,11 +31,10 @@ import {
   wrongMoment,
   wrongPosition,
   wrongRead,
-  wrongTransactions,
-  wrongTransactionSearch,
-  wrongWalletSearch
+  wrongTransactions
 } from "./QueryForm.ts"
 import { ReadShare } from "./ReadShare.ts"
+import * as SearchQueries from "./SearchQueries.ts"
 import { WalletCalls } from "./WalletCalls.ts"
 
 /** A list that waits for Persistence looks again after this, doubling, … */
@@ -75,8 +75,8 @@ export const make = Effect.fnUntraced(function* (
   | SoundClock
   | ReadShare
   | LogFeed
+  | SearchProgress
 > {
-  const readModel = yield* ReadModel
   const cluster = yield* ClusterStatus
   const context: QueryContext = {
     bounds,
@@ -88,16 +88,13 @@ export const make = Effect.fnUntraced(function* (
     pipeline: yield* WritePipeline,
     share: yield* ReadShare
   }
-  const { log, pipeline, share } = context
+  const { log, pipeline } = context
   return {
     getWallet: getWallet(context),
     walletAt: walletAt(context),
     events: events(context),
     ...listQueries(context),
-    searchWallets: asked(wrongWalletSearch, (query) =>
-      Effect.map(share.query(readModel.searchWallets(query)), ({ data, next }) => ({ data: data.map(detailsOf), next }))
-    ),
-    searchTransactions: asked(wrongTransactionSearch, (query) => share.query(readModel.searchTransactions(query))),
+    ...(yield* SearchQueries.make()),
     ...followed(yield* LogFeed),
     feedHead: Effect.map(log.head, ({ position }) => position),
     cluster: cluster.view,
@@ -106,6 +103,7 @@ export const make = Effect.fnUntraced(function* (
       log,
       ownership: yield* Ownership,
       pipeline,
+      search: yield* SearchProgress,
       unloaded: yield* UnloadedWallets,
       clock: context.clock
     })
@@ -194,8 +192,8 @@ const followed = ({ open }: LogFeed["Service"]): Pick<Queries, "feed" | "openFee
   }
 }
 
-/** What Persistence lists of one wallet. */
-const listQueries = (context: QueryContext): Pick<Queries, "transactions" | "holds" | "hold"> => {
+/** What Persistence has: lists of one wallet, and single rows. */
+const listQueries = (context: QueryContext): Pick<Queries, "transactions" | "transaction" | "holds" | "hold"> => {
   const { persistence, share } = context
   const hold = Effect.fnUntraced(function* (walletId: string, holdId: string) {
     const hold = yield* persistence.hold(walletId, holdId)
@@ -203,7 +201,12 @@ const listQueries = (context: QueryContext): Pick<Queries, "transactions" | "hol
     if (!(yield* exists(context, walletId))) return yield* new WalletNotFound({ walletId })
     return yield* new HoldNotFound({ walletId, holdId })
   })
+  const transaction = Effect.fnUntraced(function* (transactionId: string) {
+    const found = yield* persistence.transaction(transactionId)
+    return found ?? (yield* new TransactionNotFound({ transactionId }))
+  })
   return {
+    transaction: (transactionId) => Effect.andThen(checkId(transactionId), share.query(transaction(transactionId))),
     transactions: asked(wrongTransactions, (query) =>
       Effect.andThen(
         untilPersisted(context, query.walletId, query.minVersion),

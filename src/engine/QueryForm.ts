@@ -6,13 +6,35 @@
  * Each check answers what is wrong, or `undefined`.
  */
 import * as Effect from "effect/Effect"
-import { balanceLimit, isCurrency, isId, isText, isTime, maxTextLength } from "../domain/Limits.ts"
+import {
+  balanceLimit,
+  isAmountOrZero,
+  isCurrency,
+  isId,
+  isIdempotencyKey,
+  isMetadata,
+  isText,
+  isTime,
+  maxMetadataFilters,
+  maxTextLength,
+  type Metadata,
+  noMetadata,
+  ownMetadata
+} from "../domain/Limits.ts"
 import { InvalidRequest } from "../domain/Rejection.ts"
 import type { HoldStatus, TransactionType, TransferStatus, WalletStatus } from "../domain/Wallet.ts"
 import type { PageRequest } from "../stores/Page.ts"
 import type { HoldQuery, TransactionQuery, TransferQuery } from "../stores/Persistence.ts"
-import type { TransactionSearch, WalletSearch } from "../stores/ReadModel.ts"
-import type { EventsQuery, WalletMoment, WalletRead } from "./EngineApi.ts"
+import type {
+  AmountSearch,
+  HoldSearch,
+  SearchFilter,
+  StatsQuery,
+  TransactionSearch,
+  TransferSearch,
+  WalletSearch
+} from "../stores/ReadModel.ts"
+import type { EventsQuery, StatsRequest, WalletMoment, WalletRead } from "./EngineApi.ts"
 
 type Wrong = string | undefined
 
@@ -20,10 +42,11 @@ type Wrong = string | undefined
 export const asked =
   <Query extends object, A, E>(
     wrong: (query: Query) => string | undefined,
-    ask: (query: Query) => Effect.Effect<A, E>
+    ask: (query: Query) => Effect.Effect<A, E>,
+    own: (given: Query) => Query | undefined = ownQuery
   ) =>
   (given: Query): Effect.Effect<A, E | InvalidRequest> => {
-    const query = ownQuery(given)
+    const query = own(given)
     if (query === undefined) return Effect.fail(unreadable())
     const detail = wrong(query)
     return detail === undefined ? ask(query) : Effect.fail(new InvalidRequest({ detail }))
@@ -38,6 +61,17 @@ export const ownQuery = <Query extends object>(given: Query): Query | undefined 
   }
 }
 
+/** The same of a search, its metadata too. No pairs to ask for are as good as none given. */
+export const ownSearch = <Query extends SearchFilter>(given: Query): Query | undefined => {
+  try {
+    const { metadata, ...query } = { ...given } as SearchFilter
+    const own = metadata === undefined ? noMetadata : ownMetadata(metadata)
+    return (own === noMetadata ? query : { ...query, metadata: own }) as Query
+  } catch {
+    return undefined
+  }
+}
+
 export const unreadable = () => new InvalidRequest({ detail: "a field of the query throws when it is read" })
 
 /** Items of one page. */
@@ -46,6 +80,7 @@ const maxPage = 200
 const walletStatuses: ReadonlySet<unknown> = new Set<WalletStatus>(["active", "frozen", "closed"])
 const holdStatuses: ReadonlySet<unknown> = new Set<HoldStatus>(["active", "captured", "released", "expired"])
 const transferStatuses: ReadonlySet<unknown> = new Set<TransferStatus>(["pending", "completed", "reversed"])
+const intervals: ReadonlySet<unknown> = new Set<StatsQuery["interval"]>(["hour", "day", "month"])
 const transactionTypes: ReadonlySet<unknown> = new Set<TransactionType>([
   "credit",
   "debit",
@@ -111,20 +146,58 @@ export const wrongTransfers = (query: TransferQuery): Wrong =>
   wrongIf("walletId", query.walletId, isId(query.walletId!)) ??
   wrongIf("status", query.status, transferStatuses.has(query.status))
 
-export const wrongWalletSearch = (query: WalletSearch): Wrong =>
+/** Of a query that has them, the pairs asked for: keys are never empty. */
+const isPairs = (pairs: Metadata): boolean => {
+  if (!isMetadata(pairs)) return false
+  const keys = Object.keys(pairs)
+  return keys.length <= maxMetadataFilters && !keys.includes("")
+}
+
+const wrongFilter = (query: SearchFilter): Wrong =>
   wrongPage(query) ??
   wrongIf("ownerId", query.ownerId, isId(query.ownerId!)) ??
   wrongIf("currency", query.currency, isCurrency(query.currency!)) ??
+  wrongIf("from", query.from, isTime(query.from!)) ??
+  wrongIf("to", query.to, isTime(query.to!)) ??
+  wrongIf("q", query.q, isText(query.q!, maxTextLength)) ??
+  wrongIf("metadata", query.metadata, isPairs(query.metadata!))
+
+const wrongAmounts = (query: AmountSearch): Wrong =>
+  wrongFilter(query) ??
+  wrongIf("walletId", query.walletId, isId(query.walletId!)) ??
+  wrongIf("minAmount", query.minAmount, isAmountOrZero(query.minAmount!)) ??
+  wrongIf("maxAmount", query.maxAmount, isAmountOrZero(query.maxAmount!)) ??
+  wrongIf("reference", query.reference, isText(query.reference!, maxTextLength))
+
+export const wrongWalletSearch = (query: WalletSearch): Wrong =>
+  wrongFilter(query) ??
   wrongIf("status", query.status, walletStatuses.has(query.status)) ??
   wrongIf("minBalance", query.minBalance, isBalance(query.minBalance!)) ??
-  wrongIf("maxBalance", query.maxBalance, isBalance(query.maxBalance!)) ??
-  wrongIf("q", query.q, isText(query.q!, maxTextLength))
+  wrongIf("maxBalance", query.maxBalance, isBalance(query.maxBalance!))
 
 export const wrongTransactionSearch = (query: TransactionSearch): Wrong =>
-  wrongPage(query) ??
-  wrongIf("q", query.q, isText(query.q!, maxTextLength)) ??
+  wrongAmounts(query) ??
+  wrongIf("type", query.type, transactionTypes.has(query.type)) ??
+  wrongIf("transferId", query.transferId, isId(query.transferId!)) ??
+  wrongIf("holdId", query.holdId, isId(query.holdId!)) ??
+  wrongIf("idempotencyKey", query.idempotencyKey, isIdempotencyKey(query.idempotencyKey!))
+
+export const wrongTransferSearch = (query: TransferSearch): Wrong =>
+  wrongAmounts(query) ??
+  wrongIf("status", query.status, transferStatuses.has(query.status)) ??
+  wrongIf("idempotencyKey", query.idempotencyKey, isIdempotencyKey(query.idempotencyKey!))
+
+export const wrongHoldSearch = (query: HoldSearch): Wrong =>
+  wrongAmounts(query) ??
+  wrongIf("status", query.status, holdStatuses.has(query.status)) ??
+  wrongIf("expiresBefore", query.expiresBefore, isTime(query.expiresBefore!))
+
+export const wrongStats = (query: StatsRequest): Wrong =>
   wrongIf("ownerId", query.ownerId, isId(query.ownerId!)) ??
-  wrongIf("type", query.type, transactionTypes.has(query.type))
+  wrongIf("currency", query.currency, isCurrency(query.currency!)) ??
+  wrongIf("from", query.from, isTime(query.from!)) ??
+  wrongIf("to", query.to, isTime(query.to!)) ??
+  wrongIf("interval", query.interval, intervals.has(query.interval))
 
 /** Positions of the log begin at 1; `0n`: from the first event. */
 export const wrongPosition = (after: bigint): Wrong =>

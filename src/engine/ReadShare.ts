@@ -8,6 +8,9 @@
  * event loop in which its answer is on its way; so it is the longer, the busier the node and
  * the store are, and reads give way by themselves. An idle node is all theirs.
  *
+ * One turn is never a search's: search may have a store of its own, and while that one is slow
+ * the lists that do without it still have their turns.
+ *
  * Rejected: a fixed rate, which is right on one machine; and turns without rests, with which
  * four readers take half of a thread that commands need whole.
  */
@@ -39,6 +42,8 @@ export class ReadShare extends Context.Service<
   {
     /** One query of the {@link Reader} in context. `RateLimited`: its turn has not come within the wait of a read. */
     readonly query: <A, E, R>(read: Effect.Effect<A, E, R>) => Effect.Effect<A, E | RateLimited, R>
+    /** The same of a search. */
+    readonly search: <A, E, R>(read: Effect.Effect<A, E, R>) => Effect.Effect<A, E | RateLimited, R>
     /** A follower's next page: its turn is waited for, however long. */
     readonly page: <A, E, R>(reader: string, read: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
   }
@@ -46,70 +51,82 @@ export class ReadShare extends Context.Service<
   static readonly layer = (bounds: ActorBounds) => Layer.effect(ReadShare, make(bounds))
 }
 
+/** What a read takes, in this order, and gives back after its rest. */
+type Turn = ReadonlyArray<PartitionedSemaphore.PartitionedSemaphore<string>>
+
 /** The turns of a node's reads, each with its rest. */
 const makeTurns = Effect.fnUntraced(function* ({ readRestFactor, readsAtOnce }: ActorBounds) {
   const clock = yield* Clock.Clock
   const registry = yield* WalletRegistry
   const turns = PartitionedSemaphore.makeUnsafe<string>({ permits: readsAtOnce })
+  const searches = PartitionedSemaphore.makeUnsafe<string>({ permits: Math.max(1, readsAtOnce - 1) })
+  const ofAny: Turn = [turns]
+  const ofSearch: Turn = [searches, turns]
   const fork = yield* FiberSet.makeRuntime<never, void, never>()
   /** How long a turn has lasted of late, with its rest, ms. */
   let turnMillis = 0
 
   const isBusy = () => registry.load().busyWallets > 0
 
-  const end = (startedAt: number) =>
+  const release = (turn: Turn) => Effect.forEach(turn, (semaphore) => semaphore.release(1), { discard: true })
+
+  const end = (turn: Turn, startedAt: number) =>
     Effect.suspend(() => {
       turnMillis += (elapsedMillis(clock) - startedAt - turnMillis) / 8
-      return Effect.asVoid(turns.release(1))
+      return release(turn)
     })
 
-  const rest = (startedAt: number) =>
+  const rest = (turn: Turn, startedAt: number) =>
     Effect.yieldNow.pipe(
       Effect.andThen(
         Effect.suspend(() => Effect.sleep(Math.min(maxRestMillis, readRestFactor * (elapsedMillis(clock) - startedAt))))
       ),
-      Effect.ensuring(end(startedAt))
+      Effect.ensuring(end(turn, startedAt))
     )
 
   /** The rest is behind the reader's back: it has its answer. */
-  const leave = (startedAt: number, wasBusy: boolean) =>
+  const leave = (turn: Turn, startedAt: number, wasBusy: boolean) =>
     Effect.suspend(() => {
-      if (!wasBusy && !isBusy()) return end(startedAt)
-      fork(rest(startedAt))
+      if (!wasBusy && !isBusy()) return end(turn, startedAt)
+      fork(rest(turn, startedAt))
       return Effect.void
     })
 
   /** `wait` goes around the waiting, and may end it. A turn that came as the wait ended is given back. */
   const inTurn = <A, E, E2, R>(
+    turn: Turn,
     reader: string,
-    wait: (turn: Effect.Effect<void>) => Effect.Effect<void, E2>,
+    wait: (take: Effect.Effect<void>) => Effect.Effect<void, E2>,
     read: Effect.Effect<A, E, R>
   ): Effect.Effect<A, E | E2, R> =>
     Effect.uninterruptibleMask((restore) => {
-      let hasTurn = false
-      const take = Effect.andThen(
-        turns.take(reader, 1),
-        Effect.sync(() => {
-          hasTurn = true
-        })
+      let taken = 0
+      const take = Effect.forEach(
+        turn,
+        (semaphore) =>
+          Effect.andThen(
+            semaphore.take(reader, 1),
+            Effect.sync(() => void taken++)
+          ),
+        { discard: true }
       )
       return restore(wait(take)).pipe(
-        Effect.onError(() => (hasTurn ? turns.release(1) : Effect.void)),
+        Effect.onError(() => release(turn.slice(0, taken))),
         Effect.andThen(
           Effect.suspend(() => {
             const startedAt = elapsedMillis(clock)
             const wasBusy = isBusy()
-            return Effect.onExit(restore(read), () => leave(startedAt, wasBusy))
+            return Effect.onExit(restore(read), () => leave(turn, startedAt, wasBusy))
           })
         )
       )
     })
 
-  return { inTurn, turnMillis: () => turnMillis }
+  return { inTurn, ofAny, ofSearch, turnMillis: () => turnMillis }
 })
 
 const make = Effect.fnUntraced(function* (bounds: ActorBounds) {
-  const { inTurn, turnMillis } = yield* makeTurns(bounds)
+  const { inTurn, ofAny, ofSearch, turnMillis } = yield* makeTurns(bounds)
   let waiting = 0
 
   /** Says when those that wait now will have had their turns. */
@@ -133,7 +150,8 @@ const make = Effect.fnUntraced(function* (bounds: ActorBounds) {
     }).pipe(Effect.tapError(() => Metric.update(EngineMetrics.readsRefused, 1)))
 
   return ReadShare.of({
-    query: (read) => Effect.flatMap(Reader, (reader) => inTurn(`query ${reader}`, inTime, read)),
-    page: (reader, read) => inTurn(`feed ${reader}`, (turn) => turn, read)
+    query: (read) => Effect.flatMap(Reader, (reader) => inTurn(ofAny, `query ${reader}`, inTime, read)),
+    search: (read) => Effect.flatMap(Reader, (reader) => inTurn(ofSearch, `query ${reader}`, inTime, read)),
+    page: (reader, read) => inTurn(ofAny, `feed ${reader}`, (turn) => turn, read)
   })
 })

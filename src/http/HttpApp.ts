@@ -21,7 +21,8 @@ import { feedHandlers } from "./handlers/FeedHandlers.ts"
 import { holdHandlers } from "./handlers/HoldHandlers.ts"
 import { clusterHandlers, healthHandlers, keyHandlers } from "./handlers/OperationsHandlers.ts"
 import { transferHandlers } from "./handlers/TransferHandlers.ts"
-import { transactionHandlers, walletHandlers } from "./handlers/WalletHandlers.ts"
+import { statsHandlers, transactionHandlers } from "./handlers/TransactionHandlers.ts"
+import { walletHandlers } from "./handlers/WalletHandlers.ts"
 import { HttpConfig } from "./HttpConfig.ts"
 import { makeHttpMetrics } from "./HttpMetrics.ts"
 import { exposedHeaders, makeRequestId, requestIdHeader } from "./RequestId.ts"
@@ -124,6 +125,7 @@ const handlers = Layer.mergeAll(
   holdHandlers,
   transferHandlers,
   transactionHandlers,
+  statsHandlers,
   batchHandlers,
   feedHandlers,
   keyHandlers,

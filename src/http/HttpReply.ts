@@ -9,6 +9,7 @@ import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import type { Hold, Transaction, Transfer } from "../domain/Wallet.ts"
 import type { Await, CommandAnswer, Durability, TransferAnswer, WalletDetails } from "../engine/WalletEngine.ts"
 import type { Page } from "../stores/Page.ts"
+import type { Stats } from "../stores/ReadModel.ts"
 import { isProblemCode, problemBody, type ProblemCode, problemStatus } from "./api/Problem.ts"
 import { formatTime } from "./api/SchemaValues.ts"
 
@@ -76,6 +77,22 @@ export const transferJson = (transfer: Transfer) => ({
   metadata: transfer.metadata,
   createdAt: formatTime(transfer.createdAt),
   updatedAt: formatTime(transfer.updatedAt)
+})
+
+export const statsJson = (stats: Stats) => ({
+  transactions: stats.transactions.map(({ count, currency, start, sum, type }) => ({
+    currency,
+    type,
+    start: formatTime(start),
+    count,
+    sum: sum.toString()
+  })),
+  wallets: stats.wallets.map(({ balance, count, currency, status }) => ({
+    currency,
+    status,
+    count,
+    balance: balance.toString()
+  }))
 })
 
 export const pageJson = <A, B>(page: Page<A>, each: (item: A) => B) => ({ data: page.data.map(each), next: page.next })

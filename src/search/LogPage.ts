@@ -10,11 +10,11 @@ export interface LogPage {
   readonly next: bigint
   /** There was no more when it was read. */
   readonly isLast: boolean
-  /** Behind the events there is one that cannot be read; it is passed over. */
+  /** The page is this event alone, which is passed over. */
   readonly unreadable: EventUnreadable | undefined
 }
 
-/** At most `limit` events with position > `after`. An event that cannot be read ends its page early. */
+/** At most `limit` events with position > `after`. An event that cannot be read is a page of its own. */
 export const readLogPage = Effect.fnUntraced(function* (
   log: Pick<EventStore["Service"], "readAll">,
   after: bigint,

@@ -56,14 +56,16 @@ export class Outage {
       return Effect.as(Effect.logWarning(`${this.line(reason)}; ${meanwhile}`), true)
     })
 
-  readonly answered = (asker: string): Effect.Effect<void> =>
+  /** `and`: what else there is to tell when it is over. */
+  readonly answered = (asker: string, and?: string): Effect.Effect<void> =>
     Effect.suspend(() => {
       if (!this.#askers.delete(asker) || this.isOn) return Effect.void
       const millis = Number((this.#clock.monotonicTimeNanosUnsafe() - this.#since) / nanosPerMilli)
       const failures = this.#failures
       this.#failures = 0
       const tries = `${failures} failed ${failures === 1 ? "try" : "tries"}`
-      return Effect.logInfo(`${this.place} is back, after ${inWords(millis)} and ${tries}`)
+      const more = and === undefined ? "" : `; ${and}`
+      return Effect.logInfo(`${this.place} is back, after ${inWords(millis)} and ${tries}${more}`)
     })
 
   /** It asks no more: whether the store is back is told by the others, or by nobody. */

@@ -40,6 +40,8 @@ const commands: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
   beginTransfer: { from: "a", to: "b", amount: 1n, reference: "r", metadata: { a: "b" } }
 }
 
+const searches = ["searchWallets", "searchTransactions", "searchTransfers", "searchHolds"]
+
 const pairs = (count: number) => Object.fromEntries(Array.from({ length: count }, (_, at) => [`k${at}`, "v"]))
 
 /** Per kind of field, what it must not be. */
@@ -221,9 +223,15 @@ describe("what throws when it is read", () => {
       const { node } = yield* installNode()
       yield* create(node, "a")
       const queries = ["getWallet", "walletAt", "events", "transactions", "holds", "transfers"]
-      for (const query of [...queries, "searchWallets", "searchTransactions"]) {
+      for (const query of [...queries, ...searches, "stats"]) {
         for (const given of [revoked.proxy, throwing({ walletId: "a", limit: 1 }, "limit")]) {
           assert.strictEqual(tagOf(yield* Effect.exit(loose(node)[query]!(given))), "InvalidRequest", query)
+        }
+      }
+      for (const query of searches) {
+        for (const metadata of [revoked.proxy, throwing({ a: "b", c: "d" }, "c")]) {
+          const exit = yield* Effect.exit(loose(node)[query]!({ limit: 1, metadata }))
+          assert.strictEqual(tagOf(exit), "InvalidRequest", query)
         }
       }
     })
@@ -238,6 +246,22 @@ describe("a query", () => {
       const page = { walletId: "a", limit: 1 }
       const wrongNumber = [Number.NaN, 1.5, Infinity, "1", 1n, {}]
       const wrongLimit = [...wrongNumber, 0, -1, 201]
+      const wrongFilters: ReadonlyArray<readonly [field: string, values: ReadonlyArray<unknown>]> = [
+        ["limit", wrongLimit],
+        ["cursor", [5, {}, "?"]],
+        ["ownerId", ["", 5]],
+        ["currency", ["eur", 5]],
+        ["from", wrongNumber],
+        ["to", wrongNumber],
+        ["q", wrongText],
+        ["metadata", [...wrongMetadata, pairs(6), { "": "v" }]]
+      ]
+      const wrongAmounts: typeof wrongFilters = [
+        ["walletId", ["", 5]],
+        ["minAmount", [5, "5", -1n, 10n ** 30n]],
+        ["maxAmount", [5, "5", -1n, 10n ** 30n]],
+        ["reference", wrongText]
+      ]
       const table: ReadonlyArray<
         readonly [query: string, valid: object, field: string, values: ReadonlyArray<unknown>]
       > = [
@@ -257,8 +281,23 @@ describe("a query", () => {
         ["transfers", page, "walletId", ["", 5]],
         ["searchWallets", { limit: 1 }, "minBalance", [5, "5", 10n ** 36n, 10n ** 150_000n]],
         ["searchWallets", { limit: 1 }, "maxBalance", [5, "5", -(10n ** 36n), -(10n ** 150_000n)]],
-        ["searchWallets", { limit: 1 }, "q", wrongText],
-        ["searchTransactions", { limit: 1 }, "ownerId", ["", 5]],
+        ...searches.flatMap((query) => wrongFilters.map((row) => [query, { limit: 1 }, ...row] as const)),
+        ...searches.slice(1).flatMap((query) => wrongAmounts.map((row) => [query, { limit: 1 }, ...row] as const)),
+        ["searchTransactions", { limit: 1 }, "type", ["", "deposit", 5]],
+        ["searchTransactions", { limit: 1 }, "transferId", ["", 5]],
+        ["searchTransactions", { limit: 1 }, "holdId", ["", 5]],
+        ["searchTransactions", { limit: 1 }, "idempotencyKey", ["", "a b", "x".repeat(256), 5]],
+        ["searchTransfers", { limit: 1 }, "status", ["sent", 5]],
+        ["searchTransfers", { limit: 1 }, "idempotencyKey", ["", "a b", "x".repeat(256), 5]],
+        ["searchHolds", { limit: 1 }, "status", ["open", 5]],
+        ["searchHolds", { limit: 1 }, "expiresBefore", wrongNumber],
+        ["searchWallets", { limit: 1 }, "status", ["open", 5]],
+        ["stats", {}, "interval", ["week", "", 5, null]],
+        ["stats", {}, "from", wrongNumber],
+        ["stats", {}, "to", wrongNumber],
+        ["stats", {}, "ownerId", ["", 5]],
+        ["stats", {}, "currency", ["eur", 5]],
+        ["transaction", {}, "", [{}, "a b", 5]],
         ["getTransfer", {}, "", [{}]]
       ]
       for (const [query, valid, field, values] of table) {

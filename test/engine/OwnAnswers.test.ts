@@ -59,7 +59,7 @@ const furnish = Effect.fnUntraced(function* (installation: Installation, { engin
   yield* engine.createWallet({ id: "b", ownerId: "o", currency: "EUR", idempotencyKey: "create" })
   keep(yield* engine.createWallet({ id: "a", ownerId: "o", currency: "EUR", metadata, idempotencyKey: "create" }))
   keep(yield* engine.credit({ walletId: "a", amount: 1_000n, reference: "r", metadata, idempotencyKey: "credit" }))
-  keep(yield* engine.debit({ walletId: "a", amount: 10n, metadata, idempotencyKey: "debit" }))
+  const debited = keep(yield* engine.debit({ walletId: "a", amount: 10n, metadata, idempotencyKey: "debit" }))
   const { hold } = yield* engine.placeHold({ walletId: "a", amount: 50n, metadata, idempotencyKey: "hold" })
   const holdId = hold.id
   keep(yield* engine.captureHold({ walletId: "a", holdId, amount: 20n, idempotencyKey: "capture" }))
@@ -75,13 +75,13 @@ const furnish = Effect.fnUntraced(function* (installation: Installation, { engin
   const isWritten = (id: string) => persisted.get(id)?.length === installation.events(id).length
   yield* until(() => installation.types("a").includes("TransferSettled"), "the transfer is settled")
   yield* until(() => isWritten("a") && isWritten("b"), "all rows are written")
-  return { answers, holdId, transferId: sent.transfer.id }
+  return { answers, holdId, transferId: sent.transfer.id, transactionId: debited.transaction.id }
 })
 
 type Furnished = Effect.Success<ReturnType<typeof furnish>>
 
 /** One of every query, and of every replay. */
-const reads = (installation: Installation, { engine }: Node, { holdId, transferId }: Furnished) => {
+const reads = (installation: Installation, { engine }: Node, { holdId, transactionId, transferId }: Furnished) => {
   const ofA = { walletId: "a", limit: 50 }
   return {
     getWallet: engine.getWallet({ walletId: "a" }),
@@ -94,7 +94,11 @@ const reads = (installation: Installation, { engine }: Node, { holdId, transferI
     transfers: engine.transfers({ limit: 50 }),
     getTransfer: engine.getTransfer(transferId),
     searchWallets: engine.searchWallets({ limit: 50 }),
-    searchTransactions: engine.searchTransactions({ limit: 50 }),
+    searchTransactions: engine.searchTransactions({ limit: 50, metadata }),
+    searchTransfers: engine.searchTransfers({ limit: 50, currency: "EUR" }),
+    searchHolds: engine.searchHolds({ limit: 50, ownerId: "o" }),
+    stats: engine.stats({ interval: "day" }),
+    transaction: engine.transaction(transactionId),
     feed: Stream.runCollect(Stream.take(engine.feed(0n), 12)),
     cluster: engine.cluster,
     health: engine.health,

@@ -48,6 +48,34 @@ describe("the share of reads", () => {
     )
   )
 
+  it.effect("keeps one turn from searches, which may wait for a store of their own", () =>
+    withShare({ readsAtOnce: 3 }, { wallets: 1 }, (share) =>
+      Effect.gen(function* () {
+        const { begun, read } = makeReads(100)
+        const searches = yield* Effect.forEach(["s1", "s2", "s3"], (name) => forkNow(share.search(read(name))))
+        assert.deepStrictEqual(begun, ["s1", "s2"])
+        const list = yield* forkNow(share.query(read("list")))
+        assert.deepStrictEqual(begun, ["s1", "s2", "list"])
+        // One that gives up as it waits leaves nothing taken behind.
+        yield* Fiber.interrupt(searches[2]!)
+        // Their rests count.
+        yield* TestClock.adjust(100)
+        yield* Effect.forEach([searches[0]!, searches[1]!, list], (one) => Fiber.join(one))
+        const later = yield* forkNow(share.search(read("s4")))
+        yield* TestClock.adjust(299)
+        assert.deepStrictEqual(begun, ["s1", "s2", "list"])
+        yield* TestClock.adjust(1)
+        assert.deepStrictEqual(begun, ["s1", "s2", "list", "s4"])
+        yield* TestClock.adjust(100)
+        yield* Fiber.join(later)
+      })
+    )
+  )
+
+  it.effect("has a turn for a search where there is but one", () =>
+    withShare({ readsAtOnce: 1 }, { wallets: 0 }, (share) => share.search(Effect.void))
+  )
+
   it.effect("rests for as many times as long as a read took beside commands, behind the back of its reader", () =>
     withShare({ readsAtOnce: 1, readRestFactor: 3 }, { wallets: 1 }, (share) =>
       Effect.gen(function* () {

@@ -1,50 +1,28 @@
 /** One row per malformed request: what is sent and, in the last column, the problem it must meet. */
 import { assert, layer } from "@effect/vitest"
 import * as Effect from "effect/Effect"
-import { type ProblemCode, problemStatus } from "../../src/http/api/Problem.ts"
+import { problemStatus } from "../../src/http/api/Problem.ts"
+import { searchRows } from "./badSearches.ts"
+import {
+  type Row,
+  I,
+  long,
+  badIds,
+  badAmounts,
+  badTexts,
+  badMetadata,
+  badTimes,
+  badCurrencies,
+  badBodies,
+  query,
+  wallets,
+  transfers
+} from "./badValues.ts"
 import * as Server from "./TestServer.ts"
 
 const { TestServer } = Server
 
-type Row = readonly [method: string, path: string, body: unknown, code: ProblemCode, key?: string]
-
-const I = "InvalidRequest"
-const long = (length: number) => "x".repeat(length)
-const pairs = (count: number) => Object.fromEntries(Array.from({ length: count }, (_, i) => [`k${i}`, "v"]))
-
-const badIds = ["", "a b", "ä", long(65), "a.b", "a/b", "a:b", 1, null, true, [], {}, ["a"], "a\n", "\u0000"]
-const badAmounts = [
-  "", "0", "-1", "+1", "01", "1.0", "1e3", " 1", "1 ", "1_0", "0x1", "١", "9".repeat(31), "9".repeat(100_000),
-  1, 1.5, 0, -1, Number.MAX_VALUE, null, true, [], {}, ["1"], "1n", "Infinity", "NaN", "\u0000", "1\n"
-] // prettier-ignore
-const badTexts = [long(256), "a\u0000", "\ud800", "\udc00a", 1, true, [], {}]
-const badMetadata = [
-  null, [], "x", 1, true, { a: 1 }, { a: null }, { a: {} }, { a: ["b"] }, { a: true }, pairs(21), { [long(65)]: "v" },
-  { a: long(513) }, { "\u0000": "v" }, { a: "\u0000" }, { "\ud800": "v" }, { a: "\udfff" }
-] // prettier-ignore
-const badTimes = [
-  "", "now", "2026-01-01", "2026-01-01T00:00:00", "2026-13-01T00:00:00Z", "2026-02-30T00:00:00Z", "2026-01-01T24:00:00Z",
-  "2026-01-01T00:00:60Z", "2026-01-01 00:00:00Z", "1969-12-31T23:59:59Z", "10000-01-01T00:00:00Z", "2026-01-01T00:00:00+2",
-  "2026-01-01T00:00:00.Z", "2026-01-01T00:00:00+24:00", "1767225600000"
-] // prettier-ignore
-const badCurrencies = ["", "eur", "EU", "1UR", "EURO EURO", long(17).toUpperCase(), "EU-R", 1, null, [], "ÉUR"]
-const badBodies = [
-  "",
-  "{",
-  "null",
-  "[]",
-  "1",
-  '"x"',
-  "true",
-  "{]}",
-  "{'a':1}",
-  "\ufeff{}",
-  '{"amount":"1"}}',
-  "undefined"
-]
-
 const create = { ownerId: "o", currency: "EUR" }
-const wallets = "/v1/wallets"
 
 const createRows: ReadonlyArray<Row> = [
   ...badIds.map((id): Row => ["POST", wallets, { ...create, id }, I]),
@@ -102,7 +80,6 @@ const holdRows: ReadonlyArray<Row> = [
 ]
 
 const transferBody = { from: "v", to: "w", amount: "1" }
-const transfers = "/v1/transfers"
 
 const transferRows: ReadonlyArray<Row> = [
   ...badAmounts.map((amount): Row => ["POST", transfers, { ...transferBody, amount }, I]),
@@ -147,7 +124,6 @@ const patchRows: ReadonlyArray<Row> = [
   ...badMetadata.map((metadata): Row => ["PATCH", "/v1/wallets/w", { metadata }, I])
 ]
 
-const query = encodeURIComponent
 const badNumbers = [
   "",
   "-1",
@@ -168,23 +144,28 @@ const pageRows = [
   "/v1/wallets/w/transactions",
   "/v1/wallets/w/holds",
   "/v1/keys",
-  transfers
-].flatMap((path): ReadonlyArray<Row> => [
-  ...[...badNumbers, "0", "201", "1000"].map((limit): Row => ["GET", `${path}?limit=${limit}`, undefined, I]),
-  ...["", "!", "%00", "a%20b", long(1025), "bm90LWEtY3Vyc29y", "e30", "W10"].map((cursor): Row => [
-    "GET",
-    `${path}?cursor=${cursor}`,
-    undefined,
-    I
-  ]),
-  ["GET", `${path}?limit=1&limit=2`, undefined, I],
-  ["GET", `${path}?Limit=1`, undefined, I],
-  ["GET", `${path}?offset=1`, undefined, I],
-  ["GET", `${path}?__proto__=1`, undefined, I],
-  ["GET", `${path}?%5f_proto__=1`, undefined, I],
-  ["GET", `${path}?constructor=1`, undefined, I],
-  ["GET", `${path}?limit=%zz`, undefined, I]
-])
+  transfers,
+  `${transfers}?ownerId=o`,
+  "/v1/holds"
+].flatMap((list): ReadonlyArray<Row> => {
+  const path = list + (list.includes("?") ? "&" : "?")
+  return [
+    ...[...badNumbers, "0", "201", "1000"].map((limit): Row => ["GET", `${path}limit=${limit}`, undefined, I]),
+    ...["", "!", "%00", "a%20b", long(1025), "bm90LWEtY3Vyc29y", "e30", "W10"].map((cursor): Row => [
+      "GET",
+      `${path}cursor=${cursor}`,
+      undefined,
+      I
+    ]),
+    ["GET", `${path}limit=1&limit=2`, undefined, I],
+    ["GET", `${path}Limit=1`, undefined, I],
+    ["GET", `${path}offset=1`, undefined, I],
+    ["GET", `${path}__proto__=1`, undefined, I],
+    ["GET", `${path}%5f_proto__=1`, undefined, I],
+    ["GET", `${path}constructor=1`, undefined, I],
+    ["GET", `${path}limit=%zz`, undefined, I]
+  ]
+})
 
 const filterRows: ReadonlyArray<Row> = [
   ...["a b", "", long(65), "ä"].flatMap((id): ReadonlyArray<Row> => [
@@ -301,6 +282,7 @@ const rows = [
   ...patchRows,
   ...pageRows,
   ...filterRows,
+  ...searchRows,
   ...pathRows,
   ...keyRows
 ]

@@ -25,7 +25,7 @@ const key = (key: string) => ({ headers: { "idempotency-key": key }, query: {} }
 layer(client, { excludeTestServices: true })("the typed client", (it) => {
   it.effect("speaks the types of the library: bigint amounts, milliseconds, tagged errors", () =>
     Effect.gen(function* () {
-      const { batch, health, holds, keys, transactions, transfers, wallets } = yield* WalletClient
+      const { batch, health, holds, keys, stats, transactions, transfers, wallets } = yield* WalletClient
       const before = yield* Effect.clockWith((clock) => clock.currentTimeMillis)
       const created = yield* wallets.create({
         ...key("w"),
@@ -51,6 +51,14 @@ layer(client, { excludeTestServices: true })("the typed client", (it) => {
       assert.strictEqual(captured.hold.captured, 5n)
       const found = yield* transactions.search({ query: { type: "capture" } })
       assert.deepStrictEqual(found.data, [captured.transaction])
+      assert.deepStrictEqual(
+        yield* transactions.get({ params: { id: captured.transaction.id }, query: {} }),
+        captured.transaction
+      )
+      const nothing = yield* Effect.flip(transactions.get({ params: { id: "nope" }, query: {} }))
+      assert.instanceOf(nothing, Problem.TransactionNotFound)
+      const open = yield* holds.search({ query: { expiresBefore: expiresAt + 1, minAmount: 0n, status: "captured" } })
+      assert.deepStrictEqual(open.data, [captured.hold])
       const events = yield* wallets.events({ params, query: { after: 0, limit: 1 } })
       assert.strictEqual(events.data[0]?.data["amount"], (10n ** 29n).toString())
       yield* wallets.create({ ...key("v"), payload: { id: "v", ownerId: "ann", currency: "EUR" } })
@@ -61,6 +69,21 @@ layer(client, { excludeTestServices: true })("the typed client", (it) => {
       assert.deepStrictEqual(sent.data, [transfer])
       const lost = yield* Effect.flip(transfers.get({ params: { id: "nope" }, query: {} }))
       assert.instanceOf(lost, Problem.TransferNotFound)
+      const range = { from: before, to: transfer.createdAt }
+      const same = yield* transfers.list({ query: { ...range, minAmount: 7n, maxAmount: 7n, idempotencyKey: "t" } })
+      // As the source has it, that may not have heard yet of how it ended.
+      assert.deepStrictEqual(
+        same.data.map(({ amount, id }) => ({ amount, id })),
+        [{ amount: 7n, id: transfer.id }]
+      )
+      const { transactions: sums, wallets: balances } = yield* stats.read({
+        query: { ownerId: "ann", interval: "month" }
+      })
+      assert.include(
+        sums.filter(({ type }) => type === "transfer_in").map(({ count, sum }) => `${count} ${sum}`),
+        "1 7"
+      )
+      assert.deepStrictEqual(balances, [{ currency: "EUR", status: "active", count: 2, balance: 45n }])
       const frozen = yield* wallets.freeze({ ...key("z"), params, payload: {} })
       assert.strictEqual(frozen.wallet.status, "frozen")
       const results = yield* batch.run({
@@ -72,6 +95,33 @@ layer(client, { excludeTestServices: true })("the typed client", (it) => {
       yield* keys.delete({ params: { id: made.id }, query: {} })
       assert.strictEqual((yield* health.ready()).status, "ok")
       assert.include(yield* health.metrics(), "wallet")
+    })
+  )
+
+  it.effect("asks for metadata as a map, whatever the keys and values are", () =>
+    Effect.gen(function* () {
+      const { transactions, transfers, wallets } = yield* WalletClient
+      const metadata = { "a b": "é&=#", "ключ.v": "x+y", ["__proto__"]: "1", '"': "\\", "%5B": "" }
+      assert.lengthOf(Object.keys(metadata), 5)
+      const own = yield* wallets.create({
+        ...key("meta"),
+        payload: { id: "meta", ownerId: "meta", currency: "EUR", metadata }
+      })
+      const params = { id: "meta" }
+      const { transaction } = yield* wallets.credit({ ...key("c"), params, payload: { amount: 1n, metadata } })
+      const found = yield* wallets.search({ query: { metadata } })
+      assert.deepStrictEqual(
+        found.data.map(({ id }) => id),
+        [own.wallet.id]
+      )
+      assert.deepStrictEqual((yield* transactions.search({ query: { metadata, q: "x*" } })).data, [transaction])
+      assert.lengthOf((yield* transactions.search({ query: { metadata: {}, walletId: "meta" } })).data, 1)
+      assert.lengthOf((yield* transactions.search({ query: { metadata: { ...metadata, ["a b"]: "" } } })).data, 0)
+      assert.lengthOf((yield* transfers.list({ query: { metadata } })).data, 0)
+      // What the server would refuse is not sent.
+      for (const wrong of [{ "": "v" }, { "a[b]": "v" }, { a: "\u0000" }, { ...metadata, more: "v" }]) {
+        assert.strictEqual((yield* Effect.flip(wallets.search({ query: { metadata: wrong } })))._tag, "SchemaError")
+      }
     })
   )
 
@@ -137,6 +187,14 @@ it("the OpenAPI document says of every operation how to be let in and what can g
         assert.deepStrictEqual(Object.keys(response.content ?? {}), ["application/problem+json"], name)
         if (status === "429" || status === "503") assert.property(response.headers, "Retry-After", name)
       }
+      const parameters = (operation["parameters"] ?? []) as ReadonlyArray<Record<string, string>>
+      const silent = parameters.filter((parameter) => parameter["in"] === "query" && !parameter["description"])
+      // Of these the operation tells: what they are differs.
+      assert.deepStrictEqual(
+        silent.filter((parameter) => parameter["name"] !== "after").map((one) => one["name"]),
+        [],
+        name
+      )
       if (!path.startsWith("/v1")) continue
       assert.deepStrictEqual(operation["security"], [{ apiKey: [] }], name)
       assert.includeMembers(Object.keys(responses), ["400", "401", "403", "429", "500", "503"], name)

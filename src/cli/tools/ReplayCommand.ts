@@ -23,6 +23,8 @@ import {
   timeLeft
 } from "../Output.ts"
 import { runRemotely } from "./RemoteTool.ts"
+import { searchReplayAt } from "./SearchReplay.ts"
+import { searchReplayFinding, searchReplayLines, type SearchReplayRequest } from "./SearchReplayDocument.ts"
 import {
   ReplayDocument,
   replayDocument,
@@ -73,8 +75,16 @@ const flags = {
   ),
   yes: Flag.Boolean("yes").pipe(Flag.withDescription("Do not ask before erasing"), Flag.withDefault(false)),
   target: Flag.Literals("target", ["persistence", "readModel"]).pipe(
-    Flag.withDescription("What to rebuild; default: persistence"),
+    Flag.withDescription("What to rebuild; default: persistence. readModel: search, where it has an index of its own"),
     Flag.withDefault("persistence")
+  ),
+  deadLetters: Flag.Boolean("dead-letters").pipe(
+    Flag.withDescription("Write the documents that the search index has refused anew, and rebuild nothing"),
+    Flag.withDefault(false)
+  ),
+  dropOld: Flag.Boolean("drop-old").pipe(
+    Flag.withDescription("Remove the search indexes that rebuilds have replaced, and rebuild nothing"),
+    Flag.withDefault(false)
   ),
   url: Flags.url,
   json: Flags.json
@@ -101,6 +111,23 @@ const requestOf = Effect.fnUntraced(function* (given: ReplayFlags): Effect.fn.Re
   }
 })
 
+const searchRequestOf = Effect.fnUntraced(function* (
+  given: ReplayFlags
+): Effect.fn.Return<SearchReplayRequest | undefined, FlagsWrong> {
+  const { deadLetters, dropOld, erase, rebuild, restart } = given
+  if (given.target !== "readModel" && !deadLetters && !dropOld) return undefined
+  const reason = "search is rebuilt whole, from where a run was cut off: --target readModel goes with --restart"
+  if (erase || rebuild || Option.isSome(given.wallet) || Option.isSome(given.from)) {
+    return yield* new FlagsWrong({ reason })
+  }
+  if ((deadLetters && dropOld) || (restart && (deadLetters || dropOld))) {
+    return yield* new FlagsWrong({ reason: "--dead-letters, --drop-old and --restart: one at a time" })
+  }
+  if (deadLetters) return { task: "deadLetters" }
+  if (dropOld) return { task: "dropOld" }
+  return { task: "rebuild", ...(restart ? { restart } : {}) }
+})
+
 /** `false`: the one who was asked has said no. */
 const confirmed = Effect.fnUntraced(function* (given: ReplayFlags, where: string) {
   if (!given.erase || given.yes) return true
@@ -115,7 +142,7 @@ const confirmed = Effect.fnUntraced(function* (given: ReplayFlags, where: string
   )
 })
 
-const progressLine = (document: ReplayProgressDocument, millis: number): string => {
+const progressLine = (document: ProgressLine, millis: number): string => {
   const { events, from, head, position } = document
   const [done, total] = [Number(BigInt(position) - BigInt(from)), Number(BigInt(head) - BigInt(from))]
   const share = total <= 0 ? 100 : Math.min(100, Math.floor((done * 100) / total))
@@ -164,42 +191,64 @@ const runAt = Effect.fnUntraced(function* (
   }).pipe(Effect.provide(FetchHttpClient.layer))
 })
 
-const sameRows = "search reads the rows of PostgreSQL: it has nothing of its own to rebuild"
+type ProgressLine = Pick<ReplayProgressDocument, "events" | "from" | "head" | "position">
+
+/** Draws progress from now on. */
+const progressBar = Effect.fnUntraced(function* (json: boolean) {
+  const progress = yield* makeProgress(json)
+  const started = yield* Clock.currentTimeMillis
+  const show = Effect.fnUntraced(function* (document: ProgressLine) {
+    yield* progress.show(progressLine(document, (yield* Clock.currentTimeMillis) - started))
+  })
+  return { show, clear: progress.clear }
+})
+
+const runSearchReplay = Effect.fnUntraced(function* (given: ReplayFlags, request: SearchReplayRequest) {
+  const { json } = given
+  const config = yield* loadServiceConfig
+  const place = yield* findServicePlace(config, given.url)
+  yield* notePlace(place, json)
+  const progress = yield* progressBar(json)
+  const document = yield* Effect.ensuring(searchReplayAt(config, place, request, progress.show), progress.clear)
+  yield* printResult(json, document, searchReplayLines(document))
+  const finding = searchReplayFinding(document)
+  if (finding !== undefined) return yield* new CommandFailed({ exitCode: 1, reason: finding })
+})
+
+const notePlace = (place: ServicePlace, json: boolean) =>
+  place._tag === "Service" && !json
+    ? printNote(`working through the service at ${place.service.baseUrl} (${place.because})`)
+    : Effect.void
 
 const runReplay = Effect.fnUntraced(function* (given: ReplayFlags) {
   const { json } = given
+  const search = yield* searchRequestOf(given)
+  if (search !== undefined) return yield* runSearchReplay(given, search)
   const request = yield* requestOf(given)
-  if (given.target === "readModel") {
-    return yield* printResult(json, { target: given.target, note: sameRows }, [sameRows])
-  }
   const config = yield* loadServiceConfig
   const place = yield* findServicePlace(config, given.url)
   const where = place._tag === "Service" ? `the service at ${place.service.baseUrl}` : "the database"
   if (!(yield* confirmed(given, where))) return yield* new CommandFailed({ exitCode: 1, reason: "nothing was erased" })
-  if (place._tag === "Service" && !json) {
-    yield* printNote(`working through the service at ${place.service.baseUrl} (${place.because})`)
-  }
-  const progress = yield* makeProgress(json)
-  const started = yield* Clock.currentTimeMillis
-  const onProgress = Effect.fnUntraced(function* (document: ReplayProgressDocument) {
-    yield* progress.show(progressLine(document, (yield* Clock.currentTimeMillis) - started))
-  })
-  const report = yield* Effect.ensuring(runAt(config, place, request, onProgress), progress.clear)
+  yield* notePlace(place, json)
+  const progress = yield* progressBar(json)
+  const report = yield* Effect.ensuring(runAt(config, place, request, progress.show), progress.clear)
   yield* printResult(json, report, replayLines(report))
 })
 
 export const replayCommand = Command.make("replay", flags, (given) =>
   reportFailure(given.json, exitCodeOf)(runReplay(given))
 ).pipe(
-  Command.withShortDescription("Rebuild PostgreSQL from the log"),
+  Command.withShortDescription("Rebuild PostgreSQL or search from the log"),
   Command.withDescription(
-    "Rebuild PostgreSQL from the log. Without a flag it writes what is missing and changes nothing else; a run that " +
-      "was cut off goes on where it was. Works beside a running service and never appends to the log. Exits with 1 " +
-      "when log and rows do not fit together, with 3 when it could not go on."
+    "Rebuild PostgreSQL or, with --target readModel, the search index from the log. Without a flag it writes what is missing and changes nothing else; a run that " +
+      "was cut off goes on where it was. A rebuild of search fills new indexes while the ones that serve go on, compares " +
+      "them, and puts them in their place at once. Works beside a running service and never appends to the log. Exits with 1 " +
+      "when log and rows, or rows and search, do not fit together, with 3 when it could not go on."
   ),
   Command.withExamples([
     { command: "wallet replay", description: "Write what is missing" },
     { command: "wallet replay --wallet alice", description: "Replace the rows of one wallet" },
-    { command: "wallet replay --erase --yes", description: "Everything from nothing, also after a change of the log" }
+    { command: "wallet replay --erase --yes", description: "Everything from nothing, also after a change of the log" },
+    { command: "wallet replay --target readModel", description: "New search indexes, without a gap for readers" }
   ])
 )

@@ -34,6 +34,8 @@ import type { Persistence } from "../../stores/Persistence.ts"
 import type { ReadModel } from "../../stores/ReadModel.ts"
 import { inspectDocument } from "./InspectDocument.ts"
 import { replayDocument, replayProgressDocument, ReplayRequest } from "./ReplayDocument.ts"
+import { searchReplay, searchReplayPath } from "./SearchReplay.ts"
+import { SearchReplayRequest } from "./SearchReplayDocument.ts"
 import { progressDocument, verifyDocument, VerifyRequest } from "./VerifyDocument.ts"
 
 const forbidden = refusal(problemReply("Forbidden", "this needs a key with the scope admin"))
@@ -140,6 +142,11 @@ const replayRoute = toolRoute("/v1/replay", ReplayRequest, ({ from, mode, restar
   )
 )
 
+/** `POST /v1/replay/search`: runs `replay --target readModel` inside the service, beside its own work. */
+const searchReplayRoute = toolRoute(searchReplayPath, SearchReplayRequest, (request, onProgress) =>
+  searchReplay(request, onProgress, replayPageEvents)
+)
+
 const badId = toResponse(problemReply("InvalidRequest", "an id is 1 to 64 of A-Z a-z 0-9 _ -"))
 
 type InspectedServices = EventStore | Persistence | ReadModel | WalletRegistry | Ownership | WritePipeline
@@ -162,4 +169,4 @@ const inspectRoute = HttpRouter.use(
 ).pipe(Layer.provide(Gate.layer))
 
 /** To be served beside the API. */
-export const toolRoutes = Layer.mergeAll(verifyRoute, replayRoute, inspectRoute)
+export const toolRoutes = Layer.mergeAll(verifyRoute, replayRoute, searchReplayRoute, inspectRoute)

@@ -42,6 +42,8 @@ export const VerifyDocument = Schema.Struct({
   lagging: Schema.Number,
   searched: Schema.Number,
   notSearched: Schema.Number,
+  documents: Schema.Number,
+  deadLetters: Schema.Number,
   overdueHolds: Schema.Number,
   overdueTransfers: Schema.Number,
   repaired: Schema.Number,
@@ -92,7 +94,17 @@ export const verifyDocument = (report: VerifyReport): VerifyDocument => ({
 
 /** What is as it may be, and worth a word all the same. */
 const remarks = (report: VerifyDocument): ReadonlyArray<string> => {
-  const { lagging, notSearched, openRefusals, overdueHolds, overdueTransfers, refusals, repaired } = report
+  const {
+    deadLetters,
+    documents,
+    lagging,
+    notSearched,
+    openRefusals,
+    overdueHolds,
+    overdueTransfers,
+    refusals,
+    repaired
+  } = report
   const upToBound = (number: number, one: string) =>
     number < dueBound ? counted(number, one) : `${number.toLocaleString("en")} ${one}s or more`
   return [
@@ -105,6 +117,10 @@ const remarks = (report: VerifyDocument): ReadonlyArray<string> => {
       : []),
     ...(notSearched > 0
       ? [`${counted(notSearched, "wallet")} not looked for in search: the id is too common a word`]
+      : []),
+    ...(documents > 0 ? [`${counted(documents, "document")} in search as the log and PostgreSQL have them`] : []),
+    ...(deadLetters > 0
+      ? [`${counted(deadLetters, "dead letter")}: documents that search has refused; wallet replay --dead-letters`]
       : []),
     ...(repaired > 0 ? [`${counted(repaired, "wallet")} repaired`] : [])
   ]

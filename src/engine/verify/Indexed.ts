@@ -8,9 +8,9 @@
  */
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
-import type { DeadLetter, Persistence } from "../../stores/Persistence.ts"
+import { letterKey, lettersUpTo } from "../../search/Letters.ts"
+import type { DeadLetter } from "../../stores/Persistence.ts"
 import { documentWallet, type IndexSet, type IndexState, type SearchIndex } from "../../stores/SearchIndex.ts"
-import type { ReadError } from "../../stores/StoreError.ts"
 import { catchUp } from "./CaughtUp.ts"
 import {
   compareDocuments,
@@ -66,25 +66,10 @@ const ofIndex = (what: string, expected: string, found: string): Difference => (
   found
 })
 
-export const lettersOf = Effect.fnUntraced(function* (
-  persistence: Persistence["Service"],
-  bound: number
-): Effect.fn.Return<ReadonlyArray<DeadLetter>, ReadError> {
-  const letters: Array<DeadLetter> = []
-  while (letters.length < bound) {
-    const page = yield* persistence.deadLetters({ after: letters.at(-1), limit: Math.min(500, bound - letters.length) })
-    letters.push(...page)
-    if (page.length === 0) break
-  }
-  return letters
-})
-
-const flawKey = ({ id, kind }: Pick<DocumentFlaw, "id" | "kind">): string => `${kind} ${id}`
-
-const same = (one: DocumentFlaw) => `${flawKey(one)} ${one.found}`
+const same = (one: DocumentFlaw) => `${letterKey(one)} ${one.found}`
 
 const differenceOf = ({ letters, run }: IndexRun, flaw: DocumentFlaw): Difference => {
-  const letter = letters.get(flawKey(flaw))
+  const letter = letters.get(letterKey(flaw))
   const hints = [
     ...(letter === undefined ? [] : [`refused by the index: ${letter.reason}`]),
     ...(flaw.isAhead ? [`what is right counts as older and is refused; the way out: ${rebuildHint}`] : []),
@@ -115,7 +100,7 @@ const sum = (numbers: Iterable<number>): number => [...numbers].reduce((total, o
 /** What is still wrong. */
 const tell = (index: IndexRun, { documents, flaws }: DocumentFindings): void => {
   index.run.counts.documents += sum(documents.values())
-  for (const flaw of flaws) index.wrong.add(flawKey(flaw))
+  for (const flaw of flaws) index.wrong.add(letterKey(flaw))
   report(
     index.run,
     flaws.map((flaw) => differenceOf(index, flaw))
@@ -128,7 +113,7 @@ const tellMended = Effect.fnUntraced(function* (
   wallets: ReadonlyArray<SizedWallet>,
   refused: ReadonlyArray<DeadLetter>
 ): Effect.fn.Return<void, VerifyError> {
-  for (const letter of refused) index.letters.set(flawKey(letter), letter)
+  for (const letter of refused) index.letters.set(letterKey(letter), letter)
   const after = yield* settledFlaws(index, wallets)
   const wrong = new Set(after.flaws.map(({ walletId }) => walletId))
   index.run.repaired += wallets.filter(({ id }) => !wrong.has(id)).length
@@ -230,7 +215,7 @@ const allBatches = ({ persistence, set }: DocumentStores): Stream.Stream<Readonl
 /** Takes away what is on record and right by now. */
 const dropLetters = Effect.fnUntraced(function* ({ letters, run, stores, walletId, wrong }: IndexRun) {
   const arrived = [...letters.values()].filter(
-    (letter) => !wrong.has(flawKey(letter)) && (walletId === undefined || letter.walletId === walletId)
+    (letter) => !wrong.has(letterKey(letter)) && (walletId === undefined || letter.walletId === walletId)
   )
   if (run.repair && arrived.length > 0) yield* stores.persistence.removeDeadLetters(arrived)
   run.deadLetters = yield* stores.persistence.countDeadLetters
@@ -282,13 +267,13 @@ const compareAll = Effect.fnUntraced(function* (
   const set = index.current
   const { log, persistence } = run.stores
   const comesOn = yield* judgePlace(run, set)
-  const letters = yield* lettersOf(persistence, lettersKnown)
+  const letters = yield* lettersUpTo(persistence, lettersKnown)
   const indexRun: IndexRun = {
     run,
     walletId,
     stores: { log, persistence, set },
     settle: settleOf(run, set, comesOn),
-    letters: new Map(letters.map((letter) => [flawKey(letter), letter])),
+    letters: new Map(letters.map((letter) => [letterKey(letter), letter])),
     wrong: new Set(),
     deferred: []
   }

@@ -1,7 +1,8 @@
 /** Writes documents that are missing or wrong anew, as the log and the rows have them now. */
 import * as Effect from "effect/Effect"
-import { rowDocuments, transactionDocument } from "../../search/RowDocuments.ts"
-import type { PositionedEvent } from "../../stores/EventStore.ts"
+import * as Stream from "effect/Stream"
+import { documentsOf } from "../../search/Documents.ts"
+import { type EventPlace, placedEvents } from "../../search/PlacedEvents.ts"
 import type { DeadLetter } from "../../stores/Persistence.ts"
 import type { SearchDocument } from "../../stores/SearchIndex.ts"
 import type { EventUnreadable, ReadError } from "../../stores/StoreError.ts"
@@ -9,12 +10,9 @@ import type { DocumentFlaw, DocumentStores } from "./Documents.ts"
 
 const documentsPerWrite = 500
 
-/** Events per read of the whole log. */
-const pageEvents = 2_000
-
 /** Also over what is there as of the same event; answers those that the index has refused, which are on record then. */
 export const rewriteDocuments = Effect.fnUntraced(function* (
-  { persistence, set }: DocumentStores,
+  { persistence, set }: Pick<DocumentStores, "persistence" | "set">,
   documents: ReadonlyArray<SearchDocument>
 ): Effect.fn.Return<ReadonlyArray<DeadLetter>, ReadError> {
   const letters: Array<DeadLetter> = []
@@ -35,46 +33,16 @@ export const mendDocuments = (
     flaws.flatMap(({ right, unplaced }) => (right === undefined || unplaced ? [] : [right]))
   )
 
-/** An event whose place in the log is wanted. */
-export interface WantedEvent {
-  readonly walletId: string
-  readonly version: number
-}
-
-const nameOf = ({ version, walletId }: WantedEvent): string => `${walletId} ${version}`
-
-const documentsOfEvents = Effect.fnUntraced(function* (
-  { persistence }: DocumentStores,
-  events: ReadonlyArray<PositionedEvent>
-): Effect.fn.Return<ReadonlyArray<SearchDocument>, ReadError> {
-  const wallets = [...new Set(events.map(({ recorded }) => recorded.walletId))]
-  const rows = yield* rowDocuments(persistence, { wallets, holds: [], transfers: [] })
-  return events.flatMap(({ position, recorded }) => {
-    const wallet = rows.wallets.get(recorded.walletId)
-    if (wallet === undefined || rows.isRefused(recorded.walletId, recorded.version)) return []
-    if (recorded.version > wallet.view.version) return []
-    return transactionDocument(recorded, position, wallet) ?? []
-  })
-})
-
-/**
- * The transactions of these events, whose places the log tells only in its own order: one walk over it, until all are
- * found.
- */
-export const mendFromLog = Effect.fnUntraced(function* (
+/** The transactions of these events, and what else they touch. */
+export const mendFromLog = (
   stores: DocumentStores,
-  wanted: ReadonlyArray<WantedEvent>
-): Effect.fn.Return<ReadonlyArray<DeadLetter>, ReadError | EventUnreadable> {
-  const open = new Set(wanted.map(nameOf))
-  const letters: Array<DeadLetter> = []
-  let after = 0n
-  while (open.size > 0) {
-    const page = yield* stores.log.readAll({ after, limit: pageEvents })
-    const found = page.filter(({ recorded }) => open.delete(nameOf(recorded)))
-    if (found.length > 0) letters.push(...(yield* rewriteDocuments(stores, yield* documentsOfEvents(stores, found))))
-    const last = page.at(-1)
-    if (last === undefined) break
-    after = last.position
-  }
-  return letters
-})
+  wanted: ReadonlyArray<EventPlace>
+): Effect.Effect<ReadonlyArray<DeadLetter>, ReadError | EventUnreadable> =>
+  placedEvents(stores.log, wanted).pipe(
+    Stream.mapEffect((events) => documentsOf(stores, events)),
+    Stream.mapEffect(({ documents }) => rewriteDocuments(stores, documents)),
+    Stream.runFold(
+      (): ReadonlyArray<DeadLetter> => [],
+      (all, letters) => [...all, ...letters]
+    )
+  )

@@ -1,16 +1,26 @@
 /**
- * Endpoints over all wallets: the batch of commands, the search of transactions, and the
- * feed of every event in the log.
+ * Endpoints over all wallets: the batch of commands, transactions by search and by id, what they
+ * add up to, and the feed of every event in the log.
  */
 import * as HttpApiEndpoint from "effect/http-api/HttpApiEndpoint"
 import * as HttpApiGroup from "effect/http-api/HttpApiGroup"
 import * as HttpApiSchema from "effect/http-api/HttpApiSchema"
 import * as Schema from "effect/Schema"
 import { Authorization, RequiredScope } from "./Authorization.ts"
-import { bodyProblems, commandQuery, doc, pageQuery, RequestValidation } from "./EndpointParts.ts"
-import { PositionGone, RateLimited } from "./Problem.ts"
-import { BatchReply, BatchBody, FeedEvent, TransactionPage, TransactionType } from "./Schemas.ts"
-import { Id, Position, Text } from "./SchemaValues.ts"
+import { bodyProblems, commandQuery, doc, noQuery, RequestValidation } from "./EndpointParts.ts"
+import { PositionGone, RateLimited, TransactionNotFound } from "./Problem.ts"
+import {
+  BatchReply,
+  BatchBody,
+  FeedEvent,
+  Interval,
+  StatsJson,
+  TransactionJson,
+  TransactionPage,
+  TransactionType
+} from "./Schemas.ts"
+import { Currency, GivenKey, Id, Position, Time } from "./SchemaValues.ts"
+import { amountFilters, searchDoc, searchProblems, searchQuery } from "./SearchQuery.ts"
 
 const batch = HttpApiEndpoint.post("run", "/v1/batch", {
   query: commandQuery,
@@ -33,19 +43,55 @@ export class BatchApi extends HttpApiGroup.make("batch")
   .middleware(Authorization) {}
 
 const searchTransactions = HttpApiEndpoint.get("search", "/v1/transactions", {
-  query: {
-    q: Schema.optionalKey(Text),
-    ownerId: Schema.optionalKey(Id),
+  query: searchQuery({
+    ...amountFilters,
     type: Schema.optionalKey(TransactionType),
-    ...pageQuery
-  },
-  success: TransactionPage
+    transferId: Schema.optionalKey(Id),
+    holdId: Schema.optionalKey(Id),
+    idempotencyKey: Schema.optionalKey(GivenKey)
+  }),
+  success: TransactionPage,
+  error: [...searchProblems]
 })
   .annotate(RequiredScope, "wallets:read")
-  .annotateMerge(doc("Search transactions, newest first", "wallets:read"))
+  .annotateMerge(searchDoc("Search transactions, newest first", "wallets:read"))
+
+const getTransaction = HttpApiEndpoint.get("get", "/v1/transactions/:id", {
+  params: { id: Id },
+  query: noQuery,
+  success: TransactionJson,
+  error: [TransactionNotFound]
+})
+  .annotate(RequiredScope, "wallets:read")
+  .annotateMerge(doc("Read a transaction", "wallets:read", "It is there as soon as it is persisted."))
 
 export class TransactionsApi extends HttpApiGroup.make("transactions")
-  .add(searchTransactions)
+  .add(searchTransactions, getTransaction)
+  .middleware(RequestValidation)
+  .middleware(Authorization) {}
+
+const readStats = HttpApiEndpoint.get("read", "/v1/stats", {
+  query: {
+    ownerId: Schema.optionalKey(Id),
+    currency: Schema.optionalKey(Currency),
+    from: Schema.optionalKey(Time),
+    to: Schema.optionalKey(Time),
+    interval: Schema.optionalKey(Interval)
+  },
+  success: StatsJson,
+  error: [...searchProblems]
+})
+  .annotate(RequiredScope, "wallets:read")
+  .annotateMerge(
+    doc(
+      "What transactions and wallets add up to",
+      "wallets:read",
+      "Transactions of the time from `from` to `to` by interval, and all wallets as they are now."
+    )
+  )
+
+export class StatsApi extends HttpApiGroup.make("stats")
+  .add(readStats)
   .middleware(RequestValidation)
   .middleware(Authorization) {}
 

@@ -5,7 +5,7 @@
 import * as HttpApi from "effect/http-api/HttpApi"
 import * as OpenApi from "effect/http-api/OpenApi"
 import { ClusterApi, HealthApi, KeysApi } from "./OperationsApi.ts"
-import { BatchApi, FeedApi, TransactionsApi } from "./AllWalletsApi.ts"
+import { BatchApi, FeedApi, StatsApi, TransactionsApi } from "./AllWalletsApi.ts"
 import { HoldsApi } from "./HoldsApi.ts"
 import { completeDocument } from "./OpenApiDocument.ts"
 import { TransfersApi } from "./TransfersApi.ts"
@@ -14,7 +14,7 @@ import { WalletsApi } from "./WalletsApi.ts"
 const strict = { onExcessProperty: "error" } as const
 
 export class WalletApi extends HttpApi.make("effect-wallet")
-  .add(WalletsApi, HoldsApi, TransfersApi, TransactionsApi, BatchApi, FeedApi, KeysApi, ClusterApi, HealthApi)
+  .add(WalletsApi, HoldsApi, TransfersApi, TransactionsApi, StatsApi, BatchApi, FeedApi, KeysApi, ClusterApi, HealthApi)
   .annotate(HttpApi.QueryParseOptions, strict)
   .annotate(HttpApi.PayloadParseOptions, strict)
   .annotateMerge(

@@ -24,7 +24,8 @@ import {
   WalletNotFound
 } from "./Problem.ts"
 import { CaptureReply, CaptureHoldBody, HoldReply, HoldJson, HoldPage, HoldStatus, PlaceHoldBody } from "./Schemas.ts"
-import { Version } from "./SchemaValues.ts"
+import { Time, Version } from "./SchemaValues.ts"
+import { amountFilters, searchDoc, searchProblems, searchQuery } from "./SearchQuery.ts"
 
 const minVersion = Schema.optionalKey(Version)
 
@@ -77,7 +78,19 @@ const getHold = HttpApiEndpoint.get("get", "/v1/wallets/:id/holds/:holdId", {
   .annotate(RequiredScope, "wallets:read")
   .annotateMerge(doc("Read a hold", "wallets:read"))
 
+const searchHolds = HttpApiEndpoint.get("search", "/v1/holds", {
+  query: searchQuery({
+    ...amountFilters,
+    status: Schema.optionalKey(HoldStatus),
+    expiresBefore: Schema.optionalKey(Time)
+  }),
+  success: HoldPage,
+  error: [...searchProblems]
+})
+  .annotate(RequiredScope, "wallets:read")
+  .annotateMerge(searchDoc("Search holds, newest first", "wallets:read"))
+
 export class HoldsApi extends HttpApiGroup.make("holds")
-  .add(placeHold, captureHold, releaseHold, listHolds, getHold)
+  .add(placeHold, captureHold, releaseHold, listHolds, getHold, searchHolds)
   .middleware(RequestValidation)
   .middleware(Authorization) {}

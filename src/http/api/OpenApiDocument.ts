@@ -33,10 +33,49 @@ const lastEventId = {
   description: "The `id` of the last event received, as a browser sends it when it connects again."
 }
 
+/** What a parameter of a query means; the same name means the same everywhere but where its operation says otherwise. */
+const meanings: Readonly<Record<string, string>> = {
+  ownerId: "The wallet's owner, exactly; of a transfer either side's.",
+  walletId: "The wallet, exactly; of a transfer either side.",
+  currency: "The currency, exactly.",
+  from: "Created then or later.",
+  to: "Created then or earlier.",
+  minAmount: "At least this amount, in minor units.",
+  maxAmount: "At most this amount, in minor units.",
+  minBalance: "At least this balance, in minor units; may be negative.",
+  maxBalance: "At most this balance, in minor units; may be negative.",
+  reference: "The whole reference, exactly.",
+  transferId: "Of this transfer.",
+  holdId: "Captures of the hold with this id.",
+  idempotencyKey:
+    "The key that the command was sent with, exactly. Keys belong to a wallet: two wallets may have used one.",
+  expiresBefore: "With a time of expiry, and that earlier than this.",
+  q:
+    "Words, in any case, all of which must be there as whole words: in metadata values, in a reference, or as the id of the " +
+    "thing itself, of its wallets or their owners. A word that ends with `*` finds all that begin with it.",
+  status: "The status as it is now.",
+  type: "The kind of transaction.",
+  minVersion: "At least this version of the wallet: one that an earlier answer has named.",
+  atVersion: "As it was at this version.",
+  at: "As it was at this time.",
+  await: "What the answer waits for. Default `persisted`.",
+  interval: "What the times of transactions are counted by, in UTC. Default `day`.",
+  limit: "Items of a page. Default 50.",
+  cursor: "`next` of the page before, with the same filters."
+}
+
+const completeMeaning = (parameter: unknown): unknown => {
+  if (!isObject(parameter) || parameter["in"] !== "query" || parameter["description"] !== undefined) return parameter
+  const { name } = parameter
+  return typeof name === "string" && Object.hasOwn(meanings, name)
+    ? { ...parameter, description: meanings[name] }
+    : parameter
+}
+
 const completeParameter = (parameter: unknown): unknown =>
   isObject(parameter) && parameter["name"] === "last-event-id"
     ? { ...parameter, ...lastEventId }
-    : completeKey(parameter)
+    : completeMeaning(completeKey(parameter))
 
 const completeKey = (parameter: unknown): unknown =>
   isObject(parameter) && parameter["name"] === "idempotency-key"

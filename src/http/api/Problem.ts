@@ -15,6 +15,7 @@ export const problemStatus = {
   WalletNotFound: 404,
   HoldNotFound: 404,
   TransferNotFound: 404,
+  TransactionNotFound: 404,
   NotFound: 404,
   MethodNotAllowed: 405,
   WalletAlreadyExists: 409,
@@ -32,6 +33,7 @@ export const problemStatus = {
   HoldAmountExceeded: 422,
   SameWallet: 422,
   LimitExceeded: 422,
+  QueryTooWide: 422,
   IdempotencyKeyReused: 422,
   OperationRefused: 422,
   OperationReversed: 422,
@@ -85,6 +87,7 @@ export class Forbidden extends problem<Forbidden>()("Forbidden") {}
 export class WalletNotFound extends problem<WalletNotFound>()("WalletNotFound") {}
 export class HoldNotFound extends problem<HoldNotFound>()("HoldNotFound") {}
 export class TransferNotFound extends problem<TransferNotFound>()("TransferNotFound") {}
+export class TransactionNotFound extends problem<TransactionNotFound>()("TransactionNotFound") {}
 export class NotFound extends problem<NotFound>()("NotFound") {}
 export class MethodNotAllowed extends problem<MethodNotAllowed>()("MethodNotAllowed") {}
 export class WalletAlreadyExists extends problem<WalletAlreadyExists>()("WalletAlreadyExists") {}
@@ -102,6 +105,7 @@ export class HoldClosed extends problem<HoldClosed>()("HoldClosed") {}
 export class HoldAmountExceeded extends problem<HoldAmountExceeded>()("HoldAmountExceeded") {}
 export class SameWallet extends problem<SameWallet>()("SameWallet") {}
 export class LimitExceeded extends problem<LimitExceeded>()("LimitExceeded") {}
+export class QueryTooWide extends problem<QueryTooWide>()("QueryTooWide") {}
 export class IdempotencyKeyReused extends problem<IdempotencyKeyReused>()("IdempotencyKeyReused") {}
 export class OperationRefused extends problem<OperationRefused>()("OperationRefused") {}
 export class OperationReversed extends problem<OperationReversed>()("OperationReversed") {}

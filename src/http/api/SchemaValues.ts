@@ -53,6 +53,11 @@ export const Balance = matching(
   "a string of 1 to 36 digits, without leading zero, below zero with a leading -"
 ).pipe(Schema.decodeTo(Schema.BigInt, toBigInt))
 
+/** A sum of amounts or balances: exact, of any size. */
+export const Sum = matching(/^(?:0|-?[1-9][0-9]*)$/, "a string of digits, below zero with a leading -").pipe(
+  Schema.decodeTo(Schema.BigInt, toBigInt)
+)
+
 /** Well-formed Unicode without U+0000, at most `maxLength` UTF-16 units. */
 export const text = (maxLength: number) =>
   Schema.String.check(
@@ -153,6 +158,9 @@ export const IdempotencyKey = Schema.String.check(
     expected: "1 to 255 visible ASCII characters"
   })
 )
+
+/** A key of a command, to search by. */
+export const GivenKey = matching(idempotencyKeyPattern, "1 to 255 visible ASCII characters")
 
 /** An object without members. `Struct({})` alone would take any value. */
 export const noFields = Schema.Struct({}).check(

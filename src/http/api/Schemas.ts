@@ -16,6 +16,7 @@ import {
   Metadata,
   noFields,
   Position,
+  Sum,
   Text,
   text,
   Time
@@ -145,6 +146,20 @@ export const WalletPage = page(WalletJson, "WalletPage")
 export const TransactionPage = page(TransactionJson, "TransactionPage")
 export const HoldPage = page(HoldJson, "HoldPage")
 export const TransferPage = page(TransferJson, "TransferPage")
+
+export const Interval = Schema.Literals(["hour", "day", "month"])
+
+export const StatsJson = Schema.Struct({
+  transactions: Schema.Array(
+    Schema.Struct({ currency: Currency, type: TransactionType, start: Time, count: VersionNumber, sum: Sum })
+  ),
+  wallets: Schema.Array(Schema.Struct({ currency: Currency, status: WalletStatus, count: VersionNumber, balance: Sum }))
+}).annotate({
+  identifier: "Stats",
+  description:
+    "Transactions by the interval's start (UTC), currency and type; wallets as they are now, by currency and status. " +
+    "Only what there is any of. Sums are exact."
+})
 
 const eventFields = {
   version: VersionNumber,

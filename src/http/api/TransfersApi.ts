@@ -2,7 +2,7 @@
 import * as HttpApiEndpoint from "effect/http-api/HttpApiEndpoint"
 import * as HttpApiGroup from "effect/http-api/HttpApiGroup"
 import * as Schema from "effect/Schema"
-import { command, commandProblems, created, doc, noQuery, pageQuery, RequestValidation } from "./EndpointParts.ts"
+import { command, commandProblems, created, doc, noQuery, RequestValidation } from "./EndpointParts.ts"
 import { Authorization, RequiredScope } from "./Authorization.ts"
 import {
   CurrencyMismatch,
@@ -15,7 +15,8 @@ import {
   WalletNotFound
 } from "./Problem.ts"
 import { TransferReply, TransferBody, TransferJson, TransferPage, TransferStatus } from "./Schemas.ts"
-import { Id } from "./SchemaValues.ts"
+import { GivenKey, Id } from "./SchemaValues.ts"
+import { amountFilters, searchDoc, searchProblems, searchQuery } from "./SearchQuery.ts"
 
 const send = HttpApiEndpoint.post("send", "/v1/transfers", {
   ...command,
@@ -53,11 +54,23 @@ const getTransfer = HttpApiEndpoint.get("get", "/v1/transfers/:id", {
   .annotateMerge(doc("Read a transfer", "wallets:read"))
 
 const listTransfers = HttpApiEndpoint.get("list", "/v1/transfers", {
-  query: { walletId: Schema.optionalKey(Id), status: Schema.optionalKey(TransferStatus), ...pageQuery },
-  success: TransferPage
+  query: searchQuery({
+    ...amountFilters,
+    status: Schema.optionalKey(TransferStatus),
+    idempotencyKey: Schema.optionalKey(GivenKey)
+  }),
+  success: TransferPage,
+  error: [...searchProblems]
 })
   .annotate(RequiredScope, "wallets:read")
-  .annotateMerge(doc("Transfers, newest first", "wallets:read", "`walletId`: as source or as destination."))
+  .annotateMerge(
+    searchDoc(
+      "Transfers, newest first",
+      "wallets:read",
+      "`walletId` and `ownerId`: of the source or of the destination. By `walletId` and `status` alone, or by nothing, it " +
+        "shows what is persisted; by anything else what search has, with the status as the source has it."
+    )
+  )
 
 export class TransfersApi extends HttpApiGroup.make("transfers")
   .add(send, getTransfer, listTransfers)

@@ -38,7 +38,8 @@ import {
   WalletPage,
   WalletStatus
 } from "./Schemas.ts"
-import { Balance, Currency, Id, Limit, Text, Time, Version } from "./SchemaValues.ts"
+import { Balance, Limit, Time, Version } from "./SchemaValues.ts"
+import { searchDoc, searchProblems, searchQuery } from "./SearchQuery.ts"
 
 const createWallet = HttpApiEndpoint.post("create", "/v1/wallets", {
   ...command,
@@ -69,19 +70,16 @@ const getWallet = HttpApiEndpoint.get("get", "/v1/wallets/:id", {
   .annotateMerge(doc("Read a wallet", "wallets:read", "Now, or as it was at a version or a time (one of the three)."))
 
 const searchWallets = HttpApiEndpoint.get("search", "/v1/wallets", {
-  query: {
-    ownerId: Schema.optionalKey(Id),
-    currency: Schema.optionalKey(Currency),
+  query: searchQuery({
     status: Schema.optionalKey(WalletStatus),
     minBalance: Schema.optionalKey(Balance),
-    maxBalance: Schema.optionalKey(Balance),
-    q: Schema.optionalKey(Text),
-    ...pageQuery
-  },
-  success: WalletPage
+    maxBalance: Schema.optionalKey(Balance)
+  }),
+  success: WalletPage,
+  error: [...searchProblems]
 })
   .annotate(RequiredScope, "wallets:read")
-  .annotateMerge(doc("Search wallets, newest first", "wallets:read"))
+  .annotateMerge(searchDoc("Search wallets, newest first", "wallets:read"))
 
 const updateWallet = HttpApiEndpoint.patch("update", "/v1/wallets/:id", {
   ...command,

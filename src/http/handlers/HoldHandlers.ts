@@ -64,5 +64,12 @@ export const holdHandlers = HttpApiBuilder.group(
           return plainReply(200, holdJson(hold))
         }, respond)
       )
+      .handleRaw("search", ({ query }) =>
+        respond(
+          Effect.map(engine.searchHolds({ ...query, limit: query.limit ?? defaultLimit }), (page) =>
+            plainReply(200, pageJson(page, holdJson))
+          )
+        )
+      )
   })
 )

@@ -2,6 +2,7 @@
 import * as Effect from "effect/Effect"
 import * as HttpApiBuilder from "effect/http-api/HttpApiBuilder"
 import { WalletEngine } from "../../engine/WalletEngine.ts"
+import type { TransferSearch } from "../../stores/ReadModel.ts"
 import { pageJson, plainReply, respond, transferReply, transferJson } from "../HttpReply.ts"
 import { WalletApi } from "../api/Api.ts"
 import { CurrentKey } from "../api/Authorization.ts"
@@ -11,6 +12,13 @@ import { TransferBody } from "../api/Schemas.ts"
 import { defaultLimit } from "../api/SchemaValues.ts"
 
 const transferBody = bodyReader(TransferBody)
+
+/** What Persistence lists by: these work without search, and show at once what was answered. */
+const listed: ReadonlySet<string> = new Set(["walletId", "status", "limit", "cursor"])
+
+/** The pages of one query come from one place, for its filters decide; both go by the same positions. */
+const transfersOf = (engine: WalletEngine["Service"], query: TransferSearch) =>
+  Object.keys(query).every((name) => listed.has(name)) ? engine.transfers(query) : engine.searchTransfers(query)
 
 export const transferHandlers = HttpApiBuilder.group(
   WalletApi,
@@ -31,7 +39,7 @@ export const transferHandlers = HttpApiBuilder.group(
       )
       .handleRaw("list", ({ query }) =>
         respond(
-          Effect.map(engine.transfers({ ...query, limit: query.limit ?? defaultLimit }), (page) =>
+          Effect.map(transfersOf(engine, { ...query, limit: query.limit ?? defaultLimit }), (page) =>
             plainReply(200, pageJson(page, transferJson))
           )
         )

@@ -1,4 +1,4 @@
-/** Handlers of `WalletsApi`, commands and queries, and of `TransactionsApi`. */
+/** Handlers of `WalletsApi`, commands and queries. */
 import * as Effect from "effect/Effect"
 import * as HttpApiBuilder from "effect/http-api/HttpApiBuilder"
 import type { HttpServerRequest } from "effect/http/HttpServerRequest"
@@ -128,20 +128,5 @@ export const walletHandlers = HttpApiBuilder.group(
           return plainReply(200, { data: events.map(eventJson), next: last?.version.toString() ?? null })
         }, respond)
       )
-  })
-)
-
-export const transactionHandlers = HttpApiBuilder.group(
-  WalletApi,
-  "transactions",
-  Effect.fnUntraced(function* (handlers) {
-    const engine = yield* WalletEngine
-    return handlers.handleRaw("search", ({ query }) =>
-      respond(
-        Effect.map(engine.searchTransactions({ ...query, limit: query.limit ?? defaultLimit }), (page) =>
-          plainReply(200, pageJson(page, transactionJson))
-        )
-      )
-    )
   })
 )

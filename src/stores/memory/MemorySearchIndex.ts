@@ -212,7 +212,13 @@ export const make = (state: MemorySearchState, options: MemorySearchOptions = {}
       state.next = undefined
       return Effect.void
     }),
-    dropOld: Effect.sync(() => state.old.splice(0).length)
+    dropOld: Effect.sync(() => {
+      if (state.next !== undefined && !state.isBuilding) {
+        state.old.push(state.next)
+        state.next = undefined
+      }
+      return state.old.splice(0).length
+    })
   })
 }
 

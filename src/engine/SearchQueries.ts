@@ -1,0 +1,32 @@
+/** The engine's queries of the read model: search over all wallets, and what they add up to. */
+import * as Effect from "effect/Effect"
+import { ReadModel } from "../stores/ReadModel.ts"
+import { detailsOf } from "./Answers.ts"
+import type { EngineSearch } from "./EngineApi.ts"
+import {
+  asked,
+  ownSearch,
+  wrongHoldSearch,
+  wrongStats,
+  wrongTransactionSearch,
+  wrongTransferSearch,
+  wrongWalletSearch
+} from "./QueryForm.ts"
+import { ReadShare } from "./ReadShare.ts"
+
+export const make = Effect.fnUntraced(function* (): Effect.fn.Return<EngineSearch, never, ReadModel | ReadShare> {
+  const model = yield* ReadModel
+  const { search: inTurn } = yield* ReadShare
+  return {
+    searchWallets: asked(
+      wrongWalletSearch,
+      (query) =>
+        Effect.map(inTurn(model.searchWallets(query)), ({ data, next }) => ({ data: data.map(detailsOf), next })),
+      ownSearch
+    ),
+    searchTransactions: asked(wrongTransactionSearch, (query) => inTurn(model.searchTransactions(query)), ownSearch),
+    searchTransfers: asked(wrongTransferSearch, (query) => inTurn(model.searchTransfers(query)), ownSearch),
+    searchHolds: asked(wrongHoldSearch, (query) => inTurn(model.searchHolds(query)), ownSearch),
+    stats: asked(wrongStats, (query) => inTurn(model.stats({ ...query, interval: query.interval ?? "day" })))
+  }
+})

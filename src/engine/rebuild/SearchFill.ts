@@ -1,0 +1,147 @@
+/**
+ * Fills one set of search indexes from the log, from the set's own checkpoint up to the head: pages of events, what they
+ * touch as documents, bulks of those. A few pages are under way at a time; the checkpoint follows behind what is written.
+ *
+ * Events whose wallets' rows have not come so far are kept aside and asked again with each page; the checkpoint
+ * stays below them. What the index refuses for good is put on record, and an event that cannot be read passed over.
+ */
+import * as Effect from "effect/Effect"
+import * as Stream from "effect/Stream"
+import { documentsOf } from "../../search/Documents.ts"
+import { type LogPage, readLogPage } from "../../search/LogPage.ts"
+import type { EventStore, PositionedEvent } from "../../stores/EventStore.ts"
+import type { DeadLetter, Persistence } from "../../stores/Persistence.ts"
+import type { IndexSet, SearchDocument } from "../../stores/SearchIndex.ts"
+import { type EventUnreadable, type ReadError, StoreUnavailable } from "../../stores/StoreError.ts"
+import { patiently } from "./RebuildStores.ts"
+
+/** Pages that are read, made into documents and written at a time. */
+const pagesAtATime = 3
+
+const documentsPerWrite = 1_000
+
+/** Events kept aside; more is an outage of their store, not a lag. */
+const asideBound = 10_000
+
+/** Unreadable events that are named. */
+const named = 20
+
+export type FillError = ReadError | EventUnreadable
+
+export interface FillCounts {
+  events: number
+  documents: number
+  /** Of these, refused by the index. */
+  refused: number
+  /** Wallets created, and transactions: each is a document of its own, unless it was refused. */
+  wallets: number
+  transactions: number
+}
+
+export interface SearchFill {
+  readonly log: EventStore["Service"]
+  readonly persistence: Persistence["Service"]
+  readonly set: IndexSet
+  readonly pageEvents: number
+  readonly counts: FillCounts
+  /** All events up to here were read. */
+  position: bigint
+  aside: ReadonlyArray<PositionedEvent>
+  /** The first ones. */
+  readonly unreadable: Array<EventUnreadable>
+  /** Called after each page. */
+  readonly onPage: (fill: SearchFill) => Effect.Effect<void>
+}
+
+export const startFill = (
+  stores: Pick<SearchFill, "log" | "persistence" | "set">,
+  from: bigint,
+  options: Pick<SearchFill, "onPage" | "pageEvents">
+): SearchFill => ({
+  ...stores,
+  ...options,
+  counts: { events: 0, documents: 0, refused: 0, wallets: 0, transactions: 0 },
+  position: from,
+  aside: [],
+  unreadable: []
+})
+
+/** The log may be away for a moment. */
+const read = (fill: SearchFill, after: bigint) => patiently(readLogPage(fill.log, after, fill.pageEvents))
+
+export const writeAll = Effect.fnUntraced(function* (
+  { persistence, set }: Pick<SearchFill, "persistence" | "set">,
+  documents: ReadonlyArray<SearchDocument>
+): Effect.fn.Return<ReadonlyArray<DeadLetter>, ReadError> {
+  const letters: Array<DeadLetter> = []
+  for (let at = 0; at < documents.length; at += documentsPerWrite) {
+    letters.push(...(yield* patiently(set.write(documents.slice(at, at + documentsPerWrite)))))
+  }
+  if (letters.length > 0) yield* patiently(persistence.saveDeadLetters(letters))
+  return letters
+})
+
+/** Writes what these events touch; answers those of wallets that are behind. */
+const writeEvents = Effect.fnUntraced(function* (
+  fill: SearchFill,
+  events: ReadonlyArray<PositionedEvent>
+): Effect.fn.Return<ReadonlyArray<PositionedEvent>, FillError> {
+  const { behind, documents } = yield* patiently(documentsOf(fill, events))
+  const letters = yield* writeAll(fill, documents)
+  const { counts } = fill
+  const held = new Set(behind)
+  const wallets = new Set(documents.flatMap((one) => (one.kind === "wallet" ? [one.wallet.id] : [])))
+  counts.events += events.length - behind.length
+  counts.documents += documents.length
+  counts.refused += letters.length
+  counts.transactions += documents.filter(({ kind }) => kind === "transaction").length
+  counts.wallets += events.filter(
+    (one) => one.recorded.version === 0 && wallets.has(one.recorded.walletId) && !held.has(one)
+  ).length
+  return behind
+})
+
+/** Below it everything is written. */
+const safePosition = ({ aside, position }: SearchFill): bigint => {
+  const first = aside.reduce<bigint | undefined>(
+    (lowest, one) => (lowest === undefined || one.position < lowest ? one.position : lowest),
+    undefined
+  )
+  return first === undefined ? position : first - 1n
+}
+
+const afterPage = Effect.fnUntraced(function* (
+  fill: SearchFill,
+  { next, unreadable }: LogPage,
+  behind: ReadonlyArray<PositionedEvent>
+): Effect.fn.Return<void, FillError> {
+  if (unreadable !== undefined && fill.unreadable.length < named) fill.unreadable.push(unreadable)
+  fill.position = next
+  fill.aside = [...(fill.aside.length === 0 ? [] : yield* writeEvents(fill, fill.aside)), ...behind]
+  if (fill.aside.length > asideBound) {
+    const reason = `it is more than ${asideBound} events behind the log: search shows only what it has`
+    return yield* new StoreUnavailable({ store: "persistence", reason, retryAfter: 10_000 })
+  }
+  const position = safePosition(fill)
+  if (position > 0n) yield* patiently(fill.set.saveCheckpoint(position))
+  yield* fill.onPage(fill)
+})
+
+/** Until a page ends where the log does. Answers the number of events that it has read. */
+export const fillToHead = (fill: SearchFill): Effect.Effect<number, FillError> => {
+  let events = 0
+  const nextPage = (after: bigint | undefined) =>
+    after === undefined
+      ? Effect.undefined
+      : Effect.map(read(fill, after), (page) => [page, page.isLast ? undefined : page.next] as const)
+  return Stream.unfold<bigint | undefined, LogPage, FillError, never>(fill.position, nextPage).pipe(
+    Stream.mapEffect((page) => Effect.map(writeEvents(fill, page.events), (behind) => ({ page, behind })), {
+      concurrency: pagesAtATime
+    }),
+    Stream.runForEach(({ behind, page }) => {
+      events += page.events.length
+      return afterPage(fill, page, behind)
+    }),
+    Effect.map(() => events)
+  )
+}

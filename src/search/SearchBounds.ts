@@ -1,0 +1,43 @@
+/** All bounds of the search index's writer. */
+
+export interface SearchBounds {
+  /** Events of one read of the log: with their documents some 4 MB. */
+  readonly pageEvents: number
+  /** Documents of one bulk request: beyond that Elasticsearch gains nothing. */
+  readonly bulkDocuments: number
+  /** Of one bulk request, bytes, roughly: a tenth of what Elasticsearch takes at most. */
+  readonly bulkBytes: number
+  /** Bulk requests at one time: Elasticsearch writes one while the next is being sent and made. */
+  readonly bulksInFlight: number
+  /** Events that wait for Persistence; then the log is not read on. */
+  readonly behindEvents: number
+  /** Between two looks at the log while it moves, ms. */
+  readonly pollMillis: number
+  /** … and while it does not, ms. */
+  readonly idleMillis: number
+  /** Between two savings of the checkpoint, ms. */
+  readonly checkpointMillis: number
+  /** Between two refreshes for those who wait, ms. */
+  readonly refreshMillis: number
+  /** Between two looks whether this node is the one to write, ms. */
+  readonly ownerMillis: number
+  /** The first pause after a failure to begin, ms; it doubles … */
+  readonly reopenMillis: number
+  /** … up to this, ms. */
+  readonly reopenAtMostMillis: number
+}
+
+export const defaultSearchBounds: SearchBounds = {
+  pageEvents: 2_000,
+  bulkDocuments: 4_000,
+  bulkBytes: 8 * 1024 * 1024,
+  bulksInFlight: 3,
+  behindEvents: 20_000,
+  pollMillis: 25,
+  idleMillis: 200,
+  checkpointMillis: 200,
+  refreshMillis: 50,
+  ownerMillis: 250,
+  reopenMillis: 250,
+  reopenAtMostMillis: 10_000
+}
