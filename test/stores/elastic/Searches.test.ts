@@ -44,11 +44,9 @@ const failuresOf = Effect.fnUntraced(function* (status: number, body: string) {
   const asked = Effect.gen(function* () {
     const model = yield* ReadModel
     const by = (q?: string) => Effect.flip(model.searchTransactions({ q, limit: 1 }))
-    return {
-      words: yield* by("coffee"),
-      prefix: yield* by("c*"),
-      stats: yield* Effect.flip(model.stats({ interval: "day" }))
-    }
+    const prefix = yield* by("c*")
+    const stats = yield* Effect.flip(model.stats({ interval: "day" }))
+    return { prefix, stats, words: yield* by("coffee") }
   })
   return yield* asked.pipe(Effect.provide(ElasticReadModel.layer()), Effect.provide(connection))
 }, Effect.scoped)
