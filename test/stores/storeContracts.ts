@@ -8,6 +8,7 @@ import { appendContract } from "../../src/testing/contract/AppendContract.ts"
 import { fenceContract } from "../../src/testing/contract/FenceContract.ts"
 import { followContract } from "../../src/testing/contract/FollowContract.ts"
 import { type ContractCase, writtenThrough } from "../../src/testing/contract/ContractCase.ts"
+import { holdSearchContract } from "../../src/testing/contract/HoldSearchContract.ts"
 import { persistedLogContract } from "../../src/testing/contract/PersistedLogContract.ts"
 import { persistenceContract } from "../../src/testing/contract/PersistenceContract.ts"
 import { persistenceWriteContract } from "../../src/testing/contract/PersistenceWriteContract.ts"
@@ -16,8 +17,10 @@ import { refusalContract } from "../../src/testing/contract/RefusalContract.ts"
 import { pastContract } from "../../src/testing/contract/PastContract.ts"
 import { scanContract } from "../../src/testing/contract/ScanContract.ts"
 import { snapshotContract } from "../../src/testing/contract/SnapshotContract.ts"
+import { statsContract } from "../../src/testing/contract/StatsContract.ts"
 import { transactionSearchContract } from "../../src/testing/contract/TransactionSearchContract.ts"
 import { transferContract } from "../../src/testing/contract/TransferContract.ts"
+import { transferSearchContract } from "../../src/testing/contract/TransferSearchContract.ts"
 import { walletSearchContract } from "../../src/testing/contract/WalletSearchContract.ts"
 import { EventStore } from "../../src/stores/EventStore.ts"
 import { MemoryDatabase } from "../../src/stores/memory/MemoryDatabase.ts"
@@ -38,6 +41,9 @@ const rows = {
   rebuild: rebuildContract,
   "wallet search": walletSearchContract(Effect.void),
   "transaction search": transactionSearchContract(Effect.void),
+  "transfer search": transferSearchContract(Effect.void),
+  "hold search": holdSearchContract(Effect.void),
+  stats: statsContract(Effect.void),
   texts: textContract
 }
 

@@ -18,12 +18,12 @@ import { searchTransactions } from "./search/TransactionSearch.ts"
 import { searchTransfers } from "./search/TransferSearch.ts"
 import { searchWallets } from "./search/WalletSearch.ts"
 
-const defaultBounds: Bounds = { rareRows: 5_000, walkedRows: 20_000 }
+const defaultBounds: Bounds = { rareRows: 2_000, walkedRows: 20_000 }
 
 export interface SqlReadModelOptions {
   /** Milliseconds; default 5,000. */
   readonly readTimeoutMillis?: number | undefined
-  /** Rows; default 5,000. Up to so many with the words asked for are fetched by the index of the words and sorted. */
+  /** Rows; default 2,000. Up to so many with the words asked for are fetched by the index of the words and sorted. */
   readonly rareRows?: number | undefined
   /** Rows; default 20,000. No more are looked at for a page. */
   readonly walkedRows?: number | undefined

@@ -63,6 +63,29 @@ const walletRow = contractCase(
   })
 )
 
+const byId = contractCase(
+  "finds a transaction by its id, and nothing by any other",
+  Effect.gen(function* () {
+    const persistence = yield* Persistence
+    const { commit, transactions } = yield* sampleWith(() => [
+      credit(9n, "Ř", { a: "🐎" }),
+      placeHold(uniqueId("hold"), 1n),
+      debit(2n)
+    ])
+    for (const transaction of transactions) {
+      assert.deepEqual(yield* persistence.transaction(transaction.id), transaction)
+    }
+    // Of the wallet and its hold: they move no money.
+    for (const index of [0, 2]) assert.equal(yield* persistence.transaction(commit.events[index]!.id), undefined)
+    const [first] = transactions
+    const other = `${first!.id.slice(0, 25)}0${first!.id.slice(26)}`
+    for (const id of [uniqueId("none"), "", first!.id.toUpperCase(), first!.id.replaceAll("-", "")]) {
+      assert.equal(yield* persistence.transaction(id), undefined, id)
+    }
+    assert.equal(yield* persistence.transaction(other), other === first!.id ? first : undefined)
+  })
+)
+
 /** Changes whatever can be changed of a value, however deep. */
 const spoil = (value: unknown): void => {
   if (typeof value !== "object" || value === null) return
@@ -351,6 +374,7 @@ export const persistenceContract: ReadonlyArray<ContractCase<Stores>> = [
   ownAnswers,
   nothingOnConflict,
   transactionRows,
+  byId,
   transactionPages,
   transactionFilters,
   holdRows,

@@ -8,7 +8,19 @@ import { EventStore } from "../../stores/EventStore.ts"
 import { ReadModel, type TransactionSearch } from "../../stores/ReadModel.ts"
 import { type ContractCase, contractCase } from "./ContractCase.ts"
 import { allPages } from "./Observations.ts"
-import { capture, credit, debit, placeHold, type SampleCommand, SampleWallet, uniqueId } from "./SampleWallet.ts"
+import {
+  capture,
+  credit,
+  debit,
+  placeHold,
+  receive,
+  returnFunds,
+  type SampleCommand,
+  SampleWallet,
+  send,
+  settle,
+  uniqueId
+} from "./SampleWallet.ts"
 
 type Stores = EventStore | ReadModel
 
@@ -148,5 +160,85 @@ export const transactionSearchContract = (settled: Effect.Effect<void>): Readonl
     })
   )
 
-  return [ofOwner, words, ids, both, pages, everything]
+  const filters = contractCase(
+    "filters by wallet, amount, time, currency, reference, metadata and key, each alone and together, ends included",
+    Effect.gen(function* () {
+      const log = yield* EventStore
+      const sample = new SampleWallet()
+      const [reference, key] = [uniqueId("Ref"), uniqueId("key")]
+      const [first] = (yield* appended(sample, credit(10n, reference, { k: "v", "a.b": "İ" }))) as [Transaction]
+      sample.time += 1_000
+      const keyed = sample.keyed([`c:${key}`, credit(2n ** 53n + 1n, `${reference} `, { k: "V" })])
+      yield* log.append([keyed])
+      yield* settled
+      const second = transactionOf(keyed.events[0]!, keyed.wallet)!
+      const of = (query: Omit<TransactionSearch, "limit">) => found({ walletId: sample.id, ...query })
+      assert.deepEqual(yield* of({}), [second, first])
+      assert.deepEqual(yield* of({ minAmount: 10n, maxAmount: 2n ** 53n }), [first])
+      assert.deepEqual(yield* of({ minAmount: 2n ** 53n + 1n }), [second])
+      assert.deepEqual(yield* of({ from: first.createdAt, to: first.createdAt }), [first])
+      assert.deepEqual(yield* of({ from: first.createdAt + 1 }), [second])
+      assert.deepEqual(yield* of({ to: first.createdAt - 1 }), [])
+      assert.deepEqual(yield* of({ currency: "USD" }), [])
+      assert.deepEqual(yield* of({ metadata: { k: "V" } }), [second])
+      assert.deepEqual(yield* of({ metadata: { "a.b": "İ", k: "v" } }), [first])
+      assert.deepEqual(yield* of({ metadata: { "a.b": "i" } }), [])
+      assert.deepEqual(yield* of({ idempotencyKey: key }), [second])
+      assert.deepEqual(yield* of({ idempotencyKey: key, type: "debit" }), [])
+      assert.deepEqual(yield* found({ reference }), [first])
+      assert.deepEqual(yield* found({ reference: `${reference} ` }), [second])
+      assert.deepEqual(yield* found({ reference: reference.toLowerCase() }), [])
+      assert.deepEqual(yield* found({ reference, ownerId: sample.ownerId, minAmount: 11n }), [])
+    })
+  )
+
+  const links = contractCase(
+    "finds the transactions of a transfer and of a hold, of all wallets",
+    Effect.gen(function* () {
+      const [a, b] = [new SampleWallet(), new SampleWallet()]
+      const [transferId, back, holdId] = [uniqueId("t"), uniqueId("t"), uniqueId("h")]
+      const sent = yield* appended(a, credit(9n), send(transferId, b.id, 2n), send(back, b.id, 1n))
+      const received = yield* appended(b, credit(9n), receive(transferId, a.id, 2n))
+      const [returned] = (yield* appended(a, settle(transferId), returnFunds(back, "why"))) as [Transaction]
+      const [captured] = (yield* appended(b, placeHold(holdId, 4n), capture(holdId, 1n))) as [Transaction]
+      assert.deepEqual(yield* found({ transferId }), [received[1], sent[1]])
+      assert.deepEqual(yield* found({ transferId: back }), [returned, sent[2]])
+      assert.deepEqual(yield* found({ transferId, walletId: b.id }), [received[1]])
+      assert.deepEqual(yield* found({ transferId, type: "transfer_out" }), [sent[1]])
+      assert.deepEqual(yield* found({ holdId }), [captured])
+      assert.deepEqual(yield* found({ holdId, walletId: b.id }), [captured])
+      assert.deepEqual(yield* found({ holdId, walletId: a.id }), [])
+    })
+  )
+
+  const scripts = contractCase(
+    "takes words and their beginnings in every script as they are",
+    Effect.gen(function* () {
+      const tag = uniqueId("s").replace("-", "")
+      const texts = ["İstanbul", "istanbul", "ıstanbul", "שלום", "مرحبا", "你好世界", "\ufeffmark", "x🐎yy", "ΟΔΟΣ"]
+      const sample = new SampleWallet()
+      const all = yield* appended(sample, ...texts.map((text) => credit(1n, `${tag} ${text}`)))
+      const q = (text: string) =>
+        Effect.map(found({ q: `${text} ${tag}` }), (rows) =>
+          rows.map((row) => texts[all.findIndex(({ id }) => id === row.id)])
+        )
+      assert.deepEqual(yield* q("İSTANBUL"), ["İstanbul"])
+      assert.deepEqual(yield* q("ISTANBUL"), ["istanbul"])
+      assert.deepEqual(yield* q("i*"), ["istanbul", "İstanbul"])
+      assert.deepEqual(yield* q("ı*"), ["ıstanbul"])
+      assert.deepEqual(yield* q("של*"), ["שלום"])
+      assert.deepEqual(yield* q("مرحبا"), ["مرحبا"])
+      assert.deepEqual(yield* q("你*"), ["你好世界"])
+      assert.deepEqual(yield* q("你好"), [])
+      assert.deepEqual(yield* q("mark"), ["\ufeffmark"])
+      assert.deepEqual(yield* q("y*"), ["x🐎yy"])
+      assert.deepEqual(yield* q("οδος"), ["ΟΔΟΣ"])
+      assert.deepEqual(yield* found({ reference: `${tag} \ufeffmark` }), [all[6]])
+      assert.deepEqual(yield* found({ reference: `${tag} mark` }), [])
+      const prefixed = yield* found({ q: `${tag.slice(0, -1)}*`, walletId: sample.id })
+      assert.deepEqual(prefixed, [...all].reverse())
+    })
+  )
+
+  return [ofOwner, words, ids, both, filters, links, scripts, pages, everything]
 }

@@ -158,5 +158,29 @@ export const walletSearchContract = (settled: Effect.Effect<void>): ReadonlyArra
     })
   )
 
-  return [whole, filters, balances, words, changedWords, pages]
+  const more = contractCase(
+    "filters by time of creation and by pairs of metadata, ends included, and by how words begin",
+    Effect.gen(function* () {
+      const ownerId = uniqueId("owner")
+      const tag = uniqueId("m").replace("-", "")
+      const one = yield* created({ ownerId, metadata: { k: `Café ${tag}`, "a.b": "x", __proto_: "p" } })
+      const two = yield* created({ ownerId, metadata: { k: `café ${tag}`, "a.b": "\ufeffx" } })
+      const at = one.time
+      const of = (query: Omit<WalletSearch, "limit">) => found({ ownerId, ...query })
+      assert.deepEqual(yield* of({ from: at, to: at }), [two.id, one.id])
+      assert.deepEqual(yield* of({ from: at + 1 }), [])
+      assert.deepEqual(yield* of({ to: at - 1 }), [])
+      assert.deepEqual(yield* found({ metadata: { k: `Café ${tag}` } }), [one.id])
+      assert.deepEqual(yield* found({ metadata: { k: `café ${tag}`, "a.b": "\ufeffx" } }), [two.id])
+      assert.deepEqual(yield* found({ metadata: { k: `café ${tag}`, "a.b": "x" } }), [])
+      assert.deepEqual(yield* of({ metadata: { "a.b": "x" } }), [one.id])
+      assert.deepEqual(yield* of({ metadata: { a: "x" } }), [])
+      assert.deepEqual(yield* of({ q: `cafe\u0301 ${tag.slice(0, 8)}*` }), [two.id, one.id])
+      assert.deepEqual(yield* of({ q: "caf*" }), [two.id, one.id])
+      assert.deepEqual(yield* of({ q: "cafe*" }), [])
+      assert.deepEqual(yield* of({ q: "*" }), [])
+    })
+  )
+
+  return [whole, filters, balances, words, changedWords, more, pages]
 }

@@ -27,8 +27,9 @@ const byCreation = ["r.created_at", "r.beyond", "r.wallet_id", "r.id"]
 /** As the index has it. */
 const created = ["r.created_at", "r.wallet_id", "r.id"]
 
-/** Holds that are fetched at a time, and times, to look through them for words. */
+/** Holds that are fetched at a time, to look through them for words. */
 const chunk = 1_000
+/** … and how often, for one page. */
 const maxChunks = 5
 
 type FoundRow = HoldRow & Marked & { readonly owner_id: string | null }

@@ -19,12 +19,15 @@ export interface Marked {
 
 export type Ways = ReadonlyArray<string>
 
+/** `name`: for an expression, so that the planner knows the rows to be in its order. */
+type Equal = readonly [column: string, value: string, name?: string]
+
 /**
  * Along an index of these columns: first those of which one value each is asked for, then the one that
  * makes the order. Columns and values are expressions.
  */
 export interface Walk {
-  readonly equal?: ReadonlyArray<readonly [column: string, value: string]>
+  readonly equal?: ReadonlyArray<Equal>
   readonly by: Order
   /** Inclusive. One of `by`. */
   readonly from?: string | undefined
@@ -45,6 +48,11 @@ interface WalkOptions {
 export const backwards = (order: Order): string => order.map((column) => `${column} desc`).join(", ")
 
 const orderOf = ({ by, equal = [] }: Walk): Order => [...equal.map(([column]) => column), ...by]
+
+const namesOf = ({ by, equal = [] }: Walk): Order => [
+  ...equal.map(([column, , name]) => (name === undefined ? column : `r.${name}`)),
+  ...by
+]
 
 /**
  * Said by comparing rows: were the columns said to be equal to their values, any other index that has
@@ -110,11 +118,13 @@ export class RowQuery {
   along(walk: Walk, options: WalkOptions = {}): string {
     const { bound = this.#bound, take = this.#take } = options
     const order = backwards(orderOf(walk))
-    const sorted = options.sorted === undefined ? order : backwards(options.sorted)
+    const named = (walk.equal ?? []).filter(([, , name]) => name !== undefined)
+    const sorted = backwards(options.sorted ?? namesOf(walk))
     // What the filters say has to stay out here, and every row has to be counted before.
     return `
       select * from (
         select r.*, row_number() over (order by ${order}) > ${bound} as beyond
+          ${named.map(([column, , name]) => `, ${column} as ${name}`).join("")}
         from ${this.#table} r where ${rangeOf(walk)} order by ${order} limit ${bound + 1}
       ) r where beyond or (${this.#where}) order by ${sorted} limit ${take}`
   }

@@ -15,7 +15,8 @@ import { maxLeading, wordConditions } from "./Words.ts"
 const walkTo = (rows: RowQuery, { currency, ownerId, status }: WalletSearch, below: string | undefined): Walk => {
   const along = { by: ["r.position"], below }
   const value = (given: string): string => rows.values.parameter(text(given))
-  if (ownerId !== undefined) return { ...along, equal: [["lower(r.owner_id)", `lower(${value(ownerId)})`]] }
+  if (ownerId !== undefined)
+    return { ...along, equal: [["lower(r.owner_id)", `lower(${value(ownerId)})`, "lower_owner"]] }
   // As the partial index has it.
   const partial = "r.status <> 'active'"
   if (status !== undefined && status !== "active") {
