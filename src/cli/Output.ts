@@ -123,7 +123,7 @@ const findings: ReadonlySet<string> = new Set([
 const usage: ReadonlySet<string> = new Set([
   "FlagsWrong",
   "ConfigurationWrong",
-  "StoreNotSupported",
+  "SearchMisconfigured",
   "ConfirmationNeeded"
 ])
 

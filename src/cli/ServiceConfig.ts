@@ -9,7 +9,7 @@ import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 import { type ClusterConfig, clusterConfig } from "../cluster/ClusterConfig.ts"
-import { type EngineConfig, engineConfig, refuseLaterStores, type StoreNotSupported } from "../engine/EngineConfig.ts"
+import { type EngineConfig, engineConfig } from "../engine/EngineConfig.ts"
 import { secretOf } from "../engine/EngineStores.ts"
 import { type UnknownVariable, withUnknown } from "./UnknownVariables.ts"
 import { httpConfig, type HttpConfigValues } from "../http/HttpConfig.ts"
@@ -100,7 +100,11 @@ const telemetry: Config.Config<TelemetryConfig> = Config.all({
 
 /** Read by their names, whichever part uses them. */
 const secrets: Config.Config<ServiceSecrets> = Config.all({
-  keys: Config.all(["WALLET_API_KEY", "WALLET_CLUSTER_SECRET"].map((name) => Config.option(Config.Redacted(name)))),
+  keys: Config.all(
+    ["WALLET_API_KEY", "WALLET_CLUSTER_SECRET", "ELASTICSEARCH_API_KEY", "ELASTICSEARCH_PASSWORD"].map((name) =>
+      Config.option(Config.Redacted(name))
+    )
+  ),
   headers: telemetry.pipe(
     Config.map(({ headers }) =>
       Option.match(headers, { onNone: () => [], onSome: (redacted) => Object.values(Redacted.value(redacted)) })
@@ -149,9 +153,7 @@ const explain = (error: Config.ConfigError): ConfigurationWrong => {
 }
 
 /** All of it, checked; the first wrong value fails in one clear line. */
-export const loadServiceConfig: Effect.Effect<ServiceConfig, ConfigurationWrong | StoreNotSupported> = Effect.gen(
-  function* () {
-    const { unknown, value } = yield* withUnknown(Effect.andThen(refuseLaterStores(), config))
-    return { ...value, unknown }
-  }
-).pipe(Effect.catchTag("ConfigError", (error) => Effect.fail(explain(error))))
+export const loadServiceConfig: Effect.Effect<ServiceConfig, ConfigurationWrong> = Effect.gen(function* () {
+  const { unknown, value } = yield* withUnknown(config)
+  return { ...value, unknown }
+}).pipe(Effect.catchTag("ConfigError", (error) => Effect.fail(explain(error))))

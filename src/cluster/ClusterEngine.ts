@@ -17,7 +17,7 @@ import { EventIds } from "../actors/EventIds.ts"
 import { NodeIdentity } from "../actors/NodeIdentity.ts"
 import { SoundClock } from "../actors/SoundClock.ts"
 import { ClusterStatus, ownPart } from "../engine/ClusterStatus.ts"
-import { type EngineConfig, engineConfig, refuseLaterStores } from "../engine/EngineConfig.ts"
+import { type EngineConfig, engineConfig } from "../engine/EngineConfig.ts"
 import type { EngineOptions } from "../engine/EngineRuntime.ts"
 import * as EngineRuntime from "../engine/EngineRuntime.ts"
 import { storesLayer } from "../engine/EngineStores.ts"
@@ -146,7 +146,6 @@ export const layerConfig = (options: { readonly prefix?: string | undefined } = 
     Effect.gen(function* () {
       const nested = <A>(config: Config.Config<A>) =>
         options.prefix === undefined ? config : Config.nested(config, options.prefix)
-      yield* refuseLaterStores(nested)
       const config = yield* nested(engineConfig)
       const cluster = yield* nested(clusterConfig)
       return Option.isSome(cluster) ? layerFrom(config, cluster.value) : WalletEngine.layerFrom(config)

@@ -3,6 +3,7 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as HashMap from "effect/HashMap"
 import { hash } from "node:crypto"
+import type { ActorBounds } from "../actors/ActorBounds.ts"
 import type { CommandError } from "../actors/EngineError.ts"
 import { EventIds } from "../actors/EventIds.ts"
 import type { Await, Seen } from "../actors/Mailbox.ts"
@@ -14,21 +15,17 @@ import type { RemoteCommand } from "../domain/Command.ts"
 import type { Metadata } from "../domain/Limits.ts"
 import { isIdempotencyKey, isText, maxTextLength, ownMetadata } from "../domain/Limits.ts"
 import { HoldClosed, InvalidRequest } from "../domain/Rejection.ts"
+import type { SearchProgress } from "../search/SearchProgress.ts"
 import type { EventStore } from "../stores/EventStore.ts"
 import { Persistence } from "../stores/Persistence.ts"
 import { StoreUnavailable } from "../stores/StoreError.ts"
 import type { Effected } from "./Answers.ts"
 import { captureAnswer, commandAnswer, holdAnswer, openHolds, transactionAnswer } from "./Answers.ts"
+import { type Durabilities, makeDurabilities } from "./Durabilities.ts"
 import type { ReplayedEffect } from "./ReplayedReply.ts"
 import { makeReplayedReply } from "./ReplayedReply.ts"
 import { callBytes, metadataBytes, textBytes, WalletCalls } from "./WalletCalls.ts"
-import type { CommandOptions, Durability, EngineCommands as Commands, StatusInput } from "./EngineApi.ts"
-
-const durable: Durability = Object.freeze({ committed: true, persisted: true, indexed: true })
-const committed: Durability = Object.freeze({ committed: true, persisted: false, indexed: false })
-
-/** Search reads the rows of Persistence: what is persisted is indexed. */
-export const durabilityOf = (persisted: boolean): Durability => (persisted ? durable : committed)
+import type { CommandOptions, EngineCommands as Commands, StatusInput } from "./EngineApi.ts"
 
 /** What every command goes through. */
 interface CommandContext {
@@ -36,12 +33,15 @@ interface CommandContext {
   readonly persistence: Persistence["Service"]
   readonly replayedReply: (seen: Seen) => Effect.Effect<ReplayedEffect, CommandError>
   readonly nextHoldId: () => string
+  readonly durabilities: Durabilities
 }
 
-export const make = Effect.fnUntraced(function* (): Effect.fn.Return<
+export const make = Effect.fnUntraced(function* (
+  bounds: Pick<ActorBounds, "callerWaitMillis">
+): Effect.fn.Return<
   Commands,
   never,
-  WalletCalls | WalletHistory | WritePipeline | EventStore | Persistence | EventIds
+  WalletCalls | WalletHistory | WritePipeline | EventStore | Persistence | EventIds | SearchProgress
 > {
   const ids = yield* EventIds
   const clock = yield* Clock.Clock
@@ -49,7 +49,8 @@ export const make = Effect.fnUntraced(function* (): Effect.fn.Return<
     calls: yield* WalletCalls,
     persistence: yield* Persistence,
     replayedReply: yield* makeReplayedReply,
-    nextHoldId: () => ids.next(clock.currentTimeMillisUnsafe())
+    nextHoldId: () => ids.next(clock.currentTimeMillisUnsafe()),
+    durabilities: yield* makeDurabilities(bounds)
   }
   return {
     createWallet: taking(createWallet(context)),
@@ -175,7 +176,7 @@ const noteSize = ({
 
 /** Asks the wallet, and makes the answer from what it did, now or earlier. `sizeOf`: of a command in good form. */
 const execute = <C extends ClientCommand & RemoteCommand, A>(
-  { calls, replayedReply }: CommandContext,
+  { calls, durabilities, replayedReply }: CommandContext,
   command: C,
   options: CommandOptions,
   sizeOf: (command: C) => number,
@@ -184,6 +185,7 @@ const execute = <C extends ClientCommand & RemoteCommand, A>(
   const { actor = null, await: wanted = "persisted", correlationId = null, idempotencyKey } = options
   const wrong = malformedOrigin(idempotencyKey, wanted, actor, correlationId) ?? malformed(command)
   if (wrong !== undefined) return Effect.fail(wrong)
+  const walletIds = [command.walletId]
   const asked = calls.ask({
     command,
     key: `c:${idempotencyKey}`,
@@ -192,20 +194,23 @@ const execute = <C extends ClientCommand & RemoteCommand, A>(
     await: wanted,
     bytes: callBytes + sizeOf(command)
   })
-  return Effect.flatMap(asked, (reply) =>
-    reply._tag === "Done"
-      ? Effect.sync(() =>
-          answerOf({
-            wallet: reply.wallet,
-            events: reply.events,
-            holdBefore: openHolds(reply.before),
-            durability: durabilityOf(reply.persisted),
-            replayed: reply.replayed
-          })
-        )
-      : Effect.map(replayedReply(reply), (past) =>
-          answerOf({ ...past, durability: durabilityOf(reply.persisted), replayed: true })
-        )
+  return durabilities.timed(wanted, (deadline) =>
+    Effect.flatMap(asked, (reply) => {
+      const durable = durabilities.of(reply.persisted, walletIds, deadline)
+      return reply._tag === "Done"
+        ? Effect.map(durable, (durability) =>
+            answerOf({
+              wallet: reply.wallet,
+              events: reply.events,
+              holdBefore: openHolds(reply.before),
+              durability,
+              replayed: reply.replayed
+            })
+          )
+        : Effect.flatMap(replayedReply(reply), (past) =>
+            Effect.map(durable, (durability) => answerOf({ ...past, durability, replayed: true }))
+          )
+    })
   )
 }
 

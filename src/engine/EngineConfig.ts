@@ -20,16 +20,6 @@ export interface EngineConfig {
   readonly bounds: ActorBounds
 }
 
-/** A store is configured that this release does not have. Better no start than a start without it. */
-export class StoreNotSupported extends Schema.TaggedError<StoreNotSupported>()("StoreNotSupported", {
-  variable: Schema.String,
-  store: Schema.String
-}) {
-  override get message(): string {
-    return `${this.variable} is set, but this release cannot use ${this.store}: unset it`
-  }
-}
-
 const millis = (name: string, fallback: number): Config.Config<number> =>
   Config.Duration(name).pipe(Config.map(Duration.toMillis), Config.withDefault(fallback))
 
@@ -62,16 +52,6 @@ export const engineConfig: Config.Config<EngineConfig> = Config.all({
   stores: storesConfig,
   partitions: bounded("WALLET_PARTITIONS", defaultPartitions, 1, 65_536),
   bounds
-})
-
-const later = Config.option(Config.Redacted("ELASTICSEARCH_URL"))
-
-/** Refuses what is configured and cannot be served. */
-export const refuseLaterStores = Effect.fnUntraced(function* (
-  nested: <A>(config: Config.Config<A>) => Config.Config<A> = (config) => config
-) {
-  if (Option.isNone(yield* nested(later))) return
-  return yield* new StoreNotSupported({ variable: "ELASTICSEARCH_URL", store: "Elasticsearch as the read model" })
 })
 
 /** `REDIS_URL` is for a node among several, and this is the engine of one that is alone. */

@@ -11,6 +11,7 @@ import { WalletHistory } from "../actors/WalletHistory.ts"
 import { WritePipeline } from "../actors/WritePipeline.ts"
 import { maxTime } from "../domain/Limits.ts"
 import { HoldNotFound, InvalidRequest, WalletNotFound } from "../domain/Rejection.ts"
+import { SearchProgress } from "../search/SearchProgress.ts"
 import { EventStore } from "../stores/EventStore.ts"
 import { Persistence } from "../stores/Persistence.ts"
 import type { ReadModel } from "../stores/ReadModel.ts"
@@ -74,6 +75,7 @@ export const make = Effect.fnUntraced(function* (
   | SoundClock
   | ReadShare
   | LogFeed
+  | SearchProgress
 > {
   const cluster = yield* ClusterStatus
   const context: QueryContext = {
@@ -101,6 +103,7 @@ export const make = Effect.fnUntraced(function* (
       log,
       ownership: yield* Ownership,
       pipeline,
+      search: yield* SearchProgress,
       unloaded: yield* UnloadedWallets,
       clock: context.clock
     })

@@ -21,6 +21,7 @@ import { LogFeed } from "./LogFeed.ts"
 import { ReadShare } from "./ReadShare.ts"
 import { Reconciler } from "../pipeline/Reconciler.ts"
 import * as StoreIdentity from "../pipeline/StoreIdentity.ts"
+import * as SearchWriter from "../search/SearchWriter.ts"
 import * as Sweepers from "./Sweepers.ts"
 import * as TransferCommands from "./TransferCommands.ts"
 import { TransferSaga } from "./TransferSaga.ts"
@@ -34,9 +35,9 @@ export interface EngineOptions {
 
 /** The service's parts, from the actors below. */
 export const make = Effect.fnUntraced(function* (bounds: ActorBounds) {
-  const commands = yield* EngineCommands.make()
+  const commands = yield* EngineCommands.make(bounds)
   const queries = yield* EngineQueries.make(bounds)
-  const transfers = yield* TransferCommands.make()
+  const transfers = yield* TransferCommands.make(bounds)
   return { ...commands, ...queries, ...transfers }
 })
 
@@ -44,6 +45,7 @@ export const make = Effect.fnUntraced(function* (bounds: ActorBounds) {
 export const layerWallets = (bounds: ActorBounds) =>
   LogFeed.layer(bounds).pipe(
     Layer.provideMerge(ReadShare.layer(bounds)),
+    Layer.provideMerge(SearchWriter.layer()),
     Layer.provideMerge(WalletRegistry.layer(bounds)),
     Layer.provideMerge(CommandMetrics.layer),
     Layer.provide([

@@ -1,7 +1,7 @@
 /**
  * The stores: their configuration (type, defaults and environment), and the layers that it
  * asks for: PostgreSQL or the embedded database, migrated to this release, and every port
- * over it; the log there too, or in KurrentDB.
+ * over it; the log there too, or in KurrentDB, and search there too, or in Elasticsearch.
  */
 import * as Config from "effect/Config"
 import * as Effect from "effect/Effect"
@@ -20,6 +20,7 @@ import { StoreOutages, type StorePlaces } from "../stores/StoreOutages.ts"
 import { describeKurrent, isPrefix } from "../stores/kurrent/Names.ts"
 import { databaseUrlForm, describeDatabase, isDatabaseUrl } from "../stores/sql/DatabaseAddress.ts"
 import { SqlSchemaName } from "../stores/sql/SqlDatabase.ts"
+import { describeSearch, type SearchConfig, searchConfig, searchLayer } from "./SearchConfig.ts"
 
 export interface StoresConfig {
   /** `KURRENTDB_URL`; none: the log is in the database. */
@@ -36,6 +37,8 @@ export interface StoresConfig {
   readonly maxConnections: number
   /** `WALLET_SQL_PREPARE`, default `true`; PostgreSQL only. `false`: for a pooler in transaction mode. */
   readonly prepare?: boolean | undefined
+  /** Where search has an index of its own; `undefined`: search is in the database. */
+  readonly search?: SearchConfig | undefined
 }
 
 /** A whole number between two bounds. */
@@ -70,7 +73,8 @@ export const storesConfig: Config.Config<StoresConfig> = Config.all({
   dataDir: Config.NonEmptyString("WALLET_DATA_DIR").pipe(Config.withDefault(".data")),
   schema: Config.schema(SqlSchemaName, "WALLET_SQL_SCHEMA").pipe(Config.withDefault("wallet")),
   maxConnections: bounded("WALLET_SQL_CONNECTIONS", 10, 1, 1_000),
-  prepare: Config.Boolean("WALLET_SQL_PREPARE").pipe(Config.withDefault(true))
+  prepare: Config.Boolean("WALLET_SQL_PREPARE").pipe(Config.withDefault(true)),
+  search: searchConfig
 })
 
 /** The database alone, as it is. With a server there is a data directory only in name: nothing is kept in it. */
@@ -94,13 +98,19 @@ const kurrentLayer = (options: KurrentEventStoreOptions) =>
     )
   )
 
-const ports = ({ kurrentPrefix, kurrentUrl }: StoresConfig, found: boolean) =>
+const logAndRows = ({ kurrentPrefix, kurrentUrl }: StoresConfig, found: boolean) =>
   Option.isNone(kurrentUrl)
     ? SqlStores.layer()
     : Layer.merge(SqlStores.layerBehindLog(), kurrentLayer({ url: kurrentUrl.value, prefix: kurrentPrefix, found }))
 
+/** An index of search's own takes the place of the search over the rows. */
+const ports = (config: StoresConfig, found: boolean) =>
+  config.search === undefined
+    ? logAndRows(config, found)
+    : Layer.merge(logAndRows(config, found), searchLayer(config.search))
+
 /** Where the stores are, for people. */
-const placesOf = ({ databaseUrl, dataDir, kurrentUrl }: StoresConfig): StorePlaces => {
+const placesOf = ({ databaseUrl, dataDir, kurrentUrl, search }: StoresConfig): StorePlaces => {
   const database = Option.match(databaseUrl, {
     onNone: () => `the embedded database in ${dataDir}`,
     onSome: describeDatabase
@@ -108,7 +118,7 @@ const placesOf = ({ databaseUrl, dataDir, kurrentUrl }: StoresConfig): StorePlac
   return {
     log: Option.match(kurrentUrl, { onNone: () => database, onSome: describeKurrent }),
     persistence: database,
-    readModel: database,
+    readModel: search === undefined ? database : describeSearch(search),
     keys: database
   }
 }

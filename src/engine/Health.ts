@@ -5,6 +5,7 @@ import type { Ownership } from "../actors/Ownership.ts"
 import type { SoundClock } from "../actors/SoundClock.ts"
 import type { UnloadedWallet, UnloadedWallets } from "../actors/UnloadedWallets.ts"
 import type { PipelineLoad, WritePipeline } from "../actors/WritePipeline.ts"
+import type { SearchLoad, SearchProgress } from "../search/SearchProgress.ts"
 import type { EventStore } from "../stores/EventStore.ts"
 import { StoreUnavailable } from "../stores/StoreError.ts"
 import type { Outage, StoreOutages } from "../stores/StoreOutages.ts"
@@ -44,14 +45,35 @@ const detailOf = (load: PipelineLoad, place: Outage): string | null => {
   return details.length === 0 ? null : details.join("; ")
 }
 
+/** Search has an index of its own: no command waits for it. */
+const ofIndex = (load: SearchLoad): Check => {
+  const details: Array<string> = []
+  if (load.trouble !== undefined) details.push(load.trouble)
+  if (load.lagMillis > worthAWord) details.push(`${load.lagMillis} ms behind the log`)
+  if (load.deadLetters > 0) details.push(`${load.deadLetters} documents were refused, see "wallet verify"`)
+  if (load.outdated !== undefined) details.push(load.outdated)
+  return {
+    name: "readModel",
+    status: details.length === 0 ? "ok" : "degraded",
+    detail: details.length === 0 ? null : details.join("; ")
+  }
+}
+
 /** What waits behind the log delays nobody until the queue is full: then no new command is taken. */
-const ofPipeline = (pipeline: WritePipeline["Service"], place: Outage): ReadonlyArray<Check> => {
+const ofPipeline = (
+  pipeline: WritePipeline["Service"],
+  place: Outage
+): { readonly persistence: Check; readonly readModel: Check } => {
   const detail = detailOf(pipeline.load(), place)
   const isFull = pipeline.refusal() !== undefined
-  return [
-    { name: "persistence", status: isFull ? "down" : detail === null ? "ok" : "degraded", detail },
-    { name: "readModel", status: detail === null ? "ok" : "degraded", detail: "reads the rows of persistence" }
-  ]
+  return {
+    persistence: { name: "persistence", status: isFull ? "down" : detail === null ? "ok" : "degraded", detail },
+    readModel: {
+      name: "readModel",
+      status: detail === null ? "ok" : "degraded",
+      detail: "reads the rows of persistence"
+    }
+  }
 }
 
 const noAnswer = new StoreUnavailable({ store: "log", reason: "no answer within 2 s", retryAfter: 1_000 })
@@ -61,6 +83,7 @@ interface HealthSources {
   readonly ownership: Ownership["Service"]
   readonly pipeline: WritePipeline["Service"]
   readonly unloaded: UnloadedWallets["Service"]
+  readonly search: SearchProgress["Service"]
   readonly clock: SoundClock["Service"]
   /** Know where the stores are. */
   readonly outages: StoreOutages["Service"]
@@ -80,6 +103,7 @@ export const health = ({
   outages,
   ownership,
   pipeline,
+  search,
   unloaded
 }: HealthSources): Effect.Effect<EngineHealth> =>
   Effect.gen(function* () {
@@ -98,6 +122,9 @@ export const health = ({
     // A look at the time is what notices a step.
     clock.now()
     const unsound = clock.doubt() ?? null
+    const { persistence, readModel } = pipeline.separate
+      ? ofPipeline(pipeline, outages.of("persistence"))
+      : { persistence: sameDatabase("persistence", logOk), readModel: sameDatabase("readModel", logOk) }
     return {
       ready: logOk && owns && pipeline.refusal() === undefined,
       checks: [
@@ -107,9 +134,8 @@ export const health = ({
           status: !owns ? "down" : trouble === undefined ? "ok" : "degraded",
           detail: doubt ?? (trouble === undefined ? share : `${share}; ${trouble}`)
         },
-        ...(pipeline.separate
-          ? ofPipeline(pipeline, outages.of("persistence"))
-          : [sameDatabase("persistence", logOk), sameDatabase("readModel", logOk)]),
+        persistence,
+        search.index === undefined ? readModel : ofIndex(search.index.load()),
         { name: "clock", status: unsound === null ? "ok" : "degraded", detail: unsound }
       ]
     }

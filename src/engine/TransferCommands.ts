@@ -3,29 +3,31 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import { hash } from "node:crypto"
+import type { ActorBounds } from "../actors/ActorBounds.ts"
 import { malformed } from "../domain/CommandForm.ts"
 import { ownMetadata } from "../domain/Limits.ts"
 import { InvalidRequest, TransferNotFound } from "../domain/Rejection.ts"
+import type { SearchProgress } from "../search/SearchProgress.ts"
 import { Persistence } from "../stores/Persistence.ts"
 import { type Answered, CommandMetrics } from "./CommandMetrics.ts"
 import { tracedTransfer } from "./CommandTrace.ts"
-import { durabilityOf, malformedOrigin, taking } from "./EngineCommands.ts"
+import { type IndexDeadline, makeDurabilities } from "./Durabilities.ts"
+import { malformedOrigin, taking } from "./EngineCommands.ts"
 import type { EngineTransfers, TransferInput } from "./EngineApi.ts"
 import { asked, wrongId, wrongTransfers } from "./QueryForm.ts"
 import { ReadShare } from "./ReadShare.ts"
 import type { TransferError, TransferOutcome } from "./TransferRun.ts"
 import { type TransferRequest, TransferSaga } from "./TransferSaga.ts"
 
-export const make = Effect.fnUntraced(function* (): Effect.fn.Return<
-  EngineTransfers,
-  never,
-  Persistence | TransferSaga | CommandMetrics | ReadShare
-> {
+export const make = Effect.fnUntraced(function* (
+  bounds: Pick<ActorBounds, "callerWaitMillis">
+): Effect.fn.Return<EngineTransfers, never, Persistence | TransferSaga | CommandMetrics | ReadShare | SearchProgress> {
   const metrics = yield* CommandMetrics
   const clock = yield* Clock.Clock
   const persistence = yield* Persistence
   const saga = yield* TransferSaga
   const share = yield* ReadShare
+  const durabilities = yield* makeDurabilities(bounds)
 
   const counting = (startedAt: number) => (exit: Exit.Exit<Answered, TransferError>) =>
     Effect.sync(() => metrics.answered("Transfer", startedAt, exit))
@@ -37,12 +39,21 @@ export const make = Effect.fnUntraced(function* (): Effect.fn.Return<
 
   const begin = (request: TransferRequest): ReturnType<EngineTransfers["beginTransfer"]> => {
     const begun = saga.begin(request)
-    return Effect.suspend(() => {
+    const { to, walletId: from } = request.command
+    const timed = (deadline: IndexDeadline) => {
       const count = counting(clock.currentTimeMillisUnsafe())
+      /** Each caller's own: the run goes on with its transfer, and others may have joined it. */
+      const answer = ({ persisted, replayed, transfer }: TransferOutcome) =>
+        Effect.map(durabilities.of(persisted, [from, to], deadline), (durability) => ({
+          transfer: { ...transfer },
+          durability,
+          replayed
+        }))
       return Effect.onExit(begun, (exit) =>
         Exit.isFailure(exit) ? count(Exit.failCause(exit.cause)) : Effect.void
-      ).pipe(Effect.map((ending) => Effect.onExit(Effect.map(ending, answerOf), count)))
-    })
+      ).pipe(Effect.map((ending) => Effect.onExit(Effect.flatMap(ending, answer), count)))
+    }
+    return Effect.suspend(() => durabilities.timed(request.await, timed))
   }
 
   return {
@@ -89,10 +100,3 @@ const requestOf = (input: TransferInput): TransferRequest | InvalidRequest => {
     await: wanted === "indexed" ? "indexed" : "persisted"
   }
 }
-
-/** Each caller's own: the run goes on with its transfer, and others may have joined it. */
-const answerOf = ({ persisted, replayed, transfer }: TransferOutcome) => ({
-  transfer: { ...transfer },
-  durability: durabilityOf(persisted),
-  replayed
-})

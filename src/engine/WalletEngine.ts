@@ -17,7 +17,7 @@ import { defaultPartitions } from "../domain/Partition.ts"
 import * as MemoryStores from "../stores/memory/MemoryStores.ts"
 import type { EngineCommands, EngineQueries, EngineTransfers } from "./EngineApi.ts"
 import type { EngineConfig } from "./EngineConfig.ts"
-import { engineConfig, refuseCluster, refuseLaterStores } from "./EngineConfig.ts"
+import { engineConfig, refuseCluster } from "./EngineConfig.ts"
 import type { EngineOptions } from "./EngineRuntime.ts"
 import * as EngineRuntime from "./EngineRuntime.ts"
 import { storesLayer } from "./EngineStores.ts"
@@ -63,7 +63,6 @@ export class WalletEngine extends Context.Service<WalletEngine, EngineCommands &
       Effect.gen(function* () {
         const nested = <A>(config: Config.Config<A>) =>
           options.prefix === undefined ? config : Config.nested(config, options.prefix)
-        yield* refuseLaterStores(nested)
         yield* refuseCluster(nested)
         return WalletEngine.layerFrom(yield* nested(engineConfig))
       })

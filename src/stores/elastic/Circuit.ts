@@ -12,6 +12,7 @@ import * as Option from "effect/Option"
 import { CircuitBreaker } from "effect/persistence"
 import type * as Scope from "effect/Scope"
 import { StoreUnavailable } from "../StoreError.ts"
+import { unavailable } from "./Failure.ts"
 
 /** One or two may be a connection that was cut off or a moment's overload. */
 const failuresToOpen = 3
@@ -54,9 +55,6 @@ export interface Circuit {
   readonly run: <A, E>(call: Effect.Effect<A, E>) => Effect.Effect<A, E | StoreUnavailable>
 }
 
-const unavailable = (reason: string, retryAfter: number): StoreUnavailable =>
-  new StoreUnavailable({ store: "readModel", reason, retryAfter: Math.max(1, Math.ceil(retryAfter)) })
-
 /** Why nothing can be had of the server; `undefined`: it has answered, whatever it says. */
 const causeIn = (exit: Exit.Exit<unknown, unknown>): string | undefined => {
   const error = Option.getOrUndefined(Exit.findErrorOption(exit))
@@ -67,10 +65,11 @@ const isRejection = (error: unknown): error is CircuitBreaker.CircuitBreakerErro
   error instanceof CircuitBreaker.CircuitBreakerError
 
 const retryAfterOf = ({ reason }: CircuitBreaker.CircuitBreakerError): number =>
-  reason._tag === "CircuitOpen" ? Duration.toMillis(reason.retryAfter) : openMillis
+  reason._tag === "CircuitOpen" ? Math.ceil(Duration.toMillis(reason.retryAfter)) : openMillis
 
-/** `sign`: a small call that any server in order answers at once. */
+/** `place`: the server's address. `sign`: a small call that any server in order answers at once. */
 export const make = Effect.fnUntraced(function* (
+  place: string,
   sign: Effect.Effect<unknown, StoreUnavailable>
 ): Effect.fn.Return<Circuit, never, Scope.Scope> {
   const breaker = yield* CircuitBreaker.make({
@@ -81,7 +80,7 @@ export const make = Effect.fnUntraced(function* (
   let cause: string | undefined
   const signOfLife = Effect.timeoutOrElse(sign, {
     duration: Duration.millis(signMillis),
-    orElse: () => Effect.fail(unavailable(`no answer within ${signMillis} ms; before: ${cause}`, openMillis))
+    orElse: () => Effect.fail(unavailable(`${place}: no answer within ${signMillis} ms`))
   })
   const run = <A, E>(call: Effect.Effect<A, E>): Effect.Effect<A, E | StoreUnavailable> =>
     Effect.suspend((): Effect.Effect<A, E | StoreUnavailable> =>
@@ -94,7 +93,7 @@ export const make = Effect.fnUntraced(function* (
           return cause === undefined ? CircuitBreaker.success : CircuitBreaker.failure()
         }
       }),
-      Effect.catchIf(isRejection, (rejection) => Effect.fail(unavailable(cause ?? "away", retryAfterOf(rejection))))
+      Effect.catchIf(isRejection, (rejection) => Effect.fail(unavailable(cause ?? place, retryAfterOf(rejection))))
     )
   return { run }
 })

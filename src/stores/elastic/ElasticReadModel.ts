@@ -10,8 +10,9 @@ import * as Layer from "effect/Layer"
 import { decodeCreation, decodePosition, pageByCreation, pageByPosition } from "../Page.ts"
 import { type AmountSearch, ReadModel, type SearchFilter } from "../ReadModel.ts"
 import type { DocumentKind, SearchDocument } from "../SearchIndex.ts"
+import { ElasticConnection } from "./Connection.ts"
 import { hasPrefix, holdQuery, type Query, transactionQuery, transferQuery, walletQuery } from "./Queries.ts"
-import { documentsIn, make as makeSearches, type Request, type Searches, type SearchesOptions } from "./Searches.ts"
+import { documentsIn, make as makeSearches, type Request, type Searches } from "./Searches.ts"
 import { statsOf } from "./Statistics.ts"
 
 type DocumentOf<K extends DocumentKind> = Extract<SearchDocument, { readonly kind: K }>
@@ -81,5 +82,15 @@ const make = (searches: Searches): ReadModel["Service"] => ({
   stats: (query) => statsOf(searches, query)
 })
 
-export const layer = (options: SearchesOptions): Layer.Layer<ReadModel> =>
-  Layer.effect(ReadModel, Effect.map(makeSearches(options), make))
+/** Searches the indexes of that prefix (default `wallet`), whichever set its aliases lead to. */
+export const layer = ({ prefix = "wallet" }: { readonly prefix?: string | undefined } = {}): Layer.Layer<
+  ReadModel,
+  never,
+  ElasticConnection
+> =>
+  Layer.effect(
+    ReadModel,
+    Effect.gen(function* () {
+      return make(yield* makeSearches(yield* ElasticConnection, prefix))
+    })
+  )

@@ -1,25 +1,20 @@
 /** Calls of a reader's: what each asks Elasticsearch for, how long it may take, and what is made of the answer. */
-import type { Client, estypes } from "@elastic/elasticsearch"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
+import { isJsonObject } from "../../domain/Codec.ts"
 import type { DocumentKind, SearchDocument } from "../SearchIndex.ts"
-import { QueryTooWide, type ReadError, StoreDefect, StoreUnavailable } from "../StoreError.ts"
+import { QueryTooWide, type ReadError, type StoreDefect } from "../StoreError.ts"
 import * as Circuit from "./Circuit.ts"
+import type { ElasticAnswer, ElasticConnection } from "./Connection.ts"
 import { decodeDocument } from "./Documents.ts"
+import { defect, errorIn, failureOfStatus, unavailable } from "./Failure.ts"
+import { aliasName } from "./IndexNames.ts"
 import type { Query } from "./Queries.ts"
 
 /** After which Elasticsearch itself ends a search. */
 const searchMillis = 4_000
 /** After which nobody waits for its answer any more. */
 const answerMillis = 5_000
-const retryMillis = 1_000
-
-export interface SearchesOptions {
-  readonly client: Client
-  readonly aliasOf: (kind: DocumentKind) => string
-  /** What an error of the client's means. */
-  readonly failureOf: (error: unknown) => ReadError
-}
 
 /** What is asked of one index. */
 export interface Request {
@@ -32,7 +27,12 @@ export interface Request {
   readonly terminate_after?: number
 }
 
-export type Answer = estypes.SearchResponse<unknown, Record<string, estypes.AggregationsAggregate>>
+/** What was found; of each the value is as Elasticsearch says it. */
+export interface Answer {
+  /** Sources of documents. */
+  readonly found: ReadonlyArray<unknown>
+  readonly aggregations: unknown
+}
 
 export interface Searches {
   /** `tooWide`: what to narrow, should the time run out; `undefined`: the server is at fault then. */
@@ -43,58 +43,69 @@ export interface Searches {
   ) => Effect.Effect<Answer, ReadError | QueryTooWide>
 }
 
-const unavailable = (reason: string): StoreUnavailable =>
-  new StoreUnavailable({ store: "readModel", reason, retryAfter: retryMillis })
+/** Of every search: what cannot be answered in whole is not answered. */
+const query = { allow_partial_search_results: false, track_total_hits: false }
 
-interface Said {
-  readonly meta?: {
-    readonly body?: { readonly error?: { readonly root_cause?: ReadonlyArray<{ readonly type?: string }> } }
-  }
+/** The type of the error under the one of the request. */
+const rootCauseIn = (body: unknown): unknown => {
+  const error = isJsonObject(body) ? body.error : undefined
+  const causes = isJsonObject(error) ? error.root_cause : undefined
+  const first: unknown = Array.isArray(causes) ? causes[0] : undefined
+  return isJsonObject(first) ? first.type : undefined
 }
 
-/** Elasticsearch says 429, as it does when it has too much to do. */
-const isOutOfTime = (error: unknown): boolean =>
-  (error as Said).meta?.body?.error?.root_cause?.some?.(({ type }) => type === "search_timeout_exception") === true
+const answerIn = (body: unknown): Answer | undefined => {
+  if (!isJsonObject(body) || !isJsonObject(body.hits) || !Array.isArray(body.hits.hits)) return undefined
+  const found = body.hits.hits.map((hit: unknown) => (isJsonObject(hit) ? hit._source : undefined))
+  return { found, aggregations: body.aggregations }
+}
 
-/** Of every search: what cannot be answered in whole is not answered. */
-const always = { track_total_hits: false, allow_partial_search_results: false, timeout: `${searchMillis}ms` }
-
-export const make = Effect.fnUntraced(function* ({
-  aliasOf,
-  client,
-  failureOf
-}: SearchesOptions): Effect.fn.Return<Searches, never, Scope.Scope> {
-  const call = (kind: DocumentKind, request: Request, outOfTime: () => QueryTooWide | StoreUnavailable) =>
-    Effect.tryPromise({
-      try: (signal): Promise<Answer> => {
-        const whole: object = { ...request, ...always, index: aliasOf(kind) }
-        return client.search(whole, { signal, maxRetries: 0 })
-      },
-      catch: (error) => (isOutOfTime(error) ? outOfTime() : failureOf(error))
-    }).pipe(
-      Effect.timeoutOrElse({
-        duration: answerMillis,
-        orElse: () => Effect.fail(unavailable(`no answer within ${answerMillis} ms`))
-      })
-    )
-  const slow = () => unavailable(`a search was not done within ${searchMillis} ms`)
-  const sign = call("wallet", { size: 0, terminate_after: 1 }, slow)
-  const circuit = yield* Circuit.make(
-    Effect.catchTags(sign, { StoreDefect: () => Effect.void, QueryTooWide: () => Effect.void })
-  )
-  return {
-    ask: (kind, request, tooWide) =>
-      circuit.run(call(kind, request, () => (tooWide === undefined ? slow() : new QueryTooWide({ detail: tooWide }))))
+const read = (
+  nodes: string,
+  { body, status }: ElasticAnswer,
+  tooWide: string | undefined
+): Effect.Effect<Answer, ReadError | QueryTooWide> => {
+  if (status === 429) {
+    // What has run out of time says 429, as does what finds the server too busy.
+    if (rootCauseIn(body) !== "search_timeout_exception")
+      return Effect.fail(failureOfStatus(nodes, status, errorIn(body)))
+    if (tooWide !== undefined) return Effect.fail(new QueryTooWide({ detail: tooWide }))
+    return Effect.fail(unavailable(`${nodes}: a search was not done within ${searchMillis} ms`))
   }
+  const answer = answerIn(body)
+  return answer === undefined
+    ? Effect.fail(unavailable(`${nodes}: what answers is no Elasticsearch, or it is cut off`))
+    : Effect.succeed(answer)
+}
+
+export const make = Effect.fnUntraced(function* (
+  { nodes, request: send }: ElasticConnection["Service"],
+  prefix: string
+): Effect.fn.Return<Searches, never, Scope.Scope> {
+  const call = (kind: DocumentKind, request: Request, tooWide?: string) =>
+    send({
+      method: "POST",
+      path: `/${aliasName(prefix, kind)}/_search`,
+      query,
+      body: { ...request, timeout: `${searchMillis}ms` },
+      timeoutMillis: answerMillis,
+      accept: [429]
+    }).pipe(Effect.flatMap((answer) => read(nodes, answer, tooWide)))
+  const answers = () => Effect.void
+  const sign = Effect.catchTags(call("wallet", { size: 0, terminate_after: 1 }), {
+    StoreDefect: answers,
+    QueryTooWide: answers
+  })
+  const circuit = yield* Circuit.make(nodes, sign)
+  return { ask: (kind, request, tooWide) => circuit.run(call(kind, request, tooWide)) }
 })
 
 /** The documents that an answer shows, in its order. */
 export const documentsIn = (
   kind: DocumentKind,
-  answer: Answer
+  { found }: Answer
 ): Effect.Effect<ReadonlyArray<SearchDocument>, StoreDefect> =>
   Effect.try({
-    try: () => answer.hits.hits.map(({ _source }) => decodeDocument(kind, _source)),
-    catch: (error) =>
-      new StoreDefect({ store: "readModel", reason: error instanceof Error ? error.message : String(error) })
+    try: () => found.map((source) => decodeDocument(kind, source)),
+    catch: (error) => defect(error instanceof Error ? error.message : String(error))
   })

@@ -2,7 +2,6 @@
  * Statistics by Elasticsearch: it counts, and sums the parts of amounts, which stay exact (`Amounts.ts`).
  * Each of the two lists is one request.
  */
-import type { estypes } from "@elastic/elasticsearch"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { isJsonObject, structCodec } from "../../domain/Codec.ts"
@@ -36,7 +35,7 @@ const walletGroup = structCodec(
   })
 )
 
-type Source = Record<string, estypes.AggregationsCompositeAggregationSource>
+type Source = Readonly<Record<string, object>>
 
 const by = (field: string): Source => ({ [field]: { terms: { field } } })
 
@@ -48,7 +47,7 @@ const sumsOf = (field: string, parts: object) =>
   Object.fromEntries(Object.keys(parts).map((part) => [part, { sum: { field: `${field}.${part}` } }]))
 
 /** One group more than one answer takes tells that there are too many. */
-const grouped = (query: Query, sources: Array<Source>, sums: ReturnType<typeof sumsOf>) => ({
+const grouped = (query: Query, sources: ReadonlyArray<Source>, sums: ReturnType<typeof sumsOf>) => ({
   size: 0,
   query,
   aggregations: { groups: { composite: { size: maxStatsRows + 1, sources }, aggregations: sums } }
@@ -60,7 +59,7 @@ interface GroupCodec<A> {
 }
 
 const groupsIn = <A>(answer: Answer, codec: GroupCodec<A>): Effect.Effect<ReadonlyArray<A>, StoreDefect> => {
-  const groups: unknown = answer.aggregations?.groups
+  const groups = isJsonObject(answer.aggregations) ? answer.aggregations.groups : undefined
   const buckets: unknown = isJsonObject(groups) ? groups.buckets : undefined
   const broken = (reason: string) =>
     Effect.fail(new StoreDefect({ store: "readModel", reason: `statistics: ${reason}` }))

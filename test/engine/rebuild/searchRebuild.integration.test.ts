@@ -29,12 +29,7 @@ const world = <A, E>(
     const url = yield* sharedElasticsearch
     const prefix = freshIndexPrefix()
     const connection = Connection.layer({ nodes: [url], timeoutMillis: minutes })
-    const readModel = Layer.unwrap(
-      Effect.map(Connection.ElasticConnection, ({ client, failureOf }) =>
-        ElasticReadModel.layer({ client, failureOf, aliasOf: (kind) => `${prefix}-${kind}s` })
-      )
-    )
-    const search = Layer.mergeAll(ElasticSearchIndex.layer({ prefix, refreshInterval: 50 }), readModel).pipe(
+    const search = Layer.mergeAll(ElasticSearchIndex.layer({ prefix, refreshInterval: 50 }), ElasticReadModel.layer({ prefix })).pipe(
       Layer.provideMerge(connection)
     )
     const stores = storesOver(yield* newState())

@@ -1,0 +1,141 @@
+/** `await: "indexed"` with an index of search's own: what it says is so, and nobody waits longer than asked for. */
+import { assert, describe, it } from "@effect/vitest"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Logger from "effect/Logger"
+import { type ActorBounds, defaultBounds } from "../../src/actors/ActorBounds.ts"
+import { WalletEngine } from "../../src/engine/WalletEngine.ts"
+import * as MemoryApiKeyStore from "../../src/stores/memory/MemoryApiKeyStore.ts"
+import { MemoryDatabase } from "../../src/stores/memory/MemoryDatabase.ts"
+import * as MemoryEventStore from "../../src/stores/memory/MemoryEventStore.ts"
+import * as MemoryPersistence from "../../src/stores/memory/MemoryPersistence.ts"
+import * as MemorySearchIndex from "../../src/stores/memory/MemorySearchIndex.ts"
+import * as MemorySearchReadModel from "../../src/stores/memory/MemorySearchReadModel.ts"
+import { SearchIndex } from "../../src/stores/SearchIndex.ts"
+import * as Faults from "../support/FaultySearchIndex.ts"
+
+const all = { committed: true, persisted: true, indexed: true }
+const notIndexed = { committed: true, persisted: true, indexed: false }
+
+/** For what hangs. */
+const limit = 120_000
+
+const start = Effect.fnUntraced(function* (bounds: Partial<ActorBounds> = {}) {
+  const state = MemorySearchIndex.makeState()
+  const index = Faults.make(MemorySearchIndex.make(state))
+  const stores = Layer.mergeAll(
+    MemoryEventStore.layer,
+    MemoryPersistence.layer,
+    MemoryApiKeyStore.layer,
+    MemorySearchReadModel.layer(state),
+    Layer.succeed(SearchIndex, index.store)
+  ).pipe(Layer.provide(MemoryDatabase.layer()))
+  const services = yield* Layer.build(
+    WalletEngine.layer({ bounds: { ...defaultBounds, ...bounds }, partitions: 4 }).pipe(
+      Layer.provide(stores),
+      Layer.provide(Logger.layer([]))
+    )
+  )
+  return { engine: Context.get(services, WalletEngine), index }
+})
+
+const searched = Effect.fnUntraced(function* (engine: WalletEngine["Service"], ownerId: string) {
+  const { data } = yield* engine.searchTransactions({ ownerId, limit: 200 })
+  return data.map(({ amount }) => amount)
+})
+
+const live = <A, E>(name: string, run: Effect.Effect<A, E>) => it.live(name, () => run, limit)
+
+describe("a command that waits for the index", () => {
+  live(
+    "is found by a search that is sent after its answer, many at once",
+    Effect.scoped(
+      Effect.gen(function* () {
+        const { engine } = yield* start()
+        const created = yield* engine.createWallet({
+          id: "a",
+          ownerId: "o",
+          currency: "EUR",
+          idempotencyKey: "create",
+          await: "indexed"
+        })
+        assert.deepStrictEqual(created.durability, all)
+        const credit = (n: number) =>
+          Effect.gen(function* () {
+            const amount = BigInt(n + 1)
+            const answer = yield* engine.credit({ walletId: "a", amount, idempotencyKey: `k${n}`, await: "indexed" })
+            assert.deepStrictEqual(answer.durability, all)
+            assert.include(yield* searched(engine, "o"), amount)
+          })
+        yield* Effect.forEach(
+          Array.from({ length: 100 }, (_, n) => n),
+          credit,
+          { concurrency: "unbounded" }
+        )
+      })
+    )
+  )
+
+  live(
+    "is told that it is not indexed when its time is up, and that it is when it is replayed later",
+    Effect.scoped(
+      Effect.gen(function* () {
+        const { engine, index } = yield* start({ callerWaitMillis: 300 })
+        yield* engine.createWallet({ id: "a", ownerId: "o", currency: "EUR", idempotencyKey: "create" })
+        index.every = Faults.away
+        const credit = { walletId: "a", amount: 5n, idempotencyKey: "k", await: "indexed" } as const
+        assert.deepStrictEqual((yield* engine.credit(credit)).durability, notIndexed)
+        const again = yield* engine.credit(credit)
+        assert.deepStrictEqual([again.replayed, again.durability], [true, notIndexed])
+        index.every = undefined
+        let last = yield* engine.credit(credit)
+        while (!last.durability.indexed) last = yield* engine.credit(credit)
+        assert.deepStrictEqual([last.replayed, last.durability], [true, all])
+        assert.deepStrictEqual(yield* searched(engine, "o"), [5n])
+      })
+    )
+  )
+
+  live(
+    "may be a transfer: both its owners find it",
+    Effect.scoped(
+      Effect.gen(function* () {
+        const { engine } = yield* start()
+        for (const id of ["a", "b"])
+          yield* engine.createWallet({ id, ownerId: `owner-${id}`, currency: "EUR", idempotencyKey: `create-${id}` })
+        yield* engine.credit({ walletId: "a", amount: 9n, idempotencyKey: "k" })
+        const sent = yield* engine.transfer({
+          from: "a",
+          to: "b",
+          amount: 4n,
+          idempotencyKey: "t",
+          await: "indexed"
+        })
+        assert.deepStrictEqual(sent.durability, all)
+        assert.deepStrictEqual(yield* searched(engine, "owner-a"), [4n, 9n])
+        assert.deepStrictEqual(yield* searched(engine, "owner-b"), [4n])
+      })
+    )
+  )
+})
+
+describe("a command that does not wait for the index", () => {
+  live(
+    "is not told that it is indexed, and does not notice that the index is away",
+    Effect.scoped(
+      Effect.gen(function* () {
+        const { engine, index } = yield* start()
+        index.every = Faults.away
+        yield* engine.createWallet({ id: "a", ownerId: "o", currency: "EUR", idempotencyKey: "create" })
+        for (let n = 0; n < 200; n++) {
+          const answer = yield* engine.credit({ walletId: "a", amount: 1n, idempotencyKey: `k${n}` })
+          assert.deepStrictEqual(answer.durability, notIndexed)
+        }
+        const { checks, ready } = yield* engine.health
+        assert.isTrue(ready)
+        assert.strictEqual(checks.find(({ name }) => name === "readModel")?.status, "degraded")
+      })
+    )
+  )
+})
