@@ -5,6 +5,7 @@ import * as Layer from "effect/Layer"
 import type { ApiKeyStore } from "../../src/stores/ApiKeyStore.ts"
 import { apiKeyStoreContract } from "../../src/testing/contract/ApiKeyStoreContract.ts"
 import { appendContract } from "../../src/testing/contract/AppendContract.ts"
+import { indexRowsContract, refusedRowsContract } from "../../src/testing/contract/IndexRowsContract.ts"
 import { fenceContract } from "../../src/testing/contract/FenceContract.ts"
 import { followContract } from "../../src/testing/contract/FollowContract.ts"
 import { type ContractCase, writtenThrough } from "../../src/testing/contract/ContractCase.ts"
@@ -37,6 +38,7 @@ export const separateLog = MemoryEventStore.layer.pipe(Layer.provide(MemoryDatab
 /** What the rows show, however they come to be written. */
 const rows = {
   persistence: persistenceContract,
+  "rows for an index": indexRowsContract,
   transfers: transferContract,
   rebuild: rebuildContract,
   "wallet search": walletSearchContract(Effect.void),
@@ -99,6 +101,7 @@ export const runPersistenceContracts = <E>(name: string, stores: Layer.Layer<All
   run<AllStores, E>(`${name}, written behind the log`, Layer.provideMerge(writtenThrough, stores), {
     write: persistenceWriteContract,
     refusals: refusalContract,
+    "refused rows": refusedRowsContract,
     ...rows
   })
   run<AllStores, E>(`${name}, on its own`, Layer.fresh(stores), { log: persistedLogContract })
