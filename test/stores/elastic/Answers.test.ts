@@ -1,8 +1,10 @@
 /** What is made of answers that no Elasticsearch of ours gives: a small server that says what it is told to. */
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import Dns from "node:dns"
 import * as Http from "node:http"
 import type * as Net from "node:net"
+import { vi } from "vitest"
 import * as Connection from "../../../src/stores/elastic/Connection.ts"
 import * as ElasticSearchIndex from "../../../src/stores/elastic/ElasticSearchIndex.ts"
 import { sampleHold } from "../../../src/testing/contract/SearchIndexContract.ts"
@@ -28,6 +30,23 @@ const serve = (answer: Http.RequestListener) =>
 const says = (status: number, headers: Http.OutgoingHttpHeaders, body: string): Http.RequestListener => {
   return (_, response) => response.writeHead(status, headers).end(body)
 }
+
+/** A name with these addresses, whatever this machine's resolver knows, until the scope closes. */
+const resolving = (name: string, addresses: ReadonlyArray<string>) =>
+  Effect.acquireRelease(
+    Effect.sync(() => {
+      const { lookup } = Dns
+      const answer = (asked: string, options: Dns.LookupAllOptions, done: (...found: ReadonlyArray<unknown>) => void) =>
+        asked === name
+          ? done(
+              null,
+              addresses.map((address) => ({ address, family: 4 }))
+            )
+          : lookup(asked, options, done)
+      return vi.spyOn(Dns, "lookup").mockImplementation(answer as typeof lookup)
+    }),
+    (spy) => Effect.sync(() => spy.mockRestore())
+  )
 
 const indexAt = (...nodes: ReadonlyArray<string>) =>
   Effect.map(Connection.make({ nodes }), (connection) => ElasticSearchIndex.make(connection))
@@ -107,8 +126,8 @@ describe("answers that are not Elasticsearch's", () => {
   it.live("of several addresses of a name the one that is there is asked", () =>
     Effect.gen(function* () {
       const port = yield* serve(says(200, product, `{"version":{"number":"8.0.0"}}`))
-      // ::1 and 127.0.0.1, the first of which nobody listens on.
-      const index = yield* indexAt(`http://localhost:${port}`)
+      yield* resolving("search.invalid", ["127.0.0.2", "127.0.0.1"])
+      const index = yield* indexAt(`http://search.invalid:${port}`)
       assert.strictEqual((yield* index.open("log"))._tag, "Unfit")
     })
   )
