@@ -161,7 +161,7 @@ const commandOf = (laid: string, data: string, password: string, options: Elasti
     -Dorg.elasticsearch.nativeaccess.enableVectorLibrary=false -Dlog4j2.disable.jmx=true ${netty}
     -Djava.io.tmpdir=${data}/tmp -Des.path.home=${laid}/${secured ? "home-secured" : "home"} -Des.path.conf=${data}/config
     -Des.set.path.data=${data}/data -Des.set.path.logs=${data}/logs ${secured ? `-Des.bootstrap.password=${password}` : ""}
-    -cp ${laid}/home/lib/* testnode.Main`
+    -cp ${Path.join(laid, "home", "lib", "*")} testnode.Main`
   return words.split(/\s+/)
 }
 
@@ -170,12 +170,13 @@ export const requestOf =
   (url: string, password: string): ElasticsearchServer["request"] =>
   (method, path, body) =>
     Effect.callback((resume) => {
+      const text = body === undefined ? "" : typeof body === "string" ? body : JSON.stringify(body)
       const request = (url.startsWith("https:") ? Https : Http).request(new URL(path, url), {
         method,
         timeout: 30_000,
         agent: false,
         ...(url.startsWith("https:") && { auth: `elastic:${password}`, rejectUnauthorized: false }),
-        headers: { "content-type": "application/json" }
+        headers: { "content-type": "application/json", "content-length": Buffer.byteLength(text) }
       })
       const answer = (status: number, text: string) => {
         let parsed: unknown = text
@@ -195,7 +196,7 @@ export const requestOf =
       })
       request.on("timeout", () => request.destroy(new Error("no answer")))
       request.on("error", (error) => answer(0, error.message))
-      request.end(body === undefined ? undefined : typeof body === "string" ? body : JSON.stringify(body))
+      request.end(text)
       return Effect.sync(() => void request.destroy())
     })
 

@@ -1,8 +1,14 @@
 /** The Elasticsearch server that a run shares; every test writes under a prefix of its own. */
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
 import { randomBytes } from "node:crypto"
 import { inject } from "vitest"
-import { elasticsearchLacks, startElasticsearch } from "../../bench/servers/ElasticsearchServer.ts"
+import {
+  elasticsearchLacks,
+  type ElasticsearchServer,
+  startElasticsearch
+} from "../../bench/servers/ElasticsearchServer.ts"
 import { acceptOffer } from "./lazyServer.ts"
 
 declare module "vitest" {
@@ -36,3 +42,11 @@ export const sharedElasticsearch = Effect.suspend(() => {
 
 /** A prefix of indexes that no other has. */
 export const freshIndexPrefix = (): string => `t${randomBytes(6).toString("hex")}`
+
+/** A server of a test file's own, to be frozen and killed. */
+export class TestElasticsearch extends Context.Service<TestElasticsearch, ElasticsearchServer>()(
+  "effect-wallet/test/TestElasticsearch"
+) {
+  static readonly layer = (options: Parameters<typeof startElasticsearch>[0] = {}): Layer.Layer<TestElasticsearch> =>
+    Layer.effect(TestElasticsearch, ownElasticsearch(options))
+}

@@ -34,13 +34,16 @@ const oneLine = (text: string): string => {
 const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === "object" && value !== null
 
-/** The error in an item or in an answer's body; its innermost cause says more than what is around it. */
+/** Elasticsearch quotes the value that it does not take: that is its owner's, and no log's. */
+const withoutValue = (reason: string): string => reason.replace(/\.? Preview of field's value: '[^]*'/, "")
+
+/** The error in an item or in an answer's body, with its cause, which says more. */
 export const errorIn = (body: unknown): ElasticError | undefined => {
   if (!isRecord(body) || body["error"] === undefined) return undefined
   const error = body["error"]
   if (!isRecord(error)) return { type: "", reason: oneLine(String(error)) }
   const cause = isRecord(error["caused_by"]) ? `: ${String(error["caused_by"]["reason"])}` : ""
-  return { type: String(error["type"]), reason: oneLine(`${String(error["reason"])}${cause}`) }
+  return { type: String(error["type"]), reason: oneLine(`${withoutValue(String(error["reason"]))}${cause}`) }
 }
 
 const said = ({ reason, type }: ElasticError): string => (type === "" ? reason : `${type}: ${reason}`)
@@ -82,6 +85,10 @@ const connectionReason = (message: string): string => {
   if (/wrong version number|EPROTO/i.test(message)) return "it does not speak TLS: is it http, not https?"
   return message
 }
+
+/** Whether a connection broke while it was used: a server or a proxy may do so to a request that is too large for it. */
+export const isCutOff = ({ reason }: ReadError): boolean =>
+  /cannot be reached: .*(?:EPIPE|ECONNRESET|other side closed)/.test(reason)
 
 /** `nodes`: as configured, for what does not name its own address. */
 export const failureOf =

@@ -159,7 +159,8 @@ export const stateOf = (found: ReadonlyArray<FoundIndex>, prefix: string, logId:
   const indexes = current as ReadonlyArray<FoundIndex>
   for (const { identity, name } of indexes) {
     if (identity !== undefined && identity.log !== logId) {
-      const reason = `the index ${name} is of another log, ${identity.log}, not of ${logId}: choose another WALLET_SEARCH_PREFIX, or delete the indexes ${prefix}-*`
+      const whose = `the index ${name} is of the log ${identity.log}, not of ${logId}`
+      const reason = `${whose}: choose another WALLET_SEARCH_PREFIX, or delete the indexes ${prefix}-*`
       return { _tag: "Foreign", reason }
     }
   }

@@ -1,0 +1,147 @@
+/** What is made of answers that no Elasticsearch of ours gives: a small server that says what it is told to. */
+import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import Dns from "node:dns"
+import * as Http from "node:http"
+import type * as Net from "node:net"
+import { vi } from "vitest"
+import * as Connection from "../../../src/stores/elastic/Connection.ts"
+import * as ElasticSearchIndex from "../../../src/stores/elastic/ElasticSearchIndex.ts"
+import { sampleHold } from "../../../src/testing/contract/SearchIndexContract.ts"
+
+const product = { "x-elastic-product": "Elasticsearch", "content-type": "application/json" }
+
+const serve = (answer: Http.RequestListener) =>
+  Effect.acquireRelease(
+    Effect.callback<Http.Server>((resume) => {
+      const server = Http.createServer((request, response) => {
+        request.resume()
+        request.on("end", () => answer(request, response))
+      })
+      server.listen(0, "127.0.0.1", () => resume(Effect.succeed(server)))
+    }),
+    (server) =>
+      Effect.callback<void>((resume) => {
+        server.close(() => resume(Effect.void))
+        server.closeAllConnections()
+      })
+  ).pipe(Effect.map((server) => (server.address() as Net.AddressInfo).port))
+
+const says = (status: number, headers: Http.OutgoingHttpHeaders, body: string): Http.RequestListener => {
+  return (_, response) => response.writeHead(status, headers).end(body)
+}
+
+/** A name with these addresses, whatever this machine's resolver knows, until the scope closes. */
+const resolving = (name: string, addresses: ReadonlyArray<string>) =>
+  Effect.acquireRelease(
+    Effect.sync(() => {
+      const { lookup } = Dns
+      const answer = (asked: string, options: Dns.LookupAllOptions, done: (...found: ReadonlyArray<unknown>) => void) =>
+        asked === name
+          ? done(
+              null,
+              addresses.map((address) => ({ address, family: 4 }))
+            )
+          : lookup(asked, options, done)
+      return vi.spyOn(Dns, "lookup").mockImplementation(answer as typeof lookup)
+    }),
+    (spy) => Effect.sync(() => spy.mockRestore())
+  )
+
+const indexAt = (...nodes: ReadonlyArray<string>) =>
+  Effect.map(Connection.make({ nodes }), (connection) => ElasticSearchIndex.make(connection))
+
+const failureOf = Effect.fnUntraced(function* (answer: Http.RequestListener) {
+  const url = `http://127.0.0.1:${yield* serve(answer)}`
+  const index = yield* indexAt(url)
+  const opened = yield* Effect.flip(index.open("log"))
+  const written = yield* Effect.flip(index.current.write([sampleHold("w", 1)]))
+  for (const { reason } of [opened, written]) {
+    assert.include(reason, url)
+    assert.notInclude(reason, "\n")
+  }
+  return { opened, written }
+})
+
+const both = ({ opened, written }: Effect.Success<ReturnType<typeof failureOf>>, pattern: RegExp) => {
+  assert.deepStrictEqual([opened._tag, written._tag], ["StoreUnavailable", "StoreUnavailable"])
+  assert.match(opened.reason, pattern)
+  assert.match(written.reason, pattern)
+}
+
+describe("answers that are not Elasticsearch's", () => {
+  it.live("a gateway's page is a server that is away", () =>
+    Effect.gen(function* () {
+      const page = "<html>\n<body>Bad\nGateway</body></html>"
+      both(yield* failureOf(says(502, { "content-type": "text/html" }, page)), /HTTP 502/)
+    })
+  )
+
+  it.live("an answer without the product's header is of another product", () =>
+    Effect.gen(function* () {
+      const other = says(200, { "content-type": "application/json" }, `{"version":{"number":"2.19.0"}}`)
+      both(yield* failureOf(other), /is not Elasticsearch/)
+    })
+  )
+
+  it.live("half an answer is none", () =>
+    Effect.gen(function* () {
+      both(yield* failureOf(says(200, product, `{"version":{"num`)), /cut off or is not JSON/)
+      const cut: Http.RequestListener = (_, response) => {
+        response.writeHead(200, { ...product, "content-length": "500" })
+        response.write(`{"version":`, () => response.destroy())
+      }
+      both(yield* failureOf(cut), /cannot be reached/)
+      const fewer = yield* failureOf((request, response) =>
+        request.url?.startsWith("/_bulk") === true
+          ? response.writeHead(200, product).end(`{"items":[]}`)
+          : response.writeHead(429, product).end()
+      )
+      both(fewer, /not whole|HTTP 429/)
+    })
+  )
+
+  it.live("an older server is named, whether it answers or refuses to understand", () =>
+    Effect.gen(function* () {
+      const old = yield* indexAt(
+        `http://127.0.0.1:${yield* serve(says(200, product, `{"version":{"number":"8.19.2"}}`))}`
+      )
+      const state = yield* old.open("log")
+      assert.strictEqual(state._tag, "Unfit")
+      assert.match(JSON.stringify(state), /Elasticsearch 9 or later is needed; it says 8\.19\.2/)
+      const error = { type: "media_type_header_exception", reason: "Invalid media-type value on headers [Accept]" }
+      both(yield* failureOf(says(400, product, JSON.stringify({ error, status: 400 }))), /9 or later is needed/)
+    })
+  )
+
+  it.live("of several nodes those that are there are asked", () =>
+    Effect.gen(function* () {
+      const port = yield* serve(says(200, product, `{"version":{"number":"8.0.0"}}`))
+      const dead = `http://127.0.0.1:${yield* Effect.scoped(serve(says(200, product, "")))}`
+      const index = yield* indexAt(dead, `http://127.0.0.1:${port}`)
+      for (let turn = 0; turn < 4; turn++) assert.strictEqual((yield* index.open("log"))._tag, "Unfit")
+    })
+  )
+
+  it.live("of several addresses of a name the one that is there is asked", () =>
+    Effect.gen(function* () {
+      const port = yield* serve(says(200, product, `{"version":{"number":"8.0.0"}}`))
+      yield* resolving("search.invalid", ["127.0.0.2", "127.0.0.1"])
+      const index = yield* indexAt(`http://search.invalid:${port}`)
+      assert.strictEqual((yield* index.open("log"))._tag, "Unfit")
+    })
+  )
+
+  it.live("where nobody listens it says so at once, without the password of the address", () =>
+    Effect.gen(function* () {
+      const port = yield* Effect.scoped(serve(says(200, product, "")))
+      const index = yield* indexAt(`http://elastic:secret-word@127.0.0.1:${port}`)
+      const failure = yield* Effect.flip(index.open("log"))
+      assert.strictEqual(failure._tag, "StoreUnavailable")
+      assert.match(failure.reason, new RegExp(`^http://127\\.0\\.0\\.1:${port} cannot be reached`))
+      assert.notInclude(failure.reason, "secret-word")
+      const malformed = yield* Effect.flip(indexAt("http://elastic:secret-word@[oops"))
+      assert.notInclude(malformed.reason, "secret-word")
+    })
+  )
+})
