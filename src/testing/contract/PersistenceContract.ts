@@ -78,11 +78,10 @@ const byId = contractCase(
     // Of the wallet and its hold: they move no money.
     for (const index of [0, 2]) assert.equal(yield* persistence.transaction(commit.events[index]!.id), undefined)
     const [first] = transactions
-    const other = `${first!.id.slice(0, 25)}0${first!.id.slice(26)}`
-    for (const id of [uniqueId("none"), "", first!.id.toUpperCase(), first!.id.replaceAll("-", "")]) {
+    const another = `${first!.id.slice(0, 25)}${first!.id[25] === "0" ? "1" : "0"}${first!.id.slice(26)}`
+    for (const id of [another, uniqueId("none"), "", first!.id.toUpperCase(), first!.id.replaceAll("-", "")]) {
       assert.equal(yield* persistence.transaction(id), undefined, id)
     }
-    assert.equal(yield* persistence.transaction(other), other === first!.id ? first : undefined)
   })
 )
 
