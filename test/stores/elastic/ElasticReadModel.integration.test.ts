@@ -1,5 +1,8 @@
 import { describe, layer } from "@effect/vitest"
+import { holdSearchContract } from "../../../src/testing/contract/HoldSearchContract.ts"
+import { statsContract } from "../../../src/testing/contract/StatsContract.ts"
 import { transactionSearchContract } from "../../../src/testing/contract/TransactionSearchContract.ts"
+import { transferSearchContract } from "../../../src/testing/contract/TransferSearchContract.ts"
 import { walletSearchContract } from "../../../src/testing/contract/WalletSearchContract.ts"
 import { elasticsearchPresent } from "../../support/elasticsearch.ts"
 import { indexedStores } from "./indexedStores.ts"
@@ -10,7 +13,10 @@ describe.skipIf(!elasticsearchPresent)("search on Elasticsearch", () => {
   layer(stores, { excludeTestServices: true, timeout: 900_000 })("contracts", (it) => {
     const suites = {
       "wallet search": walletSearchContract(settled),
-      "transaction search": transactionSearchContract(settled)
+      "transaction search": transactionSearchContract(settled),
+      "transfer search": transferSearchContract(settled),
+      "hold search": holdSearchContract(settled),
+      stats: statsContract(settled)
     }
     for (const [suite, cases] of Object.entries(suites)) {
       for (const { name, run } of cases) it.effect(`${suite}: ${name}`, () => run)

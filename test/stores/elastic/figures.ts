@@ -77,12 +77,12 @@ const fill = Effect.gen(function* () {
   const total = wallets * (1 + transactionsPerWallet)
   if ((yield* current.count("transaction")) === total - wallets) return
   const started = performance.now()
-  const starts = Array.from({ length: Math.ceil(total / 5_000) }, (_, index) => index * 5_000)
+  const starts = Array.from({ length: Math.ceil(total / 1_000) }, (_, index) => index * 1_000)
   yield* Effect.forEach(
     starts,
     (start) =>
       Effect.suspend(() =>
-        current.write(Array.from({ length: Math.min(5_000, total - start) }, (_, index) => documentOf(start + index)))
+        current.write(Array.from({ length: Math.min(1_000, total - start) }, (_, index) => documentOf(start + index)))
       ),
     { concurrency: 2, discard: true }
   )
