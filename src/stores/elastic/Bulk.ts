@@ -91,7 +91,7 @@ const liesInDocument = (status: number, error: ElasticError | undefined): boolea
   (status === 400 &&
     (error?.type === "illegal_argument_exception" || error?.type === "action_request_validation_exception"))
 
-/** A retry settles more than a defect does not: the defect is what has to be told. */
+/** A defect is told first: trying again does not settle it. */
 const worst = (failures: ReadonlyArray<ReadError>): ReadError | undefined =>
   failures.find(({ _tag }) => _tag === "StoreDefect") ?? failures[0]
 

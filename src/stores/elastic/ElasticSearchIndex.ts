@@ -140,7 +140,8 @@ const open = Effect.fnUntraced(function* (server: Server, logId: string) {
     yield* establish(server, found, logId)
     found = yield* server.catalog.look
   } else if (isNew) {
-    const reason = `the index ${foreign?.name} is of another log: choose another WALLET_SEARCH_PREFIX, or delete the indexes ${server.prefix}-*`
+    const wayOut = `choose another WALLET_SEARCH_PREFIX, or delete the indexes ${server.prefix}-*`
+    const reason = `the index ${foreign?.name} is of another log, ${foreign?.identity?.log}: ${wayOut}`
     return { _tag: "Foreign", reason } satisfies IndexState
   }
   const state = stateOf(found, server.prefix, logId)

@@ -132,6 +132,23 @@ describe("answers that are not Elasticsearch's", () => {
     })
   )
 
+  it.live("a bulk that is too large is parted, and a document that is too large alone is refused", () =>
+    Effect.gen(function* () {
+      let requests = 0
+      const port = yield* serve((_, response) => {
+        requests++
+        response.writeHead(413, product).end()
+      })
+      const index = yield* indexAt(`http://127.0.0.1:${port}`)
+      const letters = yield* index.current.write([1, 2, 3].map((version) => sampleHold("w", version)))
+      assert.deepStrictEqual(
+        letters.map(({ reason, version }) => [reason, version]),
+        [1, 2, 3].map((version) => ["HTTP 413", version])
+      )
+      assert.strictEqual(requests, 5)
+    })
+  )
+
   it.live("where nobody listens it says so at once, without the password of the address", () =>
     Effect.gen(function* () {
       const port = yield* Effect.scoped(serve(says(200, product, "")))

@@ -80,20 +80,14 @@ describe.skipIf(!ownElasticsearchPresent)("Elasticsearch at fault", () => {
       })
     )
 
-    it.effect(
-      "is given a bulk beyond what it takes in parts, and refuses only the document that is too large itself",
-      () =>
-        Effect.gen(function* () {
-          const { index } = yield* opened()
-          const large = Array.from({ length: 60 }, (_, version) => withReference(version, "x".repeat(30_000)))
-          const letters = yield* index.current.write([...large, withReference(99, "x".repeat(1_100_000))])
-          assert.deepStrictEqual(
-            letters.map(({ id }) => id),
-            ["w.99"]
-          )
-          yield* index.current.refresh
-          assert.strictEqual(yield* index.current.count("transaction"), 60)
-        })
+    it.effect("is given a bulk beyond what it takes in parts", () =>
+      Effect.gen(function* () {
+        const { index } = yield* opened()
+        const large = Array.from({ length: 60 }, (_, version) => withReference(version, "x".repeat(30_000)))
+        assert.deepStrictEqual(yield* index.current.write(large), [])
+        yield* index.current.refresh
+        assert.strictEqual(yield* index.current.count("transaction"), 60)
+      })
     )
 
     it.effect("takes no writes while its disk is full, and takes them again", () =>
