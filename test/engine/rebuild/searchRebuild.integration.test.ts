@@ -29,9 +29,10 @@ const world = <A, E>(
     const url = yield* sharedElasticsearch
     const prefix = freshIndexPrefix()
     const connection = Connection.layer({ nodes: [url], timeoutMillis: minutes })
-    const search = Layer.mergeAll(ElasticSearchIndex.layer({ prefix, refreshInterval: 50 }), ElasticReadModel.layer({ prefix })).pipe(
-      Layer.provideMerge(connection)
-    )
+    const search = Layer.mergeAll(
+      ElasticSearchIndex.layer({ prefix, refreshInterval: 50 }),
+      ElasticReadModel.layer({ prefix })
+    ).pipe(Layer.provideMerge(connection))
     const stores = storesOver(yield* newState())
     return yield* Effect.provide(run(prefix), Layer.merge(stores, search))
   }).pipe(Effect.scoped)
