@@ -151,7 +151,7 @@ describe("the search index", () => {
           yield* eventually("it is known", () => node.progress.load().trouble === `${indexPlace}: scripted`)
           node.index.every = undefined
           yield* assertFollowed(stores)
-          yield* eventually("it is told", () => lines.some((line) => line.includes("has caught up")))
+          yield* eventually("it is told", () => lines.some((line) => line.includes("search has caught up")))
           const told = lines.filter((line) => line.includes(indexPlace))
           assert.lengthOf(told, 2)
           assert.match(told[0]!, /^Warn Elasticsearch at 127\.0\.0\.1:9200: scripted; search is not kept up meanwhile/)
