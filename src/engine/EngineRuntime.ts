@@ -13,6 +13,7 @@ import { Snapshots } from "../actors/Snapshots.ts"
 import { UnloadedWallets } from "../actors/UnloadedWallets.ts"
 import { WalletHistory } from "../actors/WalletHistory.ts"
 import { WalletRegistry } from "../actors/WalletRegistry.ts"
+import * as AutoRebuild from "./AutoRebuild.ts"
 import { ClusterStatus } from "./ClusterStatus.ts"
 import { CommandMetrics } from "./CommandMetrics.ts"
 import * as EngineCommands from "./EngineCommands.ts"
@@ -45,7 +46,7 @@ export const make = Effect.fnUntraced(function* (bounds: ActorBounds) {
 export const layerWallets = (bounds: ActorBounds) =>
   LogFeed.layer(bounds).pipe(
     Layer.provideMerge(ReadShare.layer(bounds)),
-    Layer.provideMerge(SearchWriter.layer()),
+    Layer.provideMerge(AutoRebuild.layer.pipe(Layer.provideMerge(SearchWriter.layer()))),
     Layer.provideMerge(WalletRegistry.layer(bounds)),
     Layer.provideMerge(CommandMetrics.layer),
     Layer.provide([

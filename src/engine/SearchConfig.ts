@@ -11,7 +11,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
-import * as Redacted from "effect/Redacted"
+import type * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 import { readFileSync } from "node:fs"
 import type { ElasticCredentials } from "../stores/elastic/Connection.ts"
@@ -143,6 +143,8 @@ const credentialsOf = ({
 
 const isPem = (text: string): boolean => text.includes("-----BEGIN CERTIFICATE-----")
 
+const codeOf = (error: unknown): string => (error instanceof Error && "code" in error ? String(error.code) : "unknown")
+
 const certificateOf = ({
   caCert,
   caFingerprint
@@ -157,10 +159,7 @@ const certificateOf = ({
       onSuccess: (text) =>
         isPem(text) ? Effect.succeed(text) : wrong("ELASTICSEARCH_CA_CERT", "the file has no certificate in PEM"),
       onFailure: (error) =>
-        wrong(
-          "ELASTICSEARCH_CA_CERT",
-          `neither a certificate in PEM nor a file that can be read (${error instanceof Error && "code" in error ? String(error.code) : "unknown"})`
-        )
+        wrong("ELASTICSEARCH_CA_CERT", `neither a certificate in PEM nor a file that can be read (${codeOf(error)})`)
     })
   )
 }

@@ -108,7 +108,7 @@ export class Follower {
     let after = this.places.written
     let pause = bounds.pollMillis
     for (;;) {
-      yield* this.#roomForBehind
+      yield* this.#roomForBehind()
       this.#wanted.closeUnsafe()
       const page: LogPage = yield* this.#patiently(readLogPage(log, after, bounds.pageEvents))
       if (page.next !== after) yield* this.#take(page, after)
@@ -122,11 +122,11 @@ export class Follower {
   })
 
   /** What waits for Persistence is bounded. */
-  get #roomForBehind(): Effect.Effect<void> {
+  #roomForBehind(): Effect.Effect<void> {
     return Effect.suspend(() =>
       this.behind.size < this.#context.bounds.behindEvents
         ? Effect.void
-        : Effect.andThen(Effect.sleep(behindMillis), this.#roomForBehind)
+        : Effect.andThen(Effect.sleep(behindMillis), this.#roomForBehind())
     )
   }
 

@@ -3,7 +3,7 @@
  * the log has, and how it does.
  */
 import * as Context from "effect/Context"
-import * as Effect from "effect/Effect"
+import type * as Effect from "effect/Effect"
 
 /** Of an index of its own, on this node. */
 export interface SearchLoad {

@@ -51,6 +51,8 @@ class SearchWriter {
   follower: Follower | undefined
   outdated: string | undefined
   deadLetters = 0
+  /** Events of the follower that the metric has. */
+  #counted = 0
   /** Why another node's index cannot be asked for its checkpoint; `undefined`: it can. */
   #away: string | undefined
 
@@ -113,7 +115,7 @@ class SearchWriter {
 
   readonly #write = Effect.gen({ self: this }, function* () {
     const { bounds, clock, index, log, persistence, trouble } = this
-    const { from, outdated } = yield* this.#open
+    const { from, outdated } = yield* this.open
     this.outdated = outdated
     trouble.on()
     const context = {
@@ -126,13 +128,14 @@ class SearchWriter {
       hasLetters: () => this.deadLetters > 0,
       lettersChanged: this.countLetters
     }
+    this.#counted = 0
     this.follower = yield* makeFollower(context, from)
     yield* this.countLetters
     yield* Effect.logInfo(`this node writes the search index, from position ${from} of the log`)
     return yield* this.follower.run
   })
 
-  readonly #open = Effect.gen({ self: this }, function* (): Effect.fn.Return<Opened, ReadError> {
+  readonly open = Effect.gen({ self: this }, function* (): Effect.fn.Return<Opened, ReadError> {
     const { index, log } = this
     const head = yield* log.head
     const state = yield* index.open(head.logId)
@@ -163,10 +166,14 @@ class SearchWriter {
     const look = Effect.gen({ self: this }, function* () {
       yield* this.countLetters
       const { follower } = this
-      if (!this.isOwner) yield* this.#askOthers
+      if (!this.isOwner) yield* this.askOthers
+      if (follower !== undefined && this.outdated !== undefined) yield* this.lookAgain
       yield* Metric.update(SearchMetrics.isWriting, follower === undefined ? 0 : 1)
       if (follower === undefined) return
       const head = yield* Effect.option(this.log.head)
+      const indexed = follower.places.events
+      yield* Metric.update(SearchMetrics.indexedEvents, Math.max(0, indexed - this.#counted))
+      this.#counted = indexed
       const unread =
         follower.isUpToDate || Option.isNone(head) ? 0 : Number(head.value.position - follower.places.written)
       yield* Metric.update(SearchMetrics.lagEvents, Math.max(0, unread) + follower.behind.size)
@@ -175,8 +182,23 @@ class SearchWriter {
     return Effect.forever(Effect.andThen(look, Effect.sleep(gaugeMillis)))
   }
 
+  /** A rebuild may have put another set in its place meanwhile, from whatever process. */
+  readonly lookAgain = Effect.suspend(() =>
+    Effect.matchEffect(
+      Effect.flatMap(this.log.head, ({ logId }) => this.index.open(logId)),
+      {
+        onSuccess: (state) => {
+          this.outdated = state._tag === "Outdated" ? state.reason : undefined
+          return Effect.void
+        },
+        // The follower meets it, too, and tells.
+        onFailure: () => Effect.void
+      }
+    )
+  )
+
   /** Another node writes: here searches need the index all the same. */
-  readonly #askOthers = Effect.suspend(() =>
+  readonly askOthers = Effect.suspend(() =>
     Effect.matchEffect(this.index.current.checkpoint, {
       onSuccess: () => {
         this.#away = undefined

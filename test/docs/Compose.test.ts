@@ -84,8 +84,17 @@ describe("docker-compose.yml", () => {
   })
 
   it("runs what the service needs, and no more unless a profile asks for it", () => {
-    assert.sameMembers([...names(({ profiles }) => profiles === undefined)], ["wallet", "kurrentdb", "postgres"])
-    assert.deepStrictEqual(compose.services["elasticsearch"]?.profiles, ["search"])
+    assert.sameMembers(
+      [...names(({ profiles }) => profiles === undefined)],
+      ["wallet", "kurrentdb", "postgres", "elasticsearch"]
+    )
+  })
+
+  it("has Elasticsearch with its security on; the service does not wait for it", () => {
+    const { elasticsearch, wallet } = compose.services
+    assert.strictEqual(elasticsearch?.environment?.["xpack.security.enabled"], "true")
+    assert.strictEqual(wallet?.environment?.["ELASTICSEARCH_URL"], "http://elasticsearch:9200")
+    assert.notProperty(wallet?.depends_on, "elasticsearch")
   })
 
   it("runs three nodes behind a balancer in the profile for it, in place of the one service", () => {

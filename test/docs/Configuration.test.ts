@@ -3,9 +3,6 @@ import * as Fs from "node:fs"
 import { assert, describe, it } from "vitest"
 import { read, root } from "./documents.ts"
 
-/** Read only to refuse the start. */
-const refused = ["ELASTICSEARCH_URL"]
-
 const sources = Fs.globSync("src/**/*.ts", { cwd: root })
   .map(read)
   .filter((text) => text.includes('from "effect/Config"'))
@@ -13,9 +10,9 @@ const sources = Fs.globSync("src/**/*.ts", { cwd: root })
 
 const known = new Set(
   Array.from(
-    sources.matchAll(/"((?:WALLET|OTEL|RATE|CORS)_[A-Z_]+|[A-Z]+_URL|PORT|HOST)"/g),
+    sources.matchAll(/"((?:WALLET|OTEL|RATE|CORS|ELASTICSEARCH)_[A-Z_]+|[A-Z]+_URL|PORT|HOST)"/g),
     ([, name = ""]) => name
-  ).filter((name) => !refused.includes(name))
+  )
 )
 
 const section = /^## Configuration\n(.*?)^## /ms.exec(read("docs/OPERATIONS.md"))?.[1] ?? ""

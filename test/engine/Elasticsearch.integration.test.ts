@@ -89,7 +89,7 @@ describe.skipIf(!elasticsearchPresent)("search on Elasticsearch", () => {
                 assert.deepStrictEqual(answer.durability, all)
                 assert.include(yield* amounts(engine), amount)
               }),
-            { concurrency: 8 }
+            { concurrency: 2 }
           )
           assert.deepStrictEqual(yield* readModel(engine), { name: "readModel", status: "ok", detail: null })
         })

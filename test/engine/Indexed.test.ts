@@ -5,6 +5,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import { type ActorBounds, defaultBounds } from "../../src/actors/ActorBounds.ts"
+import { type SearchRebuildMode, SearchRebuilds } from "../../src/engine/SearchConfig.ts"
 import { WalletEngine } from "../../src/engine/WalletEngine.ts"
 import * as MemoryApiKeyStore from "../../src/stores/memory/MemoryApiKeyStore.ts"
 import { MemoryDatabase } from "../../src/stores/memory/MemoryDatabase.ts"
@@ -21,16 +22,20 @@ const notIndexed = { committed: true, persisted: true, indexed: false }
 /** For what hangs. */
 const limit = 120_000
 
-const start = Effect.fnUntraced(function* (bounds: Partial<ActorBounds> = {}) {
-  const state = MemorySearchIndex.makeState()
+const start = Effect.fnUntraced(function* (
+  bounds: Partial<ActorBounds> = {},
+  state = MemorySearchIndex.makeState(),
+  rebuild: SearchRebuildMode = "manual"
+) {
   const index = Faults.make(MemorySearchIndex.make(state))
   const stores = Layer.mergeAll(
     MemoryEventStore.layer,
     MemoryPersistence.layer,
     MemoryApiKeyStore.layer,
     MemorySearchReadModel.layer(state),
-    Layer.succeed(SearchIndex, index.store)
-  ).pipe(Layer.provide(MemoryDatabase.layer()))
+    Layer.succeed(SearchIndex, index.store),
+    Layer.succeed(SearchRebuilds, rebuild)
+  ).pipe(Layer.provide(MemoryDatabase.layer({ logId: "log" })))
   const services = yield* Layer.build(
     WalletEngine.layer({ bounds: { ...defaultBounds, ...bounds }, partitions: 4 }).pipe(
       Layer.provide(stores),
@@ -135,6 +140,49 @@ describe("a command that does not wait for the index", () => {
         const { checks, ready } = yield* engine.health
         assert.isTrue(ready)
         assert.strictEqual(checks.find(({ name }) => name === "readModel")?.status, "degraded")
+      })
+    )
+  )
+})
+
+describe("an index of another release's mapping", () => {
+  /** Made by that release. */
+  const outdated = Effect.gen(function* () {
+    const state = MemorySearchIndex.makeState()
+    yield* Effect.orDie(MemorySearchIndex.make(state, { mapping: "0" }).open("log"))
+    return state
+  })
+
+  const readModel = (engine: WalletEngine["Service"]) =>
+    Effect.map(engine.health, ({ checks }) => checks.find(({ name }) => name === "readModel")!)
+
+  const create = (engine: WalletEngine["Service"]) =>
+    engine.createWallet({ id: "a", ownerId: "o", currency: "EUR", idempotencyKey: "create", await: "indexed" })
+
+  live(
+    "serves on, and readiness says so",
+    Effect.scoped(
+      Effect.gen(function* () {
+        const { engine } = yield* start({}, yield* outdated)
+        assert.deepStrictEqual((yield* create(engine)).durability, all)
+        const { detail, status } = yield* readModel(engine)
+        assert.strictEqual(status, "degraded")
+        assert.include(detail, "the search index has the mapping 0")
+      })
+    )
+  )
+
+  live(
+    "is rebuilt by the service where the configuration says so",
+    Effect.scoped(
+      Effect.gen(function* () {
+        const state = yield* outdated
+        const { engine } = yield* start({}, state, "auto")
+        yield* create(engine)
+        yield* Effect.repeat(Effect.delay(readModel(engine), 50), { until: ({ status }) => status === "ok" })
+        assert.strictEqual(state.current?.mapping, "1")
+        yield* engine.credit({ walletId: "a", amount: 5n, idempotencyKey: "k", await: "indexed" })
+        assert.deepStrictEqual(yield* searched(engine, "o"), [5n])
       })
     )
   )

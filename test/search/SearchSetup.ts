@@ -1,4 +1,5 @@
 /** Stores in memory with an index beside them that the tests can fail, and nodes that write it. */
+import { assert, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Scope from "effect/Scope"
@@ -22,7 +23,7 @@ import * as MemorySearchIndex from "../../src/stores/memory/MemorySearchIndex.ts
 import * as MemorySearchReadModel from "../../src/stores/memory/MemorySearchReadModel.ts"
 import { Persistence } from "../../src/stores/Persistence.ts"
 import type { ReadModel } from "../../src/stores/ReadModel.ts"
-import { SearchIndex } from "../../src/stores/SearchIndex.ts"
+import { type DocumentKind, SearchIndex } from "../../src/stores/SearchIndex.ts"
 import { StoreOutages } from "../../src/stores/StoreOutages.ts"
 import type { SearchBounds } from "../../src/search/SearchBounds.ts"
 import * as Faults from "../support/FaultySearchIndex.ts"
@@ -123,3 +124,39 @@ export const eventually = (what: string, holds: () => boolean | Effect.Effect<bo
     Effect.asVoid,
     Effect.orDie
   )
+
+/** For what hangs. */
+const limit = 120_000
+
+export const live = <A, E>(name: string, run: () => Effect.Effect<A, E, never>) => it.live(name, () => run(), limit)
+
+export const everything = { limit: 200 } as const
+
+/** What every search finds, in the index and in the rows. */
+export const answers = Effect.fnUntraced(function* ({ rows, search }: SearchSetup) {
+  const ask = (of: SearchSetup["search"]) =>
+    Effect.all([
+      of.searchWallets(everything),
+      of.searchTransactions(everything),
+      of.searchTransfers(everything),
+      of.searchHolds(everything)
+    ])
+  return { index: yield* Effect.orDie(ask(search)), rows: yield* Effect.orDie(ask(rows)) }
+})
+
+/** The index finds what the rows have, no less and no more. */
+export const assertFollowed = Effect.fnUntraced(function* (stores: SearchSetup) {
+  yield* eventually("the checkpoint is at the log's head", () => stores.state.current?.checkpoint === head(stores))
+  const { index, rows } = yield* Effect.andThen(refreshed(stores), answers(stores))
+  assert.deepStrictEqual(index, rows)
+})
+
+export const head = ({ database }: SearchSetup): bigint => database.log.at(-1)?.position ?? 0n
+
+export const refreshed = ({ state }: SearchSetup) =>
+  Effect.sync(() => {
+    const set = state.current!
+    for (const kind of ["wallet", "transaction", "transfer", "hold"] as ReadonlyArray<DocumentKind>) {
+      for (const [id, document] of set.documents[kind]) set.visible[kind].set(id, document)
+    }
+  })

@@ -1,62 +1,32 @@
 /** The search index follows the log, whatever happens to it, and to those who write it. */
-import { assert, describe, it } from "@effect/vitest"
-import * as Deferred from "effect/Deferred"
+import { assert, describe } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
-import { noMetadata } from "../../src/domain/Limits.ts"
-import { StoreUnavailable, EventUnreadable } from "../../src/stores/StoreError.ts"
-import type { DocumentKind } from "../../src/stores/SearchIndex.ts"
+import { EventUnreadable } from "../../src/stores/StoreError.ts"
 import {
   capture,
   credit,
-  debit,
   placeHold,
   receive,
   SampleWallet,
   send,
-  settle,
-  undo
+  settle
 } from "../../src/testing/contract/SampleWallet.ts"
 import * as Faults from "../support/FaultySearchIndex.ts"
-import { eventually, indexPlace, type SearchSetup, setup } from "./SearchSetup.ts"
-
-/** For what hangs. */
-const limit = 120_000
-
-const live = <A, E>(name: string, run: () => Effect.Effect<A, E, never>) => it.live(name, () => run(), limit)
-
-const everything = { limit: 200 } as const
-
-/** What every search finds, in the index and in the rows. */
-const answers = Effect.fnUntraced(function* ({ rows, search }: SearchSetup) {
-  const ask = (of: SearchSetup["search"]) =>
-    Effect.all([
-      of.searchWallets(everything),
-      of.searchTransactions(everything),
-      of.searchTransfers(everything),
-      of.searchHolds(everything)
-    ])
-  return { index: yield* Effect.orDie(ask(search)), rows: yield* Effect.orDie(ask(rows)) }
-})
-
-/** The index finds what the rows have, no less and no more. */
-const assertFollowed = Effect.fnUntraced(function* (stores: SearchSetup) {
-  yield* eventually("the checkpoint is at the log's head", () => stores.state.current?.checkpoint === head(stores))
-  const { index, rows } = yield* Effect.andThen(refreshed(stores), answers(stores))
-  assert.deepStrictEqual(index, rows)
-})
-
-const head = ({ database }: SearchSetup): bigint => database.log.at(-1)?.position ?? 0n
-
-const refreshed = ({ state }: SearchSetup) =>
-  Effect.sync(() => {
-    const set = state.current!
-    for (const kind of ["wallet", "transaction", "transfer", "hold"] as ReadonlyArray<DocumentKind>) {
-      for (const [id, document] of set.documents[kind]) set.visible[kind].set(id, document)
-    }
-  })
+import {
+  answers,
+  assertFollowed,
+  eventually,
+  everything,
+  head,
+  indexPlace,
+  live,
+  refreshed,
+  type SearchSetup,
+  setup
+} from "./SearchSetup.ts"
 
 /** A wallet, a hold, a transfer to another wallet; each in commits of its own. */
 const movements = Effect.fnUntraced(function* (stores: SearchSetup, count = 3) {
@@ -181,7 +151,7 @@ describe("the search index", () => {
           yield* eventually("it is known", () => node.progress.load().trouble === `${indexPlace}: scripted`)
           node.index.every = undefined
           yield* assertFollowed(stores)
-          yield* eventually("it is told", () => lines.some((line) => line.includes("has caught up")))
+          yield* eventually("it is told", () => lines.some((line) => line.includes("search has caught up")))
           const told = lines.filter((line) => line.includes(indexPlace))
           assert.lengthOf(told, 2)
           assert.match(told[0]!, /^Warn Elasticsearch at 127\.0\.0\.1:9200: scripted; search is not kept up meanwhile/)
@@ -403,114 +373,6 @@ describe("those who wait for the index", () => {
         node.index.every = undefined
         yield* Fiber.join(waiting)
         assert.lengthOf((yield* stores.search.searchWallets(everything)).data, 1)
-      })
-    )
-  )
-})
-
-describe("behind a log of its own", () => {
-  live("what Persistence has not accepted is not shown; the others are", () =>
-    Effect.scoped(
-      Effect.gen(function* () {
-        const stores = yield* setup({ separate: true })
-        const node = yield* stores.node()
-        const [late, other] = [new SampleWallet(), new SampleWallet()]
-        const [created, first] = [late.create(), other.create()]
-        yield* stores.append(created, first)
-        yield* stores.persistence.write([first])
-        yield* node.progress.shows([other.id])
-        const found = yield* stores.search.searchWallets(everything)
-        assert.deepStrictEqual(
-          found.data.map(({ id }) => id),
-          [other.id]
-        )
-        assert.strictEqual(stores.state.current!.checkpoint, 0n)
-        const waiting = yield* Effect.forkChild(node.progress.shows([late.id]))
-        yield* stores.persistence.write([created])
-        yield* Fiber.join(waiting)
-        assert.lengthOf((yield* stores.search.searchWallets(everything)).data, 2)
-        yield* eventually("the checkpoint passes", () => stores.state.current?.checkpoint === head(stores))
-      })
-    )
-  )
-
-  live("a refused event makes no transaction, and its reversal brings the rest right", () =>
-    Effect.scoped(
-      Effect.gen(function* () {
-        const stores = yield* setup({ separate: true })
-        const node = yield* stores.node()
-        const sample = new SampleWallet()
-        const created = sample.commit(sample.creation(), credit(50n))
-        const before = sample.wallet
-        const refused = sample.commit(credit(101n, "refused"))
-        const reversal = sample.commit(undo(refused.events[0]!, before))
-        const after = sample.commit(debit(1n))
-        yield* stores.append(created)
-        yield* stores.append(refused)
-        yield* stores.persistence.write([created])
-        yield* stores.persistence.refuse(refused, { reason: "no", time: 0 })
-        yield* stores.append(reversal)
-        yield* stores.append(after)
-        yield* stores.persistence.write([reversal])
-        yield* stores.persistence.write([after])
-        yield* node.progress.shows([sample.id])
-        const { index, rows } = yield* answers(stores)
-        assert.deepStrictEqual(index[0], rows[0])
-        assert.deepStrictEqual(
-          index[1].data.map(({ type, version }) => `${version} ${type}`),
-          rows[1].data.map(({ type, version }) => `${version} ${type}`)
-        )
-        assert.isFalse(index[1].data.some(({ reference }) => reference === "refused"))
-      })
-    )
-  )
-
-  live("a wallet whose creation was refused is not there, and holds nobody up", () =>
-    Effect.scoped(
-      Effect.gen(function* () {
-        const stores = yield* setup({ separate: true })
-        const node = yield* stores.node()
-        const [refused, source] = [new SampleWallet(), new SampleWallet()]
-        const creation = refused.create()
-        const sent = source.commit(source.creation(), credit(9n), send("t-1", refused.id, 3n))
-        yield* stores.append(creation, sent)
-        yield* stores.persistence.write([sent])
-        yield* eventually("the transfer waits for its destination", () => node.progress.load().lagMillis > 0)
-        yield* stores.persistence.refuse(creation, { reason: "no", time: 0 })
-        yield* node.progress.shows([refused.id, source.id])
-        const { index } = yield* answers(stores)
-        assert.deepStrictEqual(
-          index[0].data.map(({ id }) => id),
-          [source.id]
-        )
-        assert.lengthOf(index[2].data, 1)
-      })
-    )
-  )
-
-  live("waits while Persistence is away, within its bound", () =>
-    Effect.scoped(
-      Effect.gen(function* () {
-        const stores = yield* setup({ separate: true })
-        let isAway = true
-        const away = new StoreUnavailable({ store: "persistence", reason: "scripted", retryAfter: 1 })
-        const { indexRows } = stores.persistence
-        const persistence = {
-          ...stores.persistence,
-          indexRows: (asked: Parameters<typeof indexRows>[0]) =>
-            Effect.suspend(() => (isAway ? Effect.fail(away) : indexRows(asked)))
-        }
-        const node = yield* stores.node({ persistence, bounds: { behindEvents: 10 } })
-        const samples = Array.from({ length: 40 }, () => new SampleWallet({ metadata: noMetadata }))
-        const creations = samples.map((sample) => sample.create())
-        yield* stores.append(...creations)
-        yield* eventually("it is known", () => node.progress.load().trouble?.includes("scripted") === true)
-        isAway = false
-        const written = yield* Deferred.make<void>()
-        yield* Effect.forkChild(Effect.andThen(Deferred.await(written), stores.persistence.write(creations)))
-        yield* Deferred.succeed(written, undefined)
-        yield* node.progress.shows(samples.map(({ id }) => id))
-        assert.lengthOf((yield* stores.search.searchWallets(everything)).data, 40)
       })
     )
   )
