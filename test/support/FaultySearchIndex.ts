@@ -22,17 +22,6 @@ export const away: Fault = () => Effect.fail(unavailable)
 /** Done; the answer is lost. */
 export const answerLost: Fault = (call) => Effect.andThen(call, Effect.fail(unavailable))
 
-export const slow =
-  (millis: number): Fault =>
-  (call) =>
-    Effect.delay(call, millis)
-
-/** Waits for `when`, then does it. */
-export const heldUntil =
-  (when: Effect.Effect<void>): Fault =>
-  (call) =>
-    Effect.andThen(when, call)
-
 export const defective: Fault = () => Effect.fail(new StoreDefect({ store: "readModel", reason: "scripted" }))
 
 export interface FaultySearchIndex {
