@@ -15,6 +15,7 @@ import type * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 import { readFileSync } from "node:fs"
 import type { ElasticCredentials } from "../stores/elastic/Connection.ts"
+import { prefixPattern } from "../stores/elastic/IndexNames.ts"
 import type { ReadModel } from "../stores/ReadModel.ts"
 import type { SearchIndex } from "../stores/SearchIndex.ts"
 import type { StoreDefect } from "../stores/StoreError.ts"
@@ -71,7 +72,7 @@ const fingerprint = Schema.String.check(
 )
 
 const prefix = Schema.String.check(
-  Schema.makeFilter((text) => /^[a-z0-9][a-z0-9_-]{0,63}$/.test(text), {
+  Schema.makeFilter((text) => prefixPattern.test(text), {
     expected: "lower-case letters, digits, _ and -, at most 64 characters, beginning with a letter or digit"
   })
 )
