@@ -8,8 +8,8 @@
  * event loop in which its answer is on its way; so it is the longer, the busier the node and
  * the store are, and reads give way by themselves. An idle node is all theirs.
  *
- * One turn is never a search's: search may have a store of its own, and while that one is slow
- * the lists that do without it still have their turns.
+ * One turn is never a search's: lists of single wallets have theirs, however slow search is. A
+ * search of an index of its own takes none of the turns and does not rest: it has a bound of its own.
  *
  * Rejected: a fixed rate, which is right on one machine; and turns without rests, with which
  * four readers take half of a thread that commands need whole.
@@ -33,6 +33,9 @@ export const Reader = Context.Reference<string>("effect-wallet/engine/ReadShare/
 /** A turn rests no longer than this, ms: a store that was away for seconds is no reason to wait for minutes. */
 const maxRestMillis = 1_000
 
+/** Searches of an index of its own that are asked at once: it does the work, this node hands on what it says. */
+const searchesAtOnce = 16
+
 /** Milliseconds: what a caller that was refused is told at least, and at most, to wait. */
 const minRetryMillis = 1_000
 const maxRetryMillis = 30_000
@@ -44,6 +47,8 @@ export class ReadShare extends Context.Service<
     readonly query: <A, E, R>(read: Effect.Effect<A, E, R>) => Effect.Effect<A, E | RateLimited, R>
     /** The same of a search. */
     readonly search: <A, E, R>(read: Effect.Effect<A, E, R>) => Effect.Effect<A, E | RateLimited, R>
+    /** The same of a search that goes to an index of its own. */
+    readonly searchIndex: <A, E, R>(read: Effect.Effect<A, E, R>) => Effect.Effect<A, E | RateLimited, R>
     /** A follower's next page: its turn is waited for, however long. */
     readonly page: <A, E, R>(reader: string, read: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
   }
@@ -61,6 +66,7 @@ const makeTurns = Effect.fnUntraced(function* ({ readRestFactor, readsAtOnce }: 
   const turns = PartitionedSemaphore.makeUnsafe<string>({ permits: readsAtOnce })
   const searches = PartitionedSemaphore.makeUnsafe<string>({ permits: Math.max(1, readsAtOnce - 1) })
   const ofAny: Turn = [turns]
+  const ofIndex: Turn = [PartitionedSemaphore.makeUnsafe<string>({ permits: searchesAtOnce })]
   const ofSearch: Turn = [searches, turns]
   const fork = yield* FiberSet.makeRuntime<never, void, never>()
   /** How long a turn has lasted of late, with its rest, ms. */
@@ -87,6 +93,7 @@ const makeTurns = Effect.fnUntraced(function* ({ readRestFactor, readsAtOnce }: 
   /** The rest is behind the reader's back: it has its answer. */
   const leave = (turn: Turn, startedAt: number, wasBusy: boolean) =>
     Effect.suspend(() => {
+      if (turn === ofIndex) return release(turn)
       if (!wasBusy && !isBusy()) return end(turn, startedAt)
       fork(rest(turn, startedAt))
       return Effect.void
@@ -122,11 +129,11 @@ const makeTurns = Effect.fnUntraced(function* ({ readRestFactor, readsAtOnce }: 
       )
     })
 
-  return { inTurn, ofAny, ofSearch, turnMillis: () => turnMillis }
+  return { inTurn, ofAny, ofSearch, ofIndex, turnMillis: () => turnMillis }
 })
 
 const make = Effect.fnUntraced(function* (bounds: ActorBounds) {
-  const { inTurn, ofAny, ofSearch, turnMillis } = yield* makeTurns(bounds)
+  const { inTurn, ofAny, ofIndex, ofSearch, turnMillis } = yield* makeTurns(bounds)
   let waiting = 0
 
   /** Says when those that wait now will have had their turns. */
@@ -152,6 +159,7 @@ const make = Effect.fnUntraced(function* (bounds: ActorBounds) {
   return ReadShare.of({
     query: (read) => Effect.flatMap(Reader, (reader) => inTurn(ofAny, `query ${reader}`, inTime, read)),
     search: (read) => Effect.flatMap(Reader, (reader) => inTurn(ofSearch, `query ${reader}`, inTime, read)),
+    searchIndex: (read) => Effect.flatMap(Reader, (reader) => inTurn(ofIndex, `query ${reader}`, inTime, read)),
     page: (reader, read) => inTurn(ofAny, `feed ${reader}`, (turn) => turn, read)
   })
 })

@@ -1,5 +1,6 @@
 /** The engine's queries of the read model: search over all wallets, and what they add up to. */
 import * as Effect from "effect/Effect"
+import { SearchProgress } from "../search/SearchProgress.ts"
 import { ReadModel } from "../stores/ReadModel.ts"
 import { detailsOf } from "./Answers.ts"
 import type { EngineSearch } from "./EngineApi.ts"
@@ -14,9 +15,14 @@ import {
 } from "./QueryForm.ts"
 import { ReadShare } from "./ReadShare.ts"
 
-export const make = Effect.fnUntraced(function* (): Effect.fn.Return<EngineSearch, never, ReadModel | ReadShare> {
+export const make = Effect.fnUntraced(function* (): Effect.fn.Return<
+  EngineSearch,
+  never,
+  ReadModel | ReadShare | SearchProgress
+> {
   const model = yield* ReadModel
-  const { search: inTurn } = yield* ReadShare
+  const share = yield* ReadShare
+  const inTurn = (yield* SearchProgress).index === undefined ? share.search : share.searchIndex
   return {
     searchWallets: asked(
       wrongWalletSearch,

@@ -18,6 +18,9 @@ const words: Readonly<Record<IndexKind, string>> = {
 export const indexKinds: ReadonlyArray<IndexKind> = ["meta", "wallet", "transaction", "transfer", "hold"]
 export const documentKinds: ReadonlyArray<DocumentKind> = ["wallet", "transaction", "transfer", "hold"]
 
+/** Of several services that share a server, each has its own. */
+export const prefixPattern = /^[a-z0-9][a-z0-9_-]{0,63}$/
+
 export const aliasName = (prefix: string, kind: IndexKind): string => `${prefix}-${words[kind]}`
 
 export const indexName = (prefix: string, kind: IndexKind, generation: number): string =>
