@@ -20,6 +20,8 @@ export { persistenceWriteContract } from "./testing/contract/PersistenceWriteCon
 export { rebuildContract } from "./testing/contract/RebuildContract.ts"
 export { refusalContract } from "./testing/contract/RefusalContract.ts"
 export { pastContract } from "./testing/contract/PastContract.ts"
+export { indexRowsContract } from "./testing/contract/IndexRowsContract.ts"
+export { searchIndexContract } from "./testing/contract/SearchIndexContract.ts"
 export { scanContract } from "./testing/contract/ScanContract.ts"
 export { snapshotContract } from "./testing/contract/SnapshotContract.ts"
 export { statsContract } from "./testing/contract/StatsContract.ts"

@@ -279,6 +279,8 @@ const drops = contractCase(
       })
     )
     yield* holds(index.current, ["a", "b", "c"], all("b", 1))
+    // Given back: nobody fills it now.
+    assert.equal(yield* index.dropOld, 1)
     assert.equal(yield* index.dropOld, 0)
   })
 )
