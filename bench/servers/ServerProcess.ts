@@ -4,6 +4,7 @@
  * CPU time that it has used.
  */
 import { type ChildProcess, spawn, spawnSync } from "node:child_process"
+import { randomInt } from "node:crypto"
 import * as Fs from "node:fs"
 import * as Net from "node:net"
 import * as Os from "node:os"
@@ -20,13 +21,21 @@ export const findPrograms = (programs: ReadonlyArray<string>, folders: ReadonlyA
   )
 }
 
-/** A port of 127.0.0.1 that was free a moment ago. */
-export const freePort: Effect.Effect<number> = Effect.callback((resume) => {
-  const server = Net.createServer()
-  server.listen(0, "127.0.0.1", () => {
-    const { port } = server.address() as Net.AddressInfo
-    server.close(() => resume(Effect.succeed(port)))
+/** Below the ports that systems give to connections and to whoever asks for any: another process takes one of those at any time. */
+const firstPort = 15_000
+const ports = 15_000
+
+const isFree = (port: number): Effect.Effect<boolean> =>
+  Effect.callback((resume) => {
+    const server = Net.createServer()
+    server.once("error", () => resume(Effect.succeed(false)))
+    server.listen(port, "127.0.0.1", () => server.close(() => resume(Effect.succeed(true))))
   })
+
+/** A port of 127.0.0.1 that was free a moment ago. */
+export const freePort: Effect.Effect<number> = Effect.suspend(() => {
+  const port = firstPort + randomInt(ports)
+  return Effect.flatMap(isFree(port), (free) => (free ? Effect.succeed(port) : freePort))
 })
 
 export interface Account {

@@ -3,16 +3,8 @@ import { assert, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Net from "node:net"
-import type { AddressInfo } from "node:net"
+import { freePort } from "../../bench/servers/ServerProcess.ts"
 import * as Server from "./TestServer.ts"
-
-/** A port that was free just now. */
-const freePort = Effect.callback<number>((resume) => {
-  const server = Net.createServer().listen(0, "127.0.0.1", () => {
-    const { port } = server.address() as AddressInfo
-    server.close(() => resume(Effect.succeed(port)))
-  })
-})
 
 const connected = (port: number) =>
   Effect.callback<Net.Socket>((resume) => {
