@@ -3,6 +3,7 @@ import { assert, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Net from "node:net"
+import type { AddressInfo } from "node:net"
 import { freePort } from "../../bench/servers/ServerProcess.ts"
 import * as Server from "./TestServer.ts"
 
