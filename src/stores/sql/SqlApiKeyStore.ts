@@ -39,8 +39,16 @@ const keyColumns = "id, number, name, scopes, created_at"
 /** An id or a hash that is there already is a defect: ids are made here, secrets are 256 random bits. */
 const insertKey = "insert into api_keys (id, name, scopes, hash, created_at) values ($1, $2, $3, $4, $5)"
 
-const putKey = `${insertKey} on conflict (id) do update
-set name = excluded.name, scopes = excluded.scopes, hash = excluded.hash, created_at = excluded.created_at`
+const updateKey = "update api_keys set name = $2, scopes = $3, hash = $4, created_at = $5 where id = $1 returning id"
+
+/**
+ * Nothing where its id or its hash is there. With `on conflict (id) do update` in its place the hash was a
+ * conflict by itself now and then, of several at once with the same key.
+ */
+const insertNewKey = `${insertKey} on conflict do nothing returning id`
+
+/** How often others may remove and put the key meanwhile. */
+const maxPutRounds = 8
 
 const keyParameters = ({ createdAt, hash, id, name, scopes }: StoredApiKey): ReadonlyArray<unknown> => [
   text(id),
@@ -49,6 +57,15 @@ const keyParameters = ({ createdAt, hash, id, name, scopes }: StoredApiKey): Rea
   text(hash),
   time(createdAt)
 ]
+
+const put = Effect.fnUntraced(function* (read: Read, key: StoredApiKey): Effect.fn.Return<void, ReadError> {
+  for (let round = 0; round < maxPutRounds; round++) {
+    for (const statement of [updateKey, insertNewKey]) {
+      if ((yield* read(statement, keyParameters(key))).length > 0) return
+    }
+  }
+  return yield* new StoreDefect({ store: "keys", reason: `another key has the hash that ${key.id} is to have` })
+})
 
 /** The first start decides; what it has decided is answered, also to a start at the same time. */
 const recordInstallation = `
@@ -89,7 +106,7 @@ export const make = Effect.fnUntraced(function* (
 
   return ApiKeyStore.of({
     insert: (key) => Effect.asVoid(read(insertKey, keyParameters(key))),
-    put: (key) => Effect.asVoid(read(putKey, keyParameters(key))),
+    put: (key) => put(read, key),
     list: (request) => list(read, request),
     remove: (id) =>
       Effect.map(read("delete from api_keys where id = $1 returning id", [text(id)]), (rows) => rows.length > 0),
