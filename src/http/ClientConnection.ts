@@ -1,8 +1,7 @@
 /** A connection as the admission sees it: what it is owed, whether it is read from, and what is thrown away. */
 import type * as Http from "node:http"
 import type { Duplex } from "node:stream"
-
-export type Kind = "read" | "write"
+import type { Kind } from "./RequestKind.ts"
 
 /** An answer that a client has not got yet. */
 export interface OwedAnswer {

@@ -11,6 +11,7 @@ import { StoreOutages } from "../stores/StoreOutages.ts"
 import type { HttpConfigValues } from "./HttpConfig.ts"
 import { exposedHeaders } from "./RequestId.ts"
 import { lookMillis, RequestAdmission } from "./RequestAdmission.ts"
+import { kinds } from "./RequestKind.ts"
 
 /** As the CORS layer sets them for what is served: without them a browser hides a refusal from its page. */
 const originHeaders =
@@ -63,7 +64,7 @@ const showMetrics = Effect.fnUntraced(function* (admission: RequestAdmission) {
     const hooks = { get: () => ({ count: get(), incremental: true }), update: ignored, modify: ignored }
     registrations.push(Metric.registerUnsafe(metric, context, hooks))
   }
-  for (const kind of ["read", "write"] as const) {
+  for (const kind of kinds) {
     const line = admission.lines[kind]
     gauge("http_requests_in_flight", "Requests without an answer", { kind }, () => line.lane.inFlight)
     gauge("http_requests_limit", "Requests in flight at which connections are held", { kind }, () => line.lane.limit)

@@ -14,7 +14,7 @@
  * Why not refuse all that is too much: at ten times the rate reading, parsing and answering
  * "no" costs more than the commands themselves. What is not read costs nothing.
  *
- * Writes are taken before reads. `/health` and `/metrics` are always answered, and never held
+ * Writes are taken before reads, and searches have a lane of their own. `/health` and `/metrics` are always answered, and never held
  * for. What waits for its client and not for this node counts for nothing: a feed, for it lasts; a
  * request whose body does not come; an answer that is not taken, and those behind it.
  */
@@ -23,7 +23,6 @@ import type { Duplex } from "node:stream"
 import {
   type ClientConnection,
   connectionTo,
-  type Kind,
   type OwedAnswer,
   resume,
   stopParsing,
@@ -32,6 +31,7 @@ import {
 import { Lane, type LaneOutcome } from "./Lane.ts"
 import { refusalText, tooFast, tooMany } from "./Refusal.ts"
 import { requestIdHeader, requestIds, withRequestId } from "./RequestId.ts"
+import { isAlwaysAnswered, isFeed, type Kind, kindOf, kinds } from "./RequestKind.ts"
 import { correlationOf } from "./RequestTelemetry.ts"
 
 /** Milliseconds between two looks at the rates, at who waits too long and at who sends no body. */
@@ -94,13 +94,6 @@ export interface AdmissionOptions {
   readonly events: AdmissionEvents
 }
 
-const isAlwaysAnswered = (url: string): boolean => url.startsWith("/health/") || url.startsWith("/metrics")
-
-const isFeed = (url: string): boolean => url.startsWith("/v1/feed")
-
-const kindOf = ({ method }: Http.IncomingMessage): Kind =>
-  method === "GET" || method === "HEAD" || method === "OPTIONS" ? "read" : "write"
-
 /** What needs no store, an unknown key say, tells nothing of them. */
 const outcomeOf = ({ headersSent, statusCode }: Http.ServerResponse, refused: boolean): LaneOutcome => {
   if (refused || !headersSent) return "none"
@@ -134,12 +127,16 @@ export class RequestAdmission {
   constructor(options: AdmissionOptions) {
     this.options = options
     const millis = options.maxWaitMillis / 3
-    this.lines = { read: new Line(millis), write: new Line(millis) }
+    this.lines = { read: new Line(millis), search: new Line(millis), write: new Line(millis) }
   }
 
   /** Connections that are not read from now. */
   get held(): number {
-    return this.lines.read.waiting.length + this.lines.write.waiting.length
+    return this.sum(({ waiting }) => waiting.length)
+  }
+
+  private sum(of: (line: Line) => number): number {
+    return kinds.reduce((sum, kind) => sum + of(this.lines[kind]), 0)
   }
 
   private connectionOf(socket: Duplex): ClientConnection {
@@ -234,12 +231,11 @@ export class RequestAdmission {
     this.parting.push(connection)
   }
 
-  /** Reads give way as soon as writes wait. */
+  /** Reads and searches give way as soon as writes wait. */
   private isRefused(kind: Kind): boolean {
-    const { read, write } = this.lines
     if (this.stopped) return false
-    if (kind === "write") return write.lane.refuses()
-    return read.lane.refuses() || (read.lane.isFull && write.lane.isFull)
+    const { lane } = this.lines[kind]
+    return lane.refuses() || (kind !== "write" && lane.isFull && this.lines.write.lane.isFull)
   }
 
   private refuse(line: Line, request: Http.IncomingMessage, response: Http.ServerResponse): void {
@@ -354,8 +350,7 @@ export class RequestAdmission {
       this.turnsDue = false
       this.endOfChunks()
       this.endOfTurns()
-      this.giveTurns(this.lines.write)
-      this.giveTurns(this.lines.read)
+      for (const kind of kinds) this.giveTurns(this.lines[kind])
     })
   }
 
@@ -390,7 +385,7 @@ export class RequestAdmission {
   /** To be called every `lookMillis`; `elapsed` ms since the last time. */
   look(elapsed: number): void {
     this.now += elapsed
-    for (const kind of ["write", "read"] as const) {
+    for (const kind of kinds) {
       const line = this.lines[kind]
       line.lane.look(elapsed)
       this.endOverdue(line)
@@ -465,16 +460,15 @@ export class RequestAdmission {
 
   private tell(): void {
     const { told } = this
-    const { read, write } = this.lines
-    const refused = read.refused + write.refused + this.endedConnections
+    const refused = this.sum((line) => line.refused) + this.endedConnections
     if (refused > told.refused) {
       told.at = this.now
       if (told.since === undefined) {
         told.since = told.refused
         this.options.events.refusing({
-          requestsPerSecond: Math.round(write.lane.perSecond + read.lane.perSecond),
-          inFlight: write.lane.inFlight + read.lane.inFlight,
-          standsStill: (write.refused > 0 ? write : read).lane.standsStill
+          requestsPerSecond: Math.round(this.sum(({ lane }) => lane.perSecond)),
+          inFlight: this.sum(({ lane }) => lane.inFlight),
+          standsStill: kinds.some((kind) => this.lines[kind].refused > 0 && this.lines[kind].lane.standsStill)
         })
       }
       told.refused = refused
@@ -492,7 +486,6 @@ export class RequestAdmission {
       connection.state = "open"
       resume(connection)
     }
-    this.lines.read.waiting.length = 0
-    this.lines.write.waiting.length = 0
+    for (const kind of kinds) this.lines[kind].waiting.length = 0
   }
 }

@@ -11,7 +11,10 @@ export interface SearchBounds {
   readonly bulksInFlight: number
   /** Events that wait for Persistence; then the log is not read on. */
   readonly behindEvents: number
-  /** Between two looks at the log while it moves, ms. */
+  /**
+   * Between two looks at the log while it moves, ms: what has come meanwhile goes out together, and many small requests
+   * cost Elasticsearch several times as much as a few. Whoever waits for a search is not kept by it.
+   */
   readonly pollMillis: number
   /** … and while it does not, ms. */
   readonly idleMillis: number
@@ -33,9 +36,9 @@ export const defaultSearchBounds: SearchBounds = {
   bulkBytes: 8 * 1024 * 1024,
   bulksInFlight: 3,
   behindEvents: 20_000,
-  pollMillis: 25,
+  pollMillis: 200,
   idleMillis: 200,
-  checkpointMillis: 200,
+  checkpointMillis: 500,
   refreshMillis: 50,
   ownerMillis: 250,
   reopenMillis: 250,

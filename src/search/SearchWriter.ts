@@ -26,6 +26,9 @@ import { SearchTrouble } from "./SearchTrouble.ts"
 /** Between two looks at lag and dead letters, ms. */
 const gaugeMillis = 2_000
 
+/** Of an event that is not written after this the index itself is asked why, ms: a request to it may wait for longer. */
+const lateMillis = 5_000
+
 /** A follower that has gone on for so long has begun well: the next pause is the first again, ms. */
 const wellMillis = 60_000
 
@@ -53,7 +56,7 @@ class SearchWriter {
   deadLetters = 0
   /** Events of the follower that the metric has. */
   #counted = 0
-  /** Why another node's index cannot be asked for its checkpoint; `undefined`: it can. */
+  /** Why the index cannot be asked for its checkpoint; `undefined`: it can, or was not asked. */
   #away: string | undefined
 
   constructor(
@@ -166,7 +169,8 @@ class SearchWriter {
     const look = Effect.gen({ self: this }, function* () {
       yield* this.countLetters
       const { follower } = this
-      if (!this.isOwner) yield* this.askOthers
+      if (!this.isOwner || (follower !== undefined && follower.lagMillis > lateMillis)) yield* this.askIndex
+      else this.#away = undefined
       if (follower !== undefined && this.outdated !== undefined) yield* this.lookAgain
       yield* Metric.update(SearchMetrics.isWriting, follower === undefined ? 0 : 1)
       if (follower === undefined) return
@@ -197,8 +201,8 @@ class SearchWriter {
     )
   )
 
-  /** Another node writes: here searches need the index all the same. */
-  readonly askOthers = Effect.suspend(() =>
+  /** Another node writes, and here searches need the index all the same; or what this one writes is not answered. */
+  readonly askIndex = Effect.suspend(() =>
     Effect.matchEffect(this.index.current.checkpoint, {
       onSuccess: () => {
         this.#away = undefined
@@ -212,7 +216,7 @@ class SearchWriter {
   )
 
   get troubleLine(): string | undefined {
-    return this.trouble.line ?? (this.isOwner ? undefined : this.#away)
+    return this.trouble.line ?? this.#away
   }
 
   // --- For those who wait ----------------------------------------------------

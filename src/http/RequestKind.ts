@@ -1,0 +1,24 @@
+/** What a request is to the admission, told by its first line alone. */
+import type * as Http from "node:http"
+
+/** Each has a lane of its own. Search may have a store of its own: while that is away, reads of the others go on. */
+export type Kind = "read" | "search" | "write"
+
+/** In the order in which they are served. */
+export const kinds: ReadonlyArray<Kind> = ["write", "read", "search"]
+
+const searches = /^\/v1\/(?:wallets|transactions|holds|stats)(?:$|\?)/
+
+/** A list of transfers that asks for more than Persistence has an answer to. */
+const transferSearch = /^\/v1\/transfers\?(?:.*&)?(?!walletId=|status=|limit=|cursor=|&|$)/
+
+export const isSearch = (url: string): boolean => searches.test(url) || transferSearch.test(url)
+
+export const kindOf = ({ method, url = "" }: Pick<Http.IncomingMessage, "method" | "url">): Kind => {
+  if (method !== "GET" && method !== "HEAD" && method !== "OPTIONS") return "write"
+  return isSearch(url) ? "search" : "read"
+}
+
+export const isAlwaysAnswered = (url: string): boolean => url.startsWith("/health/") || url.startsWith("/metrics")
+
+export const isFeed = (url: string): boolean => url.startsWith("/v1/feed")
