@@ -82,6 +82,7 @@ const statuses = ({ received }: Client): ReadonlyArray<string> =>
 
 const write = (path = "/v1/transfers"): string => `POST ${path} HTTP/1.1\r\nhost: x\r\ncontent-length: 0\r\n\r\n`
 const read = "GET /v1/wallets/a HTTP/1.1\r\nhost: x\r\n\r\n"
+const search = "GET /v1/wallets?q=a HTTP/1.1\r\nhost: x\r\n\r\n"
 const live = "GET /health/live HTTP/1.1\r\nhost: x\r\n\r\n"
 
 const until = (condition: () => boolean) => Effect.repeat(Effect.sleep(1), { while: () => !condition() })
@@ -156,6 +157,34 @@ describe("the admission of requests", () => {
       aWrite.socket.write(write())
       yield* until(() => statuses(aRead).length === 1 && served.admission.lines.write.lane.inFlight === 1)
       assert.deepStrictEqual(statuses(aRead), ["429"])
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("takes reads of wallets and writes while searches stand still, and no second search", () =>
+    Effect.gen(function* () {
+      const served = yield* makeServer
+      const [hangs, next, aRead, aWrite] = [
+        yield* connect(served.port),
+        yield* connect(served.port),
+        yield* connect(served.port),
+        yield* connect(served.port)
+      ]
+      hangs.socket.write(search)
+      yield* until(() => served.state.served === 1)
+      for (let look = 0; look < 31; look++) served.admission.look(lookMillis)
+      aRead.socket.write(read)
+      aWrite.socket.write(write())
+      yield* until(() => served.state.served === 3)
+      // One is let through now and then, to find out whether it is over.
+      next.socket.write(search)
+      yield* until(() => served.state.served === 4)
+      next.socket.write(search)
+      yield* until(() => served.admission.lines.search.refused === 1)
+      assert.strictEqual(served.state.served, 4)
+      answerAll(served)
+      yield* until(() => statuses(next).length === 2)
+      assert.deepStrictEqual(statuses(next), ["200", "503"])
+      assert.deepStrictEqual([statuses(aRead), statuses(aWrite)], [["200"], ["200"]])
     }).pipe(Effect.scoped)
   )
 
