@@ -42,7 +42,8 @@ export const makeDurabilities = Effect.fnUntraced(function* ({
     of: (isPersisted, walletIds, deadline) => {
       if (!isPersisted) return Effect.succeed(committed)
       if (index === undefined) return Effect.succeed(indexed)
-      if (deadline === undefined) return Effect.succeed(persisted)
+      // While the index is known to be away nobody waits: who waits keeps room from other commands.
+      if (deadline === undefined || index.load().trouble !== undefined) return Effect.succeed(persisted)
       return Effect.suspend(() =>
         Effect.map(
           Effect.timeoutOption(index.shows(walletIds), Math.max(0, deadline - elapsedMillis(clock))),

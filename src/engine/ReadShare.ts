@@ -132,18 +132,17 @@ const makeTurns = Effect.fnUntraced(function* ({ readRestFactor, readsAtOnce }: 
   return { inTurn, ofAny, ofSearch, ofIndex, turnMillis: () => turnMillis }
 })
 
-const make = Effect.fnUntraced(function* (bounds: ActorBounds) {
-  const { inTurn, ofAny, ofIndex, ofSearch, turnMillis } = yield* makeTurns(bounds)
+/** Waits for a turn, within the wait of a read; so many wait at most. */
+const makeWaiting = (bounds: ActorBounds, atOnce: number, turnMillis: () => number) => {
   let waiting = 0
 
   /** Says when those that wait now will have had their turns. */
   const refusal = () => {
-    const millis = (waiting * turnMillis()) / bounds.readsAtOnce
-    const retryAfter = Math.round(Math.min(maxRetryMillis, Math.max(minRetryMillis, millis)))
+    const retryAfter = Math.round(Math.min(maxRetryMillis, Math.max(minRetryMillis, (waiting * turnMillis()) / atOnce)))
     return new RateLimited({ detail: "too many reads are waiting", retryAfter })
   }
 
-  const inTime = (turn: Effect.Effect<void>) =>
+  return (turn: Effect.Effect<void>): Effect.Effect<void, RateLimited> =>
     Effect.suspend(() => {
       if (waiting >= bounds.readsWaiting) return Effect.fail(refusal())
       waiting++
@@ -155,11 +154,17 @@ const make = Effect.fnUntraced(function* (bounds: ActorBounds) {
         Effect.ensuring(Effect.sync(() => void waiting--))
       )
     }).pipe(Effect.tapError(() => Metric.update(EngineMetrics.readsRefused, 1)))
+}
+
+const make = Effect.fnUntraced(function* (bounds: ActorBounds) {
+  const { inTurn, ofAny, ofIndex, ofSearch, turnMillis } = yield* makeTurns(bounds)
+  const inTime = makeWaiting(bounds, bounds.readsAtOnce, turnMillis)
+  const inTimeOfIndex = makeWaiting(bounds, searchesAtOnce, turnMillis)
 
   return ReadShare.of({
     query: (read) => Effect.flatMap(Reader, (reader) => inTurn(ofAny, `query ${reader}`, inTime, read)),
     search: (read) => Effect.flatMap(Reader, (reader) => inTurn(ofSearch, `query ${reader}`, inTime, read)),
-    searchIndex: (read) => Effect.flatMap(Reader, (reader) => inTurn(ofIndex, `query ${reader}`, inTime, read)),
+    searchIndex: (read) => Effect.flatMap(Reader, (reader) => inTurn(ofIndex, `query ${reader}`, inTimeOfIndex, read)),
     page: (reader, read) => inTurn(ofAny, `feed ${reader}`, (turn) => turn, read)
   })
 })

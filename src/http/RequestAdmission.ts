@@ -213,6 +213,8 @@ export class RequestAdmission {
     for (const connection of this.connections.values()) {
       if (connection.state !== "open" || connection.last?.complete === false) continue
       if (connection.owed.size > 0 && connection.counted === 0) continue
+      // Searches stand in no other request's way.
+      if (kind === "search" && ![...connection.owed.values()].some((owed) => owed.kind === kind)) continue
       connection.state = "holding"
       connection.kind = kind
       this.hold(connection)

@@ -142,7 +142,10 @@ const findDestinations = Effect.fnUntraced(function* (
   if (log.writesPersistence) return
   for (const { transfer } of rows.transfers) {
     if (rows.wallets.has(transfer.to) || rows.hasNone(transfer.to)) continue
-    const [first] = yield* log.read(transfer.to, { after: -1, limit: 1 })
+    // One that cannot be read never has a row: nothing is to be waited for.
+    const [first] = yield* Effect.catchTag(log.read(transfer.to, { after: -1, limit: 1 }), "EventUnreadable", () =>
+      Effect.succeed([])
+    )
     if (first !== undefined) rows.unready.add(nameOf({ walletId: transfer.from, id: transfer.id }))
   }
 })

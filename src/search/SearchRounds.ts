@@ -51,7 +51,14 @@ export class SearchRounds {
   /** Round after round, for ever. */
   get run(): Effect.Effect<never> {
     return Effect.forever(
-      Effect.andThen(this.#asked.await, Effect.andThen(this.#round, Effect.sleep(this.#steps.pauseMillis)))
+      Effect.andThen(this.#asked.await, Effect.andThen(this.#safeRound, Effect.sleep(this.#steps.pauseMillis)))
+    )
+  }
+
+  /** What a store throws ends a round, and not those to come. */
+  get #safeRound(): Effect.Effect<void> {
+    return Effect.catchDefect(this.#round, (defect) =>
+      Effect.andThen(this.#asked.open, Effect.logError("those who wait for search could not be told", defect))
     )
   }
 

@@ -56,7 +56,9 @@ class SearchWriter {
   deadLetters = 0
   /** Events of the follower that the metric has. */
   #counted = 0
-  /** Why the index cannot be asked for its checkpoint; `undefined`: it can, or was not asked. */
+  /** The index was ours, and not ahead of its log, at the last look. */
+  #isFit = false
+  /** Why it is not, or could not be asked; `undefined`: it is, or was not asked. */
   #away: string | undefined
 
   constructor(
@@ -140,10 +142,11 @@ class SearchWriter {
 
   readonly open = Effect.gen({ self: this }, function* (): Effect.fn.Return<Opened, ReadError> {
     const { index, log } = this
-    const head = yield* log.head
-    const state = yield* index.open(head.logId)
+    const state = yield* index.open((yield* log.head).logId)
     if (state._tag === "Foreign" || state._tag === "Unfit") return yield* fault(state.reason)
     const from = yield* index.current.checkpoint
+    // Another node may write meanwhile: the head is read last.
+    const head = yield* log.head
     if (from > head.position) {
       return yield* fault(
         `the search index is ahead of the log, which was put back to an earlier copy: ${from} is beyond ` +
@@ -183,7 +186,12 @@ class SearchWriter {
       yield* Metric.update(SearchMetrics.lagEvents, Math.max(0, unread) + follower.behind.size)
       yield* Metric.update(SearchMetrics.lagSeconds, follower.lagMillis / 1_000)
     })
-    return Effect.forever(Effect.andThen(look, Effect.sleep(gaugeMillis)))
+    return Effect.forever(
+      Effect.andThen(
+        Effect.catchDefect(look, (defect) => Effect.logError("the search index could not be looked at", defect)),
+        Effect.sleep(gaugeMillis)
+      )
+    )
   }
 
   /** A rebuild may have put another set in its place meanwhile, from whatever process. */
@@ -203,12 +211,14 @@ class SearchWriter {
 
   /** Another node writes, and here searches need the index all the same; or what this one writes is not answered. */
   readonly askIndex = Effect.suspend(() =>
-    Effect.matchEffect(this.index.current.checkpoint, {
+    Effect.matchEffect(this.open, {
       onSuccess: () => {
+        this.#isFit = true
         this.#away = undefined
         return Effect.void
       },
       onFailure: ({ reason }) => {
+        this.#isFit = false
         this.#away = this.trouble.place(reason)
         return Effect.void
       }
@@ -225,6 +235,10 @@ class SearchWriter {
   reached(position: bigint): Effect.Effect<void> {
     const { follower } = this
     if (follower === undefined) {
+      // Who is to write and does not has no index to go by; and nobody has one that was not looked at.
+      if (this.isOwner || !this.#isFit) {
+        return Effect.andThen(Effect.sleep(this.bounds.reopenMillis), this.#reachedLater(position))
+      }
       return Effect.flatMap(this.patiently(this.index.current.checkpoint), (checkpoint) =>
         checkpoint >= position
           ? Effect.void

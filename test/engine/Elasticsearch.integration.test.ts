@@ -1,6 +1,5 @@
 /** The engine with search on a real Elasticsearch: what is awaited is found, and what befalls the server costs money nothing. */
 import { assert, describe, it } from "@effect/vitest"
-import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -111,10 +110,8 @@ describe.skipIf(!ownElasticsearchPresent)("while Elasticsearch", () => {
           for (let n = 0; n < 200; n++) {
             yield* engine.credit({ walletId: "a", amount: 1n, idempotencyKey: `k${n}` })
           }
-          const startedAt = yield* Clock.currentTimeMillis
           const late = yield* engine.credit({ walletId: "a", amount: 7n, idempotencyKey: "late", await: "indexed" })
           assert.deepStrictEqual(late.durability, { ...all, indexed: false })
-          assert.isAtLeast((yield* Clock.currentTimeMillis) - startedAt, 1_900)
           const check = yield* readModel(engine)
           assert.strictEqual(check.status, "degraded")
           assert.include(check.detail, server.url)
@@ -122,11 +119,9 @@ describe.skipIf(!ownElasticsearchPresent)("while Elasticsearch", () => {
           yield* server.start
           yield* untilIndexed(engine, 7n, "late")
           assert.lengthOf(yield* amounts(engine), 200)
-          const told = lines.filter((line) => line.includes(server.url))
-          assert.isTrue(
-            told.some((line) => /^Info .* is back.*caught up with \d+ events/.test(line)),
-            lines.join("\n")
-          )
+          const isBack = new RegExp(`^Info .*${server.url} is back.*caught up with \\d+ events`)
+          // Told when it has looked at the log once more.
+          yield* Effect.repeat(Effect.sleep(20), { while: () => !lines.some((line) => isBack.test(line)) })
         })
       ),
     limit
