@@ -6,26 +6,17 @@
  */
 import * as Effect from "effect/Effect"
 import type { Transaction } from "../../../domain/Wallet.ts"
-import { decodePosition, type Page, pageByPosition } from "../../Page.ts"
+import type { Page } from "../../Page.ts"
 import type { SearchError, TransactionSearch } from "../../ReadModel.ts"
-import type { ReadError } from "../../StoreError.ts"
 import { int8, text, texts, time } from "../Parameters.ts"
-import { eventTypesOf, ofType, transactionColumns, transactionOfRow, type TransactionRow } from "../Rows.ts"
+import { eventTypesOf, ofType, transactionColumns, transactionOfRow } from "../Rows.ts"
 import { eventById } from "./EventById.ts"
 import { addAmountFilters, addFilters, ownerOf } from "./Filters.ts"
-import { areRare, glancing, type Reader, tooWide } from "./Reader.ts"
-import { type Marked, RowQuery, type Walk, type Ways } from "./RowQuery.ts"
-import { maxMerged, maxWallets, type Wallets, walletsOfOwner } from "./Wallets.ts"
-import {
-  asksWords,
-  leadingId,
-  looksUp,
-  resolveWords,
-  type SearchWord,
-  type SearchWords,
-  wordConditions,
-  wordsOfText
-} from "./Words.ts"
+import type { Reader } from "./Reader.ts"
+import { type PlacedSearch, searchByPlace } from "./PlacedSearch.ts"
+import { RowQuery, type Walk, type Ways } from "./RowQuery.ts"
+import { maxMerged, maxWallets, type Wallets } from "./Wallets.ts"
+import { looksUp, resolveWords, type SearchWord, type SearchWords, wordConditions } from "./Words.ts"
 
 /** The types whose events can be of a hold. */
 const typesOfHold = ["HoldCaptured", "OperationReversed"] as const
@@ -33,7 +24,7 @@ const common: ReadonlySet<string> = new Set(["WalletCredited", "WalletDebited"])
 /** As the partial indexes have it. */
 const isRare = "r.amount is not null and r.type not in ('WalletCredited', 'WalletDebited')"
 
-class Search {
+class Search implements PlacedSearch {
   readonly #query: TransactionSearch
   readonly #reader: Reader
   readonly #rows: RowQuery
@@ -162,41 +153,7 @@ class Search {
   }
 }
 
-const waysTo = Effect.fnUntraced(function* (
-  reader: Reader,
-  search: Search,
-  query: TransactionSearch,
-  words: SearchWords
-): Effect.fn.Return<Ways, ReadError> {
-  const { idempotencyKey, ownerId, transferId, walletId } = query
-  if (walletId !== undefined && idempotencyKey !== undefined) return search.byKey(walletId, idempotencyKey)
-  if (transferId !== undefined) return search.byTransfer(transferId)
-  const text = wordsOfText(words, query)
-  if (yield* areRare(reader, "events", text)) return [search.byWords(text)]
-  const id = leadingId(words)
-  if (id !== undefined && (yield* areRare(reader, "events", [id.word]))) {
-    const ways = search.byId(id)
-    if (ways !== undefined) return ways
-  }
-  if (walletId !== undefined) return search.byWallet(walletId)
-  const ofOwner = ownerId === undefined ? undefined : search.byWallets(yield* walletsOfOwner(reader, ownerId))
-  return ofOwner ?? search.byPlace()
-})
-
 const narrower = "name a walletId, a transferId, a reference, a rarer word or an ownerId with fewer transactions"
-
-const pageBy = Effect.fnUntraced(function* (
-  reader: Reader,
-  query: TransactionSearch,
-  words: SearchWords,
-  waysOf: (search: Search) => Effect.Effect<Ways, ReadError>
-): Effect.fn.Return<Page<Transaction>, SearchError> {
-  const search = new Search(reader, query, yield* decodePosition(query.cursor), words)
-  const { parameters, statement } = search.statement(yield* waysOf(search))
-  const rows = yield* reader.read<TransactionRow & Marked>(statement, parameters)
-  if (rows.some(({ beyond }) => beyond)) return yield* tooWide(reader, narrower)
-  return pageByPosition(rows, query.limit, transactionOfRow)
-})
 
 export const searchTransactions = Effect.fnUntraced(function* (
   reader: Reader,
@@ -204,7 +161,10 @@ export const searchTransactions = Effect.fnUntraced(function* (
 ): Effect.fn.Return<Page<Transaction>, SearchError> {
   const words = yield* resolveWords(reader, query.q, "transactions")
   if (words === undefined) return { data: [], next: null }
-  const first = pageBy(glancing(reader), query, words, (search) => Effect.succeed(search.byPlace()))
-  const found = pageBy(reader, query, words, (search) => waysTo(reader, search, query, words))
-  return yield* asksWords(words, query) ? Effect.catchTag(first, "QueryTooWide", () => found) : found
+  return yield* searchByPlace(reader, query, words, {
+    make: (of, before) => new Search(of, query, before, words),
+    best: (search) => (query.transferId === undefined ? undefined : search.byTransfer(query.transferId)),
+    narrower,
+    valueOf: transactionOfRow
+  })
 })

@@ -4,24 +4,16 @@
  */
 import * as Effect from "effect/Effect"
 import type { Transfer, TransferStatus } from "../../../domain/Wallet.ts"
-import { decodePosition, type Page, pageByPosition } from "../../Page.ts"
+import type { Page } from "../../Page.ts"
 import type { SearchError, TransferSearch } from "../../ReadModel.ts"
-import type { ReadError } from "../../StoreError.ts"
 import { int8, text, texts } from "../Parameters.ts"
-import { transferColumns, transferOfRow, type TransferRow } from "../Rows.ts"
+import { transferColumns, transferOfRow } from "../Rows.ts"
 import { addAmountFilters, addFilters, ownerOf } from "./Filters.ts"
-import { areRare, glancing, type Reader, tooWide } from "./Reader.ts"
-import { type Marked, RowQuery, type Walk, type Ways } from "./RowQuery.ts"
-import { maxMerged, type Wallets, walletsOfOwner } from "./Wallets.ts"
-import {
-  asksWords,
-  leadingId,
-  resolveWords,
-  type SearchWord,
-  type SearchWords,
-  wordConditions,
-  wordsOfText
-} from "./Words.ts"
+import type { Reader } from "./Reader.ts"
+import { type PlacedSearch, searchByPlace } from "./PlacedSearch.ts"
+import { RowQuery, type Walk, type Ways } from "./RowQuery.ts"
+import { maxMerged, type Wallets } from "./Wallets.ts"
+import { resolveWords, type SearchWord, type SearchWords, wordConditions } from "./Words.ts"
 
 const statuses: ReadonlyArray<TransferStatus> = ["pending", "completed", "reversed"]
 const sides = ["r.wallet_id", "r.to_wallet_id"] as const
@@ -41,7 +33,7 @@ const idColumns = [
   ...sides.map((side) => `lower(${ownerOf(side)})`)
 ]
 
-class Search {
+class Search implements PlacedSearch {
   readonly #rows: RowQuery
   readonly #statuses: ReadonlyArray<TransferStatus>
   /** Placeholder of the position that all rows are before. */
@@ -125,40 +117,7 @@ class Search {
   }
 }
 
-const waysTo = Effect.fnUntraced(function* (
-  reader: Reader,
-  search: Search,
-  query: TransferSearch,
-  words: SearchWords
-): Effect.fn.Return<Ways, ReadError> {
-  const { idempotencyKey, ownerId, walletId } = query
-  if (walletId !== undefined && idempotencyKey !== undefined) return search.byKey(walletId, idempotencyKey)
-  const text = wordsOfText(words, query)
-  if (yield* areRare(reader, "events", text)) return [search.byWords(text)]
-  const id = leadingId(words)
-  if (id !== undefined && (yield* areRare(reader, "events", [id.word]))) {
-    const ways = search.byId(id)
-    if (ways !== undefined) return ways
-  }
-  if (walletId !== undefined) return search.byWallet(walletId)
-  const ofOwner = ownerId === undefined ? undefined : search.byWallets(yield* walletsOfOwner(reader, ownerId))
-  return ofOwner ?? search.byPlace()
-})
-
 const narrower = "name a walletId, a reference, a rarer word or an ownerId with fewer wallets"
-
-const pageBy = Effect.fnUntraced(function* (
-  reader: Reader,
-  query: TransferSearch,
-  words: SearchWords,
-  waysOf: (search: Search) => Effect.Effect<Ways, ReadError>
-): Effect.fn.Return<Page<Transfer>, SearchError> {
-  const search = new Search(reader, query, yield* decodePosition(query.cursor), words)
-  const { parameters, statement } = search.statement(yield* waysOf(search))
-  const rows = yield* reader.read<TransferRow & Marked>(statement, parameters)
-  if (rows.some(({ beyond }) => beyond)) return yield* tooWide(reader, narrower)
-  return pageByPosition(rows, query.limit, transferOfRow)
-})
 
 export const searchTransfers = Effect.fnUntraced(function* (
   reader: Reader,
@@ -166,7 +125,10 @@ export const searchTransfers = Effect.fnUntraced(function* (
 ): Effect.fn.Return<Page<Transfer>, SearchError> {
   const words = yield* resolveWords(reader, query.q, "transfers")
   if (words === undefined) return { data: [], next: null }
-  const first = pageBy(glancing(reader), query, words, (search) => Effect.succeed(search.byPlace()))
-  const found = pageBy(reader, query, words, (search) => waysTo(reader, search, query, words))
-  return yield* asksWords(words, query) ? Effect.catchTag(first, "QueryTooWide", () => found) : found
+  return yield* searchByPlace(reader, query, words, {
+    make: (of, before) => new Search(of, query, before, words),
+    best: () => undefined,
+    narrower,
+    valueOf: transferOfRow
+  })
 })
