@@ -98,10 +98,15 @@ const kurrentLayer = (options: KurrentEventStoreOptions) =>
     )
   )
 
-const logAndRows = ({ kurrentPrefix, kurrentUrl }: StoresConfig, found: boolean) =>
-  Option.isNone(kurrentUrl)
-    ? SqlStores.layer()
-    : Layer.merge(SqlStores.layerBehindLog(), kurrentLayer({ url: kurrentUrl.value, prefix: kurrentPrefix, found }))
+const logAndRows = ({ kurrentPrefix, kurrentUrl, search }: StoresConfig, found: boolean) => {
+  const options = { words: search === undefined }
+  return Option.isNone(kurrentUrl)
+    ? SqlStores.layer(options)
+    : Layer.merge(
+        SqlStores.layerBehindLog(options),
+        kurrentLayer({ url: kurrentUrl.value, prefix: kurrentPrefix, found })
+      )
+}
 
 /** An index of search's own takes the place of the search over the rows. */
 const ports = (config: StoresConfig, found: boolean) =>

@@ -82,12 +82,9 @@ const originOf = (id: string, metadata: EventMetadata): string | null => {
   })
 }
 
-/** Of a transaction's own texts; `null`: there are none. */
-const wordsOf = ({ amount, metadata, reference }: EventColumns): ReadonlyArray<string> | null => {
-  if (amount === null || (reference === null && metadata === noMetadata)) return null
-  const words = transactionWords({ reference, metadata })
-  return words.length === 0 ? null : words
-}
+/** Of a transaction's own texts; `null`: it has none. Texts without a word have an empty list: `null` beside texts is not written yet. */
+const wordsOf = ({ amount, metadata, reference }: EventColumns): ReadonlyArray<string> | null =>
+  amount === null || (reference === null && metadata === noMetadata) ? null : transactionWords({ reference, metadata })
 
 const changesDetails = (event: WalletEvent): boolean =>
   event._tag === "MetadataChanged" || (event._tag === "OperationReversed" && event.restored._tag === "Metadata")
@@ -103,7 +100,7 @@ const detailsOf = ({ wallet, walletId }: Commit, words: boolean): string =>
     createdAt: isoTime(wallet.createdAt),
     tag: walletTag(walletId),
     metadata: metadataOf(wallet.metadata),
-    words: words ? walletWords(wallet) : []
+    words: words ? walletWords(wallet) : undefined
   })
 
 const unsureOf = ({ unsureKeys }: Commit): ReadonlyArray<string> | null =>

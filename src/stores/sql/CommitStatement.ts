@@ -91,8 +91,8 @@ const walletColumnsSet = (details: boolean): string => `
       details
         ? `,
     metadata = case when c.details is null then w.metadata else c.details::json->'metadata' end,
-    words = case when c.details is null then w.words
-      else array(select json_array_elements_text(c.details::json->'words')) end`
+    words = case when c.details is null then w.words when c.details::json->'words' is not null
+      then array(select json_array_elements_text(c.details::json->'words')) end`
         : ""
     }`
 
@@ -113,7 +113,7 @@ const walletColumns =
 const walletRow = (position: string): string => `
   select wallet_id, details->>'ownerId', details->>'currency', balance, held, overdraft_limit, status, size - 1,
     details->'metadata', (details->>'createdAt')::timestamptz, updated_at, ${position}, details->>'tag',
-    array(select json_array_elements_text(details->'words'))`
+    case when details->'words' is not null then array(select json_array_elements_text(details->'words')) end`
 
 const detailed = (condition: string, further = ""): string => `
   from (

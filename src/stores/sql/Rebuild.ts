@@ -195,7 +195,7 @@ const insertWallets = `
 insert into wallets (id, owner_id, currency, balance, held, overdraft_limit, status, version, metadata, created_at,
   updated_at, position, tag, words)
 select id, owner_id, currency, balance, held, overdraft_limit, status, version, metadata, created_at, updated_at,
-  position, tag, array(select json_array_elements_text(words))
+  position, tag, case when words is not null then array(select json_array_elements_text(words)) end
 from json_to_recordset($1::json) as w (id text, owner_id text, currency text, balance numeric, held numeric,
   overdraft_limit numeric, status text, version int8, metadata json, created_at timestamptz, updated_at timestamptz,
   position int8, tag text, words json)`
@@ -231,7 +231,7 @@ const walletJson = ({ position, wallet }: DerivedWallet, words: boolean): object
   updated_at: isoTime(wallet.updatedAt),
   position: String(position),
   tag: walletTag(wallet.id),
-  words: words ? walletWords(wallet) : []
+  words: words ? walletWords(wallet) : undefined
 })
 
 export interface RowReplacementOptions {

@@ -10,10 +10,15 @@ import type { ApiKeyStore } from "../ApiKeyStore.ts"
 import type { EventStore } from "../EventStore.ts"
 import type { Persistence } from "../Persistence.ts"
 import type { ReadModel } from "../ReadModel.ts"
+import * as MissingWords from "./MissingWords.ts"
 import * as SqlApiKeyStore from "./SqlApiKeyStore.ts"
 import * as SqlEventStore from "./SqlEventStore.ts"
 import * as SqlPersistence from "./SqlPersistence.ts"
 import * as SqlReadModel from "./SqlReadModel.ts"
+
+/** Where search is in this database. */
+const filling = (options: Pick<SqlPersistence.SqlPersistenceOptions, "readTimeoutMillis" | "words">) =>
+  options.words === false ? Layer.empty : MissingWords.layer(options)
 
 /** Needs a migrated database. `refusalCodes`: further SQLSTATEs by which the user's triggers refuse. */
 export const layer = (
@@ -25,11 +30,17 @@ export const layer = (
     SqlEventStore.layer(options),
     SqlPersistence.layer({ ...options, log: true }),
     SqlReadModel.layer(options),
-    SqlApiKeyStore.layer(options)
+    SqlApiKeyStore.layer(options),
+    filling(options)
   )
 
 /** The stores but for the log, which lives elsewhere. Needs a migrated database. */
 export const layerBehindLog = (
   options: Omit<SqlPersistence.SqlPersistenceOptions, "log"> & SqlReadModel.SqlReadModelOptions = {}
 ): Layer.Layer<Persistence | ReadModel | ApiKeyStore, never, PgClient | SqlClient> =>
-  Layer.mergeAll(SqlPersistence.layer(options), SqlReadModel.layer(options), SqlApiKeyStore.layer(options))
+  Layer.mergeAll(
+    SqlPersistence.layer(options),
+    SqlReadModel.layer(options),
+    SqlApiKeyStore.layer(options),
+    filling(options)
+  )

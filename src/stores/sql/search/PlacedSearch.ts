@@ -3,6 +3,7 @@ import * as Effect from "effect/Effect"
 import { decodePosition, type Page, pageByPosition } from "../../Page.ts"
 import type { AmountSearch, SearchError } from "../../ReadModel.ts"
 import type { ReadError } from "../../StoreError.ts"
+import { wordsAreThere } from "../MissingWords.ts"
 import { areRare, glancing, type Reader, tooWide } from "./Reader.ts"
 import type { Marked, Ways } from "./RowQuery.ts"
 import { type Wallets, walletsOfOwner } from "./Wallets.ts"
@@ -64,6 +65,7 @@ export const searchByPlace = Effect.fnUntraced(function* <
   { best, make, narrower, valueOf }: PlacedKind<S, Row, A>
 ): Effect.fn.Return<Page<A>, SearchError> {
   const before = yield* decodePosition(query.cursor)
+  if (asksWords(words, query) || words.prefixes.length > 0) yield* wordsAreThere(reader, "events")
   const pageBy = Effect.fnUntraced(function* (
     of: Reader,
     waysOf: (search: S) => Effect.Effect<Ways, ReadError>

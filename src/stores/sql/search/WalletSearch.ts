@@ -5,6 +5,7 @@ import { decodePosition, type Page, pageByPosition } from "../../Page.ts"
 import type { WalletView } from "../../Persistence.ts"
 import type { SearchError, WalletSearch } from "../../ReadModel.ts"
 import { asksNothing, queryWords, type QueryWords, transactionWords } from "../../SearchWords.ts"
+import { wordsAreThere } from "../MissingWords.ts"
 import { int8, text, texts } from "../Parameters.ts"
 import { walletColumns, walletOf, type WalletRow } from "../Rows.ts"
 import { addFilters, numeric } from "./Filters.ts"
@@ -63,6 +64,7 @@ export const searchWallets = Effect.fnUntraced(function* (
   if (query.q !== undefined && asksNothing(asked)) return { data: [], next: null }
   const exact = transactionWords({ reference: null, metadata: query.metadata ?? noMetadata })
   const leading = [...new Set([...asked.words, ...exact])].slice(0, maxLeading)
+  if (leading.length > 0 || asked.prefixes.length > 0) yield* wordsAreThere(reader, "wallets")
   const first = pageBy(glancing(reader), query, asked, [])
   const found = Effect.flatMap(areRare(reader, "wallets", leading), (rare) =>
     pageBy(reader, query, asked, rare ? leading : [])
