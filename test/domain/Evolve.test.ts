@@ -46,7 +46,7 @@ const hold = {
   metadata: {},
   createdAt: 0
 }
-const transfer = { id: "transfer-1", to: "wallet-2", amount: 10n, reference: null, metadata: {}, createdAt: 0 }
+const transfer = { id: "transfer-1", to: "wallet-2", amount: 10n, reference: null, metadata: {}, effectiveAt: null, createdAt: 0 }
 
 describe("evolve", () => {
   it("begins with the wallet's creation", () => {

@@ -135,6 +135,7 @@ describe("the transfers of a commit", () => {
     reason: null,
     ...note,
     createdAt: 7,
+    effectiveAt: 7,
     updatedAt: 7
   } as const
   const changed = { _tag: "Changed", walletId, transferId } as const
@@ -147,7 +148,7 @@ describe("the transfers of a commit", () => {
     event("OperationReversed", { reversedType, restored: { _tag: "NoTransfer", transferId } })
   const restoring = event("OperationReversed", {
     reversedType: "TransferSettled",
-    restored: { _tag: "Transfer", transfer: { id: transferId, to: "wallet-2", amount: 10n, ...note, createdAt: 3 } }
+    restored: { _tag: "Transfer", transfer: { id: transferId, to: "wallet-2", amount: 10n, ...note, effectiveAt: null, createdAt: 3 } }
   })
 
   it("are none where no event is about one that the wallet has sent", () => {
