@@ -84,7 +84,9 @@ export const withCodec = <S extends Schema.Top>(schema: S, codec: Codec<S["Type"
 export const absentOrNull = <A, I>(schema: Schema.Codec<A, I>) => {
   const member = Schema.optionalKey(schema).pipe(
     Schema.decodeTo(Schema.NullOr(Schema.toType(schema)), {
-      decode: SchemaGetter.transformOptional((given: Option.Option<A>) => Option.orElseSome(given, (): A | null => null)),
+      decode: SchemaGetter.transformOptional((given: Option.Option<A>) =>
+        Option.orElseSome(given, (): A | null => null)
+      ),
       encode: SchemaGetter.transformOptional((value: Option.Option<A | null>) =>
         Option.filter(value, (one): one is A => one !== null)
       )

@@ -85,7 +85,15 @@ export type ReverseTransfer = typeof TransferCommand.cases.ReverseTransfer.Type
 // --- Events ------------------------------------------------------------------
 
 export const TransferEvent = Schema.TaggedUnion({
-  TransferSent: { transferId: Id, to: Id, amount: Amount, currency: Currency, ...note, effectiveAt: EffectiveAt, ...after },
+  TransferSent: {
+    transferId: Id,
+    to: Id,
+    amount: Amount,
+    currency: Currency,
+    ...note,
+    effectiveAt: EffectiveAt,
+    ...after
+  },
   TransferReceived: { transferId: Id, from: Id, amount: Amount, ...note, effectiveAt: EffectiveAt, ...after },
   TransferRefused: { transferId: Id, from: Id, amount: Amount, reason: Text, ...after },
   TransferSettled: { transferId: Id, to: Id, amount: Amount, ...after },

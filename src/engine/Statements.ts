@@ -116,7 +116,8 @@ const resume = (walletId: string, cursor: string): { begun: Begun; after: BooksP
 const page = Effect.fnUntraced(function* (context: StatementContext, query: StatementQuery, span: BookSpan) {
   const resumed = query.cursor === undefined ? undefined : resume(query.walletId, query.cursor)
   if (query.cursor !== undefined) {
-    if (resumed === undefined) return yield* new InvalidRequest({ detail: "cursor: not one that a statement has answered" })
+    if (resumed === undefined)
+      return yield* new InvalidRequest({ detail: "cursor: not one that a statement has answered" })
     const { from, to } = resumed.begun.books
     if ((span.from ?? from) !== from || (span.to ?? to) !== to) {
       return yield* new InvalidRequest({ detail: "cursor: of a statement between other times" })

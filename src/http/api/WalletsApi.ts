@@ -71,7 +71,13 @@ const getWallet = HttpApiEndpoint.get("get", "/v1/wallets/:id", {
   error: [WalletNotFound, MailboxFull, VersionNotReached]
 })
   .annotate(RequiredScope, "wallets:read")
-  .annotateMerge(doc("Read a wallet", "wallets:read", "Now, or as it was at a version or a time (one of the three). `effectiveAt`: as now, with the balance by the books of that time."))
+  .annotateMerge(
+    doc(
+      "Read a wallet",
+      "wallets:read",
+      "Now, or as it was at a version or a time (one of the three). `effectiveAt`: as now, with the balance by the books of that time."
+    )
+  )
 
 const searchWallets = HttpApiEndpoint.get("search", "/v1/wallets", {
   query: searchQuery({

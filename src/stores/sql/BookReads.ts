@@ -189,9 +189,8 @@ type BookReads = Pick<Persistence["Service"], "booksBalance" | "booksTotals" | "
 
 export const bookReads = (read: Read): BookReads => ({
   booksBalance: ({ until, version, walletId }) =>
-    Effect.map(
-      read<{ readonly balance: string }>(readBalance, [text(walletId), time(until), int8(version)]),
-      ([row]) => BigInt(row!.balance)
+    Effect.map(read<{ readonly balance: string }>(readBalance, [text(walletId), time(until), int8(version)]), ([row]) =>
+      BigInt(row!.balance)
     ),
   booksTotals: (query) => {
     const { statement, values } = readTotals(query)
