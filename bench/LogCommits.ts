@@ -20,6 +20,7 @@ export const creditOf1 = (balanceAfter: bigint, reference: string | null = null)
   amount: 1n,
   reference,
   metadata: noMetadata,
+  effectiveAt: null,
   balanceAfter,
   heldAfter: 0n
 })

@@ -51,6 +51,9 @@ const persistence: Persistence["Service"] = {
   scanTransfers: () => none,
   wallet: () => nothing,
   transactions: () => emptyPage,
+  booksBalance: () => Effect.succeed(0n),
+  booksTotals: () => Effect.succeed(new Map()),
+  booked: () => none,
   holds: () => emptyPage,
   hold: () => nothing,
   // No key is known, and no row is written: a version beyond the actor's own would tell it that another

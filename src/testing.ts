@@ -10,6 +10,7 @@ export { simulate, type SimulationResult } from "./testing/simulation/Simulation
 export type { FaultPlan } from "./testing/simulation/FaultPlan.ts"
 export { apiKeyStoreContract } from "./testing/contract/ApiKeyStoreContract.ts"
 export { appendContract } from "./testing/contract/AppendContract.ts"
+export { booksContract, refusedBooksContract } from "./testing/contract/BooksContract.ts"
 export { type ContractCase, writtenThrough } from "./testing/contract/ContractCase.ts"
 export { fenceContract } from "./testing/contract/FenceContract.ts"
 export { followContract } from "./testing/contract/FollowContract.ts"

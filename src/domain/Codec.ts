@@ -13,7 +13,9 @@
  * Reading is strict. What is not exactly what `encode` makes is unreadable; nothing is
  * guessed, cut or filled in.
  */
+import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
+import * as SchemaGetter from "effect/SchemaGetter"
 
 export type Json = string | number | boolean | null | ReadonlyArray<Json> | JsonObject
 export type JsonObject = { readonly [name: string]: Json }
@@ -66,10 +68,33 @@ interface Shape {
 
 const written = new WeakMap<object, unknown>()
 
+/** Members of a struct that are left out of the JSON where they are `null`. */
+const absentable = new WeakSet<object>()
+
 /** The schema itself, from now on read and written by `codec`. */
 export const withCodec = <S extends Schema.Top>(schema: S, codec: Codec<S["Type"]>): S => {
   written.set(schema, codec)
   return schema
+}
+
+/**
+ * A member that most values have nothing to say of: `null` in memory, left out of the JSON; a
+ * `null` there is unreadable. What is written before there was such a member reads on.
+ */
+export const absentOrNull = <A, I>(schema: Schema.Codec<A, I>) => {
+  const member = Schema.optionalKey(schema).pipe(
+    Schema.decodeTo(Schema.NullOr(Schema.toType(schema)), {
+      decode: SchemaGetter.transformOptional((given: Option.Option<A>) =>
+        Option.orElseSome(given, (): A | null => null)
+      ),
+      encode: SchemaGetter.transformOptional((value: Option.Option<A | null>) =>
+        Option.filter(value, (one): one is A => one !== null)
+      )
+    })
+  )
+  absentable.add(member)
+  written.set(member, nullable(codecOf(schema)))
+  return member
 }
 
 /** Thrown, when the modules are loaded, for a schema of which nobody has said how to read it by hand. */
@@ -126,29 +151,44 @@ export const structCodec = <S extends Struct>(schema: S): StructCodec<Untagged<S
   // The loops below know names and codecs only by index; the schema's type ties them together.
   const entries = Object.entries(schema.fields)
     .filter(([name]) => name !== "_tag")
-    .map(([name, field]) => [name, codecOf(field as Schema.Top) as Codec<unknown>] as const)
+    .map(([name, field]) => [name, codecOf(field as Schema.Top) as Codec<unknown>, absentable.has(field)] as const)
   const names = new Set(entries.map(([name]) => name))
   const encode = (value: A): JsonObject => {
     const record = value as Readonly<Record<string, unknown>>
     const json: Record<string, Json> = {}
-    for (const [name, codec] of entries) json[name] = codec.encode(record[name])
+    for (const [name, codec, mayBeAbsent] of entries) {
+      if (!mayBeAbsent || record[name] !== null) json[name] = codec.encode(record[name])
+    }
     return json
   }
   const decodeInto = (target: object, value: unknown): A | undefined => {
-    if (!isJsonObject(value) || Object.keys(value).length !== entries.length) return undefined
+    if (!isJsonObject(value)) return undefined
     const record = target as Record<string, unknown>
-    for (const [name, codec] of entries) {
-      const decoded = codec.decode(value[name])
+    let absent = 0
+    for (const [name, codec, mayBeAbsent] of entries) {
+      const given = value[name]
+      if (mayBeAbsent) {
+        if (given === null) return undefined
+        if (given === undefined && !Object.hasOwn(value, name)) {
+          record[name] = null
+          absent++
+          continue
+        }
+      }
+      const decoded = codec.decode(given)
       if (decoded === undefined) return undefined
       record[name] = decoded
     }
-    return record as A
+    return Object.keys(value).length + absent === entries.length ? (record as A) : undefined
   }
   const explain = (value: unknown): string => {
     if (!isJsonObject(value)) return "not an object"
-    for (const [name, codec] of entries) {
-      if (!Object.hasOwn(value, name)) return `${name}: missing`
-      if (codec.decode(value[name]) === undefined) return `${name}: unreadable`
+    for (const [name, codec, mayBeAbsent] of entries) {
+      if (!Object.hasOwn(value, name)) {
+        if (mayBeAbsent) continue
+        return `${name}: missing`
+      }
+      if (codec.decode(value[name]) === undefined || (mayBeAbsent && value[name] === null)) return `${name}: unreadable`
     }
     const unknown = Object.keys(value).find((name) => !names.has(name))
     return `${unknown}: unknown`

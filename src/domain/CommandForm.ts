@@ -4,7 +4,7 @@
  * with others; the rules check the same values again, each at its place in the precedence.
  */
 import type { RemoteCommand, SendTransfer } from "./Command.ts"
-import { invalid, invalidId, invalidMovement, invalidReason } from "./Decision.ts"
+import { invalid, invalidId, invalidMovement, invalidReason, malformedEffectiveAt } from "./Decision.ts"
 import { invalidCreation, invalidUpdate } from "./LifecycleRules.ts"
 import { isAmount, isTime } from "./Limits.ts"
 import type { InvalidRequest } from "./Rejection.ts"
@@ -37,7 +37,9 @@ export const malformed = (command: ClientCommand): InvalidRequest | undefined =>
   switch (command._tag) {
     case "Credit":
     case "Debit":
-      return invalidId("walletId", command.walletId) ?? invalidMovement(command)
+      return (
+        invalidId("walletId", command.walletId) ?? invalidMovement(command) ?? malformedEffectiveAt(command.effectiveAt)
+      )
     case "PlaceHold":
       return (
         invalidId("walletId", command.walletId) ??
@@ -51,12 +53,18 @@ export const malformed = (command: ClientCommand): InvalidRequest | undefined =>
         invalidId("walletId", command.walletId) ??
         invalidId("holdId", command.holdId) ??
         (command.amount === null ? undefined : invalidAmount(command.amount)) ??
-        (typeof command.final === "boolean" ? undefined : invalid("final: neither true nor false"))
+        (typeof command.final === "boolean" ? undefined : invalid("final: neither true nor false")) ??
+        malformedEffectiveAt(command.effectiveAt)
       )
     case "ReleaseHold":
       return invalidId("walletId", command.walletId) ?? invalidId("holdId", command.holdId)
     case "SendTransfer":
-      return invalidId("from", command.walletId) ?? invalidId("to", command.to) ?? invalidMovement(command)
+      return (
+        invalidId("from", command.walletId) ??
+        invalidId("to", command.to) ??
+        invalidMovement(command) ??
+        malformedEffectiveAt(command.effectiveAt)
+      )
     case "CreateWallet":
       return invalidCreation(command)
     case "UpdateWallet":

@@ -36,9 +36,9 @@ export const decide = (wallet: Wallet | undefined, command: Command, context: De
   if (wallet === undefined) return Result.fail(new WalletNotFound({ walletId: command.walletId }))
   switch (command._tag) {
     case "Credit":
-      return credit(wallet, command)
+      return credit(wallet, command, context)
     case "Debit":
-      return debit(wallet, command)
+      return debit(wallet, command, context)
     case "PlaceHold":
       return placeHold(wallet, command, context)
     case "CaptureHold":
@@ -50,7 +50,7 @@ export const decide = (wallet: Wallet | undefined, command: Command, context: De
     case "SendTransfer":
       return sendTransfer(wallet, command, context)
     case "ReceiveTransfer":
-      return receiveTransfer(wallet, command)
+      return receiveTransfer(wallet, command, context)
     case "RefuseTransfer":
       return refuseTransfer(wallet, command)
     case "SettleTransfer":

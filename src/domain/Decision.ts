@@ -15,6 +15,7 @@ import {
   isId,
   isMetadata,
   isText,
+  isTime,
   maxTextLength,
   type Metadata
 } from "./Limits.ts"
@@ -141,6 +142,17 @@ export const invalidMovement = (movement: {
   isAmount(movement.amount)
     ? (invalidText("reference", movement.reference) ?? invalidMetadata(movement.metadata))
     : invalid("amount: not a positive amount of at most 30 digits")
+
+/** Whatever the time is. */
+export const malformedEffectiveAt = (effectiveAt: number | null): InvalidRequest | undefined =>
+  effectiveAt === null || isTime(effectiveAt) ? undefined : invalid("effectiveAt: not a time in milliseconds")
+
+/** `now`: by a clock that is sound. The past may be as far as any time. */
+export const invalidEffectiveAt = (effectiveAt: number | null, now: number): InvalidRequest | undefined =>
+  effectiveAt === null
+    ? undefined
+    : (malformedEffectiveAt(effectiveAt) ??
+      (effectiveAt <= now ? undefined : invalid("effectiveAt: a time that is still to come")))
 
 export const invalidReason = (reason: string | null): InvalidRequest | undefined => invalidText("reason", reason)
 

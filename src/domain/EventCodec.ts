@@ -68,6 +68,9 @@ export const eventData = (event: WalletEvent): JsonObject => events.caseOf(event
 const referenceJson = (reference: string | null): string => (reference === null ? "null" : JSON.stringify(reference))
 const metadataJson = (metadata: Metadata): string => (metadata === noMetadata ? "{}" : JSON.stringify(metadata))
 
+const effectiveAtJson = (effectiveAt: number | null): string =>
+  effectiveAt === null ? "" : `"effectiveAt":${effectiveAt},`
+
 /** What every event ends with. */
 const afterJson = ({ balanceAfter, heldAfter }: WalletEvent): string =>
   `"balanceAfter":"${balanceAfter}","heldAfter":"${heldAfter}"}`
@@ -78,7 +81,7 @@ const afterJson = ({ balanceAfter, heldAfter }: WalletEvent): string =>
  */
 const encodeMovement = (event: WalletCredited | WalletDebited): string =>
   `{"amount":"${event.amount}","reference":${referenceJson(event.reference)},` +
-  `"metadata":${metadataJson(event.metadata)},${afterJson(event)}`
+  `"metadata":${metadataJson(event.metadata)},${effectiveAtJson(event.effectiveAt)}${afterJson(event)}`
 
 /** By hand as well. Ids and currencies need no escapes. */
 const encodeTransfer = (event: TransferSent | TransferReceived | TransferSettled): string => {
@@ -87,7 +90,7 @@ const encodeTransfer = (event: TransferSent | TransferReceived | TransferSettled
   if (event._tag === "TransferSettled") return first + afterJson(event)
   const currency = event._tag === "TransferSent" ? `"currency":"${event.currency}",` : ""
   const note = `"reference":${referenceJson(event.reference)},"metadata":${metadataJson(event.metadata)},`
-  return first + currency + note + afterJson(event)
+  return first + currency + note + effectiveAtJson(event.effectiveAt) + afterJson(event)
 }
 
 /** The event of a wire type and its JSON text; the failure says what cannot be read. `table`: for tests. */

@@ -78,6 +78,10 @@ export const buildsOnNothing = (): boolean => false
 /** Money leaves a wallet only where it is not frozen. */
 export const needsUnfrozen = (traces: Traces): boolean => traces.has("unfrozen")
 
+/** When an event counts for the books, milliseconds. */
+export const effectiveAtOf = ({ event, time }: RecordedEvent): number =>
+  "effectiveAt" in event && event.effectiveAt !== null ? event.effectiveAt : time
+
 export const transaction = (
   recorded: RecordedEvent,
   wallet: { readonly currency: string },
@@ -99,5 +103,6 @@ export const transaction = (
   holdId,
   transferId,
   version: recorded.version,
-  createdAt: recorded.time
+  createdAt: recorded.time,
+  effectiveAt: effectiveAtOf(recorded)
 })

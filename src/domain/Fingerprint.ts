@@ -27,19 +27,23 @@ export const fingerprintOf = (command: Command): string => {
 const canonicalText = (command: Command): string => {
   switch (command._tag) {
     case "Credit":
-      return `credit|${command.amount}|${note(command.reference, command.metadata)}`
+      return `credit|${command.amount}|${note(command.reference, command.metadata)}${effective(command)}`
     case "Debit":
-      return `debit|${command.amount}|${note(command.reference, command.metadata)}`
+      return `debit|${command.amount}|${note(command.reference, command.metadata)}${effective(command)}`
     case "PlaceHold":
       return `hold|${command.amount}|${command.expiresAt ?? ""}|${note(command.reference, command.metadata)}`
     case "CaptureHold":
-      return `capture|${quoted(command.holdId)}|${command.amount ?? ""}|${command.final ? "final" : ""}`
+      return (
+        `capture|${quoted(command.holdId)}|${command.amount ?? ""}|${command.final ? "final" : ""}` + effective(command)
+      )
     case "ReleaseHold":
       return `release|${quoted(command.holdId)}`
     case "ExpireHold":
       return `expire|${quoted(command.holdId)}`
     case "SendTransfer":
-      return `send|${quoted(command.to)}|${command.amount}|${note(command.reference, command.metadata)}`
+      return (
+        `send|${quoted(command.to)}|${command.amount}|${note(command.reference, command.metadata)}` + effective(command)
+      )
     // One question to the destination, whatever it answers: a later attempt meets the recorded outcome.
     case "ReceiveTransfer":
     case "RefuseTransfer":
@@ -73,6 +77,10 @@ const text = (value: string | null): string => (value === null ? "" : JSON.strin
 /** Reference and metadata, most often neither. */
 const note = (reference: string | null, metadata: Metadata): string =>
   reference === null && metadata === noMetadata ? "|" : `${text(reference)}|${metadataText(metadata)}`
+
+/** When it counts for the books, where that was said. */
+const effective = ({ effectiveAt }: { readonly effectiveAt: number | null }): string =>
+  effectiveAt === null ? "" : `|effectiveAt=${effectiveAt}`
 
 /** No pair: nothing. Pairs are sorted by key, so that their order does not matter. */
 const metadataText = (metadata: Metadata): string => {

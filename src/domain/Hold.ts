@@ -6,10 +6,12 @@ import {
   after,
   Amount,
   AmountOrZero,
+  AnyEffectiveAt,
   AnyInteger,
   anyNote,
   AnyText,
   AnyTime,
+  EffectiveAt,
   Flag,
   Id,
   Metadata as MetadataValue,
@@ -60,7 +62,8 @@ export const HoldCommand = Schema.TaggedUnion({
     /** `null`: all that remains. */
     amount: Schema.NullOr(AnyInteger),
     /** `true`: what then remains is released and the hold is closed. */
-    final: Flag
+    final: Flag,
+    effectiveAt: AnyEffectiveAt
   },
   ReleaseHold: ofHold,
   /** By the engine, at `expiresAt`, never before. */
@@ -94,6 +97,7 @@ export const HoldEvent = Schema.TaggedUnion({
     capturedAfter: Amount,
     /** `0n` closes the hold. */
     remainingAfter: AmountOrZero,
+    effectiveAt: EffectiveAt,
     ...after
   },
   HoldReleased: ended,

@@ -9,6 +9,7 @@ import {
   findHold,
   insufficient,
   invalid,
+  invalidEffectiveAt,
   invalidId,
   invalidMovement,
   tooLarge
@@ -97,6 +98,8 @@ export const captureHold = (wallet: Wallet, command: CaptureHold, context: Decid
       new HoldAmountExceeded({ walletId: wallet.id, holdId: hold.id, remaining: hold.remaining, amount })
     )
   }
+  const untimely = invalidEffectiveAt(command.effectiveAt, context.time)
+  if (untimely !== undefined) return Result.fail(untimely)
   const left = hold.remaining - amount
   const released = command.final ? left : 0n
   return Result.succeed([
@@ -107,6 +110,7 @@ export const captureHold = (wallet: Wallet, command: CaptureHold, context: Decid
       released,
       capturedAfter: hold.captured + amount,
       remainingAfter: left - released,
+      effectiveAt: command.effectiveAt,
       balanceAfter: wallet.balance - amount,
       heldAfter: wallet.held - amount - released
     }

@@ -1,6 +1,15 @@
 /** Movements: the rules of credits and debits, and what their events do. */
 import * as Result from "effect/Result"
-import { closed, closedOrFrozen, type Decision, insufficient, invalidMovement, overBalanceLimit } from "./Decision.ts"
+import {
+  closed,
+  closedOrFrozen,
+  type DecideContext,
+  type Decision,
+  insufficient,
+  invalidEffectiveAt,
+  invalidMovement,
+  overBalanceLimit
+} from "./Decision.ts"
 import {
   buildsOnNothing,
   type EventKinds,
@@ -16,8 +25,8 @@ import type { Credit, Debit, MovementEvent, WalletCredited, WalletDebited } from
 import type { Wallet } from "./Wallet.ts"
 import { moved } from "./WalletState.ts"
 
-export const credit = (wallet: Wallet, command: Credit): Decision => {
-  const malformed = closed(wallet) ?? invalidMovement(command)
+export const credit = (wallet: Wallet, command: Credit, { time }: DecideContext): Decision => {
+  const malformed = closed(wallet) ?? invalidMovement(command) ?? invalidEffectiveAt(command.effectiveAt, time)
   if (malformed !== undefined) return Result.fail(malformed)
   const balanceAfter = wallet.balance + command.amount
   const rejection = overBalanceLimit(wallet, balanceAfter)
@@ -28,14 +37,19 @@ export const credit = (wallet: Wallet, command: Credit): Decision => {
       amount: command.amount,
       reference: command.reference,
       metadata: command.metadata,
+      effectiveAt: command.effectiveAt,
       balanceAfter,
       heldAfter: wallet.held
     }
   ])
 }
 
-export const debit = (wallet: Wallet, command: Debit): Decision => {
-  const rejection = closedOrFrozen(wallet) ?? invalidMovement(command) ?? insufficient(wallet, command.amount)
+export const debit = (wallet: Wallet, command: Debit, { time }: DecideContext): Decision => {
+  const rejection =
+    closedOrFrozen(wallet) ??
+    invalidMovement(command) ??
+    invalidEffectiveAt(command.effectiveAt, time) ??
+    insufficient(wallet, command.amount)
   if (rejection !== undefined) return Result.fail(rejection)
   return Result.succeed([
     {
@@ -43,6 +57,7 @@ export const debit = (wallet: Wallet, command: Debit): Decision => {
       amount: command.amount,
       reference: command.reference,
       metadata: command.metadata,
+      effectiveAt: command.effectiveAt,
       balanceAfter: wallet.balance - command.amount,
       heldAfter: wallet.held
     }

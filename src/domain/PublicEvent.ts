@@ -26,6 +26,8 @@ export const publicData = (event: WalletEvent): JsonObject => {
       return shown
     }
     default:
-      return data
+      return "effectiveAt" in event && event.effectiveAt !== null
+        ? { ...data, effectiveAt: publicTime(event.effectiveAt) }
+        : data
   }
 }

@@ -8,10 +8,12 @@ import type { Metadata } from "./Limits.ts"
 import {
   after,
   Amount,
+  AnyEffectiveAt,
   AnyInteger,
   anyNote,
   AnyText,
   Currency,
+  EffectiveAt,
   Id,
   Metadata as MetadataValue,
   note,
@@ -28,6 +30,7 @@ export const TransferInFlight = Schema.Struct({
   amount: Amount,
   reference: Schema.NullOr(Text),
   metadata: MetadataValue,
+  effectiveAt: EffectiveAt,
   createdAt: Time
 })
 
@@ -50,7 +53,8 @@ export const TransferCommand = Schema.TaggedUnion({
      * the source so that the look-up of the key comes before this rejection, too.
      */
     destination: Schema.NullOr(Schema.Literals(["missing", "closed"])),
-    ...anyNote
+    ...anyNote,
+    effectiveAt: AnyEffectiveAt
   },
   /** Step 2, at the destination. */
   ReceiveTransfer: {
@@ -59,7 +63,9 @@ export const TransferCommand = Schema.TaggedUnion({
     amount: AnyInteger,
     /** The source's currency. */
     currency: AnyText,
-    ...anyNote
+    ...anyNote,
+    /** As at the source: given, or when it was sent. */
+    effectiveAt: AnyEffectiveAt
   },
   /** Step 2 when the destination's rules reject it: recorded there, for ever. Works in any status. */
   RefuseTransfer: { ...ofTransfer, from: AnyText, amount: AnyInteger, reason: AnyText },
@@ -79,11 +85,20 @@ export type ReverseTransfer = typeof TransferCommand.cases.ReverseTransfer.Type
 // --- Events ------------------------------------------------------------------
 
 export const TransferEvent = Schema.TaggedUnion({
-  TransferSent: { transferId: Id, to: Id, amount: Amount, currency: Currency, ...note, ...after },
-  TransferReceived: { transferId: Id, from: Id, amount: Amount, ...note, ...after },
+  TransferSent: {
+    transferId: Id,
+    to: Id,
+    amount: Amount,
+    currency: Currency,
+    ...note,
+    effectiveAt: EffectiveAt,
+    ...after
+  },
+  TransferReceived: { transferId: Id, from: Id, amount: Amount, ...note, effectiveAt: EffectiveAt, ...after },
   TransferRefused: { transferId: Id, from: Id, amount: Amount, reason: Text, ...after },
   TransferSettled: { transferId: Id, to: Id, amount: Amount, ...after },
-  TransferReversed: { transferId: Id, to: Id, amount: Amount, reason: Text, ...after }
+  /** It counts when what it takes back has counted, where that was given. */
+  TransferReversed: { transferId: Id, to: Id, amount: Amount, reason: Text, effectiveAt: EffectiveAt, ...after }
 })
 
 export type TransferEvent = typeof TransferEvent.Type
@@ -116,6 +131,8 @@ export interface Transfer {
   readonly metadata: Metadata
   /** Time of TransferSent, milliseconds. */
   readonly createdAt: number
+  /** When it counts for the books, on both sides, milliseconds: `createdAt` unless its caller said otherwise. */
+  readonly effectiveAt: number
   /** Time of the event that made the status: TransferSent, TransferReceived or TransferReversed. */
   readonly updatedAt: number
 }

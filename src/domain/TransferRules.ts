@@ -10,8 +10,10 @@ import {
   findTransfer,
   insufficient,
   invalid,
+  invalidEffectiveAt,
   invalidId,
   invalidMovement,
+  malformedEffectiveAt,
   overBalanceLimit,
   tooLarge
 } from "./Decision.ts"
@@ -72,6 +74,7 @@ export const sendTransfer = (wallet: Wallet, command: SendTransfer, context: Dec
     ruledOut(command) ??
     currencyMismatch(wallet, command.currency) ??
     invalidTransfer(wallet, command) ??
+    invalidEffectiveAt(command.effectiveAt, context.time) ??
     insufficient(wallet, command.amount) ??
     tooLarge(wallet, transferBytes(command), context.limits)
   if (rejection !== undefined) return Result.fail(rejection)
@@ -84,6 +87,7 @@ export const sendTransfer = (wallet: Wallet, command: SendTransfer, context: Dec
       currency: wallet.currency,
       reference: command.reference,
       metadata: command.metadata,
+      effectiveAt: command.effectiveAt,
       balanceAfter: wallet.balance - command.amount,
       heldAfter: wallet.held
     }
@@ -96,8 +100,13 @@ const ruledOut = ({ destination, to }: SendTransfer): Rejection | undefined => {
   return destination === "closed" ? new WalletClosed({ walletId: to }) : undefined
 }
 
-export const receiveTransfer = (wallet: Wallet, command: ReceiveTransfer): Decision => {
-  const malformed = closed(wallet) ?? currencyMismatch(wallet, command.currency) ?? invalidMovement(command)
+/** Its time of the books is the source's and judged there: another node's clock may be behind that one's. */
+export const receiveTransfer = (wallet: Wallet, command: ReceiveTransfer, { time }: DecideContext): Decision => {
+  const malformed =
+    closed(wallet) ??
+    currencyMismatch(wallet, command.currency) ??
+    invalidMovement(command) ??
+    malformedEffectiveAt(command.effectiveAt)
   if (malformed !== undefined) return Result.fail(malformed)
   const balanceAfter = wallet.balance + command.amount
   const rejection = overBalanceLimit(wallet, balanceAfter)
@@ -110,6 +119,8 @@ export const receiveTransfer = (wallet: Wallet, command: ReceiveTransfer): Decis
       amount: command.amount,
       reference: command.reference,
       metadata: command.metadata,
+      // What is received at the very time needs no second word for it.
+      effectiveAt: command.effectiveAt === Math.max(time, wallet.updatedAt) ? null : command.effectiveAt,
       balanceAfter,
       heldAfter: wallet.held
     }
@@ -157,6 +168,7 @@ export const reverseTransfer = (wallet: Wallet, command: ReverseTransfer): Decis
       to: transfer.to,
       amount: transfer.amount,
       reason: toText(command.reason, maxTextLength),
+      effectiveAt: transfer.effectiveAt,
       balanceAfter: wallet.balance + transfer.amount,
       heldAfter: wallet.held
     }
@@ -193,6 +205,7 @@ const transferSent: EventKind<TransferSent> = {
       amount: event.amount,
       reference: event.reference,
       metadata: event.metadata,
+      effectiveAt: event.effectiveAt,
       createdAt: recorded.time
     }),
   balanceChange: spent,
@@ -213,6 +226,7 @@ const transferSent: EventKind<TransferSent> = {
       reference: event.reference,
       metadata: event.metadata,
       createdAt: recorded.time,
+      effectiveAt: event.effectiveAt ?? recorded.time,
       updatedAt: recorded.time
     }
   }),

@@ -4,7 +4,7 @@
  */
 import * as Schema from "effect/Schema"
 import * as SchemaGetter from "effect/SchemaGetter"
-import { type Codec, isJsonObject, withCodec } from "./Codec.ts"
+import { absentOrNull, type Codec, isJsonObject, withCodec } from "./Codec.ts"
 import {
   amountOrZeroPattern,
   amountPattern,
@@ -77,6 +77,9 @@ const numberWhere = (holds: (value: number) => boolean): Codec<number> => ({
 
 /** Milliseconds since the epoch. */
 export const Time = withCodec(Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: maxTime })), numberWhere(isTime))
+/** When a movement counts for the books, where its caller has said so; `null`: when it happened. */
+export const EffectiveAt = absentOrNull(Time)
+
 /** A version: 0-based. */
 export const Version = withCodec(
   Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER })),
@@ -171,6 +174,9 @@ export const AnyMetadata = withCodec(
     }
   }
 )
+
+/** {@link EffectiveAt}, as a caller gives it. */
+export const AnyEffectiveAt = absentOrNull(AnyTime)
 
 /** {@link note}, as a caller gives it. */
 export const anyNote = { reference: Schema.NullOr(AnyText), metadata: AnyMetadata }

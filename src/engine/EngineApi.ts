@@ -16,8 +16,8 @@ import type { Await } from "../actors/Mailbox.ts"
 import type { RecordedEvent } from "../domain/Event.ts"
 import type { Metadata } from "../domain/Limits.ts"
 import type { HoldNotFound, InvalidRequest, TransferNotFound, WalletNotFound } from "../domain/Rejection.ts"
-import type { Hold, Transaction, Transfer } from "../domain/Wallet.ts"
-import type { Page } from "../stores/Page.ts"
+import type { Hold, Transaction, TransactionType, Transfer } from "../domain/Wallet.ts"
+import type { Page, PageRequest } from "../stores/Page.ts"
 import type { HoldQuery, TransactionQuery, TransferQuery, WalletView } from "../stores/Persistence.ts"
 import type {
   HoldSearch,
@@ -28,6 +28,7 @@ import type {
   WalletSearch
 } from "../stores/ReadModel.ts"
 import type { EventUnreadable, PositionGone, QueryTooWide, ReadError } from "../stores/StoreError.ts"
+import type { BookDate } from "../domain/BookDates.ts"
 import type { ClusterView } from "./ClusterStatus.ts"
 import type { FeedPage } from "./FeedPages.ts"
 
@@ -96,14 +97,20 @@ export interface WalletInput extends CommandOptions {
   readonly walletId: string
 }
 
-export interface MovementInput extends WalletInput {
+/** Part of every command that makes a transaction. */
+export interface BookedInput {
+  /** When it counts for the books, milliseconds since the epoch, not in the future. Default: when it happens. */
+  readonly effectiveAt?: number | null | undefined
+}
+
+export interface MovementInput extends WalletInput, BookedInput {
   /** Minor units, 0 < amount < 10^30. */
   readonly amount: bigint
   readonly reference?: string | null | undefined
   readonly metadata?: Metadata | undefined
 }
 
-export interface PlaceHoldInput extends MovementInput {
+export interface PlaceHoldInput extends Omit<MovementInput, "effectiveAt"> {
   /** Milliseconds since the epoch, in the future. */
   readonly expiresAt?: number | null | undefined
 }
@@ -112,7 +119,7 @@ export interface HoldInput extends WalletInput {
   readonly holdId: string
 }
 
-export interface CaptureHoldInput extends HoldInput {
+export interface CaptureHoldInput extends HoldInput, BookedInput {
   /** Default: all that remains. */
   readonly amount?: bigint | undefined
   /** `true`: release what then remains. */
@@ -129,7 +136,8 @@ export interface UpdateWalletInput extends WalletInput {
   readonly overdraftLimit?: bigint | undefined
 }
 
-export interface TransferInput extends CommandOptions {
+/** `effectiveAt`: of both sides. */
+export interface TransferInput extends CommandOptions, BookedInput {
   /** The source; the key is one of its keys. */
   readonly from: string
   readonly to: string
@@ -150,6 +158,11 @@ export interface TransferAnswer {
 
 export interface WalletRead {
   readonly walletId: string
+  /**
+   * The balance by the books at that time, milliseconds: of all that counts then or before; `0n` before the
+   * first entry. All else is as it is now.
+   */
+  readonly effectiveAt?: number | undefined
   /** At least this version, else wait for it: a version named in an answer that the caller has seen. */
   readonly minVersion?: number | undefined
 }
@@ -158,6 +171,29 @@ export interface WalletRead {
 export type WalletMoment =
   | { readonly walletId: string; readonly atVersion: number }
   | { readonly walletId: string; readonly at: number }
+
+export interface StatementRead {
+  readonly walletId: string
+  /** Of `effectiveAt`, inclusive: milliseconds, or a date `YYYY-MM-DD` in `timezone`. Default: from the first entry. */
+  readonly from?: BookDate | undefined
+  /** Inclusive; a date takes in the whole day. Default: to the last entry. */
+  readonly to?: BookDate | undefined
+  /** IANA name. Default: UTC. */
+  readonly timezone?: string | undefined
+  readonly minVersion?: number | undefined
+}
+
+export interface StatementQuery extends StatementRead, PageRequest {}
+
+/** All pages are as of the version of the wallet that the first one was made of. */
+export interface Statement extends Page<Transaction> {
+  /** Of all that counts before `from`. */
+  readonly openingBalance: bigint
+  /** Of all that counts up to `to`: what opens it, and what moves between. May be negative. */
+  readonly closingBalance: bigint
+  /** Sums of amounts between the ends, of each type that there is any of; reversals less what they take back. */
+  readonly totals: { readonly [T in TransactionType]?: bigint }
+}
 
 export interface EventsQuery {
   readonly walletId: string
@@ -249,8 +285,26 @@ export interface EngineSearch {
   readonly stats: (query: StatsRequest) => Effect.Effect<Stats, SearchFailure>
 }
 
+/** A wallet's books. */
+export interface EngineBooks {
+  /**
+   * From Persistence, by `effectiveAt`, then version, upwards. `QueryTooWide`: the totals would be over
+   * more than 2,000,000 transactions.
+   */
+  readonly statement: (
+    query: StatementQuery
+  ) => Effect.Effect<Statement, ReadFailure | QueryTooWide | VersionNotReached>
+  /** The same in one piece, of any size, without totals: rows are read as they are taken, 1,000 at a time. */
+  readonly statementRows: (query: StatementRead) => Effect.Effect<
+    Pick<Statement, "openingBalance" | "closingBalance"> & {
+      readonly rows: Stream.Stream<ReadonlyArray<Transaction>, ReadError>
+    },
+    ReadFailure | VersionNotReached
+  >
+}
+
 /** The queries. */
-export interface EngineQueries extends EngineSearch {
+export interface EngineQueries extends EngineSearch, EngineBooks {
   /** From the owner actor: a caller reads its own writes. `VersionNotReached`: not even the log has `minVersion`. */
   readonly getWallet: (read: WalletRead) => Effect.Effect<WalletDetails, CommandError | RateLimited | VersionNotReached>
   /**

@@ -124,9 +124,10 @@ const statusCommand = (context: CommandContext, _tag: "Freeze" | "Unfreeze" | "C
 const movementCommand =
   (context: CommandContext, _tag: "Credit" | "Debit"): Commands["credit"] =>
   (input) => {
-    const { amount, reference = null, walletId } = input
+    const { amount, effectiveAt = null, reference = null, walletId } = input
     const metadata = ownMetadata(input.metadata)
-    return execute(context, { _tag, walletId, amount, reference, metadata }, input, noteSize, transactionAnswer)
+    const command = { _tag, walletId, amount, reference, metadata, effectiveAt } as const
+    return execute(context, command, input, noteSize, transactionAnswer)
   }
 
 const placeHold =
@@ -147,8 +148,8 @@ const placeHold =
 const captureHold =
   (context: CommandContext): Commands["captureHold"] =>
   (input) => {
-    const { amount = null, final = false, holdId, walletId } = input
-    const command = { _tag: "CaptureHold", walletId, holdId, amount, final } as const
+    const { amount = null, effectiveAt = null, final = false, holdId, walletId } = input
+    const command = { _tag: "CaptureHold", walletId, holdId, amount, final, effectiveAt } as const
     return tellClosedHold(context, execute(context, command, input, noSize, captureAnswer))
   }
 

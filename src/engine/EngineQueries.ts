@@ -17,7 +17,7 @@ import { Persistence } from "../stores/Persistence.ts"
 import type { ReadModel } from "../stores/ReadModel.ts"
 import { StoreOutages } from "../stores/StoreOutages.ts"
 import { detailsOf } from "./Answers.ts"
-import type { EngineQueries as Queries, EventsQuery, WalletMoment } from "./EngineApi.ts"
+import type { EngineQueries as Queries, EventsQuery, WalletDetails, WalletMoment } from "./EngineApi.ts"
 import { ClusterStatus } from "./ClusterStatus.ts"
 import { health } from "./Health.ts"
 import { LogFeed } from "./LogFeed.ts"
@@ -35,6 +35,7 @@ import {
 } from "./QueryForm.ts"
 import { ReadShare } from "./ReadShare.ts"
 import * as SearchQueries from "./SearchQueries.ts"
+import * as Statements from "./Statements.ts"
 import { WalletCalls } from "./WalletCalls.ts"
 
 /** A list that waits for Persistence looks again after this, doubling, … */
@@ -94,6 +95,7 @@ export const make = Effect.fnUntraced(function* (
     walletAt: walletAt(context),
     events: events(context),
     ...listQueries(context),
+    ...Statements.make({ ...context, persisted: persistedOf(context) }),
     ...(yield* SearchQueries.make()),
     ...followed(yield* LogFeed),
     feedHead: Effect.map(log.head, ({ position }) => position),
@@ -115,7 +117,8 @@ const checkId = (walletId: string): Effect.Effect<void, InvalidRequest> => {
   return detail === undefined ? Effect.void : Effect.fail(new InvalidRequest({ detail }))
 }
 
-const getWallet = ({ calls, share }: QueryContext): Queries["getWallet"] => {
+const getWallet = (context: QueryContext): Queries["getWallet"] => {
+  const { calls, share } = context
   const current = (walletId: string, minVersion: number) =>
     Effect.flatMap(calls.current(walletId, minVersion), (wallet) =>
       wallet === undefined ? Effect.fail(new WalletNotFound({ walletId })) : Effect.succeed(detailsOf(wallet))
@@ -127,14 +130,38 @@ const getWallet = ({ calls, share }: QueryContext): Queries["getWallet"] => {
         Effect.fail(version < minVersion ? versionNotReached(walletId, minVersion) : failure)
       )
     )
-  return asked(wrongRead, ({ minVersion, walletId }) => {
+  const now = (walletId: string, minVersion: number | undefined) => {
     if (minVersion === undefined) return current(walletId, -1)
     const known = calls.knownVersion(walletId)
     return known !== undefined && known >= minVersion
       ? current(walletId, minVersion)
       : share.query(atLeast(walletId, minVersion))
+  }
+  return asked(wrongRead, ({ effectiveAt, minVersion, walletId }) => {
+    const wallet = now(walletId, minVersion)
+    return effectiveAt === undefined ? wallet : Effect.flatMap(wallet, (found) => atBooks(context, found, effectiveAt))
   })
 }
+
+/** The wallet with its balance by the books, which Persistence has to have come as far for. */
+const atBooks = Effect.fnUntraced(function* (context: QueryContext, wallet: WalletDetails, until: number) {
+  const { id: walletId, version } = wallet
+  const { persistence, share } = context
+  yield* untilPersisted(context, walletId, version)
+  const balance = yield* share.query(persistence.booksBalance({ walletId, version, until }))
+  return { ...wallet, balance }
+})
+
+/** For statements: the version that Persistence has. */
+const persistedOf = (context: QueryContext) =>
+  Effect.fnUntraced(function* (walletId: string, minVersion: number | undefined) {
+    yield* untilPersisted(context, walletId, minVersion)
+    const wallet = yield* context.share.query(context.persistence.wallet(walletId))
+    if (wallet === undefined && !(yield* context.share.query(exists(context, walletId)))) {
+      return yield* new WalletNotFound({ walletId })
+    }
+    return wallet?.version ?? -1
+  })
 
 const versionNotReached = (walletId: string, minVersion: number) =>
   new VersionNotReached({ walletId, minVersion, retryAfter: versionRetryMillis })

@@ -34,7 +34,7 @@ import type {
   TransferSearch,
   WalletSearch
 } from "../stores/ReadModel.ts"
-import type { EventsQuery, StatsRequest, WalletMoment, WalletRead } from "./EngineApi.ts"
+import type { EventsQuery, StatementRead, StatsRequest, WalletMoment, WalletRead } from "./EngineApi.ts"
 
 type Wrong = string | undefined
 
@@ -112,8 +112,8 @@ const wrongPage = ({ cursor, limit }: PageRequest): Wrong =>
 const wrongIf = (name: string, value: unknown, holds: boolean): Wrong =>
   value === undefined || holds ? undefined : `${name} is not one that there can be`
 
-export const wrongRead = ({ minVersion, walletId }: WalletRead): Wrong =>
-  wrongId(walletId) ?? wrongMinVersion(minVersion)
+export const wrongRead = ({ effectiveAt, minVersion, walletId }: WalletRead): Wrong =>
+  wrongId(walletId) ?? wrongMinVersion(minVersion) ?? wrongIf("effectiveAt", effectiveAt, isTime(effectiveAt!))
 
 export const wrongMoment = (moment: WalletMoment, now: number): Wrong => {
   const wrong = wrongId(moment.walletId)
@@ -134,6 +134,12 @@ export const wrongTransactions = (query: TransactionQuery & AtLeast): Wrong =>
   wrongIf("from", query.from, isTime(query.from!)) ??
   wrongIf("to", query.to, isTime(query.to!)) ??
   wrongIf("type", query.type, transactionTypes.has(query.type))
+
+/** Its ends are read by `spanOf`. */
+export const wrongStatement = (query: StatementRead & Partial<PageRequest>): Wrong =>
+  wrongId(query.walletId) ??
+  wrongMinVersion(query.minVersion) ??
+  (query.limit === undefined ? undefined : wrongPage({ ...query, limit: query.limit }))
 
 export const wrongHolds = (query: HoldQuery & AtLeast): Wrong =>
   wrongId(query.walletId) ??
@@ -178,6 +184,8 @@ export const wrongWalletSearch = (query: WalletSearch): Wrong =>
 export const wrongTransactionSearch = (query: TransactionSearch): Wrong =>
   wrongAmounts(query) ??
   wrongIf("type", query.type, transactionTypes.has(query.type)) ??
+  wrongIf("effectiveFrom", query.effectiveFrom, isTime(query.effectiveFrom!)) ??
+  wrongIf("effectiveTo", query.effectiveTo, isTime(query.effectiveTo!)) ??
   wrongIf("transferId", query.transferId, isId(query.transferId!)) ??
   wrongIf("holdId", query.holdId, isId(query.holdId!)) ??
   wrongIf("idempotencyKey", query.idempotencyKey, isIdempotencyKey(query.idempotencyKey!))

@@ -87,9 +87,10 @@ export const derivedTransferId = (from: string, idempotencyKey: string): string 
 /** What the saga is asked, with values of its own; or what is wrong, whatever the wallets are. */
 const requestOf = (input: TransferInput): TransferRequest | InvalidRequest => {
   const { actor = null, amount, await: wanted = "persisted", correlationId = null, idempotencyKey } = input
-  const { from, reference = null, to } = input
+  const { effectiveAt = null, from, reference = null, to } = input
   const metadata = ownMetadata(input.metadata)
-  const asked = { _tag: "SendTransfer", walletId: from, transferId: "", to, amount, reference, metadata } as const
+  const movement = { to, amount, reference, metadata, effectiveAt }
+  const asked = { _tag: "SendTransfer", walletId: from, transferId: "", ...movement } as const
   const wrong = malformedOrigin(idempotencyKey, wanted, actor, correlationId) ?? malformed(asked)
   if (wrong !== undefined) return wrong
   return {

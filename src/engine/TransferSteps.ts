@@ -88,9 +88,9 @@ const receive = (
   transfer: Transfer,
   wanted: TransferOrigin["await"]
 ): Effect.Effect<Reply, CommandError> => {
-  const { amount, currency, from, id: transferId, metadata, reference, to: walletId } = transfer
+  const { amount, currency, effectiveAt, from, id: transferId, metadata, reference, to: walletId } = transfer
   return ask(
-    { _tag: "ReceiveTransfer", walletId, transferId, from, amount, currency, reference, metadata },
+    { _tag: "ReceiveTransfer", walletId, transferId, from, amount, currency, reference, metadata, effectiveAt },
     arriveKey(transfer),
     { ...engineOrigin, await: wanted },
     noteBytes(transfer)
@@ -217,6 +217,7 @@ const sentTransfer = (recorded: RecordedEvent, event: TransferSent): Transfer =>
   reference: event.reference,
   metadata: event.metadata,
   createdAt: recorded.time,
+  effectiveAt: event.effectiveAt ?? recorded.time,
   updatedAt: recorded.time
 })
 
@@ -232,6 +233,7 @@ export const pendingTransfer = (source: Wallet, inFlight: TransferInFlight): Tra
   reference: inFlight.reference,
   metadata: inFlight.metadata,
   createdAt: inFlight.createdAt,
+  effectiveAt: inFlight.effectiveAt ?? inFlight.createdAt,
   updatedAt: inFlight.createdAt
 })
 

@@ -49,7 +49,8 @@ export const transactionJson = (transaction: Transaction) => ({
   holdId: transaction.holdId,
   transferId: transaction.transferId,
   version: transaction.version,
-  createdAt: formatTime(transaction.createdAt)
+  createdAt: formatTime(transaction.createdAt),
+  effectiveAt: formatTime(transaction.effectiveAt)
 })
 
 export const holdJson = (hold: Hold) => ({
@@ -76,6 +77,7 @@ export const transferJson = (transfer: Transfer) => ({
   reference: transfer.reference,
   metadata: transfer.metadata,
   createdAt: formatTime(transfer.createdAt),
+  effectiveAt: formatTime(transfer.effectiveAt),
   updatedAt: formatTime(transfer.updatedAt)
 })
 

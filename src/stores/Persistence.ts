@@ -15,7 +15,7 @@ import type { Commit } from "../domain/Commit.ts"
 import type { InvalidRequest } from "../domain/Rejection.ts"
 import type { Hold, HoldStatus, Transaction, TransactionType, Transfer, TransferStatus } from "../domain/Wallet.ts"
 import type { Page, PageRequest } from "./Page.ts"
-import type { OperationRefused, ReadError } from "./StoreError.ts"
+import type { OperationRefused, QueryTooWide, ReadError } from "./StoreError.ts"
 import type { RowReplacement, RowScan, WalletView } from "./WalletRows.ts"
 
 export type { WalletView } from "./WalletRows.ts"
@@ -27,6 +27,23 @@ export interface TransactionQuery extends PageRequest {
   /** Inclusive, milliseconds. */
   readonly to?: number | undefined
   readonly type?: TransactionType | undefined
+}
+
+/** A part of a wallet's books, as they are with the events up to a version and no later one. */
+export interface BooksQuery {
+  readonly walletId: string
+  /** A persisted one. */
+  readonly version: number
+  /** Of `effectiveAt`, inclusive, milliseconds. */
+  readonly from?: number | undefined
+  /** Of `effectiveAt`, inclusive, milliseconds. */
+  readonly to?: number | undefined
+}
+
+/** Where a page of the books ended. */
+export interface BooksPlace {
+  readonly effectiveAt: number
+  readonly version: number
 }
 
 export interface HoldQuery extends PageRequest {
@@ -250,6 +267,21 @@ export class Persistence extends Context.Service<
     readonly wallet: (walletId: string) => Effect.Effect<WalletView | undefined, ReadError>
     /** Newest first. `InvalidRequest`: the cursor is not one of ours. */
     readonly transactions: (query: TransactionQuery) => Effect.Effect<Page<Transaction>, ReadError | InvalidRequest>
+    /**
+     * The balance by the books: of all that counts at `until` (ms, inclusive) or before; `0n` before the
+     * first. What counts is what has a row, but for the reversal of an operation that was refused.
+     */
+    readonly booksBalance: (
+      query: Pick<BooksQuery, "walletId" | "version"> & { readonly until: number }
+    ) => Effect.Effect<bigint, ReadError>
+    /** What counts between the ends, by type: the sum of amounts; of reversals what they give back less what they take. */
+    readonly booksTotals: (
+      query: BooksQuery
+    ) => Effect.Effect<ReadonlyMap<TransactionType, bigint>, ReadError | QueryTooWide>
+    /** What counts between the ends and behind `after`, by `effectiveAt`, then version, upwards; at most `limit`. */
+    readonly booked: (
+      query: BooksQuery & { readonly after?: BooksPlace | undefined; readonly limit: number }
+    ) => Effect.Effect<ReadonlyArray<Transaction>, ReadError>
     /** Newest first. */
     readonly holds: (query: HoldQuery) => Effect.Effect<Page<Hold>, ReadError | InvalidRequest>
     readonly hold: (walletId: string, holdId: string) => Effect.Effect<Hold | undefined, ReadError>

@@ -63,6 +63,10 @@ export interface AmountSearch extends SearchFilter {
 
 export interface TransactionSearch extends AmountSearch {
   readonly type?: TransactionType | undefined
+  /** When it counts for the books, inclusive, milliseconds. */
+  readonly effectiveFrom?: number | undefined
+  /** When it counts for the books, inclusive, milliseconds. */
+  readonly effectiveTo?: number | undefined
   readonly transferId?: string | undefined
   readonly holdId?: string | undefined
   /** The caller's key of the command that made it. */

@@ -46,7 +46,15 @@ const hold = {
   metadata: {},
   createdAt: 0
 }
-const transfer = { id: "transfer-1", to: "wallet-2", amount: 10n, reference: null, metadata: {}, createdAt: 0 }
+const transfer = {
+  id: "transfer-1",
+  to: "wallet-2",
+  amount: 10n,
+  reference: null,
+  metadata: {},
+  effectiveAt: null,
+  createdAt: 0
+}
 
 describe("evolve", () => {
   it("begins with the wallet's creation", () => {
@@ -89,7 +97,7 @@ describe("evolve", () => {
   it("puts transfers in flight and takes them off", () => {
     assert.deepStrictEqual(after(funded, event("TransferSent", { amount: 3n, ...note, ...on })), {
       ...base(2),
-      transfers: [{ id: "transfer-1", to: "wallet-2", amount: 3n, ...note, createdAt: 7 }]
+      transfers: [{ id: "transfer-1", to: "wallet-2", amount: 3n, ...note, effectiveAt: null, createdAt: 7 }]
     })
     for (const tag of ["TransferSettled", "TransferReversed"] as const) {
       assert.deepStrictEqual(after(sending, event(tag, on)), base(3))

@@ -12,17 +12,25 @@ type CommandOf<T extends Command["_tag"]> = Extract<Command, { readonly _tag: T 
 type EventOf<T extends WalletEvent["_tag"]> = Extract<WalletEvent, { readonly _tag: T }>
 
 const note = { reference: null, metadata: noMetadata }
+const booked = { ...note, effectiveAt: null }
 
 const commands: { readonly [T in Command["_tag"]]: Omit<CommandOf<T>, "_tag" | "walletId"> } = {
   CreateWallet: { ownerId: "owner-1", currency: "EUR", overdraftLimit: 0n, metadata: noMetadata },
-  Credit: { amount: 10n, ...note },
-  Debit: { amount: 10n, ...note },
+  Credit: { amount: 10n, ...booked },
+  Debit: { amount: 10n, ...booked },
   PlaceHold: { holdId: "hold-1", amount: 10n, expiresAt: null, ...note },
-  CaptureHold: { holdId: "hold-1", amount: null, final: false },
+  CaptureHold: { holdId: "hold-1", amount: null, final: false, effectiveAt: null },
   ReleaseHold: { holdId: "hold-1" },
   ExpireHold: { holdId: "hold-1" },
-  SendTransfer: { transferId: "transfer-1", to: "wallet-2", amount: 10n, currency: "EUR", destination: null, ...note },
-  ReceiveTransfer: { transferId: "transfer-9", from: "wallet-9", amount: 10n, currency: "EUR", ...note },
+  SendTransfer: {
+    transferId: "transfer-1",
+    to: "wallet-2",
+    amount: 10n,
+    currency: "EUR",
+    destination: null,
+    ...booked
+  },
+  ReceiveTransfer: { transferId: "transfer-9", from: "wallet-9", amount: 10n, currency: "EUR", ...booked },
   RefuseTransfer: { transferId: "transfer-9", from: "wallet-9", amount: 10n, reason: "WalletClosed" },
   SettleTransfer: { transferId: "transfer-1" },
   ReverseTransfer: { transferId: "transfer-1", reason: "WalletClosed" },
@@ -59,17 +67,32 @@ const after = { balanceAfter: 0n, heldAfter: 0n }
 
 const events: { readonly [T in WalletEvent["_tag"]]: Omit<EventOf<T>, "_tag"> } = {
   WalletCreated: { ownerId: "owner-1", currency: "EUR", overdraftLimit: 0n, metadata: noMetadata, ...after },
-  WalletCredited: { amount: 10n, ...note, ...after },
-  WalletDebited: { amount: 10n, ...note, ...after },
+  WalletCredited: { amount: 10n, ...booked, ...after },
+  WalletDebited: { amount: 10n, ...booked, ...after },
   HoldPlaced: { holdId: "hold-1", amount: 10n, expiresAt: null, ...note, ...after },
-  HoldCaptured: { holdId: "hold-1", amount: 10n, released: 0n, capturedAfter: 10n, remainingAfter: 0n, ...after },
+  HoldCaptured: {
+    holdId: "hold-1",
+    amount: 10n,
+    released: 0n,
+    capturedAfter: 10n,
+    remainingAfter: 0n,
+    effectiveAt: null,
+    ...after
+  },
   HoldReleased: { holdId: "hold-1", amount: 10n, capturedAfter: 0n, ...after },
   HoldExpired: { holdId: "hold-1", amount: 10n, capturedAfter: 0n, ...after },
-  TransferSent: { transferId: "transfer-1", to: "wallet-2", amount: 10n, currency: "EUR", ...note, ...after },
-  TransferReceived: { transferId: "transfer-9", from: "wallet-9", amount: 10n, ...note, ...after },
+  TransferSent: { transferId: "transfer-1", to: "wallet-2", amount: 10n, currency: "EUR", ...booked, ...after },
+  TransferReceived: { transferId: "transfer-9", from: "wallet-9", amount: 10n, ...booked, ...after },
   TransferRefused: { transferId: "transfer-9", from: "wallet-9", amount: 10n, reason: "WalletClosed", ...after },
   TransferSettled: { transferId: "transfer-1", to: "wallet-2", amount: 10n, ...after },
-  TransferReversed: { transferId: "transfer-1", to: "wallet-2", amount: 10n, reason: "WalletClosed", ...after },
+  TransferReversed: {
+    transferId: "transfer-1",
+    to: "wallet-2",
+    amount: 10n,
+    reason: "WalletClosed",
+    effectiveAt: null,
+    ...after
+  },
   WalletFrozen: { reason: null, ...after },
   WalletUnfrozen: { reason: null, ...after },
   WalletClosed: { reason: null, ...after },

@@ -4,6 +4,8 @@ import type { WalletEvent } from "../../src/domain/Event.ts"
 const metadata = { order: "17", ключ: "значение" }
 const after = { balanceAfter: "-150", heldAfter: "25" } as const
 const money = { balanceAfter: BigInt(after.balanceAfter), heldAfter: BigInt(after.heldAfter) }
+const dated = { effectiveAt: 1_735_689_599_999 } as const
+const undated = { effectiveAt: null } as const
 const note = { reference: 'line "1"\n', metadata }
 const largest = 10n ** 30n - 1n
 const hold = {
@@ -15,7 +17,15 @@ const hold = {
   ...note,
   createdAt: 1_735_689_600_123
 }
-const transfer = { id: "transfer-1", to: "wallet-2", amount: 7n, reference: null, metadata: {}, createdAt: 0 }
+const transfer = {
+  id: "transfer-1",
+  to: "wallet-2",
+  amount: 7n,
+  reference: null,
+  metadata: {},
+  ...undated,
+  createdAt: 0
+}
 const reversal = { _tag: "OperationReversed", reversedVersion: 3, reason: "no such order" } as const
 
 export const goldenEvents: { readonly [name: string]: WalletEvent } = {
@@ -28,10 +38,10 @@ export const goldenEvents: { readonly [name: string]: WalletEvent } = {
     balanceAfter: 0n,
     heldAfter: 0n
   },
-  WalletCredited: { _tag: "WalletCredited", amount: largest, ...note, ...money },
-  "WalletCredited.plain": { _tag: "WalletCredited", amount: 1n, reference: null, metadata: {}, ...money },
-  WalletDebited: { _tag: "WalletDebited", amount: 10n, ...note, ...money },
-  "WalletDebited.plain": { _tag: "WalletDebited", amount: 1n, reference: null, metadata: {}, ...money },
+  WalletCredited: { _tag: "WalletCredited", amount: largest, ...note, ...undated, ...money },
+  "WalletCredited.plain": { _tag: "WalletCredited", amount: 1n, reference: null, metadata: {}, ...undated, ...money },
+  WalletDebited: { _tag: "WalletDebited", amount: 10n, ...note, ...undated, ...money },
+  "WalletDebited.plain": { _tag: "WalletDebited", amount: 1n, reference: null, metadata: {}, ...undated, ...money },
   HoldPlaced: { _tag: "HoldPlaced", holdId: "hold-1", amount: 30n, expiresAt: 1_767_225_600_000, ...note, ...money },
   "HoldPlaced.plain": {
     _tag: "HoldPlaced",
@@ -49,6 +59,7 @@ export const goldenEvents: { readonly [name: string]: WalletEvent } = {
     released: 1n,
     capturedAfter: 5n,
     remainingAfter: 0n,
+    ...undated,
     ...money
   },
   HoldReleased: { _tag: "HoldReleased", holdId: "hold-1", amount: 25n, capturedAfter: 5n, ...money },
@@ -60,6 +71,7 @@ export const goldenEvents: { readonly [name: string]: WalletEvent } = {
     amount: 7n,
     currency: "EUR",
     ...note,
+    ...undated,
     ...money
   },
   TransferReceived: {
@@ -68,6 +80,7 @@ export const goldenEvents: { readonly [name: string]: WalletEvent } = {
     from: "wallet-1",
     amount: 7n,
     ...note,
+    ...undated,
     ...money
   },
   TransferRefused: {
@@ -85,6 +98,54 @@ export const goldenEvents: { readonly [name: string]: WalletEvent } = {
     to: "wallet-2",
     amount: 7n,
     reason: "WalletClosed",
+    ...undated,
+    ...money
+  },
+  "WalletCredited.dated": { _tag: "WalletCredited", amount: 1n, ...note, ...dated, ...money },
+  "WalletDebited.dated": { _tag: "WalletDebited", amount: 1n, ...note, ...dated, ...money },
+  "HoldCaptured.dated": {
+    _tag: "HoldCaptured",
+    holdId: "hold-1",
+    amount: 5n,
+    released: 0n,
+    capturedAfter: 5n,
+    remainingAfter: 25n,
+    ...dated,
+    ...money
+  },
+  "TransferSent.dated": {
+    _tag: "TransferSent",
+    transferId: "transfer-1",
+    to: "wallet-2",
+    amount: 7n,
+    currency: "EUR",
+    ...note,
+    ...dated,
+    ...money
+  },
+  "TransferReceived.dated": {
+    _tag: "TransferReceived",
+    transferId: "transfer-1",
+    from: "wallet-1",
+    amount: 7n,
+    ...note,
+    ...dated,
+    ...money
+  },
+  "TransferReversed.dated": {
+    _tag: "TransferReversed",
+    transferId: "transfer-1",
+    to: "wallet-2",
+    amount: 7n,
+    reason: "WalletClosed",
+    ...dated,
+    ...money
+  },
+  "OperationReversed.dated": {
+    ...reversal,
+    reversedType: "TransferSettled",
+    balanceChange: 0n,
+    restored: { _tag: "Transfer", transfer: { ...transfer, ...dated } },
     ...money
   },
   WalletFrozen: { _tag: "WalletFrozen", reason: "audit", ...money },

@@ -80,6 +80,7 @@ describe("a hold", () => {
           released: 0n,
           capturedAfter: 10n,
           remainingAfter: 0n,
+          effectiveAt: null,
           balanceAfter: 90n,
           heldAfter: 0n
         }

@@ -236,13 +236,20 @@ describe("over any life of a wallet", () => {
           }
         }
         const pending = [...rows.values()].filter(({ status }) => status === "pending")
+        const given = new Set(
+          log.flatMap(({ event }) =>
+            event._tag === "TransferSent" && event.effectiveAt !== null ? [event.transferId] : []
+          )
+        )
         assert.sameDeepMembers(
-          pending.map(({ amount, createdAt, id, metadata, reference, to }) => ({
+          pending.map(({ amount, createdAt, effectiveAt, id, metadata, reference, to }) => ({
             id,
             to,
             amount,
             reference,
             metadata,
+            // One that was given may be the very time of its event.
+            effectiveAt: given.has(id) ? effectiveAt : null,
             createdAt
           })),
           HashMap.toValues((states.at(-1) as Wallet).transfers)

@@ -39,21 +39,28 @@ const metadata = FastCheck.dictionary(FastCheck.string({ maxLength: 3 }), FastCh
 const reference = FastCheck.option(FastCheck.string({ maxLength: 4 }))
 /** From the step's own time on; {@link live} adds that. */
 const expiresAt = FastCheck.option(FastCheck.integer({ min: 0, max: 30 }))
+/** Most say nothing of it; some of these are still to come. */
+const effectiveAt = FastCheck.option(FastCheck.integer({ min: 0, max: 60 }), { freq: 1 })
 const limit = FastCheck.bigInt({ min: 0n, max: 80n })
 
 const commands: FastCheck.Arbitrary<Asked> = FastCheck.oneof(
   {
     weight: 6,
-    arbitrary: FastCheck.record({ amount: income, reference, metadata }).map((given) => command("Credit", given))
+    arbitrary: FastCheck.record({ amount: income, reference, metadata, effectiveAt }).map((given) =>
+      command("Credit", given)
+    )
   },
-  { weight: 4, arbitrary: FastCheck.record({ amount, reference }).map((given) => command("Debit", given)) },
+  {
+    weight: 4,
+    arbitrary: FastCheck.record({ amount, reference, effectiveAt }).map((given) => command("Debit", given))
+  },
   {
     weight: 6,
     arbitrary: FastCheck.record({ amount, holdId, expiresAt, metadata }).map((given) => command("PlaceHold", given))
   },
   {
     weight: 6,
-    arbitrary: FastCheck.record({ amount: part, holdId, final: FastCheck.boolean() }).map((given) =>
+    arbitrary: FastCheck.record({ amount: part, holdId, final: FastCheck.boolean(), effectiveAt }).map((given) =>
       command("CaptureHold", given)
     )
   },

@@ -12,7 +12,7 @@ describe("a movement", () => {
   it("adds a credit to the balance", () => {
     const after = given(holding)
       .when(command("Credit", { amount: 5n, ...note }))
-      .then([{ _tag: "WalletCredited", amount: 5n, ...note, balanceAfter: 105n, heldAfter: 10n }])
+      .then([{ _tag: "WalletCredited", amount: 5n, ...note, effectiveAt: null, balanceAfter: 105n, heldAfter: 10n }])
     assert.strictEqual(after?.balance, 105n)
   })
 
@@ -26,7 +26,7 @@ describe("a movement", () => {
       })
     ])
       .when(command("Debit", { amount: 140n, ...note }))
-      .then([{ _tag: "WalletDebited", amount: 140n, ...note, balanceAfter: -40n, heldAfter: 10n }])
+      .then([{ _tag: "WalletDebited", amount: 140n, ...note, effectiveAt: null, balanceAfter: -40n, heldAfter: 10n }])
     assert.strictEqual(after === undefined ? undefined : available(after), 0n)
   })
 

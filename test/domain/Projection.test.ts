@@ -19,7 +19,8 @@ const transaction = {
   holdId: null,
   transferId: null,
   version: 4,
-  createdAt: 7
+  createdAt: 7,
+  effectiveAt: 7
 }
 
 const reversal = (balanceChange: bigint, restored: Restored): WalletEvent =>
@@ -135,6 +136,7 @@ describe("the transfers of a commit", () => {
     reason: null,
     ...note,
     createdAt: 7,
+    effectiveAt: 7,
     updatedAt: 7
   } as const
   const changed = { _tag: "Changed", walletId, transferId } as const
@@ -147,7 +149,10 @@ describe("the transfers of a commit", () => {
     event("OperationReversed", { reversedType, restored: { _tag: "NoTransfer", transferId } })
   const restoring = event("OperationReversed", {
     reversedType: "TransferSettled",
-    restored: { _tag: "Transfer", transfer: { id: transferId, to: "wallet-2", amount: 10n, ...note, createdAt: 3 } }
+    restored: {
+      _tag: "Transfer",
+      transfer: { id: transferId, to: "wallet-2", amount: 10n, ...note, effectiveAt: null, createdAt: 3 }
+    }
   })
 
   it("are none where no event is about one that the wallet has sent", () => {

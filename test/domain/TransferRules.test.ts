@@ -27,12 +27,13 @@ describe("a transfer", () => {
           amount: 60n,
           currency: "EUR",
           ...note,
+          effectiveAt: null,
           balanceAfter: 40n,
           heldAfter: 10n
         }
       ])
     assert.deepStrictEqual(after === undefined ? [] : HashMap.toValues(after.transfers), [
-      { id: "transfer-1", to: "wallet-2", amount: 60n, ...note, createdAt: 7 }
+      { id: "transfer-1", to: "wallet-2", amount: 60n, ...note, effectiveAt: null, createdAt: 7 }
     ])
   })
 
@@ -71,6 +72,7 @@ describe("a transfer", () => {
           from: "wallet-9",
           amount: 5n,
           ...note,
+          effectiveAt: null,
           balanceAfter: 105n,
           heldAfter: 10n
         }
@@ -114,6 +116,7 @@ describe("a transfer", () => {
           to: "wallet-2",
           amount: 10n,
           reason: "WalletClosed",
+          effectiveAt: null,
           balanceAfter: 100n,
           heldAfter: 0n
         }

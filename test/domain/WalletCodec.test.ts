@@ -16,7 +16,8 @@ const hold = {
   metadata: { a: "1" },
   createdAt: 7
 }
-const transfer = { id: "transfer-1", to: "wallet-2", amount: 9n, reference: null, metadata: {}, createdAt: 8 }
+const encodedTransfer = { id: "transfer-1", to: "wallet-2", amount: "9", reference: null, metadata: {}, createdAt: 8 }
+const transfer = { ...encodedTransfer, amount: 9n, effectiveAt: null }
 
 const wallet: Wallet = {
   ...walletOf([created]),
@@ -33,7 +34,6 @@ const wallet: Wallet = {
 }
 
 const encodedHold = { ...hold, amount: "10", captured: "4", remaining: "6" }
-const encodedTransfer = { ...transfer, amount: "9" }
 const encoded = {
   format: 1,
   id: "wallet-1",

@@ -49,6 +49,7 @@ const transfer = (n: number, reference: string | null, metadata: Metadata): Tran
   amount: largest,
   reference,
   metadata,
+  effectiveAt: time,
   createdAt: time
 })
 

@@ -47,6 +47,7 @@ describe("a transfer", () => {
           reference: "rent",
           metadata: { month: "5" },
           createdAt: 60_000,
+          effectiveAt: 60_000,
           updatedAt: 60_000
         },
         durability: { committed: true, persisted: true, indexed: true },

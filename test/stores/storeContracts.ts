@@ -5,6 +5,7 @@ import * as Layer from "effect/Layer"
 import type { ApiKeyStore } from "../../src/stores/ApiKeyStore.ts"
 import { apiKeyStoreContract } from "../../src/testing/contract/ApiKeyStoreContract.ts"
 import { appendContract } from "../../src/testing/contract/AppendContract.ts"
+import { booksContract, refusedBooksContract } from "../../src/testing/contract/BooksContract.ts"
 import { indexRowsContract, refusedRowsContract } from "../../src/testing/contract/IndexRowsContract.ts"
 import { fenceContract } from "../../src/testing/contract/FenceContract.ts"
 import { followContract } from "../../src/testing/contract/FollowContract.ts"
@@ -40,6 +41,7 @@ const rows = {
   persistence: persistenceContract,
   "rows for an index": indexRowsContract,
   transfers: transferContract,
+  books: booksContract,
   rebuild: rebuildContract,
   "wallet search": walletSearchContract(Effect.void),
   "transaction search": transactionSearchContract(Effect.void),
@@ -102,6 +104,7 @@ export const runPersistenceContracts = <E>(name: string, stores: Layer.Layer<All
     write: persistenceWriteContract,
     refusals: refusalContract,
     "refused rows": refusedRowsContract,
+    "refused books": refusedBooksContract,
     ...rows
   })
   run<AllStores, E>(`${name}, on its own`, Layer.fresh(stores), { log: persistedLogContract })

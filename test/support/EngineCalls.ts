@@ -70,7 +70,8 @@ export const foreignCredit = (walletId: string, amount: bigint): Command => ({
   walletId,
   amount,
   reference: null,
-  metadata: noMetadata
+  metadata: noMetadata,
+  effectiveAt: null
 })
 
 export const foreignDebit = (walletId: string, amount: bigint): Command => ({
@@ -78,5 +79,6 @@ export const foreignDebit = (walletId: string, amount: bigint): Command => ({
   walletId,
   amount,
   reference: null,
-  metadata: noMetadata
+  metadata: noMetadata,
+  effectiveAt: null
 })

@@ -30,8 +30,16 @@ export const create = (walletId: string, currency = "EUR", overdraftLimit = 0n):
   metadata: { tier: "gold", region: "west" }
 })
 const movement = (walletId: string, amount: bigint) => ({ walletId, amount, reference: null, metadata: noMetadata })
-export const credit = (walletId: string, amount: bigint): Command => ({ _tag: "Credit", ...movement(walletId, amount) })
-export const debit = (walletId: string, amount: bigint): Command => ({ _tag: "Debit", ...movement(walletId, amount) })
+export const credit = (walletId: string, amount: bigint): Command => ({
+  _tag: "Credit",
+  ...movement(walletId, amount),
+  effectiveAt: null
+})
+export const debit = (walletId: string, amount: bigint): Command => ({
+  _tag: "Debit",
+  ...movement(walletId, amount),
+  effectiveAt: null
+})
 export const hold = (walletId: string, holdId: string, amount: bigint): Command => ({
   _tag: "PlaceHold",
   ...movement(walletId, amount),
@@ -44,14 +52,16 @@ export const send = (walletId: string, to: string, transferId: string, amount: b
   transferId,
   to,
   currency: "EUR",
-  destination: null
+  destination: null,
+  effectiveAt: null
 })
 export const receive = (walletId: string, from: string, transferId: string, amount: bigint): Command => ({
   _tag: "ReceiveTransfer",
   ...movement(walletId, amount),
   transferId,
   from,
-  currency: "EUR"
+  currency: "EUR",
+  effectiveAt: null
 })
 
 /** What a log is written by: under one claim, one wallet after the other. */
@@ -168,8 +178,8 @@ export const writeLives = Effect.fnUntraced(function* (
       credit(id, amount),
       debit(id, amount),
       hold(id, holdId, amount),
-      { _tag: "CaptureHold", walletId: id, holdId, amount: null, final: next(2) === 0 },
-      { _tag: "CaptureHold", walletId: id, holdId, amount: 1n, final: next(2) === 0 },
+      { _tag: "CaptureHold", walletId: id, holdId, amount: null, final: next(2) === 0, effectiveAt: null },
+      { _tag: "CaptureHold", walletId: id, holdId, amount: 1n, final: next(2) === 0, effectiveAt: null },
       { _tag: "ReleaseHold", walletId: id, holdId },
       { _tag: "UpdateWallet", walletId: id, overdraftLimit: 50n + amount, metadata },
       { _tag: "Freeze", walletId: id, reason: null },
@@ -274,7 +284,7 @@ export const filled = Effect.gen(function* () {
   yield* perform(hold("a", "h1", 50n))
   yield* perform(hold("a", "h2", 60n))
   yield* perform(hold("a", "h3", 70n))
-  yield* perform({ _tag: "CaptureHold", walletId: "a", holdId: "h1", amount: 20n, final: true })
+  yield* perform({ _tag: "CaptureHold", walletId: "a", holdId: "h1", amount: 20n, final: true, effectiveAt: null })
   yield* perform({ _tag: "ReleaseHold", walletId: "a", holdId: "h2" })
   yield* perform({ _tag: "UpdateWallet", walletId: "a", overdraftLimit: 5n, metadata: { region: "east" } })
   return book

@@ -81,10 +81,11 @@ const itemsOf = (run: Run, rows: ReadonlyArray<SpooledMovement>): ReadonlyArray<
 /** The opening balance, once a wallet. */
 const openingsOf = (run: Run, at: Place): ReadonlyArray<Item> => {
   const { walletId } = at
-  const opening = run.states.get(walletId)?.opening
-  if (opening === undefined || run.opened.has(walletId)) return []
+  const state = run.states.get(walletId)
+  const opening = state?.opening
+  if (state === undefined || opening === undefined || run.opened.has(walletId)) return []
   run.opened.add(walletId)
-  return [{ walletId, at, opening: true, move: openingMove(walletId, opening, run.options.source) }]
+  return [{ walletId, at, opening: true, move: openingMove(state.plan, opening, run.options.source) }]
 }
 
 const makeWallet = Effect.fnUntraced(function* (run: Run, at: Place) {

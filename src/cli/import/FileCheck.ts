@@ -29,6 +29,8 @@ export interface WalletPlan extends Reading {
   readonly exponent: number
   readonly overdraftLimit: bigint
   readonly first: RowPlace
+  /** The first time that its rows count from; `null`: they have none. */
+  readonly earliest: number | null
 }
 
 /** What was read and is not booked. */
@@ -148,7 +150,7 @@ class FileCheck {
   }
 
   private take(movement: Movement, { line, row }: FileRow): string | undefined {
-    const { balanceAfter, metadata, reference, signed, walletId } = movement
+    const { balanceAfter, effectiveAt, metadata, reference, signed, walletId } = movement
     if (signed === 0n) {
       this.zeroRows += 1
       return undefined
@@ -159,7 +161,7 @@ class FileCheck {
       const rows = `lines ${before} and ${line} of wallet ${walletId} have the same id`
       return `${rows}; --id-columns A,B or --line-ids tells them apart`
     }
-    this.spool.add({ row, line, walletId, signed, balanceAfter, reference, metadata, key })
+    this.spool.add({ row, line, walletId, signed, balanceAfter, reference, metadata, effectiveAt, key })
     return undefined
   }
 
@@ -182,9 +184,10 @@ class FileCheck {
     for (const rows of this.wallets.values()) {
       const reading = rows.reading(this.options.order)
       if (Result.isFailure(reading)) return Result.fail(reading.failure)
-      const { currency, exponent, first, ownerId, walletId } = rows
+      const { currency, earliest, exponent, first, ownerId, walletId } = rows
       const overdraftLimit = this.overdrafts.get(walletId) ?? 0n
-      wallets.set(walletId, { ...reading.success, walletId, ownerId, currency, exponent, first, overdraftLimit })
+      const plan = { walletId, ownerId, currency, exponent, first, earliest, overdraftLimit }
+      wallets.set(walletId, { ...reading.success, ...plan })
     }
     const { balances, bare, blankRows, spool, unmappedRows, zeroRows } = this
     const leftOut = { zeroRows, blankRows, unmappedRows, ignored: Object.fromEntries(this.ignored) }

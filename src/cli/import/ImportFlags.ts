@@ -1,4 +1,5 @@
 /** The flags of `wallet import`, and what they say together. */
+import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Result from "effect/Result"
@@ -6,6 +7,7 @@ import * as Schema from "effect/Schema"
 import * as Argument from "effect/cli/Argument"
 import type * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
+import { timeZoneOf } from "../../domain/BookDates.ts"
 import { isCurrency, isId } from "../../domain/Limits.ts"
 import * as Flags from "../Flags.ts"
 import { type MovementField, movementFields, type RowIds } from "./Columns.ts"
@@ -36,6 +38,15 @@ const columnFlags = {
     Flag.withMetavar("COLUMN"),
     Flag.withDescription("Keep this column as metadata; may be given several times"),
     Flag.atLeast(0)
+  ),
+  timezone: Flag.String("timezone").pipe(
+    Flag.withMetavar("NAME"),
+    Flag.withDescription("Of dates, and of times without an offset: an IANA name like Europe/Prague"),
+    Flag.withDefault("UTC")
+  ),
+  undated: Flag.Boolean("undated").pipe(
+    Flag.withDescription("Rows count for the books when they are booked; dates are only kept as metadata"),
+    Flag.withDefault(false)
   ),
   strict: Flag.Boolean("strict").pipe(
     Flag.withDescription("Refuse columns that are nothing; otherwise they are ignored and counted"),
@@ -236,6 +247,10 @@ export const optionsOf = Effect.fnUntraced(function* (given: ImportFlags, onProg
   const overdraft = parseDecimal(given.overdraft, maxExponent)
   if (Result.isFailure(overdraft)) return yield* new FlagWrong({ flag: "overdraft", reason: overdraft.failure })
   if (overdraft.success < 0n) return yield* new FlagWrong({ flag: "overdraft", reason: "is below 0" })
+  const timeZone = timeZoneOf(given.timezone)
+  if (timeZone === undefined) {
+    return yield* new FlagWrong({ flag: "timezone", reason: "is no IANA name of a time zone, like Europe/Prague" })
+  }
   const mapFile = Option.getOrUndefined(given.walletMap)
   if (mapFile !== undefined && Option.isSome(given.wallet)) {
     return yield* new FlagWrong({ flag: "wallet-map", reason: "--wallet says the wallet of every row already" })
@@ -255,6 +270,8 @@ export const optionsOf = Effect.fnUntraced(function* (given: ImportFlags, onProg
     currency: Option.getOrUndefined(given.currency),
     exponents: yield* Effect.fromResult(parseExponents(given.exponent)),
     decimal,
+    timeZone: given.undated ? undefined : timeZone,
+    now: yield* Clock.currentTimeMillis,
     overdraft: given.overdraft,
     opening: opening === undefined ? undefined : yield* Effect.fromResult(parseOpening(opening)),
     checkBalance: !given.ignoreBalance,

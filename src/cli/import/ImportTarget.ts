@@ -39,6 +39,8 @@ export interface WalletMove {
   readonly amount: bigint
   readonly reference: string | null
   readonly metadata: Metadata
+  /** When it counts for the books, milliseconds; `null`: when it is booked. */
+  readonly effectiveAt: number | null
   readonly idempotencyKey: string
 }
 
@@ -152,7 +154,7 @@ export class ImportTarget extends Context.Service<
             )
           ),
         // A call reaches its wallet's mailbox before it first waits, so their order is that of the rows.
-        move: (moves) =>
+        move: orUndated((moves) =>
           atOnce(moves, ({ direction, ...input }) =>
             engine[direction]({ ...input, actor: "import" }).pipe(
               Effect.map(({ replayed, wallet: { balance, version } }) => ({ balance, version, replayed })),
@@ -160,6 +162,7 @@ export class ImportTarget extends Context.Service<
               Effect.result
             )
           )
+        )
       })
     )
   )
@@ -202,18 +205,44 @@ export class ImportTarget extends Context.Service<
               })
             )
           ),
-        move: (moves) =>
+        move: orUndated((moves) =>
           run(
-            moves.map(({ direction, reference, ...move }) => ({
+            moves.map(({ direction, effectiveAt, reference, ...move }) => ({
               type: direction,
               ...move,
-              ...(reference === null ? {} : { reference })
+              ...(reference === null ? {} : { reference }),
+              ...(effectiveAt === null ? {} : { effectiveAt })
             }))
           ).pipe(Effect.map(({ results }) => results.map(appliedOf)))
+        )
       })
     })
   )
 }
+
+type Move = ImportTarget["Service"]["move"]
+
+/**
+ * Rows that were booked before movements had times of their own have their keys, and fingerprints
+ * without one. So what a key was used for is asked once more without: a key that is taken acts never again.
+ */
+const orUndated =
+  (move: Move): Move =>
+  (moves) =>
+    Effect.flatMap(move(moves), (results) => {
+      const again = moves.flatMap((one, index) => {
+        const result = results[index]
+        const isReused =
+          result !== undefined && Result.isFailure(result) && result.failure.code === "IdempotencyKeyReused"
+        return isReused && one.effectiveAt !== null ? [index] : []
+      })
+      if (again.length === 0) return Effect.succeed(results)
+      return Effect.map(move(again.map((index) => ({ ...moves[index]!, effectiveAt: null }))), (undated) => {
+        const merged = [...results]
+        again.forEach((index, place) => (merged[index] = undated[place]!))
+        return merged
+      })
+    })
 
 /** All started in order before any is waited for. */
 const atOnce = <A, B>(inputs: ReadonlyArray<A>, run: (input: A) => Effect.Effect<B>): Effect.Effect<ReadonlyArray<B>> =>

@@ -8,9 +8,10 @@ import type { Metadata } from "../../domain/Limits.ts"
 import type { ColumnRules, Columns, MovementField } from "./Columns.ts"
 import { type ExponentRules, exponentOf } from "./CurrencyExponents.ts"
 import { type DecimalFormat, parseDecimal } from "./Decimals.ts"
+import { type DateRules, effectiveAtOf } from "./RowDates.ts"
 import { columnsKey, digestOf, lineKey, rowKey } from "./RowKeys.ts"
 
-export interface MovementRules extends ColumnRules {
+export interface MovementRules extends ColumnRules, DateRules {
   readonly exponents: ExponentRules
   readonly decimal: DecimalFormat
   /** `false`: what the balance column says is not even read. */
@@ -40,6 +41,8 @@ export interface Movement {
   readonly reference: string | null
   readonly metadata: Metadata
   readonly date: string
+  /** When it counts for the books, milliseconds; `null`: when it is booked. */
+  readonly effectiveAt: number | null
   readonly identity: RowIdentity
 }
 
@@ -138,6 +141,7 @@ class RowParser {
       reference: reference === "" ? null : reference,
       metadata: this.metadata(date),
       date,
+      effectiveAt: this.take(effectiveAtOf(date, rules), null),
       identity: this.identity([walletId, currency, String(signed), date, reference], exponent)
     }
   }
@@ -147,7 +151,7 @@ class RowParser {
     return ""
   }
 
-  private take<A>(result: Result.Result<A, string>, instead: A): A {
+  private take<A>(result: Result.Result<A, string>, instead: NoInfer<A>): A {
     if (Result.isSuccess(result)) return result.success
     this.refuse(result.failure)
     return instead

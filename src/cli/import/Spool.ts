@@ -24,6 +24,7 @@ export interface SpooledMovement {
   readonly balanceAfter: bigint | undefined
   readonly reference: string | null
   readonly metadata: Metadata
+  readonly effectiveAt: number | null
   readonly key: string
 }
 
@@ -41,19 +42,20 @@ type Line = [
   balanceAfter: string | null,
   reference: string | null,
   metadata: Metadata | null,
+  effectiveAt: number | null,
   key: string
 ]
 
 const write = (one: SpooledMovement): string => {
-  const { balanceAfter, index, key, line, metadata, reference, row, signed, walletId } = one
+  const { balanceAfter, effectiveAt, index, key, line, metadata, reference, row, signed, walletId } = one
   const balance = balanceAfter === undefined ? null : String(balanceAfter)
   const kept = metadata === noMetadata ? null : metadata
-  const parts: Line = [index, row, line, walletId, String(signed), balance, reference, kept, key]
+  const parts: Line = [index, row, line, walletId, String(signed), balance, reference, kept, effectiveAt, key]
   return `${JSON.stringify(parts)}\n`
 }
 
 const read = (text: string): SpooledMovement => {
-  const [index, row, line, walletId, signed, balance, reference, metadata, key] = JSON.parse(text) as Line
+  const [index, row, line, walletId, signed, balance, reference, metadata, effectiveAt, key] = JSON.parse(text) as Line
   return {
     index,
     row,
@@ -63,6 +65,7 @@ const read = (text: string): SpooledMovement => {
     balanceAfter: balance === null ? undefined : BigInt(balance),
     reference,
     metadata: metadata ?? noMetadata,
+    effectiveAt,
     key
   }
 }

@@ -75,22 +75,28 @@ class Marks {
   }
 }
 
-export const moveOf = ({ key, metadata, reference, signed, walletId }: SpooledMovement): WalletMove => ({
+export const moveOf = ({ effectiveAt, key, metadata, reference, signed, walletId }: SpooledMovement): WalletMove => ({
   walletId,
   direction: signed < 0n ? "debit" : "credit",
   amount: signed < 0n ? -signed : signed,
   reference,
   metadata,
+  effectiveAt,
   idempotencyKey: key
 })
 
-/** The movement that makes a wallet's opening balance; the same in every run. */
-export const openingMove = (walletId: string, opening: bigint, source: string | undefined): WalletMove => ({
+/** The movement that makes a wallet's opening balance; the same in every run. It counts from the first date of its rows. */
+export const openingMove = (
+  { earliest, walletId }: Pick<WalletPlan, "earliest" | "walletId">,
+  opening: bigint,
+  source: string | undefined
+): WalletMove => ({
   walletId,
   direction: opening < 0n ? "debit" : "credit",
   amount: opening < 0n ? -opening : opening,
   reference: "Opening balance",
   metadata: {},
+  effectiveAt: earliest,
   idempotencyKey: openingKey(source)
 })
 
@@ -209,12 +215,12 @@ const openState = Effect.fnUntraced(function* (
 /** Whether the opening balance that an earlier run has booked is this file's; else it is that of an earlier statement. */
 const isSameOpening = Effect.fnUntraced(function* (
   target: Target,
-  { walletId }: WalletPlan,
+  plan: WalletPlan,
   opening: bigint,
   { source }: ImportOptions
 ): Effect.fn.Return<boolean, string> {
   if (opening === 0n) return false
-  const sent = sendInOrder([openingMove(walletId, opening, source)], target.move)
+  const sent = sendInOrder([openingMove(plan, opening, source)], target.move)
   return yield* Effect.matchEffect(sent, {
     onSuccess: () => Effect.succeed(true),
     onFailure: ({ error }) =>

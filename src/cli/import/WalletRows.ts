@@ -51,6 +51,7 @@ export class WalletRows {
   readonly exponent: number
   readonly first: RowPlace
   ownerId: string | undefined
+  earliest: number | null = null
   private ownerLine = 0
   private readonly oldestFirst = newFold()
   private readonly newestFirst = newFold()
@@ -69,7 +70,7 @@ export class WalletRows {
 
   /** Takes the next row; a failure says why it cannot be one of this wallet. */
   add(movement: Movement, place: RowPlace): string | undefined {
-    const { currency, date, ownerId, walletId } = movement
+    const { currency, date, effectiveAt, ownerId, walletId } = movement
     if (currency !== this.currency) return `wallet ${walletId} is in ${this.currency}, not ${currency}`
     if (ownerId !== undefined && this.ownerId !== undefined && ownerId !== this.ownerId) {
       return `wallet ${walletId} is ${this.ownerId}'s on line ${this.ownerLine}, not ${ownerId}'s`
@@ -78,6 +79,7 @@ export class WalletRows {
       this.ownerId = ownerId
       this.ownerLine = place.line
     }
+    if (effectiveAt !== null) this.earliest = Math.min(effectiveAt, this.earliest ?? effectiveAt)
     this.addDate(date)
     this.addOldestFirst(movement, place)
     this.addNewestFirst(movement, place)

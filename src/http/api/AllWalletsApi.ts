@@ -46,6 +46,8 @@ const searchTransactions = HttpApiEndpoint.get("search", "/v1/transactions", {
   query: searchQuery({
     ...amountFilters,
     type: Schema.optionalKey(TransactionType),
+    effectiveFrom: Schema.optionalKey(Time),
+    effectiveTo: Schema.optionalKey(Time),
     transferId: Schema.optionalKey(Id),
     holdId: Schema.optionalKey(Id),
     idempotencyKey: Schema.optionalKey(GivenKey)

@@ -21,6 +21,7 @@ import {
   maxTextLength,
   maxTime
 } from "../../domain/Limits.ts"
+import { isDate } from "../../domain/BookDates.ts"
 
 /** With the flag `u`, which JSON Schema's patterns have: without it OpenAPI would leave the pattern out. */
 const matching = (pattern: RegExp, expected: string) =>
@@ -124,6 +125,23 @@ export const Time = Schema.String.annotate({ format: "date-time", expected: time
     encode: SchemaGetter.transform(formatTime)
   })
 )
+
+const bookDateForm = "an RFC 3339 time, or a date like 2026-01-31, of the years 1970 to 9999"
+
+/** A time, which decodes to milliseconds, or a date, which stays one: what it means is for its time zone to say. */
+export const BookDate = Schema.String.annotate({ expected: bookDateForm }).pipe(
+  Schema.decodeTo(Schema.Union([Schema.Number, Schema.String]), {
+    decode: SchemaGetter.transformEffect((value: string, options) => {
+      const end = isDate(value) ? value : parseTime(value)
+      return end === undefined
+        ? Effect.fail(new SchemaIssue.InvalidValue({ expected: bookDateForm }, value, options))
+        : Effect.succeed(end)
+    }),
+    encode: SchemaGetter.transform((end: number | string) => (typeof end === "string" ? end : formatTime(end)))
+  })
+)
+
+export const TimeZone = matching(/^[A-Za-z][A-Za-z0-9_+/-]{0,63}$/, "an IANA time zone, like Europe/Prague")
 
 /** A whole number in a query, 0 ≤ n ≤ `maximum`. */
 const wholeNumber = (minimum: number, maximum: number, expected: string) =>

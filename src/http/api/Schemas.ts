@@ -67,7 +67,8 @@ export const TransactionJson = Schema.Struct({
   holdId: Schema.NullOr(Id),
   transferId: Schema.NullOr(Id),
   version: VersionNumber,
-  createdAt: Time
+  createdAt: Time,
+  effectiveAt: Time
 }).annotate({ identifier: "Transaction" })
 
 export const HoldStatus = Schema.Literals(["active", "captured", "released", "expired"])
@@ -98,6 +99,7 @@ export const TransferJson = Schema.Struct({
   reference: Schema.NullOr(Text),
   metadata: Metadata,
   createdAt: Time,
+  effectiveAt: Time,
   updatedAt: Time
 }).annotate({
   identifier: "Transfer",
@@ -144,6 +146,20 @@ const page = <S extends Schema.Top>(item: S, identifier: string) =>
 
 export const WalletPage = page(WalletJson, "WalletPage")
 export const TransactionPage = page(TransactionJson, "TransactionPage")
+
+export const StatementPage = Schema.Struct({
+  openingBalance: Sum,
+  closingBalance: Sum,
+  totals: Schema.Record(TransactionType, Schema.optionalKey(Sum)),
+  data: Schema.Array(TransactionJson),
+  next: Schema.NullOr(Schema.String)
+}).annotate({
+  identifier: "Statement",
+  description:
+    "Balances before and after; sums of amounts by type, of reversals what they give back less what they take. " +
+    "All pages are as of one version of the wallet."
+})
+
 export const HoldPage = page(HoldJson, "HoldPage")
 export const TransferPage = page(TransferJson, "TransferPage")
 
@@ -208,9 +224,12 @@ export const UpdateWalletBody = Schema.Struct({
 
 const movement = { amount: Amount, reference: optionalText, metadata: Schema.optionalKey(Metadata) }
 
-export const MovementBody = Schema.Struct(movement).annotate({ identifier: "Movement" })
+/** When it counts for the books: not in the future. */
+const booked = { effectiveAt: Schema.optionalKey(Time) }
 
-const transferFields = { to: Id, ...movement }
+export const MovementBody = Schema.Struct({ ...movement, ...booked }).annotate({ identifier: "Movement" })
+
+const transferFields = { to: Id, ...movement, ...booked }
 
 export const TransferBody = Schema.Struct({ from: Id, ...transferFields }).annotate({ identifier: "SendTransfer" })
 
@@ -218,7 +237,7 @@ const holdFields = { ...movement, expiresAt: Schema.optionalKey(Schema.NullOr(Ti
 
 export const PlaceHoldBody = Schema.Struct(holdFields).annotate({ identifier: "PlaceHold" })
 
-const captureFields = { amount: Schema.optionalKey(Amount), final: Schema.optionalKey(Schema.Boolean) }
+const captureFields = { amount: Schema.optionalKey(Amount), final: Schema.optionalKey(Schema.Boolean), ...booked }
 
 export const CaptureHoldBody = Schema.Struct(captureFields).annotate({ identifier: "CaptureHold" })
 
@@ -238,8 +257,8 @@ const item = <const Type extends string, Fields extends Schema.Struct.Fields>(ty
     ...fields
   })
 
-export const CreditItem = item("credit", movement)
-export const DebitItem = item("debit", movement)
+export const CreditItem = item("credit", { ...movement, ...booked })
+export const DebitItem = item("debit", { ...movement, ...booked })
 export const HoldItem = item("hold", holdFields)
 export const CaptureItem = item("capture", { holdId: Id, ...captureFields })
 export const ReleaseItem = item("release", { holdId: Id })

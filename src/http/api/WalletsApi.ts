@@ -1,6 +1,7 @@
 /** Endpoints of wallets and of what happened to one. */
 import * as HttpApiEndpoint from "effect/http-api/HttpApiEndpoint"
 import * as HttpApiGroup from "effect/http-api/HttpApiGroup"
+import * as HttpApiSchema from "effect/http-api/HttpApiSchema"
 import * as Schema from "effect/Schema"
 import {
   command,
@@ -17,6 +18,7 @@ import {
   Forbidden,
   InsufficientFunds,
   MailboxFull,
+  QueryTooWide,
   VersionNotReached,
   WalletAlreadyExists,
   WalletClosed,
@@ -28,6 +30,7 @@ import {
   CreateWalletBody,
   EventPage,
   MovementBody,
+  StatementPage,
   StatusChangeBody,
   TransactionReply,
   TransactionPage,
@@ -38,7 +41,7 @@ import {
   WalletPage,
   WalletStatus
 } from "./Schemas.ts"
-import { Balance, Limit, Time, Version } from "./SchemaValues.ts"
+import { Balance, BookDate, Limit, Time, TimeZone, Version } from "./SchemaValues.ts"
 import { searchDoc, searchProblems, searchQuery } from "./SearchQuery.ts"
 
 const createWallet = HttpApiEndpoint.post("create", "/v1/wallets", {
@@ -61,13 +64,20 @@ const getWallet = HttpApiEndpoint.get("get", "/v1/wallets/:id", {
   query: {
     minVersion: Schema.optionalKey(Version),
     atVersion: Schema.optionalKey(Version),
-    at: Schema.optionalKey(Time)
+    at: Schema.optionalKey(Time),
+    effectiveAt: Schema.optionalKey(Time)
   },
   success: WalletJson,
   error: [WalletNotFound, MailboxFull, VersionNotReached]
 })
   .annotate(RequiredScope, "wallets:read")
-  .annotateMerge(doc("Read a wallet", "wallets:read", "Now, or as it was at a version or a time (one of the three)."))
+  .annotateMerge(
+    doc(
+      "Read a wallet",
+      "wallets:read",
+      "Now, or as it was at a version or a time (one of the three). `effectiveAt`: as now, with the balance by the books of that time."
+    )
+  )
 
 const searchWallets = HttpApiEndpoint.get("search", "/v1/wallets", {
   query: searchQuery({
@@ -143,6 +153,29 @@ const listTransactions = HttpApiEndpoint.get("transactions", "/v1/wallets/:id/tr
   .annotate(RequiredScope, "wallets:read")
   .annotateMerge(doc("A wallet's transactions, newest first", "wallets:read", "`from` and `to` are inclusive."))
 
+const statement = HttpApiEndpoint.get("statement", "/v1/wallets/:id/statement", {
+  params: walletPath,
+  query: {
+    from: Schema.optionalKey(BookDate),
+    to: Schema.optionalKey(BookDate),
+    timezone: Schema.optionalKey(TimeZone),
+    minVersion: Schema.optionalKey(Version),
+    ...pageQuery
+  },
+  success: [StatementPage, Schema.String.pipe(HttpApiSchema.asText({ contentType: "text/csv" }))],
+  error: [WalletNotFound, VersionNotReached, QueryTooWide]
+})
+  .annotate(RequiredScope, "wallets:read")
+  .annotateMerge(
+    doc(
+      "A wallet's statement",
+      "wallets:read",
+      "By `effectiveAt`, then version. `from` and `to` are inclusive; a date is one of `timezone` (UTC unless given), " +
+        "and `to` takes in its whole day. `Accept: text/csv`: all rows, or with `limit` or `cursor` a page, whose " +
+        "next one `Link` names; the balances are in the headers `Opening-Balance` and `Closing-Balance`."
+    )
+  )
+
 const listEvents = HttpApiEndpoint.get("events", "/v1/wallets/:id/events", {
   params: walletPath,
   query: { after: Schema.optionalKey(Version), limit: Schema.optionalKey(Limit) },
@@ -164,6 +197,7 @@ export class WalletsApi extends HttpApiGroup.make("wallets")
     statusChange("unfreeze", "Unfreeze a wallet"),
     statusChange("close", "Close an empty wallet for good"),
     listTransactions,
+    statement,
     listEvents
   )
   .middleware(RequestValidation)

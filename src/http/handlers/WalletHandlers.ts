@@ -13,6 +13,7 @@ import { publicData, publicType } from "../../domain/PublicEvent.ts"
 import { InvalidRequest } from "../../domain/Rejection.ts"
 import { type Await, WalletEngine } from "../../engine/WalletEngine.ts"
 import { commandOptions, mayLimit } from "./CommandOptions.ts"
+import { statementHandler } from "./StatementHandler.ts"
 
 type Engine = WalletEngine["Service"]
 
@@ -70,6 +71,8 @@ const statusChange = (run: Engine["freeze"] | Engine["unfreeze"] | Engine["close
 
 const ambiguous = new InvalidRequest({ detail: "at most one of minVersion, atVersion and at can be asked for" })
 
+const notOfThePast = new InvalidRequest({ detail: "effectiveAt goes neither with at nor with atVersion" })
+
 const eventJson = (recorded: RecordedEvent) => ({
   version: recorded.version,
   type: publicType(recorded.event),
@@ -92,15 +95,16 @@ export const walletHandlers = HttpApiBuilder.group(
       .handleRaw("close", statusChange(engine.close))
       .handleRaw(
         "get",
-        Effect.fnUntraced(function* ({ params, query: { at, atVersion, minVersion } }) {
+        Effect.fnUntraced(function* ({ params, query: { at, atVersion, effectiveAt, minVersion } }) {
           const walletId = params.id
           if ([at, atVersion, minVersion].filter((value) => value !== undefined).length > 1) return yield* ambiguous
+          if (effectiveAt !== undefined && (at ?? atVersion) !== undefined) return yield* notOfThePast
           const read =
             at !== undefined
               ? engine.walletAt({ walletId, at })
               : atVersion !== undefined
                 ? engine.walletAt({ walletId, atVersion })
-                : engine.getWallet({ walletId, minVersion })
+                : engine.getWallet({ walletId, minVersion, effectiveAt })
           return plainReply(200, walletJson(yield* read))
         }, respond)
       )
@@ -119,6 +123,7 @@ export const walletHandlers = HttpApiBuilder.group(
           return plainReply(200, pageJson(page, transactionJson))
         }, respond)
       )
+      .handleRaw("statement", statementHandler(engine))
       .handleRaw(
         "events",
         Effect.fnUntraced(function* ({ params, query }) {

@@ -68,7 +68,8 @@ const transactions = structCodec(
     holdId: Schema.NullOr(Id),
     transferId: Schema.NullOr(Id),
     version: Version,
-    createdAt: Time
+    createdAt: Time,
+    effectiveAt: Time
   })
 )
 
@@ -87,6 +88,7 @@ const transfers = structCodec(
     reason: Schema.NullOr(Text),
     ...Note,
     createdAt: Time,
+    effectiveAt: Time,
     updatedAt: Time
   })
 )

@@ -72,7 +72,8 @@ export const mappings: Record<DocumentKind | "meta", object> = {
     balanceAfter: shown,
     holdId: asked,
     transferId: asked,
-    version: shownNumber
+    version: shownNumber,
+    effectiveAt: time
   }),
   transfer: mapping({
     ...movement,
@@ -83,6 +84,7 @@ export const mappings: Record<DocumentKind | "meta", object> = {
     key: asked,
     status: exact,
     reason: shown,
+    effectiveAt: shownTime,
     updatedAt: shownTime
   }),
   hold: mapping({

@@ -76,6 +76,7 @@ export const transactionQuery = (query: TransactionSearch): Query =>
   all([
     ...ofAll(query),
     ...ofAmounts(query),
+    ...isWithin("effectiveAt", query.effectiveFrom, query.effectiveTo),
     ...is("walletId", query.walletId),
     ...is("type", query.type),
     ...is("transferId", query.transferId),

@@ -24,6 +24,8 @@ export interface PositionedTransaction {
   readonly position: bigint
   /** Of the command that made it, with its namespace. */
   readonly key: string
+  /** Signed, minor units: what its event changes of the balance. */
+  readonly change: bigint
   readonly transaction: Transaction
 }
 

@@ -14,6 +14,7 @@ import {
   type TransactionQuery,
   type TransferQuery
 } from "../Persistence.ts"
+import { bookReads } from "./Books.ts"
 import { copyOf } from "./Copies.ts"
 import { MemoryDatabase, type MemoryState, type PositionedTransfer } from "./MemoryDatabase.ts"
 import { makeDeadLetters } from "./DeadLetters.ts"
@@ -140,6 +141,7 @@ export const make = (state: MemoryState): Persistence["Service"] => {
     ...(state.separate ? {} : { rowScan: rowScan(rows), rowReplacement: rowReplacement(state) }),
     wallet: (walletId) => read(({ wallets }) => wallets.get(walletId)?.wallet),
     transactions: (query) => list((seen) => listTransactions(seen, query)),
+    ...bookReads(rows),
     holds: (query) => list((seen) => listHolds(seen, query)),
     hold: (walletId, holdId) => read(({ holds }) => holds.get(walletId)?.get(holdId)?.hold),
     transfer: (transferId) => read((seen) => findTransfer(seen, transferId)),

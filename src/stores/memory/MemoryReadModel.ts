@@ -69,6 +69,7 @@ const searchTransactions = Effect.fnUntraced(function* (
       Matching.matches(asked, transaction, { ownerIds, currency, words: transactionWords, ids: [id, walletId] }) &&
       Matching.matchesAmount(query, transaction, [walletId]) &&
       (query.type === undefined || transaction.type === query.type) &&
+      Matching.isWithin(transaction.effectiveAt, query.effectiveFrom, query.effectiveTo) &&
       (query.transferId === undefined || transaction.transferId === query.transferId) &&
       (query.holdId === undefined || transaction.holdId === query.holdId)
     )

@@ -23,7 +23,8 @@ const add = (rows: MemoryState, document: SearchDocument): void => {
       rows.wallets.set(document.wallet.id, document)
       return
     case "transaction":
-      rows.transactions.push({ ...document, key: storedKey(document.key) })
+      // No search adds changes up.
+      rows.transactions.push({ ...document, key: storedKey(document.key), change: 0n })
       return
     case "transfer":
       entry(rows.transfers, document.transfer.from).set(document.transfer.id, {

@@ -2,6 +2,7 @@
 import * as Effect from "effect/Effect"
 import type { Commit } from "../../domain/Commit.ts"
 import type { RecordedEvent } from "../../domain/Event.ts"
+import { balanceChange } from "../../domain/EventKinds.ts"
 import { heldBefore } from "../../domain/HoldRules.ts"
 import { changesProfile, profileAfter } from "../../domain/Profile.ts"
 import { holdChanges, transactionOf, transferChanges } from "../../domain/Projection.ts"
@@ -46,7 +47,9 @@ const applyTransactions = (state: MemoryState, commit: Commit, positionOf: Posit
     // Where events are the log they stay when all else is erased.
     if (transaction === undefined || recorded.version <= (ofWallet.at(-1)?.version ?? -1)) continue
     ofWallet.push(transaction)
-    const positioned = { position: positionOf(recorded.version), key: recorded.metadata.key, transaction }
+    const { event, metadata, version } = recorded
+    const change = balanceChange(event)
+    const positioned = { position: positionOf(version), key: metadata.key, change, transaction }
     const last = state.transactions.at(-1)
     if (last !== undefined && last.position > positioned.position) inOrder = false
     state.transactions.push(positioned)

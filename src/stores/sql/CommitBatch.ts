@@ -49,12 +49,13 @@ export const transferJson = (transfer: Transfer, version: number): object => ({
   reference: transfer.reference ?? undefined,
   metadata: metadataOf(transfer.metadata),
   created_at: isoTime(transfer.createdAt),
+  effective_at: transfer.effectiveAt === transfer.createdAt ? undefined : isoTime(transfer.effectiveAt),
   updated_at: isoTime(transfer.updatedAt)
 })
 
 /** Fields of the types `given_commit` and `given_event`. */
 const commitFields = 11
-const eventFields = 21
+const eventFields = 22
 
 /** Usual bytes of a row; more is not an error. */
 const commitBytes = 256
@@ -162,6 +163,7 @@ const addEvent = (
     .text(columns.data)
     .text(options.log ? originOf(id, metadata) : null)
     .texts(options.words ? wordsOf(columns) : null)
+    .timeOrNull(columns.effectiveAt)
     .end()
 }
 

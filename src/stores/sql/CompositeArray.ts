@@ -81,6 +81,10 @@ export class CompositeArray {
     return this
   }
 
+  timeOrNull(millis: number | null): this {
+    return millis === null ? this.#null(oid.timestamptz) : this.time(millis)
+  }
+
   uuid(value: string): this {
     this.#field(oid.uuid, 16)
     let from = 0

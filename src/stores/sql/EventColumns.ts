@@ -21,6 +21,8 @@ export interface EventColumns {
   readonly holdId: string | null
   readonly transferId: string | null
   readonly counterparty: string | null
+  /** Milliseconds; `null`: the event's own time. */
+  readonly effectiveAt: number | null
   /** JSON; `null`: the columns say it all. */
   readonly data: string | null
 }
@@ -34,12 +36,13 @@ const columnsOfFields = {
   transferId: "transfer_id",
   to: "counterparty",
   from: "counterparty",
-  currency: "currency"
+  currency: "currency",
+  effectiveAt: "effective_at"
 } as const
 
 type ColumnField = keyof typeof columnsOfFields
 
-const movement = ["amount", "reference", "metadata"] as const
+const movement = ["amount", "reference", "metadata", "effectiveAt"] as const
 
 /**
  * What of each event its columns say, beside `balanceAfter` and `heldAfter`. An amount
@@ -51,14 +54,14 @@ const fieldsInColumns: Readonly<Record<WalletEventType, ReadonlyArray<ColumnFiel
   WalletCredited: movement,
   WalletDebited: movement,
   HoldPlaced: ["holdId", "reference", "metadata"],
-  HoldCaptured: ["amount", "holdId"],
+  HoldCaptured: ["amount", "holdId", "effectiveAt"],
   HoldReleased: ["holdId"],
   HoldExpired: ["holdId"],
   TransferSent: ["transferId", "to", "currency", ...movement],
   TransferReceived: ["transferId", "from", ...movement],
   TransferRefused: ["transferId", "from"],
   TransferSettled: ["transferId", "to"],
-  TransferReversed: ["amount", "transferId", "to"],
+  TransferReversed: ["amount", "transferId", "to", "effectiveAt"],
   WalletFrozen: [],
   WalletUnfrozen: [],
   WalletClosed: [],
@@ -94,8 +97,9 @@ const columns = (
   holdId: string | null,
   transferId: string | null,
   counterparty: string | null,
-  data: string | null
-): EventColumns => ({ amount, reference, metadata, holdId, transferId, counterparty, data })
+  data: string | null,
+  effectiveAt: number | null = null
+): EventColumns => ({ amount, reference, metadata, holdId, transferId, counterparty, effectiveAt, data })
 
 /**
  * The columns of an event. Those of an OperationReversed repeat what readers of transactions
@@ -106,11 +110,13 @@ export const columnsOf = (event: WalletEvent, withData = true): EventColumns => 
   switch (event._tag) {
     case "WalletCredited":
     case "WalletDebited":
-      return columns(event.amount, event.reference, event.metadata, null, null, null, null)
+      return columns(event.amount, event.reference, event.metadata, null, null, null, null, event.effectiveAt)
     case "TransferSent":
-      return columns(event.amount, event.reference, event.metadata, null, event.transferId, event.to, null)
-    case "TransferReceived":
-      return columns(event.amount, event.reference, event.metadata, null, event.transferId, event.from, null)
+    case "TransferReceived": {
+      const { amount, effectiveAt, metadata, reference, transferId } = event
+      const counterparty = event._tag === "TransferSent" ? event.to : event.from
+      return columns(amount, reference, metadata, null, transferId, counterparty, null, effectiveAt)
+    }
     case "TransferSettled":
       return columns(
         null,
@@ -124,11 +130,11 @@ export const columnsOf = (event: WalletEvent, withData = true): EventColumns => 
     case "TransferRefused":
       return columns(null, null, noMetadata, null, event.transferId, event.from, rest())
     case "TransferReversed":
-      return columns(event.amount, null, noMetadata, null, event.transferId, event.to, rest())
+      return columns(event.amount, null, noMetadata, null, event.transferId, event.to, rest(), event.effectiveAt)
     case "HoldPlaced":
       return columns(null, event.reference, event.metadata, event.holdId, null, null, rest())
     case "HoldCaptured":
-      return columns(event.amount, null, noMetadata, event.holdId, null, null, rest())
+      return columns(event.amount, null, noMetadata, event.holdId, null, null, rest(), event.effectiveAt)
     case "HoldReleased":
     case "HoldExpired":
       return columns(null, null, noMetadata, event.holdId, null, null, rest())
@@ -146,7 +152,8 @@ export const columnsOf = (event: WalletEvent, withData = true): EventColumns => 
       const amount = balanceChange === 0n ? null : balanceChange < 0n ? -balanceChange : balanceChange
       const holdId = restored._tag === "Hold" ? restored.hold.id : null
       const transferId = restored._tag === "NoTransfer" ? restored.transferId : null
-      return columns(amount, null, noMetadata, holdId, transferId, null, rest())
+      // Also in a copy: nothing else says in which direction its amount goes.
+      return columns(amount, null, noMetadata, holdId, transferId, null, restOf(event))
     }
   }
 }
@@ -163,6 +170,7 @@ export interface EventColumnsRow {
   readonly hold_id: string | null
   readonly transfer_id: string | null
   readonly counterparty: string | null
+  readonly effective_at: Date | null
   readonly data: string | null
 }
 
@@ -179,7 +187,7 @@ const movementOf = (row: EventColumnsRow): JsonObject => ({
 export const eventOfColumns = (row: EventColumnsRow): Result.Result<WalletEvent, string> => {
   const { type } = row
   if (!isKnownType(type)) return decodeEventData(type, undefined)
-  if ((type === "WalletCredited" || type === "WalletDebited") && row.data === null) {
+  if ((type === "WalletCredited" || type === "WalletDebited") && row.data === null && row.effective_at === null) {
     return decodeEventData(type, movementOf(row))
   }
   const rest = row.data === null ? {} : parseJson(row.data)
@@ -187,14 +195,23 @@ export const eventOfColumns = (row: EventColumnsRow): Result.Result<WalletEvent,
   const data: Record<string, unknown> = { ...rest }
   for (const field of fieldsInColumns[type]) {
     const value = row[columnsOfFields[field]]
-    data[field] = field === "metadata" ? (value ?? noMetadata) : value
+    if (field !== "effectiveAt") data[field] = field === "metadata" ? (value ?? noMetadata) : value
+    else if (row.effective_at !== null) data[field] = row.effective_at.getTime()
   }
   data.balanceAfter = row.balance_after
   data.heldAfter = row.held_after
   return decodeEventData(type, data)
 }
 
-const columnNames = ["amount", "reference", "metadata", "hold_id", "transfer_id", "counterparty"] as const
+const columnNames = [
+  "amount",
+  "reference",
+  "metadata",
+  "hold_id",
+  "transfer_id",
+  "counterparty",
+  "effective_at"
+] as const
 
 /** For each type the columns that have to be empty: no event says what would stand there. */
 const emptyColumns: ReadonlyMap<string, ReadonlyArray<(typeof columnNames)[number]>> = new Map(

@@ -25,6 +25,7 @@ import type {
   TransferQuery
 } from "../Persistence.ts"
 import type { ReadError } from "../StoreError.ts"
+import { bookReads } from "./BookReads.ts"
 import { reading } from "./Failure.ts"
 import { Conditions, int8, text, texts, time } from "./Parameters.ts"
 import type { ReadConnections } from "./ReadConnections.ts"
@@ -276,6 +277,9 @@ type Reads = Pick<
   Persistence["Service"],
   | "wallet"
   | "transactions"
+  | "booksBalance"
+  | "booksTotals"
+  | "booked"
   | "holds"
   | "hold"
   | "transaction"
@@ -306,6 +310,7 @@ export const makeReads = (sql: SqlClient, readMillis: number, inTurn: (typeof Re
     wallet: (walletId) =>
       Effect.map(prepared<WalletRow>(readWallet, [text(walletId)]), ([row]) => row && walletOf(row)),
     transactions: (query) => listTransactions(planned, query),
+    ...bookReads(planned),
     holds: (query) => listHolds(planned, query),
     hold: (walletId, holdId) =>
       Effect.map(prepared<HoldRow>(readHold, [text(walletId), text(holdId)]), ([row]) => row && holdOfRow(row)),

@@ -49,6 +49,7 @@ export const transferRecord = recordOf({
   status: "text",
   reason: "text",
   ...origin,
+  effective_at: "timestamptz",
   updated_at: "timestamptz"
 })
 
@@ -66,7 +67,7 @@ export interface EventRow extends EventColumnsRow {
 
 export const eventColumns =
   "wallet_id, version, position, id, time, type, currency, amount, balance_after, held_after, reference, metadata, " +
-  "hold_id, transfer_id, counterparty, data, key, fingerprint, epoch, origin"
+  "hold_id, transfer_id, counterparty, effective_at, data, key, fingerprint, epoch, origin"
 
 const readOrigin = (origin: string | null): Result.Result<object, string> => {
   if (origin === null) return Result.succeed({})
@@ -155,6 +156,7 @@ export interface TransactionRow {
   readonly transfer_id: string | null
   readonly version: bigint
   readonly time: Date
+  readonly effective_at: Date | null
   readonly position: bigint
 }
 
@@ -181,7 +183,7 @@ export const ofType = (type: TransactionType | undefined, e = "e"): string =>
 /** Of the table `events` under the name `e`; a row with an amount is a transaction. */
 export const transactionColumns =
   "e.id, e.wallet_id, e.type, e.amount, e.balance_after, e.currency, e.reference, e.metadata, e.hold_id, " +
-  "e.transfer_id, e.version, e.time, e.position"
+  "e.transfer_id, e.version, e.time, e.effective_at, e.position"
 
 export const transactionOfRow = (row: TransactionRow): Transaction => ({
   id: row.id,
@@ -196,7 +198,8 @@ export const transactionOfRow = (row: TransactionRow): Transaction => ({
   holdId: row.hold_id,
   transferId: row.transfer_id,
   version: Number(row.version),
-  createdAt: row.time.getTime()
+  createdAt: row.time.getTime(),
+  effectiveAt: (row.effective_at ?? row.time).getTime()
 })
 
 export interface HoldRow {
@@ -241,6 +244,8 @@ export interface TransferRow {
   readonly reference: string | null
   readonly metadata: Metadata | null
   readonly created_at: Date
+  /** `null`: as `created_at`. */
+  readonly effective_at: Date | null
   readonly updated_at: Date
   readonly position: bigint
   readonly received_at: Date | null
@@ -249,7 +254,7 @@ export interface TransferRow {
 /** Of the table under the name `t`. */
 export const transferColumns =
   "t.id, t.wallet_id, t.to_wallet_id, t.amount, t.currency, t.status, t.reason, t.reference, t.metadata, " +
-  "t.created_at, t.updated_at, t.position"
+  "t.created_at, t.effective_at, t.updated_at, t.position"
 
 export const transferOfRow = (row: TransferRow): Transfer => {
   const received = row.status === "reversed" ? null : row.received_at
@@ -264,6 +269,7 @@ export const transferOfRow = (row: TransferRow): Transfer => {
     reference: row.reference,
     metadata: mapOf(row.metadata),
     createdAt: row.created_at.getTime(),
+    effectiveAt: (row.effective_at ?? row.created_at).getTime(),
     updatedAt: (received ?? row.updated_at).getTime()
   }
 }

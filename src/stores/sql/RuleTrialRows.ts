@@ -50,7 +50,15 @@ const factsOf = (wallet: TrialWallet): ReadonlyArray<WalletEvent> => {
     const back = { ...after, balanceAfter }
     const reversal = { _tag: "OperationReversed", reversedVersion: 1, reason, restored: { _tag: "Nothing" } } as const
     return [
-      { _tag: "TransferReversed", transferId: "trial", to: wallet.counterparty, amount, reason, ...back },
+      {
+        _tag: "TransferReversed",
+        transferId: "trial",
+        to: wallet.counterparty,
+        amount,
+        reason,
+        effectiveAt: null,
+        ...back
+      },
       { ...reversal, reversedType: "WalletDebited", balanceChange: amount, ...back },
       // The money that goes was there before: what is left is what the wallet has.
       { ...reversal, reversedType: "WalletCredited", balanceChange: -amount, ...after }

@@ -43,7 +43,8 @@ const readBack = contractCase(
         destination: null,
         amount: 7n,
         reference: null,
-        metadata: {}
+        metadata: {},
+        effectiveAt: 0
       },
       { _tag: "Freeze", reason: 'why, "not"?' },
       { _tag: "Unfreeze", reason: null },

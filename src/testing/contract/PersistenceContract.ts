@@ -156,7 +156,8 @@ const transactionRows = contractCase(
         currency: "EUR",
         amount: 9n,
         reference: "r",
-        metadata: {}
+        metadata: {},
+        effectiveAt: 1
       }
     ])
     const { data } = yield* persistence.transactions({ walletId: sample.id, limit: 200 })

@@ -122,23 +122,27 @@ export class SampleWallet {
 export const credit = (
   amount: bigint,
   reference: string | null = null,
-  metadata: Metadata = noMetadata
+  metadata: Metadata = noMetadata,
+  effectiveAt: number | null = null
 ): SampleCommand => ({
   _tag: "Credit",
   amount,
   reference,
-  metadata
+  metadata,
+  effectiveAt
 })
 
 export const debit = (
   amount: bigint,
   reference: string | null = null,
-  metadata: Metadata = noMetadata
+  metadata: Metadata = noMetadata,
+  effectiveAt: number | null = null
 ): SampleCommand => ({
   _tag: "Debit",
   amount,
   reference,
-  metadata
+  metadata,
+  effectiveAt
 })
 
 export const placeHold = (holdId: string, amount: bigint, expiresAt: number | null = null): SampleCommand => ({
@@ -150,11 +154,17 @@ export const placeHold = (holdId: string, amount: bigint, expiresAt: number | nu
   metadata: noMetadata
 })
 
-export const capture = (holdId: string, amount: bigint | null = null, final = false): SampleCommand => ({
+export const capture = (
+  holdId: string,
+  amount: bigint | null = null,
+  final = false,
+  effectiveAt: number | null = null
+): SampleCommand => ({
   _tag: "CaptureHold",
   holdId,
   amount,
-  final
+  final,
+  effectiveAt
 })
 
 export const release = (holdId: string): SampleCommand => ({ _tag: "ReleaseHold", holdId })
@@ -164,7 +174,8 @@ export const send = (
   to: string,
   amount: bigint,
   reference: string | null = null,
-  metadata: Metadata = noMetadata
+  metadata: Metadata = noMetadata,
+  effectiveAt: number | null = null
 ): SampleCommand => ({
   _tag: "SendTransfer",
   transferId,
@@ -173,17 +184,24 @@ export const send = (
   destination: null,
   amount,
   reference,
-  metadata
+  metadata,
+  effectiveAt
 })
 
-export const receive = (transferId: string, from: string, amount: bigint): SampleCommand => ({
+export const receive = (
+  transferId: string,
+  from: string,
+  amount: bigint,
+  effectiveAt: number | null = null
+): SampleCommand => ({
   _tag: "ReceiveTransfer",
   transferId,
   from,
   currency: "EUR",
   amount,
   reference: null,
-  metadata: noMetadata
+  metadata: noMetadata,
+  effectiveAt
 })
 
 export const settle = (transferId: string): SampleCommand => ({ _tag: "SettleTransfer", transferId })

@@ -57,7 +57,8 @@ export const sampleTransaction = (walletId: string, version: number): SearchDocu
     holdId: null,
     transferId: null,
     version,
-    createdAt: time
+    createdAt: time,
+    effectiveAt: time - 86_400_000
   }
 })
 
@@ -78,6 +79,7 @@ export const sampleTransfer = (from: string, version: number): SearchDocument =>
     reference: null,
     metadata: {},
     createdAt: time,
+    effectiveAt: time - 1,
     updatedAt: time
   }
 })

@@ -54,6 +54,7 @@ const walksThrough = contractCase(
       reference: 'r "1" 🐎',
       metadata: JSON.parse('{"__proto__":"own","a":"é"}'),
       createdAt: source.time,
+      effectiveAt: source.time,
       updatedAt: source.time
     }
     assert.deepEqual(yield* persistence.transfer(id), sent)

@@ -61,6 +61,7 @@ export const transferSearchContract = (settled: Effect.Effect<void>): ReadonlyAr
         reference: "Ř",
         metadata: { a: "🐎" },
         createdAt: a.time,
+        effectiveAt: a.time,
         updatedAt: a.time
       })
       assert.equal(data[0]!.reason, "why")

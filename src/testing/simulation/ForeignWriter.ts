@@ -43,6 +43,7 @@ export const writeForeign = (trial: Trial, walletId: string): boolean => {
       amount: foreignAmount,
       reference: null,
       metadata: noMetadata,
+      effectiveAt: null,
       balanceAfter: before.balance + foreignAmount,
       heldAfter: before.held
     },

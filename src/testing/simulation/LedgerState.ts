@@ -114,6 +114,7 @@ export const transactionOf = (
     holdId: "holdId" in event ? event.holdId : restored?._tag === "Hold" ? restored.hold.id : null,
     transferId: "transferId" in event ? event.transferId : restored?._tag === "NoTransfer" ? restored.transferId : null,
     version,
-    createdAt
+    createdAt,
+    effectiveAt: "effectiveAt" in event ? (event.effectiveAt ?? createdAt) : createdAt
   }
 }

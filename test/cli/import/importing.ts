@@ -1,5 +1,6 @@
 /** Imports of texts into an engine in memory, for the tests of this folder. */
 import * as NodeServices from "@effect/platform-node/NodeServices"
+import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Result from "effect/Result"
@@ -29,6 +30,8 @@ export const options = (file: string, more: Partial<ImportOptions> = {}): Import
   currency: undefined,
   exponents: { others: undefined, named: {} },
   decimal: decimalPoint,
+  timeZone: DateTime.zoneMakeNamedUnsafe("UTC"),
+  now: Date.parse("2100-01-01T00:00:00Z"),
   overdraft: "0",
   opening: undefined,
   checkBalance: true,

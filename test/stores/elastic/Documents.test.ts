@@ -81,7 +81,8 @@ const documents: ReadonlyArray<SearchDocument> = [
       holdId: "hold",
       transferId: null,
       version: 7,
-      createdAt: 1
+      createdAt: 1,
+      effectiveAt: 0
     }
   },
   {
@@ -101,6 +102,7 @@ const documents: ReadonlyArray<SearchDocument> = [
       reference: "",
       metadata: { k: "v" },
       createdAt: 1,
+      effectiveAt: 1,
       updatedAt: 2
     }
   },

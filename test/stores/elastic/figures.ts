@@ -52,7 +52,8 @@ const transactionOf = (number: number): Transaction => {
     holdId: null,
     transferId: number % 100 === 0 ? `transfer-${number}` : null,
     version: 1,
-    createdAt: begin + number * 1_000
+    createdAt: begin + number * 1_000,
+    effectiveAt: begin + number * 1_000
   }
 }
 

@@ -41,6 +41,8 @@ class Search implements PlacedSearch {
     addAmountFilters(rows, query)
       .filterBy(query.walletId, (p) => `r.wallet_id = ${p}`, text)
       .filterBy(query.ownerId, (p) => `${ownerOf("r.wallet_id")} = ${p}`, text)
+      .filterBy(query.effectiveFrom, (p) => `coalesce(r.effective_at, r.time) >= ${p}`, time)
+      .filterBy(query.effectiveTo, (p) => `coalesce(r.effective_at, r.time) <= ${p}`, time)
       .filterBy(query.transferId, (p) => `r.transfer_id = ${p}`, text)
       .filterBy(query.holdId, (p) => `r.hold_id = ${p}`, text)
       .filterBy(
