@@ -31,6 +31,7 @@ import {
 } from "./EventKind.ts"
 import { maxTextLength, noMetadata, toText } from "./Limits.ts"
 import {
+  CurrencyMismatch,
   type InvalidRequest,
   type Rejection,
   SameWallet,
@@ -96,8 +97,14 @@ const ruledOut = ({ destination, to }: SendTransfer): Rejection | undefined => {
   return destination === "closed" ? new WalletClosed({ walletId: to }) : undefined
 }
 
+/** As its source would say it. */
+const otherCurrency = (wallet: Wallet, { currency }: ReceiveTransfer): Rejection | undefined =>
+  currency === wallet.currency
+    ? undefined
+    : new CurrencyMismatch({ walletId: wallet.id, expected: currency, actual: wallet.currency })
+
 export const receiveTransfer = (wallet: Wallet, command: ReceiveTransfer): Decision => {
-  const malformed = closed(wallet) ?? currencyMismatch(wallet, command.currency) ?? invalidMovement(command)
+  const malformed = closed(wallet) ?? otherCurrency(wallet, command) ?? invalidMovement(command)
   if (malformed !== undefined) return Result.fail(malformed)
   const balanceAfter = wallet.balance + command.amount
   const rejection = overBalanceLimit(wallet, balanceAfter)
