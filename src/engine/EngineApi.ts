@@ -13,7 +13,7 @@ import type {
   VersionNotReached
 } from "../actors/EngineError.ts"
 import type { Await } from "../actors/Mailbox.ts"
-import type { RecordedEvent } from "../domain/Event.ts"
+import type { RecordedEvent, WalletEventType } from "../domain/Event.ts"
 import type { Metadata } from "../domain/Limits.ts"
 import type { HoldNotFound, InvalidRequest, TransferNotFound, WalletNotFound } from "../domain/Rejection.ts"
 import type { Hold, Transaction, Transfer } from "../domain/Wallet.ts"
@@ -207,6 +207,14 @@ export interface FeedEvent {
   readonly recorded: RecordedEvent
 }
 
+/** What an event has to be of, to be in a feed. A part that is left out lets all through. */
+export interface FeedFilter {
+  /** One of these, 1–100. */
+  readonly walletIds?: ReadonlyArray<string> | undefined
+  /** One of these, 1–100. */
+  readonly types?: ReadonlyArray<WalletEventType> | undefined
+}
+
 export interface EngineHealth {
   /** Whether commands can be served: the log answers, this node owns its partitions, no queue is at its bound. */
   readonly ready: boolean
@@ -310,10 +318,13 @@ export interface EngineQueries extends EngineSearch {
     query: HoldQuery & { readonly minVersion?: number | undefined }
   ) => Effect.Effect<Page<Hold>, ReadFailure | VersionNotReached>
   readonly hold: (walletId: string, holdId: string) => Effect.Effect<Hold, ReadFailure | HoldNotFound>
-  /** All wallets' events from a position on, then live, at least once, in order. */
-  readonly feed: (after: bigint) => Stream.Stream<FeedEvent, FeedFailure>
-  /** The same by pages. When it succeeds the feed is one of those that the node serves, until the scope closes. */
-  readonly openFeed: (after: bigint) => Effect.Effect<Stream.Stream<FeedPage, FeedFailure>, FeedFailure, Scope.Scope>
+  /** All wallets' events from a position on, or those of the filter, then live, at least once, in order. */
+  readonly feed: (after: bigint, filter?: FeedFilter) => Stream.Stream<FeedEvent, FeedFailure>
+  /** The same by pages; one may be left without events by the filter. When it succeeds the feed is one of those that the node serves, until the scope closes. */
+  readonly openFeed: (
+    after: bigint,
+    filter?: FeedFilter
+  ) => Effect.Effect<Stream.Stream<FeedPage, FeedFailure>, FeedFailure, Scope.Scope>
   /** Position of the log's last event, `0n` when there is none: where a feed begins that wants no past. */
   readonly feedHead: Effect.Effect<bigint, ReadError>
 

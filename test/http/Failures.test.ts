@@ -19,19 +19,29 @@ const table: ReadonlyArray<readonly [CommandError, number, string, string | null
   [new Rejection.WalletNotFound({ walletId }), 404, "WalletNotFound", null],
   [new Rejection.WalletAlreadyExists({ walletId }), 409, "WalletAlreadyExists", null],
   [new Rejection.WalletClosed({ walletId }), 422, "WalletClosed", null],
-  [new Rejection.WalletFrozen({ walletId }), 422, "WalletFrozen", null],
+  [new Rejection.WalletFrozen({ walletId, direction: "debits", until: null }), 422, "WalletFrozen", null],
   [
     new Rejection.WalletNotEmpty({ walletId, balance: 1n, openHolds: 0, transfersInFlight: 0 }),
     422, "WalletNotEmpty", null
   ], // prettier-ignore
-  [new Rejection.CurrencyMismatch({ walletId, currency: "EUR", given: "USD" }), 422, "CurrencyMismatch", null],
+  [new Rejection.CurrencyMismatch({ walletId, expected: "EUR", actual: "USD" }), 422, "CurrencyMismatch", null],
   [new Rejection.SameWallet({ walletId }), 422, "SameWallet", null],
   [new Rejection.HoldNotFound({ walletId, holdId }), 404, "HoldNotFound", null],
   [new Rejection.HoldClosed({ walletId, holdId }), 422, "HoldClosed", null],
   [new Rejection.HoldAmountExceeded({ walletId, holdId, remaining: 1n, amount: 2n }), 422, "HoldAmountExceeded", null],
   [new Rejection.TransferNotFound({ transferId: "t" }), 404, "TransferNotFound", null],
-  [new Rejection.InsufficientFunds({ walletId, available: 1n, required: 2n }), 422, "InsufficientFunds", null],
-  [new Rejection.LimitExceeded({ walletId, limit: "stateBytes", size: 11n, bound: 10n }), 422, "LimitExceeded", null],
+  [
+    new Rejection.InsufficientFunds({ walletId, currency: "EUR", available: 1n, required: 2n }),
+    422,
+    "InsufficientFunds",
+    null
+  ],
+  [
+    new Rejection.LimitExceeded({ walletId, limit: "stateBytes", current: 9n, size: 11n, bound: 10n }),
+    422,
+    "LimitExceeded",
+    null
+  ],
   [new Rejection.InvalidRequest({ detail: "no" }), 400, "InvalidRequest", null],
   [new IdempotencyKeyReused({ walletId, key: "k" }), 422, "IdempotencyKeyReused", null],
   [new MailboxFull({ walletId, retryAfter: 1 }), 429, "MailboxFull", "1"],
@@ -47,7 +57,7 @@ const failing = Layer.effect(
   WalletEngine,
   Effect.map(WalletEngine, (engine) => ({
     ...engine,
-    credit: (input: MovementInput) => {
+    credit: ((input: MovementInput) => {
       const [, kind, value = ""] = /^(\w*):?(.*)$/.exec(input.reference ?? "") ?? []
       if (kind === "fail") return Effect.fail((table[Number(value)] ?? table[0])?.[0] as CommandError)
       if (kind === "die") return Effect.die(new Error("secret defect"))
@@ -56,7 +66,7 @@ const failing = Layer.effect(
         ...answer,
         durability: JSON.parse(value || "null") ?? answer.durability
       }))
-    }
+    }) as WalletEngine["Service"]["credit"]
   }))
 ).pipe(Layer.provide(WalletEngine.layerMemory))
 
