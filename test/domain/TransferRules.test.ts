@@ -58,7 +58,7 @@ describe("a transfer", () => {
     }
     sends
       .when(command("SendTransfer", { transferId: "transfer-2" }), { limits: { stateBytes: 1_245 } })
-      .thenRejected(new LimitExceeded({ walletId, limit: "stateBytes", current: 623n, size: 1_246n, bound: 1_245n }))
+      .thenRejected(new LimitExceeded({ walletId, limit: "stateBytes", current: 924n, size: 1_246n, bound: 1_245n }))
   })
 
   it("is received, or refused with the reason on record", () => {

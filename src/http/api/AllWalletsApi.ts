@@ -37,7 +37,8 @@ const batch = HttpApiEndpoint.post("run", "/v1/batch", {
     doc(
       "Run up to 1,000 commands",
       "wallets:write",
-      "Independent, not atomic; the commands on one wallet run in the order given. Each has a key of its own."
+      "Independent, not atomic; the commands on one wallet run in the order given. Each has a key of its own. With " +
+        "`dryRun=true` each is judged alone, as the wallets are now, and none is done."
     )
   )
 
@@ -109,8 +110,8 @@ const follow = HttpApiEndpoint.get("follow", "/v1/feed", {
   headers: { "last-event-id": Schema.optionalKey(Position) },
   query: {
     after: Schema.optionalKey(Position),
-    walletId: Schema.optionalKey(several(Id, maxFeedWallets)),
-    type: Schema.optionalKey(several(EventType, maxFeedTypes))
+    walletId: Schema.optionalKey(several(Id, maxFeedWallets)).annotate({ description: "Events of this wallet." }),
+    type: Schema.optionalKey(several(EventType, maxFeedTypes)).annotate({ description: "Events of this type." })
   },
   success: HttpApiSchema.StreamSse({ events: FeedEvent }),
   error: [PositionGone, RateLimited]
