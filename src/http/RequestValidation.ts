@@ -13,6 +13,7 @@ import * as HttpServerRequest from "effect/http/HttpServerRequest"
 import * as Layer from "effect/Layer"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
+import * as SchemaAST from "effect/SchemaAST"
 import { InvalidRequest } from "../domain/Rejection.ts"
 import { DecodedFirst, RequestValidation } from "./api/EndpointParts.ts"
 import { failureReply, internalError, problemReply, toResponse } from "./HttpReply.ts"
@@ -55,11 +56,15 @@ const queryFault = (url: string): InvalidRequest | undefined => {
 
 const notTaken = "this call takes no If-Match"
 
+const takesCondition = ({ headers }: Endpoint): boolean =>
+  headers !== undefined &&
+  SchemaAST.isObjects(headers.ast) &&
+  headers.ast.propertySignatures.some(({ name }) => name === "if-match")
+
 /** A condition is never ignored: who sends one does not want the call without it. */
 const conditionFault = ({ headers }: Request, endpoint: Endpoint): InvalidRequest | undefined => {
   if (headers["if-match"] === undefined) return undefined
-  const fields = (endpoint.headers as Partial<Schema.Struct<Schema.Struct.Fields>> | undefined)?.fields
-  return fields !== undefined && "if-match" in fields
+  return takesCondition(endpoint)
     ? undefined
     : new InvalidRequest({
         detail: `header if-match: ${notTaken}`,
@@ -85,13 +90,18 @@ const slotLook = (schema: Schema.Top | undefined, slot: (typeof slots)[number]) 
   }
 }
 
+/** All its fields are optional. */
+const takesNothing = (schema: Schema.ConstraintDecoder<unknown>): boolean =>
+  Result.isSuccess(Schema.decodeUnknownResult(schema)({}))
+
 const bodyLook = (endpoint: Endpoint): Look["body"] => {
   const first = Context.getOrUndefined(endpoint.annotations, DecodedFirst)
-  if (first !== undefined) return bodyReader(first, { maxBytes: maxBatchBytes, maxSigns: maxBatchSigns })
+  if (first !== undefined) {
+    return bodyReader(first, { mayBeEmpty: takesNothing(first), maxBytes: maxBatchBytes, maxSigns: maxBatchSigns })
+  }
   for (const { schemas } of endpoint.payload.values()) {
     const schema = schemas[0] as unknown as Schema.ConstraintDecoder<unknown>
-    // All its fields are optional.
-    return bodyReader(schema, { mayBeEmpty: Result.isSuccess(Schema.decodeUnknownResult(schema)({})) })
+    return bodyReader(schema, { mayBeEmpty: takesNothing(schema) })
   }
   return undefined
 }

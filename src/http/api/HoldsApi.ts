@@ -4,6 +4,7 @@ import * as HttpApiGroup from "effect/http-api/HttpApiGroup"
 import * as Schema from "effect/Schema"
 import {
   created,
+  DecodedFirst,
   doc,
   holdPath,
   pageQuery,
@@ -32,6 +33,7 @@ import {
   HoldJson,
   HoldPage,
   HoldStatus,
+  NoBody,
   PlaceHoldBody
 } from "./Schemas.ts"
 import { Time, Version } from "./SchemaValues.ts"
@@ -75,6 +77,7 @@ const releaseHold = HttpApiEndpoint.post("release", "/v1/wallets/:id/holds/:hold
   success: created(HoldReply, DryHoldReply),
   error: [...walletCommandProblems, WalletNotFound, HoldNotFound, WalletClosed, HoldClosed]
 })
+  .annotate(DecodedFirst, NoBody)
   .annotate(RequiredScope, "wallets:write")
   .annotateMerge(doc("Release what a hold still holds", "wallets:write"))
 
