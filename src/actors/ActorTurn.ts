@@ -9,7 +9,7 @@ import type { CommandError } from "./EngineError.ts"
 import type { ActorError, Envelope, Inquiry, Message } from "./Mailbox.ts"
 import { answer } from "./Mailbox.ts"
 import type { ActorContext, WalletActor } from "./WalletActor.ts"
-import { load } from "./WalletLoading.ts"
+import { isBehind, load } from "./WalletLoading.ts"
 
 const nothing: ReadonlyArray<never> = []
 
@@ -61,16 +61,6 @@ const replyToInquiries = function* (actor: WalletActor, context: ActorContext): 
         : Effect.succeed(actor.wallet)
     )
   }
-}
-
-/** Whether the log has more of the wallet. To load without need could cost a state that is good. */
-const isBehind = function* (actor: WalletActor, context: ActorContext): Effect.fn.Return<boolean, CommandError> {
-  const after = actor.wallet?.version ?? -1
-  let found = false
-  yield* context.history.scan(actor.walletId, { after, upTo: after + 1 }, () => {
-    found = true
-  })
-  return found
 }
 
 const notYet = (actor: WalletActor, minVersion: number) =>

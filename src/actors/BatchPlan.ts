@@ -13,27 +13,36 @@ import type { Rejection } from "../domain/Rejection.ts"
 import type { Wallet } from "../domain/Wallet.ts"
 import { growth, walletBytes } from "../domain/WalletSize.ts"
 import type { SeenKey } from "../stores/Persistence.ts"
-import { IdempotencyKeyReused, OutcomeUnknown } from "./EngineError.ts"
+import { IdempotencyKeyReused, OutcomeUnknown, VersionMismatch } from "./EngineError.ts"
 import type { Envelope, Resend } from "./Mailbox.ts"
 
 /**
  * - `Accepted`: `events` lead from `before` to `wallet`.
+ * - `Tried`: a dry run, which would have been accepted; nothing that follows knows of it.
  * - `Same`: an equal command with the same key comes earlier in this batch, at `first`.
  * - `Seen`: it took place earlier, its last event is `version`.
  * - `Defect`: to decide it has thrown. Nothing of it has happened; the others go on.
  */
 export type Verdict =
   | Accepted
-  | { readonly _tag: "Rejected"; readonly error: Rejection | IdempotencyKeyReused | OutcomeUnknown }
+  | Tried
+  | { readonly _tag: "Rejected"; readonly error: Rejection | IdempotencyKeyReused | VersionMismatch | OutcomeUnknown }
   | { readonly _tag: "Same"; readonly first: number }
   | { readonly _tag: "Seen"; readonly version: number }
   | { readonly _tag: "Defect"; readonly defect: unknown }
 
-interface Accepted {
-  readonly _tag: "Accepted"
+interface Outcome {
   readonly before: Wallet | undefined
   readonly wallet: Wallet
   readonly events: ReadonlyArray<RecordedEvent>
+}
+
+interface Accepted extends Outcome {
+  readonly _tag: "Accepted"
+}
+
+interface Tried extends Outcome {
+  readonly _tag: "Tried"
 }
 
 export interface BatchPlan {
@@ -150,6 +159,10 @@ const judge = (
   if (envelope.resend !== undefined && overtaken?.has(envelope.key) === true) {
     return { _tag: "Rejected", error: new OutcomeUnknown({ walletId: context.walletId, retryAfter: 1_000 }) }
   }
+  // A wallet that is not there is told by the rules.
+  if (envelope.ifVersion !== null && wallet !== undefined && wallet.version !== envelope.ifVersion) {
+    return { _tag: "Rejected", error: new VersionMismatch({ walletId: context.walletId, version: wallet.version }) }
+  }
   const decision = decide(wallet, envelope.command, { time: context.now, limits: context.limits })
   return Result.isFailure(decision)
     ? { _tag: "Rejected", error: decision.failure }
@@ -186,7 +199,7 @@ const record = (
     events[i] = recorded
     wallet = evolve(wallet, recorded)
   }
-  return { _tag: "Accepted", before, wallet: wallet!, events }
+  return { _tag: envelope.dryRun ? "Tried" : "Accepted", before, wallet: wallet!, events }
 }
 
 const keyReused = (envelope: Envelope, context: PlanContext): Verdict => ({

@@ -23,7 +23,7 @@ import { NotOwner } from "./Ownership.ts"
 import { discard, untilPersisted } from "./PersistenceProgress.ts"
 import { UnpersistedEvents } from "./UnpersistedEvents.ts"
 import type { ActorContext, WalletActor } from "./WalletActor.ts"
-import { contended, load } from "./WalletLoading.ts"
+import { contended, isBehind, load } from "./WalletLoading.ts"
 
 /** What earlier tries of a batch have told. */
 interface Attempt {
@@ -64,6 +64,8 @@ const tryBatch = function* (
   // A clock that was set back must not make it longer.
   const isolated = now < actor.isolatedUntil && actor.isolatedUntil - now <= context.bounds.isolationMillis
   const batch = isolated && actor.running.length > 1 ? actor.running.slice(0, 1) : actor.running
+  // Its caller was told of a version that this node has not heard of: another one has taken its place.
+  if (namesLater(actor, batch) && (yield* isBehind(actor, context))) yield* load(actor, context)
   const doubts = keysInDoubt(actor, batch)
   const keys = doubts.length === 0 ? memoryIsSure : yield* lookUpKeys(actor, batch, doubts, context, attempt.lookFirst)
   const plan = decideBatch(actor, batch, context, { epoch, now, seen: keys.seen })
@@ -83,6 +85,11 @@ const tryBatch = function* (
   for (const verdict of plan.verdicts) if (verdict._tag === "Defect") yield* reportDefect(actor, verdict.defect)
   committed(actor, batch, plan, context)
   return firstAttempt
+}
+
+const namesLater = ({ wallet }: WalletActor, batch: ReadonlyArray<Envelope>): boolean => {
+  for (const { ifVersion } of batch) if (ifVersion !== null && ifVersion > (wallet?.version ?? -1)) return true
+  return false
 }
 
 const nothingToAppend: WriteOutcome = { _tag: "Appended", position: 0n }

@@ -63,9 +63,20 @@ const replyToBatch = (
     const verdict = verdicts[i]!
     if (verdict._tag === "Rejected") answer(envelope, Effect.fail(verdict.error))
     else if (verdict._tag === "Defect") answer(envelope, Effect.die(verdict.defect))
+    else if (verdict._tag === "Tried") answer(envelope, Effect.succeed(triedReply(verdict)))
     else replyWhenDurable(actor, envelope, replyOf(actor, verdict, verdicts), context)
   }
 }
+
+/** Nothing of it is anywhere, so there is nothing to wait for. */
+const triedReply = ({ before, events, wallet }: Extract<Verdict, { readonly _tag: "Tried" }>): Reply => ({
+  _tag: "Done",
+  before,
+  wallet,
+  events,
+  replayed: false,
+  persisted: false
+})
 
 const replyWhenDurable = (actor: WalletActor, envelope: Envelope, reply: Reply, context: ActorContext): void => {
   // A caller who has been told by then is not to be counted among those who wait.
@@ -86,7 +97,7 @@ const replyWhenDurable = (actor: WalletActor, envelope: Envelope, reply: Reply, 
 
 const replyOf = (
   actor: WalletActor,
-  verdict: Exclude<Verdict, { readonly _tag: "Rejected" | "Defect" }>,
+  verdict: Exclude<Verdict, { readonly _tag: "Rejected" | "Defect" | "Tried" }>,
   verdicts: ReadonlyArray<Verdict>
 ): Reply => {
   if (verdict._tag === "Seen") {

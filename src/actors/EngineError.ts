@@ -16,6 +16,27 @@ export class IdempotencyKeyReused extends Schema.TaggedError<IdempotencyKeyReuse
   }
 }
 
+/** The wallet is not at the version that the command was made for. Nothing has happened. */
+export class VersionMismatch extends Schema.TaggedError<VersionMismatch>()("VersionMismatch", {
+  walletId: Schema.String,
+  /** Where the wallet is. */
+  version: Schema.Int
+}) {
+  override get message(): string {
+    return `wallet ${this.walletId} is at version ${this.version}`
+  }
+}
+
+/** A rule of the installation's own has thrown. Nothing has happened; the log says more. */
+export class PolicyDefect extends Schema.TaggedError<PolicyDefect>()("PolicyDefect", {
+  walletId: Schema.String,
+  policy: Schema.String
+}) {
+  override get message(): string {
+    return `policy ${this.policy} could not judge; it has been logged`
+  }
+}
+
 /** The wallet's mailbox, or the node's bound on waiting commands, is full. Nothing has happened. */
 export class MailboxFull extends Schema.TaggedError<MailboxFull>()("MailboxFull", {
   walletId: Schema.String,
@@ -92,6 +113,8 @@ export class OperationReversed extends Schema.TaggedError<OperationReversed>()("
 export class TransferReversed extends Schema.TaggedError<TransferReversed>()("TransferReversed", {
   transferId: Schema.String,
   reason: Schema.String,
+  /** Of several legs: the one that was refused, a number from 0. */
+  leg: Schema.optionalKey(Schema.Int),
   /** `true`: the key was known, nothing new has happened. */
   replayed: Schema.Boolean
 }) {
@@ -111,6 +134,8 @@ export const sameFailure = <E extends Error & { readonly _tag: string }>(error: 
 export type CommandError =
   | Rejection
   | IdempotencyKeyReused
+  | VersionMismatch
+  | PolicyDefect
   | MailboxFull
   | OutcomeUnknown
   | OperationRefused

@@ -15,7 +15,7 @@ import type { CommandKey } from "../domain/Event.ts"
 import type { KeyLookup, SeenKey } from "../stores/Persistence.ts"
 import { StoreDefect } from "../stores/StoreError.ts"
 import type { CommandError } from "./EngineError.ts"
-import type { Envelope, Resend } from "./Mailbox.ts"
+import { type Envelope, noKey, type Resend } from "./Mailbox.ts"
 import type { ActorContext, WalletActor } from "./WalletActor.ts"
 import { contended, load } from "./WalletLoading.ts"
 
@@ -43,7 +43,7 @@ export const keysInDoubt = (actor: WalletActor, batch: ReadonlyArray<Envelope>):
   let resends: Set<Resend> | undefined
   for (const { key, resend } of batch) {
     if (resend !== undefined) (resends ??= new Set()).add(resend)
-    if (keys.get(key) !== undefined || !keys.mayHaveForgotten(key)) continue
+    if (keys.get(key) !== undefined || !keys.mayHaveForgotten(key) || key === noKey) continue
     doubts ??= []
     doubts.push(key)
   }

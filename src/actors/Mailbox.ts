@@ -18,7 +18,8 @@ export type Await = "committed" | "persisted" | "indexed"
 
 /**
  * - `Done`: the command took place just now, or together with an equal one
- *   (`replayed`); `before` and `wallet` are the states around its events.
+ *   (`replayed`); `before` and `wallet` are the states around its events. To a dry run
+ *   that is no replay: what would be so, had it been a command.
  * - `Seen`: it took place earlier. The log tells the rest.
  */
 export type Reply =
@@ -27,6 +28,7 @@ export type Reply =
       readonly before: Wallet | undefined
       readonly wallet: Wallet
       readonly events: ReadonlyArray<RecordedEvent>
+      /** Not of a dry run: one that is told this was done for real before, with the same key. */
       readonly replayed: boolean
       /** Whether Persistence has it, as of the answer. */
       readonly persisted: boolean
@@ -55,6 +57,9 @@ export interface Resend {
   readonly keys: ReadonlyArray<CommandKey>
 }
 
+/** Of a dry run without a key: no client's key is empty, so it is no command's. */
+export const noKey: CommandKey = "c:"
+
 /** A command on its way, with whom to answer. */
 export interface Envelope {
   readonly _tag: "Envelope"
@@ -66,6 +71,10 @@ export interface Envelope {
   /** Size of the free texts it carries, for the mailbox's bound. */
   readonly bytes: number
   readonly await: Await
+  /** The version that the wallet has to be at for a command that is not done yet; `null`: whichever. */
+  readonly ifVersion: number | null
+  /** It is judged and not done: its reply tells what it would come to, and nothing of it is kept. */
+  readonly dryRun: boolean
   /** `undefined`: it is here for the first time. */
   readonly resend: Resend | undefined
   readonly resume: (effect: Effect.Effect<Reply, ActorError>) => void

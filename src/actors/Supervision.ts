@@ -141,7 +141,9 @@ export class Supervision {
     const unknown = unknownKeys(actor)
     // All of them before the first is told: what that one does next may make the wallet go on with the others.
     for (const envelope of [...running, ...waiting]) envelope.stage = "answered"
-    for (const envelope of running) envelope.resume(parked ? late() : Effect.fail(outcomeUnknown(actor)))
+    for (const envelope of running) {
+      envelope.resume(parked || envelope.dryRun ? late() : Effect.fail(outcomeUnknown(actor)))
+    }
     for (const envelope of waiting) {
       envelope.resume(unknown.has(envelope.key) ? Effect.fail(outcomeUnknown(actor)) : late())
     }

@@ -42,6 +42,16 @@ export const load = function* (actor: WalletActor, context: ActorContext): Effec
   return yield* aheadOfLog(actor.walletId, actor.wallet?.version)
 }
 
+/** Whether the log has more of the wallet. To load without need could cost a state that is good. */
+export const isBehind = function* (actor: WalletActor, context: ActorContext): Effect.fn.Return<boolean, CommandError> {
+  const after = actor.wallet?.version ?? -1
+  let found = false
+  yield* context.history.scan(actor.walletId, { after, upTo: after + 1 }, () => {
+    found = true
+  })
+  return found
+}
+
 /**
  * Finds what Persistence has not accepted of the state that was loaded, and what it has
  * refused that is not yet reversed. `false`: Persistence knows a later version than the

@@ -94,6 +94,8 @@ export const encodeBatch = (wallets: ReadonlyArray<WalletCallsOf>): string =>
         correlationId: call.correlationId,
         await: call.await,
         bytes: call.bytes,
+        ...(call.ifVersion === null ? {} : { ifVersion: call.ifVersion }),
+        ...(call.dryRun ? { dryRun: true } : {}),
         waitedMillis,
         ...(again ? { again } : {})
       }))
@@ -108,8 +110,8 @@ export const decodeBatch = (text: string): Result.Result<ReadonlyArray<WalletCal
     wallets.map(({ after, calls, walletId }) => ({
       walletId,
       after,
-      calls: calls.map(({ actor, again = false, await: wait, bytes, command, correlationId, key, waitedMillis }) => ({
-        call: { command, key, actor, correlationId, await: wait, bytes },
+      calls: calls.map(({ again = false, await: wait, dryRun = false, ifVersion = null, waitedMillis, ...call }) => ({
+        call: { ...call, await: wait, ifVersion, dryRun },
         waitedMillis,
         again
       }))

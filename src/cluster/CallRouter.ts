@@ -14,7 +14,7 @@ import type { Ownership } from "../actors/Ownership.ts"
 import type { WalletRegistry } from "../actors/WalletRegistry.ts"
 import { partitionOf } from "../domain/Partition.ts"
 import type { CommandMetrics } from "../engine/CommandMetrics.ts"
-import { envelopeOf, isNotOwner, resendOf, type WalletCall } from "../engine/WalletCalls.ts"
+import { envelopeOf, isNotOwner, kindOf, resendOf, type WalletCall } from "../engine/WalletCalls.ts"
 import { StoreUnavailable } from "../stores/StoreError.ts"
 import { OwnerBatcher } from "./OwnerBatcher.ts"
 import type { OwnerClient } from "./OwnerClient.ts"
@@ -158,7 +158,7 @@ export class CallRouter {
     if (call.isAnswered) return
     call.isAnswered = true
     const final = call.isInDoubt ? inDoubt(answer, call) : answer
-    this.context.metrics.answered(call.call.command._tag, call.askedAt, final)
+    this.context.metrics.answered(kindOf(call.call), call.askedAt, final)
     call.resume(final)
   }
 
@@ -185,8 +185,9 @@ export class CallRouter {
     for (let round = 0; queue.hasWaiting && round < roundsPerTurn && this.isOwned(queue); round++) {
       const calls = queue.takeWaiting()
       for (const call of calls) this.left(call)
-      const resend = resendOf(calls.flatMap(({ call, isInDoubt }) => (isInDoubt ? [call.key] : [])))
-      for (const call of calls) this.offerLocally(call, call.isInDoubt ? resend : undefined)
+      const isResent = ({ call, isInDoubt }: QueuedCall) => isInDoubt && !call.dryRun
+      const resend = resendOf(calls.filter(isResent).map(({ call }) => call.key))
+      for (const call of calls) this.offerLocally(call, isResent(call) ? resend : undefined)
     }
     queue.isScheduled = false
     if (queue.hasWaiting) this.pause(queue, shortPauseMillis)
@@ -229,7 +230,8 @@ const loggedFailures = new Set(["OperationReversed", "IdempotencyKeyReused"])
 
 /** The answer to a call of which an earlier try may have been done. */
 const inDoubt = (answer: Effect.Effect<Reply, CommandError>, call: QueuedCall): Effect.Effect<Reply, CommandError> => {
-  if (!Exit.isExit(answer)) return answer
+  // Of a dry run no try has done anything.
+  if (!Exit.isExit(answer) || call.call.dryRun) return answer
   const exit = answer as Exit.Exit<Reply, CommandError>
   if (Exit.isSuccess(exit)) return exit
   const isLogged = exit.cause.reasons.some((reason) => reason._tag === "Fail" && loggedFailures.has(reason.error._tag))

@@ -15,7 +15,9 @@ import {
   IdempotencyKeyReused,
   MailboxFull,
   OperationReversed,
-  OutcomeUnknown
+  OutcomeUnknown,
+  PolicyDefect,
+  VersionMismatch
 } from "../actors/EngineError.ts"
 import type { JsonObject } from "../domain/Codec.ts"
 import { decodeCommand, encodeCommand } from "../domain/CommandCodec.ts"
@@ -29,6 +31,9 @@ import {
   InsufficientFunds,
   InvalidRequest,
   LimitExceeded,
+  NotRefundable,
+  PolicyRejected,
+  RefundExceeded,
   SameWallet,
   TransferNotFound,
   WalletAlreadyExists,
@@ -95,8 +100,13 @@ const commandError = Schema.toCodecJson(
     TransferNotFound,
     InsufficientFunds,
     LimitExceeded,
+    RefundExceeded,
+    NotRefundable,
+    PolicyRejected,
     InvalidRequest,
     IdempotencyKeyReused,
+    VersionMismatch,
+    PolicyDefect,
     MailboxFull,
     OutcomeUnknown,
     OperationRefused,
@@ -124,6 +134,10 @@ const call = Schema.Struct({
   correlationId: nullableText,
   await: Schema.Literals(["committed", "persisted", "indexed"]),
   bytes: count,
+  /** Absent: whichever. */
+  ifVersion: Schema.optionalKey(count),
+  /** Absent: `false`. */
+  dryRun: Schema.optionalKey(Schema.Boolean),
   waitedMillis: count,
   /** Absent: `false`. */
   again: Schema.optionalKey(Schema.Boolean)

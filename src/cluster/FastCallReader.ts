@@ -59,14 +59,28 @@ const readWalletCalls = (json: unknown): WalletCalls | undefined => {
 
 const readCall = (json: unknown): Call | undefined => {
   if (!isJsonObject(json)) return undefined
-  const { actor, again, await: wait, bytes, correlationId, key, waitedMillis } = json
+  const { actor, again, await: wait, bytes, correlationId, dryRun, ifVersion, key, waitedMillis } = json
   if (!CallSchema.isCommandKey(key) || !isTextOrNull(actor) || !isTextOrNull(correlationId)) return undefined
   if (!isAwait(wait) || !isCount(bytes) || !isCount(waitedMillis)) return undefined
   const command = Result.getOrUndefined(decodeCommand(json.command))
   if (command === undefined) return undefined
   const call = { command, key, actor, correlationId, await: wait, bytes, waitedMillis }
-  if (again === undefined) return call
-  return typeof again === "boolean" ? { ...call, again } : undefined
+  return again === undefined && dryRun === undefined && ifVersion === undefined
+    ? call
+    : withRarities(call, again, dryRun, ifVersion)
+}
+
+/** What most calls do not say. */
+const withRarities = (call: Call, again: unknown, dryRun: unknown, ifVersion: unknown): Call | undefined => {
+  if (again !== undefined && typeof again !== "boolean") return undefined
+  if (dryRun !== undefined && typeof dryRun !== "boolean") return undefined
+  if (ifVersion !== undefined && !isCount(ifVersion)) return undefined
+  return {
+    ...call,
+    ...(again === undefined ? {} : { again }),
+    ...(dryRun === undefined ? {} : { dryRun }),
+    ...(ifVersion === undefined ? {} : { ifVersion })
+  }
 }
 
 // --- Replies -------------------------------------------------------------------

@@ -109,7 +109,7 @@ const offer = (
   return wallets.map(({ after, calls, walletId }) => {
     const epoch = ownership.epochOf(partitionOf(walletId, ownership.partitions))
     const taken = epoch !== undefined && (after === null || after === epoch)
-    const resend = resendOf(calls.flatMap(({ again, call }) => (again ? [call.key] : [])))
+    const resend = resendOf(calls.flatMap(({ again, call }) => (again && !call.dryRun ? [call.key] : [])))
     for (const { again, call, waitedMillis } of calls) {
       const index = next++
       if (!taken) {
@@ -121,7 +121,7 @@ const offer = (
           call,
           now - waitedMillis,
           (answer) => batch.answer(index, answerOf(answer)),
-          again ? resend : undefined
+          again && !call.dryRun ? resend : undefined
         )
       )
       if (refusal !== undefined) batch.answer(index, answerOf(Effect.fail(refusal)))

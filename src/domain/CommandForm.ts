@@ -4,9 +4,17 @@
  * with others; the rules check the same values again, each at its place in the precedence.
  */
 import type { RemoteCommand, SendTransfer } from "./Command.ts"
-import { invalid, invalidId, invalidMovement, invalidReason, malformedEffectiveAt } from "./Decision.ts"
+import {
+  bothInvalid as both,
+  invalid,
+  invalidAmount,
+  invalidId,
+  invalidMovement,
+  invalidReason,
+  malformedEffectiveAt
+} from "./Decision.ts"
 import { invalidCreation, invalidUpdate } from "./LifecycleRules.ts"
-import { isAmount, isTime } from "./Limits.ts"
+import { isTime } from "./Limits.ts"
 import type { InvalidRequest } from "./Rejection.ts"
 
 /** What clients ask, as they ask it: of a transfer without what its destination is. */
@@ -29,49 +37,47 @@ export type ClientCommand =
     >
   | Omit<SendTransfer, "currency" | "destination">
 
-const invalidAmount = (amount: bigint): InvalidRequest | undefined =>
-  isAmount(amount) ? undefined : invalid("amount: not a positive amount of at most 30 digits")
-
-/** Takes any values in the command's fields, also those of a caller without types. `undefined`: nothing is wrong. */
+/** Takes any values in the command's fields, also those of a caller without types. Tells all that is wrong; `undefined`: nothing is. */
 export const malformed = (command: ClientCommand): InvalidRequest | undefined => {
   switch (command._tag) {
     case "Credit":
     case "Debit":
-      return (
-        invalidId("walletId", command.walletId) ?? invalidMovement(command) ?? malformedEffectiveAt(command.effectiveAt)
-      )
-    case "PlaceHold":
-      return (
-        invalidId("walletId", command.walletId) ??
-        invalidMovement(command) ??
-        (command.expiresAt === null || isTime(command.expiresAt)
-          ? undefined
-          : invalid("expiresAt: not a time in milliseconds"))
-      )
-    case "CaptureHold":
-      return (
-        invalidId("walletId", command.walletId) ??
-        invalidId("holdId", command.holdId) ??
-        (command.amount === null ? undefined : invalidAmount(command.amount)) ??
-        (typeof command.final === "boolean" ? undefined : invalid("final: neither true nor false")) ??
+      return both(
+        both(invalidId("walletId", command.walletId), invalidMovement(command)),
         malformedEffectiveAt(command.effectiveAt)
       )
+    case "PlaceHold":
+      return both(
+        both(invalidId("walletId", command.walletId), invalidMovement(command)),
+        command.expiresAt === null || isTime(command.expiresAt)
+          ? undefined
+          : invalid("expiresAt: not a time in milliseconds")
+      )
+    case "CaptureHold":
+      return both(
+        both(invalidId("walletId", command.walletId), invalidId("holdId", command.holdId)),
+        both(
+          both(
+            command.amount === null ? undefined : invalidAmount(command.amount),
+            typeof command.final === "boolean" ? undefined : invalid("final: neither true nor false")
+          ),
+          malformedEffectiveAt(command.effectiveAt)
+        )
+      )
     case "ReleaseHold":
-      return invalidId("walletId", command.walletId) ?? invalidId("holdId", command.holdId)
+      return both(invalidId("walletId", command.walletId), invalidId("holdId", command.holdId))
     case "SendTransfer":
-      return (
-        invalidId("from", command.walletId) ??
-        invalidId("to", command.to) ??
-        invalidMovement(command) ??
+      return both(
+        both(both(invalidId("from", command.walletId), invalidId("to", command.to)), invalidMovement(command)),
         malformedEffectiveAt(command.effectiveAt)
       )
     case "CreateWallet":
       return invalidCreation(command)
     case "UpdateWallet":
-      return invalidId("walletId", command.walletId) ?? invalidUpdate(command)
+      return both(invalidId("walletId", command.walletId), invalidUpdate(command))
     case "Freeze":
     case "Unfreeze":
     case "Close":
-      return invalidId("walletId", command.walletId) ?? invalidReason(command.reason)
+      return both(invalidId("walletId", command.walletId), invalidReason(command.reason))
   }
 }

@@ -64,17 +64,19 @@ export const closedOrFrozen = (wallet: Wallet): Rejection | undefined => {
   if (wallet.status === "active") return undefined
   return wallet.status === "closed"
     ? new WalletClosed({ walletId: wallet.id })
-    : new WalletFrozen({ walletId: wallet.id })
+    : new WalletFrozen({ walletId: wallet.id, direction: "debits", until: null })
 }
 
 export const currencyMismatch = (wallet: Wallet, given: string): Rejection | undefined =>
   given === wallet.currency
     ? undefined
-    : new CurrencyMismatch({ walletId: wallet.id, currency: wallet.currency, given })
+    : new CurrencyMismatch({ walletId: wallet.id, expected: wallet.currency, actual: given })
 
 export const insufficient = (wallet: Wallet, required: bigint): Rejection | undefined => {
   const funds = available(wallet)
-  return funds >= required ? undefined : new InsufficientFunds({ walletId: wallet.id, available: funds, required })
+  return funds >= required
+    ? undefined
+    : new InsufficientFunds({ walletId: wallet.id, currency: wallet.currency, available: funds, required })
 }
 
 /**
@@ -84,10 +86,21 @@ export const insufficient = (wallet: Wallet, required: bigint): Rejection | unde
 export const tooLarge = (wallet: Wallet, added: number, limits: WalletLimits): LimitExceeded | undefined =>
   added <= 0 || hasRoom(wallet, added, limits.stateBytes)
     ? undefined
-    : stateTooLarge(wallet.id, walletBytes(wallet) + added, limits)
+    : stateTooLarge(wallet.id, walletBytes(wallet), added, limits)
 
-export const stateTooLarge = (walletId: string, size: number, { stateBytes }: WalletLimits): LimitExceeded =>
-  new LimitExceeded({ walletId, limit: "stateBytes", size: BigInt(size), bound: BigInt(stateBytes) })
+export const stateTooLarge = (
+  walletId: string,
+  current: number,
+  added: number,
+  { stateBytes }: WalletLimits
+): LimitExceeded =>
+  new LimitExceeded({
+    walletId,
+    limit: "stateBytes",
+    current: BigInt(current),
+    size: BigInt(current + added),
+    bound: BigInt(stateBytes)
+  })
 
 export const findHold = (wallet: Wallet, holdId: string): OpenHold | HoldNotFound => {
   const hold = HashMap.get(wallet.holds, holdId)
@@ -113,12 +126,27 @@ export const overBalanceLimit = (wallet: Wallet, balanceAfter: bigint): LimitExc
   if (atMost < balanceLimit) return undefined
   let withReturns = balanceAfter
   for (const transfer of HashMap.values(wallet.transfers)) withReturns += transfer.amount
-  return withReturns < balanceLimit
-    ? undefined
-    : new LimitExceeded({ walletId: wallet.id, limit: "balance", size: withReturns, bound: balanceLimit - 1n })
+  if (withReturns < balanceLimit) return undefined
+  return new LimitExceeded({
+    walletId: wallet.id,
+    limit: "balance",
+    current: withReturns - (balanceAfter - wallet.balance),
+    size: withReturns,
+    bound: balanceLimit - 1n
+  })
 }
 
 // --- Values: each check answers an InvalidRequest that begins with the field's name --
+
+/** What two checks have found together. */
+export const bothInvalid = (
+  first: InvalidRequest | undefined,
+  second: InvalidRequest | undefined
+): InvalidRequest | undefined => {
+  if (first === undefined) return second
+  if (second === undefined) return first
+  return new InvalidRequest({ detail: first.detail, errors: [...first.errors, ...second.errors] })
+}
 
 export const invalid = (detail: string): InvalidRequest => new InvalidRequest({ detail })
 
@@ -133,15 +161,19 @@ export const invalidMetadata = (metadata: Metadata): InvalidRequest | undefined 
 export const invalidId = (name: string, value: string): InvalidRequest | undefined =>
   isId(value) ? undefined : invalid(`${name}: not an id`)
 
+export const invalidAmount = (amount: bigint): InvalidRequest | undefined =>
+  isAmount(amount) ? undefined : invalid("amount: not a positive amount of at most 30 digits")
+
 /** Amount, reference and metadata: what every movement of money has. */
 export const invalidMovement = (movement: {
   readonly amount: bigint
   readonly reference: string | null
   readonly metadata: Metadata
 }): InvalidRequest | undefined =>
-  isAmount(movement.amount)
-    ? (invalidText("reference", movement.reference) ?? invalidMetadata(movement.metadata))
-    : invalid("amount: not a positive amount of at most 30 digits")
+  bothInvalid(
+    invalidAmount(movement.amount),
+    bothInvalid(invalidText("reference", movement.reference), invalidMetadata(movement.metadata))
+  )
 
 /** Whatever the time is. */
 export const malformedEffectiveAt = (effectiveAt: number | null): InvalidRequest | undefined =>

@@ -6,6 +6,7 @@ import {
   type DecideContext,
   type Decision,
   insufficient,
+  bothInvalid,
   invalid,
   invalidId,
   invalidLimit,
@@ -49,17 +50,19 @@ import { moved, withMetadata, withOverdraftLimit, withStatus } from "./WalletSta
 // --- Rules -------------------------------------------------------------------
 
 export const invalidCreation = (command: CreateWallet): InvalidRequest | undefined =>
-  invalidId("id", command.walletId) ??
-  invalidId("ownerId", command.ownerId) ??
-  (isCurrency(command.currency) ? undefined : invalid("currency: not a currency code")) ??
-  invalidLimit(command.overdraftLimit) ??
-  invalidMetadata(command.metadata)
+  bothInvalid(
+    bothInvalid(invalidId("id", command.walletId), invalidId("ownerId", command.ownerId)),
+    bothInvalid(
+      isCurrency(command.currency) ? undefined : invalid("currency: not a currency code"),
+      bothInvalid(invalidLimit(command.overdraftLimit), invalidMetadata(command.metadata))
+    )
+  )
 
 export const invalidUpdate = ({ metadata, overdraftLimit }: UpdateWallet): InvalidRequest | undefined => {
   if (overdraftLimit === null && metadata === null) return invalid("nothing to change")
-  return (
-    (overdraftLimit === null ? undefined : invalidLimit(overdraftLimit)) ??
-    (metadata === null ? undefined : invalidMetadata(metadata))
+  return bothInvalid(
+    overdraftLimit === null ? undefined : invalidLimit(overdraftLimit),
+    metadata === null ? undefined : invalidMetadata(metadata)
   )
 }
 
@@ -84,7 +87,7 @@ export const create = (wallet: Wallet | undefined, command: CreateWallet, contex
 
 const bornTooLarge = ({ metadata, walletId }: CreateWallet, { limits }: DecideContext): Rejection | undefined => {
   const size = stateBytes(metadata, 0)
-  return size <= limits.stateBytes ? undefined : stateTooLarge(walletId, size, limits)
+  return size <= limits.stateBytes ? undefined : stateTooLarge(walletId, 0, size, limits)
 }
 
 export const freeze = (wallet: Wallet, command: Freeze): Decision => {

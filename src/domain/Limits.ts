@@ -26,6 +26,9 @@ export const maxMetadataKeyLength = 64
 export const maxMetadataValueLength = 512
 /** Pairs that a search may ask for. */
 export const maxMetadataFilters = 5
+/** Wallets, and types of events, that a feed may be narrowed to. */
+export const maxFeedWallets = 100
+export const maxFeedTypes = 100
 /** Exclusive: amounts have at most 30 digits. */
 export const amountLimit = 10n ** 30n
 /** Exclusive: |balance| stays below this, so that `numeric(36)` always holds it. */

@@ -4,8 +4,12 @@
  */
 import * as Schema from "effect/Schema"
 
+/** Of a transfer with several legs: the number of the one that was rejected, from 0. */
+const leg = { leg: Schema.optionalKey(Schema.Int) }
+
 export class WalletNotFound extends Schema.TaggedError<WalletNotFound>()("WalletNotFound", {
-  walletId: Schema.String
+  walletId: Schema.String,
+  ...leg
 }) {
   override get message(): string {
     return `wallet ${this.walletId} does not exist`
@@ -21,15 +25,23 @@ export class WalletAlreadyExists extends Schema.TaggedError<WalletAlreadyExists>
 }
 
 export class WalletClosed extends Schema.TaggedError<WalletClosed>()("WalletClosed", {
-  walletId: Schema.String
+  walletId: Schema.String,
+  ...leg
 }) {
   override get message(): string {
     return `wallet ${this.walletId} is closed`
   }
 }
 
+/** What a frozen wallet does not do: what takes money away, what brings it, or both. */
+export const FrozenDirection = Schema.Literals(["debits", "credits", "all"])
+
 export class WalletFrozen extends Schema.TaggedError<WalletFrozen>()("WalletFrozen", {
-  walletId: Schema.String
+  walletId: Schema.String,
+  direction: FrozenDirection,
+  /** Milliseconds since the epoch; `null`: until it is unfrozen. */
+  until: Schema.NullOr(Schema.Number),
+  ...leg
 }) {
   override get message(): string {
     return `wallet ${this.walletId} is frozen`
@@ -50,18 +62,22 @@ export class WalletNotEmpty extends Schema.TaggedError<WalletNotEmpty>()("Wallet
   }
 }
 
+/** Of a transfer `expected` is its source's currency and `actual` its destination's. */
 export class CurrencyMismatch extends Schema.TaggedError<CurrencyMismatch>()("CurrencyMismatch", {
+  /** The wallet that rejects. */
   walletId: Schema.String,
-  currency: Schema.String,
-  given: Schema.String
+  expected: Schema.String,
+  actual: Schema.String,
+  ...leg
 }) {
   override get message(): string {
-    return `wallet ${this.walletId} is in ${this.currency}, not ${this.given}`
+    return `wallet ${this.walletId} cannot take part: ${this.expected} is expected, not ${this.actual}`
   }
 }
 
 export class SameWallet extends Schema.TaggedError<SameWallet>()("SameWallet", {
-  walletId: Schema.String
+  walletId: Schema.String,
+  ...leg
 }) {
   override get message(): string {
     return `wallet ${this.walletId} cannot send to itself`
@@ -105,11 +121,18 @@ export class TransferNotFound extends Schema.TaggedError<TransferNotFound>()("Tr
   }
 }
 
+/** Amounts in minor units; `available` may be negative. */
 export class InsufficientFunds extends Schema.TaggedError<InsufficientFunds>()("InsufficientFunds", {
   walletId: Schema.String,
+  currency: Schema.String,
   available: Schema.BigInt,
-  required: Schema.BigInt
+  required: Schema.BigInt,
+  ...leg
 }) {
+  /** What is missing. */
+  get shortage(): bigint {
+    return this.required - this.available
+  }
   override get message(): string {
     return `wallet ${this.walletId} has ${this.available} available, ${this.required} required`
   }
@@ -122,9 +145,12 @@ export class InsufficientFunds extends Schema.TaggedError<InsufficientFunds>()("
 export class LimitExceeded extends Schema.TaggedError<LimitExceeded>()("LimitExceeded", {
   walletId: Schema.String,
   limit: Schema.Literals(["balance", "stateBytes"]),
+  /** What it is now. */
+  current: Schema.BigInt,
   /** What it would come to. */
   size: Schema.BigInt,
-  bound: Schema.BigInt
+  bound: Schema.BigInt,
+  ...leg
 }) {
   override get message(): string {
     const what = this.limit === "balance" ? "balance" : "state of holds, transfers in flight and metadata"
@@ -133,10 +159,81 @@ export class LimitExceeded extends Schema.TaggedError<LimitExceeded>()("LimitExc
   }
 }
 
-/** A value outside its bounds (see `Limits.ts`). */
-export class InvalidRequest extends Schema.TaggedError<InvalidRequest>()("InvalidRequest", {
-  detail: Schema.String
+/** More than is left of what was moved. */
+export class RefundExceeded extends Schema.TaggedError<RefundExceeded>()("RefundExceeded", {
+  walletId: Schema.String,
+  /** What is left, minor units. */
+  refundable: Schema.BigInt,
+  ...leg
 }) {
+  override get message(): string {
+    return `${this.refundable} can still be refunded at wallet ${this.walletId}`
+  }
+}
+
+/** What it names is no movement of its own: it is refunded by its transfer, or not at all. */
+export class NotRefundable extends Schema.TaggedError<NotRefundable>()("NotRefundable", {
+  /** What was to be refunded. */
+  id: Schema.String,
+  /** The transfer by which it can be refunded; absent: there is none. */
+  transferId: Schema.optionalKey(Schema.String)
+}) {
+  override get message(): string {
+    return this.transferId === undefined
+      ? `${this.id} cannot be refunded`
+      : `${this.id} is a part of transfer ${this.transferId} and is refunded through it`
+  }
+}
+
+/** A rule of the installation's own. */
+export class PolicyRejected extends Schema.TaggedError<PolicyRejected>()("PolicyRejected", {
+  walletId: Schema.String,
+  /** Its name. */
+  policy: Schema.String,
+  reason: Schema.String,
+  ...leg
+}) {
+  override get message(): string {
+    return `policy ${this.policy} of wallet ${this.walletId}: ${this.reason}`
+  }
+}
+
+/** Which value is wrong, and how. */
+export const ValueError = Schema.Struct({
+  /**
+   * A JSON Pointer (RFC 6901) into what was given, `""` for the whole of it. What is not in the body of a
+   * request has one of `#/path/…`, `#/query/…` and `#/header/…`.
+   */
+  pointer: Schema.String,
+  detail: Schema.String
+})
+
+export interface ValueError extends Schema.Schema.Type<typeof ValueError> {}
+
+/** The name of a field before a colon, as `amount: …` or `legs[3].amount: …`. */
+const namedField = /^([A-Za-z]\w*(?:\[\d+\]|\.\w+)*): (.+)$/s
+
+/** `legs[3].amount: too much` → `/legs/3/amount`, `too much`. */
+const valueError = (detail: string): ValueError => {
+  const [, name, rest] = namedField.exec(detail) ?? []
+  if (name === undefined || rest === undefined) return { pointer: "", detail }
+  return { pointer: `/${name.replace(/\[(\d+)\]/g, "/$1").replaceAll(".", "/")}`, detail: rest }
+}
+
+/** Values outside their bounds (see `Limits.ts`). */
+export class InvalidRequest extends Schema.TaggedError<InvalidRequest>()("InvalidRequest", {
+  /** What is wrong first; begins with the name of the field, if it is about one, and a colon. */
+  detail: Schema.String,
+  /** All that is wrong, at least one. */
+  errors: Schema.Array(ValueError)
+}) {
+  /** `errors`: default, what `detail` says. */
+  constructor(
+    fields: { readonly detail: string; readonly errors?: ReadonlyArray<ValueError> },
+    options?: Schema.MakeOptions
+  ) {
+    super({ detail: fields.detail, errors: fields.errors ?? [valueError(fields.detail)] }, options)
+  }
   override get message(): string {
     return this.detail
   }
@@ -156,4 +253,7 @@ export type Rejection =
   | TransferNotFound
   | InsufficientFunds
   | LimitExceeded
+  | RefundExceeded
+  | NotRefundable
+  | PolicyRejected
   | InvalidRequest

@@ -33,6 +33,7 @@ import {
 } from "./EventKind.ts"
 import { maxTextLength, noMetadata, toText } from "./Limits.ts"
 import {
+  CurrencyMismatch,
   type InvalidRequest,
   type Rejection,
   SameWallet,
@@ -100,11 +101,17 @@ const ruledOut = ({ destination, to }: SendTransfer): Rejection | undefined => {
   return destination === "closed" ? new WalletClosed({ walletId: to }) : undefined
 }
 
+/** As its source would say it. */
+const otherCurrency = (wallet: Wallet, { currency }: ReceiveTransfer): Rejection | undefined =>
+  currency === wallet.currency
+    ? undefined
+    : new CurrencyMismatch({ walletId: wallet.id, expected: currency, actual: wallet.currency })
+
 /** Its time of the books is the source's and judged there: another node's clock may be behind that one's. */
 export const receiveTransfer = (wallet: Wallet, command: ReceiveTransfer, { time }: DecideContext): Decision => {
   const malformed =
     closed(wallet) ??
-    currencyMismatch(wallet, command.currency) ??
+    otherCurrency(wallet, command) ??
     invalidMovement(command) ??
     malformedEffectiveAt(command.effectiveAt)
   if (malformed !== undefined) return Result.fail(malformed)

@@ -10,7 +10,7 @@ import { placedHold } from "../domain/HoldRules.ts"
 import { transactionOf } from "../domain/Projection.ts"
 import type { Hold, Transaction, Wallet } from "../domain/Wallet.ts"
 import type { WalletView } from "../stores/Persistence.ts"
-import type { Durability, WalletDetails } from "./EngineApi.ts"
+import type { DryRunAnswer, Durability, WalletDetails } from "./EngineApi.ts"
 
 /** A command's effect with what is durable now. */
 export interface Effected {
@@ -75,6 +75,15 @@ export const captureAnswer = (effected: Effected) => ({
   durability: effected.durability,
   replayed: effected.replayed
 })
+
+/** Of a dry run: without the ids that are not there. `made`: what the command would make, beside a transaction. */
+export const tentative = <Answer extends object>(answer: Answer, made: "wallet" | "hold" | "transfer" | undefined) => {
+  const shown: Record<string, unknown> = { ...answer, dryRun: true }
+  for (const name of ["transaction", made] as const) {
+    if (name !== undefined && name in shown) shown[name] = { ...(shown[name] as object), id: null }
+  }
+  return shown as DryRunAnswer<Answer>
+}
 
 const transactionMade = (effected: Effected): Transaction => {
   for (const recorded of effected.events) {

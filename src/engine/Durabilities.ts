@@ -13,6 +13,8 @@ import type { Durability } from "./EngineApi.ts"
 
 const indexed: Durability = Object.freeze({ committed: true, persisted: true, indexed: true })
 const persisted: Durability = Object.freeze({ committed: true, persisted: true, indexed: false })
+/** Of a dry run. */
+export const nothingDurable: Durability = Object.freeze({ committed: false, persisted: false, indexed: false })
 const committed: Durability = Object.freeze({ committed: true, persisted: false, indexed: false })
 
 /** Of a caller who waits for the index: until when, by the clock that never goes back. Of others `undefined`. */

@@ -13,7 +13,7 @@ import type {
   VersionNotReached
 } from "../actors/EngineError.ts"
 import type { Await } from "../actors/Mailbox.ts"
-import type { RecordedEvent } from "../domain/Event.ts"
+import type { RecordedEvent, WalletEventType } from "../domain/Event.ts"
 import type { Metadata } from "../domain/Limits.ts"
 import type { HoldNotFound, InvalidRequest, TransferNotFound, WalletNotFound } from "../domain/Rejection.ts"
 import type { Hold, Transaction, TransactionType, Transfer } from "../domain/Wallet.ts"
@@ -45,6 +45,7 @@ export interface Durability {
 
 /** Part of every command. */
 export interface CommandOptions {
+  readonly dryRun?: false | undefined
   /** 1–255 visible ASCII characters, unique per wallet and command, for ever. */
   readonly idempotencyKey: string
   /** Default `persisted`. */
@@ -52,6 +53,32 @@ export interface CommandOptions {
   /** Recorded with the event: who asked (the API key's name). */
   readonly actor?: string | undefined
   readonly correlationId?: string | undefined
+}
+
+/**
+ * A command that is judged and not done: its answer tells what it would come to now, by the state that its
+ * wallet's owner has when its turn comes. Nothing is recorded and no key is used. It may have a key: one that was
+ * used is answered, or refused, as it would be without `dryRun`. A rule of the user's own in PostgreSQL is not asked.
+ */
+export type DryRun<Input extends CommandOptions> = Omit<Input, "dryRun" | "idempotencyKey"> & {
+  readonly dryRun: true
+  readonly idempotencyKey?: string | undefined
+}
+
+/** `id` is `null` where the engine would make it. */
+type Tentative<Thing> = Omit<Thing, "id"> & { readonly id: string | null }
+
+/** What a dry run is answered: the same as for real, as things would be afterwards, with nothing durable. */
+export type DryRunAnswer<Answer> = {
+  readonly [Name in Exclude<keyof Answer, "dryRun">]: Answer[Name] extends { readonly id: string }
+    ? Tentative<Answer[Name]>
+    : Answer[Name]
+} & { readonly dryRun: true }
+
+/** An answer without `dryRun` to a dry run: the key was used, and this is the answer to it, `replayed`. */
+export interface EngineCommand<Input extends CommandOptions, Answer, Failure = CommandError> {
+  (input: Input): Effect.Effect<Answer, Failure>
+  (input: Input | DryRun<Input>): Effect.Effect<Answer | DryRunAnswer<Answer>, Failure>
 }
 
 /**
@@ -69,6 +96,7 @@ export interface CommandAnswer {
   readonly durability: Durability
   /** `true`: the key was known, nothing new has happened. */
   readonly replayed: boolean
+  readonly dryRun?: undefined
 }
 
 export interface TransactionAnswer extends CommandAnswer {
@@ -95,6 +123,11 @@ export interface CreateWalletInput extends CommandOptions {
 
 export interface WalletInput extends CommandOptions {
   readonly walletId: string
+  /**
+   * The version that the wallet has to be at, else `VersionMismatch`. Of a command whose key is known it is not
+   * asked; it is no part of the command: with the same key and another version it is the same command.
+   */
+  readonly ifVersion?: number | undefined
 }
 
 /** Part of every command that makes a transaction. */
@@ -154,6 +187,7 @@ export interface TransferAnswer {
   readonly durability: Durability
   /** `true`: the key was known, nothing new has happened. */
   readonly replayed: boolean
+  readonly dryRun?: undefined
 }
 
 export interface WalletRead {
@@ -209,6 +243,14 @@ export interface FeedEvent {
   readonly recorded: RecordedEvent
 }
 
+/** What an event has to be of, to be in a feed. A part that is left out lets all through. */
+export interface FeedFilter {
+  /** One of these, 1–100. */
+  readonly walletIds?: ReadonlyArray<string> | undefined
+  /** One of these, 1–100. */
+  readonly types?: ReadonlyArray<WalletEventType> | undefined
+}
+
 export interface EngineHealth {
   /** Whether commands can be served: the log answers, this node owns its partitions, no queue is at its bound. */
   readonly ready: boolean
@@ -227,16 +269,16 @@ type FeedFailure = PositionGone | InvalidRequest | ReadError | EventUnreadable |
 
 /** The commands: each has one effect per `idempotencyKey`, however often it is sent. */
 export interface EngineCommands {
-  readonly createWallet: (input: CreateWalletInput) => Effect.Effect<CommandAnswer, CommandError>
-  readonly credit: (input: MovementInput) => Effect.Effect<TransactionAnswer, CommandError>
-  readonly debit: (input: MovementInput) => Effect.Effect<TransactionAnswer, CommandError>
-  readonly placeHold: (input: PlaceHoldInput) => Effect.Effect<HoldAnswer, CommandError>
-  readonly captureHold: (input: CaptureHoldInput) => Effect.Effect<CaptureAnswer, CommandError>
-  readonly releaseHold: (input: HoldInput) => Effect.Effect<HoldAnswer, CommandError>
-  readonly freeze: (input: StatusInput) => Effect.Effect<CommandAnswer, CommandError>
-  readonly unfreeze: (input: StatusInput) => Effect.Effect<CommandAnswer, CommandError>
-  readonly close: (input: StatusInput) => Effect.Effect<CommandAnswer, CommandError>
-  readonly updateWallet: (input: UpdateWalletInput) => Effect.Effect<CommandAnswer, CommandError>
+  readonly createWallet: EngineCommand<CreateWalletInput, CommandAnswer>
+  readonly credit: EngineCommand<MovementInput, TransactionAnswer>
+  readonly debit: EngineCommand<MovementInput, TransactionAnswer>
+  readonly placeHold: EngineCommand<PlaceHoldInput, HoldAnswer>
+  readonly captureHold: EngineCommand<CaptureHoldInput, CaptureAnswer>
+  readonly releaseHold: EngineCommand<HoldInput, HoldAnswer>
+  readonly freeze: EngineCommand<StatusInput, CommandAnswer>
+  readonly unfreeze: EngineCommand<StatusInput, CommandAnswer>
+  readonly close: EngineCommand<StatusInput, CommandAnswer>
+  readonly updateWallet: EngineCommand<UpdateWalletInput, CommandAnswer>
 }
 
 /** Transfers between two wallets of one currency. */
@@ -245,8 +287,9 @@ export interface EngineTransfers {
    * Moves money. Each step waits until the one before is persisted, so `committed` is
    * taken for `persisted`. `TransferReversed`: refused by the destination after the
    * money had left; it is back. What a crash interrupts ends by itself after the start.
+   * A dry run asks the source and then the destination.
    */
-  readonly transfer: (input: TransferInput) => Effect.Effect<TransferAnswer, CommandError | TransferReversed>
+  readonly transfer: EngineCommand<TransferInput, TransferAnswer, CommandError | TransferReversed>
   /**
    * For callers that keep an order: completes when the source has the transfer in line,
    * before all commands that are sent to it from then on. The inner effect is the answer.
@@ -329,10 +372,13 @@ export interface EngineQueries extends EngineSearch, EngineBooks {
     query: HoldQuery & { readonly minVersion?: number | undefined }
   ) => Effect.Effect<Page<Hold>, ReadFailure | VersionNotReached>
   readonly hold: (walletId: string, holdId: string) => Effect.Effect<Hold, ReadFailure | HoldNotFound>
-  /** All wallets' events from a position on, then live, at least once, in order. */
-  readonly feed: (after: bigint) => Stream.Stream<FeedEvent, FeedFailure>
-  /** The same by pages. When it succeeds the feed is one of those that the node serves, until the scope closes. */
-  readonly openFeed: (after: bigint) => Effect.Effect<Stream.Stream<FeedPage, FeedFailure>, FeedFailure, Scope.Scope>
+  /** All wallets' events from a position on, or those of the filter, then live, at least once, in order. */
+  readonly feed: (after: bigint, filter?: FeedFilter) => Stream.Stream<FeedEvent, FeedFailure>
+  /** The same by pages; one may be left without events by the filter. When it succeeds the feed is one of those that the node serves, until the scope closes. */
+  readonly openFeed: (
+    after: bigint,
+    filter?: FeedFilter
+  ) => Effect.Effect<Stream.Stream<FeedPage, FeedFailure>, FeedFailure, Scope.Scope>
   /** Position of the log's last event, `0n` when there is none: where a feed begins that wants no past. */
   readonly feedHead: Effect.Effect<bigint, ReadError>
 

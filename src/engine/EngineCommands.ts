@@ -6,12 +6,14 @@ import { hash } from "node:crypto"
 import type { ActorBounds } from "../actors/ActorBounds.ts"
 import type { CommandError } from "../actors/EngineError.ts"
 import { EventIds } from "../actors/EventIds.ts"
-import type { Await, Seen } from "../actors/Mailbox.ts"
+import { type Await, noKey, type Seen } from "../actors/Mailbox.ts"
 import type { WalletHistory } from "../actors/WalletHistory.ts"
 import type { WritePipeline } from "../actors/WritePipeline.ts"
 import type { ClientCommand } from "../domain/CommandForm.ts"
 import { malformed } from "../domain/CommandForm.ts"
 import type { RemoteCommand } from "../domain/Command.ts"
+import { bothInvalid, invalid } from "../domain/Decision.ts"
+import type { CommandKey } from "../domain/Event.ts"
 import type { Metadata } from "../domain/Limits.ts"
 import { isIdempotencyKey, isText, maxTextLength, ownMetadata } from "../domain/Limits.ts"
 import { HoldClosed, InvalidRequest } from "../domain/Rejection.ts"
@@ -20,19 +22,36 @@ import type { EventStore } from "../stores/EventStore.ts"
 import { Persistence } from "../stores/Persistence.ts"
 import { StoreUnavailable } from "../stores/StoreError.ts"
 import type { Effected } from "./Answers.ts"
-import { captureAnswer, commandAnswer, holdAnswer, openHolds, transactionAnswer } from "./Answers.ts"
-import { type Durabilities, makeDurabilities } from "./Durabilities.ts"
+import { captureAnswer, commandAnswer, holdAnswer, openHolds, tentative, transactionAnswer } from "./Answers.ts"
+import { type Durabilities, makeDurabilities, nothingDurable } from "./Durabilities.ts"
 import type { ReplayedEffect } from "./ReplayedReply.ts"
 import { makeReplayedReply } from "./ReplayedReply.ts"
 import { callBytes, metadataBytes, textBytes, WalletCalls } from "./WalletCalls.ts"
-import type { CommandOptions, EngineCommands as Commands, StatusInput } from "./EngineApi.ts"
+import type {
+  CaptureAnswer,
+  CaptureHoldInput,
+  CommandAnswer,
+  CommandOptions,
+  CreateWalletInput,
+  DryRun,
+  DryRunAnswer,
+  EngineCommand,
+  EngineCommands as Commands,
+  HoldAnswer,
+  HoldInput,
+  MovementInput,
+  PlaceHoldInput,
+  StatusInput,
+  TransactionAnswer,
+  UpdateWalletInput
+} from "./EngineApi.ts"
 
 /** What every command goes through. */
 interface CommandContext {
   readonly calls: WalletCalls["Service"]
   readonly persistence: Persistence["Service"]
   readonly replayedReply: (seen: Seen) => Effect.Effect<ReplayedEffect, CommandError>
-  readonly nextHoldId: () => string
+  readonly nextId: () => string
   readonly durabilities: Durabilities
 }
 
@@ -49,20 +68,20 @@ export const make = Effect.fnUntraced(function* (
     calls: yield* WalletCalls,
     persistence: yield* Persistence,
     replayedReply: yield* makeReplayedReply,
-    nextHoldId: () => ids.next(clock.currentTimeMillisUnsafe()),
+    nextId: () => ids.next(clock.currentTimeMillisUnsafe()),
     durabilities: yield* makeDurabilities(bounds)
   }
   return {
-    createWallet: taking(createWallet(context)),
-    updateWallet: taking(updateWallet(context)),
-    freeze: taking(statusCommand(context, "Freeze")),
-    unfreeze: taking(statusCommand(context, "Unfreeze")),
-    close: taking(statusCommand(context, "Close")),
-    credit: taking(movementCommand(context, "Credit")),
-    debit: taking(movementCommand(context, "Debit")),
-    placeHold: taking(placeHold(context)),
-    captureHold: taking(captureHold(context)),
-    releaseHold: taking(releaseHold(context))
+    createWallet: offered(createWallet(context)),
+    updateWallet: offered(updateWallet(context)),
+    freeze: offered(statusCommand(context, "Freeze")),
+    unfreeze: offered(statusCommand(context, "Unfreeze")),
+    close: offered(statusCommand(context, "Close")),
+    credit: offered(movementCommand(context, "Credit")),
+    debit: offered(movementCommand(context, "Debit")),
+    placeHold: offered(placeHold(context)),
+    captureHold: offered(captureHold(context)),
+    releaseHold: offered(releaseHold(context))
   }
 })
 
@@ -83,82 +102,87 @@ export const taking =
     }
   }
 
+type Asked<Input extends CommandOptions> = Input | DryRun<Input>
+
+type Answering<Answer> = Effect.Effect<Answer | DryRunAnswer<Answer>, CommandError>
+
+/** A command that is no dry run is not answered as one, which the one function below cannot say by its type. */
+const offered = <Input extends CommandOptions, Answer>(
+  command: (input: Asked<Input>) => Answering<Answer>
+): EngineCommand<Input, Answer> => taking(command) as EngineCommand<Input, Answer>
+
 /*
  * Each reads its input once, into a command of its own: what a caller does with the object
  * afterwards changes nothing.
  */
 
 const createWallet =
-  (context: CommandContext): Commands["createWallet"] =>
-  (input) => {
+  (context: CommandContext) =>
+  (input: Asked<CreateWalletInput>): Answering<CommandAnswer> => {
+    const { dryRun, id, idempotencyKey } = input
+    // Without a key any id that nobody has will do: it is not told.
+    const derivedFrom = idempotencyKey ?? (dryRun === true ? context.nextId() : undefined)
     const command = {
       _tag: "CreateWallet",
-      walletId: input.id ?? derivedWalletId(input.idempotencyKey),
+      walletId: id ?? derivedWalletId(derivedFrom!),
       ownerId: input.ownerId,
       currency: input.currency,
       overdraftLimit: input.overdraftLimit ?? 0n,
       metadata: ownMetadata(input.metadata)
     } as const
-    return execute(context, command, input, metadataSize, commandAnswer)
+    const made = id === undefined ? "wallet" : undefined
+    return execute(context, command, input, { sizeOf: metadataSize, answerOf: commandAnswer, made })
   }
 
 const updateWallet =
-  (context: CommandContext): Commands["updateWallet"] =>
-  (input) => {
+  (context: CommandContext) =>
+  (input: Asked<UpdateWalletInput>): Answering<CommandAnswer> => {
     const { metadata, overdraftLimit = null, walletId } = input
     const own = metadata === undefined ? null : ownMetadata(metadata)
-    return execute(
-      context,
-      { _tag: "UpdateWallet", walletId, overdraftLimit, metadata: own },
-      input,
-      metadataSize,
-      commandAnswer
-    )
+    const command = { _tag: "UpdateWallet", walletId, overdraftLimit, metadata: own } as const
+    return execute(context, command, input, { sizeOf: metadataSize, answerOf: commandAnswer })
   }
 
-const statusCommand = (context: CommandContext, _tag: "Freeze" | "Unfreeze" | "Close") => (input: StatusInput) => {
-  const { reason = null, walletId } = input
-  return execute(context, { _tag, walletId, reason }, input, reasonSize, commandAnswer)
-}
+const statusCommand =
+  (context: CommandContext, _tag: "Freeze" | "Unfreeze" | "Close") =>
+  (input: Asked<StatusInput>): Answering<CommandAnswer> => {
+    const { reason = null, walletId } = input
+    return execute(context, { _tag, walletId, reason }, input, { sizeOf: reasonSize, answerOf: commandAnswer })
+  }
 
 const movementCommand =
-  (context: CommandContext, _tag: "Credit" | "Debit"): Commands["credit"] =>
-  (input) => {
+  (context: CommandContext, _tag: "Credit" | "Debit") =>
+  (input: Asked<MovementInput>): Answering<TransactionAnswer> => {
     const { amount, effectiveAt = null, reference = null, walletId } = input
     const metadata = ownMetadata(input.metadata)
     const command = { _tag, walletId, amount, reference, metadata, effectiveAt } as const
-    return execute(context, command, input, noteSize, transactionAnswer)
+    return execute(context, command, input, movementForm)
   }
 
 const placeHold =
-  (context: CommandContext): Commands["placeHold"] =>
-  (input) => {
+  (context: CommandContext) =>
+  (input: Asked<PlaceHoldInput>): Answering<HoldAnswer> => {
     const { amount, expiresAt = null, reference = null, walletId } = input
     const metadata = ownMetadata(input.metadata)
-    const holdId = context.nextHoldId()
-    return execute(
-      context,
-      { _tag: "PlaceHold", walletId, holdId, amount, expiresAt, reference, metadata },
-      input,
-      noteSize,
-      holdAnswer
-    )
+    const holdId = context.nextId()
+    const command = { _tag: "PlaceHold", walletId, holdId, amount, expiresAt, reference, metadata } as const
+    return execute(context, command, input, { sizeOf: noteSize, answerOf: holdAnswer, made: "hold" })
   }
 
 const captureHold =
-  (context: CommandContext): Commands["captureHold"] =>
-  (input) => {
+  (context: CommandContext) =>
+  (input: Asked<CaptureHoldInput>): Answering<CaptureAnswer> => {
     const { amount = null, effectiveAt = null, final = false, holdId, walletId } = input
     const command = { _tag: "CaptureHold", walletId, holdId, amount, final, effectiveAt } as const
-    return tellClosedHold(context, execute(context, command, input, noSize, captureAnswer))
+    return tellClosedHold(context, execute(context, command, input, { sizeOf: noSize, answerOf: captureAnswer }))
   }
 
 const releaseHold =
-  (context: CommandContext): Commands["releaseHold"] =>
-  (input) => {
+  (context: CommandContext) =>
+  (input: Asked<HoldInput>): Answering<HoldAnswer> => {
     const { holdId, walletId } = input
     const command = { _tag: "ReleaseHold", walletId, holdId } as const
-    return tellClosedHold(context, execute(context, command, input, noSize, holdAnswer))
+    return tellClosedHold(context, execute(context, command, input, { sizeOf: noSize, answerOf: holdAnswer }))
   }
 
 // What the free texts of a command take in a mailbox, bytes.
@@ -175,42 +199,52 @@ const noteSize = ({
   readonly metadata: Metadata
 }): number => textBytes(reference) + metadataBytes(metadata)
 
-/** Asks the wallet, and makes the answer from what it did, now or earlier. `sizeOf`: of a command in good form. */
-const execute = <C extends ClientCommand & RemoteCommand, A>(
+/** Of a command in good form. */
+interface CommandForm<C, A> {
+  readonly sizeOf: (command: C) => number
+  readonly answerOf: (effected: Effected) => A
+  /** What it makes, with an id of the engine's. */
+  readonly made?: "wallet" | "hold" | undefined
+}
+
+const movementForm = { sizeOf: noteSize, answerOf: transactionAnswer }
+
+/** What a command, or a dry run of one, is asked with. */
+interface AskedOptions extends Omit<CommandOptions, "dryRun" | "idempotencyKey"> {
+  readonly dryRun?: boolean | undefined
+  readonly idempotencyKey?: string | undefined
+  readonly ifVersion?: number | undefined
+}
+
+/** Asks the wallet, and makes the answer from what it did, now or earlier. */
+const execute = <C extends ClientCommand & RemoteCommand, A extends object>(
   { calls, durabilities, replayedReply }: CommandContext,
   command: C,
-  options: CommandOptions,
-  sizeOf: (command: C) => number,
-  answerOf: (effected: Effected) => A
-): Effect.Effect<A, CommandError> => {
-  const { actor = null, await: wanted = "persisted", correlationId = null, idempotencyKey } = options
-  const wrong = malformedOrigin(idempotencyKey, wanted, actor, correlationId) ?? malformed(command)
+  options: AskedOptions,
+  { answerOf, made, sizeOf }: CommandForm<C, A>
+): Answering<A> => {
+  const { actor = null, await: wanted = "persisted", correlationId = null, dryRun = false } = options
+  const { idempotencyKey, ifVersion = null } = options
+  const origin = { actor, await: wanted, correlationId, dryRun, idempotencyKey, ifVersion }
+  const wrong = bothInvalid(malformedOrigin(origin), malformed(command))
   if (wrong !== undefined) return Effect.fail(wrong)
   const walletIds = [command.walletId]
-  const asked = calls.ask({
-    command,
-    key: `c:${idempotencyKey}`,
-    actor,
-    correlationId,
-    await: wanted,
-    bytes: callBytes + sizeOf(command)
-  })
+  const bytes = callBytes + sizeOf(command)
+  const key = keyOf(idempotencyKey)
+  const asked = calls.ask({ command, key, actor, correlationId, await: wanted, ifVersion, dryRun, bytes })
   return durabilities.timed(wanted, (deadline) =>
-    Effect.flatMap(asked, (reply) => {
+    Effect.flatMap(asked, (reply): Answering<A> => {
       const durable = durabilities.of(reply.persisted, walletIds, deadline)
-      return reply._tag === "Done"
-        ? Effect.map(durable, (durability) =>
-            answerOf({
-              wallet: reply.wallet,
-              events: reply.events,
-              holdBefore: openHolds(reply.before),
-              durability,
-              replayed: reply.replayed
-            })
-          )
-        : Effect.flatMap(replayedReply(reply), (past) =>
-            Effect.map(durable, (durability) => answerOf({ ...past, durability, replayed: true }))
-          )
+      if (reply._tag === "Seen") {
+        return Effect.flatMap(replayedReply(reply), (past) =>
+          Effect.map(durable, (durability) => answerOf({ ...past, durability, replayed: true }))
+        )
+      }
+      const { before, events, replayed, wallet } = reply
+      const effected = { wallet, events, holdBefore: openHolds(before), replayed }
+      return dryRun && !replayed
+        ? Effect.succeed(tentative(answerOf({ ...effected, durability: nothingDurable }), made))
+        : Effect.map(durable, (durability) => answerOf({ ...effected, durability }))
     })
   )
 }
@@ -254,21 +288,44 @@ export const derivedWalletId = (idempotencyKey: string): string =>
 
 const isOrigin = (text: string | null): boolean => text === null || isText(text, maxTextLength)
 
-/** What is wrong with the key, with how far to wait, or with who asks and whence. */
-export const malformedOrigin = (
-  idempotencyKey: string,
-  wanted: Await,
-  actor: string | null,
-  correlationId: string | null
-): InvalidRequest | undefined => {
-  if (!isIdempotencyKey(idempotencyKey)) {
-    return new InvalidRequest({ detail: "idempotencyKey must be 1 to 255 visible ASCII characters" })
-  }
-  if (wanted !== "persisted" && wanted !== "committed" && wanted !== "indexed") {
-    return new InvalidRequest({ detail: "await must be committed, persisted or indexed" })
-  }
-  if (!isOrigin(actor)) return new InvalidRequest({ detail: "actor must be a text of at most 255" })
-  return isOrigin(correlationId)
-    ? undefined
-    : new InvalidRequest({ detail: "correlationId must be a text of at most 255" })
+/** Who asks, whence and how. */
+export interface CommandOrigin {
+  /** `undefined`: a dry run that has none. */
+  readonly idempotencyKey: string | undefined
+  readonly await: Await
+  readonly actor: string | null
+  readonly correlationId: string | null
+  readonly dryRun: boolean
+  readonly ifVersion: number | null
+}
+
+/** Of a key in good form. */
+export const keyOf = (idempotencyKey: string | undefined): CommandKey =>
+  idempotencyKey === undefined ? noKey : `c:${idempotencyKey}`
+
+/** All that is wrong with the origin of a command. */
+export const malformedOrigin = (origin: CommandOrigin): InvalidRequest | undefined => {
+  const { actor, await: wanted, correlationId, dryRun, idempotencyKey, ifVersion } = origin
+  return bothInvalid(
+    bothInvalid(
+      (idempotencyKey === undefined && dryRun) || isIdempotencyKey(idempotencyKey!)
+        ? undefined
+        : invalid("idempotencyKey: not 1 to 255 visible ASCII characters"),
+      wanted === "persisted" || wanted === "committed" || wanted === "indexed"
+        ? undefined
+        : invalid("await: not one of committed, persisted and indexed")
+    ),
+    bothInvalid(
+      bothInvalid(
+        isOrigin(actor) ? undefined : invalid("actor: not a text of at most 255 characters"),
+        isOrigin(correlationId) ? undefined : invalid("correlationId: not a text of at most 255 characters")
+      ),
+      bothInvalid(
+        typeof dryRun === "boolean" ? undefined : invalid("dryRun: neither true nor false"),
+        ifVersion === null || (Number.isSafeInteger(ifVersion) && ifVersion >= 0)
+          ? undefined
+          : invalid("ifVersion: not a version")
+      )
+    )
+  )
 }

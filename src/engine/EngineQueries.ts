@@ -12,7 +12,7 @@ import { WritePipeline } from "../actors/WritePipeline.ts"
 import { maxTime } from "../domain/Limits.ts"
 import { HoldNotFound, InvalidRequest, WalletNotFound } from "../domain/Rejection.ts"
 import { SearchProgress } from "../search/SearchProgress.ts"
-import { EventStore } from "../stores/EventStore.ts"
+import { EventStore, type PositionedEvent } from "../stores/EventStore.ts"
 import { Persistence } from "../stores/Persistence.ts"
 import type { ReadModel } from "../stores/ReadModel.ts"
 import { StoreOutages } from "../stores/StoreOutages.ts"
@@ -22,6 +22,7 @@ import { ClusterStatus } from "./ClusterStatus.ts"
 import { health } from "./Health.ts"
 import { LogFeed } from "./LogFeed.ts"
 import {
+  wrongFeed,
   asked,
   ownQuery,
   unreadable,
@@ -206,15 +207,25 @@ const events = ({ log, share }: QueryContext): Queries["events"] => {
 }
 
 const followed = ({ open }: LogFeed["Service"]): Pick<Queries, "feed" | "openFeed"> => {
-  const openFeed: Queries["openFeed"] = (after) => {
-    const detail = wrongPosition(after)
-    return detail === undefined ? open(after) : Effect.fail(new InvalidRequest({ detail }))
+  const openFeed: Queries["openFeed"] = (after, filter = {}) => {
+    const detail = wrongPosition(after) ?? wrongFeed(filter)
+    if (detail !== undefined) return Effect.fail(new InvalidRequest({ detail }))
+    const { types, walletIds } = filter
+    if (types === undefined && walletIds === undefined) return open(after)
+    const wanted = { types: types && new Set<string>(types), walletIds: walletIds && new Set(walletIds) }
+    const isWanted = ({ recorded: { event, walletId } }: PositionedEvent): boolean =>
+      wanted.types?.has(event._tag) !== false && wanted.walletIds?.has(walletId) !== false
+    return Effect.map(open(after), (pages) =>
+      Stream.map(pages, (page) => ({ ...page, events: page.events.filter(isWanted) }))
+    )
   }
   return {
     openFeed,
-    feed: (after) =>
+    feed: (after, filter) =>
       Stream.unwrap(
-        Effect.map(openFeed(after), (pages) => Stream.flattenIterable(Stream.map(pages, ({ events }) => events)))
+        Effect.map(openFeed(after, filter), (pages) =>
+          Stream.flattenIterable(Stream.map(pages, ({ events }) => events))
+        )
       )
   }
 }

@@ -6,6 +6,7 @@
  * Each check answers what is wrong, or `undefined`.
  */
 import * as Effect from "effect/Effect"
+import { eventCases } from "../domain/Event.ts"
 import {
   balanceLimit,
   isAmountOrZero,
@@ -15,6 +16,8 @@ import {
   isMetadata,
   isText,
   isTime,
+  maxFeedTypes,
+  maxFeedWallets,
   maxMetadataFilters,
   maxTextLength,
   type Metadata,
@@ -34,7 +37,7 @@ import type {
   TransferSearch,
   WalletSearch
 } from "../stores/ReadModel.ts"
-import type { EventsQuery, StatementRead, StatsRequest, WalletMoment, WalletRead } from "./EngineApi.ts"
+import type { EventsQuery, FeedFilter, StatementRead, StatsRequest, WalletMoment, WalletRead } from "./EngineApi.ts"
 
 type Wrong = string | undefined
 
@@ -208,5 +211,20 @@ export const wrongStats = (query: StatsRequest): Wrong =>
   wrongIf("interval", query.interval, intervals.has(query.interval))
 
 /** Positions of the log begin at 1; `0n`: from the first event. */
+/** Of what may be one of several. */
+const wrongSeveral = (
+  name: string,
+  values: ReadonlyArray<unknown> | undefined,
+  most: number,
+  holds: (value: unknown) => boolean
+) =>
+  values === undefined || (Array.isArray(values) && values.length > 0 && values.length <= most && values.every(holds))
+    ? undefined
+    : `${name}: not 1 to ${most} that there can be`
+
+export const wrongFeed = ({ types, walletIds }: FeedFilter): Wrong =>
+  wrongSeveral("walletIds", walletIds, maxFeedWallets, (id) => isId(id as string)) ??
+  wrongSeveral("types", types, maxFeedTypes, (type) => typeof type === "string" && Object.hasOwn(eventCases, type))
+
 export const wrongPosition = (after: bigint): Wrong =>
   typeof after === "bigint" && after >= 0n ? undefined : "after must be a position, 0n or more"

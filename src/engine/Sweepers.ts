@@ -65,6 +65,8 @@ export const dueHolds = Effect.fnUntraced(function* (bounds: ActorBounds) {
         actor: null,
         correlationId: null,
         await: "persisted",
+        ifVersion: null,
+        dryRun: false,
         bytes: callBytes
       })
       .pipe(

@@ -5,23 +5,33 @@ import * as Exit from "effect/Exit"
 import { hash } from "node:crypto"
 import type { ActorBounds } from "../actors/ActorBounds.ts"
 import { malformed } from "../domain/CommandForm.ts"
+import { bothInvalid } from "../domain/Decision.ts"
 import { ownMetadata } from "../domain/Limits.ts"
 import { InvalidRequest, TransferNotFound } from "../domain/Rejection.ts"
 import type { SearchProgress } from "../search/SearchProgress.ts"
 import { Persistence } from "../stores/Persistence.ts"
 import { type Answered, CommandMetrics } from "./CommandMetrics.ts"
 import { tracedTransfer } from "./CommandTrace.ts"
-import { type IndexDeadline, makeDurabilities } from "./Durabilities.ts"
-import { malformedOrigin, taking } from "./EngineCommands.ts"
-import type { EngineTransfers, TransferInput } from "./EngineApi.ts"
+import { type IndexDeadline, makeDurabilities, nothingDurable } from "./Durabilities.ts"
+import { tentative } from "./Answers.ts"
+import { keyOf, malformedOrigin, taking } from "./EngineCommands.ts"
+import type { DryRun, DryRunAnswer, EngineTransfers, TransferAnswer, TransferInput } from "./EngineApi.ts"
 import { asked, wrongId, wrongTransfers } from "./QueryForm.ts"
 import { ReadShare } from "./ReadShare.ts"
 import type { TransferError, TransferOutcome } from "./TransferRun.ts"
+import { tryTransfer } from "./TransferDryRun.ts"
 import { type TransferRequest, TransferSaga } from "./TransferSaga.ts"
+import { WalletCalls } from "./WalletCalls.ts"
+
+type Answering = Effect.Effect<TransferAnswer | DryRunAnswer<TransferAnswer>, TransferError>
 
 export const make = Effect.fnUntraced(function* (
   bounds: Pick<ActorBounds, "callerWaitMillis">
-): Effect.fn.Return<EngineTransfers, never, Persistence | TransferSaga | CommandMetrics | ReadShare | SearchProgress> {
+): Effect.fn.Return<
+  EngineTransfers,
+  never,
+  Persistence | TransferSaga | CommandMetrics | ReadShare | SearchProgress | WalletCalls
+> {
   const metrics = yield* CommandMetrics
   const clock = yield* Clock.Clock
   const persistence = yield* Persistence
@@ -29,11 +39,13 @@ export const make = Effect.fnUntraced(function* (
   const share = yield* ReadShare
   const durabilities = yield* makeDurabilities(bounds)
 
+  const calls = yield* WalletCalls
+
   const counting = (startedAt: number) => (exit: Exit.Exit<Answered, TransferError>) =>
     Effect.sync(() => metrics.answered("Transfer", startedAt, exit))
 
   const beginTransfer: EngineTransfers["beginTransfer"] = taking((input) => {
-    const request = requestOf(input)
+    const request = requestOf(input, false)
     return request instanceof InvalidRequest ? Effect.fail(request) : begin(request)
   })
 
@@ -56,14 +68,25 @@ export const make = Effect.fnUntraced(function* (
     return Effect.suspend(() => durabilities.timed(request.await, timed))
   }
 
+  /** One whose key was used is asked for again, as its replay: it does nothing that it has not done. */
+  const dryRun = (request: TransferRequest): Answering =>
+    Effect.flatMap(tryTransfer(calls, request), (trial): Answering =>
+      trial._tag === "Known"
+        ? Effect.flatten(begin(request))
+        : Effect.succeed(
+            tentative({ transfer: trial.transfer, durability: nothingDurable, replayed: false }, "transfer")
+          )
+    )
+
   return {
     beginTransfer,
-    transfer: taking((input) => {
-      const request = requestOf(input)
-      return request instanceof InvalidRequest
-        ? Effect.fail(request)
-        : tracedTransfer(Effect.flatten(begin(request)), request)
-    }),
+    // One that is no dry run is not answered as one, which the function does not say by its type.
+    transfer: taking((input: TransferInput | DryRun<TransferInput>): Answering => {
+      const isDryRun = input.dryRun ?? false
+      const request = requestOf(input, isDryRun)
+      if (request instanceof InvalidRequest) return Effect.fail(request)
+      return isDryRun ? dryRun(request) : tracedTransfer(Effect.flatten(begin(request)), request)
+    }) as EngineTransfers["transfer"],
     getTransfer: Effect.fnUntraced(function* (transferId) {
       const detail = wrongId(transferId)
       if (detail !== undefined) return yield* new InvalidRequest({ detail })
@@ -85,17 +108,19 @@ export const derivedTransferId = (from: string, idempotencyKey: string): string 
   `t_${hash("sha256", `transfer:${from}:${idempotencyKey}`, "base64url").slice(0, 22)}`
 
 /** What the saga is asked, with values of its own; or what is wrong, whatever the wallets are. */
-const requestOf = (input: TransferInput): TransferRequest | InvalidRequest => {
+const requestOf = (input: TransferInput | DryRun<TransferInput>, dryRun: boolean): TransferRequest | InvalidRequest => {
   const { actor = null, amount, await: wanted = "persisted", correlationId = null, idempotencyKey } = input
   const { effectiveAt = null, from, reference = null, to } = input
   const metadata = ownMetadata(input.metadata)
   const movement = { to, amount, reference, metadata, effectiveAt }
   const asked = { _tag: "SendTransfer", walletId: from, transferId: "", ...movement } as const
-  const wrong = malformedOrigin(idempotencyKey, wanted, actor, correlationId) ?? malformed(asked)
+  const origin = { actor, await: wanted, correlationId, dryRun, idempotencyKey, ifVersion: null }
+  const wrong = bothInvalid(malformedOrigin(origin), malformed(asked))
   if (wrong !== undefined) return wrong
   return {
-    command: { ...asked, transferId: derivedTransferId(from, idempotencyKey) },
-    key: `c:${idempotencyKey}`,
+    // Of a dry run without a key it is not told.
+    command: { ...asked, transferId: derivedTransferId(from, idempotencyKey ?? "") },
+    key: keyOf(idempotencyKey),
     actor,
     correlationId,
     await: wanted === "indexed" ? "indexed" : "persisted"

@@ -194,19 +194,15 @@ const make = Effect.fnUntraced(function* (bounds: ActorBounds, { alone }: SagaOp
     Effect.suspend(() => {
       const { to, walletId } = request.command
       const since = clock.currentTimeMillisUnsafe()
-      return Effect.flatMap(
-        // To itself: the rules say so, whatever the wallet is.
-        to === walletId ? Effect.succeed({ currency: "", destination: null }) : steps.examine(to),
-        (destination) => {
-          const refusal = refuse(walletId)
-          if (refusal !== undefined) return Effect.fail(refusal)
-          const caller = new TransferCaller(since, waiting)
-          running++
-          // Runs at once, up to the place where the command is in line at its source.
-          fork(run({ ...request.command, ...destination }, request, caller))
-          return Effect.succeed(caller.wait)
-        }
-      )
+      return Effect.flatMap(steps.examine(walletId, to), (destination) => {
+        const refusal = refuse(walletId)
+        if (refusal !== undefined) return Effect.fail(refusal)
+        const caller = new TransferCaller(since, waiting)
+        running++
+        // Runs at once, up to the place where the command is in line at its source.
+        fork(run({ ...request.command, ...destination }, request, caller))
+        return Effect.succeed(caller.wait)
+      })
     })
 
   // A young one in a cluster is still with the node that began it: if not, the sweeper finds it.

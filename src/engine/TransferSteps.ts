@@ -132,7 +132,7 @@ const arrive =
       (error) => {
         if (error._tag === "OperationReversed") return refusedFor(error)
         return isRefusal(error)
-          ? refuse(wallets, transfer, `${error._tag}: ${error.message}`).pipe(
+          ? refuse(wallets, transfer, reversalReason(error)).pipe(
               Effect.flatMap((reply) => arrivalOf(wallets, transfer, reply)),
               Effect.catchTag("OperationReversed", refusedFor)
             )
@@ -161,7 +161,10 @@ export interface TransferSteps {
   /** A wallet now; `undefined`: there is none. */
   readonly stateOf: (walletId: string) => Effect.Effect<Wallet | undefined, CommandError>
   /** What the destination is: a part of the command that goes to the source. */
-  readonly examine: (to: string) => Effect.Effect<Pick<SendTransfer, "currency" | "destination">, CommandError>
+  readonly examine: (
+    from: string,
+    to: string
+  ) => Effect.Effect<Pick<SendTransfer, "currency" | "destination">, CommandError>
   /** Step 1. */
   readonly send: (command: SendTransfer, origin: TransferOrigin) => Effect.Effect<Sent, CommandError>
   /** Step 2. */
@@ -172,6 +175,20 @@ export interface TransferSteps {
   readonly returnFunds: (transfer: Transfer, reason: string) => Effect.Effect<Returned, CommandError>
 }
 
+/** To itself: the rules say so, whatever the wallet is. */
+export const examine = (
+  calls: WalletCalls["Service"],
+  from: string,
+  to: string
+): ReturnType<TransferSteps["examine"]> =>
+  from === to
+    ? Effect.succeed({ currency: "", destination: null })
+    : Effect.map(calls.current(to, -1), (wallet) =>
+        wallet === undefined
+          ? { currency: "", destination: "missing" }
+          : { currency: wallet.currency, destination: wallet.status === "closed" ? "closed" : null }
+      )
+
 export const makeTransferSteps = (
   calls: WalletCalls["Service"],
   /** What a command did earlier; fails when it was undone since. */
@@ -180,19 +197,23 @@ export const makeTransferSteps = (
   const wallets: Wallets = {
     // Ids of transfers never wear out, so neither may the keys of their steps.
     ask: (command, key, { actor, correlationId, await: wanted }, bytes = 0) =>
-      calls.ask({ command, key, actor, correlationId, await: wanted, bytes: callBytes + bytes }),
+      calls.ask({
+        command,
+        key,
+        actor,
+        correlationId,
+        await: wanted,
+        ifVersion: null,
+        dryRun: false,
+        bytes: callBytes + bytes
+      }),
     eventsOf: (reply) =>
       reply._tag === "Done" ? Effect.succeed(reply.events) : Effect.map(replayedReply(reply), ({ events }) => events)
   }
   const stateOf: TransferSteps["stateOf"] = (walletId) => calls.current(walletId, -1)
   return {
     stateOf,
-    examine: (to) =>
-      Effect.map(stateOf(to), (wallet) =>
-        wallet === undefined
-          ? { currency: "", destination: "missing" }
-          : { currency: wallet.currency, destination: wallet.status === "closed" ? "closed" : null }
-      ),
+    examine: (from, to) => examine(calls, from, to),
     send: send(wallets),
     arrive: arrive(wallets),
     settle: settle(wallets),
@@ -206,7 +227,7 @@ const arriveKey = ({ from, id }: Transfer): CommandKey => `e:arrive:${from}:${id
 /** Of step 3, at the source: the same for settling and for reversing, so that only one of them can be. */
 const endKey = ({ id }: Transfer): CommandKey => `e:end:${id}`
 
-const sentTransfer = (recorded: RecordedEvent, event: TransferSent): Transfer => ({
+export const sentTransfer = (recorded: RecordedEvent, event: TransferSent): Transfer => ({
   id: event.transferId,
   from: recorded.walletId,
   to: event.to,
@@ -248,11 +269,14 @@ const notTold = (walletId: string): Effect.Effect<never, CommandError> =>
 export const isPassing = (error: CommandError): boolean =>
   error._tag === "StoreUnavailable" || error._tag === "MailboxFull" || error._tag === "OutcomeUnknown"
 
+/** What the source is told of the destination's rejection. */
+export const reversalReason = (error: CommandError): string => `${error._tag}: ${error.message}`
+
 /**
  * Whether the destination, or a rule of the user's over it, says no. What is not in this
  * list says nothing about the transfer: to take it for a no would send the money back.
  */
-const isRefusal = (error: CommandError): boolean => {
+export const isRefusal = (error: CommandError): boolean => {
   switch (error._tag) {
     case "WalletNotFound":
     case "WalletClosed":
@@ -274,5 +298,5 @@ const notYetPersisted = (walletId: string) =>
     retryAfter: 1_000
   })
 
-const noteBytes = ({ metadata, reference }: Pick<Transfer, "metadata" | "reference">): number =>
+export const noteBytes = ({ metadata, reference }: Pick<Transfer, "metadata" | "reference">): number =>
   textBytes(reference) + metadataBytes(metadata)

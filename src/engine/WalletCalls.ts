@@ -30,6 +30,10 @@ export interface WalletCall {
   readonly correlationId: string | null
   /** How far to wait. The answer says what was reached when the caller's wait ran out. */
   readonly await: Await
+  /** The version that the wallet has to be at, where the command is not done yet; `null`: whichever. */
+  readonly ifVersion: number | null
+  /** To be judged, and not to be done. */
+  readonly dryRun: boolean
   /** What it takes in a mailbox, roughly: {@link callBytes} and its free texts. For the mailbox's bound only. */
   readonly bytes: number
 }
@@ -66,7 +70,7 @@ export class WalletCalls extends Context.Service<
       const offered = (call: WalletCall) =>
         Effect.callback<Reply, CommandError>((resume) => {
           const offeredAt = clock.currentTimeMillisUnsafe()
-          const { _tag: kind } = call.command
+          const kind = kindOf(call)
           const answered = (answer: Effect.Effect<Reply, ActorError>) => {
             const told = forCallers(answer, call.command.walletId)
             metrics.answered(kind, offeredAt, told)
@@ -85,6 +89,9 @@ export class WalletCalls extends Context.Service<
   )
 }
 
+/** As metrics name it: dry runs are none of the commands. */
+export const kindOf = ({ command, dryRun }: WalletCall): string => (dryRun ? "DryRun" : command._tag)
+
 export const envelopeOf = (
   call: WalletCall,
   offeredAt: number,
@@ -99,6 +106,8 @@ export const envelopeOf = (
   correlationId: call.correlationId,
   bytes: call.bytes,
   await: call.await,
+  ifVersion: call.ifVersion,
+  dryRun: call.dryRun,
   resend,
   resume,
   offeredAt,

@@ -56,7 +56,9 @@ const isEncodedWell = (url: string): boolean => {
 }
 
 const notFound = toResponse(problemReply("NotFound", "there is nothing at this path"))
-const badEncoding = toResponse(problemReply("InvalidRequest", "the URL's percent-encoding is not UTF-8"))
+const invalid = (pointer: string, detail: string) =>
+  toResponse(problemReply("InvalidRequest", detail, undefined, { errors: [{ pointer, detail }] }))
+const badEncoding = invalid("#/path", "the URL's percent-encoding is not UTF-8")
 
 const unrouted = Effect.fnUntraced(function* (gate: Gate["Service"], request: HttpServerRequest.HttpServerRequest) {
   const path = pathOf(request.url)
@@ -77,7 +79,7 @@ const unrouted = Effect.fnUntraced(function* (gate: Gate["Service"], request: Ht
   )
 })
 
-const badHead = (detail: string) => toResponse(problemReply("InvalidRequest", detail))
+const badHead = (detail: string) => invalid("#/header", detail)
 const noHost = badHead("a request of HTTP/1.1 names its host, once")
 const noVersion = badHead("this server speaks HTTP/1.1")
 const noCoding = badHead("a body is sent as it is, in chunks or with its length: no other transfer-encoding is taken")

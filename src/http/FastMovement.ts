@@ -58,6 +58,7 @@ const plainRequest = (
     headers["content-type"] === "application/json" &&
     headers["content-encoding"] === undefined &&
     headers["expect"] === undefined &&
+    headers["if-match"] === undefined &&
     Number(headers["content-length"]) <= maxCommandBytes &&
     typeof idempotencyKey === "string" &&
     isIdempotencyKey(idempotencyKey) &&

@@ -98,6 +98,7 @@ const cors = (origins: ReadonlyArray<string>) =>
       "authorization",
       "content-type",
       "idempotency-key",
+      "if-match",
       "last-event-id",
       requestIdHeader,
       "traceparent",

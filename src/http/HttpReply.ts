@@ -6,11 +6,12 @@
 import * as Effect from "effect/Effect"
 import * as Headers from "effect/http/Headers"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
+import { InvalidRequest } from "../domain/Rejection.ts"
 import type { Hold, Transaction, Transfer } from "../domain/Wallet.ts"
-import type { Await, CommandAnswer, Durability, TransferAnswer, WalletDetails } from "../engine/WalletEngine.ts"
+import type { Await, DryRunAnswer, Durability, TransferAnswer, WalletDetails } from "../engine/WalletEngine.ts"
 import type { Page } from "../stores/Page.ts"
 import type { Stats } from "../stores/ReadModel.ts"
-import { isProblemCode, problemBody, type ProblemCode, problemStatus } from "./api/Problem.ts"
+import { isProblemCode, isRetryable, problemBody, type ProblemCode, problemStatus } from "./api/Problem.ts"
 import { formatTime } from "./api/SchemaValues.ts"
 
 /** Status, JSON text and headers: a reply of its own or one result of a batch. */
@@ -20,9 +21,14 @@ export interface HttpReply {
   readonly replayed: boolean
   /** Whole seconds, 1 or more. */
   readonly retryAfter: number | undefined
+  /** Version of the wallet that it tells of. */
+  readonly version?: number | undefined
 }
 
-export const walletJson = (wallet: WalletDetails) => ({
+/** Of a dry run the id may be one that is not there yet. */
+type Shown<Thing> = Omit<Thing, "id"> & { readonly id: string | null }
+
+export const walletJson = (wallet: Shown<WalletDetails>) => ({
   id: wallet.id,
   ownerId: wallet.ownerId,
   currency: wallet.currency,
@@ -37,7 +43,7 @@ export const walletJson = (wallet: WalletDetails) => ({
   updatedAt: formatTime(wallet.updatedAt)
 })
 
-export const transactionJson = (transaction: Transaction) => ({
+export const transactionJson = (transaction: Shown<Transaction>) => ({
   id: transaction.id,
   walletId: transaction.walletId,
   type: transaction.type,
@@ -53,7 +59,7 @@ export const transactionJson = (transaction: Transaction) => ({
   effectiveAt: formatTime(transaction.effectiveAt)
 })
 
-export const holdJson = (hold: Hold) => ({
+export const holdJson = (hold: Shown<Hold>) => ({
   id: hold.id,
   walletId: hold.walletId,
   amount: hold.amount.toString(),
@@ -66,7 +72,7 @@ export const holdJson = (hold: Hold) => ({
   createdAt: formatTime(hold.createdAt)
 })
 
-export const transferJson = (transfer: Transfer) => ({
+export const transferJson = (transfer: Shown<Transfer>) => ({
   id: transfer.id,
   from: transfer.from,
   to: transfer.to,
@@ -102,30 +108,44 @@ export const pageJson = <A, B>(page: Page<A>, each: (item: A) => B) => ({ data: 
 /** Whether the caller has what it waited for. */
 const reached = (durability: Durability, wanted: Await): boolean => durability[wanted]
 
-/** The reply to a command; 202 when less is durable than was asked for. */
-export const commandReply = (
-  status: 200 | 201,
-  wanted: Await | undefined,
-  result: CommandAnswer & { readonly hold?: Hold; readonly transaction?: Transaction }
-): HttpReply => ({
-  status: reached(result.durability, wanted ?? "persisted") ? status : 202,
+/** What any command is answered, a dry run too. */
+interface Told {
+  readonly wallet: Shown<WalletDetails>
+  readonly hold?: Shown<Hold>
+  readonly transaction?: Shown<Transaction>
+  readonly durability: Durability
+  readonly replayed: boolean
+  readonly dryRun?: true | undefined
+}
+
+/** The reply to a command; 202 when less is durable than was asked for. To a dry run 200. */
+export const commandReply = (status: 200 | 201, wanted: Await | undefined, result: Told): HttpReply => ({
+  status: result.dryRun === true ? 200 : reached(result.durability, wanted ?? "persisted") ? status : 202,
   body: JSON.stringify({
     hold: result.hold === undefined ? undefined : holdJson(result.hold),
     transaction: result.transaction === undefined ? undefined : transactionJson(result.transaction),
     wallet: walletJson(result.wallet),
-    durability: result.durability
+    durability: result.durability,
+    dryRun: result.dryRun
   }),
   replayed: result.replayed,
-  retryAfter: undefined
+  retryAfter: undefined,
+  version: result.dryRun === true ? undefined : result.wallet.version
 })
 
 /** The reply to a transfer; 202 also while it is pending. */
-export const transferReply = (wanted: Await | undefined, result: TransferAnswer): HttpReply => ({
-  status: result.transfer.status !== "pending" && reached(result.durability, wanted ?? "persisted") ? 201 : 202,
-  body: JSON.stringify({ transfer: transferJson(result.transfer), durability: result.durability }),
-  replayed: result.replayed,
-  retryAfter: undefined
-})
+export const transferReply = (
+  wanted: Await | undefined,
+  { dryRun, durability, replayed, transfer }: TransferAnswer | DryRunAnswer<TransferAnswer>
+): HttpReply => {
+  const isDone = transfer.status !== "pending" && reached(durability, wanted ?? "persisted")
+  return {
+    status: dryRun === true ? 200 : isDone ? 201 : 202,
+    body: JSON.stringify({ transfer: transferJson(transfer), durability, dryRun }),
+    replayed,
+    retryAfter: undefined
+  }
+}
 
 export const plainReply = (status: number, document: unknown): HttpReply => ({
   status,
@@ -134,9 +154,15 @@ export const plainReply = (status: number, document: unknown): HttpReply => ({
   retryAfter: undefined
 })
 
-export const problemReply = (code: ProblemCode, detail: string, retryAfter?: number): HttpReply => ({
+export const walletReply = (wallet: WalletDetails): HttpReply => ({
+  ...plainReply(200, walletJson(wallet)),
+  version: wallet.version
+})
+
+/** `failure`: what the problem says beyond its detail. */
+export const problemReply = (code: ProblemCode, detail: string, retryAfter?: number, failure?: object): HttpReply => ({
   status: problemStatus[code],
-  body: problemBody(code, detail),
+  body: problemBody(code, detail, failure),
   replayed: false,
   retryAfter: retryAfter === undefined ? undefined : Math.max(1, Math.ceil(retryAfter / 1000))
 })
@@ -153,23 +179,14 @@ interface Failure {
 /** Milliseconds, for an error that may be retried and does not say when. */
 const defaultRetryAfter = 1_000
 
-const retryable = new Set<ProblemCode>([
-  "MailboxFull",
-  "RateLimited",
-  "StoreUnavailable",
-  "VersionNotReached",
-  "OutcomeUnknown",
-  "IdempotencyInProgress"
-])
-
 /** `undefined`: not an error that a caller is to see. */
 export const failureReply = (failure: Failure): HttpReply | undefined => {
   const code = failure._tag
   if (!isProblemCode(code) || code === "InternalError") return undefined
   // What a store said may name hosts and tables: it belongs in the log.
   const detail = code === "StoreUnavailable" ? "a store that this needs is not available now" : failure.message
-  const retryAfter = retryable.has(code) ? (failure.retryAfter ?? defaultRetryAfter) : undefined
-  return { ...problemReply(code, detail, retryAfter), replayed: failure.replayed === true }
+  const retryAfter = isRetryable(code) ? (failure.retryAfter ?? defaultRetryAfter) : undefined
+  return { ...problemReply(code, detail, retryAfter, failure), replayed: failure.replayed === true }
 }
 
 export const internalError: HttpReply = problemReply(
@@ -191,16 +208,32 @@ const problem = { contentType: "application/problem+json" } as const
 
 export const toResponse = (reply: HttpReply): HttpServerResponse.HttpServerResponse => {
   const type = reply.status >= 400 ? problem : json
-  if (!reply.replayed && reply.retryAfter === undefined) {
+  const { version } = reply
+  if (!reply.replayed && reply.retryAfter === undefined && version === undefined) {
     return HttpServerResponse.text(reply.body, { status: reply.status, ...type })
   }
   const headers: Record<string, string> = {}
+  if (version !== undefined) headers["etag"] = `"${version}"`
   if (reply.replayed) headers["idempotency-replayed"] = "true"
   if (reply.retryAfter !== undefined) headers["retry-after"] = reply.retryAfter.toString()
   return HttpServerResponse.text(reply.body, { status: reply.status, ...type, headers: Headers.fromInput(headers) })
 }
 
-/** What every handler ends with. */
+/** What every handler of a command ends with. */
 export const respond = <R>(
   effect: Effect.Effect<HttpReply, Failure, R>
 ): Effect.Effect<HttpServerResponse.HttpServerResponse, never, R> => Effect.map(replied(effect), toResponse)
+
+/** What the engine has found wrong in a query is in that of the request. */
+export const ofQuery = <E extends Failure>(failure: E): E | InvalidRequest =>
+  failure instanceof InvalidRequest
+    ? new InvalidRequest({
+        detail: failure.detail,
+        errors: failure.errors.map(({ detail, pointer }) => ({ pointer: `#/query${pointer}`, detail }))
+      })
+    : failure
+
+/** What every handler of a query ends with. */
+export const respondQuery = <E extends Failure, R>(
+  effect: Effect.Effect<HttpReply, E, R>
+): Effect.Effect<HttpServerResponse.HttpServerResponse, never, R> => respond(Effect.mapError(effect, ofQuery))

@@ -112,7 +112,8 @@ const clientFault = (error: ParserError): Refusal | undefined => {
 
 /** A reply that no response of the server's stands for. */
 const refusalText = ([status, code, detail]: Refusal, id: string): string => {
-  const document = { ...JSON.parse(problemBody(code, detail)), status: Number(status.slice(0, 3)) }
+  const failure = { errors: [{ pointer: "#/header", detail }] }
+  const document = { ...JSON.parse(problemBody(code, detail, failure)), status: Number(status.slice(0, 3)) }
   const body = withRequestId(JSON.stringify(document), id)
   const head =
     `content-type: application/problem+json\r\ncontent-length: ${Buffer.byteLength(body)}\r\n` +

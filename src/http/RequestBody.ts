@@ -13,7 +13,7 @@ import * as Schema from "effect/Schema"
 import { IncomingMessage } from "node:http"
 import { InvalidRequest } from "../domain/Rejection.ts"
 import { isIntricate, notJson, parseBody, repeatedMember } from "./JsonBody.ts"
-import { issueText } from "./RequestValidation.ts"
+import { invalidRequest, places } from "./ValueErrors.ts"
 import { PayloadTooLarge, UnsupportedMediaType } from "./api/Problem.ts"
 
 /** Bytes of one command: the largest that its form allows, 20 pairs of metadata all written as escapes, has some 71,000. */
@@ -28,6 +28,7 @@ export const maxBatchSigns = 64_000
 export type BodyError = InvalidRequest | PayloadTooLarge | UnsupportedMediaType
 
 const tooLarge = (maxBytes: number) => new PayloadTooLarge({ detail: `this body has at most ${maxBytes} bytes` })
+/** Of the body as a whole. */
 const brokenOff = () => new InvalidRequest({ detail: "the body ended before its announced length" })
 
 const jsonType = /^application\/json *(?:; *charset *= *"?utf-8"? *)?$/i
@@ -101,12 +102,12 @@ const readBytes = (request: HttpServerRequest, maxBytes: number) =>
 
 /** Form errors of a value as `InvalidRequest`. */
 export const decoder = <S extends Schema.ConstraintDecoder<unknown>>(schema: S) => {
-  const decode = Schema.decodeUnknownEffect(schema, { onExcessProperty: "error" })
+  const decode = Schema.decodeUnknownEffect(schema, { onExcessProperty: "error", errors: "all" })
   return (value: unknown): Effect.Effect<S["Type"], InvalidRequest> =>
-    Effect.mapErrorEager(decode(value), (error) => new InvalidRequest({ detail: issueText(error.issue) }))
+    Effect.mapErrorEager(decode(value), (error) => invalidRequest(error.issue, places.body))
 }
 
-interface BodyOptions {
+export interface BodyOptions {
   /** A body may be left out, and is then one without fields. */
   readonly mayBeEmpty?: boolean
   /** Default: that of one command. */

@@ -15,7 +15,14 @@ import { correlationOf } from "./RequestTelemetry.ts"
 export const requestIdHeader = "x-request-id"
 
 /** Headers of answers that browsers show to pages of other origins. */
-export const exposedHeaders = ["allow", "idempotency-replayed", "retry-after", "www-authenticate", requestIdHeader]
+export const exposedHeaders = [
+  "allow",
+  "etag",
+  "idempotency-replayed",
+  "retry-after",
+  "www-authenticate",
+  requestIdHeader
+]
 
 /** Names that no other server and no other start makes: a random beginning, and a count. */
 export const requestIds = (): (() => string) => {

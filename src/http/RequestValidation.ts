@@ -1,71 +1,174 @@
 /**
- * What is said of a malformed request: the server's part of `RequestValidation`, and the
- * one line that says where a value is wrong.
+ * What is said of a malformed request, all of it at once: the server's part of `RequestValidation`.
+ *
+ * The definition stops at the first part of a request that is malformed; then the others are looked
+ * at here, once more, and its body too.
  */
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import type * as HttpApiEndpoint from "effect/http-api/HttpApiEndpoint"
 import { HttpApiSchemaError } from "effect/http-api/HttpApiError"
+import * as HttpRouter from "effect/http/HttpRouter"
 import * as HttpServerRequest from "effect/http/HttpServerRequest"
 import * as Layer from "effect/Layer"
-import * as SchemaIssue from "effect/SchemaIssue"
-import { RequestValidation } from "./api/EndpointParts.ts"
-import { problemReply, toResponse } from "./HttpReply.ts"
+import * as Result from "effect/Result"
+import * as Schema from "effect/Schema"
+import * as SchemaAST from "effect/SchemaAST"
+import { InvalidRequest } from "../domain/Rejection.ts"
+import { DecodedFirst, RequestValidation } from "./api/EndpointParts.ts"
+import { failureReply, internalError, problemReply, toResponse } from "./HttpReply.ts"
+import { type BodyError, bodyReader, maxBatchBytes, maxBatchSigns } from "./RequestBody.ts"
+import { invalidRequest, places, together } from "./ValueErrors.ts"
 
-const format = SchemaIssue.makeFormatterStandardSchemaV1()
-
-/** Longer texts are cut: the path may hold names that the caller made up. */
-const maxLength = 300
-
-const segmentText = (segment: PropertyKey | { readonly key: PropertyKey }): string => {
-  const key = typeof segment === "object" ? segment.key : segment
-  return typeof key === "number" ? `[${key}]` : `.${String(key)}`
-}
-
-/** Where and what was expected; never the value itself, which may be large, deep or secret. */
-export const issueText = (issue: SchemaIssue.Issue): string => {
-  const first = format(issue).issues[0]
-  if (first === undefined) return "malformed"
-  const path = (first.path ?? []).map(segmentText).join("").replace(/^\./, "")
-  const text = path === "" ? first.message : `${path}: ${first.message}`
-  const short = text.length > maxLength ? `${text.slice(0, maxLength)}…` : text
-  return short.toWellFormed().replaceAll("\u0000", "\ufffd")
-}
-
-const invalid = (detail: string) => toResponse(problemReply("InvalidRequest", detail))
+type Endpoint = HttpApiEndpoint.Top
+type Request = HttpServerRequest.HttpServerRequest
 
 const notFound = toResponse(problemReply("NotFound", "there is nothing at this path"))
 
 /** The router gives an empty segment to a parameter: `/v1/wallets/` is no wallet but no path either. */
 const hasEmptySegment = (url: string): boolean => /^[^?;#]*\/(?:$|[/?;#])/.test(url)
 
-const slots = { Params: "path", Headers: "header", Query: "query" } as const
+const slots = ["Params", "Headers", "Query"] as const
+
+const strict = { onExcessProperty: "error", errors: "all" } as const
+/** Other headers are let be. */
+const lenient = { errors: "all" } as const
+
+const inQuery = (detail: string) => new InvalidRequest({ detail, errors: [{ pointer: "#/query", detail }] })
 
 /**
  * The router's own parser is lenient: it takes broken percent-encoding as it is
  * and cannot show a parameter named `__proto__`. `undefined`: nothing wrong.
  */
-const queryFault = (url: string): string | undefined => {
+const queryFault = (url: string): InvalidRequest | undefined => {
   const start = url.indexOf("?")
   if (start === -1) return undefined
   const query = url.slice(start + 1)
   if (!query.includes("%") && !query.includes("__proto__")) return undefined
   try {
     return decodeURIComponent(query.replaceAll("+", " ")).includes("__proto__=")
-      ? "__proto__ is not a parameter"
+      ? inQuery("__proto__ is not a parameter")
       : undefined
   } catch {
-    return "the query's percent-encoding is not UTF-8"
+    return inQuery("the query's percent-encoding is not UTF-8")
   }
 }
 
-export const requestValidationLayer = Layer.succeed(RequestValidation, (httpEffect) =>
+const notTaken = "this call takes no If-Match"
+
+const takesCondition = ({ headers }: Endpoint): boolean =>
+  headers !== undefined &&
+  SchemaAST.isObjects(headers.ast) &&
+  headers.ast.propertySignatures.some(({ name }) => name === "if-match")
+
+/** A condition is never ignored: who sends one does not want the call without it. */
+const conditionFault = ({ headers }: Request, endpoint: Endpoint): InvalidRequest | undefined => {
+  if (headers["if-match"] === undefined) return undefined
+  return takesCondition(endpoint)
+    ? undefined
+    : new InvalidRequest({
+        detail: `header if-match: ${notTaken}`,
+        errors: [{ pointer: "#/header/if-match", detail: notTaken }]
+      })
+}
+
+/** What of an endpoint's request is looked at, made when it is first malformed. */
+interface Look {
+  readonly slots: Readonly<Record<(typeof slots)[number], ((value: unknown) => InvalidRequest | undefined) | undefined>>
+  readonly body: ((request: Request) => Effect.Effect<unknown, BodyError>) | undefined
+}
+
+const slotLook = (schema: Schema.Top | undefined, slot: (typeof slots)[number]) => {
+  if (schema === undefined) return undefined
+  const decode = Schema.decodeUnknownResult(
+    schema as unknown as Schema.ConstraintDecoder<unknown>,
+    slot === "Headers" ? lenient : strict
+  )
+  return (value: unknown) => {
+    const decoded = decode(value)
+    return Result.isFailure(decoded) ? invalidRequest(decoded.failure.issue, places[slot]) : undefined
+  }
+}
+
+/** All its fields are optional. */
+const takesNothing = (schema: Schema.ConstraintDecoder<unknown>): boolean =>
+  Result.isSuccess(Schema.decodeUnknownResult(schema)({}))
+
+const bodyLook = (endpoint: Endpoint): Look["body"] => {
+  const first = Context.getOrUndefined(endpoint.annotations, DecodedFirst)
+  if (first !== undefined) {
+    return bodyReader(first, { mayBeEmpty: takesNothing(first), maxBytes: maxBatchBytes, maxSigns: maxBatchSigns })
+  }
+  for (const { schemas } of endpoint.payload.values()) {
+    const schema = schemas[0] as unknown as Schema.ConstraintDecoder<unknown>
+    return bodyReader(schema, { mayBeEmpty: takesNothing(schema) })
+  }
+  return undefined
+}
+
+const looks = new WeakMap<Endpoint, Look>()
+
+const lookOf = (endpoint: Endpoint): Look => {
+  const known = looks.get(endpoint)
+  if (known !== undefined) return known
+  const { headers, params, query } = endpoint
+  const look: Look = {
+    slots: {
+      Params: slotLook(params, "Params"),
+      Headers: slotLook(headers, "Headers"),
+      Query: slotLook(query && Schema.toCodecArrayFromSingle(query), "Query")
+    },
+    body: bodyLook(endpoint)
+  }
+  looks.set(endpoint, look)
+  return look
+}
+
+/** All that is wrong with a request in which `found` is. A body that cannot be read at all says nothing. */
+const allFaults = (
+  request: Request,
+  endpoint: Endpoint,
+  found: InvalidRequest | undefined
+): Effect.Effect<InvalidRequest | undefined> =>
+  Effect.withFiber((fiber) => {
+    const look = lookOf(endpoint)
+    const { params } = Context.getUnsafe(fiber.context, HttpRouter.RouteContext)
+    const values = {
+      Params: params,
+      Headers: request.headers,
+      Query: Context.getUnsafe(fiber.context, HttpServerRequest.ParsedSearchParams)
+    }
+    const faults = [found, ...slots.map((slot) => look.slots[slot]?.(values[slot]))].filter(
+      (fault) => fault !== undefined
+    )
+    const all = () => (faults.length === 0 ? undefined : together(faults))
+    if (look.body === undefined) return Effect.succeed(all())
+    return Effect.match(look.body(request), {
+      onFailure: (error) => {
+        if (error instanceof InvalidRequest) faults.push(error)
+        return all()
+      },
+      onSuccess: all
+    })
+  })
+
+const refused = (fault: InvalidRequest) => toResponse(failureReply(fault) ?? internalError)
+
+export const requestValidationLayer = Layer.succeed(RequestValidation, (httpEffect, { endpoint }) =>
   Effect.flatMap(HttpServerRequest.HttpServerRequest, (request) => {
-    const fault = queryFault(request.url)
-    if (fault !== undefined) return Effect.succeed(invalid(fault))
+    const fault = queryFault(request.url) ?? conditionFault(request, endpoint)
+    if (fault !== undefined) {
+      return Effect.map(allFaults(request, endpoint, fault), (all) => refused(all ?? fault))
+    }
     return Effect.catch(httpEffect, (error: unknown) => {
-      if (!HttpApiSchemaError.is(error) || !Object.hasOwn(slots, error.kind)) return Effect.die(error)
+      if (!HttpApiSchemaError.is(error) || !(slots as ReadonlyArray<string>).includes(error.kind)) {
+        return Effect.die(error)
+      }
       if (error.kind === "Params" && hasEmptySegment(request.url)) return Effect.succeed(notFound)
-      const slot = slots[error.kind as keyof typeof slots]
-      return Effect.succeed(invalid(`${slot} ${issueText(error.cause.issue)}`))
+      const place = places[error.kind as (typeof slots)[number]]
+      return Effect.map(allFaults(request, endpoint, undefined), (all) =>
+        refused(all ?? invalidRequest(error.cause.issue, place))
+      )
     })
   })
 )

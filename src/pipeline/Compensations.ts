@@ -76,6 +76,8 @@ export const make = Effect.fnUntraced(function* ({ clock, history, log, offerUrg
         correlationId: operation.metadata.correlationId,
         bytes: 0,
         await: "committed",
+        ifVersion: null,
+        dryRun: false,
         resend: undefined,
         resume,
         offeredAt: clock.currentTimeMillisUnsafe(),

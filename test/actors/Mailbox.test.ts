@@ -13,6 +13,8 @@ const envelope = (bytes: number, answers: Array<unknown> = []): Envelope => ({
   correlationId: null,
   bytes,
   await: "persisted",
+  ifVersion: null,
+  dryRun: false,
   resend: undefined,
   resume: (effect) => answers.push(effect),
   offeredAt: 0,

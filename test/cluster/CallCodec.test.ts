@@ -36,6 +36,8 @@ const call = (given: Partial<WalletCall> = {}): WalletCall => ({
   actor: "shop",
   correlationId: "request-1",
   await: "persisted",
+  ifVersion: null,
+  dryRun: false,
   bytes: 256,
   ...given
 })
@@ -93,7 +95,7 @@ const reply: BatchReply = {
     done(richer, richest, [second]),
     done(richest, richest, [], true),
     { _tag: "Seen", version: 1, current: richest, profileVersion: 0, persisted: false },
-    { _tag: "Failed", error: new Rejections.WalletFrozen({ walletId }) },
+    { _tag: "Failed", error: new Rejections.WalletFrozen({ walletId, direction: "debits", until: null }) },
     { _tag: "NotOwner" },
     { _tag: "Pending" },
     { _tag: "Defect", reason: "a word for the log" }
@@ -108,7 +110,10 @@ const golden: { readonly [name: string]: string } = {
   Question: encodeCurrentRequest({ walletId, minVersion: -1 }),
   Current: encodeCurrentReply({ _tag: "Current", wallet: richest }),
   "Current.nothing": encodeCurrentReply({ _tag: "Current", wallet: null }),
-  "Current.failed": encodeCurrentReply({ _tag: "Failed", error: new Rejections.WalletFrozen({ walletId }) }),
+  "Current.failed": encodeCurrentReply({
+    _tag: "Failed",
+    error: new Rejections.WalletFrozen({ walletId, direction: "debits", until: null })
+  }),
   "Current.elsewhere": encodeCurrentReply({ _tag: "NotOwner" })
 }
 
@@ -161,17 +166,31 @@ const errors: ReadonlyArray<CommandError> = [
   new Rejections.WalletNotFound({ walletId }),
   new Rejections.WalletAlreadyExists({ walletId }),
   new Rejections.WalletClosed({ walletId }),
-  new Rejections.WalletFrozen({ walletId }),
+  new Rejections.WalletFrozen({ walletId, direction: "debits", until: null }),
   new Rejections.WalletNotEmpty({ walletId, balance: 10n ** 30n, openHolds: 2, transfersInFlight: 1 }),
-  new Rejections.CurrencyMismatch({ walletId, currency: "EUR", given: "USD" }),
+  new Rejections.CurrencyMismatch({ walletId, expected: "EUR", actual: "USD" }),
   new Rejections.SameWallet({ walletId }),
   new Rejections.HoldNotFound({ walletId, holdId: "h" }),
   new Rejections.HoldClosed({ walletId, holdId: "h" }),
   new Rejections.HoldAmountExceeded({ walletId, holdId: "h", remaining: 1n, amount: 2n }),
   new Rejections.TransferNotFound({ transferId: "t" }),
-  new Rejections.InsufficientFunds({ walletId, available: -1n, required: 10n ** 35n }),
-  new Rejections.LimitExceeded({ walletId, limit: "stateBytes", size: 11n, bound: 10n }),
+  new Rejections.InsufficientFunds({ walletId, currency: "EUR", available: -1n, required: 10n ** 35n }),
+  new Rejections.LimitExceeded({ walletId, limit: "stateBytes", current: 9n, size: 11n, bound: 10n }),
   new Rejections.InvalidRequest({ detail: "a word" }),
+  new Rejections.InvalidRequest({
+    detail: "a: b",
+    errors: [
+      { pointer: "/a", detail: "b" },
+      { pointer: "/c", detail: "d" }
+    ]
+  }),
+  new Rejections.InsufficientFunds({ walletId, currency: "EUR", available: 0n, required: 1n, leg: 7 }),
+  new Rejections.RefundExceeded({ walletId, refundable: 0n, leg: 0 }),
+  new Rejections.NotRefundable({ id: "t", transferId: "t_1" }),
+  new Rejections.NotRefundable({ id: "t" }),
+  new Rejections.PolicyRejected({ walletId, policy: "velocity", reason: "too fast" }),
+  new EngineErrors.PolicyDefect({ walletId, policy: "velocity" }),
+  new EngineErrors.VersionMismatch({ walletId, version: 7 }),
   new EngineErrors.IdempotencyKeyReused({ walletId, key: "k" }),
   new EngineErrors.MailboxFull({ walletId, retryAfter: 1_000 }),
   new EngineErrors.OutcomeUnknown({ walletId, retryAfter: 1_000 }),
@@ -189,6 +208,8 @@ const wayOfCall = FastCheck.record({
   actor: FastCheck.option(FastCheck.string()),
   correlationId: FastCheck.option(FastCheck.string()),
   await: FastCheck.constantFrom("committed" as const, "persisted" as const, "indexed" as const),
+  ifVersion: FastCheck.option(FastCheck.nat()),
+  dryRun: FastCheck.boolean(),
   bytes: FastCheck.nat(),
   waitedMillis: FastCheck.nat(),
   again: FastCheck.boolean()

@@ -63,10 +63,10 @@ describe("a hold", () => {
     }
     given(holding)
       .when(command("PlaceHold", { holdId: "hold-2" }), { limits: { stateBytes: 1_245 } })
-      .thenRejected(new LimitExceeded({ walletId, limit: "stateBytes", size: 1_246n, bound: 1_245n }))
+      .thenRejected(new LimitExceeded({ walletId, limit: "stateBytes", current: 924n, size: 1_246n, bound: 1_245n }))
     given(holding)
       .when(command("PlaceHold", { holdId: "hold-2", amount: 91n }))
-      .thenRejected(new InsufficientFunds({ walletId, available: 90n, required: 91n }))
+      .thenRejected(new InsufficientFunds({ walletId, currency: "EUR", available: 90n, required: 91n }))
   })
 
   it("is captured whole when no amount is named", () => {

@@ -109,7 +109,7 @@ describe("a wallet", () => {
   it("refuses an overdraft limit that would make available negative", () => {
     given([event("WalletCreated", { overdraftLimit: 10n }), event("WalletDebited", { balanceAfter: -6n })])
       .when(command("UpdateWallet", { overdraftLimit: 5n, metadata: null }))
-      .thenRejected(new InsufficientFunds({ walletId, available: 4n, required: 5n }))
+      .thenRejected(new InsufficientFunds({ walletId, currency: "EUR", available: 4n, required: 5n }))
   })
 
   it("refuses an update that changes nothing", () => {

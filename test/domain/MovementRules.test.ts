@@ -33,11 +33,13 @@ describe("a movement", () => {
   it("refuses a debit above the available balance", () => {
     given(holding)
       .when(command("Debit", { amount: 91n }))
-      .thenRejected(new InsufficientFunds({ walletId, available: 90n, required: 91n }))
+      .thenRejected(new InsufficientFunds({ walletId, currency: "EUR", available: 90n, required: 91n }))
   })
 
   it("refuses a debit from a frozen wallet", () => {
-    given(frozen(funded)).when(command("Debit")).thenRejected(new WalletFrozen({ walletId }))
+    given(frozen(funded))
+      .when(command("Debit"))
+      .thenRejected(new WalletFrozen({ walletId, direction: "debits", until: null }))
   })
 
   it("says which field is malformed", () => {
@@ -58,10 +60,26 @@ describe("a movement", () => {
       .then([event("WalletCredited", { amount: 9n, balanceAfter: balanceLimit - 1n })])
     given(full)
       .when(command("Credit", { amount: 10n }))
-      .thenRejected(new LimitExceeded({ walletId, limit: "balance", size: balanceLimit, bound: balanceLimit - 1n }))
+      .thenRejected(
+        new LimitExceeded({
+          walletId,
+          limit: "balance",
+          current: balanceLimit - 10n,
+          size: balanceLimit,
+          bound: balanceLimit - 1n
+        })
+      )
     given(full)
       .when(command("ReceiveTransfer", { amount: 10n }))
-      .thenRejected(new LimitExceeded({ walletId, limit: "balance", size: balanceLimit, bound: balanceLimit - 1n }))
+      .thenRejected(
+        new LimitExceeded({
+          walletId,
+          limit: "balance",
+          current: balanceLimit - 10n,
+          size: balanceLimit,
+          bound: balanceLimit - 1n
+        })
+      )
   })
 
   it("keeps room for the money in flight to come back", () => {
@@ -73,7 +91,15 @@ describe("a movement", () => {
     ]
     given(stream)
       .when(command("Credit", { amount: 1n }))
-      .thenRejected(new LimitExceeded({ walletId, limit: "balance", size: balanceLimit, bound: balanceLimit - 1n }))
+      .thenRejected(
+        new LimitExceeded({
+          walletId,
+          limit: "balance",
+          current: balanceLimit - 1n,
+          size: balanceLimit,
+          bound: balanceLimit - 1n
+        })
+      )
     given(stream)
       .when(command("ReverseTransfer"))
       .then([event("TransferReversed", { amount: 5n, balanceAfter: balanceLimit - 5n })])
@@ -83,7 +109,15 @@ describe("a movement", () => {
       .then([event("WalletCredited", { amount: 5n, balanceAfter: balanceLimit - 5n })])
     given(roomy)
       .when(command("Credit", { amount: 6n }))
-      .thenRejected(new LimitExceeded({ walletId, limit: "balance", size: balanceLimit, bound: balanceLimit - 1n }))
+      .thenRejected(
+        new LimitExceeded({
+          walletId,
+          limit: "balance",
+          current: balanceLimit - 6n,
+          size: balanceLimit,
+          bound: balanceLimit - 1n
+        })
+      )
   })
 
   it("takes the largest amount, 10^30 − 1", () => {

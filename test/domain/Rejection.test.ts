@@ -7,6 +7,9 @@ import {
   HoldNotFound,
   InsufficientFunds,
   InvalidRequest,
+  NotRefundable,
+  PolicyRejected,
+  RefundExceeded,
   LimitExceeded,
   type Rejection,
   SameWallet,
@@ -27,28 +30,41 @@ const rows: ReadonlyArray<readonly [Rejection, detail: string]> = [
   [new WalletNotFound({ walletId }), "wallet wallet-1 does not exist"],
   [new WalletAlreadyExists({ walletId }), "wallet wallet-1 exists already"],
   [new WalletClosed({ walletId }), "wallet wallet-1 is closed"],
-  [new WalletFrozen({ walletId }), "wallet wallet-1 is frozen"],
+  [new WalletFrozen({ walletId, direction: "debits", until: null }), "wallet wallet-1 is frozen"],
   [
     new WalletNotEmpty({ walletId, balance: -7n, openHolds: 2, transfersInFlight: 1 }),
     "wallet wallet-1 cannot be closed: balance -7, 2 open holds, 1 transfers in flight"
   ],
-  [new CurrencyMismatch({ walletId, currency: "EUR", given: "CZK" }), "wallet wallet-1 is in EUR, not CZK"],
+  [
+    new CurrencyMismatch({ walletId, expected: "EUR", actual: "CZK" }),
+    "wallet wallet-1 cannot take part: EUR is expected, not CZK"
+  ],
   [new SameWallet({ walletId }), "wallet wallet-1 cannot send to itself"],
   [new HoldNotFound({ walletId, holdId }), "wallet wallet-1 has no hold hold-1"],
   [new HoldClosed({ walletId, holdId }), "hold hold-1 of wallet wallet-1 is captured, released or expired"],
   [new HoldAmountExceeded({ walletId, holdId, remaining: 6n, amount: 7n }), "hold hold-1 has 6 left, 7 asked"],
   [new TransferNotFound({ transferId }), "transfer transfer-1 does not exist"],
   [
-    new InsufficientFunds({ walletId, available: 10n ** 30n, required: 10n ** 30n + 1n }),
+    new InsufficientFunds({ walletId, currency: "EUR", available: 10n ** 30n, required: 10n ** 30n + 1n }),
     `wallet wallet-1 has 1${"0".repeat(30)} available, 1${"0".repeat(29)}1 required`
   ],
   [
-    new LimitExceeded({ walletId, limit: "stateBytes", size: 11n, bound: 10n }),
+    new LimitExceeded({ walletId, limit: "stateBytes", current: 9n, size: 11n, bound: 10n }),
     "the state of holds, transfers in flight and metadata of wallet wallet-1 would be 11 bytes; its bound is 10"
   ],
   [
-    new LimitExceeded({ walletId, limit: "balance", size: 11n, bound: 10n }),
+    new LimitExceeded({ walletId, limit: "balance", current: 9n, size: 11n, bound: 10n }),
     "the balance of wallet wallet-1 would be 11; its bound is 10"
+  ],
+  [new RefundExceeded({ walletId, refundable: 0n, leg: 1 }), "0 can still be refunded at wallet wallet-1"],
+  [new NotRefundable({ id: "transaction-1" }), "transaction-1 cannot be refunded"],
+  [
+    new NotRefundable({ id: "transaction-1", transferId }),
+    "transaction-1 is a part of transfer transfer-1 and is refunded through it"
+  ],
+  [
+    new PolicyRejected({ walletId, policy: "velocity", reason: "too fast" }),
+    "policy velocity of wallet wallet-1: too fast"
   ],
   [new InvalidRequest({ detail: "amount: missing" }), "amount: missing"]
 ]
@@ -68,9 +84,33 @@ const json = Schema.toCodecJson(
     TransferNotFound,
     InsufficientFunds,
     LimitExceeded,
+    RefundExceeded,
+    NotRefundable,
+    PolicyRejected,
     InvalidRequest
   ])
 )
+
+describe("a malformed request", () => {
+  it("tells where each of its values is", () => {
+    const cases = [
+      ["amount: missing", "/amount", "missing"],
+      ["legs[3].amount: not: this", "/legs/3/amount", "not: this"],
+      ["nothing to change", "", "nothing to change"],
+      ["hold hold-1 has not expired yet", "", "hold hold-1 has not expired yet"]
+    ] as const
+    for (const [detail, pointer, told] of cases) {
+      assert.deepStrictEqual(new InvalidRequest({ detail }).errors, [{ pointer, detail: told }])
+    }
+  })
+})
+
+describe("missing funds", () => {
+  it("are told as what is short", () => {
+    const error = new InsufficientFunds({ walletId, currency: "EUR", available: -5n, required: 7n })
+    assert.strictEqual(error.shortage, 12n)
+  })
+})
 
 describe("a rejection", () => {
   it("says what it is about", () => {
@@ -78,7 +118,7 @@ describe("a rejection", () => {
   })
 
   it("has a name of its own", () => {
-    assert.strictEqual(new Set(rows.map(([rejection]) => rejection._tag)).size, 14)
+    assert.strictEqual(new Set(rows.map(([rejection]) => rejection._tag)).size, 17)
   })
 
   it("crosses a wire whole: tag, details, text", () => {

@@ -292,31 +292,37 @@ describe("a reversal is refused", () => {
   it("when the money of the operation is used", () => {
     reverse([created], event("WalletCredited", { balanceAfter: 10n }), [
       event("WalletDebited", { amount: 1n, balanceAfter: 9n })
-    ]).thenRejected(new InsufficientFunds({ walletId, available: 9n, required: 10n }))
+    ]).thenRejected(new InsufficientFunds({ walletId, currency: "EUR", available: 9n, required: 10n }))
     reverse([created], event("TransferReceived", { balanceAfter: 10n }), [
       event("HoldPlaced", { amount: 1n, balanceAfter: 10n, heldAfter: 1n })
-    ]).thenRejected(new InsufficientFunds({ walletId, available: 9n, required: 10n }))
+    ]).thenRejected(new InsufficientFunds({ walletId, currency: "EUR", available: 9n, required: 10n }))
   })
 
   it("when the money that was released is used", () => {
     reverse(holding, event("HoldReleased", { balanceAfter: 100n }), [
       event("WalletDebited", { amount: 91n, balanceAfter: 9n })
-    ]).thenRejected(new InsufficientFunds({ walletId, available: 9n, required: 10n }))
+    ]).thenRejected(new InsufficientFunds({ walletId, currency: "EUR", available: 9n, required: 10n }))
     reverse(holding, event("HoldCaptured", { amount: 4n, released: 6n, balanceAfter: 96n }), [
       event("WalletDebited", { amount: 91n, balanceAfter: 5n })
-    ]).thenRejected(new InsufficientFunds({ walletId, available: 5n, required: 6n }))
+    ]).thenRejected(new InsufficientFunds({ walletId, currency: "EUR", available: 5n, required: 6n }))
   })
 
   it("when the raised limit is used", () => {
     reverse([created], event("OverdraftLimitChanged", { overdraftLimit: 9n, previousLimit: 2n }), [
       event("WalletDebited", { amount: 3n, balanceAfter: -3n })
-    ]).thenRejected(new InsufficientFunds({ walletId, available: 6n, required: 7n }))
+    ]).thenRejected(new InsufficientFunds({ walletId, currency: "EUR", available: 6n, required: 7n }))
   })
 
   it("when the money to come back has no room", () => {
     const debited = event("WalletDebited", { balanceAfter: 90n })
     reverse(funded, debited, [event("WalletCredited", { balanceAfter: balanceLimit - 10n })]).thenRejected(
-      new LimitExceeded({ walletId, limit: "balance", size: balanceLimit, bound: balanceLimit - 1n })
+      new LimitExceeded({
+        walletId,
+        limit: "balance",
+        current: balanceLimit - 10n,
+        size: balanceLimit,
+        bound: balanceLimit - 1n
+      })
     )
     const placed = event("HoldPlaced", { balanceAfter: 100n, heldAfter: 10n })
     reverse(funded, placed, [event("WalletCredited", { balanceAfter: balanceLimit, heldAfter: 10n })]).then([

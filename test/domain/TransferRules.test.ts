@@ -42,7 +42,7 @@ describe("a transfer", () => {
     sends.when(command("SendTransfer", { to: walletId })).thenRejected(new SameWallet({ walletId }))
     sends
       .when(command("SendTransfer", { currency: "USD" }))
-      .thenRejected(new CurrencyMismatch({ walletId, currency: "EUR", given: "USD" }))
+      .thenRejected(new CurrencyMismatch({ walletId, expected: "EUR", actual: "USD" }))
     sends
       .when(command("SendTransfer", { destination: "missing" }))
       .thenRejected(new WalletNotFound({ walletId: "wallet-2" }))
@@ -59,7 +59,7 @@ describe("a transfer", () => {
     }
     sends
       .when(command("SendTransfer", { transferId: "transfer-2" }), { limits: { stateBytes: 1_245 } })
-      .thenRejected(new LimitExceeded({ walletId, limit: "stateBytes", size: 1_246n, bound: 1_245n }))
+      .thenRejected(new LimitExceeded({ walletId, limit: "stateBytes", current: 924n, size: 1_246n, bound: 1_245n }))
   })
 
   it("is received, or refused with the reason on record", () => {

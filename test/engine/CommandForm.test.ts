@@ -329,6 +329,8 @@ describe("a defect in deciding a command", () => {
       correlationId: null,
       bytes: 0,
       await: "committed",
+      ifVersion: null,
+      dryRun: false,
       resend: undefined,
       resume: (answer) => Deferred.doneUnsafe(told, answer),
       offeredAt: 0,

@@ -238,6 +238,8 @@ const offered = (node: Node, command: Command, key: CommandKey, resend: Resend |
       correlationId: null,
       bytes: 0,
       await: "persisted",
+      ifVersion: null,
+      dryRun: false,
       resend,
       resume,
       offeredAt: 0,

@@ -138,7 +138,7 @@ layer(client, { excludeTestServices: true })("the typed client", (it) => {
       for (const code of Object.keys(Problem.problemStatus) as Array<Problem.ProblemCode>) {
         // oxlint-disable-next-line import/namespace
         const schema = Problem[code] as unknown as Schema.Codec<{ readonly _tag: string; readonly detail?: string }>
-        const written = JSON.parse(Problem.problemBody(code, 'a "detail"'))
+        const written = JSON.parse(Problem.problemBody(code, 'a "detail"', everyMember))
         const decoded = yield* Schema.decodeUnknownEffect(schema)(written)
         assert.strictEqual(decoded._tag, code)
         assert.strictEqual(decoded.detail, 'a "detail"')
@@ -163,6 +163,33 @@ layer(client, { excludeTestServices: true })("the typed client", (it) => {
     })
   )
 })
+
+/** What any problem may have to say, under the names of its error. */
+const everyMember = {
+  walletId: "w",
+  transferId: "t",
+  currency: "EUR",
+  available: -3n,
+  required: 4n,
+  shortage: 7n,
+  remaining: 1n,
+  refundable: 0n,
+  limit: "balance",
+  bound: 10n ** 36n - 1n,
+  current: 5n,
+  expected: "EUR",
+  actual: "USD",
+  direction: "all",
+  until: 1_700_000_000_000,
+  policy: "velocity",
+  reason: "too fast",
+  version: 7,
+  leg: 0,
+  errors: [
+    { pointer: "/amount", detail: "no" },
+    { pointer: "#/query/limit", detail: "no" }
+  ]
+}
 
 const golden = Path.join(import.meta.dirname, "golden", "openapi.json")
 

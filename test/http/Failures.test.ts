@@ -2,7 +2,13 @@
 import { assert, layer } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import { IdempotencyKeyReused, MailboxFull, OutcomeUnknown } from "../../src/actors/EngineError.ts"
+import {
+  IdempotencyKeyReused,
+  MailboxFull,
+  OutcomeUnknown,
+  PolicyDefect,
+  VersionMismatch
+} from "../../src/actors/EngineError.ts"
 import * as Rejection from "../../src/domain/Rejection.ts"
 import type { CommandError } from "../../src/actors/EngineError.ts"
 import { type Await, type Durability, type MovementInput, WalletEngine } from "../../src/engine/WalletEngine.ts"
@@ -19,19 +25,37 @@ const table: ReadonlyArray<readonly [CommandError, number, string, string | null
   [new Rejection.WalletNotFound({ walletId }), 404, "WalletNotFound", null],
   [new Rejection.WalletAlreadyExists({ walletId }), 409, "WalletAlreadyExists", null],
   [new Rejection.WalletClosed({ walletId }), 422, "WalletClosed", null],
-  [new Rejection.WalletFrozen({ walletId }), 422, "WalletFrozen", null],
+  [new Rejection.WalletFrozen({ walletId, direction: "debits", until: null }), 422, "WalletFrozen", null],
   [
     new Rejection.WalletNotEmpty({ walletId, balance: 1n, openHolds: 0, transfersInFlight: 0 }),
     422, "WalletNotEmpty", null
   ], // prettier-ignore
-  [new Rejection.CurrencyMismatch({ walletId, currency: "EUR", given: "USD" }), 422, "CurrencyMismatch", null],
+  [new Rejection.CurrencyMismatch({ walletId, expected: "EUR", actual: "USD" }), 422, "CurrencyMismatch", null],
   [new Rejection.SameWallet({ walletId }), 422, "SameWallet", null],
   [new Rejection.HoldNotFound({ walletId, holdId }), 404, "HoldNotFound", null],
   [new Rejection.HoldClosed({ walletId, holdId }), 422, "HoldClosed", null],
   [new Rejection.HoldAmountExceeded({ walletId, holdId, remaining: 1n, amount: 2n }), 422, "HoldAmountExceeded", null],
   [new Rejection.TransferNotFound({ transferId: "t" }), 404, "TransferNotFound", null],
-  [new Rejection.InsufficientFunds({ walletId, available: 1n, required: 2n }), 422, "InsufficientFunds", null],
-  [new Rejection.LimitExceeded({ walletId, limit: "stateBytes", size: 11n, bound: 10n }), 422, "LimitExceeded", null],
+  [
+    new Rejection.InsufficientFunds({ walletId, currency: "EUR", available: 1n, required: 2n }),
+    422,
+    "InsufficientFunds",
+    null
+  ],
+  [
+    new Rejection.LimitExceeded({ walletId, limit: "stateBytes", current: 9n, size: 11n, bound: 10n }),
+    422,
+    "LimitExceeded",
+    null
+  ],
+  [new Rejection.RefundExceeded({ walletId, refundable: 3n }), 422, "RefundExceeded", null],
+  [new Rejection.NotRefundable({ id: "i", transferId: "t" }), 422, "NotRefundable", null],
+  [
+    new Rejection.PolicyRejected({ walletId, policy: "velocity", reason: "too fast", leg: 2 }),
+    422, "PolicyRejected", null
+  ], // prettier-ignore
+  [new PolicyDefect({ walletId, policy: "velocity" }), 500, "PolicyDefect", null],
+  [new VersionMismatch({ walletId, version: 7 }), 412, "VersionMismatch", null],
   [new Rejection.InvalidRequest({ detail: "no" }), 400, "InvalidRequest", null],
   [new IdempotencyKeyReused({ walletId, key: "k" }), 422, "IdempotencyKeyReused", null],
   [new MailboxFull({ walletId, retryAfter: 1 }), 429, "MailboxFull", "1"],
@@ -42,12 +66,26 @@ const table: ReadonlyArray<readonly [CommandError, number, string, string | null
   [new EventUnreadable({ walletId, version: 1, type: "T", reason: "secret" }), 500, "InternalError", null]
 ]
 
+/** What the problem of an error says beside what all say. */
+const told: Readonly<Record<string, object>> = {
+  WalletFrozen: { direction: "debits", until: null },
+  CurrencyMismatch: { expected: "EUR", actual: "USD" },
+  HoldAmountExceeded: { remaining: "1" },
+  InsufficientFunds: { walletId, currency: "EUR", available: "1", required: "2", shortage: "1" },
+  LimitExceeded: { limit: "stateBytes", bound: "10", current: "9" },
+  RefundExceeded: { refundable: "3" },
+  NotRefundable: { transferId: "t" },
+  PolicyRejected: { policy: "velocity", reason: "too fast", leg: 2 },
+  VersionMismatch: { version: 7 },
+  InvalidRequest: { errors: [{ pointer: "", detail: "no" }] }
+}
+
 /** The reference of a credit says what is to happen. */
 const failing = Layer.effect(
   WalletEngine,
   Effect.map(WalletEngine, (engine) => ({
     ...engine,
-    credit: (input: MovementInput) => {
+    credit: ((input: MovementInput) => {
       const [, kind, value = ""] = /^(\w*):?(.*)$/.exec(input.reference ?? "") ?? []
       if (kind === "fail") return Effect.fail((table[Number(value)] ?? table[0])?.[0] as CommandError)
       if (kind === "die") return Effect.die(new Error("secret defect"))
@@ -56,7 +94,7 @@ const failing = Layer.effect(
         ...answer,
         durability: JSON.parse(value || "null") ?? answer.durability
       }))
-    }
+    }) as WalletEngine["Service"]["credit"]
   }))
 ).pipe(Layer.provide(WalletEngine.layerMemory))
 
@@ -74,7 +112,10 @@ layer(Server.layerWith(failing), { excludeTestServices: true })("a failure of th
         assert.strictEqual(reply.status, status, error._tag)
         assert.strictEqual(reply.headers.get("retry-after"), retryAfter, error._tag)
         assert.notMatch(reply.text, /secret|10\.0\.0\.1/)
-        assert.deepStrictEqual(Object.keys(reply.json), ["type", "title", "status", "code", "detail", "requestId"])
+        const { code: _, detail, requestId, retryable, status: __, title, type, ...members } = reply.json
+        for (const text of [detail, requestId, title, type]) assert.isString(text, error._tag)
+        assert.strictEqual(retryable, retryAfter !== null, error._tag)
+        assert.deepStrictEqual(members, told[error._tag] ?? {}, error._tag)
       }
     })
   )
@@ -96,7 +137,7 @@ layer(Server.layerWith(failing), { excludeTestServices: true })("a failure of th
       yield* call("POST", "/v1/wallets", { key: "w", body: { id: "w", ownerId: "o", currency: "EUR" } })
       const item = (i: number, reference: string) =>
         ({ type: "credit", walletId: "w", idempotencyKey: `b${i}`, amount: "1", reference }) // prettier-ignore
-      const commands = ["", "die:", "throw:", "fail:15", ""].map((reference, i) => item(i, reference))
+      const commands = ["", "die:", "throw:", "fail:20", ""].map((reference, i) => item(i, reference))
       const reply = yield* call("POST", "/v1/batch", { body: { commands } })
       assert.deepStrictEqual(
         reply.json.results.map((result: { status: number }) => result.status),

@@ -198,13 +198,12 @@ type Path = "fast" | "definition"
 
 /** Which path each command has come by: that of the definition leaves the key in the context. */
 const observed = (paths: Array<Path>) => {
-  const noted =
-    <A, B, E>(run: (command: A) => Effect.Effect<B, E>) =>
-    (command: A) =>
-      Effect.withFiber<B, E>((fiber) => {
+  const noted = (run: WalletEngine["Service"]["credit"]) =>
+    ((command) =>
+      Effect.withFiber((fiber) => {
         paths.push(Context.getOrUndefined(fiber.context, CurrentKey) === undefined ? "fast" : "definition")
         return run(command)
-      })
+      })) as WalletEngine["Service"]["credit"]
   return Layer.effect(
     WalletEngine,
     Effect.map(WalletEngine, (engine) => ({ ...engine, credit: noted(engine.credit), debit: noted(engine.debit) }))

@@ -38,12 +38,12 @@ const gated = Layer.effect(
     const gate = yield* Gate
     return {
       ...engine,
-      credit: (input: MovementInput) =>
+      credit: ((input: MovementInput) =>
         Deferred.succeed(gate.entered, undefined).pipe(
           Effect.tap(() => Effect.sync(() => gate.came.push(input.idempotencyKey))),
           Effect.andThen(Deferred.await(gate.open)),
           Effect.andThen(engine.credit(input))
-        )
+        )) as WalletEngine["Service"]["credit"]
     }
   })
 ).pipe(Layer.provide(WalletEngine.layerMemory))

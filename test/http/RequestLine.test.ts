@@ -30,12 +30,12 @@ const gated = Effect.gen(function* () {
     WalletEngine,
     Effect.map(WalletEngine, (engine) => ({
       ...engine,
-      credit: (input: MovementInput) =>
+      credit: ((input: MovementInput) =>
         Effect.sync(() => void came.push(input.idempotencyKey)).pipe(
           Effect.andThen(Deferred.await(open)),
           Effect.onInterrupt(() => Effect.sync(() => void interrupted++)),
           Effect.andThen(engine.credit(input))
-        ),
+        )) as WalletEngine["Service"]["credit"],
       // One that never has anything to tell.
       openFeed: () =>
         Effect.as(

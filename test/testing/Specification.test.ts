@@ -9,7 +9,7 @@ const debited = event("WalletDebited", { balanceAfter: 90n })
 const debit = given(funded).when(command("Debit"))
 const overdraw = given(funded).when(command("Debit", { amount: 101n }))
 const insufficient = (required: bigint): InsufficientFunds =>
-  new InsufficientFunds({ walletId, available: 100n, required })
+  new InsufficientFunds({ walletId, currency: "EUR", available: 100n, required })
 
 describe("the specification", () => {
   it("agrees where the rules do what it says, and answers the wallet", () => {

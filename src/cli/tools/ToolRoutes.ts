@@ -147,7 +147,10 @@ const searchReplayRoute = toolRoute(searchReplayPath, SearchReplayRequest, (requ
   searchReplay(request, onProgress, replayPageEvents)
 )
 
-const badId = toResponse(problemReply("InvalidRequest", "an id is 1 to 64 of A-Z a-z 0-9 _ -"))
+const idForm = "an id is 1 to 64 of A-Z a-z 0-9 _ -"
+const badId = toResponse(
+  problemReply("InvalidRequest", idForm, undefined, { errors: [{ pointer: "#/path/walletId", detail: idForm }] })
+)
 
 type InspectedServices = EventStore | Persistence | ReadModel | WalletRegistry | Ownership | WritePipeline
 

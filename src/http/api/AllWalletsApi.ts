@@ -7,11 +7,14 @@ import * as HttpApiGroup from "effect/http-api/HttpApiGroup"
 import * as HttpApiSchema from "effect/http-api/HttpApiSchema"
 import * as Schema from "effect/Schema"
 import { Authorization, RequiredScope } from "./Authorization.ts"
-import { bodyProblems, commandQuery, doc, noQuery, RequestValidation } from "./EndpointParts.ts"
+import { bodyProblems, commandQuery, DecodedFirst, doc, noQuery, RequestValidation } from "./EndpointParts.ts"
+import { maxFeedTypes, maxFeedWallets } from "../../domain/Limits.ts"
 import { PositionGone, RateLimited, TransactionNotFound } from "./Problem.ts"
 import {
-  BatchReply,
   BatchBody,
+  BatchEnvelope,
+  BatchReply,
+  EventType,
   FeedEvent,
   Interval,
   StatsJson,
@@ -29,11 +32,13 @@ const batch = HttpApiEndpoint.post("run", "/v1/batch", {
   error: [...bodyProblems]
 })
   .annotate(RequiredScope, "wallets:write")
+  .annotate(DecodedFirst, BatchEnvelope)
   .annotateMerge(
     doc(
       "Run up to 1,000 commands",
       "wallets:write",
-      "Independent, not atomic; the commands on one wallet run in the order given. Each has a key of its own."
+      "Independent, not atomic; the commands on one wallet run in the order given. Each has a key of its own. With " +
+        "`dryRun=true` each is judged alone, as the wallets are now, and none is done."
     )
   )
 
@@ -97,9 +102,19 @@ export class StatsApi extends HttpApiGroup.make("stats")
   .middleware(RequestValidation)
   .middleware(Authorization) {}
 
+/** A parameter that may stand several times. */
+const several = <S extends Schema.Top>(schema: S, most: number) => {
+  const expected = `1 to ${most} of them`
+  return Schema.Array(schema).check(Schema.isMinLength(1, { expected }), Schema.isMaxLength(most, { expected }))
+}
+
 const follow = HttpApiEndpoint.get("follow", "/v1/feed", {
   headers: { "last-event-id": Schema.optionalKey(Position) },
-  query: { after: Schema.optionalKey(Position) },
+  query: {
+    after: Schema.optionalKey(Position),
+    walletId: Schema.optionalKey(several(Id, maxFeedWallets)).annotate({ description: "Events of this wallet." }),
+    type: Schema.optionalKey(several(EventType, maxFeedTypes)).annotate({ description: "Events of this type." })
+  },
   success: HttpApiSchema.StreamSse({ events: FeedEvent }),
   error: [PositionGone, RateLimited]
 })
@@ -110,7 +125,8 @@ const follow = HttpApiEndpoint.get("follow", "/v1/feed", {
       "wallets:read",
       "Server-sent events from the log: those after the position `after` (or `Last-Event-ID`, which counts when both " +
         "are given; neither: from the first), then live. At least once, in order per wallet. A comment every few " +
-        "seconds keeps the connection. It ends when the service stops or the key is revoked: connect again, from " +
+        "seconds keeps the connection. With `walletId` or `type`, each perhaps several times, only the events of one of " +
+        "these wallets, or of one of these types. It ends when the service stops or the key is revoked: connect again, from " +
         "the last `id`. A position beyond the log's head: 410."
     )
   )

@@ -3,12 +3,13 @@ import * as HttpApiEndpoint from "effect/http-api/HttpApiEndpoint"
 import * as HttpApiGroup from "effect/http-api/HttpApiGroup"
 import * as Schema from "effect/Schema"
 import {
-  command,
-  commandProblems,
   created,
+  DecodedFirst,
   doc,
   holdPath,
   pageQuery,
+  walletCommand,
+  walletCommandProblems,
   walletPath,
   RequestValidation
 } from "./EndpointParts.ts"
@@ -23,28 +24,47 @@ import {
   WalletFrozen,
   WalletNotFound
 } from "./Problem.ts"
-import { CaptureReply, CaptureHoldBody, HoldReply, HoldJson, HoldPage, HoldStatus, PlaceHoldBody } from "./Schemas.ts"
+import {
+  CaptureReply,
+  CaptureHoldBody,
+  DryCaptureReply,
+  DryHoldReply,
+  HoldReply,
+  HoldJson,
+  HoldPage,
+  HoldStatus,
+  NoBody,
+  PlaceHoldBody
+} from "./Schemas.ts"
 import { Time, Version } from "./SchemaValues.ts"
 import { amountFilters, searchDoc, searchProblems, searchQuery } from "./SearchQuery.ts"
 
 const minVersion = Schema.optionalKey(Version)
 
 const placeHold = HttpApiEndpoint.post("place", "/v1/wallets/:id/holds", {
-  ...command,
+  ...walletCommand,
   params: walletPath,
   payload: PlaceHoldBody,
-  success: created(HoldReply),
-  error: [...commandProblems, WalletNotFound, WalletClosed, WalletFrozen, InsufficientFunds]
+  success: created(HoldReply, DryHoldReply),
+  error: [...walletCommandProblems, WalletNotFound, WalletClosed, WalletFrozen, InsufficientFunds]
 })
   .annotate(RequiredScope, "wallets:write")
   .annotateMerge(doc("Place a hold", "wallets:write", "From `expiresAt` on it cannot be captured."))
 
 const captureHold = HttpApiEndpoint.post("capture", "/v1/wallets/:id/holds/:holdId/capture", {
-  ...command,
+  ...walletCommand,
   params: holdPath,
   payload: CaptureHoldBody,
-  success: created(CaptureReply),
-  error: [...commandProblems, WalletNotFound, HoldNotFound, WalletClosed, WalletFrozen, HoldClosed, HoldAmountExceeded]
+  success: created(CaptureReply, DryCaptureReply),
+  error: [
+    ...walletCommandProblems,
+    WalletNotFound,
+    HoldNotFound,
+    WalletClosed,
+    WalletFrozen,
+    HoldClosed,
+    HoldAmountExceeded
+  ]
 })
   .annotate(RequiredScope, "wallets:write")
   .annotateMerge(
@@ -52,11 +72,12 @@ const captureHold = HttpApiEndpoint.post("capture", "/v1/wallets/:id/holds/:hold
   )
 
 const releaseHold = HttpApiEndpoint.post("release", "/v1/wallets/:id/holds/:holdId/release", {
-  ...command,
+  ...walletCommand,
   params: holdPath,
-  success: created(HoldReply),
-  error: [...commandProblems, WalletNotFound, HoldNotFound, WalletClosed, HoldClosed]
+  success: created(HoldReply, DryHoldReply),
+  error: [...walletCommandProblems, WalletNotFound, HoldNotFound, WalletClosed, HoldClosed]
 })
+  .annotate(DecodedFirst, NoBody)
   .annotate(RequiredScope, "wallets:write")
   .annotateMerge(doc("Release what a hold still holds", "wallets:write"))
 

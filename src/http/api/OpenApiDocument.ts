@@ -19,6 +19,13 @@ const replayedHeader = {
   }
 }
 
+const versionHeader = {
+  ETag: {
+    description: "The wallet's version in double quotes, as `If-Match` takes it. Not of a dry run.",
+    schema: { type: "string" }
+  }
+}
+
 const retryAfterHeader = {
   "Retry-After": { description: "Whole seconds, 1 or more.", schema: { type: "integer", minimum: 1 } }
 }
@@ -59,6 +66,9 @@ const meanings: Readonly<Record<string, string>> = {
   atVersion: "As it was at this version.",
   at: "As it was at this time.",
   await: "What the answer waits for. Default `persisted`.",
+  dryRun:
+    "`true`: what would be answered now, with 200 and `dryRun: true`. Nothing is recorded and no key is used; a key that " +
+    "was used is answered as it would be anyway.",
   interval: "What the times of transactions are counted by, in UTC. Default `day`.",
   limit: "Items of a page. Default 50.",
   cursor: "`next` of the page before, with the same filters."
@@ -72,23 +82,37 @@ const completeMeaning = (parameter: unknown): unknown => {
     : parameter
 }
 
-const completeParameter = (parameter: unknown): unknown =>
-  isObject(parameter) && parameter["name"] === "last-event-id"
-    ? { ...parameter, ...lastEventId }
-    : completeMeaning(completeKey(parameter))
+const ifMatch = {
+  name: "If-Match",
+  description:
+    "The version that the wallet has to be at, in double quotes, as `ETag` tells it, or `*`. Else 412; not asked of a " +
+    "command whose key was used."
+}
+
+const completeParameter = (parameter: unknown): unknown => {
+  if (isObject(parameter) && parameter["name"] === "last-event-id") return { ...parameter, ...lastEventId }
+  if (isObject(parameter) && parameter["name"] === "if-match") return { ...parameter, ...ifMatch }
+  return completeMeaning(completeKey(parameter))
+}
 
 const completeKey = (parameter: unknown): unknown =>
   isObject(parameter) && parameter["name"] === "idempotency-key"
     ? {
         ...parameter,
         name: "Idempotency-Key",
-        required: true,
-        description: "1 to 255 visible ASCII characters. The same key with the same command has one effect.",
+        required: false,
+        description:
+          "1 to 255 visible ASCII characters. The same key with the same command has one effect. A command needs one; a " +
+          "dry run may be without.",
         schema: { type: "string", pattern: "^[\\x21-\\x7e]{1,255}$" }
       }
     : parameter
 
-const completeResponses = (responses: Json, isCommand: boolean): Json =>
+/** Whether its answers show one wallet as it is. */
+const showsWallet = (path: string, isCommand: boolean): boolean =>
+  path === "/v1/wallets/{id}" || (isCommand && path.startsWith("/v1/wallets"))
+
+const completeResponses = (path: string, responses: Json, isCommand: boolean): Json =>
   Object.fromEntries(
     Object.entries(responses).map(([status, response]) => {
       if (!isObject(response)) return [status, response]
@@ -96,6 +120,7 @@ const completeResponses = (responses: Json, isCommand: boolean): Json =>
         ...objectAt(response, "headers"),
         // An outcome that was reversed is told again, too.
         ...(isCommand && (status.startsWith("2") || status === "422") ? replayedHeader : {}),
+        ...(status.startsWith("2") && showsWallet(path, isCommand) ? versionHeader : {}),
         ...(retryable.has(status) ? retryAfterHeader : {})
       }
       return [status, Object.keys(headers).length === 0 ? response : { ...response, headers }]
@@ -112,7 +137,7 @@ const completeOperation = (path: string, operation: Json): Json => {
     ...(requestBody === undefined
       ? {}
       : { requestBody: optionalBodies.test(path) ? { ...requestBody, required: false } : requestBody }),
-    responses: completeResponses(objectAt(operation, "responses") ?? {}, isCommand)
+    responses: completeResponses(path, objectAt(operation, "responses") ?? {}, isCommand)
   }
 }
 

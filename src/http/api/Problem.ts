@@ -4,8 +4,11 @@
  * The classes are what a client catches by tag and what OpenAPI shows; the server
  * writes the same documents with `problemBody`, without an encoder between.
  */
+import * as Effect from "effect/Effect"
 import * as HttpApiError from "effect/http-api/HttpApiError"
 import * as Schema from "effect/Schema"
+import { FrozenDirection, ValueError } from "../../domain/Rejection.ts"
+import { Balance, Currency, formatTime, Id, Sum, Time, VersionNumber } from "./SchemaValues.ts"
 
 export const problemStatus = {
   InvalidRequest: 400,
@@ -22,6 +25,7 @@ export const problemStatus = {
   IdempotencyInProgress: 409,
   LastAdminKey: 409,
   PositionGone: 410,
+  VersionMismatch: 412,
   PayloadTooLarge: 413,
   UnsupportedMediaType: 415,
   InsufficientFunds: 422,
@@ -33,6 +37,9 @@ export const problemStatus = {
   HoldAmountExceeded: 422,
   SameWallet: 422,
   LimitExceeded: 422,
+  RefundExceeded: 422,
+  NotRefundable: 422,
+  PolicyRejected: 422,
   QueryTooWide: 422,
   IdempotencyKeyReused: 422,
   OperationRefused: 422,
@@ -41,6 +48,7 @@ export const problemStatus = {
   MailboxFull: 429,
   RateLimited: 429,
   InternalError: 500,
+  PolicyDefect: 500,
   StoreUnavailable: 503,
   VersionNotReached: 503,
   OutcomeUnknown: 503
@@ -53,6 +61,56 @@ const typeOf = <Code extends ProblemCode>(code: Code) => `urn:problem-type:effec
 /** `InsufficientFunds` → `Insufficient funds`. */
 const titleOf = (code: ProblemCode): string => code.replace(/(?<=.)[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`)
 
+/** The same request may succeed later, and nobody has to do anything for it. */
+const retryable: ReadonlySet<ProblemCode> = new Set<ProblemCode>([
+  "MailboxFull",
+  "RateLimited",
+  "StoreUnavailable",
+  "VersionNotReached",
+  "OutcomeUnknown",
+  "IdempotencyInProgress"
+])
+
+export const isRetryable = (code: ProblemCode): boolean => retryable.has(code)
+
+/** Of a transfer of several legs: which one, from 0. */
+const leg = { leg: Schema.optionalKey(VersionNumber) }
+
+/** What a problem says beyond the members of all, by the names that its error has for it. */
+const members = {
+  InvalidRequest: {
+    errors: Schema.Array(ValueError.annotate({ identifier: "ValueError" })).annotate({
+      description:
+        "All that is wrong. `pointer`: a JSON Pointer (RFC 6901) into the body, of a batch into the command, `` for the " +
+        "whole; or `#/path/…`, `#/query/…` and `#/header/…`."
+    })
+  },
+  WalletNotFound: leg,
+  WalletClosed: leg,
+  SameWallet: leg,
+  WalletFrozen: { direction: FrozenDirection, until: Schema.NullOr(Time), ...leg },
+  CurrencyMismatch: { expected: Currency, actual: Currency, ...leg },
+  HoldAmountExceeded: { remaining: Balance },
+  InsufficientFunds: {
+    walletId: Id,
+    currency: Currency,
+    available: Balance,
+    required: Balance,
+    shortage: Balance,
+    ...leg
+  },
+  LimitExceeded: { limit: Schema.String, bound: Sum, current: Sum, ...leg },
+  RefundExceeded: { refundable: Balance, ...leg },
+  NotRefundable: { transferId: Schema.optionalKey(Id) },
+  PolicyRejected: { policy: Schema.String, reason: Schema.String, ...leg },
+  TransferReversed: leg,
+  VersionMismatch: { version: VersionNumber }
+} as const
+
+const memberNames: ReadonlyMap<string, ReadonlyArray<string>> = new Map(
+  Object.entries(members).map(([code, fields]) => [code, Object.keys(fields)])
+)
+
 const declared = <const Code extends ProblemCode>(code: Code) => ({
   type: typeOf(code),
   status: problemStatus[code],
@@ -62,29 +120,61 @@ const declared = <const Code extends ProblemCode>(code: Code) => ({
 const start = Object.fromEntries(
   (Object.keys(problemStatus) as Array<ProblemCode>).map((code) => [
     code,
-    JSON.stringify({ type: typeOf(code), title: titleOf(code), status: problemStatus[code], code }).slice(0, -1)
+    JSON.stringify({
+      type: typeOf(code),
+      title: titleOf(code),
+      status: problemStatus[code],
+      code,
+      retryable: isRetryable(code)
+    }).slice(0, -1)
   ])
 ) as Record<ProblemCode, string>
 
-/** The document as JSON text. */
-export const problemBody = (code: ProblemCode, detail: string): string =>
-  `${start[code]},"detail":${JSON.stringify(detail)}}`
+/** Amounts are strings, times RFC 3339. */
+const memberText = (name: string, value: unknown): string =>
+  JSON.stringify(
+    typeof value === "bigint"
+      ? value.toString()
+      : name === "until" && value !== null
+        ? formatTime(Number(value))
+        : value
+  )
+
+const membersText = (code: ProblemCode, failure: object): string => {
+  let text = ""
+  for (const name of memberNames.get(code) ?? []) {
+    const value = (failure as Readonly<Record<string, unknown>>)[name]
+    if (value !== undefined) text += `,"${name}":${memberText(name, value)}`
+  }
+  return text
+}
+
+/** The document as JSON text. `failure`: has what the problem says beyond that. */
+export const problemBody = (code: ProblemCode, detail: string, failure: object = {}): string =>
+  `${start[code]},"detail":${JSON.stringify(detail)}${membersText(code, failure)}}`
 
 export const isProblemCode = (tag: string): tag is ProblemCode => Object.hasOwn(problemStatus, tag)
 
 const problem =
   <Self>() =>
-  <const Code extends ProblemCode>(code: Code) =>
+  <const Code extends ProblemCode, const Fields extends HttpApiError.ProblemExtensionFields = {}>(
+    code: Code,
+    fields?: Fields
+  ) =>
     HttpApiError.Problem<Self>()(code, declared(code), {
       code: Schema.tag(code),
-      requestId: Schema.optionalKey(Schema.String)
+      retryable: Schema.Literal(isRetryable(code)).pipe(
+        Schema.withConstructorDefault(Effect.succeed(isRetryable(code)))
+      ),
+      requestId: Schema.optionalKey(Schema.String),
+      ...(fields as Fields)
     })
 
-export class InvalidRequest extends problem<InvalidRequest>()("InvalidRequest") {}
+export class InvalidRequest extends problem<InvalidRequest>()("InvalidRequest", members.InvalidRequest) {}
 export class IdempotencyKeyMissing extends problem<IdempotencyKeyMissing>()("IdempotencyKeyMissing") {}
 export class Unauthorized extends problem<Unauthorized>()("Unauthorized") {}
 export class Forbidden extends problem<Forbidden>()("Forbidden") {}
-export class WalletNotFound extends problem<WalletNotFound>()("WalletNotFound") {}
+export class WalletNotFound extends problem<WalletNotFound>()("WalletNotFound", members.WalletNotFound) {}
 export class HoldNotFound extends problem<HoldNotFound>()("HoldNotFound") {}
 export class TransferNotFound extends problem<TransferNotFound>()("TransferNotFound") {}
 export class TransactionNotFound extends problem<TransactionNotFound>()("TransactionNotFound") {}
@@ -94,25 +184,33 @@ export class WalletAlreadyExists extends problem<WalletAlreadyExists>()("WalletA
 export class IdempotencyInProgress extends problem<IdempotencyInProgress>()("IdempotencyInProgress") {}
 export class LastAdminKey extends problem<LastAdminKey>()("LastAdminKey") {}
 export class PositionGone extends problem<PositionGone>()("PositionGone") {}
+export class VersionMismatch extends problem<VersionMismatch>()("VersionMismatch", members.VersionMismatch) {}
 export class PayloadTooLarge extends problem<PayloadTooLarge>()("PayloadTooLarge") {}
 export class UnsupportedMediaType extends problem<UnsupportedMediaType>()("UnsupportedMediaType") {}
-export class InsufficientFunds extends problem<InsufficientFunds>()("InsufficientFunds") {}
-export class CurrencyMismatch extends problem<CurrencyMismatch>()("CurrencyMismatch") {}
-export class WalletFrozen extends problem<WalletFrozen>()("WalletFrozen") {}
-export class WalletClosed extends problem<WalletClosed>()("WalletClosed") {}
+export class InsufficientFunds extends problem<InsufficientFunds>()("InsufficientFunds", members.InsufficientFunds) {}
+export class CurrencyMismatch extends problem<CurrencyMismatch>()("CurrencyMismatch", members.CurrencyMismatch) {}
+export class WalletFrozen extends problem<WalletFrozen>()("WalletFrozen", members.WalletFrozen) {}
+export class WalletClosed extends problem<WalletClosed>()("WalletClosed", members.WalletClosed) {}
 export class WalletNotEmpty extends problem<WalletNotEmpty>()("WalletNotEmpty") {}
 export class HoldClosed extends problem<HoldClosed>()("HoldClosed") {}
-export class HoldAmountExceeded extends problem<HoldAmountExceeded>()("HoldAmountExceeded") {}
-export class SameWallet extends problem<SameWallet>()("SameWallet") {}
-export class LimitExceeded extends problem<LimitExceeded>()("LimitExceeded") {}
+export class HoldAmountExceeded extends problem<HoldAmountExceeded>()(
+  "HoldAmountExceeded",
+  members.HoldAmountExceeded
+) {}
+export class SameWallet extends problem<SameWallet>()("SameWallet", members.SameWallet) {}
+export class LimitExceeded extends problem<LimitExceeded>()("LimitExceeded", members.LimitExceeded) {}
+export class RefundExceeded extends problem<RefundExceeded>()("RefundExceeded", members.RefundExceeded) {}
+export class NotRefundable extends problem<NotRefundable>()("NotRefundable", members.NotRefundable) {}
+export class PolicyRejected extends problem<PolicyRejected>()("PolicyRejected", members.PolicyRejected) {}
 export class QueryTooWide extends problem<QueryTooWide>()("QueryTooWide") {}
 export class IdempotencyKeyReused extends problem<IdempotencyKeyReused>()("IdempotencyKeyReused") {}
 export class OperationRefused extends problem<OperationRefused>()("OperationRefused") {}
 export class OperationReversed extends problem<OperationReversed>()("OperationReversed") {}
-export class TransferReversed extends problem<TransferReversed>()("TransferReversed") {}
+export class TransferReversed extends problem<TransferReversed>()("TransferReversed", members.TransferReversed) {}
 export class MailboxFull extends problem<MailboxFull>()("MailboxFull") {}
 export class RateLimited extends problem<RateLimited>()("RateLimited") {}
 export class InternalError extends problem<InternalError>()("InternalError") {}
+export class PolicyDefect extends problem<PolicyDefect>()("PolicyDefect") {}
 export class StoreUnavailable extends problem<StoreUnavailable>()("StoreUnavailable") {}
 export class VersionNotReached extends problem<VersionNotReached>()("VersionNotReached") {}
 export class OutcomeUnknown extends problem<OutcomeUnknown>()("OutcomeUnknown") {}

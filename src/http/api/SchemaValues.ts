@@ -152,6 +152,9 @@ const wholeNumber = (minimum: number, maximum: number, expected: string) =>
     })
   )
 
+/** In replies a number, 0 or more. */
+export const VersionNumber = Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER }))
+
 /** A wallet's version: revision of an event in its stream, 0-based. */
 export const Version = wholeNumber(0, Number.MAX_SAFE_INTEGER, "a version: a whole number, 0 or more")
 
@@ -174,6 +177,30 @@ export const Await = Schema.Literals(["committed", "persisted", "indexed"])
 export const IdempotencyKey = Schema.String.check(
   Schema.makeFilter((key: string) => key === "" || idempotencyKeyPattern.test(key), {
     expected: "1 to 255 visible ASCII characters"
+  })
+)
+
+const ifMatchForm = '"<version>", the version of the wallet in double quotes, or *'
+
+/** `If-Match`: the strong validator of one version, or any. A weak one, or several, are refused. */
+export const IfMatch = matching(/^(?:\*|"(?:0|[1-9][0-9]{0,15})")$/, ifMatchForm).pipe(
+  Schema.decodeTo(
+    Schema.Union([
+      Schema.Literal("*"),
+      Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER }, { expected: ifMatchForm }))
+    ]),
+    {
+      decode: SchemaGetter.transform((text: string) => (text === "*" ? text : Number(text.slice(1, -1)))),
+      encode: SchemaGetter.transform((version: "*" | number) => (version === "*" ? version : `"${version}"`))
+    }
+  )
+)
+
+/** In a query. */
+export const Flag = Schema.Literals(["true", "false"]).pipe(
+  Schema.decodeTo(Schema.Boolean, {
+    decode: SchemaGetter.transform((text: "true" | "false") => text === "true"),
+    encode: SchemaGetter.transform((value: boolean) => (value ? "true" : "false"))
   })
 )
 

@@ -5,12 +5,14 @@
  */
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
+import { eventCases, type WalletEventType } from "../../domain/Event.ts"
 import {
   Amount,
   AmountOrZero,
   Await,
   Balance,
   Currency,
+  Flag,
   Id,
   IdempotencyKey,
   Metadata,
@@ -19,11 +21,9 @@ import {
   Sum,
   Text,
   text,
-  Time
+  Time,
+  VersionNumber
 } from "./SchemaValues.ts"
-
-/** In replies a number, 0 or more. */
-const VersionNumber = Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER }))
 
 const optionalText = Schema.optionalKey(Schema.NullOr(Text))
 
@@ -141,6 +141,34 @@ export const TransferReply = Schema.Struct({ transfer: TransferJson, durability:
   identifier: "TransferAnswer"
 })
 
+// ---- Replies to dry runs ----
+
+const tentative = <Fields extends { readonly id: typeof Id }>(schema: Schema.Struct<Fields>, identifier: string) =>
+  Schema.Struct({ ...schema.fields, id: Schema.NullOr(Id) }).annotate({ identifier })
+
+const TentativeWallet = tentative(WalletJson, "TentativeWallet")
+const TentativeTransaction = tentative(TransactionJson, "TentativeTransaction")
+const TentativeHold = tentative(HoldJson, "TentativeHold")
+const TentativeTransfer = tentative(TransferJson, "TentativeTransfer")
+
+const dryRun = <const Fields extends Schema.Struct.Fields>(fields: Fields, identifier: string) =>
+  Schema.Struct({ ...fields, durability: DurabilityJson, dryRun: Schema.Literal(true) }).annotate({
+    identifier,
+    description: "What the command would come to now. Nothing is recorded; ids that the service would make are null."
+  })
+
+export const DryWalletReply = dryRun({ wallet: TentativeWallet }, "DryRunWalletAnswer")
+export const DryTransactionReply = dryRun(
+  { transaction: TentativeTransaction, wallet: TentativeWallet },
+  "DryRunTransactionAnswer"
+)
+export const DryHoldReply = dryRun({ hold: TentativeHold, wallet: TentativeWallet }, "DryRunHoldAnswer")
+export const DryCaptureReply = dryRun(
+  { hold: TentativeHold, transaction: TentativeTransaction, wallet: TentativeWallet },
+  "DryRunCaptureAnswer"
+)
+export const DryTransferReply = dryRun({ transfer: TentativeTransfer }, "DryRunTransferAnswer")
+
 const page = <S extends Schema.Top>(item: S, identifier: string) =>
   Schema.Struct({ data: Schema.Array(item), next: Schema.NullOr(Schema.String) }).annotate({ identifier })
 
@@ -176,6 +204,8 @@ export const StatsJson = Schema.Struct({
     "Transactions by the interval's start (UTC), currency and type; wallets as they are now, by currency and status. " +
     "Only what there is any of. Sums are exact."
 })
+
+export const EventType = Schema.Literals(Object.keys(eventCases) as ReadonlyArray<WalletEventType>)
 
 const eventFields = {
   version: VersionNumber,
@@ -357,4 +387,4 @@ export const ClusterJson = Schema.Struct({
   })
 }).annotate({ identifier: "Cluster" })
 
-export const AwaitQuery = { await: Schema.optionalKey(Await) }
+export const CommandQuery = { await: Schema.optionalKey(Await), dryRun: Schema.optionalKey(Flag) }

@@ -14,14 +14,14 @@ import {
   WalletFrozen,
   WalletNotFound
 } from "./Problem.ts"
-import { TransferReply, TransferBody, TransferJson, TransferPage, TransferStatus } from "./Schemas.ts"
+import { DryTransferReply, TransferReply, TransferBody, TransferJson, TransferPage, TransferStatus } from "./Schemas.ts"
 import { GivenKey, Id } from "./SchemaValues.ts"
 import { amountFilters, searchDoc, searchProblems, searchQuery } from "./SearchQuery.ts"
 
 const send = HttpApiEndpoint.post("send", "/v1/transfers", {
   ...command,
   payload: TransferBody,
-  success: created(TransferReply),
+  success: created(TransferReply, DryTransferReply),
   error: [
     ...commandProblems,
     WalletNotFound,

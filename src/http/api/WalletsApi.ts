@@ -10,6 +10,8 @@ import {
   doc,
   done,
   pageQuery,
+  walletCommand,
+  walletCommandProblems,
   walletPath,
   RequestValidation
 } from "./EndpointParts.ts"
@@ -28,6 +30,8 @@ import {
 } from "./Problem.ts"
 import {
   CreateWalletBody,
+  DryTransactionReply,
+  DryWalletReply,
   EventPage,
   MovementBody,
   StatementPage,
@@ -47,7 +51,7 @@ import { searchDoc, searchProblems, searchQuery } from "./SearchQuery.ts"
 const createWallet = HttpApiEndpoint.post("create", "/v1/wallets", {
   ...command,
   payload: CreateWalletBody,
-  success: created(WalletReply),
+  success: created(WalletReply, DryWalletReply),
   error: [...commandProblems, Forbidden, WalletAlreadyExists]
 })
   .annotate(RequiredScope, "wallets:write")
@@ -92,11 +96,11 @@ const searchWallets = HttpApiEndpoint.get("search", "/v1/wallets", {
   .annotateMerge(searchDoc("Search wallets, newest first", "wallets:read"))
 
 const updateWallet = HttpApiEndpoint.patch("update", "/v1/wallets/:id", {
-  ...command,
+  ...walletCommand,
   params: walletPath,
   payload: UpdateWalletBody,
-  success: done(WalletReply),
-  error: [...commandProblems, Forbidden, WalletNotFound, WalletClosed, InsufficientFunds]
+  success: done(WalletReply, DryWalletReply),
+  error: [...walletCommandProblems, Forbidden, WalletNotFound, WalletClosed, InsufficientFunds]
 })
   .annotate(RequiredScope, "wallets:write")
   .annotateMerge(
@@ -108,32 +112,32 @@ const updateWallet = HttpApiEndpoint.patch("update", "/v1/wallets/:id", {
   )
 
 const credit = HttpApiEndpoint.post("credit", "/v1/wallets/:id/credit", {
-  ...command,
+  ...walletCommand,
   params: walletPath,
   payload: MovementBody,
-  success: created(TransactionReply),
-  error: [...commandProblems, WalletNotFound, WalletClosed]
+  success: created(TransactionReply, DryTransactionReply),
+  error: [...walletCommandProblems, WalletNotFound, WalletClosed]
 })
   .annotate(RequiredScope, "wallets:write")
   .annotateMerge(doc("Credit a wallet", "wallets:write"))
 
 const debit = HttpApiEndpoint.post("debit", "/v1/wallets/:id/debit", {
-  ...command,
+  ...walletCommand,
   params: walletPath,
   payload: MovementBody,
-  success: created(TransactionReply),
-  error: [...commandProblems, WalletNotFound, WalletClosed, WalletFrozen, InsufficientFunds]
+  success: created(TransactionReply, DryTransactionReply),
+  error: [...walletCommandProblems, WalletNotFound, WalletClosed, WalletFrozen, InsufficientFunds]
 })
   .annotate(RequiredScope, "wallets:write")
   .annotateMerge(doc("Debit a wallet", "wallets:write"))
 
 const statusChange = <const Name extends "freeze" | "unfreeze" | "close">(name: Name, summary: string) =>
   HttpApiEndpoint.post(name, `/v1/wallets/:id/${name}`, {
-    ...command,
+    ...walletCommand,
     params: walletPath,
     payload: StatusChangeBody,
-    success: done(WalletReply),
-    error: [...commandProblems, WalletNotFound, WalletClosed, WalletNotEmpty]
+    success: done(WalletReply, DryWalletReply),
+    error: [...walletCommandProblems, WalletNotFound, WalletClosed, WalletNotEmpty]
   })
     .annotate(RequiredScope, "admin")
     .annotateMerge(doc(summary, "admin"))

@@ -12,14 +12,14 @@ import type * as Schema from "effect/Schema"
 import * as Semaphore from "effect/Semaphore"
 import type { CommandError } from "../../actors/EngineError.ts"
 import { InvalidRequest } from "../../domain/Rejection.ts"
-import { type Await, type CommandAnswer, type CommandOptions, WalletEngine } from "../../engine/WalletEngine.ts"
+import { type CommandAnswer, type DryRunAnswer, WalletEngine } from "../../engine/WalletEngine.ts"
 import type { ApiKey } from "../../stores/ApiKeyStore.ts"
 import { type HttpReply, replied, commandReply, internalError, toResponse, transferReply } from "../HttpReply.ts"
 import { WalletApi } from "../api/Api.ts"
 import { CurrentKey } from "../api/Authorization.ts"
 import { Gate } from "../Authentication.ts"
 import type { IdempotencyKeyMissing } from "../api/Problem.ts"
-import { commandOptions } from "./CommandOptions.ts"
+import { type AskedOptions, commandOptions, type CommandQuery } from "./CommandOptions.ts"
 import { bodyReader, decoder, maxBatchBytes, maxBatchSigns } from "../RequestBody.ts"
 import {
   BatchEnvelope,
@@ -37,7 +37,7 @@ type Engine = WalletEngine["Service"]
 
 interface Caller {
   readonly key: ApiKey
-  readonly await: Await | undefined
+  readonly query: CommandQuery
 }
 
 /** A command of a batch, decoded. */
@@ -57,13 +57,13 @@ const refused = (failure: InvalidRequest | IdempotencyKeyMissing): Prepared => (
 /** Form, then the key's presence: as for a request of its own. */
 const preparing = <S extends Schema.ConstraintDecoder<{ readonly type: string; readonly idempotencyKey: string }>>(
   schema: S,
-  prepare: (body: Omit<S["Type"], "type" | "idempotencyKey"> & CommandOptions, engine: Engine) => Prepared
+  prepare: (body: Omit<S["Type"], "type" | "idempotencyKey"> & AskedOptions, engine: Engine) => Prepared
 ): Prepare => {
   const decode = decoder(schema)
   return (item, engine, caller) =>
     Effect.gen(function* () {
       const { type: _, idempotencyKey, ...body } = yield* decode(item)
-      const options = yield* commandOptions(idempotencyKey, caller.await, caller.key)
+      const options = yield* commandOptions({ "idempotency-key": idempotencyKey }, caller.query, caller.key)
       return prepare({ ...body, ...options }, engine)
     }).pipe(Effect.catch((failure) => Effect.succeed(refused(failure))))
 }
@@ -72,14 +72,19 @@ const runner = <S extends Schema.ConstraintDecoder<{ readonly type: string; read
   schema: S,
   run: (
     engine: Engine,
-    body: Omit<S["Type"], "type" | "idempotencyKey"> & CommandOptions
-  ) => Effect.Effect<CommandAnswer, CommandError>
+    body: Omit<S["Type"], "type" | "idempotencyKey"> & AskedOptions
+  ) => Effect.Effect<CommandAnswer | DryRunAnswer<CommandAnswer>, CommandError>
 ): Prepare =>
   preparing(schema, (body, engine) => ({
     run: logged(replied(Effect.map(run(engine, body), (result) => commandReply(201, body.await, result))))
   }))
 
 const prepareTransfer = preparing(TransferItem, ({ walletId: from, ...transfer }, engine) => {
+  // What changes nothing needs no place in line.
+  if (transfer.dryRun === true) {
+    const tried = engine.transfer({ ...transfer, from })
+    return { run: logged(replied(Effect.map(tried, (result) => transferReply(transfer.await, result)))) }
+  }
   const begin = engine.beginTransfer({ ...transfer, from }).pipe(
     Effect.map((begun) => logged(replied(Effect.map(begun, (result) => transferReply(transfer.await, result))))),
     Effect.catch((failure) => Effect.succeed(replied(Effect.fail(failure)))),
@@ -204,7 +209,7 @@ export const batchHandlers = HttpApiBuilder.group(
       Effect.fnUntraced(
         function* ({ query, request }) {
           const { commands } = yield* batchBody(request)
-          const caller = { key: yield* CurrentKey, await: query.await }
+          const caller = { key: yield* CurrentKey, query }
           const refused = yield* countAll(caller.key, commands.length)
           if (refused !== undefined) return refused
           const prepared = yield* oneAtATime(prepareAll(commands, engine, caller))

@@ -1,6 +1,6 @@
 /** What every mutation asks of its request beyond its form. */
 import * as Effect from "effect/Effect"
-import type { Await, CommandOptions } from "../../engine/WalletEngine.ts"
+import type { Await, CommandOptions, DryRun } from "../../engine/WalletEngine.ts"
 import type { ApiKey } from "../../stores/ApiKeyStore.ts"
 import { hasScope } from "../api/Authorization.ts"
 import { correlationOf, requestOf } from "../RequestTelemetry.ts"
@@ -8,17 +8,41 @@ import { Forbidden, IdempotencyKeyMissing } from "../api/Problem.ts"
 
 const keyMissing = new IdempotencyKeyMissing({ detail: "a command needs an idempotency key" })
 
-/** Asked for after the form of the whole request, before the rules. */
+/** How a command was asked for: by the query of its request. */
+export interface CommandQuery {
+  readonly await?: Await | undefined
+  readonly dryRun?: boolean | undefined
+}
+
+/** By its headers; `""`: there is no key. */
+export interface CommandHeaders {
+  readonly "idempotency-key": string
+  readonly "if-match"?: "*" | number | undefined
+}
+
+export type AskedOptions = (CommandOptions | DryRun<CommandOptions>) & { readonly ifVersion?: number | undefined }
+
+/** Asked for after the form of the whole request, before the rules. A dry run may be without a key. */
 export const commandOptions = (
-  idempotencyKey: string,
-  wanted: Await | undefined,
+  { "idempotency-key": idempotencyKey, "if-match": ifMatch }: CommandHeaders,
+  query: CommandQuery,
   key: ApiKey
-): Effect.Effect<CommandOptions, IdempotencyKeyMissing> =>
+): Effect.Effect<AskedOptions, IdempotencyKeyMissing> =>
   Effect.withFiber((fiber) => {
-    if (idempotencyKey === "") return Effect.fail(keyMissing)
+    const isDryRun = query.dryRun === true
+    if (idempotencyKey === "" && !isDryRun) return Effect.fail(keyMissing)
     const request = requestOf(fiber)
-    const correlationId = request === undefined ? undefined : correlationOf(request.headers)
-    return Effect.succeed({ idempotencyKey, await: wanted, actor: key.name, correlationId })
+    const options = {
+      await: query.await,
+      actor: key.name,
+      correlationId: request === undefined ? undefined : correlationOf(request.headers),
+      ifVersion: ifMatch === "*" ? undefined : ifMatch
+    }
+    return Effect.succeed(
+      isDryRun
+        ? { ...options, dryRun: true, idempotencyKey: idempotencyKey === "" ? undefined : idempotencyKey }
+        : { ...options, idempotencyKey }
+    )
   })
 
 const adminOnly = new Forbidden({ detail: "an overdraft limit needs a key with the scope admin" })

@@ -15,7 +15,7 @@ import { WalletApi } from "../api/Api.ts"
 import { formatTime } from "../api/SchemaValues.ts"
 import { ApiKeys } from "../ApiKeys.ts"
 import { bearerOf } from "../Authentication.ts"
-import { failureReply, internalError, toResponse } from "../HttpReply.ts"
+import { failureReply, internalError, ofQuery, toResponse } from "../HttpReply.ts"
 import { publicData, publicType } from "../../domain/PublicEvent.ts"
 import { type FeedEvent, type FeedPage, WalletEngine } from "../../engine/WalletEngine.ts"
 
@@ -88,16 +88,19 @@ export const feedHandlers = HttpApiBuilder.group(
       )
 
     const texts = <E>(pages: Stream.Stream<FeedPage, E>) =>
-      Stream.map(pages, pageText).pipe(
+      pages.pipe(
+        Stream.filter(({ events }) => events.length > 0),
+        Stream.map(pageText),
         // The client sees the end and connects again from where it was.
         Stream.catchCause((cause) => Stream.fromEffectDrain(Effect.logError("a feed has ended", cause)))
       )
 
     return handlers.handleRaw("follow", ({ headers: given, query, request }) => {
       const secret = bearerOf(request.headers["authorization"])
+      const filter = { walletIds: query.walletId, types: query.type }
       // Open as long as the request is being served, whatever becomes of its reply.
-      return Effect.match(engine.openFeed(given["last-event-id"] ?? query.after ?? 0n), {
-        onFailure: (error) => toResponse(failureReply(error) ?? internalError),
+      return Effect.match(engine.openFeed(given["last-event-id"] ?? query.after ?? 0n, filter), {
+        onFailure: (error) => toResponse(failureReply(ofQuery(error)) ?? internalError),
         onSuccess: (pages) =>
           HttpServerResponse.stream(
             Stream.merge(texts(pages), heartbeats(secret), { haltStrategy: "either" }).pipe(

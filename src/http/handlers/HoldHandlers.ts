@@ -2,7 +2,7 @@
 import * as Effect from "effect/Effect"
 import * as HttpApiBuilder from "effect/http-api/HttpApiBuilder"
 import { WalletEngine } from "../../engine/WalletEngine.ts"
-import { commandReply, holdJson, pageJson, plainReply, respond } from "../HttpReply.ts"
+import { commandReply, holdJson, pageJson, plainReply, respond, respondQuery } from "../HttpReply.ts"
 import { WalletApi } from "../api/Api.ts"
 import { CurrentKey } from "../api/Authorization.ts"
 import { commandOptions } from "./CommandOptions.ts"
@@ -25,7 +25,7 @@ export const holdHandlers = HttpApiBuilder.group(
         "place",
         Effect.fnUntraced(function* ({ headers, params, query, request }) {
           const body = yield* placeBody(request)
-          const options = yield* commandOptions(headers["idempotency-key"], query.await, yield* CurrentKey)
+          const options = yield* commandOptions(headers, query, yield* CurrentKey)
           const result = yield* engine.placeHold({ ...body, ...options, walletId: params.id })
           return commandReply(201, options.await, result)
         }, respond)
@@ -34,7 +34,7 @@ export const holdHandlers = HttpApiBuilder.group(
         "capture",
         Effect.fnUntraced(function* ({ headers, params, query, request }) {
           const body = yield* captureBody(request)
-          const options = yield* commandOptions(headers["idempotency-key"], query.await, yield* CurrentKey)
+          const options = yield* commandOptions(headers, query, yield* CurrentKey)
           const result = yield* engine.captureHold({ ...body, ...options, walletId: params.id, holdId: params.holdId })
           return commandReply(201, options.await, result)
         }, respond)
@@ -43,13 +43,13 @@ export const holdHandlers = HttpApiBuilder.group(
         "release",
         Effect.fnUntraced(function* ({ headers, params, query, request }) {
           yield* noBody(request)
-          const options = yield* commandOptions(headers["idempotency-key"], query.await, yield* CurrentKey)
+          const options = yield* commandOptions(headers, query, yield* CurrentKey)
           const result = yield* engine.releaseHold({ ...options, walletId: params.id, holdId: params.holdId })
           return commandReply(201, options.await, result)
         }, respond)
       )
       .handleRaw("list", ({ params, query }) =>
-        respond(
+        respondQuery(
           Effect.map(engine.holds({ ...query, walletId: params.id, limit: query.limit ?? defaultLimit }), (page) =>
             plainReply(200, pageJson(page, holdJson))
           )
@@ -62,10 +62,10 @@ export const holdHandlers = HttpApiBuilder.group(
           if (minVersion !== undefined) yield* engine.holds({ walletId: params.id, limit: 1, minVersion })
           const hold = yield* engine.hold(params.id, params.holdId)
           return plainReply(200, holdJson(hold))
-        }, respond)
+        }, respondQuery)
       )
       .handleRaw("search", ({ query }) =>
-        respond(
+        respondQuery(
           Effect.map(engine.searchHolds({ ...query, limit: query.limit ?? defaultLimit }), (page) =>
             plainReply(200, pageJson(page, holdJson))
           )

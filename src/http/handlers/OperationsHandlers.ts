@@ -7,7 +7,7 @@ import { WalletApi } from "../api/Api.ts"
 import { CreateKeyBody } from "../api/Schemas.ts"
 import { defaultLimit, formatTime } from "../api/SchemaValues.ts"
 import { ApiKeys } from "../ApiKeys.ts"
-import { pageJson, plainReply, problemReply, respond, toResponse } from "../HttpReply.ts"
+import { pageJson, plainReply, problemReply, respond, respondQuery, toResponse } from "../HttpReply.ts"
 import { HttpConfig } from "../HttpConfig.ts"
 import { livePage, makeMetricsPage, readyPage } from "../HealthPages.ts"
 import { bodyReader } from "../RequestBody.ts"
@@ -38,7 +38,7 @@ export const keyHandlers = HttpApiBuilder.group(
         }, respond)
       )
       .handleRaw("list", ({ query }) =>
-        respond(
+        respondQuery(
           Effect.map(keys.list({ ...query, limit: query.limit ?? defaultLimit }), (page) =>
             plainReply(200, pageJson(page, keyJson))
           )

@@ -3,7 +3,7 @@ import * as Effect from "effect/Effect"
 import * as HttpApiBuilder from "effect/http-api/HttpApiBuilder"
 import { WalletApi } from "../api/Api.ts"
 import { defaultLimit } from "../api/SchemaValues.ts"
-import { pageJson, plainReply, respond, statsJson, transactionJson } from "../HttpReply.ts"
+import { pageJson, plainReply, respondQuery, statsJson, transactionJson } from "../HttpReply.ts"
 import { WalletEngine } from "../../engine/WalletEngine.ts"
 
 export const transactionHandlers = HttpApiBuilder.group(
@@ -13,14 +13,14 @@ export const transactionHandlers = HttpApiBuilder.group(
     const engine = yield* WalletEngine
     return handlers
       .handleRaw("search", ({ query }) =>
-        respond(
+        respondQuery(
           Effect.map(engine.searchTransactions({ ...query, limit: query.limit ?? defaultLimit }), (page) =>
             plainReply(200, pageJson(page, transactionJson))
           )
         )
       )
       .handleRaw("get", ({ params }) =>
-        respond(
+        respondQuery(
           Effect.map(engine.transaction(params.id), (transaction) => plainReply(200, transactionJson(transaction)))
         )
       )
@@ -33,7 +33,7 @@ export const statsHandlers = HttpApiBuilder.group(
   Effect.fnUntraced(function* (handlers) {
     const engine = yield* WalletEngine
     return handlers.handleRaw("read", ({ query }) =>
-      respond(Effect.map(engine.stats(query), (stats) => plainReply(200, statsJson(stats))))
+      respondQuery(Effect.map(engine.stats(query), (stats) => plainReply(200, statsJson(stats))))
     )
   })
 )

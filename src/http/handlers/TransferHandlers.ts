@@ -3,7 +3,7 @@ import * as Effect from "effect/Effect"
 import * as HttpApiBuilder from "effect/http-api/HttpApiBuilder"
 import { WalletEngine } from "../../engine/WalletEngine.ts"
 import type { TransferSearch } from "../../stores/ReadModel.ts"
-import { pageJson, plainReply, respond, transferReply, transferJson } from "../HttpReply.ts"
+import { pageJson, plainReply, respond, respondQuery, transferReply, transferJson } from "../HttpReply.ts"
 import { WalletApi } from "../api/Api.ts"
 import { CurrentKey } from "../api/Authorization.ts"
 import { commandOptions } from "./CommandOptions.ts"
@@ -30,15 +30,15 @@ export const transferHandlers = HttpApiBuilder.group(
         "send",
         Effect.fnUntraced(function* ({ headers, query, request }) {
           const body = yield* transferBody(request)
-          const options = yield* commandOptions(headers["idempotency-key"], query.await, yield* CurrentKey)
+          const options = yield* commandOptions(headers, query, yield* CurrentKey)
           return transferReply(options.await, yield* engine.transfer({ ...body, ...options }))
         }, respond)
       )
       .handleRaw("get", ({ params }) =>
-        respond(Effect.map(engine.getTransfer(params.id), (transfer) => plainReply(200, transferJson(transfer))))
+        respondQuery(Effect.map(engine.getTransfer(params.id), (transfer) => plainReply(200, transferJson(transfer))))
       )
       .handleRaw("list", ({ query }) =>
-        respond(
+        respondQuery(
           Effect.map(transfersOf(engine, { ...query, limit: query.limit ?? defaultLimit }), (page) =>
             plainReply(200, pageJson(page, transferJson))
           )

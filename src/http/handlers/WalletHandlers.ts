@@ -6,13 +6,22 @@ import { WalletApi } from "../api/Api.ts"
 import { CurrentKey } from "../api/Authorization.ts"
 import { CreateWalletBody, MovementBody, StatusChangeBody, UpdateWalletBody } from "../api/Schemas.ts"
 import { defaultLimit, formatTime } from "../api/SchemaValues.ts"
-import { commandReply, pageJson, plainReply, respond, transactionJson, walletJson } from "../HttpReply.ts"
+import {
+  commandReply,
+  pageJson,
+  plainReply,
+  respond,
+  respondQuery,
+  transactionJson,
+  walletJson,
+  walletReply
+} from "../HttpReply.ts"
 import { bodyReader } from "../RequestBody.ts"
 import type { RecordedEvent } from "../../domain/Event.ts"
 import { publicData, publicType } from "../../domain/PublicEvent.ts"
 import { InvalidRequest } from "../../domain/Rejection.ts"
-import { type Await, WalletEngine } from "../../engine/WalletEngine.ts"
-import { commandOptions, mayLimit } from "./CommandOptions.ts"
+import { WalletEngine } from "../../engine/WalletEngine.ts"
+import { type CommandHeaders, commandOptions, type CommandQuery, mayLimit } from "./CommandOptions.ts"
 import { statementHandler } from "./StatementHandler.ts"
 
 type Engine = WalletEngine["Service"]
@@ -20,8 +29,8 @@ type Engine = WalletEngine["Service"]
 /** What the definition has already decoded. */
 interface CommandRequest {
   readonly request: HttpServerRequest
-  readonly headers: { readonly "idempotency-key": string }
-  readonly query: { readonly await?: Await }
+  readonly headers: CommandHeaders
+  readonly query: CommandQuery
 }
 
 interface WalletCommandRequest extends CommandRequest {
@@ -38,7 +47,7 @@ const createWallet = (engine: Engine) =>
     const body = yield* createBody(request)
     const key = yield* CurrentKey
     yield* mayLimit(key, body.overdraftLimit)
-    const options = yield* commandOptions(headers["idempotency-key"], query.await, key)
+    const options = yield* commandOptions(headers, query, key)
     const result = yield* engine.createWallet({ ...body, ...options })
     return commandReply(201, options.await, result)
   }, respond)
@@ -48,7 +57,7 @@ const updateWallet = (engine: Engine) =>
     const body = yield* updateBody(request)
     const key = yield* CurrentKey
     yield* mayLimit(key, body.overdraftLimit)
-    const options = yield* commandOptions(headers["idempotency-key"], query.await, key)
+    const options = yield* commandOptions(headers, query, key)
     const result = yield* engine.updateWallet({ ...body, ...options, walletId: params.id })
     return commandReply(200, options.await, result)
   }, respond)
@@ -56,7 +65,7 @@ const updateWallet = (engine: Engine) =>
 const movement = (run: Engine["credit"] | Engine["debit"]) =>
   Effect.fnUntraced(function* ({ headers, params, query, request }: WalletCommandRequest) {
     const body = yield* movementBody(request)
-    const options = yield* commandOptions(headers["idempotency-key"], query.await, yield* CurrentKey)
+    const options = yield* commandOptions(headers, query, yield* CurrentKey)
     const result = yield* run({ ...body, ...options, walletId: params.id })
     return commandReply(201, options.await, result)
   }, respond)
@@ -64,7 +73,7 @@ const movement = (run: Engine["credit"] | Engine["debit"]) =>
 const statusChange = (run: Engine["freeze"] | Engine["unfreeze"] | Engine["close"]) =>
   Effect.fnUntraced(function* ({ headers, params, query, request }: WalletCommandRequest) {
     const body = yield* statusBody(request)
-    const options = yield* commandOptions(headers["idempotency-key"], query.await, yield* CurrentKey)
+    const options = yield* commandOptions(headers, query, yield* CurrentKey)
     const result = yield* run({ ...body, ...options, walletId: params.id })
     return commandReply(200, options.await, result)
   }, respond)
@@ -105,15 +114,15 @@ export const walletHandlers = HttpApiBuilder.group(
               : atVersion !== undefined
                 ? engine.walletAt({ walletId, atVersion })
                 : engine.getWallet({ walletId, minVersion, effectiveAt })
-          return plainReply(200, walletJson(yield* read))
-        }, respond)
+          return walletReply(yield* read)
+        }, respondQuery)
       )
       .handleRaw(
         "search",
         Effect.fnUntraced(function* ({ query }) {
           const page = yield* engine.searchWallets({ ...query, limit: query.limit ?? defaultLimit })
           return plainReply(200, pageJson(page, walletJson))
-        }, respond)
+        }, respondQuery)
       )
       .handleRaw(
         "transactions",
@@ -121,7 +130,7 @@ export const walletHandlers = HttpApiBuilder.group(
           const limit = query.limit ?? defaultLimit
           const page = yield* engine.transactions({ ...query, walletId: params.id, limit })
           return plainReply(200, pageJson(page, transactionJson))
-        }, respond)
+        }, respondQuery)
       )
       .handleRaw("statement", statementHandler(engine))
       .handleRaw(
@@ -131,7 +140,7 @@ export const walletHandlers = HttpApiBuilder.group(
           const events = yield* engine.events({ walletId: params.id, after: query.after ?? -1, limit })
           const last = events.length < limit ? undefined : events.at(-1)
           return plainReply(200, { data: events.map(eventJson), next: last?.version.toString() ?? null })
-        }, respond)
+        }, respondQuery)
       )
   })
 )

@@ -6,6 +6,7 @@ import { describeOperation, describeOutcome } from "./History.ts"
 import type { Ledger } from "./Ledger.ts"
 import type { LedgerState } from "./LedgerState.ts"
 import { type Account, type LoggedCommand, nameOf } from "./LogCheck.ts"
+import { checkDryRun } from "./DryRunCheck.ts"
 import { checkRejection } from "./RejectionCheck.ts"
 import { difference, isSame } from "./PlainData.ts"
 import type { Trial } from "./Trial.ts"
@@ -55,6 +56,7 @@ const checkEffect = (trial: Trial, account: Account, attempt: Answered, told: To
   const command = commandAt(account, attempt, state.version)
   if (command === undefined) return wrong(`version ${state.version} is not of its key`)
   checkReplay(trial, attempt, command, told, wrong)
+  checkCondition(attempt, command, told, wrong)
   if (told.transaction !== undefined) {
     const transaction = ledger.transactions.get(state.version)
     if (!isSame(told.transaction, transaction)) wrong(`its transaction: ${difference(told.transaction, transaction)}`)
@@ -70,6 +72,13 @@ const checkEffect = (trial: Trial, account: Account, attempt: Answered, told: To
       wrong(`it had been reversed by version ${reversal} when it was asked for`)
     }
   }
+}
+
+/** The version that the wallet had to be at was the one before the command's events, unless it took place before. */
+const checkCondition = ({ ifVersion }: Attempt, command: LoggedCommand, told: Told, wrong: Wrong): void => {
+  const before = command.events[0]!.version - 1
+  if (ifVersion !== undefined && told.replayed !== true && before !== ifVersion)
+    wrong(`it was for version ${ifVersion}, and the wallet was at ${before}`)
 }
 
 const checkReplay = (trial: Trial, attempt: Answered, command: LoggedCommand, told: Told, wrong: Wrong): void => {
@@ -149,6 +158,8 @@ const checkRead = (trial: Trial, account: Account, attempt: Answered, told: Told
 const checkDone = (trial: Trial, account: Account, attempt: Answered, told: Told, wrong: Wrong): void => {
   const { operation } = attempt
   if (operation.kind === "read" || operation.kind === "past") return checkRead(trial, account, attempt, told, wrong)
+  if (told.dryRun === true) return checkDryRun(trial, account, attempt, told, wrong)
+  if (attempt.dryRun && told.replayed !== true) wrong("it was a dry run, and is told as done")
   if (operation.kind === "transfer") return checkTransfer(account, attempt, told, told.transfer!, wrong)
   checkEffect(trial, account, attempt, told, wrong)
   checkDurability(attempt, told, told.wallet!.version, operation.walletId, wrong)
@@ -159,7 +170,7 @@ const checkNewOnce = (trial: Trial, answered: ReadonlyArray<Answered>): void => 
   const firsts = new Map<string, Attempt>()
   for (const attempt of answered) {
     const { operation, outcome } = attempt
-    if (outcome._tag !== "Done" || outcome.told.replayed !== false) continue
+    if (outcome._tag !== "Done" || outcome.told.replayed !== false || outcome.told.dryRun === true) continue
     const { transfer, wallet } = outcome.told
     const name = `${operation.walletId} ${attempt.key} ${transfer === undefined ? wallet?.version : transfer.id}`
     const first = firsts.get(name)
@@ -181,8 +192,7 @@ export const checkAnswers = (trial: Trial, account: Account): void => {
           `${describeOutcome(attempt.outcome)} by ${attempt.node}: ${law}`
       )
     if (attempt.outcome._tag === "Done") checkDone(trial, account, attempt, attempt.outcome.told, wrong)
-    else if (attempt.outcome._tag === "Failed")
-      checkRejection(trial, account, attempt, attempt.outcome.error._tag, wrong)
+    else if (attempt.outcome._tag === "Failed") checkRejection(trial, account, attempt, attempt.outcome.error, wrong)
   }
   checkNewOnce(trial, answered)
 }

@@ -6,7 +6,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import * as Cause from "effect/Cause"
-import type { WalletEngine } from "../../engine/WalletEngine.ts"
+import type { CommandOptions, DryRun, WalletEngine } from "../../engine/WalletEngine.ts"
 import type { Attempt, Operation, Outcome, Told } from "./History.ts"
 import { describeOperation, describeOutcome } from "./History.ts"
 import type { SeededRandom } from "./SeededRandom.ts"
@@ -29,11 +29,28 @@ const commandsMost = 4
 /** Retries of commands that are long over. */
 const echoRate = 0.08
 
+/** Dry runs, most of them without a key. */
+const dryRate = 0.05
+
+/** Commands for one version of their wallet: the last that its client knows of, or one that is over. */
+const conditionRate = 0.08
+
+/** How one attempt is made, beside what it asks. */
+interface Manner {
+  readonly dryRun: boolean
+  readonly ifVersion: number | undefined
+}
+
+const plain: Manner = { dryRun: false, ifVersion: undefined }
+
+/** How a command is asked for; those of no wallet that is there have no use for a version. */
+type AskedOptions = (CommandOptions | DryRun<CommandOptions>) & { readonly ifVersion?: number | undefined }
+
 const engineCall = (
   engine: WalletEngine["Service"],
   operation: Operation,
-  options: { readonly idempotencyKey: string; readonly await: "committed" | "persisted" }
-): Effect.Effect<Told, { readonly _tag: string; readonly message: string }> => {
+  options: AskedOptions
+): Effect.Effect<object, { readonly _tag: string; readonly message: string }> => {
   switch (operation.kind) {
     case "create":
       return engine.createWallet({ ...options, ...operation, id: operation.walletId })
@@ -69,8 +86,9 @@ const engineCall = (
   }
 }
 
-const outcomeOf = (exit: Exit.Exit<Told, { readonly _tag: string; readonly message: string }>): Outcome => {
-  if (Exit.isSuccess(exit)) return { _tag: "Done", told: exit.value }
+const outcomeOf = (exit: Exit.Exit<object, { readonly _tag: string; readonly message: string }>): Outcome => {
+  // Of a dry run ids may be null, which its check looks at.
+  if (Exit.isSuccess(exit)) return { _tag: "Done", told: exit.value as Told }
   const error = Option.getOrUndefined(Cause.findErrorOption(exit.cause))
   return error === undefined
     ? { _tag: "Died", message: Cause.pretty(exit.cause).split("\n")[0]! }
@@ -88,6 +106,26 @@ const isOpen = (outcome: Outcome): boolean => {
     case "Lost":
       return true
   }
+}
+
+/** What the keyless dry runs are called by: none of them has a key. */
+const noKey = "dry-"
+
+const isConditional = ({ kind }: Operation): boolean => !["create", "transfer", "read", "past"].includes(kind)
+
+const drawCommand = (random: SeededRandom, known: Knowledge): Operation => {
+  let operation = drawOperation(random, known)
+  while (operation.kind === "read" || operation.kind === "past") operation = drawOperation(random, known)
+  return operation
+}
+
+const mannerText = ({ dryRun, ifVersion }: Attempt): string =>
+  `${dryRun ? " dry" : ""}${ifVersion === undefined ? "" : ` if ${ifVersion}`}`
+
+const optionsOf = ({ await: wanted, dryRun, ifVersion, key }: Attempt): AskedOptions => {
+  const options = { await: wanted, ifVersion }
+  if (!dryRun) return { ...options, idempotencyKey: key }
+  return { ...options, dryRun, idempotencyKey: key.startsWith(noKey) ? undefined : key }
 }
 
 export class Clients {
@@ -168,7 +206,11 @@ export class Clients {
         const other = random.chance(0.2)
           ? { ...drawOperation(random, this.known), walletId: operation.walletId }
           : operation
-        yield* this.attempt(name, random, key, other)
+        yield* this.attempt(name, random, key, other, plain)
+        continue
+      }
+      if (random.chance(dryRate)) {
+        yield* this.tryOut(name, random)
         continue
       }
       const key = `${name.slice(6)}-${this.keys++}`
@@ -184,6 +226,24 @@ export class Clients {
     }
   })
 
+  /** What it would come to: with a key that was used, or without one. */
+  private tryOut(name: string, random: SeededRandom): Effect.Effect<Outcome> {
+    const ifVersion = this.conditionOf(random, undefined)
+    if (random.chance(0.3) && this.finished.length > 0) {
+      const { key, operation } = random.pick(this.finished)
+      return this.attempt(name, random, key, operation, { dryRun: true, ifVersion })
+    }
+    const operation = drawCommand(random, this.known)
+    const manner = { dryRun: true, ifVersion: this.conditionOf(random, operation) }
+    return this.attempt(name, random, `${noKey}${this.keys++}`, operation, manner)
+  }
+
+  private conditionOf(random: SeededRandom, operation: Operation | undefined): number | undefined {
+    if (operation === undefined || !isConditional(operation) || !random.chance(conditionRate)) return undefined
+    const known = this.known.versions.get(operation.walletId)
+    return known === undefined ? undefined : Math.max(0, known - (random.chance(0.2) ? 1 : 0))
+  }
+
   /** Until the outcome is known, or patience is at its end. */
   private readonly insist = Effect.fnUntraced(function* (
     this: Clients,
@@ -194,9 +254,10 @@ export class Clients {
     impatient = true
   ): Effect.fn.Return<Outcome | undefined> {
     let outcome: Outcome | undefined
+    const manner = impatient ? { dryRun: false, ifVersion: this.conditionOf(random, operation) } : plain
     for (let tries = 0; tries < (impatient ? maxTries : patientTries); tries++) {
       while (this.cluster.newest() === undefined) yield* Effect.sleep(random.between(20, 200))
-      outcome = yield* this.attempt(name, random, key, operation)
+      outcome = yield* this.attempt(name, random, key, operation, manner)
       if (!isOpen(outcome) || (impatient && random.chance(0.1))) break
       yield* Effect.sleep(random.below(300))
     }
@@ -204,7 +265,13 @@ export class Clients {
     return outcome
   })
 
-  private attempt(name: string, random: SeededRandom, key: string, operation: Operation): Effect.Effect<Outcome> {
+  private attempt(
+    name: string,
+    random: SeededRandom,
+    key: string,
+    operation: Operation,
+    { dryRun, ifVersion }: Manner
+  ): Effect.Effect<Outcome> {
     return Effect.callback<Outcome>((resume) => {
       const { history, monitor, world } = this.trial
       const node = this.cluster.pick()
@@ -218,6 +285,8 @@ export class Clients {
         key,
         operation,
         await: random.chance(0.2) ? "committed" : "persisted",
+        dryRun,
+        ifVersion,
         node: node.name,
         calledAt: world.now,
         versionsBefore: versionsOf(this.trial),
@@ -230,7 +299,7 @@ export class Clients {
       history.note(
         world.elapsed,
         name,
-        `→ ${node.name} ${attempt.number} [${key}] ${describeOperation(operation)} ${attempt.await}`
+        `→ ${node.name} ${attempt.number} [${key}] ${describeOperation(operation)} ${attempt.await}${mannerText(attempt)}`
       )
       let waits = true
       const hear = (outcome: Outcome) => {
@@ -239,7 +308,7 @@ export class Clients {
         resume(Effect.succeed(outcome))
       }
       const { owner } = node
-      node.run(engineCall(node.engine, operation, { idempotencyKey: key, await: attempt.await }), (exit) => {
+      node.run(engineCall(node.engine, operation, optionsOf(attempt)), (exit) => {
         const outcome = outcomeOf(exit)
         attempt.outcome = outcome
         attempt.stale = monitor.supersession(owner)
@@ -257,7 +326,7 @@ export class Clients {
   }
 
   private learn({ walletId }: Operation, outcome: Outcome): void {
-    if (outcome._tag !== "Done") return
+    if (outcome._tag !== "Done" || outcome.told.dryRun === true) return
     const { hold, transfer, wallet } = outcome.told
     if (wallet !== undefined) {
       this.told(walletId, wallet.version)

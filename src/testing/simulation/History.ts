@@ -60,6 +60,7 @@ export interface Told {
   readonly hold?: Hold
   readonly transfer?: Transfer
   readonly replayed?: boolean
+  readonly dryRun?: boolean | undefined
   readonly durability?: { readonly committed: boolean; readonly persisted: boolean; readonly indexed: boolean }
 }
 
@@ -96,6 +97,10 @@ export interface Attempt {
   readonly key: string
   readonly operation: Operation
   readonly await: "committed" | "persisted"
+  /** It was asked as a dry run; without a key its name is one that no command has. */
+  readonly dryRun: boolean
+  /** The version that the wallet had to be at; `undefined`: whichever. */
+  readonly ifVersion: number | undefined
   readonly node: string
   readonly calledAt: number
   /** Versions of all wallets in the log when it was called. */
@@ -132,10 +137,11 @@ export const describeOperation = ({ kind, ...rest }: Operation): string => `${ki
 export const describeOutcome = (outcome: Outcome): string => {
   switch (outcome._tag) {
     case "Done": {
-      const { durability, hold, replayed, transaction, transfer, wallet } = outcome.told
+      const { dryRun, durability, hold, replayed, transaction, transfer, wallet } = outcome.told
       return textOf({
         ...(wallet && { version: wallet.version, balance: wallet.balance, held: wallet.held, status: wallet.status }),
-        ...(transaction && { transaction: transaction.id.slice(-6) }),
+        ...(dryRun === true && { dryRun }),
+        ...(transaction && { transaction: transaction.id?.slice(-6) }),
         ...(hold && { hold: hold.id, holdStatus: hold.status, remaining: hold.remaining }),
         ...(transfer && { transfer: transfer.id, transferStatus: transfer.status }),
         ...(durability && { persisted: durability.persisted }),

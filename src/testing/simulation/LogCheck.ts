@@ -263,6 +263,8 @@ export const checkLog = (trial: Trial): Account => {
   conservation.end(violated)
   const attempts = new Map<string, Array<Attempt>>()
   for (const attempt of history.attempts) {
+    // Nothing in the log is of a dry run.
+    if (attempt.dryRun) continue
     const name = nameOf(attempt.operation.walletId, attempt.key)
     const others = attempts.get(name)
     if (others === undefined) attempts.set(name, [attempt])

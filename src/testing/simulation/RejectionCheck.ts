@@ -146,7 +146,7 @@ const couldBeRefused = (operation: Operation): boolean => {
   }
 }
 
-const statesBetween = (
+export const statesBetween = (
   ledger: Ledger | undefined,
   from: number,
   to: number
@@ -223,16 +223,46 @@ const checkTransferReversed = (account: Account, attempt: Answered, wrong: (law:
   wrong("it was never sent")
 }
 
+/** The destination may have been closed after it was looked at, before it was asked. */
+const checkTriedReversal = (trial: Trial, account: Account, attempt: Answered): boolean => {
+  const { operation, truth } = attempt
+  if (operation.kind !== "transfer") return false
+  const { to } = operation
+  const ledger = account.ledgers.get(to)
+  return statesBetween(ledger, oldestVersion(trial, attempt, ledger, to), truth.versions.get(to) ?? -1).some(isClosed)
+}
+
+/** The wallet was at the version that was told, at some moment of the call, and not at the one that was asked for. */
+const checkMismatch = (
+  trial: Trial,
+  account: Account,
+  attempt: Answered,
+  version: number | undefined,
+  wrong: (law: string) => void
+): void => {
+  const { ifVersion, operation, truth } = attempt
+  const { walletId } = operation
+  if (ifVersion === undefined || version === undefined || version === ifVersion) return wrong("it was for this version")
+  const oldest = oldestVersion(trial, attempt, account.ledgers.get(walletId))
+  if (version < oldest || version > (truth.versions.get(walletId) ?? -1)) wrong(`it was not at version ${version} then`)
+  if (attempt.stale !== undefined) return
+  const [done] = doneBefore(account, attempt)
+  if (done !== undefined) wrong(`its key had taken place at version ${done.version} before it was asked for`)
+}
+
 /** Whether what the caller was told instead of an answer is true. */
 export const checkRejection = (
   trial: Trial,
   account: Account,
   attempt: Answered,
-  tag: string,
+  error: { readonly _tag: string; readonly version?: number },
   wrong: (law: string) => void
 ): void => {
+  const tag = error._tag
   if (passing.has(tag)) return
   switch (tag) {
+    case "VersionMismatch":
+      return checkMismatch(trial, account, attempt, error.version, wrong)
     case "IdempotencyKeyReused":
       return checkKeyReused(account, attempt, wrong)
     case "OperationRefused":
@@ -241,6 +271,7 @@ export const checkRejection = (
     case "OperationReversed":
       return checkReversed(account, attempt, wrong)
     case "TransferReversed":
+      if (attempt.dryRun && checkTriedReversal(trial, account, attempt)) return
       return checkTransferReversed(account, attempt, wrong)
     default:
       return checkRules(trial, account, attempt, tag, wrong)

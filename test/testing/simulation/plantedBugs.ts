@@ -57,7 +57,7 @@ const transfers: ReadonlyArray<PlantedBug> = [
     "a refusal of the destination is not put on record there",
     change(
       "engine/TransferSteps.ts",
-      `? refuse(wallets, transfer, \`\${error._tag}: \${error.message}\`).pipe(\n              Effect.flatMap((reply) => arrivalOf(wallets, transfer, reply)),\n              Effect.catchTag("OperationReversed", refusedFor)\n            )`,
+      `? refuse(wallets, transfer, reversalReason(error)).pipe(\n              Effect.flatMap((reply) => arrivalOf(wallets, transfer, reply)),\n              Effect.catchTag("OperationReversed", refusedFor)\n            )`,
       `? Effect.succeed<Arrival>({ _tag: "Refused", reason: error.message })`
     )
   )
@@ -457,6 +457,43 @@ const clocks: ReadonlyArray<PlantedBug> = [
   )
 ]
 
+const answers: ReadonlyArray<PlantedBug> = [
+  bug(
+    "a dry run is done",
+    change("actors/BatchPlan.ts", `_tag: envelope.dryRun ? "Tried" : "Accepted"`, `_tag: "Accepted"`)
+  ),
+  bug(
+    "what follows a dry run builds on it",
+    change(
+      "actors/BatchPlan.ts",
+      `    if (verdict._tag !== "Accepted") continue\n`,
+      `    if (verdict._tag === "Tried") wallet = verdict.wallet\n    if (verdict._tag !== "Accepted") continue\n`
+    )
+  ),
+  bug(
+    "a dry run with a key that was used is judged anew",
+    change(
+      "actors/BatchPlan.ts",
+      "  const seen = context.seen(envelope.key)\n",
+      "  const seen = envelope.dryRun ? undefined : context.seen(envelope.key)\n"
+    )
+  ),
+  bug(
+    "the version that a command is for is compared before its key is looked up",
+    change(
+      "actors/BatchPlan.ts",
+      "  const seen = context.seen(envelope.key)\n",
+      "  const seen = envelope.ifVersion !== null && envelope.ifVersion !== wallet?.version ? undefined : context.seen(envelope.key)\n"
+    )
+  ),
+  bug(
+    "the version that a command is for is that before its batch",
+    change("actors/BatchPlan.ts", "wallet.version !== envelope.ifVersion", "batchStart !== envelope.ifVersion"),
+    change("actors/BatchPlan.ts", "  let wallet = start\n", "  let wallet = start\n  batchStart = start?.version\n"),
+    change("actors/BatchPlan.ts", "const judge = (", "let batchStart: number | undefined\nconst judge = (")
+  )
+]
+
 /** The simulation found these in the engine; planted again, they have to be found again. */
 const real: ReadonlyArray<PlantedBug> = [
   bug(
@@ -488,5 +525,6 @@ export const plantedBugs: ReadonlyArray<PlantedBug> = [
   ...holds,
   ...sizes,
   ...clocks,
+  ...answers,
   ...real
 ]
