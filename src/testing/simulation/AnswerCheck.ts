@@ -61,6 +61,10 @@ const checkEffect = (trial: Trial, account: Account, attempt: Answered, told: To
     const transaction = ledger.transactions.get(state.version)
     if (!isSame(told.transaction, transaction)) wrong(`its transaction: ${difference(told.transaction, transaction)}`)
   }
+  if (told.transaction !== undefined && "effectiveAt" in operation) {
+    const { createdAt, effectiveAt } = told.transaction
+    if (effectiveAt !== (operation.effectiveAt ?? createdAt)) wrong(`it counts at ${effectiveAt}, not when it was to`)
+  }
   if (told.hold !== undefined) {
     const hold = state.holds.get(holdOf(operation, told)!)
     if (!isSame(told.hold, hold)) wrong(`its hold: ${difference(told.hold, hold)}`)
@@ -117,6 +121,7 @@ const checkTransfer = (account: Account, attempt: Answered, told: Told, transfer
     reference: operation.reference,
     metadata: {},
     createdAt: sent.time,
+    effectiveAt: operation.effectiveAt ?? sent.time,
     updatedAt: transfer.status === "completed" ? logged.arrived?.time : sent.time
   }
   if (!isSame(transfer, wanted)) wrong(`its transfer: ${difference(transfer, wanted)}`)

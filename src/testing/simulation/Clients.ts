@@ -185,7 +185,7 @@ export class Clients {
     for (const [walletId, { wallet }] of Array.from(state.wallets)) {
       const amount = wallet.balance - wallet.held + wallet.overdraftLimit
       if (wallet.status !== "active" || amount <= 0n || amount === unluckyAmount) continue
-      const operation: Operation = { kind: "debit", walletId, amount, reference: null, metadata: {} }
+      const operation: Operation = { kind: "debit", walletId, amount, reference: null, metadata: {}, effectiveAt: null }
       const outcome = yield* this.insist(name, random, `9-${this.keys++}`, operation, false)
       if (outcome?._tag === "Done") continue
       const said = outcome === undefined ? "nothing" : describeOutcome(outcome)

@@ -19,6 +19,7 @@ export type Operation =
       readonly walletId: string
       readonly amount: bigint
       readonly reference: string | null
+      readonly effectiveAt: number | null
       readonly metadata: Metadata
     }
   | {
@@ -34,6 +35,7 @@ export type Operation =
       readonly holdId: string
       readonly amount: bigint | null
       readonly final: boolean
+      readonly effectiveAt: number | null
     }
   | { readonly kind: "release"; readonly walletId: string; readonly holdId: string }
   | { readonly kind: "freeze" | "unfreeze" | "close"; readonly walletId: string; readonly reason: string | null }
@@ -49,6 +51,7 @@ export type Operation =
       readonly to: string
       readonly amount: bigint
       readonly reference: string | null
+      readonly effectiveAt: number | null
     }
   | { readonly kind: "read"; readonly walletId: string; readonly minVersion: number }
   | { readonly kind: "past"; readonly walletId: string; readonly atVersion: number }

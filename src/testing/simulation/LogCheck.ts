@@ -162,6 +162,12 @@ const checkOnce = (commands: ReadonlyArray<LoggedCommand>, violated: Violated): 
   }
 }
 
+/** When it counts for the books. */
+const effectiveAtOf = ({ event, time }: RecordedEvent): number =>
+  "effectiveAt" in event ? (event.effectiveAt ?? time) : time
+
+const isDated = ({ event }: RecordedEvent): boolean => "effectiveAt" in event && event.effectiveAt !== null
+
 const followTransfer = (
   transfers: Map<string, LoggedTransfer>,
   ledgers: ReadonlyMap<string, Ledger>,
@@ -193,6 +199,8 @@ const followTransfer = (
       ) {
         violated(`${place}: it is of another currency`)
       }
+      if (event._tag === "TransferReceived" && effectiveAtOf(recorded) !== effectiveAtOf(transfer.sent))
+        violated(`${place}: it counts at another time than at its source`)
       transfer.arrived = recorded
       return
     case "TransferSettled":
@@ -204,6 +212,12 @@ const followTransfer = (
       const received = arrived.event._tag === "TransferReceived" && !undone
       if (received !== (event._tag === "TransferSettled"))
         violated(`${place}: it was ${received ? "received" : "not received"}`)
+      if (
+        event._tag === "TransferReversed" &&
+        isDated(transfer.sent) &&
+        effectiveAtOf(recorded) !== effectiveAtOf(transfer.sent)
+      )
+        violated(`${place}: it counts at another time than what it takes back`)
       transfer.ended = recorded
       return
     }

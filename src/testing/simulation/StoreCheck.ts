@@ -38,6 +38,12 @@ const checkRows = (trial: Trial, ledger: Ledger, violated: Violated): void => {
     violated(`a transaction of ${walletId} at version ${transaction.version}: ${difference(found[index], transaction)}`)
     break
   }
+  const uncounted = new Set((state.refusals.get(walletId) ?? []).map(({ reversedVersion }) => reversedVersion))
+  let booked = 0n
+  for (const { change, transaction } of state.transactions) {
+    if (transaction.walletId === walletId && !uncounted.has(transaction.version)) booked += change
+  }
+  if (booked !== final.balance) violated(`the books of ${walletId} end with ${booked}, its balance is ${final.balance}`)
   const holds = new Map(Array.from(state.holds.get(walletId) ?? [], ([id, { hold }]) => [id, hold]))
   for (const hold of final.holds.values()) {
     const stored = holds.get(hold.id)

@@ -35,6 +35,9 @@ const knownHold = (random: SeededRandom, { holds }: Knowledge, walletId: string)
 const reasonOf = (random: SeededRandom, unlucky: boolean): string | null =>
   unlucky ? unluckyText : random.chance(0.5) ? "because" : null
 
+/** For the books: long before any clock of a node, however wrong it is. */
+const effectiveAtOf = (random: SeededRandom): number | null => (random.chance(0.2) ? random.below(1_000_000) : null)
+
 type Draw = (random: SeededRandom, walletId: string, unlucky: boolean, known: Knowledge) => Operation
 
 const movement =
@@ -44,7 +47,8 @@ const movement =
     walletId,
     amount: unlucky ? unluckyAmount : amountOf(random, most),
     reference: referenceOf(random),
-    metadata: random.chance(0.2) ? { tag: `t${random.below(10)}` } : {}
+    metadata: random.chance(0.2) ? { tag: `t${random.below(10)}` } : {},
+    effectiveAt: effectiveAtOf(random)
   })
 
 /** Of a hold, ms: it is over before it begins, or while somebody captures it, or a clock has to be wrong. */
@@ -64,7 +68,8 @@ const capture: Draw = (random, walletId, unlucky, known) => ({
   walletId,
   holdId: knownHold(random, known, walletId),
   amount: unlucky ? unluckyAmount : random.chance(0.4) ? null : amountOf(random, 10),
-  final: random.chance(0.4)
+  final: random.chance(0.4),
+  effectiveAt: effectiveAtOf(random)
 })
 
 const release: Draw = (random, walletId, _, known) => ({
@@ -92,7 +97,8 @@ const transfer: Draw = (random, walletId, unlucky, { wallets }) => ({
   walletId,
   to: random.chance(0.03) ? "no-such-wallet" : random.pick(wallets),
   amount: unlucky ? (random.chance(0.5) ? unluckyAmount : unluckyArrival) : amountOf(random, 15),
-  reference: referenceOf(random)
+  reference: referenceOf(random),
+  effectiveAt: effectiveAtOf(random)
 })
 
 const create: Draw = (random, walletId, unlucky) => ({

@@ -438,7 +438,10 @@ describe("ids of rows", () => {
       const { notes } = yield* importText("a.csv", "wallet_id,amount,currency\nw,5,EUR\nw,5,EUR\n")
       assert.match(notes.join(), /no id, no date and no balance/)
       assert.strictEqual(yield* balance("w"), 1000n)
-      assert.deepStrictEqual((yield* importText("b.csv", "date,wallet_id,amount,currency\n2024,v,5,EUR\n")).notes, [])
+      assert.deepStrictEqual(
+        (yield* importText("b.csv", "date,wallet_id,amount,currency\n2024-01-01,v,5,EUR\n")).notes,
+        []
+      )
     }).pipe(Effect.provide(services))
   )
 
