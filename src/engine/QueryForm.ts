@@ -93,27 +93,28 @@ const transactionTypes: ReadonlySet<unknown> = new Set<TransactionType>([
   "reversal"
 ])
 
-export const wrongId = (id: string): Wrong => (isId(id) ? undefined : "an id is 1 to 64 of A-Z a-z 0-9 _ -")
+export const wrongId = (id: string, name = "walletId"): Wrong =>
+  isId(id) ? undefined : `${name}: not 1 to 64 of A-Z a-z 0-9 _ -`
 
 const isBalance = (value: bigint): boolean => typeof value === "bigint" && value > -balanceLimit && value < balanceLimit
 
 const isVersion = (version: number): boolean => Number.isSafeInteger(version) && version >= -1
 
 const wrongVersion = (name: string, version: number): Wrong =>
-  isVersion(version) ? undefined : `${name} must be a whole number, -1 or more`
+  isVersion(version) ? undefined : `${name}: not a whole number, -1 or more`
 
 const wrongMinVersion = (minVersion: number | undefined): Wrong =>
   minVersion === undefined ? undefined : wrongVersion("minVersion", minVersion)
 
 const wrongLimit = (limit: number): Wrong =>
-  Number.isInteger(limit) && limit >= 1 && limit <= maxPage ? undefined : `limit must be 1 to ${maxPage}`
+  Number.isInteger(limit) && limit >= 1 && limit <= maxPage ? undefined : `limit: not 1 to ${maxPage}`
 
 const wrongPage = ({ cursor, limit }: PageRequest): Wrong =>
-  wrongLimit(limit) ?? (cursor === undefined || typeof cursor === "string" ? undefined : "cursor must be a string")
+  wrongLimit(limit) ?? (cursor === undefined || typeof cursor === "string" ? undefined : "cursor: not a string")
 
 /** Of a value that may be left out. */
 const wrongIf = (name: string, value: unknown, holds: boolean): Wrong =>
-  value === undefined || holds ? undefined : `${name} is not one that there can be`
+  value === undefined || holds ? undefined : `${name}: not one that there can be`
 
 export const wrongRead = ({ effectiveAt, minVersion, walletId }: WalletRead): Wrong =>
   wrongId(walletId) ?? wrongMinVersion(minVersion) ?? wrongIf("effectiveAt", effectiveAt, isTime(effectiveAt!))
@@ -122,7 +123,7 @@ export const wrongMoment = (moment: WalletMoment, now: number): Wrong => {
   const wrong = wrongId(moment.walletId)
   if (wrong !== undefined) return wrong
   if (!("at" in moment)) return wrongVersion("atVersion", moment.atVersion)
-  return isTime(moment.at) && moment.at <= now ? undefined : "at must be a time that has passed"
+  return isTime(moment.at) && moment.at <= now ? undefined : "at: not a time that has passed"
 }
 
 export const wrongEvents = ({ after, limit, walletId }: EventsQuery): Wrong =>
@@ -210,7 +211,6 @@ export const wrongStats = (query: StatsRequest): Wrong =>
   wrongIf("to", query.to, isTime(query.to!)) ??
   wrongIf("interval", query.interval, intervals.has(query.interval))
 
-/** Positions of the log begin at 1; `0n`: from the first event. */
 /** Of what may be one of several. */
 const wrongSeveral = (
   name: string,
@@ -226,5 +226,6 @@ export const wrongFeed = ({ types, walletIds }: FeedFilter): Wrong =>
   wrongSeveral("walletIds", walletIds, maxFeedWallets, (id) => isId(id as string)) ??
   wrongSeveral("types", types, maxFeedTypes, (type) => typeof type === "string" && Object.hasOwn(eventCases, type))
 
+/** Positions of the log begin at 1; `0n`: from the first event. */
 export const wrongPosition = (after: bigint): Wrong =>
-  typeof after === "bigint" && after >= 0n ? undefined : "after must be a position, 0n or more"
+  typeof after === "bigint" && after >= 0n ? undefined : "after: not a position, 0n or more"

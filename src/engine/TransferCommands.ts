@@ -88,7 +88,7 @@ export const make = Effect.fnUntraced(function* (
       return isDryRun ? dryRun(request) : tracedTransfer(Effect.flatten(begin(request)), request)
     }) as EngineTransfers["transfer"],
     getTransfer: Effect.fnUntraced(function* (transferId) {
-      const detail = wrongId(transferId)
+      const detail = wrongId(transferId, "transferId")
       if (detail !== undefined) return yield* new InvalidRequest({ detail })
       // One that was answered as pending may not be persisted yet: its node knows it.
       const carried = saga.carried(transferId)

@@ -66,6 +66,27 @@ describe("a wallet of another node", () => {
     })
   )
 
+  linked("judges dry runs and versions as one of this node's, also when an answer is lost", (network, here, there) =>
+    Effect.gen(function* () {
+      const ask = (node: LinkedNode, amount: bigint, ifVersion?: number) =>
+        node.engine.debit({ walletId: "a", amount, dryRun: true, ifVersion })
+      yield* credit(there, "a", 7n, "k")
+      assert.deepStrictEqual(yield* ask(here, 5n), yield* ask(there, 5n))
+      const short = yield* Effect.exit(ask(here, 8n))
+      assert.deepStrictEqual(short, yield* Effect.exit(ask(there, 8n)))
+      assert.strictEqual(tagOf(short), "InsufficientFunds")
+      assert.strictEqual(tagOf(yield* Effect.exit(ask(here, 8n, 0))), "VersionMismatch")
+      const credited = yield* here.engine.credit({ walletId: "a", amount: 1n, idempotencyKey: "v", ifVersion: 1 })
+      assert.strictEqual(credited.wallet.version, 2)
+      // What was asked twice for want of an answer has had no effect: its rejection is no unknown outcome.
+      network.faults.push(answerLost)
+      assert.strictEqual(tagOf(yield* Effect.exit(ask(here, 9n))), "InsufficientFunds")
+      network.faults.push(answerLost)
+      assert.isTrue((yield* ask(here, 8n)).dryRun)
+      assert.deepStrictEqual(keysOf(network, "a"), ["c:k", "c:v"])
+    })
+  )
+
   linked("is read as of the last commit", (_, here, there) =>
     Effect.gen(function* () {
       yield* credit(there, "a", 7n, "k")

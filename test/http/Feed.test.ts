@@ -145,6 +145,38 @@ layer(client, { excludeTestServices: true })("the feed", (it) => {
     })
   )
 
+  it.effect("shows only events of the wallets and of the types that it is asked for", () =>
+    Effect.gen(function* () {
+      const { call, wallet } = yield* TestServer
+      const ids: Array<string> = []
+      for (let n = 0; n < 3; n++) ids.push(yield* wallet())
+      const [a, b, c] = ids
+      for (const id of ids) {
+        yield* call("POST", `/v1/wallets/${id}/credit`, { key: "1", body: { amount: "5" } })
+        yield* call("POST", `/v1/wallets/${id}/debit`, { key: "2", body: { amount: "2" } })
+      }
+      const shown = Effect.fnUntraced(function* (query: string, count: number) {
+        const reading = yield* Effect.forkChild(read(`/v1/feed?${query}`, count), { startImmediately: true })
+        const { events } = yield* Fiber.join(reading)
+        return events.slice(0, count).map(({ data, event }) => `${ids.indexOf(data.walletId)} ${event.slice(6)}`)
+      })
+      assert.deepStrictEqual(yield* shown(`walletId=${b}`, 3), ["1 Created", "1 Credited", "1 Debited"])
+      assert.deepStrictEqual(yield* shown(`walletId=${a}&walletId=${c}&type=WalletDebited`, 2), [
+        "0 Debited",
+        "2 Debited"
+      ])
+      const several = yield* shown(`walletId=${b}&type=WalletCreated&type=WalletDebited`, 2)
+      assert.deepStrictEqual(several, ["1 Created", "1 Debited"])
+      // Live, too, and past what it does not show.
+      const live = yield* Effect.forkChild(read(`/v1/feed?walletId=${c}&type=WalletFrozen`, 1), {
+        startImmediately: true
+      })
+      yield* call("POST", `/v1/wallets/${a}/freeze`, { key: "3" })
+      yield* call("POST", `/v1/wallets/${c}/freeze`, { key: "3" })
+      assert.strictEqual((yield* Fiber.join(live)).events[0]?.data.walletId, c)
+    })
+  )
+
   it.effect("keeps a quiet connection with comments", () =>
     Effect.gen(function* () {
       const { raw, secrets, wallet } = yield* TestServer
