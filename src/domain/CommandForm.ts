@@ -3,9 +3,10 @@
  * before it sends a command on its way, so that a malformed one never comes into a batch
  * with others; the rules check the same values again, each at its place in the precedence.
  */
-import type { RemoteCommand, SendTransfer } from "./Command.ts"
+import type { BeginLegs, RemoteCommand, SendTransfer } from "./Command.ts"
 import { invalid, invalidId, invalidMovement, invalidReason } from "./Decision.ts"
 import { invalidCreation, invalidUpdate } from "./LifecycleRules.ts"
+import { invalidLegs } from "./LegsRules.ts"
 import { isAmount, isTime } from "./Limits.ts"
 import type { InvalidRequest } from "./Rejection.ts"
 
@@ -28,6 +29,7 @@ export type ClientCommand =
       }
     >
   | Omit<SendTransfer, "currency" | "destination">
+  | Omit<BeginLegs, "parties">
 
 const invalidAmount = (amount: bigint): InvalidRequest | undefined =>
   isAmount(amount) ? undefined : invalid("amount: not a positive amount of at most 30 digits")
@@ -57,6 +59,8 @@ export const malformed = (command: ClientCommand): InvalidRequest | undefined =>
       return invalidId("walletId", command.walletId) ?? invalidId("holdId", command.holdId)
     case "SendTransfer":
       return invalidId("from", command.walletId) ?? invalidId("to", command.to) ?? invalidMovement(command)
+    case "BeginLegs":
+      return invalidLegs(command)
     case "CreateWallet":
       return invalidCreation(command)
     case "UpdateWallet":

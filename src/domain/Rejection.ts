@@ -4,8 +4,12 @@
  */
 import * as Schema from "effect/Schema"
 
+/** Of a transfer of several legs: the number of the one that it is about, from 0. */
+export const ofLeg = { leg: Schema.optionalKey(Schema.Int) }
+
 export class WalletNotFound extends Schema.TaggedError<WalletNotFound>()("WalletNotFound", {
-  walletId: Schema.String
+  walletId: Schema.String,
+  ...ofLeg
 }) {
   override get message(): string {
     return `wallet ${this.walletId} does not exist`
@@ -21,7 +25,8 @@ export class WalletAlreadyExists extends Schema.TaggedError<WalletAlreadyExists>
 }
 
 export class WalletClosed extends Schema.TaggedError<WalletClosed>()("WalletClosed", {
-  walletId: Schema.String
+  walletId: Schema.String,
+  ...ofLeg
 }) {
   override get message(): string {
     return `wallet ${this.walletId} is closed`
@@ -29,7 +34,8 @@ export class WalletClosed extends Schema.TaggedError<WalletClosed>()("WalletClos
 }
 
 export class WalletFrozen extends Schema.TaggedError<WalletFrozen>()("WalletFrozen", {
-  walletId: Schema.String
+  walletId: Schema.String,
+  ...ofLeg
 }) {
   override get message(): string {
     return `wallet ${this.walletId} is frozen`
@@ -53,7 +59,8 @@ export class WalletNotEmpty extends Schema.TaggedError<WalletNotEmpty>()("Wallet
 export class CurrencyMismatch extends Schema.TaggedError<CurrencyMismatch>()("CurrencyMismatch", {
   walletId: Schema.String,
   currency: Schema.String,
-  given: Schema.String
+  given: Schema.String,
+  ...ofLeg
 }) {
   override get message(): string {
     return `wallet ${this.walletId} is in ${this.currency}, not ${this.given}`
@@ -61,7 +68,8 @@ export class CurrencyMismatch extends Schema.TaggedError<CurrencyMismatch>()("Cu
 }
 
 export class SameWallet extends Schema.TaggedError<SameWallet>()("SameWallet", {
-  walletId: Schema.String
+  walletId: Schema.String,
+  ...ofLeg
 }) {
   override get message(): string {
     return `wallet ${this.walletId} cannot send to itself`
@@ -108,7 +116,8 @@ export class TransferNotFound extends Schema.TaggedError<TransferNotFound>()("Tr
 export class InsufficientFunds extends Schema.TaggedError<InsufficientFunds>()("InsufficientFunds", {
   walletId: Schema.String,
   available: Schema.BigInt,
-  required: Schema.BigInt
+  required: Schema.BigInt,
+  ...ofLeg
 }) {
   override get message(): string {
     return `wallet ${this.walletId} has ${this.available} available, ${this.required} required`
@@ -124,7 +133,8 @@ export class LimitExceeded extends Schema.TaggedError<LimitExceeded>()("LimitExc
   limit: Schema.Literals(["balance", "stateBytes"]),
   /** What it would come to. */
   size: Schema.BigInt,
-  bound: Schema.BigInt
+  bound: Schema.BigInt,
+  ...ofLeg
 }) {
   override get message(): string {
     const what = this.limit === "balance" ? "balance" : "state of holds, transfers in flight and metadata"
