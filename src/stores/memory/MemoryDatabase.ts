@@ -24,6 +24,8 @@ export interface PositionedTransaction {
   readonly position: bigint
   /** Of the command that made it, with its namespace. */
   readonly key: string
+  /** Of an event that makes several: its number among them; else `0`. */
+  readonly leg: number
   readonly transaction: Transaction
 }
 
@@ -82,7 +84,7 @@ export interface MemoryState {
   readonly wallets: Map<string, PositionedWallet>
   /** In the order of positions. */
   readonly transactions: Array<PositionedTransaction>
-  /** Per wallet, versions upwards. */
+  /** Per wallet, versions upwards, of one version by leg. */
   readonly transactionsByWallet: Map<string, Array<Transaction>>
   /** Per wallet by hold id, in the order of placing. */
   readonly holds: Map<string, Map<string, VersionedHold>>

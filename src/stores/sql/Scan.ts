@@ -9,9 +9,9 @@ import * as Result from "effect/Result"
 import type { SqlClient } from "effect/sql/SqlClient"
 import type { SqlError } from "effect/sql/SqlError"
 import { walletTag } from "../../domain/EventId.ts"
-import { type Metadata, noMetadata } from "../../domain/Limits.ts"
+import type { WalletEvent } from "../../domain/Event.ts"
 import type { Hold, Transfer } from "../../domain/Wallet.ts"
-import { transactionWords, walletWords } from "../SearchWords.ts"
+import { walletWords } from "../SearchWords.ts"
 import type { EventUnreadable, ReadError } from "../StoreError.ts"
 import type { RowFlaw, ScannedEvent, ScannedEvents, ScanPlace } from "../EventStore.ts"
 import {
@@ -22,7 +22,8 @@ import {
   type WalletRange,
   type RowScan
 } from "../WalletRows.ts"
-import { wrongColumn } from "./EventColumns.ts"
+import { wordsOf } from "./CommitBatch.ts"
+import { columnsOf, wrongColumn } from "./EventColumns.ts"
 import { int8, int8s, text, texts } from "./Parameters.ts"
 import {
   eventColumns,
@@ -76,11 +77,13 @@ const flaw = ({ version, wallet_id }: EventRow, what: string, expected: string, 
 
 const noWords: ReadonlyArray<string> = []
 
-const wordsFlaw = (row: ScannedRow): RowFlaw | undefined => {
+const wordsFlaw = (row: ScannedRow, event: WalletEvent): RowFlaw | undefined => {
   const { amount, metadata, reference } = row
-  if (row.words === null && (amount === null || (reference === null && metadata === null))) return undefined
-  const known: Metadata = metadata ?? noMetadata
-  const expected = amount === null ? noWords : transactionWords({ reference, metadata: known })
+  const isTransfer = row.type === "LegsBegun"
+  if (row.words === null && !isTransfer && (amount === null || (reference === null && metadata === null))) {
+    return undefined
+  }
+  const expected = wordsOf(event, columnsOf(event, false)) ?? noWords
   const found = row.words ?? noWords
   const same = expected.length === found.length && expected.every((word) => found.includes(word))
   return same ? undefined : flaw(row, "search words", expected.join(" "), found.join(" "))
@@ -92,7 +95,7 @@ const flawsOf = (rows: ReadonlyArray<ScannedRow>, events: ReadonlyArray<ScannedE
     const { event } = events[index]!.recorded
     const wrong = wrongColumn(row, event)
     if (wrong !== undefined) flaws.push(flaw(row, `column ${wrong.name}`, wrong.expected, wrong.found))
-    const found = words ? wordsFlaw(row) : undefined
+    const found = words ? wordsFlaw(row, event) : undefined
     if (found !== undefined) flaws.push(found)
   }
   return flaws
@@ -171,7 +174,7 @@ where h.wallet_id > $1 and h.wallet_id <= $2 and not exists (
 union all
 select t.wallet_id, 'transfer ' || t.id, t.version from transfers t
 where t.wallet_id > $1 and t.wallet_id <= $2 and not exists (
-  select from events e where e.wallet_id = t.wallet_id and e.version = t.version and e.type = 'TransferSent'
+  select from events e where e.wallet_id = t.wallet_id and e.version = t.version and e.type in ('TransferSent', 'LegsBegun')
     and e.transfer_id = t.id and e.position = t.position)`
 
 /** All statements that follow in the transaction see the same. */
