@@ -4,6 +4,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import { hash } from "node:crypto"
 import type { ActorBounds } from "../actors/ActorBounds.ts"
+import { walletsOf } from "../domain/Legs.ts"
 import { malformed } from "../domain/CommandForm.ts"
 import { ownMetadata } from "../domain/Limits.ts"
 import { InvalidRequest, TransferNotFound } from "../domain/Rejection.ts"
@@ -13,7 +14,7 @@ import { type Answered, CommandMetrics } from "./CommandMetrics.ts"
 import { tracedTransfer } from "./CommandTrace.ts"
 import { type IndexDeadline, makeDurabilities } from "./Durabilities.ts"
 import { malformedOrigin, taking } from "./EngineCommands.ts"
-import type { EngineTransfers, TransferInput } from "./EngineApi.ts"
+import type { EngineTransfers, LegsTransferInput, TransferInput } from "./EngineApi.ts"
 import { asked, wrongId, wrongTransfers } from "./QueryForm.ts"
 import { ReadShare } from "./ReadShare.ts"
 import type { TransferError, TransferOutcome } from "./TransferRun.ts"
@@ -39,12 +40,12 @@ export const make = Effect.fnUntraced(function* (
 
   const begin = (request: TransferRequest): ReturnType<EngineTransfers["beginTransfer"]> => {
     const begun = saga.begin(request)
-    const { to, walletId: from } = request.command
+    const walletIds = walletsIn(request.command)
     const timed = (deadline: IndexDeadline) => {
       const count = counting(clock.currentTimeMillisUnsafe())
       /** Each caller's own: the run goes on with its transfer, and others may have joined it. */
       const answer = ({ persisted, replayed, transfer }: TransferOutcome) =>
-        Effect.map(durabilities.of(persisted, [from, to], deadline), (durability) => ({
+        Effect.map(durabilities.of(persisted, walletIds, deadline), (durability) => ({
           transfer: { ...transfer },
           durability,
           replayed
@@ -84,16 +85,41 @@ export const make = Effect.fnUntraced(function* (
 export const derivedTransferId = (from: string, idempotencyKey: string): string =>
   `t_${hash("sha256", `transfer:${from}:${idempotencyKey}`, "base64url").slice(0, 22)}`
 
-/** What the saga is asked, with values of its own; or what is wrong, whatever the wallets are. */
-const requestOf = (input: TransferInput): TransferRequest | InvalidRequest => {
-  const { actor = null, amount, await: wanted = "persisted", correlationId = null, idempotencyKey } = input
-  const { from, reference = null, to } = input
+const walletsIn = (command: TransferRequest["command"]): ReadonlyArray<string> =>
+  command._tag === "BeginLegs" ? walletsOf(command.legs) : [command.walletId, command.to]
+
+const askedOf = (input: TransferInput | LegsTransferInput): TransferRequest["command"] | InvalidRequest => {
+  const { reference = null } = input
   const metadata = ownMetadata(input.metadata)
-  const asked = { _tag: "SendTransfer", walletId: from, transferId: "", to, amount, reference, metadata } as const
+  if (!("legs" in input)) {
+    const { amount, from, to } = input
+    return { _tag: "SendTransfer", walletId: from, transferId: "", to, amount, reference, metadata }
+  }
+  if ("from" in input || "to" in input || "amount" in input) {
+    return new InvalidRequest({ detail: "legs: in place of from, to and amount, not beside them" })
+  }
+  if (!Array.isArray(input.legs) || input.legs.some((leg: unknown) => typeof leg !== "object" || leg === null)) {
+    return new InvalidRequest({ detail: "legs: not a list of legs" })
+  }
+  const legs = input.legs.map((leg) => ({
+    from: leg.from,
+    to: leg.to,
+    amount: leg.amount,
+    reference: leg.reference ?? null,
+    metadata: ownMetadata(leg.metadata)
+  }))
+  return { _tag: "BeginLegs", walletId: legs[0]?.from ?? "", transferId: "", legs, reference, metadata }
+}
+
+/** What the saga is asked, with values of its own; or what is wrong, whatever the wallets are. */
+const requestOf = (input: TransferInput | LegsTransferInput): TransferRequest | InvalidRequest => {
+  const { actor = null, await: wanted = "persisted", correlationId = null, idempotencyKey } = input
+  const asked = askedOf(input)
+  if (asked instanceof InvalidRequest) return asked
   const wrong = malformedOrigin(idempotencyKey, wanted, actor, correlationId) ?? malformed(asked)
   if (wrong !== undefined) return wrong
   return {
-    command: { ...asked, transferId: derivedTransferId(from, idempotencyKey) },
+    command: { ...asked, transferId: derivedTransferId(asked.walletId, idempotencyKey) },
     key: `c:${idempotencyKey}`,
     actor,
     correlationId,

@@ -6,7 +6,7 @@
 import * as Effect from "effect/Effect"
 import * as Headers from "effect/http/Headers"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
-import type { Hold, Transaction, Transfer } from "../domain/Wallet.ts"
+import type { Hold, Transaction, Transfer, TransferLeg } from "../domain/Wallet.ts"
 import type { Await, CommandAnswer, Durability, TransferAnswer, WalletDetails } from "../engine/WalletEngine.ts"
 import type { Page } from "../stores/Page.ts"
 import type { Stats } from "../stores/ReadModel.ts"
@@ -65,14 +65,27 @@ export const holdJson = (hold: Hold) => ({
   createdAt: formatTime(hold.createdAt)
 })
 
+const legJson = (leg: TransferLeg) => ({
+  from: leg.from,
+  to: leg.to,
+  amount: leg.amount.toString(),
+  currency: leg.currency,
+  reference: leg.reference,
+  metadata: leg.metadata,
+  sentTransactionId: leg.sentTransactionId,
+  receivedTransactionId: leg.receivedTransactionId
+})
+
 export const transferJson = (transfer: Transfer) => ({
   id: transfer.id,
   from: transfer.from,
   to: transfer.to,
-  amount: transfer.amount.toString(),
+  amount: transfer.amount === null ? null : transfer.amount.toString(),
   currency: transfer.currency,
+  legs: transfer.legs.map(legJson),
   status: transfer.status,
   reason: transfer.reason,
+  leg: transfer.leg,
   reference: transfer.reference,
   metadata: transfer.metadata,
   createdAt: formatTime(transfer.createdAt),
@@ -132,9 +145,9 @@ export const plainReply = (status: number, document: unknown): HttpReply => ({
   retryAfter: undefined
 })
 
-export const problemReply = (code: ProblemCode, detail: string, retryAfter?: number): HttpReply => ({
+export const problemReply = (code: ProblemCode, detail: string, retryAfter?: number, leg?: number): HttpReply => ({
   status: problemStatus[code],
-  body: problemBody(code, detail),
+  body: problemBody(code, detail, leg),
   replayed: false,
   retryAfter: retryAfter === undefined ? undefined : Math.max(1, Math.ceil(retryAfter / 1000))
 })
@@ -146,6 +159,8 @@ interface Failure {
   readonly retryAfter?: number
   /** Of an outcome that was reversed: it was told before. */
   readonly replayed?: boolean
+  /** Of a transfer of several legs: the one that it is about. */
+  readonly leg?: number
 }
 
 /** Milliseconds, for an error that may be retried and does not say when. */
@@ -167,7 +182,7 @@ export const failureReply = (failure: Failure): HttpReply | undefined => {
   // What a store said may name hosts and tables: it belongs in the log.
   const detail = code === "StoreUnavailable" ? "a store that this needs is not available now" : failure.message
   const retryAfter = retryable.has(code) ? (failure.retryAfter ?? defaultRetryAfter) : undefined
-  return { ...problemReply(code, detail, retryAfter), replayed: failure.replayed === true }
+  return { ...problemReply(code, detail, retryAfter, failure.leg), replayed: failure.replayed === true }
 }
 
 export const internalError: HttpReply = problemReply(

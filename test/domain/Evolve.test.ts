@@ -51,7 +51,7 @@ const transfer = { id: "transfer-1", to: "wallet-2", amount: 10n, reference: nul
 describe("evolve", () => {
   it("begins with the wallet's creation", () => {
     const fields = { ownerId: "owner-7", currency: "CZK", overdraftLimit: 5n, metadata: { a: "1" } }
-    const { holds, openBytes, transfers, ...wallet } = evolve(undefined, record(0, event("WalletCreated", fields), 7))
+    const { holds, openBytes, prepared, transfers, ...wallet } = evolve(undefined, record(0, event("WalletCreated", fields), 7))
     assert.deepStrictEqual(wallet, {
       id: walletId,
       ...fields,
@@ -62,7 +62,7 @@ describe("evolve", () => {
       createdAt: 7,
       updatedAt: 7
     })
-    assert.isTrue(HashMap.isEmpty(holds) && HashMap.isEmpty(transfers) && openBytes === 0)
+    assert.isTrue(HashMap.isEmpty(holds) && HashMap.isEmpty(transfers) && HashMap.isEmpty(prepared) && openBytes === 0)
   })
 
   it("takes balance and held from the event", () => {

@@ -67,8 +67,8 @@ const start = Object.fromEntries(
 ) as Record<ProblemCode, string>
 
 /** The document as JSON text. */
-export const problemBody = (code: ProblemCode, detail: string): string =>
-  `${start[code]},"detail":${JSON.stringify(detail)}}`
+export const problemBody = (code: ProblemCode, detail: string, leg?: number): string =>
+  `${start[code]},"detail":${JSON.stringify(detail)}${leg === undefined ? "" : `,"leg":${leg}`}}`
 
 export const isProblemCode = (tag: string): tag is ProblemCode => Object.hasOwn(problemStatus, tag)
 
@@ -80,11 +80,21 @@ const problem =
       requestId: Schema.optionalKey(Schema.String)
     })
 
+/** One that may be about a leg of a transfer of several, which it then names. */
+const legProblem =
+  <Self>() =>
+  <const Code extends ProblemCode>(code: Code) =>
+    HttpApiError.Problem<Self>()(code, declared(code), {
+      code: Schema.tag(code),
+      requestId: Schema.optionalKey(Schema.String),
+      leg: Schema.optionalKey(Schema.Int)
+    })
+
 export class InvalidRequest extends problem<InvalidRequest>()("InvalidRequest") {}
 export class IdempotencyKeyMissing extends problem<IdempotencyKeyMissing>()("IdempotencyKeyMissing") {}
 export class Unauthorized extends problem<Unauthorized>()("Unauthorized") {}
 export class Forbidden extends problem<Forbidden>()("Forbidden") {}
-export class WalletNotFound extends problem<WalletNotFound>()("WalletNotFound") {}
+export class WalletNotFound extends legProblem<WalletNotFound>()("WalletNotFound") {}
 export class HoldNotFound extends problem<HoldNotFound>()("HoldNotFound") {}
 export class TransferNotFound extends problem<TransferNotFound>()("TransferNotFound") {}
 export class TransactionNotFound extends problem<TransactionNotFound>()("TransactionNotFound") {}
@@ -96,20 +106,20 @@ export class LastAdminKey extends problem<LastAdminKey>()("LastAdminKey") {}
 export class PositionGone extends problem<PositionGone>()("PositionGone") {}
 export class PayloadTooLarge extends problem<PayloadTooLarge>()("PayloadTooLarge") {}
 export class UnsupportedMediaType extends problem<UnsupportedMediaType>()("UnsupportedMediaType") {}
-export class InsufficientFunds extends problem<InsufficientFunds>()("InsufficientFunds") {}
-export class CurrencyMismatch extends problem<CurrencyMismatch>()("CurrencyMismatch") {}
-export class WalletFrozen extends problem<WalletFrozen>()("WalletFrozen") {}
-export class WalletClosed extends problem<WalletClosed>()("WalletClosed") {}
+export class InsufficientFunds extends legProblem<InsufficientFunds>()("InsufficientFunds") {}
+export class CurrencyMismatch extends legProblem<CurrencyMismatch>()("CurrencyMismatch") {}
+export class WalletFrozen extends legProblem<WalletFrozen>()("WalletFrozen") {}
+export class WalletClosed extends legProblem<WalletClosed>()("WalletClosed") {}
 export class WalletNotEmpty extends problem<WalletNotEmpty>()("WalletNotEmpty") {}
 export class HoldClosed extends problem<HoldClosed>()("HoldClosed") {}
 export class HoldAmountExceeded extends problem<HoldAmountExceeded>()("HoldAmountExceeded") {}
-export class SameWallet extends problem<SameWallet>()("SameWallet") {}
-export class LimitExceeded extends problem<LimitExceeded>()("LimitExceeded") {}
+export class SameWallet extends legProblem<SameWallet>()("SameWallet") {}
+export class LimitExceeded extends legProblem<LimitExceeded>()("LimitExceeded") {}
 export class QueryTooWide extends problem<QueryTooWide>()("QueryTooWide") {}
 export class IdempotencyKeyReused extends problem<IdempotencyKeyReused>()("IdempotencyKeyReused") {}
 export class OperationRefused extends problem<OperationRefused>()("OperationRefused") {}
 export class OperationReversed extends problem<OperationReversed>()("OperationReversed") {}
-export class TransferReversed extends problem<TransferReversed>()("TransferReversed") {}
+export class TransferReversed extends legProblem<TransferReversed>()("TransferReversed") {}
 export class MailboxFull extends problem<MailboxFull>()("MailboxFull") {}
 export class RateLimited extends problem<RateLimited>()("RateLimited") {}
 export class InternalError extends problem<InternalError>()("InternalError") {}

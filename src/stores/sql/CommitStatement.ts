@@ -19,7 +19,7 @@
  * index of a statement before it looks for rows, and for a batch of one that is most of
  * the time.
  */
-import { holdRecord, legRecord, transferRecord } from "./Rows.ts"
+import { holdRecord, legRecord, transferRecord, wordsOfRecord } from "./Rows.ts"
 
 export type CommitPurpose = "append" | "copy" | "recopy" | "rederive"
 
@@ -325,9 +325,6 @@ transfers_changed as (
     reason text, updated_at timestamptz${legs ? ", leg int, leg_transactions json" : ""}) cross join accepted
   where ${isTaken("commit")} and transfers.wallet_id = t.wallet_id and transfers.id = t.id
 )`
-
-/** As JSON there is no array of texts. */
-const wordsOfRecord = "case when word_list is not null then array(select json_array_elements_text(word_list)) end"
 
 const givenLegs = (rows: string): string =>
   `json_to_recordset(${rows}::json) as l (commit int, ord int8, word_list json,

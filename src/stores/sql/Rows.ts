@@ -75,6 +75,10 @@ export const legRecord = recordOf({
   balance_after: "numeric"
 })
 
+/** In JSON there is no array of texts. */
+export const wordsOfRecord =
+  "case when word_list is not null then array(select json_array_elements_text(word_list)) end"
+
 export interface EventRow extends EventColumnsRow {
   readonly wallet_id: string
   readonly version: bigint

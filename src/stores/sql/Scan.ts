@@ -165,7 +165,7 @@ where t.wallet_id > $1 and t.wallet_id <= $2 order by t.wallet_id, t.id limit $3
 const readRefusals = `
 select wallet_id from refusals where wallet_id > $1 and wallet_id <= $2 order by wallet_id, version limit $3`
 
-/** Rows of holds and transfers that do not say where they come from: their places in the lists. */
+/** Rows of holds, transfers and legs that do not say where they come from: their places in the lists. */
 const readMisplaced = `
 select h.wallet_id, 'hold ' || h.id as what, h.version from holds h
 where h.wallet_id > $1 and h.wallet_id <= $2 and not exists (
@@ -175,7 +175,12 @@ union all
 select t.wallet_id, 'transfer ' || t.id, t.version from transfers t
 where t.wallet_id > $1 and t.wallet_id <= $2 and not exists (
   select from events e where e.wallet_id = t.wallet_id and e.version = t.version and e.type in ('TransferSent', 'LegsBegun')
-    and e.transfer_id = t.id and e.position = t.position)`
+    and e.transfer_id = t.id and e.position = t.position)
+union all
+select distinct l.wallet_id, 'legs of transfer ' || l.transfer_id, l.version from legs l
+where l.wallet_id > $1 and l.wallet_id <= $2 and l.version is not null and not exists (
+  select from events e where e.wallet_id = l.wallet_id and e.version = l.version and e.type = 'LegsApplied'
+    and e.transfer_id = l.transfer_id and e.position = l.position)`
 
 /** All statements that follow in the transaction see the same. */
 const oneMoment = "set transaction isolation level repeatable read, read only"
@@ -267,10 +272,8 @@ const readRange = Effect.fnUntraced(function* (
     const entry = of(wallet_id)
     if (entry !== undefined) entry.refusals += 1
   }
-  if (holds.length + transfers.length > 0) {
-    const misplaced = yield* sql.unsafe<Misplaced>(readMisplaced, [text(range.after), text(end)])
-    flaws.push(...misplaced.map(misplacedFlaw))
-  }
+  const misplaced = yield* sql.unsafe<Misplaced>(readMisplaced, [text(range.after), text(end)])
+  flaws.push(...misplaced.map(misplacedFlaw))
   const inOrder = Array.from(gathered.values()).sort((a, b) => (a.walletId < b.walletId ? -1 : 1))
   return { wallets: inOrder, to, flaws }
 })

@@ -8,12 +8,13 @@ import type { LedgerState } from "./LedgerState.ts"
 import { type Account, type LoggedCommand, nameOf } from "./LogCheck.ts"
 import { checkRejection } from "./RejectionCheck.ts"
 import { difference, isSame } from "./PlainData.ts"
+import { rowOfLegs } from "./StoreCheck.ts"
 import type { Trial } from "./Trial.ts"
 
 type Wrong = (law: string) => void
 
 const viewOf = (state: LedgerState) => {
-  const { holds: _holds, inFlight: _inFlight, ...view } = state
+  const { holds: _holds, inFlight: _inFlight, prepared: _prepared, ...view } = state
   return view
 }
 
@@ -31,6 +32,7 @@ const checkView = (
     available: _available,
     holds: _holds,
     openBytes: _openBytes,
+    prepared: _prepared,
     transfers: _transfers,
     ...view
   } = told as NonNullable<Told["wallet"]> & Record<string, unknown>
@@ -56,7 +58,7 @@ const checkEffect = (trial: Trial, account: Account, attempt: Answered, told: To
   if (command === undefined) return wrong(`version ${state.version} is not of its key`)
   checkReplay(trial, attempt, command, told, wrong)
   if (told.transaction !== undefined) {
-    const transaction = ledger.transactions.get(state.version)
+    const transaction = ledger.transactions.get(state.version)?.[0]
     if (!isSame(told.transaction, transaction)) wrong(`its transaction: ${difference(told.transaction, transaction)}`)
   }
   if (told.hold !== undefined) {
@@ -103,8 +105,21 @@ const checkTransfer = (account: Account, attempt: Answered, told: Told, transfer
     to: operation.to,
     amount: operation.amount,
     currency: account.ledgers.get(operation.walletId)!.at(0)!.currency,
+    legs: [
+      {
+        from: operation.walletId,
+        to: operation.to,
+        amount: operation.amount,
+        currency: account.ledgers.get(operation.walletId)!.at(0)!.currency,
+        reference: operation.reference,
+        metadata: {},
+        sentTransactionId: transfer.status === "completed" ? sent.id : null,
+        receivedTransactionId: transfer.status === "completed" ? (logged.arrived?.id ?? null) : null
+      }
+    ],
     status: transfer.status,
     reason: null,
+    leg: null,
     reference: operation.reference,
     metadata: {},
     createdAt: sent.time,
@@ -126,8 +141,29 @@ const checkTransfer = (account: Account, attempt: Answered, told: Told, transfer
   }
   const { arrived } = logged
   if (arrived?.event._tag !== "TransferReceived") return wrong("the destination has not received it")
-  if (account.ledgers.get(transfer.to)!.reversals.has(arrived.version)) wrong("the destination's receipt was reversed")
-  checkDurability(attempt, told, arrived.version, transfer.to, wrong)
+  if (account.ledgers.get(logged.to)!.reversals.has(arrived.version)) wrong("the destination's receipt was reversed")
+  checkDurability(attempt, told, arrived.version, logged.to, wrong)
+}
+
+/** Told is what its home has on record: as it was begun, or as it is settled. */
+const checkLegs = (account: Account, attempt: Answered, told: Told, transfer: Transfer, wrong: Wrong): void => {
+  const logged = account.several.get(transfer.id)
+  if (logged === undefined) return wrong(`the log has no transfer ${transfer.id}`)
+  const { begun, home, settled } = logged
+  if (home !== attempt.operation.walletId || begun.metadata.key !== `c:${attempt.key}`) {
+    wrong("the transfer is of another key")
+  }
+  if (transfer.status === "reversed") wrong("a reversal is told as an error")
+  const isDone = transfer.status === "completed"
+  if (isDone && settled === undefined) return wrong("it is not settled")
+  const wanted = rowOfLegs(logged, isDone ? settled : undefined)
+  if (!isSame(transfer, wanted)) wrong(`its transfer: ${difference(transfer, wanted)}`)
+  if (!isDone) {
+    const durability = { committed: true, persisted: told.durability?.persisted === true, indexed: false }
+    return checkDurability(attempt, { ...told, durability }, begun.version, home, wrong)
+  }
+  checkDurability(attempt, told, settled!.version, home, wrong)
+  for (const [walletId, { version }] of logged.ends) checkDurability(attempt, told, version, walletId, wrong)
 }
 
 const checkRead = (trial: Trial, account: Account, attempt: Answered, told: Told, wrong: Wrong): void => {
@@ -150,6 +186,7 @@ const checkDone = (trial: Trial, account: Account, attempt: Answered, told: Told
   const { operation } = attempt
   if (operation.kind === "read" || operation.kind === "past") return checkRead(trial, account, attempt, told, wrong)
   if (operation.kind === "transfer") return checkTransfer(account, attempt, told, told.transfer!, wrong)
+  if (operation.kind === "legs") return checkLegs(account, attempt, told, told.transfer!, wrong)
   checkEffect(trial, account, attempt, told, wrong)
   checkDurability(attempt, told, told.wallet!.version, operation.walletId, wrong)
 }
