@@ -3,7 +3,7 @@
  * failures of the stores.
  */
 import * as Schema from "effect/Schema"
-import type { Rejection } from "../domain/Rejection.ts"
+import { ofLeg, type Rejection } from "../domain/Rejection.ts"
 import type { EventUnreadable, OperationRefused, StoreDefect, StoreUnavailable } from "../stores/StoreError.ts"
 
 /** The key was used before, by another command. Nothing has happened. */
@@ -109,14 +109,16 @@ export class OperationReversed extends Schema.TaggedError<OperationReversed>()("
   }
 }
 
-/** The destination refused the transfer after the money was sent; the source has it back. */
+/**
+ * The destination refused the transfer after the money was sent, and the source has it back; or
+ * one of the wallets of several legs refused, and none has moved.
+ */
 export class TransferReversed extends Schema.TaggedError<TransferReversed>()("TransferReversed", {
   transferId: Schema.String,
   reason: Schema.String,
-  /** Of several legs: the one that was refused, a number from 0. */
-  leg: Schema.optionalKey(Schema.Int),
   /** `true`: the key was known, nothing new has happened. */
-  replayed: Schema.Boolean
+  replayed: Schema.Boolean,
+  ...ofLeg
 }) {
   override get message(): string {
     return `transfer ${this.transferId} was reversed: ${this.reason}`

@@ -32,6 +32,9 @@ import type { WalletHistory } from "./WalletHistory.ts"
 import type { WritePipeline } from "./WritePipeline.ts"
 
 /** What all actors of a node share. */
+/** A transfer that its source, or its home, has to bring to its end. */
+export type OpenTransfer = Pick<TransferInFlight, "id" | "createdAt">
+
 export interface ActorContext {
   readonly bounds: ActorBounds
   readonly ownership: Ownership["Service"]
@@ -50,7 +53,7 @@ export interface ActorContext {
   /** Limits how many wallets load at once. */
   readonly loading: <A, E>(load: Effect.Effect<A, E>) => Effect.Effect<A, E>
   /** The wallet was loaded, and these of its transfers have been sent, for good, and not ended. Synchronous. */
-  readonly transfersFound: (walletId: string, transfers: ReadonlyArray<TransferInFlight>) => void
+  readonly transfersFound: (walletId: string, transfers: ReadonlyArray<OpenTransfer>) => void
   /** The wallet has callers that wait for Persistence. Synchronous. */
   readonly awaiting: (actor: WalletActor) => void
   /** How many there are at all wallets. */

@@ -4,14 +4,14 @@
  */
 import * as Effect from "effect/Effect"
 import * as HashMap from "effect/HashMap"
-import type { TransferInFlight, Wallet } from "../domain/Wallet.ts"
+import type { Wallet } from "../domain/Wallet.ts"
 import type { Persistence, Refusal } from "../stores/Persistence.ts"
 import type { ReadError } from "../stores/StoreError.ts"
 import { StoreDefect, StoreUnavailable } from "../stores/StoreError.ts"
 import type { CommandError } from "./EngineError.ts"
 import { persisted, tooFarBehind } from "./PersistenceProgress.ts"
 import { UnpersistedEvents } from "./UnpersistedEvents.ts"
-import type { ActorContext, WalletActor } from "./WalletActor.ts"
+import type { ActorContext, OpenTransfer, WalletActor } from "./WalletActor.ts"
 
 /** Loads of one activation: more than two mean that Persistence has what the log does not have. */
 const loadTries = 3
@@ -33,9 +33,8 @@ export const load = function* (actor: WalletActor, context: ActorContext): Effec
     if (!context.pipeline.separate || (yield* loadUnpersisted(actor, context))) {
       actor.loaded = true
       context.resized(actor)
-      if (actor.wallet !== undefined && HashMap.size(actor.wallet.transfers) > 0) {
-        context.transfersFound(actor.walletId, sentForGood(actor.wallet, actor.unpersisted))
-      }
+      const open = actor.wallet === undefined ? [] : sentForGood(actor.wallet, actor.unpersisted)
+      if (open.length > 0) context.transfersFound(actor.walletId, open)
       return
     }
   }
@@ -127,9 +126,18 @@ const tellRefused = function* (
   }
 }
 
-/** Transfers in flight but for those whose sending may still be undone. */
-const sentForGood = (wallet: Wallet, unpersisted: UnpersistedEvents | undefined): ReadonlyArray<TransferInFlight> =>
-  Array.from(HashMap.values(wallet.transfers)).filter(({ id }) => unpersisted?.provisional.hasSent(id) !== true)
+const none: ReadonlyArray<never> = []
+
+/** Transfers that this wallet has to bring to their end, but for those whose sending may still be undone. */
+const sentForGood = (
+  { prepared, transfers }: Wallet,
+  unpersisted: UnpersistedEvents | undefined
+): ReadonlyArray<OpenTransfer> => {
+  if (HashMap.isEmpty(transfers) && HashMap.isEmpty(prepared)) return none
+  const begun = Array.from(HashMap.values(prepared)).filter((legs) => legs.begun !== null)
+  const open = [...HashMap.values(transfers), ...begun]
+  return open.filter(({ id }) => unpersisted?.provisional.hasSent(id) !== true)
+}
 
 export const contended = (actor: WalletActor) =>
   new StoreUnavailable({

@@ -4,25 +4,28 @@
  */
 import type { RecordedEvent } from "./Event.ts"
 import { HoldCommand } from "./Hold.ts"
+import { LegsCommand } from "./Legs.ts"
 import { LifecycleCommand } from "./Lifecycle.ts"
 import { MovementCommand } from "./Movement.ts"
 import { TransferCommand } from "./Transfer.ts"
 import type { Wallet } from "./Wallet.ts"
 
 export type { CaptureHold, ExpireHold, PlaceHold, ReleaseHold } from "./Hold.ts"
+export type { ApplyLegs, BeginLegs, PrepareLegs, RefuseLegs, ReleaseLegs, SettleLegs } from "./Legs.ts"
 export type { Close, CreateWallet, Freeze, Unfreeze, UpdateWallet } from "./Lifecycle.ts"
 export type { Credit, Debit } from "./Movement.ts"
 export type { ReceiveTransfer, RefuseTransfer, ReverseTransfer, SendTransfer, SettleTransfer } from "./Transfer.ts"
 
 /** All but the reversal of an operation, which the owner asks of itself; they travel between nodes. */
-export type RemoteCommand = LifecycleCommand | MovementCommand | HoldCommand | TransferCommand
+export type RemoteCommand = LifecycleCommand | MovementCommand | HoldCommand | TransferCommand | LegsCommand
 
 /** The schema of each. */
 export const commandCases = {
   ...LifecycleCommand.cases,
   ...MovementCommand.cases,
   ...HoldCommand.cases,
-  ...TransferCommand.cases
+  ...TransferCommand.cases,
+  ...LegsCommand.cases
 }
 
 /** Compensation of exactly one event that Persistence has refused; internal, on no API. */

@@ -3,7 +3,7 @@
  * before it sends a command on its way, so that a malformed one never comes into a batch
  * with others; the rules check the same values again, each at its place in the precedence.
  */
-import type { RemoteCommand, SendTransfer } from "./Command.ts"
+import type { BeginLegs, RemoteCommand, SendTransfer } from "./Command.ts"
 import {
   bothInvalid as both,
   invalid,
@@ -14,6 +14,7 @@ import {
   malformedEffectiveAt
 } from "./Decision.ts"
 import { invalidCreation, invalidUpdate } from "./LifecycleRules.ts"
+import { invalidLegs } from "./LegsRules.ts"
 import { isTime } from "./Limits.ts"
 import type { InvalidRequest } from "./Rejection.ts"
 
@@ -36,6 +37,7 @@ export type ClientCommand =
       }
     >
   | Omit<SendTransfer, "currency" | "destination">
+  | Omit<BeginLegs, "parties">
 
 /** Takes any values in the command's fields, also those of a caller without types. Tells all that is wrong; `undefined`: nothing is. */
 export const malformed = (command: ClientCommand): InvalidRequest | undefined => {
@@ -71,6 +73,8 @@ export const malformed = (command: ClientCommand): InvalidRequest | undefined =>
         both(both(invalidId("from", command.walletId), invalidId("to", command.to)), invalidMovement(command)),
         malformedEffectiveAt(command.effectiveAt)
       )
+    case "BeginLegs":
+      return both(invalidLegs(command), malformedEffectiveAt(command.effectiveAt))
     case "CreateWallet":
       return invalidCreation(command)
     case "UpdateWallet":

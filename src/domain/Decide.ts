@@ -21,6 +21,7 @@ import * as Result from "effect/Result"
 import type { Command } from "./Command.ts"
 import type { DecideContext, Decision } from "./Decision.ts"
 import { captureHold, expireHold, placeHold, releaseHold } from "./HoldRules.ts"
+import { applyLegs, beginLegs, prepareLegs, refuseLegs, releaseLegs, settleLegs } from "./LegsRules.ts"
 import { close, create, freeze, unfreeze, update } from "./LifecycleRules.ts"
 import { credit, debit } from "./MovementRules.ts"
 import { WalletNotFound } from "./Rejection.ts"
@@ -57,6 +58,18 @@ export const decide = (wallet: Wallet | undefined, command: Command, context: De
       return settleTransfer(wallet, command)
     case "ReverseTransfer":
       return reverseTransfer(wallet, command)
+    case "BeginLegs":
+      return beginLegs(wallet, command, context)
+    case "PrepareLegs":
+      return prepareLegs(wallet, command, context)
+    case "RefuseLegs":
+      return refuseLegs(wallet, command)
+    case "ApplyLegs":
+      return applyLegs(wallet, command)
+    case "ReleaseLegs":
+      return releaseLegs(wallet, command)
+    case "SettleLegs":
+      return settleLegs(wallet, command)
     case "Freeze":
       return freeze(wallet, command)
     case "Unfreeze":

@@ -7,6 +7,7 @@
 import * as HashMap from "effect/HashMap"
 import type * as Result from "effect/Result"
 import type { WalletEvent } from "./Event.ts"
+import { maxLegs, type PreparedLegs } from "./Legs.ts"
 import {
   amountLimit,
   balanceLimit,
@@ -112,20 +113,26 @@ export const findTransfer = (wallet: Wallet, transferId: string): TransferInFlig
   return transfer._tag === "Some" ? transfer.value : new TransferNotFound({ transferId })
 }
 
+export const findPrepared = (wallet: Wallet, transferId: string): PreparedLegs | TransferNotFound => {
+  const prepared = HashMap.get(wallet.prepared, transferId)
+  return prepared._tag === "Some" ? prepared.value : new TransferNotFound({ transferId })
+}
+
 /**
  * Whether `balanceAfter`, a balance that has grown, would not stay below 10^36
- * once everything in flight has come back: so a transfer that the other end
- * refuses can always be reversed. Adds up what is in flight only near the bound.
+ * once everything in flight has come back and everything prepared has arrived: so a transfer
+ * that the other end refuses can always be reversed, and one that is decided be applied. Adds up what is in flight only near the bound.
  *
  * Below zero there is nothing to check: a balance never falls below
  * `-overdraftLimit`, which has at most 30 digits.
  */
 export const overBalanceLimit = (wallet: Wallet, balanceAfter: bigint): LimitExceeded | undefined => {
-  const transfers = HashMap.size(wallet.transfers)
-  const atMost = transfers === 0 ? balanceAfter : balanceAfter + BigInt(transfers) * amountLimit
+  const open = HashMap.size(wallet.transfers) + maxLegs * HashMap.size(wallet.prepared)
+  const atMost = open === 0 ? balanceAfter : balanceAfter + BigInt(open) * amountLimit
   if (atMost < balanceLimit) return undefined
   let withReturns = balanceAfter
   for (const transfer of HashMap.values(wallet.transfers)) withReturns += transfer.amount
+  for (const { room } of HashMap.values(wallet.prepared)) withReturns += room
   if (withReturns < balanceLimit) return undefined
   return new LimitExceeded({
     walletId: wallet.id,

@@ -6,12 +6,14 @@
  * the log needs no fold to follow the money.
  */
 import type { HoldEvent } from "./Hold.ts"
+import type { LegsEvent } from "./Legs.ts"
 import type { LifecycleEvent } from "./Lifecycle.ts"
 import type { MovementEvent } from "./Movement.ts"
 import { operationCases, ReversalEvent } from "./Reversal.ts"
 import type { TransferEvent } from "./Transfer.ts"
 
 export type { HoldCaptured, HoldEvent, HoldExpired, HoldPlaced, HoldReleased } from "./Hold.ts"
+export type { LegsApplied, LegsBegun, LegsEvent, LegsPrepared, LegsRefused, LegsReleased, LegsSettled } from "./Legs.ts"
 export type {
   LifecycleEvent,
   MetadataChanged,
@@ -33,7 +35,13 @@ export type {
   TransferSettled
 } from "./Transfer.ts"
 
-export type WalletEvent = LifecycleEvent | MovementEvent | HoldEvent | TransferEvent | typeof ReversalEvent.Type
+export type WalletEvent =
+  | LifecycleEvent
+  | MovementEvent
+  | HoldEvent
+  | TransferEvent
+  | LegsEvent
+  | typeof ReversalEvent.Type
 
 export type WalletEventType = WalletEvent["_tag"]
 

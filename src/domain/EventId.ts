@@ -29,6 +29,17 @@ export const idPrefix = (time: number): string => {
   return `${hex.slice(0, 8)}-${hex.slice(8)}-7`
 }
 
+/**
+ * The id of a transaction of an event that makes several, by its number among them: the first has
+ * the event's own. The others differ in their random bits, so they lead to the same place.
+ */
+export const transactionIdOf = (eventId: string, number: number): string => {
+  if (number === 0) return eventId
+  const bits = Number.parseInt(eventId.slice(20, 23) + eventId.slice(24, 28), 16)
+  const hex = ((bits ^ number) >>> 0).toString(16).padStart(7, "0")
+  return `${eventId.slice(0, 20)}${hex.slice(0, 3)}-${hex.slice(3)}${eventId.slice(28)}`
+}
+
 /** `count`: taken modulo 4,096. `tail`: what follows the version digit of a random UUID; the middle of it is used. */
 export const eventIdOf = (prefix: string, count: number, tail: string, tag: string): string =>
   prefix + hexDigits[count & 0xfff]! + tail.slice(3, 13) + tag

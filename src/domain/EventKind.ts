@@ -6,6 +6,7 @@
  */
 import type { RecordedEvent, Restored, WalletEvent } from "./Event.ts"
 import type { HoldChange } from "./Hold.ts"
+import type { LegsChange } from "./Legs.ts"
 import type { Metadata } from "./Limits.ts"
 import type { TransferChange } from "./Transfer.ts"
 import type { Transaction, TransactionType, Wallet } from "./Wallet.ts"
@@ -17,10 +18,14 @@ export interface EventKind<E extends WalletEvent> {
   readonly balanceChange: (event: E) => bigint
   /** The transaction that it makes; `undefined`: it moves no money. */
   readonly transaction: TransactionOf<E> | undefined
+  /** Of one that makes several, in their order, instead of `transaction`. */
+  readonly transactions?: TransactionsOf<E>
   /** How it changes the row of a hold; `undefined`: none. */
   readonly holdChange: ((recorded: RecordedEvent, event: E) => HoldChange | undefined) | undefined
   /** How it changes the row of a transfer at its source; `undefined`: none. */
   readonly transferChange: ((recorded: RecordedEvent, event: E) => TransferChange | undefined) | undefined
+  /** How it changes the rows of the wallet's legs of a transfer; left out: not. */
+  readonly legsChange?: (recorded: RecordedEvent, event: E) => LegsChange | undefined
   /** How it is reversed; `undefined`: a fact about time or about another wallet, which never is. */
   readonly reversible: Reversible<E> | undefined
   /** Whether it builds on what events have left behind that may still be reversed. */
@@ -63,6 +68,12 @@ export type TransactionOf<E extends WalletEvent> = (
   wallet: { readonly currency: string },
   event: E
 ) => Transaction | undefined
+
+export type TransactionsOf<E extends WalletEvent> = (
+  recorded: RecordedEvent,
+  wallet: { readonly currency: string },
+  event: E
+) => ReadonlyArray<Transaction>
 
 // --- For the entries ---------------------------------------------------------
 

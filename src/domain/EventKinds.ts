@@ -2,6 +2,7 @@
 import type { WalletEvent } from "./Event.ts"
 import type { EventKind, EventKinds } from "./EventKind.ts"
 import { holdEvents } from "./HoldRules.ts"
+import { legsEvents } from "./LegsRules.ts"
 import { lifecycleEvents } from "./LifecycleRules.ts"
 import { movementEvents } from "./MovementRules.ts"
 import { reversalEvents } from "./ReversalRules.ts"
@@ -10,6 +11,7 @@ import { transferEvents } from "./TransferRules.ts"
 const eventKinds: EventKinds<WalletEvent> = {
   ...movementEvents,
   ...transferEvents,
+  ...legsEvents,
   ...holdEvents,
   ...lifecycleEvents,
   ...reversalEvents

@@ -12,6 +12,7 @@
  */
 import { createHash } from "node:crypto"
 import type { Command } from "./Command.ts"
+import type { AskedLeg } from "./Legs.ts"
 import { type Metadata, noMetadata } from "./Limits.ts"
 
 const version = "1:"
@@ -52,6 +53,18 @@ const canonicalText = (command: Command): string => {
       return `settle|${quoted(command.transferId)}`
     case "ReverseTransfer":
       return `reverse|${quoted(command.transferId)}`
+    case "BeginLegs":
+      return `legs|${command.legs.map(legText).join("|")}|${note(command.reference, command.metadata)}${effective(command)}`
+    // As with one leg: one question, whatever the answer.
+    case "PrepareLegs":
+    case "RefuseLegs":
+      return `prepare|${quoted(command.transferId)}|${quoted(command.home)}`
+    // And one decision.
+    case "ApplyLegs":
+    case "ReleaseLegs":
+      return `decide|${quoted(command.transferId)}`
+    case "SettleLegs":
+      return `settle|${quoted(command.transferId)}`
     case "CreateWallet":
       return (
         `create|${quoted(command.ownerId)}|${quoted(command.currency)}|${command.overdraftLimit}|` +
@@ -69,6 +82,9 @@ const canonicalText = (command: Command): string => {
       return `compensate|${quoted(command.operation.id)}`
   }
 }
+
+const legText = ({ amount, from, metadata, reference, to }: AskedLeg): string =>
+  `${quoted(from)}|${quoted(to)}|${amount}|${note(reference, metadata)}`
 
 const quoted = (value: string): string => JSON.stringify(value)
 

@@ -120,7 +120,7 @@ export const unfreeze = (wallet: Wallet, command: Unfreeze): Decision => {
 
 const notEmpty = (wallet: Wallet): Rejection | undefined => {
   const openHolds = HashMap.size(wallet.holds)
-  const transfersInFlight = HashMap.size(wallet.transfers)
+  const transfersInFlight = HashMap.size(wallet.transfers) + HashMap.size(wallet.prepared)
   return wallet.balance === 0n && openHolds === 0 && transfersInFlight === 0
     ? undefined
     : new WalletNotEmpty({ walletId: wallet.id, balance: wallet.balance, openHolds, transfersInFlight })
@@ -185,6 +185,9 @@ const unmoved = (restored: Restored): Undo => ({ balanceChange: 0n, heldChange: 
 const undoStatus = (wallet: Wallet, before: Wallet | undefined, made: WalletStatus): Undo | undefined =>
   before === undefined || wallet.status !== made ? undefined : unmoved({ _tag: "Status", status: before.status })
 
+const isEmptyOfOpen = ({ holds, prepared, transfers }: Wallet): boolean =>
+  HashMap.isEmpty(holds) && HashMap.isEmpty(transfers) && HashMap.isEmpty(prepared)
+
 const sameMetadata = (one: Metadata, other: Metadata): boolean => {
   const keys = Object.keys(one)
   return (
@@ -212,9 +215,7 @@ const walletCreated: EventKind<WalletCreated> = {
   },
   reversible: {
     undo: (wallet) =>
-      wallet.balance === 0n && HashMap.isEmpty(wallet.holds) && HashMap.isEmpty(wallet.transfers)
-        ? unmoved({ _tag: "Status", status: "closed" })
-        : undefined,
+      wallet.balance === 0n && isEmptyOfOpen(wallet) ? unmoved({ _tag: "Status", status: "closed" }) : undefined,
     availableChange: (event) => event.overdraftLimit,
     freedAtMost: freesNothing,
     trace: () => "created"

@@ -22,6 +22,12 @@ export const changesProfile = (event: WalletEvent): boolean => {
     case "TransferRefused":
     case "TransferSettled":
     case "TransferReversed":
+    case "LegsBegun":
+    case "LegsPrepared":
+    case "LegsRefused":
+    case "LegsApplied":
+    case "LegsReleased":
+    case "LegsSettled":
     case "NothingChanged":
       return false
     case "WalletCreated":

@@ -7,7 +7,8 @@ import type { Commit } from "./Commit.ts"
 import type { RecordedEvent } from "./Event.ts"
 import { kindOf } from "./EventKinds.ts"
 import { type HoldChange, holdProgressed } from "./Hold.ts"
-import type { TransferChange } from "./Transfer.ts"
+import type { LegsChange } from "./Legs.ts"
+import { type TransferChange, transferChanged } from "./Transfer.ts"
 import type { Transaction } from "./Wallet.ts"
 
 /**
@@ -20,6 +21,18 @@ export const transactionOf = (
 ): Transaction | undefined => {
   const event = recorded.event
   return kindOf(event).transaction?.(recorded, wallet, event)
+}
+
+/** All transactions that an event makes, in their order: of a transfer of several legs by leg. */
+export const transactionsOf = (
+  recorded: RecordedEvent,
+  wallet: { readonly currency: string }
+): ReadonlyArray<Transaction> => {
+  const event = recorded.event
+  const kind = kindOf(event)
+  if (kind.transactions !== undefined) return kind.transactions(recorded, wallet, event)
+  const transaction = kind.transaction?.(recorded, wallet, event)
+  return transaction === undefined ? noChanges : [transaction]
 }
 
 const noChanges: ReadonlyArray<never> = []
@@ -66,8 +79,21 @@ export const transferChanges = (commit: Pick<Commit, "events">): ReadonlyArray<T
 type ChangedTransfer = Extract<TransferChange, { readonly _tag: "Changed" }>
 
 const merged = (earlier: TransferChange, change: ChangedTransfer): TransferChange => {
-  const { reason, status } = change
   if (earlier._tag === "Changed") return { ...change, updatedAt: change.updatedAt ?? earlier.updatedAt }
-  const updatedAt = change.updatedAt ?? earlier.transfer.updatedAt
-  return { ...earlier, transfer: { ...earlier.transfer, status, reason, updatedAt } }
+  return { ...earlier, transfer: transferChanged(earlier.transfer, change) }
+}
+
+/** One change per transfer of several legs of which the commit's events are, at whichever wallet, in the order of first touch. */
+export const legsChanges = (commit: Pick<Commit, "events">): ReadonlyArray<LegsChange> => {
+  let changes: Map<string, LegsChange> | undefined
+  for (const recorded of commit.events) {
+    const change = kindOf(recorded.event).legsChange?.(recorded, recorded.event)
+    if (change === undefined) continue
+    changes ??= new Map()
+    const earlier = changes.get(change.transferId)
+    const isNew = earlier?._tag === "Prepared"
+    if (isNew && change._tag === "Released") changes.delete(change.transferId)
+    else changes.set(change.transferId, isNew && change._tag === "Applied" ? { ...change, prepared: true } : change)
+  }
+  return changes === undefined ? noChanges : Array.from(changes.values())
 }

@@ -16,6 +16,8 @@
 import * as HashMap from "effect/HashMap"
 import type { WalletEvent } from "./Event.ts"
 import { kindOf } from "./EventKinds.ts"
+import { maxLegs } from "./Legs.ts"
+import { preparesLegs } from "./LegsRules.ts"
 import { amountLimit, balanceLimit } from "./Limits.ts"
 import { transferTrace } from "./TransferRules.ts"
 import { available, type Wallet } from "./Wallet.ts"
@@ -80,14 +82,15 @@ export class Provisional {
       // The engine's own events are facts: they wait for nothing but what they end.
       if (kind.reversible === undefined) continue
       if (kind.reversible.availableChange(event) < 0n) needs = true
-      if (kind.balanceChange(event) > 0n) receives = true
+      if (kind.balanceChange(event) > 0n || preparesLegs(event)) receives = true
     }
     return (needs && available(after) < this.#gained) || (receives && this.#isNearLimit(after))
   }
 
   /** Whether all that may come back, by reversals and from transfers in flight, could reach the bound of a balance. */
   #isNearLimit(after: Wallet): boolean {
-    const inFlight = BigInt(HashMap.size(after.transfers)) * amountLimit
+    const open = HashMap.size(after.transfers) + maxLegs * HashMap.size(after.prepared)
+    const inFlight = BigInt(open) * amountLimit
     return after.balance + this.#spent + inFlight >= balanceLimit
   }
 

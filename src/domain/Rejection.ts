@@ -4,12 +4,12 @@
  */
 import * as Schema from "effect/Schema"
 
-/** Of a transfer with several legs: the number of the one that was rejected, from 0. */
-const leg = { leg: Schema.optionalKey(Schema.Int) }
+/** Of a transfer of several legs: the number of the one that it is about, from 0. */
+export const ofLeg = { leg: Schema.optionalKey(Schema.Int) }
 
 export class WalletNotFound extends Schema.TaggedError<WalletNotFound>()("WalletNotFound", {
   walletId: Schema.String,
-  ...leg
+  ...ofLeg
 }) {
   override get message(): string {
     return `wallet ${this.walletId} does not exist`
@@ -26,7 +26,7 @@ export class WalletAlreadyExists extends Schema.TaggedError<WalletAlreadyExists>
 
 export class WalletClosed extends Schema.TaggedError<WalletClosed>()("WalletClosed", {
   walletId: Schema.String,
-  ...leg
+  ...ofLeg
 }) {
   override get message(): string {
     return `wallet ${this.walletId} is closed`
@@ -41,7 +41,7 @@ export class WalletFrozen extends Schema.TaggedError<WalletFrozen>()("WalletFroz
   direction: FrozenDirection,
   /** Milliseconds since the epoch; `null`: until it is unfrozen. */
   until: Schema.NullOr(Schema.Number),
-  ...leg
+  ...ofLeg
 }) {
   override get message(): string {
     return `wallet ${this.walletId} is frozen`
@@ -68,7 +68,7 @@ export class CurrencyMismatch extends Schema.TaggedError<CurrencyMismatch>()("Cu
   walletId: Schema.String,
   expected: Schema.String,
   actual: Schema.String,
-  ...leg
+  ...ofLeg
 }) {
   override get message(): string {
     return `wallet ${this.walletId} cannot take part: ${this.expected} is expected, not ${this.actual}`
@@ -77,7 +77,7 @@ export class CurrencyMismatch extends Schema.TaggedError<CurrencyMismatch>()("Cu
 
 export class SameWallet extends Schema.TaggedError<SameWallet>()("SameWallet", {
   walletId: Schema.String,
-  ...leg
+  ...ofLeg
 }) {
   override get message(): string {
     return `wallet ${this.walletId} cannot send to itself`
@@ -127,7 +127,7 @@ export class InsufficientFunds extends Schema.TaggedError<InsufficientFunds>()("
   currency: Schema.String,
   available: Schema.BigInt,
   required: Schema.BigInt,
-  ...leg
+  ...ofLeg
 }) {
   /** What is missing. */
   get shortage(): bigint {
@@ -150,7 +150,7 @@ export class LimitExceeded extends Schema.TaggedError<LimitExceeded>()("LimitExc
   /** What it would come to. */
   size: Schema.BigInt,
   bound: Schema.BigInt,
-  ...leg
+  ...ofLeg
 }) {
   override get message(): string {
     const what = this.limit === "balance" ? "balance" : "state of holds, transfers in flight and metadata"
@@ -164,7 +164,7 @@ export class RefundExceeded extends Schema.TaggedError<RefundExceeded>()("Refund
   walletId: Schema.String,
   /** What is left, minor units. */
   refundable: Schema.BigInt,
-  ...leg
+  ...ofLeg
 }) {
   override get message(): string {
     return `${this.refundable} can still be refunded at wallet ${this.walletId}`
@@ -191,7 +191,7 @@ export class PolicyRejected extends Schema.TaggedError<PolicyRejected>()("Policy
   /** Its name. */
   policy: Schema.String,
   reason: Schema.String,
-  ...leg
+  ...ofLeg
 }) {
   override get message(): string {
     return `policy ${this.policy} of wallet ${this.walletId}: ${this.reason}`

@@ -2,6 +2,7 @@
 import * as Schema from "effect/Schema"
 import { typed, unionCodec, withCodec } from "./Codec.ts"
 import { HoldEvent, OpenHold } from "./Hold.ts"
+import { LegsEvent } from "./Legs.ts"
 import { LifecycleEvent } from "./Lifecycle.ts"
 import { MovementEvent } from "./Movement.ts"
 import { TransferEvent, TransferInFlight } from "./Transfer.ts"
@@ -14,6 +15,7 @@ const restored = Schema.TaggedUnion({
   NoHold: { holdId: Id },
   Transfer: { transfer: TransferInFlight },
   NoTransfer: { transferId: Id },
+  NoLegs: { transferId: Id },
   Status: { status: WalletStatus },
   OverdraftLimit: { overdraftLimit: AmountOrZero },
   Metadata: { metadata: Metadata }
@@ -29,7 +31,8 @@ export const operationCases = {
   ...LifecycleEvent.cases,
   ...MovementEvent.cases,
   ...HoldEvent.cases,
-  ...TransferEvent.cases
+  ...TransferEvent.cases,
+  ...LegsEvent.cases
 }
 
 type OperationType = keyof typeof operationCases

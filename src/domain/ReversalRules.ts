@@ -12,6 +12,7 @@ import {
   withMetadata,
   withoutHold,
   withoutTransfer,
+  withoutPrepared,
   withOverdraftLimit,
   withStatus,
   withTransfer
@@ -29,6 +30,8 @@ const evolve = (wallet: Wallet, recorded: RecordedEvent, { restored }: Operation
       return withTransfer(wallet, recorded, restored.transfer)
     case "NoTransfer":
       return withoutTransfer(wallet, recorded, restored.transferId)
+    case "NoLegs":
+      return withoutPrepared(wallet, recorded, restored.transferId)
     case "Status":
       return withStatus(wallet, recorded, restored.status)
     case "OverdraftLimit":
@@ -70,6 +73,9 @@ const transferChange = (recorded: RecordedEvent, event: OperationReversed): Tran
     const { walletId } = recorded
     return { _tag: "Changed", walletId, transferId, status: "pending", reason: null, updatedAt: createdAt }
   }
+  if (restored._tag === "NoLegs") {
+    return reversedType === "LegsBegun" ? reversedRow(recorded, restored.transferId, reason) : undefined
+  }
   return restored._tag === "NoTransfer" && reversedType === "TransferSent"
     ? reversedRow(recorded, restored.transferId, reason)
     : undefined
@@ -81,6 +87,8 @@ const operationReversed: EventKind<OperationReversed> = {
   transaction: reversal,
   holdChange,
   transferChange,
+  legsChange: (_recorded, { restored }) =>
+    restored._tag === "NoLegs" ? { _tag: "Released", transferId: restored.transferId } : undefined,
   reversible: undefined,
   // It takes back what may still be reversed: to wait for that would be for ever.
   buildsOn: buildsOnNothing

@@ -4,6 +4,7 @@
  *   send (source) → receive or refuse (destination) → settle or reverse (source)
  */
 import * as Schema from "effect/Schema"
+import type { LegTransactions, TransferLeg } from "./Legs.ts"
 import type { Metadata } from "./Limits.ts"
 import {
   after,
@@ -111,29 +112,35 @@ export type TransferReversed = typeof TransferEvent.cases.TransferReversed.Type
 // --- What readers see --------------------------------------------------------
 
 /**
- * - `pending`: the money has left the source; the destination has not answered.
- * - `completed`: the destination has it.
- * - `reversed`: the destination refused it; the source has it back.
+ * - `pending`: the money has left the source; the destination has not answered. Of several legs:
+ *   it is held in transit where it leaves, or not all wallets have been told yet how it ended.
+ * - `completed`: the destination has it, all destinations have.
+ * - `reversed`: a destination, of several legs any wallet, refused it; no money has moved, or it is back.
  */
 export type TransferStatus = "pending" | "completed" | "reversed"
 
-/** A movement from one wallet to another, as a reader sees it. */
+/** A movement from one wallet to another, or in several legs, as a reader sees it. */
 export interface Transfer {
   readonly id: string
-  readonly from: string
-  readonly to: string
-  readonly amount: bigint
-  readonly currency: string
+  /** Of several legs `null`, and so are `to`, `amount` and `currency`. */
+  readonly from: string | null
+  readonly to: string | null
+  readonly amount: bigint | null
+  readonly currency: string | null
+  /** In the order given, one at least. */
+  readonly legs: ReadonlyArray<TransferLeg>
   readonly status: TransferStatus
   /** Why it was reversed. */
   readonly reason: string | null
+  /** Of several legs: the number of the one that was refused. */
+  readonly leg: number | null
   readonly reference: string | null
   readonly metadata: Metadata
-  /** Time of TransferSent, milliseconds. */
+  /** Time of TransferSent or LegsBegun, milliseconds. */
   readonly createdAt: number
   /** When it counts for the books, on both sides, milliseconds: `createdAt` unless its caller said otherwise. */
   readonly effectiveAt: number
-  /** Time of the event that made the status: TransferSent, TransferReceived or TransferReversed. */
+  /** Time of the event that made the status: TransferSent, TransferReceived or TransferReversed; LegsBegun or LegsSettled. */
   readonly updatedAt: number
 }
 
@@ -159,4 +166,54 @@ export type TransferChange =
       readonly status: TransferStatus
       readonly reason: string | null
       readonly updatedAt: number | null
+      /** Of several legs. */
+      readonly leg?: number | null
+      /** Of several legs, by leg: none where it was reversed. */
+      readonly transactions?: ReadonlyArray<LegTransactions>
     }
+
+/** The wallet that it is a transfer of: its source, or that of its first leg. */
+export const sourceOf = ({ legs }: Pick<Transfer, "legs">): string => legs[0]!.from
+
+/** The legs of one that has one. */
+export const singleLeg = (
+  leg: Omit<TransferLeg, "sentTransactionId" | "receivedTransactionId">
+): ReadonlyArray<TransferLeg> => [withTransactions(leg, undefined)]
+
+/** `undefined`: there are none yet. */
+export const withTransactions = (
+  { amount, currency, from, metadata, reference, to }: Omit<TransferLeg, "sentTransactionId" | "receivedTransactionId">,
+  transactions: LegTransactions | undefined
+): TransferLeg => ({
+  from,
+  to,
+  amount,
+  currency,
+  reference,
+  metadata,
+  sentTransactionId: transactions?.sent ?? null,
+  receivedTransactionId: transactions?.received ?? null
+})
+
+/** A transfer of one leg that its destination has, with the ids of its transactions. */
+export const completed = (transfer: Transfer, updatedAt: number, transactions: LegTransactions): Transfer => ({
+  ...transfer,
+  status: "completed",
+  updatedAt,
+  legs: transfer.legs.map((leg) => withTransactions(leg, transactions))
+})
+
+export const transferChanged = (
+  transfer: Transfer,
+  { leg, reason, status, transactions, updatedAt }: Extract<TransferChange, { readonly _tag: "Changed" }>
+): Transfer => ({
+  ...transfer,
+  status,
+  reason,
+  leg: leg ?? null,
+  updatedAt: updatedAt ?? transfer.updatedAt,
+  legs:
+    transactions === undefined
+      ? transfer.legs
+      : transfer.legs.map((one, index) => withTransactions(one, transactions[index]))
+})

@@ -41,19 +41,20 @@ import {
   WalletClosed,
   WalletNotFound
 } from "./Rejection.ts"
-import type {
-  ReceiveTransfer,
-  RefuseTransfer,
-  ReverseTransfer,
-  SendTransfer,
-  SettleTransfer,
-  TransferChange,
-  TransferEvent,
-  TransferReceived,
-  TransferRefused,
-  TransferReversed,
-  TransferSent,
-  TransferSettled
+import {
+  type ReceiveTransfer,
+  type RefuseTransfer,
+  type ReverseTransfer,
+  type SendTransfer,
+  type SettleTransfer,
+  singleLeg,
+  type TransferChange,
+  type TransferEvent,
+  type TransferReceived,
+  type TransferRefused,
+  type TransferReversed,
+  type TransferSent,
+  type TransferSettled
 } from "./Transfer.ts"
 import type { Wallet } from "./Wallet.ts"
 import { transferBytes } from "./WalletSize.ts"
@@ -228,8 +229,17 @@ const transferSent: EventKind<TransferSent> = {
       to: event.to,
       amount: event.amount,
       currency: event.currency,
+      legs: singleLeg({
+        from: recorded.walletId,
+        to: event.to,
+        amount: event.amount,
+        currency: event.currency,
+        reference: event.reference,
+        metadata: event.metadata
+      }),
       status: "pending",
       reason: null,
+      leg: null,
       reference: event.reference,
       metadata: event.metadata,
       createdAt: recorded.time,

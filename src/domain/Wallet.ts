@@ -8,10 +8,12 @@
 import type * as HashMap from "effect/HashMap"
 import * as Schema from "effect/Schema"
 import type { OpenHold } from "./Hold.ts"
+import type { PreparedLegs } from "./Legs.ts"
 import type { Metadata } from "./Limits.ts"
 import type { TransferInFlight } from "./Transfer.ts"
 
 export type { Hold, HoldStatus, OpenHold } from "./Hold.ts"
+export type { BegunLeg, OwnLeg, PreparedLegs, TransferLeg } from "./Legs.ts"
 export type { Transaction, TransactionType } from "./Movement.ts"
 export type { Transfer, TransferInFlight, TransferStatus } from "./Transfer.ts"
 
@@ -25,7 +27,7 @@ export interface Wallet {
   readonly currency: string
   /** May be negative down to `-overdraftLimit`. */
   readonly balance: bigint
-  /** Σ remaining of the open holds. */
+  /** Σ remaining of the open holds, and Σ held in transit of the prepared legs. */
   readonly held: bigint
   readonly overdraftLimit: bigint
   readonly status: WalletStatus
@@ -38,15 +40,22 @@ export interface Wallet {
   readonly holds: HashMap.HashMap<string, OpenHold>
   /** Transfers sent and neither settled nor reversed, by transfer id. */
   readonly transfers: HashMap.HashMap<string, TransferInFlight>
-  /** Σ bytes of `holds` and `transfers` in a snapshot, at most (`WalletSize`). */
+  /** What is prepared of transfers of several legs, by transfer id. */
+  readonly prepared: HashMap.HashMap<string, PreparedLegs>
+  /** Σ bytes of `holds`, `transfers` and `prepared` in a snapshot, at most (`WalletSize`). */
   readonly openBytes: number
 }
 
 /** A wallet as readers see it, without what is open. */
-export type WalletView = Omit<Wallet, "holds" | "transfers" | "openBytes">
+export type WalletView = Omit<Wallet, "holds" | "transfers" | "prepared" | "openBytes">
 
-export const viewOf = ({ holds: _holds, openBytes: _openBytes, transfers: _transfers, ...view }: Wallet): WalletView =>
-  view
+export const viewOf = ({
+  holds: _holds,
+  openBytes: _openBytes,
+  prepared: _prepared,
+  transfers: _transfers,
+  ...view
+}: Wallet): WalletView => view
 
 /** What can be debited, held or sent now: `balance − held + overdraftLimit`. */
 export const available = (wallet: Wallet): bigint => wallet.balance - wallet.held + wallet.overdraftLimit

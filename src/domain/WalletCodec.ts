@@ -9,9 +9,10 @@ import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import { codecOf, isJsonObject, type JsonObject, listCodec, structCodec, withCodec } from "./Codec.ts"
 import { OpenHold } from "./Hold.ts"
+import { PreparedLegs } from "./Legs.ts"
 import { TransferInFlight } from "./Transfer.ts"
 import { type Wallet, WalletStatus } from "./Wallet.ts"
-import { holdBytes, transferBytes } from "./WalletSize.ts"
+import { holdBytes, preparedBytes, transferBytes } from "./WalletSize.ts"
 import { AmountOrZero, Balance, Currency, Held, Id, Metadata, Time, Version } from "./WireValues.ts"
 
 /** Raised with every change of shape; the last two are readable. */
@@ -52,27 +53,39 @@ type WalletRecord = typeof WalletRecord.Type
 
 const records = structCodec(WalletRecord)
 
+/** Left out of the JSON when there is none. */
+const preparedLegs = listCodec(codecOf(PreparedLegs), maxItems)
+
+type Prepared = ReadonlyArray<PreparedLegs>
+
 /** JSON-able. */
-export const encodeWallet = (wallet: Wallet): JsonObject =>
-  records.encode({
+export const encodeWallet = (wallet: Wallet): JsonObject => {
+  const record = records.encode({
     ...wallet,
     format,
     holds: HashMap.toValues(wallet.holds),
     transfers: HashMap.toValues(wallet.transfers)
   })
+  return HashMap.isEmpty(wallet.prepared)
+    ? record
+    : { ...record, prepared: preparedLegs.encode(HashMap.toValues(wallet.prepared)) }
+}
 
 /** The failure says why it is of no use. */
 export const decodeWallet = (value: unknown): Result.Result<Wallet, string> => {
   if (isJsonObject(value) && value.format !== format) return Result.fail(`wallet format ${String(value.format)}`)
-  const record = records.decode(value)
-  if (record === undefined) return Result.fail(records.explain(value))
-  const wallet = walletOf(record)
-  const contradiction = contradictionIn(record, wallet)
+  const { prepared: given = [], ...rest } = isJsonObject(value) ? value : {}
+  const record = records.decode(rest)
+  if (record === undefined) return Result.fail(records.explain(isJsonObject(value) ? rest : value))
+  const prepared = preparedLegs.decode(given)
+  if (prepared === undefined) return Result.fail("prepared: unreadable")
+  const wallet = walletOf(record, prepared)
+  const contradiction = contradictionIn(record, prepared, wallet)
   return contradiction === undefined ? Result.succeed(wallet) : Result.fail(contradiction)
 }
 
 /** The keys in the order in which `evolve` makes them: one hidden class. */
-const walletOf = (record: WalletRecord): Wallet => ({
+const walletOf = (record: WalletRecord, prepared: Prepared): Wallet => ({
   id: record.id,
   ownerId: record.ownerId,
   currency: record.currency,
@@ -88,17 +101,21 @@ const walletOf = (record: WalletRecord): Wallet => ({
   transfers: HashMap.fromIterable(
     record.transfers.map((transfer): [string, TransferInFlight] => [transfer.id, transfer])
   ),
+  prepared: HashMap.fromIterable(prepared.map((legs): [string, PreparedLegs] => [legs.id, legs])),
   openBytes:
     record.holds.reduce((bytes, hold) => bytes + holdBytes(hold), 0) +
-    record.transfers.reduce((bytes, transfer) => bytes + transferBytes(transfer), 0)
+    record.transfers.reduce((bytes, transfer) => bytes + transferBytes(transfer), 0) +
+    prepared.reduce((bytes, legs) => bytes + preparedBytes(legs), 0)
 })
 
 /** What cannot be in a wallet, although every field is readable. */
-const contradictionIn = (record: WalletRecord, wallet: Wallet): string | undefined => {
+const contradictionIn = (record: WalletRecord, prepared: Prepared, wallet: Wallet): string | undefined => {
   if (HashMap.size(wallet.holds) !== record.holds.length) return "holds: one twice"
   if (HashMap.size(wallet.transfers) !== record.transfers.length) return "transfers: one twice"
+  if (HashMap.size(wallet.prepared) !== prepared.length) return "prepared: one twice"
   const held = record.holds.reduce((total, hold) => total + hold.remaining, 0n)
-  if (held !== record.held) return "held: not the sum of the holds"
+  const inTransit = prepared.reduce((total, legs) => total + legs.held, 0n)
+  if (held + inTransit !== record.held) return "held: not the sum of the holds and of what is held in transit"
   if (record.updatedAt < record.createdAt) return "updatedAt: before createdAt"
   return undefined
 }

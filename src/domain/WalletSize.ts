@@ -14,6 +14,7 @@ import {
   type Metadata,
   noMetadata
 } from "./Limits.ts"
+import type { PreparedLegs } from "./Legs.ts"
 import type { TransferInFlight } from "./Transfer.ts"
 import type { Wallet } from "./Wallet.ts"
 
@@ -22,6 +23,9 @@ const walletFixedBytes = 600
 
 /** A hold or transfer but for reference and metadata, bytes: two ids, three amounts, times, names of fields. */
 const openFixedBytes = 320
+
+/** Of a reason that a decision has, with its quotes. */
+const maxReasonBytes = maxTextLength * 6 + 2
 
 /** One UTF-16 unit takes at most so many, as `\u0001`. */
 const unitBytes = 6
@@ -54,7 +58,23 @@ const noteBytes = ({ metadata, reference }: { readonly metadata: Metadata; reado
 export const holdBytes: (hold: Pick<OpenHold, "metadata" | "reference">) => number = noteBytes
 export const transferBytes: (transfer: Pick<TransferInFlight, "metadata" | "reference">) => number = noteBytes
 
+/** Two ids at most, an amount and the names of fields are in the fixed part of each. */
+export const preparedBytes = ({ begun, legs }: Pick<PreparedLegs, "begun" | "legs">): number => {
+  let bytes = openFixedBytes + maxReasonBytes
+  for (const leg of legs) bytes += noteBytes(leg)
+  if (begun === null) return bytes
+  bytes += noteBytes(begun)
+  for (const leg of begun.legs) bytes += noteBytes(leg)
+  return bytes
+}
+
 export const maxMetadataBytes = 1 + maxMetadataPairs * ((maxMetadataKeyLength + maxMetadataValueLength) * unitBytes + 6)
+
+/**
+ * Of a transfer of several legs as its home keeps it: 128 KiB, as much as a request may have. It is one event,
+ * and no store takes events of any size.
+ */
+export const maxLegsBytes = 128 * 1024
 
 /** Of one hold or transfer with all that a caller may say of it. */
 export const maxOpenBytes = openFixedBytes + maxTextLength * unitBytes + 2 + maxMetadataBytes

@@ -5,16 +5,19 @@
 import * as HashMap from "effect/HashMap"
 import type { RecordedEvent, WalletCreated } from "./Event.ts"
 import type { Metadata } from "./Limits.ts"
-import type { OpenHold, TransferInFlight, Wallet, WalletStatus } from "./Wallet.ts"
-import { holdBytes, transferBytes } from "./WalletSize.ts"
+import type { OpenHold, PreparedLegs, TransferInFlight, Wallet, WalletStatus } from "./Wallet.ts"
+import { holdBytes, preparedBytes, transferBytes } from "./WalletSize.ts"
 
 type Holds = Wallet["holds"]
 type Transfers = Wallet["transfers"]
+type Prepared = Wallet["prepared"]
 
 /** Shared by every wallet without open holds. */
 const noHolds: Holds = HashMap.empty()
 /** Shared by every wallet with nothing in flight. */
 const noTransfers: Transfers = HashMap.empty()
+/** Shared by every wallet with nothing prepared. */
+const noPrepared: Prepared = HashMap.empty()
 
 export const created = (recorded: RecordedEvent, event: WalletCreated): Wallet => ({
   id: recorded.walletId,
@@ -30,6 +33,7 @@ export const created = (recorded: RecordedEvent, event: WalletCreated): Wallet =
   updatedAt: recorded.time,
   holds: noHolds,
   transfers: noTransfers,
+  prepared: noPrepared,
   openBytes: 0
 })
 
@@ -41,6 +45,7 @@ const next = (
   metadata: Metadata,
   holds: Holds,
   transfers: Transfers,
+  prepared: Prepared,
   openBytes: number
 ): Wallet => ({
   id: wallet.id,
@@ -56,6 +61,7 @@ const next = (
   updatedAt: recorded.time,
   holds,
   transfers,
+  prepared,
   openBytes
 })
 
@@ -69,6 +75,7 @@ export const moved = (wallet: Wallet, recorded: RecordedEvent): Wallet =>
     wallet.metadata,
     wallet.holds,
     wallet.transfers,
+    wallet.prepared,
     wallet.openBytes
   )
 
@@ -78,7 +85,18 @@ const withOpen = (
   holds: Holds,
   transfers: Transfers,
   openBytes: number
-): Wallet => next(wallet, recorded, wallet.overdraftLimit, wallet.status, wallet.metadata, holds, transfers, openBytes)
+): Wallet =>
+  next(
+    wallet,
+    recorded,
+    wallet.overdraftLimit,
+    wallet.status,
+    wallet.metadata,
+    holds,
+    transfers,
+    wallet.prepared,
+    openBytes
+  )
 
 const bytesOfHold = (wallet: Wallet, holdId: string): number => {
   const hold = HashMap.get(wallet.holds, holdId)
@@ -111,13 +129,53 @@ export const withoutTransfer = (wallet: Wallet, recorded: RecordedEvent, transfe
   return withOpen(wallet, recorded, wallet.holds, HashMap.remove(wallet.transfers, transferId), openBytes)
 }
 
+const preparing = (wallet: Wallet, recorded: RecordedEvent, prepared: Prepared, openBytes: number): Wallet =>
+  next(
+    wallet,
+    recorded,
+    wallet.overdraftLimit,
+    wallet.status,
+    wallet.metadata,
+    wallet.holds,
+    wallet.transfers,
+    prepared,
+    openBytes
+  )
+
+const bytesOfPrepared = (wallet: Wallet, transferId: string): number => {
+  const prepared = HashMap.get(wallet.prepared, transferId)
+  return prepared._tag === "Some" ? preparedBytes(prepared.value) : 0
+}
+
+/** The legs of that transfer are prepared as given, whether or not they were before. */
+export const withPrepared = (wallet: Wallet, recorded: RecordedEvent, legs: PreparedLegs): Wallet => {
+  const openBytes = wallet.openBytes - bytesOfPrepared(wallet, legs.id) + preparedBytes(legs)
+  return preparing(wallet, recorded, HashMap.set(wallet.prepared, legs.id, legs), openBytes)
+}
+
+export const withoutPrepared = (wallet: Wallet, recorded: RecordedEvent, transferId: string): Wallet => {
+  const openBytes = wallet.openBytes - bytesOfPrepared(wallet, transferId)
+  return preparing(wallet, recorded, HashMap.remove(wallet.prepared, transferId), openBytes)
+}
+
 const withProfile = (
   wallet: Wallet,
   recorded: RecordedEvent,
   overdraftLimit: bigint,
   status: WalletStatus,
   metadata: Metadata
-): Wallet => next(wallet, recorded, overdraftLimit, status, metadata, wallet.holds, wallet.transfers, wallet.openBytes)
+): Wallet =>
+  next(
+    wallet,
+    recorded,
+    overdraftLimit,
+    status,
+    metadata,
+    wallet.holds,
+    wallet.transfers,
+    wallet.prepared,
+    wallet.openBytes
+  )
 
 export const withStatus = (wallet: Wallet, recorded: RecordedEvent, status: WalletStatus): Wallet =>
   withProfile(wallet, recorded, wallet.overdraftLimit, status, wallet.metadata)

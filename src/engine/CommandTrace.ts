@@ -101,7 +101,9 @@ export const tracedTransfer = <E extends CountedError>(
     name: "wallet.transfer",
     attributes: {
       "wallet.id": command.walletId,
-      "wallet.transfer.to": command.to,
+      ...(command._tag === "BeginLegs"
+        ? { "wallet.transfer.legs": command.legs.length }
+        : { "wallet.transfer.to": command.to }),
       "wallet.command.kind": "transfer",
       "wallet.key.hash": hashOf(key),
       ...correlation(correlationId)

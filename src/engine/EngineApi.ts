@@ -60,10 +60,12 @@ export interface CommandOptions {
  * wallet's owner has when its turn comes. Nothing is recorded and no key is used. It may have a key: one that was
  * used is answered, or refused, as it would be without `dryRun`. A rule of the user's own in PostgreSQL is not asked.
  */
-export type DryRun<Input extends CommandOptions> = Omit<Input, "dryRun" | "idempotencyKey"> & {
-  readonly dryRun: true
-  readonly idempotencyKey?: string | undefined
-}
+export type DryRun<Input extends CommandOptions> = Input extends unknown
+  ? Omit<Input, "dryRun" | "idempotencyKey"> & {
+      readonly dryRun: true
+      readonly idempotencyKey?: string | undefined
+    }
+  : never
 
 /** `id` is `null` where the engine would make it. */
 type Tentative<Thing> = Omit<Thing, "id"> & { readonly id: string | null }
@@ -180,6 +182,24 @@ export interface TransferInput extends CommandOptions, BookedInput {
   readonly metadata?: Metadata | undefined
 }
 
+/** In place of one leg: 2–100, which happen all or not at all. Each is judged on what those before it leave. */
+export interface LegsTransferInput extends CommandOptions {
+  /** The first one's source has the key: it is one of its keys. */
+  readonly legs: ReadonlyArray<{
+    readonly from: string
+    readonly to: string
+    /** Minor units of the currency of both wallets, 0 < amount < 10^30. */
+    readonly amount: bigint
+    readonly reference?: string | null | undefined
+    readonly metadata?: Metadata | undefined
+  }>
+  /** Of the transfer as a whole; its transactions have those of their legs. */
+  readonly reference?: string | null | undefined
+  readonly metadata?: Metadata | undefined
+  /** When it counts for the books, milliseconds, not in the future; default: when it is done. */
+  readonly effectiveAt?: number | null | undefined
+}
+
 export interface TransferAnswer {
   /** `completed`; `pending` when the caller's wait ended first: it goes on without the caller. */
   readonly transfer: Transfer
@@ -281,21 +301,22 @@ export interface EngineCommands {
   readonly updateWallet: EngineCommand<UpdateWalletInput, CommandAnswer>
 }
 
-/** Transfers between two wallets of one currency. */
+/** Transfers between two wallets of one currency, or in several legs between any number of wallets. */
 export interface EngineTransfers {
   /**
    * Moves money. Each step waits until the one before is persisted, so `committed` is
    * taken for `persisted`. `TransferReversed`: refused by the destination after the
-   * money had left; it is back. What a crash interrupts ends by itself after the start.
+   * money had left; it is back. Of several legs: refused at `leg` by a wallet that had moved
+   * on since it was looked at; none has moved. What a crash interrupts ends by itself after the start.
    * A dry run asks the source and then the destination.
    */
-  readonly transfer: EngineCommand<TransferInput, TransferAnswer, CommandError | TransferReversed>
+  readonly transfer: EngineCommand<TransferInput | LegsTransferInput, TransferAnswer, CommandError | TransferReversed>
   /**
    * For callers that keep an order: completes when the source has the transfer in line,
    * before all commands that are sent to it from then on. The inner effect is the answer.
    */
   readonly beginTransfer: (
-    input: TransferInput
+    input: TransferInput | LegsTransferInput
   ) => Effect.Effect<Effect.Effect<TransferAnswer, CommandError | TransferReversed>, CommandError>
   /**
    * From Persistence; shows at least what this node carries. Another node's transfer that is

@@ -17,6 +17,7 @@ import { partitionOf } from "../domain/Partition.ts"
 import {
   type HoldStatus,
   type OpenHold,
+  type PreparedLegs,
   type TransferInFlight,
   type TransferStatus,
   viewOf,
@@ -63,6 +64,18 @@ export interface NodeSide {
   readonly blocked: string | null
 }
 
+/** What a wallet has promised of a transfer of several legs. */
+export interface PreparedSummary {
+  readonly id: string
+  readonly home: string
+  /** How many are this wallet's. */
+  readonly legs: number
+  readonly held: bigint
+  readonly createdAt: number
+  /** At its home: how it was decided; there it stays until all others know. */
+  readonly decision: "completed" | "reversed" | null
+}
+
 export interface InspectReport {
   readonly walletId: string
   /** Milliseconds: when the look began. */
@@ -96,6 +109,9 @@ export interface InspectReport {
   readonly transfersInFlightCount: number
   /** Oldest first, at most `listed`, as their rows tell them. */
   readonly transfersInFlight: ReadonlyArray<TransferInFlight & { readonly row: TransferStatus | null }>
+  readonly legsPreparedCount: number
+  /** Of transfers of several legs, the oldest first, at most `listed`, with the status that their rows have. */
+  readonly legsPrepared: ReadonlyArray<PreparedSummary & { readonly row: TransferStatus | null }>
   /** `reversal`: the version of the log's event that undoes it, also where its row has not come yet; `null`: there is none. */
   readonly refusals: ReadonlyArray<Refusal & { readonly reversal: number | null }>
   readonly checkpoints: ReadonlyArray<Checkpoint>
@@ -213,6 +229,23 @@ const transfersOf = ({ persistence }: Stores, wallet: Wallet | undefined) => {
   )
 }
 
+const summaryOf = ({ createdAt, decision, held, home, id, legs }: PreparedLegs): PreparedSummary => ({
+  id,
+  home,
+  legs: legs.length,
+  held,
+  createdAt,
+  decision: decision === null ? null : decision.reason === null ? "completed" : "reversed"
+})
+
+const legsOf = ({ persistence }: Stores, wallet: Wallet | undefined) => {
+  const prepared = wallet === undefined ? [] : [...HashMap.values(wallet.prepared)]
+  const oldest = prepared.sort((a, b) => a.createdAt - b.createdAt)
+  return Effect.forEach(oldest.slice(0, listed), (legs) =>
+    Effect.map(persistence.transfer(legs.id), (row) => ({ ...summaryOf(legs), row: row?.status ?? null }))
+  )
+}
+
 /** As search finds it, or as its own index has it. */
 const documentOf = Effect.fnUntraced(function* (
   stores: Stores,
@@ -259,6 +292,8 @@ export const inspect = Effect.fn("Inspect.inspect")(function* (
     openHoldCount: wallet === undefined ? 0 : HashMap.size(wallet.holds),
     openHolds: yield* holdsOf(stores, wallet),
     transfersInFlightCount: wallet === undefined ? 0 : HashMap.size(wallet.transfers),
+    legsPreparedCount: wallet === undefined ? 0 : HashMap.size(wallet.prepared),
+    legsPrepared: yield* legsOf(stores, wallet),
     transfersInFlight: yield* transfersOf(stores, wallet),
     refusals: yield* refusalsOf(stores, walletId),
     checkpoints: yield* persistence.checkpoints

@@ -4,6 +4,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import { hash } from "node:crypto"
 import type { ActorBounds } from "../actors/ActorBounds.ts"
+import { walletsOf } from "../domain/Legs.ts"
 import { malformed } from "../domain/CommandForm.ts"
 import { bothInvalid } from "../domain/Decision.ts"
 import { ownMetadata } from "../domain/Limits.ts"
@@ -15,7 +16,14 @@ import { tracedTransfer } from "./CommandTrace.ts"
 import { type IndexDeadline, makeDurabilities, nothingDurable } from "./Durabilities.ts"
 import { tentative } from "./Answers.ts"
 import { keyOf, malformedOrigin, taking } from "./EngineCommands.ts"
-import type { DryRun, DryRunAnswer, EngineTransfers, TransferAnswer, TransferInput } from "./EngineApi.ts"
+import type {
+  DryRun,
+  DryRunAnswer,
+  EngineTransfers,
+  LegsTransferInput,
+  TransferAnswer,
+  TransferInput
+} from "./EngineApi.ts"
 import { asked, wrongId, wrongTransfers } from "./QueryForm.ts"
 import { ReadShare } from "./ReadShare.ts"
 import type { TransferError, TransferOutcome } from "./TransferRun.ts"
@@ -51,12 +59,12 @@ export const make = Effect.fnUntraced(function* (
 
   const begin = (request: TransferRequest): ReturnType<EngineTransfers["beginTransfer"]> => {
     const begun = saga.begin(request)
-    const { to, walletId: from } = request.command
+    const walletIds = walletsIn(request.command)
     const timed = (deadline: IndexDeadline) => {
       const count = counting(clock.currentTimeMillisUnsafe())
       /** Each caller's own: the run goes on with its transfer, and others may have joined it. */
       const answer = ({ persisted, replayed, transfer }: TransferOutcome) =>
-        Effect.map(durabilities.of(persisted, [from, to], deadline), (durability) => ({
+        Effect.map(durabilities.of(persisted, walletIds, deadline), (durability) => ({
           transfer: { ...transfer },
           durability,
           replayed
@@ -107,19 +115,48 @@ export const make = Effect.fnUntraced(function* (
 export const derivedTransferId = (from: string, idempotencyKey: string): string =>
   `t_${hash("sha256", `transfer:${from}:${idempotencyKey}`, "base64url").slice(0, 22)}`
 
-/** What the saga is asked, with values of its own; or what is wrong, whatever the wallets are. */
-const requestOf = (input: TransferInput | DryRun<TransferInput>, dryRun: boolean): TransferRequest | InvalidRequest => {
-  const { actor = null, amount, await: wanted = "persisted", correlationId = null, idempotencyKey } = input
-  const { effectiveAt = null, from, reference = null, to } = input
+const walletsIn = (command: TransferRequest["command"]): ReadonlyArray<string> =>
+  command._tag === "BeginLegs" ? walletsOf(command.legs) : [command.walletId, command.to]
+
+type AnyTransferInput = TransferInput | LegsTransferInput
+
+const askedOf = (input: AnyTransferInput | DryRun<AnyTransferInput>): TransferRequest["command"] | InvalidRequest => {
+  const { effectiveAt = null, reference = null } = input
   const metadata = ownMetadata(input.metadata)
-  const movement = { to, amount, reference, metadata, effectiveAt }
-  const asked = { _tag: "SendTransfer", walletId: from, transferId: "", ...movement } as const
+  if (!("legs" in input)) {
+    const { amount, from, to } = input
+    return { _tag: "SendTransfer", walletId: from, transferId: "", to, amount, reference, metadata, effectiveAt }
+  }
+  if ("from" in input || "to" in input || "amount" in input) {
+    return new InvalidRequest({ detail: "legs: in place of from, to and amount, not beside them" })
+  }
+  if (!Array.isArray(input.legs) || input.legs.some((leg: unknown) => typeof leg !== "object" || leg === null)) {
+    return new InvalidRequest({ detail: "legs: not a list of legs" })
+  }
+  const legs = input.legs.map((leg) => ({
+    from: leg.from,
+    to: leg.to,
+    amount: leg.amount,
+    reference: leg.reference ?? null,
+    metadata: ownMetadata(leg.metadata)
+  }))
+  return { _tag: "BeginLegs", walletId: legs[0]?.from ?? "", transferId: "", legs, reference, metadata, effectiveAt }
+}
+
+/** What the saga is asked, with values of its own; or what is wrong, whatever the wallets are. */
+const requestOf = (
+  input: AnyTransferInput | DryRun<AnyTransferInput>,
+  dryRun: boolean
+): TransferRequest | InvalidRequest => {
+  const { actor = null, await: wanted = "persisted", correlationId = null, idempotencyKey } = input
+  const asked = askedOf(input)
+  if (asked instanceof InvalidRequest) return asked
   const origin = { actor, await: wanted, correlationId, dryRun, idempotencyKey, ifVersion: null }
   const wrong = bothInvalid(malformedOrigin(origin), malformed(asked))
   if (wrong !== undefined) return wrong
   return {
     // Of a dry run without a key it is not told.
-    command: { ...asked, transferId: derivedTransferId(from, idempotencyKey ?? "") },
+    command: { ...asked, transferId: derivedTransferId(asked.walletId, idempotencyKey ?? "") },
     key: keyOf(idempotencyKey),
     actor,
     correlationId,

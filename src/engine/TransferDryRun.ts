@@ -1,14 +1,17 @@
 /**
- * What a transfer would come to: its two wallets are asked, one after the other, what they would
- * say to its first two steps, and nothing is sent.
+ * What a transfer would come to: its wallets are asked, one after the other, what they would say to
+ * its first two steps, and nothing is sent.
  */
 import * as Effect from "effect/Effect"
 import type { CommandError } from "../actors/EngineError.ts"
 import { OutcomeUnknown, TransferReversed } from "../actors/EngineError.ts"
-import { noKey } from "../actors/Mailbox.ts"
+import { noKey, type Reply } from "../actors/Mailbox.ts"
+import type { RemoteCommand } from "../domain/Command.ts"
+import { sourceOf } from "../domain/Transfer.ts"
 import type { Transfer } from "../domain/Wallet.ts"
+import { begunTransfer, examine as examineLegs, legsBytes, otherParties } from "./LegsSteps.ts"
 import type { TransferRequest } from "./TransferSaga.ts"
-import { examine, isRefusal, noteBytes, reversalReason, sentTransfer } from "./TransferSteps.ts"
+import { examine, isRefusal, legOf, noteBytes, reversalReason, sentTransfer } from "./TransferSteps.ts"
 import { callBytes, type WalletCalls } from "./WalletCalls.ts"
 
 /** `Known`: the key was used. What became of it then is told by asking for the transfer once more. */
@@ -16,38 +19,75 @@ export type TransferTrial = { readonly _tag: "Known" } | { readonly _tag: "Tried
 
 const known: TransferTrial = { _tag: "Known" }
 
+type Trial = Effect.Effect<TransferTrial, CommandError | TransferReversed>
+type Origin = Omit<Parameters<WalletCalls["Service"]["ask"]>[0], "command" | "key">
+
 /** The id of the transfer that is told is not to be shown: there is none. */
-export const tryTransfer = (
-  calls: WalletCalls["Service"],
-  { actor, await: wanted, command, correlationId, key }: TransferRequest
-): Effect.Effect<TransferTrial, CommandError | TransferReversed> => {
-  const { to, walletId: from } = command
+export const tryTransfer = (calls: WalletCalls["Service"], request: TransferRequest): Trial => {
+  const { actor, await: wanted, command, correlationId, key } = request
   const origin = {
     actor,
     correlationId,
     await: wanted,
     ifVersion: null,
     dryRun: true,
-    bytes: callBytes + noteBytes(command)
+    bytes: callBytes + (command._tag === "BeginLegs" ? legsBytes(command) : noteBytes(command))
   }
-  const send = Effect.flatMap(examine(calls, from, to), (destination) =>
-    calls.ask({ ...origin, command: { ...command, ...destination }, key })
+  const { walletId } = command
+  const asked = (given: RemoteCommand, next: (reply: Extract<Reply, { readonly _tag: "Done" }>) => Trial): Trial =>
+    Effect.flatMap(calls.ask({ ...origin, command: given, key }), (reply) =>
+      reply._tag === "Seen" || reply.replayed ? Effect.succeed(known) : next(reply)
+    )
+  const notTold: Trial = Effect.fail(new OutcomeUnknown({ walletId, retryAfter: 1_000 }))
+  if (command._tag === "BeginLegs") {
+    return Effect.flatMap(
+      examineLegs(command.legs, (party) => calls.current(party, -1)),
+      (parties) =>
+        asked({ ...command, parties }, ({ events }) => {
+          for (const recorded of events) {
+            const { event } = recorded
+            if (event._tag === "LegsBegun") return prepare(calls, origin, begunTransfer(recorded, event))
+          }
+          return notTold
+        })
+    )
+  }
+  return Effect.flatMap(examine(calls, walletId, command.to), (destination) =>
+    asked({ ...command, ...destination }, ({ events }) => {
+      for (const recorded of events) {
+        const { event } = recorded
+        if (event._tag === "TransferSent") return arrive(calls, origin, sentTransfer(recorded, event))
+      }
+      return notTold
+    })
   )
-  return Effect.flatMap(send, (reply): Effect.Effect<TransferTrial, CommandError | TransferReversed> => {
-    if (reply._tag === "Seen" || reply.replayed) return Effect.succeed(known)
-    for (const recorded of reply.events) {
-      if (recorded.event._tag === "TransferSent") return arrive(calls, origin, sentTransfer(recorded, recorded.event))
-    }
-    return Effect.fail(new OutcomeUnknown({ walletId: from, retryAfter: 1_000 }))
-  })
 }
 
-const arrive = (
-  calls: WalletCalls["Service"],
-  origin: Omit<Parameters<WalletCalls["Service"]["ask"]>[0], "command" | "key">,
-  transfer: Transfer
-): Effect.Effect<TransferTrial, CommandError | TransferReversed> => {
-  const { amount, currency, effectiveAt, from, id: transferId, metadata, reference, to: walletId } = transfer
+const reversed = (transferId: string, error: CommandError): Effect.Effect<never, CommandError | TransferReversed> => {
+  if (!isRefusal(error)) return Effect.fail(error)
+  const leg = "leg" in error ? error.leg : undefined
+  const reason = reversalReason(error)
+  return Effect.fail(new TransferReversed({ transferId, reason, replayed: false, ...(leg !== undefined && { leg }) }))
+}
+
+/** What the other wallets would promise, one after the other. */
+const prepare = (calls: WalletCalls["Service"], origin: Origin, transfer: Transfer): Trial => {
+  const { effectiveAt, id: transferId } = transfer
+  const home = sourceOf(transfer)
+  const asked = Effect.forEach(otherParties(transfer), ({ legs, walletId }) => {
+    const { currency } = transfer.legs[legs[0]!.leg]!
+    const command = { _tag: "PrepareLegs", walletId, transferId, home, currency, legs, effectiveAt } as const
+    return calls.ask({ ...origin, command, key: noKey })
+  })
+  return asked.pipe(
+    Effect.map((): TransferTrial => ({ _tag: "Tried", transfer: { ...transfer, status: "completed" } })),
+    Effect.catch((error) => reversed(transferId, error))
+  )
+}
+
+const arrive = (calls: WalletCalls["Service"], origin: Origin, transfer: Transfer): Trial => {
+  const { effectiveAt, id: transferId } = transfer
+  const { amount, currency, from, metadata, reference, to: walletId } = legOf(transfer)
   return calls
     .ask({
       ...origin,
@@ -69,12 +109,6 @@ const arrive = (
         const updatedAt = reply._tag === "Done" ? reply.wallet.updatedAt : transfer.updatedAt
         return { _tag: "Tried", transfer: { ...transfer, status: "completed", updatedAt } }
       }),
-      Effect.catch((error) =>
-        Effect.fail(
-          isRefusal(error)
-            ? new TransferReversed({ transferId, reason: reversalReason(error), replayed: false })
-            : error
-        )
-      )
+      Effect.catch((error) => reversed(transferId, error))
     )
 }

@@ -6,7 +6,10 @@ import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import type { CommandError } from "../actors/EngineError.ts"
 import { OperationReversed, OutcomeUnknown, sameFailure, TransferReversed } from "../actors/EngineError.ts"
+import type { LegTransactions } from "../domain/Legs.ts"
+import { completed, sourceOf } from "../domain/Transfer.ts"
 import type { Transfer } from "../domain/Wallet.ts"
+import { concurrentWallets, type LegsSteps, otherParties, type Promised, transactionsIn } from "./LegsSteps.ts"
 import type { Sent, TransferOrigin, TransferSteps } from "./TransferSteps.ts"
 
 export interface TransferOutcome {
@@ -25,8 +28,13 @@ export type TransferError = CommandError | TransferReversed
  * be told.
  */
 export type Ending =
-  | { readonly _tag: "Completed"; readonly transfer: Transfer }
-  | { readonly _tag: "Reversed"; readonly transferId: string; readonly reason: string }
+  | {
+      readonly _tag: "Completed"
+      readonly transfer: Transfer
+      /** Of one leg: of the transaction at its destination. */
+      readonly receivedId?: string
+    }
+  | { readonly _tag: "Reversed"; readonly transferId: string; readonly reason: string; readonly leg?: number | null }
   | { readonly _tag: "Left" }
   | { readonly _tag: "Failed"; readonly error: CommandError }
 
@@ -106,7 +114,7 @@ export const conclude = (
   return Effect.flatMap(attempt(steps.arrive(transfer, wanted)), (arrival) => {
     if (arrival._tag === "Received") {
       run.transfer = { ...transfer, status: "completed", updatedAt: arrival.time }
-      run.end({ _tag: "Completed", transfer: run.transfer })
+      run.end({ _tag: "Completed", transfer: run.transfer, receivedId: arrival.transactionId })
       return inFlight ? attempt(steps.settle(transfer)) : Effect.void
     }
     return Effect.map(attempt(steps.returnFunds(transfer, arrival.reason)), ({ reason, time }) => {
@@ -116,18 +124,74 @@ export const conclude = (
   })
 }
 
+/** Steps 2 to 5 of several legs. Whoever waits is told when all its wallets know. */
+export const concludeLegs = Effect.fnUntraced(function* (
+  steps: LegsSteps,
+  run: TransferRun,
+  { attempt, inFlight, wanted }: RunOptions
+): Effect.fn.Return<void, CommandError> {
+  const { transfer } = run
+  // Of one that is settled its home tells how, whatever it is asked.
+  const transactions = inFlight ? yield* carryLegs(steps, transfer, attempt) : []
+  const ended = yield* attempt(steps.settle(transfer, transactions, wanted))
+  run.transfer = ended
+  run.end(
+    ended.status === "completed"
+      ? { _tag: "Completed", transfer: ended }
+      : { _tag: "Reversed", transferId: ended.id, reason: ended.reason ?? "", leg: ended.leg }
+  )
+})
+
+const lowestLeg = (promised: ReadonlyArray<Promised>): Extract<Promised, { readonly _tag: "Refused" }> | undefined =>
+  promised.flatMap((one) => (one._tag === "Refused" ? [one] : [])).sort((a, b) => a.leg - b.leg)[0]
+
+/**
+ * Up to where all wallets know; answers the transactions, by leg. The decision waits for all answers, also
+ * after a refusal: a promise that is made after it would be kept for ever.
+ */
+const carryLegs = Effect.fnUntraced(function* (
+  steps: LegsSteps,
+  transfer: Transfer,
+  attempt: Attempt
+): Effect.fn.Return<ReadonlyArray<LegTransactions>, CommandError> {
+  const atOnce = { concurrency: concurrentWallets }
+  const promised = yield* Effect.forEach(
+    otherParties(transfer),
+    (party) => attempt(steps.prepare(transfer, party)),
+    atOnce
+  )
+  const decided = yield* attempt(steps.decide(transfer, lowestLeg(promised)))
+  const told = yield* Effect.forEach(
+    promised.flatMap((one) => (one._tag === "Prepared" ? [one.walletId] : [])),
+    (walletId) => attempt(steps.tell(transfer, walletId, decided)),
+    atOnce
+  )
+  return decided._tag === "Applied" ? transactionsIn(transfer, [decided.recorded, ...told]) : []
+})
+
 /** Not brought to its end here. */
 export const left: Ending = { _tag: "Left" }
 
+/** `sent`: the id of the transaction at its source. */
+const withReceived = (
+  { receivedId, transfer }: Extract<Ending, { readonly _tag: "Completed" }>,
+  sent: string
+): Transfer =>
+  receivedId === undefined ? transfer : completed(transfer, transfer.updatedAt, { sent, received: receivedId })
+
 const answerTo = (
-  { inFlight, persisted, replayed, transfer }: Sent,
+  { eventId, inFlight, persisted, replayed, transfer }: Sent,
   ending: Ending
 ): Effect.Effect<TransferOutcome, TransferError> => {
   switch (ending._tag) {
     case "Completed":
-      return Effect.succeed({ transfer: ending.transfer, persisted: true, replayed })
-    case "Reversed":
-      return Effect.fail(new TransferReversed({ transferId: ending.transferId, reason: ending.reason, replayed }))
+      return Effect.succeed({ transfer: withReceived(ending, eventId), persisted: true, replayed })
+    case "Reversed": {
+      const { leg, reason, transferId } = ending
+      return Effect.fail(
+        new TransferReversed({ transferId, reason, replayed, ...(typeof leg === "number" ? { leg } : {}) })
+      )
+    }
     case "Failed":
       // Step 1 may have been asked again meanwhile: whether this is a replay is the caller's own affair.
       return Effect.fail(
@@ -139,6 +203,6 @@ const answerTo = (
       return inFlight
         ? Effect.succeed({ transfer, persisted, replayed })
         : // It has ended before, but how cannot be told now.
-          Effect.fail(new OutcomeUnknown({ walletId: transfer.from, retryAfter: 1_000 }))
+          Effect.fail(new OutcomeUnknown({ walletId: sourceOf(transfer), retryAfter: 1_000 }))
   }
 }

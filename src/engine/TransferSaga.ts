@@ -25,20 +25,31 @@ import type { CommandError } from "../actors/EngineError.ts"
 import { MailboxFull, OutcomeUnknown } from "../actors/EngineError.ts"
 import * as EngineMetrics from "../actors/EngineMetrics.ts"
 import { WalletRegistry } from "../actors/WalletRegistry.ts"
-import type { SendTransfer } from "../domain/Command.ts"
-import type { Transfer } from "../domain/Wallet.ts"
+import type { BeginLegs, SendTransfer } from "../domain/Command.ts"
+import type { Transfer, Wallet } from "../domain/Wallet.ts"
 import { StoreUnavailable } from "../stores/StoreError.ts"
 import { makeReplayedReply } from "./ReplayedReply.ts"
-import type { Attempt, TransferError, TransferOutcome } from "./TransferRun.ts"
-import { conclude, left, TransferCaller, TransferRun } from "./TransferRun.ts"
+import { type LegsSteps, makeLegsSteps, openTransfer } from "./LegsSteps.ts"
+import type { Attempt, RunOptions, TransferError, TransferOutcome } from "./TransferRun.ts"
+import { conclude, concludeLegs, left, TransferCaller, TransferRun } from "./TransferRun.ts"
 import type { Sent, TransferOrigin, TransferSteps } from "./TransferSteps.ts"
-import { isPassing, makeTransferSteps, pendingTransfer } from "./TransferSteps.ts"
+import { isPassing, makeTransferSteps, makeWallets, pendingTransfer } from "./TransferSteps.ts"
 import { WalletCalls } from "./WalletCalls.ts"
 
 export interface TransferRequest extends TransferOrigin {
-  /** What the source is to be asked, but for what its destination is. */
-  readonly command: Omit<SendTransfer, "currency" | "destination">
+  /** What the source is to be asked, but for what the other wallets are. */
+  readonly command: Omit<SendTransfer, "currency" | "destination"> | Omit<BeginLegs, "parties">
 }
+
+/** How a transfer goes, with one leg or several. */
+interface Way {
+  /** Step 1. */
+  readonly send: Effect.Effect<Sent, CommandError>
+  /** All steps after it. */
+  readonly conclude: Conclude
+}
+
+type Conclude = (run: TransferRun, options: RunOptions) => Effect.Effect<void, CommandError>
 
 /** A stop waits so long for the transfers on their way; what is left is taken up after the next start. */
 const drainMillis = 2_000
@@ -76,8 +87,13 @@ export interface SagaOptions {
   readonly alone: boolean
 }
 
+interface Steps {
+  readonly steps: TransferSteps
+  readonly legs: LegsSteps
+}
+
 /** The runs of this node: one per transfer while it is on its way. */
-const makeTransferRuns = (steps: TransferSteps, bounds: ActorBounds) => {
+const makeTransferRuns = ({ legs, steps }: Steps, bounds: ActorBounds) => {
   const runs = new Map<string, TransferRun>()
 
   const schedule = retryPause.pipe(Schedule.upTo({ duration: bounds.sagaRetryMillis }))
@@ -105,19 +121,47 @@ const makeTransferRuns = (steps: TransferSteps, bounds: ActorBounds) => {
   }
 
   /** Step 1 again until its rows are persisted: for so long step 2 must not be taken. */
-  const persist = (command: SendTransfer, request: TransferRequest) =>
-    patient(Effect.flatMap(steps.send(command, request), (sent) => (sent.persisted ? Effect.void : notYet(command))))
+  const persist = ({ send }: Way, { command }: TransferRequest) =>
+    patient(Effect.flatMap(send, (sent) => (sent.persisted ? Effect.void : notYet(command))))
 
   /** The steps after the first, by whoever carries the transfer already or else here. */
-  const carry = (command: SendTransfer, request: TransferRequest, sent: Sent, caller: TransferCaller) => {
+  const carry = (way: Way, request: TransferRequest, sent: Sent, caller: TransferCaller) => {
     const { inFlight, persisted, transfer } = sent
     caller.sent = sent
     const known = runs.get(transfer.id)
     const run = known ?? new TransferRun(transfer)
     run.join(caller)
     if (known !== undefined) return Effect.void
-    const rest = conclude(steps, run, { inFlight, wanted: request.await, attempt: patient })
-    return withRun(run, inFlight, persisted ? rest : Effect.andThen(persist(command, request), rest))
+    const rest = way.conclude(run, { inFlight, wanted: request.await, attempt: patient })
+    return withRun(run, inFlight, persisted ? rest : Effect.andThen(persist(way, request), rest))
+  }
+
+  const concludeOne: Conclude = (run, options) => conclude(steps, run, options)
+  const concludeSeveral: Conclude = (run, options) => concludeLegs(legs, run, options)
+
+  /** `undefined`: nothing of it is left to do at this wallet. */
+  const openIn = (source: Wallet, transferId: string) => {
+    const inFlight = Option.getOrUndefined(HashMap.get(source.transfers, transferId))
+    if (inFlight !== undefined) return { transfer: pendingTransfer(source, inFlight), conclude: concludeOne }
+    const prepared = Option.getOrUndefined(HashMap.get(source.prepared, transferId))
+    const transfer = prepared && openTransfer(prepared)
+    return transfer && { transfer, conclude: concludeSeveral }
+  }
+
+  /** What the other wallets are is asked here: a part of step 1. */
+  const wayOf = (request: TransferRequest): Effect.Effect<Way, CommandError> => {
+    const { command } = request
+    if (command._tag === "BeginLegs") {
+      return Effect.map(legs.examine(command.legs, steps.stateOf), (parties) => ({
+        send: legs.begin({ ...command, parties }, request),
+        conclude: concludeSeveral
+      }))
+    }
+    const { to, walletId } = command
+    return Effect.map(steps.examine(walletId, to), (destination) => ({
+      send: steps.send({ ...command, ...destination }, request),
+      conclude: concludeOne
+    }))
   }
 
   /** Brings one in flight to its end, unless it is on its way here already. */
@@ -128,10 +172,10 @@ const makeTransferRuns = (steps: TransferSteps, bounds: ActorBounds) => {
   ): Effect.fn.Return<boolean, CommandError> {
     if (runs.has(transferId)) return false
     const source = yield* steps.stateOf(walletId)
-    const inFlight = source === undefined ? undefined : Option.getOrUndefined(HashMap.get(source.transfers, transferId))
-    if (source === undefined || inFlight === undefined || runs.has(transferId)) return false
-    const run = new TransferRun(pendingTransfer(source, inFlight))
-    yield* withRun(run, true, conclude(steps, run, { inFlight: true, wanted: "persisted", attempt }))
+    const open = source === undefined ? undefined : openIn(source, transferId)
+    if (open === undefined || runs.has(transferId)) return false
+    const run = new TransferRun(open.transfer)
+    yield* withRun(run, true, open.conclude(run, { inFlight: true, wanted: "persisted", attempt }))
     return true
   })
 
@@ -155,15 +199,19 @@ const makeTransferRuns = (steps: TransferSteps, bounds: ActorBounds) => {
       { concurrency: bounds.sweepConcurrency, discard: true }
     )
 
-  return { runs, carry, resume, resumeAll }
+  return { runs, carry, wayOf, resume, resumeAll }
 }
 
 const make = Effect.fnUntraced(function* (bounds: ActorBounds, { alone }: SagaOptions) {
   const registry = yield* WalletRegistry
   const replayedReply = yield* makeReplayedReply
-  const steps = makeTransferSteps(yield* WalletCalls, replayedReply)
+  const calls = yield* WalletCalls
+  const wallets = makeWallets(calls, replayedReply)
   const clock = yield* Clock.Clock
-  const { runs, carry, resume, resumeAll } = makeTransferRuns(steps, bounds)
+  const { runs, carry, wayOf, resume, resumeAll } = makeTransferRuns(
+    { steps: makeTransferSteps(calls, wallets), legs: makeLegsSteps(wallets) },
+    bounds
+  )
   const fibers = yield* FiberSet.make<void>()
   const fork = yield* FiberSet.runtime(fibers)()
   const waiting = new Set<TransferCaller>()
@@ -171,10 +219,11 @@ const make = Effect.fnUntraced(function* (bounds: ActorBounds, { alone }: SagaOp
   let accepting = true
 
   /** A typed failure is the caller's answer, or the sweeper meets it again and says so. */
-  const run = (command: SendTransfer, request: TransferRequest, caller: TransferCaller) =>
+  const run = (way: Way, request: TransferRequest, caller: TransferCaller) =>
     Effect.onExit(
-      Effect.flatMap(steps.send(command, request), (sent) => carry(command, request, sent, caller)),
+      Effect.flatMap(way.send, (sent) => carry(way, request, sent, caller)),
       (exit) => {
+        const { command } = request
         running--
         if (caller.sent === undefined && Exit.isFailure(exit)) caller.tell(notSent(command.walletId, exit.cause))
         return Exit.isFailure(exit) && Cause.hasDies(exit.cause)
@@ -192,15 +241,15 @@ const make = Effect.fnUntraced(function* (bounds: ActorBounds, { alone }: SagaOp
 
   const begin: TransferSaga["Service"]["begin"] = (request) =>
     Effect.suspend(() => {
-      const { to, walletId } = request.command
+      const { walletId } = request.command
       const since = clock.currentTimeMillisUnsafe()
-      return Effect.flatMap(steps.examine(walletId, to), (destination) => {
+      return Effect.flatMap(wayOf(request), (way) => {
         const refusal = refuse(walletId)
         if (refusal !== undefined) return Effect.fail(refusal)
         const caller = new TransferCaller(since, waiting)
         running++
         // Runs at once, up to the place where the command is in line at its source.
-        fork(run({ ...request.command, ...destination }, request, caller))
+        fork(run(way, request, caller))
         return Effect.succeed(caller.wait)
       })
     })
@@ -241,7 +290,7 @@ const reportDefect = (walletId: string, transferId: string, cause: Cause.Cause<u
 
 const stopping = () => new StoreUnavailable({ store: "log", reason: "this node is stopping", retryAfter: 1_000 })
 
-const notYet = ({ walletId }: SendTransfer) =>
+const notYet = ({ walletId }: TransferRequest["command"]) =>
   Effect.fail(
     new StoreUnavailable({
       store: "persistence",

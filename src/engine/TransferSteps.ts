@@ -15,7 +15,8 @@ import type { Await, Reply, Seen } from "../actors/Mailbox.ts"
 import type { SendTransfer } from "../domain/Command.ts"
 import type { RemoteCommand } from "../domain/Command.ts"
 import type { CommandKey, RecordedEvent, TransferSent } from "../domain/Event.ts"
-import type { Transfer, TransferInFlight, Wallet } from "../domain/Wallet.ts"
+import { singleLeg, sourceOf } from "../domain/Transfer.ts"
+import type { Transfer, TransferInFlight, TransferLeg, Wallet } from "../domain/Wallet.ts"
 import { StoreUnavailable } from "../stores/StoreError.ts"
 import type { WalletCalls } from "./WalletCalls.ts"
 import { callBytes, metadataBytes, textBytes } from "./WalletCalls.ts"
@@ -32,6 +33,8 @@ export interface TransferOrigin {
 export interface Sent {
   /** As it was then: pending. */
   readonly transfer: Transfer
+  /** Of the event that sent it. */
+  readonly eventId: string
   /** `false`: it has ended at the source since. */
   readonly inFlight: boolean
   /** Step 2 may follow. */
@@ -41,7 +44,7 @@ export interface Sent {
 
 /** What the destination has on record, for ever; persisted there. */
 export type Arrival =
-  | { readonly _tag: "Received"; readonly time: number }
+  | { readonly _tag: "Received"; readonly time: number; readonly transactionId: string }
   | { readonly _tag: "Refused"; readonly reason: string }
 
 /** The money is back. */
@@ -51,10 +54,10 @@ export interface Returned {
 }
 
 /** The engine itself asks; as far as the next step needs it. */
-const engineOrigin = { actor: null, correlationId: null, await: "persisted" } as const
+export const engineOrigin = { actor: null, correlationId: null, await: "persisted" } as const
 
 /** The way to the wallets, as the steps need it. */
-interface Wallets {
+export interface Wallets {
   readonly ask: (
     command: RemoteCommand,
     key: CommandKey,
@@ -74,6 +77,7 @@ const send =
           if (recorded.event._tag !== "TransferSent") continue
           return Effect.succeed({
             transfer: sentTransfer(recorded, recorded.event),
+            eventId: recorded.id,
             inFlight: reply._tag === "Done" || HashMap.has(reply.current.transfers, recorded.event.transferId),
             persisted: reply.persisted,
             replayed: reply._tag === "Seen" || reply.replayed
@@ -88,7 +92,8 @@ const receive = (
   transfer: Transfer,
   wanted: TransferOrigin["await"]
 ): Effect.Effect<Reply, CommandError> => {
-  const { amount, currency, effectiveAt, from, id: transferId, metadata, reference, to: walletId } = transfer
+  const { effectiveAt, id: transferId } = transfer
+  const { amount, currency, from, metadata, reference, to: walletId } = legOf(transfer)
   return ask(
     { _tag: "ReceiveTransfer", walletId, transferId, from, amount, currency, reference, metadata, effectiveAt },
     arriveKey(transfer),
@@ -98,20 +103,18 @@ const receive = (
 }
 
 const refuse = ({ ask }: Wallets, transfer: Transfer, reason: string): Effect.Effect<Reply, CommandError> => {
-  const { amount, from, id: transferId, to: walletId } = transfer
+  const { id: transferId } = transfer
+  const { amount, from, to: walletId } = legOf(transfer)
   return ask({ _tag: "RefuseTransfer", walletId, transferId, from, amount, reason }, arriveKey(transfer), engineOrigin)
 }
 
-const arrivalOf = (
-  { eventsOf }: Wallets,
-  { to: walletId }: Transfer,
-  reply: Reply
-): Effect.Effect<Arrival, CommandError> => {
+const arrivalOf = ({ eventsOf }: Wallets, transfer: Transfer, reply: Reply): Effect.Effect<Arrival, CommandError> => {
+  const { to: walletId } = legOf(transfer)
   // It may still be refused there; asked again, it waits for that again.
   if (!reply.persisted) return Effect.fail(notYetPersisted(walletId))
   return Effect.flatMap(eventsOf(reply), (events): Effect.Effect<Arrival, CommandError> => {
-    for (const { event, time } of events) {
-      if (event._tag === "TransferReceived") return Effect.succeed({ _tag: "Received", time })
+    for (const { event, id, time } of events) {
+      if (event._tag === "TransferReceived") return Effect.succeed({ _tag: "Received", time, transactionId: id })
       if (event._tag === "TransferRefused") return Effect.succeed({ _tag: "Refused", reason: event.reason })
     }
     return notTold(walletId)
@@ -144,12 +147,17 @@ const settle =
   ({ ask }: Wallets) =>
   (transfer: Transfer): Effect.Effect<void, CommandError> =>
     Effect.asVoid(
-      ask({ _tag: "SettleTransfer", walletId: transfer.from, transferId: transfer.id }, endKey(transfer), engineOrigin)
+      ask(
+        { _tag: "SettleTransfer", walletId: sourceOf(transfer), transferId: transfer.id },
+        endKey(transfer),
+        engineOrigin
+      )
     )
 
 const returnFunds = ({ ask, eventsOf }: Wallets) =>
   Effect.fnUntraced(function* (transfer: Transfer, reason: string): Effect.fn.Return<Returned, CommandError> {
-    const { from: walletId, id: transferId } = transfer
+    const { id: transferId } = transfer
+    const walletId = sourceOf(transfer)
     const reply = yield* ask({ _tag: "ReverseTransfer", walletId, transferId, reason }, endKey(transfer), engineOrigin)
     for (const { event, time } of yield* eventsOf(reply)) {
       if (event._tag === "TransferReversed") return { reason: event.reason, time }
@@ -189,27 +197,28 @@ export const examine = (
           : { currency: wallet.currency, destination: wallet.status === "closed" ? "closed" : null }
       )
 
-export const makeTransferSteps = (
+export const makeWallets = (
   calls: WalletCalls["Service"],
   /** What a command did earlier; fails when it was undone since. */
   replayedReply: (seen: Seen) => Effect.Effect<{ readonly events: ReadonlyArray<RecordedEvent> }, CommandError>
-): TransferSteps => {
-  const wallets: Wallets = {
-    // Ids of transfers never wear out, so neither may the keys of their steps.
-    ask: (command, key, { actor, correlationId, await: wanted }, bytes = 0) =>
-      calls.ask({
-        command,
-        key,
-        actor,
-        correlationId,
-        await: wanted,
-        ifVersion: null,
-        dryRun: false,
-        bytes: callBytes + bytes
-      }),
-    eventsOf: (reply) =>
-      reply._tag === "Done" ? Effect.succeed(reply.events) : Effect.map(replayedReply(reply), ({ events }) => events)
-  }
+): Wallets => ({
+  // Ids of transfers never wear out, so neither may the keys of their steps.
+  ask: (command, key, { actor, correlationId, await: wanted }, bytes = 0) =>
+    calls.ask({
+      command,
+      key,
+      actor,
+      correlationId,
+      await: wanted,
+      ifVersion: null,
+      dryRun: false,
+      bytes: callBytes + bytes
+    }),
+  eventsOf: (reply) =>
+    reply._tag === "Done" ? Effect.succeed(reply.events) : Effect.map(replayedReply(reply), ({ events }) => events)
+})
+
+export const makeTransferSteps = (calls: WalletCalls["Service"], wallets: Wallets): TransferSteps => {
   const stateOf: TransferSteps["stateOf"] = (walletId) => calls.current(walletId, -1)
   return {
     stateOf,
@@ -222,10 +231,10 @@ export const makeTransferSteps = (
 }
 
 /** Of step 2, at the destination: the same for receiving and for refusing. */
-const arriveKey = ({ from, id }: Transfer): CommandKey => `e:arrive:${from}:${id}`
+const arriveKey = (transfer: Transfer): CommandKey => `e:arrive:${sourceOf(transfer)}:${transfer.id}`
 
 /** Of step 3, at the source: the same for settling and for reversing, so that only one of them can be. */
-const endKey = ({ id }: Transfer): CommandKey => `e:end:${id}`
+export const endKey = ({ id }: Pick<Transfer, "id">): CommandKey => `e:end:${id}`
 
 export const sentTransfer = (recorded: RecordedEvent, event: TransferSent): Transfer => ({
   id: event.transferId,
@@ -233,8 +242,17 @@ export const sentTransfer = (recorded: RecordedEvent, event: TransferSent): Tran
   to: event.to,
   amount: event.amount,
   currency: event.currency,
+  legs: singleLeg({
+    from: recorded.walletId,
+    to: event.to,
+    amount: event.amount,
+    currency: event.currency,
+    reference: event.reference,
+    metadata: event.metadata
+  }),
   status: "pending",
   reason: null,
+  leg: null,
   reference: event.reference,
   metadata: event.metadata,
   createdAt: recorded.time,
@@ -249,8 +267,10 @@ export const pendingTransfer = (source: Wallet, inFlight: TransferInFlight): Tra
   to: inFlight.to,
   amount: inFlight.amount,
   currency: source.currency,
+  legs: singleLeg({ ...inFlight, from: source.id, currency: source.currency }),
   status: "pending",
   reason: null,
+  leg: null,
   reference: inFlight.reference,
   metadata: inFlight.metadata,
   createdAt: inFlight.createdAt,
@@ -258,11 +278,13 @@ export const pendingTransfer = (source: Wallet, inFlight: TransferInFlight): Tra
   updatedAt: inFlight.createdAt
 })
 
+export const legOf = ({ legs }: Transfer): TransferLeg => legs[0]!
+
 const refusedFor = ({ reason }: OperationReversed): Effect.Effect<Arrival> =>
   Effect.succeed({ _tag: "Refused", reason })
 
 /** The key was seen, so the log has the event: a log that does not answer it has not answered yet. */
-const notTold = (walletId: string): Effect.Effect<never, CommandError> =>
+export const notTold = (walletId: string): Effect.Effect<never, CommandError> =>
   Effect.fail(new OutcomeUnknown({ walletId, retryAfter: 1_000 }))
 
 /** What may pass: the same step again may succeed. */
@@ -273,12 +295,13 @@ export const isPassing = (error: CommandError): boolean =>
 export const reversalReason = (error: CommandError): string => `${error._tag}: ${error.message}`
 
 /**
- * Whether the destination, or a rule of the user's over it, says no. What is not in this
+ * Whether the destination, or a wallet of several legs, or a rule of the user's over it, says no. What is not in this
  * list says nothing about the transfer: to take it for a no would send the money back.
  */
 export const isRefusal = (error: CommandError): boolean => {
   switch (error._tag) {
     case "WalletNotFound":
+    case "InsufficientFunds":
     case "WalletClosed":
     case "WalletFrozen":
     case "CurrencyMismatch":
@@ -291,7 +314,7 @@ export const isRefusal = (error: CommandError): boolean => {
   }
 }
 
-const notYetPersisted = (walletId: string) =>
+export const notYetPersisted = (walletId: string) =>
   new StoreUnavailable({
     store: "persistence",
     reason: `a step of a transfer is not yet persisted at wallet ${walletId}`,

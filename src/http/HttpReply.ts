@@ -7,7 +7,7 @@ import * as Effect from "effect/Effect"
 import * as Headers from "effect/http/Headers"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import { InvalidRequest } from "../domain/Rejection.ts"
-import type { Hold, Transaction, Transfer } from "../domain/Wallet.ts"
+import type { Hold, Transaction, Transfer, TransferLeg } from "../domain/Wallet.ts"
 import type { Await, DryRunAnswer, Durability, TransferAnswer, WalletDetails } from "../engine/WalletEngine.ts"
 import type { Page } from "../stores/Page.ts"
 import type { Stats } from "../stores/ReadModel.ts"
@@ -72,14 +72,27 @@ export const holdJson = (hold: Shown<Hold>) => ({
   createdAt: formatTime(hold.createdAt)
 })
 
+const legJson = (leg: TransferLeg) => ({
+  from: leg.from,
+  to: leg.to,
+  amount: leg.amount.toString(),
+  currency: leg.currency,
+  reference: leg.reference,
+  metadata: leg.metadata,
+  sentTransactionId: leg.sentTransactionId,
+  receivedTransactionId: leg.receivedTransactionId
+})
+
 export const transferJson = (transfer: Shown<Transfer>) => ({
   id: transfer.id,
   from: transfer.from,
   to: transfer.to,
-  amount: transfer.amount.toString(),
+  amount: transfer.amount === null ? null : transfer.amount.toString(),
   currency: transfer.currency,
+  legs: transfer.legs.map(legJson),
   status: transfer.status,
   reason: transfer.reason,
+  leg: transfer.leg,
   reference: transfer.reference,
   metadata: transfer.metadata,
   createdAt: formatTime(transfer.createdAt),
@@ -174,6 +187,8 @@ interface Failure {
   readonly retryAfter?: number
   /** Of an outcome that was reversed: it was told before. */
   readonly replayed?: boolean
+  /** Of a transfer of several legs: the one that it is about. */
+  readonly leg?: number
 }
 
 /** Milliseconds, for an error that may be retried and does not say when. */

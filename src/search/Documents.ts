@@ -7,9 +7,11 @@
  * to is behind, and one that was refused makes no document.
  */
 import * as Effect from "effect/Effect"
-import { callerKey } from "../domain/Event.ts"
+import { callerKey, type RecordedEvent, type WalletEvent } from "../domain/Event.ts"
 import { kindOf } from "../domain/EventKinds.ts"
-import { transactionOf } from "../domain/Projection.ts"
+import { walletsOf } from "../domain/Legs.ts"
+import { transactionsOf } from "../domain/Projection.ts"
+import { sourceOf } from "../domain/Transfer.ts"
 import type { WalletView } from "../domain/Wallet.ts"
 import type { EventStore, PositionedEvent } from "../stores/EventStore.ts"
 import type { IndexRows, IndexRowsQuery, Persistence } from "../stores/Persistence.ts"
@@ -48,6 +50,12 @@ const touchedTransfer = ({ recorded }: PositionedEvent): OwnedId | undefined => 
   return { walletId: recorded.walletId, id: change._tag === "Sent" ? change.transfer.id : change.transferId }
 }
 
+/** Those that an event of a transfer names. */
+const otherWallets = (event: WalletEvent): ReadonlyArray<string> => {
+  if (event._tag === "LegsBegun") return walletsOf(event.legs)
+  return "to" in event ? [event.to] : []
+}
+
 /** What rows the documents of these events are made of; each once. */
 export const rowsAsked = (events: ReadonlyArray<PositionedEvent>): IndexRowsQuery => {
   const wallets = new Set<string>()
@@ -60,8 +68,8 @@ export const rowsAsked = (events: ReadonlyArray<PositionedEvent>): IndexRowsQuer
     const transfer = touchedTransfer(event)
     if (transfer === undefined) continue
     transfers.set(nameOf(transfer), transfer)
-    // The owners of both its wallets find it.
-    if ("to" in event.recorded.event) wallets.add(event.recorded.event.to)
+    // The owners of all its wallets find it.
+    for (const walletId of otherWallets(event.recorded.event)) wallets.add(walletId)
   }
   return { wallets: [...wallets], holds: [...holds.values()], transfers: [...transfers.values()] }
 }
@@ -135,18 +143,22 @@ const findDestinations = Effect.fnUntraced(function* (
   rows: Rows
 ): Effect.fn.Return<void, ReadError | EventUnreadable> {
   const known = new Set(asked.wallets)
-  const further = [...new Set(rows.transfers.map(({ transfer }) => transfer.to))].filter((to) => !known.has(to))
+  const further = [...new Set(rows.transfers.flatMap(({ transfer }) => walletsOf(transfer.legs)))].filter(
+    (walletId) => !known.has(walletId)
+  )
   if (further.length > 0) {
     rows.addWallets(yield* persistence.indexRows({ wallets: further, holds: [], transfers: [] }))
   }
   if (log.writesPersistence) return
   for (const { transfer } of rows.transfers) {
-    if (rows.wallets.has(transfer.to) || rows.hasNone(transfer.to)) continue
-    // One that cannot be read never has a row: nothing is to be waited for.
-    const [first] = yield* Effect.catchTag(log.read(transfer.to, { after: -1, limit: 1 }), "EventUnreadable", () =>
-      Effect.succeed([])
-    )
-    if (first !== undefined) rows.unready.add(nameOf({ walletId: transfer.from, id: transfer.id }))
+    for (const walletId of walletsOf(transfer.legs).slice(1)) {
+      if (rows.wallets.has(walletId) || rows.hasNone(walletId)) continue
+      // One that cannot be read never has a row: nothing is to be waited for.
+      const [first] = yield* Effect.catchTag(log.read(walletId, { after: -1, limit: 1 }), "EventUnreadable", () =>
+        Effect.succeed([])
+      )
+      if (first !== undefined) rows.unready.add(nameOf({ walletId: sourceOf(transfer), id: transfer.id }))
+    }
   }
 })
 
@@ -156,8 +168,7 @@ const documentsFrom = (rows: Rows, events: ReadonlyArray<PositionedEvent>): Read
   for (const event of events) {
     const { view } = rows.wallets.get(event.recorded.walletId)!
     wallets.add(view.id)
-    const transaction = transactionDocument(rows, event, view)
-    if (transaction !== undefined) documents.push(transaction)
+    documents.push(...transactionDocuments(rows, event, view))
   }
   for (const walletId of wallets) {
     const { position, view } = rows.wallets.get(walletId)!
@@ -171,30 +182,41 @@ const documentsFrom = (rows: Rows, events: ReadonlyArray<PositionedEvent>): Read
   }
   for (const sent of rows.transfers) {
     const document = transferDocument(rows, sent)
-    if (document !== undefined && wallets.has(sent.transfer.from)) documents.push(document)
+    if (document !== undefined && wallets.has(sourceOf(sent.transfer))) documents.push(document)
   }
   return documents
 }
 
-const transactionDocument = (
+const transactionDocuments = (
   rows: Rows,
   { position, recorded }: PositionedEvent,
   wallet: WalletView
-): SearchDocument | undefined => {
-  const { metadata, version } = recorded
-  if (rows.isRefused(wallet.id, version)) return undefined
-  const transaction = transactionOf(recorded, wallet)
-  if (transaction === undefined) return undefined
-  return { kind: "transaction", version, position, ownerId: wallet.ownerId, key: callerKey(metadata.key), transaction }
-}
+): ReadonlyArray<SearchDocument> =>
+  rows.isRefused(wallet.id, recorded.version) ? [] : documentsOfTransactions(recorded, position, wallet)
+
+/** Of the transactions that the event makes. */
+export const documentsOfTransactions = (
+  recorded: RecordedEvent,
+  position: bigint,
+  wallet: WalletView
+): ReadonlyArray<Extract<SearchDocument, { readonly kind: "transaction" }>> =>
+  transactionsOf(recorded, wallet).map((transaction, leg) => ({
+    kind: "transaction",
+    version: recorded.version,
+    position,
+    ownerId: wallet.ownerId,
+    key: callerKey(recorded.metadata.key),
+    leg,
+    transaction
+  }))
 
 const transferDocument = (
   rows: Rows,
   { key, position, transfer }: IndexRows["transfers"][number]
 ): SearchDocument | undefined => {
-  const source = rows.wallets.get(transfer.from)?.view
-  if (source === undefined || rows.unready.has(nameOf({ walletId: transfer.from, id: transfer.id }))) return undefined
-  const destination = rows.wallets.get(transfer.to)?.view
-  const ownerIds = [...new Set([source.ownerId, ...(destination === undefined ? [] : [destination.ownerId])])]
+  const walletId = sourceOf(transfer)
+  const source = rows.wallets.get(walletId)?.view
+  if (source === undefined || rows.unready.has(nameOf({ walletId, id: transfer.id }))) return undefined
+  const ownerIds = [...new Set(walletsOf(transfer.legs).flatMap((id) => rows.wallets.get(id)?.view.ownerId ?? []))]
   return { kind: "transfer", version: source.version, position, ownerIds, key, transfer }
 }

@@ -1,10 +1,11 @@
 /**
- * Documents from rows and events as they are now: what a search index has to show of wallets, holds and
- * transfers, and the transactions that events make.
+ * Documents from rows as they are now: what a search index has to show of wallets, holds and transfers.
  */
 import * as Effect from "effect/Effect"
-import { callerKey, type RecordedEvent } from "../domain/Event.ts"
-import { holdChanges, transactionOf, transferChanges } from "../domain/Projection.ts"
+import type { RecordedEvent } from "../domain/Event.ts"
+import { walletsOf } from "../domain/Legs.ts"
+import { sourceOf } from "../domain/Transfer.ts"
+import { holdChanges, transferChanges } from "../domain/Projection.ts"
 import type { IndexRows, IndexRowsQuery, Persistence } from "../stores/Persistence.ts"
 import type { SearchDocument } from "../stores/SearchIndex.ts"
 import type { ReadError } from "../stores/StoreError.ts"
@@ -28,7 +29,9 @@ const withDestinations = Effect.fnUntraced(function* (
   { transfers, wallets }: IndexRows
 ): Effect.fn.Return<ReadonlyMap<string, string>, ReadError> {
   const owners = new Map(wallets.map(({ view }) => [view.id, view.ownerId]))
-  const missing = uniqueIds(transfers.map(({ transfer }) => transfer.to).filter((id) => !owners.has(id)))
+  const missing = uniqueIds(
+    transfers.flatMap(({ transfer }) => walletsOf(transfer.legs)).filter((id) => !owners.has(id))
+  )
   if (missing.length === 0) return owners
   const more = yield* persistence.indexRows({ wallets: missing, holds: [], transfers: [] })
   for (const { view } of more.wallets) owners.set(view.id, view.ownerId)
@@ -56,9 +59,9 @@ export const rowDocuments = Effect.fnUntraced(function* (
     documents.push({ kind: "hold", version: view.version, ownerId: view.ownerId, currency: view.currency, hold })
   }
   for (const { key, position, transfer } of rows.transfers) {
-    const view = wallets.get(transfer.from)?.view
+    const view = wallets.get(sourceOf(transfer))?.view
     if (view === undefined) continue
-    const ownerIds = uniqueIds([view.ownerId, ...[owners.get(transfer.to)].filter((id) => id !== undefined)])
+    const ownerIds = uniqueIds(walletsOf(transfer.legs).flatMap((id) => owners.get(id) ?? []))
     documents.push({ kind: "transfer", version: view.version, position, ownerIds, key, transfer })
   }
   return {
@@ -67,25 +70,6 @@ export const rowDocuments = Effect.fnUntraced(function* (
     isRefused: (walletId, version) => refused.has(`${walletId} ${version}`)
   }
 })
-
-/** The document of the transaction that the event makes; `undefined`: it moves no money. */
-export const transactionDocument = (
-  recorded: RecordedEvent,
-  position: bigint,
-  { view }: Wallet
-): Extract<SearchDocument, { readonly kind: "transaction" }> | undefined => {
-  const transaction = transactionOf(recorded, view)
-  return (
-    transaction && {
-      kind: "transaction",
-      version: recorded.version,
-      position,
-      ownerId: view.ownerId,
-      key: callerKey(recorded.metadata.key),
-      transaction
-    }
-  )
-}
 
 /** Holds and transfers whose rows these events of one wallet change. */
 export const touchedBy = (

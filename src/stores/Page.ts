@@ -41,7 +41,7 @@ const invalid = Effect.fail(new InvalidRequest({ detail: "cursor: not one that a
 const wholeNumber = /^(?:0|[1-9][0-9]{0,14})$/
 const bigPosition = /^(?:0|[1-9][0-9]{0,17})$/
 
-/** The end of a page of a wallet's transactions or holds: the version of the event that made the last of them. */
+/** The end of a page of a wallet's holds: the version of the event that made the last of them. */
 export const decodeVersion = (cursor: string | undefined): Effect.Effect<number | undefined, InvalidRequest> => {
   if (cursor === undefined) return Effect.undefined
   const [version] = decodeCursor(cursor, 1) ?? []
@@ -54,6 +54,32 @@ export const decodePosition = (cursor: string | undefined): Effect.Effect<bigint
   const [position] = decodeCursor(cursor, 1) ?? []
   return position !== undefined && bigPosition.test(position) ? Effect.succeed(BigInt(position)) : invalid
 }
+
+/**
+ * The end of a page of transactions: the version or the position of the event that made the last
+ * of them, and where it makes several its leg; `0`: all of its event were there.
+ */
+export interface TransactionPlace {
+  readonly at: bigint
+  readonly leg: number
+}
+
+const smallNumber = /^(?:0|[1-9][0-9]{0,3})$/
+
+/** The place of a list of transactions. */
+export const decodeTransactionPlace = (
+  cursor: string | undefined
+): Effect.Effect<TransactionPlace | undefined, InvalidRequest> => {
+  if (cursor === undefined) return Effect.undefined
+  const [at, leg = "0"] = decodeCursor(cursor, 1) ?? decodeCursor(cursor, 2) ?? []
+  return at !== undefined && bigPosition.test(at) && smallNumber.test(leg)
+    ? Effect.succeed({ at: BigInt(at), leg: Number(leg) })
+    : invalid
+}
+
+/** Whether it comes after that place in a list, newest first. */
+export const isBefore = (place: TransactionPlace | undefined, at: bigint | number, leg: number): boolean =>
+  place === undefined || BigInt(at) < place.at || (BigInt(at) === place.at && leg < place.leg)
 
 /** What lists of holds over all wallets go by; it never changes. */
 export interface HoldPlace {
@@ -83,6 +109,18 @@ const pageOf =
 
 /** A page of rows of one wallet. One more than it takes tells that there is a next page. */
 export const pageByVersion = pageOf<{ readonly version: bigint | number }>(({ version }) => [version])
+
+const placeOf = (at: bigint | number, leg: number): ReadonlyArray<bigint | number> => (leg === 0 ? [at] : [at, leg])
+
+/** The same of transactions of one wallet. */
+export const pageOfTransactions = pageOf<{ readonly version: bigint | number; readonly leg: number }>(
+  ({ leg, version }) => placeOf(version, leg)
+)
+
+/** The same of transactions over all wallets. */
+export const pageOfAllTransactions = pageOf<{ readonly position: bigint; readonly leg: number }>(({ leg, position }) =>
+  placeOf(position, leg)
+)
 
 /** The same of rows over all wallets. */
 export const pageByPosition = pageOf<{ readonly position: bigint }>(({ position }) => [position])

@@ -9,6 +9,7 @@
 import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
+import { sourceOf } from "../domain/Transfer.ts"
 import type { Hold, Transaction, Transfer, WalletView } from "../domain/Wallet.ts"
 import type { DeadLetter } from "./Persistence.ts"
 import type { ReadError } from "./StoreError.ts"
@@ -28,13 +29,15 @@ export type SearchDocument =
       readonly ownerId: string
       /** The caller's. */
       readonly key: string | null
+      /** Of an event that makes several: its number among them; else `0`. Lists go by it behind the position. */
+      readonly leg: number
       readonly transaction: Transaction
     }
   | {
       readonly kind: "transfer"
       readonly version: number
       readonly position: bigint
-      /** Of the source and of the destination. */
+      /** Of all its wallets. */
       readonly ownerIds: ReadonlyArray<string>
       /** The caller's. */
       readonly key: string | null
@@ -58,7 +61,7 @@ export const documentId = (document: SearchDocument): string => {
     case "transaction":
       return document.transaction.id
     case "transfer":
-      return `${document.transfer.from}.${document.transfer.id}`
+      return `${sourceOf(document.transfer)}.${document.transfer.id}`
     case "hold":
       return `${document.hold.walletId}.${document.hold.id}`
   }
@@ -72,7 +75,7 @@ export const documentWallet = (document: SearchDocument): string => {
     case "transaction":
       return document.transaction.walletId
     case "transfer":
-      return document.transfer.from
+      return sourceOf(document.transfer)
     case "hold":
       return document.hold.walletId
   }

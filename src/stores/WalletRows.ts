@@ -4,6 +4,8 @@
  * by side; any other store is read and written wallet by wallet.
  */
 import type * as Effect from "effect/Effect"
+import type { RecordedEvent } from "../domain/Event.ts"
+import type { LegsChange } from "../domain/Legs.ts"
 import type { Hold, Transfer, Wallet, WalletView } from "../domain/Wallet.ts"
 import type { RowFlaw } from "./EventStore.ts"
 import type { ReadError } from "./StoreError.ts"
@@ -98,6 +100,13 @@ export interface DerivedWallet {
     readonly position: bigint
     readonly transfer: Transfer
   }>
+  /** Of transfers of several legs: what is promised, and what became transactions by which event. */
+  readonly legs: ReadonlyArray<DerivedLegs>
+}
+
+export interface DerivedLegs {
+  readonly change: Exclude<LegsChange, { readonly _tag: "Released" }>
+  readonly applied: { readonly position: bigint; readonly recorded: RecordedEvent } | undefined
 }
 
 export interface RowReplacement {

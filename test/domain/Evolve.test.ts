@@ -59,7 +59,10 @@ const transfer = {
 describe("evolve", () => {
   it("begins with the wallet's creation", () => {
     const fields = { ownerId: "owner-7", currency: "CZK", overdraftLimit: 5n, metadata: { a: "1" } }
-    const { holds, openBytes, transfers, ...wallet } = evolve(undefined, record(0, event("WalletCreated", fields), 7))
+    const { holds, openBytes, prepared, transfers, ...wallet } = evolve(
+      undefined,
+      record(0, event("WalletCreated", fields), 7)
+    )
     assert.deepStrictEqual(wallet, {
       id: walletId,
       ...fields,
@@ -70,7 +73,7 @@ describe("evolve", () => {
       createdAt: 7,
       updatedAt: 7
     })
-    assert.isTrue(HashMap.isEmpty(holds) && HashMap.isEmpty(transfers) && openBytes === 0)
+    assert.isTrue(HashMap.isEmpty(holds) && HashMap.isEmpty(transfers) && HashMap.isEmpty(prepared) && openBytes === 0)
   })
 
   it("takes balance and held from the event", () => {

@@ -34,6 +34,29 @@ const commands: { readonly [T in Command["_tag"]]: Omit<CommandOf<T>, "_tag" | "
   RefuseTransfer: { transferId: "transfer-9", from: "wallet-9", amount: 10n, reason: "WalletClosed" },
   SettleTransfer: { transferId: "transfer-1" },
   ReverseTransfer: { transferId: "transfer-1", reason: "WalletClosed" },
+  BeginLegs: {
+    transferId: "transfer-5",
+    legs: [
+      { from: "wallet-1", to: "wallet-2", amount: 10n, ...note },
+      { from: "wallet-2", to: "wallet-3", amount: 4n, ...note }
+    ],
+    parties: [
+      { walletId: "wallet-2", currency: "EUR", status: "active", available: 0n },
+      { walletId: "wallet-3", currency: "EUR", status: "active", available: 0n }
+    ],
+    ...booked
+  },
+  PrepareLegs: {
+    transferId: "transfer-5",
+    home: "wallet-9",
+    currency: "EUR",
+    legs: [{ leg: 0, side: "received", counterparty: "wallet-9", amount: 10n, ...note }],
+    effectiveAt: 1
+  },
+  RefuseLegs: { transferId: "transfer-5", home: "wallet-9", leg: 0, reason: "WalletClosed" },
+  ApplyLegs: { transferId: "transfer-5" },
+  ReleaseLegs: { transferId: "transfer-5", reason: "WalletClosed", leg: 1 },
+  SettleLegs: { transferId: "transfer-5", transactions: [] },
   Freeze: { reason: null },
   Unfreeze: { reason: null },
   Close: { reason: null },
@@ -93,6 +116,43 @@ const events: { readonly [T in WalletEvent["_tag"]]: Omit<EventOf<T>, "_tag"> } 
     effectiveAt: null,
     ...after
   },
+  LegsBegun: {
+    transferId: "transfer-5",
+    legs: [
+      { from: "wallet-1", to: "wallet-2", amount: 10n, currency: "EUR", ...note },
+      { from: "wallet-2", to: "wallet-3", amount: 4n, currency: "EUR", ...note }
+    ],
+    ...note,
+    effectiveAt: null,
+    held: 10n,
+    ...after
+  },
+  LegsPrepared: {
+    transferId: "transfer-5",
+    home: "wallet-9",
+    legs: [{ leg: 0, side: "received", counterparty: "wallet-9", amount: 10n, ...note }],
+    effectiveAt: 1,
+    held: 0n,
+    ...after
+  },
+  LegsRefused: { transferId: "transfer-5", home: "wallet-9", leg: 0, reason: "WalletClosed", ...after },
+  LegsApplied: {
+    transferId: "transfer-5",
+    home: "wallet-9",
+    legs: [{ leg: 0, side: "received", counterparty: "wallet-9", amount: 10n, ...note }],
+    effectiveAt: 1,
+    released: 0n,
+    ...after
+  },
+  LegsReleased: {
+    transferId: "transfer-5",
+    home: "wallet-9",
+    released: 0n,
+    reason: "WalletClosed",
+    leg: 1,
+    ...after
+  },
+  LegsSettled: { transferId: "transfer-5", reason: null, leg: null, transactions: [], ...after },
   WalletFrozen: { reason: null, ...after },
   WalletUnfrozen: { reason: null, ...after },
   WalletClosed: { reason: null, ...after },

@@ -26,6 +26,9 @@ const transfer = {
   ...undated,
   createdAt: 0
 }
+const ofLegs = { transferId: "transfer-2", home: "wallet-9" }
+const sentLeg = { leg: 1, side: "sent", counterparty: "wallet-2", amount: 7n, ...note } as const
+const receivedLeg = { ...sentLeg, leg: 4, side: "received", reference: null, metadata: {} } as const
 const reversal = { _tag: "OperationReversed", reversedVersion: 3, reason: "no such order" } as const
 
 export const goldenEvents: { readonly [name: string]: WalletEvent } = {
@@ -148,6 +151,41 @@ export const goldenEvents: { readonly [name: string]: WalletEvent } = {
     restored: { _tag: "Transfer", transfer: { ...transfer, ...dated } },
     ...money
   },
+  LegsBegun: {
+    _tag: "LegsBegun",
+    transferId: "transfer-2",
+    legs: [
+      { from: "wallet-1", to: "wallet-2", amount: 7n, currency: "EUR", ...note },
+      { from: "wallet-3", to: "wallet-1", amount: largest, currency: "USD", reference: null, metadata: {} }
+    ],
+    ...note,
+    ...undated,
+    held: 7n,
+    ...money
+  },
+  LegsPrepared: { _tag: "LegsPrepared", ...ofLegs, legs: [sentLeg, receivedLeg], ...undated, held: 7n, ...money },
+  LegsRefused: { _tag: "LegsRefused", ...ofLegs, leg: 3, reason: "WalletClosed: wallet-2", ...money },
+  LegsApplied: { _tag: "LegsApplied", ...ofLegs, legs: [sentLeg, receivedLeg], ...undated, released: 7n, ...money },
+  LegsReleased: { _tag: "LegsReleased", ...ofLegs, released: 7n, reason: "WalletClosed: wallet-2", leg: 3, ...money },
+  LegsSettled: {
+    _tag: "LegsSettled",
+    transferId: "transfer-2",
+    reason: null,
+    leg: null,
+    transactions: [
+      { sent: "01968a4e-5b00-7000-8000-000000000001", received: "01968a4e-5b00-7000-8000-000000000002" },
+      { sent: "01968a4e-5b00-7000-8000-000000000003", received: "01968a4e-5b00-7000-8000-000000000004" }
+    ],
+    ...money
+  },
+  "LegsSettled.reversed": {
+    _tag: "LegsSettled",
+    transferId: "transfer-2",
+    reason: "WalletClosed: wallet-2",
+    leg: 3,
+    transactions: [],
+    ...money
+  },
   WalletFrozen: { _tag: "WalletFrozen", reason: "audit", ...money },
   WalletUnfrozen: { _tag: "WalletUnfrozen", reason: null, ...money },
   WalletClosed: { _tag: "WalletClosed", reason: "moved", balanceAfter: 0n, heldAfter: 0n },
@@ -188,6 +226,13 @@ export const goldenEvents: { readonly [name: string]: WalletEvent } = {
     reversedType: "TransferSent",
     balanceChange: 7n,
     restored: { _tag: "NoTransfer", transferId: "transfer-1" },
+    ...money
+  },
+  "OperationReversed.NoLegs": {
+    ...reversal,
+    reversedType: "LegsPrepared",
+    balanceChange: 0n,
+    restored: { _tag: "NoLegs", transferId: "transfer-2" },
     ...money
   },
   "OperationReversed.Status": {

@@ -2,6 +2,7 @@ import { assert, describe, it } from "vitest"
 import type { Restored, WalletEvent } from "../../src/domain/Event.ts"
 import { holdAfter, holdOf } from "../../src/domain/Hold.ts"
 import { holdChanges, transactionOf, transferChanges } from "../../src/domain/Projection.ts"
+import { singleLeg } from "../../src/domain/Transfer.ts"
 import type { Hold, OpenHold } from "../../src/domain/Wallet.ts"
 import { event, record, walletId } from "./Examples.ts"
 
@@ -132,8 +133,10 @@ describe("the transfers of a commit", () => {
     to: "wallet-2",
     amount: 10n,
     currency: "EUR",
+    legs: singleLeg({ from: walletId, to: "wallet-2", amount: 10n, currency: "EUR", ...note }),
     status: "pending",
     reason: null,
+    leg: null,
     ...note,
     createdAt: 7,
     effectiveAt: 7,

@@ -42,8 +42,21 @@ describe("a transfer", () => {
           to: "b",
           amount: 30n,
           currency: "EUR",
+          legs: [
+            {
+              from: "a",
+              to: "b",
+              amount: 30n,
+              currency: "EUR",
+              reference: "rent",
+              metadata: { month: "5" },
+              sentTransactionId: installation.state.streams.get("a")!.at(2)!.id,
+              receivedTransactionId: installation.state.streams.get("b")!.at(2)!.id
+            }
+          ],
           status: "completed",
           reason: null,
+          leg: null,
           reference: "rent",
           metadata: { month: "5" },
           createdAt: 60_000,

@@ -12,14 +12,16 @@ import * as Semaphore from "effect/Semaphore"
 import type { RecordedEvent } from "../../domain/Event.ts"
 import { fold } from "../../domain/Evolve.ts"
 import type { HoldChange } from "../../domain/Hold.ts"
-import { holdChanges, transferChanges } from "../../domain/Projection.ts"
-import type { TransferChange } from "../../domain/Transfer.ts"
+import type { LegsChange } from "../../domain/Legs.ts"
+import { holdChanges, legsChanges, transferChanges } from "../../domain/Projection.ts"
+import { type TransferChange, transferChanged } from "../../domain/Transfer.ts"
 import type { Hold, Transfer, Wallet } from "../../domain/Wallet.ts"
 import { ReplayDiverged, patiently, type RebuildCounts, type RebuildStores, type WriteError } from "./RebuildStores.ts"
 import { rebuildWallets } from "./WalletRebuild.ts"
 import type { ScannedEvent, EventStore, ScannedEvents } from "../../stores/EventStore.ts"
 import { type EventUnreadable, type ReadError, StoreDefect } from "../../stores/StoreError.ts"
 import {
+  type DerivedLegs,
   type DerivedWallet,
   type RowReplacement,
   type WalletHead,
@@ -46,6 +48,8 @@ export class WalletFold {
   readonly walletId: string
   readonly #holds = new Map<string, Placed>()
   readonly #transfers = new Map<string, Sent>()
+  readonly #legs = new Map<string, DerivedLegs>()
+  #legRows = 0
   #wallet: Wallet | undefined
   #position = 0n
 
@@ -60,7 +64,7 @@ export class WalletFold {
 
   /** How many rows it makes. */
   get rows(): number {
-    return 1 + this.#holds.size + this.#transfers.size
+    return 1 + this.#holds.size + this.#transfers.size + this.#legRows
   }
 
   /** The next events, in order. `false`: they do not follow. */
@@ -76,6 +80,9 @@ export class WalletFold {
       const position = change._tag === "Sent" ? events[change.version - first]!.position : 0n
       this.#changeTransfer(change, position)
     }
+    for (const change of legsChanges({ events: recorded })) {
+      this.#changeLegs(change, change._tag === "Applied" ? events[change.version - first] : undefined)
+    }
     return true
   }
 
@@ -86,7 +93,8 @@ export class WalletFold {
       wallet: this.#wallet,
       position: this.#position,
       holds: Array.from(this.#holds.values()),
-      transfers: Array.from(this.#transfers.values())
+      transfers: Array.from(this.#transfers.values()),
+      legs: Array.from(this.#legs.values())
     }
   }
 
@@ -101,6 +109,15 @@ export class WalletFold {
     this.#holds.set(change.holdId, { ...before, hold: { ...before.hold, captured, remaining, status } })
   }
 
+  #changeLegs(change: LegsChange, applied: ScannedEvent | undefined): void {
+    const { transferId } = change
+    this.#legRows -= this.#legs.get(transferId)?.change.legs.length ?? 0
+    this.#legs.delete(transferId)
+    if (change._tag === "Released") return
+    this.#legRows += change.legs.length
+    this.#legs.set(transferId, { change, applied })
+  }
+
   #changeTransfer(change: TransferChange, position: bigint): void {
     if (change._tag === "Sent") {
       this.#transfers.set(change.transfer.id, { version: change.version, position, transfer: change.transfer })
@@ -108,9 +125,7 @@ export class WalletFold {
     }
     const before = this.#transfers.get(change.transferId)
     if (before === undefined) return
-    const { reason, status } = change
-    const updatedAt = change.updatedAt ?? before.transfer.updatedAt
-    this.#transfers.set(change.transferId, { ...before, transfer: { ...before.transfer, reason, status, updatedAt } })
+    this.#transfers.set(change.transferId, { ...before, transfer: transferChanged(before.transfer, change) })
   }
 }
 

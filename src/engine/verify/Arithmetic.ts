@@ -6,7 +6,9 @@
 import * as HashMap from "effect/HashMap"
 import type { OperationReversed, RecordedEvent, WalletEvent } from "../../domain/Event.ts"
 import { balanceChange } from "../../domain/EventKinds.ts"
-import type { OpenHold, TransferInFlight, Wallet } from "../../domain/Wallet.ts"
+import { legsChange } from "../../domain/Legs.ts"
+import { preparesLegs } from "../../domain/LegsRules.ts"
+import type { OpenHold, PreparedLegs, TransferInFlight, Wallet } from "../../domain/Wallet.ts"
 import { type Difference, logDifference } from "./Report.ts"
 
 const openHold = (wallet: Wallet | undefined, holdId: string): OpenHold | undefined => {
@@ -21,12 +23,20 @@ const inFlight = (wallet: Wallet | undefined, transferId: string): TransferInFli
   return transfer._tag === "Some" ? transfer.value : undefined
 }
 
+const prepared = (wallet: Wallet | undefined, transferId: string): PreparedLegs | undefined => {
+  if (wallet === undefined) return undefined
+  const legs = HashMap.get(wallet.prepared, transferId)
+  return legs._tag === "Some" ? legs.value : undefined
+}
+
 const reversedHeld = (wallet: Wallet | undefined, { restored }: OperationReversed): bigint => {
   switch (restored._tag) {
     case "Hold":
       return restored.hold.remaining - (openHold(wallet, restored.hold.id)?.remaining ?? 0n)
     case "NoHold":
       return -(openHold(wallet, restored.holdId)?.remaining ?? 0n)
+    case "NoLegs":
+      return -(prepared(wallet, restored.transferId)?.held ?? 0n)
     case "Nothing":
     case "Transfer":
     case "NoTransfer":
@@ -47,6 +57,12 @@ const heldChange = (wallet: Wallet | undefined, event: WalletEvent): bigint => {
     case "HoldReleased":
     case "HoldExpired":
       return -event.amount
+    case "LegsBegun":
+    case "LegsPrepared":
+      return event.held
+    case "LegsApplied":
+    case "LegsReleased":
+      return -event.released
     case "OperationReversed":
       return reversedHeld(wallet, event)
     case "WalletCreated":
@@ -57,6 +73,8 @@ const heldChange = (wallet: Wallet | undefined, event: WalletEvent): bigint => {
     case "TransferRefused":
     case "TransferSettled":
     case "TransferReversed":
+    case "LegsRefused":
+    case "LegsSettled":
     case "WalletFrozen":
     case "WalletUnfrozen":
     case "WalletClosed":
@@ -99,6 +117,12 @@ const holdDoubts = (wallet: Wallet | undefined, event: WalletEvent): ReadonlyArr
     case "TransferRefused":
     case "TransferSettled":
     case "TransferReversed":
+    case "LegsBegun":
+    case "LegsPrepared":
+    case "LegsRefused":
+    case "LegsApplied":
+    case "LegsReleased":
+    case "LegsSettled":
     case "WalletFrozen":
     case "WalletUnfrozen":
     case "WalletClosed":
@@ -139,6 +163,12 @@ const transferDoubts = (wallet: Wallet | undefined, event: WalletEvent): Readonl
     case "HoldExpired":
     case "TransferReceived":
     case "TransferRefused":
+    case "LegsBegun":
+    case "LegsPrepared":
+    case "LegsRefused":
+    case "LegsApplied":
+    case "LegsReleased":
+    case "LegsSettled":
     case "WalletFrozen":
     case "WalletUnfrozen":
     case "WalletClosed":
@@ -150,9 +180,47 @@ const transferDoubts = (wallet: Wallet | undefined, event: WalletEvent): Readonl
   }
 }
 
+const isPrepared = (wallet: Wallet | undefined, transferId: string, expected: "open" | "new"): ReadonlyArray<Doubt> => {
+  const found = prepared(wallet, transferId) === undefined ? "new" : "open"
+  return found === expected ? [] : [[`legs of transfer ${transferId}`, expected, found]]
+}
+
+/** Whether what is said of a wallet's legs is what it has promised. */
+const legsDoubts = (wallet: Wallet | undefined, event: WalletEvent): ReadonlyArray<Doubt> => {
+  switch (event._tag) {
+    case "LegsBegun":
+    case "LegsPrepared":
+      return isPrepared(wallet, event.transferId, "new")
+    case "LegsSettled": {
+      const legs = prepared(wallet, event.transferId)
+      const decision = (one: { readonly reason: string | null; readonly leg: number | null } | null | undefined) =>
+        one ? `${one.reason ?? "completed"}, leg ${one.leg}` : "none"
+      return legs === undefined
+        ? isPrepared(wallet, event.transferId, "open")
+        : [["decision", decision(legs.decision), decision(event)]]
+    }
+    case "LegsApplied":
+    case "LegsReleased": {
+      const legs = prepared(wallet, event.transferId)
+      if (legs === undefined) return isPrepared(wallet, event.transferId, "open")
+      const promised = legsChange(legs.legs)
+      return [
+        ["held in transit", legs.held, event.released],
+        ["home", legs.home, event.home],
+        ["decided before", "no", legs.decision === null ? "no" : "yes"],
+        ["sum of legs", promised, event._tag === "LegsApplied" ? legsChange(event.legs) : promised]
+      ]
+    }
+    default:
+      return []
+  }
+}
+
 /** What needs money leaves something available, or nothing. */
 const fundsDoubts = (wallet: Wallet | undefined, event: WalletEvent): ReadonlyArray<Doubt> => {
-  if (event._tag !== "WalletDebited" && event._tag !== "HoldPlaced" && event._tag !== "TransferSent") return []
+  const { _tag: type } = event
+  const needs = type === "WalletDebited" || type === "HoldPlaced" || type === "TransferSent" || preparesLegs(event)
+  if (!needs) return []
   const left = event.balanceAfter - event.heldAfter + (wallet?.overdraftLimit ?? 0n)
   return left >= 0n ? [] : [["available", "at least 0", left]]
 }
@@ -178,6 +246,7 @@ export const arithmeticDoubts = (
   if (isPlain(event)) return found
   for (const [what, expected, is] of holdDoubts(wallet, event)) judge(`${what} of event ${version}`, expected, is)
   for (const [what, expected, is] of transferDoubts(wallet, event)) judge(`${what} of event ${version}`, expected, is)
+  for (const [what, expected, is] of legsDoubts(wallet, event)) judge(`${what} of event ${version}`, expected, is)
   return found
 }
 

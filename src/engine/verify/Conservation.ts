@@ -4,9 +4,11 @@
  *   Σ balances + in transit = Σ credits − Σ debits − Σ captures
  *   in transit = Σ sent − Σ received − Σ returned transfers
  *
- * each net of its reversals. Pure: the log's events go in, totals come out.
+ * where the legs of a transfer of several count as sent and received when their wallets apply them; each
+ * net of its reversals. Pure: the log's events go in, totals come out.
  */
-import type { OperationReversed, WalletEvent } from "../../domain/Event.ts"
+import type { LegsApplied, OperationReversed, WalletEvent } from "../../domain/Event.ts"
+import { legsChange } from "../../domain/Legs.ts"
 
 /** Sums of one currency, minor units. */
 export interface CurrencyTotals {
@@ -18,6 +20,8 @@ export interface CurrencyTotals {
   sent: bigint
   received: bigint
   returned: bigint
+  /** Of legs of transfers of several: sent − received, part of those two. */
+  legs: bigint
 }
 
 export const emptyTotals = (currency: string): CurrencyTotals => ({
@@ -28,15 +32,20 @@ export const emptyTotals = (currency: string): CurrencyTotals => ({
   captures: 0n,
   sent: 0n,
   received: 0n,
-  returned: 0n
+  returned: 0n,
+  legs: 0n
 })
 
 /** Money that has left its source and neither arrived nor come back. */
 export const inTransit = (totals: CurrencyTotals): bigint => totals.sent - totals.received - totals.returned
 
-/** Whether the law holds; money in transit is never negative. */
+/**
+ * Whether the law holds; money in transit is never negative, but for legs: the wallets of a transfer of
+ * several apply theirs one after the other.
+ */
 export const isConserved = (totals: CurrencyTotals): boolean =>
-  inTransit(totals) >= 0n && totals.balances + inTransit(totals) === totals.credits - totals.debits - totals.captures
+  inTransit(totals) - totals.legs >= 0n &&
+  totals.balances + inTransit(totals) === totals.credits - totals.debits - totals.captures
 
 /** Adds the movement of one event; `balances` is the caller's, from the wallets' last events. */
 export const addMovement = (totals: CurrencyTotals, event: WalletEvent): void => {
@@ -59,6 +68,9 @@ export const addMovement = (totals: CurrencyTotals, event: WalletEvent): void =>
     case "TransferReversed":
       totals.returned += event.amount
       return
+    case "LegsApplied":
+      addLegs(totals, event)
+      return
     case "OperationReversed":
       addReversal(totals, event)
       return
@@ -68,6 +80,11 @@ export const addMovement = (totals: CurrencyTotals, event: WalletEvent): void =>
     case "HoldExpired":
     case "TransferRefused":
     case "TransferSettled":
+    case "LegsBegun":
+    case "LegsPrepared":
+    case "LegsRefused":
+    case "LegsReleased":
+    case "LegsSettled":
     case "WalletFrozen":
     case "WalletUnfrozen":
     case "WalletClosed":
@@ -78,6 +95,14 @@ export const addMovement = (totals: CurrencyTotals, event: WalletEvent): void =>
     default:
       event satisfies never
   }
+}
+
+const addLegs = (totals: CurrencyTotals, { legs }: LegsApplied): void => {
+  for (const { amount, side } of legs) {
+    if (side === "sent") totals.sent += amount
+    else totals.received += amount
+  }
+  totals.legs -= legsChange(legs)
 }
 
 /** `balanceChange` of a reversal is the opposite of what the reversed event did. */
@@ -107,6 +132,12 @@ const addReversal = (totals: CurrencyTotals, { balanceChange: change, reversedTy
     case "HoldExpired":
     case "TransferRefused":
     case "TransferSettled":
+    case "LegsBegun":
+    case "LegsPrepared":
+    case "LegsRefused":
+    case "LegsApplied":
+    case "LegsReleased":
+    case "LegsSettled":
     case "WalletFrozen":
     case "WalletUnfrozen":
     case "WalletClosed":

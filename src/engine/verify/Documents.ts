@@ -11,7 +11,9 @@
  */
 import * as Effect from "effect/Effect"
 import type { RecordedEvent } from "../../domain/Event.ts"
-import { rowDocuments, type RowDocuments, touchedBy, transactionDocument } from "../../search/RowDocuments.ts"
+import { documentsOfTransactions } from "../../search/Documents.ts"
+import { rowDocuments, type RowDocuments, touchedBy } from "../../search/RowDocuments.ts"
+import { sourceOf } from "../../domain/Transfer.ts"
 import type { EventStore } from "../../stores/EventStore.ts"
 import type { IndexRowsQuery, Persistence } from "../../stores/Persistence.ts"
 import { documentId, documentWallet, type IndexSet, type SearchDocument } from "../../stores/SearchIndex.ts"
@@ -80,8 +82,8 @@ const contentOf = (document: SearchDocument, unplaced: boolean): Record<string, 
     case "wallet":
       return { ...document.wallet, position: document.position }
     case "transaction": {
-      const { key, ownerId, position, transaction, version } = document
-      return { ...transaction, asOf: version, ownerId, key, ...(unplaced ? {} : { position }) }
+      const { key, leg, ownerId, position, transaction, version } = document
+      return { ...transaction, asOf: version, ownerId, key, leg, ...(unplaced ? {} : { position }) }
     }
     case "transfer": {
       const { key, ownerIds, position, transfer } = document
@@ -162,7 +164,7 @@ const unknownParts = (documents: ReadonlyArray<SearchDocument>, known: ReadonlyM
   return {
     holds: unknown.flatMap((one) => (one.kind === "hold" ? [{ walletId: one.hold.walletId, id: one.hold.id }] : [])),
     transfers: unknown.flatMap((one) =>
-      one.kind === "transfer" ? [{ walletId: one.transfer.from, id: one.transfer.id }] : []
+      one.kind === "transfer" ? [{ walletId: sourceOf(one.transfer), id: one.transfer.id }] : []
     )
   }
 }
@@ -211,8 +213,9 @@ const expectedOf = (events: ReadonlyArray<PlacedEvent>, rows: RowDocuments): Exp
     const wallet = rows.wallets.get(recorded.walletId)
     if (wallet === undefined || recorded.version > wallet.view.version) continue
     if (rows.isRefused(recorded.walletId, recorded.version)) continue
-    const document = transactionDocument(recorded, position ?? 0n, wallet)
-    if (document !== undefined) right.set(keyOf(document), { document, unplaced: position === undefined })
+    for (const document of documentsOfTransactions(recorded, position ?? 0n, wallet.view)) {
+      right.set(keyOf(document), { document, unplaced: position === undefined })
+    }
   }
   return { rows, right }
 }

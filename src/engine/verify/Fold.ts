@@ -12,6 +12,7 @@ import type { RecordedEvent } from "../../domain/Event.ts"
 import { evolve } from "../../domain/Evolve.ts"
 import { holdOf } from "../../domain/Hold.ts"
 import { holdChanges, transferChanges } from "../../domain/Projection.ts"
+import { transferChanged } from "../../domain/Transfer.ts"
 import { type Hold, type Transfer, viewOf, type Wallet } from "../../domain/Wallet.ts"
 import { walletBytes } from "../../domain/WalletSize.ts"
 import { maxSnapshotBytes } from "../../stores/EventStore.ts"
@@ -188,11 +189,10 @@ const trackTransfers = ({ transfers }: WalletFold, recorded: RecordedEvent): voi
       put(transfers, change.transfer.id, change.transfer, true)
       continue
     }
-    const { reason, status, transferId } = change
+    const { status, transferId } = change
     const before = transfers.open.get(transferId) ?? transfers.closed.get(transferId)
     if (before === undefined) continue
-    const updatedAt = change.updatedAt ?? before.updatedAt
-    put(transfers, transferId, { ...before, reason, status, updatedAt }, status === "pending")
+    put(transfers, transferId, transferChanged(before, change), status === "pending")
   }
 }
 
@@ -240,11 +240,12 @@ export const sizeDifference = ({ wallet, walletId }: WalletFold): Difference | u
     : logDifference(walletId, "bytes of the state", `at most ${maxSnapshotBytes}`, String(size))
 }
 
-/** Whether `held` is the sum of the open holds. */
+/** Whether `held` is the sum of the open holds and of what is held in transit. */
 export const heldDifference = ({ wallet, walletId }: WalletFold): Difference | undefined => {
   if (wallet === undefined) return undefined
   let sum = 0n
   for (const hold of HashMap.values(wallet.holds)) sum += hold.remaining
+  for (const { held } of HashMap.values(wallet.prepared)) sum += held
   return sum === wallet.held
     ? undefined
     : logDifference(walletId, `held after event ${wallet.version}`, String(sum), String(wallet.held))

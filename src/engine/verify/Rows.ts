@@ -6,7 +6,8 @@
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import type { RecordedEvent } from "../../domain/Event.ts"
-import { holdChanges, transactionOf, transferChanges } from "../../domain/Projection.ts"
+import { holdChanges, transactionOf, transactionsOf, transferChanges } from "../../domain/Projection.ts"
+import type { Transaction } from "../../domain/Wallet.ts"
 import type { Refusal } from "../../stores/Persistence.ts"
 import { justBefore } from "../../stores/WalletRows.ts"
 import type { ReadError } from "../../stores/StoreError.ts"
@@ -29,25 +30,39 @@ export const compareTransactions = Effect.fnUntraced(function* (
 ): Effect.fn.Return<void, ReadError> {
   const { fold, refusals, stores } = walk
   const last = after + events.length
-  const rows = yield* stores.persistence.scanTransactions(fold.walletId, { after, limit: events.length })
-  const found = new Map(rows.filter((row) => row.version <= last).map((row) => [row.version, row]))
+  const rows = yield* stores.persistence.scanTransactions(fold.walletId, {
+    after,
+    limit: events.reduce((sum, { event }) => sum + (event._tag === "LegsApplied" ? event.legs.length : 1), 0)
+  })
+  const found = new Map<number, Array<Transaction>>()
+  for (const row of rows) {
+    if (row.version > last) continue
+    const ofEvent = found.get(row.version)
+    if (ofEvent === undefined) found.set(row.version, [row])
+    else ofEvent.push(row)
+  }
   for (const recorded of events) {
-    const row = found.get(recorded.version)
+    const there = found.get(recorded.version) ?? noTransactions
     const hasRows = fold.wallet !== undefined && !fold.creationRefused && !refusals.has(recorded.version)
-    const expected = hasRows ? transactionOf(recorded, fold.wallet!) : undefined
-    if (expected === undefined) {
-      if (row !== undefined) {
-        const sides = { expected: "nothing", found: `a ${row.type} of ${row.amount}` }
-        walk.differences.push(inRows(walk, `transaction of event ${recorded.version}`, sides))
-      }
-      continue
+    const expected = hasRows ? transactionsOf(recorded, fold.wallet!) : noTransactions
+    const what = `transaction of event ${recorded.version}`
+    for (const row of there.slice(expected.length)) {
+      walk.differences.push(inRows(walk, what, { expected: "nothing", found: `a ${row.type} of ${row.amount}` }))
     }
-    walk.counts.transactions += 1
-    walk.newestTransaction = expected
-    const sides = compareRecords(expected, row)
-    if (sides !== undefined) walk.differences.push(inRows(walk, `transaction of event ${recorded.version}`, sides))
+    for (const [index, transaction] of expected.entries()) {
+      walk.counts.transactions += 1
+      walk.newestTransaction = transaction
+      const sides = compareRecords(transaction, there[index])
+      if (sides !== undefined) walk.differences.push(inRows(walk, what, sides))
+    }
   }
 })
+
+const noTransactions: ReadonlyArray<Transaction> = []
+
+/** Whether some of them make transactions whose rows are apart from theirs. */
+export const haveLegs = (events: ReadonlyArray<RecordedEvent>): boolean =>
+  events.some(({ event }) => event._tag === "LegsApplied")
 
 /** Where an event is its transaction's row, too, there is nothing to compare. */
 export const countTransactions = (walk: Walk, events: ReadonlyArray<RecordedEvent>): void => {

@@ -125,6 +125,8 @@ class Candidate {
     if (scanned.currency !== this.#fold.wallet?.currency) {
       this.#flaw(`column currency of event ${version}`, this.#fold.wallet!.currency, scanned.currency)
     }
+    // Rows of legs are apart from their events: they are compared one by one.
+    if (event._tag === "LegsApplied") this.#isSuspect = true
     if (transactionOf(recorded, this.#fold.wallet!) !== undefined) {
       this.#transactions += 1
       this.#newest = scanned

@@ -24,6 +24,7 @@ import {
   compareRefusals,
   compareTransactions,
   countTransactions,
+  haveLegs,
   lookUpClosedRows,
   meetRefusals
 } from "./Rows.ts"
@@ -99,11 +100,9 @@ const advance = Effect.fnUntraced(function* (walk: Walk, to: number): Effect.fn.
     const held = heldDifference(fold)
     if (held !== undefined) differences.push(held)
     yield* judgeFarReversals(walk)
-    if (stores.log.writesPersistence) countTransactions(walk, events)
-    else {
-      yield* compareTransactions(walk, after, events)
-      yield* compareKeysOfPage(walk, events)
-    }
+    if (!stores.log.writesPersistence || haveLegs(events)) yield* compareTransactions(walk, after, events)
+    else countTransactions(walk, events)
+    if (!stores.log.writesPersistence) yield* compareKeysOfPage(walk, events)
     yield* lookUpClosedRows(walk)
   }
   return true

@@ -6,6 +6,7 @@
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { eventCases, type WalletEventType } from "../../domain/Event.ts"
+import { maxLegs, minLegs } from "../../domain/Legs.ts"
 import {
   Amount,
   AmountOrZero,
@@ -88,14 +89,27 @@ export const HoldJson = Schema.Struct({
 
 export const TransferStatus = Schema.Literals(["pending", "completed", "reversed"])
 
-export const TransferJson = Schema.Struct({
-  id: Id,
+export const TransferLegJson = Schema.Struct({
   from: Id,
   to: Id,
   amount: Amount,
   currency: Currency,
+  reference: Schema.NullOr(Text),
+  metadata: Metadata,
+  sentTransactionId: Schema.NullOr(Id),
+  receivedTransactionId: Schema.NullOr(Id)
+}).annotate({ identifier: "TransferLeg", description: "The ids are null until the transfer is completed." })
+
+export const TransferJson = Schema.Struct({
+  id: Id,
+  from: Schema.NullOr(Id),
+  to: Schema.NullOr(Id),
+  amount: Schema.NullOr(Amount),
+  currency: Schema.NullOr(Currency),
+  legs: Schema.Array(TransferLegJson),
   status: TransferStatus,
   reason: Schema.NullOr(Text),
+  leg: Schema.NullOr(Schema.Int),
   reference: Schema.NullOr(Text),
   metadata: Metadata,
   createdAt: Time,
@@ -104,7 +118,9 @@ export const TransferJson = Schema.Struct({
 }).annotate({
   identifier: "Transfer",
   description:
-    "`pending`: the money has left its source; `reversed`: refused by the destination, the source has it back."
+    "`pending`: the money has left its source; `reversed`: refused by the destination, the source has it back. " +
+    "Of several legs `from`, `to`, `amount` and `currency` are null, and `leg` is the number of the one that was " +
+    "refused, from 0; `pending`: not all wallets know yet how it ended."
 })
 
 export const DurabilityJson = Schema.Struct({
@@ -259,9 +275,41 @@ const booked = { effectiveAt: Schema.optionalKey(Time) }
 
 export const MovementBody = Schema.Struct({ ...movement, ...booked }).annotate({ identifier: "Movement" })
 
-const transferFields = { to: Id, ...movement, ...booked }
+export const LegBody = Schema.Struct({ from: Id, to: Id, ...movement }).annotate({ identifier: "Leg" })
 
-export const TransferBody = Schema.Struct({ from: Id, ...transferFields }).annotate({ identifier: "SendTransfer" })
+const legs = Schema.Array(LegBody).check(
+  Schema.isMinLength(minLegs, { expected: `at least ${minLegs} legs` }),
+  Schema.isMaxLength(maxLegs, { expected: `at most ${maxLegs} legs` })
+)
+
+/** One leg, or several in its place. */
+const transferFields = {
+  to: Schema.optionalKey(Id),
+  amount: Schema.optionalKey(Amount),
+  legs: Schema.optionalKey(legs),
+  reference: optionalText,
+  metadata: Schema.optionalKey(Metadata),
+  ...booked
+}
+
+interface GivenTransfer {
+  readonly to?: string
+  readonly amount?: bigint
+  readonly legs?: ReadonlyArray<typeof LegBody.Type>
+}
+
+const isOneOrSeveral = (given: GivenTransfer): boolean =>
+  given.legs === undefined
+    ? given.to !== undefined && given.amount !== undefined
+    : given.to === undefined && given.amount === undefined
+
+export const TransferBody = Schema.Struct({ from: Schema.optionalKey(Id), ...transferFields })
+  .check(
+    Schema.makeFilter((body) => isOneOrSeveral(body) && (body.legs === undefined) === (body.from !== undefined), {
+      expected: "from, to and amount, or legs in their place"
+    })
+  )
+  .annotate({ identifier: "SendTransfer" })
 
 const holdFields = { ...movement, expiresAt: Schema.optionalKey(Schema.NullOr(Time)) }
 
@@ -292,8 +340,13 @@ export const DebitItem = item("debit", { ...movement, ...booked })
 export const HoldItem = item("hold", holdFields)
 export const CaptureItem = item("capture", { holdId: Id, ...captureFields })
 export const ReleaseItem = item("release", { holdId: Id })
-/** `walletId` is the source. */
-export const TransferItem = item("transfer", transferFields)
+/** `walletId` is the source, of several legs that of the first. */
+export const TransferItem = item("transfer", transferFields).check(
+  Schema.makeFilter(
+    (given) => isOneOrSeveral(given) && (given.legs === undefined || given.legs[0]?.from === given.walletId),
+    { expected: "to and amount, or in their place legs, of which the first is from walletId" }
+  )
+)
 
 export const BatchItem = Schema.Union([CreditItem, DebitItem, HoldItem, CaptureItem, ReleaseItem, TransferItem])
 

@@ -36,10 +36,12 @@ const send = HttpApiEndpoint.post("send", "/v1/transfers", {
   .annotate(RequiredScope, "wallets:write")
   .annotateMerge(
     doc(
-      "Send money from one wallet to another",
+      "Send money from one wallet to another, or in several legs",
       "wallets:write",
       "The key is one of the source's. `WalletNotFound`, `WalletClosed` and `CurrencyMismatch`: nothing was sent. " +
         "`TransferReversed`: the destination refused it after it was sent; the source has its money back. " +
+        "With `legs` in place of `from`, `to` and `amount` all legs happen or none, each judged on what those before " +
+        "it leave; the key is one of the first leg's source, and a problem says which `leg` it is about, from 0. " +
         "202 with status `pending`: the wait ended first; the transfer ends by itself."
     )
   )
@@ -67,7 +69,7 @@ const listTransfers = HttpApiEndpoint.get("list", "/v1/transfers", {
     searchDoc(
       "Transfers, newest first",
       "wallets:read",
-      "`walletId` and `ownerId`: of the source or of the destination. By `walletId` and `status` alone, or by nothing, it " +
+      "`walletId` and `ownerId`: of the source or of the destination, of several legs of any. By `walletId` and `status` alone, or by nothing, it " +
         "shows what is persisted; by anything else what search has, with the status as the source has it."
     )
   )

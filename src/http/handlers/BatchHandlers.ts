@@ -11,6 +11,7 @@ import * as HttpApiBuilder from "effect/http-api/HttpApiBuilder"
 import type * as Schema from "effect/Schema"
 import * as Semaphore from "effect/Semaphore"
 import type { CommandError } from "../../actors/EngineError.ts"
+import { isId } from "../../domain/Limits.ts"
 import { InvalidRequest } from "../../domain/Rejection.ts"
 import { type CommandAnswer, type DryRunAnswer, WalletEngine } from "../../engine/WalletEngine.ts"
 import type { ApiKey } from "../../stores/ApiKeyStore.ts"
@@ -20,6 +21,7 @@ import { CurrentKey } from "../api/Authorization.ts"
 import { Gate } from "../Authentication.ts"
 import type { IdempotencyKeyMissing } from "../api/Problem.ts"
 import { type AskedOptions, commandOptions, type CommandQuery } from "./CommandOptions.ts"
+import { transferInput } from "./TransferInputs.ts"
 import { bodyReader, decoder, maxBatchBytes, maxBatchSigns } from "../RequestBody.ts"
 import {
   BatchEnvelope,
@@ -80,12 +82,14 @@ const runner = <S extends Schema.ConstraintDecoder<{ readonly type: string; read
   }))
 
 const prepareTransfer = preparing(TransferItem, ({ walletId: from, ...transfer }, engine) => {
+  const { amount, effectiveAt, legs, metadata, reference, to, ...options } = transfer
+  const given = { from, amount, effectiveAt, legs, metadata, reference, to }
   // What changes nothing needs no place in line.
-  if (transfer.dryRun === true) {
-    const tried = engine.transfer({ ...transfer, from })
+  if (options.dryRun === true) {
+    const tried = engine.transfer(transferInput(given, options))
     return { run: logged(replied(Effect.map(tried, (result) => transferReply(transfer.await, result)))) }
   }
-  const begin = engine.beginTransfer({ ...transfer, from }).pipe(
+  const begin = engine.beginTransfer(transferInput(given, options)).pipe(
     Effect.map((begun) => logged(replied(Effect.map(begun, (result) => transferReply(transfer.await, result))))),
     Effect.catch((failure) => Effect.succeed(replied(Effect.fail(failure)))),
     Effect.catchDefect((defect) => Effect.succeed(logged(Effect.die(defect))))
@@ -150,8 +154,13 @@ const concurrentLooks = 32
 const lookAhead = (items: ReadonlyArray<unknown>, engine: Engine): Effect.Effect<void> => {
   const destinations = new Set<string>()
   for (const item of items) {
-    const to = fieldOf(item, "to")
-    if (isTransfer(item) && typeof to === "string") destinations.add(to)
+    if (!isTransfer(item)) continue
+    const legs = fieldOf(item, "legs")
+    for (const of of Array.isArray(legs) ? legs : [item]) {
+      for (const walletId of [fieldOf(of, "to"), fieldOf(of, "from")]) {
+        if (typeof walletId === "string" && isId(walletId)) destinations.add(walletId)
+      }
+    }
   }
   return Effect.forEach(destinations, (walletId) => Effect.exit(engine.getWallet({ walletId })), {
     concurrency: concurrentLooks,

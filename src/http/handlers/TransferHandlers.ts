@@ -7,6 +7,7 @@ import { pageJson, plainReply, respond, respondQuery, transferReply, transferJso
 import { WalletApi } from "../api/Api.ts"
 import { CurrentKey } from "../api/Authorization.ts"
 import { commandOptions } from "./CommandOptions.ts"
+import { transferInput } from "./TransferInputs.ts"
 import { bodyReader } from "../RequestBody.ts"
 import { TransferBody } from "../api/Schemas.ts"
 import { defaultLimit } from "../api/SchemaValues.ts"
@@ -31,7 +32,7 @@ export const transferHandlers = HttpApiBuilder.group(
         Effect.fnUntraced(function* ({ headers, query, request }) {
           const body = yield* transferBody(request)
           const options = yield* commandOptions(headers, query, yield* CurrentKey)
-          return transferReply(options.await, yield* engine.transfer({ ...body, ...options }))
+          return transferReply(options.await, yield* engine.transfer(transferInput(body, options)))
         }, respond)
       )
       .handleRaw("get", ({ params }) =>

@@ -4,6 +4,7 @@
  */
 import * as Schema from "effect/Schema"
 import { codecOf, type JsonObject, listCodec, structCodec, withCodec } from "../../domain/Codec.ts"
+import { maxLegs, walletsOf } from "../../domain/Legs.ts"
 import { type Hold, type Transaction, type Transfer, type WalletView, WalletStatus } from "../../domain/Wallet.ts"
 import {
   Amount,
@@ -22,7 +23,7 @@ import { foldCase, transactionWords, walletWords } from "../SearchWords.ts"
 import { amountOrder, amountParts } from "./Amounts.ts"
 
 const Note = { reference: Schema.NullOr(Text), metadata: Metadata }
-const Owners = withCodec(Schema.Array(Id), listCodec(codecOf(Id), 2))
+const Owners = withCodec(Schema.Array(Id), listCodec(codecOf(Id), 2 * maxLegs))
 export const TransactionType = Schema.Literals([
   "credit",
   "debit",
@@ -58,6 +59,7 @@ const transactions = structCodec(
     position: Position,
     ownerId: Id,
     key: Schema.NullOr(Text),
+    leg: Version,
     id: Text,
     walletId: Id,
     type: TransactionType,
@@ -73,6 +75,18 @@ const transactions = structCodec(
   })
 )
 
+const transferLeg = Schema.Struct({
+  from: Id,
+  to: Id,
+  amount: Amount,
+  currency: Currency,
+  ...Note,
+  sentTransactionId: Schema.NullOr(Text),
+  receivedTransactionId: Schema.NullOr(Text)
+})
+
+const Legs = withCodec(Schema.Array(transferLeg), listCodec(codecOf(transferLeg), maxLegs))
+
 const transfers = structCodec(
   Schema.Struct({
     asOf: Version,
@@ -80,12 +94,14 @@ const transfers = structCodec(
     ownerIds: Owners,
     key: Schema.NullOr(Text),
     id: Id,
-    from: Id,
-    to: Id,
-    amount: Amount,
-    currency: Currency,
+    from: Schema.NullOr(Id),
+    to: Schema.NullOr(Id),
+    amount: Schema.NullOr(Amount),
+    currency: Schema.NullOr(Currency),
+    legs: Legs,
     status: Schema.Literals(["pending", "completed", "reversed"]),
     reason: Schema.NullOr(Text),
+    leg: Schema.NullOr(Version),
     ...Note,
     createdAt: Time,
     effectiveAt: Time,
@@ -117,6 +133,9 @@ const wordsWith = (of: Pick<Transaction, "reference" | "metadata">, ids: Iterabl
   return [...words]
 }
 
+/** How a pair of metadata is found. */
+export const pairOf = ([key, value]: readonly [string, string]): string => JSON.stringify([key, value])
+
 const fieldsOf = (document: SearchDocument): JsonObject => {
   const asOf = document.version
   switch (document.kind) {
@@ -131,10 +150,10 @@ const fieldsOf = (document: SearchDocument): JsonObject => {
       }
     }
     case "transaction": {
-      const { key, ownerId, position, transaction } = document
+      const { key, leg, ownerId, position, transaction } = document
       const { amount, id, walletId } = transaction
       return {
-        ...transactions.encode({ ...transaction, asOf, position, ownerId, key }),
+        ...transactions.encode({ ...transaction, asOf, position, ownerId, key, leg }),
         words: wordsWith(transaction, [id, walletId, ownerId]),
         amountOrder: amountOrder(amount),
         amountParts: amountParts(amount)
@@ -142,11 +161,17 @@ const fieldsOf = (document: SearchDocument): JsonObject => {
     }
     case "transfer": {
       const { key, ownerIds, position, transfer } = document
-      const { amount, from, id, to } = transfer
+      const { id, legs } = transfer
+      const walletIds = walletsOf(legs)
+      const texts = [transfer, ...legs]
       return {
         ...transfers.encode({ ...transfer, asOf, position, ownerIds, key }),
-        words: wordsWith(transfer, [id, from, to, ...ownerIds]),
-        amountOrder: amountOrder(amount)
+        words: [...new Set(texts.flatMap((one) => wordsWith(one, [id, ...walletIds, ...ownerIds])))],
+        walletIds,
+        currencies: [...new Set(legs.map(({ currency }) => currency))],
+        references: [...new Set(texts.flatMap(({ reference }) => reference ?? []))],
+        pairs: [...new Set(texts.flatMap(({ metadata }) => Object.entries(metadata).map(pairOf)))],
+        amountOrder: legs.map(({ amount }) => amountOrder(amount))
       }
     }
     case "hold": {
@@ -185,8 +210,8 @@ export const decodeDocument = (kind: DocumentKind, source: unknown): SearchDocum
       return { kind, version: asOf, position, wallet: wallet satisfies WalletView }
     }
     case "transaction": {
-      const { asOf, key, ownerId, position, ...transaction } = readTransaction(source)
-      return { kind, version: asOf, position, ownerId, key, transaction: transaction satisfies Transaction }
+      const { asOf, key, leg, ownerId, position, ...transaction } = readTransaction(source)
+      return { kind, version: asOf, position, ownerId, key, leg, transaction: transaction satisfies Transaction }
     }
     case "transfer": {
       const { asOf, key, ownerIds, position, ...transfer } = readTransfer(source)

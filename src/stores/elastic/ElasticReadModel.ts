@@ -7,7 +7,14 @@
  */
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import { decodeCreation, decodePosition, pageByCreation, pageByPosition } from "../Page.ts"
+import {
+  decodeCreation,
+  decodePosition,
+  decodeTransactionPlace,
+  pageByCreation,
+  pageByPosition,
+  pageOfAllTransactions
+} from "../Page.ts"
 import { type AmountSearch, ReadModel, type SearchFilter } from "../ReadModel.ts"
 import type { DocumentKind, SearchDocument } from "../SearchIndex.ts"
 import { ElasticConnection } from "./Connection.ts"
@@ -34,7 +41,7 @@ const listed = Effect.fnUntraced(function* <K extends DocumentKind>(
   return (yield* documentsIn(kind, answer)) as ReadonlyArray<DocumentOf<K>>
 })
 
-const byPosition = Effect.fnUntraced(function* <K extends Exclude<DocumentKind, "hold">>(
+const byPosition = Effect.fnUntraced(function* <K extends Exclude<DocumentKind, "hold" | "transaction">>(
   searches: Searches,
   kind: K,
   query: SearchFilter,
@@ -46,6 +53,15 @@ const byPosition = Effect.fnUntraced(function* <K extends Exclude<DocumentKind, 
     sort: [{ position: "desc" }],
     // As text: JSON's numbers end at 2^53.
     search_after: before === undefined ? undefined : [before.toString()]
+  })
+})
+
+const byPlace = Effect.fnUntraced(function* (searches: Searches, query: SearchFilter, filter: Query) {
+  const before = yield* decodeTransactionPlace(query.cursor)
+  return yield* listed(searches, "transaction", query, {
+    query: filter,
+    sort: [{ position: "desc" }, { leg: "desc" }],
+    search_after: before === undefined ? undefined : [before.at.toString(), before.leg]
   })
 })
 
@@ -64,8 +80,8 @@ const make = (searches: Searches): ReadModel["Service"] => ({
       pageByPosition(found, query.limit, ({ wallet }) => wallet)
     ),
   searchTransactions: (query) =>
-    Effect.map(byPosition(searches, "transaction", query, transactionQuery(query)), (found) =>
-      pageByPosition(found, query.limit, ({ transaction }) => transaction)
+    Effect.map(byPlace(searches, query, transactionQuery(query)), (found) =>
+      pageOfAllTransactions(found, query.limit, ({ transaction }) => transaction)
     ),
   searchTransfers: (query) =>
     Effect.map(byPosition(searches, "transfer", query, transferQuery(query)), (found) =>

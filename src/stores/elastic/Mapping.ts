@@ -28,7 +28,17 @@ const parts = (count: number) => ({
 })
 
 /** Of no use to whoever reads a document: they are made from the rest. */
-const derived = ["words", "amountOrder", "amountParts", "balanceOrder", "balanceParts"]
+const derived = [
+  "words",
+  "walletIds",
+  "currencies",
+  "references",
+  "pairs",
+  "amountOrder",
+  "amountParts",
+  "balanceOrder",
+  "balanceParts"
+]
 
 /** Of every document; `asOf`: the version that it is as of, which a wallet's documents are told apart by. */
 const common = {
@@ -67,6 +77,7 @@ export const mappings: Record<DocumentKind | "meta", object> = {
     walletId: exact,
     ownerId: exact,
     key: asked,
+    leg: { type: "integer" },
     type: exact,
     amountParts: parts(5),
     balanceAfter: shown,
@@ -80,11 +91,18 @@ export const mappings: Record<DocumentKind | "meta", object> = {
     position: { type: "long" },
     from: exact,
     to: exact,
+    // Found by those of all its legs, which are only shown.
+    walletIds: asked,
+    currencies: asked,
+    references: asked,
+    pairs: asked,
+    legs: { type: "object", enabled: false },
     ownerIds: exact,
     key: asked,
     status: exact,
     reason: shown,
     effectiveAt: shownTime,
+    leg: shownNumber,
     updatedAt: shownTime
   }),
   hold: mapping({
@@ -103,11 +121,12 @@ export const mappings: Record<DocumentKind | "meta", object> = {
 }
 
 const newestFirst = { "sort.field": ["position"], "sort.order": ["desc"] }
+const byLeg = { "sort.field": ["position", "leg"], "sort.order": ["desc", "desc"] }
 
 /** Documents lie in the order in which they are listed: a page is read, not searched for. */
 const sorting: Record<DocumentKind | "meta", object> = {
   wallet: newestFirst,
-  transaction: newestFirst,
+  transaction: byLeg,
   transfer: newestFirst,
   hold: { "sort.field": ["createdAt", "walletId", "id"], "sort.order": ["desc", "desc", "desc"] },
   meta: {}

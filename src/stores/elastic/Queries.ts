@@ -11,6 +11,7 @@ import type {
 } from "../ReadModel.ts"
 import { asksNothing, queryWords } from "../SearchWords.ts"
 import { amountOrder } from "./Amounts.ts"
+import { pairOf } from "./Documents.ts"
 
 type Value = string | number
 
@@ -24,9 +25,6 @@ export type Query =
 
 const is = (field: string, value: Value | undefined): ReadonlyArray<Query> =>
   value === undefined ? [] : [{ term: { [field]: { value } } }]
-
-const isAnyOf = (fields: ReadonlyArray<string>, value: Value | undefined): ReadonlyArray<Query> =>
-  value === undefined ? [] : [{ bool: { should: fields.flatMap((field) => is(field, value)) } }]
 
 /** Both ends included. */
 const isWithin = (field: string, gte: Value | undefined, lte: Value | undefined): ReadonlyArray<Query> =>
@@ -50,8 +48,8 @@ const wordsOf = (q: string | undefined): ReadonlyArray<Query> => {
 /** The words that `q` has only the beginnings of: how many they stand for nobody knows before. */
 export const hasPrefix = (q: string | undefined): boolean => q !== undefined && queryWords(q).prefixes.length > 0
 
-const ofAll = (query: SearchFilter, ownerField = "ownerId"): ReadonlyArray<Query> => [
-  ...is(ownerField, query.ownerId),
+const ofAll = (query: SearchFilter): ReadonlyArray<Query> => [
+  ...is("ownerId", query.ownerId),
   ...is("currency", query.currency),
   ...isWithin("createdAt", query.from, query.to),
   ...Object.entries(query.metadata ?? {}).flatMap(([key, value]) => is(`metadata.${key}`, value)),
@@ -86,9 +84,14 @@ export const transactionQuery = (query: TransactionSearch): Query =>
 
 export const transferQuery = (query: TransferSearch): Query =>
   all([
-    ...ofAll(query, "ownerIds"),
-    ...ofAmounts(query),
-    ...isAnyOf(["from", "to"], query.walletId),
+    ...is("ownerIds", query.ownerId),
+    ...is("currencies", query.currency),
+    ...isWithin("createdAt", query.from, query.to),
+    ...Object.entries(query.metadata ?? {}).flatMap((pair) => is("pairs", pairOf(pair))),
+    ...wordsOf(query.q),
+    ...amountWithin("amountOrder", query.minAmount, query.maxAmount),
+    ...is("references", query.reference),
+    ...is("walletIds", query.walletId),
     ...is("status", query.status),
     ...is("key", query.idempotencyKey)
   ])

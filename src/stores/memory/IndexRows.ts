@@ -2,6 +2,7 @@
 import { callerKey } from "../../domain/Event.ts"
 import type { IndexRows, IndexRowsQuery } from "../Persistence.ts"
 import type { MemoryState } from "./MemoryDatabase.ts"
+import { shownTransfer } from "./ShownTransfer.ts"
 
 export const indexRows = (state: MemoryState, { holds, transfers, wallets }: IndexRowsQuery): IndexRows => ({
   wallets: wallets.flatMap((walletId) => {
@@ -11,7 +12,9 @@ export const indexRows = (state: MemoryState, { holds, transfers, wallets }: Ind
   holds: holds.flatMap(({ id, walletId }) => state.holds.get(walletId)?.get(id)?.hold ?? []),
   transfers: transfers.flatMap(({ id, walletId }) => {
     const sent = state.transfers.get(walletId)?.get(id)
-    return sent === undefined ? [] : [{ transfer: sent.transfer, position: sent.position, key: callerKey(sent.key) }]
+    return sent === undefined
+      ? []
+      : [{ transfer: shownTransfer(state, sent), position: sent.position, key: callerKey(sent.key) }]
   }),
   refused: wallets.flatMap((walletId) =>
     (state.refusals.get(walletId) ?? []).map(({ version }) => ({ walletId, version }))

@@ -1,16 +1,17 @@
 /** Whether a row is what a search asks for: what all lists have in common. */
 import type { Metadata } from "../../domain/Limits.ts"
-import type { AmountSearch, SearchFilter } from "../ReadModel.ts"
-import { foldCase, matchesWords, queryWords, type QueryWords } from "../SearchWords.ts"
+import type { Transfer } from "../../domain/Wallet.ts"
+import type { AmountSearch, SearchFilter, TransferSearch } from "../ReadModel.ts"
+import { foldCase, matchesWords, queryWords, type QueryWords, transactionWords } from "../SearchWords.ts"
 
 /** A filter with the words of its `q`, found once. */
-interface Asked {
-  readonly filter: SearchFilter
+interface Asked<F extends SearchFilter = SearchFilter> {
+  readonly filter: F
   /** `undefined`: none asked for, everything matches. */
   readonly words: QueryWords | undefined
 }
 
-export const askedOf = (filter: SearchFilter): Asked => ({
+export const askedOf = <F extends SearchFilter>(filter: F): Asked<F> => ({
   filter,
   words: filter.q === undefined ? undefined : queryWords(filter.q)
 })
@@ -53,6 +54,28 @@ export const matchesAmount = (
   (filter.walletId === undefined || walletIds.includes(filter.walletId)) &&
   isWithin(row.amount, filter.minAmount, filter.maxAmount) &&
   (filter.reference === undefined || row.reference === filter.reference)
+
+/** Of several legs one of them is as it is asked for, or the transfer itself; words are of all together. */
+export const matchesTransfer = (
+  { filter, words }: Asked<TransferSearch>,
+  transfer: Transfer,
+  facts: Pick<Facts<Transfer>, "ownerIds" | "ids"> & { readonly walletIds: ReadonlyArray<string> }
+): boolean => {
+  const { legs } = transfer
+  const texts = [transfer, ...legs]
+  const { maxAmount, metadata = {}, minAmount } = filter
+  return (
+    (filter.ownerId === undefined || facts.ownerIds.includes(filter.ownerId)) &&
+    (filter.walletId === undefined || facts.walletIds.includes(filter.walletId)) &&
+    (filter.currency === undefined || legs.some(({ currency }) => currency === filter.currency)) &&
+    (filter.reference === undefined || texts.some(({ reference }) => reference === filter.reference)) &&
+    isWithin(transfer.createdAt, filter.from, filter.to) &&
+    legs.some(({ amount }) => isWithin(amount, minAmount, maxAmount)) &&
+    Object.entries(metadata).every(([key, value]) => texts.some((one) => hasPairs({ [key]: value }, one.metadata))) &&
+    (words === undefined ||
+      matchesWords(words, [...texts.flatMap(transactionWords), ...[...facts.ids, ...facts.ownerIds].map(foldCase)]))
+  )
+}
 
 /** `asked`: the caller's, without its namespace. */
 export const hasKey = (asked: string | undefined, key: string): boolean => asked === undefined || key === `c:${asked}`

@@ -26,6 +26,8 @@ export interface PositionedTransaction {
   readonly key: string
   /** Signed, minor units: what its event changes of the balance. */
   readonly change: bigint
+  /** Of an event that makes several: its number among them; else `0`. */
+  readonly leg: number
   readonly transaction: Transaction
 }
 
@@ -84,7 +86,7 @@ export interface MemoryState {
   readonly wallets: Map<string, PositionedWallet>
   /** In the order of positions. */
   readonly transactions: Array<PositionedTransaction>
-  /** Per wallet, versions upwards. */
+  /** Per wallet, versions upwards, of one version by leg. */
   readonly transactionsByWallet: Map<string, Array<Transaction>>
   /** Per wallet by hold id, in the order of placing. */
   readonly holds: Map<string, Map<string, VersionedHold>>

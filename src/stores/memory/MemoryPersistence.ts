@@ -3,7 +3,18 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type { InvalidRequest } from "../../domain/Rejection.ts"
 import type { Hold, Transaction, Transfer } from "../../domain/Wallet.ts"
-import { decodePosition, decodeVersion, type Page, pageByPosition, pageByVersion } from "../Page.ts"
+import { walletsOf } from "../../domain/Legs.ts"
+import { sourceOf } from "../../domain/Transfer.ts"
+import {
+  decodePosition,
+  decodeTransactionPlace,
+  decodeVersion,
+  isBefore,
+  type Page,
+  pageByPosition,
+  pageByVersion,
+  pageOfTransactions
+} from "../Page.ts"
 import {
   type AskedKeys,
   type DueHold,
@@ -16,27 +27,39 @@ import {
 } from "../Persistence.ts"
 import { bookReads } from "./Books.ts"
 import { copyOf } from "./Copies.ts"
+import { told } from "./ShownTransfer.ts"
 import { MemoryDatabase, type MemoryState, type PositionedTransfer } from "./MemoryDatabase.ts"
 import { makeDeadLetters } from "./DeadLetters.ts"
 import { indexRows } from "./IndexRows.ts"
 import * as PersistenceWrites from "./PersistenceWrites.ts"
 import { persistedVersion, rowReplacement, rowScan } from "./Rows.ts"
 
+/** Each with its number among those of its event. */
+const inLegs = (transactions: ReadonlyArray<Transaction>) => {
+  let [leg, last] = [0, -1]
+  return transactions.map((transaction) => {
+    const { version } = transaction
+    leg = version === last ? leg + 1 : 0
+    last = version
+    return { version, leg, transaction }
+  })
+}
+
 const listTransactions = Effect.fnUntraced(function* (
   state: MemoryState,
   query: TransactionQuery
 ): Effect.fn.Return<Page<Transaction>, InvalidRequest> {
-  const before = yield* decodeVersion(query.cursor)
-  const found = (state.transactionsByWallet.get(query.walletId) ?? [])
+  const before = yield* decodeTransactionPlace(query.cursor)
+  const found = inLegs(state.transactionsByWallet.get(query.walletId) ?? [])
     .filter(
-      ({ createdAt, type, version }) =>
-        (before === undefined || version < before) &&
+      ({ leg, transaction: { createdAt, type, version } }) =>
+        isBefore(before, version, leg) &&
         (query.from === undefined || createdAt >= query.from) &&
         (query.to === undefined || createdAt <= query.to) &&
         (query.type === undefined || type === query.type)
     )
     .reverse()
-  return pageByVersion(found, query.limit, (transaction) => transaction)
+  return pageOfTransactions(found, query.limit, ({ transaction }) => transaction)
 })
 
 const listHolds = Effect.fnUntraced(function* (
@@ -61,17 +84,6 @@ const findKeys = (state: MemoryState, { keys, walletId }: AskedKeys): KeyLookup 
   }
 }
 
-/** As its two wallets' rows tell it. */
-const told = (state: MemoryState, { transfer }: PositionedTransfer): Transfer => {
-  if (transfer.status === "reversed") return transfer
-  const rows = (state.transactionsByWallet.get(transfer.to) ?? []).filter(
-    ({ transferId }) => transferId === transfer.id
-  )
-  if (rows.some(({ type }) => type === "reversal")) return transfer
-  const received = rows.find(({ type }) => type === "transfer_in")
-  return received === undefined ? transfer : { ...transfer, status: "completed", updatedAt: received.createdAt }
-}
-
 const allTransfers = (state: MemoryState): ReadonlyArray<PositionedTransfer> =>
   [...state.transfers.values()].flatMap((ofWallet) => [...ofWallet.values()])
 
@@ -89,7 +101,7 @@ const listTransfers = Effect.fnUntraced(function* (
     .filter(
       ({ position, transfer }) =>
         (before === undefined || position < before) &&
-        (query.walletId === undefined || transfer.from === query.walletId || transfer.to === query.walletId)
+        (query.walletId === undefined || walletsOf(transfer.legs).includes(query.walletId))
     )
     .map((sent) => ({ position: sent.position, transfer: told(state, sent) }))
     .filter(({ transfer }) => query.status === undefined || transfer.status === query.status)
@@ -103,7 +115,7 @@ const openTransfers = (
 ): ReadonlyArray<OpenTransfer> =>
   allTransfers(state)
     .filter(({ transfer: { createdAt, status } }) => status === "pending" && (createdAt < before || createdAt > after))
-    .map(({ transfer }) => ({ transferId: transfer.id, walletId: transfer.from, createdAt: transfer.createdAt }))
+    .map(({ transfer }) => ({ transferId: transfer.id, walletId: sourceOf(transfer), createdAt: transfer.createdAt }))
     .sort((a, b) => a.createdAt - b.createdAt)
     .slice(0, limit)
 
@@ -118,6 +130,12 @@ const dueHolds = (
     )
     .sort((a, b) => a.expiresAt - b.expiresAt)
     .slice(0, limit)
+
+/** So many, and those that are of the last one's event. */
+const wholeEvents = (transactions: ReadonlyArray<Transaction>, limit: number): ReadonlyArray<Transaction> => {
+  const last = transactions[limit - 1]?.version
+  return transactions.filter(({ version }, index) => index < limit || version === last)
+}
 
 const byId = (a: { readonly id: string }, b: { readonly id: string }): number => (a.id < b.id ? -1 : 1)
 
@@ -167,7 +185,10 @@ export const make = (state: MemoryState): Persistence["Service"] => {
       ),
     scanTransactions: (walletId, { after, limit }) =>
       read(({ transactionsByWallet }) =>
-        (transactionsByWallet.get(walletId) ?? []).filter(({ version }) => version > after).slice(0, limit)
+        wholeEvents(
+          (transactionsByWallet.get(walletId) ?? []).filter(({ version }) => version > after),
+          limit
+        )
       ),
     scanHolds: (walletId, options) =>
       read(({ holds }) =>

@@ -3,7 +3,18 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type { InvalidRequest } from "../../domain/Rejection.ts"
 import type { Hold, Transaction, Transfer } from "../../domain/Wallet.ts"
-import { decodeCreation, decodePosition, type HoldPlace, type Page, pageByCreation, pageByPosition } from "../Page.ts"
+import { walletsOf } from "../../domain/Legs.ts"
+import {
+  decodeCreation,
+  decodePosition,
+  decodeTransactionPlace,
+  type HoldPlace,
+  isBefore as isPlacedBefore,
+  type Page,
+  pageByCreation,
+  pageByPosition,
+  pageOfAllTransactions
+} from "../Page.ts"
 import type { WalletView } from "../Persistence.ts"
 import {
   type HoldSearch,
@@ -16,13 +27,15 @@ import { transactionWords, walletWords } from "../SearchWords.ts"
 import { copyOf } from "./Copies.ts"
 import { MemoryDatabase, type MemoryState } from "./MemoryDatabase.ts"
 import * as Matching from "./Matching.ts"
+import { shownTransfer } from "./ShownTransfer.ts"
 import { statsOf } from "./Stats.ts"
 
 interface Positioned {
   readonly position: bigint
 }
 
-const newestFirst = (a: Positioned, b: Positioned): number => (a.position < b.position ? 1 : -1)
+const newestFirst = (a: Positioned, b: Positioned): number =>
+  a.position < b.position ? 1 : a.position > b.position ? -1 : 0
 
 const isBefore =
   (before: bigint | undefined) =>
@@ -60,7 +73,7 @@ const searchTransactions = Effect.fnUntraced(function* (
   state: MemoryState,
   query: TransactionSearch
 ): Effect.fn.Return<Page<Transaction>, InvalidRequest> {
-  const before = yield* decodePosition(query.cursor)
+  const before = yield* decodeTransactionPlace(query.cursor)
   const asked = Matching.askedOf(query)
   const matches = (transaction: Transaction): boolean => {
     const ownerIds = known([ownerOf(state, transaction.walletId)])
@@ -75,10 +88,10 @@ const searchTransactions = Effect.fnUntraced(function* (
     )
   }
   const found = state.transactions
-    .filter(isBefore(before))
+    .filter(({ leg, position }) => isPlacedBefore(before, position, leg))
     .filter(({ key, transaction }) => Matching.hasKey(query.idempotencyKey, key) && matches(transaction))
-    .sort(newestFirst)
-  return pageByPosition(found, query.limit, ({ transaction }) => transaction)
+    .sort((a, b) => newestFirst(a, b) || b.leg - a.leg)
+  return pageOfAllTransactions(found, query.limit, ({ transaction }) => transaction)
 })
 
 const searchTransfers = Effect.fnUntraced(function* (
@@ -88,11 +101,11 @@ const searchTransfers = Effect.fnUntraced(function* (
   const before = yield* decodePosition(query.cursor)
   const asked = Matching.askedOf(query)
   const matches = (transfer: Transfer): boolean => {
-    const { currency, from, id, to } = transfer
-    const ownerIds = known([ownerOf(state, from), ownerOf(state, to)])
+    const walletIds = walletsOf(transfer.legs)
+    const ownerIds = known(walletIds.map((walletId) => ownerOf(state, walletId)))
+    const ids = [transfer.id, ...walletIds]
     return (
-      Matching.matches(asked, transfer, { ownerIds, currency, words: transactionWords, ids: [id, from, to] }) &&
-      Matching.matchesAmount(query, transfer, [from, to]) &&
+      Matching.matchesTransfer(asked, transfer, { ownerIds, walletIds, ids }) &&
       (query.status === undefined || transfer.status === query.status)
     )
   }
@@ -101,7 +114,7 @@ const searchTransfers = Effect.fnUntraced(function* (
     .filter(isBefore(before))
     .filter(({ key, transfer }) => Matching.hasKey(query.idempotencyKey, key) && matches(transfer))
     .sort(newestFirst)
-  return pageByPosition(found, query.limit, ({ transfer }) => transfer)
+  return pageByPosition(found, query.limit, (sent) => shownTransfer(state, sent))
 })
 
 const compare = <A extends bigint | number | string>(a: A, b: A): number => (a < b ? -1 : a > b ? 1 : 0)

@@ -1,6 +1,7 @@
 /** Search over the documents of an index in memory that have been refreshed. */
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import { sourceOf } from "../../domain/Transfer.ts"
 import { ReadModel } from "../ReadModel.ts"
 import type { SearchDocument } from "../SearchIndex.ts"
 import { StoreDefect } from "../StoreError.ts"
@@ -27,7 +28,7 @@ const add = (rows: MemoryState, document: SearchDocument): void => {
       rows.transactions.push({ ...document, key: storedKey(document.key), change: 0n })
       return
     case "transfer":
-      entry(rows.transfers, document.transfer.from).set(document.transfer.id, {
+      entry(rows.transfers, sourceOf(document.transfer)).set(document.transfer.id, {
         ...document,
         key: storedKey(document.key)
       })

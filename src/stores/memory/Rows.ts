@@ -5,7 +5,8 @@ import type { RecordedEvent } from "../../domain/Event.ts"
 import { balanceChange } from "../../domain/EventKinds.ts"
 import { heldBefore } from "../../domain/HoldRules.ts"
 import { changesProfile, profileAfter } from "../../domain/Profile.ts"
-import { holdChanges, transactionOf, transferChanges } from "../../domain/Projection.ts"
+import { holdChanges, transactionsOf, transferChanges } from "../../domain/Projection.ts"
+import { transferChanged } from "../../domain/Transfer.ts"
 import { type Transaction, viewOf } from "../../domain/Wallet.ts"
 import type { AskedCommand, EventStore, PastCommand, ScannedEvent } from "../EventStore.ts"
 import type { Refusal, SeenKey } from "../Persistence.ts"
@@ -19,7 +20,7 @@ import {
   type RowScan
 } from "../WalletRows.ts"
 import { copyOf } from "./Copies.ts"
-import type { MemoryState, PositionedTransfer, VersionedHold } from "./MemoryDatabase.ts"
+import type { MemoryState, PositionedTransaction, PositionedTransfer, VersionedHold } from "./MemoryDatabase.ts"
 
 /** The place of a wallet's event in the order over all wallets. */
 export type PositionOf = (version: number) => bigint
@@ -32,8 +33,10 @@ const entry = <K, V>(map: Map<K, V>, key: K, make: () => V): V => {
   return made
 }
 
-const byPosition = (a: { readonly position: bigint }, b: { readonly position: bigint }): number =>
-  a.position < b.position ? -1 : a.position > b.position ? 1 : 0
+const byPlace = (a: PositionedTransaction, b: PositionedTransaction): number =>
+  a.position < b.position ? -1 : a.position > b.position ? 1 : a.leg - b.leg
+
+const legChange = ({ amount, type }: Transaction): bigint => (type === "transfer_out" ? -amount : amount)
 
 /** The version up to which the wallet is persisted; `-1`: there is nothing of it. */
 export const persistedVersion = (state: MemoryState, walletId: string): number =>
@@ -43,18 +46,19 @@ const applyTransactions = (state: MemoryState, commit: Commit, positionOf: Posit
   const ofWallet = entry(state.transactionsByWallet, commit.walletId, (): Array<Transaction> => [])
   let inOrder = true
   for (const recorded of commit.events) {
-    const transaction = transactionOf(recorded, commit.wallet)
+    const made = transactionsOf(recorded, commit.wallet)
     // Where events are the log they stay when all else is erased.
-    if (transaction === undefined || recorded.version <= (ofWallet.at(-1)?.version ?? -1)) continue
-    ofWallet.push(transaction)
-    const { event, metadata, version } = recorded
-    const change = balanceChange(event)
-    const positioned = { position: positionOf(version), key: metadata.key, change, transaction }
+    if (made.length === 0 || recorded.version <= (ofWallet.at(-1)?.version ?? -1)) continue
+    ofWallet.push(...made)
+    const position = positionOf(recorded.version)
     const last = state.transactions.at(-1)
-    if (last !== undefined && last.position > positioned.position) inOrder = false
-    state.transactions.push(positioned)
+    if (last !== undefined && last.position > position) inOrder = false
+    for (const [leg, transaction] of made.entries()) {
+      const change = made.length === 1 ? balanceChange(recorded.event) : legChange(transaction)
+      state.transactions.push({ position, key: recorded.metadata.key, leg, change, transaction })
+    }
   }
-  if (!inOrder) state.transactions.sort(byPosition)
+  if (!inOrder) state.transactions.sort(byPlace)
 }
 
 const applyHolds = (state: MemoryState, commit: Commit): void => {
@@ -85,9 +89,7 @@ const applyTransfers = (state: MemoryState, commit: Commit, positionOf: Position
     }
     const sent = transfers.get(change.transferId)
     if (sent === undefined) continue
-    const { reason, status } = change
-    const updatedAt = change.updatedAt ?? sent.transfer.updatedAt
-    transfers.set(change.transferId, { ...sent, transfer: { ...sent.transfer, status, reason, updatedAt } })
+    transfers.set(change.transferId, { ...sent, transfer: transferChanged(sent.transfer, change) })
   }
 }
 
@@ -198,7 +200,7 @@ export const takeWallet = (state: MemoryState, from: MemoryState, walletId: stri
     if (rows !== undefined) (state[name] as Map<string, unknown>).set(walletId, rows)
   }
   state.transactions.push(...from.transactions.filter(({ transaction }) => transaction.walletId === walletId))
-  state.transactions.sort(byPosition)
+  state.transactions.sort(byPlace)
 }
 
 const positionsInLog = (state: MemoryState, walletId: string): ReadonlyArray<bigint> =>

@@ -6,9 +6,18 @@
 import type { Commit } from "../../domain/Commit.ts"
 import type { EventMetadata, RecordedEvent, WalletEvent } from "../../domain/Event.ts"
 import { wireType } from "../../domain/EventCodec.ts"
-import { walletTag } from "../../domain/EventId.ts"
+import { transactionIdOf, walletTag } from "../../domain/EventId.ts"
 import { type Metadata, noMetadata } from "../../domain/Limits.ts"
-import { holdChanges, transferChanges } from "../../domain/Projection.ts"
+import {
+  legChange,
+  legsChange,
+  type LegsChange,
+  type LegTransactions,
+  type OwnLeg,
+  walletsOf
+} from "../../domain/Legs.ts"
+import { holdChanges, legsChanges, transferChanges } from "../../domain/Projection.ts"
+import { sourceOf } from "../../domain/Transfer.ts"
 import type { Hold, Transfer } from "../../domain/Wallet.ts"
 import { transactionWords, walletWords } from "../SearchWords.ts"
 import type { CommitParts } from "./CommitStatement.ts"
@@ -36,14 +45,50 @@ export const holdJson = (hold: Hold, version: number): object => ({
   created_at: isoTime(hold.createdAt)
 })
 
+/** What only a transfer of several legs has. */
+const severalJson = ({ leg, legs }: Transfer): object => ({
+  legs: legs.map(({ amount, currency, from, metadata, reference, to }) => ({
+    from,
+    to,
+    amount: String(amount),
+    currency,
+    reference: reference ?? undefined,
+    metadata: metadataOf(metadata)
+  })),
+  leg: leg ?? undefined,
+  leg_transactions: legTransactionsJson(
+    legs.flatMap(({ receivedTransactionId: received, sentTransactionId: sent }) =>
+      sent === null || received === null ? [] : [{ sent, received }]
+    )
+  )
+})
+
+const legTransactionsJson = (transactions: ReadonlyArray<LegTransactions> | undefined) =>
+  transactions === undefined || transactions.length === 0 ? undefined : transactions
+
+/** The wallets that a transfer of several legs is a row of besides its source's. */
+export const transferWalletsJson = (transfer: Transfer, version: number): ReadonlyArray<object> =>
+  transfer.to !== null
+    ? []
+    : walletsOf(transfer.legs)
+        .slice(1)
+        .map((walletId) => ({
+          version,
+          source_id: sourceOf(transfer),
+          transfer_id: transfer.id,
+          wallet_id: walletId,
+          status: transfer.status
+        }))
+
 /** But for the position. `version`: of the event that sent it. */
 export const transferJson = (transfer: Transfer, version: number): object => ({
-  wallet_id: transfer.from,
+  wallet_id: sourceOf(transfer),
   id: transfer.id,
-  to_wallet_id: transfer.to,
+  to_wallet_id: transfer.to ?? undefined,
   version,
-  amount: String(transfer.amount),
-  currency: transfer.currency,
+  amount: transfer.amount === null ? undefined : String(transfer.amount),
+  currency: transfer.currency ?? undefined,
+  ...(transfer.to === null ? severalJson(transfer) : {}),
   status: transfer.status,
   reason: transfer.reason ?? undefined,
   reference: transfer.reference ?? undefined,
@@ -83,9 +128,26 @@ const originOf = (id: string, metadata: EventMetadata): string | null => {
   })
 }
 
-/** Of a transaction's own texts; `null`: it has none. Texts without a word have an empty list: `null` beside texts is not written yet. */
-const wordsOf = ({ amount, metadata, reference }: EventColumns): ReadonlyArray<string> | null =>
-  amount === null || (reference === null && metadata === noMetadata) ? null : transactionWords({ reference, metadata })
+interface Texts {
+  readonly reference: string | null
+  readonly metadata: Metadata
+}
+
+/** `null`: there are none. Texts without a word have an empty list: `null` beside texts is not written yet. */
+const wordsOfTexts = ({ metadata, reference }: Texts): ReadonlyArray<string> | null =>
+  reference === null && metadata === noMetadata ? null : transactionWords({ reference, metadata })
+
+/** Of a transfer of several legs: its own and those of its legs. */
+export const transferWords = (texts: ReadonlyArray<Texts>): ReadonlyArray<string> | null => {
+  const words = new Set(texts.flatMap((one) => wordsOfTexts(one) ?? []))
+  return words.size === 0 ? null : [...words]
+}
+
+/** What an event's row is found by: a transaction by its own texts, a transfer of several legs by all of them. */
+export const wordsOf = (event: WalletEvent, columns: EventColumns): ReadonlyArray<string> | null => {
+  if (event._tag === "LegsBegun") return transferWords([event, ...event.legs])
+  return columns.amount === null ? null : wordsOfTexts(columns)
+}
 
 const changesDetails = (event: WalletEvent): boolean =>
   event._tag === "MetadataChanged" || (event._tag === "OperationReversed" && event.restored._tag === "Metadata")
@@ -162,7 +224,7 @@ const addEvent = (
     .text(columns.counterparty)
     .text(columns.data)
     .text(options.log ? originOf(id, metadata) : null)
-    .texts(options.words ? wordsOf(columns) : null)
+    .texts(options.words ? wordsOf(event, columns) : null)
     .timeOrNull(columns.effectiveAt)
     .end()
 }
@@ -191,6 +253,76 @@ const addHolds = (rows: HoldRows, number: number, commit: Commit): void => {
 interface TransferRows {
   readonly sent: Array<unknown>
   readonly changed: Array<unknown>
+  /** Of transfers of several legs. */
+  readonly wallets: Array<unknown>
+  several: boolean
+}
+
+/** Rows of legs, as JSON. */
+interface LegRows {
+  readonly prepared: Array<unknown>
+  readonly applied: Array<unknown>
+  readonly released: Array<unknown>
+}
+
+/** What of a leg is known when it is promised. */
+const legJson = (transferId: string, currency: string, one: OwnLeg, words: boolean): object => ({
+  transfer_id: transferId,
+  leg: one.leg,
+  type: one.side === "sent" ? "TransferSent" : "TransferReceived",
+  currency,
+  amount: String(one.amount),
+  counterparty: one.counterparty,
+  reference: one.reference ?? undefined,
+  metadata: metadataOf(one.metadata),
+  word_list: (words ? wordsOfTexts(one) : null) ?? undefined
+})
+
+/** The columns that make a leg a transaction, of each leg of one event. */
+const appliedJson = ({ event, id, metadata, time, version }: RecordedEvent, legs: ReadonlyArray<OwnLeg>) => {
+  let balance = event.balanceAfter - legsChange(legs)
+  return legs.map((one, index) => {
+    balance += legChange(one)
+    return {
+      version,
+      time: isoTime(time),
+      id: transactionIdOf(id, index),
+      key: metadata.key,
+      balance_after: String(balance)
+    }
+  })
+}
+
+/** As JSON, of one wallet; `ord`: the place of an event of that version among those of the batch. */
+export const legRowsJson = (
+  { currency, walletId }: { readonly currency: string; readonly walletId: string },
+  change: Exclude<LegsChange, { readonly _tag: "Released" }>,
+  applied: RecordedEvent | undefined,
+  words: boolean
+): ReadonlyArray<object> => {
+  const made = applied === undefined ? undefined : appliedJson(applied, change.legs)
+  return change.legs.map((one, index) => ({
+    wallet_id: walletId,
+    ...legJson(change.transferId, currency, one, words),
+    ...made?.[index]
+  }))
+}
+
+/** `before`: how many events of the batch come before the commit's first. */
+const addLegs = (rows: LegRows, number: number, commit: Commit, before: number, words: boolean): void => {
+  const { events, expectedVersion, wallet, walletId } = commit
+  for (const change of legsChanges(commit)) {
+    if (change._tag === "Released") {
+      rows.released.push({ commit: number, wallet_id: walletId, transfer_id: change.transferId })
+      continue
+    }
+    const version = change._tag === "Applied" ? change.version : undefined
+    const applied = version === undefined ? undefined : events[version - expectedVersion - 1]
+    const ord = version === undefined ? undefined : before + version - expectedVersion
+    const made = legRowsJson({ walletId, currency: wallet.currency }, change, applied, words)
+    const into = change._tag === "Applied" && !change.prepared ? rows.applied : rows.prepared
+    for (const row of made) into.push({ commit: number, ord, ...row })
+  }
 }
 
 /** `before`: how many events of the batch come before the commit's first. */
@@ -204,13 +336,19 @@ const addTransfers = (rows: TransferRows, number: number, commit: Commit, before
         id: transferId,
         status,
         reason: reason ?? undefined,
-        updated_at: updatedAt === null ? undefined : isoTime(updatedAt)
+        updated_at: updatedAt === null ? undefined : isoTime(updatedAt),
+        leg: change.leg ?? undefined,
+        leg_transactions: legTransactionsJson(change.transactions)
       })
+      if (change.transactions !== undefined) rows.several = true
       continue
     }
     const { transfer, version } = change
     const ord = before + version - commit.expectedVersion
     rows.sent.push({ ...where, ord, ...transferJson(transfer, version) })
+    if (transfer.to !== null) continue
+    rows.several = true
+    for (const row of transferWalletsJson(transfer, version)) rows.wallets.push({ commit: number, ord, ...row })
   }
 }
 
@@ -232,6 +370,10 @@ export interface CommitBatch {
   readonly holdsChanged: string | null
   readonly transfersSent: string | null
   readonly transfersChanged: string | null
+  readonly legsPrepared: string | null
+  readonly legsApplied: string | null
+  readonly legsReleased: string | null
+  readonly transferWallets: string | null
   /** Of refused events. */
   readonly reversals: string | null
   /** What there are rows for. */
@@ -244,7 +386,8 @@ export const commitBatch = (commits: ReadonlyArray<Commit>, options: CommitBatch
   const commitRows = new CompositeArray(commitFields, commits.length * commitBytes)
   const eventRows = new CompositeArray(eventFields, size * eventBytes)
   const holds: HoldRows = { placed: [], changed: [] }
-  const transfers: TransferRows = { sent: [], changed: [] }
+  const transfers: TransferRows = { sent: [], changed: [], wallets: [], several: false }
+  const legs: LegRows = { prepared: [], applied: [], released: [] }
   const reversals: Array<unknown> = []
   let creates = false
   let details = false
@@ -262,6 +405,7 @@ export const commitBatch = (commits: ReadonlyArray<Commit>, options: CommitBatch
     for (const recorded of commit.events) addEvent(eventRows, number, recorded, currency, options)
     addHolds(holds, number, commit)
     addTransfers(transfers, number, commit, before)
+    addLegs(legs, number, commit, before, options.words)
     addReversals(reversals, number, commit)
     before += commit.events.length
   }
@@ -273,12 +417,17 @@ export const commitBatch = (commits: ReadonlyArray<Commit>, options: CommitBatch
     holdsChanged: jsonOf(holds.changed),
     transfersSent: jsonOf(transfers.sent),
     transfersChanged: jsonOf(transfers.changed),
+    legsPrepared: jsonOf(legs.prepared),
+    legsApplied: jsonOf(legs.applied),
+    legsReleased: jsonOf(legs.released),
+    transferWallets: jsonOf(transfers.wallets),
     reversals: jsonOf(reversals),
     parts: {
       creates,
       details,
       holds: holds.placed.length + holds.changed.length > 0,
       transfers: transfers.sent.length + transfers.changed.length > 0,
+      legs: transfers.several || legs.prepared.length + legs.applied.length + legs.released.length > 0,
       reversals: reversals.length > 0,
       unsure: isUnsure
     }

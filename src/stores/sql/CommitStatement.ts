@@ -19,7 +19,7 @@
  * index of a statement before it looks for rows, and for a batch of one that is most of
  * the time.
  */
-import { holdRecord, transferRecord } from "./Rows.ts"
+import { holdRecord, legRecord, transferRecord, wordsOfRecord } from "./Rows.ts"
 
 export type CommitPurpose = "append" | "copy" | "recopy" | "rederive"
 
@@ -31,6 +31,8 @@ export interface CommitParts {
   readonly details: boolean
   readonly holds: boolean
   readonly transfers: boolean
+  /** Of transfers of several legs: rows of legs, or of the transfers themselves. */
+  readonly legs: boolean
   /** Some event reverses another. */
   readonly reversals: boolean
   /** Some commit has keys that may have been used before; a wallet where one was is left out. */
@@ -49,6 +51,7 @@ export type Slot =
   | "generation"
   | "size"
   | ("holdsPlaced" | "holdsChanged" | "transfersSent" | "transfersChanged" | "reversals")
+  | ("legsPrepared" | "legsApplied" | "legsReleased" | "transferWallets")
   | ("checkpointOwner" | "checkpointPosition")
 
 /** The placeholder of a parameter: `$1` for the first of the slots. */
@@ -229,10 +232,10 @@ const compared = (table: string): string =>
   `(${eventColumns.map((name) => (name === "metadata" ? `${table}.metadata::text` : `${table}.${name}`)).join(", ")})`
 
 /** Of an event `of`. */
-const positionOf = (purpose: CommitPurpose, of: string): string =>
+const positionOf = (purpose: CommitPurpose, of: string, walletId = "wallet_id"): string =>
   purpose === "append" || purpose === "copy"
     ? given
-    : kept(`select o.position from events o where o.wallet_id = ${of}.wallet_id and o.version = ${of}.version`, given)
+    : kept(`select o.position from events o where o.wallet_id = ${of}.${walletId} and o.version = ${of}.version`, given)
 
 const unlessTheSame = `
   on conflict (wallet_id, version) do update set
@@ -271,7 +274,10 @@ const rowsTaken = (rows: string): string =>
   `select count(*) from json_to_recordset(${rows}::json) as given (commit int) cross join accepted where ${isTaken("commit")}`
 
 /** Of the rows that nobody would miss: an event, a new wallet, a hold that has to expire, a transfer that has to end. */
-const checksOf = ({ creates, holds, purpose, transfers }: CommitStatement, $: Placeholder): ReadonlyArray<string> => [
+const checksOf = (
+  { creates, holds, legs, purpose, transfers }: CommitStatement,
+  $: Placeholder
+): ReadonlyArray<string> => [
   ...(purpose === "append" || purpose === "copy" ? [checkOf("events", eventsTaken, "recorded")] : []),
   // An event that is there may stay as it is.
   ...(purpose === "recopy"
@@ -279,7 +285,14 @@ const checksOf = ({ creates, holds, purpose, transfers }: CommitStatement, $: Pl
     : []),
   ...(creates && purpose === "append" ? [checkOf("wallets", "select count(*) from created", "added")] : []),
   ...(holds ? [checkOf("holds", rowsTaken($("holdsPlaced")), "holds_placed")] : []),
-  ...(transfers ? [checkOf("transfers", rowsTaken($("transfersSent")), "transfers_sent")] : [])
+  ...(transfers ? [checkOf("transfers", rowsTaken($("transfersSent")), "transfers_sent")] : []),
+  ...(legs
+    ? [
+        checkOf("legs", rowsTaken($("legsPrepared")), "legs_prepared"),
+        checkOf("legs", rowsTaken($("legsApplied")), "legs_applied")
+      ]
+    : []),
+  ...(legs && transfers ? [checkOf("transfer_wallets", rowsTaken($("transferWallets")), "transfer_wallets_added")] : [])
 ]
 
 const holdsPart = ($: Placeholder): string => `,
@@ -296,7 +309,7 @@ holds_changed as (
   where ${isTaken("commit")} and holds.wallet_id = h.wallet_id and holds.id = h.id
 )`
 
-const transfersPart = ({ purpose }: CommitStatement, $: Placeholder): string => `,
+const transfersPart = ({ legs, purpose }: CommitStatement, $: Placeholder): string => `,
 transfers_sent as (
   insert into transfers (position, ${transferRecord.columns})
   select ${positionOf(purpose, "t")}, ${transferRecord.columns}
@@ -306,11 +319,58 @@ transfers_sent as (
   returning 1
 ),
 transfers_changed as (
-  update transfers set status = t.status, reason = t.reason, updated_at = coalesce(t.updated_at, transfers.updated_at)
+  update transfers set status = t.status, reason = t.reason, updated_at = coalesce(t.updated_at, transfers.updated_at)${
+    legs ? ", leg = t.leg, leg_transactions = t.leg_transactions" : ""
+  }
   from json_to_recordset(${$("transfersChanged")}::json) as t (commit int, wallet_id text, id text, status text,
-    reason text, updated_at timestamptz) cross join accepted
+    reason text, updated_at timestamptz${legs ? ", leg int, leg_transactions json" : ""}) cross join accepted
   where ${isTaken("commit")} and transfers.wallet_id = t.wallet_id and transfers.id = t.id
 )`
+
+const givenLegs = (rows: string): string =>
+  `json_to_recordset(${rows}::json) as l (commit int, ord int8, word_list json,
+    ${legRecord.definition}) cross join accepted`
+
+/** Of one that is not yet a transaction the position is null, as its version is. */
+const legsPart = ({ purpose, transfers }: CommitStatement, $: Placeholder): string => `,
+legs_prepared as (
+  insert into legs (position, words, ${legRecord.columns})
+  select ${positionOf(purpose, "l")}, ${wordsOfRecord}, ${legRecord.columns}
+  from ${givenLegs($("legsPrepared"))}
+  where ${isTaken("commit")}
+  returning 1
+),
+legs_applied as (
+  update legs set position = ${positionOf(purpose, "l")}, version = l.version, time = l.time, id = l.id, key = l.key,
+    balance_after = l.balance_after
+  from ${givenLegs($("legsApplied"))}
+  where ${isTaken("commit")} and legs.wallet_id = l.wallet_id and legs.transfer_id = l.transfer_id and legs.leg = l.leg
+  returning 1
+),
+legs_released as (
+  delete from legs using json_to_recordset(${$("legsReleased")}::json) as l (commit int, wallet_id text,
+    transfer_id text) cross join accepted
+  where ${isTaken("commit")} and legs.wallet_id = l.wallet_id and legs.transfer_id = l.transfer_id
+    and legs.version is null
+)${
+  transfers
+    ? `,
+transfer_wallets_added as (
+  insert into transfer_wallets (source_id, transfer_id, wallet_id, status, position)
+  select t.source_id, t.transfer_id, t.wallet_id, t.status, ${positionOf(purpose, "t", "source_id")}
+  from json_to_recordset(${$("transferWallets")}::json) as t (commit int, ord int8, version int8, source_id text,
+    transfer_id text, wallet_id text, status text) cross join accepted
+  where ${isTaken("commit")}
+  returning 1
+),
+transfer_wallets_changed as (
+  update transfer_wallets w set status = t.status
+  from json_to_recordset(${$("transfersChanged")}::json) as t (commit int, wallet_id text, id text, status text)
+    cross join accepted
+  where ${isTaken("commit")} and w.source_id = t.wallet_id and w.transfer_id = t.id
+)`
+    : ""
+}`
 
 const reversalsPart = ($: Placeholder): string => `,
 reversals as (
@@ -351,6 +411,7 @@ export const commitStatement = (of: CommitStatement, slots: ReadonlyArray<Slot>)
     of.purpose === "rederive" ? "" : eventsPart(of, $),
     of.holds ? holdsPart($) : "",
     of.transfers ? transfersPart(of, $) : "",
+    of.legs ? legsPart(of, $) : "",
     of.reversals ? reversalsPart($) : "",
     of.checkpoint ? checkpointPart($) : "",
     `\nselect flags${before}${seen}${checks.join("")} from accepted`

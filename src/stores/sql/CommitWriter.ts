@@ -23,13 +23,14 @@ const slotsOf = (of: CommitStatement): ReadonlyArray<Slot> => [
   ...slotsIf(of.purpose === "append", "generation", "size"),
   ...slotsIf(of.holds, "holdsPlaced", "holdsChanged"),
   ...slotsIf(of.transfers, "transfersSent", "transfersChanged"),
+  ...slotsIf(of.legs, "legsPrepared", "legsApplied", "legsReleased", "transferWallets"),
   ...slotsIf(of.reversals, "reversals"),
   ...slotsIf(of.checkpoint, "checkpointOwner", "checkpointPosition")
 ]
 
 /** What of a statement makes its text differ. */
 const variantOf = (of: CommitStatement): string =>
-  `${of.purpose} ${of.creates} ${of.details} ${of.holds} ${of.transfers} ${of.reversals} ${of.unsure} ${of.checkpoint}`
+  `${of.purpose} ${of.creates} ${of.details} ${of.holds} ${of.transfers} ${of.legs} ${of.reversals} ${of.unsure} ${of.checkpoint}`
 
 /**
  * A session plans a prepared statement once, for the tables as they are. A text that changes whenever

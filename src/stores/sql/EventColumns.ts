@@ -62,6 +62,12 @@ const fieldsInColumns: Readonly<Record<WalletEventType, ReadonlyArray<ColumnFiel
   TransferRefused: ["transferId", "from"],
   TransferSettled: ["transferId", "to"],
   TransferReversed: ["amount", "transferId", "to", "effectiveAt"],
+  LegsBegun: ["transferId", "reference", "metadata"],
+  LegsPrepared: ["transferId"],
+  LegsRefused: ["transferId"],
+  LegsApplied: ["transferId"],
+  LegsReleased: ["transferId"],
+  LegsSettled: ["transferId"],
   WalletFrozen: [],
   WalletUnfrozen: [],
   WalletClosed: [],
@@ -141,6 +147,14 @@ export const columnsOf = (event: WalletEvent, withData = true): EventColumns => 
     case "WalletCreated":
     case "MetadataChanged":
       return columns(null, null, event.metadata, null, null, null, rest())
+    case "LegsBegun":
+      return columns(null, event.reference, event.metadata, null, event.transferId, null, rest())
+    case "LegsPrepared":
+    case "LegsRefused":
+    case "LegsApplied":
+    case "LegsReleased":
+    case "LegsSettled":
+      return columns(null, null, noMetadata, null, event.transferId, null, rest())
     case "WalletFrozen":
     case "WalletUnfrozen":
     case "WalletClosed":

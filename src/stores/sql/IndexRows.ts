@@ -13,6 +13,7 @@ import {
   holdColumns,
   holdOfRow,
   type HoldRow,
+  transactionIdColumns,
   transferColumns,
   transferOfRow,
   type TransferRow,
@@ -28,7 +29,7 @@ const asked = "unnest($1::text[], $2::text[]) as a (wallet_id, id)"
 const readHolds = `select ${holdColumns} from ${asked} join holds using (wallet_id, id)`
 
 const readTransfers = `
-select ${transferColumns}, null::timestamptz as received_at, e.key
+select ${transferColumns}, null::timestamptz as received_at, ${transactionIdColumns}, e.key
 from ${asked} join transfers t on t.wallet_id = a.wallet_id and t.id = a.id
   left join events e on e.wallet_id = t.wallet_id and e.version = t.version`
 

@@ -9,10 +9,19 @@
 import * as Effect from "effect/Effect"
 import type { SqlClient } from "effect/sql/SqlClient"
 import { placeOfEvent } from "../../domain/EventId.ts"
+import { maxLegs } from "../../domain/Legs.ts"
 import { maxTime } from "../../domain/Limits.ts"
 import type { InvalidRequest } from "../../domain/Rejection.ts"
 import type { Hold, Transaction, Transfer, TransferStatus } from "../../domain/Wallet.ts"
-import { decodePosition, decodeVersion, type Page, pageByPosition, pageByVersion } from "../Page.ts"
+import {
+  decodePosition,
+  decodeTransactionPlace,
+  decodeVersion,
+  type Page,
+  pageByPosition,
+  pageByVersion,
+  pageOfTransactions
+} from "../Page.ts"
 import type {
   AskedKeys,
   DueHold,
@@ -29,11 +38,13 @@ import { bookReads } from "./BookReads.ts"
 import { reading } from "./Failure.ts"
 import { Conditions, int8, text, texts, time } from "./Parameters.ts"
 import type { ReadConnections } from "./ReadConnections.ts"
-import { eventById } from "./search/EventById.ts"
+import { eventById, legById } from "./search/EventById.ts"
 import {
+  eventTransactionColumns,
   holdColumns,
   holdOfRow,
   type HoldRow,
+  legTransactionColumns,
   ofType,
   transactionColumns,
   transactionOfRow,
@@ -64,9 +75,15 @@ select wallet_id, id, expires_at from holds
 where status = 'active' and expires_at is not null and expires_at <= $1
 order by expires_at, wallet_id, id limit $2`
 
+/** Up to the last leg of an event's. */
 const readTransactionsUpwards = `
-select ${transactionColumns} from events e
-where e.wallet_id = $1 and e.version > $2 and e.amount is not null order by e.version limit $3`
+select ${transactionColumns} from (
+  (select ${eventTransactionColumns("r")} from events r
+    where r.wallet_id = $1 and r.version > $2 and r.amount is not null order by r.version limit $3)
+  union all
+  (select ${legTransactionColumns("r")} from leg_transactions r
+    where r.wallet_id = $1 and r.version > $2 order by r.version, r.leg limit $3)
+) e order by e.version, e.leg limit $3`
 
 /**
  * A hash of wallet and key is the index: short, whatever the keys are; the comparison
@@ -130,22 +147,32 @@ const listTransactions = Effect.fnUntraced(function* (
   read: Read,
   query: TransactionQuery
 ): Effect.fn.Return<Page<Transaction>, ReadError | InvalidRequest> {
-  const before = yield* decodeVersion(query.cursor)
+  const before = yield* decodeTransactionPlace(query.cursor)
   const where = new Conditions()
     .add((p) => `e.wallet_id = ${p}`, text(query.walletId))
-    .addIf(before, (p) => `e.version < ${p}`, int8)
     .addIf(query.to, (p) => `e.version < version_after_time($1, ${p})`, time)
     .addIf(
       query.from,
       (p) => `e.version >= version_after_time($1, ${p})`,
       (from) => time(from - 1)
     )
+  const asked = `${where} and ${ofType(query.type)}`
+  const limit = query.limit + 1
+  const at = before && where.parameter(int8(before.at))
+  const isBefore = at === undefined ? "true" : `e.version < ${at}`
+  // The last event of the page before may have further legs.
+  const isRest = at === undefined ? "true" : `(e.version, e.leg) < (${at}, ${before!.leg})`
   const rows = yield* read<TransactionRow>(
-    `select ${transactionColumns} from events e where ${where} and ${ofType(query.type)}
-    order by e.version desc limit ${query.limit + 1}`,
+    `select ${transactionColumns} from (
+      (select ${eventTransactionColumns("e")} from events e where ${asked} and ${isBefore}
+        order by e.version desc limit ${limit})
+      union all
+      (select ${legTransactionColumns("e")} from leg_transactions e where ${asked} and ${isRest}
+        order by e.version desc, e.leg desc limit ${limit})
+    ) e order by e.version desc, e.leg desc limit ${limit}`,
     where.parameters
   )
-  return pageByVersion(rows, query.limit, transactionOfRow)
+  return pageOfTransactions(rows, query.limit, transactionOfRow)
 })
 
 const listHolds = Effect.fnUntraced(function* (
@@ -178,12 +205,14 @@ const dueHoldOf = (row: DueRow): DueHold => ({
 
 /** The destination's event, unless that was undone. */
 const received = `left join lateral (
-    select min(r.time) as created_at from events r
+    select min(r.time) as created_at, min(r.id::text) as id from events r
     where r.transfer_id = t.id and r.wallet_id = t.to_wallet_id and r.type in ('TransferReceived', 'OperationReversed')
     having bool_and(r.type = 'TransferReceived')
   ) received on true`
 
-const toldColumns = `${transferColumns}, received.created_at as received_at`
+const toldColumns = `${transferColumns}, received.created_at as received_at, received.id as received_id,
+  case when num_nonnulls(received.created_at) > 0 then
+    (select s.id::text from events s where s.wallet_id = t.wallet_id and s.version = t.version) end as sent_id`
 
 const readTransfer = `
 select ${toldColumns} from transfers t ${received}
@@ -218,7 +247,12 @@ const findTransaction = (read: Read, id: string): Effect.Effect<Transaction | un
   if (place === undefined) return Effect.undefined
   const values = new Conditions()
   const { condition, from } = eventById(id, place, values)
-  const statement = `select ${transactionColumns} from (select r.* from ${from} where ${condition}) e`
+  const legs = legById(id, place, values)
+  const statement = `select ${transactionColumns} from (
+    select ${eventTransactionColumns("r")} from ${from} where ${condition}
+    union all
+    select ${legTransactionColumns("r")} from ${legs.from} where ${legs.condition}
+  ) e limit 1`
   return Effect.map(read<TransactionRow>(statement, values.parameters), ([row]) => row && transactionOfRow(row))
 }
 
@@ -231,19 +265,34 @@ const listTransfers = Effect.fnUntraced(function* (
 ): Effect.fn.Return<Page<Transfer>, ReadError | InvalidRequest> {
   const before = yield* decodePosition(query.cursor)
   const where = new Conditions().addIf(before, (p) => `t.position < ${p}`, int8)
-  const sides = query.walletId === undefined ? ["true"] : walletSides(where.parameter(text(query.walletId)))
+  const walletId = query.walletId === undefined ? undefined : where.parameter(text(query.walletId))
+  const sides = walletId === undefined ? ["true"] : walletSides(walletId)
+  const limit = query.limit + 1
   const branches = branchesOf[query.status ?? "any"].flatMap((status) =>
     sides.map(
       (side) => `(select ${toldColumns} from transfers t ${received}
-        where ${status} and ${side} and ${where} order by t.position desc limit ${query.limit + 1})`
+        where ${status} and ${side} and ${where} order by t.position desc limit ${limit})`
     )
   )
+  if (walletId !== undefined) {
+    const statuses = query.status === undefined ? transferStatuses : [query.status]
+    branches.push(
+      ...statuses.map(
+        (status) => `(select ${toldColumns} from (
+          select t.source_id, t.transfer_id from transfer_wallets t
+          where t.wallet_id = ${walletId} and t.status = '${status}' and ${where} order by t.position desc limit ${limit}
+        ) w join transfers t on t.wallet_id = w.source_id and t.id = w.transfer_id ${received})`
+      )
+    )
+  }
   const rows = yield* read<TransferRow>(
-    `select * from (${branches.join(" union all ")}) found order by position desc limit ${query.limit + 1}`,
+    `select * from (${branches.join(" union all ")}) found order by position desc limit ${limit}`,
     where.parameters
   )
   return pageByPosition(rows, query.limit, transferOfRow)
 })
+
+const transferStatuses: ReadonlyArray<TransferStatus> = ["pending", "completed", "reversed"]
 
 const walletSides = (walletId: string): ReadonlyArray<string> => [
   `t.wallet_id = ${walletId}`,
@@ -272,6 +321,14 @@ const scanTransfers = (
   Effect.map(read<TransferRow>(readBySource, [text(walletId), text(after), int8(limit)]), (rows) =>
     rows.map(transferOfRow)
   )
+
+/** So many rows, and those that are of the last one's event. */
+const wholeEvents = (rows: ReadonlyArray<TransactionRow>, limit: number): ReadonlyArray<TransactionRow> => {
+  const last = rows[limit - 1]?.version
+  let end = limit
+  while (last !== undefined && rows[end]?.version === last) end++
+  return rows.slice(0, end)
+}
 
 type Reads = Pick<
   Persistence["Service"],
@@ -326,8 +383,8 @@ export const makeReads = (sql: SqlClient, readMillis: number, inTurn: (typeof Re
       Effect.map(prepared<WalletRow>(readWallets, [text(after), int8(limit)]), (rows) => rows.map(walletOf)),
     scanTransactions: (walletId, { after, limit }) =>
       Effect.map(
-        prepared<TransactionRow>(readTransactionsUpwards, [text(walletId), int8(after), int8(limit)]),
-        (rows) => rows.map(transactionOfRow)
+        prepared<TransactionRow>(readTransactionsUpwards, [text(walletId), int8(after), int8(limit + maxLegs)]),
+        (rows) => wholeEvents(rows, limit).map(transactionOfRow)
       ),
     scanHolds: (walletId, { after, limit }) =>
       Effect.map(prepared<HoldRow>(readHoldsById, [text(walletId), text(after), int8(limit)]), (rows) =>

@@ -9,10 +9,10 @@ import { walletTag } from "../../domain/EventId.ts"
 import { walletWords } from "../SearchWords.ts"
 import { type ReadError, StoreDefect } from "../StoreError.ts"
 import type { DerivedWallet, RowReplacement } from "../WalletRows.ts"
-import { holdJson, isoTime, metadataOf, transferJson } from "./CommitBatch.ts"
+import { holdJson, isoTime, legRowsJson, metadataOf, transferJson, transferWalletsJson } from "./CommitBatch.ts"
 import { readFailure } from "./Failure.ts"
 import { texts, int8, int8s, text } from "./Parameters.ts"
-import { holdRecord, transferRecord } from "./Rows.ts"
+import { holdRecord, legRecord, transferRecord, wordsOfRecord } from "./Rows.ts"
 import { Rebuilding } from "./Write.ts"
 
 /**
@@ -22,16 +22,20 @@ import { Rebuilding } from "./Write.ts"
 export const removeDerived = (further = ""): string => `
 with holds as (delete from holds where wallet_id = any($1)),
 transfers as (delete from transfers where wallet_id = any($1)),
+legs as (delete from legs where wallet_id = any($1)),
+transfer_wallets as (delete from transfer_wallets where source_id = any($1)),
 segments as (delete from key_segments where wallet_id = any($1)),
 refusals as (delete from refusals where wallet_id = any($1))${further}
 delete from wallets where id = any($1)`
 
 const removeCopies = removeDerived(",\nevents as (delete from events where wallet_id = any($1))")
 
-const removeAllDerived = "truncate holds, transfers, key_segments, refusals, wallets, checkpoints"
+const removeAllDerived =
+  "truncate holds, transfers, legs, transfer_wallets, key_segments, refusals, wallets, checkpoints"
 
 /** Whose log's events they were is forgotten with them. The log itself refuses. */
-const removeAllCopies = "truncate events, holds, transfers, key_segments, refusals, wallets, checkpoints"
+const removeAllCopies =
+  "truncate events, holds, transfers, legs, transfer_wallets, key_segments, refusals, wallets, checkpoints"
 
 const forgetLog = "update log set role = null, log_id = gen_random_uuid()::text where role = 'copy'"
 
@@ -69,6 +73,11 @@ renewed as (
 )
 update events e set position = r.position
 from renewed r where e.wallet_id = r.wallet_id and e.version = r.version`
+
+/** Legs have the position of their event. */
+const reorderLegs = `
+update legs l set position = e.position from events e
+where l.wallet_id = any($1) and e.wallet_id = l.wallet_id and e.version = l.version and e.position <> l.position`
 
 /**
  * Where the events are the log: wallets whose version is not that of their last event. To
@@ -157,6 +166,7 @@ export const rebuild = <A, E, R>(
     else {
       yield* sql.unsafe(removeForeign, wallets)
       yield* sql.unsafe(reorder, wallets)
+      yield* sql.unsafe(reorderLegs, wallets)
     }
     return result
   }).pipe(
@@ -217,6 +227,23 @@ const insertTransfers = `
 insert into transfers (position, ${transferRecord.columns}) select position, ${transferRecord.columns}
 from json_to_recordset($1::json) as t (position int8, ${transferRecord.definition})`
 
+const insertLegs = `
+insert into legs (position, words, ${legRecord.columns}) select position, ${wordsOfRecord}, ${legRecord.columns}
+from json_to_recordset($1::json) as l (position int8, word_list json, ${legRecord.definition})`
+
+const insertTransferWallets = `
+insert into transfer_wallets (source_id, transfer_id, wallet_id, status, position)
+select source_id, transfer_id, wallet_id, status, position
+from json_to_recordset($1::json) as t (source_id text, transfer_id text, wallet_id text, status text, position int8)`
+
+const legsJson = ({ legs, wallet }: DerivedWallet, words: boolean): ReadonlyArray<object> =>
+  legs.flatMap(({ applied, change }) =>
+    legRowsJson({ walletId: wallet.id, currency: wallet.currency }, change, applied?.recorded, words).map((row) => ({
+      ...row,
+      position: applied === undefined ? undefined : String(applied.position)
+    }))
+  )
+
 const walletJson = ({ position, wallet }: DerivedWallet, words: boolean): object => ({
   id: wallet.id,
   owner_id: wallet.ownerId,
@@ -271,6 +298,18 @@ const replace = Effect.fnUntraced(function* (
         ...transferJson(transfer, version),
         position: String(position)
       }))
+    )
+  )
+  yield* insert(
+    counted("legs", insertLegs),
+    given.flatMap((one) => legsJson(one, words))
+  )
+  yield* insert(
+    counted("transfer_wallets", insertTransferWallets),
+    given.flatMap(({ transfers }) =>
+      transfers.flatMap(({ position, transfer, version }) =>
+        transferWalletsJson(transfer, version).map((row) => ({ ...row, position: String(position) }))
+      )
     )
   )
   return moved

@@ -2,7 +2,9 @@
 import * as Result from "effect/Result"
 import type { RecordedEvent, WalletEventType } from "../../domain/Event.ts"
 import { decodeMetadata } from "../../domain/EventCodec.ts"
+import type { LegTransactions, TransferLeg } from "../../domain/Legs.ts"
 import { type Metadata, noMetadata } from "../../domain/Limits.ts"
+import { withTransactions } from "../../domain/Transfer.ts"
 import type {
   Hold,
   HoldStatus,
@@ -50,8 +52,33 @@ export const transferRecord = recordOf({
   reason: "text",
   ...origin,
   effective_at: "timestamptz",
-  updated_at: "timestamptz"
+  updated_at: "timestamptz",
+  legs: "json",
+  leg_transactions: "json",
+  leg: "int4"
 })
+
+/** What of a leg `legRowsJson` says, but for position and words. */
+export const legRecord = recordOf({
+  wallet_id: "text",
+  transfer_id: "text",
+  leg: "int4",
+  type: "text",
+  currency: "text",
+  amount: "numeric",
+  counterparty: "text",
+  reference: "text",
+  metadata: "json",
+  version: "int8",
+  time: "timestamptz",
+  id: "uuid",
+  key: "text",
+  balance_after: "numeric"
+})
+
+/** In JSON there is no array of texts. */
+export const wordsOfRecord =
+  "case when word_list is not null then array(select json_array_elements_text(word_list)) end"
 
 export interface EventRow extends EventColumnsRow {
   readonly wallet_id: string
@@ -158,6 +185,8 @@ export interface TransactionRow {
   readonly time: Date
   readonly effective_at: Date | null
   readonly position: bigint
+  /** Of a transfer of several legs; `0`: of any other event. */
+  readonly leg: number
 }
 
 /** The event types that a transaction of that type comes from. */
@@ -180,10 +209,27 @@ export const ofType = (type: TransactionType | undefined, e = "e"): string =>
     ? `${e}.amount is not null`
     : `${e}.amount is not null and ${e}.type in (${eventTypesOf[type].map((event) => `'${event}'`).join(", ")})`
 
-/** Of the table `events` under the name `e`; a row with an amount is a transaction. */
+/** Of transactions under the name `e`: as {@link eventTransactions} or `leg_transactions` have them. */
 export const transactionColumns =
   "e.id, e.wallet_id, e.type, e.amount, e.balance_after, e.currency, e.reference, e.metadata, e.hold_id, " +
-  "e.transfer_id, e.version, e.time, e.effective_at, e.position"
+  "e.transfer_id, e.version, e.time, e.effective_at, e.position, e.leg"
+
+/** What all transactions have, in the order of the view `leg_transactions`. */
+const commonColumns =
+  "position, version, time, id, wallet_id, type, key, currency, amount, balance_after, reference, metadata, hold_id, " +
+  "transfer_id, effective_at, words"
+
+const qualified = (table: string): string =>
+  commonColumns
+    .split(", ")
+    .map((column) => `${table}.${column}`)
+    .join(", ")
+
+/** Of rows of `events` under that name that are transactions. */
+export const eventTransactionColumns = (e: string): string => `${qualified(e)}, 0 as leg`
+
+/** Of rows of `leg_transactions` under that name. */
+export const legTransactionColumns = (e: string): string => `${qualified(e)}, ${e}.leg`
 
 export const transactionOfRow = (row: TransactionRow): Transaction => ({
   id: row.id,
@@ -236,9 +282,12 @@ export const holdOfRow = (row: HoldRow): Hold => ({
 export interface TransferRow {
   readonly id: string
   readonly wallet_id: string
-  readonly to_wallet_id: string
-  readonly amount: string
-  readonly currency: string
+  readonly to_wallet_id: string | null
+  readonly amount: string | null
+  readonly currency: string | null
+  readonly legs: ReadonlyArray<LegJson> | null
+  readonly leg_transactions: ReadonlyArray<LegTransactions> | null
+  readonly leg: number | null
   readonly status: TransferStatus
   readonly reason: string | null
   readonly reference: string | null
@@ -249,23 +298,77 @@ export interface TransferRow {
   readonly updated_at: Date
   readonly position: bigint
   readonly received_at: Date | null
+  /** Of one leg that is completed; left out: as its source has it. */
+  readonly sent_id?: string | null
+  readonly received_id?: string | null
+}
+
+/** A leg in the row of a transfer of several. */
+interface LegJson {
+  readonly from: string
+  readonly to: string
+  readonly amount: string
+  readonly currency: string
+  readonly reference?: string
+  readonly metadata?: Metadata
 }
 
 /** Of the table under the name `t`. */
 export const transferColumns =
   "t.id, t.wallet_id, t.to_wallet_id, t.amount, t.currency, t.status, t.reason, t.reference, t.metadata, " +
-  "t.created_at, t.effective_at, t.updated_at, t.position"
+  "t.created_at, t.effective_at, t.updated_at, t.position, t.legs, t.leg_transactions, t.leg"
+
+/** Of one leg that its source has settled the ids of its two transactions, for readers. */
+export const transactionIdColumns = `
+  case when t.status = 'completed' and t.legs is null then
+    (select s.id from events s where s.wallet_id = t.wallet_id and s.version = t.version) end as sent_id,
+  case when t.status = 'completed' and t.legs is null then
+    (select r.id from events r where r.transfer_id = t.id and r.wallet_id = t.to_wallet_id
+      and r.type = 'TransferReceived' limit 1) end as received_id`
+
+const legsOfRow = (row: TransferRow): ReadonlyArray<TransferLeg> => {
+  if (row.legs === null) {
+    const { received_id: received, sent_id: sent } = row
+    const leg = {
+      from: row.wallet_id,
+      to: row.to_wallet_id!,
+      amount: BigInt(row.amount!),
+      currency: row.currency!,
+      reference: row.reference,
+      metadata: mapOf(row.metadata)
+    }
+    return [
+      withTransactions(leg, typeof sent === "string" && typeof received === "string" ? { sent, received } : undefined)
+    ]
+  }
+  return row.legs.map((leg, index) =>
+    withTransactions(
+      {
+        from: leg.from,
+        to: leg.to,
+        amount: BigInt(leg.amount),
+        currency: leg.currency,
+        reference: leg.reference ?? null,
+        metadata: mapOf(leg.metadata ?? null)
+      },
+      row.leg_transactions?.[index]
+    )
+  )
+}
 
 export const transferOfRow = (row: TransferRow): Transfer => {
   const received = row.status === "reversed" ? null : row.received_at
+  const several = row.legs !== null
   return {
     id: row.id,
-    from: row.wallet_id,
+    from: several ? null : row.wallet_id,
     to: row.to_wallet_id,
-    amount: BigInt(row.amount),
+    amount: row.amount === null ? null : BigInt(row.amount),
     currency: row.currency,
+    legs: legsOfRow(row),
     status: received === null ? row.status : "completed",
     reason: row.reason,
+    leg: row.leg,
     reference: row.reference,
     metadata: mapOf(row.metadata),
     createdAt: row.created_at.getTime(),

@@ -44,7 +44,8 @@ interface Rule {
 const readRules = `
 with judged as (
   select oid, relname from pg_class
-  where oid in ('events'::regclass, 'wallets'::regclass, 'holds'::regclass, 'transfers'::regclass)
+  where oid in ('events'::regclass, 'wallets'::regclass, 'holds'::regclass, 'transfers'::regclass,
+    'legs'::regclass)
 )
 select j.relname::text as table, 'trigger' as kind, t.tgname::text as name, p.proname::text as function_name
 from pg_trigger t join judged j on j.oid = t.tgrelid join pg_proc p on p.oid = t.tgfoid
@@ -84,7 +85,8 @@ select set_config('statement_timeout', '2000', true), set_config('lock_timeout',
 const mayWrite = `
 select bool_and(has_table_privilege(t::regclass, p)) as may
 from (values ('events', 'insert'), ('wallets', 'select'), ('wallets', 'update'), ('holds', 'select'),
-  ('wallets', 'insert'), ('holds', 'insert'), ('holds', 'update'), ('transfers', 'select'), ('transfers', 'insert'), ('transfers', 'update')
+  ('wallets', 'insert'), ('holds', 'insert'), ('holds', 'update'), ('transfers', 'select'), ('transfers', 'insert'), ('transfers', 'update'),
+  ('legs', 'select'), ('legs', 'insert'), ('legs', 'update'), ('legs', 'delete')
 ) needed (t, p)`
 
 interface RolledBack<A> {

@@ -3,6 +3,7 @@
  * they may come, over a week. And the statements that write them.
  */
 import type { WalletEvent } from "../../domain/Event.ts"
+import { noMetadata } from "../../domain/Limits.ts"
 import { columnsOf } from "./EventColumns.ts"
 
 /** The wallet that the rows are of. */
@@ -66,9 +67,23 @@ const factsOf = (wallet: TrialWallet): ReadonlyArray<WalletEvent> => {
   })
   return [
     ...moved,
+    ...legFacts(wallet),
     { _tag: "HoldExpired", holdId: "trial", amount: 1n, capturedAfter: 0n, ...after },
     { _tag: "TransferRefused", transferId: "trial", from: wallet.counterparty, amount: 1n, reason, ...after },
     { _tag: "TransferSettled", transferId: "trial", to: wallet.counterparty, amount: 1n, ...after }
+  ]
+}
+
+/** Of a transfer of several legs what is decided, refused or over. */
+const legFacts = ({ balance, counterparty, held }: TrialWallet): ReadonlyArray<WalletEvent> => {
+  const of = { transferId: "trial", home: counterparty, balanceAfter: balance, heldAfter: held }
+  const leg = { leg: 0, side: "received", counterparty, amount: 1n, reference: null, metadata: noMetadata } as const
+  const reversed = { reason: "a trial by verify", leg: 0 }
+  return [
+    { _tag: "LegsRefused", ...of, ...reversed },
+    { _tag: "LegsApplied", ...of, legs: [leg], effectiveAt: null, released: 0n },
+    { _tag: "LegsReleased", ...of, ...reversed, released: 0n },
+    { _tag: "LegsSettled", transferId: "trial", ...reversed, transactions: [], balanceAfter: balance, heldAfter: held }
   ]
 }
 
@@ -142,7 +157,7 @@ from written`
 
 /** What an event changes beside its own row. `$1`: the wallet; `$2`: an id that nothing has; `$3`: an amount. */
 export interface TrialChange {
-  readonly table: "wallets" | "holds" | "transfers"
+  readonly table: "wallets" | "holds" | "transfers" | "legs"
   readonly what: string
   /** The row that is changed, where none can be counted upon. One that is refused has not been there. */
   readonly prepare?: string
@@ -160,6 +175,14 @@ insert into transfers (wallet_id, id, to_wallet_id, version, position, amount, c
 select $1, $2, coalesce((select id from wallets where id <> $1 order by position desc limit 1), $1 || ':trial'),
   version + ${versionsAhead}, -(random() * 1e15)::bigint, $3::numeric, currency, 'pending',
   updated_at, updated_at from wallets where id = $1`
+
+const ofTrialLeg = "where wallet_id = $1 and transfer_id = $2 and amount = $3::numeric"
+
+const promiseLeg = `
+insert into legs (leg, wallet_id, transfer_id, type, currency, amount, counterparty)
+select 0, $1, $2, 'TransferReceived', currency, $3::numeric,
+  coalesce((select id from wallets where id <> $1 order by position desc limit 1), $1 || ':trial')
+from wallets where id = $1`
 
 export const trialChanges: ReadonlyArray<TrialChange> = [
   {
@@ -195,5 +218,18 @@ export const trialChanges: ReadonlyArray<TrialChange> = [
     what: "a transfer that is reversed",
     prepare: sendTransfer,
     change: `update transfers set status = 'reversed', reason = 'a trial by verify' ${ofTrial}`
+  },
+  {
+    table: "legs",
+    what: "a leg that is applied",
+    prepare: promiseLeg,
+    change: `update legs set version = 1e15::bigint, position = -(random() * 1e15)::bigint, time = now(),
+  id = gen_random_uuid(), key = 'e:trial', balance_after = $3::numeric ${ofTrialLeg}`
+  },
+  {
+    table: "legs",
+    what: "a leg that is released",
+    prepare: promiseLeg,
+    change: `delete from legs ${ofTrialLeg}`
   }
 ]

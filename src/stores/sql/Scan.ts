@@ -9,9 +9,9 @@ import * as Result from "effect/Result"
 import type { SqlClient } from "effect/sql/SqlClient"
 import type { SqlError } from "effect/sql/SqlError"
 import { walletTag } from "../../domain/EventId.ts"
-import { type Metadata, noMetadata } from "../../domain/Limits.ts"
+import type { WalletEvent } from "../../domain/Event.ts"
 import type { Hold, Transfer } from "../../domain/Wallet.ts"
-import { transactionWords, walletWords } from "../SearchWords.ts"
+import { walletWords } from "../SearchWords.ts"
 import type { EventUnreadable, ReadError } from "../StoreError.ts"
 import type { RowFlaw, ScannedEvent, ScannedEvents, ScanPlace } from "../EventStore.ts"
 import {
@@ -22,7 +22,8 @@ import {
   type WalletRange,
   type RowScan
 } from "../WalletRows.ts"
-import { wrongColumn } from "./EventColumns.ts"
+import { wordsOf } from "./CommitBatch.ts"
+import { columnsOf, wrongColumn } from "./EventColumns.ts"
 import { int8, int8s, text, texts } from "./Parameters.ts"
 import {
   eventColumns,
@@ -76,12 +77,11 @@ const flaw = ({ version, wallet_id }: EventRow, what: string, expected: string, 
 
 const noWords: ReadonlyArray<string> = []
 
-const wordsFlaw = (row: ScannedRow): RowFlaw | undefined => {
-  const { amount, metadata, reference, words: found } = row
+const wordsFlaw = (row: ScannedRow, event: WalletEvent): RowFlaw | undefined => {
+  const { words: found } = row
   // Not written yet, which every search looks for itself.
   if (found === null) return undefined
-  const known: Metadata = metadata ?? noMetadata
-  const expected = amount === null ? noWords : transactionWords({ reference, metadata: known })
+  const expected = wordsOf(event, columnsOf(event, false)) ?? noWords
   const same = expected.length === found.length && expected.every((word) => found.includes(word))
   return same ? undefined : flaw(row, "search words", expected.join(" "), found.join(" "))
 }
@@ -92,7 +92,7 @@ const flawsOf = (rows: ReadonlyArray<ScannedRow>, events: ReadonlyArray<ScannedE
     const { event } = events[index]!.recorded
     const wrong = wrongColumn(row, event)
     if (wrong !== undefined) flaws.push(flaw(row, `column ${wrong.name}`, wrong.expected, wrong.found))
-    const found = words ? wordsFlaw(row) : undefined
+    const found = words ? wordsFlaw(row, event) : undefined
     if (found !== undefined) flaws.push(found)
   }
   return flaws
@@ -162,7 +162,7 @@ where t.wallet_id > $1 and t.wallet_id <= $2 order by t.wallet_id, t.id limit $3
 const readRefusals = `
 select wallet_id from refusals where wallet_id > $1 and wallet_id <= $2 order by wallet_id, version limit $3`
 
-/** Rows of holds and transfers that do not say where they come from: their places in the lists. */
+/** Rows of holds, transfers and legs that do not say where they come from: their places in the lists. */
 const readMisplaced = `
 select h.wallet_id, 'hold ' || h.id as what, h.version from holds h
 where h.wallet_id > $1 and h.wallet_id <= $2 and not exists (
@@ -171,8 +171,13 @@ where h.wallet_id > $1 and h.wallet_id <= $2 and not exists (
 union all
 select t.wallet_id, 'transfer ' || t.id, t.version from transfers t
 where t.wallet_id > $1 and t.wallet_id <= $2 and not exists (
-  select from events e where e.wallet_id = t.wallet_id and e.version = t.version and e.type = 'TransferSent'
-    and e.transfer_id = t.id and e.position = t.position)`
+  select from events e where e.wallet_id = t.wallet_id and e.version = t.version and e.type in ('TransferSent', 'LegsBegun')
+    and e.transfer_id = t.id and e.position = t.position)
+union all
+select distinct l.wallet_id, 'legs of transfer ' || l.transfer_id, l.version from legs l
+where l.wallet_id > $1 and l.wallet_id <= $2 and l.version is not null and not exists (
+  select from events e where e.wallet_id = l.wallet_id and e.version = l.version and e.type = 'LegsApplied'
+    and e.transfer_id = l.transfer_id and e.position = l.position)`
 
 /** All statements that follow in the transaction see the same. */
 const oneMoment = "set transaction isolation level repeatable read, read only"
@@ -264,10 +269,8 @@ const readRange = Effect.fnUntraced(function* (
     const entry = of(wallet_id)
     if (entry !== undefined) entry.refusals += 1
   }
-  if (holds.length + transfers.length > 0) {
-    const misplaced = yield* sql.unsafe<Misplaced>(readMisplaced, [text(range.after), text(end)])
-    flaws.push(...misplaced.map(misplacedFlaw))
-  }
+  const misplaced = yield* sql.unsafe<Misplaced>(readMisplaced, [text(range.after), text(end)])
+  flaws.push(...misplaced.map(misplacedFlaw))
   const inOrder = Array.from(gathered.values()).sort((a, b) => (a.walletId < b.walletId ? -1 : 1))
   return { wallets: inOrder, to, flaws }
 })

@@ -101,7 +101,7 @@ const replacesRows = contractCase(
         event._tag === "HoldPlaced" ? [{ version, hold: holds.find((hold) => hold.id === event.holdId)! }] : []
       )
       const sent = transfers.map((transfer) => ({ version: 4, position: at(4).position, transfer }))
-      return { wallet: wallet!, position: at(0).position, holds: placed, transfers: sent }
+      return { wallet: wallet!, position: at(0).position, holds: placed, transfers: sent, legs: [] }
     })
     yield* persistence.erase(ids[0]!)
     yield* log.append([wallets[2]!.commit(credit(1n))])

@@ -3,6 +3,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Scope from "effect/Scope"
 import assert from "node:assert/strict"
+import { singleLeg } from "../../domain/Transfer.ts"
 import {
   type DocumentKind,
   documentId,
@@ -45,6 +46,7 @@ export const sampleTransaction = (walletId: string, version: number): SearchDocu
   position: BigInt(version),
   ownerId: `owner-of-${walletId}`,
   key: "Key / of:the caller",
+  leg: 0,
   transaction: {
     id: `${walletId}.${version}`,
     walletId,
@@ -74,8 +76,10 @@ export const sampleTransfer = (from: string, version: number): SearchDocument =>
     to: "elsewhere",
     amount: 1n,
     currency: "EUR",
+    legs: singleLeg({ from, to: "elsewhere", amount: 1n, currency: "EUR", reference: null, metadata: {} }),
     status: "pending",
     reason: null,
+    leg: null,
     reference: null,
     metadata: {},
     createdAt: time,

@@ -4,6 +4,7 @@
  */
 import * as Effect from "effect/Effect"
 import assert from "node:assert/strict"
+import { singleLeg } from "../../domain/Transfer.ts"
 import type { Transfer, TransferStatus } from "../../domain/Wallet.ts"
 import { EventStore } from "../../stores/EventStore.ts"
 import { Persistence } from "../../stores/Persistence.ts"
@@ -40,27 +41,31 @@ const walksThrough = contractCase(
     const { destination, source } = yield* pair()
     const id = uniqueId("transfer")
     source.time += 1_000
-    yield* log.append([
-      source.commit(send(id, destination.id, 10n ** 2n, 'r "1" 🐎', { ["__proto__"]: "own", a: "é" }))
-    ])
+    const sentCommit = source.commit(send(id, destination.id, 10n ** 2n, 'r "1" 🐎', { ["__proto__"]: "own", a: "é" }))
+    yield* log.append([sentCommit])
+    const note = { reference: 'r "1" 🐎', metadata: JSON.parse('{"__proto__":"own","a":"é"}') }
+    const leg = { from: source.id, to: destination.id, amount: 100n, currency: "EUR", ...note }
     const sent: Transfer = {
       id,
       from: source.id,
       to: destination.id,
       amount: 100n,
       currency: "EUR",
+      legs: singleLeg(leg),
       status: "pending",
       reason: null,
-      reference: 'r "1" 🐎',
-      metadata: JSON.parse('{"__proto__":"own","a":"é"}'),
+      leg: null,
+      ...note,
       createdAt: source.time,
       effectiveAt: source.time,
       updatedAt: source.time
     }
     assert.deepEqual(yield* persistence.transfer(id), sent)
     destination.time = source.time + 500
-    yield* log.append([destination.commit(receive(id, source.id, 100n), credit(1n))])
-    const completed = { ...sent, status: "completed", updatedAt: destination.time }
+    const arrived = destination.commit(receive(id, source.id, 100n), credit(1n))
+    yield* log.append([arrived])
+    const ids = { sentTransactionId: sentCommit.events[0]!.id, receivedTransactionId: arrived.events[0]!.id }
+    const completed = { ...sent, status: "completed", updatedAt: destination.time, legs: [{ ...leg, ...ids }] }
     assert.deepEqual(yield* persistence.transfer(id), completed)
     source.time += 9_000
     yield* log.append([source.commit(settle(id))])

@@ -9,12 +9,13 @@ import { type Account, type LoggedCommand, nameOf } from "./LogCheck.ts"
 import { checkDryRun } from "./DryRunCheck.ts"
 import { checkRejection } from "./RejectionCheck.ts"
 import { difference, isSame } from "./PlainData.ts"
+import { rowOfLegs } from "./StoreCheck.ts"
 import type { Trial } from "./Trial.ts"
 
 type Wrong = (law: string) => void
 
 const viewOf = (state: LedgerState) => {
-  const { holds: _holds, inFlight: _inFlight, ...view } = state
+  const { holds: _holds, inFlight: _inFlight, prepared: _prepared, ...view } = state
   return view
 }
 
@@ -32,6 +33,7 @@ const checkView = (
     available: _available,
     holds: _holds,
     openBytes: _openBytes,
+    prepared: _prepared,
     transfers: _transfers,
     ...view
   } = told as NonNullable<Told["wallet"]> & Record<string, unknown>
@@ -58,7 +60,7 @@ const checkEffect = (trial: Trial, account: Account, attempt: Answered, told: To
   checkReplay(trial, attempt, command, told, wrong)
   checkCondition(attempt, command, told, wrong)
   if (told.transaction !== undefined) {
-    const transaction = ledger.transactions.get(state.version)
+    const transaction = ledger.transactions.get(state.version)?.[0]
     if (!isSame(told.transaction, transaction)) wrong(`its transaction: ${difference(told.transaction, transaction)}`)
   }
   if (told.transaction !== undefined && "effectiveAt" in operation) {
@@ -116,8 +118,21 @@ const checkTransfer = (account: Account, attempt: Answered, told: Told, transfer
     to: operation.to,
     amount: operation.amount,
     currency: account.ledgers.get(operation.walletId)!.at(0)!.currency,
+    legs: [
+      {
+        from: operation.walletId,
+        to: operation.to,
+        amount: operation.amount,
+        currency: account.ledgers.get(operation.walletId)!.at(0)!.currency,
+        reference: operation.reference,
+        metadata: {},
+        sentTransactionId: transfer.status === "completed" ? sent.id : null,
+        receivedTransactionId: transfer.status === "completed" ? (logged.arrived?.id ?? null) : null
+      }
+    ],
     status: transfer.status,
     reason: null,
+    leg: null,
     reference: operation.reference,
     metadata: {},
     createdAt: sent.time,
@@ -140,8 +155,29 @@ const checkTransfer = (account: Account, attempt: Answered, told: Told, transfer
   }
   const { arrived } = logged
   if (arrived?.event._tag !== "TransferReceived") return wrong("the destination has not received it")
-  if (account.ledgers.get(transfer.to)!.reversals.has(arrived.version)) wrong("the destination's receipt was reversed")
-  checkDurability(attempt, told, arrived.version, transfer.to, wrong)
+  if (account.ledgers.get(logged.to)!.reversals.has(arrived.version)) wrong("the destination's receipt was reversed")
+  checkDurability(attempt, told, arrived.version, logged.to, wrong)
+}
+
+/** Told is what its home has on record: as it was begun, or as it is settled. */
+const checkLegs = (account: Account, attempt: Answered, told: Told, transfer: Transfer, wrong: Wrong): void => {
+  const logged = account.several.get(transfer.id)
+  if (logged === undefined) return wrong(`the log has no transfer ${transfer.id}`)
+  const { begun, home, settled } = logged
+  if (home !== attempt.operation.walletId || begun.metadata.key !== `c:${attempt.key}`) {
+    wrong("the transfer is of another key")
+  }
+  if (transfer.status === "reversed") wrong("a reversal is told as an error")
+  const isDone = transfer.status === "completed"
+  if (isDone && settled === undefined) return wrong("it is not settled")
+  const wanted = rowOfLegs(logged, isDone ? settled : undefined)
+  if (!isSame(transfer, wanted)) wrong(`its transfer: ${difference(transfer, wanted)}`)
+  if (!isDone) {
+    const durability = { committed: true, persisted: told.durability?.persisted === true, indexed: false }
+    return checkDurability(attempt, { ...told, durability }, begun.version, home, wrong)
+  }
+  checkDurability(attempt, told, settled!.version, home, wrong)
+  for (const [walletId, { version }] of logged.ends) checkDurability(attempt, told, version, walletId, wrong)
 }
 
 const checkRead = (trial: Trial, account: Account, attempt: Answered, told: Told, wrong: Wrong): void => {
@@ -166,6 +202,7 @@ const checkDone = (trial: Trial, account: Account, attempt: Answered, told: Told
   if (told.dryRun === true) return checkDryRun(trial, account, attempt, told, wrong)
   if (attempt.dryRun && told.replayed !== true) wrong("it was a dry run, and is told as done")
   if (operation.kind === "transfer") return checkTransfer(account, attempt, told, told.transfer!, wrong)
+  if (operation.kind === "legs") return checkLegs(account, attempt, told, told.transfer!, wrong)
   checkEffect(trial, account, attempt, told, wrong)
   checkDurability(attempt, told, told.wallet!.version, operation.walletId, wrong)
 }

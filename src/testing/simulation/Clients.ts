@@ -79,6 +79,8 @@ const engineCall = (
       })
     case "transfer":
       return engine.transfer({ ...options, ...operation, from: operation.walletId })
+    case "legs":
+      return engine.transfer({ ...options, legs: operation.legs, reference: operation.reference })
     case "read":
       return Effect.map(engine.getWallet(operation), (wallet) => ({ wallet }))
     case "past":
@@ -333,9 +335,16 @@ export class Clients {
       this.known.versions.set(walletId, Math.max(wallet.version, this.known.versions.get(walletId) ?? -1))
     }
     if (transfer !== undefined) {
-      this.told(transfer.from, this.versionOf(transfer.from, "TransferSent", transfer.id))
-      if (transfer.status === "completed")
-        this.told(transfer.to, this.versionOf(transfer.to, "TransferReceived", transfer.id))
+      const several = transfer.to === null
+      const completed = transfer.status === "completed"
+      for (const { from, to } of transfer.legs) {
+        if (several && completed) {
+          for (const id of [from, to]) this.told(id, this.versionOf(id, "LegsApplied", transfer.id))
+        }
+        if (!several) this.told(from, this.versionOf(from, "TransferSent", transfer.id))
+        if (!several && completed) this.told(to, this.versionOf(to, "TransferReceived", transfer.id))
+      }
+      if (several) this.told(walletId, this.versionOf(walletId, completed ? "LegsSettled" : "LegsBegun", transfer.id))
     }
     if (hold !== undefined && hold.status === "active") {
       const holds = this.known.holds.get(walletId) ?? []
@@ -350,7 +359,11 @@ export class Clients {
   }
 
   /** Of a transfer's answer, which names no version; `-1`: the log does not have it, which the checks tell. */
-  private versionOf(walletId: string, type: "TransferSent" | "TransferReceived", transferId: string): number {
+  private versionOf(
+    walletId: string,
+    type: "TransferSent" | "TransferReceived" | "LegsBegun" | "LegsApplied" | "LegsSettled",
+    transferId: string
+  ): number {
     const events = this.trial.state.streams.get(walletId) ?? []
     return events.findLast(({ event }) => event._tag === type && event.transferId === transferId)?.version ?? -1
   }

@@ -44,6 +44,15 @@ const explainsUpdate = (
   )
 }
 
+const areLegs = (
+  { legs }: Extract<Operation, { readonly kind: "legs" }>,
+  event: Extract<WalletEvent, { readonly _tag: "LegsBegun" }>
+): boolean =>
+  isSame(
+    legs.map((leg) => ({ ...leg, metadata: {} })),
+    event.legs.map(({ currency: _currency, ...leg }) => leg)
+  )
+
 /** Whether the events are what the operation asks for, in the state before them. */
 export const explains = (
   operation: Operation,
@@ -101,6 +110,8 @@ export const explains = (
         event.amount === operation.amount &&
         note(operation.reference, {}, event)
       )
+    case "legs":
+      return event._tag === "LegsBegun" && note(operation.reference, {}, event) && areLegs(operation, event)
     case "read":
     case "past":
       return false
@@ -118,6 +129,16 @@ export const explainsItself = (key: string, walletId: string, { event }: Recorde
     case "TransferSettled":
     case "TransferReversed":
       return key === `e:end:${event.transferId}`
+    case "LegsPrepared":
+    case "LegsRefused":
+      return key === `e:prepare:${event.home}:${event.transferId}`
+    case "LegsApplied":
+    case "LegsReleased":
+      return (
+        key === (walletId === event.home ? `e:end:${event.transferId}` : `e:decided:${event.home}:${event.transferId}`)
+      )
+    case "LegsSettled":
+      return key === `e:settle:${event.transferId}`
     case "OperationReversed":
       return key === `e:reverse:${event.reversedVersion}`
     default:

@@ -4,6 +4,13 @@ import type { Hold, Transaction, Transfer } from "../../domain/Wallet.ts"
 import type { Metadata } from "../../domain/Limits.ts"
 import { textOf } from "./PlainData.ts"
 
+export interface AskedLeg {
+  readonly from: string
+  readonly to: string
+  readonly amount: bigint
+  readonly reference: string | null
+}
+
 /** What a client wants, in its own words. */
 export type Operation =
   | {
@@ -52,6 +59,13 @@ export type Operation =
       readonly amount: bigint
       readonly reference: string | null
       readonly effectiveAt: number | null
+    }
+  | {
+      readonly kind: "legs"
+      /** The home. */
+      readonly walletId: string
+      readonly legs: ReadonlyArray<AskedLeg>
+      readonly reference: string | null
     }
   | { readonly kind: "read"; readonly walletId: string; readonly minVersion: number }
   | { readonly kind: "past"; readonly walletId: string; readonly atVersion: number }

@@ -2,8 +2,9 @@
  * A small sequential model of one wallet, written from the rules as they are promised and
  * not from the engine's code: what each event of a log does, and whether it may.
  */
-import type { RecordedEvent, WalletEvent } from "../../domain/Event.ts"
+import type { LegsEvent, RecordedEvent, WalletEvent } from "../../domain/Event.ts"
 import type { Transaction } from "../../domain/Wallet.ts"
+import { isSame } from "./PlainData.ts"
 import { soundMillis } from "./FaultPlan.ts"
 import {
   availableOf,
@@ -11,8 +12,12 @@ import {
   type LedgerHold,
   type LedgerState,
   openHoldsOf,
-  transactionOf,
-  withHold
+  legsOf,
+  movedBy,
+  neededFor,
+  transactionsOf,
+  withHold,
+  withLegs
 } from "./LedgerState.ts"
 
 interface Rules {
@@ -44,7 +49,7 @@ export class Ledger {
   readonly states: Array<LedgerState> = []
   readonly events: Array<RecordedEvent> = []
   /** By version of the event that made it. */
-  readonly transactions = new Map<number, Transaction>()
+  readonly transactions = new Map<number, ReadonlyArray<Transaction>>()
   /** Version of an event that was reversed → version of its reversal. */
   readonly reversals = new Map<number, number>()
   private readonly violated: (law: string) => void
@@ -74,8 +79,8 @@ export class Ledger {
     if (availableOf(after) < 0n) broken(`available is ${availableOf(after)}`)
     this.states.push(after)
     this.events.push(recorded)
-    const transaction = transactionOf(recorded, after, before)
-    if (transaction !== undefined) this.transactions.set(version, transaction)
+    const transactions = transactionsOf(recorded, after, before)
+    if (transactions.length > 0) this.transactions.set(version, transactions)
   }
 
   private create(recorded: RecordedEvent, broken: (law: string) => void): LedgerState {
@@ -96,7 +101,8 @@ export class Ledger {
       createdAt: time,
       updatedAt: time,
       holds: new Map(),
-      inFlight: new Map()
+      inFlight: new Map(),
+      prepared: new Map()
     }
   }
 
@@ -133,6 +139,13 @@ export class Ledger {
       case "TransferSettled":
       case "TransferReversed":
         return this.moveTransfer(before, state, event, { broken, landedAt, spends })
+      case "LegsBegun":
+      case "LegsPrepared":
+      case "LegsRefused":
+      case "LegsApplied":
+      case "LegsReleased":
+      case "LegsSettled":
+        return this.moveLegs(before, state, event, broken)
       case "HoldPlaced":
       case "HoldCaptured":
       case "HoldReleased":
@@ -146,7 +159,7 @@ export class Ledger {
         return { ...state, status: "active" }
       case "WalletClosed":
         isOpen()
-        if (before.balance !== 0n || openHoldsOf(before) > 0 || before.inFlight.size > 0)
+        if (before.balance !== 0n || openHoldsOf(before) > 0 || before.inFlight.size > 0 || before.prepared.size > 0)
           broken("the wallet is not empty")
         return { ...state, status: "closed" }
       case "OverdraftLimitChanged":
@@ -192,6 +205,50 @@ export class Ledger {
         const back = event._tag === "TransferReversed" ? event.amount : 0n
         return { ...state, balance: before.balance + back, inFlight }
       }
+    }
+  }
+
+  private moveLegs(
+    before: LedgerState,
+    state: LedgerState,
+    event: LegsEvent,
+    broken: (law: string) => void
+  ): LedgerState {
+    const { transferId } = event
+    const known = before.prepared.get(transferId)
+    switch (event._tag) {
+      case "LegsBegun":
+      case "LegsPrepared": {
+        const legs = event._tag === "LegsBegun" ? legsOf(before.id, event.legs) : event.legs
+        if (known !== undefined) broken("its legs are prepared already")
+        if (before.status === "closed") broken("the wallet is closed")
+        const sends = legs.some(({ side }) => side === "sent")
+        if (sends && before.status === "frozen") broken("the wallet is frozen")
+        if (legs.length === 0) broken("no leg is the wallet's")
+        const held = neededFor(legs)
+        if (event.held !== held) broken(`it holds ${event.held} in transit, which needs ${held}`)
+        if (availableOf(before) < held) broken(`only ${availableOf(before)} is available`)
+        return withLegs(state, transferId, { legs, held, decided: false })
+      }
+      case "LegsRefused":
+        return state
+      case "LegsApplied":
+      case "LegsReleased": {
+        if (known === undefined || known.decided) {
+          broken("nothing is prepared")
+          return state
+        }
+        if (event.released !== known.held) broken(`${known.held} is held in transit`)
+        // At home it stays until all know.
+        const rest = event.home === before.id ? { legs: known.legs, held: 0n, decided: true } : undefined
+        const after = withLegs(state, transferId, rest)
+        if (event._tag === "LegsReleased") return after
+        if (!isSame(event.legs, known.legs)) broken("other legs were promised")
+        return { ...after, balance: event.legs.reduce((sum, leg) => sum + movedBy(leg), before.balance) }
+      }
+      case "LegsSettled":
+        if (known?.decided !== true) broken("it is not decided")
+        return withLegs(state, transferId, undefined)
     }
   }
 
@@ -289,10 +346,14 @@ export class Ledger {
         inFlight.delete(event.transferId)
         return { ...state, balance: state.balance + event.amount, inFlight }
       }
+      case "LegsBegun":
+      case "LegsPrepared":
+        if (state.prepared.get(event.transferId)?.decided !== false) broken("the transfer is decided")
+        return withLegs(state, event.transferId, undefined)
       case "HoldPlaced": {
         const holds = new Map(state.holds)
         holds.delete(event.holdId)
-        return { ...state, holds, held: heldIn(holds) }
+        return { ...state, holds, held: heldIn({ ...state, holds }) }
       }
       case "HoldCaptured":
         return withHold({ ...state, balance: state.balance + event.amount }, earlier!.holds.get(event.holdId)!)

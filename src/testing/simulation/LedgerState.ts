@@ -1,5 +1,7 @@
 /** What the model knows of a wallet after one of its events, and the transaction that the event leaves. */
 import type { RecordedEvent } from "../../domain/Event.ts"
+import { transactionIdOf } from "../../domain/EventId.ts"
+import type { OwnLeg } from "../../domain/Legs.ts"
 import type { Metadata } from "../../domain/Limits.ts"
 import type { HoldStatus, Transaction, TransactionType, WalletStatus } from "../../domain/Wallet.ts"
 
@@ -33,6 +35,14 @@ export interface LedgerState {
   readonly holds: ReadonlyMap<string, LedgerHold>
   /** Sent and not ended: transfer id → amount. */
   readonly inFlight: ReadonlyMap<string, bigint>
+  /** Promised of transfers of several legs, by transfer id; at its home until it is settled. */
+  readonly prepared: ReadonlyMap<string, LedgerLegs>
+}
+
+export interface LedgerLegs {
+  readonly legs: ReadonlyArray<OwnLeg>
+  readonly held: bigint
+  readonly decided: boolean
 }
 
 export const availableOf = ({ balance, held, overdraftLimit }: LedgerState): bigint => balance - held + overdraftLimit
@@ -46,6 +56,9 @@ const jsonBytes = (value: unknown): number => Buffer.byteLength(JSON.stringify(v
 const openBytes = (reference: string | null, metadata: Metadata): number =>
   320 + (reference === null ? 0 : jsonBytes(reference)) + jsonBytes(metadata)
 
+/** Of a transfer of several legs: more than the workload draws. */
+export const legsBytes = 20_000
+
 /** Of a hold or transfer that a client asks for. */
 export const askedBytes = (reference: string | null): number => openBytes(reference, {})
 
@@ -53,21 +66,66 @@ export const askedBytes = (reference: string | null): number => openBytes(refere
 export const metadataBytes = (metadata: Metadata): number => jsonBytes(metadata)
 
 /** As the manual counts it. Of what is in flight the model keeps no references: `mostReference` is the longest. */
-export const stateBytes = ({ holds, inFlight, metadata }: LedgerState, mostReference: string | null): number => {
+export const stateBytes = (
+  { holds, inFlight, metadata, prepared }: LedgerState,
+  mostReference: string | null
+): number => {
   let bytes = 600 + jsonBytes(metadata) + inFlight.size * askedBytes(mostReference)
+  // Of a home there is the whole transfer, too, of which the model does not know how many legs it has.
+  if (mostReference !== null) bytes += prepared.size * legsBytes
   for (const hold of holds.values()) if (isOpenHold(hold)) bytes += openBytes(hold.reference, hold.metadata)
   return bytes
 }
 
-export const heldIn = (holds: ReadonlyMap<string, LedgerHold>): bigint => {
+export const heldIn = ({ holds, prepared }: Pick<LedgerState, "holds" | "prepared">): bigint => {
   let held = 0n
   for (const hold of holds.values()) if (isOpenHold(hold)) held += hold.remaining
+  for (const legs of prepared.values()) held += legs.held
   return held
+}
+
+export const withLegs = (state: LedgerState, transferId: string, legs: LedgerLegs | undefined): LedgerState => {
+  const prepared = new Map(state.prepared)
+  if (legs === undefined) prepared.delete(transferId)
+  else prepared.set(transferId, legs)
+  return { ...state, prepared, held: heldIn({ ...state, prepared }) }
+}
+
+/** Signed. */
+export const movedBy = ({ amount, side }: OwnLeg): bigint => (side === "sent" ? -amount : amount)
+
+/** What a wallet lacks at the deepest point of its legs, if it has nothing. */
+export const neededFor = (legs: ReadonlyArray<OwnLeg>): bigint => {
+  let [at, needed] = [0n, 0n]
+  for (const leg of legs) {
+    at += movedBy(leg)
+    if (-at > needed) needed = -at
+  }
+  return needed
+}
+
+/** The legs of a transfer that are one wallet's. */
+export const legsOf = (
+  walletId: string,
+  legs: ReadonlyArray<{
+    readonly from: string
+    readonly to: string
+    readonly amount: bigint
+    readonly reference: string | null
+  }>
+): ReadonlyArray<OwnLeg> => {
+  const own: Array<OwnLeg> = []
+  legs.forEach(({ amount, from, reference, to }, leg) => {
+    const of = { leg, amount, reference, metadata: {} }
+    if (from === walletId) own.push({ ...of, side: "sent", counterparty: to })
+    else if (to === walletId) own.push({ ...of, side: "received", counterparty: from })
+  })
+  return own
 }
 
 export const withHold = (state: LedgerState, hold: LedgerHold): LedgerState => {
   const holds = new Map(state.holds).set(hold.id, hold)
-  return { ...state, holds, held: heldIn(holds) }
+  return { ...state, holds, held: heldIn({ ...state, holds }) }
 }
 
 const typeOf = ({ event }: RecordedEvent, moved: boolean): TransactionType | undefined => {
@@ -91,7 +149,44 @@ const typeOf = ({ event }: RecordedEvent, moved: boolean): TransactionType | und
   }
 }
 
-export const transactionOf = (
+/** Of a transfer of several legs: one each, with the balance after it. */
+const transactionsOfLegs = (
+  { event, id, time: createdAt, version, walletId }: RecordedEvent,
+  { balance, currency }: LedgerState
+): ReadonlyArray<Transaction> => {
+  if (event._tag !== "LegsApplied") return []
+  let balanceAfter = balance
+  return event.legs.map((leg, index) => {
+    balanceAfter += movedBy(leg)
+    return {
+      id: transactionIdOf(id, index),
+      walletId,
+      type: leg.side === "sent" ? "transfer_out" : "transfer_in",
+      amount: leg.amount,
+      balanceAfter,
+      currency,
+      reference: leg.reference,
+      metadata: leg.metadata,
+      holdId: null,
+      transferId: event.transferId,
+      version,
+      createdAt,
+      effectiveAt: event.effectiveAt ?? createdAt
+    }
+  })
+}
+
+export const transactionsOf = (
+  recorded: RecordedEvent,
+  after: LedgerState,
+  before: LedgerState | undefined
+): ReadonlyArray<Transaction> => {
+  if (recorded.event._tag === "LegsApplied") return transactionsOfLegs(recorded, before!)
+  const transaction = transactionOf(recorded, after, before)
+  return transaction === undefined ? [] : [transaction]
+}
+
+const transactionOf = (
   recorded: RecordedEvent,
   after: LedgerState,
   before: LedgerState | undefined

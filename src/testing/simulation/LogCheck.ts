@@ -2,11 +2,12 @@
  * The log against the model and against what was asked: every event is allowed where it
  * stands, some command explains it, each key took place once, and no money is lost or made.
  */
-import type { RecordedEvent } from "../../domain/Event.ts"
+import type { RecordedEvent, WalletEvent } from "../../domain/Event.ts"
 import { explains, explainsItself } from "./Explanation.ts"
 import type { Attempt } from "./History.ts"
 import { foreignKey } from "./ForeignWriter.ts"
 import { soundMillis } from "./FaultPlan.ts"
+import { LegsCheck, type LoggedLegs } from "./LegsCheck.ts"
 import { Ledger } from "./Ledger.ts"
 import { type LedgerState, stateBytes } from "./LedgerState.ts"
 import type { Trial } from "./Trial.ts"
@@ -41,6 +42,8 @@ export interface Account {
   /** By wallet and key, in the order of the log. */
   readonly commands: ReadonlyMap<string, ReadonlyArray<LoggedCommand>>
   readonly transfers: ReadonlyMap<string, LoggedTransfer>
+  /** Those of several legs. */
+  readonly several: ReadonlyMap<string, LoggedLegs>
 }
 
 export const nameOf = (walletId: string, key: string): string => `${walletId} ${key}`
@@ -53,7 +56,7 @@ const totalKey = (currency: string, what: string): string => `${currency} ${what
 class Conservation {
   private readonly totals = new Map<string, bigint>()
 
-  private add(currency: string, what: "balances" | "inFlight" | "outside", amount: bigint): void {
+  private add(currency: string, what: "balances" | "inFlight" | "legs" | "outside", amount: bigint): void {
     const key = totalKey(currency, what)
     this.totals.set(key, (this.totals.get(key) ?? 0n) + amount)
   }
@@ -70,19 +73,22 @@ class Conservation {
     // What leaves or enters the wallets, or is between two of them.
     const inFlight =
       cause._tag === "TransferSent" || cause._tag === "TransferReceived" || cause._tag === "TransferReversed"
-    this.add(currency, inFlight ? "inFlight" : "outside", -change)
+    this.add(currency, inFlight ? "inFlight" : cause._tag === "LegsApplied" ? "legs" : "outside", -change)
     const sum = (what: string) => this.totals.get(totalKey(currency, what)) ?? 0n
     if (sum("inFlight") < 0n) {
       const place = `after ${event._tag} at version ${recorded.version} of ${ledger.walletId}`
       violated(`${place} ${-sum("inFlight")} ${currency} more has arrived than was sent`)
     }
-    if (sum("balances") + sum("inFlight") + sum("outside") !== 0n) violated(`money in ${currency} is not conserved`)
+    if (sum("balances") + sum("inFlight") + sum("legs") + sum("outside") !== 0n)
+      violated(`money in ${currency} is not conserved`)
   }
 
   /** After the last event: nothing is in flight. */
   end(violated: Violated): void {
     for (const [key, amount] of this.totals) {
-      if (key.endsWith(" inFlight") && amount !== 0n) violated(`${amount} ${key.split(" ")[0]} is in flight for ever`)
+      // The wallets of several legs apply them one after the other: between them the sum may be on either side.
+      if ((key.endsWith(" inFlight") || key.endsWith(" legs")) && amount !== 0n)
+        violated(`${amount} ${key.split(" ")[0]} is in flight for ever`)
     }
   }
 }
@@ -167,6 +173,10 @@ const effectiveAtOf = ({ event, time }: RecordedEvent): number =>
   "effectiveAt" in event ? (event.effectiveAt ?? time) : time
 
 const isDated = ({ event }: RecordedEvent): boolean => "effectiveAt" in event && event.effectiveAt !== null
+const isOfOneLeg = (
+  event: WalletEvent
+): event is Extract<WalletEvent, { readonly transferId: string; readonly amount: bigint }> =>
+  "transferId" in event && "amount" in event
 
 const followTransfer = (
   transfers: Map<string, LoggedTransfer>,
@@ -182,7 +192,7 @@ const followTransfer = (
     transfers.set(id, { id, from: walletId, to, amount, sent: recorded, arrived: undefined, ended: undefined })
     return
   }
-  if (!("transferId" in event)) return
+  if (!isOfOneLeg(event)) return
   const transfer = transfers.get(event.transferId)
   if (transfer === undefined || transfer.amount !== event.amount)
     return violated(`${place}: what was sent is ${transfer?.amount}`)
@@ -242,6 +252,7 @@ export const checkLog = (trial: Trial): Account => {
   const violated: Violated = (law) => history.violated(law)
   const ledgers = new Map<string, Ledger>()
   const transfers = new Map<string, LoggedTransfer>()
+  const several = new LegsCheck(ledgers, violated)
   const conservation = new Conservation()
   const ids = new Set<string>()
   for (const [index, { recorded }] of state.log.entries()) {
@@ -256,6 +267,7 @@ export const checkLog = (trial: Trial): Account => {
     ledger.apply(recorded, history.landedAt[index]!)
     checkSize(ledger.at(recorded.version), recorded, plan.bounds.limits.stateBytes, violated)
     followTransfer(transfers, ledgers, recorded, violated)
+    several.follow(recorded)
     conservation.follow(ledger, recorded, violated)
     if (recorded.event._tag === "OperationReversed") {
       const undone = ledger.events[recorded.event.reversedVersion]!
@@ -274,6 +286,7 @@ export const checkLog = (trial: Trial): Account => {
     if (!undone && transfer.ended === undefined)
       violated(`transfer ${transfer.id} from ${transfer.from} to ${transfer.to} never ends`)
   }
+  several.finish()
   conservation.end(violated)
   const attempts = new Map<string, Array<Attempt>>()
   for (const attempt of history.attempts) {
@@ -292,5 +305,5 @@ export const checkLog = (trial: Trial): Account => {
       checkCommand(command, before, attempts, violated)
     }
   }
-  return { ledgers, commands, transfers }
+  return { ledgers, commands, transfers, several: several.transfers }
 }

@@ -7,8 +7,11 @@ import {
   askedBytes,
   availableOf,
   isOpenHold,
+  legsBytes,
+  legsOf,
   type LedgerState,
   metadataBytes,
+  neededFor,
   openHoldsOf,
   stateBytes
 } from "./LedgerState.ts"
@@ -35,6 +38,8 @@ interface Moment {
   /** The latest that the node's time was at the answer, ms. */
   readonly time: number
   readonly limits: WalletLimits
+  /** Of all wallets of several legs but the home, each at any time of the call. */
+  readonly others: ReadonlyMap<string, ReadonlyArray<LedgerState | undefined>>
 }
 
 const needed = (operation: Operation, state: LedgerState): bigint | undefined => {
@@ -59,10 +64,46 @@ const added = (operation: Operation, state: LedgerState): number => {
     case "hold":
     case "transfer":
       return askedBytes(operation.reference)
+    case "legs":
+      return legsBytes
     case "update":
       return operation.metadata === null ? -Infinity : metadataBytes(operation.metadata) - metadataBytes(state.metadata)
     default:
       return -Infinity
+  }
+}
+
+/** Of several legs: whether one of its wallets, as it was, says so. */
+const justifiesLegs = (
+  tag: string,
+  { legs }: Extract<Operation, { readonly kind: "legs" }>,
+  { others, state }: Moment
+): boolean => {
+  const statesOf = (walletId: string): ReadonlyArray<LedgerState | undefined> =>
+    others.get(walletId) ?? (state === undefined ? [] : [state])
+  const wallets = [...new Set(legs.flatMap(({ from, to }) => [from, to]))]
+  const any = (walletId: string, is: (one: LedgerState | undefined) => boolean) => statesOf(walletId).some(is)
+  switch (tag) {
+    case "WalletNotFound":
+      return state === undefined || wallets.some((id) => any(id, (one) => one === undefined))
+    case "WalletClosed":
+      return wallets.some((id) => any(id, isClosed))
+    case "WalletFrozen":
+      return legs.some(({ from }) => any(from, (one) => one?.status === "frozen"))
+    case "SameWallet":
+      return legs.some(({ from, to }) => from === to)
+    case "CurrencyMismatch":
+      return legs.some(({ from, to }) => {
+        const [one, other] = [from, to].map((id) => statesOf(id).find((each) => each !== undefined)?.currency)
+        return one !== other
+      })
+    case "InsufficientFunds":
+      return wallets.some((id) => {
+        const needed = neededFor(legsOf(id, legs))
+        return any(id, (one) => one !== undefined && availableOf(one) < needed)
+      })
+    default:
+      return false
   }
 }
 
@@ -71,6 +112,7 @@ const isClosed = (state: LedgerState | undefined) => state?.status === "closed"
 /** Whether the wallet, as it was, says so. */
 const justifies = (tag: string, operation: Operation, moment: Moment): boolean => {
   const { destinations, limits, state, time } = moment
+  if (operation.kind === "legs" && tag !== "LimitExceeded") return justifiesLegs(tag, operation, moment)
   switch (tag) {
     case "WalletNotFound":
       return (
@@ -91,7 +133,10 @@ const justifies = (tag: string, operation: Operation, moment: Moment): boolean =
     case "WalletFrozen":
       return state.status === "frozen" && ["debit", "hold", "capture", "transfer"].includes(operation.kind)
     case "WalletNotEmpty":
-      return operation.kind === "close" && (state.balance !== 0n || openHoldsOf(state) > 0 || state.inFlight.size > 0)
+      return (
+        operation.kind === "close" &&
+        (state.balance !== 0n || openHoldsOf(state) > 0 || state.inFlight.size + state.prepared.size > 0)
+      )
     case "CurrencyMismatch":
       return (
         operation.kind === "transfer" &&
@@ -131,6 +176,8 @@ const couldBeRefused = (operation: Operation): boolean => {
       return operation.amount === unluckyAmount
     case "transfer":
       return operation.amount === unluckyAmount || operation.amount === unluckyArrival
+    case "legs":
+      return operation.legs.some(({ amount }) => amount === unluckyAmount || amount === unluckyArrival)
     case "capture":
       return operation.amount === unluckyAmount || operation.amount === null
     case "release":
@@ -183,8 +230,14 @@ const checkRules = (
       ? []
       : statesBetween(destination, oldestVersion(trial, attempt, destination, to), truth.versions.get(to) ?? -1)
   const { limits } = trial.plan.bounds
+  const others = new Map<string, ReadonlyArray<LedgerState | undefined>>()
+  for (const id of operation.kind === "legs" ? operation.legs.flatMap(({ from, to }) => [from, to]) : []) {
+    if (id === walletId) continue
+    const other = account.ledgers.get(id)
+    others.set(id, statesBetween(other, oldestVersion(trial, attempt, other, id), truth.versions.get(id) ?? -1))
+  }
   const holds = states.some((state) => {
-    return justifies(tag, operation, { state, destinations, time: truth.time + soundMillis, limits })
+    return justifies(tag, operation, { state, destinations, others, time: truth.time + soundMillis, limits })
   })
   if (!holds) wrong("the wallet was not like that at any time of the call")
   if (attempt.stale !== undefined || operation.kind === "read" || operation.kind === "past") return
@@ -218,6 +271,12 @@ const checkTransferReversed = (account: Account, attempt: Answered, wrong: (law:
     if (sent.walletId !== operation.walletId || sent.metadata.key !== `c:${key}`) continue
     if (ended?.event._tag !== "TransferReversed") return wrong("it was not reversed")
     if (ended.version > (truth.versions.get(operation.walletId) ?? -1)) return wrong("it had not been reversed yet")
+    return
+  }
+  for (const { begun, settled } of account.several.values()) {
+    if (begun.walletId !== operation.walletId || begun.metadata.key !== `c:${key}`) continue
+    if (settled?.event._tag !== "LegsSettled" || settled.event.reason === null) return wrong("it was not reversed")
+    if (settled.version > (truth.versions.get(operation.walletId) ?? -1)) return wrong("it had not been reversed yet")
     return
   }
   wrong("it was never sent")

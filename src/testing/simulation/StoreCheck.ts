@@ -4,15 +4,18 @@ import * as Result from "effect/Result"
 import { KeyFilter, KeyFilterBudget } from "../../actors/KeyFilter.ts"
 import { restored } from "../../actors/SegmentSteps.ts"
 import { decodeSnapshot } from "../../actors/Snapshots.ts"
+import type { RecordedEvent } from "../../domain/Event.ts"
+import type { Transfer } from "../../domain/Wallet.ts"
 import type { Ledger } from "./Ledger.ts"
 import { isOpenHold, type LedgerState } from "./LedgerState.ts"
+import type { LoggedLegs } from "./LegsCheck.ts"
 import type { Account, LoggedTransfer } from "./LogCheck.ts"
 import { difference, isSame } from "./PlainData.ts"
 import type { Trial } from "./Trial.ts"
 
 type Violated = (law: string) => void
 
-const viewOf = ({ holds: _holds, inFlight: _inFlight, ...view }: LedgerState) => view
+const viewOf = ({ holds: _holds, inFlight: _inFlight, prepared: _prepared, ...view }: LedgerState) => view
 
 const last = <A>(items: ReadonlyArray<A>): A => items[items.length - 1]!
 
@@ -30,7 +33,9 @@ const checkRows = (trial: Trial, ledger: Ledger, violated: Violated): void => {
   }
   if (!isSame(row, viewOf(final))) violated(`the row of ${walletId}: ${difference(row, viewOf(final))}`)
   // The rows of a refused event are not there; those of its reversal are.
-  const wanted = Array.from(ledger.transactions.values()).filter(({ version }) => !ledger.reversals.has(version))
+  const wanted = Array.from(ledger.transactions.values())
+    .flat()
+    .filter(({ version }) => !ledger.reversals.has(version))
   const found = state.transactionsByWallet.get(walletId) ?? []
   if (found.length !== wanted.length) violated(`${walletId} has ${found.length} transactions, not ${wanted.length}`)
   for (const [index, transaction] of wanted.entries()) {
@@ -93,13 +98,16 @@ const checkSnapshots = (trial: Trial, ledger: Ledger, violated: Violated): void 
       continue
     }
     const { keys, wallet } = decoded.success
-    const { holds, openBytes: _openBytes, transfers, ...view } = wallet
+    const { holds, openBytes: _openBytes, prepared, transfers, ...view } = wallet
     if (!isSame(view, viewOf(state))) violated(`${place}: ${difference(view, viewOf(state))}`)
     const open = Array.from(state.holds.values()).filter(isOpenHold)
     if (HashMap.size(holds) !== open.length || !open.every(({ id }) => HashMap.has(holds, id)))
       violated(`${place} has other open holds`)
     if (!isSame(Array.from(HashMap.keys(transfers)).sort(), Array.from(state.inFlight.keys()).sort())) {
       violated(`${place} has other transfers in flight`)
+    }
+    if (!isSame(Array.from(HashMap.keys(prepared)).sort(), Array.from(state.prepared.keys()).sort())) {
+      violated(`${place} has other legs prepared`)
     }
     const known = new Map(keys.keys.map(([key, , version]) => [key, version]))
     for (const { metadata, version } of ledger.events.slice(keys.coversFrom, snapshot.version + 1)) {
@@ -134,6 +142,41 @@ const checkTransferRow = (trial: Trial, account: Account, transfer: LoggedTransf
   if (row?.status !== status) violated(`transfer ${transfer.id} is ${status}, its row says ${row?.status}`)
 }
 
+const checkLegsRow = (trial: Trial, account: Account, transfer: LoggedLegs, violated: Violated): void => {
+  const row = trial.state.transfers.get(transfer.home)?.get(transfer.id)?.transfer
+  if (account.ledgers.get(transfer.home)!.reversals.has(transfer.begun.version)) {
+    if (row !== undefined) violated(`transfer ${transfer.id} was refused and has a row`)
+    return
+  }
+  const wanted = rowOfLegs(transfer, transfer.settled)
+  if (!isSame(row, wanted)) violated(`transfer ${transfer.id}: ${difference(row, wanted)}`)
+}
+
+/** `settled`: as far as it had come. */
+export const rowOfLegs = ({ begun, event, id }: LoggedLegs, settled: RecordedEvent | undefined): Transfer => {
+  const end = settled?.event._tag === "LegsSettled" ? settled.event : undefined
+  return {
+    id,
+    from: null,
+    to: null,
+    amount: null,
+    currency: null,
+    legs: event.legs.map((leg, index) => ({
+      ...leg,
+      sentTransactionId: end?.transactions[index]?.sent ?? null,
+      receivedTransactionId: end?.transactions[index]?.received ?? null
+    })),
+    status: end === undefined ? "pending" : end.reason === null ? "completed" : "reversed",
+    reason: end?.reason ?? null,
+    leg: end?.leg ?? null,
+    reference: event.reference,
+    metadata: event.metadata,
+    createdAt: begun.time,
+    effectiveAt: event.effectiveAt ?? begun.time,
+    updatedAt: settled?.time ?? begun.time
+  }
+}
+
 export const checkStores = (trial: Trial, account: Account): void => {
   const violated: Violated = (law) => trial.history.violated(law)
   for (const ledger of account.ledgers.values()) {
@@ -143,6 +186,7 @@ export const checkStores = (trial: Trial, account: Account): void => {
     checkSegments(trial, ledger, violated)
   }
   for (const transfer of account.transfers.values()) checkTransferRow(trial, account, transfer, violated)
+  for (const transfer of account.several.values()) checkLegsRow(trial, account, transfer, violated)
   for (const walletId of trial.state.wallets.keys()) {
     if (!account.ledgers.has(walletId)) violated(`${walletId} has a row and no log`)
   }

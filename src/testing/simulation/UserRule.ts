@@ -21,6 +21,10 @@ export const isUnlucky = (event: WalletEvent): boolean => {
     case "HoldCaptured":
     case "TransferSent":
       return event.amount === unluckyAmount
+    case "LegsBegun":
+      return event.legs.some(({ amount, from }) => amount === unluckyAmount && from === event.legs[0]!.from)
+    case "LegsPrepared":
+      return event.legs.some(({ amount, side }) => amount === (side === "sent" ? unluckyAmount : unluckyArrival))
     case "HoldReleased":
       return event.amount === unluckyRelease
     case "TransferReceived":

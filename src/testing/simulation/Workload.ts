@@ -101,6 +101,34 @@ const transfer: Draw = (random, walletId, unlucky, { wallets }) => ({
   effectiveAt: effectiveAtOf(random)
 })
 
+/** Among few wallets, so that one receives and passes on, and others cross it. */
+const legs: Draw = (random, walletId, unlucky, { wallets }) => {
+  const party = (): string => (random.chance(0.01) ? "no-such-wallet" : random.pick(wallets))
+  const other = (from: string): string => {
+    for (;;) {
+      const to = party()
+      if (to !== from || random.chance(0.02)) return to
+    }
+  }
+  const count = random.between(2, 5)
+  const unluckyLeg = unlucky ? random.below(count) : -1
+  return {
+    kind: "legs",
+    walletId,
+    legs: Array.from({ length: count }, (_, index) => {
+      const from = index === 0 ? walletId : party()
+      const bad = random.chance(0.5) ? unluckyAmount : unluckyArrival
+      return {
+        from,
+        to: other(from),
+        amount: index === unluckyLeg ? bad : amountOf(random, 12),
+        reference: referenceOf(random)
+      }
+    }),
+    reference: referenceOf(random)
+  }
+}
+
 const create: Draw = (random, walletId, unlucky) => ({
   kind: "create",
   walletId,
@@ -129,6 +157,7 @@ const draws: ReadonlyArray<readonly [Draw, number]> = [
   [capture, 10],
   [release, 6],
   [transfer, 22],
+  [legs, 14],
   [status("freeze"), 3],
   [status("unfreeze"), 5],
   [status("close"), 2],

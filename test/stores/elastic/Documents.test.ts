@@ -3,6 +3,7 @@ import * as fc from "fast-check"
 import { amountOrder, amountParts, sumOfParts } from "../../../src/stores/elastic/Amounts.ts"
 import { decodeDocument, encodeDocument } from "../../../src/stores/elastic/Documents.ts"
 import { mappings } from "../../../src/stores/elastic/Mapping.ts"
+import { singleLeg, withTransactions } from "../../../src/domain/Transfer.ts"
 import type { SearchDocument } from "../../../src/stores/SearchIndex.ts"
 
 const bound = 10n ** 36n - 1n
@@ -69,6 +70,7 @@ const documents: ReadonlyArray<SearchDocument> = [
     position: 8n,
     ownerId: "Own-1",
     key: "key 1",
+    leg: 3,
     transaction: {
       id: "0190e1f0-0000-7000-8000-000000000000",
       walletId: "Wallet_1",
@@ -97,12 +99,60 @@ const documents: ReadonlyArray<SearchDocument> = [
       to: "w2",
       amount: 1n,
       currency: "EUR",
+      legs: singleLeg({
+        from: "Wallet_1",
+        to: "w2",
+        amount: 1n,
+        currency: "EUR",
+        reference: "",
+        metadata: { k: "v" }
+      }),
       status: "reversed",
       reason: "x".repeat(40_000),
+      leg: null,
       reference: "",
       metadata: { k: "v" },
       createdAt: 1,
       effectiveAt: 1,
+      updatedAt: 2
+    }
+  },
+  {
+    kind: "transfer",
+    version: 4,
+    position: 10n,
+    ownerIds: ["Own-1", "own-2", "own-3"],
+    key: "k",
+    transfer: {
+      id: "T2",
+      from: null,
+      to: null,
+      amount: null,
+      currency: null,
+      legs: [
+        withTransactions(
+          { from: "Wallet_1", to: "w2", amount: 1n, currency: "EUR", reference: "Café", metadata: {} },
+          { sent: "s0", received: "r0" }
+        ),
+        withTransactions(
+          {
+            from: "w3",
+            to: "Wallet_1",
+            amount: 10n ** 30n - 1n,
+            currency: "USD",
+            reference: null,
+            metadata: { k: "v" }
+          },
+          { sent: "s1", received: "r1" }
+        )
+      ],
+      status: "completed",
+      reason: null,
+      leg: null,
+      reference: "INV-8",
+      metadata: {},
+      createdAt: 1,
+      effectiveAt: 2,
       updatedAt: 2
     }
   },

@@ -110,7 +110,7 @@ const aReplacement = Effect.gen(function* () {
   yield* suppress("wallets", "true")
   const before = yield* rowCounts
   const { wallet } = sample
-  const derived = { wallet: wallet!, position: 1n, holds: [], transfers: [] }
+  const derived = { wallet: wallet!, position: 1n, holds: [], transfers: [], legs: [] }
   const error = yield* Effect.flip(rowReplacement!.replace([derived]))
   assert.include(error.message, "a trigger on wallets has suppressed 1 of 1")
   assert.deepStrictEqual(yield* rowCounts, before)

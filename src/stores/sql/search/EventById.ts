@@ -5,15 +5,16 @@
 import type { EventPlace } from "./Words.ts"
 import { type Conditions, text, time, uuid } from "../Parameters.ts"
 
-/** `from`: names the rows `r`. */
-export const eventById = (
-  id: string,
-  { tag, time: at }: EventPlace,
-  values: Conditions
-): { readonly from: string; readonly condition: string } => {
+interface Found {
+  readonly from: string
+  readonly condition: string
+}
+
+/** In a table of transactions. */
+const byId = (table: string, id: string, { tag, time: at }: EventPlace, values: Conditions): Found => {
   const [from, to] = [values.parameter(time(at - 1)), values.parameter(time(at))]
   const ofWallet = `
-    select * from events e
+    select * from ${table} e
     where e.wallet_id = w.id and e.id = ${values.parameter(uuid(id))} and e.amount is not null
       and e.version >= version_after_time(w.id, ${from}) and e.version < version_after_time(w.id, ${to})
     offset 0`
@@ -22,3 +23,10 @@ export const eventById = (
     condition: `w.tag = ${values.parameter(text(tag))}`
   }
 }
+
+/** `from`: names the rows `r`. */
+export const eventById = (id: string, place: EventPlace, values: Conditions): Found => byId("events", id, place, values)
+
+/** The same of one that a transfer of several legs has made. */
+export const legById = (id: string, place: EventPlace, values: Conditions): Found =>
+  byId("leg_transactions", id, place, values)

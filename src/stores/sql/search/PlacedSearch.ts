@@ -1,6 +1,7 @@
 /** What the searches that list by position have in common: which way they take, and how a page is read. */
 import * as Effect from "effect/Effect"
-import { decodePosition, type Page, pageByPosition } from "../../Page.ts"
+import type { Page } from "../../Page.ts"
+import type { InvalidRequest } from "../../../domain/Rejection.ts"
 import type { AmountSearch, SearchError } from "../../ReadModel.ts"
 import type { ReadError } from "../../StoreError.ts"
 import { wordsAreThere } from "../MissingWords.ts"
@@ -12,7 +13,7 @@ import { asksWords, leadingId, type SearchWord, type SearchWords, wordsOfText } 
 /** The ways in to the rows of one search. `undefined`: there is none that is bounded. */
 export interface PlacedSearch {
   byKey(walletId: string, key: string): Ways
-  byWords(words: ReadonlyArray<string>): string
+  byWords(words: ReadonlyArray<string>): Ways
   byId(id: SearchWord): Ways | undefined
   byWallet(walletId: string): Ways
   byWallets(wallets: Wallets): Ways | undefined
@@ -33,7 +34,7 @@ const waysTo = Effect.fnUntraced(function* (
   const { idempotencyKey, ownerId, walletId } = query
   if (walletId !== undefined && idempotencyKey !== undefined) return search.byKey(walletId, idempotencyKey)
   const text = wordsOfText(words, query)
-  if (yield* areRare(reader, "events", text)) return [search.byWords(text)]
+  if (yield* areRare(reader, "events", text)) return search.byWords(text)
   const id = leadingId(words)
   if (id !== undefined && (yield* areRare(reader, "events", [id.word]))) {
     const ways = search.byId(id)
@@ -45,8 +46,10 @@ const waysTo = Effect.fnUntraced(function* (
 })
 
 /** One kind of search. */
-export interface PlacedKind<S extends PlacedSearch, Row extends { readonly position: bigint }, A> {
-  readonly make: (reader: Reader, before: bigint | undefined) => S
+export interface PlacedKind<S extends PlacedSearch, Place, Row extends object, A> {
+  readonly decode: (cursor: string | undefined) => Effect.Effect<Place | undefined, InvalidRequest>
+  readonly page: (rows: ReadonlyArray<Row>, limit: number, valueOf: (row: Row) => A) => Page<A>
+  readonly make: (reader: Reader, before: Place | undefined) => S
   /** A way that only this kind has, and that is better than all others. */
   readonly best: (search: S) => Ways | undefined
   /** What would make a search one that can be answered. */
@@ -54,17 +57,13 @@ export interface PlacedKind<S extends PlacedSearch, Row extends { readonly posit
   readonly valueOf: (row: Row) => A
 }
 
-export const searchByPlace = Effect.fnUntraced(function* <
-  S extends PlacedSearch,
-  Row extends { readonly position: bigint },
-  A
->(
+export const searchByPlace = Effect.fnUntraced(function* <S extends PlacedSearch, Place, Row extends object, A>(
   reader: Reader,
   query: PlacedQuery,
   words: SearchWords,
-  { best, make, narrower, valueOf }: PlacedKind<S, Row, A>
+  { best, decode, make, narrower, page, valueOf }: PlacedKind<S, Place, Row, A>
 ): Effect.fn.Return<Page<A>, SearchError> {
-  const before = yield* decodePosition(query.cursor)
+  const before = yield* decode(query.cursor)
   if (asksWords(words, query) || words.prefixes.length > 0) yield* wordsAreThere(reader, "events")
   const pageBy = Effect.fnUntraced(function* (
     of: Reader,
@@ -74,7 +73,7 @@ export const searchByPlace = Effect.fnUntraced(function* <
     const { parameters, statement } = search.statement(yield* waysOf(search))
     const rows = yield* reader.read<Row & Marked>(statement, parameters)
     if (rows.some(({ beyond }) => beyond)) return yield* tooWide(of, narrower)
-    return pageByPosition(rows, query.limit, valueOf)
+    return page(rows, query.limit, valueOf)
   })
   const first = pageBy(glancing(reader), (search) => Effect.succeed(search.byPlace()))
   const found = pageBy(reader, (search) => {

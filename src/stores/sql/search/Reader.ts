@@ -29,9 +29,13 @@ export const areRare = (
   words.length === 0
     ? Effect.succeed(false)
     : Effect.map(
-        read<{ readonly found: number }>(`select ${table}_with_words($1, ${rareRows + 1})::int as found`, [
-          texts(words)
-        ]),
+        read<{ readonly found: number }>(
+          // The texts of legs have a table of their own.
+          `select (${(table === "events" ? ["events", "legs"] : [table])
+            .map((one) => `${one}_with_words($1, ${rareRows + 1})`)
+            .join(" + ")})::int as found`,
+          [texts(words)]
+        ),
         ([row]) => row !== undefined && row.found <= rareRows
       )
 

@@ -35,6 +35,14 @@ export interface Walk {
   readonly below?: string | undefined
   /** What the index has besides: of a partial one. */
   readonly where?: string
+  /** Rows of the same columns that are elsewhere. */
+  readonly in?: Rows
+}
+
+/** What is walked over; `columns`: of its rows `r`. */
+export interface Rows {
+  readonly table: string
+  readonly columns: string
 }
 
 interface WalkOptions {
@@ -79,15 +87,20 @@ const rangeOf = ({ below, by, equal = [], from, where = "true" }: Walk): string 
 
 export class RowQuery {
   readonly values = new Conditions()
-  readonly #table: string
+  readonly #rows: Rows
+  readonly #keys: Order
   readonly #take: number
   readonly #walkedRows: number
   #bound: number
   readonly #filters: Array<string> = []
 
-  /** Conditions and orders name the table's rows `r`. */
-  constructor(table: string, options: { readonly limit: number; readonly walkedRows: number }) {
-    this.#table = table
+  /** Conditions and orders name the table's rows `r`. `keys`: what tells one from another; default: the position. */
+  constructor(
+    rows: string | Rows,
+    options: { readonly limit: number; readonly walkedRows: number; readonly keys?: Order }
+  ) {
+    this.#rows = typeof rows === "string" ? { table: rows, columns: "r.*" } : rows
+    this.#keys = options.keys ?? ["position"]
     // One more tells that there is a next page.
     this.#take = options.limit + 1
     this.#walkedRows = options.walkedRows
@@ -117,15 +130,16 @@ export class RowQuery {
 
   along(walk: Walk, options: WalkOptions = {}): string {
     const { bound = this.#bound, take = this.#take } = options
+    const { columns, table } = walk.in ?? this.#rows
     const order = backwards(orderOf(walk))
     const named = (walk.equal ?? []).filter(([, , name]) => name !== undefined)
     const sorted = backwards(options.sorted ?? namesOf(walk))
     // What the filters say has to stay out here, and every row has to be counted before.
     return `
       select * from (
-        select r.*, row_number() over (order by ${order}) > ${bound} as beyond
+        select ${columns}, row_number() over (order by ${order}) > ${bound} as beyond
           ${named.map(([column, , name]) => `, ${column} as ${name}`).join("")}
-        from ${this.#table} r where ${rangeOf(walk)} order by ${order} limit ${bound + 1}
+        from ${table} r where ${rangeOf(walk)} order by ${order} limit ${bound + 1}
       ) r where beyond or (${this.#where}) order by ${sorted} limit ${take}`
   }
 
@@ -136,9 +150,9 @@ export class RowQuery {
   }
 
   /** To rows of which there are few: all are fetched and sorted. `from` names them `r`. */
-  all(from: string, condition: string, sorted: Order = byPosition): string {
+  all(from: string, condition: string, sorted: Order = this.#sorted, { columns } = this.#rows): string {
     return `
-      select r.*, false as beyond from ${from} where ${condition} and (${this.#where})
+      select r.*, false as beyond from (select ${columns} from ${from} where ${condition}) r where ${this.#where}
       order by ${backwards(sorted)} limit ${this.#take}`
   }
 
@@ -155,7 +169,7 @@ export class RowQuery {
         select w.id from wallets w cross join lateral (${this.along(walk, { take: 1, bound })}) f
         where ${wallets.condition} order by f.position desc limit ${this.#take}
       ) w cross join lateral (${this.along(walk, { bound })}) r
-      order by r.position desc limit ${this.#take}`
+      order by ${backwards(this.#keys.map((key) => `r.${key}`))} limit ${this.#take}`
     )
   }
 
@@ -163,9 +177,15 @@ export class RowQuery {
   statement(columns: string, name: string, ways: ReadonlyArray<string>): string {
     const found = ways.map((way) => `(${way})`).join(" union all ")
     // A row may be found in several ways.
-    const page = `select distinct on (position) * from (${found}) found
-      order by position desc, beyond desc limit ${this.#take}`
-    return `select ${columns}, ${name}.beyond from (${page}) ${name} order by ${name}.position desc`
+    const page = `select distinct on (${this.#keys.join(", ")}) * from (${found}) found
+      order by ${backwards(this.#keys)}, beyond desc limit ${this.#take}`
+    const order = backwards(this.#keys.map((key) => `${name}.${key}`))
+    return `select ${columns}, ${name}.beyond from (${page}) ${name} order by ${order}`
+  }
+
+  /** Expressions keep the planner from walking along the order instead of sorting. */
+  get #sorted(): Order {
+    return this.#keys.map((key) => `r.${key} + 0`)
   }
 
   get #where(): string {
@@ -178,6 +198,3 @@ const lookUpCost = 4
 
 /** Of each of several wallets at least so many rows may be looked at. */
 const leastOfEach = 40
-
-/** An expression keeps the planner from walking along the order instead of sorting. */
-const byPosition: Order = ["r.position + 0"]

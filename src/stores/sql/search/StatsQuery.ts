@@ -45,12 +45,13 @@ const transactionGroups = (query: StatsQuery, bound: number): readonly [string, 
   const interval = where.parameter(text(query.interval))
   const owner = query.ownerId === undefined ? undefined : where.parameter(text(query.ownerId))
   const columns = "e.currency, e.type, e.time, e.amount"
-  const rows =
+  const rowsOf = (table: string): string =>
     owner === undefined
-      ? `select ${columns} from events e order by e.position desc limit ${bound + 1}`
-      : `select e.* from wallets w cross join lateral (
-          select ${columns} from events e where e.wallet_id = w.id limit ${bound + 1}
-        ) e where ${ofOwner(owner)} limit ${bound + 1}`
+      ? `(select ${columns} from ${table} e order by e.position desc limit ${bound + 1})`
+      : `(select e.* from wallets w cross join lateral (
+          select ${columns} from ${table} e where e.wallet_id = w.id limit ${bound + 1}
+        ) e where ${ofOwner(owner)} limit ${bound + 1})`
+  const rows = `${rowsOf("events")} union all ${rowsOf("leg_transactions")}`
   where
     .addIf(query.currency, (p) => `r.currency = ${p}`, text)
     .addIf(query.from, (p) => `r.time >= ${p}`, time)

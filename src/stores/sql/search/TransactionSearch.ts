@@ -6,11 +6,18 @@
  */
 import * as Effect from "effect/Effect"
 import type { Transaction } from "../../../domain/Wallet.ts"
-import type { Page } from "../../Page.ts"
+import { decodeTransactionPlace, type Page, pageOfAllTransactions, type TransactionPlace } from "../../Page.ts"
 import type { SearchError, TransactionSearch } from "../../ReadModel.ts"
 import { int8, text, texts, time } from "../Parameters.ts"
-import { eventTypesOf, ofType, transactionColumns, transactionOfRow } from "../Rows.ts"
-import { eventById } from "./EventById.ts"
+import {
+  eventTransactionColumns,
+  eventTypesOf,
+  legTransactionColumns,
+  ofType,
+  transactionColumns,
+  transactionOfRow
+} from "../Rows.ts"
+import { eventById, legById } from "./EventById.ts"
 import { addAmountFilters, addFilters, ownerOf } from "./Filters.ts"
 import type { Reader } from "./Reader.ts"
 import { type PlacedSearch, searchByPlace } from "./PlacedSearch.ts"
@@ -24,6 +31,10 @@ const common: ReadonlySet<string> = new Set(["WalletCredited", "WalletDebited"])
 /** As the partial indexes have it. */
 const isRare = "r.amount is not null and r.type not in ('WalletCredited', 'WalletDebited')"
 
+/** Events that are transactions, and what transfers of several legs have made: looked at beside them, in the same ways. */
+const events = { table: "events", columns: eventTransactionColumns("r") }
+const legs = { table: "leg_transactions", columns: legTransactionColumns("r") }
+
 class Search implements PlacedSearch {
   readonly #query: TransactionSearch
   readonly #reader: Reader
@@ -31,12 +42,16 @@ class Search implements PlacedSearch {
   /** Placeholder of the position that all rows are before. */
   readonly #before: string | undefined
 
-  constructor(reader: Reader, query: TransactionSearch, before: bigint | undefined, words: SearchWords) {
+  readonly #beforeLeg: number
+
+  constructor(reader: Reader, query: TransactionSearch, before: TransactionPlace | undefined, words: SearchWords) {
     this.#query = query
     this.#reader = reader
-    const rows = new RowQuery("events", { limit: query.limit, walkedRows: reader.walkedRows })
+    const { limit } = query
+    const rows = new RowQuery(events, { limit, walkedRows: reader.walkedRows, keys: ["position", "leg"] })
     this.#rows = rows
-    this.#before = before === undefined ? undefined : rows.values.parameter(int8(before))
+    this.#before = before === undefined ? undefined : rows.values.parameter(int8(before.at))
+    this.#beforeLeg = before?.leg ?? 0
     addFilters(rows.filter(ofType(query.type, "r")), query, { created: "r.time", currency: "r.currency" })
     addAmountFilters(rows, query)
       .filterBy(query.walletId, (p) => `r.wallet_id = ${p}`, text)
@@ -58,7 +73,7 @@ class Search implements PlacedSearch {
         )
       )
     if (query.ownerId !== undefined || looksUp(words)) rows.lookUp()
-    if (this.#before !== undefined) rows.filter(`r.position < ${this.#before}`)
+    if (this.#before !== undefined) rows.filter(`(r.position, r.leg) < (${this.#before}, ${this.#beforeLeg})`)
   }
 
   statement(ways: Ways): { readonly statement: string; readonly parameters: ReadonlyArray<unknown> } {
@@ -82,12 +97,14 @@ class Search implements PlacedSearch {
     return [
       this.#rows.all("events r", `r.transfer_id = ${id} and r.type in ('TransferReceived', 'OperationReversed')`),
       this.#rows.all(ofSource("e.version = t.version offset 0"), ofTransfer),
-      this.#rows.all(ofSource(reversed), `${ofTransfer} and t.status = 'reversed'`)
+      this.#rows.all(ofSource(reversed), `${ofTransfer} and t.status = 'reversed'`),
+      this.#allLegs("leg_transactions r", `r.transfer_id = ${id}`)
     ]
   }
 
-  byWords(words: ReadonlyArray<string>): string {
-    return this.#rows.all("events r", `r.words @> ${this.#rows.values.parameter(texts(words))}`)
+  byWords(words: ReadonlyArray<string>): Ways {
+    const condition = `r.words @> ${this.#rows.values.parameter(texts(words))}`
+    return [this.#rows.all("events r", condition), this.#allLegs("leg_transactions r", condition)]
   }
 
   /** `undefined`: by its wallets it cannot be done. */
@@ -95,9 +112,11 @@ class Search implements PlacedSearch {
     const ofWallets = wallets.count === 0 ? [] : this.byWallets(wallets)
     if (ofWallets === undefined) return undefined
     const ofEvent = event && eventById(word, event, this.#rows.values)
+    const ofLeg = event && legById(word, event, this.#rows.values)
     return [
-      this.byWords([word]),
+      ...this.byWords([word]),
       ...(ofEvent === undefined ? [] : [this.#rows.all(ofEvent.from, ofEvent.condition)]),
+      ...(ofLeg === undefined ? [] : [this.#allLegs(ofLeg.from, ofLeg.condition)]),
       ...ofWallets
     ]
   }
@@ -107,21 +126,44 @@ class Search implements PlacedSearch {
     const { condition: conditionOf, count, events } = wallets
     const condition = conditionOf(this.#rows.values)
     if (count <= maxWallets && events <= this.#reader.walkedRows) {
-      const each = "(select * from events e where e.wallet_id = w.id offset 0)"
-      return [this.#rows.all(`wallets w cross join lateral ${each} r`, condition)]
+      const each = (table: string) =>
+        `wallets w cross join lateral (select * from ${table} e where e.wallet_id = w.id offset 0) r`
+      return [this.#rows.all(each("events"), condition), this.#allLegs(each("leg_transactions"), condition)]
     }
-    return count > maxMerged ? undefined : this.#rows.ofEach({ condition, count }, this.#ofWallet("w.id"))
+    if (count > maxMerged) return undefined
+    return [
+      ...this.#rows.ofEach({ condition, count }, this.#ofWallet("w.id")),
+      ...this.#rows.ofEach({ condition, count }, this.#legsOfWallet("w.id"))
+    ]
   }
 
   byWallet(walletId: string): Ways {
-    return this.#rows.alongEach(this.#ofWallet(this.#rows.values.parameter(text(walletId))))
+    const id = this.#rows.values.parameter(text(walletId))
+    return [...this.#rows.alongEach(this.#ofWallet(id)), ...this.#rows.alongEach(this.#legsOfWallet(id))]
   }
 
   byPlace(): Ways {
     const along: Walk = { by: ["r.position"], below: this.#before }
     const types = this.#rareTypes
-    if (types === undefined) return [this.#rows.along(along)]
-    return this.#rows.alongEach(types.map((one) => ({ ...along, equal: [["r.type", `'${one}'`]], where: isRare })))
+    const ofLegs = this.#rows.along({
+      in: legs,
+      by: ["r.position", "r.leg"],
+      below: this.#before === undefined ? undefined : `${this.#before}, ${this.#beforeLeg}`
+    })
+    if (types === undefined) return [this.#rows.along(along), ofLegs]
+    const ofTypes = types.map((one): Walk => ({ ...along, equal: [["r.type", `'${one}'`]], where: isRare }))
+    return [...this.#rows.alongEach(ofTypes), ofLegs]
+  }
+
+  #allLegs(from: string, condition: string): string {
+    return this.#rows.all(from, condition, undefined, legs)
+  }
+
+  #legsOfWallet(walletId: string): ReadonlyArray<Walk> {
+    const { below, from } = this.#versions(walletId)
+    // The last event of the page before may have further legs.
+    const behind = below === undefined ? undefined : `${below} + 1, 0`
+    return [{ in: legs, equal: [["r.wallet_id", walletId]], by: ["r.version", "r.leg"], below: behind, from }]
   }
 
   #ofWallet(walletId: string): ReadonlyArray<Walk> {
@@ -165,6 +207,8 @@ export const searchTransactions = Effect.fnUntraced(function* (
   if (words === undefined) return { data: [], next: null }
   return yield* searchByPlace(reader, query, words, {
     make: (of, before) => new Search(of, query, before, words),
+    decode: decodeTransactionPlace,
+    page: pageOfAllTransactions,
     best: (search) => (query.transferId === undefined ? undefined : search.byTransfer(query.transferId)),
     narrower,
     valueOf: transactionOfRow

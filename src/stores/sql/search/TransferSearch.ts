@@ -4,11 +4,11 @@
  */
 import * as Effect from "effect/Effect"
 import type { Transfer, TransferStatus } from "../../../domain/Wallet.ts"
-import type { Page } from "../../Page.ts"
+import { decodePosition, type Page, pageByPosition } from "../../Page.ts"
 import type { SearchError, TransferSearch } from "../../ReadModel.ts"
-import { int8, text, texts } from "../Parameters.ts"
-import { transferColumns, transferOfRow } from "../Rows.ts"
-import { addAmountFilters, addFilters, ownerOf } from "./Filters.ts"
+import { int8, text, texts, time } from "../Parameters.ts"
+import { transactionIdColumns, transferColumns, transferOfRow } from "../Rows.ts"
+import { numeric, ownerOf } from "./Filters.ts"
 import type { Reader } from "./Reader.ts"
 import { type PlacedSearch, searchByPlace } from "./PlacedSearch.ts"
 import { RowQuery, type Walk, type Ways } from "./RowQuery.ts"
@@ -27,11 +27,47 @@ const ofSent = `events s cross join lateral (
   select * from transfers t where t.wallet_id = s.wallet_id and t.id = s.transfer_id offset 0
 ) r`
 
+/** Columns of the table, which those of the view begin with. */
+const columns = `${transferColumns.replaceAll("t.", "r.")}, r.version`
+const ofAll = { table: "transfers", columns }
+const ofLegs = { table: "leg_transfers", columns }
+
+/** All wallets of a transfer of several legs but its source; a column of theirs. */
+const members = (column: string): string =>
+  `array(select ${column} from transfer_wallets m where m.source_id = r.wallet_id and m.transfer_id = r.id)`
+
+/** A condition on the transfer itself, or on one of several legs `l`. */
+const ofAnyLeg = (itself: string, leg: string): string =>
+  `(${itself} or (r.legs is not null and exists (select from json_array_elements(r.legs) l where ${leg})))`
+
 const idColumns = [
   "lower(r.id)",
   ...sides.map((side) => `lower(${side})`),
   ...sides.map((side) => `lower(${ownerOf(side)})`)
 ]
+
+const idLists = [members("lower(m.wallet_id)"), members(`lower(${ownerOf("m.wallet_id")})`)]
+
+/** Of several legs one of them is as it was asked for, or the transfer itself. */
+const addLegFilters = (rows: RowQuery, query: TransferSearch): RowQuery => {
+  const { currency, maxAmount, metadata = {}, minAmount, reference } = query
+  const { values } = rows
+  const bounds = [
+    ...(minAmount === undefined ? [] : [`>= ${values.parameter(numeric(minAmount))}::numeric`]),
+    ...(maxAmount === undefined ? [] : [`<= ${values.parameter(numeric(maxAmount))}::numeric`])
+  ]
+  if (bounds.length > 0) {
+    const within = (amount: string): string => bounds.map((bound) => `${amount} ${bound}`).join(" and ")
+    rows.filter(ofAnyLeg(`(${within("r.amount")})`, within("(l.value ->> 'amount')::numeric")))
+  }
+  for (const [key, value] of Object.entries(metadata)) {
+    const [name, is] = [values.parameter(text(key)), values.parameter(text(value))]
+    rows.filter(ofAnyLeg(`r.metadata ->> ${name} = ${is}`, `l.value -> 'metadata' ->> ${name} = ${is}`))
+  }
+  return rows
+    .filterBy(currency, (p) => ofAnyLeg(`r.currency = ${p}`, `l.value ->> 'currency' = ${p}`), text)
+    .filterBy(reference, (p) => ofAnyLeg(`r.reference = ${p}`, `l.value ->> 'reference' = ${p}`), text)
+}
 
 class Search implements PlacedSearch {
   readonly #rows: RowQuery
@@ -40,34 +76,43 @@ class Search implements PlacedSearch {
   readonly #before: string | undefined
 
   constructor(reader: Reader, query: TransferSearch, before: bigint | undefined, words: SearchWords) {
-    const rows = new RowQuery("transfers", { limit: query.limit, walkedRows: reader.walkedRows })
+    const rows = new RowQuery(ofAll, { limit: query.limit, walkedRows: reader.walkedRows })
     this.#rows = rows
     this.#statuses = query.status === undefined ? statuses : [query.status]
     this.#before = before === undefined ? undefined : rows.values.parameter(int8(before))
     if (this.#before !== undefined) rows.filter(`r.position < ${this.#before}`)
-    addFilters(rows, query, { created: "r.created_at", currency: "r.currency" })
-    addAmountFilters(rows, query)
+    addLegFilters(rows, query)
       .filterBy(query.status, (p) => `r.status = ${p}`, text)
-      .filterBy(query.walletId, (p) => `${p} in (r.wallet_id, r.to_wallet_id)`, text)
-      .filterBy(query.ownerId, (p) => `${p} in (${sides.map(ownerOf).join(", ")})`, text)
+      .filterBy(query.from, (p) => `r.created_at >= ${p}`, time)
+      .filterBy(query.to, (p) => `r.created_at <= ${p}`, time)
+      .filterBy(
+        query.walletId,
+        (p) => `(${p} in (r.wallet_id, r.to_wallet_id) or ${p} = any (${members("m.wallet_id")}))`,
+        text
+      )
+      .filterBy(
+        query.ownerId,
+        (p) => `(${p} in (${sides.map(ownerOf).join(", ")}) or ${p} = any (${members(ownerOf("m.wallet_id"))}))`,
+        text
+      )
       .filterBy(
         query.idempotencyKey,
         (p) => `${sent("key")} = ${p}`,
         (key) => text(`c:${key}`)
       )
-      .filterAll(wordConditions(words, { words: sent("words"), ids: idColumns }, rows.values))
+      .filterAll(wordConditions(words, { words: sent("words"), ids: idColumns, idLists }, rows.values))
     const { idempotencyKey, ownerId, q } = query
     if (ownerId !== undefined || idempotencyKey !== undefined || q !== undefined) rows.lookUp()
   }
 
   statement(ways: Ways): { readonly statement: string; readonly parameters: ReadonlyArray<unknown> } {
-    const columns = `${transferColumns}, null::timestamptz as received_at`
-    return { statement: this.#rows.statement(columns, "t", ways), parameters: this.#rows.values.parameters }
+    const shown = `${transferColumns}, null::timestamptz as received_at, ${transactionIdColumns}`
+    return { statement: this.#rows.statement(shown, "t", ways), parameters: this.#rows.values.parameters }
   }
 
-  byWords(words: ReadonlyArray<string>): string {
+  byWords(words: ReadonlyArray<string>): Ways {
     const given = this.#rows.values.parameter(texts(words))
-    return this.#rows.all(ofSent, `s.words @> ${given} and s.type = 'TransferSent'`)
+    return [this.#rows.all(ofSent, `s.words @> ${given} and s.type in ('TransferSent', 'LegsBegun')`)]
   }
 
   /** `undefined`: by its wallets it cannot be done. */
@@ -76,19 +121,19 @@ class Search implements PlacedSearch {
     if (ofWallets === undefined) return undefined
     const id = this.#rows.values.parameter(text(word))
     const itself = isTransfer ? [this.#rows.all("transfers r", `lower(r.id) = ${id}`)] : []
-    return [this.byWords([word]), ...itself, ...ofWallets]
+    return [...this.byWords([word]), ...itself, ...ofWallets]
   }
 
   /** `undefined`: they are too many. */
   byWallets({ condition: conditionOf, count }: Wallets): Ways | undefined {
     if (count > maxMerged) return undefined
     const condition = conditionOf(this.#rows.values)
-    return this.#rows.ofEach({ condition, count }, this.#walks(sides.map((side) => [side, "w.id"])))
+    return this.#rows.ofEach({ condition, count }, this.#walksOf("w.id"))
   }
 
   byWallet(walletId: string): Ways {
     const id = this.#rows.values.parameter(text(walletId))
-    return this.#rows.alongEach(this.#walks(sides.map((side) => [side, id])))
+    return this.#rows.alongEach(this.#walksOf(id))
   }
 
   /** What the wallet has sent by the key; what it has received, by whosever. */
@@ -97,12 +142,21 @@ class Search implements PlacedSearch {
     const hash = `hashtextextended(${own}, hashtextextended(${wallet}, 0))`
     return [
       this.#rows.all(ofSent, `hashtextextended(s.key, hashtextextended(s.wallet_id, 0)) = ${hash}`),
-      ...this.#rows.alongEach(this.#walks([["r.to_wallet_id", wallet]]))
+      ...this.#rows.alongEach([...this.#walks([["r.to_wallet_id", wallet]]), ...this.#walksOfLegs(wallet)])
     ]
   }
 
   byPlace(): Ways {
     return this.#rows.alongEach(this.#walks([undefined]))
+  }
+
+  #walksOf(walletId: string): ReadonlyArray<Walk> {
+    return [...this.#walks(sides.map((side) => [side, walletId])), ...this.#walksOfLegs(walletId)]
+  }
+
+  /** Of several legs, as another wallet than the source has them. */
+  #walksOfLegs(walletId: string): ReadonlyArray<Walk> {
+    return this.#walks([["r.member_id", walletId]]).map((walk) => ({ ...walk, in: ofLegs }))
   }
 
   /** Of each status apart, as the indexes have them. */
@@ -127,6 +181,8 @@ export const searchTransfers = Effect.fnUntraced(function* (
   if (words === undefined) return { data: [], next: null }
   return yield* searchByPlace(reader, query, words, {
     make: (of, before) => new Search(of, query, before, words),
+    decode: decodePosition,
+    page: pageByPosition,
     best: () => undefined,
     narrower,
     valueOf: transferOfRow

@@ -92,6 +92,8 @@ export interface WordColumns {
   readonly words: string
   /** Found as wholes. */
   readonly ids: ReadonlyArray<string>
+  /** The same, each a `text[]`. */
+  readonly idLists?: ReadonlyArray<string>
 }
 
 /** Whether it takes more than the row's own columns to tell whether the words are there. */
@@ -101,18 +103,23 @@ export const looksUp = ({ prefixes, words }: SearchWords): boolean =>
 /** Each of the words is there, in one way or another. */
 export const wordConditions = (
   { prefixes, words }: { readonly words: ReadonlyArray<AskedWord>; readonly prefixes: ReadonlyArray<string> },
-  { ids, words: column }: WordColumns,
+  { idLists = [], ids, words: column }: WordColumns,
   values: Conditions
 ): ReadonlyArray<string> => [
   ...words.map(({ mayBeId, word }) => {
     const ways = [`${column} @> ${values.parameter(texts([word]))}`]
-    if (mayBeId) ways.push(...ids.map((id) => `${id} = ${values.parameter(text(word))}`))
+    if (mayBeId) {
+      const p = values.parameter(text(word))
+      ways.push(...ids.map((id) => `${id} = ${p}`), ...idLists.map((list) => `${p} = any (${list})`))
+    }
     return `(${ways.join(" or ")})`
   }),
   ...prefixes.map((prefix) => {
     const p = values.parameter(text(prefix))
     const ofIds = ids.map((id) => `starts_with(${id}, ${p})`)
-    const ofText = `exists (select from unnest(${column}) x (word) where starts_with(x.word, ${p}))`
-    return `(${[ofText, ...ofIds].join(" or ")})`
+    const ofLists = [column, ...idLists].map(
+      (list) => `exists (select from unnest(${list}) x (word) where starts_with(x.word, ${p}))`
+    )
+    return `(${[...ofLists, ...ofIds].join(" or ")})`
   })
 ]
