@@ -187,7 +187,12 @@ const filterRows: ReadonlyArray<Row> = [
   ...badTimes.flatMap((time): ReadonlyArray<Row> => [
     ["GET", `/v1/wallets/w?at=${query(time)}`, undefined, I],
     ["GET", `/v1/wallets/w/transactions?from=${query(time)}`, undefined, I],
-    ["GET", `/v1/wallets/w/transactions?to=${query(time)}`, undefined, I]
+    ["GET", `/v1/wallets/w/transactions?to=${query(time)}`, undefined, I],
+    ["GET", `/v1/wallets/w?effectiveAt=${query(time)}`, undefined, I],
+    ["GET", `/v1/transactions?effectiveFrom=${query(time)}`, undefined, I],
+    ["GET", `/v1/transactions?effectiveTo=${query(time)}`, undefined, I],
+    ["POST", "/v1/wallets/w/credit", { amount: "1", effectiveAt: time }, I],
+    ["POST", transfers, { ...transferBody, effectiveAt: time }, I]
   ]),
   ...badNumbers.flatMap((n): ReadonlyArray<Row> => [
     ["GET", `/v1/wallets/w?minVersion=${n}`, undefined, I],
@@ -214,6 +219,24 @@ const pathRows: ReadonlyArray<Row> = [
   ["GET", "/v1/wallets/nope", undefined, "WalletNotFound"],
   ["GET", "/v1/wallets/nope/events", undefined, "WalletNotFound"],
   ["GET", "/v1/wallets/nope/transactions", undefined, "WalletNotFound"],
+  ...["2026-02-30", "2026-13-01", "1969-12-31", "0001-01-01", "10000-01-01", "now", "", "2026-01-01T00:00:00"].flatMap(
+    (date): ReadonlyArray<Row> => [
+      ["GET", `/v1/wallets/w/statement?from=${query(date)}`, undefined, I],
+      ["GET", `/v1/wallets/w/statement?to=${query(date)}`, undefined, I]
+    ]
+  ),
+  ...["", "Mars/Base", "+01:00", "Europe/Prague/x", long(65)].map((name): Row => [
+    "GET",
+    `/v1/wallets/w/statement?timezone=${query(name)}`,
+    undefined,
+    I
+  ]),
+  ["GET", "/v1/wallets/w/statement?from=2026-01-02&to=2026-01-01", undefined, I],
+  ["GET", "/v1/wallets/w/statement?limit=0", undefined, I],
+  ["GET", "/v1/wallets/w/statement?cursor=a.b", undefined, I],
+  ["POST", "/v1/wallets/w/holds", { amount: "1", effectiveAt: "2026-01-01T00:00:00Z" }, I],
+  ["POST", "/v1/wallets/w/credit", { amount: "1", effectiveAt: null }, I],
+  ["POST", "/v1/wallets/w/credit", { amount: "1", effectiveAt: "2999-01-01T00:00:00Z" }, I],
   ["GET", "/v1/wallets/nope/holds", undefined, "WalletNotFound"],
   ["GET", "/v1/wallets/nope/holds/h", undefined, "WalletNotFound"],
   ["POST", "/v1/wallets/nope/credit", { amount: "1" }, "WalletNotFound"],

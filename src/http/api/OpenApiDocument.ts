@@ -65,6 +65,10 @@ const meanings: Readonly<Record<string, string>> = {
   minVersion: "At least this version of the wallet: one that an earlier answer has named.",
   atVersion: "As it was at this version.",
   at: "As it was at this time.",
+  effectiveAt: "As it is now, with the balance by the books at this time.",
+  effectiveFrom: "Counting for the books then or later.",
+  effectiveTo: "Counting for the books then or earlier.",
+  timezone: "Of dates: an IANA name, like `Europe/Prague`. Default `UTC`.",
   await: "What the answer waits for. Default `persisted`.",
   dryRun:
     "`true`: what would be answered now, with 200 and `dryRun: true`. Nothing is recorded and no key is used; a key that " +

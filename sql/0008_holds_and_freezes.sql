@@ -1,0 +1,1 @@
+-- In the place of a migration that another branch brings.
