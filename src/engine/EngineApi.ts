@@ -395,7 +395,10 @@ export interface EngineQueries extends EngineSearch, EngineBooks {
   readonly hold: (walletId: string, holdId: string) => Effect.Effect<Hold, ReadFailure | HoldNotFound>
   /** All wallets' events from a position on, or those of the filter, then live, at least once, in order. */
   readonly feed: (after: bigint, filter?: FeedFilter) => Stream.Stream<FeedEvent, FeedFailure>
-  /** The same by pages; one may be left without events by the filter. When it succeeds the feed is one of those that the node serves, until the scope closes. */
+  /**
+   * The same by pages; one may be left without events by the filter. When it succeeds the feed is one of those that
+   * the node serves, until the scope closes.
+   */
   readonly openFeed: (
     after: bigint,
     filter?: FeedFilter

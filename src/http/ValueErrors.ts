@@ -3,7 +3,7 @@
  * expected there, and never the value itself, which may be large, deep or secret.
  */
 import * as SchemaIssue from "effect/SchemaIssue"
-import { InvalidRequest, type ValueError } from "../domain/Rejection.ts"
+import { InvalidRequest } from "../domain/Rejection.ts"
 
 const format = SchemaIssue.makeFormatterStandardSchemaV1()
 

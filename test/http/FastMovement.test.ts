@@ -221,7 +221,7 @@ for (const [name, config] of [
         const { call, secrets, wallet } = yield* TestServer
         const id = yield* wallet()
         let n = 0
-        const rows: ReadonlyArray<readonly [path: string, call: Server.Call, taken: Path]> = [
+        const rows: ReadonlyArray<readonly [path: string, call: Server.Call, taken: Path, status?: number]> = [
           [`/v1/wallets/${id}/credit`, {}, "fast"],
           [`/v1/wallets/${id}/debit`, {}, "fast"],
           [`/v1/wallets/${id}/credit?await=committed`, {}, "fast"],
@@ -231,11 +231,15 @@ for (const [name, config] of [
           [`/v1/wallets/${id}/credit`, { body: { amount: "1", reference: "r", metadata: { a: "b" } } }, "fast"],
           [`/v1/wallets/${id}/credit`, { headers: slowHeaders }, "definition"],
           [`/v1/wallets/${id}/credit`, { headers: { "content-encoding": "identity" } }, "definition"],
+          [`/v1/wallets/${id}/credit`, { headers: { "if-match": "*" } }, "definition"],
+          [`/v1/wallets/${id}/credit`, { headers: { "if-match": '"0"' } }, "definition", 412],
+          [`/v1/wallets/${id}/credit?dryRun=true`, {}, "definition", 200],
+          [`/v1/wallets/${id}/debit?await=committed&dryRun=true`, {}, "definition", 200],
           [`/v1/wallets/${id}/credit`, { headers: { authorization: `bearer ${secrets.write}` } }, "definition"]
         ]
-        for (const [path, given] of rows) {
+        for (const [path, given, , status = 201] of rows) {
           const reply = yield* call("POST", path, { key: `p${n++}`, body: { amount: "1" }, ...given })
-          assert.strictEqual(reply.status, 201, path)
+          assert.strictEqual(reply.status, status, path)
         }
         assert.deepStrictEqual(
           paths,

@@ -6,7 +6,8 @@ import { execFile } from "node:child_process"
 import * as Fs from "node:fs"
 import * as Os from "node:os"
 import * as Path from "node:path"
-import { type PlantedBug, plantedBugs } from "./plantedBugs.ts"
+import type { PlantedBug } from "./plantedBug.ts"
+import { plantedBugs } from "./plantedBugs.ts"
 
 const root = Path.resolve(import.meta.dirname, "../../..")
 

@@ -2,34 +2,8 @@
  * Bugs as they are really made, each a change of some text of the engine: the simulation has
  * to find every one of them, or it proves nothing; unit tests those that it cannot meet.
  */
-
-interface Replacement {
-  readonly file: string
-  /** Is there once. */
-  readonly text: string
-  readonly by: string
-}
-
-export interface PlantedBug {
-  readonly name: string
-  readonly replacements: ReadonlyArray<Replacement>
-  /** A file of unit tests: the simulation cannot meet it, or not see it, and they have to find it. */
-  readonly foundBy: string | undefined
-}
-
-const change = (file: string, text: string, by: string): Replacement => ({ file: `src/${file}`, text, by })
-
-const bug = (name: string, ...replacements: ReadonlyArray<Replacement>): PlantedBug => ({
-  name,
-  replacements,
-  foundBy: undefined
-})
-
-const foundBy = (test: string, name: string, ...replacements: ReadonlyArray<Replacement>): PlantedBug => ({
-  name,
-  replacements,
-  foundBy: test
-})
+import { answers } from "./answerBugs.ts"
+import { bug, change, foundBy, type PlantedBug, type Replacement } from "./plantedBug.ts"
 
 const transfers: ReadonlyArray<PlantedBug> = [
   bug(
@@ -454,43 +428,6 @@ const clocks: ReadonlyArray<PlantedBug> = [
   bug(
     "what expires is judged by the wallet's last event",
     change("actors/BatchPlan.ts", "{ time: context.now, limits", "{ time: context.time, limits")
-  )
-]
-
-const answers: ReadonlyArray<PlantedBug> = [
-  bug(
-    "a dry run is done",
-    change("actors/BatchPlan.ts", `_tag: envelope.dryRun ? "Tried" : "Accepted"`, `_tag: "Accepted"`)
-  ),
-  bug(
-    "what follows a dry run builds on it",
-    change(
-      "actors/BatchPlan.ts",
-      `    if (verdict._tag !== "Accepted") continue\n`,
-      `    if (verdict._tag === "Tried") wallet = verdict.wallet\n    if (verdict._tag !== "Accepted") continue\n`
-    )
-  ),
-  bug(
-    "a dry run with a key that was used is judged anew",
-    change(
-      "actors/BatchPlan.ts",
-      "  const seen = context.seen(envelope.key)\n",
-      "  const seen = envelope.dryRun ? undefined : context.seen(envelope.key)\n"
-    )
-  ),
-  bug(
-    "the version that a command is for is compared before its key is looked up",
-    change(
-      "actors/BatchPlan.ts",
-      "  const seen = context.seen(envelope.key)\n",
-      "  const seen = envelope.ifVersion !== null && envelope.ifVersion !== wallet?.version ? undefined : context.seen(envelope.key)\n"
-    )
-  ),
-  bug(
-    "the version that a command is for is that before its batch",
-    change("actors/BatchPlan.ts", "wallet.version !== envelope.ifVersion", "batchStart !== envelope.ifVersion"),
-    change("actors/BatchPlan.ts", "  let wallet = start\n", "  let wallet = start\n  batchStart = start?.version\n"),
-    change("actors/BatchPlan.ts", "const judge = (", "let batchStart: number | undefined\nconst judge = (")
   )
 ]
 
