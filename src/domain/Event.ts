@@ -13,15 +13,7 @@ import { operationCases, ReversalEvent } from "./Reversal.ts"
 import type { TransferEvent } from "./Transfer.ts"
 
 export type { HoldCaptured, HoldEvent, HoldExpired, HoldPlaced, HoldReleased } from "./Hold.ts"
-export type {
-  LegsApplied,
-  LegsBegun,
-  LegsEvent,
-  LegsPrepared,
-  LegsRefused,
-  LegsReleased,
-  LegsSettled
-} from "./Legs.ts"
+export type { LegsApplied, LegsBegun, LegsEvent, LegsPrepared, LegsRefused, LegsReleased, LegsSettled } from "./Legs.ts"
 export type {
   LifecycleEvent,
   MetadataChanged,

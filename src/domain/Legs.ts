@@ -222,10 +222,7 @@ export type LegsChange =
   | { readonly _tag: "Released"; readonly transferId: string }
 
 /** The legs of a transfer that are this wallet's, in their order. */
-export const ownLegs = (
-  walletId: string,
-  legs: ReadonlyArray<AskedLeg>
-): ReadonlyArray<OwnLeg> =>
+export const ownLegs = (walletId: string, legs: ReadonlyArray<AskedLeg>): ReadonlyArray<OwnLeg> =>
   legs.flatMap(({ amount, from, metadata, reference, to }, leg): ReadonlyArray<OwnLeg> =>
     from === walletId
       ? [{ leg, side: "sent", counterparty: to, amount, reference, metadata }]

@@ -98,16 +98,14 @@ export const invalidLegs = (asked: AskedLegs): InvalidRequest | undefined => {
 }
 
 const begunOf = ({ legs, metadata, reference }: AskedLegs, currencyOf: (walletId: string) => string) => ({
-  legs: legs.map(
-    ({ amount, from, metadata: ofLeg, reference: text, to }): BegunLeg => ({
-      from,
-      to,
-      amount,
-      currency: currencyOf(from),
-      reference: text,
-      metadata: ofLeg
-    })
-  ),
+  legs: legs.map(({ amount, from, metadata: ofLeg, reference: text, to }): BegunLeg => ({
+    from,
+    to,
+    amount,
+    currency: currencyOf(from),
+    reference: text,
+    metadata: ofLeg
+  })),
   reference,
   metadata
 })

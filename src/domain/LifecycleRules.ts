@@ -212,9 +212,7 @@ const walletCreated: EventKind<WalletCreated> = {
   },
   reversible: {
     undo: (wallet) =>
-      wallet.balance === 0n && isEmptyOfOpen(wallet)
-        ? unmoved({ _tag: "Status", status: "closed" })
-        : undefined,
+      wallet.balance === 0n && isEmptyOfOpen(wallet) ? unmoved({ _tag: "Status", status: "closed" }) : undefined,
     availableChange: (event) => event.overdraftLimit,
     freedAtMost: freesNothing,
     trace: () => "created"

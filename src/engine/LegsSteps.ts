@@ -68,11 +68,7 @@ export interface LegsSteps {
     refused: { readonly leg: number; readonly reason: string } | undefined
   ) => Effect.Effect<Decided, CommandError>
   /** Step 4 at one wallet that has prepared; answers what it has on record. */
-  readonly tell: (
-    transfer: Transfer,
-    walletId: string,
-    decided: Decided
-  ) => Effect.Effect<RecordedEvent, CommandError>
+  readonly tell: (transfer: Transfer, walletId: string, decided: Decided) => Effect.Effect<RecordedEvent, CommandError>
   /** Step 5; answers the transfer as it is from then on. */
   readonly settle: (
     transfer: Transfer,
@@ -88,12 +84,10 @@ const examine: LegsSteps["examine"] = (legs, stateOf) =>
   Effect.forEach(
     walletsOf(legs).slice(1),
     (walletId) =>
-      Effect.map(
-        stateOf(walletId),
-        (wallet): LegParty =>
-          wallet === undefined
-            ? { walletId, currency: "", status: "missing", available: 0n }
-            : { walletId, currency: wallet.currency, status: wallet.status, available: available(wallet) }
+      Effect.map(stateOf(walletId), (wallet): LegParty =>
+        wallet === undefined
+          ? { walletId, currency: "", status: "missing", available: 0n }
+          : { walletId, currency: wallet.currency, status: wallet.status, available: available(wallet) }
       ),
     { concurrency: concurrentWallets }
   )

@@ -188,7 +188,9 @@ const answerTo = (
       return Effect.succeed({ transfer: withReceived(ending, eventId), persisted: true, replayed })
     case "Reversed": {
       const { leg, reason, transferId } = ending
-      return Effect.fail(new TransferReversed({ transferId, reason, replayed, ...(typeof leg === "number" ? { leg } : {}) }))
+      return Effect.fail(
+        new TransferReversed({ transferId, reason, replayed, ...(typeof leg === "number" ? { leg } : {}) })
+      )
     }
     case "Failed":
       // Step 1 may have been asked again meanwhile: whether this is a replay is the caller's own affair.

@@ -108,11 +108,7 @@ const refuse = ({ ask }: Wallets, transfer: Transfer, reason: string): Effect.Ef
   return ask({ _tag: "RefuseTransfer", walletId, transferId, from, amount, reason }, arriveKey(transfer), engineOrigin)
 }
 
-const arrivalOf = (
-  { eventsOf }: Wallets,
-  transfer: Transfer,
-  reply: Reply
-): Effect.Effect<Arrival, CommandError> => {
+const arrivalOf = ({ eventsOf }: Wallets, transfer: Transfer, reply: Reply): Effect.Effect<Arrival, CommandError> => {
   const { to: walletId } = legOf(transfer)
   // It may still be refused there; asked again, it waits for that again.
   if (!reply.persisted) return Effect.fail(notYetPersisted(walletId))
@@ -151,7 +147,11 @@ const settle =
   ({ ask }: Wallets) =>
   (transfer: Transfer): Effect.Effect<void, CommandError> =>
     Effect.asVoid(
-      ask({ _tag: "SettleTransfer", walletId: sourceOf(transfer), transferId: transfer.id }, endKey(transfer), engineOrigin)
+      ask(
+        { _tag: "SettleTransfer", walletId: sourceOf(transfer), transferId: transfer.id },
+        endKey(transfer),
+        engineOrigin
+      )
     )
 
 const returnFunds = ({ ask, eventsOf }: Wallets) =>

@@ -44,7 +44,8 @@ export const inTransit = (totals: CurrencyTotals): bigint => totals.sent - total
  * several apply theirs one after the other.
  */
 export const isConserved = (totals: CurrencyTotals): boolean =>
-  inTransit(totals) - totals.legs >= 0n && totals.balances + inTransit(totals) === totals.credits - totals.debits - totals.captures
+  inTransit(totals) - totals.legs >= 0n &&
+  totals.balances + inTransit(totals) === totals.credits - totals.debits - totals.captures
 
 /** Adds the movement of one event; `balances` is the caller's, from the wallets' last events. */
 export const addMovement = (totals: CurrencyTotals, event: WalletEvent): void => {

@@ -17,5 +17,7 @@ export const transferInput = (
   options: CommandOptions
 ): TransferInput | LegsTransferInput => {
   const note = { reference, metadata }
-  return legs === undefined ? { from: from!, to: to!, amount: amount!, ...note, ...options } : { legs, ...note, ...options }
+  return legs === undefined
+    ? { from: from!, to: to!, amount: amount!, ...note, ...options }
+    : { legs, ...note, ...options }
 }

@@ -28,7 +28,17 @@ const parts = (count: number) => ({
 })
 
 /** Of no use to whoever reads a document: they are made from the rest. */
-const derived = ["words", "walletIds", "currencies", "references", "pairs", "amountOrder", "amountParts", "balanceOrder", "balanceParts"]
+const derived = [
+  "words",
+  "walletIds",
+  "currencies",
+  "references",
+  "pairs",
+  "amountOrder",
+  "amountParts",
+  "balanceOrder",
+  "balanceParts"
+]
 
 /** Of every document; `asOf`: the version that it is as of, which a wallet's documents are told apart by. */
 const common = {

@@ -12,7 +12,9 @@ export const indexRows = (state: MemoryState, { holds, transfers, wallets }: Ind
   holds: holds.flatMap(({ id, walletId }) => state.holds.get(walletId)?.get(id)?.hold ?? []),
   transfers: transfers.flatMap(({ id, walletId }) => {
     const sent = state.transfers.get(walletId)?.get(id)
-    return sent === undefined ? [] : [{ transfer: shownTransfer(state, sent), position: sent.position, key: callerKey(sent.key) }]
+    return sent === undefined
+      ? []
+      : [{ transfer: shownTransfer(state, sent), position: sent.position, key: callerKey(sent.key) }]
   }),
   refused: wallets.flatMap((walletId) =>
     (state.refusals.get(walletId) ?? []).map(({ version }) => ({ walletId, version }))

@@ -73,10 +73,7 @@ export const matchesTransfer = (
     legs.some(({ amount }) => isWithin(amount, minAmount, maxAmount)) &&
     Object.entries(metadata).every(([key, value]) => texts.some((one) => hasPairs({ [key]: value }, one.metadata))) &&
     (words === undefined ||
-      matchesWords(words, [
-        ...texts.flatMap(transactionWords),
-        ...[...facts.ids, ...facts.ownerIds].map(foldCase)
-      ]))
+      matchesWords(words, [...texts.flatMap(transactionWords), ...[...facts.ids, ...facts.ownerIds].map(foldCase)]))
   )
 }
 

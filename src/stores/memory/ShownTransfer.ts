@@ -22,6 +22,4 @@ const sentId = (state: MemoryState, transfer: Transfer): string | undefined =>
 
 /** As its source has it, for readers: with its transactions once it is completed. */
 export const shownTransfer = (state: MemoryState, sent: PositionedTransfer): Transfer =>
-  sent.transfer.status === "completed"
-    ? { ...told(state, sent), updatedAt: sent.transfer.updatedAt }
-    : sent.transfer
+  sent.transfer.status === "completed" ? { ...told(state, sent), updatedAt: sent.transfer.updatedAt } : sent.transfer

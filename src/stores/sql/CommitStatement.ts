@@ -274,7 +274,10 @@ const rowsTaken = (rows: string): string =>
   `select count(*) from json_to_recordset(${rows}::json) as given (commit int) cross join accepted where ${isTaken("commit")}`
 
 /** Of the rows that nobody would miss: an event, a new wallet, a hold that has to expire, a transfer that has to end. */
-const checksOf = ({ creates, holds, legs, purpose, transfers }: CommitStatement, $: Placeholder): ReadonlyArray<string> => [
+const checksOf = (
+  { creates, holds, legs, purpose, transfers }: CommitStatement,
+  $: Placeholder
+): ReadonlyArray<string> => [
   ...(purpose === "append" || purpose === "copy" ? [checkOf("events", eventsTaken, "recorded")] : []),
   // An event that is there may stay as it is.
   ...(purpose === "recopy"
@@ -289,9 +292,7 @@ const checksOf = ({ creates, holds, legs, purpose, transfers }: CommitStatement,
         checkOf("legs", rowsTaken($("legsApplied")), "legs_applied")
       ]
     : []),
-  ...(legs && transfers
-    ? [checkOf("transfer_wallets", rowsTaken($("transferWallets")), "transfer_wallets_added")]
-    : [])
+  ...(legs && transfers ? [checkOf("transfer_wallets", rowsTaken($("transferWallets")), "transfer_wallets_added")] : [])
 ]
 
 const holdsPart = ($: Placeholder): string => `,

@@ -30,10 +30,12 @@ delete from wallets where id = any($1)`
 
 const removeCopies = removeDerived(",\nevents as (delete from events where wallet_id = any($1))")
 
-const removeAllDerived = "truncate holds, transfers, legs, transfer_wallets, key_segments, refusals, wallets, checkpoints"
+const removeAllDerived =
+  "truncate holds, transfers, legs, transfer_wallets, key_segments, refusals, wallets, checkpoints"
 
 /** Whose log's events they were is forgotten with them. The log itself refuses. */
-const removeAllCopies = "truncate events, holds, transfers, legs, transfer_wallets, key_segments, refusals, wallets, checkpoints"
+const removeAllCopies =
+  "truncate events, holds, transfers, legs, transfer_wallets, key_segments, refusals, wallets, checkpoints"
 
 const forgetLog = "update log set role = null, log_id = gen_random_uuid()::text where role = 'copy'"
 

@@ -332,7 +332,9 @@ const legsOfRow = (row: TransferRow): ReadonlyArray<TransferLeg> => {
       reference: row.reference,
       metadata: mapOf(row.metadata)
     }
-    return [withTransactions(leg, typeof sent === "string" && typeof received === "string" ? { sent, received } : undefined)]
+    return [
+      withTransactions(leg, typeof sent === "string" && typeof received === "string" ? { sent, received } : undefined)
+    ]
   }
   return row.legs.map((leg, index) =>
     withTransactions(

@@ -92,6 +92,16 @@ const isOpen = (outcome: Outcome): boolean => {
   }
 }
 
+/** The same asked of another wallet. */
+const atWallet = (operation: Operation, walletId: string): Operation =>
+  operation.kind === "legs"
+    ? {
+        ...operation,
+        walletId,
+        legs: operation.legs.map((leg, index) => (index === 0 ? { ...leg, from: walletId } : leg))
+      }
+    : { ...operation, walletId }
+
 export class Clients {
   private readonly trial: Trial
   private readonly cluster: SimulatedCluster
@@ -167,9 +177,7 @@ export class Clients {
     for (let n = 0; n < commands || (table.total < faultsLeast && n < commandsMost * commands); n++) {
       if (random.chance(echoRate) && this.finished.length > 0) {
         const { key, operation } = random.pick(this.finished)
-        const other = random.chance(0.2)
-          ? { ...drawOperation(random, this.known), walletId: operation.walletId }
-          : operation
+        const other = random.chance(0.2) ? atWallet(drawOperation(random, this.known), operation.walletId) : operation
         yield* this.attempt(name, random, key, other)
         continue
       }
@@ -290,7 +298,11 @@ export class Clients {
   }
 
   /** Of a transfer's answer, which names no version; `-1`: the log does not have it, which the checks tell. */
-  private versionOf(walletId: string, type: "TransferSent" | "TransferReceived" | "LegsBegun" | "LegsApplied" | "LegsSettled", transferId: string): number {
+  private versionOf(
+    walletId: string,
+    type: "TransferSent" | "TransferReceived" | "LegsBegun" | "LegsApplied" | "LegsSettled",
+    transferId: string
+  ): number {
     const events = this.trial.state.streams.get(walletId) ?? []
     return events.findLast(({ event }) => event._tag === type && event.transferId === transferId)?.version ?? -1
   }

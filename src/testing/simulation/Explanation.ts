@@ -134,7 +134,9 @@ export const explainsItself = (key: string, walletId: string, { event }: Recorde
       return key === `e:prepare:${event.home}:${event.transferId}`
     case "LegsApplied":
     case "LegsReleased":
-      return key === (walletId === event.home ? `e:end:${event.transferId}` : `e:decided:${event.home}:${event.transferId}`)
+      return (
+        key === (walletId === event.home ? `e:end:${event.transferId}` : `e:decided:${event.home}:${event.transferId}`)
+      )
     case "LegsSettled":
       return key === `e:settle:${event.transferId}`
     case "OperationReversed":

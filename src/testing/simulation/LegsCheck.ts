@@ -142,7 +142,8 @@ export class LegsCheck {
   finish(): void {
     for (const transfer of this.transfers.values()) {
       const undone = isUndone(this.ledgers, transfer.begun)
-      if (undone && transfer.answers.size > 0) this.violated(`transfer ${transfer.id} was reversed, and wallets promised`)
+      if (undone && transfer.answers.size > 0)
+        this.violated(`transfer ${transfer.id} was reversed, and wallets promised`)
       if (!undone && transfer.settled === undefined) {
         this.violated(`transfer ${transfer.id} of ${transfer.event.legs.length} legs from ${transfer.home} never ends`)
       }

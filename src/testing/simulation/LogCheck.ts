@@ -79,14 +79,16 @@ class Conservation {
       const place = `after ${event._tag} at version ${recorded.version} of ${ledger.walletId}`
       violated(`${place} ${-sum("inFlight")} ${currency} more has arrived than was sent`)
     }
-    if (sum("balances") + sum("inFlight") + sum("legs") + sum("outside") !== 0n) violated(`money in ${currency} is not conserved`)
+    if (sum("balances") + sum("inFlight") + sum("legs") + sum("outside") !== 0n)
+      violated(`money in ${currency} is not conserved`)
   }
 
   /** After the last event: nothing is in flight. */
   end(violated: Violated): void {
     for (const [key, amount] of this.totals) {
       // The wallets of several legs apply them one after the other: between them the sum may be on either side.
-      if ((key.endsWith(" inFlight") || key.endsWith(" legs")) && amount !== 0n) violated(`${amount} ${key.split(" ")[0]} is in flight for ever`)
+      if ((key.endsWith(" inFlight") || key.endsWith(" legs")) && amount !== 0n)
+        violated(`${amount} ${key.split(" ")[0]} is in flight for ever`)
     }
   }
 }

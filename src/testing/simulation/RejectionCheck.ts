@@ -133,7 +133,10 @@ const justifies = (tag: string, operation: Operation, moment: Moment): boolean =
     case "WalletFrozen":
       return state.status === "frozen" && ["debit", "hold", "capture", "transfer"].includes(operation.kind)
     case "WalletNotEmpty":
-      return operation.kind === "close" && (state.balance !== 0n || openHoldsOf(state) > 0 || state.inFlight.size + state.prepared.size > 0)
+      return (
+        operation.kind === "close" &&
+        (state.balance !== 0n || openHoldsOf(state) > 0 || state.inFlight.size + state.prepared.size > 0)
+      )
     case "CurrencyMismatch":
       return (
         operation.kind === "transfer" &&

@@ -133,7 +133,14 @@ const documents: ReadonlyArray<SearchDocument> = [
           { sent: "s0", received: "r0" }
         ),
         withTransactions(
-          { from: "w3", to: "Wallet_1", amount: 10n ** 30n - 1n, currency: "USD", reference: null, metadata: { k: "v" } },
+          {
+            from: "w3",
+            to: "Wallet_1",
+            amount: 10n ** 30n - 1n,
+            currency: "USD",
+            reference: null,
+            metadata: { k: "v" }
+          },
           { sent: "s1", received: "r1" }
         )
       ],

@@ -67,7 +67,15 @@ const documentOf = (number: number): SearchDocument => {
   }
   const transaction = transactionOf(number - wallets)
   const ownerId = ownerOf(Number(transaction.walletId.slice(7)))
-  return { kind: "transaction", version: 1, position: BigInt(number + 1), ownerId, key: `key-${number}`, leg: 0, transaction }
+  return {
+    kind: "transaction",
+    version: 1,
+    position: BigInt(number + 1),
+    ownerId,
+    key: `key-${number}`,
+    leg: 0,
+    transaction
+  }
 }
 
 const fill = Effect.gen(function* () {

@@ -11,12 +11,7 @@ interface Found {
 }
 
 /** In a table of transactions. */
-const byId = (
-  table: string,
-  id: string,
-  { tag, time: at }: EventPlace,
-  values: Conditions
-): Found => {
+const byId = (table: string, id: string, { tag, time: at }: EventPlace, values: Conditions): Found => {
   const [from, to] = [values.parameter(time(at - 1)), values.parameter(time(at))]
   const ofWallet = `
     select * from ${table} e

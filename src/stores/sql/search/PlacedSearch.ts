@@ -56,12 +56,7 @@ export interface PlacedKind<S extends PlacedSearch, Place, Row extends object, A
   readonly valueOf: (row: Row) => A
 }
 
-export const searchByPlace = Effect.fnUntraced(function* <
-  S extends PlacedSearch,
-  Place,
-  Row extends object,
-  A
->(
+export const searchByPlace = Effect.fnUntraced(function* <S extends PlacedSearch, Place, Row extends object, A>(
   reader: Reader,
   query: PlacedQuery,
   words: SearchWords,
