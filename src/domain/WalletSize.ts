@@ -60,10 +60,11 @@ export const transferBytes: (transfer: Pick<TransferInFlight, "metadata" | "refe
 
 /** Two ids at most, an amount and the names of fields are in the fixed part of each. */
 export const preparedBytes = ({ begun, legs }: Pick<PreparedLegs, "begun" | "legs">): number => {
-  let bytes = openFixedBytes + maxReasonBytes
+  let bytes = openFixedBytes
   for (const leg of legs) bytes += noteBytes(leg)
   if (begun === null) return bytes
-  bytes += noteBytes(begun)
+  // The decision is a fact, and asks for no room.
+  bytes += maxReasonBytes + noteBytes(begun)
   for (const leg of begun.legs) bytes += noteBytes(leg)
   return bytes
 }

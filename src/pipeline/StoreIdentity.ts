@@ -9,6 +9,8 @@
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
+import type { RecordedEvent } from "../domain/Event.ts"
+import { transactionsOf } from "../domain/Projection.ts"
 import { EventStore } from "../stores/EventStore.ts"
 import { Persistence } from "../stores/Persistence.ts"
 import { ReadModel } from "../stores/ReadModel.ts"
@@ -61,6 +63,10 @@ export class LogPutBack extends Schema.TaggedError<LogPutBack>()("LogPutBack", {
 /** Refused where so many of the newest events move no money that none was found: there are the wallets, then. */
 const ifRefused = () => Effect.succeed({ data: [] })
 
+/** Of what currency it is has no part in its id. */
+const hasMade = (recorded: RecordedEvent, transactionId: string): boolean =>
+  transactionsOf(recorded, { currency: "" }).some(({ id }) => id === transactionId)
+
 /** None of the newest rows may be of an event that the log does not have. */
 const compareNewest = Effect.gen(function* () {
   const log = yield* EventStore
@@ -76,14 +82,14 @@ const compareNewest = Effect.gen(function* () {
     ifRefused
   )
   const rows = [
-    ...wallets.data.map(({ id, version }) => ({ walletId: id, version, eventId: undefined })),
-    ...transactions.data.map(({ id, version, walletId }) => ({ walletId, version, eventId: id }))
+    ...wallets.data.map(({ id, version }) => ({ walletId: id, version, transactionId: undefined })),
+    ...transactions.data.map(({ id, version, walletId }) => ({ walletId, version, transactionId: id }))
   ]
   yield* Effect.forEach(
     rows,
-    Effect.fnUntraced(function* ({ eventId, version, walletId }) {
+    Effect.fnUntraced(function* ({ transactionId, version, walletId }) {
       const [recorded] = yield* log.read(walletId, { after: version - 1, limit: 1 })
-      if (recorded === undefined || (eventId !== undefined && recorded.id !== eventId)) {
+      if (recorded === undefined || (transactionId !== undefined && !hasMade(recorded, transactionId))) {
         return yield* new StoreAheadOfLog({ walletId, version })
       }
     }),

@@ -2,7 +2,7 @@ import * as HashMap from "effect/HashMap"
 import { assert, describe, it } from "vitest"
 import type { Restored, WalletEvent } from "../../src/domain/Event.ts"
 import { evolve, fold } from "../../src/domain/Evolve.ts"
-import { holdBytes, transferBytes } from "../../src/domain/WalletSize.ts"
+import { holdBytes, preparedBytes, transferBytes } from "../../src/domain/WalletSize.ts"
 import { created, event, funded, holding, record, sending, walletId, walletOf } from "./Examples.ts"
 
 /** The state after `stream` at time 0 and `next` at time 7. */
@@ -11,12 +11,13 @@ const after = (stream: ReadonlyArray<WalletEvent>, next: WalletEvent): object =>
   const { openBytes, ...state } = wallet
   const holds = HashMap.toValues(wallet.holds)
   const transfers = HashMap.toValues(wallet.transfers)
-  const bytes = [...holds.map(holdBytes), ...transfers.map(transferBytes)]
+  const prepared = HashMap.toValues(wallet.prepared)
+  const bytes = [...holds.map(holdBytes), ...transfers.map(transferBytes), ...prepared.map(preparedBytes)]
   assert.strictEqual(
     openBytes,
     bytes.reduce((sum, one) => sum + one, 0)
   )
-  return { ...state, holds, transfers }
+  return { ...state, holds, transfers, prepared }
 }
 
 const on = { balanceAfter: 70n, heldAfter: 3n }
@@ -34,7 +35,8 @@ const base = (version: number): object => ({
   createdAt: 0,
   updatedAt: 7,
   holds: [],
-  transfers: []
+  transfers: [],
+  prepared: []
 })
 const hold = {
   id: "hold-1",

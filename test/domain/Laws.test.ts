@@ -8,16 +8,18 @@ import type { WalletEvent, WalletEventType } from "../../src/domain/Event.ts"
 import { decodeEvent, encodeEvent, eventTypes, wireType } from "../../src/domain/EventCodec.ts"
 import { evolve, fold } from "../../src/domain/Evolve.ts"
 import { holdOf } from "../../src/domain/Hold.ts"
-import { holdChanges, transactionOf, transferChanges } from "../../src/domain/Projection.ts"
+import { holdChanges, transactionsOf, transferChanges } from "../../src/domain/Projection.ts"
 import {
   available,
   type Hold,
   type OpenHold,
+  type PreparedLegs,
   type TransactionType,
   type Transfer,
   type TransferInFlight,
   type Wallet
 } from "../../src/domain/Wallet.ts"
+import { transferChanged } from "../../src/domain/Transfer.ts"
 import { walletBytes } from "../../src/domain/WalletSize.ts"
 import { decodeWallet, encodeWallet } from "../../src/domain/WalletCodec.ts"
 import { record } from "./Examples.ts"
@@ -40,6 +42,8 @@ const movement = (event: WalletEvent): bigint => {
     case "HoldCaptured":
     case "TransferSent":
       return -event.amount
+    case "LegsApplied":
+      return event.legs.reduce((sum, { amount, side }) => sum + (side === "sent" ? -amount : amount), 0n)
     case "OperationReversed":
       return event.balanceChange
     default:
@@ -64,6 +68,9 @@ const plain = (wallet: Wallet): object => ({
   holds: HashMap.toValues(wallet.holds).toSorted((one: OpenHold, other: OpenHold) => (one.id < other.id ? -1 : 1)),
   transfers: HashMap.toValues(wallet.transfers).toSorted((one: TransferInFlight, other: TransferInFlight) =>
     one.id < other.id ? -1 : 1
+  ),
+  prepared: HashMap.toValues(wallet.prepared).toSorted((one: PreparedLegs, other: PreparedLegs) =>
+    one.id < other.id ? -1 : 1
   )
 })
 
@@ -87,7 +94,7 @@ describe("over any life of a wallet", () => {
     })
   })
 
-  it("what is held is the sum of the open holds, and every hold adds up", () => {
+  it("what is held is the sum of the open holds and of what is in transit, and every hold adds up", () => {
     lawful(({ log, states }) => {
       states.forEach((wallet, version) => {
         let held = 0n
@@ -96,6 +103,7 @@ describe("over any life of a wallet", () => {
           assert.isTrue(hold.remaining > 0n)
           held += hold.remaining
         }
+        for (const legs of HashMap.values(wallet.prepared)) held += legs.held
         assert.strictEqual(wallet.held, held)
         assert.strictEqual(log[version]?.event.heldAfter, held)
       })
@@ -130,7 +138,9 @@ describe("over any life of a wallet", () => {
     lawful(({ states }) => {
       for (const wallet of states.filter(({ status }) => status === "closed")) {
         assert.strictEqual(wallet.balance, 0n)
-        assert.isTrue(HashMap.isEmpty(wallet.holds) && HashMap.isEmpty(wallet.transfers))
+        assert.isTrue(
+          HashMap.isEmpty(wallet.holds) && HashMap.isEmpty(wallet.transfers) && HashMap.isEmpty(wallet.prepared)
+        )
       }
     })
   })
@@ -144,7 +154,13 @@ describe("over any life of a wallet", () => {
       const time = wallet.updatedAt
       const decision = decide(wallet, reversalOfLast(life), { time, limits })
       if (Result.isFailure(decision)) {
-        const engine = ["HoldExpired", "TransferRefused", "TransferSettled", "TransferReversed", "OperationReversed"]
+        const engine = [
+          "HoldExpired",
+          "TransferRefused",
+          "TransferSettled",
+          "TransferReversed",
+          "OperationReversed"
+        ].concat(["LegsRefused", "LegsApplied", "LegsReleased", "LegsSettled"])
         assert.include(engine, life.log.at(-1)?.event._tag)
         return
       }
@@ -182,8 +198,22 @@ describe("over any life of a wallet", () => {
   it("the transactions tell the movements of the balance, and nothing else", () => {
     lawful(({ log, states }) => {
       for (const recorded of log) {
-        const transaction = transactionOf(recorded, states[0] as Wallet)
         const moved = movement(recorded.event)
+        const { event } = recorded
+        if (event._tag === "LegsApplied") {
+          const made = transactionsOf(recorded, states[0] as Wallet)
+          let balance = event.balanceAfter - moved
+          assert.lengthOf(made, event.legs.length)
+          for (const { amount, balanceAfter, type } of made) {
+            balance += type === "transfer_out" ? -amount : amount
+            assert.strictEqual(balanceAfter, balance)
+          }
+          assert.strictEqual(balance, event.balanceAfter)
+          assert.strictEqual(made[0]!.id, recorded.id)
+          assert.lengthOf(new Set(made.map(({ id }) => id)), made.length)
+          continue
+        }
+        const [transaction] = transactionsOf(recorded, states[0] as Wallet)
         assert.strictEqual(transaction?.amount ?? 0n, moved < 0n ? -moved : moved)
         assert.strictEqual(transaction?.type, moved === 0n ? undefined : transactionTypes[recorded.event._tag])
         assert.strictEqual(transaction?.balanceAfter ?? recorded.event.balanceAfter, recorded.event.balanceAfter)
@@ -230,9 +260,7 @@ describe("over any life of a wallet", () => {
               rows.set(change.transfer.id, change.transfer)
               continue
             }
-            const row = rows.get(change.transferId) as Transfer
-            const { reason, status } = change
-            rows.set(change.transferId, { ...row, status, reason, updatedAt: change.updatedAt ?? row.updatedAt })
+            rows.set(change.transferId, transferChanged(rows.get(change.transferId) as Transfer, change))
           }
         }
         const pending = [...rows.values()].filter(({ status }) => status === "pending")
@@ -242,7 +270,12 @@ describe("over any life of a wallet", () => {
           )
         )
         assert.sameDeepMembers(
-          pending.map(({ amount, createdAt, effectiveAt, id, metadata, reference, to }) => ({
+          pending.flatMap(({ id, to }) => (to === null ? [id] : [])),
+          HashMap.toValues((states.at(-1) as Wallet).prepared).flatMap(({ begun, id }) => (begun === null ? [] : [id]))
+        )
+        const ofOneLeg = pending.filter(({ to }) => to !== null)
+        assert.sameDeepMembers<object>(
+          ofOneLeg.map(({ amount, createdAt, effectiveAt, id, metadata, reference, to }) => ({
             id,
             to,
             amount,

@@ -6,10 +6,11 @@ import { decide } from "../../src/domain/Decide.ts"
 import type { RecordedEvent } from "../../src/domain/Event.ts"
 import { evolve } from "../../src/domain/Evolve.ts"
 import type { Wallet } from "../../src/domain/Wallet.ts"
-import { command, record } from "./Examples.ts"
+import { noMetadata } from "../../src/domain/Limits.ts"
+import { command, record, walletId } from "./Examples.ts"
 
-/** Some three holds and transfers, so that it is reached. */
-export const limits = { stateBytes: 1_800 }
+/** A transfer of several legs and two holds, or some ten holds and transfers, so that it is reached. */
+export const limits = { stateBytes: 4_500 }
 
 /** A command, or one that depends on the wallet: its last event is reversed, its whole balance is debited. */
 type Asked = Command | "ReverseLast" | "DebitAll"
@@ -32,6 +33,7 @@ const idOf = (kind: string): FastCheck.Arbitrary<string> =>
   )
 const holdId = idOf("hold")
 const transferId = idOf("transfer")
+const legsId = idOf("legs")
 const metadata = FastCheck.dictionary(FastCheck.string({ maxLength: 3 }), FastCheck.string({ maxLength: 3 }), {
   maxKeys: 2,
   noNullPrototype: true
@@ -42,6 +44,43 @@ const expiresAt = FastCheck.option(FastCheck.integer({ min: 0, max: 30 }))
 /** Most say nothing of it; some of these are still to come. */
 const effectiveAt = FastCheck.option(FastCheck.integer({ min: 0, max: 60 }), { freq: 1 })
 const limit = FastCheck.bigInt({ min: 0n, max: 80n })
+
+const side = FastCheck.constantFrom("sent" as const, "received" as const)
+const madeTransactions = [
+  { sent: "s0", received: "r0" },
+  { sent: "s1", received: "r1" }
+]
+
+/** Sends, and has half of it back in its second leg. */
+const beginning = (given: { readonly amount: bigint; readonly legsId: string; readonly reference: string | null }) => {
+  const note = { reference: given.reference, metadata: noMetadata }
+  return command("BeginLegs", {
+    transferId: given.legsId,
+    legs: [
+      { from: walletId, to: "wallet-2", amount: given.amount, ...note },
+      { from: "wallet-2", to: walletId, amount: given.amount / 2n + 1n, ...note }
+    ],
+    parties: [{ walletId: "wallet-2", currency: "EUR", status: "active", available: 1_000n }]
+  })
+}
+
+/** One leg this way and one the other. */
+const preparing = (given: {
+  readonly amount: bigint
+  readonly other: bigint
+  readonly legsId: string
+  readonly first: "sent" | "received"
+}) => {
+  const of = { counterparty: "wallet-9", reference: null, metadata: noMetadata }
+  const second = given.first === "sent" ? "received" : "sent"
+  return command("PrepareLegs", {
+    transferId: given.legsId,
+    legs: [
+      { leg: 1, side: given.first, amount: given.amount, ...of },
+      { leg: 3, side: second, amount: given.other, ...of }
+    ]
+  })
+}
 
 const commands: FastCheck.Arbitrary<Asked> = FastCheck.oneof(
   {
@@ -74,6 +113,17 @@ const commands: FastCheck.Arbitrary<Asked> = FastCheck.oneof(
   { weight: 1, arbitrary: FastCheck.constant(command("RefuseTransfer")) },
   { weight: 3, arbitrary: transferId.map((id) => command("SettleTransfer", { transferId: id })) },
   { weight: 3, arbitrary: transferId.map((id) => command("ReverseTransfer", { transferId: id })) },
+  { weight: 4, arbitrary: FastCheck.record({ amount, legsId, reference }).map(beginning) },
+  { weight: 6, arbitrary: FastCheck.record({ amount, other: amount, legsId, first: side }).map(preparing) },
+  { weight: 1, arbitrary: FastCheck.constant(command("RefuseLegs")) },
+  { weight: 4, arbitrary: legsId.map((transferId) => command("ApplyLegs", { transferId })) },
+  { weight: 4, arbitrary: legsId.map((transferId) => command("ReleaseLegs", { transferId })) },
+  {
+    weight: 4,
+    arbitrary: FastCheck.record({ legsId, completed: FastCheck.boolean() }).map(({ completed, legsId: transferId }) =>
+      command("SettleLegs", { transferId, transactions: completed ? madeTransactions : [] })
+    )
+  },
   { weight: 1, arbitrary: FastCheck.constant(command("Freeze")) },
   { weight: 4, arbitrary: FastCheck.constant(command("Unfreeze")) },
   { weight: 2, arbitrary: FastCheck.constant("DebitAll" as const) },

@@ -106,7 +106,10 @@ describe("a wallet's state as JSON", () => {
   })
 
   it("is refused when it contradicts itself", () => {
-    assert.strictEqual(failureOf({ ...encoded, held: "7" }), "held: not the sum of the holds")
+    assert.strictEqual(
+      failureOf({ ...encoded, held: "7" }),
+      "held: not the sum of the holds and of what is held in transit"
+    )
     assert.strictEqual(failureOf({ ...encoded, held: "12", holds: [encodedHold, encodedHold] }), "holds: one twice")
     assert.strictEqual(failureOf({ ...encoded, transfers: [encodedTransfer, encodedTransfer] }), "transfers: one twice")
     assert.strictEqual(failureOf({ ...encoded, createdAt: 10 }), "updatedAt: before createdAt")

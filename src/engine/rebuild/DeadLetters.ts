@@ -8,6 +8,7 @@ import * as Stream from "effect/Stream"
 import { documentsOf } from "../../search/Documents.ts"
 import { letterKey } from "../../search/Letters.ts"
 import { placedEvents } from "../../search/PlacedEvents.ts"
+import { transactionsOf } from "../../domain/Projection.ts"
 import { rowDocuments } from "../../search/RowDocuments.ts"
 import { EventStore } from "../../stores/EventStore.ts"
 import { type DeadLetter, Persistence } from "../../stores/Persistence.ts"
@@ -71,7 +72,11 @@ const anew = Effect.fnUntraced(function* (
   const late = found.flatMap(({ behind }) => behind)
   return {
     documents: new Map([...rows.documents, ...shown].map((document) => [keyOf(document), document])),
-    behind: new Set(late.map(({ recorded }) => letterKey({ kind: "transaction", id: recorded.id })))
+    behind: new Set(
+      late
+        .flatMap(({ recorded }) => transactionsOf(recorded, { currency: "" }))
+        .map(({ id }) => letterKey({ kind: "transaction", id }))
+    )
   }
 })
 

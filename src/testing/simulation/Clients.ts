@@ -113,7 +113,7 @@ const isOpen = (outcome: Outcome): boolean => {
 /** What the keyless dry runs are called by: none of them has a key. */
 const noKey = "dry-"
 
-const isConditional = ({ kind }: Operation): boolean => !["create", "transfer", "read", "past"].includes(kind)
+const isConditional = ({ kind }: Operation): boolean => !["create", "transfer", "legs", "read", "past"].includes(kind)
 
 const drawCommand = (random: SeededRandom, known: Knowledge): Operation => {
   let operation = drawOperation(random, known)
@@ -129,6 +129,16 @@ const optionsOf = ({ await: wanted, dryRun, ifVersion, key }: Attempt): AskedOpt
   if (!dryRun) return { ...options, idempotencyKey: key }
   return { ...options, dryRun, idempotencyKey: key.startsWith(noKey) ? undefined : key }
 }
+
+/** The same asked of another wallet. */
+const atWallet = (operation: Operation, walletId: string): Operation =>
+  operation.kind === "legs"
+    ? {
+        ...operation,
+        walletId,
+        legs: operation.legs.map((leg, index) => (index === 0 ? { ...leg, from: walletId } : leg))
+      }
+    : { ...operation, walletId }
 
 export class Clients {
   private readonly trial: Trial
@@ -205,9 +215,7 @@ export class Clients {
     for (let n = 0; n < commands || (table.total < faultsLeast && n < commandsMost * commands); n++) {
       if (random.chance(echoRate) && this.finished.length > 0) {
         const { key, operation } = random.pick(this.finished)
-        const other = random.chance(0.2)
-          ? { ...drawOperation(random, this.known), walletId: operation.walletId }
-          : operation
+        const other = random.chance(0.2) ? atWallet(drawOperation(random, this.known), operation.walletId) : operation
         yield* this.attempt(name, random, key, other, plain)
         continue
       }
