@@ -2,7 +2,7 @@
 import type { WalletEvent } from "./Event.ts"
 import type { EventKind, EventKinds } from "./EventKind.ts"
 import { holdEvents } from "./HoldRules.ts"
-import { legsEvents } from "./LegsRules.ts"
+import { legsEvents } from "./LegsEvents.ts"
 import { lifecycleEvents } from "./LifecycleRules.ts"
 import { movementEvents } from "./MovementRules.ts"
 import { reversalEvents } from "./ReversalRules.ts"

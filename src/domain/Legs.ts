@@ -247,3 +247,19 @@ export const legChange = ({ amount, side }: Pick<OwnLeg, "amount" | "side">): bi
 
 export const legsChange = (legs: ReadonlyArray<Pick<OwnLeg, "amount" | "side">>): bigint =>
   legs.reduce((sum, leg) => sum + legChange(leg), 0n)
+
+/** How a wallet's legs, one after the other, move its balance: minor units below and above where it begins. */
+export interface Course {
+  readonly deepest: bigint
+  readonly highest: bigint
+}
+
+export const courseOf = (legs: ReadonlyArray<OwnLeg>): Course => {
+  let [at, deepest, highest] = [0n, 0n, 0n]
+  for (const leg of legs) {
+    at += legChange(leg)
+    if (-at > deepest) deepest = -at
+    if (at > highest) highest = at
+  }
+  return { deepest, highest }
+}

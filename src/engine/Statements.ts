@@ -9,10 +9,10 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import { maxTime } from "../domain/Limits.ts"
-import { directionOf, type Transaction, type TransactionType } from "../domain/Movement.ts"
+import { directionOf, type TransactionType } from "../domain/Movement.ts"
 import { InvalidRequest } from "../domain/Rejection.ts"
 import { decodeCursor, encodeCursor } from "../stores/Page.ts"
-import type { BooksPlace, BooksQuery, Persistence } from "../stores/Persistence.ts"
+import { type BooksPlace, type BooksQuery, endOfPage, type Persistence } from "../stores/Persistence.ts"
 import type { BookSpan } from "../domain/BookDates.ts"
 import { spanOf } from "../domain/BookDates.ts"
 import type { EngineBooks, Statement, StatementQuery, StatementRead } from "./EngineApi.ts"
@@ -63,13 +63,14 @@ const begin = Effect.fnUntraced(function* (context: StatementContext, query: Sta
 const numberPattern = /^-?(?:0|[1-9][0-9]{0,59})$/
 const timePattern = /^(?:|0|[1-9][0-9]{0,14})$/
 
-const cursorOf = ({ books, closingBalance, openingBalance, totals }: Begun, last: Transaction): string =>
+const cursorOf = ({ books, closingBalance, openingBalance, totals }: Begun, last: BooksPlace): string =>
   encodeCursor(
     `${books.version}`,
     `${books.from ?? ""}`,
     `${books.to ?? ""}`,
     `${last.effectiveAt}`,
     `${last.version}`,
+    `${last.leg}`,
     `${openingBalance}`,
     `${closingBalance}`,
     Object.entries(totals)
@@ -92,14 +93,14 @@ const totalsIn = (text: string): Statement["totals"] | undefined => {
 
 /** `undefined`: no cursor of a statement of that wallet. */
 const resume = (walletId: string, cursor: string): { begun: Begun; after: BooksPlace } | undefined => {
-  const keys = decodeCursor(cursor, 8)
+  const keys = decodeCursor(cursor, 9)
   if (keys === undefined) return undefined
-  const [version, from, to, effectiveAt, at, opening, closing, sums] = keys as [string, ...Array<string>]
-  const times = [version, from, to, effectiveAt, at]
+  const [version, from, to, effectiveAt, at, leg, opening, closing, sums] = keys as [string, ...Array<string>]
+  const times = [version, from, to, effectiveAt, at, leg]
   const totals = totalsIn(sums!)
   const isOurs =
     times.every((one) => timePattern.test(one!)) &&
-    [version, effectiveAt, at].every((one) => one !== "") &&
+    [version, effectiveAt, at, leg].every((one) => one !== "") &&
     numberPattern.test(opening!) &&
     numberPattern.test(closing!)
   if (!isOurs || totals === undefined) return undefined
@@ -109,7 +110,7 @@ const resume = (walletId: string, cursor: string): { begun: Begun; after: BooksP
     from: from === "" ? undefined : Number(from),
     to: to === "" ? undefined : Number(to)
   }
-  const after = { effectiveAt: Number(effectiveAt), version: Number(at) }
+  const after = { effectiveAt: Number(effectiveAt), version: Number(at), leg: Number(leg) }
   return { begun: { books, openingBalance: BigInt(opening!), closingBalance: BigInt(closing!), totals }, after }
 }
 
@@ -128,7 +129,7 @@ const page = Effect.fnUntraced(function* (context: StatementContext, query: Stat
   const rows = yield* share.query(persistence.booked({ ...begun.books, after, limit: query.limit + 1 }))
   const data = rows.slice(0, query.limit)
   const { closingBalance, openingBalance, totals } = begun
-  const next = rows.length > query.limit ? cursorOf(begun, data.at(-1)!) : null
+  const next = rows.length > query.limit ? cursorOf(begun, endOfPage(data, after)) : null
   return { openingBalance, closingBalance, totals, data, next }
 })
 
@@ -139,8 +140,7 @@ const whole = Effect.fnUntraced(function* (context: StatementContext, query: Sta
   const reader = yield* Reader
   const rows = Stream.paginate(undefined as BooksPlace | undefined, (after) =>
     Effect.map(share.page(reader, persistence.booked({ ...books, after, limit: streamedRows })), (found) => {
-      const last = found.at(-1)
-      const more = found.length < streamedRows || last === undefined ? undefined : last
+      const more = found.length < streamedRows ? undefined : endOfPage(found, after)
       return [[found], more === undefined ? Option.none() : Option.some(more)] as const
     })
   )

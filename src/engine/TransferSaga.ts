@@ -92,6 +92,25 @@ interface Steps {
   readonly legs: LegsSteps
 }
 
+const concludeOne =
+  (steps: TransferSteps): Conclude =>
+  (run, options) =>
+    conclude(steps, run, options)
+
+const concludeSeveral =
+  (legs: LegsSteps): Conclude =>
+  (run, options) =>
+    concludeLegs(legs, run, options)
+
+/** `undefined`: nothing of it is left to do at this wallet. */
+const openIn = ({ legs, steps }: Steps, source: Wallet, transferId: string) => {
+  const inFlight = Option.getOrUndefined(HashMap.get(source.transfers, transferId))
+  if (inFlight !== undefined) return { transfer: pendingTransfer(source, inFlight), conclude: concludeOne(steps) }
+  const prepared = Option.getOrUndefined(HashMap.get(source.prepared, transferId))
+  const transfer = prepared && openTransfer(prepared)
+  return transfer && { transfer, conclude: concludeSeveral(legs) }
+}
+
 /** The runs of this node: one per transfer while it is on its way. */
 const makeTransferRuns = ({ legs, steps }: Steps, bounds: ActorBounds) => {
   const runs = new Map<string, TransferRun>()
@@ -136,31 +155,19 @@ const makeTransferRuns = ({ legs, steps }: Steps, bounds: ActorBounds) => {
     return withRun(run, inFlight, persisted ? rest : Effect.andThen(persist(way, request), rest))
   }
 
-  const concludeOne: Conclude = (run, options) => conclude(steps, run, options)
-  const concludeSeveral: Conclude = (run, options) => concludeLegs(legs, run, options)
-
-  /** `undefined`: nothing of it is left to do at this wallet. */
-  const openIn = (source: Wallet, transferId: string) => {
-    const inFlight = Option.getOrUndefined(HashMap.get(source.transfers, transferId))
-    if (inFlight !== undefined) return { transfer: pendingTransfer(source, inFlight), conclude: concludeOne }
-    const prepared = Option.getOrUndefined(HashMap.get(source.prepared, transferId))
-    const transfer = prepared && openTransfer(prepared)
-    return transfer && { transfer, conclude: concludeSeveral }
-  }
-
   /** What the other wallets are is asked here: a part of step 1. */
   const wayOf = (request: TransferRequest): Effect.Effect<Way, CommandError> => {
     const { command } = request
     if (command._tag === "BeginLegs") {
       return Effect.map(legs.examine(command.legs, steps.stateOf), (parties) => ({
         send: legs.begin({ ...command, parties }, request),
-        conclude: concludeSeveral
+        conclude: concludeSeveral(legs)
       }))
     }
     const { to, walletId } = command
     return Effect.map(steps.examine(walletId, to), (destination) => ({
       send: steps.send({ ...command, ...destination }, request),
-      conclude: concludeOne
+      conclude: concludeOne(steps)
     }))
   }
 
@@ -172,7 +179,7 @@ const makeTransferRuns = ({ legs, steps }: Steps, bounds: ActorBounds) => {
   ): Effect.fn.Return<boolean, CommandError> {
     if (runs.has(transferId)) return false
     const source = yield* steps.stateOf(walletId)
-    const open = source === undefined ? undefined : openIn(source, transferId)
+    const open = source === undefined ? undefined : openIn({ legs, steps }, source, transferId)
     if (open === undefined || runs.has(transferId)) return false
     const run = new TransferRun(open.transfer)
     yield* withRun(run, true, open.conclude(run, { inFlight: true, wanted: "persisted", attempt }))

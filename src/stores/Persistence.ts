@@ -44,6 +44,16 @@ export interface BooksQuery {
 export interface BooksPlace {
   readonly effectiveAt: number
   readonly version: number
+  /** Of an event that makes several transactions: how many of them are before the last one. */
+  readonly leg: number
+}
+
+/** Where a page that is not empty has ended; `after`: where it began. */
+export const endOfPage = (page: ReadonlyArray<Transaction>, after: BooksPlace | undefined): BooksPlace => {
+  const { effectiveAt, version } = page.at(-1)!
+  const first = page.findIndex((one) => one.version === version)
+  const earlier = after !== undefined && after.version === version ? after.leg + 1 : 0
+  return { effectiveAt, version, leg: earlier + page.length - 1 - first }
 }
 
 export interface HoldQuery extends PageRequest {
@@ -278,7 +288,7 @@ export class Persistence extends Context.Service<
     readonly booksTotals: (
       query: BooksQuery
     ) => Effect.Effect<ReadonlyMap<TransactionType, bigint>, ReadError | QueryTooWide>
-    /** What counts between the ends and behind `after`, by `effectiveAt`, then version, upwards; at most `limit`. */
+    /** What counts between the ends and behind `after`, by `effectiveAt`, then version, then leg, upwards; at most `limit`. */
     readonly booked: (
       query: BooksQuery & { readonly after?: BooksPlace | undefined; readonly limit: number }
     ) => Effect.Effect<ReadonlyArray<Transaction>, ReadError>

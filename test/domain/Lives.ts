@@ -119,7 +119,7 @@ const commands: FastCheck.Arbitrary<Asked> = FastCheck.oneof(
   { weight: 4, arbitrary: legsId.map((transferId) => command("ApplyLegs", { transferId })) },
   { weight: 4, arbitrary: legsId.map((transferId) => command("ReleaseLegs", { transferId })) },
   {
-    weight: 4,
+    weight: 7,
     arbitrary: FastCheck.record({ legsId, completed: FastCheck.boolean() }).map(({ completed, legsId: transferId }) =>
       command("SettleLegs", { transferId, transactions: completed ? madeTransactions : [] })
     )

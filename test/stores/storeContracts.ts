@@ -11,6 +11,7 @@ import { fenceContract } from "../../src/testing/contract/FenceContract.ts"
 import { followContract } from "../../src/testing/contract/FollowContract.ts"
 import { type ContractCase, writtenThrough } from "../../src/testing/contract/ContractCase.ts"
 import { holdSearchContract } from "../../src/testing/contract/HoldSearchContract.ts"
+import { legsContract, legsSearchContract } from "../../src/testing/contract/LegsContract.ts"
 import { persistedLogContract } from "../../src/testing/contract/PersistedLogContract.ts"
 import { persistenceContract } from "../../src/testing/contract/PersistenceContract.ts"
 import { persistenceWriteContract } from "../../src/testing/contract/PersistenceWriteContract.ts"
@@ -42,10 +43,12 @@ const rows = {
   "rows for an index": indexRowsContract,
   transfers: transferContract,
   books: booksContract,
+  legs: legsContract,
   rebuild: rebuildContract,
   "wallet search": walletSearchContract(Effect.void),
   "transaction search": transactionSearchContract(Effect.void),
   "transfer search": transferSearchContract(Effect.void),
+  "search of legs": legsSearchContract(Effect.void),
   "hold search": holdSearchContract(Effect.void),
   stats: statsContract(Effect.void),
   texts: textContract

@@ -7,7 +7,7 @@ import * as HashMap from "effect/HashMap"
 import type { OperationReversed, RecordedEvent, WalletEvent } from "../../domain/Event.ts"
 import { balanceChange } from "../../domain/EventKinds.ts"
 import { legsChange } from "../../domain/Legs.ts"
-import { preparesLegs } from "../../domain/LegsRules.ts"
+import { preparesLegs } from "../../domain/LegsEvents.ts"
 import type { OpenHold, PreparedLegs, TransferInFlight, Wallet } from "../../domain/Wallet.ts"
 import { type Difference, logDifference } from "./Report.ts"
 

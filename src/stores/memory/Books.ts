@@ -15,7 +15,7 @@ const counted = (state: MemoryState, walletId: string, version: number): Readonl
     )
     .sort((a, b) => {
       const [one, other] = [a.transaction, b.transaction]
-      return one.effectiveAt - other.effectiveAt || one.version - other.version
+      return one.effectiveAt - other.effectiveAt || one.version - other.version || a.leg - b.leg
     })
 }
 
@@ -39,18 +39,16 @@ export const bookReads = (
       }
       return totals
     }),
-  booked: ({ after, from = 0, limit, to = Infinity, version, walletId }) =>
+  booked: ({ after, from = 0, limit, to = Infinity, version: until, walletId }) =>
     Effect.map(visible, (state) => {
-      const rows = counted(state, walletId, version)
-        .map(({ transaction }) => transaction)
+      const rows = counted(state, walletId, until)
         .filter(
-          (one) =>
-            one.effectiveAt >= from &&
-            one.effectiveAt <= to &&
-            (after === undefined ||
-              one.effectiveAt > after.effectiveAt ||
-              (one.effectiveAt === after.effectiveAt && one.version > after.version))
+          ({ leg, transaction: { effectiveAt, version } }) =>
+            effectiveAt >= from &&
+            effectiveAt <= to &&
+            (after === undefined || (effectiveAt - after.effectiveAt || version - after.version || leg - after.leg) > 0)
         )
+        .map(({ transaction }) => transaction)
       return copyOf(rows.slice(0, limit))
     })
 })

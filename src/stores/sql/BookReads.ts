@@ -15,7 +15,14 @@ import { directionOf, type Transaction, type TransactionType } from "../../domai
 import type { BooksQuery, Persistence } from "../Persistence.ts"
 import { QueryTooWide, type ReadError } from "../StoreError.ts"
 import { Conditions, int8, text, time } from "./Parameters.ts"
-import { eventTypesOf, transactionColumns, transactionOfRow, type TransactionRow, transactionTypes } from "./Rows.ts"
+import {
+  eventTransactionColumns,
+  eventTypesOf,
+  legTransactionColumns,
+  transactionOfRow,
+  type TransactionRow,
+  transactionTypes
+} from "./Rows.ts"
 
 type Read = <A extends object>(
   statement: string,
@@ -66,15 +73,19 @@ select (
         and ${isCounted}
     ), 0)
     + coalesce((
-      select sum(${signedDated}) from events e
+      select sum(${signedDated}) from leg_transactions e
+      where e.wallet_id = $1 and e.version > (select version from first) and e.version <= (select version from last)
+    ), 0)
+    + coalesce((
+      select sum(${signedDated}) from dated_transactions e
       where (select version from last) < $3
-        and e.wallet_id = $1 and e.effective_at is not null and e.effective_at <= $2
+        and e.wallet_id = $1 and e.effective_at <= $2
         and e.version > (select version from last) and e.version <= $3
     ), 0)
     - coalesce((
-      select sum(${signedDated}) from events e
+      select sum(${signedDated}) from dated_transactions e
       where (select version from last) >= 0
-        and e.wallet_id = $1 and e.effective_at is not null and e.effective_at > $2
+        and e.wallet_id = $1 and e.effective_at > $2
         and e.version <= (select version from last)
     ), 0)
   )::text as balance`
@@ -91,7 +102,7 @@ const versionsOf = ({ from, to, version }: BooksQuery, walletId: string, values:
 
 const datedWhere = ({ from, to, version }: BooksQuery, walletId: string, values: Conditions): string =>
   [
-    `e.wallet_id = ${walletId} and e.effective_at is not null and e.version <= ${values.parameter(int8(version))}`,
+    `e.wallet_id = ${walletId} and e.version <= ${values.parameter(int8(version))}`,
     ...(from === undefined ? [] : [`e.effective_at >= ${values.parameter(time(from))}`]),
     ...(to === undefined ? [] : [`e.effective_at <= ${values.parameter(time(to))}`])
   ].join(" and ")
@@ -118,7 +129,7 @@ plain as (
 ),
 dated as (
   select e.type, sum(${signedDated}) as sum, count(*) as rows from (
-    select e.type, e.amount from events e where ${datedWhere(query, walletId, values)} limit ${maxSummedRows + 1}
+    select e.type, e.amount from dated_transactions e where ${datedWhere(query, walletId, values)} limit ${maxSummedRows + 1}
   ) e group by e.type
 )
 select s.high - s.low as span, t.type, t.sum::text as sum, t.rows
@@ -157,7 +168,7 @@ const readBooked = (query: BookedQuery): { readonly statement: string; readonly 
   if (after !== undefined) {
     const [at, before] = [values.parameter(time(after.effectiveAt)), values.parameter(time(after.effectiveAt - 1))]
     const version = `${values.parameter(int8(after.version))}::int8`
-    dated.push(`(e.effective_at, e.version) > (${at}, ${version})`)
+    dated.push(`(e.effective_at, e.version, e.leg) > (${at}, ${version}, ${values.parameter(int8(after.leg))}::int8)`)
     plain.push(`(e.time, e.version) > (${at}, ${version})`)
     // Of one time may be many.
     const next = `least(${version} + 1, version_after_time(${walletId}, ${at}))`
@@ -165,8 +176,8 @@ const readBooked = (query: BookedQuery): { readonly statement: string; readonly 
   }
   const statement = `
 with dated as materialized (
-  select ${transactionColumns} from events e where ${dated.join(" and ")}
-  order by e.effective_at, e.version limit ${limit}
+  select ${legTransactionColumns("e")} from dated_transactions e where ${dated.join(" and ")}
+  order by e.effective_at, e.version, e.leg limit ${limit}
 ),
 span as materialized (
   select ${low} as low, case
@@ -175,13 +186,13 @@ span as materialized (
   end as high
 ),
 plain as (
-  select ${transactionColumns} from events e
+  select ${eventTransactionColumns("e")} from events e
   where e.wallet_id = ${walletId} and e.version >= (select low from span) and e.version < (select high from span)
     and e.effective_at is null and ${[isCounted, ...plain].join(" and ")}
   order by e.version limit ${limit}
 )
 select * from (select * from dated union all select * from plain) found
-order by coalesce(effective_at, time), version limit ${limit}`
+order by coalesce(effective_at, time), version, leg limit ${limit}`
   return { statement, values }
 }
 

@@ -6,6 +6,7 @@
 import type { Commit } from "../../domain/Commit.ts"
 import type { EventMetadata, RecordedEvent, WalletEvent } from "../../domain/Event.ts"
 import { wireType } from "../../domain/EventCodec.ts"
+import { effectiveAtOf } from "../../domain/EventKind.ts"
 import { transactionIdOf, walletTag } from "../../domain/EventId.ts"
 import { type Metadata, noMetadata } from "../../domain/Limits.ts"
 import {
@@ -279,7 +280,9 @@ const legJson = (transferId: string, currency: string, one: OwnLeg, words: boole
 })
 
 /** The columns that make a leg a transaction, of each leg of one event. */
-const appliedJson = ({ event, id, metadata, time, version }: RecordedEvent, legs: ReadonlyArray<OwnLeg>) => {
+const appliedJson = (recorded: RecordedEvent, legs: ReadonlyArray<OwnLeg>) => {
+  const { event, id, metadata, time, version } = recorded
+  const effectiveAt = effectiveAtOf(recorded)
   let balance = event.balanceAfter - legsChange(legs)
   return legs.map((one, index) => {
     balance += legChange(one)
@@ -288,7 +291,8 @@ const appliedJson = ({ event, id, metadata, time, version }: RecordedEvent, legs
       time: isoTime(time),
       id: transactionIdOf(id, index),
       key: metadata.key,
-      balance_after: String(balance)
+      balance_after: String(balance),
+      effective_at: isoTime(effectiveAt)
     }
   })
 }

@@ -342,7 +342,7 @@ legs_prepared as (
 ),
 legs_applied as (
   update legs set position = ${positionOf(purpose, "l")}, version = l.version, time = l.time, id = l.id, key = l.key,
-    balance_after = l.balance_after
+    balance_after = l.balance_after, effective_at = l.effective_at
   from ${givenLegs($("legsApplied"))}
   where ${isTaken("commit")} and legs.wallet_id = l.wallet_id and legs.transfer_id = l.transfer_id and legs.leg = l.leg
   returning 1

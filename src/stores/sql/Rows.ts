@@ -73,7 +73,8 @@ export const legRecord = recordOf({
   time: "timestamptz",
   id: "uuid",
   key: "text",
-  balance_after: "numeric"
+  balance_after: "numeric",
+  effective_at: "timestamptz"
 })
 
 /** In JSON there is no array of texts. */

@@ -4,7 +4,7 @@ import assert from "node:assert/strict"
 import { directionOf, type Transaction, type TransactionType } from "../../domain/Movement.ts"
 import { transactionOf } from "../../domain/Projection.ts"
 import { EventStore } from "../../stores/EventStore.ts"
-import { type BooksPlace, type BooksQuery, Persistence } from "../../stores/Persistence.ts"
+import { type BooksPlace, type BooksQuery, endOfPage, Persistence } from "../../stores/Persistence.ts"
 import { type ContractCase, contractCase } from "./ContractCase.ts"
 import {
   capture,
@@ -90,7 +90,7 @@ const read = Effect.fnUntraced(function* (query: BooksQuery, limit: number) {
     const page = yield* persistence.booked({ ...query, after, limit })
     rows.push(...page)
     if (page.length < limit) return rows
-    after = page.at(-1)!
+    after = endOfPage(page, after)
   }
 })
 

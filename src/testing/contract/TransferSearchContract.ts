@@ -1,6 +1,7 @@
 /** What a search for transfers must find. `settled`: waits until the read model has what was appended. */
 import * as Effect from "effect/Effect"
 import assert from "node:assert/strict"
+import { singleLeg } from "../../domain/Transfer.ts"
 import { EventStore } from "../../stores/EventStore.ts"
 import { ReadModel, type TransferSearch } from "../../stores/ReadModel.ts"
 import { type ContractCase, contractCase } from "./ContractCase.ts"
@@ -56,8 +57,17 @@ export const transferSearchContract = (settled: Effect.Effect<void>): ReadonlyAr
         to: b.id,
         amount: 7n,
         currency: "EUR",
+        legs: singleLeg({
+          from: a.id,
+          to: b.id,
+          amount: 7n,
+          currency: "EUR",
+          reference: "Ř",
+          metadata: { a: "🐎" }
+        }),
         status: "pending",
         reason: null,
+        leg: null,
         reference: "Ř",
         metadata: { a: "🐎" },
         createdAt: a.time,

@@ -118,9 +118,7 @@ export class Ledger {
       if (before.status !== "active") broken(`the wallet is ${before.status}`)
       if (availableOf(before) < amount) broken(`only ${availableOf(before)} is available`)
     }
-    const isOpen = () => {
-      if (before.status === "closed") broken("the wallet is closed")
-    }
+    const isOpen = () => before.status !== "closed" || broken("the wallet is closed")
     switch (event._tag) {
       case "WalletCreated":
         broken("the wallet exists")

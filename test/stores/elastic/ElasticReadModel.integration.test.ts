@@ -1,5 +1,6 @@
 import { describe, layer } from "@effect/vitest"
 import { holdSearchContract } from "../../../src/testing/contract/HoldSearchContract.ts"
+import { legsSearchContract } from "../../../src/testing/contract/LegsContract.ts"
 import { statsContract } from "../../../src/testing/contract/StatsContract.ts"
 import { transactionSearchContract } from "../../../src/testing/contract/TransactionSearchContract.ts"
 import { transferSearchContract } from "../../../src/testing/contract/TransferSearchContract.ts"
@@ -15,6 +16,7 @@ describe.skipIf(!elasticsearchPresent)("search on Elasticsearch", () => {
       "wallet search": walletSearchContract(settled),
       "transaction search": transactionSearchContract(settled),
       "transfer search": transferSearchContract(settled),
+      "search of legs": legsSearchContract(settled),
       "hold search": holdSearchContract(settled),
       stats: statsContract(settled)
     }

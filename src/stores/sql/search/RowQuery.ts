@@ -133,7 +133,8 @@ export class RowQuery {
     const { columns, table } = walk.in ?? this.#rows
     const order = backwards(orderOf(walk))
     const named = (walk.equal ?? []).filter(([, , name]) => name !== undefined)
-    const sorted = backwards(options.sorted ?? namesOf(walk))
+    // What its rows are elsewhere found by is not one of the columns that all have.
+    const sorted = backwards(options.sorted ?? (walk.in === undefined ? namesOf(walk) : walk.by))
     // What the filters say has to stay out here, and every row has to be counted before.
     return `
       select * from (

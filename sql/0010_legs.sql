@@ -17,6 +17,7 @@ CREATE TABLE legs (
   currency text COLLATE "C" NOT NULL,
   amount numeric(36) NOT NULL,
   balance_after numeric(36),
+  effective_at timestamptz(3),
   counterparty text COLLATE "C" NOT NULL,
   reference text,
   metadata json,
@@ -25,11 +26,12 @@ CREATE TABLE legs (
   CONSTRAINT ew_legs_type CHECK (type IN ('TransferSent', 'TransferReceived')),
   CONSTRAINT ew_legs_amount CHECK (amount > 0),
   CONSTRAINT ew_legs_counterparty CHECK (counterparty <> wallet_id),
-  CONSTRAINT ew_legs_applied CHECK (num_nulls(position, version, time, id, key, balance_after) IN (0, 6))
+  CONSTRAINT ew_legs_applied CHECK (num_nulls(position, version, time, id, key, balance_after, effective_at) IN (0, 7))
 ) WITH (fillfactor = 70);
 
 CREATE UNIQUE INDEX ew_legs_version ON legs (wallet_id, version, leg) WHERE version IS NOT NULL;
 CREATE UNIQUE INDEX ew_legs_position ON legs (position, leg) WHERE version IS NOT NULL;
+CREATE INDEX ew_legs_effective ON legs (wallet_id, effective_at, version, leg) WHERE version IS NOT NULL;
 CREATE INDEX ew_legs_transfer ON legs (transfer_id) WHERE version IS NOT NULL;
 CREATE INDEX ew_legs_words ON legs USING gin (words) WITH (gin_pending_list_limit = 256)
   WHERE words IS NOT NULL AND version IS NOT NULL;
@@ -37,9 +39,20 @@ CREATE INDEX ew_legs_words ON legs USING gin (words) WITH (gin_pending_list_limi
 -- The transactions among them, as the rows of `events` that are transactions.
 CREATE VIEW leg_transactions AS
 SELECT position, version, time, id, wallet_id, type, key, currency, amount, balance_after, reference, metadata,
-  NULL::text AS hold_id, transfer_id, words, leg
+  NULL::text AS hold_id, transfer_id, effective_at, words, leg
 FROM legs
 WHERE version IS NOT NULL;
+
+-- Transactions that count at a time of their own.
+CREATE VIEW dated_transactions AS
+SELECT position, version, time, id, wallet_id, type, key, currency, amount, balance_after, reference, metadata,
+  hold_id, transfer_id, effective_at, words, 0 AS leg
+FROM events
+WHERE amount IS NOT NULL AND effective_at IS NOT NULL
+UNION ALL
+SELECT position, version, time, id, wallet_id, type, key, currency, amount, balance_after, reference, metadata,
+  hold_id, transfer_id, effective_at, words, leg
+FROM leg_transactions;
 
 CREATE OR REPLACE VIEW transactions AS
 SELECT wallet_id, version, position, id,
@@ -51,13 +64,14 @@ SELECT wallet_id, version, position, id,
     WHEN 'TransferSent' THEN 'transfer_out'
     ELSE 'reversal'
   END AS type,
-  amount, balance_after, currency, reference, metadata, hold_id, transfer_id, time AS created_at, key, 0 AS leg
+  amount, balance_after, currency, reference, metadata, hold_id, transfer_id, time AS created_at, key,
+  coalesce(effective_at, time) AS effective_at, 0 AS leg
 FROM events
 WHERE amount IS NOT NULL
 UNION ALL
 SELECT wallet_id, version, position, id,
   CASE type WHEN 'TransferReceived' THEN 'transfer_in' ELSE 'transfer_out' END,
-  amount, balance_after, currency, reference, metadata, NULL, transfer_id, time, key, leg
+  amount, balance_after, currency, reference, metadata, NULL, transfer_id, time, key, effective_at, leg
 FROM legs
 WHERE version IS NOT NULL;
 
