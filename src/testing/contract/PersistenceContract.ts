@@ -344,9 +344,16 @@ const badCursors = contractCase(
   "refuses a cursor that is not one of its own",
   Effect.gen(function* () {
     const persistence = yield* Persistence
-    const forged = ['["-1"]', '["1e3"]', '["99999999999999999999"]', "[1]", '["1","-2"]', '["1","2","3"]', "{}", "["].map((keys) =>
-      Buffer.from(keys).toString("base64url")
-    )
+    const forged = [
+      '["-1"]',
+      '["1e3"]',
+      '["99999999999999999999"]',
+      "[1]",
+      '["1","-2"]',
+      '["1","2","3"]',
+      "{}",
+      "["
+    ].map((keys) => Buffer.from(keys).toString("base64url"))
     for (const cursor of ["", "x", "%00", "a".repeat(2_000), ...forged]) {
       const query = { walletId: "nobody", limit: 5, cursor }
       assert.equal((yield* Effect.flip(persistence.transactions(query)))._tag, "InvalidRequest", cursor)
