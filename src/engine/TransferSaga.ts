@@ -111,6 +111,22 @@ const openIn = ({ legs, steps }: Steps, source: Wallet, transferId: string) => {
   return transfer && { transfer, conclude: concludeSeveral(legs) }
 }
 
+/** What the other wallets are is asked here: a part of step 1. */
+const wayOf = ({ legs, steps }: Steps, request: TransferRequest): Effect.Effect<Way, CommandError> => {
+  const { command } = request
+  if (command._tag === "BeginLegs") {
+    return Effect.map(legs.examine(command.legs, steps.stateOf), (parties) => ({
+      send: legs.begin({ ...command, parties }, request),
+      conclude: concludeSeveral(legs)
+    }))
+  }
+  const { to, walletId } = command
+  return Effect.map(steps.examine(walletId, to), (destination) => ({
+    send: steps.send({ ...command, ...destination }, request),
+    conclude: concludeOne(steps)
+  }))
+}
+
 /** The runs of this node: one per transfer while it is on its way. */
 const makeTransferRuns = ({ legs, steps }: Steps, bounds: ActorBounds) => {
   const runs = new Map<string, TransferRun>()
@@ -155,22 +171,6 @@ const makeTransferRuns = ({ legs, steps }: Steps, bounds: ActorBounds) => {
     return withRun(run, inFlight, persisted ? rest : Effect.andThen(persist(way, request), rest))
   }
 
-  /** What the other wallets are is asked here: a part of step 1. */
-  const wayOf = (request: TransferRequest): Effect.Effect<Way, CommandError> => {
-    const { command } = request
-    if (command._tag === "BeginLegs") {
-      return Effect.map(legs.examine(command.legs, steps.stateOf), (parties) => ({
-        send: legs.begin({ ...command, parties }, request),
-        conclude: concludeSeveral(legs)
-      }))
-    }
-    const { to, walletId } = command
-    return Effect.map(steps.examine(walletId, to), (destination) => ({
-      send: steps.send({ ...command, ...destination }, request),
-      conclude: concludeOne(steps)
-    }))
-  }
-
   /** Brings one in flight to its end, unless it is on its way here already. */
   const takeUp = Effect.fnUntraced(function* (
     attempt: Attempt,
@@ -206,7 +206,7 @@ const makeTransferRuns = ({ legs, steps }: Steps, bounds: ActorBounds) => {
       { concurrency: bounds.sweepConcurrency, discard: true }
     )
 
-  return { runs, carry, wayOf, resume, resumeAll }
+  return { runs, carry, resume, resumeAll }
 }
 
 const make = Effect.fnUntraced(function* (bounds: ActorBounds, { alone }: SagaOptions) {
@@ -215,10 +215,8 @@ const make = Effect.fnUntraced(function* (bounds: ActorBounds, { alone }: SagaOp
   const calls = yield* WalletCalls
   const wallets = makeWallets(calls, replayedReply)
   const clock = yield* Clock.Clock
-  const { runs, carry, wayOf, resume, resumeAll } = makeTransferRuns(
-    { steps: makeTransferSteps(calls, wallets), legs: makeLegsSteps(wallets) },
-    bounds
-  )
+  const steps: Steps = { steps: makeTransferSteps(calls, wallets), legs: makeLegsSteps(wallets) }
+  const { runs, carry, resume, resumeAll } = makeTransferRuns(steps, bounds)
   const fibers = yield* FiberSet.make<void>()
   const fork = yield* FiberSet.runtime(fibers)()
   const waiting = new Set<TransferCaller>()
@@ -250,7 +248,7 @@ const make = Effect.fnUntraced(function* (bounds: ActorBounds, { alone }: SagaOp
     Effect.suspend(() => {
       const { walletId } = request.command
       const since = clock.currentTimeMillisUnsafe()
-      return Effect.flatMap(wayOf(request), (way) => {
+      return Effect.flatMap(wayOf(steps, request), (way) => {
         const refusal = refuse(walletId)
         if (refusal !== undefined) return Effect.fail(refusal)
         const caller = new TransferCaller(since, waiting)

@@ -9,12 +9,15 @@ import type { RecordedEvent } from "../../domain/Event.ts"
 import { type AskedLeg, type LegTransactions, ownLegs } from "../../domain/Legs.ts"
 import { noMetadata } from "../../domain/Limits.ts"
 import { transactionsOf } from "../../domain/Projection.ts"
-import type { Transfer } from "../../domain/Wallet.ts"
-import { EventStore } from "../../stores/EventStore.ts"
+import { fold } from "../../domain/Evolve.ts"
+import { WalletFold } from "../../engine/rebuild/SliceRebuild.ts"
+import type { Transfer, Wallet } from "../../domain/Wallet.ts"
+import { type DerivedWallet, justBefore } from "../../stores/WalletRows.ts"
+import { EventStore, type ScannedEvents } from "../../stores/EventStore.ts"
 import { Persistence } from "../../stores/Persistence.ts"
 import { ReadModel, type TransactionSearch, type TransferSearch } from "../../stores/ReadModel.ts"
 import { type ContractCase, contractCase } from "./ContractCase.ts"
-import { allPages } from "./Observations.ts"
+import { allPages, rowsOf } from "./Observations.ts"
 import { credit, type SampleCommand, SampleWallet, uniqueId } from "./SampleWallet.ts"
 
 type Stores = EventStore | Persistence
@@ -308,7 +311,80 @@ const inOneCommit = contractCase(
   })
 )
 
-export const legsContract: ReadonlyArray<ContractCase<Stores>> = [walksThrough, transactions, reversed, inOneCommit]
+/** All that is shown of the wallets and of these transfers. */
+const everything = Effect.fnUntraced(function* (wallets: ReadonlyArray<SampleWallet>, ids: ReadonlyArray<string>) {
+  const persistence = yield* Persistence
+  return {
+    wallets: yield* Effect.forEach(wallets, ({ id }) => rowsOf(id)),
+    transfers: yield* Effect.forEach(ids, (id) => persistence.transfer(id)),
+    lists: yield* Effect.forEach(wallets, ({ id }) => persistence.transfers({ walletId: id, limit: 9 }))
+  }
+})
+
+const rebuilds = contractCase(
+  "is as it was after its wallets are rebuilt from the log, also what is only promised",
+  Effect.gen(function* () {
+    const log = yield* EventStore
+    const persistence = yield* Persistence
+    const [a, b, c] = yield* three()
+    const wallets = [a, b, c]
+    const ids = [uniqueId("legs"), uniqueId("legs"), uniqueId("legs")] as const
+    const legs = [legOf(a, b, 60n, "one"), legOf(b, c, 5n), legOf(a, b, 1n)]
+    yield* carry(ids[0], legs, wallets)
+    yield* log.append([a.commit(begin(ids[1], legs, [b, c])), b.commit(prepare(ids[1], legs, a, b))])
+    yield* log.append([a.commit(begin(ids[2], legs, [b, c])), c.commit(prepare(ids[2], legs, a, c))])
+    yield* log.append([a.commit(release(ids[2]), settle(ids[2])), c.commit(release(ids[2]))])
+    const before = yield* everything(wallets, ids)
+    const rewrite = Effect.forEach(
+      wallets,
+      Effect.fnUntraced(function* ({ id, partition }) {
+        let wallet: Wallet | undefined
+        for (;;) {
+          const expectedVersion = wallet?.version ?? -1
+          const events: ReadonlyArray<RecordedEvent> = yield* log.read(id, { after: expectedVersion, limit: 2 })
+          if (events.length === 0) return
+          wallet = fold(wallet, events)!
+          yield* persistence.write([{ walletId: id, partition, epoch: 0, expectedVersion, events, wallet }])
+        }
+      }),
+      { discard: true }
+    )
+    const walletIds = wallets.map(({ id }) => id)
+    yield* persistence.rebuild(walletIds, rewrite)
+    assert.deepEqual(yield* everything(wallets, ids), before)
+    const { rowReplacement } = persistence
+    if (rowReplacement !== undefined && log.scan !== undefined) {
+      const derived: Array<DerivedWallet> = []
+      for (const walletId of walletIds) {
+        const scanned: ScannedEvents = yield* log.scan({
+          after: { walletId: justBefore(walletId), version: 9 },
+          to: walletId,
+          limit: 99
+        })
+        const folding = new WalletFold(walletId)
+        assert.ok(folding.take(scanned.events))
+        derived.push(folding.derived!)
+      }
+      assert.equal((yield* rowReplacement.replace(derived)).size, 0)
+      assert.deepEqual(yield* everything(wallets, ids), before)
+      const range = { after: justBefore(b.id), to: b.id }
+      assert.deepEqual((yield* persistence.rowScan!.rows(range, 99)).flaws, [])
+    }
+    // What was promised can still be applied.
+    yield* log.append([c.commit(prepare(ids[1], legs, a, c))])
+    yield* log.append(wallets.map((wallet) => wallet.commit(apply(ids[1]))))
+    const { data } = yield* persistence.transactions({ walletId: b.id, limit: 1 })
+    assert.equal(data[0]?.transferId, ids[1])
+  })
+)
+
+export const legsContract: ReadonlyArray<ContractCase<Stores>> = [
+  walksThrough,
+  transactions,
+  reversed,
+  inOneCommit,
+  rebuilds
+]
 
 export const legsSearchContract = (
   settled: Effect.Effect<void>
