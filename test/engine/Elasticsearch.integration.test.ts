@@ -30,7 +30,9 @@ const all = { committed: true, persisted: true, indexed: true }
 const start = Effect.fnUntraced(function* (url: string, callerWaitMillis = 60_000) {
   const lines: Array<string> = []
   const logger = Logger.make(({ logLevel, message }) => void lines.push(`${logLevel} ${String(message)}`))
-  const index = { nodes: [url], prefix: freshIndexPrefix(), shards: 1, replicas: 0, refreshMillis: 300 }
+  const prefix = freshIndexPrefix()
+  // A search that finds nothing wrong may be slow on a full test machine.
+  const index = { nodes: [url], prefix, shards: 1, replicas: 0, refreshMillis: 300, timeoutMillis: 60_000 }
   const stores = Layer.mergeAll(
     MemoryEventStore.layer,
     MemoryPersistence.layer,
