@@ -6,7 +6,7 @@ import { hash } from "node:crypto"
 import type { ActorBounds } from "../actors/ActorBounds.ts"
 import type { CommandError } from "../actors/EngineError.ts"
 import { EventIds } from "../actors/EventIds.ts"
-import type { Await, Seen } from "../actors/Mailbox.ts"
+import type { Await, Reply, Seen } from "../actors/Mailbox.ts"
 import type { WalletHistory } from "../actors/WalletHistory.ts"
 import type { WritePipeline } from "../actors/WritePipeline.ts"
 import type { ClientCommand } from "../domain/CommandForm.ts"
@@ -196,7 +196,8 @@ const execute = <C extends ClientCommand & RemoteCommand, A>(
   })
   return durabilities.timed(wanted, (deadline) =>
     Effect.flatMap(asked, (reply) => {
-      const durable = durabilities.of(reply.persisted, walletIds, deadline)
+      const since = firstVersion(reply)
+      const durable = durabilities.of(reply.persisted, walletIds, deadline, since)
       return reply._tag === "Done"
         ? Effect.map(durable, (durability) =>
             answerOf({
@@ -213,6 +214,10 @@ const execute = <C extends ClientCommand & RemoteCommand, A>(
     })
   )
 }
+
+/** Of the command's first event, or of the one before it: a command has two at most. */
+const firstVersion = (reply: Reply): number =>
+  reply._tag === "Seen" ? reply.version - 1 : (reply.events[0]?.version ?? reply.wallet.version)
 
 /** A wallet knows its open holds only; Persistence tells a closed hold from one that never was. */
 const tellClosedHold = <A>(context: CommandContext, effect: Effect.Effect<A, CommandError>) =>

@@ -281,6 +281,35 @@ describe("a document that is refused", () => {
   )
 })
 
+describe("those who wait for a document that is refused", () => {
+  live("are told that it is not there, at once; others of the same wallet, before and after it, that they are", () =>
+    Effect.scoped(
+      Effect.gen(function* () {
+        const stores = yield* setup()
+        const nodes = [yield* stores.node(), yield* stores.node({ owns: () => false })]
+        const [good, bad] = [new SampleWallet(), new SampleWallet()]
+        yield* stores.append(good.create(), bad.create())
+        const told = (sample: SampleWallet, since: number) =>
+          Effect.forEach(nodes, ({ progress }) => progress.shows([sample.id], since))
+        assert.deepStrictEqual(yield* told(bad, 0), [true, true])
+        nodes[0]!.index.refuses = (document) =>
+          document.kind === "transaction" && document.transaction.version === 1 ? "a term is too long" : undefined
+        yield* stores.append(bad.commit(credit(5n)))
+        assert.deepStrictEqual(yield* told(bad, 1), [false, false])
+        assert.deepStrictEqual(yield* told(good, 0), [true, true])
+        yield* stores.append(bad.commit(credit(6n)))
+        assert.deepStrictEqual(yield* told(bad, 2), [true, true])
+        assert.deepStrictEqual(yield* told(bad, 1), [false, false])
+        // As after a mend.
+        yield* stores.persistence.removeDeadLetters(
+          yield* stores.persistence.deadLetters({ after: undefined, limit: 9 })
+        )
+        assert.deepStrictEqual(yield* told(bad, 1), [true, true])
+      })
+    )
+  )
+})
+
 describe("an event that cannot be read", () => {
   live("is passed over and named", () =>
     Effect.scoped(
