@@ -15,6 +15,7 @@ import type { EventStore, PositionedEvent } from "../stores/EventStore.ts"
 import type { IndexRows, IndexRowsQuery, Persistence } from "../stores/Persistence.ts"
 import type { SearchDocument } from "../stores/SearchIndex.ts"
 import type { EventUnreadable, ReadError } from "../stores/StoreError.ts"
+import { transferOwners } from "../stores/TransferOwners.ts"
 
 export interface DocumentSources {
   readonly log: Pick<EventStore["Service"], "read" | "writesPersistence">
@@ -60,7 +61,7 @@ export const rowsAsked = (events: ReadonlyArray<PositionedEvent>): IndexRowsQuer
     const transfer = touchedTransfer(event)
     if (transfer === undefined) continue
     transfers.set(nameOf(transfer), transfer)
-    // The owners of both its wallets find it.
+    // The owner of the other one finds it, too.
     if ("to" in event.recorded.event) wallets.add(event.recorded.event.to)
   }
   return { wallets: [...wallets], holds: [...holds.values()], transfers: [...transfers.values()] }
@@ -194,7 +195,11 @@ const transferDocument = (
 ): SearchDocument | undefined => {
   const source = rows.wallets.get(transfer.from)?.view
   if (source === undefined || rows.unready.has(nameOf({ walletId: transfer.from, id: transfer.id }))) return undefined
-  const destination = rows.wallets.get(transfer.to)?.view
-  const ownerIds = [...new Set([source.ownerId, ...(destination === undefined ? [] : [destination.ownerId])])]
+  const destination = rows.wallets.get(transfer.to)
+  const ownerIds = transferOwners(
+    { status: transfer.status, position },
+    source,
+    destination && { ownerId: destination.view.ownerId, position: destination.position }
+  )
   return { kind: "transfer", version: source.version, position, ownerIds, key, transfer }
 }

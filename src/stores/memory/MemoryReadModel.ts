@@ -13,6 +13,7 @@ import {
   type WalletSearch
 } from "../ReadModel.ts"
 import { transactionWords, walletWords } from "../SearchWords.ts"
+import { transferOwners } from "../TransferOwners.ts"
 import { copyOf } from "./Copies.ts"
 import { MemoryDatabase, type MemoryState } from "./MemoryDatabase.ts"
 import * as Matching from "./Matching.ts"
@@ -86,9 +87,13 @@ const searchTransfers = Effect.fnUntraced(function* (
 ): Effect.fn.Return<Page<Transfer>, InvalidRequest> {
   const before = yield* decodePosition(query.cursor)
   const asked = Matching.askedOf(query)
-  const matches = (transfer: Transfer): boolean => {
-    const { currency, from, id, to } = transfer
-    const ownerIds = known([ownerOf(state, from), ownerOf(state, to)])
+  const placed = (walletId: string) => {
+    const row = state.wallets.get(walletId)
+    return row && { ownerId: row.wallet.ownerId, position: row.position }
+  }
+  const matches = (transfer: Transfer, position: bigint): boolean => {
+    const { currency, from, id, status, to } = transfer
+    const ownerIds = transferOwners({ status, position }, placed(from), placed(to))
     return (
       Matching.matches(asked, transfer, { ownerIds, currency, words: transactionWords, ids: [id, from, to] }) &&
       Matching.matchesAmount(query, transfer, [from, to]) &&
@@ -98,7 +103,7 @@ const searchTransfers = Effect.fnUntraced(function* (
   const found = [...state.transfers.values()]
     .flatMap((ofWallet) => [...ofWallet.values()])
     .filter(isBefore(before))
-    .filter(({ key, transfer }) => Matching.hasKey(query.idempotencyKey, key) && matches(transfer))
+    .filter(({ key, position, transfer }) => Matching.hasKey(query.idempotencyKey, key) && matches(transfer, position))
     .sort(newestFirst)
   return pageByPosition(found, query.limit, ({ transfer }) => transfer)
 })

@@ -27,11 +27,14 @@ const ofSent = `events s cross join lateral (
   select * from transfers t where t.wallet_id = s.wallet_id and t.id = s.transfer_id offset 0
 ) r`
 
-const idColumns = [
-  "lower(r.id)",
-  ...sides.map((side) => `lower(${side})`),
-  ...sides.map((side) => `lower(${ownerOf(side)})`)
+/** As `TransferOwners.ts` has it: of a destination that was there before, or has received it. */
+const owners = [
+  ownerOf("r.wallet_id"),
+  `(select o.owner_id from wallets o
+    where o.id = r.to_wallet_id and (r.status = 'completed' or o.position < r.position))`
 ]
+
+const idColumns = ["lower(r.id)", ...sides.map((side) => `lower(${side})`), ...owners.map((owner) => `lower(${owner})`)]
 
 class Search implements PlacedSearch {
   readonly #rows: RowQuery
@@ -49,7 +52,7 @@ class Search implements PlacedSearch {
     addAmountFilters(rows, query)
       .filterBy(query.status, (p) => `r.status = ${p}`, text)
       .filterBy(query.walletId, (p) => `${p} in (r.wallet_id, r.to_wallet_id)`, text)
-      .filterBy(query.ownerId, (p) => `${p} in (${sides.map(ownerOf).join(", ")})`, text)
+      .filterBy(query.ownerId, (p) => `${p} in (${owners.join(", ")})`, text)
       .filterBy(
         query.idempotencyKey,
         (p) => `${sent("key")} = ${p}`,
