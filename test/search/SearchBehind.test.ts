@@ -5,7 +5,7 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import type { Commit } from "../../src/domain/Commit.ts"
 import { noMetadata } from "../../src/domain/Limits.ts"
-import { StoreUnavailable } from "../../src/stores/StoreError.ts"
+import { EventUnreadable, StoreUnavailable } from "../../src/stores/StoreError.ts"
 import { credit, debit, SampleWallet, send, undo } from "../../src/testing/contract/SampleWallet.ts"
 import { answers, assertFollowed, eventually, everything, head, live, setup } from "./SearchSetup.ts"
 
@@ -138,6 +138,41 @@ describe("behind a log of its own", () => {
           assert.strictEqual(node.progress.load().lagMillis, 0)
         })
       )
+  )
+
+  live("a transfer to a wallet whose first event cannot be read is shown, and holds nobody up", () =>
+    Effect.scoped(
+      Effect.gen(function* () {
+        const stores = yield* setup({ separate: true })
+        const [damaged, source] = [new SampleWallet(), new SampleWallet()]
+        const sent = source.commit(source.creation(), credit(9n), send("t-1", damaged.id, 3n))
+        yield* stores.append(damaged.create())
+        yield* stores.append(sent)
+        yield* stores.persistence.write([sent])
+        const reason = { walletId: damaged.id, version: 0, type: "WalletCreated", reason: "damaged" }
+        const { position } = stores.database.log.find(({ recorded }) => recorded.walletId === damaged.id)!
+        const { log } = stores
+        const node = yield* stores.node({
+          log: {
+            ...log,
+            read: (walletId, options) =>
+              walletId === damaged.id ? Effect.fail(new EventUnreadable(reason)) : log.read(walletId, options),
+            readAll: (options) =>
+              Effect.flatMap(log.readAll(options), (events) =>
+                events.some((event) => event.position === position)
+                  ? Effect.fail(new EventUnreadable({ ...reason, position }))
+                  : Effect.succeed(events)
+              )
+          }
+        })
+        assert.isTrue(yield* node.progress.shows([source.id]))
+        const { data } = yield* stores.search.searchTransfers(everything)
+        assert.deepStrictEqual(
+          data.map(({ id, to }) => [id, to]),
+          [["t-1", damaged.id]]
+        )
+      })
+    )
   )
 
   live("waits while Persistence is away, within its bound", () =>
