@@ -192,7 +192,7 @@ class SearchWriter {
     const look = Effect.gen({ self: this }, function* () {
       yield* this.countLetters
       yield* Effect.ignore(this.open)
-      yield* this.#gauge
+      yield* this.gauge
     })
     const safeLook = Effect.catchDefect(look, (defect) =>
       Effect.logError("the search index could not be looked at", defect)
@@ -205,7 +205,7 @@ class SearchWriter {
     return Effect.forever(Effect.andThen(safeLook, nextPause))
   }
 
-  readonly #gauge = Effect.gen({ self: this }, function* () {
+  readonly gauge = Effect.gen({ self: this }, function* () {
     const { follower } = this
     yield* Metric.update(SearchMetrics.isWriting, follower === undefined ? 0 : 1)
     if (follower === undefined) return

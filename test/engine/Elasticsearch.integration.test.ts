@@ -138,9 +138,13 @@ describe.skipIf(!elasticsearchPresent)("search on Elasticsearch", () => {
           const reference = dense.repeat(maxTextLength)
           const note = { reference, metadata, await: "indexed" } as const
           for (const id of ["a", "b"]) {
-            const idempotencyKey = `create-${id}`
             const { durability } = yield* engine.createWallet({
-              ...{ id, ownerId: "o", currency: "EUR", metadata, idempotencyKey, await: "indexed" }
+              id,
+              ownerId: "o",
+              currency: "EUR",
+              metadata,
+              idempotencyKey: `create-${id}`,
+              await: "indexed"
             })
             assert.deepStrictEqual(durability, all)
           }

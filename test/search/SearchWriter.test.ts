@@ -227,6 +227,30 @@ describe("search is off, and nothing else,", () => {
     )
   )
 
+  live("when another log's index is put in its place, also while nothing moves", () =>
+    Effect.scoped(
+      Effect.gen(function* () {
+        const stores = yield* setup()
+        const nodes = [yield* stores.node(), yield* stores.node({ owns: () => false })]
+        yield* movements(stores)
+        yield* assertFollowed(stores)
+        for (const { progress } of nodes) yield* eventually("it may be read", () => progress.refusal() === undefined)
+        const [ours, theirs] = [stores.state.current, yield* opened("another-log")]
+        stores.state.current = theirs
+        for (const { progress } of nodes) {
+          yield* eventually("it may not", () => progress.refusal()?.reason.includes("another-log") === true)
+          yield* eventually("it is not written", () => !progress.load().isWriter)
+        }
+        yield* movements(stores)
+        assert.strictEqual(theirs.checkpoint, 0n)
+        assert.strictEqual(theirs.documents.transaction.size, 0)
+        stores.state.current = ours
+        yield* assertFollowed(stores)
+        for (const { progress } of nodes) yield* eventually("it may again", () => progress.refusal() === undefined)
+      })
+    )
+  )
+
   live("with an index that is ahead of its log", () =>
     Effect.scoped(
       Effect.gen(function* () {
