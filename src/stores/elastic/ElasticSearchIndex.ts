@@ -174,7 +174,9 @@ const takeNext = Effect.fnUntraced(function* (
   const begun = ofGeneration(found, latest)
   const isBegun =
     latest > currentGeneration(found, prefix) &&
-    begun.every(({ identity }) => identity?.mapping === mappingHash) &&
+    begun.every(
+      ({ aliases, identity, name }) => identity?.mapping === mappingHash && aliases.includes(ownAlias(name))
+    ) &&
     (yield* canGoOn(server, begun, logId))
   const generation = isBegun ? latest : latest + 1
   if (yield* isBuilding(server, found, generation)) return undefined
