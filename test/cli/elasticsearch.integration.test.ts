@@ -13,6 +13,7 @@ const limit = 600_000
 
 const walletKey = "a-key-of-the-service-for-this-test"
 
+/** The same command has the same key, however often it is sent. */
 const ask = (service: Service, path: string, body?: unknown) =>
   Effect.promise(async () => {
     const response = await fetch(service.url + path, {
@@ -20,7 +21,7 @@ const ask = (service: Service, path: string, body?: unknown) =>
       headers: {
         authorization: `Bearer ${walletKey}`,
         "content-type": "application/json",
-        "idempotency-key": crypto.randomUUID()
+        "idempotency-key": `key-of-${path.replaceAll("/", "-")}`
       },
       ...(body === undefined ? {} : { body: JSON.stringify(body) })
     })
