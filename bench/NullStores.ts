@@ -70,6 +70,7 @@ const persistence: Persistence["Service"] = {
   saveDeadLetters: () => Effect.void,
   deadLetters: () => Effect.succeed([]),
   countDeadLetters: Effect.succeed(0),
+  refusedVersions: () => Effect.succeed(new Map()),
   removeDeadLetters: () => Effect.void
 }
 

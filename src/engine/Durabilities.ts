@@ -23,11 +23,15 @@ export type IndexDeadline = number | undefined
 export interface Durabilities {
   /** Of a call that begins now. */
   readonly timed: <A, E>(wanted: Await, call: (deadline: IndexDeadline) => Effect.Effect<A, E>) => Effect.Effect<A, E>
-  /** When it is committed, in these wallets; waits for the index as long as the caller's wait goes. */
+  /**
+   * When it is committed, in these wallets, as of the version `since` or a later one; waits for the index as long as the
+   * caller's wait goes.
+   */
   readonly of: (
     isPersisted: boolean,
     walletIds: ReadonlyArray<string>,
-    deadline: IndexDeadline
+    deadline: IndexDeadline,
+    since?: number
   ) => Effect.Effect<Durability>
 }
 
@@ -41,15 +45,15 @@ export const makeDurabilities = Effect.fnUntraced(function* ({
       wanted === "indexed" && index !== undefined
         ? Effect.suspend(() => call(elapsedMillis(clock) + callerWaitMillis))
         : call(undefined),
-    of: (isPersisted, walletIds, deadline) => {
+    of: (isPersisted, walletIds, deadline, since) => {
       if (!isPersisted) return Effect.succeed(committed)
       if (index === undefined) return Effect.succeed(indexed)
       // While the index is known to be away nobody waits: who waits keeps room from other commands.
       if (deadline === undefined || index.load().trouble !== undefined) return Effect.succeed(persisted)
       return Effect.suspend(() =>
         Effect.map(
-          Effect.timeoutOption(index.shows(walletIds), Math.max(0, deadline - elapsedMillis(clock))),
-          Option.match({ onNone: () => persisted, onSome: () => indexed })
+          Effect.timeoutOption(index.shows(walletIds, since), Math.max(0, deadline - elapsedMillis(clock))),
+          Option.match({ onNone: () => persisted, onSome: (isShown) => (isShown ? indexed : persisted) })
         )
       )
     }

@@ -6,7 +6,7 @@ import { hash } from "node:crypto"
 import type { ActorBounds } from "../actors/ActorBounds.ts"
 import type { CommandError } from "../actors/EngineError.ts"
 import { EventIds } from "../actors/EventIds.ts"
-import { type Await, noKey, type Seen } from "../actors/Mailbox.ts"
+import { type Await, noKey, type Reply, type Seen } from "../actors/Mailbox.ts"
 import type { WalletHistory } from "../actors/WalletHistory.ts"
 import type { WritePipeline } from "../actors/WritePipeline.ts"
 import type { ClientCommand } from "../domain/CommandForm.ts"
@@ -234,7 +234,7 @@ const execute = <C extends ClientCommand & RemoteCommand, A extends object>(
   const asked = calls.ask({ command, key, actor, correlationId, await: wanted, ifVersion, dryRun, bytes })
   return durabilities.timed(wanted, (deadline) =>
     Effect.flatMap(asked, (reply): Answering<A> => {
-      const durable = durabilities.of(reply.persisted, walletIds, deadline)
+      const durable = durabilities.of(reply.persisted, walletIds, deadline, firstVersion(reply))
       if (reply._tag === "Seen") {
         return Effect.flatMap(replayedReply(reply), (past) =>
           Effect.map(durable, (durability) => answerOf({ ...past, durability, replayed: true }))
@@ -248,6 +248,10 @@ const execute = <C extends ClientCommand & RemoteCommand, A extends object>(
     })
   )
 }
+
+/** Of the command's first event, or of the one before it: a command has two at most. */
+const firstVersion = (reply: Reply): number =>
+  reply._tag === "Seen" ? reply.version - 1 : (reply.events[0]?.version ?? reply.wallet.version)
 
 /** A wallet knows its open holds only; Persistence tells a closed hold from one that never was. */
 const tellClosedHold = <A>(context: CommandContext, effect: Effect.Effect<A, CommandError>) =>

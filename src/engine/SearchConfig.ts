@@ -41,6 +41,8 @@ export interface SearchConfig {
   readonly replicas: number
   /** `WALLET_SEARCH_REFRESH`, default 300 ms: what is written is found so much later at most; of an index that is made. */
   readonly refreshMillis: number
+  /** `WALLET_SEARCH_TIMEOUT`, default 2 s: a search that is not answered so soon is given up. */
+  readonly timeoutMillis: number
   /** `WALLET_SEARCH_REBUILD`, default `manual`: who rebuilds an index of another release's mapping. */
   readonly rebuild: SearchRebuildMode
 }
@@ -77,19 +79,24 @@ const prefix = Schema.String.check(
   })
 )
 
-const refresh = Config.schema(
-  Schema.DurationFromString.pipe(
-    Schema.check(
-      Schema.makeFilter((duration) => Duration.toMillis(duration) >= 50 && Duration.toMillis(duration) <= 60_000, {
-        expected: "a time from 50 ms to 60 s"
-      })
-    )
-  ),
-  "WALLET_SEARCH_REFRESH"
-).pipe(
-  Config.map((duration) => Math.round(Duration.toMillis(duration))),
-  Config.withDefault(300)
-)
+/** Milliseconds, from `minimum` to a minute. */
+const time = (name: string, fallback: number, minimum: number): Config.Config<number> =>
+  Config.schema(
+    Schema.DurationFromString.pipe(
+      Schema.check(
+        Schema.makeFilter(
+          (duration) => Duration.toMillis(duration) >= minimum && Duration.toMillis(duration) <= 60_000,
+          {
+            expected: `a time from ${minimum} ms to 60 s`
+          }
+        )
+      )
+    ),
+    name
+  ).pipe(
+    Config.map((duration) => Math.round(Duration.toMillis(duration))),
+    Config.withDefault(fallback)
+  )
 
 const whole = (name: string, fallback: number, minimum: number, maximum: number): Config.Config<number> =>
   Config.schema(Schema.FiniteFromString.check(Schema.isInt(), Schema.isBetween({ minimum, maximum })), name).pipe(
@@ -110,7 +117,8 @@ export const searchConfig: Config.Config<SearchConfig | undefined> = Config.all(
   prefix: Config.schema(prefix, "WALLET_SEARCH_PREFIX").pipe(Config.withDefault("wallet")),
   shards: whole("WALLET_SEARCH_SHARDS", 1, 1, 1_024),
   replicas: whole("WALLET_SEARCH_REPLICAS", 0, 0, 16),
-  refreshMillis: refresh,
+  refreshMillis: time("WALLET_SEARCH_REFRESH", 300, 50),
+  timeoutMillis: time("WALLET_SEARCH_TIMEOUT", 2_000, 100),
   rebuild: Config.Literals(["auto", "manual"], "WALLET_SEARCH_REBUILD").pipe(Config.withDefault("manual" as const))
 }).pipe(Config.map(({ url, ...rest }) => (url === undefined ? undefined : { ...rest, nodes: nodesOf(url) })))
 
@@ -183,9 +191,9 @@ export const searchLayer = (
           import("../stores/elastic/ElasticSearchIndex.ts")
         ])
       )
-      const { caFingerprint, nodes, prefix, rebuild, refreshMillis, replicas, shards } = config
+      const { caFingerprint, nodes, prefix, rebuild, refreshMillis, replicas, shards, timeoutMillis } = config
       return Layer.mergeAll(
-        readModel.layer({ prefix }),
+        readModel.layer({ prefix, timeoutMillis }),
         searchIndex.layer({ prefix, shards, replicas, refreshInterval: refreshMillis }),
         Layer.succeed(SearchRebuilds, rebuild)
       ).pipe(Layer.provide(connection.layer({ nodes, credentials, caCertificate, caFingerprint })))

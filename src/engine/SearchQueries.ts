@@ -1,7 +1,9 @@
 /** The engine's queries of the read model: search over all wallets, and what they add up to. */
 import * as Effect from "effect/Effect"
+import type { RateLimited } from "../actors/EngineError.ts"
 import { SearchProgress } from "../search/SearchProgress.ts"
 import { ReadModel } from "../stores/ReadModel.ts"
+import type { StoreUnavailable } from "../stores/StoreError.ts"
 import { detailsOf } from "./Answers.ts"
 import type { EngineSearch } from "./EngineApi.ts"
 import {
@@ -22,7 +24,15 @@ export const make = Effect.fnUntraced(function* (): Effect.fn.Return<
 > {
   const model = yield* ReadModel
   const share = yield* ReadShare
-  const inTurn = (yield* SearchProgress).index === undefined ? share.search : share.searchIndex
+  const { index } = yield* SearchProgress
+  /** Nothing is told of an index that is another installation's. */
+  const inTurn = <A, E>(read: Effect.Effect<A, E>): Effect.Effect<A, E | RateLimited | StoreUnavailable> => {
+    if (index === undefined) return share.search(read)
+    return Effect.suspend((): Effect.Effect<A, E | RateLimited | StoreUnavailable> => {
+      const refusal = index.refusal()
+      return refusal === undefined ? share.searchIndex(read) : Effect.fail(refusal)
+    })
+  }
   return {
     searchWallets: asked(
       wrongWalletSearch,

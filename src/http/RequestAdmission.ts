@@ -14,7 +14,7 @@
  * Why not refuse all that is too much: at ten times the rate reading, parsing and answering
  * "no" costs more than the commands themselves. What is not read costs nothing.
  *
- * Writes are taken before reads, and searches have a lane of their own. `/health` and `/metrics` are always answered, and never held
+ * Writes are taken before reads, and searches have a lane of their own, as have commands that wait for search. `/health` and `/metrics` are always answered, and never held
  * for. What waits for its client and not for this node counts for nothing: a feed, for it lasts; a
  * request whose body does not come; an answer that is not taken, and those behind it.
  */
@@ -31,7 +31,7 @@ import {
 import { Lane, type LaneOutcome } from "./Lane.ts"
 import { refusalText, tooFast, tooMany } from "./Refusal.ts"
 import { requestIdHeader, requestIds, withRequestId } from "./RequestId.ts"
-import { isAlwaysAnswered, isFeed, type Kind, kindOf, kinds } from "./RequestKind.ts"
+import { isAlwaysAnswered, isFeed, type Kind, kindOf, kinds, waitsForSearch } from "./RequestKind.ts"
 import { correlationOf } from "./RequestTelemetry.ts"
 
 /** Milliseconds between two looks at the rates, at who waits too long and at who sends no body. */
@@ -127,7 +127,8 @@ export class RequestAdmission {
   constructor(options: AdmissionOptions) {
     this.options = options
     const millis = options.maxWaitMillis / 3
-    this.lines = { read: new Line(millis), search: new Line(millis), write: new Line(millis) }
+    const line = () => new Line(millis)
+    this.lines = { read: line(), search: line(), write: line(), indexed: line() }
   }
 
   /** Connections that are not read from now. */
@@ -213,8 +214,8 @@ export class RequestAdmission {
     for (const connection of this.connections.values()) {
       if (connection.state !== "open" || connection.last?.complete === false) continue
       if (connection.owed.size > 0 && connection.counted === 0) continue
-      // Searches stand in no other request's way.
-      if (kind === "search" && ![...connection.owed.values()].some((owed) => owed.kind === kind)) continue
+      // Searches stand in no other request's way, nor do those who wait for search.
+      if (waitsForSearch(kind) && ![...connection.owed.values()].some((owed) => owed.kind === kind)) continue
       connection.state = "holding"
       connection.kind = kind
       this.hold(connection)

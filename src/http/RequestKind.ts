@@ -1,21 +1,31 @@
 /** What a request is to the admission, told by its first line alone. */
 import type * as Http from "node:http"
 
-/** Each has a lane of its own. Search may have a store of its own: while that is away, reads of the others go on. */
-export type Kind = "read" | "search" | "write"
+/**
+ * Each has a lane of its own. Search may have a store of its own: while that is away, reads of the others go on, and so do
+ * writes but those that wait until search finds what they have done, `indexed`.
+ */
+export type Kind = "read" | "search" | "write" | "indexed"
 
 /** In the order in which they are served. */
-export const kinds: ReadonlyArray<Kind> = ["write", "read", "search"]
+export const kinds: ReadonlyArray<Kind> = ["write", "read", "search", "indexed"]
+
+/** What these wait for nobody else does. */
+export const waitsForSearch = (kind: Kind | undefined): boolean => kind === "search" || kind === "indexed"
 
 const searches = /^\/v1\/(?:wallets|transactions|holds|stats)(?:$|\?)/
 
 /** A list of transfers that asks for more than Persistence has an answer to. */
 const transferSearch = /^\/v1\/transfers\?(?:.*&)?(?!walletId=|status=|limit=|cursor=|&|$)/
 
+const untilIndexed = /[?&]await=indexed(?:&|$)/
+
 export const isSearch = (url: string): boolean => searches.test(url) || transferSearch.test(url)
 
 export const kindOf = ({ method, url = "" }: Pick<Http.IncomingMessage, "method" | "url">): Kind => {
-  if (method !== "GET" && method !== "HEAD" && method !== "OPTIONS") return "write"
+  if (method !== "GET" && method !== "HEAD" && method !== "OPTIONS") {
+    return untilIndexed.test(url) ? "indexed" : "write"
+  }
   return isSearch(url) ? "search" : "read"
 }
 

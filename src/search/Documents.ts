@@ -17,6 +17,7 @@ import type { EventStore, PositionedEvent } from "../stores/EventStore.ts"
 import type { IndexRows, IndexRowsQuery, Persistence } from "../stores/Persistence.ts"
 import type { SearchDocument } from "../stores/SearchIndex.ts"
 import type { EventUnreadable, ReadError } from "../stores/StoreError.ts"
+import { transferOwners } from "../stores/TransferOwners.ts"
 
 export interface DocumentSources {
   readonly log: Pick<EventStore["Service"], "read" | "writesPersistence">
@@ -217,6 +218,9 @@ const transferDocument = (
   const walletId = sourceOf(transfer)
   const source = rows.wallets.get(walletId)?.view
   if (source === undefined || rows.unready.has(nameOf({ walletId, id: transfer.id }))) return undefined
-  const ownerIds = [...new Set(walletsOf(transfer.legs).flatMap((id) => rows.wallets.get(id)?.view.ownerId ?? []))]
+  const ownerIds = transferOwners(transfer, position, (id) => {
+    const wallet = rows.wallets.get(id)
+    return wallet && { ownerId: wallet.view.ownerId, position: wallet.position }
+  })
   return { kind: "transfer", version: source.version, position, ownerIds, key, transfer }
 }

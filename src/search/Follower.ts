@@ -19,6 +19,7 @@ import { type LogPage, readLogPage } from "./LogPage.ts"
 import { type PagePlace, Places } from "./Places.ts"
 import type { SearchBounds } from "./SearchBounds.ts"
 import * as SearchMetrics from "./SearchMetrics.ts"
+import { bringBack } from "./StoppedWallets.ts"
 import type { SearchTrouble } from "./SearchTrouble.ts"
 
 export interface FollowerContext {
@@ -59,11 +60,14 @@ export class Follower {
   readonly #wanted = Latch.makeUnsafe(false)
   #isAtHead = false
   #saved: bigint
+  /** The log has been read up to here, and what waits for Persistence is kept. */
+  #readTo: bigint
 
   constructor(context: FollowerContext, from: bigint, bulks: Queue.Queue<Bulk>) {
     this.#context = context
     this.#bulks = bulks
     this.#saved = from
+    this.#readTo = from
     this.places = new Places(from)
   }
 
@@ -90,12 +94,14 @@ export class Follower {
   /** Until something is wrong with the index itself. */
   get run(): Effect.Effect<never, FollowerFailure> {
     const writers = Array.from({ length: this.#context.bounds.bulksInFlight }, () => Effect.forever(this.#writeNext))
-    const all = Effect.all([this.#reading, this.#catchingUp, this.#saving, ...writers], {
+    const all = Effect.all([this.#reading, this.#catchingUp, this.#bringingBack, this.#saving, ...writers], {
       concurrency: "unbounded",
       discard: true
     })
     return Effect.andThen(all, Effect.never)
   }
+
+  readonly #now = () => this.#context.clock.currentTimeMillisUnsafe()
 
   #patiently<A, E, R>(call: Effect.Effect<A, E | StoreUnavailable, R>) {
     return this.#context.trouble.patiently(call, () => this.places.events)
@@ -135,7 +141,8 @@ export class Follower {
     const { bounds } = this.#context
     this.#isAtHead = false
     const { behind, documents } = yield* this.#patiently(documentsOf(this.#context, page.events))
-    this.behind.add(behindOf(page.events, after, behind))
+    this.behind.add(behindOf(page.events, after, behind), this.#now())
+    this.#readTo = page.next
     const bulks = bulksOf(documents, bounds)
     const place = this.places.begin(page.next, page.events, bulks.length)
     for (const bulk of bulks) yield* Queue.offer(this.#bulks, { documents: bulk, page: place })
@@ -195,6 +202,9 @@ export class Follower {
         yield* this.#lookAgain(waiting.slice(begin, begin + behindChunk))
       }
       yield* Metric.update(SearchMetrics.behindWallets, this.behind.wallets)
+      if (2 * this.behind.size > this.#context.bounds.behindEvents) {
+        this.behind.stop(this.#now() - this.#context.bounds.stoppedMillis, this.#context.bounds.stoppedWallets)
+      }
       const isMoving = before === 0 || this.behind.size < before
       pause = isMoving ? behindMillis : Math.min(2 * pause, behindAtMostMillis)
     }
@@ -209,8 +219,24 @@ export class Follower {
     )
     for (const bulk of bulksOf(documents, this.#context.bounds)) yield* this.#write(bulk)
     const late = new Set(behind)
-    this.behind.remove(waiting.filter(({ event }) => !late.has(event)))
+    this.behind.remove(
+      waiting.filter(({ event }) => !late.has(event)),
+      this.#now()
+    )
   })
+
+  readonly #bringingBack = Effect.suspend(() =>
+    bringBack({
+      ...this.#context,
+      behind: this.behind,
+      pageEvents: this.#context.bounds.pageEvents,
+      now: this.#now,
+      readTo: () => this.#readTo,
+      write: (documents) =>
+        Effect.forEach(bulksOf(documents, this.#context.bounds), (bulk) => this.#write(bulk), { discard: true }),
+      patiently: (call) => this.#patiently(call)
+    })
+  )
 
   // --- The checkpoint --------------------------------------------------------
 

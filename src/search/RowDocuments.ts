@@ -9,6 +9,7 @@ import { holdChanges, transferChanges } from "../domain/Projection.ts"
 import type { IndexRows, IndexRowsQuery, Persistence } from "../stores/Persistence.ts"
 import type { SearchDocument } from "../stores/SearchIndex.ts"
 import type { ReadError } from "../stores/StoreError.ts"
+import { transferOwners } from "../stores/TransferOwners.ts"
 
 type Wallet = IndexRows["wallets"][number]
 
@@ -23,19 +24,24 @@ export interface RowDocuments {
 
 const uniqueIds = (ids: Iterable<string>): ReadonlyArray<string> => [...new Set(ids)]
 
-/** Destinations that were not asked for: only their owners are wanted, which never change. */
+/** By wallet: its owner, and the position of its first event. */
+type Owners = ReadonlyMap<string, { readonly ownerId: string; readonly position: bigint }>
+
+const ownersOf = (wallets: IndexRows["wallets"]) =>
+  wallets.map(({ position, view }) => [view.id, { ownerId: view.ownerId, position }] as const)
+
+/** Also of destinations that were not asked for: only their owners are wanted, which never change. */
 const withDestinations = Effect.fnUntraced(function* (
   persistence: Persistence["Service"],
   { transfers, wallets }: IndexRows
-): Effect.fn.Return<ReadonlyMap<string, string>, ReadError> {
-  const owners = new Map(wallets.map(({ view }) => [view.id, view.ownerId]))
+): Effect.fn.Return<Owners, ReadError> {
+  const owners = new Map(ownersOf(wallets))
   const missing = uniqueIds(
     transfers.flatMap(({ transfer }) => walletsOf(transfer.legs)).filter((id) => !owners.has(id))
   )
   if (missing.length === 0) return owners
   const more = yield* persistence.indexRows({ wallets: missing, holds: [], transfers: [] })
-  for (const { view } of more.wallets) owners.set(view.id, view.ownerId)
-  return owners
+  return new Map([...owners, ...ownersOf(more.wallets)])
 })
 
 /** What the index has to show of these, as it is now; what has no row is left out. */
@@ -61,7 +67,7 @@ export const rowDocuments = Effect.fnUntraced(function* (
   for (const { key, position, transfer } of rows.transfers) {
     const view = wallets.get(sourceOf(transfer))?.view
     if (view === undefined) continue
-    const ownerIds = uniqueIds(walletsOf(transfer.legs).flatMap((id) => owners.get(id) ?? []))
+    const ownerIds = transferOwners(transfer, position, (id) => owners.get(id))
     documents.push({ kind: "transfer", version: view.version, position, ownerIds, key, transfer })
   }
   return {

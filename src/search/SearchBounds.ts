@@ -11,6 +11,10 @@ export interface SearchBounds {
   readonly bulksInFlight: number
   /** Events that wait for Persistence; then the log is not read on. */
   readonly behindEvents: number
+  /** From half of them on a wallet none of whose events was accepted for so long is set aside, ms … */
+  readonly stoppedMillis: number
+  /** … and so many wallets are at most. */
+  readonly stoppedWallets: number
   /**
    * Between two looks at the log while it moves, ms: what has come meanwhile goes out together, and many small requests
    * cost Elasticsearch several times as much as a few. Whoever waits for a search is not kept by it.
@@ -36,6 +40,8 @@ export const defaultSearchBounds: SearchBounds = {
   bulkBytes: 8 * 1024 * 1024,
   bulksInFlight: 3,
   behindEvents: 20_000,
+  stoppedMillis: 5_000,
+  stoppedWallets: 10_000,
   pollMillis: 200,
   idleMillis: 200,
   checkpointMillis: 500,

@@ -4,6 +4,7 @@
  */
 import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
+import type { StoreUnavailable } from "../stores/StoreError.ts"
 
 /** Of an index of its own, on this node. */
 export interface SearchLoad {
@@ -26,10 +27,13 @@ export class SearchProgress extends Context.Service<
     readonly index:
       | {
           /**
-           * Completes when a search that is sent from now on finds what these wallets have had persisted
-           * before this was called. While the index is away that is not; whoever asks has to limit its time.
+           * Completes with `true` when a search that is sent from now on finds what these wallets have had persisted
+           * before this was called, as of the version `since` or a later one; `false`: the index has refused some
+           * of it. While the index is away that is not; whoever asks has to limit its time.
            */
-          readonly shows: (walletIds: ReadonlyArray<string>) => Effect.Effect<void>
+          readonly shows: (walletIds: ReadonlyArray<string>, since?: number) => Effect.Effect<boolean>
+          /** `undefined`: it may be read. Else it is another installation's, is not as it should be, or is not known yet. */
+          readonly refusal: () => StoreUnavailable | undefined
           readonly load: () => SearchLoad
         }
       | undefined

@@ -16,13 +16,16 @@ export interface RoundSteps {
   /** Whether events of the wallet, of those that it has passed, are not written for all that. */
   readonly isBehind: (walletId: string) => boolean
   readonly refresh: Effect.Effect<void>
+  /** Of each of the wallets of which the index has refused anything, the latest version that that was as of. */
+  readonly refused: (walletIds: ReadonlyArray<string>) => Effect.Effect<ReadonlyMap<string, number>>
   /** Between two rounds, ms. */
   readonly pauseMillis: number
 }
 
 interface Waiter {
   readonly walletIds: ReadonlyArray<string>
-  readonly shown: Deferred.Deferred<void>
+  readonly since: number
+  readonly shown: Deferred.Deferred<boolean>
 }
 
 export class SearchRounds {
@@ -35,10 +38,13 @@ export class SearchRounds {
     this.#steps = steps
   }
 
-  /** Completes with a round that began after this. Whoever gives up is not waited for. */
-  shows(walletIds: ReadonlyArray<string>): Effect.Effect<void> {
+  /**
+   * Completes with a round that began after this; `false`: the index has refused what these wallets have had as of the
+   * version `since` or a later one. Whoever gives up is not waited for.
+   */
+  shows(walletIds: ReadonlyArray<string>, since: number): Effect.Effect<boolean> {
     return Effect.suspend(() => {
-      const waiter: Waiter = { walletIds, shown: Deferred.makeUnsafe() }
+      const waiter: Waiter = { walletIds, since, shown: Deferred.makeUnsafe() }
       this.#waiters.add(waiter)
       this.#asked.openUnsafe()
       const leave = Effect.sync(() => {
@@ -63,7 +69,7 @@ export class SearchRounds {
   }
 
   readonly #round = Effect.gen({ self: this }, function* () {
-    const { head, isBehind, reached, refresh } = this.#steps
+    const { head, isBehind, reached, refresh, refused } = this.#steps
     this.#asked.closeUnsafe()
     const waiters = [...this.#waiters]
     if (waiters.length === 0) return
@@ -73,6 +79,10 @@ export class SearchRounds {
     if (ready.length === 0) return
     yield* refresh
     yield* Metric.update(SearchMetrics.refreshes, 1)
-    for (const { shown } of ready) Deferred.doneUnsafe(shown, Effect.void)
+    const versions = yield* refused([...new Set(ready.flatMap(({ walletIds }) => walletIds))])
+    for (const { shown, since, walletIds } of ready) {
+      const isRefused = walletIds.some((walletId) => (versions.get(walletId) ?? -1) >= since)
+      Deferred.doneUnsafe(shown, Effect.succeed(!isRefused))
+    }
   })
 }

@@ -5,6 +5,7 @@
  * not notice.
  */
 import * as Clock from "effect/Clock"
+import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Metric from "effect/Metric"
@@ -14,7 +15,7 @@ import { Ownership } from "../actors/Ownership.ts"
 import { EventStore } from "../stores/EventStore.ts"
 import { Persistence } from "../stores/Persistence.ts"
 import { SearchIndex } from "../stores/SearchIndex.ts"
-import { type EventUnreadable, type ReadError, StoreDefect } from "../stores/StoreError.ts"
+import { type EventUnreadable, type ReadError, StoreDefect, StoreUnavailable } from "../stores/StoreError.ts"
 import { StoreOutages } from "../stores/StoreOutages.ts"
 import { type Follower, makeFollower } from "./Follower.ts"
 import { defaultSearchBounds, type SearchBounds } from "./SearchBounds.ts"
@@ -23,11 +24,11 @@ import { SearchProgress } from "./SearchProgress.ts"
 import { SearchRounds } from "./SearchRounds.ts"
 import { SearchTrouble } from "./SearchTrouble.ts"
 
-/** Between two looks at lag and dead letters, ms. */
+/** Between two looks at the index, at lag and dead letters, ms; sooner while it may not be read. */
 const gaugeMillis = 2_000
 
-/** Of an event that is not written after this the index itself is asked why, ms: a request to it may wait for longer. */
-const lateMillis = 5_000
+/** Before the first look has ended. */
+const notLookedAt = "it is not known yet whose the search index is"
 
 /** A follower that has gone on for so long has begun well: the next pause is the first again, ms. */
 const wellMillis = 60_000
@@ -56,10 +57,10 @@ class SearchWriter {
   deadLetters = 0
   /** Events of the follower that the metric has. */
   #counted = 0
-  /** The index was ours, and not ahead of its log, at the last look. */
-  #isFit = false
-  /** Why it is not, or could not be asked; `undefined`: it is, or was not asked. */
-  #away: string | undefined
+  /** Why it may not be read: at the last look it was not ours, was ahead of its log or could not be asked; `undefined`: it may. */
+  #unfit: string | undefined = notLookedAt
+  /** Fails when it is found to be unfit while it is being written. */
+  #found = Deferred.makeUnsafe<never, StoreDefect>()
 
   constructor(
     stores: Pick<SearchWriter, "log" | "persistence" | "index" | "ownership">,
@@ -120,8 +121,9 @@ class SearchWriter {
 
   readonly #write = Effect.gen({ self: this }, function* () {
     const { bounds, clock, index, log, persistence, trouble } = this
-    const { from, outdated } = yield* this.open
-    this.outdated = outdated
+    const found = Deferred.makeUnsafe<never, StoreDefect>()
+    this.#found = found
+    const { from } = yield* this.open
     trouble.on()
     const context = {
       log,
@@ -137,10 +139,28 @@ class SearchWriter {
     this.follower = yield* makeFollower(context, from)
     yield* this.countLetters
     yield* Effect.logInfo(`this node writes the search index, from position ${from} of the log`)
-    return yield* this.follower.run
+    return yield* Effect.raceFirst(this.follower.run, Deferred.await(found))
   })
 
-  readonly open = Effect.gen({ self: this }, function* (): Effect.fn.Return<Opened, ReadError> {
+  /** Looks whose the index is and how far, and keeps what is found: whether it may be read. */
+  readonly open = Effect.suspend(() =>
+    this.#opened.pipe(
+      Effect.tap(({ outdated }) =>
+        Effect.sync(() => {
+          this.#unfit = undefined
+          this.outdated = outdated
+        })
+      ),
+      Effect.tapError((error) =>
+        Effect.sync(() => {
+          this.#unfit = error.reason
+          if (error._tag === "StoreDefect") Deferred.doneUnsafe(this.#found, Effect.fail(error))
+        })
+      )
+    )
+  )
+
+  readonly #opened = Effect.gen({ self: this }, function* (): Effect.fn.Return<Opened, ReadError> {
     const { index, log } = this
     const state = yield* index.open((yield* log.head).logId)
     if (state._tag === "Foreign" || state._tag === "Unfit") return yield* fault(state.reason)
@@ -167,66 +187,45 @@ class SearchWriter {
     })
   )
 
-  /** The gauges, for ever. */
+  /** The gauges, and whether the index may be read, for ever. */
   get gauging(): Effect.Effect<never> {
     const look = Effect.gen({ self: this }, function* () {
       yield* this.countLetters
-      const { follower } = this
-      if (!this.isOwner || (follower !== undefined && follower.lagMillis > lateMillis)) yield* this.askIndex
-      else this.#away = undefined
-      if (follower !== undefined && this.outdated !== undefined) yield* this.lookAgain
-      yield* Metric.update(SearchMetrics.isWriting, follower === undefined ? 0 : 1)
-      if (follower === undefined) return
-      const head = yield* Effect.option(this.log.head)
-      const indexed = follower.places.events
-      yield* Metric.update(SearchMetrics.indexedEvents, Math.max(0, indexed - this.#counted))
-      this.#counted = indexed
-      const unread =
-        follower.isUpToDate || Option.isNone(head) ? 0 : Number(head.value.position - follower.places.written)
-      yield* Metric.update(SearchMetrics.lagEvents, Math.max(0, unread) + follower.behind.size)
-      yield* Metric.update(SearchMetrics.lagSeconds, follower.lagMillis / 1_000)
+      yield* Effect.ignore(this.open)
+      yield* this.gauge
     })
-    return Effect.forever(
-      Effect.andThen(
-        Effect.catchDefect(look, (defect) => Effect.logError("the search index could not be looked at", defect)),
-        Effect.sleep(gaugeMillis)
-      )
+    const safeLook = Effect.catchDefect(look, (defect) =>
+      Effect.logError("the search index could not be looked at", defect)
     )
+    let pause = this.bounds.reopenMillis
+    const nextPause = Effect.suspend(() => {
+      pause = this.#unfit === undefined ? this.bounds.reopenMillis : Math.min(2 * pause, gaugeMillis)
+      return Effect.sleep(this.#unfit === undefined ? gaugeMillis : pause)
+    })
+    return Effect.forever(Effect.andThen(safeLook, nextPause))
   }
 
-  /** A rebuild may have put another set in its place meanwhile, from whatever process. */
-  readonly lookAgain = Effect.suspend(() =>
-    Effect.matchEffect(
-      Effect.flatMap(this.log.head, ({ logId }) => this.index.open(logId)),
-      {
-        onSuccess: (state) => {
-          this.outdated = state._tag === "Outdated" ? state.reason : undefined
-          return Effect.void
-        },
-        // The follower meets it, too, and tells.
-        onFailure: () => Effect.void
-      }
-    )
-  )
-
-  /** Another node writes, and here searches need the index all the same; or what this one writes is not answered. */
-  readonly askIndex = Effect.suspend(() =>
-    Effect.matchEffect(this.open, {
-      onSuccess: () => {
-        this.#isFit = true
-        this.#away = undefined
-        return Effect.void
-      },
-      onFailure: ({ reason }) => {
-        this.#isFit = false
-        this.#away = this.trouble.place(reason)
-        return Effect.void
-      }
-    })
-  )
+  readonly gauge = Effect.gen({ self: this }, function* () {
+    const { follower } = this
+    yield* Metric.update(SearchMetrics.isWriting, follower === undefined ? 0 : 1)
+    if (follower === undefined) return
+    const head = yield* Effect.option(this.log.head)
+    const indexed = follower.places.events
+    yield* Metric.update(SearchMetrics.indexedEvents, Math.max(0, indexed - this.#counted))
+    this.#counted = indexed
+    const unread =
+      follower.isUpToDate || Option.isNone(head) ? 0 : Number(head.value.position - follower.places.written)
+    yield* Metric.update(SearchMetrics.lagEvents, Math.max(0, unread) + follower.behind.size)
+    yield* Metric.update(SearchMetrics.lagSeconds, follower.lagMillis / 1_000)
+  })
 
   get troubleLine(): string | undefined {
-    return this.trouble.line ?? this.#away
+    const unfit = this.#unfit === notLookedAt ? undefined : this.#unfit
+    return this.trouble.line ?? (unfit === undefined ? undefined : this.trouble.place(unfit))
+  }
+
+  get refusal(): StoreUnavailable | undefined {
+    return this.#unfit === undefined ? undefined : unavailable(this.#unfit)
   }
 
   // --- For those who wait ----------------------------------------------------
@@ -234,11 +233,11 @@ class SearchWriter {
   /** By this node's own follower, or by the checkpoint of another's. */
   reached(position: bigint): Effect.Effect<void> {
     const { follower } = this
+    // Who is to write and does not has no index to go by; and what may not be read shows nothing.
+    if (this.#unfit !== undefined || (follower === undefined && this.isOwner)) {
+      return Effect.andThen(Effect.sleep(this.bounds.reopenMillis), this.#reachedLater(position))
+    }
     if (follower === undefined) {
-      // Who is to write and does not has no index to go by; and nobody has one that was not looked at.
-      if (this.isOwner || !this.#isFit) {
-        return Effect.andThen(Effect.sleep(this.bounds.reopenMillis), this.#reachedLater(position))
-      }
       return Effect.flatMap(this.patiently(this.index.current.checkpoint), (checkpoint) =>
         checkpoint >= position
           ? Effect.void
@@ -267,6 +266,11 @@ class SearchWriter {
   }
 }
 
+/** Milliseconds: until the next look, about. */
+const soonMillis = 1_000
+
+const unavailable = (reason: string) => new StoreUnavailable({ store: "readModel", reason, retryAfter: soonMillis })
+
 const fault = (reason: string) => Effect.fail(new StoreDefect({ store: "readModel", reason }))
 
 /** What a store throws, or a defect of ours, must not end the writing for good. */
@@ -288,6 +292,7 @@ const make = Effect.fnUntraced(function* (
     reached: (position) => writer.reached(position),
     isBehind: (walletId) => writer.follower?.behind.has(walletId) ?? false,
     refresh: writer.patiently(index.current.refresh),
+    refused: (walletIds) => writer.patiently(stores.persistence.refusedVersions(walletIds)),
     pauseMillis: bounds.refreshMillis
   })
   yield* Effect.forkScoped(writer.run)
@@ -295,7 +300,8 @@ const make = Effect.fnUntraced(function* (
   yield* Effect.forkScoped(rounds.run)
   return SearchProgress.of({
     index: {
-      shows: (walletIds) => rounds.shows(walletIds),
+      shows: (walletIds, since = 0) => rounds.shows(walletIds, since),
+      refusal: () => writer.refusal,
       load: () => ({
         isWriter: writer.follower !== undefined,
         trouble: writer.troubleLine,

@@ -365,6 +365,10 @@ export class Persistence extends Context.Service<
       readonly limit: number
     }) => Effect.Effect<ReadonlyArray<DeadLetter>, ReadError>
     readonly countDeadLetters: Effect.Effect<number, ReadError>
+    /** Of each of these wallets that has any, the latest version that one of its dead letters is of. One statement. */
+    readonly refusedVersions: (
+      walletIds: ReadonlyArray<string>
+    ) => Effect.Effect<ReadonlyMap<string, number>, ReadError>
     /** Those at this version or an earlier one. */
     readonly removeDeadLetters: (
       letters: ReadonlyArray<Pick<DeadLetter, "kind" | "id" | "version">>

@@ -39,9 +39,13 @@ export class Outage {
     return Number((this.#clock.monotonicTimeNanosUnsafe() - this.#lastFailure) / nanosPerMilli)
   }
 
-  /** The place and the cause, in one line. */
+  /** The place and the cause, in one line. A cause that begins with the place's address goes on from there. */
   line(reason: string): string {
-    return reason.includes(this.place) ? reason : `${this.place}: ${reason}`
+    if (reason.includes(this.place)) return reason
+    const address = / at (.+)$/.exec(this.place)?.[1]
+    return address !== undefined && reason.startsWith(address)
+      ? `${this.place}${reason.slice(address.length)}`
+      : `${this.place}: ${reason}`
   }
 
   /** `asker`: who was not served. Answers whether this is the beginning. */

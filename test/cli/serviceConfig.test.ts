@@ -79,6 +79,7 @@ describe("the service's configuration", () => {
     ["WALLET_SEARCH_PREFIX", "Wallet"],
     ["WALLET_SEARCH_SHARDS", "0"],
     ["WALLET_SEARCH_REFRESH", "1 milli"],
+    ["WALLET_SEARCH_TIMEOUT", "10 millis"],
     ["WALLET_SEARCH_REBUILD", "sometimes"]
   ]
   for (const [variable, value] of wrong) {

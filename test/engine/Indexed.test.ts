@@ -2,8 +2,10 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
+import * as Schedule from "effect/Schedule"
 import { type ActorBounds, defaultBounds } from "../../src/actors/ActorBounds.ts"
 import { type SearchRebuildMode, SearchRebuilds } from "../../src/engine/SearchConfig.ts"
 import { WalletEngine } from "../../src/engine/WalletEngine.ts"
@@ -25,9 +27,11 @@ const limit = 120_000
 const start = Effect.fnUntraced(function* (
   bounds: Partial<ActorBounds> = {},
   state = MemorySearchIndex.makeState(),
-  rebuild: SearchRebuildMode = "manual"
+  rebuild: SearchRebuildMode = "manual",
+  begin: (index: Faults.FaultySearchIndex) => void = () => undefined
 ) {
   const index = Faults.make(MemorySearchIndex.make(state))
+  begin(index)
   const stores = Layer.mergeAll(
     MemoryEventStore.layer,
     MemoryPersistence.layer,
@@ -44,6 +48,9 @@ const start = Effect.fnUntraced(function* (
   )
   return { engine: Context.get(services, WalletEngine), index }
 })
+
+const readModel = (engine: WalletEngine["Service"]) =>
+  Effect.map(engine.health, ({ checks }) => checks.find(({ name }) => name === "readModel")!)
 
 const searched = Effect.fnUntraced(function* (engine: WalletEngine["Service"], ownerId: string) {
   const { data } = yield* engine.searchTransactions({ ownerId, limit: 200 })
@@ -123,6 +130,97 @@ describe("a command that waits for the index", () => {
       })
     )
   )
+
+  live(
+    "whose document is refused is told at once that it is not indexed, and one after it that it is",
+    Effect.scoped(
+      Effect.gen(function* () {
+        // Whoever waited until time is up would do so for the test's own limit.
+        const { engine, index } = yield* start({ callerWaitMillis: 10 * limit })
+        yield* engine.createWallet({ id: "a", ownerId: "o", currency: "EUR", idempotencyKey: "create" })
+        index.refuses = (document) =>
+          document.kind === "transaction" && document.transaction.amount === 7n ? "a term is too long" : undefined
+        const credit = (amount: bigint) =>
+          engine.credit({ walletId: "a", amount, idempotencyKey: `k${amount}`, await: "indexed" })
+        assert.deepStrictEqual((yield* credit(5n)).durability, all)
+        assert.deepStrictEqual((yield* credit(7n)).durability, notIndexed)
+        assert.deepStrictEqual((yield* credit(7n)).durability, notIndexed)
+        assert.deepStrictEqual((yield* credit(9n)).durability, all)
+        assert.deepStrictEqual(yield* searched(engine, "o"), [9n, 5n])
+      })
+    )
+  )
+
+  live(
+    "is answered at once while the index is known to be away",
+    Effect.scoped(
+      Effect.gen(function* () {
+        const { engine, index } = yield* start({ callerWaitMillis: 10 * limit })
+        yield* engine.createWallet({ id: "a", ownerId: "o", currency: "EUR", idempotencyKey: "create" })
+        index.every = Faults.away
+        yield* Effect.repeat(Effect.delay(readModel(engine), 20), { until: ({ status }) => status === "degraded" })
+        const credit = { walletId: "a", amount: 5n, idempotencyKey: "k", await: "indexed" } as const
+        assert.deepStrictEqual((yield* engine.credit(credit)).durability, notIndexed)
+        index.every = undefined
+        yield* Effect.repeat(Effect.delay(readModel(engine), 20), { until: ({ status }) => status === "ok" })
+        assert.deepStrictEqual((yield* engine.credit(credit)).durability, all)
+      })
+    )
+  )
+})
+
+describe("a search of an index", () => {
+  const searches = (engine: WalletEngine["Service"]) => [
+    engine.searchWallets({ limit: 1 }),
+    engine.searchTransactions({ limit: 1 }),
+    engine.searchTransfers({ limit: 1 }),
+    engine.searchHolds({ limit: 1 }),
+    engine.stats({})
+  ]
+
+  const refusals = (engine: WalletEngine["Service"]) =>
+    Effect.forEach(
+      searches(engine),
+      (search: Effect.Effect<unknown, { readonly _tag: string; readonly message: string }>) =>
+        Effect.map(Effect.flip(search), ({ _tag, message }) => `${_tag} ${message}`)
+    )
+
+  live(
+    "that is another installation's is refused with the reason, and when it becomes so, and served when it is ours again",
+    Effect.scoped(
+      Effect.gen(function* () {
+        const state = MemorySearchIndex.makeState()
+        yield* MemorySearchIndex.make(state).open("another")
+        const { engine } = yield* start({}, state)
+        yield* Effect.repeat(Effect.delay(readModel(engine), 20), { until: ({ status }) => status === "degraded" })
+        for (const refusal of yield* refusals(engine)) {
+          assert.match(refusal, /^StoreUnavailable .* the log another, not of log/)
+        }
+        const foreign = state.current
+        state.current = undefined
+        yield* Effect.retry(engine.searchWallets({ limit: 1 }), Schedule.spaced("20 millis"))
+        state.current = foreign
+        yield* Effect.repeat(Effect.delay(Effect.exit(engine.searchWallets({ limit: 1 })), 20), {
+          while: Exit.isSuccess
+        })
+        for (const refusal of yield* refusals(engine)) assert.match(refusal, /^StoreUnavailable .* the log another/)
+      })
+    )
+  )
+
+  live(
+    "of which it is not known yet whose it is, is refused",
+    Effect.scoped(
+      Effect.gen(function* () {
+        const { engine } = yield* start({}, MemorySearchIndex.makeState(), "manual", (index) => {
+          index.every = () => Effect.never
+        })
+        for (const refusal of yield* refusals(engine)) {
+          assert.match(refusal, /^StoreUnavailable .* not known yet whose the search index is/)
+        }
+      })
+    )
+  )
 })
 
 describe("a command that does not wait for the index", () => {
@@ -152,9 +250,6 @@ describe("an index of another release's mapping", () => {
     yield* Effect.orDie(MemorySearchIndex.make(state, { mapping: "0" }).open("log"))
     return state
   })
-
-  const readModel = (engine: WalletEngine["Service"]) =>
-    Effect.map(engine.health, ({ checks }) => checks.find(({ name }) => name === "readModel")!)
 
   const create = (engine: WalletEngine["Service"]) =>
     engine.createWallet({ id: "a", ownerId: "o", currency: "EUR", idempotencyKey: "create", await: "indexed" })

@@ -83,6 +83,7 @@ const statuses = ({ received }: Client): ReadonlyArray<string> =>
 const write = (path = "/v1/transfers"): string => `POST ${path} HTTP/1.1\r\nhost: x\r\ncontent-length: 0\r\n\r\n`
 const read = "GET /v1/wallets/a HTTP/1.1\r\nhost: x\r\n\r\n"
 const search = "GET /v1/wallets?q=a HTTP/1.1\r\nhost: x\r\n\r\n"
+const indexed = write("/v1/wallets/a/credit?await=indexed")
 const live = "GET /health/live HTTP/1.1\r\nhost: x\r\n\r\n"
 
 const until = (condition: () => boolean) => Effect.repeat(Effect.sleep(1), { while: () => !condition() })
@@ -96,7 +97,7 @@ const feed = "GET /v1/feed HTTP/1.1\r\nhost: x\r\n\r\n"
 /** As many in flight as are taken of a kind. */
 const saturated = Effect.fnUntraced(function* (served: Served, request: string) {
   const { admission, port, state } = served
-  const { lane } = admission.lines[request === read ? "read" : "write"]
+  const { lane } = admission.lines[request === read ? "read" : request === indexed ? "indexed" : "write"]
   const clients: Array<Client> = []
   while (!lane.refuses()) {
     const wanted = Math.min(together, lane.limit * refusedAt - lane.inFlight)
@@ -186,6 +187,36 @@ describe("the admission of requests", () => {
       assert.deepStrictEqual(statuses(next), ["200", "503"])
       assert.deepStrictEqual([statuses(aRead), statuses(aWrite)], [["200"], ["200"]])
     }).pipe(Effect.scoped)
+  )
+
+  it.live(
+    "takes writes and reads while as many as are taken wait for search, and holds nobody's connection for them",
+    () =>
+      Effect.gen(function* () {
+        const served = yield* makeServer
+        const { admission } = served
+        const idle = yield* connect(served.port)
+        idle.socket.write(write())
+        yield* until(() => served.taken.length === 1)
+        answerAll(served)
+        yield* until(() => statuses(idle).length === 1)
+        yield* saturated(served, indexed)
+        const before = served.state.served
+        for (const request of [write(), read, search]) {
+          const client = yield* connect(served.port)
+          client.socket.write(request)
+        }
+        idle.socket.write(write())
+        yield* until(() => served.state.served === before + 4)
+        assert.deepStrictEqual(
+          [admission.lines.write.refused, admission.lines.read.refused, admission.lines.search.refused],
+          [0, 0, 0]
+        )
+        const late = yield* connect(served.port)
+        late.socket.write(indexed)
+        yield* until(() => admission.lines.indexed.refused === 1)
+        assert.strictEqual(served.state.served, before + 4)
+      }).pipe(Effect.scoped)
   )
 
   it.live("throws away what a connection sends ahead when nothing is taken, and says so", () =>

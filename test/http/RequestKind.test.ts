@@ -20,7 +20,12 @@ describe("the kind of a request", () => {
     ["GET", "/v1/wallets/a/transactions?type=credit", "read"],
     ["GET", "/v1/feed?after=0", "read"],
     ["POST", "/v1/wallets", "write"],
-    ["PATCH", "/v1/wallets/a", "write"]
+    ["PATCH", "/v1/wallets/a", "write"],
+    ["POST", "/v1/wallets/a/credit?await=persisted", "write"],
+    ["POST", "/v1/wallets/a/credit?await=indexed", "indexed"],
+    ["POST", "/v1/transfers?x=1&await=indexed&y=2", "indexed"],
+    ["POST", "/v1/wallets/a/credit?await=indexedly", "write"],
+    ["GET", "/v1/wallets/a?await=indexed", "read"]
   ])("of %s %s is %s", (method, url, kind) => {
     assert.strictEqual(kindOf({ method, url }), kind)
   })

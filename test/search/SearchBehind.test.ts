@@ -3,10 +3,11 @@ import { assert, describe } from "@effect/vitest"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
+import type { Commit } from "../../src/domain/Commit.ts"
 import { noMetadata } from "../../src/domain/Limits.ts"
-import { StoreUnavailable } from "../../src/stores/StoreError.ts"
+import { EventUnreadable, StoreUnavailable } from "../../src/stores/StoreError.ts"
 import { credit, debit, SampleWallet, send, undo } from "../../src/testing/contract/SampleWallet.ts"
-import { answers, eventually, everything, head, live, setup } from "./SearchSetup.ts"
+import { answers, assertFollowed, eventually, everything, head, live, setup } from "./SearchSetup.ts"
 
 describe("behind a log of its own", () => {
   live("what Persistence has not accepted is not shown; the others are", () =>
@@ -84,6 +85,92 @@ describe("behind a log of its own", () => {
           [source.id]
         )
         assert.lengthOf(index[2].data, 1)
+      })
+    )
+  )
+
+  live(
+    "a wallet that stands still with more events than are kept holds no other up, and is shown when it comes on",
+    () =>
+      Effect.scoped(
+        Effect.gen(function* () {
+          const stores = yield* setup({ separate: true })
+          const bounds = { behindEvents: 10, stoppedMillis: 30, stoppedWallets: 3 }
+          const node = yield* stores.node({ bounds })
+          const stopped = [new SampleWallet(), new SampleWallet()] as const
+          const commits: Array<Commit> = []
+          const more: Array<Commit> = []
+          const append = Effect.fnUntraced(function* (sample: SampleWallet, commit: Commit) {
+            yield* stores.append(commit)
+            commits.push(commit)
+            const other = new SampleWallet()
+            const created = other.create()
+            yield* stores.append(created)
+            yield* stores.persistence.write([created])
+            return other.id
+          })
+          for (const sample of stopped) yield* append(sample, sample.create())
+          for (let n = 0; n < 40; n++) {
+            for (const sample of stopped) {
+              const other = yield* append(sample, sample.commit(credit(BigInt(n + 1))))
+              // Those behind it in the log are shown all the same.
+              if (n > 30) assert.isTrue(yield* node.progress.shows([other]))
+            }
+          }
+          assert.isAbove(node.progress.load().lagMillis, 0)
+          assert.strictEqual(stores.state.current!.checkpoint, 0n)
+          const waiting = [
+            yield* Effect.forkChild(node.progress.shows([stopped[0].id])),
+            yield* Effect.forkChild(node.progress.shows([stopped[1].id]))
+          ] as const
+          for (const commit of commits.slice(0, 50)) yield* stores.persistence.write([commit])
+          const [first] = stopped
+          for (const commit of commits.slice(50)) {
+            yield* stores.persistence.write([commit])
+            const late = first.commit(credit(1n))
+            yield* stores.append(late)
+            more.push(late)
+          }
+          assert.isUndefined(waiting[0].pollUnsafe())
+          for (const commit of more) yield* stores.persistence.write([commit])
+          yield* Effect.forEach(waiting, Fiber.join)
+          yield* assertFollowed(stores)
+          assert.strictEqual(node.progress.load().lagMillis, 0)
+        })
+      )
+  )
+
+  live("a transfer to a wallet whose first event cannot be read is shown, and holds nobody up", () =>
+    Effect.scoped(
+      Effect.gen(function* () {
+        const stores = yield* setup({ separate: true })
+        const [damaged, source] = [new SampleWallet(), new SampleWallet()]
+        const sent = source.commit(source.creation(), credit(9n), send("t-1", damaged.id, 3n))
+        yield* stores.append(damaged.create())
+        yield* stores.append(sent)
+        yield* stores.persistence.write([sent])
+        const reason = { walletId: damaged.id, version: 0, type: "WalletCreated", reason: "damaged" }
+        const { position } = stores.database.log.find(({ recorded }) => recorded.walletId === damaged.id)!
+        const { log } = stores
+        const node = yield* stores.node({
+          log: {
+            ...log,
+            read: (walletId, options) =>
+              walletId === damaged.id ? Effect.fail(new EventUnreadable(reason)) : log.read(walletId, options),
+            readAll: (options) =>
+              Effect.flatMap(log.readAll(options), (events) =>
+                events.some((event) => event.position === position)
+                  ? Effect.fail(new EventUnreadable({ ...reason, position }))
+                  : Effect.succeed(events)
+              )
+          }
+        })
+        assert.isTrue(yield* node.progress.shows([source.id]))
+        const { data } = yield* stores.search.searchTransfers(everything)
+        assert.deepStrictEqual(
+          data.map(({ id, to }) => [id, to]),
+          [["t-1", damaged.id]]
+        )
       })
     )
   )

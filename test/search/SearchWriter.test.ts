@@ -227,6 +227,30 @@ describe("search is off, and nothing else,", () => {
     )
   )
 
+  live("when another log's index is put in its place, also while nothing moves", () =>
+    Effect.scoped(
+      Effect.gen(function* () {
+        const stores = yield* setup()
+        const nodes = [yield* stores.node(), yield* stores.node({ owns: () => false })]
+        yield* movements(stores)
+        yield* assertFollowed(stores)
+        for (const { progress } of nodes) yield* eventually("it may be read", () => progress.refusal() === undefined)
+        const [ours, theirs] = [stores.state.current, yield* opened("another-log")]
+        stores.state.current = theirs
+        for (const { progress } of nodes) {
+          yield* eventually("it may not", () => progress.refusal()?.reason.includes("another-log") === true)
+          yield* eventually("it is not written", () => !progress.load().isWriter)
+        }
+        yield* movements(stores)
+        assert.strictEqual(theirs.checkpoint, 0n)
+        assert.strictEqual(theirs.documents.transaction.size, 0)
+        stores.state.current = ours
+        yield* assertFollowed(stores)
+        for (const { progress } of nodes) yield* eventually("it may again", () => progress.refusal() === undefined)
+      })
+    )
+  )
+
   live("with an index that is ahead of its log", () =>
     Effect.scoped(
       Effect.gen(function* () {
@@ -276,6 +300,35 @@ describe("a document that is refused", () => {
         yield* stores.append(bad.commit(credit(6n)))
         yield* assertFollowed(stores)
         yield* eventually("it is gone", () => node.progress.load().deadLetters === 0)
+      })
+    )
+  )
+})
+
+describe("those who wait for a document that is refused", () => {
+  live("are told that it is not there, at once; others of the same wallet, before and after it, that they are", () =>
+    Effect.scoped(
+      Effect.gen(function* () {
+        const stores = yield* setup()
+        const nodes = [yield* stores.node(), yield* stores.node({ owns: () => false })]
+        const [good, bad] = [new SampleWallet(), new SampleWallet()]
+        yield* stores.append(good.create(), bad.create())
+        const told = (sample: SampleWallet, since: number) =>
+          Effect.forEach(nodes, ({ progress }) => progress.shows([sample.id], since))
+        assert.deepStrictEqual(yield* told(bad, 0), [true, true])
+        nodes[0]!.index.refuses = (document) =>
+          document.kind === "transaction" && document.transaction.version === 1 ? "a term is too long" : undefined
+        yield* stores.append(bad.commit(credit(5n)))
+        assert.deepStrictEqual(yield* told(bad, 1), [false, false])
+        assert.deepStrictEqual(yield* told(good, 0), [true, true])
+        yield* stores.append(bad.commit(credit(6n)))
+        assert.deepStrictEqual(yield* told(bad, 2), [true, true])
+        assert.deepStrictEqual(yield* told(bad, 1), [false, false])
+        // As after a mend.
+        yield* stores.persistence.removeDeadLetters(
+          yield* stores.persistence.deadLetters({ after: undefined, limit: 9 })
+        )
+        assert.deepStrictEqual(yield* told(bad, 1), [true, true])
       })
     )
   )

@@ -21,6 +21,28 @@ const watched = <A>(use: (outages: StoreOutages["Service"], lines: ReadonlyArray
 }
 
 describe("an outage", () => {
+  it.effect("is told with its address once, whether or not the cause begins with it", () =>
+    Effect.gen(function* () {
+      const outage = (yield* StoreOutages).of("readModel")
+      assert.deepStrictEqual(
+        [
+          "https://search-1:9200 cannot be reached: ECONNREFUSED",
+          "https://search-1:9200: no answer",
+          "Elasticsearch at https://search-1:9200: known",
+          "https://search-2:9200: another",
+          "its alias is gone"
+        ].map((reason) => outage.line(reason)),
+        [
+          "Elasticsearch at https://search-1:9200 cannot be reached: ECONNREFUSED",
+          "Elasticsearch at https://search-1:9200: no answer",
+          "Elasticsearch at https://search-1:9200: known",
+          "Elasticsearch at https://search-1:9200: https://search-2:9200: another",
+          "Elasticsearch at https://search-1:9200: its alias is gone"
+        ]
+      )
+    }).pipe(Effect.provide(StoreOutages.layer({ readModel: "Elasticsearch at https://search-1:9200" })))
+  )
+
   it.effect("is one warning with address and cause, and one line with its time and count when it is over", () =>
     watched(
       Effect.fnUntraced(function* (outages, lines) {

@@ -141,6 +141,7 @@ class Play {
     readonly to: SampleWallet
     open: boolean
   }> = []
+  readonly #currencies: ReadonlyArray<string>
   #keys = 0
 
   readonly #number: number
@@ -152,9 +153,11 @@ class Play {
       const sample = new SampleWallet({ id, ownerId, currency, metadata, overdraftLimit: 10n ** 30n - 1n })
       sample.time = begin + late * 1_000
       this.names.push(id)
-      this.#append(sample, sample.creation())
+      // Of some there is nothing but what was sent to them, until they do something themselves.
+      if (index < 4) this.#append(sample, sample.creation())
       return sample
     })
+    this.#currencies = wallets.map(({ currency }) => currency)
     for (const one of steps) this.#play(one)
   }
 
@@ -166,6 +169,7 @@ class Play {
 
   #play(one: Step): void {
     const [wallet, other] = [this.#wallets[one.wallet]!, this.#wallets[one.other]!]
+    if (wallet.wallet === undefined) this.#append(wallet, wallet.creation())
     const isFrozen = wallet.wallet?.status !== "active"
     wallet.time += one.millis
     if (one.kind === "credit")
@@ -176,7 +180,7 @@ class Play {
     if (one.kind === "debit") return this.#append(wallet, debit(one.amount, one.reference, one.metadata))
     if (one.kind === "hold") return this.#hold(wallet, one)
     if (one.kind === "freeze") return this.#append(wallet, { _tag: "Freeze", reason: one.reference })
-    if (wallet === other || wallet.wallet?.currency !== "EUR" || other.wallet?.currency !== "EUR") return
+    if (wallet === other || this.#currencies[one.wallet] !== "EUR" || this.#currencies[one.other] !== "EUR") return
     const id = `T-${this.#keys}_${this.#number}`
     this.names.push(id)
     this.#append(wallet, send(id, other.id, one.amount, one.reference, one.metadata))
@@ -205,6 +209,7 @@ class Play {
     const { from, id, to } = transfer
     transfer.open = false
     if (kind === "return") return this.#append(from, returnFunds(id, reference ?? "why"), "e")
+    if (to.wallet === undefined) this.#append(to, to.creation())
     this.#append(to, receive(id, from.id, 1n), "e")
     if (kind === "settle") this.#append(from, settle(id), "e")
   }

@@ -3,7 +3,8 @@
  * touch as documents, bulks of those. A few pages are under way at a time; the checkpoint follows behind what is written.
  *
  * Events whose wallets' rows have not come so far are kept aside and asked again with each page; the checkpoint
- * stays below them. What the index refuses for good is put on record, and an event that cannot be read passed over.
+ * stays below them. Beyond a bound those of the wallets with the most of them are left: the service that follows the log
+ * begins below them. What the index refuses for good is put on record, and an event that cannot be read passed over.
  */
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
@@ -12,7 +13,7 @@ import { type LogPage, readLogPage } from "../../search/LogPage.ts"
 import type { EventStore, PositionedEvent } from "../../stores/EventStore.ts"
 import type { DeadLetter, Persistence } from "../../stores/Persistence.ts"
 import type { IndexSet, SearchDocument } from "../../stores/SearchIndex.ts"
-import { type EventUnreadable, type ReadError, StoreUnavailable } from "../../stores/StoreError.ts"
+import type { EventUnreadable, ReadError } from "../../stores/StoreError.ts"
 import { patiently } from "./RebuildStores.ts"
 
 /** Pages that are read, made into documents and written at a time. */
@@ -20,8 +21,8 @@ const pagesAtATime = 3
 
 const documentsPerWrite = 1_000
 
-/** Events kept aside; more is an outage of their store, not a lag. */
-const asideBound = 10_000
+/** Events kept aside, if nothing else is said. */
+const asideEvents = 10_000
 
 /** Unreadable events that are named. */
 const named = 20
@@ -38,15 +39,26 @@ export interface FillCounts {
   transactions: number
 }
 
+/** Events that were kept aside and are left to whoever follows the log. */
+interface LeftEvents {
+  readonly wallets: Set<string>
+  events: number
+  /** The lowest of their positions. */
+  lowest: bigint | undefined
+}
+
 export interface SearchFill {
   readonly log: EventStore["Service"]
   readonly persistence: Persistence["Service"]
   readonly set: IndexSet
   readonly pageEvents: number
+  /** Events kept aside; with more, those of some wallets are left until half as many are kept. */
+  readonly asideEvents: number
   readonly counts: FillCounts
   /** All events up to here were read. */
   position: bigint
   aside: ReadonlyArray<PositionedEvent>
+  readonly left: LeftEvents
   /** The first ones. */
   readonly unreadable: Array<EventUnreadable>
   /** Called after each page. */
@@ -56,13 +68,15 @@ export interface SearchFill {
 export const startFill = (
   stores: Pick<SearchFill, "log" | "persistence" | "set">,
   from: bigint,
-  options: Pick<SearchFill, "onPage" | "pageEvents">
+  options: Pick<SearchFill, "onPage" | "pageEvents"> & Partial<Pick<SearchFill, "asideEvents">>
 ): SearchFill => ({
   ...stores,
+  asideEvents,
   ...options,
   counts: { events: 0, documents: 0, refused: 0, wallets: 0, transactions: 0 },
   position: from,
   aside: [],
+  left: { wallets: new Set(), events: 0, lowest: undefined },
   unreadable: []
 })
 
@@ -102,12 +116,34 @@ const writeEvents = Effect.fnUntraced(function* (
 })
 
 /** Below it everything is written. */
-const safePosition = ({ aside, position }: SearchFill): bigint => {
+const safePosition = ({ aside, left, position }: SearchFill): bigint => {
   const first = aside.reduce<bigint | undefined>(
     (lowest, one) => (lowest === undefined || one.position < lowest ? one.position : lowest),
-    undefined
+    left.lowest
   )
   return first === undefined ? position : first - 1n
+}
+
+/** Takes those of some wallets away, and of wallets of which any were. */
+const leave = (fill: SearchFill): void => {
+  const { aside, asideEvents: bound, left } = fill
+  if (aside.length > bound) {
+    const counts = new Map<string, number>()
+    for (const { recorded } of aside) counts.set(recorded.walletId, (counts.get(recorded.walletId) ?? 0) + 1)
+    let kept = aside.length
+    for (const [walletId, count] of [...counts].sort(([, a], [, b]) => b - a)) {
+      if (kept <= bound / 2) break
+      kept -= count
+      left.wallets.add(walletId)
+    }
+  }
+  if (left.wallets.size === 0) return
+  fill.aside = aside.filter(({ position, recorded }) => {
+    if (!left.wallets.has(recorded.walletId)) return true
+    left.events++
+    if (left.lowest === undefined || position < left.lowest) left.lowest = position
+    return false
+  })
 }
 
 const afterPage = Effect.fnUntraced(function* (
@@ -118,10 +154,7 @@ const afterPage = Effect.fnUntraced(function* (
   if (unreadable !== undefined && fill.unreadable.length < named) fill.unreadable.push(unreadable)
   fill.position = next
   fill.aside = [...(fill.aside.length === 0 ? [] : yield* writeEvents(fill, fill.aside)), ...behind]
-  if (fill.aside.length > asideBound) {
-    const reason = `it is more than ${asideBound} events behind the log: search shows only what it has`
-    return yield* new StoreUnavailable({ store: "persistence", reason, retryAfter: 10_000 })
-  }
+  leave(fill)
   const position = safePosition(fill)
   if (position > 0n) yield* patiently(fill.set.saveCheckpoint(position))
   yield* fill.onPage(fill)

@@ -117,11 +117,12 @@ const onPage =
 const compareCounts = Effect.fnUntraced(function* ({
   aside,
   counts,
+  left,
   set,
   unreadable
 }: SearchFill): Effect.fn.Return<void, FillError | RebuildWrong> {
   // What was not written as it is in the log tells nothing.
-  if (counts.refused + aside.length + unreadable.length > 0) return
+  if (counts.refused + aside.length + left.events + unreadable.length > 0) return
   for (const [kind, expected] of [
     ["wallet", counts.wallets],
     ["transaction", counts.transactions]
@@ -188,7 +189,7 @@ const rebuildInto = Effect.fnUntraced(function* (
     events: fill.counts.events,
     documents: fill.counts.documents,
     deadLetters: remaining,
-    waiting: fill.aside.length,
+    waiting: fill.aside.length + fill.left.events,
     unreadable: fill.unreadable.map(({ message }) => message),
     dropped,
     durationMillis: (yield* Clock.currentTimeMillis) - started

@@ -11,6 +11,7 @@ import { randomUUID } from "node:crypto"
 import type { ReadError } from "../StoreError.ts"
 import type { ElasticConnection } from "./Connection.ts"
 import { unavailable } from "./Failure.ts"
+import { ownAlias } from "./IndexNames.ts"
 
 /** Milliseconds between two signs of life. */
 const beatMillis = 2_000
@@ -54,9 +55,13 @@ const write = Effect.fnUntraced(function* (
 ) {
   const { body, status } = yield* request({
     method: "PUT",
-    path: `/${index}/_doc/${lockId}`,
-    query:
-      before === undefined ? { op_type: "create" } : { if_seq_no: before.seqNo, if_primary_term: before.primaryTerm },
+    path: `/${ownAlias(index)}/_doc/${lockId}`,
+    query: {
+      require_alias: true,
+      ...(before === undefined
+        ? { op_type: "create" }
+        : { if_seq_no: before.seqNo, if_primary_term: before.primaryTerm })
+    },
     body: { owner },
     accept: [409]
   })

@@ -14,9 +14,8 @@ import { defect, type ElasticError, errorIn, failureOfStatus, isCutOff, unavaila
 
 /** Where documents go. */
 export interface BulkTarget {
+  /** An alias: what is none is written by nobody, and no write makes an index. */
   readonly nameOf: (kind: DocumentKind) => string
-  /** By alias: what is no alias is written by nobody. */
-  readonly byAlias: boolean
   /** Whether an index that has taken a document is one of ours. */
   readonly isOurs: (index: string) => boolean
 }
@@ -151,10 +150,7 @@ export const makeWrite = (connection: ElasticConnection["Service"], target: Bulk
       const { body, status } = yield* request({
         method: "POST",
         path: "/_bulk",
-        query: {
-          filter_path: "items.*.status,items.*._index,items.*.error",
-          ...(target.byAlias && { require_alias: true })
-        },
+        query: { filter_path: "items.*.status,items.*._index,items.*.error", require_alias: true },
         lines: lines.map(({ text }) => text).join(""),
         timeoutMillis: limits.timeoutMillis,
         accept: [400, 413]

@@ -74,7 +74,7 @@ const byCreation = Effect.fnUntraced(function* (searches: Searches, query: Amoun
   })
 })
 
-const make = (searches: Searches): ReadModel["Service"] => ({
+export const make = (searches: Searches): ReadModel["Service"] => ({
   searchWallets: (query) =>
     Effect.map(byPosition(searches, "wallet", query, walletQuery(query)), (found) =>
       pageByPosition(found, query.limit, ({ wallet }) => wallet)
@@ -98,8 +98,15 @@ const make = (searches: Searches): ReadModel["Service"] => ({
   stats: (query) => statsOf(searches, query)
 })
 
-/** Searches the indexes of that prefix (default `wallet`), whichever set its aliases lead to. */
-export const layer = ({ prefix = "wallet" }: { readonly prefix?: string | undefined } = {}): Layer.Layer<
+export interface ElasticReadModelOptions {
+  /** Of all aliases; default `wallet`. */
+  readonly prefix?: string | undefined
+  /** Milliseconds a search may take; default 2,000. */
+  readonly timeoutMillis?: number | undefined
+}
+
+/** Searches the indexes of that prefix, whichever set its aliases lead to. */
+export const layer = ({ prefix = "wallet", timeoutMillis }: ElasticReadModelOptions = {}): Layer.Layer<
   ReadModel,
   never,
   ElasticConnection
@@ -107,6 +114,6 @@ export const layer = ({ prefix = "wallet" }: { readonly prefix?: string | undefi
   Layer.effect(
     ReadModel,
     Effect.gen(function* () {
-      return make(yield* makeSearches(yield* ElasticConnection, prefix))
+      return make(yield* makeSearches(yield* ElasticConnection, prefix, timeoutMillis))
     })
   )

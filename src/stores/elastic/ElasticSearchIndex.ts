@@ -23,7 +23,7 @@ import {
   ofGeneration,
   stateOf
 } from "./IndexCatalog.ts"
-import { aliasName, indexKinds, type IndexKind, indexName } from "./IndexNames.ts"
+import { aliasName, indexKinds, type IndexKind, indexName, ownAlias } from "./IndexNames.ts"
 import * as IndexSets from "./IndexSets.ts"
 
 export interface ElasticSearchIndexOptions {
@@ -70,8 +70,8 @@ const setOf = (
   generation: number,
   check: Effect.Effect<void, ReadError>
 ): IndexSet => {
-  const nameOf = (kind: IndexKind) => indexName(prefix, kind, generation)
-  return IndexSets.make(connection, { prefix, nameOf, byAlias: false, check }, limits)
+  const nameOf = (kind: IndexKind) => ownAlias(indexName(prefix, kind, generation))
+  return IndexSets.make(connection, { prefix, nameOf, check }, limits)
 }
 
 /** Whether a set can be gone on with: whole, or with nothing in it yet. */
@@ -114,14 +114,25 @@ const release = (
         })
       )
 
+/** Whether a set that is newer than the one that is searched is being filled; `own`: but for this one. */
+const isBuilding = Effect.fnUntraced(function* (
+  { connection, prefix }: Server,
+  found: ReadonlyArray<FoundIndex>,
+  own: number
+) {
+  const current = currentGeneration(found, prefix)
+  const others = found.filter(
+    ({ parts }) => parts?.kind === "meta" && parts.generation > current && parts.generation !== own
+  )
+  const held = yield* Effect.forEach(others, ({ name }) => isHeld(connection, name), { concurrency: "unbounded" })
+  return held.includes(true)
+})
+
 /** A builder that has ended without its finalizers may have left writes held. */
 const releaseLeft = Effect.fnUntraced(function* (server: Server, found: ReadonlyArray<FoundIndex>) {
   const held = heldIndexes(server, found)
   if (held.length === 0) return
-  const current = currentGeneration(found, server.prefix)
-  const builders = found.filter(({ parts }) => parts?.kind === "meta" && parts.generation > current)
-  const living = yield* Effect.forEach(builders, ({ name }) => isHeld(server.connection, name))
-  if (!living.includes(true)) yield* release(server, held)
+  if (!(yield* isBuilding(server, found, 0))) yield* release(server, held)
 })
 
 const open = Effect.fnUntraced(function* (server: Server, logId: string) {
@@ -149,7 +160,10 @@ const open = Effect.fnUntraced(function* (server: Server, logId: string) {
   return state
 })
 
-/** The set to be filled: one that was begun, or a new one. */
+/**
+ * The set to be filled: one that was begun, or a new one. Releases with different mappings begin sets of their own: who
+ * has one looks whether anybody has another, so that of two who come at the same time one at most goes on.
+ */
 const takeNext = Effect.fnUntraced(function* (
   server: Server,
   logId: string
@@ -160,13 +174,18 @@ const takeNext = Effect.fnUntraced(function* (
   const begun = ofGeneration(found, latest)
   const isBegun =
     latest > currentGeneration(found, prefix) &&
-    begun.every(({ identity }) => identity?.mapping === mappingHash) &&
+    begun.every(
+      ({ aliases, identity, name }) => identity?.mapping === mappingHash && aliases.includes(ownAlias(name))
+    ) &&
     (yield* canGoOn(server, begun, logId))
   const generation = isBegun ? latest : latest + 1
+  if (yield* isBuilding(server, found, generation)) return undefined
   yield* catalog.createSet(generation, logId)
   const lock = yield* take(connection, indexName(prefix, "meta", generation))
   if (lock === undefined) return undefined
-  yield* release(server, heldIndexes(server, found))
+  const now = yield* catalog.look
+  if (generation <= currentGeneration(now, prefix) || (yield* isBuilding(server, now, generation))) return undefined
+  yield* release(server, heldIndexes(server, now))
   return { generation, lock }
 })
 
@@ -268,7 +287,7 @@ export const make = (
     open: (logId) => open(server, logId),
     current: IndexSets.make(
       connection,
-      { prefix, nameOf: (kind) => aliasName(prefix, kind), byAlias: true, check: Effect.void },
+      { prefix, nameOf: (kind) => aliasName(prefix, kind), check: Effect.void },
       limits
     ),
     next,

@@ -6,6 +6,7 @@
  * product behind the address), is `StoreUnavailable`; an index that is gone or is not as we made it, and
  * what Elasticsearch refuses to understand, is `StoreDefect`.
  */
+import * as Effect from "effect/Effect"
 import { type ReadError, StoreDefect, StoreUnavailable } from "../StoreError.ts"
 
 /** Milliseconds: about what a connection or a full queue takes to come back. */
@@ -61,6 +62,22 @@ export const failureOfStatus = (address: string, status: number, error: ElasticE
   if (status === 404) return defect(`${address}: an index or alias of the search is gone (${cause}); ${wayOut}`)
   if (status === 408 || status === 429 || status >= 500) return unavailable(`${address}: ${cause}`)
   return defect(`${address}: ${cause}`)
+}
+
+const countIn = (shards: Readonly<Record<string, unknown>>, name: string): number => Number(shards[name] ?? NaN)
+
+/**
+ * Fails unless an answer is that of all shards, in full: where one has failed, is nowhere or was late, Elasticsearch
+ * answers with what the others have.
+ */
+export const whole = (nodes: string, body: unknown): Effect.Effect<void, StoreUnavailable> => {
+  if (isRecord(body) && isRecord(body["_shards"])) {
+    if (body["timed_out"] === true) return Effect.fail(unavailable(`${nodes}: an answer is not whole: it was late`))
+    const [total, successful] = [countIn(body["_shards"], "total"), countIn(body["_shards"], "successful")]
+    if (total === successful) return Effect.void
+    return Effect.fail(unavailable(`${nodes}: an answer is not whole: ${successful} of ${total} shards answered`))
+  }
+  return Effect.fail(unavailable(`${nodes}: what answers is no Elasticsearch, or it is cut off`))
 }
 
 /** As far as the client's errors are looked into. */

@@ -8,7 +8,7 @@ import type { IndexState } from "../SearchIndex.ts"
 import type { ReadError } from "../StoreError.ts"
 import type { ElasticConnection } from "./Connection.ts"
 import { defect, errorIn, failureOfStatus, wayOut } from "./Failure.ts"
-import { aliasName, indexKinds, type IndexKind, indexName, type NameParts, partsOf } from "./IndexNames.ts"
+import { aliasName, indexKinds, type IndexKind, indexName, type NameParts, ownAlias, partsOf } from "./IndexNames.ts"
 import { type IndexOptions, mappings, settings } from "./Mapping.ts"
 
 export interface Identity {
@@ -89,7 +89,11 @@ export const makeCatalog = ({ nodes, request }: ElasticConnection["Service"], op
     const { body, status } = yield* request({
       method: "PUT",
       path: `/${name}`,
-      body: { settings: settings(options, kind), mappings: { ...mappings[kind], _meta: identity } },
+      body: {
+        settings: settings(options, kind),
+        mappings: { ...mappings[kind], _meta: identity },
+        aliases: { [ownAlias(name)]: {} }
+      },
       timeoutMillis: 30_000,
       accept: [400]
     })

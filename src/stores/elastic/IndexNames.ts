@@ -1,6 +1,8 @@
 /**
  * Names of indexes and aliases. A set is one index of each kind with the same generation,
- * `wallet-transactions-000003`; what is searched goes by aliases, `wallet-transactions`.
+ * `wallet-transactions-000003`; what is searched goes by aliases, `wallet-transactions`. Each index has
+ * an alias of its own besides, by which it is written while it is filled: a write by an index's name would
+ * make the index should it be gone, one that insists on an alias never does.
  */
 import type { DocumentKind } from "../SearchIndex.ts"
 
@@ -25,6 +27,9 @@ export const aliasName = (prefix: string, kind: IndexKind): string => `${prefix}
 
 export const indexName = (prefix: string, kind: IndexKind, generation: number): string =>
   `${aliasName(prefix, kind)}-${String(generation).padStart(6, "0")}`
+
+/** Of that index alone, as long as there is one. */
+export const ownAlias = (index: string): string => `${index}-own`
 
 export interface NameParts {
   readonly kind: IndexKind

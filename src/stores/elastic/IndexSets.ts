@@ -5,14 +5,13 @@ import type { ReadError } from "../StoreError.ts"
 import { type BulkLimits, makeWrite } from "./Bulk.ts"
 import type { ElasticConnection } from "./Connection.ts"
 import { decodeDocument } from "./Documents.ts"
-import { defect, errorIn, failureOfStatus, unavailable, wayOut } from "./Failure.ts"
+import { defect, errorIn, failureOfStatus, unavailable, wayOut, whole } from "./Failure.ts"
 import { documentKinds, type IndexKind, partsOf } from "./IndexNames.ts"
 
 export interface SetTarget {
   readonly prefix: string
-  /** An alias, or an index. */
+  /** An alias. */
   readonly nameOf: (kind: IndexKind) => string
-  readonly byAlias: boolean
   /** Before anything is written. */
   readonly check: Effect.Effect<void, ReadError>
 }
@@ -66,7 +65,10 @@ const decode = (prefix: string, hits: ReadonlyArray<Hit>): Effect.Effect<Readonl
   })
 
 /** All pages of a question, as of one moment. */
-const makeDocumentsOf = ({ request }: ElasticConnection["Service"], target: SetTarget): IndexSet["documentsOf"] => {
+const makeDocumentsOf = (
+  { nodes, request }: ElasticConnection["Service"],
+  target: SetTarget
+): IndexSet["documentsOf"] => {
   const all = documentKinds.map(target.nameOf).join(",")
   const openMoment = Effect.map(
     request({
@@ -89,7 +91,10 @@ const makeDocumentsOf = ({ request }: ElasticConnection["Service"], target: SetT
           const { body } = yield* request({
             method: "POST",
             path: "/_search",
-            query: { filter_path: "hits.hits._index,hits.hits._id,hits.hits._source,hits.hits.sort,timed_out" },
+            query: {
+              allow_partial_search_results: false,
+              filter_path: "hits.hits._index,hits.hits._id,hits.hits._source,hits.hits.sort,timed_out,_shards"
+            },
             body: {
               pit: { id, keep_alive: keepAlive },
               size: pageSize,
@@ -100,6 +105,7 @@ const makeDocumentsOf = ({ request }: ElasticConnection["Service"], target: SetT
             },
             timeoutMillis: 30_000
           })
+          yield* whole(nodes, body)
           const hits = (body as { readonly hits?: { readonly hits?: ReadonlyArray<Hit> } }).hits?.hits ?? []
           found.push(...(yield* decode(target.prefix, hits)))
           if (hits.length < pageSize) return found
@@ -128,10 +134,14 @@ const makeReads = ({ nodes, request }: ElasticConnection["Service"], target: Set
     const { body } = yield* request({
       method: "POST",
       path: `/${target.nameOf(kind)}/_search`,
-      query: { filter_path: "aggregations.wallets.buckets.key", allow_partial_search_results: false },
+      query: {
+        allow_partial_search_results: false,
+        filter_path: "aggregations.wallets.buckets.key,timed_out,_shards"
+      },
       body: { size: 0, track_total_hits: false, aggs: { wallets: { composite } } },
       timeoutMillis: 30_000
     })
+    yield* whole(nodes, body)
     const { aggregations } = body as {
       readonly aggregations?: {
         readonly wallets?: { readonly buckets?: ReadonlyArray<{ readonly key: { readonly id: string } }> }
@@ -155,11 +165,11 @@ const makeReads = ({ nodes, request }: ElasticConnection["Service"], target: Set
     return errorIn(body) === undefined ? 0n : yield* failureOfStatus(nodes, status, errorIn(body))
   })
 
-  const count: IndexSet["count"] = (kind) =>
-    Effect.map(
-      request({ method: "GET", path: `/${target.nameOf(kind)}/_count` }),
-      ({ body }) => (body as { readonly count: number }).count
-    )
+  const count: IndexSet["count"] = Effect.fnUntraced(function* (kind) {
+    const { body } = yield* request({ method: "GET", path: `/${target.nameOf(kind)}/_count` })
+    yield* whole(nodes, body)
+    return (body as { readonly count: number }).count
+  })
 
   return { walletIds, checkpoint, count }
 }
@@ -176,7 +186,7 @@ const makeRefresh = ({ nodes, request }: ElasticConnection["Service"], target: S
 export const make = (connection: ElasticConnection["Service"], target: SetTarget, limits: BulkLimits): IndexSet => {
   const { request } = connection
   const isOurs = (index: string) => partsOf(target.prefix, index) !== undefined
-  const write = makeWrite(connection, { nameOf: target.nameOf, byAlias: target.byAlias, isOurs }, limits)
+  const write = makeWrite(connection, { nameOf: target.nameOf, isOurs }, limits)
 
   /** Its version is the position: it never goes back. */
   const saveCheckpoint: IndexSet["saveCheckpoint"] = (position) =>
@@ -184,11 +194,7 @@ export const make = (connection: ElasticConnection["Service"], target: SetTarget
       request({
         method: "PUT",
         path: `/${target.nameOf("meta")}/_doc/${checkpointId}`,
-        query: {
-          version: position.toString(),
-          version_type: "external",
-          ...(target.byAlias && { require_alias: true })
-        },
+        query: { version: position.toString(), version_type: "external", require_alias: true },
         body: { position: position.toString() },
         accept: [409]
       })

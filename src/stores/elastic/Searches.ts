@@ -3,18 +3,19 @@ import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import { isJsonObject } from "../../domain/Codec.ts"
 import type { DocumentKind, SearchDocument } from "../SearchIndex.ts"
-import { QueryTooWide, type ReadError, type StoreDefect } from "../StoreError.ts"
+import { QueryTooWide, type ReadError, type StoreDefect, type StoreUnavailable } from "../StoreError.ts"
 import * as Circuit from "./Circuit.ts"
 import type { ElasticAnswer, ElasticConnection } from "./Connection.ts"
 import { decodeDocument } from "./Documents.ts"
-import { defect, errorIn, failureOfStatus, unavailable } from "./Failure.ts"
+import { defect, errorIn, failureOfStatus, unavailable, whole } from "./Failure.ts"
 import { aliasName } from "./IndexNames.ts"
 import type { Query } from "./Queries.ts"
 
-/** After which Elasticsearch itself ends a search. */
-const searchMillis = 4_000
-/** After which nobody waits for its answer any more. */
-const answerMillis = 5_000
+/** Of the time that a search may take: what is left is for its way. */
+const searchShare = 0.8
+
+/** After which nobody waits for a search's answer any more, ms: a server that hangs is found out so. */
+export const defaultSearchMillis = 2_000
 
 /** What is asked of one index. */
 export interface Request {
@@ -60,37 +61,49 @@ const answerIn = (body: unknown): Answer | undefined => {
   return { found, aggregations: body.aggregations }
 }
 
-const read = (
+const outOfTime = (
   nodes: string,
-  { body, status }: ElasticAnswer,
+  millis: number,
   tooWide: string | undefined
-): Effect.Effect<Answer, ReadError | QueryTooWide> => {
-  if (status === 429) {
-    // What has run out of time says 429, as does what finds the server too busy.
-    if (rootCauseIn(body) !== "search_timeout_exception")
-      return Effect.fail(failureOfStatus(nodes, status, errorIn(body)))
-    if (tooWide !== undefined) return Effect.fail(new QueryTooWide({ detail: tooWide }))
-    return Effect.fail(unavailable(`${nodes}: a search was not done within ${searchMillis} ms`))
-  }
+): Effect.Effect<never, StoreUnavailable | QueryTooWide> =>
+  tooWide === undefined
+    ? Effect.fail(unavailable(`${nodes}: a search was not done within ${millis} ms`))
+    : Effect.fail(new QueryTooWide({ detail: tooWide }))
+
+/** What has run out of time says 429, as does what finds the server too busy. */
+const isOutOfTime = ({ body, status }: ElasticAnswer): boolean =>
+  status === 429 ? rootCauseIn(body) === "search_timeout_exception" : isJsonObject(body) && body.timed_out === true
+
+const read = Effect.fnUntraced(function* (
+  nodes: string,
+  { body, status }: ElasticAnswer
+): Effect.fn.Return<Answer, ReadError> {
+  if (status === 429) return yield* failureOfStatus(nodes, status, errorIn(body))
+  yield* whole(nodes, body)
   const answer = answerIn(body)
-  return answer === undefined
-    ? Effect.fail(unavailable(`${nodes}: what answers is no Elasticsearch, or it is cut off`))
-    : Effect.succeed(answer)
-}
+  return answer ?? (yield* unavailable(`${nodes}: what answers is no Elasticsearch, or it is cut off`))
+})
 
 export const make = Effect.fnUntraced(function* (
   { nodes, request: send }: ElasticConnection["Service"],
-  prefix: string
+  prefix: string,
+  timeoutMillis = defaultSearchMillis
 ): Effect.fn.Return<Searches, never, Scope.Scope> {
+  /** After which Elasticsearch itself ends a search. */
+  const searchMillis = Math.ceil(searchShare * timeoutMillis)
   const call = (kind: DocumentKind, request: Request, tooWide?: string) =>
     send({
       method: "POST",
       path: `/${aliasName(prefix, kind)}/_search`,
       query,
       body: { ...request, timeout: `${searchMillis}ms` },
-      timeoutMillis: answerMillis,
+      timeoutMillis,
       accept: [429]
-    }).pipe(Effect.flatMap((answer) => read(nodes, answer, tooWide)))
+    }).pipe(
+      Effect.flatMap((answer): Effect.Effect<Answer, ReadError | QueryTooWide> =>
+        isOutOfTime(answer) ? outOfTime(nodes, searchMillis, tooWide) : read(nodes, answer)
+      )
+    )
   const answers = () => Effect.void
   const sign = Effect.catchTags(call("wallet", { size: 0, terminate_after: 1 }), {
     StoreDefect: answers,

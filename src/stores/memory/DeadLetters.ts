@@ -14,7 +14,7 @@ const compare = (a: Place, b: Place): number =>
 
 type Letters = Pick<
   Persistence["Service"],
-  "saveDeadLetters" | "deadLetters" | "countDeadLetters" | "removeDeadLetters"
+  "saveDeadLetters" | "deadLetters" | "countDeadLetters" | "refusedVersions" | "removeDeadLetters"
 >
 
 export const makeDeadLetters = ({ deadLetters }: MemoryState): Letters => ({
@@ -35,6 +35,15 @@ export const makeDeadLetters = ({ deadLetters }: MemoryState): Letters => ({
       )
     ),
   countDeadLetters: Effect.sync(() => deadLetters.size),
+  refusedVersions: (walletIds) =>
+    Effect.sync(() => {
+      const asked = new Set(walletIds)
+      const versions = new Map<string, number>()
+      for (const { version, walletId } of deadLetters.values()) {
+        if (asked.has(walletId)) versions.set(walletId, Math.max(version, versions.get(walletId) ?? 0))
+      }
+      return versions
+    }),
   removeDeadLetters: (letters) =>
     Effect.sync(() => {
       for (const letter of letters) {

@@ -24,6 +24,7 @@ import {
   type WalletSearch
 } from "../ReadModel.ts"
 import { transactionWords, walletWords } from "../SearchWords.ts"
+import { transferOwners } from "../TransferOwners.ts"
 import { copyOf } from "./Copies.ts"
 import { MemoryDatabase, type MemoryState } from "./MemoryDatabase.ts"
 import * as Matching from "./Matching.ts"
@@ -100,9 +101,13 @@ const searchTransfers = Effect.fnUntraced(function* (
 ): Effect.fn.Return<Page<Transfer>, InvalidRequest> {
   const before = yield* decodePosition(query.cursor)
   const asked = Matching.askedOf(query)
-  const matches = (transfer: Transfer): boolean => {
+  const placed = (walletId: string) => {
+    const row = state.wallets.get(walletId)
+    return row && { ownerId: row.wallet.ownerId, position: row.position }
+  }
+  const matches = (transfer: Transfer, position: bigint): boolean => {
     const walletIds = walletsOf(transfer.legs)
-    const ownerIds = known(walletIds.map((walletId) => ownerOf(state, walletId)))
+    const ownerIds = transferOwners(transfer, position, placed)
     const ids = [transfer.id, ...walletIds]
     return (
       Matching.matchesTransfer(asked, transfer, { ownerIds, walletIds, ids }) &&
@@ -112,7 +117,7 @@ const searchTransfers = Effect.fnUntraced(function* (
   const found = [...state.transfers.values()]
     .flatMap((ofWallet) => [...ofWallet.values()])
     .filter(isBefore(before))
-    .filter(({ key, transfer }) => Matching.hasKey(query.idempotencyKey, key) && matches(transfer))
+    .filter(({ key, position, transfer }) => Matching.hasKey(query.idempotencyKey, key) && matches(transfer, position))
     .sort(newestFirst)
   return pageByPosition(found, query.limit, (sent) => shownTransfer(state, sent))
 })

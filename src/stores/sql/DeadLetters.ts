@@ -23,6 +23,9 @@ const readPage = `select ${columns} from dead_letters where (kind, id) > ($1, $2
 
 const countAll = "select count(*)::int as letters from dead_letters"
 
+const readVersions = `
+select wallet_id, max(version) as version from dead_letters where wallet_id = any($1) group by wallet_id`
+
 const remove = `
 delete from dead_letters d using unnest($1::text[], $2::text[], $3::int8[]) as a (kind, id, version)
 where d.kind = a.kind and d.id = a.id and d.version <= a.version`
@@ -59,7 +62,7 @@ const parameters = (letters: ReadonlyArray<DeadLetter>): ReadonlyArray<unknown> 
 
 type Letters = Pick<
   Persistence["Service"],
-  "saveDeadLetters" | "deadLetters" | "countDeadLetters" | "removeDeadLetters"
+  "saveDeadLetters" | "deadLetters" | "countDeadLetters" | "refusedVersions" | "removeDeadLetters"
 >
 
 export const makeDeadLetters = (
@@ -74,6 +77,13 @@ export const makeDeadLetters = (
       (rows) => rows.map(letterOf)
     ),
   countDeadLetters: Effect.map(within(sql.unsafe<{ readonly letters: number }>(countAll)), ([row]) => row!.letters),
+  refusedVersions: (walletIds) =>
+    walletIds.length === 0
+      ? Effect.succeed(new Map())
+      : Effect.map(
+          within(sql.unsafe<Pick<LetterRow, "wallet_id" | "version">>(readVersions, [texts(walletIds)])),
+          (rows) => new Map(rows.map((row) => [row.wallet_id, Number(row.version)]))
+        ),
   removeDeadLetters: (letters) =>
     letters.length === 0
       ? Effect.void

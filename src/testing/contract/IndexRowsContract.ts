@@ -113,6 +113,16 @@ const letters = contractCase(
     yield* persistence.saveDeadLetters([letterOf(c, 1), letterOf(a, 1), letterOf(a, 2), letterOf(b, 5)])
     yield* persistence.saveDeadLetters([letterOf(c, 4, "later"), letterOf(b, 3, "earlier")])
     assert.equal(yield* persistence.countDeadLetters, before + 3)
+    yield* persistence.saveDeadLetters([{ ...letterOf(`${b}.9`, 9), walletId: b }])
+    assert.deepEqual(
+      [...(yield* persistence.refusedVersions([c, b, uniqueId("none")]))].sort(),
+      [
+        [b, 9],
+        [c, 4]
+      ].sort()
+    )
+    assert.equal((yield* persistence.refusedVersions([])).size, 0)
+    yield* persistence.removeDeadLetters([letterOf(`${b}.9`, 9)])
     const shown = (yield* ofThese(ids)).map(({ id, reason, version }) => [id, version, reason.replace("\0", "\uFFFD")])
     const reason = letterOf("", 0).reason.replace("\0", "\uFFFD")
     assert.deepEqual(shown, [

@@ -85,6 +85,30 @@ export const transferSearchContract = (settled: Effect.Effect<void>): ReadonlyAr
     })
   )
 
+  const owners = contractCase(
+    "finds a transfer by its destination's owner if that wallet was there when it was sent, or has received it",
+    Effect.gen(function* () {
+      const [a, b] = [new SampleWallet(), new SampleWallet()]
+      const [pending, reversed, completed, later] = [uniqueId("t"), uniqueId("t"), uniqueId("t"), uniqueId("t")]
+      yield* appended(a, send(pending, b.id, 1n), send(reversed, b.id, 2n), send(completed, b.id, 3n))
+      yield* appended(a, returnFunds(reversed, "there is no such wallet"))
+      yield* appended(b)
+      const ofB = Effect.gen(function* () {
+        const byOwner = yield* found({ ownerId: b.ownerId })
+        assert.deepEqual(yield* found({ q: b.ownerId }), byOwner)
+        assert.deepEqual(yield* found({ q: `${b.ownerId.slice(0, -1)}*`, walletId: a.id }), byOwner)
+        return byOwner
+      })
+      assert.deepEqual(yield* ofB, [])
+      yield* appended(b, receive(completed, a.id, 3n))
+      yield* appended(a, settle(completed), send(later, b.id, 4n))
+      assert.deepEqual(yield* ofB, [later, completed])
+      const all = [later, completed, reversed, pending]
+      assert.deepEqual(yield* found({ ownerId: a.ownerId }), all)
+      assert.deepEqual(yield* found({ walletId: b.id }), all)
+    })
+  )
+
   const filters = contractCase(
     "filters by amount, time, reference, metadata, currency and key, each alone and together, ends included",
     Effect.gen(function* () {
@@ -158,5 +182,5 @@ export const transferSearchContract = (settled: Effect.Effect<void>): ReadonlyAr
     })
   )
 
-  return [whole, filters, words, pages]
+  return [whole, owners, filters, words, pages]
 }

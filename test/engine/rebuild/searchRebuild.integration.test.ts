@@ -31,7 +31,7 @@ const world = <A, E>(
     const connection = Connection.layer({ nodes: [url], timeoutMillis: minutes })
     const search = Layer.mergeAll(
       ElasticSearchIndex.layer({ prefix, refreshInterval: 50 }),
-      ElasticReadModel.layer({ prefix })
+      ElasticReadModel.layer({ prefix, timeoutMillis: minutes })
     ).pipe(Layer.provideMerge(connection))
     const stores = storesOver(yield* newState())
     return yield* Effect.provide(run(prefix), Layer.merge(stores, search))

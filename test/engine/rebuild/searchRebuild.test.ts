@@ -3,7 +3,10 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import { dropOldSearch, rebuildSearch } from "../../../src/engine/rebuild/SearchRebuild.ts"
+import { replay } from "../../../src/engine/rebuild/Rebuild.ts"
+import { fillToHead, startFill } from "../../../src/engine/rebuild/SearchFill.ts"
 import { verify } from "../../../src/engine/verify/Verify.ts"
+import { EventStore } from "../../../src/stores/EventStore.ts"
 import { Persistence } from "../../../src/stores/Persistence.ts"
 import { type SearchDocument, SearchIndex } from "../../../src/stores/SearchIndex.ts"
 import * as Faulty from "../../support/FaultySearchIndex.ts"
@@ -151,6 +154,36 @@ describe("a rebuild of the search index", () => {
         }),
       { wallets: 8 }
     )
+  )
+
+  it.effect(
+    "keeps no more of what waits for PostgreSQL than a bound, and leaves the rest to whoever comes after it",
+    () =>
+      world(
+        ({ book, logId }) =>
+          Effect.gen(function* () {
+            const [log, persistence, index] = [yield* EventStore, yield* Persistence, yield* SearchIndex]
+            for (let n = 0; n < 20; n++) yield* book.perform(credit("a", 1n), 2_000 + n)
+            const before = (yield* log.head).position - 20n
+            const options = { pageEvents: 7, asideEvents: 5, onPage: () => Effect.void }
+            yield* Effect.scoped(
+              Effect.gen(function* () {
+                const set = yield* index.next(logId)
+                const fill = startFill({ log, persistence, set: set! }, 0n, options)
+                yield* fillToHead(fill)
+                assert.isAtMost(fill.aside.length, 5)
+                assert.strictEqual(fill.aside.length + fill.left.events, 20)
+                assert.strictEqual(yield* set!.checkpoint, before)
+                yield* replay()
+                yield* fillToHead(startFill({ log, persistence, set: set! }, before, options))
+                yield* set!.refresh
+                yield* index.swap
+              })
+            )
+            yield* clean
+          }),
+        { separate: true }
+      )
   )
 
   it.effect("is refused while another is under way, and goes on when that has ended", () =>

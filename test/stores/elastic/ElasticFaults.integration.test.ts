@@ -2,9 +2,14 @@
 import { assert, describe, layer } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
+import * as Schedule from "effect/Schedule"
+import type { InvalidRequest } from "../../../src/domain/Rejection.ts"
 import * as Connection from "../../../src/stores/elastic/Connection.ts"
+import * as ElasticReadModel from "../../../src/stores/elastic/ElasticReadModel.ts"
 import * as ElasticSearchIndex from "../../../src/stores/elastic/ElasticSearchIndex.ts"
+import * as Searches from "../../../src/stores/elastic/Searches.ts"
 import type { SearchDocument } from "../../../src/stores/SearchIndex.ts"
+import type { QueryTooWide, ReadError } from "../../../src/stores/StoreError.ts"
 import { sampleTransaction, sampleWallet } from "../../../src/testing/contract/SearchIndexContract.ts"
 import { freshIndexPrefix, ownElasticsearchPresent, TestElasticsearch } from "../../support/elasticsearch.ts"
 
@@ -40,7 +45,9 @@ const withReference = (version: number, reference: string): SearchDocument => {
 }
 
 describe.skipIf(!ownElasticsearchPresent)("Elasticsearch at fault", () => {
-  layer(TestElasticsearch.layer({ settings: { "http.max_content_length": "1mb" } }), {
+  // As Elasticsearch is by itself: what is written to an index that is not there makes it, unless the write forbids that.
+  const settings = { "http.max_content_length": "1mb", "action.auto_create_index": "true" }
+  layer(TestElasticsearch.layer({ settings }), {
     excludeTestServices: true,
     timeout: 900_000
   })((it) => {
@@ -197,6 +204,87 @@ describe.skipIf(!ownElasticsearchPresent)("Elasticsearch at fault", () => {
             assert.strictEqual(yield* set!.checkpoint, 5n)
           })
         )
+      })
+    )
+
+    it.effect("gives the next set to one builder, also of another release with another mapping", () =>
+      Effect.gen(function* () {
+        const { index, prefix, server } = yield* opened()
+        // What a release with another mapping has begun, and fills.
+        const name = `${prefix}-meta-000002`
+        const made = yield* server.request("PUT", `/${name}`, {
+          mappings: { _meta: { by: "effect-wallet", log: logId, mapping: "another" } }
+        })
+        assert.strictEqual(made.status, 200)
+        let beats = 0
+        const beat = Effect.suspend(() =>
+          server.request("PUT", `/${name}/_doc/lock`, { owner: "other", beats: beats++ })
+        )
+        const living = yield* Effect.forkChild(Effect.repeat(beat, Schedule.spaced("500 millis")))
+        yield* Effect.repeat(server.request("GET", `/${name}/_doc/lock`), {
+          schedule: Schedule.spaced("20 millis"),
+          until: ({ status }) => status === 200
+        })
+        assert.isUndefined(yield* Effect.scoped(index.next(logId)))
+        yield* Fiber.interrupt(living)
+        yield* Effect.scoped(
+          Effect.gen(function* () {
+            assert.isDefined(yield* index.next(logId))
+            yield* index.swap
+          })
+        )
+        assert.deepStrictEqual(yield* index.open(logId), { _tag: "Ready" })
+      })
+    )
+
+    it.effect("makes no index by what is written late to a set that was dropped", () =>
+      Effect.gen(function* () {
+        const { index, prefix, server } = yield* opened()
+        const names = Effect.map(server.request("GET", `/${prefix}-*`), ({ body }) => Object.keys(body as object))
+        const before = yield* names
+        yield* Effect.scoped(
+          Effect.gen(function* () {
+            const set = yield* index.next(logId)
+            assert.deepStrictEqual(yield* set!.write(transactions(1)), [])
+            const made = (yield* names).filter((name) => name.endsWith("-000002"))
+            const { status } = yield* server.request("DELETE", `/${made.join(",")}`)
+            assert.strictEqual(status, 200)
+            assert.strictEqual((yield* Effect.flip(set!.write(transactions(3))))._tag, "StoreDefect")
+            assert.strictEqual((yield* Effect.flip(set!.saveCheckpoint(1n)))._tag, "StoreDefect")
+          })
+        )
+        // Its builder has given back what is not there any more, too.
+        assert.deepStrictEqual(yield* names, before)
+      })
+    )
+
+    it.effect("answers nothing in part: what lacks a shard is no answer", () =>
+      Effect.gen(function* () {
+        const { index, prefix, server } = yield* opened()
+        yield* index.current.write(transactions(3))
+        yield* index.current.refresh
+        // Its only shard is nowhere.
+        const lost = yield* server.request("PUT", `/${prefix}-transactions-000009?wait_for_active_shards=0`, {
+          settings: { "index.number_of_replicas": 0, "index.routing.allocation.require._name": "no-such-node" },
+          mappings: { properties: { walletId: { type: "keyword" }, position: { type: "long" } } },
+          aliases: { [`${prefix}-transactions`]: {} }
+        })
+        assert.strictEqual(lost.status, 200)
+        const { current } = index
+        const model = ElasticReadModel.make(
+          yield* Searches.make(yield* Connection.make({ nodes: [server.url], timeoutMillis: 60_000 }), prefix, 60_000)
+        )
+        const asked: ReadonlyArray<Effect.Effect<unknown, ReadError | QueryTooWide | InvalidRequest>> = [
+          current.count("transaction"),
+          current.walletIds({ after: "", limit: 5 }),
+          current.documentsOf(["w"]),
+          model.searchTransactions({ walletId: "w", limit: 5 }),
+          model.stats({ interval: "day" })
+        ]
+        for (const question of asked) assert.strictEqual((yield* Effect.flip(question))._tag, "StoreUnavailable")
+        yield* server.request("DELETE", `/${prefix}-transactions-000009`)
+        assert.strictEqual(yield* current.count("transaction"), 3)
+        assert.strictEqual((yield* model.searchTransactions({ walletId: "w", limit: 5 })).data.length, 3)
       })
     )
 

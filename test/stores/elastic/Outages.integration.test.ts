@@ -53,7 +53,7 @@ describe.skipIf(!ownElasticsearchPresent)("search while Elasticsearch is away", 
           yield* indexed
           yield* server.freeze
           // The one that finds out waits as long as a search may take.
-          assert.include(yield* reasonOfFailure, "no answer within 5000 ms")
+          assert.include(yield* reasonOfFailure, "no answer within 2000 ms")
           // More than there are failures before the circuit opens, and more than once.
           for (let count = 0; count < 12; count++) {
             assert.include(yield* reasonOfFailure, "no answer within 700 ms")
@@ -61,7 +61,7 @@ describe.skipIf(!ownElasticsearchPresent)("search while Elasticsearch is away", 
           }
           yield* server.thaw
           assert.deepStrictEqual(yield* untilFound, [wallet])
-        }).pipe(Effect.provide(freshIndex(server.url)))
+        }).pipe(Effect.provide(freshIndex(server.url, 2_000)))
       })
   )
 
@@ -76,7 +76,7 @@ describe.skipIf(!ownElasticsearchPresent)("search while Elasticsearch is away", 
         }
         yield* server.start
         assert.deepStrictEqual(yield* untilFound, [wallet])
-      }).pipe(Effect.provide(freshIndex(server.url)))
+      }).pipe(Effect.provide(freshIndex(server.url, 2_000)))
     })
   )
 })

@@ -24,6 +24,8 @@ const tooBusy = {
   status: 429
 }
 
+const allShards = `"_shards":{"total":1,"successful":1,"skipped":0,"failed":0}`
+
 /** A server that answers everything so. */
 const answering = (status: number, body: string) =>
   Effect.acquireRelease(
@@ -77,7 +79,29 @@ it.live("takes nothing for an answer that is none", () =>
       const { words } = yield* failuresOf(200, body)
       assert.strictEqual(words._tag, "StoreUnavailable", body)
     }
-    const { words } = yield* failuresOf(200, `{"hits":{"hits":[{"_source":{"id":1}}]}}`)
+    const { words } = yield* failuresOf(200, `{${allShards},"hits":{"hits":[{"_source":{"id":1}}]}}`)
     assert.strictEqual(words._tag, "StoreDefect")
+  })
+)
+
+it.live("takes a part of an answer for none, and says what it lacks", () =>
+  Effect.gen(function* () {
+    const found = `"hits":{"hits":[]}`
+    for (const [shards, lacks] of [
+      [`{"total":2,"successful":1,"skipped":0,"failed":1}`, "1 of 2 shards"],
+      // One that is nowhere counts neither as successful nor as failed.
+      [`{"total":2,"successful":1,"skipped":0,"failed":0}`, "1 of 2 shards"],
+      [`{"total":1}`, "NaN of 1 shards"]
+    ] as const) {
+      for (const failure of Object.values(yield* failuresOf(200, `{"_shards":${shards},${found}}`))) {
+        assert.strictEqual(failure._tag, "StoreUnavailable")
+        assert.include(failure.message, lacks)
+      }
+    }
+    const late = yield* failuresOf(200, `{"timed_out":true,${allShards},${found}}`)
+    assert.deepStrictEqual(
+      [late.prefix._tag, late.stats._tag, late.words._tag],
+      ["QueryTooWide", "QueryTooWide", "StoreUnavailable"]
+    )
   })
 )

@@ -14,8 +14,8 @@ import { Persistence } from "../../../src/stores/Persistence.ts"
 import { type SearchDocument, SearchIndex } from "../../../src/stores/SearchIndex.ts"
 import { freshIndexPrefix, sharedElasticsearch } from "../../support/elasticsearch.ts"
 
-/** An index and its reader, at that server, for as long as the scope lasts. */
-export const freshIndex = (url: string) => {
+/** An index and its reader, at that server, for as long as the scope lasts. On a full test machine a search may be slow. */
+export const freshIndex = (url: string, timeoutMillis = 60_000) => {
   const prefix = freshIndexPrefix()
   const opened = Effect.gen(function* () {
     const { request } = yield* Connection.ElasticConnection
@@ -29,7 +29,10 @@ export const freshIndex = (url: string) => {
   })
   return Layer.effectDiscard(opened).pipe(
     Layer.provideMerge(
-      Layer.mergeAll(ElasticSearchIndex.layer({ prefix, refreshInterval: 60_000 }), ElasticReadModel.layer({ prefix }))
+      Layer.mergeAll(
+        ElasticSearchIndex.layer({ prefix, refreshInterval: 60_000 }),
+        ElasticReadModel.layer({ prefix, timeoutMillis })
+      )
     ),
     Layer.provideMerge(Connection.layer({ nodes: [url] }))
   )

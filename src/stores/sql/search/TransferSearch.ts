@@ -40,11 +40,14 @@ const members = (column: string): string =>
 const ofAnyLeg = (itself: string, leg: string): string =>
   `(${itself} or (r.legs is not null and exists (select from json_array_elements(r.legs) l where ${leg})))`
 
-const idColumns = [
-  "lower(r.id)",
-  ...sides.map((side) => `lower(${side})`),
-  ...sides.map((side) => `lower(${ownerOf(side)})`)
+/** As `TransferOwners.ts` has it: of a destination that was there before, or has received it. */
+const owners = [
+  ownerOf("r.wallet_id"),
+  `(select o.owner_id from wallets o
+    where o.id = r.to_wallet_id and (r.status = 'completed' or o.position < r.position))`
 ]
+
+const idColumns = ["lower(r.id)", ...sides.map((side) => `lower(${side})`), ...owners.map((owner) => `lower(${owner})`)]
 
 const idLists = [members("lower(m.wallet_id)"), members(`lower(${ownerOf("m.wallet_id")})`)]
 
@@ -92,7 +95,7 @@ class Search implements PlacedSearch {
       )
       .filterBy(
         query.ownerId,
-        (p) => `(${p} in (${sides.map(ownerOf).join(", ")}) or ${p} = any (${members(ownerOf("m.wallet_id"))}))`,
+        (p) => `(${p} in (${owners.join(", ")}) or ${p} = any (${members(ownerOf("m.wallet_id"))}))`,
         text
       )
       .filterBy(
