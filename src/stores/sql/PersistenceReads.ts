@@ -26,7 +26,7 @@ import type {
 } from "../Persistence.ts"
 import type { ReadError } from "../StoreError.ts"
 import { reading } from "./Failure.ts"
-import { Conditions, int8, text, texts, time } from "./Parameters.ts"
+import { Conditions, int8, lower, text, texts, time } from "./Parameters.ts"
 import type { ReadConnections } from "./ReadConnections.ts"
 import { eventById } from "./search/EventById.ts"
 import {
@@ -186,7 +186,7 @@ const toldColumns = `${transferColumns}, received.created_at as received_at`
 
 const readTransfer = `
 select ${toldColumns} from transfers t ${received}
-where lower(t.id) = lower($1) and t.id = $1
+where lower(t.id) = ${lower("$1")} and t.id = $1
 order by t.position limit 1`
 
 const readBySource = `
