@@ -47,9 +47,6 @@ const wordsOf = (q: string | undefined): ReadonlyArray<Query> => {
   ]
 }
 
-/** The words that `q` has only the beginnings of: how many they stand for nobody knows before. */
-export const hasPrefix = (q: string | undefined): boolean => q !== undefined && queryWords(q).prefixes.length > 0
-
 const ofAll = (query: SearchFilter, ownerField = "ownerId"): ReadonlyArray<Query> => [
   ...is(ownerField, query.ownerId),
   ...is("currency", query.currency),
