@@ -107,7 +107,7 @@ const makeTurns = Effect.fnUntraced(function* ({ readRestFactor, readsAtOnce }: 
 
   const end = (turn: Turn, startedAt: number) =>
     Effect.suspend(() => {
-      turnMillis += (elapsedMillis(clock) - startedAt - turnMillis) / 8
+      if (turn.at(-1) !== index) turnMillis += (elapsedMillis(clock) - startedAt - turnMillis) / 8
       return release(turn)
     })
 
@@ -122,7 +122,6 @@ const makeTurns = Effect.fnUntraced(function* ({ readRestFactor, readsAtOnce }: 
   /** The rest is behind the reader's back: it has its answer. */
   const leave = (turn: Turn, startedAt: number, wasBusy: boolean) =>
     Effect.suspend(() => {
-      if (turn.at(-1) === index) return release(turn)
       if (!wasBusy && !isBusy()) return end(turn, startedAt)
       fork(rest(turn, startedAt))
       return Effect.void
