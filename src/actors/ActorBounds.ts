@@ -47,7 +47,7 @@ export interface ActorBounds {
   readonly readRestFactor: number
   /** A query waits so long for its turn, ms; then it is refused, long before its caller gives up. */
   readonly readWaitMillis: number
-  /** Queries that wait for their turn, some 2 kB each. */
+  /** Queries that wait for their turn, some 2 kB each; half of them of one reader at most. */
   readonly readsWaiting: number
   /** Feeds of one node at a time, some 30 kB each and the page that is on its way. */
   readonly feeds: number

@@ -15,8 +15,8 @@ import {
   AnyEffectiveAt,
   AnyInteger,
   anyNote,
-  AnyNumber,
   AnyText,
+  AnyTime,
   Currency,
   EffectiveAt,
   Held,
@@ -88,7 +88,6 @@ export const PreparedLegs = Schema.Struct({
 })
 
 export type PreparedLegs = typeof PreparedLegs.Type
-export type LegsDecision = typeof decision.Type
 
 // --- Commands ----------------------------------------------------------------
 
@@ -97,7 +96,7 @@ const ofTransfer = { walletId: AnyText, transferId: AnyText }
 const anyLeg = Schema.Struct({ from: AnyText, to: AnyText, amount: AnyInteger, ...anyNote })
 
 const anyOwnLeg = Schema.Struct({
-  leg: AnyNumber,
+  leg: AnyTime,
   side: Schema.Literals(["sent", "received"]),
   counterparty: AnyText,
   amount: AnyInteger,
@@ -136,11 +135,11 @@ export const LegsCommand = Schema.TaggedUnion({
     effectiveAt: AnyEffectiveAt
   },
   /** Step 2 when the wallet's rules reject it: recorded there, for ever. In any status. */
-  RefuseLegs: { ...ofTransfer, home: AnyText, leg: AnyNumber, reason: AnyText },
+  RefuseLegs: { ...ofTransfer, home: AnyText, leg: AnyTime, reason: AnyText },
   /** Steps 3 and 4 when all have prepared; at home it is the decision. In any status. */
   ApplyLegs: ofTransfer,
   /** Steps 3 and 4 when one has refused; at home it is the decision. In any status. */
-  ReleaseLegs: { ...ofTransfer, reason: AnyText, leg: AnyNumber },
+  ReleaseLegs: { ...ofTransfer, reason: AnyText, leg: AnyTime },
   /** Step 5, at home, when all know. `transactions`: by leg; none when it was reversed. */
   SettleLegs: {
     ...ofTransfer,
@@ -203,7 +202,7 @@ export interface TransferLeg {
 }
 
 /** A side of a leg at one wallet, as its row is kept: what a rule of the user's in the database can judge. */
-export interface LegRow extends OwnLeg {
+interface LegRow extends OwnLeg {
   readonly transferId: string
 }
 

@@ -162,9 +162,6 @@ export const AnyTime = withCodec(
   }
 )
 
-/** Of a command: any number. */
-export const AnyNumber = AnyTime
-
 export const AnyMetadata = withCodec(
   Schema.declare((value): value is MetadataMap => isJsonObject(value)),
   {

@@ -9,7 +9,8 @@
  * the store are, and reads give way by themselves. An idle node is all theirs.
  *
  * One turn is never a search's: lists of single wallets have theirs, however slow search is. A
- * search of an index of its own takes none of the turns and does not rest: it has a bound of its own.
+ * search of an index of its own takes none of the turns and does not rest: it has a bound of its own. Those that may keep
+ * the index at work for as long as a search may take have few of its places, and no reader has all of those.
  *
  * Rejected: a fixed rate, which is right on one machine; and turns without rests, with which
  * four readers take half of a thread that commands need whole.
@@ -36,6 +37,14 @@ const maxRestMillis = 1_000
 /** Searches of an index of its own that are asked at once: it does the work, this node hands on what it says. */
 const searchesAtOnce = 16
 
+/**
+ * Of these so many are beginnings of words or statistics, each on a thread of the index for seconds: it has four threads
+ * for searches on a machine of two cores, and one is left for all others whatever is asked.
+ */
+const slowSearchesAtOnce = 3
+/** … and so many of one reader. */
+const slowSearchesOfReader = 2
+
 /** Milliseconds: what a caller that was refused is told at least, and at most, to wait. */
 const minRetryMillis = 1_000
 const maxRetryMillis = 30_000
@@ -49,6 +58,8 @@ export class ReadShare extends Context.Service<
     readonly search: <A, E, R>(read: Effect.Effect<A, E, R>) => Effect.Effect<A, E | RateLimited, R>
     /** The same of a search that goes to an index of its own. */
     readonly searchIndex: <A, E, R>(read: Effect.Effect<A, E, R>) => Effect.Effect<A, E | RateLimited, R>
+    /** The same of one that may take as long as a search may take. */
+    readonly searchIndexSlowly: <A, E, R>(read: Effect.Effect<A, E, R>) => Effect.Effect<A, E | RateLimited, R>
     /** A follower's next page: its turn is waited for, however long. */
     readonly page: <A, E, R>(reader: string, read: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
   }
@@ -59,6 +70,21 @@ export class ReadShare extends Context.Service<
 /** What a read takes, in this order, and gives back after its rest. */
 type Turn = ReadonlyArray<PartitionedSemaphore.PartitionedSemaphore<string>>
 
+/** So many permits for each reader, kept as long as somebody has one or waits for one. */
+const makeOfReaders = (permits: number) => {
+  const readers = new Map<string, { readonly semaphore: Turn[number]; users: number }>()
+  return <A, E, R>(reader: string, use: (semaphore: Turn[number]) => Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+    Effect.suspend(() => {
+      const own = readers.get(reader) ?? { semaphore: PartitionedSemaphore.makeUnsafe<string>({ permits }), users: 0 }
+      readers.set(reader, own)
+      own.users++
+      return Effect.ensuring(
+        use(own.semaphore),
+        Effect.sync(() => void (--own.users === 0 && readers.delete(reader)))
+      )
+    })
+}
+
 /** The turns of a node's reads, each with its rest. */
 const makeTurns = Effect.fnUntraced(function* ({ readRestFactor, readsAtOnce }: ActorBounds) {
   const clock = yield* Clock.Clock
@@ -66,7 +92,10 @@ const makeTurns = Effect.fnUntraced(function* ({ readRestFactor, readsAtOnce }: 
   const turns = PartitionedSemaphore.makeUnsafe<string>({ permits: readsAtOnce })
   const searches = PartitionedSemaphore.makeUnsafe<string>({ permits: Math.max(1, readsAtOnce - 1) })
   const ofAny: Turn = [turns]
-  const ofIndex: Turn = [PartitionedSemaphore.makeUnsafe<string>({ permits: searchesAtOnce })]
+  const index = PartitionedSemaphore.makeUnsafe<string>({ permits: searchesAtOnce })
+  const slow = PartitionedSemaphore.makeUnsafe<string>({ permits: slowSearchesAtOnce })
+  const ofIndex: Turn = [index]
+  const slowly = makeOfReaders(slowSearchesOfReader)
   const ofSearch: Turn = [searches, turns]
   const fork = yield* FiberSet.makeRuntime<never, void, never>()
   /** How long a turn has lasted of late, with its rest, ms. */
@@ -78,7 +107,7 @@ const makeTurns = Effect.fnUntraced(function* ({ readRestFactor, readsAtOnce }: 
 
   const end = (turn: Turn, startedAt: number) =>
     Effect.suspend(() => {
-      turnMillis += (elapsedMillis(clock) - startedAt - turnMillis) / 8
+      if (turn.at(-1) !== index) turnMillis += (elapsedMillis(clock) - startedAt - turnMillis) / 8
       return release(turn)
     })
 
@@ -93,7 +122,6 @@ const makeTurns = Effect.fnUntraced(function* ({ readRestFactor, readsAtOnce }: 
   /** The rest is behind the reader's back: it has its answer. */
   const leave = (turn: Turn, startedAt: number, wasBusy: boolean) =>
     Effect.suspend(() => {
-      if (turn === ofIndex) return release(turn)
       if (!wasBusy && !isBusy()) return end(turn, startedAt)
       fork(rest(turn, startedAt))
       return Effect.void
@@ -129,12 +157,24 @@ const makeTurns = Effect.fnUntraced(function* ({ readRestFactor, readsAtOnce }: 
       )
     })
 
-  return { inTurn, ofAny, ofSearch, ofIndex, turnMillis: () => turnMillis }
+  /** Runs what takes the turn of a slow search. */
+  const withSlow = <A, E, R>(reader: string, run: (turn: Turn) => Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+    slowly(reader, (own) => run([own, slow, index]))
+
+  return { inTurn, ofAny, ofSearch, ofIndex, withSlow, turnMillis: () => turnMillis }
 })
 
-/** Waits for a turn, within the wait of a read; so many wait at most. */
+/** Waits for a turn, within the wait of a read; so many wait at most, and half of them of one reader. */
 const makeWaiting = (bounds: ActorBounds, atOnce: number, turnMillis: () => number) => {
+  const waitingOf = new Map<string, number>()
   let waiting = 0
+
+  const count = (reader: string, change: 1 | -1) => {
+    waiting += change
+    const own = (waitingOf.get(reader) ?? 0) + change
+    if (own === 0) waitingOf.delete(reader)
+    else waitingOf.set(reader, own)
+  }
 
   /** Says when those that wait now will have had their turns. */
   const refusal = () => {
@@ -142,29 +182,37 @@ const makeWaiting = (bounds: ActorBounds, atOnce: number, turnMillis: () => numb
     return new RateLimited({ detail: "too many reads are waiting", retryAfter })
   }
 
-  return (turn: Effect.Effect<void>): Effect.Effect<void, RateLimited> =>
-    Effect.suspend(() => {
-      if (waiting >= bounds.readsWaiting) return Effect.fail(refusal())
-      waiting++
-      return turn.pipe(
-        Effect.timeoutOrElse({
-          duration: bounds.readWaitMillis,
-          orElse: () => Effect.suspend(() => Effect.fail(refusal()))
-        }),
-        Effect.ensuring(Effect.sync(() => void waiting--))
-      )
-    }).pipe(Effect.tapError(() => Metric.update(EngineMetrics.readsRefused, 1)))
+  return (reader: string) =>
+    (turn: Effect.Effect<void>): Effect.Effect<void, RateLimited> =>
+      Effect.suspend(() => {
+        const isFull = waiting >= bounds.readsWaiting || (waitingOf.get(reader) ?? 0) >= bounds.readsWaiting / 2
+        if (isFull) return Effect.fail(refusal())
+        count(reader, 1)
+        return turn.pipe(
+          Effect.timeoutOrElse({
+            duration: bounds.readWaitMillis,
+            orElse: () => Effect.suspend(() => Effect.fail(refusal()))
+          }),
+          Effect.ensuring(Effect.sync(() => count(reader, -1)))
+        )
+      }).pipe(Effect.tapError(() => Metric.update(EngineMetrics.readsRefused, 1)))
 }
 
 const make = Effect.fnUntraced(function* (bounds: ActorBounds) {
-  const { inTurn, ofAny, ofIndex, ofSearch, turnMillis } = yield* makeTurns(bounds)
+  const { inTurn, ofAny, ofIndex, ofSearch, turnMillis, withSlow } = yield* makeTurns(bounds)
   const inTime = makeWaiting(bounds, bounds.readsAtOnce, turnMillis)
   const inTimeOfIndex = makeWaiting(bounds, searchesAtOnce, turnMillis)
+  const inTimeSlowly = makeWaiting(bounds, slowSearchesAtOnce, turnMillis)
 
   return ReadShare.of({
-    query: (read) => Effect.flatMap(Reader, (reader) => inTurn(ofAny, `query ${reader}`, inTime, read)),
-    search: (read) => Effect.flatMap(Reader, (reader) => inTurn(ofSearch, `query ${reader}`, inTime, read)),
-    searchIndex: (read) => Effect.flatMap(Reader, (reader) => inTurn(ofIndex, `query ${reader}`, inTimeOfIndex, read)),
+    query: (read) => Effect.flatMap(Reader, (reader) => inTurn(ofAny, `query ${reader}`, inTime(reader), read)),
+    search: (read) => Effect.flatMap(Reader, (reader) => inTurn(ofSearch, `query ${reader}`, inTime(reader), read)),
+    searchIndex: (read) =>
+      Effect.flatMap(Reader, (reader) => inTurn(ofIndex, `query ${reader}`, inTimeOfIndex(reader), read)),
+    searchIndexSlowly: (read) =>
+      Effect.flatMap(Reader, (reader) =>
+        withSlow(reader, (turn) => inTurn(turn, `query ${reader}`, inTimeSlowly(reader), read))
+      ),
     page: (reader, read) => inTurn(ofAny, `feed ${reader}`, (turn) => turn, read)
   })
 })

@@ -3,6 +3,7 @@ import * as Effect from "effect/Effect"
 import type { RateLimited } from "../actors/EngineError.ts"
 import { SearchProgress } from "../search/SearchProgress.ts"
 import { ReadModel } from "../stores/ReadModel.ts"
+import { hasPrefix } from "../stores/SearchWords.ts"
 import type { StoreUnavailable } from "../stores/StoreError.ts"
 import { detailsOf } from "./Answers.ts"
 import type { EngineSearch } from "./EngineApi.ts"
@@ -26,23 +27,38 @@ export const make = Effect.fnUntraced(function* (): Effect.fn.Return<
   const share = yield* ReadShare
   const { index } = yield* SearchProgress
   /** Nothing is told of an index that is another installation's. */
-  const inTurn = <A, E>(read: Effect.Effect<A, E>): Effect.Effect<A, E | RateLimited | StoreUnavailable> => {
+  const inTurn = <A, E>(
+    read: Effect.Effect<A, E>,
+    isSlow = false
+  ): Effect.Effect<A, E | RateLimited | StoreUnavailable> => {
     if (index === undefined) return share.search(read)
+    const ask = isSlow ? share.searchIndexSlowly(read) : share.searchIndex(read)
     return Effect.suspend((): Effect.Effect<A, E | RateLimited | StoreUnavailable> => {
       const refusal = index.refusal()
-      return refusal === undefined ? share.searchIndex(read) : Effect.fail(refusal)
+      return refusal === undefined ? ask : Effect.fail(refusal)
     })
   }
   return {
     searchWallets: asked(
       wrongWalletSearch,
       (query) =>
-        Effect.map(inTurn(model.searchWallets(query)), ({ data, next }) => ({ data: data.map(detailsOf), next })),
+        Effect.map(inTurn(model.searchWallets(query), hasPrefix(query.q)), ({ data, next }) => ({
+          data: data.map(detailsOf),
+          next
+        })),
       ownSearch
     ),
-    searchTransactions: asked(wrongTransactionSearch, (query) => inTurn(model.searchTransactions(query)), ownSearch),
-    searchTransfers: asked(wrongTransferSearch, (query) => inTurn(model.searchTransfers(query)), ownSearch),
-    searchHolds: asked(wrongHoldSearch, (query) => inTurn(model.searchHolds(query)), ownSearch),
-    stats: asked(wrongStats, (query) => inTurn(model.stats({ ...query, interval: query.interval ?? "day" })))
+    searchTransactions: asked(
+      wrongTransactionSearch,
+      (query) => inTurn(model.searchTransactions(query), hasPrefix(query.q)),
+      ownSearch
+    ),
+    searchTransfers: asked(
+      wrongTransferSearch,
+      (query) => inTurn(model.searchTransfers(query), hasPrefix(query.q)),
+      ownSearch
+    ),
+    searchHolds: asked(wrongHoldSearch, (query) => inTurn(model.searchHolds(query), hasPrefix(query.q)), ownSearch),
+    stats: asked(wrongStats, (query) => inTurn(model.stats({ ...query, interval: query.interval ?? "day" }), true))
   }
 })

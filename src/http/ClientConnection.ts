@@ -1,6 +1,7 @@
 /** A connection as the admission sees it: what it is owed, whether it is read from, and what is thrown away. */
 import type * as Http from "node:http"
 import type { Duplex } from "node:stream"
+import type { LaneOutcome } from "./Lane.ts"
 import type { Kind } from "./RequestKind.ts"
 
 /** An answer that a client has not got yet. */
@@ -13,6 +14,19 @@ export interface OwedAnswer {
   counted: Kind | undefined
   /** What the lane said when it began. */
   began: number
+  /** Of a search that was taken: whose share it has, if that is known. */
+  key: string | undefined
+}
+
+/**
+ * What needs no store, an unknown key say, tells nothing of them. A search whose turn has not come is no standstill:
+ * others have theirs.
+ */
+export const outcomeOf = ({ response: { headersSent, statusCode }, kind, refused }: OwedAnswer): LaneOutcome => {
+  if (refused || !headersSent) return "none"
+  if (statusCode === 503) return "unavailable"
+  if (statusCode === 429 && kind === "search") return "success"
+  return statusCode < 300 || statusCode === 404 || statusCode === 422 ? "success" : "answered"
 }
 
 export interface ClientConnection {

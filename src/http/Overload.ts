@@ -8,6 +8,8 @@ import type * as Http from "node:http"
 import { elapsedMillis } from "../actors/Deadlines.ts"
 import { removeWithScope } from "../engine/FastCounter.ts"
 import { StoreOutages } from "../stores/StoreOutages.ts"
+import { ApiKeys } from "./ApiKeys.ts"
+import { bearerOf } from "./Authentication.ts"
 import type { HttpConfigValues } from "./HttpConfig.ts"
 import { exposedHeaders } from "./RequestId.ts"
 import { lookMillis, RequestAdmission } from "./RequestAdmission.ts"
@@ -29,10 +31,12 @@ const originHeaders =
 const makeAdmission = Effect.fnUntraced(function* ({ corsOrigins, maxWaitMillis }: HttpConfigValues) {
   const run = yield* FiberSet.makeRuntime<never, void, never>()
   const outages = yield* StoreOutages.current
+  const keys = yield* ApiKeys
   /** While a store is away requests pile up: that has been told, and is not told twice. */
   let isOwnNews = true
   return new RequestAdmission({
     maxWaitMillis,
+    keyOf: ({ headers }) => keys.known(bearerOf(headers.authorization))?.id,
     originHeaders: originHeaders(corsOrigins),
     events: {
       refusing: ({ inFlight, requestsPerSecond, standsStill }) => {

@@ -14,8 +14,8 @@
  * Why not refuse all that is too much: at ten times the rate reading, parsing and answering
  * "no" costs more than the commands themselves. What is not read costs nothing.
  *
- * Writes are taken before reads, and searches have a lane of their own, as have commands that wait for search. `/health` and `/metrics` are always answered, and never held
- * for. What waits for its client and not for this node counts for nothing: a feed, for it lasts; a
+ * Writes are taken before reads. Searches have a lane of their own, which no key has for itself (`SearchShares`), as have
+ * commands that wait for search. `/health` and `/metrics` are always answered, and never held for. What waits for its client and not for this node counts for nothing: a feed, for it lasts; a
  * request whose body does not come; an answer that is not taken, and those behind it.
  */
 import type * as Http from "node:http"
@@ -23,16 +23,18 @@ import type { Duplex } from "node:stream"
 import {
   type ClientConnection,
   connectionTo,
+  outcomeOf,
   type OwedAnswer,
   resume,
   stopParsing,
   suspend
 } from "./ClientConnection.ts"
-import { Lane, type LaneOutcome } from "./Lane.ts"
-import { refusalText, tooFast, tooMany } from "./Refusal.ts"
-import { requestIdHeader, requestIds, withRequestId } from "./RequestId.ts"
+import { Line } from "./Line.ts"
+import { answerRefusal, type Refusal, refusalText, tooFast, tooMany, tooManyOfKey } from "./Refusal.ts"
+import { requestIds } from "./RequestId.ts"
 import { isAlwaysAnswered, isFeed, type Kind, kindOf, kinds, waitsForSearch } from "./RequestKind.ts"
 import { correlationOf } from "./RequestTelemetry.ts"
+import { SearchShares } from "./SearchShares.ts"
 
 /** Milliseconds between two looks at the rates, at who waits too long and at who sends no body. */
 export const lookMillis = 100
@@ -52,26 +54,8 @@ const partingMillis = 1_000
  */
 const leastTurns = 8
 
-/** Requests that a turn is taken to bring before one has been seen. */
-const firstPerTurn = 8
-
 /** Of the average of requests that a turn brings: a turn's share. */
 const turnSmoothing = 0.25
-
-/** Who waits for room in a lane. */
-class Line {
-  readonly lane: Lane
-  readonly waiting: Array<ClientConnection> = []
-  /** Requests that a turn brings, a moving average. */
-  perTurn = firstPerTurn
-  /** Requests that turns given may still bring. */
-  expected = 0
-  refused = 0
-
-  constructor(millis: number) {
-    this.lane = new Lane(millis)
-  }
-}
 
 export interface AdmissionEvents {
   /** After a look that refused some for the first time, with how it stands. */
@@ -89,16 +73,11 @@ export interface AdmissionView {
 export interface AdmissionOptions {
   /** Expected wait at which requests are refused, ms. */
   readonly maxWaitMillis: number
+  /** The id of the key that a request has, if that is known without asking for it. */
+  readonly keyOf: (request: Http.IncomingMessage) => string | undefined
   /** For callers from other origins: what a browser needs to see a refusal. */
   readonly originHeaders: (origin: string | undefined) => ReadonlyArray<readonly [string, string]>
   readonly events: AdmissionEvents
-}
-
-/** What needs no store, an unknown key say, tells nothing of them. */
-const outcomeOf = ({ headersSent, statusCode }: Http.ServerResponse, refused: boolean): LaneOutcome => {
-  if (refused || !headersSent) return "none"
-  if (statusCode === 503) return "unavailable"
-  return statusCode < 300 || statusCode === 404 || statusCode === 422 ? "success" : "answered"
 }
 
 /** Milliseconds without a refusal after which an overload is over. */
@@ -109,6 +88,7 @@ export class RequestAdmission {
   readonly connections = new Map<Duplex, ClientConnection>()
   private readonly options: AdmissionOptions
   private readonly nextId = requestIds()
+  private readonly shares = new SearchShares()
   /** As of the last look, ms. */
   private now = 0
   private turnsDue = false
@@ -161,10 +141,13 @@ export class RequestAdmission {
     const line = this.lines[kind]
     this.came(connection)
     connection.last = request
-    const refused = !isFree && this.isRefused(kind)
+    const key = kind === "search" ? this.options.keyOf(request) : undefined
+    const refusal = isFree ? undefined : this.refusalOf(kind, key)
+    const refused = refusal !== undefined
+    if (refused && !connection.refusedInChunk) line.refused++
     if (isFree || (kind === "read" && isFeed(url))) {
       this.owe(connection, response, undefined)
-      if (refused) this.refuse(line, request, response)
+      if (refusal !== undefined) this.refuse(refusal, request, response)
       return !refused
     }
     if (refused && connection.refusedInChunk) {
@@ -173,8 +156,10 @@ export class RequestAdmission {
     }
     // A refusal is in flight until it is written too: it stands behind what the connection is still owed.
     const wasFull = line.lane.isFull
-    this.owe(connection, response, kind, refused)
-    if (refused) this.refuse(line, request, response)
+    const owed = this.owe(connection, response, kind, refused)
+    if (refusal === undefined) this.share(owed, key)
+    else if (kind === "search") this.refuseLate(connection, owed, refusal, request)
+    else this.refuse(refusal, request, response)
     if (refused) this.noteRefused(connection)
     if (refused || this.sendsTooMuch(connection, line)) this.beginHolding(connection, kind)
     if (!wasFull && line.lane.isFull) this.holdAll(kind)
@@ -186,8 +171,8 @@ export class RequestAdmission {
     response: Http.ServerResponse,
     kind: Kind | undefined,
     refused = false
-  ): void {
-    const owed: OwedAnswer = { response, kind, refused, counted: kind, began: 0 }
+  ): OwedAnswer {
+    const owed: OwedAnswer = { response, kind, refused, counted: kind, began: 0, key: undefined }
     connection.owed.set(response, owed)
     connection.lastOwed = owed
     if (kind !== undefined) {
@@ -195,6 +180,13 @@ export class RequestAdmission {
       owed.began = this.lines[kind].lane.began()
     }
     response.on("close", connection.onClose)
+    return owed
+  }
+
+  /** One more of its key's searches. */
+  private share(owed: OwedAnswer, key: string | undefined): void {
+    owed.key = key
+    if (key !== undefined) this.shares.began(key)
   }
 
   /** It keeps no room from others any more. */
@@ -203,6 +195,7 @@ export class RequestAdmission {
     this.lines[owed.counted].lane.left(owed.began)
     owed.counted = undefined
     connection.counted--
+    if (owed.key !== undefined) this.shares.left(owed.key)
   }
 
   /**
@@ -235,25 +228,29 @@ export class RequestAdmission {
   }
 
   /** Reads and searches give way as soon as writes wait. */
-  private isRefused(kind: Kind): boolean {
-    if (this.stopped) return false
+  private refusalOf(kind: Kind, key: string | undefined): Refusal | undefined {
+    if (this.stopped) return undefined
     const { lane } = this.lines[kind]
-    return lane.refuses() || (kind !== "write" && lane.isFull && this.lines.write.lane.isFull)
+    if (lane.refuses() || (kind !== "write" && lane.isFull && this.lines.write.lane.isFull)) return tooMany(lane)
+    return this.shares.isFull(key, lane) ? tooManyOfKey(lane) : undefined
   }
 
-  private refuse(line: Line, request: Http.IncomingMessage, response: Http.ServerResponse): void {
-    line.refused++
-    const { body: problem, retryAfter, status } = tooMany(line.lane)
-    const id = correlationOf(request.headers) ?? this.nextId()
-    const body = withRequestId(problem, id)
-    for (const [name, value] of this.options.originHeaders(request.headers.origin)) response.setHeader(name, value)
-    response.writeHead(status, {
-      "content-type": "application/problem+json",
-      "retry-after": String(retryAfter),
-      [requestIdHeader]: id,
-      "content-length": Buffer.byteLength(body)
+  /** It takes no room meanwhile. */
+  private refuseLate(
+    connection: ClientConnection,
+    owed: OwedAnswer,
+    refusal: Refusal,
+    request: Http.IncomingMessage
+  ): void {
+    this.uncount(connection, owed)
+    this.shares.answerLate(this.now, () => {
+      if (!connection.isGone) this.refuse(refusal, request, owed.response)
     })
-    response.end(request.method === "HEAD" ? undefined : body)
+  }
+
+  private refuse(refusal: Refusal, request: Http.IncomingMessage, response: Http.ServerResponse): void {
+    const id = correlationOf(request.headers) ?? this.nextId()
+    answerRefusal(refusal, id, this.options.originHeaders(request.headers.origin), request, response)
   }
 
   private came(connection: ClientConnection): void {
@@ -322,10 +319,10 @@ export class RequestAdmission {
 
   private readonly answered = (connection: ClientConnection, owed: OwedAnswer): void => {
     if (connection.isGone) return
-    const { kind, refused, response } = owed
+    const { kind, response } = owed
     this.uncount(connection, owed)
     connection.owed.delete(response)
-    if (kind !== undefined) this.lines[kind].lane.told(outcomeOf(response, refused))
+    if (kind !== undefined) this.lines[kind].lane.told(outcomeOf(owed))
     if (connection.state === "holding") this.hold(connection)
     if (kind !== undefined && this.lines[kind].waiting.length > 0) this.giveTurnsSoon()
   }
@@ -395,6 +392,7 @@ export class RequestAdmission {
       this.giveTurns(line)
     }
     for (const connection of this.connections.values()) this.lookAt(connection)
+    this.shares.look(this.now)
     this.endParting()
     this.tell()
   }
@@ -484,6 +482,7 @@ export class RequestAdmission {
   /** From now on all is read and taken: the server ends each connection by itself. */
   stop(): void {
     this.stopped = true
+    this.shares.look(Infinity)
     for (const connection of this.connections.values()) {
       if (connection.state === "ended" || connection.state === "parting") continue
       connection.state = "open"

@@ -80,6 +80,9 @@ export const queryWords = (q: string): QueryWords => {
   return { words: [...words], prefixes: [...prefixes] }
 }
 
+/** Whether a query has words of which there are only the beginnings: how many they stand for nobody knows before. */
+export const hasPrefix = (q: string | undefined): boolean => q !== undefined && queryWords(q).prefixes.length > 0
+
 export const asksNothing = ({ prefixes, words }: QueryWords): boolean => words.length === 0 && prefixes.length === 0
 
 /** `found`: the words that it is found by, ids and words alike. */

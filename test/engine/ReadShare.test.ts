@@ -137,12 +137,43 @@ describe("the share of reads", () => {
     )
   )
 
-  it.effect("refuses at once when as many wait as may", () =>
-    withShare({ readsAtOnce: 1, readsWaiting: 3 }, { wallets: 0 }, (share) =>
+  it.effect("refuses at once when as many wait as may, and half of them of one reader", () =>
+    withShare({ readsAtOnce: 1, readsWaiting: 4 }, { wallets: 0 }, (share) =>
       Effect.gen(function* () {
+        const as = (reader: string) => Effect.provideService(share.query(Effect.void), Reader, reader)
         yield* forkNow(share.query(Effect.never))
-        for (let n = 0; n < 3; n++) yield* forkNow(share.query(Effect.void))
-        assert.strictEqual((yield* Effect.flip(share.query(Effect.void)))._tag, "RateLimited")
+        for (let n = 0; n < 2; n++) yield* forkNow(as("crowd"))
+        assert.strictEqual((yield* Effect.flip(as("crowd")))._tag, "RateLimited")
+        const others = yield* Effect.forEach(["a", "b"], (reader) => forkNow(as(reader)))
+        assert.strictEqual((yield* Effect.flip(as("c")))._tag, "RateLimited")
+        // One that goes away makes room.
+        yield* Fiber.interrupt(others[0]!)
+        const next = yield* forkNow(as("c"))
+        assert.isUndefined(next.pollUnsafe())
+      })
+    )
+  )
+
+  it.effect("has few places for searches that may be slow, and one of them for whoever has none", () =>
+    withShare({}, { wallets: 0 }, (share) =>
+      Effect.gen(function* () {
+        const { begun, read } = makeReads(900)
+        const slow = (reader: string, name: string) =>
+          forkNow(Effect.provideService(share.searchIndexSlowly(read(name)), Reader, reader))
+        const crowd = yield* Effect.forEach(["c1", "c2", "c3", "c4"], (name) => slow("crowd", name))
+        assert.deepStrictEqual(begun, ["c1", "c2"])
+        yield* slow("alone", "a1")
+        assert.deepStrictEqual(begun, ["c1", "c2", "a1"])
+        yield* slow("third", "t1")
+        yield* Effect.forEach(["1", "2", "3"], (name) => forkNow(share.searchIndex(read(name))))
+        assert.deepStrictEqual(begun, ["c1", "c2", "a1", "1", "2", "3"])
+        // In turn: who has waited longer is not before whoever has had none.
+        yield* TestClock.adjust(900)
+        assert.deepStrictEqual(new Set(begun.slice(6)), new Set(["c3", "c4", "t1"]))
+        yield* Fiber.interruptAll(crowd)
+        const { begun: later, read: readLater } = makeReads(1)
+        yield* forkNow(Effect.provideService(share.searchIndexSlowly(readLater("c5")), Reader, "crowd"))
+        assert.deepStrictEqual(later, ["c5"])
       })
     )
   )

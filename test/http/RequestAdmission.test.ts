@@ -14,6 +14,7 @@ const makeServer = Effect.acquireRelease(
     const admission = new RequestAdmission({
       maxWaitMillis: 750,
       originHeaders: () => [],
+      keyOf: ({ headers }) => headers.authorization,
       events: { refusing: (view) => told.push(view), over: (refused) => told.push(refused) }
     })
     const taken: Array<Http.ServerResponse> = []
@@ -83,6 +84,7 @@ const statuses = ({ received }: Client): ReadonlyArray<string> =>
 const write = (path = "/v1/transfers"): string => `POST ${path} HTTP/1.1\r\nhost: x\r\ncontent-length: 0\r\n\r\n`
 const read = "GET /v1/wallets/a HTTP/1.1\r\nhost: x\r\n\r\n"
 const search = "GET /v1/wallets?q=a HTTP/1.1\r\nhost: x\r\n\r\n"
+const searchOf = (key: string): string => search.replace("\r\n\r\n", `\r\nauthorization: ${key}\r\n\r\n`)
 const indexed = write("/v1/wallets/a/credit?await=indexed")
 const live = "GET /health/live HTTP/1.1\r\nhost: x\r\n\r\n"
 
@@ -183,9 +185,97 @@ describe("the admission of requests", () => {
       yield* until(() => served.admission.lines.search.refused === 1)
       assert.strictEqual(served.state.served, 4)
       answerAll(served)
+      for (let look = 0; look < 5; look++) served.admission.look(lookMillis)
       yield* until(() => statuses(next).length === 2)
       assert.deepStrictEqual(statuses(next), ["200", "503"])
       assert.deepStrictEqual([statuses(aRead), statuses(aWrite)], [["200"], ["200"]])
+    }).pipe(Effect.scoped)
+  )
+
+  it.live(
+    "gives no key more than half of the room for searches, and tells it so after a pause, in no other's way",
+    () =>
+      Effect.gen(function* () {
+        const served = yield* makeServer
+        const { admission, port, state } = served
+        const { lane } = admission.lines.search
+        const share = (lane.limit * refusedAt) / 2
+        const crowd = Array.from({ length: Math.ceil(share / together) }, () => connect(port))
+        let left = share
+        for (const client of yield* Effect.all(crowd)) {
+          const wanted = Math.min(together, left)
+          const before = state.served
+          client.socket.write(searchOf("crowd").repeat(wanted))
+          yield* until(() => state.served === before + wanted)
+          left -= wanted
+        }
+        const [refused, alone, stranger] = [yield* connect(port), yield* connect(port), yield* connect(port)]
+        refused.socket.write(searchOf("crowd"))
+        yield* until(() => admission.lines.search.refused === 1)
+        // It keeps no room.
+        assert.deepStrictEqual([lane.inFlight, state.served], [share, share])
+        alone.socket.write(searchOf("alone"))
+        stranger.socket.write(search)
+        yield* until(() => state.served === share + 2)
+        for (let look = 0; look < 4; look++) admission.look(lookMillis)
+        // A connection that sends more has it wait.
+        refused.socket.write(searchOf("crowd"))
+        answerAll(served)
+        yield* until(() => statuses(alone).length === 1 && statuses(stranger).length === 1)
+        assert.deepStrictEqual([statuses(refused), state.served], [[], share + 2])
+        admission.look(lookMillis)
+        yield* until(() => state.served === share + 3)
+        answerAll(served)
+        yield* until(() => statuses(refused).length === 2)
+        assert.deepStrictEqual(statuses(refused), ["429", "200"])
+        assert.include(refused.received, "searches of this key")
+      }).pipe(Effect.scoped)
+  )
+
+  it.live("forgets the searches of connections that are gone, and answers all that are refused when it stops", () =>
+    Effect.gen(function* () {
+      const served = yield* makeServer
+      const { admission, port, state } = served
+      for (let round = 0; round < 4; round++) {
+        const gone = yield* connect(port)
+        const before = state.served
+        gone.socket.write(searchOf("crowd").repeat(together))
+        yield* until(() => state.served === before + together)
+        gone.socket.destroy()
+        yield* until(() => admission.lines.search.lane.inFlight === 0)
+      }
+      for (let look = 0; look < 31; look++) admission.look(lookMillis)
+      const hangs = yield* connect(port)
+      hangs.socket.write(searchOf("crowd"))
+      yield* until(() => state.served === 4 * together + 1)
+      for (let look = 0; look < 31; look++) admission.look(lookMillis)
+      const [probe, refused] = [yield* connect(port), yield* connect(port)]
+      probe.socket.write(searchOf("crowd"))
+      yield* until(() => state.served === 4 * together + 2)
+      refused.socket.write(searchOf("crowd"))
+      yield* until(() => admission.lines.search.refused === 1)
+      admission.stop()
+      yield* until(() => statuses(refused).length === 1)
+      assert.deepStrictEqual(statuses(refused), ["503"])
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("takes a search whose turn has not come for no standstill", () =>
+    Effect.gen(function* () {
+      const served = yield* makeServer
+      const hangs = yield* connect(served.port)
+      hangs.socket.write(search)
+      yield* until(() => served.state.served === 1)
+      const client = yield* connect(served.port)
+      for (let look = 0; look < 40; look++) {
+        client.socket.write(search)
+        yield* until(() => served.taken.length === 2)
+        served.taken.pop()!.writeHead(429, { "content-length": 0 }).end()
+        yield* until(() => statuses(client).length === look + 1)
+        served.admission.look(lookMillis)
+      }
+      assert.isFalse(served.admission.lines.search.lane.standsStill)
+      assert.strictEqual(served.admission.lines.search.refused, 0)
     }).pipe(Effect.scoped)
   )
 

@@ -149,7 +149,7 @@ class Play {
   constructor({ steps, wallets }: World, number: number) {
     this.#number = number
     this.#wallets = wallets.map(({ currency, late, metadata, ownerId }, index) => {
-      const id = `${index % 2 === 0 ? "Wa" : "wa"}-${index}_${number}`
+      const id = `${index % 2 === 0 ? "WaI" : "waI"}-${index}_${number}`
       const sample = new SampleWallet({ id, ownerId, currency, metadata, overdraftLimit: 10n ** 30n - 1n })
       sample.time = begin + late * 1_000
       this.names.push(id)
@@ -181,14 +181,14 @@ class Play {
     if (one.kind === "hold") return this.#hold(wallet, one)
     if (one.kind === "freeze") return this.#append(wallet, { _tag: "Freeze", reason: one.reference })
     if (wallet === other || this.#currencies[one.wallet] !== "EUR" || this.#currencies[one.other] !== "EUR") return
-    const id = `T-${this.#keys}_${this.#number}`
+    const id = `TI-${this.#keys}_${this.#number}`
     this.names.push(id)
     this.#append(wallet, send(id, other.id, one.amount, one.reference, one.metadata))
     this.#sent.push({ id, from: wallet, to: other, open: true })
   }
 
   #hold(wallet: SampleWallet, { amount, expires, metadata, reference }: Step): void {
-    const id = `H-${this.#keys}`
+    const id = `HI-${this.#keys}`
     this.names.push(id)
     const expiresAt = expires ? wallet.time + 1_000_000_000 : null
     this.#append(wallet, { ...placeHold(id, amount, expiresAt), reference, metadata } as SampleCommand)

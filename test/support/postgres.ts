@@ -36,12 +36,15 @@ const withDatabaseName = (url: Redacted.Redacted, name: string): Redacted.Redact
 const asAdmin = <A, E>(url: Redacted.Redacted, use: (sql: SqlClient) => Effect.Effect<A, E>) =>
   Effect.flatMap(SqlClient, use).pipe(Effect.provide(PgClient.layer({ url, maxConnections: 1 })))
 
-const databaseFrom = Effect.fnUntraced(function* (server: Redacted.Redacted, template: string) {
+/** In words of `create database`. In Turkish `lower('I')` is no `i`, and texts have another order than bytes. */
+const turkish = "locale_provider icu icu_locale 'tr-TR' lc_collate 'C' lc_ctype 'C'"
+
+const databaseFrom = Effect.fnUntraced(function* (server: Redacted.Redacted, template: string, locale = "") {
   const name = `test_${randomBytes(6).toString("hex")}`
   yield* Effect.acquireRelease(
     // Sessions that have just been closed may take a moment to leave the template.
     Effect.retry(
-      asAdmin(server, (sql) => sql`create database ${sql(name)} template ${sql(template)}`),
+      asAdmin(server, (sql) => sql`create database ${sql(name)} template ${sql(template)} ${sql.literal(locale)}`),
       { schedule: Schedule.spaced("200 millis"), times: 25 }
     ),
     () => Effect.orDie(asAdmin(server, (sql) => sql`drop database if exists ${sql(name)} with (force)`))
@@ -68,9 +71,25 @@ export class TestPostgres extends Context.Service<
     Effect.map(Effect.flatMap(sharedServer, freshDatabase), (url) => TestPostgres.of({ url }))
   )
 
-  /** `SqlDatabase` on a fresh database; not migrated. */
-  static readonly layerDatabase = (options: Omit<SqlServerOptions, "url"> = {}) =>
-    Layer.unwrap(Effect.map(TestPostgres, ({ url }) => SqlDatabase.layerServer({ ...options, url }))).pipe(
-      Layer.provideMerge(TestPostgres.layer)
+  /** The same in a locale whose letters are not those of ids. */
+  static readonly layerTurkish: Layer.Layer<TestPostgres> = Layer.effect(
+    TestPostgres,
+    Effect.map(
+      Effect.flatMap(sharedServer, (server) => Effect.orDie(databaseFrom(server, "template0", turkish))),
+      (url) => TestPostgres.of({ url })
     )
+  )
+
+  /** `SqlDatabase` on a database; not migrated. */
+  static readonly layerDatabaseOn = (
+    database: Layer.Layer<TestPostgres>,
+    options: Omit<SqlServerOptions, "url"> = {}
+  ) =>
+    Layer.unwrap(Effect.map(TestPostgres, ({ url }) => SqlDatabase.layerServer({ ...options, url }))).pipe(
+      Layer.provideMerge(database)
+    )
+
+  /** … a fresh one. */
+  static readonly layerDatabase = (options: Omit<SqlServerOptions, "url"> = {}) =>
+    TestPostgres.layerDatabaseOn(TestPostgres.layer, options)
 }

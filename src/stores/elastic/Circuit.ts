@@ -18,7 +18,7 @@ import { unavailable } from "./Failure.ts"
 const failuresToOpen = 3
 const openMillis = 1_000
 /** Within the second in which whoever asks has to be told. */
-const signMillis = 700
+export const signMillis = 700
 
 const nanosPerMilli = 1_000_000n
 
@@ -50,9 +50,11 @@ const steadyStore = Layer.effect(
   })
 ).pipe(Layer.provide(CircuitBreaker.layerStoreMemory()))
 
-/** Runs a call, or says at once that it would be of no use. */
 export interface Circuit {
+  /** Runs a call, or says at once that it would be of no use. Only `StoreUnavailable` speaks against the server. */
   readonly run: <A, E>(call: Effect.Effect<A, E>) => Effect.Effect<A, E | StoreUnavailable>
+  /** Asks for a sign of life, which has to come soon. */
+  readonly sign: Effect.Effect<unknown, StoreUnavailable>
 }
 
 /** Why nothing can be had of the server; `undefined`: it has answered, whatever it says. */
@@ -95,5 +97,5 @@ export const make = Effect.fnUntraced(function* (
       }),
       Effect.catchIf(isRejection, (rejection) => Effect.fail(unavailable(cause ?? place, retryAfterOf(rejection))))
     )
-  return { run }
+  return { run, sign: signOfLife }
 })

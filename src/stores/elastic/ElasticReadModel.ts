@@ -17,8 +17,9 @@ import {
 } from "../Page.ts"
 import { type AmountSearch, ReadModel, type SearchFilter } from "../ReadModel.ts"
 import type { DocumentKind, SearchDocument } from "../SearchIndex.ts"
+import { hasPrefix } from "../SearchWords.ts"
 import { ElasticConnection } from "./Connection.ts"
-import { hasPrefix, holdQuery, type Query, transactionQuery, transferQuery, walletQuery } from "./Queries.ts"
+import { holdQuery, type Query, transactionQuery, transferQuery, walletQuery } from "./Queries.ts"
 import { documentsIn, make as makeSearches, type Request, type Searches } from "./Searches.ts"
 import { statsOf } from "./Statistics.ts"
 

@@ -45,11 +45,8 @@ const wordsOf = (q: string | undefined): ReadonlyArray<Query> => {
   ]
 }
 
-/** The words that `q` has only the beginnings of: how many they stand for nobody knows before. */
-export const hasPrefix = (q: string | undefined): boolean => q !== undefined && queryWords(q).prefixes.length > 0
-
-const ofAll = (query: SearchFilter): ReadonlyArray<Query> => [
-  ...is("ownerId", query.ownerId),
+const ofAll = (query: SearchFilter, ownerField = "ownerId"): ReadonlyArray<Query> => [
+  ...is(ownerField, query.ownerId),
   ...is("currency", query.currency),
   ...isWithin("createdAt", query.from, query.to),
   ...Object.entries(query.metadata ?? {}).flatMap(([key, value]) => is(`metadata.${key}`, value)),

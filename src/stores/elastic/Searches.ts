@@ -1,5 +1,12 @@
-/** Calls of a reader's: what each asks Elasticsearch for, how long it may take, and what is made of the answer. */
+/**
+ * Calls of a reader's: what each asks Elasticsearch for, how long it may take, and what is made of the answer.
+ *
+ * A search that is not answered in time is no outage by itself: whoever asks for much has it wait. Before the time is
+ * up the server is asked for a sign of life that needs none of its places for searches, and only one that
+ * gives none is away.
+ */
 import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import { isJsonObject } from "../../domain/Codec.ts"
 import type { DocumentKind, SearchDocument } from "../SearchIndex.ts"
@@ -61,14 +68,8 @@ const answerIn = (body: unknown): Answer | undefined => {
   return { found, aggregations: body.aggregations }
 }
 
-const outOfTime = (
-  nodes: string,
-  millis: number,
-  tooWide: string | undefined
-): Effect.Effect<never, StoreUnavailable | QueryTooWide> =>
-  tooWide === undefined
-    ? Effect.fail(unavailable(`${nodes}: a search was not done within ${millis} ms`))
-    : Effect.fail(new QueryTooWide({ detail: tooWide }))
+/** The server is alive, and has not done it in time. */
+class OutOfTime extends Schema.TaggedError<OutOfTime>()("OutOfTime", {}) {}
 
 /** What has run out of time says 429, as does what finds the server too busy. */
 const isOutOfTime = ({ body, status }: ElasticAnswer): boolean =>
@@ -91,26 +92,41 @@ export const make = Effect.fnUntraced(function* (
 ): Effect.fn.Return<Searches, never, Scope.Scope> {
   /** After which Elasticsearch itself ends a search. */
   const searchMillis = Math.ceil(searchShare * timeoutMillis)
-  const call = (kind: DocumentKind, request: Request, tooWide?: string) =>
+  /** Whatever it answers it is alive. */
+  const sign = Effect.catchTag(
+    send({ method: "HEAD", path: "/", accept: [401, 403, 429] }),
+    "StoreDefect",
+    () => Effect.void
+  )
+  const circuit = yield* Circuit.make(nodes, sign)
+  const signAfter = timeoutMillis - Math.min(Circuit.signMillis, timeoutMillis / 2)
+  const untilLate = circuit.sign.pipe(
+    Effect.delay(signAfter),
+    Effect.andThen(Effect.sleep(timeoutMillis - signAfter)),
+    Effect.andThen(Effect.fail(new OutOfTime()))
+  )
+  const call = (kind: DocumentKind, request: Request) =>
     send({
       method: "POST",
       path: `/${aliasName(prefix, kind)}/_search`,
       query,
       body: { ...request, timeout: `${searchMillis}ms` },
-      timeoutMillis,
+      timeoutMillis: 2 * timeoutMillis,
       accept: [429]
     }).pipe(
-      Effect.flatMap((answer): Effect.Effect<Answer, ReadError | QueryTooWide> =>
-        isOutOfTime(answer) ? outOfTime(nodes, searchMillis, tooWide) : read(nodes, answer)
-      )
+      Effect.flatMap((answer): Effect.Effect<Answer, ReadError | OutOfTime> =>
+        isOutOfTime(answer) ? Effect.fail(new OutOfTime()) : read(nodes, answer)
+      ),
+      Effect.raceFirst(untilLate)
     )
-  const answers = () => Effect.void
-  const sign = Effect.catchTags(call("wallet", { size: 0, terminate_after: 1 }), {
-    StoreDefect: answers,
-    QueryTooWide: answers
-  })
-  const circuit = yield* Circuit.make(nodes, sign)
-  return { ask: (kind, request, tooWide) => circuit.run(call(kind, request, tooWide)) }
+  const outOfTime = (tooWide: string | undefined): Effect.Effect<never, StoreUnavailable | QueryTooWide> =>
+    tooWide === undefined
+      ? Effect.fail(unavailable(`${nodes} is too busy: a search was not done within ${timeoutMillis} ms`))
+      : Effect.fail(new QueryTooWide({ detail: tooWide }))
+  return {
+    ask: (kind, request, tooWide) =>
+      Effect.catchTag(circuit.run(call(kind, request)), "OutOfTime", () => outOfTime(tooWide))
+  }
 })
 
 /** The documents that an answer shows, in its order. */

@@ -106,8 +106,8 @@ export const statsOf = Effect.fnUntraced(function* (
   searches: Searches,
   query: StatsQuery
 ): Effect.fn.Return<Stats, ReadError | QueryTooWide> {
-  const [transactions, wallets] = yield* Effect.all([ofTransactions(searches, query), ofWallets(searches, query)], {
-    concurrency: 2
-  })
+  // One after the other: one search has one of the index's threads.
+  const wallets = yield* ofWallets(searches, query)
+  const transactions = yield* ofTransactions(searches, query)
   return yield* orderedStats(transactions, wallets)
 })

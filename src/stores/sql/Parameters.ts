@@ -24,6 +24,12 @@ export const int8 = (value: bigint | number): PgTypes.Parameter => PgTypes.int8(
 /** Milliseconds since the epoch. */
 export const time = PgTypes.timestamptz
 
+/**
+ * An id's other case is that of ASCII, as the indexes have it: a parameter has the collation of the database, and in a
+ * Turkish one the small letter of `I` is another.
+ */
+export const lower = (placeholder: string): string => `lower(${placeholder} collate "C")`
+
 /** The conditions of a list query and their parameters, as far as the query has them. */
 export class Conditions {
   readonly conditions: Array<string> = []

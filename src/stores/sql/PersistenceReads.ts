@@ -36,7 +36,7 @@ import type {
 import type { ReadError } from "../StoreError.ts"
 import { bookReads } from "./BookReads.ts"
 import { reading } from "./Failure.ts"
-import { Conditions, int8, text, texts, time } from "./Parameters.ts"
+import { Conditions, int8, lower, text, texts, time } from "./Parameters.ts"
 import type { ReadConnections } from "./ReadConnections.ts"
 import { eventById, legById } from "./search/EventById.ts"
 import {
@@ -216,7 +216,7 @@ const toldColumns = `${transferColumns}, received.created_at as received_at, rec
 
 const readTransfer = `
 select ${toldColumns} from transfers t ${received}
-where lower(t.id) = lower($1) and t.id = $1
+where lower(t.id) = ${lower("$1")} and t.id = $1
 order by t.position limit 1`
 
 const readBySource = `

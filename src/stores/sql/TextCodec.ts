@@ -6,6 +6,7 @@
  */
 import * as PgTypes from "@effect/sql-pg/PgTypes"
 import * as Result from "effect/Result"
+import { timeCodec } from "./TimeCodec.ts"
 
 /** The driver's own, but for the mark. */
 const strict = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true })
@@ -43,10 +44,11 @@ const textCodec: PgTypes.Codec<string> = {
   read
 }
 
-/** A registry of one client's own: it learns our composite types, and reads texts as they were written. */
+/** A registry of one client's own: it learns our composite types, reads texts as they were written, and writes times exactly. */
 export const makeTypes = (): PgTypes.Registry => {
   const types = PgTypes.makeRegistry()
   types.register(PgTypes.OID.text, textCodec)
   types.register(PgTypes.OID.varchar, textCodec)
+  types.register(PgTypes.OID.timestamptz, timeCodec, { arrayOid: PgTypes.OID.timestamptzArray })
   return types
 }

@@ -1,7 +1,7 @@
 /** What a search for holds must find. `settled`: waits until the read model has what was appended. */
 import * as Effect from "effect/Effect"
 import assert from "node:assert/strict"
-import { type Metadata, noMetadata } from "../../domain/Limits.ts"
+import { maxTime, type Metadata, noMetadata } from "../../domain/Limits.ts"
 import { EventStore } from "../../stores/EventStore.ts"
 import { type HoldSearch, ReadModel } from "../../stores/ReadModel.ts"
 import { type ContractCase, contractCase } from "./ContractCase.ts"
@@ -100,6 +100,27 @@ export const holdSearchContract = (settled: Effect.Effect<void>): ReadonlyArray<
     })
   )
 
+  const farTimes = contractCase(
+    "tells times apart by a millisecond up to the last one that there is",
+    Effect.gen(function* () {
+      for (const last of [maxTime, maxTime - 12_345_678_901]) {
+        const sample = new SampleWallet()
+        const [early, late] = [uniqueId("early"), uniqueId("late")]
+        sample.time = last - 2
+        yield* appended(sample, place(early, 1n, null, noMetadata, last - 1))
+        sample.time = last - 1
+        yield* appended(sample, place(late, 1n, null, noMetadata, last))
+        const of = (query: Omit<HoldSearch, "limit">) => found({ walletId: sample.id, ...query })
+        assert.deepEqual(yield* of({ expiresBefore: last, status: "active" }), [early])
+        assert.deepEqual(yield* of({ expiresBefore: last - 1 }), [])
+        assert.deepEqual(yield* of({ from: last - 1 }), [late])
+        assert.deepEqual(yield* of({ from: last - 2 }), [late, early])
+        assert.deepEqual(yield* of({ to: last - 2 }), [early])
+        assert.deepEqual(yield* of({ to: last - 3 }), [])
+      }
+    })
+  )
+
   const words = contractCase(
     "finds words of reference and metadata, its id, its wallet's id and its owner's, and how they begin",
     Effect.gen(function* () {
@@ -151,5 +172,5 @@ export const holdSearchContract = (settled: Effect.Effect<void>): ReadonlyArray<
     })
   )
 
-  return [whole, filters, words, pages]
+  return [whole, filters, farTimes, words, pages]
 }

@@ -14,8 +14,8 @@ import { fingerprintOf } from "../../domain/Fingerprint.ts"
 import { type Metadata, noMetadata } from "../../domain/Limits.ts"
 import type { Wallet } from "../../domain/Wallet.ts"
 
-/** A name that no other case and no other run has. */
-export const uniqueId = (prefix: string): string => `${prefix}-${randomBytes(9).toString("hex")}`
+/** A name that no other case and no other run has. With a capital I: its small letter is not everywhere `i`. */
+export const uniqueId = (prefix: string): string => `${prefix}-I${randomBytes(9).toString("hex")}`
 
 /** A partition that most likely no other case claims; far beyond those of any installation. */
 export const uniquePartition = (): number => 1_000_000 + (randomBytes(4).readUInt32BE() % 1_000_000_000)

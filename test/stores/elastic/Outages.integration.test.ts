@@ -53,7 +53,7 @@ describe.skipIf(!ownElasticsearchPresent)("search while Elasticsearch is away", 
           yield* indexed
           yield* server.freeze
           // The one that finds out waits as long as a search may take.
-          assert.include(yield* reasonOfFailure, "no answer within 2000 ms")
+          assert.include(yield* reasonOfFailure, "no answer within 700 ms")
           // More than there are failures before the circuit opens, and more than once.
           for (let count = 0; count < 12; count++) {
             assert.include(yield* reasonOfFailure, "no answer within 700 ms")

@@ -1,5 +1,7 @@
 import { assert, it } from "@effect/vitest"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
 import * as Http from "node:http"
 import type { AddressInfo } from "node:net"
 import * as Connection from "../../../src/stores/elastic/Connection.ts"
@@ -26,18 +28,78 @@ const tooBusy = {
 
 const allShards = `"_shards":{"total":1,"successful":1,"skipped":0,"failed":0}`
 
+const found = JSON.parse(`{${allShards},"hits":{"hits":[]}}`)
+
+const product = { "content-type": "application/json", "x-elastic-product": "Elasticsearch" }
+
 /** A server that answers everything so. */
 const answering = (status: number, body: string) =>
+  serving((_, response) => void response.writeHead(status, product).end(body))
+
+const serving = (listener: Http.RequestListener) =>
   Effect.acquireRelease(
     Effect.callback<Http.Server>((resume) => {
-      const server = Http.createServer((_, response) => {
-        response.writeHead(status, { "content-type": "application/json", "x-elastic-product": "Elasticsearch" })
-        response.end(body)
-      })
+      const server = Http.createServer(listener)
       server.listen(0, "127.0.0.1", () => resume(Effect.succeed(server)))
     }),
-    (server) => Effect.callback<void>((resume) => void server.close(() => resume(Effect.void)))
+    (server) =>
+      Effect.callback<void>((resume) => {
+        server.close(() => resume(Effect.void))
+        server.closeAllConnections()
+      })
   )
+
+/** Its searches never end: all others are answered, or nothing is. */
+interface Slow {
+  isAlive: boolean
+  isSlow: boolean
+  searches: number
+}
+
+const slowServer = Effect.fnUntraced(function* (timeoutMillis: number) {
+  const state: Slow = { isAlive: true, isSlow: true, searches: 0 }
+  const server = yield* serving((request, response) => {
+    const isSearch = request.url?.includes("/_search") === true
+    if (isSearch) state.searches++
+    if (!state.isAlive || (isSearch && state.isSlow)) return
+    response.writeHead(200, product).end(isSearch ? JSON.stringify(found) : "{}")
+  })
+  const { port } = server.address() as AddressInfo
+  const connection = Connection.layer({ nodes: [`http://127.0.0.1:${port}`] })
+  const built = yield* Layer.build(ElasticReadModel.layer({ timeoutMillis }).pipe(Layer.provide(connection)))
+  return { state, model: Context.get(built, ReadModel) }
+})
+
+it.live("takes a search that is slow for no outage, however often, while the server gives a sign of life", () =>
+  Effect.gen(function* () {
+    const { model, state } = yield* slowServer(200)
+    for (let count = 0; count < 5; count++) {
+      const wide = yield* Effect.flip(model.searchTransactions({ q: "a* b*", limit: 1 }))
+      assert.strictEqual(wide._tag, "QueryTooWide")
+      const busy = yield* Effect.flip(model.searchTransactions({ q: "coffee", limit: 1 }))
+      assert.strictEqual(busy._tag, "StoreUnavailable")
+      assert.include(busy.message, "is too busy: a search was not done within 200 ms")
+      state.isSlow = false
+      // No circuit has opened, and none has to be closed.
+      assert.deepStrictEqual((yield* model.searchTransactions({ q: "coffee", limit: 1 })).data, [])
+      state.isSlow = true
+    }
+    assert.strictEqual(state.searches, 15)
+  }).pipe(Effect.scoped)
+)
+
+it.live("takes a server that gives no sign of life for one that is away, and asks it no more", () =>
+  Effect.gen(function* () {
+    const { model, state } = yield* slowServer(200)
+    state.isAlive = false
+    for (let count = 0; count < 5; count++) {
+      const away = yield* Effect.flip(model.searchTransactions({ q: "a*", limit: 1 }))
+      assert.strictEqual(away._tag, "StoreUnavailable")
+      assert.include(away.message, "no answer within")
+    }
+    assert.strictEqual(state.searches, 1)
+  }).pipe(Effect.scoped)
+)
 
 const failuresOf = Effect.fnUntraced(function* (status: number, body: string) {
   const server = yield* answering(status, body)

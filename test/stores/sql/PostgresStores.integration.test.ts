@@ -9,6 +9,13 @@ import { runLogContracts, runPersistenceContracts, runStoreContracts, separateLo
 describe.skipIf(!postgresPresent)("stores", () => {
   const database = TestPostgres.layerDatabase()
   runStoreContracts("PostgreSQL", SqlStores.layer().pipe(Layer.provide(SqlMigrator.layer), Layer.provide(database)))
+  runStoreContracts(
+    "PostgreSQL in Turkish",
+    SqlStores.layer().pipe(
+      Layer.provide(SqlMigrator.layer),
+      Layer.provide(TestPostgres.layerDatabaseOn(TestPostgres.layerTurkish))
+    )
+  )
   runPersistenceContracts(
     "PostgreSQL",
     SqlStores.layerBehindLog().pipe(

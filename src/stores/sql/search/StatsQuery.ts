@@ -7,7 +7,7 @@ import type { WalletStatus } from "../../../domain/Wallet.ts"
 import type { Stats, StatsQuery, TransactionStats, WalletStats } from "../../ReadModel.ts"
 import { orderedStats } from "../../Statistics.ts"
 import type { QueryTooWide, ReadError } from "../../StoreError.ts"
-import { Conditions, text, time } from "../Parameters.ts"
+import { Conditions, lower, text, time } from "../Parameters.ts"
 import { transactionTypes } from "../Rows.ts"
 import { type Reader, tooWide } from "./Reader.ts"
 
@@ -31,7 +31,7 @@ interface Looked {
   readonly looked: number
 }
 
-const ofOwner = (owner: string): string => `lower(w.owner_id) = lower(${owner}) and w.owner_id = ${owner}`
+const ofOwner = (owner: string): string => `lower(w.owner_id) = ${lower(owner)} and w.owner_id = ${owner}`
 
 const grouped = (rows: string, columns: string, groups: string, where: Conditions): string => `
   with looked as materialized (${rows}),

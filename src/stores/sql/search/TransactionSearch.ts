@@ -8,7 +8,7 @@ import * as Effect from "effect/Effect"
 import type { Transaction } from "../../../domain/Wallet.ts"
 import { decodeTransactionPlace, type Page, pageOfAllTransactions, type TransactionPlace } from "../../Page.ts"
 import type { SearchError, TransactionSearch } from "../../ReadModel.ts"
-import { int8, text, texts, time } from "../Parameters.ts"
+import { int8, lower, text, texts, time } from "../Parameters.ts"
 import {
   eventTransactionColumns,
   eventTypesOf,
@@ -89,7 +89,7 @@ class Search implements PlacedSearch {
   /** Its destination's rows have an index; its source's are where the transfer's row says. */
   byTransfer(transferId: string): Ways {
     const id = this.#rows.values.parameter(text(transferId))
-    const ofTransfer = `lower(t.id) = lower(${id}) and t.id = ${id}`
+    const ofTransfer = `lower(t.id) = ${lower(id)} and t.id = ${id}`
     const ofSource = (condition: string): string =>
       `transfers t cross join lateral (select * from events e where e.wallet_id = t.wallet_id and ${condition}) r`
     const reversed = `e.type = 'TransferReversed' and e.amount is not null and e.version > t.version

@@ -6,7 +6,7 @@ import type { WalletView } from "../../Persistence.ts"
 import type { SearchError, WalletSearch } from "../../ReadModel.ts"
 import { asksNothing, queryWords, type QueryWords, transactionWords } from "../../SearchWords.ts"
 import { wordsAreThere } from "../MissingWords.ts"
-import { int8, text, texts } from "../Parameters.ts"
+import { int8, lower, text, texts } from "../Parameters.ts"
 import { walletColumns, walletOf, type WalletRow } from "../Rows.ts"
 import { addFilters, numeric } from "./Filters.ts"
 import { areRare, glancing, type Reader, tooWide } from "./Reader.ts"
@@ -16,8 +16,7 @@ import { maxLeading, wordConditions } from "./Words.ts"
 const walkTo = (rows: RowQuery, { currency, ownerId, status }: WalletSearch, below: string | undefined): Walk => {
   const along = { by: ["r.position"], below }
   const value = (given: string): string => rows.values.parameter(text(given))
-  if (ownerId !== undefined)
-    return { ...along, equal: [["lower(r.owner_id)", `lower(${value(ownerId)})`, "lower_owner"]] }
+  if (ownerId !== undefined) return { ...along, equal: [["lower(r.owner_id)", lower(value(ownerId)), "lower_owner"]] }
   // As the partial index has it.
   const partial = "r.status <> 'active'"
   if (status !== undefined && status !== "active") {

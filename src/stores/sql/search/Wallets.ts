@@ -1,7 +1,7 @@
 /** Several wallets that a search is about, and how much there is of them: that decides how to go through them. */
 import * as Effect from "effect/Effect"
 import type { ReadError } from "../../StoreError.ts"
-import { type Conditions, text, texts } from "../Parameters.ts"
+import { type Conditions, lower, text, texts } from "../Parameters.ts"
 import type { Reader } from "./Reader.ts"
 
 export interface Wallets {
@@ -28,7 +28,7 @@ const countOf = (condition: string): string =>
   `select count(*)::int as wallets, coalesce(sum(c.version + 1), 0)::text as events
   from (select w.version from wallets w where ${condition} limit ${maxWallets + 1}) c`
 
-const ofOwner = (owner: string): string => `lower(w.owner_id) = lower(${owner}) and w.owner_id = ${owner}`
+const ofOwner = (owner: string): string => `lower(w.owner_id) = ${lower(owner)} and w.owner_id = ${owner}`
 
 export const walletsOfOwner = ({ read }: Reader, ownerId: string): Effect.Effect<Wallets, ReadError> =>
   Effect.map(read<CountRow>(countOf(ofOwner("$1")), [text(ownerId)]), ([row]) => ({
