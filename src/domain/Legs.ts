@@ -201,11 +201,6 @@ export interface TransferLeg {
   readonly receivedTransactionId: string | null
 }
 
-/** A side of a leg at one wallet, as its row is kept: what a rule of the user's in the database can judge. */
-interface LegRow extends OwnLeg {
-  readonly transferId: string
-}
-
 /**
  * How a commit changes the rows of a wallet's legs of one transfer.
  *
