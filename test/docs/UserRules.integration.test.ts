@@ -204,6 +204,15 @@ const commitOf = (sample: SampleWallet, event: WalletEvent): Commit => {
   }
 }
 
+/** A wallet of that day, where what the event ends has begun. */
+const openedFor = Effect.fnUntraced(function* (take: Place["take"], event: WalletEvent) {
+  const sample = yield* opened(take, sunday)
+  if (event._tag !== "LegsApplied") return sample
+  yield* take([commitOf(sample, goldenEvents.LegsPrepared!)])
+  sample.wallet = { ...sample.wallet!, version: sample.version + 1 }
+  return sample
+})
+
 const restoredKinds: Readonly<Record<Extract<WalletEvent, { _tag: "OperationReversed" }>["restored"]["_tag"], true>> = {
   Nothing: true,
   Hold: true,
@@ -229,7 +238,7 @@ it("the document has the schema, a cap, Sundays, a daily limit, a cap on holds, 
   const kinds = Object.values(goldenEvents).flatMap((event) =>
     event._tag === "OperationReversed" ? [event.restored._tag] : []
   )
-  assert.deepStrictEqual(kinds.sort(), Object.keys(restoredKinds).sort() as typeof kinds)
+  assert.deepStrictEqual([...new Set(kinds)].sort(), Object.keys(restoredKinds).sort() as typeof kinds)
 })
 
 describe.skipIf(!postgresPresent).each(places)("the documented rules, $name", ({ stores, take }) => {
@@ -251,14 +260,13 @@ describe.skipIf(!postgresPresent).each(places)("the documented rules, $name", ({
     "let every fact of the engine's own pass, however large and on a Sunday",
     Effect.gen(function* () {
       for (const [name, event] of Object.entries(goldenEvents)) {
-        const sample = yield* opened(take, sunday)
-        const found = yield* refusal(take, commitOf(sample, enlarged(event)))
+        const found = yield* refusal(take, commitOf(yield* openedFor(take, event), enlarged(event)))
         assert.strictEqual(found !== undefined, isJudged[event._tag], `${name}: ${found}`)
       }
       // As they are, but for the day.
       for (const [name, event] of Object.entries(goldenEvents)) {
         const small = "amount" in event ? { ...event, amount: 1n } : event
-        const found = yield* refusal(take, commitOf(yield* opened(take, sunday), small))
+        const found = yield* refusal(take, commitOf(yield* openedFor(take, event), small))
         assert.strictEqual(found !== undefined, event._tag === "WalletDebited", `${name}: ${found}`)
       }
     })
