@@ -6,7 +6,7 @@
 import type { BeginLegs, RemoteCommand, SendTransfer } from "./Command.ts"
 import { invalid, invalidId, invalidMovement, invalidReason } from "./Decision.ts"
 import { invalidCreation, invalidUpdate } from "./LifecycleRules.ts"
-import { invalidLegs } from "./LegsRules.ts"
+import { invalidLegs } from "./LegsForm.ts"
 import { isAmount, isTime } from "./Limits.ts"
 import type { InvalidRequest } from "./Rejection.ts"
 

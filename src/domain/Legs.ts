@@ -14,8 +14,8 @@ import {
   Amount,
   AnyInteger,
   anyNote,
-  AnyNumber,
   AnyText,
+  AnyTime,
   Currency,
   Held,
   Id,
@@ -85,9 +85,11 @@ export const PreparedLegs = Schema.Struct({
 })
 
 export type PreparedLegs = typeof PreparedLegs.Type
-export type LegsDecision = typeof decision.Type
 
 // --- Commands ----------------------------------------------------------------
+
+/** The number of a leg, as a command has it: any number. */
+const AnyNumber = AnyTime
 
 const ofTransfer = { walletId: AnyText, transferId: AnyText }
 
@@ -195,11 +197,6 @@ export interface TransferLeg {
   /** Both `null` until the transfer is completed. */
   readonly sentTransactionId: string | null
   readonly receivedTransactionId: string | null
-}
-
-/** A side of a leg at one wallet, as its row is kept: what a rule of the user's in the database can judge. */
-export interface LegRow extends OwnLeg {
-  readonly transferId: string
 }
 
 /**

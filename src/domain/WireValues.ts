@@ -159,9 +159,6 @@ export const AnyTime = withCodec(
   }
 )
 
-/** Of a command: any number. */
-export const AnyNumber = AnyTime
-
 export const AnyMetadata = withCodec(
   Schema.declare((value): value is MetadataMap => isJsonObject(value)),
   {

@@ -92,8 +92,42 @@ interface Steps {
   readonly legs: LegsSteps
 }
 
+/** How transfers of one leg and of several go. */
+const makeWays = ({ legs, steps }: Steps) => {
+  const concludeOne: Conclude = (run, options) => conclude(steps, run, options)
+  const concludeSeveral: Conclude = (run, options) => concludeLegs(legs, run, options)
+
+  /** `undefined`: nothing of it is left to do at this wallet. */
+  const openIn = (source: Wallet, transferId: string) => {
+    const inFlight = Option.getOrUndefined(HashMap.get(source.transfers, transferId))
+    if (inFlight !== undefined) return { transfer: pendingTransfer(source, inFlight), conclude: concludeOne }
+    const prepared = Option.getOrUndefined(HashMap.get(source.prepared, transferId))
+    const transfer = prepared && openTransfer(prepared)
+    return transfer && { transfer, conclude: concludeSeveral }
+  }
+
+  /** What the other wallets are is asked here: a part of step 1. */
+  const wayOf = (request: TransferRequest): Effect.Effect<Way, CommandError> => {
+    const { command } = request
+    if (command._tag === "BeginLegs") {
+      return Effect.map(legs.examine(command.legs, steps.stateOf), (parties) => ({
+        send: legs.begin({ ...command, parties }, request),
+        conclude: concludeSeveral
+      }))
+    }
+    const { to, walletId } = command
+    return Effect.map(
+      // To itself: the rules say so, whatever the wallet is.
+      to === walletId ? Effect.succeed({ currency: "", destination: null }) : steps.examine(to),
+      (destination) => ({ send: steps.send({ ...command, ...destination }, request), conclude: concludeOne })
+    )
+  }
+  return { openIn, wayOf }
+}
+
 /** The runs of this node: one per transfer while it is on its way. */
-const makeTransferRuns = ({ legs, steps }: Steps, bounds: ActorBounds) => {
+const makeTransferRuns = (given: Steps, bounds: ActorBounds) => {
+  const { openIn, wayOf } = makeWays(given)
   const runs = new Map<string, TransferRun>()
 
   const schedule = retryPause.pipe(Schedule.upTo({ duration: bounds.sagaRetryMillis }))
@@ -136,35 +170,6 @@ const makeTransferRuns = ({ legs, steps }: Steps, bounds: ActorBounds) => {
     return withRun(run, inFlight, persisted ? rest : Effect.andThen(persist(way, request), rest))
   }
 
-  const concludeOne: Conclude = (run, options) => conclude(steps, run, options)
-  const concludeSeveral: Conclude = (run, options) => concludeLegs(legs, run, options)
-
-  /** `undefined`: nothing of it is left to do at this wallet. */
-  const openIn = (source: Wallet, transferId: string) => {
-    const inFlight = Option.getOrUndefined(HashMap.get(source.transfers, transferId))
-    if (inFlight !== undefined) return { transfer: pendingTransfer(source, inFlight), conclude: concludeOne }
-    const prepared = Option.getOrUndefined(HashMap.get(source.prepared, transferId))
-    const transfer = prepared && openTransfer(prepared)
-    return transfer && { transfer, conclude: concludeSeveral }
-  }
-
-  /** What the other wallets are is asked here: a part of step 1. */
-  const wayOf = (request: TransferRequest): Effect.Effect<Way, CommandError> => {
-    const { command } = request
-    if (command._tag === "BeginLegs") {
-      return Effect.map(legs.examine(command.legs, steps.stateOf), (parties) => ({
-        send: legs.begin({ ...command, parties }, request),
-        conclude: concludeSeveral
-      }))
-    }
-    const { to, walletId } = command
-    return Effect.map(
-      // To itself: the rules say so, whatever the wallet is.
-      to === walletId ? Effect.succeed({ currency: "", destination: null }) : steps.examine(to),
-      (destination) => ({ send: steps.send({ ...command, ...destination }, request), conclude: concludeOne })
-    )
-  }
-
   /** Brings one in flight to its end, unless it is on its way here already. */
   const takeUp = Effect.fnUntraced(function* (
     attempt: Attempt,
@@ -172,7 +177,7 @@ const makeTransferRuns = ({ legs, steps }: Steps, bounds: ActorBounds) => {
     transferId: string
   ): Effect.fn.Return<boolean, CommandError> {
     if (runs.has(transferId)) return false
-    const source = yield* steps.stateOf(walletId)
+    const source = yield* given.steps.stateOf(walletId)
     const open = source === undefined ? undefined : openIn(source, transferId)
     if (open === undefined || runs.has(transferId)) return false
     const run = new TransferRun(open.transfer)

@@ -324,9 +324,7 @@ const scanTransfers = (
 /** So many rows, and those that are of the last one's event. */
 const wholeEvents = (rows: ReadonlyArray<TransactionRow>, limit: number): ReadonlyArray<TransactionRow> => {
   const last = rows[limit - 1]?.version
-  let end = limit
-  while (last !== undefined && rows[end]?.version === last) end++
-  return rows.slice(0, end)
+  return rows.filter(({ version }, index) => index < limit || version === last)
 }
 
 type Reads = Pick<

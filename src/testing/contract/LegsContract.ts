@@ -13,7 +13,7 @@ import { fold } from "../../domain/Evolve.ts"
 import { WalletFold } from "../../engine/rebuild/SliceRebuild.ts"
 import type { Transfer, Wallet } from "../../domain/Wallet.ts"
 import { type DerivedWallet, justBefore } from "../../stores/WalletRows.ts"
-import { EventStore } from "../../stores/EventStore.ts"
+import { EventStore, type ScannedEvents } from "../../stores/EventStore.ts"
 import { Persistence } from "../../stores/Persistence.ts"
 import { ReadModel, type TransactionSearch, type TransferSearch } from "../../stores/ReadModel.ts"
 import { type ContractCase, contractCase } from "./ContractCase.ts"
@@ -342,7 +342,7 @@ const rebuilds = contractCase(
     if (rowReplacement !== undefined && log.scan !== undefined) {
       const derived: Array<DerivedWallet> = []
       for (const walletId of walletIds) {
-        const { events } = yield* log.scan({
+        const { events }: ScannedEvents = yield* log.scan({
           after: { walletId: justBefore(walletId), version: 9 },
           to: walletId,
           limit: 99

@@ -3,6 +3,8 @@
  * to find every one of them, or it proves nothing; unit tests those that it cannot meet.
  */
 
+import { plantedLegs } from "./plantedLegs.ts"
+
 interface Replacement {
   readonly file: string
   /** Is there once. */
@@ -479,6 +481,7 @@ const real: ReadonlyArray<PlantedBug> = [
 
 export const plantedBugs: ReadonlyArray<PlantedBug> = [
   ...transfers,
+  ...plantedLegs,
   ...keys,
   ...unchanged,
   ...unsure,
