@@ -30,6 +30,19 @@ const golden: { readonly [name: string]: RemoteCommand } = {
   RefuseTransfer: command("RefuseTransfer"),
   SettleTransfer: command("SettleTransfer"),
   ReverseTransfer: command("ReverseTransfer"),
+  BeginLegs: command("BeginLegs", {
+    legs: [
+      { from: "wallet-1", to: "wallet-2", amount: 10n ** 30n - 1n, ...note },
+      { from: "wallet-2", to: "wallet-1", amount: 1n, reference: null, metadata: noMetadata }
+    ],
+    parties: [{ walletId: "wallet-2", currency: "", status: "missing", available: 0n }],
+    ...note
+  }),
+  PrepareLegs: command("PrepareLegs"),
+  RefuseLegs: command("RefuseLegs"),
+  ApplyLegs: command("ApplyLegs"),
+  ReleaseLegs: command("ReleaseLegs"),
+  SettleLegs: command("SettleLegs", { transactions: [{ sent: "s", received: "r" }] }),
   Freeze: command("Freeze", { reason: "r" }),
   Unfreeze: command("Unfreeze"),
   Close: command("Close"),

@@ -85,7 +85,8 @@ select set_config('statement_timeout', '2000', true), set_config('lock_timeout',
 const mayWrite = `
 select bool_and(has_table_privilege(t::regclass, p)) as may
 from (values ('events', 'insert'), ('wallets', 'select'), ('wallets', 'update'), ('holds', 'select'),
-  ('wallets', 'insert'), ('holds', 'insert'), ('holds', 'update'), ('transfers', 'select'), ('transfers', 'insert'), ('transfers', 'update'),
+  ('wallets', 'insert'), ('holds', 'insert'), ('holds', 'update'), ('transfers', 'select'),
+  ('transfers', 'insert'), ('transfers', 'update'),
   ('legs', 'select'), ('legs', 'insert'), ('legs', 'update'), ('legs', 'delete')
 ) needed (t, p)`
 
