@@ -17,7 +17,6 @@ import {
 } from "./Decision.ts"
 import {
   type ApplyLegs,
-  type AskedLeg,
   type BeginLegs,
   type BegunLeg,
   type Course,
@@ -35,18 +34,15 @@ import {
   type ReleaseLegs,
   type SettleLegs
 } from "./Legs.ts"
-import { maxTextLength, type Metadata, toText } from "./Limits.ts"
+import { begunOf, invalidLegs, ofLeg, partiesOf, ruledOut, shortage } from "./LegsForm.ts"
+import { maxTextLength, toText } from "./Limits.ts"
 import {
-  CurrencyMismatch,
   InsufficientFunds,
   type InvalidRequest,
   LimitExceeded,
   type Rejection,
-  SameWallet,
   TransferNotFound,
-  WalletClosed,
-  WalletFrozen,
-  WalletNotFound
+  WalletFrozen
 } from "./Rejection.ts"
 import { available, type Wallet } from "./Wallet.ts"
 import { maxLegsBytes, preparedBytes } from "./WalletSize.ts"

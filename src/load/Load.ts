@@ -9,8 +9,8 @@ import { LatencyHistogram } from "./LatencyHistogram.ts"
 import { type LoadCommand, LoadTarget } from "./LoadTarget.ts"
 import { type Distribution, walletChoice, weightedChoice } from "./WalletChoice.ts"
 
-/** `hold`: a hold is placed and then captured, two commands. */
-export const loadKinds = ["credit", "debit", "hold", "read"] as const
+/** `hold`: a hold is placed and then captured, two commands. `legs`: a transfer of two legs among three wallets. */
+export const loadKinds = ["credit", "debit", "hold", "legs", "read"] as const
 export type LoadKind = (typeof loadKinds)[number]
 
 export interface LoadOptions {
@@ -160,6 +160,15 @@ export const runLoad = Effect.fn("Load.run")(function* (options: LoadOptions) {
     return reply
   })
 
+  /** Others than that one, which follow a chosen one in the list. */
+  const others = (walletId: string): ReadonlyArray<string> => {
+    const from = chooseWallet()
+    return [0, 1, 2]
+      .map((step) => ids[(from + step) % ids.length]!)
+      .filter((id) => id !== walletId)
+      .slice(0, 2)
+  }
+
   const step = Effect.fnUntraced(function* (caller: number, kind: LoadKind, walletId: string) {
     switch (kind) {
       case "credit":
@@ -168,6 +177,12 @@ export const runLoad = Effect.fn("Load.run")(function* (options: LoadOptions) {
         return yield* send(caller, kind, { _tag: "Debit", walletId, amount: 1n })
       case "read":
         return yield* send(caller, kind, { _tag: "Read", walletId })
+      case "legs": {
+        const [second = walletId, third = second] = others(walletId)
+        // Of two wallets it goes there and back.
+        const last = third === second ? walletId : third
+        return yield* send(caller, kind, { _tag: "Legs", walletId, through: second, to: last, amount: 1n })
+      }
       case "hold": {
         const placed = yield* send(caller, kind, { _tag: "Hold", walletId, amount: 1n })
         if (placed.holdId === undefined) return placed
@@ -216,7 +231,7 @@ export const loadLines = (report: LoadReport): ReadonlyArray<string> => {
 
 /** Parses `credit=80,debit=20`; what is not named weighs nothing. `undefined`: it says nothing sensible. */
 export const parseMix = (text: string): LoadOptions["mix"] | undefined => {
-  const mix = { credit: 0, debit: 0, hold: 0, read: 0 }
+  const mix = { credit: 0, debit: 0, hold: 0, legs: 0, read: 0 }
   for (const part of text.split(",")) {
     const [name = "", weight = "", ...rest] = part.split("=")
     const kind = loadKinds.find((kind) => kind === name.trim())

@@ -16,6 +16,14 @@ export type LoadCommand =
   | { readonly _tag: "Create"; readonly walletId: string; readonly currency: string }
   | { readonly _tag: "Credit" | "Debit" | "Hold"; readonly walletId: string; readonly amount: bigint }
   | { readonly _tag: "Capture"; readonly walletId: string; readonly holdId: string }
+  /** Two legs: to a wallet, and from there on. */
+  | {
+      readonly _tag: "Legs"
+      readonly walletId: string
+      readonly through: string
+      readonly to: string
+      readonly amount: bigint
+    }
   | { readonly _tag: "Read"; readonly walletId: string }
 
 export interface LoadReply {
@@ -80,10 +88,17 @@ const sendToEngine = (engine: WalletEngine["Service"], command: LoadCommand, ide
       })
     case "Capture":
       return settled(engine.captureHold({ walletId, holdId: command.holdId, idempotencyKey }))
+    case "Legs":
+      return settled(engine.transfer({ legs: legsOf(command), idempotencyKey }))
     case "Read":
       return settled(engine.getWallet({ walletId }))
   }
 }
+
+const legsOf = ({ amount, through, to, walletId }: Extract<LoadCommand, { readonly _tag: "Legs" }>) => [
+  { from: walletId, to: through, amount },
+  { from: through, to, amount }
+]
 
 /** Method, path and body. */
 const requestOf = (command: LoadCommand): readonly [method: string, path: string, body: string] => {
@@ -103,6 +118,10 @@ const requestOf = (command: LoadCommand): readonly [method: string, path: string
       return ["POST", `${wallet}/holds`, `{"amount":"${command.amount}"}`]
     case "Capture":
       return ["POST", `${wallet}/holds/${command.holdId}/capture`, "{}"]
+    case "Legs": {
+      const legs = legsOf(command).map((leg) => ({ ...leg, amount: leg.amount.toString() }))
+      return ["POST", "/v1/transfers", JSON.stringify({ legs })]
+    }
     case "Read":
       return ["GET", wallet, ""]
   }

@@ -453,6 +453,7 @@ const real: ReadonlyArray<PlantedBug> = [
 
 export const plantedBugs: ReadonlyArray<PlantedBug> = [
   ...transfers,
+  ...plantedLegs,
   ...keys,
   ...unchanged,
   ...unsure,
