@@ -91,9 +91,6 @@ export type PreparedLegs = typeof PreparedLegs.Type
 
 // --- Commands ----------------------------------------------------------------
 
-/** The number of a leg, as a command has it: any number. */
-const AnyNumber = AnyTime
-
 const ofTransfer = { walletId: AnyText, transferId: AnyText }
 
 const anyLeg = Schema.Struct({ from: AnyText, to: AnyText, amount: AnyInteger, ...anyNote })

@@ -17,6 +17,7 @@ import {
 } from "./Decision.ts"
 import {
   type ApplyLegs,
+  type AskedLeg,
   type BeginLegs,
   type BegunLeg,
   type Course,
@@ -34,15 +35,18 @@ import {
   type ReleaseLegs,
   type SettleLegs
 } from "./Legs.ts"
-import { begunOf, invalidLegs, ofLeg, partiesOf, ruledOut, shortage } from "./LegsForm.ts"
-import { maxTextLength, toText } from "./Limits.ts"
+import { maxTextLength, type Metadata, toText } from "./Limits.ts"
 import {
+  CurrencyMismatch,
   InsufficientFunds,
   type InvalidRequest,
   LimitExceeded,
   type Rejection,
+  SameWallet,
   TransferNotFound,
-  WalletFrozen
+  WalletClosed,
+  WalletFrozen,
+  WalletNotFound
 } from "./Rejection.ts"
 import { available, type Wallet } from "./Wallet.ts"
 import { maxLegsBytes, preparedBytes } from "./WalletSize.ts"

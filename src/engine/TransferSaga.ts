@@ -128,8 +128,7 @@ const wayOf = ({ legs, steps }: Steps, request: TransferRequest): Effect.Effect<
 }
 
 /** The runs of this node: one per transfer while it is on its way. */
-const makeTransferRuns = (given: Steps, bounds: ActorBounds) => {
-  const { openIn, wayOf } = makeWays(given)
+const makeTransferRuns = ({ legs, steps }: Steps, bounds: ActorBounds) => {
   const runs = new Map<string, TransferRun>()
 
   const schedule = retryPause.pipe(Schedule.upTo({ duration: bounds.sagaRetryMillis }))

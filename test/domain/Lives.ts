@@ -113,7 +113,7 @@ const commands: FastCheck.Arbitrary<Asked> = FastCheck.oneof(
   { weight: 1, arbitrary: FastCheck.constant(command("RefuseTransfer")) },
   { weight: 3, arbitrary: transferId.map((id) => command("SettleTransfer", { transferId: id })) },
   { weight: 3, arbitrary: transferId.map((id) => command("ReverseTransfer", { transferId: id })) },
-  { weight: 6, arbitrary: FastCheck.record({ amount, legsId, reference }).map(beginning) },
+  { weight: 4, arbitrary: FastCheck.record({ amount, legsId, reference }).map(beginning) },
   { weight: 6, arbitrary: FastCheck.record({ amount, other: amount, legsId, first: side }).map(preparing) },
   { weight: 1, arbitrary: FastCheck.constant(command("RefuseLegs")) },
   { weight: 4, arbitrary: legsId.map((transferId) => command("ApplyLegs", { transferId })) },
