@@ -114,7 +114,9 @@ const step = fc.record({
   metadata: metadatas,
   /** Since the event before of this wallet: some are of one millisecond. */
   millis: fc.constantFrom(0, 0, 1, 1_000, 3_600_000, 86_400_000),
-  expires: fc.boolean()
+  expires: fc.boolean(),
+  /** So long before its event it counts for the books; `null`: nothing is said of it. */
+  earlier: fc.option(fc.constantFrom(0, 1, 1_000, 3_600_000))
 })
 
 const start = fc.record({ ownerId: owners, currency: currencies, metadata: metadatas, late: fc.nat({ max: 5 }) })
@@ -172,18 +174,19 @@ class Play {
     if (wallet.wallet === undefined) this.#append(wallet, wallet.creation())
     const isFrozen = wallet.wallet?.status !== "active"
     wallet.time += one.millis
+    const effectiveAt = one.earlier === null ? null : wallet.time - one.earlier
     if (one.kind === "credit")
-      return this.#append(wallet, credit((one.amount % 10n ** 20n) + 1n, one.reference, one.metadata))
+      return this.#append(wallet, credit((one.amount % 10n ** 20n) + 1n, one.reference, one.metadata, effectiveAt))
     if (one.kind === "release" || one.kind === "capture") return this.#close(one, isFrozen)
     if (one.kind === "receive" || one.kind === "settle" || one.kind === "return") return this.#go(one)
     if (isFrozen) return
-    if (one.kind === "debit") return this.#append(wallet, debit(one.amount, one.reference, one.metadata))
+    if (one.kind === "debit") return this.#append(wallet, debit(one.amount, one.reference, one.metadata, effectiveAt))
     if (one.kind === "hold") return this.#hold(wallet, one)
     if (one.kind === "freeze") return this.#append(wallet, { _tag: "Freeze", reason: one.reference })
     if (wallet === other || this.#currencies[one.wallet] !== "EUR" || this.#currencies[one.other] !== "EUR") return
     const id = `TI-${this.#keys}_${this.#number}`
     this.names.push(id)
-    this.#append(wallet, send(id, other.id, one.amount, one.reference, one.metadata))
+    this.#append(wallet, send(id, other.id, one.amount, one.reference, one.metadata, effectiveAt))
     this.#sent.push({ id, from: wallet, to: other, open: true })
   }
 
@@ -294,6 +297,8 @@ const questionsOf = (names: ReadonlyArray<string>): fc.Arbitrary<Question> => {
     ) as fc.Arbitrary<TransactionSearch["type"]>,
     transferId: hardlyEver(ids),
     holdId: hardlyEver(ids),
+    effectiveFrom: hardlyEver(times),
+    effectiveTo: hardlyEver(times),
     idempotencyKey: key,
     transferStatus: hardlyEver(fc.constantFrom("pending" as const, "completed" as const, "reversed" as const)),
     holdStatus: hardlyEver(fc.constantFrom("active" as const, "captured" as const, "released" as const)),
@@ -303,9 +308,10 @@ const questionsOf = (names: ReadonlyArray<string>): fc.Arbitrary<Question> => {
   return fc.tuple(filtersOf(names), amountsOf(names), more).map(([filter, amount, one]) => {
     const { currency, from, ownerId, to } = filter
     const { expiresBefore, holdId, idempotencyKey, interval, maxBalance, minBalance, transferId, type } = one
+    const { effectiveFrom, effectiveTo } = one
     return {
       wallets: { ...filter, status: one.walletStatus, minBalance, maxBalance },
-      transactions: { ...filter, ...amount, type, transferId, holdId, idempotencyKey },
+      transactions: { ...filter, ...amount, type, transferId, holdId, idempotencyKey, effectiveFrom, effectiveTo },
       transfers: { ...filter, ...amount, status: one.transferStatus, idempotencyKey },
       holds: { ...filter, ...amount, status: one.holdStatus, expiresBefore },
       stats: { ownerId, currency, from, to, interval }

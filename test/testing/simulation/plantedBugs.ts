@@ -2,6 +2,7 @@
  * Bugs as they are really made, each a change of some text of the engine: the simulation has
  * to find every one of them, or it proves nothing; unit tests those that it cannot meet.
  */
+import { plantedLegs } from "./plantedLegs.ts"
 import { answers } from "./answerBugs.ts"
 import { bug, change, foundBy, type PlantedBug, type Replacement } from "./plantedBug.ts"
 
