@@ -1,13 +1,14 @@
 /** Bugs in dry runs and in commands for one version. */
-import { bug, change, type PlantedBug } from "./plantedBug.ts"
+import { bug, change, foundBy, type PlantedBug } from "./plantedBug.ts"
 
 export const answers: ReadonlyArray<PlantedBug> = [
   bug(
     "a dry run is done",
     change("actors/BatchPlan.ts", `_tag: envelope.dryRun ? "Tried" : "Accepted"`, `_tag: "Accepted"`)
   ),
-  bug(
-    "what follows a dry run builds on it",
+  foundBy(
+    "test/engine/DryRun.test.ts",
+    "what follows a dry run in its batch builds on it",
     change(
       "actors/BatchPlan.ts",
       `    if (verdict._tag !== "Accepted") continue\n`,
