@@ -181,9 +181,18 @@ const enlarged = (event: WalletEvent): WalletEvent => {
   return { ...event, balanceChange: event.balanceChange < 0n ? -huge : huge }
 }
 
+/** With the wallet in the place of the first leg's source, which is the home. */
+const atHome = (walletId: string, event: WalletEvent): WalletEvent => {
+  if (event._tag !== "LegsBegun") return event
+  const home = event.legs[0]!.from
+  const own = (id: string): string => (id === home ? walletId : id)
+  return { ...event, legs: event.legs.map((leg) => ({ ...leg, from: own(leg.from), to: own(leg.to) })) }
+}
+
 /** As if the engine had made it: no rule of the domain's is asked. */
-const commitOf = (sample: SampleWallet, event: WalletEvent): Commit => {
+const commitOf = (sample: SampleWallet, given: WalletEvent): Commit => {
   const { id: walletId, time, version } = sample
+  const event = atHome(walletId, given)
   const id = sampleEventId(walletId, time)
   const metadata = {
     commandId: id,
