@@ -6,6 +6,7 @@
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import { SqlClient } from "effect/sql/SqlClient"
+import { maxTime } from "../src/domain/Limits.ts"
 import { WalletEngine } from "../src/engine/WalletEngine.ts"
 import { Persistence } from "../src/stores/Persistence.ts"
 import { SqlDatabase } from "../src/stores/sql/SqlDatabase.ts"
@@ -35,7 +36,7 @@ interface Counted extends Sample {
 const settled = Effect.gen(function* () {
   const persistence = yield* Persistence
   const until = (yield* Clock.currentTimeMillis) + settleMillis
-  while ((yield* persistence.openTransfers({ before: Number.MAX_SAFE_INTEGER / 2, limit: 1 })).length > 0) {
+  while ((yield* persistence.openTransfers({ before: maxTime, limit: 1 })).length > 0) {
     if ((yield* Clock.currentTimeMillis) > until) return yield* Effect.die(new Error("transfers have not been settled"))
     yield* Effect.sleep("5 millis")
   }

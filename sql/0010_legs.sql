@@ -103,7 +103,7 @@ CREATE INDEX ew_transfer_wallets_position ON transfer_wallets (wallet_id, status
 -- Transfers of several legs, by the wallets that are not their source.
 CREATE VIEW leg_transfers AS
 SELECT t.id, t.wallet_id, t.to_wallet_id, t.amount, t.currency, m.status, t.reason, t.reference, t.metadata,
-  t.created_at, t.updated_at, m.position, t.legs, t.leg_transactions, t.leg, t.version, m.wallet_id AS member_id
+  t.created_at, t.effective_at, t.updated_at, m.position, t.legs, t.leg_transactions, t.leg, t.version, m.wallet_id AS member_id
 FROM transfer_wallets m JOIN transfers t ON t.wallet_id = m.source_id AND t.id = m.transfer_id;
 
 -- How many rows have all of these words: as events_with_words.
