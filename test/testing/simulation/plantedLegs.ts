@@ -40,7 +40,7 @@ export const plantedLegs = [
   ),
   bug(
     "legs: what has been applied stays prepared, and is applied again",
-    "domain/LegsRules.ts",
+    "domain/LegsEvents.ts",
     "  return prepared === undefined || prepared.begun === null\n",
     "  if (prepared !== undefined && prepared.begun === null) return withPrepared(wallet, recorded, prepared)\n  return prepared === undefined || prepared.begun === null\n"
   ),
@@ -58,7 +58,7 @@ export const plantedLegs = [
   ),
   bug(
     "legs: a wallet holds in transit what all of them come to, not what the deepest point needs",
-    "domain/LegsRules.ts",
+    "domain/Legs.ts",
     "    if (-at > deepest) deepest = -at\n    if (at > highest) highest = at\n  }\n",
     "    if (at > highest) highest = at\n  }\n  if (at < 0n) deepest = -at\n"
   ),
