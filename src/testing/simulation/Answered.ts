@@ -13,10 +13,10 @@ export const isAnswered = (attempt: Attempt): attempt is Answered =>
   attempt.outcome !== undefined && attempt.truth !== undefined
 
 /**
- * The lowest version that a read may show: what anybody had been told of when it was
- * asked for. A node that was replaced and does not know it may be as old as its claim.
+ * The lowest version that a read may show, and a look at another wallet of a transfer: what anybody had been told of
+ * when it was asked for. A node that was replaced and does not know it may be as old as its claim.
  */
-export const toldVersion = ({ operation: { walletId }, stale, toldBefore }: Attempt): number => {
+export const toldVersion = ({ operation, stale, toldBefore }: Attempt, walletId = operation.walletId): number => {
   const told = toldBefore.get(walletId) ?? -1
   return stale === undefined ? told : Math.min(told, stale.told.get(walletId) ?? -1)
 }

@@ -1,6 +1,6 @@
 /** A rejection is true if the wallet was at some moment of the call as the rejection says. */
 import type { WalletLimits } from "../../domain/Decide.ts"
-import { type Answered, oldestVersion } from "./Answered.ts"
+import { type Answered, oldestVersion, toldVersion } from "./Answered.ts"
 import type { Operation } from "./History.ts"
 import type { Ledger } from "./Ledger.ts"
 import {
@@ -226,15 +226,13 @@ const checkRules = (
   const to = operation.kind === "transfer" ? operation.to : undefined
   const destination = to === undefined ? undefined : account.ledgers.get(to)
   const destinations =
-    to === undefined
-      ? []
-      : statesBetween(destination, oldestVersion(trial, attempt, destination, to), truth.versions.get(to) ?? -1)
+    to === undefined ? [] : statesBetween(destination, toldVersion(attempt, to), truth.versions.get(to) ?? -1)
   const { limits } = trial.plan.bounds
   const others = new Map<string, ReadonlyArray<LedgerState | undefined>>()
   for (const id of operation.kind === "legs" ? operation.legs.flatMap(({ from, to }) => [from, to]) : []) {
     if (id === walletId) continue
     const other = account.ledgers.get(id)
-    others.set(id, statesBetween(other, oldestVersion(trial, attempt, other, id), truth.versions.get(id) ?? -1))
+    others.set(id, statesBetween(other, toldVersion(attempt, id), truth.versions.get(id) ?? -1))
   }
   const holds = states.some((state) => {
     return justifies(tag, operation, { state, destinations, others, time: truth.time + soundMillis, limits })
@@ -283,12 +281,12 @@ const checkTransferReversed = (account: Account, attempt: Answered, wrong: (law:
 }
 
 /** The destination may have been closed after it was looked at, before it was asked. */
-const checkTriedReversal = (trial: Trial, account: Account, attempt: Answered): boolean => {
+const checkTriedReversal = (account: Account, attempt: Answered): boolean => {
   const { operation, truth } = attempt
   if (operation.kind !== "transfer") return false
   const { to } = operation
   const ledger = account.ledgers.get(to)
-  return statesBetween(ledger, oldestVersion(trial, attempt, ledger, to), truth.versions.get(to) ?? -1).some(isClosed)
+  return statesBetween(ledger, toldVersion(attempt, to), truth.versions.get(to) ?? -1).some(isClosed)
 }
 
 /** The wallet was at the version that was told, at some moment of the call, and not at the one that was asked for. */
@@ -330,7 +328,7 @@ export const checkRejection = (
     case "OperationReversed":
       return checkReversed(account, attempt, wrong)
     case "TransferReversed":
-      if (attempt.dryRun && checkTriedReversal(trial, account, attempt)) return
+      if (attempt.dryRun && checkTriedReversal(account, attempt)) return
       return checkTransferReversed(account, attempt, wrong)
     default:
       return checkRules(trial, account, attempt, tag, wrong)
