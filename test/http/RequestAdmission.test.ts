@@ -100,6 +100,28 @@ describe("the admission of requests", () => {
     }).pipe(Effect.scoped)
   )
 
+  it.live("tells plain commands of no standstill while others wait until search finds what they did", () =>
+    Effect.gen(function* () {
+      const served = yield* makeServer
+      const { admission, port, state } = served
+      const waiting = [indexed, write("/v1/batch?await=indexed"), write("/v1/transfers?%61wait=index%65d")]
+      for (const [at, request] of waiting.entries()) {
+        const client = yield* connect(port)
+        client.socket.write(request)
+        yield* until(() => state.served === at + 1)
+      }
+      for (let look = 0; look < 31; look++) admission.look(lookMillis)
+      assert.isTrue(admission.lines.indexed.lane.standsStill)
+      for (let count = 0; count < 5; count++) {
+        const client = yield* connect(port)
+        client.socket.write(write())
+        yield* until(() => state.served === waiting.length + count + 1)
+      }
+      assert.deepStrictEqual([admission.lines.write.refused, admission.lines.write.lane.standsStill], [0, false])
+      answerAll(served)
+    }).pipe(Effect.scoped)
+  )
+
   it.live(
     "gives no key more than half of the room for searches, and tells it so after a pause, in no other's way",
     () =>
