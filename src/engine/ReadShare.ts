@@ -67,22 +67,35 @@ export class ReadShare extends Context.Service<
   static readonly layer = (bounds: ActorBounds) => Layer.effect(ReadShare, make(bounds))
 }
 
+type Permits = Pick<PartitionedSemaphore.PartitionedSemaphore<string>, "take" | "release">
+
 /** What a read takes, in this order, and gives back after its rest. */
-type Turn = ReadonlyArray<PartitionedSemaphore.PartitionedSemaphore<string>>
+type Turn = ReadonlyArray<Permits>
 
 /** So many permits for each reader, kept as long as somebody has one or waits for one. */
 const makeOfReaders = (permits: number) => {
-  const readers = new Map<string, { readonly semaphore: Turn[number]; users: number }>()
-  return <A, E, R>(reader: string, use: (semaphore: Turn[number]) => Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
-    Effect.suspend(() => {
-      const own = readers.get(reader) ?? { semaphore: PartitionedSemaphore.makeUnsafe<string>({ permits }), users: 0 }
-      readers.set(reader, own)
-      own.users++
-      return Effect.ensuring(
-        use(own.semaphore),
-        Effect.sync(() => void (--own.users === 0 && readers.delete(reader)))
-      )
-    })
+  const readers = new Map<
+    string,
+    { readonly semaphore: PartitionedSemaphore.PartitionedSemaphore<string>; users: number }
+  >()
+  return (reader: string): Permits => {
+    let own = { semaphore: PartitionedSemaphore.makeUnsafe<string>({ permits }), users: 0 }
+    const done = Effect.sync(() => void (--own.users === 0 && readers.delete(reader)))
+    return {
+      take: (key, count) =>
+        Effect.suspend(() => {
+          own = readers.get(reader) ?? own
+          readers.set(reader, own)
+          own.users++
+          return Effect.onError(own.semaphore.take(key, count), () => done)
+        }),
+      release: (count) =>
+        Effect.tap(
+          Effect.suspend(() => own.semaphore.release(count)),
+          done
+        )
+    }
+  }
 }
 
 /** The turns of a node's reads, each with its rest. */
@@ -95,7 +108,7 @@ const makeTurns = Effect.fnUntraced(function* ({ readRestFactor, readsAtOnce }: 
   const index = PartitionedSemaphore.makeUnsafe<string>({ permits: searchesAtOnce })
   const slow = PartitionedSemaphore.makeUnsafe<string>({ permits: slowSearchesAtOnce })
   const ofIndex: Turn = [index]
-  const slowly = makeOfReaders(slowSearchesOfReader)
+  const ofReader = makeOfReaders(slowSearchesOfReader)
   const ofSearch: Turn = [searches, turns]
   const fork = yield* FiberSet.makeRuntime<never, void, never>()
   /** How long a turn has lasted of late, with its rest, ms. */
@@ -157,11 +170,9 @@ const makeTurns = Effect.fnUntraced(function* ({ readRestFactor, readsAtOnce }: 
       )
     })
 
-  /** Runs what takes the turn of a slow search. */
-  const withSlow = <A, E, R>(reader: string, run: (turn: Turn) => Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
-    slowly(reader, (own) => run([own, slow, index]))
+  const ofSlowSearch = (reader: string): Turn => [ofReader(reader), slow, index]
 
-  return { inTurn, ofAny, ofSearch, ofIndex, withSlow, turnMillis: () => turnMillis }
+  return { inTurn, ofAny, ofSearch, ofIndex, ofSlowSearch, turnMillis: () => turnMillis }
 })
 
 /** Waits for a turn, within the wait of a read; so many wait at most, and half of them of one reader. */
@@ -199,7 +210,7 @@ const makeWaiting = (bounds: ActorBounds, atOnce: number, turnMillis: () => numb
 }
 
 const make = Effect.fnUntraced(function* (bounds: ActorBounds) {
-  const { inTurn, ofAny, ofIndex, ofSearch, turnMillis, withSlow } = yield* makeTurns(bounds)
+  const { inTurn, ofAny, ofIndex, ofSearch, ofSlowSearch, turnMillis } = yield* makeTurns(bounds)
   const inTime = makeWaiting(bounds, bounds.readsAtOnce, turnMillis)
   const inTimeOfIndex = makeWaiting(bounds, searchesAtOnce, turnMillis)
   const inTimeSlowly = makeWaiting(bounds, slowSearchesAtOnce, turnMillis)
@@ -210,9 +221,7 @@ const make = Effect.fnUntraced(function* (bounds: ActorBounds) {
     searchIndex: (read) =>
       Effect.flatMap(Reader, (reader) => inTurn(ofIndex, `query ${reader}`, inTimeOfIndex(reader), read)),
     searchIndexSlowly: (read) =>
-      Effect.flatMap(Reader, (reader) =>
-        withSlow(reader, (turn) => inTurn(turn, `query ${reader}`, inTimeSlowly(reader), read))
-      ),
+      Effect.flatMap(Reader, (reader) => inTurn(ofSlowSearch(reader), `query ${reader}`, inTimeSlowly(reader), read)),
     page: (reader, read) => inTurn(ofAny, `feed ${reader}`, (turn) => turn, read)
   })
 })

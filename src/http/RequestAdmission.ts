@@ -231,8 +231,9 @@ export class RequestAdmission {
   private refusalOf(kind: Kind, key: string | undefined): Refusal | undefined {
     if (this.stopped) return undefined
     const { lane } = this.lines[kind]
-    if (lane.refuses() || (kind !== "write" && lane.isFull && this.lines.write.lane.isFull)) return tooMany(lane)
-    return this.shares.isFull(key, lane) ? tooManyOfKey(lane) : undefined
+    if (this.shares.isFull(key, lane)) return lane.standsStill ? tooMany(lane) : tooManyOfKey(lane)
+    const isRefused = lane.refuses() || (kind !== "write" && lane.isFull && this.lines.write.lane.isFull)
+    return isRefused ? tooMany(lane) : undefined
   }
 
   /** It takes no room meanwhile. */
