@@ -9,7 +9,7 @@
  * the store are, and reads give way by themselves. An idle node is all theirs.
  *
  * One turn is never a search's: lists of single wallets have theirs, however slow search is. A
- * search of an index of its own takes none of the turns and does not rest: it has a bound of its own. Those that may keep
+ * search of an index of its own takes none of the turns: it has a bound of its own, and short rests. Those that may keep
  * the index at work for as long as a search may take have few of its places, and no reader has all of those.
  *
  * Rejected: a fixed rate, which is right on one machine; and turns without rests, with which
@@ -33,6 +33,9 @@ export const Reader = Context.Reference<string>("effect-wallet/engine/ReadShare/
 
 /** A turn rests no longer than this, ms: a store that was away for seconds is no reason to wait for minutes. */
 const maxRestMillis = 1_000
+
+/** … that of a search of an index of its own no longer than this, ms: most of its time the index has worked, not this node. */
+const maxIndexRestMillis = 250
 
 /** Searches of an index of its own that are asked at once: it does the work, this node hands on what it says. */
 const searchesAtOnce = 16
@@ -127,7 +130,10 @@ const makeTurns = Effect.fnUntraced(function* ({ readRestFactor, readsAtOnce }: 
   const rest = (turn: Turn, startedAt: number) =>
     Effect.yieldNow.pipe(
       Effect.andThen(
-        Effect.suspend(() => Effect.sleep(Math.min(maxRestMillis, readRestFactor * (elapsedMillis(clock) - startedAt))))
+        Effect.suspend(() => {
+          const most = turn.at(-1) === index ? maxIndexRestMillis : maxRestMillis
+          return Effect.sleep(Math.min(most, readRestFactor * (elapsedMillis(clock) - startedAt)))
+        })
       ),
       Effect.ensuring(end(turn, startedAt))
     )

@@ -231,7 +231,7 @@ export class RequestAdmission {
   private refusalOf(kind: Kind, key: string | undefined): Refusal | undefined {
     if (this.stopped) return undefined
     const { lane } = this.lines[kind]
-    if (this.shares.isFull(key, lane)) return lane.standsStill ? tooMany(lane) : tooManyOfKey(lane)
+    if (this.shares.isFull(key, lane, this.now)) return lane.standsStill ? tooMany(lane) : tooManyOfKey(lane)
     const isRefused = lane.refuses() || (kind !== "write" && lane.isFull && this.lines.write.lane.isFull)
     return isRefused ? tooMany(lane) : undefined
   }
@@ -320,10 +320,11 @@ export class RequestAdmission {
 
   private readonly answered = (connection: ClientConnection, owed: OwedAnswer): void => {
     if (connection.isGone) return
-    const { kind, response } = owed
+    const { kind, refused, response } = owed
     this.uncount(connection, owed)
     connection.owed.delete(response)
     if (kind !== undefined) this.lines[kind].lane.told(outcomeOf(owed))
+    if (kind === "search" && !refused && response.statusCode === 429) this.shares.waitedInVain(this.now)
     if (connection.state === "holding") this.hold(connection)
     if (kind !== undefined && this.lines[kind].waiting.length > 0) this.giveTurnsSoon()
   }

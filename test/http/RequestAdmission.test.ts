@@ -190,6 +190,31 @@ describe("the admission of requests", () => {
     }).pipe(Effect.scoped)
   )
 
+  it.live("takes few searches of a key for a while after one of any has waited in vain", () =>
+    Effect.gen(function* () {
+      const served = yield* makeServer
+      const { admission, port, state } = served
+      const late = yield* connect(port)
+      late.socket.write(searchOf("anybody"))
+      yield* until(() => state.served === 1)
+      served.taken.pop()!.writeHead(429, { "content-length": 0 }).end()
+      yield* until(() => statuses(late).length === 1)
+      const crowd = yield* Effect.forEach(Array.from({ length: 65 }), () => connect(port))
+      for (const { socket } of crowd) socket.write(searchOf("crowd"))
+      yield* until(() => admission.lines.search.refused === 1)
+      assert.strictEqual(state.served, 65)
+      const alone = yield* connect(port)
+      alone.socket.write(searchOf("alone"))
+      yield* until(() => state.served === 66)
+      answerAll(served)
+      for (let look = 0; look < 100; look++) admission.look(lookMillis)
+      yield* until(() => crowd.every((client) => statuses(client).length === 1))
+      for (const { socket } of crowd) socket.write(searchOf("crowd"))
+      yield* until(() => state.served === 66 + 65)
+      assert.strictEqual(admission.lines.search.refused, 1)
+    }).pipe(Effect.scoped)
+  )
+
   it.live("takes a search whose turn has not come for no standstill", () =>
     Effect.gen(function* () {
       const served = yield* makeServer
