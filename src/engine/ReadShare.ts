@@ -9,7 +9,7 @@
  * the store are, and reads give way by themselves. An idle node is all theirs.
  *
  * One turn is never a search's: lists of single wallets have theirs, however slow search is. A
- * search of an index of its own takes none of the turns: it has a bound of its own, and short rests. Those that may keep
+ * search of an index of its own takes none of the turns: it has a bound of its own, and one rest for all. Those that may keep
  * the index at work for as long as a search may take have few of its places, and no reader has all of those.
  *
  * Rejected: a fixed rate, which is right on one machine; and turns without rests, with which
@@ -34,11 +34,14 @@ export const Reader = Context.Reference<string>("effect-wallet/engine/ReadShare/
 /** A turn rests no longer than this, ms: a store that was away for seconds is no reason to wait for minutes. */
 const maxRestMillis = 1_000
 
-/** … that of a search of an index of its own no longer than this, ms: most of its time the index has worked, not this node. */
-const maxIndexRestMillis = 250
-
 /** Searches of an index of its own that are asked at once: it does the work, this node hands on what it says. */
 const searchesAtOnce = 16
+
+/**
+ * Milliseconds that each of these rests beside commands, however long it took: that was the index's time. A search is
+ * more than a millisecond of this node's, so that at most 160 a second take a fifth of its thread.
+ */
+const indexRestMillis = 100
 
 /**
  * Of these so many are beginnings of words or statistics, each on a thread of the index for seconds: it has four threads
@@ -117,13 +120,15 @@ const makeTurns = Effect.fnUntraced(function* ({ readRestFactor, readsAtOnce }: 
   /** How long a turn has lasted of late, with its rest, ms. */
   let turnMillis = 0
 
+  const isOfIndex = (turn: Turn) => turn.at(-1) === index
+
   const isBusy = () => registry.load().busyWallets > 0
 
   const release = (turn: Turn) => Effect.forEach(turn, (semaphore) => semaphore.release(1), { discard: true })
 
   const end = (turn: Turn, startedAt: number) =>
     Effect.suspend(() => {
-      if (turn.at(-1) !== index) turnMillis += (elapsedMillis(clock) - startedAt - turnMillis) / 8
+      if (!isOfIndex(turn)) turnMillis += (elapsedMillis(clock) - startedAt - turnMillis) / 8
       return release(turn)
     })
 
@@ -131,8 +136,8 @@ const makeTurns = Effect.fnUntraced(function* ({ readRestFactor, readsAtOnce }: 
     Effect.yieldNow.pipe(
       Effect.andThen(
         Effect.suspend(() => {
-          const most = turn.at(-1) === index ? maxIndexRestMillis : maxRestMillis
-          return Effect.sleep(Math.min(most, readRestFactor * (elapsedMillis(clock) - startedAt)))
+          const took = elapsedMillis(clock) - startedAt
+          return Effect.sleep(isOfIndex(turn) ? indexRestMillis : Math.min(maxRestMillis, readRestFactor * took))
         })
       ),
       Effect.ensuring(end(turn, startedAt))
