@@ -1,8 +1,9 @@
-/** The servers that the bench starts for itself: PostgreSQL with fsync on, KurrentDB on disk, Redis. */
+/** The servers that the bench starts for itself: PostgreSQL with fsync on, KurrentDB on disk, Redis, Elasticsearch. */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Scope from "effect/Scope"
+import { elasticsearchLacks, type ElasticsearchServer, startElasticsearch } from "./servers/ElasticsearchServer.ts"
 import { kurrentFolder, type KurrentServer, startKurrent } from "./servers/KurrentServer.ts"
 import { hasPostgresModule, postgresFolder, type PostgresServer, startPostgres } from "./servers/PostgresServer.ts"
 import { redisFolder, type RedisServer, startRedis } from "./servers/RedisServer.ts"
@@ -29,6 +30,7 @@ export class BenchServers extends Context.Service<
     readonly postgres: Effect.Effect<PostgresServer | undefined>
     readonly kurrent: Effect.Effect<KurrentServer | undefined>
     readonly redis: Effect.Effect<RedisServer | undefined>
+    readonly elasticsearch: Effect.Effect<ElasticsearchServer | undefined>
   }
 >()("bench/BenchServers") {
   static readonly layer: Layer.Layer<BenchServers> = Layer.effect(
@@ -37,10 +39,12 @@ export class BenchServers extends Context.Service<
       const scope = yield* Effect.scope
       const once = <A>(folder: string | undefined, start: Effect.Effect<A, never, Scope.Scope>) =>
         Effect.cached(folder === undefined ? Effect.undefined : Scope.provide(start, scope))
+      const searches = elasticsearchLacks === undefined ? "laid when it is asked for" : undefined
       return BenchServers.of({
         postgres: yield* once(postgresFolder, startPostgres({ fsync: true, settings: postgresSettings })),
         kurrent: yield* once(kurrentFolder, startKurrent({ inMemory: false })),
-        redis: yield* once(redisFolder, startRedis)
+        redis: yield* once(redisFolder, startRedis),
+        elasticsearch: yield* once(searches, startElasticsearch({ heap: "512m", fullSpeed: true }))
       })
     })
   )

@@ -26,10 +26,14 @@ export interface Service {
 
 const Listening = Schema.fromJsonString(Schema.Struct({ url: Schema.URLFromString }))
 
-/** The whole service of a checkout over a place of its own, until the scope closes. */
-export const startService = Effect.fnUntraced(function* ({ folder }: Checkout, place: Place) {
+/** The whole service of a checkout over a place of its own, until the scope closes. `settings`: more of its environment. */
+export const startService = Effect.fnUntraced(function* (
+  { folder }: Checkout,
+  place: Place,
+  settings: Readonly<Record<string, string>> = {}
+) {
   const apiKey = randomBytes(24).toString("base64url")
-  const more = { WALLET_API_KEY: apiKey, WALLET_LOG_LEVEL: "Warn" }
+  const more = { WALLET_API_KEY: apiKey, WALLET_LOG_LEVEL: "Warn", ...settings }
   const executable = join(folder, "src/bin/wallet.ts")
   const { line, pid } = yield* startNode(executable, ["serve", "--port", "0", "--json"], environmentOf(place, more))
   const { url } = yield* Effect.orDie(Schema.decodeEffect(Listening)(line))

@@ -2,6 +2,7 @@
 import type { OverloadRow } from "./OverloadRow.ts"
 import { readers } from "./ReaderRows.ts"
 import { saturation } from "./Saturation.ts"
+import { searchers } from "./SearcherRows.ts"
 import { stalls } from "./StallRows.ts"
 
-export const overloadRows: ReadonlyArray<OverloadRow> = [saturation, readers, stalls]
+export const overloadRows: ReadonlyArray<OverloadRow> = [saturation, readers, searchers, stalls]

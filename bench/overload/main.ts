@@ -61,7 +61,8 @@ const placeFor = Effect.fnUntraced(function* (stores: Stores, row: string) {
 const runRow = Effect.fnUntraced(function* ({ name, run, title }: OverloadRow, stores: Stores, seconds: number) {
   const place = yield* placeFor(stores, name)
   const progress = (text: string) => Console.error(`overload: ${name}: ${text}`)
-  const figures = yield* run({ place, millis: seconds * 1_000, progress })
+  const { elasticsearch } = yield* BenchServers
+  const figures = yield* run({ place, elasticsearch, millis: seconds * 1_000, progress })
   return { name, title, figures }
 }, Effect.scoped)
 

@@ -9,7 +9,7 @@
  * the store are, and reads give way by themselves. An idle node is all theirs.
  *
  * One turn is never a search's: lists of single wallets have theirs, however slow search is. A
- * search of an index of its own takes none of the turns and does not rest: it has a bound of its own. Those that may keep
+ * search of an index of its own takes none of the turns: it has a bound of its own, and one rest for all. Those that may keep
  * the index at work for as long as a search may take have few of its places, and no reader has all of those.
  *
  * Rejected: a fixed rate, which is right on one machine; and turns without rests, with which
@@ -36,6 +36,12 @@ const maxRestMillis = 1_000
 
 /** Searches of an index of its own that are asked at once: it does the work, this node hands on what it says. */
 const searchesAtOnce = 16
+
+/**
+ * Milliseconds that each of these rests beside commands, however long it took: that was the index's time. A search is
+ * more than a millisecond of this node's, so that at most 160 a second take a fifth of its thread.
+ */
+const indexRestMillis = 100
 
 /**
  * Of these so many are beginnings of words or statistics, each on a thread of the index for seconds: it has four threads
@@ -67,22 +73,35 @@ export class ReadShare extends Context.Service<
   static readonly layer = (bounds: ActorBounds) => Layer.effect(ReadShare, make(bounds))
 }
 
+type Permits = Pick<PartitionedSemaphore.PartitionedSemaphore<string>, "take" | "release">
+
 /** What a read takes, in this order, and gives back after its rest. */
-type Turn = ReadonlyArray<PartitionedSemaphore.PartitionedSemaphore<string>>
+type Turn = ReadonlyArray<Permits>
 
 /** So many permits for each reader, kept as long as somebody has one or waits for one. */
 const makeOfReaders = (permits: number) => {
-  const readers = new Map<string, { readonly semaphore: Turn[number]; users: number }>()
-  return <A, E, R>(reader: string, use: (semaphore: Turn[number]) => Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
-    Effect.suspend(() => {
-      const own = readers.get(reader) ?? { semaphore: PartitionedSemaphore.makeUnsafe<string>({ permits }), users: 0 }
-      readers.set(reader, own)
-      own.users++
-      return Effect.ensuring(
-        use(own.semaphore),
-        Effect.sync(() => void (--own.users === 0 && readers.delete(reader)))
-      )
-    })
+  const readers = new Map<
+    string,
+    { readonly semaphore: PartitionedSemaphore.PartitionedSemaphore<string>; users: number }
+  >()
+  return (reader: string): Permits => {
+    let own = { semaphore: PartitionedSemaphore.makeUnsafe<string>({ permits }), users: 0 }
+    const done = Effect.sync(() => void (--own.users === 0 && readers.delete(reader)))
+    return {
+      take: (key, count) =>
+        Effect.suspend(() => {
+          own = readers.get(reader) ?? own
+          readers.set(reader, own)
+          own.users++
+          return Effect.onError(own.semaphore.take(key, count), () => done)
+        }),
+      release: (count) =>
+        Effect.tap(
+          Effect.suspend(() => own.semaphore.release(count)),
+          done
+        )
+    }
+  }
 }
 
 /** The turns of a node's reads, each with its rest. */
@@ -95,11 +114,13 @@ const makeTurns = Effect.fnUntraced(function* ({ readRestFactor, readsAtOnce }: 
   const index = PartitionedSemaphore.makeUnsafe<string>({ permits: searchesAtOnce })
   const slow = PartitionedSemaphore.makeUnsafe<string>({ permits: slowSearchesAtOnce })
   const ofIndex: Turn = [index]
-  const slowly = makeOfReaders(slowSearchesOfReader)
+  const ofReader = makeOfReaders(slowSearchesOfReader)
   const ofSearch: Turn = [searches, turns]
   const fork = yield* FiberSet.makeRuntime<never, void, never>()
   /** How long a turn has lasted of late, with its rest, ms. */
   let turnMillis = 0
+
+  const isOfIndex = (turn: Turn) => turn.at(-1) === index
 
   const isBusy = () => registry.load().busyWallets > 0
 
@@ -107,14 +128,17 @@ const makeTurns = Effect.fnUntraced(function* ({ readRestFactor, readsAtOnce }: 
 
   const end = (turn: Turn, startedAt: number) =>
     Effect.suspend(() => {
-      if (turn.at(-1) !== index) turnMillis += (elapsedMillis(clock) - startedAt - turnMillis) / 8
+      if (!isOfIndex(turn)) turnMillis += (elapsedMillis(clock) - startedAt - turnMillis) / 8
       return release(turn)
     })
 
   const rest = (turn: Turn, startedAt: number) =>
     Effect.yieldNow.pipe(
       Effect.andThen(
-        Effect.suspend(() => Effect.sleep(Math.min(maxRestMillis, readRestFactor * (elapsedMillis(clock) - startedAt))))
+        Effect.suspend(() => {
+          const took = elapsedMillis(clock) - startedAt
+          return Effect.sleep(isOfIndex(turn) ? indexRestMillis : Math.min(maxRestMillis, readRestFactor * took))
+        })
       ),
       Effect.ensuring(end(turn, startedAt))
     )
@@ -157,11 +181,9 @@ const makeTurns = Effect.fnUntraced(function* ({ readRestFactor, readsAtOnce }: 
       )
     })
 
-  /** Runs what takes the turn of a slow search. */
-  const withSlow = <A, E, R>(reader: string, run: (turn: Turn) => Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
-    slowly(reader, (own) => run([own, slow, index]))
+  const ofSlowSearch = (reader: string): Turn => [ofReader(reader), slow, index]
 
-  return { inTurn, ofAny, ofSearch, ofIndex, withSlow, turnMillis: () => turnMillis }
+  return { inTurn, ofAny, ofSearch, ofIndex, ofSlowSearch, turnMillis: () => turnMillis }
 })
 
 /** Waits for a turn, within the wait of a read; so many wait at most, and half of them of one reader. */
@@ -199,7 +221,7 @@ const makeWaiting = (bounds: ActorBounds, atOnce: number, turnMillis: () => numb
 }
 
 const make = Effect.fnUntraced(function* (bounds: ActorBounds) {
-  const { inTurn, ofAny, ofIndex, ofSearch, turnMillis, withSlow } = yield* makeTurns(bounds)
+  const { inTurn, ofAny, ofIndex, ofSearch, ofSlowSearch, turnMillis } = yield* makeTurns(bounds)
   const inTime = makeWaiting(bounds, bounds.readsAtOnce, turnMillis)
   const inTimeOfIndex = makeWaiting(bounds, searchesAtOnce, turnMillis)
   const inTimeSlowly = makeWaiting(bounds, slowSearchesAtOnce, turnMillis)
@@ -210,9 +232,7 @@ const make = Effect.fnUntraced(function* (bounds: ActorBounds) {
     searchIndex: (read) =>
       Effect.flatMap(Reader, (reader) => inTurn(ofIndex, `query ${reader}`, inTimeOfIndex(reader), read)),
     searchIndexSlowly: (read) =>
-      Effect.flatMap(Reader, (reader) =>
-        withSlow(reader, (turn) => inTurn(turn, `query ${reader}`, inTimeSlowly(reader), read))
-      ),
+      Effect.flatMap(Reader, (reader) => inTurn(ofSlowSearch(reader), `query ${reader}`, inTimeSlowly(reader), read)),
     page: (reader, read) => inTurn(ofAny, `feed ${reader}`, (turn) => turn, read)
   })
 })

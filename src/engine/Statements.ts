@@ -63,8 +63,12 @@ const begin = Effect.fnUntraced(function* (context: StatementContext, query: Sta
 const numberPattern = /^-?(?:0|[1-9][0-9]{0,59})$/
 const timePattern = /^(?:|0|[1-9][0-9]{0,14})$/
 
+/** Of one wallet: the sums of a statement go on in its cursor. */
+const listOf = (walletId: string): string => `statement of ${walletId}`
+
 const cursorOf = ({ books, closingBalance, openingBalance, totals }: Begun, last: BooksPlace): string =>
   encodeCursor(
+    listOf(books.walletId),
     `${books.version}`,
     `${books.from ?? ""}`,
     `${books.to ?? ""}`,
@@ -93,7 +97,7 @@ const totalsIn = (text: string): Statement["totals"] | undefined => {
 
 /** `undefined`: no cursor of a statement of that wallet. */
 const resume = (walletId: string, cursor: string): { begun: Begun; after: BooksPlace } | undefined => {
-  const keys = decodeCursor(cursor, 9)
+  const keys = decodeCursor(listOf(walletId), cursor, 9)
   if (keys === undefined) return undefined
   const [version, from, to, effectiveAt, at, leg, opening, closing, sums] = keys as [string, ...Array<string>]
   const times = [version, from, to, effectiveAt, at, leg]

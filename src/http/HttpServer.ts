@@ -26,6 +26,12 @@ import { serveMetrics } from "./MetricsServer.ts"
 import { requestIdHeader, requestIds, withRequestId } from "./RequestId.ts"
 import { serveInLine } from "./RequestLine.ts"
 
+/**
+ * Bytes of request line and headers; more is refused with 431. The longest search that there is, each of its texts as long
+ * as it may be and of characters that take nine bytes in a URL, takes 33,000 of them; the headers have the rest.
+ */
+const maxHeadBytes = 48 * 1024
+
 /** Milliseconds, except where named otherwise. */
 const limits: Http.ServerOptions = {
   /** For the whole request, head and body: a slow sender holds a socket no longer. */
@@ -34,8 +40,7 @@ const limits: Http.ServerOptions = {
   connectionsCheckingInterval: 2_000,
   /** An idle connection; above the 60 s of common balancers, so that they close first. */
   keepAliveTimeout: 65_000,
-  /** Bytes of request line and headers; more is refused with 431. */
-  maxHeaderSize: 16 * 1024,
+  maxHeaderSize: maxHeadBytes,
   /** A header sent twice is seen as both, not as the first. */
   joinDuplicateHeaders: true,
   /** Node would end the connection behind its refusal, and the commands behind it would be done without an answer. */

@@ -231,8 +231,9 @@ export class RequestAdmission {
   private refusalOf(kind: Kind, key: string | undefined): Refusal | undefined {
     if (this.stopped) return undefined
     const { lane } = this.lines[kind]
-    if (lane.refuses() || (kind !== "write" && lane.isFull && this.lines.write.lane.isFull)) return tooMany(lane)
-    return this.shares.isFull(key, lane) ? tooManyOfKey(lane) : undefined
+    if (this.shares.isFull(key, lane, this.now)) return lane.standsStill ? tooMany(lane) : tooManyOfKey(lane)
+    const isRefused = lane.refuses() || (kind !== "write" && lane.isFull && this.lines.write.lane.isFull)
+    return isRefused ? tooMany(lane) : undefined
   }
 
   /** It takes no room meanwhile. */
@@ -319,10 +320,11 @@ export class RequestAdmission {
 
   private readonly answered = (connection: ClientConnection, owed: OwedAnswer): void => {
     if (connection.isGone) return
-    const { kind, response } = owed
+    const { kind, refused, response } = owed
     this.uncount(connection, owed)
     connection.owed.delete(response)
     if (kind !== undefined) this.lines[kind].lane.told(outcomeOf(owed))
+    if (kind === "search" && !refused && response.statusCode === 429) this.shares.waitedInVain(this.now)
     if (connection.state === "holding") this.hold(connection)
     if (kind !== undefined && this.lines[kind].waiting.length > 0) this.giveTurnsSoon()
   }

@@ -20,11 +20,16 @@ const transferSearch = /^\/v1\/transfers\?(?:.*&)?(?!walletId=|status=|limit=|cu
 
 const untilIndexed = /[?&]await=indexed(?:&|$)/
 
+/** However its letters are written. */
+const waitsUntilIndexed = (url: string): boolean =>
+  untilIndexed.test(url) ||
+  (url.includes("%") && new URLSearchParams(url.slice(url.indexOf("?") + 1)).get("await") === "indexed")
+
 export const isSearch = (url: string): boolean => searches.test(url) || transferSearch.test(url)
 
 export const kindOf = ({ method, url = "" }: Pick<Http.IncomingMessage, "method" | "url">): Kind => {
   if (method !== "GET" && method !== "HEAD" && method !== "OPTIONS") {
-    return untilIndexed.test(url) ? "indexed" : "write"
+    return waitsUntilIndexed(url) ? "indexed" : "write"
   }
   return isSearch(url) ? "search" : "read"
 }

@@ -18,7 +18,7 @@ import { InvalidRequest } from "../domain/Rejection.ts"
 import { DecodedFirst, RequestValidation } from "./api/EndpointParts.ts"
 import { failureReply, internalError, problemReply, toResponse } from "./HttpReply.ts"
 import { type BodyError, bodyReader, maxBatchBytes, maxBatchSigns } from "./RequestBody.ts"
-import { invalidRequest, places, together } from "./ValueErrors.ts"
+import { invalidRequest, places, together, wrongParameter } from "./ValueErrors.ts"
 
 type Endpoint = HttpApiEndpoint.Top
 type Request = HttpServerRequest.HttpServerRequest
@@ -36,19 +36,29 @@ const lenient = { errors: "all" } as const
 
 const inQuery = (detail: string) => new InvalidRequest({ detail, errors: [{ pointer: "#/query", detail }] })
 
+/** As the router reads it; throws where the percent-encoding is not UTF-8. */
+const decoded = (text: string): string => decodeURIComponent(text.replaceAll("+", " "))
+
 /**
- * The router's own parser is lenient: it takes broken percent-encoding as it is
- * and cannot show a parameter named `__proto__`. `undefined`: nothing wrong.
+ * The router's own parser is lenient: it takes broken percent-encoding as it is, cannot show a parameter
+ * named `__proto__`, and makes a list of two that have one name. `undefined`: nothing wrong.
  */
 const queryFault = (url: string): InvalidRequest | undefined => {
   const start = url.indexOf("?")
   if (start === -1) return undefined
   const query = url.slice(start + 1)
-  if (!query.includes("%") && !query.includes("__proto__")) return undefined
+  if (!query.includes("%") && !query.includes("__proto__") && !query.includes("metadata[")) return undefined
+  const pairs = new Set<string>()
   try {
-    return decodeURIComponent(query.replaceAll("+", " ")).includes("__proto__=")
-      ? inQuery("__proto__ is not a parameter")
-      : undefined
+    decoded(query)
+    for (const parameter of query.split("&")) {
+      const name = decoded(parameter.split("=", 1)[0]!)
+      if (name === "__proto__") return inQuery("__proto__ is not a parameter")
+      if (!name.startsWith("metadata[")) continue
+      if (pairs.has(name)) return wrongParameter(name, "this key stands twice")
+      pairs.add(name)
+    }
+    return undefined
   } catch {
     return inQuery("the query's percent-encoding is not UTF-8")
   }

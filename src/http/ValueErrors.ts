@@ -54,6 +54,13 @@ export const invalidRequest = (issue: SchemaIssue.Issue, { name, pointer }: Plac
   })
 }
 
+/** What is wrong with one parameter of a query. */
+export const wrongParameter = (name: string, what: string): InvalidRequest =>
+  new InvalidRequest({
+    detail: places.Query.name + short(`${name}: ${what}`),
+    errors: [{ pointer: places.Query.pointer + short(pointerText(name)), detail: what }]
+  })
+
 /** The errors of one request as one; at least one. */
 export const together = (errors: ReadonlyArray<InvalidRequest>): InvalidRequest =>
   new InvalidRequest({

@@ -1,7 +1,8 @@
 /**
  * Pages of lists and their cursors, for every adapter alike. A cursor says where the page before
  * ended, as a number that never changes once written and never repeats, so that pages stay
- * stable while rows are added, also rows of the same millisecond.
+ * stable while rows are added, also rows of the same millisecond. It names its list: in another one the number
+ * would be a place, too, and the page one that nobody has asked for.
  */
 import * as Effect from "effect/Effect"
 import { isId } from "../domain/Limits.ts"
@@ -19,18 +20,28 @@ export interface PageRequest {
   readonly cursor?: string | undefined
 }
 
-/** Keys per list that a cursor can carry: strings, so that nothing is lost on the way. */
-export const encodeCursor = (...keys: ReadonlyArray<string>): string =>
-  Buffer.from(JSON.stringify(keys), "utf8").toString("base64url")
+/** The lists that there are. A wallet's own are all one kind, whichever wallet's. */
+export type ListKind =
+  | "wallets"
+  | "transactions"
+  | "transfers"
+  | "holds"
+  | "transactionsOfWallet"
+  | "holdsOfWallet"
+  | "keys"
 
-/** `undefined` when the cursor is not one of ours with `length` keys. */
-export const decodeCursor = (cursor: string, length: number): ReadonlyArray<string> | undefined => {
+/** `list`: what {@link decodeCursor} is to be told. Keys are strings, so that nothing is lost on the way. */
+export const encodeCursor = (list: string, ...keys: ReadonlyArray<string>): string =>
+  Buffer.from(JSON.stringify([list, ...keys]), "utf8").toString("base64url")
+
+/** `undefined` when the cursor is not one of that list with `length` keys. */
+export const decodeCursor = (list: string, cursor: string, length: number): ReadonlyArray<string> | undefined => {
   if (cursor.length > 1024 || !/^[A-Za-z0-9_-]+$/.test(cursor)) return undefined
   try {
-    const keys: unknown = JSON.parse(Buffer.from(cursor, "base64url").toString("utf8"))
-    return Array.isArray(keys) && keys.length === length && keys.every((key) => typeof key === "string")
-      ? keys
-      : undefined
+    const parts: unknown = JSON.parse(Buffer.from(cursor, "base64url").toString("utf8"))
+    if (!Array.isArray(parts) || parts.length !== length + 1 || parts[0] !== list) return undefined
+    const keys = parts.slice(1)
+    return keys.every((key) => typeof key === "string") ? keys : undefined
   } catch {
     return undefined
   }
@@ -42,16 +53,22 @@ const wholeNumber = /^(?:0|[1-9][0-9]{0,14})$/
 const bigPosition = /^(?:0|[1-9][0-9]{0,17})$/
 
 /** The end of a page of a wallet's holds: the version of the event that made the last of them. */
-export const decodeVersion = (cursor: string | undefined): Effect.Effect<number | undefined, InvalidRequest> => {
+export const decodeVersion = (
+  list: ListKind,
+  cursor: string | undefined
+): Effect.Effect<number | undefined, InvalidRequest> => {
   if (cursor === undefined) return Effect.undefined
-  const [version] = decodeCursor(cursor, 1) ?? []
+  const [version] = decodeCursor(list, cursor, 1) ?? []
   return version !== undefined && wholeNumber.test(version) ? Effect.succeed(Number(version)) : invalid
 }
 
 /** The end of a page over all wallets: the position of the event that made the last row. */
-export const decodePosition = (cursor: string | undefined): Effect.Effect<bigint | undefined, InvalidRequest> => {
+export const decodePosition = (
+  list: ListKind,
+  cursor: string | undefined
+): Effect.Effect<bigint | undefined, InvalidRequest> => {
   if (cursor === undefined) return Effect.undefined
-  const [position] = decodeCursor(cursor, 1) ?? []
+  const [position] = decodeCursor(list, cursor, 1) ?? []
   return position !== undefined && bigPosition.test(position) ? Effect.succeed(BigInt(position)) : invalid
 }
 
@@ -68,10 +85,11 @@ const smallNumber = /^(?:0|[1-9][0-9]{0,3})$/
 
 /** The place of a list of transactions. */
 export const decodeTransactionPlace = (
+  list: ListKind,
   cursor: string | undefined
 ): Effect.Effect<TransactionPlace | undefined, InvalidRequest> => {
   if (cursor === undefined) return Effect.undefined
-  const [at, leg = "0"] = decodeCursor(cursor, 1) ?? decodeCursor(cursor, 2) ?? []
+  const [at, leg = "0"] = decodeCursor(list, cursor, 1) ?? decodeCursor(list, cursor, 2) ?? []
   return at !== undefined && bigPosition.test(at) && smallNumber.test(leg)
     ? Effect.succeed({ at: BigInt(at), leg: Number(leg) })
     : invalid
@@ -92,7 +110,7 @@ export interface HoldPlace {
 /** The end of a page of holds over all wallets. */
 export const decodeCreation = (cursor: string | undefined): Effect.Effect<HoldPlace | undefined, InvalidRequest> => {
   if (cursor === undefined) return Effect.undefined
-  const [createdAt = "", walletId = "", id = ""] = decodeCursor(cursor, 3) ?? []
+  const [createdAt = "", walletId = "", id = ""] = decodeCursor("holds", cursor, 3) ?? []
   return wholeNumber.test(createdAt) && isId(walletId) && isId(id)
     ? Effect.succeed({ createdAt: Number(createdAt), walletId, id })
     : invalid
@@ -100,10 +118,10 @@ export const decodeCreation = (cursor: string | undefined): Effect.Effect<HoldPl
 
 const pageOf =
   <A>(keysOf: (last: A) => ReadonlyArray<bigint | number | string>) =>
-  <R extends A, B>(rows: ReadonlyArray<R>, limit: number, valueOf: (row: R) => B): Page<B> => {
+  <R extends A, B>(list: ListKind, rows: ReadonlyArray<R>, limit: number, valueOf: (row: R) => B): Page<B> => {
     const last = rows[limit - 1]
     const isMore = rows.length > limit && last !== undefined
-    const next = isMore ? encodeCursor(...keysOf(last).map(String)) : null
+    const next = isMore ? encodeCursor(list, ...keysOf(last).map(String)) : null
     return { data: rows.slice(0, limit).map(valueOf), next }
   }
 

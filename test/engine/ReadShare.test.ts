@@ -178,6 +178,28 @@ describe("the share of reads", () => {
     )
   )
 
+  it.effect("counts the rests of slow searches as their reader's", () =>
+    withShare({}, { wallets: 1 }, (share) =>
+      Effect.gen(function* () {
+        const { begun, read } = makeReads(100)
+        const slow = (reader: string, name: string) =>
+          forkNow(Effect.provideService(share.searchIndexSlowly(read(name)), Reader, reader))
+        const first = yield* Effect.forEach(["c1", "c2"], (name) => slow("crowd", name))
+        yield* TestClock.adjust(100)
+        yield* Effect.forEach(first, (one) => Fiber.join(one))
+        yield* slow("crowd", "c3")
+        yield* TestClock.adjust(50)
+        yield* slow("alone", "a1")
+        assert.deepStrictEqual(begun, ["c1", "c2", "a1"])
+        yield* TestClock.adjust(49)
+        assert.deepStrictEqual(begun, ["c1", "c2", "a1"])
+        // However long the index took.
+        yield* TestClock.adjust(1)
+        assert.deepStrictEqual(begun, ["c1", "c2", "a1", "c3"])
+      })
+    )
+  )
+
   it.effect("loses no turn to readers that go away, fail or die", () =>
     withShare({ readsAtOnce: 2 }, { wallets: 0 }, (share) =>
       Effect.gen(function* () {

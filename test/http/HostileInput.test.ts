@@ -34,8 +34,8 @@ layer(Server.layer(), { excludeTestServices: true })("hostile input", (it) => {
         ["POST /v1/batch HTTP/1.1\r\nhost: x\r\ncontent-length: -1\r\n\r\n", "400"],
         ["POST /v1/batch HTTP/1.1\r\nhost: x\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\na", "400"],
         ["POST /v1/batch HTTP/1.1\r\nhost: x\r\ncontent-length: 1\r\ntransfer-encoding: chunked\r\n\r\n", "400"],
-        [`GET /${"x".repeat(20_000)} HTTP/1.1\r\nhost: x\r\n\r\n`, "431"],
-        [`GET / HTTP/1.1\r\nhost: x\r\na: ${"x".repeat(20_000)}\r\n\r\n`, "431"]
+        [`GET /${"x".repeat(50_000)} HTTP/1.1\r\nhost: x\r\n\r\n`, "431"],
+        [`GET / HTTP/1.1\r\nhost: x\r\na: ${"x".repeat(50_000)}\r\n\r\n`, "431"]
       ]
       for (const [bytes, status] of table) {
         const answer = yield* raw(bytes)

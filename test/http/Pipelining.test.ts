@@ -48,7 +48,7 @@ const get = "GET /health/live HTTP/1.1\r\nhost: x\r\n"
 const garbled: ReadonlyArray<readonly [name: string, bytes: string, status: string]> = [
   ["no HTTP at all", "nonsense\r\n\r\n", "400"],
   ["another version", "GET /health/live HTTP/9.9\r\nhost: x\r\n\r\n", "400"],
-  ["a head that is too large", `${get}a: ${"x".repeat(20_000)}\r\n\r\n`, "431"],
+  ["a head that is too large", `${get}a: ${"x".repeat(50_000)}\r\n\r\n`, "431"],
   ["two lengths", `POST /v1/batch HTTP/1.1\r\nhost: x\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\na`, "400"],
   ["a tunnel", "CONNECT example.org:443 HTTP/1.1\r\nhost: x\r\n\r\n", "400"],
   ["the preface of HTTP/2", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "400"],

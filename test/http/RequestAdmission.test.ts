@@ -100,6 +100,28 @@ describe("the admission of requests", () => {
     }).pipe(Effect.scoped)
   )
 
+  it.live("tells plain commands of no standstill while others wait until search finds what they did", () =>
+    Effect.gen(function* () {
+      const served = yield* makeServer
+      const { admission, port, state } = served
+      const waiting = [indexed, write("/v1/batch?await=indexed"), write("/v1/transfers?%61wait=index%65d")]
+      for (const [at, request] of waiting.entries()) {
+        const client = yield* connect(port)
+        client.socket.write(request)
+        yield* until(() => state.served === at + 1)
+      }
+      for (let look = 0; look < 31; look++) admission.look(lookMillis)
+      assert.isTrue(admission.lines.indexed.lane.standsStill)
+      for (let count = 0; count < 5; count++) {
+        const client = yield* connect(port)
+        client.socket.write(write())
+        yield* until(() => state.served === waiting.length + count + 1)
+      }
+      assert.deepStrictEqual([admission.lines.write.refused, admission.lines.write.lane.standsStill], [0, false])
+      answerAll(served)
+    }).pipe(Effect.scoped)
+  )
+
   it.live(
     "gives no key more than half of the room for searches, and tells it so after a pause, in no other's way",
     () =>
@@ -165,6 +187,31 @@ describe("the admission of requests", () => {
       admission.stop()
       yield* until(() => statuses(refused).length === 1)
       assert.deepStrictEqual(statuses(refused), ["503"])
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("takes few searches of a key for a while after one of any has waited in vain", () =>
+    Effect.gen(function* () {
+      const served = yield* makeServer
+      const { admission, port, state } = served
+      const late = yield* connect(port)
+      late.socket.write(searchOf("anybody"))
+      yield* until(() => state.served === 1)
+      served.taken.pop()!.writeHead(429, { "content-length": 0 }).end()
+      yield* until(() => statuses(late).length === 1)
+      const crowd = yield* Effect.forEach(Array.from({ length: 65 }), () => connect(port))
+      for (const { socket } of crowd) socket.write(searchOf("crowd"))
+      yield* until(() => admission.lines.search.refused === 1)
+      assert.strictEqual(state.served, 65)
+      const alone = yield* connect(port)
+      alone.socket.write(searchOf("alone"))
+      yield* until(() => state.served === 66)
+      answerAll(served)
+      for (let look = 0; look < 100; look++) admission.look(lookMillis)
+      yield* until(() => crowd.every((client) => statuses(client).length === 1))
+      for (const { socket } of crowd) socket.write(searchOf("crowd"))
+      yield* until(() => state.served === 66 + 65)
+      assert.strictEqual(admission.lines.search.refused, 1)
     }).pipe(Effect.scoped)
   )
 

@@ -25,6 +25,8 @@ describe("the kind of a request", () => {
     ["POST", "/v1/wallets/a/credit?await=indexed", "indexed"],
     ["POST", "/v1/transfers?x=1&await=indexed&y=2", "indexed"],
     ["POST", "/v1/wallets/a/credit?await=indexedly", "write"],
+    ["POST", "/v1/wallets/a/credit?%61wait=index%65d", "indexed"],
+    ["POST", "/v1/batch?await=%70ersisted", "write"],
     ["GET", "/v1/wallets/a?await=indexed", "read"]
   ])("of %s %s is %s", (method, url, kind) => {
     assert.strictEqual(kindOf({ method, url }), kind)

@@ -48,7 +48,7 @@ const byPosition = Effect.fnUntraced(function* <K extends Exclude<DocumentKind, 
   query: SearchFilter,
   filter: Query
 ) {
-  const before = yield* decodePosition(query.cursor)
+  const before = yield* decodePosition(`${kind}s`, query.cursor)
   return yield* listed(searches, kind, query, {
     query: filter,
     sort: [{ position: "desc" }],
@@ -58,7 +58,7 @@ const byPosition = Effect.fnUntraced(function* <K extends Exclude<DocumentKind, 
 })
 
 const byPlace = Effect.fnUntraced(function* (searches: Searches, query: SearchFilter, filter: Query) {
-  const before = yield* decodeTransactionPlace(query.cursor)
+  const before = yield* decodeTransactionPlace("transactions", query.cursor)
   return yield* listed(searches, "transaction", query, {
     query: filter,
     sort: [{ position: "desc" }, { leg: "desc" }],
@@ -78,19 +78,20 @@ const byCreation = Effect.fnUntraced(function* (searches: Searches, query: Amoun
 export const make = (searches: Searches): ReadModel["Service"] => ({
   searchWallets: (query) =>
     Effect.map(byPosition(searches, "wallet", query, walletQuery(query)), (found) =>
-      pageByPosition(found, query.limit, ({ wallet }) => wallet)
+      pageByPosition("wallets", found, query.limit, ({ wallet }) => wallet)
     ),
   searchTransactions: (query) =>
     Effect.map(byPlace(searches, query, transactionQuery(query)), (found) =>
-      pageOfAllTransactions(found, query.limit, ({ transaction }) => transaction)
+      pageOfAllTransactions("transactions", found, query.limit, ({ transaction }) => transaction)
     ),
   searchTransfers: (query) =>
     Effect.map(byPosition(searches, "transfer", query, transferQuery(query)), (found) =>
-      pageByPosition(found, query.limit, ({ transfer }) => transfer)
+      pageByPosition("transfers", found, query.limit, ({ transfer }) => transfer)
     ),
   searchHolds: (query) =>
     Effect.map(byCreation(searches, query, holdQuery(query)), (found) =>
       pageByCreation(
+        "holds",
         found.map(({ hold }) => hold),
         query.limit,
         (hold) => hold

@@ -26,9 +26,9 @@ const list = Effect.fnUntraced(function* (
   state: MemoryState,
   request: PageRequest
 ): Effect.fn.Return<Page<ApiKey>, InvalidRequest> {
-  const before = yield* decodePosition(request.cursor)
+  const before = yield* decodePosition("keys", request.cursor)
   const rows = [...state.apiKeys.values()].filter(({ number }) => before === undefined || number < before).reverse()
-  return pageByNumber(rows, request.limit, ({ key: { hash: _, ...key } }): ApiKey => key)
+  return pageByNumber("keys", rows, request.limit, ({ key: { hash: _, ...key } }): ApiKey => key)
 })
 
 export const make = (state: MemoryState): ApiKeyStore["Service"] => ({

@@ -49,7 +49,7 @@ const listTransactions = Effect.fnUntraced(function* (
   state: MemoryState,
   query: TransactionQuery
 ): Effect.fn.Return<Page<Transaction>, InvalidRequest> {
-  const before = yield* decodeTransactionPlace(query.cursor)
+  const before = yield* decodeTransactionPlace("transactionsOfWallet", query.cursor)
   const found = inLegs(state.transactionsByWallet.get(query.walletId) ?? [])
     .filter(
       ({ leg, transaction: { createdAt, type, version } }) =>
@@ -59,21 +59,21 @@ const listTransactions = Effect.fnUntraced(function* (
         (query.type === undefined || type === query.type)
     )
     .reverse()
-  return pageOfTransactions(found, query.limit, ({ transaction }) => transaction)
+  return pageOfTransactions("transactionsOfWallet", found, query.limit, ({ transaction }) => transaction)
 })
 
 const listHolds = Effect.fnUntraced(function* (
   state: MemoryState,
   query: HoldQuery
 ): Effect.fn.Return<Page<Hold>, InvalidRequest> {
-  const before = yield* decodeVersion(query.cursor)
+  const before = yield* decodeVersion("holdsOfWallet", query.cursor)
   const found = [...(state.holds.get(query.walletId)?.values() ?? [])]
     .filter(
       ({ hold, version }) =>
         (before === undefined || version < before) && (query.status === undefined || hold.status === query.status)
     )
     .reverse()
-  return pageByVersion(found, query.limit, ({ hold }) => hold)
+  return pageByVersion("holdsOfWallet", found, query.limit, ({ hold }) => hold)
 })
 
 const findKeys = (state: MemoryState, { keys, walletId }: AskedKeys): KeyLookup => {
@@ -96,7 +96,7 @@ const listTransfers = Effect.fnUntraced(function* (
   state: MemoryState,
   query: TransferQuery
 ): Effect.fn.Return<Page<Transfer>, InvalidRequest> {
-  const before = yield* decodePosition(query.cursor)
+  const before = yield* decodePosition("transfers", query.cursor)
   const found = allTransfers(state)
     .filter(
       ({ position, transfer }) =>
@@ -106,7 +106,7 @@ const listTransfers = Effect.fnUntraced(function* (
     .map((sent) => ({ position: sent.position, transfer: told(state, sent) }))
     .filter(({ transfer }) => query.status === undefined || transfer.status === query.status)
     .sort((a, b) => (a.position < b.position ? 1 : -1))
-  return pageByPosition(found, query.limit, ({ transfer }) => transfer)
+  return pageByPosition("transfers", found, query.limit, ({ transfer }) => transfer)
 })
 
 const openTransfers = (

@@ -52,7 +52,7 @@ const searchWallets = Effect.fnUntraced(function* (
   state: MemoryState,
   query: WalletSearch
 ): Effect.fn.Return<Page<WalletView>, InvalidRequest> {
-  const before = yield* decodePosition(query.cursor)
+  const before = yield* decodePosition("wallets", query.cursor)
   const asked = Matching.askedOf(query)
   const matches = (wallet: WalletView): boolean =>
     Matching.matches(asked, wallet, {
@@ -67,14 +67,14 @@ const searchWallets = Effect.fnUntraced(function* (
     .filter(isBefore(before))
     .filter(({ wallet }) => matches(wallet))
     .sort(newestFirst)
-  return pageByPosition(found, query.limit, ({ wallet }) => wallet)
+  return pageByPosition("wallets", found, query.limit, ({ wallet }) => wallet)
 })
 
 const searchTransactions = Effect.fnUntraced(function* (
   state: MemoryState,
   query: TransactionSearch
 ): Effect.fn.Return<Page<Transaction>, InvalidRequest> {
-  const before = yield* decodeTransactionPlace(query.cursor)
+  const before = yield* decodeTransactionPlace("transactions", query.cursor)
   const asked = Matching.askedOf(query)
   const matches = (transaction: Transaction): boolean => {
     const ownerIds = known([ownerOf(state, transaction.walletId)])
@@ -92,14 +92,14 @@ const searchTransactions = Effect.fnUntraced(function* (
     .filter(({ leg, position }) => isPlacedBefore(before, position, leg))
     .filter(({ key, transaction }) => Matching.hasKey(query.idempotencyKey, key) && matches(transaction))
     .sort((a, b) => newestFirst(a, b) || b.leg - a.leg)
-  return pageOfAllTransactions(found, query.limit, ({ transaction }) => transaction)
+  return pageOfAllTransactions("transactions", found, query.limit, ({ transaction }) => transaction)
 })
 
 const searchTransfers = Effect.fnUntraced(function* (
   state: MemoryState,
   query: TransferSearch
 ): Effect.fn.Return<Page<Transfer>, InvalidRequest> {
-  const before = yield* decodePosition(query.cursor)
+  const before = yield* decodePosition("transfers", query.cursor)
   const asked = Matching.askedOf(query)
   const placed = (walletId: string) => {
     const row = state.wallets.get(walletId)
@@ -119,7 +119,7 @@ const searchTransfers = Effect.fnUntraced(function* (
     .filter(isBefore(before))
     .filter(({ key, position, transfer }) => Matching.hasKey(query.idempotencyKey, key) && matches(transfer, position))
     .sort(newestFirst)
-  return pageByPosition(found, query.limit, (sent) => shownTransfer(state, sent))
+  return pageByPosition("transfers", found, query.limit, (sent) => shownTransfer(state, sent))
 })
 
 const compare = <A extends bigint | number | string>(a: A, b: A): number => (a < b ? -1 : a > b ? 1 : 0)
@@ -149,7 +149,7 @@ const searchHolds = Effect.fnUntraced(function* (
     .flatMap((ofWallet) => [...ofWallet.values()].map(({ hold }) => hold))
     .filter((hold) => (before === undefined || byCreation(hold, before) < 0) && matches(hold))
     .sort((a, b) => byCreation(b, a))
-  return pageByCreation(found, query.limit, (hold) => hold)
+  return pageByCreation("holds", found, query.limit, (hold) => hold)
 })
 
 export const make = (state: MemoryState): ReadModel["Service"] => ({

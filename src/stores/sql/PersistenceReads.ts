@@ -147,7 +147,7 @@ const listTransactions = Effect.fnUntraced(function* (
   read: Read,
   query: TransactionQuery
 ): Effect.fn.Return<Page<Transaction>, ReadError | InvalidRequest> {
-  const before = yield* decodeTransactionPlace(query.cursor)
+  const before = yield* decodeTransactionPlace("transactionsOfWallet", query.cursor)
   const where = new Conditions()
     .add((p) => `e.wallet_id = ${p}`, text(query.walletId))
     .addIf(query.to, (p) => `e.version < version_after_time($1, ${p})`, time)
@@ -172,14 +172,14 @@ const listTransactions = Effect.fnUntraced(function* (
     ) e order by e.version desc, e.leg desc limit ${limit}`,
     where.parameters
   )
-  return pageOfTransactions(rows, query.limit, transactionOfRow)
+  return pageOfTransactions("transactionsOfWallet", rows, query.limit, transactionOfRow)
 })
 
 const listHolds = Effect.fnUntraced(function* (
   read: Read,
   query: HoldQuery
 ): Effect.fn.Return<Page<Hold>, ReadError | InvalidRequest> {
-  const before = yield* decodeVersion(query.cursor)
+  const before = yield* decodeVersion("holdsOfWallet", query.cursor)
   const where = new Conditions()
     .add((p) => `wallet_id = ${p}`, text(query.walletId))
     .addIf(before, (p) => `version < ${p}`, int8)
@@ -188,7 +188,7 @@ const listHolds = Effect.fnUntraced(function* (
     `select ${holdColumns} from holds where ${where} order by version desc limit ${query.limit + 1}`,
     where.parameters
   )
-  return pageByVersion(rows, query.limit, holdOfRow)
+  return pageByVersion("holdsOfWallet", rows, query.limit, holdOfRow)
 })
 
 interface DueRow {
@@ -263,7 +263,7 @@ const listTransfers = Effect.fnUntraced(function* (
   read: Read,
   query: TransferQuery
 ): Effect.fn.Return<Page<Transfer>, ReadError | InvalidRequest> {
-  const before = yield* decodePosition(query.cursor)
+  const before = yield* decodePosition("transfers", query.cursor)
   const where = new Conditions().addIf(before, (p) => `t.position < ${p}`, int8)
   const walletId = query.walletId === undefined ? undefined : where.parameter(text(query.walletId))
   const sides = walletId === undefined ? ["true"] : walletSides(walletId)
@@ -289,7 +289,7 @@ const listTransfers = Effect.fnUntraced(function* (
     `select * from (${branches.join(" union all ")}) found order by position desc limit ${limit}`,
     where.parameters
   )
-  return pageByPosition(rows, query.limit, transferOfRow)
+  return pageByPosition("transfers", rows, query.limit, transferOfRow)
 })
 
 const transferStatuses: ReadonlyArray<TransferStatus> = ["pending", "completed", "reversed"]

@@ -78,13 +78,13 @@ const list = Effect.fnUntraced(function* (
   read: Read,
   request: PageRequest
 ): Effect.fn.Return<Page<ApiKey>, ReadError | InvalidRequest> {
-  const before = yield* decodePosition(request.cursor)
+  const before = yield* decodePosition("keys", request.cursor)
   const where = new Conditions().addIf(before, (p) => `number < ${p}`, int8)
   const rows = yield* read<ApiKeyRow>(
     `select ${keyColumns} from api_keys where ${where} order by number desc limit ${request.limit + 1}`,
     where.parameters
   )
-  return pageByNumber(rows, request.limit, apiKeyOf)
+  return pageByNumber("keys", rows, request.limit, apiKeyOf)
 })
 
 export const make = Effect.fnUntraced(function* (

@@ -186,5 +186,5 @@ export const searchHolds = Effect.fnUntraced(function* (
   const rows = yield* asked === undefined
     ? pageOfRows(reader, query, before)
     : searchWords(reader, query, before, asked)
-  return pageByCreation(rows.map(holdOfRow), query.limit, (hold) => hold)
+  return pageByCreation("holds", rows.map(holdOfRow), query.limit, (hold) => hold)
 })

@@ -1,6 +1,6 @@
 /** What the searches that list by position have in common: which way they take, and how a page is read. */
 import * as Effect from "effect/Effect"
-import type { Page } from "../../Page.ts"
+import type { ListKind, Page } from "../../Page.ts"
 import type { InvalidRequest } from "../../../domain/Rejection.ts"
 import type { AmountSearch, SearchError } from "../../ReadModel.ts"
 import type { ReadError } from "../../StoreError.ts"
@@ -47,8 +47,9 @@ const waysTo = Effect.fnUntraced(function* (
 
 /** One kind of search. */
 export interface PlacedKind<S extends PlacedSearch, Place, Row extends object, A> {
-  readonly decode: (cursor: string | undefined) => Effect.Effect<Place | undefined, InvalidRequest>
-  readonly page: (rows: ReadonlyArray<Row>, limit: number, valueOf: (row: Row) => A) => Page<A>
+  readonly list: ListKind
+  readonly decode: (list: ListKind, cursor: string | undefined) => Effect.Effect<Place | undefined, InvalidRequest>
+  readonly page: (list: ListKind, rows: ReadonlyArray<Row>, limit: number, valueOf: (row: Row) => A) => Page<A>
   readonly make: (reader: Reader, before: Place | undefined) => S
   /** A way that only this kind has, and that is better than all others. */
   readonly best: (search: S) => Ways | undefined
@@ -61,9 +62,9 @@ export const searchByPlace = Effect.fnUntraced(function* <S extends PlacedSearch
   reader: Reader,
   query: PlacedQuery,
   words: SearchWords,
-  { best, decode, make, narrower, page, valueOf }: PlacedKind<S, Place, Row, A>
+  { best, decode, list, make, narrower, page, valueOf }: PlacedKind<S, Place, Row, A>
 ): Effect.fn.Return<Page<A>, SearchError> {
-  const before = yield* decode(query.cursor)
+  const before = yield* decode(list, query.cursor)
   if (asksWords(words, query) || words.prefixes.length > 0) yield* wordsAreThere(reader, "events")
   const pageBy = Effect.fnUntraced(function* (
     of: Reader,
@@ -73,7 +74,7 @@ export const searchByPlace = Effect.fnUntraced(function* <S extends PlacedSearch
     const { parameters, statement } = search.statement(yield* waysOf(search))
     const rows = yield* reader.read<Row & Marked>(statement, parameters)
     if (rows.some(({ beyond }) => beyond)) return yield* tooWide(of, narrower)
-    return page(rows, query.limit, valueOf)
+    return page(list, rows, query.limit, valueOf)
   })
   const first = pageBy(glancing(reader), (search) => Effect.succeed(search.byPlace()))
   const found = pageBy(reader, (search) => {

@@ -206,6 +206,7 @@ export const searchTransactions = Effect.fnUntraced(function* (
   const words = yield* resolveWords(reader, query.q, "transactions")
   if (words === undefined) return { data: [], next: null }
   return yield* searchByPlace(reader, query, words, {
+    list: "transactions",
     make: (of, before) => new Search(of, query, before, words),
     decode: decodeTransactionPlace,
     page: pageOfAllTransactions,

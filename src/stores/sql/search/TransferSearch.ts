@@ -183,6 +183,7 @@ export const searchTransfers = Effect.fnUntraced(function* (
   const words = yield* resolveWords(reader, query.q, "transfers")
   if (words === undefined) return { data: [], next: null }
   return yield* searchByPlace(reader, query, words, {
+    list: "transfers",
     make: (of, before) => new Search(of, query, before, words),
     decode: decodePosition,
     page: pageByPosition,

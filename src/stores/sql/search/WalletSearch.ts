@@ -34,7 +34,7 @@ const pageBy = Effect.fnUntraced(function* (
   { prefixes, words }: QueryWords,
   leading: ReadonlyArray<string>
 ): Effect.fn.Return<Page<WalletView>, SearchError> {
-  const before = yield* decodePosition(query.cursor)
+  const before = yield* decodePosition("wallets", query.cursor)
   const rows = new RowQuery("wallets", { limit: query.limit, walkedRows: reader.walkedRows })
   const below = before === undefined ? undefined : rows.values.parameter(int8(before))
   if (below !== undefined) rows.filter(`r.position < ${below}`)
@@ -52,7 +52,7 @@ const pageBy = Effect.fnUntraced(function* (
   const statement = rows.statement(walletColumns, "w", [way])
   const found = yield* reader.read<WalletRow & Marked>(statement, rows.values.parameters)
   if (found.some(({ beyond }) => beyond)) return yield* tooWide(reader, "name an ownerId or a rarer word")
-  return pageByPosition(found, query.limit, walletOf)
+  return pageByPosition("wallets", found, query.limit, walletOf)
 })
 
 export const searchWallets = Effect.fnUntraced(function* (
