@@ -10,14 +10,14 @@ import { type DocumentKind, documentId, documentWallet, type SearchDocument } fr
 import type { ReadError } from "../StoreError.ts"
 import type { ElasticConnection } from "./Connection.ts"
 import { encodeDocument } from "./Documents.ts"
-import { defect, type ElasticError, errorIn, failureOfStatus, isCutOff, unavailable, wayOut } from "./Failure.ts"
+import { type ElasticError, errorIn, failureOfStatus, isCutOff, unavailable } from "./Failure.ts"
 
 /** Where documents go. */
 export interface BulkTarget {
   /** An alias: what is none is written by nobody, and no write makes an index. */
   readonly nameOf: (kind: DocumentKind) => string
-  /** Whether an index that has taken a document is one of ours. */
-  readonly isOurs: (index: string) => boolean
+  /** Fails unless these indexes, which have taken documents, are ours to write to. */
+  readonly confirm: (indexes: ReadonlyArray<string>) => Effect.Effect<void, ReadError>
 }
 
 export interface BulkLimits {
@@ -107,14 +107,10 @@ const readItems = (
 ): Effect.Effect<ReadonlyArray<DeadLetter>, ReadError> => {
   const letters: Array<DeadLetter> = []
   const failures: Array<ReadError> = []
+  const written = new Set<string>()
   for (const [index, line] of lines.entries()) {
     const { _index, status, error: said } = items[index]!
-    if (_index !== undefined && status < 300 && !target.isOurs(_index)) {
-      const alias = target.nameOf(line.document.kind)
-      failures.push(
-        defect(`${nodes}: the alias ${alias} leads to ${_index}, which is no index of the search; ${wayOut}`)
-      )
-    }
+    if (_index !== undefined && status < 300) written.add(_index)
     // 409: it is there as of the same event or a later one.
     if (status < 300 || status === 409) continue
     const error = errorIn({ error: said })
@@ -123,7 +119,10 @@ const readItems = (
     else failures.push(failureOfStatus(nodes, status, error))
   }
   const failure = worst(failures)
-  return failure === undefined ? Effect.succeed(letters) : Effect.fail(failure)
+  return Effect.andThen(
+    target.confirm([...written]),
+    failure === undefined ? Effect.succeed(letters) : Effect.fail(failure)
+  )
 }
 
 const itemsIn = (body: unknown): ReadonlyArray<Item> | undefined => {

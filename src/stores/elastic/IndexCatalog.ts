@@ -27,7 +27,9 @@ export interface FoundIndex {
   /** `undefined`: we have not made it. */
   readonly identity: Identity | undefined
   readonly mapping: unknown
-  /** It takes no writes: a swap is under way, or was when its process ended. */
+  /** It takes no writes: a rebuild has seen to that, or an operator. */
+  readonly blocked: boolean
+  /** A rebuild holds its writes, or did so when its process ended; what an operator has blocked is not held. */
   readonly held: boolean
 }
 
@@ -59,6 +61,8 @@ export interface Catalog {
   readonly createSet: (generation: number, logId: string) => Effect.Effect<void, ReadError>
   /** All aliases of ours lead to that set, at once. */
   readonly pointTo: (generation: number) => Effect.Effect<void, ReadError>
+  /** Writes on record that a rebuild holds the writes of these indexes of one set, or no more. */
+  readonly markHeld: (indexes: ReadonlyArray<FoundIndex>, held: boolean) => Effect.Effect<void, ReadError>
 }
 
 export const makeCatalog = ({ nodes, request }: ElasticConnection["Service"], options: CatalogOptions): Catalog => {
@@ -78,7 +82,8 @@ export const makeCatalog = ({ nodes, request }: ElasticConnection["Service"], op
         aliases: Object.keys((at(index, "aliases") ?? {}) as Json),
         identity: identityIn(mapping),
         mapping,
-        held: String(at(index, "settings", "index", "blocks", "write")) === "true"
+        blocked: String(at(index, "settings", "index", "blocks", "write")) === "true",
+        held: at(mapping, "_meta", "held") === true
       }
     })
   })
@@ -123,7 +128,19 @@ export const makeCatalog = ({ nodes, request }: ElasticConnection["Service"], op
     yield* request({ method: "POST", path: "/_aliases", body: { actions }, timeoutMillis: 30_000 })
   })
 
-  return { look, createSet, pointTo }
+  const markHeld: Catalog["markHeld"] = ([first, ...others], held) =>
+    first === undefined
+      ? Effect.void
+      : Effect.asVoid(
+          request({
+            method: "PUT",
+            path: `/${[first, ...others].map(({ name }) => name).join(",")}/_mapping`,
+            body: { _meta: { ...first.identity, ...(held && { held }) } },
+            timeoutMillis: 30_000
+          })
+        )
+
+  return { look, createSet, pointTo, markHeld }
 }
 
 /** What of ours is there differently or not at all; what Elasticsearch adds is not ours. Names of fields are all there are. */
@@ -144,6 +161,14 @@ const differs = (ours: unknown, theirs: unknown, path: string): string | undefin
   return added === undefined ? undefined : path === "" ? added : `${path}.${added}`
 }
 
+/** What to do about an index of another log: its owner may be alive. */
+export const foreign = (name: string, log: string, logId: string): IndexState => ({
+  _tag: "Foreign",
+  reason:
+    `the index ${name} is of the log ${log}, not of ${logId}: choose another WALLET_SEARCH_PREFIX; if that log is ` +
+    "no more, `wallet replay --target readModel --take-over` takes the names over"
+})
+
 const unfit = (reason: string): IndexState => ({ _tag: "Unfit", reason: `${reason}; ${wayOut}` })
 
 /** The index that an alias of ours leads to, or what is the matter. */
@@ -163,9 +188,7 @@ export const stateOf = (found: ReadonlyArray<FoundIndex>, prefix: string, logId:
   const indexes = current as ReadonlyArray<FoundIndex>
   for (const { identity, name } of indexes) {
     if (identity !== undefined && identity.log !== logId) {
-      const whose = `the index ${name} is of the log ${identity.log}, not of ${logId}`
-      const reason = `${whose}: choose another WALLET_SEARCH_PREFIX, or delete the indexes ${prefix}-*`
-      return { _tag: "Foreign", reason }
+      return foreign(name, identity.log, logId)
     }
   }
   for (const [place, { identity, name, parts }] of indexes.entries()) {

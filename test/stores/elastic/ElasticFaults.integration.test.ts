@@ -123,7 +123,7 @@ describe.skipIf(!ownElasticsearchPresent)("Elasticsearch at fault", () => {
         assert.include(JSON.stringify(state), "wallet replay --target readModel")
         yield* Effect.scoped(Effect.andThen(index.next(logId), index.swap))
         assert.deepStrictEqual(yield* index.open(logId), { _tag: "Ready" })
-        assert.strictEqual(yield* index.dropOld, 1)
+        assert.strictEqual(yield* index.dropOld(logId), 1)
         yield* server.request("DELETE", `/${prefix}-meta-000002`)
         assert.strictEqual((yield* Effect.flip(index.current.checkpoint))._tag, "StoreDefect")
         assert.strictEqual((yield* Effect.flip(index.current.saveCheckpoint(1n)))._tag, "StoreDefect")
