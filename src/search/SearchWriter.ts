@@ -199,6 +199,7 @@ class SearchWriter {
     if (place.flaw !== undefined) {
       return yield* fault(`${place.flaw}; make it anew with "wallet replay --target readModel"`)
     }
+    yield* index.current.searchable
     return { ...place, outdated: state._tag === "Outdated" ? state.reason : undefined }
   })
 
@@ -221,8 +222,7 @@ class SearchWriter {
       // Who writes tells when it has caught up.
       if (!this.isOwner && this.#unfit === undefined) yield* this.trouble.over()
       yield* this.countLetters
-      yield* this.#measure
-      yield* this.#gauge
+      yield* Effect.andThen(this.#measure, this.#gauge)
     })
     const safeLook = Effect.catchDefect(look, (defect) =>
       Effect.logError("the search index could not be looked at", defect)

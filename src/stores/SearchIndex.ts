@@ -108,6 +108,8 @@ export interface IndexSet {
     documents: ReadonlyArray<SearchDocument>,
     options?: WriteOptions
   ) => Effect.Effect<ReadonlyArray<DeadLetter>, ReadError>
+  /** Fails unless all of it can be searched: a part of it may be closed, lost or broken. */
+  readonly searchable: Effect.Effect<void, ReadError>
   /** What has been written is found by every search that is sent after this has answered. */
   readonly refresh: Effect.Effect<void, ReadError>
   /** All events of the log up to this position have been written; `0n`: nothing yet. */

@@ -71,6 +71,7 @@ export const make = (inner: SearchIndex["Service"]): FaultySearchIndex => {
         faulty.writes.push(documents)
         return under(choosy(set, documents, options), faulty.writeFaults)
       }),
+    searchable: under(set.searchable),
     refresh: under(set.refresh),
     checkpoint: under(set.checkpoint),
     mark: under(set.mark),

@@ -31,6 +31,8 @@ export interface FoundIndex {
   readonly blocked: boolean
   /** A rebuild holds its writes, or did so when its process ended; what an operator has blocked is not held. */
   readonly held: boolean
+  /** It neither answers nor takes anything. */
+  readonly closed: boolean
 }
 
 const maker = "effect-wallet"
@@ -49,6 +51,24 @@ const at = (value: unknown, ...path: ReadonlyArray<string>): unknown =>
 const identityIn = (mapping: unknown): Identity | undefined => {
   const [by, log, hash] = ["by", "log", "mapping"].map((key) => at(mapping, "_meta", key))
   return by === maker && typeof log === "string" && typeof hash === "string" ? { by, log, mapping: hash } : undefined
+}
+
+/** What is asked for of each index. */
+const described = "*.aliases,*.mappings,*.settings.index.blocks,*.settings.index.verified_before_close"
+
+/** As Elasticsearch describes it. */
+const foundIndex = (prefix: string, name: string, index: unknown): FoundIndex => {
+  const mapping = at(index, "mappings")
+  return {
+    name,
+    parts: partsOf(prefix, name),
+    aliases: Object.keys((at(index, "aliases") ?? {}) as Json),
+    identity: identityIn(mapping),
+    mapping,
+    blocked: String(at(index, "settings", "index", "blocks", "write")) === "true",
+    held: at(mapping, "_meta", "held") === true,
+    closed: at(index, "settings", "index", "verified_before_close") !== undefined
+  }
 }
 
 export interface CatalogOptions extends IndexOptions {
@@ -72,20 +92,9 @@ export const makeCatalog = ({ nodes, request }: ElasticConnection["Service"], op
     const { body } = yield* request({
       method: "GET",
       path: `/${prefix}-*`,
-      query: { expand_wildcards: "all", filter_path: "*.aliases,*.mappings,*.settings.index.blocks" }
+      query: { expand_wildcards: "all", filter_path: described }
     })
-    return Object.entries((body ?? {}) as Json).map(([name, index]): FoundIndex => {
-      const mapping = at(index, "mappings")
-      return {
-        name,
-        parts: partsOf(prefix, name),
-        aliases: Object.keys((at(index, "aliases") ?? {}) as Json),
-        identity: identityIn(mapping),
-        mapping,
-        blocked: String(at(index, "settings", "index", "blocks", "write")) === "true",
-        held: at(mapping, "_meta", "held") === true
-      }
-    })
+    return Object.entries((body ?? {}) as Json).map(([name, index]) => foundIndex(prefix, name, index))
   })
 
   const create = Effect.fnUntraced(function* (kind: IndexKind, generation: number, logId: string) {
@@ -197,6 +206,8 @@ export const stateOf = (found: ReadonlyArray<FoundIndex>, prefix: string, logId:
       return unfit(`the alias ${aliasName(prefix, kind)} leads to ${name}, which is no index of the search`)
     }
   }
+  const closed = indexes.find((index) => index.closed)
+  if (closed !== undefined) return unfit(`the index ${closed.name} is closed: open it`)
   if (new Set(indexes.map(({ parts }) => parts?.generation)).size > 1) {
     return unfit(`the aliases ${prefix}-* lead to indexes of several sets`)
   }

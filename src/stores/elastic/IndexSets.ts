@@ -214,6 +214,18 @@ const makeReads = ({ nodes, request }: ElasticConnection["Service"], target: Set
   return { walletIds, count }
 }
 
+/** By name, too. The smallest question to every shard. */
+const makeSearchable = ({ nodes, request }: ElasticConnection["Service"], target: SetTarget): IndexSet["searchable"] =>
+  Effect.flatMap(
+    request({
+      method: "POST",
+      path: `/${documentKinds.map(target.nameOf).join(",")}/_search`,
+      query: { allow_partial_search_results: false, filter_path: "timed_out,_shards" },
+      body: { size: 0, terminate_after: 1, track_total_hits: false }
+    }),
+    ({ body }) => whole(nodes, body)
+  )
+
 /** A refresh is asked for by name: an index that is gone is not passed over. */
 const makeRefresh = ({ nodes, request }: ElasticConnection["Service"], target: SetTarget): IndexSet["refresh"] =>
   Effect.gen(function* () {
@@ -230,6 +242,7 @@ export const make = (connection: ElasticConnection["Service"], target: SetTarget
     ...makeReads(connection, target),
     documentsOf: makeDocumentsOf(connection, target),
     write: (documents, options) => Effect.andThen(target.check, write(documents, options)),
+    searchable: makeSearchable(connection, target),
     refresh: makeRefresh(connection, target),
     checkpoint: Effect.map(checkpoint, ({ position }) => position),
     mark: Effect.map(checkpoint, ({ mark }) => mark),

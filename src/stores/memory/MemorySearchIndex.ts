@@ -138,6 +138,7 @@ const indexSet = (
         write(set, documents, options)
         return []
       }),
+    searchable: using(() => undefined),
     refresh: using((set) => {
       state.refreshes++
       refresh(set)
