@@ -310,6 +310,37 @@ describe.skipIf(!ownElasticsearchPresent)("while Elasticsearch", () => {
   )
 
   it.live(
+    "hangs, and nobody writes, it is known with its address, and told how long it was away",
+    () =>
+      Effect.scoped(
+        Effect.gen(function* () {
+          const server = yield* ownElasticsearch()
+          const { engine, lines } = yield* start(server.url)
+          yield* create(engine, "a")
+          yield* Effect.repeat(readModel(engine), { until: ({ status }) => status === "ok" })
+          yield* server.freeze
+          const frozenAt = performance.now()
+          const check = yield* Effect.repeat(Effect.andThen(Effect.sleep(50), readModel(engine)), {
+            until: ({ status }) => status !== "ok"
+          })
+          assert.include(check.detail, `${server.url}: no answer within`)
+          const millis = performance.now() - frozenAt
+          yield* server.thaw
+          const back = new RegExp(`^Info .*${server.url} is back, after (\\d+) (ms|s) `)
+          const find = Effect.sync(() => lines.map((line) => back.exec(line)).find((found) => found !== null))
+          const found = yield* Effect.repeat(Effect.andThen(Effect.sleep(20), find), {
+            until: (line) => line !== undefined
+          })
+          const told = Number(found![1]) * (found![2] === "s" ? 1_000 : 1)
+          // A look begins every two seconds, and finds out in five.
+          assert.isAtLeast(told, 4_500)
+          assert.isAtLeast(told, millis - 3_500)
+        })
+      ),
+    limit
+  )
+
+  it.live(
     "comes back with an empty folder, its index is made and filled anew",
     () =>
       Effect.scoped(
