@@ -220,6 +220,10 @@ describe.skipIf(!elasticsearchPresent)("search on Elasticsearch", () => {
           })
           assert.strictEqual(left.status, 200)
           yield* request("PUT", `/${prefix}-meta-000002/_doc/lock`, { owner: "dead" })
+          const { body: found } = yield* request("GET", `/${prefix}-meta`)
+          const [own] = Object.values(found as Record<string, { readonly mappings: { readonly _meta: object } }>)
+          const mark = { _meta: { ...own!.mappings._meta, held: true } }
+          yield* request("PUT", `/${prefix}-wallets,${prefix}-transactions,${prefix}-meta/_mapping`, mark)
           const held = yield* request("PUT", `/${prefix}-wallets,${prefix}-transactions,${prefix}-meta/_block/write`)
           assert.strictEqual(held.status, 200)
           yield* untilIndexed(engine, 3n, "k")

@@ -2,18 +2,8 @@
 import { assert, describe } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
-import * as Layer from "effect/Layer"
-import * as Logger from "effect/Logger"
 import { EventUnreadable } from "../../src/stores/StoreError.ts"
-import {
-  capture,
-  credit,
-  placeHold,
-  receive,
-  SampleWallet,
-  send,
-  settle
-} from "../../src/testing/contract/SampleWallet.ts"
+import { credit, SampleWallet } from "../../src/testing/contract/SampleWallet.ts"
 import * as Faults from "../support/FaultySearchIndex.ts"
 import {
   answers,
@@ -23,29 +13,12 @@ import {
   head,
   indexPlace,
   live,
+  movements,
+  opened,
   refreshed,
-  type SearchSetup,
-  setup
+  setup,
+  watched
 } from "./SearchSetup.ts"
-
-/** A wallet, a hold, a transfer to another wallet; each in commits of its own. */
-const movements = Effect.fnUntraced(function* (stores: SearchSetup, count = 3) {
-  const [from, to] = [new SampleWallet(), new SampleWallet()]
-  yield* stores.append(from.commit(from.creation(), credit(1_000n)), to.create())
-  for (let n = 0; n < count; n++) {
-    yield* stores.append(from.commit(credit(10n, `order ${n}`, { n: String(n) }), placeHold(`hold-${n}`, 5n)))
-    yield* stores.append(from.commit(send(`t-${from.id}-${n}`, to.id, 7n)))
-    yield* stores.append(to.commit(receive(`t-${from.id}-${n}`, from.id, 7n)))
-    yield* stores.append(from.commit(settle(`t-${from.id}-${n}`), capture(`hold-${n}`)))
-  }
-  return { from, to }
-})
-
-const watched = <A, E, R>(use: (lines: Array<string>) => Effect.Effect<A, E, R>) => {
-  const lines: Array<string> = []
-  const logger = Logger.make(({ logLevel, message }) => void lines.push(`${logLevel} ${String(message)}`))
-  return Effect.provide(use(lines), Layer.mergeAll(Logger.layer([logger])))
-}
 
 describe("the search index", () => {
   live("comes to what the rows have: what was there, and what comes", () =>
@@ -263,207 +236,6 @@ describe("search is off, and nothing else,", () => {
   )
 })
 
-describe("an index of a log that was put back to an earlier copy", () => {
-  /** What was written from the log before, and the same log again from its first event on. */
-  const putBack = Effect.fnUntraced(function* () {
-    const before = yield* setup()
-    const first = new SampleWallet().create()
-    const node = yield* before.node()
-    yield* before.append(first)
-    yield* before.append(new SampleWallet().create())
-    yield* assertFollowed(before)
-    yield* node.kill
-    const stores = yield* setup({ logId: before.database.logId })
-    stores.state.current = before.state.current
-    yield* stores.append(first)
-    return stores
-  })
-
-  live("is not read or written, however far the log has grown since, until it is made anew", () =>
-    Effect.scoped(
-      Effect.gen(function* () {
-        const stores = yield* putBack()
-        yield* movements(stores)
-        const left = stores.state.current!
-        const nodes = [yield* stores.node(), yield* stores.node({ owns: () => false })]
-        for (const { progress } of nodes) {
-          yield* eventually("it is known", () => progress.load().trouble?.includes("has what is no more") === true)
-        }
-        yield* movements(stores)
-        for (const { index, progress } of nodes) {
-          assert.include(progress.refusal()?.reason, "put back to an earlier copy")
-          assert.lengthOf(index.writes, 0)
-        }
-        assert.strictEqual(left.checkpoint, 2n)
-        stores.state.current = undefined
-        yield* assertFollowed(stores)
-        for (const { progress } of nodes) yield* eventually("it may be read", () => progress.refusal() === undefined)
-      })
-    )
-  )
-
-  live("is gone on with where it has nothing that the log has lost", () =>
-    Effect.scoped(
-      Effect.gen(function* () {
-        const stores = yield* putBack()
-        const { id, version, walletId } = stores.database.log[0]!.recorded
-        Object.assign(stores.state.current!, { checkpoint: 1n, mark: { walletId, version, id } })
-        stores.state.current!.documents.wallet.clear()
-        stores.state.current!.documents.transaction.clear()
-        stores.state.current!.visible.wallet.clear()
-        stores.state.current!.visible.transaction.clear()
-        const node = yield* stores.node()
-        const { from } = yield* movements(stores)
-        yield* eventually("it is followed", () => stores.state.current!.checkpoint === head(stores))
-        assert.isUndefined(node.progress.load().trouble)
-        assert.isTrue(stores.state.current!.documents.wallet.has(from.id))
-      })
-    )
-  )
-})
-
-describe("an index that another log has taken over", () => {
-  live("is written no more by the one who had it", () =>
-    Effect.scoped(
-      Effect.gen(function* () {
-        const stores = yield* setup()
-        const node = yield* stores.node()
-        yield* movements(stores)
-        yield* assertFollowed(stores)
-        const taken = { ...(yield* opened("another-log")), checkpoint: 1_000n }
-        stores.state.current = taken
-        yield* movements(stores)
-        yield* eventually("it is known", () => node.progress.load().trouble?.includes("another-log") === true)
-        assert.isDefined(node.progress.refusal())
-        assert.isFalse(node.progress.load().isWriter)
-        assert.deepStrictEqual([taken.checkpoint, taken.documents.wallet.size], [1_000n, 0])
-      })
-    )
-  )
-})
-
-describe("while nobody writes", () => {
-  live("an index that is away or gone is noticed all the same, and told", () =>
-    Effect.scoped(
-      watched((lines) =>
-        Effect.gen(function* () {
-          const stores = yield* setup()
-          const nodes = [yield* stores.node(), yield* stores.node({ owns: () => false })]
-          yield* movements(stores)
-          yield* assertFollowed(stores)
-          for (const { index } of nodes) index.every = Faults.away
-          for (const { progress } of nodes) {
-            yield* eventually("it is known", () => progress.load().trouble === `${indexPlace}: scripted`)
-          }
-          assert.lengthOf(
-            lines.filter((line) => line.startsWith(`Warn ${indexPlace}: scripted`)),
-            2
-          )
-          for (const { index } of nodes) index.every = undefined
-          for (const { progress } of nodes) {
-            yield* eventually("it is over", () => progress.load().trouble === undefined)
-          }
-          yield* eventually(
-            "it is told by both",
-            () => lines.filter((line) => line.includes(`${indexPlace} is back`)).length === 2
-          )
-          assert.lengthOf(
-            lines.filter((line) => line.includes("search has caught up with 0 events")),
-            1
-          )
-        })
-      )
-    )
-  )
-
-  live("a search that has failed has it looked at at once", () =>
-    Effect.scoped(
-      Effect.gen(function* () {
-        const stores = yield* setup()
-        const node = yield* stores.node()
-        yield* movements(stores)
-        yield* assertFollowed(stores)
-        yield* eventually("it was looked at", () => node.progress.refusal() === undefined)
-        node.index.every = Faults.away
-        const startedAt = performance.now()
-        yield* node.progress.suspect
-        yield* eventually("it is known", () => node.progress.refusal() !== undefined)
-        // A look of its own comes after 2 s.
-        assert.isBelow(performance.now() - startedAt, 1_000)
-      })
-    )
-  )
-})
-
-describe("how far behind search is", () => {
-  live("is known on every node, by the checkpoint, also while nobody writes it", () =>
-    Effect.scoped(
-      Effect.gen(function* () {
-        const stores = yield* setup()
-        const first = yield* stores.node()
-        yield* movements(stores)
-        yield* assertFollowed(stores)
-        yield* first.kill
-        const other = yield* stores.node({ owns: () => false })
-        yield* movements(stores)
-        // The events are of a time long ago.
-        yield* eventually("it is known", () => other.progress.load().lagMillis > 1_000_000)
-        const broken = yield* stores.node()
-        broken.index.writeFaults.push(...Array.from({ length: 10_000 }, () => Faults.defective))
-        yield* eventually("it is known", () => broken.progress.load().lagMillis > 1_000_000)
-      })
-    )
-  )
-})
-
-describe("an index that refuses whatever it is given", () => {
-  live("is away, and makes no dead letters but the first ones", () =>
-    Effect.scoped(
-      Effect.gen(function* () {
-        const stores = yield* setup()
-        const node = yield* stores.node({ bounds: { refusedWallets: 5 } })
-        node.index.refuses = ({ kind }) => (kind === "wallet" ? "mapping: [1:7] no 'w'" : undefined)
-        const samples = Array.from({ length: 40 }, () => new SampleWallet())
-        yield* stores.append(...samples.map((sample) => sample.create()))
-        yield* eventually(
-          "it is known",
-          () => node.progress.load().trouble?.includes("refuses the documents of every wallet") === true
-        )
-        assert.isAtMost(yield* Effect.orDie(stores.persistence.countDeadLetters), 10)
-        node.index.refuses = undefined
-        yield* eventually("it goes on", () => stores.state.current?.checkpoint === head(stores))
-        yield* eventually("it is over", () => node.progress.load().trouble === undefined)
-      })
-    )
-  )
-
-  live("of all but some documents has a bound of dead letters, and is away then", () =>
-    Effect.scoped(
-      Effect.gen(function* () {
-        const stores = yield* setup()
-        const node = yield* stores.node({ bounds: { deadLetters: 6, bulkDocuments: 2 } })
-        const samples = Array.from({ length: 40 }, () => new SampleWallet())
-        let n = 0
-        node.index.refuses = ({ kind }) => (kind === "wallet" && n++ % 3 > 0 ? `odd ${n}` : undefined)
-        for (const sample of samples) yield* stores.append(sample.create())
-        yield* eventually("it is known", () => node.progress.load().trouble?.includes("more than 6 documents") === true)
-        node.index.refuses = undefined
-        yield* eventually("it goes on", () => stores.state.current?.checkpoint === head(stores))
-      })
-    )
-  )
-})
-
-const opened = Effect.fnUntraced(function* (logId: string) {
-  const stores = yield* setup({ logId })
-  yield* Effect.scoped(
-    Effect.gen(function* () {
-      const node = yield* stores.node()
-      yield* eventually("it is open", () => node.progress.load().isWriter)
-    })
-  )
-  return stores.state.current!
-})
 
 describe("a document that is refused", () => {
   live("is a dead letter, and none any more when a later one of it is written; the others arrive", () =>
