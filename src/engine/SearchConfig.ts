@@ -11,7 +11,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
-import * as Redacted from "effect/Redacted"
+import type * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 import { readFileSync } from "node:fs"
 import type { ElasticCredentials } from "../stores/elastic/Connection.ts"
@@ -106,16 +106,12 @@ const whole = (name: string, fallback: number, minimum: number, maximum: number)
 const optional = <A>(config: Config.Config<A>): Config.Config<A | undefined> =>
   Config.map(Config.option(config), Option.getOrUndefined)
 
-/** An empty text lets nobody in. */
-const secret = (name: string): Config.Config<Redacted.Redacted> =>
-  Config.map(Config.NonEmptyString(name), (text) => Redacted.make(text))
-
 /** `undefined`: search reads the rows of Persistence. */
 export const searchConfig: Config.Config<SearchConfig | undefined> = Config.all({
   url: optional(Config.schema(urls, "ELASTICSEARCH_URL")),
-  apiKey: optional(secret("ELASTICSEARCH_API_KEY")),
+  apiKey: optional(Config.Redacted("ELASTICSEARCH_API_KEY")),
   username: optional(Config.NonEmptyString("ELASTICSEARCH_USERNAME")),
-  password: optional(secret("ELASTICSEARCH_PASSWORD")),
+  password: optional(Config.Redacted("ELASTICSEARCH_PASSWORD")),
   caCert: optional(Config.NonEmptyString("ELASTICSEARCH_CA_CERT")),
   caFingerprint: optional(Config.schema(fingerprint, "ELASTICSEARCH_CA_FINGERPRINT")),
   prefix: Config.schema(prefix, "WALLET_SEARCH_PREFIX").pipe(Config.withDefault("wallet")),

@@ -76,8 +76,6 @@ describe("the service's configuration", () => {
     ["ELASTICSEARCH_URL", "http://one:9200,two:9200"],
     ["ELASTICSEARCH_URL", "http://elastic:secret@one:9200"],
     ["ELASTICSEARCH_CA_FINGERPRINT", "AB:CD"],
-    ["ELASTICSEARCH_API_KEY", ""],
-    ["ELASTICSEARCH_PASSWORD", ""],
     ["WALLET_SEARCH_PREFIX", "Wallet"],
     ["WALLET_SEARCH_SHARDS", "0"],
     ["WALLET_SEARCH_REFRESH", "1 milli"],

@@ -74,10 +74,7 @@ describe("a search while the index is away", () => {
           Effect.retry(Schedule.spaced("5 millis"))
         )
         assert.instanceOf(error, StoreUnavailable)
-        assert.strictEqual(
-          error.detail,
-          "search is not available now: cannot be reached: connect ECONNREFUSED"
-        )
+        assert.strictEqual(error.detail, "search is not available now: cannot be reached: connect ECONNREFUSED")
         const reply = failureReply(error)
         assert.include(reply?.body, error.detail)
         assert.notMatch(reply?.body ?? "", /es-1|10\.0\.0\.3|9200/)

@@ -236,7 +236,6 @@ describe("search is off, and nothing else,", () => {
   )
 })
 
-
 describe("a document that is refused", () => {
   live("is a dead letter, and none any more when a later one of it is written; the others arrive", () =>
     Effect.scoped(

@@ -10,7 +10,7 @@ import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
 import type { ReadError, StoreDefect } from "../StoreError.ts"
-import { defect, failureOf, hasProduct, notElasticsearch, unavailable, withTlsHint } from "./Failure.ts"
+import { defect, failureOf, isOwnFailure, notElasticsearch, unavailable, withTlsHint } from "./Failure.ts"
 
 export type ElasticCredentials =
   | { readonly apiKey: Redacted.Redacted }
@@ -129,7 +129,7 @@ export const make = Effect.fnUntraced(function* (
       Effect.flatMap(({ body, headers, statusCode }): Effect.Effect<ElasticAnswer, ReadError> => {
         hasAnswered = true
         // Too large: that Elasticsearch says as a proxy does.
-        return statusCode < 400 || statusCode === 413 || hasProduct(headers)
+        return statusCode < 400 || statusCode === 413 || isOwnFailure(statusCode, headers)
           ? Effect.succeed({ status: statusCode, body })
           : Effect.fail(notElasticsearch(nodes, statusCode))
       }),

@@ -105,8 +105,9 @@ interface ClientError {
   }
 }
 
-export const hasProduct = (headers: Readonly<Record<string, unknown>> | null | undefined): boolean =>
-  headers?.["x-elastic-product"] !== undefined
+/** Whether a failure is Elasticsearch's own. To those who may not enter it says so without its header. */
+export const isOwnFailure = (status: number, headers: Readonly<Record<string, unknown>> | null | undefined): boolean =>
+  headers?.["x-elastic-product"] !== undefined || status === 401 || status === 403
 
 const isClientError = (error: unknown): error is ClientError => error instanceof Error
 
@@ -139,8 +140,9 @@ export const failureOf =
     const message = oneLine(error.message)
     switch (error.name) {
       case "ResponseError":
-        if (!hasProduct(error.meta?.headers)) return notElasticsearch(address, error.meta?.statusCode ?? 0)
-        return failureOfStatus(address, error.meta?.statusCode ?? 0, errorIn(error.meta?.body))
+        return isOwnFailure(error.meta?.statusCode ?? 0, error.meta?.headers)
+          ? failureOfStatus(address, error.meta?.statusCode ?? 0, errorIn(error.meta?.body))
+          : notElasticsearch(address, error.meta?.statusCode ?? 0)
       case "ConnectionError":
         return unavailable(`${address} cannot be reached: ${connectionReason(message)}`)
       case "NoLivingConnectionsError":
