@@ -112,6 +112,7 @@ const findings: ReadonlySet<string> = new Set([
   "ReplayRefused",
   "ReplayDiverged",
   "RebuildAhead",
+  "RebuildForeign",
   "RebuildWrong",
   "LogMismatch",
   "LogPutBack",

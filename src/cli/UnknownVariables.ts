@@ -5,11 +5,16 @@
 import * as ConfigProvider from "effect/ConfigProvider"
 import * as Effect from "effect/Effect"
 
-/** What the names of our own variables begin with, as the provider splits them. */
-const ours = "WALLET"
+/** What the names of variables begin with that nobody else reads, as the provider splits them. */
+const ours = ["WALLET", "ELASTICSEARCH"]
+
+/** Without the second those that begin with the first are of no use. */
+const needs = ["ELASTICSEARCH", "ELASTICSEARCH_URL"] as const
 
 export interface UnknownVariable {
   readonly name: string
+  /** It is read, and changes nothing without this one. */
+  readonly needs?: string | undefined
   /** A name that is read and looks like it; `undefined`: there is none. */
   readonly nearest: string | undefined
 }
@@ -32,7 +37,7 @@ const distance = (a: string, b: string): number => {
 const likeness = 3
 
 const nearestOf = (name: string, read: ReadonlySet<string>): string | undefined => {
-  const plain = name.slice(ours.length + 1)
+  const plain = name.slice(name.indexOf("_") + 1)
   const [nearest] = Array.from(read, (other) => ({
     other,
     letters: Math.min(distance(name, other), distance(plain, other))
@@ -69,15 +74,22 @@ export const withUnknown = Effect.fnUntraced(function* <A, E>(read: Effect.Effec
     return provider.load(path)
   })
   const value = yield* Effect.provideService(read, ConfigProvider.ConfigProvider, recording)
-  const set = yield* Effect.orElseSucceed(namesBelow(provider, [ours]), () => [])
+  const below = Effect.forEach(ours, (beginning) => namesBelow(provider, [beginning]))
+  const set = (yield* Effect.orElseSucceed(below, (): ReadonlyArray<ReadonlyArray<string>> => [])).flat()
+  const [beginning, needed] = needs
+  const isIdle = (name: string) => !set.includes(needed) && name.startsWith(`${beginning}_`)
   const unknown = set
-    .filter((name) => !names.has(name))
+    .filter((name) => !names.has(name) || isIdle(name))
     .sort()
-    .map((name): UnknownVariable => ({ name, nearest: nearestOf(name, names) }))
+    .map((name): UnknownVariable =>
+      names.has(name) ? { name, needs: needed, nearest: undefined } : { name, nearest: nearestOf(name, names) }
+    )
   return { value, unknown }
 })
 
 /** One line for whoever set it. */
-export const unknownLine = ({ name, nearest }: UnknownVariable): string =>
-  `the variable ${name} is not known and changes nothing` +
-  (nearest === undefined ? ": docs/OPERATIONS.md has the names" : `: is ${nearest} meant?`)
+export const unknownLine = ({ name, nearest, needs }: UnknownVariable): string =>
+  needs !== undefined
+    ? `the variable ${name} changes nothing without ${needs}`
+    : `the variable ${name} is not known and changes nothing` +
+      (nearest === undefined ? ": docs/OPERATIONS.md has the names" : `: is ${nearest} meant?`)

@@ -4,7 +4,7 @@ import type { RateLimited } from "../actors/EngineError.ts"
 import { SearchProgress } from "../search/SearchProgress.ts"
 import { ReadModel } from "../stores/ReadModel.ts"
 import { hasPrefix } from "../stores/SearchWords.ts"
-import type { StoreUnavailable } from "../stores/StoreError.ts"
+import { StoreUnavailable } from "../stores/StoreError.ts"
 import { detailsOf } from "./Answers.ts"
 import type { EngineSearch } from "./EngineApi.ts"
 import {
@@ -17,6 +17,16 @@ import {
   wrongWalletSearch
 } from "./QueryForm.ts"
 import { ReadShare } from "./ReadShare.ts"
+
+/** Where a store is does not concern callers. */
+const withoutHosts = (reason: string): string =>
+  reason
+    .replace(/(?:https?:\/\/[^\s,:]+(?::\d+)?(?:, )?)+:? ?/g, "")
+    .replace(/ ?\d{1,3}(?:\.\d{1,3}){3}(?::\d+)?/g, "")
+    .replace(/(ENOTFOUND|EAI_AGAIN) \S+/g, "$1")
+
+const named = (failure: StoreUnavailable): StoreUnavailable =>
+  new StoreUnavailable({ ...failure, detail: `search is not available now: ${withoutHosts(failure.reason)}` })
 
 export const make = Effect.fnUntraced(function* (): Effect.fn.Return<
   EngineSearch,
@@ -35,7 +45,12 @@ export const make = Effect.fnUntraced(function* (): Effect.fn.Return<
     const ask = isSlow ? share.searchIndexSlowly(read) : share.searchIndex(read)
     return Effect.suspend((): Effect.Effect<A, E | RateLimited | StoreUnavailable> => {
       const refusal = index.refusal()
-      return refusal === undefined ? ask : Effect.fail(refusal)
+      if (refusal !== undefined) return Effect.fail(named(refusal))
+      return Effect.catchIf(
+        ask,
+        (error) => error instanceof StoreUnavailable,
+        (failure) => Effect.andThen(index.suspect, Effect.fail(named(failure)))
+      )
     })
   }
   return {

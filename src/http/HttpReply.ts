@@ -183,6 +183,8 @@ export const problemReply = (code: ProblemCode, detail: string, retryAfter?: num
 interface Failure {
   readonly _tag: string
   readonly message: string
+  /** Of a store that is away. */
+  readonly detail?: string
   /** Milliseconds. */
   readonly retryAfter?: number
   /** Of an outcome that was reversed: it was told before. */
@@ -199,7 +201,8 @@ export const failureReply = (failure: Failure): HttpReply | undefined => {
   const code = failure._tag
   if (!isProblemCode(code) || code === "InternalError") return undefined
   // What a store said may name hosts and tables: it belongs in the log.
-  const detail = code === "StoreUnavailable" ? "a store that this needs is not available now" : failure.message
+  const detail =
+    code === "StoreUnavailable" ? (failure.detail ?? "a store that this needs is not available now") : failure.message
   const retryAfter = isRetryable(code) ? (failure.retryAfter ?? defaultRetryAfter) : undefined
   return { ...problemReply(code, detail, retryAfter, failure), replayed: failure.replayed === true }
 }

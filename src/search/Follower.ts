@@ -10,13 +10,15 @@ import * as Metric from "effect/Metric"
 import * as Queue from "effect/Queue"
 import type { EventStore } from "../stores/EventStore.ts"
 import type { DeadLetter, Persistence } from "../stores/Persistence.ts"
-import { documentId, type IndexSet, type SearchDocument } from "../stores/SearchIndex.ts"
-import { type EventUnreadable, StoreDefect, type StoreUnavailable } from "../stores/StoreError.ts"
+import { documentId, type IndexSet, type LogMark, type SearchDocument } from "../stores/SearchIndex.ts"
+import { type EventUnreadable, StoreDefect, StoreUnavailable } from "../stores/StoreError.ts"
 import { type BehindEvent, BehindEvents, behindOf } from "./BehindEvents.ts"
 import { bulksOf } from "./Bulks.ts"
 import { documentsOf } from "./Documents.ts"
+import type { SetPlace } from "./LogHistory.ts"
 import { type LogPage, readLogPage } from "./LogPage.ts"
 import { type PagePlace, Places } from "./Places.ts"
+import { Refusals } from "./Refusals.ts"
 import type { SearchBounds } from "./SearchBounds.ts"
 import * as SearchMetrics from "./SearchMetrics.ts"
 import { bringBack } from "./StoppedWallets.ts"
@@ -29,10 +31,12 @@ export interface FollowerContext {
   readonly bounds: SearchBounds
   readonly clock: Clock.Clock
   readonly trouble: SearchTrouble
-  /** Whether there is any dead letter. */
-  readonly hasLetters: () => boolean
+  /** Dead letters on record, as far as it is known. */
+  readonly letters: () => number
   /** Dead letters have been kept or removed. */
   readonly lettersChanged: Effect.Effect<void>
+  /** Something of it has arrived. */
+  readonly arrived: Effect.Effect<void>
 }
 
 /** Documents of one request, and the page that they belong to. */
@@ -60,15 +64,19 @@ export class Follower {
   readonly #wanted = Latch.makeUnsafe(false)
   #isAtHead = false
   #saved: bigint
+  #savedMark: LogMark | undefined
+  readonly #refusals: Refusals
   /** The log has been read up to here, and what waits for Persistence is kept. */
   #readTo: bigint
 
-  constructor(context: FollowerContext, from: bigint, bulks: Queue.Queue<Bulk>) {
+  constructor(context: FollowerContext, { checkpoint, mark }: SetBegin, bulks: Queue.Queue<Bulk>) {
     this.#context = context
     this.#bulks = bulks
-    this.#saved = from
-    this.#readTo = from
-    this.places = new Places(from)
+    this.#saved = checkpoint
+    this.#savedMark = mark
+    this.#readTo = checkpoint
+    this.#refusals = new Refusals(context.bounds.refusedWallets)
+    this.places = new Places(checkpoint, mark)
   }
 
   /** All events up to it are written, and those that wait for Persistence are not among them. */
@@ -104,7 +112,7 @@ export class Follower {
   readonly #now = () => this.#context.clock.currentTimeMillisUnsafe()
 
   #patiently<A, E, R>(call: Effect.Effect<A, E | StoreUnavailable, R>) {
-    return this.#context.trouble.patiently(call, () => this.places.events)
+    return this.#context.trouble.patiently(call)
   }
 
   // --- Reading ---------------------------------------------------------------
@@ -122,7 +130,7 @@ export class Follower {
       after = page.next
       this.#isAtHead = page.isLast
       if (!page.isLast) continue
-      if (this.isUpToDate) yield* this.#context.trouble.caughtUp(this.places.events)
+      if (this.isUpToDate) yield* this.#context.trouble.caughtUp
       yield* Effect.raceFirst(Effect.sleep(pause), this.#wanted.await)
     }
   })
@@ -162,11 +170,24 @@ export class Follower {
   readonly #write = Effect.fnUntraced({ self: this }, function* (documents: ReadonlyArray<SearchDocument>) {
     const { clock, set } = this.#context
     const startedAt = clock.currentTimeMillisUnsafe()
-    const refused = yield* this.#patiently(set.write(documents))
+    const refused = yield* this.#patiently(
+      Effect.tap(set.write(documents), (refused) => this.#judge(documents, refused))
+    )
     yield* Metric.update(SearchMetrics.bulkDocuments, documents.length)
     yield* Metric.update(SearchMetrics.bulkSeconds, (clock.currentTimeMillisUnsafe() - startedAt) / 1_000)
-    if (refused.length > 0 || this.#context.hasLetters()) yield* this.#keepLetters(documents, refused)
+    if (refused.length < documents.length) yield* this.#context.arrived
+    if (refused.length > 0 || this.#context.letters() > 0) yield* this.#keepLetters(documents, refused)
   })
+
+  /** What is refused whatever it is, or is more than a record can be of use for, is an outage, and is written again. */
+  #judge(documents: ReadonlyArray<SearchDocument>, refused: ReadonlyArray<DeadLetter>) {
+    const { bounds, letters } = this.#context
+    const fault = this.#refusals.judge(documents, refused)
+    if (fault !== undefined) return atFault(fault)
+    return refused.length > 0 && letters() + refused.length > bounds.deadLetters
+      ? atFault(`it has refused more than ${bounds.deadLetters} documents, the last for: ${refused[0]!.reason}`)
+      : Effect.void
+  }
 
   /** Also, what was refused earlier and has been written now is no dead letter any more. */
   readonly #keepLetters = Effect.fnUntraced(
@@ -240,21 +261,26 @@ export class Follower {
 
   // --- The checkpoint --------------------------------------------------------
 
-  /** A checkpoint that has gone back is that of another set, which was put in this one's place. */
+  /** A checkpoint that has gone back is that of another set, which was put in this one's place. One of another log takes none. */
   readonly #saving = Effect.gen({ self: this }, function* () {
     const { bounds, set } = this.#context
     for (;;) {
       const { checkpoint } = this
-      if (checkpoint > this.#saved) {
+      const { mark } = this.places
+      if (checkpoint > this.#saved || mark !== this.#savedMark) {
         const known = yield* this.#patiently(set.checkpoint)
         if (known < this.#saved) return yield* replaced
-        yield* this.#patiently(set.saveCheckpoint(checkpoint))
+        yield* this.#patiently(set.saveCheckpoint(checkpoint, mark))
         this.#saved = checkpoint
+        this.#savedMark = mark
+        yield* this.#context.arrived
       }
       yield* Effect.sleep(bounds.checkpointMillis)
     }
   })
 }
+
+const atFault = (reason: string) => Effect.fail(new StoreUnavailable({ store: "readModel", reason, retryAfter: 5_000 }))
 
 const replaced = new StoreDefect({
   store: "readModel",
@@ -267,8 +293,11 @@ const passedOver = (error: EventUnreadable): Effect.Effect<void> =>
     Effect.logWarning(`${error.message}; the search index is written without it`)
   )
 
+/** Where the set that is to be followed is. */
+export type SetBegin = Pick<SetPlace, "checkpoint" | "mark">
+
 /** Begins at the set's checkpoint. */
-export const makeFollower = Effect.fnUntraced(function* (context: FollowerContext, from: bigint) {
+export const makeFollower = Effect.fnUntraced(function* (context: FollowerContext, from: SetBegin) {
   // One is made ready while the others are being written.
   return new Follower(context, from, yield* Queue.bounded<Bulk>(1))
 })

@@ -2,6 +2,8 @@
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import type { PositionedEvent } from "../stores/EventStore.ts"
+import type { LogMark } from "../stores/SearchIndex.ts"
+import { markOf } from "./LogHistory.ts"
 
 /** A page on its way. */
 export interface PagePlace {
@@ -10,6 +12,8 @@ export interface PagePlace {
   readonly events: number
   /** Of its first event, ms. */
   readonly time: number
+  /** Its last event; `undefined`: it has none. */
+  readonly mark: LogMark | undefined
   /** Parts that are not written yet. */
   left: number
 }
@@ -20,10 +24,13 @@ export class Places {
   readonly #pages: Array<PagePlace> = []
   /** Ever. */
   events = 0
+  /** The last event that has been written. */
+  mark: LogMark | undefined
 
-  /** `from`: all events up to there have been written before. */
-  constructor(from: bigint) {
+  /** `from`: all events up to there have been written before, `mark` among them. */
+  constructor(from: bigint, mark: LogMark | undefined = undefined) {
     this.#written = from
+    this.mark = mark
   }
 
   /** All events up to it have been written. */
@@ -47,7 +54,14 @@ export class Places {
 
   /** In the order of the log. */
   begin(through: bigint, events: ReadonlyArray<PositionedEvent>, parts: number): PagePlace {
-    const page = { through, events: events.length, time: events[0]?.recorded.time ?? Infinity, left: parts }
+    const last = events.at(-1)
+    const page: PagePlace = {
+      through,
+      events: events.length,
+      time: events[0]?.recorded.time ?? Infinity,
+      mark: last && markOf(last),
+      left: parts
+    }
     this.#pages.push(page)
     if (parts === 0) this.#advance()
     return page
@@ -65,6 +79,7 @@ export class Places {
     while (page !== undefined && page.left === 0) {
       this.#written = page.through
       this.events += page.events
+      this.mark = page.mark ?? this.mark
       this.#pages.shift()
       page = this.#pages[0]
     }

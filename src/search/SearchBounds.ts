@@ -15,6 +15,10 @@ export interface SearchBounds {
   readonly stoppedMillis: number
   /** … and so many wallets are at most. */
   readonly stoppedWallets: number
+  /** Dead letters; from there on what is refused is an outage. */
+  readonly deadLetters: number
+  /** Wallets in a row whose documents of a kind are all refused for one reason: then it is the index that is at fault. */
+  readonly refusedWallets: number
   /**
    * Between two looks at the log while it moves, ms: what has come meanwhile goes out together, and many small requests
    * cost Elasticsearch several times as much as a few. Whoever waits for a search is not kept by it.
@@ -42,6 +46,8 @@ export const defaultSearchBounds: SearchBounds = {
   behindEvents: 20_000,
   stoppedMillis: 5_000,
   stoppedWallets: 10_000,
+  deadLetters: 10_000,
+  refusedWallets: 100,
   pollMillis: 200,
   idleMillis: 200,
   checkpointMillis: 500,

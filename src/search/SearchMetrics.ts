@@ -7,7 +7,7 @@ export const lagEvents = Metric.gauge("wallet_search_lag_events", {
 })
 
 export const lagSeconds = Metric.gauge("wallet_search_lag_seconds", {
-  description: "Age of the oldest event that the search index does not have yet"
+  description: "Age of the oldest event that the search index does not have yet; 0 on the nodes that do not write it"
 })
 
 export const indexedEvents = Metric.counter("wallet_search_indexed_events_total", {

@@ -34,6 +34,8 @@ export class SearchProgress extends Context.Service<
           readonly shows: (walletIds: ReadonlyArray<string>, since?: number) => Effect.Effect<boolean>
           /** `undefined`: it may be read. Else it is another installation's, is not as it should be, or is not known yet. */
           readonly refusal: () => StoreUnavailable | undefined
+          /** A search of it has failed: it is looked at now, not when it is next to be. */
+          readonly suspect: Effect.Effect<void>
           readonly load: () => SearchLoad
         }
       | undefined

@@ -7,6 +7,7 @@
 import * as Clock from "effect/Clock"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
+import * as Latch from "effect/Latch"
 import * as Layer from "effect/Layer"
 import * as Metric from "effect/Metric"
 import * as Option from "effect/Option"
@@ -18,6 +19,7 @@ import { SearchIndex } from "../stores/SearchIndex.ts"
 import { type EventUnreadable, type ReadError, StoreDefect, StoreUnavailable } from "../stores/StoreError.ts"
 import { StoreOutages } from "../stores/StoreOutages.ts"
 import { type Follower, makeFollower } from "./Follower.ts"
+import { placeOf, type SetPlace } from "./LogHistory.ts"
 import { defaultSearchBounds, type SearchBounds } from "./SearchBounds.ts"
 import * as SearchMetrics from "./SearchMetrics.ts"
 import { SearchProgress } from "./SearchProgress.ts"
@@ -38,10 +40,19 @@ export interface SearchWriterOptions {
 }
 
 /** What has been found out about an index that is there. */
-interface Opened {
+interface Opened extends SetPlace {
   readonly outdated: string | undefined
-  readonly from: bigint
 }
+
+/** How far the index is behind the log. */
+interface Lag {
+  /** Positions. */
+  readonly events: number
+  /** Age of the first event that it lacks, ms. */
+  readonly millis: number
+}
+
+const noLag: Lag = { events: 0, millis: 0 }
 
 class SearchWriter {
   readonly log: EventStore["Service"]
@@ -55,8 +66,18 @@ class SearchWriter {
   follower: Follower | undefined
   outdated: string | undefined
   deadLetters = 0
-  /** Events of the follower that the metric has. */
+  /** Events that earlier followers have written. */
+  #writtenBefore = 0
+  /** Events that the metric has. */
   #counted = 0
+  /** That this node writes has been told since it does. */
+  #isAnnounced = false
+  /** The set's checkpoint when it was last seen; `undefined`: it never was. */
+  #seen: bigint | undefined
+  /** While this node has no follower. */
+  #lag = noLag
+  /** Open: a search has failed, and the index is to be looked at now. */
+  readonly #suspected = Latch.makeUnsafe(false)
   /** Why it may not be read: at the last look it was not ours, was ahead of its log or could not be asked; `undefined`: it may. */
   #unfit: string | undefined = notLookedAt
   /** Fails when it is found to be unfit while it is being written. */
@@ -74,15 +95,21 @@ class SearchWriter {
     this.ownership = stores.ownership
     this.bounds = bounds
     this.clock = clock
-    this.trouble = new SearchTrouble(outages)
+    this.trouble = new SearchTrouble(outages, clock, () => this.written)
   }
 
   get isOwner(): boolean {
     return this.ownership.epochOf(0) !== undefined
   }
 
+  /** Events, ever. */
   get written(): number {
-    return this.follower?.places.events ?? 0
+    return this.#writtenBefore + (this.follower?.places.events ?? 0)
+  }
+
+  #endFollower(): void {
+    this.#writtenBefore = this.written
+    this.follower = undefined
   }
 
   /** For ever: writes while this node is the one to write. */
@@ -95,14 +122,10 @@ class SearchWriter {
     const untilLost: Effect.Effect<void> = Effect.suspend(() =>
       this.isOwner ? Effect.andThen(Effect.sleep(this.bounds.ownerMillis), untilLost) : Effect.void
     )
-    return Effect.raceFirst(this.#writeAgain, untilLost).pipe(
-      Effect.ensuring(
-        Effect.sync(() => {
-          this.follower = undefined
-          this.trouble.left()
-        })
-      )
-    )
+    return Effect.suspend(() => {
+      this.#isAnnounced = false
+      return Effect.raceFirst(this.#writeAgain, untilLost)
+    }).pipe(Effect.ensuring(Effect.sync(() => this.#endFollower())), Effect.andThen(this.trouble.left))
   }
 
   readonly #writeAgain = Effect.gen({ self: this }, function* () {
@@ -111,8 +134,8 @@ class SearchWriter {
     for (;;) {
       const startedAt = clock.currentTimeMillisUnsafe()
       const failure = yield* Effect.flip(outlivesDefects(this.#write))
-      yield* trouble.off(reasonOf(failure), this.written)
-      this.follower = undefined
+      yield* trouble.off(reasonOf(failure))
+      this.#endFollower()
       if (clock.currentTimeMillisUnsafe() - startedAt > wellMillis) pause = bounds.reopenMillis
       yield* Effect.sleep(pause)
       pause = Math.min(2 * pause, bounds.reopenAtMostMillis)
@@ -123,7 +146,7 @@ class SearchWriter {
     const { bounds, clock, index, log, persistence, trouble } = this
     const found = Deferred.makeUnsafe<never, StoreDefect>()
     this.#found = found
-    const { from } = yield* this.open
+    const place = yield* this.open
     trouble.on()
     const context = {
       log,
@@ -132,23 +155,31 @@ class SearchWriter {
       bounds,
       clock,
       trouble,
-      hasLetters: () => this.deadLetters > 0,
-      lettersChanged: this.countLetters
+      letters: () => this.deadLetters,
+      lettersChanged: this.countLetters,
+      arrived: this.#announce(place.checkpoint)
     }
-    this.#counted = 0
-    this.follower = yield* makeFollower(context, from)
+    this.follower = yield* makeFollower(context, place)
     yield* this.countLetters
-    yield* Effect.logInfo(`this node writes the search index, from position ${from} of the log`)
     return yield* Effect.raceFirst(this.follower.run, Deferred.await(found))
   })
 
+  #announce(from: bigint): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      if (this.#isAnnounced) return Effect.void
+      this.#isAnnounced = true
+      return Effect.logInfo(`this node writes the search index, from position ${from} of the log`)
+    })
+  }
+
   /** Looks whose the index is and how far, and keeps what is found: whether it may be read. */
   readonly open = Effect.suspend(() =>
-    this.#opened.pipe(
-      Effect.tap(({ outdated }) =>
+    this.trouble.look(this.#opened).pipe(
+      Effect.tap(({ checkpoint, outdated }) =>
         Effect.sync(() => {
           this.#unfit = undefined
           this.outdated = outdated
+          this.#seen = checkpoint
         })
       ),
       Effect.tapError((error) =>
@@ -164,16 +195,12 @@ class SearchWriter {
     const { index, log } = this
     const state = yield* index.open((yield* log.head).logId)
     if (state._tag === "Foreign" || state._tag === "Unfit") return yield* fault(state.reason)
-    const from = yield* index.current.checkpoint
-    // Another node may write meanwhile: the head is read last.
-    const head = yield* log.head
-    if (from > head.position) {
-      return yield* fault(
-        `the search index is ahead of the log, which was put back to an earlier copy: ${from} is beyond ` +
-          `${head.position}; make it anew with "wallet replay --target readModel"`
-      )
+    const place = yield* placeOf(log, index.current)
+    if (place.flaw !== undefined) {
+      return yield* fault(`${place.flaw}; make it anew with "wallet replay --target readModel"`)
     }
-    return { from, outdated: state._tag === "Outdated" ? state.reason : undefined }
+    yield* index.current.searchable
+    return { ...place, outdated: state._tag === "Outdated" ? state.reason : undefined }
   })
 
   readonly countLetters = Effect.suspend(() =>
@@ -190,9 +217,12 @@ class SearchWriter {
   /** The gauges, and whether the index may be read, for ever. */
   get gauging(): Effect.Effect<never> {
     const look = Effect.gen({ self: this }, function* () {
-      yield* this.countLetters
+      this.#suspected.closeUnsafe()
       yield* Effect.ignore(this.open)
-      yield* this.gauge
+      // Who writes tells when it has caught up.
+      if (!this.isOwner && this.#unfit === undefined) yield* this.trouble.over()
+      yield* this.countLetters
+      yield* Effect.andThen(this.#measure, this.#gauge)
     })
     const safeLook = Effect.catchDefect(look, (defect) =>
       Effect.logError("the search index could not be looked at", defect)
@@ -200,24 +230,54 @@ class SearchWriter {
     let pause = this.bounds.reopenMillis
     const nextPause = Effect.suspend(() => {
       pause = this.#unfit === undefined ? this.bounds.reopenMillis : Math.min(2 * pause, gaugeMillis)
-      return Effect.sleep(this.#unfit === undefined ? gaugeMillis : pause)
+      const next = Effect.raceFirst(
+        Effect.sleep(this.#unfit === undefined ? gaugeMillis : pause),
+        this.#suspected.await
+      )
+      return Effect.andThen(Effect.sleep(this.bounds.reopenMillis), next)
     })
     return Effect.forever(Effect.andThen(safeLook, nextPause))
   }
 
-  readonly gauge = Effect.gen({ self: this }, function* () {
+  /** A search has failed: it may be the first to notice. */
+  readonly suspect: Effect.Effect<void> = Effect.asVoid(this.#suspected.open)
+
+  /** By the checkpoint that was seen last, where no follower knows better. */
+  readonly #measure = Effect.gen({ self: this }, function* () {
+    const { follower, log } = this
+    if (follower !== undefined) this.#seen = follower.checkpoint
+    this.#lag = noLag
+    const after = this.#seen
+    if (follower !== undefined || after === undefined) return
+    const head = yield* Effect.option(log.head)
+    if (Option.isNone(head) || head.value.position <= after) return
+    const first = Option.getOrUndefined(yield* Effect.option(log.readAll({ after, limit: 1 })))?.[0]
+    const millis = first === undefined ? 0 : this.clock.currentTimeMillisUnsafe() - first.recorded.time
+    this.#lag = { events: Number(head.value.position - after), millis: Math.max(0, millis) }
+  })
+
+  /** The lag is told by the node that is to write, and by no other. */
+  readonly #gauge = Effect.gen({ self: this }, function* () {
     const { follower } = this
     yield* Metric.update(SearchMetrics.isWriting, follower === undefined ? 0 : 1)
-    if (follower === undefined) return
+    yield* Metric.update(SearchMetrics.indexedEvents, Math.max(0, this.written - this.#counted))
+    this.#counted = this.written
+    const lag = !this.isOwner ? noLag : follower === undefined ? this.#lag : yield* this.#lagOf(follower)
+    yield* Metric.update(SearchMetrics.lagEvents, lag.events)
+    yield* Metric.update(SearchMetrics.lagSeconds, lag.millis / 1_000)
+  })
+
+  readonly #lagOf = Effect.fnUntraced({ self: this }, function* (follower: Follower): Effect.fn.Return<Lag> {
     const head = yield* Effect.option(this.log.head)
-    const indexed = follower.places.events
-    yield* Metric.update(SearchMetrics.indexedEvents, Math.max(0, indexed - this.#counted))
-    this.#counted = indexed
     const unread =
       follower.isUpToDate || Option.isNone(head) ? 0 : Number(head.value.position - follower.places.written)
-    yield* Metric.update(SearchMetrics.lagEvents, Math.max(0, unread) + follower.behind.size)
-    yield* Metric.update(SearchMetrics.lagSeconds, follower.lagMillis / 1_000)
+    return { events: Math.max(0, unread) + follower.behind.size, millis: follower.lagMillis }
   })
+
+  /** Age of the oldest event that the index lacks, ms. */
+  get lagMillis(): number {
+    return this.follower?.lagMillis ?? this.#lag.millis
+  }
 
   get troubleLine(): string | undefined {
     const unfit = this.#unfit === notLookedAt ? undefined : this.#unfit
@@ -302,11 +362,12 @@ const make = Effect.fnUntraced(function* (
     index: {
       shows: (walletIds, since = 0) => rounds.shows(walletIds, since),
       refusal: () => writer.refusal,
+      suspect: writer.suspect,
       load: () => ({
         isWriter: writer.follower !== undefined,
         trouble: writer.troubleLine,
         outdated: writer.outdated,
-        lagMillis: writer.follower?.lagMillis ?? 0,
+        lagMillis: writer.lagMillis,
         deadLetters: writer.deadLetters
       })
     }

@@ -92,7 +92,15 @@ export interface VersionRange {
   readonly to: number
 }
 
-/** One set of indexes. */
+/** An event as it is found again: a log that has another one at its place, or none, has another history. */
+export interface LogMark {
+  readonly walletId: string
+  readonly version: number
+  /** Of the event. */
+  readonly id: string
+}
+
+/** One set of indexes. What is written to `current` once it is another log's fails as `StoreDefect`. */
 export interface IndexSet {
   /**
    * One request; answers those that the index refuses whatever is tried, which are none of the others' trouble.
@@ -103,12 +111,16 @@ export interface IndexSet {
     documents: ReadonlyArray<SearchDocument>,
     options?: WriteOptions
   ) => Effect.Effect<ReadonlyArray<DeadLetter>, ReadError>
+  /** Fails unless all of it can be searched: a part of it may be closed, lost or broken. */
+  readonly searchable: Effect.Effect<void, ReadError>
   /** What has been written is found by every search that is sent after this has answered. */
   readonly refresh: Effect.Effect<void, ReadError>
   /** All events of the log up to this position have been written; `0n`: nothing yet. */
   readonly checkpoint: Effect.Effect<bigint, ReadError>
-  /** Never lowers it. To be called after what it covers has been written. */
-  readonly saveCheckpoint: (position: bigint) => Effect.Effect<void, ReadError>
+  /** An event that was written when the checkpoint was saved, at it or beyond; `undefined`: none is on record. */
+  readonly mark: Effect.Effect<LogMark | undefined, ReadError>
+  /** Never lowers it. To be called after what it covers, and the mark, has been written. */
+  readonly saveCheckpoint: (position: bigint, mark?: LogMark) => Effect.Effect<void, ReadError>
   readonly count: (kind: DocumentKind) => Effect.Effect<number, ReadError>
   /**
    * The documents of these wallets (those whose stream changes them), whole, as of one moment after the
@@ -159,7 +171,7 @@ export class SearchIndex extends Context.Service<
     readonly holdWrites?: Effect.Effect<void, ReadError, Scope.Scope>
     /** From now on the next set is the current one, at once for all readers; the one before stays. */
     readonly swap: Effect.Effect<void, ReadError>
-    /** Removes all sets that are neither searched nor being filled; answers their number. */
-    readonly dropOld: Effect.Effect<number, ReadError>
+    /** Removes all sets of that log that are neither searched nor being filled; answers their number. */
+    readonly dropOld: (logId: string) => Effect.Effect<number, ReadError>
   }
 >()("effect-wallet/stores/SearchIndex") {}

@@ -15,7 +15,9 @@ export class StoreUnavailable extends Schema.TaggedError<StoreUnavailable>()("St
   store: StoreName,
   reason: Schema.String,
   /** Milliseconds after which a caller may try again. */
-  retryAfter: Schema.Int
+  retryAfter: Schema.Int,
+  /** The cause as callers may hear it, who are told no hosts; none: they are told that a store is away. */
+  detail: Schema.optionalKey(Schema.String)
 }) {
   override get message(): string {
     return `the ${this.store} store is unavailable: ${this.reason}`

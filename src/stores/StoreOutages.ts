@@ -48,15 +48,20 @@ export class Outage {
       : `${this.place}: ${reason}`
   }
 
-  /** `asker`: who was not served. Answers whether this is the beginning. */
-  readonly failed = (asker: string, reason: string, meanwhile = "told again when it is back"): Effect.Effect<boolean> =>
+  /** `asker`: who was not served; `tookMillis`: and has waited so long for it. Answers whether this is the beginning. */
+  readonly failed = (
+    asker: string,
+    reason: string,
+    meanwhile = "told again when it is back",
+    tookMillis = 0
+  ): Effect.Effect<boolean> =>
     Effect.suspend(() => {
       const begins = !this.isOn
       this.#askers.add(asker)
       this.#lastFailure = this.#clock.monotonicTimeNanosUnsafe()
       this.#failures++
       if (!begins) return Effect.succeed(false)
-      this.#since = this.#lastFailure
+      this.#since = this.#lastFailure - BigInt(Math.round(tookMillis)) * nanosPerMilli
       return Effect.as(Effect.logWarning(`${this.line(reason)}; ${meanwhile}`), true)
     })
 

@@ -32,6 +32,24 @@ describe("variables that nothing reads", () => {
     })
   )
 
+  it.effect("are named also of search's, and those that are of no use without its address", () =>
+    Effect.gen(function* () {
+      assert.deepStrictEqual(
+        yield* linesOf({
+          ELASTICSEARCH_API_KEY: "key",
+          ELASTICSEARCH_PASWORD: "x",
+          ELASTICSEARCH_URLS: "http://a:9200"
+        }),
+        [
+          "the variable ELASTICSEARCH_API_KEY changes nothing without ELASTICSEARCH_URL",
+          "the variable ELASTICSEARCH_PASWORD is not known and changes nothing: is ELASTICSEARCH_PASSWORD meant?",
+          "the variable ELASTICSEARCH_URLS is not known and changes nothing: is ELASTICSEARCH_URL meant?"
+        ]
+      )
+      assert.deepStrictEqual(yield* linesOf({ ELASTICSEARCH_URL: "http://a:9200", ELASTICSEARCH_API_KEY: "key" }), [])
+    })
+  )
+
   it.effect("are none of those that are read, nor of other programs", () =>
     Effect.gen(function* () {
       const known = {

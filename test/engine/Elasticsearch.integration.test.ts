@@ -220,6 +220,10 @@ describe.skipIf(!elasticsearchPresent)("search on Elasticsearch", () => {
           })
           assert.strictEqual(left.status, 200)
           yield* request("PUT", `/${prefix}-meta-000002/_doc/lock`, { owner: "dead" })
+          const { body: found } = yield* request("GET", `/${prefix}-meta`)
+          const [own] = Object.values(found as Record<string, { readonly mappings: { readonly _meta: object } }>)
+          const mark = { _meta: { ...own!.mappings._meta, held: true } }
+          yield* request("PUT", `/${prefix}-wallets,${prefix}-transactions,${prefix}-meta/_mapping`, mark)
           const held = yield* request("PUT", `/${prefix}-wallets,${prefix}-transactions,${prefix}-meta/_block/write`)
           assert.strictEqual(held.status, 200)
           yield* untilIndexed(engine, 3n, "k")
@@ -304,6 +308,37 @@ describe.skipIf(!ownElasticsearchPresent)("while Elasticsearch", () => {
           const isBack = new RegExp(`^Info .*${server.url} is back.*caught up with \\d+ events`)
           // Told when it has looked at the log once more.
           yield* Effect.repeat(Effect.sleep(20), { while: () => !lines.some((line) => isBack.test(line)) })
+        })
+      ),
+    limit
+  )
+
+  it.live(
+    "hangs, and nobody writes, it is known with its address, and told how long it was away",
+    () =>
+      Effect.scoped(
+        Effect.gen(function* () {
+          const server = yield* ownElasticsearch()
+          const { engine, lines } = yield* start(server.url)
+          yield* create(engine, "a")
+          yield* Effect.repeat(readModel(engine), { until: ({ status }) => status === "ok" })
+          yield* server.freeze
+          const frozenAt = performance.now()
+          const check = yield* Effect.repeat(Effect.andThen(Effect.sleep(50), readModel(engine)), {
+            until: ({ status }) => status !== "ok"
+          })
+          assert.include(check.detail, `${server.url}: no answer within`)
+          const millis = performance.now() - frozenAt
+          yield* server.thaw
+          const back = new RegExp(`^Info .*${server.url} is back, after (\\d+) (ms|s) `)
+          const find = Effect.sync(() => lines.map((line) => back.exec(line)).find((found) => found !== null))
+          const found = yield* Effect.repeat(Effect.andThen(Effect.sleep(20), find), {
+            until: (line) => line !== undefined
+          })
+          const told = Number(found![1]) * (found![2] === "s" ? 1_000 : 1)
+          // A look begins every two seconds, and finds out in five.
+          assert.isAtLeast(told, 4_500)
+          assert.isAtLeast(told, millis - 3_500)
         })
       ),
     limit

@@ -9,12 +9,14 @@ import * as Schedule from "effect/Schedule"
 import { type ActorBounds, defaultBounds } from "../../src/actors/ActorBounds.ts"
 import { type SearchRebuildMode, SearchRebuilds } from "../../src/engine/SearchConfig.ts"
 import { WalletEngine } from "../../src/engine/WalletEngine.ts"
+import { failureReply } from "../../src/http/HttpReply.ts"
 import * as MemoryApiKeyStore from "../../src/stores/memory/MemoryApiKeyStore.ts"
 import { MemoryDatabase } from "../../src/stores/memory/MemoryDatabase.ts"
 import * as MemoryEventStore from "../../src/stores/memory/MemoryEventStore.ts"
 import * as MemoryPersistence from "../../src/stores/memory/MemoryPersistence.ts"
 import * as MemorySearchIndex from "../../src/stores/memory/MemorySearchIndex.ts"
 import * as MemorySearchReadModel from "../../src/stores/memory/MemorySearchReadModel.ts"
+import { StoreUnavailable } from "../../src/stores/StoreError.ts"
 import { SearchIndex } from "../../src/stores/SearchIndex.ts"
 import * as Faults from "../support/FaultySearchIndex.ts"
 
@@ -58,6 +60,28 @@ const searched = Effect.fnUntraced(function* (engine: WalletEngine["Service"], o
 })
 
 const live = <A, E>(name: string, run: Effect.Effect<A, E>) => it.live(name, () => run, limit)
+
+describe("a search while the index is away", () => {
+  live(
+    "is told that it is search, and why, without the place",
+    Effect.scoped(
+      Effect.gen(function* () {
+        const { engine, index } = yield* start()
+        const reason = "http://es-1:9200 cannot be reached: connect ECONNREFUSED 10.0.0.3:9200"
+        index.every = () => Effect.fail(new StoreUnavailable({ store: "readModel", reason, retryAfter: 1_000 }))
+        const error = yield* Effect.flip(engine.searchWallets({ limit: 1 })).pipe(
+          Effect.filterOrFail((failure) => failure instanceof StoreUnavailable && failure.reason === reason),
+          Effect.retry(Schedule.spaced("5 millis"))
+        )
+        assert.instanceOf(error, StoreUnavailable)
+        assert.strictEqual(error.detail, "search is not available now: cannot be reached: connect ECONNREFUSED")
+        const reply = failureReply(error)
+        assert.include(reply?.body, error.detail)
+        assert.notMatch(reply?.body ?? "", /es-1|10\.0\.0\.3|9200/)
+      })
+    )
+  )
+})
 
 describe("a command that waits for the index", () => {
   live(

@@ -2,6 +2,7 @@
 import { assert, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as Logger from "effect/Logger"
 import * as Scope from "effect/Scope"
 import * as Exit from "effect/Exit"
 import * as Schedule from "effect/Schedule"
@@ -26,6 +27,15 @@ import type { ReadModel } from "../../src/stores/ReadModel.ts"
 import { type DocumentKind, SearchIndex } from "../../src/stores/SearchIndex.ts"
 import { StoreOutages } from "../../src/stores/StoreOutages.ts"
 import type { SearchBounds } from "../../src/search/SearchBounds.ts"
+import {
+  capture,
+  credit,
+  placeHold,
+  receive,
+  SampleWallet,
+  send,
+  settle
+} from "../../src/testing/contract/SampleWallet.ts"
 import * as Faults from "../support/FaultySearchIndex.ts"
 
 export const indexPlace = "Elasticsearch at 127.0.0.1:9200"
@@ -160,3 +170,35 @@ export const refreshed = ({ state }: SearchSetup) =>
       for (const [id, document] of set.documents[kind]) set.visible[kind].set(id, document)
     }
   })
+
+/** A wallet, a hold, a transfer to another wallet; each in commits of its own. */
+export const movements = Effect.fnUntraced(function* (stores: SearchSetup, count = 3) {
+  const [from, to] = [new SampleWallet(), new SampleWallet()]
+  yield* stores.append(from.commit(from.creation(), credit(1_000n)), to.create())
+  for (let n = 0; n < count; n++) {
+    yield* stores.append(from.commit(credit(10n, `order ${n}`, { n: String(n) }), placeHold(`hold-${n}`, 5n)))
+    yield* stores.append(from.commit(send(`t-${from.id}-${n}`, to.id, 7n)))
+    yield* stores.append(to.commit(receive(`t-${from.id}-${n}`, from.id, 7n)))
+    yield* stores.append(from.commit(settle(`t-${from.id}-${n}`), capture(`hold-${n}`)))
+  }
+  return { from, to }
+})
+
+/** With the lines that are logged. */
+export const watched = <A, E, R>(use: (lines: Array<string>) => Effect.Effect<A, E, R>) => {
+  const lines: Array<string> = []
+  const logger = Logger.make(({ logLevel, message }) => void lines.push(`${logLevel} ${String(message)}`))
+  return Effect.provide(use(lines), Layer.mergeAll(Logger.layer([logger])))
+}
+
+/** An empty index of that log. */
+export const opened = Effect.fnUntraced(function* (logId: string) {
+  const stores = yield* setup({ logId })
+  yield* Effect.scoped(
+    Effect.gen(function* () {
+      const node = yield* stores.node()
+      yield* eventually("it is open", () => node.progress.load().isWriter)
+    })
+  )
+  return stores.state.current!
+})

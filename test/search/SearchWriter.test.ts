@@ -2,18 +2,8 @@
 import { assert, describe } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
-import * as Layer from "effect/Layer"
-import * as Logger from "effect/Logger"
 import { EventUnreadable } from "../../src/stores/StoreError.ts"
-import {
-  capture,
-  credit,
-  placeHold,
-  receive,
-  SampleWallet,
-  send,
-  settle
-} from "../../src/testing/contract/SampleWallet.ts"
+import { credit, SampleWallet } from "../../src/testing/contract/SampleWallet.ts"
 import * as Faults from "../support/FaultySearchIndex.ts"
 import {
   answers,
@@ -23,29 +13,12 @@ import {
   head,
   indexPlace,
   live,
+  movements,
+  opened,
   refreshed,
-  type SearchSetup,
-  setup
+  setup,
+  watched
 } from "./SearchSetup.ts"
-
-/** A wallet, a hold, a transfer to another wallet; each in commits of its own. */
-const movements = Effect.fnUntraced(function* (stores: SearchSetup, count = 3) {
-  const [from, to] = [new SampleWallet(), new SampleWallet()]
-  yield* stores.append(from.commit(from.creation(), credit(1_000n)), to.create())
-  for (let n = 0; n < count; n++) {
-    yield* stores.append(from.commit(credit(10n, `order ${n}`, { n: String(n) }), placeHold(`hold-${n}`, 5n)))
-    yield* stores.append(from.commit(send(`t-${from.id}-${n}`, to.id, 7n)))
-    yield* stores.append(to.commit(receive(`t-${from.id}-${n}`, from.id, 7n)))
-    yield* stores.append(from.commit(settle(`t-${from.id}-${n}`), capture(`hold-${n}`)))
-  }
-  return { from, to }
-})
-
-const watched = <A, E, R>(use: (lines: Array<string>) => Effect.Effect<A, E, R>) => {
-  const lines: Array<string> = []
-  const logger = Logger.make(({ logLevel, message }) => void lines.push(`${logLevel} ${String(message)}`))
-  return Effect.provide(use(lines), Layer.mergeAll(Logger.layer([logger])))
-}
 
 describe("the search index", () => {
   live("comes to what the rows have: what was there, and what comes", () =>
@@ -261,17 +234,6 @@ describe("search is off, and nothing else,", () => {
       })
     )
   )
-})
-
-const opened = Effect.fnUntraced(function* (logId: string) {
-  const stores = yield* setup({ logId })
-  yield* Effect.scoped(
-    Effect.gen(function* () {
-      const node = yield* stores.node()
-      yield* eventually("it is open", () => node.progress.load().isWriter)
-    })
-  )
-  return stores.state.current!
 })
 
 describe("a document that is refused", () => {

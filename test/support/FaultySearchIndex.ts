@@ -71,9 +71,11 @@ export const make = (inner: SearchIndex["Service"]): FaultySearchIndex => {
         faulty.writes.push(documents)
         return under(choosy(set, documents, options), faulty.writeFaults)
       }),
+    searchable: under(set.searchable),
     refresh: under(set.refresh),
     checkpoint: under(set.checkpoint),
-    saveCheckpoint: (position) => under(set.saveCheckpoint(position), faulty.checkpointFaults),
+    mark: under(set.mark),
+    saveCheckpoint: (position, mark) => under(set.saveCheckpoint(position, mark), faulty.checkpointFaults),
     count: (kind) => under(set.count(kind)),
     documentsOf: (walletIds, versions) => under(set.documentsOf(walletIds, versions)),
     walletIds: (options) => under(set.walletIds(options))
@@ -91,7 +93,7 @@ export const make = (inner: SearchIndex["Service"]): FaultySearchIndex => {
       next: (logId) => under(Effect.map(inner.next(logId), (set) => set && faultySet(set))),
       ...(inner.holdWrites === undefined ? {} : { holdWrites: under(inner.holdWrites) }),
       swap: under(inner.swap),
-      dropOld: under(inner.dropOld)
+      dropOld: (logId) => under(inner.dropOld(logId))
     }
   }
   return faulty

@@ -86,6 +86,10 @@ const flags = {
     Flag.withDescription("Remove the search indexes that rebuilds have replaced, and rebuild nothing"),
     Flag.withDefault(false)
   ),
+  takeOver: Flag.Boolean("take-over").pipe(
+    Flag.withDescription("Rebuild search also where its indexes are another log's, which finds nothing any more"),
+    Flag.withDefault(false)
+  ),
   url: Flags.url,
   json: Flags.json
 }
@@ -114,18 +118,22 @@ const requestOf = Effect.fnUntraced(function* (given: ReplayFlags): Effect.fn.Re
 const searchRequestOf = Effect.fnUntraced(function* (
   given: ReplayFlags
 ): Effect.fn.Return<SearchReplayRequest | undefined, FlagsWrong> {
-  const { deadLetters, dropOld, erase, rebuild, restart } = given
-  if (given.target !== "readModel" && !deadLetters && !dropOld) return undefined
-  const reason = "search is rebuilt whole, from where a run was cut off: --target readModel goes with --restart"
+  const { deadLetters, dropOld, erase, rebuild, restart, takeOver } = given
+  if (given.target !== "readModel" && !deadLetters && !dropOld && !takeOver) return undefined
+  if (takeOver && given.target !== "readModel") {
+    return yield* new FlagsWrong({ reason: "--take-over goes with --target readModel" })
+  }
+  const reason =
+    "search is rebuilt whole, from where a run was cut off: --target readModel goes with --restart and --take-over"
   if (erase || rebuild || Option.isSome(given.wallet) || Option.isSome(given.from)) {
     return yield* new FlagsWrong({ reason })
   }
-  if ((deadLetters && dropOld) || (restart && (deadLetters || dropOld))) {
-    return yield* new FlagsWrong({ reason: "--dead-letters, --drop-old and --restart: one at a time" })
+  if ((deadLetters && dropOld) || ((restart || takeOver) && (deadLetters || dropOld))) {
+    return yield* new FlagsWrong({ reason: "--dead-letters, --drop-old and a rebuild: one at a time" })
   }
   if (deadLetters) return { task: "deadLetters" }
   if (dropOld) return { task: "dropOld" }
-  return { task: "rebuild", ...(restart ? { restart } : {}) }
+  return { task: "rebuild", ...(restart ? { restart } : {}), ...(takeOver ? { takeOver } : {}) }
 })
 
 /** `false`: the one who was asked has said no. */

@@ -20,12 +20,17 @@ import {
 
 type OnProgress = (document: SearchProgressDocument) => Effect.Effect<void>
 
-const runTask = ({ restart, task }: SearchReplayRequest, onProgress: OnProgress, pageEvents: number | undefined) => {
+const runTask = (
+  { restart, takeOver, task }: SearchReplayRequest,
+  onProgress: OnProgress,
+  pageEvents: number | undefined
+) => {
   switch (task) {
     case "rebuild":
       return Effect.map(
         rebuildSearch({
           restart,
+          takeOver,
           pageEvents,
           onProgress: (progress) => onProgress(searchProgressDocument(progress))
         }),

@@ -43,7 +43,8 @@ export type SearchReplayDocument = typeof SearchReplayDocument.Type
 /** What the service may be asked for. */
 export const SearchReplayRequest = Schema.Struct({
   task: Schema.Literals(["rebuild", "deadLetters", "dropOld"]),
-  restart: Schema.optionalKey(Schema.Boolean)
+  restart: Schema.optionalKey(Schema.Boolean),
+  takeOver: Schema.optionalKey(Schema.Boolean)
 })
 
 export type SearchReplayRequest = typeof SearchReplayRequest.Type

@@ -13,7 +13,7 @@ import { rowDocuments } from "../../search/RowDocuments.ts"
 import { EventStore } from "../../stores/EventStore.ts"
 import { type DeadLetter, Persistence } from "../../stores/Persistence.ts"
 import { documentId, type SearchDocument } from "../../stores/SearchIndex.ts"
-import type { EventUnreadable, ReadError } from "../../stores/StoreError.ts"
+import { type EventUnreadable, type ReadError, StoreDefect } from "../../stores/StoreError.ts"
 import { rewriteDocuments } from "../verify/Mend.ts"
 import { patiently } from "./RebuildStores.ts"
 import { separateIndex, type SearchNotSeparate } from "./SeparateIndex.ts"
@@ -86,9 +86,13 @@ export const replayDeadLetters = Effect.gen(function* (): Effect.fn.Return<
   ReadError | EventUnreadable | SearchNotSeparate,
   EventStore | Persistence
 > {
-  const { current } = yield* separateIndex
+  const { current, open } = yield* separateIndex
   const stores = { log: yield* EventStore, persistence: yield* Persistence }
-  const { persistence } = stores
+  const { log, persistence } = stores
+  const state = yield* patiently(Effect.flatMap(log.head, ({ logId }) => open(logId)))
+  if (state._tag === "Foreign" || state._tag === "Unfit") {
+    return yield* new StoreDefect({ store: "readModel", reason: state.reason })
+  }
   const counts = { letters: 0, arrived: 0, gone: 0 }
   let after: DeadLetter | undefined
   while (true) {

@@ -9,10 +9,11 @@
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import { documentsOf } from "../../search/Documents.ts"
+import { markOf } from "../../search/LogHistory.ts"
 import { type LogPage, readLogPage } from "../../search/LogPage.ts"
 import type { EventStore, PositionedEvent } from "../../stores/EventStore.ts"
 import type { DeadLetter, Persistence } from "../../stores/Persistence.ts"
-import type { IndexSet, SearchDocument } from "../../stores/SearchIndex.ts"
+import type { IndexSet, LogMark, SearchDocument } from "../../stores/SearchIndex.ts"
 import type { EventUnreadable, ReadError } from "../../stores/StoreError.ts"
 import { patiently } from "./RebuildStores.ts"
 
@@ -57,6 +58,8 @@ export interface SearchFill {
   readonly counts: FillCounts
   /** All events up to here were read. */
   position: bigint
+  /** The last of them that was written. */
+  mark: LogMark | undefined
   aside: ReadonlyArray<PositionedEvent>
   readonly left: LeftEvents
   /** The first ones. */
@@ -68,10 +71,11 @@ export interface SearchFill {
 export const startFill = (
   stores: Pick<SearchFill, "log" | "persistence" | "set">,
   from: bigint,
-  options: Pick<SearchFill, "onPage" | "pageEvents"> & Partial<Pick<SearchFill, "asideEvents">>
+  options: Pick<SearchFill, "onPage" | "pageEvents"> & Partial<Pick<SearchFill, "asideEvents" | "mark">>
 ): SearchFill => ({
   ...stores,
   asideEvents,
+  mark: undefined,
   ...options,
   counts: { events: 0, documents: 0, refused: 0, wallets: 0, transactions: 0 },
   position: from,
@@ -148,15 +152,17 @@ const leave = (fill: SearchFill): void => {
 
 const afterPage = Effect.fnUntraced(function* (
   fill: SearchFill,
-  { next, unreadable }: LogPage,
+  { events, next, unreadable }: LogPage,
   behind: ReadonlyArray<PositionedEvent>
 ): Effect.fn.Return<void, FillError> {
   if (unreadable !== undefined && fill.unreadable.length < named) fill.unreadable.push(unreadable)
   fill.position = next
+  const last = events.at(-1)
+  if (last !== undefined) fill.mark = markOf(last)
   fill.aside = [...(fill.aside.length === 0 ? [] : yield* writeEvents(fill, fill.aside)), ...behind]
   leave(fill)
   const position = safePosition(fill)
-  if (position > 0n) yield* patiently(fill.set.saveCheckpoint(position))
+  if (position > 0n) yield* patiently(fill.set.saveCheckpoint(position, fill.mark))
   yield* fill.onPage(fill)
 })
 

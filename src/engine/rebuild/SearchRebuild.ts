@@ -17,6 +17,7 @@ import { Persistence } from "../../stores/Persistence.ts"
 import type { IndexSet, IndexState, SearchIndex } from "../../stores/SearchIndex.ts"
 import { type FillError, fillToHead, type SearchFill, startFill } from "./SearchFill.ts"
 import { replayDeadLetters } from "./DeadLetters.ts"
+import { placeOf } from "../../search/LogHistory.ts"
 import { patiently } from "./RebuildStores.ts"
 import { separateIndex, type SearchNotSeparate } from "./SeparateIndex.ts"
 import { compareSample } from "./SearchSample.ts"
@@ -29,15 +30,19 @@ export class RebuildUnderway extends Schema.TaggedError<RebuildUnderway>()("Rebu
 }
 
 /** The set that an earlier run has left has events that the log has not. */
-export class RebuildAhead extends Schema.TaggedError<RebuildAhead>()("RebuildAhead", {
-  position: Schema.BigInt,
-  head: Schema.BigInt
-}) {
+export class RebuildAhead extends Schema.TaggedError<RebuildAhead>()("RebuildAhead", { reason: Schema.String }) {
   override get message(): string {
     return (
-      `a rebuild that was cut off had come to position ${this.position}, and the log ends at ${this.head}: ` +
-      "it was put back since; begin anew by: wallet replay --target readModel --restart"
+      `what a rebuild that was cut off has left is of no use: ${this.reason}; ` +
+      "begin anew by: wallet replay --target readModel --restart"
     )
+  }
+}
+
+/** The index that is searched is another log's, whose owner may be alive. */
+export class RebuildForeign extends Schema.TaggedError<RebuildForeign>()("RebuildForeign", { reason: Schema.String }) {
+  override get message(): string {
+    return `nothing was rebuilt: ${this.reason}`
   }
 }
 
@@ -51,7 +56,13 @@ export class RebuildWrong extends Schema.TaggedError<RebuildWrong>()("RebuildWro
   }
 }
 
-export type SearchRebuildError = FillError | SearchNotSeparate | RebuildUnderway | RebuildAhead | RebuildWrong
+export type SearchRebuildError =
+  | FillError
+  | SearchNotSeparate
+  | RebuildUnderway
+  | RebuildAhead
+  | RebuildForeign
+  | RebuildWrong
 
 export interface SearchProgress {
   readonly position: bigint
@@ -65,6 +76,8 @@ export interface SearchProgress {
 export interface SearchRebuildOptions {
   /** Throw away what an earlier run has left, and begin at the start of the log. */
   readonly restart?: boolean | undefined
+  /** Take the names of the indexes over where they are another log's. Its owner finds nothing any more. */
+  readonly takeOver?: boolean | undefined
   /** Events per page. Default 2,000. */
   readonly pageEvents?: number | undefined
   readonly onProgress?: ((progress: SearchProgress) => Effect.Effect<void>) | undefined
@@ -154,6 +167,7 @@ const exchange = Effect.fnUntraced(function* (
   yield* fillToHead(after)
   yield* patiently(index.current.refresh)
   fill.position = after.position
+  fill.mark = after.mark
   fill.aside = after.aside
 })
 
@@ -165,10 +179,11 @@ const rebuildInto = Effect.fnUntraced(function* (
   const started = yield* Clock.currentTimeMillis
   const { head, index, log, persistence } = run
   // Those of earlier rebuilds; the one that serves stays after this one.
-  const dropped = yield* patiently(index.dropOld)
-  const from = yield* patiently(set.checkpoint)
-  if (from > head.position) return yield* new RebuildAhead({ position: from, head: head.position })
+  const dropped = yield* patiently(index.dropOld(head.logId))
+  const { checkpoint: from, flaw, mark } = yield* patiently(placeOf(log, set))
+  if (flaw !== undefined) return yield* new RebuildAhead({ reason: flaw })
   const fill = startFill({ log, persistence, set }, from, {
+    mark,
     pageEvents: options.pageEvents ?? 2_000,
     onPage: onPage(run, from, options.onProgress)
   })
@@ -198,7 +213,7 @@ const rebuildInto = Effect.fnUntraced(function* (
 
 /**
  * Rebuilds the search index. What a failure or an interruption leaves is gone on with by the next call. Also the way from
- * another log's index, or a damaged one, to a good one.
+ * a damaged index to a good one, and, by `takeOver`, from another log's.
  */
 export const rebuildSearch = Effect.fn("SearchRebuild.rebuildSearch")(function* (
   options: SearchRebuildOptions = {}
@@ -208,7 +223,8 @@ export const rebuildSearch = Effect.fn("SearchRebuild.rebuildSearch")(function* 
   const persistence = yield* Persistence
   const head = yield* patiently(log.head)
   const state = yield* patiently(index.open(head.logId))
-  if (options.restart === true) yield* patiently(index.dropOld)
+  if (state._tag === "Foreign" && options.takeOver !== true) return yield* new RebuildForeign({ reason: state.reason })
+  if (options.restart === true) yield* patiently(index.dropOld(head.logId))
   const run: Run = { index, state, log, persistence, head }
   return yield* Effect.scoped(
     Effect.gen(function* () {
@@ -223,4 +239,8 @@ export const rebuildSearch = Effect.fn("SearchRebuild.rebuildSearch")(function* 
  * Removes the sets that rebuilds have replaced, and what a rebuild that was cut off has left; answers their number. Until
  * then a replaced one stays as it was, until the next rebuild.
  */
-export const dropOldSearch = Effect.flatMap(separateIndex, (index) => patiently(index.dropOld))
+export const dropOldSearch = Effect.gen(function* () {
+  const index = yield* separateIndex
+  const { logId } = yield* patiently((yield* EventStore).head)
+  return yield* patiently(index.dropOld(logId))
+})

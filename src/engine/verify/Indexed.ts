@@ -9,6 +9,7 @@
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import { letterKey, lettersUpTo } from "../../search/Letters.ts"
+import { placeOf } from "../../search/LogHistory.ts"
 import type { DeadLetter } from "../../stores/Persistence.ts"
 import { documentWallet, type IndexSet, type IndexState, type SearchIndex } from "../../stores/SearchIndex.ts"
 import { catchUp } from "./CaughtUp.ts"
@@ -241,11 +242,10 @@ const judgePlace = Effect.fnUntraced(function* (
   run: Verification,
   set: IndexSet
 ): Effect.fn.Return<boolean, VerifyError> {
-  const checkpoint = yield* set.checkpoint
-  const { position } = yield* run.stores.log.head
-  if (checkpoint > position) {
-    const found = `${checkpoint}: the index is ahead of its log; the way out: ${rebuildHint}`
-    report(run, [ofIndex("checkpoint", `at most ${position}, the head of the log`, found)])
+  const { checkpoint, flaw } = yield* placeOf(run.stores.log, set)
+  if (flaw !== undefined) {
+    const found = `${checkpoint}; ${flaw}; the way out: ${rebuildHint}`
+    report(run, [ofIndex("checkpoint", "a place in the log as it is", found)])
     return true
   }
   if (yield* catchUp(set, run.head, run.walletOptions.lagMillis)) return true

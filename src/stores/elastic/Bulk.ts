@@ -10,14 +10,14 @@ import { type DocumentKind, documentId, documentWallet, type SearchDocument } fr
 import type { ReadError } from "../StoreError.ts"
 import type { ElasticConnection } from "./Connection.ts"
 import { encodeDocument } from "./Documents.ts"
-import { defect, type ElasticError, errorIn, failureOfStatus, isCutOff, unavailable, wayOut } from "./Failure.ts"
+import { type ElasticError, errorIn, failureOfStatus, isCutOff, unavailable } from "./Failure.ts"
 
 /** Where documents go. */
 export interface BulkTarget {
   /** An alias: what is none is written by nobody, and no write makes an index. */
   readonly nameOf: (kind: DocumentKind) => string
-  /** Whether an index that has taken a document is one of ours. */
-  readonly isOurs: (index: string) => boolean
+  /** Fails unless these indexes, which have taken documents, are ours to write to. */
+  readonly confirm: (indexes: ReadonlyArray<string>) => Effect.Effect<void, ReadError>
 }
 
 export interface BulkLimits {
@@ -76,13 +76,17 @@ const letterOf = ({ document }: Line, reason: string, time: number): DeadLetter 
   time
 })
 
-/** What Elasticsearch says of a document that it will never take. The same type also stands for an alias that is not in order. */
+/** What Elasticsearch says of a document that it will never take. */
 const isRefusal = (status: number, { reason, type }: ElasticError): boolean =>
   status === 400 &&
   (type === "strict_dynamic_mapping_exception" ||
     type === "document_parsing_exception" ||
     type === "mapper_parsing_exception" ||
-    (type === "illegal_argument_exception" && !/alias/i.test(reason)))
+    (type === "illegal_argument_exception" && /immense term|max length|too (?:long|large)/i.test(reason)))
+
+/** The same type stands for much that is not the document's: whether others of its kind are taken tells. */
+const mayLieInDocument = (status: number, { type }: ElasticError): boolean =>
+  status === 400 && type === "illegal_argument_exception"
 
 /** Those of a whole request that lie with one of its documents. */
 const liesInDocument = (status: number, error: ElasticError | undefined): boolean =>
@@ -97,6 +101,8 @@ const worst = (failures: ReadonlyArray<ReadError>): ReadError | undefined =>
 /** Nothing is in the way of a request up to this size; of a larger one smaller parts may pass. */
 const passingBytes = 524_288
 
+const bytesOf = (lines: ReadonlyArray<Line>): number => lines.reduce((sum, line) => sum + line.bytes, 0)
+
 /** Letters of what is refused; fails when any has to be written again. */
 const readItems = (
   lines: ReadonlyArray<Line>,
@@ -107,23 +113,32 @@ const readItems = (
 ): Effect.Effect<ReadonlyArray<DeadLetter>, ReadError> => {
   const letters: Array<DeadLetter> = []
   const failures: Array<ReadError> = []
+  const written = new Set<string>()
+  const taken = new Set<DocumentKind>()
+  const doubtful: Array<{ readonly line: Line; readonly status: number; readonly error: ElasticError }> = []
   for (const [index, line] of lines.entries()) {
     const { _index, status, error: said } = items[index]!
-    if (_index !== undefined && status < 300 && !target.isOurs(_index)) {
-      const alias = target.nameOf(line.document.kind)
-      failures.push(
-        defect(`${nodes}: the alias ${alias} leads to ${_index}, which is no index of the search; ${wayOut}`)
-      )
-    }
+    if (_index !== undefined && status < 300) written.add(_index)
     // 409: it is there as of the same event or a later one.
-    if (status < 300 || status === 409) continue
+    if (status < 300 || status === 409) {
+      taken.add(line.document.kind)
+      continue
+    }
     const error = errorIn({ error: said })
     if (error !== undefined && isRefusal(status, error))
       letters.push(letterOf(line, `${error.type}: ${error.reason}`, time))
+    else if (error !== undefined && mayLieInDocument(status, error)) doubtful.push({ line, status, error })
+    else failures.push(failureOfStatus(nodes, status, error))
+  }
+  for (const { error, line, status } of doubtful) {
+    if (taken.has(line.document.kind)) letters.push(letterOf(line, `${error.type}: ${error.reason}`, time))
     else failures.push(failureOfStatus(nodes, status, error))
   }
   const failure = worst(failures)
-  return failure === undefined ? Effect.succeed(letters) : Effect.fail(failure)
+  return Effect.andThen(
+    target.confirm([...written]),
+    failure === undefined ? Effect.succeed(letters) : Effect.fail(failure)
+  )
 }
 
 const itemsIn = (body: unknown): ReadonlyArray<Item> | undefined => {
@@ -140,8 +155,7 @@ export const makeWrite = (connection: ElasticConnection["Service"], target: Bulk
   }
 
   const send = (lines: ReadonlyArray<Line>): Effect.Effect<ReadonlyArray<DeadLetter>, ReadError> => {
-    const bytes = lines.reduce((sum, line) => sum + line.bytes, 0)
-    const canPart = lines.length > 1 && bytes > passingBytes
+    const canPart = lines.length > 1 && bytesOf(lines) > passingBytes
     return Effect.catch(sendAsOne(lines), (error) => (canPart && isCutOff(error) ? halves(lines) : Effect.fail(error)))
   }
 
@@ -159,6 +173,12 @@ export const makeWrite = (connection: ElasticConnection["Service"], target: Bulk
       const error = errorIn(body)
       if (status >= 400) {
         if (!liesInDocument(status, error)) return yield* failureOfStatus(nodes, status, error)
+        const bytes = bytesOf(lines)
+        if (status === 413 && bytes <= passingBytes) {
+          return yield* unavailable(
+            `${nodes} does not take a request of ${bytes} bytes (HTTP 413): is it a proxy's bound?`
+          )
+        }
         // Only that one is refused.
         if (lines.length > 1) return yield* halves(lines)
         return [letterOf(lines[0]!, error === undefined ? `HTTP ${status}` : `${error.type}: ${error.reason}`, time)]

@@ -10,7 +10,7 @@ import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
 import type { ReadError, StoreDefect } from "../StoreError.ts"
-import { defect, failureOf, unavailable } from "./Failure.ts"
+import { defect, failureOf, isOwnFailure, notElasticsearch, unavailable, withTlsHint } from "./Failure.ts"
 
 export type ElasticCredentials =
   | { readonly apiKey: Redacted.Redacted }
@@ -106,7 +106,10 @@ export const make = Effect.fnUntraced(function* (
   const client = yield* Effect.acquireRelease(open(module, options, nodes), (client) =>
     Effect.ignore(Effect.tryPromise(() => client.close()))
   )
-  const failure = failureOf(nodes)
+  let hasAnswered = false
+  const translated = failureOf(nodes)
+  const failure = (error: unknown): ReadError =>
+    hasAnswered ? translated(error) : withTlsHint(nodes, translated(error))
   const request = ({ accept = [], body, lines, method, path, query, timeoutMillis }: ElasticRequest) => {
     const limit = timeoutMillis ?? options.timeoutMillis ?? 5_000
     return Effect.tryPromise({
@@ -123,7 +126,13 @@ export const make = Effect.fnUntraced(function* (
         ),
       catch: failure
     }).pipe(
-      Effect.map(({ body, statusCode }): ElasticAnswer => ({ status: statusCode, body })),
+      Effect.flatMap(({ body, headers, statusCode }): Effect.Effect<ElasticAnswer, ReadError> => {
+        hasAnswered = true
+        // Too large: that Elasticsearch says as a proxy does.
+        return statusCode < 400 || statusCode === 413 || isOwnFailure(statusCode, headers)
+          ? Effect.succeed({ status: statusCode, body })
+          : Effect.fail(notElasticsearch(nodes, statusCode))
+      }),
       Effect.timeoutOrElse({
         duration: limit,
         orElse: () => Effect.fail(unavailable(`${nodes}: no answer within ${limit} ms`))

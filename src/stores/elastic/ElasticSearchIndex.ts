@@ -17,13 +17,14 @@ import {
   type Catalog,
   currentGeneration,
   type FoundIndex,
+  foreign,
   latestGeneration,
   makeCatalog,
   mappingHash,
   ofGeneration,
   stateOf
 } from "./IndexCatalog.ts"
-import { aliasName, indexKinds, type IndexKind, indexName, ownAlias } from "./IndexNames.ts"
+import { aliasName, indexKinds, type IndexKind, indexName, ownAlias, partsOf } from "./IndexNames.ts"
 import * as IndexSets from "./IndexSets.ts"
 
 export interface ElasticSearchIndexOptions {
@@ -55,7 +56,35 @@ interface Server {
   readonly catalog: Catalog
   readonly prefix: string
   readonly limits: BulkLimits
+  readonly own: OwnIndexes
 }
+
+/** Of the log that the index was opened for last. */
+interface OwnIndexes {
+  /** `undefined`: it was not opened; then every index of the search may be meant. */
+  logId: string | undefined
+  names: ReadonlySet<string>
+}
+
+const learn = (own: OwnIndexes, found: ReadonlyArray<FoundIndex>): void => {
+  const ours = found.filter(({ identity, parts }) => parts !== undefined && identity?.log === own.logId)
+  own.names = new Set(ours.map(({ name }) => name))
+}
+
+/** An index that is not known is looked at: another process may have put a new set of ours in place. */
+const confirm = Effect.fnUntraced(function* (
+  { catalog, connection: { nodes }, own, prefix }: Omit<Server, "limits">,
+  indexes: ReadonlyArray<string>
+): Effect.fn.Return<void, ReadError> {
+  const strange = (name: string) =>
+    own.logId === undefined ? partsOf(prefix, name) === undefined : !own.names.has(name)
+  if (!indexes.some(strange)) return
+  if (own.logId !== undefined) learn(own, yield* catalog.look)
+  const name = indexes.find(strange)
+  if (name !== undefined) {
+    return yield* defect(`${nodes}: an alias of the search leads to ${name}, which is no index of this log's search`)
+  }
+})
 
 const versionState = ({ connection: { nodes, request } }: Server): Effect.Effect<IndexState | undefined, ReadError> =>
   Effect.map(request({ method: "GET", path: "/" }), ({ body }): IndexState | undefined => {
@@ -65,13 +94,10 @@ const versionState = ({ connection: { nodes, request } }: Server): Effect.Effect
       : { _tag: "Unfit", reason: `${nodes}: Elasticsearch ${neededMajor} or later is needed; it says ${version}` }
   })
 
-const setOf = (
-  { connection, limits, prefix }: Server,
-  generation: number,
-  check: Effect.Effect<void, ReadError>
-): IndexSet => {
+const setOf = (server: Server, generation: number, check: Effect.Effect<void, ReadError>): IndexSet => {
+  const { connection, limits, prefix } = server
   const nameOf = (kind: IndexKind) => ownAlias(indexName(prefix, kind, generation))
-  return IndexSets.make(connection, { prefix, nameOf, check }, limits)
+  return IndexSets.make(connection, { prefix, nameOf, check, confirm: (names) => confirm(server, names) }, limits)
 }
 
 /** Whether a set can be gone on with: whole, or with nothing in it yet. */
@@ -99,20 +125,20 @@ const heldIndexes = (server: Server, found: ReadonlyArray<FoundIndex>) => {
   return found.filter(({ aliases: own, held }) => held && own.some((alias) => aliases.has(alias)))
 }
 
-const release = (
-  { connection: { request } }: Server,
+/** The mark goes last: what bears none is never lifted. */
+const release = Effect.fnUntraced(function* (
+  { catalog, connection: { request } }: Server,
   indexes: ReadonlyArray<FoundIndex>
-): Effect.Effect<void, ReadError> =>
-  indexes.length === 0
-    ? Effect.void
-    : Effect.asVoid(
-        request({
-          method: "PUT",
-          path: `/${indexes.map(({ name }) => name).join(",")}/_settings`,
-          body: { "index.blocks.write": null },
-          timeoutMillis: 30_000
-        })
-      )
+): Effect.fn.Return<void, ReadError> {
+  if (indexes.length === 0) return
+  yield* request({
+    method: "PUT",
+    path: `/${indexes.map(({ name }) => name).join(",")}/_settings`,
+    body: { "index.blocks.write": null },
+    timeoutMillis: 30_000
+  })
+  yield* catalog.markHeld(indexes, false)
+})
 
 /** Whether a set that is newer than the one that is searched is being filled; `own`: but for this one. */
 const isBuilding = Effect.fnUntraced(function* (
@@ -132,14 +158,18 @@ const isBuilding = Effect.fnUntraced(function* (
 const releaseLeft = Effect.fnUntraced(function* (server: Server, found: ReadonlyArray<FoundIndex>) {
   const held = heldIndexes(server, found)
   if (held.length === 0) return
-  if (!(yield* isBuilding(server, found, 0))) yield* release(server, held)
+  if (yield* isBuilding(server, found, 0)) return
+  yield* release(server, held)
+  yield* Effect.logInfo("writes to the search index were held by a rebuild that is no more: they go on")
 })
 
 const open = Effect.fnUntraced(function* (server: Server, logId: string) {
   const unfit = yield* versionState(server)
   if (unfit !== undefined) return unfit
   let found = yield* server.catalog.look
-  const foreign = found.find(
+  server.own.logId = logId
+  learn(server.own, found)
+  const another = found.find(
     ({ identity, parts }) => parts !== undefined && identity !== undefined && identity.log !== logId
   )
   const isNew =
@@ -147,13 +177,10 @@ const open = Effect.fnUntraced(function* (server: Server, logId: string) {
     !found.some(({ aliases, name }) =>
       indexKinds.some((kind) => [...aliases, name].includes(aliasName(server.prefix, kind)))
     )
-  if (isNew && foreign === undefined) {
+  if (isNew && another !== undefined) return foreign(another.name, another.identity!.log, logId)
+  if (isNew) {
     yield* establish(server, found, logId)
     found = yield* server.catalog.look
-  } else if (isNew) {
-    const wayOut = `choose another WALLET_SEARCH_PREFIX, or delete the indexes ${server.prefix}-*`
-    const reason = `the index ${foreign?.name} is of another log, ${foreign?.identity?.log}: ${wayOut}`
-    return { _tag: "Foreign", reason } satisfies IndexState
   }
   const state = stateOf(found, server.prefix, logId)
   if (state._tag === "Ready" || state._tag === "Outdated") yield* releaseLeft(server, found)
@@ -189,18 +216,18 @@ const takeNext = Effect.fnUntraced(function* (
   return { generation, lock }
 })
 
-/** Answers when no write is under way any more: that is what the call promises. */
+/** Answers when no write is under way any more: that is what the call promises. What an operator has blocked stays his. */
 const hold = Effect.fnUntraced(function* (server: Server) {
-  const { connection, prefix } = server
-  const aliases = indexKinds.map((kind) => aliasName(prefix, kind)).join(",")
-  const { body } = yield* connection.request({ method: "PUT", path: `/${aliases}/_block/write`, timeoutMillis: 30_000 })
-  const { indices, shards_acknowledged } = body as {
-    readonly shards_acknowledged: boolean
-    readonly indices: ReadonlyArray<{ readonly name: string }>
-  }
-  const names = new Set(indices.map(({ name }) => name))
-  const held = (yield* server.catalog.look).filter(({ name }) => names.has(name))
-  if (!shards_acknowledged) {
+  const { catalog, connection, prefix } = server
+  const aliases = new Set(indexKinds.map((kind) => aliasName(prefix, kind)))
+  const held = (yield* catalog.look).filter(
+    ({ aliases: own, blocked }) => !blocked && own.some((alias) => aliases.has(alias))
+  )
+  if (held.length === 0) return held
+  yield* catalog.markHeld(held, true)
+  const path = `/${held.map(({ name }) => name).join(",")}/_block/write`
+  const { body } = yield* connection.request({ method: "PUT", path, timeoutMillis: 30_000 })
+  if (!(body as { readonly shards_acknowledged: boolean }).shards_acknowledged) {
     yield* release(server, held)
     return yield* unavailable(`${connection.nodes}: writes could not be held`)
   }
@@ -224,15 +251,15 @@ const leftBehind = Effect.fnUntraced(function* (
   return new Set(left)
 })
 
-/** `own`: the set that this process fills. */
-const removeOld = Effect.fnUntraced(function* (server: Server, own: number | undefined) {
+/** `own`: the set that this process fills. Sets of another log are not ours to remove. */
+const removeOld = Effect.fnUntraced(function* (server: Server, logId: string, own: number | undefined) {
   const { catalog, connection, prefix } = server
   const found = yield* catalog.look
   const current = currentGeneration(found, prefix)
   const left = yield* leftBehind(server, found, current, own)
   const old = found.filter(
     ({ identity, parts }) =>
-      identity !== undefined && parts !== undefined && (parts.generation < current || left.has(parts.generation))
+      identity?.log === logId && parts !== undefined && (parts.generation < current || left.has(parts.generation))
   )
   if (old.length === 0) return 0
   const path = `/${old.map(({ name }) => name).join(",")}`
@@ -251,7 +278,8 @@ export const make = (
     connection,
     prefix,
     limits,
-    catalog: makeCatalog(connection, { prefix, shards, replicas, refreshInterval })
+    catalog: makeCatalog(connection, { prefix, shards, replicas, refreshInterval }),
+    own: { logId: undefined, names: new Set() }
   }
   let building: Building | undefined
 
@@ -287,13 +315,18 @@ export const make = (
     open: (logId) => open(server, logId),
     current: IndexSets.make(
       connection,
-      { prefix, nameOf: (kind) => aliasName(prefix, kind), check: Effect.void },
+      {
+        prefix,
+        nameOf: (kind) => aliasName(prefix, kind),
+        check: Effect.void,
+        confirm: (names) => confirm(server, names)
+      },
       limits
     ),
     next,
     holdWrites: Effect.asVoid(Effect.acquireRelease(hold(server), giveBack)),
     swap,
-    dropOld: Effect.suspend(() => removeOld(server, building?.generation))
+    dropOld: (logId) => Effect.suspend(() => removeOld(server, logId, building?.generation))
   })
 }
 

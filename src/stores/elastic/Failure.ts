@@ -49,6 +49,19 @@ export const errorIn = (body: unknown): ElasticError | undefined => {
 
 const said = ({ reason, type }: ElasticError): string => (type === "" ? reason : `${type}: ${reason}`)
 
+/** A page that is not Elasticsearch's tells nothing of its indexes. Of what stands before it some answers are known. */
+export const notElasticsearch = (address: string, status: number): StoreUnavailable =>
+  status >= 500 || status === 408 || status === 429
+    ? unavailable(`${address}: HTTP ${status}`)
+    : unavailable(
+        `${address} is not Elasticsearch: HTTP ${status} has no x-elastic-product header; is there a path or a proxy in between?`,
+        late
+      )
+
+/** Whether what has failed is a search's index, and not the question. */
+export const isIndexGone = (status: number, error: ElasticError | undefined): boolean =>
+  status === 404 || error?.type === "index_closed_exception"
+
 /** What an error with that status means, for a request or for an item that is not refused for its own sake. */
 export const failureOfStatus = (address: string, status: number, error: ElasticError | undefined): ReadError => {
   const cause = error === undefined ? `HTTP ${status}` : `HTTP ${status}, ${said(error)}`
@@ -86,10 +99,15 @@ interface ClientError {
   readonly message: string
   readonly meta?: {
     readonly statusCode?: number
+    readonly headers?: Readonly<Record<string, unknown>> | null
     readonly body?: unknown
     readonly meta?: { readonly connection?: { readonly url?: URL } | null }
   }
 }
+
+/** Whether a failure is Elasticsearch's own. To those who may not enter it says so without its header. */
+export const isOwnFailure = (status: number, headers: Readonly<Record<string, unknown>> | null | undefined): boolean =>
+  headers?.["x-elastic-product"] !== undefined || status === 401 || status === 403
 
 const isClientError = (error: unknown): error is ClientError => error instanceof Error
 
@@ -103,9 +121,15 @@ const connectionReason = (message: string): string => {
   return message
 }
 
+/** A server that wants TLS hangs up on whoever does without. */
+export const withTlsHint = (address: string, failure: ReadError): ReadError =>
+  address.startsWith("http:") && isCutOff(failure)
+    ? unavailable(`${failure.reason}: is it https, not http?`, late)
+    : failure
+
 /** Whether a connection broke while it was used: a server or a proxy may do so to a request that is too large for it. */
 export const isCutOff = ({ reason }: ReadError): boolean =>
-  /cannot be reached: .*(?:EPIPE|ECONNRESET|other side closed)/.test(reason)
+  /cannot be reached: .*(?:EPIPE|ECONNRESET|other side closed|socket hang up)/.test(reason)
 
 /** `nodes`: as configured, for what does not name its own address. */
 export const failureOf =
@@ -116,7 +140,9 @@ export const failureOf =
     const message = oneLine(error.message)
     switch (error.name) {
       case "ResponseError":
-        return failureOfStatus(address, error.meta?.statusCode ?? 0, errorIn(error.meta?.body))
+        return isOwnFailure(error.meta?.statusCode ?? 0, error.meta?.headers)
+          ? failureOfStatus(address, error.meta?.statusCode ?? 0, errorIn(error.meta?.body))
+          : notElasticsearch(address, error.meta?.statusCode ?? 0)
       case "ConnectionError":
         return unavailable(`${address} cannot be reached: ${connectionReason(message)}`)
       case "NoLivingConnectionsError":

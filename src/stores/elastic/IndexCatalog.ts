@@ -27,8 +27,12 @@ export interface FoundIndex {
   /** `undefined`: we have not made it. */
   readonly identity: Identity | undefined
   readonly mapping: unknown
-  /** It takes no writes: a swap is under way, or was when its process ended. */
+  /** It takes no writes: a rebuild has seen to that, or an operator. */
+  readonly blocked: boolean
+  /** A rebuild holds its writes, or did so when its process ended; what an operator has blocked is not held. */
   readonly held: boolean
+  /** It neither answers nor takes anything. */
+  readonly closed: boolean
 }
 
 const maker = "effect-wallet"
@@ -49,6 +53,24 @@ const identityIn = (mapping: unknown): Identity | undefined => {
   return by === maker && typeof log === "string" && typeof hash === "string" ? { by, log, mapping: hash } : undefined
 }
 
+/** What is asked for of each index. */
+const described = "*.aliases,*.mappings,*.settings.index.blocks,*.settings.index.verified_before_close"
+
+/** As Elasticsearch describes it. */
+const foundIndex = (prefix: string, name: string, index: unknown): FoundIndex => {
+  const mapping = at(index, "mappings")
+  return {
+    name,
+    parts: partsOf(prefix, name),
+    aliases: Object.keys((at(index, "aliases") ?? {}) as Json),
+    identity: identityIn(mapping),
+    mapping,
+    blocked: String(at(index, "settings", "index", "blocks", "write")) === "true",
+    held: at(mapping, "_meta", "held") === true,
+    closed: at(index, "settings", "index", "verified_before_close") !== undefined
+  }
+}
+
 export interface CatalogOptions extends IndexOptions {
   readonly prefix: string
 }
@@ -59,6 +81,8 @@ export interface Catalog {
   readonly createSet: (generation: number, logId: string) => Effect.Effect<void, ReadError>
   /** All aliases of ours lead to that set, at once. */
   readonly pointTo: (generation: number) => Effect.Effect<void, ReadError>
+  /** Writes on record that a rebuild holds the writes of these indexes of one set, or no more. */
+  readonly markHeld: (indexes: ReadonlyArray<FoundIndex>, held: boolean) => Effect.Effect<void, ReadError>
 }
 
 export const makeCatalog = ({ nodes, request }: ElasticConnection["Service"], options: CatalogOptions): Catalog => {
@@ -68,19 +92,9 @@ export const makeCatalog = ({ nodes, request }: ElasticConnection["Service"], op
     const { body } = yield* request({
       method: "GET",
       path: `/${prefix}-*`,
-      query: { expand_wildcards: "all", filter_path: "*.aliases,*.mappings,*.settings.index.blocks" }
+      query: { expand_wildcards: "all", filter_path: described }
     })
-    return Object.entries((body ?? {}) as Json).map(([name, index]): FoundIndex => {
-      const mapping = at(index, "mappings")
-      return {
-        name,
-        parts: partsOf(prefix, name),
-        aliases: Object.keys((at(index, "aliases") ?? {}) as Json),
-        identity: identityIn(mapping),
-        mapping,
-        held: String(at(index, "settings", "index", "blocks", "write")) === "true"
-      }
-    })
+    return Object.entries((body ?? {}) as Json).map(([name, index]) => foundIndex(prefix, name, index))
   })
 
   const create = Effect.fnUntraced(function* (kind: IndexKind, generation: number, logId: string) {
@@ -123,7 +137,19 @@ export const makeCatalog = ({ nodes, request }: ElasticConnection["Service"], op
     yield* request({ method: "POST", path: "/_aliases", body: { actions }, timeoutMillis: 30_000 })
   })
 
-  return { look, createSet, pointTo }
+  const markHeld: Catalog["markHeld"] = ([first, ...others], held) =>
+    first === undefined
+      ? Effect.void
+      : Effect.asVoid(
+          request({
+            method: "PUT",
+            path: `/${[first, ...others].map(({ name }) => name).join(",")}/_mapping`,
+            body: { _meta: { ...first.identity, ...(held && { held }) } },
+            timeoutMillis: 30_000
+          })
+        )
+
+  return { look, createSet, pointTo, markHeld }
 }
 
 /** What of ours is there differently or not at all; what Elasticsearch adds is not ours. Names of fields are all there are. */
@@ -144,6 +170,14 @@ const differs = (ours: unknown, theirs: unknown, path: string): string | undefin
   return added === undefined ? undefined : path === "" ? added : `${path}.${added}`
 }
 
+/** What to do about an index of another log: its owner may be alive. */
+export const foreign = (name: string, log: string, logId: string): IndexState => ({
+  _tag: "Foreign",
+  reason:
+    `the index ${name} is of the log ${log}, not of ${logId}: choose another WALLET_SEARCH_PREFIX; if that log is ` +
+    "no more, `wallet replay --target readModel --take-over` takes the names over"
+})
+
 const unfit = (reason: string): IndexState => ({ _tag: "Unfit", reason: `${reason}; ${wayOut}` })
 
 /** The index that an alias of ours leads to, or what is the matter. */
@@ -163,9 +197,7 @@ export const stateOf = (found: ReadonlyArray<FoundIndex>, prefix: string, logId:
   const indexes = current as ReadonlyArray<FoundIndex>
   for (const { identity, name } of indexes) {
     if (identity !== undefined && identity.log !== logId) {
-      const whose = `the index ${name} is of the log ${identity.log}, not of ${logId}`
-      const reason = `${whose}: choose another WALLET_SEARCH_PREFIX, or delete the indexes ${prefix}-*`
-      return { _tag: "Foreign", reason }
+      return foreign(name, identity.log, logId)
     }
   }
   for (const [place, { identity, name, parts }] of indexes.entries()) {
@@ -174,6 +206,8 @@ export const stateOf = (found: ReadonlyArray<FoundIndex>, prefix: string, logId:
       return unfit(`the alias ${aliasName(prefix, kind)} leads to ${name}, which is no index of the search`)
     }
   }
+  const closed = indexes.find((index) => index.closed)
+  if (closed !== undefined) return unfit(`the index ${closed.name} is closed: open it`)
   if (new Set(indexes.map(({ parts }) => parts?.generation)).size > 1) {
     return unfit(`the aliases ${prefix}-* lead to indexes of several sets`)
   }

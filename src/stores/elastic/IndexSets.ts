@@ -1,12 +1,12 @@
 /** One set of indexes: what is written to it, what is read of it, and how far it is. */
 import * as Effect from "effect/Effect"
-import type { DocumentKind, IndexSet, SearchDocument, VersionRange } from "../SearchIndex.ts"
+import type { DocumentKind, IndexSet, LogMark, SearchDocument, VersionRange } from "../SearchIndex.ts"
 import type { ReadError } from "../StoreError.ts"
 import { type BulkLimits, makeWrite } from "./Bulk.ts"
 import type { ElasticConnection } from "./Connection.ts"
 import { decodeDocument } from "./Documents.ts"
 import { defect, errorIn, failureOfStatus, unavailable, wayOut, whole } from "./Failure.ts"
-import { documentKinds, type IndexKind, partsOf } from "./IndexNames.ts"
+import { documentKinds, type IndexKind, ownAlias, partsOf } from "./IndexNames.ts"
 
 export interface SetTarget {
   readonly prefix: string
@@ -14,9 +14,57 @@ export interface SetTarget {
   readonly nameOf: (kind: IndexKind) => string
   /** Before anything is written. */
   readonly check: Effect.Effect<void, ReadError>
+  /** Fails unless these indexes are of the log that the set is to be of. */
+  readonly confirm: (indexes: ReadonlyArray<string>) => Effect.Effect<void, ReadError>
 }
 
 const checkpointId = "checkpoint"
+
+/** As it is kept, and in which index. */
+interface CheckpointDocument {
+  readonly index: string
+  readonly position: bigint
+  readonly mark: LogMark | undefined
+}
+
+interface CheckpointSource extends Partial<LogMark> {
+  readonly position: string
+}
+
+const markIn = ({ id, version, walletId }: CheckpointSource): LogMark | undefined =>
+  walletId === undefined || version === undefined || id === undefined ? undefined : { walletId, version, id }
+
+const readCheckpoint = (
+  { nodes, request }: ElasticConnection["Service"],
+  target: SetTarget
+): Effect.Effect<CheckpointDocument, ReadError> =>
+  Effect.gen(function* () {
+    const path = `/${target.nameOf("meta")}/_doc/${checkpointId}`
+    const { body, status } = yield* request({ method: "GET", path, accept: [404] })
+    // With an error it is the index that is not there; without one it is the document.
+    if (errorIn(body) !== undefined) return yield* failureOfStatus(nodes, status, errorIn(body))
+    const { _index, _source } = body as { readonly _index: string; readonly _source?: CheckpointSource }
+    return _source === undefined
+      ? { index: _index, position: 0n, mark: undefined }
+      : { index: _index, position: BigInt(_source.position), mark: markIn(_source) }
+  })
+
+/** Its version is the position: it never goes back. Into the set that was looked at, wherever the alias leads by then. */
+const makeSaveCheckpoint =
+  (connection: ElasticConnection["Service"], target: SetTarget): IndexSet["saveCheckpoint"] =>
+  (position, mark) =>
+    Effect.gen(function* () {
+      yield* target.check
+      const { index } = yield* readCheckpoint(connection, target)
+      yield* target.confirm([index])
+      yield* connection.request({
+        method: "PUT",
+        path: `/${ownAlias(index)}/_doc/${checkpointId}`,
+        query: { version: position.toString(), version_type: "external_gte", require_alias: true },
+        body: { position: position.toString(), ...mark },
+        accept: [409]
+      })
+    })
 
 /** Documents in one answer: some megabytes. */
 const pageSize = 2_000
@@ -157,22 +205,26 @@ const makeReads = ({ nodes, request }: ElasticConnection["Service"], target: Set
       (found) => [...new Set(found.flat())].sort().slice(0, limit)
     )
 
-  const checkpoint: IndexSet["checkpoint"] = Effect.gen(function* () {
-    const path = `/${target.nameOf("meta")}/_doc/${checkpointId}`
-    const { body, status } = yield* request({ method: "GET", path, accept: [404] })
-    if (status < 400) return BigInt((body as { readonly _source: { readonly position: string } })._source.position)
-    // The index is not there; without an error it is the document.
-    return errorIn(body) === undefined ? 0n : yield* failureOfStatus(nodes, status, errorIn(body))
-  })
-
   const count: IndexSet["count"] = Effect.fnUntraced(function* (kind) {
     const { body } = yield* request({ method: "GET", path: `/${target.nameOf(kind)}/_count` })
     yield* whole(nodes, body)
     return (body as { readonly count: number }).count
   })
 
-  return { walletIds, checkpoint, count }
+  return { walletIds, count }
 }
+
+/** By name, too. The smallest question to every shard. */
+const makeSearchable = ({ nodes, request }: ElasticConnection["Service"], target: SetTarget): IndexSet["searchable"] =>
+  Effect.flatMap(
+    request({
+      method: "POST",
+      path: `/${documentKinds.map(target.nameOf).join(",")}/_search`,
+      query: { allow_partial_search_results: false, filter_path: "timed_out,_shards" },
+      body: { size: 0, terminate_after: 1, track_total_hits: false }
+    }),
+    ({ body }) => whole(nodes, body)
+  )
 
 /** A refresh is asked for by name: an index that is gone is not passed over. */
 const makeRefresh = ({ nodes, request }: ElasticConnection["Service"], target: SetTarget): IndexSet["refresh"] =>
@@ -184,27 +236,16 @@ const makeRefresh = ({ nodes, request }: ElasticConnection["Service"], target: S
   })
 
 export const make = (connection: ElasticConnection["Service"], target: SetTarget, limits: BulkLimits): IndexSet => {
-  const { request } = connection
-  const isOurs = (index: string) => partsOf(target.prefix, index) !== undefined
-  const write = makeWrite(connection, { nameOf: target.nameOf, isOurs }, limits)
-
-  /** Its version is the position: it never goes back. */
-  const saveCheckpoint: IndexSet["saveCheckpoint"] = (position) =>
-    Effect.asVoid(
-      request({
-        method: "PUT",
-        path: `/${target.nameOf("meta")}/_doc/${checkpointId}`,
-        query: { version: position.toString(), version_type: "external", require_alias: true },
-        body: { position: position.toString() },
-        accept: [409]
-      })
-    )
-
+  const write = makeWrite(connection, target, limits)
+  const checkpoint = readCheckpoint(connection, target)
   return {
     ...makeReads(connection, target),
     documentsOf: makeDocumentsOf(connection, target),
     write: (documents, options) => Effect.andThen(target.check, write(documents, options)),
+    searchable: makeSearchable(connection, target),
     refresh: makeRefresh(connection, target),
-    saveCheckpoint: (position) => Effect.andThen(target.check, saveCheckpoint(position))
+    checkpoint: Effect.map(checkpoint, ({ position }) => position),
+    mark: Effect.map(checkpoint, ({ mark }) => mark),
+    saveCheckpoint: makeSaveCheckpoint(connection, target)
   }
 }

@@ -116,7 +116,7 @@ export const mappings: Record<DocumentKind | "meta", object> = {
   }),
   meta: {
     dynamic: "strict",
-    properties: { position: shown, owner: exact, until: time }
+    properties: { position: shown, walletId: shown, version: shownNumber, id: shown, owner: exact }
   }
 }
 

@@ -14,7 +14,7 @@ import { QueryTooWide, type ReadError, type StoreDefect, type StoreUnavailable }
 import * as Circuit from "./Circuit.ts"
 import type { ElasticAnswer, ElasticConnection } from "./Connection.ts"
 import { decodeDocument } from "./Documents.ts"
-import { defect, errorIn, failureOfStatus, unavailable, whole } from "./Failure.ts"
+import { defect, errorIn, failureOfStatus, isIndexGone, unavailable, whole } from "./Failure.ts"
 import { aliasName } from "./IndexNames.ts"
 import type { Query } from "./Queries.ts"
 
@@ -79,7 +79,10 @@ const read = Effect.fnUntraced(function* (
   nodes: string,
   { body, status }: ElasticAnswer
 ): Effect.fn.Return<Answer, ReadError> {
-  if (status === 429) return yield* failureOfStatus(nodes, status, errorIn(body))
+  if (status >= 400) {
+    const failure = failureOfStatus(nodes, status, errorIn(body))
+    return yield* isIndexGone(status, errorIn(body)) ? unavailable(failure.reason) : failure
+  }
   yield* whole(nodes, body)
   const answer = answerIn(body)
   return answer ?? (yield* unavailable(`${nodes}: what answers is no Elasticsearch, or it is cut off`))
@@ -112,7 +115,7 @@ export const make = Effect.fnUntraced(function* (
       query,
       body: { ...request, timeout: `${searchMillis}ms` },
       timeoutMillis: 2 * timeoutMillis,
-      accept: [429]
+      accept: [400, 404, 429]
     }).pipe(
       Effect.flatMap((answer): Effect.Effect<Answer, ReadError | OutOfTime> =>
         isOutOfTime(answer) ? Effect.fail(new OutOfTime()) : read(nodes, answer)

@@ -13,6 +13,7 @@ import {
   documentWallet,
   type IndexSet,
   type IndexState,
+  type LogMark,
   type SearchDocument,
   SearchIndex,
   type VersionRange,
@@ -33,6 +34,7 @@ export interface MemoryIndexSet {
   /** Written since the last refresh. */
   unseen: Array<SearchDocument>
   checkpoint: bigint
+  mark: LogMark | undefined
 }
 
 /** What several services over it share, as several processes share a server. */
@@ -74,7 +76,8 @@ const emptySet = (logId: string, mapping: string): MemoryIndexSet => ({
   documents: byKind(),
   visible: byKind(),
   unseen: [],
-  checkpoint: 0n
+  checkpoint: 0n,
+  mark: undefined
 })
 
 const write = (set: MemoryIndexSet, documents: ReadonlyArray<SearchDocument>, options: WriteOptions): void => {
@@ -115,25 +118,38 @@ const allVersions: VersionRange = { from: 0, to: Number.MAX_SAFE_INTEGER }
 
 const held = new StoreUnavailable({ store: "readModel", reason: "writes are held for a swap", retryAfter: 100 })
 
-/** The port's side of a set; `find` fails where there is none. */
-const indexSet = (state: MemorySearchState, find: Effect.Effect<MemoryIndexSet, StoreDefect>): IndexSet => {
+const anothers = new StoreDefect({ store: "readModel", reason: "the search index is another log's by now" })
+
+/** The port's side of a set; `find` fails where there is none. `logId`: whose it has to be, `undefined`: anybody's. */
+const indexSet = (
+  state: MemorySearchState,
+  find: Effect.Effect<MemoryIndexSet, StoreDefect>,
+  logId: () => string | undefined = () => undefined
+): IndexSet => {
   const using = <A>(f: (set: MemoryIndexSet) => A): Effect.Effect<A, StoreDefect> => Effect.map(find, f)
   const writing = <A>(f: (set: MemoryIndexSet) => A): Effect.Effect<A, ReadError> =>
-    Effect.flatMap(find, (set) => (set === state.held ? Effect.fail(held) : Effect.sync(() => f(set))))
+    Effect.flatMap(find, (set): Effect.Effect<A, ReadError> => {
+      if (set.logId !== (logId() ?? set.logId)) return Effect.fail(anothers)
+      return set === state.held ? Effect.fail(held) : Effect.sync(() => f(set))
+    })
   return {
     write: (documents, options = {}) =>
       writing((set) => {
         write(set, documents, options)
         return []
       }),
+    searchable: using(() => undefined),
     refresh: using((set) => {
       state.refreshes++
       refresh(set)
     }),
     checkpoint: using(({ checkpoint }) => checkpoint),
-    saveCheckpoint: (position) =>
+    mark: using(({ mark }) => mark),
+    saveCheckpoint: (position, mark) =>
       writing((set) => {
-        if (position > set.checkpoint) set.checkpoint = position
+        if (position < set.checkpoint) return
+        set.checkpoint = position
+        set.mark = mark
       }),
     count: (kind) => using(({ visible }) => visible[kind].size),
     documentsOf: (ids, { from, to } = allVersions) =>
@@ -188,9 +204,14 @@ const takeNext = (
 
 export const make = (state: MemorySearchState, options: MemorySearchOptions = {}): SearchIndex["Service"] => {
   const mapping = options.mapping ?? "1"
+  let openedFor: string | undefined
   return SearchIndex.of({
-    open: (logId) => Effect.sync(() => stateOf((state.current ??= emptySet(logId, mapping)), logId, mapping)),
-    current: indexSet(state, currentSet(state)),
+    open: (logId) =>
+      Effect.sync(() => {
+        openedFor = logId
+        return stateOf((state.current ??= emptySet(logId, mapping)), logId, mapping)
+      }),
+    current: indexSet(state, currentSet(state), () => openedFor),
     next: (logId) => takeNext(state, logId, mapping),
     holdWrites: Effect.asVoid(
       Effect.acquireRelease(
@@ -212,13 +233,15 @@ export const make = (state: MemorySearchState, options: MemorySearchOptions = {}
       state.next = undefined
       return Effect.void
     }),
-    dropOld: Effect.sync(() => {
-      if (state.next !== undefined && !state.isBuilding) {
-        state.old.push(state.next)
-        state.next = undefined
-      }
-      return state.old.splice(0).length
-    })
+    dropOld: (logId) =>
+      Effect.sync(() => {
+        if (state.next !== undefined && !state.isBuilding) {
+          state.old.push(state.next)
+          state.next = undefined
+        }
+        const others = state.old.filter((set) => set.logId !== logId)
+        return state.old.splice(0, state.old.length, ...others).length - others.length
+      })
   })
 }
 

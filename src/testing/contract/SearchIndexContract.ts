@@ -225,8 +225,15 @@ const remembers = contractCase(
     const { current } = yield* opened
     for (const position of [0n, 5n, 4n, 5n]) yield* current.saveCheckpoint(position)
     assert.equal(yield* current.checkpoint, 5n)
-    yield* current.saveCheckpoint(9_007_199_254_740_993n)
+    assert.equal(yield* current.mark, undefined)
+    const mark = { walletId: "w", version: 3, id: "an event" }
+    yield* current.saveCheckpoint(5n, mark)
+    assert.deepEqual(yield* current.mark, mark)
+    yield* current.saveCheckpoint(4n, { ...mark, version: 2 })
+    assert.deepEqual(yield* current.mark, mark)
+    yield* current.saveCheckpoint(9_007_199_254_740_993n, { ...mark, version: 7 })
     assert.equal(yield* current.checkpoint, 9_007_199_254_740_993n)
+    assert.deepEqual(yield* current.mark, { ...mark, version: 7 })
   })
 )
 
@@ -267,7 +274,7 @@ const drops = contractCase(
   "removes the sets that are neither searched nor being filled",
   Effect.gen(function* () {
     const index = yield* opened
-    assert.equal(yield* index.dropOld, 0)
+    assert.equal(yield* index.dropOld(logId), 0)
     for (const id of ["a", "b"]) {
       yield* Effect.scoped(
         Effect.gen(function* () {
@@ -280,14 +287,33 @@ const drops = contractCase(
     yield* Effect.scoped(
       Effect.gen(function* () {
         const set = yield* index.next(logId)
-        assert.equal(yield* index.dropOld, 2)
+        assert.equal(yield* index.dropOld(logId), 2)
         yield* set!.write(all("c", 1))
       })
     )
     yield* holds(index.current, ["a", "b", "c"], all("b", 1))
     // Given back: nobody fills it now.
-    assert.equal(yield* index.dropOld, 1)
-    assert.equal(yield* index.dropOld, 0)
+    assert.equal(yield* index.dropOld(logId), 1)
+    assert.equal(yield* index.dropOld(logId), 0)
+  })
+)
+
+const keepsItsOwn = contractCase(
+  "goes on writing to no set of another log, and removes none of its sets",
+  Effect.gen(function* () {
+    const index = yield* opened
+    yield* index.current.write(all("w", 1))
+    yield* index.current.saveCheckpoint(3n)
+    yield* Effect.scoped(Effect.andThen(index.next(logId), index.swap))
+    assert.equal((yield* index.open("another log"))._tag, "Foreign")
+    assert.equal((yield* Effect.flip(index.current.saveCheckpoint(9n)))._tag, "StoreDefect")
+    assert.equal((yield* Effect.flip(index.current.write([sampleHold("w", 2)])))._tag, "StoreDefect")
+    assert.equal(yield* index.current.checkpoint, 0n)
+    assert.equal(yield* index.dropOld("another log"), 0)
+    assert.deepEqual(yield* index.open(logId), { _tag: "Ready" })
+    yield* index.current.saveCheckpoint(4n)
+    assert.equal(yield* index.current.checkpoint, 4n)
+    assert.equal(yield* index.dropOld(logId), 1)
   })
 )
 
@@ -345,6 +371,7 @@ export const searchIndexContract: ReadonlyArray<ContractCase<SearchIndex>> = [
   remembers,
   builds,
   drops,
+  keepsItsOwn,
   swapsNothing,
   holdsWrites
 ]

@@ -242,7 +242,22 @@ describe("a rebuild of the search index", () => {
     )
   )
 
-  it.effect("takes the way from another log's index to this one's", () =>
+  it.effect("goes on with nothing that an earlier run has left of what the log has no more", () =>
+    world(({ logId }) =>
+      Effect.gen(function* () {
+        const index = yield* SearchIndex
+        const lost = { walletId: "a", version: 1, id: "an event that was lost" }
+        yield* Effect.scoped(Effect.flatMap(index.next(logId), (set) => set!.saveCheckpoint(2n, lost)))
+        const error = yield* Effect.flip(rebuildSearch())
+        assert.strictEqual(error._tag, "RebuildAhead")
+        assert.include(error.message, "--restart")
+        assert.isFalse((yield* rebuildSearch({ restart: true })).resumed)
+        yield* clean
+      })
+    )
+  )
+
+  it.effect("leaves another log's index alone, and takes its place where it is told to", () =>
     world(({ search }) =>
       Effect.gen(function* () {
         search.current = { ...search.current!, logId: "another", checkpoint: 4_000n }
@@ -251,8 +266,15 @@ describe("a rebuild of the search index", () => {
           differences.map(({ store, what }) => `${store} ${what}`),
           ["readModel the index"]
         )
-        yield* rebuildSearch()
+        const anothers = search.current
+        for (const options of [{}, { restart: true }]) {
+          assert.strictEqual((yield* Effect.flip(rebuildSearch(options)))._tag, "RebuildForeign")
+        }
+        assert.deepStrictEqual([search.current, search.next, search.old], [anothers, undefined, []])
+        yield* rebuildSearch({ takeOver: true })
         yield* clean
+        assert.strictEqual(yield* dropOldSearch, 0)
+        assert.deepStrictEqual(search.old, [anothers])
       })
     )
   )

@@ -224,7 +224,7 @@ describe("verify of a search index", () => {
         setOf(search).checkpoint = 5_000n
         const [difference] = (yield* verify(noLag)).differences
         assert.strictEqual(difference?.what, "checkpoint")
-        assert.include(difference?.found, "ahead of its log")
+        assert.include(difference?.found, "ahead of the log")
       })
     )
   )

@@ -7,6 +7,9 @@ import type * as Net from "node:net"
 import { vi } from "vitest"
 import * as Connection from "../../../src/stores/elastic/Connection.ts"
 import * as ElasticSearchIndex from "../../../src/stores/elastic/ElasticSearchIndex.ts"
+import * as ElasticReadModel from "../../../src/stores/elastic/ElasticReadModel.ts"
+import * as Searches from "../../../src/stores/elastic/Searches.ts"
+import type { SearchDocument } from "../../../src/stores/SearchIndex.ts"
 import { sampleHold } from "../../../src/testing/contract/SearchIndexContract.ts"
 
 const product = { "x-elastic-product": "Elasticsearch", "content-type": "application/json" }
@@ -47,6 +50,13 @@ const resolving = (name: string, addresses: ReadonlyArray<string>) =>
     }),
     (spy) => Effect.sync(() => spy.mockRestore())
   )
+
+const largeHold = (version: number): SearchDocument => {
+  const document = sampleHold("w", version)
+  return document.kind === "hold"
+    ? { ...document, hold: { ...document.hold, reference: "x".repeat(600_000) } }
+    : document
+}
 
 const indexAt = (...nodes: ReadonlyArray<string>) =>
   Effect.map(Connection.make({ nodes }), (connection) => ElasticSearchIndex.make(connection))
@@ -140,13 +150,68 @@ describe("answers that are not Elasticsearch's", () => {
         response.writeHead(413, product).end()
       })
       const index = yield* indexAt(`http://127.0.0.1:${port}`)
-      const letters = yield* index.current.write([1, 2, 3].map((version) => sampleHold("w", version)))
+      const letters = yield* index.current.write([1, 2, 3].map(largeHold))
       assert.deepStrictEqual(
         letters.map(({ reason, version }) => [reason, version]),
         [1, 2, 3].map((version) => ["HTTP 413", version])
       )
       assert.strictEqual(requests, 5)
     })
+  )
+
+  it.live("a proxy that finds all requests too large, or bad, or knows no such page, refuses no document", () =>
+    Effect.gen(function* () {
+      const html = { "content-type": "text/html" }
+      for (const [status, pattern] of [
+        [413, /does not take a request of \d+ bytes \(HTTP 413\)/],
+        [400, /is there a path or a proxy in between\?/],
+        [404, /is there a path or a proxy in between\?/],
+        [405, /is there a path or a proxy in between\?/]
+      ] as const) {
+        let requests = 0
+        const url = `http://127.0.0.1:${yield* serve((_, response) => {
+          requests++
+          response.writeHead(status, html).end("<html>\nno</html>")
+        })}`
+        const index = yield* indexAt(url)
+        const failure = yield* Effect.flip(index.current.write([1, 2, 3].map((version) => sampleHold("w", version))))
+        assert.strictEqual(failure._tag, "StoreUnavailable")
+        assert.match(failure.reason, pattern)
+        assert.include(failure.reason, url)
+        assert.strictEqual(requests, 1)
+        const opened = yield* Effect.flip(index.open("log"))
+        assert.strictEqual(opened._tag, "StoreUnavailable")
+        const model = ElasticReadModel.make(yield* Searches.make(yield* Connection.make({ nodes: [url] }), "wallet"))
+        for (let count = 0; count < 5; count++) {
+          assert.strictEqual((yield* Effect.flip(model.searchWallets({ limit: 1 })))._tag, "StoreUnavailable")
+        }
+      }
+    })
+  )
+
+  it.live(
+    "a reason that may be any is a document's where others of its kind are taken, and the index's where none is",
+    () =>
+      Effect.gen(function* () {
+        const error = { type: "illegal_argument_exception", reason: "pipeline with id [none] does not exist" }
+        const answer = (...statuses: ReadonlyArray<number>): Http.RequestListener =>
+          says(
+            200,
+            product,
+            JSON.stringify({
+              items: statuses.map((status) => ({ index: { status, ...(status >= 400 && { error }) } }))
+            })
+          )
+        const documents = [1, 2].map((version) => sampleHold("w", version))
+        const some = yield* indexAt(`http://127.0.0.1:${yield* serve(answer(201, 400))}`)
+        assert.deepStrictEqual(
+          (yield* some.current.write(documents)).map(({ version }) => version),
+          [2]
+        )
+        const all = yield* indexAt(`http://127.0.0.1:${yield* serve(answer(400, 400))}`)
+        const failure = yield* Effect.flip(all.current.write(documents))
+        assert.include(failure.reason, "pipeline with id [none] does not exist")
+      })
   )
 
   it.live("where nobody listens it says so at once, without the password of the address", () =>

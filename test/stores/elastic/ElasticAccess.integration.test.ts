@@ -6,6 +6,7 @@ import { X509Certificate } from "node:crypto"
 import * as Fs from "node:fs"
 import * as Connection from "../../../src/stores/elastic/Connection.ts"
 import * as ElasticSearchIndex from "../../../src/stores/elastic/ElasticSearchIndex.ts"
+import type { SearchIndex } from "../../../src/stores/SearchIndex.ts"
 import { sampleHold } from "../../../src/testing/contract/SearchIndexContract.ts"
 import { freshIndexPrefix, ownElasticsearchPresent, TestElasticsearch } from "../../support/elasticsearch.ts"
 
@@ -85,6 +86,45 @@ describe.skipIf(!ownElasticsearchPresent)("Elasticsearch with security", () => {
       })
     )
 
+    it.effect("is used with a key of no more than docs/SEARCH.md asks for: to make and rebuild it, and to serve", () =>
+      Effect.gen(function* () {
+        const { url } = yield* TestElasticsearch
+        const prefix = freshIndexPrefix()
+        const indexWith = Effect.fnUntraced(function* (privileges: ReadonlyArray<string>) {
+          const { encoded } = yield* apiKey({
+            role_descriptors: {
+              wallet: { cluster: ["monitor"], indices: [{ names: [`${prefix}-*`], privileges }] }
+            }
+          })
+          const credentials = { apiKey: Redacted.make(encoded) }
+          const options = { nodes: [url], credentials, timeoutMillis: 60_000, ...(yield* trusted) }
+          return ElasticSearchIndex.make(yield* Connection.make(options), { prefix })
+        })
+        const used = Effect.fnUntraced(function* (index: SearchIndex["Service"], version: number) {
+          assert.deepStrictEqual(yield* index.open("log-1"), { _tag: "Ready" })
+          assert.deepStrictEqual(yield* index.current.write([sampleHold("w", version)]), [])
+          yield* index.current.saveCheckpoint(BigInt(version))
+          yield* index.current.refresh
+          yield* index.current.searchable
+          assert.deepStrictEqual(yield* index.current.documentsOf(["w"]), [sampleHold("w", version)])
+        })
+        const maker = yield* indexWith(["manage", "read", "write"])
+        yield* used(maker, 1)
+        yield* Effect.scoped(
+          Effect.gen(function* () {
+            yield* maker.next("log-1")
+            yield* maker.holdWrites!
+            yield* maker.swap
+          })
+        )
+        assert.strictEqual(yield* maker.dropOld("log-1"), 1)
+        const server = yield* indexWith(["view_index_metadata", "maintenance", "read", "write"])
+        yield* used(server, 2)
+        const next = yield* Effect.flip(Effect.scoped(server.next("log-1")))
+        assert.match(next.reason, /HTTP 403/)
+      })
+    )
+
     it.effect("says that a key may not use these indexes", () =>
       Effect.gen(function* () {
         const { encoded } = yield* apiKey({
@@ -115,7 +155,7 @@ describe.skipIf(!ownElasticsearchPresent)("Elasticsearch with security", () => {
         const { url } = yield* TestElasticsearch
         const failure = yield* Effect.flip(open({ nodes: [url.replace("https:", "http:")] }))
         assert.strictEqual(failure._tag, "StoreUnavailable")
-        assert.match(failure.reason, /^http:\/\/127\.0\.0\.1:\d+ cannot be reached/)
+        assert.match(failure.reason, /^http:\/\/127\.0\.0\.1:\d+ cannot be reached: .*: is it https, not http\?$/)
       })
     )
   })

@@ -1,8 +1,10 @@
 /** What happens to a search index and its server, and what its writer is told: on a real server of this file's own. */
 import { assert, describe, layer } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Schedule from "effect/Schedule"
+import * as Scope from "effect/Scope"
 import type { InvalidRequest } from "../../../src/domain/Rejection.ts"
 import * as Connection from "../../../src/stores/elastic/Connection.ts"
 import * as ElasticReadModel from "../../../src/stores/elastic/ElasticReadModel.ts"
@@ -10,7 +12,7 @@ import * as ElasticSearchIndex from "../../../src/stores/elastic/ElasticSearchIn
 import * as Searches from "../../../src/stores/elastic/Searches.ts"
 import type { SearchDocument } from "../../../src/stores/SearchIndex.ts"
 import type { QueryTooWide, ReadError } from "../../../src/stores/StoreError.ts"
-import { sampleTransaction, sampleWallet } from "../../../src/testing/contract/SearchIndexContract.ts"
+import { sampleHold, sampleTransaction, sampleWallet } from "../../../src/testing/contract/SearchIndexContract.ts"
 import { freshIndexPrefix, ownElasticsearchPresent, TestElasticsearch } from "../../support/elasticsearch.ts"
 
 const logId = "log-1"
@@ -112,6 +114,67 @@ describe.skipIf(!ownElasticsearchPresent)("Elasticsearch at fault", () => {
       })
     )
 
+    it.effect("refuses every document by a pipeline that is not there: that is no document's fault", () =>
+      Effect.gen(function* () {
+        const { index, prefix, server } = yield* opened()
+        const pipeline = (name: string) =>
+          server.request("PUT", `/${prefix}-transactions/_settings`, { "index.default_pipeline": name })
+        yield* pipeline("no-such-pipeline")
+        const failure = yield* Effect.flip(index.current.write([...transactions(3), sampleWallet("w", 1)]))
+        assert.include(failure.reason, "no-such-pipeline")
+        yield* pipeline("_none")
+        assert.deepStrictEqual(yield* index.current.write(transactions(3)), [])
+      })
+    )
+
+    it.effect("keeps the write block that an operator has set, and lifts the one that a rebuild has left", () =>
+      Effect.gen(function* () {
+        const { index, prefix, server } = yield* opened()
+        const blocked = Effect.map(
+          server.request("GET", `/${prefix}-*/_settings?filter_path=*.settings.index.blocks`),
+          ({ body }) => Object.keys(body as object)
+        )
+        const holds = `${prefix}-holds-000001`
+        assert.strictEqual((yield* server.request("PUT", `/${holds}/_block/write`)).status, 200)
+        yield* index.open(logId)
+        const held = yield* Scope.make()
+        yield* Scope.provide(index.holdWrites!, held)
+        assert.lengthOf(yield* blocked, 5)
+        assert.strictEqual((yield* Effect.flip(index.current.write(transactions(1))))._tag, "StoreUnavailable")
+        // As another process finds what one that was killed has left.
+        yield* (yield* indexOf({ prefix })).open(logId)
+        assert.deepStrictEqual(yield* blocked, [holds])
+        assert.deepStrictEqual(yield* index.current.write(transactions(1)), [])
+        yield* Scope.close(held, Exit.void)
+        assert.deepStrictEqual(yield* blocked, [holds])
+        assert.deepStrictEqual(yield* index.open(logId), { _tag: "Ready" })
+        const failure = yield* Effect.flip(index.current.write([sampleHold("w", 1)]))
+        assert.match(failure.reason, /cluster_block_exception/)
+      })
+    )
+
+    it.effect("is away for a search whose index is closed or gone, and says which", () =>
+      Effect.gen(function* () {
+        const { index, prefix, server } = yield* opened()
+        const model = ElasticReadModel.make(
+          yield* Searches.make(yield* Connection.make({ nodes: [server.url], timeoutMillis: 60_000 }), prefix, 60_000)
+        )
+        const name = `${prefix}-transfers-000001`
+        const failure = Effect.flip(model.searchTransfers({ limit: 5 }))
+        yield* server.request("POST", `/${name}/_close`)
+        const closed = yield* failure
+        assert.strictEqual(closed._tag, "StoreUnavailable")
+        assert.match(closed.message, /index_closed_exception/)
+        assert.include(JSON.stringify(yield* index.open(logId)), `${name} is closed`)
+        yield* server.request("POST", `/${name}/_open`)
+        assert.deepStrictEqual(yield* index.open(logId), { _tag: "Ready" })
+        yield* server.request("DELETE", `/${name}`)
+        const gone = yield* failure
+        assert.strictEqual(gone._tag, "StoreUnavailable")
+        assert.match(gone.message, /is gone/)
+      })
+    )
+
     it.effect("says which index was deleted by hand, makes none by a write, and is rebuilt", () =>
       Effect.gen(function* () {
         const { index, prefix, server } = yield* opened()
@@ -123,7 +186,7 @@ describe.skipIf(!ownElasticsearchPresent)("Elasticsearch at fault", () => {
         assert.include(JSON.stringify(state), "wallet replay --target readModel")
         yield* Effect.scoped(Effect.andThen(index.next(logId), index.swap))
         assert.deepStrictEqual(yield* index.open(logId), { _tag: "Ready" })
-        assert.strictEqual(yield* index.dropOld, 1)
+        assert.strictEqual(yield* index.dropOld(logId), 1)
         yield* server.request("DELETE", `/${prefix}-meta-000002`)
         assert.strictEqual((yield* Effect.flip(index.current.checkpoint))._tag, "StoreDefect")
         assert.strictEqual((yield* Effect.flip(index.current.saveCheckpoint(1n)))._tag, "StoreDefect")
@@ -275,6 +338,7 @@ describe.skipIf(!ownElasticsearchPresent)("Elasticsearch at fault", () => {
           yield* Searches.make(yield* Connection.make({ nodes: [server.url], timeoutMillis: 60_000 }), prefix, 60_000)
         )
         const asked: ReadonlyArray<Effect.Effect<unknown, ReadError | QueryTooWide | InvalidRequest>> = [
+          current.searchable,
           current.count("transaction"),
           current.walletIds({ after: "", limit: 5 }),
           current.documentsOf(["w"]),
