@@ -90,6 +90,9 @@ const connectionReason = (message: string): string => {
 export const isCutOff = ({ reason }: ReadError): boolean =>
   /cannot be reached: .*(?:EPIPE|ECONNRESET|other side closed)/.test(reason)
 
+/** Whether a request took longer than it may. */
+export const isLate = ({ reason }: ReadError): boolean => /: no answer within \d+ ms$/.test(reason)
+
 /** `nodes`: as configured, for what does not name its own address. */
 export const failureOf =
   (nodes: string) =>

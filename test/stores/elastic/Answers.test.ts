@@ -4,19 +4,23 @@ import * as Effect from "effect/Effect"
 import Dns from "node:dns"
 import * as Http from "node:http"
 import type * as Net from "node:net"
+import { text } from "node:stream/consumers"
 import { vi } from "vitest"
 import * as Connection from "../../../src/stores/elastic/Connection.ts"
 import * as ElasticSearchIndex from "../../../src/stores/elastic/ElasticSearchIndex.ts"
-import { sampleHold } from "../../../src/testing/contract/SearchIndexContract.ts"
+import { sampleHold, sampleTransaction } from "../../../src/testing/contract/SearchIndexContract.ts"
 
 const product = { "x-elastic-product": "Elasticsearch", "content-type": "application/json" }
 
-const serve = (answer: Http.RequestListener) =>
+const serve = (answer: (request: Http.IncomingMessage, response: Http.ServerResponse, body: string) => void) =>
   Effect.acquireRelease(
     Effect.callback<Http.Server>((resume) => {
       const server = Http.createServer((request, response) => {
-        request.resume()
-        request.on("end", () => answer(request, response))
+        // A client that has given up sends no body to its end.
+        text(request).then(
+          (body) => answer(request, response, body),
+          () => response.destroy()
+        )
       })
       server.listen(0, "127.0.0.1", () => resume(Effect.succeed(server)))
     }),
@@ -47,6 +51,8 @@ const resolving = (name: string, addresses: ReadonlyArray<string>) =>
     }),
     (spy) => Effect.sync(() => spy.mockRestore())
   )
+
+const linesIn = (body: string): number => body.split("\n").length - 1
 
 const indexAt = (...nodes: ReadonlyArray<string>) =>
   Effect.map(Connection.make({ nodes }), (connection) => ElasticSearchIndex.make(connection))
@@ -146,6 +152,24 @@ describe("answers that are not Elasticsearch's", () => {
         [1, 2, 3].map((version) => ["HTTP 413", version])
       )
       assert.strictEqual(requests, 5)
+    })
+  )
+
+  it.live("a bulk that takes too long is parted: a server that is slow for now comes on with a smaller one", () =>
+    Effect.gen(function* () {
+      const sizes: Array<number> = []
+      const port = yield* serve((_, response, body) => {
+        const documents = linesIn(body) / 2
+        sizes.push(documents)
+        if (documents > 1_000) return
+        const items = Array.from({ length: documents }, () => ({ index: { status: 201 } }))
+        response.writeHead(200, product).end(JSON.stringify({ items }))
+      })
+      const connection = yield* Connection.make({ nodes: [`http://127.0.0.1:${port}`] })
+      const index = ElasticSearchIndex.make(connection, { bulkTimeoutMillis: 2_000 })
+      const documents = Array.from({ length: 4_000 }, (_, version) => sampleTransaction("w", version))
+      assert.deepStrictEqual(yield* index.current.write(documents), [])
+      assert.deepStrictEqual(sizes.slice(0, 3), [4_000, 2_000, 1_000])
     })
   )
 
