@@ -23,8 +23,8 @@ export const rewritesAll: ReadonlyArray<SoakFault> = ["empty", "index-deleted", 
 export interface FaultOptions {
   /** How long what goes on for a while goes on, ms. */
   readonly holdMillis: number
-  /** For tools that write all of the log again, ms. */
-  readonly rebuildLimitMillis: number
+  /** For a tool, ms. */
+  readonly toolLimitMillis: number
 }
 
 type Problems = Effect.Effect<ReadonlyArray<string>>
@@ -74,8 +74,8 @@ const done = (rig: SoakRig, method: string, path: string, body?: unknown): Effec
 const indexBehind = (rig: SoakRig, kind: string): Effect.Effect<string> =>
   Effect.map(done(rig, "GET", `/_alias/${indexPrefix}-${kind}`), (found) => Object.keys(found as object)[0]!)
 
-const rebuild = (rig: SoakRig, { rebuildLimitMillis }: FaultOptions): Problems =>
-  toolProblems(rig, ["replay", "--target", "readModel"], rebuildLimitMillis)
+const rebuild = (rig: SoakRig, { toolLimitMillis }: FaultOptions): Problems =>
+  toolProblems(rig, ["replay", "--target", "readModel"], toolLimitMillis)
 
 /** Set and taken away where the aliases lead: older sets are nobody's concern. */
 const readOnly = Effect.fnUntraced(function* (rig: SoakRig, options: FaultOptions) {
@@ -128,7 +128,7 @@ const refused = Effect.fnUntraced(function* (rig: SoakRig, options: FaultOptions
     why: /documents were refused/,
     end: proxy.set({ _tag: "Pass" })
   })
-  return [...problems, ...(yield* toolProblems(rig, ["replay", "--dead-letters"], options.rebuildLimitMillis))]
+  return [...problems, ...(yield* toolProblems(rig, ["replay", "--dead-letters"], options.toolLimitMillis))]
 })
 
 /** Makes one and undoes it; answers what was wrong with it. What follows has to come by itself. */

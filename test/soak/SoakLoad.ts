@@ -1,7 +1,7 @@
 /**
  * Mixed commands at a constant rate in batches, whether those before have been answered or not. What was refused or had no
- * answer is sent again by its key until somebody says that it is done. What is due while too much waits is left out and
- * counted: on a slow machine a soak goes slower, and says so.
+ * answer is sent again by its key until somebody says that it is done. What is due while too much waits is left out, and
+ * tells the pace that it is too much.
  */
 import * as Effect from "effect/Effect"
 import { HttpConnection } from "../../src/load/HttpConnection.ts"
@@ -31,7 +31,8 @@ const connections = 16
 /** Commands of one request at most: a rate of 2,000 events/s is some 50 requests a second. */
 const batchCommands = 100
 
-/** What is due and not sent, in seconds of the rate; beyond it nothing more is made. */
+/** What is due and not sent, in seconds of the rate, from which on the load is too much; and beyond which nothing more is made. */
+const lateSeconds = 1
 const waitingSeconds = 2
 
 /** Between two looks at what is due, ms; and before a command is sent again. */
@@ -74,7 +75,6 @@ type Body = Readonly<Record<string, unknown>>
 export class SoakLoad {
   readonly ledger: Ledger
   readonly #rig: SoakRig
-  readonly #options: LoadOptions
   readonly #random: (below: number) => number
   readonly #waiting: Array<SoakCommand> = []
   readonly latency = new LatencyHistogram()
@@ -83,8 +83,10 @@ export class SoakLoad {
   /** Answers that a command of this load must never have. */
   readonly wrong: Array<string> = []
   wrongCount = 0
-  /** Events that were due and not sent. */
-  unsent = 0
+  /** Events per second, for now. */
+  rate: number
+  /** More was due lately than could be sent. */
+  isLate = false
   /** The longest time without any acknowledgement, ms. */
   longestGapMillis = 0
   #lastAt = 0
@@ -95,7 +97,7 @@ export class SoakLoad {
   constructor(rig: SoakRig, ledger: Ledger, options: LoadOptions) {
     this.#rig = rig
     this.ledger = ledger
-    this.#options = options
+    this.rate = options.rate
     this.#random = makeRandom(options.seed)
   }
 
@@ -231,20 +233,20 @@ export class SoakLoad {
   )
 
   readonly #arrivals = Effect.gen({ self: this }, function* () {
-    const { rate } = this.#options
-    const startedAt = performance.now()
-    let made = 0
+    let due = 0
+    let before = performance.now()
     while (this.#isOn) {
-      const due = ((performance.now() - startedAt) * rate) / 1_000
-      for (; made < due && this.#waiting.length < waitingSeconds * rate;) {
+      const now = performance.now()
+      due += ((now - before) * this.rate) / 1_000
+      before = now
+      while (due > 0 && this.#waiting.length < waitingSeconds * this.rate) {
         const command = this.#next()
-        made += eventsOf(command)
+        due -= eventsOf(command)
         this.#waiting.push(command)
       }
-      if (made < due) {
-        this.unsent += due - made
-        made = due
-      }
+      if (this.#waiting.length > lateSeconds * this.rate) this.isLate = true
+      // What finds no room is left out.
+      due = Math.min(due, 0)
       yield* Effect.sleep(tickMillis)
     }
   })

@@ -11,6 +11,7 @@ import { makeRandom } from "../cli/KillClient.ts"
 import { Ledger } from "./Ledger.ts"
 import { auditSoak, type Verified } from "./SoakAudit.ts"
 import { makeFault, rewritesAll, type SoakFault } from "./SoakFaults.ts"
+import { pacing } from "./Pace.ts"
 import { accountsFor, SoakLoad } from "./SoakLoad.ts"
 import { readiness, type SoakRig, startSoakRig } from "./SoakRig.ts"
 import { flatFactor, judgeMemory, type MemoryVerdict, type Sample, SoakWatch } from "./SoakWatch.ts"
@@ -53,8 +54,6 @@ export interface SoakOutcome {
   readonly commands: number
   /** Of the load, ms. */
   readonly loadMillis: number
-  /** Events that were due and could not be sent. */
-  readonly unsent: number
   readonly again: SoakLoad["again"]
   /** Of a batch, ms. */
   readonly latency: { readonly p50: number; readonly p99: number }
@@ -72,10 +71,12 @@ export interface SoakOutcome {
 /** Load before the first fault and after the last, ms. */
 const edgeMillis = 5_000
 
-/** Search has to be level again within this after a fault, ms … */
-const levelMillis = 120_000
-/** … and where all of the log is written again, with so much more for each event: a fifth of what a slow machine writes. */
-const levelMillisPerEvent = 1
+/** After a fault search has to come on, and must not stand still for so long, ms. The load goes slower before. */
+const standstillMillis = 300_000
+
+/** What a tool may take, ms, and how much more for each event: many times what it does on a machine of its own. */
+const toolMillis = 300_000
+const toolMillisPerEvent = 2
 
 /** So many looks in a row have to find it well. */
 const wellLooks = 3
@@ -120,18 +121,18 @@ const createWallets = (rig: SoakRig, { accounts }: Ledger) =>
     Effect.orDie
   )
 
-/** Until search has what the log has and the service calls itself well; `false`: not within the limit. */
-const untilLevel = (watch: SoakWatch, limitMillis: number): Effect.Effect<boolean> =>
-  Effect.gen(function* () {
-    const from = watch.samples.length
-    let well = 0
-    let seen = from
-    while (well < wellLooks) {
-      yield* Effect.sleep(100)
-      for (; seen < watch.samples.length; seen++) well = watch.samples[seen]!.status === "ok" ? well + 1 : 0
-    }
-    return true
-  }).pipe(Effect.timeoutOrElse({ duration: limitMillis, orElse: () => Effect.succeed(false) }))
+/** Until search has what the log has and the service calls itself well; `false`: it does not come to that. */
+const untilLevel = Effect.fnUntraced(function* (watch: SoakWatch) {
+  let seen = watch.samples.length
+  let well = 0
+  while (well < wellLooks && watch.standstillMillis < standstillMillis) {
+    yield* Effect.sleep(100)
+    for (; seen < watch.samples.length; seen++) well = watch.samples[seen]!.status === "ok" ? well + 1 : 0
+  }
+  return well >= wellLooks
+})
+
+const toolLimitMillis = ({ events }: Ledger): number => toolMillis + toolMillisPerEvent * events
 
 interface Soak {
   readonly options: SoakOptions
@@ -141,18 +142,18 @@ interface Soak {
   readonly startedAt: number
 }
 
-const limitOf = ({ ledger }: Soak, fault: SoakFault): number =>
-  levelMillis + (rewritesAll.includes(fault) ? ledger.events * levelMillisPerEvent : 0)
-
 const oneFault = Effect.fnUntraced(function* (soak: Soak, fault: SoakFault) {
   const { ledger, options, rig, watch } = soak
-  const limitMillis = limitOf(soak, fault)
   const began = performance.now()
   const [eventsBefore, samplesBefore] = [ledger.events, watch.samples.length]
   watch.begin(fault)
-  const made = yield* makeFault(rig, fault, { holdMillis: options.holdMillis, rebuildLimitMillis: limitMillis })
+  const made = yield* makeFault(rig, fault, {
+    holdMillis: options.holdMillis,
+    toolLimitMillis: toolLimitMillis(ledger)
+  })
   const undone = performance.now()
-  const isLevel = yield* untilLevel(watch, limitMillis)
+  watch.undone()
+  const isLevel = yield* untilLevel(watch)
   const healed = performance.now()
   if (isLevel) watch.healed()
   const said = isLevel ? "" : (yield* readiness(rig)).search
@@ -165,7 +166,7 @@ const oneFault = Effect.fnUntraced(function* (soak: Soak, fault: SoakFault) {
     lagSeconds: Math.max(0, ...watch.samples.slice(samplesBefore).map(({ lagSeconds }) => lagSeconds)),
     problems: [
       ...made.map((problem) => `${fault}: ${problem}`),
-      ...(isLevel ? [] : [`${fault}: not level after ${Math.round(limitMillis / 1_000)} s: ${said}`])
+      ...(isLevel ? [] : [`${fault}: search does not come on: ${said}`])
     ]
   }
   yield* options.tell(
@@ -203,13 +204,14 @@ const underLoad = Effect.fnUntraced(function* (soak: Soak, load: SoakLoad) {
     const last = watch.last
     const megabytes = Math.round((last?.resident ?? 0) / 1_048_576)
     return options.tell(
-      `${Math.round((performance.now() - soak.startedAt) / 1_000)} s: ${soak.ledger.events} events, ${Math.round(load.unsent)} not sent, ` +
+      `${Math.round((performance.now() - soak.startedAt) / 1_000)} s: ${soak.ledger.events} events, now ${Math.round(load.rate)}/s, ` +
         `lag ${last?.lagSeconds.toFixed(1)} s, ${last?.lagEvents} events, ${megabytes} MB, ${last?.status} ${last?.search}`
     )
   })
+  const pace = yield* Effect.forkChild(pacing(load, watch))
   const telling = yield* Effect.forkChild(Effect.forever(Effect.andThen(Effect.sleep(60_000), minute)))
   const faults = yield* allFaults(soak)
-  yield* Fiber.interrupt(telling)
+  yield* Fiber.interruptAll([telling, pace])
   const loadMillis = performance.now() - soak.startedAt
   load.stop()
   isOver = true
@@ -247,19 +249,20 @@ export const runSoak = Effect.fnUntraced(function* (
   yield* options.tell(
     `${options.wallets} wallets at ${rig.service.url}; faults: ${drawFaults(options.seed, options.kinds, options.faults).join(", ")}`
   )
+  // So that no fault meets a server that is still starting.
+  const isStarted = yield* untilLevel(watch)
   const soak: Soak = { options, rig, ledger, watch, startedAt: performance.now() }
   const { faults, isSettled, loadMillis } = yield* underLoad(soak, load)
-  const isLevel = yield* untilLevel(watch, levelMillis)
+  const isLevel = yield* untilLevel(watch)
   yield* Fiber.interrupt(looking)
   yield* options.tell("the load has ended; wallet verify")
-  const audited = yield* auditSoak(rig, ledger, levelMillis + ledger.events * levelMillisPerEvent)
+  const audited = yield* auditSoak(rig, ledger, toolLimitMillis(ledger))
   const memory = judgeMemory(watch.samples)
   return {
     faults,
     events: ledger.events,
     commands: ledger.commands,
     loadMillis,
-    unsent: Math.round(load.unsent),
     again: load.again,
     latency: { p50: load.latency.percentile(0.5) / 1_000, p99: load.latency.percentile(0.99) / 1_000 },
     longestGapMillis: Math.round(load.longestGapMillis),
@@ -272,6 +275,7 @@ export const runSoak = Effect.fnUntraced(function* (
     problems: [
       ...faults.flatMap(({ problems }) => problems),
       ...(faults.length < options.faults ? [`${faults.length} of ${options.faults} faults were made`] : []),
+      ...(isStarted ? [] : ["search was not level before the load"]),
       ...(isSettled ? [] : ["some commands were never told done"]),
       ...(isLevel ? [] : ["search was not level at the end"]),
       ...load.wrong,

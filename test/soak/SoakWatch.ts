@@ -7,6 +7,9 @@ import type { SoakLoad } from "./SoakLoad.ts"
 
 const lookMillis = 1_000
 
+/** Search that is not further behind is where it should be: the readiness names what is above it. */
+const levelSeconds = 5
+
 /** Of the whole run: the start is left out, in which caches fill and the compiler works. */
 const warmUpShare = 0.1
 
@@ -21,7 +24,6 @@ export interface Sample {
   readonly heapUsed: number
   readonly lagSeconds: number
   readonly lagEvents: number
-  readonly deadLetters: number
   /** Of the service's readiness. */
   readonly status: string
   readonly search: string
@@ -29,6 +31,8 @@ export interface Sample {
   readonly inFault: boolean
   /** Events acknowledged so far. */
   readonly events: number
+  /** At which the load goes, events per second. */
+  readonly rate: number
 }
 
 export interface MemoryVerdict {
@@ -59,6 +63,10 @@ export class SoakWatch {
   readonly samples: Array<Sample> = []
   /** Name of the fault that is being made or healed. */
   fault: string | undefined
+  /** Nothing is in the way of search: what it lacks it has to catch up with. */
+  isFree = true
+  #least = Number.POSITIVE_INFINITY
+  #leastAt = performance.now()
   /** Changes with every fault that begins or is healed. */
   phase = 0
   /** Statuses of searches, by fault; `""`: while there was none. */
@@ -84,7 +92,13 @@ export class SoakWatch {
 
   begin(fault: string): void {
     this.fault = fault
+    this.isFree = false
     this.phase++
+  }
+
+  undone(): void {
+    this.isFree = true
+    this.#moved(Number.POSITIVE_INFINITY)
   }
 
   healed(): void {
@@ -92,20 +106,39 @@ export class SoakWatch {
     this.phase++
   }
 
+  #moved(lagEvents: number): void {
+    this.#least = lagEvents
+    this.#leastAt = performance.now()
+  }
+
+  /** For how long search has not come nearer to the log than it had been, with nothing in its way, ms. */
+  get standstillMillis(): number {
+    return this.isFree ? performance.now() - this.#leastAt : 0
+  }
+
+  #progress({ lagEvents, lagSeconds }: Sample): void {
+    if (lagEvents < this.#least) this.#moved(lagEvents)
+    // Level, as good as it gets.
+    if (lagSeconds < levelSeconds) this.#moved(lagEvents)
+  }
+
   readonly look = Effect.gen({ self: this }, function* () {
     const metrics = textOf(yield* ask(this.#rig, "/metrics"))
     const said = yield* readiness(this.#rig)
-    this.samples.push({
+    const sample: Sample = {
       at: performance.now(),
       resident: residentOf(this.#rig.service.pid),
       heapUsed: gauge(metrics, "nodejs_heap_size_used_bytes"),
-      lagSeconds: gauge(metrics, "wallet_search_lag_seconds"),
-      lagEvents: gauge(metrics, "wallet_search_lag_events"),
-      deadLetters: gauge(metrics, "wallet_search_dead_letters"),
+      // None before anything is written.
+      lagSeconds: gauge(metrics, "wallet_search_lag_seconds") || 0,
+      lagEvents: gauge(metrics, "wallet_search_lag_events") || 0,
       ...said,
       inFault: this.fault !== undefined,
-      events: this.#ledger.events
-    })
+      events: this.#ledger.events,
+      rate: this.#load.rate
+    }
+    this.samples.push(sample)
+    this.#progress(sample)
   })
 
   /** For ever. */
