@@ -3,7 +3,7 @@ import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import { isJsonObject } from "../../domain/Codec.ts"
 import type { DocumentKind, SearchDocument } from "../SearchIndex.ts"
-import { QueryTooWide, type ReadError, type StoreDefect } from "../StoreError.ts"
+import { QueryTooWide, type ReadError, type StoreDefect, type StoreUnavailable } from "../StoreError.ts"
 import * as Circuit from "./Circuit.ts"
 import type { ElasticAnswer, ElasticConnection } from "./Connection.ts"
 import { decodeDocument } from "./Documents.ts"
@@ -15,6 +15,9 @@ import type { Query } from "./Queries.ts"
 const searchMillis = 4_000
 /** After which nobody waits for its answer any more. */
 const answerMillis = 5_000
+
+/** Until a search is worth another try where somebody has to mend the index, ms. */
+const mendMillis = 5_000
 
 /** What is asked of one index. */
 export interface Request {
@@ -40,7 +43,7 @@ export interface Searches {
     kind: DocumentKind,
     request: Request,
     tooWide?: string
-  ) => Effect.Effect<Answer, ReadError | QueryTooWide>
+  ) => Effect.Effect<Answer, StoreUnavailable | QueryTooWide>
 }
 
 /** Of every search: what cannot be answered in whole is not answered. */
@@ -78,6 +81,13 @@ const read = (
     : Effect.succeed(answer)
 }
 
+/**
+ * An index that is gone or is another one than ours, by an operator's hand: searches are away until it is mended. Whoever
+ * writes it finds out, too, and says in the readiness how.
+ */
+const untilMended = ({ reason }: StoreDefect): Effect.Effect<never, StoreUnavailable> =>
+  Effect.fail(unavailable(reason, mendMillis))
+
 export const make = Effect.fnUntraced(function* (
   { nodes, request: send }: ElasticConnection["Service"],
   prefix: string
@@ -97,7 +107,10 @@ export const make = Effect.fnUntraced(function* (
     QueryTooWide: answers
   })
   const circuit = yield* Circuit.make(nodes, sign)
-  return { ask: (kind, request, tooWide) => circuit.run(call(kind, request, tooWide)) }
+  return {
+    ask: (kind, request, tooWide) =>
+      Effect.catchTag(circuit.run(call(kind, request, tooWide)), "StoreDefect", untilMended)
+  }
 })
 
 /** The documents that an answer shows, in its order. */
