@@ -1,6 +1,6 @@
 /**
  * How fast a soak goes: at the rate that was asked for where the machine can, and slower where it cannot. A rate is too high
- * when commands wait to be sent, and when search, with nothing in its way, does not come on.
+ * when commands wait to be sent, when a rebuild does not gain on it, and when search, with nothing in its way, does not come on.
  */
 import * as Effect from "effect/Effect"
 import type { SoakLoad } from "./SoakLoad.ts"
@@ -21,7 +21,7 @@ const leastShare = 0.02
 export const pacing = (load: SoakLoad, watch: SoakWatch): Effect.Effect<never> => {
   const most = load.rate
   const look = Effect.sync(() => {
-    const isTooMuch = load.isLate || watch.standstillMillis > slowMillis
+    const isTooMuch = load.isLate || watch.isToolSlow || watch.standstillMillis > slowMillis
     load.isLate = false
     load.rate = Math.min(most, Math.max(most * leastShare, load.rate * (isTooMuch ? slower : faster)))
   })

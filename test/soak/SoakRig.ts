@@ -24,6 +24,8 @@ export interface SoakRig {
   readonly apiKey: string
   /** Past the proxy. */
   readonly direct: Environment
+  /** When the tool that is at work began, `performance.now()`; `undefined`: none is. */
+  toolSince: number | undefined
 }
 
 export const startSoakRig = Effect.fnUntraced(function* (options: ElasticsearchServerOptions) {
@@ -40,7 +42,7 @@ export const startSoakRig = Effect.fnUntraced(function* (options: ElasticsearchS
     WALLET_LOG_LEVEL: "Warn"
   }
   const service = yield* startService({ ...direct, ELASTICSEARCH_URL: proxy.url })
-  const rig: SoakRig = { elasticsearch, proxy, service, apiKey, direct }
+  const rig: SoakRig = { elasticsearch, proxy, service, apiKey, direct, toolSince: undefined }
   return rig
 })
 
@@ -94,8 +96,7 @@ export const readiness = (rig: SoakRig): Effect.Effect<Readiness> =>
       readonly status: string
       readonly checks: ReadonlyArray<{ readonly name: string; readonly detail: string | null }>
     }
-    const said = checks.flatMap(({ detail, name }) => (detail === null || name === "ownership" ? [] : [detail]))
-    return { status, search: checks.find(({ name }) => name === "readModel")?.detail ?? said.join("; ") }
+    return { status, search: checks.find(({ name }) => name === "readModel")?.detail ?? "" }
   })
 
 /** Of the service's metrics; `NaN`: it says none. */
@@ -108,8 +109,16 @@ export const tool = (
   args: ReadonlyArray<string>,
   limitMillis: number
 ): Effect.Effect<Finished | undefined> =>
-  Effect.map(Effect.timeoutOption(runWallet(args, rig.direct), limitMillis), (finished) =>
-    finished._tag === "Some" ? finished.value : undefined
+  Effect.suspend(() => {
+    rig.toolSince = performance.now()
+    return Effect.timeoutOption(runWallet(args, rig.direct), limitMillis)
+  }).pipe(
+    Effect.map((finished) => (finished._tag === "Some" ? finished.value : undefined)),
+    Effect.ensuring(
+      Effect.sync(() => {
+        rig.toolSince = undefined
+      })
+    )
   )
 
 /** Runs a tool that has to end well; answers what is wrong. */

@@ -75,7 +75,7 @@ const edgeMillis = 5_000
 const standstillMillis = 300_000
 
 /** What a tool may take, ms, and how much more for each event: many times what it does on a machine of its own. */
-const toolMillis = 300_000
+const toolMillis = 1_200_000
 const toolMillisPerEvent = 2
 
 /** So many looks in a row have to find it well. */
@@ -127,7 +127,10 @@ const untilLevel = Effect.fnUntraced(function* (watch: SoakWatch) {
   let well = 0
   while (well < wellLooks && watch.standstillMillis < standstillMillis) {
     yield* Effect.sleep(100)
-    for (; seen < watch.samples.length; seen++) well = watch.samples[seen]!.status === "ok" ? well + 1 : 0
+    for (; seen < watch.samples.length; seen++) {
+      const { isWriting, status } = watch.samples[seen]!
+      well = isWriting && status === "ok" ? well + 1 : 0
+    }
   }
   return well >= wellLooks
 })
@@ -153,6 +156,7 @@ const oneFault = Effect.fnUntraced(function* (soak: Soak, fault: SoakFault) {
   })
   const undone = performance.now()
   watch.undone()
+  yield* Effect.forEach(made, (problem) => options.tell(`BROKEN: ${fault}: ${problem}`), { discard: true })
   const isLevel = yield* untilLevel(watch)
   const healed = performance.now()
   if (isLevel) watch.healed()
@@ -172,7 +176,7 @@ const oneFault = Effect.fnUntraced(function* (soak: Soak, fault: SoakFault) {
   yield* options.tell(
     `${fault}: undone after ${(record.undoneMillis / 1_000).toFixed(1)} s, level after ${(record.healedMillis / 1_000).toFixed(1)} s, ` +
       `lag at most ${record.lagSeconds.toFixed(1)} s, ${Math.round(record.eventsPerSecond)} events/s meanwhile` +
-      `${["", ...record.problems].join("; ")}`
+      (isLevel ? "" : `; BROKEN: it does not come on: ${said}`)
   )
   return { record, isLevel }
 })

@@ -10,6 +10,10 @@ const lookMillis = 1_000
 /** Search that is not further behind is where it should be: the readiness names what is above it. */
 const levelSeconds = 5
 
+/** What a tool takes of a load's time, ms, and how much more for each event: 2,000 events/s. */
+const toolMillis = 60_000
+const toolMillisPerEvent = 0.5
+
 /** Of the whole run: the start is left out, in which caches fill and the compiler works. */
 const warmUpShare = 0.1
 
@@ -22,6 +26,8 @@ export interface Sample {
   /** Of the service, bytes. */
   readonly resident: number
   readonly heapUsed: number
+  /** The index is open and follows the log. */
+  readonly isWriting: boolean
   readonly lagSeconds: number
   readonly lagEvents: number
   /** Of the service's readiness. */
@@ -116,7 +122,16 @@ export class SoakWatch {
     return this.isFree ? performance.now() - this.#leastAt : 0
   }
 
-  #progress({ lagEvents, lagSeconds }: Sample): void {
+  /** A tool has been at work for longer than it takes where it has some room: it does not gain on the load. */
+  get isToolSlow(): boolean {
+    const { toolSince } = this.#rig
+    return (
+      toolSince !== undefined && performance.now() - toolSince > toolMillis + this.#ledger.events * toolMillisPerEvent
+    )
+  }
+
+  #progress({ isWriting, lagEvents, lagSeconds }: Sample): void {
+    if (!isWriting) return
     if (lagEvents < this.#least) this.#moved(lagEvents)
     // Level, as good as it gets.
     if (lagSeconds < levelSeconds) this.#moved(lagEvents)
@@ -129,6 +144,7 @@ export class SoakWatch {
       at: performance.now(),
       resident: residentOf(this.#rig.service.pid),
       heapUsed: gauge(metrics, "nodejs_heap_size_used_bytes"),
+      isWriting: gauge(metrics, "wallet_search_writer") === 1,
       // None before anything is written.
       lagSeconds: gauge(metrics, "wallet_search_lag_seconds") || 0,
       lagEvents: gauge(metrics, "wallet_search_lag_events") || 0,

@@ -42,7 +42,7 @@ const run = Effect.fnUntraced(function* (given: Command.Command.Config.Infer<typ
     millis: given.minutes * 60_000,
     kinds: given.kind.length === 0 ? soakFaults : given.kind,
     holdMillis: given.hold * 1_000,
-    elasticsearch: { heap: given.heap, fullSpeed: true },
+    elasticsearch: { heap: given.heap },
     judgesMemory: given.minutes >= memoryMinutes,
     tell: Console.error
   }
