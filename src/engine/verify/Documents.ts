@@ -2,8 +2,8 @@
  * Compares the documents that a search index has of some wallets with what the log and the rows say:
  * each transaction with its event, each wallet, hold and transfer with its row.
  *
- * The wallets may move meanwhile. What is as of a later event than the rows that were read is not judged,
- * only whether the log has such an event. Whatever else differs may still be on its way: the caller
+ * The wallets may move meanwhile. What is as of a later event than the rows or, of a transaction, the events that were
+ * read is not judged, only whether the log has such an event. Whatever else differs may still be on its way: the caller
  * compares again once the index has come so far (`Indexed.ts`).
  *
  * Memory: the events and documents of one window (`windowEvents`), and of the wallets compared together
@@ -204,12 +204,16 @@ interface Expected {
   readonly rows: RowDocuments
   /** By kind and id. */
   readonly right: ReadonlyMap<string, { readonly document: SearchDocument; readonly unplaced: boolean }>
+  /** Of each wallet the newest event that was read; the rows, which were read after it, may show later ones. */
+  readonly newest: ReadonlyMap<string, number>
 }
 
 const expectedOf = (events: ReadonlyArray<PlacedEvent>, rows: RowDocuments): Expected => {
   const right = new Map<string, { readonly document: SearchDocument; readonly unplaced: boolean }>()
+  const newest = new Map<string, number>()
   for (const document of rows.documents) right.set(keyOf(document), { document, unplaced: false })
   for (const { position, recorded } of events) {
+    newest.set(recorded.walletId, recorded.version)
     const wallet = rows.wallets.get(recorded.walletId)
     if (wallet === undefined || recorded.version > wallet.view.version) continue
     if (rows.isRefused(recorded.walletId, recorded.version)) continue
@@ -217,7 +221,7 @@ const expectedOf = (events: ReadonlyArray<PlacedEvent>, rows: RowDocuments): Exp
       right.set(keyOf(document), { document, unplaced: position === undefined })
     }
   }
-  return { rows, right }
+  return { rows, right, newest }
 }
 
 /** Whether the log has the event that a document is as of, beyond the rows that were read. */
@@ -227,7 +231,7 @@ const hasEvent = ({ stores }: Comparison, walletId: string, version: number): Ef
 /** Judges a document that is there. */
 const judge = Effect.fnUntraced(function* (
   comparison: Comparison,
-  { right, rows }: Expected,
+  { newest, right, rows }: Expected,
   found: SearchDocument
 ): Effect.fn.Return<void, CompareError> {
   const { flaws } = comparison
@@ -240,6 +244,9 @@ const judge = Effect.fnUntraced(function* (
     return
   }
   if (known === undefined) {
+    // The event came between the reading of the log and that of the rows.
+    const isLater = found.kind === "transaction" && found.version > (newest.get(documentWallet(found)) ?? -1)
+    if (isLater && (yield* hasEvent(comparison, documentWallet(found), found.version))) return
     const sides = { expected: "nothing", found: `a ${found.kind} as of version ${found.version}` }
     flaws.push(flawOf(found, sides, { foundVersion: found.version }))
     return
@@ -277,7 +284,7 @@ const compareWindow = Effect.fnUntraced(function* (
     ? Effect.succeed([])
     : Effect.map(rowDocuments(persistence, { wallets: [], ...others }), ({ documents }) => documents)
   const all: Expected = {
-    rows,
+    ...expected,
     right: new Map([
       ...expected.right,
       ...more.map((document) => [keyOf(document), { document, unplaced: false }] as const)

@@ -10,7 +10,7 @@ import { type DocumentKind, documentId, documentWallet, type SearchDocument } fr
 import type { ReadError } from "../StoreError.ts"
 import type { ElasticConnection } from "./Connection.ts"
 import { encodeDocument } from "./Documents.ts"
-import { type ElasticError, errorIn, failureOfStatus, isCutOff, unavailable } from "./Failure.ts"
+import { type ElasticError, errorIn, failureOfStatus, isCutOff, isLate, unavailable } from "./Failure.ts"
 
 /** Where documents go. */
 export interface BulkTarget {
@@ -98,7 +98,7 @@ const liesInDocument = (status: number, error: ElasticError | undefined): boolea
 const worst = (failures: ReadonlyArray<ReadError>): ReadError | undefined =>
   failures.find(({ _tag }) => _tag === "StoreDefect") ?? failures[0]
 
-/** Nothing is in the way of a request up to this size; of a larger one smaller parts may pass. */
+/** Nothing is in the way of a request up to this size; of a larger one smaller parts may pass, or be done in time. */
 const passingBytes = 524_288
 
 const bytesOf = (lines: ReadonlyArray<Line>): number => lines.reduce((sum, line) => sum + line.bytes, 0)
@@ -156,7 +156,9 @@ export const makeWrite = (connection: ElasticConnection["Service"], target: Bulk
 
   const send = (lines: ReadonlyArray<Line>): Effect.Effect<ReadonlyArray<DeadLetter>, ReadError> => {
     const canPart = lines.length > 1 && bytesOf(lines) > passingBytes
-    return Effect.catch(sendAsOne(lines), (error) => (canPart && isCutOff(error) ? halves(lines) : Effect.fail(error)))
+    return Effect.catch(sendAsOne(lines), (error) =>
+      canPart && (isCutOff(error) || isLate(error)) ? halves(lines) : Effect.fail(error)
+    )
   }
 
   const sendAsOne = (lines: ReadonlyArray<Line>): Effect.Effect<ReadonlyArray<DeadLetter>, ReadError> =>

@@ -131,6 +131,9 @@ export const withTlsHint = (address: string, failure: ReadError): ReadError =>
 export const isCutOff = ({ reason }: ReadError): boolean =>
   /cannot be reached: .*(?:EPIPE|ECONNRESET|other side closed|socket hang up)/.test(reason)
 
+/** Whether a request took longer than it may. */
+export const isLate = ({ reason }: ReadError): boolean => /: no answer within \d+ ms$/.test(reason)
+
 /** `nodes`: as configured, for what does not name its own address. */
 export const failureOf =
   (nodes: string) =>

@@ -24,6 +24,9 @@ const searchShare = 0.8
 /** After which nobody waits for a search's answer any more, ms: a server that hangs is found out so. */
 export const defaultSearchMillis = 2_000
 
+/** Until a search is worth another try where somebody has to mend the index, ms. */
+const mendMillis = 5_000
+
 /** What is asked of one index. */
 export interface Request {
   readonly size: number
@@ -48,7 +51,7 @@ export interface Searches {
     kind: DocumentKind,
     request: Request,
     tooWide?: string
-  ) => Effect.Effect<Answer, ReadError | QueryTooWide>
+  ) => Effect.Effect<Answer, StoreUnavailable | QueryTooWide>
 }
 
 /** Of every search: what cannot be answered in whole is not answered. */
@@ -87,6 +90,13 @@ const read = Effect.fnUntraced(function* (
   const answer = answerIn(body)
   return answer ?? (yield* unavailable(`${nodes}: what answers is no Elasticsearch, or it is cut off`))
 })
+
+/**
+ * An index that is gone or is another one than ours, by an operator's hand: searches are away until it is mended. Whoever
+ * writes it finds out, too, and says in the readiness how.
+ */
+const untilMended = ({ reason }: StoreDefect): Effect.Effect<never, StoreUnavailable> =>
+  Effect.fail(unavailable(reason, mendMillis))
 
 export const make = Effect.fnUntraced(function* (
   { nodes, request: send }: ElasticConnection["Service"],
@@ -128,7 +138,10 @@ export const make = Effect.fnUntraced(function* (
       : Effect.fail(new QueryTooWide({ detail: tooWide }))
   return {
     ask: (kind, request, tooWide) =>
-      Effect.catchTag(circuit.run(call(kind, request)), "OutOfTime", () => outOfTime(tooWide))
+      Effect.catchTags(circuit.run(call(kind, request)), {
+        OutOfTime: () => outOfTime(tooWide),
+        StoreDefect: untilMended
+      })
   }
 })
 

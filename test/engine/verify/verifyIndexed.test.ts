@@ -3,8 +3,10 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import { replayDeadLetters } from "../../../src/engine/rebuild/DeadLetters.ts"
 import { rebuildSearch } from "../../../src/engine/rebuild/SearchRebuild.ts"
+import { compareDocuments } from "../../../src/engine/verify/Documents.ts"
 import { verify } from "../../../src/engine/verify/Verify.ts"
 import type * as MemorySearchIndex from "../../../src/stores/memory/MemorySearchIndex.ts"
+import { EventStore } from "../../../src/stores/EventStore.ts"
 import { Persistence } from "../../../src/stores/Persistence.ts"
 import { type DocumentKind, documentId, type SearchDocument } from "../../../src/stores/SearchIndex.ts"
 import * as Faulty from "../../support/FaultySearchIndex.ts"
@@ -201,6 +203,28 @@ describe("verify of a search index", () => {
           yield* Fiber.join(mover)
         }),
       { wallets: 4 }
+    )
+  )
+
+  it.effect("takes nothing for wrong that comes between the reading of the log and that of the rows", () =>
+    world(({ book, faulty, follow }) =>
+      Effect.gen(function* () {
+        const log = yield* EventStore
+        const persistence = yield* Persistence
+        const set = faulty.store.current
+        const version = () => book.stream("b-1").length - 1
+        const moving: Persistence["Service"] = {
+          ...persistence,
+          indexRows: (query) => Effect.andThen(book.perform(credit("b-1", 1n)), persistence.indexRows(query))
+        }
+        const stores = { log, persistence: moving, set }
+        const wallet = { id: "b-1", events: version() + 1 }
+        const before = version()
+        const { documents, flaws } = yield* compareDocuments(stores, [wallet], Effect.andThen(follow, set.refresh))
+        assert.isAbove(version(), before)
+        assert.deepStrictEqual(flaws, [])
+        assert.isAbove(documents.get("b-1") ?? 0, 1)
+      })
     )
   )
 

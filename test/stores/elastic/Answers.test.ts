@@ -4,22 +4,26 @@ import * as Effect from "effect/Effect"
 import Dns from "node:dns"
 import * as Http from "node:http"
 import type * as Net from "node:net"
+import { text } from "node:stream/consumers"
 import { vi } from "vitest"
 import * as Connection from "../../../src/stores/elastic/Connection.ts"
 import * as ElasticSearchIndex from "../../../src/stores/elastic/ElasticSearchIndex.ts"
 import * as ElasticReadModel from "../../../src/stores/elastic/ElasticReadModel.ts"
 import * as Searches from "../../../src/stores/elastic/Searches.ts"
 import type { SearchDocument } from "../../../src/stores/SearchIndex.ts"
-import { sampleHold } from "../../../src/testing/contract/SearchIndexContract.ts"
+import { sampleHold, sampleTransaction } from "../../../src/testing/contract/SearchIndexContract.ts"
 
 const product = { "x-elastic-product": "Elasticsearch", "content-type": "application/json" }
 
-const serve = (answer: Http.RequestListener) =>
+const serve = (answer: (request: Http.IncomingMessage, response: Http.ServerResponse, body: string) => void) =>
   Effect.acquireRelease(
     Effect.callback<Http.Server>((resume) => {
       const server = Http.createServer((request, response) => {
-        request.resume()
-        request.on("end", () => answer(request, response))
+        // A client that has given up sends no body to its end.
+        text(request).then(
+          (body) => answer(request, response, body),
+          () => response.destroy()
+        )
       })
       server.listen(0, "127.0.0.1", () => resume(Effect.succeed(server)))
     }),
@@ -57,6 +61,8 @@ const largeHold = (version: number): SearchDocument => {
     ? { ...document, hold: { ...document.hold, reference: "x".repeat(600_000) } }
     : document
 }
+
+const linesIn = (body: string): number => body.split("\n").length - 1
 
 const indexAt = (...nodes: ReadonlyArray<string>) =>
   Effect.map(Connection.make({ nodes }), (connection) => ElasticSearchIndex.make(connection))
@@ -212,6 +218,24 @@ describe("answers that are not Elasticsearch's", () => {
         const failure = yield* Effect.flip(all.current.write(documents))
         assert.include(failure.reason, "pipeline with id [none] does not exist")
       })
+  )
+
+  it.live("a bulk that takes too long is parted: a server that is slow for now comes on with a smaller one", () =>
+    Effect.gen(function* () {
+      const sizes: Array<number> = []
+      const port = yield* serve((_, response, body) => {
+        const documents = linesIn(body) / 2
+        sizes.push(documents)
+        if (documents > 1_000) return
+        const items = Array.from({ length: documents }, () => ({ index: { status: 201 } }))
+        response.writeHead(200, product).end(JSON.stringify({ items }))
+      })
+      const connection = yield* Connection.make({ nodes: [`http://127.0.0.1:${port}`] })
+      const index = ElasticSearchIndex.make(connection, { bulkTimeoutMillis: 2_000 })
+      const documents = Array.from({ length: 4_000 }, (_, version) => sampleTransaction("w", version))
+      assert.deepStrictEqual(yield* index.current.write(documents), [])
+      assert.deepStrictEqual(sizes.slice(0, 3), [4_000, 2_000, 1_000])
+    })
   )
 
   it.live("where nobody listens it says so at once, without the password of the address", () =>

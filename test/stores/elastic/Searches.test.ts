@@ -135,6 +135,23 @@ it.live("takes a server that is too busy for one that is away", () =>
   })
 )
 
+it.live("takes an index that is gone, or is another one than ours, for a server that is away", () =>
+  Effect.gen(function* () {
+    const gone = { type: "index_not_found_exception", reason: "no such index [wallet-transactions]" }
+    const foreign = { type: "query_shard_exception", reason: "No mapping found for [position] in order to sort on" }
+    for (const [status, cause] of [
+      [404, gone],
+      [400, foreign]
+    ] as const) {
+      const body = JSON.stringify({ error: { root_cause: [cause], ...cause }, status })
+      for (const failure of Object.values(yield* failuresOf(status, body))) {
+        assert.strictEqual(failure._tag, "StoreUnavailable")
+        assert.include(failure.message, cause.reason)
+      }
+    }
+  })
+)
+
 it.live("takes nothing for an answer that is none", () =>
   Effect.gen(function* () {
     for (const body of ["{}", `{"hits":{}}`, `{"hits":{"hits":[{"_sour`]) {
