@@ -4,6 +4,7 @@
  * there that nobody sent. Then `verify` holds PostgreSQL against the log.
  */
 import * as Effect from "effect/Effect"
+import { maxTime } from "../../src/domain/Limits.ts"
 import { verify } from "../../src/engine/verify/Verify.ts"
 import { EventStore, type PositionedEvent } from "../../src/stores/EventStore.ts"
 import { Persistence } from "../../src/stores/Persistence.ts"
@@ -243,7 +244,7 @@ export const openWork = Effect.gen(function* (): Effect.fn.Return<
     ([walletId, version]) => (persisted.get(walletId)?.version ?? -1) < version
   )
   const refusals = yield* persistence.openRefusals({ after: { walletId: "", version: -1 }, limit: 10 })
-  const transfers = yield* persistence.openTransfers({ before: Number.MAX_SAFE_INTEGER / 2, limit: 10 })
+  const transfers = yield* persistence.openTransfers({ before: maxTime, limit: 10 })
   return [
     ...behind.slice(0, 10).map(([walletId, version]) => `${walletId} is not at version ${version}`),
     ...refusals.map(({ version, walletId }) => `version ${version} of ${walletId} is not reversed`),
