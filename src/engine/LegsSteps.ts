@@ -68,7 +68,11 @@ export interface LegsSteps {
     refused: { readonly leg: number; readonly reason: string } | undefined
   ) => Effect.Effect<Decided, CommandError>
   /** Step 4 at one wallet that has prepared; answers what it has on record. */
-  readonly tell: (transfer: Transfer, walletId: string, decided: Decided) => Effect.Effect<RecordedEvent, CommandError>
+  readonly tell: (
+    transfer: Transfer,
+    walletId: string,
+    refused?: { readonly leg: number; readonly reason: string }
+  ) => Effect.Effect<RecordedEvent, CommandError>
   /** Step 5; answers the transfer as it is from then on. */
   readonly settle: (
     transfer: Transfer,
@@ -205,10 +209,9 @@ const decide =
 
 const tell =
   (wallets: Wallets): LegsSteps["tell"] =>
-  (transfer, walletId, decided) => {
+  (transfer, walletId, refused) => {
     const key: CommandKey = `e:decided:${sourceOf(transfer)}:${transfer.id}`
-    const command = outcome(transfer, walletId, decided._tag === "Applied" ? undefined : decided)
-    return Effect.flatMap(wallets.ask(command, key, engineOrigin), (reply) =>
+    return Effect.flatMap(wallets.ask(outcome(transfer, walletId, refused), key, engineOrigin), (reply) =>
       Effect.flatMap(persistedEvents(wallets, walletId, reply), (events) => {
         const recorded = events.find(({ event }) => event._tag === "LegsApplied" || event._tag === "LegsReleased")
         return recorded === undefined ? notTold(walletId) : Effect.succeed(recorded)

@@ -124,6 +124,8 @@ export const conclude = (
   })
 }
 
+const atOnce = { concurrency: concurrentWallets }
+
 /** Steps 2 to 5 of several legs. Whoever waits is told when all its wallets know. */
 export const concludeLegs = Effect.fnUntraced(function* (
   steps: LegsSteps,
@@ -134,6 +136,10 @@ export const concludeLegs = Effect.fnUntraced(function* (
   // Of one that is settled its home tells how, whatever it is asked.
   const transactions = inFlight ? yield* carryLegs(steps, transfer, attempt) : []
   const ended = yield* attempt(steps.settle(transfer, transactions, wanted))
+  if (!inFlight && ended.status === "completed") {
+    // Its rows may have been lost since, and be back at the home alone.
+    yield* Effect.forEach(otherParties(transfer), ({ walletId }) => attempt(steps.tell(transfer, walletId)), atOnce)
+  }
   run.transfer = ended
   run.end(
     ended.status === "completed"
@@ -154,7 +160,6 @@ const carryLegs = Effect.fnUntraced(function* (
   transfer: Transfer,
   attempt: Attempt
 ): Effect.fn.Return<ReadonlyArray<LegTransactions>, CommandError> {
-  const atOnce = { concurrency: concurrentWallets }
   const promised = yield* Effect.forEach(
     otherParties(transfer),
     (party) => attempt(steps.prepare(transfer, party)),
@@ -163,7 +168,7 @@ const carryLegs = Effect.fnUntraced(function* (
   const decided = yield* attempt(steps.decide(transfer, lowestLeg(promised)))
   const told = yield* Effect.forEach(
     promised.flatMap((one) => (one._tag === "Prepared" ? [one.walletId] : [])),
-    (walletId) => attempt(steps.tell(transfer, walletId, decided)),
+    (walletId) => attempt(steps.tell(transfer, walletId, decided._tag === "Applied" ? undefined : decided)),
     atOnce
   )
   return decided._tag === "Applied" ? transactionsIn(transfer, [decided.recorded, ...told]) : []
