@@ -4,6 +4,7 @@
  * there that nobody sent. Then `verify` holds PostgreSQL against the log.
  */
 import * as Effect from "effect/Effect"
+import type { WalletEvent } from "../../src/domain/Event.ts"
 import { maxTime } from "../../src/domain/Limits.ts"
 import { verify } from "../../src/engine/verify/Verify.ts"
 import { EventStore, type PositionedEvent } from "../../src/stores/EventStore.ts"
@@ -61,7 +62,14 @@ export interface Verified {
   readonly found: ReadonlyArray<string>
 }
 
+/** Of several legs what their home says. */
+const kindOf = (event: WalletEvent): keyof TransferEntry | undefined => {
+  if (event._tag === "LegsSettled") return event.reason === null ? "received" : "refused"
+  return transferKinds[event._tag]
+}
+
 const transferKinds: Readonly<Record<string, keyof TransferEntry>> = {
+  LegsBegun: "sent",
   TransferSent: "sent",
   TransferReceived: "received",
   TransferRefused: "refused",
@@ -93,7 +101,7 @@ class Reader {
       const operation = this.byVersion.get(`${walletId} ${event.reversedVersion}`)
       if (operation !== undefined) operation.reversed = true
     }
-    const kind = transferKinds[event._tag]
+    const kind = kindOf(event)
     if (kind === undefined || !("transferId" in event)) return
     const transfer = this.transfers.get(event.transferId) ?? {
       sent: 0,

@@ -76,12 +76,14 @@ const fieldOf = (body: Body, name: string): Body => (body[name] ?? {}) as Body
 
 const isPersisted = (body: Body): boolean => fieldOf(body, "durability")["persisted"] === true
 
+const lastingLeg = ({ receivedTransactionId: _r, sentTransactionId: _s, ...leg }: Body): Body => leg
+
 /** What never changes of an answer: all but how durable it is by now, and how far a transfer has come. */
 const lasting = (body: Body): string => {
   const { durability: _, transfer, ...rest } = body
   if (transfer === undefined) return JSON.stringify(rest)
-  const { reason: _r, status: _s, updatedAt: _u, ...sent } = transfer as Body
-  return JSON.stringify({ ...rest, sent })
+  const { leg: _l, legs, reason: _r, status: _s, updatedAt: _u, ...sent } = transfer as Body
+  return JSON.stringify({ ...rest, sent, legs: (legs as ReadonlyArray<Body>).map(lastingLeg) })
 }
 
 const acknowledge = (command: SentCommand, body: Body): string | undefined => {

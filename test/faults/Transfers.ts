@@ -1,6 +1,6 @@
 /**
- * Random transfers among a few wallets while the service is killed again and again: none
- * is lost, none happens twice, the money is conserved, and each has ended soon after the
+ * Random transfers among a few wallets, of one leg or of several, while the service is killed again and again: none
+ * is lost, none happens twice or in a part, the money is conserved, and each has ended soon after the
  * last start without a human.
  */
 import * as Effect from "effect/Effect"
@@ -12,6 +12,7 @@ import type { SentCommand } from "./ClientView.ts"
 import { type FaultClient, sendOne } from "./FaultClient.ts"
 import { type Outcome, promisesBroken } from "./Outcome.ts"
 import { directStores, execute, type Rig, type ServiceSlot, startRig } from "./Rig.ts"
+import { countLegs } from "./LegsLog.ts"
 import type { RunOptions, Scenario } from "./Scenario.ts"
 import { auditOf, converge, endService, watchMemory } from "./UnderLoad.ts"
 
@@ -31,6 +32,8 @@ export interface TransferKills {
   readonly kills: number
   /** Whether {@link refuseUnwanted} has been said. */
   readonly refusing?: boolean
+  /** Of so many legs at most, and of two at least; absent: of one. */
+  readonly legs?: number
 }
 
 /** A rule of the user's: it does not want money under this reference. */
@@ -56,6 +59,17 @@ const randomTransfer = (client: FaultClient, { count, refusing }: TransferKills)
   const reference = refusing === true && client.random(Math.ceil(count / unwanted)) === 0 ? "unwanted" : "load"
   const body = { from: walletId, to: wallets[to]!, amount: String(1 + client.random(100)), reference }
   return client.add({ kind: "transfer", walletId, path: "/v1/transfers", body })
+}
+
+/** Between any wallets, so that sources and destinations mix; the key is the first source's. */
+const randomLegs = (client: FaultClient, most: number): SentCommand => {
+  const { wallets } = client
+  const legs = Array.from({ length: 2 + client.random(most - 1) }, () => {
+    const from = client.random(wallets.length)
+    const to = (from + 1 + client.random(wallets.length - 1)) % wallets.length
+    return { from: wallets[from]!, to: wallets[to]!, amount: String(1 + client.random(100)) }
+  })
+  return client.add({ kind: "transfer", walletId: legs[0]!.from, path: "/v1/transfers", body: { legs } })
 }
 
 /** Takes one transfer after the other to an answer; a connection that breaks is made anew, to where the service is then. */
@@ -96,7 +110,10 @@ export const transfersUnderKills = Effect.fnUntraced(function* (
   const most = count - client.options.connections
   let made = 0
   let done = 0
-  const next = () => (made++ < count ? randomTransfer(client, plan) : undefined)
+  const next = () => {
+    if (made++ >= count) return undefined
+    return plan.legs === undefined ? randomTransfer(client, plan) : randomLegs(client, plan.legs)
+  }
   const callers = yield* Effect.forkChild(
     Effect.forEach(
       Array.from({ length: client.options.connections }),
@@ -176,6 +193,56 @@ export const transfersBroken = (counts: TransferCounts, money: bigint): Readonly
   ]
 }
 
+/** So little that some legs find too little money, now at the look and now after the promise of others. */
+const scarceFunds = "400"
+
+const runLegs = (options: RunOptions) =>
+  Effect.gen(function* (): Effect.fn.Return<Outcome, never, Scope.Scope> {
+    const started = performance.now()
+    const kills = options.kills ?? 10
+    const rig = yield* startRig({ ...options, client: { wallets: 200, connections: 32, funds: scarceFunds } })
+    const { client } = rig
+    const memory = yield* watchMemory(rig)
+    const before = performance.now()
+    const endMillis = yield* transfersUnderKills(client, rig.service, { count: options.count, kills, legs: 10 })
+    const loadMillis = performance.now() - before
+    const { verified } = yield* converge(rig)
+    const verdict = yield* auditOf(rig)
+    const stores = directStores(rig)
+    const legs = yield* countLegs.pipe(Effect.provide(stores), Effect.orDie)
+    const counts = yield* countTransfers.pipe(Effect.provide(stores), Effect.orDie)
+    const money = BigInt(client.options.funds) * BigInt(client.options.wallets)
+    return {
+      scenario: "legs",
+      what: `${options.count.toLocaleString("en")} transfers of 2 to 10 legs among ${client.options.wallets} wallets, the service killed ${kills} times`,
+      stores: rig.stores,
+      seed: options.seed,
+      connections: client.options.connections,
+      verdict,
+      verified,
+      healMillis: endMillis,
+      durationMillis: Math.round(performance.now() - started),
+      answers: client.answers,
+      slowestMillis: client.slowest,
+      resident: memory,
+      figures: {
+        kills,
+        begun: legs.begun,
+        completed: legs.completed,
+        reversed: legs.reversed,
+        undone: legs.undone,
+        "in transit": Number(counts.inTransit),
+        "transfers/s, kills included": Math.round((options.count * 1_000) / loadMillis)
+      },
+      problems: [
+        ...promisesBroken(verdict, verified, { millis: endMillis, limit: endLimitMillis }),
+        ...transfersBroken(counts, money),
+        ...legs.broken.slice(0, 20),
+        ...(yield* endService(rig))
+      ]
+    }
+  })
+
 const run = (options: RunOptions) =>
   Effect.gen(function* (): Effect.fn.Return<Outcome, never, Scope.Scope> {
     const started = performance.now()
@@ -231,5 +298,13 @@ export const transfers: ReadonlyArray<Scenario> = [
     seconds: 0,
     count: 100_000,
     run
+  },
+  {
+    name: "legs",
+    summary: "random transfers of 2 to 10 legs among two hundred wallets, the service killed again and again",
+    stores: ["both", "postgres"],
+    seconds: 0,
+    count: 100_000,
+    run: runLegs
   }
 ]

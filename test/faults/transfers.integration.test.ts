@@ -3,13 +3,15 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
+import type { InspectDocument } from "../../src/cli/tools/InspectDocument.ts"
 import { storesLayer } from "../../src/engine/EngineStores.ts"
 import { readyDataDir } from "../support/embedded.ts"
 import { postgresPresent, TestPostgres } from "../support/postgres.ts"
 import { audit, verifyNow } from "./Audit.ts"
 import { defaultClient, FaultClient, openWallets } from "./FaultClient.ts"
+import { countLegs } from "./LegsLog.ts"
 import { ServiceSlot } from "./Rig.ts"
-import { countTransfers, transfersBroken, transfersUnderKills } from "./Transfers.ts"
+import { countTransfers, type TransferKills, transfersBroken, transfersUnderKills } from "./Transfers.ts"
 
 const wallets = 100
 
@@ -21,8 +23,8 @@ const untilSourcesAreTold = ({ options, url, wallets: ids }: FaultClient): Effec
         headers: { authorization: `Bearer ${options.apiKey}` },
         signal
       })
-      const { transfersInFlightCount } = (await answer.json()) as { readonly transfersInFlightCount: number }
-      if (transfersInFlightCount > 0) return false
+      const { legsPreparedCount, transfersInFlightCount } = (await answer.json()) as InspectDocument
+      if (transfersInFlightCount + legsPreparedCount > 0) return false
     }
     return true
   }).pipe(Effect.delay("100 millis"), Effect.repeat({ until: (told) => told }), Effect.asVoid)
@@ -30,7 +32,7 @@ const untilSourcesAreTold = ({ options, url, wallets: ids }: FaultClient): Effec
 /** On PostgreSQL, or else embedded in the folder. */
 const transfersSurvive = Effect.fnUntraced(function* (
   databaseUrl: Option.Option<Redacted.Redacted>,
-  plan: { readonly count: number; readonly kills: number }
+  plan: TransferKills
 ) {
   const dataDir = yield* readyDataDir
   const slot = yield* Effect.acquireRelease(
@@ -67,7 +69,11 @@ const transfersSurvive = Effect.fnUntraced(function* (
     assert.deepInclude(verdict, { lost: 0, doubled: 0, untrue: 0, open: 0 }, verdict.complaints.join("\n"))
     const counts = yield* countTransfers
     assert.deepStrictEqual(transfersBroken(counts, BigInt(defaultClient.funds) * BigInt(wallets)), [])
-    assert.deepInclude(counts, { sent: plan.count, received: plan.count, settled: plan.count })
+    if (plan.legs === undefined) {
+      assert.deepInclude(counts, { sent: plan.count, received: plan.count, settled: plan.count })
+    } else {
+      assert.deepInclude(yield* countLegs, { begun: plan.count, completed: plan.count, broken: [] })
+    }
     assert.deepInclude(yield* verifyNow, { differences: 0 })
   }).pipe(Effect.provide(storesLayer(stores)))
 }, Effect.scoped)
@@ -82,6 +88,16 @@ describe("transfers over HTTP while the service is killed", () => {
       Effect.gen(function* () {
         const { url } = yield* TestPostgres
         yield* transfersSurvive(Option.some(url), { count: 2_000, kills: 3 })
+      }).pipe(Effect.provide(TestPostgres.layer)),
+    patience
+  )
+
+  it.live.skipIf(!postgresPresent)(
+    "all of several legs end once, at all of their wallets, on PostgreSQL",
+    () =>
+      Effect.gen(function* () {
+        const { url } = yield* TestPostgres
+        yield* transfersSurvive(Option.some(url), { count: 500, kills: 3, legs: 10 })
       }).pipe(Effect.provide(TestPostgres.layer)),
     patience
   )

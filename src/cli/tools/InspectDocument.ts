@@ -134,6 +134,19 @@ export const InspectDocument = Schema.Struct({
       ageMillis: Schema.Number,
       row: Schema.NullOr(Schema.String)
     })
+  ),
+  legsPreparedCount: Schema.Number,
+  /** Of transfers of several legs: what this wallet has promised, or at its home what others do not know yet. */
+  legsPrepared: Schema.Array(
+    Schema.Struct({
+      id: Schema.String,
+      home: Schema.String,
+      legs: Schema.Number,
+      held: Amount,
+      decision: Schema.NullOr(Schema.String),
+      ageMillis: Schema.Number,
+      row: Schema.NullOr(Schema.String)
+    })
   )
 })
 
@@ -175,6 +188,17 @@ const transferDocument = (report: InspectReport) =>
     id,
     to,
     amount: String(amount),
+    ageMillis: Math.max(0, report.time - createdAt),
+    row
+  }))
+
+const legsDocument = (report: InspectReport) =>
+  report.legsPrepared.map(({ createdAt, decision, held, home, id, legs, row }) => ({
+    id,
+    home,
+    legs,
+    held: String(held),
+    decision,
     ageMillis: Math.max(0, report.time - createdAt),
     row
   }))
@@ -232,7 +256,9 @@ export const inspectDocument = (report: InspectReport): InspectDocument => ({
   openHoldCount: report.openHoldCount,
   openHolds: holdDocument(report),
   transfersInFlightCount: report.transfersInFlightCount,
-  transfersInFlight: transferDocument(report)
+  transfersInFlight: transferDocument(report),
+  legsPreparedCount: report.legsPreparedCount,
+  legsPrepared: legsDocument(report)
 })
 
 type Side = InspectDocument["log"]["wallet"]
@@ -349,7 +375,8 @@ const nodeLines = ({ node }: InspectDocument): ReadonlyArray<string> => {
 }
 
 const workLines = (document: InspectDocument): ReadonlyArray<string> => {
-  const { openHoldCount, openHolds, transfersInFlight, transfersInFlightCount } = document
+  const { legsPrepared, legsPreparedCount, openHoldCount, openHolds, transfersInFlight, transfersInFlightCount } =
+    document
   return [
     counted(openHoldCount, "open hold"),
     ...openHolds.map(
@@ -360,6 +387,12 @@ const workLines = (document: InspectDocument): ReadonlyArray<string> => {
     `${counted(transfersInFlightCount, "transfer")} in flight`,
     ...transfersInFlight.map(
       ({ ageMillis, amount, id, row, to }) => `  ${id}: ${amount} to ${to}, for ${age(ageMillis)}, row ${row ?? "none"}`
+    ),
+    `${counted(legsPreparedCount, "transfer")} of several legs in flight`,
+    ...legsPrepared.map(
+      ({ ageMillis, decision, held, home, id, legs, row }) =>
+        `  ${id} of ${home}: ${counted(legs, "leg")}, ${held} held, ${decision ?? "not decided"}, for ${age(ageMillis)}, ` +
+        `row ${row ?? "none"}`
     )
   ]
 }
