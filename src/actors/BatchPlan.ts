@@ -112,7 +112,7 @@ export const planBatch = (start: Current, batch: ReadonlyArray<Envelope>, contex
     accepted.set(envelope.key, index)
     for (const recorded of verdict.events) events.push(recorded)
   }
-  return { verdicts, events, ...current, faults }
+  return { verdicts, events, wallet: current.wallet, facts: current.facts, faults }
 }
 
 /** Whether the events build on provisional ones; if not they become provisional themselves. */
