@@ -42,9 +42,11 @@ export interface SimulatedNode {
 
 /** Where they are renewed, every other node has the same version. */
 const policiesFor = ({ plan, policies }: Trial, name: string): ReadonlyArray<AnyPolicy> =>
-  plan.policies?.renewed === true
-    ? policies.map((policy) => ({ ...policy, version: `of ${Number(name.slice(-1)) % 2}` }))
-    : policies
+  policies.map((policy) =>
+    plan.policies?.renewed.includes(policy.name) === true
+      ? { ...policy, version: `of ${Number(name.slice(-1)) % 2}` }
+      : policy
+  )
 
 const layerOf = (trial: Trial, node: Pick<SimulatedNode, "life" | "kill" | "name">, takeOver: () => boolean) => {
   const { log, persistence } = gatedStores(trial, { life: node.life, kill: node.kill, takeOver })

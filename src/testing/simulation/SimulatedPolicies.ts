@@ -11,18 +11,18 @@ export interface PolicyPlan {
   readonly perMillis: number
   /** … in buckets of so many. */
   readonly bucketMillis: number
-  /** Each node has another version than the one before: all that is known is folded anew. */
-  readonly renewed: boolean
+  /** Of these policies each node has another version than the one before: what they know is folded anew. */
+  readonly renewed: ReadonlyArray<string>
 }
 
 export const drawPolicyPlan = (random: SeededRandom): PolicyPlan | undefined => {
   if (random.chance(0.5)) return undefined
   const perMillis = random.pick([3_000, 10_000, 30_000])
   return {
-    amount: random.pick([40, 90, 200]),
+    amount: random.pick([30, 60, 120]),
     perMillis,
     bucketMillis: Math.ceil(perMillis / random.pick([1, 3, 24])),
-    renewed: random.chance(0.4)
+    renewed: random.pick([[], ["velocity"], ["exact"], ["velocity", "exact"]])
   }
 }
 
