@@ -41,11 +41,9 @@ export interface SimulatedNode {
 }
 
 /** Where they are renewed, every other node has the same version. */
-const policiesFor = ({ plan, policies }: Trial, name: string): ReadonlyArray<AnyPolicy> =>
+const policiesFor = ({ policies, renewed }: Trial, name: string): ReadonlyArray<AnyPolicy> =>
   policies.map((policy) =>
-    plan.policies?.renewed.includes(policy.name) === true
-      ? { ...policy, version: `of ${Number(name.slice(-1)) % 2}` }
-      : policy
+    renewed.includes(policy.name) ? { ...policy, version: `of ${Number(name.slice(-1)) % 2}` } : policy
   )
 
 const layerOf = (trial: Trial, node: Pick<SimulatedNode, "life" | "kill" | "name">, takeOver: () => boolean) => {

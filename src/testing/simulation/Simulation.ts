@@ -86,6 +86,7 @@ const makeTrial = (seed: number, given: Partial<FaultPlan>, tried: PolicyTrial |
     world,
     plan,
     policies: tried === undefined ? policiesOf(plan.policies) : [tried.policy],
+    renewed: tried === undefined ? (plan.policies?.renewed ?? []) : seed % 2 === 0 ? [tried.policy.name] : [],
     policyLaws: tried?.laws ?? (plan.policies === undefined ? [] : [velocityLaw(plan.policies)]),
     knownByPolicies: new Map(),
     asked: { commands: 0, rejected: 0 },

@@ -30,6 +30,8 @@ export interface Trial {
   readonly plan: FaultPlan
   /** Of all nodes. */
   readonly policies: ReadonlyArray<AnyPolicy>
+  /** Those of which each node has another version than the one before. */
+  readonly renewed: ReadonlyArray<string>
   readonly policyLaws: ReadonlyArray<PolicyLaw>
   /** Of each wallet that was looked at, after each version, from before the first on: it and what each policy knows. */
   readonly knownByPolicies: Map<
