@@ -10,6 +10,8 @@ const numberBytes = 24
 
 /** Below this, and above its negative, a number without bound has at most 40 characters with sign, mark and quotes. */
 const usual = 10n ** 36n
+
+/** Of such a number in JSON, bytes. */
 const usualBytes = 40
 
 /**

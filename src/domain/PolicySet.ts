@@ -43,8 +43,10 @@ export interface KeptFacts {
 /** Policies of one engine, at most: each is asked of every command. */
 export const maxPolicies = 16
 
+/** Of one policy at one wallet, as JSON: a snapshot has room for all of them beside the largest state. */
 export const maxFactsBytes = 65_536
 
+/** Of a policy, and of its version, characters. */
 const maxNameLength = 64
 
 /** Of one policy's place in a snapshot beside its facts, bytes: name and version in the longest characters. */

@@ -17,6 +17,7 @@ export interface RollingSumSize {
 
 export const empty: RollingSum = []
 
+/** In a window: 60 kB as JSON. */
 export const maxBuckets = 600
 
 const isOver = (bucket: number, { bucketMillis, perMillis }: RollingSumSize, now: number): boolean =>

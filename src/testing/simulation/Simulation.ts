@@ -209,7 +209,10 @@ const checkVerified = ({ history, log, persistence, state }: Trial): void => {
   for (const found of report.differences) history.violated(`verify: ${textOf(found)}`)
 }
 
-/** Runs a seed. Synchronous; the same seed gives the same result, line by line. `plan`: what of the fault plan is given and not drawn; `tried`: the policy of all nodes, in place of those drawn. */
+/**
+ * Runs a seed. Synchronous; the same seed gives the same result, line by line. `plan`: what of the fault plan is given and
+ * not drawn; `tried`: the policy of all nodes, in place of those drawn.
+ */
 export const simulate = (seed: number, plan: Partial<FaultPlan> = {}, tried?: PolicyTrial): SimulationResult => {
   const trial = makeTrial(seed, plan, tried)
   const cluster = new SimulatedCluster(trial)

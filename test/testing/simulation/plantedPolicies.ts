@@ -1,7 +1,7 @@
 /** Bugs of policies, of the form of `plantedBugs.ts`. */
-import { bug, change } from "./plantedBug.ts"
+import { bug, change, foundBy, type PlantedBug } from "./plantedBug.ts"
 
-export const plantedPolicies = [
+export const plantedPolicies: ReadonlyArray<PlantedBug> = [
   bug(
     "what policies know is lost with a restart",
     change("actors/WalletHistory.ts", "policies.decode(keptFacts)", "{ facts: policies.initial, missing: [] }")
@@ -19,7 +19,7 @@ export const plantedPolicies = [
     change("actors/FactsHistory.ts", "updatedAt - reach,", "updatedAt - reach / 4,")
   ),
   bug(
-    "what a new version has folded is not kept, and what came since is folded twice",
+    "a new version of a policy counts twice what came since the snapshot",
     change("actors/FactsHistory.ts", "each({ after, upTo: version }", "each({ after, upTo: Infinity }")
   ),
   bug(
@@ -34,7 +34,8 @@ export const plantedPolicies = [
       "  actor.facts = plan.facts\n  if (plan.verdicts.length === 0) {\n"
     )
   ),
-  bug(
+  foundBy(
+    "test/engine/Policies.test.ts",
     "a dry run counts for policies",
     change(
       "actors/BatchPlan.ts",
@@ -61,5 +62,14 @@ export const plantedPolicies = [
   bug(
     "velocity: a bucket is out of the window with its first moment",
     change("domain/RollingSum.ts", "  (bucket + 1) * bucketMillis <=", "  bucket * bucketMillis <=")
+  ),
+  foundBy(
+    "test/engine/Policies.test.ts",
+    "a policy is asked about what the engine does by itself",
+    change(
+      "domain/Policy.ts",
+      '    case "ExpireHold":\n',
+      '    case "ExpireHold":\n      return [{ wallet, command: { ...command, _tag: "ReleaseHold" } }]\n'
+    )
   )
 ]
