@@ -191,7 +191,15 @@ export const spentBy = (wallet: Wallet | undefined, command: PolicyCommand): big
       const hold = wallet === undefined ? undefined : HashMap.get(wallet.holds, command.holdId)
       return hold?._tag === "Some" ? hold.value.remaining : 0n
     }
-    default:
+    case "CreateWallet":
+    case "UpdateWallet":
+    case "Freeze":
+    case "Unfreeze":
+    case "Close":
+    case "Credit":
+    case "PlaceHold":
+    case "ReleaseHold":
+    case "ReceiveTransfer":
       return 0n
   }
 }

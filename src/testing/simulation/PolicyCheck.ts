@@ -103,7 +103,16 @@ const commandOf = (events: ReadonlyArray<RecordedEvent>): Command | undefined =>
         metadata: metadata?._tag === "MetadataChanged" ? metadata.metadata : null
       }
     }
-    default:
+    case "NothingChanged":
+    case "HoldExpired":
+    case "TransferRefused":
+    case "TransferSettled":
+    case "TransferReversed":
+    case "LegsRefused":
+    case "LegsApplied":
+    case "LegsReleased":
+    case "LegsSettled":
+    case "OperationReversed":
       return undefined
   }
 }
