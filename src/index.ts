@@ -15,6 +15,19 @@ export type * as Event from "./domain/Event.ts"
 export { evolve, fold } from "./domain/Evolve.ts"
 export * as Limits from "./domain/Limits.ts"
 export { defaultPartitions, partitionOf } from "./domain/Partition.ts"
+export type { Fact } from "./domain/Fact.ts"
+export * as Policies from "./domain/Policies.ts"
+export {
+  type AnyPolicy,
+  type Policy,
+  type PolicyCommand,
+  type PolicyFacts,
+  type PolicyRejection,
+  promisedBy,
+  spentBy,
+  spentIn
+} from "./domain/Policy.ts"
+export * as RollingSum from "./domain/RollingSum.ts"
 export * from "./domain/Rejection.ts"
 export * from "./domain/Wallet.ts"
 export * from "./engine/EngineConfig.ts"

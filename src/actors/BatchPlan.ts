@@ -8,12 +8,15 @@ import type { WalletLimits } from "../domain/Decide.ts"
 import { decide } from "../domain/Decide.ts"
 import type { CommandKey, EventMetadata, RecordedEvent, WalletEvent } from "../domain/Event.ts"
 import { evolve } from "../domain/Evolve.ts"
+import { questionsOf } from "../domain/Policy.ts"
+import type { PolicySet, WalletFacts } from "../domain/PolicySet.ts"
+import { PolicyFault } from "../domain/PolicySet.ts"
 import type { Provisional } from "../domain/Provisional.ts"
 import type { Rejection } from "../domain/Rejection.ts"
 import type { Wallet } from "../domain/Wallet.ts"
 import { growth, walletBytes } from "../domain/WalletSize.ts"
 import type { SeenKey } from "../stores/Persistence.ts"
-import { IdempotencyKeyReused, OutcomeUnknown, VersionMismatch } from "./EngineError.ts"
+import { IdempotencyKeyReused, OutcomeUnknown, PolicyDefect, VersionMismatch } from "./EngineError.ts"
 import type { Envelope, Resend } from "./Mailbox.ts"
 
 /**
@@ -26,7 +29,10 @@ import type { Envelope, Resend } from "./Mailbox.ts"
 export type Verdict =
   | Accepted
   | Tried
-  | { readonly _tag: "Rejected"; readonly error: Rejection | IdempotencyKeyReused | VersionMismatch | OutcomeUnknown }
+  | {
+      readonly _tag: "Rejected"
+      readonly error: Rejection | IdempotencyKeyReused | VersionMismatch | OutcomeUnknown | PolicyDefect
+    }
   | { readonly _tag: "Same"; readonly first: number }
   | { readonly _tag: "Seen"; readonly version: number }
   | { readonly _tag: "Defect"; readonly defect: unknown }
@@ -35,6 +41,8 @@ interface Outcome {
   readonly before: Wallet | undefined
   readonly wallet: Wallet
   readonly events: ReadonlyArray<RecordedEvent>
+  /** What policies know after them; `undefined`: there are none. */
+  readonly facts: WalletFacts | undefined
 }
 
 interface Accepted extends Outcome {
@@ -54,6 +62,9 @@ export interface BatchPlan {
   /** Of all accepted commands, in order. */
   readonly events: ReadonlyArray<RecordedEvent>
   readonly wallet: Wallet | undefined
+  readonly facts: WalletFacts | undefined
+  /** Policies that have thrown. */
+  readonly faults: ReadonlyArray<PolicyFault>
 }
 
 export interface PlanContext {
@@ -68,14 +79,19 @@ export interface PlanContext {
   readonly seen: (key: CommandKey) => Pick<SeenKey, "fingerprint" | "version"> | undefined
   /** Events that may still be undone; those of the plan are added. `undefined`: there can be none. */
   readonly provisional: Provisional | undefined
+  /** `undefined`: there are none. */
+  readonly policies: PolicySet | undefined
 }
 
-export const planBatch = (
-  start: Wallet | undefined,
-  batch: ReadonlyArray<Envelope>,
-  context: PlanContext
-): BatchPlan => {
-  let wallet = start
+/** What a command is decided on. */
+interface Current {
+  readonly wallet: Wallet | undefined
+  readonly facts: WalletFacts | undefined
+}
+
+export const planBatch = (start: Current, batch: ReadonlyArray<Envelope>, context: PlanContext): BatchPlan => {
+  let current = start
+  const faults: Array<PolicyFault> = []
   const events: Array<RecordedEvent> = []
   const verdicts: Array<Verdict> = []
   const accepted = new Map<CommandKey, number>()
@@ -85,18 +101,18 @@ export const planBatch = (
     const first = accepted.get(envelope.key)
     const verdict =
       first === undefined
-        ? judgeSafely(wallet, envelope, context, overtaken)
+        ? judgeSafely(current, envelope, context, overtaken, faults)
         : batch[first]!.fingerprint === envelope.fingerprint
           ? { _tag: "Same" as const, first }
           : keyReused(envelope, context)
     if (verdict._tag === "Accepted" && mustWait(verdict, context)) break
     verdicts.push(verdict)
     if (verdict._tag !== "Accepted") continue
-    wallet = verdict.wallet
+    current = verdict
     accepted.set(envelope.key, index)
     for (const recorded of verdict.events) events.push(recorded)
   }
-  return { verdicts, events, wallet }
+  return { verdicts, events, wallet: current.wallet, facts: current.facts, faults }
 }
 
 /** Whether the events build on provisional ones; if not they become provisional themselves. */
@@ -132,24 +148,27 @@ const overtakenKeys = (batch: ReadonlyArray<Envelope>, { seen }: PlanContext): R
 
 /** One command's defect is that command's: those before and after it are decided as if it had not been there. */
 const judgeSafely = (
-  wallet: Wallet | undefined,
+  current: Current,
   envelope: Envelope,
   context: PlanContext,
-  overtaken: ReadonlySet<CommandKey> | undefined
+  overtaken: ReadonlySet<CommandKey> | undefined,
+  faults: Array<PolicyFault>
 ): Verdict => {
   try {
-    return judge(wallet, envelope, context, overtaken)
+    return judge(current, envelope, context, overtaken, faults)
   } catch (defect) {
     return { _tag: "Defect", defect }
   }
 }
 
 const judge = (
-  wallet: Wallet | undefined,
+  current: Current,
   envelope: Envelope,
   context: PlanContext,
-  overtaken: ReadonlySet<CommandKey> | undefined
+  overtaken: ReadonlySet<CommandKey> | undefined,
+  faults: Array<PolicyFault>
 ): Verdict => {
+  const { wallet } = current
   const seen = context.seen(envelope.key)
   if (seen !== undefined) {
     return seen.fingerprint === envelope.fingerprint
@@ -164,9 +183,30 @@ const judge = (
     return { _tag: "Rejected", error: new VersionMismatch({ walletId: context.walletId, version: wallet.version }) }
   }
   const decision = decide(wallet, envelope.command, { time: context.now, limits: context.limits })
-  return Result.isFailure(decision)
-    ? { _tag: "Rejected", error: decision.failure }
-    : record(wallet, decision.success, envelope, context)
+  if (Result.isFailure(decision)) return { _tag: "Rejected", error: decision.failure }
+  const verdict = record(wallet, decision.success, envelope, context)
+  return context.policies === undefined ? verdict : judgeByPolicies(current.facts!, envelope, verdict, context, faults)
+}
+
+/** What the rules have accepted. Facts that cannot be folded stop what policies are asked about, and nothing else. */
+const judgeByPolicies = (
+  facts: WalletFacts,
+  { command }: Envelope,
+  verdict: Accepted | Tried,
+  { policies, time, walletId }: PlanContext,
+  faults: Array<PolicyFault>
+): Verdict => {
+  const questions = questionsOf(verdict.before, command)
+  const against = policies!.judge(questions, time, facts)
+  if (against !== undefined && !(against instanceof PolicyFault)) return { _tag: "Rejected", error: against }
+  const folded = policies!.foldAll(facts, verdict.events)
+  const fault = against ?? (questions.length > 0 ? folded.faults[0] : undefined)
+  if (fault === undefined) {
+    faults.push(...folded.faults)
+    return { ...verdict, facts: folded.facts }
+  }
+  faults.push(fault)
+  return { _tag: "Rejected", error: new PolicyDefect({ walletId, policy: fault.policy }) }
 }
 
 const record = (
@@ -174,7 +214,7 @@ const record = (
   decided: ReadonlyArray<WalletEvent>,
   envelope: Envelope,
   context: PlanContext
-): Verdict => {
+): Accepted | Tried => {
   const commandId = context.nextId(context.time)
   const metadata: EventMetadata = {
     commandId,
@@ -199,7 +239,7 @@ const record = (
     events[i] = recorded
     wallet = evolve(wallet, recorded)
   }
-  return { _tag: envelope.dryRun ? "Tried" : "Accepted", before, wallet: wallet!, events }
+  return { _tag: envelope.dryRun ? "Tried" : "Accepted", before, wallet: wallet!, events, facts: undefined }
 }
 
 const keyReused = (envelope: Envelope, context: PlanContext): Verdict => ({

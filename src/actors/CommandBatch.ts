@@ -24,6 +24,7 @@ import { discard, untilPersisted } from "./PersistenceProgress.ts"
 import { UnpersistedEvents } from "./UnpersistedEvents.ts"
 import type { ActorContext, WalletActor } from "./WalletActor.ts"
 import { contended, isBehind, load } from "./WalletLoading.ts"
+import { reportFault } from "./WalletPolicies.ts"
 
 /** What earlier tries of a batch have told. */
 interface Attempt {
@@ -83,6 +84,7 @@ const tryBatch = function* (
   if (outcome._tag !== "Appended")
     return yield* notAppended(actor, context, { attempt, batch, epoch, now, outcome, plan })
   for (const verdict of plan.verdicts) if (verdict._tag === "Defect") yield* reportDefect(actor, verdict.defect)
+  for (const fault of plan.faults) yield* reportFault(actor.walletId, fault)
   committed(actor, batch, plan, context)
   return firstAttempt
 }
@@ -151,7 +153,8 @@ const decideBatch = (
   const keys = actor.keys!
   const { seen } = options
   if (context.pipeline.separate) actor.unpersisted ??= new UnpersistedEvents()
-  return planBatch(actor.wallet, batch, {
+  const { facts, wallet } = actor
+  return planBatch({ wallet, facts }, batch, {
     walletId: actor.walletId,
     now: options.now,
     time: Math.max(options.now, actor.wallet?.updatedAt ?? 0),
@@ -159,7 +162,8 @@ const decideBatch = (
     limits: context.bounds.limits,
     nextId: (time) => context.ids.nextOfWallet(time, actor.tag),
     seen: (key: CommandKey) => keys.get(key) ?? seen?.get(key),
-    provisional: actor.unpersisted?.provisional
+    provisional: actor.unpersisted?.provisional,
+    policies: context.policies
   })
 }
 

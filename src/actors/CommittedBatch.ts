@@ -38,6 +38,7 @@ const moveState = (actor: WalletActor, plan: BatchPlan, context: ActorContext): 
   const wallet = plan.wallet!
   const keys = actor.keys!
   actor.wallet = wallet
+  actor.facts = plan.facts
   for (const recorded of plan.events) {
     keys.add(recorded)
     if (changesProfile(recorded.event)) actor.profileVersion = recorded.version

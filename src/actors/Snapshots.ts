@@ -8,6 +8,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Metric from "effect/Metric"
 import * as Result from "effect/Result"
+import type { PolicySet, WalletFacts } from "../domain/PolicySet.ts"
 import type { Wallet } from "../domain/Wallet.ts"
 import { decodeWallet, encodeWallet } from "../domain/WalletCodec.ts"
 import { walletBytes } from "../domain/WalletSize.ts"
@@ -16,6 +17,7 @@ import type { ActorBounds } from "./ActorBounds.ts"
 import * as BackgroundWriter from "./BackgroundWriter.ts"
 import * as EngineMetrics from "./EngineMetrics.ts"
 import type { KeyWindowState } from "./KeyWindow.ts"
+import { WalletPolicies } from "./WalletPolicies.ts"
 
 export class Snapshots extends Context.Service<
   Snapshots,
@@ -31,8 +33,10 @@ export class Snapshots extends Context.Service<
 
 const make = Effect.fnUntraced(function* (bounds: ActorBounds) {
   const log = yield* EventStore
+  const policies = yield* WalletPolicies
+  const factsBytes = policies?.maxBytes ?? 0
   const write = (memory: WalletMemory) =>
-    Effect.suspend(() => log.saveSnapshot(encodeSnapshot(memory))).pipe(
+    Effect.suspend(() => log.saveSnapshot(encodeSnapshot(memory, policies))).pipe(
       Effect.andThen(Metric.update(EngineMetrics.snapshots, 1)),
       Effect.catchCause((cause) =>
         // Nothing is lost: the log has every event, the next activation reads a longer tail.
@@ -44,7 +48,7 @@ const make = Effect.fnUntraced(function* (bounds: ActorBounds) {
   const tooLarge = new Set<string>()
   const save = (memory: WalletMemory) => {
     const { id } = memory.wallet
-    if (walletBytes(memory.wallet) + keysBytes(bounds.keysInSnapshot) <= maxSnapshotBytes) {
+    if (walletBytes(memory.wallet) + keysBytes(bounds.keysInSnapshot) + factsBytes <= maxSnapshotBytes) {
       tooLarge.delete(id)
       return write(memory)
     }
@@ -75,9 +79,12 @@ export interface WalletMemory {
   /** Version of the last event that changed status, overdraft limit or metadata. */
   readonly profileVersion: number
   readonly keys: KeyWindowState
+  /** What policies know; absent: there are none. */
+  readonly facts?: WalletFacts | undefined
 }
 
-export const encodeSnapshot = (memory: WalletMemory): Snapshot => ({
+/** `policies`: those whose facts these are. */
+export const encodeSnapshot = (memory: WalletMemory, policies?: PolicySet): Snapshot => ({
   walletId: memory.wallet.id,
   version: memory.wallet.version,
   time: memory.wallet.updatedAt,
@@ -85,12 +92,18 @@ export const encodeSnapshot = (memory: WalletMemory): Snapshot => ({
     format,
     wallet: encodeWallet(memory.wallet),
     profileVersion: memory.profileVersion,
-    keys: memory.keys
+    keys: memory.keys,
+    facts: memory.facts && policies?.encode(memory.facts)
   })
 })
 
+/** `facts`: whatever is there of policies. */
+export interface ReadSnapshot extends Omit<WalletMemory, "facts"> {
+  readonly facts: unknown
+}
+
 /** The failure says why the snapshot is of no use. */
-export const decodeSnapshot = (snapshot: Snapshot): Result.Result<WalletMemory, string> => {
+export const decodeSnapshot = (snapshot: Snapshot): Result.Result<ReadSnapshot, string> => {
   let data: unknown
   try {
     data = JSON.parse(snapshot.data)
@@ -98,7 +111,7 @@ export const decodeSnapshot = (snapshot: Snapshot): Result.Result<WalletMemory, 
     return Result.fail(String(error))
   }
   if (typeof data !== "object" || data === null) return Result.fail("not an object")
-  const { format: given, keys, profileVersion, wallet } = data as Readonly<Record<string, unknown>>
+  const { facts, format: given, keys, profileVersion, wallet } = data as Readonly<Record<string, unknown>>
   if (given !== format) return Result.fail(`unknown format ${String(given)}`)
   if (!Number.isSafeInteger(profileVersion)) return Result.fail("damaged profile version")
   if (!isKeyWindowState(keys)) return Result.fail("damaged keys")
@@ -107,7 +120,7 @@ export const decodeSnapshot = (snapshot: Snapshot): Result.Result<WalletMemory, 
   if (decoded.success.id !== snapshot.walletId || decoded.success.version !== snapshot.version) {
     return Result.fail("it belongs to another wallet or version")
   }
-  return Result.succeed({ wallet: decoded.success, profileVersion: Number(profileVersion), keys })
+  return Result.succeed({ wallet: decoded.success, profileVersion: Number(profileVersion), keys, facts })
 }
 
 const isKeyWindowState = (keys: unknown): keys is KeyWindowState => {

@@ -13,6 +13,7 @@ import * as Latch from "effect/Latch"
 import { walletTag } from "../domain/EventId.ts"
 import { type Metadata, noMetadata } from "../domain/Limits.ts"
 import type { TransferInFlight, Wallet } from "../domain/Wallet.ts"
+import { factsSize, type PolicySet, type WalletFacts } from "../domain/PolicySet.ts"
 import type { Persistence } from "../stores/Persistence.ts"
 import type { ActorBounds } from "./ActorBounds.ts"
 import { actorFixedBytes, metadataSize, openSize } from "./ActorSize.ts"
@@ -47,6 +48,8 @@ export interface ActorContext {
   readonly snapshots: Snapshots["Service"]
   readonly ids: EventIds["Service"]
   readonly clock: Clock.Clock
+  /** `undefined`: there are none. */
+  readonly policies: PolicySet | undefined
   readonly unloaded: UnloadedWallets["Service"]
   /** The wallet has loaded or grown: what it takes counts. Synchronous, O(1). */
   readonly resized: (actor: WalletActor) => void
@@ -70,6 +73,8 @@ export class WalletActor {
   readonly mailbox = new Mailbox()
   /** As of the last commit; meaningless until `loaded`. */
   wallet: Wallet | undefined = undefined
+  /** What the policies know as of then; `undefined`: there are none, or it is not `loaded`. */
+  facts: WalletFacts | undefined = undefined
   loaded = false
   keys: KeyWindow | undefined = undefined
   /** Version of the last event that changed status, overdraft limit or metadata. */
@@ -116,8 +121,8 @@ export class WalletActor {
 
   /** Memory that it takes now, bytes; an estimate. O(1) but after a change of the metadata. */
   get bytes(): number {
-    const { keys, wallet } = this
-    let bytes = actorFixedBytes + (keys?.bytes ?? 0)
+    const { facts, keys, wallet } = this
+    let bytes = actorFixedBytes + (keys?.bytes ?? 0) + (facts === undefined ? 0 : factsSize(facts))
     if (wallet === undefined) return bytes
     bytes += openSize(wallet)
     if (wallet.metadata !== this.sizedMetadata) {
@@ -172,8 +177,8 @@ export class WalletActor {
 export const snapshot = (actor: WalletActor, context: ActorContext): void => {
   const wallet = actor.wallet!
   const keys = actor.keys!.state(context.bounds.keysInSnapshot)
-  if (context.snapshots.offer({ wallet, profileVersion: actor.profileVersion, keys }))
-    actor.snapshotVersion = wallet.version
+  const { facts, profileVersion } = actor
+  if (context.snapshots.offer({ wallet, profileVersion, keys, facts })) actor.snapshotVersion = wallet.version
 }
 
 /** What a resident wallet's actor is doing, for whoever is on call. */

@@ -12,6 +12,7 @@ import * as Schedule from "effect/Schedule"
 import type { RecordedEvent } from "../domain/Event.ts"
 import { evolve } from "../domain/Evolve.ts"
 import { changesProfile } from "../domain/Profile.ts"
+import type { WalletFacts } from "../domain/PolicySet.ts"
 import type { Wallet } from "../domain/Wallet.ts"
 import type { Snapshot, SnapshotBound } from "../stores/EventStore.ts"
 import { EventStore } from "../stores/EventStore.ts"
@@ -20,6 +21,8 @@ import type { ActorBounds } from "./ActorBounds.ts"
 import { KeyFilterBudget } from "./KeyFilter.ts"
 import { KeyWindow } from "./KeyWindow.ts"
 import { decodeSnapshot } from "./Snapshots.ts"
+import { FactsHistory } from "./FactsHistory.ts"
+import { WalletPolicies } from "./WalletPolicies.ts"
 
 type HistoryError = ReadError | EventUnreadable
 
@@ -30,6 +33,13 @@ export interface LoadedWallet {
   readonly profileVersion: number
   /** Version of the snapshot it started from; `-1`: none. */
   readonly snapshotVersion: number
+}
+
+export interface ActivatedWallet extends LoadedWallet {
+  /** What policies know; `undefined`: there are none. */
+  readonly facts: WalletFacts | undefined
+  /** Some of it was folded from events that the snapshot stands for. */
+  readonly refolded: boolean
 }
 
 /** Events per read of a stream. */
@@ -71,7 +81,7 @@ export class WalletHistory extends Context.Service<
   WalletHistory,
   {
     /** The latest state. */
-    readonly load: (walletId: string) => Effect.Effect<LoadedWallet, HistoryError>
+    readonly load: (walletId: string) => Effect.Effect<ActivatedWallet, HistoryError>
     /** State after the event of that version; `undefined`: the stream does not reach it. */
     readonly atVersion: (walletId: string, version: number) => Effect.Effect<Wallet | undefined, HistoryError>
     /** State after the last event with time ≤ `time`; `undefined`: there is none. */
@@ -103,6 +113,7 @@ export class WalletHistory extends Context.Service<
 
 const make = Effect.fnUntraced(function* (bounds: ActorBounds) {
   const log = yield* EventStore
+  const policies = yield* WalletPolicies
   const budget = new KeyFilterBudget(bounds.keyFilterBytes, {
     segmentKeys: bounds.keySegmentKeys,
     largestKeys: log.writesPersistence ? unstoredLargestKeys : bounds.keySegmentLargestKeys,
@@ -128,7 +139,7 @@ const make = Effect.fnUntraced(function* (bounds: ActorBounds) {
   const start = Effect.fnUntraced(function* (
     walletId: string,
     bound?: SnapshotBound
-  ): Effect.fn.Return<LoadedWallet, HistoryError> {
+  ): Effect.fn.Return<LoadedWallet & { readonly keptFacts: unknown }, HistoryError> {
     const found: Effect.Effect<Snapshot | undefined, ReadError> = Effect.retry(
       log.loadSnapshot(walletId, bound),
       readRetry
@@ -138,7 +149,8 @@ const make = Effect.fnUntraced(function* (bounds: ActorBounds) {
       wallet: undefined,
       keys: new KeyWindow(bounds.keysInMemory, budget),
       profileVersion: -1,
-      snapshotVersion: -1
+      snapshotVersion: -1,
+      keptFacts: undefined
     }
     if (snapshot === undefined) return none
     const memory = decodeSnapshot(snapshot)
@@ -150,23 +162,27 @@ const make = Effect.fnUntraced(function* (bounds: ActorBounds) {
       wallet: memory.success.wallet,
       profileVersion: memory.success.profileVersion,
       keys: new KeyWindow(bounds.keysInMemory, budget, memory.success.keys),
-      snapshotVersion: snapshot.version
+      snapshotVersion: snapshot.version,
+      keptFacts: memory.success.facts
     }
   })
 
-  const load = Effect.fnUntraced(function* (walletId: string): Effect.fn.Return<LoadedWallet, HistoryError> {
-    const { keys, snapshotVersion, ...from } = yield* start(walletId)
+  const load = Effect.fnUntraced(function* (walletId: string): Effect.fn.Return<ActivatedWallet, HistoryError> {
+    const { keptFacts, keys, snapshotVersion, ...from } = yield* start(walletId)
+    const known = policies && new FactsHistory(policies, policies.decode(keptFacts))
+    const refolded = known !== undefined && known.isBehind(from.wallet)
     let { profileVersion, wallet } = from
-    yield* Effect.onError(
-      each(walletId, { after: snapshotVersion }, (recorded) => {
-        wallet = evolve(wallet, recorded)
-        keys.add(recorded)
-        if (changesProfile(recorded.event)) profileVersion = recorded.version
-        return true
-      }),
-      () => Effect.sync(() => keys.release())
-    )
-    return { wallet, keys, profileVersion, snapshotVersion }
+    const refold = refolded ? known.refold(from.wallet!, (range, use) => each(walletId, range, use)) : Effect.void
+    const follow = each(walletId, { after: snapshotVersion }, (recorded) => {
+      wallet = evolve(wallet, recorded)
+      keys.add(recorded)
+      known?.add(recorded)
+      if (changesProfile(recorded.event)) profileVersion = recorded.version
+      return true
+    })
+    yield* Effect.onError(Effect.andThen(refold, follow), () => Effect.sync(() => keys.release()))
+    if (known !== undefined) yield* known.report(walletId)
+    return { wallet, keys, profileVersion, snapshotVersion, facts: known?.facts, refolded }
   })
 
   const stateUntil = Effect.fnUntraced(function* (

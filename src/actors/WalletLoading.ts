@@ -11,7 +11,7 @@ import { StoreDefect, StoreUnavailable } from "../stores/StoreError.ts"
 import type { CommandError } from "./EngineError.ts"
 import { persisted, tooFarBehind } from "./PersistenceProgress.ts"
 import { UnpersistedEvents } from "./UnpersistedEvents.ts"
-import type { ActorContext, OpenTransfer, WalletActor } from "./WalletActor.ts"
+import { type ActorContext, type OpenTransfer, snapshot, type WalletActor } from "./WalletActor.ts"
 
 /** Loads of one activation: more than two mean that Persistence has what the log does not have. */
 const loadTries = 3
@@ -26,12 +26,15 @@ export const load = function* (actor: WalletActor, context: ActorContext): Effec
     actor.keys?.release()
     const loaded = yield* context.unloaded.watch(actor.walletId, context.loading(context.history.load(actor.walletId)))
     actor.wallet = loaded.wallet
+    actor.facts = loaded.facts
     actor.keys = loaded.keys
     actor.profileVersion = loaded.profileVersion
     actor.snapshotVersion = loaded.snapshotVersion
     // A later version may have come to Persistence after this was read from the log.
     if (!context.pipeline.separate || (yield* loadUnpersisted(actor, context))) {
       actor.loaded = true
+      // So that it was once.
+      if (loaded.refolded) snapshot(actor, context)
       context.resized(actor)
       const open = actor.wallet === undefined ? [] : sentForGood(actor.wallet, actor.unpersisted)
       if (open.length > 0) context.transfersFound(actor.walletId, open)

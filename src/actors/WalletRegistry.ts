@@ -33,6 +33,7 @@ import { statusOf } from "./WalletActor.ts"
 import { UnloadedWallets } from "./UnloadedWallets.ts"
 import { WalletHistory } from "./WalletHistory.ts"
 import type { PersistenceListener } from "./WritePipeline.ts"
+import { WalletPolicies } from "./WalletPolicies.ts"
 import { WritePipeline } from "./WritePipeline.ts"
 
 /** Between two looks for wallets that are idle or above the bound. */
@@ -106,6 +107,7 @@ const make = Effect.fnUntraced(function* (bounds: ActorBounds) {
     snapshots: yield* Snapshots,
     ids: yield* EventIds,
     clock,
+    policies: yield* WalletPolicies,
     unloaded: yield* UnloadedWallets,
     resized: (actor) => residency.resized(actor),
     loading: loads.withPermits(1),

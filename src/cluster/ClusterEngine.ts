@@ -16,6 +16,7 @@ import type { ActorBounds } from "../actors/ActorBounds.ts"
 import { EventIds } from "../actors/EventIds.ts"
 import { NodeIdentity } from "../actors/NodeIdentity.ts"
 import { SoundClock } from "../actors/SoundClock.ts"
+import * as WalletPolicies from "../actors/WalletPolicies.ts"
 import { ClusterStatus, ownPart } from "../engine/ClusterStatus.ts"
 import { type EngineConfig, engineConfig } from "../engine/EngineConfig.ts"
 import type { EngineOptions } from "../engine/EngineRuntime.ts"
@@ -25,7 +26,7 @@ import { Reconciler } from "../pipeline/Reconciler.ts"
 import * as StoreIdentity from "../pipeline/StoreIdentity.ts"
 import { TransferSaga } from "../engine/TransferSaga.ts"
 import * as Sweepers from "../engine/Sweepers.ts"
-import { WalletEngine } from "../engine/WalletEngine.ts"
+import { WalletEngine, type WithPolicy } from "../engine/WalletEngine.ts"
 import * as ClusterCalls from "./ClusterCalls.ts"
 import { type ClusterConfig, clusterConfig, refuseEmbedded } from "./ClusterConfig.ts"
 import * as ClusterOwnership from "./ClusterOwnership.ts"
@@ -125,11 +126,12 @@ const layerActors = ({ bounds, cluster, partitions }: ClusterEngineOptions) =>
 export const layer = (options: ClusterEngineOptions) =>
   Layer.effect(WalletEngine, EngineRuntime.make(options.bounds)).pipe(
     Layer.provideMerge(layerActors(options)),
-    SoundClock.provide(options.bounds)
+    SoundClock.provide(options.bounds),
+    WalletPolicies.provide(options.policy)
   )
 
 /** As `config` says. */
-export const layerFrom = (config: EngineConfig, cluster: ClusterConfig) =>
+export const layerFrom = (config: EngineConfig & WithPolicy, cluster: ClusterConfig) =>
   Layer.unwrap(
     Effect.as(
       refuseEmbedded(config.stores.databaseUrl),
@@ -141,12 +143,12 @@ export const layerFrom = (config: EngineConfig, cluster: ClusterConfig) =>
  * As the environment says (the table in docs/OPERATIONS.md), each name behind `prefix_` if
  * there is one: without `REDIS_URL` a single node.
  */
-export const layerConfig = (options: { readonly prefix?: string | undefined } = {}) =>
+export const layerConfig = (options: { readonly prefix?: string | undefined } & WithPolicy = {}) =>
   Layer.unwrap(
     Effect.gen(function* () {
       const nested = <A>(config: Config.Config<A>) =>
         options.prefix === undefined ? config : Config.nested(config, options.prefix)
-      const config = yield* nested(engineConfig)
+      const config = { ...(yield* nested(engineConfig)), policy: options.policy }
       const cluster = yield* nested(clusterConfig)
       return Option.isSome(cluster) ? layerFrom(config, cluster.value) : WalletEngine.layerFrom(config)
     })

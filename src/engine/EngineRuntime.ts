@@ -12,6 +12,7 @@ import * as SingleNodeOwnership from "../actors/SingleNodeOwnership.ts"
 import { Snapshots } from "../actors/Snapshots.ts"
 import { UnloadedWallets } from "../actors/UnloadedWallets.ts"
 import { WalletHistory } from "../actors/WalletHistory.ts"
+import type { GivenPolicies } from "../actors/WalletPolicies.ts"
 import { WalletRegistry } from "../actors/WalletRegistry.ts"
 import * as AutoRebuild from "./AutoRebuild.ts"
 import { ClusterStatus } from "./ClusterStatus.ts"
@@ -32,6 +33,8 @@ export interface EngineOptions {
   readonly bounds: ActorBounds
   /** Fixed at an installation's first start. */
   readonly partitions: number
+  /** Rules of the installation's own, asked after the engine's; on every node the same. Absent: there are none. */
+  readonly policy?: GivenPolicies
 }
 
 /** The service's parts, from the actors below. */

@@ -295,7 +295,8 @@ export const isPassing = (error: CommandError): boolean =>
 export const reversalReason = (error: CommandError): string => `${error._tag}: ${error.message}`
 
 /**
- * Whether the destination, or a wallet of several legs, or a rule of the user's over it, says no. What is not in this
+ * Whether the destination, or a wallet of several legs, or a rule of the user's over it, says no. So does a policy that
+ * throws: it would throw again, and the transfer never end. What is not in this
  * list says nothing about the transfer: to take it for a no would send the money back.
  */
 export const isRefusal = (error: CommandError): boolean => {
@@ -307,6 +308,8 @@ export const isRefusal = (error: CommandError): boolean => {
     case "CurrencyMismatch":
     case "InvalidRequest":
     case "LimitExceeded":
+    case "PolicyRejected":
+    case "PolicyDefect":
     case "OperationRefused":
       return true
     default:

@@ -7,6 +7,7 @@ import { defaultBounds } from "../../src/actors/ActorBounds.ts"
 import { keysBytes } from "../../src/actors/Snapshots.ts"
 import { maxReplyStateBytes } from "../../src/cluster/CallCodec.ts"
 import { maxFrameSize } from "../../src/cluster/PeerConnections.ts"
+import { maxFactsBytes, maxPolicies, PolicySet } from "../../src/domain/PolicySet.ts"
 import { maxMetadataBytes, maxOpenBytes, stateBytes } from "../../src/domain/WalletSize.ts"
 import { engineConfig } from "../../src/engine/EngineConfig.ts"
 import { maxSnapshotBytes } from "../../src/stores/EventStore.ts"
@@ -40,8 +41,15 @@ describe("bounds of size", () => {
     assert.isAtMost(stateBytes({}, 0) + maxMetadataBytes + maxOpenBytes, smallestState)
   })
 
-  it("let the largest state with its keys into a snapshot", () => {
-    assert.isAtMost(largestState + keysBytes(defaultBounds.keysInSnapshot), maxSnapshotBytes)
+  it("let the largest state with its keys and what policies know into a snapshot", () => {
+    const policies = Array.from({ length: maxPolicies }, (_, index) => ({
+      name: `${index}`.padEnd(64, "\u0001"),
+      version: "1",
+      facts: { initial: null, fold: () => null, maxBytes: maxFactsBytes },
+      judge: () => undefined
+    }))
+    const { maxBytes } = new PolicySet(policies)
+    assert.isAtMost(largestState + keysBytes(defaultBounds.keysInSnapshot) + maxBytes, maxSnapshotBytes)
   })
 
   it("let a snapshot, as JSON in JSON, into a message of each store", () => {

@@ -14,6 +14,7 @@ import { defaultBounds } from "../../src/actors/ActorBounds.ts"
 import { EventIds } from "../../src/actors/EventIds.ts"
 import { NodeIdentity } from "../../src/actors/NodeIdentity.ts"
 import { SoundClock } from "../../src/actors/SoundClock.ts"
+import * as WalletPolicies from "../../src/actors/WalletPolicies.ts"
 import { WalletRegistry } from "../../src/actors/WalletRegistry.ts"
 import { WritePipeline } from "../../src/actors/WritePipeline.ts"
 import * as ClusterCalls from "../../src/cluster/ClusterCalls.ts"
@@ -161,7 +162,11 @@ export class Network {
   }
 }
 
-const startNode = Effect.fnUntraced(function* (network: Network, index: number, given: Partial<ActorBounds>) {
+const startNode = Effect.fnUntraced(function* (
+  network: Network,
+  index: number,
+  { bounds: given = {}, policy }: Pick<LinkOptions, "bounds" | "policy">
+) {
   const { broken, state } = network.installation
   const bounds = { ...defaultBounds, ...given }
   const log = FaultyLog.make(MemoryEventStore.make(state), broken)
@@ -184,6 +189,7 @@ const startNode = Effect.fnUntraced(function* (network: Network, index: number, 
     Layer.provideMerge(NodeIdentity.layer),
     Layer.provideMerge(EventIds.layer),
     SoundClock.provide(bounds),
+    WalletPolicies.provide(policy),
     Layer.provide(stores)
   )
   const scope = yield* Scope.fork(yield* Effect.scope)
@@ -216,12 +222,13 @@ interface LinkOptions {
   readonly bounds?: Partial<ActorBounds>
   /** Log and Persistence are two stores. */
   readonly separate?: boolean
+  readonly policy?: WalletPolicies.GivenPolicies
 }
 
 /** Two nodes, or more; the first owns everything. */
-export const linkNodes = Effect.fnUntraced(function* ({ bounds = {}, nodes = 2, separate = false }: LinkOptions = {}) {
+export const linkNodes = Effect.fnUntraced(function* ({ nodes = 2, separate = false, ...options }: LinkOptions = {}) {
   const network = new Network(yield* install({ separate }))
-  for (let index = 0; index < nodes; index++) network.nodes.push(yield* startNode(network, index, bounds))
+  for (let index = 0; index < nodes; index++) network.nodes.push(yield* startNode(network, index, options))
   yield* network.gainAll(0)
   return network
 })

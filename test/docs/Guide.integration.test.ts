@@ -54,7 +54,7 @@ describe("docs/GUIDE.md", () => {
 })
 
 const programs = typescriptBlocks
-  .filter(({ text }) => /Effect\.runPromise\(|^given\(/m.test(text))
+  .filter(({ text }) => /Effect\.runPromise\(|^given\(|simulatePolicy\(/m.test(text))
   .map(({ info }) => info.split(" ")[1] ?? "")
 
 describe("a program of README and guide", () => {

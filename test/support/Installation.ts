@@ -17,6 +17,7 @@ import type { ActorBounds } from "../../src/actors/ActorBounds.ts"
 import { defaultBounds } from "../../src/actors/ActorBounds.ts"
 import { NodeIdentity } from "../../src/actors/NodeIdentity.ts"
 import { Ownership } from "../../src/actors/Ownership.ts"
+import type { GivenPolicies } from "../../src/actors/WalletPolicies.ts"
 import { WalletRegistry } from "../../src/actors/WalletRegistry.ts"
 import { WritePipeline } from "../../src/actors/WritePipeline.ts"
 import type { RecordedEvent } from "../../src/domain/Event.ts"
@@ -61,7 +62,7 @@ export interface Node {
 
 export interface Installation {
   readonly state: MemoryState
-  readonly start: (bounds?: Partial<ActorBounds>) => Effect.Effect<Node, never, Scope.Scope>
+  readonly start: (bounds?: Partial<ActorBounds>, policy?: GivenPolicies) => Effect.Effect<Node, never, Scope.Scope>
   /** Ids of events that no node can read. */
   readonly broken: Set<string>
   /** The inner log, without any node's faults. */
@@ -87,7 +88,7 @@ const startNode = Effect.fnUntraced(function* (
   state: MemoryState,
   broken: ReadonlySet<string>,
   bounds: Partial<ActorBounds>,
-  { clock, tellsPast }: InstallOptions
+  { clock, policy, tellsPast }: InstallOptions
 ) {
   const log = Faulty.make(MemoryEventStore.make(state), broken, tellsPast)
   const persistence = FaultyKeys.make(MemoryPersistence.make(state))
@@ -101,7 +102,7 @@ const startNode = Effect.fnUntraced(function* (
   )
   const scope = yield* Scope.fork(yield* Effect.scope)
   const layer = Layer.fresh(
-    WalletEngine.layer({ bounds: { ...defaultBounds, ...bounds }, partitions }).pipe(
+    WalletEngine.layer({ bounds: { ...defaultBounds, ...bounds }, partitions, policy }).pipe(
       Layer.provide(stores),
       Layer.provide(capture(logged)),
       Layer.provide(clock === undefined ? Layer.empty : Layer.succeed(Clock.Clock, clock))
@@ -145,6 +146,7 @@ interface InstallOptions {
   readonly tellsPast?: boolean
   /** Of the nodes; the stores have the test's own. */
   readonly clock?: Clock.Clock
+  readonly policy?: GivenPolicies
 }
 
 /** A new, empty database. */
@@ -159,7 +161,8 @@ export const install = Effect.fnUntraced(function* (
   return {
     state,
     broken,
-    start: (bounds = {}) => startNode(state, broken, { ...options.bounds, ...bounds }, options),
+    start: (bounds = {}, policy = options.policy) =>
+      startNode(state, broken, { ...options.bounds, ...bounds }, { ...options, policy }),
     log: MemoryEventStore.make(state),
     events,
     types: (walletId) => events(walletId).map(({ event }) => event._tag)

@@ -4,6 +4,7 @@
  * which call, is `Faults.ts`.
  */
 import { type ActorBounds, defaultBounds } from "../../actors/ActorBounds.ts"
+import { drawPolicyPlan, type PolicyPlan } from "./SimulatedPolicies.ts"
 import type { SeededRandom } from "./SeededRandom.ts"
 
 export interface FaultPlan {
@@ -32,6 +33,8 @@ export interface FaultPlan {
   readonly clockSkew: number
   /** Mean time between two steps of clocks, ms; `undefined`: none steps, and no event is dated ahead. */
   readonly clockStepMillis: number | undefined
+  /** Policies that all nodes have; `undefined`: none. */
+  readonly policies: PolicyPlan | undefined
 }
 
 /** A node's time is off by at most so much, ms: what is tolerated, and half of the longest look at the store's clock. */
@@ -106,5 +109,6 @@ export const drawFaultPlan = (random: SeededRandom): FaultPlan => ({
   storeMillis: random.pick([2, 8, 40]),
   preemption: random.chance(0.3) ? random.pick([8, 30, 300]) : undefined,
   clockSkew: random.pick([0, 50, 8_000]),
-  clockStepMillis: random.pick([undefined, 2_000, 8_000])
+  clockStepMillis: random.pick([undefined, 2_000, 8_000]),
+  policies: drawPolicyPlan(random.fork())
 })

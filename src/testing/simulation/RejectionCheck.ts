@@ -16,6 +16,7 @@ import {
   stateBytes
 } from "./LedgerState.ts"
 import { type Account, type LoggedCommand, nameOf } from "./LogCheck.ts"
+import { wasAgainst } from "./PolicyCheck.ts"
 import type { Trial } from "./Trial.ts"
 import { soundMillis } from "./FaultPlan.ts"
 import { unluckyAmount, unluckyArrival, unluckyText } from "./UserRule.ts"
@@ -238,7 +239,12 @@ const checkRules = (
     return justifies(tag, operation, { state, destinations, others, time: truth.time + soundMillis, limits })
   })
   if (!holds) wrong("the wallet was not like that at any time of the call")
-  if (attempt.stale !== undefined || operation.kind === "read" || operation.kind === "past") return
+  if (operation.kind !== "read" && operation.kind !== "past") checkUnused(account, attempt, wrong)
+}
+
+/** A key that was used is told before everything else. */
+const checkUnused = (account: Account, attempt: Answered, wrong: (law: string) => void): void => {
+  if (attempt.stale !== undefined) return
   const [done] = doneBefore(account, attempt)
   if (done !== undefined) wrong(`its key had taken place at version ${done.version} before it was asked for`)
 }
@@ -280,11 +286,15 @@ const checkTransferReversed = (account: Account, attempt: Answered, wrong: (law:
   wrong("it was never sent")
 }
 
-/** The destination may have been closed after it was looked at, before it was asked. */
-const checkTriedReversal = (account: Account, attempt: Answered): boolean => {
+/** The destination may have been closed after it was looked at, before it was asked; or a policy of another wallet is against it. */
+const checkTriedReversal = (trial: Trial, account: Account, attempt: Answered): boolean => {
   const { operation, truth } = attempt
+  if (operation.kind === "legs") {
+    return operation.legs.flatMap(({ from, to }) => [from, to]).some((id) => wasAgainst(trial, account, attempt, id))
+  }
   if (operation.kind !== "transfer") return false
   const { to } = operation
+  if (wasAgainst(trial, account, attempt, to)) return true
   const ledger = account.ledgers.get(to)
   return statesBetween(ledger, toldVersion(attempt, to), truth.versions.get(to) ?? -1).some(isClosed)
 }
@@ -302,9 +312,7 @@ const checkMismatch = (
   if (ifVersion === undefined || version === undefined || version === ifVersion) return wrong("it was for this version")
   const oldest = oldestVersion(trial, attempt, account.ledgers.get(walletId))
   if (version < oldest || version > (truth.versions.get(walletId) ?? -1)) wrong(`it was not at version ${version} then`)
-  if (attempt.stale !== undefined) return
-  const [done] = doneBefore(account, attempt)
-  if (done !== undefined) wrong(`its key had taken place at version ${done.version} before it was asked for`)
+  checkUnused(account, attempt, wrong)
 }
 
 /** Whether what the caller was told instead of an answer is true. */
@@ -312,7 +320,7 @@ export const checkRejection = (
   trial: Trial,
   account: Account,
   attempt: Answered,
-  error: { readonly _tag: string; readonly version?: number },
+  error: { readonly _tag: string; readonly version?: number; readonly policy?: string },
   wrong: (law: string) => void
 ): void => {
   const tag = error._tag
@@ -328,8 +336,13 @@ export const checkRejection = (
     case "OperationReversed":
       return checkReversed(account, attempt, wrong)
     case "TransferReversed":
-      if (attempt.dryRun && checkTriedReversal(account, attempt)) return
+      if (attempt.dryRun && checkTriedReversal(trial, account, attempt)) return
       return checkTransferReversed(account, attempt, wrong)
+    case "PolicyRejected":
+      trial.asked.rejected++
+      if (!wasAgainst(trial, account, attempt, attempt.operation.walletId, error.policy))
+        wrong("the policy was not against it at any time of the call")
+      return checkUnused(account, attempt, wrong)
     default:
       return checkRules(trial, account, attempt, tag, wrong)
   }

@@ -18,6 +18,8 @@ export interface SeedReport {
   readonly faults: number
   readonly takeovers: number
   readonly doubts: Doubts
+  /** Commands in the log that policies were asked of, and answers that one was against it. */
+  readonly policies: { readonly asked: number; readonly rejected: number }
   /** The fewest of any seed. */
   readonly least: { readonly commands: number; readonly faults: number; readonly takeovers: number }
   /** Virtual time, ms. */
@@ -35,6 +37,7 @@ export const noSeeds: SeedReport = {
   faults: 0,
   takeovers: 0,
   doubts: { unsure: 0, seen: 0, gathered: 0 },
+  policies: { asked: 0, rejected: 0 },
   least: { commands: Infinity, faults: Infinity, takeovers: Infinity },
   elapsed: 0,
   table: steps.map(() => faults.map(() => 0))
@@ -44,7 +47,7 @@ const cellsOf = (table: FaultTable) => steps.map((step) => faults.map((fault) =>
 
 /** Runs one seed. */
 export const runSeed = (seed: number): SeedReport => {
-  const { attempts, commands, doubts, elapsed, events, table, takeovers, violations } = simulate(seed)
+  const { attempts, commands, doubts, elapsed, events, policies, table, takeovers, violations } = simulate(seed)
   return {
     seeds: 1,
     failed: violations.length === 0 ? [] : [{ seed, violations }],
@@ -54,6 +57,7 @@ export const runSeed = (seed: number): SeedReport => {
     faults: table.total,
     takeovers,
     doubts,
+    policies,
     least: { commands, faults: table.total, takeovers },
     elapsed,
     table: cellsOf(table)
@@ -72,6 +76,10 @@ export const sum = (one: SeedReport, other: SeedReport): SeedReport => ({
     unsure: one.doubts.unsure + other.doubts.unsure,
     seen: one.doubts.seen + other.doubts.seen,
     gathered: one.doubts.gathered + other.doubts.gathered
+  },
+  policies: {
+    asked: one.policies.asked + other.policies.asked,
+    rejected: one.policies.rejected + other.policies.rejected
   },
   least: {
     commands: Math.min(one.least.commands, other.least.commands),
@@ -99,7 +107,7 @@ export const tableOf = ({ table }: SeedReport): FaultTable => {
 
 /** For a reader. */
 export const reportLines = (report: SeedReport): ReadonlyArray<string> => {
-  const { attempts, commands, doubts, elapsed, events, failed, least, seeds, takeovers } = report
+  const { attempts, commands, doubts, elapsed, events, failed, least, policies, seeds, takeovers } = report
   return [
     "faults by the step that they hit:",
     ...tableOf(report).lines(),
@@ -108,6 +116,7 @@ export const reportLines = (report: SeedReport): ReadonlyArray<string> => {
       `${takeovers} take-overs, ${Math.round(elapsed / 3_600_000)} hours of virtual time`,
     `${doubts.unsure} commits with keys that memory was not sure of, ${doubts.seen} left out since one was there, ` +
       `${doubts.gathered} queries for keys of several wallets`,
+    `${policies.asked} commands of which policies were asked, ${policies.rejected} answers that one was against it`,
     `each seed at least: ${least.commands} commands, ${least.faults} faults, ${least.takeovers} take-overs`,
     failed.length === 0
       ? "no law was broken"

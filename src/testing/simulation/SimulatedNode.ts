@@ -7,6 +7,7 @@ import * as Scope from "effect/Scope"
 import { NodeIdentity } from "../../actors/NodeIdentity.ts"
 import { Ownership } from "../../actors/Ownership.ts"
 import { WalletRegistry } from "../../actors/WalletRegistry.ts"
+import type { AnyPolicy } from "../../domain/Policy.ts"
 import { WalletEngine } from "../../engine/WalletEngine.ts"
 import { EventStore } from "../../stores/EventStore.ts"
 import * as MemoryApiKeyStore from "../../stores/memory/MemoryApiKeyStore.ts"
@@ -39,7 +40,13 @@ export interface SimulatedNode {
   readonly stop: (done: () => void) => void
 }
 
-const layerOf = (trial: Trial, node: Pick<SimulatedNode, "life" | "kill">, takeOver: () => boolean) => {
+/** Where they are renewed, every other node has the same version. */
+const policiesFor = ({ policies, renewed }: Trial, name: string): ReadonlyArray<AnyPolicy> =>
+  policies.map((policy) =>
+    renewed.includes(policy.name) ? { ...policy, version: `of ${Number(name.slice(-1)) % 2}` } : policy
+  )
+
+const layerOf = (trial: Trial, node: Pick<SimulatedNode, "life" | "kill" | "name">, takeOver: () => boolean) => {
   const { log, persistence } = gatedStores(trial, { life: node.life, kill: node.kill, takeOver })
   const database = Layer.succeed(MemoryDatabase, trial.state)
   const stores = Layer.mergeAll(
@@ -48,7 +55,8 @@ const layerOf = (trial: Trial, node: Pick<SimulatedNode, "life" | "kill">, takeO
     Layer.succeed(ReadModel, MemoryReadModel.make(trial.state)),
     MemoryApiKeyStore.layer.pipe(Layer.provide(database))
   )
-  return Layer.fresh(WalletEngine.layer({ bounds: trial.plan.bounds, partitions }).pipe(Layer.provide(stores)))
+  const policy = policiesFor(trial, node.name)
+  return Layer.fresh(WalletEngine.layer({ bounds: trial.plan.bounds, partitions, policy }).pipe(Layer.provide(stores)))
 }
 
 /** What a cluster wants to hear of a node. */

@@ -6,6 +6,7 @@ import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import type { AnyPolicy } from "../../domain/Policy.ts"
 import { MemoryDatabase } from "../../stores/memory/MemoryDatabase.ts"
 import * as MemoryEventStore from "../../stores/memory/MemoryEventStore.ts"
 import * as MemoryPersistence from "../../stores/memory/MemoryPersistence.ts"
@@ -22,6 +23,8 @@ import { FaultTable } from "./Faults.ts"
 import { History } from "./History.ts"
 import { textOf } from "./PlainData.ts"
 import { Operator } from "./Operator.ts"
+import { checkPolicies } from "./PolicyCheck.ts"
+import { policiesOf, type PolicyLaw, velocityLaw } from "./SimulatedPolicies.ts"
 import { SeededRandom } from "./SeededRandom.ts"
 import { SimulatedCluster } from "./SimulatedCluster.ts"
 import type { Doubts, Trial } from "./Trial.ts"
@@ -42,8 +45,17 @@ export interface SimulationResult {
   readonly events: number
   readonly takeovers: number
   readonly doubts: Doubts
+  /** Commands in the log that policies were asked of, and answers that one of them was against it. */
+  readonly policies: { readonly asked: number; readonly rejected: number }
   /** Virtual time, ms. */
   readonly elapsed: number
+}
+
+/** A policy that all nodes have. */
+export interface PolicyTrial {
+  readonly policy: AnyPolicy
+  /** What has to hold of each wallet's events, beside that the policy had nothing against any of them. */
+  readonly laws?: ReadonlyArray<PolicyLaw> | undefined
 }
 
 /** All clients are done by then, ms, also where a process lives for less than a second. */
@@ -63,7 +75,7 @@ const newDatabase = (plan: FaultPlan, seed: number, world: World) =>
     MemoryDatabase
   )
 
-const makeTrial = (seed: number, given: Partial<FaultPlan>): Trial => {
+const makeTrial = (seed: number, given: Partial<FaultPlan>, tried: PolicyTrial | undefined): Trial => {
   const random = new SeededRandom(seed)
   const plan = { ...drawFaultPlan(random), ...given }
   const history = new History()
@@ -73,6 +85,11 @@ const makeTrial = (seed: number, given: Partial<FaultPlan>): Trial => {
     seed,
     world,
     plan,
+    policies: tried === undefined ? policiesOf(plan.policies) : [tried.policy],
+    renewed: tried === undefined ? (plan.policies?.renewed ?? []) : seed % 2 === 0 ? [tried.policy.name] : [],
+    policyLaws: tried?.laws ?? (plan.policies === undefined ? [] : [velocityLaw(plan.policies)]),
+    knownByPolicies: new Map(),
+    asked: { commands: 0, rejected: 0 },
     random,
     history,
     table: new FaultTable(),
@@ -192,13 +209,17 @@ const checkVerified = ({ history, log, persistence, state }: Trial): void => {
   for (const found of report.differences) history.violated(`verify: ${textOf(found)}`)
 }
 
-/** Runs a seed. Synchronous; the same seed gives the same result, line by line. `plan`: what of the fault plan is given and not drawn. */
-export const simulate = (seed: number, plan: Partial<FaultPlan> = {}): SimulationResult => {
-  const trial = makeTrial(seed, plan)
+/**
+ * Runs a seed. Synchronous; the same seed gives the same result, line by line. `plan`: what of the fault plan is given and
+ * not drawn; `tried`: the policy of all nodes, in place of those drawn.
+ */
+export const simulate = (seed: number, plan: Partial<FaultPlan> = {}, tried?: PolicyTrial): SimulationResult => {
+  const trial = makeTrial(seed, plan, tried)
   const cluster = new SimulatedCluster(trial)
   try {
     play(trial, cluster)
     const account = checkLog(trial)
+    checkPolicies(trial, account)
     checkAnswers(trial, account)
     checkStores(trial, account)
     checkVerified(trial)
@@ -217,6 +238,7 @@ export const simulate = (seed: number, plan: Partial<FaultPlan> = {}): Simulatio
     events: state.log.length,
     takeovers: cluster.takeovers,
     doubts: trial.doubts,
+    policies: { asked: trial.asked.commands, rejected: trial.asked.rejected },
     elapsed: world.elapsed
   }
 }

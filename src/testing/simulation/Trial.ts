@@ -1,5 +1,8 @@
 /** What all parts of one run share. */
 import type { EventStore } from "../../stores/EventStore.ts"
+import type { Fact } from "../../domain/Fact.ts"
+import type { AnyPolicy } from "../../domain/Policy.ts"
+import type { Wallet } from "../../domain/Wallet.ts"
 import type { MemoryState } from "../../stores/memory/MemoryDatabase.ts"
 import type { Persistence } from "../../stores/Persistence.ts"
 import type { Fault, FaultTable, Step } from "./Faults.ts"
@@ -8,6 +11,7 @@ import type { History } from "./History.ts"
 import type { SeededRandom } from "./SeededRandom.ts"
 import type { FaultPlan } from "./FaultPlan.ts"
 import type { InvariantMonitor } from "./InvariantMonitor.ts"
+import type { PolicyLaw } from "./SimulatedPolicies.ts"
 import type { Life, World } from "./World.ts"
 
 /** How often keys that memory was not sure of came to the stores. */
@@ -24,6 +28,18 @@ export interface Trial {
   readonly seed: number
   readonly world: World
   readonly plan: FaultPlan
+  /** Of all nodes. */
+  readonly policies: ReadonlyArray<AnyPolicy>
+  /** Those of which each node has another version than the one before. */
+  readonly renewed: ReadonlyArray<string>
+  readonly policyLaws: ReadonlyArray<PolicyLaw>
+  /** Of each wallet that was looked at, after each version, from before the first on: it and what each policy knows. */
+  readonly knownByPolicies: Map<
+    string,
+    ReadonlyArray<{ readonly wallet: Wallet | undefined; readonly facts: ReadonlyArray<Fact> }>
+  >
+  /** Commands in the log that policies were asked of, and answers that one of them was against it. */
+  readonly asked: { commands: number; rejected: number }
   readonly random: SeededRandom
   readonly history: History
   readonly table: FaultTable

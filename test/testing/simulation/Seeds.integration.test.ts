@@ -54,6 +54,11 @@ describe("these seeds", () => {
     assert.isAtLeast(report.doubts.gathered, 10)
   })
 
+  it("meet policies, and are stopped by them", () => {
+    assert.isAtLeast(report.policies.asked, 5_000)
+    assert.isAtLeast(report.policies.rejected, 300)
+  })
+
   it(`hit each step with each fault at least ${hitsLeast} times`, () => {
     const rare = tableOf(report)
       .pairs()

@@ -34,7 +34,11 @@ export const answers: ReadonlyArray<PlantedBug> = [
   bug(
     "the version that a command is for is that before its batch",
     change("actors/BatchPlan.ts", "wallet.version !== envelope.ifVersion", "batchStart !== envelope.ifVersion"),
-    change("actors/BatchPlan.ts", "  let wallet = start\n", "  let wallet = start\n  batchStart = start?.version\n"),
+    change(
+      "actors/BatchPlan.ts",
+      "  let current = start\n",
+      "  let current = start\n  batchStart = start.wallet?.version\n"
+    ),
     change("actors/BatchPlan.ts", "const judge = (", "let batchStart: number | undefined\nconst judge = (")
   )
 ]
