@@ -15,7 +15,7 @@ import { sourceOf } from "../domain/Transfer.ts"
 import type { WalletView } from "../domain/Wallet.ts"
 import type { EventStore, PositionedEvent } from "../stores/EventStore.ts"
 import type { IndexRows, IndexRowsQuery, Persistence } from "../stores/Persistence.ts"
-import type { SearchDocument } from "../stores/SearchIndex.ts"
+import type { DocumentOf, SearchDocument } from "../stores/SearchIndex.ts"
 import type { EventUnreadable, ReadError } from "../stores/StoreError.ts"
 import { transferOwners } from "../stores/TransferOwners.ts"
 
@@ -200,7 +200,7 @@ export const documentsOfTransactions = (
   recorded: RecordedEvent,
   position: bigint,
   wallet: WalletView
-): ReadonlyArray<Extract<SearchDocument, { readonly kind: "transaction" }>> =>
+): ReadonlyArray<DocumentOf<"transaction">> =>
   transactionsOf(recorded, wallet).map((transaction, leg) => ({
     kind: "transaction",
     version: recorded.version,
