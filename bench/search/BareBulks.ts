@@ -13,13 +13,22 @@ export const sent = (url: string, method: string, path: string, body?: Uint8Arra
     return said
   })
 
+interface Answer {
+  readonly items?: ReadonlyArray<{ readonly index: { readonly error: { readonly type: string } } }>
+}
+
+/** Wallets are in many bulks, which overtake each other: then what comes later is older, and was written already. */
+const isThere = "version_conflict_engine_exception"
+
 /** So many at one time, each of which has to arrive whole. */
 export const sendBulks = (url: string, bulks: ReadonlyArray<Uint8Array<ArrayBuffer>>, inFlight: number) =>
   Effect.forEach(
     bulks,
     (bulk) =>
-      Effect.tap(sent(url, "POST", "/_bulk?filter_path=errors", bulk), (said) =>
-        said === '{"errors":false}' ? Effect.void : Effect.die(new Error(`a bulk was answered with ${said}`))
-      ),
+      Effect.flatMap(sent(url, "POST", "/_bulk?filter_path=items.*.error.type", bulk), (said) => {
+        const { items = [] } = JSON.parse(said) as Answer
+        const refused = items.find(({ index }) => index.error.type !== isThere)
+        return refused === undefined ? Effect.void : Effect.die(new Error(`a bulk was answered with ${said}`))
+      }),
     { concurrency: inFlight, discard: true }
   )
