@@ -31,7 +31,7 @@ const Options = Schema.fromJsonString(Schema.Struct({ ...SearchPlace.fields, rou
 
 /** What the writer has sent in its first round. */
 interface Recording {
-  bulks: Array<Uint8Array<ArrayBuffer>> | undefined
+  bulks: Array<Uint8Array> | undefined
 }
 
 const recorded = (recording: Recording) =>
@@ -61,6 +61,8 @@ const measured = <R>(events: number, run: Effect.Effect<unknown, never, R>) =>
     } satisfies Sample
   })
 
+const linesIn = (bulk: Uint8Array): number => bulk.reduce((lines, byte) => (byte === 10 ? lines + 1 : lines), 0)
+
 const remove = Effect.fnUntraced(function* ({ elasticsearch, prefix }: SearchPlace) {
   const found = JSON.parse(yield* sent(elasticsearch, "GET", `/${prefix}-*/_alias`)) as object
   const names = Object.keys(found)
@@ -87,7 +89,6 @@ const measure = Effect.fnUntraced(function* (options: typeof Options.Type, recor
   const clock = yield* Clock.Clock
   const trouble = new SearchTrouble(yield* StoreOutages.current, clock, () => 0)
   const { logId, position: head } = yield* log.head
-  let documents = 0
 
   const fresh = Effect.andThen(remove(options), open(logId))
 
@@ -107,30 +108,30 @@ const measure = Effect.fnUntraced(function* (options: typeof Options.Type, recor
   })
 
   const events = yield* readingOf({ log, persistence })
+  const counted = Effect.all([set.count("transaction"), set.count("wallet")])
+  let found: ReadonlyArray<number> = []
   const follows = Effect.gen(function* () {
     yield* fresh
     const sample = yield* measured(events, Effect.orDie(written))
-    documents = (yield* set.count("transaction")) + (yield* set.count("wallet"))
+    found = yield* counted
     return sample
   })
-  let bulks: ReadonlyArray<Uint8Array<ArrayBuffer>> | undefined
+  let bulks: ReadonlyArray<Uint8Array> | undefined
   const bare = Effect.gen(function* () {
     // Those of the first round are all there are.
     bulks ??= recording.bulks ?? []
     recording.bulks = undefined
     yield* fresh
-    const { elasticsearch } = options
-    const sample = yield* measured(
-      events,
-      Effect.andThen(sendBulks(elasticsearch, bulks, bounds.bulksInFlight), Effect.orDie(set.refresh))
-    )
-    const arrived = (yield* set.count("transaction")) + (yield* set.count("wallet"))
-    if (arrived !== documents) return yield* Effect.die(new Error(`${arrived} of ${documents} documents have arrived`))
-    return sample
+    const sending = sendBulks(options.elasticsearch, bulks, bounds.bulksInFlight)
+    const sample = yield* measured(events, Effect.andThen(sending, Effect.orDie(set.refresh)))
+    const arrived = yield* counted
+    if (String(arrived) === String(found)) return sample
+    return yield* Effect.die(new Error(`${arrived} documents have arrived, of the writer ${found}`))
   })
   const reads = measured(events, Effect.orDie(readingOf({ log, persistence })))
   const sides = [follows, bare, reads].map((side) => Effect.orDie(side))
   const [writer, beside, reading] = yield* inTurns("/s", options.rounds, sides)
+  const documents = (bulks ?? []).reduce((sum, bulk) => sum + linesIn(bulk) / 2, 0)
   const report = { events, documents, writer: writer!, bare: beside!, reading: reading! }
   yield* Console.log(yield* Schema.encodeEffect(WriterReport)(report))
 })

@@ -108,7 +108,7 @@ const readOrigin = (origin: string): Result.Result<object, string> =>
   })
 
 const metadataOf = ({ epoch, fingerprint, id, key, origin }: EventRow): Result.Result<EventMetadata, string> => {
-  // Nearly all: what `decodeMetadata` makes of it, and a tenth of its price.
+  // Nearly all: what `decodeMetadata` makes of it, without a map of texts in between.
   if (origin === null && isCommandKey(key) && Number(epoch) >= 0 && Number.isSafeInteger(Number(epoch))) {
     const none = { correlationId: null, causationId: null, actor: null }
     return Result.succeed({ commandId: id, key, fingerprint, ...none, epoch: Number(epoch) })
