@@ -21,6 +21,8 @@ import { appendBench, libraryBench } from "./LibraryBench.ts"
 import { httpLatency, libraryLatency } from "./latency/LatencyBench.ts"
 import { pgbenchFolder, pgledgerMissing } from "./baselines/PgbenchBaseline.ts"
 import { replayKurrentBench, replaySqlBench } from "./replay/ReplayBench.ts"
+import { elasticsearchLacks } from "./servers/ElasticsearchServer.ts"
+import { searchBench } from "./search/SearchBench.ts"
 import { retriesBench } from "./RetriesBench.ts"
 import { conditionsOf, type Report, type Skipped } from "./Report.ts"
 import { freshDatabase, serverConditions } from "./SideDatabase.ts"
@@ -51,7 +53,8 @@ export const partNames = [
   "expiry-embedded",
   "expiry-postgres",
   "retries-embedded",
-  "retries-postgres"
+  "retries-postgres",
+  "search"
 ] as const
 export type PartName = (typeof partNames)[number]
 
@@ -189,7 +192,16 @@ const parts: Readonly<Record<PartName, Part>> = {
     onPostgres(({ url }) => expiryBench(settings).pipe(Effect.provide(onServer(url, "expiry")()))),
   "retries-embedded": (settings) => retriesBench(settings).pipe(Effect.provide(embedded())),
   "retries-postgres": (settings) =>
-    onPostgres(({ url }) => retriesBench(settings).pipe(Effect.provide(onServer(url, "retries")())))
+    onPostgres(({ url }) => retriesBench(settings).pipe(Effect.provide(onServer(url, "retries")()))),
+  search: (settings) =>
+    onPostgres(({ url }) =>
+      Effect.gen(function* () {
+        const elasticsearch = yield* (yield* BenchServers).elasticsearch
+        return elasticsearch === undefined
+          ? `Elasticsearch needs ${elasticsearchLacks}`
+          : yield* searchBench(settings, url, elasticsearch)
+      })
+    )
 }
 
 const measuredOf = (result: PartResult): Measured => {

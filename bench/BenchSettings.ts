@@ -23,6 +23,10 @@ export interface BenchSettings {
   readonly distinctKeys: number
   /** Holds that expire at one instant; a multiple of ten. */
   readonly expiringHolds: number
+  /** Wallets of the log that a search index is written from, of 24 events each. */
+  readonly searchWallets: number
+  /** Of events that come at a constant rate, until each is found; milliseconds. */
+  readonly lagMillis: number
   /** From the first hold placed to that instant, milliseconds. */
   readonly expiryLeadMillis: number
   /** Callers of the rows that compare with the usual ways, the same on both sides. */
@@ -44,6 +48,8 @@ const fullBench: BenchSettings = {
   activations: 100,
   distinctKeys: 1_000_000,
   expiringHolds: 10_000,
+  searchWallets: 4_000,
+  lagMillis: 20_000,
   expiryLeadMillis: 12_000,
   baselineCallers: [1, 32, 64, 512],
   pgledger: null
@@ -62,6 +68,8 @@ const quickBench: BenchSettings = {
   activations: 10,
   distinctKeys: 20_000,
   expiringHolds: 200,
+  searchWallets: 100,
+  lagMillis: 2_000,
   expiryLeadMillis: 3_000,
   baselineCallers: [1, 32],
   pgledger: null

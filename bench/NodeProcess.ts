@@ -58,3 +58,6 @@ export const startNode = Effect.fnUntraced(function* (
   if (Option.isNone(line)) return yield* Effect.die(new Error(`${file} ended before it said anything`))
   return { line: line.value, pid: handle.pid } satisfies Started
 }, Effect.orDie)
+
+/** A module of ours, as {@link startNode} does it. */
+export const startModule = (path: string, args: ReadonlyArray<string>) => startNode(moduleFile(path), args, {})

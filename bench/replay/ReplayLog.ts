@@ -40,7 +40,7 @@ const eventAt = (version: number, wallet: Wallet | undefined, refuses: boolean):
 }
 
 /** The next events of a wallet as a commit. */
-const commitOf = (
+export const commitOf = (
   walletId: string,
   before: Wallet | undefined,
   { epoch, nextId, refuses, size }: { size: number; epoch: number; refuses: boolean; nextId: (time: number) => string }

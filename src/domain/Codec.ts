@@ -23,13 +23,18 @@ export type JsonObject = { readonly [name: string]: Json }
 /** Of one value. `decode` answers `undefined` for what it cannot read; no value is `undefined`. */
 export interface Codec<A> {
   readonly encode: (value: A) => Json
+  /** The same as JSON text, to the letter, with nothing in between; absent: `encode` and `JSON.stringify`. */
+  readonly text?: (value: A) => string
   readonly decode: (value: unknown) => A | undefined
 }
 
 /** Of an object with exactly the fields of a struct, in its order; a tag is not among them. */
 export interface StructCodec<A> {
   readonly encode: (value: A) => JsonObject
+  readonly text: (value: A) => string
   readonly decode: (value: unknown) => A | undefined
+  /** `encode` as JSON text without its braces: what stands before or behind is the caller's. */
+  readonly members: (value: A) => string
   /** Like `decode`, added to `target`: how a tag comes first. */
   readonly decodeInto: (target: object, value: unknown) => A | undefined
   /** Why `decode` answers `undefined`. */
@@ -103,6 +108,13 @@ export const codecOf = <S extends Schema.Top>(schema: S): Codec<S["Type"]> => {
   return (written.get(schema) ?? codecOfShape(schema)) as Codec<S["Type"]>
 }
 
+/** `encode` as JSON text. */
+export const textOf = <A>({ encode, text }: Codec<A>): ((value: A) => string) =>
+  text ?? ((value) => JSON.stringify(encode(value)))
+
+/** Of any text. */
+export const quoted = (text: string): string => JSON.stringify(text)
+
 const codecOfShape = (schema: Schema.Top & Shape): unknown => {
   const { ast, fields, literals, members } = schema
   if (ast.checks !== undefined || ast.encoding !== undefined) throw new Error(`no codec for a schema of ${ast._tag}`)
@@ -112,30 +124,39 @@ const codecOfShape = (schema: Schema.Top & Shape): unknown => {
   throw new Error(`no codec for a schema of ${ast._tag}`)
 }
 
-const nullable = <A>(codec: Codec<A>): Codec<A | null> => ({
-  encode: (value) => (value === null ? null : codec.encode(value)),
-  decode: (value) => (value === null ? null : codec.decode(value))
-})
+const nullable = <A>(codec: Codec<A>): Codec<A | null> => {
+  const text = textOf(codec)
+  return {
+    encode: (value) => (value === null ? null : codec.encode(value)),
+    text: (value) => (value === null ? "null" : text(value)),
+    decode: (value) => (value === null ? null : codec.decode(value))
+  }
+}
 
 const literalsCodec = (literals: ReadonlyArray<string>): Codec<string> => ({
   encode: (value) => value,
+  text: quoted,
   decode: (value) => literals.find((literal) => literal === value)
 })
 
 /** At most `maxItems`. */
-export const listCodec = <A>(item: Codec<A>, maxItems: number): Codec<ReadonlyArray<A>> => ({
-  encode: (values) => values.map(item.encode),
-  decode: (values) => {
-    if (!Array.isArray(values) || values.length > maxItems) return undefined
-    const items: Array<A> = []
-    for (const value of values) {
-      const decoded = item.decode(value)
-      if (decoded === undefined) return undefined
-      items.push(decoded)
+export const listCodec = <A>(item: Codec<A>, maxItems: number): Codec<ReadonlyArray<A>> => {
+  const text = textOf(item)
+  return {
+    encode: (values) => values.map(item.encode),
+    text: (values) => `[${values.map(text).join(",")}]`,
+    decode: (values) => {
+      if (!Array.isArray(values) || values.length > maxItems) return undefined
+      const items: Array<A> = []
+      for (const value of values) {
+        const decoded = item.decode(value)
+        if (decoded === undefined) return undefined
+        items.push(decoded)
+      }
+      return items
     }
-    return items
   }
-})
+}
 
 // --- Structs and unions ------------------------------------------------------
 
@@ -146,12 +167,32 @@ interface Struct extends Schema.Top {
 /** The value, but for its tag. */
 type Untagged<A> = A extends { readonly _tag: string } ? Omit<A, "_tag"> : A
 
+const fieldsOf = (schema: Struct) =>
+  Object.entries(schema.fields)
+    .filter(([name]) => name !== "_tag")
+    .map(([name, field]) => [name, codecOf(field as Schema.Top) as Codec<unknown>, absentable.has(field)] as const)
+
+const membersOf = (schema: Struct) => {
+  const entries = fieldsOf(schema).map(([name, codec, mayBeAbsent]) => {
+    const first = `${JSON.stringify(name)}:`
+    return { name, text: textOf(codec), mayBeAbsent, first, next: `,${first}` }
+  })
+  return (value: object): string => {
+    const record = value as Readonly<Record<string, unknown>>
+    let members = ""
+    for (const { first, mayBeAbsent, name, next, text } of entries) {
+      const member = record[name]
+      if (mayBeAbsent && member === null) continue
+      members += (members === "" ? first : next) + text(member)
+    }
+    return members
+  }
+}
+
 export const structCodec = <S extends Struct>(schema: S): StructCodec<Untagged<S["Type"]>> => {
   type A = Untagged<S["Type"]>
   // The loops below know names and codecs only by index; the schema's type ties them together.
-  const entries = Object.entries(schema.fields)
-    .filter(([name]) => name !== "_tag")
-    .map(([name, field]) => [name, codecOf(field as Schema.Top) as Codec<unknown>, absentable.has(field)] as const)
+  const entries = fieldsOf(schema)
   const names = new Set(entries.map(([name]) => name))
   const encode = (value: A): JsonObject => {
     const record = value as Readonly<Record<string, unknown>>
@@ -161,6 +202,7 @@ export const structCodec = <S extends Struct>(schema: S): StructCodec<Untagged<S
     }
     return json
   }
+  const members = membersOf(schema) as (value: A) => string
   const decodeInto = (target: object, value: unknown): A | undefined => {
     if (!isJsonObject(value)) return undefined
     const record = target as Record<string, unknown>
@@ -193,7 +235,14 @@ export const structCodec = <S extends Struct>(schema: S): StructCodec<Untagged<S
     const unknown = Object.keys(value).find((name) => !names.has(name))
     return `${unknown}: unknown`
   }
-  return { encode, decodeInto, decode: (value) => decodeInto({}, value), explain }
+  return {
+    encode,
+    text: (value) => `{${members(value)}}`,
+    members,
+    decodeInto,
+    decode: (value) => decodeInto({}, value),
+    explain
+  }
 }
 
 /** `cases`: of one or of several `Schema.TaggedUnion`. */

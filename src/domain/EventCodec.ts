@@ -141,7 +141,7 @@ export const encodeMetadata = (metadata: EventMetadata): Record<string, string> 
 
 const epochPattern = /^(?:0|[1-9][0-9]{0,15})$/
 
-const isCommandKey = (key: string): key is CommandKey => key.startsWith("c:") || key.startsWith("e:")
+export const isCommandKey = (key: string): key is CommandKey => key.startsWith("c:") || key.startsWith("e:")
 
 /** Fields that a log has added beside ours are passed over; ours are read strictly. */
 export const decodeMetadata = (encoded: unknown): Result.Result<EventMetadata, string> => {

@@ -4,7 +4,7 @@
  */
 import * as Schema from "effect/Schema"
 import * as SchemaGetter from "effect/SchemaGetter"
-import { absentOrNull, type Codec, isJsonObject, withCodec } from "./Codec.ts"
+import { absentOrNull, type Codec, isJsonObject, quoted, withCodec } from "./Codec.ts"
 import {
   amountOrZeroPattern,
   amountPattern,
@@ -37,11 +37,12 @@ const digits = (pattern: RegExp) =>
 
 const integer: Codec<bigint> = {
   encode: (value) => value.toString(),
+  text: (value) => `"${value}"`,
   decode: (value) => (typeof value === "string" && balancePattern.test(value) ? BigInt(value) : undefined)
 }
 
 const integerWhere = (holds: (value: bigint) => boolean): Codec<bigint> => ({
-  encode: integer.encode,
+  ...integer,
   decode: (value) => {
     const decoded = integer.decode(value)
     return decoded !== undefined && holds(decoded) ? decoded : undefined
@@ -60,6 +61,7 @@ export const AmountOrZero = withCodec(digits(amountOrZeroPattern), integerWhere(
 
 const stringWhere = (holds: (value: string) => boolean): Codec<string> => ({
   encode: (value) => value,
+  text: quoted,
   decode: (value) => (typeof value === "string" && holds(value) ? value : undefined)
 })
 
@@ -72,6 +74,7 @@ export const Text = withCodec(Schema.String.check(Schema.makeFilter(isWellFormed
 
 const numberWhere = (holds: (value: number) => boolean): Codec<number> => ({
   encode: (value) => value,
+  text: (value) => `${value}`,
   decode: (value) => (typeof value === "number" && holds(value) ? value : undefined)
 })
 
@@ -90,6 +93,7 @@ export const Metadata = withCodec(
   Schema.Record(Schema.String, Schema.String).check(Schema.makeFilter((value: MetadataMap) => isMetadata(value))),
   {
     encode: (value) => value,
+    text: (value) => (value === noMetadata ? "{}" : JSON.stringify(value)),
     decode: (value) => {
       if (!isJsonObject(value)) return undefined
       // `isMetadata` judges values that are not strings too.

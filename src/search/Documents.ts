@@ -7,17 +7,15 @@
  * to is behind, and one that was refused makes no document.
  */
 import * as Effect from "effect/Effect"
-import { callerKey, type RecordedEvent, type WalletEvent } from "../domain/Event.ts"
+import type { WalletEvent } from "../domain/Event.ts"
 import { kindOf } from "../domain/EventKinds.ts"
 import { walletsOf } from "../domain/Legs.ts"
-import { transactionsOf } from "../domain/Projection.ts"
 import { sourceOf } from "../domain/Transfer.ts"
-import type { WalletView } from "../domain/Wallet.ts"
 import type { EventStore, PositionedEvent } from "../stores/EventStore.ts"
 import type { IndexRows, IndexRowsQuery, Persistence } from "../stores/Persistence.ts"
 import type { SearchDocument } from "../stores/SearchIndex.ts"
 import type { EventUnreadable, ReadError } from "../stores/StoreError.ts"
-import { transferOwners } from "../stores/TransferOwners.ts"
+import { holdDocument, transactionDocuments, transferDocument, type Wallet, walletDocument } from "./RowDocuments.ts"
 
 export interface DocumentSources {
   readonly log: Pick<EventStore["Service"], "read" | "writesPersistence">
@@ -75,14 +73,9 @@ export const rowsAsked = (events: ReadonlyArray<PositionedEvent>): IndexRowsQuer
   return { wallets: [...wallets], holds: [...holds.values()], transfers: [...transfers.values()] }
 }
 
-interface WalletRow {
-  readonly view: WalletView
-  readonly position: bigint
-}
-
 /** The rows, by what they are of. */
 class Rows {
-  readonly wallets = new Map<string, WalletRow>()
+  readonly wallets = new Map<string, Wallet>()
   readonly holds: IndexRows["holds"]
   readonly transfers: IndexRows["transfers"]
   /** Wallet and version. */
@@ -102,7 +95,7 @@ class Rows {
   }
 
   isRefused(walletId: string, version: number): boolean {
-    return this.#refused.has(`${walletId} ${version}`)
+    return this.#refused.size > 0 && this.#refused.has(`${walletId} ${version}`)
   }
 
   /** Its creation was refused: there will be no row of it. */
@@ -110,10 +103,9 @@ class Rows {
     return !this.wallets.has(walletId) && this.isRefused(walletId, 0)
   }
 
-  isBehind(event: PositionedEvent): boolean {
-    const { version, walletId } = event.recorded
-    if (this.hasNone(walletId)) return false
-    if (version > (this.wallets.get(walletId)?.view.version ?? -1)) return true
+  /** The wallet's row has not come to the event, or the row of its transfer's destination is to come. */
+  isBehind(event: PositionedEvent, { view }: Wallet): boolean {
+    if (event.recorded.version > view.version) return true
     const transfer = this.unready.size === 0 ? undefined : touchedTransfer(event)
     return transfer !== undefined && this.unready.has(nameOf(transfer))
   }
@@ -128,13 +120,7 @@ export const documentsOf = Effect.fnUntraced(function* (
   const asked = rowsAsked(events)
   const rows = new Rows(yield* sources.persistence.indexRows(asked))
   yield* findDestinations(sources, asked, rows)
-  const behind: Array<PositionedEvent> = []
-  const shown: Array<PositionedEvent> = []
-  for (const event of events) {
-    if (rows.isBehind(event)) behind.push(event)
-    else if (!rows.hasNone(event.recorded.walletId)) shown.push(event)
-  }
-  return { documents: documentsFrom(rows, shown), behind }
+  return documentsFrom(rows, events)
 })
 
 /** Not every event of a transfer says where it goes. And one that goes to a wallet whose row is to come waits for that. */
@@ -163,64 +149,32 @@ const findDestinations = Effect.fnUntraced(function* (
   }
 })
 
-const documentsFrom = (rows: Rows, events: ReadonlyArray<PositionedEvent>): ReadonlyArray<SearchDocument> => {
+const documentsFrom = (rows: Rows, events: ReadonlyArray<PositionedEvent>): EventDocuments => {
   const documents: Array<SearchDocument> = []
-  const wallets = new Set<string>()
+  const behind: Array<PositionedEvent> = []
+  const shown = new Set<Wallet>()
   for (const event of events) {
-    const { view } = rows.wallets.get(event.recorded.walletId)!
-    wallets.add(view.id)
-    documents.push(...transactionDocuments(rows, event, view))
+    const { position, recorded } = event
+    const { version, walletId } = recorded
+    const wallet = rows.wallets.get(walletId)
+    if (wallet === undefined || rows.isBehind(event, wallet)) {
+      if (!rows.hasNone(walletId)) behind.push(event)
+      continue
+    }
+    shown.add(wallet)
+    if (!rows.isRefused(walletId, version)) documents.push(...transactionDocuments(recorded, position, wallet))
   }
-  for (const walletId of wallets) {
-    const { position, view } = rows.wallets.get(walletId)!
-    documents.push({ kind: "wallet", version: view.version, position, wallet: view })
-  }
+  for (const wallet of shown) documents.push(walletDocument(wallet))
   for (const hold of rows.holds) {
-    const wallet = rows.wallets.get(hold.walletId)?.view
-    if (wallet === undefined || !wallets.has(wallet.id)) continue
-    const { currency, ownerId, version } = wallet
-    documents.push({ kind: "hold", version, ownerId, currency, hold })
+    const wallet = rows.wallets.get(hold.walletId)
+    if (wallet !== undefined && shown.has(wallet)) documents.push(holdDocument(hold, wallet))
   }
   for (const sent of rows.transfers) {
-    const document = transferDocument(rows, sent)
-    if (document !== undefined && wallets.has(sourceOf(sent.transfer))) documents.push(document)
+    const { transfer } = sent
+    const walletId = sourceOf(transfer)
+    const source = rows.wallets.get(walletId)
+    if (source === undefined || !shown.has(source) || rows.unready.has(nameOf({ walletId, id: transfer.id }))) continue
+    documents.push(transferDocument(sent, source, rows.wallets))
   }
-  return documents
-}
-
-const transactionDocuments = (
-  rows: Rows,
-  { position, recorded }: PositionedEvent,
-  wallet: WalletView
-): ReadonlyArray<SearchDocument> =>
-  rows.isRefused(wallet.id, recorded.version) ? [] : documentsOfTransactions(recorded, position, wallet)
-
-/** Of the transactions that the event makes. */
-export const documentsOfTransactions = (
-  recorded: RecordedEvent,
-  position: bigint,
-  wallet: WalletView
-): ReadonlyArray<Extract<SearchDocument, { readonly kind: "transaction" }>> =>
-  transactionsOf(recorded, wallet).map((transaction, leg) => ({
-    kind: "transaction",
-    version: recorded.version,
-    position,
-    ownerId: wallet.ownerId,
-    key: callerKey(recorded.metadata.key),
-    leg,
-    transaction
-  }))
-
-const transferDocument = (
-  rows: Rows,
-  { key, position, transfer }: IndexRows["transfers"][number]
-): SearchDocument | undefined => {
-  const walletId = sourceOf(transfer)
-  const source = rows.wallets.get(walletId)?.view
-  if (source === undefined || rows.unready.has(nameOf({ walletId, id: transfer.id }))) return undefined
-  const ownerIds = transferOwners(transfer, position, (id) => {
-    const wallet = rows.wallets.get(id)
-    return wallet && { ownerId: wallet.view.ownerId, position: wallet.position }
-  })
-  return { kind: "transfer", version: source.version, position, ownerIds, key, transfer }
+  return { documents, behind }
 }

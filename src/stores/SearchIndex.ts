@@ -53,6 +53,8 @@ export type SearchDocument =
 
 export type DocumentKind = SearchDocument["kind"]
 
+export type DocumentOf<K extends DocumentKind> = Extract<SearchDocument, { readonly kind: K }>
+
 /** A document's id among those of its kind: a hold's is its wallet's and its own, a transfer's its source's and its own. */
 export const documentId = (document: SearchDocument): string => {
   switch (document.kind) {

@@ -2,7 +2,16 @@ import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as FastCheck from "fast-check"
 import { assert, describe, it } from "vitest"
-import { type Codec, codecOf, listCodec, parseJson, structCodec, withCodec } from "../../src/domain/Codec.ts"
+import {
+  absentOrNull,
+  type Codec,
+  codecOf,
+  listCodec,
+  parseJson,
+  structCodec,
+  textOf,
+  withCodec
+} from "../../src/domain/Codec.ts"
 import {
   Amount,
   AmountOrZero,
@@ -86,6 +95,7 @@ describe("a value", () => {
         { numRuns: 50 }
       )
       assert.isNull(throughJson(nullable, null))
+      assert.strictEqual(textOf(nullable)(null), "null")
       assert.isUndefined(codec.decode(null))
     })
 
@@ -110,6 +120,7 @@ describe("a value", () => {
           const written = codec.encode(value)
           assert.deepStrictEqual<unknown>(written, encode(value))
           assert.deepStrictEqual(codec.decode(written), Result.getOrThrow(decode(written)))
+          assert.strictEqual(textOf(codec)(value), JSON.stringify(written))
         }),
         { numRuns: 50 }
       )
@@ -148,7 +159,8 @@ describe("a list", () => {
 })
 
 describe("an object", () => {
-  const shape = structCodec(Schema.Struct({ id: Id, time: Time }))
+  const Shape = Schema.Struct({ id: Id, time: Time })
+  const shape = structCodec(Shape)
 
   it("has exactly its fields, written in their order", () => {
     assert.strictEqual(JSON.stringify(shape.encode({ time: 7, id: "a" })), '{"id":"a","time":7}')
@@ -156,6 +168,26 @@ describe("an object", () => {
     for (const damaged of [{ id: "a" }, { id: "a", time: 7, more: 1 }, { id: "a", more: 7 }, { id: "a", time: "7" }]) {
       assert.isUndefined(shape.decode(damaged))
     }
+  })
+
+  it("is written as text as it is written as JSON, whichever of its fields are left out", () => {
+    const Both = { first: absentOrNull(Time), '"id"': Id, list: integers, shape: Shape, last: absentOrNull(Text) }
+    const codec = structCodec(Schema.Struct(Both))
+    const values = FastCheck.record({
+      first: FastCheck.option(FastCheck.nat()),
+      '"id"': word,
+      list: FastCheck.array(digits(0n, 36n), { maxLength: 3 }),
+      shape: FastCheck.record({ id: word, time: FastCheck.nat() }),
+      last: FastCheck.option(anyText)
+    })
+    FastCheck.assert(
+      FastCheck.property(values, (value) => {
+        assert.strictEqual(textOf(codec)(value), JSON.stringify(codec.encode(value)))
+        assert.strictEqual(`{${codec.members(value)}}`, textOf(codec)(value))
+      })
+    )
+    const onlyAbsent = structCodec(Schema.Struct({ first: absentOrNull(Time) }))
+    assert.strictEqual(onlyAbsent.text({ first: null }), "{}")
   })
 
   it("does not take a prototype's property for a field", () => {

@@ -8,9 +8,11 @@
  */
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
+import { bulksOf } from "../../search/Bulks.ts"
 import { documentsOf } from "../../search/Documents.ts"
 import { markOf } from "../../search/LogHistory.ts"
 import { type LogPage, readLogPage } from "../../search/LogPage.ts"
+import { defaultSearchBounds } from "../../search/SearchBounds.ts"
 import type { EventStore, PositionedEvent } from "../../stores/EventStore.ts"
 import type { DeadLetter, Persistence } from "../../stores/Persistence.ts"
 import type { IndexSet, LogMark, SearchDocument } from "../../stores/SearchIndex.ts"
@@ -19,8 +21,6 @@ import { patiently } from "./RebuildStores.ts"
 
 /** Pages that are read, made into documents and written at a time. */
 const pagesAtATime = 3
-
-const documentsPerWrite = 1_000
 
 /** Events kept aside, if nothing else is said. */
 const asideEvents = 10_000
@@ -92,9 +92,7 @@ export const writeAll = Effect.fnUntraced(function* (
   documents: ReadonlyArray<SearchDocument>
 ): Effect.fn.Return<ReadonlyArray<DeadLetter>, ReadError> {
   const letters: Array<DeadLetter> = []
-  for (let at = 0; at < documents.length; at += documentsPerWrite) {
-    letters.push(...(yield* patiently(set.write(documents.slice(at, at + documentsPerWrite)))))
-  }
+  for (const bulk of bulksOf(documents, defaultSearchBounds)) letters.push(...(yield* patiently(set.write(bulk))))
   if (letters.length > 0) yield* patiently(persistence.saveDeadLetters(letters))
   return letters
 })

@@ -11,8 +11,7 @@
  */
 import * as Effect from "effect/Effect"
 import type { RecordedEvent } from "../../domain/Event.ts"
-import { documentsOfTransactions } from "../../search/Documents.ts"
-import { rowDocuments, type RowDocuments, touchedBy } from "../../search/RowDocuments.ts"
+import { rowDocuments, type RowDocuments, touchedBy, transactionDocuments } from "../../search/RowDocuments.ts"
 import { sourceOf } from "../../domain/Transfer.ts"
 import type { EventStore } from "../../stores/EventStore.ts"
 import type { IndexRowsQuery, Persistence } from "../../stores/Persistence.ts"
@@ -217,7 +216,7 @@ const expectedOf = (events: ReadonlyArray<PlacedEvent>, rows: RowDocuments): Exp
     const wallet = rows.wallets.get(recorded.walletId)
     if (wallet === undefined || recorded.version > wallet.view.version) continue
     if (rows.isRefused(recorded.walletId, recorded.version)) continue
-    for (const document of documentsOfTransactions(recorded, position ?? 0n, wallet.view)) {
+    for (const document of transactionDocuments(recorded, position ?? 0n, wallet)) {
       right.set(keyOf(document), { document, unplaced: position === undefined })
     }
   }

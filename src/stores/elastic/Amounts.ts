@@ -11,6 +11,8 @@ const largest = 10n ** BigInt(digits) - 1n
 
 const clamped = (amount: bigint): bigint => (amount > largest ? largest : amount < -largest ? -largest : amount)
 
+const zeros = "0".repeat(digits)
+
 /**
  * 41 characters: `1` and the digits; below zero `0` and the digits of what it is above the
  * lowest. Compared as texts they are in the order of the amounts. What is beyond 40 digits
@@ -18,9 +20,8 @@ const clamped = (amount: bigint): bigint => (amount > largest ? largest : amount
  */
 export const amountOrder = (amount: bigint): string => {
   const bounded = clamped(amount)
-  return bounded >= 0n
-    ? `1${bounded.toString().padStart(digits, "0")}`
-    : `0${(largest + bounded).toString().padStart(digits, "0")}`
+  const text = (bounded >= 0n ? bounded : largest + bounded).toString()
+  return (bounded >= 0n ? "1" : "0") + zeros.slice(text.length) + text
 }
 
 const base = 1_000_000n
@@ -28,16 +29,18 @@ const base = 1_000_000n
 /**
  * The amount as Σ part × 10^(6 × index), each with its sign, those that are zero left out; so most amounts
  * have one or two. Sums of such parts are exact as floating-point numbers too, up to 9 × 10^9 of them (2^53).
+ * JSON, by the names `p0`, `p1`, ….
  */
-export const amountParts = (amount: bigint): Readonly<Record<string, number>> => {
-  const parts: Record<string, number> = {}
+export const amountParts = (amount: bigint): string => {
+  if (amount > -base && amount < base) return amount === 0n ? "{}" : `{"p0":${amount}}`
+  let parts = ""
   let rest = amount
   for (let index = 0; rest !== 0n; index++) {
-    const part = Number(rest % base)
-    if (part !== 0) parts[`p${index}`] = part
+    const part = rest % base
+    if (part !== 0n) parts += `${parts === "" ? "" : ","}"p${index}":${part}`
     rest /= base
   }
-  return parts
+  return `{${parts}}`
 }
 
 /** A sum of parts; one that is not exact any more is none. */

@@ -5,6 +5,7 @@
  */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
+import { quoted } from "../../domain/Codec.ts"
 import type { DeadLetter } from "../Persistence.ts"
 import { type DocumentKind, documentId, documentWallet, type SearchDocument } from "../SearchIndex.ts"
 import type { ReadError } from "../StoreError.ts"
@@ -27,47 +28,54 @@ export interface BulkLimits {
   readonly timeoutMillis: number
 }
 
-interface Line {
-  readonly document: SearchDocument
-  readonly text: string
+interface Item {
+  readonly index: {
+    readonly _index?: string
+    readonly status: number
+    readonly error?: unknown
+  }
+}
+
+/** Some documents from `from` on, and where the next ones begin. */
+interface Part {
+  readonly documents: ReadonlyArray<SearchDocument>
+  readonly end: number
+  /** One text at once: many that wait for an answer would be moved about by the collector. */
+  readonly lines: string
   readonly bytes: number
 }
 
-interface Item {
-  readonly _index?: string
-  readonly status: number
-  readonly error?: unknown
-}
+/** A line of what to do, a line of the document. */
+type LineOf = (document: SearchDocument) => string
 
-const lineOf = (document: SearchDocument, target: BulkTarget, replace: boolean): Line => {
-  const action = {
-    index: {
-      _index: target.nameOf(document.kind),
-      _id: documentId(document),
-      version: document.version + 1,
-      version_type: replace ? "external_gte" : "external"
-    }
+const makeLineOf = (target: BulkTarget, replace: boolean): LineOf => {
+  const versionType = replace ? "external_gte" : "external"
+  return (document) => {
+    const index = quoted(target.nameOf(document.kind))
+    const id = quoted(documentId(document))
+    const version = document.version + 1
+    const action = `{"index":{"_index":${index},"_id":${id},"version":${version},"version_type":"${versionType}"}}`
+    return `${action}\n${encodeDocument(document)}\n`
   }
-  const text = `${JSON.stringify(action)}\n${encodeDocument(document)}\n`
-  return { document, text, bytes: Buffer.byteLength(text) }
 }
 
-/** In order, each part within the bound or a single line. */
-const partsWithin = (lines: ReadonlyArray<Line>, bound: number): ReadonlyArray<ReadonlyArray<Line>> => {
-  const parts: Array<Array<Line>> = []
-  let bytes = bound
-  for (const line of lines) {
-    if (bytes + line.bytes > bound) {
-      parts.push([])
-      bytes = 0
-    }
-    parts.at(-1)!.push(line)
-    bytes += line.bytes
+/** Up to the bound, and at least one. */
+const partFrom = (documents: ReadonlyArray<SearchDocument>, from: number, bound: number, lineOf: LineOf): Part => {
+  const lines: Array<string> = []
+  let bytes = 0
+  for (let index = from; index < documents.length; index++) {
+    const line = lineOf(documents[index]!)
+    const more = Buffer.byteLength(line)
+    if (bytes + more > bound && lines.length > 0) break
+    lines.push(line)
+    bytes += more
   }
-  return parts
+  const end = from + lines.length
+  const isAll = lines.length === documents.length
+  return { documents: isAll ? documents : documents.slice(from, end), end, lines: lines.join(""), bytes }
 }
 
-const letterOf = ({ document }: Line, reason: string, time: number): DeadLetter => ({
+const letterOf = (document: SearchDocument, reason: string, time: number): DeadLetter => ({
   kind: document.kind,
   id: documentId(document),
   walletId: documentWallet(document),
@@ -101,11 +109,9 @@ const worst = (failures: ReadonlyArray<ReadError>): ReadError | undefined =>
 /** Nothing is in the way of a request up to this size; of a larger one smaller parts may pass, or be done in time. */
 const passingBytes = 524_288
 
-const bytesOf = (lines: ReadonlyArray<Line>): number => lines.reduce((sum, line) => sum + line.bytes, 0)
-
 /** Letters of what is refused; fails when any has to be written again. */
 const readItems = (
-  lines: ReadonlyArray<Line>,
+  documents: ReadonlyArray<SearchDocument>,
   items: ReadonlyArray<Item>,
   target: BulkTarget,
   nodes: string,
@@ -115,23 +121,24 @@ const readItems = (
   const failures: Array<ReadError> = []
   const written = new Set<string>()
   const taken = new Set<DocumentKind>()
-  const doubtful: Array<{ readonly line: Line; readonly status: number; readonly error: ElasticError }> = []
-  for (const [index, line] of lines.entries()) {
-    const { _index, status, error: said } = items[index]!
+  const doubtful: Array<{ readonly document: SearchDocument; readonly status: number; readonly error: ElasticError }> =
+    []
+  for (const [at, document] of documents.entries()) {
+    const { _index, status, error: said } = items[at]!.index
     if (_index !== undefined && status < 300) written.add(_index)
     // 409: it is there as of the same event or a later one.
     if (status < 300 || status === 409) {
-      taken.add(line.document.kind)
+      taken.add(document.kind)
       continue
     }
     const error = errorIn({ error: said })
     if (error !== undefined && isRefusal(status, error))
-      letters.push(letterOf(line, `${error.type}: ${error.reason}`, time))
-    else if (error !== undefined && mayLieInDocument(status, error)) doubtful.push({ line, status, error })
+      letters.push(letterOf(document, `${error.type}: ${error.reason}`, time))
+    else if (error !== undefined && mayLieInDocument(status, error)) doubtful.push({ document, status, error })
     else failures.push(failureOfStatus(nodes, status, error))
   }
-  for (const { error, line, status } of doubtful) {
-    if (taken.has(line.document.kind)) letters.push(letterOf(line, `${error.type}: ${error.reason}`, time))
+  for (const { document, error, status } of doubtful) {
+    if (taken.has(document.kind)) letters.push(letterOf(document, `${error.type}: ${error.reason}`, time))
     else failures.push(failureOfStatus(nodes, status, error))
   }
   const failure = worst(failures)
@@ -142,32 +149,41 @@ const readItems = (
 }
 
 const itemsIn = (body: unknown): ReadonlyArray<Item> | undefined => {
-  const items = (body as { readonly items?: ReadonlyArray<{ readonly index: Item }> } | undefined)?.items
-  return Array.isArray(items) ? items.map(({ index }) => index) : undefined
+  const items = (body as { readonly items?: ReadonlyArray<Item> } | undefined)?.items
+  return Array.isArray(items) ? items : undefined
 }
 
 export const makeWrite = (connection: ElasticConnection["Service"], target: BulkTarget, limits: BulkLimits) => {
   const { nodes, request } = connection
+  const makeNew = makeLineOf(target, false)
+  const makeAgain = makeLineOf(target, true)
 
-  const halves = (lines: ReadonlyArray<Line>) => {
-    const middle = lines.length >> 1
-    return Effect.map(Effect.forEach([lines.slice(0, middle), lines.slice(middle)], send), (letters) => letters.flat())
-  }
-
-  const send = (lines: ReadonlyArray<Line>): Effect.Effect<ReadonlyArray<DeadLetter>, ReadError> => {
-    const canPart = lines.length > 1 && bytesOf(lines) > passingBytes
-    return Effect.catch(sendAsOne(lines), (error) =>
-      canPart && (isCutOff(error) || isLate(error)) ? halves(lines) : Effect.fail(error)
+  const halves = (documents: ReadonlyArray<SearchDocument>, lineOf: LineOf) => {
+    const middle = documents.length >> 1
+    return Effect.map(
+      Effect.forEach([documents.slice(0, middle), documents.slice(middle)], (half) => sendAll(half, lineOf)),
+      (letters) => letters.flat()
     )
   }
 
-  const sendAsOne = (lines: ReadonlyArray<Line>): Effect.Effect<ReadonlyArray<DeadLetter>, ReadError> =>
+  const send = (part: Part, lineOf: LineOf): Effect.Effect<ReadonlyArray<DeadLetter>, ReadError> => {
+    const { bytes, documents } = part
+    const canPart = documents.length > 1 && bytes > passingBytes
+    return Effect.catch(sendAsOne(part, lineOf), (error) =>
+      canPart && (isCutOff(error) || isLate(error)) ? halves(documents, lineOf) : Effect.fail(error)
+    )
+  }
+
+  const sendAsOne = (
+    { bytes, documents, lines }: Part,
+    lineOf: LineOf
+  ): Effect.Effect<ReadonlyArray<DeadLetter>, ReadError> =>
     Effect.gen(function* () {
       const { body, status } = yield* request({
         method: "POST",
         path: "/_bulk",
         query: { filter_path: "items.*.status,items.*._index,items.*.error", require_alias: true },
-        lines: lines.map(({ text }) => text).join(""),
+        lines,
         timeoutMillis: limits.timeoutMillis,
         accept: [400, 413]
       })
@@ -175,26 +191,38 @@ export const makeWrite = (connection: ElasticConnection["Service"], target: Bulk
       const error = errorIn(body)
       if (status >= 400) {
         if (!liesInDocument(status, error)) return yield* failureOfStatus(nodes, status, error)
-        const bytes = bytesOf(lines)
         if (status === 413 && bytes <= passingBytes) {
           return yield* unavailable(
             `${nodes} does not take a request of ${bytes} bytes (HTTP 413): is it a proxy's bound?`
           )
         }
         // Only that one is refused.
-        if (lines.length > 1) return yield* halves(lines)
-        return [letterOf(lines[0]!, error === undefined ? `HTTP ${status}` : `${error.type}: ${error.reason}`, time)]
+        if (documents.length > 1) return yield* halves(documents, lineOf)
+        const reason = error === undefined ? `HTTP ${status}` : `${error.type}: ${error.reason}`
+        return [letterOf(documents[0]!, reason, time)]
       }
       const items = itemsIn(body)
-      if (items?.length !== lines.length) return yield* unavailable(`${nodes}: the answer to a bulk is not whole`)
-      return yield* readItems(lines, items, target, nodes, time)
+      if (items?.length !== documents.length) return yield* unavailable(`${nodes}: the answer to a bulk is not whole`)
+      return yield* readItems(documents, items, target, nodes, time)
     })
+
+  /** One request as a rule. */
+  const sendAll = Effect.fnUntraced(function* (
+    documents: ReadonlyArray<SearchDocument>,
+    lineOf: LineOf
+  ): Effect.fn.Return<ReadonlyArray<DeadLetter>, ReadError> {
+    const letters: Array<DeadLetter> = []
+    for (let from = 0; from < documents.length;) {
+      const part = partFrom(documents, from, limits.bytes, lineOf)
+      letters.push(...(yield* send(part, lineOf)))
+      from = part.end
+    }
+    return letters
+  })
 
   return (
     documents: ReadonlyArray<SearchDocument>,
     options: { readonly replace?: boolean | undefined } = {}
-  ): Effect.Effect<ReadonlyArray<DeadLetter>, ReadError> => {
-    const lines = documents.map((document) => lineOf(document, target, options.replace === true))
-    return Effect.map(Effect.forEach(partsWithin(lines, limits.bytes), send), (letters) => letters.flat())
-  }
+  ): Effect.Effect<ReadonlyArray<DeadLetter>, ReadError> =>
+    sendAll(documents, options.replace === true ? makeAgain : makeNew)
 }

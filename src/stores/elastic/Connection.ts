@@ -33,7 +33,10 @@ export interface ElasticRequest {
   readonly path: string
   readonly query?: Readonly<Record<string, string | number | boolean>> | undefined
   readonly body?: object | undefined
-  /** JSON, one value a line, each line ended; instead of `body`. */
+  /**
+   * JSON, one value a line, each line ended; instead of `body`. A text, and no bytes: of a request that fails the client
+   * makes a copy without its secrets, which of bytes is one by one, seconds long.
+   */
   readonly lines?: string | undefined
   readonly timeoutMillis?: number | undefined
   /** Statuses above 399 that are an answer, too. */

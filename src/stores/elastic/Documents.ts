@@ -3,7 +3,7 @@
  * it is found by, which Elasticsearch indexes and does not keep (`Mapping.ts`).
  */
 import * as Schema from "effect/Schema"
-import { codecOf, type JsonObject, listCodec, structCodec, withCodec } from "../../domain/Codec.ts"
+import { codecOf, listCodec, structCodec, withCodec } from "../../domain/Codec.ts"
 import { maxLegs, walletsOf } from "../../domain/Legs.ts"
 import { type Hold, type Transaction, type Transfer, type WalletView, WalletStatus } from "../../domain/Wallet.ts"
 import {
@@ -18,7 +18,7 @@ import {
   Time,
   Version
 } from "../../domain/WireValues.ts"
-import type { DocumentKind, SearchDocument } from "../SearchIndex.ts"
+import type { DocumentKind, DocumentOf, SearchDocument } from "../SearchIndex.ts"
 import { foldCase, transactionWords, walletWords } from "../SearchWords.ts"
 import { amountOrder, amountParts } from "./Amounts.ts"
 
@@ -127,67 +127,72 @@ const holds = structCodec(
 )
 
 /** Of reference and metadata values, and ids as wholes. */
-const wordsWith = (of: Pick<Transaction, "reference" | "metadata">, ids: Iterable<string>): ReadonlyArray<string> => {
-  const words = new Set(transactionWords(of))
-  for (const id of ids) words.add(foldCase(id))
-  return [...words]
+const wordsWith = (words: Array<string>, ids: ReadonlyArray<string>): ReadonlyArray<string> => {
+  for (const id of ids) {
+    const word = foldCase(id)
+    if (!words.includes(word)) words.push(word)
+  }
+  return words
 }
 
 /** How a pair of metadata is found. */
 export const pairOf = ([key, value]: readonly [string, string]): string => JSON.stringify([key, value])
 
-const fieldsOf = (document: SearchDocument): JsonObject => {
-  const asOf = document.version
-  switch (document.kind) {
-    case "wallet": {
-      const { position, wallet } = document
-      const { balance } = wallet
-      return {
-        ...wallets.encode({ ...wallet, asOf, position }),
-        words: walletWords(wallet),
-        balanceOrder: amountOrder(balance),
-        balanceParts: amountParts(balance)
-      }
-    }
-    case "transaction": {
-      const { key, leg, ownerId, position, transaction } = document
-      const { amount, id, walletId } = transaction
-      return {
-        ...transactions.encode({ ...transaction, asOf, position, ownerId, key, leg }),
-        words: wordsWith(transaction, [id, walletId, ownerId]),
-        amountOrder: amountOrder(amount),
-        amountParts: amountParts(amount)
-      }
-    }
-    case "transfer": {
-      const { key, ownerIds, position, transfer } = document
-      const { id, legs } = transfer
-      const walletIds = walletsOf(legs)
-      const texts = [transfer, ...legs]
-      return {
-        ...transfers.encode({ ...transfer, asOf, position, ownerIds, key }),
-        words: [...new Set(texts.flatMap((one) => wordsWith(one, [id, ...walletIds, ...ownerIds])))],
-        walletIds,
-        currencies: [...new Set(legs.map(({ currency }) => currency))],
-        references: [...new Set(texts.flatMap(({ reference }) => reference ?? []))],
-        pairs: [...new Set(texts.flatMap(({ metadata }) => Object.entries(metadata).map(pairOf)))],
-        amountOrder: legs.map(({ amount }) => amountOrder(amount))
-      }
-    }
-    case "hold": {
-      const { currency, hold, ownerId } = document
-      const { amount, id, walletId } = hold
-      return {
-        ...holds.encode({ ...hold, asOf, ownerId, currency }),
-        words: wordsWith(hold, [id, walletId, ownerId]),
-        amountOrder: amountOrder(amount)
-      }
-    }
-  }
+const walletText = ({ position, version: asOf, wallet }: DocumentOf<"wallet">): string => {
+  const { balance } = wallet
+  return (
+    `{${wallets.members({ ...wallet, asOf, position })},"words":${JSON.stringify(walletWords(wallet))},` +
+    `"balanceOrder":"${amountOrder(balance)}","balanceParts":${amountParts(balance)}}`
+  )
 }
 
-/** One line of JSON. */
-export const encodeDocument = (document: SearchDocument): string => JSON.stringify(fieldsOf(document))
+const transactionText = (document: DocumentOf<"transaction">): string => {
+  const { key, leg, ownerId, position, transaction, version: asOf } = document
+  const { amount, id, walletId } = transaction
+  const words = wordsWith([...transactionWords(transaction)], [id, walletId, ownerId])
+  return (
+    `{${transactions.members({ ...transaction, asOf, position, ownerId, key, leg })},` +
+    `"words":${JSON.stringify(words)},"amountOrder":"${amountOrder(amount)}","amountParts":${amountParts(amount)}}`
+  )
+}
+
+const transferText = ({ key, ownerIds, position, transfer, version: asOf }: DocumentOf<"transfer">): string => {
+  const { id, legs } = transfer
+  const walletIds = walletsOf(legs)
+  const notes = [transfer, ...legs]
+  const foundBy = {
+    words: wordsWith([...new Set(notes.flatMap(transactionWords))], [id, ...walletIds, ...ownerIds]),
+    walletIds,
+    currencies: [...new Set(legs.map(({ currency }) => currency))],
+    references: [...new Set(notes.flatMap(({ reference }) => reference ?? []))],
+    pairs: [...new Set(notes.flatMap(({ metadata }) => Object.entries(metadata).map(pairOf)))],
+    amountOrder: legs.map(({ amount }) => amountOrder(amount))
+  }
+  return `{${transfers.members({ ...transfer, asOf, position, ownerIds, key })},${JSON.stringify(foundBy).slice(1)}`
+}
+
+const holdText = ({ currency, hold, ownerId, version: asOf }: DocumentOf<"hold">): string => {
+  const { amount, id, walletId } = hold
+  const words = wordsWith([...transactionWords(hold)], [id, walletId, ownerId])
+  return (
+    `{${holds.members({ ...hold, asOf, ownerId, currency })},` +
+    `"words":${JSON.stringify(words)},"amountOrder":"${amountOrder(amount)}"}`
+  )
+}
+
+/** One line of JSON: what is shown of the document, then what it is found by. */
+export const encodeDocument = (document: SearchDocument): string => {
+  switch (document.kind) {
+    case "wallet":
+      return walletText(document)
+    case "transaction":
+      return transactionText(document)
+    case "transfer":
+      return transferText(document)
+    case "hold":
+      return holdText(document)
+  }
+}
 
 const read =
   <A>(kind: DocumentKind, codec: { decode(value: unknown): A | undefined; explain(value: unknown): string }) =>

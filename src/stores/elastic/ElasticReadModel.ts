@@ -16,14 +16,12 @@ import {
   pageOfAllTransactions
 } from "../Page.ts"
 import { type AmountSearch, ReadModel, type SearchFilter } from "../ReadModel.ts"
-import type { DocumentKind, SearchDocument } from "../SearchIndex.ts"
+import type { DocumentKind, DocumentOf } from "../SearchIndex.ts"
 import { hasPrefix } from "../SearchWords.ts"
 import { ElasticConnection } from "./Connection.ts"
 import { holdQuery, type Query, transactionQuery, transferQuery, walletQuery } from "./Queries.ts"
 import { documentsIn, make as makeSearches, type Request, type Searches } from "./Searches.ts"
 import { statsOf } from "./Statistics.ts"
-
-type DocumentOf<K extends DocumentKind> = Extract<SearchDocument, { readonly kind: K }>
 
 const tooWide = (query: SearchFilter): string | undefined =>
   hasPrefix(query.q)

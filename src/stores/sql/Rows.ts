@@ -1,7 +1,7 @@
 /** Rows of the tables, and the domain's values that they are. Times come as `Date`, bigint as bigint, numeric as text. */
 import * as Result from "effect/Result"
-import type { RecordedEvent, WalletEventType } from "../../domain/Event.ts"
-import { decodeMetadata } from "../../domain/EventCodec.ts"
+import type { EventMetadata, RecordedEvent, WalletEventType } from "../../domain/Event.ts"
+import { decodeMetadata, isCommandKey } from "../../domain/EventCodec.ts"
 import type { LegTransactions, TransferLeg } from "../../domain/Legs.ts"
 import { type Metadata, noMetadata } from "../../domain/Limits.ts"
 import { withTransactions } from "../../domain/Transfer.ts"
@@ -97,9 +97,8 @@ export const eventColumns =
   "wallet_id, version, position, id, time, type, currency, amount, balance_after, held_after, reference, metadata, " +
   "hold_id, transfer_id, counterparty, effective_at, data, key, fingerprint, epoch, origin"
 
-const readOrigin = (origin: string | null): Result.Result<object, string> => {
-  if (origin === null) return Result.succeed({})
-  return Result.try({
+const readOrigin = (origin: string): Result.Result<object, string> =>
+  Result.try({
     try: (): object => {
       const read: unknown = JSON.parse(origin)
       if (typeof read !== "object" || read === null || Array.isArray(read)) throw new Error("not an object")
@@ -107,6 +106,16 @@ const readOrigin = (origin: string | null): Result.Result<object, string> => {
     },
     catch: (cause) => `origin: ${cause instanceof Error ? cause.message : String(cause)}`
   })
+
+const metadataOf = ({ epoch, fingerprint, id, key, origin }: EventRow): Result.Result<EventMetadata, string> => {
+  // Nearly all: what `decodeMetadata` makes of it, without a map of texts in between.
+  if (origin === null && isCommandKey(key) && Number(epoch) >= 0 && Number.isSafeInteger(Number(epoch))) {
+    const none = { correlationId: null, causationId: null, actor: null }
+    return Result.succeed({ commandId: id, key, fingerprint, ...none, epoch: Number(epoch) })
+  }
+  const read = origin === null ? Result.succeed({}) : readOrigin(origin)
+  if (Result.isFailure(read)) return Result.fail(read.failure)
+  return decodeMetadata({ commandId: id, ...read.success, key, fingerprint, epoch: String(epoch) })
 }
 
 /** The failure names the event: what a person on call looks for first. */
@@ -116,15 +125,7 @@ export const recordedOf = (row: EventRow): Result.Result<RecordedEvent, EventUnr
     Result.fail(new EventUnreadable({ walletId: row.wallet_id, version, type: row.type, reason }))
   const event = eventOfColumns(row)
   if (Result.isFailure(event)) return unreadable(event.failure)
-  const origin = readOrigin(row.origin)
-  if (Result.isFailure(origin)) return unreadable(origin.failure)
-  const metadata = decodeMetadata({
-    commandId: row.id,
-    ...origin.success,
-    key: row.key,
-    fingerprint: row.fingerprint,
-    epoch: String(row.epoch)
-  })
+  const metadata = metadataOf(row)
   if (Result.isFailure(metadata)) return unreadable(metadata.failure)
   return Result.succeed({
     id: row.id,

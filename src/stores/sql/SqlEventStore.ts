@@ -14,11 +14,12 @@ import {
   EventStore,
   type LogHead,
   maxSnapshotBytes,
+  type PositionedEvent,
   type Snapshot,
   type SnapshotBound,
   followByPages
 } from "../EventStore.ts"
-import { AppendUnknown, StoreDefect } from "../StoreError.ts"
+import { AppendUnknown, type EventUnreadable, StoreDefect } from "../StoreError.ts"
 import { isCopy, make as makeAppend, makeFence } from "./Append.ts"
 import { type ErrorClassOptions, reading, withinReadLimit, withTimeLimit } from "./Failure.ts"
 import { int4, int8, text, time } from "./Parameters.ts"
@@ -143,17 +144,17 @@ export const make = Effect.fnUntraced(function* (
     read(inTurn(sql.unsafe<EventRow>(statement, from) as Effect.Effect<ReadonlyArray<EventRow>, SqlError>))
 
   const readAll: EventStore["Service"]["readAll"] = ({ after, limit }) =>
-    Effect.flatMap(events(readLog, [int8(after), int8(limit)]), (rows) =>
-      Effect.fromResult(
-        Result.all(
-          rows.map((row) =>
-            Result.mapBoth(recordedOf(row), {
-              onSuccess: (recorded) => ({ position: row.position, recorded }),
-              onFailure: (error) => error.at(row.position)
-            })
-          )
-        )
-      )
+    Effect.flatMap(
+      events(readLog, [int8(after), int8(limit)]),
+      (rows): Effect.Effect<ReadonlyArray<PositionedEvent>, EventUnreadable> => {
+        const read: Array<PositionedEvent> = []
+        for (const row of rows) {
+          const recorded = recordedOf(row)
+          if (Result.isFailure(recorded)) return Effect.fail(recorded.failure.at(row.position))
+          read.push({ position: row.position, recorded: recorded.success })
+        }
+        return Effect.succeed(read)
+      }
     )
   const scanned = <A>(scan: Effect.Effect<A, SqlError>) => read(inTurn(scan))
   const head = Effect.flatMap(read(sql.unsafe<HeadRow>(readHead)), ([row]): Effect.Effect<LogHead, StoreDefect> => {
