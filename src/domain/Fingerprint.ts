@@ -30,12 +30,25 @@ const canonicalText = (command: Command): string => {
     case "Credit":
       return `credit|${command.amount}|${note(command.reference, command.metadata)}${effective(command)}`
     case "Debit":
-      return `debit|${command.amount}|${note(command.reference, command.metadata)}${effective(command)}`
+      return (
+        `debit|${command.amount}|${note(command.reference, command.metadata)}${effective(command)}` +
+        (command.force === true ? "|force" : "")
+      )
     case "PlaceHold":
       return `hold|${command.amount}|${command.expiresAt ?? ""}|${note(command.reference, command.metadata)}`
     case "CaptureHold":
       return (
         `capture|${quoted(command.holdId)}|${command.amount ?? ""}|${command.final ? "final" : ""}` + effective(command)
+      )
+    case "CaptureHoldTo":
+      return (
+        `capture|${quoted(command.holdId)}|${command.amount ?? ""}|${command.final ? "final" : ""}` +
+        `${effective(command)}|to=${quoted(command.to)}`
+      )
+    case "ChangeHold":
+      return (
+        `change|${quoted(command.holdId)}|${command.amount ?? ""}|` +
+        (command.expiry === null ? "" : (command.expiry.at ?? "never"))
       )
     case "ReleaseHold":
       return `release|${quoted(command.holdId)}`
@@ -71,7 +84,13 @@ const canonicalText = (command: Command): string => {
         metadataText(command.metadata)
       )
     case "Freeze":
-      return `freeze|${text(command.reason)}`
+      return (
+        `freeze|${text(command.reason)}` +
+        (command.direction === null || command.direction === "debits" ? "" : `|direction=${quoted(command.direction)}`) +
+        (command.until === null ? "" : `|until=${command.until}`)
+      )
+    case "ExpireFreeze":
+      return "thaw"
     case "Unfreeze":
       return `unfreeze|${text(command.reason)}`
     case "Close":
