@@ -60,6 +60,30 @@ export const OpenHold = withCodec(openHold.check(Schema.makeFilter(addsUp)), {
 
 export type OpenHold = typeof OpenHold.Type
 
+/** `hold` with what an event has made of it; the keys in one order. */
+export const holdWith = (
+  hold: OpenHold,
+  changes: Partial<Pick<OpenHold, "amount" | "captured" | "remaining" | "expiresAt" | "inFlight" | "ended">>
+): OpenHold => {
+  const { amount, captured, ended, expiresAt, inFlight, remaining } = { ...hold, ...changes }
+  return {
+    id: hold.id,
+    amount,
+    captured,
+    remaining,
+    expiresAt,
+    reference: hold.reference,
+    metadata: hold.metadata,
+    createdAt: hold.createdAt,
+    inFlight,
+    // What nothing is in flight of has nothing to come back.
+    ended: inFlight === null ? null : ended
+  }
+}
+
+/** Its hold is what an event leaves behind, and what the next event of the hold builds on. */
+export const holdTrace = (holdId: string): string => `hold ${holdId}`
+
 // --- Commands ----------------------------------------------------------------
 
 const ofHold = { walletId: AnyText, holdId: AnyText }

@@ -53,7 +53,7 @@ export const holdChanges = (commit: Pick<Commit, "events">): ReadonlyArray<HoldC
       change.holdId,
       earlier?._tag === "Placed"
         ? { _tag: "Placed", version: earlier.version, hold: holdProgressed(earlier.hold, change) }
-        : change
+        : { ...change, terms: change.terms ?? earlier?.terms }
     )
   }
   return changes === undefined ? noChanges : Array.from(changes.values())

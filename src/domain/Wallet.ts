@@ -32,7 +32,7 @@ export const Freeze = Schema.Struct({
 })
 
 export type Freeze = typeof Freeze.Type
-export type FrozenDirection = Freeze["direction"]
+export type FreezeDirection = Freeze["direction"]
 
 /** Of one of which nothing more is known than that the wallet is frozen. */
 export const plainFreeze: Freeze = { direction: "debits", reason: null, until: null }
@@ -43,7 +43,7 @@ export const sameFreeze = (one: Freeze | null, other: Freeze | null): boolean =>
     : one.direction === other.direction && one.reason === other.reason && one.until === other.until
 
 /** Whether a freeze of `direction` stops what goes `way`. */
-export const stops = (direction: FrozenDirection, way: "debits" | "credits"): boolean =>
+export const stops = (direction: FreezeDirection, way: "debits" | "credits"): boolean =>
   direction === "all" || direction === way
 
 export interface Wallet {

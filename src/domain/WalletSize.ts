@@ -24,6 +24,10 @@ const walletFixedBytes = 600
 /** A hold or transfer but for reference and metadata, bytes: two ids, three amounts, times, names of fields. */
 const openFixedBytes = 320
 
+/** What a hold says of what is in flight of it, and a transfer of the hold that it was captured from, bytes. */
+export const inFlightBytes = 72
+export const captureBytes = 144
+
 /** Of a reason that a decision has, with its quotes. */
 const maxReasonBytes = maxTextLength * 6 + 2
 
@@ -54,9 +58,14 @@ export const metadataBytes = (metadata: Metadata): number => {
 const noteBytes = ({ metadata, reference }: { readonly metadata: Metadata; readonly reference: string | null }) =>
   openFixedBytes + (reference === null ? 0 : textBytes(reference)) + metadataBytes(metadata)
 
+type Noted = Pick<OpenHold, "metadata" | "reference">
+
 /** The same for a hold captured in part. */
-export const holdBytes: (hold: Pick<OpenHold, "metadata" | "reference">) => number = noteBytes
-export const transferBytes: (transfer: Pick<TransferInFlight, "metadata" | "reference">) => number = noteBytes
+export const holdBytes = (hold: Noted & Partial<Pick<OpenHold, "inFlight">>): number =>
+  noteBytes(hold) + ((hold.inFlight ?? null) === null ? 0 : inFlightBytes)
+
+export const transferBytes = (transfer: Noted & Partial<Pick<TransferInFlight, "capture">>): number =>
+  noteBytes(transfer) + ((transfer.capture ?? null) === null ? 0 : captureBytes)
 
 /** Two ids at most, an amount and the names of fields are in the fixed part of each. */
 export const preparedBytes = ({ begun, legs }: Pick<PreparedLegs, "begun" | "legs">): number => {
@@ -78,7 +87,7 @@ export const maxMetadataBytes = 1 + maxMetadataPairs * ((maxMetadataKeyLength + 
 export const maxLegsBytes = 128 * 1024
 
 /** Of one hold or transfer with all that a caller may say of it. */
-export const maxOpenBytes = openFixedBytes + maxTextLength * unitBytes + 2 + maxMetadataBytes
+export const maxOpenBytes = openFixedBytes + captureBytes + maxTextLength * unitBytes + 2 + maxMetadataBytes
 
 /** Of a state with this metadata and this sum of open holds and transfers in flight. */
 export const stateBytes = (metadata: Metadata, openBytes: number): number =>
