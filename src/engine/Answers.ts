@@ -42,6 +42,7 @@ export const detailsOf = (wallet: WalletView): WalletDetails => ({
   available: wallet.balance - wallet.held + wallet.overdraftLimit,
   overdraftLimit: wallet.overdraftLimit,
   status: wallet.status,
+  freeze: wallet.freeze === null ? null : { ...wallet.freeze },
   version: wallet.version,
   metadata: wallet.metadata,
   createdAt: wallet.createdAt,
@@ -100,6 +101,8 @@ const holdTouched = (effected: Effected): Hold => {
       case "HoldPlaced":
         return placedHold(recorded, event)
       case "HoldCaptured":
+      case "HoldCapturedTo":
+      case "HoldChanged":
       case "HoldReleased":
       case "HoldExpired": {
         const hold = effected.holdBefore(event.holdId)
