@@ -21,6 +21,9 @@ import type { Wallet } from "./Wallet.ts"
 /** A wallet without holds, transfers and metadata, bytes: ids, numbers of 36 digits, times, names of fields. */
 const walletFixedBytes = 600
 
+/** What a wallet says of its freeze with the longest reason, bytes: counted of every one that is frozen. */
+export const maxFreezeBytes = 100 + maxTextLength * 6 + 2
+
 /** A hold or transfer but for reference and metadata, bytes: two ids, three amounts, times, names of fields. */
 const openFixedBytes = 320
 
@@ -93,16 +96,19 @@ export const maxOpenBytes = openFixedBytes + captureBytes + maxTextLength * unit
 export const stateBytes = (metadata: Metadata, openBytes: number): number =>
   walletFixedBytes + metadataBytes(metadata) + openBytes
 
-export const walletBytes = (wallet: Wallet): number => stateBytes(wallet.metadata, wallet.openBytes)
+const freezeBytes = ({ freeze }: Wallet): number => (freeze === null ? 0 : maxFreezeBytes)
+
+export const walletBytes = (wallet: Wallet): number =>
+  stateBytes(wallet.metadata, wallet.openBytes) + freezeBytes(wallet)
 
 /** By how much the state is larger, bytes; below 0: smaller. */
 export const growth = (before: Wallet | undefined, after: Wallet): number => {
   if (before === undefined) return walletBytes(after)
-  const open = after.openBytes - before.openBytes
+  const open = after.openBytes - before.openBytes + freezeBytes(after) - freezeBytes(before)
   if (before.metadata === after.metadata) return open
   return open + metadataBytes(after.metadata) - metadataBytes(before.metadata)
 }
 
 /** Whether the state stays within `bound` with so much more of open holds and transfers; counts metadata only near the bound. */
 export const hasRoom = (wallet: Wallet, added: number, bound: number): boolean =>
-  walletFixedBytes + maxMetadataBytes + wallet.openBytes + added <= bound || walletBytes(wallet) + added <= bound
+  walletFixedBytes + maxFreezeBytes + maxMetadataBytes + wallet.openBytes + added <= bound || walletBytes(wallet) + added <= bound

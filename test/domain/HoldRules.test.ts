@@ -43,7 +43,9 @@ describe("a hold", () => {
             remaining: 20n,
             expiresAt: 90,
             ...note,
-            createdAt: 7
+            createdAt: 7,
+            inFlight: null,
+            ended: null
           }
         ]),
         "hold-2"
@@ -80,7 +82,7 @@ describe("a hold", () => {
           released: 0n,
           capturedAfter: 10n,
           remainingAfter: 0n,
-          effectiveAt: null,
+          effectiveAt: null, expiresAt: 50,
           balanceAfter: 90n,
           heldAfter: 0n
         }
@@ -155,12 +157,12 @@ describe("a hold", () => {
     given10
       .when(command("ReleaseHold"))
       .then([
-        { _tag: "HoldReleased", holdId: "hold-1", amount: 6n, capturedAfter: 4n, balanceAfter: 96n, heldAfter: 0n }
+        { _tag: "HoldReleased", holdId: "hold-1", amount: 6n, capturedAfter: 4n, expiresAt: 50, balanceAfter: 96n, heldAfter: 0n }
       ])
     given10
       .when(command("ExpireHold"), { time: 50 })
       .then([
-        { _tag: "HoldExpired", holdId: "hold-1", amount: 6n, capturedAfter: 4n, balanceAfter: 96n, heldAfter: 0n }
+        { _tag: "HoldExpired", holdId: "hold-1", amount: 6n, capturedAfter: 4n, expiresAt: 50, balanceAfter: 96n, heldAfter: 0n }
       ])
     given10
       .when(command("ExpireHold"), { time: 49 })

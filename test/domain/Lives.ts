@@ -60,7 +60,7 @@ const beginning = (given: { readonly amount: bigint; readonly legsId: string; re
       { from: walletId, to: "wallet-2", amount: given.amount, ...note },
       { from: "wallet-2", to: walletId, amount: given.amount / 2n + 1n, ...note }
     ],
-    parties: [{ walletId: "wallet-2", currency: "EUR", status: "active", available: 1_000n }]
+    parties: [{ walletId: "wallet-2", currency: "EUR", status: "active", freeze: null, available: 1_000n }]
   })
 }
 

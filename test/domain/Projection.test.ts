@@ -34,7 +34,9 @@ const open: OpenHold = {
   remaining: 6n,
   expiresAt: 50,
   ...note,
-  createdAt: 7
+  createdAt: 7,
+  inFlight: null,
+  ended: null
 }
 const { id: _, ...columns } = open
 const row: Hold = { id: "hold-1", walletId, status: "active", ...columns }
@@ -154,7 +156,7 @@ describe("the transfers of a commit", () => {
     reversedType: "TransferSettled",
     restored: {
       _tag: "Transfer",
-      transfer: { id: transferId, to: "wallet-2", amount: 10n, ...note, effectiveAt: null, createdAt: 3 }
+      transfer: { id: transferId, to: "wallet-2", amount: 10n, ...note, effectiveAt: null, createdAt: 3, capture: null }
     }
   })
 

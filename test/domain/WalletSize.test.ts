@@ -1,7 +1,7 @@
 import * as FastCheck from "fast-check"
 import * as HashMap from "effect/HashMap"
 import { assert, describe, it } from "vitest"
-import { isText, type Metadata } from "../../src/domain/Limits.ts"
+import { isText, maxTextLength, type Metadata } from "../../src/domain/Limits.ts"
 import type { OpenHold, TransferInFlight, Wallet } from "../../src/domain/Wallet.ts"
 import { encodeWallet } from "../../src/domain/WalletCodec.ts"
 import {
@@ -40,7 +40,9 @@ const hold = (n: number, reference: string | null, metadata: Metadata): OpenHold
   expiresAt: time,
   reference,
   metadata,
-  createdAt: time
+  createdAt: time,
+  inFlight: 10n ** 29n,
+  ended: true
 })
 
 const transfer = (n: number, reference: string | null, metadata: Metadata): TransferInFlight => ({
@@ -50,7 +52,8 @@ const transfer = (n: number, reference: string | null, metadata: Metadata): Tran
   reference,
   metadata,
   effectiveAt: time,
-  createdAt: time
+  createdAt: time,
+  capture: { holdId: id, rest: largest }
 })
 
 /** With the longest of everything that has a length of its own. */
@@ -66,7 +69,8 @@ const wallet = (
   balance: 1n - 10n ** 36n,
   held: 10n ** 36n - 1n,
   overdraftLimit: largest,
-  status: "active",
+  status: "frozen",
+  freeze: { direction: "credits", reason: "\u0001".repeat(maxTextLength), until: time },
   version: Number.MAX_SAFE_INTEGER,
   metadata,
   createdAt: time,

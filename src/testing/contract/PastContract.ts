@@ -44,7 +44,7 @@ const aLife = (holds: ReadonlyArray<string>): ReadonlyArray<SampleCommand> => [
   credit(100n, "salary", { for: "may" }),
   update(null, "gold"),
   placeHold(holds[0]!, 10n),
-  { _tag: "Freeze", reason: "audit" },
+  { _tag: "Freeze", reason: "audit", direction: null, until: null },
   credit(1n),
   { _tag: "Unfreeze", reason: null },
   update(50n, "base"),

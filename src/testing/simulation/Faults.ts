@@ -29,6 +29,7 @@ export const steps = [
   "saveKeySegment",
   "hold",
   "openTransfers",
+  "dueFreezes",
   "dueHolds",
   "now"
 ] as const
