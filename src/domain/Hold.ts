@@ -39,13 +39,15 @@ const openHold = Schema.Struct({
   createdAt: Time,
   /** Captured to other wallets, of which it is not decided whether they get it. */
   inFlight: absentOrNull(Amount),
-  /** Released, while something of it was in flight: nothing comes back to it. */
+  /** Closed, while something of it was in flight: nothing comes back to it. */
   ended: absentOrNull(True)
 })
 
+/** What a final capture in flight is to release is neither captured nor remaining. */
 const addsUp = ({ amount, captured, ended, inFlight, remaining }: typeof openHold.Type): boolean =>
-  (ended === true ? captured + remaining <= amount : captured + remaining === amount) &&
-  (inFlight === null ? remaining > 0n && ended === null : inFlight <= captured)
+  inFlight === null
+    ? captured + remaining === amount && remaining > 0n && ended === null
+    : captured + remaining <= amount && inFlight <= captured && (ended === null || remaining === 0n)
 
 const openHoldCodec = codecOf(openHold)
 

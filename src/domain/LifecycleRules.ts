@@ -48,7 +48,7 @@ import { isCurrency, isTime, type Metadata } from "./Limits.ts"
 import { type InvalidRequest, type Rejection, WalletAlreadyExists, WalletNotEmpty } from "./Rejection.ts"
 import type { Restored } from "./Reversal.ts"
 import { type Freeze, type FreezeDirection, sameFreeze, stops, type Wallet, type WalletStatus } from "./Wallet.ts"
-import { maxFreezeBytes, metadataBytes, stateBytes } from "./WalletSize.ts"
+import { metadataBytes, stateBytes } from "./WalletSize.ts"
 import { moved, withMetadata, withOverdraftLimit, withStatus } from "./WalletState.ts"
 
 // --- Rules -------------------------------------------------------------------
@@ -295,7 +295,7 @@ const walletUnfrozen: EventKind<WalletUnfrozen> = {
   reversible: {
     undo: (wallet, before) => undoStatus(wallet, before, "active"),
     availableChange: nothing,
-    freedAtMost: () => maxFreezeBytes,
+    freedAtMost: freesNothing,
     trace: noTrace,
     moreTraces: (event) => thawed(event.direction ?? "debits", null)
   },

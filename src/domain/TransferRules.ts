@@ -54,6 +54,7 @@ import {
   type Transfer,
   type TransferChange,
   type TransferEvent,
+  type TransferInFlight,
   type TransferReceived,
   type TransferRefused,
   type TransferReversed,
@@ -182,7 +183,7 @@ export const reverseTransfer = (wallet: Wallet, command: ReverseTransfer): Decis
   const { amount, capture } = transfer
   const hold = capture === null ? undefined : findHold(wallet, capture.holdId)
   if (hold instanceof HoldNotFound) return Result.fail(hold)
-  const back = hold === undefined ? undefined : returnedTo(hold, amount, capture!.rest)
+  const back = hold === undefined ? undefined : returnedTo(wallet, hold, transfer)
   return Result.succeed([
     {
       _tag: "TransferReversed",
@@ -201,10 +202,26 @@ export const reverseTransfer = (wallet: Wallet, command: ReverseTransfer): Decis
 }
 
 /** What a hold has when money that was captured from it comes back. */
-const returnedTo = (hold: OpenHold, amount: bigint, rest: bigint) =>
-  hold.ended === true
-    ? { captured: hold.captured - amount, remaining: hold.remaining, heldChange: -rest }
-    : { captured: hold.captured - amount, remaining: hold.remaining + amount + rest, heldChange: amount }
+const returnedTo = (wallet: Wallet, hold: OpenHold, { amount, capture, id }: TransferInFlight) => {
+  const rest = capture?.rest ?? 0n
+  const captured = hold.captured - amount
+  if (hold.ended === true) return { captured, remaining: hold.remaining, heldChange: -rest }
+  return finalOf(wallet, hold.id, id) === undefined
+    ? { captured, remaining: hold.remaining + amount + rest, heldChange: amount }
+    : { captured, remaining: hold.remaining, heldChange: amount }
+}
+
+/**
+ * Another capture of the hold in flight, which releases what then remains: what comes back meanwhile is a part of that,
+ * to be released with it or to be held again.
+ */
+const finalOf = (wallet: Wallet, holdId: string, transferId: string): TransferInFlight | undefined => {
+  for (const transfer of HashMap.values(wallet.transfers)) {
+    const { capture, id } = transfer
+    if (capture !== null && capture.holdId === holdId && capture.rest > 0n && id !== transferId) return transfer
+  }
+  return undefined
+}
 
 // --- State, traces and rows --------------------------------------------------
 
@@ -213,14 +230,28 @@ const ended = (wallet: Wallet, recorded: RecordedEvent, event: TransferSettled |
   if (event.holdId === null) return after
   const hold = HashMap.get(wallet.holds, event.holdId)
   if (hold._tag === "None") return after
-  const left = decided(hold.value, event)
-  return left === undefined
-    ? withoutHold(after, recorded, event.holdId)
-    : withHold(after, recorded, left)
+  const rest = HashMap.get(wallet.transfers, event.transferId)
+  const left = decided(hold.value, event, rest._tag === "Some" ? (rest.value.capture?.rest ?? 0n) : 0n)
+  const holding =
+    left === undefined ? withoutHold(after, recorded, event.holdId) : withHold(after, recorded, left)
+  const final =
+    event._tag === "TransferReversed" && hold.value.ended === null
+      ? finalOf(wallet, event.holdId, event.transferId)
+      : undefined
+  return final === undefined
+    ? holding
+    : withTransfer(holding, recorded, {
+        ...final,
+        capture: { holdId: event.holdId, rest: final.capture!.rest + event.amount }
+      })
 }
 
 /** A hold after one of its captures to other wallets is decided; `undefined`: nothing of it is open any more. */
-const decided = (hold: OpenHold, event: TransferSettled | TransferReversed): OpenHold | undefined => {
+const decided = (
+  hold: OpenHold,
+  event: TransferSettled | TransferReversed,
+  rest: bigint
+): OpenHold | undefined => {
   const inFlight = (hold.inFlight ?? 0n) - event.amount
   const isBack = event._tag === "TransferReversed"
   const remaining = isBack ? (event.remainingAfter ?? hold.remaining) : hold.remaining
@@ -228,7 +259,9 @@ const decided = (hold: OpenHold, event: TransferSettled | TransferReversed): Ope
   return holdWith(hold, {
     captured: isBack ? (event.capturedAfter ?? hold.captured) : hold.captured,
     remaining,
-    inFlight: inFlight > 0n ? inFlight : null
+    inFlight: inFlight > 0n ? inFlight : null,
+    // A final capture has closed it.
+    ended: !isBack && rest > 0n ? true : hold.ended
   })
 }
 

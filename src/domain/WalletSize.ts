@@ -1,6 +1,6 @@
 /**
  * How large a wallet's state is: an upper bound of its bytes as JSON in UTF-8, as a snapshot
- * holds it (`WalletCodec`).
+ * holds it (`WalletCodec`), but for what is said of a freeze ({@link maxFreezeBytes}).
  *
  * Only open holds, transfers in flight and metadata have a size that differs; of the first
  * two the state keeps the sum (`Wallet.openBytes`), so that no command counts them anew.
@@ -21,7 +21,7 @@ import type { Wallet } from "./Wallet.ts"
 /** A wallet without holds, transfers and metadata, bytes: ids, numbers of 36 digits, times, names of fields. */
 const walletFixedBytes = 600
 
-/** What a wallet says of its freeze with the longest reason, bytes: counted of every one that is frozen. */
+/** What a frozen wallet says of that with the longest reason, bytes. It is not counted: to freeze is never refused for want of room. */
 export const maxFreezeBytes = 100 + maxTextLength * 6 + 2
 
 /** A hold or transfer but for reference and metadata, bytes: two ids, three amounts, times, names of fields. */
@@ -96,19 +96,16 @@ export const maxOpenBytes = openFixedBytes + captureBytes + maxTextLength * unit
 export const stateBytes = (metadata: Metadata, openBytes: number): number =>
   walletFixedBytes + metadataBytes(metadata) + openBytes
 
-const freezeBytes = ({ freeze }: Wallet): number => (freeze === null ? 0 : maxFreezeBytes)
-
-export const walletBytes = (wallet: Wallet): number =>
-  stateBytes(wallet.metadata, wallet.openBytes) + freezeBytes(wallet)
+export const walletBytes = (wallet: Wallet): number => stateBytes(wallet.metadata, wallet.openBytes)
 
 /** By how much the state is larger, bytes; below 0: smaller. */
 export const growth = (before: Wallet | undefined, after: Wallet): number => {
   if (before === undefined) return walletBytes(after)
-  const open = after.openBytes - before.openBytes + freezeBytes(after) - freezeBytes(before)
+  const open = after.openBytes - before.openBytes
   if (before.metadata === after.metadata) return open
   return open + metadataBytes(after.metadata) - metadataBytes(before.metadata)
 }
 
 /** Whether the state stays within `bound` with so much more of open holds and transfers; counts metadata only near the bound. */
 export const hasRoom = (wallet: Wallet, added: number, bound: number): boolean =>
-  walletFixedBytes + maxFreezeBytes + maxMetadataBytes + wallet.openBytes + added <= bound || walletBytes(wallet) + added <= bound
+  walletFixedBytes + maxMetadataBytes + wallet.openBytes + added <= bound || walletBytes(wallet) + added <= bound

@@ -95,6 +95,7 @@ describe("a hold", () => {
       amount: 4n,
       capturedAfter: 4n,
       remainingAfter: 6n,
+      expiresAt: 50,
       balanceAfter: 96n,
       heldAfter: 6n
     })
@@ -104,7 +105,7 @@ describe("a hold", () => {
     given([...holding, first])
       .when(command("CaptureHold", { amount: 6n }))
       .then([
-        event("HoldCaptured", { amount: 6n, capturedAfter: 10n, remainingAfter: 0n, balanceAfter: 90n, heldAfter: 0n })
+        event("HoldCaptured", { amount: 6n, capturedAfter: 10n, remainingAfter: 0n, expiresAt: 50, balanceAfter: 90n, heldAfter: 0n })
       ])
     given([...holding, first])
       .when(command("CaptureHold", { amount: 7n }))
@@ -120,6 +121,7 @@ describe("a hold", () => {
           released: 6n,
           capturedAfter: 4n,
           remainingAfter: 0n,
+          expiresAt: 50,
           balanceAfter: 96n,
           heldAfter: 0n
         })

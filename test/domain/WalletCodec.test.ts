@@ -69,7 +69,7 @@ describe("a wallet's state as JSON", () => {
     const read = Result.getOrThrow(decodeWallet(JSON.parse(JSON.stringify(encoded))))
     assert.deepStrictEqual(
       { ...read, holds: HashMap.toEntries(read.holds), transfers: HashMap.toEntries(read.transfers) },
-      { ...wallet, holds: [["hold-1", hold]], transfers: [["transfer-1", transfer]] }
+      { ...wallet, holds: [["hold-1", openHold]], transfers: [["transfer-1", transfer]] }
     )
     assert.deepStrictEqual(Object.keys(read), Object.keys(wallet))
   })

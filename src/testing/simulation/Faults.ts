@@ -130,6 +130,7 @@ export const drawn: Readonly<Record<Step, ReadonlyArray<readonly [Fault, number]
   saveKeySegment: evenly(writing),
   hold: reading,
   openTransfers: reading,
+  dueFreezes: reading,
   dueHolds: reading,
   now: reading
 }
