@@ -2,13 +2,16 @@
  * A small sequential model of one wallet, written from the rules as they are promised and
  * not from the engine's code: what each event of a log does, and whether it may.
  */
-import type { LegsEvent, RecordedEvent, WalletEvent } from "../../domain/Event.ts"
-import type { Transaction } from "../../domain/Wallet.ts"
+import type { HoldEvent, LegsEvent, RecordedEvent, WalletEvent } from "../../domain/Event.ts"
+import type { Freeze, Transaction } from "../../domain/Wallet.ts"
 import { isSame } from "./PlainData.ts"
 import { soundMillis } from "./FaultPlan.ts"
 import {
   availableOf,
   heldIn,
+  isFrozen,
+  isUnderWay,
+  type LedgerCapture,
   type LedgerHold,
   type LedgerState,
   openHoldsOf,
@@ -25,6 +28,8 @@ interface Rules {
   readonly landedAt: number
   /** What every command that takes money has to mind. */
   readonly spends: (amount: bigint) => void
+  /** … and every command that moves money that way. */
+  readonly thaws: (way: "debits" | "credits") => void
 }
 
 /** Whether an event says that all is as it is because of the other one. */
@@ -33,6 +38,7 @@ const reliesOn = (event: WalletEvent, other: WalletEvent): boolean => {
   switch (other._tag) {
     case "WalletFrozen":
     case "WalletUnfrozen":
+    case "FreezeExpired":
       return event.command !== "UpdateWallet"
     case "OverdraftLimitChanged":
     case "MetadataChanged":
@@ -76,11 +82,26 @@ export class Ledger {
     if (after.balance !== event.balanceAfter)
       broken(`it says a balance of ${event.balanceAfter}, which is ${after.balance}`)
     if (after.held !== event.heldAfter) broken(`it says that ${event.heldAfter} is held, which is ${after.held}`)
-    if (availableOf(after) < 0n) broken(`available is ${availableOf(after)}`)
+    this.checkAvailable(event, before, after, broken)
     this.states.push(after)
     this.events.push(recorded)
     const transactions = transactionsOf(recorded, after, before)
     if (transactions.length > 0) this.transactions.set(version, transactions)
+  }
+
+  /** Below zero only a forced debit brings it, and the reversal of what came while it was so. */
+  private checkAvailable(
+    event: WalletEvent,
+    before: LedgerState | undefined,
+    after: LedgerState,
+    broken: (law: string) => void
+  ): void {
+    const available = availableOf(after)
+    if (available >= 0n || (event._tag === "WalletDebited" && event.forced === true)) return
+    const undone = event._tag === "OperationReversed" ? this.states[event.reversedVersion - 1] : undefined
+    const earlier = availableOf(undone ?? before ?? after)
+    const isOfForce = after.forced && earlier < 0n && (undone !== undefined || available >= earlier)
+    if (!isOfForce) broken(`available is ${available}`)
   }
 
   private create(recorded: RecordedEvent, broken: (law: string) => void): LedgerState {
@@ -96,12 +117,15 @@ export class Ledger {
       held: 0n,
       overdraftLimit: created.overdraftLimit,
       status: "active",
+      freeze: null,
+      forced: false,
       version,
       metadata: created.metadata,
       createdAt: time,
       updatedAt: time,
       holds: new Map(),
       inFlight: new Map(),
+      captures: new Map(),
       prepared: new Map()
     }
   }
@@ -113,9 +137,14 @@ export class Ledger {
   ): LedgerState {
     const { event, time, version } = recorded
     const state = { ...before, version, updatedAt: time }
+    // Its own time may have been earlier than that of the event, never later.
+    const thaws = (way: "debits" | "credits") => {
+      if (isFrozen(before, way, time)) broken(`the wallet is frozen for ${way}`)
+    }
     const spends = (amount: bigint) => {
       if (amount <= 0n) broken(`an amount of ${amount}`)
-      if (before.status !== "active") broken(`the wallet is ${before.status}`)
+      if (before.status === "closed") broken("the wallet is closed")
+      thaws("debits")
       if (availableOf(before) < amount) broken(`only ${availableOf(before)} is available`)
     }
     const isOpen = () => before.status !== "closed" || broken("the wallet is closed")
@@ -125,11 +154,18 @@ export class Ledger {
         return state
       case "WalletCredited":
         isOpen()
+        thaws("credits")
         return { ...state, balance: before.balance + event.amount }
       case "TransferReceived":
         isOpen()
+        thaws("credits")
         return { ...state, balance: before.balance + event.amount }
       case "WalletDebited":
+        if (event.forced === true) {
+          isOpen()
+          thaws("debits")
+          return { ...state, balance: before.balance - event.amount, forced: true }
+        }
         spends(event.amount)
         return { ...state, balance: before.balance - event.amount }
       case "TransferSent":
@@ -143,23 +179,23 @@ export class Ledger {
       case "LegsApplied":
       case "LegsReleased":
       case "LegsSettled":
-        return this.moveLegs(before, state, event, broken)
+        return this.moveLegs(before, state, event, broken, thaws)
       case "HoldPlaced":
       case "HoldCaptured":
+      case "HoldCapturedTo":
+      case "HoldChanged":
       case "HoldReleased":
       case "HoldExpired":
-        return this.moveHold(before, state, event, { broken, landedAt, spends })
+        return this.moveHold(before, state, event, { broken, landedAt, spends, thaws })
       case "WalletFrozen":
-        if (before.status !== "active") broken(`the wallet is ${before.status}`)
-        return { ...state, status: "frozen" }
       case "WalletUnfrozen":
-        if (before.status !== "frozen") broken(`the wallet is ${before.status}`)
-        return { ...state, status: "active" }
+      case "FreezeExpired":
+        return this.moveFreeze(before, state, event, { broken, landedAt })
       case "WalletClosed":
         isOpen()
         if (before.balance !== 0n || openHoldsOf(before) > 0 || before.inFlight.size > 0 || before.prepared.size > 0)
           broken("the wallet is not empty")
-        return { ...state, status: "closed" }
+        return { ...state, status: "closed", freeze: null }
       case "OverdraftLimitChanged":
         isOpen()
         return { ...state, overdraftLimit: event.overdraftLimit }
@@ -176,11 +212,40 @@ export class Ledger {
     }
   }
 
+  private moveFreeze(
+    before: LedgerState,
+    state: LedgerState,
+    event: Extract<WalletEvent, { _tag: "WalletFrozen" | "WalletUnfrozen" | "FreezeExpired" }>,
+    { broken, landedAt }: Pick<Rules, "broken" | "landedAt">
+  ): LedgerState {
+    if (before.status === "closed") broken("the wallet is closed")
+    const thawed: LedgerState = { ...state, status: "active", freeze: null }
+    switch (event._tag) {
+      case "WalletFrozen": {
+        const { reason, until } = event
+        const freeze: Freeze = { direction: event.direction ?? "debits", reason, until }
+        if (isSame(freeze, before.freeze)) broken("it changes nothing")
+        if (until !== null && state.updatedAt > before.updatedAt && until <= state.updatedAt)
+          broken("it is over as it begins")
+        return { ...state, status: "frozen", freeze }
+      }
+      case "WalletUnfrozen":
+        if (before.status !== "frozen") broken(`the wallet is ${before.status}`)
+        return thawed
+      case "FreezeExpired": {
+        const until = before.freeze?.until ?? null
+        if (until === null || state.updatedAt < until) broken(`the freeze ends at ${until}, it is ${state.updatedAt}`)
+        else if (landedAt + soundMillis < until) broken(`the freeze ends at ${until}, it is ${landedAt} in truth`)
+        return thawed
+      }
+    }
+  }
+
   private moveTransfer(
     before: LedgerState,
     state: LedgerState,
     event: Extract<WalletEvent, { _tag: "TransferSent" | "TransferRefused" | "TransferSettled" | "TransferReversed" }>,
-    { broken, spends }: Rules
+    { broken, spends }: Pick<Rules, "broken" | "landedAt" | "spends">
   ): LedgerState {
     switch (event._tag) {
       case "TransferSent":
@@ -201,16 +266,47 @@ export class Ledger {
         const inFlight = new Map(before.inFlight)
         inFlight.delete(event.transferId)
         const back = event._tag === "TransferReversed" ? event.amount : 0n
-        return { ...state, balance: before.balance + back, inFlight }
+        const moved = { ...state, balance: before.balance + back, inFlight }
+        const capture = before.captures.get(event.transferId)
+        if (event.holdId !== (capture?.holdId ?? null)) broken(`it is of hold ${capture?.holdId ?? null}`)
+        if (capture === undefined) return moved
+        return this.endCapture(before, moved, event, capture)
       }
     }
+  }
+
+  /** Of what was captured: it has arrived, or the hold is as if nothing had been. */
+  private endCapture(
+    before: LedgerState,
+    state: LedgerState,
+    event: Extract<WalletEvent, { _tag: "TransferSettled" | "TransferReversed" }>,
+    { holdId, rest }: LedgerCapture
+  ): LedgerState {
+    const captures = new Map(before.captures)
+    captures.delete(event.transferId)
+    const hold = before.holds.get(holdId)!
+    if (event._tag === "TransferSettled") {
+      // One that releases the rest closes the hold.
+      return withHold({ ...state, captures }, { ...hold, ended: hold.ended || rest > 0n })
+    }
+    const captured = hold.captured - event.amount
+    const [final] = Array.from(captures).filter(([, one]) => one.holdId === holdId && one.rest > 0n)
+    if (!hold.ended && final !== undefined) {
+      // It is a part of what that one releases.
+      captures.set(final[0], { holdId, rest: final[1].rest + event.amount })
+      return withHold({ ...state, captures }, { ...hold, captured })
+    }
+    const remaining = hold.ended ? hold.remaining : hold.remaining + event.amount + rest
+    const ended = captured > 0n ? "captured" : "released"
+    return withHold({ ...state, captures }, { ...hold, captured, remaining, status: remaining > 0n ? "active" : ended })
   }
 
   private moveLegs(
     before: LedgerState,
     state: LedgerState,
     event: LegsEvent,
-    broken: (law: string) => void
+    broken: (law: string) => void,
+    thaws: (way: "debits" | "credits") => void
   ): LedgerState {
     const { transferId } = event
     const known = before.prepared.get(transferId)
@@ -220,8 +316,8 @@ export class Ledger {
         const legs = event._tag === "LegsBegun" ? legsOf(before.id, event.legs) : event.legs
         if (known !== undefined) broken("its legs are prepared already")
         if (before.status === "closed") broken("the wallet is closed")
-        const sends = legs.some(({ side }) => side === "sent")
-        if (sends && before.status === "frozen") broken("the wallet is frozen")
+        if (legs.some(({ side }) => side === "sent")) thaws("debits")
+        if (legs.some(({ side }) => side === "received")) thaws("credits")
         if (legs.length === 0) broken("no leg is the wallet's")
         const held = neededFor(legs)
         if (event.held !== held) broken(`it holds ${event.held} in transit, which needs ${held}`)
@@ -253,8 +349,8 @@ export class Ledger {
   private moveHold(
     before: LedgerState,
     state: LedgerState,
-    event: Extract<WalletEvent, { _tag: "HoldPlaced" | "HoldCaptured" | "HoldReleased" | "HoldExpired" }>,
-    { broken, landedAt, spends }: Rules
+    event: HoldEvent,
+    { broken, landedAt, spends, thaws }: Rules
   ): LedgerState {
     // The owner's time; unless the event before it was dated ahead: then it was earlier, and is not known.
     const time = state.updatedAt > before.updatedAt ? state.updatedAt : -Infinity
@@ -274,12 +370,15 @@ export class Ledger {
           expiresAt,
           reference,
           metadata,
-          createdAt: state.updatedAt
+          createdAt: state.updatedAt,
+          ended: false
         }
         return withHold(state, hold)
       }
-      case "HoldCaptured": {
-        if (before.status !== "active") broken(`the wallet is ${before.status}`)
+      case "HoldCaptured":
+      case "HoldCapturedTo": {
+        if (before.status === "closed") broken("the wallet is closed")
+        thaws("debits")
         const hold = this.openHold(before, event.holdId, broken)
         if (hold === undefined) return state
         if (hold.expiresAt !== null && time >= hold.expiresAt)
@@ -287,10 +386,37 @@ export class Ledger {
         if (event.amount <= 0n || event.amount > hold.remaining)
           broken(`${event.amount} of ${hold.remaining} is captured`)
         const captured = hold.captured + event.amount
-        const remaining = hold.remaining - event.amount - event.released
-        if (event.released !== 0n && remaining !== 0n) broken("a part is released")
+        const rest = event._tag === "HoldCaptured" ? event.released : event.rest
+        const remaining = hold.remaining - event.amount - rest
+        if (rest !== 0n && remaining !== 0n) broken("a part is released")
         const status = remaining === 0n ? "captured" : "active"
-        return withHold({ ...state, balance: before.balance - event.amount }, { ...hold, captured, remaining, status })
+        const moved = { ...state, balance: before.balance - event.amount }
+        if (event._tag === "HoldCaptured") {
+          const ended = rest > 0n && isUnderWay(before, hold.id)
+          return withHold(moved, { ...hold, captured, remaining, status, ended })
+        }
+        if (before.inFlight.has(event.transferId)) broken("the transfer is in flight already")
+        if (event.to === before.id) broken("the wallet sends to itself")
+        const inFlight = new Map(before.inFlight).set(event.transferId, event.amount)
+        const captures = new Map(before.captures).set(event.transferId, { holdId: hold.id, rest })
+        return withHold({ ...moved, inFlight, captures }, { ...hold, captured, remaining, status })
+      }
+      case "HoldChanged": {
+        const hold = this.openHold(before, event.holdId, broken)
+        if (hold === undefined) return state
+        const raised = event.amount - hold.amount
+        if (before.status === "closed") broken("the wallet is closed")
+        if (raised > 0n) spends(raised)
+        if (hold.expiresAt !== null && time >= hold.expiresAt)
+          broken(`the hold has expired at ${hold.expiresAt}, it is ${time}`)
+        if (event.previousAmount !== hold.amount || event.previousExpiresAt !== hold.expiresAt)
+          broken(`it was ${hold.amount} until ${hold.expiresAt}`)
+        if (event.expiresAt !== hold.expiresAt && event.expiresAt !== null && event.expiresAt <= time)
+          broken("it has expired as it is changed")
+        const { amount, expiresAt } = event
+        const remaining = hold.remaining + raised
+        if (remaining < 0n) broken(`${hold.captured} of it is captured`)
+        return withHold(state, { ...hold, amount, expiresAt, remaining, status: remaining > 0n ? "active" : "captured" })
       }
       case "HoldReleased":
       case "HoldExpired": {
@@ -300,13 +426,15 @@ export class Ledger {
         if (event.amount !== hold.remaining) broken(`${event.amount} of ${hold.remaining} is released`)
         if (event._tag === "HoldExpired") {
           const { expiresAt } = hold
+          if (isUnderWay(before, hold.id)) broken("a part of it is on its way to another wallet")
           if (expiresAt === null || state.updatedAt < expiresAt)
             broken(`the hold expires at ${expiresAt}, it is ${state.updatedAt}`)
           else if (landedAt + soundMillis < expiresAt)
             broken(`the hold expires at ${expiresAt}, it is ${landedAt} in truth`)
         }
         const ended = event._tag === "HoldReleased" ? "released" : "expired"
-        return withHold(state, { ...hold, remaining: 0n, status: hold.captured > 0n ? "captured" : ended })
+        const status = hold.captured > 0n ? "captured" : ended
+        return withHold(state, { ...hold, remaining: 0n, status, ended: isUnderWay(before, hold.id) })
       }
     }
   }
@@ -332,7 +460,7 @@ export class Ledger {
     const earlier = this.states[version - 1]
     switch (event._tag) {
       case "WalletCreated":
-        return { ...state, status: "closed" }
+        return { ...state, status: "closed", freeze: null }
       case "WalletCredited":
       case "TransferReceived":
         return { ...state, balance: state.balance - event.amount }
@@ -355,12 +483,20 @@ export class Ledger {
       }
       case "HoldCaptured":
         return withHold({ ...state, balance: state.balance + event.amount }, earlier!.holds.get(event.holdId)!)
+      case "HoldCapturedTo": {
+        const inFlight = new Map(state.inFlight)
+        const captures = new Map(state.captures)
+        if (!inFlight.delete(event.transferId) || !captures.delete(event.transferId)) broken("the transfer has ended")
+        const moved = { ...state, balance: state.balance + event.amount, inFlight, captures }
+        return withHold(moved, earlier!.holds.get(event.holdId)!)
+      }
       case "HoldReleased":
+      case "HoldChanged":
         return withHold(state, earlier!.holds.get(event.holdId)!)
       case "WalletFrozen":
       case "WalletUnfrozen":
       case "WalletClosed":
-        return { ...state, status: earlier!.status }
+        return { ...state, status: earlier!.status, freeze: earlier!.freeze }
       case "OverdraftLimitChanged":
         return { ...state, overdraftLimit: earlier!.overdraftLimit }
       case "MetadataChanged":

@@ -3,7 +3,7 @@ import type { RecordedEvent } from "../../domain/Event.ts"
 import { transactionIdOf } from "../../domain/EventId.ts"
 import type { OwnLeg } from "../../domain/Legs.ts"
 import type { Metadata } from "../../domain/Limits.ts"
-import type { HoldStatus, Transaction, TransactionType, WalletStatus } from "../../domain/Wallet.ts"
+import type { Freeze, HoldStatus, Transaction, TransactionType, WalletStatus } from "../../domain/Wallet.ts"
 
 export interface LedgerHold {
   readonly id: string
@@ -16,6 +16,15 @@ export interface LedgerHold {
   readonly reference: string | null
   readonly metadata: Metadata
   readonly createdAt: number
+  /** Closed while a part was on its way to another wallet: what comes back of that is free. */
+  readonly ended: boolean
+}
+
+/** A capture to another wallet that is in flight. */
+export interface LedgerCapture {
+  readonly holdId: string
+  /** What it releases when it arrives. */
+  readonly rest: bigint
 }
 
 /** A wallet after one of its events. Values; the maps are never changed. */
@@ -27,6 +36,9 @@ export interface LedgerState {
   readonly held: bigint
   readonly overdraftLimit: bigint
   readonly status: WalletStatus
+  readonly freeze: Freeze | null
+  /** Whether a forced debit was ever among its events. */
+  readonly forced: boolean
   readonly version: number
   readonly metadata: Metadata
   readonly createdAt: number
@@ -35,6 +47,8 @@ export interface LedgerState {
   readonly holds: ReadonlyMap<string, LedgerHold>
   /** Sent and not ended: transfer id → amount. */
   readonly inFlight: ReadonlyMap<string, bigint>
+  /** Those of {@link inFlight} whose money was captured from a hold. */
+  readonly captures: ReadonlyMap<string, LedgerCapture>
   /** Promised of transfers of several legs, by transfer id; at its home until it is settled. */
   readonly prepared: ReadonlyMap<string, LedgerLegs>
 }
@@ -77,10 +91,15 @@ export const stateBytes = (
   return bytes
 }
 
-export const heldIn = ({ holds, prepared }: Pick<LedgerState, "holds" | "prepared">): bigint => {
+export const heldIn = ({
+  captures,
+  holds,
+  prepared
+}: Pick<LedgerState, "captures" | "holds" | "prepared">): bigint => {
   let held = 0n
   for (const hold of holds.values()) if (isOpenHold(hold)) held += hold.remaining
   for (const legs of prepared.values()) held += legs.held
+  for (const { rest } of captures.values()) held += rest
   return held
 }
 
@@ -123,6 +142,22 @@ export const legsOf = (
   return own
 }
 
+export const withCaptures = (state: LedgerState, captures: ReadonlyMap<string, LedgerCapture>): LedgerState => ({
+  ...state,
+  captures,
+  held: heldIn({ ...state, captures })
+})
+
+/** Whether a part of the hold is on its way to another wallet. */
+export const isUnderWay = ({ captures }: LedgerState, holdId: string): boolean =>
+  Array.from(captures.values()).some((capture) => capture.holdId === holdId)
+
+/** Whether what goes that way is stopped at `time`, ms. */
+export const isFrozen = ({ freeze }: LedgerState, way: "debits" | "credits", time: number): boolean =>
+  freeze !== null &&
+  (freeze.direction === "all" || freeze.direction === way) &&
+  (freeze.until === null || time < freeze.until)
+
 export const withHold = (state: LedgerState, hold: LedgerHold): LedgerState => {
   const holds = new Map(state.holds).set(hold.id, hold)
   return { ...state, holds, held: heldIn({ ...state, holds }) }
@@ -135,6 +170,7 @@ const typeOf = ({ event }: RecordedEvent, moved: boolean): TransactionType | und
     case "WalletDebited":
       return "debit"
     case "HoldCaptured":
+    case "HoldCapturedTo":
       return "capture"
     case "TransferReceived":
       return "transfer_in"
@@ -206,8 +242,13 @@ const transactionOf = (
     currency: after.currency,
     reference: noted.reference,
     metadata: noted.metadata,
-    holdId: "holdId" in event ? event.holdId : restored?._tag === "Hold" ? restored.hold.id : null,
-    transferId: "transferId" in event ? event.transferId : restored?._tag === "NoTransfer" ? restored.transferId : null,
+    holdId: "holdId" in event ? event.holdId : restored !== undefined && "hold" in restored ? restored.hold.id : null,
+    transferId:
+      "transferId" in event
+        ? event.transferId
+        : restored?._tag === "NoTransfer" || restored?._tag === "NoCapture"
+          ? restored.transferId
+          : null,
     version,
     createdAt,
     effectiveAt: "effectiveAt" in event ? (event.effectiveAt ?? createdAt) : createdAt
