@@ -86,7 +86,9 @@ const canonicalText = (command: Command): string => {
     case "Freeze":
       return (
         `freeze|${text(command.reason)}` +
-        (command.direction === null || command.direction === "debits" ? "" : `|direction=${quoted(command.direction)}`) +
+        (command.direction === null || command.direction === "debits"
+          ? ""
+          : `|direction=${quoted(command.direction)}`) +
         (command.until === null ? "" : `|until=${command.until}`)
       )
     case "ExpireFreeze":

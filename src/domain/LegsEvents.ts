@@ -123,8 +123,7 @@ const legsBegun: EventKind<LegsBegun> = {
   }),
   legsChange: ({ walletId }, { legs, transferId }) => ({ _tag: "Prepared", transferId, legs: ownLegs(walletId, legs) }),
   reversible: preparing(),
-  buildsOn: (traces, event) =>
-    needsUnfrozen(traces) || needsCreditsUnfrozen(traces) || needsLegs(traces, event)
+  buildsOn: (traces, event) => needsUnfrozen(traces) || needsCreditsUnfrozen(traces) || needsLegs(traces, event)
 }
 
 const legsPrepared: EventKind<LegsPrepared> = {
@@ -143,8 +142,7 @@ const legsPrepared: EventKind<LegsPrepared> = {
     }),
   legsChange: (_recorded, { legs, transferId }) => ({ _tag: "Prepared", transferId, legs }),
   reversible: preparing(),
-  buildsOn: (traces, event) =>
-    needsLegs(traces, event) || needsThawed(traces, event.legs)
+  buildsOn: (traces, event) => needsLegs(traces, event) || needsThawed(traces, event.legs)
 }
 
 const legsRefused: EventKind<LegsRefused> = {

@@ -149,9 +149,7 @@ export const unfreeze = (wallet: Wallet, command: Unfreeze): Decision => {
 export const expireFreeze = (wallet: Wallet, { time }: DecideContext): Decision => {
   const until = wallet.freeze?.until ?? null
   if (until === null || time < until) return Result.fail(invalid(`wallet ${wallet.id} has no freeze that is over`))
-  return Result.succeed([
-    { _tag: "FreezeExpired", until, balanceAfter: wallet.balance, heldAfter: wallet.held }
-  ])
+  return Result.succeed([{ _tag: "FreezeExpired", until, balanceAfter: wallet.balance, heldAfter: wallet.held }])
 }
 
 const notEmpty = (wallet: Wallet): Rejection | undefined => {
@@ -268,7 +266,9 @@ const walletCreated: EventKind<WalletCreated> = {
   },
   reversible: {
     undo: (wallet) =>
-      wallet.balance === 0n && isEmptyOfOpen(wallet) ? unmoved({ _tag: "Status", status: "closed", freeze: null }) : undefined,
+      wallet.balance === 0n && isEmptyOfOpen(wallet)
+        ? unmoved({ _tag: "Status", status: "closed", freeze: null })
+        : undefined,
     availableChange: (event) => event.overdraftLimit,
     freedAtMost: freesNothing,
     trace: () => "created"

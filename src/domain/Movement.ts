@@ -2,7 +2,18 @@
 import * as Schema from "effect/Schema"
 import { absentOrNull } from "./Codec.ts"
 import type { Metadata } from "./Limits.ts"
-import { after, Amount, AnyEffectiveAt, AnyInteger, anyNote, AnyText, EffectiveAt, Flag, note, True } from "./WireValues.ts"
+import {
+  after,
+  Amount,
+  AnyEffectiveAt,
+  AnyInteger,
+  anyNote,
+  AnyText,
+  EffectiveAt,
+  Flag,
+  note,
+  True
+} from "./WireValues.ts"
 
 // --- Commands ----------------------------------------------------------------
 

@@ -232,8 +232,7 @@ const ended = (wallet: Wallet, recorded: RecordedEvent, event: TransferSettled |
   if (hold._tag === "None") return after
   const rest = HashMap.get(wallet.transfers, event.transferId)
   const left = decided(hold.value, event, rest._tag === "Some" ? (rest.value.capture?.rest ?? 0n) : 0n)
-  const holding =
-    left === undefined ? withoutHold(after, recorded, event.holdId) : withHold(after, recorded, left)
+  const holding = left === undefined ? withoutHold(after, recorded, event.holdId) : withHold(after, recorded, left)
   const final =
     event._tag === "TransferReversed" && hold.value.ended === null
       ? finalOf(wallet, event.holdId, event.transferId)
@@ -247,11 +246,7 @@ const ended = (wallet: Wallet, recorded: RecordedEvent, event: TransferSettled |
 }
 
 /** A hold after one of its captures to other wallets is decided; `undefined`: nothing of it is open any more. */
-const decided = (
-  hold: OpenHold,
-  event: TransferSettled | TransferReversed,
-  rest: bigint
-): OpenHold | undefined => {
+const decided = (hold: OpenHold, event: TransferSettled | TransferReversed, rest: bigint): OpenHold | undefined => {
   const inFlight = (hold.inFlight ?? 0n) - event.amount
   const isBack = event._tag === "TransferReversed"
   const remaining = isBack ? (event.remainingAfter ?? hold.remaining) : hold.remaining
@@ -274,10 +269,7 @@ const needsTransferAndHold = (traces: Traces, event: TransferSettled | TransferR
   needsTransfer(traces, event) || (event.holdId !== null && traces.has(holdTrace(event.holdId)))
 
 /** As the source has sent it, with or without a hold. */
-export const sentTransfer = (
-  { time, walletId }: RecordedEvent,
-  event: TransferSent | HoldCapturedTo
-): Transfer => {
+export const sentTransfer = ({ time, walletId }: RecordedEvent, event: TransferSent | HoldCapturedTo): Transfer => {
   const { amount, currency, effectiveAt, to, transferId } = event
   const { metadata, reference } = event._tag === "TransferSent" ? event : noNote
   return {

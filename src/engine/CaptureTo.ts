@@ -53,7 +53,11 @@ const capturedIn = ({ events }: SourceEffect): HoldCapturedTo | undefined => {
 const answerOf = (
   source: SourceEffect,
   wallet: SourceEffect["wallet"],
-  { durability, replayed, transfer }: { readonly durability: Durability } & Pick<TransferOutcome, "replayed" | "transfer">
+  {
+    durability,
+    replayed,
+    transfer
+  }: { readonly durability: Durability } & Pick<TransferOutcome, "replayed" | "transfer">
 ): CaptureToAnswer => {
   const { hold, transaction, wallet: shown } = captureAnswer({ ...source, wallet, durability, replayed })
   return { hold, transaction, transfer: { ...transfer }, wallet: shown, durability, replayed }
@@ -91,8 +95,9 @@ const begin = (context: CaptureContext, request: TransferRequest & { readonly co
   })
 }
 
-const isCapture = (request: TransferRequest): request is TransferRequest & { readonly command: { readonly to: string } } =>
-  "to" in request.command
+const isCapture = (
+  request: TransferRequest
+): request is TransferRequest & { readonly command: { readonly to: string } } => "to" in request.command
 
 type Begun = Effect.Effect<Effect.Effect<CaptureToAnswer, TransferError>, CommandError>
 

@@ -17,7 +17,9 @@ import { examine, isRefusal, legOf, noteBytes, reversalReason, type SourceEffect
 import { callBytes, type WalletCalls } from "./WalletCalls.ts"
 
 /** `Known`: the key was used. What became of it then is told by asking for the transfer once more. */
-export type TransferTrial = { readonly _tag: "Known" } | { readonly _tag: "Tried"; readonly transfer: Transfer; readonly source?: SourceEffect }
+export type TransferTrial =
+  | { readonly _tag: "Known" }
+  | { readonly _tag: "Tried"; readonly transfer: Transfer; readonly source?: SourceEffect }
 
 const known: TransferTrial = { _tag: "Known" }
 

@@ -176,11 +176,7 @@ const arrive =
     )
 
 const settle = ({ ask }: Wallets, transfer: Transfer): Effect.Effect<Reply, CommandError> =>
-  ask(
-    { _tag: "SettleTransfer", walletId: sourceOf(transfer), transferId: transfer.id },
-    endKey(transfer),
-    engineOrigin
-  )
+  ask({ _tag: "SettleTransfer", walletId: sourceOf(transfer), transferId: transfer.id }, endKey(transfer), engineOrigin)
 
 const returnFunds = ({ ask, eventsOf }: Wallets) =>
   Effect.fnUntraced(function* (transfer: Transfer, reason: string): Effect.fn.Return<Returned, CommandError> {

@@ -47,7 +47,15 @@ export const goldenEvents: { readonly [name: string]: WalletEvent } = {
   WalletCredited: { _tag: "WalletCredited", amount: largest, ...note, ...undated, ...money },
   "WalletCredited.plain": { _tag: "WalletCredited", amount: 1n, reference: null, metadata: {}, ...undated, ...money },
   WalletDebited: { _tag: "WalletDebited", amount: 10n, ...note, ...undated, forced: null, ...money },
-  "WalletDebited.plain": { _tag: "WalletDebited", amount: 1n, reference: null, metadata: {}, ...undated, forced: null, ...money },
+  "WalletDebited.plain": {
+    _tag: "WalletDebited",
+    amount: 1n,
+    reference: null,
+    metadata: {},
+    ...undated,
+    forced: null,
+    ...money
+  },
   HoldPlaced: { _tag: "HoldPlaced", holdId: "hold-1", amount: 30n, expiresAt: 1_767_225_600_000, ...note, ...money },
   "HoldPlaced.plain": {
     _tag: "HoldPlaced",
@@ -98,7 +106,14 @@ export const goldenEvents: { readonly [name: string]: WalletEvent } = {
     reason: "WalletClosed",
     ...money
   },
-  TransferSettled: { _tag: "TransferSettled", transferId: "transfer-1", to: "wallet-2", amount: 7n, holdId: null, ...money },
+  TransferSettled: {
+    _tag: "TransferSettled",
+    transferId: "transfer-1",
+    to: "wallet-2",
+    amount: 7n,
+    holdId: null,
+    ...money
+  },
   TransferReversed: {
     _tag: "TransferReversed",
     transferId: "transfer-1",

@@ -82,7 +82,8 @@ describe("a hold", () => {
           released: 0n,
           capturedAfter: 10n,
           remainingAfter: 0n,
-          effectiveAt: null, expiresAt: 50,
+          effectiveAt: null,
+          expiresAt: 50,
           balanceAfter: 90n,
           heldAfter: 0n
         }
@@ -105,7 +106,14 @@ describe("a hold", () => {
     given([...holding, first])
       .when(command("CaptureHold", { amount: 6n }))
       .then([
-        event("HoldCaptured", { amount: 6n, capturedAfter: 10n, remainingAfter: 0n, expiresAt: 50, balanceAfter: 90n, heldAfter: 0n })
+        event("HoldCaptured", {
+          amount: 6n,
+          capturedAfter: 10n,
+          remainingAfter: 0n,
+          expiresAt: 50,
+          balanceAfter: 90n,
+          heldAfter: 0n
+        })
       ])
     given([...holding, first])
       .when(command("CaptureHold", { amount: 7n }))
@@ -159,12 +167,28 @@ describe("a hold", () => {
     given10
       .when(command("ReleaseHold"))
       .then([
-        { _tag: "HoldReleased", holdId: "hold-1", amount: 6n, capturedAfter: 4n, expiresAt: 50, balanceAfter: 96n, heldAfter: 0n }
+        {
+          _tag: "HoldReleased",
+          holdId: "hold-1",
+          amount: 6n,
+          capturedAfter: 4n,
+          expiresAt: 50,
+          balanceAfter: 96n,
+          heldAfter: 0n
+        }
       ])
     given10
       .when(command("ExpireHold"), { time: 50 })
       .then([
-        { _tag: "HoldExpired", holdId: "hold-1", amount: 6n, capturedAfter: 4n, expiresAt: 50, balanceAfter: 96n, heldAfter: 0n }
+        {
+          _tag: "HoldExpired",
+          holdId: "hold-1",
+          amount: 6n,
+          capturedAfter: 4n,
+          expiresAt: 50,
+          balanceAfter: 96n,
+          heldAfter: 0n
+        }
       ])
     given10
       .when(command("ExpireHold"), { time: 49 })

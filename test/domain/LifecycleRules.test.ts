@@ -39,7 +39,17 @@ describe("a wallet", () => {
   it("is frozen and unfrozen once, with the reason", () => {
     const after = given(holding)
       .when(command("Freeze", { reason: "audit" }))
-      .then([{ _tag: "WalletFrozen", reason: "audit", direction: null, until: null, replaced: null, balanceAfter: 100n, heldAfter: 10n }])
+      .then([
+        {
+          _tag: "WalletFrozen",
+          reason: "audit",
+          direction: null,
+          until: null,
+          replaced: null,
+          balanceAfter: 100n,
+          heldAfter: 10n
+        }
+      ])
     assert.strictEqual(after?.status, "frozen")
     given(frozen(holding))
       .when(command("Freeze"))

@@ -107,7 +107,10 @@ describe("the holds of a commit", () => {
       [event("HoldReleased", { capturedAfter: 1n }), { ...changed, captured: 1n, status: "captured" }],
       [event("HoldExpired"), { ...changed, status: "expired" }],
       [event("HoldExpired", { capturedAfter: 1n }), { ...changed, captured: 1n, status: "captured" }],
-      [reversal(4n, { _tag: "Hold", hold: open }), { ...changed, captured: 4n, remaining: 6n, status: "active", terms: { amount: 10n, expiresAt: 50 } }],
+      [
+        reversal(4n, { _tag: "Hold", hold: open }),
+        { ...changed, captured: 4n, remaining: 6n, status: "active", terms: { amount: 10n, expiresAt: 50 } }
+      ],
       [reversal(0n, { _tag: "NoHold", holdId: "hold-1" }), { ...changed, status: "released" }]
     ]
     for (const [given, change] of cases) assert.deepStrictEqual<unknown>(changesOf(given), [change])

@@ -41,7 +41,16 @@ const part = event("HoldCaptured", {
   balanceAfter: 96n,
   heldAfter: 6n
 })
-const hold = { id: "hold-1", amount: 10n, expiresAt: 50, reference: null, metadata: {}, createdAt: 0, inFlight: null, ended: null }
+const hold = {
+  id: "hold-1",
+  amount: 10n,
+  expiresAt: 50,
+  reference: null,
+  metadata: {},
+  createdAt: 0,
+  inFlight: null,
+  ended: null
+}
 const open = { ...hold, captured: 0n, remaining: 10n }
 
 describe("a reversal", () => {

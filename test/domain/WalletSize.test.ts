@@ -119,7 +119,8 @@ describe("the size of a wallet", () => {
     const size = holdBytes(hold(0, text.repeat(255), metadata))
     assert.isTrue(
       size <= maxOpenBytes &&
-        size >= jsonBytes({ ...encodeWallet(wallet({}, [hold(0, text.repeat(255), metadata)], [])) }) - 1_000 - maxFreezeBytes
+        size >=
+          jsonBytes({ ...encodeWallet(wallet({}, [hold(0, text.repeat(255), metadata)], [])) }) - 1_000 - maxFreezeBytes
     )
   })
 

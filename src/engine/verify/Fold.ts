@@ -180,7 +180,8 @@ const trackHolds = ({ holds }: WalletFold, recorded: RecordedEvent, wallet: Wall
     const { holdId, status } = change
     const before = holds.open.get(holdId) ?? holds.closed.get(holdId) ?? restored(recorded)
     // Without one its placing was refused: then there is no row to change.
-    if (before !== undefined) put(holds, holdId, holdProgressed(before, change), status === "active" || HashMap.has(wallet.holds, holdId))
+    if (before !== undefined)
+      put(holds, holdId, holdProgressed(before, change), status === "active" || HashMap.has(wallet.holds, holdId))
   }
 }
 

@@ -398,7 +398,15 @@ export const TransferItem = item("transfer", transferFields).check(
   )
 )
 
-export const BatchItem = Schema.Union([CreditItem, DebitItem, HoldItem, CaptureItem, ChangeItem, ReleaseItem, TransferItem])
+export const BatchItem = Schema.Union([
+  CreditItem,
+  DebitItem,
+  HoldItem,
+  CaptureItem,
+  ChangeItem,
+  ReleaseItem,
+  TransferItem
+])
 
 export const maxBatchItems = 1_000
 

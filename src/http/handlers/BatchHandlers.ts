@@ -55,7 +55,9 @@ type Prepare = (item: unknown, engine: Engine, caller: Caller) => Effect.Effect<
 const logged = (effect: Effect.Effect<HttpReply>): Effect.Effect<HttpReply> =>
   Effect.catchDefect(effect, (defect) => Effect.as(Effect.logError("a batch's command failed", defect), internalError))
 
-const refused = (failure: InvalidRequest | IdempotencyKeyMissing | Forbidden): Prepared => ({ run: replied(Effect.fail(failure)) })
+const refused = (failure: InvalidRequest | IdempotencyKeyMissing | Forbidden): Prepared => ({
+  run: replied(Effect.fail(failure))
+})
 
 const anybody = (): Effect.Effect<void> => Effect.void
 

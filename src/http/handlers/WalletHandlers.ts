@@ -4,7 +4,14 @@ import * as HttpApiBuilder from "effect/http-api/HttpApiBuilder"
 import type { HttpServerRequest } from "effect/http/HttpServerRequest"
 import { WalletApi } from "../api/Api.ts"
 import { CurrentKey } from "../api/Authorization.ts"
-import { CreateWalletBody, DebitBody, FreezeBody, MovementBody, StatusChangeBody, UpdateWalletBody } from "../api/Schemas.ts"
+import {
+  CreateWalletBody,
+  DebitBody,
+  FreezeBody,
+  MovementBody,
+  StatusChangeBody,
+  UpdateWalletBody
+} from "../api/Schemas.ts"
 import { defaultLimit, formatTime } from "../api/SchemaValues.ts"
 import {
   commandReply,

@@ -5,7 +5,14 @@
 import * as Schema from "effect/Schema"
 import { codecOf, type JsonObject, listCodec, structCodec, withCodec } from "../../domain/Codec.ts"
 import { maxLegs, walletsOf } from "../../domain/Legs.ts"
-import { Freeze, type Hold, type Transaction, type Transfer, type WalletView, WalletStatus } from "../../domain/Wallet.ts"
+import {
+  Freeze,
+  type Hold,
+  type Transaction,
+  type Transfer,
+  type WalletView,
+  WalletStatus
+} from "../../domain/Wallet.ts"
 import {
   Amount,
   AmountOrZero,

@@ -176,8 +176,7 @@ export const columnsOf = (event: WalletEvent, withData = true): EventColumns => 
       const { balanceChange, restored } = event
       const amount = balanceChange === 0n ? null : balanceChange < 0n ? -balanceChange : balanceChange
       const holdId = restored._tag === "Hold" || restored._tag === "NoCapture" ? restored.hold.id : null
-      const transferId =
-        restored._tag === "NoTransfer" || restored._tag === "NoCapture" ? restored.transferId : null
+      const transferId = restored._tag === "NoTransfer" || restored._tag === "NoCapture" ? restored.transferId : null
       // Also in a copy: nothing else says in which direction its amount goes.
       return columns(amount, null, noMetadata, holdId, transferId, null, restOf(event))
     }

@@ -132,7 +132,12 @@ const diverges = contractCase(
   Effect.gen(function* () {
     const persistence = yield* Persistence
     const sample = new SampleWallet()
-    const first = sample.commit(sample.creation(), credit(1n), { _tag: "Freeze", reason: null, direction: null, until: null })
+    const first = sample.commit(sample.creation(), credit(1n), {
+      _tag: "Freeze",
+      reason: null,
+      direction: null,
+      until: null
+    })
     const second = sample.commit({ _tag: "Unfreeze", reason: null }, credit(2n))
     yield* persistence.write([first])
     const before = yield* rowsOf(sample.id, keysOf(first, second))

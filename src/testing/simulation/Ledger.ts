@@ -3,8 +3,9 @@
  * not from the engine's code: what each event of a log does, and whether it may.
  */
 import type { HoldEvent, LegsEvent, RecordedEvent, WalletEvent } from "../../domain/Event.ts"
-import type { Freeze, Transaction } from "../../domain/Wallet.ts"
+import type { Transaction } from "../../domain/Wallet.ts"
 import { isSame } from "./PlainData.ts"
+import { moveFreeze } from "./LedgerFreeze.ts"
 import { soundMillis } from "./FaultPlan.ts"
 import {
   availableOf,
@@ -190,7 +191,7 @@ export class Ledger {
       case "WalletFrozen":
       case "WalletUnfrozen":
       case "FreezeExpired":
-        return this.moveFreeze(before, state, event, { broken, landedAt })
+        return moveFreeze(before, state, event, { broken, landedAt })
       case "WalletClosed":
         isOpen()
         if (before.balance !== 0n || openHoldsOf(before) > 0 || before.inFlight.size > 0 || before.prepared.size > 0)
@@ -209,35 +210,6 @@ export class Ledger {
         return state
       case "OperationReversed":
         return this.undo(state, event.reversedVersion, broken)
-    }
-  }
-
-  private moveFreeze(
-    before: LedgerState,
-    state: LedgerState,
-    event: Extract<WalletEvent, { _tag: "WalletFrozen" | "WalletUnfrozen" | "FreezeExpired" }>,
-    { broken, landedAt }: Pick<Rules, "broken" | "landedAt">
-  ): LedgerState {
-    if (before.status === "closed") broken("the wallet is closed")
-    const thawed: LedgerState = { ...state, status: "active", freeze: null }
-    switch (event._tag) {
-      case "WalletFrozen": {
-        const { reason, until } = event
-        const freeze: Freeze = { direction: event.direction ?? "debits", reason, until }
-        if (isSame(freeze, before.freeze)) broken("it changes nothing")
-        if (until !== null && state.updatedAt > before.updatedAt && until <= state.updatedAt)
-          broken("it is over as it begins")
-        return { ...state, status: "frozen", freeze }
-      }
-      case "WalletUnfrozen":
-        if (before.status !== "frozen") broken(`the wallet is ${before.status}`)
-        return thawed
-      case "FreezeExpired": {
-        const until = before.freeze?.until ?? null
-        if (until === null || state.updatedAt < until) broken(`the freeze ends at ${until}, it is ${state.updatedAt}`)
-        else if (landedAt + soundMillis < until) broken(`the freeze ends at ${until}, it is ${landedAt} in truth`)
-        return thawed
-      }
     }
   }
 
@@ -416,7 +388,13 @@ export class Ledger {
         const { amount, expiresAt } = event
         const remaining = hold.remaining + raised
         if (remaining < 0n) broken(`${hold.captured} of it is captured`)
-        return withHold(state, { ...hold, amount, expiresAt, remaining, status: remaining > 0n ? "active" : "captured" })
+        return withHold(state, {
+          ...hold,
+          amount,
+          expiresAt,
+          remaining,
+          status: remaining > 0n ? "active" : "captured"
+        })
       }
       case "HoldReleased":
       case "HoldExpired": {

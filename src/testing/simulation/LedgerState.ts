@@ -70,6 +70,22 @@ const jsonBytes = (value: unknown): number => Buffer.byteLength(JSON.stringify(v
 const openBytes = (reference: string | null, metadata: Metadata): number =>
   320 + (reference === null ? 0 : jsonBytes(reference)) + jsonBytes(metadata)
 
+/** What a reader is shown of it. */
+export const viewOf = ({
+  captures: _captures,
+  forced: _forced,
+  holds: _holds,
+  inFlight: _inFlight,
+  prepared: _prepared,
+  ...view
+}: LedgerState) => view
+
+export const holdViewOf = (hold: LedgerHold | undefined) => {
+  if (hold === undefined) return undefined
+  const { ended: _ended, ...view } = hold
+  return view
+}
+
 /** Of a transfer of several legs: more than the workload draws. */
 export const legsBytes = 20_000
 
@@ -81,21 +97,19 @@ export const metadataBytes = (metadata: Metadata): number => jsonBytes(metadata)
 
 /** As the manual counts it. Of what is in flight the model keeps no references: `mostReference` is the longest. */
 export const stateBytes = (
-  { holds, inFlight, metadata, prepared }: LedgerState,
+  { captures, holds, inFlight, metadata, prepared }: LedgerState,
   mostReference: string | null
 ): number => {
   let bytes = 600 + jsonBytes(metadata) + inFlight.size * askedBytes(mostReference)
   // Of a home there is the whole transfer, too, of which the model does not know how many legs it has.
   if (mostReference !== null) bytes += prepared.size * legsBytes
+  // … nor whether a hold that waits for one of them is still kept.
+  if (mostReference !== null) bytes += captures.size * (216 + askedBytes(mostReference))
   for (const hold of holds.values()) if (isOpenHold(hold)) bytes += openBytes(hold.reference, hold.metadata)
   return bytes
 }
 
-export const heldIn = ({
-  captures,
-  holds,
-  prepared
-}: Pick<LedgerState, "captures" | "holds" | "prepared">): bigint => {
+export const heldIn = ({ captures, holds, prepared }: Pick<LedgerState, "captures" | "holds" | "prepared">): bigint => {
   let held = 0n
   for (const hold of holds.values()) if (isOpenHold(hold)) held += hold.remaining
   for (const legs of prepared.values()) held += legs.held
