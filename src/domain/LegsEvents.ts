@@ -54,7 +54,8 @@ const decided = (
 }
 
 /** Whether the event promises legs: it keeps money and room for them. */
-export const preparesLegs = ({ _tag }: WalletEvent): boolean => _tag === "LegsBegun" || _tag === "LegsPrepared"
+export const preparesLegs = (event: WalletEvent): event is LegsBegun | LegsPrepared =>
+  event._tag === "LegsBegun" || event._tag === "LegsPrepared"
 
 const needsLegs = (traces: Traces, { transferId }: LegsEvent): boolean => traces.has(transferTrace(transferId))
 

@@ -260,7 +260,7 @@ const fundsDoubts = (wallet: Wallet | undefined, event: WalletEvent): ReadonlyAr
     type === "HoldPlaced" ||
     (type === "HoldChanged" && event.amount > event.previousAmount) ||
     type === "TransferSent" ||
-    preparesLegs(event)
+    (preparesLegs(event) && event.held > 0n)
   if (!needs) return []
   const left = event.balanceAfter - event.heldAfter + (wallet?.overdraftLimit ?? 0n)
   return left >= 0n ? [] : [["available", "at least 0", left]]

@@ -293,7 +293,7 @@ export class Ledger {
         if (legs.length === 0) broken("no leg is the wallet's")
         const held = neededFor(legs)
         if (event.held !== held) broken(`it holds ${event.held} in transit, which needs ${held}`)
-        if (availableOf(before) < held) broken(`only ${availableOf(before)} is available`)
+        if (held > 0n && availableOf(before) < held) broken(`only ${availableOf(before)} is available`)
         return withLegs(state, transferId, { legs, held, decided: false })
       }
       case "LegsRefused":
