@@ -164,32 +164,28 @@ describe("a hold", () => {
       heldAfter: 6n
     })
     const given10 = given([...holding, part])
-    given10
-      .when(command("ReleaseHold"))
-      .then([
-        {
-          _tag: "HoldReleased",
-          holdId: "hold-1",
-          amount: 6n,
-          capturedAfter: 4n,
-          expiresAt: 50,
-          balanceAfter: 96n,
-          heldAfter: 0n
-        }
-      ])
-    given10
-      .when(command("ExpireHold"), { time: 50 })
-      .then([
-        {
-          _tag: "HoldExpired",
-          holdId: "hold-1",
-          amount: 6n,
-          capturedAfter: 4n,
-          expiresAt: 50,
-          balanceAfter: 96n,
-          heldAfter: 0n
-        }
-      ])
+    given10.when(command("ReleaseHold")).then([
+      {
+        _tag: "HoldReleased",
+        holdId: "hold-1",
+        amount: 6n,
+        capturedAfter: 4n,
+        expiresAt: 50,
+        balanceAfter: 96n,
+        heldAfter: 0n
+      }
+    ])
+    given10.when(command("ExpireHold"), { time: 50 }).then([
+      {
+        _tag: "HoldExpired",
+        holdId: "hold-1",
+        amount: 6n,
+        capturedAfter: 4n,
+        expiresAt: 50,
+        balanceAfter: 96n,
+        heldAfter: 0n
+      }
+    ])
     given10
       .when(command("ExpireHold"), { time: 49 })
       .thenRejected(new InvalidRequest({ detail: "hold hold-1 has not expired yet" }))
