@@ -4,7 +4,8 @@
  * Where PostgreSQL stands behind the log, an event is provisional until PostgreSQL has
  * accepted its rows: a rule of the user's may refuse them, and then exactly that event
  * is reversed. A reversal must always be possible and must never make available
- * negative, but where a forced debit has left it so: that waits for whatever may take money back. So a command that would need the money, the hold, the transfer, the status
+ * negative, but where a forced debit has left it so, which waits for whatever may take money
+ * back. So a command that would need the money, the hold, the transfer, the status
  * or the very wallet that a provisional event has made waits until that is decided.
  *
  * The engine's own events (HoldExpired, the end of a transfer, OperationReversed) are

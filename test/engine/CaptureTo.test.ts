@@ -128,13 +128,19 @@ describe("a capture to a wallet", () => {
     Effect.gen(function* () {
       const { installation, node } = yield* installNode()
       const holdId = yield* begin(node, refused)
+      let tries = 0
       node.log.draw = {
-        append: () => (write, commits) =>
-          has(commits, "TransferRefused") ? Faults.unavailable(write, commits) : write,
+        append: () => (write, commits) => {
+          if (!has(commits, "TransferRefused")) return write
+          tries++
+          return Faults.unavailable(write, commits)
+        },
         read: () => undefined
       }
       yield* Effect.forkChild(Effect.exit(capture(node, holdId, false)))
       yield* until(() => installation.types("a").includes("HoldCapturedTo"), "it is under way")
+      // A refusal that is being tried takes no other commit along.
+      yield* until(() => tries > 0, "the refusal is tried")
       const { hold } = yield* node.engine.releaseHold({ walletId: "a", holdId, idempotencyKey: "release" })
       assert.deepInclude(hold, { captured: 20n, remaining: 0n, status: "captured" })
       node.log.draw = undefined

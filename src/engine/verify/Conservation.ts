@@ -4,8 +4,9 @@
  *   Σ balances + in transit = Σ credits − Σ debits − Σ captures
  *   in transit = Σ sent − Σ received − Σ returned transfers
  *
- * where what is captured to another wallet counts as sent, and the legs of a transfer of several count as sent and received when their wallets apply them; each
- * net of its reversals. Pure: the log's events go in, totals come out.
+ * where what is captured to another wallet counts as sent, and the legs of a transfer of several
+ * count as sent and received when their wallets apply them; each net of its reversals. Pure: the
+ * log's events go in, totals come out.
  */
 import type { LegsApplied, OperationReversed, WalletEvent } from "../../domain/Event.ts"
 import { legsChange } from "../../domain/Legs.ts"

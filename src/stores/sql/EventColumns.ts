@@ -208,6 +208,9 @@ const movementOf = (row: EventColumnsRow): JsonObject => ({
   heldAfter: row.held_after
 })
 
+/** Ends of transfers; most are of no hold. */
+const mayBeOfHold: ReadonlySet<string> = new Set<WalletEventType>(["TransferSettled", "TransferReversed"])
+
 /** The failure says what cannot be read. */
 export const eventOfColumns = (row: EventColumnsRow): Result.Result<WalletEvent, string> => {
   const { type } = row
@@ -222,8 +225,7 @@ export const eventOfColumns = (row: EventColumnsRow): Result.Result<WalletEvent,
     const value = row[columnsOfFields[field]]
     if (field === "effectiveAt") {
       if (row.effective_at !== null) data[field] = row.effective_at.getTime()
-    } else if (field !== "holdId" || value !== null) {
-      // Most transfers are of no hold.
+    } else if (field !== "holdId" || value !== null || !mayBeOfHold.has(type)) {
       data[field] = field === "metadata" ? (value ?? noMetadata) : value
     }
   }

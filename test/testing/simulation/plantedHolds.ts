@@ -18,7 +18,7 @@ export const plantedHolds = [
     "    (amount < 0n\n"
   ]),
   bug("a hold that was changed has its old amount in its row", [
-    "domain/HoldRules.ts",
+    "domain/HoldEvents.ts",
     'event._tag === "HoldChanged" ? { ...change, status, terms } : { ...change, status }',
     "{ ...change, status }"
   ]),
@@ -38,12 +38,12 @@ export const plantedHolds = [
     "? { captured, remaining: hold.remaining, heldChange: -rest }"
   ]),
   bug("money of a refused capture is held again although its hold was released", [
-    "domain/HoldRules.ts",
+    "domain/HoldEvents.ts",
     "({ remaining: 0n, ended: true })",
     "({ remaining: 0n })"
   ]),
   bug("a hold forgets what is in flight of it, and is gone when that comes back", [
-    "domain/HoldRules.ts",
+    "domain/HoldEvents.ts",
     "    inFlight: (hold.inFlight ?? 0n) + amount\n",
     "    inFlight: hold.inFlight\n"
   ]),
