@@ -12,6 +12,7 @@
  */
 import { createHash } from "node:crypto"
 import type { Command } from "./Command.ts"
+import type { HoldCommand } from "./Hold.ts"
 import type { AskedLeg } from "./Legs.ts"
 import { type Metadata, noMetadata } from "./Limits.ts"
 
@@ -35,25 +36,12 @@ const canonicalText = (command: Command): string => {
         (command.force === true ? "|force" : "")
       )
     case "PlaceHold":
-      return `hold|${command.amount}|${command.expiresAt ?? ""}|${note(command.reference, command.metadata)}`
     case "CaptureHold":
-      return (
-        `capture|${quoted(command.holdId)}|${command.amount ?? ""}|${command.final ? "final" : ""}` + effective(command)
-      )
     case "CaptureHoldTo":
-      return (
-        `capture|${quoted(command.holdId)}|${command.amount ?? ""}|${command.final ? "final" : ""}` +
-        `${effective(command)}|to=${quoted(command.to)}`
-      )
     case "ChangeHold":
-      return (
-        `change|${quoted(command.holdId)}|${command.amount ?? ""}|` +
-        (command.expiry === null ? "" : (command.expiry.at ?? "never"))
-      )
     case "ReleaseHold":
-      return `release|${quoted(command.holdId)}`
     case "ExpireHold":
-      return `expire|${quoted(command.holdId)}`
+      return holdText(command)
     case "SendTransfer":
       return (
         `send|${quoted(command.to)}|${command.amount}|${note(command.reference, command.metadata)}` + effective(command)
@@ -101,6 +89,31 @@ const canonicalText = (command: Command): string => {
       return `update|${command.overdraftLimit ?? ""}|${givenMetadata(command.metadata)}`
     case "ReverseOperation":
       return `compensate|${quoted(command.operation.id)}`
+  }
+}
+
+const holdText = (command: HoldCommand): string => {
+  switch (command._tag) {
+    case "PlaceHold":
+      return `hold|${command.amount}|${command.expiresAt ?? ""}|${note(command.reference, command.metadata)}`
+    case "CaptureHold":
+      return (
+        `capture|${quoted(command.holdId)}|${command.amount ?? ""}|${command.final ? "final" : ""}` + effective(command)
+      )
+    case "CaptureHoldTo":
+      return (
+        `capture|${quoted(command.holdId)}|${command.amount ?? ""}|${command.final ? "final" : ""}` +
+        `${effective(command)}|to=${quoted(command.to)}`
+      )
+    case "ChangeHold":
+      return (
+        `change|${quoted(command.holdId)}|${command.amount ?? ""}|` +
+        (command.expiry === null ? "" : (command.expiry.at ?? "never"))
+      )
+    case "ReleaseHold":
+      return `release|${quoted(command.holdId)}`
+    case "ExpireHold":
+      return `expire|${quoted(command.holdId)}`
   }
 }
 

@@ -17,18 +17,11 @@ import {
   invalidMovement,
   tooLarge
 } from "./Decision.ts"
-import { nothing, received } from "./EventKind.ts"
 import {
   type CaptureHold,
   type CaptureHoldTo,
   type ChangeHold,
   type ExpireHold,
-  type HoldCaptured,
-  type HoldCapturedTo,
-  type HoldChanged,
-  type HoldExpired,
-  type HoldPlaced,
-  type HoldReleased,
   type OpenHold,
   type PlaceHold,
   type ReleaseHold

@@ -295,12 +295,8 @@ const make = Effect.fnUntraced(function* (bounds: ActorBounds, { alone }: SagaOp
     })
   )
 
-  return TransferSaga.of({
-    begin,
-    resume,
-    settled: steps.steps.settled,
-    carried: (transferId) => runs.get(transferId)?.transfer
-  })
+  const carried = (transferId: string) => runs.get(transferId)?.transfer
+  return TransferSaga.of({ begin, resume, settled: steps.steps.settled, carried })
 })
 
 const reportDefect = (walletId: string, transferId: string, cause: Cause.Cause<unknown>): Effect.Effect<void> =>

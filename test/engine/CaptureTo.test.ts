@@ -65,7 +65,7 @@ describe("a capture to a wallet", () => {
             yield* until(() => isThere, `${step} is in the log`)
             const second = yield* installation.start()
             yield* pass(10)
-            assert.deepStrictEqual(installation.types("a").slice(3), [steps[0], steps[2]])
+            assert.deepStrictEqual(installation.types("a").slice(3), [steps[0]!, steps[2]!])
             assert.strictEqual(installation.types("b").filter((type) => type === steps[1]).length, 1)
             assert.strictEqual(assertConserved(installation), 0n)
             const rest = final ? 0n : 30n

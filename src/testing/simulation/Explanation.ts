@@ -65,6 +65,25 @@ const areLegs = (
     event.legs.map(({ currency: _currency, ...leg }) => leg)
   )
 
+const explainsCapture = (operation: Extract<Operation, { readonly kind: "capture" }>, event: WalletEvent): boolean => {
+  if (operation.to !== null) {
+    return (
+      event._tag === "HoldCapturedTo" &&
+      event.holdId === operation.holdId &&
+      event.to === operation.to &&
+      (operation.amount === null ? event.remainingAfter + event.rest === 0n : event.amount === operation.amount) &&
+      (operation.final ? event.remainingAfter === 0n : event.rest === 0n)
+    )
+  }
+  return (
+    event._tag === "HoldCaptured" &&
+    event.holdId === operation.holdId &&
+    (operation.amount === null || event.amount === operation.amount) &&
+    (operation.amount !== null || event.remainingAfter === 0n) &&
+    (operation.final ? event.remainingAfter === 0n : event.released === 0n)
+  )
+}
+
 /** Whether the events are what the operation asks for, in the state before them. */
 export const explains = (
   operation: Operation,
@@ -101,22 +120,7 @@ export const explains = (
         note(operation.reference, {}, event)
       )
     case "capture":
-      if (operation.to !== null) {
-        return (
-          event._tag === "HoldCapturedTo" &&
-          event.holdId === operation.holdId &&
-          event.to === operation.to &&
-          (operation.amount === null ? event.remainingAfter + event.rest === 0n : event.amount === operation.amount) &&
-          (operation.final ? event.remainingAfter === 0n : event.rest === 0n)
-        )
-      }
-      return (
-        event._tag === "HoldCaptured" &&
-        event.holdId === operation.holdId &&
-        (operation.amount === null || event.amount === operation.amount) &&
-        (operation.amount !== null || event.remainingAfter === 0n) &&
-        (operation.final ? event.remainingAfter === 0n : event.released === 0n)
-      )
+      return explainsCapture(operation, event)
     case "change":
       return (
         event._tag === "HoldChanged" &&

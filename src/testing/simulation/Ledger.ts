@@ -2,36 +2,26 @@
  * A small sequential model of one wallet, written from the rules as they are promised and
  * not from the engine's code: what each event of a log does, and whether it may.
  */
-import type { HoldEvent, LegsEvent, RecordedEvent, WalletEvent } from "../../domain/Event.ts"
+import type { LegsEvent, RecordedEvent, WalletEvent } from "../../domain/Event.ts"
 import type { Transaction } from "../../domain/Wallet.ts"
 import { isSame } from "./PlainData.ts"
+import { moveHold } from "./LedgerHolds.ts"
 import { moveFreeze } from "./LedgerFreeze.ts"
-import { soundMillis } from "./FaultPlan.ts"
 import {
   availableOf,
   heldIn,
-  isFrozen,
-  isUnderWay,
   type LedgerCapture,
-  type LedgerHold,
   type LedgerState,
   openHoldsOf,
   legsOf,
   movedBy,
   neededFor,
+  type Rules,
+  rulesFor,
   transactionsOf,
   withHold,
   withLegs
 } from "./LedgerState.ts"
-
-interface Rules {
-  readonly broken: (law: string) => void
-  readonly landedAt: number
-  /** What every command that takes money has to mind. */
-  readonly spends: (amount: bigint) => void
-  /** … and every command that moves money that way. */
-  readonly thaws: (way: "debits" | "credits") => void
-}
 
 /** Whether an event says that all is as it is because of the other one. */
 const reliesOn = (event: WalletEvent, other: WalletEvent): boolean => {
@@ -138,25 +128,14 @@ export class Ledger {
   ): LedgerState {
     const { event, time, version } = recorded
     const state = { ...before, version, updatedAt: time }
-    // Its own time may have been earlier than that of the event, never later.
-    const thaws = (way: "debits" | "credits") => {
-      if (isFrozen(before, way, time)) broken(`the wallet is frozen for ${way}`)
-    }
-    const spends = (amount: bigint) => {
-      if (amount <= 0n) broken(`an amount of ${amount}`)
-      if (before.status === "closed") broken("the wallet is closed")
-      thaws("debits")
-      if (availableOf(before) < amount) broken(`only ${availableOf(before)} is available`)
-    }
+    const rules = rulesFor(before, time, { broken, landedAt })
+    const { spends, thaws } = rules
     const isOpen = () => before.status !== "closed" || broken("the wallet is closed")
     switch (event._tag) {
       case "WalletCreated":
         broken("the wallet exists")
         return state
       case "WalletCredited":
-        isOpen()
-        thaws("credits")
-        return { ...state, balance: before.balance + event.amount }
       case "TransferReceived":
         isOpen()
         thaws("credits")
@@ -173,7 +152,7 @@ export class Ledger {
       case "TransferRefused":
       case "TransferSettled":
       case "TransferReversed":
-        return this.moveTransfer(before, state, event, { broken, landedAt, spends })
+        return this.moveTransfer(before, state, event, rules)
       case "LegsBegun":
       case "LegsPrepared":
       case "LegsRefused":
@@ -187,11 +166,11 @@ export class Ledger {
       case "HoldChanged":
       case "HoldReleased":
       case "HoldExpired":
-        return this.moveHold(before, state, event, { broken, landedAt, spends, thaws })
+        return moveHold(before, state, event, rules)
       case "WalletFrozen":
       case "WalletUnfrozen":
       case "FreezeExpired":
-        return moveFreeze(before, state, event, { broken, landedAt })
+        return moveFreeze(before, state, event, rules)
       case "WalletClosed":
         isOpen()
         if (before.balance !== 0n || openHoldsOf(before) > 0 || before.inFlight.size > 0 || before.prepared.size > 0)
@@ -316,112 +295,6 @@ export class Ledger {
         if (known?.decided !== true) broken("it is not decided")
         return withLegs(state, transferId, undefined)
     }
-  }
-
-  private moveHold(
-    before: LedgerState,
-    state: LedgerState,
-    event: HoldEvent,
-    { broken, landedAt, spends, thaws }: Rules
-  ): LedgerState {
-    // The owner's time; unless the event before it was dated ahead: then it was earlier, and is not known.
-    const time = state.updatedAt > before.updatedAt ? state.updatedAt : -Infinity
-    switch (event._tag) {
-      case "HoldPlaced": {
-        spends(event.amount)
-        if (event.expiresAt !== null && event.expiresAt <= time) broken("it has expired as it is placed")
-        const { amount, expiresAt, holdId: id, metadata, reference } = event
-        const walletId = before.id
-        const hold: LedgerHold = {
-          id,
-          walletId,
-          amount,
-          captured: 0n,
-          remaining: amount,
-          status: "active",
-          expiresAt,
-          reference,
-          metadata,
-          createdAt: state.updatedAt,
-          ended: false
-        }
-        return withHold(state, hold)
-      }
-      case "HoldCaptured":
-      case "HoldCapturedTo": {
-        if (before.status === "closed") broken("the wallet is closed")
-        thaws("debits")
-        const hold = this.openHold(before, event.holdId, broken)
-        if (hold === undefined) return state
-        if (hold.expiresAt !== null && time >= hold.expiresAt)
-          broken(`the hold has expired at ${hold.expiresAt}, it is ${time}`)
-        if (event.amount <= 0n || event.amount > hold.remaining)
-          broken(`${event.amount} of ${hold.remaining} is captured`)
-        const captured = hold.captured + event.amount
-        const rest = event._tag === "HoldCaptured" ? event.released : event.rest
-        const remaining = hold.remaining - event.amount - rest
-        if (rest !== 0n && remaining !== 0n) broken("a part is released")
-        const status = remaining === 0n ? "captured" : "active"
-        const moved = { ...state, balance: before.balance - event.amount }
-        if (event._tag === "HoldCaptured") {
-          const ended = rest > 0n && isUnderWay(before, hold.id)
-          return withHold(moved, { ...hold, captured, remaining, status, ended })
-        }
-        if (before.inFlight.has(event.transferId)) broken("the transfer is in flight already")
-        if (event.to === before.id) broken("the wallet sends to itself")
-        const inFlight = new Map(before.inFlight).set(event.transferId, event.amount)
-        const captures = new Map(before.captures).set(event.transferId, { holdId: hold.id, rest })
-        return withHold({ ...moved, inFlight, captures }, { ...hold, captured, remaining, status })
-      }
-      case "HoldChanged": {
-        const hold = this.openHold(before, event.holdId, broken)
-        if (hold === undefined) return state
-        const raised = event.amount - hold.amount
-        if (before.status === "closed") broken("the wallet is closed")
-        if (raised > 0n) spends(raised)
-        if (hold.expiresAt !== null && time >= hold.expiresAt)
-          broken(`the hold has expired at ${hold.expiresAt}, it is ${time}`)
-        if (event.previousAmount !== hold.amount || event.previousExpiresAt !== hold.expiresAt)
-          broken(`it was ${hold.amount} until ${hold.expiresAt}`)
-        if (event.expiresAt !== hold.expiresAt && event.expiresAt !== null && event.expiresAt <= time)
-          broken("it has expired as it is changed")
-        const { amount, expiresAt } = event
-        const remaining = hold.remaining + raised
-        if (remaining < 0n) broken(`${hold.captured} of it is captured`)
-        return withHold(state, {
-          ...hold,
-          amount,
-          expiresAt,
-          remaining,
-          status: remaining > 0n ? "active" : "captured"
-        })
-      }
-      case "HoldReleased":
-      case "HoldExpired": {
-        if (event._tag === "HoldReleased" && before.status === "closed") broken("the wallet is closed")
-        const hold = this.openHold(before, event.holdId, broken)
-        if (hold === undefined) return state
-        if (event.amount !== hold.remaining) broken(`${event.amount} of ${hold.remaining} is released`)
-        if (event._tag === "HoldExpired") {
-          const { expiresAt } = hold
-          if (isUnderWay(before, hold.id)) broken("a part of it is on its way to another wallet")
-          if (expiresAt === null || state.updatedAt < expiresAt)
-            broken(`the hold expires at ${expiresAt}, it is ${state.updatedAt}`)
-          else if (landedAt + soundMillis < expiresAt)
-            broken(`the hold expires at ${expiresAt}, it is ${landedAt} in truth`)
-        }
-        const ended = event._tag === "HoldReleased" ? "released" : "expired"
-        const status = hold.captured > 0n ? "captured" : ended
-        return withHold(state, { ...hold, remaining: 0n, status, ended: isUnderWay(before, hold.id) })
-      }
-    }
-  }
-
-  private openHold({ holds }: LedgerState, holdId: string, broken: (law: string) => void): LedgerHold | undefined {
-    const hold = holds.get(holdId)
-    if (hold?.status === "active") return hold
-    broken(`hold ${holdId} is ${hold?.status ?? "not there"}`)
-    return undefined
   }
 
   /** Exactly one event, as if it had never been; all others stay. */

@@ -268,3 +268,31 @@ const transactionOf = (
     effectiveAt: "effectiveAt" in event ? (event.effectiveAt ?? createdAt) : createdAt
   }
 }
+
+/** What the model of a wallet judges an event by. */
+export interface Rules {
+  readonly broken: (law: string) => void
+  readonly landedAt: number
+  /** What every command that takes money has to mind. */
+  readonly spends: (amount: bigint) => void
+  /** … and every command that moves money that way. */
+  readonly thaws: (way: "debits" | "credits") => void
+}
+
+/** For an event at `time`, ms, after that state. Its own time may have been earlier than that, never later. */
+export const rulesFor = (
+  before: LedgerState,
+  time: number,
+  { broken, landedAt }: Pick<Rules, "broken" | "landedAt">
+): Rules => {
+  const thaws = (way: "debits" | "credits") => {
+    if (isFrozen(before, way, time)) broken(`the wallet is frozen for ${way}`)
+  }
+  const spends = (amount: bigint) => {
+    if (amount <= 0n) broken(`an amount of ${amount}`)
+    if (before.status === "closed") broken("the wallet is closed")
+    thaws("debits")
+    if (availableOf(before) < amount) broken(`only ${availableOf(before)} is available`)
+  }
+  return { broken, landedAt, spends, thaws }
+}
