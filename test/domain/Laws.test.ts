@@ -25,10 +25,10 @@ import { decodeWallet, encodeWallet } from "../../src/domain/WalletCodec.ts"
 import { record } from "./Examples.ts"
 import { type Life, limits, live, lives, reversalOfLast } from "./Lives.ts"
 
-const lawful = (law: (life: Life) => void): void =>
+const lawful = (law: (life: Life) => void, numRuns = 400): void =>
   FastCheck.assert(
     FastCheck.property(lives, (steps) => law(live(steps))),
-    { numRuns: 400 }
+    { numRuns }
   )
 
 /** Signed change of the balance by one event, said once more. */
@@ -81,7 +81,7 @@ describe("over any life of a wallet", () => {
     const counts = new Map<WalletEventType, number>(eventTypes.map((type) => [type, 0]))
     lawful(({ log }) => {
       for (const { event } of log) counts.set(event._tag, (counts.get(event._tag) ?? 0) + 1)
-    })
+    }, 1_200)
     for (const [type, count] of counts) assert.isAtLeast(count, 10, type)
   })
 

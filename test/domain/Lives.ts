@@ -105,7 +105,7 @@ const commands: FastCheck.Arbitrary<Asked> = FastCheck.oneof(
   },
   { weight: 2, arbitrary: amount.map((given) => command("Debit", { amount: given, force: true })) },
   {
-    weight: 6,
+    weight: 10,
     arbitrary: FastCheck.record({ amount: part, holdId, transferId, final: FastCheck.boolean() }).map((given) =>
       command("CaptureHoldTo", given)
     )
