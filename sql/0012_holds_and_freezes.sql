@@ -8,11 +8,6 @@ ALTER TABLE wallets
   ADD COLUMN freeze_until timestamptz(3),
   ADD CONSTRAINT ew_wallets_freeze_direction CHECK (freeze_direction IN ('debits', 'credits', 'all'));
 
--- Until now a freeze stopped debits.
-UPDATE wallets SET freeze_direction = 'debits' WHERE status = 'frozen';
-
-CREATE INDEX ew_wallets_thaw ON wallets (freeze_until, id) WHERE freeze_until IS NOT NULL;
-
 -- With the end of a freeze.
 DROP INDEX ew_events_profile;
 CREATE INDEX ew_events_profile ON events (wallet_id, type, version)
@@ -20,6 +15,15 @@ CREATE INDEX ew_events_profile ON events (wallet_id, type, version)
     'WalletCreated', 'WalletFrozen', 'WalletUnfrozen', 'FreezeExpired', 'WalletClosed', 'OverdraftLimitChanged',
     'MetadataChanged'
   );
+
+-- Until now a freeze stopped debits, for as long as it stood. A copy of a log does not know its reason.
+UPDATE wallets w SET freeze_direction = 'debits', freeze_reason = (
+  SELECT e.data::json ->> 'reason' FROM events e
+  WHERE e.wallet_id = w.id AND e.type = 'WalletFrozen' ORDER BY e.version DESC LIMIT 1
+)
+WHERE status = 'frozen';
+
+CREATE INDEX ew_wallets_thaw ON wallets (freeze_until, id) WHERE freeze_until IS NOT NULL;
 
 CREATE OR REPLACE VIEW transactions AS
 SELECT wallet_id, version, position, id,
