@@ -172,7 +172,7 @@ layer(Server.layer(), { excludeTestServices: true })("a hold", (it) => {
 
   it.effect("is captured only to an open wallet of its currency, and another one", () =>
     Effect.gen(function* () {
-      const { capture, hold, id, post, to, wallet } = yield* setUp
+      const { call, capture, hold, id, post, to, wallet } = yield* setUp
       const holdId = yield* hold()
       const dollars = yield* wallet({ currency: "USD" })
       yield* post(`/v1/wallets/${to}/close`)
@@ -185,6 +185,18 @@ layer(Server.layer(), { excludeTestServices: true })("a hold", (it) => {
       ] as const
       for (const [body, code] of cases) assert.strictEqual((yield* capture(holdId, body)).json.code, code)
       assert.strictEqual((yield* capture("nope", { to: dollars })).json.code, "CurrencyMismatch")
+      const free = yield* wallet()
+      const { version } = (yield* call("GET", `/v1/wallets/${id}`)).json
+      for (const dryRun of ["", "?dryRun=true"]) {
+        const stale = yield* call("POST", `/v1/wallets/${id}/holds/${holdId}/capture${dryRun}`, {
+          key: `stale${dryRun}`,
+          body: { to: free },
+          headers: { "if-match": `"${version - 1}"` }
+        })
+        assert.deepInclude(stale.json, { code: "VersionMismatch", version })
+      }
+      const fresh = yield* capture(holdId, { amount: "1", to: free }, { headers: { "if-match": `"${version}"` } })
+      assert.strictEqual(fresh.status, 201, fresh.text)
       assert.deepInclude((yield* capture(holdId, {})).json.hold, { status: "captured", captured: "10" })
     })
   )
