@@ -10,6 +10,7 @@ import type { HoldCapturedTo } from "../domain/Event.ts"
 import { InvalidRequest } from "../domain/Rejection.ts"
 import type { Transfer } from "../domain/Wallet.ts"
 import { captureAnswer, tentative } from "./Answers.ts"
+import { tracedTransfer } from "./CommandTrace.ts"
 import { type Durabilities, nothingDurable } from "./Durabilities.ts"
 import type { CaptureHoldToInput, CaptureToAnswer, DryRun, DryRunAnswer, Durability } from "./EngineApi.ts"
 import { keyOf, malformedOrigin } from "./CommandOrigin.ts"
@@ -123,10 +124,13 @@ const triedAnswer = (transfer: Transfer, source: SourceEffect): DryRunAnswer<Cap
 export const captureTo =
   (context: CaptureContext) =>
   (input: Asked): Answering => {
-    if (input.dryRun !== true) return Effect.flatten(beginCaptureTo(context)(input as CaptureHoldToInput))
-    const request = requestOf(input, true)
+    const isDryRun = input.dryRun ?? false
+    const request = requestOf(input, isDryRun)
     if (request instanceof InvalidRequest) return Effect.fail(request)
     if (!isCapture(request)) return Effect.die(request)
+    if (!isDryRun) {
+      return tracedTransfer(Effect.flatten(Effect.suspend(() => begin(context, request))), request)
+    }
     return Effect.flatMap(tryTransfer(context.calls, request), (trial): Answering =>
       // One whose key was used is asked for again, as its replay: it does nothing that it has not done.
       trial._tag === "Known"
