@@ -68,7 +68,7 @@ const capture: Draw = (random, walletId, unlucky, known) => ({
   kind: "capture",
   walletId,
   holdId: knownHold(random, known, walletId),
-  amount: unlucky ? unluckyAmount : random.chance(0.4) ? null : amountOf(random, 10),
+  amount: unlucky ? unluckyAmount : random.chance(0.3) ? null : amountOf(random, 10),
   final: random.chance(0.4),
   effectiveAt: effectiveAtOf(random),
   to: random.chance(0.5) ? null : random.chance(0.03) ? "no-such-wallet" : random.pick(known.wallets)
@@ -80,7 +80,8 @@ const change: Draw = (random, walletId, unlucky, known) => {
     kind: "change",
     walletId,
     holdId: knownHold(random, known, walletId),
-    amount: what === 0 ? null : unlucky ? unluckyAmount : amountOf(random, 25),
+    // Some of it less than is captured by now.
+    amount: what === 0 ? null : unlucky ? unluckyAmount : amountOf(random, random.chance(0.4) ? 4 : 25),
     expiresAt: what === 1 ? undefined : random.chance(0.2) ? null : known.now() + lifetimeOf(random)
   }
 }
@@ -177,7 +178,7 @@ const draws: ReadonlyArray<readonly [Draw, number]> = [
   [movement("debit", 25), 14],
   [hold, 14],
   [capture, 14],
-  [change, 7],
+  [change, 12],
   [release, 6],
   [transfer, 22],
   [legs, 14],
