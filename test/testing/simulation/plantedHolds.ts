@@ -6,6 +6,12 @@ const bug = (name: string, ...changes: ReadonlyArray<readonly [file: string, tex
   foundBy: undefined
 })
 
+/** So rare in the simulation that unit tests have to see it. */
+const byTests = (name: string, foundBy: string, change: Parameters<typeof bug>[1]) => ({
+  ...bug(name, change),
+  foundBy
+})
+
 export const plantedHolds = [
   bug("a hold is raised without funds", [
     "domain/HoldRules.ts",
@@ -22,7 +28,7 @@ export const plantedHolds = [
     'event._tag === "HoldChanged" ? { ...change, status, terms } : { ...change, status }',
     "{ ...change, status }"
   ]),
-  bug("a hold expires while a capture of it is under way", [
+  byTests("a hold expires while a capture of it is under way", "test/domain/HoldsAndFreezes.test.ts", [
     "domain/HoldRules.ts",
     "  if (hold.inFlight !== null) return Result.fail(invalid(`of hold ${hold.id} something is in flight`))\n",
     ""
