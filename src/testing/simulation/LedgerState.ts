@@ -156,12 +156,6 @@ export const legsOf = (
   return own
 }
 
-export const withCaptures = (state: LedgerState, captures: ReadonlyMap<string, LedgerCapture>): LedgerState => ({
-  ...state,
-  captures,
-  held: heldIn({ ...state, captures })
-})
-
 /** Whether a part of the hold is on its way to another wallet. */
 export const isUnderWay = ({ captures }: LedgerState, holdId: string): boolean =>
   Array.from(captures.values()).some((capture) => capture.holdId === holdId)
