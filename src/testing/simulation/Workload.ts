@@ -59,20 +59,28 @@ const lifetimeOf = (random: SeededRandom): number =>
 const hold: Draw = (random, walletId, unlucky, { now }) => ({
   kind: "hold",
   walletId,
-  amount: unlucky ? (random.chance(0.5) ? unluckyAmount : unluckyRelease) : amountOf(random, 20),
+  amount: unlucky
+    ? random.chance(0.5)
+      ? unluckyAmount
+      : unluckyRelease
+    : amountOf(random, random.chance(0.3) ? 45 : 20),
   expiresAt: random.chance(0.6) ? now() + lifetimeOf(random) : null,
   reference: referenceOf(random)
 })
 
-const capture: Draw = (random, walletId, unlucky, known) => ({
-  kind: "capture",
-  walletId,
-  holdId: knownHold(random, known, walletId),
-  amount: unlucky ? unluckyAmount : random.chance(0.3) ? null : amountOf(random, 10),
-  final: random.chance(0.4),
-  effectiveAt: effectiveAtOf(random),
-  to: random.chance(0.5) ? null : random.chance(0.03) ? "no-such-wallet" : random.pick(known.wallets)
-})
+const capture: Draw = (random, walletId, unlucky, known) => {
+  const to = random.chance(0.5) ? null : random.chance(0.03) ? "no-such-wallet" : random.pick(known.wallets)
+  const bad = to !== null && random.chance(0.7) ? unluckyArrival : unluckyAmount
+  return {
+    kind: "capture",
+    walletId,
+    holdId: knownHold(random, known, walletId),
+    amount: unlucky ? bad : random.chance(0.3) ? null : amountOf(random, 10),
+    final: random.chance(0.4),
+    effectiveAt: effectiveAtOf(random),
+    to
+  }
+}
 
 const change: Draw = (random, walletId, unlucky, known) => {
   const what = random.below(3)

@@ -43,7 +43,7 @@ export const plantedHolds = [
     "? { captured, remaining: hold.remaining + amount + rest, heldChange: amount }",
     "? { captured, remaining: hold.remaining, heldChange: -rest }"
   ]),
-  bug("money of a refused capture is held again although its hold was released", [
+  byTests("money of a refused capture is held again although its hold was released", "test/engine/CaptureTo.test.ts", [
     "domain/HoldEvents.ts",
     "({ remaining: 0n, ended: true })",
     "({ remaining: 0n })"
