@@ -4,7 +4,8 @@
  * Where PostgreSQL stands behind the log, an event is provisional until PostgreSQL has
  * accepted its rows: a rule of the user's may refuse them, and then exactly that event
  * is reversed. A reversal must always be possible and must never make available
- * negative. So a command that would need the money, the hold, the transfer, the status
+ * negative, but where a forced debit has left it so, which waits for whatever may take money
+ * back. So a command that would need the money, the hold, the transfer, the status
  * or the very wallet that a provisional event has made waits until that is decided.
  *
  * The engine's own events (HoldExpired, the end of a transfer, OperationReversed) are
@@ -103,7 +104,12 @@ export class Provisional {
     const moved = balanceChange(event)
     if (moved < 0n) this.#spent += sign === 1 ? -moved : moved
     const key = reversible.trace(event)
-    if (key === undefined) return
+    if (key !== undefined) this.#countTrace(key, sign)
+    if (reversible.moreTraces === undefined) return
+    for (const other of reversible.moreTraces(event)) this.#countTrace(other, sign)
+  }
+
+  #countTrace(key: string, sign: 1 | -1): void {
     const count = (this.#traces.get(key) ?? 0) + sign
     if (count === 0) this.#traces.delete(key)
     else this.#traces.set(key, count)
