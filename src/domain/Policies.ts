@@ -75,7 +75,8 @@ export const velocity = ({
 
 /**
  * What is left of the balance beside all that is held stays at `amount` or above, minor units; may be negative. It stops
- * debits, holds that are placed or raised, and what is sent. Captures and releases leave it as it is. A wallet that is below it already may receive.
+ * debits, holds that are placed or raised, and what is sent. Captures and releases leave it as it is. A wallet that is below
+ * it already may receive.
  */
 export const minBalance = ({
   amount,

@@ -77,15 +77,30 @@ export class Provisional {
     if (this.#traces.has("created")) return true
     let needs = false
     let receives = false
+    let gains = 0n
     for (const event of events) {
       const kind = kindOf(event)
       if (kind.buildsOn(this.#traces, event)) return true
       // The engine's own events are facts: they wait for nothing but what they end.
       if (kind.reversible === undefined) continue
-      if (kind.reversible.availableChange(event) < 0n) needs = true
+      const change = kind.reversible.availableChange(event)
+      if (change < 0n) needs = true
+      else gains += change
       if (kind.balanceChange(event) > 0n || preparesLegs(event)) receives = true
     }
-    return (needs && available(after) < this.#gained) || (receives && this.#isNearLimit(after))
+    return (
+      (needs && available(after) < this.#gained) ||
+      (receives && this.#isNearLimit(after)) ||
+      (gains > 0n && this.#fillsDebt(after, gains))
+    )
+  }
+
+  /**
+   * Whether the wallet, left below zero by a forced debit, is filled up by more than one thing that may be undone. It waits:
+   * of the second nobody could tell, after the first is undone, that its money was never there to be spent.
+   */
+  #fillsDebt(after: Wallet, gains: bigint): boolean {
+    return this.#gained > 0n && available(after) < this.#gained + gains
   }
 
   /** Whether all that may come back, by reversals and from transfers in flight, could reach the bound of a balance. */

@@ -260,8 +260,10 @@ const table: ReadonlyArray<readonly [WalletEvent, WalletEvent, boolean]> = [
   [event("WalletCredited", { amount: 101n }), event("HoldPlaced"), true],
   [event("WalletCredited", { amount: 101n }), event("TransferSent"), true],
   [event("WalletCredited", { amount: 101n }), event("OverdraftLimitChanged", { previousLimit: 1n }), true],
-  [event("WalletCredited", { amount: 101n }), event("OverdraftLimitChanged", { overdraftLimit: 1n }), false],
-  [event("WalletCredited", { amount: 101n }), event("WalletCredited"), false],
+  [event("WalletCredited", { amount: 99n }), event("OverdraftLimitChanged", { overdraftLimit: 1n }), false],
+  [event("WalletCredited", { amount: 90n }), event("WalletCredited", { amount: 10n }), false],
+  // Without both there would be less than nothing: a forced debit's debt, which they fill.
+  [event("WalletCredited", { amount: 91n }), event("WalletCredited", { amount: 10n }), true],
   [event("WalletCredited", { amount: 101n }), event("HoldCaptured"), false],
   [event("WalletCredited", { amount: 101n }), event("WalletFrozen"), false],
   [event("WalletCredited"), event("WalletClosed"), true],
