@@ -101,7 +101,8 @@ export const transaction = (
   reference: string | null,
   metadata: Metadata,
   holdId: string | null,
-  transferId: string | null
+  transferId: string | null,
+  refundOf: string | null = null
 ): Transaction => ({
   id: recorded.id,
   walletId: recorded.walletId,
@@ -113,6 +114,7 @@ export const transaction = (
   metadata,
   holdId,
   transferId,
+  refundOf,
   version: recorded.version,
   createdAt: recorded.time,
   effectiveAt: effectiveAtOf(recorded)

@@ -11,7 +11,7 @@
  * fingerprint; a longer one is hashed. No kind is called `sha256:…`.
  */
 import { createHash } from "node:crypto"
-import type { Command } from "./Command.ts"
+import type { Command, SendTransfer } from "./Command.ts"
 import type { AskedLeg } from "./Legs.ts"
 import { type Metadata, noMetadata } from "./Limits.ts"
 
@@ -31,6 +31,11 @@ const canonicalText = (command: Command): string => {
       return `credit|${command.amount}|${note(command.reference, command.metadata)}${effective(command)}`
     case "Debit":
       return `debit|${command.amount}|${note(command.reference, command.metadata)}${effective(command)}`
+    case "RefundTransaction":
+      return (
+        `refund|${quoted(command.transactionId)}|${command.amount ?? ""}|${note(command.reference, command.metadata)}` +
+        effective(command)
+      )
     case "PlaceHold":
       return `hold|${command.amount}|${command.expiresAt ?? ""}|${note(command.reference, command.metadata)}`
     case "CaptureHold":
@@ -42,6 +47,10 @@ const canonicalText = (command: Command): string => {
     case "ExpireHold":
       return `expire|${quoted(command.holdId)}`
     case "SendTransfer":
+      if (command.refund !== null) {
+        const { all, asked, of } = command.refund
+        return transferRefund(of, asked, all ? null : command.amount, command)
+      }
       return (
         `send|${quoted(command.to)}|${command.amount}|${note(command.reference, command.metadata)}` + effective(command)
       )
@@ -54,6 +63,7 @@ const canonicalText = (command: Command): string => {
     case "ReverseTransfer":
       return `reverse|${quoted(command.transferId)}`
     case "BeginLegs":
+      if (command.refundOf !== null) return transferRefund(command.refundOf, null, null, command)
       return `legs|${command.legs.map(legText).join("|")}|${note(command.reference, command.metadata)}${effective(command)}`
     // As with one leg: one question, whatever the answer.
     case "PrepareLegs":
@@ -82,6 +92,16 @@ const canonicalText = (command: Command): string => {
       return `compensate|${quoted(command.operation.id)}`
   }
 }
+
+/** Which legs it takes and how much of each is not what its caller has said. */
+const transferRefund = (
+  transferId: string,
+  leg: number | null,
+  amount: bigint | null,
+  command: Pick<SendTransfer, "reference" | "metadata" | "effectiveAt">
+): string =>
+  `refundTransfer|${quoted(transferId)}|${leg ?? ""}|${amount ?? ""}|${note(command.reference, command.metadata)}` +
+  effective(command)
 
 const legText = ({ amount, from, metadata, reference, to }: AskedLeg): string =>
   `${quoted(from)}|${quoted(to)}|${amount}|${note(reference, metadata)}`

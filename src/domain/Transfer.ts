@@ -6,6 +6,7 @@
 import * as Schema from "effect/Schema"
 import type { LegTransactions, TransferLeg } from "./Legs.ts"
 import type { Metadata } from "./Limits.ts"
+import { AnyRefund, RefundedLeg } from "./Refund.ts"
 import {
   after,
   Amount,
@@ -32,6 +33,7 @@ export const TransferInFlight = Schema.Struct({
   reference: Schema.NullOr(Text),
   metadata: MetadataValue,
   effectiveAt: EffectiveAt,
+  refund: RefundedLeg,
   createdAt: Time
 })
 
@@ -55,7 +57,8 @@ export const TransferCommand = Schema.TaggedUnion({
      */
     destination: Schema.NullOr(Schema.Literals(["missing", "closed"])),
     ...anyNote,
-    effectiveAt: AnyEffectiveAt
+    effectiveAt: AnyEffectiveAt,
+    refund: AnyRefund
   },
   /** Step 2, at the destination. */
   ReceiveTransfer: {
@@ -93,6 +96,7 @@ export const TransferEvent = Schema.TaggedUnion({
     currency: Currency,
     ...note,
     effectiveAt: EffectiveAt,
+    refund: RefundedLeg,
     ...after
   },
   TransferReceived: { transferId: Id, from: Id, amount: Amount, ...note, effectiveAt: EffectiveAt, ...after },
@@ -136,6 +140,8 @@ export interface Transfer {
   readonly leg: number | null
   readonly reference: string | null
   readonly metadata: Metadata
+  /** Of a refund: the id of the transfer that it gives back, as a whole or a leg of it. */
+  readonly refundOf: string | null
   /** Time of TransferSent or LegsBegun, milliseconds. */
   readonly createdAt: number
   /** When it counts for the books, on both sides, milliseconds: `createdAt` unless its caller said otherwise. */
@@ -175,14 +181,16 @@ export type TransferChange =
 /** The wallet that it is a transfer of: its source, or that of its first leg. */
 export const sourceOf = ({ legs }: Pick<Transfer, "legs">): string => legs[0]!.from
 
+type NewLeg = Omit<TransferLeg, "sentTransactionId" | "receivedTransactionId">
+
 /** The legs of one that has one. */
 export const singleLeg = (
-  leg: Omit<TransferLeg, "sentTransactionId" | "receivedTransactionId">
+  leg: NewLeg
 ): ReadonlyArray<TransferLeg> => [withTransactions(leg, undefined)]
 
 /** `undefined`: there are none yet. */
 export const withTransactions = (
-  { amount, currency, from, metadata, reference, to }: Omit<TransferLeg, "sentTransactionId" | "receivedTransactionId">,
+  { amount, currency, from, metadata, reference, refund, to }: NewLeg,
   transactions: LegTransactions | undefined
 ): TransferLeg => ({
   from,
@@ -191,6 +199,7 @@ export const withTransactions = (
   currency,
   reference,
   metadata,
+  refund,
   sentTransactionId: transactions?.sent ?? null,
   receivedTransactionId: transactions?.received ?? null
 })

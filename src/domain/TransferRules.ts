@@ -1,5 +1,6 @@
 /** Transfers: the rules of their steps, at the source and at the destination, and what their events do. */
 import * as HashMap from "effect/HashMap"
+import * as Option from "effect/Option"
 import * as Result from "effect/Result"
 import {
   closed,
@@ -31,6 +32,7 @@ import {
   transaction,
   type Traces
 } from "./EventKind.ts"
+import { exceededRefund, refundedChange, refundLeft } from "./RefundRules.ts"
 import { maxTextLength, noMetadata, toText } from "./Limits.ts"
 import {
   CurrencyMismatch,
@@ -62,6 +64,10 @@ import { moved, withoutTransfer, withTransfer } from "./WalletState.ts"
 
 // --- Rules -------------------------------------------------------------------
 
+/** Of a refund of all that is left: what that is now. */
+const amountOf = (wallet: Wallet, { amount, refund }: SendTransfer): bigint =>
+  refund !== null && refund.all ? refundLeft(wallet, refund) : amount
+
 /** A second transfer of the same id would overwrite the first and lose its money. */
 const invalidTransfer = (wallet: Wallet, command: SendTransfer): InvalidRequest | undefined =>
   invalidMovement(command) ??
@@ -69,7 +75,11 @@ const invalidTransfer = (wallet: Wallet, command: SendTransfer): InvalidRequest 
   invalidId("to", command.to) ??
   (HashMap.has(wallet.transfers, command.transferId) ? invalid("transferId: in use") : undefined)
 
-export const sendTransfer = (wallet: Wallet, command: SendTransfer, context: DecideContext): Decision => {
+export const sendTransfer = (wallet: Wallet, asked: SendTransfer, context: DecideContext): Decision => {
+  const { refund } = asked
+  const amount = amountOf(wallet, asked)
+  // With nothing left the amount is no amount; that it is too much stands behind the form.
+  const command = { ...asked, amount: refund?.all === true && amount <= 0n ? 1n : amount }
   const rejection =
     closedOrFrozen(wallet) ??
     (command.to === wallet.id ? new SameWallet({ walletId: wallet.id }) : undefined) ??
@@ -77,6 +87,7 @@ export const sendTransfer = (wallet: Wallet, command: SendTransfer, context: Dec
     currencyMismatch(wallet, command.currency) ??
     invalidTransfer(wallet, command) ??
     invalidEffectiveAt(command.effectiveAt, context.time) ??
+    (refund === null ? undefined : exceededRefund(wallet, refund, command.amount, refund.asked)) ??
     insufficient(wallet, command.amount) ??
     tooLarge(wallet, transferBytes(command), context.limits)
   if (rejection !== undefined) return Result.fail(rejection)
@@ -90,6 +101,7 @@ export const sendTransfer = (wallet: Wallet, command: SendTransfer, context: Dec
       reference: command.reference,
       metadata: command.metadata,
       effectiveAt: command.effectiveAt,
+      refund: refund === null ? null : { of: refund.of, leg: refund.leg },
       balanceAfter: wallet.balance - command.amount,
       heldAfter: wallet.held
     }
@@ -188,6 +200,12 @@ export const reverseTransfer = (wallet: Wallet, command: ReverseTransfer): Decis
 const ended = (wallet: Wallet, recorded: RecordedEvent, event: TransferSettled | TransferReversed): Wallet =>
   withoutTransfer(wallet, recorded, event.transferId)
 
+/** What a refund would have given back it has not given back. */
+const returned = (wallet: Wallet, recorded: RecordedEvent, event: TransferReversed): Wallet => {
+  const { refund = null } = Option.getOrUndefined(HashMap.get(wallet.transfers, event.transferId)) ?? {}
+  return refundedChange(ended(wallet, recorded, event), recorded, [{ refund, amount: -event.amount }])
+}
+
 /** What the sending of a transfer leaves behind. */
 export const transferTrace = (transferId: string): string => `transfer ${transferId}`
 
@@ -207,15 +225,20 @@ export const reversedRow = (recorded: RecordedEvent, transferId: string, reason:
 
 const transferSent: EventKind<TransferSent> = {
   evolve: (wallet, recorded, event) =>
-    withTransfer(wallet, recorded, {
-      id: event.transferId,
-      to: event.to,
-      amount: event.amount,
-      reference: event.reference,
-      metadata: event.metadata,
-      effectiveAt: event.effectiveAt,
-      createdAt: recorded.time
-    }),
+    refundedChange(
+      withTransfer(wallet, recorded, {
+        id: event.transferId,
+        to: event.to,
+        amount: event.amount,
+        reference: event.reference,
+        metadata: event.metadata,
+        effectiveAt: event.effectiveAt,
+        refund: event.refund,
+        createdAt: recorded.time
+      }),
+      recorded,
+      [event]
+    ),
   balanceChange: spent,
   transaction: (recorded, wallet, { amount, metadata, reference, transferId }) =>
     transaction(recorded, wallet, "transfer_out", amount, reference, metadata, null, transferId),
@@ -235,13 +258,15 @@ const transferSent: EventKind<TransferSent> = {
         amount: event.amount,
         currency: event.currency,
         reference: event.reference,
-        metadata: event.metadata
+        metadata: event.metadata,
+        refund: event.refund
       }),
       status: "pending",
       reason: null,
       leg: null,
       reference: event.reference,
       metadata: event.metadata,
+      refundOf: event.refund?.of ?? null,
       createdAt: recorded.time,
       effectiveAt: event.effectiveAt ?? recorded.time,
       updatedAt: recorded.time
@@ -312,7 +337,7 @@ const transferSettled: EventKind<TransferSettled> = {
 }
 
 const transferReversed: EventKind<TransferReversed> = {
-  evolve: ended,
+  evolve: returned,
   balanceChange: received,
   transaction: (recorded, wallet, { amount, transferId }) =>
     transaction(recorded, wallet, "reversal", amount, null, noMetadata, null, transferId),

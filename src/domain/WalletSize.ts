@@ -51,12 +51,24 @@ export const metadataBytes = (metadata: Metadata): number => {
   return Math.max(2, bytes)
 }
 
-const noteBytes = ({ metadata, reference }: { readonly metadata: Metadata; readonly reference: string | null }) =>
-  openFixedBytes + (reference === null ? 0 : textBytes(reference)) + metadataBytes(metadata)
+/** Of the leg that a leg gives back: an id, a number and the names of fields. */
+const refundBytes = 100
+
+interface Sized {
+  readonly metadata: Metadata
+  readonly reference: string | null
+  readonly refund?: object | null
+}
+
+const noteBytes = ({ metadata, reference, refund }: Sized) =>
+  openFixedBytes +
+  (reference === null ? 0 : textBytes(reference)) +
+  metadataBytes(metadata) +
+  (refund === null || refund === undefined ? 0 : refundBytes)
 
 /** The same for a hold captured in part. */
 export const holdBytes: (hold: Pick<OpenHold, "metadata" | "reference">) => number = noteBytes
-export const transferBytes: (transfer: Pick<TransferInFlight, "metadata" | "reference">) => number = noteBytes
+export const transferBytes: (transfer: Pick<TransferInFlight, "metadata" | "reference" | "refund">) => number = noteBytes
 
 /** Two ids at most, an amount and the names of fields are in the fixed part of each. */
 export const preparedBytes = ({ begun, legs }: Pick<PreparedLegs, "begun" | "legs">): number => {
