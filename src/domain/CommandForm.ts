@@ -34,6 +34,7 @@ export type ClientCommand =
           | "PlaceHold"
           | "CaptureHold"
           | "ReleaseHold"
+          | "RefundTransaction"
       }
     >
   | Omit<SendTransfer, "currency" | "destination">
@@ -46,6 +47,14 @@ export const malformed = (command: ClientCommand): InvalidRequest | undefined =>
     case "Debit":
       return both(
         both(invalidId("walletId", command.walletId), invalidMovement(command)),
+        malformedEffectiveAt(command.effectiveAt)
+      )
+    case "RefundTransaction":
+      return both(
+        both(
+          both(invalidId("walletId", command.walletId), invalidId("transactionId", command.transactionId)),
+          invalidMovement({ ...command, amount: command.amount ?? 1n })
+        ),
         malformedEffectiveAt(command.effectiveAt)
       )
     case "PlaceHold":

@@ -22,6 +22,7 @@ import {
   spent,
   transaction
 } from "./EventKind.ts"
+import { ownLegs } from "./Legs.ts"
 import { type RefundBound, type RefundedLeg, refundedBy, type RefundEvent, type RefundTransaction } from "./Refund.ts"
 import { remembered } from "./Refund.ts"
 import { RefundExceeded, type Rejection } from "./Rejection.ts"
@@ -125,6 +126,36 @@ export const refundedChange = (
       )
     )
   )
+
+/** A refund as a row of it says it. */
+export interface MadeRefund extends RefundedLeg {
+  readonly amount: bigint
+  /** By which it goes back; `null`: by itself. */
+  readonly transferId: string | null
+}
+
+/** What an event refunds: for stores that keep it apart. */
+export const refundsMade = ({ event, walletId }: RecordedEvent): ReadonlyArray<MadeRefund> => {
+  switch (event._tag) {
+    case "RefundReceived":
+    case "RefundPaid":
+      return [{ of: event.refundOf, leg: 0, amount: event.amount, transferId: null }]
+    case "TransferSent":
+      return event.refund === null ? [] : [{ ...event.refund, amount: event.amount, transferId: event.transferId }]
+    case "LegsBegun":
+    case "LegsPrepared": {
+      const { transferId } = event
+      const legs = event._tag === "LegsBegun" ? ownLegs(walletId, event.legs) : event.legs
+      return legs.flatMap(({ amount, refund }) => (refund === null ? [] : [{ ...refund, amount, transferId }]))
+    }
+    default:
+      return []
+  }
+}
+
+/** The transfer that has brought its refunds back with this event; `undefined`: none has. */
+export const refundsReturned = ({ event }: RecordedEvent): string | undefined =>
+  event._tag === "TransferReversed" || event._tag === "LegsReleased" ? event.transferId : undefined
 
 const evolve = (wallet: Wallet, recorded: RecordedEvent, { amount, refundOf }: RefundEvent): Wallet =>
   refundedChange(moved(wallet, recorded), recorded, [{ refund: { of: refundOf, leg: 0 }, amount }])

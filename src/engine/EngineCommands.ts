@@ -4,11 +4,11 @@ import * as Effect from "effect/Effect"
 import * as HashMap from "effect/HashMap"
 import { hash } from "node:crypto"
 import type { ActorBounds } from "../actors/ActorBounds.ts"
-import type { CommandError } from "../actors/EngineError.ts"
+import type { CommandError, TransactionNotFound } from "../actors/EngineError.ts"
 import { EventIds } from "../actors/EventIds.ts"
 import { type Await, noKey, type Reply, type Seen } from "../actors/Mailbox.ts"
 import type { WalletHistory } from "../actors/WalletHistory.ts"
-import type { WritePipeline } from "../actors/WritePipeline.ts"
+import { WritePipeline } from "../actors/WritePipeline.ts"
 import type { ClientCommand } from "../domain/CommandForm.ts"
 import { malformed } from "../domain/CommandForm.ts"
 import type { RemoteCommand } from "../domain/Command.ts"
@@ -24,6 +24,15 @@ import { StoreUnavailable } from "../stores/StoreError.ts"
 import type { Effected } from "./Answers.ts"
 import { captureAnswer, commandAnswer, holdAnswer, openHolds, tentative, transactionAnswer } from "./Answers.ts"
 import { type Durabilities, makeDurabilities, nothingDurable } from "./Durabilities.ts"
+import {
+  askedTransactionRefund,
+  isBehind,
+  makeOriginals,
+  malformedRefund,
+  type Originals,
+  refundLooks,
+  transactionRefund
+} from "./RefundCommands.ts"
 import type { ReplayedEffect } from "./ReplayedReply.ts"
 import { makeReplayedReply } from "./ReplayedReply.ts"
 import { callBytes, metadataBytes, textBytes, WalletCalls } from "./WalletCalls.ts"
@@ -41,6 +50,7 @@ import type {
   HoldInput,
   MovementInput,
   PlaceHoldInput,
+  RefundTransactionInput,
   StatusInput,
   TransactionAnswer,
   UpdateWalletInput
@@ -53,6 +63,7 @@ interface CommandContext {
   readonly replayedReply: (seen: Seen) => Effect.Effect<ReplayedEffect, CommandError>
   readonly nextId: () => string
   readonly durabilities: Durabilities
+  readonly originals: Originals
 }
 
 export const make = Effect.fnUntraced(function* (
@@ -64,9 +75,11 @@ export const make = Effect.fnUntraced(function* (
 > {
   const ids = yield* EventIds
   const clock = yield* Clock.Clock
+  const persistence = yield* Persistence
   const context: CommandContext = {
     calls: yield* WalletCalls,
-    persistence: yield* Persistence,
+    persistence,
+    originals: makeOriginals(persistence, yield* WritePipeline, () => clock.currentTimeMillisUnsafe()),
     replayedReply: yield* makeReplayedReply,
     nextId: () => ids.next(clock.currentTimeMillisUnsafe()),
     durabilities: yield* makeDurabilities(bounds)
@@ -81,7 +94,9 @@ export const make = Effect.fnUntraced(function* (
     debit: offered(movementCommand(context, "Debit")),
     placeHold: offered(placeHold(context)),
     captureHold: offered(captureHold(context)),
-    releaseHold: offered(releaseHold(context))
+    releaseHold: offered(releaseHold(context)),
+    // As with the others below: what the function does not say by its type.
+    refundTransaction: taking(refundTransaction(context)) as Commands["refundTransaction"]
   }
 })
 
@@ -185,6 +200,22 @@ const releaseHold =
     return tellClosedHold(context, execute(context, command, input, { sizeOf: noSize, answerOf: holdAnswer }))
   }
 
+/** A look at the original and at what is left of it comes before the wallet is asked; what is out of date is looked at again. */
+const refundTransaction =
+  (context: CommandContext) =>
+  (
+    input: Asked<RefundTransactionInput>
+  ): Effect.Effect<TransactionAnswer | DryRunAnswer<TransactionAnswer>, CommandError | TransactionNotFound> => {
+    const asked = askedTransactionRefund(input)
+    const { actor, await: wanted, correlationId, dryRun, idempotencyKey, ifVersion } = input
+    const options = { actor, await: wanted, correlationId, dryRun, idempotencyKey, ifVersion }
+    const wrong = bothInvalid(malformedOrigin(originOf(options)), malformedRefund(asked))
+    if (wrong !== undefined) return Effect.fail(wrong)
+    return Effect.flatMap(transactionRefund(context.originals, asked), (command) =>
+      execute(context, command, options, movementForm)
+    ).pipe(Effect.retry({ times: refundLooks, while: isBehind }))
+  }
+
 // What the free texts of a command take in a mailbox, bytes.
 
 const noSize = (): number => 0
@@ -216,6 +247,12 @@ interface AskedOptions extends Omit<CommandOptions, "dryRun" | "idempotencyKey">
   readonly ifVersion?: number | undefined
 }
 
+const originOf = (options: AskedOptions): CommandOrigin => {
+  const { actor = null, await: wanted = "persisted", correlationId = null, dryRun = false } = options
+  const { idempotencyKey, ifVersion = null } = options
+  return { actor, await: wanted, correlationId, dryRun, idempotencyKey, ifVersion }
+}
+
 /** Asks the wallet, and makes the answer from what it did, now or earlier. */
 const execute = <C extends ClientCommand & RemoteCommand, A extends object>(
   { calls, durabilities, replayedReply }: CommandContext,
@@ -223,9 +260,8 @@ const execute = <C extends ClientCommand & RemoteCommand, A extends object>(
   options: AskedOptions,
   { answerOf, made, sizeOf }: CommandForm<C, A>
 ): Answering<A> => {
-  const { actor = null, await: wanted = "persisted", correlationId = null, dryRun = false } = options
-  const { idempotencyKey, ifVersion = null } = options
-  const origin = { actor, await: wanted, correlationId, dryRun, idempotencyKey, ifVersion }
+  const origin = originOf(options)
+  const { actor, await: wanted, correlationId, dryRun, idempotencyKey, ifVersion } = origin
   const wrong = bothInvalid(malformedOrigin(origin), malformed(command))
   if (wrong !== undefined) return Effect.fail(wrong)
   const walletIds = [command.walletId]

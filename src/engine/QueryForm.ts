@@ -191,11 +191,13 @@ export const wrongTransactionSearch = (query: TransactionSearch): Wrong =>
   wrongIf("effectiveFrom", query.effectiveFrom, isTime(query.effectiveFrom!)) ??
   wrongIf("effectiveTo", query.effectiveTo, isTime(query.effectiveTo!)) ??
   wrongIf("transferId", query.transferId, isId(query.transferId!)) ??
+  wrongIf("refundOf", query.refundOf, isId(query.refundOf!)) ??
   wrongIf("holdId", query.holdId, isId(query.holdId!)) ??
   wrongIf("idempotencyKey", query.idempotencyKey, isIdempotencyKey(query.idempotencyKey!))
 
 export const wrongTransferSearch = (query: TransferSearch): Wrong =>
   wrongAmounts(query) ??
+  wrongIf("refundOf", query.refundOf, isId(query.refundOf!)) ??
   wrongIf("status", query.status, transferStatuses.has(query.status)) ??
   wrongIf("idempotencyKey", query.idempotencyKey, isIdempotencyKey(query.idempotencyKey!))
 

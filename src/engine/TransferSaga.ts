@@ -27,7 +27,9 @@ import * as EngineMetrics from "../actors/EngineMetrics.ts"
 import { WalletRegistry } from "../actors/WalletRegistry.ts"
 import type { BeginLegs, SendTransfer } from "../domain/Command.ts"
 import type { Transfer, Wallet } from "../domain/Wallet.ts"
+import { Persistence } from "../stores/Persistence.ts"
 import { StoreUnavailable } from "../stores/StoreError.ts"
+import { makeBoundedLegs } from "./RefundBounds.ts"
 import { makeReplayedReply } from "./ReplayedReply.ts"
 import { type LegsSteps, makeLegsSteps, openTransfer } from "./LegsSteps.ts"
 import type { Attempt, RunOptions, TransferError, TransferOutcome } from "./TransferRun.ts"
@@ -213,7 +215,7 @@ const make = Effect.fnUntraced(function* (bounds: ActorBounds, { alone }: SagaOp
   const registry = yield* WalletRegistry
   const replayedReply = yield* makeReplayedReply
   const calls = yield* WalletCalls
-  const wallets = makeWallets(calls, replayedReply)
+  const wallets = makeWallets(calls, replayedReply, makeBoundedLegs(yield* Persistence))
   const clock = yield* Clock.Clock
   const steps: Steps = { steps: makeTransferSteps(calls, wallets), legs: makeLegsSteps(wallets) }
   const { runs, carry, resume, resumeAll } = makeTransferRuns(steps, bounds)

@@ -18,6 +18,7 @@ import type { CommandKey, RecordedEvent, TransferSent } from "../domain/Event.ts
 import { singleLeg, sourceOf } from "../domain/Transfer.ts"
 import type { Transfer, TransferInFlight, TransferLeg, Wallet } from "../domain/Wallet.ts"
 import { StoreUnavailable } from "../stores/StoreError.ts"
+import type { BoundedLegs } from "./RefundBounds.ts"
 import type { WalletCalls } from "./WalletCalls.ts"
 import { callBytes, metadataBytes, textBytes } from "./WalletCalls.ts"
 
@@ -64,6 +65,8 @@ export interface Wallets {
     options: Pick<TransferOrigin, "actor" | "correlationId" | "await">,
     bytes?: number
   ) => Effect.Effect<Reply, CommandError>
+  /** The legs of a wallet with what bounds those that are refunds, as it is now. */
+  readonly bounded: BoundedLegs
   /** The events behind an answer: what a command did now, or what the log says that it did before. */
   readonly eventsOf: (reply: Reply) => Effect.Effect<ReadonlyArray<RecordedEvent>, CommandError>
 }
@@ -200,8 +203,10 @@ export const examine = (
 export const makeWallets = (
   calls: WalletCalls["Service"],
   /** What a command did earlier; fails when it was undone since. */
-  replayedReply: (seen: Seen) => Effect.Effect<{ readonly events: ReadonlyArray<RecordedEvent> }, CommandError>
+  replayedReply: (seen: Seen) => Effect.Effect<{ readonly events: ReadonlyArray<RecordedEvent> }, CommandError>,
+  bounded: BoundedLegs
 ): Wallets => ({
+  bounded,
   // Ids of transfers never wear out, so neither may the keys of their steps.
   ask: (command, key, { actor, correlationId, await: wanted }, bytes = 0) =>
     calls.ask({
@@ -248,13 +253,15 @@ export const sentTransfer = (recorded: RecordedEvent, event: TransferSent): Tran
     amount: event.amount,
     currency: event.currency,
     reference: event.reference,
-    metadata: event.metadata
+    metadata: event.metadata,
+    refund: event.refund
   }),
   status: "pending",
   reason: null,
   leg: null,
   reference: event.reference,
   metadata: event.metadata,
+  refundOf: event.refund?.of ?? null,
   createdAt: recorded.time,
   effectiveAt: event.effectiveAt ?? recorded.time,
   updatedAt: recorded.time
@@ -273,6 +280,7 @@ export const pendingTransfer = (source: Wallet, inFlight: TransferInFlight): Tra
   leg: null,
   reference: inFlight.reference,
   metadata: inFlight.metadata,
+  refundOf: inFlight.refund?.of ?? null,
   createdAt: inFlight.createdAt,
   effectiveAt: inFlight.effectiveAt ?? inFlight.createdAt,
   updatedAt: inFlight.createdAt
@@ -307,6 +315,7 @@ export const isRefusal = (error: CommandError): boolean => {
     case "CurrencyMismatch":
     case "InvalidRequest":
     case "LimitExceeded":
+    case "RefundExceeded":
     case "OperationRefused":
       return true
     default:

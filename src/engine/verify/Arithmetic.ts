@@ -68,6 +68,8 @@ const heldChange = (wallet: Wallet | undefined, event: WalletEvent): bigint => {
     case "WalletCreated":
     case "WalletCredited":
     case "WalletDebited":
+    case "RefundReceived":
+    case "RefundPaid":
     case "TransferSent":
     case "TransferReceived":
     case "TransferRefused":
@@ -112,6 +114,8 @@ const holdDoubts = (wallet: Wallet | undefined, event: WalletEvent): ReadonlyArr
     case "WalletCreated":
     case "WalletCredited":
     case "WalletDebited":
+    case "RefundReceived":
+    case "RefundPaid":
     case "TransferSent":
     case "TransferReceived":
     case "TransferRefused":
@@ -157,6 +161,8 @@ const transferDoubts = (wallet: Wallet | undefined, event: WalletEvent): Readonl
     case "WalletCreated":
     case "WalletCredited":
     case "WalletDebited":
+    case "RefundReceived":
+    case "RefundPaid":
     case "HoldPlaced":
     case "HoldCaptured":
     case "HoldReleased":

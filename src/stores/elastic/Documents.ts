@@ -5,6 +5,7 @@
 import * as Schema from "effect/Schema"
 import { codecOf, type JsonObject, listCodec, structCodec, withCodec } from "../../domain/Codec.ts"
 import { maxLegs, walletsOf } from "../../domain/Legs.ts"
+import { RefundedLeg } from "../../domain/Refund.ts"
 import { type Hold, type Transaction, type Transfer, type WalletView, WalletStatus } from "../../domain/Wallet.ts"
 import {
   Amount,
@@ -30,7 +31,9 @@ export const TransactionType = Schema.Literals([
   "capture",
   "transfer_in",
   "transfer_out",
-  "reversal"
+  "reversal",
+  "refund_in",
+  "refund_out"
 ])
 /** As text: a reader's JSON has no whole numbers above 2^53. */
 const Position = AmountOrZero
@@ -69,6 +72,7 @@ const transactions = structCodec(
     ...Note,
     holdId: Schema.NullOr(Id),
     transferId: Schema.NullOr(Id),
+    refundOf: Schema.NullOr(Id),
     version: Version,
     createdAt: Time,
     effectiveAt: Time
@@ -81,6 +85,7 @@ const transferLeg = Schema.Struct({
   amount: Amount,
   currency: Currency,
   ...Note,
+  refund: RefundedLeg,
   sentTransactionId: Schema.NullOr(Text),
   receivedTransactionId: Schema.NullOr(Text)
 })
@@ -103,6 +108,7 @@ const transfers = structCodec(
     reason: Schema.NullOr(Text),
     leg: Schema.NullOr(Version),
     ...Note,
+    refundOf: Schema.NullOr(Id),
     createdAt: Time,
     effectiveAt: Time,
     updatedAt: Time

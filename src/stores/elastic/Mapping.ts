@@ -83,6 +83,7 @@ export const mappings: Record<DocumentKind | "meta", object> = {
     balanceAfter: shown,
     holdId: asked,
     transferId: asked,
+    refundOf: asked,
     version: shownNumber,
     effectiveAt: time
   }),
@@ -101,6 +102,7 @@ export const mappings: Record<DocumentKind | "meta", object> = {
     key: asked,
     status: exact,
     reason: shown,
+    refundOf: asked,
     effectiveAt: shownTime,
     leg: shownNumber,
     updatedAt: shownTime
