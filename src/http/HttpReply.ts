@@ -7,8 +7,16 @@ import * as Effect from "effect/Effect"
 import * as Headers from "effect/http/Headers"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import { InvalidRequest } from "../domain/Rejection.ts"
-import type { Hold, Transaction, Transfer, TransferLeg } from "../domain/Wallet.ts"
-import type { Await, DryRunAnswer, Durability, TransferAnswer, WalletDetails } from "../engine/WalletEngine.ts"
+import type { Hold } from "../domain/Wallet.ts"
+import type {
+  Await,
+  DryRunAnswer,
+  Durability,
+  TransactionDetails,
+  TransferAnswer,
+  TransferDetails,
+  WalletDetails
+} from "../engine/WalletEngine.ts"
 import type { Page } from "../stores/Page.ts"
 import type { Stats } from "../stores/ReadModel.ts"
 import { isProblemCode, isRetryable, problemBody, type ProblemCode, problemStatus } from "./api/Problem.ts"
@@ -43,7 +51,7 @@ export const walletJson = (wallet: Shown<WalletDetails>) => ({
   updatedAt: formatTime(wallet.updatedAt)
 })
 
-export const transactionJson = (transaction: Shown<Transaction>) => ({
+export const transactionJson = (transaction: Shown<TransactionDetails>) => ({
   id: transaction.id,
   walletId: transaction.walletId,
   type: transaction.type,
@@ -54,6 +62,8 @@ export const transactionJson = (transaction: Shown<Transaction>) => ({
   metadata: transaction.metadata,
   holdId: transaction.holdId,
   transferId: transaction.transferId,
+  refundOf: transaction.refundOf,
+  refunded: transaction.refunded.toString(),
   version: transaction.version,
   createdAt: formatTime(transaction.createdAt),
   effectiveAt: formatTime(transaction.effectiveAt)
@@ -72,7 +82,7 @@ export const holdJson = (hold: Shown<Hold>) => ({
   createdAt: formatTime(hold.createdAt)
 })
 
-const legJson = (leg: TransferLeg) => ({
+const legJson = (leg: TransferDetails["legs"][number]) => ({
   from: leg.from,
   to: leg.to,
   amount: leg.amount.toString(),
@@ -80,10 +90,11 @@ const legJson = (leg: TransferLeg) => ({
   reference: leg.reference,
   metadata: leg.metadata,
   sentTransactionId: leg.sentTransactionId,
-  receivedTransactionId: leg.receivedTransactionId
+  receivedTransactionId: leg.receivedTransactionId,
+  refunded: leg.refunded.toString()
 })
 
-export const transferJson = (transfer: Shown<Transfer>) => ({
+export const transferJson = (transfer: Shown<TransferDetails>) => ({
   id: transfer.id,
   from: transfer.from,
   to: transfer.to,
@@ -95,6 +106,8 @@ export const transferJson = (transfer: Shown<Transfer>) => ({
   leg: transfer.leg,
   reference: transfer.reference,
   metadata: transfer.metadata,
+  refundOf: transfer.refundOf,
+  refunded: transfer.refunded === null ? null : transfer.refunded.toString(),
   createdAt: formatTime(transfer.createdAt),
   effectiveAt: formatTime(transfer.effectiveAt),
   updatedAt: formatTime(transfer.updatedAt)
@@ -125,7 +138,7 @@ const reached = (durability: Durability, wanted: Await): boolean => durability[w
 interface Told {
   readonly wallet: Shown<WalletDetails>
   readonly hold?: Shown<Hold>
-  readonly transaction?: Shown<Transaction>
+  readonly transaction?: Shown<TransactionDetails>
   readonly durability: Durability
   readonly replayed: boolean
   readonly dryRun?: true | undefined

@@ -2,6 +2,7 @@ import * as HashMap from "effect/HashMap"
 import { assert, describe, it } from "vitest"
 import type { Restored, WalletEvent } from "../../src/domain/Event.ts"
 import { evolve, fold } from "../../src/domain/Evolve.ts"
+import { noRefunds } from "../../src/domain/Refund.ts"
 import { holdBytes, preparedBytes, transferBytes } from "../../src/domain/WalletSize.ts"
 import { created, event, funded, holding, record, sending, walletId, walletOf } from "./Examples.ts"
 
@@ -36,7 +37,8 @@ const base = (version: number): object => ({
   updatedAt: 7,
   holds: [],
   transfers: [],
-  prepared: []
+  prepared: [],
+  refunds: noRefunds
 })
 const hold = {
   id: "hold-1",
@@ -61,7 +63,7 @@ const transfer = {
 describe("evolve", () => {
   it("begins with the wallet's creation", () => {
     const fields = { ownerId: "owner-7", currency: "CZK", overdraftLimit: 5n, metadata: { a: "1" } }
-    const { holds, openBytes, prepared, transfers, ...wallet } = evolve(
+    const { holds, openBytes, prepared, refunds, transfers, ...wallet } = evolve(
       undefined,
       record(0, event("WalletCreated", fields), 7)
     )
@@ -75,6 +77,7 @@ describe("evolve", () => {
       createdAt: 7,
       updatedAt: 7
     })
+    assert.strictEqual(refunds, noRefunds)
     assert.isTrue(HashMap.isEmpty(holds) && HashMap.isEmpty(transfers) && HashMap.isEmpty(prepared) && openBytes === 0)
   })
 

@@ -28,7 +28,8 @@ const commands: { readonly [T in Command["_tag"]]: Omit<CommandOf<T>, "_tag" | "
     amount: 10n,
     currency: "EUR",
     destination: null,
-    ...booked
+    ...booked,
+    refund: null
   },
   ReceiveTransfer: { transferId: "transfer-9", from: "wallet-9", amount: 10n, currency: "EUR", ...booked },
   RefuseTransfer: { transferId: "transfer-9", from: "wallet-9", amount: 10n, reason: "WalletClosed" },
@@ -37,26 +38,34 @@ const commands: { readonly [T in Command["_tag"]]: Omit<CommandOf<T>, "_tag" | "
   BeginLegs: {
     transferId: "transfer-5",
     legs: [
-      { from: "wallet-1", to: "wallet-2", amount: 10n, ...note },
-      { from: "wallet-2", to: "wallet-3", amount: 4n, ...note }
+      { from: "wallet-1", to: "wallet-2", amount: 10n, ...note, refund: null },
+      { from: "wallet-2", to: "wallet-3", amount: 4n, ...note, refund: null }
     ],
     parties: [
       { walletId: "wallet-2", currency: "EUR", status: "active", available: 0n },
       { walletId: "wallet-3", currency: "EUR", status: "active", available: 0n }
     ],
-    ...booked
+    ...booked,
+    refundOf: null
   },
   PrepareLegs: {
     transferId: "transfer-5",
     home: "wallet-9",
     currency: "EUR",
-    legs: [{ leg: 0, side: "received", counterparty: "wallet-9", amount: 10n, ...note }],
+    legs: [{ leg: 0, side: "received", counterparty: "wallet-9", amount: 10n, ...note, refund: null }],
     effectiveAt: 1
   },
   RefuseLegs: { transferId: "transfer-5", home: "wallet-9", leg: 0, reason: "WalletClosed" },
   ApplyLegs: { transferId: "transfer-5" },
   ReleaseLegs: { transferId: "transfer-5", reason: "WalletClosed", leg: 1 },
   SettleLegs: { transferId: "transfer-5", transactions: [] },
+  RefundTransaction: {
+    transactionId: "01968a4e-5b00-7000-8000-000000000001",
+    type: "refund_in",
+    amount: 10n,
+    bound: { amount: 10n, refunded: 0n, version: 0 },
+    ...booked
+  },
   Freeze: { reason: null },
   Unfreeze: { reason: null },
   Close: { reason: null },
@@ -104,7 +113,7 @@ const events: { readonly [T in WalletEvent["_tag"]]: Omit<EventOf<T>, "_tag"> } 
   },
   HoldReleased: { holdId: "hold-1", amount: 10n, capturedAfter: 0n, ...after },
   HoldExpired: { holdId: "hold-1", amount: 10n, capturedAfter: 0n, ...after },
-  TransferSent: { transferId: "transfer-1", to: "wallet-2", amount: 10n, currency: "EUR", ...booked, ...after },
+  TransferSent: { transferId: "transfer-1", to: "wallet-2", amount: 10n, currency: "EUR", ...booked, refund: null, ...after },
   TransferReceived: { transferId: "transfer-9", from: "wallet-9", amount: 10n, ...booked, ...after },
   TransferRefused: { transferId: "transfer-9", from: "wallet-9", amount: 10n, reason: "WalletClosed", ...after },
   TransferSettled: { transferId: "transfer-1", to: "wallet-2", amount: 10n, ...after },
@@ -116,21 +125,24 @@ const events: { readonly [T in WalletEvent["_tag"]]: Omit<EventOf<T>, "_tag"> } 
     effectiveAt: null,
     ...after
   },
+  RefundReceived: { refundOf: "01968a4e-5b00-7000-8000-000000000001", amount: 10n, ...booked, ...after },
+  RefundPaid: { refundOf: "01968a4e-5b00-7000-8000-000000000001", amount: 10n, ...booked, ...after },
   LegsBegun: {
     transferId: "transfer-5",
     legs: [
-      { from: "wallet-1", to: "wallet-2", amount: 10n, currency: "EUR", ...note },
-      { from: "wallet-2", to: "wallet-3", amount: 4n, currency: "EUR", ...note }
+      { from: "wallet-1", to: "wallet-2", amount: 10n, currency: "EUR", ...note, refund: null },
+      { from: "wallet-2", to: "wallet-3", amount: 4n, currency: "EUR", ...note, refund: null }
     ],
     ...note,
     effectiveAt: null,
+    refundOf: null,
     held: 10n,
     ...after
   },
   LegsPrepared: {
     transferId: "transfer-5",
     home: "wallet-9",
-    legs: [{ leg: 0, side: "received", counterparty: "wallet-9", amount: 10n, ...note }],
+    legs: [{ leg: 0, side: "received", counterparty: "wallet-9", amount: 10n, ...note, refund: null }],
     effectiveAt: 1,
     held: 0n,
     ...after
@@ -139,7 +151,7 @@ const events: { readonly [T in WalletEvent["_tag"]]: Omit<EventOf<T>, "_tag"> } 
   LegsApplied: {
     transferId: "transfer-5",
     home: "wallet-9",
-    legs: [{ leg: 0, side: "received", counterparty: "wallet-9", amount: 10n, ...note }],
+    legs: [{ leg: 0, side: "received", counterparty: "wallet-9", amount: 10n, ...note, refund: null }],
     effectiveAt: 1,
     released: 0n,
     ...after

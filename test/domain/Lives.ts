@@ -57,8 +57,8 @@ const beginning = (given: { readonly amount: bigint; readonly legsId: string; re
   return command("BeginLegs", {
     transferId: given.legsId,
     legs: [
-      { from: walletId, to: "wallet-2", amount: given.amount, ...note },
-      { from: "wallet-2", to: walletId, amount: given.amount / 2n + 1n, ...note }
+      { from: walletId, to: "wallet-2", amount: given.amount, ...note, refund: null },
+      { from: "wallet-2", to: walletId, amount: given.amount / 2n + 1n, ...note, refund: null }
     ],
     parties: [{ walletId: "wallet-2", currency: "EUR", status: "active", available: 1_000n }]
   })
@@ -71,7 +71,7 @@ const preparing = (given: {
   readonly legsId: string
   readonly first: "sent" | "received"
 }) => {
-  const of = { counterparty: "wallet-9", reference: null, metadata: noMetadata }
+  const of = { counterparty: "wallet-9", reference: null, metadata: noMetadata, refund: null }
   const second = given.first === "sent" ? "received" : "sent"
   return command("PrepareLegs", {
     transferId: given.legsId,

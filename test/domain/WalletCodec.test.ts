@@ -17,7 +17,7 @@ const hold = {
   createdAt: 7
 }
 const encodedTransfer = { id: "transfer-1", to: "wallet-2", amount: "9", reference: null, metadata: {}, createdAt: 8 }
-const transfer = { ...encodedTransfer, amount: 9n, effectiveAt: null }
+const transfer = { ...encodedTransfer, amount: 9n, effectiveAt: null, refund: null }
 
 const wallet: Wallet = {
   ...walletOf([created]),

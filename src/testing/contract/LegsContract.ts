@@ -36,7 +36,7 @@ const legOf = (
   amount: bigint,
   reference: string | null = null,
   metadata = noMetadata
-): AskedLeg => ({ from: from.id, to: to.id, amount, reference, metadata })
+): AskedLeg => ({ from: from.id, to: to.id, amount, reference, metadata, refund: null })
 
 interface Note {
   readonly reference: string | null
@@ -59,7 +59,8 @@ const begin = (
     available: wallet!.balance
   })),
   ...note,
-  effectiveAt: null
+  effectiveAt: null,
+  refundOf: null
 })
 
 const prepare = (
@@ -72,7 +73,7 @@ const prepare = (
   transferId,
   home: home.id,
   currency: "EUR",
-  legs: ownLegs(at.id, legs),
+  legs: ownLegs(at.id, legs).map((leg) => ({ ...leg, refund: null })),
   effectiveAt: home.wallet!.createdAt
 })
 

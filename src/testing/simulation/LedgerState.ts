@@ -112,13 +112,14 @@ export const legsOf = (
     readonly to: string
     readonly amount: bigint
     readonly reference: string | null
+    readonly refund: RefundedLeg | null
   }>
 ): ReadonlyArray<OwnLeg> => {
   const own: Array<OwnLeg> = []
-  legs.forEach(({ amount, from, reference, to }, leg) => {
+  legs.forEach(({ amount, from, reference, refund, to }, leg) => {
     const of = { leg, amount, reference, metadata: {} }
-    if (from === walletId) own.push({ ...of, side: "sent", counterparty: to })
-    else if (to === walletId) own.push({ ...of, side: "received", counterparty: from })
+    if (from === walletId) own.push({ ...of, side: "sent", counterparty: to, refund })
+    else if (to === walletId) own.push({ ...of, side: "received", counterparty: from, refund: null })
   })
   return own
 }
@@ -136,6 +137,10 @@ const typeOf = ({ event }: RecordedEvent, moved: boolean): TransactionType | und
       return "debit"
     case "HoldCaptured":
       return "capture"
+    case "RefundReceived":
+      return "refund_in"
+    case "RefundPaid":
+      return "refund_out"
     case "TransferReceived":
       return "transfer_in"
     case "TransferSent":
@@ -169,6 +174,7 @@ const transactionsOfLegs = (
       metadata: leg.metadata,
       holdId: null,
       transferId: event.transferId,
+      refundOf: null,
       version,
       createdAt,
       effectiveAt: event.effectiveAt ?? createdAt
@@ -208,6 +214,7 @@ const transactionOf = (
     metadata: noted.metadata,
     holdId: "holdId" in event ? event.holdId : restored?._tag === "Hold" ? restored.hold.id : null,
     transferId: "transferId" in event ? event.transferId : restored?._tag === "NoTransfer" ? restored.transferId : null,
+    refundOf: event._tag === "RefundReceived" || event._tag === "RefundPaid" ? event.refundOf : null,
     version,
     createdAt,
     effectiveAt: "effectiveAt" in event ? (event.effectiveAt ?? createdAt) : createdAt
