@@ -39,7 +39,14 @@ const list = <S extends Schema.Top>(item: S) =>
 // --- Values ------------------------------------------------------------------
 
 /** As the caller has given it; its number is its place in the list, from 0. */
-const transferLeg = Schema.Struct({ from: Id, to: Id, amount: Amount, currency: Currency, ...note, refund: RefundedLeg })
+const transferLeg = Schema.Struct({
+  from: Id,
+  to: Id,
+  amount: Amount,
+  currency: Currency,
+  ...note,
+  refund: RefundedLeg
+})
 
 /** Of one wallet: what leaves it or comes into it. */
 const ownLeg = Schema.Struct({

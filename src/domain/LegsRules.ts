@@ -81,10 +81,7 @@ export const invalidLegs = (asked: AskedLegs): InvalidRequest | undefined => {
     : undefined
 }
 
-const begunOf = (
-  { legs, metadata, reference, refundOf }: AskedLegs,
-  currencyOf: (walletId: string) => string
-) => ({
+const begunOf = ({ legs, metadata, reference, refundOf }: AskedLegs, currencyOf: (walletId: string) => string) => ({
   legs: legs.map(({ amount, from, metadata: ofLeg, reference: text, refund, to }): BegunLeg => ({
     from,
     to,

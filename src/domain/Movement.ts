@@ -25,7 +25,15 @@ export type WalletDebited = typeof MovementEvent.cases.WalletDebited.Type
 
 // --- What readers see --------------------------------------------------------
 
-export type TransactionType = "credit" | "debit" | "capture" | "transfer_in" | "transfer_out" | "reversal" | "refund_in" | "refund_out"
+export type TransactionType =
+  | "credit"
+  | "debit"
+  | "capture"
+  | "transfer_in"
+  | "transfer_out"
+  | "reversal"
+  | "refund_in"
+  | "refund_out"
 
 /**
  * Which way a transaction moves the balance. A reversal gives back; the one of an operation may

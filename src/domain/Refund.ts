@@ -137,8 +137,8 @@ export const RefundCommand = Schema.TaggedUnion({
   RefundTransaction: {
     walletId: AnyText,
     transactionId: AnyText,
-    /** What it makes: money that comes back, or that is taken back. */
-    type: Schema.Literals(["refund_in", "refund_out"]),
+    /** Money comes back in, or is taken out again. */
+    direction: Schema.Literals(["in", "out"]),
     /** `null`: all that is left. */
     amount: Schema.NullOr(AnyInteger),
     bound: anyBound,
@@ -168,8 +168,8 @@ export type RefundPaid = typeof RefundEvent.cases.RefundPaid.Type
 // --- What can be refunded ----------------------------------------------------
 
 /** By the type of its original; a type that is not here is no movement of its own. */
-export const refundTypes: { readonly [T in string]?: RefundTransaction["type"] } = {
-  debit: "refund_in",
-  capture: "refund_in",
-  credit: "refund_out"
+export const refundDirections: { readonly [T in string]?: RefundTransaction["direction"] } = {
+  debit: "in",
+  capture: "in",
+  credit: "out"
 }

@@ -83,8 +83,8 @@ export const isBehindRefunds = (wallet: Wallet, command: Command): boolean =>
   refundsOf(wallet, command).some(({ bound }) => bound.version < wallet.refunds.since)
 
 export const refundTransaction = (wallet: Wallet, command: RefundTransaction, { time }: DecideContext): Decision => {
-  const { effectiveAt, metadata, reference, transactionId, type } = command
-  const isIn = type === "refund_in"
+  const { direction, effectiveAt, metadata, reference, transactionId } = command
+  const isIn = direction === "in"
   const refund = boundOf(command)
   const left = refundLeft(wallet, refund)
   // With nothing left all of it is no amount: that it is too much stands behind the form.

@@ -184,9 +184,7 @@ export const sourceOf = ({ legs }: Pick<Transfer, "legs">): string => legs[0]!.f
 type NewLeg = Omit<TransferLeg, "sentTransactionId" | "receivedTransactionId">
 
 /** The legs of one that has one. */
-export const singleLeg = (
-  leg: NewLeg
-): ReadonlyArray<TransferLeg> => [withTransactions(leg, undefined)]
+export const singleLeg = (leg: NewLeg): ReadonlyArray<TransferLeg> => [withTransactions(leg, undefined)]
 
 /** `undefined`: there are none yet. */
 export const withTransactions = (

@@ -68,7 +68,8 @@ const noteBytes = ({ metadata, reference, refund }: Sized) =>
 
 /** The same for a hold captured in part. */
 export const holdBytes: (hold: Pick<OpenHold, "metadata" | "reference">) => number = noteBytes
-export const transferBytes: (transfer: Pick<TransferInFlight, "metadata" | "reference" | "refund">) => number = noteBytes
+export const transferBytes: (transfer: Pick<TransferInFlight, "metadata" | "reference" | "refund">) => number =
+  noteBytes
 
 /** Two ids at most, an amount and the names of fields are in the fixed part of each. */
 export const preparedBytes = ({ begun, legs }: Pick<PreparedLegs, "begun" | "legs">): number => {

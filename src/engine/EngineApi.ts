@@ -382,7 +382,9 @@ export interface EngineTransfers {
     transferId: string
   ) => Effect.Effect<TransferDetails, TransferNotFound | InvalidRequest | ReadError | RateLimited>
   /** From Persistence, newest first. */
-  readonly transfers: (query: TransferQuery) => Effect.Effect<Page<TransferDetails>, InvalidRequest | ReadError | RateLimited>
+  readonly transfers: (
+    query: TransferQuery
+  ) => Effect.Effect<Page<TransferDetails>, InvalidRequest | ReadError | RateLimited>
 }
 
 export interface StatsRequest extends Omit<StatsQuery, "interval"> {

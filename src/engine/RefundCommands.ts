@@ -14,7 +14,7 @@ import { malformed } from "../domain/CommandForm.ts"
 import type { RefundTransaction, SendTransfer } from "../domain/Command.ts"
 import { isId, noMetadata, ownMetadata } from "../domain/Limits.ts"
 import { placeOfEvent } from "../domain/EventId.ts"
-import { type RefundBound, refundTypes } from "../domain/Refund.ts"
+import { type RefundBound, refundDirections } from "../domain/Refund.ts"
 import { refundLeft } from "../domain/RefundRules.ts"
 import { InvalidRequest, NotRefundable, RefundExceeded, TransferNotFound } from "../domain/Rejection.ts"
 import type { Transaction, Transfer } from "../domain/Wallet.ts"
@@ -103,13 +103,16 @@ export const makeOriginals = (
 // --- Of a transaction --------------------------------------------------------
 
 /** What a caller has asked for, read once. */
-export interface AskedTransactionRefund extends Omit<RefundTransaction, "walletId" | "type" | "bound"> {
+export interface AskedTransactionRefund extends Omit<RefundTransaction, "walletId" | "direction" | "bound"> {
   /** That has to have made it; `undefined`: whichever. */
   readonly walletId: string | undefined
 }
 
 export const askedTransactionRefund = (
-  input: Pick<RefundTransactionInput, "transactionId" | "amount" | "reference" | "metadata" | "effectiveAt" | "walletId">
+  input: Pick<
+    RefundTransactionInput,
+    "transactionId" | "amount" | "reference" | "metadata" | "effectiveAt" | "walletId"
+  >
 ): AskedTransactionRefund => {
   const { amount = null, effectiveAt = null, reference = null, transactionId, walletId } = input
   const metadata = ownMetadata(input.metadata)
@@ -120,7 +123,7 @@ const unbounded: RefundBound = { amount: 0n, refunded: 0n, version: 0 }
 
 /** All that is wrong with it whatever its original is. */
 export const malformedRefund = (asked: AskedTransactionRefund): InvalidRequest | undefined =>
-  malformed({ ...asked, walletId: asked.walletId ?? "unknown", type: "refund_in", bound: unbounded })
+  malformed({ ...asked, walletId: asked.walletId ?? "unknown", direction: "in", bound: unbounded })
 
 /** The command for the original's wallet. */
 export const transactionRefund = Effect.fnUntraced(function* (
@@ -134,9 +137,9 @@ export const transactionRefund = Effect.fnUntraced(function* (
   }
   const { transferId, walletId } = original
   if (transferId !== null) return yield* new NotRefundable({ id: transactionId, transferId })
-  const type = refundTypes[original.type]
-  if (type === undefined) return yield* new NotRefundable({ id: transactionId })
-  return { ...asked, walletId, type, bound: yield* originals.bound(original) }
+  const direction = refundDirections[original.type]
+  if (direction === undefined) return yield* new NotRefundable({ id: transactionId })
+  return { ...asked, walletId, direction, bound: yield* originals.bound(original) }
 })
 
 // --- Of a transfer -----------------------------------------------------------
@@ -188,12 +191,7 @@ export interface RefundContext {
   readonly key: string | undefined
 }
 
-const single = (
-  asked: AskedTransferRefund,
-  transfer: Transfer,
-  leg: number,
-  bound: RefundBound
-): TransferCommand => {
+const single = (asked: AskedTransferRefund, transfer: Transfer, leg: number, bound: RefundBound): TransferCommand => {
   const { amount, effectiveAt, metadata, reference } = asked
   const { from, to } = transfer.legs[leg]!
   return {

@@ -4,7 +4,7 @@
  * has to change with every refund, and no index is behind with it.
  */
 import * as Effect from "effect/Effect"
-import { refundTypes } from "../domain/Refund.ts"
+import { refundDirections } from "../domain/Refund.ts"
 import type { Transaction, Transfer } from "../domain/Wallet.ts"
 import type { AskedRefunded, Persistence } from "../stores/Persistence.ts"
 import type { ReadError } from "../stores/StoreError.ts"
@@ -25,7 +25,7 @@ export const transferDetails = (transfer: Transfer, refunded: ReadonlyArray<bigi
 
 /** Whether a transaction is a movement of its own, which can be refunded. */
 export const isRefundable = ({ transferId, type }: Transaction): boolean =>
-  transferId === null && refundTypes[type] !== undefined
+  transferId === null && refundDirections[type] !== undefined
 
 const askedOf = (transfer: Transfer): ReadonlyArray<AskedRefunded> =>
   transfer.status === "completed" && transfer.refundOf === null

@@ -101,7 +101,10 @@ export const make = Effect.fnUntraced(function* (
       trial._tag === "Known"
         ? Effect.flatten(begin(request))
         : Effect.succeed(
-            tentative({ transfer: transferDetails(trial.transfer), durability: nothingDurable, replayed: false }, "transfer")
+            tentative(
+              { transfer: transferDetails(trial.transfer), durability: nothingDurable, replayed: false },
+              "transfer"
+            )
           )
     )
 

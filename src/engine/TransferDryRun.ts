@@ -24,11 +24,7 @@ type Trial = Effect.Effect<TransferTrial, CommandError | TransferReversed>
 type Origin = Omit<Parameters<WalletCalls["Service"]["ask"]>[0], "command" | "key">
 
 /** The id of the transfer that is told is not to be shown: there is none. */
-export const tryTransfer = (
-  calls: WalletCalls["Service"],
-  bounded: BoundedLegs,
-  request: TransferRequest
-): Trial => {
+export const tryTransfer = (calls: WalletCalls["Service"], bounded: BoundedLegs, request: TransferRequest): Trial => {
   const { actor, await: wanted, command, correlationId, key } = request
   const origin = {
     actor,
@@ -76,12 +72,7 @@ const reversed = (transferId: string, error: CommandError): Effect.Effect<never,
 }
 
 /** What the other wallets would promise, one after the other. */
-const prepare = (
-  calls: WalletCalls["Service"],
-  bounded: BoundedLegs,
-  origin: Origin,
-  transfer: Transfer
-): Trial => {
+const prepare = (calls: WalletCalls["Service"], bounded: BoundedLegs, origin: Origin, transfer: Transfer): Trial => {
   const { effectiveAt, id: transferId } = transfer
   const home = sourceOf(transfer)
   const asked = Effect.forEach(otherParties(transfer), ({ legs, walletId }) => {

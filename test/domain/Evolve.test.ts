@@ -57,6 +57,7 @@ const transfer = {
   reference: null,
   metadata: {},
   effectiveAt: null,
+  refund: null,
   createdAt: 0
 }
 
@@ -105,7 +106,9 @@ describe("evolve", () => {
   it("puts transfers in flight and takes them off", () => {
     assert.deepStrictEqual(after(funded, event("TransferSent", { amount: 3n, ...note, ...on })), {
       ...base(2),
-      transfers: [{ id: "transfer-1", to: "wallet-2", amount: 3n, ...note, effectiveAt: null, createdAt: 7 }]
+      transfers: [
+        { id: "transfer-1", to: "wallet-2", amount: 3n, ...note, effectiveAt: null, refund: null, createdAt: 7 }
+      ]
     })
     for (const tag of ["TransferSettled", "TransferReversed"] as const) {
       assert.deepStrictEqual(after(sending, event(tag, on)), base(3))

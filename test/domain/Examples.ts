@@ -61,7 +61,7 @@ const commands: { readonly [T in Command["_tag"]]: Omit<CommandOf<T>, "_tag" | "
   SettleLegs: { transferId: "transfer-5", transactions: [] },
   RefundTransaction: {
     transactionId: "01968a4e-5b00-7000-8000-000000000001",
-    type: "refund_in",
+    direction: "in",
     amount: 10n,
     bound: { amount: 10n, refunded: 0n, version: 0 },
     ...booked
@@ -113,7 +113,15 @@ const events: { readonly [T in WalletEvent["_tag"]]: Omit<EventOf<T>, "_tag"> } 
   },
   HoldReleased: { holdId: "hold-1", amount: 10n, capturedAfter: 0n, ...after },
   HoldExpired: { holdId: "hold-1", amount: 10n, capturedAfter: 0n, ...after },
-  TransferSent: { transferId: "transfer-1", to: "wallet-2", amount: 10n, currency: "EUR", ...booked, refund: null, ...after },
+  TransferSent: {
+    transferId: "transfer-1",
+    to: "wallet-2",
+    amount: 10n,
+    currency: "EUR",
+    ...booked,
+    refund: null,
+    ...after
+  },
   TransferReceived: { transferId: "transfer-9", from: "wallet-9", amount: 10n, ...booked, ...after },
   TransferRefused: { transferId: "transfer-9", from: "wallet-9", amount: 10n, reason: "WalletClosed", ...after },
   TransferSettled: { transferId: "transfer-1", to: "wallet-2", amount: 10n, ...after },

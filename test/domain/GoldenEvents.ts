@@ -160,7 +160,15 @@ export const goldenEvents: { readonly [name: string]: WalletEvent } = {
     transferId: "transfer-2",
     legs: [
       { from: "wallet-1", to: "wallet-2", amount: 7n, currency: "EUR", ...note, refund: null },
-      { from: "wallet-3", to: "wallet-1", amount: largest, currency: "USD", reference: null, metadata: {}, refund: null }
+      {
+        from: "wallet-3",
+        to: "wallet-1",
+        amount: largest,
+        currency: "USD",
+        reference: null,
+        metadata: {},
+        refund: null
+      }
     ],
     ...note,
     ...undated,

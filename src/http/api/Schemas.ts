@@ -387,7 +387,8 @@ export const RefundItem = item("refund", {
 }).check(
   Schema.makeFilter(
     ({ leg, transactionId, transferId }) =>
-      (transactionId === undefined) !== (transferId === undefined) && (transactionId === undefined || leg === undefined),
+      (transactionId === undefined) !== (transferId === undefined) &&
+      (transactionId === undefined || leg === undefined),
     { expected: "transactionId, or transferId, which may have a leg" }
   )
 )

@@ -5,15 +5,7 @@ import { WalletApi } from "../api/Api.ts"
 import { CurrentKey } from "../api/Authorization.ts"
 import { RefundTransactionBody } from "../api/Schemas.ts"
 import { defaultLimit } from "../api/SchemaValues.ts"
-import {
-  commandReply,
-  pageJson,
-  plainReply,
-  respond,
-  respondQuery,
-  statsJson,
-  transactionJson
-} from "../HttpReply.ts"
+import { commandReply, pageJson, plainReply, respond, respondQuery, statsJson, transactionJson } from "../HttpReply.ts"
 import { bodyReader } from "../RequestBody.ts"
 import { WalletEngine } from "../../engine/WalletEngine.ts"
 import { commandOptions } from "./CommandOptions.ts"

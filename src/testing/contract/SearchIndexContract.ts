@@ -77,7 +77,15 @@ export const sampleTransfer = (from: string, version: number): SearchDocument =>
     to: "elsewhere",
     amount: 1n,
     currency: "EUR",
-    legs: singleLeg({ from, to: "elsewhere", amount: 1n, currency: "EUR", reference: null, metadata: {}, refund: null }),
+    legs: singleLeg({
+      from,
+      to: "elsewhere",
+      amount: 1n,
+      currency: "EUR",
+      reference: null,
+      metadata: {},
+      refund: null
+    }),
     status: "pending",
     reason: null,
     leg: null,

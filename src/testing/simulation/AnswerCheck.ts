@@ -34,6 +34,7 @@ const checkView = (
     holds: _holds,
     openBytes: _openBytes,
     prepared: _prepared,
+    refunds: _refunds,
     transfers: _transfers,
     ...view
   } = told as NonNullable<Told["wallet"]> & Record<string, unknown>
@@ -126,6 +127,8 @@ const checkTransfer = (account: Account, attempt: Answered, told: Told, transfer
         currency: account.ledgers.get(operation.walletId)!.at(0)!.currency,
         reference: operation.reference,
         metadata: {},
+        refund: null,
+        refunded: 0n,
         sentTransactionId: transfer.status === "completed" ? sent.id : null,
         receivedTransactionId: transfer.status === "completed" ? (logged.arrived?.id ?? null) : null
       }
@@ -135,6 +138,8 @@ const checkTransfer = (account: Account, attempt: Answered, told: Told, transfer
     leg: null,
     reference: operation.reference,
     metadata: {},
+    refundOf: null,
+    refunded: 0n,
     createdAt: sent.time,
     effectiveAt: operation.effectiveAt ?? sent.time,
     updatedAt: transfer.status === "completed" ? logged.arrived?.time : sent.time

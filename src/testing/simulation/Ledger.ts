@@ -2,7 +2,7 @@
  * A small sequential model of one wallet, written from the rules as they are promised and
  * not from the engine's code: what each event of a log does, and whether it may.
  */
-import type { LegsEvent, RecordedEvent, WalletEvent } from "../../domain/Event.ts"
+import type { LegsEvent, RecordedEvent, RefundEvent, WalletEvent } from "../../domain/Event.ts"
 import type { Transaction } from "../../domain/Wallet.ts"
 import { isSame } from "./PlainData.ts"
 import { soundMillis } from "./FaultPlan.ts"
@@ -52,6 +52,8 @@ export class Ledger {
   readonly transactions = new Map<number, ReadonlyArray<Transaction>>()
   /** Version of an event that was reversed → version of its reversal. */
   readonly reversals = new Map<number, number>()
+  /** By the id of the original: what is refunded of it. */
+  private readonly refunded = new Map<string, bigint>()
   private readonly violated: (law: string) => void
 
   constructor(walletId: string, violated: (law: string) => void) {
@@ -132,6 +134,9 @@ export class Ledger {
       case "WalletDebited":
         spends(event.amount)
         return { ...state, balance: before.balance - event.amount }
+      case "RefundReceived":
+      case "RefundPaid":
+        return this.moveRefund(state, event, { broken, landedAt, spends })
       case "TransferSent":
       case "TransferRefused":
       case "TransferSettled":
@@ -174,6 +179,25 @@ export class Ledger {
       case "OperationReversed":
         return this.undo(state, event.reversedVersion, broken)
     }
+  }
+
+  /** Of a movement of its own that was not reversed, and no more of it than there is. */
+  private moveRefund(
+    state: LedgerState,
+    { _tag, amount, refundOf }: RefundEvent,
+    { broken, spends }: Rules
+  ): LedgerState {
+    const isIn = _tag === "RefundReceived"
+    if (!isIn) spends(amount)
+    else if (state.status === "closed") broken("the wallet is closed")
+    const original = [...this.transactions.values()].flat().find(({ id }) => id === refundOf)
+    if (original === undefined || this.reversals.has(original.version)) broken("there is nothing to refund")
+    else if (!(isIn ? ["debit", "capture"] : ["credit"]).includes(original.type))
+      broken(`it refunds a ${original.type}`)
+    const refunded = (this.refunded.get(refundOf) ?? 0n) + amount
+    this.refunded.set(refundOf, refunded)
+    if (original !== undefined && refunded > original.amount) broken(`${refunded} of ${original.amount} is refunded`)
+    return { ...state, balance: state.balance + (isIn ? amount : -amount) }
   }
 
   private moveTransfer(
@@ -338,6 +362,10 @@ export class Ledger {
         return { ...state, balance: state.balance - event.amount }
       case "WalletDebited":
         return { ...state, balance: state.balance + event.amount }
+      case "RefundReceived":
+      case "RefundPaid":
+        this.refunded.set(event.refundOf, this.refunded.get(event.refundOf)! - event.amount)
+        return { ...state, balance: state.balance + (event._tag === "RefundPaid" ? event.amount : -event.amount) }
       case "TransferSent": {
         if (!state.inFlight.has(event.transferId)) broken("the transfer has ended")
         const inFlight = new Map(state.inFlight)

@@ -2,6 +2,7 @@
 import type { RecordedEvent } from "../../domain/Event.ts"
 import { transactionIdOf } from "../../domain/EventId.ts"
 import type { OwnLeg } from "../../domain/Legs.ts"
+import type { RefundedLeg } from "../../domain/Refund.ts"
 import type { Metadata } from "../../domain/Limits.ts"
 import type { HoldStatus, Transaction, TransactionType, WalletStatus } from "../../domain/Wallet.ts"
 
@@ -112,11 +113,11 @@ export const legsOf = (
     readonly to: string
     readonly amount: bigint
     readonly reference: string | null
-    readonly refund: RefundedLeg | null
+    readonly refund?: RefundedLeg | null
   }>
 ): ReadonlyArray<OwnLeg> => {
   const own: Array<OwnLeg> = []
-  legs.forEach(({ amount, from, reference, refund, to }, leg) => {
+  legs.forEach(({ amount, from, reference, refund = null, to }, leg) => {
     const of = { leg, amount, reference, metadata: {} }
     if (from === walletId) own.push({ ...of, side: "sent", counterparty: to, refund })
     else if (to === walletId) own.push({ ...of, side: "received", counterparty: from, refund: null })

@@ -134,7 +134,15 @@ const documents: ReadonlyArray<SearchDocument> = [
       currency: null,
       legs: [
         withTransactions(
-          { from: "Wallet_1", to: "w2", amount: 1n, currency: "EUR", reference: "Café", metadata: {}, refund: { of: "T1", leg: 0 } },
+          {
+            from: "Wallet_1",
+            to: "w2",
+            amount: 1n,
+            currency: "EUR",
+            reference: "Café",
+            metadata: {},
+            refund: { of: "T1", leg: 0 }
+          },
           { sent: "s0", received: "r0" }
         ),
         withTransactions(
@@ -155,6 +163,7 @@ const documents: ReadonlyArray<SearchDocument> = [
       leg: null,
       reference: "INV-8",
       metadata: {},
+      refundOf: "T1",
       createdAt: 1,
       effectiveAt: 2,
       updatedAt: 2
