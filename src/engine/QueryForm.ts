@@ -90,7 +90,9 @@ const transactionTypes: ReadonlySet<unknown> = new Set<TransactionType>([
   "capture",
   "transfer_in",
   "transfer_out",
-  "reversal"
+  "reversal",
+  "refund_in",
+  "refund_out"
 ])
 
 export const wrongId = (id: string, name = "walletId"): Wrong =>
