@@ -9,7 +9,7 @@
 import * as Effect from "effect/Effect"
 import type { CommandError } from "../actors/EngineError.ts"
 import { TransactionNotFound } from "../actors/EngineError.ts"
-import { WritePipeline } from "../actors/WritePipeline.ts"
+import type { WritePipeline } from "../actors/WritePipeline.ts"
 import { malformed } from "../domain/CommandForm.ts"
 import type { RefundTransaction, SendTransfer } from "../domain/Command.ts"
 import { isId, noMetadata, ownMetadata } from "../domain/Limits.ts"
@@ -17,10 +17,12 @@ import { placeOfEvent } from "../domain/EventId.ts"
 import { type RefundBound, refundDirections } from "../domain/Refund.ts"
 import { refundLeft } from "../domain/RefundRules.ts"
 import { InvalidRequest, NotRefundable, RefundExceeded, TransferNotFound } from "../domain/Rejection.ts"
+import type { RecordedEvent } from "../domain/Event.ts"
 import type { Transaction, Transfer } from "../domain/Wallet.ts"
-import { Persistence } from "../stores/Persistence.ts"
+import type { Persistence } from "../stores/Persistence.ts"
 import { refundsBehind, StoreUnavailable } from "../stores/StoreError.ts"
 import type { RefundTransactionInput, RefundTransferInput } from "./EngineApi.ts"
+import { concurrentWallets } from "./LegsSteps.ts"
 import type { TransferRequest } from "./TransferSaga.ts"
 import type { WalletCalls } from "./WalletCalls.ts"
 
@@ -184,11 +186,10 @@ type TransferCommand = TransferRequest["command"]
 export interface RefundContext {
   readonly originals: Originals
   readonly calls: WalletCalls["Service"]
-  readonly persistence: Persistence["Service"]
   /** The id of a transfer by its source. */
   readonly idOf: (source: string) => string
-  /** The key, as it is stored; `undefined`: there is none. */
-  readonly key: string | undefined
+  /** What the key has done at the command's wallet; `undefined`: nothing, or there is no key. */
+  readonly done: (command: TransferCommand) => Effect.Effect<ReadonlyArray<RecordedEvent> | undefined, CommandError>
 }
 
 const single = (asked: AskedTransferRefund, transfer: Transfer, leg: number, bound: RefundBound): TransferCommand => {
@@ -238,20 +239,47 @@ const several = (asked: AskedTransferRefund, transfer: Transfer, legs: ReadonlyA
   }
 }
 
-/** What this key has refunded before, if it has: its legs are those of then, not of what is left now. */
+/** Of a look at a key: what says that the wallet cannot be asked now. */
+const isUnanswered = ({ _tag }: CommandError): boolean =>
+  ["StoreUnavailable", "StoreDefect", "MailboxFull", "OutcomeUnknown", "EventUnreadable"].includes(_tag)
+
+/**
+ * What this key has refunded before, if it has: its legs are those of then, not of what is left now. Whichever
+ * of the wallets has the key is the one that has begun it.
+ */
 const refundedBefore = Effect.fnUntraced(function* (
-  { idOf, key, persistence }: RefundContext,
+  { done }: RefundContext,
+  asked: AskedTransferRefund,
   transfer: Transfer,
-  receivers: ReadonlyArray<string>
-): Effect.fn.Return<Transfer | undefined, CommandError> {
-  if (key === undefined) return undefined
-  const found = yield* persistence.findKeys(receivers.map((walletId) => ({ walletId, keys: [key] })))
-  for (const [index, { seen }] of found.entries()) {
-    if (seen.length === 0) continue
-    const before = yield* persistence.transfer(idOf(receivers[index]!))
-    if (before !== undefined && before.refundOf === transfer.id) return before
+  bounds: ReadonlyArray<RefundBound>
+): Effect.fn.Return<TransferCommand | undefined, CommandError> {
+  const receivers = new Map(transfer.legs.map(({ to }, leg) => [to, leg]))
+  const found = yield* Effect.forEach(
+    receivers.values(),
+    (leg) => {
+      const command = single(asked, transfer, leg, bounds[leg]!)
+      return Effect.catch(
+        Effect.map(done(command), (events) => (events === undefined ? undefined : { command, events })),
+        (error) => {
+          // It was undone, which it tells again.
+          if (error._tag === "OperationReversed") return Effect.succeed({ command, events: [] })
+          return isUnanswered(error) && !isBehind(error) ? Effect.fail(error) : Effect.undefined
+        }
+      )
+    },
+    { concurrency: concurrentWallets }
+  )
+  const known = found.find((one) => one !== undefined)
+  for (const { event } of known?.events ?? []) {
+    if (event._tag !== "LegsBegun") continue
+    const legs = event.legs.map(({ amount: left, refund }): LegLeft => ({
+      leg: refund!.leg,
+      left,
+      bound: bounds[refund!.leg]!
+    }))
+    return several(asked, transfer, legs)
   }
-  return undefined
+  return known?.command
 })
 
 /** Of several legs as a whole: what is left of each, as their wallets have it now. */
@@ -262,23 +290,17 @@ const wholeRefund = Effect.fnUntraced(function* (
 ): Effect.fn.Return<TransferCommand, CommandError> {
   const { calls, originals } = context
   const numbers = transfer.legs.map((_, leg) => leg)
-  const receivers = [...new Set(transfer.legs.map(({ to }) => to))]
-  const before = yield* refundedBefore(context, transfer, receivers)
   const bounds = yield* originals.bounds(transfer, numbers)
-  if (before !== undefined) {
-    const legs = before.legs.map((made): LegLeft => {
-      const leg = made.refund?.leg ?? 0
-      return { leg, left: made.amount, bound: bounds[leg]! }
-    })
-    return legs.length === 1 ? single(asked, transfer, legs[0]!.leg, legs[0]!.bound) : several(asked, transfer, legs)
-  }
   const states = new Map(
     yield* Effect.forEach(
-      receivers,
+      new Set(transfer.legs.map(({ to }) => to)),
       (walletId) => Effect.map(calls.current(walletId, -1), (wallet) => [walletId, wallet] as const),
-      { concurrency: 32 }
+      { concurrency: concurrentWallets }
     )
   )
+  // After the states: what they have of an earlier try with this key, the wallets know by the key.
+  const before = yield* refundedBefore(context, asked, transfer, bounds)
+  if (before !== undefined) return before
   const legs = numbers.flatMap((leg): ReadonlyArray<LegLeft> => {
     const wallet = states.get(transfer.legs[leg]!.to)
     const bound = bounds[leg]!

@@ -115,6 +115,11 @@ export const make = Effect.fnUntraced(function* (
   const isOld = (asked: AskedTransferRefund) => (error: TransferError) =>
     isBehind(error) || (error._tag === "RefundExceeded" && asked.amount === null && error.refundable > 0n)
 
+  const doneBy = (idempotencyKey: string | undefined) => (command: TransferRequest["command"]) =>
+    idempotencyKey === undefined || command._tag === "BeginLegs"
+      ? Effect.undefined
+      : saga.done({ ...command, currency: "", destination: null }, keyOf(idempotencyKey))
+
   const refundTransfer = (input: RefundTransferInput | DryRun<RefundTransferInput>): Answering => {
     const { dryRun: isDryRun = false, idempotencyKey } = input
     const asked = askedTransferRefund(input as RefundTransferInput)
@@ -122,7 +127,7 @@ export const make = Effect.fnUntraced(function* (
     const wrong = bothInvalid(malformedOrigin(origin), malformedTransferRefund(asked))
     if (wrong !== undefined) return Effect.fail(wrong)
     const key = keyOf(idempotencyKey)
-    const looked = { originals, calls, persistence, idOf: idFrom(idempotencyKey), key: idempotencyKey && key }
+    const looked = { originals, calls, idOf: idFrom(idempotencyKey), done: doneBy(idempotencyKey) }
     const { actor, await: wanted, correlationId } = origin
     return Effect.flatMap(transferRefund(looked, asked), (command): Answering => {
       const request: TransferRequest = { command, key, actor, correlationId, await: stepsAwait(wanted) }

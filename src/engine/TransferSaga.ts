@@ -26,6 +26,7 @@ import { MailboxFull, OutcomeUnknown } from "../actors/EngineError.ts"
 import * as EngineMetrics from "../actors/EngineMetrics.ts"
 import { WalletRegistry } from "../actors/WalletRegistry.ts"
 import type { BeginLegs, SendTransfer } from "../domain/Command.ts"
+import type { CommandKey, RecordedEvent } from "../domain/Event.ts"
 import type { Transfer, Wallet } from "../domain/Wallet.ts"
 import { Persistence } from "../stores/Persistence.ts"
 import { StoreUnavailable } from "../stores/StoreError.ts"
@@ -35,8 +36,8 @@ import { type LegsSteps, makeLegsSteps, openTransfer } from "./LegsSteps.ts"
 import type { Attempt, RunOptions, TransferError, TransferOutcome } from "./TransferRun.ts"
 import { conclude, concludeLegs, left, TransferCaller, TransferRun } from "./TransferRun.ts"
 import type { Sent, TransferOrigin, TransferSteps } from "./TransferSteps.ts"
-import { isPassing, makeTransferSteps, makeWallets, pendingTransfer } from "./TransferSteps.ts"
-import { WalletCalls } from "./WalletCalls.ts"
+import { engineOrigin, isPassing, makeTransferSteps, makeWallets, noteBytes, pendingTransfer } from "./TransferSteps.ts"
+import { callBytes, WalletCalls } from "./WalletCalls.ts"
 
 export interface TransferRequest extends TransferOrigin {
   /** What the source is to be asked, but for what the other wallets are. */
@@ -76,6 +77,14 @@ export class TransferSaga extends Context.Service<
      * its source, or already on its way here. Fails with what stopped it.
      */
     readonly resume: (walletId: string, transferId: string) => Effect.Effect<boolean, CommandError>
+    /**
+     * What that command has done at its wallet under this key; `undefined`: nothing, as the wallet itself knows.
+     * Nothing is done by it now.
+     */
+    readonly done: (
+      command: SendTransfer,
+      key: CommandKey
+    ) => Effect.Effect<ReadonlyArray<RecordedEvent> | undefined, CommandError>
     /** A transfer that this node carries, as far as it has come. */
     readonly carried: (transferId: string) => Transfer | undefined
   }
@@ -289,7 +298,15 @@ const make = Effect.fnUntraced(function* (bounds: ActorBounds, { alone }: SagaOp
     })
   )
 
-  return TransferSaga.of({ begin, resume, carried: (transferId) => runs.get(transferId)?.transfer })
+  const done: TransferSaga["Service"]["done"] = (command, key) => {
+    const { actor, correlationId } = engineOrigin
+    const call = { command, key, actor, correlationId, await: "committed", ifVersion: null, dryRun: true } as const
+    return Effect.flatMap(calls.ask({ ...call, bytes: callBytes + noteBytes(command) }), (reply) =>
+      reply._tag === "Seen" || reply.replayed ? wallets.eventsOf(reply) : Effect.undefined
+    )
+  }
+
+  return TransferSaga.of({ done, begin, resume, carried: (transferId) => runs.get(transferId)?.transfer })
 })
 
 const reportDefect = (walletId: string, transferId: string, cause: Cause.Cause<unknown>): Effect.Effect<void> =>

@@ -247,3 +247,37 @@ for (const [where, separate] of modes) {
     }
   })
 }
+
+describe("a refund of several legs whose first step is not persisted yet", () => {
+  it.effect("is met again by its key at the wallet that has begun it, though nothing is left there", () =>
+    Effect.gen(function* () {
+      const { installation, node } = yield* installNode({ separate: true })
+      yield* within(1, fund(node, ["a", "b", "c"], 1_000n))
+      const { transfer } = yield* within(2, node.engine.transfer({ legs, idempotencyKey: "t" }))
+      node.persistence.writesAway = true
+      const first = yield* Effect.forkChild(refundTransfer(node, transfer.id, "r"))
+      yield* until(() => count(installation, "b", "LegsBegun") === 1, "the refund is begun")
+      const second = yield* Effect.forkChild(refundTransfer(node, transfer.id, "r"))
+      const other = yield* Effect.forkChild(Effect.flip(refundTransfer(node, transfer.id, "other", 60n, 0)))
+      yield* pass(2)
+      node.persistence.writesAway = false
+      yield* pass(30)
+      const answers = [yield* Fiber.join(first), yield* Fiber.join(second)]
+      assert.deepStrictEqual(
+        answers.map((answer) => answer.transfer.id),
+        [answers[0]!.transfer.id, answers[0]!.transfer.id]
+      )
+      assert.deepInclude(yield* Fiber.join(other), { _tag: "RefundExceeded", refundable: 0n, leg: 0 })
+      assert.strictEqual((yield* node.engine.getTransfer(answers[0]!.transfer.id)).status, "completed")
+      for (const [walletId, begun] of [
+        ["a", 1],
+        ["b", 1],
+        ["c", 0]
+      ] as const) {
+        assert.strictEqual(count(installation, walletId, "LegsBegun"), begun, walletId)
+      }
+      assert.deepStrictEqual(yield* balances(node, "a", "b", "c"), [1_000n, 1_000n, 1_000n])
+      assert.strictEqual(assertConserved(installation), 0n)
+    })
+  )
+})
