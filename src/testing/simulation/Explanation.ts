@@ -49,7 +49,7 @@ const areLegs = (
   event: Extract<WalletEvent, { readonly _tag: "LegsBegun" }>
 ): boolean =>
   isSame(
-    legs.map((leg) => ({ ...leg, metadata: {} })),
+    legs.map((leg) => ({ ...leg, metadata: {}, refund: null })),
     event.legs.map(({ currency: _currency, ...leg }) => leg)
   )
 
@@ -106,12 +106,38 @@ export const explains = (
     case "transfer":
       return (
         event._tag === "TransferSent" &&
+        event.refund === null &&
         event.to === operation.to &&
         event.amount === operation.amount &&
         note(operation.reference, {}, event)
       )
+    case "refund":
+      return (
+        (event._tag === "RefundReceived" || event._tag === "RefundPaid") &&
+        event.refundOf === operation.transactionId &&
+        (operation.amount === null || event.amount === operation.amount) &&
+        note(operation.reference, {}, event)
+      )
+    case "refundTransfer": {
+      if (event._tag === "LegsBegun") {
+        const { amount, leg, reference, transferId } = operation
+        return event.refundOf === transferId && amount === null && leg === null && note(reference, {}, event)
+      }
+      return (
+        event._tag === "TransferSent" &&
+        event.refund?.of === operation.transferId &&
+        (operation.leg === null || event.refund.leg === operation.leg) &&
+        (operation.amount === null || event.amount === operation.amount) &&
+        note(operation.reference, {}, event)
+      )
+    }
     case "legs":
-      return event._tag === "LegsBegun" && note(operation.reference, {}, event) && areLegs(operation, event)
+      return (
+        event._tag === "LegsBegun" &&
+        event.refundOf === null &&
+        note(operation.reference, {}, event) &&
+        areLegs(operation, event)
+      )
     case "read":
     case "past":
       return false

@@ -10,14 +10,17 @@ import {
   availableOf,
   heldIn,
   type LedgerHold,
+  type LedgerLegs,
   type LedgerState,
   openHoldsOf,
+  refundName,
   legsOf,
   movedBy,
   neededFor,
   transactionsOf,
   withHold,
-  withLegs
+  withLegs,
+  withRefunded
 } from "./LedgerState.ts"
 
 interface Rules {
@@ -42,6 +45,10 @@ const reliesOn = (event: WalletEvent, other: WalletEvent): boolean => {
   }
 }
 
+/** Of the legs that refund others; `sign`: whether it is begun or has come back. */
+const refunding = (state: LedgerState, legs: LedgerLegs["legs"], sign: bigint): LedgerState =>
+  legs.reduce((after, { amount, refund }) => withRefunded(after, refund, sign * amount), state)
+
 /** The history of one wallet as the model tells it. */
 export class Ledger {
   readonly walletId: string
@@ -52,8 +59,6 @@ export class Ledger {
   readonly transactions = new Map<number, ReadonlyArray<Transaction>>()
   /** Version of an event that was reversed → version of its reversal. */
   readonly reversals = new Map<number, number>()
-  /** By the id of the original: what is refunded of it. */
-  private readonly refunded = new Map<string, bigint>()
   private readonly violated: (law: string) => void
 
   constructor(walletId: string, violated: (law: string) => void) {
@@ -104,7 +109,8 @@ export class Ledger {
       updatedAt: time,
       holds: new Map(),
       inFlight: new Map(),
-      prepared: new Map()
+      prepared: new Map(),
+      refunded: new Map()
     }
   }
 
@@ -194,10 +200,10 @@ export class Ledger {
     if (original === undefined || this.reversals.has(original.version)) broken("there is nothing to refund")
     else if (!(isIn ? ["debit", "capture"] : ["credit"]).includes(original.type))
       broken(`it refunds a ${original.type}`)
-    const refunded = (this.refunded.get(refundOf) ?? 0n) + amount
-    this.refunded.set(refundOf, refunded)
+    const after = withRefunded(state, { of: refundOf, leg: 0 }, amount)
+    const refunded = after.refunded.get(refundName(refundOf, 0))!
     if (original !== undefined && refunded > original.amount) broken(`${refunded} of ${original.amount} is refunded`)
-    return { ...state, balance: state.balance + (isIn ? amount : -amount) }
+    return { ...after, balance: state.balance + (isIn ? amount : -amount) }
   }
 
   private moveTransfer(
@@ -212,7 +218,7 @@ export class Ledger {
         if (before.inFlight.has(event.transferId)) broken("the transfer is in flight already")
         if (event.to === before.id) broken("the wallet sends to itself")
         return {
-          ...state,
+          ...withRefunded(state, event.refund, event.amount),
           balance: before.balance - event.amount,
           inFlight: new Map(before.inFlight).set(event.transferId, event.amount)
         }
@@ -224,8 +230,12 @@ export class Ledger {
         if (amount !== event.amount) broken(`in flight is ${amount}`)
         const inFlight = new Map(before.inFlight)
         inFlight.delete(event.transferId)
-        const back = event._tag === "TransferReversed" ? event.amount : 0n
-        return { ...state, balance: before.balance + back, inFlight }
+        if (event._tag === "TransferSettled") return { ...state, inFlight }
+        const sent = this.events.find(
+          (one) => one.event._tag === "TransferSent" && one.event.transferId === event.transferId
+        )
+        const refund = sent?.event._tag === "TransferSent" ? sent.event.refund : null
+        return { ...withRefunded(state, refund, -event.amount), balance: before.balance + event.amount, inFlight }
       }
     }
   }
@@ -250,7 +260,7 @@ export class Ledger {
         const held = neededFor(legs)
         if (event.held !== held) broken(`it holds ${event.held} in transit, which needs ${held}`)
         if (availableOf(before) < held) broken(`only ${availableOf(before)} is available`)
-        return withLegs(state, transferId, { legs, held, decided: false })
+        return withLegs(refunding(state, legs, 1n), transferId, { legs, held, decided: false })
       }
       case "LegsRefused":
         return state
@@ -264,7 +274,7 @@ export class Ledger {
         // At home it stays until all know.
         const rest = event.home === before.id ? { legs: known.legs, held: 0n, decided: true } : undefined
         const after = withLegs(state, transferId, rest)
-        if (event._tag === "LegsReleased") return after
+        if (event._tag === "LegsReleased") return refunding(after, known.legs, -1n)
         if (!isSame(event.legs, known.legs)) broken("other legs were promised")
         return { ...after, balance: event.legs.reduce((sum, leg) => sum + movedBy(leg), before.balance) }
       }
@@ -364,18 +374,24 @@ export class Ledger {
         return { ...state, balance: state.balance + event.amount }
       case "RefundReceived":
       case "RefundPaid":
-        this.refunded.set(event.refundOf, this.refunded.get(event.refundOf)! - event.amount)
-        return { ...state, balance: state.balance + (event._tag === "RefundPaid" ? event.amount : -event.amount) }
+        return {
+          ...withRefunded(state, { of: event.refundOf, leg: 0 }, -event.amount),
+          balance: state.balance + (event._tag === "RefundPaid" ? event.amount : -event.amount)
+        }
       case "TransferSent": {
         if (!state.inFlight.has(event.transferId)) broken("the transfer has ended")
         const inFlight = new Map(state.inFlight)
         inFlight.delete(event.transferId)
-        return { ...state, balance: state.balance + event.amount, inFlight }
+        return { ...withRefunded(state, event.refund, -event.amount), balance: state.balance + event.amount, inFlight }
       }
       case "LegsBegun":
       case "LegsPrepared":
         if (state.prepared.get(event.transferId)?.decided !== false) broken("the transfer is decided")
-        return withLegs(state, event.transferId, undefined)
+        return withLegs(
+          refunding(state, state.prepared.get(event.transferId)?.legs ?? [], -1n),
+          event.transferId,
+          undefined
+        )
       case "HoldPlaced": {
         const holds = new Map(state.holds)
         holds.delete(event.holdId)

@@ -38,6 +38,18 @@ export interface LedgerState {
   readonly inFlight: ReadonlyMap<string, bigint>
   /** Promised of transfers of several legs, by transfer id; at its home until it is settled. */
   readonly prepared: ReadonlyMap<string, LedgerLegs>
+  /** Net, by what is refunded (`refundName`): also what is on its way. */
+  readonly refunded: ReadonlyMap<string, bigint>
+}
+
+/** A transaction has leg 0. */
+export const refundName = (of: string, leg: number): string => `${of} ${leg}`
+
+/** With so much more, or less, of an original refunded; `null`: nothing is. */
+export const withRefunded = (state: LedgerState, refund: RefundedLeg | null, amount: bigint): LedgerState => {
+  if (refund === null) return state
+  const name = refundName(refund.of, refund.leg)
+  return { ...state, refunded: new Map(state.refunded).set(name, (state.refunded.get(name) ?? 0n) + amount) }
 }
 
 export interface LedgerLegs {

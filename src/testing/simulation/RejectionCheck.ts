@@ -13,6 +13,7 @@ import {
   metadataBytes,
   neededFor,
   openHoldsOf,
+  refundName,
   stateBytes
 } from "./LedgerState.ts"
 import { type Account, type LoggedCommand, nameOf } from "./LogCheck.ts"
@@ -38,6 +39,8 @@ interface Moment {
   /** The latest that the node's time was at the answer, ms. */
   readonly time: number
   readonly limits: WalletLimits
+  /** Of a refund: what it is of, if the log has that. */
+  readonly original: Original | undefined
   /** Of all wallets of several legs but the home, each at any time of the call. */
   readonly others: ReadonlyMap<string, ReadonlyArray<LedgerState | undefined>>
 }
@@ -109,10 +112,72 @@ const justifiesLegs = (
 
 const isClosed = (state: LedgerState | undefined) => state?.status === "closed"
 
+/** What a refund is asked of. */
+interface Original {
+  /** `null`: it cannot be refunded at all. */
+  readonly amount: bigint | null
+  readonly name: string
+  /** Of several legs as a whole: each has a bound of its own, at its own wallet. */
+  readonly isWhole: boolean
+  readonly isTakenBack: boolean
+}
+
+const refundTags: ReadonlySet<string> = new Set([
+  "TransactionNotFound",
+  "TransferNotFound",
+  "NotRefundable",
+  "RefundExceeded",
+  "InsufficientFunds"
+])
+
+const isRefund = ({ kind }: Operation): boolean => kind === "refund" || kind === "refundTransfer"
+
+const justifiesRefund = (tag: string, operation: Operation, { original, state }: Moment): boolean => {
+  const asked = "amount" in operation ? operation.amount : null
+  if (tag === "TransactionNotFound" || tag === "TransferNotFound") {
+    return original === undefined || original.isWhole
+  }
+  if (original === undefined) return false
+  if (tag === "NotRefundable") return original.amount === null
+  if (original.isWhole) return true
+  if (original.amount === null || state === undefined) return false
+  const left = original.amount - (state.refunded.get(original.name) ?? 0n)
+  if (tag === "RefundExceeded") return left <= 0n || (asked !== null && asked > left)
+  return tag === "InsufficientFunds" && availableOf(state) < (asked ?? left)
+}
+
+const originalOf = ({ ledgers, several, transfers }: Account, operation: Operation): Original | undefined => {
+  if (operation.kind === "refund") {
+    const { transactionId: id } = operation
+    const ledger = ledgers.get(operation.walletId)
+    const found = [...(ledger?.transactions.values() ?? [])].flat().find((one) => one.id === id)
+    if (found === undefined || ledger!.reversals.has(found.version)) return undefined
+    const isOwn = ["debit", "capture", "credit"].includes(found.type)
+    const name = refundName(id, 0)
+    return { amount: isOwn ? found.amount : null, name, isWhole: false, isTakenBack: found.type === "credit" }
+  }
+  if (operation.kind !== "refundTransfer") return undefined
+  const { leg, transferId: id } = operation
+  const one = transfers.get(id)
+  const of = several.get(id)
+  if (one === undefined && of === undefined) return undefined
+  const isOver =
+    one === undefined ? of!.decided?.event._tag === "LegsReleased" : one.ended?.event._tag === "TransferReversed"
+  const isOfRefund =
+    one === undefined
+      ? of!.event.refundOf !== null
+      : one.sent.event._tag === "TransferSent" && one.sent.event.refund !== null
+  const amount = isOver || isOfRefund ? null : (one?.amount ?? of!.event.legs[leg ?? 0]!.amount)
+  return { amount, name: refundName(id, leg ?? 0), isWhole: of !== undefined && leg === null, isTakenBack: true }
+}
+
 /** Whether the wallet, as it was, says so. */
 const justifies = (tag: string, operation: Operation, moment: Moment): boolean => {
   const { destinations, limits, state, time } = moment
   if (operation.kind === "legs" && tag !== "LimitExceeded") return justifiesLegs(tag, operation, moment)
+  if (isRefund(operation) && refundTags.has(tag)) return justifiesRefund(tag, operation, moment)
+  // Several wallets may say so, each of its own leg.
+  if (moment.original?.isWhole === true) return true
   switch (tag) {
     case "WalletNotFound":
       return (
@@ -123,7 +188,7 @@ const justifies = (tag: string, operation: Operation, moment: Moment): boolean =
     case "WalletAlreadyExists":
       return state !== undefined
     case "WalletClosed":
-      return isClosed(state) || (operation.kind === "transfer" && destinations.some(isClosed))
+      return isClosed(state) || (["transfer", "refundTransfer"].includes(operation.kind) && destinations.some(isClosed))
     case "SameWallet":
       return operation.kind === "transfer" && operation.to === operation.walletId
   }
@@ -131,7 +196,10 @@ const justifies = (tag: string, operation: Operation, moment: Moment): boolean =
   const hold = "holdId" in operation ? state.holds.get(operation.holdId) : undefined
   switch (tag) {
     case "WalletFrozen":
-      return state.status === "frozen" && ["debit", "hold", "capture", "transfer"].includes(operation.kind)
+      return (
+        state.status === "frozen" &&
+        (["debit", "hold", "capture", "transfer"].includes(operation.kind) || moment.original?.isTakenBack === true)
+      )
     case "WalletNotEmpty":
       return (
         operation.kind === "close" &&
@@ -179,6 +247,8 @@ const couldBeRefused = (operation: Operation): boolean => {
     case "legs":
       return operation.legs.some(({ amount }) => amount === unluckyAmount || amount === unluckyArrival)
     case "capture":
+    case "refund":
+    case "refundTransfer":
       return operation.amount === unluckyAmount || operation.amount === null
     case "release":
       return true
@@ -211,6 +281,10 @@ const doneBefore = (account: Account, attempt: Answered): ReadonlyArray<LoggedCo
   )
 }
 
+/** To whom a refund of that leg would go. */
+const sourceOf = ({ several, transfers }: Account, id: string, leg: number): string | undefined =>
+  transfers.get(id)?.from ?? several.get(id)?.event.legs[leg]?.from
+
 const checkRules = (
   trial: Trial,
   account: Account,
@@ -223,7 +297,13 @@ const checkRules = (
   const ledger = account.ledgers.get(walletId)
   const newest = truth.versions.get(walletId) ?? -1
   const states = statesBetween(ledger, oldestVersion(trial, attempt, ledger), newest)
-  const to = operation.kind === "transfer" ? operation.to : undefined
+  const original = originalOf(account, operation)
+  const to =
+    operation.kind === "transfer"
+      ? operation.to
+      : operation.kind === "refundTransfer"
+        ? sourceOf(account, operation.transferId, operation.leg ?? 0)
+        : undefined
   const destination = to === undefined ? undefined : account.ledgers.get(to)
   const destinations =
     to === undefined ? [] : statesBetween(destination, toldVersion(attempt, to), truth.versions.get(to) ?? -1)
@@ -235,10 +315,12 @@ const checkRules = (
     others.set(id, statesBetween(other, toldVersion(attempt, id), truth.versions.get(id) ?? -1))
   }
   const holds = states.some((state) => {
-    return justifies(tag, operation, { state, destinations, others, time: truth.time + soundMillis, limits })
+    return justifies(tag, operation, { state, destinations, others, original, time: truth.time + soundMillis, limits })
   })
   if (!holds) wrong("the wallet was not like that at any time of the call")
   if (attempt.stale !== undefined || operation.kind === "read" || operation.kind === "past") return
+  // Which wallet's the key is shows from the original only.
+  if (isRefund(operation) && ["TransactionNotFound", "TransferNotFound", "NotRefundable"].includes(tag)) return
   const [done] = doneBefore(account, attempt)
   if (done !== undefined) wrong(`its key had taken place at version ${done.version} before it was asked for`)
 }
@@ -283,8 +365,13 @@ const checkTransferReversed = (account: Account, attempt: Answered, wrong: (law:
 /** The destination may have been closed after it was looked at, before it was asked. */
 const checkTriedReversal = (account: Account, attempt: Answered): boolean => {
   const { operation, truth } = attempt
-  if (operation.kind !== "transfer") return false
-  const { to } = operation
+  const to =
+    operation.kind === "transfer"
+      ? operation.to
+      : operation.kind === "refundTransfer"
+        ? sourceOf(account, operation.transferId, operation.leg ?? 0)
+        : undefined
+  if (to === undefined) return false
   const ledger = account.ledgers.get(to)
   return statesBetween(ledger, toldVersion(attempt, to), truth.versions.get(to) ?? -1).some(isClosed)
 }
@@ -328,7 +415,8 @@ export const checkRejection = (
     case "OperationReversed":
       return checkReversed(account, attempt, wrong)
     case "TransferReversed":
-      if (attempt.dryRun && checkTriedReversal(account, attempt)) return
+      if (attempt.dryRun && (attempt.operation.kind === "refundTransfer" || checkTriedReversal(account, attempt)))
+        return
       return checkTransferReversed(account, attempt, wrong)
     default:
       return checkRules(trial, account, attempt, tag, wrong)

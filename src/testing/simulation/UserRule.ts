@@ -19,6 +19,8 @@ export const isUnlucky = (event: WalletEvent): boolean => {
     case "WalletDebited":
     case "HoldPlaced":
     case "HoldCaptured":
+    case "RefundReceived":
+    case "RefundPaid":
     case "TransferSent":
       return event.amount === unluckyAmount
     case "LegsBegun":
