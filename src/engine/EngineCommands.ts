@@ -76,10 +76,11 @@ export const make = Effect.fnUntraced(function* (
   const ids = yield* EventIds
   const clock = yield* Clock.Clock
   const persistence = yield* Persistence
+  const calls = yield* WalletCalls
   const context: CommandContext = {
-    calls: yield* WalletCalls,
+    calls,
     persistence,
-    originals: makeOriginals(persistence, yield* WritePipeline, () => clock.currentTimeMillisUnsafe()),
+    originals: makeOriginals(calls, persistence, yield* WritePipeline, () => clock.currentTimeMillisUnsafe()),
     replayedReply: yield* makeReplayedReply,
     nextId: () => ids.next(clock.currentTimeMillisUnsafe()),
     durabilities: yield* makeDurabilities(bounds)

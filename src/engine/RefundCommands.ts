@@ -41,9 +41,13 @@ const notYetThere = (what: string) =>
 
 /** What the rows say of originals. */
 export interface Originals {
-  readonly transaction: (transactionId: string) => Effect.Effect<Transaction, CommandError | TransactionNotFound>
+  /** `walletId`: that has to have made it, if that is said. */
+  readonly transaction: (
+    transactionId: string,
+    walletId: string | undefined
+  ) => Effect.Effect<Transaction, CommandError | TransactionNotFound>
   /** One that is completed, and no refund itself. */
-  readonly transfer: (transferId: string) => Effect.Effect<Transfer, CommandError>
+  readonly transfer: (transferId: string, walletId: string | undefined) => Effect.Effect<Transfer, CommandError>
   readonly bound: (original: Transaction) => Effect.Effect<RefundBound, CommandError>
   /** In the order asked. */
   readonly bounds: (
@@ -53,6 +57,7 @@ export interface Originals {
 }
 
 export const makeOriginals = (
+  calls: WalletCalls["Service"],
   persistence: Persistence["Service"],
   pipeline: WritePipeline["Service"],
   now: () => number,
@@ -63,9 +68,16 @@ export const makeOriginals = (
     if (!pipeline.separate) return false
     const { lagMillis, queuedEvents } = pipeline.load()
     if (at === undefined) return queuedEvents > 0
-    const since = now() - at
-    return since >= 0 && since <= unseenMillis + (queuedEvents > 0 ? lagMillis : 0)
+    // A clock that is ahead of this one's has made it, or nobody has.
+    return now() - at <= unseenMillis + (queuedEvents > 0 ? lagMillis : 0)
   }
+  /** Whether the wallet has events that Persistence does not have yet. */
+  const isBehindOf = Effect.fnUntraced(function* (walletId: string): Effect.fn.Return<boolean, CommandError> {
+    if (!pipeline.separate) return false
+    const wallet = yield* calls.current(walletId, -1)
+    const persisted = yield* persistence.persistedVersions([walletId])
+    return (wallet?.version ?? -1) > (persisted.get(walletId)?.version ?? -1)
+  })
   const bounds: Originals["bounds"] = (transfer, legs) => {
     const asked = legs.map((leg) => ({ walletId: transfer.legs[leg]!.to, of: transfer.id, leg }))
     return Effect.map(persistence.refunded(asked), (found) =>
@@ -73,18 +85,24 @@ export const makeOriginals = (
     )
   }
   return {
-    transaction: Effect.fnUntraced(function* (transactionId) {
+    transaction: Effect.fnUntraced(function* (transactionId, walletId) {
       const found = yield* persistence.transaction(transactionId)
       if (found !== undefined) return found
       const place = placeOfEvent(transactionId)
-      if (place !== undefined && isOnItsWay(place.time)) return yield* notYetThere(`transaction ${transactionId}`)
+      const isBehind =
+        walletId === undefined ? place !== undefined && isOnItsWay(place.time) : yield* isBehindOf(walletId)
+      if (isBehind) return yield* notYetThere(`transaction ${transactionId}`)
+      // It may have come after the first look, and before the second.
+      const come = pipeline.separate ? yield* persistence.transaction(transactionId) : undefined
+      if (come !== undefined) return come
       return yield* new TransactionNotFound({ transactionId })
     }),
-    transfer: Effect.fnUntraced(function* (transferId) {
+    transfer: Effect.fnUntraced(function* (transferId, walletId) {
       const transfer = yield* persistence.transfer(transferId)
       if (transfer === undefined) {
         const isKnown = carried(transferId) !== undefined
-        if (isKnown || isOnItsWay(undefined)) return yield* notYetThere(`transfer ${transferId}`)
+        const isLate = isKnown || isOnItsWay(undefined) || (walletId !== undefined && (yield* isBehindOf(walletId)))
+        if (isLate) return yield* notYetThere(`transfer ${transferId}`)
         return yield* new TransferNotFound({ transferId })
       }
       if (transfer.status === "reversed" || transfer.refundOf !== null) {
@@ -133,7 +151,7 @@ export const transactionRefund = Effect.fnUntraced(function* (
   asked: AskedTransactionRefund
 ): Effect.fn.Return<RefundTransaction, CommandError | TransactionNotFound> {
   const { transactionId } = asked
-  const original = yield* originals.transaction(transactionId)
+  const original = yield* originals.transaction(transactionId, asked.walletId)
   if (asked.walletId !== undefined && asked.walletId !== original.walletId) {
     return yield* new TransactionNotFound({ transactionId })
   }
@@ -318,7 +336,7 @@ export const transferRefund = Effect.fnUntraced(function* (
   asked: AskedTransferRefund
 ): Effect.fn.Return<TransferCommand, CommandError> {
   const { amount, leg, transferId, walletId } = asked
-  const transfer = yield* context.originals.transfer(transferId)
+  const transfer = yield* context.originals.transfer(transferId, walletId)
   const legs = transfer.legs.length
   if (leg !== null && leg >= legs) {
     return yield* new InvalidRequest({ detail: `leg: the transfer has ${legs}, counted from 0` })

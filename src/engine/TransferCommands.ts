@@ -65,7 +65,7 @@ export const make = Effect.fnUntraced(function* (
   const calls = yield* WalletCalls
   const pipeline = yield* WritePipeline
   const refunded = makeRefundedReads(persistence)
-  const originals = makeOriginals(persistence, pipeline, () => clock.currentTimeMillisUnsafe(), saga.carried)
+  const originals = makeOriginals(calls, persistence, pipeline, () => clock.currentTimeMillisUnsafe(), saga.carried)
   const bounded = makeBoundedLegs(persistence)
 
   const counting = (startedAt: number) => (exit: Exit.Exit<Answered, TransferError>) =>

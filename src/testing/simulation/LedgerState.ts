@@ -78,6 +78,9 @@ export const askedBytes = (reference: string | null): number => openBytes(refere
 /** Of a wallet's metadata. */
 export const metadataBytes = (metadata: Metadata): number => jsonBytes(metadata)
 
+/** Of what a transfer refunds. */
+export const refundBytes = 100
+
 /** As the manual counts it. Of what is in flight the model keeps no references: `mostReference` is the longest. */
 export const stateBytes = (
   { holds, inFlight, metadata, prepared }: LedgerState,
@@ -85,7 +88,7 @@ export const stateBytes = (
 ): number => {
   let bytes = 600 + jsonBytes(metadata) + inFlight.size * askedBytes(mostReference)
   // Of a home there is the whole transfer, too, of which the model does not know how many legs it has.
-  if (mostReference !== null) bytes += prepared.size * legsBytes
+  if (mostReference !== null) bytes += prepared.size * legsBytes + inFlight.size * refundBytes
   for (const hold of holds.values()) if (isOpenHold(hold)) bytes += openBytes(hold.reference, hold.metadata)
   return bytes
 }

@@ -13,6 +13,7 @@ import {
   metadataBytes,
   neededFor,
   openHoldsOf,
+  refundBytes,
   refundName,
   stateBytes
 } from "./LedgerState.ts"
@@ -67,6 +68,8 @@ const added = (operation: Operation, state: LedgerState): number => {
     case "hold":
     case "transfer":
       return askedBytes(operation.reference)
+    case "refundTransfer":
+      return askedBytes(operation.reference) + refundBytes
     case "legs":
       return legsBytes
     case "update":
@@ -120,6 +123,10 @@ interface Original {
   /** Of several legs as a whole: each has a bound of its own, at its own wallet. */
   readonly isWhole: boolean
   readonly isTakenBack: boolean
+  /** That makes its refunds. */
+  readonly walletId: string
+  /** Of a transfer: its rows were lost, and are still to be written again. */
+  readonly isLost: boolean
 }
 
 const refundTags: ReadonlySet<string> = new Set([
@@ -135,7 +142,7 @@ const isRefund = ({ kind }: Operation): boolean => kind === "refund" || kind ===
 const justifiesRefund = (tag: string, operation: Operation, { original, state }: Moment): boolean => {
   const asked = "amount" in operation ? operation.amount : null
   if (tag === "TransactionNotFound" || tag === "TransferNotFound") {
-    return original === undefined || original.isWhole
+    return original === undefined || original.isWhole || original.isLost || original.walletId !== operation.walletId
   }
   if (original === undefined) return false
   if (tag === "NotRefundable") return original.amount === null
@@ -146,7 +153,7 @@ const justifiesRefund = (tag: string, operation: Operation, { original, state }:
   return tag === "InsufficientFunds" && availableOf(state) < (asked ?? left)
 }
 
-const originalOf = ({ ledgers, several, transfers }: Account, operation: Operation): Original | undefined => {
+const originalOf = ({ ledgers, several, transfers }: Account, { operation, truth }: Answered): Original | undefined => {
   if (operation.kind === "refund") {
     const { transactionId: id } = operation
     const ledger = ledgers.get(operation.walletId)
@@ -154,7 +161,14 @@ const originalOf = ({ ledgers, several, transfers }: Account, operation: Operati
     if (found === undefined || ledger!.reversals.has(found.version)) return undefined
     const isOwn = ["debit", "capture", "credit"].includes(found.type)
     const name = refundName(id, 0)
-    return { amount: isOwn ? found.amount : null, name, isWhole: false, isTakenBack: found.type === "credit" }
+    return {
+      amount: isOwn ? found.amount : null,
+      name,
+      isWhole: false,
+      isTakenBack: found.type === "credit",
+      walletId: operation.walletId,
+      isLost: false
+    }
   }
   if (operation.kind !== "refundTransfer") return undefined
   const { leg, transferId: id } = operation
@@ -168,7 +182,17 @@ const originalOf = ({ ledgers, several, transfers }: Account, operation: Operati
       ? of!.event.refundOf !== null
       : one.sent.event._tag === "TransferSent" && one.sent.event.refund !== null
   const amount = isOver || isOfRefund ? null : (one?.amount ?? of!.event.legs[leg ?? 0]!.amount)
-  return { amount, name: refundName(id, leg ?? 0), isWhole: of !== undefined && leg === null, isTakenBack: true }
+  const sent = one?.sent ?? of!.begun
+  const isLost = (truth.persisted.get(sent.walletId) ?? -1) < sent.version
+  const walletId = one?.to ?? of!.event.legs[leg ?? 0]!.to
+  return {
+    amount,
+    name: refundName(id, leg ?? 0),
+    isWhole: of !== undefined && leg === null,
+    isTakenBack: true,
+    walletId,
+    isLost
+  }
 }
 
 /** Whether the wallet, as it was, says so. */
@@ -297,7 +321,7 @@ const checkRules = (
   const ledger = account.ledgers.get(walletId)
   const newest = truth.versions.get(walletId) ?? -1
   const states = statesBetween(ledger, oldestVersion(trial, attempt, ledger), newest)
-  const original = originalOf(account, operation)
+  const original = originalOf(account, attempt)
   const to =
     operation.kind === "transfer"
       ? operation.to

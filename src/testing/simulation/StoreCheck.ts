@@ -15,7 +15,13 @@ import type { Trial } from "./Trial.ts"
 
 type Violated = (law: string) => void
 
-const viewOf = ({ holds: _holds, inFlight: _inFlight, prepared: _prepared, ...view }: LedgerState) => view
+const viewOf = ({
+  holds: _holds,
+  inFlight: _inFlight,
+  prepared: _prepared,
+  refunded: _refunded,
+  ...view
+}: LedgerState) => view
 
 const last = <A>(items: ReadonlyArray<A>): A => items[items.length - 1]!
 
