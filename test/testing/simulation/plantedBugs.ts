@@ -3,6 +3,7 @@
  * to find every one of them, or it proves nothing; unit tests those that it cannot meet.
  */
 import { plantedLegs } from "./plantedLegs.ts"
+import { plantedRefunds } from "./plantedRefunds.ts"
 import { answers } from "./answerBugs.ts"
 import { bug, change, foundBy, type PlantedBug, type Replacement } from "./plantedBug.ts"
 
@@ -455,6 +456,7 @@ const real: ReadonlyArray<PlantedBug> = [
 export const plantedBugs: ReadonlyArray<PlantedBug> = [
   ...transfers,
   ...plantedLegs,
+  ...plantedRefunds,
   ...keys,
   ...unchanged,
   ...unsure,
