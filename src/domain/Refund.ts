@@ -62,8 +62,6 @@ const anyRefund = Schema.Struct({
 /** Of a transfer of one leg that is a refund; `null`: this is none. */
 export const AnyRefund = absentOrNull(anyRefund)
 
-export type AskedRefund = typeof anyRefund.Type
-
 // --- State -------------------------------------------------------------------
 
 /** So many changes are remembered at most, those of one event at least (`maxLegs`). About 25 kB. */

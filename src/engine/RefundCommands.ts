@@ -173,7 +173,9 @@ export interface AskedTransferRefund extends Pick<SendTransfer, "reference" | "m
   readonly leg: number | null
 }
 
-export const askedTransferRefund = (input: RefundTransferInput): AskedTransferRefund => {
+export const askedTransferRefund = (
+  input: Omit<RefundTransferInput, "dryRun" | "idempotencyKey">
+): AskedTransferRefund => {
   const { amount = null, effectiveAt = null, leg = null, reference = null, transferId, walletId } = input
   return { transferId, walletId, amount, leg, reference, metadata: ownMetadata(input.metadata), effectiveAt }
 }

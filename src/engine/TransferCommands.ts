@@ -37,6 +37,7 @@ import {
   isBehind,
   makeOriginals,
   malformedTransferRefund,
+  type RefundContext,
   refundLooks,
   transferRefund
 } from "./RefundCommands.ts"
@@ -64,7 +65,6 @@ export const make = Effect.fnUntraced(function* (
 
   const calls = yield* WalletCalls
   const pipeline = yield* WritePipeline
-  const refunded = makeRefundedReads(persistence)
   const originals = makeOriginals(calls, persistence, pipeline, () => clock.currentTimeMillisUnsafe(), saga.carried)
   const bounded = makeBoundedLegs(persistence)
 
@@ -108,43 +108,36 @@ export const make = Effect.fnUntraced(function* (
           )
     )
 
-  const idFrom = (idempotencyKey: string | undefined) => (source: string) =>
-    derivedTransferId(source, idempotencyKey ?? "")
-
-  /** What has moved on since it was looked at is looked at again: no amount was asked for that could be exceeded. */
-  const isOld = (asked: AskedTransferRefund) => (error: TransferError) =>
-    isBehind(error) || (error._tag === "RefundExceeded" && asked.amount === null && error.refundable > 0n)
-
-  const doneBy = (idempotencyKey: string | undefined) => (command: TransferRequest["command"]) =>
-    idempotencyKey === undefined || command._tag === "BeginLegs"
-      ? Effect.undefined
-      : saga.done({ ...command, currency: "", destination: null }, keyOf(idempotencyKey))
-
-  const refundTransfer = (input: RefundTransferInput | DryRun<RefundTransferInput>): Answering => {
-    const { dryRun: isDryRun = false, idempotencyKey } = input
-    const asked = askedTransferRefund(input as RefundTransferInput)
-    const origin = originOf(input)
-    const wrong = bothInvalid(malformedOrigin(origin), malformedTransferRefund(asked))
-    if (wrong !== undefined) return Effect.fail(wrong)
-    const key = keyOf(idempotencyKey)
-    const looked = { originals, calls, idOf: idFrom(idempotencyKey), done: doneBy(idempotencyKey) }
-    const { actor, await: wanted, correlationId } = origin
-    return Effect.flatMap(transferRefund(looked, asked), (command): Answering => {
-      const request: TransferRequest = { command, key, actor, correlationId, await: stepsAwait(wanted) }
-      return isDryRun ? dryRun(request) : tracedTransfer(Effect.flatten(begin(request)), request)
-    }).pipe(Effect.retry({ times: refundLooks, while: isOld(asked) }))
-  }
+  const ask = (request: TransferRequest, isDryRun: boolean): Answering =>
+    isDryRun ? dryRun(request) : tracedTransfer(Effect.flatten(begin(request)), request)
 
   return {
     beginTransfer,
-    refundTransfer: taking(refundTransfer) as EngineTransfers["refundTransfer"],
+    refundTransfer: taking(refundTransfer({ originals, calls, saga, ask })) as EngineTransfers["refundTransfer"],
     // One that is no dry run is not answered as one, which the function does not say by its type.
     transfer: taking((input: TransferInput | DryRun<TransferInput>): Answering => {
       const isDryRun = input.dryRun ?? false
       const request = requestOf(input, isDryRun)
       if (request instanceof InvalidRequest) return Effect.fail(request)
-      return isDryRun ? dryRun(request) : tracedTransfer(Effect.flatten(begin(request)), request)
+      return ask(request, isDryRun)
     }) as EngineTransfers["transfer"],
+    ...transferQueries({ persistence, saga, share })
+  }
+})
+
+interface TransferReads {
+  readonly persistence: Persistence["Service"]
+  readonly saga: TransferSaga["Service"]
+  readonly share: ReadShare["Service"]
+}
+
+const transferQueries = ({
+  persistence,
+  saga,
+  share
+}: TransferReads): Pick<EngineTransfers, "getTransfer" | "transfers"> => {
+  const refunded = makeRefundedReads(persistence)
+  return {
     getTransfer: Effect.fnUntraced(function* (transferId) {
       const detail = wrongId(transferId, "transferId")
       if (detail !== undefined) return yield* new InvalidRequest({ detail })
@@ -162,7 +155,42 @@ export const make = Effect.fnUntraced(function* (
       )
     )
   }
-})
+}
+
+interface RefundCalls extends Pick<RefundContext, "originals" | "calls"> {
+  readonly saga: TransferSaga["Service"]
+  readonly ask: (request: TransferRequest, isDryRun: boolean) => Answering
+}
+
+/** What has moved on since it was looked at is looked at again: no amount was asked for that could be exceeded. */
+const isOld = (asked: AskedTransferRefund) => (error: TransferError) =>
+  isBehind(error) || (error._tag === "RefundExceeded" && asked.amount === null && error.refundable > 0n)
+
+const refundTransfer =
+  ({ ask, calls, originals, saga }: RefundCalls) =>
+  (input: RefundTransferInput | DryRun<RefundTransferInput>): Answering => {
+    const { dryRun = false, idempotencyKey } = input
+    const asked = askedTransferRefund(input)
+    const { actor, await: wanted, correlationId, ...origin } = originOf(input)
+    const wrong = bothInvalid(
+      malformedOrigin({ actor, await: wanted, correlationId, ...origin }),
+      malformedTransferRefund(asked)
+    )
+    if (wrong !== undefined) return Effect.fail(wrong)
+    const key = keyOf(idempotencyKey)
+    const context: RefundContext = {
+      originals,
+      calls,
+      idOf: (source) => derivedTransferId(source, idempotencyKey ?? ""),
+      done: (command) =>
+        idempotencyKey === undefined || command._tag === "BeginLegs"
+          ? Effect.undefined
+          : saga.done({ ...command, currency: "", destination: null }, key)
+    }
+    return Effect.flatMap(transferRefund(context, asked), (command) =>
+      ask({ command, key, actor, correlationId, await: stepsAwait(wanted) }, dryRun)
+    ).pipe(Effect.retry({ times: refundLooks, while: isOld(asked) }))
+  }
 
 /**
  * Of a transfer: from its source and the key, so that a retry, on whichever node,

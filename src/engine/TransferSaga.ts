@@ -24,6 +24,7 @@ import * as Deadlines from "../actors/Deadlines.ts"
 import type { CommandError } from "../actors/EngineError.ts"
 import { MailboxFull, OutcomeUnknown } from "../actors/EngineError.ts"
 import * as EngineMetrics from "../actors/EngineMetrics.ts"
+import type { OpenTransfer } from "../actors/WalletActor.ts"
 import { WalletRegistry } from "../actors/WalletRegistry.ts"
 import type { BeginLegs, SendTransfer } from "../domain/Command.ts"
 import type { CommandKey, RecordedEvent } from "../domain/Event.ts"
@@ -35,7 +36,7 @@ import { makeReplayedReply } from "./ReplayedReply.ts"
 import { type LegsSteps, makeLegsSteps, openTransfer } from "./LegsSteps.ts"
 import type { Attempt, RunOptions, TransferError, TransferOutcome } from "./TransferRun.ts"
 import { conclude, concludeLegs, left, TransferCaller, TransferRun } from "./TransferRun.ts"
-import type { Sent, TransferOrigin, TransferSteps } from "./TransferSteps.ts"
+import type { Sent, TransferOrigin, TransferSteps, Wallets } from "./TransferSteps.ts"
 import { engineOrigin, isPassing, makeTransferSteps, makeWallets, noteBytes, pendingTransfer } from "./TransferSteps.ts"
 import { callBytes, WalletCalls } from "./WalletCalls.ts"
 
@@ -220,6 +221,20 @@ const makeTransferRuns = ({ legs, steps }: Steps, bounds: ActorBounds) => {
   return { runs, carry, resume, resumeAll }
 }
 
+/** A time that is still to come is of a bad clock, and tells no age. */
+const isDue = ({ createdAt }: OpenTransfer, now: number, patienceMillis: number): boolean =>
+  createdAt <= now - patienceMillis || createdAt > now
+
+const makeDone =
+  (calls: WalletCalls["Service"], { eventsOf }: Wallets): TransferSaga["Service"]["done"] =>
+  (command, key) => {
+    const { actor, correlationId } = engineOrigin
+    const call = { command, key, actor, correlationId, await: "committed", ifVersion: null, dryRun: true } as const
+    return Effect.flatMap(calls.ask({ ...call, bytes: callBytes + noteBytes(command) }), (reply) =>
+      reply._tag === "Seen" || reply.replayed ? eventsOf(reply) : Effect.undefined
+    )
+  }
+
 const make = Effect.fnUntraced(function* (bounds: ActorBounds, { alone }: SagaOptions) {
   const registry = yield* WalletRegistry
   const replayedReply = yield* makeReplayedReply
@@ -275,11 +290,7 @@ const make = Effect.fnUntraced(function* (bounds: ActorBounds, { alone }: SagaOp
   registry.onTransfersFound((walletId, found) => {
     if (!accepting) return
     const now = clock.currentTimeMillisUnsafe()
-    const ids: Array<string> = []
-    for (const { createdAt, id } of found) {
-      // A time that is still to come is of a bad clock, and tells no age.
-      if ((createdAt <= now - patienceMillis || createdAt > now) && !runs.has(id)) ids.push(id)
-    }
+    const ids = found.flatMap((one) => (isDue(one, now, patienceMillis) && !runs.has(one.id) ? [one.id] : []))
     if (ids.length > 0) fork(resumeAll(walletId, ids))
   })
 
@@ -298,15 +309,12 @@ const make = Effect.fnUntraced(function* (bounds: ActorBounds, { alone }: SagaOp
     })
   )
 
-  const done: TransferSaga["Service"]["done"] = (command, key) => {
-    const { actor, correlationId } = engineOrigin
-    const call = { command, key, actor, correlationId, await: "committed", ifVersion: null, dryRun: true } as const
-    return Effect.flatMap(calls.ask({ ...call, bytes: callBytes + noteBytes(command) }), (reply) =>
-      reply._tag === "Seen" || reply.replayed ? wallets.eventsOf(reply) : Effect.undefined
-    )
-  }
-
-  return TransferSaga.of({ done, begin, resume, carried: (transferId) => runs.get(transferId)?.transfer })
+  return TransferSaga.of({
+    done: makeDone(calls, wallets),
+    begin,
+    resume,
+    carried: (transferId) => runs.get(transferId)?.transfer
+  })
 })
 
 const reportDefect = (walletId: string, transferId: string, cause: Cause.Cause<unknown>): Effect.Effect<void> =>

@@ -48,10 +48,37 @@ const areLegs = (
   { legs }: Extract<Operation, { readonly kind: "legs" }>,
   event: Extract<WalletEvent, { readonly _tag: "LegsBegun" }>
 ): boolean =>
+  event.refundOf === null &&
   isSame(
     legs.map((leg) => ({ ...leg, metadata: {}, refund: null })),
     event.legs.map(({ currency: _currency, ...leg }) => leg)
   )
+
+const explainsRefund = (
+  operation: Extract<Operation, { readonly kind: "refund" | "refundTransfer" }>,
+  event: WalletEvent
+): boolean => {
+  const { amount, reference } = operation
+  if (operation.kind === "refund") {
+    return (
+      (event._tag === "RefundReceived" || event._tag === "RefundPaid") &&
+      event.refundOf === operation.transactionId &&
+      (amount === null || event.amount === amount) &&
+      note(reference, {}, event)
+    )
+  }
+  const { leg, transferId } = operation
+  if (event._tag === "LegsBegun") {
+    return event.refundOf === transferId && amount === null && leg === null && note(reference, {}, event)
+  }
+  return (
+    event._tag === "TransferSent" &&
+    event.refund?.of === transferId &&
+    (leg === null || event.refund.leg === leg) &&
+    (amount === null || event.amount === amount) &&
+    note(reference, {}, event)
+  )
+}
 
 /** Whether the events are what the operation asks for, in the state before them. */
 export const explains = (
@@ -112,32 +139,10 @@ export const explains = (
         note(operation.reference, {}, event)
       )
     case "refund":
-      return (
-        (event._tag === "RefundReceived" || event._tag === "RefundPaid") &&
-        event.refundOf === operation.transactionId &&
-        (operation.amount === null || event.amount === operation.amount) &&
-        note(operation.reference, {}, event)
-      )
-    case "refundTransfer": {
-      if (event._tag === "LegsBegun") {
-        const { amount, leg, reference, transferId } = operation
-        return event.refundOf === transferId && amount === null && leg === null && note(reference, {}, event)
-      }
-      return (
-        event._tag === "TransferSent" &&
-        event.refund?.of === operation.transferId &&
-        (operation.leg === null || event.refund.leg === operation.leg) &&
-        (operation.amount === null || event.amount === operation.amount) &&
-        note(operation.reference, {}, event)
-      )
-    }
+    case "refundTransfer":
+      return explainsRefund(operation, event)
     case "legs":
-      return (
-        event._tag === "LegsBegun" &&
-        event.refundOf === null &&
-        note(operation.reference, {}, event) &&
-        areLegs(operation, event)
-      )
+      return event._tag === "LegsBegun" && note(operation.reference, {}, event) && areLegs(operation, event)
     case "read":
     case "past":
       return false

@@ -132,8 +132,6 @@ export class Ledger {
         broken("the wallet exists")
         return state
       case "WalletCredited":
-        isOpen()
-        return { ...state, balance: before.balance + event.amount }
       case "TransferReceived":
         isOpen()
         return { ...state, balance: before.balance + event.amount }
