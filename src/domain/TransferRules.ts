@@ -64,9 +64,15 @@ import { moved, withoutTransfer, withTransfer } from "./WalletState.ts"
 
 // --- Rules -------------------------------------------------------------------
 
-/** Of a refund of all that is left: what that is now. */
-const amountOf = (wallet: Wallet, { amount, refund }: SendTransfer): bigint =>
-  refund !== null && refund.all ? refundLeft(wallet, refund) : amount
+/**
+ * Of a refund of all that is left: what that is now. With nothing left that would be no amount; that it is too
+ * much stands behind the form.
+ */
+const amountOf = (wallet: Wallet, { amount }: SendTransfer, refund: NonNullable<SendTransfer["refund"]>): bigint => {
+  if (!refund.all) return amount
+  const left = refundLeft(wallet, refund)
+  return left > 0n ? left : 1n
+}
 
 /** A second transfer of the same id would overwrite the first and lose its money. */
 const invalidTransfer = (wallet: Wallet, command: SendTransfer): InvalidRequest | undefined =>
@@ -77,9 +83,7 @@ const invalidTransfer = (wallet: Wallet, command: SendTransfer): InvalidRequest 
 
 export const sendTransfer = (wallet: Wallet, asked: SendTransfer, context: DecideContext): Decision => {
   const { refund } = asked
-  const amount = amountOf(wallet, asked)
-  // With nothing left the amount is no amount; that it is too much stands behind the form.
-  const command = { ...asked, amount: refund?.all === true && amount <= 0n ? 1n : amount }
+  const command = refund === null ? asked : { ...asked, amount: amountOf(wallet, asked, refund) }
   const rejection =
     closedOrFrozen(wallet) ??
     (command.to === wallet.id ? new SameWallet({ walletId: wallet.id }) : undefined) ??
