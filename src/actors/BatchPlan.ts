@@ -12,10 +12,12 @@ import { questionsOf } from "../domain/Policy.ts"
 import type { PolicySet, WalletFacts } from "../domain/PolicySet.ts"
 import { PolicyFault } from "../domain/PolicySet.ts"
 import type { Provisional } from "../domain/Provisional.ts"
+import { isBehindRefunds } from "../domain/RefundRules.ts"
 import type { Rejection } from "../domain/Rejection.ts"
 import type { Wallet } from "../domain/Wallet.ts"
 import { growth, walletBytes } from "../domain/WalletSize.ts"
 import type { SeenKey } from "../stores/Persistence.ts"
+import { refundsBehind, StoreUnavailable } from "../stores/StoreError.ts"
 import { IdempotencyKeyReused, OutcomeUnknown, PolicyDefect, VersionMismatch } from "./EngineError.ts"
 import type { Envelope, Resend } from "./Mailbox.ts"
 
@@ -29,13 +31,18 @@ import type { Envelope, Resend } from "./Mailbox.ts"
 export type Verdict =
   | Accepted
   | Tried
-  | {
-      readonly _tag: "Rejected"
-      readonly error: Rejection | IdempotencyKeyReused | VersionMismatch | OutcomeUnknown | PolicyDefect
-    }
+  | { readonly _tag: "Rejected"; readonly error: RefusedCommand }
   | { readonly _tag: "Same"; readonly first: number }
   | { readonly _tag: "Seen"; readonly version: number }
   | { readonly _tag: "Defect"; readonly defect: unknown }
+
+type RefusedCommand =
+  | Rejection
+  | IdempotencyKeyReused
+  | VersionMismatch
+  | OutcomeUnknown
+  | PolicyDefect
+  | StoreUnavailable
 
 interface Outcome {
   readonly before: Wallet | undefined
@@ -181,6 +188,13 @@ const judge = (
   // A wallet that is not there is told by the rules.
   if (envelope.ifVersion !== null && wallet !== undefined && wallet.version !== envelope.ifVersion) {
     return { _tag: "Rejected", error: new VersionMismatch({ walletId: context.walletId, version: wallet.version }) }
+  }
+  // Told apart from what the rules reject: with another look it may be judged.
+  if (wallet !== undefined && isBehindRefunds(wallet, envelope.command)) {
+    return {
+      _tag: "Rejected",
+      error: new StoreUnavailable({ store: "persistence", reason: refundsBehind, retryAfter: 1_000 })
+    }
   }
   const decision = decide(wallet, envelope.command, { time: context.now, limits: context.limits })
   if (Result.isFailure(decision)) return { _tag: "Rejected", error: decision.failure }

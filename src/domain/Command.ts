@@ -7,6 +7,7 @@ import { HoldCommand } from "./Hold.ts"
 import { LegsCommand } from "./Legs.ts"
 import { LifecycleCommand } from "./Lifecycle.ts"
 import { MovementCommand } from "./Movement.ts"
+import { RefundCommand } from "./Refund.ts"
 import { TransferCommand } from "./Transfer.ts"
 import type { Wallet } from "./Wallet.ts"
 
@@ -14,10 +15,17 @@ export type { CaptureHold, CaptureHoldTo, ChangeHold, ExpireHold, PlaceHold, Rel
 export type { ApplyLegs, BeginLegs, PrepareLegs, RefuseLegs, ReleaseLegs, SettleLegs } from "./Legs.ts"
 export type { Close, CreateWallet, ExpireFreeze, FreezeCommand, Unfreeze, UpdateWallet } from "./Lifecycle.ts"
 export type { Credit, Debit } from "./Movement.ts"
+export type { RefundTransaction } from "./Refund.ts"
 export type { ReceiveTransfer, RefuseTransfer, ReverseTransfer, SendTransfer, SettleTransfer } from "./Transfer.ts"
 
 /** All but the reversal of an operation, which the owner asks of itself; they travel between nodes. */
-export type RemoteCommand = LifecycleCommand | MovementCommand | HoldCommand | TransferCommand | LegsCommand
+export type RemoteCommand =
+  | LifecycleCommand
+  | MovementCommand
+  | HoldCommand
+  | TransferCommand
+  | LegsCommand
+  | RefundCommand
 
 /** The schema of each. */
 export const commandCases = {
@@ -25,7 +33,8 @@ export const commandCases = {
   ...MovementCommand.cases,
   ...HoldCommand.cases,
   ...TransferCommand.cases,
-  ...LegsCommand.cases
+  ...LegsCommand.cases,
+  ...RefundCommand.cases
 }
 
 /** Compensation of exactly one event that Persistence has refused; internal, on no API. */

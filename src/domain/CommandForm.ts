@@ -36,6 +36,7 @@ export type ClientCommand =
           | "CaptureHold"
           | "ChangeHold"
           | "ReleaseHold"
+          | "RefundTransaction"
       }
     >
   | Omit<SendTransfer, "currency" | "destination">
@@ -73,6 +74,14 @@ export const malformed = (command: ClientCommand): InvalidRequest | undefined =>
         command.force === null || typeof command.force === "boolean"
           ? undefined
           : invalid("force: neither true nor false")
+      )
+    case "RefundTransaction":
+      return both(
+        both(
+          both(invalidId("walletId", command.walletId), invalidId("transactionId", command.transactionId)),
+          invalidMovement({ ...command, amount: command.amount ?? 1n })
+        ),
+        malformedEffectiveAt(command.effectiveAt)
       )
     case "PlaceHold":
       return both(

@@ -7,7 +7,7 @@
  *
  *   not found → already exists → closed → frozen → same wallet → destination not
  *   found → destination closed → currency mismatch → hold/transfer not found →
- *   hold closed → form and amount (with HoldAmountExceeded) → insufficient funds,
+ *   hold closed → form and amount (with HoldAmountExceeded, RefundExceeded) → insufficient funds,
  *   wallet not empty → limits
  *
  * What is about the other end of a transfer stands with the currency: after what
@@ -24,6 +24,7 @@ import { captureHold, captureHoldTo, changeHold, expireHold, placeHold, releaseH
 import { applyLegs, beginLegs, prepareLegs, refuseLegs, releaseLegs, settleLegs } from "./LegsRules.ts"
 import { close, create, expireFreeze, freeze, unfreeze, update } from "./LifecycleRules.ts"
 import { credit, debit } from "./MovementRules.ts"
+import { refundTransaction } from "./RefundRules.ts"
 import { WalletNotFound } from "./Rejection.ts"
 import { reverseOperation } from "./ReverseOperation.ts"
 import { receiveTransfer, refuseTransfer, reverseTransfer, sendTransfer, settleTransfer } from "./TransferRules.ts"
@@ -40,6 +41,8 @@ export const decide = (wallet: Wallet | undefined, command: Command, context: De
       return credit(wallet, command, context)
     case "Debit":
       return debit(wallet, command, context)
+    case "RefundTransaction":
+      return refundTransaction(wallet, command, context)
     case "PlaceHold":
       return placeHold(wallet, command, context)
     case "CaptureHold":

@@ -9,6 +9,7 @@ import type { HoldEvent } from "./Hold.ts"
 import type { LegsEvent } from "./Legs.ts"
 import type { LifecycleEvent } from "./Lifecycle.ts"
 import type { MovementEvent } from "./Movement.ts"
+import type { RefundEvent } from "./Refund.ts"
 import { operationCases, ReversalEvent } from "./Reversal.ts"
 import type { TransferEvent } from "./Transfer.ts"
 
@@ -34,6 +35,7 @@ export type {
   WalletUnfrozen
 } from "./Lifecycle.ts"
 export type { MovementEvent, WalletCredited, WalletDebited } from "./Movement.ts"
+export type { RefundEvent, RefundPaid, RefundReceived } from "./Refund.ts"
 export type { OperationReversed, Restored } from "./Reversal.ts"
 export type {
   TransferEvent,
@@ -50,6 +52,7 @@ export type WalletEvent =
   | HoldEvent
   | TransferEvent
   | LegsEvent
+  | RefundEvent
   | typeof ReversalEvent.Type
 
 export type WalletEventType = WalletEvent["_tag"]

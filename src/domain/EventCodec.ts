@@ -71,6 +71,9 @@ const metadataJson = (metadata: Metadata): string => (metadata === noMetadata ? 
 const effectiveAtJson = (effectiveAt: number | null): string =>
   effectiveAt === null ? "" : `"effectiveAt":${effectiveAt},`
 
+const refundJson = (refund: TransferSent["refund"]): string =>
+  refund === null ? "" : `"refund":{"of":"${refund.of}","leg":${refund.leg}},`
+
 /** What every event ends with. */
 const afterJson = ({ balanceAfter, heldAfter }: WalletEvent): string =>
   `"balanceAfter":"${balanceAfter}","heldAfter":"${heldAfter}"}`
@@ -93,7 +96,8 @@ const encodeTransfer = (event: TransferSent | TransferReceived | TransferSettled
   }
   const currency = event._tag === "TransferSent" ? `"currency":"${event.currency}",` : ""
   const note = `"reference":${referenceJson(event.reference)},"metadata":${metadataJson(event.metadata)},`
-  return first + currency + note + effectiveAtJson(event.effectiveAt) + afterJson(event)
+  const refund = event._tag === "TransferSent" ? refundJson(event.refund) : ""
+  return first + currency + note + effectiveAtJson(event.effectiveAt) + refund + afterJson(event)
 }
 
 /** The event of a wire type and its JSON text; the failure says what cannot be read. `table`: for tests. */

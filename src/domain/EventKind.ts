@@ -106,7 +106,8 @@ export const transaction = (
   reference: string | null,
   metadata: Metadata,
   holdId: string | null,
-  transferId: string | null
+  transferId: string | null,
+  refundOf: string | null = null
 ): Transaction => ({
   id: recorded.id,
   walletId: recorded.walletId,
@@ -118,6 +119,7 @@ export const transaction = (
   metadata,
   holdId,
   transferId,
+  refundOf,
   version: recorded.version,
   createdAt: recorded.time,
   effectiveAt: effectiveAtOf(recorded)

@@ -5,6 +5,7 @@ import { holdEvents } from "./HoldEvents.ts"
 import { legsEvents } from "./LegsEvents.ts"
 import { lifecycleEvents } from "./LifecycleRules.ts"
 import { movementEvents } from "./MovementRules.ts"
+import { refundEvents } from "./RefundRules.ts"
 import { reversalEvents } from "./ReversalRules.ts"
 import { transferEvents } from "./TransferRules.ts"
 
@@ -14,6 +15,7 @@ const eventKinds: EventKinds<WalletEvent> = {
   ...legsEvents,
   ...holdEvents,
   ...lifecycleEvents,
+  ...refundEvents,
   ...reversalEvents
 }
 
@@ -21,7 +23,7 @@ const { WalletCredited: credited, WalletDebited: debited } = movementEvents
 
 /**
  * Its own kind. Nearly all events are credits and debits, and a look-up in a table of
- * nineteen costs as much as the rest of `evolve` (20 ns): so those two come first.
+ * twenty-one costs as much as the rest of `evolve` (20 ns): so those two come first.
  */
 export const kindOf = <E extends WalletEvent>(event: E): EventKind<E> => {
   const tag = event._tag

@@ -11,7 +11,7 @@
  * fingerprint; a longer one is hashed. No kind is called `sha256:…`.
  */
 import { createHash } from "node:crypto"
-import type { Command } from "./Command.ts"
+import type { Command, SendTransfer } from "./Command.ts"
 import type { HoldCommand } from "./Hold.ts"
 import type { AskedLeg } from "./Legs.ts"
 import { type Metadata, noMetadata } from "./Limits.ts"
@@ -35,6 +35,11 @@ const canonicalText = (command: Command): string => {
         `debit|${command.amount}|${note(command.reference, command.metadata)}${effective(command)}` +
         (command.force === true ? "|force" : "")
       )
+    case "RefundTransaction":
+      return (
+        `refund|${quoted(command.transactionId)}|${command.amount ?? ""}|${note(command.reference, command.metadata)}` +
+        effective(command)
+      )
     case "PlaceHold":
     case "CaptureHold":
     case "CaptureHoldTo":
@@ -43,6 +48,10 @@ const canonicalText = (command: Command): string => {
     case "ExpireHold":
       return holdText(command)
     case "SendTransfer":
+      if (command.refund !== null) {
+        const { all, asked, of } = command.refund
+        return transferRefund(of, asked, all ? null : command.amount, command)
+      }
       return (
         `send|${quoted(command.to)}|${command.amount}|${note(command.reference, command.metadata)}` + effective(command)
       )
@@ -55,6 +64,7 @@ const canonicalText = (command: Command): string => {
     case "ReverseTransfer":
       return `reverse|${quoted(command.transferId)}`
     case "BeginLegs":
+      if (command.refundOf !== null) return transferRefund(command.refundOf, null, null, command)
       return `legs|${command.legs.map(legText).join("|")}|${note(command.reference, command.metadata)}${effective(command)}`
     // As with one leg: one question, whatever the answer.
     case "PrepareLegs":
@@ -92,6 +102,15 @@ const canonicalText = (command: Command): string => {
   }
 }
 
+/** Which legs it takes and how much of each is not what its caller has said. */
+const transferRefund = (
+  transferId: string,
+  leg: number | null,
+  amount: bigint | null,
+  command: Pick<SendTransfer, "reference" | "metadata" | "effectiveAt">
+): string =>
+  `refundTransfer|${quoted(transferId)}|${leg ?? ""}|${amount ?? ""}|${note(command.reference, command.metadata)}` +
+  effective(command)
 const holdText = (command: HoldCommand): string => {
   switch (command._tag) {
     case "PlaceHold":

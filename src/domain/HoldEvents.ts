@@ -87,6 +87,7 @@ const capturedTo = (wallet: Wallet, recorded: RecordedEvent, event: HoldCaptured
     amount,
     ...noNote,
     effectiveAt,
+    refund: null,
     createdAt: recorded.time,
     capture: { holdId, rest }
   })

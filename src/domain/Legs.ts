@@ -9,6 +9,7 @@
 import * as Schema from "effect/Schema"
 import { absentOrNull, codecOf, listCodec, withCodec } from "./Codec.ts"
 import type { Metadata } from "./Limits.ts"
+import { AnyLegRefund, type RefundedLeg as Refunded, RefundedLeg } from "./Refund.ts"
 import { Freeze } from "./Wallet.ts"
 import {
   after,
@@ -39,7 +40,14 @@ const list = <S extends Schema.Top>(item: S) =>
 // --- Values ------------------------------------------------------------------
 
 /** As the caller has given it; its number is its place in the list, from 0. */
-const transferLeg = Schema.Struct({ from: Id, to: Id, amount: Amount, currency: Currency, ...note })
+const transferLeg = Schema.Struct({
+  from: Id,
+  to: Id,
+  amount: Amount,
+  currency: Currency,
+  ...note,
+  refund: RefundedLeg
+})
 
 /** Of one wallet: what leaves it or comes into it. */
 const ownLeg = Schema.Struct({
@@ -49,7 +57,9 @@ const ownLeg = Schema.Struct({
   /** The wallet at its other end. */
   counterparty: Id,
   amount: Amount,
-  ...note
+  ...note,
+  /** Of one that is sent: what it gives back. */
+  refund: RefundedLeg
 })
 
 export type BegunLeg = typeof transferLeg.Type
@@ -62,7 +72,7 @@ export type LegTransactions = typeof legTransactions.Type
 
 // --- State -------------------------------------------------------------------
 
-const begun = Schema.Struct({ legs: list(transferLeg), ...note })
+const begun = Schema.Struct({ legs: list(transferLeg), ...note, refundOf: absentOrNull(Id) })
 
 const decision = Schema.Struct({
   /** `null`: it is completed; else why it was reversed. */
@@ -94,14 +104,15 @@ export type PreparedLegs = typeof PreparedLegs.Type
 
 const ofTransfer = { walletId: AnyText, transferId: AnyText }
 
-const anyLeg = Schema.Struct({ from: AnyText, to: AnyText, amount: AnyInteger, ...anyNote })
+const anyLeg = Schema.Struct({ from: AnyText, to: AnyText, amount: AnyInteger, ...anyNote, refund: AnyLegRefund })
 
 const anyOwnLeg = Schema.Struct({
   leg: AnyTime,
   side: Schema.Literals(["sent", "received"]),
   counterparty: AnyText,
   amount: AnyInteger,
-  ...anyNote
+  ...anyNote,
+  refund: AnyLegRefund
 })
 
 /** What one of the wallets is, asked before: the home judges the transfer by it after it has looked its key up. */
@@ -126,7 +137,9 @@ export const LegsCommand = Schema.TaggedUnion({
     /** All wallets but the home. */
     parties: withCodec(Schema.Array(legParty), listCodec(codecOf(legParty), 2 * maxLegs)),
     ...anyNote,
-    effectiveAt: AnyEffectiveAt
+    effectiveAt: AnyEffectiveAt,
+    /** Of a refund: the transfer, whose legs its legs give back. */
+    refundOf: absentOrNull(AnyText)
   },
   /** Step 2, at every other wallet. */
   PrepareLegs: {
@@ -164,7 +177,15 @@ const ofLegs = { transferId: Id, home: Id }
 
 export const LegsEvent = Schema.TaggedUnion({
   /** At home: the whole transfer, and what its own legs need is held in transit. */
-  LegsBegun: { transferId: Id, legs: list(transferLeg), ...note, effectiveAt: EffectiveAt, held: Held, ...after },
+  LegsBegun: {
+    transferId: Id,
+    legs: list(transferLeg),
+    ...note,
+    effectiveAt: EffectiveAt,
+    refundOf: absentOrNull(Id),
+    held: Held,
+    ...after
+  },
   /** At another wallet: its own legs, and what they need is held in transit. */
   LegsPrepared: { ...ofLegs, legs: list(ownLeg), effectiveAt: EffectiveAt, held: Held, ...after },
   LegsRefused: { ...ofLegs, leg: Version, reason: Text, ...after },
@@ -199,6 +220,8 @@ export interface TransferLeg {
   readonly currency: string
   readonly reference: string | null
   readonly metadata: Metadata
+  /** Of a refund: the leg that it gives back. */
+  readonly refund: Refunded | null
   /** Both `null` until the transfer is completed. */
   readonly sentTransactionId: string | null
   readonly receivedTransactionId: string | null
@@ -224,14 +247,17 @@ export type LegsChange =
   | { readonly _tag: "Released"; readonly transferId: string }
 
 /** The legs of a transfer that are this wallet's, in their order. */
-export const ownLegs = (walletId: string, legs: ReadonlyArray<AskedLeg>): ReadonlyArray<OwnLeg> =>
-  legs.flatMap(({ amount, from, metadata, reference, to }, leg): ReadonlyArray<OwnLeg> =>
-    from === walletId
-      ? [{ leg, side: "sent", counterparty: to, amount, reference, metadata }]
-      : to === walletId
-        ? [{ leg, side: "received", counterparty: from, amount, reference, metadata }]
-        : []
-  )
+export const ownLegs = (
+  walletId: string,
+  legs: ReadonlyArray<Omit<AskedLeg, "refund"> & { readonly refund: Refunded | null }>
+): ReadonlyArray<OwnLeg> =>
+  legs.flatMap(({ amount, from, metadata, reference, refund: given, to }, leg): ReadonlyArray<OwnLeg> => {
+    const refund = given === null ? null : { of: given.of, leg: given.leg }
+    if (from === walletId) return [{ leg, side: "sent", counterparty: to, amount, reference, metadata, refund }]
+    return to === walletId
+      ? [{ leg, side: "received", counterparty: from, amount, reference, metadata, refund: null }]
+      : []
+  })
 
 /** All wallets of a transfer, each once, the home first, in the order in which the legs name them. */
 export const walletsOf = (legs: ReadonlyArray<Pick<AskedLeg, "from" | "to">>): ReadonlyArray<string> => [

@@ -28,6 +28,7 @@ import {
   ownLegs,
   type PreparedLegs
 } from "./Legs.ts"
+import { refundedChange } from "./RefundRules.ts"
 import { withTransactions } from "./Transfer.ts"
 import { transferTrace } from "./TransferRules.ts"
 import type { Transaction, Wallet } from "./Wallet.ts"
@@ -87,9 +88,9 @@ const unmoved = {
 
 const legsBegun: EventKind<LegsBegun> = {
   ...unmoved,
-  evolve: (wallet, recorded, { effectiveAt, held, legs, metadata, reference, transferId }) => {
+  evolve: (wallet, recorded, { effectiveAt, held, legs, metadata, reference, refundOf, transferId }) => {
     const own = ownLegs(wallet.id, legs)
-    return withPrepared(wallet, recorded, {
+    const next = withPrepared(wallet, recorded, {
       id: transferId,
       home: wallet.id,
       legs: own,
@@ -98,11 +99,12 @@ const legsBegun: EventKind<LegsBegun> = {
       // The home's time: all sides of it share one.
       effectiveAt: effectiveAt ?? recorded.time,
       createdAt: recorded.time,
-      begun: { legs, reference, metadata },
+      begun: { legs, reference, metadata, refundOf },
       decision: null
     })
+    return refundedChange(next, recorded, own)
   },
-  transferChange: ({ time, version }, { effectiveAt, legs, metadata, reference, transferId }) => ({
+  transferChange: ({ time, version }, { effectiveAt, legs, metadata, reference, refundOf, transferId }) => ({
     _tag: "Sent",
     version,
     transfer: {
@@ -117,6 +119,7 @@ const legsBegun: EventKind<LegsBegun> = {
       leg: null,
       reference,
       metadata,
+      refundOf,
       createdAt: time,
       effectiveAt: effectiveAt ?? time,
       updatedAt: time
@@ -130,17 +133,21 @@ const legsBegun: EventKind<LegsBegun> = {
 const legsPrepared: EventKind<LegsPrepared> = {
   ...unmoved,
   evolve: (wallet, recorded, { effectiveAt, held, home, legs, transferId }) =>
-    withPrepared(wallet, recorded, {
-      id: transferId,
-      home,
-      legs,
-      held,
-      room: courseOf(legs).highest,
-      effectiveAt,
-      createdAt: recorded.time,
-      begun: null,
-      decision: null
-    }),
+    refundedChange(
+      withPrepared(wallet, recorded, {
+        id: transferId,
+        home,
+        legs,
+        held,
+        room: courseOf(legs).highest,
+        effectiveAt,
+        createdAt: recorded.time,
+        begun: null,
+        decision: null
+      }),
+      recorded,
+      legs
+    ),
   legsChange: (_recorded, { legs, transferId }) => ({ _tag: "Prepared", transferId, legs }),
   reversible: preparing(),
   buildsOn: (traces, event) => needsLegs(traces, event) || needsThawed(traces, event.legs)
@@ -175,6 +182,7 @@ const transactionsOfLegs = (
       metadata: leg.metadata,
       holdId: null,
       transferId,
+      refundOf: null,
       version,
       createdAt,
       effectiveAt
@@ -200,7 +208,15 @@ const legsApplied: EventKind<LegsApplied> = {
 
 const legsReleased: EventKind<LegsReleased> = {
   ...unmoved,
-  evolve: (wallet, recorded, { leg, reason, transferId }) => decided(wallet, recorded, transferId, { reason, leg }),
+  evolve: (wallet, recorded, { leg, reason, transferId }) => {
+    const legs = ofPrepared(wallet, transferId)?.legs ?? []
+    return refundedChange(
+      decided(wallet, recorded, transferId, { reason, leg }),
+      recorded,
+      // What they would have given back they have not given back.
+      legs.map(({ amount, refund }) => ({ refund, amount: -amount }))
+    )
+  },
   legsChange: (_recorded, { transferId }) => ({ _tag: "Released", transferId }),
   reversible: undefined,
   buildsOn: needsLegs

@@ -36,6 +36,7 @@ import {
   type ReleaseLegs,
   type SettleLegs
 } from "./Legs.ts"
+import { exceededRefund } from "./RefundRules.ts"
 import { maxTextLength, type Metadata, toText } from "./Limits.ts"
 import {
   CurrencyMismatch,
@@ -58,6 +59,7 @@ interface AskedLegs {
   readonly legs: ReadonlyArray<AskedLeg>
   readonly reference: string | null
   readonly metadata: Metadata
+  readonly refundOf: string | null
 }
 
 const ofLeg = (leg: number, rejection: InvalidRequest | undefined): InvalidRequest | undefined =>
@@ -80,17 +82,19 @@ export const invalidLegs = (asked: AskedLegs): InvalidRequest | undefined => {
     : undefined
 }
 
-const begunOf = ({ legs, metadata, reference }: AskedLegs, currencyOf: (walletId: string) => string) => ({
-  legs: legs.map(({ amount, from, metadata: ofLeg, reference: text, to }): BegunLeg => ({
+const begunOf = ({ legs, metadata, reference, refundOf }: AskedLegs, currencyOf: (walletId: string) => string) => ({
+  legs: legs.map(({ amount, from, metadata: ofLeg, reference: text, refund, to }): BegunLeg => ({
     from,
     to,
     amount,
     currency: currencyOf(from),
     reference: text,
-    metadata: ofLeg
+    metadata: ofLeg,
+    refund: refund === null ? null : { of: refund.of, leg: refund.leg }
   })),
   reference,
-  metadata
+  metadata,
+  refundOf
 })
 
 type PartyOf = (walletId: string) => LegParty
@@ -165,6 +169,18 @@ const ruledOut = (legs: ReadonlyArray<AskedLeg>, partyOf: PartyOf, time: number)
   firstOf(legs, ({ to }, leg) => frozenLeg(partyOf(to), "credits", time, leg)) ??
   firstOf(legs, ({ from, to }, leg) => mixed(partyOf(from), partyOf(to), leg))
 
+/** Of the legs that refund others: the wallet that sends them keeps what bounds them. */
+const overRefunded = (
+  wallet: Wallet,
+  legs: ReadonlyArray<{ readonly leg: number; readonly amount: bigint; readonly refund: AskedLeg["refund"] }>
+): Rejection | undefined => {
+  for (const { amount, leg, refund } of legs) {
+    const exceeded = refund === null ? undefined : exceededRefund(wallet, refund, amount, leg)
+    if (exceeded !== undefined) return exceeded
+  }
+  return undefined
+}
+
 export const beginLegs = (wallet: Wallet, command: BeginLegs, context: DecideContext): Decision => {
   const partyOf = partiesOf(wallet, command)
   const rejection =
@@ -174,6 +190,10 @@ export const beginLegs = (wallet: Wallet, command: BeginLegs, context: DecideCon
     invalidId("transferId", command.transferId) ??
     (command.legs[0]!.from === wallet.id ? undefined : invalid("legs: the first is another wallet's")) ??
     (HashMap.has(wallet.prepared, command.transferId) ? invalid("transferId: in use") : undefined) ??
+    overRefunded(
+      wallet,
+      command.legs.flatMap((one, leg) => (one.from === wallet.id ? [{ ...one, leg }] : []))
+    ) ??
     shortage(command.legs, partyOf)
   if (rejection !== undefined) return Result.fail(rejection)
   const begun = begunOf(command, (walletId) => partyOf(walletId).currency)
@@ -238,8 +258,20 @@ const ownShortage = (wallet: Wallet, legs: ReadonlyArray<OwnLeg>): Rejection | u
   return undefined
 }
 
+/** What is kept of a leg, without what it was judged by. */
+const keptLeg = (one: PrepareLegs["legs"][number]): OwnLeg => ({
+  leg: one.leg,
+  side: one.side,
+  counterparty: one.counterparty,
+  amount: one.amount,
+  reference: one.reference,
+  metadata: one.metadata,
+  refund: one.refund === null ? null : { of: one.refund.of, leg: one.refund.leg }
+})
+
 export const prepareLegs = (wallet: Wallet, command: PrepareLegs, context: DecideContext): Decision => {
-  const { home, legs, transferId } = command
+  const { home, transferId } = command
+  const legs = command.legs.map(keptLeg)
   const course = courseOf(legs)
   const rejection =
     closed(wallet) ??
@@ -248,6 +280,7 @@ export const prepareLegs = (wallet: Wallet, command: PrepareLegs, context: Decid
     invalidOwnLegs(command) ??
     malformedEffectiveAt(command.effectiveAt) ??
     (HashMap.has(wallet.prepared, transferId) ? invalid("transferId: in use") : undefined) ??
+    overRefunded(wallet, command.legs) ??
     ownShortage(wallet, legs) ??
     overRoom(wallet, legs, course) ??
     tooLarge(wallet, preparedBytes({ legs, begun: null }), context.limits)

@@ -54,7 +54,15 @@ export type WalletDebited = typeof MovementEvent.cases.WalletDebited.Type
 
 // --- What readers see --------------------------------------------------------
 
-export type TransactionType = "credit" | "debit" | "capture" | "transfer_in" | "transfer_out" | "reversal"
+export type TransactionType =
+  | "credit"
+  | "debit"
+  | "capture"
+  | "transfer_in"
+  | "transfer_out"
+  | "reversal"
+  | "refund_in"
+  | "refund_out"
 
 /**
  * Which way a transaction moves the balance. A reversal gives back; the one of an operation may
@@ -66,7 +74,9 @@ export const directionOf: { readonly [T in TransactionType]: 1n | -1n } = {
   capture: -1n,
   transfer_in: 1n,
   transfer_out: -1n,
-  reversal: 1n
+  reversal: 1n,
+  refund_in: 1n,
+  refund_out: -1n
 }
 
 /** One movement of a wallet's balance, whatever caused it. Its id is the id of the event that made it. */
@@ -82,6 +92,8 @@ export interface Transaction {
   readonly metadata: Metadata
   readonly holdId: string | null
   readonly transferId: string | null
+  /** Of a refund: the id of the transaction that it gives back, or takes back. */
+  readonly refundOf: string | null
   readonly version: number
   readonly createdAt: number
   /** When it counts for the books, milliseconds: `createdAt` unless its caller said otherwise. */

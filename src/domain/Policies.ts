@@ -98,7 +98,7 @@ export const minBalance = ({
 
 /**
  * The balance, with all that is in flight come back and all that is promised arrived, stays at `amount` or below, minor
- * units. It stops credits and what is received: a transfer of one leg is then reversed, one of several legs does not happen.
+ * units. It stops credits, refunds of debits and what is received: a transfer of one leg is then reversed, one of several legs does not happen.
  */
 export const maxBalance = ({
   amount,
@@ -110,11 +110,25 @@ export const maxBalance = ({
   name,
   version: "1",
   judge: (wallet, command) => {
-    if (wallet === undefined || (command._tag !== "Credit" && command._tag !== "ReceiveTransfer")) return undefined
-    const balance = atMost(wallet) + command.amount
+    const gains = broughtBy(command)
+    if (wallet === undefined || gains === 0n) return undefined
+    const balance = atMost(wallet) + gains
     return balance <= amount ? undefined : reject(`the balance would be up to ${balance}, at most ${amount} may it be`)
   }
 })
+
+/** What a command brings when it is done. */
+const broughtBy = (command: PolicyCommand): bigint => {
+  switch (command._tag) {
+    case "Credit":
+    case "ReceiveTransfer":
+      return command.amount
+    case "RefundTransaction":
+      return command.direction === "in" ? (command.amount ?? 0n) : 0n
+    default:
+      return 0n
+  }
+}
 
 /** The balance when all that the engine may still bring to it without asking is there. */
 const atMost = ({ balance, prepared, transfers }: Wallet): bigint => {
@@ -156,6 +170,8 @@ const typeOf = (command: PolicyCommand): AskedTransactionType | undefined => {
     case "CaptureHold":
     case "CaptureHoldTo":
       return "capture"
+    case "RefundTransaction":
+      return command.direction === "in" ? "refund_in" : "refund_out"
     case "SendTransfer":
       return "transfer_out"
     case "ReceiveTransfer":

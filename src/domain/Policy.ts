@@ -18,6 +18,7 @@ import type {
   FreezeCommand,
   PlaceHold,
   ReceiveTransfer,
+  RefundTransaction,
   ReleaseHold,
   SendTransfer,
   Unfreeze,
@@ -26,6 +27,7 @@ import type {
 import type { RecordedEvent } from "./Event.ts"
 import type { Fact } from "./Fact.ts"
 import { legsChange, type OwnLeg, ownLegs } from "./Legs.ts"
+import { refundLeft } from "./RefundRules.ts"
 import type { Wallet } from "./Wallet.ts"
 
 /** The number of the leg, from 0; `null`: the transfer has one only. */
@@ -47,7 +49,8 @@ export type PolicyCommand =
   | Omit<CaptureHoldTo, "currency" | "destination">
   | ChangeHold
   | ReleaseHold
-  | (Omit<SendTransfer, "currency" | "destination"> & OfLeg)
+  | Omit<RefundTransaction, "bound">
+  | (Omit<SendTransfer, "currency" | "destination" | "refund"> & OfLeg)
   | (Omit<ReceiveTransfer, "currency"> & OfLeg)
 
 /** Why not: at most 255 characters, for the caller to read. */
@@ -119,9 +122,15 @@ export const questionsOf = (wallet: Wallet | undefined, command: Command): Reado
       const { currency: _currency, destination: _destination, ...captured } = command
       return [{ wallet, command: captured }]
     }
+    case "RefundTransaction": {
+      const { bound, ...refund } = command
+      const left = refundLeft(wallet!, { of: command.transactionId, leg: 0, bound })
+      return [{ wallet, command: { ...refund, amount: command.amount ?? left } }]
+    }
     case "SendTransfer": {
-      const { currency: _currency, destination: _destination, ...sent } = command
-      return [{ wallet, command: { ...sent, leg: null } }]
+      const { currency: _currency, destination: _destination, refund, ...sent } = command
+      const amount = refund?.all === true ? refundLeft(wallet!, refund) : sent.amount
+      return [{ wallet, command: { ...sent, amount, leg: null } }]
     }
     case "ReceiveTransfer": {
       const { currency: _currency, ...received } = command
@@ -190,12 +199,14 @@ const afterLegs = (
   })
 })
 
-/** What leaves the wallet when the command is done, minor units: a debit, a capture, what is sent; else `0n`. */
+/** What leaves the wallet when the command is done, minor units: a debit, a capture, a refund of a credit, what is sent; else `0n`. */
 export const spentBy = (wallet: Wallet | undefined, command: PolicyCommand): bigint => {
   switch (command._tag) {
     case "Debit":
     case "SendTransfer":
       return command.amount
+    case "RefundTransaction":
+      return command.direction === "out" ? (command.amount ?? 0n) : 0n
     case "CaptureHold":
     case "CaptureHoldTo":
       return command.amount ?? holdIn(wallet, command.holdId)?.remaining ?? 0n
@@ -226,13 +237,14 @@ const holdIn = (wallet: Wallet | undefined, holdId: string) => {
   return hold?._tag === "Some" ? hold.value : undefined
 }
 
-/** What has left the wallet by the event, minor units: a debit, a capture, what was sent; else `0n`. What came back later is in it. */
+/** What has left the wallet by the event, minor units: a debit, a capture, a refund of a credit, what was sent; else `0n`. What came back later is in it. */
 export const spentIn = ({ event }: RecordedEvent): bigint => {
   switch (event._tag) {
     case "WalletDebited":
     case "HoldCaptured":
     case "HoldCapturedTo":
     case "TransferSent":
+    case "RefundPaid":
       return event.amount
     case "LegsApplied":
       return sentIn(event.legs)
@@ -249,6 +261,7 @@ export const spentIn = ({ event }: RecordedEvent): bigint => {
     case "HoldChanged":
     case "HoldReleased":
     case "HoldExpired":
+    case "RefundReceived":
     case "TransferReceived":
     case "TransferRefused":
     case "TransferSettled":

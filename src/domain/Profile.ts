@@ -31,6 +31,8 @@ export const changesProfile = (event: WalletEvent): boolean => {
     case "LegsApplied":
     case "LegsReleased":
     case "LegsSettled":
+    case "RefundReceived":
+    case "RefundPaid":
     case "NothingChanged":
       return false
     case "WalletCreated":

@@ -5,6 +5,7 @@ import { HoldEvent, OpenHold } from "./Hold.ts"
 import { LegsEvent } from "./Legs.ts"
 import { LifecycleEvent } from "./Lifecycle.ts"
 import { MovementEvent } from "./Movement.ts"
+import { RefundEvent } from "./Refund.ts"
 import { TransferEvent, TransferInFlight } from "./Transfer.ts"
 import { Freeze, WalletStatus } from "./Wallet.ts"
 import { after, AmountOrZero, Balance, Id, Metadata, Text, Version } from "./WireValues.ts"
@@ -35,7 +36,8 @@ export const operationCases = {
   ...MovementEvent.cases,
   ...HoldEvent.cases,
   ...TransferEvent.cases,
-  ...LegsEvent.cases
+  ...LegsEvent.cases,
+  ...RefundEvent.cases
 }
 
 type OperationType = keyof typeof operationCases

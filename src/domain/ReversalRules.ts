@@ -13,12 +13,17 @@ import {
   withoutHold,
   withoutTransfer,
   withoutPrepared,
+  withoutRefundsOf,
   withOverdraftLimit,
   withStatus,
   withTransfer
 } from "./WalletState.ts"
 
-const evolve = (wallet: Wallet, recorded: RecordedEvent, { restored }: OperationReversed): Wallet => {
+/** Of a refund that is taken back nothing counts any more. */
+const evolve = (wallet: Wallet, recorded: RecordedEvent, event: OperationReversed): Wallet =>
+  withoutRefundsOf(restore(wallet, recorded, event), event.reversedVersion)
+
+const restore = (wallet: Wallet, recorded: RecordedEvent, { restored }: OperationReversed): Wallet => {
   switch (restored._tag) {
     case "Nothing":
       return moved(wallet, recorded)

@@ -7,6 +7,7 @@ import * as Schema from "effect/Schema"
 import { absentOrNull } from "./Codec.ts"
 import type { LegTransactions, TransferLeg } from "./Legs.ts"
 import type { Metadata } from "./Limits.ts"
+import { AnyRefund, RefundedLeg } from "./Refund.ts"
 import {
   after,
   Amount,
@@ -34,6 +35,7 @@ export const TransferInFlight = Schema.Struct({
   reference: Schema.NullOr(Text),
   metadata: MetadataValue,
   effectiveAt: EffectiveAt,
+  refund: RefundedLeg,
   createdAt: Time,
   /** Of one whose money was captured: the hold, and what of it is held until the end is known, to be released then. */
   capture: absentOrNull(Schema.Struct({ holdId: Id, rest: AmountOrZero }))
@@ -59,7 +61,8 @@ export const TransferCommand = Schema.TaggedUnion({
      */
     destination: Schema.NullOr(Schema.Literals(["missing", "closed"])),
     ...anyNote,
-    effectiveAt: AnyEffectiveAt
+    effectiveAt: AnyEffectiveAt,
+    refund: AnyRefund
   },
   /** Step 2, at the destination. */
   ReceiveTransfer: {
@@ -97,6 +100,7 @@ export const TransferEvent = Schema.TaggedUnion({
     currency: Currency,
     ...note,
     effectiveAt: EffectiveAt,
+    refund: RefundedLeg,
     ...after
   },
   TransferReceived: { transferId: Id, from: Id, amount: Amount, ...note, effectiveAt: EffectiveAt, ...after },
@@ -158,6 +162,8 @@ export interface Transfer {
   readonly leg: number | null
   readonly reference: string | null
   readonly metadata: Metadata
+  /** Of a refund: the id of the transfer that it gives back, as a whole or a leg of it. */
+  readonly refundOf: string | null
   /** Time of TransferSent or LegsBegun, milliseconds. */
   readonly createdAt: number
   /** When it counts for the books, on both sides, milliseconds: `createdAt` unless its caller said otherwise. */
@@ -197,14 +203,14 @@ export type TransferChange =
 /** The wallet that it is a transfer of: its source, or that of its first leg. */
 export const sourceOf = ({ legs }: Pick<Transfer, "legs">): string => legs[0]!.from
 
+type NewLeg = Omit<TransferLeg, "sentTransactionId" | "receivedTransactionId">
+
 /** The legs of one that has one. */
-export const singleLeg = (
-  leg: Omit<TransferLeg, "sentTransactionId" | "receivedTransactionId">
-): ReadonlyArray<TransferLeg> => [withTransactions(leg, undefined)]
+export const singleLeg = (leg: NewLeg): ReadonlyArray<TransferLeg> => [withTransactions(leg, undefined)]
 
 /** `undefined`: there are none yet. */
 export const withTransactions = (
-  { amount, currency, from, metadata, reference, to }: Omit<TransferLeg, "sentTransactionId" | "receivedTransactionId">,
+  { amount, currency, from, metadata, reference, refund, to }: NewLeg,
   transactions: LegTransactions | undefined
 ): TransferLeg => ({
   from,
@@ -213,6 +219,7 @@ export const withTransactions = (
   currency,
   reference,
   metadata,
+  refund,
   sentTransactionId: transactions?.sent ?? null,
   receivedTransactionId: transactions?.received ?? null
 })

@@ -1,5 +1,6 @@
 /** Transfers: the rules of their steps, at the source and at the destination, and what their events do. */
 import * as HashMap from "effect/HashMap"
+import * as Option from "effect/Option"
 import * as Result from "effect/Result"
 import {
   closedOrFrozen,
@@ -33,6 +34,7 @@ import {
   type Traces
 } from "./EventKind.ts"
 import { type HoldCapturedTo, holdTrace, holdWith, type OpenHold, progressAfterReturn } from "./Hold.ts"
+import { exceededRefund, refundedChange, refundLeft } from "./RefundRules.ts"
 import { maxTextLength, noMetadata, toText } from "./Limits.ts"
 import {
   CurrencyMismatch,
@@ -67,6 +69,16 @@ import { moved, withHold, withoutHold, withoutTransfer, withTransfer } from "./W
 
 // --- Rules -------------------------------------------------------------------
 
+/**
+ * Of a refund of all that is left: what that is now. With nothing left that would be no amount; that it is too
+ * much stands behind the form.
+ */
+const amountOf = (wallet: Wallet, { amount }: SendTransfer, refund: NonNullable<SendTransfer["refund"]>): bigint => {
+  if (!refund.all) return amount
+  const left = refundLeft(wallet, refund)
+  return left > 0n ? left : 1n
+}
+
 /** A second transfer of the same id would overwrite the first and lose its money. */
 const invalidTransfer = (wallet: Wallet, command: SendTransfer): InvalidRequest | undefined =>
   invalidMovement(command) ??
@@ -74,7 +86,9 @@ const invalidTransfer = (wallet: Wallet, command: SendTransfer): InvalidRequest 
   invalidId("to", command.to) ??
   (HashMap.has(wallet.transfers, command.transferId) ? invalid("transferId: in use") : undefined)
 
-export const sendTransfer = (wallet: Wallet, command: SendTransfer, context: DecideContext): Decision => {
+export const sendTransfer = (wallet: Wallet, asked: SendTransfer, context: DecideContext): Decision => {
+  const { refund } = asked
+  const command = refund === null ? asked : { ...asked, amount: amountOf(wallet, asked, refund) }
   const rejection =
     closedOrFrozen(wallet, "debits", context) ??
     (command.to === wallet.id ? new SameWallet({ walletId: wallet.id }) : undefined) ??
@@ -82,6 +96,7 @@ export const sendTransfer = (wallet: Wallet, command: SendTransfer, context: Dec
     currencyMismatch(wallet, command.currency) ??
     invalidTransfer(wallet, command) ??
     invalidEffectiveAt(command.effectiveAt, context.time) ??
+    (refund === null ? undefined : exceededRefund(wallet, refund, command.amount, refund.asked)) ??
     insufficient(wallet, command.amount) ??
     tooLarge(wallet, transferBytes(command), context.limits)
   if (rejection !== undefined) return Result.fail(rejection)
@@ -95,6 +110,7 @@ export const sendTransfer = (wallet: Wallet, command: SendTransfer, context: Dec
       reference: command.reference,
       metadata: command.metadata,
       effectiveAt: command.effectiveAt,
+      refund: refund === null ? null : { of: refund.of, leg: refund.leg },
       balanceAfter: wallet.balance - command.amount,
       heldAfter: wallet.held
     }
@@ -260,6 +276,12 @@ const decided = (hold: OpenHold, event: TransferSettled | TransferReversed, rest
   })
 }
 
+/** What a refund would have given back it has not given back. */
+const returned = (wallet: Wallet, recorded: RecordedEvent, event: TransferReversed): Wallet => {
+  const { refund = null } = Option.getOrUndefined(HashMap.get(wallet.transfers, event.transferId)) ?? {}
+  return refundedChange(ended(wallet, recorded, event), recorded, [{ refund, amount: -event.amount }])
+}
+
 /** What the sending of a transfer leaves behind. */
 export const transferTrace = (transferId: string): string => `transfer ${transferId}`
 
@@ -271,19 +293,20 @@ const needsTransferAndHold = (traces: Traces, event: TransferSettled | TransferR
 /** As the source has sent it, with or without a hold. */
 export const sentTransfer = ({ time, walletId }: RecordedEvent, event: TransferSent | HoldCapturedTo): Transfer => {
   const { amount, currency, effectiveAt, to, transferId } = event
-  const { metadata, reference } = event._tag === "TransferSent" ? event : noNote
+  const { metadata, reference, refund } = event._tag === "TransferSent" ? event : { ...noNote, refund: null }
   return {
     id: transferId,
     from: walletId,
     to,
     amount,
     currency,
-    legs: singleLeg({ from: walletId, to, amount, currency, reference, metadata }),
+    legs: singleLeg({ from: walletId, to, amount, currency, reference, metadata, refund }),
     status: "pending",
     reason: null,
     leg: null,
     reference,
     metadata,
+    refundOf: refund?.of ?? null,
     createdAt: time,
     effectiveAt: effectiveAt ?? time,
     updatedAt: time
@@ -307,16 +330,21 @@ export const reversedRow = (recorded: RecordedEvent, transferId: string, reason:
 
 const transferSent: EventKind<TransferSent> = {
   evolve: (wallet, recorded, event) =>
-    withTransfer(wallet, recorded, {
-      id: event.transferId,
-      to: event.to,
-      amount: event.amount,
-      reference: event.reference,
-      metadata: event.metadata,
-      effectiveAt: event.effectiveAt,
-      createdAt: recorded.time,
-      capture: null
-    }),
+    refundedChange(
+      withTransfer(wallet, recorded, {
+        id: event.transferId,
+        to: event.to,
+        amount: event.amount,
+        reference: event.reference,
+        metadata: event.metadata,
+        effectiveAt: event.effectiveAt,
+        refund: event.refund,
+        createdAt: recorded.time,
+        capture: null
+      }),
+      recorded,
+      [event]
+    ),
   balanceChange: spent,
   transaction: (recorded, wallet, { amount, metadata, reference, transferId }) =>
     transaction(recorded, wallet, "transfer_out", amount, reference, metadata, null, transferId),
@@ -391,7 +419,7 @@ const transferSettled: EventKind<TransferSettled> = {
 }
 
 const transferReversed: EventKind<TransferReversed> = {
-  evolve: ended,
+  evolve: returned,
   balanceChange: received,
   transaction: (recorded, wallet, { amount, holdId, transferId }) =>
     transaction(recorded, wallet, "reversal", amount, null, noMetadata, holdId, transferId),

@@ -10,6 +10,7 @@ import * as Schema from "effect/Schema"
 import type { OpenHold } from "./Hold.ts"
 import type { PreparedLegs } from "./Legs.ts"
 import type { Metadata } from "./Limits.ts"
+import type { RecentRefunds } from "./Refund.ts"
 import { FrozenDirection } from "./Rejection.ts"
 import type { TransferInFlight } from "./Transfer.ts"
 import { Text, Time } from "./WireValues.ts"
@@ -71,15 +72,18 @@ export interface Wallet {
   readonly prepared: HashMap.HashMap<string, PreparedLegs>
   /** Σ bytes of `holds`, `transfers` and `prepared` in a snapshot, at most (`WalletSize`). */
   readonly openBytes: number
+  /** Its most recent refunds: what the rows of Persistence may not tell yet. */
+  readonly refunds: RecentRefunds
 }
 
 /** A wallet as readers see it, without what is open. */
-export type WalletView = Omit<Wallet, "holds" | "transfers" | "prepared" | "openBytes">
+export type WalletView = Omit<Wallet, "holds" | "transfers" | "prepared" | "openBytes" | "refunds">
 
 export const viewOf = ({
   holds: _holds,
   openBytes: _openBytes,
   prepared: _prepared,
+  refunds: _refunds,
   transfers: _transfers,
   ...view
 }: Wallet): WalletView => view

@@ -10,6 +10,7 @@ import * as Schema from "effect/Schema"
 import { absentOrNull, codecOf, isJsonObject, type JsonObject, listCodec, structCodec, withCodec } from "./Codec.ts"
 import { OpenHold } from "./Hold.ts"
 import { PreparedLegs } from "./Legs.ts"
+import { noRefunds, RecentRefunds } from "./Refund.ts"
 import { TransferInFlight } from "./Transfer.ts"
 import { Freeze, plainFreeze, type Wallet, WalletStatus } from "./Wallet.ts"
 import { holdBytes, preparedBytes, transferBytes } from "./WalletSize.ts"
@@ -57,6 +58,8 @@ const records = structCodec(WalletRecord)
 /** Left out of the JSON when there is none. */
 const preparedLegs = listCodec(codecOf(PreparedLegs), maxItems)
 
+const recentRefunds = codecOf(RecentRefunds)
+
 type Prepared = ReadonlyArray<PreparedLegs>
 
 /** JSON-able. */
@@ -67,26 +70,31 @@ export const encodeWallet = (wallet: Wallet): JsonObject => {
     holds: HashMap.toValues(wallet.holds),
     transfers: HashMap.toValues(wallet.transfers)
   })
-  return HashMap.isEmpty(wallet.prepared)
-    ? record
-    : { ...record, prepared: preparedLegs.encode(HashMap.toValues(wallet.prepared)) }
+  if (HashMap.isEmpty(wallet.prepared) && wallet.refunds === noRefunds) return record
+  return {
+    ...record,
+    ...(HashMap.isEmpty(wallet.prepared) ? {} : { prepared: preparedLegs.encode(HashMap.toValues(wallet.prepared)) }),
+    ...(wallet.refunds === noRefunds ? {} : { refunds: recentRefunds.encode(wallet.refunds) })
+  }
 }
 
 /** The failure says why it is of no use. */
 export const decodeWallet = (value: unknown): Result.Result<Wallet, string> => {
   if (isJsonObject(value) && value.format !== format) return Result.fail(`wallet format ${String(value.format)}`)
-  const { prepared: given = [], ...rest } = isJsonObject(value) ? value : {}
+  const { prepared: given = [], refunds: recent, ...rest } = isJsonObject(value) ? value : {}
   const record = records.decode(rest)
   if (record === undefined) return Result.fail(records.explain(isJsonObject(value) ? rest : value))
   const prepared = preparedLegs.decode(given)
   if (prepared === undefined) return Result.fail("prepared: unreadable")
-  const wallet = walletOf(record, prepared)
+  const refunds = recent === undefined ? noRefunds : recentRefunds.decode(recent)
+  if (refunds === undefined) return Result.fail("refunds: unreadable")
+  const wallet = walletOf(record, prepared, refunds)
   const contradiction = contradictionIn(record, prepared, wallet)
   return contradiction === undefined ? Result.succeed(wallet) : Result.fail(contradiction)
 }
 
 /** The keys in the order in which `evolve` makes them: one hidden class. */
-const walletOf = (record: WalletRecord, prepared: Prepared): Wallet => ({
+const walletOf = (record: WalletRecord, prepared: Prepared, refunds: RecentRefunds): Wallet => ({
   id: record.id,
   ownerId: record.ownerId,
   currency: record.currency,
@@ -108,7 +116,8 @@ const walletOf = (record: WalletRecord, prepared: Prepared): Wallet => ({
   openBytes:
     record.holds.reduce((bytes, hold) => bytes + holdBytes(hold), 0) +
     record.transfers.reduce((bytes, transfer) => bytes + transferBytes(transfer), 0) +
-    prepared.reduce((bytes, legs) => bytes + preparedBytes(legs), 0)
+    prepared.reduce((bytes, legs) => bytes + preparedBytes(legs), 0),
+  refunds
 })
 
 /** What cannot be in a wallet, although every field is readable. */

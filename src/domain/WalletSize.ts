@@ -58,8 +58,20 @@ export const metadataBytes = (metadata: Metadata): number => {
   return Math.max(2, bytes)
 }
 
-const noteBytes = ({ metadata, reference }: { readonly metadata: Metadata; readonly reference: string | null }) =>
-  openFixedBytes + (reference === null ? 0 : textBytes(reference)) + metadataBytes(metadata)
+/** Of the leg that a leg gives back: an id, a number and the names of fields. */
+const refundBytes = 100
+
+interface Sized {
+  readonly metadata: Metadata
+  readonly reference: string | null
+  readonly refund?: object | null
+}
+
+const noteBytes = ({ metadata, reference, refund }: Sized) =>
+  openFixedBytes +
+  (reference === null ? 0 : textBytes(reference)) +
+  metadataBytes(metadata) +
+  (refund === null || refund === undefined ? 0 : refundBytes)
 
 type Noted = Pick<OpenHold, "metadata" | "reference">
 
@@ -67,7 +79,7 @@ type Noted = Pick<OpenHold, "metadata" | "reference">
 export const holdBytes = (hold: Noted & Partial<Pick<OpenHold, "inFlight">>): number =>
   noteBytes(hold) + ((hold.inFlight ?? null) === null ? 0 : inFlightBytes)
 
-export const transferBytes = (transfer: Noted & Partial<Pick<TransferInFlight, "capture">>): number =>
+export const transferBytes = (transfer: Noted & Partial<Pick<TransferInFlight, "capture" | "refund">>): number =>
   noteBytes(transfer) + ((transfer.capture ?? null) === null ? 0 : captureBytes)
 
 /** Two ids at most, an amount and the names of fields are in the fixed part of each. */

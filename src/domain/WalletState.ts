@@ -5,6 +5,7 @@
 import * as HashMap from "effect/HashMap"
 import type { RecordedEvent, WalletCreated } from "./Event.ts"
 import type { Metadata } from "./Limits.ts"
+import { forgotten, noRefunds, type RecentRefunds } from "./Refund.ts"
 import type { Freeze, OpenHold, PreparedLegs, TransferInFlight, Wallet, WalletStatus } from "./Wallet.ts"
 import { holdBytes, preparedBytes, transferBytes } from "./WalletSize.ts"
 
@@ -35,7 +36,8 @@ export const created = (recorded: RecordedEvent, event: WalletCreated): Wallet =
   holds: noHolds,
   transfers: noTransfers,
   prepared: noPrepared,
-  openBytes: 0
+  openBytes: 0,
+  refunds: noRefunds
 })
 
 const next = (
@@ -65,7 +67,8 @@ const next = (
   holds,
   transfers,
   prepared,
-  openBytes
+  openBytes,
+  refunds: wallet.refunds
 })
 
 /** Nothing but what every event says: balance and held sum, version and time. */
@@ -163,6 +166,14 @@ export const withoutPrepared = (wallet: Wallet, recorded: RecordedEvent, transfe
   const openBytes = wallet.openBytes - bytesOfPrepared(wallet, transferId)
   return preparing(wallet, recorded, HashMap.remove(wallet.prepared, transferId), openBytes)
 }
+
+/** It remembers these refunds, and else is as it was. */
+export const withRefunds = (wallet: Wallet, refunds: RecentRefunds): Wallet =>
+  refunds === wallet.refunds ? wallet : { ...wallet, refunds }
+
+/** The event of that version has been reversed. */
+export const withoutRefundsOf = (wallet: Wallet, version: number): Wallet =>
+  withRefunds(wallet, forgotten(wallet.refunds, version))
 
 const withProfile = (
   wallet: Wallet,

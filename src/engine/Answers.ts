@@ -8,9 +8,10 @@ import type { RecordedEvent } from "../domain/Event.ts"
 import { holdAfter, holdOf } from "../domain/Hold.ts"
 import { placedHold } from "../domain/HoldEvents.ts"
 import { transactionOf } from "../domain/Projection.ts"
-import type { Hold, Transaction, Wallet } from "../domain/Wallet.ts"
+import type { Hold, Wallet } from "../domain/Wallet.ts"
 import type { WalletView } from "../stores/Persistence.ts"
-import type { DryRunAnswer, Durability, WalletDetails } from "./EngineApi.ts"
+import type { DryRunAnswer, Durability, TransactionDetails, WalletDetails } from "./EngineApi.ts"
+import { transactionDetails } from "./Refunded.ts"
 
 /** A command's effect with what is durable now. */
 export interface Effected {
@@ -86,10 +87,10 @@ export const tentative = <Answer extends object>(answer: Answer, made: "wallet" 
   return shown as DryRunAnswer<Answer>
 }
 
-const transactionMade = (effected: Effected): Transaction => {
+const transactionMade = (effected: Effected): TransactionDetails => {
   for (const recorded of effected.events) {
     const transaction = transactionOf(recorded, effected.wallet)
-    if (transaction !== undefined) return transaction
+    if (transaction !== undefined) return transactionDetails(transaction)
   }
   return absent(effected, "transaction")
 }

@@ -14,6 +14,8 @@ import { tracedTransfer } from "./CommandTrace.ts"
 import { type Durabilities, nothingDurable } from "./Durabilities.ts"
 import type { CaptureHoldToInput, CaptureToAnswer, DryRun, DryRunAnswer, Durability } from "./EngineApi.ts"
 import { keyOf, malformedOrigin } from "./CommandOrigin.ts"
+import type { BoundedLegs } from "./RefundBounds.ts"
+import { transferDetails } from "./Refunded.ts"
 import { tryTransfer } from "./TransferDryRun.ts"
 import type { TransferError, TransferOutcome } from "./TransferRun.ts"
 import type { TransferRequest, TransferSaga } from "./TransferSaga.ts"
@@ -24,6 +26,7 @@ interface CaptureContext {
   readonly calls: WalletCalls["Service"]
   readonly saga: TransferSaga["Service"]
   readonly durabilities: Durabilities
+  readonly bounded: BoundedLegs
 }
 
 type Asked = CaptureHoldToInput | DryRun<CaptureHoldToInput>
@@ -61,7 +64,7 @@ const answerOf = (
   }: { readonly durability: Durability } & Pick<TransferOutcome, "replayed" | "transfer">
 ): CaptureToAnswer => {
   const { hold, transaction, wallet: shown } = captureAnswer({ ...source, wallet, durability, replayed })
-  return { hold, transaction, transfer: { ...transfer }, wallet: shown, durability, replayed }
+  return { hold, transaction, transfer: transferDetails(transfer), wallet: shown, durability, replayed }
 }
 
 /** What a final capture releases is free once the source knows that the destination has received. */
@@ -131,7 +134,7 @@ export const captureTo =
     if (!isDryRun) {
       return tracedTransfer(Effect.flatten(Effect.suspend(() => begin(context, request))), request)
     }
-    return Effect.flatMap(tryTransfer(context.calls, request), (trial): Answering =>
+    return Effect.flatMap(tryTransfer(context.calls, context.bounded, request), (trial): Answering =>
       // One whose key was used is asked for again, as its replay: it does nothing that it has not done.
       trial._tag === "Known"
         ? Effect.flatten(Effect.suspend(() => begin(context, request)))

@@ -16,7 +16,7 @@ import type { Await } from "../actors/Mailbox.ts"
 import type { RecordedEvent, WalletEventType } from "../domain/Event.ts"
 import type { Metadata } from "../domain/Limits.ts"
 import type { HoldNotFound, InvalidRequest, TransferNotFound, WalletNotFound } from "../domain/Rejection.ts"
-import type { FreezeDirection, Hold, Transaction, TransactionType, Transfer } from "../domain/Wallet.ts"
+import type { FreezeDirection, Hold, Transaction, TransactionType, Transfer, TransferLeg } from "../domain/Wallet.ts"
 import type { Page, PageRequest } from "../stores/Page.ts"
 import type { HoldQuery, TransactionQuery, TransferQuery, WalletView } from "../stores/Persistence.ts"
 import type {
@@ -101,8 +101,22 @@ export interface CommandAnswer {
   readonly dryRun?: undefined
 }
 
+/** A transaction as callers see it. */
+export interface TransactionDetails extends Transaction {
+  /** What of it was given back, or taken back; `0n` of what is no movement of its own. */
+  readonly refunded: bigint
+}
+
+/** A transfer as callers see it. */
+export interface TransferDetails extends Omit<Transfer, "legs"> {
+  /** Of one leg what of it was refunded, or is on its way back; of several `null`: their legs tell. */
+  readonly refunded: bigint | null
+  readonly legs: ReadonlyArray<TransferLeg & { readonly refunded: bigint }>
+}
+
 export interface TransactionAnswer extends CommandAnswer {
-  readonly transaction: Transaction
+  /** As it was made: what was refunded of it since is told by reads. */
+  readonly transaction: TransactionDetails
 }
 
 export interface HoldAnswer extends CommandAnswer {
@@ -111,12 +125,12 @@ export interface HoldAnswer extends CommandAnswer {
 
 export interface CaptureAnswer extends CommandAnswer {
   readonly hold: Hold
-  readonly transaction: Transaction
+  readonly transaction: TransactionDetails
 }
 
 export interface CaptureToAnswer extends CaptureAnswer {
   /** `completed`; `pending` when the caller's wait ended first: it goes on without the caller. */
-  readonly transfer: Transfer
+  readonly transfer: TransferDetails
 }
 
 export interface CreateWalletInput extends CommandOptions {
@@ -146,6 +160,32 @@ export interface BookedInput {
 export interface MovementInput extends WalletInput, BookedInput {
   /** Minor units, 0 < amount < 10^30. */
   readonly amount: bigint
+  readonly reference?: string | null | undefined
+  readonly metadata?: Metadata | undefined
+}
+
+/** Of a debit or a capture: money that comes back; of a credit: money that is taken back, and needs funds. */
+export interface RefundTransactionInput extends CommandOptions, BookedInput {
+  readonly transactionId: string
+  /** That has to have made it, else `TransactionNotFound`. Default: whichever did. It has the key. */
+  readonly walletId?: string | undefined
+  /** Minor units, at most what is left. Default: all that is left. */
+  readonly amount?: bigint | undefined
+  readonly reference?: string | null | undefined
+  readonly metadata?: Metadata | undefined
+  /** As of every command on a wallet (`WalletInput`). */
+  readonly ifVersion?: number | undefined
+}
+
+/** A transfer the other way. The first of its sources has the key. */
+export interface RefundTransferInput extends CommandOptions, BookedInput {
+  readonly transferId: string
+  /** Of several legs the one to give back, counted from 0. Default: what is left of each, all or nothing. */
+  readonly leg?: number | undefined
+  /** Whose money it has to move first, else `TransferNotFound`. Default: whosever. */
+  readonly walletId?: string | undefined
+  /** Minor units, at most what is left; of several legs only with `leg`. Default: all that is left. */
+  readonly amount?: bigint | undefined
   readonly reference?: string | null | undefined
   readonly metadata?: Metadata | undefined
 }
@@ -233,7 +273,7 @@ export interface LegsTransferInput extends CommandOptions {
 
 export interface TransferAnswer {
   /** `completed`; `pending` when the caller's wait ended first: it goes on without the caller. */
-  readonly transfer: Transfer
+  readonly transfer: TransferDetails
   /** Of what the transfer's status says. */
   readonly durability: Durability
   /** `true`: the key was known, nothing new has happened. */
@@ -271,7 +311,7 @@ export interface StatementRead {
 export interface StatementQuery extends StatementRead, PageRequest {}
 
 /** All pages are as of the version of the wallet that the first one was made of. */
-export interface Statement extends Page<Transaction> {
+export interface Statement extends Page<TransactionDetails> {
   /** Of all that counts before `from`. */
   readonly openingBalance: bigint
   /** Of all that counts up to `to`: what opens it, and what moves between. May be negative. */
@@ -336,6 +376,16 @@ export interface EngineCommands {
   ) => Effect.Effect<Effect.Effect<CaptureToAnswer, CommandError | TransferReversed>, CommandError>
   readonly changeHold: EngineCommand<ChangeHoldInput, HoldAnswer>
   readonly releaseHold: EngineCommand<HoldInput, HoldAnswer>
+  /**
+   * What is refunded of a transaction never exceeds it, whoever asks at once: `RefundExceeded`.
+   * `NotRefundable`: a refund, a reversal, or a part of a transfer, which is refunded itself.
+   * Where Persistence is behind the log the original may not be found yet: `StoreUnavailable`.
+   */
+  readonly refundTransaction: EngineCommand<
+    RefundTransactionInput,
+    TransactionAnswer,
+    CommandError | TransactionNotFound
+  >
   /** A wallet that is frozen already is frozen as this says from now on. */
   readonly freeze: EngineCommand<FreezeInput, CommandAnswer>
   readonly unfreeze: EngineCommand<StatusInput, CommandAnswer>
@@ -354,6 +404,11 @@ export interface EngineTransfers {
    */
   readonly transfer: EngineCommand<TransferInput | LegsTransferInput, TransferAnswer, CommandError | TransferReversed>
   /**
+   * The same bounds, leg by leg. `TransferReversed`: another refund was quicker at one of several wallets.
+   * `NotRefundable`: one that was reversed, or is a refund.
+   */
+  readonly refundTransfer: EngineCommand<RefundTransferInput, TransferAnswer, CommandError | TransferReversed>
+  /**
    * For callers that keep an order: completes when the source has the transfer in line,
    * before all commands that are sent to it from then on. The inner effect is the answer.
    */
@@ -367,9 +422,11 @@ export interface EngineTransfers {
    */
   readonly getTransfer: (
     transferId: string
-  ) => Effect.Effect<Transfer, TransferNotFound | InvalidRequest | ReadError | RateLimited>
+  ) => Effect.Effect<TransferDetails, TransferNotFound | InvalidRequest | ReadError | RateLimited>
   /** From Persistence, newest first. */
-  readonly transfers: (query: TransferQuery) => Effect.Effect<Page<Transfer>, InvalidRequest | ReadError | RateLimited>
+  readonly transfers: (
+    query: TransferQuery
+  ) => Effect.Effect<Page<TransferDetails>, InvalidRequest | ReadError | RateLimited>
 }
 
 export interface StatsRequest extends Omit<StatsQuery, "interval"> {
@@ -383,9 +440,9 @@ type SearchFailure = InvalidRequest | QueryTooWide | ReadError | RateLimited
 /** From the read model, over all wallets, newest first. It may be behind what was answered: `await: "indexed"`. */
 export interface EngineSearch {
   readonly searchWallets: (query: WalletSearch) => Effect.Effect<Page<WalletDetails>, SearchFailure>
-  readonly searchTransactions: (query: TransactionSearch) => Effect.Effect<Page<Transaction>, SearchFailure>
+  readonly searchTransactions: (query: TransactionSearch) => Effect.Effect<Page<TransactionDetails>, SearchFailure>
   /** The status as the source has it: `pending` until it has settled. `transfers` needs no search. */
-  readonly searchTransfers: (query: TransferSearch) => Effect.Effect<Page<Transfer>, SearchFailure>
+  readonly searchTransfers: (query: TransferSearch) => Effect.Effect<Page<TransferDetails>, SearchFailure>
   readonly searchHolds: (query: HoldSearch) => Effect.Effect<Page<Hold>, SearchFailure>
   /** What transactions and wallets add up to. */
   readonly stats: (query: StatsRequest) => Effect.Effect<Stats, SearchFailure>
@@ -403,7 +460,7 @@ export interface EngineBooks {
   /** The same in one piece, of any size, without totals: rows are read as they are taken, 1,000 at a time. */
   readonly statementRows: (query: StatementRead) => Effect.Effect<
     Pick<Statement, "openingBalance" | "closingBalance"> & {
-      readonly rows: Stream.Stream<ReadonlyArray<Transaction>, ReadError>
+      readonly rows: Stream.Stream<ReadonlyArray<TransactionDetails>, ReadError>
     },
     ReadFailure | VersionNotReached
   >
@@ -426,11 +483,11 @@ export interface EngineQueries extends EngineSearch, EngineBooks {
    */
   readonly transactions: (
     query: TransactionQuery & { readonly minVersion?: number | undefined }
-  ) => Effect.Effect<Page<Transaction>, ReadFailure | VersionNotReached>
+  ) => Effect.Effect<Page<TransactionDetails>, ReadFailure | VersionNotReached>
   /** From Persistence. With a separate log it is there as soon as it is persisted. */
   readonly transaction: (
     transactionId: string
-  ) => Effect.Effect<Transaction, TransactionNotFound | InvalidRequest | ReadError | RateLimited>
+  ) => Effect.Effect<TransactionDetails, TransactionNotFound | InvalidRequest | ReadError | RateLimited>
   readonly holds: (
     query: HoldQuery & { readonly minVersion?: number | undefined }
   ) => Effect.Effect<Page<Hold>, ReadFailure | VersionNotReached>

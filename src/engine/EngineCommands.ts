@@ -4,11 +4,11 @@ import * as Effect from "effect/Effect"
 import * as HashMap from "effect/HashMap"
 import { hash } from "node:crypto"
 import type { ActorBounds } from "../actors/ActorBounds.ts"
-import type { CommandError } from "../actors/EngineError.ts"
+import type { CommandError, TransactionNotFound } from "../actors/EngineError.ts"
 import { EventIds } from "../actors/EventIds.ts"
 import type { Reply, Seen } from "../actors/Mailbox.ts"
 import type { WalletHistory } from "../actors/WalletHistory.ts"
-import type { WritePipeline } from "../actors/WritePipeline.ts"
+import { WritePipeline } from "../actors/WritePipeline.ts"
 import type { ClientCommand } from "../domain/CommandForm.ts"
 import { malformed } from "../domain/CommandForm.ts"
 import type { RemoteCommand } from "../domain/Command.ts"
@@ -23,8 +23,18 @@ import { StoreUnavailable } from "../stores/StoreError.ts"
 import type { Effected } from "./Answers.ts"
 import { captureAnswer, commandAnswer, holdAnswer, openHolds, tentative, transactionAnswer } from "./Answers.ts"
 import { beginCaptureTo, captureTo } from "./CaptureTo.ts"
-import { keyOf, malformedOrigin } from "./CommandOrigin.ts"
+import { type CommandOrigin, keyOf, malformedOrigin } from "./CommandOrigin.ts"
 import { type Durabilities, makeDurabilities, nothingDurable } from "./Durabilities.ts"
+import {
+  askedTransactionRefund,
+  isBehind,
+  makeOriginals,
+  malformedRefund,
+  type Originals,
+  refundLooks,
+  transactionRefund
+} from "./RefundCommands.ts"
+import { makeBoundedLegs } from "./RefundBounds.ts"
 import type { ReplayedEffect } from "./ReplayedReply.ts"
 import { makeReplayedReply } from "./ReplayedReply.ts"
 import type { TransferError } from "./TransferRun.ts"
@@ -48,6 +58,7 @@ import type {
   HoldInput,
   MovementInput,
   PlaceHoldInput,
+  RefundTransactionInput,
   StatusInput,
   TransactionAnswer,
   UpdateWalletInput
@@ -60,6 +71,7 @@ interface CommandContext {
   readonly replayedReply: (seen: Seen) => Effect.Effect<ReplayedEffect, CommandError>
   readonly nextId: () => string
   readonly durabilities: Durabilities
+  readonly originals: Originals
 }
 
 export const make = Effect.fnUntraced(function* (
@@ -71,14 +83,22 @@ export const make = Effect.fnUntraced(function* (
 > {
   const ids = yield* EventIds
   const clock = yield* Clock.Clock
+  const persistence = yield* Persistence
+  const calls = yield* WalletCalls
   const context: CommandContext = {
-    calls: yield* WalletCalls,
-    persistence: yield* Persistence,
+    calls,
+    persistence,
+    originals: makeOriginals(calls, persistence, yield* WritePipeline, () => clock.currentTimeMillisUnsafe()),
     replayedReply: yield* makeReplayedReply,
     nextId: () => ids.next(clock.currentTimeMillisUnsafe()),
     durabilities: yield* makeDurabilities(bounds)
   }
-  const captures = { calls: context.calls, durabilities: context.durabilities, saga: yield* TransferSaga }
+  const captures = {
+    calls: context.calls,
+    durabilities: context.durabilities,
+    saga: yield* TransferSaga,
+    bounded: makeBoundedLegs(persistence)
+  }
   return {
     createWallet: offered(createWallet(context)),
     updateWallet: offered(updateWallet(context)),
@@ -96,7 +116,9 @@ export const make = Effect.fnUntraced(function* (
       Effect.map(beginCaptureTo(captures)(input), (ending) => tellClosedHold(context, ending))
     ),
     changeHold: offered(changeHold(context)),
-    releaseHold: offered(releaseHold(context))
+    releaseHold: offered(releaseHold(context)),
+    // As with the others below: what the function does not say by its type.
+    refundTransaction: taking(refundTransaction(context)) as Commands["refundTransaction"]
   }
 })
 
@@ -226,6 +248,22 @@ const releaseHold =
     return tellClosedHold(context, execute(context, command, input, { sizeOf: noSize, answerOf: holdAnswer }))
   }
 
+/** A look at the original and at what is left of it comes before the wallet is asked; what is out of date is looked at again. */
+const refundTransaction =
+  (context: CommandContext) =>
+  (
+    input: Asked<RefundTransactionInput>
+  ): Effect.Effect<TransactionAnswer | DryRunAnswer<TransactionAnswer>, CommandError | TransactionNotFound> => {
+    const asked = askedTransactionRefund(input)
+    const { actor, await: wanted, correlationId, dryRun, idempotencyKey, ifVersion } = input
+    const options = { actor, await: wanted, correlationId, dryRun, idempotencyKey, ifVersion }
+    const wrong = bothInvalid(malformedOrigin(originOf(options)), malformedRefund(asked))
+    if (wrong !== undefined) return Effect.fail(wrong)
+    return Effect.flatMap(transactionRefund(context.originals, asked), (command) =>
+      execute(context, command, options, movementForm)
+    ).pipe(Effect.retry({ times: refundLooks, while: isBehind }))
+  }
+
 // What the free texts of a command take in a mailbox, bytes.
 
 const noSize = (): number => 0
@@ -257,6 +295,12 @@ interface AskedOptions extends Omit<CommandOptions, "dryRun" | "idempotencyKey">
   readonly ifVersion?: number | undefined
 }
 
+const originOf = (options: AskedOptions): CommandOrigin => {
+  const { actor = null, await: wanted = "persisted", correlationId = null, dryRun = false } = options
+  const { idempotencyKey, ifVersion = null } = options
+  return { actor, await: wanted, correlationId, dryRun, idempotencyKey, ifVersion }
+}
+
 /** Asks the wallet, and makes the answer from what it did, now or earlier. */
 const execute = <C extends ClientCommand & RemoteCommand, A extends object>(
   { calls, durabilities, replayedReply }: CommandContext,
@@ -264,9 +308,8 @@ const execute = <C extends ClientCommand & RemoteCommand, A extends object>(
   options: AskedOptions,
   { answerOf, made, sizeOf }: CommandForm<C, A>
 ): Answering<A> => {
-  const { actor = null, await: wanted = "persisted", correlationId = null, dryRun = false } = options
-  const { idempotencyKey, ifVersion = null } = options
-  const origin = { actor, await: wanted, correlationId, dryRun, idempotencyKey, ifVersion }
+  const origin = originOf(options)
+  const { actor, await: wanted, correlationId, dryRun, idempotencyKey, ifVersion } = origin
   const wrong = bothInvalid(malformedOrigin(origin), malformed(command))
   if (wrong !== undefined) return Effect.fail(wrong)
   const walletIds = [command.walletId]

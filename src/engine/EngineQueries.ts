@@ -34,6 +34,7 @@ import {
   wrongRead,
   wrongTransactions
 } from "./QueryForm.ts"
+import { makeRefundedReads } from "./Refunded.ts"
 import { ReadShare } from "./ReadShare.ts"
 import * as SearchQueries from "./SearchQueries.ts"
 import * as Statements from "./Statements.ts"
@@ -233,6 +234,7 @@ const followed = ({ open }: LogFeed["Service"]): Pick<Queries, "feed" | "openFee
 /** What Persistence has: lists of one wallet, and single rows. */
 const listQueries = (context: QueryContext): Pick<Queries, "transactions" | "transaction" | "holds" | "hold"> => {
   const { persistence, share } = context
+  const refunded = makeRefundedReads(persistence)
   const hold = Effect.fnUntraced(function* (walletId: string, holdId: string) {
     const hold = yield* persistence.hold(walletId, holdId)
     if (hold !== undefined) return hold
@@ -241,14 +243,19 @@ const listQueries = (context: QueryContext): Pick<Queries, "transactions" | "tra
   })
   const transaction = Effect.fnUntraced(function* (transactionId: string) {
     const found = yield* persistence.transaction(transactionId)
-    return found ?? (yield* new TransactionNotFound({ transactionId }))
+    if (found === undefined) return yield* new TransactionNotFound({ transactionId })
+    return (yield* refunded.ofTransactions([found]))[0]!
   })
   return {
     transaction: (transactionId) => Effect.andThen(checkId(transactionId), share.query(transaction(transactionId))),
     transactions: asked(wrongTransactions, (query) =>
       Effect.andThen(
         untilPersisted(context, query.walletId, query.minVersion),
-        share.query(ofExisting(context, query.walletId, persistence.transactions(query)))
+        share.query(
+          Effect.flatMap(ofExisting(context, query.walletId, persistence.transactions(query)), ({ data, next }) =>
+            Effect.map(refunded.ofTransactions(data), (shown) => ({ data: shown, next }))
+          )
+        )
       )
     ),
     holds: asked(wrongHolds, (query) =>

@@ -155,11 +155,13 @@ const prepare =
     const first = legs[0]!.leg
     const { currency } = transfer.legs[first]!
     const bytes = legs.reduce((sum, leg) => sum + legBytes + noteBytes(leg), 0)
-    const ask = wallets.ask(
-      { _tag: "PrepareLegs", walletId, transferId, home, currency, legs, effectiveAt },
-      key,
-      engineOrigin,
-      bytes
+    const ask = Effect.flatMap(wallets.bounded(walletId, legs), (bounded) =>
+      wallets.ask(
+        { _tag: "PrepareLegs", walletId, transferId, home, currency, legs: bounded, effectiveAt },
+        key,
+        engineOrigin,
+        bytes
+      )
     )
     const promised = (reply: Reply) =>
       Effect.flatMap(persistedEvents(wallets, walletId, reply), (events) => promisedIn(walletId, events))
@@ -292,6 +294,7 @@ export const begunTransfer = (recorded: RecordedEvent, event: LegsBegun): Transf
   status: "pending",
   reference: event.reference,
   metadata: event.metadata,
+  refundOf: event.refundOf,
   createdAt: recorded.time,
   effectiveAt: event.effectiveAt ?? recorded.time,
   updatedAt: recorded.time
@@ -308,6 +311,7 @@ export const openTransfer = ({ begun, createdAt, effectiveAt, id }: PreparedLegs
         status: "pending",
         reference: begun.reference,
         metadata: begun.metadata,
+        refundOf: begun.refundOf,
         createdAt,
         effectiveAt: effectiveAt ?? createdAt,
         updatedAt: createdAt

@@ -90,7 +90,9 @@ const transactionTypes: ReadonlySet<unknown> = new Set<TransactionType>([
   "capture",
   "transfer_in",
   "transfer_out",
-  "reversal"
+  "reversal",
+  "refund_in",
+  "refund_out"
 ])
 
 export const wrongId = (id: string, name = "walletId"): Wrong =>
@@ -191,11 +193,13 @@ export const wrongTransactionSearch = (query: TransactionSearch): Wrong =>
   wrongIf("effectiveFrom", query.effectiveFrom, isTime(query.effectiveFrom!)) ??
   wrongIf("effectiveTo", query.effectiveTo, isTime(query.effectiveTo!)) ??
   wrongIf("transferId", query.transferId, isId(query.transferId!)) ??
+  wrongIf("refundOf", query.refundOf, isId(query.refundOf!)) ??
   wrongIf("holdId", query.holdId, isId(query.holdId!)) ??
   wrongIf("idempotencyKey", query.idempotencyKey, isIdempotencyKey(query.idempotencyKey!))
 
 export const wrongTransferSearch = (query: TransferSearch): Wrong =>
   wrongAmounts(query) ??
+  wrongIf("refundOf", query.refundOf, isId(query.refundOf!)) ??
   wrongIf("status", query.status, transferStatuses.has(query.status)) ??
   wrongIf("idempotencyKey", query.idempotencyKey, isIdempotencyKey(query.idempotencyKey!))
 

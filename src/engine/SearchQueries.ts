@@ -2,6 +2,7 @@
 import * as Effect from "effect/Effect"
 import type { RateLimited } from "../actors/EngineError.ts"
 import { SearchProgress } from "../search/SearchProgress.ts"
+import { Persistence } from "../stores/Persistence.ts"
 import { ReadModel } from "../stores/ReadModel.ts"
 import { hasPrefix } from "../stores/SearchWords.ts"
 import { StoreUnavailable } from "../stores/StoreError.ts"
@@ -16,6 +17,7 @@ import {
   wrongTransferSearch,
   wrongWalletSearch
 } from "./QueryForm.ts"
+import { makeRefundedReads } from "./Refunded.ts"
 import { ReadShare } from "./ReadShare.ts"
 
 /** Where a store is does not concern callers. */
@@ -31,9 +33,11 @@ const named = (failure: StoreUnavailable): StoreUnavailable =>
 export const make = Effect.fnUntraced(function* (): Effect.fn.Return<
   EngineSearch,
   never,
-  ReadModel | ReadShare | SearchProgress
+  ReadModel | Persistence | ReadShare | SearchProgress
 > {
   const model = yield* ReadModel
+  const persistence = yield* Persistence
+  const refunded = makeRefundedReads(persistence)
   const share = yield* ReadShare
   const { index } = yield* SearchProgress
   /** Nothing is told of an index that is another installation's. */
@@ -65,12 +69,18 @@ export const make = Effect.fnUntraced(function* (): Effect.fn.Return<
     ),
     searchTransactions: asked(
       wrongTransactionSearch,
-      (query) => inTurn(model.searchTransactions(query), hasPrefix(query.q)),
+      (query) =>
+        Effect.flatMap(inTurn(model.searchTransactions(query), hasPrefix(query.q)), ({ data, next }) =>
+          Effect.map(share.query(refunded.ofTransactions(data)), (shown) => ({ data: shown, next }))
+        ),
       ownSearch
     ),
     searchTransfers: asked(
       wrongTransferSearch,
-      (query) => inTurn(model.searchTransfers(query), hasPrefix(query.q)),
+      (query) =>
+        Effect.flatMap(inTurn(model.searchTransfers(query), hasPrefix(query.q)), ({ data, next }) =>
+          Effect.map(share.query(refunded.ofTransfers(data)), (shown) => ({ data: shown, next }))
+        ),
       ownSearch
     ),
     searchHolds: asked(wrongHoldSearch, (query) => inTurn(model.searchHolds(query), hasPrefix(query.q)), ownSearch),

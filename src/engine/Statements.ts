@@ -9,7 +9,7 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import { maxTime } from "../domain/Limits.ts"
-import { directionOf, type TransactionType } from "../domain/Movement.ts"
+import { directionOf, type Transaction, type TransactionType } from "../domain/Movement.ts"
 import { InvalidRequest } from "../domain/Rejection.ts"
 import { decodeCursor, encodeCursor } from "../stores/Page.ts"
 import { type BooksPlace, type BooksQuery, endOfPage, type Persistence } from "../stores/Persistence.ts"
@@ -17,6 +17,7 @@ import type { BookSpan } from "../domain/BookDates.ts"
 import { spanOf } from "../domain/BookDates.ts"
 import type { EngineBooks, Statement, StatementQuery, StatementRead } from "./EngineApi.ts"
 import { asked, wrongStatement } from "./QueryForm.ts"
+import { makeRefundedReads } from "./Refunded.ts"
 import { Reader, type ReadShare } from "./ReadShare.ts"
 
 /** Rows that a statement in one piece reads at a time. */
@@ -131,7 +132,8 @@ const page = Effect.fnUntraced(function* (context: StatementContext, query: Stat
   const { after, begun } = resumed ?? (yield* begin(context, query, span))
   const { persistence, share } = context
   const rows = yield* share.query(persistence.booked({ ...begun.books, after, limit: query.limit + 1 }))
-  const data = rows.slice(0, query.limit)
+  const page = rows.slice(0, query.limit)
+  const data = yield* share.query(makeRefundedReads(persistence).ofTransactions(page))
   const { closingBalance, openingBalance, totals } = begun
   const next = rows.length > query.limit ? cursorOf(begun, endOfPage(data, after)) : null
   return { openingBalance, closingBalance, totals, data, next }
@@ -142,8 +144,10 @@ const whole = Effect.fnUntraced(function* (context: StatementContext, query: Sta
   const version = yield* context.persisted(query.walletId, query.minVersion)
   const books: BooksQuery = { walletId: query.walletId, version, ...span }
   const reader = yield* Reader
+  const refunded = makeRefundedReads(persistence)
+  const shown = <E>(rows: Effect.Effect<ReadonlyArray<Transaction>, E>) => Effect.flatMap(rows, refunded.ofTransactions)
   const rows = Stream.paginate(undefined as BooksPlace | undefined, (after) =>
-    Effect.map(share.page(reader, persistence.booked({ ...books, after, limit: streamedRows })), (found) => {
+    Effect.map(share.page(reader, shown(persistence.booked({ ...books, after, limit: streamedRows }))), (found) => {
       const more = found.length < streamedRows ? undefined : endOfPage(found, after)
       return [[found], more === undefined ? Option.none() : Option.some(more)] as const
     })

@@ -3,6 +3,7 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type { ActorBounds } from "../actors/ActorBounds.ts"
+import { WritePipeline } from "../actors/WritePipeline.ts"
 import { walletsOf } from "../domain/Legs.ts"
 import { malformed } from "../domain/CommandForm.ts"
 import { bothInvalid } from "../domain/Decision.ts"
@@ -14,18 +15,33 @@ import { type Answered, CommandMetrics } from "./CommandMetrics.ts"
 import { tracedTransfer } from "./CommandTrace.ts"
 import { type IndexDeadline, makeDurabilities, nothingDurable } from "./Durabilities.ts"
 import { tentative } from "./Answers.ts"
-import { keyOf, malformedOrigin } from "./CommandOrigin.ts"
+import { type CommandOrigin, keyOf, malformedOrigin } from "./CommandOrigin.ts"
 import { taking } from "./EngineCommands.ts"
 import type {
+  Await,
+  CommandOptions,
   DryRun,
   DryRunAnswer,
   EngineTransfers,
   LegsTransferInput,
+  RefundTransferInput,
   TransferAnswer,
   TransferInput
 } from "./EngineApi.ts"
 import { asked, wrongId, wrongTransfers } from "./QueryForm.ts"
 import { ReadShare } from "./ReadShare.ts"
+import { makeBoundedLegs } from "./RefundBounds.ts"
+import {
+  type AskedTransferRefund,
+  askedTransferRefund,
+  isBehind,
+  makeOriginals,
+  malformedTransferRefund,
+  type RefundContext,
+  refundLooks,
+  transferRefund
+} from "./RefundCommands.ts"
+import { makeRefundedReads, transferDetails } from "./Refunded.ts"
 import type { TransferError, TransferOutcome } from "./TransferRun.ts"
 import { tryTransfer } from "./TransferDryRun.ts"
 import { type TransferRequest, TransferSaga } from "./TransferSaga.ts"
@@ -41,7 +57,7 @@ export const make = Effect.fnUntraced(function* (
 ): Effect.fn.Return<
   EngineTransfers,
   never,
-  Persistence | TransferSaga | CommandMetrics | ReadShare | SearchProgress | WalletCalls
+  Persistence | TransferSaga | CommandMetrics | ReadShare | SearchProgress | WalletCalls | WritePipeline
 > {
   const metrics = yield* CommandMetrics
   const clock = yield* Clock.Clock
@@ -51,6 +67,9 @@ export const make = Effect.fnUntraced(function* (
   const durabilities = yield* makeDurabilities(bounds)
 
   const calls = yield* WalletCalls
+  const pipeline = yield* WritePipeline
+  const originals = makeOriginals(calls, persistence, pipeline, () => clock.currentTimeMillisUnsafe(), saga.carried)
+  const bounded = makeBoundedLegs(persistence)
 
   const counting = (startedAt: number) => (exit: Exit.Exit<Answered, TransferError>) =>
     Effect.sync(() => metrics.answered("Transfer", startedAt, exit))
@@ -68,7 +87,7 @@ export const make = Effect.fnUntraced(function* (
       /** Each caller's own: the run goes on with its transfer, and others may have joined it. */
       const answer = ({ persisted, replayed, transfer }: TransferOutcome) =>
         Effect.map(durabilities.of(persisted, walletIds, deadline), (durability) => ({
-          transfer: { ...transfer },
+          transfer: transferDetails(transfer),
           durability,
           replayed
         }))
@@ -81,38 +100,111 @@ export const make = Effect.fnUntraced(function* (
 
   /** One whose key was used is asked for again, as its replay: it does nothing that it has not done. */
   const dryRun = (request: TransferRequest): Answering =>
-    Effect.flatMap(tryTransfer(calls, request), (trial): Answering =>
+    Effect.flatMap(tryTransfer(calls, bounded, request), (trial): Answering =>
       trial._tag === "Known"
         ? Effect.flatten(begin(request))
         : Effect.succeed(
-            tentative({ transfer: trial.transfer, durability: nothingDurable, replayed: false }, "transfer")
+            tentative(
+              { transfer: transferDetails(trial.transfer), durability: nothingDurable, replayed: false },
+              "transfer"
+            )
           )
     )
 
+  const ask = (request: TransferRequest, isDryRun: boolean): Answering =>
+    isDryRun ? dryRun(request) : tracedTransfer(Effect.flatten(begin(request)), request)
+
   return {
     beginTransfer,
+    refundTransfer: taking(refundTransfer({ originals, calls, saga, ask })) as EngineTransfers["refundTransfer"],
     // One that is no dry run is not answered as one, which the function does not say by its type.
     transfer: taking((input: TransferInput | DryRun<TransferInput>): Answering => {
       const isDryRun = input.dryRun ?? false
       const request = requestOf(input, isDryRun)
       if (request instanceof InvalidRequest) return Effect.fail(request)
-      return isDryRun ? dryRun(request) : tracedTransfer(Effect.flatten(begin(request)), request)
+      return ask(request, isDryRun)
     }) as EngineTransfers["transfer"],
+    ...transferQueries({ persistence, saga, share })
+  }
+})
+
+interface TransferReads {
+  readonly persistence: Persistence["Service"]
+  readonly saga: TransferSaga["Service"]
+  readonly share: ReadShare["Service"]
+}
+
+const transferQueries = ({
+  persistence,
+  saga,
+  share
+}: TransferReads): Pick<EngineTransfers, "getTransfer" | "transfers"> => {
+  const refunded = makeRefundedReads(persistence)
+  return {
     getTransfer: Effect.fnUntraced(function* (transferId) {
       const detail = wrongId(transferId, "transferId")
       if (detail !== undefined) return yield* new InvalidRequest({ detail })
       // One that was answered as pending may not be persisted yet: its node knows it.
       const carried = saga.carried(transferId)
       const stored = yield* share.query(persistence.transfer(transferId))
-      if (stored !== undefined) return stored
-      return carried === undefined ? yield* new TransferNotFound({ transferId }) : { ...carried }
+      if (stored !== undefined) return (yield* share.query(refunded.ofTransfers([stored])))[0]!
+      return carried === undefined ? yield* new TransferNotFound({ transferId }) : transferDetails(carried)
     }),
-    transfers: asked(wrongTransfers, (query) => share.query(persistence.transfers(query)))
+    transfers: asked(wrongTransfers, (query) =>
+      share.query(
+        Effect.flatMap(persistence.transfers(query), ({ data, next }) =>
+          Effect.map(refunded.ofTransfers(data), (shown) => ({ data: shown, next }))
+        )
+      )
+    )
   }
-})
+}
+
+interface RefundCalls extends Pick<RefundContext, "originals" | "calls"> {
+  readonly saga: TransferSaga["Service"]
+  readonly ask: (request: TransferRequest, isDryRun: boolean) => Answering
+}
+
+/** What has moved on since it was looked at is looked at again: no amount was asked for that could be exceeded. */
+const isOld = (asked: AskedTransferRefund) => (error: TransferError) =>
+  isBehind(error) || (error._tag === "RefundExceeded" && asked.amount === null && error.refundable > 0n)
+
+const refundTransfer =
+  ({ ask, calls, originals, saga }: RefundCalls) =>
+  (input: RefundTransferInput | DryRun<RefundTransferInput>): Answering => {
+    const { dryRun = false, idempotencyKey } = input
+    const asked = askedTransferRefund(input)
+    const { actor, await: wanted, correlationId, ...origin } = originOf(input)
+    const wrong = bothInvalid(
+      malformedOrigin({ actor, await: wanted, correlationId, ...origin }),
+      malformedTransferRefund(asked)
+    )
+    if (wrong !== undefined) return Effect.fail(wrong)
+    const key = keyOf(idempotencyKey)
+    const context: RefundContext = {
+      originals,
+      calls,
+      idOf: (source) => derivedTransferId(source, idempotencyKey ?? ""),
+      done: (command) =>
+        idempotencyKey === undefined || command._tag !== "SendTransfer"
+          ? Effect.undefined
+          : saga.done({ ...command, currency: "", destination: null }, key)
+    }
+    return Effect.flatMap(transferRefund(context, asked), (command) =>
+      ask({ command, key, actor, correlationId, await: stepsAwait(wanted) }, dryRun)
+    ).pipe(Effect.retry({ times: refundLooks, while: isOld(asked) }))
+  }
 
 const walletsIn = (command: TransferRequest["command"]): ReadonlyArray<string> =>
   command._tag === "BeginLegs" ? walletsOf(command.legs) : [command.walletId, command.to]
+
+/** Each step waits until the one before is persisted. */
+const stepsAwait = (wanted: Await): TransferRequest["await"] => (wanted === "indexed" ? "indexed" : "persisted")
+
+const originOf = (input: CommandOptions | DryRun<CommandOptions>): CommandOrigin => {
+  const { actor = null, await: wanted = "persisted", correlationId = null, dryRun = false, idempotencyKey } = input
+  return { actor, await: wanted, correlationId, dryRun, idempotencyKey, ifVersion: null }
+}
 
 type AnyTransferInput = TransferInput | LegsTransferInput
 
@@ -121,7 +213,8 @@ const askedOf = (input: AnyTransferInput | DryRun<AnyTransferInput>): TransferRe
   const metadata = ownMetadata(input.metadata)
   if (!("legs" in input)) {
     const { amount, from, to } = input
-    return { _tag: "SendTransfer", walletId: from, transferId: "", to, amount, reference, metadata, effectiveAt }
+    const ofBoth = { transferId: "", to, amount, reference, metadata, effectiveAt }
+    return { _tag: "SendTransfer", walletId: from, ...ofBoth, refund: null }
   }
   if ("from" in input || "to" in input || "amount" in input) {
     return new InvalidRequest({ detail: "legs: in place of from, to and amount, not beside them" })
@@ -134,9 +227,11 @@ const askedOf = (input: AnyTransferInput | DryRun<AnyTransferInput>): TransferRe
     to: leg.to,
     amount: leg.amount,
     reference: leg.reference ?? null,
-    metadata: ownMetadata(leg.metadata)
+    metadata: ownMetadata(leg.metadata),
+    refund: null
   }))
-  return { _tag: "BeginLegs", walletId: legs[0]?.from ?? "", transferId: "", legs, reference, metadata, effectiveAt }
+  const walletId = legs[0]?.from ?? ""
+  return { _tag: "BeginLegs", walletId, transferId: "", legs, reference, metadata, effectiveAt, refundOf: null }
 }
 
 /** What the saga is asked, with values of its own; or what is wrong, whatever the wallets are. */
@@ -144,10 +239,11 @@ const requestOf = (
   input: AnyTransferInput | DryRun<AnyTransferInput>,
   dryRun: boolean
 ): TransferRequest | InvalidRequest => {
-  const { actor = null, await: wanted = "persisted", correlationId = null, idempotencyKey } = input
+  const { idempotencyKey } = input
   const asked = askedOf(input)
   if (asked instanceof InvalidRequest) return asked
-  const origin = { actor, await: wanted, correlationId, dryRun, idempotencyKey, ifVersion: null }
+  const origin = { ...originOf(input), dryRun }
+  const { actor, await: wanted, correlationId } = origin
   const wrong = bothInvalid(malformedOrigin(origin), malformed(asked))
   if (wrong !== undefined) return wrong
   return {
@@ -156,6 +252,6 @@ const requestOf = (
     key: keyOf(idempotencyKey),
     actor,
     correlationId,
-    await: wanted === "indexed" ? "indexed" : "persisted"
+    await: stepsAwait(wanted)
   }
 }

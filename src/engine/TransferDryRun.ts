@@ -10,6 +10,7 @@ import type { RemoteCommand } from "../domain/Command.ts"
 import { sourceOf } from "../domain/Transfer.ts"
 import type { Transfer } from "../domain/Wallet.ts"
 import { begunTransfer, examine as examineLegs, legsBytes, otherParties } from "./LegsSteps.ts"
+import type { BoundedLegs } from "./RefundBounds.ts"
 import type { TransferRequest } from "./TransferSaga.ts"
 import { sentTransfer } from "../domain/TransferRules.ts"
 import { openHolds } from "./Answers.ts"
@@ -38,7 +39,7 @@ const noteBytesOf = (command: TransferRequest["command"]): number => {
 }
 
 /** The id of the transfer that is told is not to be shown: there is none. */
-export const tryTransfer = (calls: WalletCalls["Service"], request: TransferRequest): Trial => {
+export const tryTransfer = (calls: WalletCalls["Service"], bounded: BoundedLegs, request: TransferRequest): Trial => {
   const { actor, await: wanted, command, correlationId, ifVersion = null, key } = request
   const origin = {
     actor,
@@ -61,7 +62,7 @@ export const tryTransfer = (calls: WalletCalls["Service"], request: TransferRequ
         asked({ ...command, parties }, ({ events }) => {
           for (const recorded of events) {
             const { event } = recorded
-            if (event._tag === "LegsBegun") return prepare(calls, origin, begunTransfer(recorded, event))
+            if (event._tag === "LegsBegun") return prepare(calls, bounded, origin, begunTransfer(recorded, event))
           }
           return notTold
         })
@@ -89,13 +90,15 @@ const reversed = (transferId: string, error: CommandError): Effect.Effect<never,
 }
 
 /** What the other wallets would promise, one after the other. */
-const prepare = (calls: WalletCalls["Service"], origin: Origin, transfer: Transfer): Trial => {
+const prepare = (calls: WalletCalls["Service"], bounded: BoundedLegs, origin: Origin, transfer: Transfer): Trial => {
   const { effectiveAt, id: transferId } = transfer
   const home = sourceOf(transfer)
   const asked = Effect.forEach(otherParties(transfer), ({ legs, walletId }) => {
     const { currency } = transfer.legs[legs[0]!.leg]!
-    const command = { _tag: "PrepareLegs", walletId, transferId, home, currency, legs, effectiveAt } as const
-    return calls.ask({ ...origin, command, key: noKey })
+    return Effect.flatMap(bounded(walletId, legs), (given) => {
+      const command = { _tag: "PrepareLegs", walletId, transferId, home, currency, legs: given, effectiveAt } as const
+      return calls.ask({ ...origin, command, key: noKey })
+    })
   })
   return asked.pipe(
     Effect.map((): TransferTrial => ({ _tag: "Tried", transfer: { ...transfer, status: "completed" } })),

@@ -24,17 +24,21 @@ import * as Deadlines from "../actors/Deadlines.ts"
 import type { CommandError } from "../actors/EngineError.ts"
 import { MailboxFull, OutcomeUnknown } from "../actors/EngineError.ts"
 import * as EngineMetrics from "../actors/EngineMetrics.ts"
+import type { OpenTransfer } from "../actors/WalletActor.ts"
 import { WalletRegistry } from "../actors/WalletRegistry.ts"
 import type { BeginLegs, CaptureHoldTo, SendTransfer } from "../domain/Command.ts"
+import type { CommandKey, RecordedEvent } from "../domain/Event.ts"
 import type { Transfer, Wallet } from "../domain/Wallet.ts"
+import { Persistence } from "../stores/Persistence.ts"
 import { StoreUnavailable } from "../stores/StoreError.ts"
+import { makeBoundedLegs } from "./RefundBounds.ts"
 import { makeReplayedReply } from "./ReplayedReply.ts"
 import { type LegsSteps, makeLegsSteps, openTransfer } from "./LegsSteps.ts"
 import type { Attempt, RunOptions, TransferError, TransferOutcome } from "./TransferRun.ts"
 import { conclude, concludeLegs, left, TransferCaller, TransferRun } from "./TransferRun.ts"
-import type { Sent, SourceEffect, TransferOrigin, TransferSteps } from "./TransferSteps.ts"
-import { isPassing, makeTransferSteps, makeWallets, pendingTransfer } from "./TransferSteps.ts"
-import { WalletCalls } from "./WalletCalls.ts"
+import type { Sent, SourceEffect, TransferOrigin, TransferSteps, Wallets } from "./TransferSteps.ts"
+import { engineOrigin, isPassing, makeTransferSteps, makeWallets, noteBytes, pendingTransfer } from "./TransferSteps.ts"
+import { callBytes, WalletCalls } from "./WalletCalls.ts"
 
 export interface TransferRequest extends TransferOrigin {
   /** What the source is to be asked, but for what the other wallets are. */
@@ -79,6 +83,14 @@ export class TransferSaga extends Context.Service<
     readonly resume: (walletId: string, transferId: string) => Effect.Effect<boolean, CommandError>
     /** What the source of one that its destination has is, once it knows that. */
     readonly settled: (transfer: Transfer) => Effect.Effect<SourceEffect, CommandError>
+    /**
+     * What that command has done at its wallet under this key; `undefined`: nothing, as the wallet itself knows.
+     * Nothing is done by it now.
+     */
+    readonly done: (
+      command: SendTransfer,
+      key: CommandKey
+    ) => Effect.Effect<ReadonlyArray<RecordedEvent> | undefined, CommandError>
     /** A transfer that this node carries, as far as it has come. */
     readonly carried: (transferId: string) => Transfer | undefined
   }
@@ -217,11 +229,25 @@ const makeTransferRuns = ({ legs, steps }: Steps, bounds: ActorBounds) => {
   return { runs, carry, resume, resumeAll }
 }
 
+/** A time that is still to come is of a bad clock, and tells no age. */
+const isDue = ({ createdAt }: OpenTransfer, now: number, patienceMillis: number): boolean =>
+  createdAt <= now - patienceMillis || createdAt > now
+
+const makeDone =
+  (calls: WalletCalls["Service"], { eventsOf }: Wallets): TransferSaga["Service"]["done"] =>
+  (command, key) => {
+    const { actor, correlationId } = engineOrigin
+    const call = { command, key, actor, correlationId, await: "committed", ifVersion: null, dryRun: true } as const
+    return Effect.flatMap(calls.ask({ ...call, bytes: callBytes + noteBytes(command) }), (reply) =>
+      reply._tag === "Seen" || reply.replayed ? eventsOf(reply) : Effect.undefined
+    )
+  }
+
 const make = Effect.fnUntraced(function* (bounds: ActorBounds, { alone }: SagaOptions) {
   const registry = yield* WalletRegistry
   const replayedReply = yield* makeReplayedReply
   const calls = yield* WalletCalls
-  const wallets = makeWallets(calls, replayedReply)
+  const wallets = makeWallets(calls, replayedReply, makeBoundedLegs(yield* Persistence))
   const clock = yield* Clock.Clock
   const steps: Steps = { steps: makeTransferSteps(calls, wallets), legs: makeLegsSteps(wallets) }
   const { runs, carry, resume, resumeAll } = makeTransferRuns(steps, bounds)
@@ -272,11 +298,7 @@ const make = Effect.fnUntraced(function* (bounds: ActorBounds, { alone }: SagaOp
   registry.onTransfersFound((walletId, found) => {
     if (!accepting) return
     const now = clock.currentTimeMillisUnsafe()
-    const ids: Array<string> = []
-    for (const { createdAt, id } of found) {
-      // A time that is still to come is of a bad clock, and tells no age.
-      if ((createdAt <= now - patienceMillis || createdAt > now) && !runs.has(id)) ids.push(id)
-    }
+    const ids = found.flatMap((one) => (isDue(one, now, patienceMillis) && !runs.has(one.id) ? [one.id] : []))
     if (ids.length > 0) fork(resumeAll(walletId, ids))
   })
 
@@ -296,7 +318,7 @@ const make = Effect.fnUntraced(function* (bounds: ActorBounds, { alone }: SagaOp
   )
 
   const carried = (transferId: string) => runs.get(transferId)?.transfer
-  return TransferSaga.of({ begin, resume, settled: steps.steps.settled, carried })
+  return TransferSaga.of({ begin, resume, settled: steps.steps.settled, done: makeDone(calls, wallets), carried })
 })
 
 const reportDefect = (walletId: string, transferId: string, cause: Cause.Cause<unknown>): Effect.Effect<void> =>

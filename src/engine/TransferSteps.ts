@@ -21,6 +21,7 @@ import { singleLeg, sourceOf } from "../domain/Transfer.ts"
 import type { Transfer, TransferInFlight, TransferLeg, Wallet } from "../domain/Wallet.ts"
 import { StoreUnavailable } from "../stores/StoreError.ts"
 import { type Effected, openHolds } from "./Answers.ts"
+import type { BoundedLegs } from "./RefundBounds.ts"
 import type { WalletCalls } from "./WalletCalls.ts"
 import { callBytes, metadataBytes, textBytes } from "./WalletCalls.ts"
 
@@ -74,6 +75,8 @@ export interface Wallets {
     options: Pick<TransferOrigin, "actor" | "correlationId" | "await" | "ifVersion">,
     bytes?: number
   ) => Effect.Effect<Reply, CommandError>
+  /** The legs of a wallet with what bounds those that are refunds, as it is now. */
+  readonly bounded: BoundedLegs
   /** The events behind an answer: what a command did now, or what the log says that it did before. */
   readonly eventsOf: (reply: Reply) => Effect.Effect<ReadonlyArray<RecordedEvent>, CommandError>
   /** The same with the wallet and its holds, as of then. */
@@ -228,8 +231,10 @@ export const examine = (
 export const makeWallets = (
   calls: WalletCalls["Service"],
   /** What a command did earlier; fails when it was undone since. */
-  replayedReply: (seen: Seen) => Effect.Effect<SourceEffect, CommandError>
+  replayedReply: (seen: Seen) => Effect.Effect<SourceEffect, CommandError>,
+  bounded: BoundedLegs
 ): Wallets => ({
+  bounded,
   // Ids of transfers never wear out, so neither may the keys of their steps.
   ask: (command, key, { actor, correlationId, await: wanted, ifVersion = null }, bytes = 0) =>
     calls.ask({
@@ -290,6 +295,7 @@ export const pendingTransfer = (source: Wallet, inFlight: TransferInFlight): Tra
   leg: null,
   reference: inFlight.reference,
   metadata: inFlight.metadata,
+  refundOf: inFlight.refund?.of ?? null,
   createdAt: inFlight.createdAt,
   effectiveAt: inFlight.effectiveAt ?? inFlight.createdAt,
   updatedAt: inFlight.createdAt
@@ -327,6 +333,7 @@ export const isRefusal = (error: CommandError): boolean => {
     case "LimitExceeded":
     case "PolicyRejected":
     case "PolicyDefect":
+    case "RefundExceeded":
     case "OperationRefused":
       return true
     default:

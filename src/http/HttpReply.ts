@@ -7,8 +7,16 @@ import * as Effect from "effect/Effect"
 import * as Headers from "effect/http/Headers"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import { InvalidRequest } from "../domain/Rejection.ts"
-import type { Freeze, Hold, Transaction, Transfer, TransferLeg } from "../domain/Wallet.ts"
-import type { Await, DryRunAnswer, Durability, TransferAnswer, WalletDetails } from "../engine/WalletEngine.ts"
+import type { Freeze, Hold } from "../domain/Wallet.ts"
+import type {
+  Await,
+  DryRunAnswer,
+  Durability,
+  TransactionDetails,
+  TransferAnswer,
+  TransferDetails,
+  WalletDetails
+} from "../engine/WalletEngine.ts"
 import type { Page } from "../stores/Page.ts"
 import type { Stats } from "../stores/ReadModel.ts"
 import { isProblemCode, isRetryable, problemBody, type ProblemCode, problemStatus } from "./api/Problem.ts"
@@ -50,7 +58,7 @@ export const walletJson = (wallet: Shown<WalletDetails>) => ({
   updatedAt: formatTime(wallet.updatedAt)
 })
 
-export const transactionJson = (transaction: Shown<Transaction>) => ({
+export const transactionJson = (transaction: Shown<TransactionDetails>) => ({
   id: transaction.id,
   walletId: transaction.walletId,
   type: transaction.type,
@@ -61,6 +69,8 @@ export const transactionJson = (transaction: Shown<Transaction>) => ({
   metadata: transaction.metadata,
   holdId: transaction.holdId,
   transferId: transaction.transferId,
+  refundOf: transaction.refundOf,
+  refunded: transaction.refunded.toString(),
   version: transaction.version,
   createdAt: formatTime(transaction.createdAt),
   effectiveAt: formatTime(transaction.effectiveAt)
@@ -79,7 +89,7 @@ export const holdJson = (hold: Shown<Hold>) => ({
   createdAt: formatTime(hold.createdAt)
 })
 
-const legJson = (leg: TransferLeg) => ({
+const legJson = (leg: TransferDetails["legs"][number]) => ({
   from: leg.from,
   to: leg.to,
   amount: leg.amount.toString(),
@@ -87,10 +97,11 @@ const legJson = (leg: TransferLeg) => ({
   reference: leg.reference,
   metadata: leg.metadata,
   sentTransactionId: leg.sentTransactionId,
-  receivedTransactionId: leg.receivedTransactionId
+  receivedTransactionId: leg.receivedTransactionId,
+  refunded: leg.refunded.toString()
 })
 
-export const transferJson = (transfer: Shown<Transfer>) => ({
+export const transferJson = (transfer: Shown<TransferDetails>) => ({
   id: transfer.id,
   from: transfer.from,
   to: transfer.to,
@@ -102,6 +113,8 @@ export const transferJson = (transfer: Shown<Transfer>) => ({
   leg: transfer.leg,
   reference: transfer.reference,
   metadata: transfer.metadata,
+  refundOf: transfer.refundOf,
+  refunded: transfer.refunded === null ? null : transfer.refunded.toString(),
   createdAt: formatTime(transfer.createdAt),
   effectiveAt: formatTime(transfer.effectiveAt),
   updatedAt: formatTime(transfer.updatedAt)
@@ -132,9 +145,9 @@ const reached = (durability: Durability, wanted: Await): boolean => durability[w
 interface Told {
   readonly wallet: Shown<WalletDetails>
   readonly hold?: Shown<Hold>
-  readonly transaction?: Shown<Transaction>
+  readonly transaction?: Shown<TransactionDetails>
   /** Of a capture to another wallet. */
-  readonly transfer?: Shown<Transfer>
+  readonly transfer?: Shown<TransferDetails>
   readonly durability: Durability
   readonly replayed: boolean
   readonly dryRun?: true | undefined

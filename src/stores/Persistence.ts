@@ -86,6 +86,21 @@ export interface TransferQuery extends PageRequest {
   readonly status?: TransferStatus | undefined
 }
 
+/** What may have been refunded: a transaction (leg 0), or a leg of a transfer. */
+export interface AskedRefunded {
+  /** That makes the refunds: of a transaction its wallet, of a leg the one that received it. */
+  readonly walletId: string
+  /** Of the transaction or the transfer. */
+  readonly of: string
+  readonly leg: number
+}
+
+/** `refunded`: minor units, with transfers on their way. `version`: the persisted one of the wallet, `-1`: there is nothing of it. */
+export interface Refunded {
+  readonly refunded: bigint
+  readonly version: number
+}
+
 /** A transfer whose money has left its source and which has not ended there. */
 export interface OpenTransfer {
   readonly transferId: string
@@ -331,6 +346,8 @@ export class Persistence extends Context.Service<
      * the order asked. Keys carry their namespace (`c:` or `e:`).
      */
     readonly findKeys: (asked: ReadonlyArray<AskedKeys>) => Effect.Effect<ReadonlyArray<KeyLookup>, ReadError>
+    /** What is refunded of each, by the rows of all events up to the wallet's persisted version. One statement, in the order asked. */
+    readonly refunded: (asked: ReadonlyArray<AskedRefunded>) => Effect.Effect<ReadonlyArray<Refunded>, ReadError>
     /**
      * Keeps a segment of a wallet's keys in the place of all that are there of it from
      * `fromVersion` on: they end there, or they are of another history. Of use only where

@@ -68,6 +68,8 @@ export interface TransactionSearch extends AmountSearch {
   /** When it counts for the books, inclusive, milliseconds. */
   readonly effectiveTo?: number | undefined
   readonly transferId?: string | undefined
+  /** Of refunds: the transaction that they are of. */
+  readonly refundOf?: string | undefined
   readonly holdId?: string | undefined
   /** The caller's key of the command that made it. */
   readonly idempotencyKey?: string | undefined
@@ -75,6 +77,8 @@ export interface TransactionSearch extends AmountSearch {
 
 export interface TransferSearch extends AmountSearch {
   readonly status?: TransferStatus | undefined
+  /** Of refunds: the transfer that they are of. */
+  readonly refundOf?: string | undefined
   /** The caller's key of the command that sent it. */
   readonly idempotencyKey?: string | undefined
 }

@@ -24,6 +24,9 @@ export class StoreUnavailable extends Schema.TaggedError<StoreUnavailable>()("St
   }
 }
 
+/** Why a refund could not be judged: what its wallet remembers does not reach back to the rows that it was asked with. */
+export const refundsBehind = "the rows of earlier refunds are behind their wallet"
+
 /**
  * An append whose answer was lost: it may be in the log now, or later, or never.
  * Only the same append again, with the same ids and checks, settles it.

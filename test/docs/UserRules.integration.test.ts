@@ -165,6 +165,8 @@ const isJudged: Readonly<Record<WalletEventType, boolean>> = {
   LegsApplied: false,
   LegsReleased: false,
   LegsSettled: false,
+  RefundReceived: false,
+  RefundPaid: false,
   WalletFrozen: false,
   WalletUnfrozen: false,
   FreezeExpired: false,

@@ -11,6 +11,12 @@ const folder = new URL("commands/golden/", import.meta.url)
 const metadata = { order: "17", ключ: "значение" }
 const note = { reference: 'line "1"\n', metadata }
 
+const legRefund = { of: "transfer-9", leg: 1, bound: { amount: 9n, refunded: 4n, version: 7 } }
+const refundLegs = [
+  { from: "wallet-1", to: "wallet-2", amount: 1n, ...note, refund: legRefund },
+  { from: "wallet-2", to: "wallet-1", amount: 2n, ...note, refund: { ...legRefund, leg: 3 } }
+]
+
 /** One for every shape that travels; its text is in `commands/golden/<name>.json`. */
 const golden: { readonly [name: string]: RemoteCommand } = {
   CreateWallet: command("CreateWallet", { overdraftLimit: 500n, metadata }),
@@ -43,6 +49,18 @@ const golden: { readonly [name: string]: RemoteCommand } = {
   ApplyLegs: command("ApplyLegs"),
   ReleaseLegs: command("ReleaseLegs"),
   SettleLegs: command("SettleLegs", { transactions: [{ sent: "1", received: "2" }] }),
+  RefundTransaction: command("RefundTransaction", { ...note, effectiveAt: 1_767_225_600_000 }),
+  "RefundTransaction.all": command("RefundTransaction", { amount: null, direction: "out" }),
+  "SendTransfer.refund": command("SendTransfer", {
+    refund: { of: "transfer-9", leg: 2, asked: 2, all: false, bound: { amount: 9n, refunded: 4n, version: 7 } }
+  }),
+  "SendTransfer.wholeRefund": command("SendTransfer", {
+    refund: { of: "transfer-9", leg: 0, asked: null, all: true, bound: { amount: 9n, refunded: 0n, version: -1 } }
+  }),
+  "BeginLegs.refund": command("BeginLegs", { legs: refundLegs, refundOf: "transfer-9" }),
+  "PrepareLegs.refund": command("PrepareLegs", {
+    legs: [{ leg: 1, side: "sent", counterparty: "wallet-9", amount: 10n, ...note, refund: legRefund }]
+  }),
   Freeze: command("Freeze", { reason: "r" }),
   "Freeze.directed": command("Freeze", { direction: "credits", until: 1_767_225_600_000 }),
   ExpireFreeze: command("ExpireFreeze"),

@@ -2,6 +2,7 @@ import * as HashMap from "effect/HashMap"
 import { assert, describe, it } from "vitest"
 import type { Restored, WalletEvent } from "../../src/domain/Event.ts"
 import { evolve, fold } from "../../src/domain/Evolve.ts"
+import { noRefunds } from "../../src/domain/Refund.ts"
 import { plainFreeze } from "../../src/domain/Wallet.ts"
 import { holdBytes, preparedBytes, transferBytes } from "../../src/domain/WalletSize.ts"
 import { created, event, funded, holding, record, sending, walletId, walletOf } from "./Examples.ts"
@@ -39,7 +40,8 @@ const base = (version: number): object => ({
   updatedAt: 7,
   holds: [],
   transfers: [],
-  prepared: []
+  prepared: [],
+  refunds: noRefunds
 })
 const hold = {
   id: "hold-1",
@@ -59,6 +61,7 @@ const transfer = {
   reference: null,
   metadata: {},
   effectiveAt: null,
+  refund: null,
   createdAt: 0,
   capture: null
 }
@@ -66,7 +69,7 @@ const transfer = {
 describe("evolve", () => {
   it("begins with the wallet's creation", () => {
     const fields = { ownerId: "owner-7", currency: "CZK", overdraftLimit: 5n, metadata: { a: "1" } }
-    const { holds, openBytes, prepared, transfers, ...wallet } = evolve(
+    const { holds, openBytes, prepared, refunds, transfers, ...wallet } = evolve(
       undefined,
       record(0, event("WalletCreated", fields), 7)
     )
@@ -81,6 +84,7 @@ describe("evolve", () => {
       createdAt: 7,
       updatedAt: 7
     })
+    assert.strictEqual(refunds, noRefunds)
     assert.isTrue(HashMap.isEmpty(holds) && HashMap.isEmpty(transfers) && HashMap.isEmpty(prepared) && openBytes === 0)
   })
 
@@ -109,7 +113,16 @@ describe("evolve", () => {
     assert.deepStrictEqual(after(funded, event("TransferSent", { amount: 3n, ...note, ...on })), {
       ...base(2),
       transfers: [
-        { id: "transfer-1", to: "wallet-2", amount: 3n, ...note, effectiveAt: null, createdAt: 7, capture: null }
+        {
+          id: "transfer-1",
+          to: "wallet-2",
+          amount: 3n,
+          ...note,
+          effectiveAt: null,
+          refund: null,
+          createdAt: 7,
+          capture: null
+        }
       ]
     })
     for (const tag of ["TransferSettled", "TransferReversed"] as const) {

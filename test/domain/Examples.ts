@@ -39,7 +39,8 @@ const commands: { readonly [T in Command["_tag"]]: Omit<CommandOf<T>, "_tag" | "
     amount: 10n,
     currency: "EUR",
     destination: null,
-    ...booked
+    ...booked,
+    refund: null
   },
   ReceiveTransfer: { transferId: "transfer-9", from: "wallet-9", amount: 10n, currency: "EUR", ...booked },
   RefuseTransfer: { transferId: "transfer-9", from: "wallet-9", amount: 10n, reason: "WalletClosed" },
@@ -48,20 +49,21 @@ const commands: { readonly [T in Command["_tag"]]: Omit<CommandOf<T>, "_tag" | "
   BeginLegs: {
     transferId: "transfer-5",
     legs: [
-      { from: "wallet-1", to: "wallet-2", amount: 10n, ...note },
-      { from: "wallet-2", to: "wallet-3", amount: 4n, ...note }
+      { from: "wallet-1", to: "wallet-2", amount: 10n, ...note, refund: null },
+      { from: "wallet-2", to: "wallet-3", amount: 4n, ...note, refund: null }
     ],
     parties: [
       { walletId: "wallet-2", currency: "EUR", status: "active", freeze: null, available: 0n },
       { walletId: "wallet-3", currency: "EUR", status: "active", freeze: null, available: 0n }
     ],
-    ...booked
+    ...booked,
+    refundOf: null
   },
   PrepareLegs: {
     transferId: "transfer-5",
     home: "wallet-9",
     currency: "EUR",
-    legs: [{ leg: 0, side: "received", counterparty: "wallet-9", amount: 10n, ...note }],
+    legs: [{ leg: 0, side: "received", counterparty: "wallet-9", amount: 10n, ...note, refund: null }],
     effectiveAt: 1
   },
   RefuseLegs: { transferId: "transfer-5", home: "wallet-9", leg: 0, reason: "WalletClosed" },
@@ -70,6 +72,13 @@ const commands: { readonly [T in Command["_tag"]]: Omit<CommandOf<T>, "_tag" | "
   SettleLegs: { transferId: "transfer-5", transactions: [] },
   Freeze: { reason: null, direction: null, until: null },
   ExpireFreeze: {},
+  RefundTransaction: {
+    transactionId: "01968a4e-5b00-7000-8000-000000000001",
+    direction: "in",
+    amount: 10n,
+    bound: { amount: 10n, refunded: 0n, version: 0 },
+    ...booked
+  },
   Unfreeze: { reason: null },
   Close: { reason: null },
   UpdateWallet: { overdraftLimit: null, metadata: noMetadata },
@@ -140,7 +149,15 @@ const events: { readonly [T in WalletEvent["_tag"]]: Omit<EventOf<T>, "_tag"> } 
   },
   HoldReleased: { holdId: "hold-1", amount: 10n, capturedAfter: 0n, expiresAt: null, ...after },
   HoldExpired: { holdId: "hold-1", amount: 10n, capturedAfter: 0n, expiresAt: null, ...after },
-  TransferSent: { transferId: "transfer-1", to: "wallet-2", amount: 10n, currency: "EUR", ...booked, ...after },
+  TransferSent: {
+    transferId: "transfer-1",
+    to: "wallet-2",
+    amount: 10n,
+    currency: "EUR",
+    ...booked,
+    refund: null,
+    ...after
+  },
   TransferReceived: { transferId: "transfer-9", from: "wallet-9", amount: 10n, ...booked, ...after },
   TransferRefused: { transferId: "transfer-9", from: "wallet-9", amount: 10n, reason: "WalletClosed", ...after },
   TransferSettled: { transferId: "transfer-1", to: "wallet-2", amount: 10n, holdId: null, ...after },
@@ -155,21 +172,24 @@ const events: { readonly [T in WalletEvent["_tag"]]: Omit<EventOf<T>, "_tag"> } 
     remainingAfter: null,
     ...after
   },
+  RefundReceived: { refundOf: "01968a4e-5b00-7000-8000-000000000001", amount: 10n, ...booked, ...after },
+  RefundPaid: { refundOf: "01968a4e-5b00-7000-8000-000000000001", amount: 10n, ...booked, ...after },
   LegsBegun: {
     transferId: "transfer-5",
     legs: [
-      { from: "wallet-1", to: "wallet-2", amount: 10n, currency: "EUR", ...note },
-      { from: "wallet-2", to: "wallet-3", amount: 4n, currency: "EUR", ...note }
+      { from: "wallet-1", to: "wallet-2", amount: 10n, currency: "EUR", ...note, refund: null },
+      { from: "wallet-2", to: "wallet-3", amount: 4n, currency: "EUR", ...note, refund: null }
     ],
     ...note,
     effectiveAt: null,
+    refundOf: null,
     held: 10n,
     ...after
   },
   LegsPrepared: {
     transferId: "transfer-5",
     home: "wallet-9",
-    legs: [{ leg: 0, side: "received", counterparty: "wallet-9", amount: 10n, ...note }],
+    legs: [{ leg: 0, side: "received", counterparty: "wallet-9", amount: 10n, ...note, refund: null }],
     effectiveAt: 1,
     held: 0n,
     ...after
@@ -178,7 +198,7 @@ const events: { readonly [T in WalletEvent["_tag"]]: Omit<EventOf<T>, "_tag"> } 
   LegsApplied: {
     transferId: "transfer-5",
     home: "wallet-9",
-    legs: [{ leg: 0, side: "received", counterparty: "wallet-9", amount: 10n, ...note }],
+    legs: [{ leg: 0, side: "received", counterparty: "wallet-9", amount: 10n, ...note, refund: null }],
     effectiveAt: 1,
     released: 0n,
     ...after

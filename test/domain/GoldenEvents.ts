@@ -26,12 +26,14 @@ const transfer = {
   reference: null,
   metadata: {},
   ...undated,
+  refund: null,
   createdAt: 0,
   capture: null
 }
 const ofLegs = { transferId: "transfer-2", home: "wallet-9" }
-const sentLeg = { leg: 1, side: "sent", counterparty: "wallet-2", amount: 7n, ...note } as const
+const sentLeg = { leg: 1, side: "sent", counterparty: "wallet-2", amount: 7n, ...note, refund: null } as const
 const receivedLeg = { ...sentLeg, leg: 4, side: "received", reference: null, metadata: {} } as const
+const ofRefund = { refundOf: "01968a4e-5b00-7000-8000-000000000001", amount: 7n } as const
 const reversal = { _tag: "OperationReversed", reversedVersion: 3, reason: "no such order" } as const
 
 export const goldenEvents: { readonly [name: string]: WalletEvent } = {
@@ -87,6 +89,7 @@ export const goldenEvents: { readonly [name: string]: WalletEvent } = {
     currency: "EUR",
     ...note,
     ...undated,
+    refund: null,
     ...money
   },
   TransferReceived: {
@@ -147,6 +150,7 @@ export const goldenEvents: { readonly [name: string]: WalletEvent } = {
     currency: "EUR",
     ...note,
     ...dated,
+    refund: null,
     ...money
   },
   "TransferReceived.dated": {
@@ -181,11 +185,20 @@ export const goldenEvents: { readonly [name: string]: WalletEvent } = {
     _tag: "LegsBegun",
     transferId: "transfer-2",
     legs: [
-      { from: "wallet-1", to: "wallet-2", amount: 7n, currency: "EUR", ...note },
-      { from: "wallet-3", to: "wallet-1", amount: largest, currency: "USD", reference: null, metadata: {} }
+      { from: "wallet-1", to: "wallet-2", amount: 7n, currency: "EUR", ...note, refund: null },
+      {
+        from: "wallet-3",
+        to: "wallet-1",
+        amount: largest,
+        currency: "USD",
+        reference: null,
+        metadata: {},
+        refund: null
+      }
     ],
     ...note,
     ...undated,
+    refundOf: null,
     held: 7n,
     ...money
   },
@@ -210,6 +223,49 @@ export const goldenEvents: { readonly [name: string]: WalletEvent } = {
     reason: "WalletClosed: wallet-2",
     leg: 3,
     transactions: [],
+    ...money
+  },
+  RefundReceived: { _tag: "RefundReceived", ...ofRefund, ...note, ...undated, ...money },
+  RefundPaid: { _tag: "RefundPaid", ...ofRefund, ...note, ...undated, ...money },
+  "RefundReceived.dated": { _tag: "RefundReceived", ...ofRefund, ...note, ...dated, ...money },
+  "RefundPaid.dated": { _tag: "RefundPaid", ...ofRefund, ...note, ...dated, ...money },
+  "TransferSent.refund": {
+    _tag: "TransferSent",
+    transferId: "transfer-1",
+    to: "wallet-2",
+    amount: 7n,
+    currency: "EUR",
+    ...note,
+    ...undated,
+    refund: { of: "transfer-0", leg: 3 },
+    ...money
+  },
+  "LegsBegun.refund": {
+    _tag: "LegsBegun",
+    transferId: "transfer-3",
+    legs: [
+      { from: "wallet-1", to: "wallet-2", amount: 7n, currency: "EUR", ...note, refund: { of: "transfer-2", leg: 0 } },
+      { from: "wallet-2", to: "wallet-1", amount: 1n, currency: "EUR", ...note, refund: { of: "transfer-2", leg: 2 } }
+    ],
+    ...note,
+    ...undated,
+    refundOf: "transfer-2",
+    held: 7n,
+    ...money
+  },
+  "LegsPrepared.refund": {
+    _tag: "LegsPrepared",
+    ...ofLegs,
+    legs: [{ ...sentLeg, refund: { of: "transfer-2", leg: 99 } }],
+    ...undated,
+    held: 7n,
+    ...money
+  },
+  "OperationReversed.refund": {
+    ...reversal,
+    reversedType: "TransferSettled",
+    balanceChange: 0n,
+    restored: { _tag: "Transfer", transfer: { ...transfer, refund: { of: "transfer-0", leg: 0 } } },
     ...money
   },
   WalletFrozen: { _tag: "WalletFrozen", reason: "audit", direction: null, until: null, replaced: null, ...money },

@@ -1,6 +1,7 @@
 /** The laws of a wallet, over random lives of one. */
 import * as Result from "effect/Result"
 import * as HashMap from "effect/HashMap"
+import * as Option from "effect/Option"
 import * as FastCheck from "fast-check"
 import { assert, describe, it } from "vitest"
 import { decide } from "../../src/domain/Decide.ts"
@@ -19,11 +20,12 @@ import {
   type TransferInFlight,
   type Wallet
 } from "../../src/domain/Wallet.ts"
+import { refundedBy } from "../../src/domain/Refund.ts"
 import { transferChanged } from "../../src/domain/Transfer.ts"
 import { walletBytes } from "../../src/domain/WalletSize.ts"
 import { decodeWallet, encodeWallet } from "../../src/domain/WalletCodec.ts"
 import { record } from "./Examples.ts"
-import { type Life, limits, live, lives, reversalOfLast } from "./Lives.ts"
+import { type Life, limits, live, lives, refundBound, reversalOfLast } from "./Lives.ts"
 
 const lawful = (law: (life: Life) => void, numRuns = 400): void =>
   FastCheck.assert(
@@ -37,11 +39,13 @@ const movement = (event: WalletEvent): bigint => {
     case "WalletCredited":
     case "TransferReceived":
     case "TransferReversed":
+    case "RefundReceived":
       return event.amount
     case "WalletDebited":
     case "HoldCaptured":
     case "HoldCapturedTo":
     case "TransferSent":
+    case "RefundPaid":
       return -event.amount
     case "LegsApplied":
       return event.legs.reduce((sum, { amount, side }) => sum + (side === "sent" ? -amount : amount), 0n)
@@ -61,6 +65,8 @@ const transactionTypes: Readonly<Record<string, TransactionType>> = {
   TransferReceived: "transfer_in",
   TransferSent: "transfer_out",
   TransferReversed: "reversal",
+  RefundReceived: "refund_in",
+  RefundPaid: "refund_out",
   OperationReversed: "reversal"
 }
 
@@ -278,6 +284,51 @@ describe("over any life of a wallet", () => {
     )
   })
 
+  it("nothing is refunded beyond its original, and what a reversal or a refusal brings back may be refunded again", () => {
+    let again = 0
+    FastCheck.assert(
+      FastCheck.property(lives, (steps) => {
+        const { log, states } = live(steps)
+        const refunded = new Map<string, bigint>()
+        const add = ({ leg, of }: { readonly of: string; readonly leg: number }, amount: bigint): void => {
+          const sum = (refunded.get(`${of} ${leg}`) ?? 0n) + amount
+          refunded.set(`${of} ${leg}`, sum)
+          assert.isTrue(sum >= 0n && sum <= refundBound.amount, `${sum} of ${of}`)
+        }
+        const made = (event: WalletEvent) => {
+          if (event._tag === "RefundReceived" || event._tag === "RefundPaid")
+            return [{ refund: { of: event.refundOf, leg: 0 }, amount: event.amount }]
+          if (event._tag === "TransferSent") return [event]
+          return event._tag === "LegsPrepared" ? event.legs : []
+        }
+        for (const { event, version } of log) {
+          for (const { amount, refund } of made(event)) if (refund !== null) add(refund, amount)
+          const before = states[version - 1]
+          const back =
+            event._tag === "OperationReversed"
+              ? made(log[event.reversedVersion]!.event)
+              : event._tag === "TransferReversed"
+                ? Option.toArray(HashMap.get(before!.transfers, event.transferId))
+                : event._tag === "LegsReleased"
+                  ? Option.toArray(HashMap.get(before!.prepared, event.transferId)).flatMap(({ legs }) => legs)
+                  : []
+          for (const { amount, refund } of back) {
+            if (refund === null) continue
+            add(refund, -amount)
+            again++
+          }
+        }
+        for (const [name, sum] of refunded) {
+          const [of = "", leg] = name.split(" ")
+          const wallet = states.at(-1) as Wallet
+          assert.strictEqual(refundedBy(wallet.refunds, { of, leg: Number(leg) }, refundBound), sum)
+        }
+      }),
+      { numRuns: 600 }
+    )
+    assert.isAbove(again, 20)
+  })
+
   it("the transfers of readers are pending while in flight, however the events are cut into commits", () => {
     let ended = 0
     FastCheck.assert(
@@ -307,7 +358,7 @@ describe("over any life of a wallet", () => {
         )
         const ofOneLeg = pending.filter(({ to }) => to !== null)
         assert.sameDeepMembers<object>(
-          ofOneLeg.map(({ amount, createdAt, effectiveAt, id, metadata, reference, to }) => ({
+          ofOneLeg.map(({ amount, createdAt, effectiveAt, id, legs, metadata, reference, to }) => ({
             id,
             to,
             amount,
@@ -315,6 +366,7 @@ describe("over any life of a wallet", () => {
             metadata,
             // One that was given may be the very time of its event.
             effectiveAt: given.has(id) ? effectiveAt : null,
+            refund: legs[0]!.refund,
             createdAt
           })),
           HashMap.toValues((states.at(-1) as Wallet).transfers).map(({ capture: _, ...transfer }) => transfer)

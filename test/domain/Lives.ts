@@ -57,12 +57,17 @@ const beginning = (given: { readonly amount: bigint; readonly legsId: string; re
   return command("BeginLegs", {
     transferId: given.legsId,
     legs: [
-      { from: walletId, to: "wallet-2", amount: given.amount, ...note },
-      { from: "wallet-2", to: walletId, amount: given.amount / 2n + 1n, ...note }
+      { from: walletId, to: "wallet-2", amount: given.amount, ...note, refund: null },
+      { from: "wallet-2", to: walletId, amount: given.amount / 2n + 1n, ...note, refund: null }
     ],
     parties: [{ walletId: "wallet-2", currency: "EUR", status: "active", freeze: null, available: 1_000n }]
   })
 }
+
+/** Of every original that a life refunds: rows that know of no refund yet. */
+export const refundBound = { amount: 60n, refunded: 0n, version: -1 }
+
+const originalId = idOf("original")
 
 /** One leg this way and one the other. */
 const preparing = (given: {
@@ -70,14 +75,16 @@ const preparing = (given: {
   readonly other: bigint
   readonly legsId: string
   readonly first: "sent" | "received"
+  readonly of: string | null
 }) => {
+  const refund = given.of === null ? null : { of: given.of, leg: 1, bound: refundBound }
   const of = { counterparty: "wallet-9", reference: null, metadata: noMetadata }
   const second = given.first === "sent" ? "received" : "sent"
   return command("PrepareLegs", {
     transferId: given.legsId,
     legs: [
-      { leg: 1, side: given.first, amount: given.amount, ...of },
-      { leg: 3, side: second, amount: given.other, ...of }
+      { leg: 1, side: given.first, amount: given.amount, ...of, refund: given.first === "sent" ? refund : null },
+      { leg: 3, side: second, amount: given.other, ...of, refund: second === "sent" ? refund : null }
     ]
   })
 }
@@ -124,17 +131,42 @@ const commands: FastCheck.Arbitrary<Asked> = FastCheck.oneof(
     weight: 6,
     arbitrary: FastCheck.record({ amount, transferId, reference }).map((given) => command("SendTransfer", given))
   },
+  {
+    weight: 3,
+    arbitrary: FastCheck.record({ amount, transferId, of: originalId, all: FastCheck.boolean() }).map(
+      ({ all, of, ...given }) =>
+        command("SendTransfer", { ...given, refund: { of, leg: 1, asked: null, all, bound: refundBound } })
+    )
+  },
+  {
+    weight: 5,
+    arbitrary: FastCheck.record({
+      amount: part,
+      transactionId: originalId,
+      direction: FastCheck.constantFrom("in" as const, "out" as const),
+      effectiveAt
+    }).map((given) => command("RefundTransaction", { ...given, bound: refundBound }))
+  },
   { weight: 2, arbitrary: income.map((given) => command("ReceiveTransfer", { amount: given })) },
   { weight: 1, arbitrary: FastCheck.constant(command("RefuseTransfer")) },
   { weight: 3, arbitrary: transferId.map((id) => command("SettleTransfer", { transferId: id })) },
   { weight: 3, arbitrary: transferId.map((id) => command("ReverseTransfer", { transferId: id })) },
-  { weight: 4, arbitrary: FastCheck.record({ amount, legsId, reference }).map(beginning) },
-  { weight: 6, arbitrary: FastCheck.record({ amount, other: amount, legsId, first: side }).map(preparing) },
+  { weight: 6, arbitrary: FastCheck.record({ amount, legsId, reference }).map(beginning) },
+  {
+    weight: 6,
+    arbitrary: FastCheck.record({
+      amount,
+      other: amount,
+      legsId,
+      first: side,
+      of: FastCheck.option(originalId, { freq: 2 })
+    }).map(preparing)
+  },
   { weight: 1, arbitrary: FastCheck.constant(command("RefuseLegs")) },
-  { weight: 4, arbitrary: legsId.map((transferId) => command("ApplyLegs", { transferId })) },
+  { weight: 6, arbitrary: legsId.map((transferId) => command("ApplyLegs", { transferId })) },
   { weight: 4, arbitrary: legsId.map((transferId) => command("ReleaseLegs", { transferId })) },
   {
-    weight: 9,
+    weight: 14,
     arbitrary: FastCheck.record({ legsId, completed: FastCheck.boolean() }).map(({ completed, legsId: transferId }) =>
       command("SettleLegs", { transferId, transactions: completed ? madeTransactions : [] })
     )

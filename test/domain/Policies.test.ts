@@ -49,6 +49,7 @@ const send = (transferId: string, amount: bigint): Command => ({
   to: "b",
   amount,
   currency: "EUR",
+  refund: null,
   destination: null,
   ...dated
 })
@@ -68,7 +69,8 @@ const leg = (number: number, amount: bigint) =>
     side: amount < 0n ? "sent" : "received",
     counterparty: "b",
     amount: amount < 0n ? -amount : amount,
-    ...note
+    ...note,
+    refund: null
   }) as const
 const legs = (transferId: string, ...amounts: ReadonlyArray<bigint>): Command => ({
   _tag: "PrepareLegs",

@@ -19,6 +19,7 @@ const transaction = {
   metadata: {},
   holdId: null,
   transferId: null,
+  refundOf: null,
   version: 4,
   createdAt: 7,
   effectiveAt: 7
@@ -138,11 +139,12 @@ describe("the transfers of a commit", () => {
     to: "wallet-2",
     amount: 10n,
     currency: "EUR",
-    legs: singleLeg({ from: walletId, to: "wallet-2", amount: 10n, currency: "EUR", ...note }),
+    legs: singleLeg({ from: walletId, to: "wallet-2", amount: 10n, currency: "EUR", ...note, refund: null }),
     status: "pending",
     reason: null,
     leg: null,
     ...note,
+    refundOf: null,
     createdAt: 7,
     effectiveAt: 7,
     updatedAt: 7
@@ -159,7 +161,16 @@ describe("the transfers of a commit", () => {
     reversedType: "TransferSettled",
     restored: {
       _tag: "Transfer",
-      transfer: { id: transferId, to: "wallet-2", amount: 10n, ...note, effectiveAt: null, createdAt: 3, capture: null }
+      transfer: {
+        id: transferId,
+        to: "wallet-2",
+        amount: 10n,
+        ...note,
+        effectiveAt: null,
+        refund: null,
+        createdAt: 3,
+        capture: null
+      }
     }
   })
 

@@ -28,12 +28,22 @@ describe("a transfer", () => {
           currency: "EUR",
           ...note,
           effectiveAt: null,
+          refund: null,
           balanceAfter: 40n,
           heldAfter: 10n
         }
       ])
     assert.deepStrictEqual(after === undefined ? [] : HashMap.toValues(after.transfers), [
-      { id: "transfer-1", to: "wallet-2", amount: 60n, ...note, effectiveAt: null, createdAt: 7, capture: null }
+      {
+        id: "transfer-1",
+        to: "wallet-2",
+        amount: 60n,
+        ...note,
+        effectiveAt: null,
+        refund: null,
+        createdAt: 7,
+        capture: null
+      }
     ])
   })
 

@@ -18,7 +18,7 @@ const hold = {
 }
 const openHold = { ...hold, inFlight: null, ended: null }
 const encodedTransfer = { id: "transfer-1", to: "wallet-2", amount: "9", reference: null, metadata: {}, createdAt: 8 }
-const transfer = { ...encodedTransfer, amount: 9n, effectiveAt: null, capture: null }
+const transfer = { ...encodedTransfer, amount: 9n, effectiveAt: null, refund: null, capture: null }
 
 const wallet: Wallet = {
   ...walletOf([created]),

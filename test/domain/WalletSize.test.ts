@@ -52,6 +52,7 @@ const transfer = (n: number, reference: string | null, metadata: Metadata): Tran
   amount: largest,
   reference,
   metadata,
+  refund: { of: "o".repeat(64), leg: 99 },
   effectiveAt: time,
   createdAt: time,
   capture: { holdId: id, rest: largest }

@@ -58,10 +58,25 @@ for (const [where, separate] of modes) {
           installation.state.streams.get(walletId)!.find(({ event }) => event._tag === "LegsApplied")!.id
         const second = (walletId: string) => transactionIdOf(ids(walletId), 1)
         const note = { reference: null, metadata: {} }
+        const unrefunded = { refund: null, refunded: 0n }
         assert.deepStrictEqual(transfer.legs, [
-          { ...legs[0]!, currency: "EUR", sentTransactionId: ids("a"), receivedTransactionId: ids("b") },
-          { ...legs[1]!, ...note, currency: "EUR", sentTransactionId: second("b"), receivedTransactionId: ids("c") },
-          { ...legs[2]!, ...note, currency: "EUR", sentTransactionId: second("c"), receivedTransactionId: second("a") }
+          { ...legs[0]!, currency: "EUR", sentTransactionId: ids("a"), receivedTransactionId: ids("b"), ...unrefunded },
+          {
+            ...legs[1]!,
+            ...note,
+            currency: "EUR",
+            sentTransactionId: second("b"),
+            receivedTransactionId: ids("c"),
+            ...unrefunded
+          },
+          {
+            ...legs[2]!,
+            ...note,
+            currency: "EUR",
+            sentTransactionId: second("c"),
+            receivedTransactionId: second("a"),
+            ...unrefunded
+          }
         ] as never)
         assert.deepInclude(transfer, { from: null, to: null, amount: null, currency: null, status: "completed" })
         assert.deepInclude(transfer, { reference: "order 7", reason: null, leg: null })

@@ -51,7 +51,9 @@ describe("a transfer", () => {
               reference: "rent",
               metadata: { month: "5" },
               sentTransactionId: installation.state.streams.get("a")!.at(2)!.id,
-              receivedTransactionId: installation.state.streams.get("b")!.at(2)!.id
+              receivedTransactionId: installation.state.streams.get("b")!.at(2)!.id,
+              refund: null,
+              refunded: 0n
             }
           ],
           status: "completed",
@@ -59,6 +61,8 @@ describe("a transfer", () => {
           leg: null,
           reference: "rent",
           metadata: { month: "5" },
+          refundOf: null,
+          refunded: 0n,
           createdAt: 60_000,
           effectiveAt: 60_000,
           updatedAt: 60_000

@@ -108,11 +108,11 @@ layer(Server.layer(), { excludeTestServices: true })("a wallet's statement over 
       assert.lengthOf(lines, 7)
       assert.strictEqual(
         lines[0],
-        "id,walletId,type,amount,balanceAfter,currency,reference,metadata,holdId,transferId,version,createdAt,effectiveAt"
+        "id,walletId,type,amount,balanceAfter,currency,reference,metadata,holdId,transferId,version,createdAt,effectiveAt,refundOf,refunded"
       )
       assert.match(
         lines[1]!,
-        new RegExp(`^[^,]+,${id},credit,1000,1000,EUR,,\\{\\},,,1,[^,]+,2024-03-30T12:00:00.000Z$`)
+        new RegExp(`^[^,]+,${id},credit,1000,1000,EUR,,\\{\\},,,1,[^,]+,2024-03-30T12:00:00.000Z,,0$`)
       )
       assert.include(lines[4], ',"a, ""b""",')
       const page = yield* call("GET", `${path}/statement?limit=4`, csv)

@@ -12,6 +12,7 @@ import { followContract } from "../../src/testing/contract/FollowContract.ts"
 import { type ContractCase, writtenThrough } from "../../src/testing/contract/ContractCase.ts"
 import { holdSearchContract } from "../../src/testing/contract/HoldSearchContract.ts"
 import { legsContract, legsSearchContract } from "../../src/testing/contract/LegsContract.ts"
+import { refundContract, refundSearchContract } from "../../src/testing/contract/RefundContract.ts"
 import { persistedLogContract } from "../../src/testing/contract/PersistedLogContract.ts"
 import { persistenceContract } from "../../src/testing/contract/PersistenceContract.ts"
 import { persistenceWriteContract } from "../../src/testing/contract/PersistenceWriteContract.ts"
@@ -46,11 +47,13 @@ const rows = {
   holdsAndFreezes: holdsAndFreezesContract,
   books: booksContract,
   legs: legsContract,
+  refunds: refundContract,
   rebuild: rebuildContract,
   "wallet search": walletSearchContract(Effect.void),
   "transaction search": transactionSearchContract(Effect.void),
   "transfer search": transferSearchContract(Effect.void),
   "search of legs": legsSearchContract(Effect.void),
+  "search of refunds": refundSearchContract(Effect.void),
   "hold search": holdSearchContract(Effect.void),
   stats: statsContract(Effect.void),
   texts: textContract

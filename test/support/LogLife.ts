@@ -54,7 +54,8 @@ export const send = (walletId: string, to: string, transferId: string, amount: b
   to,
   currency: "EUR",
   destination: null,
-  effectiveAt: null
+  effectiveAt: null,
+  refund: null
 })
 export const receive = (walletId: string, from: string, transferId: string, amount: bigint): Command => ({
   _tag: "ReceiveTransfer",

@@ -24,7 +24,9 @@ const Conservation = Schema.Struct({
   inTransit: Schema.String,
   credits: Schema.String,
   debits: Schema.String,
-  captures: Schema.String
+  captures: Schema.String,
+  refundsIn: Schema.String,
+  refundsOut: Schema.String
 })
 
 export const VerifyDocument = Schema.Struct({
@@ -88,7 +90,9 @@ export const verifyDocument = (report: VerifyReport): VerifyDocument => ({
     inTransit: String(inTransit(totals)),
     credits: String(totals.credits),
     debits: String(totals.debits),
-    captures: String(totals.captures)
+    captures: String(totals.captures),
+    refundsIn: String(totals.refundsIn),
+    refundsOut: String(totals.refundsOut)
   }))
 })
 
@@ -138,7 +142,8 @@ export const verifyLines = (report: VerifyDocument): ReadonlyArray<string> => {
     ...report.conservation.map(
       (one) =>
         `${one.currency}: balances ${one.balances} + in transit ${one.inTransit} ${one.conserved ? "=" : "is not"} ` +
-        `credits ${one.credits} - debits ${one.debits} - captures ${one.captures} (position ${report.position})`
+        `credits ${one.credits} - debits ${one.debits} - captures ${one.captures} ` +
+        `+ refunds in ${one.refundsIn} - refunds out ${one.refundsOut} (position ${report.position})`
     ),
     ...remarks(report),
     ...differences.map(

@@ -89,6 +89,8 @@ const heldChange = (wallet: Wallet | undefined, event: WalletEvent): bigint => {
     case "WalletCreated":
     case "WalletCredited":
     case "WalletDebited":
+    case "RefundReceived":
+    case "RefundPaid":
     case "TransferSent":
     case "TransferReceived":
     case "TransferRefused":
@@ -143,6 +145,8 @@ const holdDoubts = (wallet: Wallet | undefined, event: WalletEvent): ReadonlyArr
     case "WalletCreated":
     case "WalletCredited":
     case "WalletDebited":
+    case "RefundReceived":
+    case "RefundPaid":
     case "TransferSent":
     case "TransferReceived":
     case "TransferRefused":
@@ -191,6 +195,8 @@ const transferDoubts = (wallet: Wallet | undefined, event: WalletEvent): Readonl
     case "WalletCreated":
     case "WalletCredited":
     case "WalletDebited":
+    case "RefundReceived":
+    case "RefundPaid":
     case "HoldPlaced":
     case "HoldCaptured":
     case "HoldChanged":

@@ -1,7 +1,7 @@
 /**
  * Law 6, money is conserved: per currency, at one position of the log,
  *
- *   Σ balances + in transit = Σ credits − Σ debits − Σ captures
+ *   Σ balances + in transit = Σ credits − Σ debits − Σ captures + Σ refunds received − Σ refunds paid
  *   in transit = Σ sent − Σ received − Σ returned transfers
  *
  * where what is captured to another wallet counts as sent, and the legs of a transfer of several
@@ -18,6 +18,9 @@ export interface CurrencyTotals {
   credits: bigint
   debits: bigint
   captures: bigint
+  /** Money that is back from outside, and that has gone back there. */
+  refundsIn: bigint
+  refundsOut: bigint
   sent: bigint
   received: bigint
   returned: bigint
@@ -31,6 +34,8 @@ export const emptyTotals = (currency: string): CurrencyTotals => ({
   credits: 0n,
   debits: 0n,
   captures: 0n,
+  refundsIn: 0n,
+  refundsOut: 0n,
   sent: 0n,
   received: 0n,
   returned: 0n,
@@ -46,7 +51,8 @@ export const inTransit = (totals: CurrencyTotals): bigint => totals.sent - total
  */
 export const isConserved = (totals: CurrencyTotals): boolean =>
   inTransit(totals) - totals.legs >= 0n &&
-  totals.balances + inTransit(totals) === totals.credits - totals.debits - totals.captures
+  totals.balances + inTransit(totals) ===
+    totals.credits - totals.debits - totals.captures + totals.refundsIn - totals.refundsOut
 
 /** Adds the movement of one event; `balances` is the caller's, from the wallets' last events. */
 export const addMovement = (totals: CurrencyTotals, event: WalletEvent): void => {
@@ -59,6 +65,12 @@ export const addMovement = (totals: CurrencyTotals, event: WalletEvent): void =>
       return
     case "HoldCaptured":
       totals.captures += event.amount
+      return
+    case "RefundReceived":
+      totals.refundsIn += event.amount
+      return
+    case "RefundPaid":
+      totals.refundsOut += event.amount
       return
     case "TransferSent":
     case "HoldCapturedTo":
@@ -120,6 +132,12 @@ const addReversal = (totals: CurrencyTotals, { balanceChange: change, reversedTy
       return
     case "HoldCaptured":
       totals.captures -= change
+      return
+    case "RefundReceived":
+      totals.refundsIn += change
+      return
+    case "RefundPaid":
+      totals.refundsOut -= change
       return
     case "TransferSent":
     case "HoldCapturedTo":

@@ -41,13 +41,16 @@ import type { VerifyError, VerifyStores } from "./Walk.ts"
 const judgeConservation = (run: Verification): void => {
   for (const totals of run.totals.values()) {
     if (isConserved(totals)) continue
-    const { balances, captures, credits, currency, debits } = totals
+    const { balances, captures, credits, currency, debits, refundsIn, refundsOut } = totals
+    const outside = credits - debits - captures + refundsIn - refundsOut
     report(run, [
       {
         walletId: null,
         store: "log",
         what: `conservation of ${currency} at position ${run.head}`,
-        expected: `credits ${credits} - debits ${debits} - captures ${captures} = ${credits - debits - captures}`,
+        expected:
+          `credits ${credits} - debits ${debits} - captures ${captures} + refunds in ${refundsIn} - ` +
+          `refunds out ${refundsOut} = ${outside}`,
         found: `balances ${balances} + in transit ${inTransit(totals)} = ${balances + inTransit(totals)}`
       }
     ])

@@ -7,19 +7,42 @@ import * as HttpApiGroup from "effect/http-api/HttpApiGroup"
 import * as HttpApiSchema from "effect/http-api/HttpApiSchema"
 import * as Schema from "effect/Schema"
 import { Authorization, RequiredScope } from "./Authorization.ts"
-import { bodyProblems, commandQuery, DecodedFirst, doc, noQuery, RequestValidation } from "./EndpointParts.ts"
+import {
+  bodyProblems,
+  commandQuery,
+  created,
+  DecodedFirst,
+  doc,
+  noQuery,
+  RequestValidation,
+  walletCommand,
+  walletCommandProblems
+} from "./EndpointParts.ts"
 import { maxFeedTypes, maxFeedWallets } from "../../domain/Limits.ts"
-import { PositionGone, RateLimited, TransactionNotFound } from "./Problem.ts"
+import {
+  InsufficientFunds,
+  NotRefundable,
+  PositionGone,
+  RateLimited,
+  RefundExceeded,
+  TransactionNotFound,
+  WalletClosed,
+  WalletFrozen,
+  WalletNotFound
+} from "./Problem.ts"
 import {
   BatchBody,
   BatchEnvelope,
   BatchReply,
+  DryTransactionReply,
   EventType,
   FeedEvent,
   Interval,
+  RefundTransactionBody,
   StatsJson,
   TransactionJson,
   TransactionPage,
+  TransactionReply,
   TransactionType
 } from "./Schemas.ts"
 import { Currency, GivenKey, Id, Position, Time } from "./SchemaValues.ts"
@@ -54,6 +77,7 @@ const searchTransactions = HttpApiEndpoint.get("search", "/v1/transactions", {
     effectiveFrom: Schema.optionalKey(Time),
     effectiveTo: Schema.optionalKey(Time),
     transferId: Schema.optionalKey(Id),
+    refundOf: Schema.optionalKey(Id),
     holdId: Schema.optionalKey(Id),
     idempotencyKey: Schema.optionalKey(GivenKey)
   }),
@@ -72,8 +96,35 @@ const getTransaction = HttpApiEndpoint.get("get", "/v1/transactions/:id", {
   .annotate(RequiredScope, "wallets:read")
   .annotateMerge(doc("Read a transaction", "wallets:read", "It is there as soon as it is persisted."))
 
+const refundTransaction = HttpApiEndpoint.post("refund", "/v1/transactions/:id/refund", {
+  ...walletCommand,
+  params: { id: Id },
+  payload: RefundTransactionBody,
+  success: created(TransactionReply, DryTransactionReply),
+  error: [
+    ...walletCommandProblems,
+    TransactionNotFound,
+    WalletNotFound,
+    WalletClosed,
+    WalletFrozen,
+    InsufficientFunds,
+    NotRefundable,
+    RefundExceeded
+  ]
+})
+  .annotate(RequiredScope, "wallets:write")
+  .annotateMerge(
+    doc(
+      "Refund a transaction, in part or all that is left",
+      "wallets:write",
+      "Of a debit or a capture: money comes back. Of a credit: it is taken back, and needs funds. Several refunds of one " +
+        "transaction never come to more than it: `RefundExceeded`. `NotRefundable`: a refund, a reversal, or a part of a " +
+        "transfer, which is refunded itself. The key is one of the transaction's wallet."
+    )
+  )
+
 export class TransactionsApi extends HttpApiGroup.make("transactions")
-  .add(searchTransactions, getTransaction)
+  .add(searchTransactions, getTransaction, refundTransaction)
   .middleware(RequestValidation)
   .middleware(Authorization) {}
 

@@ -33,7 +33,8 @@ const retryAfterHeader = {
 const retryable = new Set(["409", "429", "503"])
 
 /** The bodies that may be left out: all their fields are optional. */
-const optionalBodies = /^\/v1\/wallets\/\{id\}\/(?:freeze|unfreeze|close|holds\/\{holdId\}\/capture)$/
+const optionalBodies =
+  /^\/v1\/(?:wallets\/\{id\}\/(?:freeze|unfreeze|close|holds\/\{holdId\}\/capture)|(?:transactions|transfers)\/\{id\}\/refund)$/
 
 const lastEventId = {
   name: "Last-Event-ID",
@@ -53,6 +54,7 @@ const meanings: Readonly<Record<string, string>> = {
   maxBalance: "At most this balance, in minor units; may be negative.",
   reference: "The whole reference, exactly.",
   transferId: "Of this transfer.",
+  refundOf: "Refunds of the transaction, or of the transfer, with this id.",
   holdId: "Captures of the hold with this id.",
   idempotencyKey:
     "The key that the command was sent with, exactly. Keys belong to a wallet: two wallets may have used one.",
@@ -114,7 +116,8 @@ const completeKey = (parameter: unknown): unknown =>
 
 /** Whether its answers show one wallet as it is. */
 const showsWallet = (path: string, isCommand: boolean): boolean =>
-  path === "/v1/wallets/{id}" || (isCommand && path.startsWith("/v1/wallets"))
+  path === "/v1/wallets/{id}" ||
+  (isCommand && (path.startsWith("/v1/wallets") || path === "/v1/transactions/{id}/refund"))
 
 const completeResponses = (path: string, responses: Json, isCommand: boolean): Json =>
   Object.fromEntries(

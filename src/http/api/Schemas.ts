@@ -64,7 +64,9 @@ export const TransactionType = Schema.Literals([
   "capture",
   "transfer_in",
   "transfer_out",
-  "reversal"
+  "reversal",
+  "refund_in",
+  "refund_out"
 ])
 
 export const TransactionJson = Schema.Struct({
@@ -78,10 +80,17 @@ export const TransactionJson = Schema.Struct({
   metadata: Metadata,
   holdId: Schema.NullOr(Id),
   transferId: Schema.NullOr(Id),
+  refundOf: Schema.NullOr(Id),
+  refunded: AmountOrZero,
   version: VersionNumber,
   createdAt: Time,
   effectiveAt: Time
-}).annotate({ identifier: "Transaction" })
+}).annotate({
+  identifier: "Transaction",
+  description:
+    "`refundOf`: of a refund the transaction that it gives or takes back. `refunded`: what was refunded of this one; " +
+    "in the answer of a command always as it was at first."
+})
 
 export const HoldStatus = Schema.Literals(["active", "captured", "released", "expired"])
 
@@ -108,7 +117,8 @@ export const TransferLegJson = Schema.Struct({
   reference: Schema.NullOr(Text),
   metadata: Metadata,
   sentTransactionId: Schema.NullOr(Id),
-  receivedTransactionId: Schema.NullOr(Id)
+  receivedTransactionId: Schema.NullOr(Id),
+  refunded: AmountOrZero
 }).annotate({ identifier: "TransferLeg", description: "The ids are null until the transfer is completed." })
 
 export const TransferJson = Schema.Struct({
@@ -123,6 +133,8 @@ export const TransferJson = Schema.Struct({
   leg: Schema.NullOr(Schema.Int),
   reference: Schema.NullOr(Text),
   metadata: Metadata,
+  refundOf: Schema.NullOr(Id),
+  refunded: Schema.NullOr(AmountOrZero),
   createdAt: Time,
   effectiveAt: Time,
   updatedAt: Time
@@ -131,7 +143,7 @@ export const TransferJson = Schema.Struct({
   description:
     "`pending`: the money has left its source; `reversed`: refused by the destination, the source has it back. " +
     "Of several legs `from`, `to`, `amount` and `currency` are null, and `leg` is the number of the one that was " +
-    "refused, from 0; `pending`: not all wallets know yet how it ended."
+    "refused, from 0; `pending`: not all wallets know yet how it ended; `refunded` is null, and each leg has its own."
 })
 
 export const DurabilityJson = Schema.Struct({
@@ -365,6 +377,24 @@ export const FreezeBody = Schema.Struct({
   direction: Schema.optionalKey(FrozenDirection),
   until: Schema.optionalKey(Schema.NullOr(Time))
 }).annotate({ identifier: "FreezeWallet" })
+/** No amount: all that is left. */
+const refundFields = {
+  amount: Schema.optionalKey(Amount),
+  reference: optionalText,
+  metadata: Schema.optionalKey(Metadata),
+  ...booked
+}
+
+export const RefundTransactionBody = Schema.Struct(refundFields).annotate({ identifier: "RefundTransaction" })
+
+/** From 0. */
+const legNumber = Schema.Int.check(
+  Schema.isBetween({ minimum: 0, maximum: maxLegs - 1 }, { expected: "the number of a leg, from 0" })
+)
+
+const transferRefundFields = { ...refundFields, leg: Schema.optionalKey(legNumber) }
+
+export const RefundTransferBody = Schema.Struct(transferRefundFields).annotate({ identifier: "RefundTransfer" })
 
 /** A body without fields: left out or `{}`. */
 export const NoBody = noFields
@@ -398,6 +428,20 @@ export const TransferItem = item("transfer", transferFields).check(
   )
 )
 
+/** `walletId`: whose money it moves: the transaction's wallet, or the one that received the transfer, of several legs the first. */
+export const RefundItem = item("refund", {
+  transactionId: Schema.optionalKey(Id),
+  transferId: Schema.optionalKey(Id),
+  ...transferRefundFields
+}).check(
+  Schema.makeFilter(
+    ({ leg, transactionId, transferId }) =>
+      (transactionId === undefined) !== (transferId === undefined) &&
+      (transactionId === undefined || leg === undefined),
+    { expected: "transactionId, or transferId, which may have a leg" }
+  )
+)
+
 export const BatchItem = Schema.Union([
   CreditItem,
   DebitItem,
@@ -405,7 +449,8 @@ export const BatchItem = Schema.Union([
   CaptureItem,
   ChangeItem,
   ReleaseItem,
-  TransferItem
+  TransferItem,
+  RefundItem
 ])
 
 export const maxBatchItems = 1_000

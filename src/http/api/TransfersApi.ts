@@ -7,6 +7,8 @@ import { Authorization, RequiredScope } from "./Authorization.ts"
 import {
   CurrencyMismatch,
   InsufficientFunds,
+  NotRefundable,
+  RefundExceeded,
   SameWallet,
   TransferNotFound,
   TransferReversed,
@@ -14,7 +16,15 @@ import {
   WalletFrozen,
   WalletNotFound
 } from "./Problem.ts"
-import { DryTransferReply, TransferReply, TransferBody, TransferJson, TransferPage, TransferStatus } from "./Schemas.ts"
+import {
+  DryTransferReply,
+  RefundTransferBody,
+  TransferBody,
+  TransferJson,
+  TransferPage,
+  TransferReply,
+  TransferStatus
+} from "./Schemas.ts"
 import { GivenKey, Id } from "./SchemaValues.ts"
 import { amountFilters, searchDoc, searchProblems, searchQuery } from "./SearchQuery.ts"
 
@@ -46,6 +56,35 @@ const send = HttpApiEndpoint.post("send", "/v1/transfers", {
     )
   )
 
+const refund = HttpApiEndpoint.post("refund", "/v1/transfers/:id/refund", {
+  ...command,
+  params: { id: Id },
+  payload: RefundTransferBody,
+  success: created(TransferReply, DryTransferReply),
+  error: [
+    ...commandProblems,
+    TransferNotFound,
+    WalletNotFound,
+    WalletClosed,
+    WalletFrozen,
+    InsufficientFunds,
+    NotRefundable,
+    RefundExceeded,
+    TransferReversed
+  ]
+})
+  .annotate(RequiredScope, "wallets:write")
+  .annotateMerge(
+    doc(
+      "Refund a transfer, in part or all that is left",
+      "wallets:write",
+      "A transfer the other way, with `refundOf`. Of several legs what is left of each, all or nothing, or one by `leg`, " +
+        "from 0; `amount` there only with `leg`. `NotRefundable`: it was reversed, or is a refund. `TransferReversed`: " +
+        "another wallet refused it, because of another refund for one. The key is one of the wallet that received the " +
+        "transfer, of several legs the first of which something is left."
+    )
+  )
+
 const getTransfer = HttpApiEndpoint.get("get", "/v1/transfers/:id", {
   params: { id: Id },
   query: noQuery,
@@ -59,6 +98,7 @@ const listTransfers = HttpApiEndpoint.get("list", "/v1/transfers", {
   query: searchQuery({
     ...amountFilters,
     status: Schema.optionalKey(TransferStatus),
+    refundOf: Schema.optionalKey(Id),
     idempotencyKey: Schema.optionalKey(GivenKey)
   }),
   success: TransferPage,
@@ -75,6 +115,6 @@ const listTransfers = HttpApiEndpoint.get("list", "/v1/transfers", {
   )
 
 export class TransfersApi extends HttpApiGroup.make("transfers")
-  .add(send, getTransfer, listTransfers)
+  .add(send, getTransfer, listTransfers, refund)
   .middleware(RequestValidation)
   .middleware(Authorization) {}

@@ -2,8 +2,8 @@
  * Handler of `BatchApi`: decodes each item on its own and sends all of them off
  * in the order given. An engine call reaches its wallet's mailbox before it first
  * waits, so the items of one wallet stay in order without one waiting for another.
- * Only a transfer waits before, for what its destination is: the items behind it, on
- * its source, wait with it, and no longer.
+ * Only a transfer and a refund wait before, for what their destination or original is: the
+ * items behind them, on their wallet, wait with them.
  */
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
@@ -30,6 +30,7 @@ import {
   CreditItem,
   DebitItem,
   HoldItem,
+  RefundItem,
   ReleaseItem,
   TransferItem
 } from "../api/Schemas.ts"
@@ -46,7 +47,7 @@ interface Caller {
 /** A command of a batch, decoded. */
 interface Prepared {
   readonly run: Effect.Effect<HttpReply>
-  /** Of a transfer: completes when it is in line at its source; the inner effect is its reply. */
+  /** Of a transfer or a refund: completes when it is in line at its wallet; the inner effect is its reply. */
   readonly begin?: Effect.Effect<Effect.Effect<HttpReply>>
 }
 
@@ -132,6 +133,22 @@ const prepareCapture = preparing(CaptureItem, ({ to, ...capture }, engine) => {
   return { begin, run: Effect.flatten(begin) }
 })
 
+/** It looks at its original before it is in line: what is behind it on its wallet waits for its end. */
+const prepareRefund = preparing(RefundItem, ({ leg, transactionId, transferId, ...body }, engine) => {
+  const run = logged(
+    replied(
+      transactionId === undefined
+        ? Effect.map(engine.refundTransfer({ ...body, leg, transferId: transferId! }), (result) =>
+            transferReply(body.await, result)
+          )
+        : Effect.map(engine.refundTransaction({ ...body, transactionId }), (result) =>
+            commandReply(201, body.await, result)
+          )
+    )
+  )
+  return body.dryRun === true ? { run } : { run, begin: Effect.map(run, (reply) => Effect.succeed(reply)) }
+})
+
 const preparers: Readonly<Record<string, Prepare>> = {
   credit: runner(CreditItem, (engine, body) => engine.credit(body)),
   debit: prepareDebit,
@@ -139,7 +156,8 @@ const preparers: Readonly<Record<string, Prepare>> = {
   capture: prepareCapture,
   change_hold: runner(ChangeItem, (engine, body) => engine.changeHold(body), 200),
   release: runner(ReleaseItem, (engine, body) => engine.releaseHold(body)),
-  transfer: prepareTransfer
+  transfer: prepareTransfer,
+  refund: prepareRefund
 }
 
 const unknownType = refused(
@@ -152,6 +170,8 @@ const fieldOf = (item: unknown, name: string): unknown =>
 /** Also a capture to another wallet. */
 const isTransfer = (item: unknown): boolean =>
   fieldOf(item, "type") === "transfer" || (fieldOf(item, "type") === "capture" && fieldOf(item, "to") !== undefined)
+
+const asksBefore = (item: unknown): boolean => isTransfer(item) || fieldOf(item, "type") === "refund"
 
 const prepare: Prepare = (item, engine, caller) => {
   const type = fieldOf(item, "type")
@@ -223,7 +243,7 @@ const runBatch = Effect.fnUntraced(function* (
   commands: ReadonlyArray<Prepared>,
   engine: Engine
 ) {
-  if (!items.some(isTransfer)) return yield* runAll(commands)
+  if (!items.some(asksBefore)) return yield* runAll(commands)
   yield* lookAhead(items, engine)
   const replies = new Array<HttpReply>(items.length)
   const runLine = Effect.fnUntraced(function* (places: ReadonlyArray<number>) {

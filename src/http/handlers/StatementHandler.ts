@@ -6,8 +6,7 @@ import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as Stream from "effect/Stream"
 import { defaultLimit } from "../api/SchemaValues.ts"
 import { failureReply, internalError, plainReply, replied, toResponse, transactionJson } from "../HttpReply.ts"
-import type { Transaction } from "../../domain/Wallet.ts"
-import type { Statement, StatementQuery, WalletEngine } from "../../engine/WalletEngine.ts"
+import type { Statement, StatementQuery, TransactionDetails, WalletEngine } from "../../engine/WalletEngine.ts"
 
 type Engine = WalletEngine["Service"]
 
@@ -57,7 +56,9 @@ const columns = [
   "transferId",
   "version",
   "createdAt",
-  "effectiveAt"
+  "effectiveAt",
+  "refundOf",
+  "refunded"
 ] as const
 
 /** RFC 4180. */
@@ -68,7 +69,7 @@ const cell = (value: unknown): string => {
   return field(typeof value === "object" ? JSON.stringify(value) : String(value))
 }
 
-const rowText = (transaction: Transaction): string => {
+const rowText = (transaction: TransactionDetails): string => {
   const json = transactionJson(transaction)
   return `${columns.map((name) => cell(json[name])).join(",")}\r\n`
 }

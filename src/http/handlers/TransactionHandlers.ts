@@ -2,9 +2,15 @@
 import * as Effect from "effect/Effect"
 import * as HttpApiBuilder from "effect/http-api/HttpApiBuilder"
 import { WalletApi } from "../api/Api.ts"
+import { CurrentKey } from "../api/Authorization.ts"
+import { RefundTransactionBody } from "../api/Schemas.ts"
 import { defaultLimit } from "../api/SchemaValues.ts"
-import { pageJson, plainReply, respondQuery, statsJson, transactionJson } from "../HttpReply.ts"
+import { commandReply, pageJson, plainReply, respond, respondQuery, statsJson, transactionJson } from "../HttpReply.ts"
+import { bodyReader } from "../RequestBody.ts"
 import { WalletEngine } from "../../engine/WalletEngine.ts"
+import { commandOptions } from "./CommandOptions.ts"
+
+const refundBody = bodyReader(RefundTransactionBody, { mayBeEmpty: true })
 
 export const transactionHandlers = HttpApiBuilder.group(
   WalletApi,
@@ -18,6 +24,15 @@ export const transactionHandlers = HttpApiBuilder.group(
             plainReply(200, pageJson(page, transactionJson))
           )
         )
+      )
+      .handleRaw(
+        "refund",
+        Effect.fnUntraced(function* ({ headers, params, query, request }) {
+          const body = yield* refundBody(request)
+          const options = yield* commandOptions(headers, query, yield* CurrentKey)
+          const result = yield* engine.refundTransaction({ ...body, ...options, transactionId: params.id })
+          return commandReply(201, options.await, result)
+        }, respond)
       )
       .handleRaw("get", ({ params }) =>
         respondQuery(

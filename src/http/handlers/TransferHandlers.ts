@@ -9,10 +9,11 @@ import { CurrentKey } from "../api/Authorization.ts"
 import { commandOptions } from "./CommandOptions.ts"
 import { transferInput } from "./TransferInputs.ts"
 import { bodyReader } from "../RequestBody.ts"
-import { TransferBody } from "../api/Schemas.ts"
+import { RefundTransferBody, TransferBody } from "../api/Schemas.ts"
 import { defaultLimit } from "../api/SchemaValues.ts"
 
 const transferBody = bodyReader(TransferBody)
+const refundBody = bodyReader(RefundTransferBody, { mayBeEmpty: true })
 
 /** What Persistence lists by: these work without search, and show at once what was answered. */
 const listed: ReadonlySet<string> = new Set(["walletId", "status", "limit", "cursor"])
@@ -33,6 +34,15 @@ export const transferHandlers = HttpApiBuilder.group(
           const body = yield* transferBody(request)
           const options = yield* commandOptions(headers, query, yield* CurrentKey)
           return transferReply(options.await, yield* engine.transfer(transferInput(body, options)))
+        }, respond)
+      )
+      .handleRaw(
+        "refund",
+        Effect.fnUntraced(function* ({ headers, params, query, request }) {
+          const body = yield* refundBody(request)
+          const options = yield* commandOptions(headers, query, yield* CurrentKey)
+          const result = yield* engine.refundTransfer({ ...body, ...options, transferId: params.id })
+          return transferReply(options.await, result)
         }, respond)
       )
       .handleRaw("get", ({ params }) =>

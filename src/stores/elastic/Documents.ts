@@ -5,6 +5,7 @@
 import * as Schema from "effect/Schema"
 import { codecOf, listCodec, structCodec, withCodec } from "../../domain/Codec.ts"
 import { maxLegs, walletsOf } from "../../domain/Legs.ts"
+import { RefundedLeg } from "../../domain/Refund.ts"
 import {
   Freeze,
   type Hold,
@@ -37,7 +38,9 @@ export const TransactionType = Schema.Literals([
   "capture",
   "transfer_in",
   "transfer_out",
-  "reversal"
+  "reversal",
+  "refund_in",
+  "refund_out"
 ])
 /** As text: a reader's JSON has no whole numbers above 2^53. */
 const Position = AmountOrZero
@@ -77,6 +80,7 @@ const transactions = structCodec(
     ...Note,
     holdId: Schema.NullOr(Id),
     transferId: Schema.NullOr(Id),
+    refundOf: Schema.NullOr(Id),
     version: Version,
     createdAt: Time,
     effectiveAt: Time
@@ -89,6 +93,7 @@ const transferLeg = Schema.Struct({
   amount: Amount,
   currency: Currency,
   ...Note,
+  refund: RefundedLeg,
   sentTransactionId: Schema.NullOr(Text),
   receivedTransactionId: Schema.NullOr(Text)
 })
@@ -111,6 +116,7 @@ const transfers = structCodec(
     reason: Schema.NullOr(Text),
     leg: Schema.NullOr(Version),
     ...Note,
+    refundOf: Schema.NullOr(Id),
     createdAt: Time,
     effectiveAt: Time,
     updatedAt: Time

@@ -84,6 +84,7 @@ export const mappings: Record<DocumentKind | "meta", object> = {
     balanceAfter: shown,
     holdId: asked,
     transferId: asked,
+    refundOf: asked,
     version: shownNumber,
     effectiveAt: time
   }),
@@ -102,6 +103,7 @@ export const mappings: Record<DocumentKind | "meta", object> = {
     key: asked,
     status: exact,
     reason: shown,
+    refundOf: asked,
     effectiveAt: shownTime,
     leg: shownNumber,
     updatedAt: shownTime

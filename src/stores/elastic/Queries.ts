@@ -75,6 +75,7 @@ export const transactionQuery = (query: TransactionSearch): Query =>
     ...is("walletId", query.walletId),
     ...is("type", query.type),
     ...is("transferId", query.transferId),
+    ...is("refundOf", query.refundOf),
     ...is("holdId", query.holdId),
     ...is("key", query.idempotencyKey)
   ])
@@ -89,6 +90,7 @@ export const transferQuery = (query: TransferSearch): Query =>
     ...amountWithin("amountOrder", query.minAmount, query.maxAmount),
     ...is("references", query.reference),
     ...is("walletIds", query.walletId),
+    ...is("refundOf", query.refundOf),
     ...is("status", query.status),
     ...is("key", query.idempotencyKey)
   ])

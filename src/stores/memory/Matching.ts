@@ -67,6 +67,7 @@ export const matchesTransfer = (
   return (
     (filter.ownerId === undefined || facts.ownerIds.includes(filter.ownerId)) &&
     (filter.walletId === undefined || facts.walletIds.includes(filter.walletId)) &&
+    (filter.refundOf === undefined || transfer.refundOf === filter.refundOf) &&
     (filter.currency === undefined || legs.some(({ currency }) => currency === filter.currency)) &&
     (filter.reference === undefined || texts.some(({ reference }) => reference === filter.reference)) &&
     isWithin(transfer.createdAt, filter.from, filter.to) &&

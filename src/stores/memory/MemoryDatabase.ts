@@ -14,6 +14,7 @@ import * as Semaphore from "effect/Semaphore"
 import { randomUUID } from "node:crypto"
 import type { Commit } from "../../domain/Commit.ts"
 import type { RecordedEvent } from "../../domain/Event.ts"
+import type { MadeRefund } from "../../domain/RefundRules.ts"
 import type { Hold, Transaction, Transfer } from "../../domain/Wallet.ts"
 import type { StoredApiKey } from "../ApiKeyStore.ts"
 import type { PositionedEvent, Snapshot } from "../EventStore.ts"
@@ -92,6 +93,8 @@ export interface MemoryState {
   readonly holds: Map<string, Map<string, VersionedHold>>
   /** Per source wallet by transfer id. */
   readonly transfers: Map<string, Map<string, PositionedTransfer>>
+  /** Per wallet, in the order of their making; those that have come back are taken out. */
+  readonly refunds: Map<string, ReadonlyArray<MadeRefund>>
   /** Per wallet by key. */
   readonly keys: Map<string, Map<string, SeenKey>>
   /** Per wallet, versions upwards. */
@@ -131,6 +134,7 @@ export const makeState = (options: MemoryOptions, now: () => number): MemoryStat
   transactionsByWallet: new Map(),
   holds: new Map(),
   transfers: new Map(),
+  refunds: new Map(),
   keys: new Map(),
   keySegments: new Map(),
   refusals: new Map(),

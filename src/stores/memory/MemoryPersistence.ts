@@ -33,7 +33,7 @@ import { MemoryDatabase, type MemoryState, type PositionedTransfer } from "./Mem
 import { makeDeadLetters } from "./DeadLetters.ts"
 import { indexRows } from "./IndexRows.ts"
 import * as PersistenceWrites from "./PersistenceWrites.ts"
-import { persistedVersion, rowReplacement, rowScan } from "./Rows.ts"
+import { persistedVersion, refunded, rowReplacement, rowScan } from "./Rows.ts"
 
 /** Each with its number among those of its event. */
 const inLegs = (transactions: ReadonlyArray<Transaction>) => {
@@ -184,6 +184,7 @@ export const make = (state: MemoryState): Persistence["Service"] => {
     transaction: (id) =>
       read(({ transactions }) => transactions.find(({ transaction }) => transaction.id === id)?.transaction),
     findKeys: (asked) => read((seen) => asked.map((one) => findKeys(seen, one))),
+    refunded: (asked) => read((seen) => asked.map((one) => refunded(seen, one))),
     keySegments: (walletId, { from, limit }) =>
       read((seen) => {
         const segments = (seen.keySegments.get(walletId) ?? []).filter(({ fromVersion }) => fromVersion >= from)

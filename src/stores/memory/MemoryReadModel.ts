@@ -85,6 +85,7 @@ const searchTransactions = Effect.fnUntraced(function* (
       (query.type === undefined || transaction.type === query.type) &&
       Matching.isWithin(transaction.effectiveAt, query.effectiveFrom, query.effectiveTo) &&
       (query.transferId === undefined || transaction.transferId === query.transferId) &&
+      (query.refundOf === undefined || transaction.refundOf === query.refundOf) &&
       (query.holdId === undefined || transaction.holdId === query.holdId)
     )
   }

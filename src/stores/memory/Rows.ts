@@ -7,10 +7,11 @@ import { holdProgressed } from "../../domain/Hold.ts"
 import { heldBefore } from "../../domain/HoldEvents.ts"
 import { changesProfile, profileAfter } from "../../domain/Profile.ts"
 import { holdChanges, transactionsOf, transferChanges } from "../../domain/Projection.ts"
+import { refundsMade, refundsReturned } from "../../domain/RefundRules.ts"
 import { transferChanged } from "../../domain/Transfer.ts"
 import { type Transaction, viewOf } from "../../domain/Wallet.ts"
 import type { AskedCommand, EventStore, PastCommand, ScannedEvent } from "../EventStore.ts"
-import type { Refusal, SeenKey } from "../Persistence.ts"
+import type { AskedRefunded, Refunded, Refusal, SeenKey } from "../Persistence.ts"
 import {
   type DerivedWallet,
   type RowReplacement,
@@ -113,6 +114,27 @@ const applyReversals = (state: MemoryState, { events, walletId }: Commit): void 
   }
 }
 
+const applyRefunds = (state: MemoryState, { events, walletId }: Commit): void => {
+  for (const recorded of events) {
+    const returned = refundsReturned(recorded)
+    const made = refundsMade(recorded)
+    if (returned === undefined && made.length === 0) continue
+    const kept = (state.refunds.get(walletId) ?? []).filter(
+      ({ transferId }) => returned === undefined || transferId !== returned
+    )
+    state.refunds.set(walletId, [...kept, ...made])
+  }
+}
+
+/** What is refunded of an original, by the rows that there are. */
+export const refunded = (state: MemoryState, { leg, of, walletId }: AskedRefunded): Refunded => ({
+  refunded: (state.refunds.get(walletId) ?? []).reduce(
+    (sum, made) => (made.of === of && made.leg === leg ? sum + made.amount : sum),
+    0n
+  ),
+  version: persistedVersion(state, walletId)
+})
+
 /** Whether the wallet's creation was refused: then it has no rows but refusals and keys. */
 const isRefused = (state: MemoryState, walletId: string): boolean => state.refusals.get(walletId)?.[0]?.version === 0
 
@@ -127,6 +149,7 @@ export const applyCommit = (state: MemoryState, commit: Commit, positionOf: Posi
   applyTransactions(state, commit, positionOf)
   applyHolds(state, commit)
   applyTransfers(state, commit, positionOf)
+  applyRefunds(state, commit)
 }
 
 /** Puts refusals in the place of a commit's events, which continue what is persisted. */
@@ -142,7 +165,7 @@ export const applyRefusal = (state: MemoryState, { events, walletId }: Commit, r
   state.wallets.set(walletId, { ...row, wallet: { ...row.wallet, version } })
 }
 
-const derivedMaps = ["persisted", "wallets", "holds", "transfers", "keySegments", "refusals"] as const
+const derivedMaps = ["persisted", "wallets", "holds", "transfers", "refunds", "keySegments", "refusals"] as const
 const mapsByWallet = [...derivedMaps, "transactionsByWallet", "keys"] as const
 
 /** Removes all rows of a wallet. */
@@ -186,6 +209,7 @@ export const shadowOf = (state: MemoryState): MemoryState => ({
   transactionsByWallet: new Map(state.transactionsByWallet),
   holds: new Map(state.holds),
   transfers: new Map(state.transfers),
+  refunds: new Map(state.refunds),
   keys: new Map(state.keys),
   keySegments: new Map(state.keySegments),
   refusals: new Map(state.refusals)

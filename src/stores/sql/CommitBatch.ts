@@ -49,13 +49,14 @@ export const holdJson = (hold: Hold, version: number): object => ({
 
 /** What only a transfer of several legs has. */
 const severalJson = ({ leg, legs }: Transfer): object => ({
-  legs: legs.map(({ amount, currency, from, metadata, reference, to }) => ({
+  legs: legs.map(({ amount, currency, from, metadata, reference, refund, to }) => ({
     from,
     to,
     amount: String(amount),
     currency,
     reference: reference ?? undefined,
-    metadata: metadataOf(metadata)
+    metadata: metadataOf(metadata),
+    refund: refund ?? undefined
   })),
   leg: leg ?? undefined,
   leg_transactions: legTransactionsJson(
@@ -97,12 +98,14 @@ export const transferJson = (transfer: Transfer, version: number): object => ({
   metadata: metadataOf(transfer.metadata),
   created_at: isoTime(transfer.createdAt),
   effective_at: transfer.effectiveAt === transfer.createdAt ? undefined : isoTime(transfer.effectiveAt),
-  updated_at: isoTime(transfer.updatedAt)
+  updated_at: isoTime(transfer.updatedAt),
+  refund_of: transfer.refundOf ?? undefined,
+  refund_leg: transfer.to === null ? undefined : transfer.legs[0]!.refund?.leg
 })
 
 /** Fields of the types `given_commit` and `given_event`. */
 const commitFields = 11
-const eventFields = 22
+const eventFields = 23
 
 /** Usual bytes of a row; more is not an error. */
 const commitBytes = 256
@@ -251,6 +254,7 @@ const addEvent = (
     .text(options.log ? originOf(id, metadata) : null)
     .texts(options.words ? wordsOf(event, columns) : null)
     .timeOrNull(columns.effectiveAt)
+    .text(columns.refundOf)
     .end()
 }
 
@@ -306,6 +310,8 @@ const legJson = (transferId: string, currency: string, one: OwnLeg, words: boole
   counterparty: one.counterparty,
   reference: one.reference ?? undefined,
   metadata: metadataOf(one.metadata),
+  refund_of: one.refund?.of,
+  refund_leg: one.refund?.leg,
   word_list: (words ? wordsOfTexts(one) : null) ?? undefined
 })
 

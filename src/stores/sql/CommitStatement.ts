@@ -228,7 +228,7 @@ added as (
 /** But for the position in the order of the type `given_event`. */
 const eventColumns = (
   "position, version, time, epoch, id, wallet_id, type, key, fingerprint, currency, amount, balance_after, " +
-  "held_after, reference, metadata, hold_id, transfer_id, counterparty, data, origin, words, effective_at"
+  "held_after, reference, metadata, hold_id, transfer_id, counterparty, data, origin, words, effective_at, refund_of"
 ).split(", ")
 
 const givenColumns = eventColumns.slice(1).join(", ")

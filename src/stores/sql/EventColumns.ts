@@ -21,6 +21,7 @@ export interface EventColumns {
   readonly holdId: string | null
   readonly transferId: string | null
   readonly counterparty: string | null
+  readonly refundOf: string | null
   /** Milliseconds; `null`: the event's own time. */
   readonly effectiveAt: number | null
   /** JSON; `null`: the columns say it all. */
@@ -37,7 +38,8 @@ const columnsOfFields = {
   to: "counterparty",
   from: "counterparty",
   currency: "currency",
-  effectiveAt: "effective_at"
+  effectiveAt: "effective_at",
+  refundOf: "refund_of"
 } as const
 
 type ColumnField = keyof typeof columnsOfFields
@@ -70,6 +72,8 @@ const fieldsInColumns: Readonly<Record<WalletEventType, ReadonlyArray<ColumnFiel
   LegsApplied: ["transferId"],
   LegsReleased: ["transferId"],
   LegsSettled: ["transferId"],
+  RefundReceived: ["refundOf", ...movement],
+  RefundPaid: ["refundOf", ...movement],
   WalletFrozen: [],
   WalletUnfrozen: [],
   FreezeExpired: [],
@@ -107,8 +111,9 @@ const columns = (
   transferId: string | null,
   counterparty: string | null,
   data: string | null,
-  effectiveAt: number | null = null
-): EventColumns => ({ amount, reference, metadata, holdId, transferId, counterparty, effectiveAt, data })
+  effectiveAt: number | null = null,
+  refundOf: string | null = null
+): EventColumns => ({ amount, reference, metadata, holdId, transferId, counterparty, refundOf, effectiveAt, data })
 
 /**
  * The columns of an event. Those of an OperationReversed repeat what readers of transactions
@@ -127,7 +132,13 @@ export const columnsOf = (event: WalletEvent, withData = true): EventColumns => 
     case "TransferReceived": {
       const { amount, effectiveAt, metadata, reference, transferId } = event
       const counterparty = event._tag === "TransferSent" ? event.to : event.from
-      return columns(amount, reference, metadata, null, transferId, counterparty, null, effectiveAt)
+      const data = event._tag === "TransferSent" && event.refund !== null ? rest() : null
+      return columns(amount, reference, metadata, null, transferId, counterparty, data, effectiveAt)
+    }
+    case "RefundReceived":
+    case "RefundPaid": {
+      const { amount, effectiveAt, metadata, reference, refundOf } = event
+      return columns(amount, reference, metadata, null, null, null, null, effectiveAt, refundOf)
     }
     case "TransferSettled":
       return columns(
@@ -196,6 +207,7 @@ export interface EventColumnsRow {
   readonly transfer_id: string | null
   readonly counterparty: string | null
   readonly effective_at: Date | null
+  readonly refund_of: string | null
   readonly data: string | null
 }
 
@@ -241,7 +253,8 @@ const columnNames = [
   "hold_id",
   "transfer_id",
   "counterparty",
-  "effective_at"
+  "effective_at",
+  "refund_of"
 ] as const
 
 /** For each type the columns that have to be empty: no event says what would stand there. */

@@ -24,11 +24,13 @@ import {
 } from "../Page.ts"
 import type {
   AskedKeys,
+  AskedRefunded,
   DueHold,
   HoldQuery,
   KeyLookup,
   OpenTransfer,
   Persistence,
+  Refunded,
   SeenKey,
   TransactionQuery,
   TransferQuery
@@ -36,7 +38,7 @@ import type {
 import type { ReadError } from "../StoreError.ts"
 import { bookReads } from "./BookReads.ts"
 import { reading } from "./Failure.ts"
-import { Conditions, int8, lower, text, texts, time } from "./Parameters.ts"
+import { Conditions, int8, int8s, lower, text, texts, time } from "./Parameters.ts"
 import type { ReadConnections } from "./ReadConnections.ts"
 import { eventById, legById } from "./search/EventById.ts"
 import {
@@ -119,6 +121,35 @@ from unnest($1::text[]) as o (wallet_id)
     select distinct on (wallet_id, key) wallet_id, key, fingerprint, version
     from found order by wallet_id, key, version desc
   ) f on f.wallet_id = o.wallet_id`
+
+/** $1, $2 and $3: of each question the wallet, the original's id and its leg. */
+const readRefunded = `
+select coalesce(w.version, refused_version(a.wallet_id)) as persisted, (
+    (select coalesce(sum(e.amount), 0) from events e where e.refund_of = a.id and e.wallet_id = a.wallet_id)
+    + (select coalesce(sum(t.amount), 0) from transfers t
+      where t.refund_of = a.id and t.wallet_id = a.wallet_id and t.refund_leg = a.leg and t.status <> 'reversed')
+    + (select coalesce(sum(l.amount), 0) from legs l
+      where l.refund_of = a.id and l.wallet_id = a.wallet_id and l.refund_leg = a.leg)
+  )::text as refunded
+from unnest($1::text[], $2::text[], $3::int8[]) with ordinality as a (wallet_id, id, leg, ord)
+  left join wallets w on w.id = a.wallet_id
+order by a.ord`
+
+interface RefundedRow {
+  readonly persisted: bigint | null
+  readonly refunded: string
+}
+
+const refundedOf = (row: RefundedRow): Refunded => ({
+  refunded: BigInt(row.refunded),
+  version: Number(row.persisted ?? -1)
+})
+
+const refundedParameters = (asked: ReadonlyArray<AskedRefunded>): ReadonlyArray<unknown> => [
+  texts(asked.map(({ walletId }) => walletId)),
+  texts(asked.map(({ of }) => of)),
+  int8s(asked.map(({ leg }) => leg))
+]
 
 interface KeyRow {
   readonly wallet_id: string
@@ -349,6 +380,7 @@ type Reads = Pick<
   | "dueHolds"
   | "dueFreezes"
   | "findKeys"
+  | "refunded"
   | "now"
   | "scanWallets"
   | "scanTransactions"
@@ -387,6 +419,10 @@ export const makeReads = (sql: SqlClient, readMillis: number, inTurn: (typeof Re
         (rows) => rows.map((row) => ({ walletId: row.id, until: row.freeze_until.getTime() }))
       ),
     findKeys: (asked) => Effect.map(urgent<KeyRow>(readKeys, keyParameters(asked)), (rows) => lookupsOf(asked, rows)),
+    refunded: (asked) =>
+      asked.length === 0
+        ? Effect.succeed([])
+        : Effect.map(urgent<RefundedRow>(readRefunded, refundedParameters(asked)), (rows) => rows.map(refundedOf)),
     now: Effect.map(urgent<{ readonly now: number }>(readClock, []), ([row]) => row!.now),
     scanWallets: ({ after, limit }) =>
       Effect.map(prepared<WalletRow>(readWallets, [text(after), int8(limit)]), (rows) => rows.map(walletOf)),

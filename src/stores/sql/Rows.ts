@@ -4,6 +4,7 @@ import type { EventMetadata, RecordedEvent, WalletEventType } from "../../domain
 import { decodeMetadata, isCommandKey } from "../../domain/EventCodec.ts"
 import type { LegTransactions, TransferLeg } from "../../domain/Legs.ts"
 import { type Metadata, noMetadata } from "../../domain/Limits.ts"
+import type { RefundedLeg } from "../../domain/Refund.ts"
 import { withTransactions } from "../../domain/Transfer.ts"
 import type {
   FreezeDirection,
@@ -56,7 +57,9 @@ export const transferRecord = recordOf({
   updated_at: "timestamptz",
   legs: "json",
   leg_transactions: "json",
-  leg: "int4"
+  leg: "int4",
+  refund_of: "text",
+  refund_leg: "int4"
 })
 
 /** What of a leg `legRowsJson` says, but for position and words. */
@@ -70,6 +73,8 @@ export const legRecord = recordOf({
   counterparty: "text",
   reference: "text",
   metadata: "json",
+  refund_of: "text",
+  refund_leg: "int4",
   version: "int8",
   time: "timestamptz",
   id: "uuid",
@@ -96,7 +101,7 @@ export interface EventRow extends EventColumnsRow {
 
 export const eventColumns =
   "wallet_id, version, position, id, time, type, currency, amount, balance_after, held_after, reference, metadata, " +
-  "hold_id, transfer_id, counterparty, effective_at, data, key, fingerprint, epoch, origin"
+  "hold_id, transfer_id, counterparty, effective_at, refund_of, data, key, fingerprint, epoch, origin"
 
 const readOrigin = (origin: string): Result.Result<object, string> =>
   Result.try({
@@ -196,6 +201,7 @@ export interface TransactionRow {
   readonly metadata: Metadata | null
   readonly hold_id: string | null
   readonly transfer_id: string | null
+  readonly refund_of: string | null
   readonly version: bigint
   readonly time: Date
   readonly effective_at: Date | null
@@ -211,7 +217,9 @@ export const eventTypesOf: { readonly [T in TransactionType]: ReadonlyArray<Wall
   capture: ["HoldCaptured", "HoldCapturedTo"],
   transfer_in: ["TransferReceived"],
   transfer_out: ["TransferSent"],
-  reversal: ["TransferReversed", "OperationReversed"]
+  reversal: ["TransferReversed", "OperationReversed"],
+  refund_in: ["RefundReceived"],
+  refund_out: ["RefundPaid"]
 }
 
 export const transactionTypes: ReadonlyMap<string, TransactionType> = new Map(
@@ -227,12 +235,12 @@ export const ofType = (type: TransactionType | undefined, e = "e"): string =>
 /** Of transactions under the name `e`: as {@link eventTransactions} or `leg_transactions` have them. */
 export const transactionColumns =
   "e.id, e.wallet_id, e.type, e.amount, e.balance_after, e.currency, e.reference, e.metadata, e.hold_id, " +
-  "e.transfer_id, e.version, e.time, e.effective_at, e.position, e.leg"
+  "e.transfer_id, e.refund_of, e.version, e.time, e.effective_at, e.position, e.leg"
 
-/** What all transactions have, in the order of the view `leg_transactions`. */
+/** What all transactions have. */
 const commonColumns =
   "position, version, time, id, wallet_id, type, key, currency, amount, balance_after, reference, metadata, hold_id, " +
-  "transfer_id, effective_at, words"
+  "transfer_id, refund_of, effective_at, words"
 
 const qualified = (table: string): string =>
   commonColumns
@@ -258,6 +266,7 @@ export const transactionOfRow = (row: TransactionRow): Transaction => ({
   metadata: mapOf(row.metadata),
   holdId: row.hold_id,
   transferId: row.transfer_id,
+  refundOf: row.refund_of,
   version: Number(row.version),
   createdAt: row.time.getTime(),
   effectiveAt: (row.effective_at ?? row.time).getTime()
@@ -303,6 +312,9 @@ export interface TransferRow {
   readonly legs: ReadonlyArray<LegJson> | null
   readonly leg_transactions: ReadonlyArray<LegTransactions> | null
   readonly leg: number | null
+  readonly refund_of: string | null
+  /** Of one leg. */
+  readonly refund_leg: number | null
   readonly status: TransferStatus
   readonly reason: string | null
   readonly reference: string | null
@@ -326,12 +338,13 @@ interface LegJson {
   readonly currency: string
   readonly reference?: string
   readonly metadata?: Metadata
+  readonly refund?: RefundedLeg
 }
 
 /** Of the table under the name `t`. */
 export const transferColumns =
   "t.id, t.wallet_id, t.to_wallet_id, t.amount, t.currency, t.status, t.reason, t.reference, t.metadata, " +
-  "t.created_at, t.effective_at, t.updated_at, t.position, t.legs, t.leg_transactions, t.leg"
+  "t.created_at, t.effective_at, t.updated_at, t.position, t.legs, t.leg_transactions, t.leg, t.refund_of, t.refund_leg"
 
 /** Of one leg that its source has settled the ids of its two transactions, for readers. */
 export const transactionIdColumns = `
@@ -350,7 +363,8 @@ const legsOfRow = (row: TransferRow): ReadonlyArray<TransferLeg> => {
       amount: BigInt(row.amount!),
       currency: row.currency!,
       reference: row.reference,
-      metadata: mapOf(row.metadata)
+      metadata: mapOf(row.metadata),
+      refund: row.refund_of === null ? null : { of: row.refund_of, leg: row.refund_leg ?? 0 }
     }
     return [
       withTransactions(leg, typeof sent === "string" && typeof received === "string" ? { sent, received } : undefined)
@@ -364,7 +378,8 @@ const legsOfRow = (row: TransferRow): ReadonlyArray<TransferLeg> => {
         amount: BigInt(leg.amount),
         currency: leg.currency,
         reference: leg.reference ?? null,
-        metadata: mapOf(leg.metadata ?? null)
+        metadata: mapOf(leg.metadata ?? null),
+        refund: leg.refund ?? null
       },
       row.leg_transactions?.[index]
     )
@@ -386,6 +401,7 @@ export const transferOfRow = (row: TransferRow): Transfer => {
     leg: row.leg,
     reference: row.reference,
     metadata: mapOf(row.metadata),
+    refundOf: row.refund_of,
     createdAt: row.created_at.getTime(),
     effectiveAt: (row.effective_at ?? row.created_at).getTime(),
     updatedAt: (received ?? row.updated_at).getTime()

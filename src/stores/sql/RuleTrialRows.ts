@@ -81,7 +81,15 @@ const factsOf = (wallet: TrialWallet): ReadonlyArray<WalletEvent> => {
 /** Of a transfer of several legs what is decided, refused or over. */
 const legFacts = ({ balance, counterparty, held }: TrialWallet): ReadonlyArray<WalletEvent> => {
   const of = { transferId: "trial", home: counterparty, balanceAfter: balance, heldAfter: held }
-  const leg = { leg: 0, side: "received", counterparty, amount: 1n, reference: null, metadata: noMetadata } as const
+  const leg = {
+    leg: 0,
+    side: "received",
+    counterparty,
+    amount: 1n,
+    reference: null,
+    metadata: noMetadata,
+    refund: null
+  } as const
   const reversed = { reason: "a trial by verify", leg: 0 }
   return [
     { _tag: "LegsRefused", ...of, ...reversed },

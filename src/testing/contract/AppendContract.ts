@@ -44,7 +44,8 @@ const readBack = contractCase(
         amount: 7n,
         reference: null,
         metadata: {},
-        effectiveAt: 0
+        effectiveAt: 0,
+        refund: null
       },
       { _tag: "Freeze", reason: 'why, "not"?', direction: null, until: null },
       { _tag: "Unfreeze", reason: null },

@@ -23,27 +23,27 @@ import { credit, type SampleCommand, SampleWallet, uniqueId } from "./SampleWall
 type Stores = EventStore | Persistence
 
 /** Three wallets, the first two with money. */
-const three = Effect.fnUntraced(function* () {
+export const three = Effect.fnUntraced(function* () {
   const log = yield* EventStore
   const [a, b, c] = [new SampleWallet(), new SampleWallet(), new SampleWallet()] as const
   yield* log.append([a.commit(a.creation(), credit(1_000n)), b.commit(b.creation(), credit(1_000n)), c.create()])
   return [a, b, c] as const
 })
 
-const legOf = (
+export const legOf = (
   from: SampleWallet,
   to: SampleWallet,
   amount: bigint,
   reference: string | null = null,
   metadata = noMetadata
-): AskedLeg => ({ from: from.id, to: to.id, amount, reference, metadata })
+): AskedLeg => ({ from: from.id, to: to.id, amount, reference, metadata, refund: null })
 
 interface Note {
   readonly reference: string | null
   readonly metadata: Readonly<Record<string, string>>
 }
 
-const begin = (
+export const begin = (
   transferId: string,
   legs: ReadonlyArray<AskedLeg>,
   others: ReadonlyArray<SampleWallet>,
@@ -60,10 +60,11 @@ const begin = (
     available: wallet!.balance
   })),
   ...note,
-  effectiveAt: null
+  effectiveAt: null,
+  refundOf: null
 })
 
-const prepare = (
+export const prepare = (
   transferId: string,
   legs: ReadonlyArray<AskedLeg>,
   home: SampleWallet,
@@ -73,12 +74,12 @@ const prepare = (
   transferId,
   home: home.id,
   currency: "EUR",
-  legs: ownLegs(at.id, legs),
+  legs: ownLegs(at.id, legs).map((leg) => ({ ...leg, refund: null })),
   effectiveAt: home.wallet!.createdAt
 })
 
-const apply = (transferId: string): SampleCommand => ({ _tag: "ApplyLegs", transferId })
-const release = (transferId: string): SampleCommand => ({
+export const apply = (transferId: string): SampleCommand => ({ _tag: "ApplyLegs", transferId })
+export const release = (transferId: string): SampleCommand => ({
   _tag: "ReleaseLegs",
   transferId,
   reason: "WalletClosed: b",
@@ -141,6 +142,7 @@ const shown = (
   })),
   reason: null,
   leg: null,
+  refundOf: null,
   ...fields
 })
 
@@ -313,7 +315,10 @@ const inOneCommit = contractCase(
 )
 
 /** All that is shown of the wallets and of these transfers. */
-const everything = Effect.fnUntraced(function* (wallets: ReadonlyArray<SampleWallet>, ids: ReadonlyArray<string>) {
+export const everything = Effect.fnUntraced(function* (
+  wallets: ReadonlyArray<SampleWallet>,
+  ids: ReadonlyArray<string>
+) {
   const persistence = yield* Persistence
   return {
     wallets: yield* Effect.forEach(wallets, ({ id }) => rowsOf(id)),

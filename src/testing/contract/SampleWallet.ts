@@ -186,7 +186,8 @@ export const send = (
   amount,
   reference,
   metadata,
-  effectiveAt
+  effectiveAt,
+  refund: null
 })
 
 export const receive = (

@@ -59,6 +59,7 @@ export const sampleTransaction = (walletId: string, version: number): SearchDocu
     metadata,
     holdId: null,
     transferId: null,
+    refundOf: null,
     version,
     createdAt: time,
     effectiveAt: time - 86_400_000
@@ -77,12 +78,21 @@ export const sampleTransfer = (from: string, version: number): SearchDocument =>
     to: "elsewhere",
     amount: 1n,
     currency: "EUR",
-    legs: singleLeg({ from, to: "elsewhere", amount: 1n, currency: "EUR", reference: null, metadata: {} }),
+    legs: singleLeg({
+      from,
+      to: "elsewhere",
+      amount: 1n,
+      currency: "EUR",
+      reference: null,
+      metadata: {},
+      refund: null
+    }),
     status: "pending",
     reason: null,
     leg: null,
     reference: null,
     metadata: {},
+    refundOf: null,
     createdAt: time,
     effectiveAt: time - 1,
     updatedAt: time

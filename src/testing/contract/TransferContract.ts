@@ -44,7 +44,7 @@ const walksThrough = contractCase(
     const sentCommit = source.commit(send(id, destination.id, 10n ** 2n, 'r "1" 🐎', { ["__proto__"]: "own", a: "é" }))
     yield* log.append([sentCommit])
     const note = { reference: 'r "1" 🐎', metadata: JSON.parse('{"__proto__":"own","a":"é"}') }
-    const leg = { from: source.id, to: destination.id, amount: 100n, currency: "EUR", ...note }
+    const leg = { from: source.id, to: destination.id, amount: 100n, currency: "EUR", ...note, refund: null }
     const sent: Transfer = {
       id,
       from: source.id,
@@ -56,6 +56,7 @@ const walksThrough = contractCase(
       reason: null,
       leg: null,
       ...note,
+      refundOf: null,
       createdAt: source.time,
       effectiveAt: source.time,
       updatedAt: source.time

@@ -63,13 +63,15 @@ export const transferSearchContract = (settled: Effect.Effect<void>): ReadonlyAr
           amount: 7n,
           currency: "EUR",
           reference: "Ř",
-          metadata: { a: "🐎" }
+          metadata: { a: "🐎" },
+          refund: null
         }),
         status: "pending",
         reason: null,
         leg: null,
         reference: "Ř",
         metadata: { a: "🐎" },
+        refundOf: null,
         createdAt: a.time,
         effectiveAt: a.time,
         updatedAt: a.time

@@ -29,6 +29,7 @@ const checkView = (
     holds: _holds,
     openBytes: _openBytes,
     prepared: _prepared,
+    refunds: _refunds,
     transfers: _transfers,
     ...view
   } = told as NonNullable<Told["wallet"]> & Record<string, unknown>
@@ -55,7 +56,9 @@ const checkEffect = (trial: Trial, account: Account, attempt: Answered, told: To
   checkReplay(trial, attempt, command, told, wrong)
   checkCondition(attempt, command, told, wrong)
   if (told.transaction !== undefined) {
-    const transaction = ledger.transactions.get(state.version)?.[0]
+    const made = ledger.transactions.get(state.version)?.[0]
+    // As it was at first.
+    const transaction = made && { ...made, refunded: 0n }
     if (!isSame(told.transaction, transaction)) wrong(`its transaction: ${difference(told.transaction, transaction)}`)
   }
   if (told.transaction !== undefined && "effectiveAt" in operation) {
@@ -149,6 +152,8 @@ const checkTransfer = (account: Account, attempt: Answered, told: Told, transfer
         currency: account.ledgers.get(operation.walletId)!.at(0)!.currency,
         reference,
         metadata: {},
+        refund: null,
+        refunded: 0n,
         sentTransactionId: transfer.status === "completed" ? sent.id : null,
         receivedTransactionId: transfer.status === "completed" ? (logged.arrived?.id ?? null) : null
       }
@@ -158,6 +163,8 @@ const checkTransfer = (account: Account, attempt: Answered, told: Told, transfer
     leg: null,
     reference,
     metadata: {},
+    refundOf: null,
+    refunded: 0n,
     createdAt: sent.time,
     effectiveAt: effectiveAt ?? sent.time,
     updatedAt: transfer.status === "completed" ? logged.arrived?.time : sent.time
@@ -193,7 +200,7 @@ const checkLegs = (account: Account, attempt: Answered, told: Told, transfer: Tr
   if (transfer.status === "reversed") wrong("a reversal is told as an error")
   const isDone = transfer.status === "completed"
   if (isDone && settled === undefined) return wrong("it is not settled")
-  const wanted = rowOfLegs(logged, isDone ? settled : undefined)
+  const wanted = unrefunded(rowOfLegs(logged, isDone ? settled : undefined))
   if (!isSame(transfer, wanted)) wrong(`its transfer: ${difference(transfer, wanted)}`)
   if (!isDone) {
     const durability = { committed: true, persisted: told.durability?.persisted === true, indexed: false }
@@ -201,6 +208,50 @@ const checkLegs = (account: Account, attempt: Answered, told: Told, transfer: Tr
   }
   checkDurability(attempt, told, settled!.version, home, wrong)
   for (const [walletId, { version }] of logged.ends) checkDurability(attempt, told, version, walletId, wrong)
+}
+
+/** Of a transfer that is new. */
+const unrefunded = (transfer: Transfer) => ({
+  ...transfer,
+  refunded: transfer.to === null ? null : 0n,
+  legs: transfer.legs.map((leg) => ({ ...leg, refunded: 0n }))
+})
+
+/** The other way, of what was asked for, and under its key. */
+const checkTransferRefund = (
+  account: Account,
+  attempt: Answered,
+  told: Told,
+  transfer: Transfer,
+  wrong: Wrong
+): void => {
+  const { operation } = attempt
+  if (operation.kind !== "refundTransfer") return
+  if (transfer.refundOf !== operation.transferId) wrong(`it refunds ${transfer.refundOf}`)
+  if (account.several.has(transfer.id)) {
+    if (operation.leg !== null || operation.amount !== null) wrong("one leg was asked for")
+    return checkLegs(account, attempt, told, transfer, wrong)
+  }
+  const logged = account.transfers.get(transfer.id)
+  const { sent } = logged ?? {}
+  if (sent?.event._tag !== "TransferSent") return wrong(`the log has no transfer ${transfer.id}`)
+  const { amount, effectiveAt, refund, to } = sent.event
+  const [leg] = transfer.legs
+  if (!isSame([transfer.from, transfer.to, transfer.amount], [sent.walletId, to, amount]))
+    wrong("the log has it otherwise")
+  if (!isSame(leg?.refund, refund) || (operation.leg !== null && refund?.leg !== operation.leg))
+    wrong("it is of another leg")
+  if (operation.amount !== null && amount !== operation.amount) wrong(`${amount} is refunded`)
+  if (sent.walletId !== operation.walletId) wrong(`it is from ${sent.walletId}`)
+  if (transfer.effectiveAt !== (effectiveAt ?? sent.time)) wrong(`it counts at ${transfer.effectiveAt}`)
+  if (sent.metadata.key !== `c:${attempt.key}`) wrong("the transfer is of another key")
+  const completed = transfer.status === "completed"
+  const durability = { committed: true, persisted: told.durability?.persisted === true, indexed: false }
+  checkDurability(attempt, completed ? told : { ...told, durability }, sent.version, sent.walletId, wrong)
+  const { arrived } = logged!
+  if (!completed) return
+  if (arrived?.event._tag !== "TransferReceived") return wrong("it has not arrived")
+  checkDurability(attempt, told, arrived.version, arrived.walletId, wrong)
 }
 
 const checkRead = (trial: Trial, account: Account, attempt: Answered, told: Told, wrong: Wrong): void => {
@@ -229,6 +280,7 @@ const checkDone = (trial: Trial, account: Account, attempt: Answered, told: Told
     checkCapture(account, attempt, told, wrong)
     return checkTransfer(account, attempt, told, told.transfer!, wrong)
   }
+  if (operation.kind === "refundTransfer") return checkTransferRefund(account, attempt, told, told.transfer!, wrong)
   if (operation.kind === "legs") return checkLegs(account, attempt, told, told.transfer!, wrong)
   checkEffect(trial, account, attempt, told, wrong)
   checkDurability(attempt, told, told.wallet!.version, operation.walletId, wrong)

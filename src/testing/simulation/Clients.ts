@@ -85,6 +85,15 @@ const engineCall = (
       return engine.transfer({ ...options, ...operation, from: operation.walletId })
     case "legs":
       return engine.transfer({ ...options, legs: operation.legs, reference: operation.reference })
+    case "refund":
+      return engine.refundTransaction({ ...options, ...operation, amount: operation.amount ?? undefined })
+    case "refundTransfer":
+      return engine.refundTransfer({
+        ...options,
+        ...operation,
+        leg: operation.leg ?? undefined,
+        amount: operation.amount ?? undefined
+      })
     case "read":
       return Effect.map(engine.getWallet(operation), (wallet) => ({ wallet }))
     case "past":
@@ -117,7 +126,8 @@ const isOpen = (outcome: Outcome): boolean => {
 /** What the keyless dry runs are called by: none of them has a key. */
 const noKey = "dry-"
 
-const isConditional = ({ kind }: Operation): boolean => !["create", "transfer", "legs", "read", "past"].includes(kind)
+const isConditional = ({ kind }: Operation): boolean =>
+  !["create", "transfer", "legs", "refundTransfer", "read", "past"].includes(kind)
 
 const drawCommand = (random: SeededRandom, known: Knowledge): Operation => {
   let operation = drawOperation(random, known)
@@ -160,6 +170,8 @@ export class Clients {
       wallets: Array.from({ length: plan.wallets }, (_, index) => `w${index}`),
       holds: new Map(),
       versions: new Map(),
+      originals: new Map(),
+      transfers: [],
       refusalRate: plan.refusalRate,
       now: () => world.now
     }
@@ -351,7 +363,13 @@ export class Clients {
 
   private learn({ kind, walletId }: Operation, outcome: Outcome): void {
     if (outcome._tag !== "Done" || outcome.told.dryRun === true) return
-    const { hold, transfer, wallet } = outcome.told
+    const { hold, transaction, transfer, wallet } = outcome.told
+    if (transaction !== undefined) {
+      const known = this.known.originals.get(walletId) ?? []
+      this.known.originals.set(walletId, known)
+      known.push(transaction.id)
+    }
+    if (transfer?.status === "completed") this.known.transfers.push(transfer)
     if (wallet !== undefined) {
       this.told(walletId, wallet.version)
       this.known.versions.set(walletId, Math.max(wallet.version, this.known.versions.get(walletId) ?? -1))
@@ -367,7 +385,8 @@ export class Clients {
           this.told(from, this.versionOf(from, kind === "capture" ? "HoldCapturedTo" : "TransferSent", transfer.id))
         if (!several && completed) this.told(to, this.versionOf(to, "TransferReceived", transfer.id))
       }
-      if (several) this.told(walletId, this.versionOf(walletId, completed ? "LegsSettled" : "LegsBegun", transfer.id))
+      const home = transfer.legs[0]!.from
+      if (several) this.told(home, this.versionOf(home, completed ? "LegsSettled" : "LegsBegun", transfer.id))
     }
     if (hold !== undefined && hold.status === "active") {
       const holds = this.known.holds.get(walletId) ?? []

@@ -27,6 +27,10 @@ const follows = (
 ): boolean => {
   if (operation.kind === "create") return state === undefined && wallet.version === 0
   if (state === undefined || wallet.version <= state.version || wallet.version > state.version + 2) return false
+  const moved = wallet.balance - state.balance
+  if (operation.kind === "refund") {
+    return operation.amount === null ? moved !== 0n : moved === operation.amount || -moved === operation.amount
+  }
   const change = changeOf(operation) ?? -(("holdId" in operation && state.holds.get(operation.holdId)?.remaining) || 0n)
   return wallet.balance === state.balance + change
 }

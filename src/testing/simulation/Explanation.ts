@@ -60,8 +60,9 @@ const areLegs = (
   { legs }: Extract<Operation, { readonly kind: "legs" }>,
   event: Extract<WalletEvent, { readonly _tag: "LegsBegun" }>
 ): boolean =>
+  event.refundOf === null &&
   isSame(
-    legs.map((leg) => ({ ...leg, metadata: {} })),
+    legs.map((leg) => ({ ...leg, metadata: {}, refund: null })),
     event.legs.map(({ currency: _currency, ...leg }) => leg)
   )
 
@@ -81,6 +82,32 @@ const explainsCapture = (operation: Extract<Operation, { readonly kind: "capture
     (operation.amount === null || event.amount === operation.amount) &&
     (operation.amount !== null || event.remainingAfter === 0n) &&
     (operation.final ? event.remainingAfter === 0n : event.released === 0n)
+  )
+}
+
+const explainsRefund = (
+  operation: Extract<Operation, { readonly kind: "refund" | "refundTransfer" }>,
+  event: WalletEvent
+): boolean => {
+  const { amount, reference } = operation
+  if (operation.kind === "refund") {
+    return (
+      (event._tag === "RefundReceived" || event._tag === "RefundPaid") &&
+      event.refundOf === operation.transactionId &&
+      (amount === null || event.amount === amount) &&
+      note(reference, {}, event)
+    )
+  }
+  const { leg, transferId } = operation
+  if (event._tag === "LegsBegun") {
+    return event.refundOf === transferId && amount === null && leg === null && note(reference, {}, event)
+  }
+  return (
+    event._tag === "TransferSent" &&
+    event.refund?.of === transferId &&
+    (leg === null || event.refund.leg === leg) &&
+    (amount === null || event.amount === amount) &&
+    note(reference, {}, event)
   )
 }
 
@@ -139,10 +166,14 @@ export const explains = (
     case "transfer":
       return (
         event._tag === "TransferSent" &&
+        event.refund === null &&
         event.to === operation.to &&
         event.amount === operation.amount &&
         note(operation.reference, {}, event)
       )
+    case "refund":
+    case "refundTransfer":
+      return explainsRefund(operation, event)
     case "legs":
       return event._tag === "LegsBegun" && note(operation.reference, {}, event) && areLegs(operation, event)
     case "read":

@@ -86,6 +86,25 @@ export type Operation =
       readonly legs: ReadonlyArray<AskedLeg>
       readonly reference: string | null
     }
+  | {
+      readonly kind: "refund"
+      /** That made the transaction. */
+      readonly walletId: string
+      readonly transactionId: string
+      /** `null`: all that is left. */
+      readonly amount: bigint | null
+      readonly reference: string | null
+      readonly effectiveAt: number | null
+    }
+  | {
+      readonly kind: "refundTransfer"
+      /** That received it, or its leg, or the first of its legs. */
+      readonly walletId: string
+      readonly transferId: string
+      readonly leg: number | null
+      readonly amount: bigint | null
+      readonly reference: string | null
+    }
   | { readonly kind: "read"; readonly walletId: string; readonly minVersion: number }
   | { readonly kind: "past"; readonly walletId: string; readonly atVersion: number }
 

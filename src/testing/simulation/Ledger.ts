@@ -2,7 +2,7 @@
  * A small sequential model of one wallet, written from the rules as they are promised and
  * not from the engine's code: what each event of a log does, and whether it may.
  */
-import type { LegsEvent, RecordedEvent, WalletEvent } from "../../domain/Event.ts"
+import type { LegsEvent, RecordedEvent, RefundEvent, WalletEvent } from "../../domain/Event.ts"
 import type { Transaction } from "../../domain/Wallet.ts"
 import { isSame } from "./PlainData.ts"
 import { moveHold } from "./LedgerHolds.ts"
@@ -11,8 +11,10 @@ import {
   availableOf,
   heldIn,
   type LedgerCapture,
+  type LedgerLegs,
   type LedgerState,
   openHoldsOf,
+  refundName,
   legsOf,
   movedBy,
   neededFor,
@@ -20,7 +22,8 @@ import {
   rulesFor,
   transactionsOf,
   withHold,
-  withLegs
+  withLegs,
+  withRefunded
 } from "./LedgerState.ts"
 
 /** Whether an event says that all is as it is because of the other one. */
@@ -38,6 +41,10 @@ const reliesOn = (event: WalletEvent, other: WalletEvent): boolean => {
       return other._tag === "WalletCreated"
   }
 }
+
+/** Of the legs that refund others; `sign`: whether it is begun or has come back. */
+const refunding = (state: LedgerState, legs: LedgerLegs["legs"], sign: bigint): LedgerState =>
+  legs.reduce((after, { amount, refund }) => withRefunded(after, refund, sign * amount), state)
 
 /** The history of one wallet as the model tells it. */
 export class Ledger {
@@ -117,7 +124,8 @@ export class Ledger {
       holds: new Map(),
       inFlight: new Map(),
       captures: new Map(),
-      prepared: new Map()
+      prepared: new Map(),
+      refunded: new Map()
     }
   }
 
@@ -148,6 +156,9 @@ export class Ledger {
         }
         spends(event.amount)
         return { ...state, balance: before.balance - event.amount }
+      case "RefundReceived":
+      case "RefundPaid":
+        return this.moveRefund(state, event, { broken, landedAt, spends, thaws })
       case "TransferSent":
       case "TransferRefused":
       case "TransferSettled":
@@ -192,6 +203,26 @@ export class Ledger {
     }
   }
 
+  /** Of a movement of its own that was not reversed, and no more of it than there is. */
+  private moveRefund(
+    state: LedgerState,
+    { _tag, amount, refundOf }: RefundEvent,
+    { broken, spends, thaws }: Rules
+  ): LedgerState {
+    const isIn = _tag === "RefundReceived"
+    if (isIn) thaws("credits")
+    else spends(amount)
+    if (state.status === "closed") broken("the wallet is closed")
+    const original = [...this.transactions.values()].flat().find(({ id }) => id === refundOf)
+    if (original === undefined || this.reversals.has(original.version)) broken("there is nothing to refund")
+    else if (!(isIn ? ["debit", "capture"] : ["credit"]).includes(original.type))
+      broken(`it refunds a ${original.type}`)
+    const after = withRefunded(state, { of: refundOf, leg: 0 }, amount)
+    const refunded = after.refunded.get(refundName(refundOf, 0))!
+    if (original !== undefined && refunded > original.amount) broken(`${refunded} of ${original.amount} is refunded`)
+    return { ...after, balance: state.balance + (isIn ? amount : -amount) }
+  }
+
   private moveTransfer(
     before: LedgerState,
     state: LedgerState,
@@ -204,7 +235,7 @@ export class Ledger {
         if (before.inFlight.has(event.transferId)) broken("the transfer is in flight already")
         if (event.to === before.id) broken("the wallet sends to itself")
         return {
-          ...state,
+          ...withRefunded(state, event.refund, event.amount),
           balance: before.balance - event.amount,
           inFlight: new Map(before.inFlight).set(event.transferId, event.amount)
         }
@@ -216,8 +247,14 @@ export class Ledger {
         if (amount !== event.amount) broken(`in flight is ${amount}`)
         const inFlight = new Map(before.inFlight)
         inFlight.delete(event.transferId)
+        if (event._tag === "TransferSettled" && event.holdId === null && !before.captures.has(event.transferId))
+          return { ...state, inFlight }
+        const sent = this.events.find(
+          (one) => one.event._tag === "TransferSent" && one.event.transferId === event.transferId
+        )
+        const refund = sent?.event._tag === "TransferSent" ? sent.event.refund : null
         const back = event._tag === "TransferReversed" ? event.amount : 0n
-        const moved = { ...state, balance: before.balance + back, inFlight }
+        const moved = { ...withRefunded(state, refund, -back), balance: before.balance + back, inFlight }
         const capture = before.captures.get(event.transferId)
         if (event.holdId !== (capture?.holdId ?? null)) broken(`it is of hold ${capture?.holdId ?? null}`)
         if (capture === undefined) return moved
@@ -273,7 +310,7 @@ export class Ledger {
         const held = neededFor(legs)
         if (event.held !== held) broken(`it holds ${event.held} in transit, which needs ${held}`)
         if (held > 0n && availableOf(before) < held) broken(`only ${availableOf(before)} is available`)
-        return withLegs(state, transferId, { legs, held, decided: false })
+        return withLegs(refunding(state, legs, 1n), transferId, { legs, held, decided: false })
       }
       case "LegsRefused":
         return state
@@ -287,7 +324,7 @@ export class Ledger {
         // At home it stays until all know.
         const rest = event.home === before.id ? { legs: known.legs, held: 0n, decided: true } : undefined
         const after = withLegs(state, transferId, rest)
-        if (event._tag === "LegsReleased") return after
+        if (event._tag === "LegsReleased") return refunding(after, known.legs, -1n)
         if (!isSame(event.legs, known.legs)) broken("other legs were promised")
         return { ...after, balance: event.legs.reduce((sum, leg) => sum + movedBy(leg), before.balance) }
       }
@@ -317,16 +354,26 @@ export class Ledger {
         return { ...state, balance: state.balance - event.amount }
       case "WalletDebited":
         return { ...state, balance: state.balance + event.amount }
+      case "RefundReceived":
+      case "RefundPaid":
+        return {
+          ...withRefunded(state, { of: event.refundOf, leg: 0 }, -event.amount),
+          balance: state.balance + (event._tag === "RefundPaid" ? event.amount : -event.amount)
+        }
       case "TransferSent": {
         if (!state.inFlight.has(event.transferId)) broken("the transfer has ended")
         const inFlight = new Map(state.inFlight)
         inFlight.delete(event.transferId)
-        return { ...state, balance: state.balance + event.amount, inFlight }
+        return { ...withRefunded(state, event.refund, -event.amount), balance: state.balance + event.amount, inFlight }
       }
       case "LegsBegun":
       case "LegsPrepared":
         if (state.prepared.get(event.transferId)?.decided !== false) broken("the transfer is decided")
-        return withLegs(state, event.transferId, undefined)
+        return withLegs(
+          refunding(state, state.prepared.get(event.transferId)?.legs ?? [], -1n),
+          event.transferId,
+          undefined
+        )
       case "HoldPlaced": {
         const holds = new Map(state.holds)
         holds.delete(event.holdId)

@@ -2,6 +2,7 @@
 import type { RecordedEvent } from "../../domain/Event.ts"
 import { transactionIdOf } from "../../domain/EventId.ts"
 import type { OwnLeg } from "../../domain/Legs.ts"
+import type { RefundedLeg } from "../../domain/Refund.ts"
 import type { Metadata } from "../../domain/Limits.ts"
 import type { Freeze, HoldStatus, Transaction, TransactionType, WalletStatus } from "../../domain/Wallet.ts"
 
@@ -51,6 +52,18 @@ export interface LedgerState {
   readonly captures: ReadonlyMap<string, LedgerCapture>
   /** Promised of transfers of several legs, by transfer id; at its home until it is settled. */
   readonly prepared: ReadonlyMap<string, LedgerLegs>
+  /** Net, by what is refunded (`refundName`): also what is on its way. */
+  readonly refunded: ReadonlyMap<string, bigint>
+}
+
+/** A transaction has leg 0. */
+export const refundName = (of: string, leg: number): string => `${of} ${leg}`
+
+/** With so much more, or less, of an original refunded; `null`: nothing is. */
+export const withRefunded = (state: LedgerState, refund: RefundedLeg | null, amount: bigint): LedgerState => {
+  if (refund === null) return state
+  const name = refundName(refund.of, refund.leg)
+  return { ...state, refunded: new Map(state.refunded).set(name, (state.refunded.get(name) ?? 0n) + amount) }
 }
 
 export interface LedgerLegs {
@@ -95,6 +108,9 @@ export const askedBytes = (reference: string | null): number => openBytes(refere
 /** Of a wallet's metadata. */
 export const metadataBytes = (metadata: Metadata): number => jsonBytes(metadata)
 
+/** Of what a transfer refunds. */
+export const refundBytes = 100
+
 /** As the manual counts it. Of what is in flight the model keeps no references: `mostReference` is the longest. */
 export const stateBytes = (
   { captures, holds, inFlight, metadata, prepared }: LedgerState,
@@ -102,7 +118,7 @@ export const stateBytes = (
 ): number => {
   let bytes = 600 + jsonBytes(metadata) + inFlight.size * askedBytes(mostReference)
   // Of a home there is the whole transfer, too, of which the model does not know how many legs it has.
-  if (mostReference !== null) bytes += prepared.size * legsBytes
+  if (mostReference !== null) bytes += prepared.size * legsBytes + inFlight.size * refundBytes
   // … nor whether a hold that waits for one of them is still kept.
   if (mostReference !== null) bytes += captures.size * (216 + askedBytes(mostReference))
   for (const hold of holds.values()) if (isOpenHold(hold)) bytes += openBytes(hold.reference, hold.metadata)
@@ -145,13 +161,14 @@ export const legsOf = (
     readonly to: string
     readonly amount: bigint
     readonly reference: string | null
+    readonly refund?: RefundedLeg | null
   }>
 ): ReadonlyArray<OwnLeg> => {
   const own: Array<OwnLeg> = []
-  legs.forEach(({ amount, from, reference, to }, leg) => {
+  legs.forEach(({ amount, from, reference, refund = null, to }, leg) => {
     const of = { leg, amount, reference, metadata: {} }
-    if (from === walletId) own.push({ ...of, side: "sent", counterparty: to })
-    else if (to === walletId) own.push({ ...of, side: "received", counterparty: from })
+    if (from === walletId) own.push({ ...of, side: "sent", counterparty: to, refund })
+    else if (to === walletId) own.push({ ...of, side: "received", counterparty: from, refund: null })
   })
   return own
 }
@@ -180,6 +197,10 @@ const typeOf = ({ event }: RecordedEvent, moved: boolean): TransactionType | und
     case "HoldCaptured":
     case "HoldCapturedTo":
       return "capture"
+    case "RefundReceived":
+      return "refund_in"
+    case "RefundPaid":
+      return "refund_out"
     case "TransferReceived":
       return "transfer_in"
     case "TransferSent":
@@ -213,6 +234,7 @@ const transactionsOfLegs = (
       metadata: leg.metadata,
       holdId: null,
       transferId: event.transferId,
+      refundOf: null,
       version,
       createdAt,
       effectiveAt: event.effectiveAt ?? createdAt
@@ -257,6 +279,7 @@ const transactionOf = (
         : restored?._tag === "NoTransfer" || restored?._tag === "NoCapture"
           ? restored.transferId
           : null,
+    refundOf: event._tag === "RefundReceived" || event._tag === "RefundPaid" ? event.refundOf : null,
     version,
     createdAt,
     effectiveAt: "effectiveAt" in event ? (event.effectiveAt ?? createdAt) : createdAt

@@ -9,7 +9,7 @@ import { foreignKey } from "./ForeignWriter.ts"
 import { soundMillis } from "./FaultPlan.ts"
 import { LegsCheck, type LoggedLegs } from "./LegsCheck.ts"
 import { Ledger } from "./Ledger.ts"
-import { type LedgerState, stateBytes } from "./LedgerState.ts"
+import { type LedgerState, refundName, stateBytes } from "./LedgerState.ts"
 import type { Trial } from "./Trial.ts"
 import { isUnlucky } from "./UserRule.ts"
 
@@ -177,6 +177,55 @@ const checkOnce = (commands: ReadonlyArray<LoggedCommand>, violated: Violated): 
 const effectiveAtOf = ({ event, time }: RecordedEvent): number =>
   "effectiveAt" in event ? (event.effectiveAt ?? time) : time
 
+/** Of a transfer, or of one of its legs, no more than there is, the other way; and of one that was not reversed. */
+const checkRefund = (
+  ledger: Ledger,
+  recorded: RecordedEvent,
+  originalOf: (transferId: string, leg: number) => OriginalLeg | undefined,
+  violated: Violated
+): void => {
+  const { event, version, walletId } = recorded
+  const sent =
+    event._tag === "TransferSent"
+      ? [{ refund: event.refund, counterparty: event.to }]
+      : event._tag === "LegsPrepared"
+        ? event.legs
+        : event._tag === "LegsBegun"
+          ? event.legs.flatMap(({ from, refund, to }) => (from === walletId ? [{ refund, counterparty: to }] : []))
+          : []
+  for (const { counterparty, refund } of sent) {
+    if (refund === null) continue
+    const place = `${event._tag} at version ${version} of ${walletId}`
+    const original = originalOf(refund.of, refund.leg)
+    if (original === undefined) {
+      violated(`${place}: it refunds what was not received`)
+      continue
+    }
+    const refunded = ledger.at(version)!.refunded.get(refundName(refund.of, refund.leg))!
+    if (refunded > original.amount) violated(`${place}: ${refunded} of ${original.amount} is refunded`)
+    if (original.from !== counterparty || original.to !== walletId) violated(`${place}: it does not go back`)
+  }
+}
+
+interface OriginalLeg {
+  readonly from: string
+  readonly to: string
+  readonly amount: bigint
+}
+
+/** A leg whose money has arrived. */
+const receivedLeg = (
+  transfers: ReadonlyMap<string, LoggedTransfer>,
+  several: ReadonlyMap<string, LoggedLegs>,
+  id: string,
+  leg: number
+): OriginalLeg | undefined => {
+  const one = transfers.get(id)
+  if (one !== undefined) return leg === 0 && one.arrived?.event._tag === "TransferReceived" ? one : undefined
+  const of = several.get(id)
+  return of?.decided?.event._tag === "LegsApplied" ? of.event.legs[leg] : undefined
+}
+
 const isDated = ({ event }: RecordedEvent): boolean => "effectiveAt" in event && event.effectiveAt !== null
 const isOfOneLeg = (
   event: WalletEvent
@@ -273,6 +322,7 @@ export const checkLog = (trial: Trial): Account => {
     checkSize(ledger.at(recorded.version), recorded, plan.bounds.limits.stateBytes, violated)
     followTransfer(transfers, ledgers, recorded, violated)
     several.follow(recorded)
+    checkRefund(ledger, recorded, (of, leg) => receivedLeg(transfers, several.transfers, of, leg), violated)
     conservation.follow(ledger, recorded, violated)
     if (recorded.event._tag === "OperationReversed") {
       const undone = ledger.events[recorded.event.reversedVersion]!

@@ -16,6 +16,7 @@ const rows = [
   "persisted",
   "wallets",
   "transactionsByWallet",
+  "refunds",
   "holds",
   "transfers",
   "keys",

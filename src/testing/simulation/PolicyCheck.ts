@@ -62,6 +62,10 @@ const against = (
   return undefined
 }
 
+/** What bounds a refund is no policy's concern: its amount is known. */
+const unbounded = { amount: 0n, refunded: 0n, version: 0 }
+const unrefunded = <L extends object>(leg: L): L & { readonly refund: null } => ({ ...leg, refund: null })
+
 /** The command that the events are of, as far as they tell; `undefined`: one that policies are not asked of, or that changed nothing. */
 const commandOf = (events: ReadonlyArray<RecordedEvent>): Command | undefined => {
   const [{ event, walletId }] = events as readonly [RecordedEvent]
@@ -89,13 +93,19 @@ const commandOf = (events: ReadonlyArray<RecordedEvent>): Command | undefined =>
     case "HoldReleased":
       return { _tag: "ReleaseHold", walletId, holdId: event.holdId }
     case "TransferSent":
-      return { ...event, _tag: "SendTransfer", walletId, destination: null }
+      return { ...event, _tag: "SendTransfer", walletId, destination: null, refund: null }
+    case "RefundReceived":
+    case "RefundPaid": {
+      const { refundOf: transactionId, ...refund } = event
+      const direction = event._tag === "RefundReceived" ? "in" : "out"
+      return { ...refund, _tag: "RefundTransaction", walletId, transactionId, direction, bound: unbounded }
+    }
     case "TransferReceived":
       return { ...event, _tag: "ReceiveTransfer", walletId, currency: "" }
     case "LegsBegun":
-      return { ...event, _tag: "BeginLegs", walletId, parties: [] }
+      return { ...event, _tag: "BeginLegs", walletId, parties: [], legs: event.legs.map(unrefunded) }
     case "LegsPrepared":
-      return { ...event, _tag: "PrepareLegs", walletId, currency: "" }
+      return { ...event, _tag: "PrepareLegs", walletId, currency: "", legs: event.legs.map(unrefunded) }
     case "WalletFrozen":
       return { ...event, _tag: "Freeze", walletId }
     case "WalletUnfrozen":
@@ -213,13 +223,24 @@ const askedOf = (operation: Operation, walletId: string): Command | undefined =>
       const { amount, effectiveAt, reference, to, walletId: from } = operation
       const sent = { walletId, transferId: "", amount, reference, metadata: noMetadata, effectiveAt, currency: "" }
       return walletId === from
-        ? { ...sent, _tag: "SendTransfer", to, destination: null }
+        ? { ...sent, _tag: "SendTransfer", to, destination: null, refund: null }
         : { ...sent, _tag: "ReceiveTransfer", from }
     }
     case "legs": {
-      const legs = operation.legs.map((leg) => ({ ...leg, metadata: noMetadata }))
-      return { ...note, _tag: "BeginLegs", walletId, transferId: "", legs, parties: [], effectiveAt: null }
+      const legs = operation.legs.map((leg) => ({ ...leg, metadata: noMetadata, refund: null }))
+      return {
+        ...note,
+        _tag: "BeginLegs",
+        walletId,
+        transferId: "",
+        legs,
+        parties: [],
+        effectiveAt: null,
+        refundOf: null
+      }
     }
+    case "refund":
+    case "refundTransfer":
     case "read":
     case "past":
       return undefined
@@ -235,6 +256,8 @@ export const wasAgainst = (
   policy?: string
 ): boolean => {
   const { calledAt, operation, truth } = attempt
+  // How much of an original is left shows from the log of another wallet: any policy may have been against it.
+  if (operation.kind === "refund" || operation.kind === "refundTransfer") return trial.policies.length > 0
   const command = askedOf(operation, walletId)
   if (command === undefined) return false
   const ledger = account.ledgers.get(walletId)

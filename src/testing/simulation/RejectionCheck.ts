@@ -14,6 +14,8 @@ import {
   metadataBytes,
   neededFor,
   openHoldsOf,
+  refundBytes,
+  refundName,
   stateBytes
 } from "./LedgerState.ts"
 import { type Account, type LoggedCommand, nameOf } from "./LogCheck.ts"
@@ -42,6 +44,8 @@ interface Moment {
   /** The earliest that it was at the call, ms. */
   readonly since: number
   readonly limits: WalletLimits
+  /** Of a refund: what it is of, if the log has that. */
+  readonly original: Original | undefined
   /** Of all wallets of several legs but the home, each at any time of the call. */
   readonly others: ReadonlyMap<string, ReadonlyArray<LedgerState | undefined>>
 }
@@ -77,6 +81,8 @@ const added = (operation: Operation, state: LedgerState): number => {
       return askedBytes(operation.reference)
     case "capture":
       return operation.to === null ? -Infinity : askedBytes(null) + 216
+    case "refundTransfer":
+      return askedBytes(operation.reference) + refundBytes
     case "legs":
       return legsBytes
     case "update":
@@ -130,10 +136,93 @@ export const destinationOf = (operation: Operation): string | undefined =>
 
 const isClosed = (state: LedgerState | undefined) => state?.status === "closed"
 
+/** What a refund is asked of. */
+interface Original {
+  /** `null`: it cannot be refunded at all. */
+  readonly amount: bigint | null
+  readonly name: string
+  /** Of several legs as a whole: each has a bound of its own, at its own wallet. */
+  readonly isWhole: boolean
+  readonly isTakenBack: boolean
+  /** That makes its refunds. */
+  readonly walletId: string
+  /** Of a transfer: its rows were lost, and are still to be written again. */
+  readonly isLost: boolean
+}
+
+const refundTags: ReadonlySet<string> = new Set([
+  "TransactionNotFound",
+  "TransferNotFound",
+  "NotRefundable",
+  "RefundExceeded",
+  "InsufficientFunds"
+])
+
+const isRefund = ({ kind }: Operation): boolean => kind === "refund" || kind === "refundTransfer"
+
+const justifiesRefund = (tag: string, operation: Operation, { original, state }: Moment): boolean => {
+  const asked = "amount" in operation ? operation.amount : null
+  if (tag === "TransactionNotFound" || tag === "TransferNotFound") {
+    return original === undefined || original.isWhole || original.isLost || original.walletId !== operation.walletId
+  }
+  if (original === undefined) return false
+  if (tag === "NotRefundable") return original.amount === null
+  if (original.isWhole) return true
+  if (original.amount === null || state === undefined) return false
+  const left = original.amount - (state.refunded.get(original.name) ?? 0n)
+  if (tag === "RefundExceeded") return left <= 0n || (asked !== null && asked > left)
+  return tag === "InsufficientFunds" && availableOf(state) < (asked ?? left)
+}
+
+const originalOf = ({ ledgers, several, transfers }: Account, { operation, truth }: Answered): Original | undefined => {
+  if (operation.kind === "refund") {
+    const { transactionId: id } = operation
+    const ledger = ledgers.get(operation.walletId)
+    const found = [...(ledger?.transactions.values() ?? [])].flat().find((one) => one.id === id)
+    if (found === undefined || ledger!.reversals.has(found.version)) return undefined
+    const isOwn = ["debit", "capture", "credit"].includes(found.type)
+    const name = refundName(id, 0)
+    return {
+      amount: isOwn ? found.amount : null,
+      name,
+      isWhole: false,
+      isTakenBack: found.type === "credit",
+      walletId: operation.walletId,
+      isLost: false
+    }
+  }
+  if (operation.kind !== "refundTransfer") return undefined
+  const { leg, transferId: id } = operation
+  const one = transfers.get(id)
+  const of = several.get(id)
+  if (one === undefined && of === undefined) return undefined
+  const isOver =
+    one === undefined ? of!.decided?.event._tag === "LegsReleased" : one.ended?.event._tag === "TransferReversed"
+  const isOfRefund =
+    one === undefined
+      ? of!.event.refundOf !== null
+      : one.sent.event._tag === "TransferSent" && one.sent.event.refund !== null
+  const amount = isOver || isOfRefund ? null : (one?.amount ?? of!.event.legs[leg ?? 0]!.amount)
+  const sent = one?.sent ?? of!.begun
+  const isLost = (truth.persisted.get(sent.walletId) ?? -1) < sent.version
+  const walletId = one?.to ?? of!.event.legs[leg ?? 0]!.to
+  return {
+    amount,
+    name: refundName(id, leg ?? 0),
+    isWhole: of !== undefined && leg === null,
+    isTakenBack: true,
+    walletId,
+    isLost
+  }
+}
+
 /** Whether the wallet, as it was, says so. */
 const justifies = (tag: string, operation: Operation, moment: Moment): boolean => {
   const { destinations, limits, since, state, time } = moment
   if (operation.kind === "legs" && tag !== "LimitExceeded") return justifiesLegs(tag, operation, moment)
+  if (isRefund(operation) && refundTags.has(tag)) return justifiesRefund(tag, operation, moment)
+  // Several wallets may say so, each of its own leg.
+  if (moment.original?.isWhole === true) return true
   switch (tag) {
     case "WalletNotFound":
       return (
@@ -152,10 +241,11 @@ const justifies = (tag: string, operation: Operation, moment: Moment): boolean =
   const hold = "holdId" in operation ? state.holds.get(operation.holdId) : undefined
   switch (tag) {
     case "WalletFrozen":
-      return operation.kind === "credit"
+      return operation.kind === "credit" || (operation.kind === "refund" && moment.original?.isTakenBack === false)
         ? isFrozen(state, "credits", since)
         : isFrozen(state, "debits", since) &&
-            ["debit", "hold", "capture", "change", "transfer"].includes(operation.kind)
+            (["debit", "hold", "capture", "change", "transfer"].includes(operation.kind) ||
+              moment.original?.isTakenBack === true)
     case "WalletNotEmpty":
       return (
         operation.kind === "close" &&
@@ -209,6 +299,8 @@ const couldBeRefused = (operation: Operation): boolean => {
       return operation.legs.some(({ amount }) => amount === unluckyAmount || amount === unluckyArrival)
     case "capture":
     case "change":
+    case "refund":
+    case "refundTransfer":
       return operation.amount === unluckyAmount || operation.amount === null
     case "release":
       return true
@@ -252,6 +344,16 @@ const othersOf = (account: Account, attempt: Answered): Moment["others"] => {
   return others
 }
 
+/** To whom a refund of that leg would go. */
+const sourceOf = ({ several, transfers }: Account, id: string, leg: number): string | undefined =>
+  transfers.get(id)?.from ?? several.get(id)?.event.legs[leg]?.from
+
+/** Of one leg, also that of a capture or a refund. */
+const targetOf = (account: Account, operation: Operation): string | undefined =>
+  operation.kind === "refundTransfer"
+    ? sourceOf(account, operation.transferId, operation.leg ?? 0)
+    : destinationOf(operation)
+
 const checkRules = (
   trial: Trial,
   account: Account,
@@ -264,7 +366,8 @@ const checkRules = (
   const ledger = account.ledgers.get(walletId)
   const newest = truth.versions.get(walletId) ?? -1
   const states = statesBetween(ledger, oldestVersion(trial, attempt, ledger), newest)
-  const to = destinationOf(operation)
+  const original = originalOf(account, attempt)
+  const to = targetOf(account, operation)
   const destination = to === undefined ? undefined : account.ledgers.get(to)
   const destinations =
     to === undefined ? [] : statesBetween(destination, toldVersion(attempt, to), truth.versions.get(to) ?? -1)
@@ -272,10 +375,13 @@ const checkRules = (
   const others = othersOf(account, attempt)
   const holds = states.some((state) => {
     const [since, time] = [attempt.calledAt - soundMillis, truth.time + soundMillis]
-    return justifies(tag, operation, { state, destinations, others, since, time, limits })
+    return justifies(tag, operation, { state, destinations, others, original, since, time, limits })
   })
   if (!holds) wrong("the wallet was not like that at any time of the call")
-  if (operation.kind !== "read" && operation.kind !== "past") checkUnused(account, attempt, wrong)
+  if (operation.kind === "read" || operation.kind === "past") return
+  // Which wallet's the key is shows from the original only.
+  if (isRefund(operation) && ["TransactionNotFound", "TransferNotFound", "NotRefundable"].includes(tag)) return
+  checkUnused(account, attempt, wrong)
 }
 
 /** A key that was used is told before everything else. */
@@ -334,14 +440,15 @@ const checkTriedReversal = (trial: Trial, account: Account, attempt: Answered, r
     const ledger = account.ledgers.get(operation.walletId)
     const newest = truth.versions.get(operation.walletId) ?? -1
     const state = statesBetween(ledger, newest, newest).at(-1)
-    const moment = { state, destinations: [], others: othersOf(account, attempt), since, time, limits }
+    const others = othersOf(account, attempt)
+    const moment = { state, destinations: [], others, original: undefined, since, time, limits }
     const tag = reason.slice(0, reason.indexOf(":"))
     return (
       operation.legs.some(({ from, to }) => [from, to].some((id) => wasAgainst(trial, account, attempt, id))) ||
       justifiesLegs(tag, operation, moment)
     )
   }
-  const to = destinationOf(operation)
+  const to = targetOf(account, operation)
   if (to === undefined) return false
   if (wasAgainst(trial, account, attempt, to)) return true
   return statesBetween(account.ledgers.get(to), toldVersion(attempt, to), truth.versions.get(to) ?? -1).some(
@@ -386,7 +493,11 @@ export const checkRejection = (
     case "OperationReversed":
       return checkReversed(account, attempt, wrong)
     case "TransferReversed":
-      if (attempt.dryRun && checkTriedReversal(trial, account, attempt, error.reason ?? "")) return
+      if (
+        attempt.dryRun &&
+        (attempt.operation.kind === "refundTransfer" || checkTriedReversal(trial, account, attempt, error.reason ?? ""))
+      )
+        return
       return checkTransferReversed(account, attempt, wrong)
     case "PolicyRejected":
       trial.asked.rejected++

@@ -97,7 +97,7 @@ const checkSnapshots = (trial: Trial, ledger: Ledger, violated: Violated): void 
       continue
     }
     const { keys, wallet } = decoded.success
-    const { holds, openBytes: _openBytes, prepared, transfers, ...view } = wallet
+    const { holds, openBytes: _openBytes, prepared, refunds: _refunds, transfers, ...view } = wallet
     if (!isSame(view, viewOf(state))) violated(`${place}: ${difference(view, viewOf(state))}`)
     const open = Array.from(state.holds.values()).filter((hold) => isUnderWay(state, hold.id) || isOpenHold(hold))
     if (HashMap.size(holds) !== open.length || !open.every(({ id }) => HashMap.has(holds, id)))
@@ -170,6 +170,7 @@ export const rowOfLegs = ({ begun, event, id }: LoggedLegs, settled: RecordedEve
     leg: end?.leg ?? null,
     reference: event.reference,
     metadata: event.metadata,
+    refundOf: event.refundOf,
     createdAt: begun.time,
     effectiveAt: event.effectiveAt ?? begun.time,
     updatedAt: settled?.time ?? begun.time

@@ -21,6 +21,8 @@ export const isUnlucky = (event: WalletEvent): boolean => {
     case "HoldCaptured":
     case "HoldCapturedTo":
     case "HoldChanged":
+    case "RefundReceived":
+    case "RefundPaid":
     case "TransferSent":
       return event.amount === unluckyAmount
     case "LegsBegun":

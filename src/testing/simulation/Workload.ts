@@ -1,5 +1,6 @@
 /** What clients ask for: every command, on few wallets, so that they meet; some of it refused by rules, some nonsense. */
 import type { SeededRandom } from "./SeededRandom.ts"
+import type { Transfer } from "../../domain/Wallet.ts"
 import type { Operation } from "./History.ts"
 import { unluckyAmount, unluckyArrival, unluckyRelease, unluckyText } from "./UserRule.ts"
 
@@ -10,6 +11,10 @@ export interface Knowledge {
   readonly holds: Map<string, Array<string>>
   /** The last version that somebody was told, per wallet. */
   readonly versions: Map<string, number>
+  /** Ids of transactions that somebody was told of, per wallet. */
+  readonly originals: Map<string, Array<string>>
+  /** Completed ones that somebody was told of. */
+  readonly transfers: Array<Pick<Transfer, "id" | "legs">>
   readonly refusalRate: number
   /** By the clients' own clock, ms. */
   readonly now: () => number
@@ -160,6 +165,36 @@ const legs: Draw = (random, walletId, unlucky, { wallets }) => {
   }
 }
 
+/** Of few, so that several are of one: the newest, and refunds among them. */
+const refund: Draw = (random, walletId, unlucky, { originals }) => {
+  const known = originals.get(walletId) ?? []
+  return {
+    kind: "refund",
+    walletId,
+    transactionId:
+      known.length === 0 || random.chance(0.02)
+        ? "no-such-transaction"
+        : known[known.length - 1 - random.below(Math.min(4, known.length))]!,
+    amount: unlucky ? unluckyAmount : random.chance(0.4) ? null : amountOf(random, 12),
+    reference: referenceOf(random),
+    effectiveAt: effectiveAtOf(random)
+  }
+}
+
+const refundTransfer: Draw = (random, walletId, unlucky, { transfers }) => {
+  const transfer = transfers[transfers.length - 1 - random.below(Math.min(4, Math.max(1, transfers.length)))]
+  const leg = transfer === undefined || random.chance(0.5) ? null : random.below(transfer.legs.length)
+  const several = (transfer?.legs.length ?? 1) > 1
+  return {
+    kind: "refundTransfer",
+    walletId: transfer?.legs[leg ?? 0]?.to ?? walletId,
+    transferId: transfer?.id ?? "no-such-transfer",
+    leg,
+    amount: (several && leg === null) || random.chance(0.4) ? null : unlucky ? unluckyAmount : amountOf(random, 8),
+    reference: referenceOf(random)
+  }
+}
+
 const create: Draw = (random, walletId, unlucky) => ({
   kind: "create",
   walletId,
@@ -190,6 +225,8 @@ const draws: ReadonlyArray<readonly [Draw, number]> = [
   [release, 6],
   [transfer, 22],
   [legs, 14],
+  [refund, 14],
+  [refundTransfer, 10],
   [freeze, 4],
   [status("unfreeze"), 5],
   [status("close"), 2],

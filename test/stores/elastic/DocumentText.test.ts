@@ -68,12 +68,22 @@ const transaction: fc.Arbitrary<Transaction> = fc.record({
   ...note,
   id: text,
   walletId: id,
-  type: fc.constantFrom("credit", "debit", "capture", "transfer_in", "transfer_out", "reversal"),
+  type: fc.constantFrom(
+    "credit",
+    "debit",
+    "capture",
+    "transfer_in",
+    "transfer_out",
+    "reversal",
+    "refund_in",
+    "refund_out"
+  ),
   amount,
   balanceAfter: balance,
   currency,
   holdId: maybe(id),
   transferId: maybe(id),
+  refundOf: maybe(text),
   version,
   createdAt: time,
   effectiveAt: time
@@ -85,6 +95,7 @@ const transferLeg: fc.Arbitrary<TransferLeg> = fc.record({
   to: id,
   amount,
   currency,
+  refund: maybe(fc.record({ of: id, leg })),
   sentTransactionId: maybe(text),
   receivedTransactionId: maybe(text)
 })
@@ -100,6 +111,7 @@ const transfer: fc.Arbitrary<Transfer> = fc.record({
   status: fc.constantFrom("pending", "completed", "reversed"),
   reason: maybe(text),
   leg: maybe(leg),
+  refundOf: maybe(id),
   createdAt: time,
   effectiveAt: time,
   updatedAt: time

@@ -84,6 +84,7 @@ const documents: ReadonlyArray<SearchDocument> = [
       metadata: {},
       holdId: "hold",
       transferId: null,
+      refundOf: "0190e1f0-0000-7000-8000-000000000001",
       version: 7,
       createdAt: 1,
       effectiveAt: 0
@@ -107,13 +108,15 @@ const documents: ReadonlyArray<SearchDocument> = [
         amount: 1n,
         currency: "EUR",
         reference: "",
-        metadata: { k: "v" }
+        metadata: { k: "v" },
+        refund: null
       }),
       status: "reversed",
       reason: "x".repeat(40_000),
       leg: null,
       reference: "",
       metadata: { k: "v" },
+      refundOf: null,
       createdAt: 1,
       effectiveAt: 1,
       updatedAt: 2
@@ -133,7 +136,15 @@ const documents: ReadonlyArray<SearchDocument> = [
       currency: null,
       legs: [
         withTransactions(
-          { from: "Wallet_1", to: "w2", amount: 1n, currency: "EUR", reference: "Café", metadata: {} },
+          {
+            from: "Wallet_1",
+            to: "w2",
+            amount: 1n,
+            currency: "EUR",
+            reference: "Café",
+            metadata: {},
+            refund: { of: "T1", leg: 0 }
+          },
           { sent: "s0", received: "r0" }
         ),
         withTransactions(
@@ -143,7 +154,8 @@ const documents: ReadonlyArray<SearchDocument> = [
             amount: 10n ** 30n - 1n,
             currency: "USD",
             reference: null,
-            metadata: { k: "v" }
+            metadata: { k: "v" },
+            refund: { of: "T1", leg: 3 }
           },
           { sent: "s1", received: "r1" }
         )
@@ -153,6 +165,7 @@ const documents: ReadonlyArray<SearchDocument> = [
       leg: null,
       reference: "INV-8",
       metadata: {},
+      refundOf: "T1",
       createdAt: 1,
       effectiveAt: 2,
       updatedAt: 2

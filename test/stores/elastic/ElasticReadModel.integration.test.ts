@@ -1,6 +1,7 @@
 import { describe, layer } from "@effect/vitest"
 import { holdSearchContract } from "../../../src/testing/contract/HoldSearchContract.ts"
 import { legsSearchContract } from "../../../src/testing/contract/LegsContract.ts"
+import { refundSearchContract } from "../../../src/testing/contract/RefundContract.ts"
 import { statsContract } from "../../../src/testing/contract/StatsContract.ts"
 import { transactionSearchContract } from "../../../src/testing/contract/TransactionSearchContract.ts"
 import { transferSearchContract } from "../../../src/testing/contract/TransferSearchContract.ts"
@@ -17,6 +18,7 @@ describe.skipIf(!elasticsearchPresent)("search on Elasticsearch", () => {
       "transaction search": transactionSearchContract(settled),
       "transfer search": transferSearchContract(settled),
       "search of legs": legsSearchContract(settled),
+      "search of refunds": refundSearchContract(settled),
       "hold search": holdSearchContract(settled),
       stats: statsContract(settled)
     }

@@ -52,6 +52,7 @@ const transactionOf = (number: number): Transaction => {
     metadata: number % 4 === 0 ? metadataOf(number) : {},
     holdId: null,
     transferId: number % 100 === 0 ? `transfer-${number}` : null,
+    refundOf: null,
     version: 1,
     createdAt: begin + number * 1_000,
     effectiveAt: begin + number * 1_000

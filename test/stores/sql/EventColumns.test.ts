@@ -7,7 +7,8 @@ import { columnsOf, eventOfColumns, type EventColumnsRow } from "../../../src/st
 import { goldenEvents } from "../../domain/GoldenEvents.ts"
 
 const rowOf = (event: WalletEvent): EventColumnsRow => {
-  const { amount, counterparty, data, effectiveAt, holdId, metadata, reference, transferId } = columnsOf(event)
+  const { amount, counterparty, data, effectiveAt, holdId, metadata, reference, refundOf, transferId } =
+    columnsOf(event)
   return {
     type: event._tag,
     currency: "EUR",
@@ -20,6 +21,7 @@ const rowOf = (event: WalletEvent): EventColumnsRow => {
     transfer_id: transferId,
     counterparty,
     effective_at: effectiveAt === null ? null : new Date(effectiveAt),
+    refund_of: refundOf,
     data
   }
 }

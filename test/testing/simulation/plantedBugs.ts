@@ -5,6 +5,7 @@
 import { plantedHolds } from "./plantedHolds.ts"
 import { plantedLegs } from "./plantedLegs.ts"
 import { plantedPolicies } from "./plantedPolicies.ts"
+import { plantedRefunds } from "./plantedRefunds.ts"
 import { answers } from "./answerBugs.ts"
 import { bug, change, foundBy, type PlantedBug, type Replacement } from "./plantedBug.ts"
 
@@ -459,6 +460,7 @@ export const plantedBugs: ReadonlyArray<PlantedBug> = [
   ...plantedLegs,
   ...plantedPolicies,
   ...plantedHolds,
+  ...plantedRefunds,
   ...keys,
   ...unchanged,
   ...unsure,

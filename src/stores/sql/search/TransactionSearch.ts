@@ -59,6 +59,7 @@ class Search implements PlacedSearch {
       .filterBy(query.effectiveFrom, (p) => `coalesce(r.effective_at, r.time) >= ${p}`, time)
       .filterBy(query.effectiveTo, (p) => `coalesce(r.effective_at, r.time) <= ${p}`, time)
       .filterBy(query.transferId, (p) => `r.transfer_id = ${p}`, text)
+      .filterBy(query.refundOf, (p) => `r.refund_of = ${p}`, text)
       .filterBy(query.holdId, (p) => `r.hold_id = ${p}`, text)
       .filterBy(
         query.idempotencyKey,
@@ -100,6 +101,10 @@ class Search implements PlacedSearch {
       this.#rows.all(ofSource(reversed), `${ofTransfer} and t.status = 'reversed'`),
       this.#allLegs("leg_transactions r", `r.transfer_id = ${id}`)
     ]
+  }
+
+  byOriginal(transactionId: string): Ways {
+    return [this.#rows.all("events r", `r.refund_of = ${this.#rows.values.parameter(text(transactionId))}`)]
   }
 
   byWords(words: ReadonlyArray<string>): Ways {
@@ -210,7 +215,10 @@ export const searchTransactions = Effect.fnUntraced(function* (
     make: (of, before) => new Search(of, query, before, words),
     decode: decodeTransactionPlace,
     page: pageOfAllTransactions,
-    best: (search) => (query.transferId === undefined ? undefined : search.byTransfer(query.transferId)),
+    best: (search) => {
+      if (query.refundOf !== undefined) return search.byOriginal(query.refundOf)
+      return query.transferId === undefined ? undefined : search.byTransfer(query.transferId)
+    },
     narrower,
     valueOf: transactionOfRow
   })

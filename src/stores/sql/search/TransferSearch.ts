@@ -86,6 +86,7 @@ class Search implements PlacedSearch {
     if (this.#before !== undefined) rows.filter(`r.position < ${this.#before}`)
     addLegFilters(rows, query)
       .filterBy(query.status, (p) => `r.status = ${p}`, text)
+      .filterBy(query.refundOf, (p) => `r.refund_of = ${p}`, text)
       .filterBy(query.from, (p) => `r.created_at >= ${p}`, time)
       .filterBy(query.to, (p) => `r.created_at <= ${p}`, time)
       .filterBy(
@@ -111,6 +112,10 @@ class Search implements PlacedSearch {
   statement(ways: Ways): { readonly statement: string; readonly parameters: ReadonlyArray<unknown> } {
     const shown = `${transferColumns}, null::timestamptz as received_at, ${transactionIdColumns}`
     return { statement: this.#rows.statement(shown, "t", ways), parameters: this.#rows.values.parameters }
+  }
+
+  byOriginal(transferId: string): Ways {
+    return [this.#rows.all("transfers r", `r.refund_of = ${this.#rows.values.parameter(text(transferId))}`)]
   }
 
   byWords(words: ReadonlyArray<string>): Ways {
@@ -187,7 +192,7 @@ export const searchTransfers = Effect.fnUntraced(function* (
     make: (of, before) => new Search(of, query, before, words),
     decode: decodePosition,
     page: pageByPosition,
-    best: () => undefined,
+    best: (search) => (query.refundOf === undefined ? undefined : search.byOriginal(query.refundOf)),
     narrower,
     valueOf: transferOfRow
   })
