@@ -11,7 +11,7 @@
  * fingerprint; a longer one is hashed. No kind is called `sha256:…`.
  */
 import { createHash } from "node:crypto"
-import type { Command, SendTransfer } from "./Command.ts"
+import type { Command, FreezeCommand, SendTransfer } from "./Command.ts"
 import type { HoldCommand } from "./Hold.ts"
 import type { AskedLeg } from "./Legs.ts"
 import { type Metadata, noMetadata } from "./Limits.ts"
@@ -82,13 +82,7 @@ const canonicalText = (command: Command): string => {
         metadataText(command.metadata)
       )
     case "Freeze":
-      return (
-        `freeze|${text(command.reason)}` +
-        (command.direction === null || command.direction === "debits"
-          ? ""
-          : `|direction=${quoted(command.direction)}`) +
-        (command.until === null ? "" : `|until=${command.until}`)
-      )
+      return freezeText(command)
     case "ExpireFreeze":
       return "thaw"
     case "Unfreeze":
@@ -111,6 +105,11 @@ const transferRefund = (
 ): string =>
   `refundTransfer|${quoted(transferId)}|${leg ?? ""}|${amount ?? ""}|${note(command.reference, command.metadata)}` +
   effective(command)
+const freezeText = ({ direction, reason, until }: FreezeCommand): string =>
+  `freeze|${text(reason)}` +
+  (direction === null || direction === "debits" ? "" : `|direction=${quoted(direction)}`) +
+  (until === null ? "" : `|until=${until}`)
+
 const holdText = (command: HoldCommand): string => {
   switch (command._tag) {
     case "PlaceHold":

@@ -98,7 +98,8 @@ export const minBalance = ({
 
 /**
  * The balance, with all that is in flight come back and all that is promised arrived, stays at `amount` or below, minor
- * units. It stops credits, refunds of debits and what is received: a transfer of one leg is then reversed, one of several legs does not happen.
+ * units. It stops credits, refunds of debits and what is received: a transfer of one leg is then reversed, one of several
+ * legs does not happen.
  */
 export const maxBalance = ({
   amount,

@@ -237,7 +237,10 @@ const holdIn = (wallet: Wallet | undefined, holdId: string) => {
   return hold?._tag === "Some" ? hold.value : undefined
 }
 
-/** What has left the wallet by the event, minor units: a debit, a capture, a refund of a credit, what was sent; else `0n`. What came back later is in it. */
+/**
+ * What has left the wallet by the event, minor units: a debit, a capture, a refund of a credit, what was sent; else `0n`.
+ * What came back later is in it.
+ */
 export const spentIn = ({ event }: RecordedEvent): bigint => {
   switch (event._tag) {
     case "WalletDebited":

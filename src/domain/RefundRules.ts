@@ -1,7 +1,6 @@
 /** Refunds: the rule of those of a transaction, what bounds all of them, and what their events do. */
 import * as Result from "effect/Result"
 import {
-  closed,
   closedOrFrozen,
   type DecideContext,
   type Decision,

@@ -16,7 +16,7 @@ import type { Await } from "../actors/Mailbox.ts"
 import type { RecordedEvent, WalletEventType } from "../domain/Event.ts"
 import type { Metadata } from "../domain/Limits.ts"
 import type { HoldNotFound, InvalidRequest, TransferNotFound, WalletNotFound } from "../domain/Rejection.ts"
-import type { FreezeDirection, Hold, Transaction, TransactionType, Transfer, TransferLeg } from "../domain/Wallet.ts"
+import type { FreezeDirection, Hold, TransactionType } from "../domain/Wallet.ts"
 import type { Page, PageRequest } from "../stores/Page.ts"
 import type { HoldQuery, TransactionQuery, TransferQuery, WalletView } from "../stores/Persistence.ts"
 import type {
@@ -30,8 +30,10 @@ import type {
 import type { EventUnreadable, PositionGone, QueryTooWide, ReadError } from "../stores/StoreError.ts"
 import type { BookDate } from "../domain/BookDates.ts"
 import type { ClusterView } from "./ClusterStatus.ts"
+import type { TransactionDetails, TransferDetails } from "./Details.ts"
 import type { FeedPage } from "./FeedPages.ts"
 
+export type * from "./Details.ts"
 export type { FeedPage } from "./FeedPages.ts"
 export type { Await } from "../actors/Mailbox.ts"
 export type { ClusterNode, ClusterView, LeaseState, OwnPart } from "./ClusterStatus.ts"
@@ -99,19 +101,6 @@ export interface CommandAnswer {
   /** `true`: the key was known, nothing new has happened. */
   readonly replayed: boolean
   readonly dryRun?: undefined
-}
-
-/** A transaction as callers see it. */
-export interface TransactionDetails extends Transaction {
-  /** What of it was given back, or taken back; `0n` of what is no movement of its own. */
-  readonly refunded: bigint
-}
-
-/** A transfer as callers see it. */
-export interface TransferDetails extends Omit<Transfer, "legs"> {
-  /** Of one leg what of it was refunded, or is on its way back; of several `null`: their legs tell. */
-  readonly refunded: bigint | null
-  readonly legs: ReadonlyArray<TransferLeg & { readonly refunded: bigint }>
 }
 
 export interface TransactionAnswer extends CommandAnswer {

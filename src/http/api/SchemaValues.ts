@@ -7,6 +7,7 @@ import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import * as SchemaGetter from "effect/SchemaGetter"
 import * as SchemaIssue from "effect/SchemaIssue"
+import { maxLegs } from "../../domain/Legs.ts"
 import {
   amountOrZeroPattern,
   amountPattern,
@@ -213,4 +214,20 @@ export const noFields = Schema.Struct({}).check(
     (value: object) => typeof value === "object" && !Array.isArray(value) && Object.keys(value).length === 0,
     { expected: "nothing here" }
   )
+)
+
+export const TransactionType = Schema.Literals([
+  "credit",
+  "debit",
+  "capture",
+  "transfer_in",
+  "transfer_out",
+  "reversal",
+  "refund_in",
+  "refund_out"
+])
+
+/** Of several legs, from 0. */
+export const LegNumber = Schema.Int.check(
+  Schema.isBetween({ minimum: 0, maximum: maxLegs - 1 }, { expected: "the number of a leg, from 0" })
 )

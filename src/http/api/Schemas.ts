@@ -17,6 +17,7 @@ import {
   Flag,
   Id,
   IdempotencyKey,
+  LegNumber,
   Metadata,
   noFields,
   Position,
@@ -24,6 +25,7 @@ import {
   Text,
   text,
   Time,
+  TransactionType,
   VersionNumber
 } from "./SchemaValues.ts"
 
@@ -58,16 +60,7 @@ export const WalletJson = Schema.Struct({
   updatedAt: Time
 }).annotate({ identifier: "Wallet" })
 
-export const TransactionType = Schema.Literals([
-  "credit",
-  "debit",
-  "capture",
-  "transfer_in",
-  "transfer_out",
-  "reversal",
-  "refund_in",
-  "refund_out"
-])
+export { TransactionType }
 
 export const TransactionJson = Schema.Struct({
   id: Id,
@@ -377,6 +370,7 @@ export const FreezeBody = Schema.Struct({
   direction: Schema.optionalKey(FrozenDirection),
   until: Schema.optionalKey(Schema.NullOr(Time))
 }).annotate({ identifier: "FreezeWallet" })
+
 /** No amount: all that is left. */
 const refundFields = {
   amount: Schema.optionalKey(Amount),
@@ -387,12 +381,7 @@ const refundFields = {
 
 export const RefundTransactionBody = Schema.Struct(refundFields).annotate({ identifier: "RefundTransaction" })
 
-/** From 0. */
-const legNumber = Schema.Int.check(
-  Schema.isBetween({ minimum: 0, maximum: maxLegs - 1 }, { expected: "the number of a leg, from 0" })
-)
-
-const transferRefundFields = { ...refundFields, leg: Schema.optionalKey(legNumber) }
+const transferRefundFields = { ...refundFields, leg: Schema.optionalKey(LegNumber) }
 
 export const RefundTransferBody = Schema.Struct(transferRefundFields).annotate({ identifier: "RefundTransfer" })
 

@@ -140,16 +140,10 @@ export const columnsOf = (event: WalletEvent, withData = true): EventColumns => 
       const { amount, effectiveAt, metadata, reference, refundOf } = event
       return columns(amount, reference, metadata, null, null, null, null, effectiveAt, refundOf)
     }
-    case "TransferSettled":
-      return columns(
-        null,
-        null,
-        noMetadata,
-        event.holdId,
-        event.transferId,
-        event.to,
-        withData ? amountOnly(event.amount) : null
-      )
+    case "TransferSettled": {
+      const data = withData ? amountOnly(event.amount) : null
+      return columns(null, null, noMetadata, event.holdId, event.transferId, event.to, data)
+    }
     case "TransferRefused":
       return columns(null, null, noMetadata, null, event.transferId, event.from, rest())
     case "TransferReversed":

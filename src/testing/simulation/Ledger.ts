@@ -149,13 +149,10 @@ export class Ledger {
         thaws("credits")
         return { ...state, balance: before.balance + event.amount }
       case "WalletDebited":
-        if (event.forced === true) {
-          isOpen()
-          thaws("debits")
-          return { ...state, balance: before.balance - event.amount, forced: true }
-        }
-        spends(event.amount)
-        return { ...state, balance: before.balance - event.amount }
+        if (event.forced === true) thaws("debits")
+        else spends(event.amount)
+        isOpen()
+        return { ...state, balance: before.balance - event.amount, forced: before.forced || event.forced === true }
       case "RefundReceived":
       case "RefundPaid":
         return this.moveRefund(state, event, { broken, landedAt, spends, thaws })
@@ -355,11 +352,10 @@ export class Ledger {
       case "WalletDebited":
         return { ...state, balance: state.balance + event.amount }
       case "RefundReceived":
-      case "RefundPaid":
-        return {
-          ...withRefunded(state, { of: event.refundOf, leg: 0 }, -event.amount),
-          balance: state.balance + (event._tag === "RefundPaid" ? event.amount : -event.amount)
-        }
+      case "RefundPaid": {
+        const back = event._tag === "RefundPaid" ? event.amount : -event.amount
+        return { ...withRefunded(state, { of: event.refundOf, leg: 0 }, -event.amount), balance: state.balance + back }
+      }
       case "TransferSent": {
         if (!state.inFlight.has(event.transferId)) broken("the transfer has ended")
         const inFlight = new Map(state.inFlight)

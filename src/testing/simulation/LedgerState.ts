@@ -90,6 +90,7 @@ export const viewOf = ({
   holds: _holds,
   inFlight: _inFlight,
   prepared: _prepared,
+  refunded: _refunded,
   ...view
 }: LedgerState) => view
 

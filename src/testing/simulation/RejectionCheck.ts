@@ -15,10 +15,10 @@ import {
   neededFor,
   openHoldsOf,
   refundBytes,
-  refundName,
   stateBytes
 } from "./LedgerState.ts"
 import { type Account, type LoggedCommand, nameOf } from "./LogCheck.ts"
+import { isRefund, justifiesRefund, type Original, originalOf, refundTags } from "./RefundCheck.ts"
 import { wasAgainst } from "./PolicyCheck.ts"
 import type { Trial } from "./Trial.ts"
 import { soundMillis } from "./FaultPlan.ts"
@@ -135,86 +135,6 @@ export const destinationOf = (operation: Operation): string | undefined =>
   operation.kind === "transfer" || operation.kind === "capture" ? (operation.to ?? undefined) : undefined
 
 const isClosed = (state: LedgerState | undefined) => state?.status === "closed"
-
-/** What a refund is asked of. */
-interface Original {
-  /** `null`: it cannot be refunded at all. */
-  readonly amount: bigint | null
-  readonly name: string
-  /** Of several legs as a whole: each has a bound of its own, at its own wallet. */
-  readonly isWhole: boolean
-  readonly isTakenBack: boolean
-  /** That makes its refunds. */
-  readonly walletId: string
-  /** Of a transfer: its rows were lost, and are still to be written again. */
-  readonly isLost: boolean
-}
-
-const refundTags: ReadonlySet<string> = new Set([
-  "TransactionNotFound",
-  "TransferNotFound",
-  "NotRefundable",
-  "RefundExceeded",
-  "InsufficientFunds"
-])
-
-const isRefund = ({ kind }: Operation): boolean => kind === "refund" || kind === "refundTransfer"
-
-const justifiesRefund = (tag: string, operation: Operation, { original, state }: Moment): boolean => {
-  const asked = "amount" in operation ? operation.amount : null
-  if (tag === "TransactionNotFound" || tag === "TransferNotFound") {
-    return original === undefined || original.isWhole || original.isLost || original.walletId !== operation.walletId
-  }
-  if (original === undefined) return false
-  if (tag === "NotRefundable") return original.amount === null
-  if (original.isWhole) return true
-  if (original.amount === null || state === undefined) return false
-  const left = original.amount - (state.refunded.get(original.name) ?? 0n)
-  if (tag === "RefundExceeded") return left <= 0n || (asked !== null && asked > left)
-  return tag === "InsufficientFunds" && availableOf(state) < (asked ?? left)
-}
-
-const originalOf = ({ ledgers, several, transfers }: Account, { operation, truth }: Answered): Original | undefined => {
-  if (operation.kind === "refund") {
-    const { transactionId: id } = operation
-    const ledger = ledgers.get(operation.walletId)
-    const found = [...(ledger?.transactions.values() ?? [])].flat().find((one) => one.id === id)
-    if (found === undefined || ledger!.reversals.has(found.version)) return undefined
-    const isOwn = ["debit", "capture", "credit"].includes(found.type)
-    const name = refundName(id, 0)
-    return {
-      amount: isOwn ? found.amount : null,
-      name,
-      isWhole: false,
-      isTakenBack: found.type === "credit",
-      walletId: operation.walletId,
-      isLost: false
-    }
-  }
-  if (operation.kind !== "refundTransfer") return undefined
-  const { leg, transferId: id } = operation
-  const one = transfers.get(id)
-  const of = several.get(id)
-  if (one === undefined && of === undefined) return undefined
-  const isOver =
-    one === undefined ? of!.decided?.event._tag === "LegsReleased" : one.ended?.event._tag === "TransferReversed"
-  const isOfRefund =
-    one === undefined
-      ? of!.event.refundOf !== null
-      : one.sent.event._tag === "TransferSent" && one.sent.event.refund !== null
-  const amount = isOver || isOfRefund ? null : (one?.amount ?? of!.event.legs[leg ?? 0]!.amount)
-  const sent = one?.sent ?? of!.begun
-  const isLost = (truth.persisted.get(sent.walletId) ?? -1) < sent.version
-  const walletId = one?.to ?? of!.event.legs[leg ?? 0]!.to
-  return {
-    amount,
-    name: refundName(id, leg ?? 0),
-    isWhole: of !== undefined && leg === null,
-    isTakenBack: true,
-    walletId,
-    isLost
-  }
-}
 
 /** Whether the wallet, as it was, says so. */
 const justifies = (tag: string, operation: Operation, moment: Moment): boolean => {

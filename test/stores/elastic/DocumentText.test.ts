@@ -83,7 +83,7 @@ const transaction: fc.Arbitrary<Transaction> = fc.record({
   currency,
   holdId: maybe(id),
   transferId: maybe(id),
-  refundOf: maybe(text),
+  refundOf: maybe(id),
   version,
   createdAt: time,
   effectiveAt: time
