@@ -6,6 +6,7 @@ import { isText } from "../../src/domain/Limits.ts"
 import { ApiKeyStore } from "../../src/stores/ApiKeyStore.ts"
 import { EventStore } from "../../src/stores/EventStore.ts"
 import { Persistence } from "../../src/stores/Persistence.ts"
+import { mistakenNames } from "../domain/MistakenNames.ts"
 import { type ContractCase, contractCase } from "../../src/testing/contract/ContractCase.ts"
 import { transactionsOf, viewOf } from "../../src/testing/contract/Observations.ts"
 import {
@@ -73,7 +74,10 @@ const metadatas = fc
 const lives = fc.record({ reference: storable(255), reason: storable(255), metadata: metadatas })
 
 /** The same ones in every run and for every store. */
-const samples = fc.sample(lives, { numRuns: 120, seed: 7 })
+const samples = [
+  ...fc.sample(lives, { numRuns: 120, seed: 7 }),
+  ...mistakenNames.map((metadata) => ({ reference: "r", reason: "r", metadata }))
+]
 
 const hold = (holdId: string, { metadata, reference }: (typeof samples)[number]): SampleCommand => ({
   _tag: "PlaceHold",
