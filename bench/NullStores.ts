@@ -47,6 +47,7 @@ const persistence: Persistence["Service"] = {
   transfer: () => nothing,
   transfers: () => emptyPage,
   openTransfers: () => none,
+  dueFreezes: () => none,
   dueHolds: () => none,
   scanTransfers: () => none,
   wallet: () => nothing,

@@ -12,5 +12,13 @@ const created: Event.WalletCreated = {
 }
 
 given([created])
-  .when({ _tag: "Debit", walletId: "wallet-1", amount: 5n, reference: null, metadata: {}, effectiveAt: null })
+  .when({
+    _tag: "Debit",
+    walletId: "wallet-1",
+    amount: 5n,
+    reference: null,
+    metadata: {},
+    effectiveAt: null,
+    force: null
+  })
   .thenRejected(new InsufficientFunds({ walletId: "wallet-1", currency: "EUR", available: 0n, required: 5n }))

@@ -60,6 +60,7 @@ const layerSingletons = (bounds: ActorBounds) =>
       const sharding = yield* Sharding
       yield* sharding.registerSingleton("wallet/transfers", (yield* Sweepers.transfersInFlight(bounds)).run)
       yield* sharding.registerSingleton("wallet/holds", (yield* Sweepers.dueHolds(bounds)).run)
+      yield* sharding.registerSingleton("wallet/freezes", (yield* Sweepers.dueFreezes(bounds)).run)
       yield* sharding.registerSingleton("wallet/dead-nodes", (yield* DeadNodes.make).run)
     })
   )

@@ -10,9 +10,9 @@ import { MovementCommand } from "./Movement.ts"
 import { TransferCommand } from "./Transfer.ts"
 import type { Wallet } from "./Wallet.ts"
 
-export type { CaptureHold, ExpireHold, PlaceHold, ReleaseHold } from "./Hold.ts"
+export type { CaptureHold, CaptureHoldTo, ChangeHold, ExpireHold, PlaceHold, ReleaseHold } from "./Hold.ts"
 export type { ApplyLegs, BeginLegs, PrepareLegs, RefuseLegs, ReleaseLegs, SettleLegs } from "./Legs.ts"
-export type { Close, CreateWallet, Freeze, Unfreeze, UpdateWallet } from "./Lifecycle.ts"
+export type { Close, CreateWallet, ExpireFreeze, FreezeCommand, Unfreeze, UpdateWallet } from "./Lifecycle.ts"
 export type { Credit, Debit } from "./Movement.ts"
 export type { ReceiveTransfer, RefuseTransfer, ReverseTransfer, SendTransfer, SettleTransfer } from "./Transfer.ts"
 

@@ -3,7 +3,7 @@
  * before it sends a command on its way, so that a malformed one never comes into a batch
  * with others; the rules check the same values again, each at its place in the precedence.
  */
-import type { BeginLegs, RemoteCommand, SendTransfer } from "./Command.ts"
+import type { BeginLegs, CaptureHold, CaptureHoldTo, Credit, RemoteCommand, SendTransfer } from "./Command.ts"
 import {
   bothInvalid as both,
   invalid,
@@ -13,7 +13,8 @@ import {
   invalidReason,
   malformedEffectiveAt
 } from "./Decision.ts"
-import { invalidCreation, invalidUpdate } from "./LifecycleRules.ts"
+import { invalidChange } from "./HoldRules.ts"
+import { invalidCreation, invalidFreeze, invalidUpdate } from "./LifecycleRules.ts"
 import { invalidLegs } from "./LegsRules.ts"
 import { isTime } from "./Limits.ts"
 import type { InvalidRequest } from "./Rejection.ts"
@@ -33,20 +34,45 @@ export type ClientCommand =
           | "Debit"
           | "PlaceHold"
           | "CaptureHold"
+          | "ChangeHold"
           | "ReleaseHold"
       }
     >
   | Omit<SendTransfer, "currency" | "destination">
+  | Omit<CaptureHoldTo, "currency" | "destination">
   | Omit<BeginLegs, "parties">
+
+const malformedMovement = (command: Omit<Credit, "_tag">): InvalidRequest | undefined =>
+  both(
+    both(invalidId("walletId", command.walletId), invalidMovement(command)),
+    malformedEffectiveAt(command.effectiveAt)
+  )
+
+const malformedCapture = (
+  command: Pick<CaptureHold, "amount" | "effectiveAt" | "final" | "holdId" | "walletId">
+): InvalidRequest | undefined =>
+  both(
+    both(invalidId("walletId", command.walletId), invalidId("holdId", command.holdId)),
+    both(
+      both(
+        command.amount === null ? undefined : invalidAmount(command.amount),
+        typeof command.final === "boolean" ? undefined : invalid("final: neither true nor false")
+      ),
+      malformedEffectiveAt(command.effectiveAt)
+    )
+  )
 
 /** Takes any values in the command's fields, also those of a caller without types. Tells all that is wrong; `undefined`: nothing is. */
 export const malformed = (command: ClientCommand): InvalidRequest | undefined => {
   switch (command._tag) {
     case "Credit":
+      return malformedMovement(command)
     case "Debit":
       return both(
-        both(invalidId("walletId", command.walletId), invalidMovement(command)),
-        malformedEffectiveAt(command.effectiveAt)
+        malformedMovement(command),
+        command.force === null || typeof command.force === "boolean"
+          ? undefined
+          : invalid("force: neither true nor false")
       )
     case "PlaceHold":
       return both(
@@ -56,15 +82,13 @@ export const malformed = (command: ClientCommand): InvalidRequest | undefined =>
           : invalid("expiresAt: not a time in milliseconds")
       )
     case "CaptureHold":
+      return malformedCapture(command)
+    case "CaptureHoldTo":
+      return both(malformedCapture(command), invalidId("to", command.to))
+    case "ChangeHold":
       return both(
         both(invalidId("walletId", command.walletId), invalidId("holdId", command.holdId)),
-        both(
-          both(
-            command.amount === null ? undefined : invalidAmount(command.amount),
-            typeof command.final === "boolean" ? undefined : invalid("final: neither true nor false")
-          ),
-          malformedEffectiveAt(command.effectiveAt)
-        )
+        invalidChange(command)
       )
     case "ReleaseHold":
       return both(invalidId("walletId", command.walletId), invalidId("holdId", command.holdId))
@@ -80,6 +104,7 @@ export const malformed = (command: ClientCommand): InvalidRequest | undefined =>
     case "UpdateWallet":
       return both(invalidId("walletId", command.walletId), invalidUpdate(command))
     case "Freeze":
+      return both(invalidId("walletId", command.walletId), invalidFreeze(command))
     case "Unfreeze":
     case "Close":
       return both(invalidId("walletId", command.walletId), invalidReason(command.reason))

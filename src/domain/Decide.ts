@@ -20,9 +20,9 @@
 import * as Result from "effect/Result"
 import type { Command } from "./Command.ts"
 import type { DecideContext, Decision } from "./Decision.ts"
-import { captureHold, expireHold, placeHold, releaseHold } from "./HoldRules.ts"
+import { captureHold, captureHoldTo, changeHold, expireHold, placeHold, releaseHold } from "./HoldRules.ts"
 import { applyLegs, beginLegs, prepareLegs, refuseLegs, releaseLegs, settleLegs } from "./LegsRules.ts"
-import { close, create, freeze, unfreeze, update } from "./LifecycleRules.ts"
+import { close, create, expireFreeze, freeze, unfreeze, update } from "./LifecycleRules.ts"
 import { credit, debit } from "./MovementRules.ts"
 import { WalletNotFound } from "./Rejection.ts"
 import { reverseOperation } from "./ReverseOperation.ts"
@@ -44,6 +44,10 @@ export const decide = (wallet: Wallet | undefined, command: Command, context: De
       return placeHold(wallet, command, context)
     case "CaptureHold":
       return captureHold(wallet, command, context)
+    case "CaptureHoldTo":
+      return captureHoldTo(wallet, command, context)
+    case "ChangeHold":
+      return changeHold(wallet, command, context)
     case "ReleaseHold":
       return releaseHold(wallet, command)
     case "ExpireHold":
@@ -71,7 +75,9 @@ export const decide = (wallet: Wallet | undefined, command: Command, context: De
     case "SettleLegs":
       return settleLegs(wallet, command)
     case "Freeze":
-      return freeze(wallet, command)
+      return freeze(wallet, command, context)
+    case "ExpireFreeze":
+      return expireFreeze(wallet, context)
     case "Unfreeze":
       return unfreeze(wallet, command)
     case "Close":

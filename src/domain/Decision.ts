@@ -31,7 +31,7 @@ import {
   WalletClosed,
   WalletFrozen
 } from "./Rejection.ts"
-import { available, type OpenHold, type TransferInFlight, type Wallet } from "./Wallet.ts"
+import { available, type OpenHold, stops, type TransferInFlight, type Wallet } from "./Wallet.ts"
 import { hasRoom, walletBytes } from "./WalletSize.ts"
 
 /** Bounds of one wallet, by configuration. */
@@ -61,12 +61,22 @@ export type Decision = Result.Result<readonly [WalletEvent, ...ReadonlyArray<Wal
 export const closed = (wallet: Wallet): Rejection | undefined =>
   wallet.status === "closed" ? new WalletClosed({ walletId: wallet.id }) : undefined
 
-export const closedOrFrozen = (wallet: Wallet): Rejection | undefined => {
-  if (wallet.status === "active") return undefined
-  return wallet.status === "closed"
-    ? new WalletClosed({ walletId: wallet.id })
-    : new WalletFrozen({ walletId: wallet.id, direction: "debits", until: null })
+/** Whether it does not do what goes `way` at `time`, ms. From a freeze's `until` on it does, whether that is written or not. */
+export const frozen = (
+  { freeze, id: walletId }: Pick<Wallet, "freeze" | "id">,
+  way: "debits" | "credits",
+  time: number
+): WalletFrozen | undefined => {
+  if (freeze === null || !stops(freeze.direction, way)) return undefined
+  const { direction, until } = freeze
+  return until !== null && time >= until ? undefined : new WalletFrozen({ walletId, direction, until })
 }
+
+export const closedOrFrozen = (
+  wallet: Wallet,
+  way: "debits" | "credits",
+  { time }: DecideContext
+): Rejection | undefined => (wallet.status === "active" ? undefined : (closed(wallet) ?? frozen(wallet, way, time)))
 
 export const currencyMismatch = (wallet: Wallet, given: string): Rejection | undefined =>
   given === wallet.currency
@@ -123,8 +133,8 @@ export const findPrepared = (wallet: Wallet, transferId: string): PreparedLegs |
  * once everything in flight has come back and everything prepared has arrived: so a transfer
  * that the other end refuses can always be reversed, and one that is decided be applied. Adds up what is in flight only near the bound.
  *
- * Below zero there is nothing to check: a balance never falls below
- * `-overdraftLimit`, which has at most 30 digits.
+ * Below zero only a forced debit has something to check ({@link underBalanceLimit}): any other leaves a balance that
+ * does not fall below `-overdraftLimit`, which has at most 30 digits.
  */
 export const overBalanceLimit = (wallet: Wallet, balanceAfter: bigint): LimitExceeded | undefined => {
   const open = HashMap.size(wallet.transfers) + maxLegs * HashMap.size(wallet.prepared)
@@ -141,6 +151,15 @@ export const overBalanceLimit = (wallet: Wallet, balanceAfter: bigint): LimitExc
     size: withReturns,
     bound: balanceLimit - 1n
   })
+}
+
+/** Whether a forced debit would bring the balance to -10^36, once all holds are captured. */
+export const underBalanceLimit = (wallet: Wallet, amount: bigint): LimitExceeded | undefined => {
+  const current = wallet.balance - wallet.held
+  const size = current - amount
+  return size > -balanceLimit
+    ? undefined
+    : new LimitExceeded({ walletId: wallet.id, limit: "balance", current, size, bound: 1n - balanceLimit })
 }
 
 // --- Values: each check answers an InvalidRequest that begins with the field's name --

@@ -12,9 +12,18 @@ import type { MovementEvent } from "./Movement.ts"
 import { operationCases, ReversalEvent } from "./Reversal.ts"
 import type { TransferEvent } from "./Transfer.ts"
 
-export type { HoldCaptured, HoldEvent, HoldExpired, HoldPlaced, HoldReleased } from "./Hold.ts"
+export type {
+  HoldCaptured,
+  HoldCapturedTo,
+  HoldChanged,
+  HoldEvent,
+  HoldExpired,
+  HoldPlaced,
+  HoldReleased
+} from "./Hold.ts"
 export type { LegsApplied, LegsBegun, LegsEvent, LegsPrepared, LegsRefused, LegsReleased, LegsSettled } from "./Legs.ts"
 export type {
+  FreezeExpired,
   LifecycleEvent,
   MetadataChanged,
   NothingChanged,

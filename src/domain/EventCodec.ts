@@ -81,13 +81,16 @@ const afterJson = ({ balanceAfter, heldAfter }: WalletEvent): string =>
  */
 const encodeMovement = (event: WalletCredited | WalletDebited): string =>
   `{"amount":"${event.amount}","reference":${referenceJson(event.reference)},` +
-  `"metadata":${metadataJson(event.metadata)},${effectiveAtJson(event.effectiveAt)}${afterJson(event)}`
+  `"metadata":${metadataJson(event.metadata)},${effectiveAtJson(event.effectiveAt)}` +
+  `${event._tag === "WalletDebited" && event.forced !== null ? `"forced":true,` : ""}${afterJson(event)}`
 
 /** By hand as well. Ids and currencies need no escapes. */
 const encodeTransfer = (event: TransferSent | TransferReceived | TransferSettled): string => {
   const party = event._tag === "TransferReceived" ? `"from":"${event.from}"` : `"to":"${event.to}"`
   const first = `{"transferId":"${event.transferId}",${party},"amount":"${event.amount}",`
-  if (event._tag === "TransferSettled") return first + afterJson(event)
+  if (event._tag === "TransferSettled") {
+    return first + (event.holdId === null ? "" : `"holdId":"${event.holdId}",`) + afterJson(event)
+  }
   const currency = event._tag === "TransferSent" ? `"currency":"${event.currency}",` : ""
   const note = `"reference":${referenceJson(event.reference)},"metadata":${metadataJson(event.metadata)},`
   return first + currency + note + effectiveAtJson(event.effectiveAt) + afterJson(event)

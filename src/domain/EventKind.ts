@@ -49,6 +49,8 @@ export interface Reversible<E extends WalletEvent> {
   readonly freedAtMost: (event: E) => number
   /** What it leaves behind that a later one may build on, beside money; `undefined`: nothing. */
   readonly trace: (event: E) => string | undefined
+  /** Of one that leaves more than one thing behind: the others. */
+  readonly moreTraces?: (event: E) => ReadonlyArray<string>
 }
 
 /** Signed changes in minor units, and what comes back. */
@@ -88,6 +90,9 @@ export const buildsOnNothing = (): boolean => false
 
 /** Money leaves a wallet only where it is not frozen. */
 export const needsUnfrozen = (traces: Traces): boolean => traces.has("unfrozen")
+
+/** … and comes only where it is not frozen for credits. */
+export const needsCreditsUnfrozen = (traces: Traces): boolean => traces.has("unfrozen for credits")
 
 /** When an event counts for the books, milliseconds. */
 export const effectiveAtOf = ({ event, time }: RecordedEvent): number =>

@@ -1,7 +1,7 @@
 /** All kinds of events, subject by subject: what `evolve`, reversals and the rows of readers go by. */
 import type { WalletEvent } from "./Event.ts"
 import type { EventKind, EventKinds } from "./EventKind.ts"
-import { holdEvents } from "./HoldRules.ts"
+import { holdEvents } from "./HoldEvents.ts"
 import { legsEvents } from "./LegsEvents.ts"
 import { lifecycleEvents } from "./LifecycleRules.ts"
 import { movementEvents } from "./MovementRules.ts"

@@ -12,6 +12,7 @@
  */
 import { createHash } from "node:crypto"
 import type { Command } from "./Command.ts"
+import type { HoldCommand } from "./Hold.ts"
 import type { AskedLeg } from "./Legs.ts"
 import { type Metadata, noMetadata } from "./Limits.ts"
 
@@ -30,17 +31,17 @@ const canonicalText = (command: Command): string => {
     case "Credit":
       return `credit|${command.amount}|${note(command.reference, command.metadata)}${effective(command)}`
     case "Debit":
-      return `debit|${command.amount}|${note(command.reference, command.metadata)}${effective(command)}`
-    case "PlaceHold":
-      return `hold|${command.amount}|${command.expiresAt ?? ""}|${note(command.reference, command.metadata)}`
-    case "CaptureHold":
       return (
-        `capture|${quoted(command.holdId)}|${command.amount ?? ""}|${command.final ? "final" : ""}` + effective(command)
+        `debit|${command.amount}|${note(command.reference, command.metadata)}${effective(command)}` +
+        (command.force === true ? "|force" : "")
       )
+    case "PlaceHold":
+    case "CaptureHold":
+    case "CaptureHoldTo":
+    case "ChangeHold":
     case "ReleaseHold":
-      return `release|${quoted(command.holdId)}`
     case "ExpireHold":
-      return `expire|${quoted(command.holdId)}`
+      return holdText(command)
     case "SendTransfer":
       return (
         `send|${quoted(command.to)}|${command.amount}|${note(command.reference, command.metadata)}` + effective(command)
@@ -71,7 +72,15 @@ const canonicalText = (command: Command): string => {
         metadataText(command.metadata)
       )
     case "Freeze":
-      return `freeze|${text(command.reason)}`
+      return (
+        `freeze|${text(command.reason)}` +
+        (command.direction === null || command.direction === "debits"
+          ? ""
+          : `|direction=${quoted(command.direction)}`) +
+        (command.until === null ? "" : `|until=${command.until}`)
+      )
+    case "ExpireFreeze":
+      return "thaw"
     case "Unfreeze":
       return `unfreeze|${text(command.reason)}`
     case "Close":
@@ -80,6 +89,31 @@ const canonicalText = (command: Command): string => {
       return `update|${command.overdraftLimit ?? ""}|${givenMetadata(command.metadata)}`
     case "ReverseOperation":
       return `compensate|${quoted(command.operation.id)}`
+  }
+}
+
+const holdText = (command: HoldCommand): string => {
+  switch (command._tag) {
+    case "PlaceHold":
+      return `hold|${command.amount}|${command.expiresAt ?? ""}|${note(command.reference, command.metadata)}`
+    case "CaptureHold":
+      return (
+        `capture|${quoted(command.holdId)}|${command.amount ?? ""}|${command.final ? "final" : ""}` + effective(command)
+      )
+    case "CaptureHoldTo":
+      return (
+        `capture|${quoted(command.holdId)}|${command.amount ?? ""}|${command.final ? "final" : ""}` +
+        `${effective(command)}|to=${quoted(command.to)}`
+      )
+    case "ChangeHold":
+      return (
+        `change|${quoted(command.holdId)}|${command.amount ?? ""}|` +
+        (command.expiry === null ? "" : (command.expiry.at ?? "never"))
+      )
+    case "ReleaseHold":
+      return `release|${quoted(command.holdId)}`
+    case "ExpireHold":
+      return `expire|${quoted(command.holdId)}`
   }
 }
 

@@ -1,52 +1,43 @@
-/** Holds: the rules of placing, capturing, releasing and expiring, and what their events do. */
+/** Holds: the rules of placing, capturing, changing, releasing and expiring. */
 import * as HashMap from "effect/HashMap"
 import * as Result from "effect/Result"
 import {
+  bothInvalid,
   closed,
   closedOrFrozen,
+  currencyMismatch,
   type DecideContext,
   type Decision,
   findHold,
   insufficient,
   invalid,
+  invalidAmount,
   invalidEffectiveAt,
   invalidId,
   invalidMovement,
   tooLarge
 } from "./Decision.ts"
-import type { RecordedEvent } from "./Event.ts"
-import {
-  type EventKind,
-  type EventKinds,
-  freesNothing,
-  needsUnfrozen,
-  nothing,
-  received,
-  spent,
-  transaction,
-  type Traces
-} from "./EventKind.ts"
 import {
   type CaptureHold,
+  type CaptureHoldTo,
+  type ChangeHold,
   type ExpireHold,
-  type Hold,
-  type HoldCaptured,
-  type HoldChange,
-  type HoldEvent,
-  type HoldExpired,
-  holdOf,
-  type HoldPlaced,
-  type HoldReleased,
   type OpenHold,
   type PlaceHold,
-  progressOf,
   type ReleaseHold
 } from "./Hold.ts"
-import { isAmount, isTime, noMetadata } from "./Limits.ts"
-import { HoldAmountExceeded, HoldClosed, HoldNotFound, type InvalidRequest } from "./Rejection.ts"
+import { isTime } from "./Limits.ts"
+import {
+  HoldAmountExceeded,
+  HoldClosed,
+  HoldNotFound,
+  type InvalidRequest,
+  type Rejection,
+  SameWallet
+} from "./Rejection.ts"
+import { noNote, ruledOut } from "./TransferRules.ts"
 import type { Wallet } from "./Wallet.ts"
-import { withHold, withoutHold } from "./WalletState.ts"
-import { holdBytes, maxOpenBytes } from "./WalletSize.ts"
+import { holdBytes, inFlightBytes, transferBytes } from "./WalletSize.ts"
 
 // --- Rules -------------------------------------------------------------------
 
@@ -61,7 +52,7 @@ const invalidHold = (wallet: Wallet, command: PlaceHold, time: number): InvalidR
 
 export const placeHold = (wallet: Wallet, command: PlaceHold, context: DecideContext): Decision => {
   const rejection =
-    closedOrFrozen(wallet) ??
+    closedOrFrozen(wallet, "debits", context) ??
     invalidHold(wallet, command, context.time) ??
     insufficient(wallet, command.amount) ??
     tooLarge(wallet, holdBytes(command), context.limits)
@@ -80,26 +71,43 @@ export const placeHold = (wallet: Wallet, command: PlaceHold, context: DecideCon
   ])
 }
 
+const hasExpired = ({ expiresAt }: OpenHold, { time }: DecideContext): boolean =>
+  expiresAt !== null && time >= expiresAt
+
+/**
+ * Open, with something left of it, and not beyond its time. One of which all is in flight to other wallets is
+ * closed as long as they do not refuse.
+ */
+const usableHold = (wallet: Wallet, holdId: string, context: DecideContext): OpenHold | HoldNotFound | HoldClosed => {
+  const hold = findHold(wallet, holdId)
+  if (hold instanceof HoldNotFound) return hold
+  return hold.remaining === 0n || hasExpired(hold, context) ? new HoldClosed({ walletId: wallet.id, holdId }) : hold
+}
+
+/** How much a capture takes, of what remains. */
+const capturedAmount = (
+  wallet: Wallet,
+  hold: OpenHold,
+  { amount: asked, effectiveAt }: Pick<CaptureHold, "amount" | "effectiveAt">,
+  { time }: DecideContext
+): bigint | Rejection => {
+  const amount = asked ?? hold.remaining
+  const wrong = invalidAmount(amount)
+  if (wrong !== undefined) return wrong
+  if (amount > hold.remaining) {
+    return new HoldAmountExceeded({ walletId: wallet.id, holdId: hold.id, remaining: hold.remaining, amount })
+  }
+  return invalidEffectiveAt(effectiveAt, time) ?? amount
+}
+
 /** Needs no funds: what is captured was held, so available does not fall. */
 export const captureHold = (wallet: Wallet, command: CaptureHold, context: DecideContext): Decision => {
-  const rejection = closedOrFrozen(wallet)
+  const rejection = closedOrFrozen(wallet, "debits", context)
   if (rejection !== undefined) return Result.fail(rejection)
-  const hold = findHold(wallet, command.holdId)
-  if (hold instanceof HoldNotFound) return Result.fail(hold)
-  if (hold.expiresAt !== null && context.time >= hold.expiresAt) {
-    return Result.fail(new HoldClosed({ walletId: wallet.id, holdId: hold.id }))
-  }
-  const amount = command.amount ?? hold.remaining
-  if (!isAmount(amount)) {
-    return Result.fail(invalid("amount: not a positive amount of at most 30 digits"))
-  }
-  if (amount > hold.remaining) {
-    return Result.fail(
-      new HoldAmountExceeded({ walletId: wallet.id, holdId: hold.id, remaining: hold.remaining, amount })
-    )
-  }
-  const untimely = invalidEffectiveAt(command.effectiveAt, context.time)
-  if (untimely !== undefined) return Result.fail(untimely)
+  const hold = usableHold(wallet, command.holdId, context)
+  if (!("id" in hold)) return Result.fail(hold)
+  const amount = capturedAmount(wallet, hold, command, context)
+  if (typeof amount !== "bigint") return Result.fail(amount)
   const left = hold.remaining - amount
   const released = command.final ? left : 0n
   return Result.succeed([
@@ -111,10 +119,105 @@ export const captureHold = (wallet: Wallet, command: CaptureHold, context: Decid
       capturedAfter: hold.captured + amount,
       remainingAfter: left - released,
       effectiveAt: command.effectiveAt,
+      expiresAt: hold.expiresAt,
       balanceAfter: wallet.balance - amount,
       heldAfter: wallet.held - amount - released
     }
   ])
+}
+
+/**
+ * Needs no funds either. What a final capture leaves is held until the destination has received: if it refuses, the
+ * hold must be as before.
+ */
+export const captureHoldTo = (wallet: Wallet, command: CaptureHoldTo, context: DecideContext): Decision => {
+  const rejection =
+    closedOrFrozen(wallet, "debits", context) ??
+    (command.to === wallet.id ? new SameWallet({ walletId: wallet.id }) : undefined) ??
+    ruledOut(command) ??
+    currencyMismatch(wallet, command.currency)
+  if (rejection !== undefined) return Result.fail(rejection)
+  const hold = usableHold(wallet, command.holdId, context)
+  if (!("id" in hold)) return Result.fail(hold)
+  const wrong =
+    invalidId("transferId", command.transferId) ??
+    invalidId("to", command.to) ??
+    (HashMap.has(wallet.transfers, command.transferId) ? invalid("transferId: in use") : undefined)
+  if (wrong !== undefined) return Result.fail(wrong)
+  const amount = capturedAmount(wallet, hold, command, context)
+  if (typeof amount !== "bigint") return Result.fail(amount)
+  const left = hold.remaining - amount
+  const rest = command.final ? left : 0n
+  const added =
+    transferBytes({ ...noNote, capture: { holdId: hold.id, rest } }) + (hold.inFlight === null ? inFlightBytes : 0)
+  const unfit = tooLarge(wallet, added, context.limits)
+  if (unfit !== undefined) return Result.fail(unfit)
+  return Result.succeed([
+    {
+      _tag: "HoldCapturedTo",
+      holdId: hold.id,
+      transferId: command.transferId,
+      to: command.to,
+      amount,
+      currency: wallet.currency,
+      rest,
+      capturedAfter: hold.captured + amount,
+      remainingAfter: left - rest,
+      effectiveAt: command.effectiveAt,
+      expiresAt: hold.expiresAt,
+      balanceAfter: wallet.balance - amount,
+      heldAfter: wallet.held - amount
+    }
+  ])
+}
+
+/** `amount` is the new total: more needs funds and a wallet that is not frozen; as much as is captured closes the hold. */
+export const changeHold = (wallet: Wallet, command: ChangeHold, context: DecideContext): Decision => {
+  const rejection = closed(wallet)
+  if (rejection !== undefined) return Result.fail(rejection)
+  const found = findHold(wallet, command.holdId)
+  const amount = command.amount ?? (found instanceof HoldNotFound ? 0n : found.amount)
+  const raised = found instanceof HoldNotFound ? 0n : amount - found.amount
+  const isFrozen = raised > 0n ? closedOrFrozen(wallet, "debits", context) : undefined
+  if (isFrozen !== undefined) return Result.fail(isFrozen)
+  const hold = usableHold(wallet, command.holdId, context)
+  if (!("id" in hold)) return Result.fail(hold)
+  const { expiry } = command
+  const unfit =
+    invalidChange(command) ??
+    (typeof expiry?.at === "number" && expiry.at <= context.time
+      ? invalid("expiresAt: not a time to come")
+      : undefined) ??
+    (amount < hold.captured
+      ? new HoldAmountExceeded({ walletId: wallet.id, holdId: hold.id, remaining: hold.remaining, amount })
+      : undefined) ??
+    (raised > 0n ? insufficient(wallet, raised) : undefined)
+  if (unfit !== undefined) return Result.fail(unfit)
+  return Result.succeed([
+    {
+      _tag: "HoldChanged",
+      holdId: hold.id,
+      amount,
+      previousAmount: hold.amount,
+      expiresAt: expiry === null ? hold.expiresAt : expiry.at,
+      previousExpiresAt: hold.expiresAt,
+      capturedAfter: hold.captured,
+      remainingAfter: amount - hold.captured,
+      balanceAfter: wallet.balance,
+      heldAfter: wallet.held + raised
+    }
+  ])
+}
+
+/** Whatever the hold is. */
+export const invalidChange = ({ amount, expiry }: ChangeHold): InvalidRequest | undefined => {
+  if (amount === null && expiry === null) return invalid("nothing to change")
+  return bothInvalid(
+    amount === null ? undefined : invalidAmount(amount),
+    expiry === null || expiry.at === null || isTime(expiry.at)
+      ? undefined
+      : invalid("expiresAt: not a time in milliseconds")
+  )
 }
 
 /** Also at or after `expiresAt`, while HoldExpired is not written: the money is freed either way. */
@@ -123,12 +226,14 @@ export const releaseHold = (wallet: Wallet, command: ReleaseHold): Decision => {
   if (rejection !== undefined) return Result.fail(rejection)
   const hold = findHold(wallet, command.holdId)
   if (hold instanceof HoldNotFound) return Result.fail(hold)
+  if (hold.remaining === 0n) return Result.fail(new HoldClosed({ walletId: wallet.id, holdId: hold.id }))
   return Result.succeed([
     {
       _tag: "HoldReleased",
       holdId: hold.id,
       amount: hold.remaining,
       capturedAfter: hold.captured,
+      expiresAt: hold.expiresAt,
       balanceAfter: wallet.balance,
       heldAfter: wallet.held - hold.remaining
     }
@@ -145,167 +250,17 @@ export const expireHold = (wallet: Wallet, command: ExpireHold, context: DecideC
   if (hold.expiresAt === null || context.time < hold.expiresAt) {
     return Result.fail(invalid(`hold ${hold.id} has not expired yet`))
   }
+  // What is refused comes back to the hold as it was: its time is over then.
+  if (hold.inFlight !== null) return Result.fail(invalid(`of hold ${hold.id} something is in flight`))
   return Result.succeed([
     {
       _tag: "HoldExpired",
       holdId: hold.id,
       amount: hold.remaining,
       capturedAfter: hold.captured,
+      expiresAt: hold.expiresAt,
       balanceAfter: wallet.balance,
       heldAfter: wallet.held - hold.remaining
     }
   ])
 }
-
-// --- State -------------------------------------------------------------------
-
-const placed = (recorded: RecordedEvent, event: HoldPlaced): OpenHold => ({
-  id: event.holdId,
-  amount: event.amount,
-  captured: 0n,
-  remaining: event.amount,
-  expiresAt: event.expiresAt,
-  reference: event.reference,
-  metadata: event.metadata,
-  createdAt: recorded.time
-})
-
-const captured = (wallet: Wallet, recorded: RecordedEvent, event: HoldCaptured): Wallet => {
-  const hold = openHold(wallet, event.holdId)
-  if (hold === undefined || event.remainingAfter === 0n) return withoutHold(wallet, recorded, event.holdId)
-  return withHold(wallet, recorded, {
-    id: hold.id,
-    amount: hold.amount,
-    captured: event.capturedAfter,
-    remaining: event.remainingAfter,
-    expiresAt: hold.expiresAt,
-    reference: hold.reference,
-    metadata: hold.metadata,
-    createdAt: hold.createdAt
-  })
-}
-
-const without = (wallet: Wallet, recorded: RecordedEvent, event: HoldReleased | HoldExpired): Wallet =>
-  withoutHold(wallet, recorded, event.holdId)
-
-// --- What a reversal takes back ----------------------------------------------
-
-const openHold = (wallet: Wallet | undefined, holdId: string): OpenHold | undefined => {
-  if (wallet === undefined) return undefined
-  const hold = HashMap.get(wallet.holds, holdId)
-  return hold._tag === "Some" ? hold.value : undefined
-}
-
-/** Its hold is what an event leaves behind, and what the next event of the hold builds on. */
-const holdTrace = (event: HoldEvent): string => `hold ${event.holdId}`
-
-const needsHold = (traces: Traces, event: HoldEvent): boolean => traces.has(holdTrace(event))
-
-const needsHoldUnfrozen = (traces: Traces, event: HoldEvent): boolean =>
-  needsUnfrozen(traces) || needsHold(traces, event)
-
-// --- Rows --------------------------------------------------------------------
-
-const progressed = (recorded: RecordedEvent, event: HoldCaptured | HoldReleased | HoldExpired): HoldChange => {
-  const { captured, remaining, status } = progressOf(event)
-  return { _tag: "Changed", walletId: recorded.walletId, holdId: event.holdId, captured, remaining, status }
-}
-
-/** The open hold that a command has captured or released, by its events; `undefined`: it was about none. */
-export const heldBefore = (events: ReadonlyArray<RecordedEvent>): string | undefined => {
-  for (const { event } of events) {
-    if (event._tag === "HoldCaptured" || event._tag === "HoldReleased") return event.holdId
-  }
-  return undefined
-}
-
-// --- The events --------------------------------------------------------------
-
-const holdPlaced: EventKind<HoldPlaced> = {
-  evolve: (wallet, recorded, event) => withHold(wallet, recorded, placed(recorded, event)),
-  balanceChange: nothing,
-  transaction: undefined,
-  holdChange: (recorded, event) => ({
-    _tag: "Placed",
-    version: recorded.version,
-    hold: placedHold(recorded, event)
-  }),
-  transferChange: undefined,
-  reversible: {
-    undo: (wallet, _before, event) => {
-      const hold = openHold(wallet, event.holdId)
-      if (hold === undefined || hold.captured !== 0n) return undefined
-      return { balanceChange: 0n, heldChange: -event.amount, restored: { _tag: "NoHold", holdId: event.holdId } }
-    },
-    availableChange: spent,
-    freedAtMost: freesNothing,
-    trace: holdTrace
-  },
-  buildsOn: needsHoldUnfrozen
-}
-
-const holdCaptured: EventKind<HoldCaptured> = {
-  evolve: captured,
-  balanceChange: spent,
-  transaction: (recorded, wallet, event) =>
-    transaction(recorded, wallet, "capture", event.amount, null, noMetadata, event.holdId, null),
-  holdChange: progressed,
-  transferChange: undefined,
-  reversible: {
-    undo: (wallet, before, event) => {
-      const hold = openHold(before, event.holdId)
-      const remaining = openHold(wallet, event.holdId)?.remaining ?? 0n
-      if (hold === undefined || remaining !== event.remainingAfter) return undefined
-      return {
-        balanceChange: event.amount,
-        heldChange: event.amount + event.released,
-        restored: { _tag: "Hold", hold }
-      }
-    },
-    availableChange: (event) => event.released,
-    // It is not said how large the hold was.
-    freedAtMost: (event) => (event.remainingAfter === 0n ? maxOpenBytes : 0),
-    trace: holdTrace
-  },
-  buildsOn: needsHoldUnfrozen
-}
-
-const holdReleased: EventKind<HoldReleased> = {
-  evolve: without,
-  balanceChange: nothing,
-  transaction: undefined,
-  holdChange: progressed,
-  transferChange: undefined,
-  reversible: {
-    undo: (wallet, before, event) => {
-      const hold = openHold(before, event.holdId)
-      if (hold === undefined || openHold(wallet, event.holdId) !== undefined) return undefined
-      return { balanceChange: 0n, heldChange: event.amount, restored: { _tag: "Hold", hold } }
-    },
-    availableChange: received,
-    freedAtMost: () => maxOpenBytes,
-    trace: holdTrace
-  },
-  buildsOn: needsHold
-}
-
-const holdExpired: EventKind<HoldExpired> = {
-  evolve: without,
-  balanceChange: nothing,
-  transaction: undefined,
-  holdChange: progressed,
-  transferChange: undefined,
-  reversible: undefined,
-  buildsOn: needsHold
-}
-
-export const holdEvents: EventKinds<HoldEvent> = {
-  HoldPlaced: holdPlaced,
-  HoldCaptured: holdCaptured,
-  HoldReleased: holdReleased,
-  HoldExpired: holdExpired
-}
-
-/** The hold that `recorded` has placed, as readers see it. */
-export const placedHold = (recorded: RecordedEvent, event: HoldPlaced): Hold =>
-  holdOf(recorded.walletId, placed(recorded, event))

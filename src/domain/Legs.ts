@@ -7,8 +7,9 @@
  * The *home* is the source of the first leg. Each wallet has all of its legs in one event.
  */
 import * as Schema from "effect/Schema"
-import { codecOf, listCodec, withCodec } from "./Codec.ts"
+import { absentOrNull, codecOf, listCodec, withCodec } from "./Codec.ts"
 import type { Metadata } from "./Limits.ts"
+import { Freeze } from "./Wallet.ts"
 import {
   after,
   Amount,
@@ -109,6 +110,8 @@ const legParty = Schema.Struct({
   /** Of no meaning of a wallet that is missing. */
   currency: AnyText,
   status: Schema.Literals(["active", "frozen", "closed", "missing"]),
+  /** Of one that is frozen. */
+  freeze: absentOrNull(Freeze),
   available: AnyInteger
 })
 

@@ -7,6 +7,7 @@ import {
   type EventKind,
   type EventKinds,
   freesNothing,
+  needsCreditsUnfrozen,
   needsUnfrozen,
   nothing,
   type Reversible,
@@ -53,9 +54,13 @@ const decided = (
 }
 
 /** Whether the event promises legs: it keeps money and room for them. */
-export const preparesLegs = ({ _tag }: WalletEvent): boolean => _tag === "LegsBegun" || _tag === "LegsPrepared"
+export const preparesLegs = (event: WalletEvent): event is LegsBegun | LegsPrepared =>
+  event._tag === "LegsBegun" || event._tag === "LegsPrepared"
 
 const needsLegs = (traces: Traces, { transferId }: LegsEvent): boolean => traces.has(transferTrace(transferId))
+
+const needsThawed = (traces: Traces, legs: LegsPrepared["legs"]): boolean =>
+  legs.some(({ side }) => (side === "sent" ? needsUnfrozen : needsCreditsUnfrozen)(traces))
 
 const preparing = <E extends LegsBegun | LegsPrepared>(): Reversible<E> => ({
   undo: (wallet, _before, event) =>
@@ -119,7 +124,7 @@ const legsBegun: EventKind<LegsBegun> = {
   }),
   legsChange: ({ walletId }, { legs, transferId }) => ({ _tag: "Prepared", transferId, legs: ownLegs(walletId, legs) }),
   reversible: preparing(),
-  buildsOn: (traces, event) => needsUnfrozen(traces) || needsLegs(traces, event)
+  buildsOn: (traces, event) => needsUnfrozen(traces) || needsCreditsUnfrozen(traces) || needsLegs(traces, event)
 }
 
 const legsPrepared: EventKind<LegsPrepared> = {
@@ -138,8 +143,7 @@ const legsPrepared: EventKind<LegsPrepared> = {
     }),
   legsChange: (_recorded, { legs, transferId }) => ({ _tag: "Prepared", transferId, legs }),
   reversible: preparing(),
-  buildsOn: (traces, event) =>
-    needsLegs(traces, event) || (event.legs.some(({ side }) => side === "sent") && needsUnfrozen(traces))
+  buildsOn: (traces, event) => needsLegs(traces, event) || needsThawed(traces, event.legs)
 }
 
 const legsRefused: EventKind<LegsRefused> = {

@@ -7,6 +7,7 @@ import {
   type DecideContext,
   type Decision,
   findPrepared,
+  frozen,
   invalid,
   invalidEffectiveAt,
   invalidId,
@@ -97,9 +98,9 @@ type PartyOf = (walletId: string) => LegParty
 /** What the wallets are, the home itself among them. A wallet that nobody has asked about is taken for missing. */
 const partiesOf = (wallet: Wallet, { parties }: BeginLegs): PartyOf => {
   const known = new Map(parties.map((party) => [party.walletId, party]))
-  const { currency, id: walletId, status } = wallet
-  known.set(walletId, { walletId, currency, status, available: available(wallet) })
-  return (id) => known.get(id) ?? { walletId: id, currency: "", status: "missing", available: 0n }
+  const { currency, freeze, id: walletId, status } = wallet
+  known.set(walletId, { walletId, currency, status, freeze, available: available(wallet) })
+  return (id) => known.get(id) ?? { walletId: id, currency: "", status: "missing", freeze: null, available: 0n }
 }
 
 /** The first leg of which `judge` says something. */
@@ -145,22 +146,29 @@ const shortage = (legs: ReadonlyArray<AskedLeg>, partyOf: PartyOf): Rejection | 
   })
 }
 
+const frozenLeg = (
+  { freeze, walletId: id }: Pick<LegParty, "freeze" | "walletId">,
+  way: "debits" | "credits",
+  time: number,
+  leg: number
+): WalletFrozen | undefined => {
+  const rejection = frozen({ freeze, id }, way, time)
+  return rejection && new WalletFrozen({ ...rejection, leg })
+}
+
 /** In the precedence of one leg; of several that are refused for the same, the first. */
-const ruledOut = (legs: ReadonlyArray<AskedLeg>, partyOf: PartyOf): Rejection | undefined =>
+const ruledOut = (legs: ReadonlyArray<AskedLeg>, partyOf: PartyOf, time: number): Rejection | undefined =>
   firstOf(legs, ({ from }, leg) => missingOrClosed(partyOf(from), leg)) ??
-  firstOf(legs, ({ from }, leg) =>
-    partyOf(from).status === "frozen"
-      ? new WalletFrozen({ walletId: from, direction: "debits", until: null, leg })
-      : undefined
-  ) ??
+  firstOf(legs, ({ from }, leg) => frozenLeg(partyOf(from), "debits", time, leg)) ??
   firstOf(legs, ({ from, to }, leg) => (from === to ? new SameWallet({ walletId: from, leg }) : undefined)) ??
   firstOf(legs, ({ to }, leg) => missingOrClosed(partyOf(to), leg)) ??
+  firstOf(legs, ({ to }, leg) => frozenLeg(partyOf(to), "credits", time, leg)) ??
   firstOf(legs, ({ from, to }, leg) => mixed(partyOf(from), partyOf(to), leg))
 
 export const beginLegs = (wallet: Wallet, command: BeginLegs, context: DecideContext): Decision => {
   const partyOf = partiesOf(wallet, command)
   const rejection =
-    ruledOut(command.legs, partyOf) ??
+    ruledOut(command.legs, partyOf, context.time) ??
     invalidLegs(command) ??
     invalidEffectiveAt(command.effectiveAt, context.time) ??
     invalidId("transferId", command.transferId) ??
@@ -202,10 +210,18 @@ const invalidOwnLegs = ({ legs, transferId }: PrepareLegs): InvalidRequest | und
   return invalidId("transferId", transferId)
 }
 
-const frozen = (wallet: Wallet, legs: ReadonlyArray<OwnLeg>): Rejection | undefined => {
-  if (wallet.status !== "frozen") return undefined
-  const sent = legs.find(({ side }) => side === "sent")
-  return sent && new WalletFrozen({ walletId: wallet.id, direction: "debits", until: null, leg: sent.leg })
+const ownFrozen = (
+  { freeze, id: walletId }: Wallet,
+  legs: ReadonlyArray<OwnLeg>,
+  { time }: DecideContext
+): Rejection | undefined => {
+  const first = (of: OwnLeg["side"]) => legs.find(({ side }) => side === of)?.leg
+  const [sent, received] = [first("sent"), first("received")]
+  const party = { freeze, walletId }
+  return (
+    (sent === undefined ? undefined : frozenLeg(party, "debits", time, sent)) ??
+    (received === undefined ? undefined : frozenLeg(party, "credits", time, received))
+  )
 }
 
 /** Each leg on what the wallet's legs before it leave. */
@@ -227,7 +243,7 @@ export const prepareLegs = (wallet: Wallet, command: PrepareLegs, context: Decid
   const course = courseOf(legs)
   const rejection =
     closed(wallet) ??
-    frozen(wallet, legs) ??
+    ownFrozen(wallet, legs, context) ??
     currencyMismatch(wallet, command.currency) ??
     invalidOwnLegs(command) ??
     malformedEffectiveAt(command.effectiveAt) ??

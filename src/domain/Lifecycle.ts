@@ -1,6 +1,21 @@
 /** What happens to a wallet itself: it is created, frozen, thawed, closed; its limit and its metadata change, or stay. */
 import * as Schema from "effect/Schema"
-import { after, AmountOrZero, AnyInteger, AnyMetadata, AnyText, Currency, Id, Metadata, Text } from "./WireValues.ts"
+import { absentOrNull } from "./Codec.ts"
+import { FrozenDirection } from "./Rejection.ts"
+import type { Freeze } from "./Wallet.ts"
+import {
+  after,
+  AmountOrZero,
+  AnyInteger,
+  AnyMetadata,
+  AnyText,
+  AnyTime,
+  Currency,
+  Id,
+  Metadata,
+  Text,
+  Time
+} from "./WireValues.ts"
 
 // --- Commands ----------------------------------------------------------------
 
@@ -14,7 +29,15 @@ export const LifecycleCommand = Schema.TaggedUnion({
     overdraftLimit: AnyInteger,
     metadata: AnyMetadata
   },
-  Freeze: statusChange,
+  Freeze: {
+    ...statusChange,
+    /** `null`: debits. */
+    direction: absentOrNull(AnyText),
+    /** `null`: until it is unfrozen. */
+    until: absentOrNull(AnyTime)
+  },
+  /** By the engine, at the freeze's `until`, never before. */
+  ExpireFreeze: { walletId: AnyText },
   Unfreeze: statusChange,
   Close: statusChange,
   /** Limit and metadata in one command, as `PATCH` sends them: all or nothing, at least one given. */
@@ -28,7 +51,8 @@ export const LifecycleCommand = Schema.TaggedUnion({
 
 export type LifecycleCommand = typeof LifecycleCommand.Type
 export type CreateWallet = typeof LifecycleCommand.cases.CreateWallet.Type
-export type Freeze = typeof LifecycleCommand.cases.Freeze.Type
+export type FreezeCommand = typeof LifecycleCommand.cases.Freeze.Type
+export type ExpireFreeze = typeof LifecycleCommand.cases.ExpireFreeze.Type
 export type Unfreeze = typeof LifecycleCommand.cases.Unfreeze.Type
 export type Close = typeof LifecycleCommand.cases.Close.Type
 export type UpdateWallet = typeof LifecycleCommand.cases.UpdateWallet.Type
@@ -37,10 +61,27 @@ export type UpdateWallet = typeof LifecycleCommand.cases.UpdateWallet.Type
 
 const statusChanged = { reason: Schema.NullOr(Text), ...after }
 
+/** `null`: debits. */
+const Direction = absentOrNull(FrozenDirection)
+
 export const LifecycleEvent = Schema.TaggedUnion({
   WalletCreated: { ownerId: Id, currency: Currency, overdraftLimit: AmountOrZero, metadata: Metadata, ...after },
-  WalletFrozen: statusChanged,
-  WalletUnfrozen: statusChanged,
+  WalletFrozen: {
+    reason: Schema.NullOr(Text),
+    direction: Direction,
+    until: absentOrNull(Time),
+    /** The direction of the freeze that this one replaces; `null`: there was none. */
+    replaced: absentOrNull(FrozenDirection),
+    ...after
+  },
+  WalletUnfrozen: {
+    reason: Schema.NullOr(Text),
+    /** Of the freeze that it ends. */
+    direction: Direction,
+    ...after
+  },
+  /** The freeze's time is over. */
+  FreezeExpired: { until: Time, ...after },
   WalletClosed: statusChanged,
   OverdraftLimitChanged: {
     overdraftLimit: AmountOrZero,
@@ -57,7 +98,15 @@ export type LifecycleEvent = typeof LifecycleEvent.Type
 export type WalletCreated = typeof LifecycleEvent.cases.WalletCreated.Type
 export type WalletFrozen = typeof LifecycleEvent.cases.WalletFrozen.Type
 export type WalletUnfrozen = typeof LifecycleEvent.cases.WalletUnfrozen.Type
+export type FreezeExpired = typeof LifecycleEvent.cases.FreezeExpired.Type
 export type WalletClosed = typeof LifecycleEvent.cases.WalletClosed.Type
 export type OverdraftLimitChanged = typeof LifecycleEvent.cases.OverdraftLimitChanged.Type
 export type MetadataChanged = typeof LifecycleEvent.cases.MetadataChanged.Type
 export type NothingChanged = typeof LifecycleEvent.cases.NothingChanged.Type
+
+/** What the event has made of the wallet. */
+export const freezeOf = ({ direction, reason, until }: WalletFrozen): Freeze => ({
+  direction: direction ?? "debits",
+  reason,
+  until
+})

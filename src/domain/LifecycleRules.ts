@@ -20,30 +20,34 @@ import {
   freesNothing,
   type EventKind,
   type EventKinds,
+  needsCreditsUnfrozen,
+  needsUnfrozen,
   nothing,
   noTrace,
   type Traces,
   type Undo
 } from "./EventKind.ts"
-import type {
-  Close,
-  CreateWallet,
-  Freeze,
-  LifecycleEvent,
-  MetadataChanged,
-  NothingChanged,
-  OverdraftLimitChanged,
-  Unfreeze,
-  UpdateWallet,
-  WalletClosed,
-  WalletCreated,
-  WalletFrozen,
-  WalletUnfrozen
+import {
+  type Close,
+  type CreateWallet,
+  type FreezeCommand,
+  type FreezeExpired,
+  freezeOf,
+  type LifecycleEvent,
+  type MetadataChanged,
+  type NothingChanged,
+  type OverdraftLimitChanged,
+  type Unfreeze,
+  type UpdateWallet,
+  type WalletClosed,
+  type WalletCreated,
+  type WalletFrozen,
+  type WalletUnfrozen
 } from "./Lifecycle.ts"
-import { isCurrency, type Metadata } from "./Limits.ts"
+import { isCurrency, isTime, type Metadata } from "./Limits.ts"
 import { type InvalidRequest, type Rejection, WalletAlreadyExists, WalletNotEmpty } from "./Rejection.ts"
 import type { Restored } from "./Reversal.ts"
-import type { Wallet, WalletStatus } from "./Wallet.ts"
+import { type Freeze, type FreezeDirection, sameFreeze, stops, type Wallet, type WalletStatus } from "./Wallet.ts"
 import { metadataBytes, stateBytes } from "./WalletSize.ts"
 import { moved, withMetadata, withOverdraftLimit, withStatus } from "./WalletState.ts"
 
@@ -90,14 +94,36 @@ const bornTooLarge = ({ metadata, walletId }: CreateWallet, { limits }: DecideCo
   return size <= limits.stateBytes ? undefined : stateTooLarge(walletId, 0, size, limits)
 }
 
-export const freeze = (wallet: Wallet, command: Freeze): Decision => {
-  const rejection = closed(wallet) ?? invalidReason(command.reason)
+const isDirection = (direction: string): direction is FreezeDirection =>
+  direction === "debits" || direction === "credits" || direction === "all"
+
+/** Whatever the time is. */
+export const invalidFreeze = ({ direction, reason, until }: FreezeCommand): InvalidRequest | undefined =>
+  bothInvalid(
+    invalidReason(reason),
+    bothInvalid(
+      direction === null || isDirection(direction) ? undefined : invalid("direction: not debits, credits or all"),
+      until === null || isTime(until) ? undefined : invalid("until: not a time in milliseconds")
+    )
+  )
+
+/** One that is frozen is frozen as asked from now on. */
+export const freeze = (wallet: Wallet, command: FreezeCommand, { time }: DecideContext): Decision => {
+  const { direction, reason, until } = command
+  const rejection =
+    closed(wallet) ??
+    invalidFreeze(command) ??
+    (until !== null && until <= time ? invalid("until: not a time to come") : undefined)
   if (rejection !== undefined) return Result.fail(rejection)
-  if (wallet.status === "frozen") return nothingChanged(wallet, "Freeze", command.reason)
+  const given: FreezeDirection = direction !== null && isDirection(direction) ? direction : "debits"
+  if (sameFreeze(wallet.freeze, { direction: given, reason, until })) return nothingChanged(wallet, "Freeze", reason)
   return Result.succeed([
     {
       _tag: "WalletFrozen",
-      reason: command.reason,
+      reason,
+      direction: given === "debits" ? null : given,
+      until,
+      replaced: wallet.freeze?.direction ?? null,
       balanceAfter: wallet.balance,
       heldAfter: wallet.held
     }
@@ -112,10 +138,18 @@ export const unfreeze = (wallet: Wallet, command: Unfreeze): Decision => {
     {
       _tag: "WalletUnfrozen",
       reason: command.reason,
+      direction: wallet.freeze === null || wallet.freeze.direction === "debits" ? null : wallet.freeze.direction,
       balanceAfter: wallet.balance,
       heldAfter: wallet.held
     }
   ])
+}
+
+/** Before its end, or of a wallet that is not frozen for a time, a rejection, as of a hold. */
+export const expireFreeze = (wallet: Wallet, { time }: DecideContext): Decision => {
+  const until = wallet.freeze?.until ?? null
+  if (until === null || time < until) return Result.fail(invalid(`wallet ${wallet.id} has no freeze that is over`))
+  return Result.succeed([{ _tag: "FreezeExpired", until, balanceAfter: wallet.balance, heldAfter: wallet.held }])
 }
 
 const notEmpty = (wallet: Wallet): Rejection | undefined => {
@@ -145,7 +179,10 @@ export const update = (wallet: Wallet, command: UpdateWallet, context: DecideCon
   const rejection =
     closed(wallet) ??
     invalidUpdate(command) ??
-    (overdraftLimit === null ? undefined : insufficient(wallet, wallet.overdraftLimit - overdraftLimit)) ??
+    // A higher one, or the same, needs nothing: also where a forced debit has left less than nothing.
+    (overdraftLimit === null || overdraftLimit >= wallet.overdraftLimit
+      ? undefined
+      : insufficient(wallet, wallet.overdraftLimit - overdraftLimit)) ??
     (metadata === null
       ? undefined
       : tooLarge(wallet, metadataBytes(metadata) - metadataBytes(wallet.metadata), context.limits))
@@ -182,8 +219,15 @@ const metadataChanged = (wallet: Wallet, metadata: Metadata): MetadataChanged =>
 
 const unmoved = (restored: Restored): Undo => ({ balanceChange: 0n, heldChange: 0n, restored })
 
-const undoStatus = (wallet: Wallet, before: Wallet | undefined, made: WalletStatus): Undo | undefined =>
-  before === undefined || wallet.status !== made ? undefined : unmoved({ _tag: "Status", status: before.status })
+const undoStatus = (
+  wallet: Wallet,
+  before: Wallet | undefined,
+  made: WalletStatus,
+  freeze: Freeze | null = null
+): Undo | undefined =>
+  before === undefined || wallet.status !== made || !sameFreeze(wallet.freeze, freeze)
+    ? undefined
+    : unmoved({ _tag: "Status", status: before.status, freeze: before.freeze })
 
 const isEmptyOfOpen = ({ holds, prepared, transfers }: Wallet): boolean =>
   HashMap.isEmpty(holds) && HashMap.isEmpty(transfers) && HashMap.isEmpty(prepared)
@@ -196,8 +240,15 @@ const sameMetadata = (one: Metadata, other: Metadata): boolean => {
   )
 }
 
-/** A wallet that was thawed has a trace of its own: what needs it thawed waits for that alone. */
-const buildsOnStatus = (traces: Traces): boolean => traces.has("status") || traces.has("unfrozen")
+/** A wallet that was thawed has traces of its own: what needs it thawed waits for them alone. */
+const buildsOnStatus = (traces: Traces): boolean =>
+  traces.has("status") || needsUnfrozen(traces) || needsCreditsUnfrozen(traces)
+
+/** What the end of a freeze leaves behind, or another one in its place. */
+const thawed = (ended: FreezeDirection | null, now: FreezeDirection | null): ReadonlyArray<string> => {
+  const freed = (way: "debits" | "credits") => ended !== null && stops(ended, way) && !(now !== null && stops(now, way))
+  return [...(freed("debits") ? ["unfrozen"] : []), ...(freed("credits") ? ["unfrozen for credits"] : [])]
+}
 
 // --- The events --------------------------------------------------------------
 
@@ -215,7 +266,9 @@ const walletCreated: EventKind<WalletCreated> = {
   },
   reversible: {
     undo: (wallet) =>
-      wallet.balance === 0n && isEmptyOfOpen(wallet) ? unmoved({ _tag: "Status", status: "closed" }) : undefined,
+      wallet.balance === 0n && isEmptyOfOpen(wallet)
+        ? unmoved({ _tag: "Status", status: "closed", freeze: null })
+        : undefined,
     availableChange: (event) => event.overdraftLimit,
     freedAtMost: freesNothing,
     trace: () => "created"
@@ -225,12 +278,13 @@ const walletCreated: EventKind<WalletCreated> = {
 
 const walletFrozen: EventKind<WalletFrozen> = {
   ...noMoney,
-  evolve: (wallet, recorded) => withStatus(wallet, recorded, "frozen"),
+  evolve: (wallet, recorded, event) => withStatus(wallet, recorded, "frozen", freezeOf(event)),
   reversible: {
-    undo: (wallet, before) => undoStatus(wallet, before, "frozen"),
+    undo: (wallet, before, event) => undoStatus(wallet, before, "frozen", freezeOf(event)),
     availableChange: nothing,
     freedAtMost: freesNothing,
-    trace: () => "status"
+    trace: () => "status",
+    moreTraces: (event) => thawed(event.replaced, event.direction ?? "debits")
   },
   buildsOn: buildsOnStatus
 }
@@ -242,8 +296,16 @@ const walletUnfrozen: EventKind<WalletUnfrozen> = {
     undo: (wallet, before) => undoStatus(wallet, before, "active"),
     availableChange: nothing,
     freedAtMost: freesNothing,
-    trace: () => "unfrozen"
+    trace: noTrace,
+    moreTraces: (event) => thawed(event.direction ?? "debits", null)
   },
+  buildsOn: buildsOnStatus
+}
+
+const freezeExpired: EventKind<FreezeExpired> = {
+  ...noMoney,
+  evolve: (wallet, recorded) => withStatus(wallet, recorded, "active"),
+  reversible: undefined,
   buildsOn: buildsOnStatus
 }
 
@@ -308,6 +370,7 @@ export const lifecycleEvents: EventKinds<LifecycleEvent> = {
   WalletCreated: walletCreated,
   WalletFrozen: walletFrozen,
   WalletUnfrozen: walletUnfrozen,
+  FreezeExpired: freezeExpired,
   WalletClosed: walletClosed,
   OverdraftLimitChanged: overdraftLimitChangedKind,
   MetadataChanged: metadataChangedKind,

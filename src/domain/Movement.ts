@@ -1,13 +1,32 @@
 /** Movements: money that comes into a wallet from outside, or leaves for outside. */
 import * as Schema from "effect/Schema"
+import { absentOrNull } from "./Codec.ts"
 import type { Metadata } from "./Limits.ts"
-import { after, Amount, AnyEffectiveAt, AnyInteger, anyNote, AnyText, EffectiveAt, note } from "./WireValues.ts"
+import {
+  after,
+  Amount,
+  AnyEffectiveAt,
+  AnyInteger,
+  anyNote,
+  AnyText,
+  EffectiveAt,
+  Flag,
+  note,
+  True
+} from "./WireValues.ts"
 
 // --- Commands ----------------------------------------------------------------
 
 const movement = { walletId: AnyText, amount: AnyInteger, ...anyNote, effectiveAt: AnyEffectiveAt }
 
-export const MovementCommand = Schema.TaggedUnion({ Credit: movement, Debit: movement })
+export const MovementCommand = Schema.TaggedUnion({
+  Credit: movement,
+  Debit: {
+    ...movement,
+    /** `true`: whether or not there are funds. */
+    force: absentOrNull(Flag)
+  }
+})
 
 export type MovementCommand = typeof MovementCommand.Type
 export type Credit = typeof MovementCommand.cases.Credit.Type
@@ -17,7 +36,17 @@ export type Debit = typeof MovementCommand.cases.Debit.Type
 
 const moved = { amount: Amount, ...note, effectiveAt: EffectiveAt, ...after }
 
-export const MovementEvent = Schema.TaggedUnion({ WalletCredited: moved, WalletDebited: moved })
+export const MovementEvent = Schema.TaggedUnion({
+  WalletCredited: moved,
+  WalletDebited: {
+    amount: Amount,
+    ...note,
+    effectiveAt: EffectiveAt,
+    /** `true`: funds were not asked for. */
+    forced: absentOrNull(True),
+    ...after
+  }
+})
 
 export type MovementEvent = typeof MovementEvent.Type
 export type WalletCredited = typeof MovementEvent.cases.WalletCredited.Type

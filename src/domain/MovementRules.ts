@@ -1,19 +1,19 @@
 /** Movements: the rules of credits and debits, and what their events do. */
 import * as Result from "effect/Result"
 import {
-  closed,
   closedOrFrozen,
   type DecideContext,
   type Decision,
   insufficient,
   invalidEffectiveAt,
   invalidMovement,
-  overBalanceLimit
+  overBalanceLimit,
+  underBalanceLimit
 } from "./Decision.ts"
 import {
-  buildsOnNothing,
   type EventKinds,
   freesNothing,
+  needsCreditsUnfrozen,
   needsUnfrozen,
   noTrace,
   received,
@@ -25,8 +25,11 @@ import type { Credit, Debit, MovementEvent, WalletCredited, WalletDebited } from
 import type { Wallet } from "./Wallet.ts"
 import { moved } from "./WalletState.ts"
 
-export const credit = (wallet: Wallet, command: Credit, { time }: DecideContext): Decision => {
-  const malformed = closed(wallet) ?? invalidMovement(command) ?? invalidEffectiveAt(command.effectiveAt, time)
+export const credit = (wallet: Wallet, command: Credit, context: DecideContext): Decision => {
+  const malformed =
+    closedOrFrozen(wallet, "credits", context) ??
+    invalidMovement(command) ??
+    invalidEffectiveAt(command.effectiveAt, context.time)
   if (malformed !== undefined) return Result.fail(malformed)
   const balanceAfter = wallet.balance + command.amount
   const rejection = overBalanceLimit(wallet, balanceAfter)
@@ -44,12 +47,13 @@ export const credit = (wallet: Wallet, command: Credit, { time }: DecideContext)
   ])
 }
 
-export const debit = (wallet: Wallet, command: Debit, { time }: DecideContext): Decision => {
+export const debit = (wallet: Wallet, command: Debit, context: DecideContext): Decision => {
+  const forced = command.force === true
   const rejection =
-    closedOrFrozen(wallet) ??
+    closedOrFrozen(wallet, "debits", context) ??
     invalidMovement(command) ??
-    invalidEffectiveAt(command.effectiveAt, time) ??
-    insufficient(wallet, command.amount)
+    invalidEffectiveAt(command.effectiveAt, context.time) ??
+    (forced ? underBalanceLimit(wallet, command.amount) : insufficient(wallet, command.amount))
   if (rejection !== undefined) return Result.fail(rejection)
   return Result.succeed([
     {
@@ -58,6 +62,7 @@ export const debit = (wallet: Wallet, command: Debit, { time }: DecideContext): 
       reference: command.reference,
       metadata: command.metadata,
       effectiveAt: command.effectiveAt,
+      forced: forced || null,
       balanceAfter: wallet.balance - command.amount,
       heldAfter: wallet.held
     }
@@ -87,7 +92,7 @@ export const movementEvents: EventKinds<MovementEvent> = {
     holdChange: undefined,
     transferChange: undefined,
     reversible: creditReversible,
-    buildsOn: buildsOnNothing
+    buildsOn: needsCreditsUnfrozen
   },
   WalletDebited: {
     evolve: moved,

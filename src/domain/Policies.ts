@@ -2,7 +2,15 @@
 import * as Duration from "effect/Duration"
 import * as HashMap from "effect/HashMap"
 import type { TransactionType } from "./Movement.ts"
-import { type Policy, type PolicyCommand, type PolicyRejection, promisedBy, spentBy, spentIn } from "./Policy.ts"
+import {
+  heldBy,
+  type Policy,
+  type PolicyCommand,
+  type PolicyRejection,
+  promisedBy,
+  spentBy,
+  spentIn
+} from "./Policy.ts"
 import * as RollingSum from "./RollingSum.ts"
 import type { Wallet } from "./Wallet.ts"
 
@@ -67,7 +75,8 @@ export const velocity = ({
 
 /**
  * What is left of the balance beside all that is held stays at `amount` or above, minor units; may be negative. It stops
- * debits, holds and what is sent. Captures and releases leave it as it is. A wallet that is below it already may receive.
+ * debits, holds that are placed or raised, and what is sent. Captures and releases leave it as it is. A wallet that is below
+ * it already may receive.
  */
 export const minBalance = ({
   amount,
@@ -79,8 +88,8 @@ export const minBalance = ({
   name,
   version: "1",
   judge: (wallet, command) => {
-    const takes =
-      command._tag === "PlaceHold" ? command.amount : command._tag === "CaptureHold" ? 0n : spentBy(wallet, command)
+    const isCapture = command._tag === "CaptureHold" || command._tag === "CaptureHoldTo"
+    const takes = heldBy(wallet, command) + (isCapture ? 0n : spentBy(wallet, command))
     if (takes === 0n || wallet === undefined) return undefined
     const left = wallet.balance - wallet.held - takes
     return left >= amount ? undefined : reject(`${left} would be left, at least ${amount} has to be`)
@@ -145,6 +154,7 @@ const typeOf = (command: PolicyCommand): AskedTransactionType | undefined => {
       return "debit"
     case "PlaceHold":
     case "CaptureHold":
+    case "CaptureHoldTo":
       return "capture"
     case "SendTransfer":
       return "transfer_out"
@@ -155,6 +165,7 @@ const typeOf = (command: PolicyCommand): AskedTransactionType | undefined => {
     case "Freeze":
     case "Unfreeze":
     case "Close":
+    case "ChangeHold":
     case "ReleaseHold":
       return undefined
   }

@@ -8,12 +8,14 @@
 import * as HashMap from "effect/HashMap"
 import type {
   CaptureHold,
+  CaptureHoldTo,
+  ChangeHold,
   Close,
   Command,
   CreateWallet,
   Credit,
   Debit,
-  Freeze,
+  FreezeCommand,
   PlaceHold,
   ReceiveTransfer,
   ReleaseHold,
@@ -35,13 +37,15 @@ interface OfLeg {
 export type PolicyCommand =
   | CreateWallet
   | UpdateWallet
-  | Freeze
+  | FreezeCommand
   | Unfreeze
   | Close
   | Credit
   | Debit
   | PlaceHold
   | CaptureHold
+  | Omit<CaptureHoldTo, "currency" | "destination">
+  | ChangeHold
   | ReleaseHold
   | (Omit<SendTransfer, "currency" | "destination"> & OfLeg)
   | (Omit<ReceiveTransfer, "currency"> & OfLeg)
@@ -108,8 +112,13 @@ export const questionsOf = (wallet: Wallet | undefined, command: Command): Reado
     case "Debit":
     case "PlaceHold":
     case "CaptureHold":
+    case "ChangeHold":
     case "ReleaseHold":
       return [{ wallet, command }]
+    case "CaptureHoldTo": {
+      const { currency: _currency, destination: _destination, ...captured } = command
+      return [{ wallet, command: captured }]
+    }
     case "SendTransfer": {
       const { currency: _currency, destination: _destination, ...sent } = command
       return [{ wallet, command: { ...sent, leg: null } }]
@@ -122,6 +131,7 @@ export const questionsOf = (wallet: Wallet | undefined, command: Command): Reado
       return legByLeg(wallet!, { ...command, home: command.walletId, legs: ownLegs(command.walletId, command.legs) })
     case "PrepareLegs":
       return legByLeg(wallet!, command)
+    case "ExpireFreeze":
     case "ExpireHold":
     case "RefuseTransfer":
     case "SettleTransfer":
@@ -186,11 +196,9 @@ export const spentBy = (wallet: Wallet | undefined, command: PolicyCommand): big
     case "Debit":
     case "SendTransfer":
       return command.amount
-    case "CaptureHold": {
-      if (command.amount !== null) return command.amount
-      const hold = wallet === undefined ? undefined : HashMap.get(wallet.holds, command.holdId)
-      return hold?._tag === "Some" ? hold.value.remaining : 0n
-    }
+    case "CaptureHold":
+    case "CaptureHoldTo":
+      return command.amount ?? holdIn(wallet, command.holdId)?.remaining ?? 0n
     case "CreateWallet":
     case "UpdateWallet":
     case "Freeze":
@@ -198,10 +206,24 @@ export const spentBy = (wallet: Wallet | undefined, command: PolicyCommand): big
     case "Close":
     case "Credit":
     case "PlaceHold":
+    case "ChangeHold":
     case "ReleaseHold":
     case "ReceiveTransfer":
       return 0n
   }
+}
+
+/** What is held more when the command is done, minor units: a hold that is placed or raised; else `0n`. */
+export const heldBy = (wallet: Wallet | undefined, command: PolicyCommand): bigint => {
+  if (command._tag === "PlaceHold") return command.amount
+  if (command._tag !== "ChangeHold" || command.amount === null) return 0n
+  const raised = command.amount - (holdIn(wallet, command.holdId)?.amount ?? command.amount)
+  return raised > 0n ? raised : 0n
+}
+
+const holdIn = (wallet: Wallet | undefined, holdId: string) => {
+  const hold = wallet === undefined ? undefined : HashMap.get(wallet.holds, holdId)
+  return hold?._tag === "Some" ? hold.value : undefined
 }
 
 /** What has left the wallet by the event, minor units: a debit, a capture, what was sent; else `0n`. What came back later is in it. */
@@ -209,6 +231,7 @@ export const spentIn = ({ event }: RecordedEvent): bigint => {
   switch (event._tag) {
     case "WalletDebited":
     case "HoldCaptured":
+    case "HoldCapturedTo":
     case "TransferSent":
       return event.amount
     case "LegsApplied":
@@ -216,12 +239,14 @@ export const spentIn = ({ event }: RecordedEvent): bigint => {
     case "WalletCreated":
     case "WalletFrozen":
     case "WalletUnfrozen":
+    case "FreezeExpired":
     case "WalletClosed":
     case "OverdraftLimitChanged":
     case "MetadataChanged":
     case "NothingChanged":
     case "WalletCredited":
     case "HoldPlaced":
+    case "HoldChanged":
     case "HoldReleased":
     case "HoldExpired":
     case "TransferReceived":

@@ -3,10 +3,11 @@
  * events of its own.
  */
 import type { RecordedEvent, WalletEvent, WalletEventType } from "./Event.ts"
+import { freezeOf } from "./Lifecycle.ts"
 import { noMetadata } from "./Limits.ts"
 import type { Wallet } from "./Wallet.ts"
 
-export type Profile = Pick<Wallet, "status" | "overdraftLimit" | "metadata">
+export type Profile = Pick<Wallet, "status" | "freeze" | "overdraftLimit" | "metadata">
 
 /** Whether an event changes the profile. */
 export const changesProfile = (event: WalletEvent): boolean => {
@@ -15,6 +16,8 @@ export const changesProfile = (event: WalletEvent): boolean => {
     case "WalletDebited":
     case "HoldPlaced":
     case "HoldCaptured":
+    case "HoldCapturedTo":
+    case "HoldChanged":
     case "HoldReleased":
     case "HoldExpired":
     case "TransferSent":
@@ -33,6 +36,7 @@ export const changesProfile = (event: WalletEvent): boolean => {
     case "WalletCreated":
     case "WalletFrozen":
     case "WalletUnfrozen":
+    case "FreezeExpired":
     case "WalletClosed":
     case "OverdraftLimitChanged":
     case "MetadataChanged":
@@ -49,20 +53,22 @@ export const profileTypes = [
   "WalletCreated",
   "WalletFrozen",
   "WalletUnfrozen",
+  "FreezeExpired",
   "WalletClosed",
   "OverdraftLimitChanged",
   "MetadataChanged"
 ] as const satisfies ReadonlyArray<WalletEventType>
 
-export const profileOf = ({ metadata, overdraftLimit, status }: Profile): Profile => ({
+export const profileOf = ({ freeze, metadata, overdraftLimit, status }: Profile): Profile => ({
   status,
+  freeze,
   overdraftLimit,
   metadata
 })
 
 /** After the last event of each of {@link profileTypes}, or more of them; versions upwards, from the creation. */
 export const profileAfter = (events: ReadonlyArray<RecordedEvent>): Profile => {
-  let profile: Profile = { status: "active", overdraftLimit: 0n, metadata: noMetadata }
+  let profile: Profile = { status: "active", freeze: null, overdraftLimit: 0n, metadata: noMetadata }
   for (const { event } of events) profile = next(profile, event)
   return profile
 }
@@ -70,13 +76,14 @@ export const profileAfter = (events: ReadonlyArray<RecordedEvent>): Profile => {
 const next = (profile: Profile, event: WalletEvent): Profile => {
   switch (event._tag) {
     case "WalletCreated":
-      return { status: "active", overdraftLimit: event.overdraftLimit, metadata: event.metadata }
+      return { status: "active", freeze: null, overdraftLimit: event.overdraftLimit, metadata: event.metadata }
     case "WalletFrozen":
-      return { ...profile, status: "frozen" }
+      return { ...profile, status: "frozen", freeze: freezeOf(event) }
     case "WalletUnfrozen":
-      return { ...profile, status: "active" }
+    case "FreezeExpired":
+      return { ...profile, status: "active", freeze: null }
     case "WalletClosed":
-      return { ...profile, status: "closed" }
+      return { ...profile, status: "closed", freeze: null }
     case "OverdraftLimitChanged":
       return { ...profile, overdraftLimit: event.overdraftLimit }
     case "MetadataChanged":

@@ -6,7 +6,7 @@
 import type { Commit } from "./Commit.ts"
 import type { RecordedEvent } from "./Event.ts"
 import { kindOf } from "./EventKinds.ts"
-import { type HoldChange, holdProgressed } from "./Hold.ts"
+import { type HoldChange, holdProgressed, type HoldTerms } from "./Hold.ts"
 import type { LegsChange } from "./Legs.ts"
 import { type TransferChange, transferChanged } from "./Transfer.ts"
 import type { Transaction } from "./Wallet.ts"
@@ -53,11 +53,17 @@ export const holdChanges = (commit: Pick<Commit, "events">): ReadonlyArray<HoldC
       change.holdId,
       earlier?._tag === "Placed"
         ? { _tag: "Placed", version: earlier.version, hold: holdProgressed(earlier.hold, change) }
-        : change
+        : withTerms(change, earlier?.terms)
     )
   }
   return changes === undefined ? noChanges : Array.from(changes.values())
 }
+
+/** Terms that have changed stay so. */
+const withTerms = (
+  change: Extract<HoldChange, { readonly _tag: "Changed" }>,
+  terms: HoldTerms | undefined
+): HoldChange => (terms === undefined || change.terms !== undefined ? change : { ...change, terms })
 
 /** One change per transfer that the commit's events touch at its source, in the order of first touch. */
 export const transferChanges = (commit: Pick<Commit, "events">): ReadonlyArray<TransferChange> => {

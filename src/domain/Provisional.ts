@@ -4,7 +4,8 @@
  * Where PostgreSQL stands behind the log, an event is provisional until PostgreSQL has
  * accepted its rows: a rule of the user's may refuse them, and then exactly that event
  * is reversed. A reversal must always be possible and must never make available
- * negative. So a command that would need the money, the hold, the transfer, the status
+ * negative, but where a forced debit has left it so, which waits for whatever may take money
+ * back. So a command that would need the money, the hold, the transfer, the status
  * or the very wallet that a provisional event has made waits until that is decided.
  *
  * The engine's own events (HoldExpired, the end of a transfer, OperationReversed) are
@@ -76,15 +77,30 @@ export class Provisional {
     if (this.#traces.has("created")) return true
     let needs = false
     let receives = false
+    let gains = 0n
     for (const event of events) {
       const kind = kindOf(event)
       if (kind.buildsOn(this.#traces, event)) return true
       // The engine's own events are facts: they wait for nothing but what they end.
       if (kind.reversible === undefined) continue
-      if (kind.reversible.availableChange(event) < 0n) needs = true
+      const change = kind.reversible.availableChange(event)
+      if (change < 0n) needs = true
+      else gains += change
       if (kind.balanceChange(event) > 0n || preparesLegs(event)) receives = true
     }
-    return (needs && available(after) < this.#gained) || (receives && this.#isNearLimit(after))
+    return (
+      (needs && available(after) < this.#gained) ||
+      (receives && this.#isNearLimit(after)) ||
+      (gains > 0n && this.#fillsDebt(after, gains))
+    )
+  }
+
+  /**
+   * Whether the wallet, left below zero by a forced debit, is filled up by more than one thing that may be undone. It waits:
+   * of the second nobody could tell, after the first is undone, that its money was never there to be spent.
+   */
+  #fillsDebt(after: Wallet, gains: bigint): boolean {
+    return this.#gained > 0n && available(after) < this.#gained + gains
   }
 
   /** Whether all that may come back, by reversals and from transfers in flight, could reach the bound of a balance. */
@@ -103,7 +119,12 @@ export class Provisional {
     const moved = balanceChange(event)
     if (moved < 0n) this.#spent += sign === 1 ? -moved : moved
     const key = reversible.trace(event)
-    if (key === undefined) return
+    if (key !== undefined) this.#countTrace(key, sign)
+    if (reversible.moreTraces === undefined) return
+    for (const other of reversible.moreTraces(event)) this.#countTrace(other, sign)
+  }
+
+  #countTrace(key: string, sign: 1 | -1): void {
     const count = (this.#traces.get(key) ?? 0) + sign
     if (count === 0) this.#traces.delete(key)
     else this.#traces.set(key, count)

@@ -8,26 +8,27 @@ import type { Json, JsonObject } from "./Codec.ts"
 
 export const publicType = (event: WalletEvent): WalletEventType => event._tag
 
+/** The members that are times. */
+const timeNames = ["effectiveAt", "expiresAt", "previousExpiresAt", "until"] as const
+
 /** RFC 3339, UTC, with milliseconds. */
-const publicTime = (time: number | null): string | null => (time === null ? null : new Date(time).toISOString())
+const publicTimes = (data: JsonObject): JsonObject => {
+  let shown: Record<string, Json> | undefined
+  for (const name of timeNames) {
+    const time = data[name]
+    if (typeof time === "number") (shown ??= { ...data })[name] = new Date(time).toISOString()
+  }
+  return shown ?? data
+}
 
 /**
  * Amounts as decimal strings, times as RFC 3339. What a reversal restores is the
  * log's own book-keeping; `reversedVersion` names the event that is undone.
  */
 export const publicData = (event: WalletEvent): JsonObject => {
-  const data = eventData(event)
-  switch (event._tag) {
-    case "HoldPlaced":
-      return { ...data, expiresAt: publicTime(event.expiresAt) }
-    case "OperationReversed": {
-      const shown: Record<string, Json> = { ...data }
-      delete shown.restored
-      return shown
-    }
-    default:
-      return "effectiveAt" in event && event.effectiveAt !== null
-        ? { ...data, effectiveAt: publicTime(event.effectiveAt) }
-        : data
-  }
+  const data = publicTimes(eventData(event))
+  if (event._tag !== "OperationReversed") return data
+  const shown: Record<string, Json> = { ...data }
+  delete shown.restored
+  return shown
 }

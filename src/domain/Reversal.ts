@@ -1,12 +1,12 @@
 /** The reversal of an operation: the event that takes back exactly one earlier event of a wallet. */
 import * as Schema from "effect/Schema"
-import { typed, unionCodec, withCodec } from "./Codec.ts"
+import { absentOrNull, typed, unionCodec, withCodec } from "./Codec.ts"
 import { HoldEvent, OpenHold } from "./Hold.ts"
 import { LegsEvent } from "./Legs.ts"
 import { LifecycleEvent } from "./Lifecycle.ts"
 import { MovementEvent } from "./Movement.ts"
 import { TransferEvent, TransferInFlight } from "./Transfer.ts"
-import { WalletStatus } from "./Wallet.ts"
+import { Freeze, WalletStatus } from "./Wallet.ts"
 import { after, AmountOrZero, Balance, Id, Metadata, Text, Version } from "./WireValues.ts"
 
 const restored = Schema.TaggedUnion({
@@ -16,7 +16,10 @@ const restored = Schema.TaggedUnion({
   Transfer: { transfer: TransferInFlight },
   NoTransfer: { transferId: Id },
   NoLegs: { transferId: Id },
-  Status: { status: WalletStatus },
+  /** Of a capture to another wallet: the hold as it was, and nothing in flight. */
+  NoCapture: { transferId: Id, hold: OpenHold },
+  /** `freeze`: of one that is frozen. */
+  Status: { status: WalletStatus, freeze: absentOrNull(Freeze) },
   OverdraftLimit: { overdraftLimit: AmountOrZero },
   Metadata: { metadata: Metadata }
 })

@@ -1,11 +1,11 @@
 /** What the reversal of an operation does: it puts back what the operation took away or replaced. */
 import type { OperationReversed, RecordedEvent } from "./Event.ts"
 import { buildsOnNothing, type EventKind, type EventKinds, transaction } from "./EventKind.ts"
-import type { HoldChange } from "./Hold.ts"
+import { type HoldChange, progressOfState } from "./Hold.ts"
 import { noMetadata } from "./Limits.ts"
 import type { TransferChange } from "./Transfer.ts"
 import { reversedRow } from "./TransferRules.ts"
-import type { Transaction, Wallet } from "./Wallet.ts"
+import { plainFreeze, type Transaction, type Wallet } from "./Wallet.ts"
 import {
   moved,
   withHold,
@@ -32,8 +32,12 @@ const evolve = (wallet: Wallet, recorded: RecordedEvent, { restored }: Operation
       return withoutTransfer(wallet, recorded, restored.transferId)
     case "NoLegs":
       return withoutPrepared(wallet, recorded, restored.transferId)
-    case "Status":
-      return withStatus(wallet, recorded, restored.status)
+    case "NoCapture":
+      return withHold(withoutTransfer(wallet, recorded, restored.transferId), recorded, restored.hold)
+    case "Status": {
+      const { freeze, status } = restored
+      return withStatus(wallet, recorded, status, status === "frozen" ? (freeze ?? plainFreeze) : null)
+    }
     case "OverdraftLimit":
       return withOverdraftLimit(wallet, recorded, restored.overdraftLimit)
     case "Metadata":
@@ -48,16 +52,15 @@ const reversal = (
 ): Transaction | undefined => {
   if (balanceChange === 0n) return undefined
   const amount = balanceChange < 0n ? -balanceChange : balanceChange
-  const holdId = restored._tag === "Hold" ? restored.hold.id : null
-  const transferId = restored._tag === "NoTransfer" ? restored.transferId : null
+  const holdId = restored._tag === "Hold" || restored._tag === "NoCapture" ? restored.hold.id : null
+  const transferId = restored._tag === "NoTransfer" || restored._tag === "NoCapture" ? restored.transferId : null
   return transaction(recorded, wallet, "reversal", amount, null, noMetadata, holdId, transferId)
 }
 
 /** A hold whose placing was reversed holds nothing: it is shown as released. */
 const holdChange = ({ walletId }: RecordedEvent, { restored }: OperationReversed): HoldChange | undefined => {
-  if (restored._tag === "Hold") {
-    const { captured, id: holdId, remaining } = restored.hold
-    return { _tag: "Changed", walletId, holdId, captured, remaining, status: "active" }
+  if (restored._tag === "Hold" || restored._tag === "NoCapture") {
+    return { _tag: "Changed", walletId, holdId: restored.hold.id, ...progressOfState(restored.hold) }
   }
   if (restored._tag === "NoHold") {
     return { _tag: "Changed", walletId, holdId: restored.holdId, captured: 0n, remaining: 0n, status: "released" }
@@ -76,7 +79,7 @@ const transferChange = (recorded: RecordedEvent, event: OperationReversed): Tran
   if (restored._tag === "NoLegs") {
     return reversedType === "LegsBegun" ? reversedRow(recorded, restored.transferId, reason) : undefined
   }
-  return restored._tag === "NoTransfer" && reversedType === "TransferSent"
+  return restored._tag === "NoCapture" || (restored._tag === "NoTransfer" && reversedType === "TransferSent")
     ? reversedRow(recorded, restored.transferId, reason)
     : undefined
 }

@@ -5,7 +5,7 @@
  * The caller sees to it that nothing builds on an event that may still be
  * refused, so a reversal always succeeds; the checks here are the second wall.
  * A rejection means that the promise was broken: nothing is undone by half, and
- * available never becomes negative.
+ * available never becomes negative, but by a forced debit.
  */
 import * as Result from "effect/Result"
 import type { ReverseOperation } from "./Command.ts"
@@ -15,7 +15,7 @@ import type { Undo } from "./EventKind.ts"
 import { kindOf } from "./EventKinds.ts"
 import { maxTextLength, toText } from "./Limits.ts"
 import type { Rejection } from "./Rejection.ts"
-import type { Wallet } from "./Wallet.ts"
+import { available, type Wallet } from "./Wallet.ts"
 
 /**
  * Works in any status. `InvalidRequest`: not an operation of this wallet, an
@@ -36,7 +36,7 @@ export const reverseOperation = (wallet: Wallet, command: ReverseOperation): Dec
     return Result.fail(invalid(`event ${operation.version} (${operation.event._tag}) cannot be reversed any more`))
   }
   const rejection =
-    withoutFunds(wallet, undo) ??
+    withoutFunds(wallet, before, undo) ??
     (undo.balanceChange > 0n ? overBalanceLimit(wallet, wallet.balance + undo.balanceChange) : undefined)
   if (rejection !== undefined) return Result.fail(rejection)
   const event: OperationReversed = {
@@ -52,10 +52,15 @@ export const reverseOperation = (wallet: Wallet, command: ReverseOperation): Dec
   return Result.succeed([event])
 }
 
-const withoutFunds = (wallet: Wallet, undo: Undo): Rejection | undefined => {
+/**
+ * What gives money back asks for nothing; and where a forced debit had left less than nothing before the operation, what
+ * is below zero after the reversal is that debit's.
+ */
+const withoutFunds = (wallet: Wallet, before: Wallet | undefined, undo: Undo): Rejection | undefined => {
   const limitChange =
     undo.restored._tag === "OverdraftLimit" ? undo.restored.overdraftLimit - wallet.overdraftLimit : 0n
   const required = undo.heldChange - undo.balanceChange - limitChange
+  if (required <= 0n || (before !== undefined && available(before) < 0n)) return undefined
   return insufficient(wallet, required)
 }
 

@@ -4,11 +4,13 @@
  *   send (source) → receive or refuse (destination) → settle or reverse (source)
  */
 import * as Schema from "effect/Schema"
+import { absentOrNull } from "./Codec.ts"
 import type { LegTransactions, TransferLeg } from "./Legs.ts"
 import type { Metadata } from "./Limits.ts"
 import {
   after,
   Amount,
+  AmountOrZero,
   AnyEffectiveAt,
   AnyInteger,
   anyNote,
@@ -32,7 +34,9 @@ export const TransferInFlight = Schema.Struct({
   reference: Schema.NullOr(Text),
   metadata: MetadataValue,
   effectiveAt: EffectiveAt,
-  createdAt: Time
+  createdAt: Time,
+  /** Of one whose money was captured: the hold, and what of it is held until the end is known, to be released then. */
+  capture: absentOrNull(Schema.Struct({ holdId: Id, rest: AmountOrZero }))
 })
 
 export type TransferInFlight = typeof TransferInFlight.Type
@@ -97,9 +101,27 @@ export const TransferEvent = Schema.TaggedUnion({
   },
   TransferReceived: { transferId: Id, from: Id, amount: Amount, ...note, effectiveAt: EffectiveAt, ...after },
   TransferRefused: { transferId: Id, from: Id, amount: Amount, reason: Text, ...after },
-  TransferSettled: { transferId: Id, to: Id, amount: Amount, ...after },
+  TransferSettled: {
+    transferId: Id,
+    to: Id,
+    amount: Amount,
+    /** Of one whose money was captured: what the capture was to release is free now. */
+    holdId: absentOrNull(Id),
+    ...after
+  },
   /** It counts when what it takes back has counted, where that was given. */
-  TransferReversed: { transferId: Id, to: Id, amount: Amount, reason: Text, effectiveAt: EffectiveAt, ...after }
+  TransferReversed: {
+    transferId: Id,
+    to: Id,
+    amount: Amount,
+    reason: Text,
+    effectiveAt: EffectiveAt,
+    /** Of one whose money was captured: the hold that has it back, unless it was ended meanwhile. */
+    holdId: absentOrNull(Id),
+    capturedAfter: absentOrNull(AmountOrZero),
+    remainingAfter: absentOrNull(AmountOrZero),
+    ...after
+  }
 })
 
 export type TransferEvent = typeof TransferEvent.Type

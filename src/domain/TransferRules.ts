@@ -2,11 +2,11 @@
 import * as HashMap from "effect/HashMap"
 import * as Result from "effect/Result"
 import {
-  closed,
   closedOrFrozen,
   currencyMismatch,
   type DecideContext,
   type Decision,
+  findHold,
   findTransfer,
   insufficient,
   invalid,
@@ -23,6 +23,7 @@ import {
   type EventKind,
   type EventKinds,
   freesNothing,
+  needsCreditsUnfrozen,
   needsUnfrozen,
   nothing,
   noTrace,
@@ -31,9 +32,11 @@ import {
   transaction,
   type Traces
 } from "./EventKind.ts"
+import { type HoldCapturedTo, holdTrace, holdWith, type OpenHold, progressAfterReturn } from "./Hold.ts"
 import { maxTextLength, noMetadata, toText } from "./Limits.ts"
 import {
   CurrencyMismatch,
+  HoldNotFound,
   type InvalidRequest,
   type Rejection,
   SameWallet,
@@ -48,8 +51,10 @@ import {
   type SendTransfer,
   type SettleTransfer,
   singleLeg,
+  type Transfer,
   type TransferChange,
   type TransferEvent,
+  type TransferInFlight,
   type TransferReceived,
   type TransferRefused,
   type TransferReversed,
@@ -58,7 +63,7 @@ import {
 } from "./Transfer.ts"
 import type { Wallet } from "./Wallet.ts"
 import { transferBytes } from "./WalletSize.ts"
-import { moved, withoutTransfer, withTransfer } from "./WalletState.ts"
+import { moved, withHold, withoutHold, withoutTransfer, withTransfer } from "./WalletState.ts"
 
 // --- Rules -------------------------------------------------------------------
 
@@ -71,7 +76,7 @@ const invalidTransfer = (wallet: Wallet, command: SendTransfer): InvalidRequest 
 
 export const sendTransfer = (wallet: Wallet, command: SendTransfer, context: DecideContext): Decision => {
   const rejection =
-    closedOrFrozen(wallet) ??
+    closedOrFrozen(wallet, "debits", context) ??
     (command.to === wallet.id ? new SameWallet({ walletId: wallet.id }) : undefined) ??
     ruledOut(command) ??
     currencyMismatch(wallet, command.currency) ??
@@ -97,7 +102,7 @@ export const sendTransfer = (wallet: Wallet, command: SendTransfer, context: Dec
 }
 
 /** The rejection of the destination, as if it had been asked last. */
-const ruledOut = ({ destination, to }: SendTransfer): Rejection | undefined => {
+export const ruledOut = ({ destination, to }: Pick<SendTransfer, "destination" | "to">): Rejection | undefined => {
   if (destination === "missing") return new WalletNotFound({ walletId: to })
   return destination === "closed" ? new WalletClosed({ walletId: to }) : undefined
 }
@@ -109,9 +114,10 @@ const otherCurrency = (wallet: Wallet, { currency }: ReceiveTransfer): Rejection
     : new CurrencyMismatch({ walletId: wallet.id, expected: currency, actual: wallet.currency })
 
 /** Its time of the books is the source's and judged there: another node's clock may be behind that one's. */
-export const receiveTransfer = (wallet: Wallet, command: ReceiveTransfer, { time }: DecideContext): Decision => {
+export const receiveTransfer = (wallet: Wallet, command: ReceiveTransfer, context: DecideContext): Decision => {
+  const { time } = context
   const malformed =
-    closed(wallet) ??
+    closedOrFrozen(wallet, "credits", context) ??
     otherCurrency(wallet, command) ??
     invalidMovement(command) ??
     malformedEffectiveAt(command.effectiveAt)
@@ -149,49 +155,143 @@ export const refuseTransfer = (wallet: Wallet, command: RefuseTransfer): Decisio
     }
   ])
 
-/** In any status. */
+/** In any status. What a final capture has kept for the case of a refusal is free from here on. */
 export const settleTransfer = (wallet: Wallet, command: SettleTransfer): Decision => {
   const transfer = findTransfer(wallet, command.transferId)
   if (transfer instanceof TransferNotFound) return Result.fail(transfer)
+  const { capture } = transfer
   return Result.succeed([
     {
       _tag: "TransferSettled",
       transferId: transfer.id,
       to: transfer.to,
       amount: transfer.amount,
+      holdId: capture === null ? null : capture.holdId,
       balanceAfter: wallet.balance,
-      heldAfter: wallet.held
+      heldAfter: wallet.held - (capture?.rest ?? 0n)
     }
   ])
 }
 
-/** In any status. Credits leave room for what is in flight, so no limit is in its way. */
+/**
+ * In any status. Credits leave room for what is in flight, so no limit is in its way. Money that was captured is
+ * held again, as it was before, unless the hold was released meanwhile.
+ */
 export const reverseTransfer = (wallet: Wallet, command: ReverseTransfer): Decision => {
   const transfer = findTransfer(wallet, command.transferId)
   if (transfer instanceof TransferNotFound) return Result.fail(transfer)
+  const { amount, capture } = transfer
+  const hold = capture === null ? undefined : findHold(wallet, capture.holdId)
+  if (hold instanceof HoldNotFound) return Result.fail(hold)
+  const back = hold === undefined ? undefined : returnedTo(wallet, hold, transfer)
   return Result.succeed([
     {
       _tag: "TransferReversed",
       transferId: transfer.id,
       to: transfer.to,
-      amount: transfer.amount,
+      amount,
       reason: toText(command.reason, maxTextLength),
       effectiveAt: transfer.effectiveAt,
-      balanceAfter: wallet.balance + transfer.amount,
-      heldAfter: wallet.held
+      holdId: hold === undefined ? null : hold.id,
+      capturedAfter: back === undefined ? null : back.captured,
+      remainingAfter: back === undefined ? null : back.remaining,
+      balanceAfter: wallet.balance + amount,
+      heldAfter: wallet.held + (back?.heldChange ?? 0n)
     }
   ])
 }
 
+/** What a hold has when money that was captured from it comes back. */
+const returnedTo = (wallet: Wallet, hold: OpenHold, { amount, capture, id }: TransferInFlight) => {
+  const rest = capture?.rest ?? 0n
+  const captured = hold.captured - amount
+  if (hold.ended === true) return { captured, remaining: hold.remaining, heldChange: -rest }
+  return finalOf(wallet, hold.id, id) === undefined
+    ? { captured, remaining: hold.remaining + amount + rest, heldChange: amount }
+    : { captured, remaining: hold.remaining, heldChange: amount }
+}
+
+/**
+ * Another capture of the hold in flight, which releases what then remains: what comes back meanwhile is a part of that,
+ * to be released with it or to be held again.
+ */
+const finalOf = (wallet: Wallet, holdId: string, transferId: string): TransferInFlight | undefined => {
+  for (const transfer of HashMap.values(wallet.transfers)) {
+    const { capture, id } = transfer
+    if (capture !== null && capture.holdId === holdId && capture.rest > 0n && id !== transferId) return transfer
+  }
+  return undefined
+}
+
 // --- State, traces and rows --------------------------------------------------
 
-const ended = (wallet: Wallet, recorded: RecordedEvent, event: TransferSettled | TransferReversed): Wallet =>
-  withoutTransfer(wallet, recorded, event.transferId)
+const ended = (wallet: Wallet, recorded: RecordedEvent, event: TransferSettled | TransferReversed): Wallet => {
+  const after = withoutTransfer(wallet, recorded, event.transferId)
+  if (event.holdId === null) return after
+  const hold = HashMap.get(wallet.holds, event.holdId)
+  if (hold._tag === "None") return after
+  const rest = HashMap.get(wallet.transfers, event.transferId)
+  const left = decided(hold.value, event, rest._tag === "Some" ? (rest.value.capture?.rest ?? 0n) : 0n)
+  const holding = left === undefined ? withoutHold(after, recorded, event.holdId) : withHold(after, recorded, left)
+  const final =
+    event._tag === "TransferReversed" && hold.value.ended === null
+      ? finalOf(wallet, event.holdId, event.transferId)
+      : undefined
+  return final === undefined
+    ? holding
+    : withTransfer(holding, recorded, {
+        ...final,
+        capture: { holdId: event.holdId, rest: final.capture!.rest + event.amount }
+      })
+}
+
+/** A hold after one of its captures to other wallets is decided; `undefined`: nothing of it is open any more. */
+const decided = (hold: OpenHold, event: TransferSettled | TransferReversed, rest: bigint): OpenHold | undefined => {
+  const inFlight = (hold.inFlight ?? 0n) - event.amount
+  const isBack = event._tag === "TransferReversed"
+  const remaining = isBack ? (event.remainingAfter ?? hold.remaining) : hold.remaining
+  if (remaining === 0n && inFlight <= 0n) return undefined
+  return holdWith(hold, {
+    captured: isBack ? (event.capturedAfter ?? hold.captured) : hold.captured,
+    remaining,
+    inFlight: inFlight > 0n ? inFlight : null,
+    // A final capture has closed it.
+    ended: !isBack && rest > 0n ? true : hold.ended
+  })
+}
 
 /** What the sending of a transfer leaves behind. */
 export const transferTrace = (transferId: string): string => `transfer ${transferId}`
 
 const needsTransfer = (traces: Traces, event: TransferEvent): boolean => traces.has(transferTrace(event.transferId))
+
+const needsTransferAndHold = (traces: Traces, event: TransferSettled | TransferReversed): boolean =>
+  needsTransfer(traces, event) || (event.holdId !== null && traces.has(holdTrace(event.holdId)))
+
+/** As the source has sent it, with or without a hold. */
+export const sentTransfer = ({ time, walletId }: RecordedEvent, event: TransferSent | HoldCapturedTo): Transfer => {
+  const { amount, currency, effectiveAt, to, transferId } = event
+  const { metadata, reference } = event._tag === "TransferSent" ? event : noNote
+  return {
+    id: transferId,
+    from: walletId,
+    to,
+    amount,
+    currency,
+    legs: singleLeg({ from: walletId, to, amount, currency, reference, metadata }),
+    status: "pending",
+    reason: null,
+    leg: null,
+    reference,
+    metadata,
+    createdAt: time,
+    effectiveAt: effectiveAt ?? time,
+    updatedAt: time
+  }
+}
+
+/** What a capture says of its transfer: nothing. */
+export const noNote = { reference: null, metadata: noMetadata }
 
 /** The row of a transfer whose money the source has back. */
 export const reversedRow = (recorded: RecordedEvent, transferId: string, reason: string): TransferChange => ({
@@ -214,7 +314,8 @@ const transferSent: EventKind<TransferSent> = {
       reference: event.reference,
       metadata: event.metadata,
       effectiveAt: event.effectiveAt,
-      createdAt: recorded.time
+      createdAt: recorded.time,
+      capture: null
     }),
   balanceChange: spent,
   transaction: (recorded, wallet, { amount, metadata, reference, transferId }) =>
@@ -223,29 +324,7 @@ const transferSent: EventKind<TransferSent> = {
   transferChange: (recorded, event) => ({
     _tag: "Sent",
     version: recorded.version,
-    transfer: {
-      id: event.transferId,
-      from: recorded.walletId,
-      to: event.to,
-      amount: event.amount,
-      currency: event.currency,
-      legs: singleLeg({
-        from: recorded.walletId,
-        to: event.to,
-        amount: event.amount,
-        currency: event.currency,
-        reference: event.reference,
-        metadata: event.metadata
-      }),
-      status: "pending",
-      reason: null,
-      leg: null,
-      reference: event.reference,
-      metadata: event.metadata,
-      createdAt: recorded.time,
-      effectiveAt: event.effectiveAt ?? recorded.time,
-      updatedAt: recorded.time
-    }
+    transfer: sentTransfer(recorded, event)
   }),
   reversible: {
     undo: (wallet, _before, event) =>
@@ -280,7 +359,7 @@ const transferReceived: EventKind<TransferReceived> = {
     freedAtMost: freesNothing,
     trace: noTrace
   },
-  buildsOn: buildsOnNothing
+  buildsOn: needsCreditsUnfrozen
 }
 
 const transferRefused: EventKind<TransferRefused> = {
@@ -308,18 +387,21 @@ const transferSettled: EventKind<TransferSettled> = {
     updatedAt: null
   }),
   reversible: undefined,
-  buildsOn: needsTransfer
+  buildsOn: needsTransferAndHold
 }
 
 const transferReversed: EventKind<TransferReversed> = {
   evolve: ended,
   balanceChange: received,
-  transaction: (recorded, wallet, { amount, transferId }) =>
-    transaction(recorded, wallet, "reversal", amount, null, noMetadata, null, transferId),
-  holdChange: undefined,
+  transaction: (recorded, wallet, { amount, holdId, transferId }) =>
+    transaction(recorded, wallet, "reversal", amount, null, noMetadata, holdId, transferId),
+  holdChange: ({ walletId }, { capturedAfter, holdId, remainingAfter }) =>
+    holdId === null || capturedAfter === null || remainingAfter === null
+      ? undefined
+      : { _tag: "Changed", walletId, holdId, ...progressAfterReturn(capturedAfter, remainingAfter) },
   transferChange: (recorded, { reason, transferId }) => reversedRow(recorded, transferId, reason),
   reversible: undefined,
-  buildsOn: needsTransfer
+  buildsOn: needsTransferAndHold
 }
 
 export const transferEvents: EventKinds<TransferEvent> = {

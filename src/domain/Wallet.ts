@@ -10,7 +10,9 @@ import * as Schema from "effect/Schema"
 import type { OpenHold } from "./Hold.ts"
 import type { PreparedLegs } from "./Legs.ts"
 import type { Metadata } from "./Limits.ts"
+import { FrozenDirection } from "./Rejection.ts"
 import type { TransferInFlight } from "./Transfer.ts"
+import { Text, Time } from "./WireValues.ts"
 
 export type { Hold, HoldStatus, OpenHold } from "./Hold.ts"
 export type { BegunLeg, OwnLeg, PreparedLegs, TransferLeg } from "./Legs.ts"
@@ -20,6 +22,29 @@ export type { Transfer, TransferInFlight, TransferStatus } from "./Transfer.ts"
 export const WalletStatus = Schema.Literals(["active", "frozen", "closed"])
 
 export type WalletStatus = typeof WalletStatus.Type
+
+/** What a wallet does not do, and until when. */
+export const Freeze = Schema.Struct({
+  direction: FrozenDirection,
+  reason: Schema.NullOr(Text),
+  /** From then on it does not count, whether its end is written or not; `null`: until it is unfrozen. */
+  until: Schema.NullOr(Time)
+})
+
+export type Freeze = typeof Freeze.Type
+export type FreezeDirection = Freeze["direction"]
+
+/** Of one of which nothing more is known than that the wallet is frozen. */
+export const plainFreeze: Freeze = { direction: "debits", reason: null, until: null }
+
+export const sameFreeze = (one: Freeze | null, other: Freeze | null): boolean =>
+  one === null || other === null
+    ? one === other
+    : one.direction === other.direction && one.reason === other.reason && one.until === other.until
+
+/** Whether a freeze of `direction` stops what goes `way`. */
+export const stops = (direction: FreezeDirection, way: "debits" | "credits"): boolean =>
+  direction === "all" || direction === way
 
 export interface Wallet {
   readonly id: string
@@ -31,6 +56,8 @@ export interface Wallet {
   readonly held: bigint
   readonly overdraftLimit: bigint
   readonly status: WalletStatus
+  /** `null` unless the status is `frozen`. */
+  readonly freeze: Freeze | null
   readonly version: number
   readonly metadata: Metadata
   readonly createdAt: number

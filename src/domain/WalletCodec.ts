@@ -7,11 +7,11 @@
 import * as HashMap from "effect/HashMap"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
-import { codecOf, isJsonObject, type JsonObject, listCodec, structCodec, withCodec } from "./Codec.ts"
+import { absentOrNull, codecOf, isJsonObject, type JsonObject, listCodec, structCodec, withCodec } from "./Codec.ts"
 import { OpenHold } from "./Hold.ts"
 import { PreparedLegs } from "./Legs.ts"
 import { TransferInFlight } from "./Transfer.ts"
-import { type Wallet, WalletStatus } from "./Wallet.ts"
+import { Freeze, plainFreeze, type Wallet, WalletStatus } from "./Wallet.ts"
 import { holdBytes, preparedBytes, transferBytes } from "./WalletSize.ts"
 import { AmountOrZero, Balance, Currency, Held, Id, Metadata, Time, Version } from "./WireValues.ts"
 
@@ -41,6 +41,7 @@ const WalletRecord = Schema.Struct({
   held: Held,
   overdraftLimit: AmountOrZero,
   status: WalletStatus,
+  freeze: absentOrNull(Freeze),
   version: Version,
   metadata: Metadata,
   createdAt: Time,
@@ -93,6 +94,8 @@ const walletOf = (record: WalletRecord, prepared: Prepared): Wallet => ({
   held: record.held,
   overdraftLimit: record.overdraftLimit,
   status: record.status,
+  // A snapshot of before freezes had a direction says nothing of them.
+  freeze: record.status === "frozen" ? (record.freeze ?? plainFreeze) : null,
   version: record.version,
   metadata: record.metadata,
   createdAt: record.createdAt,
@@ -114,8 +117,11 @@ const contradictionIn = (record: WalletRecord, prepared: Prepared, wallet: Walle
   if (HashMap.size(wallet.transfers) !== record.transfers.length) return "transfers: one twice"
   if (HashMap.size(wallet.prepared) !== prepared.length) return "prepared: one twice"
   const held = record.holds.reduce((total, hold) => total + hold.remaining, 0n)
-  const inTransit = prepared.reduce((total, legs) => total + legs.held, 0n)
+  const inTransit =
+    prepared.reduce((total, legs) => total + legs.held, 0n) +
+    record.transfers.reduce((total, { capture }) => total + (capture?.rest ?? 0n), 0n)
   if (held + inTransit !== record.held) return "held: not the sum of the holds and of what is held in transit"
+  if (record.freeze !== null && record.status !== "frozen") return "freeze: of a wallet that is not frozen"
   if (record.updatedAt < record.createdAt) return "updatedAt: before createdAt"
   return undefined
 }

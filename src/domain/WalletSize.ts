@@ -1,6 +1,6 @@
 /**
  * How large a wallet's state is: an upper bound of its bytes as JSON in UTF-8, as a snapshot
- * holds it (`WalletCodec`).
+ * holds it (`WalletCodec`), but for what is said of a freeze ({@link maxFreezeBytes}).
  *
  * Only open holds, transfers in flight and metadata have a size that differs; of the first
  * two the state keeps the sum (`Wallet.openBytes`), so that no command counts them anew.
@@ -21,8 +21,15 @@ import type { Wallet } from "./Wallet.ts"
 /** A wallet without holds, transfers and metadata, bytes: ids, numbers of 36 digits, times, names of fields. */
 const walletFixedBytes = 600
 
+/** What a frozen wallet says of that with the longest reason, bytes. It is not counted: to freeze is never refused for want of room. */
+export const maxFreezeBytes = 100 + maxTextLength * 6 + 2
+
 /** A hold or transfer but for reference and metadata, bytes: two ids, three amounts, times, names of fields. */
 const openFixedBytes = 320
+
+/** What a hold says of what is in flight of it, and a transfer of the hold that it was captured from, bytes. */
+export const inFlightBytes = 72
+export const captureBytes = 144
 
 /** Of a reason that a decision has, with its quotes. */
 const maxReasonBytes = maxTextLength * 6 + 2
@@ -54,9 +61,14 @@ export const metadataBytes = (metadata: Metadata): number => {
 const noteBytes = ({ metadata, reference }: { readonly metadata: Metadata; readonly reference: string | null }) =>
   openFixedBytes + (reference === null ? 0 : textBytes(reference)) + metadataBytes(metadata)
 
+type Noted = Pick<OpenHold, "metadata" | "reference">
+
 /** The same for a hold captured in part. */
-export const holdBytes: (hold: Pick<OpenHold, "metadata" | "reference">) => number = noteBytes
-export const transferBytes: (transfer: Pick<TransferInFlight, "metadata" | "reference">) => number = noteBytes
+export const holdBytes = (hold: Noted & Partial<Pick<OpenHold, "inFlight">>): number =>
+  noteBytes(hold) + ((hold.inFlight ?? null) === null ? 0 : inFlightBytes)
+
+export const transferBytes = (transfer: Noted & Partial<Pick<TransferInFlight, "capture">>): number =>
+  noteBytes(transfer) + ((transfer.capture ?? null) === null ? 0 : captureBytes)
 
 /** Two ids at most, an amount and the names of fields are in the fixed part of each. */
 export const preparedBytes = ({ begun, legs }: Pick<PreparedLegs, "begun" | "legs">): number => {
@@ -78,7 +90,7 @@ export const maxMetadataBytes = 1 + maxMetadataPairs * ((maxMetadataKeyLength + 
 export const maxLegsBytes = 128 * 1024
 
 /** Of one hold or transfer with all that a caller may say of it. */
-export const maxOpenBytes = openFixedBytes + maxTextLength * unitBytes + 2 + maxMetadataBytes
+export const maxOpenBytes = openFixedBytes + captureBytes + maxTextLength * unitBytes + 2 + maxMetadataBytes
 
 /** Of a state with this metadata and this sum of open holds and transfers in flight. */
 export const stateBytes = (metadata: Metadata, openBytes: number): number =>

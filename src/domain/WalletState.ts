@@ -5,7 +5,7 @@
 import * as HashMap from "effect/HashMap"
 import type { RecordedEvent, WalletCreated } from "./Event.ts"
 import type { Metadata } from "./Limits.ts"
-import type { OpenHold, PreparedLegs, TransferInFlight, Wallet, WalletStatus } from "./Wallet.ts"
+import type { Freeze, OpenHold, PreparedLegs, TransferInFlight, Wallet, WalletStatus } from "./Wallet.ts"
 import { holdBytes, preparedBytes, transferBytes } from "./WalletSize.ts"
 
 type Holds = Wallet["holds"]
@@ -27,6 +27,7 @@ export const created = (recorded: RecordedEvent, event: WalletCreated): Wallet =
   held: event.heldAfter,
   overdraftLimit: event.overdraftLimit,
   status: "active",
+  freeze: null,
   version: recorded.version,
   metadata: event.metadata,
   createdAt: recorded.time,
@@ -42,6 +43,7 @@ const next = (
   recorded: RecordedEvent,
   overdraftLimit: bigint,
   status: WalletStatus,
+  freeze: Freeze | null,
   metadata: Metadata,
   holds: Holds,
   transfers: Transfers,
@@ -55,6 +57,7 @@ const next = (
   held: recorded.event.heldAfter,
   overdraftLimit,
   status,
+  freeze,
   version: recorded.version,
   metadata,
   createdAt: wallet.createdAt,
@@ -72,6 +75,7 @@ export const moved = (wallet: Wallet, recorded: RecordedEvent): Wallet =>
     recorded,
     wallet.overdraftLimit,
     wallet.status,
+    wallet.freeze,
     wallet.metadata,
     wallet.holds,
     wallet.transfers,
@@ -91,6 +95,7 @@ const withOpen = (
     recorded,
     wallet.overdraftLimit,
     wallet.status,
+    wallet.freeze,
     wallet.metadata,
     holds,
     transfers,
@@ -135,6 +140,7 @@ const preparing = (wallet: Wallet, recorded: RecordedEvent, prepared: Prepared, 
     recorded,
     wallet.overdraftLimit,
     wallet.status,
+    wallet.freeze,
     wallet.metadata,
     wallet.holds,
     wallet.transfers,
@@ -163,6 +169,7 @@ const withProfile = (
   recorded: RecordedEvent,
   overdraftLimit: bigint,
   status: WalletStatus,
+  freeze: Freeze | null,
   metadata: Metadata
 ): Wallet =>
   next(
@@ -170,6 +177,7 @@ const withProfile = (
     recorded,
     overdraftLimit,
     status,
+    freeze,
     metadata,
     wallet.holds,
     wallet.transfers,
@@ -177,11 +185,16 @@ const withProfile = (
     wallet.openBytes
   )
 
-export const withStatus = (wallet: Wallet, recorded: RecordedEvent, status: WalletStatus): Wallet =>
-  withProfile(wallet, recorded, wallet.overdraftLimit, status, wallet.metadata)
+/** `freeze`: of one that is frozen. */
+export const withStatus = (
+  wallet: Wallet,
+  recorded: RecordedEvent,
+  status: WalletStatus,
+  freeze: Freeze | null = null
+): Wallet => withProfile(wallet, recorded, wallet.overdraftLimit, status, freeze, wallet.metadata)
 
 export const withOverdraftLimit = (wallet: Wallet, recorded: RecordedEvent, overdraftLimit: bigint): Wallet =>
-  withProfile(wallet, recorded, overdraftLimit, wallet.status, wallet.metadata)
+  withProfile(wallet, recorded, overdraftLimit, wallet.status, wallet.freeze, wallet.metadata)
 
 export const withMetadata = (wallet: Wallet, recorded: RecordedEvent, metadata: Metadata): Wallet =>
-  withProfile(wallet, recorded, wallet.overdraftLimit, wallet.status, metadata)
+  withProfile(wallet, recorded, wallet.overdraftLimit, wallet.status, wallet.freeze, metadata)

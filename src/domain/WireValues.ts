@@ -83,6 +83,12 @@ export const Time = withCodec(Schema.Int.check(Schema.isBetween({ minimum: 0, ma
 /** When a movement counts for the books, where its caller has said so; `null`: when it happened. */
 export const EffectiveAt = absentOrNull(Time)
 
+/** Of what is said or not said at all: left out where it is not. */
+export const True = withCodec(Schema.Literal(true), {
+  encode: (value) => value,
+  decode: (value) => (value === true ? true : undefined)
+})
+
 /** A version: 0-based. */
 export const Version = withCodec(
   Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER })),

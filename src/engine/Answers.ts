@@ -6,7 +6,7 @@ import * as HashMap from "effect/HashMap"
 import * as Option from "effect/Option"
 import type { RecordedEvent } from "../domain/Event.ts"
 import { holdAfter, holdOf } from "../domain/Hold.ts"
-import { placedHold } from "../domain/HoldRules.ts"
+import { placedHold } from "../domain/HoldEvents.ts"
 import { transactionOf } from "../domain/Projection.ts"
 import type { Hold, Transaction, Wallet } from "../domain/Wallet.ts"
 import type { WalletView } from "../stores/Persistence.ts"
@@ -42,6 +42,7 @@ export const detailsOf = (wallet: WalletView): WalletDetails => ({
   available: wallet.balance - wallet.held + wallet.overdraftLimit,
   overdraftLimit: wallet.overdraftLimit,
   status: wallet.status,
+  freeze: wallet.freeze === null ? null : { ...wallet.freeze },
   version: wallet.version,
   metadata: wallet.metadata,
   createdAt: wallet.createdAt,
@@ -100,6 +101,8 @@ const holdTouched = (effected: Effected): Hold => {
       case "HoldPlaced":
         return placedHold(recorded, event)
       case "HoldCaptured":
+      case "HoldCapturedTo":
+      case "HoldChanged":
       case "HoldReleased":
       case "HoldExpired": {
         const hold = effected.holdBefore(event.holdId)

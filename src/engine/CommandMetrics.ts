@@ -145,7 +145,17 @@ const sharedClock = (clock: Clock.Clock): (() => number) => {
 }
 
 /** Kinds that are there from the start, so that their first command is seen as an increase. */
-const kindsAtStart = ["CreateWallet", "Credit", "Debit", "PlaceHold", "CaptureHold", "ReleaseHold", "Transfer"]
+const kindsAtStart = [
+  "CreateWallet",
+  "Credit",
+  "Debit",
+  "PlaceHold",
+  "CaptureHold",
+  "CaptureHoldTo",
+  "ChangeHold",
+  "ReleaseHold",
+  "Transfer"
+]
 
 export class CommandMetrics extends Context.Service<
   CommandMetrics,

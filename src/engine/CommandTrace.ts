@@ -92,9 +92,9 @@ export const traced = (ask: Effect.Effect<Reply, CommandError>, { command, corre
     }
   })
 
-/** A transfer as its caller sees it; its steps run without the caller and have no spans. */
-export const tracedTransfer = <E extends CountedError>(
-  transfer: Effect.Effect<TransferAnswer, E>,
+/** A transfer as its caller sees it, or a capture to a wallet; its steps run without the caller and have no spans. */
+export const tracedTransfer = <A extends Pick<TransferAnswer, "replayed" | "transfer">, E extends CountedError>(
+  transfer: Effect.Effect<A, E>,
   { command, correlationId, key }: TransferRequest
 ) =>
   whenSampled(transfer, () => ({

@@ -16,7 +16,7 @@ import type { Await } from "../actors/Mailbox.ts"
 import type { RecordedEvent, WalletEventType } from "../domain/Event.ts"
 import type { Metadata } from "../domain/Limits.ts"
 import type { HoldNotFound, InvalidRequest, TransferNotFound, WalletNotFound } from "../domain/Rejection.ts"
-import type { Hold, Transaction, TransactionType, Transfer } from "../domain/Wallet.ts"
+import type { FreezeDirection, Hold, Transaction, TransactionType, Transfer } from "../domain/Wallet.ts"
 import type { Page, PageRequest } from "../stores/Page.ts"
 import type { HoldQuery, TransactionQuery, TransferQuery, WalletView } from "../stores/Persistence.ts"
 import type {
@@ -114,6 +114,11 @@ export interface CaptureAnswer extends CommandAnswer {
   readonly transaction: Transaction
 }
 
+export interface CaptureToAnswer extends CaptureAnswer {
+  /** `completed`; `pending` when the caller's wait ended first: it goes on without the caller. */
+  readonly transfer: Transfer
+}
+
 export interface CreateWalletInput extends CommandOptions {
   /** Default: derived from the idempotency key, so that a retry meets the same wallet. */
   readonly id?: string | undefined
@@ -159,6 +164,32 @@ export interface CaptureHoldInput extends HoldInput, BookedInput {
   readonly amount?: bigint | undefined
   /** `true`: release what then remains. */
   readonly final?: boolean | undefined
+}
+
+/** The money goes to another wallet: a transfer of its own, of which the capture is the source's side. */
+export interface CaptureHoldToInput extends CaptureHoldInput {
+  /** Open, of the same currency, and another one. */
+  readonly to: string
+}
+
+/** At least one of the two. */
+export interface ChangeHoldInput extends HoldInput {
+  /** The new total, minor units. More needs funds; not less than is captured; as much closes the hold. */
+  readonly amount?: bigint | undefined
+  /** Milliseconds since the epoch, in the future; `null`: it does not expire. */
+  readonly expiresAt?: number | null | undefined
+}
+
+export interface DebitInput extends MovementInput {
+  /** `true`: whether or not there are funds. The balance may be below what the overdraft limit allows then. */
+  readonly force?: boolean | undefined
+}
+
+export interface FreezeInput extends StatusInput {
+  /** What the wallet does not do from now on. Default: `debits`. */
+  readonly direction?: FreezeDirection | undefined
+  /** Milliseconds since the epoch, in the future: from then on it does not count. Default: until it is unfrozen. */
+  readonly until?: number | null | undefined
 }
 
 export interface StatusInput extends WalletInput {
@@ -291,11 +322,22 @@ type FeedFailure = PositionGone | InvalidRequest | ReadError | EventUnreadable |
 export interface EngineCommands {
   readonly createWallet: EngineCommand<CreateWalletInput, CommandAnswer>
   readonly credit: EngineCommand<MovementInput, TransactionAnswer>
-  readonly debit: EngineCommand<MovementInput, TransactionAnswer>
+  readonly debit: EngineCommand<DebitInput, TransactionAnswer>
   readonly placeHold: EngineCommand<PlaceHoldInput, HoldAnswer>
   readonly captureHold: EngineCommand<CaptureHoldInput, CaptureAnswer>
+  /**
+   * A capture and a transfer in one. `TransferReversed`: the destination refused it after the money had left; the hold
+   * is as it was before. What a final one releases is held until the destination has received.
+   */
+  readonly captureHoldTo: EngineCommand<CaptureHoldToInput, CaptureToAnswer, CommandError | TransferReversed>
+  /** For callers that keep an order, as `beginTransfer`. */
+  readonly beginCaptureHoldTo: (
+    input: CaptureHoldToInput
+  ) => Effect.Effect<Effect.Effect<CaptureToAnswer, CommandError | TransferReversed>, CommandError>
+  readonly changeHold: EngineCommand<ChangeHoldInput, HoldAnswer>
   readonly releaseHold: EngineCommand<HoldInput, HoldAnswer>
-  readonly freeze: EngineCommand<StatusInput, CommandAnswer>
+  /** A wallet that is frozen already is frozen as this says from now on. */
+  readonly freeze: EngineCommand<FreezeInput, CommandAnswer>
   readonly unfreeze: EngineCommand<StatusInput, CommandAnswer>
   readonly close: EngineCommand<StatusInput, CommandAnswer>
   readonly updateWallet: EngineCommand<UpdateWalletInput, CommandAnswer>

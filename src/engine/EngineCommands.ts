@@ -6,16 +6,15 @@ import { hash } from "node:crypto"
 import type { ActorBounds } from "../actors/ActorBounds.ts"
 import type { CommandError } from "../actors/EngineError.ts"
 import { EventIds } from "../actors/EventIds.ts"
-import { type Await, noKey, type Reply, type Seen } from "../actors/Mailbox.ts"
+import type { Reply, Seen } from "../actors/Mailbox.ts"
 import type { WalletHistory } from "../actors/WalletHistory.ts"
 import type { WritePipeline } from "../actors/WritePipeline.ts"
 import type { ClientCommand } from "../domain/CommandForm.ts"
 import { malformed } from "../domain/CommandForm.ts"
 import type { RemoteCommand } from "../domain/Command.ts"
-import { bothInvalid, invalid } from "../domain/Decision.ts"
-import type { CommandKey } from "../domain/Event.ts"
+import { bothInvalid } from "../domain/Decision.ts"
 import type { Metadata } from "../domain/Limits.ts"
-import { isIdempotencyKey, isText, maxTextLength, ownMetadata } from "../domain/Limits.ts"
+import { isIdempotencyKey, ownMetadata } from "../domain/Limits.ts"
 import { HoldClosed, InvalidRequest } from "../domain/Rejection.ts"
 import type { SearchProgress } from "../search/SearchProgress.ts"
 import type { EventStore } from "../stores/EventStore.ts"
@@ -23,20 +22,28 @@ import { Persistence } from "../stores/Persistence.ts"
 import { StoreUnavailable } from "../stores/StoreError.ts"
 import type { Effected } from "./Answers.ts"
 import { captureAnswer, commandAnswer, holdAnswer, openHolds, tentative, transactionAnswer } from "./Answers.ts"
+import { beginCaptureTo, captureTo } from "./CaptureTo.ts"
+import { keyOf, malformedOrigin } from "./CommandOrigin.ts"
 import { type Durabilities, makeDurabilities, nothingDurable } from "./Durabilities.ts"
 import type { ReplayedEffect } from "./ReplayedReply.ts"
 import { makeReplayedReply } from "./ReplayedReply.ts"
+import type { TransferError } from "./TransferRun.ts"
+import { TransferSaga } from "./TransferSaga.ts"
 import { callBytes, metadataBytes, textBytes, WalletCalls } from "./WalletCalls.ts"
 import type {
   CaptureAnswer,
   CaptureHoldInput,
+  CaptureHoldToInput,
+  ChangeHoldInput,
   CommandAnswer,
   CommandOptions,
   CreateWalletInput,
+  DebitInput,
   DryRun,
   DryRunAnswer,
   EngineCommand,
   EngineCommands as Commands,
+  FreezeInput,
   HoldAnswer,
   HoldInput,
   MovementInput,
@@ -60,7 +67,7 @@ export const make = Effect.fnUntraced(function* (
 ): Effect.fn.Return<
   Commands,
   never,
-  WalletCalls | WalletHistory | WritePipeline | EventStore | Persistence | EventIds | SearchProgress
+  TransferSaga | WalletCalls | WalletHistory | WritePipeline | EventStore | Persistence | EventIds | SearchProgress
 > {
   const ids = yield* EventIds
   const clock = yield* Clock.Clock
@@ -71,16 +78,24 @@ export const make = Effect.fnUntraced(function* (
     nextId: () => ids.next(clock.currentTimeMillisUnsafe()),
     durabilities: yield* makeDurabilities(bounds)
   }
+  const captures = { calls: context.calls, durabilities: context.durabilities, saga: yield* TransferSaga }
   return {
     createWallet: offered(createWallet(context)),
     updateWallet: offered(updateWallet(context)),
-    freeze: offered(statusCommand(context, "Freeze")),
+    freeze: offered(freeze(context)),
     unfreeze: offered(statusCommand(context, "Unfreeze")),
     close: offered(statusCommand(context, "Close")),
-    credit: offered(movementCommand(context, "Credit")),
-    debit: offered(movementCommand(context, "Debit")),
+    credit: offered(credit(context)),
+    debit: offered(debit(context)),
     placeHold: offered(placeHold(context)),
     captureHold: offered(captureHold(context)),
+    captureHoldTo: taking((input: Parameters<ReturnType<typeof captureTo>>[0]) =>
+      tellClosedHold(context, captureTo(captures)(input))
+    ) as Commands["captureHoldTo"],
+    beginCaptureHoldTo: taking((input: CaptureHoldToInput) =>
+      Effect.map(beginCaptureTo(captures)(input), (ending) => tellClosedHold(context, ending))
+    ),
+    changeHold: offered(changeHold(context)),
     releaseHold: offered(releaseHold(context))
   }
 })
@@ -144,18 +159,35 @@ const updateWallet =
   }
 
 const statusCommand =
-  (context: CommandContext, _tag: "Freeze" | "Unfreeze" | "Close") =>
+  (context: CommandContext, _tag: "Unfreeze" | "Close") =>
   (input: Asked<StatusInput>): Answering<CommandAnswer> => {
     const { reason = null, walletId } = input
     return execute(context, { _tag, walletId, reason }, input, { sizeOf: reasonSize, answerOf: commandAnswer })
   }
 
-const movementCommand =
-  (context: CommandContext, _tag: "Credit" | "Debit") =>
+const freeze =
+  (context: CommandContext) =>
+  (input: Asked<FreezeInput>): Answering<CommandAnswer> => {
+    const { direction = null, reason = null, until = null, walletId } = input
+    const command = { _tag: "Freeze", walletId, reason, direction, until } as const
+    return execute(context, command, input, { sizeOf: reasonSize, answerOf: commandAnswer })
+  }
+
+const credit =
+  (context: CommandContext) =>
   (input: Asked<MovementInput>): Answering<TransactionAnswer> => {
     const { amount, effectiveAt = null, reference = null, walletId } = input
     const metadata = ownMetadata(input.metadata)
-    const command = { _tag, walletId, amount, reference, metadata, effectiveAt } as const
+    const command = { _tag: "Credit", walletId, amount, reference, metadata, effectiveAt } as const
+    return execute(context, command, input, movementForm)
+  }
+
+const debit =
+  (context: CommandContext) =>
+  (input: Asked<DebitInput>): Answering<TransactionAnswer> => {
+    const { amount, effectiveAt = null, force = null, reference = null, walletId } = input
+    const metadata = ownMetadata(input.metadata)
+    const command = { _tag: "Debit", walletId, amount, reference, metadata, effectiveAt, force } as const
     return execute(context, command, input, movementForm)
   }
 
@@ -175,6 +207,15 @@ const captureHold =
     const { amount = null, effectiveAt = null, final = false, holdId, walletId } = input
     const command = { _tag: "CaptureHold", walletId, holdId, amount, final, effectiveAt } as const
     return tellClosedHold(context, execute(context, command, input, { sizeOf: noSize, answerOf: captureAnswer }))
+  }
+
+const changeHold =
+  (context: CommandContext) =>
+  (input: Asked<ChangeHoldInput>): Answering<HoldAnswer> => {
+    const { amount = null, expiresAt, holdId, walletId } = input
+    const expiry = expiresAt === undefined ? null : { at: expiresAt }
+    const command = { _tag: "ChangeHold", walletId, holdId, amount, expiry } as const
+    return tellClosedHold(context, execute(context, command, input, { sizeOf: noSize, answerOf: holdAnswer }))
   }
 
 const releaseHold =
@@ -254,7 +295,10 @@ const firstVersion = (reply: Reply): number =>
   reply._tag === "Seen" ? reply.version - 1 : (reply.events[0]?.version ?? reply.wallet.version)
 
 /** A wallet knows its open holds only; Persistence tells a closed hold from one that never was. */
-const tellClosedHold = <A>(context: CommandContext, effect: Effect.Effect<A, CommandError>) =>
+const tellClosedHold = <A, E extends TransferError>(
+  context: Pick<CommandContext, "calls" | "persistence">,
+  effect: Effect.Effect<A, CommandError | E>
+): Effect.Effect<A, CommandError | E> =>
   Effect.catchTag(effect, "HoldNotFound", (error) =>
     Effect.flatMap(context.persistence.hold(error.walletId, error.holdId), (hold) => {
       if (hold === undefined) return Effect.fail(error)
@@ -269,7 +313,7 @@ const tellClosedHold = <A>(context: CommandContext, effect: Effect.Effect<A, Com
  * has replaced this one, placed the hold, and this one does not know it yet.
  */
 const tellUnknownHold = Effect.fnUntraced(function* (
-  { calls, persistence }: CommandContext,
+  { calls, persistence }: Pick<CommandContext, "calls" | "persistence">,
   walletId: string,
   holdId: string
 ): Effect.fn.Return<never, CommandError> {
@@ -289,47 +333,3 @@ const tellUnknownHold = Effect.fnUntraced(function* (
  */
 export const derivedWalletId = (idempotencyKey: string): string =>
   isIdempotencyKey(idempotencyKey) ? `w_${hash("sha256", `wallet:${idempotencyKey}`, "base64url").slice(0, 22)}` : ""
-
-const isOrigin = (text: string | null): boolean => text === null || isText(text, maxTextLength)
-
-/** Who asks, whence and how. */
-export interface CommandOrigin {
-  /** `undefined`: a dry run that has none. */
-  readonly idempotencyKey: string | undefined
-  readonly await: Await
-  readonly actor: string | null
-  readonly correlationId: string | null
-  readonly dryRun: boolean
-  readonly ifVersion: number | null
-}
-
-/** Of a key in good form. */
-export const keyOf = (idempotencyKey: string | undefined): CommandKey =>
-  idempotencyKey === undefined ? noKey : `c:${idempotencyKey}`
-
-/** All that is wrong with the origin of a command. */
-export const malformedOrigin = (origin: CommandOrigin): InvalidRequest | undefined => {
-  const { actor, await: wanted, correlationId, dryRun, idempotencyKey, ifVersion } = origin
-  return bothInvalid(
-    bothInvalid(
-      (idempotencyKey === undefined && dryRun) || isIdempotencyKey(idempotencyKey!)
-        ? undefined
-        : invalid("idempotencyKey: not 1 to 255 visible ASCII characters"),
-      wanted === "persisted" || wanted === "committed" || wanted === "indexed"
-        ? undefined
-        : invalid("await: not one of committed, persisted and indexed")
-    ),
-    bothInvalid(
-      bothInvalid(
-        isOrigin(actor) ? undefined : invalid("actor: not a text of at most 255 characters"),
-        isOrigin(correlationId) ? undefined : invalid("correlationId: not a text of at most 255 characters")
-      ),
-      bothInvalid(
-        typeof dryRun === "boolean" ? undefined : invalid("dryRun: neither true nor false"),
-        ifVersion === null || (Number.isSafeInteger(ifVersion) && ifVersion >= 0)
-          ? undefined
-          : invalid("ifVersion: not a version")
-      )
-    )
-  )
-}

@@ -90,8 +90,14 @@ export const examine: LegsSteps["examine"] = (legs, stateOf) =>
     (walletId) =>
       Effect.map(stateOf(walletId), (wallet): LegParty =>
         wallet === undefined
-          ? { walletId, currency: "", status: "missing", available: 0n }
-          : { walletId, currency: wallet.currency, status: wallet.status, available: available(wallet) }
+          ? { walletId, currency: "", status: "missing", freeze: null, available: 0n }
+          : {
+              walletId,
+              currency: wallet.currency,
+              status: wallet.status,
+              freeze: wallet.freeze,
+              available: available(wallet)
+            }
       ),
     { concurrency: concurrentWallets }
   )

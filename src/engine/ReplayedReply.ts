@@ -34,9 +34,14 @@ export const makeReplayedReply = Effect.gen(function* () {
 })
 
 /** The view after `recorded`. */
-const asOf = (wallet: Wallet, { metadata, overdraftLimit, status }: Profile, recorded: RecordedEvent): WalletView => ({
+const asOf = (
+  wallet: Wallet,
+  { freeze, metadata, overdraftLimit, status }: Profile,
+  recorded: RecordedEvent
+): WalletView => ({
   ...viewOf(wallet),
   status,
+  freeze,
   overdraftLimit,
   metadata,
   balance: recorded.event.balanceAfter,

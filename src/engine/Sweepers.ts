@@ -1,6 +1,6 @@
 /**
- * What the engine looks for again and again: transfers that nobody carries, and holds whose
- * time is over. One node of an installation is enough for each: the single node runs both
+ * What the engine looks for again and again: transfers that nobody carries, and holds and freezes
+ * whose time is over. One node of an installation is enough for each: the single node runs all
  * for as long as the layer lasts, a cluster runs them as singletons.
  */
 import * as Effect from "effect/Effect"
@@ -11,7 +11,7 @@ import type { CommandError } from "../actors/EngineError.ts"
 import * as EngineMetrics from "../actors/EngineMetrics.ts"
 import { SoundClock } from "../actors/SoundClock.ts"
 import { makeSweeper } from "../actors/Sweeper.ts"
-import type { DueHold } from "../stores/Persistence.ts"
+import type { DueFreeze, DueHold } from "../stores/Persistence.ts"
 import { Persistence } from "../stores/Persistence.ts"
 import { StoreOutages } from "../stores/StoreOutages.ts"
 import { TransferSaga } from "./TransferSaga.ts"
@@ -90,11 +90,53 @@ export const dueHolds = Effect.fnUntraced(function* (bounds: ActorBounds) {
   })
 })
 
-/** Runs both on this node. */
+/**
+ * Ends freezes whose time is over. From `until` on a freeze does not count, whatever this does; this makes it show.
+ */
+export const dueFreezes = Effect.fnUntraced(function* (bounds: ActorBounds) {
+  const persistence = yield* Persistence
+  const calls = yield* WalletCalls
+  const clock = yield* SoundClock
+  const outages = yield* StoreOutages.current
+
+  /** `false`: unfrozen or frozen anew meanwhile, not yet over by the wallet's own time, or not yet persisted. */
+  const expire = ({ until, walletId }: DueFreeze): Effect.Effect<boolean, CommandError> =>
+    calls
+      .ask({
+        command: { _tag: "ExpireFreeze", walletId },
+        key: `e:thaw:${until}`,
+        actor: null,
+        correlationId: null,
+        await: "persisted",
+        ifVersion: null,
+        dryRun: false,
+        bytes: callBytes
+      })
+      .pipe(
+        Effect.map((reply) => reply.persisted),
+        Effect.catchTag("InvalidRequest", () => Effect.succeed(false))
+      )
+
+  return makeSweeper(bounds, {
+    name: "end of freezes",
+    outages,
+    intervalMillis: bounds.holdSweepMillis,
+    find: (limit) =>
+      Effect.suspend(() => {
+        const now = clock.now()
+        return clock.doubt() === undefined ? persistence.dueFreezes({ now, limit }) : Effect.succeed([])
+      }),
+    idOf: ({ until, walletId }) => `${walletId} ${until}`,
+    handle: expire
+  })
+})
+
+/** Runs all on this node. */
 export const layer = (bounds: ActorBounds) =>
   Layer.effectDiscard(
     Effect.gen(function* () {
       yield* Effect.forkScoped((yield* transfersInFlight(bounds)).run)
       yield* Effect.forkScoped((yield* dueHolds(bounds)).run)
+      yield* Effect.forkScoped((yield* dueFreezes(bounds)).run)
     })
   )

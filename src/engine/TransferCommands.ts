@@ -2,7 +2,6 @@
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import { hash } from "node:crypto"
 import type { ActorBounds } from "../actors/ActorBounds.ts"
 import { walletsOf } from "../domain/Legs.ts"
 import { malformed } from "../domain/CommandForm.ts"
@@ -15,7 +14,8 @@ import { type Answered, CommandMetrics } from "./CommandMetrics.ts"
 import { tracedTransfer } from "./CommandTrace.ts"
 import { type IndexDeadline, makeDurabilities, nothingDurable } from "./Durabilities.ts"
 import { tentative } from "./Answers.ts"
-import { keyOf, malformedOrigin, taking } from "./EngineCommands.ts"
+import { keyOf, malformedOrigin } from "./CommandOrigin.ts"
+import { taking } from "./EngineCommands.ts"
 import type {
   DryRun,
   DryRunAnswer,
@@ -29,7 +29,10 @@ import { ReadShare } from "./ReadShare.ts"
 import type { TransferError, TransferOutcome } from "./TransferRun.ts"
 import { tryTransfer } from "./TransferDryRun.ts"
 import { type TransferRequest, TransferSaga } from "./TransferSaga.ts"
+import { derivedTransferId } from "./TransferSteps.ts"
 import { WalletCalls } from "./WalletCalls.ts"
+
+export { derivedTransferId } from "./TransferSteps.ts"
 
 type Answering = Effect.Effect<TransferAnswer | DryRunAnswer<TransferAnswer>, TransferError>
 
@@ -107,13 +110,6 @@ export const make = Effect.fnUntraced(function* (
     transfers: asked(wrongTransfers, (query) => share.query(persistence.transfers(query)))
   }
 })
-
-/**
- * Of a transfer: from its source and the key, so that a retry, on whichever node,
- * means the same transfer. `t_` and 128 bits of the SHA-256; frozen.
- */
-export const derivedTransferId = (from: string, idempotencyKey: string): string =>
-  `t_${hash("sha256", `transfer:${from}:${idempotencyKey}`, "base64url").slice(0, 22)}`
 
 const walletsIn = (command: TransferRequest["command"]): ReadonlyArray<string> =>
   command._tag === "BeginLegs" ? walletsOf(command.legs) : [command.walletId, command.to]

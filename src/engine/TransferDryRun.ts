@@ -11,31 +11,46 @@ import { sourceOf } from "../domain/Transfer.ts"
 import type { Transfer } from "../domain/Wallet.ts"
 import { begunTransfer, examine as examineLegs, legsBytes, otherParties } from "./LegsSteps.ts"
 import type { TransferRequest } from "./TransferSaga.ts"
-import { examine, isRefusal, legOf, noteBytes, reversalReason, sentTransfer } from "./TransferSteps.ts"
+import { sentTransfer } from "../domain/TransferRules.ts"
+import { openHolds } from "./Answers.ts"
+import { examine, isRefusal, legOf, noteBytes, reversalReason, type SourceEffect } from "./TransferSteps.ts"
 import { callBytes, type WalletCalls } from "./WalletCalls.ts"
 
 /** `Known`: the key was used. What became of it then is told by asking for the transfer once more. */
-export type TransferTrial = { readonly _tag: "Known" } | { readonly _tag: "Tried"; readonly transfer: Transfer }
+export type TransferTrial =
+  | { readonly _tag: "Known" }
+  | { readonly _tag: "Tried"; readonly transfer: Transfer; readonly source?: SourceEffect }
 
 const known: TransferTrial = { _tag: "Known" }
 
 type Trial = Effect.Effect<TransferTrial, CommandError | TransferReversed>
 type Origin = Omit<Parameters<WalletCalls["Service"]["ask"]>[0], "command" | "key">
 
+const noteBytesOf = (command: TransferRequest["command"]): number => {
+  switch (command._tag) {
+    case "BeginLegs":
+      return legsBytes(command)
+    case "SendTransfer":
+      return noteBytes(command)
+    case "CaptureHoldTo":
+      return 0
+  }
+}
+
 /** The id of the transfer that is told is not to be shown: there is none. */
 export const tryTransfer = (calls: WalletCalls["Service"], request: TransferRequest): Trial => {
-  const { actor, await: wanted, command, correlationId, key } = request
+  const { actor, await: wanted, command, correlationId, ifVersion = null, key } = request
   const origin = {
     actor,
     correlationId,
     await: wanted,
     ifVersion: null,
     dryRun: true,
-    bytes: callBytes + (command._tag === "BeginLegs" ? legsBytes(command) : noteBytes(command))
+    bytes: callBytes + noteBytesOf(command)
   }
   const { walletId } = command
   const asked = (given: RemoteCommand, next: (reply: Extract<Reply, { readonly _tag: "Done" }>) => Trial): Trial =>
-    Effect.flatMap(calls.ask({ ...origin, command: given, key }), (reply) =>
+    Effect.flatMap(calls.ask({ ...origin, ifVersion, command: given, key }), (reply) =>
       reply._tag === "Seen" || reply.replayed ? Effect.succeed(known) : next(reply)
     )
   const notTold: Trial = Effect.fail(new OutcomeUnknown({ walletId, retryAfter: 1_000 }))
@@ -53,10 +68,13 @@ export const tryTransfer = (calls: WalletCalls["Service"], request: TransferRequ
     )
   }
   return Effect.flatMap(examine(calls, walletId, command.to), (destination) =>
-    asked({ ...command, ...destination }, ({ events }) => {
+    asked({ ...command, ...destination }, ({ before, events, wallet }) => {
       for (const recorded of events) {
         const { event } = recorded
         if (event._tag === "TransferSent") return arrive(calls, origin, sentTransfer(recorded, event))
+        if (event._tag !== "HoldCapturedTo") continue
+        const source = { wallet, events, holdBefore: openHolds(before) }
+        return Effect.map(arrive(calls, origin, sentTransfer(recorded, event)), (trial) => ({ ...trial, source }))
       }
       return notTold
     })

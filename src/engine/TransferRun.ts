@@ -10,7 +10,7 @@ import type { LegTransactions } from "../domain/Legs.ts"
 import { completed, sourceOf } from "../domain/Transfer.ts"
 import type { Transfer } from "../domain/Wallet.ts"
 import { concurrentWallets, type LegsSteps, otherParties, type Promised, transactionsIn } from "./LegsSteps.ts"
-import type { Sent, TransferOrigin, TransferSteps } from "./TransferSteps.ts"
+import type { Sent, SourceEffect, TransferOrigin, TransferSteps } from "./TransferSteps.ts"
 
 export interface TransferOutcome {
   /** `completed`, or `pending` when the caller's wait ended first. */
@@ -18,6 +18,8 @@ export interface TransferOutcome {
   /** Whether Persistence has what the status says. */
   readonly persisted: boolean
   readonly replayed: boolean
+  /** Of a capture: what its source did. */
+  readonly source?: SourceEffect | undefined
 }
 
 export type TransferError = CommandError | TransferReversed
@@ -185,12 +187,12 @@ const withReceived = (
   receivedId === undefined ? transfer : completed(transfer, transfer.updatedAt, { sent, received: receivedId })
 
 const answerTo = (
-  { eventId, inFlight, persisted, replayed, transfer }: Sent,
+  { eventId, inFlight, persisted, replayed, source, transfer }: Sent,
   ending: Ending
 ): Effect.Effect<TransferOutcome, TransferError> => {
   switch (ending._tag) {
     case "Completed":
-      return Effect.succeed({ transfer: withReceived(ending, eventId), persisted: true, replayed })
+      return Effect.succeed({ transfer: withReceived(ending, eventId), persisted: true, replayed, source })
     case "Reversed": {
       const { leg, reason, transferId } = ending
       return Effect.fail(
@@ -206,7 +208,7 @@ const answerTo = (
       )
     case "Left":
       return inFlight
-        ? Effect.succeed({ transfer, persisted, replayed })
+        ? Effect.succeed({ transfer, persisted, replayed, source })
         : // It has ended before, but how cannot be told now.
           Effect.fail(new OutcomeUnknown({ walletId: sourceOf(transfer), retryAfter: 1_000 }))
   }

@@ -25,20 +25,23 @@ import type { CommandError } from "../actors/EngineError.ts"
 import { MailboxFull, OutcomeUnknown } from "../actors/EngineError.ts"
 import * as EngineMetrics from "../actors/EngineMetrics.ts"
 import { WalletRegistry } from "../actors/WalletRegistry.ts"
-import type { BeginLegs, SendTransfer } from "../domain/Command.ts"
+import type { BeginLegs, CaptureHoldTo, SendTransfer } from "../domain/Command.ts"
 import type { Transfer, Wallet } from "../domain/Wallet.ts"
 import { StoreUnavailable } from "../stores/StoreError.ts"
 import { makeReplayedReply } from "./ReplayedReply.ts"
 import { type LegsSteps, makeLegsSteps, openTransfer } from "./LegsSteps.ts"
 import type { Attempt, RunOptions, TransferError, TransferOutcome } from "./TransferRun.ts"
 import { conclude, concludeLegs, left, TransferCaller, TransferRun } from "./TransferRun.ts"
-import type { Sent, TransferOrigin, TransferSteps } from "./TransferSteps.ts"
+import type { Sent, SourceEffect, TransferOrigin, TransferSteps } from "./TransferSteps.ts"
 import { isPassing, makeTransferSteps, makeWallets, pendingTransfer } from "./TransferSteps.ts"
 import { WalletCalls } from "./WalletCalls.ts"
 
 export interface TransferRequest extends TransferOrigin {
   /** What the source is to be asked, but for what the other wallets are. */
-  readonly command: Omit<SendTransfer, "currency" | "destination"> | Omit<BeginLegs, "parties">
+  readonly command:
+    | Omit<SendTransfer, "currency" | "destination">
+    | Omit<CaptureHoldTo, "currency" | "destination">
+    | Omit<BeginLegs, "parties">
 }
 
 /** How a transfer goes, with one leg or several. */
@@ -74,6 +77,8 @@ export class TransferSaga extends Context.Service<
      * its source, or already on its way here. Fails with what stopped it.
      */
     readonly resume: (walletId: string, transferId: string) => Effect.Effect<boolean, CommandError>
+    /** What the source of one that its destination has is, once it knows that. */
+    readonly settled: (transfer: Transfer) => Effect.Effect<SourceEffect, CommandError>
     /** A transfer that this node carries, as far as it has come. */
     readonly carried: (transferId: string) => Transfer | undefined
   }
@@ -122,7 +127,10 @@ const wayOf = ({ legs, steps }: Steps, request: TransferRequest): Effect.Effect<
   }
   const { to, walletId } = command
   return Effect.map(steps.examine(walletId, to), (destination) => ({
-    send: steps.send({ ...command, ...destination }, request),
+    send:
+      command._tag === "CaptureHoldTo"
+        ? steps.captureTo({ ...command, ...destination }, request)
+        : steps.send({ ...command, ...destination }, request),
     conclude: concludeOne(steps)
   }))
 }
@@ -287,7 +295,8 @@ const make = Effect.fnUntraced(function* (bounds: ActorBounds, { alone }: SagaOp
     })
   )
 
-  return TransferSaga.of({ begin, resume, carried: (transferId) => runs.get(transferId)?.transfer })
+  const carried = (transferId: string) => runs.get(transferId)?.transfer
+  return TransferSaga.of({ begin, resume, settled: steps.steps.settled, carried })
 })
 
 const reportDefect = (walletId: string, transferId: string, cause: Cause.Cause<unknown>): Effect.Effect<void> =>

@@ -9,15 +9,18 @@
  */
 import * as Effect from "effect/Effect"
 import * as HashMap from "effect/HashMap"
+import { hash } from "node:crypto"
 import type { CommandError } from "../actors/EngineError.ts"
 import { type OperationReversed, OutcomeUnknown } from "../actors/EngineError.ts"
 import type { Await, Reply, Seen } from "../actors/Mailbox.ts"
-import type { SendTransfer } from "../domain/Command.ts"
+import type { CaptureHoldTo, SendTransfer } from "../domain/Command.ts"
 import type { RemoteCommand } from "../domain/Command.ts"
-import type { CommandKey, RecordedEvent, TransferSent } from "../domain/Event.ts"
+import type { CommandKey, RecordedEvent } from "../domain/Event.ts"
+import { sentTransfer } from "../domain/TransferRules.ts"
 import { singleLeg, sourceOf } from "../domain/Transfer.ts"
 import type { Transfer, TransferInFlight, TransferLeg, Wallet } from "../domain/Wallet.ts"
 import { StoreUnavailable } from "../stores/StoreError.ts"
+import { type Effected, openHolds } from "./Answers.ts"
 import type { WalletCalls } from "./WalletCalls.ts"
 import { callBytes, metadataBytes, textBytes } from "./WalletCalls.ts"
 
@@ -27,7 +30,12 @@ export interface TransferOrigin {
   readonly actor: string | null
   readonly correlationId: string | null
   readonly await: Exclude<Await, "committed">
+  /** The version that the source has to be at; `null` or left out: whichever. */
+  readonly ifVersion?: number | null
 }
+
+/** What the source did, now or earlier, for the answer to a capture. */
+export type SourceEffect = Pick<Effected, "wallet" | "events" | "holdBefore">
 
 /** Step 1 has taken place, now or earlier. */
 export interface Sent {
@@ -40,6 +48,8 @@ export interface Sent {
   /** Step 2 may follow. */
   readonly persisted: boolean
   readonly replayed: boolean
+  /** Of a capture. */
+  readonly source?: SourceEffect
 }
 
 /** What the destination has on record, for ever; persisted there. */
@@ -61,11 +71,13 @@ export interface Wallets {
   readonly ask: (
     command: RemoteCommand,
     key: CommandKey,
-    options: Pick<TransferOrigin, "actor" | "correlationId" | "await">,
+    options: Pick<TransferOrigin, "actor" | "correlationId" | "await" | "ifVersion">,
     bytes?: number
   ) => Effect.Effect<Reply, CommandError>
   /** The events behind an answer: what a command did now, or what the log says that it did before. */
   readonly eventsOf: (reply: Reply) => Effect.Effect<ReadonlyArray<RecordedEvent>, CommandError>
+  /** The same with the wallet and its holds, as of then. */
+  readonly effectOf: (reply: Reply) => Effect.Effect<SourceEffect, CommandError>
 }
 
 const send =
@@ -81,6 +93,26 @@ const send =
             inFlight: reply._tag === "Done" || HashMap.has(reply.current.transfers, recorded.event.transferId),
             persisted: reply.persisted,
             replayed: reply._tag === "Seen" || reply.replayed
+          })
+        }
+        return notTold(command.walletId)
+      })
+    )
+
+const captureTo =
+  ({ ask, effectOf }: Wallets) =>
+  (command: CaptureHoldTo, origin: TransferOrigin): Effect.Effect<Sent, CommandError> =>
+    Effect.flatMap(ask(command, origin.key, origin), (reply) =>
+      Effect.flatMap(effectOf(reply), (source) => {
+        for (const recorded of source.events) {
+          if (recorded.event._tag !== "HoldCapturedTo") continue
+          return Effect.succeed({
+            transfer: sentTransfer(recorded, recorded.event),
+            eventId: recorded.id,
+            inFlight: reply._tag === "Done" || HashMap.has(reply.current.transfers, recorded.event.transferId),
+            persisted: reply.persisted,
+            replayed: reply._tag === "Seen" || reply.replayed,
+            source
           })
         }
         return notTold(command.walletId)
@@ -143,16 +175,8 @@ const arrive =
       }
     )
 
-const settle =
-  ({ ask }: Wallets) =>
-  (transfer: Transfer): Effect.Effect<void, CommandError> =>
-    Effect.asVoid(
-      ask(
-        { _tag: "SettleTransfer", walletId: sourceOf(transfer), transferId: transfer.id },
-        endKey(transfer),
-        engineOrigin
-      )
-    )
+const settle = ({ ask }: Wallets, transfer: Transfer): Effect.Effect<Reply, CommandError> =>
+  ask({ _tag: "SettleTransfer", walletId: sourceOf(transfer), transferId: transfer.id }, endKey(transfer), engineOrigin)
 
 const returnFunds = ({ ask, eventsOf }: Wallets) =>
   Effect.fnUntraced(function* (transfer: Transfer, reason: string): Effect.fn.Return<Returned, CommandError> {
@@ -177,8 +201,12 @@ export interface TransferSteps {
   readonly send: (command: SendTransfer, origin: TransferOrigin) => Effect.Effect<Sent, CommandError>
   /** Step 2. */
   readonly arrive: (transfer: Transfer, wanted: TransferOrigin["await"]) => Effect.Effect<Arrival, CommandError>
+  /** Step 1 of a capture. */
+  readonly captureTo: (command: CaptureHoldTo, origin: TransferOrigin) => Effect.Effect<Sent, CommandError>
   /** Step 3 after a receipt. */
   readonly settle: (transfer: Transfer) => Effect.Effect<void, CommandError>
+  /** The same; answers what the source is after it. */
+  readonly settled: (transfer: Transfer) => Effect.Effect<SourceEffect, CommandError>
   /** Step 3 after a refusal. */
   readonly returnFunds: (transfer: Transfer, reason: string) => Effect.Effect<Returned, CommandError>
 }
@@ -200,22 +228,26 @@ export const examine = (
 export const makeWallets = (
   calls: WalletCalls["Service"],
   /** What a command did earlier; fails when it was undone since. */
-  replayedReply: (seen: Seen) => Effect.Effect<{ readonly events: ReadonlyArray<RecordedEvent> }, CommandError>
+  replayedReply: (seen: Seen) => Effect.Effect<SourceEffect, CommandError>
 ): Wallets => ({
   // Ids of transfers never wear out, so neither may the keys of their steps.
-  ask: (command, key, { actor, correlationId, await: wanted }, bytes = 0) =>
+  ask: (command, key, { actor, correlationId, await: wanted, ifVersion = null }, bytes = 0) =>
     calls.ask({
       command,
       key,
       actor,
       correlationId,
       await: wanted,
-      ifVersion: null,
+      ifVersion,
       dryRun: false,
       bytes: callBytes + bytes
     }),
   eventsOf: (reply) =>
-    reply._tag === "Done" ? Effect.succeed(reply.events) : Effect.map(replayedReply(reply), ({ events }) => events)
+    reply._tag === "Done" ? Effect.succeed(reply.events) : Effect.map(replayedReply(reply), ({ events }) => events),
+  effectOf: (reply) =>
+    reply._tag === "Done"
+      ? Effect.succeed({ wallet: reply.wallet, events: reply.events, holdBefore: openHolds(reply.before) })
+      : replayedReply(reply)
 })
 
 export const makeTransferSteps = (calls: WalletCalls["Service"], wallets: Wallets): TransferSteps => {
@@ -225,7 +257,9 @@ export const makeTransferSteps = (calls: WalletCalls["Service"], wallets: Wallet
     examine: (from, to) => examine(calls, from, to),
     send: send(wallets),
     arrive: arrive(wallets),
-    settle: settle(wallets),
+    captureTo: captureTo(wallets),
+    settle: (transfer) => Effect.asVoid(settle(wallets, transfer)),
+    settled: (transfer) => Effect.flatMap(settle(wallets, transfer), wallets.effectOf),
     returnFunds: returnFunds(wallets)
   }
 }
@@ -236,29 +270,12 @@ const arriveKey = (transfer: Transfer): CommandKey => `e:arrive:${sourceOf(trans
 /** Of step 3, at the source: the same for settling and for reversing, so that only one of them can be. */
 export const endKey = ({ id }: Pick<Transfer, "id">): CommandKey => `e:end:${id}`
 
-export const sentTransfer = (recorded: RecordedEvent, event: TransferSent): Transfer => ({
-  id: event.transferId,
-  from: recorded.walletId,
-  to: event.to,
-  amount: event.amount,
-  currency: event.currency,
-  legs: singleLeg({
-    from: recorded.walletId,
-    to: event.to,
-    amount: event.amount,
-    currency: event.currency,
-    reference: event.reference,
-    metadata: event.metadata
-  }),
-  status: "pending",
-  reason: null,
-  leg: null,
-  reference: event.reference,
-  metadata: event.metadata,
-  createdAt: recorded.time,
-  effectiveAt: event.effectiveAt ?? recorded.time,
-  updatedAt: recorded.time
-})
+/**
+ * Of a transfer: from its source and the key, so that a retry, on whichever node,
+ * means the same transfer. `t_` and 128 bits of the SHA-256; frozen.
+ */
+export const derivedTransferId = (from: string, idempotencyKey: string): string =>
+  `t_${hash("sha256", `transfer:${from}:${idempotencyKey}`, "base64url").slice(0, 22)}`
 
 /** A transfer in flight, as its source knows it. */
 export const pendingTransfer = (source: Wallet, inFlight: TransferInFlight): Transfer => ({

@@ -27,7 +27,8 @@ import { hasScope } from "./api/Authorization.ts"
 import { correlationOf } from "./RequestTelemetry.ts"
 import { isAnyRepeated, isIntricate, parseText, textOf } from "./JsonBody.ts"
 import { decodeBytes, maxCommandBytes, maxCommandSigns, readNode } from "./RequestBody.ts"
-import { MovementBody } from "./api/Schemas.ts"
+import { DebitBody, MovementBody } from "./api/Schemas.ts"
+import { mayForce } from "./handlers/CommandOptions.ts"
 
 /** Path and query of a plain request. */
 const target = /^\/v1\/wallets\/([A-Za-z0-9_-]{1,64})\/(credit|debit)(?:\?await=(committed|persisted|indexed))?$/
@@ -128,18 +129,23 @@ const plainFields = (text: string): Movement | undefined => {
   return movement.amount === 0n || isAnyRepeated(text, value) ? undefined : movement
 }
 
-const decodeBySchema = decodeBytes(MovementBody)
+const decodeCredit = decodeBytes(MovementBody)
+const decodeDebit = decodeBytes(DebitBody)
 
-const decode = (bytes: Buffer) => {
+/** A debit that is forced is none of the plain ones, so its scope is asked for here. */
+const decodeBySchema = (bytes: Buffer, { key, kind }: PlainRequest) =>
+  kind === "credit" ? decodeCredit(bytes) : Effect.tap(decodeDebit(bytes), ({ force }) => mayForce(key, force))
+
+const decode = (bytes: Buffer, plain: PlainRequest) => {
   const text = isIntricate(bytes, maxCommandSigns) ? undefined : textOf(bytes)
   const movement = text === undefined ? undefined : plainMovement(text)
-  return movement === undefined ? decodeBySchema(bytes) : Effect.succeed(movement)
+  return movement === undefined ? decodeBySchema(bytes, plain) : Effect.succeed(movement)
 }
 
 const serve = (engine: WalletEngine["Service"], plain: PlainRequest) => {
   const run = plain.kind === "credit" ? engine.credit : engine.debit
   return readNode(plain.message, maxCommandBytes).pipe(
-    Effect.flatMap(decode),
+    Effect.flatMap((bytes) => decode(bytes, plain)),
     Effect.flatMap((body) =>
       run({
         ...body,

@@ -7,7 +7,7 @@ import * as Effect from "effect/Effect"
 import * as Headers from "effect/http/Headers"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import { InvalidRequest } from "../domain/Rejection.ts"
-import type { Hold, Transaction, Transfer, TransferLeg } from "../domain/Wallet.ts"
+import type { Freeze, Hold, Transaction, Transfer, TransferLeg } from "../domain/Wallet.ts"
 import type { Await, DryRunAnswer, Durability, TransferAnswer, WalletDetails } from "../engine/WalletEngine.ts"
 import type { Page } from "../stores/Page.ts"
 import type { Stats } from "../stores/ReadModel.ts"
@@ -28,6 +28,12 @@ export interface HttpReply {
 /** Of a dry run the id may be one that is not there yet. */
 type Shown<Thing> = Omit<Thing, "id"> & { readonly id: string | null }
 
+const freezeJson = ({ direction, reason, until }: Freeze) => ({
+  direction,
+  reason,
+  until: until === null ? null : formatTime(until)
+})
+
 export const walletJson = (wallet: Shown<WalletDetails>) => ({
   id: wallet.id,
   ownerId: wallet.ownerId,
@@ -37,6 +43,7 @@ export const walletJson = (wallet: Shown<WalletDetails>) => ({
   available: wallet.available.toString(),
   overdraftLimit: wallet.overdraftLimit.toString(),
   status: wallet.status,
+  freeze: wallet.freeze === null ? null : freezeJson(wallet.freeze),
   version: wallet.version,
   metadata: wallet.metadata,
   createdAt: formatTime(wallet.createdAt),
@@ -126,17 +133,23 @@ interface Told {
   readonly wallet: Shown<WalletDetails>
   readonly hold?: Shown<Hold>
   readonly transaction?: Shown<Transaction>
+  /** Of a capture to another wallet. */
+  readonly transfer?: Shown<Transfer>
   readonly durability: Durability
   readonly replayed: boolean
   readonly dryRun?: true | undefined
 }
 
-/** The reply to a command; 202 when less is durable than was asked for. To a dry run 200. */
+const isDone = ({ durability, transfer }: Told, wanted: Await | undefined): boolean =>
+  transfer?.status !== "pending" && reached(durability, wanted ?? "persisted")
+
+/** The reply to a command; 202 when less is durable than was asked for, or its transfer is pending. To a dry run 200. */
 export const commandReply = (status: 200 | 201, wanted: Await | undefined, result: Told): HttpReply => ({
-  status: result.dryRun === true ? 200 : reached(result.durability, wanted ?? "persisted") ? status : 202,
+  status: result.dryRun === true ? 200 : isDone(result, wanted) ? status : 202,
   body: JSON.stringify({
     hold: result.hold === undefined ? undefined : holdJson(result.hold),
     transaction: result.transaction === undefined ? undefined : transactionJson(result.transaction),
+    transfer: result.transfer === undefined ? undefined : transferJson(result.transfer),
     wallet: walletJson(result.wallet),
     durability: result.durability,
     dryRun: result.dryRun
@@ -151,9 +164,9 @@ export const transferReply = (
   wanted: Await | undefined,
   { dryRun, durability, replayed, transfer }: TransferAnswer | DryRunAnswer<TransferAnswer>
 ): HttpReply => {
-  const isDone = transfer.status !== "pending" && reached(durability, wanted ?? "persisted")
+  const done = transfer.status !== "pending" && reached(durability, wanted ?? "persisted")
   return {
-    status: dryRun === true ? 200 : isDone ? 201 : 202,
+    status: dryRun === true ? 200 : done ? 201 : 202,
     body: JSON.stringify({ transfer: transferJson(transfer), durability, dryRun }),
     replayed,
     retryAfter: undefined

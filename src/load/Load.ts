@@ -9,8 +9,11 @@ import { LatencyHistogram } from "./LatencyHistogram.ts"
 import { type LoadCommand, LoadTarget } from "./LoadTarget.ts"
 import { type Distribution, walletChoice, weightedChoice } from "./WalletChoice.ts"
 
-/** `hold`: a hold is placed and then captured, two commands. `legs`: a transfer of two legs among three wallets. */
-export const loadKinds = ["credit", "debit", "hold", "legs", "read"] as const
+/**
+ * `hold`: a hold is placed and then captured, two commands. `order`: one is placed, raised, and captured in part to
+ * another wallet, the rest released, three. `legs`: a transfer of two legs among three wallets.
+ */
+export const loadKinds = ["credit", "debit", "hold", "order", "legs", "read"] as const
 export type LoadKind = (typeof loadKinds)[number]
 
 export interface LoadOptions {
@@ -188,6 +191,14 @@ export const runLoad = Effect.fn("Load.run")(function* (options: LoadOptions) {
         if (placed.holdId === undefined) return placed
         return yield* send(caller, kind, { _tag: "Capture", walletId, holdId: placed.holdId })
       }
+      case "order": {
+        const [to = walletId] = others(walletId)
+        const { code, holdId } = yield* send(caller, kind, { _tag: "Hold", walletId, amount: 2n })
+        // A single wallet has nobody to pay.
+        if (holdId === undefined || to === walletId) return { code, holdId }
+        yield* send(caller, kind, { _tag: "ChangeHold", walletId, holdId, amount: 3n })
+        return yield* send(caller, kind, { _tag: "CaptureTo", walletId, holdId, to, amount: 1n })
+      }
     }
   })
 
@@ -231,7 +242,7 @@ export const loadLines = (report: LoadReport): ReadonlyArray<string> => {
 
 /** Parses `credit=80,debit=20`; what is not named weighs nothing. `undefined`: it says nothing sensible. */
 export const parseMix = (text: string): LoadOptions["mix"] | undefined => {
-  const mix = { credit: 0, debit: 0, hold: 0, legs: 0, read: 0 }
+  const mix = { credit: 0, debit: 0, hold: 0, order: 0, legs: 0, read: 0 }
   for (const part of text.split(",")) {
     const [name = "", weight = "", ...rest] = part.split("=")
     const kind = loadKinds.find((kind) => kind === name.trim())

@@ -16,6 +16,15 @@ export type LoadCommand =
   | { readonly _tag: "Create"; readonly walletId: string; readonly currency: string }
   | { readonly _tag: "Credit" | "Debit" | "Hold"; readonly walletId: string; readonly amount: bigint }
   | { readonly _tag: "Capture"; readonly walletId: string; readonly holdId: string }
+  | { readonly _tag: "ChangeHold"; readonly walletId: string; readonly holdId: string; readonly amount: bigint }
+  /** A final one, in part. */
+  | {
+      readonly _tag: "CaptureTo"
+      readonly walletId: string
+      readonly holdId: string
+      readonly to: string
+      readonly amount: bigint
+    }
   /** Two legs: to a wallet, and from there on. */
   | {
       readonly _tag: "Legs"
@@ -88,6 +97,12 @@ const sendToEngine = (engine: WalletEngine["Service"], command: LoadCommand, ide
       })
     case "Capture":
       return settled(engine.captureHold({ walletId, holdId: command.holdId, idempotencyKey }))
+    case "ChangeHold":
+      return settled(engine.changeHold({ walletId, holdId: command.holdId, amount: command.amount, idempotencyKey }))
+    case "CaptureTo": {
+      const { amount, holdId, to } = command
+      return settled(engine.captureHoldTo({ walletId, holdId, to, amount, final: true, idempotencyKey }))
+    }
     case "Legs":
       return settled(engine.transfer({ legs: legsOf(command), idempotencyKey }))
     case "Read":
@@ -118,6 +133,13 @@ const requestOf = (command: LoadCommand): readonly [method: string, path: string
       return ["POST", `${wallet}/holds`, `{"amount":"${command.amount}"}`]
     case "Capture":
       return ["POST", `${wallet}/holds/${command.holdId}/capture`, "{}"]
+    case "ChangeHold":
+      return ["PATCH", `${wallet}/holds/${command.holdId}`, `{"amount":"${command.amount}"}`]
+    case "CaptureTo": {
+      const { amount, to } = command
+      const body = JSON.stringify({ amount: amount.toString(), to, final: true })
+      return ["POST", `${wallet}/holds/${command.holdId}/capture`, body]
+    }
     case "Legs": {
       const legs = legsOf(command).map((leg) => ({ ...leg, amount: leg.amount.toString() }))
       return ["POST", "/v1/transfers", JSON.stringify({ legs })]

@@ -94,6 +94,13 @@ export interface OpenTransfer {
   readonly createdAt: number
 }
 
+/** A freeze whose time is over. */
+export interface DueFreeze {
+  readonly walletId: string
+  /** Milliseconds. */
+  readonly until: number
+}
+
 export interface DueHold {
   readonly walletId: string
   readonly holdId: string
@@ -314,6 +321,11 @@ export class Persistence extends Context.Service<
       readonly now: number
       readonly limit: number
     }) => Effect.Effect<ReadonlyArray<DueHold>, ReadError>
+    /** Freezes with `until` ≤ `now` (ms), the longest overdue first. */
+    readonly dueFreezes: (options: {
+      readonly now: number
+      readonly limit: number
+    }) => Effect.Effect<ReadonlyArray<DueFreeze>, ReadError>
     /**
      * One statement, however many wallets and keys; each wallet at most once, answers in
      * the order asked. Keys carry their namespace (`c:` or `e:`).

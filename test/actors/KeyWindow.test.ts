@@ -9,7 +9,7 @@ const event = (version: number, key: string, time = version): RecordedEvent => (
   walletId: "a",
   version,
   time,
-  event: { _tag: "WalletFrozen", reason: null, balanceAfter: 0n, heldAfter: 0n },
+  event: { _tag: "WalletUnfrozen", reason: null, direction: null, balanceAfter: 0n, heldAfter: 0n },
   metadata: {
     commandId: key,
     key: `c:${key}`,

@@ -6,7 +6,7 @@ import { answer, Mailbox } from "../../src/actors/Mailbox.ts"
 
 const envelope = (bytes: number, answers: Array<unknown> = []): Envelope => ({
   _tag: "Envelope",
-  command: { _tag: "Freeze", walletId: "a", reason: null },
+  command: { _tag: "Freeze", walletId: "a", reason: null, direction: null, until: null },
   key: `c:${bytes}`,
   fingerprint: "f",
   actor: null,

@@ -2,6 +2,7 @@ import * as HashMap from "effect/HashMap"
 import { assert, describe, it } from "vitest"
 import type { Restored, WalletEvent } from "../../src/domain/Event.ts"
 import { evolve, fold } from "../../src/domain/Evolve.ts"
+import { plainFreeze } from "../../src/domain/Wallet.ts"
 import { holdBytes, preparedBytes, transferBytes } from "../../src/domain/WalletSize.ts"
 import { created, event, funded, holding, record, sending, walletId, walletOf } from "./Examples.ts"
 
@@ -22,6 +23,7 @@ const after = (stream: ReadonlyArray<WalletEvent>, next: WalletEvent): object =>
 
 const on = { balanceAfter: 70n, heldAfter: 3n }
 const note = { reference: "r", metadata: { a: "1" } }
+const whole = { inFlight: null, ended: null }
 const base = (version: number): object => ({
   id: walletId,
   ownerId: "owner-1",
@@ -30,6 +32,7 @@ const base = (version: number): object => ({
   held: 3n,
   overdraftLimit: 0n,
   status: "active",
+  freeze: null,
   version,
   metadata: {},
   createdAt: 0,
@@ -46,7 +49,8 @@ const hold = {
   expiresAt: 50,
   reference: null,
   metadata: {},
-  createdAt: 0
+  createdAt: 0,
+  ...whole
 }
 const transfer = {
   id: "transfer-1",
@@ -55,7 +59,8 @@ const transfer = {
   reference: null,
   metadata: {},
   effectiveAt: null,
-  createdAt: 0
+  createdAt: 0,
+  capture: null
 }
 
 describe("evolve", () => {
@@ -71,6 +76,7 @@ describe("evolve", () => {
       balance: 0n,
       held: 0n,
       status: "active",
+      freeze: null,
       version: 0,
       createdAt: 7,
       updatedAt: 7
@@ -87,7 +93,7 @@ describe("evolve", () => {
   it("opens, narrows and closes holds", () => {
     assert.deepStrictEqual(after(funded, event("HoldPlaced", { amount: 3n, expiresAt: 9, ...note, ...on })), {
       ...base(2),
-      holds: [{ id: "hold-1", amount: 3n, captured: 0n, remaining: 3n, expiresAt: 9, ...note, createdAt: 7 }]
+      holds: [{ id: "hold-1", amount: 3n, captured: 0n, remaining: 3n, expiresAt: 9, ...note, createdAt: 7, ...whole }]
     })
     assert.deepStrictEqual(
       after(holding, event("HoldCaptured", { amount: 7n, capturedAfter: 7n, remainingAfter: 3n, ...on })),
@@ -102,7 +108,9 @@ describe("evolve", () => {
   it("puts transfers in flight and takes them off", () => {
     assert.deepStrictEqual(after(funded, event("TransferSent", { amount: 3n, ...note, ...on })), {
       ...base(2),
-      transfers: [{ id: "transfer-1", to: "wallet-2", amount: 3n, ...note, effectiveAt: null, createdAt: 7 }]
+      transfers: [
+        { id: "transfer-1", to: "wallet-2", amount: 3n, ...note, effectiveAt: null, createdAt: 7, capture: null }
+      ]
     })
     for (const tag of ["TransferSettled", "TransferReversed"] as const) {
       assert.deepStrictEqual(after(sending, event(tag, on)), base(3))
@@ -112,7 +120,11 @@ describe("evolve", () => {
   })
 
   it("follows status, limit and metadata", () => {
-    assert.deepStrictEqual(after(funded, event("WalletFrozen", on)), { ...base(2), status: "frozen" })
+    assert.deepStrictEqual(after(funded, event("WalletFrozen", on)), {
+      ...base(2),
+      status: "frozen",
+      freeze: plainFreeze
+    })
     assert.deepStrictEqual(after([...funded, event("WalletFrozen")], event("WalletUnfrozen", on)), base(3))
     assert.deepStrictEqual(after(funded, event("WalletClosed", on)), { ...base(2), status: "closed" })
     assert.deepStrictEqual(after(funded, event("OverdraftLimitChanged", { overdraftLimit: 9n, ...on })), {
@@ -132,7 +144,7 @@ describe("evolve", () => {
       [holding, { _tag: "NoHold", holdId: "hold-1" }, {}],
       [funded, { _tag: "Transfer", transfer }, { transfers: [transfer] }],
       [sending, { _tag: "NoTransfer", transferId: "transfer-1" }, {}],
-      [funded, { _tag: "Status", status: "frozen" }, { status: "frozen" }],
+      [funded, { _tag: "Status", status: "frozen", freeze: null }, { status: "frozen", freeze: plainFreeze }],
       [funded, { _tag: "OverdraftLimit", overdraftLimit: 9n }, { overdraftLimit: 9n }],
       [funded, { _tag: "Metadata", metadata: { a: "1" } }, { metadata: { a: "1" } }]
     ]

@@ -17,9 +17,20 @@ const booked = { ...note, effectiveAt: null }
 const commands: { readonly [T in Command["_tag"]]: Omit<CommandOf<T>, "_tag" | "walletId"> } = {
   CreateWallet: { ownerId: "owner-1", currency: "EUR", overdraftLimit: 0n, metadata: noMetadata },
   Credit: { amount: 10n, ...booked },
-  Debit: { amount: 10n, ...booked },
+  Debit: { amount: 10n, ...booked, force: null },
   PlaceHold: { holdId: "hold-1", amount: 10n, expiresAt: null, ...note },
   CaptureHold: { holdId: "hold-1", amount: null, final: false, effectiveAt: null },
+  CaptureHoldTo: {
+    holdId: "hold-1",
+    transferId: "transfer-1",
+    to: "wallet-2",
+    amount: null,
+    final: false,
+    currency: "EUR",
+    destination: null,
+    effectiveAt: null
+  },
+  ChangeHold: { holdId: "hold-1", amount: 10n, expiry: null },
   ReleaseHold: { holdId: "hold-1" },
   ExpireHold: { holdId: "hold-1" },
   SendTransfer: {
@@ -41,8 +52,8 @@ const commands: { readonly [T in Command["_tag"]]: Omit<CommandOf<T>, "_tag" | "
       { from: "wallet-2", to: "wallet-3", amount: 4n, ...note }
     ],
     parties: [
-      { walletId: "wallet-2", currency: "EUR", status: "active", available: 0n },
-      { walletId: "wallet-3", currency: "EUR", status: "active", available: 0n }
+      { walletId: "wallet-2", currency: "EUR", status: "active", freeze: null, available: 0n },
+      { walletId: "wallet-3", currency: "EUR", status: "active", freeze: null, available: 0n }
     ],
     ...booked
   },
@@ -57,7 +68,8 @@ const commands: { readonly [T in Command["_tag"]]: Omit<CommandOf<T>, "_tag" | "
   ApplyLegs: { transferId: "transfer-5" },
   ReleaseLegs: { transferId: "transfer-5", reason: "WalletClosed", leg: 1 },
   SettleLegs: { transferId: "transfer-5", transactions: [] },
-  Freeze: { reason: null },
+  Freeze: { reason: null, direction: null, until: null },
+  ExpireFreeze: {},
   Unfreeze: { reason: null },
   Close: { reason: null },
   UpdateWallet: { overdraftLimit: null, metadata: noMetadata },
@@ -91,7 +103,7 @@ const after = { balanceAfter: 0n, heldAfter: 0n }
 const events: { readonly [T in WalletEvent["_tag"]]: Omit<EventOf<T>, "_tag"> } = {
   WalletCreated: { ownerId: "owner-1", currency: "EUR", overdraftLimit: 0n, metadata: noMetadata, ...after },
   WalletCredited: { amount: 10n, ...booked, ...after },
-  WalletDebited: { amount: 10n, ...booked, ...after },
+  WalletDebited: { amount: 10n, ...booked, forced: null, ...after },
   HoldPlaced: { holdId: "hold-1", amount: 10n, expiresAt: null, ...note, ...after },
   HoldCaptured: {
     holdId: "hold-1",
@@ -100,20 +112,47 @@ const events: { readonly [T in WalletEvent["_tag"]]: Omit<EventOf<T>, "_tag"> } 
     capturedAfter: 10n,
     remainingAfter: 0n,
     effectiveAt: null,
+    expiresAt: null,
     ...after
   },
-  HoldReleased: { holdId: "hold-1", amount: 10n, capturedAfter: 0n, ...after },
-  HoldExpired: { holdId: "hold-1", amount: 10n, capturedAfter: 0n, ...after },
+  HoldCapturedTo: {
+    holdId: "hold-1",
+    transferId: "transfer-1",
+    to: "wallet-2",
+    amount: 10n,
+    currency: "EUR",
+    rest: 0n,
+    capturedAfter: 10n,
+    remainingAfter: 0n,
+    effectiveAt: null,
+    expiresAt: null,
+    ...after
+  },
+  HoldChanged: {
+    holdId: "hold-1",
+    amount: 10n,
+    previousAmount: 10n,
+    expiresAt: null,
+    previousExpiresAt: null,
+    capturedAfter: 0n,
+    remainingAfter: 10n,
+    ...after
+  },
+  HoldReleased: { holdId: "hold-1", amount: 10n, capturedAfter: 0n, expiresAt: null, ...after },
+  HoldExpired: { holdId: "hold-1", amount: 10n, capturedAfter: 0n, expiresAt: null, ...after },
   TransferSent: { transferId: "transfer-1", to: "wallet-2", amount: 10n, currency: "EUR", ...booked, ...after },
   TransferReceived: { transferId: "transfer-9", from: "wallet-9", amount: 10n, ...booked, ...after },
   TransferRefused: { transferId: "transfer-9", from: "wallet-9", amount: 10n, reason: "WalletClosed", ...after },
-  TransferSettled: { transferId: "transfer-1", to: "wallet-2", amount: 10n, ...after },
+  TransferSettled: { transferId: "transfer-1", to: "wallet-2", amount: 10n, holdId: null, ...after },
   TransferReversed: {
     transferId: "transfer-1",
     to: "wallet-2",
     amount: 10n,
     reason: "WalletClosed",
     effectiveAt: null,
+    holdId: null,
+    capturedAfter: null,
+    remainingAfter: null,
     ...after
   },
   LegsBegun: {
@@ -153,8 +192,9 @@ const events: { readonly [T in WalletEvent["_tag"]]: Omit<EventOf<T>, "_tag"> } 
     ...after
   },
   LegsSettled: { transferId: "transfer-5", reason: null, leg: null, transactions: [], ...after },
-  WalletFrozen: { reason: null, ...after },
-  WalletUnfrozen: { reason: null, ...after },
+  WalletFrozen: { reason: null, direction: null, until: null, replaced: null, ...after },
+  WalletUnfrozen: { reason: null, direction: null, ...after },
+  FreezeExpired: { until: 50, ...after },
   WalletClosed: { reason: null, ...after },
   OverdraftLimitChanged: { overdraftLimit: 0n, previousLimit: 0n, ...after },
   MetadataChanged: { metadata: noMetadata, previousMetadata: noMetadata, ...after },

@@ -15,7 +15,9 @@ const hold = {
   remaining: 25n,
   expiresAt: 1_767_225_600_000,
   ...note,
-  createdAt: 1_735_689_600_123
+  createdAt: 1_735_689_600_123,
+  inFlight: null,
+  ended: null
 }
 const transfer = {
   id: "transfer-1",
@@ -24,7 +26,8 @@ const transfer = {
   reference: null,
   metadata: {},
   ...undated,
-  createdAt: 0
+  createdAt: 0,
+  capture: null
 }
 const ofLegs = { transferId: "transfer-2", home: "wallet-9" }
 const sentLeg = { leg: 1, side: "sent", counterparty: "wallet-2", amount: 7n, ...note } as const
@@ -43,8 +46,16 @@ export const goldenEvents: { readonly [name: string]: WalletEvent } = {
   },
   WalletCredited: { _tag: "WalletCredited", amount: largest, ...note, ...undated, ...money },
   "WalletCredited.plain": { _tag: "WalletCredited", amount: 1n, reference: null, metadata: {}, ...undated, ...money },
-  WalletDebited: { _tag: "WalletDebited", amount: 10n, ...note, ...undated, ...money },
-  "WalletDebited.plain": { _tag: "WalletDebited", amount: 1n, reference: null, metadata: {}, ...undated, ...money },
+  WalletDebited: { _tag: "WalletDebited", amount: 10n, ...note, ...undated, forced: null, ...money },
+  "WalletDebited.plain": {
+    _tag: "WalletDebited",
+    amount: 1n,
+    reference: null,
+    metadata: {},
+    ...undated,
+    forced: null,
+    ...money
+  },
   HoldPlaced: { _tag: "HoldPlaced", holdId: "hold-1", amount: 30n, expiresAt: 1_767_225_600_000, ...note, ...money },
   "HoldPlaced.plain": {
     _tag: "HoldPlaced",
@@ -63,10 +74,11 @@ export const goldenEvents: { readonly [name: string]: WalletEvent } = {
     capturedAfter: 5n,
     remainingAfter: 0n,
     ...undated,
+    expiresAt: null,
     ...money
   },
-  HoldReleased: { _tag: "HoldReleased", holdId: "hold-1", amount: 25n, capturedAfter: 5n, ...money },
-  HoldExpired: { _tag: "HoldExpired", holdId: "hold-1", amount: 25n, capturedAfter: 0n, ...money },
+  HoldReleased: { _tag: "HoldReleased", holdId: "hold-1", amount: 25n, capturedAfter: 5n, expiresAt: null, ...money },
+  HoldExpired: { _tag: "HoldExpired", holdId: "hold-1", amount: 25n, capturedAfter: 0n, expiresAt: null, ...money },
   TransferSent: {
     _tag: "TransferSent",
     transferId: "transfer-1",
@@ -94,7 +106,14 @@ export const goldenEvents: { readonly [name: string]: WalletEvent } = {
     reason: "WalletClosed",
     ...money
   },
-  TransferSettled: { _tag: "TransferSettled", transferId: "transfer-1", to: "wallet-2", amount: 7n, ...money },
+  TransferSettled: {
+    _tag: "TransferSettled",
+    transferId: "transfer-1",
+    to: "wallet-2",
+    amount: 7n,
+    holdId: null,
+    ...money
+  },
   TransferReversed: {
     _tag: "TransferReversed",
     transferId: "transfer-1",
@@ -102,10 +121,13 @@ export const goldenEvents: { readonly [name: string]: WalletEvent } = {
     amount: 7n,
     reason: "WalletClosed",
     ...undated,
+    holdId: null,
+    capturedAfter: null,
+    remainingAfter: null,
     ...money
   },
   "WalletCredited.dated": { _tag: "WalletCredited", amount: 1n, ...note, ...dated, ...money },
-  "WalletDebited.dated": { _tag: "WalletDebited", amount: 1n, ...note, ...dated, ...money },
+  "WalletDebited.dated": { _tag: "WalletDebited", amount: 1n, ...note, ...dated, forced: null, ...money },
   "HoldCaptured.dated": {
     _tag: "HoldCaptured",
     holdId: "hold-1",
@@ -114,6 +136,7 @@ export const goldenEvents: { readonly [name: string]: WalletEvent } = {
     capturedAfter: 5n,
     remainingAfter: 25n,
     ...dated,
+    expiresAt: null,
     ...money
   },
   "TransferSent.dated": {
@@ -142,6 +165,9 @@ export const goldenEvents: { readonly [name: string]: WalletEvent } = {
     amount: 7n,
     reason: "WalletClosed",
     ...dated,
+    holdId: null,
+    capturedAfter: null,
+    remainingAfter: null,
     ...money
   },
   "OperationReversed.dated": {
@@ -186,8 +212,8 @@ export const goldenEvents: { readonly [name: string]: WalletEvent } = {
     transactions: [],
     ...money
   },
-  WalletFrozen: { _tag: "WalletFrozen", reason: "audit", ...money },
-  WalletUnfrozen: { _tag: "WalletUnfrozen", reason: null, ...money },
+  WalletFrozen: { _tag: "WalletFrozen", reason: "audit", direction: null, until: null, replaced: null, ...money },
+  WalletUnfrozen: { _tag: "WalletUnfrozen", reason: null, direction: null, ...money },
   WalletClosed: { _tag: "WalletClosed", reason: "moved", balanceAfter: 0n, heldAfter: 0n },
   OverdraftLimitChanged: { _tag: "OverdraftLimitChanged", overdraftLimit: 0n, previousLimit: 500n, ...money },
   MetadataChanged: { _tag: "MetadataChanged", metadata: {}, previousMetadata: metadata, ...money },
@@ -239,7 +265,7 @@ export const goldenEvents: { readonly [name: string]: WalletEvent } = {
     ...reversal,
     reversedType: "WalletFrozen",
     balanceChange: 0n,
-    restored: { _tag: "Status", status: "active" },
+    restored: { _tag: "Status", status: "active", freeze: null },
     ...money
   },
   "OperationReversed.OverdraftLimit": {
@@ -254,6 +280,131 @@ export const goldenEvents: { readonly [name: string]: WalletEvent } = {
     reversedType: "MetadataChanged",
     balanceChange: 0n,
     restored: { _tag: "Metadata", metadata },
+    ...money
+  },
+  "WalletDebited.forced": {
+    _tag: "WalletDebited",
+    amount: 1n,
+    reference: null,
+    metadata: {},
+    ...undated,
+    forced: true,
+    ...money
+  },
+  "HoldCaptured.expiring": {
+    _tag: "HoldCaptured",
+    holdId: "hold-1",
+    amount: 5n,
+    released: 0n,
+    capturedAfter: 5n,
+    remainingAfter: 25n,
+    ...undated,
+    expiresAt: 1_767_225_600_000,
+    ...money
+  },
+  HoldCapturedTo: {
+    _tag: "HoldCapturedTo",
+    holdId: "hold-1",
+    transferId: "transfer-1",
+    to: "wallet-2",
+    amount: 5n,
+    currency: "EUR",
+    rest: 20n,
+    capturedAfter: 10n,
+    remainingAfter: 0n,
+    ...undated,
+    expiresAt: null,
+    ...money
+  },
+  "HoldCapturedTo.dated": {
+    _tag: "HoldCapturedTo",
+    holdId: "hold-1",
+    transferId: "transfer-1",
+    to: "wallet-2",
+    amount: 5n,
+    currency: "EUR",
+    rest: 0n,
+    capturedAfter: 5n,
+    remainingAfter: 25n,
+    ...dated,
+    expiresAt: 1_767_225_600_000,
+    ...money
+  },
+  HoldChanged: {
+    _tag: "HoldChanged",
+    holdId: "hold-1",
+    amount: 40n,
+    previousAmount: 30n,
+    expiresAt: 1_767_225_600_001,
+    previousExpiresAt: 1_767_225_600_000,
+    capturedAfter: 5n,
+    remainingAfter: 35n,
+    ...money
+  },
+  "HoldChanged.closed": {
+    _tag: "HoldChanged",
+    holdId: "hold-1",
+    amount: 5n,
+    previousAmount: 30n,
+    expiresAt: null,
+    previousExpiresAt: null,
+    capturedAfter: 5n,
+    remainingAfter: 0n,
+    ...money
+  },
+  "TransferSettled.captured": {
+    _tag: "TransferSettled",
+    transferId: "transfer-1",
+    to: "wallet-2",
+    amount: 7n,
+    holdId: "hold-1",
+    ...money
+  },
+  "TransferReversed.captured": {
+    _tag: "TransferReversed",
+    transferId: "transfer-1",
+    to: "wallet-2",
+    amount: 7n,
+    reason: "WalletClosed",
+    ...undated,
+    holdId: "hold-1",
+    capturedAfter: 0n,
+    remainingAfter: 30n,
+    ...money
+  },
+  "WalletFrozen.directed": {
+    _tag: "WalletFrozen",
+    reason: null,
+    direction: "all",
+    until: 1_767_225_600_000,
+    replaced: "debits",
+    ...money
+  },
+  "WalletUnfrozen.directed": { _tag: "WalletUnfrozen", reason: null, direction: "credits", ...money },
+  FreezeExpired: { _tag: "FreezeExpired", until: 1_767_225_600_000, ...money },
+  "OperationReversed.NoCapture": {
+    ...reversal,
+    reversedType: "HoldCapturedTo",
+    balanceChange: 5n,
+    restored: { _tag: "NoCapture", transferId: "transfer-1", hold: { ...hold, inFlight: 5n } },
+    ...money
+  },
+  "OperationReversed.Frozen": {
+    ...reversal,
+    reversedType: "WalletUnfrozen",
+    balanceChange: 0n,
+    restored: {
+      _tag: "Status",
+      status: "frozen",
+      freeze: { direction: "credits", reason: "audit", until: 1_767_225_600_000 }
+    },
+    ...money
+  },
+  "OperationReversed.Transfer.captured": {
+    ...reversal,
+    reversedType: "TransferSettled",
+    balanceChange: 0n,
+    restored: { _tag: "Transfer", transfer: { ...transfer, capture: { holdId: "hold-1", rest: 3n } } },
     ...money
   }
 }

@@ -43,7 +43,9 @@ describe("a hold", () => {
             remaining: 20n,
             expiresAt: 90,
             ...note,
-            createdAt: 7
+            createdAt: 7,
+            inFlight: null,
+            ended: null
           }
         ]),
         "hold-2"
@@ -81,6 +83,7 @@ describe("a hold", () => {
           capturedAfter: 10n,
           remainingAfter: 0n,
           effectiveAt: null,
+          expiresAt: 50,
           balanceAfter: 90n,
           heldAfter: 0n
         }
@@ -93,6 +96,7 @@ describe("a hold", () => {
       amount: 4n,
       capturedAfter: 4n,
       remainingAfter: 6n,
+      expiresAt: 50,
       balanceAfter: 96n,
       heldAfter: 6n
     })
@@ -102,7 +106,14 @@ describe("a hold", () => {
     given([...holding, first])
       .when(command("CaptureHold", { amount: 6n }))
       .then([
-        event("HoldCaptured", { amount: 6n, capturedAfter: 10n, remainingAfter: 0n, balanceAfter: 90n, heldAfter: 0n })
+        event("HoldCaptured", {
+          amount: 6n,
+          capturedAfter: 10n,
+          remainingAfter: 0n,
+          expiresAt: 50,
+          balanceAfter: 90n,
+          heldAfter: 0n
+        })
       ])
     given([...holding, first])
       .when(command("CaptureHold", { amount: 7n }))
@@ -118,6 +129,7 @@ describe("a hold", () => {
           released: 6n,
           capturedAfter: 4n,
           remainingAfter: 0n,
+          expiresAt: 50,
           balanceAfter: 96n,
           heldAfter: 0n
         })
@@ -152,16 +164,28 @@ describe("a hold", () => {
       heldAfter: 6n
     })
     const given10 = given([...holding, part])
-    given10
-      .when(command("ReleaseHold"))
-      .then([
-        { _tag: "HoldReleased", holdId: "hold-1", amount: 6n, capturedAfter: 4n, balanceAfter: 96n, heldAfter: 0n }
-      ])
-    given10
-      .when(command("ExpireHold"), { time: 50 })
-      .then([
-        { _tag: "HoldExpired", holdId: "hold-1", amount: 6n, capturedAfter: 4n, balanceAfter: 96n, heldAfter: 0n }
-      ])
+    given10.when(command("ReleaseHold")).then([
+      {
+        _tag: "HoldReleased",
+        holdId: "hold-1",
+        amount: 6n,
+        capturedAfter: 4n,
+        expiresAt: 50,
+        balanceAfter: 96n,
+        heldAfter: 0n
+      }
+    ])
+    given10.when(command("ExpireHold"), { time: 50 }).then([
+      {
+        _tag: "HoldExpired",
+        holdId: "hold-1",
+        amount: 6n,
+        capturedAfter: 4n,
+        expiresAt: 50,
+        balanceAfter: 96n,
+        heldAfter: 0n
+      }
+    ])
     given10
       .when(command("ExpireHold"), { time: 49 })
       .thenRejected(new InvalidRequest({ detail: "hold hold-1 has not expired yet" }))

@@ -60,7 +60,7 @@ const beginning = (given: { readonly amount: bigint; readonly legsId: string; re
       { from: walletId, to: "wallet-2", amount: given.amount, ...note },
       { from: "wallet-2", to: walletId, amount: given.amount / 2n + 1n, ...note }
     ],
-    parties: [{ walletId: "wallet-2", currency: "EUR", status: "active", available: 1_000n }]
+    parties: [{ walletId: "wallet-2", currency: "EUR", status: "active", freeze: null, available: 1_000n }]
   })
 }
 
@@ -103,6 +103,21 @@ const commands: FastCheck.Arbitrary<Asked> = FastCheck.oneof(
       command("CaptureHold", given)
     )
   },
+  { weight: 2, arbitrary: amount.map((given) => command("Debit", { amount: given, force: true })) },
+  {
+    weight: 10,
+    arbitrary: FastCheck.record({ amount: part, holdId, transferId, final: FastCheck.boolean() }).map((given) =>
+      command("CaptureHoldTo", given)
+    )
+  },
+  {
+    weight: 5,
+    arbitrary: FastCheck.record({
+      holdId,
+      amount: FastCheck.option(FastCheck.bigInt({ min: 1n, max: 60n })),
+      expiry: FastCheck.option(FastCheck.record({ at: expiresAt }))
+    }).map((given) => command("ChangeHold", given))
+  },
   { weight: 2, arbitrary: holdId.map((id) => command("ReleaseHold", { holdId: id })) },
   { weight: 4, arbitrary: holdId.map((id) => command("ExpireHold", { holdId: id })) },
   {
@@ -119,12 +134,20 @@ const commands: FastCheck.Arbitrary<Asked> = FastCheck.oneof(
   { weight: 4, arbitrary: legsId.map((transferId) => command("ApplyLegs", { transferId })) },
   { weight: 4, arbitrary: legsId.map((transferId) => command("ReleaseLegs", { transferId })) },
   {
-    weight: 7,
+    weight: 9,
     arbitrary: FastCheck.record({ legsId, completed: FastCheck.boolean() }).map(({ completed, legsId: transferId }) =>
       command("SettleLegs", { transferId, transactions: completed ? madeTransactions : [] })
     )
   },
   { weight: 1, arbitrary: FastCheck.constant(command("Freeze")) },
+  {
+    weight: 2,
+    arbitrary: FastCheck.record({
+      direction: FastCheck.constantFrom(null, "debits", "credits", "all"),
+      until: FastCheck.option(FastCheck.integer({ min: 0, max: 20 }), { freq: 4 })
+    }).map((given) => command("Freeze", given))
+  },
+  { weight: 3, arbitrary: FastCheck.constant(command("ExpireFreeze")) },
   { weight: 4, arbitrary: FastCheck.constant(command("Unfreeze")) },
   { weight: 2, arbitrary: FastCheck.constant("DebitAll" as const) },
   { weight: 2, arbitrary: FastCheck.constant(command("Close")) },
@@ -177,9 +200,18 @@ export const live = (steps: ReadonlyArray<Step>): Life => {
 const commandOf = (asked: Asked, life: Life, time: number): Command => {
   if (asked === "ReverseLast") return reversalOfLast(life)
   if (asked === "DebitAll") return command("Debit", { amount: life.states.at(-1)?.balance ?? 0n })
-  return asked._tag === "PlaceHold" && asked.expiresAt !== null
-    ? { ...asked, expiresAt: time + asked.expiresAt }
-    : asked
+  switch (asked._tag) {
+    case "PlaceHold":
+      return asked.expiresAt === null ? asked : { ...asked, expiresAt: time + asked.expiresAt }
+    case "ChangeHold": {
+      const at = asked.expiry?.at ?? null
+      return at === null ? asked : { ...asked, expiry: { at: time + at } }
+    }
+    case "Freeze":
+      return asked.until === null ? asked : { ...asked, until: time + asked.until }
+    default:
+      return asked
+  }
 }
 
 /** Undoes the last event of the log. */

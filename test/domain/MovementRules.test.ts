@@ -26,7 +26,17 @@ describe("a movement", () => {
       })
     ])
       .when(command("Debit", { amount: 140n, ...note }))
-      .then([{ _tag: "WalletDebited", amount: 140n, ...note, effectiveAt: null, balanceAfter: -40n, heldAfter: 10n }])
+      .then([
+        {
+          _tag: "WalletDebited",
+          amount: 140n,
+          ...note,
+          effectiveAt: null,
+          forced: null,
+          balanceAfter: -40n,
+          heldAfter: 10n
+        }
+      ])
     assert.strictEqual(after === undefined ? undefined : available(after), 0n)
   })
 

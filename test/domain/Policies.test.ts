@@ -25,7 +25,7 @@ const create: Command = {
   metadata: noMetadata
 }
 const credit = (amount: bigint): Command => ({ _tag: "Credit", walletId, amount, ...dated })
-const debit = (amount: bigint): Command => ({ _tag: "Debit", walletId, amount, ...dated })
+const debit = (amount: bigint): Command => ({ _tag: "Debit", walletId, amount, force: null, ...dated })
 const hold = (holdId: string, amount: bigint): Command => ({
   _tag: "PlaceHold",
   walletId,
@@ -223,7 +223,7 @@ describe("allowedTypes", () => {
     assert.strictEqual(life.ask(legs("l", 1n)), 3)
     life.done(
       { _tag: "ReleaseHold", walletId, holdId: "h" },
-      { _tag: "Freeze", walletId, reason: null },
+      { _tag: "Freeze", walletId, reason: null, direction: null, until: null },
       { _tag: "UpdateWallet", walletId, overdraftLimit: 0n, metadata: null }
     )
   })

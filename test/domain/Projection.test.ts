@@ -34,9 +34,11 @@ const open: OpenHold = {
   remaining: 6n,
   expiresAt: 50,
   ...note,
-  createdAt: 7
+  createdAt: 7,
+  inFlight: null,
+  ended: null
 }
-const { id: _, ...columns } = open
+const { id: _, inFlight: _inFlight, ended: _ended, ...columns } = open
 const row: Hold = { id: "hold-1", walletId, status: "active", ...columns }
 
 describe("a transaction", () => {
@@ -105,7 +107,10 @@ describe("the holds of a commit", () => {
       [event("HoldReleased", { capturedAfter: 1n }), { ...changed, captured: 1n, status: "captured" }],
       [event("HoldExpired"), { ...changed, status: "expired" }],
       [event("HoldExpired", { capturedAfter: 1n }), { ...changed, captured: 1n, status: "captured" }],
-      [reversal(4n, { _tag: "Hold", hold: open }), { ...changed, captured: 4n, remaining: 6n, status: "active" }],
+      [
+        reversal(4n, { _tag: "Hold", hold: open }),
+        { ...changed, captured: 4n, remaining: 6n, status: "active", terms: { amount: 10n, expiresAt: 50 } }
+      ],
       [reversal(0n, { _tag: "NoHold", holdId: "hold-1" }), { ...changed, status: "released" }]
     ]
     for (const [given, change] of cases) assert.deepStrictEqual<unknown>(changesOf(given), [change])
@@ -154,7 +159,7 @@ describe("the transfers of a commit", () => {
     reversedType: "TransferSettled",
     restored: {
       _tag: "Transfer",
-      transfer: { id: transferId, to: "wallet-2", amount: 10n, ...note, effectiveAt: null, createdAt: 3 }
+      transfer: { id: transferId, to: "wallet-2", amount: 10n, ...note, effectiveAt: null, createdAt: 3, capture: null }
     }
   })
 
@@ -217,14 +222,14 @@ describe("a hold that is shown", () => {
   })
 
   it("is the one before with what its event has changed", () => {
-    const partly = event("HoldCaptured", { amount: 1n, capturedAfter: 5n, remainingAfter: 5n })
+    const partly = event("HoldCaptured", { amount: 1n, capturedAfter: 5n, remainingAfter: 5n, expiresAt: 50 })
     assert.deepStrictEqual(holdAfter(row, partly), { ...row, captured: 5n, remaining: 5n })
-    assert.deepStrictEqual(holdAfter(row, event("HoldExpired", { capturedAfter: 4n })), {
+    assert.deepStrictEqual(holdAfter(row, event("HoldExpired", { amount: 6n, capturedAfter: 4n, expiresAt: 50 })), {
       ...row,
       remaining: 0n,
       status: "captured"
     })
-    assert.deepStrictEqual(holdAfter({ ...row, captured: 0n }, event("HoldReleased")), {
+    assert.deepStrictEqual(holdAfter({ ...row, captured: 0n }, event("HoldReleased", { expiresAt: 50 })), {
       ...row,
       captured: 0n,
       remaining: 0n,

@@ -32,6 +32,12 @@ class Life {
   /** Accepted by Persistence, or facts. */
   readonly accepted: Array<Done> = []
   undecided: Array<Done> = []
+  /** Whether it has had a forced debit. */
+  get forced(): boolean {
+    return [...this.accepted, ...this.undecided].some(
+      ({ command: done }) => done._tag === "Debit" && done.force === true
+    )
+  }
   time = 0
 
   /** `false`: rejected, or it has to wait. */
@@ -63,7 +69,7 @@ class Life {
       const undone = decide(wallet, command("ReverseOperation", { operation, before }), { time: this.time, limits })
       if (Result.isFailure(undone)) throw new Error(`${operation.event._tag}: ${undone.failure.message}`)
       wallet = fold(wallet, [record(wallet.version + 1, undone.success[0]!, this.time)])!
-      assert.isTrue(available(wallet) >= 0n, "available never becomes negative")
+      assert.isTrue(this.forced || available(wallet) >= 0n, "available never becomes negative")
       assert.isTrue(wallet.held >= 0n)
       assert.isAtMost(walletBytes(wallet), limits.stateBytes, "there is room for what comes back")
     }
@@ -110,6 +116,24 @@ const commands: FastCheck.Arbitrary<Command> = FastCheck.oneof(
       command("CaptureHold", given)
     )
   },
+  { weight: 1, arbitrary: amount.map((given) => command("Debit", { amount: given, force: true })) },
+  {
+    weight: 5,
+    arbitrary: FastCheck.record({
+      amount: FastCheck.option(amount),
+      holdId,
+      transferId,
+      final: FastCheck.boolean()
+    }).map((given) => command("CaptureHoldTo", given))
+  },
+  {
+    weight: 4,
+    arbitrary: FastCheck.record({
+      holdId,
+      amount: FastCheck.option(amount),
+      expiry: FastCheck.option(FastCheck.record({ at: FastCheck.option(FastCheck.integer({ min: 1, max: 90 })) }))
+    }).map((given) => command("ChangeHold", given))
+  },
   { weight: 3, arbitrary: holdId.map((id) => command("ReleaseHold", { holdId: id })) },
   { weight: 2, arbitrary: holdId.map((id) => command("ExpireHold", { holdId: id })) },
   { weight: 4, arbitrary: FastCheck.record({ amount, transferId }).map((given) => command("SendTransfer", given)) },
@@ -117,7 +141,14 @@ const commands: FastCheck.Arbitrary<Command> = FastCheck.oneof(
   { weight: 1, arbitrary: FastCheck.constant(command("RefuseTransfer")) },
   { weight: 2, arbitrary: transferId.map((id) => command("SettleTransfer", { transferId: id })) },
   { weight: 2, arbitrary: transferId.map((id) => command("ReverseTransfer", { transferId: id })) },
-  { weight: 2, arbitrary: FastCheck.constant(command("Freeze")) },
+  {
+    weight: 2,
+    arbitrary: FastCheck.record({
+      direction: FastCheck.constantFrom(null, "credits", "all"),
+      until: FastCheck.option(FastCheck.integer({ min: 1, max: 90 }), { freq: 1 })
+    }).map((given) => command("Freeze", given))
+  },
+  { weight: 1, arbitrary: FastCheck.constant(command("ExpireFreeze")) },
   { weight: 3, arbitrary: FastCheck.constant(command("Unfreeze")) },
   { weight: 2, arbitrary: FastCheck.constant(command("Close")) },
   {
@@ -229,8 +260,10 @@ const table: ReadonlyArray<readonly [WalletEvent, WalletEvent, boolean]> = [
   [event("WalletCredited", { amount: 101n }), event("HoldPlaced"), true],
   [event("WalletCredited", { amount: 101n }), event("TransferSent"), true],
   [event("WalletCredited", { amount: 101n }), event("OverdraftLimitChanged", { previousLimit: 1n }), true],
-  [event("WalletCredited", { amount: 101n }), event("OverdraftLimitChanged", { overdraftLimit: 1n }), false],
-  [event("WalletCredited", { amount: 101n }), event("WalletCredited"), false],
+  [event("WalletCredited", { amount: 99n }), event("OverdraftLimitChanged", { overdraftLimit: 1n }), false],
+  [event("WalletCredited", { amount: 90n }), event("WalletCredited", { amount: 10n }), false],
+  // Without both there would be less than nothing: a forced debit's debt, which they fill.
+  [event("WalletCredited", { amount: 91n }), event("WalletCredited", { amount: 10n }), true],
   [event("WalletCredited", { amount: 101n }), event("HoldCaptured"), false],
   [event("WalletCredited", { amount: 101n }), event("WalletFrozen"), false],
   [event("WalletCredited"), event("WalletClosed"), true],
@@ -261,6 +294,17 @@ const table: ReadonlyArray<readonly [WalletEvent, WalletEvent, boolean]> = [
   [event("WalletUnfrozen"), event("HoldCaptured"), true],
   [event("WalletUnfrozen"), event("TransferSent"), true],
   [event("WalletUnfrozen"), event("WalletCredited"), false],
+  [event("WalletUnfrozen", { direction: "credits" }), event("TransferReceived"), true],
+  [event("WalletFrozen"), event("FreezeExpired"), true],
+  [event("WalletCredited", { amount: 101n }), event("HoldChanged", { amount: 11n }), true],
+  [event("WalletCredited", { amount: 101n }), event("HoldCapturedTo"), false],
+  [event("HoldChanged", { previousAmount: 111n }), event("WalletDebited"), true],
+  [event("HoldPlaced"), event("HoldChanged"), true],
+  [event("HoldChanged"), event("HoldCapturedTo"), true],
+  [event("HoldCapturedTo"), event("HoldReleased"), true],
+  [event("HoldCapturedTo"), event("TransferSettled", { holdId: "hold-1" }), true],
+  [event("HoldCapturedTo"), event("TransferReversed", { transferId: "another", holdId: "hold-1" }), true],
+  [event("HoldCapturedTo"), event("TransferSettled", { transferId: "another", holdId: "hold-2" }), false],
   [event("WalletUnfrozen"), event("NothingChanged", { command: "Unfreeze" }), true],
   [event("MetadataChanged"), event("MetadataChanged"), true],
   [event("MetadataChanged"), event("OverdraftLimitChanged"), false],
@@ -281,6 +325,7 @@ const bystander = event("WalletDebited", { amount: 1n })
 
 const facts: ReadonlyArray<WalletEvent> = [
   event("HoldExpired", { amount: 1_000n }),
+  event("FreezeExpired"),
   event("TransferRefused"),
   event("TransferSettled"),
   event("TransferReversed", { amount: 1_000n }),

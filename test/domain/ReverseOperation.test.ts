@@ -1,3 +1,4 @@
+import { plainFreeze } from "../../src/domain/Wallet.ts"
 import * as HashMap from "effect/HashMap"
 import { assert, describe, it } from "vitest"
 import type { OperationReversed, WalletEvent } from "../../src/domain/Event.ts"
@@ -40,7 +41,16 @@ const part = event("HoldCaptured", {
   balanceAfter: 96n,
   heldAfter: 6n
 })
-const hold = { id: "hold-1", amount: 10n, expiresAt: 50, reference: null, metadata: {}, createdAt: 0 }
+const hold = {
+  id: "hold-1",
+  amount: 10n,
+  expiresAt: 50,
+  reference: null,
+  metadata: {},
+  createdAt: 0,
+  inFlight: null,
+  ended: null
+}
 const open = { ...hold, captured: 0n, remaining: 10n }
 
 describe("a reversal", () => {
@@ -49,7 +59,7 @@ describe("a reversal", () => {
       reversed({
         reversedVersion: 0,
         reversedType: "WalletCreated",
-        restored: { _tag: "Status", status: "closed" },
+        restored: { _tag: "Status", status: "closed", freeze: null },
         balanceAfter: 0n,
         heldAfter: 0n
       })
@@ -182,7 +192,7 @@ describe("a reversal", () => {
         reversed({
           reversedVersion: before.length,
           reversedType: undone._tag,
-          restored: { _tag: "Status", status },
+          restored: { _tag: "Status", status, freeze: status === "frozen" ? plainFreeze : null },
           balanceAfter: 0n,
           heldAfter: 0n
         })
@@ -367,7 +377,7 @@ describe("a reversal is refused", () => {
     const undoing = reversed({
       reversedVersion: 1,
       reversedType: "WalletClosed",
-      restored: { _tag: "Status", status: "active" },
+      restored: { _tag: "Status", status: "active", freeze: null },
       balanceAfter: 0n,
       heldAfter: 0n
     })

@@ -33,7 +33,7 @@ describe("a transfer", () => {
         }
       ])
     assert.deepStrictEqual(after === undefined ? [] : HashMap.toValues(after.transfers), [
-      { id: "transfer-1", to: "wallet-2", amount: 60n, ...note, effectiveAt: null, createdAt: 7 }
+      { id: "transfer-1", to: "wallet-2", amount: 60n, ...note, effectiveAt: null, createdAt: 7, capture: null }
     ])
   })
 
@@ -102,6 +102,7 @@ describe("a transfer", () => {
           transferId: "transfer-1",
           to: "wallet-2",
           amount: 10n,
+          holdId: null,
           balanceAfter: 90n,
           heldAfter: 0n
         }
@@ -117,6 +118,9 @@ describe("a transfer", () => {
           amount: 10n,
           reason: "WalletClosed",
           effectiveAt: null,
+          holdId: null,
+          capturedAfter: null,
+          remainingAfter: null,
           balanceAfter: 100n,
           heldAfter: 0n
         }

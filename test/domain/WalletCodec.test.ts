@@ -1,7 +1,7 @@
 import * as HashMap from "effect/HashMap"
 import * as Result from "effect/Result"
 import { assert, describe, it } from "vitest"
-import type { Wallet } from "../../src/domain/Wallet.ts"
+import { plainFreeze, type Wallet } from "../../src/domain/Wallet.ts"
 import { decodeWallet, encodeWallet } from "../../src/domain/WalletCodec.ts"
 import { holdBytes, transferBytes } from "../../src/domain/WalletSize.ts"
 import { created, walletOf } from "./Examples.ts"
@@ -16,8 +16,9 @@ const hold = {
   metadata: { a: "1" },
   createdAt: 7
 }
+const openHold = { ...hold, inFlight: null, ended: null }
 const encodedTransfer = { id: "transfer-1", to: "wallet-2", amount: "9", reference: null, metadata: {}, createdAt: 8 }
-const transfer = { ...encodedTransfer, amount: 9n, effectiveAt: null }
+const transfer = { ...encodedTransfer, amount: 9n, effectiveAt: null, capture: null }
 
 const wallet: Wallet = {
   ...walletOf([created]),
@@ -25,12 +26,13 @@ const wallet: Wallet = {
   held: 6n,
   overdraftLimit: 20n,
   status: "frozen",
+  freeze: plainFreeze,
   version: 9,
   metadata: { b: "2" },
   updatedAt: 9,
-  holds: HashMap.make(["hold-1", hold]),
+  holds: HashMap.make(["hold-1", openHold]),
   transfers: HashMap.make(["transfer-1", transfer]),
-  openBytes: holdBytes(hold) + transferBytes(transfer)
+  openBytes: holdBytes(openHold) + transferBytes(transfer)
 }
 
 const encodedHold = { ...hold, amount: "10", captured: "4", remaining: "6" }
@@ -43,6 +45,7 @@ const encoded = {
   held: "6",
   overdraftLimit: "20",
   status: "frozen",
+  freeze: { direction: "debits", reason: null, until: null },
   version: 9,
   metadata: { b: "2" },
   createdAt: 0,
@@ -66,7 +69,7 @@ describe("a wallet's state as JSON", () => {
     const read = Result.getOrThrow(decodeWallet(JSON.parse(JSON.stringify(encoded))))
     assert.deepStrictEqual(
       { ...read, holds: HashMap.toEntries(read.holds), transfers: HashMap.toEntries(read.transfers) },
-      { ...wallet, holds: [["hold-1", hold]], transfers: [["transfer-1", transfer]] }
+      { ...wallet, holds: [["hold-1", openHold]], transfers: [["transfer-1", transfer]] }
     )
     assert.deepStrictEqual(Object.keys(read), Object.keys(wallet))
   })

@@ -26,7 +26,19 @@ const [readHold, writeHold] = [Schema.decodeUnknownResult(OpenHold, exact), Sche
 
 const credited = event("WalletCredited", { amount: 1_234n, balanceAfter: 99_999n })
 const credit = command("Credit")
-const hold: OpenHold = { ...event("HoldPlaced"), id: "hold-1", captured: 0n, remaining: 10n, createdAt: 7 }
+const { amount, expiresAt, metadata, reference } = event("HoldPlaced")
+const hold: OpenHold = {
+  id: "hold-1",
+  amount,
+  captured: 0n,
+  remaining: amount,
+  expiresAt,
+  reference,
+  metadata,
+  createdAt: 7,
+  inFlight: null,
+  ended: null
+}
 const data = eventData(credited)
 const eventJson = { _tag: "WalletCredited", ...data }
 const commandJson = encodeCommand(credit)

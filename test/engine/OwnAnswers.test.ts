@@ -173,7 +173,7 @@ describe("an answer", () => {
       const { installation, node } = yield* installNode()
       yield* furnish(installation, node)
       const names =
-        "id ownerId currency balance held available overdraftLimit status version metadata createdAt updatedAt".split(
+        "id ownerId currency balance held available overdraftLimit status freeze version metadata createdAt updatedAt".split(
           " "
         )
       const { wallet } = yield* credit(node, "a", 5n, "k")

@@ -1,7 +1,7 @@
 import { assert, layer } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
-import { ClusterJson } from "../../src/http/api/Schemas.ts"
+import { ClusterJson } from "../../src/http/api/OperationsSchemas.ts"
 import * as Server from "./TestServer.ts"
 
 layer(Server.layer(), { excludeTestServices: true })("GET /v1/cluster of a single node", (it) => {

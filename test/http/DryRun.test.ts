@@ -83,6 +83,32 @@ const rows: ReadonlyArray<Row> = [
     })
   ],
   [
+    "final capture to a wallet", "POST", hold("/capture"), ({ to }) => ({ amount: "4", final: true, to }),
+    ({ holdId, id, to }) => ({
+      hold: { id: holdId, captured: "4", remaining: "0", status: "captured" },
+      transaction: { id: null, type: "capture", holdId, transferId: null },
+      transfer: { id: null, from: id, to, amount: "4", status: "completed" },
+      wallet: { balance: "96", held: "0", available: "96" }
+    })
+  ],
+  [
+    "change of a hold", "PATCH", hold(""), () => ({ amount: "15", expiresAt: "2100-01-01T00:00:00Z" }),
+    ({ holdId }) => ({
+      hold: { id: holdId, amount: "15", remaining: "15", expiresAt: "2100-01-01T00:00:00.000Z" },
+      wallet: { held: "15", available: "85" }
+    })
+  ],
+  [
+    "forced debit", "POST", wallet("/debit"), () => ({ amount: "130", force: true }),
+    () => ({ transaction: { id: null, type: "debit" }, wallet: { balance: "-30", available: "-40" } })
+  ],
+  [
+    "freeze with a direction", "POST", wallet("/freeze"), () => ({ direction: "all", until: "2100-01-01T00:00:00Z" }),
+    () => ({
+      wallet: { status: "frozen", freeze: { direction: "all", reason: null, until: "2100-01-01T00:00:00.000Z" } }
+    })
+  ],
+  [
     "release", "POST", hold("/release"), () => undefined,
     ({ holdId }) => ({ hold: { id: holdId, status: "released" }, wallet: { held: "0" } })
   ],

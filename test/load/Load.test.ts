@@ -11,7 +11,7 @@ import { clockOfLooks } from "../support/clocks.ts"
 const options: LoadOptions = {
   callers: 4,
   distribution: { _tag: "Uniform", wallets: 3 },
-  mix: { credit: 2, debit: 1, hold: 1, legs: 1, read: 1 },
+  mix: { credit: 2, debit: 1, hold: 1, order: 1, legs: 1, read: 1 },
   warmupMillis: 60,
   millis: 600,
   run: "t1",
@@ -28,7 +28,14 @@ describe("Load", () => {
     Effect.gen(function* () {
       const report = yield* run({ ...options, warmupMillis: 0 })
       assert.deepStrictEqual(Object.keys(report.answers), ["ok"])
-      assert.deepStrictEqual(report.kinds.map(({ kind }) => kind).sort(), ["credit", "debit", "hold", "legs", "read"])
+      assert.deepStrictEqual(report.kinds.map(({ kind }) => kind).sort(), [
+        "credit",
+        "debit",
+        "hold",
+        "legs",
+        "order",
+        "read"
+      ])
       assert.strictEqual(
         report.commands,
         report.kinds.reduce((sum, { commands }) => sum + commands, 0)
@@ -68,7 +75,14 @@ describe("Load", () => {
   )
 
   it("reads a mix, and nothing that is none", () => {
-    assert.deepStrictEqual(parseMix("credit=80, debit=20"), { credit: 80, debit: 20, hold: 0, legs: 0, read: 0 })
+    assert.deepStrictEqual(parseMix("credit=80, debit=20"), {
+      credit: 80,
+      debit: 20,
+      hold: 0,
+      order: 0,
+      legs: 0,
+      read: 0
+    })
     for (const text of ["", "credit", "credit=", "credit=-1", "credit=1=2", "gift=1", "credit=0"]) {
       assert.isUndefined(parseMix(text), text)
     }

@@ -182,7 +182,8 @@ class Play {
     if (isFrozen) return
     if (one.kind === "debit") return this.#append(wallet, debit(one.amount, one.reference, one.metadata, effectiveAt))
     if (one.kind === "hold") return this.#hold(wallet, one)
-    if (one.kind === "freeze") return this.#append(wallet, { _tag: "Freeze", reason: one.reference })
+    if (one.kind === "freeze")
+      return this.#append(wallet, { _tag: "Freeze", reason: one.reference, direction: null, until: null })
     if (wallet === other || this.#currencies[one.wallet] !== "EUR" || this.#currencies[one.other] !== "EUR") return
     const id = `TI-${this.#keys}_${this.#number}`
     this.names.push(id)

@@ -22,6 +22,7 @@ import { scanContract } from "../../src/testing/contract/ScanContract.ts"
 import { snapshotContract } from "../../src/testing/contract/SnapshotContract.ts"
 import { statsContract } from "../../src/testing/contract/StatsContract.ts"
 import { transactionSearchContract } from "../../src/testing/contract/TransactionSearchContract.ts"
+import { holdsAndFreezesContract } from "../../src/testing/contract/HoldsAndFreezesContract.ts"
 import { transferContract } from "../../src/testing/contract/TransferContract.ts"
 import { transferSearchContract } from "../../src/testing/contract/TransferSearchContract.ts"
 import { walletSearchContract } from "../../src/testing/contract/WalletSearchContract.ts"
@@ -42,6 +43,7 @@ const rows = {
   persistence: persistenceContract,
   "rows for an index": indexRowsContract,
   transfers: transferContract,
+  holdsAndFreezes: holdsAndFreezesContract,
   books: booksContract,
   legs: legsContract,
   rebuild: rebuildContract,

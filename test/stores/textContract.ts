@@ -100,7 +100,7 @@ const stored = contractCase(
         hold(holdId, sample),
         send(transferId, "elsewhere", 2n, reference, metadata),
         returnFunds(transferId, reason),
-        { _tag: "Freeze", reason },
+        { _tag: "Freeze", reason, direction: null, until: null },
         { _tag: "UpdateWallet", overdraftLimit: null, metadata: { ...metadata, last: reference } }
       )
       yield* log.append([commit])

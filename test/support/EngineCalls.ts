@@ -80,5 +80,6 @@ export const foreignDebit = (walletId: string, amount: bigint): Command => ({
   amount,
   reference: null,
   metadata: noMetadata,
-  effectiveAt: null
+  effectiveAt: null,
+  force: null
 })

@@ -38,7 +38,8 @@ export const credit = (walletId: string, amount: bigint): Command => ({
 export const debit = (walletId: string, amount: bigint): Command => ({
   _tag: "Debit",
   ...movement(walletId, amount),
-  effectiveAt: null
+  effectiveAt: null,
+  force: null
 })
 export const hold = (walletId: string, holdId: string, amount: bigint): Command => ({
   _tag: "PlaceHold",
@@ -182,7 +183,7 @@ export const writeLives = Effect.fnUntraced(function* (
       { _tag: "CaptureHold", walletId: id, holdId, amount: 1n, final: next(2) === 0, effectiveAt: null },
       { _tag: "ReleaseHold", walletId: id, holdId },
       { _tag: "UpdateWallet", walletId: id, overdraftLimit: 50n + amount, metadata },
-      { _tag: "Freeze", walletId: id, reason: null },
+      { _tag: "Freeze", walletId: id, reason: null, direction: null, until: null },
       { _tag: "Unfreeze", walletId: id, reason: "again" },
       send(id, other, `t${step}`, amount)
     ]

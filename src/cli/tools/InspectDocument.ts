@@ -15,6 +15,9 @@ const Amount = Schema.String
 const WalletSide = Schema.Struct({
   version: Schema.Number,
   status: Schema.String,
+  freeze: Schema.NullOr(
+    Schema.Struct({ direction: Schema.String, reason: Schema.NullOr(Schema.String), until: Schema.NullOr(Time) })
+  ),
   ownerId: Schema.String,
   currency: Schema.String,
   balance: Amount,
@@ -156,6 +159,10 @@ const walletSide = (view: WalletView | null): typeof WalletSide.Type | null =>
   view && {
     version: view.version,
     status: view.status,
+    freeze: view.freeze && {
+      ...view.freeze,
+      until: view.freeze.until === null ? null : formatTime(view.freeze.until)
+    },
     ownerId: view.ownerId,
     currency: view.currency,
     balance: String(view.balance),
@@ -263,9 +270,12 @@ export const inspectDocument = (report: InspectReport): InspectDocument => ({
 
 type Side = InspectDocument["log"]["wallet"]
 
+const frozenText = ({ direction, until }: NonNullable<NonNullable<Side>["freeze"]>): string =>
+  `frozen (${direction}${until === null ? "" : ` until ${until}`})`
+
 const columns: ReadonlyArray<readonly [name: string, of: (side: NonNullable<Side>) => string]> = [
   ["version", ({ version }) => String(version)],
-  ["status", ({ status }) => status],
+  ["status", ({ freeze, status }) => (freeze === null ? status : frozenText(freeze))],
   ["balance", ({ balance }) => balance],
   ["held", ({ held }) => held],
   ["available", ({ available }) => available],

@@ -4,7 +4,7 @@
  * judges; this does. Pure.
  */
 import * as HashMap from "effect/HashMap"
-import type { OperationReversed, RecordedEvent, WalletEvent } from "../../domain/Event.ts"
+import type { OperationReversed, RecordedEvent, TransferReversed, WalletEvent } from "../../domain/Event.ts"
 import { balanceChange } from "../../domain/EventKinds.ts"
 import { legsChange } from "../../domain/Legs.ts"
 import { preparesLegs } from "../../domain/LegsEvents.ts"
@@ -35,6 +35,12 @@ const reversedHeld = (wallet: Wallet | undefined, { restored }: OperationReverse
       return restored.hold.remaining - (openHold(wallet, restored.hold.id)?.remaining ?? 0n)
     case "NoHold":
       return -(openHold(wallet, restored.holdId)?.remaining ?? 0n)
+    case "NoCapture":
+      return (
+        restored.hold.remaining -
+        (openHold(wallet, restored.hold.id)?.remaining ?? 0n) -
+        (inFlight(wallet, restored.transferId)?.capture?.rest ?? 0n)
+      )
     case "NoLegs":
       return -(prepared(wallet, restored.transferId)?.held ?? 0n)
     case "Nothing":
@@ -47,6 +53,13 @@ const reversedHeld = (wallet: Wallet | undefined, { restored }: OperationReverse
   }
 }
 
+/** What a refused capture puts back: to the hold with what the capture was to release, or that is free now. */
+const returnedHeld = (wallet: Wallet | undefined, { amount, holdId, transferId }: TransferReversed): bigint => {
+  if (holdId === null) return 0n
+  const rest = inFlight(wallet, transferId)?.capture?.rest ?? 0n
+  return openHold(wallet, holdId)?.ended === true ? -rest : amount
+}
+
 /** Signed change of the held sum by this event. */
 const heldChange = (wallet: Wallet | undefined, event: WalletEvent): bigint => {
   switch (event._tag) {
@@ -54,6 +67,10 @@ const heldChange = (wallet: Wallet | undefined, event: WalletEvent): bigint => {
       return event.amount
     case "HoldCaptured":
       return -(event.amount + event.released)
+    case "HoldCapturedTo":
+      return -event.amount
+    case "HoldChanged":
+      return event.amount - event.previousAmount
     case "HoldReleased":
     case "HoldExpired":
       return -event.amount
@@ -65,18 +82,21 @@ const heldChange = (wallet: Wallet | undefined, event: WalletEvent): bigint => {
       return -event.released
     case "OperationReversed":
       return reversedHeld(wallet, event)
+    case "TransferSettled":
+      return -(inFlight(wallet, event.transferId)?.capture?.rest ?? 0n)
+    case "TransferReversed":
+      return returnedHeld(wallet, event)
     case "WalletCreated":
     case "WalletCredited":
     case "WalletDebited":
     case "TransferSent":
     case "TransferReceived":
     case "TransferRefused":
-    case "TransferSettled":
-    case "TransferReversed":
     case "LegsRefused":
     case "LegsSettled":
     case "WalletFrozen":
     case "WalletUnfrozen":
+    case "FreezeExpired":
     case "WalletClosed":
     case "OverdraftLimitChanged":
     case "MetadataChanged":
@@ -92,12 +112,23 @@ const holdDoubts = (wallet: Wallet | undefined, event: WalletEvent): ReadonlyArr
   switch (event._tag) {
     case "HoldPlaced":
       return openHold(wallet, event.holdId) === undefined ? [] : [[`hold ${event.holdId}`, "a new hold", "an open one"]]
-    case "HoldCaptured": {
+    case "HoldCaptured":
+    case "HoldCapturedTo": {
+      const hold = openHold(wallet, event.holdId)
+      if (hold === undefined) return [[`hold ${event.holdId}`, "an open hold", "none"]]
+      const released = event._tag === "HoldCaptured" ? event.released : event.rest
+      return [
+        ["captured", hold.captured + event.amount, event.capturedAfter],
+        ["remaining", hold.remaining - event.amount - released, event.remainingAfter]
+      ]
+    }
+    case "HoldChanged": {
       const hold = openHold(wallet, event.holdId)
       if (hold === undefined) return [[`hold ${event.holdId}`, "an open hold", "none"]]
       return [
-        ["captured", hold.captured + event.amount, event.capturedAfter],
-        ["remaining", hold.remaining - event.amount - event.released, event.remainingAfter]
+        ["amount before", hold.amount, event.previousAmount],
+        ["captured", hold.captured, event.capturedAfter],
+        ["remaining", event.amount - hold.captured, event.remainingAfter]
       ]
     }
     case "HoldReleased":
@@ -125,6 +156,7 @@ const holdDoubts = (wallet: Wallet | undefined, event: WalletEvent): ReadonlyArr
     case "LegsSettled":
     case "WalletFrozen":
     case "WalletUnfrozen":
+    case "FreezeExpired":
     case "WalletClosed":
     case "OverdraftLimitChanged":
     case "MetadataChanged":
@@ -137,6 +169,7 @@ const holdDoubts = (wallet: Wallet | undefined, event: WalletEvent): ReadonlyArr
 const transferDoubts = (wallet: Wallet | undefined, event: WalletEvent): ReadonlyArray<Doubt> => {
   switch (event._tag) {
     case "TransferSent":
+    case "HoldCapturedTo":
       return [
         ["currency", wallet?.currency ?? "none", event.currency],
         [
@@ -151,7 +184,8 @@ const transferDoubts = (wallet: Wallet | undefined, event: WalletEvent): Readonl
       if (transfer === undefined) return [[`transfer ${event.transferId}`, "a transfer in flight", "none"]]
       return [
         ["amount", transfer.amount, event.amount],
-        ["destination", transfer.to, event.to]
+        ["destination", transfer.to, event.to],
+        ["hold", transfer.capture?.holdId ?? "none", event.holdId ?? "none"]
       ]
     }
     case "WalletCreated":
@@ -159,6 +193,7 @@ const transferDoubts = (wallet: Wallet | undefined, event: WalletEvent): Readonl
     case "WalletDebited":
     case "HoldPlaced":
     case "HoldCaptured":
+    case "HoldChanged":
     case "HoldReleased":
     case "HoldExpired":
     case "TransferReceived":
@@ -171,6 +206,7 @@ const transferDoubts = (wallet: Wallet | undefined, event: WalletEvent): Readonl
     case "LegsSettled":
     case "WalletFrozen":
     case "WalletUnfrozen":
+    case "FreezeExpired":
     case "WalletClosed":
     case "OverdraftLimitChanged":
     case "MetadataChanged":
@@ -219,7 +255,12 @@ const legsDoubts = (wallet: Wallet | undefined, event: WalletEvent): ReadonlyArr
 /** What needs money leaves something available, or nothing. */
 const fundsDoubts = (wallet: Wallet | undefined, event: WalletEvent): ReadonlyArray<Doubt> => {
   const { _tag: type } = event
-  const needs = type === "WalletDebited" || type === "HoldPlaced" || type === "TransferSent" || preparesLegs(event)
+  const needs =
+    (type === "WalletDebited" && event.forced === null) ||
+    type === "HoldPlaced" ||
+    (type === "HoldChanged" && event.amount > event.previousAmount) ||
+    type === "TransferSent" ||
+    (preparesLegs(event) && event.held > 0n)
   if (!needs) return []
   const left = event.balanceAfter - event.heldAfter + (wallet?.overdraftLimit ?? 0n)
   return left >= 0n ? [] : [["available", "at least 0", left]]

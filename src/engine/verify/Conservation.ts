@@ -4,8 +4,9 @@
  *   Σ balances + in transit = Σ credits − Σ debits − Σ captures
  *   in transit = Σ sent − Σ received − Σ returned transfers
  *
- * where the legs of a transfer of several count as sent and received when their wallets apply them; each
- * net of its reversals. Pure: the log's events go in, totals come out.
+ * where what is captured to another wallet counts as sent, and the legs of a transfer of several
+ * count as sent and received when their wallets apply them; each net of its reversals. Pure: the
+ * log's events go in, totals come out.
  */
 import type { LegsApplied, OperationReversed, WalletEvent } from "../../domain/Event.ts"
 import { legsChange } from "../../domain/Legs.ts"
@@ -60,6 +61,7 @@ export const addMovement = (totals: CurrencyTotals, event: WalletEvent): void =>
       totals.captures += event.amount
       return
     case "TransferSent":
+    case "HoldCapturedTo":
       totals.sent += event.amount
       return
     case "TransferReceived":
@@ -76,6 +78,7 @@ export const addMovement = (totals: CurrencyTotals, event: WalletEvent): void =>
       return
     case "WalletCreated":
     case "HoldPlaced":
+    case "HoldChanged":
     case "HoldReleased":
     case "HoldExpired":
     case "TransferRefused":
@@ -87,6 +90,7 @@ export const addMovement = (totals: CurrencyTotals, event: WalletEvent): void =>
     case "LegsSettled":
     case "WalletFrozen":
     case "WalletUnfrozen":
+    case "FreezeExpired":
     case "WalletClosed":
     case "OverdraftLimitChanged":
     case "MetadataChanged":
@@ -118,6 +122,7 @@ const addReversal = (totals: CurrencyTotals, { balanceChange: change, reversedTy
       totals.captures -= change
       return
     case "TransferSent":
+    case "HoldCapturedTo":
       totals.sent -= change
       return
     case "TransferReceived":
@@ -128,6 +133,7 @@ const addReversal = (totals: CurrencyTotals, { balanceChange: change, reversedTy
       return
     case "WalletCreated":
     case "HoldPlaced":
+    case "HoldChanged":
     case "HoldReleased":
     case "HoldExpired":
     case "TransferRefused":
@@ -140,6 +146,7 @@ const addReversal = (totals: CurrencyTotals, { balanceChange: change, reversedTy
     case "LegsSettled":
     case "WalletFrozen":
     case "WalletUnfrozen":
+    case "FreezeExpired":
     case "WalletClosed":
     case "OverdraftLimitChanged":
     case "MetadataChanged":

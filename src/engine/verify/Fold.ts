@@ -10,7 +10,7 @@
 import * as HashMap from "effect/HashMap"
 import type { RecordedEvent } from "../../domain/Event.ts"
 import { evolve } from "../../domain/Evolve.ts"
-import { holdOf } from "../../domain/Hold.ts"
+import { holdOf, holdProgressed } from "../../domain/Hold.ts"
 import { holdChanges, transferChanges } from "../../domain/Projection.ts"
 import { transferChanged } from "../../domain/Transfer.ts"
 import { type Hold, type Transfer, viewOf, type Wallet } from "../../domain/Wallet.ts"
@@ -166,20 +166,22 @@ const put = <Row>(rows: ExpectedRows<Row>, id: string, row: Row, isOpen: boolean
 
 /** A closed hold that was compared and let go is known again from the event that restores it. */
 const restored = ({ event, walletId }: RecordedEvent): Hold | undefined =>
-  event._tag === "OperationReversed" && event.restored._tag === "Hold"
+  event._tag === "OperationReversed" && (event.restored._tag === "Hold" || event.restored._tag === "NoCapture")
     ? holdOf(walletId, event.restored.hold)
     : undefined
 
-const trackHolds = ({ holds }: WalletFold, recorded: RecordedEvent): void => {
+/** Open is also a closed one that may be open again: something of it is in flight. */
+const trackHolds = ({ holds }: WalletFold, recorded: RecordedEvent, wallet: Wallet): void => {
   for (const change of holdChanges({ events: [recorded] })) {
     if (change._tag === "Placed") {
       put(holds, change.hold.id, change.hold, true)
       continue
     }
-    const { captured, holdId, remaining, status } = change
+    const { holdId, status } = change
     const before = holds.open.get(holdId) ?? holds.closed.get(holdId) ?? restored(recorded)
     // Without one its placing was refused: then there is no row to change.
-    if (before !== undefined) put(holds, holdId, { ...before, captured, remaining, status }, status === "active")
+    if (before !== undefined)
+      put(holds, holdId, holdProgressed(before, change), status === "active" || HashMap.has(wallet.holds, holdId))
   }
 }
 
@@ -208,7 +210,7 @@ const trackRows = (fold: WalletFold, recorded: RecordedEvent, wallet: Wallet, re
   if (fold.creationRefused) return
   if (refused) return
   fold.shown = wallet
-  trackHolds(fold, recorded)
+  trackHolds(fold, recorded, wallet)
   trackTransfers(fold, recorded)
 }
 
@@ -246,6 +248,7 @@ export const heldDifference = ({ wallet, walletId }: WalletFold): Difference | u
   let sum = 0n
   for (const hold of HashMap.values(wallet.holds)) sum += hold.remaining
   for (const { held } of HashMap.values(wallet.prepared)) sum += held
+  for (const { capture } of HashMap.values(wallet.transfers)) sum += capture?.rest ?? 0n
   return sum === wallet.held
     ? undefined
     : logDifference(walletId, `held after event ${wallet.version}`, String(sum), String(wallet.held))

@@ -4,6 +4,7 @@ import * as HttpApiGroup from "effect/http-api/HttpApiGroup"
 import * as Schema from "effect/Schema"
 import {
   created,
+  done,
   DecodedFirst,
   doc,
   holdPath,
@@ -15,10 +16,13 @@ import {
 } from "./EndpointParts.ts"
 import { Authorization, RequiredScope } from "./Authorization.ts"
 import {
+  CurrencyMismatch,
   HoldAmountExceeded,
   HoldClosed,
   HoldNotFound,
   InsufficientFunds,
+  SameWallet,
+  TransferReversed,
   VersionNotReached,
   WalletClosed,
   WalletFrozen,
@@ -27,6 +31,7 @@ import {
 import {
   CaptureReply,
   CaptureHoldBody,
+  ChangeHoldBody,
   DryCaptureReply,
   DryHoldReply,
   HoldReply,
@@ -63,12 +68,46 @@ const captureHold = HttpApiEndpoint.post("capture", "/v1/wallets/:id/holds/:hold
     WalletClosed,
     WalletFrozen,
     HoldClosed,
-    HoldAmountExceeded
+    HoldAmountExceeded,
+    SameWallet,
+    CurrencyMismatch,
+    TransferReversed
   ]
 })
   .annotate(RequiredScope, "wallets:write")
   .annotateMerge(
-    doc("Capture a hold, in part or all that remains", "wallets:write", "`final` releases what then remains.")
+    doc(
+      "Capture a hold, in part or all that remains",
+      "wallets:write",
+      "`final` releases what then remains. With `to` the money goes to that wallet, and the answer has the `transfer`, " +
+        "too; `TransferReversed`: that wallet refused it after it was sent, and the hold is as before."
+    )
+  )
+
+const changeHold = HttpApiEndpoint.patch("change", "/v1/wallets/:id/holds/:holdId", {
+  ...walletCommand,
+  params: holdPath,
+  payload: ChangeHoldBody,
+  success: done(HoldReply, DryHoldReply),
+  error: [
+    ...walletCommandProblems,
+    WalletNotFound,
+    HoldNotFound,
+    WalletClosed,
+    WalletFrozen,
+    HoldClosed,
+    HoldAmountExceeded,
+    InsufficientFunds
+  ]
+})
+  .annotate(RequiredScope, "wallets:write")
+  .annotateMerge(
+    doc(
+      "Change what a hold holds, and until when",
+      "wallets:write",
+      "`amount` is the new total: more needs funds, as much as is captured closes the hold. `expiresAt: null`: it does " +
+        "not expire."
+    )
   )
 
 const releaseHold = HttpApiEndpoint.post("release", "/v1/wallets/:id/holds/:holdId/release", {
@@ -112,6 +151,6 @@ const searchHolds = HttpApiEndpoint.get("search", "/v1/holds", {
   .annotateMerge(searchDoc("Search holds, newest first", "wallets:read"))
 
 export class HoldsApi extends HttpApiGroup.make("holds")
-  .add(placeHold, captureHold, releaseHold, listHolds, getHold, searchHolds)
+  .add(placeHold, captureHold, changeHold, releaseHold, listHolds, getHold, searchHolds)
   .middleware(RequestValidation)
   .middleware(Authorization) {}

@@ -9,7 +9,8 @@ import * as Schema from "effect/Schema"
 import { Authorization, RequiredScope } from "./Authorization.ts"
 import { bodyProblems, doc, noQuery, pageQuery, RequestValidation } from "./EndpointParts.ts"
 import { LastAdminKey, NotFound } from "./Problem.ts"
-import { ClusterJson, CreatedKeyJson, CreateKeyBody, HealthJson, KeyPage } from "./Schemas.ts"
+import { ClusterJson, HealthJson } from "./OperationsSchemas.ts"
+import { CreatedKeyJson, CreateKeyBody, KeyPage } from "./Schemas.ts"
 import { Id } from "./SchemaValues.ts"
 
 const createKey = HttpApiEndpoint.post("create", "/v1/keys", {

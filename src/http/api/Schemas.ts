@@ -7,6 +7,7 @@ import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { eventCases, type WalletEventType } from "../../domain/Event.ts"
 import { maxLegs, minLegs } from "../../domain/Legs.ts"
+import { FrozenDirection } from "../../domain/Rejection.ts"
 import {
   Amount,
   AmountOrZero,
@@ -33,6 +34,15 @@ const optionalText = Schema.optionalKey(Schema.NullOr(Text))
 
 export const WalletStatus = Schema.Literals(["active", "frozen", "closed"])
 
+export const FreezeJson = Schema.Struct({
+  direction: FrozenDirection,
+  reason: Schema.NullOr(Text),
+  until: Schema.NullOr(Time)
+}).annotate({
+  identifier: "Freeze",
+  description: "What the wallet does not do; from `until` on it does not count. Null: until it is unfrozen."
+})
+
 export const WalletJson = Schema.Struct({
   id: Id,
   ownerId: Id,
@@ -42,6 +52,7 @@ export const WalletJson = Schema.Struct({
   available: Balance,
   overdraftLimit: AmountOrZero,
   status: WalletStatus,
+  freeze: Schema.NullOr(FreezeJson),
   version: VersionNumber,
   metadata: Metadata,
   createdAt: Time,
@@ -150,6 +161,7 @@ export const HoldReply = Schema.Struct({ hold: HoldJson, wallet: WalletJson, dur
 export const CaptureReply = Schema.Struct({
   hold: HoldJson,
   transaction: TransactionJson,
+  transfer: Schema.optionalKey(TransferJson),
   wallet: WalletJson,
   durability: DurabilityJson
 }).annotate({ identifier: "CaptureAnswer" })
@@ -181,7 +193,12 @@ export const DryTransactionReply = dryRun(
 )
 export const DryHoldReply = dryRun({ hold: TentativeHold, wallet: TentativeWallet }, "DryRunHoldAnswer")
 export const DryCaptureReply = dryRun(
-  { hold: TentativeHold, transaction: TentativeTransaction, wallet: TentativeWallet },
+  {
+    hold: TentativeHold,
+    transaction: TentativeTransaction,
+    transfer: Schema.optionalKey(TentativeTransfer),
+    wallet: TentativeWallet
+  },
   "DryRunCaptureAnswer"
 )
 export const DryTransferReply = dryRun({ transfer: TentativeTransfer }, "DryRunTransferAnswer")
@@ -276,6 +293,10 @@ const booked = { effectiveAt: Schema.optionalKey(Time) }
 
 export const MovementBody = Schema.Struct({ ...movement, ...booked }).annotate({ identifier: "Movement" })
 
+const debitFields = { ...movement, ...booked, force: Schema.optionalKey(Schema.Boolean) }
+
+export const DebitBody = Schema.Struct(debitFields).annotate({ identifier: "Debit" })
+
 export const LegBody = Schema.Struct({ from: Id, to: Id, ...movement }).annotate({ identifier: "Leg" })
 
 const legs = Schema.Array(LegBody).check(
@@ -316,11 +337,35 @@ const holdFields = { ...movement, expiresAt: Schema.optionalKey(Schema.NullOr(Ti
 
 export const PlaceHoldBody = Schema.Struct(holdFields).annotate({ identifier: "PlaceHold" })
 
-const captureFields = { amount: Schema.optionalKey(Amount), final: Schema.optionalKey(Schema.Boolean), ...booked }
+const changeFields = {
+  amount: Schema.optionalKey(Amount),
+  expiresAt: Schema.optionalKey(Schema.NullOr(Time))
+}
+
+export const ChangeHoldBody = Schema.Struct(changeFields)
+  .check(
+    Schema.makeFilter((body) => body.amount !== undefined || body.expiresAt !== undefined, {
+      expected: "amount, expiresAt or both"
+    })
+  )
+  .annotate({ identifier: "ChangeHold" })
+
+const captureFields = {
+  amount: Schema.optionalKey(Amount),
+  final: Schema.optionalKey(Schema.Boolean),
+  to: Schema.optionalKey(Id),
+  ...booked
+}
 
 export const CaptureHoldBody = Schema.Struct(captureFields).annotate({ identifier: "CaptureHold" })
 
 export const StatusChangeBody = Schema.Struct({ reason: optionalText }).annotate({ identifier: "StatusChange" })
+
+export const FreezeBody = Schema.Struct({
+  reason: optionalText,
+  direction: Schema.optionalKey(FrozenDirection),
+  until: Schema.optionalKey(Schema.NullOr(Time))
+}).annotate({ identifier: "FreezeWallet" })
 
 /** A body without fields: left out or `{}`. */
 export const NoBody = noFields
@@ -337,9 +382,14 @@ const item = <const Type extends string, Fields extends Schema.Struct.Fields>(ty
   })
 
 export const CreditItem = item("credit", { ...movement, ...booked })
-export const DebitItem = item("debit", { ...movement, ...booked })
+export const DebitItem = item("debit", debitFields)
 export const HoldItem = item("hold", holdFields)
 export const CaptureItem = item("capture", { holdId: Id, ...captureFields })
+export const ChangeItem = item("change_hold", { holdId: Id, ...changeFields }).check(
+  Schema.makeFilter((body) => body.amount !== undefined || body.expiresAt !== undefined, {
+    expected: "amount, expiresAt or both"
+  })
+)
 export const ReleaseItem = item("release", { holdId: Id })
 /** `walletId` is the source, of several legs that of the first. */
 export const TransferItem = item("transfer", transferFields).check(
@@ -349,7 +399,15 @@ export const TransferItem = item("transfer", transferFields).check(
   )
 )
 
-export const BatchItem = Schema.Union([CreditItem, DebitItem, HoldItem, CaptureItem, ReleaseItem, TransferItem])
+export const BatchItem = Schema.Union([
+  CreditItem,
+  DebitItem,
+  HoldItem,
+  CaptureItem,
+  ChangeItem,
+  ReleaseItem,
+  TransferItem
+])
 
 export const maxBatchItems = 1_000
 
@@ -399,46 +457,5 @@ export const CreatedKeyJson = Schema.Struct({ ...keyFields, secret: Schema.Strin
 })
 
 export const KeyPage = page(KeyJson, "KeyPage")
-
-// ---- Health ----
-
-export const HealthJson = Schema.Struct({
-  status: Schema.Literals(["ok", "degraded", "down"]),
-  checks: Schema.Array(
-    Schema.Struct({
-      name: Schema.String,
-      status: Schema.Literals(["ok", "degraded", "down"]),
-      detail: Schema.NullOr(Schema.String)
-    })
-  )
-}).annotate({ identifier: "Health" })
-
-// ---- Cluster ----
-
-const Count = Schema.Int
-
-export const ClusterJson = Schema.Struct({
-  partitions: Count,
-  leases: Schema.Literals(["answering", "grace", "none"]),
-  nodes: Schema.NullOr(
-    Schema.Array(
-      Schema.Struct({
-        address: Schema.NullOr(Schema.String),
-        incarnation: Schema.String,
-        healthy: Schema.Boolean,
-        partitions: Count
-      })
-    )
-  ),
-  unowned: Schema.NullOr(Count),
-  node: Schema.Struct({
-    incarnation: Schema.String,
-    owned: Schema.Array(Schema.Struct({ partition: Count, epoch: Count })),
-    residentWallets: Count,
-    busyWallets: Count,
-    waitingCommands: Count,
-    outgoingCommands: Count
-  })
-}).annotate({ identifier: "Cluster" })
 
 export const CommandQuery = { await: Schema.optionalKey(Await), dryRun: Schema.optionalKey(Flag) }

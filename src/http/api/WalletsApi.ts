@@ -30,9 +30,11 @@ import {
 } from "./Problem.ts"
 import {
   CreateWalletBody,
+  DebitBody,
   DryTransactionReply,
   DryWalletReply,
   EventPage,
+  FreezeBody,
   MovementBody,
   StatementPage,
   StatusChangeBody,
@@ -116,7 +118,7 @@ const credit = HttpApiEndpoint.post("credit", "/v1/wallets/:id/credit", {
   params: walletPath,
   payload: MovementBody,
   success: created(TransactionReply, DryTransactionReply),
-  error: [...walletCommandProblems, WalletNotFound, WalletClosed]
+  error: [...walletCommandProblems, WalletNotFound, WalletClosed, WalletFrozen]
 })
   .annotate(RequiredScope, "wallets:write")
   .annotateMerge(doc("Credit a wallet", "wallets:write"))
@@ -124,14 +126,37 @@ const credit = HttpApiEndpoint.post("credit", "/v1/wallets/:id/credit", {
 const debit = HttpApiEndpoint.post("debit", "/v1/wallets/:id/debit", {
   ...walletCommand,
   params: walletPath,
-  payload: MovementBody,
+  payload: DebitBody,
   success: created(TransactionReply, DryTransactionReply),
-  error: [...walletCommandProblems, WalletNotFound, WalletClosed, WalletFrozen, InsufficientFunds]
+  error: [...walletCommandProblems, Forbidden, WalletNotFound, WalletClosed, WalletFrozen, InsufficientFunds]
 })
   .annotate(RequiredScope, "wallets:write")
-  .annotateMerge(doc("Debit a wallet", "wallets:write"))
+  .annotateMerge(
+    doc(
+      "Debit a wallet",
+      "wallets:write",
+      "With `force` also `admin`: it asks for no funds, and may leave the wallet below zero."
+    )
+  )
 
-const statusChange = <const Name extends "freeze" | "unfreeze" | "close">(name: Name, summary: string) =>
+const freeze = HttpApiEndpoint.post("freeze", "/v1/wallets/:id/freeze", {
+  ...walletCommand,
+  params: walletPath,
+  payload: FreezeBody,
+  success: done(WalletReply, DryWalletReply),
+  error: [...walletCommandProblems, WalletNotFound, WalletClosed]
+})
+  .annotate(RequiredScope, "admin")
+  .annotateMerge(
+    doc(
+      "Freeze a wallet",
+      "admin",
+      "`direction` `debits` (default): nothing leaves it; `credits`: nothing comes; `all`: neither. It ends by itself at " +
+        "`until`. One that is frozen is frozen as asked from now on."
+    )
+  )
+
+const statusChange = <const Name extends "unfreeze" | "close">(name: Name, summary: string) =>
   HttpApiEndpoint.post(name, `/v1/wallets/:id/${name}`, {
     ...walletCommand,
     params: walletPath,
@@ -197,7 +222,7 @@ export class WalletsApi extends HttpApiGroup.make("wallets")
     updateWallet,
     credit,
     debit,
-    statusChange("freeze", "Freeze a wallet: nothing leaves it"),
+    freeze,
     statusChange("unfreeze", "Unfreeze a wallet"),
     statusChange("close", "Close an empty wallet for good"),
     listTransactions,

@@ -10,7 +10,7 @@ import * as Fiber from "effect/Fiber"
 import * as HttpApiBuilder from "effect/http-api/HttpApiBuilder"
 import type * as Schema from "effect/Schema"
 import * as Semaphore from "effect/Semaphore"
-import type { CommandError } from "../../actors/EngineError.ts"
+import type { CommandError, TransferReversed } from "../../actors/EngineError.ts"
 import { isId } from "../../domain/Limits.ts"
 import { InvalidRequest } from "../../domain/Rejection.ts"
 import { type CommandAnswer, type DryRunAnswer, WalletEngine } from "../../engine/WalletEngine.ts"
@@ -19,13 +19,14 @@ import { type HttpReply, replied, commandReply, internalError, toResponse, trans
 import { WalletApi } from "../api/Api.ts"
 import { CurrentKey } from "../api/Authorization.ts"
 import { Gate } from "../Authentication.ts"
-import type { IdempotencyKeyMissing } from "../api/Problem.ts"
-import { type AskedOptions, commandOptions, type CommandQuery } from "./CommandOptions.ts"
+import type { Forbidden, IdempotencyKeyMissing } from "../api/Problem.ts"
+import { type AskedOptions, commandOptions, type CommandQuery, mayForce } from "./CommandOptions.ts"
 import { transferInput } from "./TransferInputs.ts"
 import { bodyReader, decoder, maxBatchBytes, maxBatchSigns } from "../RequestBody.ts"
 import {
   BatchEnvelope,
   CaptureItem,
+  ChangeItem,
   CreditItem,
   DebitItem,
   HoldItem,
@@ -54,17 +55,23 @@ type Prepare = (item: unknown, engine: Engine, caller: Caller) => Effect.Effect<
 const logged = (effect: Effect.Effect<HttpReply>): Effect.Effect<HttpReply> =>
   Effect.catchDefect(effect, (defect) => Effect.as(Effect.logError("a batch's command failed", defect), internalError))
 
-const refused = (failure: InvalidRequest | IdempotencyKeyMissing): Prepared => ({ run: replied(Effect.fail(failure)) })
+const refused = (failure: InvalidRequest | IdempotencyKeyMissing | Forbidden): Prepared => ({
+  run: replied(Effect.fail(failure))
+})
+
+const anybody = (): Effect.Effect<void> => Effect.void
 
 /** Form, then the key's presence: as for a request of its own. */
 const preparing = <S extends Schema.ConstraintDecoder<{ readonly type: string; readonly idempotencyKey: string }>>(
   schema: S,
-  prepare: (body: Omit<S["Type"], "type" | "idempotencyKey"> & AskedOptions, engine: Engine) => Prepared
+  prepare: (body: Omit<S["Type"], "type" | "idempotencyKey"> & AskedOptions, engine: Engine) => Prepared,
+  allow: (key: ApiKey, body: Omit<S["Type"], "type" | "idempotencyKey">) => Effect.Effect<void, Forbidden> = anybody
 ): Prepare => {
   const decode = decoder(schema)
   return (item, engine, caller) =>
     Effect.gen(function* () {
       const { type: _, idempotencyKey, ...body } = yield* decode(item)
+      yield* allow(caller.key, body)
       const options = yield* commandOptions({ "idempotency-key": idempotencyKey }, caller.query, caller.key)
       return prepare({ ...body, ...options }, engine)
     }).pipe(Effect.catch((failure) => Effect.succeed(refused(failure))))
@@ -75,11 +82,23 @@ const runner = <S extends Schema.ConstraintDecoder<{ readonly type: string; read
   run: (
     engine: Engine,
     body: Omit<S["Type"], "type" | "idempotencyKey"> & AskedOptions
-  ) => Effect.Effect<CommandAnswer | DryRunAnswer<CommandAnswer>, CommandError>
+  ) => Effect.Effect<CommandAnswer | DryRunAnswer<CommandAnswer>, CommandError>,
+  status: 200 | 201 = 201
 ): Prepare =>
   preparing(schema, (body, engine) => ({
-    run: logged(replied(Effect.map(run(engine, body), (result) => commandReply(201, body.await, result))))
+    run: logged(replied(Effect.map(run(engine, body), (result) => commandReply(status, body.await, result))))
   }))
+
+/** Completes when the command is in line at its source. */
+const begun = <A>(
+  begin: Effect.Effect<Effect.Effect<A, CommandError | TransferReversed>, CommandError>,
+  reply: (result: A) => HttpReply
+): Effect.Effect<Effect.Effect<HttpReply>> =>
+  begin.pipe(
+    Effect.map((ending) => logged(replied(Effect.map(ending, reply)))),
+    Effect.catch((failure) => Effect.succeed(replied(Effect.fail(failure)))),
+    Effect.catchDefect((defect) => Effect.succeed(logged(Effect.die(defect))))
+  )
 
 const prepareTransfer = preparing(TransferItem, ({ walletId: from, ...transfer }, engine) => {
   const { amount, effectiveAt, legs, metadata, reference, to, ...options } = transfer
@@ -89,19 +108,36 @@ const prepareTransfer = preparing(TransferItem, ({ walletId: from, ...transfer }
     const tried = engine.transfer(transferInput(given, options))
     return { run: logged(replied(Effect.map(tried, (result) => transferReply(transfer.await, result)))) }
   }
-  const begin = engine.beginTransfer(transferInput(given, options)).pipe(
-    Effect.map((begun) => logged(replied(Effect.map(begun, (result) => transferReply(transfer.await, result))))),
-    Effect.catch((failure) => Effect.succeed(replied(Effect.fail(failure)))),
-    Effect.catchDefect((defect) => Effect.succeed(logged(Effect.die(defect))))
+  const begin = begun(engine.beginTransfer(transferInput(given, options)), (result) =>
+    transferReply(transfer.await, result)
   )
+  return { begin, run: Effect.flatten(begin) }
+})
+
+const prepareDebit = preparing(
+  DebitItem,
+  (body, engine) => ({
+    run: logged(replied(Effect.map(engine.debit(body), (result) => commandReply(201, body.await, result))))
+  }),
+  (key, { force }) => mayForce(key, force)
+)
+
+const prepareCapture = preparing(CaptureItem, ({ to, ...capture }, engine) => {
+  const reply = (result: Parameters<typeof commandReply>[2]) => commandReply(201, capture.await, result)
+  if (to === undefined || capture.dryRun === true) {
+    const run = to === undefined ? engine.captureHold(capture) : engine.captureHoldTo({ ...capture, to })
+    return { run: logged(replied(Effect.map(run, reply))) }
+  }
+  const begin = begun(engine.beginCaptureHoldTo({ ...capture, to }), reply)
   return { begin, run: Effect.flatten(begin) }
 })
 
 const preparers: Readonly<Record<string, Prepare>> = {
   credit: runner(CreditItem, (engine, body) => engine.credit(body)),
-  debit: runner(DebitItem, (engine, body) => engine.debit(body)),
+  debit: prepareDebit,
   hold: runner(HoldItem, (engine, body) => engine.placeHold(body)),
-  capture: runner(CaptureItem, (engine, body) => engine.captureHold(body)),
+  capture: prepareCapture,
+  change_hold: runner(ChangeItem, (engine, body) => engine.changeHold(body), 200),
   release: runner(ReleaseItem, (engine, body) => engine.releaseHold(body)),
   transfer: prepareTransfer
 }
@@ -113,7 +149,9 @@ const unknownType = refused(
 const fieldOf = (item: unknown, name: string): unknown =>
   typeof item === "object" && item !== null && name in item ? (item as Record<string, unknown>)[name] : undefined
 
-const isTransfer = (item: unknown): boolean => fieldOf(item, "type") === "transfer"
+/** Also a capture to another wallet. */
+const isTransfer = (item: unknown): boolean =>
+  fieldOf(item, "type") === "transfer" || (fieldOf(item, "type") === "capture" && fieldOf(item, "to") !== undefined)
 
 const prepare: Prepare = (item, engine, caller) => {
   const type = fieldOf(item, "type")

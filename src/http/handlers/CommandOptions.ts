@@ -45,6 +45,12 @@ export const commandOptions = (
     )
   })
 
+const forceIsAdminOnly = new Forbidden({ detail: "a forced debit needs a key with the scope admin" })
+
+/** To pass over funds is the admin's. */
+export const mayForce = (key: ApiKey, force: boolean | undefined): Effect.Effect<void, Forbidden> =>
+  force !== true || hasScope(key, "admin") ? Effect.void : Effect.fail(forceIsAdminOnly)
+
 const adminOnly = new Forbidden({ detail: "an overdraft limit needs a key with the scope admin" })
 
 /** Overdraft limits are credit given: naming one, also at creation, is the admin's. */

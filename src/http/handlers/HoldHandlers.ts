@@ -7,11 +7,12 @@ import { WalletApi } from "../api/Api.ts"
 import { CurrentKey } from "../api/Authorization.ts"
 import { commandOptions } from "./CommandOptions.ts"
 import { bodyReader } from "../RequestBody.ts"
-import { CaptureHoldBody, NoBody, PlaceHoldBody } from "../api/Schemas.ts"
+import { CaptureHoldBody, ChangeHoldBody, NoBody, PlaceHoldBody } from "../api/Schemas.ts"
 import { defaultLimit } from "../api/SchemaValues.ts"
 
 const placeBody = bodyReader(PlaceHoldBody)
 const captureBody = bodyReader(CaptureHoldBody, { mayBeEmpty: true })
+const changeBody = bodyReader(ChangeHoldBody)
 const noBody = bodyReader(NoBody, { mayBeEmpty: true })
 
 export const holdHandlers = HttpApiBuilder.group(
@@ -35,8 +36,20 @@ export const holdHandlers = HttpApiBuilder.group(
         Effect.fnUntraced(function* ({ headers, params, query, request }) {
           const body = yield* captureBody(request)
           const options = yield* commandOptions(headers, query, yield* CurrentKey)
-          const result = yield* engine.captureHold({ ...body, ...options, walletId: params.id, holdId: params.holdId })
+          const { to, ...capture } = body
+          const asked = { ...capture, ...options, walletId: params.id, holdId: params.holdId }
+          const result =
+            to === undefined ? yield* engine.captureHold(asked) : yield* engine.captureHoldTo({ ...asked, to })
           return commandReply(201, options.await, result)
+        }, respond)
+      )
+      .handleRaw(
+        "change",
+        Effect.fnUntraced(function* ({ headers, params, query, request }) {
+          const body = yield* changeBody(request)
+          const options = yield* commandOptions(headers, query, yield* CurrentKey)
+          const result = yield* engine.changeHold({ ...body, ...options, walletId: params.id, holdId: params.holdId })
+          return commandReply(200, options.await, result)
         }, respond)
       )
       .handleRaw(

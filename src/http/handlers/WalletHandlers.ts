@@ -4,7 +4,14 @@ import * as HttpApiBuilder from "effect/http-api/HttpApiBuilder"
 import type { HttpServerRequest } from "effect/http/HttpServerRequest"
 import { WalletApi } from "../api/Api.ts"
 import { CurrentKey } from "../api/Authorization.ts"
-import { CreateWalletBody, MovementBody, StatusChangeBody, UpdateWalletBody } from "../api/Schemas.ts"
+import {
+  CreateWalletBody,
+  DebitBody,
+  FreezeBody,
+  MovementBody,
+  StatusChangeBody,
+  UpdateWalletBody
+} from "../api/Schemas.ts"
 import { defaultLimit, formatTime } from "../api/SchemaValues.ts"
 import {
   commandReply,
@@ -21,7 +28,7 @@ import type { RecordedEvent } from "../../domain/Event.ts"
 import { publicData, publicType } from "../../domain/PublicEvent.ts"
 import { InvalidRequest } from "../../domain/Rejection.ts"
 import { WalletEngine } from "../../engine/WalletEngine.ts"
-import { type CommandHeaders, commandOptions, type CommandQuery, mayLimit } from "./CommandOptions.ts"
+import { type CommandHeaders, commandOptions, type CommandQuery, mayForce, mayLimit } from "./CommandOptions.ts"
 import { statementHandler } from "./StatementHandler.ts"
 
 type Engine = WalletEngine["Service"]
@@ -40,6 +47,8 @@ interface WalletCommandRequest extends CommandRequest {
 const createBody = bodyReader(CreateWalletBody)
 const updateBody = bodyReader(UpdateWalletBody)
 const movementBody = bodyReader(MovementBody)
+const debitBody = bodyReader(DebitBody)
+const freezeBody = bodyReader(FreezeBody, { mayBeEmpty: true })
 const statusBody = bodyReader(StatusChangeBody, { mayBeEmpty: true })
 
 const createWallet = (engine: Engine) =>
@@ -62,15 +71,33 @@ const updateWallet = (engine: Engine) =>
     return commandReply(200, options.await, result)
   }, respond)
 
-const movement = (run: Engine["credit"] | Engine["debit"]) =>
+const credit = (engine: Engine) =>
   Effect.fnUntraced(function* ({ headers, params, query, request }: WalletCommandRequest) {
     const body = yield* movementBody(request)
     const options = yield* commandOptions(headers, query, yield* CurrentKey)
-    const result = yield* run({ ...body, ...options, walletId: params.id })
+    const result = yield* engine.credit({ ...body, ...options, walletId: params.id })
     return commandReply(201, options.await, result)
   }, respond)
 
-const statusChange = (run: Engine["freeze"] | Engine["unfreeze"] | Engine["close"]) =>
+const debit = (engine: Engine) =>
+  Effect.fnUntraced(function* ({ headers, params, query, request }: WalletCommandRequest) {
+    const body = yield* debitBody(request)
+    const key = yield* CurrentKey
+    yield* mayForce(key, body.force)
+    const options = yield* commandOptions(headers, query, key)
+    const result = yield* engine.debit({ ...body, ...options, walletId: params.id })
+    return commandReply(201, options.await, result)
+  }, respond)
+
+const freeze = (engine: Engine) =>
+  Effect.fnUntraced(function* ({ headers, params, query, request }: WalletCommandRequest) {
+    const body = yield* freezeBody(request)
+    const options = yield* commandOptions(headers, query, yield* CurrentKey)
+    const result = yield* engine.freeze({ ...body, ...options, walletId: params.id })
+    return commandReply(200, options.await, result)
+  }, respond)
+
+const statusChange = (run: Engine["unfreeze"] | Engine["close"]) =>
   Effect.fnUntraced(function* ({ headers, params, query, request }: WalletCommandRequest) {
     const body = yield* statusBody(request)
     const options = yield* commandOptions(headers, query, yield* CurrentKey)
@@ -97,9 +124,9 @@ export const walletHandlers = HttpApiBuilder.group(
     return handlers
       .handleRaw("create", createWallet(engine))
       .handleRaw("update", updateWallet(engine))
-      .handleRaw("credit", movement(engine.credit))
-      .handleRaw("debit", movement(engine.debit))
-      .handleRaw("freeze", statusChange(engine.freeze))
+      .handleRaw("credit", credit(engine))
+      .handleRaw("debit", debit(engine))
+      .handleRaw("freeze", freeze(engine))
       .handleRaw("unfreeze", statusChange(engine.unfreeze))
       .handleRaw("close", statusChange(engine.close))
       .handleRaw(

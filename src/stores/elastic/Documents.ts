@@ -5,7 +5,14 @@
 import * as Schema from "effect/Schema"
 import { codecOf, listCodec, structCodec, withCodec } from "../../domain/Codec.ts"
 import { maxLegs, walletsOf } from "../../domain/Legs.ts"
-import { type Hold, type Transaction, type Transfer, type WalletView, WalletStatus } from "../../domain/Wallet.ts"
+import {
+  Freeze,
+  type Hold,
+  type Transaction,
+  type Transfer,
+  type WalletView,
+  WalletStatus
+} from "../../domain/Wallet.ts"
 import {
   Amount,
   AmountOrZero,
@@ -46,6 +53,7 @@ const wallets = structCodec(
     held: Held,
     overdraftLimit: AmountOrZero,
     status: WalletStatus,
+    freeze: Schema.NullOr(Freeze),
     version: Version,
     metadata: Metadata,
     createdAt: Time,

@@ -62,6 +62,7 @@ export const mappings: Record<DocumentKind | "meta", object> = {
     position: { type: "long" },
     ownerId: exact,
     status: exact,
+    freeze: { type: "object", enabled: false },
     balance: shown,
     balanceOrder: order,
     balanceParts: parts(6),

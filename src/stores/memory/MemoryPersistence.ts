@@ -17,6 +17,7 @@ import {
 } from "../Page.ts"
 import {
   type AskedKeys,
+  type DueFreeze,
   type DueHold,
   type HoldQuery,
   type KeyLookup,
@@ -131,6 +132,18 @@ const dueHolds = (
     .sort((a, b) => a.expiresAt - b.expiresAt)
     .slice(0, limit)
 
+const dueFreezes = (
+  state: MemoryState,
+  { limit, now }: { readonly now: number; readonly limit: number }
+): ReadonlyArray<DueFreeze> =>
+  [...state.wallets.values()]
+    .flatMap(({ wallet: { freeze, id: walletId } }) => {
+      const until = freeze?.until ?? null
+      return until !== null && until <= now ? [{ walletId, until }] : []
+    })
+    .sort((a, b) => a.until - b.until)
+    .slice(0, limit)
+
 /** So many, and those that are of the last one's event. */
 const wholeEvents = (transactions: ReadonlyArray<Transaction>, limit: number): ReadonlyArray<Transaction> => {
   const last = transactions[limit - 1]?.version
@@ -166,6 +179,7 @@ export const make = (state: MemoryState): Persistence["Service"] => {
     transfers: (query) => list((seen) => listTransfers(seen, query)),
     openTransfers: (options) => read((seen) => openTransfers(seen, options)),
     dueHolds: (options) => read((seen) => dueHolds(seen, options)),
+    dueFreezes: (options) => read((seen) => dueFreezes(seen, options)),
     indexRows: (asked) => read((seen) => indexRows(seen, asked)),
     transaction: (id) =>
       read(({ transactions }) => transactions.find(({ transaction }) => transaction.id === id)?.transaction),

@@ -3,7 +3,8 @@ import * as Effect from "effect/Effect"
 import type { Commit } from "../../domain/Commit.ts"
 import type { RecordedEvent } from "../../domain/Event.ts"
 import { balanceChange } from "../../domain/EventKinds.ts"
-import { heldBefore } from "../../domain/HoldRules.ts"
+import { holdProgressed } from "../../domain/Hold.ts"
+import { heldBefore } from "../../domain/HoldEvents.ts"
 import { changesProfile, profileAfter } from "../../domain/Profile.ts"
 import { holdChanges, transactionsOf, transferChanges } from "../../domain/Projection.ts"
 import { transferChanged } from "../../domain/Transfer.ts"
@@ -70,8 +71,7 @@ const applyHolds = (state: MemoryState, commit: Commit): void => {
     }
     const placed = holds.get(change.holdId)
     if (placed === undefined) continue
-    const { captured, remaining, status } = change
-    holds.set(change.holdId, { version: placed.version, hold: { ...placed.hold, captured, remaining, status } })
+    holds.set(change.holdId, { version: placed.version, hold: holdProgressed(placed.hold, change) })
   }
 }
 

@@ -17,7 +17,7 @@ export const told = (state: MemoryState, { transfer }: PositionedTransfer): Tran
 
 const sentId = (state: MemoryState, transfer: Transfer): string | undefined =>
   (state.transactionsByWallet.get(sourceOf(transfer)) ?? []).find(
-    ({ transferId, type }) => transferId === transfer.id && type === "transfer_out"
+    ({ transferId, type }) => transferId === transfer.id && (type === "transfer_out" || type === "capture")
   )?.id
 
 /** As its source has it, for readers: with its transactions once it is completed. */

@@ -8,6 +8,7 @@ import type { EventMetadata, RecordedEvent, WalletEvent } from "../../domain/Eve
 import { wireType } from "../../domain/EventCodec.ts"
 import { effectiveAtOf } from "../../domain/EventKind.ts"
 import { transactionIdOf, walletTag } from "../../domain/EventId.ts"
+import type { HoldTerms } from "../../domain/Hold.ts"
 import { type Metadata, noMetadata } from "../../domain/Limits.ts"
 import {
   legChange,
@@ -19,7 +20,7 @@ import {
 } from "../../domain/Legs.ts"
 import { holdChanges, legsChanges, transferChanges } from "../../domain/Projection.ts"
 import { sourceOf } from "../../domain/Transfer.ts"
-import type { Hold, Transfer } from "../../domain/Wallet.ts"
+import type { Hold, Transfer, Wallet } from "../../domain/Wallet.ts"
 import { transactionWords, walletWords } from "../SearchWords.ts"
 import type { CommitParts } from "./CommitStatement.ts"
 import { CompositeArray } from "./CompositeArray.ts"
@@ -150,11 +151,33 @@ export const wordsOf = (event: WalletEvent, columns: EventColumns): ReadonlyArra
   return columns.amount === null ? null : wordsOfTexts(columns)
 }
 
-const changesDetails = (event: WalletEvent): boolean =>
-  event._tag === "MetadataChanged" || (event._tag === "OperationReversed" && event.restored._tag === "Metadata")
+const changesDetails = (event: WalletEvent): boolean => {
+  switch (event._tag) {
+    case "MetadataChanged":
+    case "WalletFrozen":
+    case "WalletUnfrozen":
+    case "FreezeExpired":
+    case "WalletClosed":
+      return true
+    case "OperationReversed":
+      return event.restored._tag === "Metadata" || event.restored._tag === "Status"
+    default:
+      return false
+  }
+}
 
 const hasDetails = ({ events, expectedVersion }: Commit): boolean =>
   expectedVersion === -1 || events.some(({ event }) => changesDetails(event))
+
+/** `undefined`: left out of the JSON, SQL's null. */
+export const freezeJson = ({ freeze }: Pick<Wallet, "freeze">) =>
+  freeze === null
+    ? {}
+    : {
+        freeze_direction: freeze.direction,
+        freeze_reason: freeze.reason ?? undefined,
+        freeze_until: freeze.until === null ? undefined : isoTime(freeze.until)
+      }
 
 /** What of a wallet's row does not change with its money, as JSON. */
 const detailsOf = ({ wallet, walletId }: Commit, words: boolean): string =>
@@ -164,7 +187,8 @@ const detailsOf = ({ wallet, walletId }: Commit, words: boolean): string =>
     createdAt: isoTime(wallet.createdAt),
     tag: walletTag(walletId),
     metadata: metadataOf(wallet.metadata),
-    words: words ? walletWords(wallet) : undefined
+    words: words ? walletWords(wallet) : undefined,
+    ...freezeJson(wallet)
   })
 
 const unsureOf = ({ unsureKeys }: Commit): ReadonlyArray<string> | null =>
@@ -236,13 +260,19 @@ interface HoldRows {
   readonly changed: Array<unknown>
 }
 
+/** `amount` says that there are new terms. */
+const termsJson = ({ amount, expiresAt }: HoldTerms): object => ({
+  amount: String(amount),
+  expires_at: expiresAt === null ? undefined : isoTime(expiresAt)
+})
+
 const addHolds = (rows: HoldRows, number: number, commit: Commit): void => {
   for (const change of holdChanges(commit)) {
     const where = { commit: number, wallet_id: commit.walletId }
     if (change._tag === "Changed") {
-      const { captured, holdId, remaining, status } = change
+      const { captured, holdId, remaining, status, terms } = change
       const amounts = { captured: String(captured), remaining: String(remaining) }
-      rows.changed.push({ ...where, id: holdId, ...amounts, status })
+      rows.changed.push({ ...where, id: holdId, ...amounts, status, ...(terms === undefined ? {} : termsJson(terms)) })
       continue
     }
     const { hold, version } = change

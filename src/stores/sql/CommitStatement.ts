@@ -95,7 +95,11 @@ const walletColumnsSet = (details: boolean): string => `
         ? `,
     metadata = case when c.details is null then w.metadata else c.details::json->'metadata' end,
     words = case when c.details is null then w.words when c.details::json->'words' is not null
-      then array(select json_array_elements_text(c.details::json->'words')) end`
+      then array(select json_array_elements_text(c.details::json->'words')) end,
+    freeze_direction = case when c.details is null then w.freeze_direction else c.details::json->>'freeze_direction' end,
+    freeze_reason = case when c.details is null then w.freeze_reason else c.details::json->>'freeze_reason' end,
+    freeze_until = case when c.details is null then w.freeze_until
+      else (c.details::json->>'freeze_until')::timestamptz end`
         : ""
     }`
 
@@ -110,13 +114,15 @@ moved as (
 )`
 
 const walletColumns =
-  "id, owner_id, currency, balance, held, overdraft_limit, status, version, metadata, created_at, updated_at, position, tag, words"
+  "id, owner_id, currency, balance, held, overdraft_limit, status, version, metadata, created_at, updated_at, " +
+  "position, tag, words, freeze_direction, freeze_reason, freeze_until"
 
 /** The wallet's row of a creating commit `c`. */
 const walletRow = (position: string): string => `
   select wallet_id, details->>'ownerId', details->>'currency', balance, held, overdraft_limit, status, size - 1,
     details->'metadata', (details->>'createdAt')::timestamptz, updated_at, ${position}, details->>'tag',
-    case when details->'words' is not null then array(select json_array_elements_text(details->'words')) end`
+    case when details->'words' is not null then array(select json_array_elements_text(details->'words')) end,
+    details->>'freeze_direction', details->>'freeze_reason', (details->>'freeze_until')::timestamptz`
 
 const detailed = (condition: string, further = ""): string => `
   from (
@@ -303,9 +309,11 @@ holds_placed as (
   returning 1
 ),
 holds_changed as (
-  update holds set captured = h.captured, remaining = h.remaining, status = h.status
+  update holds set captured = h.captured, remaining = h.remaining, status = h.status,
+    amount = coalesce(h.amount, holds.amount),
+    expires_at = case when h.amount is null then holds.expires_at else h.expires_at end
   from json_to_recordset(${$("holdsChanged")}::json) as h (commit int, wallet_id text, id text, captured numeric,
-    remaining numeric, status text) cross join accepted
+    remaining numeric, status text, amount numeric, expires_at timestamptz) cross join accepted
   where ${isTaken("commit")} and holds.wallet_id = h.wallet_id and holds.id = h.id
 )`
 

@@ -55,13 +55,15 @@ const fieldsInColumns: Readonly<Record<WalletEventType, ReadonlyArray<ColumnFiel
   WalletDebited: movement,
   HoldPlaced: ["holdId", "reference", "metadata"],
   HoldCaptured: ["amount", "holdId", "effectiveAt"],
+  HoldCapturedTo: ["amount", "holdId", "transferId", "to", "currency", "effectiveAt"],
+  HoldChanged: ["holdId"],
   HoldReleased: ["holdId"],
   HoldExpired: ["holdId"],
   TransferSent: ["transferId", "to", "currency", ...movement],
   TransferReceived: ["transferId", "from", ...movement],
   TransferRefused: ["transferId", "from"],
-  TransferSettled: ["transferId", "to"],
-  TransferReversed: ["amount", "transferId", "to", "effectiveAt"],
+  TransferSettled: ["transferId", "to", "holdId"],
+  TransferReversed: ["amount", "transferId", "to", "effectiveAt", "holdId"],
   LegsBegun: ["transferId", "reference", "metadata"],
   LegsPrepared: ["transferId"],
   LegsRefused: ["transferId"],
@@ -70,6 +72,7 @@ const fieldsInColumns: Readonly<Record<WalletEventType, ReadonlyArray<ColumnFiel
   LegsSettled: ["transferId"],
   WalletFrozen: [],
   WalletUnfrozen: [],
+  FreezeExpired: [],
   WalletClosed: [],
   OverdraftLimitChanged: [],
   MetadataChanged: ["metadata"],
@@ -115,8 +118,11 @@ export const columnsOf = (event: WalletEvent, withData = true): EventColumns => 
   const rest = () => (withData ? restOf(event) : null)
   switch (event._tag) {
     case "WalletCredited":
-    case "WalletDebited":
-      return columns(event.amount, event.reference, event.metadata, null, null, null, null, event.effectiveAt)
+    case "WalletDebited": {
+      const forced = event._tag === "WalletDebited" && event.forced !== null
+      const data = forced ? rest() : null
+      return columns(event.amount, event.reference, event.metadata, null, null, null, data, event.effectiveAt)
+    }
     case "TransferSent":
     case "TransferReceived": {
       const { amount, effectiveAt, metadata, reference, transferId } = event
@@ -128,7 +134,7 @@ export const columnsOf = (event: WalletEvent, withData = true): EventColumns => 
         null,
         null,
         noMetadata,
-        null,
+        event.holdId,
         event.transferId,
         event.to,
         withData ? amountOnly(event.amount) : null
@@ -136,11 +142,15 @@ export const columnsOf = (event: WalletEvent, withData = true): EventColumns => 
     case "TransferRefused":
       return columns(null, null, noMetadata, null, event.transferId, event.from, rest())
     case "TransferReversed":
-      return columns(event.amount, null, noMetadata, null, event.transferId, event.to, rest(), event.effectiveAt)
+    case "HoldCapturedTo": {
+      const { amount, effectiveAt, holdId, to, transferId } = event
+      return columns(amount, null, noMetadata, holdId, transferId, to, rest(), effectiveAt)
+    }
     case "HoldPlaced":
       return columns(null, event.reference, event.metadata, event.holdId, null, null, rest())
     case "HoldCaptured":
       return columns(event.amount, null, noMetadata, event.holdId, null, null, rest(), event.effectiveAt)
+    case "HoldChanged":
     case "HoldReleased":
     case "HoldExpired":
       return columns(null, null, noMetadata, event.holdId, null, null, rest())
@@ -157,6 +167,7 @@ export const columnsOf = (event: WalletEvent, withData = true): EventColumns => 
       return columns(null, null, noMetadata, null, event.transferId, null, rest())
     case "WalletFrozen":
     case "WalletUnfrozen":
+    case "FreezeExpired":
     case "WalletClosed":
     case "OverdraftLimitChanged":
     case "NothingChanged":
@@ -164,8 +175,8 @@ export const columnsOf = (event: WalletEvent, withData = true): EventColumns => 
     case "OperationReversed": {
       const { balanceChange, restored } = event
       const amount = balanceChange === 0n ? null : balanceChange < 0n ? -balanceChange : balanceChange
-      const holdId = restored._tag === "Hold" ? restored.hold.id : null
-      const transferId = restored._tag === "NoTransfer" ? restored.transferId : null
+      const holdId = restored._tag === "Hold" || restored._tag === "NoCapture" ? restored.hold.id : null
+      const transferId = restored._tag === "NoTransfer" || restored._tag === "NoCapture" ? restored.transferId : null
       // Also in a copy: nothing else says in which direction its amount goes.
       return columns(amount, null, noMetadata, holdId, transferId, null, restOf(event))
     }
@@ -197,6 +208,9 @@ const movementOf = (row: EventColumnsRow): JsonObject => ({
   heldAfter: row.held_after
 })
 
+/** Ends of transfers; most are of no hold. */
+const mayBeOfHold: ReadonlySet<string> = new Set<WalletEventType>(["TransferSettled", "TransferReversed"])
+
 /** The failure says what cannot be read. */
 export const eventOfColumns = (row: EventColumnsRow): Result.Result<WalletEvent, string> => {
   const { type } = row
@@ -209,8 +223,11 @@ export const eventOfColumns = (row: EventColumnsRow): Result.Result<WalletEvent,
   const data: Record<string, unknown> = { ...rest }
   for (const field of fieldsInColumns[type]) {
     const value = row[columnsOfFields[field]]
-    if (field !== "effectiveAt") data[field] = field === "metadata" ? (value ?? noMetadata) : value
-    else if (row.effective_at !== null) data[field] = row.effective_at.getTime()
+    if (field === "effectiveAt") {
+      if (row.effective_at !== null) data[field] = row.effective_at.getTime()
+    } else if (field !== "holdId" || value !== null || !mayBeOfHold.has(type)) {
+      data[field] = field === "metadata" ? (value ?? noMetadata) : value
+    }
   }
   data.balanceAfter = row.balance_after
   data.heldAfter = row.held_after

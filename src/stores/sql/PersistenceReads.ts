@@ -75,6 +75,10 @@ select wallet_id, id, expires_at from holds
 where status = 'active' and expires_at is not null and expires_at <= $1
 order by expires_at, wallet_id, id limit $2`
 
+const readDueFreezes = `
+select id, freeze_until from wallets where freeze_until is not null and freeze_until <= $1
+order by freeze_until, id limit $2`
+
 /** Up to the last leg of an event's. */
 const readTransactionsUpwards = `
 select ${transactionColumns} from (
@@ -343,6 +347,7 @@ type Reads = Pick<
   | "transfers"
   | "openTransfers"
   | "dueHolds"
+  | "dueFreezes"
   | "findKeys"
   | "now"
   | "scanWallets"
@@ -376,6 +381,11 @@ export const makeReads = (sql: SqlClient, readMillis: number, inTurn: (typeof Re
     openTransfers: (options) => openTransfers(planned, options),
     dueHolds: ({ limit, now }) =>
       Effect.map(planned<DueRow>(readDueHolds, [time(now), int8(limit)]), (rows) => rows.map(dueHoldOf)),
+    dueFreezes: ({ limit, now }) =>
+      Effect.map(
+        planned<{ readonly id: string; readonly freeze_until: Date }>(readDueFreezes, [time(now), int8(limit)]),
+        (rows) => rows.map((row) => ({ walletId: row.id, until: row.freeze_until.getTime() }))
+      ),
     findKeys: (asked) => Effect.map(urgent<KeyRow>(readKeys, keyParameters(asked)), (rows) => lookupsOf(asked, rows)),
     now: Effect.map(urgent<{ readonly now: number }>(readClock, []), ([row]) => row!.now),
     scanWallets: ({ after, limit }) =>

@@ -9,7 +9,15 @@ import { walletTag } from "../../domain/EventId.ts"
 import { walletWords } from "../SearchWords.ts"
 import { type ReadError, StoreDefect } from "../StoreError.ts"
 import type { DerivedWallet, RowReplacement } from "../WalletRows.ts"
-import { holdJson, isoTime, legRowsJson, metadataOf, transferJson, transferWalletsJson } from "./CommitBatch.ts"
+import {
+  freezeJson,
+  holdJson,
+  isoTime,
+  legRowsJson,
+  metadataOf,
+  transferJson,
+  transferWalletsJson
+} from "./CommitBatch.ts"
 import { readFailure } from "./Failure.ts"
 import { texts, int8, int8s, text } from "./Parameters.ts"
 import { holdRecord, legRecord, transferRecord, wordsOfRecord } from "./Rows.ts"
@@ -203,12 +211,13 @@ where d.version is distinct from
 
 const insertWallets = `
 insert into wallets (id, owner_id, currency, balance, held, overdraft_limit, status, version, metadata, created_at,
-  updated_at, position, tag, words)
+  updated_at, position, tag, words, freeze_direction, freeze_reason, freeze_until)
 select id, owner_id, currency, balance, held, overdraft_limit, status, version, metadata, created_at, updated_at,
-  position, tag, case when words is not null then array(select json_array_elements_text(words)) end
+  position, tag, case when words is not null then array(select json_array_elements_text(words)) end,
+  freeze_direction, freeze_reason, freeze_until
 from json_to_recordset($1::json) as w (id text, owner_id text, currency text, balance numeric, held numeric,
   overdraft_limit numeric, status text, version int8, metadata json, created_at timestamptz, updated_at timestamptz,
-  position int8, tag text, words json)`
+  position int8, tag text, words json, freeze_direction text, freeze_reason text, freeze_until timestamptz)`
 
 /** A row that a user's trigger keeps out without a word is missed: the wallet would be without it for good. */
 const counted = (table: string, insert: string): string => `
@@ -258,7 +267,8 @@ const walletJson = ({ position, wallet }: DerivedWallet, words: boolean): object
   updated_at: isoTime(wallet.updatedAt),
   position: String(position),
   tag: walletTag(wallet.id),
-  words: words ? walletWords(wallet) : undefined
+  words: words ? walletWords(wallet) : undefined,
+  ...freezeJson(wallet)
 })
 
 export interface RowReplacementOptions {

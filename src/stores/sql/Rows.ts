@@ -7,6 +7,7 @@ import type { LegTransactions, TransferLeg } from "../../domain/Legs.ts"
 import { type Metadata, noMetadata } from "../../domain/Limits.ts"
 import { withTransactions } from "../../domain/Transfer.ts"
 import type {
+  FreezeDirection,
   Hold,
   HoldStatus,
   Transaction,
@@ -154,10 +155,14 @@ export interface WalletRow {
   readonly created_at: Date
   readonly updated_at: Date
   readonly position: bigint
+  readonly freeze_direction: FreezeDirection | null
+  readonly freeze_reason: string | null
+  readonly freeze_until: Date | null
 }
 
 export const walletColumns =
-  "id, owner_id, currency, balance, held, overdraft_limit, status, version, metadata, created_at, updated_at, position"
+  "id, owner_id, currency, balance, held, overdraft_limit, status, version, metadata, created_at, updated_at, " +
+  "position, freeze_direction, freeze_reason, freeze_until"
 
 export const walletOf = (row: WalletRow): WalletView => ({
   id: row.id,
@@ -167,6 +172,14 @@ export const walletOf = (row: WalletRow): WalletView => ({
   held: BigInt(row.held),
   overdraftLimit: BigInt(row.overdraft_limit),
   status: row.status,
+  freeze:
+    row.freeze_direction === null
+      ? null
+      : {
+          direction: row.freeze_direction,
+          reason: row.freeze_reason,
+          until: row.freeze_until === null ? null : row.freeze_until.getTime()
+        },
   version: Number(row.version),
   metadata: mapOf(row.metadata),
   createdAt: row.created_at.getTime(),
@@ -196,7 +209,7 @@ export interface TransactionRow {
 export const eventTypesOf: { readonly [T in TransactionType]: ReadonlyArray<WalletEventType> } = {
   credit: ["WalletCredited"],
   debit: ["WalletDebited"],
-  capture: ["HoldCaptured"],
+  capture: ["HoldCaptured", "HoldCapturedTo"],
   transfer_in: ["TransferReceived"],
   transfer_out: ["TransferSent"],
   reversal: ["TransferReversed", "OperationReversed"]

@@ -58,6 +58,9 @@ const factsOf = (wallet: TrialWallet): ReadonlyArray<WalletEvent> => {
         amount,
         reason,
         effectiveAt: null,
+        holdId: null,
+        capturedAfter: null,
+        remainingAfter: null,
         ...back
       },
       { ...reversal, reversedType: "WalletDebited", balanceChange: amount, ...back },
@@ -68,9 +71,10 @@ const factsOf = (wallet: TrialWallet): ReadonlyArray<WalletEvent> => {
   return [
     ...moved,
     ...legFacts(wallet),
-    { _tag: "HoldExpired", holdId: "trial", amount: 1n, capturedAfter: 0n, ...after },
+    { _tag: "HoldExpired", holdId: "trial", amount: 1n, capturedAfter: 0n, expiresAt: 0, ...after },
+    { _tag: "FreezeExpired", until: 0, ...after },
     { _tag: "TransferRefused", transferId: "trial", from: wallet.counterparty, amount: 1n, reason, ...after },
-    { _tag: "TransferSettled", transferId: "trial", to: wallet.counterparty, amount: 1n, ...after }
+    { _tag: "TransferSettled", transferId: "trial", to: wallet.counterparty, amount: 1n, holdId: null, ...after }
   ]
 }
 

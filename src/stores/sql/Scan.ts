@@ -171,8 +171,8 @@ where h.wallet_id > $1 and h.wallet_id <= $2 and not exists (
 union all
 select t.wallet_id, 'transfer ' || t.id, t.version from transfers t
 where t.wallet_id > $1 and t.wallet_id <= $2 and not exists (
-  select from events e where e.wallet_id = t.wallet_id and e.version = t.version and e.type in ('TransferSent', 'LegsBegun')
-    and e.transfer_id = t.id and e.position = t.position)
+  select from events e where e.wallet_id = t.wallet_id and e.version = t.version
+    and e.type in ('TransferSent', 'HoldCapturedTo', 'LegsBegun') and e.transfer_id = t.id and e.position = t.position)
 union all
 select distinct l.wallet_id, 'legs of transfer ' || l.transfer_id, l.version from legs l
 where l.wallet_id > $1 and l.wallet_id <= $2 and l.version is not null and not exists (

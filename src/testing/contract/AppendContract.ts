@@ -46,7 +46,7 @@ const readBack = contractCase(
         metadata: {},
         effectiveAt: 0
       },
-      { _tag: "Freeze", reason: 'why, "not"?' },
+      { _tag: "Freeze", reason: 'why, "not"?', direction: null, until: null },
       { _tag: "Unfreeze", reason: null },
       { _tag: "UpdateWallet", overdraftLimit: 0n, metadata: { k: "v" } }
     )

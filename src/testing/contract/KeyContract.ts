@@ -23,7 +23,7 @@ const keys = contractCase(
       [long, credit(5n)],
       ["e:same", debit(1n)],
       ["c:same", { _tag: "UpdateWallet", overdraftLimit: 4n, metadata: { a: "b" } }],
-      ["c:' or true --", { _tag: "Freeze", reason: null }]
+      ["c:' or true --", { _tag: "Freeze", reason: null, direction: null, until: null }]
     )
     yield* log.append([commit, other.keyed(["c:create", other.creation()], ["c:other", credit(1n)])])
     const { persistedVersion, seen } = yield* keysFound(sample.id, [

@@ -56,6 +56,7 @@ const begin = (
     walletId: id,
     currency: wallet!.currency,
     status: wallet!.status,
+    freeze: wallet!.freeze,
     available: wallet!.balance
   })),
   ...note,

@@ -53,7 +53,7 @@ const walletRow = contractCase(
       sample.commit(
         ...largest,
         { _tag: "UpdateWallet", overdraftLimit: null, metadata: {} },
-        { _tag: "Freeze", reason: null }
+        { _tag: "Freeze", reason: null, direction: null, until: null }
       )
     ])
     assert.deepEqual(yield* persistence.wallet(sample.id), viewOf(sample.wallet!))
@@ -148,7 +148,7 @@ const transactionRows = contractCase(
       debit(1n),
       placeHold(hold, 50n),
       capture(hold, 20n),
-      { _tag: "Freeze", reason: null },
+      { _tag: "Freeze", reason: null, direction: null, until: null },
       {
         _tag: "ReceiveTransfer",
         transferId: transfer,

@@ -132,7 +132,12 @@ const diverges = contractCase(
   Effect.gen(function* () {
     const persistence = yield* Persistence
     const sample = new SampleWallet()
-    const first = sample.commit(sample.creation(), credit(1n), { _tag: "Freeze", reason: null })
+    const first = sample.commit(sample.creation(), credit(1n), {
+      _tag: "Freeze",
+      reason: null,
+      direction: null,
+      until: null
+    })
     const second = sample.commit({ _tag: "Unfreeze", reason: null }, credit(2n))
     yield* persistence.write([first])
     const before = yield* rowsOf(sample.id, keysOf(first, second))
@@ -190,7 +195,7 @@ const versions = contractCase(
     const [moved, frozen, unknown] = [new SampleWallet(), new SampleWallet(), new SampleWallet()] as const
     const commits = [
       moved.commit(moved.creation(), credit(1n)),
-      frozen.commit(frozen.creation(), { _tag: "Freeze", reason: null })
+      frozen.commit(frozen.creation(), { _tag: "Freeze", reason: null, direction: null, until: null })
     ] as const
     yield* persistence.write(commits)
     const found = yield* persistence.persistedVersions([unknown.id, frozen.id, moved.id, moved.id])

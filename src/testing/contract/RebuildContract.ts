@@ -51,7 +51,14 @@ const full = Effect.fnUntraced(function* () {
   ]
   yield* log.append([sample.commit(sample.creation(), credit(100n, "one", { a: "b" }), placeHold(held, 10n))])
   yield* log.append([sample.commit(placeHold(done, 5n), capture(held, 3n), send(sent, "elsewhere", 7n))])
-  yield* log.append([sample.commit(release(done), send(ended, "elsewhere", 1n), { _tag: "Freeze", reason: null })])
+  yield* log.append([
+    sample.commit(release(done), send(ended, "elsewhere", 1n), {
+      _tag: "Freeze",
+      reason: null,
+      direction: null,
+      until: null
+    })
+  ])
   yield* log.append([sample.commit(settle(ended), credit(2n))])
   const keys = (yield* log.read(sample.id, { after: -1, limit: 99 })).map(({ metadata }) => metadata.key)
   return { sample, keys, rows: yield* rowsOf(sample.id, keys) }

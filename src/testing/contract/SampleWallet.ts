@@ -142,7 +142,8 @@ export const debit = (
   amount,
   reference,
   metadata,
-  effectiveAt
+  effectiveAt,
+  force: null
 })
 
 export const placeHold = (holdId: string, amount: bigint, expiresAt: number | null = null): SampleCommand => ({

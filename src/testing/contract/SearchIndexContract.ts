@@ -33,6 +33,7 @@ export const sampleWallet = (id: string, version: number): SearchDocument => ({
     held: 0n,
     overdraftLimit: large,
     status: "active",
+    freeze: null,
     version,
     metadata,
     createdAt: time,

@@ -25,7 +25,9 @@ export const statsContract = (settled: Effect.Effect<void>): ReadonlyArray<Contr
       euro.time = end + 1
       yield* log.append([euro.commit(credit(2n ** 53n + 1n))])
       dollar.time = end + 2
-      yield* log.append([dollar.commit(dollar.creation(), credit(5n), { _tag: "Freeze", reason: null })])
+      yield* log.append([
+        dollar.commit(dollar.creation(), credit(5n), { _tag: "Freeze", reason: null, direction: null, until: null })
+      ])
       yield* settled
       const stats = (query: Partial<Parameters<typeof model.stats>[0]>) =>
         model.stats({ ownerId, interval: "month", ...query })

@@ -52,7 +52,10 @@ export const walletSearchContract = (settled: Effect.Effect<void>): ReadonlyArra
       const ownerId = uniqueId("owner")
       const currency = `C${uniqueId("").slice(1, 12).toUpperCase()}`
       const euro = yield* created({ ownerId })
-      const frozen = yield* created({ ownerId, currency }, { _tag: "Freeze", reason: null })
+      const frozen = yield* created(
+        { ownerId, currency },
+        { _tag: "Freeze", reason: null, direction: null, until: null }
+      )
       const closed = yield* created({ currency }, { _tag: "Close", reason: null })
       assert.deepEqual(yield* found({ ownerId }), [frozen.id, euro.id])
       assert.deepEqual(yield* found({ currency }), [closed.id, frozen.id])

@@ -4,20 +4,15 @@ import { type Answered, isAnswered, toldVersion } from "./Answered.ts"
 import type { Attempt, Operation, Told } from "./History.ts"
 import { describeOperation, describeOutcome } from "./History.ts"
 import type { Ledger } from "./Ledger.ts"
-import type { LedgerState } from "./LedgerState.ts"
+import { holdViewOf, type LedgerState, viewOf } from "./LedgerState.ts"
 import { type Account, type LoggedCommand, nameOf } from "./LogCheck.ts"
 import { checkDryRun } from "./DryRunCheck.ts"
-import { checkRejection } from "./RejectionCheck.ts"
+import { checkRejection, destinationOf } from "./RejectionCheck.ts"
 import { difference, isSame } from "./PlainData.ts"
 import { rowOfLegs } from "./StoreCheck.ts"
 import type { Trial } from "./Trial.ts"
 
 type Wrong = (law: string) => void
-
-const viewOf = (state: LedgerState) => {
-  const { holds: _holds, inFlight: _inFlight, prepared: _prepared, ...view } = state
-  return view
-}
 
 const checkView = (
   ledger: Ledger | undefined,
@@ -68,7 +63,7 @@ const checkEffect = (trial: Trial, account: Account, attempt: Answered, told: To
     if (effectiveAt !== (operation.effectiveAt ?? createdAt)) wrong(`it counts at ${effectiveAt}, not when it was to`)
   }
   if (told.hold !== undefined) {
-    const hold = state.holds.get(holdOf(operation, told)!)
+    const hold = holdViewOf(state.holds.get(holdOf(operation, told)!))
     if (!isSame(told.hold, hold)) wrong(`its hold: ${difference(told.hold, hold)}`)
   }
   const reversal = ledger.reversals.get(state.version)
@@ -107,24 +102,52 @@ const checkDurability = (attempt: Answered, told: Told, version: number, walletI
   }
 }
 
+const asked = (operation: Operation): number | null => ("effectiveAt" in operation ? operation.effectiveAt : null)
+
+/** Of a capture to another wallet, what its source did; once it has arrived also what the capture releases. */
+const checkCapture = (account: Account, attempt: Answered, told: Told, wrong: Wrong): void => {
+  const { hold, transaction, transfer, wallet } = told
+  const logged = account.transfers.get(transfer!.id)
+  if (logged === undefined) return wrong(`the log has no transfer ${transfer!.id}`)
+  const { ended, sent } = logged
+  const ledger = account.ledgers.get(sent.walletId)!
+  const command = commandAt(account, attempt, sent.version)
+  if (command === undefined) return wrong(`version ${sent.version} is not of its key`)
+  checkCondition(attempt, command, told, wrong)
+  const releases = sent.event._tag === "HoldCapturedTo" && sent.event.rest > 0n
+  const shown = releases && transfer!.status === "completed" ? ended : sent
+  if (wallet!.version !== shown?.version) wrong(`its wallet is not at version ${shown?.version}`)
+  checkView(ledger, wallet!, wrong)
+  const made = ledger.transactions.get(sent.version)?.[0]
+  if (!isSame(transaction, made)) wrong(`its transaction: ${difference(transaction, made)}`)
+  const held = holdViewOf(ledger.at(sent.version)!.holds.get(hold!.id))
+  if (!isSame(hold, held)) wrong(`its hold: ${difference(hold, held)}`)
+}
+
 const checkTransfer = (account: Account, attempt: Answered, told: Told, transfer: Transfer, wrong: Wrong): void => {
   const logged = account.transfers.get(transfer.id)
   const { operation } = attempt
-  if (logged === undefined || operation.kind !== "transfer") return wrong(`the log has no transfer ${transfer.id}`)
+  const to = destinationOf(operation)
+  if (logged === undefined || to === undefined) return wrong(`the log has no transfer ${transfer.id}`)
   const { sent } = logged
+  // Of a capture the rules say how much it is, which the log was held against.
+  const { amount, effectiveAt, reference } =
+    operation.kind === "transfer"
+      ? operation
+      : { amount: logged.amount, reference: null, effectiveAt: asked(operation) }
   const wanted = {
     id: transfer.id,
     from: operation.walletId,
-    to: operation.to,
-    amount: operation.amount,
+    to,
+    amount,
     currency: account.ledgers.get(operation.walletId)!.at(0)!.currency,
     legs: [
       {
         from: operation.walletId,
-        to: operation.to,
-        amount: operation.amount,
+        to,
+        amount,
         currency: account.ledgers.get(operation.walletId)!.at(0)!.currency,
-        reference: operation.reference,
+        reference,
         metadata: {},
         sentTransactionId: transfer.status === "completed" ? sent.id : null,
         receivedTransactionId: transfer.status === "completed" ? (logged.arrived?.id ?? null) : null
@@ -133,10 +156,10 @@ const checkTransfer = (account: Account, attempt: Answered, told: Told, transfer
     status: transfer.status,
     reason: null,
     leg: null,
-    reference: operation.reference,
+    reference,
     metadata: {},
     createdAt: sent.time,
-    effectiveAt: operation.effectiveAt ?? sent.time,
+    effectiveAt: effectiveAt ?? sent.time,
     updatedAt: transfer.status === "completed" ? logged.arrived?.time : sent.time
   }
   if (!isSame(transfer, wanted)) wrong(`its transfer: ${difference(transfer, wanted)}`)
@@ -202,6 +225,10 @@ const checkDone = (trial: Trial, account: Account, attempt: Answered, told: Told
   if (told.dryRun === true) return checkDryRun(trial, account, attempt, told, wrong)
   if (attempt.dryRun && told.replayed !== true) wrong("it was a dry run, and is told as done")
   if (operation.kind === "transfer") return checkTransfer(account, attempt, told, told.transfer!, wrong)
+  if (operation.kind === "capture" && operation.to !== null) {
+    checkCapture(account, attempt, told, wrong)
+    return checkTransfer(account, attempt, told, told.transfer!, wrong)
+  }
   if (operation.kind === "legs") return checkLegs(account, attempt, told, told.transfer!, wrong)
   checkEffect(trial, account, attempt, told, wrong)
   checkDurability(attempt, told, told.wallet!.version, operation.walletId, wrong)

@@ -61,7 +61,11 @@ const engineCall = (
     case "hold":
       return engine.placeHold({ ...options, ...operation })
     case "capture":
-      return engine.captureHold({ ...options, ...operation, amount: operation.amount ?? undefined })
+      return operation.to === null
+        ? engine.captureHold({ ...options, ...operation, amount: operation.amount ?? undefined })
+        : engine.captureHoldTo({ ...options, ...operation, amount: operation.amount ?? undefined, to: operation.to })
+    case "change":
+      return engine.changeHold({ ...options, ...operation, amount: operation.amount ?? undefined })
     case "release":
       return engine.releaseHold({ ...options, ...operation })
     case "freeze":
@@ -197,7 +201,15 @@ export class Clients {
     for (const [walletId, { wallet }] of Array.from(state.wallets)) {
       const amount = wallet.balance - wallet.held + wallet.overdraftLimit
       if (wallet.status !== "active" || amount <= 0n || amount === unluckyAmount) continue
-      const operation: Operation = { kind: "debit", walletId, amount, reference: null, metadata: {}, effectiveAt: null }
+      const operation: Operation = {
+        kind: "debit",
+        walletId,
+        amount,
+        reference: null,
+        metadata: {},
+        effectiveAt: null,
+        force: false
+      }
       const outcome = yield* this.insist(name, random, `9-${this.keys++}`, operation, false)
       if (outcome?._tag === "Done") continue
       // Whether it was is checked with all other rejections.
@@ -337,7 +349,7 @@ export class Clients {
     })
   }
 
-  private learn({ walletId }: Operation, outcome: Outcome): void {
+  private learn({ kind, walletId }: Operation, outcome: Outcome): void {
     if (outcome._tag !== "Done" || outcome.told.dryRun === true) return
     const { hold, transfer, wallet } = outcome.told
     if (wallet !== undefined) {
@@ -351,7 +363,8 @@ export class Clients {
         if (several && completed) {
           for (const id of [from, to]) this.told(id, this.versionOf(id, "LegsApplied", transfer.id))
         }
-        if (!several) this.told(from, this.versionOf(from, "TransferSent", transfer.id))
+        if (!several)
+          this.told(from, this.versionOf(from, kind === "capture" ? "HoldCapturedTo" : "TransferSent", transfer.id))
         if (!several && completed) this.told(to, this.versionOf(to, "TransferReceived", transfer.id))
       }
       if (several) this.told(walletId, this.versionOf(walletId, completed ? "LegsSettled" : "LegsBegun", transfer.id))
@@ -371,7 +384,7 @@ export class Clients {
   /** Of a transfer's answer, which names no version; `-1`: the log does not have it, which the checks tell. */
   private versionOf(
     walletId: string,
-    type: "TransferSent" | "TransferReceived" | "LegsBegun" | "LegsApplied" | "LegsSettled",
+    type: "TransferSent" | "HoldCapturedTo" | "TransferReceived" | "LegsBegun" | "LegsApplied" | "LegsSettled",
     transferId: string
   ): number {
     const events = this.trial.state.streams.get(walletId) ?? []

@@ -1,5 +1,7 @@
 /** Which events a command explains: what a client asked for, or what the engine does by itself. */
 import type { NothingChanged, RecordedEvent, WalletEvent } from "../../domain/Event.ts"
+import { freezeOf } from "../../domain/Lifecycle.ts"
+import type { Freeze } from "../../domain/Wallet.ts"
 import type { Operation } from "./History.ts"
 import type { LedgerState } from "./LedgerState.ts"
 import { isSame } from "./PlainData.ts"
@@ -14,7 +16,11 @@ const note = (
 const isAsBefore = (operation: Operation, event: NothingChanged, before: LedgerState | undefined): boolean => {
   switch (operation.kind) {
     case "freeze":
-      return event.command === "Freeze" && event.reason === operation.reason
+      return (
+        event.command === "Freeze" &&
+        event.reason === operation.reason &&
+        isSame(freezeAsked(operation), before?.freeze)
+      )
     case "unfreeze":
       return event.command === "Unfreeze" && event.reason === operation.reason
     case "update":
@@ -27,6 +33,12 @@ const isAsBefore = (operation: Operation, event: NothingChanged, before: LedgerS
       return false
   }
 }
+
+const freezeAsked = ({ direction, reason, until }: Extract<Operation, { readonly kind: "freeze" }>): Freeze => ({
+  direction,
+  reason,
+  until
+})
 
 /** Each of what is asked for, and nothing else. */
 const explainsUpdate = (
@@ -53,6 +65,25 @@ const areLegs = (
     event.legs.map(({ currency: _currency, ...leg }) => leg)
   )
 
+const explainsCapture = (operation: Extract<Operation, { readonly kind: "capture" }>, event: WalletEvent): boolean => {
+  if (operation.to !== null) {
+    return (
+      event._tag === "HoldCapturedTo" &&
+      event.holdId === operation.holdId &&
+      event.to === operation.to &&
+      (operation.amount === null ? event.remainingAfter + event.rest === 0n : event.amount === operation.amount) &&
+      (operation.final ? event.remainingAfter === 0n : event.rest === 0n)
+    )
+  }
+  return (
+    event._tag === "HoldCaptured" &&
+    event.holdId === operation.holdId &&
+    (operation.amount === null || event.amount === operation.amount) &&
+    (operation.amount !== null || event.remainingAfter === 0n) &&
+    (operation.final ? event.remainingAfter === 0n : event.released === 0n)
+  )
+}
+
 /** Whether the events are what the operation asks for, in the state before them. */
 export const explains = (
   operation: Operation,
@@ -78,6 +109,7 @@ export const explains = (
       return (
         event._tag === (operation.kind === "credit" ? "WalletCredited" : "WalletDebited") &&
         event.amount === operation.amount &&
+        (event._tag === "WalletDebited" && event.forced === true) === operation.force &&
         note(operation.reference, operation.metadata, event)
       )
     case "hold":
@@ -88,17 +120,18 @@ export const explains = (
         note(operation.reference, {}, event)
       )
     case "capture":
+      return explainsCapture(operation, event)
+    case "change":
       return (
-        event._tag === "HoldCaptured" &&
+        event._tag === "HoldChanged" &&
         event.holdId === operation.holdId &&
-        (operation.amount === null || event.amount === operation.amount) &&
-        (operation.amount !== null || event.remainingAfter === 0n) &&
-        (operation.final ? event.remainingAfter === 0n : event.released === 0n)
+        event.amount === (operation.amount ?? event.previousAmount) &&
+        event.expiresAt === (operation.expiresAt === undefined ? event.previousExpiresAt : operation.expiresAt)
       )
     case "release":
       return event._tag === "HoldReleased" && event.holdId === operation.holdId
     case "freeze":
-      return event._tag === "WalletFrozen" && event.reason === operation.reason
+      return event._tag === "WalletFrozen" && isSame(freezeOf(event), freezeAsked(operation))
     case "unfreeze":
       return event._tag === "WalletUnfrozen" && event.reason === operation.reason
     case "close":
@@ -123,6 +156,8 @@ export const explainsItself = (key: string, walletId: string, { event }: Recorde
   switch (event._tag) {
     case "HoldExpired":
       return key === `e:expire:${event.holdId}`
+    case "FreezeExpired":
+      return key === `e:thaw:${event.until}`
     case "TransferReceived":
     case "TransferRefused":
       return key === `e:arrive:${event.from}:${event.transferId}`

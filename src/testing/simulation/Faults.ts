@@ -29,6 +29,7 @@ export const steps = [
   "saveKeySegment",
   "hold",
   "openTransfers",
+  "dueFreezes",
   "dueHolds",
   "now"
 ] as const
@@ -129,6 +130,7 @@ export const drawn: Readonly<Record<Step, ReadonlyArray<readonly [Fault, number]
   saveKeySegment: evenly(writing),
   hold: reading,
   openTransfers: reading,
+  dueFreezes: reading,
   dueHolds: reading,
   now: reading
 }

@@ -25,11 +25,12 @@ const mayBeUndone = ({ state }: Trial, walletId: string): boolean =>
   (state.persisted.get(walletId)?.length ?? 0) === 0 ||
   (state.refusals.get(walletId) ?? []).some(({ version }) => version === 0)
 
-/** Credits the wallet if it is there and open; answers whether it has. */
+/** Credits the wallet if it is there, open and not frozen for credits; answers whether it has. */
 export const writeForeign = (trial: Trial, walletId: string): boolean => {
   const { history, log, random, state, monitor, world } = trial
   const before = fold(undefined, state.streams.get(walletId) ?? [])
   if (before === undefined || before.status === "closed" || mayBeUndone(trial, walletId)) return false
+  if (before.freeze !== null && before.freeze.direction !== "debits") return false
   const partition = partitionOf(walletId, partitions)
   const epoch = state.claims.get(partition) ?? 0
   const id = `00000000-0000-7${random.idTail()}`

@@ -208,6 +208,7 @@ const gatedPersistence = (trial: Trial, gate: Gate, reading: Reading): Persisten
       reading("keySegments", "persistence", `${walletId} from ${options.from}`, inner.keySegments(walletId, options)),
     hold: (walletId, holdId) => reading("hold", "persistence", `${walletId} ${holdId}`, inner.hold(walletId, holdId)),
     openTransfers: (options) => reading("openTransfers", "persistence", "", inner.openTransfers(options)),
+    dueFreezes: (options) => reading("dueFreezes", "persistence", "", inner.dueFreezes(options)),
     dueHolds: (options) => reading("dueHolds", "persistence", "", inner.dueHolds(options)),
     now: reading("now", "persistence", "", inner.now)
   })

@@ -1,6 +1,6 @@
 /** What was asked and answered in a run, and everything that happened between: material for the checks and for a reader. */
 import type { WalletView } from "../../stores/Persistence.ts"
-import type { Hold, Transaction, Transfer } from "../../domain/Wallet.ts"
+import type { FreezeDirection, Hold, Transaction, Transfer } from "../../domain/Wallet.ts"
 import type { Metadata } from "../../domain/Limits.ts"
 import { textOf } from "./PlainData.ts"
 
@@ -28,6 +28,8 @@ export type Operation =
       readonly reference: string | null
       readonly effectiveAt: number | null
       readonly metadata: Metadata
+      /** Of a debit: whether or not there are funds. */
+      readonly force: boolean
     }
   | {
       readonly kind: "hold"
@@ -43,9 +45,26 @@ export type Operation =
       readonly amount: bigint | null
       readonly final: boolean
       readonly effectiveAt: number | null
+      /** `null`: out of the installation. */
+      readonly to: string | null
+    }
+  | {
+      readonly kind: "change"
+      readonly walletId: string
+      readonly holdId: string
+      readonly amount: bigint | null
+      /** `undefined`: it stays. */
+      readonly expiresAt: number | null | undefined
+    }
+  | {
+      readonly kind: "freeze"
+      readonly walletId: string
+      readonly reason: string | null
+      readonly direction: FreezeDirection
+      readonly until: number | null
     }
   | { readonly kind: "release"; readonly walletId: string; readonly holdId: string }
-  | { readonly kind: "freeze" | "unfreeze" | "close"; readonly walletId: string; readonly reason: string | null }
+  | { readonly kind: "unfreeze" | "close"; readonly walletId: string; readonly reason: string | null }
   | {
       readonly kind: "update"
       readonly walletId: string

@@ -5,27 +5,23 @@
 import type { LegsEvent, RecordedEvent, WalletEvent } from "../../domain/Event.ts"
 import type { Transaction } from "../../domain/Wallet.ts"
 import { isSame } from "./PlainData.ts"
-import { soundMillis } from "./FaultPlan.ts"
+import { moveHold } from "./LedgerHolds.ts"
+import { moveFreeze } from "./LedgerFreeze.ts"
 import {
   availableOf,
   heldIn,
-  type LedgerHold,
+  type LedgerCapture,
   type LedgerState,
   openHoldsOf,
   legsOf,
   movedBy,
   neededFor,
+  type Rules,
+  rulesFor,
   transactionsOf,
   withHold,
   withLegs
 } from "./LedgerState.ts"
-
-interface Rules {
-  readonly broken: (law: string) => void
-  readonly landedAt: number
-  /** What every command that takes money has to mind. */
-  readonly spends: (amount: bigint) => void
-}
 
 /** Whether an event says that all is as it is because of the other one. */
 const reliesOn = (event: WalletEvent, other: WalletEvent): boolean => {
@@ -33,6 +29,7 @@ const reliesOn = (event: WalletEvent, other: WalletEvent): boolean => {
   switch (other._tag) {
     case "WalletFrozen":
     case "WalletUnfrozen":
+    case "FreezeExpired":
       return event.command !== "UpdateWallet"
     case "OverdraftLimitChanged":
     case "MetadataChanged":
@@ -76,11 +73,26 @@ export class Ledger {
     if (after.balance !== event.balanceAfter)
       broken(`it says a balance of ${event.balanceAfter}, which is ${after.balance}`)
     if (after.held !== event.heldAfter) broken(`it says that ${event.heldAfter} is held, which is ${after.held}`)
-    if (availableOf(after) < 0n) broken(`available is ${availableOf(after)}`)
+    this.checkAvailable(event, before, after, broken)
     this.states.push(after)
     this.events.push(recorded)
     const transactions = transactionsOf(recorded, after, before)
     if (transactions.length > 0) this.transactions.set(version, transactions)
+  }
+
+  /** Below zero only a forced debit brings it, and the reversal of what came while it was so. */
+  private checkAvailable(
+    event: WalletEvent,
+    before: LedgerState | undefined,
+    after: LedgerState,
+    broken: (law: string) => void
+  ): void {
+    const available = availableOf(after)
+    if (available >= 0n || (event._tag === "WalletDebited" && event.forced === true)) return
+    const undone = event._tag === "OperationReversed" ? this.states[event.reversedVersion - 1] : undefined
+    const earlier = availableOf(undone ?? before ?? after)
+    const isOfForce = after.forced && earlier < 0n && (undone !== undefined || available >= earlier)
+    if (!isOfForce) broken(`available is ${available}`)
   }
 
   private create(recorded: RecordedEvent, broken: (law: string) => void): LedgerState {
@@ -96,12 +108,15 @@ export class Ledger {
       held: 0n,
       overdraftLimit: created.overdraftLimit,
       status: "active",
+      freeze: null,
+      forced: false,
       version,
       metadata: created.metadata,
       createdAt: time,
       updatedAt: time,
       holds: new Map(),
       inFlight: new Map(),
+      captures: new Map(),
       prepared: new Map()
     }
   }
@@ -113,53 +128,54 @@ export class Ledger {
   ): LedgerState {
     const { event, time, version } = recorded
     const state = { ...before, version, updatedAt: time }
-    const spends = (amount: bigint) => {
-      if (amount <= 0n) broken(`an amount of ${amount}`)
-      if (before.status !== "active") broken(`the wallet is ${before.status}`)
-      if (availableOf(before) < amount) broken(`only ${availableOf(before)} is available`)
-    }
+    const rules = rulesFor(before, time, { broken, landedAt })
+    const { spends, thaws } = rules
     const isOpen = () => before.status !== "closed" || broken("the wallet is closed")
     switch (event._tag) {
       case "WalletCreated":
         broken("the wallet exists")
         return state
       case "WalletCredited":
-        isOpen()
-        return { ...state, balance: before.balance + event.amount }
       case "TransferReceived":
         isOpen()
+        thaws("credits")
         return { ...state, balance: before.balance + event.amount }
       case "WalletDebited":
+        if (event.forced === true) {
+          isOpen()
+          thaws("debits")
+          return { ...state, balance: before.balance - event.amount, forced: true }
+        }
         spends(event.amount)
         return { ...state, balance: before.balance - event.amount }
       case "TransferSent":
       case "TransferRefused":
       case "TransferSettled":
       case "TransferReversed":
-        return this.moveTransfer(before, state, event, { broken, landedAt, spends })
+        return this.moveTransfer(before, state, event, rules)
       case "LegsBegun":
       case "LegsPrepared":
       case "LegsRefused":
       case "LegsApplied":
       case "LegsReleased":
       case "LegsSettled":
-        return this.moveLegs(before, state, event, broken)
+        return this.moveLegs(before, state, event, broken, thaws)
       case "HoldPlaced":
       case "HoldCaptured":
+      case "HoldCapturedTo":
+      case "HoldChanged":
       case "HoldReleased":
       case "HoldExpired":
-        return this.moveHold(before, state, event, { broken, landedAt, spends })
+        return moveHold(before, state, event, rules)
       case "WalletFrozen":
-        if (before.status !== "active") broken(`the wallet is ${before.status}`)
-        return { ...state, status: "frozen" }
       case "WalletUnfrozen":
-        if (before.status !== "frozen") broken(`the wallet is ${before.status}`)
-        return { ...state, status: "active" }
+      case "FreezeExpired":
+        return moveFreeze(before, state, event, rules)
       case "WalletClosed":
         isOpen()
         if (before.balance !== 0n || openHoldsOf(before) > 0 || before.inFlight.size > 0 || before.prepared.size > 0)
           broken("the wallet is not empty")
-        return { ...state, status: "closed" }
+        return { ...state, status: "closed", freeze: null }
       case "OverdraftLimitChanged":
         isOpen()
         return { ...state, overdraftLimit: event.overdraftLimit }
@@ -180,7 +196,7 @@ export class Ledger {
     before: LedgerState,
     state: LedgerState,
     event: Extract<WalletEvent, { _tag: "TransferSent" | "TransferRefused" | "TransferSettled" | "TransferReversed" }>,
-    { broken, spends }: Rules
+    { broken, spends }: Pick<Rules, "broken" | "landedAt" | "spends">
   ): LedgerState {
     switch (event._tag) {
       case "TransferSent":
@@ -201,16 +217,47 @@ export class Ledger {
         const inFlight = new Map(before.inFlight)
         inFlight.delete(event.transferId)
         const back = event._tag === "TransferReversed" ? event.amount : 0n
-        return { ...state, balance: before.balance + back, inFlight }
+        const moved = { ...state, balance: before.balance + back, inFlight }
+        const capture = before.captures.get(event.transferId)
+        if (event.holdId !== (capture?.holdId ?? null)) broken(`it is of hold ${capture?.holdId ?? null}`)
+        if (capture === undefined) return moved
+        return this.endCapture(before, moved, event, capture)
       }
     }
+  }
+
+  /** Of what was captured: it has arrived, or the hold is as if nothing had been. */
+  private endCapture(
+    before: LedgerState,
+    state: LedgerState,
+    event: Extract<WalletEvent, { _tag: "TransferSettled" | "TransferReversed" }>,
+    { holdId, rest }: LedgerCapture
+  ): LedgerState {
+    const captures = new Map(before.captures)
+    captures.delete(event.transferId)
+    const hold = before.holds.get(holdId)!
+    if (event._tag === "TransferSettled") {
+      // One that releases the rest closes the hold.
+      return withHold({ ...state, captures }, { ...hold, ended: hold.ended || rest > 0n })
+    }
+    const captured = hold.captured - event.amount
+    const [final] = Array.from(captures).filter(([, one]) => one.holdId === holdId && one.rest > 0n)
+    if (!hold.ended && final !== undefined) {
+      // It is a part of what that one releases.
+      captures.set(final[0], { holdId, rest: final[1].rest + event.amount })
+      return withHold({ ...state, captures }, { ...hold, captured })
+    }
+    const remaining = hold.ended ? hold.remaining : hold.remaining + event.amount + rest
+    const ended = captured > 0n ? "captured" : "released"
+    return withHold({ ...state, captures }, { ...hold, captured, remaining, status: remaining > 0n ? "active" : ended })
   }
 
   private moveLegs(
     before: LedgerState,
     state: LedgerState,
     event: LegsEvent,
-    broken: (law: string) => void
+    broken: (law: string) => void,
+    thaws: (way: "debits" | "credits") => void
   ): LedgerState {
     const { transferId } = event
     const known = before.prepared.get(transferId)
@@ -220,12 +267,12 @@ export class Ledger {
         const legs = event._tag === "LegsBegun" ? legsOf(before.id, event.legs) : event.legs
         if (known !== undefined) broken("its legs are prepared already")
         if (before.status === "closed") broken("the wallet is closed")
-        const sends = legs.some(({ side }) => side === "sent")
-        if (sends && before.status === "frozen") broken("the wallet is frozen")
+        if (legs.some(({ side }) => side === "sent")) thaws("debits")
+        if (legs.some(({ side }) => side === "received")) thaws("credits")
         if (legs.length === 0) broken("no leg is the wallet's")
         const held = neededFor(legs)
         if (event.held !== held) broken(`it holds ${event.held} in transit, which needs ${held}`)
-        if (availableOf(before) < held) broken(`only ${availableOf(before)} is available`)
+        if (held > 0n && availableOf(before) < held) broken(`only ${availableOf(before)} is available`)
         return withLegs(state, transferId, { legs, held, decided: false })
       }
       case "LegsRefused":
@@ -250,74 +297,6 @@ export class Ledger {
     }
   }
 
-  private moveHold(
-    before: LedgerState,
-    state: LedgerState,
-    event: Extract<WalletEvent, { _tag: "HoldPlaced" | "HoldCaptured" | "HoldReleased" | "HoldExpired" }>,
-    { broken, landedAt, spends }: Rules
-  ): LedgerState {
-    // The owner's time; unless the event before it was dated ahead: then it was earlier, and is not known.
-    const time = state.updatedAt > before.updatedAt ? state.updatedAt : -Infinity
-    switch (event._tag) {
-      case "HoldPlaced": {
-        spends(event.amount)
-        if (event.expiresAt !== null && event.expiresAt <= time) broken("it has expired as it is placed")
-        const { amount, expiresAt, holdId: id, metadata, reference } = event
-        const walletId = before.id
-        const hold: LedgerHold = {
-          id,
-          walletId,
-          amount,
-          captured: 0n,
-          remaining: amount,
-          status: "active",
-          expiresAt,
-          reference,
-          metadata,
-          createdAt: state.updatedAt
-        }
-        return withHold(state, hold)
-      }
-      case "HoldCaptured": {
-        if (before.status !== "active") broken(`the wallet is ${before.status}`)
-        const hold = this.openHold(before, event.holdId, broken)
-        if (hold === undefined) return state
-        if (hold.expiresAt !== null && time >= hold.expiresAt)
-          broken(`the hold has expired at ${hold.expiresAt}, it is ${time}`)
-        if (event.amount <= 0n || event.amount > hold.remaining)
-          broken(`${event.amount} of ${hold.remaining} is captured`)
-        const captured = hold.captured + event.amount
-        const remaining = hold.remaining - event.amount - event.released
-        if (event.released !== 0n && remaining !== 0n) broken("a part is released")
-        const status = remaining === 0n ? "captured" : "active"
-        return withHold({ ...state, balance: before.balance - event.amount }, { ...hold, captured, remaining, status })
-      }
-      case "HoldReleased":
-      case "HoldExpired": {
-        if (event._tag === "HoldReleased" && before.status === "closed") broken("the wallet is closed")
-        const hold = this.openHold(before, event.holdId, broken)
-        if (hold === undefined) return state
-        if (event.amount !== hold.remaining) broken(`${event.amount} of ${hold.remaining} is released`)
-        if (event._tag === "HoldExpired") {
-          const { expiresAt } = hold
-          if (expiresAt === null || state.updatedAt < expiresAt)
-            broken(`the hold expires at ${expiresAt}, it is ${state.updatedAt}`)
-          else if (landedAt + soundMillis < expiresAt)
-            broken(`the hold expires at ${expiresAt}, it is ${landedAt} in truth`)
-        }
-        const ended = event._tag === "HoldReleased" ? "released" : "expired"
-        return withHold(state, { ...hold, remaining: 0n, status: hold.captured > 0n ? "captured" : ended })
-      }
-    }
-  }
-
-  private openHold({ holds }: LedgerState, holdId: string, broken: (law: string) => void): LedgerHold | undefined {
-    const hold = holds.get(holdId)
-    if (hold?.status === "active") return hold
-    broken(`hold ${holdId} is ${hold?.status ?? "not there"}`)
-    return undefined
-  }
-
   /** Exactly one event, as if it had never been; all others stay. */
   private undo(state: LedgerState, version: number, broken: (law: string) => void): LedgerState {
     const undone = this.events[version]
@@ -332,7 +311,7 @@ export class Ledger {
     const earlier = this.states[version - 1]
     switch (event._tag) {
       case "WalletCreated":
-        return { ...state, status: "closed" }
+        return { ...state, status: "closed", freeze: null }
       case "WalletCredited":
       case "TransferReceived":
         return { ...state, balance: state.balance - event.amount }
@@ -355,12 +334,20 @@ export class Ledger {
       }
       case "HoldCaptured":
         return withHold({ ...state, balance: state.balance + event.amount }, earlier!.holds.get(event.holdId)!)
+      case "HoldCapturedTo": {
+        const inFlight = new Map(state.inFlight)
+        const captures = new Map(state.captures)
+        if (!inFlight.delete(event.transferId) || !captures.delete(event.transferId)) broken("the transfer has ended")
+        const moved = { ...state, balance: state.balance + event.amount, inFlight, captures }
+        return withHold(moved, earlier!.holds.get(event.holdId)!)
+      }
       case "HoldReleased":
+      case "HoldChanged":
         return withHold(state, earlier!.holds.get(event.holdId)!)
       case "WalletFrozen":
       case "WalletUnfrozen":
       case "WalletClosed":
-        return { ...state, status: earlier!.status }
+        return { ...state, status: earlier!.status, freeze: earlier!.freeze }
       case "OverdraftLimitChanged":
         return { ...state, overdraftLimit: earlier!.overdraftLimit }
       case "MetadataChanged":

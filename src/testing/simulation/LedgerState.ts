@@ -3,7 +3,7 @@ import type { RecordedEvent } from "../../domain/Event.ts"
 import { transactionIdOf } from "../../domain/EventId.ts"
 import type { OwnLeg } from "../../domain/Legs.ts"
 import type { Metadata } from "../../domain/Limits.ts"
-import type { HoldStatus, Transaction, TransactionType, WalletStatus } from "../../domain/Wallet.ts"
+import type { Freeze, HoldStatus, Transaction, TransactionType, WalletStatus } from "../../domain/Wallet.ts"
 
 export interface LedgerHold {
   readonly id: string
@@ -16,6 +16,15 @@ export interface LedgerHold {
   readonly reference: string | null
   readonly metadata: Metadata
   readonly createdAt: number
+  /** Closed while a part was on its way to another wallet: what comes back of that is free. */
+  readonly ended: boolean
+}
+
+/** A capture to another wallet that is in flight. */
+export interface LedgerCapture {
+  readonly holdId: string
+  /** What it releases when it arrives. */
+  readonly rest: bigint
 }
 
 /** A wallet after one of its events. Values; the maps are never changed. */
@@ -27,6 +36,9 @@ export interface LedgerState {
   readonly held: bigint
   readonly overdraftLimit: bigint
   readonly status: WalletStatus
+  readonly freeze: Freeze | null
+  /** Whether a forced debit was ever among its events. */
+  readonly forced: boolean
   readonly version: number
   readonly metadata: Metadata
   readonly createdAt: number
@@ -35,6 +47,8 @@ export interface LedgerState {
   readonly holds: ReadonlyMap<string, LedgerHold>
   /** Sent and not ended: transfer id → amount. */
   readonly inFlight: ReadonlyMap<string, bigint>
+  /** Those of {@link inFlight} whose money was captured from a hold. */
+  readonly captures: ReadonlyMap<string, LedgerCapture>
   /** Promised of transfers of several legs, by transfer id; at its home until it is settled. */
   readonly prepared: ReadonlyMap<string, LedgerLegs>
 }
@@ -56,6 +70,22 @@ const jsonBytes = (value: unknown): number => Buffer.byteLength(JSON.stringify(v
 const openBytes = (reference: string | null, metadata: Metadata): number =>
   320 + (reference === null ? 0 : jsonBytes(reference)) + jsonBytes(metadata)
 
+/** What a reader is shown of it. */
+export const viewOf = ({
+  captures: _captures,
+  forced: _forced,
+  holds: _holds,
+  inFlight: _inFlight,
+  prepared: _prepared,
+  ...view
+}: LedgerState) => view
+
+export const holdViewOf = (hold: LedgerHold | undefined) => {
+  if (hold === undefined) return undefined
+  const { ended: _ended, ...view } = hold
+  return view
+}
+
 /** Of a transfer of several legs: more than the workload draws. */
 export const legsBytes = 20_000
 
@@ -67,20 +97,23 @@ export const metadataBytes = (metadata: Metadata): number => jsonBytes(metadata)
 
 /** As the manual counts it. Of what is in flight the model keeps no references: `mostReference` is the longest. */
 export const stateBytes = (
-  { holds, inFlight, metadata, prepared }: LedgerState,
+  { captures, holds, inFlight, metadata, prepared }: LedgerState,
   mostReference: string | null
 ): number => {
   let bytes = 600 + jsonBytes(metadata) + inFlight.size * askedBytes(mostReference)
   // Of a home there is the whole transfer, too, of which the model does not know how many legs it has.
   if (mostReference !== null) bytes += prepared.size * legsBytes
+  // … nor whether a hold that waits for one of them is still kept.
+  if (mostReference !== null) bytes += captures.size * (216 + askedBytes(mostReference))
   for (const hold of holds.values()) if (isOpenHold(hold)) bytes += openBytes(hold.reference, hold.metadata)
   return bytes
 }
 
-export const heldIn = ({ holds, prepared }: Pick<LedgerState, "holds" | "prepared">): bigint => {
+export const heldIn = ({ captures, holds, prepared }: Pick<LedgerState, "captures" | "holds" | "prepared">): bigint => {
   let held = 0n
   for (const hold of holds.values()) if (isOpenHold(hold)) held += hold.remaining
   for (const legs of prepared.values()) held += legs.held
+  for (const { rest } of captures.values()) held += rest
   return held
 }
 
@@ -123,6 +156,16 @@ export const legsOf = (
   return own
 }
 
+/** Whether a part of the hold is on its way to another wallet. */
+export const isUnderWay = ({ captures }: LedgerState, holdId: string): boolean =>
+  Array.from(captures.values()).some((capture) => capture.holdId === holdId)
+
+/** Whether what goes that way is stopped at `time`, ms. */
+export const isFrozen = ({ freeze }: LedgerState, way: "debits" | "credits", time: number): boolean =>
+  freeze !== null &&
+  (freeze.direction === "all" || freeze.direction === way) &&
+  (freeze.until === null || time < freeze.until)
+
 export const withHold = (state: LedgerState, hold: LedgerHold): LedgerState => {
   const holds = new Map(state.holds).set(hold.id, hold)
   return { ...state, holds, held: heldIn({ ...state, holds }) }
@@ -135,6 +178,7 @@ const typeOf = ({ event }: RecordedEvent, moved: boolean): TransactionType | und
     case "WalletDebited":
       return "debit"
     case "HoldCaptured":
+    case "HoldCapturedTo":
       return "capture"
     case "TransferReceived":
       return "transfer_in"
@@ -206,10 +250,43 @@ const transactionOf = (
     currency: after.currency,
     reference: noted.reference,
     metadata: noted.metadata,
-    holdId: "holdId" in event ? event.holdId : restored?._tag === "Hold" ? restored.hold.id : null,
-    transferId: "transferId" in event ? event.transferId : restored?._tag === "NoTransfer" ? restored.transferId : null,
+    holdId: "holdId" in event ? event.holdId : restored !== undefined && "hold" in restored ? restored.hold.id : null,
+    transferId:
+      "transferId" in event
+        ? event.transferId
+        : restored?._tag === "NoTransfer" || restored?._tag === "NoCapture"
+          ? restored.transferId
+          : null,
     version,
     createdAt,
     effectiveAt: "effectiveAt" in event ? (event.effectiveAt ?? createdAt) : createdAt
   }
+}
+
+/** What the model of a wallet judges an event by. */
+export interface Rules {
+  readonly broken: (law: string) => void
+  readonly landedAt: number
+  /** What every command that takes money has to mind. */
+  readonly spends: (amount: bigint) => void
+  /** … and every command that moves money that way. */
+  readonly thaws: (way: "debits" | "credits") => void
+}
+
+/** For an event at `time`, ms, after that state. Its own time may have been earlier than that, never later. */
+export const rulesFor = (
+  before: LedgerState,
+  time: number,
+  { broken, landedAt }: Pick<Rules, "broken" | "landedAt">
+): Rules => {
+  const thaws = (way: "debits" | "credits") => {
+    if (isFrozen(before, way, time)) broken(`the wallet is frozen for ${way}`)
+  }
+  const spends = (amount: bigint) => {
+    if (amount <= 0n) broken(`an amount of ${amount}`)
+    if (before.status === "closed") broken("the wallet is closed")
+    thaws("debits")
+    if (availableOf(before) < amount) broken(`only ${availableOf(before)} is available`)
+  }
+  return { broken, landedAt, spends, thaws }
 }

@@ -72,7 +72,10 @@ class Conservation {
     const cause = reversed ?? event
     // What leaves or enters the wallets, or is between two of them.
     const inFlight =
-      cause._tag === "TransferSent" || cause._tag === "TransferReceived" || cause._tag === "TransferReversed"
+      cause._tag === "TransferSent" ||
+      cause._tag === "HoldCapturedTo" ||
+      cause._tag === "TransferReceived" ||
+      cause._tag === "TransferReversed"
     this.add(currency, inFlight ? "inFlight" : cause._tag === "LegsApplied" ? "legs" : "outside", -change)
     const sum = (what: string) => this.totals.get(totalKey(currency, what)) ?? 0n
     if (sum("inFlight") < 0n) {
@@ -122,7 +125,9 @@ const checkCommand = (
   if (same.length === 0) violated(`${place}: nobody has asked for it under key ${given}`)
   else if (!same.some(mayHaveDone))
     violated(`${place}: all who asked for it under key ${given} were told that nothing has happened`)
-  const captured = events[0]!.event._tag === "HoldCaptured" ? before?.holds.get(events[0]!.event.holdId) : undefined
+  const { event } = events[0]!
+  const uses = event._tag === "HoldCaptured" || event._tag === "HoldCapturedTo" || event._tag === "HoldChanged"
+  const captured = uses ? before?.holds.get(event.holdId) : undefined
   const expiresAt = captured?.expiresAt ?? Infinity
   if (same.length > 0 && same.every(({ calledAt }) => calledAt > expiresAt + soundMillis))
     violated(`${place}: the hold had expired at ${expiresAt} when it was asked for`)
@@ -186,7 +191,7 @@ const followTransfer = (
 ): void => {
   const { event, walletId } = recorded
   const place = `${event._tag} at version ${recorded.version} of ${walletId}`
-  if (event._tag === "TransferSent") {
+  if (event._tag === "TransferSent" || event._tag === "HoldCapturedTo") {
     if (transfers.has(event.transferId)) violated(`${place}: it is sent twice`)
     const { amount, to, transferId: id } = event
     transfers.set(id, { id, from: walletId, to, amount, sent: recorded, arrived: undefined, ended: undefined })

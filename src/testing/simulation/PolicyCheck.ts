@@ -71,11 +71,21 @@ const commandOf = (events: ReadonlyArray<RecordedEvent>): Command | undefined =>
     case "WalletCredited":
       return { ...event, _tag: "Credit", walletId }
     case "WalletDebited":
-      return { ...event, _tag: "Debit", walletId }
+      return { ...event, _tag: "Debit", walletId, force: event.forced }
     case "HoldPlaced":
       return { ...event, _tag: "PlaceHold", walletId }
     case "HoldCaptured":
       return { ...event, _tag: "CaptureHold", walletId, final: event.released > 0n }
+    case "HoldCapturedTo":
+      return { ...event, _tag: "CaptureHoldTo", walletId, final: event.rest > 0n, destination: null }
+    case "HoldChanged":
+      return {
+        _tag: "ChangeHold",
+        walletId,
+        holdId: event.holdId,
+        amount: event.amount,
+        expiry: { at: event.expiresAt }
+      }
     case "HoldReleased":
       return { _tag: "ReleaseHold", walletId, holdId: event.holdId }
     case "TransferSent":
@@ -104,6 +114,7 @@ const commandOf = (events: ReadonlyArray<RecordedEvent>): Command | undefined =>
       }
     }
     case "NothingChanged":
+    case "FreezeExpired":
     case "HoldExpired":
     case "TransferRefused":
     case "TransferSettled":
@@ -143,6 +154,27 @@ export const checkPolicies = (trial: Trial, account: Account): void => {
   }
 }
 
+/** At the hold's wallet, or at the one that the money goes to. */
+const capturedBy = (operation: Extract<Operation, { readonly kind: "capture" }>, walletId: string): Command => {
+  const { to, ...asked } = operation
+  if (to === null) return { ...asked, _tag: "CaptureHold" }
+  if (walletId === asked.walletId) {
+    return { ...asked, _tag: "CaptureHoldTo", transferId: "", to, currency: "", destination: null }
+  }
+  const { amount, effectiveAt, walletId: from } = asked
+  const note = { reference: null, metadata: noMetadata }
+  return {
+    ...note,
+    _tag: "ReceiveTransfer",
+    walletId,
+    transferId: "",
+    from,
+    amount: amount ?? 0n,
+    currency: "",
+    effectiveAt
+  }
+}
+
 /** What a client asked of a wallet. */
 const askedOf = (operation: Operation, walletId: string): Command | undefined => {
   const note = { reference: null, metadata: noMetadata }
@@ -156,7 +188,17 @@ const askedOf = (operation: Operation, walletId: string): Command | undefined =>
     case "hold":
       return { ...operation, _tag: "PlaceHold", holdId: "", metadata: noMetadata }
     case "capture":
-      return { ...operation, _tag: "CaptureHold" }
+      return capturedBy(operation, walletId)
+    case "change": {
+      const { amount, expiresAt, holdId } = operation
+      return {
+        _tag: "ChangeHold",
+        walletId,
+        holdId,
+        amount,
+        expiry: expiresAt === undefined ? null : { at: expiresAt }
+      }
+    }
     case "release":
       return { ...operation, _tag: "ReleaseHold" }
     case "freeze":

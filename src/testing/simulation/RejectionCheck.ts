@@ -6,6 +6,7 @@ import type { Ledger } from "./Ledger.ts"
 import {
   askedBytes,
   availableOf,
+  isFrozen,
   isOpenHold,
   legsBytes,
   legsOf,
@@ -38,6 +39,8 @@ interface Moment {
   readonly destinations: ReadonlyArray<LedgerState | undefined>
   /** The latest that the node's time was at the answer, ms. */
   readonly time: number
+  /** The earliest that it was at the call, ms. */
+  readonly since: number
   readonly limits: WalletLimits
   /** Of all wallets of several legs but the home, each at any time of the call. */
   readonly others: ReadonlyMap<string, ReadonlyArray<LedgerState | undefined>>
@@ -46,11 +49,18 @@ interface Moment {
 const needed = (operation: Operation, state: LedgerState): bigint | undefined => {
   switch (operation.kind) {
     case "debit":
+      return operation.force ? undefined : operation.amount
     case "hold":
     case "transfer":
       return operation.amount
-    case "update":
-      return operation.overdraftLimit === null ? undefined : state.overdraftLimit - operation.overdraftLimit
+    case "change": {
+      const raised = (operation.amount ?? 0n) - (state.holds.get(operation.holdId)?.amount ?? 0n)
+      return raised > 0n ? raised : undefined
+    }
+    case "update": {
+      const lowered = operation.overdraftLimit === null ? 0n : state.overdraftLimit - operation.overdraftLimit
+      return lowered > 0n ? lowered : undefined
+    }
     default:
       return undefined
   }
@@ -65,6 +75,8 @@ const added = (operation: Operation, state: LedgerState): number => {
     case "hold":
     case "transfer":
       return askedBytes(operation.reference)
+    case "capture":
+      return operation.to === null ? -Infinity : askedBytes(null) + 216
     case "legs":
       return legsBytes
     case "update":
@@ -78,7 +90,7 @@ const added = (operation: Operation, state: LedgerState): number => {
 const justifiesLegs = (
   tag: string,
   { legs }: Extract<Operation, { readonly kind: "legs" }>,
-  { others, state }: Moment
+  { others, since, state }: Moment
 ): boolean => {
   const statesOf = (walletId: string): ReadonlyArray<LedgerState | undefined> =>
     others.get(walletId) ?? (state === undefined ? [] : [state])
@@ -90,7 +102,11 @@ const justifiesLegs = (
     case "WalletClosed":
       return wallets.some((id) => any(id, isClosed))
     case "WalletFrozen":
-      return legs.some(({ from }) => any(from, (one) => one?.status === "frozen"))
+      return legs.some(
+        ({ from, to }) =>
+          any(from, (one) => one !== undefined && isFrozen(one, "debits", since)) ||
+          any(to, (one) => one !== undefined && isFrozen(one, "credits", since))
+      )
     case "SameWallet":
       return legs.some(({ from, to }) => from === to)
     case "CurrencyMismatch":
@@ -108,46 +124,53 @@ const justifiesLegs = (
   }
 }
 
+/** Of one leg, also that of a capture. */
+export const destinationOf = (operation: Operation): string | undefined =>
+  operation.kind === "transfer" || operation.kind === "capture" ? (operation.to ?? undefined) : undefined
+
 const isClosed = (state: LedgerState | undefined) => state?.status === "closed"
 
 /** Whether the wallet, as it was, says so. */
 const justifies = (tag: string, operation: Operation, moment: Moment): boolean => {
-  const { destinations, limits, state, time } = moment
+  const { destinations, limits, since, state, time } = moment
   if (operation.kind === "legs" && tag !== "LimitExceeded") return justifiesLegs(tag, operation, moment)
   switch (tag) {
     case "WalletNotFound":
       return (
         state === undefined ||
-        (operation.kind === "transfer" && destinations.includes(undefined)) ||
+        destinations.includes(undefined) ||
         (operation.kind === "past" && operation.atVersion > state.version)
       )
     case "WalletAlreadyExists":
       return state !== undefined
     case "WalletClosed":
-      return isClosed(state) || (operation.kind === "transfer" && destinations.some(isClosed))
+      return isClosed(state) || destinations.some(isClosed)
     case "SameWallet":
-      return operation.kind === "transfer" && operation.to === operation.walletId
+      return destinationOf(operation) === operation.walletId
   }
   if (state === undefined) return false
   const hold = "holdId" in operation ? state.holds.get(operation.holdId) : undefined
   switch (tag) {
     case "WalletFrozen":
-      return state.status === "frozen" && ["debit", "hold", "capture", "transfer"].includes(operation.kind)
+      return operation.kind === "credit"
+        ? isFrozen(state, "credits", since)
+        : isFrozen(state, "debits", since) &&
+            ["debit", "hold", "capture", "change", "transfer"].includes(operation.kind)
     case "WalletNotEmpty":
       return (
         operation.kind === "close" &&
         (state.balance !== 0n || openHoldsOf(state) > 0 || state.inFlight.size + state.prepared.size > 0)
       )
     case "CurrencyMismatch":
-      return (
-        operation.kind === "transfer" &&
-        destinations.some((other) => other !== undefined && other.currency !== state.currency)
-      )
+      return destinations.some((other) => other !== undefined && other.currency !== state.currency)
     case "HoldNotFound":
       return "holdId" in operation && !isOpenHold(hold)
     case "HoldClosed":
       return hold !== undefined && (!isOpenHold(hold) || (hold.expiresAt !== null && hold.expiresAt <= time))
     case "HoldAmountExceeded":
+      if (operation.kind === "change") {
+        return isOpenHold(hold) && operation.amount !== null && operation.amount < hold.captured
+      }
       return (
         operation.kind === "capture" &&
         isOpenHold(hold) &&
@@ -161,7 +184,12 @@ const justifies = (tag: string, operation: Operation, moment: Moment): boolean =
     case "LimitExceeded":
       return stateBytes(state, longestReference) + added(operation, state) > limits.stateBytes
     case "InvalidRequest":
-      return operation.kind === "hold" && operation.expiresAt !== null && operation.expiresAt <= time
+      if (operation.kind === "freeze") return operation.until !== null && operation.until <= time
+      return (
+        (operation.kind === "hold" || operation.kind === "change") &&
+        typeof operation.expiresAt === "number" &&
+        operation.expiresAt <= time
+      )
     default:
       return false
   }
@@ -180,6 +208,7 @@ const couldBeRefused = (operation: Operation): boolean => {
     case "legs":
       return operation.legs.some(({ amount }) => amount === unluckyAmount || amount === unluckyArrival)
     case "capture":
+    case "change":
       return operation.amount === unluckyAmount || operation.amount === null
     case "release":
       return true
@@ -212,6 +241,17 @@ const doneBefore = (account: Account, attempt: Answered): ReadonlyArray<LoggedCo
   )
 }
 
+/** Of several legs: the wallets but the home, each at any time of the call. */
+const othersOf = (account: Account, attempt: Answered): Moment["others"] => {
+  const { operation, truth } = attempt
+  const others = new Map<string, ReadonlyArray<LedgerState | undefined>>()
+  for (const id of operation.kind === "legs" ? operation.legs.flatMap(({ from, to }) => [from, to]) : []) {
+    if (id === operation.walletId) continue
+    others.set(id, statesBetween(account.ledgers.get(id), toldVersion(attempt, id), truth.versions.get(id) ?? -1))
+  }
+  return others
+}
+
 const checkRules = (
   trial: Trial,
   account: Account,
@@ -224,19 +264,15 @@ const checkRules = (
   const ledger = account.ledgers.get(walletId)
   const newest = truth.versions.get(walletId) ?? -1
   const states = statesBetween(ledger, oldestVersion(trial, attempt, ledger), newest)
-  const to = operation.kind === "transfer" ? operation.to : undefined
+  const to = destinationOf(operation)
   const destination = to === undefined ? undefined : account.ledgers.get(to)
   const destinations =
     to === undefined ? [] : statesBetween(destination, toldVersion(attempt, to), truth.versions.get(to) ?? -1)
   const { limits } = trial.plan.bounds
-  const others = new Map<string, ReadonlyArray<LedgerState | undefined>>()
-  for (const id of operation.kind === "legs" ? operation.legs.flatMap(({ from, to }) => [from, to]) : []) {
-    if (id === walletId) continue
-    const other = account.ledgers.get(id)
-    others.set(id, statesBetween(other, toldVersion(attempt, id), truth.versions.get(id) ?? -1))
-  }
+  const others = othersOf(account, attempt)
   const holds = states.some((state) => {
-    return justifies(tag, operation, { state, destinations, others, time: truth.time + soundMillis, limits })
+    const [since, time] = [attempt.calledAt - soundMillis, truth.time + soundMillis]
+    return justifies(tag, operation, { state, destinations, others, since, time, limits })
   })
   if (!holds) wrong("the wallet was not like that at any time of the call")
   if (operation.kind !== "read" && operation.kind !== "past") checkUnused(account, attempt, wrong)
@@ -286,17 +322,31 @@ const checkTransferReversed = (account: Account, attempt: Answered, wrong: (law:
   wrong("it was never sent")
 }
 
-/** The destination may have been closed after it was looked at, before it was asked; or a policy of another wallet is against it. */
-const checkTriedReversal = (trial: Trial, account: Account, attempt: Answered): boolean => {
-  const { operation, truth } = attempt
+/**
+ * Another wallet may have come to be against it after it was looked at, before it was asked: closed, frozen, short of
+ * money; or a policy of that wallet is against it.
+ */
+const checkTriedReversal = (trial: Trial, account: Account, attempt: Answered, reason: string): boolean => {
+  const { calledAt, operation, truth } = attempt
+  const [since, time] = [calledAt - soundMillis, truth.time + soundMillis]
   if (operation.kind === "legs") {
-    return operation.legs.flatMap(({ from, to }) => [from, to]).some((id) => wasAgainst(trial, account, attempt, id))
+    const { limits } = trial.plan.bounds
+    const ledger = account.ledgers.get(operation.walletId)
+    const newest = truth.versions.get(operation.walletId) ?? -1
+    const state = statesBetween(ledger, newest, newest).at(-1)
+    const moment = { state, destinations: [], others: othersOf(account, attempt), since, time, limits }
+    const tag = reason.slice(0, reason.indexOf(":"))
+    return (
+      operation.legs.some(({ from, to }) => [from, to].some((id) => wasAgainst(trial, account, attempt, id))) ||
+      justifiesLegs(tag, operation, moment)
+    )
   }
-  if (operation.kind !== "transfer") return false
-  const { to } = operation
+  const to = destinationOf(operation)
+  if (to === undefined) return false
   if (wasAgainst(trial, account, attempt, to)) return true
-  const ledger = account.ledgers.get(to)
-  return statesBetween(ledger, toldVersion(attempt, to), truth.versions.get(to) ?? -1).some(isClosed)
+  return statesBetween(account.ledgers.get(to), toldVersion(attempt, to), truth.versions.get(to) ?? -1).some(
+    (state) => isClosed(state) || (state !== undefined && isFrozen(state, "credits", since))
+  )
 }
 
 /** The wallet was at the version that was told, at some moment of the call, and not at the one that was asked for. */
@@ -320,7 +370,7 @@ export const checkRejection = (
   trial: Trial,
   account: Account,
   attempt: Answered,
-  error: { readonly _tag: string; readonly version?: number; readonly policy?: string },
+  error: { readonly _tag: string; readonly version?: number; readonly policy?: string; readonly reason?: string },
   wrong: (law: string) => void
 ): void => {
   const tag = error._tag
@@ -336,7 +386,7 @@ export const checkRejection = (
     case "OperationReversed":
       return checkReversed(account, attempt, wrong)
     case "TransferReversed":
-      if (attempt.dryRun && checkTriedReversal(trial, account, attempt)) return
+      if (attempt.dryRun && checkTriedReversal(trial, account, attempt, error.reason ?? "")) return
       return checkTransferReversed(account, attempt, wrong)
     case "PolicyRejected":
       trial.asked.rejected++

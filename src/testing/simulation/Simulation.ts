@@ -144,6 +144,10 @@ const unrest = (trial: Trial, cluster: SimulatedCluster): string | undefined => 
         return `transfer ${transfer.id} from ${transfer.from} to ${transfer.to} has not ended`
     }
   }
+  for (const { wallet } of state.wallets.values()) {
+    const until = wallet.freeze?.until ?? null
+    if (until !== null && until + soundMillis < world.now - 10_000) return `the freeze of ${wallet.id} has not ended`
+  }
   for (const holds of state.holds.values()) {
     for (const { hold } of holds.values()) {
       if (hold.status === "active" && hold.expiresAt !== null && hold.expiresAt + soundMillis < world.now - 10_000) {

@@ -19,6 +19,8 @@ export const isUnlucky = (event: WalletEvent): boolean => {
     case "WalletDebited":
     case "HoldPlaced":
     case "HoldCaptured":
+    case "HoldCapturedTo":
+    case "HoldChanged":
     case "TransferSent":
       return event.amount === unluckyAmount
     case "LegsBegun":

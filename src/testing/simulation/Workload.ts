@@ -48,7 +48,8 @@ const movement =
     amount: unlucky ? unluckyAmount : amountOf(random, most),
     reference: referenceOf(random),
     metadata: random.chance(0.2) ? { tag: `t${random.below(10)}` } : {},
-    effectiveAt: effectiveAtOf(random)
+    effectiveAt: effectiveAtOf(random),
+    force: kind === "debit" && random.chance(0.08)
   })
 
 /** Of a hold, ms: it is over before it begins, or while somebody captures it, or a clock has to be wrong. */
@@ -58,19 +59,40 @@ const lifetimeOf = (random: SeededRandom): number =>
 const hold: Draw = (random, walletId, unlucky, { now }) => ({
   kind: "hold",
   walletId,
-  amount: unlucky ? (random.chance(0.5) ? unluckyAmount : unluckyRelease) : amountOf(random, 20),
+  amount: unlucky
+    ? random.chance(0.5)
+      ? unluckyAmount
+      : unluckyRelease
+    : amountOf(random, random.chance(0.3) ? 45 : 20),
   expiresAt: random.chance(0.6) ? now() + lifetimeOf(random) : null,
   reference: referenceOf(random)
 })
 
-const capture: Draw = (random, walletId, unlucky, known) => ({
-  kind: "capture",
-  walletId,
-  holdId: knownHold(random, known, walletId),
-  amount: unlucky ? unluckyAmount : random.chance(0.4) ? null : amountOf(random, 10),
-  final: random.chance(0.4),
-  effectiveAt: effectiveAtOf(random)
-})
+const capture: Draw = (random, walletId, unlucky, known) => {
+  const to = random.chance(0.5) ? null : random.chance(0.03) ? "no-such-wallet" : random.pick(known.wallets)
+  const bad = to !== null && random.chance(0.7) ? unluckyArrival : unluckyAmount
+  return {
+    kind: "capture",
+    walletId,
+    holdId: knownHold(random, known, walletId),
+    amount: unlucky ? bad : random.chance(0.3) ? null : amountOf(random, 10),
+    final: random.chance(0.4),
+    effectiveAt: effectiveAtOf(random),
+    to
+  }
+}
+
+const change: Draw = (random, walletId, unlucky, known) => {
+  const what = random.below(3)
+  return {
+    kind: "change",
+    walletId,
+    holdId: knownHold(random, known, walletId),
+    // Some of it less than is captured by now.
+    amount: what === 0 ? null : unlucky ? unluckyAmount : amountOf(random, random.chance(0.4) ? 4 : 25),
+    expiresAt: what === 1 ? undefined : random.chance(0.2) ? null : known.now() + lifetimeOf(random)
+  }
+}
 
 const release: Draw = (random, walletId, _, known) => ({
   kind: "release",
@@ -78,8 +100,17 @@ const release: Draw = (random, walletId, _, known) => ({
   holdId: knownHold(random, known, walletId)
 })
 
+/** Some end while somebody waits for it. */
+const freeze: Draw = (random, walletId, unlucky, { now }) => ({
+  kind: "freeze",
+  walletId,
+  reason: reasonOf(random, unlucky),
+  direction: random.pick(["debits", "debits", "credits", "all"] as const),
+  until: random.chance(0.5) ? now() + random.between(-20, 4_000) : null
+})
+
 const status =
-  (kind: "freeze" | "unfreeze" | "close"): Draw =>
+  (kind: "unfreeze" | "close"): Draw =>
   (random, walletId, unlucky) => ({ kind, walletId, reason: reasonOf(random, unlucky) })
 
 const update: Draw = (random, walletId, unlucky) => {
@@ -154,11 +185,12 @@ const draws: ReadonlyArray<readonly [Draw, number]> = [
   [movement("credit", 50), 22],
   [movement("debit", 25), 14],
   [hold, 14],
-  [capture, 10],
+  [capture, 14],
+  [change, 12],
   [release, 6],
   [transfer, 22],
   [legs, 14],
-  [status("freeze"), 3],
+  [freeze, 4],
   [status("unfreeze"), 5],
   [status("close"), 2],
   [update, 4],

@@ -51,6 +51,13 @@ const wallet: fc.Arbitrary<WalletView> = fc.record({
   held: below(36, 0n),
   overdraftLimit: amountOrZero,
   status: fc.constantFrom("active", "frozen", "closed"),
+  freeze: maybe(
+    fc.record({
+      direction: fc.constantFrom("debits" as const, "credits" as const, "all" as const),
+      reason: maybe(text),
+      until: maybe(time)
+    })
+  ),
   version,
   metadata,
   createdAt: time,

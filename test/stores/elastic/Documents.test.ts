@@ -59,6 +59,7 @@ const documents: ReadonlyArray<SearchDocument> = [
       held: bound,
       overdraftLimit: 10n ** 30n - 1n,
       status: "frozen",
+      freeze: { direction: "all", reason: "why", until: 1_767_225_600_000 },
       version: 3,
       metadata: JSON.parse(`{"": "\\ufeff", "a.b": "🐎", "__proto__": "İ"}`),
       createdAt: 0,

@@ -16,6 +16,7 @@ const wallet: WalletView = {
   held: 0n,
   overdraftLimit: 0n,
   status: "active",
+  freeze: null,
   version: 0,
   metadata: {},
   createdAt: 1,

@@ -3,7 +3,7 @@
  * wallet, a quarter of the wallets one owner's; each question by 8 callers, page 1 and page 200.
  */
 import * as Effect from "effect/Effect"
-import type { Transaction, WalletView } from "../../../src/domain/Wallet.ts"
+import { plainFreeze, type Transaction, type WalletView } from "../../../src/domain/Wallet.ts"
 import * as Connection from "../../../src/stores/elastic/Connection.ts"
 import * as ElasticReadModel from "../../../src/stores/elastic/ElasticReadModel.ts"
 import * as ElasticSearchIndex from "../../../src/stores/elastic/ElasticSearchIndex.ts"
@@ -32,6 +32,7 @@ const walletOf = (number: number): WalletView => ({
   held: 0n,
   overdraftLimit: 0n,
   status: number % 1_000 === 0 ? "frozen" : "active",
+  freeze: number % 1_000 === 0 ? plainFreeze : null,
   version: transactionsPerWallet,
   metadata: metadataOf(number),
   createdAt: begin + number,

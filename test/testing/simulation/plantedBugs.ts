@@ -2,6 +2,7 @@
  * Bugs as they are really made, each a change of some text of the engine: the simulation has
  * to find every one of them, or it proves nothing; unit tests those that it cannot meet.
  */
+import { plantedHolds } from "./plantedHolds.ts"
 import { plantedLegs } from "./plantedLegs.ts"
 import { plantedPolicies } from "./plantedPolicies.ts"
 import { answers } from "./answerBugs.ts"
@@ -76,7 +77,7 @@ const unchanged: ReadonlyArray<PlantedBug> = [
     "a freeze of a frozen wallet leaves nothing in the log",
     change(
       "domain/LifecycleRules.ts",
-      `return nothingChanged(wallet, "Freeze", command.reason)`,
+      `return nothingChanged(wallet, "Freeze", reason)`,
       "return Result.succeed([] as never)"
     )
   ),
@@ -295,8 +296,8 @@ const pipeline: ReadonlyArray<PlantedBug> = [
     "commands build on holds that may still be undone",
     change(
       "domain/Provisional.ts",
-      "    if (key === undefined) return\n",
-      '    if (key === undefined || key.startsWith("hold ")) return\n'
+      "    if (key !== undefined) this.#countTrace(key, sign)\n",
+      '    if (key !== undefined && !key.startsWith("hold ")) this.#countTrace(key, sign)\n'
     )
   )
 ]
@@ -377,7 +378,7 @@ const holds: ReadonlyArray<PlantedBug> = [
   ),
   bug(
     "a hold is captured after its time",
-    change("domain/HoldRules.ts", "context.time >= hold.expiresAt)", "context.time >= hold.expiresAt + 400)")
+    change("domain/HoldRules.ts", "time >= expiresAt", "time >= expiresAt + 400")
   )
 ]
 
@@ -457,6 +458,7 @@ export const plantedBugs: ReadonlyArray<PlantedBug> = [
   ...transfers,
   ...plantedLegs,
   ...plantedPolicies,
+  ...plantedHolds,
   ...keys,
   ...unchanged,
   ...unsure,

@@ -26,7 +26,7 @@ import { maxMerged, maxWallets, type Wallets } from "./Wallets.ts"
 import { looksUp, resolveWords, type SearchWord, type SearchWords, wordConditions } from "./Words.ts"
 
 /** The types whose events can be of a hold. */
-const typesOfHold = ["HoldCaptured", "OperationReversed"] as const
+const typesOfHold = ["HoldCaptured", "HoldCapturedTo", "TransferReversed", "OperationReversed"] as const
 const common: ReadonlySet<string> = new Set(["WalletCredited", "WalletDebited"])
 /** As the partial indexes have it. */
 const isRare = "r.amount is not null and r.type not in ('WalletCredited', 'WalletDebited')"

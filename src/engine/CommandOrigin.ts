@@ -1,0 +1,51 @@
+/** Who asks for a command, whence and how: its form, and the key that it is known by. */
+import type { Await } from "../actors/Mailbox.ts"
+import { noKey } from "../actors/Mailbox.ts"
+import { bothInvalid, invalid } from "../domain/Decision.ts"
+import type { CommandKey } from "../domain/Event.ts"
+import { isIdempotencyKey, isText, maxTextLength } from "../domain/Limits.ts"
+import type { InvalidRequest } from "../domain/Rejection.ts"
+
+const isOrigin = (text: string | null): boolean => text === null || isText(text, maxTextLength)
+
+/** Who asks, whence and how. */
+export interface CommandOrigin {
+  /** `undefined`: a dry run that has none. */
+  readonly idempotencyKey: string | undefined
+  readonly await: Await
+  readonly actor: string | null
+  readonly correlationId: string | null
+  readonly dryRun: boolean
+  readonly ifVersion: number | null
+}
+
+/** Of a key in good form. */
+export const keyOf = (idempotencyKey: string | undefined): CommandKey =>
+  idempotencyKey === undefined ? noKey : `c:${idempotencyKey}`
+
+/** All that is wrong with the origin of a command. */
+export const malformedOrigin = (origin: CommandOrigin): InvalidRequest | undefined => {
+  const { actor, await: wanted, correlationId, dryRun, idempotencyKey, ifVersion } = origin
+  return bothInvalid(
+    bothInvalid(
+      (idempotencyKey === undefined && dryRun) || isIdempotencyKey(idempotencyKey!)
+        ? undefined
+        : invalid("idempotencyKey: not 1 to 255 visible ASCII characters"),
+      wanted === "persisted" || wanted === "committed" || wanted === "indexed"
+        ? undefined
+        : invalid("await: not one of committed, persisted and indexed")
+    ),
+    bothInvalid(
+      bothInvalid(
+        isOrigin(actor) ? undefined : invalid("actor: not a text of at most 255 characters"),
+        isOrigin(correlationId) ? undefined : invalid("correlationId: not a text of at most 255 characters")
+      ),
+      bothInvalid(
+        typeof dryRun === "boolean" ? undefined : invalid("dryRun: neither true nor false"),
+        ifVersion === null || (Number.isSafeInteger(ifVersion) && ifVersion >= 0)
+          ? undefined
+          : invalid("ifVersion: not a version")
+      )
+    )
+  )
+}
