@@ -16,8 +16,8 @@ const quote = '"'.charCodeAt(0)
 const backslash = "\\".charCodeAt(0)
 const colon = ":".charCodeAt(0)
 
-/** What no name has as it is, and the mark of what stands for it. */
-const special = /[~"\\\u0000-\u001f]/
+/** Quote, backslash and control characters, which no name has as they are, and `~`, with which what stands for them begins. */
+const special = /[^ !#-[\]-}\u007f-\uffff]/
 const specials = new RegExp(special, "g")
 const marked = /~(..)/g
 

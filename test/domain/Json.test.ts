@@ -22,7 +22,7 @@ const byNumber = (unit: string): string => `\\u${unit.charCodeAt(0).toString(16)
 /** Three ways to write a unit: as short as can be, as it is where it may be, by its number. */
 const writings: ReadonlyArray<(unit: string) => string> = [
   (unit) => JSON.stringify(unit).slice(1, -1),
-  (unit) => (/["\\\u0000-\u001f]/.test(unit) ? JSON.stringify(unit).slice(1, -1) : unit),
+  (unit) => (/[^ !#-[\]-\uffff]/.test(unit) ? JSON.stringify(unit).slice(1, -1) : unit),
   byNumber
 ]
 

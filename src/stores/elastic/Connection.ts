@@ -3,6 +3,7 @@
  * a time limit of ours and with its failure translated. A node that cannot be reached is
  * left out for the next one at once; nothing else is tried again here.
  */
+import type * as Elasticsearch from "@elastic/elasticsearch"
 import type { Client } from "@elastic/elasticsearch"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -78,7 +79,7 @@ const authOf = (credentials: ElasticCredentials) =>
 
 const originOf = (node: string): string => (URL.canParse(node) ? new URL(node).origin : "an address that is no URL")
 
-type ElasticModule = typeof import("@elastic/elasticsearch")
+type ElasticModule = typeof Elasticsearch
 
 /** The client's own, but that names of documents, metadata's too, are read as `parseJson` does. */
 const serializerOf = ({ errors, Serializer }: ElasticModule) =>
