@@ -8,6 +8,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Metric from "effect/Metric"
 import * as Result from "effect/Result"
+import { parseJson } from "../domain/Json.ts"
 import type { PolicySet, WalletFacts } from "../domain/PolicySet.ts"
 import type { Wallet } from "../domain/Wallet.ts"
 import { decodeWallet, encodeWallet } from "../domain/WalletCodec.ts"
@@ -106,7 +107,7 @@ export interface ReadSnapshot extends Omit<WalletMemory, "facts"> {
 export const decodeSnapshot = (snapshot: Snapshot): Result.Result<ReadSnapshot, string> => {
   let data: unknown
   try {
-    data = JSON.parse(snapshot.data)
+    data = parseJson(snapshot.data)
   } catch (error) {
     return Result.fail(String(error))
   }

@@ -9,7 +9,7 @@ import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import type { CommandError } from "../actors/EngineError.ts"
 import type { Reply } from "../actors/Mailbox.ts"
-import { parseJson } from "../domain/Codec.ts"
+import { jsonOf } from "../domain/Codec.ts"
 import { encodeCommand } from "../domain/CommandCodec.ts"
 import type { RecordedEvent } from "../domain/Event.ts"
 import { fold } from "../domain/Evolve.ts"
@@ -70,7 +70,7 @@ const reader = <S extends Schema.ConstraintDecoder<unknown>>(
 ) => {
   const decode = Schema.decodeUnknownResult(schema)
   return (text: string): Result.Result<S["Type"], string> => {
-    const json = parseJson(text)
+    const json = jsonOf(text)
     const read = fast(json)
     return read === undefined ? Result.mapError(decode(json), String) : Result.succeed(read)
   }

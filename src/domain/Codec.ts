@@ -16,6 +16,7 @@
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import * as SchemaGetter from "effect/SchemaGetter"
+import { parseJson } from "./Json.ts"
 
 export type Json = string | number | boolean | null | ReadonlyArray<Json> | JsonObject
 export type JsonObject = { readonly [name: string]: Json }
@@ -54,9 +55,9 @@ export const isJsonObject = (value: unknown): value is Readonly<Record<string, u
   typeof value === "object" && value !== null && !Array.isArray(value)
 
 /** `undefined` when it is not JSON (no JSON text means `undefined`). */
-export const parseJson = (text: string): unknown => {
+export const jsonOf = (text: string): unknown => {
   try {
-    return JSON.parse(text)
+    return parseJson(text)
   } catch {
     return undefined
   }

@@ -23,7 +23,7 @@ import {
 } from "./Event.ts"
 import { type Metadata, noMetadata } from "./Limits.ts"
 import { Time, Version } from "./WireValues.ts"
-import { codecOf, isJsonObject, type JsonObject, parseJson, unionCodec } from "./Codec.ts"
+import { codecOf, isJsonObject, type JsonObject, jsonOf, unionCodec } from "./Codec.ts"
 
 /** Lifts a shape that is no longer written to a newer one. `undefined`: damaged. */
 export interface Upcaster {
@@ -105,7 +105,7 @@ export const decodeEvent = (
   type: string,
   data: string,
   table: Upcasters = upcasters
-): Result.Result<WalletEvent, string> => decodeEventData(type, parseJson(data), table)
+): Result.Result<WalletEvent, string> => decodeEventData(type, jsonOf(data), table)
 
 /** The same for a log whose client has parsed the JSON text already. */
 export const decodeEventData = (

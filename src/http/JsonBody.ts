@@ -9,6 +9,7 @@
  * each, outside of strings.
  */
 import { isUtf8 } from "node:buffer"
+import { parseJson } from "../domain/Json.ts"
 
 /** What {@link parseBody} answers of bytes that are not JSON in UTF-8. */
 export const notJson = Symbol("effect-wallet/http/JsonBody/notJson")
@@ -145,7 +146,7 @@ export const isAnyRepeated = (text: string, value: unknown): boolean =>
 /** The value, or {@link notJson}. */
 export const parseText = (text: string): unknown => {
   try {
-    return JSON.parse(text)
+    return parseJson(text)
   } catch {
     return notJson
   }

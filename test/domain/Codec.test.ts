@@ -7,7 +7,7 @@ import {
   type Codec,
   codecOf,
   listCodec,
-  parseJson,
+  jsonOf,
   structCodec,
   textOf,
   withCodec
@@ -200,7 +200,7 @@ describe("an object", () => {
 
 describe("a text that is no JSON", () => {
   it("is no value", () => {
-    for (const given of ["", "{", "undefined", "1 2"]) assert.isUndefined(parseJson(given))
-    assert.deepStrictEqual(parseJson('{"a":[1,null]}'), { a: [1, null] })
+    for (const given of ["", "{", "undefined", "1 2"]) assert.isUndefined(jsonOf(given))
+    assert.deepStrictEqual(jsonOf('{"a":[1,null]}'), { a: [1, null] })
   })
 })

@@ -2,6 +2,7 @@
 import { assert, describe, it, layer } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as fc from "fast-check"
+import { parseJson } from "../../src/domain/Json.ts"
 import { notJson, parseBody, repeatedMember } from "../../src/http/JsonBody.ts"
 import * as Server from "./TestServer.ts"
 
@@ -16,12 +17,8 @@ type Written =
 const escaped = (name: string): string =>
   `"${Array.from({ length: name.length }, (_, at) => `\\u${name.charCodeAt(at).toString(16).padStart(4, "0")}`).join("")}"`
 
-/*
- * No name is a backslash alone: the JSON.parse of Node 26.10 takes an escaped name of one
- * character for it, where an object with that name was parsed before.
- */
 const name = fc
-  .tuple(fc.constantFrom("a", "b", "", ":", '"', "a\\b", "__proto__", "amount", "é", "1"), fc.boolean())
+  .tuple(fc.constantFrom("a", "b", "", ":", '"', "a\\b", "\\", "__proto__", "amount", "é", "1"), fc.boolean())
   .map(([one, isEscaped]): readonly [string, string] => [one, isEscaped ? escaped(one) : JSON.stringify(one)])
 
 const leaf = fc
@@ -78,7 +75,7 @@ describe("the parser of bodies", () => {
           assert.strictEqual(parsed, repeatedMember, text)
         } else {
           seen.once++
-          assert.deepStrictEqual(parsed, JSON.parse(text), text)
+          assert.deepStrictEqual(parsed, parseJson(text), text)
         }
       }),
       { numRuns: 5_000 }

@@ -6,6 +6,7 @@ import { isText } from "../../src/domain/Limits.ts"
 import { ApiKeyStore } from "../../src/stores/ApiKeyStore.ts"
 import { EventStore } from "../../src/stores/EventStore.ts"
 import { Persistence } from "../../src/stores/Persistence.ts"
+import { mistakenMetadata } from "../domain/MistakenNames.ts"
 import { type ContractCase, contractCase } from "../../src/testing/contract/ContractCase.ts"
 import { transactionsOf, viewOf } from "../../src/testing/contract/Observations.ts"
 import {
@@ -124,6 +125,40 @@ const stored = contractCase(
   })
 )
 
+const apart = contractCase(
+  "keeps names of metadata apart that V8 mistakes for one another",
+  Effect.gen(function* () {
+    const log = yield* EventStore
+    const persistence = yield* Persistence
+    // Others for each way of reading: what was read once is mistaken no more.
+    const ways = [mistakenMetadata(), mistakenMetadata(), mistakenMetadata(), mistakenMetadata(), mistakenMetadata()]
+    for (let at = 0; at < ways[0]!.length; at++) {
+      const [ofWallet, ofEvent, ofTransaction, ofHold, ofTransfer] = ways.map((way) => way[at]!)
+      const [created, other] = [new SampleWallet({ metadata: ofWallet }), new SampleWallet()]
+      const [holdId, transferId] = [uniqueId("hold"), uniqueId("transfer")]
+      yield* log.append([
+        created.commit(created.creation()),
+        other.commit(
+          other.creation(),
+          credit(9n, "r", ofTransaction),
+          { _tag: "PlaceHold", holdId, amount: 1n, expiresAt: null, reference: "r", metadata: ofHold! },
+          send(transferId, "elsewhere", 2n, "r", ofTransfer),
+          { _tag: "UpdateWallet", overdraftLimit: null, metadata: ofEvent! }
+        )
+      ])
+      // As texts: a comparison by names would look at objects of the right ones.
+      const says = (read: unknown, metadata: unknown) => assert.equal(JSON.stringify(read), JSON.stringify(metadata))
+      says((yield* persistence.wallet(created.id))?.metadata, ofWallet)
+      const transactions = yield* persistence.scanTransactions(other.id, { after: -1, limit: 9 })
+      says(transactions.find(({ type }) => type === "credit")?.metadata, ofTransaction)
+      says((yield* persistence.hold(other.id, holdId))?.metadata, ofHold)
+      says((yield* persistence.transfer(transferId))?.metadata, ofTransfer)
+      const [changed] = yield* log.read(other.id, { after: 3, limit: 9 })
+      says(changed?.event._tag === "MetadataChanged" && changed.event.metadata, ofEvent)
+    }
+  })
+)
+
 const named = contractCase(
   "keeps every name of an API key as it was written",
   Effect.gen(function* () {
@@ -136,4 +171,4 @@ const named = contractCase(
   })
 )
 
-export const textContract: ReadonlyArray<ContractCase<EventStore | Persistence | ApiKeyStore>> = [stored, named]
+export const textContract: ReadonlyArray<ContractCase<EventStore | Persistence | ApiKeyStore>> = [stored, apart, named]

@@ -8,6 +8,7 @@ import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
+import { parseJson } from "../../domain/Json.ts"
 import { noMetadata } from "../../domain/Limits.ts"
 import type { Metadata } from "../../domain/Limits.ts"
 import { FileUnreadable } from "./MovementFile.ts"
@@ -55,7 +56,7 @@ const write = (one: SpooledMovement): string => {
 }
 
 const read = (text: string): SpooledMovement => {
-  const [index, row, line, walletId, signed, balance, reference, metadata, effectiveAt, key] = JSON.parse(text) as Line
+  const [index, row, line, walletId, signed, balance, reference, metadata, effectiveAt, key] = parseJson(text) as Line
   return {
     index,
     row,

@@ -6,6 +6,7 @@ import type * as HttpClientResponse from "effect/http/HttpClientResponse"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
+import { parseJson } from "../../domain/Json.ts"
 import type { RunningService } from "../ServicePlace.ts"
 
 /** The service has not done it: it refused, failed on the way, or its reply broke off. */
@@ -84,7 +85,9 @@ export const readRemotely = Effect.fnUntraced(function* <Document>(
   document: Schema.Codec<Document>
 ): Effect.fn.Return<Document, RemoteToolFailed, HttpClient.HttpClient> {
   const response = yield* send(service, tool, HttpClientRequest.get(`${service.baseUrl}${path}`))
-  return yield* response.json.pipe(
+  return yield* response.text.pipe(
+    // It shows names that callers have chosen.
+    Effect.flatMap((text) => Effect.try({ try: () => parseJson(text), catch: (error) => error as SyntaxError })),
     Effect.flatMap(Schema.decodeUnknownEffect(document)),
     Effect.mapError(({ message }) => new RemoteToolFailed({ url: service.baseUrl, tool, reason: message, code: "" }))
   )

@@ -7,6 +7,7 @@ import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import * as SchemaGetter from "effect/SchemaGetter"
 import * as SchemaIssue from "effect/SchemaIssue"
+import * as SchemaTransformation from "effect/SchemaTransformation"
 import { maxLegs } from "../../domain/Legs.ts"
 import {
   amountOrZeroPattern,
@@ -23,6 +24,26 @@ import {
   maxTime
 } from "../../domain/Limits.ts"
 import { isDate } from "../../domain/BookDates.ts"
+import { parseJson } from "../../domain/Json.ts"
+
+const jsonText = "a string that is JSON"
+
+/** `Schema.fromJsonString`, but that names are read as `parseJson` does. */
+export const fromJsonText = <S extends Schema.Constraint>(schema: S) =>
+  Schema.String.annotate({ expected: jsonText }).pipe(
+    Schema.decodeTo(
+      schema,
+      new SchemaTransformation.Transformation<unknown, string>(
+        SchemaGetter.transformEffect((text: string, options) =>
+          Effect.try({
+            try: () => parseJson(text),
+            catch: () => new SchemaIssue.InvalidValue({ expected: jsonText }, text, options)
+          })
+        ),
+        SchemaTransformation.fromJsonString().encode
+      )
+    )
+  )
 
 /** With the flag `u`, which JSON Schema's patterns have: without it OpenAPI would leave the pattern out. */
 const matching = (pattern: RegExp, expected: string) =>

@@ -15,6 +15,7 @@ import {
   Balance,
   Currency,
   Flag,
+  fromJsonText,
   Id,
   IdempotencyKey,
   LegNumber,
@@ -263,7 +264,7 @@ export const EventPage = page(EventJson, "EventPage")
 export const FeedEvent = Schema.Struct({
   id: Position,
   event: Schema.String,
-  data: Schema.fromJsonString(Schema.Struct({ walletId: Id, ...eventFields }))
+  data: fromJsonText(Schema.Struct({ walletId: Id, ...eventFields }))
 }).annotate({
   identifier: "FeedEvent",
   description: "`id` is the event's position in the log, `event` its type, `data` the event and its wallet."

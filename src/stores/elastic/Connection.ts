@@ -3,12 +3,14 @@
  * a time limit of ours and with its failure translated. A node that cannot be reached is
  * left out for the next one at once; nothing else is tried again here.
  */
-import type { Client, ClientOptions } from "@elastic/elasticsearch"
+import type * as Elasticsearch from "@elastic/elasticsearch"
+import type { Client } from "@elastic/elasticsearch"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
+import { parseJson } from "../../domain/Json.ts"
 import type { ReadError, StoreDefect } from "../StoreError.ts"
 import { defect, failureOf, isOwnFailure, notElasticsearch, unavailable, withTlsHint } from "./Failure.ts"
 
@@ -77,14 +79,28 @@ const authOf = (credentials: ElasticCredentials) =>
 
 const originOf = (node: string): string => (URL.canParse(node) ? new URL(node).origin : "an address that is no URL")
 
+type ElasticModule = typeof Elasticsearch
+
+/** The client's own, but that names of documents, metadata's too, are read as `parseJson` does. */
+const serializerOf = ({ errors, Serializer }: ElasticModule) =>
+  class extends Serializer {
+    override deserialize<T = unknown>(json: string): T {
+      try {
+        return parseJson(json) as T
+      } catch (error) {
+        throw new errors.DeserializationError(error instanceof Error ? error.message : String(error), json)
+      }
+    }
+  }
+
 const open = (
-  { Client }: { readonly Client: new (options: ClientOptions) => Client },
+  module: ElasticModule,
   options: ElasticConnectionOptions,
   nodes: string
 ): Effect.Effect<Client, StoreDefect> =>
   Effect.try({
     try: () =>
-      new Client({
+      new module.Client({
         nodes: [...options.nodes],
         ...(options.credentials !== undefined && { auth: authOf(options.credentials) }),
         ...(options.caFingerprint === undefined
@@ -94,7 +110,8 @@ const open = (
         requestTimeout: longestMillis,
         // Only to the other nodes, each once: a retry here knows nothing of bulks.
         maxRetries: options.nodes.length - 1,
-        enableMetaHeader: false
+        enableMetaHeader: false,
+        Serializer: serializerOf(module)
       }),
     // The client's own message may quote an address with its password.
     catch: () =>

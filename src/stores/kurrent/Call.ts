@@ -10,6 +10,7 @@ import {
   STREAM_STATE
 } from "@kurrent/kurrentdb-client"
 import { createRequire } from "node:module"
+import { parseJson } from "../../domain/Json.ts"
 import { encodeAppend, type WireCheck, type WireRecord } from "./Wire.ts"
 
 /** A client of grpc-js, as far as it is used here. */
@@ -119,7 +120,7 @@ export const appendByClient = (
         id,
         contentType: "application/json",
         type,
-        data: JSON.parse(data) as Record<string, unknown>,
+        data: parseJson(data) as Record<string, unknown>,
         metadata: { ...metadata }
       }
     })),

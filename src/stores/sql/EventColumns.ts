@@ -10,7 +10,7 @@ import type { WalletEvent, WalletEventType } from "../../domain/Event.ts"
 import { decodeEventData, eventData } from "../../domain/EventCodec.ts"
 import type { Metadata } from "../../domain/Limits.ts"
 import { noMetadata } from "../../domain/Limits.ts"
-import { isJsonObject, type JsonObject, parseJson } from "../../domain/Codec.ts"
+import { isJsonObject, type JsonObject, jsonOf } from "../../domain/Codec.ts"
 
 /** Columns of an event's row that not every event has. */
 export interface EventColumns {
@@ -224,7 +224,7 @@ export const eventOfColumns = (row: EventColumnsRow): Result.Result<WalletEvent,
   if ((type === "WalletCredited" || type === "WalletDebited") && row.data === null && row.effective_at === null) {
     return decodeEventData(type, movementOf(row))
   }
-  const rest = row.data === null ? {} : parseJson(row.data)
+  const rest = row.data === null ? {} : jsonOf(row.data)
   if (!isJsonObject(rest)) return Result.fail("data: not an object")
   const data: Record<string, unknown> = { ...rest }
   for (const field of fieldsInColumns[type]) {

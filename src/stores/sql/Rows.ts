@@ -2,6 +2,7 @@
 import * as Result from "effect/Result"
 import type { EventMetadata, RecordedEvent, WalletEventType } from "../../domain/Event.ts"
 import { decodeMetadata, isCommandKey } from "../../domain/EventCodec.ts"
+import { parseJson } from "../../domain/Json.ts"
 import type { LegTransactions, TransferLeg } from "../../domain/Legs.ts"
 import { type Metadata, noMetadata } from "../../domain/Limits.ts"
 import type { RefundedLeg } from "../../domain/Refund.ts"
@@ -106,7 +107,7 @@ export const eventColumns =
 const readOrigin = (origin: string): Result.Result<object, string> =>
   Result.try({
     try: (): object => {
-      const read: unknown = JSON.parse(origin)
+      const read: unknown = parseJson(origin)
       if (typeof read !== "object" || read === null || Array.isArray(read)) throw new Error("not an object")
       return read
     },

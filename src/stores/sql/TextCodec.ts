@@ -6,6 +6,7 @@
  */
 import * as PgTypes from "@effect/sql-pg/PgTypes"
 import * as Result from "effect/Result"
+import { jsonCodec } from "./JsonCodec.ts"
 import { timeCodec } from "./TimeCodec.ts"
 
 /** The driver's own, but for the mark. */
@@ -44,11 +45,12 @@ const textCodec: PgTypes.Codec<string> = {
   read
 }
 
-/** A registry of one client's own: it learns our composite types, reads texts as they were written, and writes times exactly. */
+/** A registry of one client's own: it learns our composite types, reads texts and JSON as they were written, and writes times exactly. */
 export const makeTypes = (): PgTypes.Registry => {
   const types = PgTypes.makeRegistry()
   types.register(PgTypes.OID.text, textCodec)
   types.register(PgTypes.OID.varchar, textCodec)
+  types.register(PgTypes.OID.json, jsonCodec(read), { arrayOid: PgTypes.OID.jsonArray })
   types.register(PgTypes.OID.timestamptz, timeCodec, { arrayOid: PgTypes.OID.timestamptzArray })
   return types
 }

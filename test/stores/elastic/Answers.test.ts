@@ -11,6 +11,7 @@ import * as ElasticSearchIndex from "../../../src/stores/elastic/ElasticSearchIn
 import * as ElasticReadModel from "../../../src/stores/elastic/ElasticReadModel.ts"
 import * as Searches from "../../../src/stores/elastic/Searches.ts"
 import type { SearchDocument } from "../../../src/stores/SearchIndex.ts"
+import { mistakenTexts } from "../../domain/MistakenNames.ts"
 import { sampleHold, sampleTransaction } from "../../../src/testing/contract/SearchIndexContract.ts"
 
 const product = { "x-elastic-product": "Elasticsearch", "content-type": "application/json" }
@@ -84,6 +85,20 @@ const both = ({ opened, written }: Effect.Success<ReturnType<typeof failureOf>>,
   assert.match(opened.reason, pattern)
   assert.match(written.reason, pattern)
 }
+
+describe("documents of Elasticsearch's answers", () => {
+  it.live("keep names of metadata that V8 mistakes for one another", () =>
+    Effect.gen(function* () {
+      const found = `{"hits":[${mistakenTexts()
+        .map((metadata) => `{"_source":{"metadata":${metadata}}}`)
+        .join(",")}]}`
+      const port = yield* serve(says(200, product, found))
+      const { request } = yield* Connection.make({ nodes: [`http://127.0.0.1:${port}`] })
+      const { body } = yield* request({ method: "POST", path: "/wallets/_search", body: {} })
+      assert.strictEqual(JSON.stringify(body), found)
+    })
+  )
+})
 
 describe("answers that are not Elasticsearch's", () => {
   it.live("a gateway's page is a server that is away", () =>
