@@ -326,6 +326,7 @@ export class Clients {
         node: node.name,
         calledAt: world.now,
         versionsBefore: versionsOf(this.trial),
+        persistedBefore: persistedOf(this.trial),
         toldBefore: new Map(history.told),
         stale: undefined,
         outcome: undefined,

@@ -48,14 +48,14 @@ export const justifiesRefund = (
 
 export const originalOf = (
   { ledgers, several, transfers }: Account,
-  { operation, truth }: Answered
+  { operation, persistedBefore, truth }: Answered
 ): Original | undefined => {
   if (operation.kind === "refund") {
     const { transactionId: id } = operation
     const ledger = ledgers.get(operation.walletId)
     const found = [...(ledger?.transactions.values() ?? [])].flat().find((one) => one.id === id)
     if (found === undefined || ledger!.reversals.has(found.version)) return undefined
-    const isOwn = ["debit", "capture", "credit"].includes(found.type)
+    const isOwn = found.transferId === null && ["debit", "capture", "credit"].includes(found.type)
     const name = refundName(id, 0)
     return {
       amount: isOwn ? found.amount : null,
@@ -79,7 +79,7 @@ export const originalOf = (
       : one.sent.event._tag === "TransferSent" && one.sent.event.refund !== null
   const amount = isOver || isOfRefund ? null : (one?.amount ?? of!.event.legs[leg ?? 0]!.amount)
   const sent = one?.sent ?? of!.begun
-  const isLost = (truth.persisted.get(sent.walletId) ?? -1) < sent.version
+  const isLost = [persistedBefore, truth.persisted].some((at) => (at.get(sent.walletId) ?? -1) < sent.version)
   const walletId = one?.to ?? of!.event.legs[leg ?? 0]!.to
   return {
     amount,

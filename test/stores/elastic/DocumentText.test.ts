@@ -158,7 +158,9 @@ const shownOf = (document: SearchDocument): object => {
     }
     case "transfer": {
       const { key, ownerIds, position, transfer } = document
-      return { ...transfer, asOf, position, ownerIds, key }
+      // What a leg gives back is left out where there is nothing.
+      const legs = transfer.legs.map(({ refund, ...leg }) => (refund === null ? leg : { ...leg, refund }))
+      return { ...transfer, legs, asOf, position, ownerIds, key }
     }
     case "hold":
       return { ...document.hold, asOf, ownerId: document.ownerId, currency: document.currency }
