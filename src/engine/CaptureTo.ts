@@ -3,7 +3,7 @@
  * the form, starts the saga, and makes the answer of what the source did.
  */
 import * as Effect from "effect/Effect"
-import type { CommandError } from "../actors/EngineError.ts"
+import { type CommandError, OutcomeUnknown } from "../actors/EngineError.ts"
 import { malformed } from "../domain/CommandForm.ts"
 import { bothInvalid } from "../domain/Decision.ts"
 import type { HoldCapturedTo } from "../domain/Event.ts"
@@ -74,7 +74,10 @@ const settledWallet = (
   source: SourceEffect
 ): Effect.Effect<SourceEffect["wallet"], CommandError> =>
   transfer.status === "completed" && (capturedIn(source)?.rest ?? 0n) > 0n
-    ? Effect.map(saga.settled(transfer), ({ wallet }) => wallet)
+    ? Effect.map(saga.settled(transfer), ({ wallet }) => wallet).pipe(
+        // The money is there: only how the source is after it cannot be told now.
+        Effect.catch(() => Effect.fail(new OutcomeUnknown({ walletId: source.wallet.id, retryAfter: 1_000 })))
+      )
     : Effect.succeed(source.wallet)
 
 /** A defect: the saga tells of every capture what its source did. */
