@@ -73,18 +73,18 @@ export const velocity = ({
   }
 }
 
+export interface BalanceBound {
+  /** Minor units. */
+  readonly amount: bigint
+  readonly name?: string | undefined
+}
+
 /**
  * What is left of the balance beside all that is held stays at `amount` or above, minor units; may be negative. It stops
  * debits, holds that are placed or raised, and what is sent. Captures and releases leave it as it is. A wallet that is below
  * it already may receive.
  */
-export const minBalance = ({
-  amount,
-  name = "minBalance"
-}: {
-  readonly amount: bigint
-  readonly name?: string | undefined
-}): Policy => ({
+export const minBalance = ({ amount, name = "minBalance" }: BalanceBound): Policy => ({
   name,
   version: "1",
   judge: (wallet, command) => {
@@ -101,13 +101,7 @@ export const minBalance = ({
  * units. It stops credits, refunds of debits and what is received: a transfer of one leg is then reversed, one of several
  * legs does not happen.
  */
-export const maxBalance = ({
-  amount,
-  name = "maxBalance"
-}: {
-  readonly amount: bigint
-  readonly name?: string | undefined
-}): Policy => ({
+export const maxBalance = ({ amount, name = "maxBalance" }: BalanceBound): Policy => ({
   name,
   version: "1",
   judge: (wallet, command) => {

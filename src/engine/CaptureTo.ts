@@ -75,7 +75,7 @@ const settledWallet = (
 ): Effect.Effect<SourceEffect["wallet"], CommandError> =>
   transfer.status === "completed" && (capturedIn(source)?.rest ?? 0n) > 0n
     ? Effect.map(saga.settled(transfer), ({ wallet }) => wallet).pipe(
-        // The money is there: only how the source is after it cannot be told now.
+        // The money is there: only how the source is after it cannot be told now. The run meets what stops it, too, and says it.
         Effect.catch(() => Effect.fail(new OutcomeUnknown({ walletId: source.wallet.id, retryAfter: 1_000 })))
       )
     : Effect.succeed(source.wallet)

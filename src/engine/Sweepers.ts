@@ -11,6 +11,8 @@ import type { CommandError } from "../actors/EngineError.ts"
 import * as EngineMetrics from "../actors/EngineMetrics.ts"
 import { SoundClock } from "../actors/SoundClock.ts"
 import { makeSweeper } from "../actors/Sweeper.ts"
+import type { RemoteCommand } from "../domain/Command.ts"
+import type { CommandKey } from "../domain/Event.ts"
 import type { DueFreeze, DueHold } from "../stores/Persistence.ts"
 import { Persistence } from "../stores/Persistence.ts"
 import { StoreOutages } from "../stores/StoreOutages.ts"
@@ -40,6 +42,29 @@ export const transfersInFlight = Effect.fnUntraced(function* (bounds: ActorBound
   })
 })
 
+/** What a sweeper asks of a wallet, in the engine's own name. */
+const askOf = (calls: WalletCalls["Service"], command: RemoteCommand, key: CommandKey) =>
+  calls.ask({
+    command,
+    key,
+    actor: null,
+    correlationId: null,
+    await: "persisted",
+    ifVersion: null,
+    dryRun: false,
+    bytes: callBytes
+  })
+
+/** A clock in doubt tells of nothing that its time is over. */
+const whenSound = <A, E>(
+  clock: SoundClock["Service"],
+  find: (now: number) => Effect.Effect<ReadonlyArray<A>, E>
+): Effect.Effect<ReadonlyArray<A>, E> =>
+  Effect.suspend(() => {
+    const now = clock.now()
+    return clock.doubt() === undefined ? find(now) : Effect.succeed([])
+  })
+
 /**
  * Releases holds whose time is over. A hold cannot be captured from `expiresAt` on,
  * whatever this does; this makes its money available again.
@@ -58,33 +83,17 @@ export const dueHolds = Effect.fnUntraced(function* (bounds: ActorBounds) {
    * Persistence has not got it yet: a later look tells.
    */
   const expire = ({ holdId, walletId }: DueHold): Effect.Effect<boolean, CommandError> =>
-    calls
-      .ask({
-        command: { _tag: "ExpireHold", walletId, holdId },
-        key: `e:expire:${holdId}`,
-        actor: null,
-        correlationId: null,
-        await: "persisted",
-        ifVersion: null,
-        dryRun: false,
-        bytes: callBytes
-      })
-      .pipe(
-        Effect.tap((reply) => (reply._tag === "Done" ? Metric.update(EngineMetrics.holdsExpired, 1) : Effect.void)),
-        Effect.map((reply) => reply.persisted),
-        Effect.catchTag(["HoldNotFound", "InvalidRequest"], () => Effect.succeed(false))
-      )
+    askOf(calls, { _tag: "ExpireHold", walletId, holdId }, `e:expire:${holdId}`).pipe(
+      Effect.tap((reply) => (reply._tag === "Done" ? Metric.update(EngineMetrics.holdsExpired, 1) : Effect.void)),
+      Effect.map((reply) => reply.persisted),
+      Effect.catchTag(["HoldNotFound", "InvalidRequest"], () => Effect.succeed(false))
+    )
 
   return makeSweeper(bounds, {
     name: "hold expiry",
     outages,
     intervalMillis: bounds.holdSweepMillis,
-    // A clock in doubt tells of no hold that its time is over.
-    find: (limit) =>
-      Effect.suspend(() => {
-        const now = clock.now()
-        return clock.doubt() === undefined ? persistence.dueHolds({ now, limit }) : Effect.succeed([])
-      }),
+    find: (limit) => whenSound(clock, (now) => persistence.dueHolds({ now, limit })),
     idOf: ({ holdId }) => holdId,
     handle: expire
   })
@@ -101,31 +110,16 @@ export const dueFreezes = Effect.fnUntraced(function* (bounds: ActorBounds) {
 
   /** `false`: unfrozen or frozen anew meanwhile, not yet over by the wallet's own time, or not yet persisted. */
   const expire = ({ until, walletId }: DueFreeze): Effect.Effect<boolean, CommandError> =>
-    calls
-      .ask({
-        command: { _tag: "ExpireFreeze", walletId },
-        key: `e:thaw:${until}`,
-        actor: null,
-        correlationId: null,
-        await: "persisted",
-        ifVersion: null,
-        dryRun: false,
-        bytes: callBytes
-      })
-      .pipe(
-        Effect.map((reply) => reply.persisted),
-        Effect.catchTag("InvalidRequest", () => Effect.succeed(false))
-      )
+    askOf(calls, { _tag: "ExpireFreeze", walletId }, `e:thaw:${until}`).pipe(
+      Effect.map((reply) => reply.persisted),
+      Effect.catchTag("InvalidRequest", () => Effect.succeed(false))
+    )
 
   return makeSweeper(bounds, {
     name: "end of freezes",
     outages,
     intervalMillis: bounds.holdSweepMillis,
-    find: (limit) =>
-      Effect.suspend(() => {
-        const now = clock.now()
-        return clock.doubt() === undefined ? persistence.dueFreezes({ now, limit }) : Effect.succeed([])
-      }),
+    find: (limit) => whenSound(clock, (now) => persistence.dueFreezes({ now, limit })),
     idOf: ({ until, walletId }) => `${walletId} ${until}`,
     handle: expire
   })

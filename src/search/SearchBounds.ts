@@ -36,6 +36,8 @@ export interface SearchBounds {
   readonly reopenMillis: number
   /** … up to this, ms. */
   readonly reopenAtMostMillis: number
+  /** Between two looks at the index, at lag and dead letters, ms; sooner while it may not be read. */
+  readonly lookMillis: number
 }
 
 export const defaultSearchBounds: SearchBounds = {
@@ -54,5 +56,6 @@ export const defaultSearchBounds: SearchBounds = {
   refreshMillis: 50,
   ownerMillis: 250,
   reopenMillis: 250,
-  reopenAtMostMillis: 10_000
+  reopenAtMostMillis: 10_000,
+  lookMillis: 2_000
 }

@@ -26,9 +26,6 @@ import { SearchProgress } from "./SearchProgress.ts"
 import { SearchRounds } from "./SearchRounds.ts"
 import { SearchTrouble } from "./SearchTrouble.ts"
 
-/** Between two looks at the index, at lag and dead letters, ms; sooner while it may not be read. */
-const gaugeMillis = 2_000
-
 /** Before the first look has ended. */
 const notLookedAt = "it is not known yet whose the search index is"
 
@@ -229,9 +226,9 @@ class SearchWriter {
     )
     let pause = this.bounds.reopenMillis
     const nextPause = Effect.suspend(() => {
-      pause = this.#unfit === undefined ? this.bounds.reopenMillis : Math.min(2 * pause, gaugeMillis)
+      pause = this.#unfit === undefined ? this.bounds.reopenMillis : Math.min(2 * pause, this.bounds.lookMillis)
       const next = Effect.raceFirst(
-        Effect.sleep(this.#unfit === undefined ? gaugeMillis : pause),
+        Effect.sleep(this.#unfit === undefined ? this.bounds.lookMillis : pause),
         this.#suspected.await
       )
       return Effect.andThen(Effect.sleep(this.bounds.reopenMillis), next)

@@ -1,13 +1,10 @@
 import { assert, layer } from "@effect/vitest"
 import * as Effect from "effect/Effect"
-import * as Schema from "effect/Schema"
 import { TransferPage, TransferReply } from "../../src/http/api/Schemas.ts"
+import { conforms } from "./conforms.ts"
 import * as Server from "./TestServer.ts"
 
 const { TestServer } = Server
-
-const conforms = <S extends Schema.Constraint>(schema: S, value: unknown) =>
-  Schema.decodeUnknownSync(schema as unknown as Schema.Decoder<unknown>, { onExcessProperty: "error" })(value)
 
 /** Three wallets, the first two with 100. */
 const three = Effect.gen(function* () {

@@ -1,12 +1,12 @@
 import { assert, layer } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import * as Schema from "effect/Schema"
 import { defaultBounds } from "../../src/actors/ActorBounds.ts"
 import type { Commit } from "../../src/domain/Commit.ts"
 import { WalletEngine } from "../../src/engine/WalletEngine.ts"
 import { TransferReply, TransferJson, TransferPage } from "../../src/http/api/Schemas.ts"
 import * as MemoryStores from "../../src/stores/memory/MemoryStores.ts"
+import { conforms } from "./conforms.ts"
 import * as Server from "./TestServer.ts"
 
 const { TestServer } = Server
@@ -36,9 +36,6 @@ const send = Effect.fnUntraced(function* (body: Record<string, unknown>, key = `
   const { call } = yield* TestServer
   return yield* call("POST", "/v1/transfers", { key, body })
 })
-
-const conforms = <S extends Schema.Constraint>(schema: S, value: unknown) =>
-  Schema.decodeUnknownSync(schema as unknown as Schema.Decoder<unknown>, { onExcessProperty: "error" })(value)
 
 layer(Server.layerWith(engine), { excludeTestServices: true })("transfers over HTTP", (it) => {
   it.effect("answers 201 with the transfer, and again with the same key", () =>

@@ -43,16 +43,14 @@ describe("while nobody writes", () => {
     Effect.scoped(
       Effect.gen(function* () {
         const stores = yield* setup()
-        const node = yield* stores.node()
+        // No look comes of its own, however slow the machine is.
+        const node = yield* stores.node({ bounds: { lookMillis: 3_600_000 } })
         yield* movements(stores)
         yield* assertFollowed(stores)
         yield* eventually("it was looked at", () => node.progress.refusal() === undefined)
         node.index.every = Faults.away
-        const startedAt = performance.now()
         yield* node.progress.suspect
         yield* eventually("it is known", () => node.progress.refusal() !== undefined)
-        // A look of its own comes after 2 s.
-        assert.isBelow(performance.now() - startedAt, 1_000)
       })
     )
   )

@@ -58,6 +58,9 @@ interface GroupCodec<A> {
   explain(value: unknown): string
 }
 
+/** Characters of a group that are shown where it cannot be read. */
+const shownLength = 500
+
 const groupsIn = <A>(answer: Answer, codec: GroupCodec<A>): Effect.Effect<ReadonlyArray<A>, StoreDefect> => {
   const groups = isJsonObject(answer.aggregations) ? answer.aggregations.groups : undefined
   const buckets: unknown = isJsonObject(groups) ? groups.buckets : undefined
@@ -67,7 +70,8 @@ const groupsIn = <A>(answer: Answer, codec: GroupCodec<A>): Effect.Effect<Readon
   const decoded: Array<A> = []
   for (const bucket of buckets) {
     const group = codec.decode(bucket)
-    if (group === undefined) return broken(codec.explain(bucket))
+    if (group === undefined)
+      return broken(`${codec.explain(bucket)} in ${JSON.stringify(bucket).slice(0, shownLength)}`)
     decoded.push(group)
   }
   return Effect.succeed(decoded)
