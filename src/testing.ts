@@ -16,6 +16,7 @@ export { booksContract, refusedBooksContract } from "./testing/contract/BooksCon
 export { type ContractCase, writtenThrough } from "./testing/contract/ContractCase.ts"
 export { fenceContract } from "./testing/contract/FenceContract.ts"
 export { followContract } from "./testing/contract/FollowContract.ts"
+export { jointAppendContract } from "./testing/contract/JointAppendContract.ts"
 export { holdSearchContract } from "./testing/contract/HoldSearchContract.ts"
 export { persistedLogContract } from "./testing/contract/PersistedLogContract.ts"
 export { persistenceContract } from "./testing/contract/PersistenceContract.ts"

@@ -26,6 +26,8 @@ export interface ActorBounds {
   readonly appendBytes: number
   /** Wallets of one gathered append: enough to make its fixed cost small, few enough that two halves overlap. */
   readonly appendCommits: number
+  /** Other wallets that one wallet's commit may bring to the append, with steps of its transfers; 0: each step is an append of its own. */
+  readonly jointWallets: number
   /** How long an append that surely did not happen is tried again before its callers are told, ms. */
   readonly appendRetryMillis: number
   /** How long a caller waits at most, ms; then it gets `StoreUnavailable` or `OutcomeUnknown`. */
@@ -161,6 +163,7 @@ export const defaultBounds: ActorBounds = {
   appendEvents: 8_192,
   appendBytes: 8 * 1024 * 1024,
   appendCommits: 256,
+  jointWallets: 255,
   appendRetryMillis: 2_000,
   callerWaitMillis: 10_000,
   conflictRetries: 8,

@@ -14,7 +14,7 @@ import { PolicyFault } from "../domain/PolicySet.ts"
 import type { Provisional } from "../domain/Provisional.ts"
 import { isBehindRefunds } from "../domain/RefundRules.ts"
 import type { Rejection } from "../domain/Rejection.ts"
-import type { Wallet } from "../domain/Wallet.ts"
+import type { Transfer, Wallet } from "../domain/Wallet.ts"
 import { growth, walletBytes } from "../domain/WalletSize.ts"
 import type { SeenKey } from "../stores/Persistence.ts"
 import { refundsBehind, StoreUnavailable } from "../stores/StoreError.ts"
@@ -52,8 +52,10 @@ interface Outcome {
   readonly facts: WalletFacts | undefined
 }
 
-interface Accepted extends Outcome {
+export interface Accepted extends Outcome {
   readonly _tag: "Accepted"
+  /** Of a transfer that comes to its end in the same append. */
+  readonly ended?: Transfer | undefined
 }
 
 interface Tried extends Outcome {
@@ -91,7 +93,7 @@ export interface PlanContext {
 }
 
 /** What a command is decided on. */
-interface Current {
+export interface Current {
   readonly wallet: Wallet | undefined
   readonly facts: WalletFacts | undefined
 }

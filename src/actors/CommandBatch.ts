@@ -7,14 +7,15 @@
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Metric from "effect/Metric"
-import type { Commit } from "../domain/Commit.ts"
+import type { Commit, JointCommits } from "../domain/Commit.ts"
 import type { CommandKey } from "../domain/Event.ts"
 import type { SeenKey } from "../stores/Persistence.ts"
 import { OperationRefused } from "../stores/StoreError.ts"
-import type { BatchPlan } from "./BatchPlan.ts"
+import type { BatchPlan, PlanContext } from "./BatchPlan.ts"
 import { planBatch } from "./BatchPlan.ts"
 import { committed } from "./CommittedBatch.ts"
 import * as EngineMetrics from "./EngineMetrics.ts"
+import { giveBack, joinTransfers } from "./JointTransfers.ts"
 import { keysInDoubt, lookUpKeys, memoryIsSure, seenWithoutAsking } from "./KeyLookup.ts"
 import type { WriteOutcome } from "./AppendDecision.ts"
 import type { ActorError, Envelope } from "./Mailbox.ts"
@@ -32,9 +33,11 @@ interface Attempt {
   readonly conflicts: number
   /** The append cannot tell of the keys that memory is not sure of, or has told that one is there. */
   readonly lookFirst: boolean
+  /** No other wallet's events go with those of the commands in hand: something was against one that did. */
+  readonly alone: boolean
 }
 
-const firstAttempt: Attempt = { conflicts: 0, lookFirst: false }
+const firstAttempt: Attempt = { conflicts: 0, lookFirst: false, alone: false }
 
 /** Works through the commands in hand, in order, until each has its reply. */
 export const processCommands = function* (
@@ -75,47 +78,80 @@ const tryBatch = function* (
     return attempt
   }
   if (plan.events.length === 0 && keys.unsure.length > 0) return { ...attempt, lookFirst: true }
-  let outcome: WriteOutcome = nothingToAppend
-  if (plan.events.length > 0) {
-    actor.submitted = true
-    const commit = commitOf(actor, plan, epoch, keys.unsure)
-    outcome = yield* context.writer.submit(commit, { isolated, bytes: bytesOf(batch) })
-  }
-  if (outcome._tag !== "Appended")
-    return yield* notAppended(actor, context, { attempt, batch, epoch, now, outcome, plan })
-  for (const verdict of plan.verdicts) if (verdict._tag === "Defect") yield* reportDefect(actor, verdict.defect)
-  for (const fault of plan.faults) yield* reportFault(actor.walletId, fault)
-  committed(actor, batch, plan, context)
+  const decided = { attempt, batch, epoch, isolated, now, plan, unsure: keys.unsure }
+  const { done, outcome } = plan.events.length === 0 ? nothingToAppend(plan) : yield* append(actor, context, decided)
+  if (outcome._tag !== "Appended") return yield* notAppended(actor, context, { ...decided, outcome, joined: done !== plan })
+  for (const verdict of done.verdicts) if (verdict._tag === "Defect") yield* reportDefect(actor, verdict.defect)
+  for (const fault of done.faults) yield* reportFault(actor.walletId, fault)
+  committed(actor, batch, done, context)
   return firstAttempt
 }
+
+interface Decided {
+  readonly attempt: Attempt
+  readonly batch: ReadonlyArray<Envelope>
+  readonly epoch: number
+  readonly isolated: boolean
+  readonly now: number
+  readonly plan: BatchPlan
+  readonly unsure: ReadonlyArray<CommandKey>
+}
+
+interface Append {
+  /** What is in the log when it is appended: the plan, or with it the ends of the transfers that it begins. */
+  readonly done: BatchPlan
+  readonly outcome: WriteOutcome
+}
+
+const nothingToAppend = (plan: BatchPlan): Append => ({ done: plan, outcome: { _tag: "Appended", position: 0n } })
+
+const append = function* (
+  actor: WalletActor,
+  context: ActorContext,
+  { attempt, batch, epoch, isolated, now, plan, unsure }: Decided
+): Effect.fn.Return<Append> {
+  const join =
+    context.pipeline.separate || isolated || attempt.alone
+      ? undefined
+      : joinTransfers(actor, plan, epoch, context, (one, ofOne) =>
+          planContext(one, context, { epoch: ofOne, now, seen: undefined })
+        )
+  const done = join?.plan ?? plan
+  actor.submitted = true
+  const commit = commitOf(actor, done, epoch, unsure, join?.joint)
+  const outcome = yield* context.writer.submit(commit, { isolated, bytes: bytesOf(batch) })
+  if (join !== undefined) giveBack(join, outcome, context)
+  return { done, outcome }
+}
+
+/** What is against an append with other wallets may be against one of those. Nothing of it is in the log. */
+const mayConcernOthers = (outcome: WriteOutcome): boolean =>
+  outcome._tag === "Withheld" || outcome._tag === "Refused" || (outcome._tag === "Failed" && outcome.error._tag === "StoreDefect")
 
 const namesLater = ({ wallet }: WalletActor, batch: ReadonlyArray<Envelope>): boolean => {
   for (const { ifVersion } of batch) if (ifVersion !== null && ifVersion > (wallet?.version ?? -1)) return true
   return false
 }
 
-const nothingToAppend: WriteOutcome = { _tag: "Appended", position: 0n }
-
-interface NotAppended {
-  readonly attempt: Attempt
-  readonly batch: ReadonlyArray<Envelope>
-  readonly plan: BatchPlan
+interface NotAppended extends Decided {
   readonly outcome: Exclude<WriteOutcome, { readonly _tag: "Appended" }>
-  readonly epoch: number
-  readonly now: number
+  /** Other wallets' events were to go with them. */
+  readonly joined: boolean
 }
 
 /** Nothing of the plan is in the log. Either the batch is tried again, knowing more, or it fails. */
 const notAppended = function* (
   actor: WalletActor,
   context: ActorContext,
-  { attempt, batch, epoch, now, outcome, plan }: NotAppended
+  { attempt, batch, epoch, joined, now, outcome, plan }: NotAppended
 ): Effect.fn.Return<Attempt, ActorError> {
+  if (joined && mayConcernOthers(outcome)) return { ...attempt, alone: true }
   switch (outcome._tag) {
     case "KeySeen":
       discard(actor, plan)
       if (attempt.lookFirst) return yield* seenWithoutAsking(actor)
       return { ...attempt, lookFirst: true }
+    case "Withheld":
     case "Conflict": {
       actor.loaded = false
       const conflicts = attempt.conflicts + 1
@@ -140,21 +176,27 @@ const notAppended = function* (
   }
 }
 
+interface DecideOptions {
+  readonly epoch: number
+  readonly now: number
+  readonly seen: ReadonlyMap<string, SeenKey> | undefined
+}
+
 const decideBatch = (
   actor: WalletActor,
   batch: ReadonlyArray<Envelope>,
   context: ActorContext,
-  options: {
-    readonly epoch: number
-    readonly now: number
-    readonly seen: ReadonlyMap<string, SeenKey> | undefined
-  }
+  options: DecideOptions
 ): BatchPlan => {
-  const keys = actor.keys!
-  const { seen } = options
   if (context.pipeline.separate) actor.unpersisted ??= new UnpersistedEvents()
   const { facts, wallet } = actor
-  return planBatch({ wallet, facts }, batch, {
+  return planBatch({ wallet, facts }, batch, planContext(actor, context, options))
+}
+
+const planContext = (actor: WalletActor, context: ActorContext, options: DecideOptions): PlanContext => {
+  const keys = actor.keys!
+  const { seen } = options
+  return {
     walletId: actor.walletId,
     now: options.now,
     time: Math.max(options.now, actor.wallet?.updatedAt ?? 0),
@@ -164,14 +206,15 @@ const decideBatch = (
     seen: (key: CommandKey) => keys.get(key) ?? seen?.get(key),
     provisional: actor.unpersisted?.provisional,
     policies: context.policies
-  })
+  }
 }
 
 const commitOf = (
   actor: WalletActor,
   plan: BatchPlan,
   epoch: number,
-  unsureKeys: ReadonlyArray<CommandKey>
+  unsureKeys: ReadonlyArray<CommandKey>,
+  joint: JointCommits | undefined
 ): Commit => ({
   walletId: actor.walletId,
   partition: actor.partition,
@@ -179,7 +222,8 @@ const commitOf = (
   expectedVersion: plan.events[0]!.version - 1,
   events: plan.events,
   wallet: plan.wallet!,
-  unsureKeys
+  unsureKeys,
+  joint
 })
 
 const bytesOf = (batch: ReadonlyArray<Envelope>): number => {

@@ -33,7 +33,10 @@ export const committed = (
   actor.running = decided === actor.running.length ? nothing : actor.running.slice(decided)
 }
 
-const moveState = (actor: WalletActor, plan: BatchPlan, context: ActorContext): void => {
+/** What is in the log of a wallet now. */
+export type Moved = Pick<BatchPlan, "events" | "wallet" | "facts">
+
+export const moveState = (actor: WalletActor, plan: Moved, context: ActorContext): void => {
   if (plan.events.length === 0) return forgetIfPersisted(actor)
   const wallet = plan.wallet!
   const keys = actor.keys!
@@ -109,7 +112,7 @@ const replyOf = (
   const accepted = verdict._tag === "Accepted" ? verdict : verdicts[verdict.first]!
   // `first` is an accepted command by construction of the plan.
   if (accepted._tag !== "Accepted") throw new Error("a repeated command without its first")
-  const { before, events, wallet } = accepted
+  const { before, ended, events, wallet } = accepted
   const persisted = wallet.version <= actor.persistedVersion
-  return { _tag: "Done", before, wallet, events, replayed: verdict._tag === "Same", persisted }
+  return { _tag: "Done", before, wallet, events, replayed: verdict._tag === "Same", persisted, ended }
 }

@@ -12,7 +12,7 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Schedule from "effect/Schedule"
-import type { Commit } from "../domain/Commit.ts"
+import { type Commit, eventsWith } from "../domain/Commit.ts"
 import { EventStore } from "../stores/EventStore.ts"
 import { type Outage, StoreOutages } from "../stores/StoreOutages.ts"
 import type { ActorBounds } from "./ActorBounds.ts"
@@ -24,7 +24,7 @@ import { WritePipeline } from "./WritePipeline.ts"
 export class LogWriter extends Context.Service<
   LogWriter,
   {
-    /** Answers when the log has decided. At most one commit per wallet at a time. */
+    /** Answers when the log has decided. At most one commit per wallet at a time, those that belong to another counted. */
     readonly submit: (
       commit: Commit,
       options: {
@@ -79,12 +79,15 @@ class Submissions {
     this.isolatedNext = true
     let events = 0
     let bytes = 0
+    let wallets = 0
     let count = 0
-    while (count < gathered.length && count < bounds.appendCommits) {
+    while (count < gathered.length) {
       const submission = gathered[count]!
-      events += submission.commit.events.length
+      const { commit } = submission
+      events += eventsWith(commit)
       bytes += submission.bytes
-      if (count > 0 && (events > bounds.appendEvents || bytes > bounds.appendBytes)) break
+      wallets += 1 + (commit.joint?.commits.length ?? 0)
+      if (count > 0 && (events > bounds.appendEvents || bytes > bounds.appendBytes || wallets > bounds.appendCommits)) break
       count++
     }
     return gathered.splice(0, count)

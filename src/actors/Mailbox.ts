@@ -6,7 +6,7 @@
 import * as Effect from "effect/Effect"
 import type { Command } from "../domain/Command.ts"
 import type { CommandKey, RecordedEvent } from "../domain/Event.ts"
-import type { Wallet } from "../domain/Wallet.ts"
+import type { Transfer, Wallet } from "../domain/Wallet.ts"
 import type { CommandError } from "./EngineError.ts"
 import type { NotOwner } from "./Ownership.ts"
 
@@ -32,6 +32,8 @@ export type Reply =
       readonly replayed: boolean
       /** Whether Persistence has it, as of the answer. */
       readonly persisted: boolean
+      /** Of a transfer that has come to its end together with this, its first step. */
+      readonly ended?: Transfer | undefined
     }
   | Seen
 

@@ -83,6 +83,26 @@ export class Residency {
     this.atWork.add(actor)
   }
 
+  /** `undefined`: it is not in memory, or busy, or has to leave, or is no wallet of this node's. */
+  borrow(walletId: string): WalletActor | undefined {
+    const actor = this.residents.get(walletId)
+    if (actor === undefined || this.isStopping || this.atWork.has(actor) || !actor.mailbox.isParked) return undefined
+    if (!actor.loaded || actor.wallet === undefined || this.draining.has(actor)) return undefined
+    if (this.context.ownership.epochOf(actor.partition) === undefined) return undefined
+    this.atWork.add(actor)
+    actor.borrowed = Latch.makeUnsafe()
+    return actor
+  }
+
+  giveBack(actor: WalletActor): void {
+    const { borrowed, mailbox } = actor
+    actor.borrowed = undefined
+    // Its fiber has seen that something has come, and waits to look at it.
+    if (actor.stopped || !mailbox.isParked) borrowed?.openUnsafe()
+    else if (mailbox.size > 0) mailbox.signal()
+    else this.rest(actor)
+  }
+
   /** The wallet has nothing to do now. It leaves if it has to, or was never one. */
   rest(actor: WalletActor): void {
     this.atWork.delete(actor)

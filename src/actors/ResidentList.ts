@@ -80,4 +80,5 @@ export class ResidentList {
   }
 }
 
-const isIdle = (actor: WalletActor): boolean => actor.mailbox.isParked && actor.mailbox.size === 0 && !actor.owesAnswers
+const isIdle = (actor: WalletActor): boolean =>
+  actor.mailbox.isParked && actor.mailbox.size === 0 && actor.borrowed === undefined && !actor.owesAnswers

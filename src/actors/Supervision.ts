@@ -80,6 +80,10 @@ export class Supervision {
     const { mailbox } = actor
     let batches = 0
     while (!actor.stopped) {
+      if (actor.borrowed !== undefined) {
+        yield* actor.borrowed.await
+        continue
+      }
       if (mailbox.size > 0) {
         if (++batches % batchesPerTurn === 0) yield* Effect.yieldNow
         begin(actor, totals.take(mailbox, context.bounds.batchCommands))

@@ -32,10 +32,10 @@ import type { UnpersistedEvents } from "./UnpersistedEvents.ts"
 import type { WalletHistory } from "./WalletHistory.ts"
 import type { WritePipeline } from "./WritePipeline.ts"
 
-/** What all actors of a node share. */
 /** A transfer that its source, or its home, has to bring to its end. */
 export type OpenTransfer = Pick<TransferInFlight, "id" | "createdAt">
 
+/** What all actors of a node share. */
 export interface ActorContext {
   readonly bounds: ActorBounds
   readonly ownership: Ownership["Service"]
@@ -53,6 +53,13 @@ export interface ActorContext {
   readonly unloaded: UnloadedWallets["Service"]
   /** The wallet has loaded or grown: what it takes counts. Synchronous, O(1). */
   readonly resized: (actor: WalletActor) => void
+  /**
+   * A wallet that has nothing to do, to be appended to by another one; from now on it has. `undefined`: it is not in
+   * memory, or busy, or not this node's. Synchronous, O(1).
+   */
+  readonly borrow: (walletId: string) => WalletActor | undefined
+  /** It goes on with what has come for it meanwhile. Synchronous. */
+  readonly giveBack: (actor: WalletActor) => void
   /** Limits how many wallets load at once. */
   readonly loading: <A, E>(load: Effect.Effect<A, E>) => Effect.Effect<A, E>
   /** The wallet was loaded, and these of its transfers have been sent, for good, and not ended. Synchronous. */
@@ -86,6 +93,8 @@ export class WalletActor {
   /** Whether it was told that the clock is behind this wallet: once is enough for the log. */
   clockReported = false
   stopped = false
+  /** Another wallet has it in its append: until the log has decided its mailbox waits. Closed while that is so. */
+  borrowed: Latch.Latch | undefined = undefined
   /** The commands in hand: taken from the mailbox and without a reply. */
   running: ReadonlyArray<Envelope> = nothing
   /** The reads in hand. */

@@ -110,6 +110,8 @@ const make = Effect.fnUntraced(function* (bounds: ActorBounds) {
     policies: yield* WalletPolicies,
     unloaded: yield* UnloadedWallets,
     resized: (actor) => residency.resized(actor),
+    borrow: (walletId) => residency.borrow(walletId),
+    giveBack: (actor) => residency.giveBack(actor),
     loading: loads.withPermits(1),
     transfersFound: (walletId, transfers) => foundTransfers(walletId, transfers),
     awaiting: (actor) => {

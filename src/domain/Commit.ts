@@ -21,4 +21,25 @@ export interface Commit {
    * empty: memory is sure of all. Only an append to a log that writes Persistence looks.
    */
   readonly unsureKeys?: ReadonlyArray<CommandKey>
+  /** What is in the log with this commit, or not at all. Only of an append to a log that writes Persistence. */
+  readonly joint?: JointCommits | undefined
 }
+
+/** Commits of other wallets that belong to one: all of them happen or none does. */
+export interface JointCommits {
+  /** At least one, each of another wallet; none of them has any of its own. */
+  readonly commits: ReadonlyArray<Commit>
+  /** All events of all of them, of the one that they belong to as well, as they follow one another in the log. */
+  readonly order: ReadonlyArray<RecordedEvent>
+}
+
+/** A commit and those that belong to it. */
+export const membersOf = (commit: Commit): ReadonlyArray<Commit> =>
+  commit.joint === undefined ? [commit] : [commit, ...commit.joint.commits]
+
+/** How many events are appended with a commit, its own and those of what belongs to it. */
+export const eventsWith = ({ events, joint }: Commit): number => (joint === undefined ? events : joint.order).length
+
+/** The commits, each with those that belong to it; the same list where there are none. */
+export const allMembers = (commits: ReadonlyArray<Commit>): ReadonlyArray<Commit> =>
+  commits.some(({ joint }) => joint !== undefined) ? commits.flatMap(membersOf) : commits

@@ -12,20 +12,24 @@ import * as HashMap from "effect/HashMap"
 import type { CommandError } from "../actors/EngineError.ts"
 import type { Reply } from "../actors/Mailbox.ts"
 import type { BeginLegs } from "../domain/Command.ts"
-import type { CommandKey, LegsApplied, LegsBegun, RecordedEvent } from "../domain/Event.ts"
-import { transactionIdOf } from "../domain/EventId.ts"
-import {
-  type LegParty,
-  type LegTransactions,
-  type OwnLeg,
-  ownLegs,
-  type PreparedLegs,
-  walletsOf
-} from "../domain/Legs.ts"
+import type { LegsApplied, RecordedEvent } from "../domain/Event.ts"
+import { type LegParty, type LegTransactions, type PreparedLegs, walletsOf } from "../domain/Legs.ts"
 import { sourceOf, transferChanged, withTransactions } from "../domain/Transfer.ts"
+import {
+  applying,
+  begunTransfer,
+  decidedKey,
+  endKey,
+  ofSeveral,
+  type Party,
+  prepareKey,
+  preparing,
+  settleKey,
+  settlingLegs
+} from "../domain/StepCommands.ts"
 import { available, type Transfer, type Wallet } from "../domain/Wallet.ts"
 import {
-  endKey,
+  endedIn,
   engineOrigin,
   isRefusal,
   noteBytes,
@@ -35,12 +39,6 @@ import {
   type TransferOrigin,
   type Wallets
 } from "./TransferSteps.ts"
-
-/** A wallet of a transfer, and its legs. */
-interface Party {
-  readonly walletId: string
-  readonly legs: ReadonlyArray<OwnLeg>
-}
 
 /** What a wallet has on record, for ever; persisted there. */
 export type Promised =
@@ -114,7 +112,8 @@ const begin =
             eventId: recorded.id,
             inFlight: reply._tag === "Done" || HashMap.has(reply.current.prepared, recorded.event.transferId),
             persisted: reply.persisted,
-            replayed: reply._tag === "Seen" || reply.replayed
+            replayed: reply._tag === "Seen" || reply.replayed,
+            ended: endedIn(reply)
           })
         }
         return notTold(command.walletId)
@@ -149,19 +148,13 @@ const promisedIn = (walletId: string, events: ReadonlyArray<RecordedEvent>): Eff
 const prepare =
   (wallets: Wallets): LegsSteps["prepare"] =>
   (transfer, { legs, walletId }) => {
-    const { effectiveAt, id: transferId } = transfer
+    const { id: transferId } = transfer
     const home = sourceOf(transfer)
-    const key: CommandKey = `e:prepare:${home}:${transferId}`
+    const key = prepareKey(transfer)
     const first = legs[0]!.leg
-    const { currency } = transfer.legs[first]!
     const bytes = legs.reduce((sum, leg) => sum + legBytes + noteBytes(leg), 0)
     const ask = Effect.flatMap(wallets.bounded(walletId, legs), (bounded) =>
-      wallets.ask(
-        { _tag: "PrepareLegs", walletId, transferId, home, currency, legs: bounded, effectiveAt },
-        key,
-        engineOrigin,
-        bytes
-      )
+      wallets.ask(preparing(transfer, walletId, bounded), key, engineOrigin, bytes)
     )
     const promised = (reply: Reply) =>
       Effect.flatMap(persistedEvents(wallets, walletId, reply), (events) => promisedIn(walletId, events))
@@ -192,7 +185,7 @@ const outcome = (
   refused: { readonly leg: number; readonly reason: string } | undefined
 ) =>
   refused === undefined
-    ? ({ _tag: "ApplyLegs", walletId, transferId: transfer.id } as const)
+    ? applying(transfer, walletId)
     : ({ _tag: "ReleaseLegs", walletId, transferId: transfer.id, reason: refused.reason, leg: refused.leg } as const)
 
 const decidedIn = (walletId: string, events: ReadonlyArray<RecordedEvent>): Effect.Effect<Decided, CommandError> => {
@@ -218,7 +211,7 @@ const decide =
 const tell =
   (wallets: Wallets): LegsSteps["tell"] =>
   (transfer, walletId, refused) => {
-    const key: CommandKey = `e:decided:${sourceOf(transfer)}:${transfer.id}`
+    const key = decidedKey(transfer)
     return Effect.flatMap(wallets.ask(outcome(transfer, walletId, refused), key, engineOrigin), (reply) =>
       Effect.flatMap(persistedEvents(wallets, walletId, reply), (events) => {
         const recorded = events.find(({ event }) => event._tag === "LegsApplied" || event._tag === "LegsReleased")
@@ -231,9 +224,8 @@ const settle =
   (wallets: Wallets): LegsSteps["settle"] =>
   (transfer, transactions, wanted) => {
     const walletId = sourceOf(transfer)
-    const key: CommandKey = `e:settle:${transfer.id}`
-    const command = { _tag: "SettleLegs", walletId, transferId: transfer.id, transactions } as const
-    return Effect.flatMap(wallets.ask(command, key, { ...engineOrigin, await: wanted }), (reply) =>
+    const command = settlingLegs(transfer, transactions)
+    return Effect.flatMap(wallets.ask(command, settleKey(transfer), { ...engineOrigin, await: wanted }), (reply) =>
       Effect.flatMap(persistedEvents(wallets, walletId, reply), (events) => {
         for (const { event, time } of events) {
           if (event._tag !== "LegsSettled") continue
@@ -264,40 +256,6 @@ export const makeLegsSteps = (wallets: Wallets): LegsSteps => ({
   decide: decide(wallets),
   tell: tell(wallets),
   settle: settle(wallets)
-})
-
-/** All wallets of a transfer but its home, with their legs. */
-export const otherParties = (transfer: Transfer): ReadonlyArray<Party> =>
-  walletsOf(transfer.legs)
-    .slice(1)
-    .map((walletId) => ({ walletId, legs: ownLegs(walletId, transfer.legs) }))
-
-/** The ids that the events of all its wallets have given its transactions, by leg. */
-export const transactionsIn = (
-  transfer: Transfer,
-  applied: ReadonlyArray<RecordedEvent>
-): ReadonlyArray<LegTransactions> => {
-  const made = transfer.legs.map(() => ({ sent: "", received: "" }))
-  for (const { event, id } of applied) {
-    if (event._tag !== "LegsApplied") continue
-    for (const [index, { leg, side }] of event.legs.entries()) made[leg]![side] = transactionIdOf(id, index)
-  }
-  return made
-}
-
-const ofSeveral = { from: null, to: null, amount: null, currency: null, reason: null, leg: null } as const
-
-export const begunTransfer = (recorded: RecordedEvent, event: LegsBegun): Transfer => ({
-  ...ofSeveral,
-  id: event.transferId,
-  legs: event.legs.map((leg) => withTransactions(leg, undefined)),
-  status: "pending",
-  reference: event.reference,
-  metadata: event.metadata,
-  refundOf: event.refundOf,
-  createdAt: recorded.time,
-  effectiveAt: event.effectiveAt ?? recorded.time,
-  updatedAt: recorded.time
 })
 
 /** One that is not settled, as its home knows it; `undefined`: another wallet's. */

@@ -8,8 +8,9 @@ import type { CommandError } from "../actors/EngineError.ts"
 import { OperationReversed, OutcomeUnknown, sameFailure, TransferReversed } from "../actors/EngineError.ts"
 import type { LegTransactions } from "../domain/Legs.ts"
 import { completed, sourceOf } from "../domain/Transfer.ts"
+import { otherParties, transactionsIn } from "../domain/StepCommands.ts"
 import type { Transfer } from "../domain/Wallet.ts"
-import { concurrentWallets, type LegsSteps, otherParties, type Promised, transactionsIn } from "./LegsSteps.ts"
+import { concurrentWallets, type LegsSteps, type Promised } from "./LegsSteps.ts"
 import type { Sent, SourceEffect, TransferOrigin, TransferSteps } from "./TransferSteps.ts"
 
 export interface TransferOutcome {

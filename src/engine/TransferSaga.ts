@@ -3,6 +3,9 @@
  * it went. No locks: a wallet is only ever asked, one step after the other, so
  * transfers to and fro, rings and chains cannot wait for one another.
  *
+ * Where log and rows are one database and all its wallets are here and idle, the source has taken all
+ * steps together with the first (`actors/JointTransfers.ts`), and there is nothing to carry.
+ *
  * A transfer runs in a fiber of its own: a caller that goes away interrupts nothing.
  * What a crash or a store that is away leaves in flight is taken up again when its
  * source comes into memory, or by the sweeper (`Sweepers.ts`), here or on another
@@ -183,6 +186,10 @@ const makeTransferRuns = ({ legs, steps }: Steps, bounds: ActorBounds) => {
   const carry = (way: Way, request: TransferRequest, sent: Sent, caller: TransferCaller) => {
     const { inFlight, persisted, transfer } = sent
     caller.sent = sent
+    if (sent.ended !== undefined) {
+      caller.tellEnding({ _tag: "Completed", transfer: sent.ended })
+      return Effect.void
+    }
     const known = runs.get(transfer.id)
     const run = known ?? new TransferRun(transfer)
     run.join(caller)

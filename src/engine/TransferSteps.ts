@@ -18,6 +18,7 @@ import type { RemoteCommand } from "../domain/Command.ts"
 import type { CommandKey, RecordedEvent } from "../domain/Event.ts"
 import { sentTransfer } from "../domain/TransferRules.ts"
 import { singleLeg, sourceOf } from "../domain/Transfer.ts"
+import { arriveKey, endKey, receiving, settling } from "../domain/StepCommands.ts"
 import type { Transfer, TransferInFlight, TransferLeg, Wallet } from "../domain/Wallet.ts"
 import { StoreUnavailable } from "../stores/StoreError.ts"
 import { type Effected, openHolds } from "./Answers.ts"
@@ -49,6 +50,8 @@ export interface Sent {
   /** Step 2 may follow. */
   readonly persisted: boolean
   readonly replayed: boolean
+  /** All steps have taken place together: the transfer as it has ended. `undefined`: the others are still to be taken. */
+  readonly ended: Transfer | undefined
   /** Of a capture. */
   readonly source?: SourceEffect
 }
@@ -95,12 +98,16 @@ const send =
             eventId: recorded.id,
             inFlight: reply._tag === "Done" || HashMap.has(reply.current.transfers, recorded.event.transferId),
             persisted: reply.persisted,
-            replayed: reply._tag === "Seen" || reply.replayed
+            replayed: reply._tag === "Seen" || reply.replayed,
+            ended: endedIn(reply)
           })
         }
         return notTold(command.walletId)
       })
     )
+
+/** Of a transfer that came to its end together with its first step, as it is then. */
+export const endedIn = (reply: Reply): Transfer | undefined => (reply._tag === "Done" ? reply.ended : undefined)
 
 const captureTo =
   ({ ask, effectOf }: Wallets) =>
@@ -115,6 +122,7 @@ const captureTo =
             inFlight: reply._tag === "Done" || HashMap.has(reply.current.transfers, recorded.event.transferId),
             persisted: reply.persisted,
             replayed: reply._tag === "Seen" || reply.replayed,
+            ended: endedIn(reply),
             source
           })
         }
@@ -127,14 +135,8 @@ const receive = (
   transfer: Transfer,
   wanted: TransferOrigin["await"]
 ): Effect.Effect<Reply, CommandError> => {
-  const { effectiveAt, id: transferId } = transfer
-  const { amount, currency, from, metadata, reference, to: walletId } = legOf(transfer)
-  return ask(
-    { _tag: "ReceiveTransfer", walletId, transferId, from, amount, currency, reference, metadata, effectiveAt },
-    arriveKey(transfer),
-    { ...engineOrigin, await: wanted },
-    noteBytes(transfer)
-  )
+  const origin = { ...engineOrigin, await: wanted }
+  return ask(receiving(transfer), arriveKey(transfer), origin, noteBytes(transfer))
 }
 
 const refuse = ({ ask }: Wallets, transfer: Transfer, reason: string): Effect.Effect<Reply, CommandError> => {
@@ -179,7 +181,7 @@ const arrive =
     )
 
 const settle = ({ ask }: Wallets, transfer: Transfer): Effect.Effect<Reply, CommandError> =>
-  ask({ _tag: "SettleTransfer", walletId: sourceOf(transfer), transferId: transfer.id }, endKey(transfer), engineOrigin)
+  ask(settling(transfer), endKey(transfer), engineOrigin)
 
 const returnFunds = ({ ask, eventsOf }: Wallets) =>
   Effect.fnUntraced(function* (transfer: Transfer, reason: string): Effect.fn.Return<Returned, CommandError> {
@@ -268,12 +270,6 @@ export const makeTransferSteps = (calls: WalletCalls["Service"], wallets: Wallet
     returnFunds: returnFunds(wallets)
   }
 }
-
-/** Of step 2, at the destination: the same for receiving and for refusing. */
-const arriveKey = (transfer: Transfer): CommandKey => `e:arrive:${sourceOf(transfer)}:${transfer.id}`
-
-/** Of step 3, at the source: the same for settling and for reversing, so that only one of them can be. */
-export const endKey = ({ id }: Pick<Transfer, "id">): CommandKey => `e:end:${id}`
 
 /**
  * Of a transfer: from its source and the key, so that a retry, on whichever node,

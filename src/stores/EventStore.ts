@@ -7,7 +7,7 @@
  */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
-import type * as Result from "effect/Result"
+import * as Result from "effect/Result"
 import * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
 import type { Commit } from "../domain/Commit.ts"
@@ -34,6 +34,8 @@ import {
  * - `KeySeen`: one of the commit's `unsureKeys` is there, at a version ≤
  *   `expectedVersion`. Nothing of this commit was written. Only a store with
  *   `writesPersistence` answers it.
+ * - `Withheld`: of the commits that belong to this one, that of `walletId` could not be
+ *   written, and `because` says why. Nothing of any of them was written.
  *
  * For a commit that is not written the first of these counts that is true: all its event
  * ids are there (`Appended`), a later claim stands (`Fenced`), the stream is elsewhere
@@ -50,9 +52,40 @@ export type AppendOutcome =
        */
       readonly position: bigint
     }
+  | NotWritten
+  | { readonly _tag: "Withheld"; readonly walletId: string; readonly because: NotWritten }
+
+/** Of one wallet's commit. */
+export type NotWritten =
   | { readonly _tag: "Conflict" }
   | { readonly _tag: "Fenced"; readonly epoch: number }
   | { readonly _tag: "KeySeen" }
+
+/** What is known of one wallet's commit; `undefined`: nothing speaks against writing it. */
+export type MemberOutcome = Extract<AppendOutcome, { readonly _tag: "Appended" }> | NotWritten | undefined
+
+/**
+ * The outcome of a commit from those of its members, in their order: it is written with all of them or not at all.
+ * `undefined`: nothing speaks against writing them.
+ */
+export const jointOutcome = (
+  members: ReadonlyArray<Commit>,
+  outcomes: ReadonlyArray<MemberOutcome>
+): Result.Result<AppendOutcome | undefined, string> => {
+  const [first] = outcomes
+  if (members.length === 1) return Result.succeed(first)
+  const written = outcomes.flatMap((outcome) => (outcome?._tag === "Appended" ? [outcome.position] : []))
+  if (written.length === members.length) {
+    return Result.succeed({ _tag: "Appended", position: written.reduce((a, b) => (a > b ? a : b)) })
+  }
+  if (written.length > 0) return Result.fail(`the log has only a part of what ${members[0]!.walletId} appended at once`)
+  if (first !== undefined) return Result.succeed(first)
+  for (const [index, because] of outcomes.entries()) {
+    if (because === undefined || because._tag === "Appended") continue
+    return Result.succeed({ _tag: "Withheld", walletId: members[index]!.walletId, because })
+  }
+  return Result.succeed(undefined)
+}
 
 export type AppendError = StoreUnavailable | AppendUnknown | OperationRefused | StoreDefect
 
@@ -154,8 +187,8 @@ export class EventStore extends Context.Service<
     readonly writesPersistence: boolean
 
     /**
-     * Appends the commits (each at most once in the list, one per wallet), each
-     * all or nothing, outcomes in the order of the commits. One wallet's conflict,
+     * Appends the commits (each at most once in the list, one per wallet, those that belong to
+     * one counted), each all or nothing with what belongs to it, outcomes in the order of the commits. One wallet's conflict,
      * fence or seen key costs no other wallet anything.
      *
      * Safe to call again with the same commits after `AppendUnknown`, in the same

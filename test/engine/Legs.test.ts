@@ -9,7 +9,7 @@ import { transactionIdOf } from "../../src/domain/EventId.ts"
 import type { LegsTransferInput } from "../../src/engine/WalletEngine.ts"
 import { create } from "../support/EngineCalls.ts"
 import * as Faults from "../support/FaultyEventStore.ts"
-import { type Installation, install, installNode, type Node, until } from "../support/Installation.ts"
+import { type Installation, install, installNode, type Node, until, transferModes } from "../support/Installation.ts"
 import { assertConserved, fund, pass } from "../support/TransferCalls.ts"
 
 type Legs = LegsTransferInput["legs"]
@@ -36,16 +36,11 @@ const balance = (node: Node, walletId: string) =>
 const stateOf = (node: Node, walletId: string) =>
   Effect.map(node.engine.getWallet({ walletId }), (wallet) => [wallet.balance, wallet.held, wallet.available])
 
-const modes = [
-  ["in one store", false],
-  ["over two stores", true]
-] as const
-
-for (const [where, separate] of modes) {
+for (const [where, mode] of transferModes) {
   describe(`a transfer of several legs ${where}`, () => {
     it.effect("moves all of them, one event a wallet, with running balances, and its rows say so", () =>
       Effect.gen(function* () {
-        const { installation, node } = yield* installNode({ separate })
+        const { installation, node } = yield* installNode(mode)
         yield* within(1, fund(node, ["a", "b", "c"], 100n))
         const legs = [
           { from: "a", to: "b", amount: 60n, reference: "goods", metadata: { n: "1" } },
@@ -133,7 +128,7 @@ for (const [where, separate] of modes) {
     for (const [type, walletId] of steps) {
       it.effect(`ends by itself when the node dies before ${type} at ${walletId}`, () =>
         Effect.gen(function* () {
-          const installation = yield* install({ separate })
+          const installation = yield* install(mode)
           const node = yield* installation.start()
           yield* within(1, fund(node, ["a", "b", "c"], 100n))
           node.log.draw = {
@@ -167,7 +162,7 @@ for (const [where, separate] of modes) {
 
     it.effect("is reversed when a wallet has moved on since it was looked at, and says so ever after", () =>
       Effect.gen(function* () {
-        const { installation, node } = yield* installNode({ separate })
+        const { installation, node } = yield* installNode(mode)
         yield* within(1, fund(node, ["a", "b", "c"], 100n))
         const release = yield* Deferred.make<void>()
         node.log.appendFaults.push(Faults.heldUntil(release))

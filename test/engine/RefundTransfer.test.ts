@@ -5,8 +5,8 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import type { WalletEventType } from "../../src/domain/Event.ts"
 import * as Faults from "../support/FaultyEventStore.ts"
-import { assertVerified, install, installNode, type Node, until } from "../support/Installation.ts"
-import { balances, count, modes, refundTransfer, within } from "../support/RefundCalls.ts"
+import { assertVerified, install, installNode, type Node, until, transferModes } from "../support/Installation.ts"
+import { balances, count, refundTransfer, within } from "../support/RefundCalls.ts"
 import { assertConserved, fund, pass, send } from "../support/TransferCalls.ts"
 
 /** Dies before an append of that type at that wallet. */
@@ -27,11 +27,11 @@ const legs = [
   { from: "c", to: "a", amount: 5n }
 ]
 
-for (const [where, separate] of modes) {
+for (const [where, mode] of transferModes) {
   describe(`a refund of a transfer ${where}`, () => {
     it.effect("is a transfer the other way, part by part", () =>
       Effect.gen(function* () {
-        const { installation, node } = yield* installNode({ separate })
+        const { installation, node } = yield* installNode(mode)
         yield* within(1, fund(node, ["a", "b"], 100n))
         const { transfer } = yield* within(2, send(node, "a", "b", 60n, "t"))
         assert.deepInclude(transfer, { refundOf: null, refunded: 0n })
@@ -79,7 +79,7 @@ for (const [where, separate] of modes) {
 
     it.effect("is of one original at most, however many ask at once", () =>
       Effect.gen(function* () {
-        const { installation, node } = yield* installNode({ separate })
+        const { installation, node } = yield* installNode(mode)
         yield* within(1, fund(node, ["a", "b"], 100n))
         const { transfer } = yield* within(2, send(node, "a", "b", 60n, "t"))
         const answers = yield* within(
@@ -100,7 +100,7 @@ for (const [where, separate] of modes) {
 
     it.effect("that its destination refuses after it was sent comes back, and may be asked for again", () =>
       Effect.gen(function* () {
-        const { installation, node } = yield* installNode({ separate })
+        const { installation, node } = yield* installNode(mode)
         yield* within(1, fund(node, ["a", "b"], 100n))
         const { transfer } = yield* within(2, send(node, "a", "b", 100n, "t"))
         const release = yield* Deferred.make<void>()
@@ -126,7 +126,7 @@ for (const [where, separate] of modes) {
 
     it.effect("of several legs is of one leg, or of what is left of each", () =>
       Effect.gen(function* () {
-        const { installation, node } = yield* installNode({ separate })
+        const { installation, node } = yield* installNode(mode)
         yield* within(1, fund(node, ["a", "b", "c"], 100n))
         const { transfer } = yield* within(2, node.engine.transfer({ legs, idempotencyKey: "t" }))
         assert.deepStrictEqual(yield* balances(node, "a", "b", "c"), [45n, 10n, 245n])
@@ -170,7 +170,7 @@ for (const [where, separate] of modes) {
 
     it.effect("as a whole is of the one leg of which something is left, and is told again as that", () =>
       Effect.gen(function* () {
-        const { installation, node } = yield* installNode({ separate })
+        const { installation, node } = yield* installNode(mode)
         yield* within(1, fund(node, ["a", "b", "c"], 1_000n))
         const { transfer } = yield* within(2, node.engine.transfer({ legs, idempotencyKey: "t" }))
         yield* within(2, refundTransfer(node, transfer.id, "r0", undefined, 0))
@@ -186,7 +186,7 @@ for (const [where, separate] of modes) {
 
     it.effect("as a whole never takes a leg twice, however many ask at once", () =>
       Effect.gen(function* () {
-        const { installation, node } = yield* installNode({ separate })
+        const { installation, node } = yield* installNode(mode)
         yield* within(1, fund(node, ["a", "b", "c"], 1_000n))
         const { transfer } = yield* within(2, node.engine.transfer({ legs, idempotencyKey: "t" }))
         const answers = yield* within(
@@ -224,7 +224,7 @@ for (const [where, separate] of modes) {
     ] as const) {
       it.effect(`as a whole ends by itself when the node dies before ${type} at ${walletId}`, () =>
         Effect.gen(function* () {
-          const installation = yield* install({ separate })
+          const installation = yield* install(mode)
           const node = yield* installation.start()
           yield* within(1, fund(node, ["a", "b", "c"], 1_000n))
           const { transfer } = yield* within(2, node.engine.transfer({ legs, idempotencyKey: "t" }))

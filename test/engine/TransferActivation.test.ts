@@ -9,15 +9,10 @@ import * as Fiber from "effect/Fiber"
 import type { WalletEventType } from "../../src/domain/Event.ts"
 import * as Faults from "../support/FaultyEventStore.ts"
 import type { Installation, Node } from "../support/Installation.ts"
-import { install } from "../support/Installation.ts"
+import { install, transferModes } from "../support/Installation.ts"
 import { assertConserved, fund, pass, send, settled, transferEvents } from "../support/TransferCalls.ts"
 
 const hour = 60 * 60 * 1_000
-
-const modes = [
-  ["in one store", false],
-  ["over two stores", true]
-] as const
 
 /** Whether the node has asked for the append of such an event, and how often. */
 const appendsOf = (node: Node, type: WalletEventType): number =>
@@ -58,11 +53,11 @@ const dieInFlight = Effect.fnUntraced(function* (installation: Installation) {
   node.persistence.kill()
 })
 
-for (const [where, separate] of modes) {
+for (const [where, mode] of transferModes) {
   describe(`transfers in flight ${where}`, () => {
     it.effect("end when a read brings their source into memory", () =>
       Effect.gen(function* () {
-        const installation = yield* install({ separate, bounds: { transferSweepAgeMillis: hour } })
+        const installation = yield* install({ ...mode, bounds: { transferSweepAgeMillis: hour } })
         yield* dieInFlight(installation)
         const node = yield* installation.start()
         yield* pass(5)
@@ -79,7 +74,7 @@ for (const [where, separate] of modes) {
 
     it.effect("are carried once, whoever asks for them besides", () =>
       Effect.gen(function* () {
-        const installation = yield* install({ separate, bounds: { transferSweepAgeMillis: hour } })
+        const installation = yield* install({ ...mode, bounds: { transferSweepAgeMillis: hour } })
         yield* dieInFlight(installation)
         // From the start on the sweeper finds them, and the callers send again; the first append to b waits.
         const node = yield* installation.start({ transferSweepAgeMillis: 0 })
@@ -110,7 +105,7 @@ for (const [where, separate] of modes) {
 
     it.effect("are tried for a while when their destination cannot be written yet", () =>
       Effect.gen(function* () {
-        const installation = yield* install({ separate, bounds: { transferSweepAgeMillis: hour } })
+        const installation = yield* install({ ...mode, bounds: { transferSweepAgeMillis: hour } })
         yield* dieInFlight(installation)
         // One try of a step is over after this; so the steps themselves are tried again.
         const node = yield* installation.start({ appendRetryMillis: 100 })

@@ -15,7 +15,7 @@ import type { Transfer } from "../../src/domain/Wallet.ts"
 import * as Faults from "../support/FaultyEventStore.ts"
 import { historyRule } from "../support/HistoryRule.ts"
 import type { Installation, Node } from "../support/Installation.ts"
-import { assertConsistent, install } from "../support/Installation.ts"
+import { assertConsistent, install, transferModes } from "../support/Installation.ts"
 import { assertConserved, fund, inFlight, pass, send } from "../support/TransferCalls.ts"
 
 const wallets = ["a", "b", "c", "d"]
@@ -136,11 +136,11 @@ const assertTold = (installation: Installation, told: ReadonlyArray<Told>) => {
 const refuses = (event: WalletEvent): boolean =>
   "amount" in event && event.amount === 13n && "from" in event && "metadata" in event
 
-const runWorld = Effect.fnUntraced(function* (seed: number, separate: boolean) {
+const runWorld = Effect.fnUntraced(function* (seed: number, mode: (typeof transferModes)[number][1]) {
   const random = randomFrom(seed)
   const { letHistoryPass, rule } = historyRule(refuses)
   const installation = yield* install({
-    separate,
+    ...mode,
     rule,
     bounds: { sagaRetryMillis: 2_000, appendRetryMillis: 500, callerWaitMillis: 4_000, keysInMemory: 3 }
   })
@@ -177,14 +177,14 @@ const runWorld = Effect.fnUntraced(function* (seed: number, separate: boolean) {
 })
 
 describe("transfers under chaos", () => {
-  for (const separate of [false, true]) {
+  for (const [where, mode] of transferModes) {
     it.effect(
-      `end, once, and their callers are told the truth, over ${separate ? "two stores" : "one store"}`,
+      `end, once, and their callers are told the truth, ${where}`,
       () =>
         Effect.gen(function* () {
           const outcomes = new Set<string>()
           for (let seed = 1; seed <= 3; seed++) {
-            for (const outcome of yield* Effect.scoped(runWorld(seed, separate))) outcomes.add(outcome)
+            for (const outcome of yield* Effect.scoped(runWorld(seed, mode))) outcomes.add(outcome)
           }
           assert.includeMembers([...outcomes], ["completed", "TransferReversed"])
         }),

@@ -1,5 +1,5 @@
 /**
- * Transfers while stores fail and nodes die. Whatever happens and wherever: the money
+ * Transfers that go step by step while stores fail and nodes die. Whatever happens and wherever: the money
  * is somewhere at every moment, and every transfer ends without a human.
  */
 import { assert, describe, it } from "@effect/vitest"
@@ -69,7 +69,7 @@ describe("a transfer", () => {
     for (const step of steps) {
       it.effect(`that is ${course} survives lost answers of the append of ${step}`, () =>
         Effect.gen(function* () {
-          const { installation, node } = yield* installNode(refusingRule(steps))
+          const { installation, node } = yield* installNode({ stepwise: true, ...refusingRule(steps) })
           yield* begin(node, steps)
           let lost = 0
           faultAt(
@@ -88,7 +88,7 @@ describe("a transfer", () => {
 
       it.effect(`that is ${course} waits while the log is away before ${step}`, () =>
         Effect.gen(function* () {
-          const { installation, node } = yield* installNode(refusingRule(steps))
+          const { installation, node } = yield* installNode({ stepwise: true, ...refusingRule(steps) })
           yield* begin(node, steps)
           faultAt(node, step, Faults.unavailable, Number.POSITIVE_INFINITY)
           const sending = yield* Effect.forkChild(Effect.exit(send(node, "a", "b", 30n, "t")))
@@ -114,7 +114,7 @@ describe("a transfer", () => {
       ] as const) {
         it.effect(`that is ${course} ends after a crash right ${when} ${step}`, () =>
           Effect.gen(function* () {
-            const installation = yield* install(refusingRule(steps))
+            const installation = yield* install({ stepwise: true, ...refusingRule(steps) })
             const first = yield* installation.start()
             yield* begin(first, steps)
             const reached = yield* Deferred.make<void>()
@@ -145,7 +145,7 @@ describe("a transfer", () => {
 
   it.effect("waits for room at a destination whose mailbox is full", () =>
     Effect.gen(function* () {
-      const { installation, node } = yield* installNode({ bounds: { mailboxCommands: 1 } })
+      const { installation, node } = yield* installNode({ stepwise: true, bounds: { mailboxCommands: 1 } })
       yield* begin(node, happy)
       const release = yield* Deferred.make<void>()
       // b works on one credit, and another waits in its mailbox.
@@ -170,7 +170,7 @@ describe("a transfer", () => {
 
   it.effect("that stops at a stop of the node goes on after the next start", () =>
     Effect.gen(function* () {
-      const installation = yield* install()
+      const installation = yield* install({ stepwise: true })
       const first = yield* installation.start()
       yield* begin(first, happy)
       faultAt(first, "TransferReceived", Faults.unavailable, Number.POSITIVE_INFINITY)
@@ -189,7 +189,7 @@ describe("a transfer", () => {
 
   it.effect("is carried once, although the sweeper meets it on its way", () =>
     Effect.gen(function* () {
-      const { installation, node } = yield* installNode()
+      const { installation, node } = yield* installNode({ stepwise: true })
       yield* begin(node, happy)
       const release = yield* Deferred.make<void>()
       faultAt(node, "TransferReceived", Faults.heldUntil(release))
@@ -207,7 +207,7 @@ describe("a transfer", () => {
 
   it.effect("that cannot arrive does not keep the others from ending, and is told once", () =>
     Effect.gen(function* () {
-      const installation = yield* install({ bounds: { sweepBatch: 2, sweepConcurrency: 1 } })
+      const installation = yield* install({ stepwise: true, bounds: { sweepBatch: 2, sweepConcurrency: 1 } })
       const first = yield* installation.start()
       yield* begin(first, happy)
       yield* fund(first, ["stuck"], 1n)

@@ -9,6 +9,7 @@ import { booksContract, refusedBooksContract } from "../../src/testing/contract/
 import { indexRowsContract, refusedRowsContract } from "../../src/testing/contract/IndexRowsContract.ts"
 import { fenceContract } from "../../src/testing/contract/FenceContract.ts"
 import { followContract } from "../../src/testing/contract/FollowContract.ts"
+import { jointAppendContract } from "../../src/testing/contract/JointAppendContract.ts"
 import { type ContractCase, writtenThrough } from "../../src/testing/contract/ContractCase.ts"
 import { holdSearchContract } from "../../src/testing/contract/HoldSearchContract.ts"
 import { legsContract, legsSearchContract } from "../../src/testing/contract/LegsContract.ts"
@@ -78,6 +79,7 @@ export const runStoreContracts = <E>(name: string, stores: Layer.Layer<AllStores
     stores,
     {
       append: appendContract,
+      "joint appends": jointAppendContract,
       fence: fenceContract,
       follow: followContract,
       snapshot: snapshotContract,

@@ -140,6 +140,8 @@ interface InstallOptions {
   /** A user's rule that refuses commits. */
   readonly rule?: UserRule
   readonly bounds?: Partial<ActorBounds>
+  /** Each step of a transfer is an append of its own, as between nodes. */
+  readonly stepwise?: boolean
   /** Log and Persistence are two stores. */
   readonly separate?: boolean
   /** The log tells by look-ups what took place earlier; default: it is read from the streams. */
@@ -148,6 +150,15 @@ interface InstallOptions {
   readonly clock?: Clock.Clock
   readonly policy?: GivenPolicies
 }
+
+const inSteps = ({ stepwise = false }: InstallOptions): Partial<ActorBounds> => (stepwise ? { jointWallets: 0 } : {})
+
+/** The ways that a transfer can take. */
+export const transferModes: ReadonlyArray<readonly [string, Pick<InstallOptions, "separate" | "stepwise">]> = [
+  ["in one store, all steps at once", {}],
+  ["in one store, step by step", { stepwise: true }],
+  ["over two stores", { separate: true }]
+]
 
 /** A new, empty database. */
 export const install = Effect.fnUntraced(function* (
@@ -162,7 +173,7 @@ export const install = Effect.fnUntraced(function* (
     state,
     broken,
     start: (bounds = {}, policy = options.policy) =>
-      startNode(state, broken, { ...options.bounds, ...bounds }, { ...options, policy }),
+      startNode(state, broken, { ...inSteps(options), ...options.bounds, ...bounds }, { ...options, policy }),
     log: MemoryEventStore.make(state),
     events,
     types: (walletId) => events(walletId).map(({ event }) => event._tag)

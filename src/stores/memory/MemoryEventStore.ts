@@ -5,23 +5,25 @@
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Result from "effect/Result"
-import type { Commit } from "../../domain/Commit.ts"
+import { type Commit, membersOf } from "../../domain/Commit.ts"
 import type { RecordedEvent } from "../../domain/Event.ts"
 import {
   type AppendOutcome,
   type Claim,
   EventStore,
+  followByPages,
+  jointOutcome,
+  type MemberOutcome,
   type Snapshot,
-  type SnapshotBound,
-  followByPages
+  type SnapshotBound
 } from "../EventStore.ts"
 import { OperationRefused, StoreDefect } from "../StoreError.ts"
 import { copyOf } from "./Copies.ts"
 import { MemoryDatabase, type MemoryState } from "./MemoryDatabase.ts"
 import { applyCommit, pastCommand, persistedVersion, scan } from "./Rows.ts"
 
-const conflict: AppendOutcome = { _tag: "Conflict" }
-const keySeen: AppendOutcome = { _tag: "KeySeen" }
+const conflict: MemberOutcome = { _tag: "Conflict" }
+const keySeen: MemberOutcome = { _tag: "KeySeen" }
 
 /** Whether every event of the commit is in its stream, at its version, under its id. */
 const holds = (stream: ReadonlyArray<RecordedEvent>, commit: Commit): boolean =>
@@ -39,7 +41,7 @@ const isKeySeen = (state: MemoryState, { expectedVersion, unsureKeys, walletId }
 }
 
 /** `undefined`: nothing speaks against writing the commit. The order is the port's. */
-const refusal = (state: MemoryState, commit: Commit): AppendOutcome | undefined => {
+const refusal = (state: MemoryState, commit: Commit): MemberOutcome => {
   const stream = state.streams.get(commit.walletId) ?? []
   if (holds(stream, commit)) {
     return { _tag: "Appended", position: positionOf(state, commit.events[commit.events.length - 1]!.id) }
@@ -51,14 +53,21 @@ const refusal = (state: MemoryState, commit: Commit): AppendOutcome | undefined 
 }
 
 const write = (state: MemoryState, commit: Commit): AppendOutcome => {
-  const stream = state.streams.get(commit.walletId) ?? []
-  if (stream.length === 0) state.streams.set(commit.walletId, stream)
-  const before = BigInt(state.log.length)
-  for (const recorded of commit.events) {
+  const positions = new Map<RecordedEvent, bigint>()
+  for (const recorded of commit.joint?.order ?? commit.events) {
+    const { walletId } = recorded
+    const stream = state.streams.get(walletId) ?? []
+    if (stream.length === 0) state.streams.set(walletId, stream)
     stream.push(recorded)
-    state.log.push({ position: BigInt(state.log.length + 1), recorded })
+    const position = BigInt(state.log.length + 1)
+    state.log.push({ position, recorded })
+    positions.set(recorded, position)
   }
-  if (!state.separate) applyCommit(state, commit, (version) => before + BigInt(version - commit.expectedVersion))
+  if (!state.separate) {
+    for (const member of membersOf(commit)) {
+      applyCommit(state, member, (version) => positions.get(member.events[version - member.expectedVersion - 1]!)!)
+    }
+  }
   return { _tag: "Appended", position: BigInt(state.log.length) }
 }
 
@@ -78,10 +87,20 @@ const append = (
   commits: ReadonlyArray<Commit>
 ): Effect.Effect<ReadonlyArray<AppendOutcome>, OperationRefused | StoreDefect> =>
   Effect.suspend(() => {
-    const refusals = commits.map((commit) => refusal(state, commit))
-    for (const [index, commit] of commits.entries()) {
-      const error = refusals[index] === undefined ? unwritable(state, commit) : undefined
-      if (error !== undefined) return Effect.fail(error)
+    const refusals: Array<AppendOutcome | undefined> = []
+    for (const commit of commits) {
+      const members = membersOf(commit)
+      const refused = jointOutcome(
+        members,
+        members.map((member) => refusal(state, member))
+      )
+      if (Result.isFailure(refused)) return Effect.fail(new StoreDefect({ store: "log", reason: refused.failure }))
+      refusals.push(refused.success)
+      if (refused.success !== undefined) continue
+      for (const member of members) {
+        const error = unwritable(state, member)
+        if (error !== undefined) return Effect.fail(error)
+      }
     }
     return Effect.succeed(commits.map((commit, index) => refusals[index] ?? write(state, commit)))
   })

@@ -6,8 +6,8 @@ import type { PgClient } from "@effect/sql-pg/PgClient"
 import * as Effect from "effect/Effect"
 import type { SqlClient } from "effect/sql/SqlClient"
 import type { SqlError } from "effect/sql/SqlError"
-import type { Commit } from "../../domain/Commit.ts"
-import type { Claim, AppendOutcome, AppendError } from "../EventStore.ts"
+import { allMembers, type Commit, membersOf } from "../../domain/Commit.ts"
+import { type AppendError, type AppendOutcome, type Claim, jointOutcome, type MemberOutcome } from "../EventStore.ts"
 import { type ReadError, StoreDefect, AppendUnknown } from "../StoreError.ts"
 import { readFailure, classifyError, type ErrorClassOptions, appendFailure, immovable, unavailable } from "./Failure.ts"
 import { int4s, text, time, int8s, texts, uuids } from "./Parameters.ts"
@@ -143,7 +143,7 @@ const outcomeOf = (
   commit: Commit,
   { last, version }: FoundRow,
   isKeySeen: boolean
-): Effect.Effect<AppendOutcome | undefined, StoreDefect> => {
+): Effect.Effect<MemberOutcome, StoreDefect> => {
   if (version !== last) {
     const reason = `the rows of wallet ${commit.walletId} are not as the log has them: they have to be rebuilt`
     return Effect.fail(new StoreDefect({ store: "log", reason }))
@@ -164,6 +164,26 @@ export const resolve = Effect.fnUntraced(function* (
   view: FenceView,
   keySeen: ReadonlySet<Commit>
 ): Effect.fn.Return<ReadonlyArray<AppendOutcome | undefined>, ReadError> {
+  const members = allMembers(commits)
+  const known = yield* resolveMembers(sql, fence, members, view, keySeen)
+  const outcomes = new Map(members.map((member, index) => [member, known[index]]))
+  return yield* Effect.forEach(commits, (commit) => {
+    const together = membersOf(commit)
+    const outcome = jointOutcome(
+      together,
+      together.map((member) => outcomes.get(member))
+    )
+    return Effect.mapError(Effect.fromResult(outcome), (reason) => new StoreDefect({ store: "log", reason }))
+  })
+})
+
+const resolveMembers = Effect.fnUntraced(function* (
+  sql: SqlClient,
+  fence: Fence,
+  commits: ReadonlyArray<Commit>,
+  view: FenceView,
+  keySeen: ReadonlySet<Commit>
+): Effect.fn.Return<ReadonlyArray<MemberOutcome>, ReadError> {
   const events = commits.flatMap((commit) => commit.events)
   const rows = yield* sql
     .unsafe<FoundRow>(findEvents, [
@@ -175,7 +195,7 @@ export const resolve = Effect.fnUntraced(function* (
     .pipe(Effect.mapError(readFailure("log")))
   const current = rows[0]?.generation === view.generation ? view : yield* fence.refresh
   const found = new Map(rows.map((row) => [row.wallet_id, row]))
-  return yield* Effect.forEach(commits, (commit): Effect.Effect<AppendOutcome | undefined, StoreDefect> => {
+  return yield* Effect.forEach(commits, (commit): Effect.Effect<MemberOutcome, StoreDefect> => {
     const row = found.get(commit.walletId)!
     if (row.found === commit.events.length) return Effect.succeed({ _tag: "Appended", position: row.position! })
     const epoch = currentEpoch(current, commit.partition)
@@ -194,16 +214,21 @@ const maxTries = 32
 /** How often others may write the same wallets meanwhile. More is no race: something stands in the way for good. */
 const maxOvertaken = 32
 
+/** Of `refuse_split_commits`. */
+const splitCommits = "WJ001"
+
 /**
  * Why nothing was written, and the statement may have to be sent again:
  * - `fenced`: under a generation that has passed. There were no positions, and none of our
  *   rows is without.
  * - `overtaken`: a row of ours is there already: that of a wallet that was created while
- *   the statement was on its way, of this very commit sent before, or of a damaged wallet.
+ *   the statement was on its way, of this very commit sent before, or of a damaged wallet. Or one of
+ *   several wallets that belong together has moved in that time.
  */
 const againFor = (error: SqlError): "fenced" | "overtaken" | undefined => {
   const cause = error.reason.cause as Partial<Record<"code" | "column" | "constraint", unknown>>
   if (cause.code === "23502" && cause.column === "position") return "fenced"
+  if (cause.code === splitCommits) return "overtaken"
   return cause.code === "23505" && typeof cause.constraint === "string" && cause.constraint.startsWith("ew_")
     ? "overtaken"
     : undefined
@@ -237,11 +262,15 @@ export const make = (sql: PgClient, fence: Fence, options: AppendOptions): Appen
     view: FenceView,
     outcomes: Map<Commit, AppendOutcome>
   ): Effect.fn.Return<"fenced" | "overtaken" | undefined, AppendError> {
-    const standing = commits.filter((commit) => currentEpoch(view, commit.partition) === commit.epoch)
+    const stands = (member: Commit) => currentEpoch(view, member.partition) === member.epoch
+    const standing = commits.filter((commit) => membersOf(commit).every(stands))
     const answer = standing.length === 0 ? nothing : yield* send(standing, view)
     if (answer === "fenced") return answer
     const sent = answer === "overtaken" ? nothing : answer
-    for (const [commit, position] of sent.written) outcomes.set(commit, { _tag: "Appended", position })
+    for (const commit of standing) {
+      const position = sent.written.get(commit)
+      if (position !== undefined) outcomes.set(commit, { _tag: "Appended", position })
+    }
     const rest = commits.filter((commit) => !sent.written.has(commit))
     if (rest.length === 0) return undefined
     const resolved = yield* resolve(sql, fence, rest, view, sent.keySeen)
@@ -256,7 +285,7 @@ export const make = (sql: PgClient, fence: Fence, options: AppendOptions): Appen
     let view = yield* fence.view
     // Claimed past this adapter: epochs only grow, so ours being ahead means that it has not heard of it.
     const known = view
-    if (commits.some((commit) => commit.epoch > currentEpoch(known, commit.partition))) view = yield* fence.refresh
+    if (allMembers(commits).some((commit) => commit.epoch > currentEpoch(known, commit.partition))) view = yield* fence.refresh
     const outcomes = new Map<Commit, AppendOutcome>()
     let overtaken = 0
     for (let tries = 0; tries < maxTries && overtaken < maxOvertaken; tries++) {

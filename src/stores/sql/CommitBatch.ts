@@ -348,8 +348,48 @@ export const legRowsJson = (
   }))
 }
 
-/** `before`: how many events of the batch come before the commit's first. */
-const addLegs = (rows: LegRows, number: number, commit: Commit, before: number, words: boolean): void => {
+/** The places of the events of commits that belong together, which may stand among each other. */
+interface JointPlaces {
+  /** All events of the batch, as they follow one another in the log. */
+  readonly order: ReadonlyArray<RecordedEvent>
+  /** From 1. */
+  readonly places: ReadonlyMap<RecordedEvent, number>
+  /** The number of its commit by wallet. */
+  readonly numbers: ReadonlyMap<string, number>
+  /** By the numbers of the commits: those that belong together have the same one, one that stands alone has 0. */
+  readonly units: ReadonlyArray<number>
+}
+
+/** `undefined`: none belong together, and the events follow one another as the commits do. */
+const jointPlaces = (commits: ReadonlyArray<Commit>): JointPlaces | undefined => {
+  const leaders = new Map<Commit, Commit>()
+  for (const commit of commits) for (const follower of commit.joint?.commits ?? []) leaders.set(follower, commit)
+  if (leaders.size === 0) return undefined
+  const numbers = new Map(commits.map(({ walletId }, index) => [walletId, index + 1]))
+  const order = commits.flatMap((commit) => (leaders.has(commit) ? [] : (commit.joint?.order ?? commit.events)))
+  return {
+    order,
+    places: new Map(order.map((recorded, index) => [recorded, index + 1])),
+    numbers,
+    units: commits.map((commit) => {
+      const leader = commit.joint === undefined ? leaders.get(commit) : commit
+      return leader === undefined ? 0 : numbers.get(leader.walletId)!
+    })
+  }
+}
+
+/** Where a commit's events stand in its batch. */
+interface Place {
+  /** How many events of the batch come before the commit's first, where its events follow one another. */
+  readonly before: number
+  readonly joint: JointPlaces | undefined
+}
+
+/** The place of an event among those of the batch, from 1. */
+const placeOf = ({ events, expectedVersion }: Commit, { before, joint }: Place, version: number): number =>
+  joint === undefined ? before + version - expectedVersion : joint.places.get(events[version - expectedVersion - 1]!)!
+
+const addLegs = (rows: LegRows, number: number, commit: Commit, place: Place, words: boolean): void => {
   const { events, expectedVersion, wallet, walletId } = commit
   for (const change of legsChanges(commit)) {
     if (change._tag === "Released") {
@@ -358,15 +398,14 @@ const addLegs = (rows: LegRows, number: number, commit: Commit, before: number, 
     }
     const version = change._tag === "Applied" ? change.version : undefined
     const applied = version === undefined ? undefined : events[version - expectedVersion - 1]
-    const ord = version === undefined ? undefined : before + version - expectedVersion
+    const ord = version === undefined ? undefined : placeOf(commit, place, version)
     const made = legRowsJson({ walletId, currency: wallet.currency }, change, applied, words)
     const into = change._tag === "Applied" && !change.prepared ? rows.applied : rows.prepared
     for (const row of made) into.push({ commit: number, ord, ...row })
   }
 }
 
-/** `before`: how many events of the batch come before the commit's first. */
-const addTransfers = (rows: TransferRows, number: number, commit: Commit, before: number): void => {
+const addTransfers = (rows: TransferRows, number: number, commit: Commit, place: Place): void => {
   for (const change of transferChanges(commit)) {
     const where = { commit: number, wallet_id: commit.walletId }
     if (change._tag === "Changed") {
@@ -384,7 +423,7 @@ const addTransfers = (rows: TransferRows, number: number, commit: Commit, before
       continue
     }
     const { transfer, version } = change
-    const ord = before + version - commit.expectedVersion
+    const ord = placeOf(commit, place, version)
     rows.sent.push({ ...where, ord, ...transferJson(transfer, version) })
     if (transfer.to !== null) continue
     rows.several = true
@@ -414,6 +453,8 @@ export interface CommitBatch {
   readonly legsApplied: string | null
   readonly legsReleased: string | null
   readonly transferWallets: string | null
+  /** By the numbers of the commits which of them belong together; `undefined`: none do. */
+  readonly units: ReadonlyArray<number> | undefined
   /** Of refused events. */
   readonly reversals: string | null
   /** What there are rows for. */
@@ -432,22 +473,31 @@ export const commitBatch = (commits: ReadonlyArray<Commit>, options: CommitBatch
   let creates = false
   let details = false
   let isUnsure = false
+  const joint = jointPlaces(commits)
   let before = 0
   for (const [index, commit] of commits.entries()) {
     const number = index + 1
+    const place: Place = { before, joint }
     const isDetailed = hasDetails(commit)
     const unsure = options.log ? unsureOf(commit) : null
-    addCommit(commitRows, commit, before, isDetailed ? detailsOf(commit, options.words) : null, unsure)
+    const first = joint === undefined ? before : placeOf(commit, place, commit.expectedVersion + 1) - 1
+    addCommit(commitRows, commit, first, isDetailed ? detailsOf(commit, options.words) : null, unsure)
     if (unsure !== null) isUnsure = true
     if (commit.expectedVersion === -1) creates = true
     else if (isDetailed) details = true
     const { currency } = commit.wallet
-    for (const recorded of commit.events) addEvent(eventRows, number, recorded, currency, options)
+    if (joint === undefined) {
+      for (const recorded of commit.events) addEvent(eventRows, number, recorded, currency, options)
+    }
     addHolds(holds, number, commit)
-    addTransfers(transfers, number, commit, before)
-    addLegs(legs, number, commit, before, options.words)
+    addTransfers(transfers, number, commit, place)
+    addLegs(legs, number, commit, place, options.words)
     addReversals(reversals, number, commit)
     before += commit.events.length
+  }
+  for (const recorded of joint?.order ?? []) {
+    const number = joint!.numbers.get(recorded.walletId)!
+    addEvent(eventRows, number, recorded, commits[number - 1]!.wallet.currency, options)
   }
   return {
     commits: commitRows,
@@ -461,6 +511,7 @@ export const commitBatch = (commits: ReadonlyArray<Commit>, options: CommitBatch
     legsApplied: jsonOf(legs.applied),
     legsReleased: jsonOf(legs.released),
     transferWallets: jsonOf(transfers.wallets),
+    units: joint?.units,
     reversals: jsonOf(reversals),
     parts: {
       creates,
@@ -469,7 +520,8 @@ export const commitBatch = (commits: ReadonlyArray<Commit>, options: CommitBatch
       transfers: transfers.sent.length + transfers.changed.length > 0,
       legs: transfers.several || legs.prepared.length + legs.applied.length + legs.released.length > 0,
       reversals: reversals.length > 0,
-      unsure: isUnsure
+      unsure: isUnsure,
+      joint: joint !== undefined
     }
   }
 }

@@ -11,7 +11,8 @@
  *   written again.
  *
  * The guard is `wallets.version`: a commit is taken when its wallet is where it
- * expects it, all of it or nothing.
+ * expects it, all of it or nothing; those of an append that belong together are taken when all
+ * of their wallets are.
  *
  * What belongs to a commit is looked up by its number in an array, not joined: a
  * prepared plan does not know how long the parameters are, and would join row by row.
@@ -37,6 +38,8 @@ export interface CommitParts {
   readonly reversals: boolean
   /** Some commit has keys that may have been used before; a wallet where one was is left out. */
   readonly unsure: boolean
+  /** Some commits belong together: all of them are taken or none is. */
+  readonly joint: boolean
 }
 
 export interface CommitStatement extends CommitParts {
@@ -50,6 +53,7 @@ export type Slot =
   | "events"
   | "generation"
   | "size"
+  | "units"
   | ("holdsPlaced" | "holdsChanged" | "transfersSent" | "transfersChanged" | "reversals")
   | ("legsPrepared" | "legsApplied" | "legsReleased" | "transferWallets")
   | ("checkpointOwner" | "checkpointPosition")
@@ -58,9 +62,11 @@ export type Slot =
 type Placeholder = (slot: Slot) => string
 
 /** The commits with their numbers, from 1. */
-const commitsPart = ($: Placeholder): string => `
+const commitsPart = ({ joint }: CommitStatement, $: Placeholder): string => `
 with commits as materialized (
-  select ord::int, wallet_id, expected, size, first, status, balance, held, overdraft_limit, updated_at, details, unsure
+  select ord::int, wallet_id, expected, size, first, status, balance, held, overdraft_limit, updated_at, details, unsure${
+    joint ? `, (${$("units")}::int4[])[ord] as unit` : ""
+  }
   from unnest(${$("commits")}::given_commit[]) with ordinality as c (wallet_id, expected, size, first, status,
     balance, held, overdraft_limit, updated_at, details, unsure, ord)
 )`
@@ -85,8 +91,21 @@ seen as materialized (
   )
 )`
 
-const notSeen = (unsure: boolean): string =>
-  unsure ? " and (c.ord = any ((select commits from seen)::int4[])) is not true" : ""
+/**
+ * Which of those that belong together are left out: where one has such a key, or its wallet is elsewhere. One that
+ * moves after this look makes the statement fail (`splitCheck`).
+ */
+const withheldPart = (unsure: boolean): string => `,
+withheld as materialized (
+  select array_agg(distinct c.unit) as units from commits c
+  where c.unit > 0 and ((select w.version from wallets w where w.id = c.wallet_id) is distinct from nullif(c.expected, -1)${
+    unsure ? " or c.ord = any ((select commits from seen)::int4[])" : ""
+  })
+)`
+
+const notLeftOut = ({ joint, unsure }: CommitStatement): string =>
+  (unsure ? " and (c.ord = any ((select commits from seen)::int4[])) is not true" : "") +
+  (joint ? " and (c.unit = any ((select units from withheld)::int4[])) is not true" : "")
 
 const walletColumnsSet = (details: boolean): string => `
     balance = c.balance, held = c.held, overdraft_limit = c.overdraft_limit, status = c.status,
@@ -104,12 +123,12 @@ const walletColumnsSet = (details: boolean): string => `
     }`
 
 /** PostgreSQL compares the version again after it has waited for a row. */
-const movedPart = ({ details, unsure }: CommitStatement): string => `,
+const movedPart = (of: CommitStatement): string => `,
 moved as (
   update wallets w set
-    version = c.expected + c.size,${walletColumnsSet(details)}
+    version = c.expected + c.size,${walletColumnsSet(of.details)}
   from commits c
-  where w.id = c.wallet_id and w.version = c.expected and c.expected >= 0${notSeen(unsure)}
+  where w.id = c.wallet_id and w.version = c.expected and c.expected >= 0${notLeftOut(of)}
   returning c.ord
 )`
 
@@ -145,13 +164,14 @@ const kept = (query: string, otherwise: string): string => `coalesce((${query}),
  * at a key of their rows, and nothing of the later one is written. A copy inserts them,
  * but for a wallet whose creation was refused.
  */
-const createdPart = ({ purpose, unsure }: CommitStatement): string => {
+const createdPart = (of: CommitStatement): string => {
+  const { purpose } = of
   if (purpose === "append") {
     return `,
 created as materialized (
   select ord from commits c
   where expected = -1 and not exists (select from wallets w where w.id = c.wallet_id)
-    and not exists (select from events e where e.wallet_id = c.wallet_id and e.version = 0)${notSeen(unsure)}
+    and not exists (select from events e where e.wallet_id = c.wallet_id and e.version = 0)${notLeftOut(of)}
 )`
   }
   const position =
@@ -275,15 +295,22 @@ const checkOf = (table: string, given: string, written: string): string => `
 
 const eventsTaken = `select coalesce(sum(size), 0) from commits c cross join accepted where ${isTaken("c.ord")}`
 
+/** Those that belong together are taken together, or nothing at all is. */
+const splitCheck = `
+  case when flags is not null and exists (
+    select from commits where unit > 0 group by unit having bool_and(flags[ord]) <> bool_or(flags[ord])
+  ) then refuse_split_commits() end`
+
 /** How many rows are given in JSON for the commits that were taken. */
 const rowsTaken = (rows: string): string =>
   `select count(*) from json_to_recordset(${rows}::json) as given (commit int) cross join accepted where ${isTaken("commit")}`
 
 /** Of the rows that nobody would miss: an event, a new wallet, a hold that has to expire, a transfer that has to end. */
 const checksOf = (
-  { creates, holds, legs, purpose, transfers }: CommitStatement,
+  { creates, holds, joint, legs, purpose, transfers }: CommitStatement,
   $: Placeholder
 ): ReadonlyArray<string> => [
+  ...(joint ? [splitCheck] : []),
   ...(purpose === "append" || purpose === "copy" ? [checkOf("events", eventsTaken, "recorded")] : []),
   // An event that is there may stay as it is.
   ...(purpose === "recopy"
@@ -408,9 +435,10 @@ export const commitStatement = (of: CommitStatement, slots: ReadonlyArray<Slot>)
   const seen = of.unsure ? ", (select commits from seen) as seen" : ""
   const checks = checksOf(of, $).map((check, index) => `,${check} as check_${index}`)
   return [
-    commitsPart($),
+    commitsPart(of, $),
     appends ? "" : placedPart,
     of.unsure ? seenPart : "",
+    of.joint ? withheldPart(of.unsure) : "",
     movedPart(of),
     of.creates ? createdPart(of) : "",
     acceptedPart(of),

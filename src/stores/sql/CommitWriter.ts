@@ -7,13 +7,13 @@ import * as PgTypes from "@effect/sql-pg/PgTypes"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import type { SqlError } from "effect/sql/SqlError"
-import type { Commit } from "../../domain/Commit.ts"
+import { allMembers, type Commit } from "../../domain/Commit.ts"
 import type { Checkpoint } from "../Persistence.ts"
 import { type ReadError, StoreDefect, type StoreName } from "../StoreError.ts"
 import { type CommitBatch, commitBatch } from "./CommitBatch.ts"
 import { type CommitPurpose, type CommitStatement, commitStatement, type Slot } from "./CommitStatement.ts"
 import { readFailure } from "./Failure.ts"
-import { int8, text } from "./Parameters.ts"
+import { int4s, int8, text } from "./Parameters.ts"
 
 const slotsIf = (there: boolean, ...slots: ReadonlyArray<Slot>): ReadonlyArray<Slot> => (there ? slots : [])
 
@@ -21,6 +21,7 @@ const slotsOf = (of: CommitStatement): ReadonlyArray<Slot> => [
   "commits",
   ...slotsIf(of.purpose !== "rederive", "events"),
   ...slotsIf(of.purpose === "append", "generation", "size"),
+  ...slotsIf(of.joint, "units"),
   ...slotsIf(of.holds, "holdsPlaced", "holdsChanged"),
   ...slotsIf(of.transfers, "transfersSent", "transfersChanged"),
   ...slotsIf(of.legs, "legsPrepared", "legsApplied", "legsReleased", "transferWallets"),
@@ -30,7 +31,7 @@ const slotsOf = (of: CommitStatement): ReadonlyArray<Slot> => [
 
 /** What of a statement makes its text differ. */
 const variantOf = (of: CommitStatement): string =>
-  `${of.purpose} ${of.creates} ${of.details} ${of.holds} ${of.transfers} ${of.legs} ${of.reversals} ${of.unsure} ${of.checkpoint}`
+  `${of.purpose} ${of.creates} ${of.details} ${of.holds} ${of.transfers} ${of.legs} ${of.reversals} ${of.unsure} ${of.joint} ${of.checkpoint}`
 
 /**
  * A session plans a prepared statement once, for the tables as they are. A text that changes whenever
@@ -111,6 +112,8 @@ const makeParameters = (client: PgClient, store: StoreName): Effect.Effect<Commi
           return int8(generation!)
         case "size":
           return int8(batch.size)
+        case "units":
+          return int4s(batch.units!)
         case "checkpointOwner":
           return text(checkpoint!.owner)
         case "checkpointPosition":
@@ -140,18 +143,19 @@ interface SentRow {
 
 /** What of the commits was written; the others were left out. */
 export interface Sent {
-  /** With the positions of their last events: of an append. */
+  /** With the positions of their last events, or of later ones of the batch: of an append. */
   readonly written: ReadonlyMap<Commit, bigint>
   /** Left out: a key of theirs is there. */
   readonly keySeen: ReadonlySet<Commit>
 }
 
-const sentOf = (commits: ReadonlyArray<Commit>, { before, flags, seen }: SentRow): Sent => {
+const sentOf = (commits: ReadonlyArray<Commit>, batch: CommitBatch, { before, flags, seen }: SentRow): Sent => {
   const written = new Map<Commit, bigint>()
+  const end = (before ?? 0n) + BigInt(batch.size)
   let position = before ?? 0n
   for (const [index, commit] of commits.entries()) {
     position += BigInt(commit.events.length)
-    if (flags === null || flags[index] === true) written.set(commit, position)
+    if (flags === null || flags[index] === true) written.set(commit, batch.parts.joint ? end : position)
   }
   return { written, keySeen: new Set(seen?.map((number) => commits[number - 1]!)) }
 }
@@ -172,11 +176,11 @@ export const makeCommitWriter = (sql: PgClient, { store, words = true }: CommitW
     further: FurtherParameters
   ): Effect.Effect<Sent, SqlError | ReadError> =>
     Effect.flatMap(parameters, (parametersOf) => {
-      const commits = [...given].sort(byWallet)
+      const commits = [...allMembers(given)].sort(byWallet)
       const batch = commitBatch(commits, { log: purpose === "append", words })
       const of: CommitStatement = { ...batch.parts, purpose, checkpoint: further.checkpoint !== undefined }
       return Effect.map(sql.unsafe<SentRow>(textOf(of), parametersOf(batch, slotsOf(of), further)), ([row]) =>
-        sentOf(commits, row!)
+        sentOf(commits, batch, row!)
       )
     })
 }

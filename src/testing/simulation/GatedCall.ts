@@ -1,7 +1,7 @@
 /** One call of a node to a store, and every way that it can go: each fault is one of them. */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import type { Commit } from "../../domain/Commit.ts"
+import { allMembers, type Commit } from "../../domain/Commit.ts"
 import { StoreDefect, StoreUnavailable } from "../../stores/StoreError.ts"
 import type { Fault, Step } from "./Faults.ts"
 import { writeForeign } from "./ForeignWriter.ts"
@@ -158,7 +158,7 @@ export class Passage<A, E> {
   meetForeigner(): void {
     const { call, trial } = this
     this.after(this.latency(), () => {
-      if (!writeForeign(trial, trial.random.pick(call.commits!).walletId)) trial.table.count("conflict", call.step, -1)
+      if (!writeForeign(trial, trial.random.pick(allMembers(call.commits!)).walletId)) trial.table.count("conflict", call.step, -1)
       this.answer(this.latency(), this.execute())
     })
   }

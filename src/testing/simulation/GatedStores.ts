@@ -46,10 +46,11 @@ type Reading = <A, E>(
 const describeCommits = (commits: ReadonlyArray<Commit>): string =>
   commits
     .map(
-      ({ epoch, events, expectedVersion, unsureKeys, walletId }) =>
+      ({ epoch, events, expectedVersion, joint, unsureKeys, walletId }): string =>
         `${walletId}@${expectedVersion}+${events.map(({ event, metadata }) => `${event._tag}(${metadata.key})`).join("+")}` +
         ` #${epoch}` +
-        (unsureKeys === undefined || unsureKeys.length === 0 ? "" : ` unsure of ${unsureKeys.join(" ")}`)
+        (unsureKeys === undefined || unsureKeys.length === 0 ? "" : ` unsure of ${unsureKeys.join(" ")}`) +
+        (joint === undefined ? "" : ` together with (${describeCommits(joint.commits)})`)
     )
     .join(", ")
 
@@ -67,7 +68,7 @@ const gatedLog = (trial: Trial, gate: Gate, reading: Reading): EventStore["Servi
         commits,
         done: (exit) => {
           countRefused(trial, "append", exit)
-          countDoubts(trial, commits, exit)
+          countRare(trial, commits, exit)
         }
       }),
     read: (walletId, options) =>
@@ -125,15 +126,18 @@ const gatedPast =
     return reading("read", "log", what, pastCommands(asked))
   }
 
-const countDoubts = (
-  { doubts }: Trial,
+const countRare = (
+  { rare }: Trial,
   commits: ReadonlyArray<Commit>,
   exit: Exit.Exit<ReadonlyArray<AppendOutcome>, unknown>
 ): void => {
   if (Exit.isFailure(exit)) return
-  for (const [index, { unsureKeys = [] }] of commits.entries()) {
-    if (unsureKeys.length > 0) doubts.unsure++
-    if (exit.value[index]!._tag === "KeySeen") doubts.seen++
+  for (const [index, { joint, unsureKeys = [] }] of commits.entries()) {
+    const { _tag } = exit.value[index]!
+    if (unsureKeys.length > 0) rare.unsure++
+    if (_tag === "KeySeen") rare.seen++
+    if (_tag === "Appended" && joint !== undefined) rare.joint++
+    if (_tag === "Withheld") rare.withheld++
   }
 }
 
@@ -192,7 +196,7 @@ const gatedPersistence = (trial: Trial, gate: Gate, reading: Reading): Persisten
     adoptLog: (logId) =>
       gate({ step: "adoptLog", store: "persistence", what: () => logId, effect: inner.adoptLog(logId), lost }),
     findKeys: (asked) => {
-      if (asked.length > 1) trial.doubts.gathered++
+      if (asked.length > 1) trial.rare.gathered++
       const what = asked.map(({ keys, walletId }) => `${walletId} ${keys.join(" ")}`).join(", ")
       return reading("findKeys", "persistence", what, inner.findKeys(asked))
     },

@@ -1,7 +1,7 @@
 /** Many seeds and what came of them: plain data, so that several threads can share the work. */
 import { type Fault, faults, FaultTable, type Step, steps } from "./Faults.ts"
 import { simulate } from "./Simulation.ts"
-import type { Doubts } from "./Trial.ts"
+import type { RareCounts } from "./Trial.ts"
 
 /** A seed whose run broke a law. */
 export interface FailedSeed {
@@ -17,7 +17,7 @@ export interface SeedReport {
   readonly events: number
   readonly faults: number
   readonly takeovers: number
-  readonly doubts: Doubts
+  readonly rare: RareCounts
   /** Commands in the log that policies were asked of, and answers that one was against it. */
   readonly policies: { readonly asked: number; readonly rejected: number }
   /** The fewest of any seed. */
@@ -36,7 +36,7 @@ export const noSeeds: SeedReport = {
   events: 0,
   faults: 0,
   takeovers: 0,
-  doubts: { unsure: 0, seen: 0, gathered: 0 },
+  rare: { unsure: 0, seen: 0, gathered: 0, joint: 0, withheld: 0 },
   policies: { asked: 0, rejected: 0 },
   least: { commands: Infinity, faults: Infinity, takeovers: Infinity },
   elapsed: 0,
@@ -47,7 +47,7 @@ const cellsOf = (table: FaultTable) => steps.map((step) => faults.map((fault) =>
 
 /** Runs one seed. */
 export const runSeed = (seed: number): SeedReport => {
-  const { attempts, commands, doubts, elapsed, events, policies, table, takeovers, violations } = simulate(seed)
+  const { attempts, commands, rare, elapsed, events, policies, table, takeovers, violations } = simulate(seed)
   return {
     seeds: 1,
     failed: violations.length === 0 ? [] : [{ seed, violations }],
@@ -56,7 +56,7 @@ export const runSeed = (seed: number): SeedReport => {
     events,
     faults: table.total,
     takeovers,
-    doubts,
+    rare,
     policies,
     least: { commands, faults: table.total, takeovers },
     elapsed,
@@ -72,10 +72,12 @@ export const sum = (one: SeedReport, other: SeedReport): SeedReport => ({
   events: one.events + other.events,
   faults: one.faults + other.faults,
   takeovers: one.takeovers + other.takeovers,
-  doubts: {
-    unsure: one.doubts.unsure + other.doubts.unsure,
-    seen: one.doubts.seen + other.doubts.seen,
-    gathered: one.doubts.gathered + other.doubts.gathered
+  rare: {
+    unsure: one.rare.unsure + other.rare.unsure,
+    seen: one.rare.seen + other.rare.seen,
+    gathered: one.rare.gathered + other.rare.gathered,
+    joint: one.rare.joint + other.rare.joint,
+    withheld: one.rare.withheld + other.rare.withheld
   },
   policies: {
     asked: one.policies.asked + other.policies.asked,
@@ -107,15 +109,16 @@ export const tableOf = ({ table }: SeedReport): FaultTable => {
 
 /** For a reader. */
 export const reportLines = (report: SeedReport): ReadonlyArray<string> => {
-  const { attempts, commands, doubts, elapsed, events, failed, least, policies, seeds, takeovers } = report
+  const { attempts, commands, rare, elapsed, events, failed, least, policies, seeds, takeovers } = report
   return [
     "faults by the step that they hit:",
     ...tableOf(report).lines(),
     "",
     `${seeds} seeds: ${commands} commands in ${attempts} attempts, ${events} events, ${report.faults} faults, ` +
       `${takeovers} take-overs, ${Math.round(elapsed / 3_600_000)} hours of virtual time`,
-    `${doubts.unsure} commits with keys that memory was not sure of, ${doubts.seen} left out since one was there, ` +
-      `${doubts.gathered} queries for keys of several wallets`,
+    `${rare.unsure} commits with keys that memory was not sure of, ${rare.seen} left out since one was there, ` +
+      `${rare.gathered} queries for keys of several wallets`,
+    `${rare.joint} appends of wallets that belong together, ${rare.withheld} left out for one of the others`,
     `${policies.asked} commands of which policies were asked, ${policies.rejected} answers that one was against it`,
     `each seed at least: ${least.commands} commands, ${least.faults} faults, ${least.takeovers} take-overs`,
     failed.length === 0

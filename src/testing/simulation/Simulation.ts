@@ -27,7 +27,7 @@ import { checkPolicies } from "./PolicyCheck.ts"
 import { policiesOf, type PolicyLaw, velocityLaw } from "./SimulatedPolicies.ts"
 import { SeededRandom } from "./SeededRandom.ts"
 import { SimulatedCluster } from "./SimulatedCluster.ts"
-import type { Doubts, Trial } from "./Trial.ts"
+import type { RareCounts, Trial } from "./Trial.ts"
 import { drawFaultPlan, type FaultPlan, soundMillis } from "./FaultPlan.ts"
 import { InvariantMonitor } from "./InvariantMonitor.ts"
 import { clockOf, World } from "./World.ts"
@@ -44,7 +44,7 @@ export interface SimulationResult {
   readonly attempts: number
   readonly events: number
   readonly takeovers: number
-  readonly doubts: Doubts
+  readonly rare: RareCounts
   /** Commands in the log that policies were asked of, and answers that one of them was against it. */
   readonly policies: { readonly asked: number; readonly rejected: number }
   /** Virtual time, ms. */
@@ -101,7 +101,7 @@ const makeTrial = (seed: number, given: Partial<FaultPlan>, tried: PolicyTrial |
     outage: { log: 0, persistence: 0 },
     failedStarts: 0,
     losses: 0,
-    doubts: { unsure: 0, seen: 0, gathered: 0 },
+    rare: { unsure: 0, seen: 0, gathered: 0, joint: 0, withheld: 0 },
     foreign: 0
   }
 }
@@ -241,7 +241,7 @@ export const simulate = (seed: number, plan: Partial<FaultPlan> = {}, tried?: Po
     attempts: history.attempts.length,
     events: state.log.length,
     takeovers: cluster.takeovers,
-    doubts: trial.doubts,
+    rare: trial.rare,
     policies: { asked: trial.asked.commands, rejected: trial.asked.rejected },
     elapsed: world.elapsed
   }

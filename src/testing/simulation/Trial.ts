@@ -14,14 +14,18 @@ import type { InvariantMonitor } from "./InvariantMonitor.ts"
 import type { PolicyLaw } from "./SimulatedPolicies.ts"
 import type { Life, World } from "./World.ts"
 
-/** How often keys that memory was not sure of came to the stores. */
-export interface Doubts {
-  /** Commits with such keys, tries again included. */
+/** How often what is rare came to the stores. */
+export interface RareCounts {
+  /** Commits with keys that memory was not sure of, tries again included. */
   unsure: number
   /** … that were left out because one was there. */
   seen: number
   /** Queries for keys of several wallets. */
   gathered: number
+  /** Commits of several wallets that belong together and were appended. */
+  joint: number
+  /** … that were left out for one of the others. */
+  withheld: number
 }
 
 export interface Trial {
@@ -56,7 +60,7 @@ export interface Trial {
   failedStarts: number
   /** How often Persistence's rows were lost. */
   losses: number
-  readonly doubts: Doubts
+  readonly rare: RareCounts
   /** Writes of others, so that each has a key of its own. */
   foreign: number
 }

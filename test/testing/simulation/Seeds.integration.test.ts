@@ -49,9 +49,9 @@ describe("these seeds", () => {
   })
 
   it("meet keys that memory is not sure of, new ones and old ones", () => {
-    assert.isAtLeast(report.doubts.unsure, 1_000)
-    assert.isAtLeast(report.doubts.seen, 50)
-    assert.isAtLeast(report.doubts.gathered, 10)
+    assert.isAtLeast(report.rare.unsure, 1_000)
+    assert.isAtLeast(report.rare.seen, 50)
+    assert.isAtLeast(report.rare.gathered, 10)
   })
 
   it("meet policies, and are stopped by them", () => {

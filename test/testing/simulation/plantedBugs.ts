@@ -3,6 +3,7 @@
  * to find every one of them, or it proves nothing; unit tests those that it cannot meet.
  */
 import { plantedHolds } from "./plantedHolds.ts"
+import { plantedJoint } from "./plantedJoint.ts"
 import { plantedLegs } from "./plantedLegs.ts"
 import { plantedPolicies } from "./plantedPolicies.ts"
 import { plantedRefunds } from "./plantedRefunds.ts"
@@ -457,6 +458,7 @@ const real: ReadonlyArray<PlantedBug> = [
 
 export const plantedBugs: ReadonlyArray<PlantedBug> = [
   ...transfers,
+  ...plantedJoint,
   ...plantedLegs,
   ...plantedPolicies,
   ...plantedHolds,

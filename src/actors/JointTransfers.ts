@@ -1,0 +1,271 @@
+/**
+ * Transfers that are brought to their end by the append that begins them.
+ *
+ * Where log and rows are one database, a transfer whose wallets are all in this node's memory with nothing to do
+ * takes all of its steps at once: its source *borrows* the other wallets, decides each step on each wallet's state
+ * as that wallet would, and appends the events of all of them together, all or none. The commands, keys and events
+ * are those of the steps one by one, so nobody can tell afterwards which way it went.
+ *
+ * Nobody waits: a wallet that is busy, or borrowed, is not borrowed, and the transfer goes step by step (`engine/
+ * TransferSaga.ts`), as it does where a wallet refuses its step. So there is nothing that chains, rings or crossing
+ * transfers could lock. A borrowed wallet only lets its mailbox wait until the log has decided.
+ */
+import type { Commit, JointCommits } from "../domain/Commit.ts"
+import type { RemoteCommand } from "../domain/Command.ts"
+import type { CommandKey, RecordedEvent } from "../domain/Event.ts"
+import { fingerprintOf } from "../domain/Fingerprint.ts"
+import {
+  applying,
+  arriveKey,
+  begunTransfer,
+  decidedKey,
+  endKey,
+  otherParties,
+  type Party,
+  prepareKey,
+  preparing,
+  receiving,
+  settleKey,
+  settling,
+  settlingLegs,
+  transactionsIn
+} from "../domain/StepCommands.ts"
+import { completed, sourceOf, transferChanged } from "../domain/Transfer.ts"
+import { sentTransfer } from "../domain/TransferRules.ts"
+import type { Transfer, Wallet } from "../domain/Wallet.ts"
+import { type BatchPlan, type Current, type PlanContext, planBatch, type Verdict } from "./BatchPlan.ts"
+import { moveState } from "./CommittedBatch.ts"
+import type { WriteOutcome } from "./AppendDecision.ts"
+import type { Envelope } from "./Mailbox.ts"
+import type { ActorContext, WalletActor } from "./WalletActor.ts"
+
+/** One wallet of an append, as it will be. */
+interface Draft {
+  readonly actor: WalletActor
+  readonly context: PlanContext
+  readonly epoch: number
+  current: Current
+  readonly events: Array<RecordedEvent>
+}
+
+export interface JointAppend {
+  /** Of the source, with all that it does in the append. */
+  readonly plan: BatchPlan
+  readonly joint: JointCommits
+  readonly borrowed: ReadonlyArray<Draft>
+}
+
+/** What it takes to decide at a wallet. */
+export type PlanContextOf = (actor: WalletActor, epoch: number) => PlanContext
+
+/** A step that its wallet does not take: the transfer is not brought to its end here. */
+class NotTaken extends Error {}
+
+interface Step {
+  readonly command: RemoteCommand
+  readonly key: CommandKey
+}
+
+const envelopeOf = ({ command, key }: Step): Envelope => ({
+  _tag: "Envelope",
+  command,
+  key,
+  fingerprint: fingerprintOf(command),
+  actor: null,
+  correlationId: null,
+  bytes: 0,
+  await: "committed",
+  ifVersion: null,
+  dryRun: false,
+  resend: undefined,
+  resume: () => undefined,
+  offeredAt: 0,
+  stage: "running"
+})
+
+/** The transfers that a batch begins, in order, each by the number of its command. */
+const begunIn = (verdicts: ReadonlyArray<Verdict>): ReadonlyArray<readonly [number, RecordedEvent, Transfer]> => {
+  const begun: Array<readonly [number, RecordedEvent, Transfer]> = []
+  for (const [index, verdict] of verdicts.entries()) {
+    if (verdict._tag !== "Accepted") continue
+    const [recorded] = verdict.events
+    if (recorded === undefined) continue
+    const { event } = recorded
+    if (event._tag === "TransferSent" || event._tag === "HoldCapturedTo") {
+      begun.push([index, recorded, sentTransfer(recorded, event)])
+    } else if (event._tag === "LegsBegun") begun.push([index, recorded, begunTransfer(recorded, event)])
+  }
+  return begun
+}
+
+/** What of an append is decided so far. A transfer of which a step is not taken leaves no trace in it. */
+class Drafts {
+  readonly borrowed = new Map<string, Draft>()
+  readonly order: Array<RecordedEvent>
+  private readonly source: Draft
+  private readonly context: ActorContext
+  private readonly planContextOf: PlanContextOf
+
+  constructor(source: Draft, context: ActorContext, planContextOf: PlanContextOf) {
+    this.source = source
+    this.order = [...source.events]
+    this.context = context
+    this.planContextOf = planContextOf
+  }
+
+  /** `undefined`: one of its steps is not taken. */
+  conclude(begun: RecordedEvent, transfer: Transfer): Transfer | undefined {
+    const others = otherParties(transfer)
+    // What bounds refunds is asked of Persistence, before they are promised.
+    if (others.some(({ legs }) => legs.some(({ refund }) => refund !== null))) return undefined
+    if (!this.borrow(others)) return undefined
+    const ordered = this.order.length
+    const involved = [this.source, ...others.map(({ walletId }) => this.borrowed.get(walletId)!)]
+    const before = involved.map(({ current, events }) => ({ current, length: events.length }))
+    try {
+      return begun.event._tag === "LegsBegun" ? this.takeLegs(transfer, others) : this.takeOne(begun, transfer)
+    } catch (error) {
+      this.order.length = ordered
+      for (const [index, draft] of involved.entries()) {
+        draft.current = before[index]!.current
+        draft.events.length = before[index]!.length
+      }
+      if (error instanceof NotTaken) return undefined
+      throw error
+    }
+  }
+
+  private takeOne(begun: RecordedEvent, transfer: Transfer): Transfer {
+    const received = this.take({ command: receiving(transfer), key: arriveKey(transfer) })
+    this.take({ command: settling(transfer), key: endKey(transfer) })
+    return completed(transfer, received.time, { sent: begun.id, received: received.id })
+  }
+
+  private takeLegs(transfer: Transfer, others: ReadonlyArray<Party>): Transfer {
+    for (const { legs, walletId } of others) {
+      const unbounded = legs.map((leg) => ({ ...leg, refund: null }))
+      this.take({ command: preparing(transfer, walletId, unbounded), key: prepareKey(transfer) })
+    }
+    const home = sourceOf(transfer)
+    const applied = [this.take({ command: applying(transfer, home), key: endKey(transfer) })]
+    for (const { walletId } of others) {
+      applied.push(this.take({ command: applying(transfer, walletId), key: decidedKey(transfer) }))
+    }
+    const transactions = transactionsIn(transfer, applied)
+    const { time } = this.take({ command: settlingLegs(transfer, transactions), key: settleKey(transfer) })
+    return transferChanged(transfer, {
+      _tag: "Changed",
+      walletId: home,
+      transferId: transfer.id,
+      status: "completed",
+      reason: null,
+      leg: null,
+      transactions,
+      updatedAt: time
+    })
+  }
+
+  /** The event of a step, decided by its wallet's rules on its state as the steps before it leave it. */
+  private take(step: Step): RecordedEvent {
+    const { walletId } = step.command
+    const draft = walletId === this.source.actor.walletId ? this.source : this.borrowed.get(walletId)!
+    const { events, facts, faults, verdicts, wallet } = planBatch(draft.current, [envelopeOf(step)], draft.context)
+    if (verdicts[0]?._tag !== "Accepted" || faults.length > 0 || events.length !== 1) throw new NotTaken()
+    draft.current = { wallet, facts }
+    const [event] = events
+    draft.events.push(event!)
+    this.order.push(event!)
+    return event!
+  }
+
+  private borrow(parties: ReadonlyArray<Party>): boolean {
+    const { bounds, borrow } = this.context
+    for (const { walletId } of parties) {
+      if (this.borrowed.has(walletId)) continue
+      if (this.borrowed.size >= bounds.jointWallets) return false
+      const actor = borrow(walletId)
+      if (actor === undefined) return false
+      const epoch = this.context.ownership.epochOf(actor.partition)!
+      const { facts, wallet } = actor
+      this.borrowed.set(walletId, {
+        actor,
+        epoch,
+        context: this.planContextOf(actor, epoch),
+        current: { wallet, facts },
+        events: []
+      })
+    }
+    return true
+  }
+}
+
+/**
+ * Brings the transfers that a batch begins to their end, where that can be done at once. `undefined`: none of them
+ * can, and nothing is borrowed.
+ */
+export const joinTransfers = (
+  actor: WalletActor,
+  plan: BatchPlan,
+  epoch: number,
+  context: ActorContext,
+  planContextOf: PlanContextOf
+): JointAppend | undefined => {
+  const begun = begunIn(plan.verdicts)
+  if (begun.length === 0) return undefined
+  const source: Draft = {
+    actor,
+    epoch,
+    context: planContextOf(actor, epoch),
+    current: { wallet: plan.wallet, facts: plan.facts },
+    events: [...plan.events]
+  }
+  const drafts = new Drafts(source, context, planContextOf)
+  const verdicts = [...plan.verdicts]
+  try {
+    for (const [index, recorded, transfer] of begun) {
+      const ended = drafts.conclude(recorded, transfer)
+      const verdict = verdicts[index]!
+      if (ended !== undefined && verdict._tag === "Accepted") verdicts[index] = { ...verdict, ended }
+    }
+  } catch (defect) {
+    for (const draft of drafts.borrowed.values()) context.giveBack(draft.actor)
+    throw defect
+  }
+  const borrowed: Array<Draft> = []
+  for (const draft of drafts.borrowed.values()) {
+    if (draft.events.length > 0) borrowed.push(draft)
+    else context.giveBack(draft.actor)
+  }
+  if (borrowed.length === 0) return undefined
+  const { facts, wallet } = source.current
+  return {
+    plan: { ...plan, verdicts, events: source.events, wallet, facts },
+    joint: { commits: borrowed.map(commitOf), order: drafts.order },
+    borrowed
+  }
+}
+
+/** Their steps' keys are new if the first step's is: the source's commit says whether that is sure. */
+const commitOf = ({ actor, current, epoch, events }: Draft): Commit => ({
+  walletId: actor.walletId,
+  partition: actor.partition,
+  epoch,
+  expectedVersion: events[0]!.version - 1,
+  events,
+  wallet: current.wallet as Wallet
+})
+
+/** The log has decided: the borrowed wallets are as it has them, and go on. */
+export const giveBack = ({ borrowed }: JointAppend, outcome: WriteOutcome, context: ActorContext): void => {
+  for (const { actor, current, epoch, events } of borrowed) {
+    if (outcome._tag === "Appended" && !actor.stopped) {
+      actor.replyToLast()
+      moveState(actor, { events, ...current }, context)
+    }
+    if (outcome._tag === "Withheld" && outcome.walletId === actor.walletId) {
+      actor.loaded = false
+      if (outcome.because._tag === "Fenced") context.ownership.fenced(actor.partition, epoch)
+    }
+    context.giveBack(actor)
+  }
+}
