@@ -80,7 +80,8 @@ const tryBatch = function* (
   if (plan.events.length === 0 && keys.unsure.length > 0) return { ...attempt, lookFirst: true }
   const decided = { attempt, batch, epoch, isolated, now, plan, unsure: keys.unsure }
   const { done, outcome } = plan.events.length === 0 ? nothingToAppend(plan) : yield* append(actor, context, decided)
-  if (outcome._tag !== "Appended") return yield* notAppended(actor, context, { ...decided, outcome, joined: done !== plan })
+  if (outcome._tag !== "Appended")
+    return yield* notAppended(actor, context, { ...decided, outcome, joined: done !== plan })
   for (const verdict of done.verdicts) if (verdict._tag === "Defect") yield* reportDefect(actor, verdict.defect)
   for (const fault of done.faults) yield* reportFault(actor.walletId, fault)
   committed(actor, batch, done, context)
@@ -126,7 +127,9 @@ const append = function* (
 
 /** What is against an append with other wallets may be against one of those. Nothing of it is in the log. */
 const mayConcernOthers = (outcome: WriteOutcome): boolean =>
-  outcome._tag === "Withheld" || outcome._tag === "Refused" || (outcome._tag === "Failed" && outcome.error._tag === "StoreDefect")
+  outcome._tag === "Withheld" ||
+  outcome._tag === "Refused" ||
+  (outcome._tag === "Failed" && outcome.error._tag === "StoreDefect")
 
 const namesLater = ({ wallet }: WalletActor, batch: ReadonlyArray<Envelope>): boolean => {
   for (const { ifVersion } of batch) if (ifVersion !== null && ifVersion > (wallet?.version ?? -1)) return true

@@ -87,7 +87,8 @@ class Submissions {
       events += eventsWith(commit)
       bytes += submission.bytes
       wallets += 1 + (commit.joint?.commits.length ?? 0)
-      if (count > 0 && (events > bounds.appendEvents || bytes > bounds.appendBytes || wallets > bounds.appendCommits)) break
+      if (count > 0 && (events > bounds.appendEvents || bytes > bounds.appendBytes || wallets > bounds.appendCommits))
+        break
       count++
     }
     return gathered.splice(0, count)

@@ -80,7 +80,7 @@ export const decide = (wallet: Wallet | undefined, command: Command, context: De
     case "Freeze":
       return freeze(wallet, command, context)
     case "ExpireFreeze":
-      return expireFreeze(wallet, context)
+      return expireFreeze(wallet, command, context)
     case "Unfreeze":
       return unfreeze(wallet, command)
     case "Close":

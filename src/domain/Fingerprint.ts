@@ -84,7 +84,7 @@ const canonicalText = (command: Command): string => {
     case "Freeze":
       return freezeText(command)
     case "ExpireFreeze":
-      return "thaw"
+      return `thaw|${command.until}`
     case "Unfreeze":
       return `unfreeze|${text(command.reason)}`
     case "Close":

@@ -37,7 +37,7 @@ export const LifecycleCommand = Schema.TaggedUnion({
     until: absentOrNull(AnyTime)
   },
   /** By the engine, at the freeze's `until`, never before. */
-  ExpireFreeze: { walletId: AnyText },
+  ExpireFreeze: { walletId: AnyText, until: AnyTime },
   Unfreeze: statusChange,
   Close: statusChange,
   /** Limit and metadata in one command, as `PATCH` sends them: all or nothing, at least one given. */

@@ -30,6 +30,7 @@ import {
 import {
   type Close,
   type CreateWallet,
+  type ExpireFreeze,
   type FreezeCommand,
   type FreezeExpired,
   freezeOf,
@@ -145,10 +146,10 @@ export const unfreeze = (wallet: Wallet, command: Unfreeze): Decision => {
   ])
 }
 
-/** Before its end, or of a wallet that is not frozen for a time, a rejection, as of a hold. */
-export const expireFreeze = (wallet: Wallet, { time }: DecideContext): Decision => {
-  const until = wallet.freeze?.until ?? null
-  if (until === null || time < until) return Result.fail(invalid(`wallet ${wallet.id} has no freeze that is over`))
+/** Before its end, or of a wallet that is not frozen until then, a rejection, as of a hold. */
+export const expireFreeze = (wallet: Wallet, { until }: ExpireFreeze, { time }: DecideContext): Decision => {
+  if (until !== (wallet.freeze?.until ?? null) || time < until)
+    return Result.fail(invalid(`wallet ${wallet.id} has no freeze that is over`))
   return Result.succeed([{ _tag: "FreezeExpired", until, balanceAfter: wallet.balance, heldAfter: wallet.held }])
 }
 

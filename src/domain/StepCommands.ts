@@ -2,7 +2,7 @@
  * What a transfer still has to do at its wallets once it has begun, as commands, each with a key of its own: whoever
  * takes a step, in whichever way, takes the same one.
  */
-import type { ApplyLegs, PrepareLegs, ReceiveTransfer, SettleLegs, SettleTransfer } from "./Command.ts"
+import type { ApplyLegs, PrepareLegs, ReceiveTransfer, RemoteCommand, SettleLegs, SettleTransfer } from "./Command.ts"
 import type { CommandKey, LegsBegun, RecordedEvent } from "./Event.ts"
 import { transactionIdOf } from "./EventId.ts"
 import { type LegTransactions, type OwnLeg, ownLegs, walletsOf } from "./Legs.ts"
@@ -48,11 +48,7 @@ export const decidedKey = (transfer: Transfer): CommandKey => `e:decided:${sourc
 
 export const settleKey = ({ id }: Pick<Transfer, "id">): CommandKey => `e:settle:${id}`
 
-export const preparing = (
-  transfer: Transfer,
-  walletId: string,
-  legs: PrepareLegs["legs"]
-): PrepareLegs => ({
+export const preparing = (transfer: Transfer, walletId: string, legs: PrepareLegs["legs"]): PrepareLegs => ({
   _tag: "PrepareLegs",
   walletId,
   transferId: transfer.id,
@@ -103,3 +99,15 @@ export const begunTransfer = (recorded: RecordedEvent, event: LegsBegun): Transf
   effectiveAt: event.effectiveAt ?? recorded.time,
   updatedAt: recorded.time
 })
+
+/** The kinds of the steps that a completed transfer has taken after its first, in the order of the log. */
+export const stepsAfter = (transfer: Transfer): ReadonlyArray<RemoteCommand["_tag"]> => {
+  if (transfer.to !== null) return ["ReceiveTransfer", "SettleTransfer"]
+  const others = walletsOf(transfer.legs).slice(1)
+  return [
+    ...others.map(() => "PrepareLegs" as const),
+    "ApplyLegs",
+    ...others.map(() => "ApplyLegs" as const),
+    "SettleLegs"
+  ]
+}

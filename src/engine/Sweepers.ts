@@ -110,7 +110,7 @@ export const dueFreezes = Effect.fnUntraced(function* (bounds: ActorBounds) {
 
   /** `false`: unfrozen or frozen anew meanwhile, not yet over by the wallet's own time, or not yet persisted. */
   const expire = ({ until, walletId }: DueFreeze): Effect.Effect<boolean, CommandError> =>
-    askOf(calls, { _tag: "ExpireFreeze", walletId }, `e:thaw:${until}`).pipe(
+    askOf(calls, { _tag: "ExpireFreeze", walletId, until }, `e:thaw:${until}`).pipe(
       Effect.map((reply) => reply.persisted),
       Effect.catchTag("InvalidRequest", () => Effect.succeed(false))
     )

@@ -34,6 +34,8 @@ import type { CommandKey, RecordedEvent } from "../domain/Event.ts"
 import type { Transfer, Wallet } from "../domain/Wallet.ts"
 import { Persistence } from "../stores/Persistence.ts"
 import { StoreUnavailable } from "../stores/StoreError.ts"
+import { stepsAfter } from "../domain/StepCommands.ts"
+import { CommandMetrics } from "./CommandMetrics.ts"
 import { makeBoundedLegs } from "./RefundBounds.ts"
 import { makeReplayedReply } from "./ReplayedReply.ts"
 import { type LegsSteps, makeLegsSteps, openTransfer } from "./LegsSteps.ts"
@@ -151,7 +153,12 @@ const wayOf = ({ legs, steps }: Steps, request: TransferRequest): Effect.Effect<
 }
 
 /** The runs of this node: one per transfer while it is on its way. */
-const makeTransferRuns = ({ legs, steps }: Steps, bounds: ActorBounds) => {
+const makeTransferRuns = (
+  { legs, steps }: Steps,
+  bounds: ActorBounds,
+  /** Of a transfer that came to its end together with its first step. */
+  endedAtOnce: (transfer: Transfer, since: number) => void
+) => {
   const runs = new Map<string, TransferRun>()
 
   const schedule = retryPause.pipe(Schedule.upTo({ duration: bounds.sagaRetryMillis }))
@@ -187,6 +194,7 @@ const makeTransferRuns = ({ legs, steps }: Steps, bounds: ActorBounds) => {
     const { inFlight, persisted, transfer } = sent
     caller.sent = sent
     if (sent.ended !== undefined) {
+      if (!sent.replayed) endedAtOnce(sent.ended, caller.since)
       caller.tellEnding({ _tag: "Completed", transfer: sent.ended })
       return Effect.void
     }
@@ -257,7 +265,10 @@ const make = Effect.fnUntraced(function* (bounds: ActorBounds, { alone }: SagaOp
   const wallets = makeWallets(calls, replayedReply, makeBoundedLegs(yield* Persistence))
   const clock = yield* Clock.Clock
   const steps: Steps = { steps: makeTransferSteps(calls, wallets), legs: makeLegsSteps(wallets) }
-  const { runs, carry, resume, resumeAll } = makeTransferRuns(steps, bounds)
+  const metrics = yield* CommandMetrics
+  const { runs, carry, resume, resumeAll } = makeTransferRuns(steps, bounds, (transfer, since) => {
+    for (const kind of stepsAfter(transfer)) metrics.answered(kind, since, done)
+  })
   const fibers = yield* FiberSet.make<void>()
   const fork = yield* FiberSet.runtime(fibers)()
   const waiting = new Set<TransferCaller>()
@@ -327,6 +338,8 @@ const make = Effect.fnUntraced(function* (bounds: ActorBounds, { alone }: SagaOp
   const carried = (transferId: string) => runs.get(transferId)?.transfer
   return TransferSaga.of({ begin, resume, settled: steps.steps.settled, done: makeDone(calls, wallets), carried })
 })
+
+const done = Exit.succeed({ replayed: false })
 
 const reportDefect = (walletId: string, transferId: string, cause: Cause.Cause<unknown>): Effect.Effect<void> =>
   Effect.logError(`transfer ${transferId}: a defect`, cause).pipe(Effect.annotateLogs({ walletId, transferId }))

@@ -71,7 +71,7 @@ const commands: { readonly [T in Command["_tag"]]: Omit<CommandOf<T>, "_tag" | "
   ReleaseLegs: { transferId: "transfer-5", reason: "WalletClosed", leg: 1 },
   SettleLegs: { transferId: "transfer-5", transactions: [] },
   Freeze: { reason: null, direction: null, until: null },
-  ExpireFreeze: {},
+  ExpireFreeze: { until: 1_767_225_600_000 },
   RefundTransaction: {
     transactionId: "01968a4e-5b00-7000-8000-000000000001",
     direction: "in",

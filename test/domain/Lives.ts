@@ -13,7 +13,7 @@ import { command, record, walletId } from "./Examples.ts"
 export const limits = { stateBytes: 4_500 }
 
 /** A command, or one that depends on the wallet: its last event is reversed, its whole balance is debited. */
-type Asked = Command | "ReverseLast" | "DebitAll"
+type Asked = Command | "ReverseLast" | "DebitAll" | "EndFreeze"
 
 /** One step of a life: time passes, then a command comes. */
 export interface Step {
@@ -179,7 +179,8 @@ const commands: FastCheck.Arbitrary<Asked> = FastCheck.oneof(
       until: FastCheck.option(FastCheck.integer({ min: 0, max: 20 }), { freq: 4 })
     }).map((given) => command("Freeze", given))
   },
-  { weight: 3, arbitrary: FastCheck.constant(command("ExpireFreeze")) },
+  { weight: 1, arbitrary: FastCheck.integer({ min: 0, max: 20 }).map((until) => command("ExpireFreeze", { until })) },
+  { weight: 3, arbitrary: FastCheck.constant("EndFreeze" as const) },
   { weight: 4, arbitrary: FastCheck.constant(command("Unfreeze")) },
   { weight: 2, arbitrary: FastCheck.constant("DebitAll" as const) },
   { weight: 2, arbitrary: FastCheck.constant(command("Close")) },
@@ -232,6 +233,7 @@ export const live = (steps: ReadonlyArray<Step>): Life => {
 const commandOf = (asked: Asked, life: Life, time: number): Command => {
   if (asked === "ReverseLast") return reversalOfLast(life)
   if (asked === "DebitAll") return command("Debit", { amount: life.states.at(-1)?.balance ?? 0n })
+  if (asked === "EndFreeze") return command("ExpireFreeze", { until: life.states.at(-1)?.freeze?.until ?? time })
   switch (asked._tag) {
     case "PlaceHold":
       return asked.expiresAt === null ? asked : { ...asked, expiresAt: time + asked.expiresAt }

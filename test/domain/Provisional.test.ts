@@ -148,7 +148,7 @@ const commands: FastCheck.Arbitrary<Command> = FastCheck.oneof(
       until: FastCheck.option(FastCheck.integer({ min: 1, max: 90 }), { freq: 1 })
     }).map((given) => command("Freeze", given))
   },
-  { weight: 1, arbitrary: FastCheck.constant(command("ExpireFreeze")) },
+  { weight: 2, arbitrary: FastCheck.integer({ min: 1, max: 90 }).map((until) => command("ExpireFreeze", { until })) },
   { weight: 3, arbitrary: FastCheck.constant(command("Unfreeze")) },
   { weight: 2, arbitrary: FastCheck.constant(command("Close")) },
   {

@@ -45,7 +45,7 @@ describe("a capture to a wallet", () => {
       for (const step of steps) {
         it.effect(`that is ${course}${final ? " and final" : ""} survives the death of its node at ${step}`, () =>
           Effect.gen(function* () {
-            const installation = yield* install()
+            const installation = yield* install({ stepwise: true })
             const first = yield* installation.start()
             const holdId = yield* begin(first, steps)
             let isThere = false
@@ -154,7 +154,7 @@ describe("a capture to a wallet", () => {
   it.effect("that comes back while a final one is under way is a part of what that one releases, or holds again", () =>
     Effect.gen(function* () {
       for (const isFinalRefused of [false, true]) {
-        const { installation, node } = yield* installNode()
+        const { installation, node } = yield* installNode({ stepwise: true })
         yield* fund(node, ["a", "b", "c"], 100n)
         const { hold } = yield* node.engine.placeHold({ walletId: "a", amount: 50n, idempotencyKey: "hold" })
         yield* node.engine.freeze({ walletId: "b", direction: "credits", idempotencyKey: "freeze" })

@@ -114,7 +114,7 @@ describe("a wallet whose last event a bad clock has dated 25 hours ahead", () =>
     before: (node: Node, installation: Installation) => Effect.Effect<unknown, unknown>
   ) {
     yield* TestClock.setTime(start)
-    const installation = yield* install()
+    const installation = yield* install({ stepwise: true })
     const first = yield* installation.start()
     yield* fund(first, ["a", "b"], 100n)
     yield* first.stop

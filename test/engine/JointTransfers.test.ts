@@ -8,9 +8,15 @@ import { type Commit, membersOf } from "../../src/domain/Commit.ts"
 import { minBalance } from "../../src/domain/Policies.ts"
 import { partitionOf } from "../../src/domain/Partition.ts"
 import * as Faults from "../support/FaultyEventStore.ts"
-import { assertConsistent, type Installation, installNode, type Node, partitions, until } from "../support/Installation.ts"
+import {
+  assertConsistent,
+  type Installation,
+  installNode,
+  type Node,
+  partitions,
+  until
+} from "../support/Installation.ts"
 import { assertConserved, fund, inFlight, pass, send, settled, transferEvents } from "../support/TransferCalls.ts"
-
 
 const balance = (node: Node, walletId: string) =>
   Effect.map(node.engine.getWallet({ walletId }), (wallet) => wallet.balance)
@@ -19,7 +25,10 @@ const balance = (node: Node, walletId: string) =>
 const logFrom = ({ state }: Installation, from: number): ReadonlyArray<string> =>
   state.log.slice(from).map(({ recorded }) => `${recorded.walletId} ${recorded.event._tag}`)
 
-const funded = Effect.fnUntraced(function* (ids: ReadonlyArray<string>, options: Parameters<typeof installNode>[0] = {}) {
+const funded = Effect.fnUntraced(function* (
+  ids: ReadonlyArray<string>,
+  options: Parameters<typeof installNode>[0] = {}
+) {
   const { installation, node } = yield* installNode(options)
   yield* fund(node, ids, 100n)
   node.log.appends.length = 0
@@ -69,10 +78,7 @@ describe("a transfer between idle wallets", () => {
       ])
       assert.strictEqual(node.log.appends.length, 1)
       assert.deepStrictEqual(yield* node.engine.getTransfer(transfer.id), transfer)
-      assert.deepStrictEqual(
-        yield* Effect.forEach(["a", "b", "c"], (id) => balance(node, id)),
-        [45n, 10n, 245n]
-      )
+      assert.deepStrictEqual(yield* Effect.forEach(["a", "b", "c"], (id) => balance(node, id)), [45n, 10n, 245n])
       assert.strictEqual(assertConserved(installation), 0n)
     })
   )

@@ -9,7 +9,15 @@ import { transactionIdOf } from "../../src/domain/EventId.ts"
 import type { LegsTransferInput } from "../../src/engine/WalletEngine.ts"
 import { create } from "../support/EngineCalls.ts"
 import * as Faults from "../support/FaultyEventStore.ts"
-import { type Installation, install, installNode, type Node, until, transferModes } from "../support/Installation.ts"
+import {
+  type Installation,
+  install,
+  installNode,
+  type Node,
+  until,
+  transferModes,
+  takesSteps
+} from "../support/Installation.ts"
 import { assertConserved, fund, pass } from "../support/TransferCalls.ts"
 
 type Legs = LegsTransferInput["legs"]
@@ -117,6 +125,7 @@ for (const [where, mode] of transferModes) {
       })
     )
 
+    if (!takesSteps(mode)) return
     const steps: ReadonlyArray<readonly [type: WalletEventType, walletId: string]> = [
       ["LegsPrepared", "b"],
       ["LegsPrepared", "c"],
@@ -238,7 +247,7 @@ describe("a transfer of several legs", () => {
     "holds in transit what it needs until it is decided; nothing prepared can be closed, a freeze stops nothing",
     () =>
       Effect.gen(function* () {
-        const { installation, node } = yield* installNode()
+        const { installation, node } = yield* installNode({ stepwise: true })
         yield* fund(node, ["a", "b"], 100n)
         yield* create(node, "c")
         let isStopped = true

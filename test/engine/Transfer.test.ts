@@ -127,7 +127,7 @@ describe("a transfer", () => {
 
   it.effect("comes back when its destination closes on the way, and says so ever after", () =>
     Effect.gen(function* () {
-      const { installation, node } = yield* twoWallets()
+      const { installation, node } = yield* twoWallets({ stepwise: true })
       yield* node.engine.debit({ walletId: "b", amount: 100n, idempotencyKey: "empty" })
       const release = yield* Deferred.make<void>()
       node.log.appendFaults.push(Faults.heldUntil(release))
@@ -181,7 +181,7 @@ describe("a transfer", () => {
 
   it.effect("ends also when its source is frozen meanwhile, and keeps it from closing until then", () =>
     Effect.gen(function* () {
-      const { installation, node } = yield* twoWallets()
+      const { installation, node } = yield* twoWallets({ stepwise: true })
       const release = yield* Deferred.make<void>()
       const sending = yield* Effect.forkChild(send(node, "a", "b", 100n, "t"))
       yield* until(() => inFlight(installation, "a") === 1, "it is sent")
@@ -236,7 +236,7 @@ describe("the key of a transfer", () => {
 
   it.effect("is joined while the transfer runs: one transfer, however many ask", () =>
     Effect.gen(function* () {
-      const { installation, node } = yield* twoWallets()
+      const { installation, node } = yield* twoWallets({ stepwise: true })
       const release = yield* Deferred.make<void>()
       const first = yield* Effect.forkChild(send(node, "a", "b", 30n, "t"))
       const same = yield* Effect.forkChild(send(node, "a", "b", 30n, "t"))
@@ -303,7 +303,7 @@ describe("the caller of a transfer", () => {
 
   it.effect("is told that it is pending when its wait ends first", () =>
     Effect.gen(function* () {
-      const { installation, node } = yield* twoWallets()
+      const { installation, node } = yield* twoWallets({ stepwise: true })
       const release = yield* Deferred.make<void>()
       const sending = yield* Effect.forkChild(send(node, "a", "b", 30n, "t"))
       yield* until(() => inFlight(installation, "a") === 1, "it is sent")

@@ -9,7 +9,7 @@ import * as Fiber from "effect/Fiber"
 import type { WalletEventType } from "../../src/domain/Event.ts"
 import * as Faults from "../support/FaultyEventStore.ts"
 import type { Installation, Node } from "../support/Installation.ts"
-import { install, transferModes } from "../support/Installation.ts"
+import { install, takesSteps, transferModes } from "../support/Installation.ts"
 import { assertConserved, fund, pass, send, settled, transferEvents } from "../support/TransferCalls.ts"
 
 const hour = 60 * 60 * 1_000
@@ -53,7 +53,7 @@ const dieInFlight = Effect.fnUntraced(function* (installation: Installation) {
   node.persistence.kill()
 })
 
-for (const [where, mode] of transferModes) {
+for (const [where, mode] of transferModes.filter(([, mode]) => takesSteps(mode))) {
   describe(`transfers in flight ${where}`, () => {
     it.effect("end when a read brings their source into memory", () =>
       Effect.gen(function* () {

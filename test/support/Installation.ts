@@ -160,6 +160,9 @@ export const transferModes: ReadonlyArray<readonly [string, Pick<InstallOptions,
   ["over two stores", { separate: true }]
 ]
 
+/** Whether each step is an append of its own. */
+export const takesSteps = ({ separate = false, stepwise = false }: InstallOptions): boolean => separate || stepwise
+
 /** A new, empty database. */
 export const install = Effect.fnUntraced(function* (
   options: InstallOptions = {}

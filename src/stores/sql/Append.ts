@@ -285,7 +285,8 @@ export const make = (sql: PgClient, fence: Fence, options: AppendOptions): Appen
     let view = yield* fence.view
     // Claimed past this adapter: epochs only grow, so ours being ahead means that it has not heard of it.
     const known = view
-    if (allMembers(commits).some((commit) => commit.epoch > currentEpoch(known, commit.partition))) view = yield* fence.refresh
+    if (allMembers(commits).some((commit) => commit.epoch > currentEpoch(known, commit.partition)))
+      view = yield* fence.refresh
     const outcomes = new Map<Commit, AppendOutcome>()
     let overtaken = 0
     for (let tries = 0; tries < maxTries && overtaken < maxOvertaken; tries++) {

@@ -192,7 +192,7 @@ const freezes = contractCase(
     assert.deepEqual(yield* due(530, 1), [{ walletId: second.id, until: 520 }])
     second.time = 520
     yield* log.append([
-      second.commit({ _tag: "ExpireFreeze" }),
+      second.commit({ _tag: "ExpireFreeze", until: 520 }),
       first.commit(freeze("debits", 540)),
       third.commit({ _tag: "Unfreeze", reason: null })
     ])

@@ -137,9 +137,7 @@ const fenced = jointCase(
     const pair = transfer(source, destination)
     const [claim] = yield* log.claim({ partitions: [destination.partition], owner: "another", time: source.time })
     const because = { _tag: "Fenced", epoch: claim!.epoch } as const
-    assert.deepEqual(bare(yield* log.append([pair.commit])), [
-      { _tag: "Withheld", walletId: destination.id, because }
-    ])
+    assert.deepEqual(bare(yield* log.append([pair.commit])), [{ _tag: "Withheld", walletId: destination.id, because }])
     assert.deepEqual(yield* versionsOf(log, pair), [2, 2])
     yield* log.claim({ partitions: [source.partition], owner: "another", time: source.time })
     assert.equal((yield* log.append([pair.commit]))[0]!._tag, "Fenced")
@@ -174,9 +172,10 @@ const created = jointCase(
     const twin = new SampleWallet({ id: fresh.id, partition: fresh.partition }).create()
     assert.deepEqual(bare(yield* log.append([{ ...first, joint }])), [appended])
     const more = other.commit(credit(6n))
-    assert.deepEqual(bare(yield* log.append([{ ...more, joint: { commits: [twin], order: [...more.events, ...twin.events] } }])), [
-      { _tag: "Withheld", walletId: twin.walletId, because: conflict }
-    ])
+    assert.deepEqual(
+      bare(yield* log.append([{ ...more, joint: { commits: [twin], order: [...more.events, ...twin.events] } }])),
+      [{ _tag: "Withheld", walletId: twin.walletId, because: conflict }]
+    )
     assert.equal((yield* log.read(other.id, { after: -1, limit: 9 })).length, 3)
     assert.equal((yield* log.read(fresh.id, { after: -1, limit: 9 })).length, 1)
   })

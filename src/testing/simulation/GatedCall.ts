@@ -158,7 +158,8 @@ export class Passage<A, E> {
   meetForeigner(): void {
     const { call, trial } = this
     this.after(this.latency(), () => {
-      if (!writeForeign(trial, trial.random.pick(allMembers(call.commits!)).walletId)) trial.table.count("conflict", call.step, -1)
+      if (!writeForeign(trial, trial.random.pick(allMembers(call.commits!)).walletId))
+        trial.table.count("conflict", call.step, -1)
       this.answer(this.latency(), this.execute())
     })
   }

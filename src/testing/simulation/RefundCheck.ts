@@ -14,7 +14,7 @@ export interface Original {
   readonly isTakenBack: boolean
   /** That makes its refunds. */
   readonly walletId: string
-  /** Of a transfer: its rows were lost, and are still to be written again. */
+  /** It had no rows for a while: they were lost, or refused, and are still to be written again. */
   readonly isLost: boolean
 }
 
@@ -50,6 +50,8 @@ export const originalOf = (
   { ledgers, several, transfers }: Account,
   { operation, persistedBefore, truth }: Answered
 ): Original | undefined => {
+  const isLost = (walletId: string, version: number) =>
+    [persistedBefore, truth.persisted].some((at) => (at.get(walletId) ?? -1) < version)
   if (operation.kind === "refund") {
     const { transactionId: id } = operation
     const ledger = ledgers.get(operation.walletId)
@@ -63,7 +65,7 @@ export const originalOf = (
       isWhole: false,
       isTakenBack: found.type === "credit",
       walletId: operation.walletId,
-      isLost: false
+      isLost: isLost(operation.walletId, found.version)
     }
   }
   if (operation.kind !== "refundTransfer") return undefined
@@ -79,7 +81,6 @@ export const originalOf = (
       : one.sent.event._tag === "TransferSent" && one.sent.event.refund !== null
   const amount = isOver || isOfRefund ? null : (one?.amount ?? of!.event.legs[leg ?? 0]!.amount)
   const sent = one?.sent ?? of!.begun
-  const isLost = [persistedBefore, truth.persisted].some((at) => (at.get(sent.walletId) ?? -1) < sent.version)
   const walletId = one?.to ?? of!.event.legs[leg ?? 0]!.to
   return {
     amount,
@@ -87,6 +88,6 @@ export const originalOf = (
     isWhole: of !== undefined && leg === null,
     isTakenBack: true,
     walletId,
-    isLost
+    isLost: isLost(sent.walletId, sent.version)
   }
 }

@@ -89,4 +89,9 @@ export const versionsOf = ({ state }: Trial): ReadonlyMap<string, number> =>
 
 /** Versions of all wallets in Persistence. */
 export const persistedOf = ({ state }: Trial): ReadonlyMap<string, number> =>
-  new Map(Array.from(state.persisted, ([walletId, ids]) => [walletId, ids.length - 1]))
+  new Map(
+    Array.from(state.persisted, ([walletId, ids]) => {
+      const open = state.refusals.get(walletId)?.find(({ reversedVersion }) => reversedVersion === null)
+      return [walletId, Math.min(ids.length, open?.version ?? Infinity) - 1]
+    })
+  )
