@@ -11,7 +11,7 @@ import type { Attempt, Operation, Outcome, Told } from "./History.ts"
 import { describeOperation, describeOutcome } from "./History.ts"
 import type { SeededRandom } from "./SeededRandom.ts"
 import type { SimulatedCluster } from "./SimulatedCluster.ts"
-import { persistedOf, type Trial, versionsOf } from "./Trial.ts"
+import { persistedOf, rowsOf, type Trial, versionsOf } from "./Trial.ts"
 import { unluckyAmount } from "./UserRule.ts"
 import { drawOperation, type Knowledge } from "./Workload.ts"
 import { type Life, processContext } from "./World.ts"
@@ -326,7 +326,7 @@ export class Clients {
         node: node.name,
         calledAt: world.now,
         versionsBefore: versionsOf(this.trial),
-        persistedBefore: persistedOf(this.trial),
+        rowsBefore: rowsOf(this.trial),
         toldBefore: new Map(history.told),
         stale: undefined,
         outcome: undefined,

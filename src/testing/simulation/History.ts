@@ -160,8 +160,8 @@ export interface Attempt {
   readonly calledAt: number
   /** Versions of all wallets in the log when it was called. */
   readonly versionsBefore: ReadonlyMap<string, number>
-  /** What had its rows when it was made: less than before where an operator has put rows back. */
-  readonly persistedBefore: ReadonlyMap<string, number>
+  /** What had its rows when it was made: less than before where an operator has put rows back, or a rule refused it. */
+  readonly rowsBefore: ReadonlyMap<string, number>
   /** Versions that somebody had been told of when it was called. */
   readonly toldBefore: ReadonlyMap<string, number>
   /** The claim that replaced its node before the answer; `undefined`: its node owns the wallets. */

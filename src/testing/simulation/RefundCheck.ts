@@ -48,10 +48,10 @@ export const justifiesRefund = (
 
 export const originalOf = (
   { ledgers, several, transfers }: Account,
-  { operation, persistedBefore, truth }: Answered
+  { operation, rowsBefore, truth }: Answered
 ): Original | undefined => {
   const isLost = (walletId: string, version: number) =>
-    [persistedBefore, truth.persisted].some((at) => (at.get(walletId) ?? -1) < version)
+    [rowsBefore, truth.persisted].some((at) => (at.get(walletId) ?? -1) < version)
   if (operation.kind === "refund") {
     const { transactionId: id } = operation
     const ledger = ledgers.get(operation.walletId)

@@ -89,6 +89,10 @@ export const versionsOf = ({ state }: Trial): ReadonlyMap<string, number> =>
 
 /** Versions of all wallets in Persistence. */
 export const persistedOf = ({ state }: Trial): ReadonlyMap<string, number> =>
+  new Map(Array.from(state.persisted, ([walletId, ids]) => [walletId, ids.length - 1]))
+
+/** Up to which version each wallet has its rows: below the first that is refused and not reversed. */
+export const rowsOf = ({ state }: Trial): ReadonlyMap<string, number> =>
   new Map(
     Array.from(state.persisted, ([walletId, ids]) => {
       const open = state.refusals.get(walletId)?.find(({ reversedVersion }) => reversedVersion === null)
