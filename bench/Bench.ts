@@ -210,7 +210,7 @@ const measuredOf = (result: PartResult): Measured => {
 }
 
 /** Runs the parts that are asked for, one after the other; says on standard error where it is. */
-export const runBench = Effect.fn("Bench.run")(function* (settings: BenchSettings, only: ReadonlyArray<PartName>) {
+export const runBench = Effect.fnUntraced(function* (settings: BenchSettings, only: ReadonlyArray<PartName>) {
   const rows: Array<Row> = []
   const skipped: Array<Skipped> = []
   for (const part of partNames) {

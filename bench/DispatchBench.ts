@@ -57,7 +57,7 @@ const cells = (settings: BenchSettings) => {
   ]
 }
 
-export const dispatchBench = Effect.fn("DispatchBench.run")(
+export const dispatchBench = Effect.fnUntraced(
   function* (settings: BenchSettings) {
     const rows: Array<Row> = []
     for (const { bar, name, round } of cells(settings)) {

@@ -118,7 +118,7 @@ const round = ({ millis }: BenchSettings, encode: (commits: ReadonlyArray<Commit
     return (batches * events * 1_000) / (performance.now() - start)
   })
 
-export const encodingBench = Effect.fn("EncodingBench.run")(function* (
+export const encodingBench = Effect.fnUntraced(function* (
   settings: BenchSettings
 ): Effect.fn.Return<ReadonlyArray<Row>> {
   const engine = yield* repeat("/s", settings.rounds, round(settings, byHand))

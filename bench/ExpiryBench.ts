@@ -95,7 +95,7 @@ const round = (settings: BenchSettings): Effect.Effect<Round, never, Installatio
     }
   }).pipe(Effect.orDie)
 
-export const expiryBench = Effect.fn("ExpiryBench.run")(function* (
+export const expiryBench = Effect.fnUntraced(function* (
   settings: BenchSettings
 ): Effect.fn.Return<ReadonlyArray<Row>, never, Installation> {
   const on = yield* databaseConditions

@@ -14,7 +14,7 @@ const connections = 256
 /** As many as connections are busy with at four each. */
 const manyWallets = 1_000
 
-export const httpBench = Effect.fn("HttpBench.run")(function* (settings: BenchSettings, on: string, place: Place) {
+export const httpBench = Effect.fnUntraced(function* (settings: BenchSettings, on: string, place: Place) {
   const service = yield* startService(thisCheckout, place)
   const many = yield* createWallets(service, Math.min(manyWallets, settings.wallets))
   const rows: Array<Row> = []

@@ -160,7 +160,7 @@ class Run {
 }
 
 /** Runs the load and reports. A broken connection is counted, not replaced. */
-export const runHttpLoad = Effect.fn("HttpLoad.run")(function* (options: HttpLoadOptions) {
+export const runHttpLoad = Effect.fnUntraced(function* (options: HttpLoadOptions) {
   const run = new Run(options)
   return yield* Effect.gen(function* () {
     for (let i = 0; i < options.connections; i++) run.connect()

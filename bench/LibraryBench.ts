@@ -43,7 +43,7 @@ const cells = ({ wallets }: BenchSettings): ReadonlyArray<Cell> => [
   }
 ]
 
-export const libraryBench = Effect.fn("LibraryBench.run")(function* (
+export const libraryBench = Effect.fnUntraced(function* (
   settings: BenchSettings,
   product: Product
 ): Effect.fn.Return<ReadonlyArray<Row>, never, Installation> {
@@ -87,7 +87,7 @@ const appendRound = (settings: BenchSettings, size: number, wallets: number) =>
  * `append` and nothing around it, one after the other, each of exactly so many events;
  * to one wallet, and to as many wallets as there are events.
  */
-export const appendBench = Effect.fn("LibraryBench.append")(function* (
+export const appendBench = Effect.fnUntraced(function* (
   settings: BenchSettings
 ): Effect.fn.Return<ReadonlyArray<Row>, never, Installation> {
   const on = yield* databaseConditions

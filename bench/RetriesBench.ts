@@ -107,7 +107,7 @@ const rowsOf = (rounds: ReadonlyArray<Round>, on: string, wallets: string): Read
     })
   ])
 
-export const retriesBench = Effect.fn("RetriesBench.run")(function* (
+export const retriesBench = Effect.fnUntraced(function* (
   settings: BenchSettings
 ): Effect.fn.Return<ReadonlyArray<Row>, never, Installation> {
   const on = yield* databaseConditions

@@ -108,7 +108,7 @@ const rows: Readonly<Record<AgainstName, Measure>> = {
 }
 
 /** Runs the rows that are asked for; says on standard error where it is. */
-export const runAgainst = Effect.fn("AgainstBench.run")(function* (
+export const runAgainst = Effect.fnUntraced(function* (
   settings: BenchSettings,
   folder: string,
   only: ReadonlyArray<AgainstName>

@@ -89,7 +89,7 @@ export interface BaselineServers {
 }
 
 /** Credits to one wallet or to many, beside the same movement of one account by hand. */
-export const creditBaselines = Effect.fn("BaselineBench.credits")(function* (
+export const creditBaselines = Effect.fnUntraced(function* (
   settings: BenchSettings,
   { postgres, redis }: BaselineServers,
   wallets: number
@@ -118,7 +118,7 @@ export const creditBaselines = Effect.fn("BaselineBench.credits")(function* (
 })
 
 /** Transfers beside those of pgledger, the nearest that both have: a transfer of ours is three events. */
-export const pgledgerBaseline = Effect.fn("BaselineBench.pgledger")(function* (
+export const pgledgerBaseline = Effect.fnUntraced(function* (
   settings: BenchSettings,
   postgres: PostgresServer,
   folder: string

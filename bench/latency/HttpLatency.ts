@@ -109,7 +109,7 @@ class Lanes {
 }
 
 /** Waits for the answers of all that were sent. Dies with the first connection that breaks. */
-export const runHttpOpen = Effect.fn("HttpLatency.run")(function* (load: HttpOpenLoad) {
+export const runHttpOpen = Effect.fnUntraced(function* (load: HttpOpenLoad) {
   const arrivals = new Arrivals(load, performance.now())
   const lanes = yield* Effect.acquireRelease(
     Effect.sync(() => new Lanes(load, arrivals)),

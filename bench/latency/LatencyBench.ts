@@ -84,7 +84,7 @@ const measure = Effect.fnUntraced(function* <R>(settings: BenchSettings, { name,
 
 const manyWallets = (count: number) => `${count.toLocaleString("en")} wallets`
 
-export const libraryLatency = Effect.fn("LatencyBench.library")(function* (
+export const libraryLatency = Effect.fnUntraced(function* (
   settings: BenchSettings
 ): Effect.fn.Return<ReadonlyArray<Row>, never, Installation> {
   const { wallets } = settings
@@ -107,11 +107,7 @@ export const libraryLatency = Effect.fn("LatencyBench.library")(function* (
   })
 })
 
-export const httpLatency = Effect.fn("LatencyBench.http")(function* (
-  settings: BenchSettings,
-  on: string,
-  place: Place
-) {
+export const httpLatency = Effect.fnUntraced(function* (settings: BenchSettings, on: string, place: Place) {
   const service = yield* HttpService.startService(thisCheckout, place)
   const wallets = yield* HttpService.createWallets(service, Math.min(1_000, settings.wallets))
   const peak = yield* repeat("/s", settings.rounds, HttpService.creditRound(settings, service, wallets, connections))

@@ -19,7 +19,7 @@ export const aliveBytes = Effect.gen(function* () {
 })
 
 /** Bytes per idle resident wallet, with one recent idempotency key and no hold. */
-export const idleMemoryBench = Effect.fn("MemoryBench.idle")(function* (settings: BenchSettings) {
+export const idleMemoryBench = Effect.fnUntraced(function* (settings: BenchSettings) {
   const values: Array<number> = []
   for (let round = 0; round < settings.rounds; round++) {
     values.push(
@@ -57,10 +57,7 @@ const bytesPerKey = 8
 const fixedBytes = 1024 * 1024
 
 /** Very many idempotency keys on one wallet: its memory has a bound, and it does not get slower. */
-export const keysBench = Effect.fn("MemoryBench.keys")(function* (
-  settings: BenchSettings,
-  server: PostgresServer | undefined
-) {
+export const keysBench = Effect.fnUntraced(function* (settings: BenchSettings, server: PostgresServer | undefined) {
   const { distinctKeys } = settings
   const url = server === undefined ? "" : Redacted.value(server.url)
   const output = yield* runModule("bench/memory/KeysWorker", [String(distinctKeys), url], ["--expose-gc"])

@@ -171,7 +171,7 @@ class PipelinedConnection {
 const pause = Effect.sleep(tickMillis)
 
 /** Runs the load and cuts its connections at the end. */
-export const runOpenLoad = Effect.fn("OpenLoad.run")(function* (options: OpenLoadOptions) {
+export const runOpenLoad = Effect.fnUntraced(function* (options: OpenLoadOptions) {
   const { connections: count, millis, perSecond } = options
   const request = requestOf(options)
   const tally = new Tally(millis)

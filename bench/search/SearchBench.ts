@@ -45,7 +45,7 @@ const filledPlace = Effect.fnUntraced(function* (
   return { place, on: `Elasticsearch, ${on}` }
 })
 
-export const searchBench = Effect.fn("SearchBench")(function* (
+export const searchBench = Effect.fnUntraced(function* (
   settings: BenchSettings,
   url: Redacted.Redacted,
   elasticsearch: ElasticsearchServer

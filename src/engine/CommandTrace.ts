@@ -6,7 +6,7 @@
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import type * as Tracer from "effect/Tracer"
+import * as Tracer from "effect/Tracer"
 import { createHash } from "node:crypto"
 import type { CommandError } from "../actors/EngineError.ts"
 import type { Reply } from "../actors/Mailbox.ts"
@@ -57,12 +57,17 @@ const inSpan = <A extends Answered, E extends CountedError>(
     )
   })
 
-/** In a span if the caller is in a sampled one. `describe` is asked only then. */
+/**
+ * In a span if the caller is in a sampled one. `describe` is asked only then. Effect's own tracer, which stands in
+ * where there is none, calls every span sampled and shows it to nobody.
+ */
 const whenSampled = <A extends Answered, E extends CountedError>(
   effect: Effect.Effect<A, E>,
   describe: () => Description<A>
 ): Effect.Effect<A, E> =>
-  Effect.withFiber((fiber) => (fiber.cache.span?.sampled === true ? inSpan(effect, describe()) : effect))
+  Effect.withFiber(({ cache: { span } }) =>
+    span?.sampled === true && !(span instanceof Tracer.NativeSpan) ? inSpan(effect, describe()) : effect
+  )
 
 const correlation = (correlationId: string | null): Attributes =>
   correlationId === null ? {} : { "wallet.correlation.id": correlationId }

@@ -144,7 +144,7 @@ const makeWallets = Effect.fnUntraced(function* ({ callers, distribution, run }:
 })
 
 /** Runs the load against the {@link LoadTarget}. Refused commands are counted, not failed with. */
-export const runLoad = Effect.fn("Load.run")(function* (options: LoadOptions) {
+export const runLoad = Effect.fnUntraced(function* (options: LoadOptions) {
   const target = yield* LoadTarget
   const ids = yield* makeWallets(options)
   const chooseWallet = yield* walletChoice(options.distribution, options.run)
