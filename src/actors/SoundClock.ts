@@ -113,7 +113,7 @@ const make = Effect.fnUntraced(function* (bounds: Bounds) {
   })
 })
 
-const notCompared = "it could not be compared with the store's clock yet"
+export const notCompared = "it could not be compared with the store's clock yet"
 
 class Timekeeper {
   /** `undefined`: the wall clock is sound. */

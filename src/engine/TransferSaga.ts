@@ -152,6 +152,15 @@ const wayOf = ({ legs, steps }: Steps, request: TransferRequest): Effect.Effect<
   }))
 }
 
+const patiently = ({ sagaRetryMillis }: ActorBounds): Attempt => {
+  const schedule = retryPause.pipe(Schedule.upTo({ duration: sagaRetryMillis }))
+  // A schedule is set up only where the first try has failed.
+  return (step) =>
+    Effect.catch(step, (error) =>
+      isPassing(error) ? Effect.retry(step, { schedule, while: isPassing }) : Effect.fail(error)
+    )
+}
+
 /** The runs of this node: one per transfer while it is on its way. */
 const makeTransferRuns = (
   { legs, steps }: Steps,
@@ -160,14 +169,7 @@ const makeTransferRuns = (
   endedAtOnce: (transfer: Transfer, since: number) => void
 ) => {
   const runs = new Map<string, TransferRun>()
-
-  const schedule = retryPause.pipe(Schedule.upTo({ duration: bounds.sagaRetryMillis }))
-
-  /** A schedule is set up only where the first try has failed. */
-  const patient: Attempt = (step) =>
-    Effect.catch(step, (error) =>
-      isPassing(error) ? Effect.retry(step, { schedule, while: isPassing }) : Effect.fail(error)
-    )
+  const patient = patiently(bounds)
 
   const withRun = (
     run: TransferRun,

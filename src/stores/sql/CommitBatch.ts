@@ -25,6 +25,7 @@ import { transactionWords, walletWords } from "../SearchWords.ts"
 import type { CommitParts } from "./CommitStatement.ts"
 import { CompositeArray } from "./CompositeArray.ts"
 import { columnsOf, type EventColumns } from "./EventColumns.ts"
+import { jointPlaces, type Place, placeOf } from "./JointPlaces.ts"
 
 /** `undefined`: left out of the JSON, SQL's null. */
 export const metadataOf = (metadata: Metadata): Metadata | undefined =>
@@ -347,47 +348,6 @@ export const legRowsJson = (
     ...made?.[index]
   }))
 }
-
-/** The places of the events of commits that belong together, which may stand among each other. */
-interface JointPlaces {
-  /** All events of the batch, as they follow one another in the log. */
-  readonly order: ReadonlyArray<RecordedEvent>
-  /** From 1. */
-  readonly places: ReadonlyMap<RecordedEvent, number>
-  /** The number of its commit by wallet. */
-  readonly numbers: ReadonlyMap<string, number>
-  /** By the numbers of the commits: those that belong together have the same one, one that stands alone has 0. */
-  readonly units: ReadonlyArray<number>
-}
-
-/** `undefined`: none belong together, and the events follow one another as the commits do. */
-const jointPlaces = (commits: ReadonlyArray<Commit>): JointPlaces | undefined => {
-  const leaders = new Map<Commit, Commit>()
-  for (const commit of commits) for (const follower of commit.joint?.commits ?? []) leaders.set(follower, commit)
-  if (leaders.size === 0) return undefined
-  const numbers = new Map(commits.map(({ walletId }, index) => [walletId, index + 1]))
-  const order = commits.flatMap((commit) => (leaders.has(commit) ? [] : (commit.joint?.order ?? commit.events)))
-  return {
-    order,
-    places: new Map(order.map((recorded, index) => [recorded, index + 1])),
-    numbers,
-    units: commits.map((commit) => {
-      const leader = commit.joint === undefined ? leaders.get(commit) : commit
-      return leader === undefined ? 0 : numbers.get(leader.walletId)!
-    })
-  }
-}
-
-/** Where a commit's events stand in its batch. */
-interface Place {
-  /** How many events of the batch come before the commit's first, where its events follow one another. */
-  readonly before: number
-  readonly joint: JointPlaces | undefined
-}
-
-/** The place of an event among those of the batch, from 1. */
-const placeOf = ({ events, expectedVersion }: Commit, { before, joint }: Place, version: number): number =>
-  joint === undefined ? before + version - expectedVersion : joint.places.get(events[version - expectedVersion - 1]!)!
 
 const addLegs = (rows: LegRows, number: number, commit: Commit, place: Place, words: boolean): void => {
   const { events, expectedVersion, wallet, walletId } = commit

@@ -193,7 +193,7 @@ export class Clients {
   private run(name: string, work: (name: string, random: SeededRandom) => Effect.Effect<void>): void {
     const { history, world } = this.trial
     const random = this.trial.random.fork()
-    const life: Life = { name, alive: true, up: true, clockAhead: 0, preemption: undefined }
+    const life: Life = { name, alive: true, up: true, clockAhead: 0, clockUnknown: false, preemption: undefined }
     const context = processContext(world, life, random, (level, message) =>
       history.note(world.elapsed, name, `${level}: ${message}`)
     )
@@ -325,6 +325,7 @@ export class Clients {
         ifVersion,
         node: node.name,
         calledAt: world.now,
+        clockUnknown: node.life.clockUnknown,
         versionsBefore: versionsOf(this.trial),
         rowsBefore: rowsOf(this.trial),
         toldBefore: new Map(history.told),

@@ -158,6 +158,8 @@ export interface Attempt {
   readonly ifVersion: number | undefined
   readonly node: string
   readonly calledAt: number
+  /** Its node has never seen the store's clock. */
+  readonly clockUnknown: boolean
   /** Versions of all wallets in the log when it was called. */
   readonly versionsBefore: ReadonlyMap<string, number>
   /** What had its rows when it was made: less than before where an operator has put rows back, or a rule refused it. */

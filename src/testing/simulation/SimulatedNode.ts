@@ -6,6 +6,7 @@ import * as Layer from "effect/Layer"
 import * as Scope from "effect/Scope"
 import { NodeIdentity } from "../../actors/NodeIdentity.ts"
 import { Ownership } from "../../actors/Ownership.ts"
+import { notCompared } from "../../actors/SoundClock.ts"
 import { WalletRegistry } from "../../actors/WalletRegistry.ts"
 import type { AnyPolicy } from "../../domain/Policy.ts"
 import { WalletEngine } from "../../engine/WalletEngine.ts"
@@ -73,6 +74,7 @@ const newLife = ({ calm, random, plan }: Trial, name: string): Life => ({
   alive: true,
   up: false,
   clockAhead: calm ? 0 : random.between(-plan.clockSkew, plan.clockSkew),
+  clockUnknown: false,
   preemption: plan.preemption
 })
 
@@ -81,7 +83,10 @@ export const startNode = (trial: Trial, name: string, on: Listener): SimulatedNo
   const { history, random, world } = trial
   const life = newLife(trial, name)
   const note = (what: string) => history.note(world.elapsed, name, what)
-  const base = processContext(world, life, random.fork(), (level, message) => note(`${level}: ${message}`))
+  const base = processContext(world, life, random.fork(), (level, message) => {
+    if (message.includes(notCompared)) life.clockUnknown = true
+    note(`${level}: ${message}`)
+  })
   const scope = Scope.makeUnsafe()
   let ownership: Ownership["Service"] | undefined
   let services: Context.Context<never> = base

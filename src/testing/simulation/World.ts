@@ -25,6 +25,8 @@ export interface Life {
   up: boolean
   /** How far its clock is before the true time, ms; the monotonic one goes right. */
   clockAhead: number
+  /** It has started without having seen the store's clock: how far off its own is it could not know. */
+  clockUnknown: boolean
   /** Operations after which a fiber gives way to the others; `undefined`: as often as usual. */
   readonly preemption: number | undefined
 }
