@@ -31,7 +31,8 @@ const slotsOf = (of: CommitStatement): ReadonlyArray<Slot> => [
 
 /** What of a statement makes its text differ. */
 const variantOf = (of: CommitStatement): string =>
-  `${of.purpose} ${of.creates} ${of.details} ${of.holds} ${of.transfers} ${of.legs} ${of.reversals} ${of.unsure} ${of.joint} ${of.checkpoint}`
+  `${of.purpose} ${of.creates} ${of.details} ${of.holds} ${of.transfers} ${of.legs} ${of.reversals} ` +
+  `${of.unsure} ${of.joint} ${of.checkpoint}`
 
 /**
  * A session plans a prepared statement once, for the tables as they are. A text that changes whenever

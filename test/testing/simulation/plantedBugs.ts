@@ -120,8 +120,8 @@ const unsure: ReadonlyArray<PlantedBug> = [
     "a rejection is told before its key was checked",
     change(
       "actors/CommandBatch.ts",
-      "    actor.submitted = true\n",
-      `    actor.submitted = true
+      "  actor.submitted = true\n",
+      `  actor.submitted = true
     plan.verdicts.forEach((verdict, index) => {
       if (verdict._tag === "Rejected") answer(batch[index]!, Effect.fail(verdict.error))
     })\n`
@@ -131,8 +131,8 @@ const unsure: ReadonlyArray<PlantedBug> = [
     "the append does not look for the keys of rejected commands",
     change(
       "actors/CommandBatch.ts",
-      "commitOf(actor, plan, epoch, keys.unsure)",
-      "commitOf(actor, plan, epoch, keys.unsure.filter((key) => plan.events.some(({ metadata }) => metadata.key === key)))"
+      "commitOf(actor, done, epoch, unsure, join?.joint)",
+      "commitOf(actor, done, epoch, unsure.filter((key) => plan.events.some(({ metadata }) => metadata.key === key)), join?.joint)"
     )
   ),
   bug(
@@ -196,8 +196,8 @@ const appends: ReadonlyArray<PlantedBug> = [
     change("actors/CommandBatch.ts", "import { committed } from", "import { committed, replyToBatch } from"),
     change(
       "actors/CommandBatch.ts",
-      "    actor.submitted = true\n",
-      "    actor.submitted = true\n    replyToBatch(actor, batch, plan, context)\n"
+      "  actor.submitted = true\n",
+      "  actor.submitted = true\n    replyToBatch(actor, batch, plan, context)\n"
     )
   ),
   bug(

@@ -76,7 +76,7 @@ export const plantedHolds = [
   ]),
   bug(
     "a freeze ends before its time",
-    ["domain/LifecycleRules.ts", "until === null || time < until)", "until === null || time < until - 500)"],
+    ["domain/LifecycleRules.ts", "|| time < until)", "|| time < until - 500)"],
     [
       "engine/Sweepers.ts",
       "persistence.dueFreezes({ now, limit })",
