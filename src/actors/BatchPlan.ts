@@ -124,6 +124,13 @@ export const planBatch = (start: Current, batch: ReadonlyArray<Envelope>, contex
   return { verdicts, events, wallet: current.wallet, facts: current.facts, faults }
 }
 
+/** What a wallet comes to by one command of the engine's; `undefined`: it does not take it as a new one. */
+export const decideStep = (current: Current, envelope: Envelope, context: PlanContext): Accepted | undefined => {
+  const faults: Array<PolicyFault> = []
+  const verdict = judge(current, envelope, context, undefined, faults)
+  return verdict._tag === "Accepted" && faults.length === 0 ? verdict : undefined
+}
+
 /** Whether the events build on provisional ones; if not they become provisional themselves. */
 const mustWait = ({ before, events, wallet }: Accepted, { limits, provisional }: PlanContext): boolean => {
   if (provisional === undefined) return false

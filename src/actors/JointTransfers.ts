@@ -33,7 +33,7 @@ import {
 import { completed, sourceOf, transferChanged } from "../domain/Transfer.ts"
 import { sentTransfer } from "../domain/TransferRules.ts"
 import type { Transfer, Wallet } from "../domain/Wallet.ts"
-import { type BatchPlan, type Current, type PlanContext, planBatch, type Verdict } from "./BatchPlan.ts"
+import { type BatchPlan, type Current, decideStep, type PlanContext, type Verdict } from "./BatchPlan.ts"
 import { moveState } from "./CommittedBatch.ts"
 import type { WriteOutcome } from "./AppendDecision.ts"
 import type { Envelope } from "./Mailbox.ts"
@@ -58,8 +58,8 @@ export interface JointAppend {
 /** What it takes to decide at a wallet. */
 export type PlanContextOf = (actor: WalletActor, epoch: number) => PlanContext
 
-/** A step that its wallet does not take: the transfer is not brought to its end here. */
-class NotTaken extends Error {}
+/** Thrown for a step that its wallet does not take: the transfer is not brought to its end here. */
+const notTaken = Symbol("a step is not taken")
 
 interface Step {
   readonly command: RemoteCommand
@@ -98,6 +98,8 @@ const begunIn = (verdicts: ReadonlyArray<Verdict>): ReadonlyArray<readonly [numb
   return begun
 }
 
+const noParties: ReadonlyArray<Party> = []
+
 /** What of an append is decided so far. A transfer of which a step is not taken leaves no trace in it. */
 class Drafts {
   readonly borrowed = new Map<string, Draft>()
@@ -115,22 +117,24 @@ class Drafts {
 
   /** `undefined`: one of its steps is not taken. */
   conclude(begun: RecordedEvent, transfer: Transfer): Transfer | undefined {
-    const others = otherParties(transfer)
+    const { to } = transfer
+    const others = to === null ? otherParties(transfer) : noParties
     // What bounds refunds is asked of Persistence, before they are promised.
     if (others.some(({ legs }) => legs.some(({ refund }) => refund !== null))) return undefined
-    if (!this.borrow(others)) return undefined
+    const walletIds = to === null ? others.map(({ walletId }) => walletId) : [to]
+    if (!this.borrow(walletIds)) return undefined
     const ordered = this.order.length
-    const involved = [this.source, ...others.map(({ walletId }) => this.borrowed.get(walletId)!)]
+    const involved = [this.source, ...walletIds.map((walletId) => this.borrowed.get(walletId)!)]
     const before = involved.map(({ current, events }) => ({ current, length: events.length }))
     try {
-      return begun.event._tag === "LegsBegun" ? this.takeLegs(transfer, others) : this.takeOne(begun, transfer)
+      return to === null ? this.takeLegs(transfer, others) : this.takeOne(begun, transfer)
     } catch (error) {
       this.order.length = ordered
       for (const [index, draft] of involved.entries()) {
         draft.current = before[index]!.current
         draft.events.length = before[index]!.length
       }
-      if (error instanceof NotTaken) return undefined
+      if (error === notTaken) return undefined
       throw error
     }
   }
@@ -169,18 +173,18 @@ class Drafts {
   private take(step: Step): RecordedEvent {
     const { walletId } = step.command
     const draft = walletId === this.source.actor.walletId ? this.source : this.borrowed.get(walletId)!
-    const { events, facts, faults, verdicts, wallet } = planBatch(draft.current, [envelopeOf(step)], draft.context)
-    if (verdicts[0]?._tag !== "Accepted" || faults.length > 0 || events.length !== 1) throw new NotTaken()
-    draft.current = { wallet, facts }
-    const [event] = events
-    draft.events.push(event!)
-    this.order.push(event!)
-    return event!
+    const decided = decideStep(draft.current, envelopeOf(step), draft.context)
+    if (decided === undefined) throw notTaken
+    draft.current = decided
+    const event = decided.events[0]!
+    draft.events.push(event)
+    this.order.push(event)
+    return event
   }
 
-  private borrow(parties: ReadonlyArray<Party>): boolean {
+  private borrow(walletIds: ReadonlyArray<string>): boolean {
     const { bounds, borrow } = this.context
-    for (const { walletId } of parties) {
+    for (const walletId of walletIds) {
       if (this.borrowed.has(walletId)) continue
       if (this.borrowed.size >= bounds.jointWallets) return false
       const actor = borrow(walletId)

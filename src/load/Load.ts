@@ -6,14 +6,15 @@
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { LatencyHistogram } from "./LatencyHistogram.ts"
-import { type LoadCommand, LoadTarget } from "./LoadTarget.ts"
+import { type LoadCommand, type LoadReply, LoadTarget } from "./LoadTarget.ts"
 import { type Distribution, walletChoice, weightedChoice } from "./WalletChoice.ts"
 
 /**
  * `hold`: a hold is placed and then captured, two commands. `order`: one is placed, raised, and captured in part to
- * another wallet, the rest released, three. `legs`: a transfer of two legs among three wallets.
+ * another wallet, the rest released, three. `transfer`: to another wallet. `legs`: a transfer of two legs among three
+ * wallets. `refund`: a credit, of which a part is given back, two.
  */
-export const loadKinds = ["credit", "debit", "hold", "order", "legs", "read"] as const
+export const loadKinds = ["credit", "debit", "hold", "order", "transfer", "legs", "refund", "read"] as const
 export type LoadKind = (typeof loadKinds)[number]
 
 export interface LoadOptions {
@@ -143,6 +144,49 @@ const makeWallets = Effect.fnUntraced(function* ({ callers, distribution, run }:
   return ids
 })
 
+type Send = (caller: number, kind: LoadKind, command: LoadCommand) => Effect.Effect<LoadReply>
+
+/** Sends what a kind consists of. `others`: two more wallets, where there are as many. */
+const stepOf = (send: Send, others: (walletId: string) => ReadonlyArray<string>) =>
+  Effect.fnUntraced(function* (caller: number, kind: LoadKind, walletId: string): Effect.fn.Return<LoadReply> {
+    switch (kind) {
+      case "credit":
+        return yield* send(caller, kind, { _tag: "Credit", walletId, amount: 1n })
+      case "debit":
+        return yield* send(caller, kind, { _tag: "Debit", walletId, amount: 1n })
+      case "read":
+        return yield* send(caller, kind, { _tag: "Read", walletId })
+      case "transfer": {
+        const [to = walletId] = others(walletId)
+        return yield* send(caller, kind, { _tag: "Transfer", walletId, to, amount: 1n })
+      }
+      case "refund": {
+        const credited = yield* send(caller, kind, { _tag: "Credit", walletId, amount: 2n })
+        if (credited.made === undefined) return credited
+        return yield* send(caller, kind, { _tag: "Refund", walletId, transactionId: credited.made, amount: 1n })
+      }
+      case "legs": {
+        const [second = walletId, third = second] = others(walletId)
+        // Of two wallets it goes there and back.
+        const last = third === second ? walletId : third
+        return yield* send(caller, kind, { _tag: "Legs", walletId, through: second, to: last, amount: 1n })
+      }
+      case "hold": {
+        const placed = yield* send(caller, kind, { _tag: "Hold", walletId, amount: 1n })
+        if (placed.made === undefined) return placed
+        return yield* send(caller, kind, { _tag: "Capture", walletId, holdId: placed.made })
+      }
+      case "order": {
+        const [to = walletId] = others(walletId)
+        const { code, made: holdId } = yield* send(caller, kind, { _tag: "Hold", walletId, amount: 2n })
+        // A single wallet has nobody to pay.
+        if (holdId === undefined || to === walletId) return { code, made: holdId }
+        yield* send(caller, kind, { _tag: "ChangeHold", walletId, holdId, amount: 3n })
+        return yield* send(caller, kind, { _tag: "CaptureTo", walletId, holdId, to, amount: 1n })
+      }
+    }
+  })
+
 /** Runs the load against the {@link LoadTarget}. Refused commands are counted, not failed with. */
 export const runLoad = Effect.fnUntraced(function* (options: LoadOptions) {
   const target = yield* LoadTarget
@@ -172,35 +216,7 @@ export const runLoad = Effect.fnUntraced(function* (options: LoadOptions) {
       .slice(0, 2)
   }
 
-  const step = Effect.fnUntraced(function* (caller: number, kind: LoadKind, walletId: string) {
-    switch (kind) {
-      case "credit":
-        return yield* send(caller, kind, { _tag: "Credit", walletId, amount: 1n })
-      case "debit":
-        return yield* send(caller, kind, { _tag: "Debit", walletId, amount: 1n })
-      case "read":
-        return yield* send(caller, kind, { _tag: "Read", walletId })
-      case "legs": {
-        const [second = walletId, third = second] = others(walletId)
-        // Of two wallets it goes there and back.
-        const last = third === second ? walletId : third
-        return yield* send(caller, kind, { _tag: "Legs", walletId, through: second, to: last, amount: 1n })
-      }
-      case "hold": {
-        const placed = yield* send(caller, kind, { _tag: "Hold", walletId, amount: 1n })
-        if (placed.holdId === undefined) return placed
-        return yield* send(caller, kind, { _tag: "Capture", walletId, holdId: placed.holdId })
-      }
-      case "order": {
-        const [to = walletId] = others(walletId)
-        const { code, holdId } = yield* send(caller, kind, { _tag: "Hold", walletId, amount: 2n })
-        // A single wallet has nobody to pay.
-        if (holdId === undefined || to === walletId) return { code, holdId }
-        yield* send(caller, kind, { _tag: "ChangeHold", walletId, holdId, amount: 3n })
-        return yield* send(caller, kind, { _tag: "CaptureTo", walletId, holdId, to, amount: 1n })
-      }
-    }
-  })
+  const step = stepOf(send, others)
 
   const caller = Effect.fnUntraced(function* (number: number) {
     while (now() < tally.until) {
@@ -242,7 +258,7 @@ export const loadLines = (report: LoadReport): ReadonlyArray<string> => {
 
 /** Parses `credit=80,debit=20`; what is not named weighs nothing. `undefined`: it says nothing sensible. */
 export const parseMix = (text: string): LoadOptions["mix"] | undefined => {
-  const mix = { credit: 0, debit: 0, hold: 0, order: 0, legs: 0, read: 0 }
+  const mix = { credit: 0, debit: 0, hold: 0, order: 0, transfer: 0, legs: 0, refund: 0, read: 0 }
   for (const part of text.split(",")) {
     const [name = "", weight = "", ...rest] = part.split("=")
     const kind = loadKinds.find((kind) => kind === name.trim())

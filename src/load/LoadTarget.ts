@@ -33,13 +33,16 @@ export type LoadCommand =
       readonly to: string
       readonly amount: bigint
     }
+  | { readonly _tag: "Transfer"; readonly walletId: string; readonly to: string; readonly amount: bigint }
+  /** Of a transaction of the wallet, in part. */
+  | { readonly _tag: "Refund"; readonly walletId: string; readonly transactionId: string; readonly amount: bigint }
   | { readonly _tag: "Read"; readonly walletId: string }
 
 export interface LoadReply {
   /** `ok`, or the tag of the error, the code of the problem. */
   readonly code: string
-  /** Of a hold that was placed. */
-  readonly holdId: string | undefined
+  /** Of a hold that was placed, or the transaction of a credit. */
+  readonly made: string | undefined
 }
 
 export class LoadTarget extends Context.Service<
@@ -75,9 +78,9 @@ export class LoadTarget extends Context.Service<
     )
 }
 
-const done: LoadReply = { code: "ok", holdId: undefined }
+const done: LoadReply = { code: "ok", made: undefined }
 
-const codeOf = (error: { readonly _tag: string }): LoadReply => ({ code: error._tag, holdId: undefined })
+const codeOf = (error: { readonly _tag: string }): LoadReply => ({ code: error._tag, made: undefined })
 
 const sendToEngine = (engine: WalletEngine["Service"], command: LoadCommand, idempotencyKey: string) => {
   const settled = <E extends { readonly _tag: string }>(effect: Effect.Effect<unknown, E>) =>
@@ -87,12 +90,15 @@ const sendToEngine = (engine: WalletEngine["Service"], command: LoadCommand, ide
     case "Create":
       return settled(engine.createWallet({ id: walletId, ownerId: "load", currency: command.currency, idempotencyKey }))
     case "Credit":
-      return settled(engine.credit({ walletId, amount: command.amount, idempotencyKey }))
+      return Effect.match(engine.credit({ walletId, amount: command.amount, idempotencyKey }), {
+        onSuccess: ({ transaction }): LoadReply => ({ code: "ok", made: transaction.id }),
+        onFailure: codeOf
+      })
     case "Debit":
       return settled(engine.debit({ walletId, amount: command.amount, idempotencyKey }))
     case "Hold":
       return Effect.match(engine.placeHold({ walletId, amount: command.amount, idempotencyKey }), {
-        onSuccess: ({ hold }): LoadReply => ({ code: "ok", holdId: hold.id }),
+        onSuccess: ({ hold }): LoadReply => ({ code: "ok", made: hold.id }),
         onFailure: codeOf
       })
     case "Capture":
@@ -102,6 +108,12 @@ const sendToEngine = (engine: WalletEngine["Service"], command: LoadCommand, ide
     case "CaptureTo": {
       const { amount, holdId, to } = command
       return settled(engine.captureHoldTo({ walletId, holdId, to, amount, final: true, idempotencyKey }))
+    }
+    case "Transfer":
+      return settled(engine.transfer({ from: walletId, to: command.to, amount: command.amount, idempotencyKey }))
+    case "Refund": {
+      const { amount, transactionId } = command
+      return settled(engine.refundTransaction({ walletId, transactionId, amount, idempotencyKey }))
     }
     case "Legs":
       return settled(engine.transfer({ legs: legsOf(command), idempotencyKey }))
@@ -140,6 +152,12 @@ const requestOf = (command: LoadCommand): readonly [method: string, path: string
       const body = JSON.stringify({ amount: amount.toString(), to, final: true })
       return ["POST", `${wallet}/holds/${command.holdId}/capture`, body]
     }
+    case "Transfer": {
+      const { amount, to, walletId: from } = command
+      return ["POST", "/v1/transfers", JSON.stringify({ from, to, amount: amount.toString() })]
+    }
+    case "Refund":
+      return ["POST", `/v1/transactions/${command.transactionId}/refund`, `{"amount":"${command.amount}"}`]
     case "Legs": {
       const legs = legsOf(command).map((leg) => ({ ...leg, amount: leg.amount.toString() }))
       return ["POST", "/v1/transfers", JSON.stringify({ legs })]
@@ -163,14 +181,16 @@ const sendToService = (
     `authorization: Bearer ${Redacted.value(apiKey)}\r\n${mutation}`
   return Effect.match(connection.request(head, body), {
     onSuccess: (reply): LoadReply => {
-      if (reply.status >= 300) return { code: problemCode(reply.status, reply.body), holdId: undefined }
-      return command._tag === "Hold" ? { code: "ok", holdId: holdIdOf(reply.body) } : done
+      if (reply.status >= 300) return { code: problemCode(reply.status, reply.body), made: undefined }
+      if (command._tag === "Hold") return { code: "ok", made: holdIdOf(reply.body) }
+      return command._tag === "Credit" ? { code: "ok", made: transactionIdOf(reply.body) } : done
     },
     onFailure: codeOf
   })
 }
 
 const ProblemBody = Schema.fromJsonString(Schema.Struct({ code: Schema.String }))
+const CreditBody = Schema.fromJsonString(Schema.Struct({ transaction: Schema.Struct({ id: Schema.String }) }))
 const HoldBody = Schema.fromJsonString(Schema.Struct({ hold: Schema.Struct({ id: Schema.String }) }))
 
 const problemCode = (status: number, body: string): string =>
@@ -178,3 +198,6 @@ const problemCode = (status: number, body: string): string =>
 
 const holdIdOf = (body: string): string | undefined =>
   Option.getOrUndefined(Option.map(Schema.decodeOption(HoldBody)(body), ({ hold }) => hold.id))
+
+const transactionIdOf = (body: string): string | undefined =>
+  Option.getOrUndefined(Option.map(Schema.decodeOption(CreditBody)(body), ({ transaction }) => transaction.id))

@@ -11,7 +11,7 @@ import { clockOfLooks } from "../support/clocks.ts"
 const options: LoadOptions = {
   callers: 4,
   distribution: { _tag: "Uniform", wallets: 3 },
-  mix: { credit: 2, debit: 1, hold: 1, order: 1, legs: 1, read: 1 },
+  mix: { credit: 2, debit: 1, hold: 1, order: 1, transfer: 1, legs: 1, refund: 1, read: 1 },
   warmupMillis: 60,
   millis: 600,
   run: "t1",
@@ -34,7 +34,9 @@ describe("Load", () => {
         "hold",
         "legs",
         "order",
-        "read"
+        "read",
+        "refund",
+        "transfer"
       ])
       assert.strictEqual(
         report.commands,
@@ -47,8 +49,8 @@ describe("Load", () => {
 
   it.live("counts refusals by their code", () =>
     Effect.gen(function* () {
-      const refused: LoadReply = { code: "InsufficientFunds", holdId: undefined }
-      const fine: LoadReply = { code: "ok", holdId: "h1" }
+      const refused: LoadReply = { code: "InsufficientFunds", made: undefined }
+      const fine: LoadReply = { code: "ok", made: "h1" }
       const sent = yield* Ref.make(new Set<string>())
       const target = LoadTarget.of({
         send: (_, command, key) =>
@@ -67,7 +69,7 @@ describe("Load", () => {
 
   it.live("does not begin when its wallets cannot be made", () =>
     Effect.gen(function* () {
-      const target = LoadTarget.of({ send: () => Effect.succeed({ code: "Unauthorized", holdId: undefined }) })
+      const target = LoadTarget.of({ send: () => Effect.succeed({ code: "Unauthorized", made: undefined }) })
       const failure = yield* Effect.flip(Effect.provideService(run(options), LoadTarget, target))
       assert.strictEqual(failure._tag, "LoadImpossible")
       assert.strictEqual(failure.code, "Unauthorized")
@@ -80,7 +82,9 @@ describe("Load", () => {
       debit: 20,
       hold: 0,
       order: 0,
+      transfer: 0,
       legs: 0,
+      refund: 0,
       read: 0
     })
     for (const text of ["", "credit", "credit=", "credit=-1", "credit=1=2", "gift=1", "credit=0"]) {

@@ -26,7 +26,7 @@ layer(Server.layer(), { excludeTestServices: true })("a load on a running servic
       const report = yield* runLoad({
         callers: 4,
         distribution: { _tag: "Zipf", wallets: 3, exponent: 1 },
-        mix: { credit: 2, debit: 1, hold: 1, order: 1, legs: 1, read: 1 },
+        mix: { credit: 2, debit: 1, hold: 1, order: 1, transfer: 1, legs: 1, refund: 1, read: 1 },
         warmupMillis: 0,
         millis: 600,
         run: "http",
@@ -34,7 +34,7 @@ layer(Server.layer(), { excludeTestServices: true })("a load on a running servic
         // About 200 commands, however long they take: three looks at the clock for each.
       }).pipe(Effect.provideService(Clock.Clock, clockOfLooks()))
       assert.deepStrictEqual(Object.keys(report.answers), ["ok"])
-      assert.strictEqual(report.kinds.length, 6)
+      assert.strictEqual(report.kinds.length, 8)
       const { call } = yield* TestServer
       const wallet = yield* call("GET", "/v1/wallets/load-http-0")
       assert.strictEqual(wallet.json.held, "0")
