@@ -6,6 +6,7 @@
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import { SqlClient } from "effect/sql/SqlClient"
+import { eventsWith } from "../src/domain/Commit.ts"
 import { maxTime } from "../src/domain/Limits.ts"
 import { WalletEngine } from "../src/engine/WalletEngine.ts"
 import { Persistence } from "../src/stores/Persistence.ts"
@@ -25,7 +26,7 @@ const funds = 1_000_000_000n
 /** A transfer is answered before its source is told; that may last so long after the last answer. */
 const settleMillis = 30_000
 
-type Course = "among many" | "into one"
+type Course = "among many" | "into one" | "in two legs"
 
 interface Counted extends Sample {
   /** Transfers, all of them answered and settled. */
@@ -80,9 +81,15 @@ const sendTransfers = Effect.fnUntraced(function* (
     Effect.gen(function* () {
       const result = yield* runFibers({ ...settings, callers }, (n) => {
         const source = choose()
+        const from = sources[source]!
         const other = sources[(source + 1 + (choose() % (count - 1))) % count]!
-        const to = course === "into one" ? hot : other
-        return engine.transfer({ from: sources[source]!, to, amount: 1n, idempotencyKey: `t${n}` })
+        const idempotencyKey = `t${n}`
+        if (course === "in two legs") {
+          const third = sources[(source + 1 + (choose() % (count - 1))) % count]!
+          const legs = [other, third].map((to) => ({ from, to, amount: 1n }))
+          return engine.transfer({ legs, idempotencyKey })
+        }
+        return engine.transfer({ from, to: course === "into one" ? hot : other, amount: 1n, idempotencyKey })
       })
       total = result.total
       yield* settled
@@ -142,7 +149,7 @@ const counting = (installation: InstallationLayer, appends: Appends) =>
       ...log,
       append: (commits) => {
         appends.calls++
-        for (const { events } of commits) appends.events += events.length
+        for (const commit of commits) appends.events += eventsWith(commit)
         return log.append(commits)
       }
     })
@@ -196,10 +203,26 @@ export const transferBench = (settings: BenchSettings, product: Product, install
           callers: manyCallers,
           engine,
           beside: { name: `credits to ${many}`, figure: beside },
-          ratioBar: 0.25
+          ratioBar: 0.5
         })
       )
     }
+    const legs = yield* alternate({
+      unit: "/s",
+      rounds: settings.rounds,
+      engine: transferRound(settings, { course: "in two legs", callers: manyCallers }),
+      beside: transferRound(settings, { course: "among many", callers: manyCallers })
+    })
+    rows.push(
+      rowOf({
+        name: `transfers in two legs between ${many}`,
+        on,
+        callers: manyCallers,
+        engine: legs.engine,
+        beside: { name: "transfers in one leg", figure: legs.beside },
+        ratioBar: 0.5
+      })
+    )
     return [...rows, ...(yield* costRows(settings, on, appends))]
   }).pipe(Effect.provide(counting(installation, appends)))
 }
