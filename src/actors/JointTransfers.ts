@@ -128,14 +128,14 @@ class Drafts {
     const before = involved.map(({ current, events }) => ({ current, length: events.length }))
     try {
       return to === null ? this.takeLegs(transfer, others) : this.takeOne(begun, transfer)
-    } catch (error) {
+    } catch {
+      // A step that is not taken, or that throws: step by step it is met again, by itself, and told.
       this.order.length = ordered
       for (const [index, draft] of involved.entries()) {
         draft.current = before[index]!.current
         draft.events.length = before[index]!.length
       }
-      if (error === notTaken) return undefined
-      throw error
+      return undefined
     }
   }
 
@@ -225,15 +225,10 @@ export const joinTransfers = (
   }
   const drafts = new Drafts(source, context, planContextOf)
   const verdicts = [...plan.verdicts]
-  try {
-    for (const [index, recorded, transfer] of begun) {
-      const ended = drafts.conclude(recorded, transfer)
-      const verdict = verdicts[index]!
-      if (ended !== undefined && verdict._tag === "Accepted") verdicts[index] = { ...verdict, ended }
-    }
-  } catch (defect) {
-    for (const draft of drafts.borrowed.values()) context.giveBack(draft.actor)
-    throw defect
+  for (const [index, recorded, transfer] of begun) {
+    const ended = drafts.conclude(recorded, transfer)
+    const verdict = verdicts[index]!
+    if (ended !== undefined && verdict._tag === "Accepted") verdicts[index] = { ...verdict, ended }
   }
   const borrowed: Array<Draft> = []
   for (const draft of drafts.borrowed.values()) {

@@ -67,7 +67,7 @@ export const plantedJoint = [
   joint(
     "the answer of a transfer that is not taken at once says that it is completed",
     "actors/JointTransfers.ts",
-    `      if (ended !== undefined && verdict._tag === "Accepted") verdicts[index] = { ...verdict, ended }\n`,
+    `    if (ended !== undefined && verdict._tag === "Accepted") verdicts[index] = { ...verdict, ended }\n`,
     `      if (verdict._tag === "Accepted") verdicts[index] = { ...verdict, ended: ended ?? { ...transfer, status: "completed" } }\n`
   )
 ]
