@@ -175,7 +175,8 @@ class Drafts {
     const draft = walletId === this.source.actor.walletId ? this.source : this.borrowed.get(walletId)!
     const decided = decideStep(draft.current, envelopeOf(step), draft.context)
     if (decided === undefined) throw notTaken
-    draft.current = decided
+    const { facts, wallet } = decided
+    draft.current = { wallet, facts }
     const event = decided.events[0]!
     draft.events.push(event)
     this.order.push(event)
@@ -259,7 +260,7 @@ export const giveBack = ({ borrowed }: JointAppend, outcome: WriteOutcome, conte
   for (const { actor, current, epoch, events } of borrowed) {
     if (outcome._tag === "Appended" && !actor.stopped) {
       actor.replyToLast()
-      moveState(actor, { events, ...current }, context)
+      moveState(actor, { ...current, events }, context)
     }
     if (outcome._tag === "Withheld" && outcome.walletId === actor.walletId) {
       actor.loaded = false

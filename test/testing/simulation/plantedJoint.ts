@@ -19,8 +19,14 @@ export const plantedJoint = [
   joint(
     "a borrowed wallet is left as it was",
     "actors/JointTransfers.ts",
-    "      moveState(actor, { events, ...current }, context)\n",
+    "      moveState(actor, { ...current, events }, context)\n",
     ""
+  ),
+  joint(
+    "of a borrowed wallet only the last step is remembered",
+    "actors/JointTransfers.ts",
+    "{ ...current, events }",
+    "{ ...current, events: events.slice(-1) }"
   ),
   joint(
     "a wallet is borrowed that is busy",
