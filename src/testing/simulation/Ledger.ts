@@ -97,9 +97,10 @@ export class Ledger {
     const available = availableOf(after)
     if (available >= 0n || (event._tag === "WalletDebited" && event.forced === true)) return
     const undone = event._tag === "OperationReversed" ? this.states[event.reversedVersion - 1] : undefined
-    const earlier = availableOf(undone ?? before ?? after)
-    const isOfForce = after.forced && earlier < 0n && (undone !== undefined || available >= earlier)
-    if (!isOfForce) broken(`available is ${available}`)
+    const short = before === undefined ? 0n : availableOf(before)
+    const isNoLower = short < 0n && available >= short
+    const wasShort = undone !== undefined && availableOf(undone) < 0n
+    if (!after.forced || !(isNoLower || wasShort)) broken(`available is ${available}`)
   }
 
   private create(recorded: RecordedEvent, broken: (law: string) => void): LedgerState {
