@@ -14,7 +14,8 @@ import { PolicyFault } from "../domain/PolicySet.ts"
 import type { Provisional } from "../domain/Provisional.ts"
 import { isBehindRefunds } from "../domain/RefundRules.ts"
 import type { Rejection } from "../domain/Rejection.ts"
-import type { Transfer, Wallet } from "../domain/Wallet.ts"
+import type { Completion } from "../domain/Transfer.ts"
+import type { Wallet } from "../domain/Wallet.ts"
 import { growth, walletBytes } from "../domain/WalletSize.ts"
 import type { SeenKey } from "../stores/Persistence.ts"
 import { refundsBehind, StoreUnavailable } from "../stores/StoreError.ts"
@@ -55,7 +56,7 @@ interface Outcome {
 export interface Accepted extends Outcome {
   readonly _tag: "Accepted"
   /** Of a transfer that comes to its end in the same append. */
-  readonly ended?: Transfer | undefined
+  readonly completion?: Completion | undefined
 }
 
 interface Tried extends Outcome {

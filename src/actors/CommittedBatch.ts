@@ -112,7 +112,7 @@ const replyOf = (
   const accepted = verdict._tag === "Accepted" ? verdict : verdicts[verdict.first]!
   // `first` is an accepted command by construction of the plan.
   if (accepted._tag !== "Accepted") throw new Error("a repeated command without its first")
-  const { before, ended, events, wallet } = accepted
+  const { before, completion, events, wallet } = accepted
   const persisted = wallet.version <= actor.persistedVersion
-  return { _tag: "Done", before, wallet, events, replayed: verdict._tag === "Same", persisted, ended }
+  return { _tag: "Done", before, wallet, events, replayed: verdict._tag === "Same", persisted, completion }
 }

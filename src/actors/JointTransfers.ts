@@ -30,7 +30,7 @@ import {
   settlingLegs,
   transactionsIn
 } from "../domain/StepCommands.ts"
-import { completed, sourceOf, transferChanged } from "../domain/Transfer.ts"
+import { type Completion, sourceOf } from "../domain/Transfer.ts"
 import { sentTransfer } from "../domain/TransferRules.ts"
 import type { Transfer, Wallet } from "../domain/Wallet.ts"
 import { type BatchPlan, type Current, decideStep, type PlanContext, type Verdict } from "./BatchPlan.ts"
@@ -116,7 +116,7 @@ class Drafts {
   }
 
   /** `undefined`: one of its steps is not taken. */
-  conclude(begun: RecordedEvent, transfer: Transfer): Transfer | undefined {
+  conclude(begun: RecordedEvent, transfer: Transfer): Completion | undefined {
     const { to } = transfer
     const others = to === null ? otherParties(transfer) : noParties
     // What bounds refunds is asked of Persistence, before they are promised.
@@ -139,13 +139,13 @@ class Drafts {
     }
   }
 
-  private takeOne(begun: RecordedEvent, transfer: Transfer): Transfer {
+  private takeOne(begun: RecordedEvent, transfer: Transfer): Completion {
     const received = this.take({ command: receiving(transfer), key: arriveKey(transfer) })
     this.take({ command: settling(transfer), key: endKey(transfer) })
-    return completed(transfer, received.time, { sent: begun.id, received: received.id })
+    return { updatedAt: received.time, transactions: [{ sent: begun.id, received: received.id }] }
   }
 
-  private takeLegs(transfer: Transfer, others: ReadonlyArray<Party>): Transfer {
+  private takeLegs(transfer: Transfer, others: ReadonlyArray<Party>): Completion {
     for (const { legs, walletId } of others) {
       const unbounded = legs.map((leg) => ({ ...leg, refund: null }))
       this.take({ command: preparing(transfer, walletId, unbounded), key: prepareKey(transfer) })
@@ -157,16 +157,7 @@ class Drafts {
     }
     const transactions = transactionsIn(transfer, applied)
     const { time } = this.take({ command: settlingLegs(transfer, transactions), key: settleKey(transfer) })
-    return transferChanged(transfer, {
-      _tag: "Changed",
-      walletId: home,
-      transferId: transfer.id,
-      status: "completed",
-      reason: null,
-      leg: null,
-      transactions,
-      updatedAt: time
-    })
+    return { updatedAt: time, transactions }
   }
 
   /** The event of a step, decided by its wallet's rules on its state as the steps before it leave it. */
@@ -227,9 +218,9 @@ export const joinTransfers = (
   const drafts = new Drafts(source, context, planContextOf)
   const verdicts = [...plan.verdicts]
   for (const [index, recorded, transfer] of begun) {
-    const ended = drafts.conclude(recorded, transfer)
+    const completion = drafts.conclude(recorded, transfer)
     const verdict = verdicts[index]!
-    if (ended !== undefined && verdict._tag === "Accepted") verdicts[index] = { ...verdict, ended }
+    if (completion !== undefined && verdict._tag === "Accepted") verdicts[index] = { ...verdict, completion }
   }
   const borrowed: Array<Draft> = []
   for (const draft of drafts.borrowed.values()) {

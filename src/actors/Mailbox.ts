@@ -6,7 +6,8 @@
 import * as Effect from "effect/Effect"
 import type { Command } from "../domain/Command.ts"
 import type { CommandKey, RecordedEvent } from "../domain/Event.ts"
-import type { Transfer, Wallet } from "../domain/Wallet.ts"
+import type { Completion } from "../domain/Transfer.ts"
+import type { Wallet } from "../domain/Wallet.ts"
 import type { CommandError } from "./EngineError.ts"
 import type { NotOwner } from "./Ownership.ts"
 
@@ -33,7 +34,7 @@ export type Reply =
       /** Whether Persistence has it, as of the answer. */
       readonly persisted: boolean
       /** Of a transfer that has come to its end together with this, its first step. */
-      readonly ended?: Transfer | undefined
+      readonly completion?: Completion | undefined
     }
   | Seen
 

@@ -161,14 +161,15 @@ class StateTable {
 const encodeAnswer = (answer: Answer, states: StateTable): ReplyJson["answers"][number] => {
   switch (answer._tag) {
     case "Done": {
-      const { before, events, persisted, replayed, wallet } = answer
+      const { before, completion, events, persisted, replayed, wallet } = answer
       return {
         type: "Done",
         before: before === undefined ? null : states.given(before),
         after: states.made(wallet),
         events: events.map(encodeRecorded),
         replayed,
-        persisted
+        persisted,
+        ...(completion === undefined ? {} : { completion })
       }
     }
     case "Seen":
@@ -251,13 +252,14 @@ const decodeAnswer = (given: GivenAnswer, states: States): Answer | undefined =>
 }
 
 const decodeDone = (given: Extract<GivenAnswer, { readonly type: "Done" }>, states: States): Answer | undefined => {
-  const { after, events, persisted, replayed } = given
+  const { after, completion, events, persisted, replayed } = given
   const before = given.before === null ? undefined : states.get(given.before)
   if (before === undefined && given.before !== null) return undefined
   const wallet = states.get(after) ?? folded(before, events)
   if (wallet === undefined) return undefined
   states.set(after, wallet)
-  return { _tag: "Done", before, wallet, events, replayed, persisted }
+  const done: Answer = { _tag: "Done", before, wallet, events, replayed, persisted }
+  return completion === undefined ? done : { ...done, completion }
 }
 
 /** `evolve` takes what is no stream of ours for a defect; here it is a damaged text. */

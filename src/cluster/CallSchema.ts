@@ -164,7 +164,14 @@ const done = Schema.Struct({
   after: count,
   events: Schema.Array(recordedEvent),
   replayed: Schema.Boolean,
-  persisted: Schema.Boolean
+  persisted: Schema.Boolean,
+  /** Of a transfer that came to its end with it. */
+  completion: Schema.optionalKey(
+    Schema.Struct({
+      updatedAt: count,
+      transactions: Schema.Array(Schema.Struct({ sent: Schema.String, received: Schema.String }))
+    })
+  )
 })
 
 const seen = Schema.Struct({

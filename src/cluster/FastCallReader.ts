@@ -122,11 +122,27 @@ const readAnswer = (json: unknown): Answer | undefined => {
   }
 }
 
-const readDone = ({ after, before, events, persisted, replayed }: Readonly<Record<string, unknown>>) => {
+const readTransactions = (json: unknown) =>
+  isJsonObject(json) && typeof json.sent === "string" && typeof json.received === "string"
+    ? { sent: json.sent, received: json.received }
+    : undefined
+
+const readCompletion = (json: unknown) => {
+  if (!isJsonObject(json) || !isCount(json.updatedAt)) return undefined
+  const transactions = readAll(json.transactions, readTransactions)
+  return transactions && { updatedAt: json.updatedAt, transactions }
+}
+
+const readDone = (json: Readonly<Record<string, unknown>>) => {
+  const { after, before, events, persisted, replayed } = json
   if (!isCountOrNull(before) || !isCount(after)) return undefined
   if (typeof replayed !== "boolean" || typeof persisted !== "boolean") return undefined
   const read = readAll(events, (event) => Result.getOrUndefined(decodeRecorded(event)))
-  return read && { type: "Done" as const, before, after, events: read, replayed, persisted }
+  if (read === undefined) return undefined
+  const done = { type: "Done" as const, before, after, events: read, replayed, persisted }
+  if (json.completion === undefined) return done
+  const completion = readCompletion(json.completion)
+  return completion && { ...done, completion }
 }
 
 const readSeen = ({ current, persisted, profileVersion, version }: Readonly<Record<string, unknown>>) => {

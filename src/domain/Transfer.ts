@@ -224,12 +224,17 @@ export const withTransactions = (
   receivedTransactionId: transactions?.received ?? null
 })
 
-/** A transfer of one leg that its destination has, with the ids of its transactions. */
-export const completed = (transfer: Transfer, updatedAt: number, transactions: LegTransactions): Transfer => ({
+/** When a transfer was completed, milliseconds, and the ids of its transactions, by leg. */
+export interface Completion {
+  readonly updatedAt: number
+  readonly transactions: ReadonlyArray<LegTransactions>
+}
+
+export const completed = (transfer: Transfer, { transactions, updatedAt }: Completion): Transfer => ({
   ...transfer,
   status: "completed",
   updatedAt,
-  legs: transfer.legs.map((leg) => withTransactions(leg, transactions))
+  legs: transfer.legs.map((leg, index) => withTransactions(leg, transactions[index]))
 })
 
 export const transferChanged = (

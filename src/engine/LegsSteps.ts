@@ -29,7 +29,7 @@ import {
 } from "../domain/StepCommands.ts"
 import { available, type Transfer, type Wallet } from "../domain/Wallet.ts"
 import {
-  endedIn,
+  completionIn,
   engineOrigin,
   isRefusal,
   noteBytes,
@@ -113,7 +113,7 @@ const begin =
             inFlight: reply._tag === "Done" || HashMap.has(reply.current.prepared, recorded.event.transferId),
             persisted: reply.persisted,
             replayed: reply._tag === "Seen" || reply.replayed,
-            ended: endedIn(reply)
+            completion: completionIn(reply)
           })
         }
         return notTold(command.walletId)

@@ -185,7 +185,12 @@ const withReceived = (
   { receivedId, transfer }: Extract<Ending, { readonly _tag: "Completed" }>,
   sent: string
 ): Transfer =>
-  receivedId === undefined ? transfer : completed(transfer, transfer.updatedAt, { sent, received: receivedId })
+  receivedId === undefined
+    ? transfer
+    : completed(transfer, {
+        updatedAt: transfer.updatedAt,
+        transactions: [{ sent, received: receivedId }]
+      })
 
 const answerTo = (
   { eventId, inFlight, persisted, replayed, source, transfer }: Sent,

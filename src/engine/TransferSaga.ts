@@ -31,6 +31,7 @@ import type { OpenTransfer } from "../actors/WalletActor.ts"
 import { WalletRegistry } from "../actors/WalletRegistry.ts"
 import type { BeginLegs, CaptureHoldTo, SendTransfer } from "../domain/Command.ts"
 import type { CommandKey, RecordedEvent } from "../domain/Event.ts"
+import { completed } from "../domain/Transfer.ts"
 import type { Transfer, Wallet } from "../domain/Wallet.ts"
 import { Persistence } from "../stores/Persistence.ts"
 import { StoreUnavailable } from "../stores/StoreError.ts"
@@ -166,7 +167,7 @@ const makeTransferRuns = (
   { legs, steps }: Steps,
   bounds: ActorBounds,
   /** Of a transfer that came to its end together with its first step. */
-  endedAtOnce: (transfer: Transfer, since: number) => void
+  completedAtOnce: (transfer: Transfer, since: number) => void
 ) => {
   const runs = new Map<string, TransferRun>()
   const patient = patiently(bounds)
@@ -195,9 +196,9 @@ const makeTransferRuns = (
   const carry = (way: Way, request: TransferRequest, sent: Sent, caller: TransferCaller) => {
     const { inFlight, persisted, transfer } = sent
     caller.sent = sent
-    if (sent.ended !== undefined) {
-      if (!sent.replayed) endedAtOnce(sent.ended, caller.since)
-      caller.tellEnding({ _tag: "Completed", transfer: sent.ended })
+    if (sent.completion !== undefined) {
+      if (!sent.replayed) completedAtOnce(transfer, caller.since)
+      caller.tellEnding({ _tag: "Completed", transfer: completed(transfer, sent.completion) })
       return Effect.void
     }
     const known = runs.get(transfer.id)

@@ -17,7 +17,7 @@ import type { CaptureHoldTo, SendTransfer } from "../domain/Command.ts"
 import type { RemoteCommand } from "../domain/Command.ts"
 import type { CommandKey, RecordedEvent } from "../domain/Event.ts"
 import { sentTransfer } from "../domain/TransferRules.ts"
-import { singleLeg, sourceOf } from "../domain/Transfer.ts"
+import { type Completion, singleLeg, sourceOf } from "../domain/Transfer.ts"
 import { arriveKey, endKey, receiving, settling } from "../domain/StepCommands.ts"
 import type { Transfer, TransferInFlight, TransferLeg, Wallet } from "../domain/Wallet.ts"
 import { StoreUnavailable } from "../stores/StoreError.ts"
@@ -50,8 +50,8 @@ export interface Sent {
   /** Step 2 may follow. */
   readonly persisted: boolean
   readonly replayed: boolean
-  /** All steps have taken place together: the transfer as it has ended. `undefined`: the others are still to be taken. */
-  readonly ended: Transfer | undefined
+  /** All steps have taken place together. `undefined`: the others are still to be taken. */
+  readonly completion: Completion | undefined
   /** Of a capture. */
   readonly source?: SourceEffect
 }
@@ -99,15 +99,16 @@ const send =
             inFlight: reply._tag === "Done" || HashMap.has(reply.current.transfers, recorded.event.transferId),
             persisted: reply.persisted,
             replayed: reply._tag === "Seen" || reply.replayed,
-            ended: endedIn(reply)
+            completion: completionIn(reply)
           })
         }
         return notTold(command.walletId)
       })
     )
 
-/** Of a transfer that came to its end together with its first step, as it is then. */
-export const endedIn = (reply: Reply): Transfer | undefined => (reply._tag === "Done" ? reply.ended : undefined)
+/** Of a transfer that came to its end together with its first step. */
+export const completionIn = (reply: Reply): Completion | undefined =>
+  reply._tag === "Done" ? reply.completion : undefined
 
 const captureTo =
   ({ ask, effectOf }: Wallets) =>
@@ -122,7 +123,7 @@ const captureTo =
             inFlight: reply._tag === "Done" || HashMap.has(reply.current.transfers, recorded.event.transferId),
             persisted: reply.persisted,
             replayed: reply._tag === "Seen" || reply.replayed,
-            ended: endedIn(reply),
+            completion: completionIn(reply),
             source
           })
         }

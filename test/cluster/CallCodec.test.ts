@@ -107,6 +107,15 @@ const golden: { readonly [name: string]: string } = {
   Batch: encodeBatch(batch),
   Reply: encodeReply(reply),
   "Reply.nothing": encodeReply({ node: "node-1", token: null, epochs: [], answers: [] }),
+  "Reply.completed": encodeReply({
+    ...reply,
+    answers: [
+      {
+        ...done(created, richer, [first]),
+        completion: { updatedAt: 1_767_225_600_000, transactions: [{ sent: "e-1", received: "e-2" }] }
+      }
+    ]
+  }),
   Question: encodeCurrentRequest({ walletId, minVersion: -1 }),
   Current: encodeCurrentReply({ _tag: "Current", wallet: richest }),
   "Current.nothing": encodeCurrentReply({ _tag: "Current", wallet: null }),
@@ -252,7 +261,8 @@ const replies = FastCheck.record({
     wallet: states[index]!,
     events: [recorded],
     replayed: !persisted,
-    persisted
+    persisted,
+    ...(index % 3 === 2 ? { completion: { updatedAt: index, transactions: [{ sent: "s", received: "ř" }] } } : {})
   }))
   const seen: Answer = { _tag: "Seen", version: 0, current: states.at(-1)!, profileVersion: 0, persisted }
   return { node: "node-1", token, epochs, answers: [...answers, ...others, seen] }

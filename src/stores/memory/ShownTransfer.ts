@@ -12,7 +12,10 @@ export const told = (state: MemoryState, { transfer }: PositionedTransfer): Tran
   if (rows.some(({ type }) => type === "reversal")) return transfer
   const received = rows.find(({ type }) => type === "transfer_in")
   if (received === undefined) return transfer
-  return completed(transfer, received.createdAt, { sent: sentId(state, transfer)!, received: received.id })
+  return completed(transfer, {
+    updatedAt: received.createdAt,
+    transactions: [{ sent: sentId(state, transfer)!, received: received.id }]
+  })
 }
 
 const sentId = (state: MemoryState, transfer: Transfer): string | undefined =>

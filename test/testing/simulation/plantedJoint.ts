@@ -73,7 +73,8 @@ export const plantedJoint = [
   joint(
     "the answer of a transfer that is not taken at once says that it is completed",
     "actors/JointTransfers.ts",
-    `    if (ended !== undefined && verdict._tag === "Accepted") verdicts[index] = { ...verdict, ended }\n`,
-    `      if (verdict._tag === "Accepted") verdicts[index] = { ...verdict, ended: ended ?? { ...transfer, status: "completed" } }\n`
+    `    if (completion !== undefined && verdict._tag === "Accepted") verdicts[index] = { ...verdict, completion }\n`,
+    `    const wrong = completion ?? { updatedAt: recorded.time, transactions: transfer.legs.map(() => ({ sent: recorded.id, received: recorded.id })) }
+    if (verdict._tag === "Accepted") verdicts[index] = { ...verdict, completion: wrong }\n`
   )
 ]
