@@ -301,6 +301,8 @@ const checkRules = (
   if (operation.kind === "read" || operation.kind === "past") return
   // Which wallet's the key is shows from the original only.
   if (isRefund(operation) && ["TransactionNotFound", "TransferNotFound", "NotRefundable"].includes(tag)) return
+  // Of several legs with nothing left none of their wallets sends anything.
+  if (original !== undefined && (original.isWhole || original.walletId !== walletId)) return
   checkUnused(account, attempt, wrong)
 }
 
