@@ -35,6 +35,25 @@ const funded = Effect.fnUntraced(function* (
   return { installation, node, length: installation.state.log.length }
 })
 
+/** Two commands of a wallet that find it busy with a credit, so that it takes both at once. */
+const inOneBatch = Effect.fnUntraced(function* <A, B, E1, E2>(
+  node: Node,
+  first: Effect.Effect<A, E1>,
+  second: Effect.Effect<B, E2>
+) {
+  const release = yield* Deferred.make<void>()
+  node.log.appendFaults.push(Faults.heldUntil(release))
+  const credit = { walletId: "a", amount: 1n, idempotencyKey: "before" }
+  const before = yield* Effect.forkChild(node.engine.credit(credit))
+  yield* until(() => node.log.appendFaults.length === 0, "the wallet is busy")
+  const one = yield* Effect.forkChild(Effect.exit(first))
+  const other = yield* Effect.forkChild(Effect.exit(second))
+  yield* until(() => node.registry.load().waitingCommands === 2, "both wait")
+  yield* Deferred.succeed(release, undefined)
+  yield* Fiber.join(before)
+  return { one: yield* Fiber.join(one), other: yield* Fiber.join(other) }
+})
+
 const steps = ["a TransferSent", "b TransferReceived", "a TransferSettled"]
 
 describe("a transfer between idle wallets", () => {
@@ -104,15 +123,39 @@ describe("a transfer between idle wallets", () => {
     Effect.gen(function* () {
       const { installation, node } = yield* funded(["a", "b", "c"])
       yield* node.engine.freeze({ walletId: "c", direction: "all", idempotencyKey: "freeze" })
-      const [one, other] = yield* Effect.all(
-        [Effect.exit(send(node, "a", "c", 1n, "1")), Effect.exit(send(node, "a", "b", 2n, "2"))],
-        { concurrency: "unbounded" }
-      )
+      const { one, other } = yield* inOneBatch(node, send(node, "a", "c", 1n, "1"), send(node, "a", "b", 2n, "2"))
       assert.isTrue(Exit.isFailure(one))
       assert.isTrue(Exit.isSuccess(other))
       yield* settled(installation, node, ["a"])
-      assert.deepStrictEqual(yield* Effect.forEach(["a", "b", "c"], (id) => balance(node, id)), [98n, 102n, 100n])
+      assert.deepStrictEqual(yield* Effect.forEach(["a", "b", "c"], (id) => balance(node, id)), [99n, 102n, 100n])
       assert.strictEqual(assertConserved(installation), 0n)
+    })
+  )
+
+  it.effect("of several legs that one wallet refuses leaves no trace of the steps of the others in its append", () =>
+    Effect.gen(function* () {
+      const { installation, length, node } = yield* funded(["a", "b", "c"], { policy: minBalance({ amount: 80n }) })
+      const legs = [
+        { from: "a", to: "c", amount: 10n },
+        { from: "b", to: "c", amount: 30n }
+      ]
+      const { one, other } = yield* inOneBatch(
+        node,
+        node.engine.transfer({ legs, idempotencyKey: "1" }),
+        send(node, "a", "c", 5n, "2")
+      )
+      assert.isTrue(Exit.isFailure(one))
+      assert.isTrue(Exit.isSuccess(other))
+      yield* pass(1)
+      const joint = node.log.appends.flat().find((commit) => commit.joint !== undefined)!
+      assert.deepStrictEqual(
+        joint.joint!.order.map(({ event, walletId }) => `${walletId} ${event._tag}`),
+        ["a LegsBegun", ...steps.map((step) => step.replace("b ", "c "))]
+      )
+      assert.isAbove(installation.state.log.length, length)
+      assert.deepStrictEqual(yield* Effect.forEach(["a", "b", "c"], (id) => balance(node, id)), [96n, 100n, 105n])
+      assert.strictEqual(assertConserved(installation), 0n)
+      for (const id of ["a", "b", "c"]) yield* assertConsistent(installation, node, id)
     })
   )
 

@@ -1,7 +1,11 @@
 /** Bugs of transfers whose wallets are appended to together, of the form of `plantedBugs.ts`. */
-import { bug, change } from "./plantedBug.ts"
+import { bug, change, foundBy } from "./plantedBug.ts"
 
 const joint = (name: string, file: string, text: string, by: string) => bug(`joint: ${name}`, change(file, text, by))
+
+/** That something stands against one of the wallets just then is rare in the simulation. */
+const byTests = (test: string, name: string, file: string, text: string, by: string) =>
+  foundBy(test, `joint: ${name}`, change(file, text, by))
 
 export const plantedJoint = [
   joint(
@@ -34,7 +38,8 @@ export const plantedJoint = [
     "|| this.atWork.has(actor) || !actor.mailbox.isParked) return undefined",
     ") return undefined"
   ),
-  joint(
+  byTests(
+    "test/engine/JointTransfers.test.ts",
     "a step that its wallet does not take stays in the order of the log",
     "actors/JointTransfers.ts",
     "      this.order.length = ordered\n",
@@ -54,13 +59,15 @@ export const plantedJoint = [
     `    this.take({ command: settling(transfer), key: endKey(transfer) })
     const received = this.take({ command: receiving(transfer), key: arriveKey(transfer) })\n`
   ),
-  joint(
+  byTests(
+    "test/stores/memory/MemoryStores.test.ts",
     "the other wallets are not looked at before an append: a claim of their partition does not fence it",
     "stores/memory/MemoryEventStore.ts",
     "        members.map((member) => refusal(state, member))\n",
     "        members.map((member, index) => (index === 0 ? refusal(state, member) : undefined))\n"
   ),
-  joint(
+  byTests(
+    "test/stores/memory/MemoryStores.test.ts",
     "what belongs together is split: the others are left out, the source's part is written",
     "stores/memory/MemoryEventStore.ts",
     "      if (refused.success !== undefined) continue\n",
@@ -70,7 +77,8 @@ export const plantedJoint = [
       }
       if (refused.success !== undefined) continue\n`
   ),
-  joint(
+  byTests(
+    "test/engine/JointTransfers.test.ts",
     "the answer of a transfer that is not taken at once says that it is completed",
     "actors/JointTransfers.ts",
     `    if (completion !== undefined && verdict._tag === "Accepted") verdicts[index] = { ...verdict, completion }\n`,
