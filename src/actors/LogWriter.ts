@@ -50,6 +50,11 @@ interface Submission {
   readonly resume: (effect: Effect.Effect<WriteOutcome>) => void
 }
 
+const walletsWith = ({ joint }: Commit): number => (joint === undefined ? 1 : 1 + joint.commits.length)
+
+const walletsOf = (batch: ReadonlyArray<Submission>): number =>
+  batch.reduce((wallets, { commit }) => wallets + walletsWith(commit), 0)
+
 /** What waits to be appended. */
 class Submissions {
   private readonly gathered: Array<Submission> = []
@@ -86,7 +91,7 @@ class Submissions {
       const { commit } = submission
       events += eventsWith(commit)
       bytes += submission.bytes
-      wallets += 1 + (commit.joint?.commits.length ?? 0)
+      wallets += walletsWith(commit)
       if (count > 0 && (events > bounds.appendEvents || bytes > bounds.appendBytes || wallets > bounds.appendCommits))
         break
       count++
@@ -228,8 +233,8 @@ class AppendSender {
       decided: (part, outcomes) => {
         undecided -= part.length
         const isOver = undecided === 0
-        if (isOver) measure.append(batch.length, clock.currentTimeMillisUnsafe() - startedAt)
-        measure.outcomes(outcomes)
+        if (isOver) measure.append(walletsOf(batch), clock.currentTimeMillisUnsafe() - startedAt)
+        measure.outcomes(part, outcomes)
         this.distribute(part, outcomes)
         if (pipeline.separate) landed(appended(part, outcomes), isOver)
         letGo(stranded.has(part[0]!) ? 0 : part.length)
@@ -286,10 +291,10 @@ const measuring = (context: Context.Context<never>) => ({
     EngineMetrics.appendBatch.updateUnsafe(wallets, context)
     EngineMetrics.appendSeconds.updateUnsafe(millis / 1_000, context)
   },
-  outcomes: (outcomes: ReadonlyArray<WriteOutcome>): void => {
+  outcomes: (part: ReadonlyArray<Submission>, outcomes: ReadonlyArray<WriteOutcome>): void => {
     let committed = 0
-    for (const { _tag } of outcomes) {
-      if (_tag === "Appended") committed++
+    for (const [index, { _tag }] of outcomes.entries()) {
+      if (_tag === "Appended") committed += walletsWith(part[index]!.commit)
       else EngineMetrics.appendOutcomes.updateUnsafe(_tag, context)
     }
     EngineMetrics.commitsAppended.updateUnsafe(committed, context)
