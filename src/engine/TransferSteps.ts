@@ -240,16 +240,21 @@ export const makeWallets = (
   bounded,
   // Ids of transfers never wear out, so neither may the keys of their steps.
   ask: (command, key, { actor, correlationId, await: wanted, ifVersion = null }, bytes = 0) =>
-    calls.ask({
-      command,
-      key,
-      actor,
-      correlationId,
-      await: wanted,
-      ifVersion,
-      dryRun: false,
-      bytes: callBytes + bytes
-    }),
+    Effect.catchTag(
+      calls.ask({
+        command,
+        key,
+        actor,
+        correlationId,
+        await: wanted,
+        ifVersion,
+        dryRun: false,
+        bytes: callBytes + bytes
+      }),
+      "TransferNotFound",
+      // The transfer is there. A wallet that does not know it is asked where it was replaced, and does not know that yet.
+      () => notTold(command.walletId)
+    ),
   eventsOf: (reply) =>
     reply._tag === "Done" ? Effect.succeed(reply.events) : Effect.map(replayedReply(reply), ({ events }) => events),
   effectOf: (reply) =>
