@@ -28,6 +28,8 @@ export interface ActorBounds {
   readonly appendCommits: number
   /** Other wallets that one wallet's commit may bring to the append, with steps of its transfers; 0: each step is an append of its own. */
   readonly jointWallets: number
+  /** … and steps, in one commit, which cannot be divided: one that is never answered in time is sent again for ever. */
+  readonly jointEvents: number
   /** How long an append that surely did not happen is tried again before its callers are told, ms. */
   readonly appendRetryMillis: number
   /** How long a caller waits at most, ms; then it gets `StoreUnavailable` or `OutcomeUnknown`. */
@@ -164,6 +166,7 @@ export const defaultBounds: ActorBounds = {
   appendBytes: 8 * 1024 * 1024,
   appendCommits: 256,
   jointWallets: 255,
+  jointEvents: 1_024,
   appendRetryMillis: 2_000,
   callerWaitMillis: 10_000,
   conflictRetries: 8,

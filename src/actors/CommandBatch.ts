@@ -23,7 +23,7 @@ import { answer } from "./Mailbox.ts"
 import { NotOwner } from "./Ownership.ts"
 import { discard, untilPersisted } from "./PersistenceProgress.ts"
 import { UnpersistedEvents } from "./UnpersistedEvents.ts"
-import type { ActorContext, WalletActor } from "./WalletActor.ts"
+import { type ActorContext, isIsolated, type WalletActor } from "./WalletActor.ts"
 import { contended, isBehind, load } from "./WalletLoading.ts"
 import { reportFault } from "./WalletPolicies.ts"
 
@@ -65,8 +65,7 @@ const tryBatch = function* (
   const now = Math.floor(context.clock.currentTimeMillisUnsafe())
   const behindMillis = (actor.wallet?.updatedAt ?? 0) - now
   if (behindMillis > context.bounds.clockSkewMillis) yield* reportClock(actor, behindMillis)
-  // A clock that was set back must not make it longer.
-  const isolated = now < actor.isolatedUntil && actor.isolatedUntil - now <= context.bounds.isolationMillis
+  const isolated = isIsolated(actor, now, context.bounds)
   const batch = isolated && actor.running.length > 1 ? actor.running.slice(0, 1) : actor.running
   // Its caller was told of a version that this node has not heard of: another one has taken its place.
   if (namesLater(actor, batch) && (yield* isBehind(actor, context))) yield* load(actor, context)

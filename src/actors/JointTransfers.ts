@@ -28,6 +28,7 @@ import {
   settleKey,
   settling,
   settlingLegs,
+  stepsAfter,
   transactionsIn
 } from "../domain/StepCommands.ts"
 import { type Completion, sourceOf } from "../domain/Transfer.ts"
@@ -105,12 +106,15 @@ class Drafts {
   readonly borrowed = new Map<string, Draft>()
   readonly order: Array<RecordedEvent>
   private readonly source: Draft
+  /** Events of the source's batch itself. */
+  private readonly begun: number
   private readonly context: ActorContext
   private readonly planContextOf: PlanContextOf
 
   constructor(source: Draft, context: ActorContext, planContextOf: PlanContextOf) {
     this.source = source
     this.order = [...source.events]
+    this.begun = source.events.length
     this.context = context
     this.planContextOf = planContextOf
   }
@@ -121,6 +125,7 @@ class Drafts {
     const others = to === null ? otherParties(transfer) : noParties
     // What bounds refunds is asked of Persistence, before they are promised.
     if (others.some(({ legs }) => legs.some(({ refund }) => refund !== null))) return undefined
+    if (this.order.length - this.begun + stepsAfter(transfer).length > this.context.bounds.jointEvents) return undefined
     const walletIds = to === null ? others.map(({ walletId }) => walletId) : [to]
     if (!this.borrow(walletIds)) return undefined
     const ordered = this.order.length
@@ -165,7 +170,7 @@ class Drafts {
     const { walletId } = step.command
     const draft = walletId === this.source.actor.walletId ? this.source : this.borrowed.get(walletId)!
     const decided = decideStep(draft.current, envelopeOf(step), draft.context)
-    if (decided === undefined) throw notTaken
+    if (decided === undefined || decided.events.length !== 1) throw notTaken
     const { facts, wallet } = decided
     draft.current = { wallet, facts }
     const event = decided.events[0]!
@@ -248,10 +253,17 @@ const commitOf = ({ actor, current, epoch, events }: Draft): Commit => ({
 
 /** The log has decided: the borrowed wallets are as it has them, and go on. */
 export const giveBack = ({ borrowed }: JointAppend, outcome: WriteOutcome, context: ActorContext): void => {
+  const defects: Array<unknown> = []
   for (const { actor, current, epoch, events } of borrowed) {
-    if (outcome._tag === "Appended" && !actor.stopped) {
-      actor.replyToLast()
-      moveState(actor, { ...current, events }, context)
+    try {
+      if (outcome._tag === "Appended" && !actor.stopped) {
+        actor.replyToLast()
+        moveState(actor, { ...current, events }, context)
+      }
+    } catch (defect) {
+      // Half moved: its state comes from the log again.
+      actor.loaded = false
+      defects.push(defect)
     }
     if (outcome._tag === "Withheld" && outcome.walletId === actor.walletId) {
       actor.loaded = false
@@ -259,4 +271,5 @@ export const giveBack = ({ borrowed }: JointAppend, outcome: WriteOutcome, conte
     }
     context.giveBack(actor)
   }
+  if (defects.length > 0) throw defects[0]
 }

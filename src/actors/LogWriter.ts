@@ -293,9 +293,14 @@ const measuring = (context: Context.Context<never>) => ({
   },
   outcomes: (part: ReadonlyArray<Submission>, outcomes: ReadonlyArray<WriteOutcome>): void => {
     let committed = 0
-    for (const [index, { _tag }] of outcomes.entries()) {
-      if (_tag === "Appended") committed += walletsWith(part[index]!.commit)
-      else EngineMetrics.appendOutcomes.updateUnsafe(_tag, context)
+    for (const [index, outcome] of outcomes.entries()) {
+      if (outcome._tag === "Appended") committed += walletsWith(part[index]!.commit)
+      // Of what belongs together: what was against the one.
+      else
+        EngineMetrics.appendOutcomes.updateUnsafe(
+          (outcome._tag === "Withheld" ? outcome.because : outcome)._tag,
+          context
+        )
     }
     EngineMetrics.commitsAppended.updateUnsafe(committed, context)
   }

@@ -7,7 +7,7 @@ import * as Effect from "effect/Effect"
 import * as Latch from "effect/Latch"
 import { ResidentList } from "./ResidentList.ts"
 import type { ActorContext, WalletActor } from "./WalletActor.ts"
-import { snapshot } from "./WalletActor.ts"
+import { isIsolated, snapshot } from "./WalletActor.ts"
 
 /** Wallets above the budget that one sweep passivates: each takes some 10 µs. */
 const evictionsPerSweep = 1_000
@@ -88,7 +88,10 @@ export class Residency {
     const actor = this.residents.get(walletId)
     if (actor === undefined || this.isStopping || this.atWork.has(actor) || !actor.mailbox.isParked) return undefined
     if (!actor.loaded || actor.wallet === undefined || this.draining.has(actor)) return undefined
-    if (this.context.ownership.epochOf(actor.partition) === undefined) return undefined
+    const { bounds, clock, ownership } = this.context
+    if (ownership.epochOf(actor.partition) === undefined) return undefined
+    // What a rule refuses at it must not cost those who travel with the borrower.
+    if (isIsolated(actor, clock.currentTimeMillisUnsafe(), bounds)) return undefined
     this.atWork.add(actor)
     actor.borrowed = Latch.makeUnsafe()
     return actor
@@ -99,7 +102,6 @@ export class Residency {
     actor.borrowed = undefined
     // Its fiber has seen that something has come, and waits to look at it.
     if (actor.stopped || !mailbox.isParked) borrowed?.openUnsafe()
-    else if (mailbox.size > 0) mailbox.signal()
     else this.rest(actor)
   }
 

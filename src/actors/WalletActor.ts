@@ -182,6 +182,10 @@ export class WalletActor {
   }
 }
 
+/** Whether its commands go to the log one by one. A clock that was set back must not make it longer. */
+export const isIsolated = ({ isolatedUntil }: WalletActor, now: number, { isolationMillis }: ActorBounds): boolean =>
+  now < isolatedUntil && isolatedUntil - now <= isolationMillis
+
 /** Asks for a snapshot of the committed state. */
 export const snapshot = (actor: WalletActor, context: ActorContext): void => {
   const wallet = actor.wallet!
@@ -205,6 +209,8 @@ export interface ActorStatus {
   readonly submitted: boolean
   /** They wait for Persistence: the first would build on what may still be undone. */
   readonly parked: boolean
+  /** Its events are on their way in another wallet's append: what comes waits for that. */
+  readonly borrowed: boolean
   /** Something of the state may still be undone: PostgreSQL has not accepted it, or has refused it and it is not reversed yet. */
   readonly undecided: boolean
   readonly snapshotVersion: number
@@ -220,6 +226,7 @@ export const statusOf = (actor: WalletActor): ActorStatus => ({
   running: actor.running.length,
   submitted: actor.submitted,
   parked: actor.isParked,
+  borrowed: actor.borrowed !== undefined,
   undecided: actor.unpersisted !== undefined,
   snapshotVersion: actor.snapshotVersion,
   lastUsedAt: actor.lastUsedAt

@@ -35,7 +35,8 @@ import {
  *   `expectedVersion`. Nothing of this commit was written. Only a store with
  *   `writesPersistence` answers it.
  * - `Withheld`: of the commits that belong to this one, that of `walletId` could not be
- *   written, and `because` says why. Nothing of any of them was written.
+ *   written, and `because` says why. Nothing of any of them was written. Where something is
+ *   against several of them, any one may be named.
  *
  * For a commit that is not written the first of these counts that is true: all its event
  * ids are there (`Appended`), a later claim stands (`Fenced`), the stream is elsewhere

@@ -119,6 +119,27 @@ describe("a transfer between idle wallets", () => {
     })
   )
 
+  it.effect("has arrived once, asked for again, also where another one to the same wallet was in its append", () =>
+    Effect.gen(function* () {
+      const { installation, node } = yield* funded(["a", "b"])
+      yield* inOneBatch(node, send(node, "a", "b", 10n, "1"), send(node, "a", "b", 10n, "2"))
+      for (const key of ["1", "2"]) assert.isTrue((yield* send(node, "a", "b", 10n, key)).replayed)
+      assert.deepStrictEqual(transferEvents(installation, "b"), { TransferReceived: 2 })
+      assert.strictEqual(yield* balance(node, "b"), 120n)
+      assert.strictEqual(assertConserved(installation), 0n)
+    })
+  )
+
+  it.effect("brings no more steps into one append than one may have", () =>
+    Effect.gen(function* () {
+      const { node } = yield* funded(["a", "b", "c"], { bounds: { jointEvents: 3 } })
+      yield* inOneBatch(node, send(node, "a", "b", 10n, "1"), send(node, "a", "c", 10n, "2"))
+      const joined = node.log.appends.flat().flatMap(({ joint }) => (joint === undefined ? [] : [joint.commits.length]))
+      assert.deepStrictEqual(joined, [1])
+      assert.deepStrictEqual(yield* Effect.forEach(["a", "b", "c"], (id) => balance(node, id)), [81n, 110n, 110n])
+    })
+  )
+
   it.effect("comes back where its destination refuses it, and the others of its batch arrive", () =>
     Effect.gen(function* () {
       const { installation, node } = yield* funded(["a", "b", "c"])

@@ -54,6 +54,7 @@ const small = (random: SeededRandom): ActorBounds => ({
   batchCommands: random.pick([1, 3, 16]),
   appendCommits: random.pick([1, 2, 8]),
   jointWallets: random.pick([0, 1, 4, 16]),
+  jointEvents: random.pick([2, 8, 1_000]),
   appendEvents: random.pick([2, 50]),
   appendRetryMillis: random.pick([100, 1_000]),
   callerWaitMillis: random.pick([500, 2_000, 4_000]),

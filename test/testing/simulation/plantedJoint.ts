@@ -23,7 +23,7 @@ export const plantedJoint = [
   joint(
     "a borrowed wallet is left as it was",
     "actors/JointTransfers.ts",
-    "      moveState(actor, { ...current, events }, context)\n",
+    "        moveState(actor, { ...current, events }, context)\n",
     ""
   ),
   joint(
