@@ -96,6 +96,12 @@ const mortalStores = (config: ServiceConfig) =>
     Layer.effect(Persistence, Effect.map(Persistence, mortalPersistence))
   ).pipe(Layer.provideMerge(storesLayer(config.engine.stores)))
 
+/** Who is to die between two steps of a transfer takes them one by one. */
+const takesSteps = wanted !== undefined && /^(?:sent|received|settled|notWanted|returned)\./.test(wanted)
+
+const engineOf = ({ engine }: ServiceConfig): ServiceConfig["engine"] =>
+  takesSteps ? { ...engine, bounds: { ...engine.bounds, jointWallets: 0 } } : engine
+
 const serviceLayer = (config: ServiceConfig) =>
   Layer.mergeAll(
     httpServerWith(toolRoutes),
@@ -103,7 +109,7 @@ const serviceLayer = (config: ServiceConfig) =>
   ).pipe(
     Layer.provide(HttpConfig.layer({ ...config.http, port: 0 })),
     Layer.provideMerge(ApiKeys.layer),
-    Layer.provideMerge(WalletEngine.layer(config.engine)),
+    Layer.provideMerge(WalletEngine.layer(engineOf(config))),
     Layer.provideMerge(mortalStores(config)),
     Layer.provideMerge(loggingLayer(config))
   )
