@@ -110,16 +110,17 @@ const append = function* (
   context: ActorContext,
   { attempt, batch, epoch, isolated, now, plan, unsure }: Decided
 ): Effect.fn.Return<Append> {
+  const bytes = bytesOf(batch)
   const join =
     context.pipeline.separate || isolated || attempt.alone
       ? undefined
-      : joinTransfers(actor, plan, epoch, context, (one, ofOne) =>
+      : joinTransfers(actor, { batch, plan, epoch, bytes }, context, (one, ofOne) =>
           planContext(one, context, { epoch: ofOne, now, seen: undefined })
         )
   const done = join?.plan ?? plan
   actor.submitted = true
   const commit = commitOf(actor, done, epoch, unsure, join?.joint)
-  const outcome = yield* context.writer.submit(commit, { isolated, bytes: bytesOf(batch) })
+  const outcome = yield* context.writer.submit(commit, { isolated, bytes: join?.bytes ?? bytes })
   if (join !== undefined) giveBack(join, outcome, context)
   return { done, outcome }
 }

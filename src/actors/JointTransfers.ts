@@ -28,12 +28,11 @@ import {
   settleKey,
   settling,
   settlingLegs,
-  stepsAfter,
   transactionsIn
 } from "../domain/StepCommands.ts"
 import { type Completion, sourceOf } from "../domain/Transfer.ts"
 import { sentTransfer } from "../domain/TransferRules.ts"
-import type { Transfer, Wallet } from "../domain/Wallet.ts"
+import type { Transfer } from "../domain/Wallet.ts"
 import { type BatchPlan, type Current, decideStep, type PlanContext, type Verdict } from "./BatchPlan.ts"
 import { moveState } from "./CommittedBatch.ts"
 import type { WriteOutcome } from "./AppendDecision.ts"
@@ -53,6 +52,8 @@ export interface JointAppend {
   /** Of the source, with all that it does in the append. */
   readonly plan: BatchPlan
   readonly joint: JointCommits
+  /** Of the free texts that the whole append carries, roughly. */
+  readonly bytes: number
   readonly borrowed: ReadonlyArray<Draft>
 }
 
@@ -84,55 +85,76 @@ const envelopeOf = ({ command, key }: Step): Envelope => ({
   stage: "running"
 })
 
-/** The transfers that a batch begins, in order, each by the number of its command. */
-const begunIn = (verdicts: ReadonlyArray<Verdict>): ReadonlyArray<readonly [number, RecordedEvent, Transfer]> => {
-  const begun: Array<readonly [number, RecordedEvent, Transfer]> = []
-  for (const [index, verdict] of verdicts.entries()) {
-    if (verdict._tag !== "Accepted") continue
-    const [recorded] = verdict.events
+interface Begun {
+  /** The number of its command. */
+  readonly index: number
+  readonly recorded: RecordedEvent
+  readonly transfer: Transfer
+}
+
+/** The transfers that a batch begins, in order. Every batch is looked through: nothing is made for one that has none. */
+const begunIn = (verdicts: ReadonlyArray<Verdict>): ReadonlyArray<Begun> | undefined => {
+  let begun: Array<Begun> | undefined
+  for (let index = 0; index < verdicts.length; index++) {
+    const verdict = verdicts[index]!
+    const recorded = verdict._tag === "Accepted" ? verdict.events[0] : undefined
     if (recorded === undefined) continue
     const { event } = recorded
     if (event._tag === "TransferSent" || event._tag === "HoldCapturedTo") {
-      begun.push([index, recorded, sentTransfer(recorded, event)])
-    } else if (event._tag === "LegsBegun") begun.push([index, recorded, begunTransfer(recorded, event)])
+      ;(begun ??= []).push({ index, recorded, transfer: sentTransfer(recorded, event) })
+    } else if (event._tag === "LegsBegun") {
+      ;(begun ??= []).push({ index, recorded, transfer: begunTransfer(recorded, event) })
+    }
   }
   return begun
 }
 
 const noParties: ReadonlyArray<Party> = []
 
+/** How often the steps after the first write the texts of a transfer once more: received, or promised and applied. */
+const copiesOfOne = 1
+const copiesOfSeveral = 3
+
 /** What of an append is decided so far. A transfer of which a step is not taken leaves no trace in it. */
 class Drafts {
   readonly borrowed = new Map<string, Draft>()
   readonly order: Array<RecordedEvent>
+  bytes: number
   private readonly source: Draft
   /** Events of the source's batch itself. */
   private readonly begun: number
   private readonly context: ActorContext
   private readonly planContextOf: PlanContextOf
 
-  constructor(source: Draft, context: ActorContext, planContextOf: PlanContextOf) {
+  constructor(source: Draft, bytes: number, context: ActorContext, planContextOf: PlanContextOf) {
     this.source = source
+    this.bytes = bytes
     this.order = [...source.events]
     this.begun = source.events.length
     this.context = context
     this.planContextOf = planContextOf
   }
 
-  /** `undefined`: one of its steps is not taken. */
-  conclude(begun: RecordedEvent, transfer: Transfer): Completion | undefined {
+  /** `undefined`: one of its steps is not taken. `bytes`: of its texts. */
+  conclude({ recorded, transfer }: Begun, bytes: number): Completion | undefined {
     const { to } = transfer
+    const { bounds } = this.context
     const others = to === null ? otherParties(transfer) : noParties
     // What bounds refunds is asked of Persistence, before they are promised.
     if (others.some(({ legs }) => legs.some(({ refund }) => refund !== null))) return undefined
-    if (this.order.length - this.begun + stepsAfter(transfer).length > this.context.bounds.jointEvents) return undefined
+    const steps = to === null ? 2 * others.length + 2 : 2
+    const copied = bytes * (to === null ? copiesOfSeveral : copiesOfOne)
+    if (this.order.length - this.begun + steps > bounds.jointEvents) return undefined
+    if (this.bytes + copied > bounds.appendBytes) return undefined
     const walletIds = to === null ? others.map(({ walletId }) => walletId) : [to]
     if (!this.borrow(walletIds)) return undefined
     const ordered = this.order.length
     const involved = [this.source, ...walletIds.map((walletId) => this.borrowed.get(walletId)!)]
     const before = involved.map(({ current, events }) => ({ current, length: events.length }))
     try {
-      return to === null ? this.takeLegs(transfer, others) : this.takeOne(begun, transfer)
+      const completion = to === null ? this.takeLegs(transfer, others) : this.takeOne(recorded, transfer)
+      this.bytes += copied
+      return completion
     } catch {
       // A step that is not taken, or that throws: step by step it is met again, by itself, and told.
       this.order.length = ordered
@@ -200,19 +222,26 @@ class Drafts {
   }
 }
 
+export interface BatchToJoin {
+  readonly batch: ReadonlyArray<Envelope>
+  readonly plan: BatchPlan
+  readonly epoch: number
+  /** Of its free texts, roughly. */
+  readonly bytes: number
+}
+
 /**
  * Brings the transfers that a batch begins to their end, where that can be done at once. `undefined`: none of them
  * can, and nothing is borrowed.
  */
 export const joinTransfers = (
   actor: WalletActor,
-  plan: BatchPlan,
-  epoch: number,
+  { batch, bytes, epoch, plan }: BatchToJoin,
   context: ActorContext,
   planContextOf: PlanContextOf
 ): JointAppend | undefined => {
   const begun = begunIn(plan.verdicts)
-  if (begun.length === 0) return undefined
+  if (begun === undefined) return undefined
   const source: Draft = {
     actor,
     epoch,
@@ -220,10 +249,11 @@ export const joinTransfers = (
     current: { wallet: plan.wallet, facts: plan.facts },
     events: [...plan.events]
   }
-  const drafts = new Drafts(source, context, planContextOf)
+  const drafts = new Drafts(source, bytes, context, planContextOf)
   const verdicts = [...plan.verdicts]
-  for (const [index, recorded, transfer] of begun) {
-    const completion = drafts.conclude(recorded, transfer)
+  for (const one of begun) {
+    const { index } = one
+    const completion = drafts.conclude(one, batch[index]!.bytes)
     const verdict = verdicts[index]!
     if (completion !== undefined && verdict._tag === "Accepted") verdicts[index] = { ...verdict, completion }
   }
@@ -237,6 +267,7 @@ export const joinTransfers = (
   return {
     plan: { ...plan, verdicts, events: source.events, wallet, facts },
     joint: { commits: borrowed.map(commitOf), order: drafts.order },
+    bytes: drafts.bytes,
     borrowed
   }
 }
@@ -248,7 +279,7 @@ const commitOf = ({ actor, current, epoch, events }: Draft): Commit => ({
   epoch,
   expectedVersion: events[0]!.version - 1,
   events,
-  wallet: current.wallet as Wallet
+  wallet: current.wallet!
 })
 
 /** The log has decided: the borrowed wallets are as it has them, and go on. */

@@ -140,6 +140,19 @@ describe("a transfer between idle wallets", () => {
     })
   )
 
+  it.effect("brings no more bytes of texts into one append than one may have", () =>
+    Effect.gen(function* () {
+      const { node } = yield* funded(["a", "b", "c"], { bounds: { appendBytes: 2_600 } })
+      const noted = (to: string, key: string) =>
+        node.engine.transfer({ from: "a", to, amount: 10n, reference: "x".repeat(250), idempotencyKey: key })
+      // Each takes some 760 bytes, and as many again where it arrives.
+      yield* inOneBatch(node, noted("b", "1"), noted("c", "2"))
+      const joined = node.log.appends.flat().flatMap(({ joint }) => (joint === undefined ? [] : [joint.commits.length]))
+      assert.deepStrictEqual(joined, [1])
+      assert.deepStrictEqual(yield* Effect.forEach(["a", "b", "c"], (id) => balance(node, id)), [81n, 110n, 110n])
+    })
+  )
+
   it.effect("comes back where its destination refuses it, and the others of its batch arrive", () =>
     Effect.gen(function* () {
       const { installation, node } = yield* funded(["a", "b", "c"])

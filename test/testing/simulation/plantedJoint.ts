@@ -82,7 +82,7 @@ export const plantedJoint = [
     "the answer of a transfer that is not taken at once says that it is completed",
     "actors/JointTransfers.ts",
     `    if (completion !== undefined && verdict._tag === "Accepted") verdicts[index] = { ...verdict, completion }\n`,
-    `    const wrong = completion ?? { updatedAt: recorded.time, transactions: transfer.legs.map(() => ({ sent: recorded.id, received: recorded.id })) }
+    `    const wrong = completion ?? { updatedAt: one.recorded.time, transactions: one.transfer.legs.map(() => ({ sent: one.recorded.id, received: one.recorded.id })) }
     if (verdict._tag === "Accepted") verdicts[index] = { ...verdict, completion: wrong }\n`
   )
 ]
