@@ -77,10 +77,11 @@ const written = new WeakMap<object, unknown>()
 /** Members of a struct that are left out of the JSON where they are `null`. */
 const absentable = new WeakSet<object>()
 
-/** The schema itself, from now on read and written by `codec`. */
-export const withCodec = <S extends Schema.Top>(schema: S, codec: Codec<S["Type"]>): S => {
-  written.set(schema, codec)
-  return schema
+/** The schema, read and written by `codec`; a copy, as `Schema.Int` is everybody's. */
+export const withCodec = <S extends Schema.Top>(schema: S, codec: Codec<S["Type"]>): S["Rebuild"] => {
+  const own = schema.annotate({})
+  written.set(own, codec)
+  return own
 }
 
 /**

@@ -85,12 +85,10 @@ const changes = withCodec(
 /** By version, upwards. */
 export const RecentRefunds = Schema.Struct({
   /** All changes after this version are among them. */
-  since: Schema.Int.pipe((schema) =>
-    withCodec(schema, {
-      encode: (value) => value,
-      decode: (value) => (Number.isSafeInteger(value) && (value as number) >= -1 ? (value as number) : undefined)
-    })
-  ),
+  since: withCodec(Schema.Int, {
+    encode: (value) => value,
+    decode: (value) => (Number.isSafeInteger(value) && (value as number) >= -1 ? (value as number) : undefined)
+  }),
   changes
 })
 

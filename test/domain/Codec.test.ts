@@ -133,6 +133,18 @@ describe("a value", () => {
     })
   }
 
+  it("has the codec of its own schema, whoever else begins with the same one of effect's", () => {
+    const from = (least: number) =>
+      withCodec(Schema.Int, {
+        encode: (value) => value,
+        decode: (value) => (typeof value === "number" && value >= least ? value : undefined)
+      })
+    const [anyOne, natural] = [from(-Infinity), from(0)]
+    assert.strictEqual(codecOf(anyOne).decode(-740_993), -740_993)
+    assert.isUndefined(codecOf(natural).decode(-740_993))
+    assert.throws(() => codecOf(Schema.Int), "no codec")
+  })
+
   it("of a schema that nobody has said how to read by hand has no codec", () => {
     const checked = Schema.makeFilter(() => true)
     const unknown = [

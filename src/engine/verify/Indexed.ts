@@ -15,6 +15,7 @@ import { documentWallet, type IndexSet, type IndexState, type SearchIndex } from
 import { catchUp } from "./CaughtUp.ts"
 import {
   compareDocuments,
+  compareSettled,
   type DocumentFindings,
   type DocumentFlaw,
   type DocumentStores,
@@ -34,9 +35,6 @@ const pageWallets = 1_000
 
 /** Dead letters that are told apart from what is merely missing. */
 const lettersKnown = 10_000
-
-/** Times that a wallet is compared with an index that has caught up. */
-const rounds = 2
 
 const rebuildHint = "wallet replay --target readModel"
 
@@ -67,8 +65,6 @@ const ofIndex = (what: string, expected: string, found: string): Difference => (
   found
 })
 
-const same = (one: DocumentFlaw) => `${letterKey(one)} ${one.found}`
-
 /** What can be said of a flaw, and done about it. */
 const differenceOf = ({ letters, run }: IndexRun, flaw: DocumentFlaw): Difference => {
   const letter = letters.get(letterKey(flaw))
@@ -89,17 +85,6 @@ const differenceOf = ({ letters, run }: IndexRun, flaw: DocumentFlaw): Differenc
   }
 }
 
-/** What differs with the index caught up, each time in the same way. */
-const settledFlaws = Effect.fnUntraced(function* (index: IndexRun, wallets: ReadonlyArray<SizedWallet>) {
-  let findings = yield* compareDocuments(index.stores, wallets, index.settle)
-  for (let round = 1; round < rounds && findings.flaws.length > 0; round++) {
-    const before = new Set(findings.flaws.map(same))
-    const again = yield* compareDocuments(index.stores, wallets, index.settle)
-    findings = { ...again, flaws: again.flaws.filter((flaw) => before.has(same(flaw))) }
-  }
-  return findings
-})
-
 const sum = (numbers: Iterable<number>): number => [...numbers].reduce((total, one) => total + one, 0)
 
 /** What is still wrong. */
@@ -119,7 +104,7 @@ const tellMended = Effect.fnUntraced(function* (
   refused: ReadonlyArray<DeadLetter>
 ): Effect.fn.Return<void, VerifyError> {
   for (const letter of refused) index.letters.set(letterKey(letter), letter)
-  const after = yield* settledFlaws(index, wallets)
+  const after = yield* compareSettled(index.stores, wallets, index.settle)
   const wrong = new Set(after.flaws.map(({ walletId }) => walletId))
   index.run.repaired += wallets.filter(({ id }) => !wrong.has(id)).length
   tell(index, after)
@@ -161,7 +146,7 @@ const compareBatch = Effect.fnUntraced(function* (
   index.run.counts.documents += sum([...quick.documents].map(([id, count]) => (suspects.has(id) ? 0 : count)))
   if (suspects.size === 0) return
   const again = wallets.filter(({ id }) => suspects.has(id))
-  const found = yield* settledFlaws(index, again)
+  const found = yield* compareSettled(index.stores, again, index.settle)
   const wrong = new Set(found.flaws.map(({ walletId }) => walletId))
   if (!index.run.repair || wrong.size === 0) return tell(index, found)
   tell(index, { flaws: [], documents: new Map([...found.documents].filter(([id]) => !wrong.has(id))) })
