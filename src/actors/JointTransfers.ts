@@ -1,12 +1,12 @@
 /**
  * Transfers that are brought to their end by the append that begins them.
  *
- * Where log and rows are one database, a transfer whose wallets are all in this node's memory with nothing to do
+ * Where log and rows are one database, a transfer whose wallets are all in this node's memory with nothing decided
  * takes all of its steps at once: its source *borrows* the other wallets, decides each step on each wallet's state
  * as that wallet would, and appends the events of all of them together, all or none. The commands, keys and events
  * are those of the steps one by one, so nobody can tell afterwards which way it went.
  *
- * Nobody waits: a wallet that is busy, or borrowed, is not borrowed, and the transfer goes step by step (`engine/
+ * Nobody waits to borrow: a wallet that is busy, or borrowed, is not borrowed, and the transfer goes step by step (`engine/
  * TransferSaga.ts`), as it does where a wallet refuses its step. So there is nothing that chains, rings or crossing
  * transfers could lock. A borrowed wallet only lets its mailbox wait until the log has decided.
  */

@@ -35,6 +35,13 @@ export class LogWriter extends Context.Service<
       }
     ) => Effect.Effect<WriteOutcome>
     /**
+     * Whether what waits fills the next append: a wallet that decides now would only be busy for longer. Who finds it so
+     * waits for `room` first, and decides then on all that has come meanwhile. Never while nobody waits in line and there is room.
+     */
+    readonly isFull: () => boolean
+    /** Waits in line; each is let in once. */
+    readonly room: Effect.Effect<void>
+    /**
      * Runs `task` once, soon: after the next append is on its way, or at once when
      * there is none to send. For work that the log need not wait for. Must not throw.
      */
@@ -52,12 +59,14 @@ interface Submission {
 
 const walletsWith = ({ joint }: Commit): number => (joint === undefined ? 1 : 1 + joint.commits.length)
 
-const walletsOf = (batch: ReadonlyArray<Submission>): number =>
-  batch.reduce((wallets, { commit }) => wallets + walletsWith(commit), 0)
+const walletsOf = (commits: ReadonlyArray<Commit>): number =>
+  commits.reduce((wallets, commit) => wallets + walletsWith(commit), 0)
 
 /** What waits to be appended. */
 class Submissions {
   private readonly gathered: Array<Submission> = []
+  /** Of these. */
+  private wallets = 0
   private readonly isolated: Array<Submission> = []
   private isolatedNext = false
   private readonly bounds: ActorBounds
@@ -70,8 +79,14 @@ class Submissions {
     return this.gathered.length === 0 && this.isolated.length === 0
   }
 
+  /** How many wallets' commits the next append still takes. */
+  get places(): number {
+    return this.bounds.appendCommits - this.wallets
+  }
+
   add(submission: Submission, isolated: boolean): void {
     ;(isolated ? this.isolated : this.gathered).push(submission)
+    if (!isolated) this.wallets += walletsWith(submission.commit)
   }
 
   /** What goes into one append. Everybody's commits and those that travel alone take turns. */
@@ -96,7 +111,9 @@ class Submissions {
         break
       count++
     }
-    return gathered.splice(0, count)
+    const taken = gathered.splice(0, count)
+    this.wallets -= walletsOf(taken.map(({ commit }) => commit))
+    return taken
   }
 }
 
@@ -117,6 +134,8 @@ const make = Effect.fnUntraced(function* (bounds: ActorBounds) {
   return LogWriter.of({
     submit: (commit, { bytes, isolated }) =>
       Effect.callback<WriteOutcome>((resume) => sender.submit({ commit, bytes, resume }, isolated)),
+    isFull: () => sender.isFull,
+    room: sender.room,
     afterSend: (task) => sender.afterSend(task)
   })
 })
@@ -147,6 +166,8 @@ class AppendSender {
   private readonly options: SenderOptions
   private readonly submissions: Submissions
   private readonly tasks = new Tasks()
+  /** Wallets that wait until what they would submit is sent soon; the first in line first. */
+  private readonly line = new Set<(effect: Effect.Effect<void>) => void>()
   private inFlight = 0
   /** While outcomes are handed out, what the wallets submit and put off waits for the end of it. */
   private distributing = false
@@ -160,6 +181,27 @@ class AppendSender {
   submit(submission: Submission, isolated: boolean): void {
     this.submissions.add(submission, isolated)
     if (!this.distributing && this.canSend) this.signal(true)
+  }
+
+  get isFull(): boolean {
+    return this.line.size > 0 || this.submissions.places <= 0
+  }
+
+  readonly room: Effect.Effect<void> = Effect.callback<void>((resume) => {
+    this.line.add(resume)
+    return Effect.sync(() => void this.line.delete(resume))
+  })
+
+  /** Lets in whom there is room for: each would fill a place. Whether it was anybody. */
+  private letIn(): boolean {
+    let places = this.submissions.places
+    if (this.line.size === 0 || places <= 0) return false
+    for (const resume of this.line) {
+      if (places-- === 0) break
+      this.line.delete(resume)
+      resume(Effect.void)
+    }
+    return true
   }
 
   afterSend(task: () => void): void {
@@ -180,7 +222,8 @@ class AppendSender {
     while (true) {
       if (!this.canSend) {
         tasks.run()
-        if (!this.canSend && (yield* this.park)) yield* Effect.yieldNow
+        // Who is let in may have nothing to append: then there is room for the next.
+        if (this.letIn() || (!this.canSend && (yield* this.park))) yield* Effect.yieldNow
         continue
       }
       this.inFlight++
@@ -216,6 +259,7 @@ class AppendSender {
     const { append, bounds, clock, measure, outage, pipeline } = this.options
     const startedAt = clock.currentTimeMillisUnsafe()
     const landed = pipeline.appending()
+    const wallets = walletsOf(batch.map(({ commit }) => commit))
     let undecided = batch.length
     /** Nobody else's append waits for these. */
     const stranded = new Set<Submission>()
@@ -233,7 +277,7 @@ class AppendSender {
       decided: (part, outcomes) => {
         undecided -= part.length
         const isOver = undecided === 0
-        if (isOver) measure.append(walletsOf(batch), clock.currentTimeMillisUnsafe() - startedAt)
+        if (isOver) measure.append(wallets, clock.currentTimeMillisUnsafe() - startedAt)
         measure.outcomes(part, outcomes)
         this.distribute(part, outcomes)
         if (pipeline.separate) landed(appended(part, outcomes), isOver)

@@ -124,6 +124,11 @@ export class Mailbox {
     this.signal()
   }
 
+  /** Whether what waits may come to an append that can wait: there is a command, and nothing urgent. */
+  get mayAppend(): boolean {
+    return this.urgent.length === 0 && this.messages.some(({ _tag }) => _tag === "Envelope")
+  }
+
   /** Not counted among the bytes. */
   pushUrgent(envelope: Envelope): void {
     this.urgent.push(envelope)

@@ -15,6 +15,10 @@ const evictionsPerSweep = 1_000
 /** … and that make room for one that is new or has grown: more than one, so that what is above the budget comes down. */
 const evictionsPerArrival = 2
 
+/** Nothing of its own is decided and not in the log yet. */
+const isFree = (actor: WalletActor, isAtWork: boolean): boolean =>
+  isAtWork ? actor.inLine && actor.borrowed === undefined : actor.mailbox.isParked
+
 /** How long a wallet stays for callers that wait for Persistence, ms; then they are told what is true by then. */
 const lingerMillis = 1_000
 
@@ -86,7 +90,7 @@ export class Residency {
   /** `undefined`: it is not in memory, or busy, or has to leave, or is no wallet of this node's. */
   borrow(walletId: string): WalletActor | undefined {
     const actor = this.residents.get(walletId)
-    if (actor === undefined || this.isStopping || this.atWork.has(actor) || !actor.mailbox.isParked) return undefined
+    if (actor === undefined || this.isStopping || !isFree(actor, this.atWork.has(actor))) return undefined
     if (!actor.loaded || actor.wallet === undefined || this.draining.has(actor)) return undefined
     const { bounds, clock, ownership } = this.context
     if (ownership.epochOf(actor.partition) === undefined) return undefined

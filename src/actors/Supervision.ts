@@ -79,12 +79,21 @@ export class Supervision {
     const { context, residency, totals } = this.options
     const { mailbox } = actor
     let batches = 0
+    let letIn = false
     while (!actor.stopped) {
       if (actor.borrowed !== undefined) {
         yield* actor.borrowed.await
         continue
       }
       if (mailbox.size > 0) {
+        if (!letIn && context.writer.isFull() && mailbox.mayAppend) {
+          actor.inLine = true
+          yield* context.writer.room
+          actor.inLine = false
+          letIn = true
+          continue
+        }
+        letIn = false
         if (++batches % batchesPerTurn === 0) yield* Effect.yieldNow
         begin(actor, totals.take(mailbox, context.bounds.batchCommands))
         yield* work(actor, context)

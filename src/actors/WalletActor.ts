@@ -93,6 +93,8 @@ export class WalletActor {
   /** Whether it was told that the clock is behind this wallet: once is enough for the log. */
   clockReported = false
   stopped = false
+  /** It has decided nothing yet, and waits until it may (`LogWriter`): its mailbox fills meanwhile. */
+  inLine = false
   /** Another wallet has it in its append: until the log has decided its mailbox waits. Closed while that is so. */
   borrowed: Latch.Latch | undefined = undefined
   /** The commands in hand: taken from the mailbox and without a reply. */

@@ -101,6 +101,35 @@ describe("the log writer gathers", () => {
     })
   )
 
+  it.effect(
+    "lets wallets decide only what is sent soon, in their order, also those that then have nothing to send",
+    () =>
+      Effect.gen(function* () {
+        const { installation, node } = yield* installNode({ bounds: { appendCommits: 2, appendsInFlight: 1 } })
+        const ids = Array.from({ length: 9 }, (_, index) => `w${index}`)
+        const [busy = "", ...others] = ids
+        yield* Effect.forEach(ids, (id) => Effect.andThen(create(node, id), credit(node, id, 1n, "earlier")))
+        const gate = yield* Deferred.make<void>()
+        node.log.appendFaults.push(Faults.heldUntil(gate))
+        const from = node.log.appends.length
+        const first = yield* Effect.forkChild(credit(node, busy, 1n, "k"))
+        yield* until(() => node.log.appends.length > from, "an append is in flight")
+        const credits: Array<Fiber.Fiber<unknown, unknown>> = [first]
+        for (const id of others.slice(0, 2)) credits.push(yield* Effect.forkChild(credit(node, id, 1n, "k")))
+        yield* waiting(node, 0)
+        // Replays in between need no place.
+        const [one = "", two = "", three = "", four = "", ...last] = others.slice(2)
+        for (const id of [one, two, three, four]) credits.push(yield* Effect.forkChild(credit(node, id, 1n, "earlier")))
+        for (const id of last) credits.push(yield* Effect.forkChild(credit(node, id, 1n, "k")))
+        yield* waiting(node, 6)
+        assert.strictEqual(node.log.appends.length, from + 1)
+        yield* Deferred.succeed(gate, undefined)
+        yield* Effect.forEach(credits, (fiber) => Fiber.join(fiber))
+        assert.deepStrictEqual(composition(node, from), [[busy], others.slice(0, 2), last])
+        for (const id of ids) yield* assertConsistent(installation, node, id)
+      })
+  )
+
   it.effect("keeps to the bounds of one append", () =>
     Effect.gen(function* () {
       const { installation, node } = yield* installNode({ bounds: { appendCommits: 2, appendEvents: 3 } })

@@ -130,6 +130,35 @@ describe("a transfer between idle wallets", () => {
     })
   )
 
+  it.effect("goes before what waits at the other wallet until the log has room for it", () =>
+    Effect.gen(function* () {
+      const { installation, length, node } = yield* funded(["a", "b", "c", "d"], {
+        bounds: { appendCommits: 1, appendsInFlight: 1 }
+      })
+      const release = yield* Deferred.make<void>()
+      node.log.appendFaults.push(Faults.heldUntil(release))
+      const credit = (walletId: string) => node.engine.credit({ walletId, amount: 1n, idempotencyKey: "more" })
+      const first = yield* Effect.forkChild(credit("c"))
+      yield* until(() => node.log.appendFaults.length === 0, "the log is busy")
+      const second = yield* Effect.forkChild(credit("d"))
+      yield* until(() => node.registry.load().waitingCommands === 0, "what waits fills the next append")
+      const sent = yield* Effect.forkChild(send(node, "a", "b", 30n, "t"))
+      yield* until(() => node.registry.load().waitingCommands === 1, "the source decides nothing yet")
+      const third = yield* Effect.forkChild(credit("b"))
+      yield* until(() => node.registry.load().waitingCommands === 2, "nor does the destination")
+      yield* Deferred.succeed(release, undefined)
+      for (const one of [first, second, sent, third]) yield* Fiber.join<unknown, unknown>(one)
+      assert.deepStrictEqual(logFrom(installation, length), [
+        "c WalletCredited",
+        "d WalletCredited",
+        ...steps,
+        "b WalletCredited"
+      ])
+      assert.deepStrictEqual([yield* balance(node, "a"), yield* balance(node, "b")], [70n, 131n])
+      assert.strictEqual(assertConserved(installation), 0n)
+    })
+  )
+
   it.effect("brings no more steps into one append than one may have", () =>
     Effect.gen(function* () {
       const { node } = yield* funded(["a", "b", "c"], { bounds: { jointEvents: 3 } })

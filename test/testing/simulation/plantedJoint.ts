@@ -35,8 +35,20 @@ export const plantedJoint = [
   joint(
     "a wallet is borrowed that is busy",
     "actors/Residency.ts",
-    "|| this.atWork.has(actor) || !actor.mailbox.isParked) return undefined",
-    ") return undefined"
+    "|| this.isStopping || !isFree(actor, this.atWork.has(actor))) return undefined",
+    "|| this.isStopping) return undefined"
+  ),
+  joint(
+    "a wallet that has been let in counts as one that waits",
+    "actors/Supervision.ts",
+    "          yield* context.writer.room\n          actor.inLine = false\n",
+    "          yield* context.writer.room\n"
+  ),
+  joint(
+    "who is let in is not told",
+    "actors/LogWriter.ts",
+    "      this.line.delete(resume)\n      resume(Effect.void)\n",
+    "      this.line.delete(resume)\n"
   ),
   byTests(
     "test/engine/JointTransfers.test.ts",
