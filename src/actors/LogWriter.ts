@@ -35,8 +35,8 @@ export class LogWriter extends Context.Service<
       }
     ) => Effect.Effect<WriteOutcome>
     /**
-     * Whether what waits fills the next append: a wallet that decides now would only be busy for longer. Who finds it so
-     * waits for `room` first, and decides then on all that has come meanwhile. Never while nobody waits in line and there is room.
+     * Whether what waits fills the next appends: a wallet that decides now would only be busy for longer. Who finds it so
+     * waits for `room` first, and decides then on all that has come meanwhile.
      */
     readonly isFull: () => boolean
     /** Waits in line; each is let in once. */
@@ -79,9 +79,9 @@ class Submissions {
     return this.gathered.length === 0 && this.isolated.length === 0
   }
 
-  /** How many wallets' commits the next append still takes. */
+  /** For how many wallets' commits there is room: no more wait than the appends that may be in flight take. */
   get places(): number {
-    return this.bounds.appendCommits - this.wallets
+    return this.bounds.appendsInFlight * this.bounds.appendCommits - this.wallets
   }
 
   add(submission: Submission, isolated: boolean): void {
