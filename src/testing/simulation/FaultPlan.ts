@@ -46,7 +46,13 @@ export const partitions = 4
 /** What an idle wallet takes, about, bytes. */
 const idleBytes = 4_096
 
-const small = (random: SeededRandom): ActorBounds => ({
+/** Where an append has one commit there is one at a time, so that wallets stand in line before the log. */
+const small = (random: SeededRandom): ActorBounds => {
+  const bounds = drawn(random)
+  return bounds.appendCommits === 1 ? { ...bounds, appendsInFlight: 1 } : bounds
+}
+
+const drawn = (random: SeededRandom): ActorBounds => ({
   ...defaultBounds,
   limits: random.chance(0.3) ? { stateBytes: 1_600 } : defaultBounds.limits,
   mailboxCommands: random.pick([2, 8, 64]),
