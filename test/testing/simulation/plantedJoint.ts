@@ -39,12 +39,6 @@ export const plantedJoint = [
     "|| this.isStopping) return undefined"
   ),
   joint(
-    "a wallet that has been let in counts as one that waits",
-    "actors/Supervision.ts",
-    "          yield* context.writer.room\n          actor.inLine = false\n",
-    "          yield* context.writer.room\n"
-  ),
-  joint(
     "who is let in is not told",
     "actors/LogWriter.ts",
     "      this.line.delete(resume)\n      resume(Effect.void)\n",
