@@ -1,0 +1,54 @@
+/**
+ * How an open loop waits until a command is due. Timers of the event loop are whole milliseconds and late by up to one,
+ * which would be the load's own part of a latency of one or two: `layerThread` waits on a thread of its own instead,
+ * to some hundredths of a millisecond, and takes no processor for it.
+ */
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import { Worker } from "node:worker_threads"
+
+/** This module runs as `.ts` from source and as `.js` when published; the worker beside it likewise. */
+const workerUrl = new URL(`./pacerWorker${import.meta.url.endsWith(".ts") ? ".ts" : ".js"}`, import.meta.url)
+
+/** What the thread waits on: a count of the waits that were asked for, and how long the last one is, microseconds. */
+export type PacerMemory = Int32Array<SharedArrayBuffer>
+
+/** A wait is no longer than this at a time, milliseconds: what it is for may be over. */
+const longestMillis = 1_000
+
+export class Pacer extends Context.Reference<{
+  /** Waits about so many milliseconds, at most a second; one at a time. */
+  readonly wait: (millis: number) => Effect.Effect<void>
+}>("effect-wallet/load/Pacer", {
+  defaultValue: () => ({ wait: (millis) => Effect.sleep(Math.min(millis, longestMillis)) })
+}) {
+  /** Until the scope closes. */
+  static readonly layerThread: Layer.Layer<never> = Layer.effect(
+    Pacer,
+    Effect.gen(function* () {
+      const memory: PacerMemory = new Int32Array(new SharedArrayBuffer(8))
+      const worker = yield* Effect.acquireRelease(
+        Effect.sync(() => new Worker(workerUrl, { workerData: memory, execArgv: [], name: "effect-wallet-pacer" })),
+        (worker) => Effect.promise(() => worker.terminate())
+      )
+      let done: (() => void) | undefined
+      let broken: Error | undefined
+      worker.on("message", () => done?.())
+      worker.on("error", (error: Error) => {
+        broken = error
+        done?.()
+      })
+      return {
+        wait: (millis) =>
+          Effect.callback<void>((resume) => {
+            done = () => resume(broken === undefined ? Effect.void : Effect.die(broken))
+            Atomics.store(memory, 1, Math.ceil(Math.min(millis, longestMillis) * 1_000))
+            Atomics.add(memory, 0, 1)
+            Atomics.notify(memory, 0)
+            return Effect.sync(() => (done = undefined))
+          })
+      }
+    })
+  )
+}
