@@ -1,4 +1,5 @@
 /** The flags of `wallet load`. */
+import * as Argument from "effect/cli/Argument"
 import * as Flag from "effect/cli/Flag"
 import type * as Command from "effect/cli/Command"
 import { arrivalKinds } from "../../load/ArrivalTimes.ts"
@@ -67,6 +68,42 @@ export const loadFlags = {
   drain: whole("drain", 0, 3_600, 30).pipe(
     Flag.withDescription("Seconds after that for what is late or has no answer; then that is missed or unknown")
   ),
+  scenario: Flag.String("scenario").pipe(
+    Flag.withMetavar("FILE"),
+    Flag.withDescription("Open loop in phases, as a JSON file tells them, in place of --rate, --seconds and --warmup"),
+    Flag.optional
+  ),
+  findKnee: Flag.Boolean("find-knee").pipe(
+    Flag.withDescription("Loads of growing rate, from --rate (default 100) on, until one is too much"),
+    Flag.withDefault(false)
+  ),
+  slo: Flag.Finite("slo").pipe(
+    Flag.withMetavar("MILLISECONDS"),
+    Flag.withDescription("Of --find-knee: what the p99 may be"),
+    Flag.filter(
+      (millis) => millis > 0,
+      () => "a number above 0 is expected"
+    ),
+    Flag.withDefault(50)
+  ),
+  threshold: Flag.String("threshold").pipe(
+    Flag.withMetavar("BOUND,..."),
+    Flag.withDescription(
+      "Exit with 3 where one is not kept: p99<10ms,credit.max<1s,goodput>20000,failed<=0,refused<1%"
+    ),
+    Flag.optional
+  ),
+  report: Flag.String("report").pipe(
+    Flag.withMetavar("FILE"),
+    Flag.withDescription("Write a page of HTML with all figures and charts, which needs nothing else"),
+    Flag.optional
+  ),
+  compare: Flag.Boolean("compare").pipe(
+    Flag.withDescription(
+      "Send nothing; put documents of --json side by side: each FILES is a side, its runs by commas"
+    ),
+    Flag.withDefault(false)
+  ),
   seed: Flag.String("seed").pipe(
     Flag.withDescription("The same one sends the same commands at the same times"),
     Flag.withDefault("1")
@@ -88,7 +125,11 @@ export const loadFlags = {
   ),
   url: Flags.url,
   takeover: Flags.takeover,
-  json: Flags.json
+  json: Flags.json,
+  files: Argument.String("files").pipe(
+    Argument.withDescription("Of --compare: a1.json,a2.json,a3.json b1.json,b2.json,b3.json"),
+    Argument.variadic()
+  )
 }
 
 export type LoadFlags = Command.Command.Config.Infer<typeof loadFlags>
