@@ -63,27 +63,27 @@ export const findKnee = Effect.fnUntraced(function* <E, R>(
   run: (rate: number, step: number) => Effect.Effect<LoadReport, E, R>
 ) {
   const steps: Array<KneeStep> = []
-  let good: number | undefined
-  let bad: number | undefined
-  let shown: LoadReport | undefined
+  const seen: { good?: number; bad?: number; report?: LoadReport } = {}
   const tryRate = Effect.fnUntraced(function* (rate: number) {
     const report = yield* run(rate, steps.length)
     const step = judgeStep(rate, report, slo)
     steps.push(step)
-    if (step.ok) good = rate
-    else bad = rate
-    if (step.ok || shown === undefined) shown = report
+    seen[step.ok ? "good" : "bad"] = rate
+    if (step.ok || seen.report === undefined) seen.report = report
     yield* onStep(step)
   })
-  for (let rate = from; bad === undefined && steps.length < maxSteps; rate = rounded(rate * growth))
+  for (let rate = from; seen.bad === undefined && steps.length < maxSteps; rate = rounded(rate * growth)) {
     yield* tryRate(rate)
-  for (let round = 0; round < halvings && bad !== undefined; round++) {
-    const between: number = rounded(((good ?? 0) + bad) / 2)
-    if (between <= (good ?? 0) || between >= bad) break
+  }
+  for (let round = 0; round < halvings; round++) {
+    const { bad, good = 0 } = seen
+    if (bad === undefined) break
+    const between = rounded((good + bad) / 2)
+    if (between <= good || between >= bad) break
     yield* tryRate(between)
   }
-  const knee: Knee = { slo, lastGood: good ?? null, found: bad !== undefined, steps }
-  return { knee, report: shown! }
+  const knee: Knee = { slo, lastGood: seen.good ?? null, found: seen.bad !== undefined, steps }
+  return { knee, report: seen.report! }
 })
 
 /** Two digits are enough of a rate. */

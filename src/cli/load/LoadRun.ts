@@ -120,7 +120,9 @@ const refuseFlags = Effect.fnUntraced(function* (given: LoadFlags) {
   }
   const thresholds = Option.isSome(threshold) ? parseThresholds(threshold.value) : []
   if (thresholds !== undefined) return thresholds
-  return yield* wrong(`--threshold: ${JSON.stringify(Option.getOrElse(threshold, () => ""))} is not like p99<10ms,goodput>20000`)
+  return yield* wrong(
+    `--threshold: ${JSON.stringify(Option.getOrElse(threshold, () => ""))} is not like p99<10ms,goodput>20000`
+  )
 })
 
 /** What the service has kept is not what it answered. */
