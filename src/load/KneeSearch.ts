@@ -1,6 +1,6 @@
 /**
- * The rate up to which a service keeps up: loads of growing rate until one is too much, then between that and the last
- * good one. Each load is a run of its own, on wallets of its own.
+ * The rate up to which a service keeps up: loads of growing rate until one is too much twice, then between that and the
+ * last good one. Each load is a run of its own, on wallets of its own.
  */
 import * as Effect from "effect/Effect"
 import type { LoadReport } from "./LoadReport.ts"
@@ -64,13 +64,18 @@ export const findKnee = Effect.fnUntraced(function* <E, R>(
 ) {
   const steps: Array<KneeStep> = []
   const seen: { good?: number; bad?: number; report?: LoadReport } = {}
-  const tryRate = Effect.fnUntraced(function* (rate: number) {
+  const tryOnce = Effect.fnUntraced(function* (rate: number) {
     const report = yield* run(rate, steps.length)
     const step = judgeStep(rate, report, slo)
     steps.push(step)
-    seen[step.ok ? "good" : "bad"] = rate
     if (step.ok || seen.report === undefined) seen.report = report
     yield* onStep(step)
+    return step.ok
+  })
+  // A machine's hiccup is not the service's bound: what was too much once is tried once more.
+  const tryRate = Effect.fnUntraced(function* (rate: number) {
+    const ok = (yield* tryOnce(rate)) || (yield* tryOnce(rate))
+    seen[ok ? "good" : "bad"] = rate
   })
   for (let rate = from; seen.bad === undefined && steps.length < maxSteps; rate = rounded(rate * growth)) {
     yield* tryRate(rate)

@@ -165,6 +165,8 @@ class WalletAudit {
     if (step !== undefined) {
       const placed = typeof holdId === "string" ? this.holds.get(holdId) : undefined
       if (placed === undefined) return []
+      // Nothing follows: a wallet may have had a million of them.
+      if (type !== "HoldChanged" && typeof holdId === "string") this.holds.delete(holdId)
       if (typeof data["transferId"] === "string") this.context.captures.sent(data["transferId"], placed + step)
       return [placed + step]
     }

@@ -42,6 +42,16 @@ describe("the search for the knee", () => {
     })
   )
 
+  it.effect("does not take one hiccup for the bound", () =>
+    Effect.gen(function* () {
+      let loads = 0
+      const { knee } = yield* search((rate) => serviceOf(++loads === 3 ? 1 : 2_000)(rate))
+      assert.isFalse(knee.steps[2]?.ok)
+      assert.strictEqual(knee.steps[3]?.rate, knee.steps[2]?.rate)
+      assert.isAbove(knee.lastGood ?? 0, 1_700)
+    })
+  )
+
   it.effect("ends where no rate is too much", () =>
     Effect.gen(function* () {
       const { knee } = yield* search(serviceOf(1e12))

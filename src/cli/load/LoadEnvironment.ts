@@ -8,6 +8,7 @@ import * as Os from "node:os"
 import * as Process from "node:process"
 import { fileURLToPath } from "node:url"
 import { databaseLayer, type StoresConfig } from "../../engine/EngineStores.ts"
+import { withoutCredentials } from "../Secrets.ts"
 import type { ServicePlace } from "../ServicePlace.ts"
 
 /** Beside `src/` in the repository and beside `dist/` in the package. */
@@ -63,7 +64,7 @@ export const environmentOf = Effect.fnUntraced(function* (stores: StoresConfig, 
   const version = Option.match(manifest, { onNone: () => "", onSome: ({ version }) => ` ${version}` })
   const commit = yield* commitOf
   const cpus = Os.cpus()
-  const environment: Record<string, string> = {
+  return {
     "load by": `effect-wallet${version}${commit === "" ? "" : `, commit ${commit}`}`,
     node: Process.version,
     system: `${Os.type()} ${Os.release()} ${Os.arch()}`,
@@ -72,8 +73,10 @@ export const environmentOf = Effect.fnUntraced(function* (stores: StoresConfig, 
     "busy before": `load average ${Os.loadavg()
       .map((load) => load.toFixed(1))
       .join(", ")}`,
-    driven: place._tag === "Here" ? "an engine of this process" : `the service at ${place.service.baseUrl}`,
+    driven:
+      place._tag === "Here"
+        ? "an engine of this process"
+        : withoutCredentials(`the service at ${place.service.baseUrl}`),
     ...(yield* storesOf(stores, place))
   }
-  return environment
 })

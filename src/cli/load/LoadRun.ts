@@ -160,9 +160,9 @@ const driveLoad = Effect.fnUntraced(function* (given: LoadFlags) {
   const now = yield* Clock.currentTimeMillis
   const run = Option.getOrElse(given.run, () => now.toString(36))
   const options = yield* optionsOf(given, run, progress.show)
-  if (place._tag === "Service" && !given.json) yield* printNote(`driving the service at ${place.service.baseUrl}`)
   if (given.history > 0) yield* printNote(`each wallet gets a past of ${given.history} credits; nothing is restarted`)
   const environment = yield* environmentOf(config.engine.stores, place)
+  if (!given.json) yield* printNote(`driving ${environment.driven}`)
   const { knee, report } = yield* measure(given, options).pipe(
     Effect.provide(Layer.merge(targetLayer(config, place, given), Pacer.layerThread)),
     Effect.ensuring(progress.clear)
