@@ -82,16 +82,19 @@ const drawsOf = (seed: string, purpose: string): Effect.Effect<() => number> =>
     (random) => () => random.nextDoubleUnsafe()
   )
 
-/** Reads what the processes use into the points of the timeline. */
+/** Reads what the processes use into the points of the timeline; a service that stands still keeps only its own waiting. */
 const watchUsage = Effect.fnUntraced(function* (tally: Tally, elapsed: () => number) {
   const target = yield* LoadTarget
-  while (true) {
-    const service = yield* target.usage
+  const pause = Effect.sleep(usageMillis)
+  const client = Effect.sync(() => void (tally.timeline.at(elapsed()).client = ownUsage()))
+  const service = Effect.map(target.usage, (usage) => {
     const point = tally.timeline.at(elapsed())
-    point.client = ownUsage()
-    point.service = service ?? point.service
-    yield* Effect.sleep(usageMillis)
-  }
+    point.service = usage ?? point.service
+  })
+  return yield* Effect.raceFirst(
+    Effect.forever(Effect.andThen(client, pause)),
+    Effect.forever(Effect.andThen(service, pause))
+  )
 })
 
 const watchProgress = Effect.fnUntraced(function* ({ onProgress }: LoadOptions, tally: Tally, elapsed: () => number) {

@@ -140,23 +140,34 @@ const countsOf = (phases: ReadonlyArray<PhaseTally>, seconds: number): Counts =>
   }
 }
 
-const cores = (now: Usage | undefined, before: Usage | undefined, seconds: number): number | null =>
-  now === undefined || before === undefined ? null : rounded(Math.max(0, now.cpuSeconds - before.cpuSeconds) / seconds)
+/** Of one process, from reading to reading. */
+class CpuReadings {
+  private readonly pointSeconds: number
+  private last: { readonly usage: Usage; readonly index: number } | undefined
+
+  constructor(pointSeconds: number) {
+    this.pointSeconds = pointSeconds
+  }
+
+  /** Cores since the reading before; `null`: there is none, or the process was another one. */
+  cores(usage: Usage | undefined, index: number): number | null {
+    const { last } = this
+    if (usage === undefined) return null
+    this.last = { usage, index }
+    if (last === undefined || usage.cpuSeconds < last.usage.cpuSeconds) return null
+    return rounded((usage.cpuSeconds - last.usage.cpuSeconds) / ((index - last.index) * this.pointSeconds))
+  }
+}
 
 const megabytes = (usage: Usage | undefined): number | null =>
   usage === undefined ? null : Math.round(usage.residentBytes / 1e6)
 
 const pointsOf = (points: ReadonlyArray<TimelinePoint>, seconds: number): ReadonlyArray<PointReport> => {
   // Readings may be rarer than points: the processor time between two is spread over what lies between.
-  const last = { client: undefined as Usage | undefined, service: undefined as Usage | undefined, at: 0 }
+  const [client, service] = [new CpuReadings(seconds), new CpuReadings(seconds)]
   return points.map((point, index) => {
-    const { client, latency, offered, outcomes, sent, service } = point
+    const { latency, offered, outcomes, sent } = point
     const told = latency.count > 0
-    const gap = Math.max(1, index - last.at) * seconds
-    const serviceCpu = cores(service, last.service, gap)
-    const clientCpu = cores(client, last.client, seconds)
-    if (client !== undefined) last.client = client
-    if (service !== undefined) [last.service, last.at] = [service, index]
     return {
       second: index * seconds,
       offered,
@@ -165,10 +176,10 @@ const pointsOf = (points: ReadonlyArray<TimelinePoint>, seconds: number): Readon
       p50: told ? rounded(latency.percentile(0.5) / 1_000) : null,
       p99: told ? rounded(latency.percentile(0.99) / 1_000) : null,
       max: told ? rounded(latency.max / 1_000) : null,
-      clientCpu,
-      clientMegabytes: megabytes(client),
-      serviceCpu,
-      serviceMegabytes: megabytes(service)
+      clientCpu: client.cores(point.client, index),
+      clientMegabytes: megabytes(point.client),
+      serviceCpu: service.cores(point.service, index),
+      serviceMegabytes: megabytes(point.service)
     }
   })
 }
