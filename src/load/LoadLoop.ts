@@ -48,8 +48,14 @@ const sendDue = (options: LoopOptions, slot: number, due: number): Effect.Effect
 /** Between two looks while every connection is in use, milliseconds; each answer is a look, too. */
 const busyMillis = 5
 
-/** The shortest wait, milliseconds: what is due within it goes out together. */
-const shortestMillis = 0.1
+/**
+ * The shortest wait, milliseconds, where arrivals are further apart: to the instant. Where they are not, what is due
+ * within half a millisecond goes out together, so that waiting takes little of the processor.
+ */
+const [shortestMillis, togetherMillis] = [0.05, 0.5]
+
+/** Arrivals further apart than this are each waited for, milliseconds. */
+const apartMillis = 1.5
 
 /** `nextDue`: milliseconds from the start, upwards; `Infinity`: no more. `connections`: requests on their way at most. */
 export const openLoop = Effect.fnUntraced(function* (options: LoopOptions, nextDue: () => number, connections: number) {
@@ -60,11 +66,12 @@ export const openLoop = Effect.fnUntraced(function* (options: LoopOptions, nextD
   const endsAt = tally.end + drainMillis
   // The last one that was used is the next one: as few as are needed.
   const free = Array.from({ length: connections }, (_, index) => connections - 1 - index)
-  const queue = { due: nextDue(), over: false }
+  const queue = { due: nextDue(), before: -Infinity, over: false }
   const dispatch = () => {
     while (!queue.over && free.length > 0 && queue.due <= elapsed()) {
       const slot = free.pop()!
       run(Effect.ensuring(sendDue(options, slot, queue.due), freed(slot)))
+      queue.before = queue.due
       queue.due = nextDue()
     }
   }
@@ -76,7 +83,8 @@ export const openLoop = Effect.fnUntraced(function* (options: LoopOptions, nextD
   while (elapsed() < endsAt) {
     dispatch()
     if (queue.due === Infinity) break
-    yield* pacer.wait(free.length === 0 ? busyMillis : Math.max(shortestMillis, queue.due - elapsed()))
+    const least = queue.due - queue.before > apartMillis ? shortestMillis : togetherMillis
+    yield* pacer.wait(free.length === 0 ? busyMillis : Math.max(least, queue.due - elapsed()))
   }
   yield* Effect.timeoutOption(FiberSet.awaitEmpty(fibers), Math.max(0, endsAt - elapsed()))
   queue.over = true

@@ -14,11 +14,17 @@ const workerUrl = new URL(`./pacerWorker${import.meta.url.endsWith(".ts") ? ".ts
 /** What the thread waits on: a count of the waits that were asked for, and how long the last one is, microseconds. */
 export type PacerMemory = Int32Array<SharedArrayBuffer>
 
+/**
+ * A thread is woken so much early, milliseconds, and the event loop turns for the rest: on a busy machine waking takes
+ * some tenths of a millisecond, twice.
+ */
+const earlyMillis = 0.4
+
 /** A wait is no longer than this at a time, milliseconds: what it is for may be over. */
 const longestMillis = 1_000
 
 export class Pacer extends Context.Reference<{
-  /** Waits about so many milliseconds, at most a second; one at a time. */
+  /** Waits at most so many milliseconds, at most a second; one at a time. It may end early: ask the clock, and wait again. */
   readonly wait: (millis: number) => Effect.Effect<void>
 }>("effect-wallet/load/Pacer", {
   defaultValue: () => ({ wait: (millis) => Effect.sleep(Math.min(millis, longestMillis)) })
@@ -41,13 +47,15 @@ export class Pacer extends Context.Reference<{
       })
       return {
         wait: (millis) =>
-          Effect.callback<void>((resume) => {
-            done = () => resume(broken === undefined ? Effect.void : Effect.die(broken))
-            Atomics.store(memory, 1, Math.ceil(Math.min(millis, longestMillis) * 1_000))
-            Atomics.add(memory, 0, 1)
-            Atomics.notify(memory, 0)
-            return Effect.sync(() => (done = undefined))
-          })
+          millis <= earlyMillis
+            ? Effect.yieldNow
+            : Effect.callback<void>((resume) => {
+                done = () => resume(broken === undefined ? Effect.void : Effect.die(broken))
+                Atomics.store(memory, 1, Math.ceil((Math.min(millis, longestMillis) - earlyMillis) * 1_000))
+                Atomics.add(memory, 0, 1)
+                Atomics.notify(memory, 0)
+                return Effect.sync(() => (done = undefined))
+              })
       }
     })
   )

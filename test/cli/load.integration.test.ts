@@ -2,12 +2,14 @@ import { assert, describe, it, layer } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Ref from "effect/Ref"
+import { readFileSync } from "node:fs"
 import * as Http from "node:http"
 import type * as Net from "node:net"
+import { join } from "node:path"
 import { text } from "node:stream/consumers"
 import * as Server from "../http/TestServer.ts"
 import { type Finished, runWallet, startService, temporaryFolder } from "./WalletProcess.ts"
-import type { LoadReport } from "../../src/load/LoadReport.ts"
+import type { LoadDocument } from "../../src/load/LoadPage.ts"
 
 const { TestServer } = Server
 
@@ -19,7 +21,8 @@ const service = Effect.gen(function* () {
   return { folder, environment, ...(yield* startService(environment)) }
 })
 
-const reportIn = (stdout: string): LoadReport => JSON.parse(stdout)
+/** The document alone. */
+const reportIn = (stdout: string): LoadDocument => JSON.parse(stdout)
 
 /** Completes when the service has so many events more than now. */
 const sentSoFar = (url: string, more: number) =>
@@ -84,7 +87,7 @@ const losing = (target: string, every: number) =>
 describe("wallet load", () => {
   it.live("shows that a service stood still: the longest latency is as long, and all is done and found", () =>
     Effect.gen(function* () {
-      const { environment, kill, url } = yield* service
+      const { environment, folder, kill, url } = yield* service
       const args = [
         "load",
         "--url",
@@ -101,7 +104,9 @@ describe("wallet load", () => {
         "credit=1",
         "--json"
       ]
-      const load = yield* Effect.forkChild(runWallet(args, environment))
+      const page = join(folder, "load.html")
+      const bounds = ["--threshold", "p99<1s,goodput>1", "--report", page]
+      const load = yield* Effect.forkChild(runWallet([...args, ...bounds], environment))
       // The wallets are made, and a second of the load has gone by.
       yield* sentSoFar(url, 40 + 100)
       const stop = Effect.gen(function* () {
@@ -115,8 +120,15 @@ describe("wallet load", () => {
       })
       const millis = yield* stop
       const { code, stderr, stdout } = yield* Fiber.join(load)
-      assert.strictEqual(code, 0, stderr)
+      // The check is ok, and a threshold was missed.
+      assert.strictEqual(code, 3, stderr)
       const report = reportIn(stdout)
+      assert.deepStrictEqual(
+        report.thresholds.map(({ ok }) => ok),
+        [false, true]
+      )
+      assert.include(report.environment["store"], "PGlite")
+      assert.include(readFileSync(page, "utf8"), "The check is ok.")
       assert.strictEqual(report.loop, "open")
       assert.strictEqual(report.offered, 1_200)
       assert.strictEqual(report.accepted, 1_200)
