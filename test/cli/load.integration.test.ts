@@ -127,7 +127,7 @@ describe("wallet load", () => {
         report.thresholds.map(({ ok }) => ok),
         [false, true]
       )
-      assert.include(report.environment["store"], "PGlite")
+      assert.include(report.environment["driven"] ?? "", url)
       assert.include(readFileSync(page, "utf8"), "The check is ok.")
       assert.strictEqual(report.loop, "open")
       assert.strictEqual(report.offered, 1_200)
