@@ -63,8 +63,8 @@ export type LoadProgress =
 /** So many of the wallets with the most accepted commands are named. */
 const hottestWallets = 10
 
-/** Between two readings of what the processes use, milliseconds. */
-const usageMillis = 1_000
+/** Between two readings of what the processes use, milliseconds; to tell its metrics is work for the service. */
+const [ownUsageMillis, serviceUsageMillis] = [1_000, 5_000]
 
 const monotonicNow: Effect.Effect<() => number> = Effect.clockWith((clock) =>
   Effect.succeed(() => Number(clock.monotonicTimeNanosUnsafe()) / 1e6)
@@ -85,15 +85,14 @@ const drawsOf = (seed: string, purpose: string): Effect.Effect<() => number> =>
 /** Reads what the processes use into the points of the timeline; a service that stands still keeps only its own waiting. */
 const watchUsage = Effect.fnUntraced(function* (tally: Tally, elapsed: () => number) {
   const target = yield* LoadTarget
-  const pause = Effect.sleep(usageMillis)
   const client = Effect.sync(() => void (tally.timeline.at(elapsed()).client = ownUsage()))
   const service = Effect.map(target.usage, (usage) => {
     const point = tally.timeline.at(elapsed())
     point.service = usage ?? point.service
   })
   return yield* Effect.raceFirst(
-    Effect.forever(Effect.andThen(client, pause)),
-    Effect.forever(Effect.andThen(service, pause))
+    Effect.forever(Effect.andThen(client, Effect.sleep(ownUsageMillis))),
+    Effect.forever(Effect.andThen(service, Effect.sleep(serviceUsageMillis)))
   )
 })
 

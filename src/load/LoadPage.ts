@@ -144,11 +144,11 @@ const timeCharts = ({ timeline }: LoadReport): string => {
     ]),
     chart("Processor", "cores", [
       value("this load", ({ clientCpu }) => clientCpu),
-      value("the service", ({ serviceCpu }) => serviceCpu)
+      { ...value("the service", ({ serviceCpu }) => serviceCpu), joined: true }
     ]),
     chart("Memory", "MB", [
       value("this load", ({ clientMegabytes }) => clientMegabytes),
-      value("the service", ({ serviceMegabytes }) => serviceMegabytes)
+      { ...value("the service", ({ serviceMegabytes }) => serviceMegabytes), joined: true }
     ])
   ].join("")
 }

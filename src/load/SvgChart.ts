@@ -7,6 +7,8 @@ export interface Series {
   readonly name: string
   /** As many as there are places on the x axis; `null`: nothing there. */
   readonly values: ReadonlyArray<number | null>
+  /** `true`: the line goes over places where nothing is, as of what is read more rarely. */
+  readonly joined?: boolean
 }
 
 export interface Chart {
@@ -70,13 +72,17 @@ const axisOf = ({ logarithmic: isLogarithmic, series }: Chart): Axis => {
   return isLogarithmic === true ? logarithmic(least, most) : linear(most)
 }
 
-/** Breaks where there is nothing. */
-const pathOf = (values: ReadonlyArray<number | null>, at: (index: number, value: number) => string): string => {
+/** Breaks where there is nothing, unless it is joined. */
+const pathOf = ({ joined, values }: Series, at: (index: number, value: number) => string): string => {
   let path = ""
+  let drawing = false
   values.forEach((value, index) => {
-    if (value === null) return
-    const before = index === 0 ? null : values[index - 1]
-    path += `${before === null || before === undefined ? "M" : "L"}${at(index, value)}`
+    if (value === null) {
+      drawing &&= joined === true
+      return
+    }
+    path += `${drawing ? "L" : "M"}${at(index, value)}`
+    drawing = true
   })
   return path
 }
@@ -97,8 +103,8 @@ export const lineChart = (chart: Chart): string => {
     const text = escaped(label)
     return `<text x="${across(at).toFixed(1)}" y="${height - 8}" text-anchor="middle">${text}</text>`
   })
-  const paths = series.map(({ values }, index) => {
-    const path = pathOf(values, (place, value) => `${across(x[place] ?? 0).toFixed(1)} ${up(value).toFixed(1)}`)
+  const paths = series.map((one, index) => {
+    const path = pathOf(one, (place, value) => `${across(x[place] ?? 0).toFixed(1)} ${up(value).toFixed(1)}`)
     return `<path d="${path}" fill="none" stroke="${colours[index % colours.length]}" stroke-width="1.5"/>`
   })
   const legend = series.map(

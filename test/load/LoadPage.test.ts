@@ -71,6 +71,8 @@ describe("the page of a load", () => {
       series: [{ name: "s", values: [1, 2, null, 4] }]
     }
     assert.strictEqual((lineChart(chart).match(/d="(M[^"]*)"/)?.[1] ?? "").match(/M/g)?.length, 2)
+    const joined = lineChart({ ...chart, series: [{ ...chart.series[0]!, joined: true }] })
+    assert.strictEqual((joined.match(/d="(M[^"]*)"/)?.[1] ?? "").match(/M/g)?.length, 1)
     for (const values of [[], [0, 0], [null], [5]]) {
       assert.notMatch(
         lineChart({ ...chart, x: values.map((_, index) => index), series: [{ name: "s", values }] }),
