@@ -10,6 +10,7 @@ import * as OpenApi from "effect/http-api/OpenApi"
 import { WalletApi } from "../../src/http/api/Api.ts"
 import * as Problem from "../../src/http/api/Problem.ts"
 import { WalletClient } from "../../src/http/WalletClient.ts"
+import { everyMember } from "./everyMember.ts"
 import * as Server from "./TestServer.ts"
 
 const { TestServer } = Server
@@ -163,33 +164,6 @@ layer(client, { excludeTestServices: true })("the typed client", (it) => {
     })
   )
 })
-
-/** What any problem may have to say, under the names of its error. */
-const everyMember = {
-  walletId: "w",
-  transferId: "t",
-  currency: "EUR",
-  available: -3n,
-  required: 4n,
-  shortage: 7n,
-  remaining: 1n,
-  refundable: 0n,
-  limit: "balance",
-  bound: 10n ** 36n - 1n,
-  current: 5n,
-  expected: "EUR",
-  actual: "USD",
-  direction: "all",
-  until: 1_700_000_000_000,
-  policy: "velocity",
-  reason: "too fast",
-  version: 7,
-  leg: 0,
-  errors: [
-    { pointer: "/amount", detail: "no" },
-    { pointer: "#/query/limit", detail: "no" }
-  ]
-}
 
 const golden = Path.join(import.meta.dirname, "golden", "openapi.json")
 

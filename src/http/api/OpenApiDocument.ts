@@ -1,152 +1,23 @@
 /**
- * What the generated OpenAPI document lacks: headers of replies, which inputs are
- * required or may be left out, and the problems that any request can meet.
+ * The OpenAPI document as readers and generators of clients get it: what the generator makes of the
+ * definition, completed by what the definition has no place for. The parts are in `document`.
  */
-
-type Json = Record<string, unknown>
-
-const isObject = (value: unknown): value is Json => typeof value === "object" && value !== null && !Array.isArray(value)
-
-const objectAt = (value: unknown, key: string): Json | undefined => {
-  const found = isObject(value) ? value[key] : undefined
-  return isObject(found) ? found : undefined
-}
-
-const replayedHeader = {
-  "Idempotency-Replayed": {
-    description: "`true`: the key was known, this is the first answer again.",
-    schema: { type: "string", enum: ["true"] }
-  }
-}
-
-const versionHeader = {
-  ETag: {
-    description: "The wallet's version in double quotes, as `If-Match` takes it. Not of a dry run.",
-    schema: { type: "string" }
-  }
-}
-
-const retryAfterHeader = {
-  "Retry-After": { description: "Whole seconds, 1 or more.", schema: { type: "integer", minimum: 1 } }
-}
-
-const retryable = new Set(["409", "429", "503"])
-
-/** The bodies that may be left out: all their fields are optional. */
-const optionalBodies =
-  /^\/v1\/(?:wallets\/\{id\}\/(?:freeze|unfreeze|close|holds\/\{holdId\}\/capture)|(?:transactions|transfers)\/\{id\}\/refund)$/
-
-const lastEventId = {
-  name: "Last-Event-ID",
-  description: "The `id` of the last event received, as a browser sends it when it connects again."
-}
-
-/** What a parameter of a query means; the same name means the same everywhere but where its operation says otherwise. */
-const meanings: Readonly<Record<string, string>> = {
-  ownerId: "The wallet's owner, exactly; of a transfer either side's.",
-  walletId: "The wallet, exactly; of a transfer either side.",
-  currency: "The currency, exactly.",
-  from: "Created then or later.",
-  to: "Created then or earlier.",
-  minAmount: "At least this amount, in minor units.",
-  maxAmount: "At most this amount, in minor units.",
-  minBalance: "At least this balance, in minor units; may be negative.",
-  maxBalance: "At most this balance, in minor units; may be negative.",
-  reference: "The whole reference, exactly.",
-  transferId: "Of this transfer.",
-  refundOf: "Refunds of the transaction, or of the transfer, with this id.",
-  holdId: "Captures of the hold with this id.",
-  idempotencyKey:
-    "The key that the command was sent with, exactly. Keys belong to a wallet: two wallets may have used one.",
-  expiresBefore: "With a time of expiry, and that earlier than this.",
-  q:
-    "Words, in any case, all of which must be there as whole words: in metadata values, in a reference, or as the id of the " +
-    "thing itself, of its wallets or their owners. A word that ends with `*` finds all that begin with it.",
-  status: "The status as it is now.",
-  type: "The kind of transaction.",
-  minVersion: "At least this version of the wallet: one that an earlier answer has named.",
-  atVersion: "As it was at this version.",
-  at: "As it was at this time.",
-  effectiveAt: "As it is now, with the balance by the books at this time.",
-  effectiveFrom: "Counting for the books then or later.",
-  effectiveTo: "Counting for the books then or earlier.",
-  timezone: "Of dates: an IANA name, like `Europe/Prague`. Default `UTC`.",
-  await: "What the answer waits for. Default `persisted`.",
-  dryRun:
-    "`true`: what would be answered now, with 200 and `dryRun: true`. Nothing is recorded and no key is used; a key that " +
-    "was used is answered as it would be anyway.",
-  interval: "What the times of transactions are counted by, in UTC. Default `day`.",
-  limit: "Items of a page. Default 50.",
-  cursor: "`next` of the page before, with the same filters."
-}
-
-const completeMeaning = (parameter: unknown): unknown => {
-  if (!isObject(parameter) || parameter["in"] !== "query" || parameter["description"] !== undefined) return parameter
-  const { name } = parameter
-  return typeof name === "string" && Object.hasOwn(meanings, name)
-    ? { ...parameter, description: meanings[name] }
-    : parameter
-}
-
-const ifMatch = {
-  name: "If-Match",
-  description:
-    "The version that the wallet has to be at, in double quotes, as `ETag` tells it, or `*`. Else 412; not asked of a " +
-    "command whose key was used."
-}
-
-const completeParameter = (parameter: unknown): unknown => {
-  if (isObject(parameter) && parameter["name"] === "last-event-id") return { ...parameter, ...lastEventId }
-  if (isObject(parameter) && parameter["name"] === "if-match") return { ...parameter, ...ifMatch }
-  return completeMeaning(completeKey(parameter))
-}
-
-const completeKey = (parameter: unknown): unknown =>
-  isObject(parameter) && parameter["name"] === "idempotency-key"
-    ? {
-        ...parameter,
-        name: "Idempotency-Key",
-        required: false,
-        description:
-          "1 to 255 visible ASCII characters. The same key with the same command has one effect. A command needs one; a " +
-          "dry run may be without.",
-        schema: { type: "string", pattern: "^[\\x21-\\x7e]{1,255}$" }
-      }
-    : parameter
-
-/** Whether its answers show one wallet as it is. */
-const showsWallet = (path: string, isCommand: boolean): boolean =>
-  path === "/v1/wallets/{id}" ||
-  (isCommand && (path.startsWith("/v1/wallets") || path === "/v1/transactions/{id}/refund"))
-
-const completeResponses = (path: string, responses: Json, isCommand: boolean): Json =>
-  Object.fromEntries(
-    Object.entries(responses).map(([status, response]) => {
-      if (!isObject(response)) return [status, response]
-      const headers = {
-        ...objectAt(response, "headers"),
-        // An outcome that was reversed is told again, too.
-        ...(isCommand && (status.startsWith("2") || status === "422") ? replayedHeader : {}),
-        ...(status.startsWith("2") && showsWallet(path, isCommand) ? versionHeader : {}),
-        ...(retryable.has(status) ? retryAfterHeader : {})
-      }
-      return [status, Object.keys(headers).length === 0 ? response : { ...response, headers }]
-    })
-  )
-
-const completeOperation = (path: string, operation: Json): Json => {
-  const parameters = Array.isArray(operation["parameters"]) ? operation["parameters"].map(completeParameter) : []
-  const isCommand = parameters.some((parameter) => isObject(parameter) && parameter["name"] === "Idempotency-Key")
-  const requestBody = objectAt(operation, "requestBody")
-  return {
-    ...operation,
-    parameters,
-    ...(requestBody === undefined
-      ? {}
-      : { requestBody: optionalBodies.test(path) ? { ...requestBody, required: false } : requestBody }),
-    responses: completeResponses(path, objectAt(operation, "responses") ?? {}, isCommand)
-  }
-}
+import { withCommandSchemas, withOpenAnswers } from "./document/CommandSchemas.ts"
+import { withEventSchemas } from "./document/EventSchemas.ts"
+import { exampleComponents, examplesOf, textExamples } from "./document/Examples.ts"
+import {
+  isObject,
+  type Json,
+  listAt,
+  mapValues,
+  objectAt,
+  rewrite,
+  schemaNameOf,
+  schemaRef
+} from "./document/JsonTree.ts"
+import { completeOperation, headers } from "./document/Operations.ts"
+import { withProblemSchemas } from "./document/ProblemSchemas.ts"
+import { namedValueSchemas, withNamedValues } from "./document/ValueSchemas.ts"
 
 /** For the generator's own clients only. */
 const withoutNotes = (key: string, value: unknown): unknown => (key === "x-effect-stream" ? undefined : value)
@@ -155,24 +26,125 @@ const withoutNotes = (key: string, value: unknown): unknown => (key === "x-effec
 const plainNames = (document: unknown): unknown =>
   JSON.parse(JSON.stringify(document, withoutNotes).replace(/"(#\/components\/schemas\/)?(\w+)Encoded"/g, '"$1$2"'))
 
+const servers = [
+  { url: "/", description: "The installation that this document comes from." },
+  { url: "http://127.0.0.1:3000", description: "One that was started with nothing configured." }
+]
+
+const tagDescriptions: Readonly<Record<string, string>> = {
+  wallets: "Balances, what changes them, and what happened to one wallet.",
+  holds: "Money set aside in a wallet, to be captured or released.",
+  transfers: "Money from one wallet to another, or between several at once.",
+  transactions: "What has moved balances: search, reading and refunds.",
+  stats: "Sums of transactions and balances.",
+  batch: "Many commands in one request.",
+  feed: "Every event of the log, as it comes.",
+  keys: "API keys and their scopes.",
+  cluster: "The nodes, for whoever runs them.",
+  health: "For probes and scrapers; without a key."
+}
+
+const withDescription = (tag: unknown): unknown => {
+  const description = isObject(tag) ? tagDescriptions[String(tag["name"])] : undefined
+  return isObject(tag) && description !== undefined ? { ...tag, description } : tag
+}
+
+// --- Media -------------------------------------------------------------------
+
+const textSchemas: Readonly<Record<string, Json>> = {
+  "text/event-stream": {
+    type: "string",
+    description: "Server-sent events.",
+    contentMediaType: "text/event-stream",
+    contentSchema: schemaRef("FeedEvent")
+  }
+}
+
+/** Examples by the schema, or by the type of what is no JSON. */
+const withExamples = (media: unknown, type: string): unknown => {
+  if (!isObject(media) || media["examples"] !== undefined) return media
+  const [plain = ""] = type.split(";")
+  const text = textExamples[plain]
+  if (text !== undefined) {
+    return { ...media, schema: textSchemas[plain] ?? media["schema"], examples: { text: { value: text } } }
+  }
+  const examples = examplesOf(schemaNameOf(media["schema"]) ?? "")
+  return examples === undefined ? media : { ...media, examples }
+}
+
+const withMediaExamples = (operation: unknown): unknown =>
+  rewrite(operation, (node) =>
+    isObject(node["content"]) ? { ...node, content: mapValues(node["content"], withExamples) } : node
+  )
+
+// --- Schemas -----------------------------------------------------------------
+
+/** The schemas that a node refers to, and those that they do. */
+const reachable = (from: unknown, schemas: Json): ReadonlySet<string> => {
+  const found = new Set<string>()
+  const visit = (node: unknown): void => {
+    rewrite(node, (one) => {
+      const name = schemaNameOf(one)
+      if (name !== undefined && !found.has(name)) {
+        found.add(name)
+        visit(schemas[name])
+      }
+      return one
+    })
+  }
+  visit(from)
+  return found
+}
+
+const byName = (schemas: Json): Json =>
+  Object.fromEntries(Object.entries(schemas).toSorted(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0)))
+
+const operationsOf = (paths: Json): ReadonlyArray<Json> =>
+  Object.values(paths).flatMap((item) => (isObject(item) ? Object.values(item).filter(isObject) : []))
+
+const completeSchemas = (generated: Json, paths: Json): Json => {
+  const made = withCommandSchemas(withEventSchemas(withProblemSchemas(generated)))
+  const named = { ...(withNamedValues(made) as Json), ...namedValueSchemas() }
+  const sent = reachable(
+    operationsOf(paths).map((operation) => operation["requestBody"]),
+    named
+  )
+  const used = reachable([operationsOf(paths), textSchemas], named)
+  return byName(withOpenAnswers(Object.fromEntries(Object.entries(named).filter(([name]) => used.has(name))), sent))
+}
+
+// --- The document ------------------------------------------------------------
+
+const completePaths = (generated: Json): Json =>
+  mapValues(withNamedValues(generated) as Json, (item, path) =>
+    isObject(item)
+      ? mapValues(item, (operation) =>
+          isObject(operation) ? withMediaExamples(completeOperation(path, operation)) : operation
+        )
+      : item
+  )
+
 export const completeDocument = (generated: Record<string, unknown>): Record<string, unknown> => {
   const plain = plainNames(generated)
   const document = isObject(plain) ? plain : generated
-  const paths = objectAt(document, "paths") ?? {}
+  const components = objectAt(document, "components")
+  const paths = completePaths(objectAt(document, "paths"))
   return {
     ...document,
-    paths: Object.fromEntries(
-      Object.entries(paths).map(([path, item]) => [
-        path,
-        isObject(item)
-          ? Object.fromEntries(
-              Object.entries(item).map(([method, operation]) => [
-                method,
-                isObject(operation) ? completeOperation(path, operation) : operation
-              ])
-            )
-          : item
-      ])
-    )
+    openapi: "3.1.0",
+    info: {
+      ...objectAt(document, "info"),
+      license: { name: "MIT", identifier: "MIT" },
+      contact: { name: "Whoever runs this installation" }
+    },
+    servers,
+    paths,
+    components: {
+      ...components,
+      schemas: completeSchemas(objectAt(components, "schemas"), paths),
+      headers,
+      examples: exampleComponents()
+    },
+    tags: listAt(document, "tags").map(withDescription)
   }
 }

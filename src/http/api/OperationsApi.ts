@@ -57,7 +57,7 @@ export class ClusterApi extends HttpApiGroup.make("cluster")
 
 // What a probe adds to the path, against caches for one, changes nothing: no query is declared, so all are let be.
 const live = HttpApiEndpoint.get("live", "/health/live", {
-  success: Schema.Struct({ status: Schema.Literal("ok") })
+  success: Schema.Struct({ status: Schema.Literal("ok") }).annotate({ identifier: "Liveness" })
 }).annotateMerge(doc("Whether the process serves", null))
 
 const ready = HttpApiEndpoint.get("ready", "/health/ready", {

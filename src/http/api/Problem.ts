@@ -111,6 +111,9 @@ const memberNames: ReadonlyMap<string, ReadonlyArray<string>> = new Map(
   Object.entries(members).map(([code, fields]) => [code, Object.keys(fields)])
 )
 
+/** The names of what a problem says beyond the members of all. */
+export const problemMembers = (code: ProblemCode): ReadonlyArray<string> => memberNames.get(code) ?? []
+
 const declared = <const Code extends ProblemCode>(code: Code) => ({
   type: typeOf(code),
   status: problemStatus[code],
@@ -142,7 +145,7 @@ const memberText = (name: string, value: unknown): string =>
 
 const membersText = (code: ProblemCode, failure: object): string => {
   let text = ""
-  for (const name of memberNames.get(code) ?? []) {
+  for (const name of problemMembers(code)) {
     const value = (failure as Readonly<Record<string, unknown>>)[name]
     if (value !== undefined) text += `,"${name}":${memberText(name, value)}`
   }
