@@ -1,0 +1,179 @@
+/**
+ * Requests that the OpenAPI document allows, sent to a real service: none is malformed to it, each answer is one that
+ * the document tells of, with all that is in it, and the examples do what they are examples of.
+ */
+import { assert, layer } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as fc from "fast-check"
+import * as Server from "../TestServer.ts"
+import { type Request, requestOf } from "./arbitraries.ts"
+import { document, exampleOf, faultOf, type Operation, operations } from "./OpenApiJson.ts"
+
+const { TestServer } = Server
+
+interface Given {
+  readonly url: string
+  readonly secret: string
+}
+
+interface Got {
+  readonly status: number
+  readonly contentType: string
+  readonly text: string
+}
+
+/** Of an endless answer the head alone is read. */
+const send = async ({ secret, url }: Given, { method }: Operation, request: Request): Promise<Got> => {
+  const { body } = request
+  const aborted = new AbortController()
+  const response = await fetch(url + request.path + request.query, {
+    method: method.toUpperCase(),
+    headers: {
+      authorization: `Bearer ${secret}`,
+      ...request.headers,
+      ...(body === undefined ? {} : { "content-type": "application/json" })
+    },
+    signal: aborted.signal,
+    ...(body === undefined ? {} : { body: JSON.stringify(body) })
+  })
+  const contentType = (response.headers.get("content-type") ?? "").split(";")[0]!
+  if (contentType === "text/event-stream") {
+    aborted.abort()
+    return { status: response.status, contentType, text: "" }
+  }
+  return { status: response.status, contentType, text: await response.text() }
+}
+
+const documentedType = (contentType: string, content: Readonly<Record<string, unknown>>): string | undefined =>
+  Object.keys(content).find((type) => type.split(";")[0] === contentType)
+
+/** Why the answer is not one that the document tells of. */
+const undocumented = ({ responses }: Operation, { contentType, status, text }: Got): string | undefined => {
+  const answer = responses[String(status)]
+  if (answer === undefined) return `${status} is not documented`
+  if (answer.content === undefined) return text === "" ? undefined : `${status} has a body`
+  const type = documentedType(contentType, answer.content)
+  if (type === undefined) return `${status}: ${contentType} is not documented`
+  return contentType.endsWith("json") ? faultOf(answer.content[type]!.schema, JSON.parse(text)) : undefined
+}
+
+const prepared = Effect.gen(function* () {
+  const { call, secrets, url } = yield* TestServer
+  const made = yield* call("GET", "/v1/wallets/alice")
+  if (made.status === 404) {
+    for (const id of ["alice", "bob", "carol"]) {
+      yield* call("POST", "/v1/wallets", { key: `create-${id}`, body: { id, ownerId: id, currency: "EUR" } })
+    }
+  }
+  const post = (path: string, body: unknown) => call("POST", path, { key: crypto.randomUUID(), body })
+  yield* post("/v1/wallets/alice/unfreeze", {})
+  yield* post("/v1/wallets/alice/credit", { amount: "100000" })
+  const hold = yield* post("/v1/wallets/alice/holds", { amount: "300" })
+  const debit = yield* post("/v1/wallets/alice/debit", { amount: "500" })
+  const transfer = yield* post("/v1/transfers", { from: "alice", to: "bob", amount: "400" })
+  return {
+    given: { url, secret: secrets.admin },
+    idOf: (path: string): string =>
+      path.startsWith("/v1/transactions")
+        ? debit.json.transaction.id
+        : path.startsWith("/v1/transfers")
+          ? transfer.json.transfer.id
+          : "alice",
+    holdId: hold.json.hold.id as string
+  }
+})
+
+/** The service's own batches answer a malformed command in its place. */
+const malformedIn = (text: string): ReadonlyArray<string> => {
+  const results = (JSON.parse(text) as { results?: ReadonlyArray<{ status: number; body: { detail: string } }> })
+    .results
+  return (results ?? []).filter(({ status }) => status === 400).map(({ body }) => body.detail)
+}
+
+/** What no schema can say: between the members of a command, and of what a transfer is made of. */
+const unsayable = [/of which the first is from walletId/, /leg: the transfer has \d+, counted from 0/]
+
+const isUnsayable = (text: string): boolean => unsayable.some((detail) => detail.test(text))
+
+const numRuns = 40
+
+layer(Server.layer(), { excludeTestServices: true })("requests that the OpenAPI document allows", (it) => {
+  for (const operation of operations) {
+    it.effect(`are well-formed to ${operation.operationId}, and answered as documented`, () =>
+      Effect.gen(function* () {
+        const { given, holdId, idOf } = yield* prepared
+        const known = { id: idOf(operation.path), holdId }
+        const property = fc.asyncProperty(requestOf(operation, known), async (request) => {
+          const got = await send(given, operation, request)
+          if (got.status === 400) assert.isTrue(isUnsayable(got.text), got.text)
+          assert.strictEqual(undocumented(operation, got), undefined, got.text)
+          if (operation.operationId === "runBatch" && got.status === 200) {
+            assert.deepStrictEqual(
+              malformedIn(got.text).filter((detail) => !isUnsayable(detail)),
+              []
+            )
+          }
+        })
+        yield* Effect.promise(() => fc.assert(property, { numRuns }))
+      })
+    )
+  }
+})
+
+const placed = (operation: Operation, ids: Readonly<Record<string, string>>): Omit<Request, "body"> => {
+  const path = operation.path.replace(/\{(\w+)\}/g, (_, name: string) => ids[name]!)
+  const isCommand = operation.parameters.some(({ name }) => name === "Idempotency-Key")
+  return { path, query: "", headers: isCommand ? { "Idempotency-Key": crypto.randomUUID() } : {} }
+}
+
+/** Keys of a batch's commands count for ever; wallets without an id get one of the key. */
+const afresh = (body: unknown): unknown =>
+  JSON.parse(JSON.stringify(body), (name, value: unknown) =>
+    name === "idempotencyKey" || (name === "id" && value === "alice") ? crypto.randomUUID() : value
+  )
+
+layer(Server.layer(), { excludeTestServices: true })("the examples of the OpenAPI document", (it) => {
+  for (const operation of operations) {
+    const { examples = {} } = operation.requestBody?.content["application/json"] ?? {}
+    for (const [name, example] of Object.entries(examples)) {
+      it.effect(`are taken by ${operation.operationId}: ${name}`, () =>
+        Effect.gen(function* () {
+          const { given, holdId, idOf } = yield* prepared
+          let id = idOf(operation.path)
+          if (operation.operationId === "closeWallet") {
+            const { wallet } = yield* TestServer
+            id = yield* wallet()
+          }
+          const request = { ...placed(operation, { id, holdId }), body: afresh(exampleOf(example)) }
+          const got = yield* Effect.promise(() => send(given, operation, request))
+          assert.match(String(got.status), /^20[01]$/, got.text)
+          assert.strictEqual(undocumented(operation, got), undefined, got.text)
+          if (operation.operationId === "runBatch") {
+            const { results } = JSON.parse(got.text) as { results: ReadonlyArray<{ status: number }> }
+            assert.isTrue(
+              results.every(({ status }) => status === 201),
+              got.text
+            )
+          }
+        })
+      )
+    }
+  }
+
+  it.effect("of a shortage is what a debit beyond the balance gets", () =>
+    Effect.gen(function* () {
+      const { call, wallet } = yield* TestServer
+      const id = yield* wallet()
+      const got = yield* call("POST", `/v1/wallets/${id}/debit`, { key: "over", body: { amount: "2000" } })
+      const example = document.components.examples["InsufficientFunds"]!.value as Record<string, unknown>
+      assert.deepStrictEqual(
+        Object.keys(got.json)
+          .filter((name) => name !== "requestId")
+          .toSorted(),
+        Object.keys(example).toSorted()
+      )
+      assert.strictEqual(got.json.type, example["type"])
+      assert.strictEqual(got.json.shortage, "2000")
+    })
+  )
+})
