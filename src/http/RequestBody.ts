@@ -22,6 +22,8 @@ export const maxCommandBytes = 128 * 1024
 export const maxBatchBytes = 1024 * 1024
 /** `:` and `,` of one command: the largest has some 60. */
 export const maxCommandSigns = 128
+/** … of a transfer: of a hundred legs, which have some 50 each at most. */
+export const maxTransferSigns = 6_000
 /** … and of a batch: of a thousand commands, which have some 55 each at most. */
 export const maxBatchSigns = 64_000
 

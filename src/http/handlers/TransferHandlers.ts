@@ -8,11 +8,11 @@ import { WalletApi } from "../api/Api.ts"
 import { CurrentKey } from "../api/Authorization.ts"
 import { commandOptions } from "./CommandOptions.ts"
 import { transferInput } from "./TransferInputs.ts"
-import { bodyReader } from "../RequestBody.ts"
+import { bodyReader, maxTransferSigns } from "../RequestBody.ts"
 import { RefundTransferBody, TransferBody } from "../api/Schemas.ts"
 import { defaultLimit } from "../api/SchemaValues.ts"
 
-const transferBody = bodyReader(TransferBody)
+const transferBody = bodyReader(TransferBody, { maxSigns: maxTransferSigns })
 const refundBody = bodyReader(RefundTransferBody, { mayBeEmpty: true })
 
 /** What Persistence lists by: these work without search, and show at once what was answered. */

@@ -57,20 +57,16 @@ const undocumented = ({ responses }: Operation, { contentType, status, text }: G
   return contentType.endsWith("json") ? faultOf(answer.content[type]!.schema, JSON.parse(text)) : undefined
 }
 
-const prepared = Effect.gen(function* () {
+/** Wallets, those that are not there yet, with a hold, a debit and a transfer of the first. */
+const prepared = Effect.fnUntraced(function* (source: string, destination: string, other: string) {
   const { call, secrets, url } = yield* TestServer
-  const made = yield* call("GET", "/v1/wallets/alice")
-  if (made.status === 404) {
-    for (const id of ["alice", "bob", "carol"]) {
-      yield* call("POST", "/v1/wallets", { key: `create-${id}`, body: { id, ownerId: id, currency: "EUR" } })
-    }
-  }
   const post = (path: string, body: unknown) => call("POST", path, { key: crypto.randomUUID(), body })
-  yield* post("/v1/wallets/alice/unfreeze", {})
-  yield* post("/v1/wallets/alice/credit", { amount: "100000" })
-  const hold = yield* post("/v1/wallets/alice/holds", { amount: "300" })
-  const debit = yield* post("/v1/wallets/alice/debit", { amount: "500" })
-  const transfer = yield* post("/v1/transfers", { from: "alice", to: "bob", amount: "400" })
+  for (const id of [source, destination, other]) yield* post("/v1/wallets", { id, ownerId: id, currency: "EUR" })
+  yield* post(`/v1/wallets/${source}/unfreeze`, {})
+  yield* post(`/v1/wallets/${source}/credit`, { amount: "100000" })
+  const hold = yield* post(`/v1/wallets/${source}/holds`, { amount: "300" })
+  const debit = yield* post(`/v1/wallets/${source}/debit`, { amount: "500" })
+  const transfer = yield* post("/v1/transfers", { from: source, to: destination, amount: "400" })
   return {
     given: { url, secret: secrets.admin },
     idOf: (path: string): string =>
@@ -78,10 +74,13 @@ const prepared = Effect.gen(function* () {
         ? debit.json.transaction.id
         : path.startsWith("/v1/transfers")
           ? transfer.json.transfer.id
-          : "alice",
+          : source,
     holdId: hold.json.hold.id as string
   }
 })
+
+/** Whatever requests that were drawn have made of others. */
+const newIds = () => [crypto.randomUUID(), crypto.randomUUID(), crypto.randomUUID()] as const
 
 /** The service's own batches answer a malformed command in its place. */
 const malformedIn = (text: string): ReadonlyArray<string> => {
@@ -101,7 +100,7 @@ layer(Server.layer(), { excludeTestServices: true })("requests that the OpenAPI 
   for (const operation of operations) {
     it.effect(`are well-formed to ${operation.operationId}, and answered as documented`, () =>
       Effect.gen(function* () {
-        const { given, holdId, idOf } = yield* prepared
+        const { given, holdId, idOf } = yield* prepared(...newIds())
         const known = { id: idOf(operation.path), holdId }
         const property = fc.asyncProperty(requestOf(operation, known), async (request) => {
           const got = await send(given, operation, request)
@@ -138,7 +137,7 @@ layer(Server.layer(), { excludeTestServices: true })("the examples of the OpenAP
     for (const [name, example] of Object.entries(examples)) {
       it.effect(`are taken by ${operation.operationId}: ${name}`, () =>
         Effect.gen(function* () {
-          const { given, holdId, idOf } = yield* prepared
+          const { given, holdId, idOf } = yield* prepared("alice", "bob", "carol")
           let id = idOf(operation.path)
           if (operation.operationId === "closeWallet") {
             const { wallet } = yield* TestServer
@@ -159,6 +158,17 @@ layer(Server.layer(), { excludeTestServices: true })("the examples of the OpenAP
       )
     }
   }
+
+  it.effect("may be as long as they are allowed to be: a hundred legs, each with twenty pairs", () =>
+    Effect.gen(function* () {
+      yield* prepared("alice", "bob", "carol")
+      const { call } = yield* TestServer
+      const metadata = Object.fromEntries(Array.from({ length: 20 }, (_, index) => [`name-${index}`, "value"]))
+      const legs = Array.from({ length: 100 }, () => ({ from: "alice", to: "bob", amount: "1", metadata }))
+      const got = yield* call("POST", "/v1/transfers", { key: "long", body: { legs } })
+      assert.strictEqual(got.status, 201, got.text)
+    })
+  )
 
   it.effect("of a shortage is what a debit beyond the balance gets", () =>
     Effect.gen(function* () {
