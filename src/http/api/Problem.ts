@@ -79,7 +79,7 @@ const leg = { leg: Schema.optionalKey(VersionNumber) }
 /** What a problem says beyond the members of all, by the names that its error has for it. */
 const members = {
   InvalidRequest: {
-    errors: Schema.Array(ValueError.annotate({ identifier: "ValueError" })).annotate({
+    errors: Schema.Array(ValueError.annotate({ identifier: "InvalidValue" })).annotate({
       description:
         "All that is wrong. `pointer`: a JSON Pointer (RFC 6901) into the body, of a batch into the command, `` for the " +
         "whole; or `#/path/…`, `#/query/…` and `#/header/…`."

@@ -6,7 +6,7 @@ import { problemStatus, type ProblemCode } from "../Problem.ts"
 import { outcomeName } from "./CommandSchemas.ts"
 import { isObject, type Json, listAt, mapValues, objectAt, schemaNameOf, schemaRef, without } from "./JsonTree.ts"
 import { parameterExamples } from "./ParameterExamples.ts"
-import { meanings } from "./ParameterMeanings.ts"
+import { meanings, pathMeanings } from "./ParameterMeanings.ts"
 import { bookDate, metadataFilter } from "./ValueSchemas.ts"
 
 // --- Names -------------------------------------------------------------------
@@ -130,7 +130,7 @@ const parameter = (given: Json): Json => {
     name,
     // A dry run may go without a key; whoever sends one is not wrong, and a client is made for commands.
     ...(name === "Idempotency-Key" ? { required: true } : {}),
-    description: own ?? given["description"] ?? meanings[name] ?? name,
+    description: own ?? given["description"] ?? (given["in"] === "path" ? pathMeanings : meanings)[name] ?? name,
     schema: schemaOf(name, given),
     ...(example === undefined ? {} : { example })
   }

@@ -37,11 +37,16 @@ export const meanings: Readonly<Record<string, string>> = {
   interval: "What the times of transactions are counted by, in UTC. Default `day`.",
   limit: "Items of a page. Default 50.",
   after: "After this version; `next` of the page before.",
-  id: "Of the thing that the path names.",
   "Idempotency-Key": "The same key with the same command has one effect. Every command needs one, but for a dry run.",
   "If-Match":
     "The version that the wallet has to be at, in double quotes, as `ETag` tells it, or `*`. Else 412; not asked of a " +
     "command whose key was used.",
   "Last-Event-ID": "The `id` of the last event received, as a browser sends it when it connects again.",
   cursor: "`next` of the page before, with the same filters."
+}
+
+/** In a path. */
+export const pathMeanings: Readonly<Record<string, string>> = {
+  id: "Of the thing that the path names.",
+  holdId: "Of the hold."
 }
