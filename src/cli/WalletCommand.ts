@@ -11,7 +11,8 @@ import { verifyCommand } from "./tools/VerifyCommand.ts"
 
 export const walletCommand = Command.make("wallet").pipe(
   Command.withDescription(
-    "An actor-model wallet engine. Configured by environment variables; docs/OPERATIONS.md has the table."
+    "An actor-model wallet engine. Configured by environment variables; docs/OPERATIONS.md has the table. " +
+      "To generate a client, give the /openapi.json of a running service to a generator; docs/GUIDE.md names some."
   ),
   Command.withSubcommands([
     serveCommand,
