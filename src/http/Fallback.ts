@@ -11,14 +11,9 @@ import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import { IncomingMessage } from "node:http"
 import { internalError, problemReply, toResponse } from "./HttpReply.ts"
 import { WalletApi } from "./api/Api.ts"
+import { documentationPaths } from "./DocumentationPage.ts"
 import { bearerOf, Gate, refusal } from "./Authentication.ts"
 import { routeOf, unmatched } from "./RequestTelemetry.ts"
-
-/** Paths beside those of the definition. */
-const otherPaths = [
-  ["/openapi.json", "GET"],
-  ["/docs", "GET"]
-] as const
 
 interface KnownPath {
   readonly pattern: RegExp
@@ -34,7 +29,7 @@ const knownPaths: ReadonlyArray<KnownPath> = (() => {
     if (method === "GET") methods.add("HEAD")
     paths.set(path, methods.add("OPTIONS"))
   }
-  for (const [path, method] of otherPaths) add(path, method)
+  for (const path of documentationPaths) add(path, "GET")
   for (const group of Object.values(WalletApi.groups)) {
     for (const endpoint of Object.values(group.endpoints)) add(endpoint.path, endpoint.method)
   }

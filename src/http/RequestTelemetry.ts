@@ -7,9 +7,10 @@ import * as Context from "effect/Context"
 import type * as Fiber from "effect/Fiber"
 import * as HttpServerRequest from "effect/http/HttpServerRequest"
 import { WalletApi } from "./api/Api.ts"
+import { documentationPaths } from "./DocumentationPage.ts"
 
 /** Paths beside those of the definition. */
-const otherPaths = ["/openapi.json", "/docs", "/v1/verify", "/v1/replay", "/v1/wallets/:walletId/inspect"]
+const otherPaths = [...documentationPaths, "/v1/verify", "/v1/replay", "/v1/wallets/:walletId/inspect"]
 
 /** Of every path that is none of ours. */
 export const unmatched = "unmatched"

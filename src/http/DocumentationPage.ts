@@ -1,0 +1,133 @@
+/**
+ * `/openapi.json`, and `/docs`: a page that shows it and sends requests, made by OpenAPI Explorer (npm's
+ * `openapi-explorer`, Apache-2.0), which the build puts beside this module. All of it is from this origin and a browser
+ * is told to load nothing else; a key that is typed in stays in the page.
+ */
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as OpenApi from "effect/http-api/OpenApi"
+import * as HttpRouter from "effect/http/HttpRouter"
+import * as HttpServerRequest from "effect/http/HttpServerRequest"
+import * as HttpServerResponse from "effect/http/HttpServerResponse"
+import * as Semaphore from "effect/Semaphore"
+import * as Stream from "effect/Stream"
+import { readFile } from "node:fs/promises"
+import { promisify } from "node:util"
+import * as Zlib from "node:zlib"
+import { WalletApi } from "./api/Api.ts"
+
+/** Beside those of the definition; all by `GET`. */
+export const documentationPaths = ["/openapi.json", "/docs", "/docs/openapi-explorer.js"] as const
+
+/** Scripts of this origin alone. The page's elements have styles of their own, in their attributes. */
+const policy = [
+  "default-src 'none'",
+  "script-src 'self'",
+  "style-src 'self' 'unsafe-inline'",
+  "img-src 'self' data:",
+  "font-src 'self' data:",
+  "connect-src 'self'",
+  "base-uri 'none'",
+  "form-action 'none'",
+  "frame-ancestors 'none'"
+].join("; ")
+
+/** By relative paths: a proxy may put something before them. What stands in the element is there until it is drawn. */
+const page = `<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>effect-wallet: API</title>
+<style>body{margin:0;font-family:system-ui,sans-serif}main{padding:2rem}</style>
+<script type="module" src="docs/openapi-explorer.js"></script>
+</head>
+<body>
+<openapi-explorer spec-url="openapi.json" hide-console="true" default-schema-tab="body">
+<main><h1>effect-wallet</h1><p>The API as a page needs JavaScript. As a document it is <a href="openapi.json">openapi.json</a>.</p></main>
+</openapi-explorer>
+</body>
+</html>
+`
+
+/** From source it is where npm has put it. */
+const explorer = (): URL =>
+  import.meta.url.endsWith(".ts")
+    ? new URL(import.meta.resolve("openapi-explorer/dist/browser/openapi-explorer.min.js"))
+    : new URL("./docs/openapi-explorer.js", import.meta.url)
+
+/** Documents that are being sent: each may be megabytes of the system's buffers. Others wait. */
+const maxDocuments = 16
+
+/** Bytes of a document that are written at once: the system would take megabytes in one go, from whoever asks. */
+const pieceBytes = 64 * 1024
+
+interface Document {
+  readonly contentType: string
+  readonly plain: Uint8Array
+  readonly gzipped: Uint8Array
+}
+
+const gzip = promisify(Zlib.gzip)
+
+const makeDocument = (contentType: string, bytes: Uint8Array): Effect.Effect<Document> =>
+  Effect.map(
+    Effect.promise(() => gzip(bytes, { level: 9 })),
+    (gzipped) => ({ contentType, plain: bytes, gzipped })
+  )
+
+const takesGzip = (accepted: string | undefined): boolean =>
+  accepted !== undefined && /(?:^|[,\s])gzip(?!\s*;\s*q=0(?:\.0*)?(?:\s|,|$))/i.test(accepted)
+
+const secured = {
+  "content-security-policy": policy,
+  "cross-origin-opener-policy": "same-origin",
+  "referrer-policy": "no-referrer",
+  "x-content-type-options": "nosniff",
+  vary: "accept-encoding",
+  // Another release has other bytes under the same name.
+  "cache-control": "no-cache"
+}
+
+/** The same bytes for all who ask, piece by piece as they are taken, and not kept for each until its client has read them. */
+const reply = (document: Document, zipped: boolean, places: Semaphore.Semaphore) => {
+  const bytes = zipped ? document.gzipped : document.plain
+  const pieces = Array.from({ length: Math.ceil(bytes.length / pieceBytes) }, (_, index) =>
+    bytes.subarray(index * pieceBytes, (index + 1) * pieceBytes)
+  )
+  const place = Effect.acquireRelease(places.take(1), () => places.release(1))
+  return HttpServerResponse.stream(Stream.unwrap(Effect.as(place, Stream.fromIterable(pieces, { chunkSize: 1 }))), {
+    contentType: document.contentType,
+    contentLength: bytes.length,
+    headers: zipped ? { ...secured, "content-encoding": "gzip" } : secured
+  })
+}
+
+const text = (contents: string): Effect.Effect<Uint8Array> => Effect.sync(() => new TextEncoder().encode(contents))
+
+const contents: Readonly<Record<(typeof documentationPaths)[number], readonly [string, Effect.Effect<Uint8Array>]>> = {
+  "/openapi.json": ["application/json", Effect.suspend(() => text(JSON.stringify(OpenApi.fromApi(WalletApi))))],
+  "/docs": ["text/html; charset=utf-8", text(page)],
+  "/docs/openapi-explorer.js": [
+    "text/javascript; charset=utf-8",
+    Effect.promise((): Promise<Uint8Array> => readFile(explorer()))
+  ]
+}
+
+/** Each is made when it is first asked for, once: whoever asks and goes away leaves it to the next. */
+export const documentation = HttpRouter.use(
+  Effect.fnUntraced(function* (router) {
+    const places = yield* Semaphore.make(maxDocuments)
+    for (const path of documentationPaths) {
+      const [contentType, bytes] = contents[path]
+      const document = yield* Effect.cached(
+        Effect.uninterruptible(Effect.flatMap(bytes, (made) => makeDocument(contentType, made)))
+      )
+      const answer = Effect.withFiber<HttpServerResponse.HttpServerResponse>((fiber) => {
+        const { headers } = Context.getUnsafe(fiber.context, HttpServerRequest.HttpServerRequest)
+        return Effect.map(document, (made) => reply(made, takesGzip(headers["accept-encoding"]), places))
+      })
+      yield* router.add("GET", path, answer)
+    }
+  })
+)
