@@ -39,6 +39,7 @@ const page = `<!doctype html>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>effect-wallet: API</title>
+<link rel="icon" href="data:,">
 <style>body{margin:0;font-family:system-ui,sans-serif}main{padding:2rem}</style>
 <script type="module" src="docs/openapi-explorer.js"></script>
 </head>
