@@ -144,6 +144,9 @@ const withFormat = (node: Json): Json =>
     ? { ...node, format: node["maximum"] > 0x7fff_ffff ? "int64" : "int32" }
     : node
 
+/** Members that are always `true`: generators make types of them that do not compile. */
+const plainBoolean = (node: Json): Json => (node["type"] === "boolean" ? without(node, "enum") : node)
+
 /** `{type: T}` or null is `{type: [T, "null"]}`. */
 const withNull = (node: Json): Json => {
   const { anyOf, ...rest } = node
@@ -157,7 +160,7 @@ const withNull = (node: Json): Json => {
 export const withNamedValues = (document: unknown): unknown =>
   rewrite(document, (node) => {
     const name = byGenerated.get(keyOf(without(node, "description")))
-    if (name === undefined) return withNull(withFormat(node))
+    if (name === undefined) return withNull(plainBoolean(withFormat(node)))
     const description = node["description"]
     return description === undefined ? schemaRef(name) : { ...schemaRef(name), description }
   })
