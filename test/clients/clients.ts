@@ -120,7 +120,8 @@ const clients: ReadonlyArray<Client> = [
     needs: [java, maven],
     test: (service) => {
       const folder = folderOf("java")
-      generate("java", folder)
+      // Else what is not given is sent as an empty list.
+      generate("java", folder, "--additional-properties=containerDefaultToNull=true")
       copied("Scenario.java", folder, "src", "main", "java", "Scenario.java")
       run(folder, "mvn", ["-q", "-B", "-Dmaven.test.skip=true", "-Dmaven.javadoc.skip=true", "compile"])
       const classpath = Path.join(folder, "classpath.txt")
