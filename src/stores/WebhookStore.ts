@@ -113,7 +113,7 @@ export interface WebhookProgress {
 
 /** What is left out stays. */
 export interface WebhookChange extends Partial<WebhookSettings> {
-  /** `enabled`: it goes on where it was; failures are counted anew, and `lastError` is none. */
+  /** `lastError` is none then. `enabled`: it goes on where it was, and failures are counted anew. */
   readonly status?: WebhookStatus
   readonly secrets?: WebhookSecrets
   /** Deliver what is behind this position again. Wallets that are behind stay so. */

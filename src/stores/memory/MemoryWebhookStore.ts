@@ -51,7 +51,7 @@ const change = (state: MemoryState, id: string, given: WebhookChange, time: numb
   if (rows === undefined) return undefined
   const { secrets, ...settings } = copyOf(given)
   const webhook = { ...rows.webhook, ...settings, ...secrets, epoch: rows.webhook.epoch + 1, updatedAt: time }
-  rows.webhook = settings.status === "enabled" ? { ...webhook, lastError: null } : webhook
+  rows.webhook = settings.status === undefined ? webhook : { ...webhook, lastError: null }
   if (settings.status === "enabled") {
     for (const [walletId, wallet] of rows.behind) {
       rows.behind.set(walletId, { ...wallet, attempts: 0, failedSince: null, nextAt: null, lastError: null })

@@ -129,8 +129,10 @@ const assignments = (change: WebhookChange, at: number) => {
   if (change.walletIds !== undefined) add("wallet_ids", "text[]", listOrNull(change.walletIds))
   if (change.ownerId !== undefined) add("owner_id", "text", change.ownerId)
   if (change.description !== undefined) add("description", "text", change.description)
-  if (change.status !== undefined) add("status", "text", text(change.status))
-  if (change.status === "enabled") set.push("last_error = null")
+  if (change.status !== undefined) {
+    add("status", "text", text(change.status))
+    set.push("last_error = null")
+  }
   if (change.position !== undefined) add("position", "bigint", int8(change.position))
   if (change.secrets !== undefined) {
     const { previous, secret } = change.secrets
