@@ -101,6 +101,7 @@ const publish = (webhooks: ReadonlyArray<StoredWebhook>, running: ReadonlyMap<st
 export const makeSupervisor = Effect.fnUntraced(function* (
   given: Context
 ): Effect.fn.Return<Supervisor, never, Scope.Scope> {
+  yield* WebhookMetrics.begun
   const singletons = yield* Singletons
   const scope = yield* Effect.scope
   const outage = (yield* StoreOutages.current).of("persistence")

@@ -25,7 +25,7 @@ export interface ReceivedWebhook {
   readonly data: unknown
 }
 
-export interface VerifyOptions {
+export interface WebhookVerifyOptions {
   /** How far the time of the attempt may be from now, either way; default 300. */
   readonly toleranceSeconds?: number
 }
@@ -93,7 +93,7 @@ type Secret = string | Redacted.Redacted
 export const verify = Effect.fn("Webhooks.verify")(function* (
   { body, headers }: ReceivedRequest,
   secret: Secret | ReadonlyArray<Secret>,
-  { toleranceSeconds = 300 }: VerifyOptions = {}
+  { toleranceSeconds = 300 }: WebhookVerifyOptions = {}
 ): Effect.fn.Return<ReceivedWebhook, WebhookNotVerified | WebhookSecretMalformed> {
   const secrets = Array.isArray(secret) ? (secret as ReadonlyArray<Secret>) : [secret as Secret]
   const keys = secrets.map((one) => keyOf(typeof one === "string" ? one : Redacted.value(one)))

@@ -1,4 +1,5 @@
 /** Metrics of webhooks. Updated per attempt and per look, never per command. */
+import * as Effect from "effect/Effect"
 import * as Metric from "effect/Metric"
 
 const deliveries = Metric.counter("wallet_webhook_deliveries_total", {
@@ -12,6 +13,9 @@ const byResult = {
   refused: Metric.withAttributes(deliveries, { result: "refused" }),
   failed: Metric.withAttributes(deliveries, { result: "failed" })
 }
+
+/** From the start: what is waited for is there. */
+export const begun = Effect.forEach(Object.values(byResult), (result) => Metric.update(result, 0), { discard: true })
 
 /** Counts an attempt. */
 export const attempted = ({ error, status }: { readonly error: string | null; readonly status: number | null }) =>

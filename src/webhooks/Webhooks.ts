@@ -14,7 +14,7 @@ import * as Schema from "effect/Schema"
 import * as Semaphore from "effect/Semaphore"
 import { randomUUID } from "node:crypto"
 import type { RateLimited } from "../actors/EngineError.ts"
-import { isId, isText, maxTextLength } from "../domain/Limits.ts"
+import { isId, isText, isWebhookUrl, maxTextLength, maxWebhookUrlLength } from "../domain/Limits.ts"
 import { InvalidRequest } from "../domain/Rejection.ts"
 import { wrongFeed } from "../engine/QueryForm.ts"
 import { WalletEngine } from "../engine/WalletEngine.ts"
@@ -95,8 +95,6 @@ export class TooManyWebhooks extends Schema.TaggedError<TooManyWebhooks>()("Limi
 export const defaultOverlapMillis = 24 * 60 * 60 * 1000
 export const maxOverlapMillis = 7 * defaultOverlapMillis
 
-export const maxUrlLength = 2_048
-
 interface WebhooksService {
   /** The answer alone shows the secret. */
   readonly create: (
@@ -136,16 +134,10 @@ interface WebhooksService {
 
 const shownOf = ({ attempts: _a, epoch: _e, previous: _p, secret: _s, ...webhook }: StoredWebhook): Webhook => webhook
 
-const wrongUrl = (text: string): string | undefined => {
-  const expected = "url: an http or https URL of at most 2048 characters, without credentials and fragment"
-  if (typeof text !== "string" || text.length > maxUrlLength || !URL.canParse(text)) return expected
-  const { hash, hostname, password, protocol, username } = new URL(text)
-  const isPlain = hash === "" && password === "" && username === "" && hostname !== ""
-  return isPlain && (protocol === "https:" || protocol === "http:") ? undefined : expected
-}
+const urlForm = `url: an http or https URL of at most ${maxWebhookUrlLength} characters, without credentials and fragment`
 
 const wrongSettings = ({ description, ownerId, types, url, walletIds }: Partial<WebhookSettings>): string | undefined =>
-  (url === undefined ? undefined : wrongUrl(url)) ??
+  (url === undefined || isWebhookUrl(url) ? undefined : urlForm) ??
   wrongFeed({ types: types ?? undefined, walletIds: walletIds ?? undefined }) ??
   (ownerId === undefined || ownerId === null || isId(ownerId) ? undefined : "ownerId: not an id") ??
   (description === undefined || description === null || isText(description, maxTextLength)
@@ -321,7 +313,12 @@ export class Webhooks extends Context.Service<Webhooks, WebhooksService>()("effe
     Webhooks.layerOver(bounds).pipe(Layer.provide(WebhookSender.layer({ allowPrivate, bounds })))
 }
 
-/** `WALLET_WEBHOOK_ALLOW_PRIVATE`. */
-export const webhooksConfig: Config.Config<{ readonly allowPrivate: boolean }> = Config.all({
+/** What the environment says of webhooks. */
+export interface WebhooksConfig {
+  /** `WALLET_WEBHOOK_ALLOW_PRIVATE`, default `false`. */
+  readonly allowPrivate: boolean
+}
+
+export const webhooksConfig: Config.Config<WebhooksConfig> = Config.all({
   allowPrivate: Config.Boolean("WALLET_WEBHOOK_ALLOW_PRIVATE").pipe(Config.withDefault(false))
 })

@@ -34,7 +34,7 @@ const retryable = new Set(["409", "429", "503"])
 
 /** The bodies that may be left out: all their fields are optional. */
 const optionalBodies =
-  /^\/v1\/(?:wallets\/\{id\}\/(?:freeze|unfreeze|close|holds\/\{holdId\}\/capture)|(?:transactions|transfers)\/\{id\}\/refund)$/
+  /^\/v1\/(?:wallets\/\{id\}\/(?:freeze|unfreeze|close|holds\/\{holdId\}\/capture)|(?:transactions|transfers)\/\{id\}\/refund|webhooks\/\{id\}\/secret)$/
 
 const lastEventId = {
   name: "Last-Event-ID",
