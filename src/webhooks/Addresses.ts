@@ -25,7 +25,7 @@ const globalUnicast: [ipaddr.IPv6, number] = [ipaddr.IPv6.parse("2000::"), 3]
 
 /** An IPv4 address in the clothes of an IPv6 one is what it is underneath. */
 export const isPublicAddress = (address: string): boolean => {
-  if (!ipaddr.isValid(address)) return false
+  if (Net.isIP(address) === 0) return false
   const parsed = ipaddr.process(address)
   if (parsed.range() !== "unicast") return false
   return parsed.kind() === "ipv4" || (parsed as ipaddr.IPv6).match(globalUnicast)
@@ -56,14 +56,18 @@ export const publicLookup: Net.LookupFunction = (hostname, options, callback) =>
   })
 }
 
+/** How long an answer to whoever makes an endpoint waits for a name, ms. */
+const lookUpMillis = 2_000
+
 /** Before an endpoint is made. A name that cannot be looked up now is let be: each connection looks for itself. */
 export const checkAddress = (url: URL): Effect.Effect<void, WebhookRefused> =>
   Effect.suspend(() => {
     const refused = refusedLiteral(url)
     if (refused !== undefined) return Effect.fail(new WebhookRefused({ detail: refused }))
-    return Effect.callback<void, WebhookRefused>((resume) => {
+    const lookUp = Effect.callback<void, WebhookRefused>((resume) => {
       publicLookup(hostOf(url), { all: true }, (error) =>
         resume(error instanceof WebhookRefused ? Effect.fail(error) : Effect.void)
       )
     })
+    return Effect.timeoutOrElse(lookUp, { duration: lookUpMillis, orElse: () => Effect.void })
   })

@@ -25,7 +25,7 @@ import { type WalletOwners, type WantedEvents, wantedEvents } from "./WantedEven
 import type { WebhookBounds } from "./WebhookBounds.ts"
 import { bodyOf, messageIdOf } from "./WebhookMessage.ts"
 import * as WebhookMetrics from "./WebhookMetrics.ts"
-import type { SendOutcome, WebhookSender } from "./WebhookSender.ts"
+import { lineOf, type SendOutcome, type WebhookSender } from "./WebhookSender.ts"
 
 export interface DelivererContext {
   readonly engine: Pick<WalletEngine["Service"], "events" | "openOwnFeed">
@@ -214,7 +214,7 @@ export class Deliverer {
     if (error._tag === "StoreUnavailable" || error._tag === "RateLimited") {
       return Effect.sync(() => this.#pause(lane, unreadableMillis))
     }
-    return this.#failed(lane, { status: null, error: error.message, retryAfterMillis: 0 })
+    return this.#failed(lane, { status: null, error: lineOf(error.message), retryAfterMillis: 0 })
   }
 
   /** `false`: it is tried again, and the lane comes back by itself. */

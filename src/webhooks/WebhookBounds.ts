@@ -35,7 +35,7 @@ export interface WebhookBounds {
   readonly giveUpMillis: number
   /** … and so often, disables its endpoint: a clock that jumps disables none. */
   readonly giveUpAttempts: number
-  /** Wallets that fail one after the other, without an answer between, are an endpoint that is away; when it answers all are tried at once. */
+  /** So many wallets that fail, and none acknowledged between, are an endpoint that is away: when it is back all are tried. */
   readonly awayWallets: number
   /** Attempts that one checkpoint records, the newest; failures go first. */
   readonly recordedAttempts: number

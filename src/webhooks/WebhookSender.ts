@@ -58,6 +58,9 @@ const idleMillis = 4_000
 /** A part of a request's cost is measured, that of its start; the answer's is about twice as much. */
 const costFactor = 3
 
+/** Characters of an error that are kept. */
+const maxErrorLength = 300
+
 /** Longest pause that a receiver may ask for, s. */
 const maxRetryAfter = 3_600
 
@@ -79,9 +82,11 @@ const outcomeOf = (response: Http.IncomingMessage): SendOutcome => {
   return failed(`HTTP ${status}${more}`, status, retryAfterOf(response))
 }
 
-/** One line, of what an error of the system's says. */
+/** One line, of what an error says: it is stored, and shown. */
+export const lineOf = (message: string): string => message.replace(/[^\x20-\x7e]+/g, " ").slice(0, maxErrorLength)
+
 const reasonOf = (error: NodeJS.ErrnoException): string =>
-  (error.message === "" ? (error.code ?? "no connection") : error.message).replace(/[^\x20-\x7e]+/g, " ").slice(0, 200)
+  lineOf(error.message === "" ? (error.code ?? "no connection") : error.message)
 
 interface Answer {
   /** What its head says; the body may be on its way yet. */

@@ -77,7 +77,7 @@ describe("a process that dies between any two steps", () => {
         // It is not that nothing was ever lost on the way: what was acknowledged and not saved came again.
         assert.isAbove(again, 10)
       }),
-    120_000
+    300_000
   )
 
   it.effect(
@@ -106,6 +106,6 @@ describe("a process that dies between any two steps", () => {
           [...saved].sort((a, b) => (a < b ? -1 : a > b ? 1 : 0))
         )
       }).pipe(Effect.scoped),
-    60_000
+    300_000
   )
 })

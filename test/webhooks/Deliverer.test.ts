@@ -13,7 +13,7 @@ const hour = 3_600 * second
 const shorter = { ...defaultWebhookBounds, retryMaxMillis: 2 * second, giveUpMillis: 72 * second, giveUpAttempts: 20 }
 
 const test = (name: string, run: (world: World) => Effect.Effect<void, unknown, Scope.Scope>) =>
-  it.effect(name, () => Effect.flatMap(makeWorld, run).pipe(Effect.scoped), 60_000)
+  it.effect(name, () => Effect.flatMap(makeWorld, run).pipe(Effect.scoped))
 
 let made = 0
 

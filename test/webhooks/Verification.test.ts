@@ -12,7 +12,12 @@ const body = JSON.stringify({ type: "T", timestamp: "2024-11-15T21:12:01.000Z", 
 const content = { id: "msg_1", type: "T", timestamp: "2024-11-15T21:12:01.000Z", data: { a: 1 } }
 
 const headersOf = (given: string = body, current = secret, previous: string | null = null) =>
-  signedHeaders({ secret: current, previous: previous === null ? null : { secret: previous, until: now + 1 } }, "msg_1", now, given)
+  signedHeaders(
+    { secret: current, previous: previous === null ? null : { secret: previous, until: now + 1 } },
+    "msg_1",
+    now,
+    given
+  )
 
 const reasonOf = <E extends { readonly message: string }>(effect: Effect.Effect<unknown, E>) =>
   Effect.map(Effect.flip(effect), ({ message }) => message.replace("the webhook is not verified: ", ""))

@@ -29,7 +29,7 @@ const service = (bounds: WebhookBounds = quick) =>
 type Services = Webhooks | WalletEngine | WebhookStore | Scope.Scope
 
 const test = (name: string, run: Effect.Effect<void, unknown, Services>, bounds?: WebhookBounds) =>
-  it.live(name, () => run.pipe(Effect.scoped, Effect.provide(service(bounds))), 30_000)
+  it.live(name, () => run.pipe(Effect.scoped, Effect.provide(service(bounds))))
 
 let made = 0
 

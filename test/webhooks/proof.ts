@@ -31,7 +31,11 @@ const caller = (service: Service, key: string) => (method: string, path: string,
   Effect.promise(async (): Promise<Reply> => {
     const response = await fetch(`${service.url}/v1${path}`, {
       method,
-      headers: { authorization: `Bearer ${key}`, "content-type": "application/json", "idempotency-key": `${Math.random()}` },
+      headers: {
+        authorization: `Bearer ${key}`,
+        "content-type": "application/json",
+        "idempotency-key": `${Math.random()}`
+      },
       ...(body === undefined ? {} : { body: JSON.stringify(body) })
     })
     return { status: response.status, json: response.status === 204 ? undefined : await response.json() }
@@ -140,7 +144,17 @@ const prove = Effect.fnUntraced(function* (events: number, wallets: number) {
   const lost = events - [...ledger.versions.values()].reduce((sum, { length }) => sum + length, 0)
   const { again, disorder, requests } = ledger
   yield* Console.log(
-    JSON.stringify({ events, wallets, requests, again, lost, disorder, kills, seconds, position: webhook.json.position })
+    JSON.stringify({
+      events,
+      wallets,
+      requests,
+      again,
+      lost,
+      disorder,
+      kills,
+      seconds,
+      position: webhook.json.position
+    })
   )
   yield* Scope.close(receiverScope, Exit.void)
   if (lost !== 0 || disorder !== undefined) return yield* Effect.fail(new Error("not every event came in order"))
@@ -162,7 +176,11 @@ const creditsFor = Effect.fnUntraced(function* (call: Call, seconds: number, wal
         if (status === 200) done += json.results.filter((one: Reply) => one.status === 201).length
       }
     })
-  yield* Effect.forEach(Array.from({ length: lanes }, (_, n) => n), lane, { concurrency: lanes, discard: true })
+  yield* Effect.forEach(
+    Array.from({ length: lanes }, (_, n) => n),
+    lane,
+    { concurrency: lanes, discard: true }
+  )
   return done / (((yield* Clock.currentTimeMillis) - startedAt) / 1_000)
 })
 
