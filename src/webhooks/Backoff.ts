@@ -7,7 +7,7 @@ import type { WebhookBounds } from "./WebhookBounds.ts"
 /** Doublings after which a pause is the longest one, however often it failed before. */
 const doublings = 24
 
-/** Answers the pause before the next attempt, ms; each time it is asked a longer one. */
+/** Answers the pause before the next attempt, whole ms, as stores keep times; each time it is asked a longer one. */
 export type Backoff = Effect.Effect<number>
 
 const scheduleOf = ({ retryMaxMillis, retryMillis }: WebhookBounds) =>
@@ -20,7 +20,7 @@ export const makeBackoff = Effect.fnUntraced(function* (
 ): Effect.fn.Return<Backoff> {
   const step = yield* Schedule.toStep(scheduleOf(bounds))
   // The schedule has no end, and does not look at the time.
-  const next = Effect.map(Effect.orDie(step(0, undefined)), ([, pause]) => Duration.toMillis(pause))
+  const next = Effect.map(Effect.orDie(step(0, undefined)), ([, pause]) => Math.round(Duration.toMillis(pause)))
   for (let passed = 0; passed < Math.min(attempts, doublings); passed++) yield* next
   return next
 })

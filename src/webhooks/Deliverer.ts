@@ -123,7 +123,7 @@ export class Deliverer {
     })
   }
 
-  readonly #now = () => this.#context.clock.currentTimeMillisUnsafe()
+  readonly #now = () => Math.round(this.#context.clock.currentTimeMillisUnsafe())
   readonly #elapsed = () => elapsedMillis(this.#context.clock)
 
   #end(end: End): Effect.Effect<void> {
