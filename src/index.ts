@@ -47,4 +47,15 @@ export * from "./stores/SearchIndex.ts"
 export { SqlDatabase } from "./stores/sql/SqlDatabase.ts"
 export { loadMigrations, SqlMigrator } from "./stores/sql/SqlMigrator.ts"
 export * from "./stores/StoreError.ts"
+export * from "./stores/WebhookStore.ts"
+export { WebhookRefused } from "./webhooks/Addresses.ts"
+export { defaultWebhookBounds, type WebhookBounds } from "./webhooks/WebhookBounds.ts"
+export {
+  type ReceivedRequest,
+  type ReceivedWebhook,
+  WebhookNotVerified,
+  WebhookSecretMalformed,
+  type WebhookVerifyOptions
+} from "./webhooks/Verification.ts"
+export * from "./webhooks/Webhooks.ts"
 export type { RowReplacement, RowScan } from "./stores/WalletRows.ts"

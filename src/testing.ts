@@ -36,3 +36,4 @@ export { holdsAndFreezesContract } from "./testing/contract/HoldsAndFreezesContr
 export { transferContract } from "./testing/contract/TransferContract.ts"
 export { transferSearchContract } from "./testing/contract/TransferSearchContract.ts"
 export { walletSearchContract } from "./testing/contract/WalletSearchContract.ts"
+export { webhookStoreContract } from "./testing/contract/WebhookStoreContract.ts"

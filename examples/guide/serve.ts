@@ -1,6 +1,6 @@
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import { Effect, Layer } from "effect"
-import { engineConfig, storesLayer, WalletEngine } from "effect-wallet"
+import { engineConfig, storesLayer, WalletEngine, Webhooks } from "effect-wallet"
 import { ApiKeys, HttpConfig, httpServer } from "effect-wallet/http"
 
 /** The engine of this app, and the HTTP API beside whatever else the app does. */
@@ -8,7 +8,7 @@ const service = Layer.unwrap(
   Effect.map(engineConfig, (config) =>
     httpServer.pipe(
       Layer.provide(HttpConfig.layer({ port: 8080 })),
-      Layer.provide(ApiKeys.layer),
+      Layer.provide([ApiKeys.layer, Webhooks.layer()]),
       Layer.provideMerge(WalletEngine.layer(config)),
       Layer.provide(storesLayer(config.stores))
     )

@@ -18,6 +18,7 @@ import { WalletEngine } from "../engine/WalletEngine.ts"
 import { ApiKeys } from "../http/ApiKeys.ts"
 import { HttpConfig } from "../http/HttpConfig.ts"
 import { httpServerWith } from "../http/HttpServer.ts"
+import { Webhooks } from "../webhooks/Webhooks.ts"
 import { DataDirectory } from "../stores/pglite/DataDirectory.ts"
 import * as Flags from "./Flags.ts"
 import { loggingLayer } from "./Logging.ts"
@@ -109,6 +110,7 @@ const serviceLayer = (config: ServiceConfig) =>
     Layer.provide(Layer.effectDiscard(ensureAdmin(config))),
     Layer.provide(HttpConfig.layer(config.http)),
     Layer.provideMerge(ApiKeys.layer),
+    Layer.provide(Webhooks.layer(config.webhooks)),
     Layer.provideMerge(engineLayer(config)),
     Layer.provideMerge(storesLayer(config.engine.stores)),
     Layer.provideMerge(telemetryLayer(config)),

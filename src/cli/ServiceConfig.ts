@@ -13,6 +13,7 @@ import { type EngineConfig, engineConfig } from "../engine/EngineConfig.ts"
 import { secretOf } from "../engine/EngineStores.ts"
 import { type UnknownVariable, withUnknown } from "./UnknownVariables.ts"
 import { httpConfig, type HttpConfigValues } from "../http/HttpConfig.ts"
+import { type WebhooksConfig, webhooksConfig } from "../webhooks/Webhooks.ts"
 
 export type LogFormat = "pretty" | "json"
 
@@ -21,6 +22,7 @@ export interface ServiceConfig {
   /** `None`: a single node. */
   readonly cluster: Option.Option<ClusterConfig>
   readonly http: HttpConfigValues
+  readonly webhooks: WebhooksConfig
   /** `WALLET_API_KEY`: an admin key, instead of the one made at the first start. */
   readonly apiKey: Option.Option<Redacted.Redacted>
   /** `WALLET_LOG_LEVEL`, default `Info`. */
@@ -126,6 +128,7 @@ const config: Config.Config<Omit<ServiceConfig, "unknown">> = Config.all({
   engine: engineConfig,
   cluster: clusterConfig,
   http: httpConfig,
+  webhooks: webhooksConfig,
   apiKey: Config.option(Config.Redacted("WALLET_API_KEY")),
   logLevel: Config.LogLevel("WALLET_LOG_LEVEL").pipe(Config.withDefault("Info" as const)),
   logFormat: Config.option(Config.Literals(["pretty", "json"], "WALLET_LOG_FORMAT")),

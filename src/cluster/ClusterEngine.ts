@@ -24,6 +24,7 @@ import * as EngineRuntime from "../engine/EngineRuntime.ts"
 import { storesLayer } from "../engine/EngineStores.ts"
 import { Reconciler } from "../pipeline/Reconciler.ts"
 import * as StoreIdentity from "../pipeline/StoreIdentity.ts"
+import { Singletons } from "../engine/Singletons.ts"
 import { TransferSaga } from "../engine/TransferSaga.ts"
 import * as Sweepers from "../engine/Sweepers.ts"
 import { WalletEngine, type WithPolicy } from "../engine/WalletEngine.ts"
@@ -107,8 +108,16 @@ const layerStatus = (options: { readonly leaseMillis: number }) =>
     })
   )
 
+/** Whatever else one node does for all. */
+const layerSingletonsPort = Layer.effect(
+  Singletons,
+  Effect.map(Sharding, (sharding) => ({
+    register: (name: string, run: Effect.Effect<void>) => sharding.registerSingleton(name, run)
+  }))
+)
+
 const layerActors = ({ bounds, cluster, partitions }: ClusterEngineOptions) =>
-  Layer.mergeAll(layerSingletons(bounds), layerStatus(cluster)).pipe(
+  Layer.mergeAll(layerSingletons(bounds), layerSingletonsPort, layerStatus(cluster)).pipe(
     Layer.provideMerge(TransferSaga.layer(bounds, { alone: false })),
     Layer.provideMerge(Layer.mergeAll(ClusterCalls.layer(bounds), Reconciler.layer(bounds, { alone: false }))),
     Layer.provideMerge(OwnerClient.layer),

@@ -107,3 +107,12 @@ export const isMetadata = (metadata: Metadata): boolean => {
   }
   return true
 }
+
+export const maxWebhookUrlLength = 2_048
+
+/** `http:` or `https:`, without what a receiver would never see, or everybody in a list of webhooks. */
+export const isWebhookUrl = (url: string): boolean => {
+  if (typeof url !== "string" || url.length > maxWebhookUrlLength || !URL.canParse(url)) return false
+  const { hash, hostname, password, protocol, username } = new URL(url)
+  return hash === "" && password === "" && username === "" && hostname !== "" && /^https?:$/.test(protocol)
+}

@@ -3,7 +3,7 @@
  * time, data}`. Nothing of its metadata (key, fingerprint, actor) is in it.
  */
 import { eventData } from "./EventCodec.ts"
-import type { WalletEvent, WalletEventType } from "./Event.ts"
+import type { RecordedEvent, WalletEvent, WalletEventType } from "./Event.ts"
 import type { Json, JsonObject } from "./Codec.ts"
 
 export const publicType = (event: WalletEvent): WalletEventType => event._tag
@@ -32,3 +32,12 @@ export const publicData = (event: WalletEvent): JsonObject => {
   delete shown.restored
   return shown
 }
+
+/** An event as whoever follows the log is told it. `formatTime`: milliseconds to RFC 3339. */
+export const publicEvent = (recorded: RecordedEvent, formatTime: (time: number) => string): JsonObject => ({
+  walletId: recorded.walletId,
+  version: recorded.version,
+  type: publicType(recorded.event),
+  time: formatTime(recorded.time),
+  data: publicData(recorded.event)
+})

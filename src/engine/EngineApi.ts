@@ -483,14 +483,13 @@ export interface EngineQueries extends EngineSearch, EngineBooks {
   readonly hold: (walletId: string, holdId: string) => Effect.Effect<Hold, ReadFailure | HoldNotFound>
   /** All wallets' events from a position on, or those of the filter, then live, at least once, in order. */
   readonly feed: (after: bigint, filter?: FeedFilter) => Stream.Stream<FeedEvent, FeedFailure>
-  /**
-   * The same by pages; one may be left without events by the filter. When it succeeds the feed is one of those that
-   * the node serves, until the scope closes.
-   */
+  /** The same by pages, perhaps without events. When it succeeds it is one of the feeds of the node, until the scope closes. */
   readonly openFeed: (
     after: bigint,
     filter?: FeedFilter
   ) => Effect.Effect<Stream.Stream<FeedPage, FeedFailure>, FeedFailure, Scope.Scope>
+  /** The same for a part of the service itself, which has a bound of its own: not one of the feeds that are served. */
+  readonly openOwnFeed: (after: bigint) => Effect.Effect<Stream.Stream<FeedPage, FeedFailure>, FeedFailure, Scope.Scope>
   /** Position of the log's last event, `0n` when there is none: where a feed begins that wants no past. */
   readonly feedHead: Effect.Effect<bigint, ReadError>
 

@@ -207,7 +207,7 @@ const events = ({ log, share }: QueryContext): Queries["events"] => {
   return asked(wrongEvents, (query) => share.query(page(query)))
 }
 
-const followed = ({ open }: LogFeed["Service"]): Pick<Queries, "feed" | "openFeed"> => {
+const followed = ({ open, openOwn }: LogFeed["Service"]): Pick<Queries, "feed" | "openFeed" | "openOwnFeed"> => {
   const openFeed: Queries["openFeed"] = (after, filter = {}) => {
     const detail = wrongPosition(after) ?? wrongFeed(filter)
     if (detail !== undefined) return Effect.fail(new InvalidRequest({ detail }))
@@ -222,6 +222,10 @@ const followed = ({ open }: LogFeed["Service"]): Pick<Queries, "feed" | "openFee
   }
   return {
     openFeed,
+    openOwnFeed: (after) => {
+      const detail = wrongPosition(after)
+      return detail === undefined ? openOwn(after) : Effect.fail(new InvalidRequest({ detail }))
+    },
     feed: (after, filter) =>
       Stream.unwrap(
         Effect.map(openFeed(after, filter), (pages) =>

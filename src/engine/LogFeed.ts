@@ -43,6 +43,10 @@ export class LogFeed extends Context.Service<
     readonly open: (
       after: bigint
     ) => Effect.Effect<Stream.Stream<FeedPage, FeedError>, PositionGone | ReadError | RateLimited, Scope.Scope>
+    /** The same for the node itself: not one of the feeds that are counted, and its turns are those of its reader. */
+    readonly openOwn: (
+      after: bigint
+    ) => Effect.Effect<Stream.Stream<FeedPage, FeedError>, PositionGone | ReadError, Scope.Scope>
   }
 >()("effect-wallet/engine/LogFeed") {
   static readonly layer = (bounds: ActorBounds) => Layer.effect(LogFeed, make(bounds))
@@ -193,17 +197,18 @@ const make = Effect.fnUntraced(function* (bounds: ActorBounds) {
     pages: new FeedPages(bounds.feedBytes),
     fork: yield* FiberSet.makeRuntime<never, void, never>()
   })
-  const place = makeFeedPlaces(bounds, stop)
+  const { ownPlace, place } = makeFeedPlaces(bounds, stop)
+
+  const pagesBehind = Effect.fnUntraced(function* (reader: string, after: bigint) {
+    const head = yield* log.head
+    if (after > head.position) return yield* new PositionGone({ position: after, head: head.position })
+    return Stream.unfold(after, (position) =>
+      Effect.map(pageBehind(reader, position), (page) => [page, page.last] as const)
+    )
+  })
 
   return LogFeed.of({
-    open: Effect.fnUntraced(function* (after) {
-      const reader = yield* Reader
-      yield* place(reader)
-      const head = yield* log.head
-      if (after > head.position) return yield* new PositionGone({ position: after, head: head.position })
-      return Stream.unfold(after, (position) =>
-        Effect.map(pageBehind(reader, position), (page) => [page, page.last] as const)
-      )
-    })
+    open: (after) => Effect.flatMap(Reader, (reader) => Effect.andThen(place(reader), pagesBehind(reader, after))),
+    openOwn: (after) => Effect.flatMap(Reader, (reader) => Effect.andThen(ownPlace, pagesBehind(reader, after)))
   })
 })

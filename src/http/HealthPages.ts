@@ -8,17 +8,26 @@ import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as PrometheusMetrics from "effect/observability/PrometheusMetrics"
 import { elapsedMillis } from "../actors/Deadlines.ts"
 import type { EngineHealth, WalletEngine } from "../engine/WalletEngine.ts"
+import type { Webhooks } from "../webhooks/Webhooks.ts"
 
 export const livePage = HttpServerResponse.jsonUnsafe({ status: "ok" })
 
-const healthJson = (health: EngineHealth) => ({
-  status: !health.ready ? "down" : health.checks.every((check) => check.status === "ok") ? "ok" : "degraded",
-  checks: health.checks
+/** No command waits for a webhook: one that was given up is worth a look, and keeps nobody from being served. */
+const webhooksCheck = (trouble: string | undefined) => ({
+  name: "webhooks",
+  status: trouble === undefined ? "ok" : "degraded",
+  detail: trouble ?? null
 })
 
-export const readyPage = (engine: WalletEngine["Service"]) =>
+const healthJson = (health: EngineHealth, webhooks: Webhooks["Service"]) => {
+  const checks = [...health.checks, webhooksCheck(webhooks.trouble())]
+  const status = !health.ready ? "down" : checks.every((check) => check.status === "ok") ? "ok" : "degraded"
+  return { status, checks }
+}
+
+export const readyPage = (engine: WalletEngine["Service"], webhooks: Webhooks["Service"]) =>
   Effect.map(engine.health, (health) =>
-    HttpServerResponse.jsonUnsafe(healthJson(health), { status: health.ready ? 200 : 503 })
+    HttpServerResponse.jsonUnsafe(healthJson(health, webhooks), { status: health.ready ? 200 : 503 })
   )
 
 /** Milliseconds: a scraper asks a few times a minute, and a page of many series takes a millisecond to make. */

@@ -18,6 +18,7 @@ import { holdHandlers } from "./handlers/HoldHandlers.ts"
 import { clusterHandlers, healthHandlers, keyHandlers } from "./handlers/OperationsHandlers.ts"
 import { transferHandlers } from "./handlers/TransferHandlers.ts"
 import { statsHandlers, transactionHandlers } from "./handlers/TransactionHandlers.ts"
+import { webhookHandlers } from "./handlers/WebhookHandlers.ts"
 import { walletHandlers } from "./handlers/WalletHandlers.ts"
 import { HttpConfig } from "./HttpConfig.ts"
 import { makeHttpMetrics } from "./HttpMetrics.ts"
@@ -66,6 +67,7 @@ const handlers = Layer.mergeAll(
   statsHandlers,
   batchHandlers,
   feedHandlers,
+  webhookHandlers,
   keyHandlers,
   clusterHandlers,
   healthHandlers

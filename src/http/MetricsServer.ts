@@ -7,6 +7,7 @@ import type * as EffectHttpServer from "effect/http/HttpServer"
 import * as HttpServerRequest from "effect/http/HttpServerRequest"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import { WalletEngine } from "../engine/WalletEngine.ts"
+import { Webhooks } from "../webhooks/Webhooks.ts"
 import { livePage, makeMetricsPage, readyPage } from "./HealthPages.ts"
 import { problemReply, toResponse } from "./HttpReply.ts"
 import { makeRequestId } from "./RequestId.ts"
@@ -21,7 +22,7 @@ const notAllowed = HttpServerResponse.setHeader(
 
 /** While the scope lasts. */
 export const serveMetrics = Effect.fnUntraced(function* (server: EffectHttpServer.HttpServer["Service"]) {
-  const ready = readyPage(yield* WalletEngine)
+  const ready = readyPage(yield* WalletEngine, yield* Webhooks)
   const metrics = yield* makeMetricsPage
   const identified = yield* makeRequestId
   const pages = new Map([

@@ -32,7 +32,7 @@ import {
 import { Line } from "./Line.ts"
 import { answerRefusal, type Refusal, refusalText, tooFast, tooMany, tooManyOfKey } from "./Refusal.ts"
 import { requestIds } from "./RequestId.ts"
-import { isAlwaysAnswered, isFeed, type Kind, kindOf, kinds, waitsForSearch } from "./RequestKind.ts"
+import { isAlwaysAnswered, type Kind, kindOf, kinds, waitsElsewhere, waitsForSearch } from "./RequestKind.ts"
 import { correlationOf } from "./RequestTelemetry.ts"
 import { SearchShares } from "./SearchShares.ts"
 
@@ -145,7 +145,7 @@ export class RequestAdmission {
     const refusal = isFree ? undefined : this.refusalOf(kind, key)
     const refused = refusal !== undefined
     if (refused && !connection.refusedInChunk) line.refused++
-    if (isFree || (kind === "read" && isFeed(url))) {
+    if (isFree || waitsElsewhere(kind, url)) {
       this.owe(connection, response, undefined)
       if (refusal !== undefined) this.refuse(refusal, request, response)
       return !refused

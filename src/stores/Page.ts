@@ -29,6 +29,8 @@ export type ListKind =
   | "transactionsOfWallet"
   | "holdsOfWallet"
   | "keys"
+  | "webhooks"
+  | "deliveries"
 
 /** `list`: what {@link decodeCursor} is to be told. Keys are strings, so that nothing is lost on the way. */
 export const encodeCursor = (list: string, ...keys: ReadonlyArray<string>): string =>

@@ -17,6 +17,7 @@ import { storesLayer } from "../../src/engine/EngineStores.ts"
 import { WalletEngine } from "../../src/engine/WalletEngine.ts"
 import { ApiKeys } from "../../src/http/ApiKeys.ts"
 import { HttpConfig } from "../../src/http/HttpConfig.ts"
+import { Webhooks } from "../../src/webhooks/Webhooks.ts"
 import { httpServerWith } from "../../src/http/HttpServer.ts"
 import { EventStore } from "../../src/stores/EventStore.ts"
 import { Persistence } from "../../src/stores/Persistence.ts"
@@ -109,6 +110,7 @@ const serviceLayer = (config: ServiceConfig) =>
   ).pipe(
     Layer.provide(HttpConfig.layer({ ...config.http, port: 0 })),
     Layer.provideMerge(ApiKeys.layer),
+    Layer.provide(Webhooks.layer(config.webhooks)),
     Layer.provideMerge(WalletEngine.layer(engineOf(config))),
     Layer.provideMerge(mortalStores(config)),
     Layer.provideMerge(loggingLayer(config))

@@ -12,6 +12,8 @@ import { ApiKeys } from "../../src/http/ApiKeys.ts"
 import { HttpConfig, type HttpConfigValues } from "../../src/http/HttpConfig.ts"
 import { httpServer } from "../../src/http/HttpServer.ts"
 import type { ApiKeyStore, Scope } from "../../src/stores/ApiKeyStore.ts"
+import type { WebhookStore } from "../../src/stores/WebhookStore.ts"
+import { Webhooks, type WebhooksOptions } from "../../src/webhooks/Webhooks.ts"
 import * as MemoryStores from "../../src/stores/memory/MemoryStores.ts"
 
 export interface Reply {
@@ -130,17 +132,18 @@ const make = Effect.gen(function* () {
   } satisfies TestServer["Service"]
 })
 
-const stores: Layer.Layer<ApiKeyStore> = MemoryStores.layer()
+const stores: Layer.Layer<ApiKeyStore | WebhookStore> = MemoryStores.layer()
 
 /** With an engine of the test's own making, and with a clock for all that the server does itself. */
 export const layerWith = (
   engine: Layer.Layer<WalletEngine>,
   config: Partial<HttpConfigValues> = {},
-  clock: Clock.Clock = Effect.runSync(Clock.Clock)
+  clock: Clock.Clock = Effect.runSync(Clock.Clock),
+  webhooks: WebhooksOptions = {}
 ) =>
   Layer.effect(TestServer, make).pipe(
     Layer.provideMerge(Layer.provide(httpServer, Layer.succeed(Clock.Clock, clock))),
-    Layer.provideMerge(ApiKeys.layer),
+    Layer.provideMerge(Layer.merge(ApiKeys.layer, Webhooks.layer(webhooks))),
     Layer.provide([stores, engine, HttpConfig.layer({ port: 0, ...config })]),
     Layer.provide(Logger.layer([]))
   )

@@ -33,9 +33,11 @@ import { MemoryDatabase } from "../../src/stores/memory/MemoryDatabase.ts"
 import * as MemoryEventStore from "../../src/stores/memory/MemoryEventStore.ts"
 import type { Persistence } from "../../src/stores/Persistence.ts"
 import { textContract } from "./textContract.ts"
+import type { WebhookStore } from "../../src/stores/WebhookStore.ts"
+import { webhookStoreContract } from "../../src/testing/contract/WebhookStoreContract.ts"
 import type { ReadModel } from "../../src/stores/ReadModel.ts"
 
-export type AllStores = EventStore | Persistence | ReadModel | ApiKeyStore
+export type AllStores = EventStore | Persistence | ReadModel | ApiKeyStore | WebhookStore
 
 /** A log in memory that writes nothing but itself. */
 export const separateLog = MemoryEventStore.layer.pipe(Layer.provide(MemoryDatabase.layer({ separate: true })))
@@ -86,7 +88,8 @@ export const runStoreContracts = <E>(name: string, stores: Layer.Layer<AllStores
       past: pastContract,
       scan: scanContract,
       ...rows,
-      "API keys": apiKeyStoreContract
+      "API keys": apiKeyStoreContract,
+      webhooks: webhookStoreContract
     },
     only
   )

@@ -9,12 +9,14 @@ import { BatchApi, FeedApi, StatsApi, TransactionsApi } from "./AllWalletsApi.ts
 import { HoldsApi } from "./HoldsApi.ts"
 import { completeDocument } from "./OpenApiDocument.ts"
 import { TransfersApi } from "./TransfersApi.ts"
+import { WebhooksApi } from "./WebhooksApi.ts"
 import { WalletsApi } from "./WalletsApi.ts"
 
 const strict = { onExcessProperty: "error" } as const
 
 export class WalletApi extends HttpApi.make("effect-wallet")
-  .add(WalletsApi, HoldsApi, TransfersApi, TransactionsApi, StatsApi, BatchApi, FeedApi, KeysApi, ClusterApi, HealthApi)
+  .add(WalletsApi, HoldsApi, TransfersApi, TransactionsApi, StatsApi, BatchApi, FeedApi, WebhooksApi, KeysApi)
+  .add(ClusterApi, HealthApi)
   .annotate(HttpApi.QueryParseOptions, strict)
   .annotate(HttpApi.PayloadParseOptions, strict)
   .annotateMerge(

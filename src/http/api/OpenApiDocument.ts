@@ -39,6 +39,7 @@ const tagDescriptions: Readonly<Record<string, string>> = {
   stats: "Sums of transactions and balances.",
   batch: "Many commands in one request.",
   feed: "Every event of the log, as it comes.",
+  webhooks: "Events posted to an address of yours.",
   keys: "API keys and their scopes.",
   cluster: "The nodes, for whoever runs them.",
   health: "For probes and scrapers; without a key."

@@ -45,6 +45,7 @@ export const problemStatus = {
   OperationRefused: 422,
   OperationReversed: 422,
   TransferReversed: 422,
+  WebhookRefused: 422,
   MailboxFull: 429,
   RateLimited: 429,
   InternalError: 500,
@@ -210,6 +211,7 @@ export class IdempotencyKeyReused extends problem<IdempotencyKeyReused>()("Idemp
 export class OperationRefused extends problem<OperationRefused>()("OperationRefused") {}
 export class OperationReversed extends problem<OperationReversed>()("OperationReversed") {}
 export class TransferReversed extends problem<TransferReversed>()("TransferReversed", members.TransferReversed) {}
+export class WebhookRefused extends problem<WebhookRefused>()("WebhookRefused") {}
 export class MailboxFull extends problem<MailboxFull>()("MailboxFull") {}
 export class RateLimited extends problem<RateLimited>()("RateLimited") {}
 export class InternalError extends problem<InternalError>()("InternalError") {}

@@ -16,7 +16,7 @@ import { formatTime } from "../api/SchemaValues.ts"
 import { ApiKeys } from "../ApiKeys.ts"
 import { bearerOf } from "../Authentication.ts"
 import { failureReply, internalError, ofQuery, toResponse } from "../HttpReply.ts"
-import { publicData, publicType } from "../../domain/PublicEvent.ts"
+import { publicEvent, publicType } from "../../domain/PublicEvent.ts"
 import { type FeedEvent, type FeedPage, WalletEngine } from "../../engine/WalletEngine.ts"
 
 /** Says when the server begins to stop: a feed would never end by itself. */
@@ -48,15 +48,8 @@ const headers = Headers.fromInput({
 })
 
 const eventText = ({ position, recorded }: FeedEvent): string => {
-  const type = publicType(recorded.event)
-  const data = {
-    walletId: recorded.walletId,
-    version: recorded.version,
-    type,
-    time: formatTime(recorded.time),
-    data: publicData(recorded.event)
-  }
-  return `id: ${position}\nevent: ${type}\ndata: ${JSON.stringify(data)}\n\n`
+  const data = JSON.stringify(publicEvent(recorded, formatTime))
+  return `id: ${position}\nevent: ${publicType(recorded.event)}\ndata: ${data}\n\n`
 }
 
 /** The text of the pages that are shared: made once for all feeds, and kept as long as a page is. */

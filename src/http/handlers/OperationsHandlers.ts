@@ -13,6 +13,7 @@ import { livePage, makeMetricsPage, readyPage } from "../HealthPages.ts"
 import { bodyReader } from "../RequestBody.ts"
 import { WalletEngine } from "../../engine/WalletEngine.ts"
 import type { ApiKey } from "../../stores/ApiKeyStore.ts"
+import { Webhooks } from "../../webhooks/Webhooks.ts"
 
 const createBody = bodyReader(CreateKeyBody)
 
@@ -77,7 +78,7 @@ export const healthHandlers = HttpApiBuilder.group(
   Effect.fnUntraced(function* (handlers) {
     const { metricsPort } = yield* HttpConfig
     const live = Effect.succeed(livePage)
-    const ready = readyPage(yield* WalletEngine)
+    const ready = readyPage(yield* WalletEngine, yield* Webhooks)
     const metrics = metricsPort === undefined ? yield* makeMetricsPage : elsewhere
     return handlers
       .handleRaw("live", () => live)

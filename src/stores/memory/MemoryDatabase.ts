@@ -19,6 +19,7 @@ import type { Hold, Transaction, Transfer } from "../../domain/Wallet.ts"
 import type { StoredApiKey } from "../ApiKeyStore.ts"
 import type { PositionedEvent, Snapshot } from "../EventStore.ts"
 import type { DeadLetter, KeySegment, Refusal, SeenKey, WalletView } from "../Persistence.ts"
+import type { Delivery, StoredWebhook, WalletBehind } from "../WebhookStore.ts"
 
 /** A transaction with its place in the order over all wallets. */
 export interface PositionedTransaction {
@@ -66,6 +67,14 @@ export interface MemoryOptions {
   readonly logId?: string | undefined
 }
 
+/** An endpoint, its wallets that are behind, and its attempts by slot. */
+export interface WebhookRows {
+  readonly number: bigint
+  webhook: StoredWebhook
+  readonly behind: Map<string, WalletBehind>
+  readonly deliveries: Map<number, Delivery>
+}
+
 export interface MemoryState {
   readonly separate: boolean
   readonly logId: string
@@ -111,6 +120,10 @@ export interface MemoryState {
   readonly apiKeys: Map<string, { readonly number: bigint; readonly key: StoredApiKey }>
   /** Ever, removed ones included. */
   apiKeysMade: bigint
+  /** In the order of making. */
+  readonly webhooks: Map<string, WebhookRows>
+  /** Ever, removed ones included. */
+  webhooksMade: bigint
   installation: { readonly partitions: number } | undefined
   rule: UserRule | undefined
   /** Its clock, ms. */
@@ -143,6 +156,8 @@ export const makeState = (options: MemoryOptions, now: () => number): MemoryStat
   deadLetters: new Map(),
   apiKeys: new Map(),
   apiKeysMade: 0n,
+  webhooks: new Map(),
+  webhooksMade: 0n,
   installation: undefined,
   rule: options.rule,
   now

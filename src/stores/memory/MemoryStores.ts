@@ -9,9 +9,17 @@ import * as MemoryPersistence from "./MemoryPersistence.ts"
 import * as MemoryReadModel from "./MemoryReadModel.ts"
 import type { Persistence } from "../Persistence.ts"
 import type { ReadModel } from "../ReadModel.ts"
+import type { WebhookStore } from "../WebhookStore.ts"
+import * as MemoryWebhookStore from "./MemoryWebhookStore.ts"
 
 /** Every build of the layer is a new, empty installation. See {@link MemoryOptions}. */
-export const layer = (options: MemoryOptions = {}): Layer.Layer<EventStore | Persistence | ReadModel | ApiKeyStore> =>
-  Layer.mergeAll(MemoryEventStore.layer, MemoryPersistence.layer, MemoryReadModel.layer, MemoryApiKeyStore.layer).pipe(
-    Layer.provide(MemoryDatabase.layer(options))
-  )
+export const layer = (
+  options: MemoryOptions = {}
+): Layer.Layer<EventStore | Persistence | ReadModel | ApiKeyStore | WebhookStore> =>
+  Layer.mergeAll(
+    MemoryEventStore.layer,
+    MemoryPersistence.layer,
+    MemoryReadModel.layer,
+    MemoryApiKeyStore.layer,
+    MemoryWebhookStore.layer
+  ).pipe(Layer.provide(MemoryDatabase.layer(options)))

@@ -10,11 +10,13 @@ import type { ApiKeyStore } from "../ApiKeyStore.ts"
 import type { EventStore } from "../EventStore.ts"
 import type { Persistence } from "../Persistence.ts"
 import type { ReadModel } from "../ReadModel.ts"
+import type { WebhookStore } from "../WebhookStore.ts"
 import * as MissingWords from "./MissingWords.ts"
 import * as SqlApiKeyStore from "./SqlApiKeyStore.ts"
 import * as SqlEventStore from "./SqlEventStore.ts"
 import * as SqlPersistence from "./SqlPersistence.ts"
 import * as SqlReadModel from "./SqlReadModel.ts"
+import * as SqlWebhookStore from "./SqlWebhookStore.ts"
 
 /** Where search is in this database. */
 const filling = (options: Pick<SqlPersistence.SqlPersistenceOptions, "readTimeoutMillis" | "words">) =>
@@ -25,22 +27,24 @@ export const layer = (
   options: SqlEventStore.SqlEventStoreOptions &
     Omit<SqlPersistence.SqlPersistenceOptions, "log"> &
     SqlReadModel.SqlReadModelOptions = {}
-): Layer.Layer<EventStore | Persistence | ReadModel | ApiKeyStore, never, PgClient | SqlClient> =>
+): Layer.Layer<EventStore | Persistence | ReadModel | ApiKeyStore | WebhookStore, never, PgClient | SqlClient> =>
   Layer.mergeAll(
     SqlEventStore.layer(options),
     SqlPersistence.layer({ ...options, log: true }),
     SqlReadModel.layer(options),
     SqlApiKeyStore.layer(options),
+    SqlWebhookStore.layer(options),
     filling(options)
   )
 
 /** The stores but for the log, which lives elsewhere. Needs a migrated database. */
 export const layerBehindLog = (
   options: Omit<SqlPersistence.SqlPersistenceOptions, "log"> & SqlReadModel.SqlReadModelOptions = {}
-): Layer.Layer<Persistence | ReadModel | ApiKeyStore, never, PgClient | SqlClient> =>
+): Layer.Layer<Persistence | ReadModel | ApiKeyStore | WebhookStore, never, PgClient | SqlClient> =>
   Layer.mergeAll(
     SqlPersistence.layer(options),
     SqlReadModel.layer(options),
     SqlApiKeyStore.layer(options),
+    SqlWebhookStore.layer(options),
     filling(options)
   )

@@ -99,6 +99,25 @@ const withHold = { ...wallet, held: "300", available: "750" }
 
 const key = { id: uuid(6), name: "shop", scopes: ["wallets:read", "wallets:write"], createdAt: time }
 
+const webhook = {
+  id: "shop-events",
+  url: "https://shop.example/events",
+  types: ["WalletCredited", "WalletDebited"],
+  walletIds: null,
+  ownerId: "ann",
+  description: null,
+  status: "enabled",
+  lastError: null,
+  position: "42",
+  walletsBehind: 0,
+  createdAt: time,
+  updatedAt: time
+}
+
+const webhookWithSecret = { ...webhook, secret: "whsec_AN-EXAMPLE-OF-A-SECRET" }
+
+const attempt = { id: uuid(8), status: "acknowledged", httpStatus: 204, durationMillis: 31, error: null }
+
 const page = (item: unknown, next: string | null = null) => ({ data: [item], next })
 
 const event = {
@@ -148,7 +167,14 @@ const bodies: Readonly<Record<string, Examples>> = {
       ]
     }
   },
-  CreateKey: { key: { name: "shop", scopes: ["wallets:read", "wallets:write"] } }
+  CreateKey: { key: { name: "shop", scopes: ["wallets:read", "wallets:write"] } },
+  CreateWebhook: {
+    owner: { url: "https://shop.example/events", types: ["WalletCredited", "WalletDebited"], ownerId: "ann" },
+    everything: { url: "https://shop.example/events", from: "0" }
+  },
+  UpdateWebhook: { enable: { status: "enabled" }, everyType: { types: null } },
+  ReplayWebhook: { all: { from: "0" } },
+  RollSecret: { day: {}, atOnce: { overlapSeconds: 0 } }
 }
 
 const insufficientFunds = {
@@ -228,6 +254,13 @@ const answers: Readonly<Record<string, Examples>> = {
   TransferPage: { page: page(transfer) },
   EventPage: { page: page(event, "7") },
   KeyPage: { page: page(key) },
+  Webhook: { webhook },
+  WebhookWithSecret: { webhook: webhookWithSecret },
+  WebhookPage: { page: page(webhook) },
+  WebhookDeliveryPage: {
+    page: page({ ...attempt, walletId: "alice", version: 7, type: "WalletCredited", attempt: 1, time })
+  },
+  WebhookTest: { test: attempt },
   CreatedKey: { key: { ...key, secret: "wk_an-example-of-a-secret" } },
   Statement: {
     page: { openingBalance: "0", closingBalance: "1050", totals: { credit: "1050" }, data: [transaction], next: null }

@@ -213,7 +213,7 @@ const replies = (given: Json, replying: Replying): Json => {
 
 /** The bodies that may be left out: all their fields are optional. */
 const optionalBodies =
-  /^\/v1\/(?:wallets\/\{id\}\/(?:freeze|unfreeze|close|holds\/\{holdId\}\/capture)|(?:transactions|transfers)\/\{id\}\/refund)$/
+  /^\/v1\/(?:wallets\/\{id\}\/(?:freeze|unfreeze|close|holds\/\{holdId\}\/capture)|(?:transactions|transfers)\/\{id\}\/refund|webhooks\/\{id\}\/secret)$/
 
 export const completeOperation = (path: string, operation: Json): Json => {
   const parameters = listAt(operation, "parameters").filter(isObject).map(parameter)

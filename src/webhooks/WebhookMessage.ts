@@ -1,0 +1,25 @@
+/** What a receiver is sent of an event: `{type, timestamp, data}`, `data` as in the feed. */
+import type { RecordedEvent } from "../domain/Event.ts"
+import { publicEvent, publicType } from "../domain/PublicEvent.ts"
+
+const formatTime = (time: number): string => new Date(time).toISOString()
+
+/** `webhook-id`: the event's own, so that it is the same in every attempt, and for every endpoint. */
+export const messageIdOf = ({ id }: RecordedEvent): string => `evt_${id}`
+
+/** Texts of events that several endpoints are sent: made once, and kept as long as the event. */
+const bodies = new WeakMap<RecordedEvent, string>()
+
+export const bodyOf = (recorded: RecordedEvent): string => {
+  let body = bodies.get(recorded)
+  if (body === undefined) {
+    const timestamp = formatTime(recorded.time)
+    body = JSON.stringify({ type: publicType(recorded.event), timestamp, data: publicEvent(recorded, formatTime) })
+    bodies.set(recorded, body)
+  }
+  return body
+}
+
+/** Of a request that only tries whether an endpoint is there. `time`: milliseconds. */
+export const testBodyOf = (webhookId: string, time: number): string =>
+  JSON.stringify({ type: "WebhookTest", timestamp: formatTime(time), data: { webhookId } })
