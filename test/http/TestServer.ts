@@ -148,4 +148,5 @@ export const layerWith = (
     Layer.provide(Logger.layer([]))
   )
 
-export const layer = (config: Partial<HttpConfigValues> = {}) => layerWith(WalletEngine.layerMemory, config)
+export const layer = (config: Partial<HttpConfigValues> = {}, webhooks: WebhooksOptions = {}) =>
+  layerWith(WalletEngine.layerMemory, config, undefined, webhooks)

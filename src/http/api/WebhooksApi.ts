@@ -13,7 +13,9 @@ import { Cursor, Id, Position, Text, Time, VersionNumber } from "./SchemaValues.
 
 const urlForm = `an http or https URL of at most ${maxWebhookUrlLength} characters, without credentials and fragment`
 
-const Url = Schema.String.check(Schema.makeFilter(isWebhookUrl, { expected: urlForm }))
+const Url = Schema.String.check(Schema.makeFilter(isWebhookUrl, { expected: urlForm })).annotate({
+  description: `${urlForm[0]!.toUpperCase()}${urlForm.slice(1)}.`
+})
 
 const several = <S extends Schema.Top>(schema: S, most: number) => {
   const expected = `1 to ${most} of them`
