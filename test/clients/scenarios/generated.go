@@ -4,6 +4,7 @@ package main
 import (
 	"context"
 	"crypto/rand"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"os"
@@ -11,7 +12,11 @@ import (
 	wallet "github.com/local/wallet"
 )
 
-func key() string { return rand.Text() }
+func key() string {
+	drawn := make([]byte, 16)
+	rand.Read(drawn)
+	return hex.EncodeToString(drawn)
+}
 
 func check(holds bool, what any) {
 	if !holds {
