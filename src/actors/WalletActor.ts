@@ -54,7 +54,7 @@ export interface ActorContext {
   /** The wallet has loaded or grown: what it takes counts. Synchronous, O(1). */
   readonly resized: (actor: WalletActor) => void
   /**
-   * A wallet that has nothing to do, to be appended to by another one; from now on it has. `undefined`: it is not in
+   * A wallet with nothing decided, to be appended to by another one; from now on it has. `undefined`: it is not in
    * memory, or busy, or not this node's. Synchronous, O(1).
    */
   readonly borrow: (walletId: string) => WalletActor | undefined

@@ -1,11 +1,13 @@
 /** Pages of the log that were read or have come of late, for all feeds of a node: within a bound, the least recently used goes. */
+import type { WalletEvent } from "../domain/Event.ts"
+import type { Metadata } from "../domain/Limits.ts"
 import type { PositionedEvent } from "../stores/EventStore.ts"
 
 /** Pages that are kept at most, besides their bound in bytes: they are looked through one by one. */
 const maxPages = 256
 
-/** Of an event beside its metadata: its object, and its text where it is served. */
-const eventBytes = 2_048
+/** Of an event, or of one of its legs, beside the metadata: the object, and the text where it is served. */
+const partBytes = 2_048
 
 /** Of a pair of metadata, the longest. */
 const pairBytes = 1_152
@@ -25,8 +27,15 @@ const freeze = (value: unknown): void => {
   for (const inner of Object.values(value)) freeze(inner)
 }
 
-const bytesOf = ({ recorded: { event } }: PositionedEvent): number =>
-  eventBytes + ("metadata" in event ? Object.keys(event.metadata).length * pairBytes : 0)
+const partBytesOf = (part: object & { readonly metadata?: Metadata }): number =>
+  partBytes + (part.metadata === undefined ? 0 : Object.keys(part.metadata).length * pairBytes)
+
+/** What an event takes that is kept to be served, about, and rather more. */
+export const servedBytes = (event: WalletEvent): number => {
+  let bytes = partBytesOf(event)
+  if ("legs" in event) for (const leg of event.legs) bytes += partBytesOf(leg)
+  return bytes
+}
 
 export class FeedPages {
   readonly #pages = new Map<FeedPage, number>()
@@ -41,7 +50,7 @@ export class FeedPages {
   add(after: bigint, events: ReadonlyArray<PositionedEvent>): bigint {
     const page: FeedPage = { after, last: events[events.length - 1]!.position, events }
     freeze(page)
-    const bytes = events.reduce((total, event) => total + bytesOf(event), 0)
+    const bytes = events.reduce((total, event) => total + servedBytes(event.recorded.event), 0)
     this.#pages.set(page, bytes)
     this.#bytes += bytes
     for (const [oldest, size] of this.#pages) {

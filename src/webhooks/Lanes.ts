@@ -10,6 +10,7 @@
  * Nothing here waits or asks anybody: a snapshot of all is one moment.
  */
 import type { RecordedEvent } from "../domain/Event.ts"
+import { servedBytes } from "../engine/FeedPages.ts"
 import type { WalletBehind } from "../stores/WebhookStore.ts"
 import type { Backoff } from "./Backoff.ts"
 import type { WebhookBounds } from "./WebhookBounds.ts"
@@ -18,6 +19,7 @@ import type { WebhookBounds } from "./WebhookBounds.ts"
 interface WaitingEvent {
   readonly recorded: RecordedEvent
   readonly after: bigint
+  readonly bytes: number
 }
 
 export class Lane {
@@ -69,6 +71,8 @@ export class Lanes {
   /** All events up to it were handed over. */
   #read: bigint
   #events = 0
+  /** Of these. */
+  #bytes = 0
   #behind = 0
   /** Those that the store has otherwise. */
   #changed = new Set<Lane>()
@@ -89,7 +93,8 @@ export class Lanes {
   }
 
   get hasRoom(): boolean {
-    return this.#events < this.#bounds.windowEvents && this.#behind < this.#bounds.walletsBehind
+    const { walletsBehind, windowBytes, windowEvents } = this.#bounds
+    return this.#events < windowEvents && this.#bytes < windowBytes && this.#behind < walletsBehind
   }
 
   get behind(): ReadonlyArray<Lane> {
@@ -127,8 +132,7 @@ export class Lanes {
     const lane = this.#lanes.get(walletId)
     if (lane === undefined) {
       const made = new Lane(walletId, version - 1, version, recorded.time)
-      made.events.push({ recorded, after })
-      this.#events++
+      this.#hold(made, recorded, after)
       this.#lanes.set(walletId, made)
       return made
     }
@@ -140,11 +144,17 @@ export class Lanes {
       return undefined
     }
     lane.through = version
-    lane.events.push({ recorded, after })
-    this.#events++
+    this.#hold(lane, recorded, after)
     if (lane.events.length > this.#bounds.walletEvents && this.#behind < this.#bounds.walletsBehind)
       this.fallBehind(lane)
     return undefined
+  }
+
+  #hold(lane: Lane, recorded: RecordedEvent, after: bigint): void {
+    const bytes = servedBytes(recorded.event)
+    lane.events.push({ recorded, after, bytes })
+    this.#events++
+    this.#bytes += bytes
   }
 
   /** All up to here were handed over, or nobody wants them. */
@@ -157,6 +167,7 @@ export class Lanes {
     if (lane.isBehind) return
     lane.since = lane.events[0]?.recorded.time ?? lane.since
     this.#events -= lane.events.length
+    for (const { bytes } of lane.events) this.#bytes -= bytes
     lane.events.length = 0
     lane.isBehind = true
     this.#behind++
@@ -175,7 +186,7 @@ export class Lanes {
   /** `from`: where the lane was when the attempt began; it may have been put back since. */
   acknowledged(lane: Lane, version: number, from: number): void {
     if (!lane.isBehind) {
-      lane.events.shift()
+      this.#bytes -= lane.events.shift()?.bytes ?? 0
       this.#events--
     }
     this.passedBy(lane, version, from)

@@ -3,8 +3,10 @@
 export interface WebhookBounds {
   /** Endpoints of an installation: each is a follower of the log, with connections of its own. */
   readonly webhooks: number
-  /** Events of one endpoint that are read and not acknowledged, some 2 kB each, at most 25: then the reading waits. */
+  /** Events of one endpoint that are read and not acknowledged: then the reading waits. */
   readonly windowEvents: number
+  /** … and what they take, bytes: one of a hundred legs takes as much as a hundred others. */
+  readonly windowBytes: number
   /** … and of one wallet: a wallet with more is delivered from its own stream, beside all others. */
   readonly walletEvents: number
   /** Wallets of one endpoint that are behind, some 300 bytes each. More are an endpoint that is away: the reading waits. */
@@ -48,6 +50,7 @@ export interface WebhookBounds {
 export const defaultWebhookBounds: WebhookBounds = {
   webhooks: 64,
   windowEvents: 256,
+  windowBytes: 1024 * 1024,
   walletEvents: 32,
   walletsBehind: 1_000,
   attemptsAtOnce: 12,

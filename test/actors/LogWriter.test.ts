@@ -130,6 +130,34 @@ describe("the log writer gathers", () => {
       })
   )
 
+  it.effect("tells a wallet that waits for room until its time is up that nothing has happened", () =>
+    Effect.gen(function* () {
+      const { installation, node } = yield* installNode({ bounds: { appendCommits: 1, appendsInFlight: 1 } })
+      yield* Effect.forEach(["a", "b", "c"], (id) => create(node, id))
+      const landing = yield* Deferred.make<void>()
+      node.log.appendFaults.push(Faults.landLate(landing))
+      for (let n = 0; n < 100; n++) node.log.appendFaults.push(Faults.loseRequest)
+      const from = node.log.appends.length
+      const callers = [yield* Effect.forkChild(Effect.flip(credit(node, "a", 1n, "k")))]
+      yield* until(() => node.log.appends.length > from, "an append is in flight")
+      for (const id of ["b", "c"]) callers.push(yield* Effect.forkChild(Effect.flip(credit(node, id, 1n, "k"))))
+      yield* waiting(node, 1)
+      yield* TestClock.adjust("11 seconds")
+      const told = yield* Effect.forEach(callers, (fiber) => Fiber.join(fiber))
+      assert.deepStrictEqual(
+        told.map(({ _tag }) => _tag),
+        ["OutcomeUnknown", "OutcomeUnknown", "StoreUnavailable"]
+      )
+      yield* Deferred.succeed(landing, undefined)
+      node.log.appendFaults.length = 0
+      yield* TestClock.adjust("2 seconds")
+      // What was let go is not done afterwards; the wallet goes on.
+      assert.isFalse((yield* credit(node, "c", 2n, "later")).replayed)
+      assert.deepStrictEqual(installation.types("c"), ["WalletCreated", "WalletCredited"])
+      for (const id of ["a", "b", "c"]) yield* assertConsistent(installation, node, id)
+    })
+  )
+
   it.effect("keeps to the bounds of one append", () =>
     Effect.gen(function* () {
       const { installation, node } = yield* installNode({ bounds: { appendCommits: 2, appendEvents: 3 } })

@@ -1,5 +1,6 @@
 /** What linters ask of the document, what generators of clients need, and that its schemas say what is written. */
 import { assert, describe, it } from "@effect/vitest"
+import * as Schema from "effect/Schema"
 import { publicData } from "../../../src/domain/PublicEvent.ts"
 import { isProblemCode, problemBody, problemStatus } from "../../../src/http/api/Problem.ts"
 import { goldenEvents } from "../../domain/GoldenEvents.ts"
@@ -7,6 +8,17 @@ import { everyMember } from "../everyMember.ts"
 import { document, exampleOf, faultOf, type Media, nodesOf, operations, referred, schemaOf } from "./OpenApiJson.ts"
 
 const { schemas } = document.components
+
+/** Of cases that a member tells apart. */
+const Union = Schema.Struct({
+  discriminator: Schema.Struct({
+    propertyName: Schema.String,
+    mapping: Schema.Record(Schema.String, Schema.String)
+  }),
+  oneOf: Schema.Array(Schema.Struct({ $ref: Schema.String }))
+})
+
+const unionOf = (name: string) => Schema.decodeUnknownSync(Union)(schemas[name])
 
 const refsOf = (node: unknown): ReadonlyArray<string> =>
   nodesOf(node).flatMap(([, { $ref }]) => (typeof $ref === "string" ? [$ref] : []))
@@ -121,10 +133,7 @@ describe("the OpenAPI document", () => {
   })
 
   it("has one schema of problems, which takes each for what its code says", () => {
-    const { discriminator, oneOf } = schemas["Problem"] as unknown as {
-      readonly discriminator: { readonly propertyName: string; readonly mapping: Readonly<Record<string, string>> }
-      readonly oneOf: ReadonlyArray<{ readonly $ref: string }>
-    }
+    const { discriminator, oneOf } = unionOf("Problem")
     assert.strictEqual(discriminator.propertyName, "code")
     assert.sameMembers(Object.keys(discriminator.mapping), Object.keys(problemStatus))
     for (const code of Object.keys(problemStatus).filter(isProblemCode)) {
@@ -147,10 +156,7 @@ describe("the OpenAPI document", () => {
   })
 
   it("knows every command of a batch by its type, and asks each for its key", () => {
-    const { discriminator, oneOf } = schemas["BatchCommand"] as unknown as {
-      readonly discriminator: { readonly mapping: Readonly<Record<string, string>> }
-      readonly oneOf: ReadonlyArray<{ readonly $ref: string }>
-    }
+    const { discriminator, oneOf } = unionOf("BatchCommand")
     assert.sameMembers(
       oneOf.map(({ $ref }) => $ref),
       Object.values(discriminator.mapping)
