@@ -40,6 +40,10 @@ export const transactionIdOf = (eventId: string, number: number): string => {
   return `${eventId.slice(0, 20)}${hex.slice(0, 3)}-${hex.slice(3)}${eventId.slice(28)}`
 }
 
+/** Whether it may be the id of a transaction of that event: they differ in random bits alone, and in few of these. */
+export const isTransactionOf = (transactionId: string, eventId: string): boolean =>
+  transactionId.slice(0, 20) === eventId.slice(0, 20) && transactionId.slice(28) === eventId.slice(28)
+
 /** `count`: taken modulo 4,096. `tail`: what follows the version digit of a random UUID; the middle of it is used. */
 export const eventIdOf = (prefix: string, count: number, tail: string, tag: string): string =>
   prefix + hexDigits[count & 0xfff]! + tail.slice(3, 13) + tag

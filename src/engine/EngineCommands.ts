@@ -8,7 +8,6 @@ import type { CommandError, TransactionNotFound } from "../actors/EngineError.ts
 import { EventIds } from "../actors/EventIds.ts"
 import type { Reply, Seen } from "../actors/Mailbox.ts"
 import type { WalletHistory } from "../actors/WalletHistory.ts"
-import { WritePipeline } from "../actors/WritePipeline.ts"
 import type { ClientCommand } from "../domain/CommandForm.ts"
 import { malformed } from "../domain/CommandForm.ts"
 import type { RemoteCommand } from "../domain/Command.ts"
@@ -17,7 +16,8 @@ import type { Metadata } from "../domain/Limits.ts"
 import { isIdempotencyKey, ownMetadata } from "../domain/Limits.ts"
 import { HoldClosed, InvalidRequest } from "../domain/Rejection.ts"
 import type { SearchProgress } from "../search/SearchProgress.ts"
-import type { EventStore } from "../stores/EventStore.ts"
+import type { WritePipeline } from "../actors/WritePipeline.ts"
+import { EventStore } from "../stores/EventStore.ts"
 import { Persistence } from "../stores/Persistence.ts"
 import { StoreUnavailable } from "../stores/StoreError.ts"
 import type { Effected } from "./Answers.ts"
@@ -25,6 +25,7 @@ import { captureAnswer, commandAnswer, holdAnswer, openHolds, tentative, transac
 import { beginCaptureTo, captureTo } from "./CaptureTo.ts"
 import { type CommandOrigin, keyOf, malformedOrigin } from "./CommandOrigin.ts"
 import { type Durabilities, makeDurabilities, nothingDurable } from "./Durabilities.ts"
+import { ReadShare } from "./ReadShare.ts"
 import {
   askedTransactionRefund,
   isBehind,
@@ -79,7 +80,15 @@ export const make = Effect.fnUntraced(function* (
 ): Effect.fn.Return<
   Commands,
   never,
-  TransferSaga | WalletCalls | WalletHistory | WritePipeline | EventStore | Persistence | EventIds | SearchProgress
+  | TransferSaga
+  | WalletCalls
+  | WalletHistory
+  | WritePipeline
+  | EventStore
+  | Persistence
+  | EventIds
+  | ReadShare
+  | SearchProgress
 > {
   const ids = yield* EventIds
   const clock = yield* Clock.Clock
@@ -88,7 +97,7 @@ export const make = Effect.fnUntraced(function* (
   const context: CommandContext = {
     calls,
     persistence,
-    originals: makeOriginals(calls, persistence, yield* WritePipeline, () => clock.currentTimeMillisUnsafe()),
+    originals: makeOriginals({ log: yield* EventStore, persistence, share: yield* ReadShare }),
     replayedReply: yield* makeReplayedReply,
     nextId: () => ids.next(clock.currentTimeMillisUnsafe()),
     durabilities: yield* makeDurabilities(bounds)

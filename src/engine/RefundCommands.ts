@@ -9,28 +9,27 @@
 import * as Effect from "effect/Effect"
 import type { CommandError } from "../actors/EngineError.ts"
 import { TransactionNotFound } from "../actors/EngineError.ts"
-import type { WritePipeline } from "../actors/WritePipeline.ts"
 import { malformed } from "../domain/CommandForm.ts"
 import type { RefundTransaction, SendTransfer } from "../domain/Command.ts"
 import { isId, noMetadata, ownMetadata } from "../domain/Limits.ts"
-import { placeOfEvent } from "../domain/EventId.ts"
+import { isTransactionOf, placeOfEvent } from "../domain/EventId.ts"
 import { type RefundBound, refundDirections } from "../domain/Refund.ts"
 import { refundLeft } from "../domain/RefundRules.ts"
 import { InvalidRequest, NotRefundable, RefundExceeded, TransferNotFound } from "../domain/Rejection.ts"
 import type { RecordedEvent } from "../domain/Event.ts"
 import type { Transaction, Transfer } from "../domain/Wallet.ts"
+import { mayBeLate } from "../pipeline/LateEvents.ts"
+import type { EventStore } from "../stores/EventStore.ts"
 import type { Persistence } from "../stores/Persistence.ts"
 import { refundsBehind, StoreUnavailable } from "../stores/StoreError.ts"
 import type { RefundTransactionInput, RefundTransferInput } from "./EngineApi.ts"
 import { concurrentWallets } from "./LegsSteps.ts"
+import type { ReadShare } from "./ReadShare.ts"
 import type { TransferRequest } from "./TransferSaga.ts"
 import type { WalletCalls } from "./WalletCalls.ts"
 
 /** So often a look is taken again within one command. */
 export const refundLooks = 5
-
-/** An id that is younger may be of an event that Persistence does not have yet; behind a log apart. */
-const unseenMillis = 60_000
 
 /** Whether another look may help, which a caller need not know of. */
 export const isBehind = (error: { readonly _tag: string }): boolean =>
@@ -41,13 +40,9 @@ const notYetThere = (what: string) =>
 
 /** What the rows say of originals. */
 export interface Originals {
-  /** `walletId`: that has to have made it, if that is said. */
-  readonly transaction: (
-    transactionId: string,
-    walletId: string | undefined
-  ) => Effect.Effect<Transaction, CommandError | TransactionNotFound>
+  readonly transaction: (transactionId: string) => Effect.Effect<Transaction, CommandError | TransactionNotFound>
   /** One that is completed, and no refund itself. */
-  readonly transfer: (transferId: string, walletId: string | undefined) => Effect.Effect<Transfer, CommandError>
+  readonly transfer: (transferId: string) => Effect.Effect<Transfer, CommandError>
   readonly bound: (original: Transaction) => Effect.Effect<RefundBound, CommandError>
   /** In the order asked. */
   readonly bounds: (
@@ -56,27 +51,33 @@ export interface Originals {
   ) => Effect.Effect<ReadonlyArray<RefundBound>, CommandError>
 }
 
-export const makeOriginals = (
-  calls: WalletCalls["Service"],
-  persistence: Persistence["Service"],
-  pipeline: WritePipeline["Service"],
-  now: () => number,
-  carried: (transferId: string) => Transfer | undefined = () => undefined
-): Originals => {
-  /** Rows may be missing that are on their way. */
-  const isOnItsWay = (at: number | undefined): boolean => {
-    if (!pipeline.separate) return false
-    const { lagMillis, queuedEvents } = pipeline.load()
-    if (at === undefined) return queuedEvents > 0
-    // A clock that is ahead of this one's has made it, or nobody has.
-    return now() - at <= unseenMillis + (queuedEvents > 0 ? lagMillis : 0)
-  }
-  /** Whether the wallet has events that Persistence does not have yet. */
-  const isBehindOf = Effect.fnUntraced(function* (walletId: string): Effect.fn.Return<boolean, CommandError> {
-    if (!pipeline.separate) return false
-    const wallet = yield* calls.current(walletId, -1)
-    const persisted = yield* persistence.persistedVersions([walletId])
-    return (wallet?.version ?? -1) > (persisted.get(walletId)?.version ?? -1)
+interface OriginalStores {
+  readonly log: EventStore["Service"]
+  readonly persistence: Persistence["Service"]
+  readonly share: ReadShare["Service"]
+}
+
+export const makeOriginals = ({ log, persistence, share }: OriginalStores): Originals => {
+  /** Whether the rows of such an event may be on their way, from whichever node. What cannot be told now may be. */
+  const isOnItsWay = (isOne: (recorded: RecordedEvent) => boolean): Effect.Effect<boolean, CommandError> =>
+    log.writesPersistence
+      ? Effect.succeed(false)
+      : share
+          .query(mayBeLate({ log, persistence }, isOne))
+          .pipe(
+            Effect.catchTags({ RateLimited: () => Effect.succeed(true), EventUnreadable: () => Effect.succeed(true) })
+          )
+  /** Answers `undefined` only of what is not in the log. */
+  const found = Effect.fnUntraced(function* <A>(
+    look: Effect.Effect<A | undefined, CommandError>,
+    what: string,
+    isOne: (recorded: RecordedEvent) => boolean
+  ): Effect.fn.Return<A | undefined, CommandError> {
+    const first = yield* look
+    if (first !== undefined || log.writesPersistence) return first
+    if (yield* isOnItsWay(isOne)) return yield* notYetThere(what)
+    // It may have come after the first look, and before the second.
+    return yield* look
   })
   const bounds: Originals["bounds"] = (transfer, legs) => {
     const asked = legs.map((leg) => ({ walletId: transfer.legs[leg]!.to, of: transfer.id, leg }))
@@ -85,26 +86,20 @@ export const makeOriginals = (
     )
   }
   return {
-    transaction: Effect.fnUntraced(function* (transactionId, walletId) {
-      const found = yield* persistence.transaction(transactionId)
-      if (found !== undefined) return found
-      const place = placeOfEvent(transactionId)
-      const isBehind =
-        walletId === undefined ? place !== undefined && isOnItsWay(place.time) : yield* isBehindOf(walletId)
-      if (isBehind) return yield* notYetThere(`transaction ${transactionId}`)
-      // It may have come after the first look, and before the second.
-      const come = pipeline.separate ? yield* persistence.transaction(transactionId) : undefined
-      if (come !== undefined) return come
-      return yield* new TransactionNotFound({ transactionId })
+    transaction: Effect.fnUntraced(function* (transactionId) {
+      // What is no event's id is nobody's.
+      const isOne = (recorded: RecordedEvent): boolean => isTransactionOf(transactionId, recorded.id)
+      const look = persistence.transaction(transactionId)
+      const transaction =
+        placeOfEvent(transactionId) === undefined
+          ? yield* look
+          : yield* found(look, `transaction ${transactionId}`, isOne)
+      return transaction ?? (yield* new TransactionNotFound({ transactionId }))
     }),
-    transfer: Effect.fnUntraced(function* (transferId, walletId) {
-      const transfer = yield* persistence.transfer(transferId)
-      if (transfer === undefined) {
-        const isKnown = carried(transferId) !== undefined
-        const isLate = isKnown || isOnItsWay(undefined) || (walletId !== undefined && (yield* isBehindOf(walletId)))
-        if (isLate) return yield* notYetThere(`transfer ${transferId}`)
-        return yield* new TransferNotFound({ transferId })
-      }
+    transfer: Effect.fnUntraced(function* (transferId) {
+      const isOne = ({ event }: RecordedEvent): boolean => "transferId" in event && event.transferId === transferId
+      const transfer = yield* found(persistence.transfer(transferId), `transfer ${transferId}`, isOne)
+      if (transfer === undefined) return yield* new TransferNotFound({ transferId })
       if (transfer.status === "reversed" || transfer.refundOf !== null) {
         return yield* new NotRefundable({ id: transferId })
       }
@@ -151,7 +146,7 @@ export const transactionRefund = Effect.fnUntraced(function* (
   asked: AskedTransactionRefund
 ): Effect.fn.Return<RefundTransaction, CommandError | TransactionNotFound> {
   const { transactionId } = asked
-  const original = yield* originals.transaction(transactionId, asked.walletId)
+  const original = yield* originals.transaction(transactionId)
   if (asked.walletId !== undefined && asked.walletId !== original.walletId) {
     return yield* new TransactionNotFound({ transactionId })
   }
@@ -338,7 +333,7 @@ export const transferRefund = Effect.fnUntraced(function* (
   asked: AskedTransferRefund
 ): Effect.fn.Return<TransferCommand, CommandError> {
   const { amount, leg, transferId, walletId } = asked
-  const transfer = yield* context.originals.transfer(transferId, walletId)
+  const transfer = yield* context.originals.transfer(transferId)
   const legs = transfer.legs.length
   if (leg !== null && leg >= legs) {
     return yield* new InvalidRequest({ detail: `leg: the transfer has ${legs}, counted from 0` })

@@ -3,13 +3,13 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type { ActorBounds } from "../actors/ActorBounds.ts"
-import { WritePipeline } from "../actors/WritePipeline.ts"
 import { walletsOf } from "../domain/Legs.ts"
 import { malformed } from "../domain/CommandForm.ts"
 import { bothInvalid } from "../domain/Decision.ts"
 import { ownMetadata } from "../domain/Limits.ts"
 import { InvalidRequest, TransferNotFound } from "../domain/Rejection.ts"
 import type { SearchProgress } from "../search/SearchProgress.ts"
+import { EventStore } from "../stores/EventStore.ts"
 import { Persistence } from "../stores/Persistence.ts"
 import { type Answered, CommandMetrics } from "./CommandMetrics.ts"
 import { tracedTransfer } from "./CommandTrace.ts"
@@ -57,7 +57,7 @@ export const make = Effect.fnUntraced(function* (
 ): Effect.fn.Return<
   EngineTransfers,
   never,
-  Persistence | TransferSaga | CommandMetrics | ReadShare | SearchProgress | WalletCalls | WritePipeline
+  EventStore | Persistence | TransferSaga | CommandMetrics | ReadShare | SearchProgress | WalletCalls
 > {
   const metrics = yield* CommandMetrics
   const clock = yield* Clock.Clock
@@ -67,8 +67,7 @@ export const make = Effect.fnUntraced(function* (
   const durabilities = yield* makeDurabilities(bounds)
 
   const calls = yield* WalletCalls
-  const pipeline = yield* WritePipeline
-  const originals = makeOriginals(calls, persistence, pipeline, () => clock.currentTimeMillisUnsafe(), saga.carried)
+  const originals = makeOriginals({ log: yield* EventStore, persistence, share })
   const bounded = makeBoundedLegs(persistence)
 
   const counting = (startedAt: number) => (exit: Exit.Exit<Answered, TransferError>) =>

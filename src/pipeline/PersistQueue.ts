@@ -68,8 +68,13 @@ export class PersistQueue {
     this.lowWatermarks.delete(lowWatermark)
   }
 
-  add(commit: Commit, position: bigint, lowWatermark: LowWatermark, now: number): void {
+  /** The log has come that far: what of this node's is not there yet will land after it. */
+  seen(position: bigint): void {
     if (position > this.known) this.known = position
+  }
+
+  add(commit: Commit, position: bigint, lowWatermark: LowWatermark, now: number): void {
+    this.seen(position)
     this.events += commit.events.length
     const queued = this.waiting.get(commit.walletId)
     if (queued === undefined) {

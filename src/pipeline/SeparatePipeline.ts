@@ -33,6 +33,12 @@ import { ReversibleEvents } from "./ReversibleEvents.ts"
 /** Between two looks at the gauges. */
 const gaugeInterval = "1 second"
 
+/**
+ * Between two looks of a node with nothing on its way at where the log is: what is above its checkpoint is looked
+ * through by whoever asks for an event that has no rows yet, and after its death.
+ */
+const checkpointInterval = "500 millis"
+
 /** Until there are actors. What is refused by then is found open in Persistence. */
 const nobody: PersistenceListener = {
   persisted: () => undefined,
@@ -100,6 +106,7 @@ const make = Effect.fnUntraced(function* (bounds: ActorBounds) {
   const written = Effect.sync(() => state.flushedIfEmpty(catchUpQueue))
   yield* Effect.forkScoped(Effect.forever(Effect.andThen(state.filled, Effect.andThen(writeNext, written))))
   yield* Effect.forkScoped(Effect.repeat(measured(state, catchUpQueue), Schedule.spaced(gaugeInterval)))
+  yield* Effect.forkScoped(movingCheckpoint({ log, persistence, owner, state, catchUpQueue }))
 
   return WritePipeline.of({
     separate: true,
@@ -113,9 +120,7 @@ const make = Effect.fnUntraced(function* (bounds: ActorBounds) {
       if (unoffered !== undefined) reversible.found(walletId, unoffered)
       return catchUpQueue.run(walletId)
     },
-    startCatchUp: (walletId) => {
-      catchUpQueue.add(walletId, CatchUpQueue.noLowWatermark)
-    },
+    startCatchUp: (walletId) => void catchUpQueue.add(walletId, CatchUpQueue.noLowWatermark),
     isCatchingUp: (walletId) => catchUpQueue.isCatchingUp(walletId),
     load: () => loadOf(state, catchUpQueue, compensations.failed),
     flush: state.flush(catchUpQueue)
@@ -205,10 +210,33 @@ class PipelineState {
     return Effect.suspend(() => (this.isBusy(catchUpQueue) ? this.flushed.await : Effect.void))
   }
 
-  private isBusy(catchUpQueue: CatchUpQueue.CatchUpQueue): boolean {
+  isBusy(catchUpQueue: CatchUpQueue.CatchUpQueue): boolean {
     return this.queue.wallets > 0 || this.active.since !== undefined || !catchUpQueue.isEmpty
   }
 }
+
+interface CheckpointContext {
+  readonly log: EventStore["Service"]
+  readonly persistence: Persistence["Service"]
+  readonly owner: string
+  readonly state: PipelineState
+  readonly catchUpQueue: CatchUpQueue.CatchUpQueue
+}
+
+/** Batches record the checkpoint of a node that has any. One that was removed with all rows is not for this to put back. */
+const movingCheckpoint = ({ catchUpQueue, log, owner, persistence, state }: CheckpointContext) =>
+  Effect.gen(function* () {
+    const head = yield* log.head
+    if (state.isBusy(catchUpQueue)) return
+    state.queue.seen(head.position)
+    const checkpoint = state.queue.checkpoint(catchUpQueue.lowWatermarks())
+    const recorded = (yield* persistence.checkpoints).find((one) => one.owner === owner)
+    if (recorded !== undefined && recorded.position < checkpoint) yield* persistence.setCheckpoint(owner, checkpoint)
+  }).pipe(
+    // Whether the stores answer is told by those whose work it is; the next look is soon.
+    Effect.ignore({ log: "Debug" }),
+    Effect.repeat(Schedule.spaced(checkpointInterval))
+  )
 
 const loadOf = (
   { budget, failure, lagMillis, queue }: PipelineState,

@@ -6,7 +6,7 @@ import * as Fiber from "effect/Fiber"
 import type { WalletEventType } from "../../src/domain/Event.ts"
 import * as Faults from "../support/FaultyEventStore.ts"
 import { assertVerified, install, installNode, type Node, until, transferModes } from "../support/Installation.ts"
-import { balances, count, refundTransfer, within } from "../support/RefundCalls.ts"
+import { balances, count, refund, refundTransfer, within } from "../support/RefundCalls.ts"
 import { assertConserved, fund, pass, send } from "../support/TransferCalls.ts"
 
 /** Dies before an append of that type at that wallet. */
@@ -19,6 +19,9 @@ const cutOff = (node: Node, type: WalletEventType, walletId: string): void => {
     read: () => undefined
   }
 }
+
+/** The id of an event that nobody has made. */
+const laterThan = (id: string): string => `${id.slice(0, 9)}ffff${id.slice(13)}`
 
 /** a → b 60, b → c 150, c → a 5. */
 const legs = [
@@ -278,6 +281,50 @@ describe("a refund of several legs whose first step is not persisted yet", () =>
       }
       assert.deepStrictEqual(yield* balances(node, "a", "b", "c"), [1_000n, 1_000n, 1_000n])
       assert.strictEqual(assertConserved(installation), 0n)
+    })
+  )
+})
+
+describe("a refund of what another node has appended, and nobody has persisted yet", () => {
+  it.effect("is to be asked again, never unknown; of what nobody has appended it is unknown at once", () =>
+    Effect.gen(function* () {
+      const installation = yield* install({ separate: true })
+      const node = yield* installation.start()
+      yield* within(1, fund(node, ["a", "b"], 1_000n))
+      node.persistence.writesAway = true
+      const { transaction } = yield* within(
+        1,
+        node.engine.debit({ walletId: "a", amount: 7n, idempotencyKey: "d", await: "committed" })
+      )
+      const sending = yield* Effect.forkChild(Effect.exit(send(node, "b", "a", 60n, "t")))
+      yield* until(() => count(installation, "b", "TransferSent") === 1, "it is sent")
+      node.kill()
+      const other = yield* installation.start()
+      other.persistence.writesAway = true
+      const sent = installation.events("b").find(({ event }) => event._tag === "TransferSent")!.event
+      assert.isTrue("transferId" in sent)
+      const transferId = "transferId" in sent ? sent.transferId : ""
+      assert.strictEqual(installation.state.transfers.size, 0)
+      const asked = [
+        yield* within(1, Effect.flip(refundTransfer(other, transferId, "r"))),
+        yield* within(1, Effect.flip(refund(other, transaction.id, "r"))),
+        yield* within(1, Effect.flip(refundTransfer(other, `${transferId}x`, "r"))),
+        // Of the same wallet, a moment later.
+        yield* within(1, Effect.flip(refund(other, laterThan(transaction.id), "r")))
+      ]
+      assert.deepStrictEqual(
+        asked.map(({ _tag }) => _tag),
+        ["StoreUnavailable", "StoreUnavailable", "TransferNotFound", "TransactionNotFound"]
+      )
+      other.persistence.writesAway = false
+      yield* pass(30)
+      const made = yield* within(2, refund(other, transaction.id, "r"))
+      assert.strictEqual(made.transaction.amount, 7n)
+      const back = yield* within(2, refundTransfer(other, transferId, "back"))
+      assert.deepInclude(back.transfer, { amount: 60n, status: "completed", refundOf: transferId })
+      yield* Fiber.interrupt(sending)
+      assert.strictEqual(assertConserved(installation), 0n)
+      yield* assertVerified(installation)
     })
   )
 })
