@@ -9,6 +9,7 @@ import * as Command from "effect/cli/Command"
 import * as Cause from "effect/Cause"
 import * as Exit from "effect/Exit"
 import { readFileSync } from "node:fs"
+import { PackageVersion } from "../cli/PackageVersion.ts"
 import { Shutdown } from "../cli/ServeCommand.ts"
 import { walletCommand } from "../cli/WalletCommand.ts"
 import "./endWhenDone.ts"
@@ -60,6 +61,6 @@ const teardown: Runtime.Teardown = (exit, onExit) => {
 }
 
 Command.run(walletCommand, { version: manifest.version }).pipe(
-  Effect.provide(Layer.merge(NodeServices.layer, shutdown)),
+  Effect.provide(Layer.mergeAll(NodeServices.layer, shutdown, Layer.succeed(PackageVersion, manifest.version))),
   (program) => NodeRuntime.runMain(program, { teardown })
 )

@@ -25,6 +25,8 @@ export interface ServiceConfig {
   readonly webhooks: WebhooksConfig
   /** `WALLET_API_KEY`: an admin key, instead of the one made at the first start. */
   readonly apiKey: Option.Option<Redacted.Redacted>
+  /** `WALLET_MCP_KEY`: with which `wallet mcp` acts over standard input and output. */
+  readonly mcpKey: Option.Option<Redacted.Redacted>
   /** `WALLET_LOG_LEVEL`, default `Info`. */
   readonly logLevel: LogLevel.LogLevel
   /** `WALLET_LOG_FORMAT`; none: pretty on a terminal, JSON otherwise. */
@@ -103,9 +105,13 @@ const telemetry: Config.Config<TelemetryConfig> = Config.all({
 /** Read by their names, whichever part uses them. */
 const secrets: Config.Config<ServiceSecrets> = Config.all({
   keys: Config.all(
-    ["WALLET_API_KEY", "WALLET_CLUSTER_SECRET", "ELASTICSEARCH_API_KEY", "ELASTICSEARCH_PASSWORD"].map((name) =>
-      Config.option(Config.Redacted(name))
-    )
+    [
+      "WALLET_API_KEY",
+      "WALLET_MCP_KEY",
+      "WALLET_CLUSTER_SECRET",
+      "ELASTICSEARCH_API_KEY",
+      "ELASTICSEARCH_PASSWORD"
+    ].map((name) => Config.option(Config.Redacted(name)))
   ),
   headers: telemetry.pipe(
     Config.map(({ headers }) =>
@@ -130,6 +136,7 @@ const config: Config.Config<Omit<ServiceConfig, "unknown">> = Config.all({
   http: httpConfig,
   webhooks: webhooksConfig,
   apiKey: Config.option(Config.Redacted("WALLET_API_KEY")),
+  mcpKey: Config.option(Config.Redacted("WALLET_MCP_KEY")),
   logLevel: Config.LogLevel("WALLET_LOG_LEVEL").pipe(Config.withDefault("Info" as const)),
   logFormat: Config.option(Config.Literals(["pretty", "json"], "WALLET_LOG_FORMAT")),
   telemetry,

@@ -4,6 +4,7 @@ import { importCommand } from "./import/ImportCommand.ts"
 import { inspectCommand } from "./tools/InspectCommand.ts"
 import { keysCommand } from "./KeysCommand.ts"
 import { loadCommand } from "./load/LoadCommand.ts"
+import { mcpCommand } from "./McpCommand.ts"
 import { migrateCommand } from "./MigrateCommand.ts"
 import { replayCommand } from "./tools/ReplayCommand.ts"
 import { serveCommand } from "./ServeCommand.ts"
@@ -22,6 +23,7 @@ export const walletCommand = Command.make("wallet").pipe(
     replayCommand,
     inspectCommand,
     keysCommand,
-    loadCommand
+    loadCommand,
+    mcpCommand
   ])
 )

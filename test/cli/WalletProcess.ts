@@ -8,7 +8,7 @@ import { createInterface } from "node:readline"
 import { fileURLToPath } from "node:url"
 
 const root = resolve(import.meta.dirname, "../..")
-const executable = join(root, "src/bin/wallet.ts")
+export const executable = join(root, "src/bin/wallet.ts")
 
 /** Where processes of tests keep what they compiled, if anywhere. */
 export const compileCache: Readonly<Record<string, string>> =
