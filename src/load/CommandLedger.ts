@@ -23,6 +23,19 @@ class BytePages {
     const page = (this.pages[Math.floor(index / pageSize)] ??= new Uint8Array(pageSize))
     page[index % pageSize] = value
   }
+
+  pack(): ReadonlyArray<Uint8Array | undefined> {
+    return this.pages
+  }
+
+  /** Of bytes that are 0 where the others are not. */
+  addPacked(pages: ReadonlyArray<Uint8Array | undefined>): void {
+    pages.forEach((other, index) => {
+      if (other === undefined) return
+      const page = (this.pages[index] ??= new Uint8Array(pageSize))
+      for (let byte = 0; byte < pageSize; byte++) page[byte] = page[byte]! | other[byte]!
+    })
+  }
 }
 
 /** An accepted command that is to be sent once more: the answer has to be the same. */
@@ -35,6 +48,17 @@ export type Movement = readonly [wallet: number, amount: number]
 
 /** So many accepted commands are kept to be sent again, drawn evenly from all. */
 export const sampleSize = 256
+
+/** As it goes from one thread to another. */
+export interface PackedLedger {
+  readonly states: ReadonlyArray<Uint8Array | undefined>
+  readonly moved: Float64Array
+  readonly acceptedBy: Float64Array
+  readonly sample: ReadonlyArray<AcceptedCommand>
+  readonly sampled: number
+  readonly commands: number
+  readonly open: number
+}
 
 export class CommandLedger {
   /** By command: its state, and in the upper half of the byte how many sides of it the wallets must show. */
@@ -84,6 +108,34 @@ export class CommandLedger {
     const place = Math.floor(this.random() * ++this.sampled)
     if (this.sample.length < sampleSize) this.sample.push(one)
     else if (place < sampleSize) this.sample[place] = one
+  }
+
+  pack(): PackedLedger {
+    const { acceptedBy, commands, moved, open, sample, sampled } = this
+    return { states: this.states.pack(), moved, acceptedBy, sample, sampled, commands, open }
+  }
+
+  /** Of the same wallets, and of other commands: what another thread has sent. */
+  addPacked(other: PackedLedger): void {
+    this.states.addPacked(other.states)
+    other.moved.forEach((amount, wallet) => (this.moved[wallet] = this.movedBy(wallet) + amount))
+    other.acceptedBy.forEach((count, wallet) => (this.acceptedBy[wallet] = (this.acceptedBy[wallet] ?? 0) + count))
+    this.commands = Math.max(this.commands, other.commands)
+    this.open += other.open
+    this.mix(other.sample, other.sampled)
+  }
+
+  /** Two even samples to one: each place is drawn from the one or the other by how many each stands for. */
+  private mix(sample: ReadonlyArray<AcceptedCommand>, sampled: number): void {
+    const [own, others] = [[...this.sample], [...sample]]
+    const share = this.sampled / Math.max(1, this.sampled + sampled)
+    this.sample.length = 0
+    while (this.sample.length < sampleSize && own.length + others.length > 0) {
+      const isOwn = others.length === 0 || (own.length > 0 && this.random() < share)
+      const from = isOwn ? own : others
+      this.sample.push(...from.splice(Math.floor(this.random() * from.length), 1))
+    }
+    this.sampled += sampled
   }
 
   movedBy(wallet: number): number {

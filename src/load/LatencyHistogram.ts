@@ -1,5 +1,13 @@
 /** Latencies in an HDR histogram: constant memory, however many there are, and any percentile of them. */
-import { build, type Histogram } from "hdr-histogram-js"
+import { build, decodeFromCompressedBase64, encodeIntoCompressedBase64, type Histogram } from "hdr-histogram-js"
+
+/** As it goes from one thread to another. */
+export interface PackedHistogram {
+  /** HDR's own compressed form; empty: of none. */
+  readonly counts: string
+  readonly longest: number
+  readonly sum: number
+}
 
 /** Latencies in microseconds, from 1. A percentile is at most 0.1 % too high at 3 significant digits, 1 % at 2. */
 export class LatencyHistogram {
@@ -37,6 +45,18 @@ export class LatencyHistogram {
     this.counts.add(other.counts)
     this.sum += other.sum
     this.longest = Math.max(this.longest, other.longest)
+  }
+
+  pack(): PackedHistogram {
+    const { longest, sum } = this
+    return { counts: this.count === 0 ? "" : encodeIntoCompressedBase64(this.counts), longest, sum }
+  }
+
+  addPacked({ counts, longest, sum }: PackedHistogram): void {
+    if (counts === "") return
+    this.counts.add(decodeFromCompressedBase64(counts, 64))
+    this.sum += sum
+    this.longest = Math.max(this.longest, longest)
   }
 
   /** `fraction`: 0–1. What so large a part of them does not exceed; 0 of none. */

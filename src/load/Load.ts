@@ -13,9 +13,11 @@ import type { Mix } from "./LoadCommand.ts"
 import { closedLoop, type LoopOptions, openLoop } from "./LoadLoop.ts"
 import { type LoadReport, reportOf } from "./LoadReport.ts"
 import { LoadTarget, type Usage } from "./LoadTarget.ts"
+import { type LoadThreads, startThreads } from "./LoadThreads.ts"
 import { makeWallets, openingBalance } from "./LoadWallets.ts"
 import { Operations, RunNames } from "./Operations.ts"
 import { Tally } from "./Tally.ts"
+import { everyTurn, partOf, type Turn, turnsOf } from "./Turns.ts"
 import type { Distribution } from "./WalletChoice.ts"
 import { workload } from "./Workload.ts"
 
@@ -42,6 +44,8 @@ export interface LoadOptions {
   readonly drainMillis: number
   /** For the check, milliseconds; 0: none. */
   readonly checkMillis: number
+  /** That send it; left out: this one. */
+  readonly threads?: LoadThreads | undefined
   /** About once a second. */
   readonly onProgress: (progress: LoadProgress) => Effect.Effect<void>
 }
@@ -76,7 +80,7 @@ const ownUsage = (): Usage => {
 }
 
 /** Draws from the seed, apart from what else is drawn from it. */
-const drawsOf = (seed: string, purpose: string): Effect.Effect<() => number> =>
+export const drawsOf = (seed: string, purpose: string): Effect.Effect<() => number> =>
   Effect.map(
     Random.withSeed(Effect.service(Random.Random), `${seed} ${purpose}`),
     (random) => () => random.nextDoubleUnsafe()
@@ -110,25 +114,57 @@ const watchProgress = Effect.fnUntraced(function* ({ onProgress }: LoadOptions, 
   }
 })
 
-const sendAll = Effect.fnUntraced(function* (options: LoadOptions, tally: Tally, operations: Operations, from: number) {
+/** What is sent, apart from who sends it. */
+export type SendOptions = Pick<
+  LoadOptions,
+  "loop" | "phases" | "distribution" | "mix" | "batch" | "seed" | "drainMillis"
+>
+
+/** Sends what is this turn's. `from`: the number of the load's first command. */
+export const sendTurn = Effect.fnUntraced(function* (
+  options: SendOptions,
+  turn: Turn,
+  from: number,
+  sending: Pick<LoopOptions, "tally" | "operations" | "elapsed">
+) {
   const { batch, drainMillis, loop, phases, seed } = options
-  const nextOperation = yield* workload(options, from)
+  const nextOperation = turnsOf(yield* workload(options, from), turn, batch)
+  const loopOptions: LoopOptions = { ...sending, nextOperation, batch, drainMillis }
+  if (loop._tag === "Closed") return yield* closedLoop(loopOptions, partOf(loop.callers, turn))
   const draw = yield* drawsOf(seed, "arrivals")
-  const now = yield* monotonicNow
-  const startedAt = now()
-  const elapsed = () => now() - startedAt
-  const loopOptions: LoopOptions = { tally, operations, nextOperation, batch, elapsed, drainMillis }
   // A batch is one arrival.
   const batches = phases.map((phase) => ({ ...phase, from: phase.from / batch, to: phase.to / batch }))
-  const sending =
-    loop._tag === "Closed"
-      ? closedLoop(loopOptions, loop.callers)
-      : openLoop(loopOptions, arrivalTimes(batches, loop.arrivals, draw), loop.connections)
-  yield* sending.pipe(
-    Effect.raceFirst(watchProgress(options, tally, elapsed)),
-    Effect.raceFirst(watchUsage(tally, elapsed))
-  )
+  const nextDue = turnsOf(arrivalTimes(batches, loop.arrivals, draw), turn, 1)
+  return yield* openLoop(loopOptions, nextDue, partOf(loop.connections, turn))
 })
+
+/** Milliseconds from now on, monotonic. */
+export const startWatch: Effect.Effect<() => number> = Effect.map(monotonicNow, (now) => {
+  const startedAt = now()
+  return () => now() - startedAt
+})
+
+/** Sends the load from this thread, or from some of their own. */
+const sendAll = Effect.fnUntraced(function* (
+  options: LoadOptions,
+  from: number,
+  {
+    ledger,
+    operations,
+    tally
+  }: { readonly tally: Tally; readonly ledger: CommandLedger; readonly operations: Operations }
+) {
+  const { threads } = options
+  const watched = <A, E, R>(sending: Effect.Effect<A, E, R>, elapsed: () => number) =>
+    sending.pipe(Effect.raceFirst(watchProgress(options, tally, elapsed)), Effect.raceFirst(watchUsage(tally, elapsed)))
+  if (threads === undefined) {
+    const elapsed = yield* startWatch
+    return yield* watched(sendTurn(options, everyTurn, from, { tally, operations, elapsed }), elapsed)
+  }
+  const started = yield* startThreads(options, threads, from)
+  const elapsed = yield* startWatch
+  return yield* watched(started.send({ tally, ledger }), elapsed)
+}, Effect.scoped)
 
 const hottestOf = (ledger: CommandLedger, names: RunNames, millis: number): LoadReport["hottest"] =>
   [...ledger.acceptedBy.entries()]
@@ -155,7 +191,7 @@ export const runLoad = Effect.fnUntraced(function* (options: LoadOptions) {
   // Its wallets' past is no part of the load.
   ledger.acceptedBy.fill(0)
   const tally = new Tally(options.phases)
-  yield* sendAll(options, tally, operations, wallets * history)
+  yield* sendAll(options, wallets * history, { tally, ledger, operations })
   const millis = options.checkMillis
   if (millis > 0) yield* onProgress({ _tag: "Check" })
   const check =

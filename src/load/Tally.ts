@@ -1,14 +1,16 @@
 /** What a load counts while it runs, each operation by the phase in which it was due. */
 import { millisOf, type Phase } from "./ArrivalTimes.ts"
-import { LatencyHistogram } from "./LatencyHistogram.ts"
-import { loadKinds } from "./LoadCommand.ts"
-import { durabilities, type LoadReply } from "./LoadTarget.ts"
+import { LatencyHistogram, type PackedHistogram } from "./LatencyHistogram.ts"
+import { type LoadKind, loadKinds } from "./LoadCommand.ts"
+import { durabilities, type DurabilityLevel, type LoadReply } from "./LoadTarget.ts"
 import { type Outcome, outcomes } from "./Outcome.ts"
-import { Timeline } from "./Timeline.ts"
+import { type PackedTimeline, Timeline } from "./Timeline.ts"
 import type { Operation } from "./Workload.ts"
 
 /** Later than this after its due time an operation was sent late, milliseconds. */
 export const lateMillis = 10
+
+const failures = outcomes.filter((outcome) => outcome !== "accepted")
 
 const histograms = <Name extends string>(names: ReadonlyArray<Name>) =>
   new Map(names.map((name) => [name, new LatencyHistogram()] as const))
@@ -27,6 +29,15 @@ export class PhaseTally {
   constructor(phase: Phase) {
     this.phase = phase
   }
+
+  add(other: PackedTally["phases"][number]): void {
+    this.offered += other.offered
+    this.sent += other.sent
+    this.late += other.late
+    this.good += other.good
+    for (const outcome of outcomes) this.outcomes[outcome] += other.outcomes[outcome]
+    this.latency.addPacked(other.latency)
+  }
 }
 
 /** What an operation's times are, milliseconds from the load's start. */
@@ -35,6 +46,33 @@ export interface Times {
   readonly due: number
   readonly sentAt: number
   readonly now: number
+}
+
+type PhaseCounts = Pick<PhaseTally, "offered" | "sent" | "late" | "good" | "outcomes">
+
+type Packed<Name extends string> = ReadonlyArray<readonly [Name, PackedHistogram]>
+
+/** As it goes from one thread to another. */
+export interface PackedTally {
+  readonly phases: ReadonlyArray<PhaseCounts & { readonly latency: PackedHistogram }>
+  readonly all: PackedHistogram
+  readonly kinds: Packed<LoadKind>
+  readonly durable: Packed<DurabilityLevel>
+  readonly byOutcome: Packed<Outcome>
+  readonly sendDelay: PackedHistogram
+  readonly service: PackedHistogram
+  readonly codes: Tally["codes"]
+  readonly timeline: PackedTimeline
+}
+
+const packed = <Name extends string>(histograms: ReadonlyMap<Name, LatencyHistogram>): Packed<Name> =>
+  Array.from(histograms, ([name, histogram]) => [name, histogram.pack()] as const)
+
+const addPacked = <Name extends string>(
+  histograms: ReadonlyMap<Name, LatencyHistogram>,
+  packed: Packed<Name>
+): void => {
+  for (const [name, one] of packed) histograms.get(name)?.addPacked(one)
 }
 
 export class Tally {
@@ -98,9 +136,9 @@ export class Tally {
 
   completed({ kind }: Operation, { due, now, sentAt }: Times, { code, durable, outcome }: LoadReply): void {
     const micros = (now - due) * 1_000
-    const point = this.timeline.at(due)
+    // The later first: with it two points may become one.
     this.timeline.at(now).outcomes[outcome]++
-    point.latency.record(micros)
+    this.timeline.at(due).latency.record(micros)
     this.recent.record(micros)
     this.answered++
     if (outcome !== "accepted") this.failures++
@@ -117,6 +155,50 @@ export class Tally {
     if (outcome === "accepted") return
     const codes = this.codes[outcome]
     codes.set(code, (codes.get(code) ?? 0) + 1)
+  }
+
+  /** What was answered elsewhere, for progress; the rest of it comes with `addPacked`. */
+  addRecent(answered: number, failures: number, recent: PackedHistogram): void {
+    this.answered += answered
+    this.failures += failures
+    this.recent.addPacked(recent)
+  }
+
+  pack(): PackedTally {
+    return {
+      phases: this.phases.map(({ good, late, latency, offered, outcomes, sent }) => ({
+        offered,
+        sent,
+        late,
+        good,
+        outcomes,
+        latency: latency.pack()
+      })),
+      all: this.all.pack(),
+      kinds: packed(this.kinds),
+      durable: packed(this.durable),
+      byOutcome: packed(this.byOutcome),
+      sendDelay: this.sendDelay.pack(),
+      service: this.service.pack(),
+      codes: this.codes,
+      timeline: this.timeline.pack()
+    }
+  }
+
+  /** Of the same phases. */
+  addPacked(other: PackedTally): void {
+    this.phases.forEach((phase, index) => phase.add(other.phases[index]!))
+    this.all.addPacked(other.all)
+    addPacked(this.kinds, other.kinds)
+    addPacked(this.durable, other.durable)
+    addPacked(this.byOutcome, other.byOutcome)
+    this.sendDelay.addPacked(other.sendDelay)
+    this.service.addPacked(other.service)
+    this.timeline.addPacked(other.timeline)
+    for (const outcome of failures) {
+      const codes = this.codes[outcome]
+      for (const [code, count] of other.codes[outcome]) codes.set(code, (codes.get(code) ?? 0) + count)
+    }
   }
 
   /** The latencies since the last call. */

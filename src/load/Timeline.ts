@@ -1,5 +1,5 @@
 /** How a load went over time: points of equal width, which are joined in pairs when there are too many. */
-import { LatencyHistogram } from "./LatencyHistogram.ts"
+import { LatencyHistogram, type PackedHistogram } from "./LatencyHistogram.ts"
 import type { Usage } from "./LoadTarget.ts"
 import type { Outcome } from "./Outcome.ts"
 
@@ -18,14 +18,32 @@ export class TimelinePoint {
   client: Usage | undefined
   service: Usage | undefined
 
+  /** What was counted elsewhere at the same time. */
+  count({ offered, outcomes, sent }: Pick<TimelinePoint, "offered" | "sent" | "outcomes">): void {
+    this.offered += offered
+    this.sent += sent
+    for (const name of Object.keys(this.outcomes) as ReadonlyArray<Outcome>) this.outcomes[name] += outcomes[name]
+  }
+
   join(next: TimelinePoint): void {
-    this.offered += next.offered
-    this.sent += next.sent
-    for (const name of Object.keys(this.outcomes) as ReadonlyArray<Outcome>) this.outcomes[name] += next.outcomes[name]
+    this.count(next)
     this.latency.add(next.latency)
     this.client = next.client ?? this.client
     this.service = next.service ?? this.service
   }
+}
+
+interface PackedPoint {
+  readonly offered: number
+  readonly sent: number
+  readonly outcomes: Readonly<Record<Outcome, number>>
+  readonly latency: PackedHistogram
+}
+
+/** As it goes from one thread to another; what the processes use is not of a thread. */
+export interface PackedTimeline {
+  readonly width: number
+  readonly points: ReadonlyArray<PackedPoint>
 }
 
 export class Timeline {
@@ -40,6 +58,25 @@ export class Timeline {
     const index = Math.floor(whole / this.width)
     while (this.points.length <= index) this.points.push(new TimelinePoint())
     return this.points[index]!
+  }
+
+  pack(): PackedTimeline {
+    const points = this.points.map(({ latency, offered, outcomes, sent }) => ({
+      offered,
+      sent,
+      outcomes,
+      latency: latency.pack()
+    }))
+    return { width: this.width, points }
+  }
+
+  addPacked({ points, width }: PackedTimeline): void {
+    while (this.width < width) this.halve()
+    points.forEach((packed, index) => {
+      const point = this.at(index * width)
+      point.count(packed)
+      point.latency.addPacked(packed.latency)
+    })
   }
 
   private halve(): void {

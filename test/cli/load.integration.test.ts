@@ -143,6 +143,45 @@ describe("wallet load", () => {
     })
   )
 
+  it.live("of several threads sends what one would, and is checked as one", () =>
+    Effect.gen(function* () {
+      const { environment } = yield* service
+      const args = ["load", "--wallets", "5", "--seconds", "2", "--warmup", "0", "--seed", "many", "--json"]
+      const open = ["--rate", "100", "--arrivals", "poisson", "--mix", "credit=4,transfer=2,order=1,read=1"]
+      const [one, three] = yield* Effect.forEach(["1", "3"], (threads) =>
+        Effect.map(
+          runWallet([...args, ...open, "--threads", threads, "--run", `t${threads}`], environment),
+          (ended) => {
+            assert.strictEqual(ended.code, 0, ended.stderr)
+            return reportIn(ended.stdout)
+          }
+        )
+      )
+      assert.isAbove(three!.offered, 100)
+      assert.deepStrictEqual([three!.offered, three!.sent, three!.accepted], [one!.offered, one!.sent, one!.accepted])
+      for (const kind of ["credit", "transfer", "order", "read"] as const) {
+        assert.strictEqual(three!.latency[kind]?.count, one!.latency[kind]?.count, kind)
+      }
+      assert.deepStrictEqual(
+        three!.hottest.map(({ accepted }) => accepted),
+        one!.hottest.map(({ accepted }) => accepted)
+      )
+      assert.isTrue(three!.check.ok)
+      if (three!.check.ok !== null && one!.check.ok !== null) {
+        assert.deepStrictEqual(three!.check.commands, one!.check.commands)
+        assert.isAbove(three!.check.keys.same, 50)
+      }
+      const closed = yield* runWallet(
+        [...args, "--callers", "5", "--threads", "2", "--batch", "10", "--mix", "credit=1", "--run", "c"],
+        environment
+      )
+      assert.strictEqual(closed.code, 0, closed.stderr)
+      assert.isAbove(reportIn(closed.stdout).accepted, 0)
+      const wrong = yield* runWallet([...args, "--callers", "2", "--threads", "3"], environment)
+      assert.deepStrictEqual([wrong.code, wrong.stderr.includes("--threads")], [2, true])
+    })
+  )
+
   it.live("says what is wrong with its flags, and that nobody is there to drive", () =>
     Effect.gen(function* () {
       const folder = yield* temporaryFolder

@@ -59,6 +59,9 @@ export const loadFlags = {
     Flag.withDescription("How far a command is to be when it is answered"),
     Flag.withDefault("persisted")
   ),
+  threads: whole("threads", 1, 64, 1).pipe(
+    Flag.withDescription("Threads that send it together, where one is not enough; of a load over HTTP")
+  ),
   batch: whole("batch", 1, 1_000, 1).pipe(Flag.withDescription("Operations of one request (credit, debit, transfer)")),
   history: whole("history", 0, 100_000, 0).pipe(
     Flag.withDescription("Credits of each wallet before the load begins: wallets with a past")

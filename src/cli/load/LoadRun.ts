@@ -11,10 +11,11 @@ import { WalletEngine } from "../../engine/WalletEngine.ts"
 import type { Phase } from "../../load/ArrivalTimes.ts"
 import { ComparedRun, compareLoads, comparisonLines } from "../../load/CompareLoads.ts"
 import { layerEngine } from "../../load/EngineTarget.ts"
-import { layerHttp } from "../../load/HttpTarget.ts"
+import { type HttpTargetOptions, layerHttp } from "../../load/HttpTarget.ts"
 import { findKnee, kneeLines, type KneeStep } from "../../load/KneeSearch.ts"
 import { type LoadOptions, type Loop, runLoad } from "../../load/Load.ts"
 import { batchKinds, loadKinds, parseMix } from "../../load/LoadCommand.ts"
+import type { LoadThreads } from "../../load/LoadThreads.ts"
 import { comparisonPage, type LoadDocument, loadPage } from "../../load/LoadPage.ts"
 import { loadLines } from "../../load/LoadReport.ts"
 import { Pacer } from "../../load/Pacer.ts"
@@ -24,7 +25,7 @@ import { loggingLayer } from "../Logging.ts"
 import { CommandFailed, printNote, printResult } from "../Output.ts"
 import { withoutCredentials } from "../Secrets.ts"
 import { loadServiceConfig, type ServiceConfig } from "../ServiceConfig.ts"
-import { findServicePlace, refuseTakeover, type ServicePlace } from "../ServicePlace.ts"
+import { findServicePlace, refuseTakeover, type RunningService, type ServicePlace } from "../ServicePlace.ts"
 import { environmentOf } from "./LoadEnvironment.ts"
 import type { LoadFlags } from "./LoadFlags.ts"
 import { makeLoadProgress } from "./LoadProgress.ts"
@@ -43,9 +44,20 @@ export class LoadFlagsWrong extends Schema.TaggedError<LoadFlagsWrong>()("LoadFl
   }
 }
 
+const targetOf = ({ apiKey, baseUrl }: RunningService, given: LoadFlags): HttpTargetOptions => ({
+  url: new URL(baseUrl),
+  apiKey,
+  await: given.await
+})
+
+const threadsOf = (place: ServicePlace, given: LoadFlags): LoadThreads | undefined =>
+  place._tag === "Here" || given.threads === 1
+    ? undefined
+    : { count: given.threads, target: targetOf(place.service, given) }
+
 const targetLayer = (config: ServiceConfig, place: ServicePlace, given: LoadFlags) =>
   place._tag === "Service"
-    ? layerHttp({ url: new URL(place.service.baseUrl), apiKey: place.service.apiKey, await: given.await })
+    ? layerHttp(targetOf(place.service, given))
     : layerEngine({ await: given.await }).pipe(
         Layer.provide(WalletEngine.layer(config.engine)),
         Layer.provide(storesLayer(config.engine.stores)),
@@ -80,6 +92,7 @@ const loopOf = ({ arrivals, callers, connections, findKnee, rate, scenario }: Lo
 
 const optionsOf = Effect.fnUntraced(function* (
   given: LoadFlags,
+  place: ServicePlace,
   run: string,
   onProgress: LoadOptions["onProgress"]
 ): Effect.fn.Return<LoadOptions, LoadFlagsWrong, FileSystem.FileSystem> {
@@ -105,6 +118,7 @@ const optionsOf = Effect.fnUntraced(function* (
     run,
     drainMillis: drain * 1_000,
     checkMillis: checkSeconds * 1_000,
+    threads: threadsOf(place, given),
     onProgress
   }
 })
@@ -113,8 +127,13 @@ const wrong = (reason: string) => Effect.fail(new LoadFlagsWrong({ reason }))
 
 /** What does not go together, before anything is sent. */
 const refuseFlags = Effect.fnUntraced(function* (given: LoadFlags) {
-  const { files, findKnee, rate, scenario, threshold } = given
+  const { callers, connections, files, findKnee, library, rate, scenario, threads, threshold } = given
   if (files.length > 0) return yield* wrong("files are for --compare")
+  if (library && threads > 1)
+    return yield* wrong("--library drives an engine of this process: --threads does not go with it")
+  const [many, name] =
+    Option.isSome(rate) || Option.isSome(scenario) || findKnee ? [connections, "connections"] : [callers, "callers"]
+  if (threads > many) return yield* wrong(`--threads: each needs one of the --${name}, and there are ${many}`)
   if (Option.isSome(scenario) && (Option.isSome(rate) || findKnee)) {
     return yield* wrong("--scenario has rates of its own: --rate and --find-knee do not go with it")
   }
@@ -159,7 +178,7 @@ const driveLoad = Effect.fnUntraced(function* (given: LoadFlags) {
   const progress = yield* makeLoadProgress
   const now = yield* Clock.currentTimeMillis
   const run = Option.getOrElse(given.run, () => now.toString(36))
-  const options = yield* optionsOf(given, run, progress.show)
+  const options = yield* optionsOf(given, place, run, progress.show)
   if (given.history > 0) yield* printNote(`each wallet gets a past of ${given.history} credits; nothing is restarted`)
   const environment = yield* environmentOf(config.engine.stores, place)
   if (!given.json) yield* printNote(`driving ${environment.driven}`)
