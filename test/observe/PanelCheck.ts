@@ -48,6 +48,20 @@ export const emptyPanels = Effect.fnUntraced(function* (prometheus: Prometheus, 
   return problems
 })
 
-/** Until all of them show something; `settled`: what has to be there before it makes sense to ask. */
+/** More than a rate looks back, in seconds: what is shown at all is shown within it. */
+const tries = 60
+
+/** The same once there has been time to show something: what comes late on a slow machine is no problem. */
+export const stillEmptyPanels = (prometheus: Prometheus, needs: ReadonlyArray<Needs>) =>
+  Effect.flatMap(emptyPanels(prometheus, needs), (first) =>
+    first.length === 0
+      ? Effect.succeed(first)
+      : Effect.repeat(Effect.delay(emptyPanels(prometheus, needs), "1 second"), {
+          times: tries,
+          until: (problems) => problems.length === 0
+        })
+  )
+
+/** How many queries are of these needs: a check of none would always pass. */
 export const panelsWith = (needs: ReadonlyArray<Needs>): number =>
   panelQueries.filter((query) => needs.includes(query.needs)).length

@@ -8,7 +8,7 @@ import { postgresPresent } from "../support/postgres.ts"
 import { prometheusPresent, sayAbsent, shortened, startPrometheus } from "../support/prometheus.ts"
 import { redisPresent } from "../support/redis.ts"
 import { callOf, keepAsking } from "./Calls.ts"
-import { emptyPanels, panelsWith } from "./PanelCheck.ts"
+import { panelsWith, stillEmptyPanels } from "./PanelCheck.ts"
 
 sayAbsent("nodes on dashboards and by alerts")
 
@@ -39,7 +39,7 @@ describe.skipIf(!prometheusPresent || !postgresPresent || !redisPresent)("two no
       const { labels } = yield* prometheus.untilFires("WalletLeasesInDoubt")
       assert.match(labels["instance"] ?? "", /^127\.0\.0\.1:\d+$/)
       assert.isAbove(panelsWith(["cluster"]), 15)
-      assert.deepStrictEqual(yield* emptyPanels(prometheus, ["cluster"]), [])
+      assert.deepStrictEqual(yield* stillEmptyPanels(prometheus, ["cluster"]), [])
 
       // Nobody takes over while Redis does not answer.
       yield* second.end("SIGKILL")

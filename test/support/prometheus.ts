@@ -2,26 +2,20 @@
 import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
-import { spawnSync } from "node:child_process"
 import * as Fs from "node:fs"
 import * as Path from "node:path"
 import { endProcess, findPrograms, freePort, startUntil, temporaryFolder } from "../../bench/servers/ServerProcess.ts"
 import type { Rule, ruleFile } from "../../deploy/observe/source/Rules.ts"
 
-const folder = findPrograms(["prometheus", "promtool"], [])
+const folder = findPrograms(["prometheus"], [])
 
-/** Whether tests on a real Prometheus can run: `describe.skipIf(!prometheusPresent)`. Said loudly when they cannot. */
+/** Whether tests on a real Prometheus can run: `describe.skipIf(!prometheusPresent)`. */
 export const prometheusPresent: boolean = folder !== undefined
 
+/** Says loudly what is not tested where it is absent. */
 export const sayAbsent = (what: string): void => {
   if (!prometheusPresent)
     process.stderr.write(`\n  prometheus: ABSENT - NOT TESTED: ${what} (install the package prometheus)\n\n`)
-}
-
-/** Runs `promtool`; answers its exit code and what it said. */
-export const promtool = (args: ReadonlyArray<string>, cwd: string) => {
-  const { status, stderr, stdout } = spawnSync(Path.join(folder ?? "", "promtool"), args, { cwd, encoding: "utf8" })
-  return { status, said: stdout + stderr }
 }
 
 const Labels = Schema.Record(Schema.String, Schema.String)
