@@ -29,7 +29,9 @@ export const appendSeconds = Metric.histogram("wallet_append_duration_seconds", 
 })
 
 export const appendOutcomes = Metric.frequency("wallet_append_outcomes_total", {
-  description: "Commits by outcome: Appended, Conflict, Fenced, KeySeen, Refused, Failed"
+  description: "Commits by outcome: Appended, Conflict, Fenced, KeySeen, Refused, Failed",
+  // From the start: the first of a kind is an increase, which an alert can see.
+  preregisteredWords: ["Appended", "Conflict", "Fenced", "KeySeen", "Refused", "Failed"]
 })
 
 export const keyLookUps = Metric.counter("wallet_key_lookups_total", {

@@ -10,6 +10,7 @@ import * as Metric from "effect/Metric"
 import { readdirSync } from "node:fs"
 import { performance } from "node:perf_hooks"
 import * as Process from "node:process"
+import { getHeapStatistics } from "node:v8"
 import * as EngineMetrics from "../actors/EngineMetrics.ts"
 import { FastHistogram, removeWithScope } from "../engine/FastCounter.ts"
 
@@ -43,6 +44,11 @@ const gauges: ReadonlyArray<Reading> = [
     name: "nodejs_heap_size_total_bytes",
     description: "Heap taken from the system",
     read: () => Process.memoryUsage().heapTotal
+  },
+  {
+    name: "nodejs_heap_size_limit_bytes",
+    description: "Heap that the process may take; at it the process ends",
+    read: () => getHeapStatistics().heap_size_limit
   },
   {
     name: "nodejs_external_memory_bytes",
@@ -118,10 +124,18 @@ const watchDelay = Effect.fnUntraced(function* (delay: FastHistogram) {
   }
 })
 
-const countersAtZero = Effect.forEach(
-  Object.values(EngineMetrics),
-  (metric) => (metric.type === "Counter" ? Metric.update(metric as Metric.Counter<number>, 0) : Effect.void),
-  { discard: true }
+/** To be looked at is enough for those that know their words. */
+const atZero = (metric: (typeof EngineMetrics)[keyof typeof EngineMetrics]): Effect.Effect<unknown> =>
+  metric.type === "Counter"
+    ? Metric.update(metric as Metric.Counter<number>, 0)
+    : metric.type === "Frequency"
+      ? Metric.value(metric as Metric.Frequency)
+      : Effect.void
+
+const countersAtZero = Effect.andThen(
+  Effect.forEach(Object.values(EngineMetrics), atZero, { discard: true }),
+  // The only gauge of things that come and go which nobody sets before the first of them.
+  Metric.modify(EngineMetrics.openFeeds, 0)
 )
 
 /** As long as the scope lasts. */

@@ -14,7 +14,7 @@ import type { Ownership } from "../actors/Ownership.ts"
 import type { WalletRegistry } from "../actors/WalletRegistry.ts"
 import { partitionOf } from "../domain/Partition.ts"
 import type { CommandMetrics } from "../engine/CommandMetrics.ts"
-import { envelopeOf, isNotOwner, kindOf, resendOf, type WalletCall } from "../engine/WalletCalls.ts"
+import { envelopeOf, isNotOwner, kindOf, resendOf, type WalletCall, wantedOf } from "../engine/WalletCalls.ts"
 import { StoreUnavailable } from "../stores/StoreError.ts"
 import { OwnerBatcher } from "./OwnerBatcher.ts"
 import type { OwnerClient } from "./OwnerClient.ts"
@@ -158,7 +158,7 @@ export class CallRouter {
     if (call.isAnswered) return
     call.isAnswered = true
     const final = call.isInDoubt ? inDoubt(answer, call) : answer
-    this.context.metrics.answered(kindOf(call.call), call.askedAt, final)
+    this.context.metrics.answered(kindOf(call.call), call.askedAt, final, wantedOf(call.call))
     call.resume(final)
   }
 

@@ -1,6 +1,10 @@
 /** Metrics of a node among several and of its leases on Redis; names follow Prometheus' conventions. */
 import * as Metric from "effect/Metric"
 
+export const partitions = Metric.gauge("wallet_partitions", {
+  description: "Partitions of the installation: each of them is to have one owner"
+})
+
 export const partitionsOwned = Metric.gauge("wallet_partitions_owned", {
   description: "Partitions that this node has claimed and still has"
 })

@@ -145,12 +145,30 @@ class Claimer {
   private readonly showOwned = Effect.suspend(() => Metric.update(ClusterMetrics.partitionsOwned, this.owned.size))
 }
 
+/** From the start: the first of each is an increase, which an alert can see. */
+const countersAtZero = Effect.forEach(
+  [
+    ClusterMetrics.claims,
+    ClusterMetrics.partitionsLost,
+    ClusterMetrics.remoteCommands,
+    ClusterMetrics.bounces,
+    ClusterMetrics.resent,
+    ClusterMetrics.leasesLost,
+    ClusterMetrics.graceRefreshes
+  ],
+  (counter) => Metric.update(counter, 0),
+  { discard: true }
+)
+
 const make = Effect.fnUntraced(function* ({ leaseMillis }: ClaimerOptions) {
   const sharding = yield* Sharding
   const claims = yield* ClusterOwnership
   const registry = yield* WalletRegistry
+  const { partitions } = yield* Ownership
+  yield* Metric.update(ClusterMetrics.partitions, partitions)
+  yield* countersAtZero
   const claimer = new Claimer({
-    partitions: makePartitions((yield* Ownership).partitions, sharding),
+    partitions: makePartitions(partitions, sharding),
     sharding,
     leases: yield* LeaseStatus,
     claims,

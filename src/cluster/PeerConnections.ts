@@ -72,14 +72,24 @@ const refused: Readonly<Record<RefusedFor, string>> = {
   too_many: "there are too many"
 }
 
+const refusedFor = (reason: RefusedFor, count: number): Effect.Effect<void> =>
+  Metric.update(Metric.withAttributes(connectionsRefused, { reason }), count)
+
+/** From the start: the first of each is an increase. */
+const refusalsAtZero = Effect.forEach(
+  ["handshake", "undecodable", "silence", "too_many"] as const,
+  (reason) => refusedFor(reason, 0),
+  { discard: true }
+)
+
 /** Counts, and says a word now and then. */
-const makeRefusals = Effect.map(Clock.Clock, (clock) => {
+const makeRefusals = Effect.map(Effect.andThen(refusalsAtZero, Clock.Clock), (clock) => {
   let toldAt = -Infinity
   let untold = 0
   return (reason: RefusedFor, from: string): Effect.Effect<void> =>
     Effect.suspend(() => {
       untold++
-      const counted = Metric.update(Metric.withAttributes(connectionsRefused, { reason }), 1)
+      const counted = refusedFor(reason, 1)
       const now = elapsedMillis(clock)
       if (now - toldAt < tellMillis) return counted
       const more = untold > 1 ? `, and ${untold - 1} others since` : ""

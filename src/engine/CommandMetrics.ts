@@ -12,6 +12,8 @@ import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import type * as Metric from "effect/Metric"
 import type { CommandError, TransferReversed } from "../actors/EngineError.ts"
+import type { Await } from "../actors/Mailbox.ts"
+import { commandCases } from "../domain/Command.ts"
 import { FastCounter, FastHistogram, removeWithScope } from "./FastCounter.ts"
 
 /**
@@ -65,9 +67,41 @@ export const outcomeOf = (exit: Exit.Exit<Answered, CountedError>): Outcome => {
   return { result: "failed", code: "Defect" }
 }
 
+const outcomeCounter = (register: Registrar, kind: string, { code, result }: Outcome): FastCounter => {
+  const tally = new FastCounter()
+  register(tally, "wallet_commands_total", "Commands answered, by what they came to", {
+    kind,
+    result,
+    ...(code === "" ? {} : { code })
+  })
+  return tally
+}
+
+/** An alert waits for the first of these. */
+const alertingOutcomes: ReadonlyArray<Outcome> = [
+  { result: "failed", code: "StoreDefect" },
+  { result: "failed", code: "EventUnreadable" },
+  { result: "failed", code: "Defect" },
+  { result: "unknown", code: "OutcomeUnknown" },
+  { result: "unknown", code: "Interrupted" },
+  { result: "unknown", code: "Undecided" }
+]
+
+/** Of all kinds, from the start and at zero: the first of them is an increase, which an alert can see. */
+const makeAlerting = (register: Registrar) => {
+  const kinds = new Map(
+    [...Object.keys(commandCases), "Transfer"].map((kind) => [
+      kind,
+      new Map(alertingOutcomes.map((outcome) => [outcome.code, outcomeCounter(register, snakeCase(kind), outcome)]))
+    ])
+  )
+  return (kind: string): ReadonlyMap<string, FastCounter> => kinds.get(kind) ?? new Map<string, FastCounter>()
+}
+
 /** All that is counted of one kind of command. */
 class KindTallies {
-  readonly counts = new Map<string, FastCounter>()
+  /** By code, else by result. */
+  readonly counts: Map<string, FastCounter>
   readonly times = new Map<ResultClass, FastHistogram>()
   /** The usual outcome, by the shortest way. */
   readonly okCount: FastCounter
@@ -75,24 +109,19 @@ class KindTallies {
   private readonly register: Registrar
   private readonly kind: string
 
-  constructor(kind: string, register: Registrar) {
+  /** `alerting`: those that are there already. */
+  constructor(kind: string, register: Registrar, alerting: ReadonlyMap<string, FastCounter>) {
     this.kind = kind
     this.register = register
+    this.counts = new Map(alerting)
     this.okCount = this.count(ok)
     this.okTime = this.time("ok")
   }
 
-  count({ code, result }: Outcome): FastCounter {
-    const key = code === "" ? result : code
+  count(outcome: Outcome): FastCounter {
+    const key = outcome.code === "" ? outcome.result : outcome.code
     let tally = this.counts.get(key)
-    if (tally === undefined) {
-      this.counts.set(key, (tally = new FastCounter()))
-      this.register(tally, "wallet_commands_total", "Commands answered, by what they came to", {
-        kind: this.kind,
-        result,
-        ...(code === "" ? {} : { code })
-      })
-    }
+    if (tally === undefined) this.counts.set(key, (tally = outcomeCounter(this.register, this.kind, outcome)))
     return tally
   }
 
@@ -115,6 +144,20 @@ type Registrar = (
   description: string,
   labels: Readonly<Record<string, string>>
 ) => void
+
+/** Of clients' commands that took place, by how far they asked to wait. */
+const waitTallies = (register: Registrar): Readonly<Record<Await, FastHistogram>> => {
+  const waits = {
+    committed: new FastHistogram(commandSeconds),
+    persisted: new FastHistogram(commandSeconds),
+    indexed: new FastHistogram(commandSeconds)
+  }
+  for (const [wanted, tally] of Object.entries(waits)) {
+    const description = "Time from the offer to the owner's answer of clients' commands, by how far they asked to wait"
+    register(tally, "wallet_await_duration_seconds", description, { await: wanted })
+  }
+  return waits
+}
 
 /** `PlaceHold` → `place_hold`. */
 export const snakeCase = (tag: string): string => tag.replace(/(?<=.)[A-Z]/g, "_$&").toLowerCase()
@@ -160,8 +203,16 @@ const kindsAtStart = [
 export class CommandMetrics extends Context.Service<
   CommandMetrics,
   {
-    /** Counts one answer. `kind`: the command's tag; `startedAt`: by the clock, ms. Synchronous. */
-    readonly answered: (kind: string, startedAt: number, answer: Effect.Effect<Answered, CountedError>) => void
+    /**
+     * Counts one answer. `kind`: the command's tag; `startedAt`: by the clock, ms; `wanted`: how far a client asked
+     * to wait, `undefined` for what is none of a client's commands. Synchronous.
+     */
+    readonly answered: (
+      kind: string,
+      startedAt: number,
+      answer: Effect.Effect<Answered, CountedError>,
+      wanted?: Await
+    ) => void
   }
 >()("effect-wallet/engine/CommandMetrics") {
   /** Its series are there as long as its scope; of two in one registry the later one is seen. */
@@ -175,15 +226,18 @@ export class CommandMetrics extends Context.Service<
         registrations.push(tally.register(context, { name, description, labels }))
       }
       yield* removeWithScope(registrations)
+      const alertingOf = makeAlerting(register)
       const kinds = new Map<string, KindTallies>()
       const talliesOf = (kind: string): KindTallies => {
         let tallies = kinds.get(kind)
-        if (tallies === undefined) kinds.set(kind, (tallies = new KindTallies(snakeCase(kind), register)))
+        if (tallies === undefined)
+          kinds.set(kind, (tallies = new KindTallies(snakeCase(kind), register, alertingOf(kind))))
         return tallies
       }
       kindsAtStart.forEach(talliesOf)
+      const waits = waitTallies(register)
       return CommandMetrics.of({
-        answered: (kind, startedAt, answer) => {
+        answered: (kind, startedAt, answer, wanted) => {
           const tallies = talliesOf(kind)
           // A clock that was set back must not make a time negative.
           const seconds = Math.max(0, now() - startedAt) / 1_000
@@ -192,6 +246,7 @@ export class CommandMetrics extends Context.Service<
           if (outcome === ok) {
             tallies.okCount.value++
             tallies.okTime.record(seconds)
+            if (wanted !== undefined) waits[wanted].record(seconds)
           } else {
             tallies.count(outcome).value++
             tallies.time(outcome.result).record(seconds)

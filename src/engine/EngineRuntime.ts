@@ -24,6 +24,7 @@ import { ReadShare } from "./ReadShare.ts"
 import { Reconciler } from "../pipeline/Reconciler.ts"
 import * as StoreIdentity from "../pipeline/StoreIdentity.ts"
 import * as SearchWriter from "../search/SearchWriter.ts"
+import { storeMetrics } from "./StoreMetrics.ts"
 import * as Sweepers from "./Sweepers.ts"
 import * as TransferCommands from "./TransferCommands.ts"
 import { TransferSaga } from "./TransferSaga.ts"
@@ -47,7 +48,7 @@ export const make = Effect.fnUntraced(function* (bounds: ActorBounds) {
 
 /** The actors of one node, over whatever ownership they are given. */
 export const layerWallets = (bounds: ActorBounds) =>
-  LogFeed.layer(bounds).pipe(
+  Layer.merge(LogFeed.layer(bounds), storeMetrics).pipe(
     Layer.provideMerge(ReadShare.layer(bounds)),
     Layer.provideMerge(AutoRebuild.layer.pipe(Layer.provideMerge(SearchWriter.layer()))),
     Layer.provideMerge(WalletRegistry.layer(bounds)),

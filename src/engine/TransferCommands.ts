@@ -70,8 +70,8 @@ export const make = Effect.fnUntraced(function* (
   const originals = makeOriginals({ log: yield* EventStore, persistence, share })
   const bounded = makeBoundedLegs(persistence)
 
-  const counting = (startedAt: number) => (exit: Exit.Exit<Answered, TransferError>) =>
-    Effect.sync(() => metrics.answered("Transfer", startedAt, exit))
+  const counting = (startedAt: number, wanted: Await) => (exit: Exit.Exit<Answered, TransferError>) =>
+    Effect.sync(() => metrics.answered("Transfer", startedAt, exit, wanted))
 
   const beginTransfer: EngineTransfers["beginTransfer"] = taking((input) => {
     const request = requestOf(input, false)
@@ -82,7 +82,7 @@ export const make = Effect.fnUntraced(function* (
     const begun = saga.begin(request)
     const walletIds = walletsIn(request.command)
     const timed = (deadline: IndexDeadline) => {
-      const count = counting(clock.currentTimeMillisUnsafe())
+      const count = counting(clock.currentTimeMillisUnsafe(), request.await)
       /** Each caller's own: the run goes on with its transfer, and others may have joined it. */
       const answer = ({ persisted, replayed, transfer }: TransferOutcome) =>
         Effect.map(durabilities.of(persisted, walletIds, deadline), (durability) => ({

@@ -73,7 +73,7 @@ export class WalletCalls extends Context.Service<
           const kind = kindOf(call)
           const answered = (answer: Effect.Effect<Reply, ActorError>) => {
             const told = forCallers(answer, call.command.walletId)
-            metrics.answered(kind, offeredAt, told)
+            metrics.answered(kind, offeredAt, told, wantedOf(call))
             resume(told)
           }
           const refusal = registry.offer(envelopeOf(call, offeredAt, answered))
@@ -91,6 +91,15 @@ export class WalletCalls extends Context.Service<
 
 /** As metrics name it: dry runs are none of the commands. */
 export const kindOf = ({ command, dryRun }: WalletCall): string => (dryRun ? "DryRun" : command._tag)
+
+/**
+ * How far a client asked to wait; `undefined`: a dry run, or the engine's own step. The first step of a transfer has
+ * its client's key, and is none of the client's commands: the transfer is, and is counted at its end.
+ */
+export const wantedOf = ({ await: wanted, command, dryRun, key }: WalletCall): Await | undefined =>
+  dryRun || !key.startsWith("c:") || command._tag === "SendTransfer" || command._tag === "BeginLegs"
+    ? undefined
+    : wanted
 
 export const envelopeOf = (
   call: WalletCall,

@@ -7,7 +7,7 @@ import * as HttpServerRequest from "effect/http/HttpServerRequest"
 import type { HttpServerResponse } from "effect/http/HttpServerResponse"
 import type * as Metric from "effect/Metric"
 import { FastCounter, FastHistogram, removeWithScope } from "../engine/FastCounter.ts"
-import { routeOf } from "./RequestTelemetry.ts"
+import { definedRoutes, routeOf } from "./RequestTelemetry.ts"
 
 /** Seconds, to the head of the reply: a feed is not counted until it ends. */
 const requestSeconds = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10]
@@ -27,33 +27,55 @@ type Register = (
 /** The requests of one method and route. */
 class RouteTallies {
   readonly time = new FastHistogram(requestSeconds)
-  private readonly statuses = new Map<number | typeof aborted, FastCounter>()
+  private readonly statuses: Map<number | typeof aborted, FastCounter>
   private readonly labels: { readonly method: string; readonly route: string }
   private readonly register: Register
 
-  constructor(method: string, route: string, register: Register) {
+  /** `defect`: of the status 500, where it is there already. */
+  constructor(method: string, route: string, register: Register, defect: FastCounter | undefined) {
     this.labels = { method, route }
     this.register = register
+    this.statuses = new Map(defect === undefined ? [] : [[500, defect]])
     register(this.time, "http_request_duration_seconds", "Time from a request's head to the answer's", this.labels)
   }
 
   count(status: number | typeof aborted): void {
     let tally = this.statuses.get(status)
     if (tally === undefined) {
-      this.statuses.set(status, (tally = new FastCounter()))
-      this.register(tally, "http_requests_total", "Requests answered", { ...this.labels, status: `${status}` })
+      tally = statusCounter(this.register, this.labels, status)
+      this.statuses.set(status, tally)
     }
     tally.value++
   }
 }
 
+const statusCounter = (
+  register: Register,
+  labels: { readonly method: string; readonly route: string },
+  status: number | typeof aborted
+): FastCounter => {
+  const tally = new FastCounter()
+  register(tally, "http_requests_total", "Requests answered", { ...labels, status: `${status}` })
+  return tally
+}
+
+/** There from the start: the first defect of a route is an increase, which an alert can see. */
+const makeDefects = (register: Register) => {
+  const defects = new Map(
+    definedRoutes.map((labels) => [`${labels.method} ${labels.route}`, statusCounter(register, labels, 500)])
+  )
+  return (method: string, route: string) => defects.get(`${method} ${route}`)
+}
+
 const makeTallies = (register: Register) => {
+  const defectsOf = makeDefects(register)
   const methods = new Map<string, Map<string, RouteTallies>>()
   return (method: string, route: string): RouteTallies => {
     let routes = methods.get(method)
     if (routes === undefined) methods.set(method, (routes = new Map()))
     let tallies = routes.get(route)
-    if (tallies === undefined) routes.set(route, (tallies = new RouteTallies(method, route, register)))
+    if (tallies === undefined)
+      routes.set(route, (tallies = new RouteTallies(method, route, register, defectsOf(method, route))))
     return tallies
   }
 }

@@ -43,6 +43,11 @@ const add = (path: string): void => {
   node.route = routeName(path)
 }
 
+/** Of the definition. */
+export const definedRoutes: ReadonlyArray<{ readonly method: string; readonly route: string }> = Object.values(
+  WalletApi.groups
+).flatMap((group) => Object.values(group.endpoints).map(({ method, path }) => ({ method, route: routeName(path) })))
+
 for (const path of otherPaths) add(path)
 for (const group of Object.values(WalletApi.groups)) {
   for (const endpoint of Object.values(group.endpoints)) add(endpoint.path)

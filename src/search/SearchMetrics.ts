@@ -1,4 +1,5 @@
 /** Metrics of the search index's writer; updated per request and once in a while. */
+import * as Effect from "effect/Effect"
 import * as Metric from "effect/Metric"
 
 export const lagEvents = Metric.gauge("wallet_search_lag_events", {
@@ -51,3 +52,11 @@ export const behindWallets = Metric.gauge("wallet_search_behind_wallets", {
 export const isWriting = Metric.gauge("wallet_search_writer", {
   description: "1 on the node that writes the search index"
 })
+
+/** From the start: the first of each is an increase, which an alert can see. */
+export const begun = Effect.andThen(
+  Effect.forEach([indexedEvents, retries, refreshes, unreadableEvents], (counter) => Metric.update(counter, 0), {
+    discard: true
+  }),
+  Metric.update(behindWallets, 0)
+)

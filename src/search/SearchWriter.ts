@@ -352,6 +352,7 @@ const make = Effect.fnUntraced(function* (
     refused: (walletIds) => writer.patiently(stores.persistence.refusedVersions(walletIds)),
     pauseMillis: bounds.refreshMillis
   })
+  yield* SearchMetrics.begun
   yield* Effect.forkScoped(writer.run)
   yield* Effect.forkScoped(writer.gauging)
   yield* Effect.forkScoped(rounds.run)

@@ -60,7 +60,7 @@ describe("docker-compose.yml", () => {
 
   it("pins every image to a version", () => {
     assert.deepStrictEqual(
-      names(({ image }) => !/:(?:\d+\.\d|local)/.test(image)),
+      names(({ image }) => !/:(?:v?\d+\.\d|local)/.test(image)),
       []
     )
     const [, major = 0, minor = 0] = /kurrentdb:(\d+)\.(\d+)/.exec(compose.services["kurrentdb"]?.image ?? "") ?? []
@@ -116,6 +116,33 @@ describe("docker-compose.yml", () => {
     }
   })
 
+  it("watches it all in the profile for it, with the files of this tree", () => {
+    const inProfile = names(({ profiles }) => profiles?.includes("observe") === true)
+    assert.sameMembers([...inProfile], ["prometheus", "grafana", "collector", "jaeger"])
+    const mounted = inProfile.flatMap((name) =>
+      (compose.services[name]?.volumes ?? []).filter((volume) => volume.startsWith("./"))
+    )
+    const files = mounted.flatMap((volume) =>
+      ["one", "cluster"].map((targets) => volume.replace("${OBSERVE_TARGETS:-one}", targets).split(":")[0] ?? "")
+    )
+    assert.isAbove(files.length, 8)
+    assert.deepStrictEqual(
+      files.filter((file) => !Fs.existsSync(Path.join(root, file))),
+      []
+    )
+    const targets = (name: string) => parse(read(`deploy/observe/targets/${name}.yml`))
+    assert.deepStrictEqual(targets("one"), [{ targets: ["wallet:3000"] }])
+    assert.deepStrictEqual(targets("cluster"), [{ targets: ["node-1:3000", "node-2:3000", "node-3:3000"] }])
+    // None of them reaches a store.
+    const inStores = names(({ networks }) =>
+      Array.isArray(networks) ? networks.includes("stores") : "stores" in networks
+    )
+    assert.deepStrictEqual(
+      inProfile.filter((name) => inStores.includes(name)),
+      []
+    )
+  })
+
   it("keeps what nodes say to each other in a network of their own, without a way out", () => {
     assert.isTrue(compose.networks["nodes"]?.internal)
     const inNodes = names(({ networks }) =>
@@ -147,7 +174,7 @@ describe("docker-compose.yml", () => {
       ["POSTGRES_PASSWORD", "WALLET_API_KEY"]
     )
     for (const { how, name } of secrets)
-      assert.match(`${name}${how}`, /^(REDIS_PASSWORD|WALLET_CLUSTER_SECRET):-$|:\?set \w+ in \.env$/)
+      assert.match(`${name}${how}`, /^(REDIS_PASSWORD|WALLET_CLUSTER_SECRET|GRAFANA_PASSWORD):-$|:\?set \w+ in \.env$/)
     const example = read(".env.example")
     for (const { name } of interpolated) assert.match(example, new RegExp(`^${name}=`, "m"))
     for (const { name } of secrets) assert.match(example, new RegExp(`^${name}=$`, "m"))

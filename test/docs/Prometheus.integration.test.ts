@@ -4,11 +4,14 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Metric from "effect/Metric"
 import { spawnSync } from "node:child_process"
+import * as Fs from "node:fs"
+import * as Os from "node:os"
 import * as Path from "node:path"
 import * as EngineMetrics from "../../src/actors/EngineMetrics.ts"
 import { processMetrics } from "../../src/cli/ProcessMetrics.ts"
 import * as ClusterMetrics from "../../src/cluster/ClusterMetrics.ts"
 import { findPrograms } from "../../bench/servers/ServerProcess.ts"
+import { rules } from "../../deploy/observe/source/Rules.ts"
 import * as Server from "../http/TestServer.ts"
 
 const root = Path.resolve(import.meta.dirname, "../..")
@@ -66,6 +69,21 @@ describe.skipIf(folder === undefined)("Prometheus' tool", () => {
     const { said, status } = promtool(["check", "metrics"], "# TYPE wallet_wrong counter\nwallet_wrong 1\n")
     assert.strictEqual(status, 3)
     assert.include(said, "wallet_wrong")
+  })
+
+  it.each(["one", "cluster"])("reads the configuration of the compose file, with the targets of %s", (targets) => {
+    const folder = Fs.mkdtempSync(Path.join(Os.tmpdir(), "effect-wallet-"))
+    try {
+      // As the container has them.
+      Fs.copyFileSync(Path.join(root, "deploy/observe/prometheus.yml"), Path.join(folder, "prometheus.yml"))
+      Fs.copyFileSync(Path.join(root, "docs/prometheus/alerts.yml"), Path.join(folder, "alerts.yml"))
+      Fs.copyFileSync(Path.join(root, `deploy/observe/targets/${targets}.yml`), Path.join(folder, "targets.yml"))
+      const { said, status } = promtool(["check", "config", Path.join(folder, "prometheus.yml")])
+      assert.strictEqual(status, 0, said)
+      assert.include(said, `${rules.length} rules found`)
+    } finally {
+      Fs.rmSync(folder, { recursive: true })
+    }
   })
 
   it("reads the alerts", () => {

@@ -68,6 +68,42 @@ describe("metrics of commands", () => {
     }).pipe(Effect.provide(CommandMetrics.layer.pipe(Layer.provideMerge(registry()))))
   )
 
+  it.effect("tell how long clients' commands took by how far they asked to wait, and a transfer once", () =>
+    Effect.gen(function* () {
+      const wallets = yield* WalletEngine
+      for (const id of ["a", "b"])
+        yield* wallets.createWallet({ id, ownerId: "o", currency: "EUR", idempotencyKey: `new-${id}` })
+      yield* wallets.credit({ walletId: "a", amount: 9n, idempotencyKey: "1", await: "committed" })
+      yield* wallets.credit({ walletId: "a", amount: 9n, idempotencyKey: "1", await: "committed" })
+      yield* wallets.credit({ walletId: "a", amount: 9n, dryRun: true })
+      yield* Effect.flip(wallets.debit({ walletId: "b", amount: 9n, idempotencyKey: "2" }))
+      yield* wallets.transfer({ from: "a", to: "b", amount: 2n, idempotencyKey: "3", await: "indexed" })
+      const found = yield* lines
+      for (const [wanted, count] of [
+        ["committed", 1],
+        ["persisted", 2],
+        ["indexed", 1]
+      ])
+        assert.include(found, `wallet_await_duration_seconds_count{await="${wanted}"} ${count}`)
+    }).pipe(Effect.provide(Layer.fresh(engine).pipe(Layer.provideMerge(registry()))), TestClock.withLive)
+  )
+
+  it.effect("have every defect and unknown outcome from the start, so that the first is an increase", () =>
+    Effect.gen(function* () {
+      const metrics = yield* CommandMetrics
+      const before = yield* lines
+      for (const kind of ["debit", "receive_transfer", "transfer", "expire_hold"])
+        for (const [result, code] of [
+          ["failed", "Defect"],
+          ["failed", "EventUnreadable"],
+          ["unknown", "OutcomeUnknown"]
+        ])
+          assert.include(before, `wallet_commands_total{kind="${kind}",result="${result}",code="${code}"} 0`)
+      metrics.answered("ReceiveTransfer", 0, Effect.die("broken"))
+      assert.include(yield* lines, 'wallet_commands_total{kind="receive_transfer",result="failed",code="Defect"} 1')
+    }).pipe(Effect.provide(CommandMetrics.layer.pipe(Layer.provideMerge(registry()))))
+  )
+
   it.effect("are there from the start, at zero, and gone with their scope", () =>
     Effect.gen(function* () {
       const own = new Map()

@@ -30,6 +30,18 @@ const scrape = Effect.gen(function* () {
 
 describe("metrics over HTTP", () => {
   itLayer(server, { excludeTestServices: true })((it) => {
+    it.effect("have the status 500 of every route from the start, so that the first is an increase", () =>
+      Effect.gen(function* () {
+        const samples = yield* scrape
+        for (const [method, route] of [
+          ["POST", "/v1/batch"],
+          ["GET", "/v1/wallets/{id}"],
+          ["DELETE", "/v1/keys/{id}"]
+        ])
+          assert.strictEqual(samples.get(`http_requests_total{method="${method}",route="${route}",status="500"}`), 0)
+      })
+    )
+
     it.effect("count requests by method, route and status, on the fast path and on the usual one", () =>
       Effect.gen(function* () {
         const { call, wallet } = yield* Server.TestServer

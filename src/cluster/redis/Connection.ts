@@ -140,12 +140,12 @@ export const makeRedisConnection = Effect.fnUntraced(function* (settings: RedisL
     run: Effect.fnUntraced(
       function* (script, keys, args) {
         const attributes = { command: script.name }
+        const errors = Metric.withAttributes(leaseErrors, attributes)
         yield* Metric.update(Metric.withAttributes(leaseCommands, attributes), 1)
+        // There before the first failure, which is then an increase.
+        yield* Metric.update(errors, 0)
         const answer = yield* Effect.tapError(send(script, keys, args), (failure) =>
-          Effect.andThen(
-            Metric.update(Metric.withAttributes(leaseErrors, attributes), 1),
-            outage.begin(clock.monotonicTimeNanosUnsafe(), failure)
-          )
+          Effect.andThen(Metric.update(errors, 1), outage.begin(clock.monotonicTimeNanosUnsafe(), failure))
         )
         yield* outage.end(clock.monotonicTimeNanosUnsafe())
         return answer
