@@ -79,6 +79,8 @@ const outcomeCounter = (register: Registrar, kind: string, { code, result }: Out
 
 /** An alert waits for the first of these. */
 const alertingOutcomes: ReadonlyArray<Outcome> = [
+  { result: "unavailable", code: "StoreUnavailable" },
+  { result: "unavailable", code: "MailboxFull" },
   { result: "failed", code: "StoreDefect" },
   { result: "failed", code: "EventUnreadable" },
   { result: "failed", code: "Defect" },
