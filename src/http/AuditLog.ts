@@ -31,17 +31,19 @@ export const coalesceMillis = 60_000
 /** Keys and operations that are counted at once: of more, one entry of each key tells. */
 const maxCounted = 2_000
 
+/** Characters. */
 const maxDetail = 255
 
 /** Entries that are removed by one statement. */
 const pruneEntries = 1_000
 
+/** Between two looks for entries that are older than they are kept. */
 const pruneInterval = "1 hour"
 
 /** A stop waits so long for the store, milliseconds. */
 const drainMillis = 2_000
 
-const lost = Metric.counter("wallet_audit_lost", {
+const lost = Metric.counter("wallet_audit_lost_total", {
   description: "Entries of the audit list that had no room in line",
   incremental: true
 })
@@ -115,6 +117,8 @@ const make = Effect.gen(function* () {
   const clock = yield* Clock.Clock
   const { auditRetentionMillis } = yield* HttpConfig
   const line = new AuditLine()
+  // What is waited for is there from the start.
+  yield* Metric.update(lost, 0)
 
   const now = (): number => Math.floor(clock.currentTimeMillisUnsafe())
 

@@ -21,6 +21,7 @@ export interface KeyRestriction {
   readonly limits?: { readonly perOperation?: bigint | undefined; readonly perDay?: bigint | undefined } | undefined
 }
 
+/** A search can be narrowed to so many wallets, and currencies; so can a feed. */
 export const maxKeyWallets = 100
 export const maxKeyCurrencies = 20
 

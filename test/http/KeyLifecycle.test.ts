@@ -1,5 +1,6 @@
 /** Keys that expire and secrets that roll, here and on another node; and what is on record of it all. */
 import { assert, it, layer } from "@effect/vitest"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
@@ -21,11 +22,11 @@ const quiet = Logger.layer([])
 const withKeys = <A, E>(effect: Effect.Effect<A, E, ApiKeys | ApiKeyStore>) =>
   effect.pipe(Effect.provide(ApiKeys.layer.pipe(Layer.provideMerge(Layer.fresh(stores)), Layer.provide(quiet))))
 
-/** Another node on the same store. */
+/** Another node on the same store, as long as the scope. */
 const anotherNode = Effect.flatMap(ApiKeyStore, (store) =>
   Effect.map(
     Layer.build(Layer.fresh(ApiKeys.layer).pipe(Layer.provide([Layer.succeed(ApiKeyStore, store), quiet]))),
-    (services) => services
+    (services) => Context.get(services, ApiKeys)
   )
 )
 
@@ -36,14 +37,14 @@ it.effect("a key that expires opens nothing from that millisecond on, on every n
   withKeys(
     Effect.gen(function* () {
       const here = yield* ApiKeys
-      const there = yield* Effect.map(anotherNode, (services) => services)
+      const there = yield* anotherNode
       yield* TestClock.adjust(1_000)
       const { key, secret } = yield* here.create("short", ["wallets:read"], { expiresAt: 11_000 })
       assert.strictEqual(key.expiresAt, 11_000)
       yield* TestClock.adjust(9_999)
-      for (const node of [here, yield* Effect.provide(ApiKeys, there)]) assert.isTrue(yield* isIn(node, secret))
+      for (const node of [here, there]) assert.isTrue(yield* isIn(node, secret))
       yield* TestClock.adjust(1)
-      for (const node of [here, yield* Effect.provide(ApiKeys, there)]) {
+      for (const node of [here, there]) {
         assert.isFalse(yield* isIn(node, secret))
         assert.isUndefined(node.known(Redacted.value(secret)))
       }
@@ -55,7 +56,7 @@ it.effect("a roll leaves the secret before for its grace, two at most, and reach
   withKeys(
     Effect.gen(function* () {
       const here = yield* ApiKeys
-      const there = yield* Effect.provide(ApiKeys, yield* anotherNode)
+      const there = yield* anotherNode
       const restriction = { ownerId: "o", limits: { perDay: 5n } }
       const first = yield* here.create("rolled", ["wallets:read"], { restriction })
       const roll = (graceMillis: number) =>
