@@ -8,6 +8,7 @@ import * as TestClock from "effect/testing/TestClock"
 import { type KeyLimit, maxNamedKeys } from "../../src/domain/KeyLimit.ts"
 import { create, credit, waiting } from "../support/EngineCalls.ts"
 import * as Faults from "../support/FaultyEventStore.ts"
+import { pass, within } from "../support/Separate.ts"
 import { assertConsistent, forgetful, installNode, type Node, transferModes } from "../support/Installation.ts"
 
 const daily = (perDay: bigint, keyId = "key-1"): KeyLimit => ({ keyId, perOperation: null, perDay })
@@ -273,6 +274,50 @@ for (const [name, options] of transferModes) {
         })
         assert.deepInclude<object>(yield* Effect.flip(dry), { _tag: "TransferReversed", leg: 1 })
         for (const id of ["a", "b", "c"]) yield* assertConsistent(installation, node, id)
+      })
+    )
+  })
+}
+
+for (const separate of [false, true]) {
+  describe(`legs of a limited key that a crash leaves behind (${separate ? "two stores" : "one database, step by step"})`, () => {
+    it.effect("are brought to their end under its limit, and reversed where they pass it", () =>
+      Effect.gen(function* () {
+        for (const [before, status] of [
+          [0n, "completed"],
+          [70n, "reversed"]
+        ] as const) {
+          const { installation, node } = yield* installNode({ separate, stepwise: !separate })
+          yield* within(2, wallets(node, "a", "b", "c"))
+          if (before > 0n) yield* within(2, debit(node, before, limit, nextKey(), "b"))
+          // The second wallet never gets its promise into the log, nor its refusal.
+          node.log.draw = {
+            append: () => (write, commits) =>
+              commits.some((commit) => commit.walletId === "b") ? Faults.unavailable(write, commits) : write,
+            read: () => undefined
+          }
+          const legs = [
+            { from: "a", to: "c", amount: 1n },
+            { from: "b", to: "c", amount: 50n }
+          ]
+          const send = (of: Node) => of.engine.transfer({ legs, limit, idempotencyKey: "left" })
+          yield* Effect.forkChild(Effect.exit(send(node)))
+          yield* pass(3)
+          assert.include(installation.types("a"), "LegsBegun")
+          assert.notInclude(installation.types("b"), "LegsPrepared")
+          assert.notInclude(installation.types("b"), "LegsRefused")
+          node.log.kill()
+          node.persistence.kill()
+          const other = yield* installation.start()
+          yield* pass(40)
+          const ended = yield* within(5, Effect.result(send(other)))
+          assert.strictEqual(
+            Result.isSuccess(ended) ? ended.success.transfer.status : "reversed",
+            status,
+            JSON.stringify(ended, (_, value: unknown) => (typeof value === "bigint" ? String(value) : value))
+          )
+          yield* within(5, other.stop)
+        }
       })
     )
   })
