@@ -88,6 +88,7 @@ const keys: ApiKeyStore["Service"] = {
   insert: () => Effect.void,
   put: () => Effect.void,
   list: () => emptyPage,
+  roll: () => Effect.undefined,
   remove: () => Effect.succeed(false),
   all: none,
   installation: (first) => Effect.succeed(first)

@@ -36,4 +36,6 @@ export { holdsAndFreezesContract } from "./testing/contract/HoldsAndFreezesContr
 export { transferContract } from "./testing/contract/TransferContract.ts"
 export { transferSearchContract } from "./testing/contract/TransferSearchContract.ts"
 export { walletSearchContract } from "./testing/contract/WalletSearchContract.ts"
+export { auditStoreContract } from "./testing/contract/AuditStoreContract.ts"
+export { searchedWalletsContract } from "./testing/contract/SearchedWalletsContract.ts"
 export { webhookStoreContract } from "./testing/contract/WebhookStoreContract.ts"

@@ -8,12 +8,22 @@ import type { WalletLimits } from "../domain/Decide.ts"
 import { decide } from "../domain/Decide.ts"
 import type { CommandKey, EventMetadata, RecordedEvent, WalletEvent } from "../domain/Event.ts"
 import { evolve } from "../domain/Evolve.ts"
+import {
+  addSpent,
+  countedIn,
+  dayOf,
+  type KeyLimit,
+  type KeySpent,
+  spentOn,
+  takenBy,
+  takingLeg
+} from "../domain/KeyLimit.ts"
 import { questionsOf } from "../domain/Policy.ts"
 import type { PolicySet, WalletFacts } from "../domain/PolicySet.ts"
 import { PolicyFault } from "../domain/PolicySet.ts"
 import type { Provisional } from "../domain/Provisional.ts"
 import { isBehindRefunds } from "../domain/RefundRules.ts"
-import type { Rejection } from "../domain/Rejection.ts"
+import { KeyLimitExceeded, type Rejection } from "../domain/Rejection.ts"
 import type { Completion } from "../domain/Transfer.ts"
 import type { Wallet } from "../domain/Wallet.ts"
 import { growth, walletBytes } from "../domain/WalletSize.ts"
@@ -32,10 +42,15 @@ import type { Envelope, Resend } from "./Mailbox.ts"
 export type Verdict =
   | Accepted
   | Tried
-  | { readonly _tag: "Rejected"; readonly error: RefusedCommand }
+  | Rejected
   | { readonly _tag: "Same"; readonly first: number }
   | { readonly _tag: "Seen"; readonly version: number }
   | { readonly _tag: "Defect"; readonly defect: unknown }
+
+interface Rejected {
+  readonly _tag: "Rejected"
+  readonly error: RefusedCommand
+}
 
 type RefusedCommand =
   | Rejection
@@ -51,6 +66,8 @@ interface Outcome {
   readonly events: ReadonlyArray<RecordedEvent>
   /** What policies know after them; `undefined`: there are none. */
   readonly facts: WalletFacts | undefined
+  /** What keys have spent after them; `undefined`: that is not known. */
+  readonly spent: KeySpent | undefined
 }
 
 export interface Accepted extends Outcome {
@@ -73,6 +90,7 @@ export interface BatchPlan {
   readonly events: ReadonlyArray<RecordedEvent>
   readonly wallet: Wallet | undefined
   readonly facts: WalletFacts | undefined
+  readonly spent: KeySpent | undefined
   /** Policies that have thrown. */
   readonly faults: ReadonlyArray<PolicyFault>
 }
@@ -97,6 +115,8 @@ export interface PlanContext {
 export interface Current {
   readonly wallet: Wallet | undefined
   readonly facts: WalletFacts | undefined
+  /** What keys with a limit of the day have spent; `undefined`: that is not known, and nothing of theirs is accepted. */
+  readonly spent: KeySpent | undefined
 }
 
 export const planBatch = (start: Current, batch: ReadonlyArray<Envelope>, context: PlanContext): BatchPlan => {
@@ -122,7 +142,7 @@ export const planBatch = (start: Current, batch: ReadonlyArray<Envelope>, contex
     accepted.set(envelope.key, index)
     for (const recorded of verdict.events) events.push(recorded)
   }
-  return { verdicts, events, wallet: current.wallet, facts: current.facts, faults }
+  return { verdicts, events, wallet: current.wallet, facts: current.facts, spent: current.spent, faults }
 }
 
 /** What a wallet comes to by one command of the engine's; `undefined`: it does not take it as a new one. */
@@ -208,7 +228,9 @@ const judge = (
   }
   const decision = decide(wallet, envelope.command, { time: context.now, limits: context.limits })
   if (Result.isFailure(decision)) return { _tag: "Rejected", error: decision.failure }
-  const verdict = record(wallet, decision.success, envelope, context)
+  const decided = record(current, decision.success, envelope, context)
+  const verdict = envelope.limit === undefined ? decided : limited(decided, envelope.limit, context)
+  if (verdict._tag === "Rejected") return verdict
   return context.policies === undefined ? verdict : judgeByPolicies(current.facts!, envelope, verdict, context, faults)
 }
 
@@ -233,14 +255,52 @@ const judgeByPolicies = (
   return { _tag: "Rejected", error: new PolicyDefect({ walletId, policy: fault.policy }) }
 }
 
+/** What the rules have accepted, and a key with limits asks for: within them, with what it has spent then. */
+const limited = (
+  verdict: Accepted | Tried,
+  { keyId, perDay, perOperation }: KeyLimit,
+  { time, walletId }: PlanContext
+): Accepted | Tried | Rejected => {
+  let { spent } = verdict
+  const day = dayOf(time)
+  for (const recorded of verdict.events) {
+    if (perOperation !== null) {
+      const taken = takenBy(recorded)
+      if (taken.amount > perOperation) {
+        const leg = taken.leg === undefined ? {} : { leg: taken.leg }
+        const over = { walletId, limit: "perOperation", bound: perOperation, remaining: perOperation, ...leg } as const
+        return { _tag: "Rejected", error: new KeyLimitExceeded(over) }
+      }
+    }
+    const counted = perDay === null ? 0n : countedIn(recorded)
+    if (perDay === null || counted === 0n) continue
+    if (spent === undefined) return { _tag: "Rejected", error: spendingUnknown() }
+    const left = perDay - spentOn(spent, keyId, day)
+    if (counted > left) {
+      const remaining = left > 0n ? left : 0n
+      return {
+        _tag: "Rejected",
+        error: new KeyLimitExceeded({ walletId, limit: "perDay", bound: perDay, remaining, ...takingLeg(recorded) })
+      }
+    }
+    spent = addSpent(spent, keyId, day, counted)
+  }
+  return { ...verdict, spent }
+}
+
+/** Its actor finds it out before it decides; only a transfer that borrows the wallet meets this, and goes step by step. */
+const spendingUnknown = () =>
+  new StoreUnavailable({ store: "log", reason: "what a key has spent today is not known yet", retryAfter: 1_000 })
+
 const record = (
-  before: Wallet | undefined,
+  { spent, wallet: before }: Current,
   decided: ReadonlyArray<WalletEvent>,
   envelope: Envelope,
   context: PlanContext
 ): Accepted | Tried => {
   const commandId = context.nextId(context.time)
-  const metadata: EventMetadata = {
+  const { limit } = envelope
+  const own: EventMetadata = {
     commandId,
     key: envelope.key,
     fingerprint: envelope.fingerprint,
@@ -249,6 +309,10 @@ const record = (
     actor: envelope.actor,
     epoch: context.epoch
   }
+  const metadata =
+    limit === undefined || limit.perDay === null
+      ? own
+      : { ...own, keyLimit: { keyId: limit.keyId, perDay: limit.perDay } }
   let wallet = before
   const events = new Array<RecordedEvent>(decided.length)
   for (let i = 0; i < decided.length; i++) {
@@ -263,7 +327,7 @@ const record = (
     events[i] = recorded
     wallet = evolve(wallet, recorded)
   }
-  return { _tag: envelope.dryRun ? "Tried" : "Accepted", before, wallet: wallet!, events, facts: undefined }
+  return { _tag: envelope.dryRun ? "Tried" : "Accepted", before, wallet: wallet!, events, facts: undefined, spent }
 }
 
 const keyReused = (envelope: Envelope, context: PlanContext): Verdict => ({

@@ -18,6 +18,7 @@ import * as EngineMetrics from "./EngineMetrics.ts"
 import { giveBack, joinTransfers } from "./JointTransfers.ts"
 import { keysInDoubt, lookUpKeys, memoryIsSure, seenWithoutAsking } from "./KeyLookup.ts"
 import type { WriteOutcome } from "./AppendDecision.ts"
+import { asksSpent, loadSpent } from "./KeySpending.ts"
 import type { ActorError, Envelope } from "./Mailbox.ts"
 import { answer } from "./Mailbox.ts"
 import { NotOwner } from "./Ownership.ts"
@@ -69,6 +70,7 @@ const tryBatch = function* (
   const batch = isolated && actor.running.length > 1 ? actor.running.slice(0, 1) : actor.running
   // Its caller was told of a version that this node has not heard of: another one has taken its place.
   if (namesLater(actor, batch) && (yield* isBehind(actor, context))) yield* load(actor, context)
+  if (actor.spent === undefined && asksSpent(batch)) actor.spent = yield* loadSpent(actor, context, now)
   const doubts = keysInDoubt(actor, batch)
   const keys = doubts.length === 0 ? memoryIsSure : yield* lookUpKeys(actor, batch, doubts, context, attempt.lookFirst)
   const plan = decideBatch(actor, batch, context, { epoch, now, seen: keys.seen })
@@ -192,8 +194,8 @@ const decideBatch = (
   options: DecideOptions
 ): BatchPlan => {
   if (context.pipeline.separate) actor.unpersisted ??= new UnpersistedEvents()
-  const { facts, wallet } = actor
-  return planBatch({ wallet, facts }, batch, planContext(actor, context, options))
+  const { facts, spent, wallet } = actor
+  return planBatch({ wallet, facts, spent }, batch, planContext(actor, context, options))
 }
 
 const planContext = (actor: WalletActor, context: ActorContext, options: DecideOptions): PlanContext => {

@@ -34,7 +34,7 @@ export const committed = (
 }
 
 /** What is in the log of a wallet now. */
-export type Moved = Pick<BatchPlan, "events" | "wallet" | "facts">
+export type Moved = Pick<BatchPlan, "events" | "wallet" | "facts" | "spent">
 
 export const moveState = (actor: WalletActor, plan: Moved, context: ActorContext): void => {
   if (plan.events.length === 0) return forgetIfPersisted(actor)
@@ -42,6 +42,7 @@ export const moveState = (actor: WalletActor, plan: Moved, context: ActorContext
   const keys = actor.keys!
   actor.wallet = wallet
   actor.facts = plan.facts
+  actor.spent = plan.spent
   for (const recorded of plan.events) {
     keys.add(recorded)
     if (changesProfile(recorded.event)) actor.profileVersion = recorded.version

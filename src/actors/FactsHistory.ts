@@ -60,7 +60,7 @@ export class FactsHistory {
  * The last version whose event is before `time`, ms; `-1`: there is none. The event at `version` is not. By halves, for
  * times in a stream never go back: some 20 reads of one event for a million.
  */
-const lastBefore = Effect.fnUntraced(function* <E>(
+export const lastBefore = Effect.fnUntraced(function* <E>(
   time: number,
   version: number,
   each: Each<E>

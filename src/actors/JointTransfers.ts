@@ -14,6 +14,7 @@ import type { Commit, JointCommits } from "../domain/Commit.ts"
 import type { RemoteCommand } from "../domain/Command.ts"
 import type { CommandKey, RecordedEvent } from "../domain/Event.ts"
 import { fingerprintOf } from "../domain/Fingerprint.ts"
+import { dayOnly, type KeyLimit } from "../domain/KeyLimit.ts"
 import {
   applying,
   arriveKey,
@@ -66,15 +67,17 @@ const notTaken = Symbol("a step is not taken")
 interface Step {
   readonly command: RemoteCommand
   readonly key: CommandKey
+  readonly limit?: KeyLimit | undefined
 }
 
-const envelopeOf = ({ command, key }: Step): Envelope => ({
+const envelopeOf = ({ command, key, limit }: Step): Envelope => ({
   _tag: "Envelope",
   command,
   key,
   fingerprint: fingerprintOf(command),
   actor: null,
   correlationId: null,
+  limit,
   bytes: 0,
   await: "committed",
   ifVersion: null,
@@ -152,7 +155,7 @@ class Drafts {
     const involved = [this.source, ...walletIds.map((walletId) => this.borrowed.get(walletId)!)]
     const before = involved.map(({ current, events }) => ({ current, length: events.length }))
     try {
-      const completion = to === null ? this.takeLegs(transfer, others) : this.takeOne(recorded, transfer)
+      const completion = to === null ? this.takeLegs(recorded, transfer, others) : this.takeOne(recorded, transfer)
       this.bytes += copied
       return completion
     } catch {
@@ -172,10 +175,12 @@ class Drafts {
     return { updatedAt: received.time, transactions: [{ sent: begun.id, received: received.id }] }
   }
 
-  private takeLegs(transfer: Transfer, others: ReadonlyArray<Party>): Completion {
+  private takeLegs(begun: RecordedEvent, transfer: Transfer, others: ReadonlyArray<Party>): Completion {
+    const { keyLimit } = begun.metadata
+    const limit = keyLimit && dayOnly(keyLimit)
     for (const { legs, walletId } of others) {
       const unbounded = legs.map((leg) => ({ ...leg, refund: null }))
-      this.take({ command: preparing(transfer, walletId, unbounded), key: prepareKey(transfer) })
+      this.take({ command: preparing(transfer, walletId, unbounded), key: prepareKey(transfer), limit })
     }
     const home = sourceOf(transfer)
     const applied = [this.take({ command: applying(transfer, home), key: endKey(transfer) })]
@@ -193,8 +198,8 @@ class Drafts {
     const draft = walletId === this.source.actor.walletId ? this.source : this.borrowed.get(walletId)!
     const decided = decideStep(draft.current, envelopeOf(step), draft.context)
     if (decided === undefined || decided.events.length !== 1) throw notTaken
-    const { facts, wallet } = decided
-    draft.current = { wallet, facts }
+    const { facts, spent, wallet } = decided
+    draft.current = { wallet, facts, spent }
     const event = decided.events[0]!
     draft.events.push(event)
     this.order.push(event)
@@ -209,12 +214,12 @@ class Drafts {
       const actor = borrow(walletId)
       if (actor === undefined) return false
       const epoch = this.context.ownership.epochOf(actor.partition)!
-      const { facts, wallet } = actor
+      const { facts, spent, wallet } = actor
       this.borrowed.set(walletId, {
         actor,
         epoch,
         context: this.planContextOf(actor, epoch),
-        current: { wallet, facts },
+        current: { wallet, facts, spent },
         events: []
       })
     }
@@ -246,7 +251,7 @@ export const joinTransfers = (
     actor,
     epoch,
     context: planContextOf(actor, epoch),
-    current: { wallet: plan.wallet, facts: plan.facts },
+    current: { wallet: plan.wallet, facts: plan.facts, spent: plan.spent },
     events: [...plan.events]
   }
   const drafts = new Drafts(source, bytes, context, planContextOf)
@@ -263,9 +268,9 @@ export const joinTransfers = (
     else context.giveBack(draft.actor)
   }
   if (borrowed.length === 0) return undefined
-  const { facts, wallet } = source.current
+  const { facts, spent, wallet } = source.current
   return {
-    plan: { ...plan, verdicts, events: source.events, wallet, facts },
+    plan: { ...plan, verdicts, events: source.events, wallet, facts, spent },
     joint: { commits: borrowed.map(commitOf), order: drafts.order },
     bytes: drafts.bytes,
     borrowed

@@ -6,6 +6,7 @@
 import * as Effect from "effect/Effect"
 import type { Command } from "../domain/Command.ts"
 import type { CommandKey, RecordedEvent } from "../domain/Event.ts"
+import type { KeyLimit } from "../domain/KeyLimit.ts"
 import type { Completion } from "../domain/Transfer.ts"
 import type { Wallet } from "../domain/Wallet.ts"
 import type { CommandError } from "./EngineError.ts"
@@ -71,6 +72,8 @@ export interface Envelope {
   readonly fingerprint: string
   readonly actor: string | null
   readonly correlationId: string | null
+  /** What the key that asks may take; `undefined`: whatever. */
+  readonly limit?: KeyLimit | undefined
   /** Size of the free texts it carries, for the mailbox's bound. */
   readonly bytes: number
   readonly await: Await

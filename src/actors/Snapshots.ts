@@ -9,6 +9,7 @@ import * as Layer from "effect/Layer"
 import * as Metric from "effect/Metric"
 import * as Result from "effect/Result"
 import { parseJson } from "../domain/Json.ts"
+import { decodeSpent, encodeSpent, type KeySpent, maxSpentBytes } from "../domain/KeyLimit.ts"
 import type { PolicySet, WalletFacts } from "../domain/PolicySet.ts"
 import type { Wallet } from "../domain/Wallet.ts"
 import { decodeWallet, encodeWallet } from "../domain/WalletCodec.ts"
@@ -49,7 +50,10 @@ const make = Effect.fnUntraced(function* (bounds: ActorBounds) {
   const tooLarge = new Set<string>()
   const save = (memory: WalletMemory) => {
     const { id } = memory.wallet
-    if (walletBytes(memory.wallet) + keysBytes(bounds.keysInSnapshot) + factsBytes <= maxSnapshotBytes) {
+    if (
+      walletBytes(memory.wallet) + keysBytes(bounds.keysInSnapshot) + maxSpentBytes + factsBytes <=
+      maxSnapshotBytes
+    ) {
       tooLarge.delete(id)
       return write(memory)
     }
@@ -82,6 +86,8 @@ export interface WalletMemory {
   readonly keys: KeyWindowState
   /** What policies know; absent: there are none. */
   readonly facts?: WalletFacts | undefined
+  /** What keys with a limit of the day have spent; absent: that is not known. */
+  readonly spent?: KeySpent | undefined
 }
 
 /** `policies`: those whose facts these are. */
@@ -94,7 +100,8 @@ export const encodeSnapshot = (memory: WalletMemory, policies?: PolicySet): Snap
     wallet: encodeWallet(memory.wallet),
     profileVersion: memory.profileVersion,
     keys: memory.keys,
-    facts: memory.facts && policies?.encode(memory.facts)
+    facts: memory.facts && policies?.encode(memory.facts),
+    spent: memory.spent && encodeSpent(memory.spent)
   })
 })
 
@@ -112,7 +119,7 @@ export const decodeSnapshot = (snapshot: Snapshot): Result.Result<ReadSnapshot, 
     return Result.fail(String(error))
   }
   if (typeof data !== "object" || data === null) return Result.fail("not an object")
-  const { facts, format: given, keys, profileVersion, wallet } = data as Readonly<Record<string, unknown>>
+  const { facts, format: given, keys, profileVersion, spent, wallet } = data as Readonly<Record<string, unknown>>
   if (given !== format) return Result.fail(`unknown format ${String(given)}`)
   if (!Number.isSafeInteger(profileVersion)) return Result.fail("damaged profile version")
   if (!isKeyWindowState(keys)) return Result.fail("damaged keys")
@@ -121,7 +128,14 @@ export const decodeSnapshot = (snapshot: Snapshot): Result.Result<ReadSnapshot, 
   if (decoded.success.id !== snapshot.walletId || decoded.success.version !== snapshot.version) {
     return Result.fail("it belongs to another wallet or version")
   }
-  return Result.succeed({ wallet: decoded.success, profileVersion: Number(profileVersion), keys, facts })
+  return Result.succeed({
+    wallet: decoded.success,
+    profileVersion: Number(profileVersion),
+    keys,
+    facts,
+    // Of an earlier release, or damaged: then it is folded from the log when it is asked for.
+    spent: decodeSpent(spent)
+  })
 }
 
 const isKeyWindowState = (keys: unknown): keys is KeyWindowState => {

@@ -11,6 +11,7 @@ import type * as Clock from "effect/Clock"
 import type * as Effect from "effect/Effect"
 import * as Latch from "effect/Latch"
 import { walletTag } from "../domain/EventId.ts"
+import { type KeySpent, spentBytes } from "../domain/KeyLimit.ts"
 import { type Metadata, noMetadata } from "../domain/Limits.ts"
 import type { TransferInFlight, Wallet } from "../domain/Wallet.ts"
 import { factsSize, type PolicySet, type WalletFacts } from "../domain/PolicySet.ts"
@@ -82,6 +83,8 @@ export class WalletActor {
   wallet: Wallet | undefined = undefined
   /** What the policies know as of then; `undefined`: there are none, or it is not `loaded`. */
   facts: WalletFacts | undefined = undefined
+  /** What keys with a limit of the day have spent as of then; `undefined`: nobody has had to know. */
+  spent: KeySpent | undefined = undefined
   loaded = false
   keys: KeyWindow | undefined = undefined
   /** Version of the last event that changed status, overdraft limit or metadata. */
@@ -132,8 +135,9 @@ export class WalletActor {
 
   /** Memory that it takes now, bytes; an estimate. O(1) but after a change of the metadata. */
   get bytes(): number {
-    const { facts, keys, wallet } = this
+    const { facts, keys, spent, wallet } = this
     let bytes = actorFixedBytes + (keys?.bytes ?? 0) + (facts === undefined ? 0 : factsSize(facts))
+    if (spent !== undefined) bytes += spentBytes(spent)
     if (wallet === undefined) return bytes
     bytes += openSize(wallet)
     if (wallet.metadata !== this.sizedMetadata) {
@@ -192,8 +196,8 @@ export const isIsolated = ({ isolatedUntil }: WalletActor, now: number, { isolat
 export const snapshot = (actor: WalletActor, context: ActorContext): void => {
   const wallet = actor.wallet!
   const keys = actor.keys!.state(context.bounds.keysInSnapshot)
-  const { facts, profileVersion } = actor
-  if (context.snapshots.offer({ wallet, profileVersion, keys, facts })) actor.snapshotVersion = wallet.version
+  const { facts, profileVersion, spent } = actor
+  if (context.snapshots.offer({ wallet, profileVersion, keys, facts, spent })) actor.snapshotVersion = wallet.version
 }
 
 /** What a resident wallet's actor is doing, for whoever is on call. */

@@ -12,6 +12,7 @@ import * as Schedule from "effect/Schedule"
 import type { RecordedEvent } from "../domain/Event.ts"
 import { evolve } from "../domain/Evolve.ts"
 import { changesProfile } from "../domain/Profile.ts"
+import { foldSpent, type KeySpent, nothingSpent } from "../domain/KeyLimit.ts"
 import type { WalletFacts } from "../domain/PolicySet.ts"
 import type { Wallet } from "../domain/Wallet.ts"
 import type { Snapshot, SnapshotBound } from "../stores/EventStore.ts"
@@ -38,8 +39,16 @@ export interface LoadedWallet {
 export interface ActivatedWallet extends LoadedWallet {
   /** What policies know; `undefined`: there are none. */
   readonly facts: WalletFacts | undefined
+  /** What keys with a limit of the day have spent; `undefined`: the snapshot does not say. */
+  readonly spent: KeySpent | undefined
   /** Some of it was folded from events that the snapshot stands for. */
   readonly refolded: boolean
+}
+
+/** What a snapshot says beside the state. */
+interface Kept {
+  readonly keptFacts: unknown
+  readonly spent: KeySpent | undefined
 }
 
 /** Events per read of a stream. */
@@ -139,7 +148,7 @@ const make = Effect.fnUntraced(function* (bounds: ActorBounds) {
   const start = Effect.fnUntraced(function* (
     walletId: string,
     bound?: SnapshotBound
-  ): Effect.fn.Return<LoadedWallet & { readonly keptFacts: unknown }, HistoryError> {
+  ): Effect.fn.Return<LoadedWallet & Kept, HistoryError> {
     const found: Effect.Effect<Snapshot | undefined, ReadError> = Effect.retry(
       log.loadSnapshot(walletId, bound),
       readRetry
@@ -150,7 +159,8 @@ const make = Effect.fnUntraced(function* (bounds: ActorBounds) {
       keys: new KeyWindow(bounds.keysInMemory, budget),
       profileVersion: -1,
       snapshotVersion: -1,
-      keptFacts: undefined
+      keptFacts: undefined,
+      spent: nothingSpent
     }
     if (snapshot === undefined) return none
     const memory = decodeSnapshot(snapshot)
@@ -163,7 +173,8 @@ const make = Effect.fnUntraced(function* (bounds: ActorBounds) {
       profileVersion: memory.success.profileVersion,
       keys: new KeyWindow(bounds.keysInMemory, budget, memory.success.keys),
       snapshotVersion: snapshot.version,
-      keptFacts: memory.success.facts
+      keptFacts: memory.success.facts,
+      spent: memory.success.spent
     }
   })
 
@@ -171,18 +182,19 @@ const make = Effect.fnUntraced(function* (bounds: ActorBounds) {
     const { keptFacts, keys, snapshotVersion, ...from } = yield* start(walletId)
     const known = policies && new FactsHistory(policies, policies.decode(keptFacts))
     const refolded = known !== undefined && known.isBehind(from.wallet)
-    let { profileVersion, wallet } = from
+    let { profileVersion, spent, wallet } = from
     const refold = refolded ? known.refold(from.wallet!, (range, use) => each(walletId, range, use)) : Effect.void
     const follow = each(walletId, { after: snapshotVersion }, (recorded) => {
       wallet = evolve(wallet, recorded)
       keys.add(recorded)
       known?.add(recorded)
+      if (spent !== undefined) spent = foldSpent(spent, recorded)
       if (changesProfile(recorded.event)) profileVersion = recorded.version
       return true
     })
     yield* Effect.onError(Effect.andThen(refold, follow), () => Effect.sync(() => keys.release()))
     if (known !== undefined) yield* known.report(walletId)
-    return { wallet, keys, profileVersion, snapshotVersion, facts: known?.facts, refolded }
+    return { wallet, keys, profileVersion, snapshotVersion, facts: known?.facts, spent, refolded }
   })
 
   const stateUntil = Effect.fnUntraced(function* (

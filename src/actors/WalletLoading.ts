@@ -27,6 +27,7 @@ export const load = function* (actor: WalletActor, context: ActorContext): Effec
     const loaded = yield* context.unloaded.watch(actor.walletId, context.loading(context.history.load(actor.walletId)))
     actor.wallet = loaded.wallet
     actor.facts = loaded.facts
+    actor.spent = loaded.spent
     actor.keys = loaded.keys
     actor.profileVersion = loaded.profileVersion
     actor.snapshotVersion = loaded.snapshotVersion

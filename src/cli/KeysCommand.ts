@@ -1,4 +1,5 @@
 /** `wallet keys`: API keys, made, listed and revoked. */
+import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
@@ -6,11 +7,21 @@ import * as Schema from "effect/Schema"
 import * as Argument from "effect/cli/Argument"
 import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
-import { isId } from "../domain/Limits.ts"
-import { ApiKeys } from "../http/ApiKeys.ts"
+import { amountPattern, isCurrency, isId } from "../domain/Limits.ts"
+import { ApiKeys, type KeyBounds } from "../http/ApiKeys.ts"
+import type { KeyJson } from "../http/api/KeySchemas.ts"
+import { type KeyDocument, keyJson } from "../http/KeyDocument.ts"
 import { WalletClient } from "../http/WalletClient.ts"
-import { formatTime } from "../http/api/SchemaValues.ts"
+import { parseTime } from "../http/api/SchemaValues.ts"
 import type { ApiKey, Scope } from "../stores/ApiKeyStore.ts"
+import { AuditStore } from "../stores/AuditStore.ts"
+import {
+  type KeyRestriction,
+  maxKeyCurrencies,
+  maxKeyWallets,
+  type MutationType,
+  mutationTypes
+} from "../stores/KeyRestriction.ts"
 import * as Flags from "./Flags.ts"
 import { storesLayer } from "../engine/EngineStores.ts"
 import { loggingLayer } from "./Logging.ts"
@@ -35,7 +46,8 @@ class KeysRefused extends Schema.TaggedError<KeysRefused>()("KeysRefused", { rea
 interface Keys {
   readonly create: (
     name: string,
-    scopes: ReadonlyArray<Scope>
+    scopes: ReadonlyArray<Scope>,
+    bounds: KeyBounds
   ) => Effect.Effect<ApiKey & { readonly secret: string }, KeysRefused>
   readonly list: Effect.Effect<ReadonlyArray<ApiKey>, KeysRefused>
   readonly revoke: (id: string) => Effect.Effect<void, KeysRefused | KeyNotFound>
@@ -78,28 +90,78 @@ const all = Effect.fnUntraced(function* <E>(
   }
 })
 
-const localKeys = Effect.map(ApiKeys, (keys): Keys => ({
-  create: (name, scopes) =>
-    keys.create(name, scopes).pipe(
+/** In the audit list, as the service has them there. */
+const acting = (audit: AuditStore["Service"], action: string, target: string, detail: string | null) =>
+  Effect.flatMap(Clock.currentTimeMillis, (time) =>
+    audit.add([{ time, count: 1, keyId: null, keyName: "command line", action, outcome: "done", target, detail }])
+  )
+
+const localKeys = Effect.map(Effect.all([ApiKeys, AuditStore]), ([keys, audit]): Keys => ({
+  create: (name, scopes, bounds) =>
+    keys.create(name, scopes, bounds).pipe(
+      Effect.tap(({ key }) => acting(audit, "key.create", key.id, name)),
       Effect.map(({ key, secret }) => ({ ...key, secret: Redacted.value(secret) })),
       Effect.mapError(refused)
     ),
   list: all((cursor) => keys.list({ limit: pageSize, cursor })).pipe(Effect.mapError(refused)),
   revoke: (id) =>
     keys.remove(id).pipe(
+      Effect.tap((removed) => (removed ? acting(audit, "key.revoke", id, null) : Effect.void)),
       Effect.mapError(refused),
       Effect.flatMap((removed) => (removed ? Effect.void : Effect.fail(new KeyNotFound({ id }))))
     )
 }))
 
+/** As a service shows it: what there is not is null there. */
+const keyOf = ({ expiresAt, restriction, ...key }: typeof KeyJson.Type): ApiKey => ({
+  ...key,
+  ...(expiresAt === null ? {} : { expiresAt }),
+  ...(restriction === null ? {} : { restriction })
+})
+
+/** Without what is not given. */
+const sentRestriction = ({ currencies, limits, ownerId, types, walletIds }: KeyRestriction): Restriction => ({
+  ...(walletIds === undefined ? {} : { walletIds }),
+  ...(ownerId === undefined ? {} : { ownerId }),
+  ...(currencies === undefined ? {} : { currencies }),
+  ...(types === undefined ? {} : { types }),
+  ...(limits === undefined
+    ? {}
+    : {
+        limits: {
+          ...(limits.perOperation === undefined ? {} : { perOperation: limits.perOperation }),
+          ...(limits.perDay === undefined ? {} : { perDay: limits.perDay })
+        }
+      })
+})
+
+type Restriction = NonNullable<(typeof KeyJson.Type)["restriction"]>
+
 const remoteKeys = (service: RunningService, isEmbedded: boolean) =>
   Effect.map(WalletClient, ({ keys }) => keysThrough(keys, refusedBy(service, isEmbedded)))
 
 const keysThrough = (keys: WalletClient["Service"]["keys"], refused: ReturnType<typeof refusedBy>): Keys => ({
-  create: (name, scopes) => keys.create({ query: {}, payload: { name, scopes } }).pipe(Effect.mapError(refused)),
-  list: all((cursor) => keys.list({ query: { limit: pageSize, ...(cursor === undefined ? {} : { cursor }) } })).pipe(
-    Effect.mapError(refused)
-  ),
+  create: (name, scopes, { expiresAt, restriction }) =>
+    keys
+      .create({
+        query: {},
+        payload: {
+          name,
+          scopes,
+          ...(expiresAt === undefined ? {} : { expiresAt }),
+          ...(restriction === undefined ? {} : { restriction: sentRestriction(restriction) })
+        }
+      })
+      .pipe(
+        Effect.map(({ secret, ...key }) => ({ ...keyOf(key), secret })),
+        Effect.mapError(refused)
+      ),
+  list: all((cursor) =>
+    Effect.map(
+      keys.list({ query: { limit: pageSize, ...(cursor === undefined ? {} : { cursor }) } }),
+      ({ data, next }) => ({ data: data.map(keyOf), next })
+    )
+  ).pipe(Effect.mapError(refused)),
   revoke: (id) =>
     keys.delete({ params: { id }, query: {} }).pipe(
       Effect.asVoid,
@@ -129,15 +191,12 @@ const withKeys = <A, E>(options: CommonOptions, use: (keys: Keys) => Effect.Effe
         )
   })
 
-const keyDocument = (key: ApiKey) => ({
-  id: key.id,
-  name: key.name,
-  scopes: key.scopes,
-  createdAt: formatTime(key.createdAt)
-})
-
-const keyLine = ({ createdAt, id, name, scopes }: ReturnType<typeof keyDocument>): string =>
-  `${id}  ${createdAt}  ${scopes.join(",")}  ${name}`
+const keyLine = ({ createdAt, expiresAt, id, name, restriction, scopes }: KeyDocument): string =>
+  [
+    `${id}  ${createdAt}  ${scopes.join(",")}  ${name}`,
+    ...(expiresAt === null ? [] : [`expires ${expiresAt}`]),
+    ...(restriction === null ? [] : [`restricted to ${JSON.stringify(restriction)}`])
+  ].join("  ")
 
 const keyName = Argument.String("name").pipe(
   Argument.withDescription("Who uses it: shown in lists and recorded with every command"),
@@ -154,18 +213,107 @@ const keyId = Argument.String("id").pipe(
   Argument.filter(isId, (id) => `${JSON.stringify(id)} is not an id of a key`)
 )
 
+const id = Schema.String.check(Schema.makeFilter(isId, { expected: "1 to 64 of A-Z, a-z, 0-9, _ and -" }))
+
+const minorUnits = (name: string, what: string) =>
+  Flag.String(name).pipe(
+    Flag.withDescription(what),
+    Flag.filter(
+      (text) => amountPattern.test(text),
+      (text) => `${JSON.stringify(text)} is not an amount of minor units`
+    ),
+    Flag.map(BigInt),
+    Flag.optional
+  )
+
+const boundFlags = {
+  expiresAt: Flag.String("expires-at").pipe(
+    Flag.withDescription("From then on it opens nothing: a time like 2027-01-31T00:00:00Z"),
+    Flag.filter(
+      (text) => parseTime(text) !== undefined,
+      (text) => `${JSON.stringify(text)} is not a time like 2027-01-31T00:00:00Z`
+    ),
+    Flag.map(parseTime),
+    Flag.optional
+  ),
+  walletIds: Flag.String("wallet-id").pipe(
+    Flag.withSchema(id),
+    Flag.withDescription("A wallet that it sees and uses; of up to 100"),
+    Flag.between(0, maxKeyWallets)
+  ),
+  ownerId: Flag.String("owner-id").pipe(
+    Flag.withSchema(id),
+    Flag.withDescription("Whose wallets it sees and uses"),
+    Flag.optional
+  ),
+  currencies: Flag.String("currency").pipe(
+    Flag.withDescription("Of which currency the wallets are that it sees and uses; of up to 20"),
+    Flag.filter(isCurrency, (text) => `${JSON.stringify(text)} is not a currency`),
+    Flag.between(0, maxKeyCurrencies)
+  ),
+  types: Flag.Literals("type", mutationTypes).pipe(
+    Flag.withDescription("A kind of mutation that it may ask for; may be given several times"),
+    Flag.between(0, mutationTypes.length)
+  ),
+  perOperation: minorUnits("per-operation", "What may leave a wallet at once by it, in minor units"),
+  perDay: minorUnits("per-day", "What may leave a wallet in a UTC day by it, in minor units")
+}
+
+interface BoundOptions {
+  readonly expiresAt: Option.Option<number | undefined>
+  readonly walletIds: ReadonlyArray<string>
+  readonly ownerId: Option.Option<string>
+  readonly currencies: ReadonlyArray<string>
+  readonly types: ReadonlyArray<MutationType>
+  readonly perOperation: Option.Option<bigint>
+  readonly perDay: Option.Option<bigint>
+}
+
+/** `undefined` for what is not asked for: to restrict to nothing is not to restrict. */
+const listOf = <A>(values: ReadonlyArray<A>): ReadonlyArray<A> | undefined =>
+  values.length === 0 ? undefined : [...new Set(values)]
+
+class AdminRestricted extends Schema.TaggedError<AdminRestricted>()("AdminRestricted", {}) {
+  override get message(): string {
+    return "a key with the scope admin cannot be restricted"
+  }
+}
+
+class ExpiryPassed extends Schema.TaggedError<ExpiryPassed>()("ExpiryPassed", {}) {
+  override get message(): string {
+    return "--expires-at is not in the future"
+  }
+}
+
+const boundsOf = Effect.fnUntraced(function* (options: BoundOptions, scopes: ReadonlyArray<Scope>) {
+  const [perOperation, perDay] = [Option.getOrUndefined(options.perOperation), Option.getOrUndefined(options.perDay)]
+  const given: KeyRestriction = {
+    walletIds: listOf(options.walletIds),
+    ownerId: Option.getOrUndefined(options.ownerId),
+    currencies: listOf(options.currencies),
+    types: listOf(options.types),
+    limits: (perOperation ?? perDay) === undefined ? undefined : { perOperation, perDay }
+  }
+  const isRestricted = Object.values(given).some((value) => value !== undefined)
+  if (isRestricted && scopes.includes("admin")) return yield* new AdminRestricted()
+  const expiresAt = Option.getOrUndefined(options.expiresAt)
+  if (expiresAt !== undefined && expiresAt <= (yield* Clock.currentTimeMillis)) return yield* new ExpiryPassed()
+  return { expiresAt, restriction: isRestricted ? given : undefined }
+})
+
 const common = { url: Flags.url, json: Flags.json }
 
-const create = Command.make("create", { name: keyName, scopes, ...common }, (options) =>
+const create = Command.make("create", { name: keyName, scopes, ...boundFlags, ...common }, (options) =>
   reportFailure(options.json)(
-    Effect.flatMap(
-      withKeys(options, (keys) => keys.create(options.name, [...new Set(options.scopes)])),
-      ({ secret, ...key }) =>
-        printResult(options.json, { ...keyDocument(key), secret }, [
-          keyLine(keyDocument(key)),
-          `secret, shown this once: ${secret}`
-        ])
-    )
+    Effect.gen(function* () {
+      const asked = [...new Set(options.scopes)]
+      const bounds = yield* boundsOf(options, asked)
+      const { secret, ...key } = yield* withKeys(options, (keys) => keys.create(options.name, asked, bounds))
+      yield* printResult(options.json, { ...keyJson(key), secret }, [
+        keyLine(keyJson(key)),
+        `secret, shown this once: ${secret}`
+      ])
+    })
   )
 ).pipe(Command.withDescription("Make a key and print its secret, the only time it is seen"))
 
@@ -174,7 +322,7 @@ const list = Command.make("list", common, (options) =>
     Effect.flatMap(
       withKeys(options, (keys) => keys.list),
       (keys) => {
-        const documents = keys.map(keyDocument)
+        const documents = keys.map(keyJson)
         return printResult(options.json, { data: documents }, documents.map(keyLine))
       }
     )

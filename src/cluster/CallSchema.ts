@@ -22,6 +22,7 @@ import {
 import type { JsonObject } from "../domain/Codec.ts"
 import { decodeCommand, encodeCommand } from "../domain/CommandCodec.ts"
 import type { CommandKey } from "../domain/Event.ts"
+import { idPattern } from "../domain/Limits.ts"
 import { decodeRecorded, encodeRecorded } from "../domain/EventCodec.ts"
 import {
   CurrencyMismatch,
@@ -30,6 +31,7 @@ import {
   HoldNotFound,
   InsufficientFunds,
   InvalidRequest,
+  KeyLimitExceeded,
   LimitExceeded,
   NotRefundable,
   PolicyRejected,
@@ -49,6 +51,12 @@ import { EventUnreadable, OperationRefused, StoreDefect, StoreUnavailable } from
 
 /** Raised with a change that the release before cannot read. */
 export const form = 1
+
+/**
+ * Of a batch with a call whose key has limits: the release before would pass over them, so it is not to read such
+ * a batch at all. Its calls wait for an owner of this release.
+ */
+export const limitedForm = 2
 
 const versioned = { form: Schema.Literal(form) }
 
@@ -103,6 +111,7 @@ const commandError = Schema.toCodecJson(
     RefundExceeded,
     NotRefundable,
     PolicyRejected,
+    KeyLimitExceeded,
     InvalidRequest,
     IdempotencyKeyReused,
     VersionMismatch,
@@ -127,11 +136,21 @@ export const decodeError = (json: unknown): CommandError | undefined => Result.g
 
 // --- Calls ---------------------------------------------------------------------
 
+const minorUnits = Schema.NullOr(Schema.BigIntFromString.check(Schema.isGreaterThanBigInt(0n)))
+
+const keyLimit = Schema.Struct({
+  keyId: Schema.String.check(Schema.isPattern(idPattern)),
+  perOperation: minorUnits,
+  perDay: minorUnits
+})
+
 const call = Schema.Struct({
   command,
   key,
   actor: nullableText,
   correlationId: nullableText,
+  /** Absent: none. */
+  limit: Schema.optionalKey(keyLimit),
   await: Schema.Literals(["committed", "persisted", "indexed"]),
   bytes: count,
   /** Absent: whichever. */
@@ -153,7 +172,7 @@ const walletCalls = Schema.Struct({
   })
 )
 
-export const Batch = Schema.Struct({ ...versioned, wallets: Schema.Array(walletCalls) })
+export const Batch = Schema.Struct({ form: Schema.Literals([form, limitedForm]), wallets: Schema.Array(walletCalls) })
 
 // --- Answers -------------------------------------------------------------------
 

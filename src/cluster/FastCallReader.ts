@@ -43,9 +43,11 @@ const readAll = <A>(values: unknown, read: (value: unknown) => A | undefined): A
 // --- Batches -------------------------------------------------------------------
 
 export const readBatch = (json: unknown): Batch | undefined => {
-  if (!isJsonObject(json) || json.form !== CallSchema.form) return undefined
+  if (!isJsonObject(json)) return undefined
+  const { form } = json
+  if (form !== CallSchema.form && form !== CallSchema.limitedForm) return undefined
   const wallets = readAll(json.wallets, readWalletCalls)
-  return wallets && { form: CallSchema.form, wallets }
+  return wallets && { form, wallets }
 }
 
 const readWalletCalls = (json: unknown): WalletCalls | undefined => {
@@ -59,6 +61,8 @@ const readWalletCalls = (json: unknown): WalletCalls | undefined => {
 
 const readCall = (json: unknown): Call | undefined => {
   if (!isJsonObject(json)) return undefined
+  // What few calls have is left to the schema.
+  if (json.limit !== undefined) return undefined
   const { actor, again, await: wait, bytes, correlationId, dryRun, ifVersion, key, waitedMillis } = json
   if (!CallSchema.isCommandKey(key) || !isTextOrNull(actor) || !isTextOrNull(correlationId)) return undefined
   if (!isAwait(wait) || !isCount(bytes) || !isCount(waitedMillis)) return undefined

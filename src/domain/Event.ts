@@ -6,6 +6,7 @@
  * the log needs no fold to follow the money.
  */
 import type { HoldEvent } from "./Hold.ts"
+import type { DayLimit } from "./KeyLimit.ts"
 import type { LegsEvent } from "./Legs.ts"
 import type { LifecycleEvent } from "./Lifecycle.ts"
 import type { MovementEvent } from "./Movement.ts"
@@ -75,6 +76,8 @@ export interface EventMetadata {
   readonly actor: string | null
   /** The ownership claim under which it was appended; set once, by the actor. */
   readonly epoch: number
+  /** Of a key whose spending of the day is limited: what the event takes is counted by it. */
+  readonly keyLimit?: DayLimit | undefined
 }
 
 /**

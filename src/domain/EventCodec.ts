@@ -21,6 +21,7 @@ import {
   type WalletEvent,
   type WalletEventType
 } from "./Event.ts"
+import { DayLimit } from "./KeyLimit.ts"
 import { type Metadata, noMetadata } from "./Limits.ts"
 import { Time, Version } from "./WireValues.ts"
 import { codecOf, isJsonObject, type JsonObject, jsonOf, unionCodec } from "./Codec.ts"
@@ -143,6 +144,11 @@ export const encodeMetadata = (metadata: EventMetadata): Record<string, string> 
   if (metadata.correlationId !== null) encoded.correlationId = metadata.correlationId
   if (metadata.causationId !== null) encoded.causationId = metadata.causationId
   if (metadata.actor !== null) encoded.actor = metadata.actor
+  const { keyLimit } = metadata
+  if (keyLimit !== undefined) {
+    encoded.keyId = keyLimit.keyId
+    encoded.keyPerDay = keyLimit.perDay.toString()
+  }
   return encoded
 }
 
@@ -161,8 +167,14 @@ export const decodeMetadata = (encoded: unknown): Result.Result<EventMetadata, s
   if (!isTextOrNull(correlationId)) return Result.fail("metadata correlationId: unreadable")
   if (!isTextOrNull(causationId)) return Result.fail("metadata causationId: unreadable")
   if (!isTextOrNull(actor)) return Result.fail("metadata actor: unreadable")
-  return Result.succeed({ commandId, key, fingerprint, correlationId, causationId, actor, epoch: Number(epoch) })
+  const known = { commandId, key, fingerprint, correlationId, causationId, actor, epoch: Number(epoch) }
+  const { keyId, keyPerDay } = encoded
+  if (keyId === undefined && keyPerDay === undefined) return Result.succeed(known)
+  const keyLimit = dayLimits.decode({ keyId, perDay: keyPerDay })
+  return keyLimit === undefined ? Result.fail("metadata keyId: unreadable") : Result.succeed({ ...known, keyLimit })
 }
+
+const dayLimits = codecOf(DayLimit)
 
 const isTextOrNull = (value: unknown): value is string | null => value === null || typeof value === "string"
 

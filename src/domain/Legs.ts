@@ -8,6 +8,7 @@
  */
 import * as Schema from "effect/Schema"
 import { absentOrNull, codecOf, listCodec, withCodec } from "./Codec.ts"
+import { DayLimit } from "./KeyLimit.ts"
 import type { Metadata } from "./Limits.ts"
 import { AnyLegRefund, type RefundedLeg as Refunded, RefundedLeg } from "./Refund.ts"
 import { Freeze } from "./Wallet.ts"
@@ -72,7 +73,13 @@ export type LegTransactions = typeof legTransactions.Type
 
 // --- State -------------------------------------------------------------------
 
-const begun = Schema.Struct({ legs: list(transferLeg), ...note, refundOf: absentOrNull(Id) })
+const begun = Schema.Struct({
+  legs: list(transferLeg),
+  ...note,
+  refundOf: absentOrNull(Id),
+  /** Of the key that has begun it: it binds the other wallets, too, whoever asks them. */
+  keyLimit: absentOrNull(DayLimit)
+})
 
 const decision = Schema.Struct({
   /** `null`: it is completed; else why it was reversed. */

@@ -99,7 +99,7 @@ const legsBegun: EventKind<LegsBegun> = {
       // The home's time: all sides of it share one.
       effectiveAt: effectiveAt ?? recorded.time,
       createdAt: recorded.time,
-      begun: { legs, reference, metadata, refundOf },
+      begun: { legs, reference, metadata, refundOf, keyLimit: recorded.metadata.keyLimit ?? null },
       decision: null
     })
     return refundedChange(next, recorded, own)

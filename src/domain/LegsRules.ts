@@ -51,7 +51,7 @@ import {
   WalletNotFound
 } from "./Rejection.ts"
 import { available, type Wallet } from "./Wallet.ts"
-import { maxLegsBytes, preparedBytes } from "./WalletSize.ts"
+import { keyLimitBytes, maxLegsBytes, preparedBytes } from "./WalletSize.ts"
 
 // --- The whole transfer ------------------------------------------------------
 
@@ -77,7 +77,8 @@ export const invalidLegs = (asked: AskedLegs): InvalidRequest | undefined => {
   }
   const wrong = invalidMovement({ ...asked, amount: 1n })
   if (wrong !== undefined) return wrong
-  return preparedBytes({ legs: [], begun: begunOf(asked, () => "EUR") }) > maxLegsBytes
+  // The limit of a key is none of the caller's.
+  return preparedBytes({ legs: [], begun: begunOf(asked, () => "EUR") }) - keyLimitBytes > maxLegsBytes
     ? invalid(`legs: with references and metadata more than ${maxLegsBytes} bytes`)
     : undefined
 }

@@ -198,6 +198,23 @@ export class PolicyRejected extends Schema.TaggedError<PolicyRejected>()("Policy
   }
 }
 
+/**
+ * More than the key may take out of the wallet. `limit`: at once, or within a UTC day; `bound`: how much, and
+ * `remaining`: how much of that is left, minor units.
+ */
+export class KeyLimitExceeded extends Schema.TaggedError<KeyLimitExceeded>()("KeyLimitExceeded", {
+  walletId: Schema.String,
+  limit: Schema.Literals(["perOperation", "perDay"]),
+  bound: Schema.BigInt,
+  remaining: Schema.BigInt,
+  ...ofLeg
+}) {
+  override get message(): string {
+    const within = this.limit === "perDay" ? "in a day" : "at once"
+    return `this key may take ${this.bound} ${within} from wallet ${this.walletId}; ${this.remaining} is left`
+  }
+}
+
 /** Which value is wrong, and how. */
 export const ValueError = Schema.Struct({
   /**
@@ -256,4 +273,5 @@ export type Rejection =
   | RefundExceeded
   | NotRefundable
   | PolicyRejected
+  | KeyLimitExceeded
   | InvalidRequest

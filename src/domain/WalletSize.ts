@@ -58,6 +58,9 @@ export const metadataBytes = (metadata: Metadata): number => {
   return Math.max(2, bytes)
 }
 
+/** Of the limit of a key, whether there is one or not: an id, an amount and the names of fields. */
+export const keyLimitBytes = 160
+
 /** Of the leg that a leg gives back: an id, a number and the names of fields. */
 const refundBytes = 100
 
@@ -83,12 +86,17 @@ export const transferBytes = (transfer: Noted & Partial<Pick<TransferInFlight, "
   noteBytes(transfer) + ((transfer.capture ?? null) === null ? 0 : captureBytes)
 
 /** Two ids at most, an amount and the names of fields are in the fixed part of each. */
-export const preparedBytes = ({ begun, legs }: Pick<PreparedLegs, "begun" | "legs">): number => {
+export const preparedBytes = ({
+  begun,
+  legs
+}: Pick<PreparedLegs, "legs"> & {
+  readonly begun: (Sized & { readonly legs: ReadonlyArray<Sized> }) | null
+}): number => {
   let bytes = openFixedBytes
   for (const leg of legs) bytes += noteBytes(leg)
   if (begun === null) return bytes
   // The decision is a fact, and asks for no room.
-  bytes += maxReasonBytes + noteBytes(begun)
+  bytes += maxReasonBytes + noteBytes(begun) + keyLimitBytes
   for (const leg of begun.legs) bytes += noteBytes(leg)
   return bytes
 }

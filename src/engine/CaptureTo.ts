@@ -13,7 +13,7 @@ import { captureAnswer, tentative } from "./Answers.ts"
 import { tracedTransfer } from "./CommandTrace.ts"
 import { type Durabilities, nothingDurable } from "./Durabilities.ts"
 import type { CaptureHoldToInput, CaptureToAnswer, DryRun, DryRunAnswer, Durability } from "./EngineApi.ts"
-import { keyOf, malformedOrigin } from "./CommandOrigin.ts"
+import { keyOf, malformedOrigin, ownLimit } from "./CommandOrigin.ts"
 import type { BoundedLegs } from "./RefundBounds.ts"
 import { transferDetails } from "./Refunded.ts"
 import { tryTransfer } from "./TransferDryRun.ts"
@@ -35,7 +35,8 @@ const requestOf = (input: Asked, dryRun: boolean): TransferRequest | InvalidRequ
   const { actor = null, await: wanted = "persisted", correlationId = null, idempotencyKey, ifVersion = null } = input
   const { amount = null, effectiveAt = null, final = false, holdId, to, walletId } = input
   const asked = { _tag: "CaptureHoldTo", walletId, holdId, transferId: "", to, amount, final, effectiveAt } as const
-  const origin = { actor, await: wanted, correlationId, dryRun, idempotencyKey, ifVersion }
+  const limit = ownLimit(input.limit)
+  const origin = { actor, await: wanted, correlationId, dryRun, idempotencyKey, ifVersion, limit }
   const wrong = bothInvalid(malformedOrigin(origin), malformed(asked))
   if (wrong !== undefined) return wrong
   return {
@@ -44,6 +45,7 @@ const requestOf = (input: Asked, dryRun: boolean): TransferRequest | InvalidRequ
     key: keyOf(idempotencyKey),
     actor,
     correlationId,
+    limit,
     await: wanted === "indexed" ? "indexed" : "persisted",
     ifVersion
   }

@@ -3,8 +3,13 @@ import type { Await } from "../actors/Mailbox.ts"
 import { noKey } from "../actors/Mailbox.ts"
 import { bothInvalid, invalid } from "../domain/Decision.ts"
 import type { CommandKey } from "../domain/Event.ts"
-import { isIdempotencyKey, isText, maxTextLength } from "../domain/Limits.ts"
+import type { KeyLimit } from "../domain/KeyLimit.ts"
+import { isAmount, isId, isIdempotencyKey, isText, maxTextLength } from "../domain/Limits.ts"
 import type { InvalidRequest } from "../domain/Rejection.ts"
+
+/** For callers without types. */
+const isKeyLimit = ({ keyId, perDay, perOperation }: KeyLimit): boolean =>
+  isId(keyId) && (perDay === null || isAmount(perDay)) && (perOperation === null || isAmount(perOperation))
 
 const isOrigin = (text: string | null): boolean => text === null || isText(text, maxTextLength)
 
@@ -17,7 +22,12 @@ export interface CommandOrigin {
   readonly correlationId: string | null
   readonly dryRun: boolean
   readonly ifVersion: number | null
+  readonly limit: KeyLimit | undefined
 }
+
+/** A copy: what a caller does with its object afterwards changes nothing. */
+export const ownLimit = (limit: KeyLimit | undefined): KeyLimit | undefined =>
+  limit && { keyId: limit.keyId, perOperation: limit.perOperation, perDay: limit.perDay }
 
 /** Of a key in good form. */
 export const keyOf = (idempotencyKey: string | undefined): CommandKey =>
@@ -25,7 +35,7 @@ export const keyOf = (idempotencyKey: string | undefined): CommandKey =>
 
 /** All that is wrong with the origin of a command. */
 export const malformedOrigin = (origin: CommandOrigin): InvalidRequest | undefined => {
-  const { actor, await: wanted, correlationId, dryRun, idempotencyKey, ifVersion } = origin
+  const { actor, await: wanted, correlationId, dryRun, idempotencyKey, ifVersion, limit } = origin
   return bothInvalid(
     bothInvalid(
       (idempotencyKey === undefined && dryRun) || isIdempotencyKey(idempotencyKey!)
@@ -42,9 +52,14 @@ export const malformedOrigin = (origin: CommandOrigin): InvalidRequest | undefin
       ),
       bothInvalid(
         typeof dryRun === "boolean" ? undefined : invalid("dryRun: neither true nor false"),
-        ifVersion === null || (Number.isSafeInteger(ifVersion) && ifVersion >= 0)
-          ? undefined
-          : invalid("ifVersion: not a version")
+        bothInvalid(
+          ifVersion === null || (Number.isSafeInteger(ifVersion) && ifVersion >= 0)
+            ? undefined
+            : invalid("ifVersion: not a version"),
+          limit === undefined || isKeyLimit(limit)
+            ? undefined
+            : invalid("limit: not a keyId with amounts of 1 to 30 digits, above 0")
+        )
       )
     )
   )

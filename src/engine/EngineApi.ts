@@ -14,6 +14,7 @@ import type {
 } from "../actors/EngineError.ts"
 import type { Await } from "../actors/Mailbox.ts"
 import type { RecordedEvent, WalletEventType } from "../domain/Event.ts"
+import type { KeyLimit } from "../domain/KeyLimit.ts"
 import type { Metadata } from "../domain/Limits.ts"
 import type { HoldNotFound, InvalidRequest, TransferNotFound, WalletNotFound } from "../domain/Rejection.ts"
 import type { FreezeDirection, Hold, TransactionType } from "../domain/Wallet.ts"
@@ -55,6 +56,8 @@ export interface CommandOptions {
   /** Recorded with the event: who asked (the API key's name). */
   readonly actor?: string | undefined
   readonly correlationId?: string | undefined
+  /** What whoever asks may take, else `KeyLimitExceeded`. Not asked of a command whose key is known. */
+  readonly limit?: KeyLimit | undefined
 }
 
 /**
@@ -439,10 +442,7 @@ export interface EngineSearch {
 
 /** A wallet's books. */
 export interface EngineBooks {
-  /**
-   * From Persistence, by `effectiveAt`, then version, upwards. `QueryTooWide`: the totals would be over
-   * more than 2,000,000 transactions.
-   */
+  /** From Persistence, by `effectiveAt`, then version, upwards. `QueryTooWide`: totals over more than 2,000,000 transactions. */
   readonly statement: (
     query: StatementQuery
   ) => Effect.Effect<Statement, ReadFailure | QueryTooWide | VersionNotReached>

@@ -23,7 +23,7 @@ import { StoreUnavailable } from "../stores/StoreError.ts"
 import type { Effected } from "./Answers.ts"
 import { captureAnswer, commandAnswer, holdAnswer, openHolds, tentative, transactionAnswer } from "./Answers.ts"
 import { beginCaptureTo, captureTo } from "./CaptureTo.ts"
-import { type CommandOrigin, keyOf, malformedOrigin } from "./CommandOrigin.ts"
+import { type CommandOrigin, keyOf, malformedOrigin, ownLimit } from "./CommandOrigin.ts"
 import { type Durabilities, makeDurabilities, nothingDurable } from "./Durabilities.ts"
 import { ReadShare } from "./ReadShare.ts"
 import {
@@ -264,8 +264,8 @@ const refundTransaction =
     input: Asked<RefundTransactionInput>
   ): Effect.Effect<TransactionAnswer | DryRunAnswer<TransactionAnswer>, CommandError | TransactionNotFound> => {
     const asked = askedTransactionRefund(input)
-    const { actor, await: wanted, correlationId, dryRun, idempotencyKey, ifVersion } = input
-    const options = { actor, await: wanted, correlationId, dryRun, idempotencyKey, ifVersion }
+    const { actor, await: wanted, correlationId, dryRun, idempotencyKey, ifVersion, limit } = input
+    const options = { actor, await: wanted, correlationId, dryRun, idempotencyKey, ifVersion, limit: ownLimit(limit) }
     const wrong = bothInvalid(malformedOrigin(originOf(options)), malformedRefund(asked))
     if (wrong !== undefined) return Effect.fail(wrong)
     return Effect.flatMap(transactionRefund(context.originals, asked), (command) =>
@@ -306,8 +306,8 @@ interface AskedOptions extends Omit<CommandOptions, "dryRun" | "idempotencyKey">
 
 const originOf = (options: AskedOptions): CommandOrigin => {
   const { actor = null, await: wanted = "persisted", correlationId = null, dryRun = false } = options
-  const { idempotencyKey, ifVersion = null } = options
-  return { actor, await: wanted, correlationId, dryRun, idempotencyKey, ifVersion }
+  const { idempotencyKey, ifVersion = null, limit } = options
+  return { actor, await: wanted, correlationId, dryRun, idempotencyKey, ifVersion, limit: ownLimit(limit) }
 }
 
 /** Asks the wallet, and makes the answer from what it did, now or earlier. */
@@ -318,13 +318,13 @@ const execute = <C extends ClientCommand & RemoteCommand, A extends object>(
   { answerOf, made, sizeOf }: CommandForm<C, A>
 ): Answering<A> => {
   const origin = originOf(options)
-  const { actor, await: wanted, correlationId, dryRun, idempotencyKey, ifVersion } = origin
+  const { actor, await: wanted, correlationId, dryRun, idempotencyKey, ifVersion, limit } = origin
   const wrong = bothInvalid(malformedOrigin(origin), malformed(command))
   if (wrong !== undefined) return Effect.fail(wrong)
   const walletIds = [command.walletId]
   const bytes = callBytes + sizeOf(command)
   const key = keyOf(idempotencyKey)
-  const asked = calls.ask({ command, key, actor, correlationId, await: wanted, ifVersion, dryRun, bytes })
+  const asked = calls.ask({ command, key, actor, correlationId, limit, await: wanted, ifVersion, dryRun, bytes })
   return durabilities.timed(wanted, (deadline) =>
     Effect.flatMap(asked, (reply): Answering<A> => {
       const durable = durabilities.of(reply.persisted, walletIds, deadline, firstVersion(reply))

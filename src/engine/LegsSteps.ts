@@ -13,6 +13,7 @@ import type { CommandError } from "../actors/EngineError.ts"
 import type { Reply } from "../actors/Mailbox.ts"
 import type { BeginLegs } from "../domain/Command.ts"
 import type { LegsApplied, RecordedEvent } from "../domain/Event.ts"
+import { dayOnly, type KeyLimit } from "../domain/KeyLimit.ts"
 import { type LegParty, type LegTransactions, type PreparedLegs, walletsOf } from "../domain/Legs.ts"
 import { sourceOf, transferChanged, withTransactions } from "../domain/Transfer.ts"
 import {
@@ -58,8 +59,12 @@ export interface LegsSteps {
   ) => Effect.Effect<ReadonlyArray<LegParty>, CommandError>
   /** Step 1. */
   readonly begin: (command: BeginLegs, origin: TransferOrigin) => Effect.Effect<Sent, CommandError>
-  /** Step 2, at one wallet. */
-  readonly prepare: (transfer: Transfer, party: Party) => Effect.Effect<Promised, CommandError>
+  /** Step 2, at one wallet. `limit`: of the key that has begun it. */
+  readonly prepare: (
+    transfer: Transfer,
+    party: Party,
+    limit: KeyLimit | undefined
+  ) => Effect.Effect<Promised, CommandError>
   /** Step 3. */
   readonly decide: (
     transfer: Transfer,
@@ -113,12 +118,15 @@ const begin =
             inFlight: reply._tag === "Done" || HashMap.has(reply.current.prepared, recorded.event.transferId),
             persisted: reply.persisted,
             replayed: reply._tag === "Seen" || reply.replayed,
-            completion: completionIn(reply)
+            completion: completionIn(reply),
+            limit: limitOf(recorded)
           })
         }
         return notTold(command.walletId)
       })
     )
+
+const limitOf = ({ metadata: { keyLimit } }: RecordedEvent): KeyLimit | undefined => keyLimit && dayOnly(keyLimit)
 
 export const legsBytes = ({ legs, ...note }: Pick<BeginLegs, "legs" | "metadata" | "reference">): number =>
   legs.reduce((bytes, leg) => bytes + legBytes + noteBytes(leg), noteBytes(note))
@@ -147,14 +155,14 @@ const promisedIn = (walletId: string, events: ReadonlyArray<RecordedEvent>): Eff
 /** As with one leg: whatever the wallet has answered first is its answer for ever, also its rules' rejection. */
 const prepare =
   (wallets: Wallets): LegsSteps["prepare"] =>
-  (transfer, { legs, walletId }) => {
+  (transfer, { legs, walletId }, limit) => {
     const { id: transferId } = transfer
     const home = sourceOf(transfer)
     const key = prepareKey(transfer)
     const first = legs[0]!.leg
     const bytes = legs.reduce((sum, leg) => sum + legBytes + noteBytes(leg), 0)
     const ask = Effect.flatMap(wallets.bounded(walletId, legs), (bounded) =>
-      wallets.ask(preparing(transfer, walletId, bounded), key, engineOrigin, bytes)
+      wallets.ask(preparing(transfer, walletId, bounded), key, { ...engineOrigin, limit }, bytes)
     )
     const promised = (reply: Reply) =>
       Effect.flatMap(persistedEvents(wallets, walletId, reply), (events) => promisedIn(walletId, events))

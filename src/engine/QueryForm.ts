@@ -31,6 +31,7 @@ import type { HoldQuery, TransactionQuery, TransferQuery } from "../stores/Persi
 import type {
   AmountSearch,
   HoldSearch,
+  SearchedWallets,
   SearchFilter,
   StatsQuery,
   TransactionSearch,
@@ -58,16 +59,23 @@ export const asked =
 /** A copy; `undefined`: a field throws when it is read. What is no object has no field in good form. */
 export const ownQuery = <Query extends object>(given: Query): Query | undefined => {
   try {
-    return { ...given }
+    return withOwnLists({ ...given })
   } catch {
     return undefined
   }
 }
 
+const withOwnLists = <Query extends object>(query: Query): Query => {
+  const lists: Record<string, unknown> = {}
+  for (const [name, value] of Object.entries(query))
+    if (Array.isArray(value)) lists[name] = [...(value as Array<unknown>)]
+  return { ...query, ...lists }
+}
+
 /** The same of a search, its metadata too. No pairs to ask for are as good as none given. */
 export const ownSearch = <Query extends SearchFilter>(given: Query): Query | undefined => {
   try {
-    const { metadata, ...query } = { ...given } as SearchFilter
+    const { metadata, ...query } = withOwnLists({ ...given } as SearchFilter)
     const own = metadata === undefined ? noMetadata : ownMetadata(metadata)
     return (own === noMetadata ? query : { ...query, metadata: own }) as Query
   } catch {
@@ -76,6 +84,10 @@ export const ownSearch = <Query extends SearchFilter>(given: Query): Query | und
 }
 
 export const unreadable = () => new InvalidRequest({ detail: "a field of the query throws when it is read" })
+
+/** Wallets, and currencies, that a search may be narrowed to. */
+const maxSearchedWallets = 100
+const maxSearchedCurrencies = 20
 
 /** Items of one page. */
 const maxPage = 200
@@ -165,8 +177,13 @@ const isPairs = (pairs: Metadata): boolean => {
   return keys.length <= maxMetadataFilters && !keys.includes("")
 }
 
+const wrongWallets = ({ currencies, walletIds }: SearchedWallets): Wrong =>
+  wrongSeveral("walletIds", walletIds, maxSearchedWallets, (id) => isId(id as string)) ??
+  wrongSeveral("currencies", currencies, maxSearchedCurrencies, (currency) => isCurrency(currency as string))
+
 const wrongFilter = (query: SearchFilter): Wrong =>
   wrongPage(query) ??
+  wrongWallets(query) ??
   wrongIf("ownerId", query.ownerId, isId(query.ownerId!)) ??
   wrongIf("currency", query.currency, isCurrency(query.currency!)) ??
   wrongIf("from", query.from, isTime(query.from!)) ??
@@ -209,6 +226,7 @@ export const wrongHoldSearch = (query: HoldSearch): Wrong =>
   wrongIf("expiresBefore", query.expiresBefore, isTime(query.expiresBefore!))
 
 export const wrongStats = (query: StatsRequest): Wrong =>
+  wrongWallets(query) ??
   wrongIf("ownerId", query.ownerId, isId(query.ownerId!)) ??
   wrongIf("currency", query.currency, isCurrency(query.currency!)) ??
   wrongIf("from", query.from, isTime(query.from!)) ??

@@ -15,7 +15,7 @@ import { type Answered, CommandMetrics } from "./CommandMetrics.ts"
 import { tracedTransfer } from "./CommandTrace.ts"
 import { type IndexDeadline, makeDurabilities, nothingDurable } from "./Durabilities.ts"
 import { tentative } from "./Answers.ts"
-import { type CommandOrigin, keyOf, malformedOrigin } from "./CommandOrigin.ts"
+import { type CommandOrigin, keyOf, malformedOrigin, ownLimit } from "./CommandOrigin.ts"
 import { taking } from "./EngineCommands.ts"
 import type {
   Await,
@@ -173,9 +173,9 @@ const refundTransfer =
   (input: RefundTransferInput | DryRun<RefundTransferInput>): Answering => {
     const { dryRun = false, idempotencyKey } = input
     const asked = askedTransferRefund(input)
-    const { actor, await: wanted, correlationId, ...origin } = originOf(input)
+    const { actor, await: wanted, correlationId, limit, ...origin } = originOf(input)
     const wrong = bothInvalid(
-      malformedOrigin({ actor, await: wanted, correlationId, ...origin }),
+      malformedOrigin({ actor, await: wanted, correlationId, limit, ...origin }),
       malformedTransferRefund(asked)
     )
     if (wrong !== undefined) return Effect.fail(wrong)
@@ -190,7 +190,7 @@ const refundTransfer =
           : saga.done({ ...command, currency: "", destination: null }, key)
     }
     return Effect.flatMap(transferRefund(context, asked), (command) =>
-      ask({ command, key, actor, correlationId, await: stepsAwait(wanted) }, dryRun)
+      ask({ command, key, actor, correlationId, limit, await: stepsAwait(wanted) }, dryRun)
     ).pipe(Effect.retry({ times: refundLooks, while: isOld(asked) }))
   }
 
@@ -202,7 +202,8 @@ const stepsAwait = (wanted: Await): TransferRequest["await"] => (wanted === "ind
 
 const originOf = (input: CommandOptions | DryRun<CommandOptions>): CommandOrigin => {
   const { actor = null, await: wanted = "persisted", correlationId = null, dryRun = false, idempotencyKey } = input
-  return { actor, await: wanted, correlationId, dryRun, idempotencyKey, ifVersion: null }
+  const limit = ownLimit(input.limit)
+  return { actor, await: wanted, correlationId, dryRun, idempotencyKey, ifVersion: null, limit }
 }
 
 type AnyTransferInput = TransferInput | LegsTransferInput
@@ -242,7 +243,7 @@ const requestOf = (
   const asked = askedOf(input)
   if (asked instanceof InvalidRequest) return asked
   const origin = { ...originOf(input), dryRun }
-  const { actor, await: wanted, correlationId } = origin
+  const { actor, await: wanted, correlationId, limit } = origin
   const wrong = bothInvalid(malformedOrigin(origin), malformed(asked))
   if (wrong !== undefined) return wrong
   return {
@@ -251,6 +252,7 @@ const requestOf = (
     key: keyOf(idempotencyKey),
     actor,
     correlationId,
+    limit,
     await: stepsAwait(wanted)
   }
 }

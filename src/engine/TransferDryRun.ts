@@ -41,10 +41,11 @@ const noteBytesOf = (command: TransferRequest["command"]): number => {
 
 /** The id of the transfer that is told is not to be shown: there is none. */
 export const tryTransfer = (calls: WalletCalls["Service"], bounded: BoundedLegs, request: TransferRequest): Trial => {
-  const { actor, await: wanted, command, correlationId, ifVersion = null, key } = request
+  const { actor, await: wanted, command, correlationId, ifVersion = null, key, limit } = request
   const origin = {
     actor,
     correlationId,
+    limit,
     await: wanted,
     ifVersion: null,
     dryRun: true,

@@ -6,6 +6,7 @@ import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import type { CommandError } from "../actors/EngineError.ts"
 import { OperationReversed, OutcomeUnknown, sameFailure, TransferReversed } from "../actors/EngineError.ts"
+import type { KeyLimit } from "../domain/KeyLimit.ts"
 import type { LegTransactions } from "../domain/Legs.ts"
 import { completed, sourceOf } from "../domain/Transfer.ts"
 import { otherParties, transactionsIn } from "../domain/StepCommands.ts"
@@ -105,6 +106,8 @@ export interface RunOptions {
   readonly inFlight: boolean
   readonly wanted: TransferOrigin["await"]
   readonly attempt: Attempt
+  /** What the key that has begun several legs may take out of the other wallets. */
+  readonly limit: KeyLimit | undefined
 }
 
 /** Steps 2 and 3. Whoever waits is told after the money has arrived, or is back. */
@@ -133,11 +136,11 @@ const atOnce = { concurrency: concurrentWallets }
 export const concludeLegs = Effect.fnUntraced(function* (
   steps: LegsSteps,
   run: TransferRun,
-  { attempt, inFlight, wanted }: RunOptions
+  { attempt, inFlight, limit, wanted }: RunOptions
 ): Effect.fn.Return<void, CommandError> {
   const { transfer } = run
   // Of one that is settled its home tells how, whatever it is asked.
-  const transactions = inFlight ? yield* carryLegs(steps, transfer, attempt) : []
+  const transactions = inFlight ? yield* carryLegs(steps, transfer, attempt, limit) : []
   const ended = yield* attempt(steps.settle(transfer, transactions, wanted))
   if (!inFlight && ended.status === "completed") {
     // Its rows may have been lost since, and be back at the home alone.
@@ -161,11 +164,12 @@ const lowestLeg = (promised: ReadonlyArray<Promised>): Extract<Promised, { reado
 const carryLegs = Effect.fnUntraced(function* (
   steps: LegsSteps,
   transfer: Transfer,
-  attempt: Attempt
+  attempt: Attempt,
+  limit: KeyLimit | undefined
 ): Effect.fn.Return<ReadonlyArray<LegTransactions>, CommandError> {
   const promised = yield* Effect.forEach(
     otherParties(transfer),
-    (party) => attempt(steps.prepare(transfer, party)),
+    (party) => attempt(steps.prepare(transfer, party, limit)),
     atOnce
   )
   const decided = yield* attempt(steps.decide(transfer, lowestLeg(promised)))

@@ -31,6 +31,7 @@ import type { OpenTransfer } from "../actors/WalletActor.ts"
 import { WalletRegistry } from "../actors/WalletRegistry.ts"
 import type { BeginLegs, CaptureHoldTo, SendTransfer } from "../domain/Command.ts"
 import type { CommandKey, RecordedEvent } from "../domain/Event.ts"
+import { dayOnly } from "../domain/KeyLimit.ts"
 import { completed } from "../domain/Transfer.ts"
 import type { Transfer, Wallet } from "../domain/Wallet.ts"
 import { Persistence } from "../stores/Persistence.ts"
@@ -128,10 +129,13 @@ const concludeSeveral =
 /** `undefined`: nothing of it is left to do at this wallet. */
 const openIn = ({ legs, steps }: Steps, source: Wallet, transferId: string) => {
   const inFlight = Option.getOrUndefined(HashMap.get(source.transfers, transferId))
-  if (inFlight !== undefined) return { transfer: pendingTransfer(source, inFlight), conclude: concludeOne(steps) }
+  if (inFlight !== undefined)
+    return { transfer: pendingTransfer(source, inFlight), conclude: concludeOne(steps), limit: undefined }
   const prepared = Option.getOrUndefined(HashMap.get(source.prepared, transferId))
   const transfer = prepared && openTransfer(prepared)
-  return transfer && { transfer, conclude: concludeSeveral(legs) }
+  const keyLimit = prepared?.begun?.keyLimit ?? null
+  const limit = keyLimit === null ? undefined : dayOnly(keyLimit)
+  return transfer && { transfer, conclude: concludeSeveral(legs), limit }
 }
 
 /** What the other wallets are is asked here: a part of step 1. */
@@ -205,7 +209,8 @@ const makeTransferRuns = (
     const run = known ?? new TransferRun(transfer)
     run.join(caller)
     if (known !== undefined) return Effect.void
-    const rest = way.conclude(run, { inFlight, wanted: request.await, attempt: patient })
+    const { limit } = sent
+    const rest = way.conclude(run, { inFlight, wanted: request.await, attempt: patient, limit })
     return withRun(run, inFlight, persisted ? rest : Effect.andThen(persist(way, request), rest))
   }
 
@@ -220,7 +225,8 @@ const makeTransferRuns = (
     const open = source === undefined ? undefined : openIn({ legs, steps }, source, transferId)
     if (open === undefined || runs.has(transferId)) return false
     const run = new TransferRun(open.transfer)
-    yield* withRun(run, true, open.conclude(run, { inFlight: true, wanted: "persisted", attempt }))
+    const { limit } = open
+    yield* withRun(run, true, open.conclude(run, { inFlight: true, wanted: "persisted", attempt, limit }))
     return true
   })
 

@@ -16,6 +16,7 @@ import type { Await, Reply, Seen } from "../actors/Mailbox.ts"
 import type { CaptureHoldTo, SendTransfer } from "../domain/Command.ts"
 import type { RemoteCommand } from "../domain/Command.ts"
 import type { CommandKey, RecordedEvent } from "../domain/Event.ts"
+import type { KeyLimit } from "../domain/KeyLimit.ts"
 import { sentTransfer } from "../domain/TransferRules.ts"
 import { type Completion, singleLeg, sourceOf } from "../domain/Transfer.ts"
 import { arriveKey, endKey, receiving, settling } from "../domain/StepCommands.ts"
@@ -31,6 +32,8 @@ export interface TransferOrigin {
   readonly key: CommandKey
   readonly actor: string | null
   readonly correlationId: string | null
+  /** Of the key that asks. */
+  readonly limit?: KeyLimit | undefined
   readonly await: Exclude<Await, "committed">
   /** The version that the source has to be at; `null` or left out: whichever. */
   readonly ifVersion?: number | null
@@ -52,6 +55,8 @@ export interface Sent {
   readonly replayed: boolean
   /** All steps have taken place together. `undefined`: the others are still to be taken. */
   readonly completion: Completion | undefined
+  /** Of several legs: what the key that has begun them may take out of the other wallets. */
+  readonly limit?: KeyLimit | undefined
   /** Of a capture. */
   readonly source?: SourceEffect
 }
@@ -75,7 +80,7 @@ export interface Wallets {
   readonly ask: (
     command: RemoteCommand,
     key: CommandKey,
-    options: Pick<TransferOrigin, "actor" | "correlationId" | "await" | "ifVersion">,
+    options: Pick<TransferOrigin, "actor" | "correlationId" | "limit" | "await" | "ifVersion">,
     bytes?: number
   ) => Effect.Effect<Reply, CommandError>
   /** The legs of a wallet with what bounds those that are refunds, as it is now. */
@@ -239,13 +244,14 @@ export const makeWallets = (
 ): Wallets => ({
   bounded,
   // Ids of transfers never wear out, so neither may the keys of their steps.
-  ask: (command, key, { actor, correlationId, await: wanted, ifVersion = null }, bytes = 0) =>
+  ask: (command, key, { actor, correlationId, limit, await: wanted, ifVersion = null }, bytes = 0) =>
     Effect.catchTag(
       calls.ask({
         command,
         key,
         actor,
         correlationId,
+        limit,
         await: wanted,
         ifVersion,
         dryRun: false,
@@ -335,6 +341,7 @@ export const isRefusal = (error: CommandError): boolean => {
     case "LimitExceeded":
     case "PolicyRejected":
     case "PolicyDefect":
+    case "KeyLimitExceeded":
     case "RefundExceeded":
     case "OperationRefused":
       return true

@@ -15,6 +15,7 @@ import { WalletRegistry } from "../actors/WalletRegistry.ts"
 import type { RemoteCommand } from "../domain/Command.ts"
 import type { CommandKey } from "../domain/Event.ts"
 import { fingerprintOf } from "../domain/Fingerprint.ts"
+import type { KeyLimit } from "../domain/KeyLimit.ts"
 import type { Metadata } from "../domain/Limits.ts"
 import { noMetadata } from "../domain/Limits.ts"
 import type { Wallet } from "../domain/Wallet.ts"
@@ -28,6 +29,8 @@ export interface WalletCall {
   readonly key: CommandKey
   readonly actor: string | null
   readonly correlationId: string | null
+  /** What the key that asks may take; absent: whatever. */
+  readonly limit?: KeyLimit | undefined
   /** How far to wait. The answer says what was reached when the caller's wait ran out. */
   readonly await: Await
   /** The version that the wallet has to be at, where the command is not done yet; `null`: whichever. */
@@ -113,6 +116,7 @@ export const envelopeOf = (
   fingerprint: fingerprintOf(call.command),
   actor: call.actor,
   correlationId: call.correlationId,
+  limit: call.limit,
   bytes: call.bytes,
   await: call.await,
   ifVersion: call.ifVersion,

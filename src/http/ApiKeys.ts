@@ -33,14 +33,24 @@ const newSecret = (): string => `ew_${randomBytes(32).toString("base64url")}`
 interface Entry {
   readonly key: ApiKey
   readonly digest: Buffer
+  /** From then on the secret opens nothing, milliseconds of the wall clock. */
+  readonly until: number
 }
 
-const entryOf = ({ hash, ...key }: StoredApiKey): readonly [string, Entry] => [
-  hash,
-  { key, digest: Buffer.from(hash, "hex") }
-]
+/** By the hash of its secret, and of the one before. */
+const entriesOf = ({ hash, previous, ...key }: StoredApiKey): ReadonlyArray<readonly [string, Entry]> => {
+  const until = key.expiresAt ?? Infinity
+  const entry = (of: string, end: number) => [of, { key, digest: Buffer.from(of, "hex"), until: end }] as const
+  return previous === undefined
+    ? [entry(hash, until)]
+    : [entry(previous.hash, Math.min(previous.until, until)), entry(hash, until)]
+}
 
 type Entries = Map<string, Entry>
+
+const addTo = (entries: Entries, key: StoredApiKey): void => {
+  for (const [digest, entry] of entriesOf(key)) entries.set(digest, entry)
+}
 
 /** The keys that this node knows, by the hash of their secrets, and since when. */
 class ApiKeyTable {
@@ -61,14 +71,14 @@ class ApiKeyTable {
   }
 
   replace(keys: ReadonlyArray<StoredApiKey>, readAt: number): void {
-    this.#entries = new Map(keys.map(entryOf))
+    this.#entries = new Map(keys.flatMap(entriesOf))
     for (const apply of this.#changes) apply(this.#entries)
     this.readAt = readAt
   }
 
   add(key: StoredApiKey): void {
     this.remove(key.id)
-    this.#change((entries) => void entries.set(...entryOf(key)))
+    this.#change((entries) => addTo(entries, key))
   }
 
   remove(id: string): void {
@@ -77,9 +87,11 @@ class ApiKeyTable {
     })
   }
 
-  find(secret: string): ApiKey | undefined {
+  /** `now`: of the wall clock, milliseconds. */
+  find(secret: string, now: number): ApiKey | undefined {
     const digest = digestOf(secret)
     const entry = this.#entries.get(digest)
+    if (entry !== undefined && now >= entry.until) return undefined
     // The map is keyed by a hash that nobody can choose freely; the comparison itself takes constant time.
     return entry !== undefined && timingSafeEqual(entry.digest, Buffer.from(digest, "hex")) ? entry.key : undefined
   }
@@ -113,6 +125,16 @@ export class LastAdminKey extends Schema.TaggedError<LastAdminKey>()("LastAdminK
     return "this is the last admin key: make another one first"
   }
 }
+
+/** Its secret stands in the configuration: a new one is set there. */
+export class KeyConfigured extends Schema.TaggedError<KeyConfigured>()("KeyConfigured", {}) {
+  override get message(): string {
+    return "the secret of this key is set by WALLET_API_KEY"
+  }
+}
+
+/** What bounds a key beside its scopes. */
+export type KeyBounds = Pick<ApiKey, "expiresAt" | "restriction">
 
 export interface CreatedKey {
   readonly key: ApiKey
@@ -177,7 +199,9 @@ const makeReading = Effect.fnUntraced(function* (store: Store, table: ApiKeyTabl
 
   const isFresherThan = (age: number): boolean => elapsedMillis(clock) - table.readAt < age
 
-  const known = (secret: string): ApiKey | undefined => (isFresherThan(staleLimit) ? table.find(secret) : undefined)
+  const find = (secret: string): ApiKey | undefined => table.find(secret, clock.currentTimeMillisUnsafe())
+
+  const known = (secret: string): ApiKey | undefined => (isFresherThan(staleLimit) ? find(secret) : undefined)
 
   const authenticate = (secret: string): Effect.Effect<ApiKey | undefined, StoreUnavailable> =>
     Effect.suspend(() => {
@@ -187,35 +211,45 @@ const makeReading = Effect.fnUntraced(function* (store: Store, table: ApiKeyTabl
       const needed = elapsedMillis(clock) - missInterval
       // The reading that is under way may have begun before the key was made: then there is one more.
       return Effect.flatMap(read, () =>
-        table.readAt >= needed || table.find(secret) !== undefined
-          ? Effect.succeed(table.find(secret))
-          : Effect.map(read, () => table.find(secret))
+        table.readAt >= needed || find(secret) !== undefined
+          ? Effect.succeed(find(secret))
+          : Effect.map(read, () => find(secret))
       )
     })
 
   return { known, authenticate }
 })
 
+const newKey = Effect.fnUntraced(function* (
+  id: string,
+  name: string,
+  scopes: ReadonlyArray<Scope>,
+  secret: string,
+  { expiresAt, restriction }: KeyBounds = {}
+): Effect.fn.Return<StoredApiKey> {
+  return {
+    id,
+    name,
+    scopes,
+    createdAt: yield* Clock.currentTimeMillis,
+    ...(expiresAt === undefined ? {} : { expiresAt }),
+    ...(restriction === undefined ? {} : { restriction }),
+    hash: digestOf(secret)
+  }
+})
+
+/** One that expires lets nobody in for good. */
+const isAdmin = ({ expiresAt, scopes }: ApiKey): boolean => scopes.includes("admin") && expiresAt === undefined
+
 /** One change at a time: what is revoked is not added behind that. */
 const makeWriting = Effect.fnUntraced(function* (store: Store, table: ApiKeyTable) {
   const oneAtATime = (yield* Semaphore.make(1)).withPermits(1)
-
-  const newKey = Effect.fnUntraced(function* (
-    id: string,
-    name: string,
-    scopes: ReadonlyArray<Scope>,
-    secret: string
-  ): Effect.fn.Return<StoredApiKey> {
-    return { id, name, scopes, createdAt: yield* Clock.currentTimeMillis, hash: digestOf(secret) }
-  })
 
   const remove = Effect.fnUntraced(function* (id: string) {
     const removed = yield* store.remove(id)
     table.remove(id)
     return removed
   })
-
-  const isAdmin = ({ scopes }: ApiKey): boolean => scopes.includes("admin")
 
   const revoke = Effect.fnUntraced(function* (id: string) {
     const admins = (yield* store.all).filter(isAdmin)
@@ -229,9 +263,21 @@ const makeWriting = Effect.fnUntraced(function* (store: Store, table: ApiKeyTabl
     return key
   })
 
-  const create = Effect.fnUntraced(function* (name: string, scopes: ReadonlyArray<Scope>) {
+  const create = Effect.fnUntraced(function* (name: string, scopes: ReadonlyArray<Scope>, bounds: KeyBounds) {
     const secret = newSecret()
-    const key = yield* insert(yield* newKey(randomUUID(), name, scopes, secret))
+    const key = yield* insert(yield* newKey(randomUUID(), name, scopes, secret, bounds))
+    return { key, secret: Redacted.make(secret) }
+  })
+
+  const roll = Effect.fnUntraced(function* (id: string, graceMillis: number) {
+    if (id === configuredId) return yield* new KeyConfigured()
+    const secret = newSecret()
+    const now = yield* Clock.currentTimeMillis
+    const previousUntil = graceMillis > 0 ? now + graceMillis : null
+    const stored = yield* store.roll(id, { hash: digestOf(secret), previousUntil })
+    if (stored === undefined) return undefined
+    table.add(stored)
+    const { hash: _, previous: _previous, ...key } = stored
     return { key, secret: Redacted.make(secret) }
   })
 
@@ -257,7 +303,9 @@ const makeWriting = Effect.fnUntraced(function* (store: Store, table: ApiKeyTabl
   })
 
   return {
-    create: (name: string, scopes: ReadonlyArray<Scope>) => oneAtATime(create(name, scopes)),
+    create: (name: string, scopes: ReadonlyArray<Scope>, bounds: KeyBounds = {}) =>
+      oneAtATime(create(name, scopes, bounds)),
+    roll: (id: string, graceMillis: number) => oneAtATime(roll(id, graceMillis)),
     remove: (id: string) => oneAtATime(remove(id)),
     revoke: (id: string) => oneAtATime(revoke(id)),
     setConfigured: (secret: Redacted.Redacted) => oneAtATime(setConfigured(Redacted.value(secret))),
@@ -278,7 +326,16 @@ export class ApiKeys extends Context.Service<
     readonly authenticate: (secret: string) => Effect.Effect<ApiKey | undefined, StoreUnavailable>
     /** As far as the table knows: `undefined` may still be a key. */
     readonly known: (secret: string) => ApiKey | undefined
-    readonly create: (name: string, scopes: ReadonlyArray<Scope>) => Effect.Effect<CreatedKey, ReadError>
+    readonly create: (
+      name: string,
+      scopes: ReadonlyArray<Scope>,
+      bounds?: KeyBounds
+    ) => Effect.Effect<CreatedKey, ReadError>
+    /**
+     * A new secret for a key; the one that it had is good for so many milliseconds, and any before that for none.
+     * `undefined`: there is no such key. Counts on this node at once.
+     */
+    readonly roll: (id: string, graceMillis: number) => Effect.Effect<CreatedKey | undefined, ReadError | KeyConfigured>
     /** `false`: there is no such key. Counts on this node at once. */
     readonly remove: (id: string) => Effect.Effect<boolean, ReadError>
     /** As `remove`, for callers over the network: not the last one with the scope `admin`. */

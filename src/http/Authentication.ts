@@ -6,6 +6,8 @@ import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Hash from "effect/Hash"
+import type * as HttpApiEndpoint from "effect/http-api/HttpApiEndpoint"
+import * as HttpRouter from "effect/http/HttpRouter"
 import * as HttpServerRequest from "effect/http/HttpServerRequest"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as Layer from "effect/Layer"
@@ -13,18 +15,26 @@ import * as Option from "effect/Option"
 import * as RateLimiter from "effect/persistence/RateLimiter"
 import * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
-import { Reader } from "../engine/WalletEngine.ts"
+import { isId } from "../domain/Limits.ts"
+import { Reader, WalletEngine } from "../engine/WalletEngine.ts"
 import type { ApiKey } from "../stores/ApiKeyStore.ts"
 import { type HttpReply, failureReply, internalError, problemReply, toResponse } from "./HttpReply.ts"
 import { ApiKeys } from "./ApiKeys.ts"
-import { Authorization, CurrentKey, hasScope, RequiredScope } from "./api/Authorization.ts"
+import { AuditLog } from "./AuditLog.ts"
+import { AnyKey, Authorization, CurrentKey, ForRestrictedKeys, hasScope, RequiredScope } from "./api/Authorization.ts"
 import { HttpConfig } from "./HttpConfig.ts"
+import { mayMutate, mustSee } from "./Visibility.ts"
 
 type Request = HttpServerRequest.HttpServerRequest
 
 const unauthorized = problemReply("Unauthorized", "a valid key is required: `Authorization: Bearer <api key>`")
 
-const outOfScope = (scope: string) => problemReply("Forbidden", `this needs a key with the scope ${scope}`)
+const outOfScope = (scope: string) =>
+  problemReply("Forbidden", `this needs a key with the scope ${scope}`, undefined, { reason: "scope" })
+
+const notForRestricted = problemReply("Forbidden", "this is not for keys with a restriction", undefined, {
+  reason: "restriction"
+})
 
 /** The response to a request that is not let in. */
 export const refusal = (reply: HttpReply): HttpServerResponse.HttpServerResponse =>
@@ -110,24 +120,58 @@ export const bearerOf = (header: string | undefined): string => {
   return match?.[1] ?? ""
 }
 
+/** What keys with a restriction are asked beyond their scopes. Its failure is the reply. */
+const withinRestriction = (engine: WalletEngine["Service"], key: ApiKey, endpoint: HttpApiEndpoint.Top) =>
+  Effect.gen(function* () {
+    const rules = Context.getOrUndefined(endpoint.annotations, ForRestrictedKeys)
+    if (rules === undefined) return yield* Effect.fail(notForRestricted)
+    const { type } = rules
+    const refused = type === undefined || type === "each" ? undefined : mayMutate(key, type)
+    if (refused !== undefined) return yield* Effect.fail(failureReply(refused) ?? internalError)
+    // Of all that is about one wallet that one stands in the path; what is no id is refused by its form.
+    if (!endpoint.path.startsWith(walletPaths)) return
+    const { id } = yield* HttpRouter.params
+    if (id === undefined || !isId(id)) return
+    yield* Effect.mapError(mustSee(engine, key, id), (failure) => failureReply(failure) ?? internalError)
+  })
+
+const walletPaths = "/v1/wallets/:id"
+
 export const authorizationLayer = Layer.effect(
   Authorization,
-  Effect.map(Gate, (gate) => ({
-    apiKey: (httpEffect, { credential, endpoint }) => {
-      const scope = Context.getOrUndefined(endpoint.annotations, RequiredScope) ?? "admin"
-      return Effect.flatMap(HttpServerRequest.HttpServerRequest, (request) =>
-        Effect.matchEffect(gate.admit(Redacted.value(credential), request), {
-          onFailure: (reply) => Effect.succeed(refusal(reply)),
-          onSuccess: (key) =>
-            hasScope(key, scope)
-              ? Effect.provideService(
-                  scope === "wallets:read" ? Effect.provideService(httpEffect, Reader, key.id) : httpEffect,
-                  CurrentKey,
-                  key
-                )
-              : Effect.succeed(refusal(outOfScope(scope)))
-        })
-      )
+  Effect.gen(function* () {
+    const gate = yield* Gate
+    const engine = yield* WalletEngine
+    const audit = yield* AuditLog
+    return {
+      apiKey: (httpEffect, { credential, endpoint, group }) => {
+        const scope = Context.getOrUndefined(endpoint.annotations, RequiredScope) ?? "admin"
+        const isAnybodys = Context.getOrUndefined(endpoint.annotations, AnyKey) === true
+        const action = `${group.identifier}.${endpoint.identifier}`
+        return Effect.flatMap(HttpServerRequest.HttpServerRequest, (request) =>
+          Effect.matchEffect(gate.admit(Redacted.value(credential), request), {
+            onFailure: (reply) => Effect.succeed(refusal(reply)),
+            onSuccess: (key) => {
+              const served = Effect.provideService(
+                scope === "wallets:read" ? Effect.provideService(httpEffect, Reader, key.id) : httpEffect,
+                CurrentKey,
+                key
+              )
+              const answered = !(isAnybodys || hasScope(key, scope))
+                ? Effect.succeed(refusal(outOfScope(scope)))
+                : key.restriction === undefined
+                  ? served
+                  : Effect.matchEffect(withinRestriction(engine, key, endpoint), {
+                      onFailure: (reply) => Effect.succeed(refusal(reply)),
+                      onSuccess: () => served
+                    })
+              return Effect.tap(answered, ({ status }) =>
+                status === 403 ? audit.refused({ key, action }) : Effect.void
+              )
+            }
+          })
+        )
+      }
     }
-  }))
+  })
 )

@@ -20,6 +20,7 @@ import { IncomingMessage } from "node:http"
 import { amountPattern, isIdempotencyKey, isMetadata, isText, maxTextLength, type Metadata } from "../domain/Limits.ts"
 import { type Await, WalletEngine } from "../engine/WalletEngine.ts"
 import type { ApiKey } from "../stores/ApiKeyStore.ts"
+import { AuditLog } from "./AuditLog.ts"
 import { commandReply, respond } from "./HttpReply.ts"
 import { ApiKeys } from "./ApiKeys.ts"
 import { Gate, refusal } from "./Authentication.ts"
@@ -28,7 +29,7 @@ import { correlationOf } from "./RequestTelemetry.ts"
 import { isAnyRepeated, isIntricate, parseText, textOf } from "./JsonBody.ts"
 import { decodeBytes, maxCommandBytes, maxCommandSigns, readNode } from "./RequestBody.ts"
 import { DebitBody, MovementBody } from "./api/Schemas.ts"
-import { mayForce } from "./handlers/CommandOptions.ts"
+import { auditForced, isForced, mayForce } from "./handlers/CommandOptions.ts"
 
 /** Path and query of a plain request. */
 const target = /^\/v1\/wallets\/([A-Za-z0-9_-]{1,64})\/(credit|debit)(?:\?await=(committed|persisted|indexed))?$/
@@ -66,7 +67,7 @@ const plainRequest = (
     authorization?.startsWith("Bearer ") === true
   if (!isPlain) return undefined
   const key = keys.known(authorization.slice("Bearer ".length))
-  if (key === undefined || !hasScope(key, "wallets:write")) return undefined
+  if (key === undefined || key.restriction !== undefined || !hasScope(key, "wallets:write")) return undefined
   const [, walletId = "", kind, wanted] = match
   return {
     message,
@@ -142,12 +143,12 @@ const decode = (bytes: Buffer, plain: PlainRequest) => {
   return movement === undefined ? decodeBySchema(bytes, plain) : Effect.succeed(movement)
 }
 
-const serve = (engine: WalletEngine["Service"], plain: PlainRequest) => {
+const serve = (engine: WalletEngine["Service"], audit: AuditLog["Service"], plain: PlainRequest) => {
   const run = plain.kind === "credit" ? engine.credit : engine.debit
   return readNode(plain.message, maxCommandBytes).pipe(
     Effect.flatMap((bytes) => decode(bytes, plain)),
-    Effect.flatMap((body) =>
-      run({
+    Effect.flatMap((body) => {
+      const result = run({
         ...body,
         walletId: plain.walletId,
         idempotencyKey: plain.idempotencyKey,
@@ -155,8 +156,12 @@ const serve = (engine: WalletEngine["Service"], plain: PlainRequest) => {
         actor: plain.key.name,
         correlationId: correlationOf(plain.message.headers)
       })
-    ),
+      return isForced(body) ? auditForced(audit, plain.key, plain.walletId, result) : result
+    }),
     Effect.map((result) => commandReply(201, plain.await, result)),
+    Effect.tapError(({ _tag }) =>
+      _tag === "Forbidden" ? audit.refused({ key: plain.key, action: `wallets.${plain.kind}` }) : Effect.void
+    ),
     respond,
     Effect.interruptible
   )
@@ -165,6 +170,7 @@ const serve = (engine: WalletEngine["Service"], plain: PlainRequest) => {
 /** Wraps the router. A key's rate is counted as by `Gate.admit`: after its key is known, before the body is read. */
 export const makeFastMovement = Effect.gen(function* () {
   const engine = yield* WalletEngine
+  const audit = yield* AuditLog
   const keys = yield* ApiKeys
   const { rateLimit } = yield* Gate
   return <E, R>(effect: Effect.Effect<HttpServerResponse, E, R>): Effect.Effect<HttpServerResponse, E, R> =>
@@ -172,10 +178,10 @@ export const makeFastMovement = Effect.gen(function* () {
       const request = Context.getUnsafe(fiber.context, HttpServerRequest.HttpServerRequest)
       const plain = plainRequest(request, keys)
       if (plain === undefined) return effect
-      if (rateLimit === undefined) return serve(engine, plain)
+      if (rateLimit === undefined) return serve(engine, audit, plain)
       return Effect.matchEffect(rateLimit(plain.key), {
         onFailure: (reply) => Effect.succeed(refusal(reply)),
-        onSuccess: () => serve(engine, plain)
+        onSuccess: () => serve(engine, audit, plain)
       })
     })
 })

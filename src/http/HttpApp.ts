@@ -8,6 +8,7 @@ import * as HttpMiddleware from "effect/http/HttpMiddleware"
 import * as HttpRouter from "effect/http/HttpRouter"
 import * as Layer from "effect/Layer"
 import { WalletApi } from "./api/Api.ts"
+import { AuditLog } from "./AuditLog.ts"
 import { authorizationLayer, Gate } from "./Authentication.ts"
 import { documentation } from "./DocumentationPage.ts"
 import { makeFallback, withSoundHead } from "./Fallback.ts"
@@ -15,7 +16,8 @@ import { makeFastMovement } from "./FastMovement.ts"
 import { batchHandlers } from "./handlers/BatchHandlers.ts"
 import { feedHandlers } from "./handlers/FeedHandlers.ts"
 import { holdHandlers } from "./handlers/HoldHandlers.ts"
-import { clusterHandlers, healthHandlers, keyHandlers } from "./handlers/OperationsHandlers.ts"
+import { auditHandlers, keyHandlers } from "./handlers/KeyHandlers.ts"
+import { clusterHandlers, healthHandlers } from "./handlers/OperationsHandlers.ts"
 import { transferHandlers } from "./handlers/TransferHandlers.ts"
 import { statsHandlers, transactionHandlers } from "./handlers/TransactionHandlers.ts"
 import { webhookHandlers } from "./handlers/WebhookHandlers.ts"
@@ -69,6 +71,7 @@ const handlers = Layer.mergeAll(
   feedHandlers,
   webhookHandlers,
   keyHandlers,
+  auditHandlers,
   clusterHandlers,
   healthHandlers
 ).pipe(Layer.provide([authorizationLayer, requestValidationLayer]))
@@ -87,5 +90,6 @@ export const routerConfig = {
 /** All routes of the service; needs the engine, the keys and the configuration. */
 export const httpApp = Layer.mergeAll(HttpApiBuilder.layer(WalletApi), documentation, edges).pipe(
   Layer.provide(handlers),
-  Layer.provide(Gate.layer)
+  Layer.provide(Gate.layer),
+  Layer.provide(AuditLog.layer)
 )

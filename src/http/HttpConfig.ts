@@ -23,7 +23,11 @@ export interface HttpConfigValues {
   readonly maxWaitMillis: number
   /** Milliseconds for the requests in flight at a stop; then their connections are cut. */
   readonly shutdownTimeout: number
+  /** Milliseconds for which entries of the audit list are kept. */
+  readonly auditRetentionMillis: number
 }
+
+const dayMillis = 86_400_000
 
 export const defaultHttpConfig: HttpConfigValues = {
   port: 3000,
@@ -33,7 +37,8 @@ export const defaultHttpConfig: HttpConfigValues = {
   connections: 4_096,
   metricsPort: undefined,
   maxWaitMillis: 750,
-  shutdownTimeout: 8_000
+  shutdownTimeout: 8_000,
+  auditRetentionMillis: 400 * dayMillis
 }
 
 const originForm = /^https?:\/\/[^\s/?#,]+$/
@@ -68,6 +73,18 @@ const milliseconds = Schema.DurationFromString.pipe(
   })
 )
 
+const retention = Schema.DurationFromString.pipe(
+  Schema.decodeTo(
+    Schema.Finite.check(
+      Schema.isBetween({ minimum: dayMillis, maximum: 36_500 * dayMillis }, { expected: "a time, 1 day to 36500 days" })
+    ),
+    {
+      decode: SchemaGetter.transform(Duration.toMillis),
+      encode: SchemaGetter.transform((millis: number) => Duration.millis(millis))
+    }
+  )
+)
+
 const optional = <A>(config: Config.Config<A>): Config.Config<A | undefined> =>
   Config.map(Config.option(config), Option.getOrUndefined)
 
@@ -77,7 +94,7 @@ const connections = Schema.Int.check(
 
 /**
  * `PORT`, `HOST`, `CORS_ORIGINS` (comma-separated), `RATE_LIMIT_PER_SECOND`, `WALLET_MAX_WAIT`,
- * `WALLET_HTTP_CONNECTIONS`, `WALLET_METRICS_PORT`.
+ * `WALLET_HTTP_CONNECTIONS`, `WALLET_METRICS_PORT`, `WALLET_AUDIT_RETENTION`.
  */
 export const httpConfig: Config.Config<HttpConfigValues> = Config.all({
   port: Config.schema(Schema.NumberFromString.pipe(Schema.decodeTo(port)), "PORT").pipe(
@@ -95,6 +112,9 @@ export const httpConfig: Config.Config<HttpConfigValues> = Config.all({
   metricsPort: optional(Config.schema(Schema.NumberFromString.pipe(Schema.decodeTo(port)), "WALLET_METRICS_PORT")),
   maxWaitMillis: Config.schema(milliseconds, "WALLET_MAX_WAIT").pipe(
     Config.withDefault(defaultHttpConfig.maxWaitMillis)
+  ),
+  auditRetentionMillis: Config.schema(retention, "WALLET_AUDIT_RETENTION").pipe(
+    Config.withDefault(defaultHttpConfig.auditRetentionMillis)
   ),
   shutdownTimeout: Config.succeed(defaultHttpConfig.shutdownTimeout)
 })

@@ -29,6 +29,7 @@ export type ListKind =
   | "transactionsOfWallet"
   | "holdsOfWallet"
   | "keys"
+  | "audit"
   | "webhooks"
   | "deliveries"
 

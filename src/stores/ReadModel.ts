@@ -29,8 +29,16 @@ import type { Page, PageRequest } from "./Page.ts"
 import type { WalletView } from "./Persistence.ts"
 import type { QueryTooWide, ReadError } from "./StoreError.ts"
 
+/** The wallets that a search is about, whatever else it asks for. */
+export interface SearchedWallets {
+  /** One of these, 1–100; of a transfer either side. */
+  readonly walletIds?: ReadonlyArray<string> | undefined
+  /** One of these, 1–20. */
+  readonly currencies?: ReadonlyArray<string> | undefined
+}
+
 /** What every list can be narrowed by. */
-export interface SearchFilter extends PageRequest {
+export interface SearchFilter extends PageRequest, SearchedWallets {
   readonly ownerId?: string | undefined
   readonly currency?: string | undefined
   /** Creation, inclusive, milliseconds. */
@@ -90,7 +98,7 @@ export interface HoldSearch extends AmountSearch {
 }
 
 /** Of the transactions of a time, and of the wallets as they are now. */
-export interface StatsQuery {
+export interface StatsQuery extends SearchedWallets {
   readonly ownerId?: string | undefined
   readonly currency?: string | undefined
   /** Inclusive, milliseconds. */

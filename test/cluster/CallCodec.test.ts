@@ -378,7 +378,7 @@ type Damage = readonly [name: string, path: Path, value: unknown]
 const call0 = ["wallets", 0, "calls", 0] as const
 
 const batchDamages: ReadonlyArray<Damage> = [
-  ["of another form", ["form"], 2],
+  ["of another form", ["form"], 3],
   ["of no form", ["form"], undefined],
   ["without wallets", ["wallets"], {}],
   ["with a wallet that is no object", ["wallets", 0], 1],

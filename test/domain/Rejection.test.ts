@@ -7,6 +7,7 @@ import {
   HoldNotFound,
   InsufficientFunds,
   InvalidRequest,
+  KeyLimitExceeded,
   NotRefundable,
   PolicyRejected,
   RefundExceeded,
@@ -28,6 +29,10 @@ const transferId = "transfer-1"
 /** What the caller reads, as the `detail` of a problem. It names what it is about: a caller may have asked many. */
 const rows: ReadonlyArray<readonly [Rejection, detail: string]> = [
   [new WalletNotFound({ walletId }), "wallet wallet-1 does not exist"],
+  [
+    new KeyLimitExceeded({ walletId, limit: "perDay", bound: 100n, remaining: 7n }),
+    "this key may take 100 in a day from wallet wallet-1; 7 is left"
+  ],
   [new WalletAlreadyExists({ walletId }), "wallet wallet-1 exists already"],
   [new WalletClosed({ walletId }), "wallet wallet-1 is closed"],
   [new WalletFrozen({ walletId, direction: "debits", until: null }), "wallet wallet-1 is frozen"],
@@ -83,6 +88,7 @@ const json = Schema.toCodecJson(
     HoldAmountExceeded,
     TransferNotFound,
     InsufficientFunds,
+    KeyLimitExceeded,
     LimitExceeded,
     RefundExceeded,
     NotRefundable,
@@ -118,7 +124,7 @@ describe("a rejection", () => {
   })
 
   it("has a name of its own", () => {
-    assert.strictEqual(new Set(rows.map(([rejection]) => rejection._tag)).size, 17)
+    assert.strictEqual(new Set(rows.map(([rejection]) => rejection._tag)).size, 18)
   })
 
   it("crosses a wire whole: tag, details, text", () => {

@@ -12,6 +12,7 @@ import { ApiKeys } from "../../src/http/ApiKeys.ts"
 import { HttpConfig, type HttpConfigValues } from "../../src/http/HttpConfig.ts"
 import { httpServer } from "../../src/http/HttpServer.ts"
 import type { ApiKeyStore, Scope } from "../../src/stores/ApiKeyStore.ts"
+import type { AuditStore } from "../../src/stores/AuditStore.ts"
 import type { WebhookStore } from "../../src/stores/WebhookStore.ts"
 import { Webhooks, type WebhooksOptions } from "../../src/webhooks/Webhooks.ts"
 import * as MemoryStores from "../../src/stores/memory/MemoryStores.ts"
@@ -132,7 +133,7 @@ const make = Effect.gen(function* () {
   } satisfies TestServer["Service"]
 })
 
-const stores: Layer.Layer<ApiKeyStore | WebhookStore> = MemoryStores.layer()
+const stores: Layer.Layer<ApiKeyStore | AuditStore | WebhookStore> = MemoryStores.layer()
 
 /** With an engine of the test's own making, and with a clock for all that the server does itself. */
 export const layerWith = (

@@ -8,7 +8,7 @@ export const everyMember = {
   shortage: 7n,
   remaining: 1n,
   refundable: 0n,
-  limit: "balance",
+  limit: "perDay",
   bound: 10n ** 36n - 1n,
   current: 5n,
   expected: "EUR",
@@ -16,7 +16,7 @@ export const everyMember = {
   direction: "all",
   until: 1_700_000_000_000,
   policy: "velocity",
-  reason: "too fast",
+  reason: "scope",
   version: 7,
   leg: 0,
   errors: [

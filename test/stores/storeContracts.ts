@@ -33,11 +33,14 @@ import { MemoryDatabase } from "../../src/stores/memory/MemoryDatabase.ts"
 import * as MemoryEventStore from "../../src/stores/memory/MemoryEventStore.ts"
 import type { Persistence } from "../../src/stores/Persistence.ts"
 import { textContract } from "./textContract.ts"
+import type { AuditStore } from "../../src/stores/AuditStore.ts"
+import { auditStoreContract } from "../../src/testing/contract/AuditStoreContract.ts"
+import { searchedWalletsContract } from "../../src/testing/contract/SearchedWalletsContract.ts"
 import type { WebhookStore } from "../../src/stores/WebhookStore.ts"
 import { webhookStoreContract } from "../../src/testing/contract/WebhookStoreContract.ts"
 import type { ReadModel } from "../../src/stores/ReadModel.ts"
 
-export type AllStores = EventStore | Persistence | ReadModel | ApiKeyStore | WebhookStore
+export type AllStores = EventStore | Persistence | ReadModel | ApiKeyStore | AuditStore | WebhookStore
 
 /** A log in memory that writes nothing but itself. */
 export const separateLog = MemoryEventStore.layer.pipe(Layer.provide(MemoryDatabase.layer({ separate: true })))
@@ -59,6 +62,7 @@ const rows = {
   "search of refunds": refundSearchContract(Effect.void),
   "hold search": holdSearchContract(Effect.void),
   stats: statsContract(Effect.void),
+  "searched wallets": searchedWalletsContract(Effect.void),
   texts: textContract
 }
 
@@ -89,6 +93,7 @@ export const runStoreContracts = <E>(name: string, stores: Layer.Layer<AllStores
       scan: scanContract,
       ...rows,
       "API keys": apiKeyStoreContract,
+      audit: auditStoreContract,
       webhooks: webhookStoreContract
     },
     only

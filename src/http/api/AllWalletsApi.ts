@@ -6,7 +6,7 @@ import * as HttpApiEndpoint from "effect/http-api/HttpApiEndpoint"
 import * as HttpApiGroup from "effect/http-api/HttpApiGroup"
 import * as HttpApiSchema from "effect/http-api/HttpApiSchema"
 import * as Schema from "effect/Schema"
-import { Authorization, RequiredScope } from "./Authorization.ts"
+import { Authorization, ForRestrictedKeys, RequiredScope } from "./Authorization.ts"
 import {
   bodyProblems,
   commandQuery,
@@ -54,6 +54,7 @@ const batch = HttpApiEndpoint.post("run", "/v1/batch", {
   success: BatchReply,
   error: [...bodyProblems]
 })
+  .annotate(ForRestrictedKeys, { type: "each" })
   .annotate(RequiredScope, "wallets:write")
   .annotate(DecodedFirst, BatchEnvelope)
   .annotateMerge(
@@ -84,6 +85,7 @@ const searchTransactions = HttpApiEndpoint.get("search", "/v1/transactions", {
   success: TransactionPage,
   error: [...searchProblems]
 })
+  .annotate(ForRestrictedKeys, {})
   .annotate(RequiredScope, "wallets:read")
   .annotateMerge(searchDoc("Search transactions, newest first", "wallets:read"))
 
@@ -93,6 +95,7 @@ const getTransaction = HttpApiEndpoint.get("get", "/v1/transactions/:id", {
   success: TransactionJson,
   error: [TransactionNotFound]
 })
+  .annotate(ForRestrictedKeys, {})
   .annotate(RequiredScope, "wallets:read")
   .annotateMerge(doc("Read a transaction", "wallets:read", "It is there as soon as it is persisted."))
 
@@ -112,6 +115,7 @@ const refundTransaction = HttpApiEndpoint.post("refund", "/v1/transactions/:id/r
     RefundExceeded
   ]
 })
+  .annotate(ForRestrictedKeys, { type: "refund" })
   .annotate(RequiredScope, "wallets:write")
   .annotateMerge(
     doc(
@@ -139,6 +143,7 @@ const readStats = HttpApiEndpoint.get("read", "/v1/stats", {
   success: StatsJson,
   error: [...searchProblems]
 })
+  .annotate(ForRestrictedKeys, {})
   .annotate(RequiredScope, "wallets:read")
   .annotateMerge(
     doc(
@@ -169,6 +174,7 @@ const follow = HttpApiEndpoint.get("follow", "/v1/feed", {
   success: HttpApiSchema.StreamSse({ events: FeedEvent }),
   error: [PositionGone, RateLimited]
 })
+  .annotate(ForRestrictedKeys, {})
   .annotate(RequiredScope, "wallets:read")
   .annotateMerge(
     doc(

@@ -4,9 +4,10 @@
  */
 import * as HttpApi from "effect/http-api/HttpApi"
 import * as OpenApi from "effect/http-api/OpenApi"
-import { ClusterApi, HealthApi, KeysApi } from "./OperationsApi.ts"
+import { ClusterApi, HealthApi } from "./OperationsApi.ts"
 import { BatchApi, FeedApi, StatsApi, TransactionsApi } from "./AllWalletsApi.ts"
 import { HoldsApi } from "./HoldsApi.ts"
+import { AuditApi, KeysApi } from "./KeysApi.ts"
 import { completeDocument } from "./OpenApiDocument.ts"
 import { TransfersApi } from "./TransfersApi.ts"
 import { WebhooksApi } from "./WebhooksApi.ts"
@@ -16,7 +17,7 @@ const strict = { onExcessProperty: "error" } as const
 
 export class WalletApi extends HttpApi.make("effect-wallet")
   .add(WalletsApi, HoldsApi, TransfersApi, TransactionsApi, StatsApi, BatchApi, FeedApi, WebhooksApi, KeysApi)
-  .add(ClusterApi, HealthApi)
+  .add(AuditApi, ClusterApi, HealthApi)
   .annotate(HttpApi.QueryParseOptions, strict)
   .annotate(HttpApi.PayloadParseOptions, strict)
   .annotateMerge(

@@ -14,7 +14,7 @@ import {
   walletPath,
   RequestValidation
 } from "./EndpointParts.ts"
-import { Authorization, RequiredScope } from "./Authorization.ts"
+import { Authorization, ForRestrictedKeys, RequiredScope } from "./Authorization.ts"
 import {
   CurrencyMismatch,
   HoldAmountExceeded,
@@ -53,6 +53,7 @@ const placeHold = HttpApiEndpoint.post("place", "/v1/wallets/:id/holds", {
   success: created(HoldReply, DryHoldReply),
   error: [...walletCommandProblems, WalletNotFound, WalletClosed, WalletFrozen, InsufficientFunds]
 })
+  .annotate(ForRestrictedKeys, { type: "hold" })
   .annotate(RequiredScope, "wallets:write")
   .annotateMerge(doc("Place a hold", "wallets:write", "From `expiresAt` on it cannot be captured."))
 
@@ -74,6 +75,7 @@ const captureHold = HttpApiEndpoint.post("capture", "/v1/wallets/:id/holds/:hold
     TransferReversed
   ]
 })
+  .annotate(ForRestrictedKeys, { type: "capture" })
   .annotate(RequiredScope, "wallets:write")
   .annotateMerge(
     doc(
@@ -100,6 +102,7 @@ const changeHold = HttpApiEndpoint.patch("change", "/v1/wallets/:id/holds/:holdI
     InsufficientFunds
   ]
 })
+  .annotate(ForRestrictedKeys, { type: "hold" })
   .annotate(RequiredScope, "wallets:write")
   .annotateMerge(
     doc(
@@ -117,6 +120,7 @@ const releaseHold = HttpApiEndpoint.post("release", "/v1/wallets/:id/holds/:hold
   error: [...walletCommandProblems, WalletNotFound, HoldNotFound, WalletClosed, HoldClosed]
 })
   .annotate(DecodedFirst, NoBody)
+  .annotate(ForRestrictedKeys, { type: "release" })
   .annotate(RequiredScope, "wallets:write")
   .annotateMerge(doc("Release what a hold still holds", "wallets:write"))
 
@@ -126,6 +130,7 @@ const listHolds = HttpApiEndpoint.get("list", "/v1/wallets/:id/holds", {
   success: HoldPage,
   error: [WalletNotFound, VersionNotReached]
 })
+  .annotate(ForRestrictedKeys, {})
   .annotate(RequiredScope, "wallets:read")
   .annotateMerge(doc("A wallet's holds, newest first", "wallets:read"))
 
@@ -135,6 +140,7 @@ const getHold = HttpApiEndpoint.get("get", "/v1/wallets/:id/holds/:holdId", {
   success: HoldJson,
   error: [WalletNotFound, HoldNotFound, VersionNotReached]
 })
+  .annotate(ForRestrictedKeys, {})
   .annotate(RequiredScope, "wallets:read")
   .annotateMerge(doc("Read a hold", "wallets:read"))
 
@@ -147,6 +153,7 @@ const searchHolds = HttpApiEndpoint.get("search", "/v1/holds", {
   success: HoldPage,
   error: [...searchProblems]
 })
+  .annotate(ForRestrictedKeys, {})
   .annotate(RequiredScope, "wallets:read")
   .annotateMerge(searchDoc("Search holds, newest first", "wallets:read"))
 

@@ -40,7 +40,8 @@ const tagDescriptions: Readonly<Record<string, string>> = {
   batch: "Many commands in one request.",
   feed: "Every event of the log, as it comes.",
   webhooks: "Events posted to an address of yours.",
-  keys: "API keys and their scopes.",
+  keys: "API keys: their scopes, what else they are kept to, their secrets.",
+  audit: "What admins have done, and what keys were refused.",
   cluster: "The nodes, for whoever runs them.",
   health: "For probes and scrapers; without a key."
 }

@@ -1,44 +1,11 @@
-/**
- * Endpoints for whoever operates the service: API keys, the view of the cluster, and,
- * without a key, health and metrics.
- */
+/** Endpoints for whoever operates the service: the view of the cluster, and, without a key, health and metrics. */
 import * as HttpApiEndpoint from "effect/http-api/HttpApiEndpoint"
 import * as HttpApiGroup from "effect/http-api/HttpApiGroup"
 import * as HttpApiSchema from "effect/http-api/HttpApiSchema"
 import * as Schema from "effect/Schema"
 import { Authorization, RequiredScope } from "./Authorization.ts"
-import { bodyProblems, doc, noQuery, pageQuery, RequestValidation } from "./EndpointParts.ts"
-import { LastAdminKey, NotFound } from "./Problem.ts"
+import { doc, noQuery, RequestValidation } from "./EndpointParts.ts"
 import { ClusterJson, HealthJson } from "./OperationsSchemas.ts"
-import { CreatedKeyJson, CreateKeyBody, KeyPage } from "./Schemas.ts"
-import { Id } from "./SchemaValues.ts"
-
-const createKey = HttpApiEndpoint.post("create", "/v1/keys", {
-  query: noQuery,
-  payload: CreateKeyBody,
-  success: CreatedKeyJson.pipe(HttpApiSchema.status(201)),
-  error: [...bodyProblems]
-})
-  .annotate(RequiredScope, "admin")
-  .annotateMerge(doc("Make an API key", "admin", "The only answer that shows its secret."))
-
-const listKeys = HttpApiEndpoint.get("list", "/v1/keys", { query: pageQuery, success: KeyPage })
-  .annotate(RequiredScope, "admin")
-  .annotateMerge(doc("API keys, newest first", "admin"))
-
-const deleteKey = HttpApiEndpoint.delete("delete", "/v1/keys/:id", {
-  params: { id: Id },
-  query: noQuery,
-  success: HttpApiSchema.NoContent,
-  error: [NotFound, LastAdminKey]
-})
-  .annotate(RequiredScope, "admin")
-  .annotateMerge(doc("Revoke an API key", "admin", "All nodes refuse it within 5 s. The last admin key stays."))
-
-export class KeysApi extends HttpApiGroup.make("keys")
-  .add(createKey, listKeys, deleteKey)
-  .middleware(RequestValidation)
-  .middleware(Authorization) {}
 
 const view = HttpApiEndpoint.get("view", "/v1/cluster", { query: noQuery, success: ClusterJson })
   .annotate(RequiredScope, "admin")

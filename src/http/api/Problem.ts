@@ -15,6 +15,7 @@ export const problemStatus = {
   IdempotencyKeyMissing: 400,
   Unauthorized: 401,
   Forbidden: 403,
+  KeyLimitExceeded: 403,
   WalletNotFound: 404,
   HoldNotFound: 404,
   TransferNotFound: 404,
@@ -24,6 +25,7 @@ export const problemStatus = {
   WalletAlreadyExists: 409,
   IdempotencyInProgress: 409,
   LastAdminKey: 409,
+  KeyConfigured: 409,
   PositionGone: 410,
   VersionMismatch: 412,
   PayloadTooLarge: 413,
@@ -86,6 +88,15 @@ const members = {
         "whole; or `#/path/…`, `#/query/…` and `#/header/…`."
     })
   },
+  Forbidden: {
+    reason: Schema.optionalKey(
+      Schema.Literals(["scope", "type", "restriction"]).annotate({
+        description:
+          "What is in the way: the key's scopes, the types that it is restricted to, or its restriction otherwise."
+      })
+    )
+  },
+  KeyLimitExceeded: { limit: Schema.Literals(["perOperation", "perDay"]), bound: Balance, remaining: Balance, ...leg },
   WalletNotFound: leg,
   WalletClosed: leg,
   SameWallet: leg,
@@ -177,7 +188,8 @@ const problem =
 export class InvalidRequest extends problem<InvalidRequest>()("InvalidRequest", members.InvalidRequest) {}
 export class IdempotencyKeyMissing extends problem<IdempotencyKeyMissing>()("IdempotencyKeyMissing") {}
 export class Unauthorized extends problem<Unauthorized>()("Unauthorized") {}
-export class Forbidden extends problem<Forbidden>()("Forbidden") {}
+export class Forbidden extends problem<Forbidden>()("Forbidden", members.Forbidden) {}
+export class KeyLimitExceeded extends problem<KeyLimitExceeded>()("KeyLimitExceeded", members.KeyLimitExceeded) {}
 export class WalletNotFound extends problem<WalletNotFound>()("WalletNotFound", members.WalletNotFound) {}
 export class HoldNotFound extends problem<HoldNotFound>()("HoldNotFound") {}
 export class TransferNotFound extends problem<TransferNotFound>()("TransferNotFound") {}
@@ -187,6 +199,7 @@ export class MethodNotAllowed extends problem<MethodNotAllowed>()("MethodNotAllo
 export class WalletAlreadyExists extends problem<WalletAlreadyExists>()("WalletAlreadyExists") {}
 export class IdempotencyInProgress extends problem<IdempotencyInProgress>()("IdempotencyInProgress") {}
 export class LastAdminKey extends problem<LastAdminKey>()("LastAdminKey") {}
+export class KeyConfigured extends problem<KeyConfigured>()("KeyConfigured") {}
 export class PositionGone extends problem<PositionGone>()("PositionGone") {}
 export class VersionMismatch extends problem<VersionMismatch>()("VersionMismatch", members.VersionMismatch) {}
 export class PayloadTooLarge extends problem<PayloadTooLarge>()("PayloadTooLarge") {}

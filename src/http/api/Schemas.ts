@@ -24,7 +24,6 @@ import {
   Position,
   Sum,
   Text,
-  text,
   Time,
   TransactionType,
   VersionNumber
@@ -466,30 +465,5 @@ export const BatchResult = Schema.Struct({
 })
 
 export const BatchReply = Schema.Struct({ results: Schema.Array(BatchResult) }).annotate({ identifier: "BatchAnswer" })
-
-// ---- Keys ----
-
-export const KeyScope = Schema.Literals(["wallets:read", "wallets:write", "admin"])
-
-const scopesForm = "one or more different scopes"
-
-export const CreateKeyBody = Schema.Struct({
-  name: text(64).check(Schema.isMinLength(1, { expected: "1 to 64 characters" })),
-  scopes: Schema.Array(KeyScope).check(
-    Schema.isMinLength(1, { expected: scopesForm }),
-    Schema.isUnique({ expected: scopesForm })
-  )
-}).annotate({ identifier: "CreateKey" })
-
-const keyFields = { id: Id, name: Schema.String, scopes: Schema.Array(KeyScope), createdAt: Time }
-
-export const KeyJson = Schema.Struct(keyFields).annotate({ identifier: "Key" })
-
-export const CreatedKeyJson = Schema.Struct({ ...keyFields, secret: Schema.String }).annotate({
-  identifier: "CreatedKey",
-  description: "The secret is shown this once; only its hash is kept."
-})
-
-export const KeyPage = page(KeyJson, "KeyPage")
 
 export const CommandQuery = { await: Schema.optionalKey(Await), dryRun: Schema.optionalKey(Flag) }

@@ -3,7 +3,7 @@ import * as HttpApiEndpoint from "effect/http-api/HttpApiEndpoint"
 import * as HttpApiGroup from "effect/http-api/HttpApiGroup"
 import * as Schema from "effect/Schema"
 import { command, commandProblems, created, doc, noQuery, RequestValidation } from "./EndpointParts.ts"
-import { Authorization, RequiredScope } from "./Authorization.ts"
+import { Authorization, ForRestrictedKeys, RequiredScope } from "./Authorization.ts"
 import {
   CurrencyMismatch,
   InsufficientFunds,
@@ -43,6 +43,7 @@ const send = HttpApiEndpoint.post("send", "/v1/transfers", {
     TransferReversed
   ]
 })
+  .annotate(ForRestrictedKeys, { type: "transfer" })
   .annotate(RequiredScope, "wallets:write")
   .annotateMerge(
     doc(
@@ -73,6 +74,7 @@ const refund = HttpApiEndpoint.post("refund", "/v1/transfers/:id/refund", {
     TransferReversed
   ]
 })
+  .annotate(ForRestrictedKeys, { type: "refund" })
   .annotate(RequiredScope, "wallets:write")
   .annotateMerge(
     doc(
@@ -91,6 +93,7 @@ const getTransfer = HttpApiEndpoint.get("get", "/v1/transfers/:id", {
   success: TransferJson,
   error: [TransferNotFound]
 })
+  .annotate(ForRestrictedKeys, {})
   .annotate(RequiredScope, "wallets:read")
   .annotateMerge(doc("Read a transfer", "wallets:read"))
 
@@ -104,6 +107,7 @@ const listTransfers = HttpApiEndpoint.get("list", "/v1/transfers", {
   success: TransferPage,
   error: [...searchProblems]
 })
+  .annotate(ForRestrictedKeys, {})
   .annotate(RequiredScope, "wallets:read")
   .annotateMerge(
     searchDoc(

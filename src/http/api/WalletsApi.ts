@@ -15,7 +15,7 @@ import {
   walletPath,
   RequestValidation
 } from "./EndpointParts.ts"
-import { Authorization, RequiredScope } from "./Authorization.ts"
+import { Authorization, ForRestrictedKeys, RequiredScope } from "./Authorization.ts"
 import {
   Forbidden,
   InsufficientFunds,
@@ -56,6 +56,7 @@ const createWallet = HttpApiEndpoint.post("create", "/v1/wallets", {
   success: created(WalletReply, DryWalletReply),
   error: [...commandProblems, Forbidden, WalletAlreadyExists]
 })
+  .annotate(ForRestrictedKeys, { type: "other" })
   .annotate(RequiredScope, "wallets:write")
   .annotateMerge(
     doc(
@@ -76,6 +77,7 @@ const getWallet = HttpApiEndpoint.get("get", "/v1/wallets/:id", {
   success: WalletJson,
   error: [WalletNotFound, MailboxFull, VersionNotReached]
 })
+  .annotate(ForRestrictedKeys, {})
   .annotate(RequiredScope, "wallets:read")
   .annotateMerge(
     doc(
@@ -94,6 +96,7 @@ const searchWallets = HttpApiEndpoint.get("search", "/v1/wallets", {
   success: WalletPage,
   error: [...searchProblems]
 })
+  .annotate(ForRestrictedKeys, {})
   .annotate(RequiredScope, "wallets:read")
   .annotateMerge(searchDoc("Search wallets, newest first", "wallets:read"))
 
@@ -104,6 +107,7 @@ const updateWallet = HttpApiEndpoint.patch("update", "/v1/wallets/:id", {
   success: done(WalletReply, DryWalletReply),
   error: [...walletCommandProblems, Forbidden, WalletNotFound, WalletClosed, InsufficientFunds]
 })
+  .annotate(ForRestrictedKeys, { type: "other" })
   .annotate(RequiredScope, "wallets:write")
   .annotateMerge(
     doc(
@@ -120,6 +124,7 @@ const credit = HttpApiEndpoint.post("credit", "/v1/wallets/:id/credit", {
   success: created(TransactionReply, DryTransactionReply),
   error: [...walletCommandProblems, WalletNotFound, WalletClosed, WalletFrozen]
 })
+  .annotate(ForRestrictedKeys, { type: "credit" })
   .annotate(RequiredScope, "wallets:write")
   .annotateMerge(doc("Credit a wallet", "wallets:write"))
 
@@ -130,6 +135,7 @@ const debit = HttpApiEndpoint.post("debit", "/v1/wallets/:id/debit", {
   success: created(TransactionReply, DryTransactionReply),
   error: [...walletCommandProblems, Forbidden, WalletNotFound, WalletClosed, WalletFrozen, InsufficientFunds]
 })
+  .annotate(ForRestrictedKeys, { type: "debit" })
   .annotate(RequiredScope, "wallets:write")
   .annotateMerge(
     doc(
@@ -179,6 +185,7 @@ const listTransactions = HttpApiEndpoint.get("transactions", "/v1/wallets/:id/tr
   success: TransactionPage,
   error: [WalletNotFound, VersionNotReached]
 })
+  .annotate(ForRestrictedKeys, {})
   .annotate(RequiredScope, "wallets:read")
   .annotateMerge(doc("A wallet's transactions, newest first", "wallets:read", "`from` and `to` are inclusive."))
 
@@ -194,6 +201,7 @@ const statement = HttpApiEndpoint.get("statement", "/v1/wallets/:id/statement", 
   success: [StatementPage, Schema.String.pipe(HttpApiSchema.asText({ contentType: "text/csv" }))],
   error: [WalletNotFound, VersionNotReached, QueryTooWide]
 })
+  .annotate(ForRestrictedKeys, {})
   .annotate(RequiredScope, "wallets:read")
   .annotateMerge(
     doc(
@@ -211,6 +219,7 @@ const listEvents = HttpApiEndpoint.get("events", "/v1/wallets/:id/events", {
   success: EventPage,
   error: [WalletNotFound]
 })
+  .annotate(ForRestrictedKeys, {})
   .annotate(RequiredScope, "wallets:read")
   .annotateMerge(doc("A wallet's events by version", "wallets:read", "`next` is the value for `after`."))
 

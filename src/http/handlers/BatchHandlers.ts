@@ -15,12 +15,30 @@ import { isId } from "../../domain/Limits.ts"
 import { InvalidRequest } from "../../domain/Rejection.ts"
 import { type CommandAnswer, type DryRunAnswer, WalletEngine } from "../../engine/WalletEngine.ts"
 import type { ApiKey } from "../../stores/ApiKeyStore.ts"
-import { type HttpReply, replied, commandReply, internalError, toResponse, transferReply } from "../HttpReply.ts"
+import {
+  type failureReply,
+  type HttpReply,
+  replied,
+  commandReply,
+  internalError,
+  toResponse,
+  transferReply
+} from "../HttpReply.ts"
+import { AuditLog } from "../AuditLog.ts"
+import { isNarrow, mayMutate, mayRefundTransaction, mayRefundTransfer, maySend, mustSee } from "../Visibility.ts"
+import type { MutationType } from "../../stores/KeyRestriction.ts"
 import { WalletApi } from "../api/Api.ts"
 import { CurrentKey } from "../api/Authorization.ts"
 import { Gate } from "../Authentication.ts"
 import type { Forbidden, IdempotencyKeyMissing } from "../api/Problem.ts"
-import { type AskedOptions, commandOptions, type CommandQuery, mayForce } from "./CommandOptions.ts"
+import {
+  type AskedOptions,
+  auditForced,
+  commandOptions,
+  type CommandQuery,
+  isForced,
+  mayForce
+} from "./CommandOptions.ts"
 import { transferInput } from "./TransferInputs.ts"
 import { bodyReader, decoder, maxBatchBytes, maxBatchSigns } from "../RequestBody.ts"
 import {
@@ -40,18 +58,34 @@ const batchBody = bodyReader(BatchEnvelope, { maxBytes: maxBatchBytes, maxSigns:
 type Engine = WalletEngine["Service"]
 
 interface Caller {
+  readonly audit: AuditLog["Service"]
   readonly key: ApiKey
   readonly query: CommandQuery
 }
 
 /** A command of a batch, decoded. */
 interface Prepared {
+  /** What its key is asked beyond its scopes; absent: nothing. The reply when it is refused. */
+  readonly allowed?: Effect.Effect<HttpReply | undefined> | undefined
   readonly run: Effect.Effect<HttpReply>
   /** Of a transfer or a refund: completes when it is in line at its wallet; the inner effect is its reply. */
   readonly begin?: Effect.Effect<Effect.Effect<HttpReply>>
 }
 
 type Prepare = (item: unknown, engine: Engine, caller: Caller) => Effect.Effect<Prepared>
+
+/** What a key has to see for a command. */
+type Sees<Body> = (engine: Engine, key: ApiKey, body: Body) => Effect.Effect<void, Parameters<typeof failureReply>[0]>
+
+const seesWallet: Sees<{ readonly walletId: string }> = (engine, key, { walletId }) => mustSee(engine, key, walletId)
+
+const allowedBy = (
+  see: Effect.Effect<void, Parameters<typeof failureReply>[0]>
+): Effect.Effect<HttpReply | undefined> =>
+  Effect.matchEffect(see, {
+    onFailure: (failure) => replied(Effect.fail(failure)),
+    onSuccess: () => Effect.undefined
+  })
 
 const logged = (effect: Effect.Effect<HttpReply>): Effect.Effect<HttpReply> =>
   Effect.catchDefect(effect, (defect) => Effect.as(Effect.logError("a batch's command failed", defect), internalError))
@@ -62,31 +96,42 @@ const refused = (failure: InvalidRequest | IdempotencyKeyMissing | Forbidden): P
 
 const anybody = (): Effect.Effect<void> => Effect.void
 
-/** Form, then the key's presence: as for a request of its own. */
+/** Form, then what the key may, then the key's presence: as for a request of its own. */
 const preparing = <S extends Schema.ConstraintDecoder<{ readonly type: string; readonly idempotencyKey: string }>>(
   schema: S,
-  prepare: (body: Omit<S["Type"], "type" | "idempotencyKey"> & AskedOptions, engine: Engine) => Prepared,
+  type: MutationType,
+  see: Sees<Omit<S["Type"], "type" | "idempotencyKey">>,
+  prepare: (
+    body: Omit<S["Type"], "type" | "idempotencyKey"> & AskedOptions,
+    engine: Engine,
+    caller: Caller
+  ) => Prepared,
   allow: (key: ApiKey, body: Omit<S["Type"], "type" | "idempotencyKey">) => Effect.Effect<void, Forbidden> = anybody
 ): Prepare => {
   const decode = decoder(schema)
   return (item, engine, caller) =>
     Effect.gen(function* () {
       const { type: _, idempotencyKey, ...body } = yield* decode(item)
-      yield* allow(caller.key, body)
-      const options = yield* commandOptions({ "idempotency-key": idempotencyKey }, caller.query, caller.key)
-      return prepare({ ...body, ...options }, engine)
+      const { key } = caller
+      yield* mayMutate(key, type) ?? Effect.void
+      yield* allow(key, body)
+      const options = yield* commandOptions({ "idempotency-key": idempotencyKey }, caller.query, key)
+      const allowed = isNarrow(key) ? allowedBy(see(engine, key, body)) : undefined
+      return { ...prepare({ ...body, ...options }, engine, caller), allowed }
     }).pipe(Effect.catch((failure) => Effect.succeed(refused(failure))))
 }
 
 const runner = <S extends Schema.ConstraintDecoder<{ readonly type: string; readonly idempotencyKey: string }>>(
   schema: S,
+  type: MutationType,
+  see: Sees<Omit<S["Type"], "type" | "idempotencyKey">>,
   run: (
     engine: Engine,
     body: Omit<S["Type"], "type" | "idempotencyKey"> & AskedOptions
   ) => Effect.Effect<CommandAnswer | DryRunAnswer<CommandAnswer>, CommandError>,
   status: 200 | 201 = 201
 ): Prepare =>
-  preparing(schema, (body, engine) => ({
+  preparing(schema, type, see, (body, engine) => ({
     run: logged(replied(Effect.map(run(engine, body), (result) => commandReply(status, body.await, result))))
   }))
 
@@ -101,7 +146,13 @@ const begun = <A>(
     Effect.catchDefect((defect) => Effect.succeed(logged(Effect.die(defect))))
   )
 
-const prepareTransfer = preparing(TransferItem, ({ walletId: from, ...transfer }, engine) => {
+const seesSources: Sees<{ readonly walletId: string; readonly legs?: ReadonlyArray<{ readonly from: string }> }> = (
+  engine,
+  key,
+  { legs, walletId }
+) => maySend(engine, key, { from: walletId, legs })
+
+const prepareTransfer = preparing(TransferItem, "transfer", seesSources, ({ walletId: from, ...transfer }, engine) => {
   const { amount, effectiveAt, legs, metadata, reference, to, ...options } = transfer
   const given = { from, amount, effectiveAt, legs, metadata, reference, to }
   // What changes nothing needs no place in line.
@@ -117,13 +168,17 @@ const prepareTransfer = preparing(TransferItem, ({ walletId: from, ...transfer }
 
 const prepareDebit = preparing(
   DebitItem,
-  (body, engine) => ({
-    run: logged(replied(Effect.map(engine.debit(body), (result) => commandReply(201, body.await, result))))
-  }),
+  "debit",
+  seesWallet,
+  (body, engine, { audit, key }) => {
+    const debited = engine.debit(body)
+    const asked = isForced(body) ? auditForced(audit, key, body.walletId, debited) : debited
+    return { run: logged(replied(Effect.map(asked, (result) => commandReply(201, body.await, result)))) }
+  },
   (key, { force }) => mayForce(key, force)
 )
 
-const prepareCapture = preparing(CaptureItem, ({ to, ...capture }, engine) => {
+const prepareCapture = preparing(CaptureItem, "capture", seesWallet, ({ to, ...capture }, engine) => {
   const reply = (result: Parameters<typeof commandReply>[2]) => commandReply(201, capture.await, result)
   if (to === undefined || capture.dryRun === true) {
     const run = to === undefined ? engine.captureHold(capture) : engine.captureHoldTo({ ...capture, to })
@@ -134,28 +189,42 @@ const prepareCapture = preparing(CaptureItem, ({ to, ...capture }, engine) => {
 })
 
 /** It looks at its original before it is in line: what is behind it on its wallet waits for its end. */
-const prepareRefund = preparing(RefundItem, ({ leg, transactionId, transferId, ...body }, engine) => {
-  const run = logged(
-    replied(
-      transactionId === undefined
-        ? Effect.map(engine.refundTransfer({ ...body, leg, transferId: transferId! }), (result) =>
-            transferReply(body.await, result)
-          )
-        : Effect.map(engine.refundTransaction({ ...body, transactionId }), (result) =>
-            commandReply(201, body.await, result)
-          )
+const seesOriginal: Sees<Pick<typeof RefundItem.Type, "leg" | "transactionId" | "transferId">> = (
+  engine,
+  key,
+  { leg, transactionId, transferId }
+) =>
+  transactionId === undefined
+    ? mayRefundTransfer(engine, key, transferId!, leg)
+    : mayRefundTransaction(engine, key, transactionId)
+
+const prepareRefund = preparing(
+  RefundItem,
+  "refund",
+  seesOriginal,
+  ({ leg, transactionId, transferId, ...body }, engine) => {
+    const run = logged(
+      replied(
+        transactionId === undefined
+          ? Effect.map(engine.refundTransfer({ ...body, leg, transferId: transferId! }), (result) =>
+              transferReply(body.await, result)
+            )
+          : Effect.map(engine.refundTransaction({ ...body, transactionId }), (result) =>
+              commandReply(201, body.await, result)
+            )
+      )
     )
-  )
-  return body.dryRun === true ? { run } : { run, begin: Effect.map(run, (reply) => Effect.succeed(reply)) }
-})
+    return body.dryRun === true ? { run } : { run, begin: Effect.map(run, (reply) => Effect.succeed(reply)) }
+  }
+)
 
 const preparers: Readonly<Record<string, Prepare>> = {
-  credit: runner(CreditItem, (engine, body) => engine.credit(body)),
+  credit: runner(CreditItem, "credit", seesWallet, (engine, body) => engine.credit(body)),
   debit: prepareDebit,
-  hold: runner(HoldItem, (engine, body) => engine.placeHold(body)),
+  hold: runner(HoldItem, "hold", seesWallet, (engine, body) => engine.placeHold(body)),
   capture: prepareCapture,
-  change_hold: runner(ChangeItem, (engine, body) => engine.changeHold(body), 200),
-  release: runner(ReleaseItem, (engine, body) => engine.releaseHold(body)),
+  change_hold: runner(ChangeItem, "hold", seesWallet, (engine, body) => engine.changeHold(body), 200),
+  release: runner(ReleaseItem, "release", seesWallet, (engine, body) => engine.releaseHold(body)),
   transfer: prepareTransfer,
   refund: prepareRefund
 }
@@ -190,6 +259,22 @@ const prepareAll = (items: ReadonlyArray<unknown>, engine: Engine, caller: Calle
     const prepared = prepare(item, engine, caller)
     return index % preparedPerTurn === preparedPerTurn - 1 ? Effect.andThen(Effect.yieldNow, prepared) : prepared
   })
+
+/** Wallets that are looked at for a key that does not see all, at once. */
+const concurrentChecks = 32
+
+/** Those that the key may not ask for are answered so; the others keep their places. */
+const allowedOf = (commands: ReadonlyArray<Prepared>, { key }: Caller): Effect.Effect<ReadonlyArray<Prepared>> =>
+  isNarrow(key)
+    ? Effect.forEach(
+        commands,
+        (prepared) =>
+          Effect.map(prepared.allowed ?? Effect.undefined, (reply) =>
+            reply === undefined ? prepared : { run: Effect.succeed(reply) }
+          ),
+        { concurrency: concurrentChecks }
+      )
+    : Effect.succeed(commands)
 
 /** Bounded by the batch: at most 1,000 are in flight. */
 const runAll = (commands: ReadonlyArray<Prepared>): Effect.Effect<ReadonlyArray<HttpReply>> =>
@@ -264,6 +349,7 @@ export const batchHandlers = HttpApiBuilder.group(
   "batch",
   Effect.fnUntraced(function* (handlers) {
     const engine = yield* WalletEngine
+    const audit = yield* AuditLog
     const { rateLimit } = yield* Gate
     const oneAtATime = (yield* Semaphore.make(1)).withPermits(1)
     /** The reply when they are too many for the rate of the key; the request itself has been counted as one. */
@@ -276,11 +362,13 @@ export const batchHandlers = HttpApiBuilder.group(
       Effect.fnUntraced(
         function* ({ query, request }) {
           const { commands } = yield* batchBody(request)
-          const caller = { key: yield* CurrentKey, query }
+          const caller = { audit, key: yield* CurrentKey, query }
           const refused = yield* countAll(caller.key, commands.length)
           if (refused !== undefined) return refused
-          const prepared = yield* oneAtATime(prepareAll(commands, engine, caller))
+          const prepared = yield* allowedOf(yield* oneAtATime(prepareAll(commands, engine, caller)), caller)
           const replies = yield* runBatch(commands, prepared, engine)
+          for (const { status } of replies)
+            if (status === 403) yield* audit.refused({ key: caller.key, action: "batch.run" })
           const body = `{"results":[${replies.map(resultText).join(",")}]}`
           return { status: 200, body, replayed: false, retryAfter: undefined }
         },

@@ -13,9 +13,13 @@ import * as Layer from "effect/Layer"
 import * as Stream from "effect/Stream"
 import { WalletApi } from "../api/Api.ts"
 import { formatTime } from "../api/SchemaValues.ts"
+import { CurrentKey } from "../api/Authorization.ts"
 import { ApiKeys } from "../ApiKeys.ts"
 import { bearerOf } from "../Authentication.ts"
+import { isNarrow, type LookError, sees, wouldSee } from "../Visibility.ts"
 import { failureReply, internalError, ofQuery, toResponse } from "../HttpReply.ts"
+import type { WalletEventType } from "../../domain/Event.ts"
+import type { ApiKey } from "../../stores/ApiKeyStore.ts"
 import { publicEvent, publicType } from "../../domain/PublicEvent.ts"
 import { type FeedEvent, type FeedPage, WalletEngine } from "../../engine/WalletEngine.ts"
 
@@ -62,6 +66,50 @@ const makePageText = () => {
   }
 }
 
+interface AskedFeed {
+  readonly walletIds?: ReadonlyArray<string> | undefined
+  readonly types?: ReadonlyArray<WalletEventType> | undefined
+}
+
+/** Only wallets that the key can see are read for it, where those are known; where none is left, all are, and none is shown. */
+const narrowedFeed = ({ restriction }: ApiKey, filter: AskedFeed): AskedFeed => {
+  const own = restriction?.walletIds
+  if (own === undefined) return filter
+  const both = filter.walletIds === undefined ? own : own.filter((id) => filter.walletIds!.includes(id))
+  return both.length === 0 ? filter : { ...filter, walletIds: both }
+}
+
+/** Wallets of which a feed remembers whether its key sees them; then it begins anew. */
+const rememberedWallets = 10_000
+
+/** Pages with the events of wallets that the key sees. What cannot be known ends the feed: its client comes again. */
+const seenPages = <E>(
+  engine: WalletEngine["Service"],
+  key: ApiKey,
+  { walletIds }: AskedFeed,
+  pages: Stream.Stream<FeedPage, E>
+) => {
+  const known = new Map<string, boolean>()
+  const isSeen = ({ recorded: { event, walletId } }: FeedEvent): Effect.Effect<boolean, LookError> => {
+    if (walletIds !== undefined && !walletIds.includes(walletId)) return Effect.succeed(false)
+    const remembered = known.get(walletId)
+    if (remembered !== undefined) return Effect.succeed(remembered)
+    if (known.size >= rememberedWallets) known.clear()
+    if (event._tag === "WalletCreated") {
+      const seen = wouldSee(key, { ...event, id: walletId })
+      known.set(walletId, seen)
+      return Effect.succeed(seen)
+    }
+    // One that is not there may be made yet, by another owner.
+    return Effect.tap(sees(engine, key, walletId), (seen) =>
+      Effect.sync(() => void (seen && known.set(walletId, true)))
+    )
+  }
+  return Stream.mapEffect(pages, (page) =>
+    Effect.map(Effect.filter(page.events, isSeen), (events): FeedPage => ({ ...page, events }))
+  )
+}
+
 export const feedHandlers = HttpApiBuilder.group(
   WalletApi,
   "feed",
@@ -91,12 +139,20 @@ export const feedHandlers = HttpApiBuilder.group(
     return handlers.handleRaw("follow", ({ headers: given, query, request }) => {
       const secret = bearerOf(request.headers["authorization"])
       const filter = { walletIds: query.walletId, types: query.type }
+      const after = given["last-event-id"] ?? query.after ?? 0n
+      const open = Effect.flatMap(CurrentKey, (key) =>
+        isNarrow(key)
+          ? Effect.map(engine.openFeed(after, narrowedFeed(key, filter)), (pages) =>
+              seenPages(engine, key, filter, pages)
+            )
+          : engine.openFeed(after, filter)
+      )
       // Open as long as the request is being served, whatever becomes of its reply.
-      return Effect.match(engine.openFeed(given["last-event-id"] ?? query.after ?? 0n, filter), {
+      return Effect.match(open, {
         onFailure: (error) => toResponse(failureReply(ofQuery(error)) ?? internalError),
         onSuccess: (pages) =>
           HttpServerResponse.stream(
-            Stream.merge(texts(pages), heartbeats(secret), { haltStrategy: "either" }).pipe(
+            Stream.merge(texts<unknown>(pages), heartbeats(secret), { haltStrategy: "either" }).pipe(
               Stream.interruptWhen(Deferred.await(stopping.begun))
             ),
             { contentType: "text/event-stream", headers }

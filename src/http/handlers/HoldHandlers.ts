@@ -1,6 +1,7 @@
 /** Handlers of `HoldsApi`. */
 import * as Effect from "effect/Effect"
 import * as HttpApiBuilder from "effect/http-api/HttpApiBuilder"
+import { emptyPage, narrowed } from "../Visibility.ts"
 import { WalletEngine } from "../../engine/WalletEngine.ts"
 import { commandReply, holdJson, pageJson, plainReply, respond, respondQuery } from "../HttpReply.ts"
 import { WalletApi } from "../api/Api.ts"
@@ -79,9 +80,11 @@ export const holdHandlers = HttpApiBuilder.group(
       )
       .handleRaw("search", ({ query }) =>
         respondQuery(
-          Effect.map(engine.searchHolds({ ...query, limit: query.limit ?? defaultLimit }), (page) =>
-            plainReply(200, pageJson(page, holdJson))
-          )
+          Effect.gen(function* () {
+            const asked = yield* narrowed(engine, yield* CurrentKey, { ...query, limit: query.limit ?? defaultLimit })
+            const page = asked === undefined ? emptyPage : yield* engine.searchHolds(asked)
+            return plainReply(200, pageJson(page, holdJson))
+          })
         )
       )
   })

@@ -8,6 +8,7 @@ import { defaultLimit } from "../api/SchemaValues.ts"
 import { commandReply, pageJson, plainReply, respond, respondQuery, statsJson, transactionJson } from "../HttpReply.ts"
 import { bodyReader } from "../RequestBody.ts"
 import { WalletEngine } from "../../engine/WalletEngine.ts"
+import { emptyPage, mayRefundTransaction, narrowed, transactionSeen } from "../Visibility.ts"
 import { commandOptions } from "./CommandOptions.ts"
 
 const refundBody = bodyReader(RefundTransactionBody, { mayBeEmpty: true })
@@ -20,27 +21,36 @@ export const transactionHandlers = HttpApiBuilder.group(
     return handlers
       .handleRaw("search", ({ query }) =>
         respondQuery(
-          Effect.map(engine.searchTransactions({ ...query, limit: query.limit ?? defaultLimit }), (page) =>
-            plainReply(200, pageJson(page, transactionJson))
-          )
+          Effect.gen(function* () {
+            const asked = yield* narrowed(engine, yield* CurrentKey, { ...query, limit: query.limit ?? defaultLimit })
+            const page = asked === undefined ? emptyPage : yield* engine.searchTransactions(asked)
+            return plainReply(200, pageJson(page, transactionJson))
+          })
         )
       )
       .handleRaw(
         "refund",
         Effect.fnUntraced(function* ({ headers, params, query, request }) {
           const body = yield* refundBody(request)
-          const options = yield* commandOptions(headers, query, yield* CurrentKey)
+          const key = yield* CurrentKey
+          const options = yield* commandOptions(headers, query, key)
+          yield* mayRefundTransaction(engine, key, params.id)
           const result = yield* engine.refundTransaction({ ...body, ...options, transactionId: params.id })
           return commandReply(201, options.await, result)
         }, respond)
       )
       .handleRaw("get", ({ params }) =>
         respondQuery(
-          Effect.map(engine.transaction(params.id), (transaction) => plainReply(200, transactionJson(transaction)))
+          Effect.gen(function* () {
+            const read = engine.transaction(params.id)
+            return plainReply(200, transactionJson(yield* transactionSeen(engine, yield* CurrentKey, params.id, read)))
+          })
         )
       )
   })
 )
+
+const noStats = { transactions: [], wallets: [] }
 
 export const statsHandlers = HttpApiBuilder.group(
   WalletApi,
@@ -48,7 +58,12 @@ export const statsHandlers = HttpApiBuilder.group(
   Effect.fnUntraced(function* (handlers) {
     const engine = yield* WalletEngine
     return handlers.handleRaw("read", ({ query }) =>
-      respondQuery(Effect.map(engine.stats(query), (stats) => plainReply(200, statsJson(stats))))
+      respondQuery(
+        Effect.gen(function* () {
+          const asked = yield* narrowed(engine, yield* CurrentKey, query)
+          return plainReply(200, statsJson(asked === undefined ? noStats : yield* engine.stats(asked)))
+        })
+      )
     )
   })
 )

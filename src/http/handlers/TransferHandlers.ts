@@ -11,6 +11,15 @@ import { transferInput } from "./TransferInputs.ts"
 import { bodyReader, maxTransferSigns } from "../RequestBody.ts"
 import { RefundTransferBody, TransferBody } from "../api/Schemas.ts"
 import { defaultLimit } from "../api/SchemaValues.ts"
+import {
+  emptyPage,
+  mayRefundTransfer,
+  maySearchTransfers,
+  maySend,
+  narrowed,
+  transferSeen,
+  transfersSeen
+} from "../Visibility.ts"
 
 const transferBody = bodyReader(TransferBody, { maxSigns: maxTransferSigns })
 const refundBody = bodyReader(RefundTransferBody, { mayBeEmpty: true })
@@ -32,7 +41,9 @@ export const transferHandlers = HttpApiBuilder.group(
         "send",
         Effect.fnUntraced(function* ({ headers, query, request }) {
           const body = yield* transferBody(request)
-          const options = yield* commandOptions(headers, query, yield* CurrentKey)
+          const key = yield* CurrentKey
+          const options = yield* commandOptions(headers, query, key)
+          yield* maySend(engine, key, body)
           return transferReply(options.await, yield* engine.transfer(transferInput(body, options)))
         }, respond)
       )
@@ -40,19 +51,30 @@ export const transferHandlers = HttpApiBuilder.group(
         "refund",
         Effect.fnUntraced(function* ({ headers, params, query, request }) {
           const body = yield* refundBody(request)
-          const options = yield* commandOptions(headers, query, yield* CurrentKey)
+          const key = yield* CurrentKey
+          const options = yield* commandOptions(headers, query, key)
+          yield* mayRefundTransfer(engine, key, params.id, body.leg)
           const result = yield* engine.refundTransfer({ ...body, ...options, transferId: params.id })
           return transferReply(options.await, result)
         }, respond)
       )
       .handleRaw("get", ({ params }) =>
-        respondQuery(Effect.map(engine.getTransfer(params.id), (transfer) => plainReply(200, transferJson(transfer))))
+        respondQuery(
+          Effect.gen(function* () {
+            const read = engine.getTransfer(params.id)
+            return plainReply(200, transferJson(yield* transferSeen(engine, yield* CurrentKey, params.id, read)))
+          })
+        )
       )
       .handleRaw("list", ({ query }) =>
         respondQuery(
-          Effect.map(transfersOf(engine, { ...query, limit: query.limit ?? defaultLimit }), (page) =>
-            plainReply(200, pageJson(page, transferJson))
-          )
+          Effect.gen(function* () {
+            const key = yield* CurrentKey
+            yield* maySearchTransfers(key, query)
+            const asked = yield* narrowed(engine, key, { ...query, limit: query.limit ?? defaultLimit }, true)
+            const found = asked === undefined ? emptyPage : yield* transfersOf(engine, asked)
+            return plainReply(200, pageJson(yield* transfersSeen(engine, key, query, found), transferJson))
+          })
         )
       )
   })

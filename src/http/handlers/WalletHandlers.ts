@@ -27,8 +27,21 @@ import { bodyReader } from "../RequestBody.ts"
 import type { RecordedEvent } from "../../domain/Event.ts"
 import { publicData, publicType } from "../../domain/PublicEvent.ts"
 import { InvalidRequest } from "../../domain/Rejection.ts"
-import { WalletEngine } from "../../engine/WalletEngine.ts"
-import { type CommandHeaders, commandOptions, type CommandQuery, mayForce, mayLimit } from "./CommandOptions.ts"
+import { type CommandAnswer, type DryRunAnswer, WalletEngine } from "../../engine/WalletEngine.ts"
+import type { CommandError } from "../../actors/EngineError.ts"
+import type { ApiKey } from "../../stores/ApiKeyStore.ts"
+import { AuditLog } from "../AuditLog.ts"
+import { emptyPage, mayCreate, narrowed } from "../Visibility.ts"
+import {
+  auditForced,
+  auditing,
+  type CommandHeaders,
+  commandOptions,
+  type CommandQuery,
+  isForced,
+  mayForce,
+  mayLimit
+} from "./CommandOptions.ts"
 import { statementHandler } from "./StatementHandler.ts"
 
 type Engine = WalletEngine["Service"]
@@ -51,23 +64,36 @@ const debitBody = bodyReader(DebitBody)
 const freezeBody = bodyReader(FreezeBody, { mayBeEmpty: true })
 const statusBody = bodyReader(StatusChangeBody, { mayBeEmpty: true })
 
-const createWallet = (engine: Engine) =>
+/** To name a limit is the admin's, and on record. */
+const limitNamed = (
+  audit: AuditLog["Service"],
+  key: ApiKey,
+  overdraftLimit: bigint | undefined,
+  command: Effect.Effect<CommandAnswer | DryRunAnswer<CommandAnswer>, CommandError>
+) =>
+  overdraftLimit === undefined
+    ? command
+    : auditing(audit, key, "wallet.overdraftLimit", undefined, `overdraftLimit ${overdraftLimit}`)(command)
+
+const createWallet = (engine: Engine, audit: AuditLog["Service"]) =>
   Effect.fnUntraced(function* ({ headers, query, request }: CommandRequest) {
     const body = yield* createBody(request)
     const key = yield* CurrentKey
     yield* mayLimit(key, body.overdraftLimit)
+    yield* mayCreate(key, body)
     const options = yield* commandOptions(headers, query, key)
-    const result = yield* engine.createWallet({ ...body, ...options })
+    const result = yield* limitNamed(audit, key, body.overdraftLimit, engine.createWallet({ ...body, ...options }))
     return commandReply(201, options.await, result)
   }, respond)
 
-const updateWallet = (engine: Engine) =>
+const updateWallet = (engine: Engine, audit: AuditLog["Service"]) =>
   Effect.fnUntraced(function* ({ headers, params, query, request }: WalletCommandRequest) {
     const body = yield* updateBody(request)
     const key = yield* CurrentKey
     yield* mayLimit(key, body.overdraftLimit)
     const options = yield* commandOptions(headers, query, key)
-    const result = yield* engine.updateWallet({ ...body, ...options, walletId: params.id })
+    const updated = engine.updateWallet({ ...body, ...options, walletId: params.id })
+    const result = yield* limitNamed(audit, key, body.overdraftLimit, updated)
     return commandReply(200, options.await, result)
   }, respond)
 
@@ -79,29 +105,34 @@ const credit = (engine: Engine) =>
     return commandReply(201, options.await, result)
   }, respond)
 
-const debit = (engine: Engine) =>
+const debit = (engine: Engine, audit: AuditLog["Service"]) =>
   Effect.fnUntraced(function* ({ headers, params, query, request }: WalletCommandRequest) {
     const body = yield* debitBody(request)
     const key = yield* CurrentKey
     yield* mayForce(key, body.force)
     const options = yield* commandOptions(headers, query, key)
-    const result = yield* engine.debit({ ...body, ...options, walletId: params.id })
+    const debited = engine.debit({ ...body, ...options, walletId: params.id })
+    const result = yield* isForced(body) ? auditForced(audit, key, params.id, debited) : debited
     return commandReply(201, options.await, result)
   }, respond)
 
-const freeze = (engine: Engine) =>
+const freeze = (engine: Engine, audit: AuditLog["Service"]) =>
   Effect.fnUntraced(function* ({ headers, params, query, request }: WalletCommandRequest) {
     const body = yield* freezeBody(request)
-    const options = yield* commandOptions(headers, query, yield* CurrentKey)
-    const result = yield* engine.freeze({ ...body, ...options, walletId: params.id })
+    const key = yield* CurrentKey
+    const options = yield* commandOptions(headers, query, key)
+    const frozen = engine.freeze({ ...body, ...options, walletId: params.id })
+    const result = yield* auditing(audit, key, "wallet.freeze", params.id, body.reason ?? undefined)(frozen)
     return commandReply(200, options.await, result)
   }, respond)
 
-const statusChange = (run: Engine["unfreeze"] | Engine["close"]) =>
+const statusChange = (run: Engine["unfreeze"] | Engine["close"], audit: AuditLog["Service"], action: string) =>
   Effect.fnUntraced(function* ({ headers, params, query, request }: WalletCommandRequest) {
     const body = yield* statusBody(request)
-    const options = yield* commandOptions(headers, query, yield* CurrentKey)
-    const result = yield* run({ ...body, ...options, walletId: params.id })
+    const key = yield* CurrentKey
+    const options = yield* commandOptions(headers, query, key)
+    const changed = run({ ...body, ...options, walletId: params.id })
+    const result = yield* auditing(audit, key, action, params.id, body.reason ?? undefined)(changed)
     return commandReply(200, options.await, result)
   }, respond)
 
@@ -121,14 +152,15 @@ export const walletHandlers = HttpApiBuilder.group(
   "wallets",
   Effect.fnUntraced(function* (handlers) {
     const engine = yield* WalletEngine
+    const audit = yield* AuditLog
     return handlers
-      .handleRaw("create", createWallet(engine))
-      .handleRaw("update", updateWallet(engine))
+      .handleRaw("create", createWallet(engine, audit))
+      .handleRaw("update", updateWallet(engine, audit))
       .handleRaw("credit", credit(engine))
-      .handleRaw("debit", debit(engine))
-      .handleRaw("freeze", freeze(engine))
-      .handleRaw("unfreeze", statusChange(engine.unfreeze))
-      .handleRaw("close", statusChange(engine.close))
+      .handleRaw("debit", debit(engine, audit))
+      .handleRaw("freeze", freeze(engine, audit))
+      .handleRaw("unfreeze", statusChange(engine.unfreeze, audit, "wallet.unfreeze"))
+      .handleRaw("close", statusChange(engine.close, audit, "wallet.close"))
       .handleRaw(
         "get",
         Effect.fnUntraced(function* ({ params, query: { at, atVersion, effectiveAt, minVersion } }) {
@@ -147,7 +179,8 @@ export const walletHandlers = HttpApiBuilder.group(
       .handleRaw(
         "search",
         Effect.fnUntraced(function* ({ query }) {
-          const page = yield* engine.searchWallets({ ...query, limit: query.limit ?? defaultLimit })
+          const asked = yield* narrowed(engine, yield* CurrentKey, { ...query, limit: query.limit ?? defaultLimit })
+          const page = asked === undefined ? emptyPage : yield* engine.searchWallets(asked)
           return plainReply(200, pageJson(page, walletJson))
         }, respondQuery)
       )

@@ -4,8 +4,10 @@ import * as HttpApiBuilder from "effect/http-api/HttpApiBuilder"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as Redacted from "effect/Redacted"
 import { WalletApi } from "../api/Api.ts"
+import { CurrentKey } from "../api/Authorization.ts"
 import { defaultLimit, formatTime } from "../api/SchemaValues.ts"
 import { CreateWebhookBody, ReplayWebhookBody, RollSecretBody, UpdateWebhookBody } from "../api/WebhooksApi.ts"
+import { AuditLog } from "../AuditLog.ts"
 import { pageJson, plainReply, replied, respond, respondQuery, toResponse } from "../HttpReply.ts"
 import { bodyReader } from "../RequestBody.ts"
 import type { Delivery, Webhook } from "../../stores/WebhookStore.ts"
@@ -62,16 +64,31 @@ const testJson = ({ durationMillis, error, messageId, status }: WebhookTest) => 
 
 const shown = (webhook: Webhook) => plainReply(200, webhookJson(webhook))
 
+/** What an admin does with a webhook, on record when it is done. */
+const makeActing = (audit: AuditLog["Service"]) =>
+  Effect.fnUntraced(function* (action: string, target: string, detail?: string) {
+    yield* audit.done({ key: yield* CurrentKey, action, target, detail })
+  })
+
+/** Nothing is left to be shown. */
+const removed = <R>(effect: Effect.Effect<unknown, Effect.Error<ReturnType<Webhooks["Service"]["remove"]>>, R>) =>
+  Effect.map(replied(Effect.as(effect, plainReply(204, null))), (reply) =>
+    reply.status === 204 ? HttpServerResponse.empty() : toResponse(reply)
+  )
+
 export const webhookHandlers = HttpApiBuilder.group(
   WalletApi,
   "webhooks",
   Effect.fnUntraced(function* (handlers) {
     const webhooks = yield* Webhooks
+    const acting = makeActing(yield* AuditLog)
     return handlers
       .handleRaw(
         "create",
         Effect.fnUntraced(function* ({ request }) {
-          return plainReply(201, withSecretJson(yield* webhooks.create(yield* createBody(request))))
+          const created = yield* webhooks.create(yield* createBody(request))
+          yield* acting("webhook.create", created.webhook.id, created.webhook.url)
+          return plainReply(201, withSecretJson(created))
         }, respond)
       )
       .handleRaw("list", ({ query }) =>
@@ -85,13 +102,14 @@ export const webhookHandlers = HttpApiBuilder.group(
       .handleRaw(
         "update",
         Effect.fnUntraced(function* ({ params, request }) {
-          return shown(yield* webhooks.update(params.id, yield* updateBody(request)))
+          const body = yield* updateBody(request)
+          const updated = yield* webhooks.update(params.id, body)
+          yield* acting("webhook.update", params.id, Object.keys(body).join(", "))
+          return shown(updated)
         }, respond)
       )
       .handleRaw("delete", ({ params }) =>
-        Effect.map(replied(Effect.as(webhooks.remove(params.id), plainReply(204, null))), (reply) =>
-          reply.status === 204 ? HttpServerResponse.empty() : toResponse(reply)
-        )
+        removed(Effect.andThen(webhooks.remove(params.id), acting("webhook.delete", params.id)))
       )
       .handleRaw("deliveries", ({ params, query }) =>
         respondQuery(
@@ -101,13 +119,19 @@ export const webhookHandlers = HttpApiBuilder.group(
         )
       )
       .handleRaw("test", ({ params }) =>
-        respond(Effect.map(webhooks.test(params.id), (outcome) => plainReply(200, testJson(outcome))))
+        respond(
+          Effect.tap(webhooks.test(params.id), acting("webhook.test", params.id)).pipe(
+            Effect.map((outcome) => plainReply(200, testJson(outcome)))
+          )
+        )
       )
       .handleRaw(
         "replay",
         Effect.fnUntraced(function* ({ params, request }) {
           const { from } = yield* replayBody(request)
-          return shown(yield* webhooks.replay(params.id, from))
+          const replayed = yield* webhooks.replay(params.id, from)
+          yield* acting("webhook.replay", params.id, `from ${from}`)
+          return shown(replayed)
         }, respond)
       )
       .handleRaw(
@@ -115,7 +139,9 @@ export const webhookHandlers = HttpApiBuilder.group(
         Effect.fnUntraced(function* ({ params, request }) {
           const { overlapSeconds } = yield* rollBody(request)
           const options = overlapSeconds === undefined ? {} : { overlapMillis: overlapSeconds * 1_000 }
-          return plainReply(200, withSecretJson(yield* webhooks.rollSecret(params.id, options)))
+          const rolled = yield* webhooks.rollSecret(params.id, options)
+          yield* acting("webhook.rollSecret", params.id)
+          return plainReply(200, withSecretJson(rolled))
         }, respond)
       )
   })

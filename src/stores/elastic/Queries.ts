@@ -5,6 +5,7 @@ import type {
   AmountSearch,
   HoldSearch,
   SearchFilter,
+  StatsQuery,
   TransactionSearch,
   TransferSearch,
   WalletSearch
@@ -18,6 +19,7 @@ type Value = string | number
 /** As much of Elasticsearch's language as is spoken here. */
 export type Query =
   | { readonly term: Readonly<Record<string, { readonly value: Value }>> }
+  | { readonly terms: Readonly<Record<string, ReadonlyArray<string>>> }
   | { readonly prefix: Readonly<Record<string, { readonly value: string }>> }
   | { readonly range: Readonly<Record<string, { readonly gte?: Value; readonly lte?: Value; readonly lt?: Value }>> }
   | { readonly bool: { readonly filter: ReadonlyArray<Query> } | { readonly should: ReadonlyArray<Query> } }
@@ -25,6 +27,9 @@ export type Query =
 
 const is = (field: string, value: Value | undefined): ReadonlyArray<Query> =>
   value === undefined ? [] : [{ term: { [field]: { value } } }]
+
+const isOneOf = (field: string, values: ReadonlyArray<string> | undefined): ReadonlyArray<Query> =>
+  values === undefined ? [] : [{ terms: { [field]: values } }]
 
 /** Both ends included. */
 const isWithin = (field: string, gte: Value | undefined, lte: Value | undefined): ReadonlyArray<Query> =>
@@ -48,6 +53,7 @@ const wordsOf = (q: string | undefined): ReadonlyArray<Query> => {
 const ofAll = (query: SearchFilter, ownerField = "ownerId"): ReadonlyArray<Query> => [
   ...is(ownerField, query.ownerId),
   ...is("currency", query.currency),
+  ...isOneOf("currency", query.currencies),
   ...isWithin("createdAt", query.from, query.to),
   ...Object.entries(query.metadata ?? {}).flatMap(([key, value]) => is(`metadata.${key}`, value)),
   ...wordsOf(query.q)
@@ -63,6 +69,7 @@ const all = (filter: ReadonlyArray<Query>): Query => ({ bool: { filter } })
 export const walletQuery = (query: WalletSearch): Query =>
   all([
     ...ofAll(query),
+    ...isOneOf("id", query.walletIds),
     ...is("status", query.status),
     ...amountWithin("balanceOrder", query.minBalance, query.maxBalance)
   ])
@@ -73,6 +80,7 @@ export const transactionQuery = (query: TransactionSearch): Query =>
     ...ofAmounts(query),
     ...isWithin("effectiveAt", query.effectiveFrom, query.effectiveTo),
     ...is("walletId", query.walletId),
+    ...isOneOf("walletId", query.walletIds),
     ...is("type", query.type),
     ...is("transferId", query.transferId),
     ...is("refundOf", query.refundOf),
@@ -84,12 +92,14 @@ export const transferQuery = (query: TransferSearch): Query =>
   all([
     ...is("ownerIds", query.ownerId),
     ...is("currencies", query.currency),
+    ...isOneOf("currencies", query.currencies),
     ...isWithin("createdAt", query.from, query.to),
     ...Object.entries(query.metadata ?? {}).flatMap((pair) => is("pairs", pairOf(pair))),
     ...wordsOf(query.q),
     ...amountWithin("amountOrder", query.minAmount, query.maxAmount),
     ...is("references", query.reference),
     ...is("walletIds", query.walletId),
+    ...isOneOf("walletIds", query.walletIds),
     ...is("refundOf", query.refundOf),
     ...is("status", query.status),
     ...is("key", query.idempotencyKey)
@@ -100,14 +110,17 @@ export const holdQuery = (query: HoldSearch): Query =>
     ...ofAll(query),
     ...ofAmounts(query),
     ...is("walletId", query.walletId),
+    ...isOneOf("walletId", query.walletIds),
     ...is("status", query.status),
     ...(query.expiresBefore === undefined ? [] : [{ range: { expiresAt: { lt: query.expiresBefore } } }])
   ])
 
 /** For statistics. */
-export const ownedQuery = (query: Pick<SearchFilter, "ownerId" | "currency" | "from" | "to">): Query =>
+export const ownedQuery = (query: Omit<StatsQuery, "interval">, walletField: "id" | "walletId"): Query =>
   all([
     ...is("ownerId", query.ownerId),
+    ...isOneOf(walletField, query.walletIds),
     ...is("currency", query.currency),
+    ...isOneOf("currency", query.currencies),
     ...isWithin("createdAt", query.from, query.to)
   ])

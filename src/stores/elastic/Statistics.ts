@@ -84,7 +84,7 @@ const ofTransactions = Effect.fnUntraced(function* (
   query: StatsQuery
 ): Effect.fn.Return<ReadonlyArray<TransactionStats>, ReadError | QueryTooWide> {
   const sources = [byStart(query.interval), by("currency"), by("type")]
-  const request = grouped(ownedQuery(query), sources, sumsOf("amountParts", amountSums))
+  const request = grouped(ownedQuery(query, "walletId"), sources, sumsOf("amountParts", amountSums))
   const groups = yield* groupsIn(yield* searches.ask("transaction", request, tooWide), transactionGroup)
   return groups.map(({ doc_count: count, key, p0, p1, p2, p3, p4 }) => {
     const sum = sumOfParts([p0.value, p1.value, p2.value, p3.value, p4.value])
@@ -94,10 +94,14 @@ const ofTransactions = Effect.fnUntraced(function* (
 
 const ofWallets = Effect.fnUntraced(function* (
   searches: Searches,
-  { currency, ownerId }: StatsQuery
+  { currencies, currency, ownerId, walletIds }: StatsQuery
 ): Effect.fn.Return<ReadonlyArray<WalletStats>, ReadError | QueryTooWide> {
   const sources = [by("currency"), by("status")]
-  const request = grouped(ownedQuery({ currency, ownerId }), sources, sumsOf("balanceParts", balanceSums))
+  const request = grouped(
+    ownedQuery({ currency, currencies, ownerId, walletIds }, "id"),
+    sources,
+    sumsOf("balanceParts", balanceSums)
+  )
   const groups = yield* groupsIn(yield* searches.ask("wallet", request, tooWide), walletGroup)
   return groups.map(({ doc_count: count, key, p0, p1, p2, p3, p4, p5 }) => {
     const balance = sumOfParts([p0.value, p1.value, p2.value, p3.value, p4.value, p5.value])

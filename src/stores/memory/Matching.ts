@@ -25,6 +25,8 @@ interface Row {
 interface Facts<R extends Row> {
   readonly ownerIds: ReadonlyArray<string>
   readonly currency: string | undefined
+  /** Its own, or that of the wallet it is of. */
+  readonly walletId: string
   readonly words: (row: R) => ReadonlyArray<string>
   /** Found as wholes, as its owners are. */
   readonly ids: ReadonlyArray<string>
@@ -34,12 +36,18 @@ interface Facts<R extends Row> {
 export const isWithin = <A extends bigint | number>(value: A, min: A | undefined, max: A | undefined): boolean =>
   (min === undefined || value >= min) && (max === undefined || value <= max)
 
+/** Whatever it is, unless some are given. */
+export const isOneOf = (given: ReadonlyArray<string> | undefined, value: string | undefined): boolean =>
+  given === undefined || (value !== undefined && given.includes(value))
+
 const hasPairs = (pairs: Metadata, metadata: Metadata): boolean =>
   Object.entries(pairs).every(([key, value]) => Object.hasOwn(metadata, key) && metadata[key] === value)
 
 export const matches = <R extends Row>({ filter, words }: Asked, row: R, facts: Facts<R>): boolean =>
   (filter.ownerId === undefined || facts.ownerIds.includes(filter.ownerId)) &&
   (filter.currency === undefined || facts.currency === filter.currency) &&
+  isOneOf(filter.currencies, facts.currency) &&
+  isOneOf(filter.walletIds, facts.walletId) &&
   isWithin(row.createdAt, filter.from, filter.to) &&
   (filter.metadata === undefined || hasPairs(filter.metadata, row.metadata)) &&
   (words === undefined ||
@@ -67,6 +75,8 @@ export const matchesTransfer = (
   return (
     (filter.ownerId === undefined || facts.ownerIds.includes(filter.ownerId)) &&
     (filter.walletId === undefined || facts.walletIds.includes(filter.walletId)) &&
+    (filter.walletIds === undefined || facts.walletIds.some((id) => filter.walletIds!.includes(id))) &&
+    (filter.currencies === undefined || legs.some(({ currency }) => filter.currencies!.includes(currency))) &&
     (filter.refundOf === undefined || transfer.refundOf === filter.refundOf) &&
     (filter.currency === undefined || legs.some(({ currency }) => currency === filter.currency)) &&
     (filter.reference === undefined || texts.some(({ reference }) => reference === filter.reference)) &&

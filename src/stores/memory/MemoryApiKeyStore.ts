@@ -28,13 +28,26 @@ const list = Effect.fnUntraced(function* (
 ): Effect.fn.Return<Page<ApiKey>, InvalidRequest> {
   const before = yield* decodePosition("keys", request.cursor)
   const rows = [...state.apiKeys.values()].filter(({ number }) => before === undefined || number < before).reverse()
-  return pageByNumber("keys", rows, request.limit, ({ key: { hash: _, ...key } }): ApiKey => key)
+  return pageByNumber("keys", rows, request.limit, ({ key: { hash: _, previous: _p, ...key } }): ApiKey => key)
 })
 
 export const make = (state: MemoryState): ApiKeyStore["Service"] => ({
   insert: (key) => insert(state, key),
   put: (key) => Effect.sync(() => put(state, key)),
   list: (request) => Effect.map(list(state, request), copyOf),
+  roll: (id, { hash, previousUntil }) =>
+    Effect.sync(() => {
+      const known = state.apiKeys.get(id)
+      if (known === undefined) return undefined
+      const { previous: _, ...key } = known.key
+      const rolled = {
+        ...key,
+        hash,
+        ...(previousUntil === null ? {} : { previous: { hash: key.hash, until: previousUntil } })
+      }
+      state.apiKeys.set(id, { ...known, key: rolled })
+      return copyOf(rolled)
+    }),
   remove: (id) => Effect.sync(() => state.apiKeys.delete(id)),
   all: Effect.sync(() => [...state.apiKeys.values()].map(({ key }) => copyOf(key))),
   installation: (first) => Effect.sync(() => copyOf((state.installation ??= { partitions: first.partitions })))

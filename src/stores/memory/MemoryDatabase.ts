@@ -17,6 +17,7 @@ import type { RecordedEvent } from "../../domain/Event.ts"
 import type { MadeRefund } from "../../domain/RefundRules.ts"
 import type { Hold, Transaction, Transfer } from "../../domain/Wallet.ts"
 import type { StoredApiKey } from "../ApiKeyStore.ts"
+import type { AuditEntry } from "../AuditStore.ts"
 import type { PositionedEvent, Snapshot } from "../EventStore.ts"
 import type { DeadLetter, KeySegment, Refusal, SeenKey, WalletView } from "../Persistence.ts"
 import type { Delivery, StoredWebhook, WalletBehind } from "../WebhookStore.ts"
@@ -124,6 +125,10 @@ export interface MemoryState {
   readonly webhooks: Map<string, WebhookRows>
   /** Ever, removed ones included. */
   webhooksMade: bigint
+  /** In the order of writing. */
+  audit: ReadonlyArray<{ readonly number: bigint; readonly entry: AuditEntry }>
+  /** Ever, removed ones included. */
+  auditMade: bigint
   installation: { readonly partitions: number } | undefined
   rule: UserRule | undefined
   /** Its clock, ms. */
@@ -158,6 +163,8 @@ export const makeState = (options: MemoryOptions, now: () => number): MemoryStat
   apiKeysMade: 0n,
   webhooks: new Map(),
   webhooksMade: 0n,
+  audit: [],
+  auditMade: 0n,
   installation: undefined,
   rule: options.rule,
   now

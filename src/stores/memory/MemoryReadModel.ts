@@ -58,6 +58,7 @@ const searchWallets = Effect.fnUntraced(function* (
     Matching.matches(asked, wallet, {
       ownerIds: [wallet.ownerId],
       currency: wallet.currency,
+      walletId: wallet.id,
       words: walletWords,
       ids: []
     }) &&
@@ -80,7 +81,13 @@ const searchTransactions = Effect.fnUntraced(function* (
     const ownerIds = known([ownerOf(state, transaction.walletId)])
     const { currency, id, walletId } = transaction
     return (
-      Matching.matches(asked, transaction, { ownerIds, currency, words: transactionWords, ids: [id, walletId] }) &&
+      Matching.matches(asked, transaction, {
+        ownerIds,
+        currency,
+        walletId,
+        words: transactionWords,
+        ids: [id, walletId]
+      }) &&
       Matching.matchesAmount(query, transaction, [walletId]) &&
       (query.type === undefined || transaction.type === query.type) &&
       Matching.isWithin(transaction.effectiveAt, query.effectiveFrom, query.effectiveTo) &&
@@ -140,7 +147,7 @@ const searchHolds = Effect.fnUntraced(function* (
     const ownerIds = known([wallet?.ownerId])
     const currency = wallet?.currency
     return (
-      Matching.matches(asked, hold, { ownerIds, currency, words: transactionWords, ids: [id, walletId] }) &&
+      Matching.matches(asked, hold, { ownerIds, currency, walletId, words: transactionWords, ids: [id, walletId] }) &&
       Matching.matchesAmount(query, hold, [walletId]) &&
       (query.status === undefined || hold.status === query.status) &&
       (query.expiresBefore === undefined || (hold.expiresAt !== null && hold.expiresAt < query.expiresBefore))

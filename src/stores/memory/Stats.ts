@@ -3,7 +3,7 @@ import type * as Effect from "effect/Effect"
 import type { Stats, StatsQuery, TransactionStats, WalletStats } from "../ReadModel.ts"
 import { intervalStart, orderedStats } from "../Statistics.ts"
 import type { QueryTooWide } from "../StoreError.ts"
-import { isWithin } from "./Matching.ts"
+import { isOneOf, isWithin } from "./Matching.ts"
 import type { MemoryState } from "./MemoryDatabase.ts"
 
 const isAsked = (asked: string | undefined, value: string | undefined): boolean =>
@@ -14,6 +14,7 @@ const ofTransactions = (state: MemoryState, query: StatsQuery): Iterable<Transac
   for (const { transaction } of state.transactions) {
     const { amount, createdAt, currency, type, walletId } = transaction
     if (!isAsked(query.ownerId, state.wallets.get(walletId)?.wallet.ownerId)) continue
+    if (!isOneOf(query.walletIds, walletId) || !isOneOf(query.currencies, currency)) continue
     if (!isAsked(query.currency, currency) || !isWithin(createdAt, query.from, query.to)) continue
     const start = intervalStart(createdAt, query.interval)
     const group = `${start} ${currency} ${type}`
@@ -26,7 +27,8 @@ const ofTransactions = (state: MemoryState, query: StatsQuery): Iterable<Transac
 const ofWallets = (state: MemoryState, query: StatsQuery): Iterable<WalletStats> => {
   const groups = new Map<string, WalletStats>()
   for (const { wallet } of state.wallets.values()) {
-    const { currency, status } = wallet
+    const { currency, id, status } = wallet
+    if (!isOneOf(query.walletIds, id) || !isOneOf(query.currencies, currency)) continue
     if (!isAsked(query.ownerId, wallet.ownerId) || !isAsked(query.currency, currency)) continue
     const group = `${currency} ${status}`
     const { balance, count } = groups.get(group) ?? { count: 0, balance: 0n }

@@ -124,13 +124,16 @@ const metadataJson = (metadata: Metadata): string | null =>
 
 /** What else is known of the command, as JSON; `null` when there is nothing else. */
 const originOf = (id: string, metadata: EventMetadata): string | null => {
-  const { actor, causationId, commandId, correlationId } = metadata
-  if (actor === null && causationId === null && correlationId === null && commandId === id) return null
+  const { actor, causationId, commandId, correlationId, keyLimit } = metadata
+  const isPlain = actor === null && causationId === null && correlationId === null && keyLimit === undefined
+  if (isPlain && commandId === id) return null
   return JSON.stringify({
     commandId: commandId === id ? undefined : commandId,
     correlationId: correlationId ?? undefined,
     causationId: causationId ?? undefined,
-    actor: actor ?? undefined
+    actor: actor ?? undefined,
+    keyId: keyLimit?.keyId,
+    keyPerDay: keyLimit?.perDay.toString()
   })
 }
 

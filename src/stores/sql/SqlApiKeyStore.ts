@@ -4,6 +4,7 @@ import * as Layer from "effect/Layer"
 import { SqlClient } from "effect/sql/SqlClient"
 import type { InvalidRequest } from "../../domain/Rejection.ts"
 import { type ApiKey, ApiKeyStore, type Scope, type StoredApiKey } from "../ApiKeyStore.ts"
+import { decodeRestriction, encodeRestriction } from "../KeyRestriction.ts"
 import { decodePosition, type Page, type PageRequest, pageByNumber } from "../Page.ts"
 import { type ReadError, StoreDefect } from "../StoreError.ts"
 import { reading } from "./Failure.ts"
@@ -25,21 +26,59 @@ interface ApiKeyRow {
   readonly name: string
   readonly scopes: ReadonlyArray<Scope>
   readonly created_at: Date
+  readonly expires_at: Date | null
+  readonly restriction: string | null
+}
+
+interface StoredRow extends ApiKeyRow {
+  readonly hash: string
+  readonly previous_hash: string | null
+  readonly previous_until: Date | null
 }
 
 const apiKeyOf = (row: ApiKeyRow): ApiKey => ({
   id: row.id,
   name: row.name,
   scopes: row.scopes,
-  createdAt: row.created_at.getTime()
+  createdAt: row.created_at.getTime(),
+  ...(row.expires_at === null ? {} : { expiresAt: row.expires_at.getTime() }),
+  ...(row.restriction === null ? {} : { restriction: decodeRestriction(row.restriction) })
 })
 
-const keyColumns = "id, number, name, scopes, created_at"
+/** Before the hash of a key that the release before must not let in: it knows neither restriction nor expiry. */
+const mark = "2:"
+
+const hashOf = (hash: string): string => (hash.startsWith(mark) ? hash.slice(mark.length) : hash)
+
+const storedOf = (row: StoredRow): StoredApiKey => ({
+  ...apiKeyOf(row),
+  hash: hashOf(row.hash),
+  ...(row.previous_hash === null || row.previous_until === null
+    ? {}
+    : { previous: { hash: row.previous_hash, until: row.previous_until.getTime() } })
+})
+
+const keyColumns = "id, number, name, scopes, created_at, expires_at, restriction"
+const storedColumns = `${keyColumns}, hash, previous_hash, previous_until`
 
 /** An id or a hash that is there already is a defect: ids are made here, secrets are 256 random bits. */
-const insertKey = "insert into api_keys (id, name, scopes, hash, created_at) values ($1, $2, $3, $4, $5)"
+const insertKey = `
+insert into api_keys (id, name, scopes, hash, created_at, expires_at, restriction, previous_hash, previous_until)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9)`
 
-const updateKey = "update api_keys set name = $2, scopes = $3, hash = $4, created_at = $5 where id = $1 returning id"
+const updateKey = `
+update api_keys set name = $2, scopes = $3, hash = $4, created_at = $5, expires_at = $6, restriction = $7,
+  previous_hash = $8, previous_until = $9
+where id = $1 returning id`
+
+/** One statement, so that of several at once each ends the secret before its own. */
+const rollKey = `
+update api_keys set
+  hash = case when hash like '${mark}%' then '${mark}' || $2 else $2 end,
+  previous_hash = case when $3::timestamptz is null then null
+    when hash like '${mark}%' then substr(hash, ${mark.length + 1}) else hash end,
+  previous_until = $3
+where id = $1 returning ${storedColumns}`
 
 /**
  * Nothing where its id or its hash is there. With `on conflict (id) do update` in its place the hash was a
@@ -50,13 +89,23 @@ const insertNewKey = `${insertKey} on conflict do nothing returning id`
 /** How often others may remove and put the key meanwhile. */
 const maxPutRounds = 8
 
-const keyParameters = ({ createdAt, hash, id, name, scopes }: StoredApiKey): ReadonlyArray<unknown> => [
-  text(id),
-  text(name),
-  texts(scopes),
-  text(hash),
-  time(createdAt)
-]
+const timeOrNull = (millis: number | undefined) => (millis === undefined ? null : time(millis))
+
+const keyParameters = (key: StoredApiKey): ReadonlyArray<unknown> => {
+  const { createdAt, expiresAt, hash, id, name, previous, restriction, scopes } = key
+  const isPlain = expiresAt === undefined && restriction === undefined
+  return [
+    text(id),
+    text(name),
+    texts(scopes),
+    text(isPlain ? hash : mark + hash),
+    time(createdAt),
+    timeOrNull(expiresAt),
+    restriction === undefined ? null : text(encodeRestriction(restriction)),
+    previous === undefined ? null : text(previous.hash),
+    timeOrNull(previous?.until)
+  ]
+}
 
 const put = Effect.fnUntraced(function* (read: Read, key: StoredApiKey): Effect.fn.Return<void, ReadError> {
   for (let round = 0; round < maxPutRounds; round++) {
@@ -108,11 +157,15 @@ export const make = Effect.fnUntraced(function* (
     insert: (key) => Effect.asVoid(read(insertKey, keyParameters(key))),
     put: (key) => put(read, key),
     list: (request) => list(read, request),
+    roll: (id, { hash, previousUntil }) =>
+      Effect.map(
+        read<StoredRow>(rollKey, [text(id), text(hash), timeOrNull(previousUntil ?? undefined)]),
+        ([row]) => row && storedOf(row)
+      ),
     remove: (id) =>
       Effect.map(read("delete from api_keys where id = $1 returning id", [text(id)]), (rows) => rows.length > 0),
-    all: Effect.map(
-      read<ApiKeyRow & { readonly hash: string }>(`select ${keyColumns}, hash from api_keys order by number`),
-      (rows) => rows.map((row): StoredApiKey => ({ ...apiKeyOf(row), hash: row.hash }))
+    all: Effect.map(read<StoredRow>(`select ${storedColumns} from api_keys order by number`), (rows) =>
+      rows.map(storedOf)
     ),
     installation
   })

@@ -7,12 +7,14 @@ import type { PgClient } from "@effect/sql-pg/PgClient"
 import * as Layer from "effect/Layer"
 import type { SqlClient } from "effect/sql/SqlClient"
 import type { ApiKeyStore } from "../ApiKeyStore.ts"
+import type { AuditStore } from "../AuditStore.ts"
 import type { EventStore } from "../EventStore.ts"
 import type { Persistence } from "../Persistence.ts"
 import type { ReadModel } from "../ReadModel.ts"
 import type { WebhookStore } from "../WebhookStore.ts"
 import * as MissingWords from "./MissingWords.ts"
 import * as SqlApiKeyStore from "./SqlApiKeyStore.ts"
+import * as SqlAuditStore from "./SqlAuditStore.ts"
 import * as SqlEventStore from "./SqlEventStore.ts"
 import * as SqlPersistence from "./SqlPersistence.ts"
 import * as SqlReadModel from "./SqlReadModel.ts"
@@ -27,12 +29,17 @@ export const layer = (
   options: SqlEventStore.SqlEventStoreOptions &
     Omit<SqlPersistence.SqlPersistenceOptions, "log"> &
     SqlReadModel.SqlReadModelOptions = {}
-): Layer.Layer<EventStore | Persistence | ReadModel | ApiKeyStore | WebhookStore, never, PgClient | SqlClient> =>
+): Layer.Layer<
+  EventStore | Persistence | ReadModel | ApiKeyStore | AuditStore | WebhookStore,
+  never,
+  PgClient | SqlClient
+> =>
   Layer.mergeAll(
     SqlEventStore.layer(options),
     SqlPersistence.layer({ ...options, log: true }),
     SqlReadModel.layer(options),
     SqlApiKeyStore.layer(options),
+    SqlAuditStore.layer(options),
     SqlWebhookStore.layer(options),
     filling(options)
   )
@@ -40,11 +47,12 @@ export const layer = (
 /** The stores but for the log, which lives elsewhere. Needs a migrated database. */
 export const layerBehindLog = (
   options: Omit<SqlPersistence.SqlPersistenceOptions, "log"> & SqlReadModel.SqlReadModelOptions = {}
-): Layer.Layer<Persistence | ReadModel | ApiKeyStore | WebhookStore, never, PgClient | SqlClient> =>
+): Layer.Layer<Persistence | ReadModel | ApiKeyStore | AuditStore | WebhookStore, never, PgClient | SqlClient> =>
   Layer.mergeAll(
     SqlPersistence.layer(options),
     SqlReadModel.layer(options),
     SqlApiKeyStore.layer(options),
+    SqlAuditStore.layer(options),
     SqlWebhookStore.layer(options),
     filling(options)
   )

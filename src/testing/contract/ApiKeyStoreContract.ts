@@ -3,6 +3,7 @@ import * as Effect from "effect/Effect"
 import assert from "node:assert/strict"
 import { createHash } from "node:crypto"
 import { ApiKeyStore, type StoredApiKey } from "../../stores/ApiKeyStore.ts"
+import type { KeyRestriction } from "../../stores/KeyRestriction.ts"
 import { type ContractCase, contractCase } from "./ContractCase.ts"
 import { allPages } from "./Observations.ts"
 import { uniqueId } from "./SampleWallet.ts"
@@ -108,11 +109,48 @@ const installation = contractCase(
   })
 )
 
+const bounded = contractCase(
+  "keeps what bounds a key, and rolls its secret: the one before is kept, the one before that is not",
+  Effect.gen(function* () {
+    const store = yield* ApiKeyStore
+    const restriction: KeyRestriction = {
+      walletIds: ["a", "b"],
+      ownerId: "o",
+      currencies: ["EUR"],
+      types: ["credit", "refund"],
+      limits: { perOperation: 1n, perDay: 10n ** 29n }
+    }
+    const plain = sampleKey()
+    const key: StoredApiKey = { ...sampleKey(), scopes: ["wallets:read"], expiresAt: 1_800_000_000_999, restriction }
+    for (const one of [plain, key]) {
+      yield* store.insert(one)
+      const stored = Effect.map(store.all, (all) => all.find(({ id }) => id === one.id))
+      assert.deepEqual(yield* stored, one)
+      const [second, third, fourth] = [sampleKey().hash, sampleKey().hash, sampleKey().hash]
+      const afterSecond = { ...one, hash: second, previous: { hash: one.hash, until: 1_700_000_100_001 } }
+      assert.deepEqual(yield* store.roll(one.id, { hash: second, previousUntil: 1_700_000_100_001 }), afterSecond)
+      assert.deepEqual(yield* stored, afterSecond)
+      const afterThird = { ...one, hash: third, previous: { hash: second, until: 1_700_000_200_002 } }
+      assert.deepEqual(yield* store.roll(one.id, { hash: third, previousUntil: 1_700_000_200_002 }), afterThird)
+      assert.deepEqual(yield* store.roll(one.id, { hash: fourth, previousUntil: null }), { ...one, hash: fourth })
+      assert.deepEqual(yield* stored, { ...one, hash: fourth })
+    }
+    const { hash: _, ...shown } = key
+    const listed = (yield* allPages((cursor) => store.list({ limit: 200, cursor }))).flat()
+    assert.deepEqual(
+      listed.find(({ id }) => id === key.id),
+      shown
+    )
+    assert.equal(yield* store.roll(uniqueId("key"), { hash: sampleKey().hash, previousUntil: null }), undefined)
+  })
+)
+
 export const apiKeyStoreContract: ReadonlyArray<ContractCase<ApiKeyStore>> = [
   keeps,
   removes,
   pages,
   twice,
   puts,
+  bounded,
   installation
 ]

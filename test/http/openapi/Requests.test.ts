@@ -74,6 +74,10 @@ const prepared = Effect.fnUntraced(function* (path: string, [source, destination
     transfers: transfer.json.transfer.id
   }
   const kind = path.split("/")[2]!
+  if (path === "/v1/keys/{id}/roll") {
+    const key = yield* post("/v1/keys", { name: "rolled", scopes: ["wallets:read"] })
+    return { given: { url, secret: secrets.admin }, id: String(key.json.id), holdId: hold.json.hold.id as string }
+  }
   const id =
     kind === "webhooks" ? String((yield* post("/v1/webhooks", { url: nowhere })).json.id) : (ids[kind] ?? source)
   return { given: { url, secret: secrets.admin }, id, holdId: hold.json.hold.id as string }
@@ -93,6 +97,8 @@ const malformedIn = (text: string): ReadonlyArray<string> => {
 const unsayable = [
   /of which the first is from walletId/,
   /leg: the transfer has \d+, counted from 0/,
+  /restriction: a key with the scope admin cannot have one/,
+  /expiresAt: not in the future/,
   /from: the endpoint is at \d+, and nothing is skipped/
 ]
 

@@ -97,7 +97,16 @@ const capture = { ...transaction, type: "capture", amount: "300", balanceAfter: 
 const debited = { ...wallet, balance: "750", available: "750" }
 const withHold = { ...wallet, held: "300", available: "750" }
 
-const key = { id: uuid(6), name: "shop", scopes: ["wallets:read", "wallets:write"], createdAt: time }
+const restriction = { ownerId: "ann", types: ["credit", "debit"], limits: { perOperation: "5000", perDay: "20000" } }
+
+const key = {
+  id: uuid(6),
+  name: "shop",
+  scopes: ["wallets:read", "wallets:write"],
+  createdAt: time,
+  expiresAt: null,
+  restriction
+}
 
 const webhook = {
   id: "shop-events",
@@ -167,7 +176,11 @@ const bodies: Readonly<Record<string, Examples>> = {
       ]
     }
   },
-  CreateKey: { key: { name: "shop", scopes: ["wallets:read", "wallets:write"] } },
+  CreateKey: {
+    key: { name: "shop", scopes: ["wallets:read", "wallets:write"] },
+    restricted: { name: "ann's app", scopes: ["wallets:read", "wallets:write"], restriction }
+  },
+  RollKey: { atOnce: {}, withGrace: { graceSeconds: 3600 } },
   CreateWebhook: {
     owner: { url: "https://shop.example/events", types: ["WalletCredited", "WalletDebited"], ownerId: "ann" },
     everything: { url: "https://shop.example/events", from: "0" }
@@ -201,6 +214,11 @@ const problemDetails: Readonly<Record<string, { readonly detail: string; readonl
   LimitExceeded: {
     detail: "wallet alice has as many open holds as it may have",
     members: { limit: "openHolds", bound: 1000n, current: 1000n }
+  },
+  Forbidden: { detail: "this needs a key with the scope admin", members: { reason: "scope" } },
+  KeyLimitExceeded: {
+    detail: "this key may take 20000 in a day from wallet alice; 150 is left",
+    members: { limit: "perDay", bound: 20_000n, remaining: 150n }
   },
   RefundExceeded: { detail: "150 can be refunded", members: { refundable: 150n } },
   PolicyRejected: {
@@ -253,7 +271,20 @@ const answers: Readonly<Record<string, Examples>> = {
   HoldPage: { page: page(hold) },
   TransferPage: { page: page(transfer) },
   EventPage: { page: page(event, "7") },
+  Key: { key },
   KeyPage: { page: page(key) },
+  AuditPage: {
+    page: page({
+      time,
+      count: 1,
+      keyId: uuid(6),
+      keyName: "ops",
+      action: "wallet.freeze",
+      outcome: "done",
+      target: "alice",
+      detail: "suspected fraud"
+    })
+  },
   Webhook: { webhook },
   WebhookWithSecret: { webhook: webhookWithSecret },
   WebhookPage: { page: page(webhook) },

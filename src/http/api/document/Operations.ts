@@ -17,6 +17,7 @@ const operationNames: Readonly<Record<string, string>> = {
   "wallets.statement": "getWalletStatement",
   "wallets.events": "listWalletEvents",
   "stats.read": "readStats",
+  "keys.self": "getOwnKey",
   "health.live": "getLiveness",
   "health.ready": "getReadiness",
   "health.metrics": "getMetrics"
@@ -213,7 +214,7 @@ const replies = (given: Json, replying: Replying): Json => {
 
 /** The bodies that may be left out: all their fields are optional. */
 const optionalBodies =
-  /^\/v1\/(?:wallets\/\{id\}\/(?:freeze|unfreeze|close|holds\/\{holdId\}\/capture)|(?:transactions|transfers)\/\{id\}\/refund|webhooks\/\{id\}\/secret)$/
+  /^\/v1\/(?:wallets\/\{id\}\/(?:freeze|unfreeze|close|holds\/\{holdId\}\/capture)|(?:transactions|transfers)\/\{id\}\/refund|keys\/\{id\}\/roll|webhooks\/\{id\}\/secret)$/
 
 export const completeOperation = (path: string, operation: Json): Json => {
   const parameters = listAt(operation, "parameters").filter(isObject).map(parameter)

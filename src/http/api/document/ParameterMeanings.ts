@@ -23,6 +23,8 @@ export const meanings: Readonly<Record<string, string>> = {
     "thing itself, of its wallets or their owners. A word that ends with `*` finds all that begin with it.",
   status: "The status as it is now.",
   type: "The kind of transaction.",
+  keyId: "Of the key that has done it, or was refused.",
+  action: "What was done, as `key.create`; of what was refused, the operation, as `wallets.freeze`.",
   minVersion: "At least this version of the wallet: one that an earlier answer has named.",
   atVersion: "As it was at this version.",
   at: "As it was at this time.",

@@ -15,7 +15,8 @@ import {
   maxTextLength
 } from "../../../domain/Limits.ts"
 import { FrozenDirection } from "../../../domain/Rejection.ts"
-import { EventType, HoldStatus, Interval, KeyScope, TransferStatus, WalletStatus } from "../Schemas.ts"
+import { KeyScope, KeyType } from "../KeySchemas.ts"
+import { EventType, HoldStatus, Interval, TransferStatus, WalletStatus } from "../Schemas.ts"
 import { Await, TransactionType } from "../SchemaValues.ts"
 import { type Json, isObject, rewrite, schemaRef, without } from "./JsonTree.ts"
 
@@ -107,6 +108,7 @@ export const valueSchemas: Readonly<Record<string, Named>> = {
   ),
   EventType: choice(EventType, "What has happened."),
   KeyScope: choice(KeyScope, "What a key may do; `admin` includes the others."),
+  KeyType: prefixed(KeyType, "KEY_TYPE", "A kind of mutation: to change a hold is of `hold`."),
   FreezeDirection: choice(
     FrozenDirection,
     "`debits`: nothing leaves the wallet; `credits`: nothing comes; `all`: neither."

@@ -1,6 +1,6 @@
 /** The filters that all lists have. */
 import type { AmountSearch, SearchFilter } from "../../ReadModel.ts"
-import { text, time } from "../Parameters.ts"
+import { text, texts, time } from "../Parameters.ts"
 import type { RowQuery } from "./RowQuery.ts"
 
 /** An amount of any size: in the binary format numbers are not for all. */
@@ -16,6 +16,7 @@ interface FilterColumns {
 export const addFilters = (query: RowQuery, filter: SearchFilter, columns: FilterColumns): RowQuery => {
   query
     .filterBy(filter.currency, (p) => `${columns.currency} = ${p}`, text)
+    .filterBy(filter.currencies, (p) => `${columns.currency} = any (${p})`, texts)
     .filterBy(filter.from, (p) => `${columns.created} >= ${p}`, time)
     .filterBy(filter.to, (p) => `${columns.created} <= ${p}`, time)
   for (const [key, value] of Object.entries(filter.metadata ?? {})) {

@@ -15,12 +15,12 @@ import {
   transactionWords
 } from "../../SearchWords.ts"
 import type { QueryTooWide, ReadError } from "../../StoreError.ts"
-import { text, time } from "../Parameters.ts"
+import { text, texts, time } from "../Parameters.ts"
 import { holdColumns, holdOfRow, type HoldRow } from "../Rows.ts"
 import { addAmountFilters, addFilters, ownerOf } from "./Filters.ts"
 import { type Reader, tooWide } from "./Reader.ts"
 import { backwards, type Marked, RowQuery, type Walk } from "./RowQuery.ts"
-import { maxMerged, walletsOfOwner } from "./Wallets.ts"
+import { maxMerged, type Wallets, walletsOfIds, walletsOfOwner } from "./Wallets.ts"
 
 /** A mark stands before all of its millisecond: of one wallet, rows behind it may come first there. */
 const byCreation = ["r.created_at", "r.beyond", "r.wallet_id", "r.id"]
@@ -51,10 +51,11 @@ class Search {
       created: "r.created_at",
       currency: "(select o.currency from wallets o where o.id = r.wallet_id)"
     })
-    if (query.ownerId !== undefined || query.currency !== undefined) rows.lookUp()
+    if ((query.ownerId ?? query.currency ?? query.currencies) !== undefined) rows.lookUp()
     addAmountFilters(rows, query)
       .filterBy(query.status, (p) => `r.status = ${p}`, text)
       .filterBy(query.walletId, (p) => `r.wallet_id = ${p}`, text)
+      .filterBy(query.walletIds, (p) => `r.wallet_id = any (${p})`, texts)
       .filterBy(query.ownerId, (p) => `${ownerOf("r.wallet_id")} = ${p}`, text)
       .filterBy(query.expiresBefore, (p) => `r.expires_at < ${p}`, time)
   }
@@ -68,12 +69,18 @@ class Search {
   }
 
   get way(): Effect.Effect<string, ReadError> {
-    const { expiresBefore, ownerId, status, walletId } = this.#query
+    const { expiresBefore, ownerId, status, walletId, walletIds } = this.#query
     if (walletId !== undefined) return Effect.succeed(this.#ofWallet(this.#rows.values.parameter(text(walletId))))
     const due = status === "active" && expiresBefore !== undefined ? this.#due(expiresBefore) : Effect.undefined
-    const ofOwner = ownerId === undefined ? Effect.undefined : this.#ofOwner(ownerId)
+    const wallets =
+      walletIds !== undefined
+        ? walletsOfIds(this.#reader, walletIds)
+        : ownerId === undefined
+          ? undefined
+          : walletsOfOwner(this.#reader, ownerId)
+    const ofWallets = wallets === undefined ? Effect.undefined : this.#ofWallets(wallets)
     return Effect.gen({ self: this }, function* () {
-      return (yield* due) ?? (yield* ofOwner) ?? this.#ofAll()
+      return (yield* due) ?? (yield* ofWallets) ?? this.#ofAll()
     })
   }
 
@@ -93,8 +100,8 @@ class Search {
     )
   }
 
-  #ofOwner(ownerId: string): Effect.Effect<string | undefined, ReadError> {
-    return Effect.map(walletsOfOwner(this.#reader, ownerId), ({ condition, count }) => {
+  #ofWallets(wallets: Effect.Effect<Wallets, ReadError>): Effect.Effect<string | undefined, ReadError> {
+    return Effect.map(wallets, ({ condition, count }) => {
       if (count > maxMerged) return undefined
       const bound = Math.max(1, Math.floor(this.#reader.walkedRows / Math.max(1, count)))
       const each = this.#ofWallet("w.id", bound)

@@ -7,7 +7,7 @@ import type { ReadError } from "../../StoreError.ts"
 import { wordsAreThere } from "../MissingWords.ts"
 import { areRare, glancing, type Reader, tooWide } from "./Reader.ts"
 import type { Marked, Ways } from "./RowQuery.ts"
-import { type Wallets, walletsOfOwner } from "./Wallets.ts"
+import { type Wallets, walletsOfIds, walletsOfOwner } from "./Wallets.ts"
 import { asksWords, leadingId, type SearchWord, type SearchWords, wordsOfText } from "./Words.ts"
 
 /** The ways in to the rows of one search. `undefined`: there is none that is bounded. */
@@ -31,7 +31,7 @@ const waysTo = Effect.fnUntraced(function* (
   query: PlacedQuery,
   words: SearchWords
 ): Effect.fn.Return<Ways, ReadError> {
-  const { idempotencyKey, ownerId, walletId } = query
+  const { idempotencyKey, ownerId, walletId, walletIds } = query
   if (walletId !== undefined && idempotencyKey !== undefined) return search.byKey(walletId, idempotencyKey)
   const text = wordsOfText(words, query)
   if (yield* areRare(reader, "events", text)) return search.byWords(text)
@@ -41,6 +41,8 @@ const waysTo = Effect.fnUntraced(function* (
     if (ways !== undefined) return ways
   }
   if (walletId !== undefined) return search.byWallet(walletId)
+  const ofWallets = walletIds === undefined ? undefined : search.byWallets(yield* walletsOfIds(reader, walletIds))
+  if (ofWallets !== undefined) return ofWallets
   const ofOwner = ownerId === undefined ? undefined : search.byWallets(yield* walletsOfOwner(reader, ownerId))
   return ofOwner ?? search.byPlace()
 })

@@ -7,7 +7,7 @@ import type { WalletStatus } from "../../../domain/Wallet.ts"
 import type { Stats, StatsQuery, TransactionStats, WalletStats } from "../../ReadModel.ts"
 import { orderedStats } from "../../Statistics.ts"
 import type { QueryTooWide, ReadError } from "../../StoreError.ts"
-import { Conditions, lower, text, time } from "../Parameters.ts"
+import { Conditions, lower, text, texts, time } from "../Parameters.ts"
 import { transactionTypes } from "../Rows.ts"
 import { type Reader, tooWide } from "./Reader.ts"
 
@@ -33,6 +33,15 @@ interface Looked {
 
 const ofOwner = (owner: string): string => `lower(w.owner_id) = ${lower(owner)} and w.owner_id = ${owner}`
 
+/** `undefined`: all. */
+const walletsOf = ({ ownerId, walletIds }: StatsQuery, values: Conditions): string | undefined => {
+  const conditions = [
+    ...(ownerId === undefined ? [] : [ofOwner(values.parameter(text(ownerId)))]),
+    ...(walletIds === undefined ? [] : [`w.id = any (${values.parameter(texts(walletIds))})`])
+  ]
+  return conditions.length === 0 ? undefined : conditions.join(" and ")
+}
+
 const grouped = (rows: string, columns: string, groups: string, where: Conditions): string => `
   with looked as materialized (${rows}),
   groups as (select ${columns} from looked r where ${where} group by ${groups})
@@ -43,17 +52,18 @@ const grouped = (rows: string, columns: string, groups: string, where: Condition
 const transactionGroups = (query: StatsQuery, bound: number): readonly [string, ReadonlyArray<unknown>] => {
   const where = new Conditions()
   const interval = where.parameter(text(query.interval))
-  const owner = query.ownerId === undefined ? undefined : where.parameter(text(query.ownerId))
+  const ofWallets = walletsOf(query, where)
   const columns = "e.currency, e.type, e.time, e.amount"
   const rowsOf = (table: string): string =>
-    owner === undefined
+    ofWallets === undefined
       ? `(select ${columns} from ${table} e order by e.position desc limit ${bound + 1})`
       : `(select e.* from wallets w cross join lateral (
           select ${columns} from ${table} e where e.wallet_id = w.id limit ${bound + 1}
-        ) e where ${ofOwner(owner)} limit ${bound + 1})`
+        ) e where ${ofWallets} limit ${bound + 1})`
   const rows = `${rowsOf("events")} union all ${rowsOf("leg_transactions")}`
   where
     .addIf(query.currency, (p) => `r.currency = ${p}`, text)
+    .addIf(query.currencies, (p) => `r.currency = any (${p})`, texts)
     .addIf(query.from, (p) => `r.time >= ${p}`, time)
     .addIf(query.to, (p) => `r.time <= ${p}`, time)
   where.conditions.push("r.amount is not null")
@@ -65,7 +75,9 @@ const transactionGroups = (query: StatsQuery, bound: number): readonly [string, 
 const walletGroups = (query: StatsQuery, bound: number): readonly [string, ReadonlyArray<unknown>] => {
   const values = new Conditions()
     .addIf(query.ownerId, (p) => ofOwner(p), text)
+    .addIf(query.walletIds, (p) => `w.id = any (${p})`, texts)
     .addIf(query.currency, (p) => `w.currency = ${p}`, text)
+    .addIf(query.currencies, (p) => `w.currency = any (${p})`, texts)
   const rows = `select w.currency, w.status, w.balance from wallets w where ${values} limit ${bound + 1}`
   const sums = "r.currency, r.status, count(*)::int as count, sum(r.balance)::text as balance"
   return [grouped(rows, sums, "r.currency, r.status", new Conditions()), values.parameters]

@@ -55,6 +55,7 @@ class Search implements PlacedSearch {
     addFilters(rows.filter(ofType(query.type, "r")), query, { created: "r.time", currency: "r.currency" })
     addAmountFilters(rows, query)
       .filterBy(query.walletId, (p) => `r.wallet_id = ${p}`, text)
+      .filterBy(query.walletIds, (p) => `r.wallet_id = any (${p})`, texts)
       .filterBy(query.ownerId, (p) => `${ownerOf("r.wallet_id")} = ${p}`, text)
       .filterBy(query.effectiveFrom, (p) => `coalesce(r.effective_at, r.time) >= ${p}`, time)
       .filterBy(query.effectiveTo, (p) => `coalesce(r.effective_at, r.time) <= ${p}`, time)

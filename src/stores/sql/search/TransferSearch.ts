@@ -36,6 +36,11 @@ const ofLegs = { table: "leg_transfers", columns }
 const members = (column: string): string =>
   `array(select ${column} from transfer_wallets m where m.source_id = r.wallet_id and m.transfer_id = r.id)`
 
+/** … one of which is among these. */
+const isMember = (walletIds: string): string =>
+  `exists (select from transfer_wallets m
+    where m.source_id = r.wallet_id and m.transfer_id = r.id and m.wallet_id = any (${walletIds}))`
+
 /** A condition on the transfer itself, or on one of several legs `l`. */
 const ofAnyLeg = (itself: string, leg: string): string =>
   `(${itself} or (r.legs is not null and exists (select from json_array_elements(r.legs) l where ${leg})))`
@@ -53,7 +58,7 @@ const idLists = [members("lower(m.wallet_id)"), members(`lower(${ownerOf("m.wall
 
 /** Of several legs one of them is as it was asked for, or the transfer itself. */
 const addLegFilters = (rows: RowQuery, query: TransferSearch): RowQuery => {
-  const { currency, maxAmount, metadata = {}, minAmount, reference } = query
+  const { currencies, currency, maxAmount, metadata = {}, minAmount, reference } = query
   const { values } = rows
   const bounds = [
     ...(minAmount === undefined ? [] : [`>= ${values.parameter(numeric(minAmount))}::numeric`]),
@@ -69,6 +74,7 @@ const addLegFilters = (rows: RowQuery, query: TransferSearch): RowQuery => {
   }
   return rows
     .filterBy(currency, (p) => ofAnyLeg(`r.currency = ${p}`, `l.value ->> 'currency' = ${p}`), text)
+    .filterBy(currencies, (p) => ofAnyLeg(`r.currency = any (${p})`, `l.value ->> 'currency' = any (${p})`), texts)
     .filterBy(reference, (p) => ofAnyLeg(`r.reference = ${p}`, `l.value ->> 'reference' = ${p}`), text)
 }
 
@@ -93,6 +99,11 @@ class Search implements PlacedSearch {
         query.walletId,
         (p) => `(${p} in (r.wallet_id, r.to_wallet_id) or ${p} = any (${members("m.wallet_id")}))`,
         text
+      )
+      .filterBy(
+        query.walletIds,
+        (p) => `(r.wallet_id = any (${p}) or r.to_wallet_id = any (${p}) or ${isMember(p)})`,
+        texts
       )
       .filterBy(
         query.ownerId,

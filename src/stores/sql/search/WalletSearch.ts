@@ -40,6 +40,7 @@ const pageBy = Effect.fnUntraced(function* (
   if (below !== undefined) rows.filter(`r.position < ${below}`)
   const asked = { words: words.map((word) => ({ word, mayBeId: false })), prefixes }
   addFilters(rows, query, { created: "r.created_at", currency: "r.currency" })
+    .filterBy(query.walletIds, (p) => `r.id = any (${p})`, texts)
     .filterBy(query.ownerId, (p) => `r.owner_id = ${p}`, text)
     .filterBy(query.status, (p) => `r.status = ${p}`, text)
     .filterBy(query.minBalance, (p) => `r.balance >= ${p}::numeric`, numeric)
@@ -48,7 +49,9 @@ const pageBy = Effect.fnUntraced(function* (
   const way =
     leading.length > 0
       ? rows.all("wallets r", `r.words @> ${rows.values.parameter(texts(leading))}`)
-      : rows.along(walkTo(rows, query, below))
+      : query.walletIds !== undefined
+        ? rows.all("wallets r", `r.id = any (${rows.values.parameter(texts(query.walletIds))})`)
+        : rows.along(walkTo(rows, query, below))
   const statement = rows.statement(walletColumns, "w", [way])
   const found = yield* reader.read<WalletRow & Marked>(statement, rows.values.parameters)
   if (found.some(({ beyond }) => beyond)) return yield* tooWide(reader, "name an ownerId or a rarer word")

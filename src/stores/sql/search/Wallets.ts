@@ -37,6 +37,13 @@ export const walletsOfOwner = ({ read }: Reader, ownerId: string): Effect.Effect
     events: Number(row!.events)
   }))
 
+export const walletsOfIds = ({ read }: Reader, walletIds: ReadonlyArray<string>): Effect.Effect<Wallets, ReadError> =>
+  Effect.map(read<CountRow>(countOf("w.id = any ($1)"), [texts(walletIds)]), ([row]) => ({
+    condition: (values) => `w.id = any (${values.parameter(texts(walletIds))})`,
+    count: row!.wallets,
+    events: Number(row!.events)
+  }))
+
 const ofWord = (word: string): string => `(lower(w.owner_id) = ${word} or lower(w.id) = ${word})`
 
 /** The wallets whose id or whose owner's id is the word, in any case. One statement for all words. */
