@@ -39,6 +39,7 @@ export const handlers = WalletTools.toLayer(
       list_transactions: list("transactions"),
       list_holds: list("holds"),
       get_transfer: ({ transferId }) => ask({ method: "GET", path: `/v1/transfers/${transferId}` }),
+      get_key: () => ask({ method: "GET", path: "/v1/keys/self" }),
       dry_run: (given) => tryOut(given.try),
       credit: run("credit"),
       debit: run("debit"),

@@ -115,6 +115,7 @@ export const WalletTools = Toolkit.make(
     ...page
   }),
   read("get_transfer", "A transfer between wallets, with how it ended.", { transferId: Id }),
+  read("get_key", "What the key of these calls may do: its scopes, and what it is restricted to.", {}),
   read(
     "dry_run",
     "What a command would be answered now. Nothing is recorded and no money moves: ask this first where you are not sure.",

@@ -111,6 +111,36 @@ it.layer(running)((it) => {
       }).pipe(Effect.scoped)
     )
 
+    it.effect("spends no more than its key was given, and sees no more", () =>
+      Effect.gen(function* () {
+        const wallets = yield* Wallets
+        yield* create(wallets, "mine", "other")
+        yield* wallets.post("/wallets/mine/credit", { amount: "1000" })
+        const restriction = { walletIds: ["mine"], types: ["debit"], limits: { perOperation: "60", perDay: "100" } }
+        const made = yield* wallets.post("/keys", {
+          name: "agent",
+          scopes: ["wallets:read", "wallets:write"],
+          restriction
+        })
+        const { call } = yield* stdioAgent(wallets.url, made.secret ?? "")
+        assert.deepInclude((yield* call("get_key", {})).body, { restriction })
+        const debit = (amount: string, idempotencyKey: string) =>
+          Effect.map(call("debit", { walletId: "mine", amount, idempotencyKey }), ({ body }) => body.code ?? "ok")
+        assert.deepStrictEqual(
+          [yield* debit("61", "1"), yield* debit("60", "2"), yield* debit("41", "3"), yield* debit("40", "4")],
+          ["KeyLimitExceeded", "ok", "KeyLimitExceeded", "ok"]
+        )
+        assert.strictEqual(yield* debit("60", "2"), "ok")
+        const codes = [
+          yield* call("credit", { walletId: "mine", amount: "1", idempotencyKey: "5" }),
+          yield* call("transfer", { from: "mine", to: "other", amount: "1", idempotencyKey: "6" }),
+          yield* call("get_wallet", { walletId: "other" })
+        ].map(({ body }) => body.code)
+        assert.deepStrictEqual(codes, ["Forbidden", "Forbidden", "WalletNotFound"])
+        assert.strictEqual(yield* wallets.balance("mine"), "900")
+      }).pipe(Effect.scoped)
+    )
+
     it.effect("is told what is wrong, and changes nothing by a dry run or by what has not its form", () =>
       Effect.gen(function* () {
         const wallets = yield* Wallets
