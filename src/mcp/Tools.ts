@@ -50,12 +50,12 @@ export type CommandName = keyof typeof commandFields
 
 const asked = { success: Answer, failure: Refusal, dependencies: [Caller] }
 
-const read = <const Name extends string, Fields extends Schema.Struct.Fields>(
+const read = <const Name extends string, Parameters extends Schema.Top>(
   name: Name,
   description: string,
-  fields: Fields
+  parameters: Parameters
 ) =>
-  Tool.make(name, { description, parameters: Schema.Struct(fields), ...asked })
+  Tool.make(name, { description, parameters, ...asked })
     .annotate(Tool.Strict, true)
     .annotate(Tool.Readonly, true)
     .annotate(Tool.Destructive, false)
@@ -101,25 +101,37 @@ export const TriedCommand = Schema.Union([
 ])
 
 export const WalletTools = Toolkit.make(
-  read("get_wallet", "A wallet now: balance, what is held, what is available, its status and version.", walletId),
-  read("list_transactions", "What happened to a wallet's money, newest first; `next` is the cursor of the next page.", {
-    ...walletId,
-    from: Schema.optionalKey(Instant),
-    to: Schema.optionalKey(Instant),
-    type: Schema.optionalKey(TransactionType),
-    ...page
-  }),
-  read("list_holds", "A wallet's holds, newest first.", {
-    ...walletId,
-    status: Schema.optionalKey(Schema.Literals(["active", "captured", "released", "expired"])),
-    ...page
-  }),
-  read("get_transfer", "A transfer between wallets, with how it ended.", { transferId: Id }),
-  read("get_key", "What the key of these calls may do: its scopes, and what it is restricted to.", {}),
+  read(
+    "get_wallet",
+    "A wallet now: balance, what is held, what is available, its status and version.",
+    Schema.Struct(walletId)
+  ),
+  read(
+    "list_transactions",
+    "What happened to a wallet's money, newest first; `next` is the cursor of the next page.",
+    Schema.Struct({
+      ...walletId,
+      from: Schema.optionalKey(Instant),
+      to: Schema.optionalKey(Instant),
+      type: Schema.optionalKey(TransactionType),
+      ...page
+    })
+  ),
+  read(
+    "list_holds",
+    "A wallet's holds, newest first.",
+    Schema.Struct({
+      ...walletId,
+      status: Schema.optionalKey(Schema.Literals(["active", "captured", "released", "expired"])),
+      ...page
+    })
+  ),
+  read("get_transfer", "A transfer between wallets, with how it ended.", Schema.Struct({ transferId: Id })),
+  read("get_key", "What the key of these calls may do: its scopes, and what it is restricted to.", Tool.EmptyParams),
   read(
     "dry_run",
     "What a command would be answered now. Nothing is recorded and no money moves: ask this first where you are not sure.",
-    { try: TriedCommand }
+    Schema.Struct({ try: TriedCommand })
   ),
   command("credit", commandFields.credit, "Money comes into a wallet.", false),
   command("debit", commandFields.debit, "Money leaves a wallet, as far as it is available.", true),

@@ -22,6 +22,13 @@ export const overload: Board = {
           description: "401: a key; 422: a rule; 429: too much; 503: a store; aborted: the client had gone.",
           unit: "reqps",
           queries: [query("{{status}}", sumBy("status", rate("http_requests_total", 'status=~"[45]..|aborted"')))]
+        }),
+        lines({
+          id: 7,
+          title: "Audit entries lost",
+          description: "The database was away for so long that they had no room in line. Zero while all is well.",
+          unit: "cps",
+          queries: [query("{{instance}}", rate("wallet_audit_lost_total"))]
         })
       ]
     },
