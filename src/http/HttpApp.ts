@@ -1,5 +1,5 @@
 /**
- * The API as routes: handlers, `/openapi.json` and `/docs`, fallback and, where
+ * The API as routes: handlers, `/openapi.json`, `/docs` and `/console`, fallback and, where
  * configured, CORS.
  */
 import * as Effect from "effect/Effect"
@@ -9,6 +9,7 @@ import * as HttpRouter from "effect/http/HttpRouter"
 import * as Layer from "effect/Layer"
 import { WalletApi } from "./api/Api.ts"
 import { authorizationLayer, Gate } from "./Authentication.ts"
+import { consolePage } from "./ConsolePage.ts"
 import { documentation } from "./DocumentationPage.ts"
 import { makeFallback, withSoundHead } from "./Fallback.ts"
 import { makeFastMovement } from "./FastMovement.ts"
@@ -24,6 +25,7 @@ import { HttpConfig } from "./HttpConfig.ts"
 import { makeHttpMetrics } from "./HttpMetrics.ts"
 import { exposedHeaders, makeRequestId, requestIdHeader } from "./RequestId.ts"
 import { requestValidationLayer } from "./RequestValidation.ts"
+import { DocumentPlaces } from "./StaticDocument.ts"
 
 /** Seconds for which a browser keeps the reply to its preflight. */
 const corsMaxAge = 600
@@ -85,7 +87,8 @@ export const routerConfig = {
 }
 
 /** All routes of the service; needs the engine, the keys and the configuration. */
-export const httpApp = Layer.mergeAll(HttpApiBuilder.layer(WalletApi), documentation, edges).pipe(
+export const httpApp = Layer.mergeAll(HttpApiBuilder.layer(WalletApi), documentation, consolePage, edges).pipe(
   Layer.provide(handlers),
+  Layer.provide(DocumentPlaces.layer),
   Layer.provide(Gate.layer)
 )
