@@ -8,6 +8,9 @@ import * as Fs from "node:fs"
 import * as Path from "node:path"
 import { fileURLToPath } from "node:url"
 
+// Of whoever starts this it may say anything, and a framework's half for development does not fit its half for use.
+process.env.NODE_ENV = "production"
+
 const root = fileURLToPath(new URL("..", import.meta.url))
 const cache = Path.join(root, "node_modules/.cache/console")
 
@@ -35,6 +38,7 @@ const stamp = (): string => {
 const settings = (outDir: string) => ({
   root: Path.join(root, "console"),
   configFile: false as const,
+  mode: "production",
   // Whatever stands before it, the page finds its files beside itself, in the folder that has its name.
   base: "./",
   logLevel: "warn" as const,
