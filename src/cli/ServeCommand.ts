@@ -108,7 +108,7 @@ const serviceLayer = (config: ServiceConfig) =>
   Layer.mergeAll(httpServerWith(toolRoutes), processMetrics).pipe(
     // It listens, and is ready, only when somebody can get in.
     Layer.provide(Layer.effectDiscard(ensureAdmin(config))),
-    Layer.provide(HttpConfig.layer(config.http)),
+    Layer.provideMerge(HttpConfig.layer(config.http)),
     Layer.provideMerge(ApiKeys.layer),
     Layer.provide(Webhooks.layer(config.webhooks)),
     Layer.provideMerge(engineLayer(config)),
@@ -122,9 +122,11 @@ const stand = Effect.fnUntraced(function* (json: boolean) {
   const url = EffectHttpServer.formatAddress(server.address)
   const directory = yield* DataDirectory
   yield* directory.announce(url)
-  yield* printResult(json, { url, docs: `${url}/docs`, openapi: `${url}/openapi.json` }, [
+  const console = (yield* HttpConfig).console ? `${url}/console` : null
+  yield* printResult(json, { url, docs: `${url}/docs`, openapi: `${url}/openapi.json`, console }, [
     `listening on ${url}`,
-    `documentation: ${url}/docs`
+    `documentation: ${url}/docs`,
+    ...(console === null ? [] : [`console: ${console}`])
   ])
   const fenced = Effect.map((yield* Ownership).lost, (reason) => new OwnershipLost({ reason }))
   const unlocked = Effect.map(directory.lost, (reason) => new DirectoryLost({ reason }))

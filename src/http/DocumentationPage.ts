@@ -3,18 +3,12 @@
  * `openapi-explorer`, Apache-2.0), which the build puts beside this module. All of it is from this origin and a browser
  * is told to load nothing else; a key that is typed in stays in the page.
  */
-import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as OpenApi from "effect/http-api/OpenApi"
 import * as HttpRouter from "effect/http/HttpRouter"
-import * as HttpServerRequest from "effect/http/HttpServerRequest"
-import * as HttpServerResponse from "effect/http/HttpServerResponse"
-import * as Semaphore from "effect/Semaphore"
-import * as Stream from "effect/Stream"
 import { readFile } from "node:fs/promises"
-import { promisify } from "node:util"
-import * as Zlib from "node:zlib"
 import { WalletApi } from "./api/Api.ts"
+import { DocumentPlaces, makeStaticDocument, sendDocument } from "./StaticDocument.ts"
 
 /** Beside those of the definition; all by `GET`. */
 export const documentationPaths = ["/openapi.json", "/docs", "/docs/openapi-explorer.js"] as const
@@ -57,51 +51,13 @@ const explorer = (): URL =>
     ? new URL(import.meta.resolve("openapi-explorer/dist/browser/openapi-explorer.min.js"))
     : new URL("./docs/openapi-explorer.js", import.meta.url)
 
-/** Documents that are being sent: each may be megabytes of the system's buffers. Others wait. */
-const maxDocuments = 16
-
-/** Bytes of a document that are written at once: the system would take megabytes in one go, from whoever asks. */
-const pieceBytes = 64 * 1024
-
-interface Document {
-  readonly contentType: string
-  readonly plain: Uint8Array
-  readonly gzipped: Uint8Array
-}
-
-const gzip = promisify(Zlib.gzip)
-
-const makeDocument = (contentType: string, bytes: Uint8Array): Effect.Effect<Document> =>
-  Effect.map(
-    Effect.promise(() => gzip(bytes, { level: 9 })),
-    (gzipped) => ({ contentType, plain: bytes, gzipped })
-  )
-
-const takesGzip = (accepted: string | undefined): boolean =>
-  accepted !== undefined && /(?:^|[,\s])gzip(?!\s*;\s*q=0(?:\.0*)?(?:\s|,|$))/i.test(accepted)
-
 const secured = {
   "content-security-policy": policy,
   "cross-origin-opener-policy": "same-origin",
   "referrer-policy": "no-referrer",
   "x-content-type-options": "nosniff",
-  vary: "accept-encoding",
   // Another release has other bytes under the same name.
   "cache-control": "no-cache"
-}
-
-/** The same bytes for all who ask, piece by piece as they are taken, and not kept for each until its client has read them. */
-const reply = (document: Document, zipped: boolean, places: Semaphore.Semaphore) => {
-  const bytes = zipped ? document.gzipped : document.plain
-  const pieces = Array.from({ length: Math.ceil(bytes.length / pieceBytes) }, (_, index) =>
-    bytes.subarray(index * pieceBytes, (index + 1) * pieceBytes)
-  )
-  const place = Effect.acquireRelease(places.take(1), () => places.release(1))
-  return HttpServerResponse.stream(Stream.unwrap(Effect.as(place, Stream.fromIterable(pieces, { chunkSize: 1 }))), {
-    contentType: document.contentType,
-    contentLength: bytes.length,
-    headers: zipped ? { ...secured, "content-encoding": "gzip" } : secured
-  })
 }
 
 const text = (contents: string): Effect.Effect<Uint8Array> => Effect.sync(() => new TextEncoder().encode(contents))
@@ -118,16 +74,13 @@ const contents: Readonly<Record<(typeof documentationPaths)[number], readonly [s
 /** Each is made when it is first asked for, once: whoever asks and goes away leaves it to the next. */
 export const documentation = HttpRouter.use(
   Effect.fnUntraced(function* (router) {
-    const places = yield* Semaphore.make(maxDocuments)
+    const places = yield* DocumentPlaces
     for (const path of documentationPaths) {
       const [contentType, bytes] = contents[path]
       const document = yield* Effect.cached(
-        Effect.uninterruptible(Effect.flatMap(bytes, (made) => makeDocument(contentType, made)))
+        Effect.uninterruptible(Effect.flatMap(bytes, (made) => makeStaticDocument(contentType, made)))
       )
-      const answer = Effect.withFiber<HttpServerResponse.HttpServerResponse>((fiber) => {
-        const { headers } = Context.getUnsafe(fiber.context, HttpServerRequest.HttpServerRequest)
-        return Effect.map(document, (made) => reply(made, takesGzip(headers["accept-encoding"]), places))
-      })
+      const answer = Effect.flatMap(document, (made) => sendDocument(made, secured, places))
       yield* router.add("GET", path, answer)
     }
   })

@@ -11,6 +11,7 @@ import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import { IncomingMessage } from "node:http"
 import { internalError, problemReply, toResponse } from "./HttpReply.ts"
 import { WalletApi } from "./api/Api.ts"
+import { consolePaths } from "./ConsolePage.ts"
 import { documentationPaths } from "./DocumentationPage.ts"
 import { bearerOf, Gate, refusal } from "./Authentication.ts"
 import { routeOf, unmatched } from "./RequestTelemetry.ts"
@@ -29,7 +30,7 @@ const knownPaths: ReadonlyArray<KnownPath> = (() => {
     if (method === "GET") methods.add("HEAD")
     paths.set(path, methods.add("OPTIONS"))
   }
-  for (const path of documentationPaths) add(path, "GET")
+  for (const path of [...documentationPaths, ...consolePaths]) add(path, "GET")
   for (const group of Object.values(WalletApi.groups)) {
     for (const endpoint of Object.values(group.endpoints)) add(endpoint.path, endpoint.method)
   }

@@ -1,5 +1,5 @@
 /**
- * The API as routes: handlers, `/openapi.json` and `/docs`, fallback and, where
+ * The API as routes: handlers, `/openapi.json`, `/docs` and `/console`, fallback and, where
  * configured, CORS.
  */
 import * as Effect from "effect/Effect"
@@ -10,6 +10,7 @@ import * as Layer from "effect/Layer"
 import { WalletApi } from "./api/Api.ts"
 import { AuditLog } from "./AuditLog.ts"
 import { authorizationLayer, Gate } from "./Authentication.ts"
+import { consolePage } from "./ConsolePage.ts"
 import { documentation } from "./DocumentationPage.ts"
 import { makeFallback, withSoundHead } from "./Fallback.ts"
 import { makeFastMovement } from "./FastMovement.ts"
@@ -26,6 +27,7 @@ import { HttpConfig } from "./HttpConfig.ts"
 import { makeHttpMetrics } from "./HttpMetrics.ts"
 import { exposedHeaders, makeRequestId, requestIdHeader } from "./RequestId.ts"
 import { requestValidationLayer } from "./RequestValidation.ts"
+import { DocumentPlaces } from "./StaticDocument.ts"
 
 /** Seconds for which a browser keeps the reply to its preflight. */
 const corsMaxAge = 600
@@ -88,8 +90,9 @@ export const routerConfig = {
 }
 
 /** All routes of the service; needs the engine, the keys and the configuration. */
-export const httpApp = Layer.mergeAll(HttpApiBuilder.layer(WalletApi), documentation, edges).pipe(
+export const httpApp = Layer.mergeAll(HttpApiBuilder.layer(WalletApi), documentation, consolePage, edges).pipe(
   Layer.provide(handlers),
+  Layer.provide(DocumentPlaces.layer),
   Layer.provide(Gate.layer),
   Layer.provide(AuditLog.layer)
 )

@@ -13,6 +13,8 @@ export interface HttpConfigValues {
   readonly host: string
   /** Origins that browsers may call from, `*` for all; none: CORS is off. */
   readonly corsOrigins: ReadonlyArray<string>
+  /** Whether `/console` is served. */
+  readonly console: boolean
   /** Requests, and commands of batches, per key and node; `undefined`: no limit. */
   readonly requestsPerSecond: number | undefined
   /** Open at a time; more are refused. */
@@ -33,6 +35,7 @@ export const defaultHttpConfig: HttpConfigValues = {
   port: 3000,
   host: "127.0.0.1",
   corsOrigins: [],
+  console: true,
   requestsPerSecond: undefined,
   connections: 4_096,
   metricsPort: undefined,
@@ -93,7 +96,7 @@ const connections = Schema.Int.check(
 )
 
 /**
- * `PORT`, `HOST`, `CORS_ORIGINS` (comma-separated), `RATE_LIMIT_PER_SECOND`, `WALLET_MAX_WAIT`,
+ * `PORT`, `HOST`, `CORS_ORIGINS` (comma-separated), `WALLET_CONSOLE` (`on` or `off`), `RATE_LIMIT_PER_SECOND`, `WALLET_MAX_WAIT`,
  * `WALLET_HTTP_CONNECTIONS`, `WALLET_METRICS_PORT`, `WALLET_AUDIT_RETENTION`.
  */
 export const httpConfig: Config.Config<HttpConfigValues> = Config.all({
@@ -102,6 +105,7 @@ export const httpConfig: Config.Config<HttpConfigValues> = Config.all({
   ),
   host: Config.NonEmptyString("HOST").pipe(Config.withDefault(defaultHttpConfig.host)),
   corsOrigins: Config.schema(Origins, "CORS_ORIGINS").pipe(Config.withDefault(defaultHttpConfig.corsOrigins)),
+  console: Config.Boolean("WALLET_CONSOLE").pipe(Config.withDefault(defaultHttpConfig.console)),
   requestsPerSecond: optional(
     Config.schema(Schema.NumberFromString.pipe(Schema.decodeTo(rate)), "RATE_LIMIT_PER_SECOND")
   ),

@@ -7,10 +7,11 @@ import * as Context from "effect/Context"
 import type * as Fiber from "effect/Fiber"
 import * as HttpServerRequest from "effect/http/HttpServerRequest"
 import { WalletApi } from "./api/Api.ts"
+import { consolePaths } from "./ConsolePage.ts"
 import { documentationPaths } from "./DocumentationPage.ts"
 
 /** Paths beside those of the definition. */
-const otherPaths = [...documentationPaths, "/v1/verify", "/v1/replay", "/v1/wallets/:walletId/inspect"]
+const otherPaths = [...documentationPaths, ...consolePaths, "/v1/verify", "/v1/replay", "/v1/wallets/:walletId/inspect"]
 
 /** Of every path that is none of ours. */
 export const unmatched = "unmatched"
