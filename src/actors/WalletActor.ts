@@ -10,7 +10,7 @@
 import type * as Clock from "effect/Clock"
 import type * as Effect from "effect/Effect"
 import * as Latch from "effect/Latch"
-import { walletTag } from "../domain/EventId.ts"
+import { walletTag } from "../domain/WalletTag.ts"
 import { type Metadata, noMetadata } from "../domain/Limits.ts"
 import type { TransferInFlight, Wallet } from "../domain/Wallet.ts"
 import { factsSize, type PolicySet, type WalletFacts } from "../domain/PolicySet.ts"

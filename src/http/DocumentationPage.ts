@@ -5,7 +5,6 @@
  */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
-import * as OpenApi from "effect/http-api/OpenApi"
 import * as HttpRouter from "effect/http/HttpRouter"
 import * as HttpServerRequest from "effect/http/HttpServerRequest"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
@@ -14,7 +13,7 @@ import * as Stream from "effect/Stream"
 import { readFile } from "node:fs/promises"
 import { promisify } from "node:util"
 import * as Zlib from "node:zlib"
-import { WalletApi } from "./api/Api.ts"
+import { openApiDocument } from "./api/OpenApiDocument.ts"
 
 /** Beside those of the definition; all by `GET`. */
 export const documentationPaths = ["/openapi.json", "/docs", "/docs/openapi-explorer.js"] as const
@@ -107,7 +106,7 @@ const reply = (document: Document, zipped: boolean, places: Semaphore.Semaphore)
 const text = (contents: string): Effect.Effect<Uint8Array> => Effect.sync(() => new TextEncoder().encode(contents))
 
 const contents: Readonly<Record<(typeof documentationPaths)[number], readonly [string, Effect.Effect<Uint8Array>]>> = {
-  "/openapi.json": ["application/json", Effect.suspend(() => text(JSON.stringify(OpenApi.fromApi(WalletApi))))],
+  "/openapi.json": ["application/json", Effect.suspend(() => text(JSON.stringify(openApiDocument())))],
   "/docs": ["text/html; charset=utf-8", text(page)],
   "/docs/openapi-explorer.js": [
     "text/javascript; charset=utf-8",

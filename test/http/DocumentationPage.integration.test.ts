@@ -1,26 +1,10 @@
 /** The page of the API in a real browser: it draws the document, under its policy, and keeps the key to itself. */
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
-import { spawnSync } from "node:child_process"
-import { type Browser, chromium } from "playwright-core"
+import { browser, program } from "../support/browser.ts"
 import * as Server from "./TestServer.ts"
 
 const { TestServer } = Server
-
-const programs = ["chromium", "chromium-browser", "google-chrome"]
-const program = programs.find((name) => spawnSync(name, ["--version"]).status === 0)
-if (program === undefined)
-  console.error("\n!!! NOT TESTED: /docs in a browser, for want of chromium (Debian's package)\n")
-
-const flags = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
-
-const browser = Effect.acquireRelease(
-  Effect.promise(async () => {
-    const executablePath = spawnSync("which", [program ?? ""], { encoding: "utf8" }).stdout.trim()
-    return chromium.launch({ executablePath, args: [...flags, "--disable-component-update", "--disable-sync"] })
-  }),
-  (opened: Browser) => Effect.promise(() => opened.close())
-)
 
 const secret = "a-key-that-stays-in-the-page"
 
