@@ -13,6 +13,7 @@ import * as Stream from "effect/Stream"
 import { readFile } from "node:fs/promises"
 import { promisify } from "node:util"
 import * as Zlib from "node:zlib"
+import { packageFile } from "../stores/PackageFile.ts"
 import { openApiDocument } from "./api/OpenApiDocument.ts"
 
 /** Beside those of the definition; all by `GET`. */
@@ -54,7 +55,12 @@ const page = `<!doctype html>
 const explorer = (): URL =>
   import.meta.url.endsWith(".ts")
     ? new URL(import.meta.resolve("openapi-explorer/dist/browser/openapi-explorer.min.js"))
-    : new URL("./docs/openapi-explorer.js", import.meta.url)
+    : packageFile({
+        asker: import.meta.url,
+        module: "http/DocumentationPage",
+        beside: "./docs/openapi-explorer.js",
+        packaged: "dist/http/docs/openapi-explorer.js"
+      })
 
 /** Documents that are being sent: each may be megabytes of the system's buffers. Others wait. */
 const maxDocuments = 16

@@ -12,7 +12,9 @@ const { TestServer } = Server
 const root = resolve(import.meta.dirname, "../..")
 
 const app = `
-import { Effect, Redacted, Stream } from "effect"
+import * as Effect from "effect/Effect"
+import * as Redacted from "effect/Redacted"
+import * as Stream from "effect/Stream"
 import { Problem, WalletClient } from "./src/client.ts"
 
 const say = (id, text) => {
