@@ -3,5 +3,6 @@
  * the engine is behind it, so that a page in a browser can have it.
  */
 export * as Problem from "./http/api/Problem.ts"
+export * from "./http/api/ProblemClasses.ts"
 export * as Schemas from "./http/api/Schemas.ts"
 export { WalletClient, type WalletClientApi, type WalletClientOptions } from "./http/WalletClient.ts"

@@ -3,7 +3,7 @@
  * No I/O, clock or randomness, and no Node module.
  */
 export type * as Command from "./domain/Command.ts"
-export { decide, type DecideContext, defaultLimits } from "./domain/Decide.ts"
+export { decide, type DecideContext, type Decision, defaultLimits, type WalletLimits } from "./domain/Decide.ts"
 export type * as Event from "./domain/Event.ts"
 export { evolve, fold } from "./domain/Evolve.ts"
 export type { Fact } from "./domain/Fact.ts"

@@ -12,7 +12,7 @@ export { PartitionsMismatch } from "./actors/SingleNodeOwnership.ts"
 export type { GivenPolicies } from "./actors/WalletPolicies.ts"
 export type * as Command from "./domain/Command.ts"
 export type { Commit } from "./domain/Commit.ts"
-export { decide } from "./domain/Decide.ts"
+export { decide, type DecideContext, type Decision, type WalletLimits } from "./domain/Decide.ts"
 export type * as Event from "./domain/Event.ts"
 export { evolve, fold } from "./domain/Evolve.ts"
 export * as Limits from "./domain/Limits.ts"
@@ -44,6 +44,7 @@ export {
   type StoresStartError
 } from "./engine/EngineStores.ts"
 export { SearchMisconfigured } from "./engine/SearchConfig.ts"
+export type { VerifyError } from "./engine/verify/Walk.ts"
 export { verify } from "./engine/verify/Verify.ts"
 export type { VerifyOptions, VerifyProgress } from "./engine/verify/Options.ts"
 export type { Difference, VerifyReport } from "./engine/verify/Report.ts"
@@ -69,16 +70,23 @@ export { decodeCursor, encodeCursor, type Page, type PageRequest } from "./store
 export * from "./stores/Persistence.ts"
 export * from "./stores/ReadModel.ts"
 export * from "./stores/SearchIndex.ts"
-export { SqlDatabase } from "./stores/sql/SqlDatabase.ts"
+export {
+  type EmbeddedDatabaseError,
+  type EmbeddedDatabaseOptions,
+  SqlDatabase,
+  type SqlServerOptions
+} from "./stores/sql/SqlDatabase.ts"
 export {
   InstallationElsewhere,
   loadMigrations,
+  type Migration,
   MigrationChanged,
   type MigrationError,
   MigrationFailed,
   MigrationFromTheFuture,
   MigrationNotAllowed,
   MigrationsUnreadable,
+  NotMigrated,
   SchemaNotAllowed,
   SqlMigrator
 } from "./stores/sql/SqlMigrator.ts"
@@ -95,4 +103,5 @@ export {
   type WebhookVerifyOptions
 } from "./webhooks/Verification.ts"
 export * from "./webhooks/Webhooks.ts"
+export type { WebhookSender } from "./webhooks/WebhookSender.ts"
 export type { RowReplacement, RowScan } from "./stores/WalletRows.ts"
