@@ -13,13 +13,13 @@ import { type ActorBounds, defaultBounds } from "../src/actors/ActorBounds.ts"
 import type { EventIds } from "../src/actors/EventIds.ts"
 import type { Ownership } from "../src/actors/Ownership.ts"
 import { defaultPartitions } from "../src/domain/Partition.ts"
-import { WalletEngine } from "../src/engine/WalletEngine.ts"
+import { layerWithParts, type WalletEngine } from "../src/engine/WalletEngine.ts"
 import { EventStore } from "../src/stores/EventStore.ts"
 import { type SqlConditions, SqlDatabase } from "../src/stores/sql/SqlDatabase.ts"
 import { SqlMigrator } from "../src/stores/sql/SqlMigrator.ts"
 import type { ApiKeyStore } from "../src/stores/ApiKeyStore.ts"
 import * as KurrentEventStore from "../src/stores/kurrent/KurrentEventStore.ts"
-import type { KurrentStartError } from "../src/stores/kurrent/KurrentEventStore.ts"
+import type { KurrentStartError } from "../src/stores/kurrent/StartErrors.ts"
 import type { Persistence } from "../src/stores/Persistence.ts"
 import type { ReadModel } from "../src/stores/ReadModel.ts"
 import * as SqlStores from "../src/stores/sql/SqlStores.ts"
@@ -49,7 +49,7 @@ const over = (
   ports: Layer.Layer<Ports, KurrentStartError, Database> = SqlStores.layer()
 ) => {
   const decorated = Layer.effect(EventStore, Effect.map(EventStore, decorateLog ?? identity))
-  return WalletEngine.layer({ bounds, partitions: defaultPartitions }).pipe(
+  return layerWithParts({ bounds, partitions: defaultPartitions }).pipe(
     Layer.provideMerge(decorated),
     Layer.provideMerge(ports.pipe(Layer.provide(SqlMigrator.layerBesideOthers))),
     Layer.provideMerge(database),

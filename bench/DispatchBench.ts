@@ -12,7 +12,7 @@ import * as Layer from "effect/Layer"
 import { defaultBounds } from "../src/actors/ActorBounds.ts"
 import type { EventIds } from "../src/actors/EventIds.ts"
 import { defaultPartitions } from "../src/domain/Partition.ts"
-import { WalletEngine } from "../src/engine/WalletEngine.ts"
+import { WalletEngine, layerWithParts } from "../src/engine/WalletEngine.ts"
 import { runFibers } from "./ClosedLoop.ts"
 import type { BenchSettings } from "./BenchSettings.ts"
 import { createWallets, engineRound } from "./EngineRounds.ts"
@@ -68,7 +68,7 @@ export const dispatchBench = Effect.fnUntraced(
   },
   Effect.provide(
     Layer.orDie(
-      WalletEngine.layer({ bounds: defaultBounds, partitions: defaultPartitions }).pipe(Layer.provide(NullStores.layer))
+      layerWithParts({ bounds: defaultBounds, partitions: defaultPartitions }).pipe(Layer.provide(NullStores.layer))
     )
   )
 )

@@ -3,7 +3,8 @@
  * suites that every adapter of a port passes, that of effect/cluster's leases among
  * them, and the simulation. Bound to no test runner.
  */
-export { runnerStorageContract } from "./testing/contract/RunnerStorageContract.ts"
+export type { RecordedEvent, WalletEvent } from "./domain/Event.ts"
+export { runnerStorageContract, type RunnerStorageSubject } from "./testing/contract/RunnerStorageContract.ts"
 export * from "./testing/Specification.ts"
 export { failureLines } from "./testing/simulation/FailureReport.ts"
 export { type PolicyReport, type PolicySeeds, simulatePolicy } from "./testing/simulation/PolicySeeds.ts"

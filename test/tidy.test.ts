@@ -142,7 +142,7 @@ describe("the tree is tidy", () => {
   it("exports only what the published package holds", () => {
     const manifest = JSON.parse(read("package.json"))
     const targets = [
-      manifest.bin.wallet,
+      ...Object.values<string>(manifest.bin),
       ...Object.values(manifest.exports).flatMap((entry) =>
         typeof entry === "string" ? [] : [(entry as { readonly default: string }).default]
       )

@@ -9,7 +9,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { defaultBounds } from "../../src/actors/ActorBounds.ts"
 import { defaultPartitions } from "../../src/domain/Partition.ts"
-import { WalletEngine } from "../../src/engine/WalletEngine.ts"
+import { WalletEngine, layerWithParts } from "../../src/engine/WalletEngine.ts"
 import { createWallets } from "../EngineRounds.ts"
 import * as NullStores from "../NullStores.ts"
 import { aliveBytes } from "./MemoryBench.ts"
@@ -30,7 +30,7 @@ const program = Effect.gen(function* () {
 NodeRuntime.runMain(
   program.pipe(
     Effect.provide(
-      WalletEngine.layer({
+      layerWithParts({
         bounds: { ...defaultBounds, residentBytes: Number.MAX_SAFE_INTEGER, idleMillis: Number.MAX_SAFE_INTEGER },
         partitions: defaultPartitions
       }).pipe(Layer.provide(NullStores.layer))

@@ -5,7 +5,7 @@
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { EventIds } from "../../src/actors/EventIds.ts"
-import { walletTag } from "../../src/domain/EventId.ts"
+import { walletTag } from "../../src/domain/WalletTag.ts"
 import type { Wallet } from "../../src/domain/Wallet.ts"
 import { LatencyHistogram } from "../../src/load/LatencyHistogram.ts"
 import { EventStore } from "../../src/stores/EventStore.ts"

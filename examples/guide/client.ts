@@ -1,6 +1,5 @@
-import { Effect, Layer, Redacted } from "effect"
-import * as FetchHttpClient from "effect/http/FetchHttpClient"
-import { WalletClient } from "effect-wallet/http"
+import { Effect, Redacted } from "effect"
+import { WalletClient } from "effect-wallet/client"
 
 export const program = Effect.gen(function* () {
   const { wallets } = yield* WalletClient
@@ -13,7 +12,7 @@ export const program = Effect.gen(function* () {
   return wallet.balance
 }).pipe(Effect.catchTag("InsufficientFunds", () => Effect.succeed(0n)))
 
-export const client = WalletClient.layer({
+export const client = WalletClient.layerFetch({
   baseUrl: "http://127.0.0.1:3000",
   apiKey: Redacted.make("the secret of a key")
-}).pipe(Layer.provide(FetchHttpClient.layer))
+})

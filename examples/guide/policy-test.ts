@@ -1,5 +1,5 @@
 import { Policies } from "effect-wallet"
-import { simulatePolicy } from "effect-wallet/testing"
+import { simulatePolicy } from "effect-wallet/testing/policy"
 
 /** Put your own policy here. */
 const policy = Policies.maxBalance({ amount: 100n })

@@ -14,7 +14,7 @@ import { Ownership } from "../actors/Ownership.ts"
 import { refuseEmbedded, refuseStrangers } from "../cluster/ClusterConfig.ts"
 import type { ClusterEngineOptions } from "../cluster/ClusterEngine.ts"
 import { storesLayer } from "../engine/EngineStores.ts"
-import { WalletEngine } from "../engine/WalletEngine.ts"
+import { layerWithParts } from "../engine/WalletEngine.ts"
 import { ApiKeys } from "../http/ApiKeys.ts"
 import { HttpConfig } from "../http/HttpConfig.ts"
 import { httpServerWith } from "../http/HttpServer.ts"
@@ -96,13 +96,13 @@ const clusterLayer = (options: ClusterEngineOptions) =>
   Layer.unwrap(
     Effect.map(
       Effect.promise(() => import("../cluster/ClusterEngine.ts")),
-      ({ layer }) => layer(options)
+      ({ layerWithParts }) => layerWithParts(options)
     )
   )
 
 /** One of several nodes, or the only one. */
 const engineLayer = ({ cluster, engine }: ServiceConfig) =>
-  Option.isSome(cluster) ? clusterLayer({ ...engine, cluster: cluster.value }) : WalletEngine.layer(engine)
+  Option.isSome(cluster) ? clusterLayer({ ...engine, cluster: cluster.value }) : layerWithParts(engine)
 
 const serviceLayer = (config: ServiceConfig) =>
   Layer.mergeAll(httpServerWith(toolRoutes), processMetrics).pipe(

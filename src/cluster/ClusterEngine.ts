@@ -14,29 +14,43 @@ import * as Result from "effect/Result"
 import { Sharding } from "effect/cluster/Sharding"
 import type { ActorBounds } from "../actors/ActorBounds.ts"
 import { EventIds } from "../actors/EventIds.ts"
+import type { Ownership } from "../actors/Ownership.ts"
 import { NodeIdentity } from "../actors/NodeIdentity.ts"
 import { SoundClock } from "../actors/SoundClock.ts"
 import * as WalletPolicies from "../actors/WalletPolicies.ts"
 import { ClusterStatus, ownPart } from "../engine/ClusterStatus.ts"
 import { type EngineConfig, engineConfig } from "../engine/EngineConfig.ts"
-import type { EngineOptions } from "../engine/EngineRuntime.ts"
+import type { EngineOptions, EngineStartError } from "../engine/EngineRuntime.ts"
 import * as EngineRuntime from "../engine/EngineRuntime.ts"
-import { storesLayer } from "../engine/EngineStores.ts"
+import { portsOf, storesLayer, type StoresStartError } from "../engine/EngineStores.ts"
 import { Reconciler } from "../pipeline/Reconciler.ts"
 import * as StoreIdentity from "../pipeline/StoreIdentity.ts"
 import { Singletons } from "../engine/Singletons.ts"
 import { TransferSaga } from "../engine/TransferSaga.ts"
 import * as Sweepers from "../engine/Sweepers.ts"
-import { WalletEngine, type WithPolicy } from "../engine/WalletEngine.ts"
+import { type EngineServices, WalletEngine, type WithPolicy } from "../engine/WalletEngine.ts"
+import type { ApiKeyStore } from "../stores/ApiKeyStore.ts"
+import type { EventStore } from "../stores/EventStore.ts"
+import type { DataDirectory } from "../stores/pglite/DataDirectory.ts"
+import type { Persistence } from "../stores/Persistence.ts"
+import type { ReadModel } from "../stores/ReadModel.ts"
 import * as ClusterCalls from "./ClusterCalls.ts"
-import { type ClusterConfig, clusterConfig, refuseEmbedded } from "./ClusterConfig.ts"
+import {
+  type ClusterConfig,
+  clusterConfig,
+  type ClusterNeedsServer,
+  type PeerSecurityWrong,
+  refuseEmbedded
+} from "./ClusterConfig.ts"
 import * as ClusterOwnership from "./ClusterOwnership.ts"
 import * as ClusterTransport from "./ClusterTransport.ts"
 import * as DeadNodes from "./DeadNodes.ts"
 import { OwnerClient } from "./OwnerClient.ts"
+import type { ClusterTlsInvalid } from "./PeerSecurity.ts"
 import { PeerStatus } from "./PeerStatus.ts"
 import * as PartitionHandlers from "./PartitionHandlers.ts"
 import * as PartitionClaimer from "./PartitionClaimer.ts"
+import type { RedisLeaseConfigInvalid } from "./redis/LeaseConfig.ts"
 import { LeaseStatus } from "./redis/LeaseStatus.ts"
 
 export interface ClusterEngineOptions extends EngineOptions {
@@ -132,20 +146,35 @@ const layerActors = ({ bounds, cluster, partitions }: ClusterEngineOptions) =>
     Layer.provideMerge(EventIds.layer)
   )
 
+/** Why a node does not start on the stores that it is given. */
+export type ClusterStartError =
+  | EngineStartError
+  | ClusterTransport.CannotListenToNodes
+  | ClusterTlsInvalid
+  | PeerSecurityWrong
+  | RedisLeaseConfigInvalid
+
+/** Why a node with stores of its own does not start. */
+export type ClusterWithStoresStartError = ClusterStartError | StoresStartError | ClusterNeedsServer
+
 /** Over the stores in context, which the other nodes have, too. */
-export const layer = (options: ClusterEngineOptions) =>
-  Layer.effect(WalletEngine, EngineRuntime.make(options.bounds)).pipe(
-    Layer.provideMerge(layerActors(options)),
-    SoundClock.provide(options.bounds),
-    WalletPolicies.provide(options.policy)
-  )
+export const layer = (
+  options: ClusterEngineOptions
+): Layer.Layer<
+  WalletEngine | Ownership | LeaseStatus,
+  ClusterStartError,
+  EventStore | Persistence | ReadModel | ApiKeyStore
+> => layerWithParts(options)
 
 /** As `config` says. */
-export const layerFrom = (config: EngineConfig & WithPolicy, cluster: ClusterConfig) =>
+export const layerFrom = (
+  config: EngineConfig & WithPolicy,
+  cluster: ClusterConfig
+): Layer.Layer<EngineServices | DataDirectory | LeaseStatus, ClusterWithStoresStartError> =>
   Layer.unwrap(
     Effect.as(
       refuseEmbedded(config.stores.databaseUrl),
-      layer({ ...config, cluster }).pipe(Layer.provide(storesLayer(config.stores)))
+      layer({ ...config, cluster }).pipe(Layer.merge(portsOf), Layer.provide(storesLayer(config.stores)))
     )
   )
 
@@ -153,13 +182,26 @@ export const layerFrom = (config: EngineConfig & WithPolicy, cluster: ClusterCon
  * As the environment says (the table in docs/OPERATIONS.md), each name behind `prefix_` if
  * there is one: without `REDIS_URL` a single node.
  */
-export const layerConfig = (options: { readonly prefix?: string | undefined } & WithPolicy = {}) =>
+export const layerConfig = (
+  options: { readonly prefix?: string | undefined } & WithPolicy = {}
+): Layer.Layer<EngineServices | DataDirectory, ClusterWithStoresStartError | Config.ConfigError> =>
   Layer.unwrap(
     Effect.gen(function* () {
       const nested = <A>(config: Config.Config<A>) =>
         options.prefix === undefined ? config : Config.nested(config, options.prefix)
       const config = { ...(yield* nested(engineConfig)), policy: options.policy }
       const cluster = yield* nested(clusterConfig)
-      return Option.isSome(cluster) ? layerFrom(config, cluster.value) : WalletEngine.layerFrom(config)
+      const made: Layer.Layer<EngineServices | DataDirectory, ClusterWithStoresStartError> = Option.isSome(cluster)
+        ? layerFrom(config, cluster.value)
+        : WalletEngine.layerFrom(config)
+      return made
     })
+  )
+
+/** The node with the parts that it is made of, for what of this package looks into it: nobody else may rely on them. */
+export const layerWithParts = (options: ClusterEngineOptions) =>
+  Layer.effect(WalletEngine, EngineRuntime.make(options.bounds)).pipe(
+    Layer.provideMerge(layerActors(options)),
+    SoundClock.provide(options.bounds),
+    WalletPolicies.provide(options.policy)
   )

@@ -5,12 +5,8 @@
  *
  * `tttttttt-tttt-7ccc-vrrr-rrrrwwwwwwww`: 48 bits of time in milliseconds, 12 bits
  * that count within one process, 2 bits of variant, 30 random bits, and the wallet's
- * tag of 32 bits.
+ * tag of 32 bits (`WalletTag.ts`).
  */
-import { hash } from "node:crypto"
-
-/** What the ids of a wallet's events end with: 8 hexadecimal digits of the SHA-256 of its id; frozen. */
-export const walletTag = (walletId: string): string => hash("sha256", walletId, "hex").slice(0, 8)
 
 const pattern = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/
 

@@ -14,6 +14,8 @@ import { UnloadedWallets } from "../actors/UnloadedWallets.ts"
 import { WalletHistory } from "../actors/WalletHistory.ts"
 import type { GivenPolicies } from "../actors/WalletPolicies.ts"
 import { WalletRegistry } from "../actors/WalletRegistry.ts"
+import type { InvalidRequest } from "../domain/Rejection.ts"
+import type { EventUnreadable, ReadError } from "../stores/StoreError.ts"
 import * as AutoRebuild from "./AutoRebuild.ts"
 import { ClusterStatus } from "./ClusterStatus.ts"
 import { CommandMetrics } from "./CommandMetrics.ts"
@@ -37,6 +39,16 @@ export interface EngineOptions {
   /** Rules of the installation's own, asked after the engine's; on every node the same. Absent: there are none. */
   readonly policy?: GivenPolicies
 }
+
+/** Why an engine does not start on the stores that it is given. */
+export type EngineStartError =
+  | StoreIdentity.LogMismatch
+  | StoreIdentity.LogPutBack
+  | StoreIdentity.StoreAheadOfLog
+  | SingleNodeOwnership.PartitionsMismatch
+  | EventUnreadable
+  | InvalidRequest
+  | ReadError
 
 /** The service's parts, from the actors below. */
 export const make = Effect.fnUntraced(function* (bounds: ActorBounds) {

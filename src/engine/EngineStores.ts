@@ -3,24 +3,42 @@
  * asks for: PostgreSQL or the embedded database, migrated to this release, and every port
  * over it; the log there too, or in KurrentDB, and search there too, or in Elasticsearch.
  */
+import type { PgClient } from "@effect/sql-pg/PgClient"
 import * as Config from "effect/Config"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
+import type { SqlClient } from "effect/sql/SqlClient"
+import type { SqlError } from "effect/sql/SqlError"
 import { existsSync } from "node:fs"
 import { join } from "node:path"
-import { DataDirectory } from "../stores/pglite/DataDirectory.ts"
+import { ApiKeyStore } from "../stores/ApiKeyStore.ts"
+import { EventStore } from "../stores/EventStore.ts"
+import { Persistence } from "../stores/Persistence.ts"
+import { DataDirectory, type DataDirectoryInUse, type DataDirectoryUnusable } from "../stores/pglite/DataDirectory.ts"
+import type { EmbeddedDatabaseFailed } from "../stores/pglite/Thread.ts"
+import { ReadModel } from "../stores/ReadModel.ts"
 import { SqlDatabase } from "../stores/sql/SqlDatabase.ts"
-import { SqlMigrator } from "../stores/sql/SqlMigrator.ts"
+import { type MigrationError, type MigrationNotCurrent, SqlMigrator } from "../stores/sql/SqlMigrator.ts"
+import { AuditStore } from "../stores/AuditStore.ts"
+import { WebhookStore } from "../stores/WebhookStore.ts"
 import type { KurrentEventStoreOptions } from "../stores/kurrent/KurrentEventStore.ts"
+import type { KurrentStartError } from "../stores/kurrent/StartErrors.ts"
 import * as SqlStores from "../stores/sql/SqlStores.ts"
 import { StoreOutages, type StorePlaces } from "../stores/StoreOutages.ts"
 import { describeKurrent, isPrefix } from "../stores/kurrent/Names.ts"
 import { databaseUrlForm, describeDatabase, isDatabaseUrl } from "../stores/sql/DatabaseAddress.ts"
 import { SqlSchemaName } from "../stores/sql/SqlDatabase.ts"
-import { describeSearch, type SearchConfig, searchConfig, searchLayer } from "./SearchConfig.ts"
+import {
+  describeSearch,
+  type SearchConfig,
+  searchConfig,
+  searchLayer,
+  type SearchMisconfigured
+} from "./SearchConfig.ts"
 
 export interface StoresConfig {
   /** `KURRENTDB_URL`; none: the log is in the database. */
@@ -77,8 +95,25 @@ export const storesConfig: Config.Config<StoresConfig> = Config.all({
   search: searchConfig
 })
 
+/** The ports. */
+export type StorePorts = EventStore | Persistence | ReadModel | ApiKeyStore | AuditStore | WebhookStore
+
+export type DatabaseStartError = DataDirectoryInUse | DataDirectoryUnusable | EmbeddedDatabaseFailed | SqlError
+
+/** Why the stores do not open. */
+export type StoresStartError = DatabaseStartError | MigrationError | KurrentStartError | SearchMisconfigured
+
+/** What {@link storesLayer} gives. The clients of the database are the engine's: {@link portsOf} leaves them behind. */
+export type Stores = StorePorts | DataDirectory | StoreOutages | SqlDatabase | PgClient | SqlClient
+
 /** The database alone, as it is. With a server there is a data directory only in name: nothing is kept in it. */
-export const databaseLayer = ({ databaseUrl, dataDir, maxConnections, prepare, schema }: StoresConfig) =>
+export const databaseLayer = ({
+  databaseUrl,
+  dataDir,
+  maxConnections,
+  prepare,
+  schema
+}: StoresConfig): Layer.Layer<SqlDatabase | DataDirectory | PgClient | SqlClient, DatabaseStartError> =>
   Option.isSome(databaseUrl)
     ? Layer.merge(
         SqlDatabase.layerServer({ url: databaseUrl.value, schema, maxConnections, prepare }),
@@ -129,11 +164,20 @@ const placesOf = ({ databaseUrl, dataDir, kurrentUrl, search }: StoresConfig): S
 }
 
 /** Every port, over a database of this release, and the database below. */
-export const storesLayer = (config: StoresConfig) =>
+export const storesLayer = (config: StoresConfig): Layer.Layer<Stores, StoresStartError> =>
   Layer.merge(ports(config, true), StoreOutages.layer(placesOf(config))).pipe(
     Layer.provide(SqlMigrator.layer),
     Layer.provideMerge(databaseLayer(config))
   )
+
+/** Of the stores in context the ports and the data directory: an app's own database client is not taken for the engine's. */
+export const portsOf: Layer.Layer<StorePorts | DataDirectory, never, StorePorts | DataDirectory> = Layer.effectContext(
+  Effect.contextWith((context: Context.Context<StorePorts | DataDirectory>) =>
+    Effect.succeed(
+      Context.pick(EventStore, Persistence, ReadModel, ApiKeyStore, AuditStore, WebhookStore, DataDirectory)(context)
+    )
+  )
+)
 
 /** There is nothing to look at, and looking makes nothing. */
 export class InstallationAbsent extends Schema.TaggedError<InstallationAbsent>()("InstallationAbsent", {
@@ -145,7 +189,12 @@ export class InstallationAbsent extends Schema.TaggedError<InstallationAbsent>()
 }
 
 /** The same stores, of an installation that is there and at this release: fails otherwise, and changes nothing. */
-export const installedStores = (config: StoresConfig) =>
+export const installedStores = (
+  config: StoresConfig
+): Layer.Layer<
+  Stores,
+  DatabaseStartError | KurrentStartError | SearchMisconfigured | InstallationAbsent | MigrationNotCurrent
+> =>
   Layer.unwrap(
     Effect.suspend(() =>
       Option.isNone(config.databaseUrl) && !existsSync(join(config.dataDir, "pg"))

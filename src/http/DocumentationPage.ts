@@ -4,10 +4,10 @@
  * is told to load nothing else; a key that is typed in stays in the page.
  */
 import * as Effect from "effect/Effect"
-import * as OpenApi from "effect/http-api/OpenApi"
 import * as HttpRouter from "effect/http/HttpRouter"
 import { readFile } from "node:fs/promises"
-import { WalletApi } from "./api/Api.ts"
+import { packageFile } from "../stores/PackageFile.ts"
+import { openApiDocument } from "./api/OpenApiDocument.ts"
 import { DocumentPlaces, makeStaticDocument, sendDocument } from "./StaticDocument.ts"
 
 /** Beside those of the definition; all by `GET`. */
@@ -49,7 +49,12 @@ const page = `<!doctype html>
 const explorer = (): URL =>
   import.meta.url.endsWith(".ts")
     ? new URL(import.meta.resolve("openapi-explorer/dist/browser/openapi-explorer.min.js"))
-    : new URL("./docs/openapi-explorer.js", import.meta.url)
+    : packageFile({
+        asker: import.meta.url,
+        module: "http/DocumentationPage",
+        beside: "./docs/openapi-explorer.js",
+        packaged: "dist/http/docs/openapi-explorer.js"
+      })
 
 const secured = {
   "content-security-policy": policy,
@@ -63,7 +68,7 @@ const secured = {
 const text = (contents: string): Effect.Effect<Uint8Array> => Effect.sync(() => new TextEncoder().encode(contents))
 
 const contents: Readonly<Record<(typeof documentationPaths)[number], readonly [string, Effect.Effect<Uint8Array>]>> = {
-  "/openapi.json": ["application/json", Effect.suspend(() => text(JSON.stringify(OpenApi.fromApi(WalletApi))))],
+  "/openapi.json": ["application/json", Effect.suspend(() => text(JSON.stringify(openApiDocument())))],
   "/docs": ["text/html; charset=utf-8", text(page)],
   "/docs/openapi-explorer.js": [
     "text/javascript; charset=utf-8",

@@ -38,6 +38,8 @@ const cors = (origins: ReadonlyArray<string>) =>
     allowedMethods: ["GET", "HEAD", "POST", "PATCH", "DELETE"],
     allowedHeaders: [
       "authorization",
+      // With `traceparent` what Effect's client sends of a trace, and so the typed one from a browser.
+      "b3",
       "content-type",
       "idempotency-key",
       "if-match",

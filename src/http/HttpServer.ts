@@ -158,13 +158,15 @@ const answerHalfClosed = (server: Http.Server): void => {
   Object.assign(server, { httpAllowHalfOpen: true })
 }
 
-interface NodeServerParts {
+export interface NodeServerParts {
   readonly server: Http.Server
   /** Listeners for requests that are told of every request, those refused too. */
   readonly observers: ReadonlyArray<unknown>
 }
 
-class NodeServer extends Context.Service<NodeServer, NodeServerParts>()("effect-wallet/http/HttpServer/NodeServer") {
+export class NodeServer extends Context.Service<NodeServer, NodeServerParts>()(
+  "effect-wallet/http/HttpServer/NodeServer"
+) {
   static readonly layer = Layer.effect(
     NodeServer,
     Effect.gen(function* () {

@@ -1,7 +1,8 @@
-/** The typed client of the API, made from its definition. */
+/** The typed client of the API, made from its definition. It needs `fetch` and no Node. */
 import * as Context from "effect/Context"
 import * as HttpApiClient from "effect/http-api/HttpApiClient"
 import * as HttpApiMiddleware from "effect/http-api/HttpApiMiddleware"
+import * as FetchHttpClient from "effect/http/FetchHttpClient"
 import type * as HttpClient from "effect/http/HttpClient"
 import * as HttpClientRequest from "effect/http/HttpClientRequest"
 import * as Layer from "effect/Layer"
@@ -15,16 +16,17 @@ export interface WalletClientOptions {
   readonly apiKey: Redacted.Redacted
 }
 
+/** A group of methods for each group of endpoints, by the names of the definition. */
+export interface WalletClientApi extends HttpApiClient.ForApi<typeof WalletApi> {}
+
 /**
  * `client.wallets.credit({ params: { id }, headers: { "idempotency-key": key }, query: {}, payload: { amount: 100n } })`.
  *
  * Problems fail with errors whose tag is the problem's code. Retrying is left to
  * the caller: with the same key it is always safe.
  */
-export class WalletClient extends Context.Service<WalletClient, HttpApiClient.ForApi<typeof WalletApi>>()(
-  "effect-wallet/http/WalletClient"
-) {
-  /** Over any `HttpClient`, for example `FetchHttpClient.layer`. */
+export class WalletClient extends Context.Service<WalletClient, WalletClientApi>()("effect-wallet/http/WalletClient") {
+  /** Over any `HttpClient`: one that retries, or is traced. */
   static readonly layer = (options: WalletClientOptions): Layer.Layer<WalletClient, never, HttpClient.HttpClient> =>
     Layer.effect(WalletClient, HttpApiClient.make(WalletApi, { baseUrl: options.baseUrl })).pipe(
       Layer.provide(
@@ -33,4 +35,8 @@ export class WalletClient extends Context.Service<WalletClient, HttpApiClient.Fo
         )
       )
     )
+
+  /** Over the `fetch` of the platform: browsers, Node, Bun, Deno, workers at the edge. */
+  static readonly layerFetch = (options: WalletClientOptions): Layer.Layer<WalletClient> =>
+    Layer.provide(WalletClient.layer(options), FetchHttpClient.layer)
 }

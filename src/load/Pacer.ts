@@ -7,9 +7,16 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { Worker } from "node:worker_threads"
+import { packageFile } from "../stores/PackageFile.ts"
 
 /** This module runs as `.ts` from source and as `.js` when published; the worker beside it likewise. */
-const workerUrl = new URL(`./pacerWorker${import.meta.url.endsWith(".ts") ? ".ts" : ".js"}`, import.meta.url)
+const workerUrl = (): URL =>
+  packageFile({
+    asker: import.meta.url,
+    module: "load/Pacer",
+    beside: `./pacerWorker${import.meta.url.endsWith(".ts") ? ".ts" : ".js"}`,
+    packaged: "dist/load/pacerWorker.js"
+  })
 
 /** What the thread waits on: a count of the waits that were asked for, and how long the last one is, microseconds. */
 export type PacerMemory = Int32Array<SharedArrayBuffer>
@@ -35,7 +42,7 @@ export class Pacer extends Context.Reference<{
     Effect.gen(function* () {
       const memory: PacerMemory = new Int32Array(new SharedArrayBuffer(8))
       const worker = yield* Effect.acquireRelease(
-        Effect.sync(() => new Worker(workerUrl, { workerData: memory, execArgv: [], name: "effect-wallet-pacer" })),
+        Effect.sync(() => new Worker(workerUrl(), { workerData: memory, execArgv: [], name: "effect-wallet-pacer" })),
         (worker) => Effect.promise(() => worker.terminate())
       )
       let done: (() => void) | undefined

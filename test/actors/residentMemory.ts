@@ -13,7 +13,7 @@ import * as NullStores from "../../bench/NullStores.ts"
 import { defaultBounds } from "../../src/actors/ActorBounds.ts"
 import { WalletRegistry } from "../../src/actors/WalletRegistry.ts"
 import { defaultPartitions } from "../../src/domain/Partition.ts"
-import { WalletEngine } from "../../src/engine/WalletEngine.ts"
+import { WalletEngine, layerWithParts } from "../../src/engine/WalletEngine.ts"
 
 const numbers = (count: number) => Array.from({ length: count }, (_, n) => n)
 
@@ -101,7 +101,7 @@ const program = Effect.gen(function* () {
 NodeRuntime.runMain(
   program.pipe(
     Effect.provide(
-      WalletEngine.layer({ bounds: { ...defaultBounds, ...unbounded }, partitions: defaultPartitions }).pipe(
+      layerWithParts({ bounds: { ...defaultBounds, ...unbounded }, partitions: defaultPartitions }).pipe(
         Layer.provide(NullStores.layer)
       )
     ),

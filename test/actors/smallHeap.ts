@@ -12,7 +12,7 @@ import * as NullStores from "../../bench/NullStores.ts"
 import { defaultBounds } from "../../src/actors/ActorBounds.ts"
 import { WalletRegistry } from "../../src/actors/WalletRegistry.ts"
 import { defaultPartitions } from "../../src/domain/Partition.ts"
-import { WalletEngine } from "../../src/engine/WalletEngine.ts"
+import { WalletEngine, layerWithParts } from "../../src/engine/WalletEngine.ts"
 
 const numbers = (count: number) => Array.from({ length: count }, (_, n) => n)
 
@@ -38,7 +38,7 @@ const keys = (wallets: number) =>
     yield* Console.log(JSON.stringify({ most, residentBytes, residentWallets, budget }))
   }).pipe(
     Effect.provide(
-      WalletEngine.layer({
+      layerWithParts({
         bounds: { ...defaultBounds, residentBytes: budget, keyFilterBytes: 0 },
         partitions: defaultPartitions
       }).pipe(Layer.provide(NullStores.layer))

@@ -1,7 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as fc from "fast-check"
 import { randomUUID } from "node:crypto"
-import { eventIdOf, idPrefix, placeOfEvent, walletTag } from "../../src/domain/EventId.ts"
+import { eventIdOf, idPrefix, placeOfEvent } from "../../src/domain/EventId.ts"
+import { walletTag } from "../../src/domain/WalletTag.ts"
 
 const tail = () => randomUUID().slice(15)
 

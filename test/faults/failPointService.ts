@@ -14,7 +14,7 @@ import { loadServiceConfig, type ServiceConfig } from "../../src/cli/ServiceConf
 import { toolRoutes } from "../../src/cli/tools/ToolRoutes.ts"
 import type { Commit } from "../../src/domain/Commit.ts"
 import { storesLayer } from "../../src/engine/EngineStores.ts"
-import { WalletEngine } from "../../src/engine/WalletEngine.ts"
+import { layerWithParts } from "../../src/engine/WalletEngine.ts"
 import { ApiKeys } from "../../src/http/ApiKeys.ts"
 import { HttpConfig } from "../../src/http/HttpConfig.ts"
 import { Webhooks } from "../../src/webhooks/Webhooks.ts"
@@ -111,7 +111,7 @@ const serviceLayer = (config: ServiceConfig) =>
     Layer.provide(HttpConfig.layer({ ...config.http, port: 0 })),
     Layer.provideMerge(ApiKeys.layer),
     Layer.provide(Webhooks.layer(config.webhooks)),
-    Layer.provideMerge(WalletEngine.layer(engineOf(config))),
+    Layer.provideMerge(layerWithParts(engineOf(config))),
     Layer.provideMerge(mortalStores(config)),
     Layer.provideMerge(loggingLayer(config))
   )

@@ -68,15 +68,28 @@ const table: ReadonlyArray<readonly [CommandError, number, string, string | null
 
 /** What the problem of an error says beside what all say. */
 const told: Readonly<Record<string, object>> = {
-  WalletFrozen: { direction: "debits", until: null },
-  CurrencyMismatch: { expected: "EUR", actual: "USD" },
-  HoldAmountExceeded: { remaining: "1" },
+  WalletNotFound: { walletId },
+  WalletAlreadyExists: { walletId },
+  WalletClosed: { walletId },
+  SameWallet: { walletId },
+  WalletFrozen: { walletId, direction: "debits", until: null },
+  WalletNotEmpty: { walletId, balance: "1", openHolds: 0, transfersInFlight: 0 },
+  CurrencyMismatch: { walletId, expected: "EUR", actual: "USD" },
+  HoldNotFound: { walletId, holdId },
+  HoldClosed: { walletId, holdId },
+  HoldAmountExceeded: { walletId, holdId, remaining: "1", amount: "2" },
+  TransferNotFound: { transferId: "t" },
   InsufficientFunds: { walletId, currency: "EUR", available: "1", required: "2", shortage: "1" },
-  LimitExceeded: { limit: "stateBytes", bound: "10", current: "9" },
-  RefundExceeded: { refundable: "3" },
-  NotRefundable: { transferId: "t" },
-  PolicyRejected: { policy: "velocity", reason: "too fast", leg: 2 },
-  VersionMismatch: { version: 7 },
+  LimitExceeded: { walletId, limit: "stateBytes", bound: "10", current: "9", size: "11" },
+  RefundExceeded: { walletId, refundable: "3" },
+  NotRefundable: { id: "i", transferId: "t" },
+  PolicyRejected: { walletId, policy: "velocity", reason: "too fast", leg: 2 },
+  PolicyDefect: { walletId, policy: "velocity" },
+  IdempotencyKeyReused: { walletId },
+  MailboxFull: { walletId },
+  OutcomeUnknown: { walletId },
+  OperationRefused: { reason: "limit of the bank" },
+  VersionMismatch: { walletId, version: 7 },
   InvalidRequest: { errors: [{ pointer: "", detail: "no" }] }
 }
 

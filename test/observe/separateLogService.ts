@@ -13,7 +13,7 @@ import { processMetrics } from "../../src/cli/ProcessMetrics.ts"
 import { loadServiceConfig, type ServiceConfig } from "../../src/cli/ServiceConfig.ts"
 import { toolRoutes } from "../../src/cli/tools/ToolRoutes.ts"
 import { databaseLayer } from "../../src/engine/EngineStores.ts"
-import { WalletEngine } from "../../src/engine/WalletEngine.ts"
+import { layerWithParts } from "../../src/engine/WalletEngine.ts"
 import { ApiKeys } from "../../src/http/ApiKeys.ts"
 import { HttpConfig } from "../../src/http/HttpConfig.ts"
 import { httpServerWith } from "../../src/http/HttpServer.ts"
@@ -40,7 +40,7 @@ const serviceLayer = (config: ServiceConfig) =>
     Layer.provide(HttpConfig.layer({ ...config.http, port: 0 })),
     Layer.provideMerge(ApiKeys.layer),
     Layer.provide(Webhooks.layer(config.webhooks)),
-    Layer.provideMerge(WalletEngine.layer(config.engine)),
+    Layer.provideMerge(layerWithParts(config.engine)),
     Layer.provideMerge(stores(config)),
     Layer.provideMerge(loggingLayer(config))
   )

@@ -2,52 +2,46 @@
  * The package as users get it: packed, installed in an empty folder, used from plain
  * JavaScript and from TypeScript, and run.
  */
-import { execFile, spawn } from "node:child_process"
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
-import { tmpdir } from "node:os"
-import { join, resolve } from "node:path"
+import { build, type Metafile } from "esbuild"
+import { spawn } from "node:child_process"
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
 import { createInterface } from "node:readline"
-import { promisify } from "node:util"
 import { afterAll, assert, beforeAll, describe, it } from "vitest"
+import { doors, writeCompiledApp } from "./compiledApp.ts"
+import { environment, packApp, type PackedApp, root } from "./packedApp.ts"
 
-const run = promisify(execFile)
-const root = resolve(import.meta.dirname, "../..")
-const folder = mkdtempSync(join(tmpdir(), "wallet-package-"))
-const app = join(folder, "app")
+/** Code, declarations and the page of the API; more is to be noticed. */
+const maxTarballBytes = 1_250_000
 
-/** Without the variables that npm sets for the scripts of this repository. */
-const environment = Object.fromEntries(
-  Object.entries(process.env).filter(([name]) => !/^npm_|^WALLET_|^DATABASE_URL$|^NODE_OPTIONS$/i.test(name))
-)
+let given: PackedApp | undefined
 
-const inApp = (command: string, ...args: ReadonlyArray<string>) =>
-  run(command, args, { cwd: app, env: environment, maxBuffer: 16 * 1024 * 1024 })
-
-let packed: ReadonlyArray<string> = []
+const theApp = (): PackedApp => {
+  if (given === undefined) throw new Error("nothing was packed")
+  return given
+}
 
 beforeAll(async () => {
-  const { stdout } = await run("npm", ["pack", "--json", "--pack-destination", folder], {
-    cwd: root,
-    env: environment,
-    maxBuffer: 16 * 1024 * 1024
-  })
-  const [tarball] = Object.values(JSON.parse(stdout.slice(stdout.search(/^[[{]/m)))) as ReadonlyArray<{
-    readonly filename: string
-    readonly files: ReadonlyArray<{ readonly path: string }>
-  }>
-  assert.isDefined(tarball)
-  packed = tarball.files.map((file) => file.path)
-  mkdirSync(app)
-  writeFileSync(join(app, "package.json"), JSON.stringify({ name: "app", private: true, type: "module" }))
-  await inApp("npm", "install", "--no-audit", "--no-fund", join(folder, tarball.filename))
+  given = await packApp()
 }, 900_000)
 
 afterAll(() => {
-  rmSync(folder, { recursive: true, force: true })
+  if (given !== undefined) rmSync(given.folder, { recursive: true, force: true })
 })
+
+/** What a file of a bundle imports before its first statement, and what that imports, and so on. */
+const loadedAtStart = ({ outputs }: Metafile, file: string, seen = new Set<string>()): ReadonlyArray<string> => {
+  if (seen.has(file)) return []
+  seen.add(file)
+  const eager = (outputs[file]?.imports ?? []).filter(({ kind }) => kind === "import-statement")
+  return eager.flatMap(({ external, path }) =>
+    external === true ? [path] : loadedAtStart({ inputs: {}, outputs }, path, seen)
+  )
+}
 
 describe("the published package", () => {
   it("holds the program, the migrations and the documents, and nothing else", () => {
+    const { packed, tarballBytes } = theApp()
     for (const path of [
       "dist/index.js",
       "dist/index.d.ts",
@@ -59,6 +53,8 @@ describe("the published package", () => {
       assert.include(packed, path)
     }
     assert.notInclude(packed, "dist/bin/bench.js")
+    console.log(`the tarball: ${Math.round(tarballBytes / 1_000)} kB`)
+    assert.isBelow(tarballBytes, maxTarballBytes)
     // Without the sources a map leads nowhere, and with them it is most of the package.
     assert.deepStrictEqual(
       packed.filter((path) => path.endsWith(".map")),
@@ -74,6 +70,7 @@ describe("the published package", () => {
   })
 
   it("brings one copy of effect and no Node of its own", () => {
+    const { app } = theApp()
     const lock = JSON.parse(readFileSync(join(app, "node_modules/.package-lock.json"), "utf8"))
     const paths = Object.keys(lock.packages)
     assert.deepStrictEqual(
@@ -81,10 +78,10 @@ describe("the published package", () => {
       ["node_modules/effect"]
     )
     assert.isFalse(existsSync(join(app, "node_modules/node")))
-    assert.isFalse(existsSync(join(app, "node_modules/typescript")))
   })
 
   it("works from plain JavaScript, in memory and with the embedded database", async () => {
+    const { app, inApp } = theApp()
     writeFileSync(
       join(app, "app.js"),
       `import { Effect } from "effect"
@@ -100,47 +97,74 @@ describe("the published package", () => {
        const embedded = WalletEngine.layerEmbedded({ dataDir: "data" })
        console.log(memory, await Effect.runPromise(program.pipe(Effect.provide(embedded))))`
     )
-    const { stdout } = await inApp("node", "app.js")
-    assert.strictEqual(stdout.trim().split("\n").at(-1), "1050,true 1050,true")
+    assert.strictEqual((await inApp("node", "app.js")).trim().split("\n").at(-1), "1050,true 1050,true")
   })
 
-  it("types check against its declarations", async () => {
-    writeFileSync(
-      join(app, "app.ts"),
-      `import { Effect } from "effect"
-       import { type InsufficientFunds, WalletEngine } from "effect-wallet"
-       import { WalletClient } from "effect-wallet/http"
-       import { given } from "effect-wallet/testing"
-       export const program: Effect.Effect<bigint, InsufficientFunds, WalletEngine> = Effect.gen(function* () {
-         const wallets = yield* WalletEngine
-         const { transaction } = yield* wallets.debit({ walletId: "a", amount: 1n, idempotencyKey: "k" })
-         return transaction.balanceAfter
-       }).pipe(Effect.catch((error) => error._tag === "InsufficientFunds" ? Effect.fail(error) : Effect.die(error)))
-       // @ts-expect-error an amount is a bigint
-       export const wrong = WalletEngine.use((wallets) => wallets.debit({ walletId: "a", amount: 1, idempotencyKey: "k" }))
-       export { given, WalletClient }`
-    )
-    const config = {
-      compilerOptions: {
-        strict: true,
-        exactOptionalPropertyTypes: true,
-        module: "NodeNext",
-        target: "ES2024",
-        lib: ["ES2024", "DOM"],
-        types: ["node"],
-        typeRoots: [join(root, "node_modules/@types")],
-        skipLibCheck: true,
-        noEmit: true
-      },
-      files: ["app.ts"]
+  it("compiles wherever an app exports what it exports, by two compilers and two ways to look modules up", async () => {
+    const { app, inApp } = theApp()
+    mkdirSync(join(app, "src"))
+    writeCompiledApp(app)
+    await inApp("node", "everything.js")
+    const compilers = [join(root, "node_modules/typescript/bin/tsc"), join(app, "node_modules/typescript-5/bin/tsc")]
+    for (const compiler of compilers) {
+      for (const project of ["nodenext", "bundler"]) await inApp("node", compiler, "-p", `tsconfig.${project}.json`)
     }
-    writeFileSync(join(app, "tsconfig.json"), JSON.stringify(config))
-    const { stdout } = await inApp(join(root, "node_modules/.bin/tsc")).catch((error) => ({ stdout: error.stdout }))
-    assert.strictEqual(stdout, "")
+    const declared = readFileSync(join(app, "out-nodenext/App.d.ts"), "utf8")
+    assert.match(declared, /embedded: .*Layer<.*EngineServices.*EngineWithStoresStartError/)
+    assert.notInclude(declared, "effect-wallet/dist")
+  })
+
+  it("is found by all resolvers that know modules, and wrong in no part of its manifest", async () => {
+    const { inApp, tarball } = theApp()
+    await inApp("node_modules/.bin/attw", tarball, "--profile", "esm-only", "--no-color", "--no-emoji")
+    assert.match(await inApp("node_modules/.bin/publint", tarball, "--strict"), /All good!/)
+  })
+
+  it("is required from CommonJS, every door of it", async () => {
+    const { app, inApp } = theApp()
+    writeFileSync(
+      join(app, "common.cjs"),
+      `const { Effect } = require("effect")
+       for (const door of ${JSON.stringify(doors)}) if (Object.keys(require(door)).length === 0) throw new Error(door)
+       const { WalletEngine } = require("effect-wallet")
+       const create = WalletEngine.use((wallets) =>
+         wallets.createWallet({ id: "a", ownerId: "o", currency: "EUR", idempotencyKey: "k" }))
+       Effect.runPromise(Effect.provide(create, WalletEngine.layerMemory)).then(({ wallet }) => console.log(wallet.id))`
+    )
+    assert.strictEqual((await inApp("node", "common.cjs")).trim(), "a")
+  })
+
+  it("runs in a bundle: the embedded database is found where npm has put it, KurrentDB's client is not loaded", async () => {
+    const { app, inApp } = theApp()
+    const { metafile } = await build({
+      absWorkingDir: app,
+      entryPoints: ["app.js"],
+      outdir: "bundled",
+      outExtension: { ".js": ".mjs" },
+      bundle: true,
+      // What is imported when it is needed stays apart: in one file all of it would be loaded at the start.
+      splitting: true,
+      format: "esm",
+      platform: "node",
+      target: "node22",
+      // Native parts and files of their own.
+      external: ["@electric-sql/pglite", "@kurrent/kurrentdb-client", "@elastic/elasticsearch"],
+      banner: {
+        js: `import { createRequire as requireFrom } from "node:module"\nconst require = requireFrom(import.meta.url)`
+      },
+      metafile: true,
+      logLevel: "error"
+    })
+    const loaded = loadedAtStart(metafile, "bundled/app.mjs")
+    assert.include(loaded, "node:worker_threads")
+    assert.notInclude(loaded, "@kurrent/kurrentdb-client")
+    rmSync(join(app, "data"), { recursive: true, force: true })
+    assert.strictEqual((await inApp("node", "bundled/app.mjs")).trim().split("\n").at(-1), "1050,true 1050,true")
   })
 
   it("runs: serves with the embedded database, answers, and ends with 0 on SIGTERM", async () => {
-    const { stdout: version } = await inApp("node_modules/.bin/wallet", "--version")
+    const { app, inApp } = theApp()
+    const version = await inApp("node_modules/.bin/effect-wallet", "--version")
     assert.include(version, JSON.parse(readFileSync(join(root, "package.json"), "utf8")).version)
     const service = spawn("node_modules/.bin/wallet", ["serve", "--port", "0", "--json"], {
       cwd: app,

@@ -26,7 +26,7 @@ import type { Wallet } from "../../src/domain/Wallet.ts"
 import { encodeWallet } from "../../src/domain/WalletCodec.ts"
 import { Reconciler } from "../../src/pipeline/Reconciler.ts"
 import { verify } from "../../src/engine/verify/Verify.ts"
-import { WalletEngine } from "../../src/engine/WalletEngine.ts"
+import { WalletEngine, layerWithParts } from "../../src/engine/WalletEngine.ts"
 import { EventStore } from "../../src/stores/EventStore.ts"
 import * as MemoryApiKeyStore from "../../src/stores/memory/MemoryApiKeyStore.ts"
 import type { MemoryState, UserRule } from "../../src/stores/memory/MemoryDatabase.ts"
@@ -102,7 +102,7 @@ const startNode = Effect.fnUntraced(function* (
   )
   const scope = yield* Scope.fork(yield* Effect.scope)
   const layer = Layer.fresh(
-    WalletEngine.layer({ bounds: { ...defaultBounds, ...bounds }, partitions, policy }).pipe(
+    layerWithParts({ bounds: { ...defaultBounds, ...bounds }, partitions, policy }).pipe(
       Layer.provide(stores),
       Layer.provide(capture(logged)),
       Layer.provide(clock === undefined ? Layer.empty : Layer.succeed(Clock.Clock, clock))

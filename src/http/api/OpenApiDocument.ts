@@ -2,6 +2,8 @@
  * The OpenAPI document as readers and generators of clients get it: what the generator makes of the
  * definition, completed by what the definition has no place for. The parts are in `document`.
  */
+import * as OpenApi from "effect/http-api/OpenApi"
+import { WalletApi } from "./Api.ts"
 import { withCommandSchemas, withOpenAnswers } from "./document/CommandSchemas.ts"
 import { withEventSchemas } from "./document/EventSchemas.ts"
 import { exampleComponents, examplesOf, textExamples } from "./document/Examples.ts"
@@ -126,7 +128,7 @@ const completePaths = (generated: Json): Json =>
       : item
   )
 
-export const completeDocument = (generated: Record<string, unknown>): Record<string, unknown> => {
+const completeDocument = (generated: Record<string, unknown>): Record<string, unknown> => {
   const plain = plainNames(generated)
   const document = isObject(plain) ? plain : generated
   const components = objectAt(document, "components")
@@ -150,3 +152,8 @@ export const completeDocument = (generated: Record<string, unknown>): Record<str
     tags: listAt(document, "tags").map(withDescription)
   }
 }
+
+const documented = WalletApi.annotateMerge(OpenApi.annotations({ transform: completeDocument }))
+
+/** OpenAPI 3.1, as `/openapi.json` serves it. */
+export const openApiDocument = (): OpenApi.OpenAPISpec => OpenApi.fromApi(documented)

@@ -7,8 +7,9 @@
 import * as Effect from "effect/Effect"
 import * as HttpApiError from "effect/http-api/HttpApiError"
 import * as Schema from "effect/Schema"
+import * as SchemaAST from "effect/SchemaAST"
 import { FrozenDirection, ValueError } from "../../domain/Rejection.ts"
-import { Balance, Currency, formatTime, Id, Sum, Time, VersionNumber } from "./SchemaValues.ts"
+import { Amount, Balance, Currency, formatTime, Id, Sum, Time, VersionNumber } from "./SchemaValues.ts"
 
 export const problemStatus = {
   InvalidRequest: 400,
@@ -79,6 +80,12 @@ export const isRetryable = (code: ProblemCode): boolean => retryable.has(code)
 /** Of a transfer of several legs: which one, from 0. */
 const leg = { leg: Schema.optionalKey(VersionNumber) }
 
+/** Optional all of them: what has come since the first clients were made. */
+const ofWallet = { walletId: Schema.optionalKey(Id) }
+const ofHold = { ...ofWallet, holdId: Schema.optionalKey(Id) }
+const Count = Schema.optionalKey(VersionNumber)
+const Reason = Schema.optionalKey(Schema.String)
+
 /** What a problem says beyond the members of all, by the names that its error has for it. */
 const members = {
   InvalidRequest: {
@@ -97,12 +104,23 @@ const members = {
     )
   },
   KeyLimitExceeded: { limit: Schema.Literals(["perOperation", "perDay"]), bound: Balance, remaining: Balance, ...leg },
-  WalletNotFound: leg,
-  WalletClosed: leg,
-  SameWallet: leg,
-  WalletFrozen: { direction: FrozenDirection, until: Schema.NullOr(Time), ...leg },
-  CurrencyMismatch: { expected: Currency, actual: Currency, ...leg },
-  HoldAmountExceeded: { remaining: Balance },
+  WalletNotFound: { ...ofWallet, ...leg },
+  WalletAlreadyExists: ofWallet,
+  WalletClosed: { ...ofWallet, ...leg },
+  SameWallet: { ...ofWallet, ...leg },
+  WalletFrozen: { ...ofWallet, direction: FrozenDirection, until: Schema.NullOr(Time), ...leg },
+  WalletNotEmpty: {
+    ...ofWallet,
+    balance: Schema.optionalKey(Balance),
+    openHolds: Count,
+    transfersInFlight: Count
+  },
+  CurrencyMismatch: { ...ofWallet, expected: Currency, actual: Currency, ...leg },
+  HoldNotFound: ofHold,
+  HoldClosed: ofHold,
+  HoldAmountExceeded: { ...ofHold, remaining: Balance, amount: Schema.optionalKey(Amount) },
+  TransferNotFound: { transferId: Schema.optionalKey(Id) },
+  TransactionNotFound: { transactionId: Schema.optionalKey(Id) },
   InsufficientFunds: {
     walletId: Id,
     currency: Currency,
@@ -111,13 +129,40 @@ const members = {
     shortage: Balance,
     ...leg
   },
-  LimitExceeded: { limit: Schema.String, bound: Sum, current: Sum, ...leg },
-  RefundExceeded: { refundable: Balance, ...leg },
-  NotRefundable: { transferId: Schema.optionalKey(Id) },
-  PolicyRejected: { policy: Schema.String, reason: Schema.String, ...leg },
-  TransferReversed: leg,
-  VersionMismatch: { version: VersionNumber }
+  LimitExceeded: {
+    ...ofWallet,
+    limit: Schema.String,
+    bound: Sum,
+    current: Sum,
+    size: Schema.optionalKey(Sum),
+    ...leg
+  },
+  RefundExceeded: { ...ofWallet, refundable: Balance, ...leg },
+  NotRefundable: { id: Schema.optionalKey(Id), transferId: Schema.optionalKey(Id) },
+  PolicyRejected: { ...ofWallet, policy: Schema.String, reason: Schema.String, ...leg },
+  PolicyDefect: { ...ofWallet, policy: Schema.optionalKey(Schema.String) },
+  IdempotencyKeyReused: ofWallet,
+  MailboxFull: ofWallet,
+  OutcomeUnknown: ofWallet,
+  OperationRefused: { reason: Reason },
+  OperationReversed: { ...ofWallet, reason: Reason },
+  TransferReversed: { transferId: Schema.optionalKey(Id), reason: Reason, ...leg },
+  VersionMismatch: { ...ofWallet, version: VersionNumber },
+  VersionNotReached: { ...ofWallet, minVersion: Count }
 } as const
+
+/** Those that its schema asks for: the others may be absent, where it is of no wallet, or from an older service. */
+const requiredNames: ReadonlyMap<string, ReadonlyArray<string>> = new Map(
+  Object.entries(members).map(([code, fields]) => [
+    code,
+    Object.entries<Schema.Top>(fields)
+      .filter(([, field]) => !SchemaAST.isOptional(field.ast))
+      .map(([name]) => name)
+  ])
+)
+
+/** The names of what such a problem always says beyond the members of all. */
+export const requiredMembers = (code: ProblemCode): ReadonlyArray<string> => requiredNames.get(code) ?? []
 
 const memberNames: ReadonlyMap<string, ReadonlyArray<string>> = new Map(
   Object.entries(members).map(([code, fields]) => [code, Object.keys(fields)])
@@ -191,12 +236,18 @@ export class Unauthorized extends problem<Unauthorized>()("Unauthorized") {}
 export class Forbidden extends problem<Forbidden>()("Forbidden", members.Forbidden) {}
 export class KeyLimitExceeded extends problem<KeyLimitExceeded>()("KeyLimitExceeded", members.KeyLimitExceeded) {}
 export class WalletNotFound extends problem<WalletNotFound>()("WalletNotFound", members.WalletNotFound) {}
-export class HoldNotFound extends problem<HoldNotFound>()("HoldNotFound") {}
-export class TransferNotFound extends problem<TransferNotFound>()("TransferNotFound") {}
-export class TransactionNotFound extends problem<TransactionNotFound>()("TransactionNotFound") {}
+export class HoldNotFound extends problem<HoldNotFound>()("HoldNotFound", members.HoldNotFound) {}
+export class TransferNotFound extends problem<TransferNotFound>()("TransferNotFound", members.TransferNotFound) {}
+export class TransactionNotFound extends problem<TransactionNotFound>()(
+  "TransactionNotFound",
+  members.TransactionNotFound
+) {}
 export class NotFound extends problem<NotFound>()("NotFound") {}
 export class MethodNotAllowed extends problem<MethodNotAllowed>()("MethodNotAllowed") {}
-export class WalletAlreadyExists extends problem<WalletAlreadyExists>()("WalletAlreadyExists") {}
+export class WalletAlreadyExists extends problem<WalletAlreadyExists>()(
+  "WalletAlreadyExists",
+  members.WalletAlreadyExists
+) {}
 export class IdempotencyInProgress extends problem<IdempotencyInProgress>()("IdempotencyInProgress") {}
 export class LastAdminKey extends problem<LastAdminKey>()("LastAdminKey") {}
 export class KeyConfigured extends problem<KeyConfigured>()("KeyConfigured") {}
@@ -208,8 +259,8 @@ export class InsufficientFunds extends problem<InsufficientFunds>()("Insufficien
 export class CurrencyMismatch extends problem<CurrencyMismatch>()("CurrencyMismatch", members.CurrencyMismatch) {}
 export class WalletFrozen extends problem<WalletFrozen>()("WalletFrozen", members.WalletFrozen) {}
 export class WalletClosed extends problem<WalletClosed>()("WalletClosed", members.WalletClosed) {}
-export class WalletNotEmpty extends problem<WalletNotEmpty>()("WalletNotEmpty") {}
-export class HoldClosed extends problem<HoldClosed>()("HoldClosed") {}
+export class WalletNotEmpty extends problem<WalletNotEmpty>()("WalletNotEmpty", members.WalletNotEmpty) {}
+export class HoldClosed extends problem<HoldClosed>()("HoldClosed", members.HoldClosed) {}
 export class HoldAmountExceeded extends problem<HoldAmountExceeded>()(
   "HoldAmountExceeded",
   members.HoldAmountExceeded
@@ -220,15 +271,18 @@ export class RefundExceeded extends problem<RefundExceeded>()("RefundExceeded", 
 export class NotRefundable extends problem<NotRefundable>()("NotRefundable", members.NotRefundable) {}
 export class PolicyRejected extends problem<PolicyRejected>()("PolicyRejected", members.PolicyRejected) {}
 export class QueryTooWide extends problem<QueryTooWide>()("QueryTooWide") {}
-export class IdempotencyKeyReused extends problem<IdempotencyKeyReused>()("IdempotencyKeyReused") {}
-export class OperationRefused extends problem<OperationRefused>()("OperationRefused") {}
-export class OperationReversed extends problem<OperationReversed>()("OperationReversed") {}
+export class IdempotencyKeyReused extends problem<IdempotencyKeyReused>()(
+  "IdempotencyKeyReused",
+  members.IdempotencyKeyReused
+) {}
+export class OperationRefused extends problem<OperationRefused>()("OperationRefused", members.OperationRefused) {}
+export class OperationReversed extends problem<OperationReversed>()("OperationReversed", members.OperationReversed) {}
 export class TransferReversed extends problem<TransferReversed>()("TransferReversed", members.TransferReversed) {}
 export class WebhookRefused extends problem<WebhookRefused>()("WebhookRefused") {}
-export class MailboxFull extends problem<MailboxFull>()("MailboxFull") {}
+export class MailboxFull extends problem<MailboxFull>()("MailboxFull", members.MailboxFull) {}
 export class RateLimited extends problem<RateLimited>()("RateLimited") {}
 export class InternalError extends problem<InternalError>()("InternalError") {}
-export class PolicyDefect extends problem<PolicyDefect>()("PolicyDefect") {}
+export class PolicyDefect extends problem<PolicyDefect>()("PolicyDefect", members.PolicyDefect) {}
 export class StoreUnavailable extends problem<StoreUnavailable>()("StoreUnavailable") {}
-export class VersionNotReached extends problem<VersionNotReached>()("VersionNotReached") {}
-export class OutcomeUnknown extends problem<OutcomeUnknown>()("OutcomeUnknown") {}
+export class VersionNotReached extends problem<VersionNotReached>()("VersionNotReached", members.VersionNotReached) {}
+export class OutcomeUnknown extends problem<OutcomeUnknown>()("OutcomeUnknown", members.OutcomeUnknown) {}

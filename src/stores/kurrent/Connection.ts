@@ -6,8 +6,8 @@
 import { KurrentDBClient } from "@kurrent/kurrentdb-client"
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
-import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
+import { KurrentVersion } from "./StartErrors.ts"
 import { classifyKurrentError, type KurrentErrorClass, logDefect, logUnavailable, readFailureOf } from "./Failure.ts"
 import type { ReadError, StoreDefect } from "../StoreError.ts"
 
@@ -16,16 +16,6 @@ export interface KurrentConnectionOptions {
   readonly url: Redacted.Redacted
   /** Milliseconds; default 5,000. */
   readonly readTimeoutMillis?: number | undefined
-}
-
-/** The server is older than the first release with appends over many streams and their checks. */
-export class KurrentVersion extends Schema.TaggedError<KurrentVersion>()("KurrentVersion", {
-  found: Schema.String,
-  needed: Schema.String
-}) {
-  override get message(): string {
-    return `KurrentDB ${this.needed} or later is needed; this server says ${this.found}`
-  }
 }
 
 export interface KurrentCallFailed {

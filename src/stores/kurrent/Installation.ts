@@ -3,7 +3,6 @@
  * and never again.
  */
 import * as Effect from "effect/Effect"
-import * as Schema from "effect/Schema"
 import { randomUUID } from "node:crypto"
 import { isJsonObject } from "../../domain/Codec.ts"
 import type { KurrentConnection } from "./Connection.ts"
@@ -11,17 +10,9 @@ import { logDefect, logUnavailable } from "./Failure.ts"
 import { installationCreated, type KurrentNames } from "./Names.ts"
 import type { KurrentReads } from "./Reads.ts"
 import { jsonRecord } from "./Records.ts"
+import { KurrentLogAbsent } from "./StartErrors.ts"
 import { check, send } from "./Send.ts"
 import type { ReadError } from "../StoreError.ts"
-
-/** There is no log under this prefix, and whoever looks at it founds none. */
-export class KurrentLogAbsent extends Schema.TaggedError<KurrentLogAbsent>()("KurrentLogAbsent", {
-  streams: Schema.String
-}) {
-  override get message(): string {
-    return `there is no log in the streams ${this.streams}* of KurrentDB: nothing was changed; start the service on it`
-  }
-}
 
 /** The log's id, of an installation that is there. Writes nothing. */
 export const find = Effect.fnUntraced(function* (

@@ -25,13 +25,8 @@ import * as KurrentReads from "./Reads.ts"
 import { recordedOf } from "./Records.ts"
 import * as KurrentSearch from "./Search.ts"
 import * as KurrentSnapshots from "./Snapshots.ts"
-import {
-  AppendUnknown,
-  type EventUnreadable,
-  type ReadError,
-  type StoreDefect,
-  type StoreUnavailable
-} from "../StoreError.ts"
+import type { KurrentStartError } from "./StartErrors.ts"
+import { AppendUnknown, type EventUnreadable, type ReadError } from "../StoreError.ts"
 import { Outage } from "../StoreOutages.ts"
 
 export interface KurrentEventStoreOptions extends KurrentConnection.KurrentConnectionOptions {
@@ -48,12 +43,6 @@ export interface KurrentEventStoreOptions extends KurrentConnection.KurrentConne
   /** Milliseconds that a server which starts is waited for; default 60,000. */
   readonly startTimeoutMillis?: number | undefined
 }
-
-export type KurrentStartError =
-  | KurrentConnection.KurrentVersion
-  | KurrentInstallation.KurrentLogAbsent
-  | StoreUnavailable
-  | StoreDefect
 
 /** A server that starts or looks for a leader is asked again: after 100 ms, doubling, at most 1 s. */
 const startPause = Schedule.min([Schedule.exponential("100 millis"), Schedule.spaced("1 second")])

@@ -13,6 +13,7 @@ import * as FiberSet from "effect/FiberSet"
 import * as Schema from "effect/Schema"
 import { Duplex } from "node:stream"
 import { Worker } from "node:worker_threads"
+import { packageFile } from "../PackageFile.ts"
 
 /** What a session asks of the thread that runs PGlite. */
 export interface PgliteSessionPort {
@@ -120,7 +121,13 @@ const endTimeoutMillis = 20_000
 const closeTimeoutMillis = 8_000
 
 /** This module runs as `.ts` from source and as `.js` when published; the worker beside it likewise. */
-const workerUrl = new URL(`./pgliteWorker${import.meta.url.endsWith(".ts") ? ".ts" : ".js"}`, import.meta.url)
+const workerUrl = (): URL =>
+  packageFile({
+    asker: import.meta.url,
+    module: "stores/pglite/Thread",
+    beside: `./pgliteWorker${import.meta.url.endsWith(".ts") ? ".ts" : ".js"}`,
+    packaged: "dist/stores/pglite/pgliteWorker.js"
+  })
 
 interface Session {
   readonly transport: PgliteTransport
@@ -152,7 +159,7 @@ class Incarnation {
     this.#onReady = onReady
     this.#onExit = onExit
     // Flags of the main program (loaders, inspectors, test runners) are not for this thread.
-    this.worker = new Worker(workerUrl, { workerData: options, execArgv: [], name: "effect-wallet-pglite" })
+    this.worker = new Worker(workerUrl(), { workerData: options, execArgv: [], name: "effect-wallet-pglite" })
     this.worker.on("message", this.#onAnswer)
     this.worker.on("error", (error: Error) => {
       this.#reason = error.message
@@ -228,6 +235,14 @@ export class PgliteThread {
 
   /** Open until the scope closes; then sessions are rolled back and a last checkpoint is written. */
   static readonly make = Effect.fnUntraced(function* (options: PgliteWorkerOptions) {
+    yield* Effect.try({
+      try: workerUrl,
+      catch: (cause) =>
+        new EmbeddedDatabaseFailed({
+          folder: options.folder ?? "memory",
+          reason: `the package effect-wallet is in no node_modules above this program (${String(cause)})`
+        })
+    })
     const fork = yield* FiberSet.makeRuntime<never, void>()
     const thread = new PgliteThread(options, fork)
     yield* Effect.acquireRelease(thread.open, () => thread.close)

@@ -5,7 +5,7 @@
 import * as Effect from "effect/Effect"
 import type { SqlClient } from "effect/sql/SqlClient"
 import type { SqlError } from "effect/sql/SqlError"
-import { walletTag } from "../../domain/EventId.ts"
+import { walletTag } from "../../domain/WalletTag.ts"
 import { walletWords } from "../SearchWords.ts"
 import { type ReadError, StoreDefect } from "../StoreError.ts"
 import type { DerivedWallet, RowReplacement } from "../WalletRows.ts"

@@ -16,6 +16,7 @@ import { SqlError } from "effect/sql/SqlError"
 import { createHash } from "node:crypto"
 import { readdirSync, readFileSync } from "node:fs"
 import { classifyError, withReason } from "./Failure.ts"
+import { packageFile } from "../PackageFile.ts"
 import { SqlDatabase } from "./SqlDatabase.ts"
 
 export interface Migration {
@@ -136,8 +137,22 @@ export type MigrationError =
   | MigrationFailed
   | SqlError
 
+/** Why a schema is not at this release. */
+export type MigrationNotCurrent =
+  | MigrationChanged
+  | MigrationFromTheFuture
+  | MigrationsUnreadable
+  | NotMigrated
+  | SqlError
+
 /** `sql/` beside `src/` in the repository, and beside `dist/` in the package: both are two folders up. */
-const sqlFolder = new URL("../../../sql/", import.meta.url)
+const sqlFolder = (): URL =>
+  packageFile({
+    asker: import.meta.url,
+    module: "stores/sql/SqlMigrator",
+    beside: "../../../sql/",
+    packaged: "sql/"
+  })
 
 const fileName = /^(\d{4})_([a-z0-9_]+)\.sql$/
 
@@ -148,8 +163,9 @@ const checksumOf = (migration: Migration): string => createHash("sha256").update
 
 /** The migrations of this release, ids 1, 2, 3 …. */
 export const loadMigrations: Effect.Effect<ReadonlyArray<Migration>, MigrationsUnreadable> = Effect.try({
-  try: () =>
-    readdirSync(sqlFolder)
+  try: () => {
+    const folder = sqlFolder()
+    return readdirSync(folder)
       .filter((name) => name.endsWith(".sql"))
       .sort()
       .map((file, index): Migration => {
@@ -157,8 +173,9 @@ export const loadMigrations: Effect.Effect<ReadonlyArray<Migration>, MigrationsU
         if (name === undefined || Number(id) !== index + 1) {
           throw new Error(`${file} is not the ${index + 1}th of a sequence NNNN_name.sql`)
         }
-        return { id: index + 1, name, sql: readFileSync(new URL(file, sqlFolder), "utf8").replaceAll("\r\n", "\n") }
-      }),
+        return { id: index + 1, name, sql: readFileSync(new URL(file, folder), "utf8").replaceAll("\r\n", "\n") }
+      })
+  },
   catch: (cause) => new MigrationsUnreadable({ reason: cause instanceof Error ? cause.message : String(cause) })
 })
 

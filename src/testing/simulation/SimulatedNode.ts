@@ -9,7 +9,7 @@ import { Ownership } from "../../actors/Ownership.ts"
 import { notCompared } from "../../actors/SoundClock.ts"
 import { WalletRegistry } from "../../actors/WalletRegistry.ts"
 import type { AnyPolicy } from "../../domain/Policy.ts"
-import { WalletEngine } from "../../engine/WalletEngine.ts"
+import { WalletEngine, layerWithParts } from "../../engine/WalletEngine.ts"
 import { EventStore } from "../../stores/EventStore.ts"
 import * as MemoryApiKeyStore from "../../stores/memory/MemoryApiKeyStore.ts"
 import { MemoryDatabase } from "../../stores/memory/MemoryDatabase.ts"
@@ -57,7 +57,7 @@ const layerOf = (trial: Trial, node: Pick<SimulatedNode, "life" | "kill" | "name
     MemoryApiKeyStore.layer.pipe(Layer.provide(database))
   )
   const policy = policiesFor(trial, node.name)
-  return Layer.fresh(WalletEngine.layer({ bounds: trial.plan.bounds, partitions, policy }).pipe(Layer.provide(stores)))
+  return Layer.fresh(layerWithParts({ bounds: trial.plan.bounds, partitions, policy }).pipe(Layer.provide(stores)))
 }
 
 /** What a cluster wants to hear of a node. */

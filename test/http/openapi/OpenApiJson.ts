@@ -1,8 +1,7 @@
 /** The OpenAPI document as its readers get it, and validators by its schemas. */
 import { Ajv2020, type ValidateFunction } from "ajv/dist/2020.js"
 import * as AjvFormats from "ajv-formats"
-import * as OpenApi from "effect/http-api/OpenApi"
-import { WalletApi } from "../../../src/http/api/Api.ts"
+import { openApiDocument } from "../../../src/http/api/OpenApiDocument.ts"
 
 export type Json = Record<string, unknown>
 
@@ -58,7 +57,7 @@ export interface Document {
   }
 }
 
-export const document: Document = JSON.parse(JSON.stringify(OpenApi.fromApi(WalletApi)))
+export const document: Document = JSON.parse(JSON.stringify(openApiDocument()))
 
 export const operations: ReadonlyArray<Operation> = Object.entries(document.paths).flatMap(([path, item]) =>
   Object.entries(item).map(([method, operation]) => ({ ...operation, method, path }))

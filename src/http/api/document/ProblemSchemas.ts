@@ -2,16 +2,13 @@
  * Problems in the OpenAPI document: one schema for all of them, told apart by `code`. Those that say
  * more than all do have a schema each; the others share one.
  */
-import { problemMembers, problemStatus, type ProblemCode } from "../Problem.ts"
+import { problemMembers, problemStatus, type ProblemCode, requiredMembers } from "../Problem.ts"
 import { type Json, objectAt, schemaRef, without } from "./JsonTree.ts"
 
 const codes = Object.keys(problemStatus) as ReadonlyArray<ProblemCode>
 
-/** May stand in some problems of any kind: they make no kind of their own. */
-const commonMembers: ReadonlySet<string> = new Set(["leg", "transferId"])
-
-/** With members that the problem always has. */
-const hasOwn = (code: ProblemCode): boolean => problemMembers(code).some((name) => !commonMembers.has(name))
+/** With members that the problem always has. Those that may stand in it make no kind of their own. */
+const hasOwn = (code: ProblemCode): boolean => requiredMembers(code).length > 0
 
 const ownCodes = codes.filter(hasOwn)
 const generalCodes = codes.filter((code) => !hasOwn(code))
@@ -41,30 +38,34 @@ const leg: Json = {
   description: "Of a transfer of several legs: which one, from 0."
 }
 
-const generalProblem = (): Json => ({
+const membersOf = (code: ProblemCode, schemas: Json): Json => {
+  const properties = objectAt(objectAt(schemas, code), "properties")
+  return Object.fromEntries(problemMembers(code).map((name) => [name, name === "leg" ? leg : properties[name]]))
+}
+
+const generalProblem = (schemas: Json): Json => ({
   type: "object",
-  description: "A problem that says nothing beyond what all say.",
+  description: "A problem that always says what all say, and sometimes more.",
   required,
   properties: {
     ...common({ type: "string", enum: generalCodes, description: "Names the problem." }),
+    ...Object.assign({}, ...generalCodes.map((code) => membersOf(code, schemas))),
     leg,
-    transferId: { ...schemaRef("Id"), description: "Of `NotRefundable`: the transfer that can be refunded itself." }
+    transferId: {
+      ...schemaRef("Id"),
+      description: "The one that it is about; of `NotRefundable` that which can be refunded itself."
+    }
   }
 })
 
-/** `generated`: the schema that the generator makes of the problem's class. */
-const ownProblem = (code: ProblemCode, generated: Json): Json => {
-  const members = problemMembers(code)
-  const properties = objectAt(generated, "properties")
-  return {
-    type: "object",
-    required: [...required, ...members.filter((name) => !commonMembers.has(name))],
-    properties: {
-      ...common({ type: "string", const: code, description: "Names the problem." }),
-      ...Object.fromEntries(members.map((name) => [name, name === "leg" ? leg : properties[name]]))
-    }
+const ownProblem = (code: ProblemCode, schemas: Json): Json => ({
+  type: "object",
+  required: [...required, ...requiredMembers(code)],
+  properties: {
+    ...common({ type: "string", const: code, description: "Names the problem." }),
+    ...membersOf(code, schemas)
   }
-}
+})
 
 const problem = (): Json => ({
   description:
@@ -82,6 +83,6 @@ const problem = (): Json => ({
 export const withProblemSchemas = (schemas: Json): Json => ({
   ...without(schemas, ...codes),
   Problem: problem(),
-  GeneralProblem: generalProblem(),
-  ...Object.fromEntries(ownCodes.map((code) => [problemSchemaName(code), ownProblem(code, objectAt(schemas, code))]))
+  GeneralProblem: generalProblem(schemas),
+  ...Object.fromEntries(ownCodes.map((code) => [problemSchemaName(code), ownProblem(code, schemas)]))
 })
