@@ -21,7 +21,7 @@ import {
   maxKeyWallets,
   type MutationType,
   mutationTypes
-} from "../stores/KeyRestriction.ts"
+} from "../domain/KeyRestriction.ts"
 import * as Flags from "./Flags.ts"
 import { storesLayer } from "../engine/EngineStores.ts"
 import { loggingLayer } from "./Logging.ts"

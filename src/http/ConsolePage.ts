@@ -68,10 +68,10 @@ const buildMillis = 120_000
 const retryAfter = "10 seconds"
 
 /** Prints the folder that it has built, or found built already. */
-const build = async (): Promise<string> => {
+const build = (): Promise<string> => {
   const script = fileURLToPath(new URL("../../console/build.ts", import.meta.url))
-  const { stdout } = await promisify(execFile)(process.execPath, [script, "--cached"], { timeout: buildMillis })
-  return stdout.trim()
+  const run = promisify(execFile)(process.execPath, [script, "--cached"], { timeout: buildMillis })
+  return run.then(({ stdout }) => stdout.trim())
 }
 
 const folder = (): Promise<string> =>

@@ -11,7 +11,7 @@ import type { KeyLimit } from "../domain/KeyLimit.ts"
 import { TransferNotFound, WalletNotFound } from "../domain/Rejection.ts"
 import type { TransactionDetails, TransferDetails, WalletEngine } from "../engine/WalletEngine.ts"
 import type { ApiKey } from "../stores/ApiKeyStore.ts"
-import type { KeyRestriction, MutationType } from "../stores/KeyRestriction.ts"
+import type { KeyRestriction, MutationType } from "../domain/KeyRestriction.ts"
 import type { Page } from "../stores/Page.ts"
 import { Forbidden } from "./api/Problem.ts"
 

@@ -4,7 +4,7 @@
  */
 import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
-import type { KeyRestriction } from "./KeyRestriction.ts"
+import type { KeyRestriction } from "../domain/KeyRestriction.ts"
 import type { Page, PageRequest } from "./Page.ts"
 import type { InvalidRequest } from "../domain/Rejection.ts"
 import type { ReadError } from "./StoreError.ts"

@@ -7,7 +7,7 @@ import * as Context from "effect/Context"
 import * as HttpApiMiddleware from "effect/http-api/HttpApiMiddleware"
 import * as HttpApiSecurity from "effect/http-api/HttpApiSecurity"
 import type { ApiKey, Scope } from "../../stores/ApiKeyStore.ts"
-import type { MutationType } from "../../stores/KeyRestriction.ts"
+import type { MutationType } from "../../domain/KeyRestriction.ts"
 import { Forbidden, RateLimited, StoreUnavailable, Unauthorized } from "./Problem.ts"
 
 /** The key of the request being served. */

@@ -1,6 +1,6 @@
 /** The documents of API keys and of the audit list. */
 import * as Schema from "effect/Schema"
-import { maxKeyCurrencies, maxKeyWallets, mutationTypes } from "../../stores/KeyRestriction.ts"
+import { maxKeyCurrencies, maxKeyWallets, mutationTypes } from "../../domain/KeyRestriction.ts"
 import { Amount, Currency, Id, text, Time } from "./SchemaValues.ts"
 
 export const KeyScope = Schema.Literals(["wallets:read", "wallets:write", "admin"])

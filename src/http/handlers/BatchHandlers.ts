@@ -26,7 +26,7 @@ import {
 } from "../HttpReply.ts"
 import { AuditLog } from "../AuditLog.ts"
 import { isNarrow, mayMutate, mayRefundTransaction, mayRefundTransfer, maySend, mustSee } from "../Visibility.ts"
-import type { MutationType } from "../../stores/KeyRestriction.ts"
+import type { MutationType } from "../../domain/KeyRestriction.ts"
 import { WalletApi } from "../api/Api.ts"
 import { CurrentKey } from "../api/Authorization.ts"
 import { Gate } from "../Authentication.ts"

@@ -1,6 +1,6 @@
 /** What a key is kept to, and its text in a store. */
-import { isJsonObject, jsonOf } from "../domain/Codec.ts"
-import { isAmount, isCurrency, isId } from "../domain/Limits.ts"
+import { isJsonObject, jsonOf } from "./Codec.ts"
+import { isAmount, isCurrency, isId } from "./Limits.ts"
 
 /** Kinds of mutations, by the names of a batch's commands; to change a hold is of `hold`. */
 export const mutationTypes = ["credit", "debit", "hold", "capture", "release", "transfer", "refund"] as const
