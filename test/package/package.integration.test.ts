@@ -12,7 +12,7 @@ import { doors, writeCompiledApp } from "./compiledApp.ts"
 import { environment, packApp, type PackedApp, root } from "./packedApp.ts"
 
 /** Code, declarations and the page of the API; more is to be noticed. */
-const maxTarballBytes = 1_250_000
+const maxTarballBytes = 1_500_000
 
 let given: PackedApp | undefined
 
@@ -105,9 +105,14 @@ describe("the published package", () => {
     mkdirSync(join(app, "src"))
     writeCompiledApp(app)
     await inApp("node", "everything.js")
-    const compilers = [join(root, "node_modules/typescript/bin/tsc"), join(app, "node_modules/typescript-5/bin/tsc")]
-    for (const compiler of compilers) {
-      for (const project of ["nodenext", "bundler"]) await inApp("node", compiler, "-p", `tsconfig.${project}.json`)
+    const [newest, oldest] = [join(root, "node_modules/typescript"), join(app, "node_modules/typescript-5")]
+    // The older compiler takes minutes for each.
+    for (const [compiler, project] of [
+      [newest, "nodenext"],
+      [newest, "bundler"],
+      [oldest, "nodenext"]
+    ] as const) {
+      await inApp("node", join(compiler, "bin/tsc"), "-p", `tsconfig.${project}.json`)
     }
     const declared = readFileSync(join(app, "out-nodenext/App.d.ts"), "utf8")
     assert.match(declared, /embedded: .*Layer<.*EngineServices.*EngineWithStoresStartError/)
