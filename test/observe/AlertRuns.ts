@@ -1,6 +1,6 @@
 /** Where each alert is made to fire: by a real fault, or by numbers alone, with the reason why. */
 
-/** By faults of the run of `npm test`: `service.integration.test.ts`. */
+/** By faults of one service, in `npm run observe:check`: `service.observe.ts`. */
 export const firedInTest = [
   "WalletDown",
   "WalletServerErrors",
@@ -17,7 +17,7 @@ export const firedInTest = [
   "WalletWebhookDisabled"
 ] as const
 
-/** By faults of the runs of `npm run observe:check`. */
+/** By faults of the other runs of `npm run observe:check`. */
 export const firedInCheck = [
   "WalletLeasesInDoubt",
   "WalletPartitionsUnowned",

@@ -3,7 +3,7 @@ import { defineConfig } from "vitest/config"
 
 export default defineConfig({
   test: {
-    include: ["test/observe/**/*.observe.ts", "test/observe/service.integration.test.ts"],
+    include: ["test/observe/**/*.observe.ts"],
     globalSetup: ["test/support/globalSetup.ts"],
     // Each starts several servers: side by side they would wait for one another.
     fileParallelism: false,

@@ -13,7 +13,7 @@ import { postgresPresent } from "../support/postgres.ts"
 import { type Prometheus, prometheusPresent, sayAbsent, shortened, startPrometheus } from "../support/prometheus.ts"
 import { makeReceiver } from "../webhooks/Receiver.ts"
 import { firedInTest } from "./AlertRuns.ts"
-import { callOf, nextKey } from "./Calls.ts"
+import { callOf, keepAsking, nextKey } from "./Calls.ts"
 import { emptyPanels, panelsWith, stillEmptyPanels } from "./PanelCheck.ts"
 
 sayAbsent("what dashboards show and whether alerts fire")
@@ -67,17 +67,24 @@ const work = Effect.fnUntraced(function* (rig: Rig, prometheus: Prometheus) {
 /** The log neither answers nor closes: what comes waits, is told that nobody knows, and is refused. */
 const holdLog = Effect.fnUntraced(function* (rig: Rig, prometheus: Prometheus) {
   yield* rig.postgresProxy.set({ _tag: "Hold" })
-  const held = yield* Effect.forkChild(
-    Effect.forEach([1, 2, 3], () => callsTo(rig)("/v1/batch", credits("w0", 1_000)), { concurrency: 3 })
-  )
+  // Again and again: Prometheus may look just when all have been told to go.
+  for (let asker = 0; asker < 3; asker++) yield* keepAsking(callsTo(rig)("/v1/batch", credits("w0", 1_000)))
   yield* prometheus.untilFires("WalletQueueFilling")
   yield* rig.postgresProxy.set({ _tag: "Pass" })
-  yield* Fiber.join(held)
+}, Effect.scoped)
+
+/** A write takes 0.8 s. Many, as the alert is on a share of all of five minutes. */
+const slowLog = Effect.fnUntraced(function* (rig: Rig, prometheus: Prometheus) {
+  yield* rig.postgresProxy.set({ _tag: "Delay", millis: 400 })
+  yield* keepAsking(callsTo(rig)("/v1/batch", credits("worker", 200)))
   yield* prometheus.untilFires("WalletCommandsSlow")
-})
+  yield* rig.postgresProxy.set({ _tag: "Pass" })
+}, Effect.scoped)
 
 const stopPostgres = Effect.fnUntraced(function* (rig: Rig, prometheus: Prometheus) {
   yield* rig.postgres.stop("immediate")
+  // The alert is on a share of all of five minutes: many have to be turned away, however many were served before.
+  yield* keepAsking(callsTo(rig)("/v1/batch", credits("worker", 1_000)))
   for (const alert of [
     "WalletLogAway",
     "WalletAppendsRetried",
@@ -88,7 +95,7 @@ const stopPostgres = Effect.fnUntraced(function* (rig: Rig, prometheus: Promethe
     yield* prometheus.untilFires(alert)
   yield* rig.postgres.start
   yield* prometheus.untilQuiet("WalletLogAway")
-})
+}, Effect.scoped)
 
 const failWebhook = Effect.fnUntraced(function* (rig: Rig, prometheus: Prometheus) {
   const receiver = yield* makeReceiver()
@@ -138,6 +145,7 @@ describe.skipIf(!prometheusPresent || !postgresPresent)("a service that Promethe
 
       yield* failWebhook(rig, prometheus)
       yield* holdLog(rig, prometheus)
+      yield* slowLog(rig, prometheus)
       yield* stopPostgres(rig, prometheus)
       assert.isAbove(panelsWith(["load", "outage", "webhooks"]), 60)
       assert.deepStrictEqual(yield* stillEmptyPanels(prometheus, ["load", "outage", "webhooks"]), [])
