@@ -90,7 +90,7 @@ const drawn = (random: SeededRandom): ActorBounds => ({
   persistBlockedMillis: 500,
   persistBlockedWallets: random.pick([1, 16]),
   persistBehindEvents: random.pick([4, 1_000]),
-  highWatermarkStep: random.pick([1, 8, 100_000]),
+  highWatermarkStep: random.pick([1, 2, 8, 100_000]),
   compensationsPerMinute: 1_000_000,
   isolationMillis: 500,
   sagaRetryMillis: random.pick([200, 3_000]),
