@@ -18,6 +18,10 @@ export interface ActorBounds {
   readonly nodeBytes: number
   /** Commands that one wallet decides before it appends. Larger batches gain nothing measurable and hold answers back. */
   readonly batchCommands: number
+  /** While a wallet's append is in flight, so many commands that have come are decided for its next one; fewer wait for its end. */
+  readonly aheadCommands: number
+  /** What was decided ahead longer ago than this is decided anew, ms: it is judged by the time at which it was decided. */
+  readonly aheadMillis: number
   /** Appends on their way at once, of different wallets: while the log works on one, the node answers for the other. */
   readonly appendsInFlight: number
   /** Events of one gathered append over all wallets. */
@@ -161,6 +165,8 @@ export const defaultBounds: ActorBounds = {
   nodeCommands: 100_000,
   nodeBytes: 256 * 1024 * 1024,
   batchCommands: 2_048,
+  aheadCommands: 16,
+  aheadMillis: 250,
   appendsInFlight: 2,
   appendEvents: 8_192,
   appendBytes: 8 * 1024 * 1024,

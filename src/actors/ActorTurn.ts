@@ -26,6 +26,7 @@ export const begin = (actor: WalletActor, messages: ReadonlyArray<Message>): voi
   }
   actor.running = envelopes
   actor.inquiries = inquiries
+  actor.lastTurn = messages.length
 }
 
 /** Replies to everything that is in hand. A failure is the reply to all that is left. */

@@ -119,30 +119,51 @@ export interface Current {
   readonly spent: KeySpent | undefined
 }
 
-export const planBatch = (start: Current, batch: ReadonlyArray<Envelope>, context: PlanContext): BatchPlan => {
-  let current = start
-  const faults: Array<PolicyFault> = []
-  const events: Array<RecordedEvent> = []
-  const verdicts: Array<Verdict> = []
-  const accepted = new Map<CommandKey, number>()
-  const overtaken = overtakenKeys(batch, context)
-  for (let index = 0; index < batch.length; index++) {
-    const envelope = batch[index]!
-    const first = accepted.get(envelope.key)
-    const verdict =
-      first === undefined
-        ? judgeSafely(current, envelope, context, overtaken, faults)
-        : batch[first]!.fingerprint === envelope.fingerprint
-          ? { _tag: "Same" as const, first }
-          : keyReused(envelope, context)
-    if (verdict._tag === "Accepted" && mustWait(verdict, context)) break
-    verdicts.push(verdict)
-    if (verdict._tag !== "Accepted") continue
-    current = verdict
-    accepted.set(envelope.key, index)
-    for (const recorded of verdict.events) events.push(recorded)
+export const planBatch = (start: Current, batch: ReadonlyArray<Envelope>, context: PlanContext): BatchPlan =>
+  new Planning(start).add(batch, context)
+
+/** Decides commands in their order, in one go or in several: what it has decided by then is its plan. */
+export class Planning {
+  /** What the next command is decided on. */
+  current: Current
+  private readonly verdicts: Array<Verdict> = []
+  private readonly events: Array<RecordedEvent> = []
+  private readonly faults: Array<PolicyFault> = []
+  /** Where the commands stand that it has accepted. */
+  private readonly accepted = new Map<CommandKey, number>()
+
+  constructor(start: Current) {
+    this.current = start
   }
-  return { verdicts, events, wallet: current.wallet, facts: current.facts, spent: current.spent, faults }
+
+  /** May stop before the end of the batch, and then takes no more. */
+  add(batch: ReadonlyArray<Envelope>, context: PlanContext): BatchPlan {
+    const { accepted, events, faults, verdicts } = this
+    const overtaken = overtakenKeys(batch, context)
+    for (const envelope of batch) {
+      const first = accepted.get(envelope.key)
+      const verdict =
+        first === undefined
+          ? judgeSafely(this.current, envelope, context, overtaken, faults)
+          : this.fingerprintAt(first) === envelope.fingerprint
+            ? { _tag: "Same" as const, first }
+            : keyReused(envelope, context)
+      if (verdict._tag === "Accepted" && mustWait(verdict, context)) break
+      verdicts.push(verdict)
+      if (verdict._tag !== "Accepted") continue
+      this.current = verdict
+      accepted.set(envelope.key, verdicts.length - 1)
+      for (const recorded of verdict.events) events.push(recorded)
+    }
+    const { facts, spent, wallet } = this.current
+    return { verdicts, events, wallet, facts, spent, faults }
+  }
+
+  /** Of a command that it has accepted. */
+  private fingerprintAt(place: number): string | undefined {
+    const verdict = this.verdicts[place]
+    return verdict?._tag === "Accepted" ? verdict.events[0]?.metadata.fingerprint : undefined
+  }
 }
 
 /** What a wallet comes to by one command of the engine's; `undefined`: it does not take it as a new one. */

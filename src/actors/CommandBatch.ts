@@ -9,11 +9,10 @@ import * as Effect from "effect/Effect"
 import * as Metric from "effect/Metric"
 import type { Commit, JointCommits } from "../domain/Commit.ts"
 import type { CommandKey } from "../domain/Event.ts"
-import type { SeenKey } from "../stores/Persistence.ts"
 import { OperationRefused } from "../stores/StoreError.ts"
-import type { BatchPlan, PlanContext } from "./BatchPlan.ts"
-import { planBatch } from "./BatchPlan.ts"
+import { type BatchPlan, planBatch } from "./BatchPlan.ts"
 import { committed } from "./CommittedBatch.ts"
+import { type Decided, DecidedAhead } from "./DecideAhead.ts"
 import * as EngineMetrics from "./EngineMetrics.ts"
 import { giveBack, joinTransfers } from "./JointTransfers.ts"
 import { keysInDoubt, lookUpKeys, memoryIsSure, seenWithoutAsking } from "./KeyLookup.ts"
@@ -23,6 +22,7 @@ import type { ActorError, Envelope } from "./Mailbox.ts"
 import { answer } from "./Mailbox.ts"
 import { NotOwner } from "./Ownership.ts"
 import { discard, untilPersisted } from "./PersistenceProgress.ts"
+import { planContext } from "./PlanContext.ts"
 import { UnpersistedEvents } from "./UnpersistedEvents.ts"
 import { type ActorContext, isIsolated, type WalletActor } from "./WalletActor.ts"
 import { contended, isBehind, load } from "./WalletLoading.ts"
@@ -66,37 +66,30 @@ const tryBatch = function* (
   const now = Math.floor(context.clock.currentTimeMillisUnsafe())
   const behindMillis = (actor.wallet?.updatedAt ?? 0) - now
   if (behindMillis > context.bounds.clockSkewMillis) yield* reportClock(actor, behindMillis)
-  const isolated = isIsolated(actor, now, context.bounds)
-  const batch = isolated && actor.running.length > 1 ? actor.running.slice(0, 1) : actor.running
-  // Its caller was told of a version that this node has not heard of: another one has taken its place.
-  if (namesLater(actor, batch) && (yield* isBehind(actor, context))) yield* load(actor, context)
-  if (actor.spent === undefined && asksSpent(batch)) actor.spent = yield* loadSpent(actor, context, now)
-  const doubts = keysInDoubt(actor, batch)
-  const keys = doubts.length === 0 ? memoryIsSure : yield* lookUpKeys(actor, batch, doubts, context, attempt.lookFirst)
-  const plan = decideBatch(actor, batch, context, { epoch, now, seen: keys.seen })
+  const moment = { attempt, epoch, isolated: isIsolated(actor, now, context.bounds), now }
+  const decided = takeAhead(actor, context, moment) ?? (yield* decideNow(actor, context, moment))
+  const { batch, plan } = decided
   if (plan.verdicts.length === 0) {
     yield* untilPersisted(actor)
     return attempt
   }
-  if (plan.events.length === 0 && keys.unsure.length > 0) return { ...attempt, lookFirst: true }
-  const decided = { attempt, batch, epoch, isolated, now, plan, unsure: keys.unsure }
-  const { done, outcome } = plan.events.length === 0 ? nothingToAppend(plan) : yield* append(actor, context, decided)
+  if (plan.events.length === 0 && decided.unsure.length > 0) return { ...attempt, lookFirst: true }
+  const { done, outcome } =
+    plan.events.length === 0 ? nothingToAppend(plan) : yield* append(actor, context, decided, moment)
   if (outcome._tag !== "Appended")
-    return yield* notAppended(actor, context, { ...decided, outcome, joined: done !== plan })
+    return yield* notAppended(actor, context, { ...decided, ...moment, outcome, joined: done !== plan })
   for (const verdict of done.verdicts) if (verdict._tag === "Defect") yield* reportDefect(actor, verdict.defect)
   for (const fault of done.faults) yield* reportFault(actor.walletId, fault)
   committed(actor, batch, done, context)
   return firstAttempt
 }
 
-interface Decided {
+/** Under which a batch is decided. */
+interface Moment {
   readonly attempt: Attempt
-  readonly batch: ReadonlyArray<Envelope>
   readonly epoch: number
   readonly isolated: boolean
   readonly now: number
-  readonly plan: BatchPlan
-  readonly unsure: ReadonlyArray<CommandKey>
 }
 
 interface Append {
@@ -110,7 +103,8 @@ const nothingToAppend = (plan: BatchPlan): Append => ({ done: plan, outcome: { _
 const append = function* (
   actor: WalletActor,
   context: ActorContext,
-  { attempt, batch, epoch, isolated, now, plan, unsure }: Decided
+  { batch, plan, unsure }: Decided,
+  { attempt, epoch, isolated, now }: Moment
 ): Effect.fn.Return<Append> {
   const bytes = bytesOf(batch)
   const join =
@@ -122,7 +116,9 @@ const append = function* (
   const done = join?.plan ?? plan
   actor.submitted = true
   const commit = commitOf(actor, done, epoch, unsure, join?.joint)
+  if (!context.pipeline.separate && !isolated) startAhead(actor, context, done, epoch)
   const outcome = yield* context.writer.submit(commit, { isolated, bytes: join?.bytes ?? bytes })
+  endAhead(actor, outcome)
   if (join !== undefined) giveBack(join, outcome, context)
   return { done, outcome }
 }
@@ -138,7 +134,7 @@ const namesLater = ({ wallet }: WalletActor, batch: ReadonlyArray<Envelope>): bo
   return false
 }
 
-interface NotAppended extends Decided {
+interface NotAppended extends Decided, Moment {
   readonly outcome: Exclude<WriteOutcome, { readonly _tag: "Appended" }>
   /** Other wallets' events were to go with them. */
   readonly joined: boolean
@@ -181,37 +177,57 @@ const notAppended = function* (
   }
 }
 
-interface DecideOptions {
-  readonly epoch: number
-  readonly now: number
-  readonly seen: ReadonlyMap<string, SeenKey> | undefined
-}
-
-const decideBatch = (
+/** Decides the commands in hand, once it is known which of their keys are new. */
+const decideNow = function* (
   actor: WalletActor,
-  batch: ReadonlyArray<Envelope>,
   context: ActorContext,
-  options: DecideOptions
-): BatchPlan => {
+  { attempt, epoch, isolated, now }: Moment
+): Effect.fn.Return<Decided, ActorError> {
+  const batch = isolated && actor.running.length > 1 ? actor.running.slice(0, 1) : actor.running
+  // Its caller was told of a version that this node has not heard of: another one has taken its place.
+  if (namesLater(actor, batch) && (yield* isBehind(actor, context))) yield* load(actor, context)
+  if (actor.spent === undefined && asksSpent(batch)) actor.spent = yield* loadSpent(actor, context, now)
+  const doubts = keysInDoubt(actor, batch)
+  const keys = doubts.length === 0 ? memoryIsSure : yield* lookUpKeys(actor, batch, doubts, context, attempt.lookFirst)
   if (context.pipeline.separate) actor.unpersisted ??= new UnpersistedEvents()
   const { facts, spent, wallet } = actor
-  return planBatch({ wallet, facts, spent }, batch, planContext(actor, context, options))
+  const plan = planBatch({ wallet, facts, spent }, batch, planContext(actor, context, { epoch, now, seen: keys.seen }))
+  return { batch, plan, unsure: keys.unsure }
 }
 
-const planContext = (actor: WalletActor, context: ActorContext, options: DecideOptions): PlanContext => {
-  const keys = actor.keys!
-  const { seen } = options
-  return {
-    walletId: actor.walletId,
-    now: options.now,
-    time: Math.max(options.now, actor.wallet?.updatedAt ?? 0),
-    epoch: options.epoch,
-    limits: context.bounds.limits,
-    nextId: (time) => context.ids.nextOfWallet(time, actor.tag),
-    seen: (key: CommandKey) => keys.get(key) ?? seen?.get(key),
-    provisional: actor.unpersisted?.provisional,
-    policies: context.policies
+/** What was decided ahead, while the append before was in flight; whatever becomes of it, it is gone then. */
+const takeAhead = (actor: WalletActor, context: ActorContext, moment: Moment): Decided | undefined => {
+  const { ahead } = actor
+  if (ahead === undefined) return undefined
+  actor.ahead = undefined
+  return moment.isolated || moment.attempt !== firstAttempt ? undefined : ahead.take(actor, context, moment)
+}
+
+/** From now on, until the append is decided, what fills the mailbox is decided for the next one. */
+const startAhead = (actor: WalletActor, context: ActorContext, next: BatchPlan, epoch: number): void => {
+  const { bounds, clock } = context
+  const { mailbox } = actor
+  mailbox.enough = bounds.aheadCommands
+  mailbox.onEnough = () => {
+    try {
+      const now = Math.floor(clock.currentTimeMillisUnsafe())
+      actor.ahead ??= new DecidedAhead(next, epoch, now)
+      const more = actor.ahead.goOn(actor, context, now)
+      mailbox.enough = more === undefined ? Number.POSITIVE_INFINITY : mailbox.size + more
+    } catch {
+      // Decided in its turn it is met again, where it can be told.
+      actor.ahead = undefined
+      mailbox.enough = Number.POSITIVE_INFINITY
+    }
   }
+  if (mailbox.size >= mailbox.enough) context.writer.afterSend(() => mailbox.onEnough?.())
+}
+
+const endAhead = (actor: WalletActor, outcome: WriteOutcome): void => {
+  const { mailbox } = actor
+  if (outcome._tag !== "Appended") actor.ahead = undefined
+  mailbox.enough = Number.POSITIVE_INFINITY
+  mailbox.onEnough = undefined
 }
 
 const commitOf = (

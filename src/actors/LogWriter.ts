@@ -34,6 +34,8 @@ export class LogWriter extends Context.Service<
         readonly bytes: number
       }
     ) => Effect.Effect<WriteOutcome>
+    /** Events that `wallet` comes to by, and that may soon be appended together: what the log can make ready for that, it may. */
+    readonly prepare: EventStore["Service"]["prepare"]
     /**
      * Whether what waits fills the next appends: a wallet that decides now would only be busy for longer. Who finds it so
      * waits for `room` first, and decides then on all that has come meanwhile.
@@ -118,8 +120,7 @@ class Submissions {
 }
 
 const make = Effect.fnUntraced(function* (bounds: ActorBounds) {
-  const { append } = yield* EventStore
-  const { head } = yield* EventStore
+  const { append, head, prepare } = yield* EventStore
   const outage = (yield* StoreOutages.current).of("log")
   const sender = new AppendSender({
     append,
@@ -134,6 +135,7 @@ const make = Effect.fnUntraced(function* (bounds: ActorBounds) {
   return LogWriter.of({
     submit: (commit, { bytes, isolated }) =>
       Effect.callback<WriteOutcome>((resume) => sender.submit({ commit, bytes, resume }, isolated)),
+    prepare,
     isFull: () => sender.isFull,
     room: sender.room,
     afterSend: (task) => sender.afterSend(task)

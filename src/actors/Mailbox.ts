@@ -111,6 +111,10 @@ export class Mailbox {
   private urgent: Array<Envelope> = []
   private wake: ((effect: Effect.Effect<void>) => void) | undefined
   bytes = 0
+  /** Calls {@link onEnough} when so many messages wait. */
+  enough = Number.POSITIVE_INFINITY
+  /** Synchronous; must not throw. */
+  onEnough: (() => void) | undefined = undefined
 
   get size(): number {
     return this.messages.length + this.urgent.length
@@ -125,6 +129,7 @@ export class Mailbox {
     this.messages.push(message)
     if (message._tag === "Envelope") this.bytes += message.bytes
     this.signal()
+    if (this.messages.length >= this.enough) this.onEnough?.()
   }
 
   /** Whether what waits may come to an append that can wait: there is a command, and nothing urgent. */

@@ -16,7 +16,7 @@ import type { ActorError, Envelope, MailboxTotals } from "./Mailbox.ts"
 import { answer } from "./Mailbox.ts"
 import type { Residency } from "./Residency.ts"
 import { begin, failAll, work } from "./ActorTurn.ts"
-import type { ActorContext, WalletActor } from "./WalletActor.ts"
+import { type ActorContext, turnSize, type WalletActor } from "./WalletActor.ts"
 
 /**
  * Batches that one actor works through before others get their turn: batches without
@@ -95,7 +95,7 @@ export class Supervision {
         }
         letIn = false
         if (++batches % batchesPerTurn === 0) yield* Effect.yieldNow
-        begin(actor, totals.take(mailbox, context.bounds.batchCommands))
+        begin(actor, totals.take(mailbox, turnSize(actor, context.bounds)))
         yield* work(actor, context)
         continue
       }

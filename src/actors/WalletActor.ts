@@ -18,6 +18,7 @@ import { factsSize, type PolicySet, type WalletFacts } from "../domain/PolicySet
 import type { Persistence } from "../stores/Persistence.ts"
 import type { ActorBounds } from "./ActorBounds.ts"
 import { actorFixedBytes, metadataSize, openSize } from "./ActorSize.ts"
+import type { DecidedAhead } from "./DecideAhead.ts"
 import type { EventIds } from "./EventIds.ts"
 import type { KeyQueries } from "./KeyQueries.ts"
 import type { KeySegments } from "./KeySegments.ts"
@@ -102,6 +103,10 @@ export class WalletActor {
   borrowed: Latch.Latch | undefined = undefined
   /** The commands in hand: taken from the mailbox and without a reply. */
   running: ReadonlyArray<Envelope> = nothing
+  /** How many messages its last turn has taken. */
+  lastTurn = 0
+  /** What was decided for the next append while one is in flight. */
+  ahead: DecidedAhead | undefined = undefined
   /** The reads in hand. */
   inquiries: ReadonlyArray<Inquiry> = nothing
   /** Whether the commands in hand may have reached the log. */
@@ -191,6 +196,14 @@ export class WalletActor {
 /** Whether its commands go to the log one by one. A clock that was set back must not make it longer. */
 export const isIsolated = ({ isolatedUntil }: WalletActor, now: number, { isolationMillis }: ActorBounds): boolean =>
   now < isolatedUntil && isolatedUntil - now <= isolationMillis
+
+/**
+ * How many messages a turn takes: half of what waits and of what the turn before had in hand, whose callers come again.
+ * Else all callers of a busy wallet would be in one append, and while the log works at it the node had nothing to do,
+ * and then the log. In two halves it decides and replies for the one while the log has the other.
+ */
+export const turnSize = ({ lastTurn, mailbox }: WalletActor, { aheadCommands, batchCommands }: ActorBounds): number =>
+  Math.min(batchCommands, Math.max(aheadCommands, Math.ceil((mailbox.size + lastTurn) / 2)))
 
 /** Asks for a snapshot of the committed state. */
 export const snapshot = (actor: WalletActor, context: ActorContext): void => {

@@ -13,7 +13,7 @@ import * as Stream from "effect/Stream"
 import type { Commit } from "../domain/Commit.ts"
 import type { RecordedEvent } from "../domain/Event.ts"
 import type { Profile } from "../domain/Profile.ts"
-import type { Hold } from "../domain/Wallet.ts"
+import type { Hold, Wallet } from "../domain/Wallet.ts"
 import {
   type AppendUnknown,
   type EventUnreadable,
@@ -201,6 +201,12 @@ export class EventStore extends Context.Service<
      * (After a defect some of several commits may be in the log.)
      */
     readonly append: (commits: ReadonlyArray<Commit>) => Effect.Effect<ReadonlyArray<AppendOutcome>, AppendError>
+
+    /**
+     * These events of the wallet may soon be appended, by a commit with this very array: a store may encode
+     * what it can of them meanwhile. Comes again when the array has grown. Absent where that gains nothing.
+     */
+    readonly prepare?: ((events: ReadonlyArray<RecordedEvent>, wallet: Wallet) => void) | undefined
 
     /** Events of one stream with version > `after` (`-1`: from the first), upwards, at most `limit`. */
     readonly read: (

@@ -11,6 +11,7 @@ import { type AppendError, type AppendOutcome, type Claim, jointOutcome, type Me
 import { type ReadError, StoreDefect, AppendUnknown } from "../StoreError.ts"
 import { readFailure, classifyError, type ErrorClassOptions, appendFailure, immovable, unavailable } from "./Failure.ts"
 import { int4s, text, time, int8s, texts, uuids } from "./Parameters.ts"
+import type { PreparedEvents } from "./CommitBatch.ts"
 import { makeCommitWriter, type Sent } from "./CommitWriter.ts"
 
 export interface FenceView {
@@ -237,13 +238,16 @@ const againFor = (error: SqlError): "fenced" | "overtaken" | undefined => {
 export interface AppendOptions extends ErrorClassOptions {
   /** Search is in this database. Default `true`. */
   readonly words?: boolean | undefined
+  /** With the same words. */
+  readonly prepared?: PreparedEvents | undefined
 }
 
 type Append = (commits: ReadonlyArray<Commit>) => Effect.Effect<ReadonlyArray<AppendOutcome>, AppendError>
 
 /** Sends the statement. A failure to be sent again has written nothing. */
 const makeSend = (sql: PgClient, options: AppendOptions) => {
-  const write = makeCommitWriter(sql, { store: "log", words: options.words })
+  const { prepared, words } = options
+  const write = makeCommitWriter(sql, { store: "log", words, prepared })
   return (commits: ReadonlyArray<Commit>, { generation }: FenceView) =>
     Effect.catchTag(write("append", commits, { generation }), "SqlError", (error) => {
       const again = againFor(error)

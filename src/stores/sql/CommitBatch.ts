@@ -263,6 +263,50 @@ const addEvent = (
     .end()
 }
 
+/** Rows of events that are encoded before their append is made. */
+export class PreparedEvents {
+  private readonly rows = new WeakMap<ReadonlyArray<RecordedEvent>, PreparedRows>()
+  private readonly options: CommitBatchOptions
+
+  constructor(options: CommitBatchOptions) {
+    this.options = options
+  }
+
+  /** Encodes what has come to the array since. */
+  prepare(events: ReadonlyArray<RecordedEvent>, { currency }: Wallet): void {
+    const known = this.rows.get(events)
+    const rows = known?.rows ?? new CompositeArray(eventFields, events.length * eventBytes)
+    for (let at = known?.count ?? 0; at < events.length; at++) addEvent(rows, 0, events[at]!, currency, this.options)
+    if (known === undefined) this.rows.set(events, { rows, count: events.length })
+    else known.count = events.length
+  }
+
+  /** Those of the first so many events. */
+  of(events: ReadonlyArray<RecordedEvent>): PreparedRows | undefined {
+    return this.rows.get(events)
+  }
+}
+
+interface PreparedRows {
+  readonly rows: CompositeArray
+  count: number
+}
+
+/** All of a commit, those that are prepared by copying them. */
+const addEvents = (
+  rows: CompositeArray,
+  number: number,
+  { events, wallet }: Commit,
+  options: CommitBatchOptions,
+  prepared: PreparedEvents | undefined
+): void => {
+  const ready = prepared?.of(events)
+  if (ready !== undefined) rows.addAll(ready.rows, number)
+  for (let at = ready?.count ?? 0; at < events.length; at++) {
+    addEvent(rows, number, events[at]!, wallet.currency, options)
+  }
+}
+
 /** Rows of holds, as JSON; there are few of them. */
 interface HoldRows {
   readonly placed: Array<unknown>
@@ -425,8 +469,12 @@ export interface CommitBatch {
   readonly parts: CommitParts
 }
 
-/** The rows of these commits, numbered from 1 in their order. */
-export const commitBatch = (commits: ReadonlyArray<Commit>, options: CommitBatchOptions): CommitBatch => {
+/** The rows of these commits, numbered from 1 in their order. `prepared`: with the same options. */
+export const commitBatch = (
+  commits: ReadonlyArray<Commit>,
+  options: CommitBatchOptions,
+  prepared?: PreparedEvents
+): CommitBatch => {
   const size = commits.reduce((events, commit) => events + commit.events.length, 0)
   const commitRows = new CompositeArray(commitFields, commits.length * commitBytes)
   const eventRows = new CompositeArray(eventFields, size * eventBytes)
@@ -449,10 +497,7 @@ export const commitBatch = (commits: ReadonlyArray<Commit>, options: CommitBatch
     if (unsure !== null) isUnsure = true
     if (commit.expectedVersion === -1) creates = true
     else if (isDetailed) details = true
-    const { currency } = commit.wallet
-    if (joint === undefined) {
-      for (const recorded of commit.events) addEvent(eventRows, number, recorded, currency, options)
-    }
+    if (joint === undefined) addEvents(eventRows, number, commit, options, prepared)
     addHolds(holds, number, commit)
     addTransfers(transfers, number, commit, place)
     addLegs(legs, number, commit, place, options.words)

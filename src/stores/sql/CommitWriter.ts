@@ -10,7 +10,7 @@ import type { SqlError } from "effect/sql/SqlError"
 import { allMembers, type Commit } from "../../domain/Commit.ts"
 import type { Checkpoint } from "../Persistence.ts"
 import { type ReadError, StoreDefect, type StoreName } from "../StoreError.ts"
-import { type CommitBatch, commitBatch } from "./CommitBatch.ts"
+import { type CommitBatch, commitBatch, type PreparedEvents } from "./CommitBatch.ts"
 import { type CommitPurpose, type CommitStatement, commitStatement, type Slot } from "./CommitStatement.ts"
 import { readFailure } from "./Failure.ts"
 import { int4s, int8, text } from "./Parameters.ts"
@@ -165,9 +165,11 @@ export interface CommitWriterOptions {
   readonly store: StoreName
   /** Search is in this database. Default `true`. */
   readonly words?: boolean | undefined
+  /** Of appends, with the same words. */
+  readonly prepared?: PreparedEvents | undefined
 }
 
-export const makeCommitWriter = (sql: PgClient, { store, words = true }: CommitWriterOptions) => {
+export const makeCommitWriter = (sql: PgClient, { prepared, store, words = true }: CommitWriterOptions) => {
   const parameters = makeParameters(sql, store)
   const textOf = makeTexts()
 
@@ -178,7 +180,7 @@ export const makeCommitWriter = (sql: PgClient, { store, words = true }: CommitW
   ): Effect.Effect<Sent, SqlError | ReadError> =>
     Effect.flatMap(parameters, (parametersOf) => {
       const commits = [...allMembers(given)].sort(byWallet)
-      const batch = commitBatch(commits, { log: purpose === "append", words })
+      const batch = commitBatch(commits, { log: purpose === "append", words }, purpose === "append" ? prepared : undefined)
       const of: CommitStatement = { ...batch.parts, purpose, checkpoint: further.checkpoint !== undefined }
       return Effect.map(sql.unsafe<SentRow>(textOf(of), parametersOf(batch, slotsOf(of), further)), ([row]) =>
         sentOf(commits, batch, row!)

@@ -32,6 +32,9 @@ for (const [value, digit] of [..."ABCDEF"].entries()) hexValue[digit.charCodeAt(
 
 const headerBytes = 20
 
+/** From an element's start to the value of its first field: behind its size, its number of fields, the field's type and size. */
+const firstValue = 16
+
 export class CompositeArray {
   #bytes: Buffer
   #at = headerBytes
@@ -150,6 +153,20 @@ export class CompositeArray {
       this.#int16(number)
       to += 4
     }
+    return this
+  }
+
+  /** Adds the elements of another array, whose first field is an `int4`: it is `number` in all of them. */
+  addAll(other: CompositeArray, number: number): this {
+    const size = other.#at - headerBytes
+    this.#reserve(size)
+    other.#bytes.copy(this.#bytes, this.#at, headerBytes, other.#at)
+    const end = this.#at + size
+    for (let start = this.#at; start < end; start += 4 + this.#bytes.readInt32BE(start)) {
+      this.#bytes.writeInt32BE(number, start + firstValue)
+    }
+    this.#at = end
+    this.#elements += other.#elements
     return this
   }
 

@@ -21,6 +21,7 @@ import {
 } from "../EventStore.ts"
 import { AppendUnknown, type EventUnreadable, StoreDefect } from "../StoreError.ts"
 import { isCopy, make as makeAppend, makeFence } from "./Append.ts"
+import { PreparedEvents } from "./CommitBatch.ts"
 import { type ErrorClassOptions, reading, withinReadLimit, withTimeLimit } from "./Failure.ts"
 import { int4, int8, text, time } from "./Parameters.ts"
 import { ReadConnections } from "./ReadConnections.ts"
@@ -135,7 +136,8 @@ export const make = Effect.fnUntraced(function* (
   const read = reading("log", readMillis)
   const inTurn = yield* ReadConnections
   const fence = makeFence(sql)
-  const append = makeAppend(sql, fence, options)
+  const prepared = new PreparedEvents({ log: true, words: options.words ?? true })
+  const append = makeAppend(sql, fence, { ...options, prepared })
   const limited = withTimeLimit(
     appendMillis,
     (): AppendError => new AppendUnknown({ reason: `no answer within ${appendMillis} ms` })
@@ -166,6 +168,7 @@ export const make = Effect.fnUntraced(function* (
   return EventStore.of({
     writesPersistence: options.persistence ?? true,
     append: (commits) => (commits.length === 0 ? Effect.succeed([]) : limited(append(commits))),
+    prepare: (events, wallet) => prepared.prepare(events, wallet),
     read: (walletId, { after, limit }) =>
       Effect.flatMap(events(readStream, [text(walletId), int8(after), int8(limit)]), (rows) =>
         Effect.fromResult(Result.all(rows.map(recordedOf)))
