@@ -12,7 +12,7 @@ import type { CommandKey } from "../domain/Event.ts"
 import { OperationRefused } from "../stores/StoreError.ts"
 import { type BatchPlan, planBatch } from "./BatchPlan.ts"
 import { committed } from "./CommittedBatch.ts"
-import { type Decided, DecidedAhead } from "./DecideAhead.ts"
+import { type Decided, DecidedAhead, type Moment as AheadMoment } from "./DecideAhead.ts"
 import * as EngineMetrics from "./EngineMetrics.ts"
 import { giveBack, joinTransfers } from "./JointTransfers.ts"
 import { keysInDoubt, lookUpKeys, memoryIsSure, seenWithoutAsking } from "./KeyLookup.ts"
@@ -85,11 +85,9 @@ const tryBatch = function* (
 }
 
 /** Under which a batch is decided. */
-interface Moment {
+interface Moment extends AheadMoment {
   readonly attempt: Attempt
-  readonly epoch: number
   readonly isolated: boolean
-  readonly now: number
 }
 
 interface Append {
@@ -116,9 +114,10 @@ const append = function* (
   const done = join?.plan ?? plan
   actor.submitted = true
   const commit = commitOf(actor, done, epoch, unsure, join?.joint)
-  if (!context.pipeline.separate && !isolated) startAhead(actor, context, done, epoch)
+  if (!isolated) startAhead(actor, context, done, epoch)
   const outcome = yield* context.writer.submit(commit, { isolated, bytes: join?.bytes ?? bytes })
-  endAhead(actor, outcome)
+  if (outcome._tag === "Appended") stopAhead(actor)
+  else dropAhead(actor)
   if (join !== undefined) giveBack(join, outcome, context)
   return { done, outcome }
 }
@@ -195,39 +194,52 @@ const decideNow = function* (
   return { batch, plan, unsure: keys.unsure }
 }
 
-/** What was decided ahead, while the append before was in flight; whatever becomes of it, it is gone then. */
+/** What was decided ahead, while the append before was in flight, if it is that which is in hand. */
 const takeAhead = (actor: WalletActor, context: ActorContext, moment: Moment): Decided | undefined => {
   const { ahead } = actor
   if (ahead === undefined) return undefined
   actor.ahead = undefined
-  return moment.isolated || moment.attempt !== firstAttempt ? undefined : ahead.take(actor, context, moment)
+  const taken = moment.isolated || moment.attempt !== firstAttempt ? undefined : ahead.take(actor, context, moment)
+  if (taken === undefined) ahead.drop(actor)
+  return taken
 }
 
 /** From now on, until the append is decided, what fills the mailbox is decided for the next one. */
 const startAhead = (actor: WalletActor, context: ActorContext, next: BatchPlan, epoch: number): void => {
-  const { bounds, clock } = context
+  const { bounds, clock, writer } = context
   const { mailbox } = actor
+  const goOn = (): void => {
+    const now = Math.floor(clock.currentTimeMillisUnsafe())
+    actor.ahead ??= new DecidedAhead(next, { epoch, now })
+    mailbox.enough = mailbox.size + bounds.aheadCommands
+    if (!actor.ahead.goOn(actor, context, now)) stopAhead(actor)
+  }
   mailbox.enough = bounds.aheadCommands
   mailbox.onEnough = () => {
     try {
-      const now = Math.floor(clock.currentTimeMillisUnsafe())
-      actor.ahead ??= new DecidedAhead(next, epoch, now)
-      const more = actor.ahead.goOn(actor, context, now)
-      mailbox.enough = more === undefined ? Number.POSITIVE_INFINITY : mailbox.size + more
+      goOn()
     } catch {
       // Decided in its turn it is met again, where it can be told.
-      actor.ahead = undefined
-      mailbox.enough = Number.POSITIVE_INFINITY
+      dropAhead(actor)
     }
   }
-  if (mailbox.size >= mailbox.enough) context.writer.afterSend(() => mailbox.onEnough?.())
+  const { onEnough } = mailbox
+  if (mailbox.size < mailbox.enough) return
+  // What waits already is decided when the append is on its way, which must not wait for that.
+  writer.afterSend(() => {
+    if (mailbox.onEnough === onEnough) onEnough()
+  })
 }
 
-const endAhead = (actor: WalletActor, outcome: WriteOutcome): void => {
-  const { mailbox } = actor
-  if (outcome._tag !== "Appended") actor.ahead = undefined
+const stopAhead = ({ mailbox }: WalletActor): void => {
   mailbox.enough = Number.POSITIVE_INFINITY
   mailbox.onEnough = undefined
+}
+
+const dropAhead = (actor: WalletActor): void => {
+  stopAhead(actor)
+  actor.ahead?.drop(actor)
+  actor.ahead = undefined
 }
 
 const commitOf = (

@@ -15,6 +15,7 @@ import type { CommandKey } from "../domain/Event.ts"
 import type { KeyLookup, SeenKey } from "../stores/Persistence.ts"
 import { StoreDefect } from "../stores/StoreError.ts"
 import type { CommandError } from "./EngineError.ts"
+import type { KeyWindow } from "./KeyWindow.ts"
 import { type Envelope, noKey, type Resend } from "./Mailbox.ts"
 import type { ActorContext, WalletActor } from "./WalletActor.ts"
 import { contended, load } from "./WalletLoading.ts"
@@ -35,6 +36,10 @@ export const memoryIsSure: KeyAnswers = { seen: undefined, unsure: nothing }
 /** Loads of one look-up: more mean that another writer keeps ahead. */
 const loadTries = 3
 
+/** Whether memory alone cannot tell the key to be new. */
+export const isInDoubt = (keys: KeyWindow, key: CommandKey): boolean =>
+  keys.coversFrom > 0 && keys.get(key) === undefined && keys.mayHaveForgotten(key) && key !== noKey
+
 /** The keys of a batch that memory alone cannot tell to be new. A key may be named twice. */
 export const keysInDoubt = (actor: WalletActor, batch: ReadonlyArray<Envelope>): ReadonlyArray<CommandKey> => {
   const keys = actor.keys!
@@ -43,9 +48,7 @@ export const keysInDoubt = (actor: WalletActor, batch: ReadonlyArray<Envelope>):
   let resends: Set<Resend> | undefined
   for (const { key, resend } of batch) {
     if (resend !== undefined) (resends ??= new Set()).add(resend)
-    if (keys.get(key) !== undefined || !keys.mayHaveForgotten(key) || key === noKey) continue
-    doubts ??= []
-    doubts.push(key)
+    if (isInDoubt(keys, key)) (doubts ??= []).push(key)
   }
   if (resends === undefined) return doubts ?? nothing
   // Those that came after one may be in no batch any more, or in a later one.

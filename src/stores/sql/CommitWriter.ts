@@ -180,7 +180,11 @@ export const makeCommitWriter = (sql: PgClient, { prepared, store, words = true 
   ): Effect.Effect<Sent, SqlError | ReadError> =>
     Effect.flatMap(parameters, (parametersOf) => {
       const commits = [...allMembers(given)].sort(byWallet)
-      const batch = commitBatch(commits, { log: purpose === "append", words }, purpose === "append" ? prepared : undefined)
+      const batch = commitBatch(
+        commits,
+        { log: purpose === "append", words },
+        purpose === "append" ? prepared : undefined
+      )
       const of: CommitStatement = { ...batch.parts, purpose, checkpoint: further.checkpoint !== undefined }
       return Effect.map(sql.unsafe<SentRow>(textOf(of), parametersOf(batch, slotsOf(of), further)), ([row]) =>
         sentOf(commits, batch, row!)

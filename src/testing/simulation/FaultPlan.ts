@@ -58,6 +58,8 @@ const drawn = (random: SeededRandom): ActorBounds => ({
   mailboxCommands: random.pick([2, 8, 64]),
   nodeCommands: random.pick([8, 1_000]),
   batchCommands: random.pick([1, 3, 16]),
+  aheadCommands: random.pick([1, 1, 4]),
+  aheadMillis: random.pick([5, 250]),
   appendCommits: random.pick([1, 2, 8]),
   jointWallets: random.pick([0, 1, 4, 16]),
   jointEvents: random.pick([2, 8, 1_000]),
