@@ -67,7 +67,8 @@ const tryBatch = function* (
   const behindMillis = (actor.wallet?.updatedAt ?? 0) - now
   if (behindMillis > context.bounds.clockSkewMillis) yield* reportClock(actor, behindMillis)
   const moment = { attempt, epoch, isolated: isIsolated(actor, now, context.bounds), now }
-  const decided = takeAhead(actor, context, moment) ?? (yield* decideNow(actor, context, moment))
+  const ahead = actor.ahead === undefined ? undefined : yield* takeAhead(actor, context, actor.ahead, moment)
+  const decided = ahead ?? (yield* decideNow(actor, context, moment))
   const { batch, plan } = decided
   if (plan.verdicts.length === 0) {
     yield* untilPersisted(actor)
@@ -195,12 +196,16 @@ const decideNow = function* (
 }
 
 /** What was decided ahead, while the append before was in flight, if it is that which is in hand. */
-const takeAhead = (actor: WalletActor, context: ActorContext, moment: Moment): Decided | undefined => {
-  const { ahead } = actor
-  if (ahead === undefined) return undefined
+const takeAhead = function* (
+  actor: WalletActor,
+  context: ActorContext,
+  ahead: DecidedAhead,
+  moment: Moment
+): Effect.fn.Return<Decided | undefined> {
   actor.ahead = undefined
   const taken = moment.isolated || moment.attempt !== firstAttempt ? undefined : ahead.take(actor, context, moment)
   if (taken === undefined) ahead.drop(actor)
+  yield* Metric.update(EngineMetrics.decidedAhead, taken === undefined ? "Dropped" : "Taken")
   return taken
 }
 

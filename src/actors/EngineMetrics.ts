@@ -34,6 +34,11 @@ export const appendOutcomes = Metric.frequency("wallet_append_outcomes_total", {
   preregisteredWords: ["Appended", "Conflict", "Fenced", "KeySeen", "Refused", "Failed"]
 })
 
+export const decidedAhead = Metric.frequency("wallet_batches_ahead_total", {
+  description: "Batches decided while the wallet's append before was in flight: Taken, or Dropped and decided anew",
+  preregisteredWords: ["Taken", "Dropped"]
+})
+
 export const keyLookUps = Metric.counter("wallet_key_lookups_total", {
   description: "Queries for idempotency keys that memory could not tell to be new, each for all wallets that waited",
   incremental: true

@@ -29,7 +29,7 @@ export class UnpersistedEvents {
 
   /** The event is in the log. The plan that made it has counted its share of `provisional`. */
   add(recorded: RecordedEvent): void {
-    if (this.refusedEarly.delete(recorded.version)) this.refused.set(recorded.version, recorded)
+    if (this.refusedEarly.delete(recorded.version)) this.hold(recorded)
     else this.events.push(recorded)
   }
 
@@ -57,7 +57,7 @@ export class UnpersistedEvents {
   refuse(version: number): void {
     if (this.reversedEarly.has(version)) return
     const refused = this.take(version)
-    if (refused !== undefined) this.refused.set(version, refused)
+    if (refused !== undefined) this.hold(refused)
     else if (!this.refused.has(version)) this.refusedEarly.add(version)
   }
 
@@ -73,6 +73,12 @@ export class UnpersistedEvents {
     if (refused === undefined) this.reversedEarly.add(version)
     this.refused.delete(version)
     this.provisional.remove(operation.event)
+  }
+
+  /** Until its reversal is in the log. */
+  private hold(refused: RecordedEvent): void {
+    this.refused.set(refused.version, refused)
+    this.provisional.refuse(refused)
   }
 
   /** Out of those that Persistence has neither accepted nor refused. */

@@ -12,9 +12,9 @@ import {
 import type { Command } from "./Command.ts"
 import type { RecordedEvent } from "./Event.ts"
 import {
-  buildsOnNothing,
   type EventKinds,
   freesNothing,
+  needsRefunds,
   needsUnfrozen,
   noTrace,
   received,
@@ -160,6 +160,9 @@ export const refundsReturned = ({ event }: RecordedEvent): string | undefined =>
 const evolve = (wallet: Wallet, recorded: RecordedEvent, { amount, refundOf }: RefundEvent): Wallet =>
   refundedChange(moved(wallet, recorded), recorded, [{ refund: { of: refundOf, leg: 0 }, amount }])
 
+/** A transaction is a whole of its own. */
+const ownRefund = ({ refundOf }: RefundEvent): RefundedLeg => ({ of: refundOf, leg: 0 })
+
 export const refundEvents: EventKinds<RefundEvent> = {
   RefundReceived: {
     evolve,
@@ -178,7 +181,7 @@ export const refundEvents: EventKinds<RefundEvent> = {
       freedAtMost: freesNothing,
       trace: noTrace
     },
-    buildsOn: buildsOnNothing
+    buildsOn: (traces, event) => needsRefunds(traces, [ownRefund(event)])
   },
   RefundPaid: {
     evolve,
@@ -197,6 +200,6 @@ export const refundEvents: EventKinds<RefundEvent> = {
       freedAtMost: freesNothing,
       trace: noTrace
     },
-    buildsOn: needsUnfrozen
+    buildsOn: (traces, event) => needsUnfrozen(traces) || needsRefunds(traces, [ownRefund(event)])
   }
 }

@@ -25,13 +25,14 @@ import {
   type EventKinds,
   freesNothing,
   needsCreditsUnfrozen,
+  needsRefunds,
   needsUnfrozen,
   nothing,
   noTrace,
   received,
   spent,
-  transaction,
-  type Traces
+  type Traces,
+  transaction
 } from "./EventKind.ts"
 import { type HoldCapturedTo, holdTrace, holdWith, type OpenHold, progressAfterReturn } from "./Hold.ts"
 import { exceededRefund, refundedChange, refundLeft } from "./RefundRules.ts"
@@ -367,7 +368,8 @@ const transferSent: EventKind<TransferSent> = {
     freedAtMost: freesNothing,
     trace: (event) => transferTrace(event.transferId)
   },
-  buildsOn: (traces, event) => needsUnfrozen(traces) || needsTransfer(traces, event)
+  buildsOn: (traces, event) =>
+    needsUnfrozen(traces) || needsTransfer(traces, event) || needsRefunds(traces, [event.refund])
 }
 
 const transferReceived: EventKind<TransferReceived> = {

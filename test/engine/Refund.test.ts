@@ -1,9 +1,13 @@
 /** Refunds of transactions: part by part up to the original and never beyond, whoever asks, whatever is cut off between. */
 import { assert, describe, it } from "@effect/vitest"
+import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
 import { create, credit, debit } from "../support/EngineCalls.ts"
+import type * as Faults from "../support/FaultyEventStore.ts"
 import { assertVerified, install, installNode, until } from "../support/Installation.ts"
 import { balances, count, modes, refund, refundedOf, within } from "../support/RefundCalls.ts"
+import { refusing } from "../support/Separate.ts"
 import { assertConserved, fund, pass, send } from "../support/TransferCalls.ts"
 
 for (const [where, separate] of modes) {
@@ -287,6 +291,38 @@ describe("a refund where Persistence is behind the log", () => {
       const nothing = yield* within(1, Effect.flip(refund(node, transaction.id, "r3")))
       assert.deepInclude(nothing, { _tag: "RefundExceeded", refundable: 0n })
       assert.strictEqual(assertConserved(installation), 0n)
+      yield* assertVerified(installation)
+    })
+  )
+
+  it.effect("that a rule refuses still counts until it is reversed: another one waits for that", () =>
+    Effect.gen(function* () {
+      const { installation, node } = yield* installNode({
+        separate: true,
+        rule: refusing("RefundReceived", (amount) => amount === 13n)
+      })
+      yield* within(1, fund(node, ["a"], 100n))
+      const { transaction } = yield* within(1, debit(node, "a", 13n, "d"))
+      const mayReverse = yield* Deferred.make<void>()
+      // The reversal reads what it takes back, version 3.
+      const held: Faults.ReadFault = (read) => Effect.andThen(Deferred.await(mayReverse), read)
+      const isReversal = () => node.log.reads.at(-1)?.after === 2
+      node.log.draw = { append: () => undefined, read: () => (isReversal() ? held : undefined) }
+      const refused = yield* Effect.forkChild(Effect.flip(refund(node, transaction.id, "r1")))
+      yield* until(isReversal, "the reversal is on its way")
+      yield* within(1, credit(node, "a", 1n, "later"))
+      const second = yield* Effect.forkChild(refund(node, transaction.id, "r2", 12n))
+      yield* pass(1)
+      assert.strictEqual(count(installation, "a", "RefundReceived"), 1)
+      yield* Deferred.succeed(mayReverse, undefined)
+      assert.strictEqual((yield* within(3, Fiber.join(refused)))._tag, "OperationReversed")
+      assert.strictEqual((yield* within(3, Fiber.join(second))).transaction.amount, 12n)
+      assert.deepStrictEqual(installation.types("a").slice(-4), [
+        "RefundReceived",
+        "WalletCredited",
+        "OperationReversed",
+        "RefundReceived"
+      ])
       yield* assertVerified(installation)
     })
   )

@@ -97,6 +97,8 @@ export interface FaultyEventStore {
   draw: { readonly append: () => AppendFault | undefined; readonly read: () => ReadFault | undefined } | undefined
   /** Every append that was asked for, retries included. */
   readonly appends: Array<ReadonlyArray<Commit>>
+  /** How many events it was told may soon be appended, each time. */
+  readonly prepared: Array<number>
   /** Every read of a stream. */
   readonly reads: Array<{ readonly walletId: string; readonly after: number }>
   /** Every look-up of commands that took place earlier, by how many; only where the log tells them. */
@@ -119,6 +121,7 @@ export const make = (
   const readFaults: Array<ReadFault> = []
   const raiseFaults: FaultyEventStore["raiseFaults"] = []
   const appends: Array<ReadonlyArray<Commit>> = []
+  const prepared: Array<number> = []
   const reads: FaultyEventStore["reads"] = []
   const pastReads: Array<number> = []
   const pastCommands = tellsPast ? inner.pastCommands : undefined
@@ -134,6 +137,7 @@ export const make = (
     raiseFaults,
     draw: undefined,
     appends,
+    prepared,
     reads,
     pastReads,
     kill: () => {
@@ -150,6 +154,7 @@ export const make = (
             return fault === undefined ? write : fault(write, commits)
           })
         ),
+      prepare: (events) => prepared.push(events.length),
       read: (walletId, options) => {
         reads.push({ walletId, after: options.after })
         const read = Effect.tap(inner.read(walletId, options), (page) => {

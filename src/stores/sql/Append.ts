@@ -11,7 +11,7 @@ import { type AppendError, type AppendOutcome, type Claim, jointOutcome, type Me
 import { type ReadError, StoreDefect, AppendUnknown } from "../StoreError.ts"
 import { readFailure, classifyError, type ErrorClassOptions, appendFailure, immovable, unavailable } from "./Failure.ts"
 import { int4s, text, time, int8s, texts, uuids } from "./Parameters.ts"
-import type { PreparedEvents } from "./CommitBatch.ts"
+import type { PreparedEvents } from "./EventRows.ts"
 import { makeCommitWriter, type Sent } from "./CommitWriter.ts"
 
 export interface FenceView {

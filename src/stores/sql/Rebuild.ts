@@ -9,15 +9,8 @@ import { walletTag } from "../../domain/WalletTag.ts"
 import { walletWords } from "../SearchWords.ts"
 import { type ReadError, StoreDefect } from "../StoreError.ts"
 import type { DerivedWallet, RowReplacement } from "../WalletRows.ts"
-import {
-  freezeJson,
-  holdJson,
-  isoTime,
-  legRowsJson,
-  metadataOf,
-  transferJson,
-  transferWalletsJson
-} from "./CommitBatch.ts"
+import { freezeJson, holdJson, isoTime, legRowsJson, transferJson, transferWalletsJson } from "./CommitBatch.ts"
+import { metadataOf } from "./EventRows.ts"
 import { readFailure } from "./Failure.ts"
 import { texts, int8, int8s, text } from "./Parameters.ts"
 import { holdRecord, legRecord, transferRecord, wordsOfRecord } from "./Rows.ts"

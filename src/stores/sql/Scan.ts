@@ -22,7 +22,7 @@ import {
   type WalletRange,
   type RowScan
 } from "../WalletRows.ts"
-import { wordsOf } from "./CommitBatch.ts"
+import { wordsOf } from "./EventRows.ts"
 import { columnsOf, wrongColumn } from "./EventColumns.ts"
 import { int8, int8s, text, texts } from "./Parameters.ts"
 import {

@@ -21,7 +21,7 @@ import {
 } from "../EventStore.ts"
 import { AppendUnknown, type EventUnreadable, StoreDefect } from "../StoreError.ts"
 import { isCopy, make as makeAppend, makeFence } from "./Append.ts"
-import { PreparedEvents } from "./CommitBatch.ts"
+import { PreparedEvents } from "./EventRows.ts"
 import { type ErrorClassOptions, reading, withinReadLimit, withTimeLimit } from "./Failure.ts"
 import { int4, int8, text, time } from "./Parameters.ts"
 import { ReadConnections } from "./ReadConnections.ts"

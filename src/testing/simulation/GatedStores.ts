@@ -6,12 +6,13 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type { Commit } from "../../domain/Commit.ts"
+import type { RecordedEvent } from "../../domain/Event.ts"
 import { EventStore, type AppendError, type AppendOutcome } from "../../stores/EventStore.ts"
 import { Persistence, type PersistOutcome, type Withdrawn } from "../../stores/Persistence.ts"
 import { AppendUnknown, type ReadError, type StoreDefect, type StoreUnavailable } from "../../stores/StoreError.ts"
 import type { Step } from "./Faults.ts"
 import { away, type Caller, type GatedCall, Passage } from "./GatedCall.ts"
-import { drawFault, type Trial } from "./Trial.ts"
+import { drawFault, type RareCounts, type Trial } from "./Trial.ts"
 
 export const gatedStores = (trial: Trial, caller: Caller) => {
   const gate = <A, E>(call: GatedCall<A, E>): Effect.Effect<A, E | StoreUnavailable | StoreDefect> =>
@@ -54,12 +55,37 @@ const describeCommits = (commits: ReadonlyArray<Commit>): string =>
     )
     .join(", ")
 
+/** Counts what a node decides ahead: it is told by what it has prepared for the log. */
+class AheadCount {
+  private readonly prepared = new WeakSet<ReadonlyArray<RecordedEvent>>()
+  private readonly rare: RareCounts
+
+  constructor({ rare }: Trial) {
+    this.rare = rare
+  }
+
+  readonly prepare = (events: ReadonlyArray<RecordedEvent>): void => {
+    if (this.prepared.has(events)) return
+    this.prepared.add(events)
+    this.rare.ahead++
+    this.rare.dropped++
+  }
+
+  /** Tries again included, but for the first. */
+  sent(commits: ReadonlyArray<Commit>): void {
+    for (const { events } of commits) if (this.prepared.delete(events)) this.rare.dropped--
+  }
+}
+
 const gatedLog = (trial: Trial, gate: Gate, reading: Reading): EventStore["Service"] => {
   const inner = trial.log
+  const ahead = new AheadCount(trial)
   return EventStore.of({
     writesPersistence: inner.writesPersistence,
-    append: (commits) =>
-      gate<Effect.Success<ReturnType<typeof inner.append>>, AppendError>({
+    prepare: ahead.prepare,
+    append: (commits) => {
+      ahead.sent(commits)
+      return gate<Effect.Success<ReturnType<typeof inner.append>>, AppendError>({
         step: "append",
         store: "log",
         what: () => describeCommits(commits),
@@ -70,7 +96,8 @@ const gatedLog = (trial: Trial, gate: Gate, reading: Reading): EventStore["Servi
           countRefused(trial, "append", exit)
           countRare(trial, commits, exit)
         }
-      }),
+      })
+    },
     read: (walletId, options) =>
       reading("read", "log", `${walletId} after ${options.after}`, inner.read(walletId, options)),
     ...(inner.pastCommands === undefined ? {} : { pastCommands: gatedPast(inner.pastCommands, reading) }),

@@ -36,7 +36,7 @@ export const noSeeds: SeedReport = {
   events: 0,
   faults: 0,
   takeovers: 0,
-  rare: { unsure: 0, seen: 0, gathered: 0, joint: 0, withheld: 0 },
+  rare: { unsure: 0, seen: 0, gathered: 0, joint: 0, withheld: 0, ahead: 0, dropped: 0 },
   policies: { asked: 0, rejected: 0 },
   least: { commands: Infinity, faults: Infinity, takeovers: Infinity },
   elapsed: 0,
@@ -77,7 +77,9 @@ export const sum = (one: SeedReport, other: SeedReport): SeedReport => ({
     seen: one.rare.seen + other.rare.seen,
     gathered: one.rare.gathered + other.rare.gathered,
     joint: one.rare.joint + other.rare.joint,
-    withheld: one.rare.withheld + other.rare.withheld
+    withheld: one.rare.withheld + other.rare.withheld,
+    ahead: one.rare.ahead + other.rare.ahead,
+    dropped: one.rare.dropped + other.rare.dropped
   },
   policies: {
     asked: one.policies.asked + other.policies.asked,
@@ -119,6 +121,7 @@ export const reportLines = (report: SeedReport): ReadonlyArray<string> => {
     `${rare.unsure} commits with keys that memory was not sure of, ${rare.seen} left out since one was there, ` +
       `${rare.gathered} queries for keys of several wallets`,
     `${rare.joint} appends of wallets that belong together, ${rare.withheld} left out for one of the others`,
+    `${rare.ahead} batches decided ahead of their append, ${rare.dropped} dropped and decided anew`,
     `${policies.asked} commands of which policies were asked, ${policies.rejected} answers that one was against it`,
     `each seed at least: ${least.commands} commands, ${least.faults} faults, ${least.takeovers} take-overs`,
     failed.length === 0

@@ -101,7 +101,7 @@ const makeTrial = (seed: number, given: Partial<FaultPlan>, tried: PolicyTrial |
     outage: { log: 0, persistence: 0 },
     failedStarts: 0,
     losses: 0,
-    rare: { unsure: 0, seen: 0, gathered: 0, joint: 0, withheld: 0 },
+    rare: { unsure: 0, seen: 0, gathered: 0, joint: 0, withheld: 0, ahead: 0, dropped: 0 },
     foreign: 0
   }
 }

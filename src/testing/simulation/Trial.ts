@@ -26,6 +26,10 @@ export interface RareCounts {
   joint: number
   /** … that were left out for one of the others. */
   withheld: number
+  /** Batches that were decided while the append before was in flight. */
+  ahead: number
+  /** … and were not what was appended then. */
+  dropped: number
 }
 
 export interface Trial {

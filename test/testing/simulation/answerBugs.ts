@@ -36,8 +36,8 @@ export const answers: ReadonlyArray<PlantedBug> = [
     change("actors/BatchPlan.ts", "wallet.version !== envelope.ifVersion", "batchStart !== envelope.ifVersion"),
     change(
       "actors/BatchPlan.ts",
-      "  let current = start\n",
-      "  let current = start\n  batchStart = start.wallet?.version\n"
+      "    const overtaken = overtakenKeys(batch, context)\n",
+      "    const overtaken = overtakenKeys(batch, context)\n    batchStart = this.current.wallet?.version\n"
     ),
     change("actors/BatchPlan.ts", "const judge = (", "let batchStart: number | undefined\nconst judge = (")
   )

@@ -2,6 +2,7 @@
  * Bugs as they are really made, each a change of some text of the engine: the simulation has
  * to find every one of them, or it proves nothing; unit tests those that it cannot meet.
  */
+import { plantedAhead } from "./plantedAhead.ts"
 import { plantedHolds } from "./plantedHolds.ts"
 import { plantedJoint } from "./plantedJoint.ts"
 import { plantedLegs } from "./plantedLegs.ts"
@@ -57,7 +58,7 @@ const keys: ReadonlyArray<PlantedBug> = [
   ),
   bug(
     "the same key twice in one batch has two effects",
-    change("actors/BatchPlan.ts", "    accepted.set(envelope.key, index)\n", "")
+    change("actors/BatchPlan.ts", "      accepted.set(envelope.key, verdicts.length - 1)\n", "")
   ),
   bug(
     "a replay answers with the balance of now",
@@ -139,7 +140,7 @@ const unsure: ReadonlyArray<PlantedBug> = [
     "a batch without events is not looked up",
     change(
       "actors/CommandBatch.ts",
-      "if (plan.events.length === 0 && keys.unsure.length > 0) return",
+      "if (plan.events.length === 0 && decided.unsure.length > 0) return",
       "if (plan.events.length < 0) return"
     )
   ),
@@ -228,7 +229,11 @@ const appends: ReadonlyArray<PlantedBug> = [
           Effect.flatMap(read(commits[0]!.walletId, { after: commits[0]!.expectedVersion, limit: 1 }), (found) =>
             Effect.fail(found.length > 0 ? error : new StoreUnavailable({ store: "log", reason: "it is not there", retryAfter: 100 })))),\n    bounds,\n`
     ),
-    change("actors/LogWriter.ts", "const { append } = yield* EventStore", "const { append, read } = yield* EventStore"),
+    change(
+      "actors/LogWriter.ts",
+      "const { append, head, prepare } = yield* EventStore",
+      "const { append, head, prepare, read } = yield* EventStore"
+    ),
     change(
       "actors/LogWriter.ts",
       `import { EventStore } from "../stores/EventStore.ts"\n`,
@@ -253,7 +258,7 @@ const appends: ReadonlyArray<PlantedBug> = [
   ),
   bug(
     "a command's time is the node's, also before the wallet's last event",
-    change("actors/CommandBatch.ts", "time: Math.max(options.now, actor.wallet?.updatedAt ?? 0),", "time: options.now,")
+    change("actors/PlanContext.ts", "time: Math.max(now, wallet?.updatedAt ?? 0),", "time: now,")
   )
 ]
 
@@ -459,6 +464,7 @@ const real: ReadonlyArray<PlantedBug> = [
 export const plantedBugs: ReadonlyArray<PlantedBug> = [
   ...transfers,
   ...plantedJoint,
+  ...plantedAhead,
   ...plantedLegs,
   ...plantedPolicies,
   ...plantedHolds,
