@@ -145,3 +145,14 @@ export type CommandError =
   | StoreUnavailable
   | StoreDefect
   | EventUnreadable
+
+const retryable = ["MailboxFull", "RateLimited", "StoreUnavailable", "VersionNotReached", "OutcomeUnknown"] as const
+
+/**
+ * The same again, a command with the same key, may succeed with nobody doing anything about it; it is `retryable` of the
+ * API's problems. `OutcomeUnknown` alone may have had an effect, and with the same key it has no second one.
+ */
+export const isRetryable = <E extends { readonly _tag: string }>(
+  error: E
+): error is Extract<E, { readonly _tag: (typeof retryable)[number] }> =>
+  (retryable as ReadonlyArray<string>).includes(error._tag)
