@@ -1,5 +1,5 @@
 import { Effect, Schedule } from "effect"
-import { WalletEngine } from "effect-wallet"
+import { isRetryable, WalletEngine } from "effect-wallet"
 
 const pay = (walletId: string, amount: bigint, orderId: string) =>
   Effect.gen(function* () {
@@ -8,7 +8,7 @@ const pay = (walletId: string, amount: bigint, orderId: string) =>
   }).pipe(
     // With the same key a retry is always safe, whatever has become of the first try.
     Effect.retry({
-      while: ({ _tag }) => _tag === "StoreUnavailable" || _tag === "OutcomeUnknown" || _tag === "MailboxFull",
+      while: isRetryable,
       schedule: Schedule.exponential("100 millis").pipe(Schedule.upTo({ duration: "30 seconds" }))
     }),
     Effect.map(() => "paid"),
