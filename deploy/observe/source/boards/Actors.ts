@@ -61,6 +61,13 @@ export const actors: Board = {
           queries: [query("{{instance}}", rate("wallet_append_wallets_count"))]
         }),
         lines({
+          id: 12,
+          title: "Batches decided ahead",
+          description: "Of busy wallets, while their append before was in flight. Dropped ones were decided anew.",
+          unit: "ops",
+          queries: [query("{{key}} {{instance}}", sumBy("instance, key", rate("wallet_batches_ahead_total")))]
+        }),
+        lines({
           id: 7,
           title: "Batches that had to wait",
           description: "They would build on an event that PostgreSQL has not accepted yet.",
