@@ -7,12 +7,9 @@ RUN npm ci --ignore-scripts --no-audit --no-fund
 COPY tsconfig.json tsconfig.build.json ./
 COPY src ./src
 COPY console ./console
+COPY deploy/package ./deploy/package
 # By this Node: the npm package `node`, which development uses, is not set up here.
-RUN node node_modules/.bin/tsc -p tsconfig.build.json \
-  && mkdir -p dist/http/docs \
-  && cp node_modules/openapi-explorer/dist/browser/openapi-explorer.min.js dist/http/docs/openapi-explorer.js \
-  && cp node_modules/openapi-explorer/LICENSE dist/http/docs/openapi-explorer.LICENSE \
-  && node console/build.ts
+RUN node node_modules/.bin/tsc -p tsconfig.build.json && node deploy/package/build.ts
 
 FROM node:26-bookworm-slim AS dependencies
 WORKDIR /app

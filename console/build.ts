@@ -65,7 +65,7 @@ const forgetOld = (): void => {
   for (const { path } of builds.slice(keptBuilds)) Fs.rmSync(path, { recursive: true, force: true })
 }
 
-const build = async (outDir: string): Promise<void> => {
+export const buildConsole = async (outDir: string): Promise<void> => {
   const { build: viteBuild } = await import("vite")
   await viteBuild(settings(outDir))
 }
@@ -75,7 +75,7 @@ const buildCached = async (): Promise<string> => {
   const made = Path.join(cache, stamp())
   if (Fs.existsSync(made)) return made
   const own = `${made}.${process.pid}`
-  await build(own)
+  await buildConsole(own)
   try {
     Fs.renameSync(own, made)
   } catch (error) {
@@ -95,7 +95,9 @@ const serve = async (): Promise<void> => {
   server.printUrls()
 }
 
-const [how] = process.argv.slice(2)
-if (how === "--cached") console.log(await buildCached())
-else if (how === "--serve") await serve()
-else await build(Path.join(root, "dist/console"))
+if (import.meta.main) {
+  const [how] = process.argv.slice(2)
+  if (how === "--cached") console.log(await buildCached())
+  else if (how === "--serve") await serve()
+  else await buildConsole(Path.join(root, "dist/console"))
+}

@@ -14,6 +14,7 @@ import { readdir, readFile } from "node:fs/promises"
 import { extname, join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { promisify } from "node:util"
+import { packageFile } from "../stores/PackageFile.ts"
 import { HttpConfig } from "./HttpConfig.ts"
 import { problemReply, toResponse } from "./HttpReply.ts"
 import { DocumentPlaces, makeStaticDocument, sendDocument, type StaticDocument } from "./StaticDocument.ts"
@@ -75,7 +76,18 @@ const build = (): Promise<string> => {
 }
 
 const folder = (): Promise<string> =>
-  import.meta.url.endsWith(".ts") ? build() : Promise.resolve(fileURLToPath(new URL("../console", import.meta.url)))
+  import.meta.url.endsWith(".ts")
+    ? build()
+    : Promise.resolve(
+        fileURLToPath(
+          packageFile({
+            asker: import.meta.url,
+            module: "http/ConsolePage",
+            beside: "../console",
+            packaged: "dist/console"
+          })
+        )
+      )
 
 const document = (path: string): Effect.Effect<StaticDocument> =>
   Effect.flatMap(

@@ -1,17 +1,27 @@
 /**
  * `/openapi.json`, and `/docs`: a page that shows it and sends requests, made by OpenAPI Explorer (npm's
- * `openapi-explorer`, Apache-2.0), which the build puts beside this module. All of it is from this origin and a browser
+ * `openapi-explorer`, Apache-2.0), built by `deploy/package/explorer.ts`. All of it is from this origin and a browser
  * is told to load nothing else; a key that is typed in stays in the page.
  */
 import * as Effect from "effect/Effect"
 import * as HttpRouter from "effect/http/HttpRouter"
+import { execFile } from "node:child_process"
 import { readFile } from "node:fs/promises"
+import { fileURLToPath } from "node:url"
+import { promisify } from "node:util"
+import { brotliDecompress } from "node:zlib"
 import { packageFile } from "../stores/PackageFile.ts"
 import { openApiDocument } from "./api/OpenApiDocument.ts"
 import { DocumentPlaces, makeStaticDocument, sendDocument } from "./StaticDocument.ts"
 
 /** Beside those of the definition; all by `GET`. */
 export const documentationPaths = ["/openapi.json", "/docs", "/docs/openapi-explorer.js"] as const
+
+/** Of the page's script, unpacked; it is a third of it. */
+const maxExplorerBytes = 1024 * 1024
+
+/** Milliseconds for a build from source, which takes less than one second where nothing else runs. */
+const buildMillis = 120_000
 
 /** Scripts of this origin alone. The page's elements have styles of their own, in their attributes. */
 const policy = [
@@ -45,16 +55,26 @@ const page = `<!doctype html>
 </html>
 `
 
-/** From source it is where npm has put it. */
-const explorer = (): URL =>
+/** From source it is built when it is first asked for, by a process of its own; in the package it is packed. */
+const explorer = (): Promise<Uint8Array> =>
   import.meta.url.endsWith(".ts")
-    ? new URL(import.meta.resolve("openapi-explorer/dist/browser/openapi-explorer.min.js"))
-    : packageFile({
-        asker: import.meta.url,
-        module: "http/DocumentationPage",
-        beside: "./docs/openapi-explorer.js",
-        packaged: "dist/http/docs/openapi-explorer.js"
-      })
+    ? promisify(execFile)(
+        process.execPath,
+        [fileURLToPath(new URL("../../deploy/package/explorer.ts", import.meta.url))],
+        {
+          encoding: "buffer",
+          maxBuffer: maxExplorerBytes,
+          timeout: buildMillis
+        }
+      ).then(({ stdout }) => stdout)
+    : readFile(
+        packageFile({
+          asker: import.meta.url,
+          module: "http/DocumentationPage",
+          beside: "./docs/openapi-explorer.js.br",
+          packaged: "dist/http/docs/openapi-explorer.js.br"
+        })
+      ).then((packed) => promisify(brotliDecompress)(packed, { maxOutputLength: maxExplorerBytes }))
 
 const secured = {
   "content-security-policy": policy,
@@ -70,10 +90,7 @@ const text = (contents: string): Effect.Effect<Uint8Array> => Effect.sync(() => 
 const contents: Readonly<Record<(typeof documentationPaths)[number], readonly [string, Effect.Effect<Uint8Array>]>> = {
   "/openapi.json": ["application/json", Effect.suspend(() => text(JSON.stringify(openApiDocument())))],
   "/docs": ["text/html; charset=utf-8", text(page)],
-  "/docs/openapi-explorer.js": [
-    "text/javascript; charset=utf-8",
-    Effect.promise((): Promise<Uint8Array> => readFile(explorer()))
-  ]
+  "/docs/openapi-explorer.js": ["text/javascript; charset=utf-8", Effect.promise(explorer)]
 }
 
 /** Each is made when it is first asked for, once: whoever asks and goes away leaves it to the next. */

@@ -8,6 +8,7 @@ import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
 import { Worker } from "node:worker_threads"
+import { packageFile } from "../stores/PackageFile.ts"
 import type { CommandLedger, PackedLedger } from "./CommandLedger.ts"
 import type { HttpTargetOptions } from "./HttpTarget.ts"
 import type { PackedHistogram } from "./LatencyHistogram.ts"
@@ -43,7 +44,13 @@ export type ThreadMessage =
   | { readonly _tag: "Done"; readonly tally: PackedTally; readonly ledger: PackedLedger }
 
 /** This module runs as `.ts` from source and as `.js` when published; the worker likewise. */
-const workerUrl = new URL(`../bin/loadWorker${import.meta.url.endsWith(".ts") ? ".ts" : ".js"}`, import.meta.url)
+const workerUrl = (): URL =>
+  packageFile({
+    asker: import.meta.url,
+    module: "load/LoadThreads",
+    beside: `../bin/loadWorker${import.meta.url.endsWith(".ts") ? ".ts" : ".js"}`,
+    packaged: "dist/bin/loadWorker.js"
+  })
 
 interface Counted {
   readonly tally: Tally
@@ -55,7 +62,7 @@ const startThread = Effect.fnUntraced(function* (start: ThreadStart) {
   const done = yield* Deferred.make<Extract<ThreadMessage, { readonly _tag: "Done" }>>()
   const counted: { tally: Tally | undefined } = { tally: undefined }
   const worker = yield* Effect.acquireRelease(
-    Effect.sync(() => new Worker(workerUrl, { workerData: start, execArgv: [], name: "effect-wallet-load" })),
+    Effect.sync(() => new Worker(workerUrl(), { workerData: start, execArgv: [], name: "effect-wallet-load" })),
     (worker) => Effect.promise(() => worker.terminate())
   )
   const broken = (why: unknown) => {

@@ -6,13 +6,16 @@ import { build, type Metafile } from "esbuild"
 import { spawn } from "node:child_process"
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
+import { gzipSync } from "node:zlib"
 import { createInterface } from "node:readline"
 import { afterAll, assert, beforeAll, describe, it } from "vitest"
 import { doors, writeCompiledApp } from "./compiledApp.ts"
 import { environment, packApp, type PackedApp, root } from "./packedApp.ts"
 
-/** Code, declarations and the page of the API; more is to be noticed. */
-const maxTarballBytes = 1_500_000
+/** Code, declarations and the page of the API, packed as npm does it; more is to be noticed. */
+const maxBytes = { withConsole: 930_000, withoutConsole: 670_000 }
+/** What a browser takes for the client, packed, beside effect. */
+const maxClientBytes = 30_000
 
 let given: PackedApp | undefined
 
@@ -42,19 +45,24 @@ const loadedAtStart = ({ outputs }: Metafile, file: string, seen = new Set<strin
 describe("the published package", () => {
   it("holds the program, the migrations and the documents, and nothing else", () => {
     const { packed, tarballBytes } = theApp()
-    for (const path of [
-      "dist/index.js",
-      "dist/index.d.ts",
-      "dist/bin/wallet.js",
-      "README.md",
-      "LICENSE",
-      "CHANGELOG.md"
-    ]) {
+    for (const path of ["dist/index.js", "dist/index.d.ts", "dist/bin/wallet.js", "README.md", "LICENSE"]) {
       assert.include(packed, path)
     }
-    assert.notInclude(packed, "dist/bin/bench.js")
-    console.log(`the tarball: ${Math.round(tarballBytes / 1_000)} kB`)
-    assert.isBelow(tarballBytes, maxTarballBytes)
+    assert.deepStrictEqual(
+      packed.filter((path) => /bench|simul/i.test(path)),
+      []
+    )
+    const consoleBytes = packed
+      .filter((path) => path.startsWith("dist/console/"))
+      .map((path) => gzipSync(readFileSync(join(root, path)), { level: 9 }).length)
+      .reduce((sum, bytes) => sum + bytes, 0)
+    const withoutConsole = tarballBytes - consoleBytes
+    console.log(
+      `the tarball: ${Math.round(tarballBytes / 1_000)} kB, ${Math.round(withoutConsole / 1_000)} without the console`
+    )
+    assert.isAbove(consoleBytes, 100_000)
+    assert.isBelow(tarballBytes, maxBytes.withConsole)
+    assert.isBelow(withoutConsole, maxBytes.withoutConsole)
     // Without the sources a map leads nowhere, and with them it is most of the package.
     assert.deepStrictEqual(
       packed.filter((path) => path.endsWith(".map")),
@@ -62,7 +70,6 @@ describe("the published package", () => {
     )
     assert.isNotEmpty(packed.filter((path) => /^sql\/\d{4}_\w+\.sql$/.test(path)))
     assert.deepStrictEqual(packed.filter((path) => !/^(?:dist|sql)\//.test(path)).sort(), [
-      "CHANGELOG.md",
       "LICENSE",
       "README.md",
       "package.json"
@@ -167,6 +174,45 @@ describe("the published package", () => {
     assert.strictEqual((await inApp("node", "bundled/app.mjs")).trim().split("\n").at(-1), "1050,true 1050,true")
   })
 
+  it("has the client apart from the engine: no Node, few bytes", async () => {
+    const { app } = theApp()
+    const { metafile, outputFiles } = await build({
+      absWorkingDir: app,
+      stdin: { contents: `export { WalletClient } from "effect-wallet/client"`, resolveDir: app },
+      bundle: true,
+      minify: true,
+      format: "esm",
+      // Neutral: a module of Node is an error.
+      platform: "neutral",
+      external: ["effect/*"],
+      metafile: true,
+      write: false,
+      logLevel: "silent"
+    })
+    const outside = Object.values(metafile.outputs).flatMap(({ imports }) => imports.map(({ path }) => path))
+    assert.deepStrictEqual(
+      outside.filter((path) => !path.startsWith("effect/")),
+      []
+    )
+    assert.isBelow(gzipSync(outputFiles[0]?.contents ?? "", { level: 9 }).length, maxClientBytes)
+  })
+
+  it("keeps the names of functions and classes, and its errors are the same by every door", async () => {
+    const { app, inApp } = theApp()
+    writeFileSync(
+      join(app, "names.js"),
+      `import { InsufficientFunds, WalletEngine, decide } from "effect-wallet"
+       import { ApiKeys } from "effect-wallet/http"
+       import * as Domain from "effect-wallet/domain"
+       console.log(InsufficientFunds.name, WalletEngine.name, ApiKeys.name, decide.name)
+       console.log(Domain.decide === decide)`
+    )
+    assert.deepStrictEqual((await inApp("node", "names.js")).trim().split("\n"), [
+      "InsufficientFunds WalletEngine ApiKeys decide",
+      "true"
+    ])
+  })
+
   it("runs: serves with the embedded database, answers, and ends with 0 on SIGTERM", async () => {
     const { app, inApp } = theApp()
     const version = await inApp("node_modules/.bin/effect-wallet", "--version")
@@ -181,9 +227,28 @@ describe("the published package", () => {
       const line = await new Promise<string>((done) => createInterface({ input: service.stdout }).once("line", done))
       const { url } = JSON.parse(line)
       assert.strictEqual((await fetch(`${url}/health/ready`)).status, 200)
+      // The page of the API and the console are files of the package; they come as the client takes them.
+      const script = await fetch(`${url}/docs/openapi-explorer.js`, { headers: { "accept-encoding": "identity" } })
+      assert.isNull(script.headers.get("content-encoding"))
+      assert.match(await script.text(), /customElements\.define\("openapi-explorer"/)
+      assert.match(await (await fetch(`${url}/console`)).text(), /<script type="module"/)
       const key = readFileSync(join(app, "served/api-key"), "utf8").trim()
-      const wallets = await fetch(`${url}/v1/wallets`, { headers: { authorization: `Bearer ${key}` } })
-      assert.deepStrictEqual(await wallets.json(), { data: [], next: null })
+      // The threads of the load tool are files of the package, too.
+      const options = [
+        "--url",
+        url,
+        "--wallets",
+        "2",
+        "--rate",
+        "50",
+        "--warmup",
+        "0",
+        "--seconds",
+        "2",
+        "--threads",
+        "2"
+      ]
+      await inApp("env", `WALLET_API_KEY=${key}`, "node_modules/.bin/wallet", "load", ...options)
     } finally {
       service.kill("SIGTERM")
     }

@@ -8,11 +8,14 @@ import * as Os from "node:os"
 import * as Process from "node:process"
 import { fileURLToPath } from "node:url"
 import { databaseLayer, type StoresConfig } from "../../engine/EngineStores.ts"
+import { packageFile } from "../../stores/PackageFile.ts"
 import { withoutCredentials } from "../Secrets.ts"
 import type { ServicePlace } from "../ServicePlace.ts"
 
-/** Beside `src/` in the repository and beside `dist/` in the package. */
-const root = fileURLToPath(new URL("../../../", import.meta.url))
+/** Of the repository, or of the package. */
+const root = fileURLToPath(
+  packageFile({ asker: import.meta.url, module: "cli/load/LoadEnvironment", beside: "../../../", packaged: "./" })
+)
 
 const Manifest = Schema.fromJsonString(Schema.Struct({ version: Schema.String }))
 
