@@ -14,9 +14,10 @@ RUN node node_modules/.bin/tsc -p tsconfig.build.json && node deploy/package/bui
 FROM node:26-bookworm-slim AS dependencies
 WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
-# Types and source maps are of no use to a service.
+# Types and source maps are of no use to a service, nor is node-redis, which npm brings for a module that nothing loads.
 RUN npm ci --omit=dev --ignore-scripts --no-audit --no-fund \
   && find node_modules -type f \( -name "*.d.ts" -o -name "*.d.mts" -o -name "*.d.cts" -o -name "*.map" \) -delete \
+  && rm -rf node_modules/redis node_modules/@redis \
   && npm cache clean --force
 
 FROM node:26-bookworm-slim

@@ -104,10 +104,22 @@ const clusterLayer = (options: ClusterEngineOptions) =>
 const engineLayer = ({ cluster, engine }: ServiceConfig) =>
   Option.isSome(cluster) ? clusterLayer({ ...engine, cluster: cluster.value }) : layerWithParts(engine)
 
+/** A key's rate is one for all nodes. */
+const ratesLayer = ({ cluster, http }: ServiceConfig) =>
+  Option.isNone(cluster) || http.requestsPerSecond === undefined
+    ? Layer.empty
+    : Layer.unwrap(
+        Effect.map(
+          Effect.promise(() => import("../cluster/redis/RedisRates.ts")),
+          (rates) => rates.layer(cluster.value)
+        )
+      )
+
 const serviceLayer = (config: ServiceConfig) =>
   Layer.mergeAll(httpServerWith(toolRoutes), processMetrics).pipe(
     // It listens, and is ready, only when somebody can get in.
     Layer.provide(Layer.effectDiscard(ensureAdmin(config))),
+    Layer.provide(ratesLayer(config)),
     Layer.provideMerge(HttpConfig.layer(config.http)),
     Layer.provideMerge(ApiKeys.layer),
     Layer.provide(Webhooks.layer(config.webhooks)),

@@ -16,6 +16,7 @@ import * as RateLimiter from "effect/persistence/RateLimiter"
 import * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
 import { isId } from "../domain/Limits.ts"
+import { type Rates, SharedRates } from "../engine/SharedRates.ts"
 import { Reader, WalletEngine } from "../engine/WalletEngine.ts"
 import type { ApiKey } from "../stores/ApiKeyStore.ts"
 import { type HttpReply, failureReply, internalError, problemReply, toResponse } from "./HttpReply.ts"
@@ -58,12 +59,16 @@ const networkOf = (address: string): string => {
 /** By what the requests of an address without a valid key are counted. */
 const counterOf = (address: string): string => `address ${(Hash.string(networkOf(address)) >>> 0) % addressCounters}`
 
-/** Fixed windows of one second, counted on this node. */
+/** Of this node alone. */
+const ownRates = Effect.map(RateLimiter.make.pipe(Effect.provide(RateLimiter.layerStoreMemory)), (limiter): Rates => ({
+  consume: (request) => Effect.asVoid(limiter.consume({ ...request, window: Duration.seconds(1) }))
+}))
+
+/** Fixed windows of one second, counted on this node, or by all nodes of a cluster. */
 const makeRateLimits = Effect.fnUntraced(function* (perSecond: number) {
-  const limiter = yield* RateLimiter.make.pipe(Effect.provide(RateLimiter.layerStoreMemory))
+  const rates = (yield* SharedRates) ?? (yield* ownRates)
   const consume = (key: string, tokens: number, detail: string) =>
-    limiter.consume({ key, tokens, limit: perSecond, window: Duration.seconds(1) }).pipe(
-      Effect.asVoid,
+    rates.consume({ key, tokens, limit: perSecond }).pipe(
       Effect.catch(({ reason }) =>
         reason._tag === "RateLimitExceeded"
           ? Effect.fail(problemReply("RateLimited", detail, Duration.toMillis(reason.retryAfter)))

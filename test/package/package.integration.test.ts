@@ -213,8 +213,11 @@ describe("the published package", () => {
     ])
   })
 
-  it("runs: serves with the embedded database, answers, and ends with 0 on SIGTERM", async () => {
+  it("runs, without node-redis: serves with the embedded database, answers, and ends with 0 on SIGTERM", async () => {
     const { app, inApp } = theApp()
+    // npm brings node-redis, for a module of effect's that nothing here loads: docs and image say that it may be deleted.
+    for (const name of ["redis", "@redis"]) rmSync(join(app, "node_modules", name), { recursive: true })
+    for (const door of doors) await inApp("node", "-e", `await import(${JSON.stringify(door)})`)
     const version = await inApp("node_modules/.bin/effect-wallet", "--version")
     assert.include(version, JSON.parse(readFileSync(join(root, "package.json"), "utf8")).version)
     const service = spawn("node_modules/.bin/wallet", ["serve", "--port", "0", "--json"], {
