@@ -63,7 +63,7 @@ const declarations = async (): Promise<void> => {
     cwd: root,
     input: inputs(doors, declared, ".d.ts"),
     external,
-    plugins: [dts({ dtsOnly: true, generator: "oxc", tsconfig: false, sourcemap: false })],
+    plugins: [dts({ dtsInput: true, oxc: true, tsconfig: false, sourcemap: false })],
     logLevel: "warn"
   })
   await bundle.write({ dir: dist, format: "esm", chunkFileNames: "types/[name].d.ts" })
