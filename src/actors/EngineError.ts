@@ -81,16 +81,20 @@ export class TransactionNotFound extends Schema.TaggedError<TransactionNotFound>
 }
 
 /**
- * The command was sent to the log and the log has not answered in time. It may
+ * The command was sent to the log, or to a remote engine's service, which has not answered in time. It may
  * have happened: only a retry with the same key tells.
  */
 export class OutcomeUnknown extends Schema.TaggedError<OutcomeUnknown>()("OutcomeUnknown", {
+  /** `""`: not known either, as of a refund by its transaction's id. */
   walletId: Schema.String,
   /** Milliseconds. */
-  retryAfter: Schema.Int
+  retryAfter: Schema.Int,
+  /** What a remote engine has met instead of an answer. */
+  reason: Schema.optionalKey(Schema.String)
 }) {
   override get message(): string {
-    return `it is not known whether the command on wallet ${this.walletId} took place; retry with the same key`
+    const why = this.reason === undefined ? "" : ` (${this.reason})`
+    return `it is not known whether the command on wallet ${this.walletId} took place${why}; retry with the same key`
   }
 }
 
@@ -125,6 +129,23 @@ export class TransferReversed extends Schema.TaggedError<TransferReversed>()("Tr
   }
 }
 
+/**
+ * The service of a remote engine does not take its API key, or not for this. Nothing has happened; it is for the key's
+ * owner to change. An engine that is in this process never fails so.
+ */
+export class AccessDenied extends Schema.TaggedError<AccessDenied>()("AccessDenied", {
+  /**
+   * `key`: it is none of the service's. Else the key may not do this: by its scopes, by the types that it is
+   * restricted to, or by its restriction otherwise.
+   */
+  reason: Schema.Literals(["key", "scope", "type", "restriction"]),
+  detail: Schema.String
+}) {
+  override get message(): string {
+    return this.detail
+  }
+}
+
 /** The same failure once more: several callers may be told it, and the object is each one's own. */
 export const sameFailure = <E extends Error & { readonly _tag: string }>(error: E): E => {
   // Its class takes the fields that the error shows; TypeScript does not know an object's class.
@@ -145,6 +166,7 @@ export type CommandError =
   | StoreUnavailable
   | StoreDefect
   | EventUnreadable
+  | AccessDenied
 
 const retryable = ["MailboxFull", "RateLimited", "StoreUnavailable", "VersionNotReached", "OutcomeUnknown"] as const
 

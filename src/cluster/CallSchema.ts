@@ -11,6 +11,7 @@ import * as Schema from "effect/Schema"
 import * as SchemaIssue from "effect/SchemaIssue"
 import * as SchemaTransformation from "effect/SchemaTransformation"
 import {
+  AccessDenied,
   type CommandError,
   IdempotencyKeyReused,
   MailboxFull,
@@ -122,7 +123,8 @@ const commandError = Schema.toCodecJson(
     OperationReversed,
     StoreUnavailable,
     StoreDefect,
-    EventUnreadable
+    EventUnreadable,
+    AccessDenied
   ])
 )
 

@@ -11,7 +11,7 @@ import type { LegsEvent } from "./Legs.ts"
 import type { LifecycleEvent } from "./Lifecycle.ts"
 import type { MovementEvent } from "./Movement.ts"
 import type { RefundEvent } from "./Refund.ts"
-import { operationCases, ReversalEvent } from "./Reversal.ts"
+import { type OperationReversed, operationCases, ReversalEvent } from "./Reversal.ts"
 import type { TransferEvent } from "./Transfer.ts"
 
 export type {
@@ -57,6 +57,11 @@ export type WalletEvent =
   | typeof ReversalEvent.Type
 
 export type WalletEventType = WalletEvent["_tag"]
+
+/** As whoever follows the log is told it: what a reversal restores is the log's own book-keeping, and may be left out. */
+export type PublicWalletEvent =
+  | Exclude<WalletEvent, OperationReversed>
+  | (Omit<OperationReversed, "restored"> & Partial<Pick<OperationReversed, "restored">>)
 
 /** The schema of each event. */
 export const eventCases = { ...operationCases, ...ReversalEvent.cases }

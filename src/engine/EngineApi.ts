@@ -6,6 +6,7 @@ import type * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import type * as Stream from "effect/Stream"
 import type {
+  AccessDenied,
   CommandError,
   RateLimited,
   TransactionNotFound,
@@ -13,7 +14,7 @@ import type {
   VersionNotReached
 } from "../actors/EngineError.ts"
 import type { Await } from "../actors/Mailbox.ts"
-import type { RecordedEvent, WalletEventType } from "../domain/Event.ts"
+import type { EventMetadata, PublicWalletEvent, WalletEventType } from "../domain/Event.ts"
 import type { KeyLimit } from "../domain/KeyLimit.ts"
 import type { Metadata } from "../domain/Limits.ts"
 import type { HoldNotFound, InvalidRequest, TransferNotFound, WalletNotFound } from "../domain/Rejection.ts"
@@ -32,10 +33,8 @@ import type { EventUnreadable, PositionGone, QueryTooWide, ReadError } from "../
 import type { BookDate } from "../domain/BookDates.ts"
 import type { ClusterView } from "./ClusterStatus.ts"
 import type { TransactionDetails, TransferDetails } from "./Details.ts"
-import type { FeedPage } from "./FeedPages.ts"
 
 export type * from "./Details.ts"
-export type { FeedPage } from "./FeedPages.ts"
 export type { Await } from "../actors/Mailbox.ts"
 export type { ClusterNode, ClusterView, LeaseState, OwnPart } from "./ClusterStatus.ts"
 
@@ -320,10 +319,33 @@ export interface EventsQuery {
   readonly limit: number
 }
 
+/**
+ * An event at its place in a wallet's stream. `id` and `metadata` are not public: the service of a remote engine
+ * does not tell them, and they are absent there.
+ */
+export interface ToldEvent {
+  readonly id?: string
+  readonly walletId: string
+  readonly version: number
+  /** Milliseconds; never goes back within a stream. */
+  readonly time: number
+  readonly event: PublicWalletEvent
+  readonly metadata?: EventMetadata
+}
+
 /** An event of the feed, with its place in the log. All followers are given the same, frozen. */
 export interface FeedEvent {
   readonly position: bigint
-  readonly recorded: RecordedEvent
+  readonly recorded: ToldEvent
+}
+
+/** Events of the feed that follow each other in the log. */
+export interface FeedPage {
+  /** The events behind this position … */
+  readonly after: bigint
+  /** … up to this one. */
+  readonly last: bigint
+  readonly events: ReadonlyArray<FeedEvent>
 }
 
 /** What an event has to be of, to be in a feed. A part that is left out lets all through. */
@@ -339,16 +361,17 @@ export interface EngineHealth {
   readonly ready: boolean
   /** Per part, by name. */
   readonly checks: ReadonlyArray<{
-    readonly name: "log" | "ownership" | "persistence" | "readModel" | "clock"
+    /** `webhooks` and `service`, which does not answer: of a remote engine. */
+    readonly name: "log" | "ownership" | "persistence" | "readModel" | "clock" | "webhooks" | "service"
     readonly status: "ok" | "degraded" | "down"
     readonly detail: string | null
   }>
 }
 
 /** `RateLimited`: the node has more reads to serve than it may beside commands. */
-type ReadFailure = WalletNotFound | InvalidRequest | ReadError | EventUnreadable | RateLimited
+export type ReadFailure = WalletNotFound | InvalidRequest | ReadError | EventUnreadable | RateLimited | AccessDenied
 
-type FeedFailure = PositionGone | InvalidRequest | ReadError | EventUnreadable | RateLimited
+export type FeedFailure = PositionGone | InvalidRequest | ReadError | EventUnreadable | RateLimited | AccessDenied
 
 /** The commands: each has one effect per `idempotencyKey`, however often it is sent. */
 export interface EngineCommands {
@@ -414,11 +437,11 @@ export interface EngineTransfers {
    */
   readonly getTransfer: (
     transferId: string
-  ) => Effect.Effect<TransferDetails, TransferNotFound | InvalidRequest | ReadError | RateLimited>
+  ) => Effect.Effect<TransferDetails, TransferNotFound | InvalidRequest | ReadError | RateLimited | AccessDenied>
   /** From Persistence, newest first. */
   readonly transfers: (
     query: TransferQuery
-  ) => Effect.Effect<Page<TransferDetails>, InvalidRequest | ReadError | RateLimited>
+  ) => Effect.Effect<Page<TransferDetails>, InvalidRequest | ReadError | RateLimited | AccessDenied>
 }
 
 export interface StatsRequest extends Omit<StatsQuery, "interval"> {
@@ -427,7 +450,7 @@ export interface StatsRequest extends Omit<StatsQuery, "interval"> {
 }
 
 /** `QueryTooWide`: the store of search does not answer this within its bounds, and says what to narrow. */
-type SearchFailure = InvalidRequest | QueryTooWide | ReadError | RateLimited
+export type SearchFailure = InvalidRequest | QueryTooWide | ReadError | RateLimited | AccessDenied
 
 /** From the read model, over all wallets, newest first. It may be behind what was answered: `await: "indexed"`. */
 export interface EngineSearch {
@@ -446,12 +469,15 @@ export interface EngineBooks {
   readonly statement: (
     query: StatementQuery
   ) => Effect.Effect<Statement, ReadFailure | QueryTooWide | VersionNotReached>
-  /** The same in one piece, of any size, without totals: rows are read as they are taken, 1,000 at a time. */
+  /**
+   * The same in one piece, of any size, without totals: rows are read as they are taken, 1,000 at a time. Of a remote
+   * engine by pages of the statement, which has totals, and so its bound: `QueryTooWide`.
+   */
   readonly statementRows: (query: StatementRead) => Effect.Effect<
     Pick<Statement, "openingBalance" | "closingBalance"> & {
-      readonly rows: Stream.Stream<ReadonlyArray<TransactionDetails>, ReadError>
+      readonly rows: Stream.Stream<ReadonlyArray<TransactionDetails>, ReadError | RateLimited | AccessDenied>
     },
-    ReadFailure | VersionNotReached
+    ReadFailure | QueryTooWide | VersionNotReached
   >
 }
 
@@ -465,7 +491,7 @@ export interface EngineQueries extends EngineSearch, EngineBooks {
    */
   readonly walletAt: (moment: WalletMoment) => Effect.Effect<WalletDetails, ReadFailure | CommandError>
   /** From the log, upwards. */
-  readonly events: (query: EventsQuery) => Effect.Effect<ReadonlyArray<RecordedEvent>, ReadFailure>
+  readonly events: (query: EventsQuery) => Effect.Effect<ReadonlyArray<ToldEvent>, ReadFailure>
   /**
    * From Persistence, newest first. `minVersion`: waits two seconds at most until Persistence has it, and only
    * where the log does; else `VersionNotReached`.
@@ -476,7 +502,10 @@ export interface EngineQueries extends EngineSearch, EngineBooks {
   /** From Persistence. With a separate log it is there as soon as it is persisted. */
   readonly transaction: (
     transactionId: string
-  ) => Effect.Effect<TransactionDetails, TransactionNotFound | InvalidRequest | ReadError | RateLimited>
+  ) => Effect.Effect<
+    TransactionDetails,
+    TransactionNotFound | InvalidRequest | ReadError | RateLimited | AccessDenied
+  >
   readonly holds: (
     query: HoldQuery & { readonly minVersion?: number | undefined }
   ) => Effect.Effect<Page<Hold>, ReadFailure | VersionNotReached>
@@ -491,9 +520,9 @@ export interface EngineQueries extends EngineSearch, EngineBooks {
   /** The same for a part of the service itself, which has a bound of its own: not one of the feeds that are served. */
   readonly openOwnFeed: (after: bigint) => Effect.Effect<Stream.Stream<FeedPage, FeedFailure>, FeedFailure, Scope.Scope>
   /** Position of the log's last event, `0n` when there is none: where a feed begins that wants no past. */
-  readonly feedHead: Effect.Effect<bigint, ReadError>
+  readonly feedHead: Effect.Effect<bigint, ReadError | RateLimited | AccessDenied>
 
   readonly health: Effect.Effect<EngineHealth>
   /** The installation's nodes and this one's part in it. */
-  readonly cluster: Effect.Effect<ClusterView>
+  readonly cluster: Effect.Effect<ClusterView, ReadError | RateLimited | AccessDenied>
 }

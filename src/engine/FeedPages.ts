@@ -1,7 +1,8 @@
 /** Pages of the log that were read or have come of late, for all feeds of a node: within a bound, the least recently used goes. */
-import type { WalletEvent } from "../domain/Event.ts"
+import type { PublicWalletEvent } from "../domain/Event.ts"
 import type { Metadata } from "../domain/Limits.ts"
 import type { PositionedEvent } from "../stores/EventStore.ts"
+import type { FeedPage } from "./EngineApi.ts"
 
 /** Pages that are kept at most, besides their bound in bytes: they are looked through one by one. */
 const maxPages = 256
@@ -12,12 +13,8 @@ const partBytes = 2_048
 /** Of a pair of metadata, the longest. */
 const pairBytes = 1_152
 
-/** Events that follow each other in the log. Frozen: all followers are given the same. */
-export interface FeedPage {
-  /** The events behind this position … */
-  readonly after: bigint
-  /** … up to this one: that of the last event. */
-  readonly last: bigint
+/** Frozen: all followers are given the same. */
+export interface LogPage extends FeedPage {
   readonly events: ReadonlyArray<PositionedEvent>
 }
 
@@ -31,14 +28,14 @@ const partBytesOf = (part: object & { readonly metadata?: Metadata }): number =>
   partBytes + (part.metadata === undefined ? 0 : Object.keys(part.metadata).length * pairBytes)
 
 /** What an event takes that is kept to be served, about, and rather more. */
-export const servedBytes = (event: WalletEvent): number => {
+export const servedBytes = (event: PublicWalletEvent): number => {
   let bytes = partBytesOf(event)
   if ("legs" in event) for (const leg of event.legs) bytes += partBytesOf(leg)
   return bytes
 }
 
 export class FeedPages {
-  readonly #pages = new Map<FeedPage, number>()
+  readonly #pages = new Map<LogPage, number>()
   readonly #maxBytes: number
   #bytes = 0
 
@@ -48,7 +45,7 @@ export class FeedPages {
 
   /** `events`: at least one, not shared with anybody. Answers the position of the last one. */
   add(after: bigint, events: ReadonlyArray<PositionedEvent>): bigint {
-    const page: FeedPage = { after, last: events[events.length - 1]!.position, events }
+    const page: LogPage = { after, last: events[events.length - 1]!.position, events }
     freeze(page)
     const bytes = events.reduce((total, event) => total + servedBytes(event.recorded.event), 0)
     this.#pages.set(page, bytes)
@@ -62,8 +59,8 @@ export class FeedPages {
   }
 
   /** What is behind the position, if it is here: rather a page that begins there, which others have, too. */
-  behind(position: bigint): FeedPage | undefined {
-    let part: FeedPage | undefined
+  behind(position: bigint): LogPage | undefined {
+    let part: LogPage | undefined
     for (const [page, bytes] of this.#pages) {
       if (page.after > position || position >= page.last) continue
       part = page

@@ -21,7 +21,7 @@ import type { ActorBounds } from "../actors/ActorBounds.ts"
 import type { RateLimited } from "../actors/EngineError.ts"
 import { EventStore, patiently, type PositionedEvent } from "../stores/EventStore.ts"
 import { type EventUnreadable, PositionGone, type ReadError, type StoreDefect } from "../stores/StoreError.ts"
-import { type FeedPage, FeedPages } from "./FeedPages.ts"
+import { FeedPages, type LogPage } from "./FeedPages.ts"
 import { makeFeedPlaces } from "./FeedPlaces.ts"
 import { Reader, ReadShare } from "./ReadShare.ts"
 
@@ -42,11 +42,11 @@ export class LogFeed extends Context.Service<
      */
     readonly open: (
       after: bigint
-    ) => Effect.Effect<Stream.Stream<FeedPage, FeedError>, PositionGone | ReadError | RateLimited, Scope.Scope>
+    ) => Effect.Effect<Stream.Stream<LogPage, FeedError>, PositionGone | ReadError | RateLimited, Scope.Scope>
     /** The same for the node itself: not one of the feeds that are counted, and its turns are those of its reader. */
     readonly openOwn: (
       after: bigint
-    ) => Effect.Effect<Stream.Stream<FeedPage, FeedError>, PositionGone | ReadError, Scope.Scope>
+    ) => Effect.Effect<Stream.Stream<LogPage, FeedError>, PositionGone | ReadError, Scope.Scope>
   }
 >()("effect-wallet/engine/LogFeed") {
   static readonly layer = (bounds: ActorBounds) => Layer.effect(LogFeed, make(bounds))
@@ -165,7 +165,7 @@ const makePageBehind = (context: FeedContext) => {
   const pageBehind = Effect.fnUntraced(function* (
     reader: string,
     position: bigint
-  ): Effect.fn.Return<FeedPage, FeedError> {
+  ): Effect.fn.Return<LogPage, FeedError> {
     let isAtHead = false
     while (true) {
       const page = pages.behind(position)

@@ -4,7 +4,8 @@
  */
 import * as Schema from "effect/Schema"
 
-export const StoreName = Schema.Literals(["log", "persistence", "readModel", "keys", "leases"])
+/** `service`: to a remote engine, the service that it asks. */
+export const StoreName = Schema.Literals(["log", "persistence", "readModel", "keys", "leases", "service"])
 export type StoreName = typeof StoreName.Type
 
 /**

@@ -14,7 +14,7 @@ import * as Latch from "effect/Latch"
 import * as Queue from "effect/Queue"
 import * as Stream from "effect/Stream"
 import { elapsedMillis } from "../actors/Deadlines.ts"
-import type { RecordedEvent } from "../domain/Event.ts"
+import type { ToldEvent } from "../engine/EngineApi.ts"
 import type { FeedPage, WalletEngine } from "../engine/WalletEngine.ts"
 import { patiently } from "../stores/EventStore.ts"
 import type { ClaimedWebhook, Delivery, StoredWebhook, WebhookStore } from "../stores/WebhookStore.ts"
@@ -218,7 +218,7 @@ export class Deliverer {
   }
 
   /** `false`: it is tried again, and the lane comes back by itself. */
-  readonly #attempt = Effect.fnUntraced({ self: this }, function* (lane: Lane, recorded: RecordedEvent) {
+  readonly #attempt = Effect.fnUntraced({ self: this }, function* (lane: Lane, recorded: ToldEvent) {
     const { sender, turn } = this.#context
     const from = lane.delivered
     yield* this.#saved.await
@@ -242,7 +242,7 @@ export class Deliverer {
   })
 
   /** Failures are kept rather; of either kind the newest. */
-  #record(lane: Lane, recorded: RecordedEvent, { error, status }: SendOutcome, time: number, took: number): void {
+  #record(lane: Lane, recorded: ToldEvent, { error, status }: SendOutcome, time: number, took: number): void {
     this.#isTouched = true
     this.#attempts++
     if (this.#recorded.length >= this.#context.bounds.recordedAttempts) {

@@ -9,7 +9,7 @@
  *
  * Nothing here waits or asks anybody: a snapshot of all is one moment.
  */
-import type { RecordedEvent } from "../domain/Event.ts"
+import type { ToldEvent } from "../engine/EngineApi.ts"
 import { servedBytes } from "../engine/FeedPages.ts"
 import type { WalletBehind } from "../stores/WebhookStore.ts"
 import type { Backoff } from "./Backoff.ts"
@@ -17,7 +17,7 @@ import type { WebhookBounds } from "./WebhookBounds.ts"
 
 /** An event of the log and the position of the one before it, wanted or not. */
 interface WaitingEvent {
-  readonly recorded: RecordedEvent
+  readonly recorded: ToldEvent
   readonly after: bigint
   readonly bytes: number
 }
@@ -127,7 +127,7 @@ export class Lanes {
   }
 
   /** The next event that is wanted, and the position of the one before it. Answers the lane if it has had nothing to do. */
-  add(recorded: RecordedEvent, after: bigint): Lane | undefined {
+  add(recorded: ToldEvent, after: bigint): Lane | undefined {
     const { version, walletId } = recorded
     const lane = this.#lanes.get(walletId)
     if (lane === undefined) {
@@ -150,7 +150,7 @@ export class Lanes {
     return undefined
   }
 
-  #hold(lane: Lane, recorded: RecordedEvent, after: bigint): void {
+  #hold(lane: Lane, recorded: ToldEvent, after: bigint): void {
     const bytes = servedBytes(recorded.event)
     lane.events.push({ recorded, after, bytes })
     this.#events++

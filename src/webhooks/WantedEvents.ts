@@ -1,7 +1,7 @@
 /** Which events an endpoint wants. An owner is no part of an event: it is looked up once per wallet, and never changes. */
 import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
-import type { RecordedEvent } from "../domain/Event.ts"
+import type { ToldEvent } from "../engine/EngineApi.ts"
 import type { WalletEngine } from "../engine/WalletEngine.ts"
 import type { WebhookSettings } from "../stores/WebhookStore.ts"
 import type { WebhookBounds } from "./WebhookBounds.ts"
@@ -31,7 +31,7 @@ export class WalletOwners {
   }
 
   /** `undefined`: it has to be looked up. */
-  known({ event, walletId }: RecordedEvent): string | undefined {
+  known({ event, walletId }: ToldEvent): string | undefined {
     if (event._tag === "WalletCreated") return this.#keep(walletId, event.ownerId)
     const ownerId = this.#owners.get(walletId)
     return ownerId && this.#keep(walletId, ownerId)
@@ -56,18 +56,18 @@ export class WalletOwners {
 
 export interface WantedEvents {
   /** Of a wallet that is wanted. */
-  readonly isType: (recorded: RecordedEvent) => boolean
+  readonly isType: (recorded: ToldEvent) => boolean
   /** `false` for certain. */
   readonly isOtherWallet: (walletId: string) => boolean
   /** `undefined`: its owner has to be looked up. */
-  readonly isWanted: (recorded: RecordedEvent) => boolean | undefined
-  readonly lookUp: (recorded: RecordedEvent) => Effect.Effect<boolean>
+  readonly isWanted: (recorded: ToldEvent) => boolean | undefined
+  readonly lookUp: (recorded: ToldEvent) => Effect.Effect<boolean>
 }
 
 export const wantedEvents = ({ ownerId, types, walletIds }: WebhookSettings, owners: WalletOwners): WantedEvents => {
   const wallets = walletIds && new Set(walletIds)
   const wantedTypes = types && new Set<string>(types)
-  const isType = ({ event }: RecordedEvent) => wantedTypes === null || wantedTypes.has(event._tag)
+  const isType = ({ event }: ToldEvent) => wantedTypes === null || wantedTypes.has(event._tag)
   const isOtherWallet = (walletId: string) => wallets !== null && !wallets.has(walletId)
   return {
     isType,

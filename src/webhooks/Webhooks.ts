@@ -13,7 +13,7 @@ import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 import * as Semaphore from "effect/Semaphore"
 import { randomUUID } from "node:crypto"
-import type { RateLimited } from "../actors/EngineError.ts"
+import type { AccessDenied, RateLimited } from "../actors/EngineError.ts"
 import { isId, isText, isWebhookUrl, maxTextLength, maxWebhookUrlLength } from "../domain/Limits.ts"
 import { InvalidRequest } from "../domain/Rejection.ts"
 import { wrongFeed } from "../engine/QueryForm.ts"
@@ -101,7 +101,7 @@ interface WebhooksService {
     given: NewWebhook
   ) => Effect.Effect<
     WebhookWithSecret,
-    InvalidRequest | WebhookRefused | TooManyWebhooks | PositionGone | ReadError | RateLimited
+    InvalidRequest | WebhookRefused | TooManyWebhooks | PositionGone | ReadError | RateLimited | AccessDenied
   >
   readonly get: (id: string) => Effect.Effect<Webhook, WebhookNotFound | ReadError>
   /** Newest first. */
@@ -122,7 +122,7 @@ interface WebhooksService {
   readonly replay: (
     id: string,
     from: bigint
-  ) => Effect.Effect<Webhook, InvalidRequest | PositionGone | WebhookNotFound | ReadError | RateLimited>
+  ) => Effect.Effect<Webhook, InvalidRequest | PositionGone | WebhookNotFound | ReadError | RateLimited | AccessDenied>
   /** The newest attempts, newest first; of an endpoint with many not every success. */
   readonly deliveries: (
     id: string,

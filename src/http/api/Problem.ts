@@ -9,7 +9,7 @@ import * as HttpApiError from "effect/http-api/HttpApiError"
 import * as Schema from "effect/Schema"
 import * as SchemaAST from "effect/SchemaAST"
 import { FrozenDirection, ValueError } from "../../domain/Rejection.ts"
-import { Amount, Balance, Currency, formatTime, Id, Sum, Time, VersionNumber } from "./SchemaValues.ts"
+import { Amount, Balance, Currency, formatTime, Id, Position, Sum, Time, VersionNumber } from "./SchemaValues.ts"
 
 export const problemStatus = {
   InvalidRequest: 400,
@@ -86,8 +86,8 @@ const ofHold = { ...ofWallet, holdId: Schema.optionalKey(Id) }
 const Count = Schema.optionalKey(VersionNumber)
 const Reason = Schema.optionalKey(Schema.String)
 
-/** What a problem says beyond the members of all, by the names that its error has for it. */
-const members = {
+/** What a problem says beyond the members of all, by the names that its error has for it; none of the others does. */
+export const members = {
   InvalidRequest: {
     errors: Schema.Array(ValueError.annotate({ identifier: "InvalidValue" })).annotate({
       description:
@@ -103,7 +103,13 @@ const members = {
       })
     )
   },
-  KeyLimitExceeded: { limit: Schema.Literals(["perOperation", "perDay"]), bound: Balance, remaining: Balance, ...leg },
+  KeyLimitExceeded: {
+    ...ofWallet,
+    limit: Schema.Literals(["perOperation", "perDay"]),
+    bound: Balance,
+    remaining: Balance,
+    ...leg
+  },
   WalletNotFound: { ...ofWallet, ...leg },
   WalletAlreadyExists: ofWallet,
   WalletClosed: { ...ofWallet, ...leg },
@@ -147,6 +153,12 @@ const members = {
   OperationRefused: { reason: Reason },
   OperationReversed: { ...ofWallet, reason: Reason },
   TransferReversed: { transferId: Schema.optionalKey(Id), reason: Reason, ...leg },
+  PositionGone: { position: Schema.optionalKey(Position), head: Schema.optionalKey(Position) },
+  StoreUnavailable: {
+    store: Schema.optionalKey(
+      Schema.String.annotate({ description: "`log`, `persistence`, `readModel`, `keys` or `leases`." })
+    )
+  },
   VersionMismatch: { ...ofWallet, version: VersionNumber },
   VersionNotReached: { ...ofWallet, minVersion: Count }
 } as const
@@ -251,7 +263,7 @@ export class WalletAlreadyExists extends problem<WalletAlreadyExists>()(
 export class IdempotencyInProgress extends problem<IdempotencyInProgress>()("IdempotencyInProgress") {}
 export class LastAdminKey extends problem<LastAdminKey>()("LastAdminKey") {}
 export class KeyConfigured extends problem<KeyConfigured>()("KeyConfigured") {}
-export class PositionGone extends problem<PositionGone>()("PositionGone") {}
+export class PositionGone extends problem<PositionGone>()("PositionGone", members.PositionGone) {}
 export class VersionMismatch extends problem<VersionMismatch>()("VersionMismatch", members.VersionMismatch) {}
 export class PayloadTooLarge extends problem<PayloadTooLarge>()("PayloadTooLarge") {}
 export class UnsupportedMediaType extends problem<UnsupportedMediaType>()("UnsupportedMediaType") {}
@@ -283,6 +295,6 @@ export class MailboxFull extends problem<MailboxFull>()("MailboxFull", members.M
 export class RateLimited extends problem<RateLimited>()("RateLimited") {}
 export class InternalError extends problem<InternalError>()("InternalError") {}
 export class PolicyDefect extends problem<PolicyDefect>()("PolicyDefect", members.PolicyDefect) {}
-export class StoreUnavailable extends problem<StoreUnavailable>()("StoreUnavailable") {}
+export class StoreUnavailable extends problem<StoreUnavailable>()("StoreUnavailable", members.StoreUnavailable) {}
 export class VersionNotReached extends problem<VersionNotReached>()("VersionNotReached", members.VersionNotReached) {}
 export class OutcomeUnknown extends problem<OutcomeUnknown>()("OutcomeUnknown", members.OutcomeUnknown) {}

@@ -24,10 +24,9 @@ import {
   walletReply
 } from "../HttpReply.ts"
 import { bodyReader } from "../RequestBody.ts"
-import type { RecordedEvent } from "../../domain/Event.ts"
 import { publicData, publicType } from "../../domain/PublicEvent.ts"
 import { InvalidRequest } from "../../domain/Rejection.ts"
-import { type CommandAnswer, type DryRunAnswer, WalletEngine } from "../../engine/WalletEngine.ts"
+import { type CommandAnswer, type DryRunAnswer, type ToldEvent, WalletEngine } from "../../engine/WalletEngine.ts"
 import type { CommandError } from "../../actors/EngineError.ts"
 import type { ApiKey } from "../../stores/ApiKeyStore.ts"
 import { AuditLog } from "../AuditLog.ts"
@@ -140,7 +139,7 @@ const ambiguous = new InvalidRequest({ detail: "at most one of minVersion, atVer
 
 const notOfThePast = new InvalidRequest({ detail: "effectiveAt goes neither with at nor with atVersion" })
 
-const eventJson = (recorded: RecordedEvent) => ({
+const eventJson = (recorded: ToldEvent) => ({
   version: recorded.version,
   type: publicType(recorded.event),
   time: formatTime(recorded.time),
