@@ -51,7 +51,6 @@ export type { Difference, VerifyReport } from "./engine/verify/Report.ts"
 export type * from "./engine/EngineApi.ts"
 export {
   type EmbeddedOptions,
-  type EngineService,
   type EngineServices,
   type EngineWithStoresStartError,
   type PostgresOptions,
@@ -92,6 +91,7 @@ export {
   SchemaNotAllowed,
   SqlMigrator
 } from "./stores/sql/SqlMigrator.ts"
+export { RemoteMisconfigured, type RemoteOptions } from "./remote/RemoteOptions.ts"
 export { StoreOutages } from "./stores/StoreOutages.ts"
 export * from "./stores/StoreError.ts"
 export * from "./stores/WebhookStore.ts"

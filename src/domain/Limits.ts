@@ -19,6 +19,10 @@ export const idempotencyKeyPattern = /^[\x21-\x7e]{1,255}$/
 /** Of the keys that `wallet import` makes: an import may be run again, after years too. */
 export const importKeyPrefix = "import:"
 
+/** Wallets, and currencies, that a search may be narrowed to. */
+export const maxSearchedWallets = 100
+export const maxSearchedCurrencies = 20
+
 /** `reference`, `reason` and `q`. */
 export const maxTextLength = 255
 export const maxMetadataPairs = 20

@@ -502,10 +502,7 @@ export interface EngineQueries extends EngineSearch, EngineBooks {
   /** From Persistence. With a separate log it is there as soon as it is persisted. */
   readonly transaction: (
     transactionId: string
-  ) => Effect.Effect<
-    TransactionDetails,
-    TransactionNotFound | InvalidRequest | ReadError | RateLimited | AccessDenied
-  >
+  ) => Effect.Effect<TransactionDetails, TransactionNotFound | InvalidRequest | ReadError | RateLimited | AccessDenied>
   readonly holds: (
     query: HoldQuery & { readonly minVersion?: number | undefined }
   ) => Effect.Effect<Page<Hold>, ReadFailure | VersionNotReached>
@@ -526,3 +523,6 @@ export interface EngineQueries extends EngineSearch, EngineBooks {
   /** The installation's nodes and this one's part in it. */
   readonly cluster: Effect.Effect<ClusterView, ReadError | RateLimited | AccessDenied>
 }
+
+/** The service: the same whichever layer gives it. */
+export interface EngineService extends EngineCommands, EngineQueries, EngineTransfers {}

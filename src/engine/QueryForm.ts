@@ -19,6 +19,8 @@ import {
   maxFeedTypes,
   maxFeedWallets,
   maxMetadataFilters,
+  maxSearchedCurrencies,
+  maxSearchedWallets,
   maxTextLength,
   type Metadata,
   noMetadata,
@@ -84,10 +86,6 @@ export const ownSearch = <Query extends SearchFilter>(given: Query): Query | und
 }
 
 export const unreadable = () => new InvalidRequest({ detail: "a field of the query throws when it is read" })
-
-/** Wallets, and currencies, that a search may be narrowed to. */
-const maxSearchedWallets = 100
-const maxSearchedCurrencies = 20
 
 /** Items of one page. */
 const maxPage = 200

@@ -23,7 +23,9 @@ import * as MemoryStores from "../stores/memory/MemoryStores.ts"
 import type { DataDirectory } from "../stores/pglite/DataDirectory.ts"
 import type { Persistence } from "../stores/Persistence.ts"
 import type { ReadModel } from "../stores/ReadModel.ts"
-import type { EngineCommands, EngineQueries, EngineTransfers } from "./EngineApi.ts"
+import { makeRemoteEngine } from "../remote/RemoteEngine.ts"
+import type { RemoteMisconfigured, RemoteOptions } from "../remote/RemoteOptions.ts"
+import type { EngineService } from "./EngineApi.ts"
 import type { ClusterNotServed, EngineConfig } from "./EngineConfig.ts"
 import { engineConfig, refuseCluster } from "./EngineConfig.ts"
 import type { EngineOptions, EngineStartError } from "./EngineRuntime.ts"
@@ -32,9 +34,6 @@ import { portsOf, type StorePorts, type StoresStartError, storesLayer } from "./
 
 export type * from "./EngineApi.ts"
 export { Reader } from "./ReadShare.ts"
-
-/** The service: the same whichever layer gives it. */
-export interface EngineService extends EngineCommands, EngineQueries, EngineTransfers {}
 
 /** `policy`: rules of the installation's own, one or several, asked in this order after the engine's. */
 export type WithPolicy = Pick<EngineOptions, "policy">
@@ -128,6 +127,13 @@ export class WalletEngine extends Context.Service<WalletEngine, EngineService>()
         return WalletEngine.layerFrom({ ...(yield* nested(engineConfig)), policy: options.policy })
       })
     )
+
+  /**
+   * Remote: a service at `url`, over HTTP. No store and no wallet is in this process, and nothing stands beside the engine:
+   * keys and webhooks are the service's. What differs is in the guide.
+   */
+  static readonly layerRemote = (options: RemoteOptions): Layer.Layer<WalletEngine, RemoteMisconfigured> =>
+    Layer.effect(WalletEngine, makeRemoteEngine(options))
 
   /** As `config` says. */
   static readonly layerFrom = (

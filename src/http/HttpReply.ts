@@ -96,6 +96,7 @@ const legJson = (leg: TransferDetails["legs"][number]) => ({
   currency: leg.currency,
   reference: leg.reference,
   metadata: leg.metadata,
+  refund: leg.refund === null ? null : { of: leg.refund.of, leg: leg.refund.leg },
   sentTransactionId: leg.sentTransactionId,
   receivedTransactionId: leg.receivedTransactionId,
   refunded: leg.refunded.toString()

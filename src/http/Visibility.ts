@@ -175,6 +175,8 @@ interface Narrowable {
   readonly ownerId?: string | undefined
   readonly currency?: string | undefined
   readonly walletId?: string | undefined
+  readonly walletIds?: ReadonlyArray<string> | undefined
+  readonly currencies?: ReadonlyArray<string> | undefined
 }
 
 /** What a list is narrowed to beside the filters that a caller has. */
@@ -189,10 +191,12 @@ const concurrentLooks = 16
 const ownerOnly = ({ ownerId }: KeyRestriction, asked: string | undefined): string | undefined | null =>
   ownerId === undefined ? asked : asked === undefined || asked === ownerId ? ownerId : null
 
-const currenciesOnly = ({ currencies }: KeyRestriction, asked: string | undefined) => {
-  if (currencies === undefined || (asked !== undefined && currencies.includes(asked))) return {}
-  if (asked !== undefined) return null
-  return currencies.length === 1 ? { currency: currencies[0]! } : { currencies }
+const currenciesOnly = ({ currencies: own }: KeyRestriction, { currencies, currency }: Narrowable) => {
+  if (own === undefined || (currency !== undefined && own.includes(currency))) return {}
+  if (currency !== undefined) return null
+  const both = currencies === undefined ? own : own.filter((one) => currencies.includes(one))
+  if (both.length === 0) return null
+  return both.length === 1 ? { currency: both[0]!, currencies: undefined } : { currencies: both }
 }
 
 /**
@@ -209,13 +213,15 @@ export const narrowed = Effect.fnUntraced(function* <Query extends Narrowable>(
   if (restriction === undefined || !isNarrow(key)) return query
   const { walletIds } = restriction
   const ownerId = ownerOnly(restriction, query.ownerId)
-  const currencies = currenciesOnly(restriction, query.currency)
+  const currencies = currenciesOnly(restriction, query)
   if (ownerId === null || currencies === null) return undefined
   if (walletIds === undefined) {
     return { ...query, ...(ownerId === undefined ? {} : { ownerId }), ...currencies }
   }
-  const asked =
-    query.walletId !== undefined && !eitherSide ? walletIds.filter((id) => id === query.walletId) : walletIds
+  const asked = walletIds.filter(
+    (id) =>
+      (query.walletId === undefined || eitherSide || id === query.walletId) && query.walletIds?.includes(id) !== false
+  )
   const seen = yield* Effect.filter(asked, (walletId) => sees(engine, key, walletId), { concurrency: concurrentLooks })
   if (seen.length === 0) return undefined
   return { ...query, walletIds: seen }

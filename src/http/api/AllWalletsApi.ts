@@ -37,6 +37,7 @@ import {
   DryTransactionReply,
   EventType,
   FeedEvent,
+  FeedHead,
   Interval,
   RefundTransactionBody,
   StatsJson,
@@ -46,7 +47,7 @@ import {
   TransactionType
 } from "./Schemas.ts"
 import { Currency, GivenKey, Id, Position, Time } from "./SchemaValues.ts"
-import { amountFilters, searchDoc, searchProblems, searchQuery } from "./SearchQuery.ts"
+import { amountFilters, searchDoc, searchedWallets, searchProblems, searchQuery, several } from "./SearchQuery.ts"
 
 const batch = HttpApiEndpoint.post("run", "/v1/batch", {
   query: commandQuery,
@@ -138,7 +139,8 @@ const readStats = HttpApiEndpoint.get("read", "/v1/stats", {
     currency: Schema.optionalKey(Currency),
     from: Schema.optionalKey(Time),
     to: Schema.optionalKey(Time),
-    interval: Schema.optionalKey(Interval)
+    interval: Schema.optionalKey(Interval),
+    ...searchedWallets
   },
   success: StatsJson,
   error: [...searchProblems]
@@ -157,12 +159,6 @@ export class StatsApi extends HttpApiGroup.make("stats")
   .add(readStats)
   .middleware(RequestValidation)
   .middleware(Authorization) {}
-
-/** A parameter that may stand several times. */
-const several = <S extends Schema.Top>(schema: S, most: number) => {
-  const expected = `1 to ${most} of them`
-  return Schema.Array(schema).check(Schema.isMinLength(1, { expected }), Schema.isMaxLength(most, { expected }))
-}
 
 const follow = HttpApiEndpoint.get("follow", "/v1/feed", {
   headers: { "last-event-id": Schema.optionalKey(Position) },
@@ -188,7 +184,14 @@ const follow = HttpApiEndpoint.get("follow", "/v1/feed", {
     )
   )
 
+const head = HttpApiEndpoint.get("head", "/v1/feed/head", { query: noQuery, success: FeedHead })
+  .annotate(ForRestrictedKeys, {})
+  .annotate(RequiredScope, "wallets:read")
+  .annotateMerge(
+    doc("Where the feed is now", "wallets:read", "The position of the last event: where to begin that wants no past.")
+  )
+
 export class FeedApi extends HttpApiGroup.make("feed")
-  .add(follow)
+  .add(follow, head)
   .middleware(RequestValidation)
   .middleware(Authorization) {}

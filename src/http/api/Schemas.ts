@@ -109,6 +109,11 @@ export const TransferLegJson = Schema.Struct({
   currency: Currency,
   reference: Schema.NullOr(Text),
   metadata: Metadata,
+  refund: Schema.NullOr(
+    Schema.Struct({ of: Id, leg: LegNumber }).annotate({
+      description: "Of a refund: the transfer and the leg of it that this gives back."
+    })
+  ),
   sentTransactionId: Schema.NullOr(Id),
   receivedTransactionId: Schema.NullOr(Id),
   refunded: AmountOrZero
@@ -269,6 +274,11 @@ export const FeedEvent = Schema.Struct({
   description: "`id` is the event's position in the log, `event` its type, `data` the event and its wallet."
 })
 
+export const FeedHead = Schema.Struct({ position: Position }).annotate({
+  identifier: "FeedHead",
+  description: "`0`: there is no event yet."
+})
+
 // ---- Bodies ----
 
 export const CreateWalletBody = Schema.Struct({
@@ -379,11 +389,18 @@ const refundFields = {
   ...booked
 }
 
-export const RefundTransactionBody = Schema.Struct(refundFields).annotate({ identifier: "RefundTransaction" })
+/** That has to have made what is refunded, of a transfer: to have received it first. Absent: whichever did. */
+const refundOfWallet = { walletId: Schema.optionalKey(Id) }
+
+export const RefundTransactionBody = Schema.Struct({ ...refundFields, ...refundOfWallet }).annotate({
+  identifier: "RefundTransaction"
+})
 
 const transferRefundFields = { ...refundFields, leg: Schema.optionalKey(LegNumber) }
 
-export const RefundTransferBody = Schema.Struct(transferRefundFields).annotate({ identifier: "RefundTransfer" })
+export const RefundTransferBody = Schema.Struct({ ...transferRefundFields, ...refundOfWallet }).annotate({
+  identifier: "RefundTransfer"
+})
 
 /** A body without fields: left out or `{}`. */
 export const NoBody = noFields

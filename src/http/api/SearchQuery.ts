@@ -12,6 +12,8 @@ import {
   maxMetadataFilters,
   maxMetadataKeyLength,
   maxMetadataValueLength,
+  maxSearchedCurrencies,
+  maxSearchedWallets,
   type Metadata
 } from "../../domain/Limits.ts"
 import { doc, pageQuery } from "./EndpointParts.ts"
@@ -75,6 +77,18 @@ const withPairs = <const Fields extends Schema.Struct.Fields>(fields: Fields) =>
   )
 }
 
+/** A parameter that may stand several times. */
+export const several = <S extends Schema.Top>(schema: S, most: number) => {
+  const expected = `1 to ${most} of them`
+  return Schema.Array(schema).check(Schema.isMinLength(1, { expected }), Schema.isMaxLength(most, { expected }))
+}
+
+/** The wallets that a search is about, whatever else it asks for. */
+export const searchedWallets = {
+  walletIds: Schema.optionalKey(several(Id, maxSearchedWallets)),
+  currencies: Schema.optionalKey(several(Currency, maxSearchedCurrencies))
+}
+
 /** What every list takes, and this. */
 export const searchQuery = <const Fields extends Schema.Struct.Fields>(fields: Fields) =>
   withPairs({
@@ -83,6 +97,7 @@ export const searchQuery = <const Fields extends Schema.Struct.Fields>(fields: F
     from: Schema.optionalKey(Time),
     to: Schema.optionalKey(Time),
     q: Schema.optionalKey(Text),
+    ...searchedWallets,
     ...fields,
     ...pageQuery
   })

@@ -17,7 +17,7 @@ import { CurrentKey } from "../api/Authorization.ts"
 import { ApiKeys } from "../ApiKeys.ts"
 import { bearerOf } from "../Authentication.ts"
 import { isNarrow, type LookError, sees, wouldSee } from "../Visibility.ts"
-import { failureReply, internalError, ofQuery, toResponse } from "../HttpReply.ts"
+import { failureReply, internalError, ofQuery, plainReply, respond, toResponse } from "../HttpReply.ts"
 import type { WalletEventType } from "../../domain/Event.ts"
 import type { ApiKey } from "../../stores/ApiKeyStore.ts"
 import { publicEvent, publicType } from "../../domain/PublicEvent.ts"
@@ -136,28 +136,32 @@ export const feedHandlers = HttpApiBuilder.group(
         Stream.catchCause((cause) => Stream.fromEffectDrain(Effect.logError("a feed has ended", cause)))
       )
 
-    return handlers.handleRaw("follow", ({ headers: given, query, request }) => {
-      const secret = bearerOf(request.headers["authorization"])
-      const filter = { walletIds: query.walletId, types: query.type }
-      const after = given["last-event-id"] ?? query.after ?? 0n
-      const open = Effect.flatMap(CurrentKey, (key) =>
-        isNarrow(key)
-          ? Effect.map(engine.openFeed(after, narrowedFeed(key, filter)), (pages) =>
-              seenPages(engine, key, filter, pages)
+    const head = respond(Effect.map(engine.feedHead, (position) => plainReply(200, { position: position.toString() })))
+
+    return handlers
+      .handleRaw("head", () => head)
+      .handleRaw("follow", ({ headers: given, query, request }) => {
+        const secret = bearerOf(request.headers["authorization"])
+        const filter = { walletIds: query.walletId, types: query.type }
+        const after = given["last-event-id"] ?? query.after ?? 0n
+        const open = Effect.flatMap(CurrentKey, (key) =>
+          isNarrow(key)
+            ? Effect.map(engine.openFeed(after, narrowedFeed(key, filter)), (pages) =>
+                seenPages(engine, key, filter, pages)
+              )
+            : engine.openFeed(after, filter)
+        )
+        // Open as long as the request is being served, whatever becomes of its reply.
+        return Effect.match(open, {
+          onFailure: (error) => toResponse(failureReply(ofQuery(error)) ?? internalError),
+          onSuccess: (pages) =>
+            HttpServerResponse.stream(
+              Stream.merge(texts<unknown>(pages), heartbeats(secret), { haltStrategy: "either" }).pipe(
+                Stream.interruptWhen(Deferred.await(stopping.begun))
+              ),
+              { contentType: "text/event-stream", headers }
             )
-          : engine.openFeed(after, filter)
-      )
-      // Open as long as the request is being served, whatever becomes of its reply.
-      return Effect.match(open, {
-        onFailure: (error) => toResponse(failureReply(ofQuery(error)) ?? internalError),
-        onSuccess: (pages) =>
-          HttpServerResponse.stream(
-            Stream.merge(texts<unknown>(pages), heartbeats(secret), { haltStrategy: "either" }).pipe(
-              Stream.interruptWhen(Deferred.await(stopping.begun))
-            ),
-            { contentType: "text/event-stream", headers }
-          )
+        })
       })
-    })
   })
 )
