@@ -16,21 +16,22 @@ import { makeService } from "./RemoteService.ts"
 import { makeTransfers } from "./RemoteTransfers.ts"
 
 /** No redirect is followed: it would take the key elsewhere, and make a command a read. */
-const fetchClient: Layer.Layer<HttpClient.HttpClient> = Layer.provide(
+export const fetchClient: Layer.Layer<HttpClient.HttpClient> = Layer.provide(
   FetchHttpClient.layer,
   Layer.succeed(FetchHttpClient.RequestInit, { redirect: "manual" })
 )
 
 /** Nothing is asked of the service yet: that it is away, or does not take the key, is told by the calls. */
-export const makeRemoteEngine = (options: RemoteOptions): Effect.Effect<EngineService, RemoteMisconfigured> =>
-  Effect.gen(function* () {
-    const service = yield* makeService(yield* settingsOf(options))
-    return {
-      ...makeCommands(service),
-      ...makeTransfers(service),
-      ...transferQueries(service),
-      ...makeQueries(service),
-      ...makeSearch(service),
-      ...makeFeed(service)
-    }
-  }).pipe(Effect.provide(options.httpClient ?? fetchClient))
+export const makeRemoteEngine = Effect.fnUntraced(function* (
+  options: RemoteOptions
+): Effect.fn.Return<EngineService, RemoteMisconfigured, HttpClient.HttpClient> {
+  const service = yield* makeService(yield* settingsOf(options))
+  return {
+    ...makeCommands(service),
+    ...makeTransfers(service),
+    ...transferQueries(service),
+    ...makeQueries(service),
+    ...makeSearch(service),
+    ...makeFeed(service)
+  }
+})
