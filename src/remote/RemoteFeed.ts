@@ -2,6 +2,7 @@
  * The feed over server-sent events. Where a connection ends, or nothing comes over it, not even the comments of the
  * service, the next one goes on behind the last event that has come; between two events of the same log nothing is lost.
  */
+import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Sse from "effect/encoding/Sse"
 import type * as HttpClientResponse from "effect/http/HttpClientResponse"
@@ -54,33 +55,41 @@ interface Place {
   after: bigint
 }
 
+/** Milliseconds that a connection stands before that alone counts: one that only ever ends is given up. */
+const standing = 1_000
+
 /** What comes over one connection, until it ends; also that it stands is told, by a page without events. */
 const pagesOf = (
   response: HttpClientResponse.HttpClientResponse,
   place: Place
 ): Stream.Stream<FeedPage, FeedFailure | Ended> =>
-  Stream.suspend(() => {
-    const decoder = new TextDecoder()
-    let parsed: Array<Sse.Event> = []
-    const parser = Sse.makeParser((event) => {
-      if (event._tag === "Event") parsed.push(event)
-    })
-    return response.stream.pipe(
-      Stream.mapError(() => ended),
-      Stream.timeoutOrElse({ duration: silence, orElse: () => Stream.fail(ended) }),
-      Stream.mapEffect(
-        Effect.fnUntraced(function* (chunk: Uint8Array): Effect.fn.Return<FeedPage, FeedFailure> {
-          if (parser.feed(decoder.decode(chunk, { stream: true })) !== undefined) return yield* garbled
-          const events = parsed
-          parsed = []
-          const { after } = place
-          const told = (yield* Effect.forEach(events, eventOf)).filter(({ position }) => position > after)
-          place.after = told.at(-1)?.position ?? after
-          return { after, last: place.after, events: told }
-        })
+  Stream.unwrap(
+    Effect.map(Clock.currentTimeMillis, (opened) => {
+      const decoder = new TextDecoder()
+      let parsed: Array<Sse.Event> = []
+      const parser = Sse.makeParser((event) => {
+        if (event._tag === "Event") parsed.push(event)
+      })
+      return response.stream.pipe(
+        Stream.mapError(() => ended),
+        Stream.timeoutOrElse({ duration: silence, orElse: () => Stream.fail(ended) }),
+        Stream.mapEffect(
+          Effect.fnUntraced(function* (chunk: Uint8Array): Effect.fn.Return<FeedPage, FeedFailure> {
+            if (parser.feed(decoder.decode(chunk, { stream: true })) !== undefined) return yield* garbled
+            const events = parsed
+            parsed = []
+            const { after } = place
+            const told = (yield* Effect.forEach(events, eventOf)).filter(({ position }) => position > after)
+            place.after = told.at(-1)?.position ?? after
+            return { after, last: place.after, events: told }
+          })
+        ),
+        Stream.filterEffect(({ events }) =>
+          Effect.map(Clock.currentTimeMillis, (now) => events.length > 0 || now - opened >= standing)
+        )
       )
-    )
-  })
+    })
+  )
 
 /** Opens a connection, which lasts as long as the scope. */
 const connect = (
@@ -97,7 +106,10 @@ const connect = (
         isCommand: false,
         failures: feedFailures,
         send: service.client.feed.follow({ headers: {}, query, ...whole }),
-        read: (_, response) => Effect.succeed(response),
+        read: (_, response) =>
+          response.headers["content-type"]?.startsWith("text/event-stream") === true
+            ? Effect.succeed(response)
+            : Effect.fail("another type of content"),
         stream
       })
     })
