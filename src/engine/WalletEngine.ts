@@ -23,7 +23,7 @@ import * as MemoryStores from "../stores/memory/MemoryStores.ts"
 import type { DataDirectory } from "../stores/pglite/DataDirectory.ts"
 import type { Persistence } from "../stores/Persistence.ts"
 import type { ReadModel } from "../stores/ReadModel.ts"
-import { fetchClient, makeRemoteEngine } from "../remote/RemoteEngine.ts"
+import { remoteEngine } from "../remote/RemoteEngine.ts"
 import type { RemoteMisconfigured, RemoteOptions } from "../remote/RemoteOptions.ts"
 import type { EngineService } from "./EngineApi.ts"
 import type { ClusterNotServed, EngineConfig } from "./EngineConfig.ts"
@@ -133,7 +133,7 @@ export class WalletEngine extends Context.Service<WalletEngine, EngineService>()
    * keys and webhooks are the service's. What differs is in the guide.
    */
   static readonly layerRemote = (options: RemoteOptions): Layer.Layer<WalletEngine, RemoteMisconfigured> =>
-    Layer.effect(WalletEngine, makeRemoteEngine(options)).pipe(Layer.provide(options.httpClient ?? fetchClient))
+    Layer.effect(WalletEngine, remoteEngine(options))
 
   /** As `config` says. */
   static readonly layerFrom = (

@@ -36,8 +36,10 @@ export const kindOf = ({ method, url = "" }: Pick<Http.IncomingMessage, "method"
 
 export const isAlwaysAnswered = (url: string): boolean => url.startsWith("/health/") || url.startsWith("/metrics")
 
+const feed = /^\/v1\/feed(?:$|\?)/
+
 const webhookTest = /^\/v1\/webhooks\/[^/?]*\/test(?:$|\?)/
 
 /** Feeds, and webhooks that are tried: how long they take says nothing of this service. */
 export const waitsElsewhere = (kind: Kind, url: string): boolean =>
-  (kind === "read" && url.startsWith("/v1/feed")) || (kind === "write" && webhookTest.test(url))
+  (kind === "read" && feed.test(url)) || (kind === "write" && webhookTest.test(url))

@@ -6,6 +6,7 @@ import * as Effect from "effect/Effect"
 import * as FetchHttpClient from "effect/http/FetchHttpClient"
 import type * as HttpClient from "effect/http/HttpClient"
 import * as Layer from "effect/Layer"
+import type * as Scope from "effect/Scope"
 import type { EngineService } from "../engine/EngineApi.ts"
 import { makeCommands } from "./RemoteCommands.ts"
 import { makeFeed } from "./RemoteFeed.ts"
@@ -16,13 +17,12 @@ import { makeService } from "./RemoteService.ts"
 import { makeTransfers } from "./RemoteTransfers.ts"
 
 /** No redirect is followed: it would take the key elsewhere, and make a command a read. */
-export const fetchClient: Layer.Layer<HttpClient.HttpClient> = Layer.provide(
+const fetchClient: Layer.Layer<HttpClient.HttpClient> = Layer.provide(
   FetchHttpClient.layer,
   Layer.succeed(FetchHttpClient.RequestInit, { redirect: "manual" })
 )
 
-/** Nothing is asked of the service yet: that it is away, or does not take the key, is told by the calls. */
-export const makeRemoteEngine = Effect.fnUntraced(function* (
+const make = Effect.fnUntraced(function* (
   options: RemoteOptions
 ): Effect.fn.Return<EngineService, RemoteMisconfigured, HttpClient.HttpClient> {
   const service = yield* makeService(yield* settingsOf(options))
@@ -35,3 +35,9 @@ export const makeRemoteEngine = Effect.fnUntraced(function* (
     ...makeFeed(service)
   }
 })
+
+/** Nothing is asked of the service yet: that it is away, or does not take the key, is told by the calls. */
+export const remoteEngine = (options: RemoteOptions): Effect.Effect<EngineService, RemoteMisconfigured, Scope.Scope> =>
+  Effect.flatMap(Layer.build(options.httpClient ?? fetchClient), (client) =>
+    Effect.provideContext(make(options), client)
+  )

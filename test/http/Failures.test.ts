@@ -88,6 +88,7 @@ const told: Readonly<Record<string, object>> = {
   IdempotencyKeyReused: { walletId },
   MailboxFull: { walletId },
   OutcomeUnknown: { walletId },
+  StoreUnavailable: { store: "log" },
   OperationRefused: { reason: "limit of the bank" },
   VersionMismatch: { walletId, version: 7 },
   InvalidRequest: { errors: [{ pointer: "", detail: "no" }] }

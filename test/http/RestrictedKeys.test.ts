@@ -123,6 +123,7 @@ const table: Readonly<Record<string, Row>> = {
   "stats.read": list("/v1/stats"),
   "batch.run": { own: () => ["POST", "/v1/batch", { commands: [] }], expected: [200, null, 200] },
   "feed.follow": list("/v1/feed"),
+  "feed.head": list("/v1/feed/head"),
   "webhooks.create": adminOnly("POST", "/v1/webhooks", { url: "https://example.com" }),
   "webhooks.list": adminOnly("GET", "/v1/webhooks"),
   "webhooks.get": adminOnly("GET", "/v1/webhooks/w"),

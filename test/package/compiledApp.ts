@@ -10,7 +10,7 @@ import * as Redacted from "effect/Redacted"
 import { type InsufficientFunds, engineConfig, storesLayer, WalletEngine, Webhooks } from "effect-wallet"
 import { ApiKeys, HttpConfig, httpServer, httpServerWith } from "effect-wallet/http"
 import { ClusterEngine } from "effect-wallet/cluster"
-import { WalletClient } from "effect-wallet/client"
+import { remoteEngine, WalletClient } from "effect-wallet/client"
 import { openApiDocument } from "effect-wallet/api"
 import { given } from "effect-wallet/testing"
 
@@ -18,6 +18,10 @@ export const memory = WalletEngine.layerMemory
 export const memoryWith = WalletEngine.layerMemoryWith({})
 export const embedded = WalletEngine.layerEmbedded({ dataDir: "x" })
 export const postgres = WalletEngine.layerPostgres({ url: Redacted.make("postgres://localhost/x") })
+export const remote = WalletEngine.layerRemote({ url: "http://127.0.0.1:3000", apiKey: "key" })
+/** One line decides where the wallets are. */
+export const anywhere = (url: string | undefined) =>
+  url === undefined ? embedded : WalletEngine.layerRemote({ url, apiKey: Redacted.make("key"), timeout: "5 seconds" })
 export const config = WalletEngine.layerConfig()
 export const fromConfig = Effect.map(engineConfig, (config) => WalletEngine.layerFrom(config))
 export const stores = Effect.map(engineConfig, (config) => storesLayer(config.stores))
@@ -48,6 +52,7 @@ export const asked = Effect.gen(function* () {
   const { wallets } = yield* WalletClient
   return yield* wallets.get({ params: { id: "a" }, query: {} })
 })
+export const inBrowser = remoteEngine({ url: "", apiKey: "" })
 export const client = WalletClient.layerFetch({ baseUrl: "", apiKey: Redacted.make("") })
 export { given, openApiDocument }
 `

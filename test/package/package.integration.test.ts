@@ -123,6 +123,7 @@ describe("the published package", () => {
     }
     const declared = readFileSync(join(app, "out-nodenext/App.d.ts"), "utf8")
     assert.match(declared, /embedded: .*Layer<.*EngineServices.*EngineWithStoresStartError/)
+    assert.match(declared, /remote: Layer\.Layer<WalletEngine, .*RemoteMisconfigured.*>/)
     assert.notInclude(declared, "effect-wallet/dist")
   })
 

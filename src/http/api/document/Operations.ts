@@ -17,6 +17,7 @@ const operationNames: Readonly<Record<string, string>> = {
   "wallets.statement": "getWalletStatement",
   "wallets.events": "listWalletEvents",
   "stats.read": "readStats",
+  "feed.head": "getFeedHead",
   "keys.self": "getOwnKey",
   "health.live": "getLiveness",
   "health.ready": "getReadiness",

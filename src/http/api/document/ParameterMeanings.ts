@@ -4,7 +4,9 @@
 export const meanings: Readonly<Record<string, string>> = {
   ownerId: "The wallet's owner, exactly; of a transfer either side's.",
   walletId: "The wallet, exactly; of a transfer either side.",
+  walletIds: "One of these wallets, each a parameter of its own; of a transfer either side.",
   currency: "The currency, exactly.",
+  currencies: "One of these currencies, each a parameter of its own.",
   from: "Created then or later.",
   to: "Created then or earlier.",
   minAmount: "At least this amount, in minor units.",
