@@ -5,7 +5,7 @@
  *   npm run example:remote -- http://… KEY       in the service there
  */
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
-import { Console, Effect, Layer, Logger } from "effect"
+import { Console, Effect, type Layer, Logger } from "effect"
 import type { WalletEngine } from "effect-wallet"
 import { embedded, remote } from "./engine.ts"
 import { open, payMonth } from "./payroll.ts"

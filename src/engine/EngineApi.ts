@@ -14,7 +14,6 @@ import type {
   VersionNotReached
 } from "../actors/EngineError.ts"
 import type { Await } from "../actors/Mailbox.ts"
-import type { EventMetadata, PublicWalletEvent, WalletEventType } from "../domain/Event.ts"
 import type { KeyLimit } from "../domain/KeyLimit.ts"
 import type { Metadata } from "../domain/Limits.ts"
 import type { HoldNotFound, InvalidRequest, TransferNotFound, WalletNotFound } from "../domain/Rejection.ts"
@@ -33,8 +32,10 @@ import type { EventUnreadable, PositionGone, QueryTooWide, ReadError } from "../
 import type { BookDate } from "../domain/BookDates.ts"
 import type { ClusterView } from "./ClusterStatus.ts"
 import type { TransactionDetails, TransferDetails } from "./Details.ts"
+import type { EventsQuery, FeedEvent, FeedFilter, FeedPage, ToldEvent } from "./ToldEvents.ts"
 
 export type * from "./Details.ts"
+export type * from "./ToldEvents.ts"
 export type { Await } from "../actors/Mailbox.ts"
 export type { ClusterNode, ClusterView, LeaseState, OwnPart } from "./ClusterStatus.ts"
 
@@ -309,51 +310,6 @@ export interface Statement extends Page<TransactionDetails> {
   readonly closingBalance: bigint
   /** Sums of amounts between the ends, of each type that there is any of; reversals less what they take back. */
   readonly totals: { readonly [T in TransactionType]?: bigint }
-}
-
-export interface EventsQuery {
-  readonly walletId: string
-  /** Version; `-1`: from the first event. */
-  readonly after: number
-  /** 1–200. */
-  readonly limit: number
-}
-
-/**
- * An event at its place in a wallet's stream. `id` and `metadata` are not public: the service of a remote engine
- * does not tell them, and they are absent there.
- */
-export interface ToldEvent {
-  readonly id?: string
-  readonly walletId: string
-  readonly version: number
-  /** Milliseconds; never goes back within a stream. */
-  readonly time: number
-  readonly event: PublicWalletEvent
-  readonly metadata?: EventMetadata
-}
-
-/** An event of the feed, with its place in the log. All followers are given the same, frozen. */
-export interface FeedEvent {
-  readonly position: bigint
-  readonly recorded: ToldEvent
-}
-
-/** Events of the feed that follow each other in the log. */
-export interface FeedPage {
-  /** The events behind this position … */
-  readonly after: bigint
-  /** … up to this one. */
-  readonly last: bigint
-  readonly events: ReadonlyArray<FeedEvent>
-}
-
-/** What an event has to be of, to be in a feed. A part that is left out lets all through. */
-export interface FeedFilter {
-  /** One of these, 1–100. */
-  readonly walletIds?: ReadonlyArray<string> | undefined
-  /** One of these, 1–100. */
-  readonly types?: ReadonlyArray<WalletEventType> | undefined
 }
 
 export interface EngineHealth {

@@ -20,8 +20,6 @@ import type {
 } from "../engine/EngineApi.ts"
 import {
   asked,
-  ownQuery,
-  unreadable,
   wrongEvents,
   wrongHolds,
   wrongId,

@@ -54,8 +54,18 @@ const ok = (body: string, headers: Readonly<Record<string, string>> = {}): Scrip
 
 const dates = { createdAt: "2026-01-01T00:00:00.000Z", updatedAt: "2026-01-01T00:00:00.000Z" }
 const wallet = {
-  ...{ id: "another", ownerId: "o", currency: "EUR", balance: "1", held: "0", available: "1", overdraftLimit: "0" },
-  ...{ status: "active", freeze: null, version: 1, metadata: {}, ...dates }
+  id: "another",
+  ownerId: "o",
+  currency: "EUR",
+  balance: "1",
+  held: "0",
+  available: "1",
+  overdraftLimit: "0",
+  status: "active",
+  freeze: null,
+  version: 1,
+  metadata: {},
+  ...dates
 }
 
 const hostile: Readonly<Record<string, ScriptedAnswer | "cut">> = {

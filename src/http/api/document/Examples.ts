@@ -65,6 +65,7 @@ const leg = {
   currency: "EUR",
   reference: null,
   metadata: {},
+  refund: null,
   sentTransactionId: uuid(4),
   receivedTransactionId: uuid(5),
   refunded: "0"
@@ -296,6 +297,7 @@ const answers: Readonly<Record<string, Examples>> = {
   Statement: {
     page: { openingBalance: "0", closingBalance: "1050", totals: { credit: "1050" }, data: [transaction], next: null }
   },
+  FeedHead: { position: "4711" },
   Stats: {
     day: {
       transactions: [
