@@ -297,7 +297,7 @@ const answers: Readonly<Record<string, Examples>> = {
   Statement: {
     page: { openingBalance: "0", closingBalance: "1050", totals: { credit: "1050" }, data: [transaction], next: null }
   },
-  FeedHead: { position: "4711" },
+  FeedHead: { head: { position: "4711" } },
   Stats: {
     day: {
       transactions: [
