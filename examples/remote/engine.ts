@@ -1,8 +1,8 @@
-/** Where the app's wallets are: the one line that changes. */
+/** Where the app's wallets are: the one line that changes. `WALLET_URL` chooses here between the two, for a trial of both. */
+import { Layer } from "effect"
 import { WalletEngine } from "effect-wallet"
 
-/** In a folder of this process's own. */
-export const embedded = (dataDir: string) => WalletEngine.layerEmbedded({ dataDir })
+const { WALLET_API_KEY: apiKey = "", WALLET_DATA_DIR: dataDir = ".wallets", WALLET_URL: url } = process.env
 
-/** In a service, which several apps share. */
-export const remote = (url: string, apiKey: string) => WalletEngine.layerRemote({ url, apiKey })
+export const wallets: Layer.Layer<WalletEngine, Error> =
+  url === undefined ? WalletEngine.layerEmbedded({ dataDir }) : WalletEngine.layerRemote({ url, apiKey })
