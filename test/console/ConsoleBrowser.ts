@@ -1,4 +1,4 @@
-/** The console in a browser: opened with a key, and watched for what it must never do. */
+/** The console in a browser: watched for what it must never do, and for what would keep somebody out. */
 import { assert } from "@effect/vitest"
 import type * as Axe from "axe-core"
 import { readFileSync } from "node:fs"
@@ -34,26 +34,31 @@ export const openPage = async (browser: Browser, options: BrowserContextOptions 
   return { page, faults, requests }
 }
 
-/** As after a sign-in. */
-export const openConsole = async (
-  browser: Browser,
-  url: string,
-  secret: string,
-  hash: string,
-  options: BrowserContextOptions = {}
-): Promise<Watched> => {
-  const watched = await openPage(browser, options)
-  await watched.page.addInitScript((key) => window.sessionStorage.setItem("effect-wallet.console.key", key), secret)
-  await watched.page.goto(`${url}/console${hash}`)
-  return watched
-}
-
-/** Whatever else happened: nobody else was asked, no key was in an address, nothing of the page broke its policy. */
-export const assertClean = ({ faults, requests }: Watched, url: string, secret: string): void => {
+/** Nobody else was asked, no key was in an address, nothing of the page broke its policy. */
+const assertClean = ({ faults, requests }: Watched, url: string, secrets: ReadonlyArray<string>): void => {
   assert.deepStrictEqual(faults, [])
   for (const request of requests) {
     assert.match(request.url(), new RegExp(`^(?:${url}/|data:|blob:)`))
-    assert.notInclude(request.url(), secret)
+    for (const secret of secrets) assert.notInclude(request.url(), secret)
+  }
+}
+
+/** Says of what fails or hangs what the page showed then. */
+export const settle = async <A>(
+  watched: Watched,
+  url: string,
+  secrets: ReadonlyArray<string>,
+  use: () => Promise<A>
+): Promise<A> => {
+  try {
+    const result = await use()
+    assertClean(watched, url, secrets)
+    return result
+  } catch (error) {
+    const { page } = watched
+    const shown = await page.locator("body").innerText({ timeout: 5_000 }).catch(String)
+    console.error(`the page at ${page.url()} showed:\n${shown.slice(0, 3_000)}\nfaults: ${watched.faults.join("\n")}`)
+    throw error
   }
 }
 

@@ -261,7 +261,7 @@ const CurlLine = ({ act, subject }: { act: Act; subject: Subject }) => {
   if (command === undefined || act.phase.at === "done") return null
   return (
     <p className="curl">
-      <Copy text={curlOf(baseUrl, requestOf(command), act.key)} what="as curl" label="Copy as curl" />
+      <Copy text={curlOf(baseUrl, requestOf(command), act.key)} what="this request" label="Copy as curl" />
       <span className="quiet"> with this form’s key; your own is taken from $WALLET_API_KEY</span>
     </p>
   )

@@ -57,7 +57,7 @@ export const PendingBar = () => {
             <button type="button" disabled={asking} onClick={() => void onAsk(one)}>
               Ask again
             </button>{" "}
-            <Copy text={curlOf(baseUrl, requestOf(one.command), one.key)} what="as curl" label="Copy as curl" />
+            <Copy text={curlOf(baseUrl, requestOf(one.command), one.key)} what="this request" label="Copy as curl" />
           </li>
         ))}
       </ul>

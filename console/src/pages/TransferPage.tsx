@@ -174,7 +174,7 @@ const View = ({ transfer }: { transfer: Transfer }) => {
             <Copy text={transfer.id} what="the transfer’s id" label="Copy id" />{" "}
             <Copy
               text={curlOf(baseUrl, { method: "GET", path: `/v1/transfers/${transfer.id}` })}
-              what="as curl"
+              what="this request"
               label="Copy as curl"
             />
           </p>

@@ -98,7 +98,7 @@ const Head = ({ wallet, children }: { wallet: Wallet; children: ReactNode }) => 
         <Copy text={wallet.id} what="the wallet’s id" label="Copy id" />{" "}
         <Copy
           text={curlOf(baseUrl, { method: "GET", path: `/v1/wallets/${wallet.id}` })}
-          what="as curl"
+          what="this request"
           label="Copy as curl"
         />
       </p>

@@ -36,7 +36,7 @@ export const Copy = ({ label, text, what }: { text: string; what: string; label?
   }
   const said = state === "copied" ? "Copied" : state === "failed" ? "Not copied" : (label ?? "Copy")
   return (
-    <button type="button" className="copy" aria-label={`Copy ${what}`} title={`Copy ${what}`} onClick={onClick}>
+    <button type="button" className="copy" aria-label={`${said}: ${what}`} title={`Copy ${what}`} onClick={onClick}>
       <span aria-live="polite">{said}</span>
     </button>
   )
