@@ -10,6 +10,7 @@ import type { Filters } from "./format/Filters.ts"
 import { Problem } from "./parts/Basics.tsx"
 import { FindPage } from "./pages/FindPage.tsx"
 import { HealthPage } from "./pages/HealthPage.tsx"
+import { StoresPage } from "./pages/StoresPage.tsx"
 import { TransferPage } from "./pages/TransferPage.tsx"
 import { WalletPage } from "./pages/WalletPage.tsx"
 import { Shell } from "./Shell.tsx"
@@ -46,11 +47,12 @@ const wallet = createRoute({
   component: WalletPage
 })
 
+const stores = createRoute({ getParentRoute: () => root, path: "/wallets/$id/stores", component: StoresPage })
 const transfer = createRoute({ getParentRoute: () => root, path: "/transfers/$id", component: TransferPage })
 const health = createRoute({ getParentRoute: () => root, path: "/health", component: HealthPage })
 
 export const router = createRouter({
-  routeTree: root.addChildren([find, wallet, transfer, health]),
+  routeTree: root.addChildren([find, wallet, stores, transfer, health]),
   history: createHashHistory(),
   defaultErrorComponent: Broken,
   // Everything in an address is text: a number read from it would lose digits.

@@ -20,6 +20,7 @@ import * as AutoRebuild from "./AutoRebuild.ts"
 import { ClusterStatus } from "./ClusterStatus.ts"
 import { CommandMetrics } from "./CommandMetrics.ts"
 import * as EngineCommands from "./EngineCommands.ts"
+import * as EngineInspection from "./EngineInspection.ts"
 import * as EngineQueries from "./EngineQueries.ts"
 import { LogFeed } from "./LogFeed.ts"
 import { ReadShare } from "./ReadShare.ts"
@@ -55,7 +56,8 @@ export const make = Effect.fnUntraced(function* (bounds: ActorBounds) {
   const commands = yield* EngineCommands.make(bounds)
   const queries = yield* EngineQueries.make(bounds)
   const transfers = yield* TransferCommands.make(bounds)
-  return { ...commands, ...queries, ...transfers }
+  const inspection = yield* EngineInspection.make
+  return { ...commands, ...queries, ...transfers, ...inspection }
 })
 
 /** The actors of one node, over whatever ownership they are given. */

@@ -18,6 +18,7 @@ import { batchHandlers } from "./handlers/BatchHandlers.ts"
 import { feedHandlers } from "./handlers/FeedHandlers.ts"
 import { holdHandlers } from "./handlers/HoldHandlers.ts"
 import { auditHandlers, keyHandlers } from "./handlers/KeyHandlers.ts"
+import { inspectionHandlers } from "./handlers/InspectionHandlers.ts"
 import { clusterHandlers, healthHandlers } from "./handlers/OperationsHandlers.ts"
 import { transferHandlers } from "./handlers/TransferHandlers.ts"
 import { statsHandlers, transactionHandlers } from "./handlers/TransactionHandlers.ts"
@@ -76,6 +77,7 @@ const handlers = Layer.mergeAll(
   webhookHandlers,
   keyHandlers,
   auditHandlers,
+  inspectionHandlers,
   clusterHandlers,
   healthHandlers
 ).pipe(Layer.provide([authorizationLayer, requestValidationLayer]))

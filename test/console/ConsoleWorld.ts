@@ -6,10 +6,10 @@ import type { Browser, BrowserContextOptions } from "playwright-core"
 import { defaultBounds } from "../../src/actors/ActorBounds.ts"
 import type { Commit } from "../../src/domain/Commit.ts"
 import { WalletEngine } from "../../src/engine/WalletEngine.ts"
-import * as MemoryStores from "../../src/stores/memory/MemoryStores.ts"
 import { StoreUnavailable } from "../../src/stores/StoreError.ts"
 import * as Server from "../http/TestServer.ts"
 import { browser } from "../support/browser.ts"
+import { newState, storesOver } from "../support/LogLife.ts"
 import { openPage, settle, type Watched } from "./ConsoleBrowser.ts"
 
 const { TestServer } = Server
@@ -41,14 +41,8 @@ const engine = Layer.effect(
     credit: ((input) => guarded(input.walletId, inner.credit(input))) as typeof inner.credit
   }))
 ).pipe(
-  Layer.provide(
-    Layer.orDie(
-      WalletEngine.layer({ bounds: defaultBounds, partitions: 16 }).pipe(
-        // The keys' stores have no rule, and would be taken for these.
-        Layer.provide(Layer.fresh(MemoryStores.layer({ rule })))
-      )
-    )
-  )
+  Layer.provide(Layer.orDie(WalletEngine.layer({ bounds: defaultBounds, partitions: 16 }))),
+  Layer.provideMerge(Layer.unwrap(Effect.map(newState({ rule }), storesOver)))
 )
 
 export const world = Layer.mergeAll(Server.layerWith(engine), Chromium.layer, engine)
@@ -82,6 +76,12 @@ export const inPage = Effect.fnUntraced(function* <A>(
 
 /** What would be markup, a script or a template, were it not taken for text. */
 export const hostile = `"><img src=x onerror="window.__hurt=1"><script>window.__hurt=1</script>{{7*7}}'`
+
+/** By day on a desk, by night on a phone. */
+export const looks = [
+  { colorScheme: "light", viewport: { width: 1280, height: 900 } },
+  { colorScheme: "dark", viewport: { width: 360, height: 740 } }
+] as const
 
 /** Some wallets with a past. */
 export const seed = Effect.gen(function* () {

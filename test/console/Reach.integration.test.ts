@@ -4,7 +4,7 @@ import * as Effect from "effect/Effect"
 import { TestServer } from "../http/TestServer.ts"
 import { hasBrowser } from "../support/browser.ts"
 import { barriers, overflow } from "./ConsoleBrowser.ts"
-import { hostile, inPage, seed, world } from "./ConsoleWorld.ts"
+import { hostile, inPage, looks, seed, world } from "./ConsoleWorld.ts"
 
 describe.skipIf(!hasBrowser("the reach of the console"))("the reach of the console", () => {
   layer(world, { excludeTestServices: true })((it) => {
@@ -69,10 +69,6 @@ describe.skipIf(!hasBrowser("the reach of the console"))("the reach of the conso
           ["#/wallets/nobody", "Wallet nobody"],
           ["#/nowhere", "Nothing here"]
         ]
-        const looks = [
-          { colorScheme: "light", viewport: { width: 1280, height: 900 } },
-          { colorScheme: "dark", viewport: { width: 360, height: 740 } }
-        ] as const
         for (const look of looks) {
           yield* inPage(
             async ({ page }, url) => {

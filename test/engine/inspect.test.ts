@@ -3,7 +3,8 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as TestClock from "effect/testing/TestClock"
 import { defaultBounds } from "../../src/actors/ActorBounds.ts"
-import { inspectDocument, inspectFinding, inspectLines } from "../../src/cli/tools/InspectDocument.ts"
+import { inspectFinding, inspectLines } from "../../src/cli/tools/InspectDocument.ts"
+import { storesJson } from "../../src/http/InspectionDocuments.ts"
 import { inspect } from "../../src/engine/Inspect.ts"
 import { replay } from "../../src/engine/rebuild/Rebuild.ts"
 import { WalletEngine } from "../../src/engine/WalletEngine.ts"
@@ -44,7 +45,7 @@ describe("inspect", () => {
         )
         assert.deepInclude(report.checkpoints, { owner: "node", position: 3n })
         assert.strictEqual(report.node, null, "no service was asked")
-        const lines = inspectLines(inspectDocument(report))
+        const lines = inspectLines(storesJson(report))
         assert.include(lines, "PostgreSQL: version 2, 2 events (1900 ms) behind the log")
         assert.include(lines, "  h1: 5 remaining, expires 1970-01-01T00:00:00.500Z, 1500 ms OVERDUE, row active")
         assert.include(lines, "  t1: 7 to b, for 1900 ms, row none")
@@ -82,7 +83,7 @@ describe("inspect", () => {
           [nobody.lastEvent, nobody.persisted, nobody.row, nobody.document],
           [null, null, null, null]
         )
-        assert.isAbove(inspectLines(inspectDocument(nobody)).length, 5)
+        assert.isAbove(inspectLines(storesJson(nobody)).length, 5)
       }).pipe(Effect.provide(storesOver(state)))
     })
   )
@@ -96,18 +97,18 @@ describe("inspect", () => {
         yield* perform(credit("a", 100n), 0)
         yield* perform(credit("a", 1n), 0)
         yield* replay()
-        assert.isUndefined(inspectFinding(inspectDocument(yield* inspect("a"))))
+        assert.isUndefined(inspectFinding(storesJson(yield* inspect("a"))))
         const events = state.streams.get("a")!
         const [last] = events.splice(2)
         const put = yield* inspect("a")
         assert.deepStrictEqual([put.ahead, put.diverged, put.lag.events], [1, false, 0])
-        const lines = inspectLines(inspectDocument(put))
+        const lines = inspectLines(storesJson(put))
         assert.include(lines, "PostgreSQL: version 2, 1 event AHEAD of the log, which was put back, or is another one")
-        assert.include(inspectFinding(inspectDocument(put)), "1 event AHEAD of the log")
+        assert.include(inspectFinding(storesJson(put)), "1 event AHEAD of the log")
         events.push({ ...last!, id: "00000000-0000-4000-8000-000000000000" })
         const other = yield* inspect("a")
         assert.deepStrictEqual([other.ahead, other.diverged], [0, true])
-        assert.include(inspectFinding(inspectDocument(other)), "with ANOTHER event than the log's")
+        assert.include(inspectFinding(storesJson(other)), "with ANOTHER event than the log's")
       }).pipe(Effect.provide(storesOver(state)))
     })
   )
@@ -129,10 +130,10 @@ describe("inspect", () => {
           "a",
           state.refusals.get("a")!.map((refusal) => ({ ...refusal, reversedVersion: null }))
         )
-        const lines = inspectLines(inspectDocument(yield* inspect("a")))
+        const lines = inspectLines(storesJson(yield* inspect("a")))
         assert.include(lines, "refused: event 1, reversed by event 2, whose row has not come yet: no credit")
         state.streams.get("a")!.splice(2)
-        const open = inspectLines(inspectDocument(yield* inspect("a")))
+        const open = inspectLines(storesJson(yield* inspect("a")))
         assert.include(open, "refused: event 1, not reversed yet: no credit")
       }).pipe(Effect.provide(storesOver(state)))
     })

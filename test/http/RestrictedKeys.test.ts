@@ -139,6 +139,12 @@ const table: Readonly<Record<string, Row>> = {
   "keys.roll": adminOnly("POST", "/v1/keys/k/roll", {}),
   "keys.delete": adminOnly("DELETE", "/v1/keys/k"),
   "audit.list": adminOnly("GET", "/v1/audit"),
+  "inspection.stores": {
+    own: wallet("mine", "/stores"),
+    other: wallet("theirs", "/stores"),
+    expected: [403, 403, 403]
+  },
+  "inspection.verify": { ...post("/verify", {}), expected: [403, 403, 403] },
   "cluster.view": adminOnly("GET", "/v1/cluster")
 }
 

@@ -83,43 +83,54 @@ const Acts = ({ isPast, onAct, wallet }: ActsProps) => {
   )
 }
 
-const Head = ({ wallet, children }: { wallet: Wallet; children: ReactNode }) => (
-  <header className="page-head">
-    <div>
-      <h1>
-        <span className="kind">Wallet</span> <code>{wallet.id}</code> <Status status={wallet.status} />
-      </h1>
-      <p className="quiet">
-        owner{" "}
-        <Link to="/" search={{ kind: "wallets", ownerId: wallet.ownerId }}>
-          <code>{wallet.ownerId}</code>
-        </Link>{" "}
-        · {wallet.currency} · version {wallet.version} ·{" "}
-        <Copy text={wallet.id} what="the wallet’s id" label="Copy id" />{" "}
-        <Copy
-          text={curlOf(baseUrl, { method: "GET", path: `/v1/wallets/${wallet.id}` })}
-          what="this request"
-          label="Copy as curl"
-        />
-      </p>
-      {wallet.freeze !== null && (
-        <p className="notice">
-          Frozen for {wallet.freeze.direction}
-          {wallet.freeze.until === null ? (
-            " until it is unfrozen"
-          ) : (
+const Head = ({ wallet, children }: { wallet: Wallet; children: ReactNode }) => {
+  const { scopes } = useSession()
+  return (
+    <header className="page-head">
+      <div>
+        <h1>
+          <span className="kind">Wallet</span> <code>{wallet.id}</code> <Status status={wallet.status} />
+        </h1>
+        <p className="quiet">
+          owner{" "}
+          <Link to="/" search={{ kind: "wallets", ownerId: wallet.ownerId }}>
+            <code>{wallet.ownerId}</code>
+          </Link>{" "}
+          · {wallet.currency} · version {wallet.version} ·{" "}
+          <Copy text={wallet.id} what="the wallet’s id" label="Copy id" />{" "}
+          <Copy
+            text={curlOf(baseUrl, { method: "GET", path: `/v1/wallets/${wallet.id}` })}
+            what="this request"
+            label="Copy as curl"
+          />
+          {scopes.admin && (
             <>
-              {" "}
-              until <Time at={wallet.freeze.until} /> UTC
+              {" · "}
+              <Link to="/wallets/$id/stores" params={{ id: wallet.id }}>
+                In every store
+              </Link>
             </>
           )}
-          {wallet.freeze.reason === null ? "" : `: ${wallet.freeze.reason}`}
         </p>
-      )}
-    </div>
-    {children}
-  </header>
-)
+        {wallet.freeze !== null && (
+          <p className="notice">
+            Frozen for {wallet.freeze.direction}
+            {wallet.freeze.until === null ? (
+              " until it is unfrozen"
+            ) : (
+              <>
+                {" "}
+                until <Time at={wallet.freeze.until} /> UTC
+              </>
+            )}
+            {wallet.freeze.reason === null ? "" : `: ${wallet.freeze.reason}`}
+          </p>
+        )}
+      </div>
+      {children}
+    </header>
+  )
+}
 
 const Aside = ({ shown }: { shown: Wallet }) => (
   <aside className="panel">

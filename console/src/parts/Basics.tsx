@@ -153,6 +153,11 @@ export const Loading = ({ what }: { what: string }) => (
   </p>
 )
 
+/** In place of a page that the key does not open. */
+export const AdminOnly = () => (
+  <Empty>This key lacks the scope admin, which this page needs. Sign out, and in again with another one.</Empty>
+)
+
 /** Names and values, side by side. */
 export const Facts = ({ facts }: { facts: ReadonlyArray<readonly [string, ReactNode]> }) => (
   <dl className="facts">

@@ -7,8 +7,9 @@ import * as Command from "effect/cli/Command"
 import { isId } from "../../domain/Limits.ts"
 import { installedStores } from "../../engine/EngineStores.ts"
 import { inspect } from "../../engine/Inspect.ts"
+import { storesJson } from "../../http/InspectionDocuments.ts"
 import * as Flags from "../Flags.ts"
-import { InspectDocument, inspectDocument, inspectFinding, inspectLines } from "./InspectDocument.ts"
+import { InspectDocument, inspectFinding, inspectLines } from "./InspectDocument.ts"
 import { loggingLayer } from "../Logging.ts"
 import { CommandFailed, exitCodeOf, printNote, printResult, reportFailure } from "../Output.ts"
 import { readRemotely } from "./RemoteTool.ts"
@@ -42,7 +43,7 @@ const runInspect = Effect.fnUntraced(function* (given: Command.Command.Config.In
         Effect.provide(FetchHttpClient.layer)
       )
     : inspect(given.wallet).pipe(
-        Effect.map(inspectDocument),
+        Effect.map(storesJson),
         Effect.provide(installedStores(config.engine.stores)),
         Effect.provide(loggingLayer(config))
       )

@@ -28,11 +28,11 @@ import { verify } from "../../engine/verify/Verify.ts"
 import { hasScope } from "../../http/api/Authorization.ts"
 import { bearerOf, Gate, refusal } from "../../http/Authentication.ts"
 import { failureReply, internalError, plainReply, problemReply, respond, toResponse } from "../../http/HttpReply.ts"
+import { storesJson } from "../../http/InspectionDocuments.ts"
 import { bodyReader } from "../../http/RequestBody.ts"
 import type { EventStore } from "../../stores/EventStore.ts"
 import type { Persistence } from "../../stores/Persistence.ts"
 import type { ReadModel } from "../../stores/ReadModel.ts"
-import { inspectDocument } from "./InspectDocument.ts"
 import { replayDocument, replayProgressDocument, ReplayRequest } from "./ReplayDocument.ts"
 import { searchReplay, searchReplayPath } from "./SearchReplay.ts"
 import { SearchReplayRequest } from "./SearchReplayDocument.ts"
@@ -165,7 +165,7 @@ const inspectRoute = HttpRouter.use(
       const { walletId = "" } = yield* HttpRouter.params
       if (!isId(walletId)) return badId
       const report = Effect.provideContext(inspect(walletId), services)
-      return yield* respond(Effect.map(report, (found) => plainReply(200, inspectDocument(found))))
+      return yield* respond(Effect.map(report, (found) => plainReply(200, storesJson(found))))
     })
     yield* router.add("GET", "/v1/wallets/:walletId/inspect", handle)
   })

@@ -1,5 +1,6 @@
 /** What `verify` is asked to do, what it says on its way, and what it keeps in memory. */
 import type * as Effect from "effect/Effect"
+import type { InTurn } from "./InTurn.ts"
 
 /**
  * What is kept in memory, all in one place. Of each slice that is compared: one page of
@@ -60,6 +61,8 @@ export interface VerifyOptions {
   readonly walletsPerPass?: number | undefined
   /** How long a derived store may lag before that is a difference, milliseconds. Default 10,000. */
   readonly lagMillis?: number | undefined
+  /** Beside commands: each page that is compared waits for its turn. A repair's reads do not. */
+  readonly inTurn?: InTurn | undefined
   /** Called after each page. */
   readonly onProgress?: ((progress: VerifyProgress) => Effect.Effect<void>) | undefined
 }

@@ -30,6 +30,7 @@ import { SearchIndex } from "../../stores/SearchIndex.ts"
 import { inTransit, isConserved } from "./Conservation.ts"
 import { defaultVerifyBounds, type VerifyOptions, walletsAtATime } from "./Options.ts"
 import { compareIndex } from "./Indexed.ts"
+import { readInTurn } from "./InTurn.ts"
 import { compareInLogOrder } from "./LogOrder.ts"
 import { comparing, repairing } from "./Repair.ts"
 import { orphanRow, type VerifyReport, zeroCounts } from "./Report.ts"
@@ -145,7 +146,8 @@ export const verify = Effect.fn("Verify.verify")(function* (
 ): Effect.fn.Return<VerifyReport, VerifyError, EventStore | Persistence | ReadModel> {
   const started = yield* Clock.currentTimeMillis
   const index = Option.getOrUndefined(yield* Effect.serviceOption(SearchIndex))
-  const stores = { log: yield* EventStore, persistence: yield* Persistence, readModel: yield* ReadModel, index }
+  const given = { log: yield* EventStore, persistence: yield* Persistence, readModel: yield* ReadModel, index }
+  const stores = options.inTurn === undefined ? given : readInTurn(given, options.inTurn)
   const checkpoints = yield* stores.persistence.checkpoints
   const head = yield* stores.log.head
   const run = yield* start(options, stores, head)

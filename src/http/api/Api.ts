@@ -8,6 +8,7 @@ import * as OpenApi from "effect/http-api/OpenApi"
 import { ClusterApi, HealthApi } from "./OperationsApi.ts"
 import { BatchApi, FeedApi, StatsApi, TransactionsApi } from "./AllWalletsApi.ts"
 import { HoldsApi } from "./HoldsApi.ts"
+import { InspectionApi } from "./InspectionApi.ts"
 import { AuditApi, KeysApi } from "./KeysApi.ts"
 import { TransfersApi } from "./TransfersApi.ts"
 import { WebhooksApi } from "./WebhooksApi.ts"
@@ -17,7 +18,7 @@ const strict = { onExcessProperty: "error" } as const
 
 export class WalletApi extends HttpApi.make("effect-wallet")
   .add(WalletsApi, HoldsApi, TransfersApi, TransactionsApi, StatsApi, BatchApi, FeedApi, WebhooksApi, KeysApi)
-  .add(AuditApi, ClusterApi, HealthApi)
+  .add(AuditApi, InspectionApi, ClusterApi, HealthApi)
   .annotate(HttpApi.QueryParseOptions, strict)
   .annotate(HttpApi.PayloadParseOptions, strict)
   .annotateMerge(

@@ -140,6 +140,51 @@ const event = {
 type Examples = Readonly<Record<string, unknown>>
 
 /** By schema, then by a name of their own. */
+const side = {
+  version: 7,
+  status: "active",
+  freeze: null,
+  ownerId: "ann",
+  currency: "EUR",
+  balance: "1050",
+  held: "0",
+  available: "1050",
+  overdraftLimit: "0",
+  updatedAt: time
+}
+
+const stores = {
+  walletId: "alice",
+  time,
+  differences: [],
+  log: {
+    id: uuid(9),
+    head: "42",
+    lastEvent: { version: 7, type: "WalletCredited", time, id: uuid(8), epoch: 1 },
+    wallet: side,
+    snapshots: []
+  },
+  node: { partition: 17, epoch: 1, actor: null, pipeline: null, blocked: null },
+  persistence: {
+    version: 7,
+    eventId: uuid(8),
+    wallet: side,
+    lagEvents: 0,
+    lagMillis: 0,
+    aheadEvents: 0,
+    diverged: false,
+    refusals: [],
+    marks: []
+  },
+  readModel: { wallet: side, index: null },
+  openHoldCount: 0,
+  openHolds: [],
+  transfersInFlightCount: 0,
+  transfersInFlight: [],
+  legsPreparedCount: 0,
+  legsPrepared: []
+}
+
 const bodies: Readonly<Record<string, Examples>> = {
   CreateWallet: {
     wallet: { id: "alice", ownerId: "ann", currency: "EUR", metadata: { plan: "basic" } },
@@ -181,6 +226,7 @@ const bodies: Readonly<Record<string, Examples>> = {
     key: { name: "shop", scopes: ["wallets:read", "wallets:write"] },
     restricted: { name: "ann's app", scopes: ["wallets:read", "wallets:write"], restriction }
   },
+  VerifyWallet: { compare: {}, repair: { repair: true } },
   RollKey: { atOnce: {}, withGrace: { graceSeconds: 3600 } },
   CreateWebhook: {
     owner: { url: "https://shop.example/events", types: ["WalletCredited", "WalletDebited"], ownerId: "ann" },
@@ -313,6 +359,30 @@ const answers: Readonly<Record<string, Examples>> = {
         { status: 201, body: holdAnswer, replayed: true },
         { status: 422, body: problem("InsufficientFunds") }
       ]
+    }
+  },
+  WalletStores: { agreeing: stores },
+  Verification: {
+    repaired: {
+      walletId: "alice",
+      logId: uuid(9),
+      position: "42",
+      events: 8,
+      transactions: 7,
+      holds: 0,
+      transfers: 0,
+      keys: 8,
+      refusals: 0,
+      openRefusals: 0,
+      lagging: false,
+      searched: true,
+      documents: 0,
+      deadLetters: 0,
+      repaired: true,
+      differenceCount: 0,
+      differences: [],
+      warnings: [],
+      durationMillis: 12
     }
   },
   Cluster: {

@@ -16,6 +16,8 @@ const operationNames: Readonly<Record<string, string>> = {
   "wallets.transactions": "listWalletTransactions",
   "wallets.statement": "getWalletStatement",
   "wallets.events": "listWalletEvents",
+  "inspection.stores": "getWalletStores",
+  "inspection.verify": "verifyWallet",
   "stats.read": "readStats",
   "feed.head": "getFeedHead",
   "keys.self": "getOwnKey",
