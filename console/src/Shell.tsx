@@ -33,6 +33,7 @@ export const Shell = () => {
           <Link to="/" activeOptions={{ exact: true, includeSearch: false }}>
             Find
           </Link>
+          {scopes.admin && <Link to="/actors">Actors</Link>}
           <Link to="/health">Health</Link>
           <a href="docs" target="_blank" rel="noreferrer">
             API

@@ -8,6 +8,7 @@ import {
 } from "@tanstack/react-router"
 import type { Filters } from "./format/Filters.ts"
 import { Problem } from "./parts/Basics.tsx"
+import { ActorsPage } from "./pages/ActorsPage.tsx"
 import { FindPage } from "./pages/FindPage.tsx"
 import { HealthPage } from "./pages/HealthPage.tsx"
 import { StoresPage } from "./pages/StoresPage.tsx"
@@ -49,10 +50,11 @@ const wallet = createRoute({
 
 const stores = createRoute({ getParentRoute: () => root, path: "/wallets/$id/stores", component: StoresPage })
 const transfer = createRoute({ getParentRoute: () => root, path: "/transfers/$id", component: TransferPage })
+const actors = createRoute({ getParentRoute: () => root, path: "/actors", component: ActorsPage })
 const health = createRoute({ getParentRoute: () => root, path: "/health", component: HealthPage })
 
 export const router = createRouter({
-  routeTree: root.addChildren([find, wallet, stores, transfer, health]),
+  routeTree: root.addChildren([find, wallet, stores, transfer, actors, health]),
   history: createHashHistory(),
   defaultErrorComponent: Broken,
   // Everything in an address is text: a number read from it would lose digits.

@@ -16,6 +16,7 @@ import { type Commit, eventsWith } from "../domain/Commit.ts"
 import { EventStore } from "../stores/EventStore.ts"
 import { type Outage, StoreOutages } from "../stores/StoreOutages.ts"
 import type { ActorBounds } from "./ActorBounds.ts"
+import { AppendActivity } from "./AppendActivity.ts"
 import type { WriteOutcome } from "./AppendDecision.ts"
 import { appends, appendUntilDecided } from "./AppendDecision.ts"
 import * as EngineMetrics from "./EngineMetrics.ts"
@@ -128,6 +129,7 @@ const make = Effect.fnUntraced(function* (bounds: ActorBounds) {
     outage,
     pipeline: yield* WritePipeline,
     clock: yield* Clock.Clock,
+    activity: yield* AppendActivity,
     measure: measuring(yield* Effect.context<never>())
   })
   yield* Effect.forkScoped(sender.run)
@@ -160,6 +162,7 @@ interface SenderOptions {
   readonly bounds: ActorBounds
   readonly pipeline: WritePipeline["Service"]
   readonly clock: Clock.Clock
+  readonly activity: AppendActivity["Service"]
   readonly measure: ReturnType<typeof measuring>
 }
 
@@ -258,10 +261,12 @@ class AppendSender {
   }
 
   private write(batch: ReadonlyArray<Submission>): Effect.Effect<void> {
-    const { append, bounds, clock, measure, outage, pipeline } = this.options
+    const { activity, append, bounds, clock, measure, outage, pipeline } = this.options
     const startedAt = clock.currentTimeMillisUnsafe()
     const landed = pipeline.appending()
-    const wallets = walletsOf(batch.map(({ commit }) => commit))
+    const commits = batch.map(({ commit }) => commit)
+    const wallets = walletsOf(commits)
+    activity.appending(commits, startedAt)
     let undecided = batch.length
     /** Nobody else's append waits for these. */
     const stranded = new Set<Submission>()

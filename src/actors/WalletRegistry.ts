@@ -81,6 +81,8 @@ export class WalletRegistry extends Context.Service<
     /** Whether commands on the wallet are on their way here. Synchronous, O(1). */
     readonly isAtWork: (walletId: string) => boolean
     readonly load: () => RegistryLoad
+    /** The wallets with the most commands in their mailboxes, at most `limit`. Synchronous; O(busy wallets). */
+    readonly deepest: (limit: number) => ReadonlyArray<readonly [walletId: string, status: ActorStatus]>
     /** `undefined`: the wallet is not resident on this node. Synchronous; does not touch it. */
     readonly inspect: (walletId: string) => ActorStatus | undefined
   }
@@ -144,6 +146,7 @@ const make = Effect.fnUntraced(function* (bounds: ActorBounds) {
     isLeaving: (partition) => residency.isLeaving(partition),
     left: residency.left,
     isAtWork: (walletId) => residency.isAtWork(walletId),
+    deepest: (limit) => deepestOf(residency.busy, limit),
     inspect: (walletId) => {
       const actor = residency.get(walletId)
       return actor && statusOf(actor)
@@ -157,6 +160,21 @@ const make = Effect.fnUntraced(function* (bounds: ActorBounds) {
     })
   })
 })
+
+const waitingIn = ({ mailbox, running }: WalletActor): number => mailbox.size + running.length
+
+/** Kept in order while they are few: a node may have tens of thousands at work. */
+const deepestOf = (busy: ReadonlySet<WalletActor>, limit: number) => {
+  const deepest: Array<WalletActor> = []
+  for (const actor of busy) {
+    const waiting = waitingIn(actor)
+    if (deepest.length === limit && waiting <= waitingIn(deepest.at(-1)!)) continue
+    const place = deepest.findIndex((one) => waitingIn(one) < waiting)
+    deepest.splice(place === -1 ? deepest.length : place, 0, actor)
+    if (deepest.length > limit) deepest.pop()
+  }
+  return deepest.map((actor) => [actor.walletId, statusOf(actor)] as const)
+}
 
 /** What Persistence says of a wallet, to its actor if it is in memory. */
 const listener = (residency: Residency, context: ActorContext): Omit<PersistenceListener, "offerUrgent"> => ({

@@ -2,10 +2,17 @@
  * What whoever is on call asks of the engine itself: one wallet in every store, and the comparison and repair of it.
  * All of it is read within the share of reads, page by page, so that a long history takes no time that commands need.
  */
+import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Semaphore from "effect/Semaphore"
+import type { ActorBounds } from "../actors/ActorBounds.ts"
+import { type ActivityView, AppendActivity } from "../actors/AppendActivity.ts"
 import { RateLimited } from "../actors/EngineError.ts"
+import { NodeIdentity } from "../actors/NodeIdentity.ts"
+import { Ownership } from "../actors/Ownership.ts"
+import type { ActorStatus } from "../actors/WalletActor.ts"
+import { type RegistryLoad, WalletRegistry } from "../actors/WalletRegistry.ts"
 import { InvalidRequest, WalletNotFound } from "../domain/Rejection.ts"
 import { EventStore } from "../stores/EventStore.ts"
 import { Persistence } from "../stores/Persistence.ts"
@@ -31,7 +38,35 @@ export interface EngineInspection {
     walletId: string,
     options?: { readonly repair?: boolean | undefined }
   ) => Effect.Effect<VerifyReport, InspectionFailure | QueryTooWide>
+  /** Of this node, at most a second old. */
+  readonly actors: Effect.Effect<ActorsView>
 }
+
+/** This node's wallets in memory, and what they do. */
+export interface ActorsView {
+  /** Milliseconds. */
+  readonly time: number
+  /** Of this start of the process. */
+  readonly incarnation: string
+  /** Of the installation, … */
+  readonly partitions: number
+  /** … and of this node. */
+  readonly owned: number
+  readonly load: RegistryLoad
+  /** Bytes that the resident ones may take. */
+  readonly maxResidentBytes: number
+  /** Commands that one wallet's mailbox takes. */
+  readonly maxMailbox: number
+  /** At most `listedActors`, the deepest first. */
+  readonly deepest: ReadonlyArray<readonly [walletId: string, status: ActorStatus]>
+  readonly activity: ActivityView
+}
+
+/** Wallets of each list. */
+const listedActors = 20
+
+/** Whoever asks more often is told the same: a look goes over all busy wallets. */
+const actorsPeriod = "1 second"
 
 /** Shorter than what clients and proxies wait for an answer. */
 const verifyWithin = "50 seconds"
@@ -46,7 +81,31 @@ const tooLong = (walletId: string) =>
 
 const busy = new RateLimited({ detail: "another wallet is being verified on this node", retryAfter: verifyRetryMillis })
 
-export const make = Effect.gen(function* () {
+const makeActorsView = Effect.fnUntraced(function* ({ mailboxCommands, residentBytes }: ActorBounds) {
+  const clock = yield* Clock.Clock
+  const registry = yield* WalletRegistry
+  const activity = yield* AppendActivity
+  const { epochOf, partitions } = yield* Ownership
+  const { owner: incarnation } = yield* NodeIdentity
+  const look = Effect.sync((): ActorsView => {
+    let owned = 0
+    for (let partition = 0; partition < partitions; partition++) if (epochOf(partition) !== undefined) owned++
+    return {
+      time: clock.currentTimeMillisUnsafe(),
+      incarnation,
+      partitions,
+      owned,
+      load: registry.load(),
+      maxResidentBytes: residentBytes,
+      maxMailbox: mailboxCommands,
+      deepest: registry.deepest(listedActors),
+      activity: activity.view(listedActors)
+    }
+  })
+  return yield* Effect.cachedWithTTL(look, actorsPeriod)
+})
+
+export const make = Effect.fnUntraced(function* (bounds: ActorBounds) {
   const share = yield* ReadShare
   const log = yield* EventStore
   const persistence = yield* Persistence
@@ -87,5 +146,5 @@ export const make = Effect.gen(function* () {
     return Option.isSome(turn) ? turn.value : yield* busy
   })
 
-  return { inspectWallet, verifyWallet } satisfies EngineInspection
+  return { inspectWallet, verifyWallet, actors: yield* makeActorsView(bounds) } satisfies EngineInspection
 })

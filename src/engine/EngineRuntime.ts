@@ -2,6 +2,7 @@
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type { ActorBounds } from "../actors/ActorBounds.ts"
+import { AppendActivity } from "../actors/AppendActivity.ts"
 import { EventIds } from "../actors/EventIds.ts"
 import { KeyQueries } from "../actors/KeyQueries.ts"
 import { KeySegments } from "../actors/KeySegments.ts"
@@ -56,7 +57,7 @@ export const make = Effect.fnUntraced(function* (bounds: ActorBounds) {
   const commands = yield* EngineCommands.make(bounds)
   const queries = yield* EngineQueries.make(bounds)
   const transfers = yield* TransferCommands.make(bounds)
-  const inspection = yield* EngineInspection.make
+  const inspection = yield* EngineInspection.make(bounds)
   return { ...commands, ...queries, ...transfers, ...inspection }
 })
 
@@ -75,7 +76,7 @@ export const layerWallets = (bounds: ActorBounds) =>
     ]),
     Layer.provideMerge(SeparatePipeline.layer(bounds)),
     Layer.provideMerge(WalletHistory.layer(bounds)),
-    Layer.provideMerge(UnloadedWallets.layer)
+    Layer.provideMerge(Layer.merge(UnloadedWallets.layer, AppendActivity.layer))
   )
 
 /** The actors of a single node, the way to them, and the ownership they ask. */

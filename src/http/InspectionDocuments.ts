@@ -1,9 +1,10 @@
 /** What was looked at and compared of one wallet, as documents of the wire. */
+import type { ActorsView } from "../engine/EngineInspection.ts"
 import type { InspectReport, NodeSide } from "../engine/Inspect.ts"
 import { storeDifferences } from "../engine/StoreDifferences.ts"
 import type { VerifyReport } from "../engine/verify/Report.ts"
 import type { WalletView } from "../stores/Persistence.ts"
-import type { VerificationJson, WalletStoresJson } from "./api/InspectionSchemas.ts"
+import type { ActorsJson, VerificationJson, WalletStoresJson } from "./api/InspectionSchemas.ts"
 import { formatTime } from "./api/SchemaValues.ts"
 
 type Encoded = typeof WalletStoresJson.Encoded
@@ -142,4 +143,36 @@ export const verificationJson = (walletId: string, report: VerifyReport): typeof
   differences: report.differences.map(({ expected, found, store, what }) => ({ store, what, expected, found })),
   warnings: report.warnings,
   durationMillis: report.durationMillis
+})
+
+export const actorsJson = ({ activity, deepest, load, time, ...view }: ActorsView): typeof ActorsJson.Encoded => ({
+  time: formatTime(time),
+  incarnation: view.incarnation,
+  partitions: view.partitions,
+  owned: view.owned,
+  resident: { wallets: load.residentWallets, bytes: Math.round(load.residentBytes), maxBytes: view.maxResidentBytes },
+  mailboxes: {
+    busyWallets: load.busyWallets,
+    waiting: load.waitingCommands,
+    waitingBytes: load.waitingBytes,
+    maxPerWallet: view.maxMailbox,
+    deepest: deepest.map(([walletId, { running, version, waiting, waitingBytes }]) => ({
+      walletId,
+      version,
+      waiting,
+      waitingBytes,
+      running
+    }))
+  },
+  appends: {
+    since: formatTime(activity.since),
+    count: activity.appends,
+    events: activity.events,
+    wallets: activity.wallets,
+    sizes: activity.sizes.map(({ appends, atMost }) => ({ atMostWallets: atMost, count: appends }))
+  },
+  hottest: {
+    error: activity.error,
+    wallets: activity.hottest.map(({ name, weight }) => ({ walletId: name, events: weight }))
+  }
 })

@@ -3,7 +3,7 @@ import { assert, describe, it, layer } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
-import { VerificationJson, WalletStoresJson } from "../../src/http/api/InspectionSchemas.ts"
+import { ActorsJson, VerificationJson, WalletStoresJson } from "../../src/http/api/InspectionSchemas.ts"
 import { WalletEngine } from "../../src/engine/WalletEngine.ts"
 import { defaultBounds } from "../../src/actors/ActorBounds.ts"
 import type { MemoryState } from "../../src/stores/memory/MemoryDatabase.ts"
@@ -74,6 +74,36 @@ layer(Server.layer(), { excludeTestServices: true })("one wallet in every store"
       statuses.delete(429)
       assert.deepStrictEqual([...statuses], [])
       for (const { headers, status } of answers) if (status === 429) assert.isNotNull(headers.get("retry-after"))
+    })
+  )
+})
+
+layer(Server.layer(), { excludeTestServices: true })("the actors of a node", (it) => {
+  it.effect("are counted, with what they append and who is the busiest; for admins alone", () =>
+    Effect.gen(function* () {
+      const { call, secrets, wallet } = yield* Server.TestServer
+      const [calm, busy] = [yield* wallet(), yield* wallet()]
+      for (let index = 0; index < 20; index++) {
+        yield* call("POST", `/v1/wallets/${busy}/credit`, { key: `c${index}`, body: { amount: "1" } })
+      }
+      const { json } = yield* Effect.repeat(call("GET", "/v1/actors"), {
+        until: (reply) => reply.json.appends.events === 22
+      })
+      const found = yield* Schema.decodeUnknownEffect(ActorsJson, strictly)(json)
+      assert.deepStrictEqual([found.partitions, found.owned, found.resident.wallets], [1_024, 1_024, 2])
+      assert.isAbove(found.resident.bytes, 0)
+      assert.deepStrictEqual(found.hottest, {
+        error: 0,
+        wallets: [
+          { walletId: busy, events: 21 },
+          { walletId: calm, events: 1 }
+        ]
+      })
+      assert.deepStrictEqual([found.appends.count, found.appends.wallets], [22, 22])
+      assert.deepStrictEqual(found.appends.sizes, [{ atMostWallets: 1, count: 22 }])
+      for (const secret of [secrets.read, secrets.write]) {
+        assert.strictEqual((yield* call("GET", "/v1/actors", { secret })).status, 403)
+      }
     })
   )
 })

@@ -145,6 +145,7 @@ const table: Readonly<Record<string, Row>> = {
     expected: [403, 403, 403]
   },
   "inspection.verify": { ...post("/verify", {}), expected: [403, 403, 403] },
+  "inspection.actors": adminOnly("GET", "/v1/actors"),
   "cluster.view": adminOnly("GET", "/v1/cluster")
 }
 

@@ -7,7 +7,7 @@ import { baseUrl } from "../api/Client.ts"
 import { curlOf } from "../format/Curl.ts"
 import { formatAmount } from "../format/Money.ts"
 import { showSeconds, showTime } from "../format/Time.ts"
-import { AdminOnly, Amount, Copy, Facts, Loading, Problem, Status, Time, TransferLink } from "../parts/Basics.tsx"
+import { AdminOnly, Amount, Copy, Facts, Loading, Problem, Time, TransferLink } from "../parts/Basics.tsx"
 import { useSession } from "../session/Session.ts"
 
 const route = getRouteApi("/wallets/$id/stores")
@@ -121,10 +121,7 @@ const Agreement = ({ stores: { differences } }: { stores: Stores }) => {
   const apart = differences.filter(({ lags }) => !lags)
   return (
     <section className="panel" aria-label="Agreement" aria-live="polite">
-      <h2>
-        {differences.length === 0 ? "All agree" : apart.length === 0 ? "Behind the log" : "They differ"}{" "}
-        <Status status={differences.length === 0 ? "ok" : apart.length === 0 ? "degraded" : "down"} />
-      </h2>
+      <h2>{differences.length === 0 ? "All agree" : apart.length === 0 ? "Behind the log" : "They differ"}</h2>
       <Differences differences={differences} />
       {apart.length > 0 && <p className="hint">Verify compares every event; then Repair can put right what differs.</p>}
     </section>
@@ -163,7 +160,7 @@ const Verify = ({ id }: { id: string }) => {
           {run.isPending ? "Comparing …" : "Verify"}
         </button>
         {report !== undefined && report.differenceCount > 0 && (
-          <button type="button" className="danger" disabled={run.isPending} onClick={() => run.mutate(true)}>
+          <button type="button" className="primary danger" disabled={run.isPending} onClick={() => run.mutate(true)}>
             Repair from the log
           </button>
         )}

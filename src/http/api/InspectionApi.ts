@@ -1,9 +1,9 @@
-/** Endpoints for whoever is on call: one wallet in every store, and its comparison with the log. */
+/** Endpoints for whoever is on call: one wallet in every store, its comparison with the log, and the actors. */
 import * as HttpApiEndpoint from "effect/http-api/HttpApiEndpoint"
 import * as HttpApiGroup from "effect/http-api/HttpApiGroup"
 import { Authorization, RequiredScope } from "./Authorization.ts"
 import { bodyProblems, doc, noQuery, RequestValidation, walletPath } from "./EndpointParts.ts"
-import { VerificationJson, VerifyWalletBody, WalletStoresJson } from "./InspectionSchemas.ts"
+import { ActorsJson, VerificationJson, VerifyWalletBody, WalletStoresJson } from "./InspectionSchemas.ts"
 import { QueryTooWide, WalletNotFound } from "./Problem.ts"
 
 const stores = HttpApiEndpoint.get("stores", "/v1/wallets/:id/stores", {
@@ -35,7 +35,13 @@ const verify = HttpApiEndpoint.post("verify", "/v1/wallets/:id/verify", {
     )
   )
 
+const actors = HttpApiEndpoint.get("actors", "/v1/actors", { query: noQuery, success: ActorsJson })
+  .annotate(RequiredScope, "admin")
+  .annotateMerge(
+    doc("The wallets in memory of this node", "admin", "How many, what waits, what appends gather, who is busiest.")
+  )
+
 export class InspectionApi extends HttpApiGroup.make("inspection")
-  .add(stores, verify)
+  .add(stores, verify, actors)
   .middleware(RequestValidation)
   .middleware(Authorization) {}

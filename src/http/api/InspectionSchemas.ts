@@ -196,3 +196,45 @@ export const VerificationJson = Schema.Struct({
     "What was compared, and at most 100 of the differences that are left. `lagging`: rows are behind the log by events " +
     "too young to call it a difference. `repaired`: rows were replaced, and are right now."
 })
+
+// ---- Actors ----
+
+const BusyWallet = Schema.Struct({
+  walletId: Id,
+  version: Schema.Int,
+  waiting: Count,
+  waitingBytes: Count,
+  running: Count
+}).annotate({ identifier: "BusyWallet", description: "`waiting` commands in its mailbox, `running` in hand." })
+
+export const ActorsJson = Schema.Struct({
+  time: Time,
+  incarnation: Schema.String,
+  partitions: Count,
+  owned: Count,
+  resident: Schema.Struct({ wallets: Count, bytes: Count, maxBytes: Count }),
+  mailboxes: Schema.Struct({
+    busyWallets: Count,
+    waiting: Count,
+    waitingBytes: Count,
+    maxPerWallet: Count,
+    deepest: Schema.Array(BusyWallet)
+  }),
+  appends: Schema.Struct({
+    since: Time,
+    count: Count,
+    events: Count,
+    wallets: Count,
+    sizes: Schema.Array(Schema.Struct({ atMostWallets: Count, count: Count }))
+  }),
+  hottest: Schema.Struct({
+    error: Count,
+    wallets: Schema.Array(Schema.Struct({ walletId: Id, events: Count }))
+  })
+}).annotate({
+  identifier: "Actors",
+  description:
+    "Of the node that answers, at most a second old. `appends` and `hottest` are of the time from `since`, a minute or " +
+    "two. A wallet may have had up to `hottest.error` events more than is told of it, and one that is not listed no more " +
+    "than that or the last one listed; of appends of more than 16 wallets a sample is counted for all of them."
+})

@@ -44,7 +44,7 @@ const tagDescriptions: Readonly<Record<string, string>> = {
   webhooks: "Events posted to an address of yours.",
   keys: "API keys: their scopes, what else they are kept to, their secrets.",
   audit: "What admins have done, and what keys were refused.",
-  inspection: "One wallet in every store, and its comparison with the log.",
+  inspection: "One wallet in every store, its comparison with the log, and the actors of a node.",
   cluster: "The nodes, for whoever runs them.",
   health: "For probes and scrapers; without a key."
 }

@@ -7,7 +7,7 @@ import { CurrentKey } from "../api/Authorization.ts"
 import { VerifyWalletBody } from "../api/InspectionSchemas.ts"
 import { AuditLog } from "../AuditLog.ts"
 import { plainReply, respond } from "../HttpReply.ts"
-import { storesJson, verificationJson } from "../InspectionDocuments.ts"
+import { actorsJson, storesJson, verificationJson } from "../InspectionDocuments.ts"
 import { bodyReader } from "../RequestBody.ts"
 
 const verifyBody = bodyReader(VerifyWalletBody, { mayBeEmpty: true })
@@ -19,6 +19,7 @@ export const inspectionHandlers = HttpApiBuilder.group(
     const engine = yield* WalletEngine
     const audit = yield* AuditLog
     return handlers
+      .handleRaw("actors", () => respond(Effect.map(engine.actors, (view) => plainReply(200, actorsJson(view)))))
       .handleRaw("stores", ({ params }) =>
         respond(Effect.map(engine.inspectWallet(params.id), (report) => plainReply(200, storesJson(report))))
       )

@@ -361,6 +361,24 @@ const answers: Readonly<Record<string, Examples>> = {
       ]
     }
   },
+  Actors: {
+    busy: {
+      time,
+      incarnation: uuid(10),
+      partitions: 1024,
+      owned: 1024,
+      resident: { wallets: 1200, bytes: 4_900_000, maxBytes: 500_000_000 },
+      mailboxes: {
+        busyWallets: 3,
+        waiting: 41,
+        waitingBytes: 900,
+        maxPerWallet: 4096,
+        deepest: [{ walletId: "alice", version: 7, waiting: 39, waitingBytes: 850, running: 64 }]
+      },
+      appends: { since: time, count: 120, events: 9_000, wallets: 240, sizes: [{ atMostWallets: 2, count: 120 }] },
+      hottest: { error: 0, wallets: [{ walletId: "alice", events: 8_000 }] }
+    }
+  },
   WalletStores: { agreeing: stores },
   Verification: {
     repaired: {

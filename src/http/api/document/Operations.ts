@@ -16,6 +16,7 @@ const operationNames: Readonly<Record<string, string>> = {
   "wallets.transactions": "listWalletTransactions",
   "wallets.statement": "getWalletStatement",
   "wallets.events": "listWalletEvents",
+  "inspection.actors": "getActors",
   "inspection.stores": "getWalletStores",
   "inspection.verify": "verifyWallet",
   "stats.read": "readStats",
