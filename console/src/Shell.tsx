@@ -33,7 +33,13 @@ export const Shell = () => {
           <Link to="/" activeOptions={{ exact: true, includeSearch: false }}>
             Find
           </Link>
-          {scopes.admin && <Link to="/actors">Actors</Link>}
+          {scopes.admin && (
+            <>
+              <Link to="/actors">Actors</Link>
+              <Link to="/webhooks">Webhooks</Link>
+              <Link to="/keys">Keys</Link>
+            </>
+          )}
           <Link to="/health">Health</Link>
           <a href="docs" target="_blank" rel="noreferrer">
             API

@@ -11,9 +11,11 @@ import { Problem } from "./parts/Basics.tsx"
 import { ActorsPage } from "./pages/ActorsPage.tsx"
 import { FindPage } from "./pages/FindPage.tsx"
 import { HealthPage } from "./pages/HealthPage.tsx"
+import { KeysPage } from "./pages/KeysPage.tsx"
 import { StoresPage } from "./pages/StoresPage.tsx"
 import { TransferPage } from "./pages/TransferPage.tsx"
 import { WalletPage } from "./pages/WalletPage.tsx"
+import { WebhooksPage } from "./pages/WebhooksPage.tsx"
 import { Shell } from "./Shell.tsx"
 
 /** As it stands in the address: text. */
@@ -51,10 +53,12 @@ const wallet = createRoute({
 const stores = createRoute({ getParentRoute: () => root, path: "/wallets/$id/stores", component: StoresPage })
 const transfer = createRoute({ getParentRoute: () => root, path: "/transfers/$id", component: TransferPage })
 const actors = createRoute({ getParentRoute: () => root, path: "/actors", component: ActorsPage })
+const webhooks = createRoute({ getParentRoute: () => root, path: "/webhooks", component: WebhooksPage })
+const keys = createRoute({ getParentRoute: () => root, path: "/keys", component: KeysPage })
 const health = createRoute({ getParentRoute: () => root, path: "/health", component: HealthPage })
 
 export const router = createRouter({
-  routeTree: root.addChildren([find, wallet, stores, transfer, actors, health]),
+  routeTree: root.addChildren([find, wallet, stores, transfer, actors, webhooks, keys, health]),
   history: createHashHistory(),
   defaultErrorComponent: Broken,
   // Everything in an address is text: a number read from it would lose digits.

@@ -145,9 +145,13 @@ export const verificationJson = (walletId: string, report: VerifyReport): typeof
   durationMillis: report.durationMillis
 })
 
-export const actorsJson = ({ activity, deepest, load, time, ...view }: ActorsView): typeof ActorsJson.Encoded => ({
+export const actorsJson = (
+  { activity, deepest, load, time, ...view }: ActorsView,
+  head: bigint | undefined
+): typeof ActorsJson.Encoded => ({
   time: formatTime(time),
   incarnation: view.incarnation,
+  head: head === undefined ? null : String(head),
   partitions: view.partitions,
   owned: view.owned,
   resident: { wallets: load.residentWallets, bytes: Math.round(load.residentBytes), maxBytes: view.maxResidentBytes },

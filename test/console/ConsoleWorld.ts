@@ -7,6 +7,7 @@ import { defaultBounds } from "../../src/actors/ActorBounds.ts"
 import type { Commit } from "../../src/domain/Commit.ts"
 import { WalletEngine } from "../../src/engine/WalletEngine.ts"
 import { StoreUnavailable } from "../../src/stores/StoreError.ts"
+import { defaultWebhookBounds } from "../../src/webhooks/WebhookBounds.ts"
 import * as Server from "../http/TestServer.ts"
 import { browser } from "../support/browser.ts"
 import { newState, storesOver } from "../support/LogLife.ts"
@@ -45,7 +46,10 @@ const engine = Layer.effect(
   Layer.provideMerge(Layer.unwrap(Effect.map(newState({ rule }), storesOver)))
 )
 
-export const world = Layer.mergeAll(Server.layerWith(engine), Chromium.layer, engine)
+/** To receivers on this machine, and soon. */
+const webhooks = { allowPrivate: true, bounds: { ...defaultWebhookBounds, saveMillis: 20, lookMillis: 50 } }
+
+export const world = Layer.mergeAll(Server.layerWith(engine, {}, undefined, webhooks), Chromium.layer, engine)
 
 /** A page of the browser's, closed in the end; what it must never do it has not done. */
 export const inPage = Effect.fnUntraced(function* <A>(

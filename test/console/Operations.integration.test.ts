@@ -2,9 +2,10 @@
 import { assert, describe, layer } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { TestServer } from "../http/TestServer.ts"
+import { makeReceiver } from "../webhooks/Receiver.ts"
 import { hasBrowser } from "../support/browser.ts"
 import { barriers, overflow } from "./ConsoleBrowser.ts"
-import { inPage, looks, world } from "./ConsoleWorld.ts"
+import { hostile, inPage, looks, world } from "./ConsoleWorld.ts"
 
 describe.skipIf(!hasBrowser("the pages for operators"))("the pages for operators", () => {
   layer(world, { excludeTestServices: true })((it) => {
@@ -47,6 +48,98 @@ describe.skipIf(!hasBrowser("the pages for operators"))("the pages for operators
             assert.strictEqual(await page.getByRole("link", { name: "Actors" }).count(), 0)
           },
           { secret: secrets.read, hash: "#/actors" }
+        )
+      })
+    )
+
+    it.effect("make, show and revoke keys, and tell what was done", () =>
+      Effect.gen(function* () {
+        const { call, secrets } = yield* TestServer
+        const made = yield* inPage(
+          async ({ page }) => {
+            await page.getByRole("link", { name: "Keys" }).click()
+            await page.getByLabel("Name").fill(hostile.slice(0, 64))
+            await page.getByRole("checkbox", { name: /wallets:write/ }).check()
+            await page.getByRole("button", { name: "Make a key" }).click()
+            await page.getByText("Shown this once").waitFor()
+            const secret = await page.locator(".notice code").innerText()
+            const row = page.getByRole("table", { name: "Keys" }).getByRole("row").filter({ hasText: "<img src=x" })
+            await row.getByText("wallets:read, wallets:write").waitFor()
+            await page.getByRole("table", { name: "Audit" }).getByText("key.create").first().waitFor()
+            assert.deepStrictEqual(await barriers(page), [])
+            await page.getByRole("button", { name: "Put it away" }).click()
+            assert.strictEqual(await page.getByText(secret).count(), 0)
+            await row.getByRole("button", { name: "Revoke" }).click()
+            assert.strictEqual(await row.getByRole("button", { name: "Cancel" }).count(), 1)
+            await row.getByRole("group", { name: "Revoke" }).getByRole("button", { name: "Revoke" }).click()
+            await row.waitFor({ state: "detached" })
+            await page.getByLabel("Act", { exact: true }).fill("key.revoke")
+            await page.getByRole("table", { name: "Audit" }).getByText("key.create").waitFor({ state: "detached" })
+            await page.getByRole("table", { name: "Audit" }).getByText("key.revoke").first().waitFor()
+            assert.strictEqual(await page.evaluate(() => String("__hurt" in window)), "false")
+            return secret
+          },
+          { secret: secrets.admin }
+        )
+        assert.strictEqual((yield* call("GET", "/v1/keys/self", { secret: made })).status, 401)
+      })
+    )
+
+    it.effect("show webhooks with their lag and what was delivered", () =>
+      Effect.gen(function* () {
+        const { call, secrets, wallet } = yield* TestServer
+        const receiver = yield* makeReceiver()
+        const { json } = yield* call("POST", "/v1/webhooks", { body: { url: receiver.url, description: hostile } })
+        receiver.secrets = [json.secret]
+        yield* wallet()
+        yield* inPage(
+          async ({ page }) => {
+            await page.getByRole("link", { name: "Webhooks" }).click()
+            const one = page.getByRole("region", { name: `Webhook ${json.id}` })
+            await one.getByText(hostile, { exact: true }).waitFor()
+            await one.getByText("acknowledged 2").first().waitFor()
+            await one.getByText("WalletCreated, version 0").first().waitFor()
+            await one.getByRole("button", { name: "Send a test" }).click()
+            await one.getByText("The test was acknowledged").waitFor()
+            await one.getByRole("button", { name: "Disable" }).click()
+            await one.getByRole("group", { name: "Disable" }).getByRole("button", { name: "Disable" }).click()
+            await one.getByRole("button", { name: "Enable" }).waitFor()
+            assert.deepStrictEqual(await barriers(page), [])
+            await one.getByRole("button", { name: "Enable" }).click()
+            await one.getByRole("button", { name: "Disable" }).waitFor()
+          },
+          { secret: secrets.admin }
+        )
+      })
+    )
+
+    it.effect("keep nobody out, and are for admins alone", () =>
+      Effect.gen(function* () {
+        const { secrets } = yield* TestServer
+        const pages = ["Keys", "Webhooks"]
+        for (const look of looks) {
+          yield* inPage(
+            async ({ page }) => {
+              for (const name of pages) {
+                await page.getByRole("link", { name, exact: true }).click()
+                await page.getByRole("heading", { name, level: 1 }).waitFor()
+                await page.getByText("Loading").first().waitFor({ state: "detached" })
+                assert.deepStrictEqual(await barriers(page), [], name)
+                assert.isAtMost(await overflow(page), 0, name)
+              }
+            },
+            { secret: secrets.admin, ...look }
+          )
+        }
+        yield* inPage(
+          async ({ page }, url) => {
+            for (const place of ["#/keys", "#/webhooks"]) {
+              await page.goto(`${url}/console${place}`)
+              await page.getByText("lacks the scope admin").waitFor()
+              assert.strictEqual(await page.locator("main button").count(), 0)
+            }
+          },
+          { secret: secrets.read, hash: "" }
         )
       })
     )

@@ -210,6 +210,7 @@ const BusyWallet = Schema.Struct({
 export const ActorsJson = Schema.Struct({
   time: Time,
   incarnation: Schema.String,
+  head: Schema.NullOr(Position).annotate({ description: "Of the log's last event; null: it does not answer." }),
   partitions: Count,
   owned: Count,
   resident: Schema.Struct({ wallets: Count, bytes: Count, maxBytes: Count }),

@@ -18,8 +18,12 @@ export const inspectionHandlers = HttpApiBuilder.group(
   Effect.fnUntraced(function* (handlers) {
     const engine = yield* WalletEngine
     const audit = yield* AuditLog
+    const head = Effect.orElseSucceed(engine.feedHead, () => undefined)
+    const actors = Effect.map(Effect.all([engine.actors, head]), ([view, position]) =>
+      plainReply(200, actorsJson(view, position))
+    )
     return handlers
-      .handleRaw("actors", () => respond(Effect.map(engine.actors, (view) => plainReply(200, actorsJson(view)))))
+      .handleRaw("actors", () => respond(actors))
       .handleRaw("stores", ({ params }) =>
         respond(Effect.map(engine.inspectWallet(params.id), (report) => plainReply(200, storesJson(report))))
       )

@@ -365,6 +365,7 @@ const answers: Readonly<Record<string, Examples>> = {
     busy: {
       time,
       incarnation: uuid(10),
+      head: "42",
       partitions: 1024,
       owned: 1024,
       resident: { wallets: 1200, bytes: 4_900_000, maxBytes: 500_000_000 },
