@@ -33,6 +33,9 @@ export const Shell = () => {
           <Link to="/" activeOptions={{ exact: true, includeSearch: false }}>
             Find
           </Link>
+          <Link to="/log" activeOptions={{ includeSearch: false }}>
+            Log
+          </Link>
           {scopes.admin && (
             <>
               <Link to="/actors">Actors</Link>

@@ -12,6 +12,7 @@ import { ActorsPage } from "./pages/ActorsPage.tsx"
 import { FindPage } from "./pages/FindPage.tsx"
 import { HealthPage } from "./pages/HealthPage.tsx"
 import { KeysPage } from "./pages/KeysPage.tsx"
+import { LogPage } from "./pages/LogPage.tsx"
 import { StoresPage } from "./pages/StoresPage.tsx"
 import { TransferPage } from "./pages/TransferPage.tsx"
 import { WalletPage } from "./pages/WalletPage.tsx"
@@ -55,10 +56,11 @@ const transfer = createRoute({ getParentRoute: () => root, path: "/transfers/$id
 const actors = createRoute({ getParentRoute: () => root, path: "/actors", component: ActorsPage })
 const webhooks = createRoute({ getParentRoute: () => root, path: "/webhooks", component: WebhooksPage })
 const keys = createRoute({ getParentRoute: () => root, path: "/keys", component: KeysPage })
+const log = createRoute({ getParentRoute: () => root, path: "/log", validateSearch: texts, component: LogPage })
 const health = createRoute({ getParentRoute: () => root, path: "/health", component: HealthPage })
 
 export const router = createRouter({
-  routeTree: root.addChildren([find, wallet, stores, transfer, actors, webhooks, keys, health]),
+  routeTree: root.addChildren([find, wallet, stores, transfer, actors, log, webhooks, keys, health]),
   history: createHashHistory(),
   defaultErrorComponent: Broken,
   // Everything in an address is text: a number read from it would lose digits.

@@ -143,5 +143,40 @@ describe.skipIf(!hasBrowser("the pages for operators"))("the pages for operators
         )
       })
     )
+
+    it.effect("show the log as it grows, by wallet and by type, to whoever may read", () =>
+      Effect.gen(function* () {
+        const { call, secrets, wallet } = yield* TestServer
+        const [id, other] = [yield* wallet(), yield* wallet()]
+        const credit = (walletId: string, key: string) =>
+          call("POST", `/v1/wallets/${walletId}/credit`, { key, body: { amount: "1", reference: hostile } })
+        yield* credit(id, "a")
+        yield* credit(other, "b")
+        const context = yield* Effect.context<TestServer>()
+        for (const [round, look] of looks.entries()) {
+          yield* inPage(
+            async ({ page }) => {
+              await page.getByRole("link", { name: "Log", exact: true }).click()
+              const rows = page.getByRole("table", { name: "Events" }).getByRole("row")
+              await rows.nth(1).waitFor()
+              await page.getByLabel("Wallet", { exact: true }).fill(id)
+              await page.getByLabel("Type").selectOption("WalletCredited")
+              await page.getByRole("button", { name: "Follow" }).click()
+              await page.getByText(`${round + 1} so far`, { exact: true }).waitFor()
+              await Effect.runPromiseWith(context)(credit(id, look.colorScheme))
+              await page.getByText(`${round + 2} so far`, { exact: true }).waitFor()
+              assert.strictEqual(await rows.filter({ hasText: "Credited" }).filter({ hasText: id }).count(), round + 2)
+              assert.strictEqual(await page.evaluate(() => String("__hurt" in window)), "false")
+              assert.deepStrictEqual(await barriers(page), [])
+              assert.isAtMost(await overflow(page), 0)
+              await page.getByLabel("Behind position").fill("999999")
+              await page.getByRole("button", { name: "Follow" }).click()
+              await page.getByText("PositionGone").waitFor()
+            },
+            { secret: secrets.read, ...look }
+          )
+        }
+      })
+    )
   })
 })
