@@ -33,10 +33,12 @@ import type { BookDate } from "../domain/BookDates.ts"
 import type { ClusterView } from "./ClusterStatus.ts"
 import type { TransactionDetails, TransferDetails } from "./Details.ts"
 import type { EventsQuery, FeedEvent, FeedFilter, FeedPage, ToldEvent } from "./ToldEvents.ts"
+import type { EngineInspection } from "./EngineInspection.ts"
 
 export type * from "./Details.ts"
 export type * from "./ToldEvents.ts"
 export type { Await } from "../actors/Mailbox.ts"
+export type { EngineInspection } from "./EngineInspection.ts"
 export type { ClusterNode, ClusterView, LeaseState, OwnPart } from "./ClusterStatus.ts"
 
 /** What is durable, as of the answer. */
@@ -481,4 +483,7 @@ export interface EngineQueries extends EngineSearch, EngineBooks {
 }
 
 /** The service: the same whichever layer gives it. */
-export interface EngineService extends EngineCommands, EngineQueries, EngineTransfers {}
+export interface EngineService extends EngineCommands, EngineQueries, EngineTransfers {
+  /** Of the node that the engine runs on. `undefined`: it runs elsewhere (`layerRemote`), and that service tells it over HTTP. */
+  readonly inspection: EngineInspection | undefined
+}

@@ -58,7 +58,7 @@ export const make = Effect.fnUntraced(function* (bounds: ActorBounds) {
   const queries = yield* EngineQueries.make(bounds)
   const transfers = yield* TransferCommands.make(bounds)
   const inspection = yield* EngineInspection.make(bounds)
-  return { ...commands, ...queries, ...transfers, ...inspection }
+  return { ...commands, ...queries, ...transfers, inspection }
 })
 
 /** The actors of one node, over whatever ownership they are given. */

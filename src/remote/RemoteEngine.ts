@@ -32,7 +32,8 @@ const make = Effect.fnUntraced(function* (
     ...transferQueries(service),
     ...makeQueries(service),
     ...makeSearch(service),
-    ...makeFeed(service)
+    ...makeFeed(service),
+    inspection: undefined
   }
 })
 

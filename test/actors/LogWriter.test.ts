@@ -16,7 +16,8 @@ const idsOf = (node: Node, from: number): ReadonlyArray<ReadonlyArray<string>> =
 describe("the log writer gathers", () => {
   it.effect("drains the mailbox into one append while another is in flight, in the order of arrival", () =>
     Effect.gen(function* () {
-      const { installation, node } = yield* installNode()
+      // More would go by halves (`DecideAhead.test.ts`).
+      const { installation, node } = yield* installNode({ bounds: { aheadCommands: 50 } })
       yield* create(node, "a")
       const gate = yield* Deferred.make<void>()
       node.log.appendFaults.push(Faults.heldUntil(gate))
