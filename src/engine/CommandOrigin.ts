@@ -1,11 +1,12 @@
 /** Who asks for a command, whence and how: its form, and the key that it is known by. */
+import * as Effect from "effect/Effect"
 import type { Await } from "../actors/Mailbox.ts"
 import { noKey } from "../actors/Mailbox.ts"
 import { bothInvalid, invalid } from "../domain/Decision.ts"
 import type { CommandKey } from "../domain/Event.ts"
 import type { KeyLimit } from "../domain/KeyLimit.ts"
 import { isAmount, isId, isIdempotencyKey, isText, maxTextLength } from "../domain/Limits.ts"
-import type { InvalidRequest } from "../domain/Rejection.ts"
+import { InvalidRequest } from "../domain/Rejection.ts"
 
 /** For callers without types. */
 const isKeyLimit = ({ keyId, perDay, perOperation }: KeyLimit): boolean =>
@@ -64,3 +65,20 @@ export const malformedOrigin = (origin: CommandOrigin): InvalidRequest | undefin
     )
   )
 }
+
+/**
+ * For callers without types: what is no object at all has no fields to be judged, and what
+ * throws when it is read fails its own command, as a defect.
+ */
+export const taking =
+  <Input, A, E>(command: (input: Input) => Effect.Effect<A, E>) =>
+  (input: Input): Effect.Effect<A, E | InvalidRequest> => {
+    if (typeof input !== "object" || input === null) {
+      return Effect.fail(new InvalidRequest({ detail: "a command is an object with its fields" }))
+    }
+    try {
+      return command(input)
+    } catch (defect) {
+      return Effect.die(defect)
+    }
+  }

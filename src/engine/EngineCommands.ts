@@ -14,7 +14,7 @@ import type { RemoteCommand } from "../domain/Command.ts"
 import { bothInvalid } from "../domain/Decision.ts"
 import type { Metadata } from "../domain/Limits.ts"
 import { isIdempotencyKey, ownMetadata } from "../domain/Limits.ts"
-import { HoldClosed, InvalidRequest } from "../domain/Rejection.ts"
+import { HoldClosed } from "../domain/Rejection.ts"
 import type { SearchProgress } from "../search/SearchProgress.ts"
 import type { WritePipeline } from "../actors/WritePipeline.ts"
 import { EventStore } from "../stores/EventStore.ts"
@@ -23,7 +23,7 @@ import { StoreUnavailable } from "../stores/StoreError.ts"
 import type { Effected } from "./Answers.ts"
 import { captureAnswer, commandAnswer, holdAnswer, openHolds, tentative, transactionAnswer } from "./Answers.ts"
 import { beginCaptureTo, captureTo } from "./CaptureTo.ts"
-import { type CommandOrigin, keyOf, malformedOrigin, ownLimit } from "./CommandOrigin.ts"
+import { type CommandOrigin, keyOf, malformedOrigin, ownLimit, taking } from "./CommandOrigin.ts"
 import { type Durabilities, makeDurabilities, nothingDurable } from "./Durabilities.ts"
 import { ReadShare } from "./ReadShare.ts"
 import {
@@ -130,23 +130,6 @@ export const make = Effect.fnUntraced(function* (
     refundTransaction: taking(refundTransaction(context)) as Commands["refundTransaction"]
   }
 })
-
-/**
- * For callers without types: what is no object at all has no fields to be judged, and what
- * throws when it is read fails its own command, as a defect.
- */
-export const taking =
-  <Input, A, E>(command: (input: Input) => Effect.Effect<A, E>) =>
-  (input: Input): Effect.Effect<A, E | InvalidRequest> => {
-    if (typeof input !== "object" || input === null) {
-      return Effect.fail(new InvalidRequest({ detail: "a command is an object with its fields" }))
-    }
-    try {
-      return command(input)
-    } catch (defect) {
-      return Effect.die(defect)
-    }
-  }
 
 type Asked<Input extends CommandOptions> = Input | DryRun<Input>
 

@@ -15,8 +15,7 @@ import { type Answered, CommandMetrics } from "./CommandMetrics.ts"
 import { tracedTransfer } from "./CommandTrace.ts"
 import { type IndexDeadline, makeDurabilities, nothingDurable } from "./Durabilities.ts"
 import { tentative } from "./Answers.ts"
-import { type CommandOrigin, keyOf, malformedOrigin, ownLimit } from "./CommandOrigin.ts"
-import { taking } from "./EngineCommands.ts"
+import { type CommandOrigin, keyOf, malformedOrigin, ownLimit, taking } from "./CommandOrigin.ts"
 import type {
   Await,
   CommandOptions,

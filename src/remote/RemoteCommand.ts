@@ -144,23 +144,6 @@ export const commanded = <Reply extends object, Dry extends object, Tag extends 
 
 export type Either<Input extends CommandOptions> = Input | DryRun<Input>
 
-/**
- * For callers without types: what is no object at all has no fields to be judged, and what throws when it is read fails
- * its own command, as a defect.
- */
-export const taking =
-  <Input, A, E>(command: (input: Input) => Effect.Effect<A, E>) =>
-  (input: Input): Effect.Effect<A, E | InvalidRequest> => {
-    if (typeof input !== "object" || input === null) {
-      return Effect.fail(new InvalidRequest({ detail: "a command is an object with its fields" }))
-    }
-    try {
-      return command(input)
-    } catch (defect) {
-      return Effect.die(defect)
-    }
-  }
-
 /** The members that there are. */
 export const given = <A extends object>(fields: A): Given<A> =>
   Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as Given<A>

@@ -29,7 +29,8 @@ import {
   TransactionReply,
   WalletReply
 } from "../http/api/Schemas.ts"
-import { commanded, commandFailures, type Either, given, originOf, taking } from "./RemoteCommand.ts"
+import { taking } from "../engine/CommandOrigin.ts"
+import { commanded, commandFailures, type Either, given, originOf } from "./RemoteCommand.ts"
 import { type RemoteService, whole } from "./RemoteService.ts"
 
 type WalletCommands = Omit<EngineCommands, "captureHoldTo" | "beginCaptureHoldTo">

@@ -19,7 +19,8 @@ import {
   type TransferBody,
   TransferReply
 } from "../http/api/Schemas.ts"
-import { commanded, commandFailures, type Either, given, originOf, taking } from "./RemoteCommand.ts"
+import { taking } from "../engine/CommandOrigin.ts"
+import { commanded, commandFailures, type Either, given, originOf } from "./RemoteCommand.ts"
 import { type RemoteService, whole } from "./RemoteService.ts"
 
 type TransferError = CommandError | TransferReversed

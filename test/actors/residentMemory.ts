@@ -7,6 +7,7 @@ import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as Logger from "effect/Logger"
 import { createWallets } from "../../bench/EngineRounds.ts"
 import { aliveBytes } from "../../bench/memory/MemoryBench.ts"
 import * as NullStores from "../../bench/NullStores.ts"
@@ -105,6 +106,7 @@ NodeRuntime.runMain(
         Layer.provide(NullStores.layer)
       )
     ),
-    Effect.orDie
+    Effect.orDie,
+    Effect.provideService(Logger.LogToStderr, true)
   )
 )

@@ -6,6 +6,7 @@ import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as Logger from "effect/Logger"
 import * as References from "effect/References"
 import { createWallets } from "../../bench/EngineRounds.ts"
 import * as NullStores from "../../bench/NullStores.ts"
@@ -76,6 +77,8 @@ const holds = (dataDir: string) => {
 const [program, argument = ""] = process.argv.slice(2)
 NodeRuntime.runMain(
   Effect.orDie(program === "keys" ? keys(Number(argument)) : holds(argument)).pipe(
-    Effect.provideService(References.MinimumLogLevel, "Warn")
+    Effect.provideService(References.MinimumLogLevel, "Warn"),
+    // On a busy machine a store may be told of as slow: that is no line of JSON.
+    Effect.provideService(Logger.LogToStderr, true)
   )
 )
