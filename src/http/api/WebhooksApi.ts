@@ -13,7 +13,11 @@ import { Cursor, Id, Position, Text, Time, VersionNumber } from "./SchemaValues.
 
 const urlForm = `an http or https URL of at most ${maxWebhookUrlLength} characters, without credentials and fragment`
 
-const Url = Schema.String.check(Schema.makeFilter(isWebhookUrl, { expected: urlForm })).annotate({
+const Url = Schema.String.check(
+  Schema.isPattern(/^[Hh][Tt][Tt][Pp][Ss]?:\/\/[^\s#]+$/u, { expected: urlForm }),
+  Schema.isMaxLength(maxWebhookUrlLength, { expected: urlForm }),
+  Schema.makeFilter(isWebhookUrl, { expected: urlForm })
+).annotate({
   description: `${urlForm[0]!.toUpperCase()}${urlForm.slice(1)}.`
 })
 

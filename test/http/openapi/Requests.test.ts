@@ -171,6 +171,19 @@ layer(Server.layer({}, { allowPrivate: true }), { excludeTestServices: true })(
       }
     }
 
+    it.effect("are asked for where the document says so, and nowhere else", () =>
+      Effect.gen(function* () {
+        const asks = "a JSON body is required"
+        for (const operation of operations) {
+          if (operation.requestBody === undefined) continue
+          const { given, holdId, id } = yield* prepared(operation.path, newIds())
+          const request = { ...placed(operation, { id, holdId }), body: undefined }
+          const got = yield* Effect.promise(() => send(given, operation, request))
+          assert.strictEqual(got.text.includes(asks), operation.requestBody.required, operation.operationId)
+        }
+      })
+    )
+
     it.effect("may be as long as they are allowed to be: a hundred legs, each with twenty pairs", () =>
       Effect.gen(function* () {
         yield* prepared("/v1/transfers", ["alice", "bob", "carol"])

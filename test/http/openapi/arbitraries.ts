@@ -59,9 +59,9 @@ const isShape = (pattern: string): boolean => !pattern.includes("[^")
 
 const string = (schema: Json, name: string): fc.Arbitrary<unknown> => {
   const { format, pattern } = schema as { readonly format?: string; readonly pattern?: string }
+  if (name === "url") return fc.constant(nowhere)
   // A date may be given as a time.
   if (format === "date-time" || pattern?.includes("[Tt]") === true) return time(name)
-  if (name === "url") return fc.constant(nowhere)
   if (name === "timezone") return fc.constantFrom("UTC", "Europe/Prague", "America/New_York", "Asia/Kolkata")
   if (pattern === undefined || !isShape(pattern)) return text(schema)
   const any = fc.stringMatching(new RegExp(pattern))

@@ -218,7 +218,7 @@ const replies = (given: Json, replying: Replying): Json => {
 
 /** The bodies that may be left out: all their fields are optional. */
 const optionalBodies =
-  /^\/v1\/(?:wallets\/\{id\}\/(?:freeze|unfreeze|close|holds\/\{holdId\}\/capture)|(?:transactions|transfers)\/\{id\}\/refund|keys\/\{id\}\/roll|webhooks\/\{id\}\/secret)$/
+  /^\/v1\/(?:wallets\/\{id\}\/(?:freeze|unfreeze|close|verify|holds\/\{holdId\}\/capture)|(?:transactions|transfers)\/\{id\}\/refund|keys\/\{id\}\/roll|webhooks\/\{id\}\/secret)$/
 
 export const completeOperation = (path: string, operation: Json): Json => {
   const parameters = listAt(operation, "parameters").filter(isObject).map(parameter)
