@@ -22,7 +22,7 @@ import { questionsOf } from "../domain/Policy.ts"
 import type { PolicySet, WalletFacts } from "../domain/PolicySet.ts"
 import { PolicyFault } from "../domain/PolicySet.ts"
 import type { Provisional } from "../domain/Provisional.ts"
-import { isBehindRefunds } from "../domain/RefundRules.ts"
+import { isAmidRefunds, isBehindRefunds, refundsOf, type UndecidedRefunds } from "../domain/RefundRules.ts"
 import { KeyLimitExceeded, type Rejection } from "../domain/Rejection.ts"
 import type { Completion } from "../domain/Transfer.ts"
 import type { Wallet } from "../domain/Wallet.ts"
@@ -107,6 +107,8 @@ export interface PlanContext {
   readonly seen: (key: CommandKey) => Pick<SeenKey, "fingerprint" | "version"> | undefined
   /** Events that may still be undone; those of the plan are added. `undefined`: there can be none. */
   readonly provisional: Provisional | undefined
+  /** `undefined`: there can be none. */
+  readonly undecidedRefunds: UndecidedRefunds | undefined
   /** `undefined`: there are none. */
   readonly policies: PolicySet | undefined
 }
@@ -148,6 +150,7 @@ export class Planning {
           : this.fingerprintAt(first) === envelope.fingerprint
             ? { _tag: "Same" as const, first }
             : keyReused(envelope, context)
+      if (isAmid(verdict, this.current.wallet, envelope, context)) break
       if (verdict._tag === "Accepted" && mustWait(verdict, context)) break
       verdicts.push(verdict)
       if (verdict._tag !== "Accepted") continue
@@ -171,6 +174,19 @@ export const decideStep = (current: Current, envelope: Envelope, context: PlanCo
   const faults: Array<PolicyFault> = []
   const verdict = judge(current, envelope, context, undefined, faults)
   return verdict._tag === "Accepted" && faults.length === 0 ? verdict : undefined
+}
+
+/** Whether it was judged by rows that do not fit to the state, however it was: also a rejection would be of no state at all. */
+const isAmid = (
+  { _tag }: Verdict,
+  wallet: Wallet | undefined,
+  { command }: Envelope,
+  { undecidedRefunds }: PlanContext
+): boolean => {
+  if (undecidedRefunds === undefined || wallet === undefined) return false
+  if (_tag !== "Accepted" && _tag !== "Tried" && _tag !== "Rejected") return false
+  const refunds = refundsOf(wallet, command)
+  return refunds.length > 0 && isAmidRefunds(wallet, refunds, undecidedRefunds)
 }
 
 /** Whether the events build on provisional ones; if not they become provisional themselves. */

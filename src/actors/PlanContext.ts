@@ -20,6 +20,7 @@ export const planContext = (
   { epoch, now, seen, wallet = actor.wallet }: DecideOptions
 ): PlanContext => {
   const keys = actor.keys!
+  const { persistedVersion, unpersisted } = actor
   return {
     walletId: actor.walletId,
     now,
@@ -28,7 +29,11 @@ export const planContext = (
     limits: context.bounds.limits,
     nextId: (time) => context.ids.nextOfWallet(time, actor.tag),
     seen: (key: CommandKey) => keys.get(key) ?? seen?.get(key),
-    provisional: actor.unpersisted?.provisional,
+    provisional: unpersisted?.provisional,
+    undecidedRefunds: unpersisted && {
+      persistedVersion,
+      isRefused: (refund) => unpersisted.hasRefusedRefund(refund)
+    },
     policies: context.policies
   }
 }

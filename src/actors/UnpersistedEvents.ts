@@ -4,6 +4,8 @@
  */
 import type { RecordedEvent } from "../domain/Event.ts"
 import { Provisional } from "../domain/Provisional.ts"
+import type { RefundedLeg } from "../domain/Refund.ts"
+import { refundsMade } from "../domain/RefundRules.ts"
 
 export class UnpersistedEvents {
   readonly provisional = new Provisional()
@@ -65,6 +67,14 @@ export class UnpersistedEvents {
     return this.refused.has(version)
   }
 
+  /** Whether a refund of that original was refused, and its reversal is not in the log yet. */
+  hasRefusedRefund({ leg, of }: RefundedLeg): boolean {
+    for (const refused of this.refused.values()) {
+      if (refundsMade(refused).some((made) => made.of === of && made.leg === leg)) return true
+    }
+    return false
+  }
+
   /** The reversal of the event of that version is in the log. */
   reverse(version: number): void {
     const refused = this.refused.get(version)
@@ -78,7 +88,6 @@ export class UnpersistedEvents {
   /** Until its reversal is in the log. */
   private hold(refused: RecordedEvent): void {
     this.refused.set(refused.version, refused)
-    this.provisional.refuse(refused)
   }
 
   /** Out of those that Persistence has neither accepted nor refused. */

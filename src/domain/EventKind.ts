@@ -8,7 +8,6 @@ import type { RecordedEvent, Restored, WalletEvent } from "./Event.ts"
 import type { HoldChange } from "./Hold.ts"
 import type { LegsChange } from "./Legs.ts"
 import type { Metadata } from "./Limits.ts"
-import type { RefundedLeg } from "./Refund.ts"
 import type { TransferChange } from "./Transfer.ts"
 import type { Transaction, TransactionType, Wallet } from "./Wallet.ts"
 
@@ -94,13 +93,6 @@ export const needsUnfrozen = (traces: Traces): boolean => traces.has("unfrozen")
 
 /** … and comes only where it is not frozen for credits. */
 export const needsCreditsUnfrozen = (traces: Traces): boolean => traces.has("unfrozen for credits")
-
-/** What a refund leaves behind that was refused, until it is reversed: the rows do not tell of it, and the log still does. */
-export const refundTrace = ({ leg, of }: RefundedLeg): string => `refund:${leg}:${of}`
-
-/** Another one of the same original waits for that. */
-export const needsRefunds = (traces: Traces, refunds: ReadonlyArray<RefundedLeg | null>): boolean =>
-  refunds.some((refund) => refund !== null && traces.has(refundTrace(refund)))
 
 /** When an event counts for the books, milliseconds. */
 export const effectiveAtOf = ({ event, time }: RecordedEvent): number =>

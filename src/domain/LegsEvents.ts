@@ -8,7 +8,6 @@ import {
   type EventKinds,
   freesNothing,
   needsCreditsUnfrozen,
-  needsRefunds,
   needsUnfrozen,
   nothing,
   type Reversible,
@@ -63,8 +62,6 @@ const needsLegs = (traces: Traces, { transferId }: LegsEvent): boolean => traces
 
 const needsThawed = (traces: Traces, legs: LegsPrepared["legs"]): boolean =>
   legs.some(({ side }) => (side === "sent" ? needsUnfrozen : needsCreditsUnfrozen)(traces))
-
-const refundsOf = ({ legs }: LegsBegun | LegsPrepared) => legs.map(({ refund }) => refund)
 
 const preparing = <E extends LegsBegun | LegsPrepared>(): Reversible<E> => ({
   undo: (wallet, _before, event) =>
@@ -130,11 +127,7 @@ const legsBegun: EventKind<LegsBegun> = {
   }),
   legsChange: ({ walletId }, { legs, transferId }) => ({ _tag: "Prepared", transferId, legs: ownLegs(walletId, legs) }),
   reversible: preparing(),
-  buildsOn: (traces, event) =>
-    needsUnfrozen(traces) ||
-    needsCreditsUnfrozen(traces) ||
-    needsLegs(traces, event) ||
-    needsRefunds(traces, refundsOf(event))
+  buildsOn: (traces, event) => needsUnfrozen(traces) || needsCreditsUnfrozen(traces) || needsLegs(traces, event)
 }
 
 const legsPrepared: EventKind<LegsPrepared> = {
@@ -157,8 +150,7 @@ const legsPrepared: EventKind<LegsPrepared> = {
     ),
   legsChange: (_recorded, { legs, transferId }) => ({ _tag: "Prepared", transferId, legs }),
   reversible: preparing(),
-  buildsOn: (traces, event) =>
-    needsLegs(traces, event) || needsThawed(traces, event.legs) || needsRefunds(traces, refundsOf(event))
+  buildsOn: (traces, event) => needsLegs(traces, event) || needsThawed(traces, event.legs)
 }
 
 const legsRefused: EventKind<LegsRefused> = {

@@ -15,13 +15,11 @@
  * reversal puts that back, and the state must not be larger than its bound for it.
  */
 import * as HashMap from "effect/HashMap"
-import type { RecordedEvent, WalletEvent } from "./Event.ts"
-import { refundTrace } from "./EventKind.ts"
+import type { WalletEvent } from "./Event.ts"
 import { kindOf } from "./EventKinds.ts"
 import { maxLegs } from "./Legs.ts"
 import { preparesLegs } from "./LegsEvents.ts"
 import { amountLimit, balanceLimit } from "./Limits.ts"
-import { refundsMade } from "./RefundRules.ts"
 import { transferTrace } from "./TransferRules.ts"
 import { available, type Wallet } from "./Wallet.ts"
 
@@ -36,8 +34,6 @@ export class Provisional {
   /** By how much reversals could make the state larger, bytes; and by which event. */
   #freed = 0
   readonly #freedBy = new Map<WalletEvent, number>()
-  /** Traces of refunds that were refused and are not reversed yet. */
-  readonly #refusedRefunds = new Map<WalletEvent, ReadonlyArray<string>>()
 
   /** How many events may still be undone. */
   get size(): number {
@@ -52,18 +48,8 @@ export class Provisional {
     this.#freedBy.set(event, freed)
   }
 
-  /** A rule has refused the event, which was added; it counts until it is reversed. */
-  refuse(recorded: RecordedEvent): void {
-    const refunds = refundsMade(recorded).map(refundTrace)
-    if (refunds.length === 0) return
-    for (const trace of refunds) this.#countTrace(trace, 1)
-    this.#refusedRefunds.set(recorded.event, refunds)
-  }
-
   remove(event: WalletEvent): void {
     this.#count(event, -1)
-    for (const trace of this.#refusedRefunds.get(event) ?? []) this.#countTrace(trace, -1)
-    this.#refusedRefunds.delete(event)
     const freed = this.#freedBy.get(event)
     if (freed === undefined) return
     this.#freed -= freed

@@ -12,9 +12,9 @@ import {
 import type { Command } from "./Command.ts"
 import type { RecordedEvent } from "./Event.ts"
 import {
+  buildsOnNothing,
   type EventKinds,
   freesNothing,
-  needsRefunds,
   needsUnfrozen,
   noTrace,
   received,
@@ -58,7 +58,8 @@ export const exceededRefund = (
 /** A transaction is a whole of its own. */
 const boundOf = ({ bound, transactionId }: RefundTransaction): Bounded => ({ of: transactionId, leg: 0, bound })
 
-const refundsOf = (wallet: Wallet, command: Command): ReadonlyArray<Bounded> => {
+/** What a command would refund at that wallet. */
+export const refundsOf = (wallet: Wallet, command: Command): ReadonlyArray<Bounded> => {
   switch (command._tag) {
     case "RefundTransaction":
       return [boundOf(command)]
@@ -80,6 +81,34 @@ const refundsOf = (wallet: Wallet, command: Command): ReadonlyArray<Bounded> => 
  */
 export const isBehindRefunds = (wallet: Wallet, command: Command): boolean =>
   refundsOf(wallet, command).some(({ bound }) => bound.version < wallet.refunds.since)
+
+/** What an owner knows of refunds whose rows it is not sure of. */
+export interface UndecidedRefunds {
+  /** Persistence has accepted or refused all events up to here, as far as the owner was told. */
+  readonly persistedVersion: number
+  /** Whether a refund of that original was refused and is not reversed yet. */
+  readonly isRefused: (refund: RefundedLeg) => boolean
+}
+
+/**
+ * Whether the state has a refund of the same original of which the rows that bound this one may or may not tell: it was
+ * refused and is not reversed yet, or the rows are later than what the owner was told. State and rows do not fit
+ * together then, whatever is decided by them; the command waits.
+ */
+export const isAmidRefunds = (
+  { refunds: { changes, since } }: Wallet,
+  refunds: ReadonlyArray<Bounded>,
+  { isRefused, persistedVersion }: UndecidedRefunds
+): boolean =>
+  refunds.some((refund) => {
+    const { leg, of } = refund
+    const isUntold = (version: number) => version > persistedVersion && version <= refund.bound.version
+    return (
+      isRefused(refund) ||
+      isUntold(since) ||
+      changes.some((change) => change.of === of && change.leg === leg && isUntold(change.version))
+    )
+  })
 
 export const refundTransaction = (wallet: Wallet, command: RefundTransaction, context: DecideContext): Decision => {
   const { time } = context
@@ -160,9 +189,6 @@ export const refundsReturned = ({ event }: RecordedEvent): string | undefined =>
 const evolve = (wallet: Wallet, recorded: RecordedEvent, { amount, refundOf }: RefundEvent): Wallet =>
   refundedChange(moved(wallet, recorded), recorded, [{ refund: { of: refundOf, leg: 0 }, amount }])
 
-/** A transaction is a whole of its own. */
-const ownRefund = ({ refundOf }: RefundEvent): RefundedLeg => ({ of: refundOf, leg: 0 })
-
 export const refundEvents: EventKinds<RefundEvent> = {
   RefundReceived: {
     evolve,
@@ -181,7 +207,7 @@ export const refundEvents: EventKinds<RefundEvent> = {
       freedAtMost: freesNothing,
       trace: noTrace
     },
-    buildsOn: (traces, event) => needsRefunds(traces, [ownRefund(event)])
+    buildsOn: buildsOnNothing
   },
   RefundPaid: {
     evolve,
@@ -200,6 +226,6 @@ export const refundEvents: EventKinds<RefundEvent> = {
       freedAtMost: freesNothing,
       trace: noTrace
     },
-    buildsOn: (traces, event) => needsUnfrozen(traces) || needsRefunds(traces, [ownRefund(event)])
+    buildsOn: needsUnfrozen
   }
 }

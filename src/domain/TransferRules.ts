@@ -25,7 +25,6 @@ import {
   type EventKinds,
   freesNothing,
   needsCreditsUnfrozen,
-  needsRefunds,
   needsUnfrozen,
   nothing,
   noTrace,
@@ -368,8 +367,7 @@ const transferSent: EventKind<TransferSent> = {
     freedAtMost: freesNothing,
     trace: (event) => transferTrace(event.transferId)
   },
-  buildsOn: (traces, event) =>
-    needsUnfrozen(traces) || needsTransfer(traces, event) || needsRefunds(traces, [event.refund])
+  buildsOn: (traces, event) => needsUnfrozen(traces) || needsTransfer(traces, event)
 }
 
 const transferReceived: EventKind<TransferReceived> = {

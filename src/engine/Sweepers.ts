@@ -26,6 +26,7 @@ import { callBytes, WalletCalls } from "./WalletCalls.ts"
 export const transfersInFlight = Effect.fnUntraced(function* (bounds: ActorBounds) {
   const persistence = yield* Persistence
   const saga = yield* TransferSaga
+  const look = lookAgain(yield* WalletCalls, persistence)
   const clock = yield* SoundClock
   const outages = yield* StoreOutages.current
   return makeSweeper(bounds, {
@@ -38,7 +39,8 @@ export const transfersInFlight = Effect.fnUntraced(function* (bounds: ActorBound
         return persistence.openTransfers({ before: now - bounds.transferSweepAgeMillis, after: now, limit })
       }),
     idOf: ({ transferId }) => transferId,
-    handle: ({ transferId, walletId }) => saga.resume(walletId, transferId)
+    handle: ({ transferId, walletId }) =>
+      Effect.flatMap(saga.resume(walletId, transferId), (resumed) => (resumed ? Effect.succeed(true) : look(walletId)))
   })
 })
 
@@ -53,6 +55,17 @@ const askOf = (calls: WalletCalls["Service"], command: RemoteCommand, key: Comma
     ifVersion: null,
     dryRun: false,
     bytes: callBytes
+  })
+
+/**
+ * Rows know of something that a wallet knows nothing of. Its owner may be one that another has taken the place of, and
+ * that has appended nothing since: then it looks into the log again. `false`: a later look tells.
+ */
+const lookAgain = (calls: WalletCalls["Service"], { persistedVersions }: Persistence["Service"]) =>
+  Effect.fnUntraced(function* (walletId: string): Effect.fn.Return<boolean, CommandError> {
+    const persisted = (yield* persistedVersions([walletId])).get(walletId)
+    if (persisted !== undefined) yield* calls.current(walletId, persisted.version)
+    return false
   })
 
 /** A clock in doubt tells of nothing that its time is over. */
@@ -75,6 +88,7 @@ const whenSound = <A, E>(
 export const dueHolds = Effect.fnUntraced(function* (bounds: ActorBounds) {
   const persistence = yield* Persistence
   const calls = yield* WalletCalls
+  const look = lookAgain(calls, persistence)
   const clock = yield* SoundClock
   const outages = yield* StoreOutages.current
 
@@ -86,7 +100,7 @@ export const dueHolds = Effect.fnUntraced(function* (bounds: ActorBounds) {
     askOf(calls, { _tag: "ExpireHold", walletId, holdId }, `e:expire:${holdId}`).pipe(
       Effect.tap((reply) => (reply._tag === "Done" ? Metric.update(EngineMetrics.holdsExpired, 1) : Effect.void)),
       Effect.map((reply) => reply.persisted),
-      Effect.catchTag(["HoldNotFound", "InvalidRequest"], () => Effect.succeed(false))
+      Effect.catchTag(["HoldNotFound", "InvalidRequest"], () => look(walletId))
     )
 
   return makeSweeper(bounds, {
@@ -105,6 +119,7 @@ export const dueHolds = Effect.fnUntraced(function* (bounds: ActorBounds) {
 export const dueFreezes = Effect.fnUntraced(function* (bounds: ActorBounds) {
   const persistence = yield* Persistence
   const calls = yield* WalletCalls
+  const look = lookAgain(calls, persistence)
   const clock = yield* SoundClock
   const outages = yield* StoreOutages.current
 
@@ -112,7 +127,7 @@ export const dueFreezes = Effect.fnUntraced(function* (bounds: ActorBounds) {
   const expire = ({ until, walletId }: DueFreeze): Effect.Effect<boolean, CommandError> =>
     askOf(calls, { _tag: "ExpireFreeze", walletId, until }, `e:thaw:${until}`).pipe(
       Effect.map((reply) => reply.persisted),
-      Effect.catchTag("InvalidRequest", () => Effect.succeed(false))
+      Effect.catchTag("InvalidRequest", () => look(walletId))
     )
 
   return makeSweeper(bounds, {

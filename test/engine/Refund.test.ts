@@ -7,6 +7,7 @@ import { create, credit, debit } from "../support/EngineCalls.ts"
 import type * as Faults from "../support/FaultyEventStore.ts"
 import { assertVerified, install, installNode, until } from "../support/Installation.ts"
 import { balances, count, modes, refund, refundedOf, within } from "../support/RefundCalls.ts"
+import { answerHeldUntil } from "../support/FaultyPersistence.ts"
 import { refusing } from "../support/Separate.ts"
 import { assertConserved, fund, pass, send } from "../support/TransferCalls.ts"
 
@@ -322,6 +323,69 @@ describe("a refund where Persistence is behind the log", () => {
         "WalletCredited",
         "OperationReversed",
         "RefundReceived"
+      ])
+      yield* assertVerified(installation)
+    })
+  )
+
+  it.effect(
+    "is not rejected by rows that do not fit to the wallet: it waits for the reversal, and then there are funds",
+    () =>
+      Effect.gen(function* () {
+        const { installation, node } = yield* installNode({
+          separate: true,
+          rule: refusing("RefundPaid", (amount) => amount === 13n)
+        })
+        yield* within(1, create(node, "a"))
+        const { transaction } = yield* within(1, credit(node, "a", 13n, "c"))
+        yield* within(1, credit(node, "a", 2n, "more"))
+        const mayReverse = yield* Deferred.make<void>()
+        // The reversal reads what it takes back, version 3.
+        const held: Faults.ReadFault = (read) => Effect.andThen(Deferred.await(mayReverse), read)
+        const isReversal = () => node.log.reads.at(-1)?.after === 2
+        node.log.draw = { append: () => undefined, read: () => (isReversal() ? held : undefined) }
+        const refused = yield* Effect.forkChild(Effect.flip(refund(node, transaction.id, "r1")))
+        yield* until(isReversal, "the reversal is on its way")
+        // By the rows nothing of it is refunded, by the state 2 are left: "2 of 12" was true at no time.
+        const second = yield* Effect.forkChild(refund(node, transaction.id, "r2", 12n))
+        const tried = yield* Effect.forkChild(
+          node.engine.refundTransaction({ transactionId: transaction.id, amount: 12n, dryRun: true })
+        )
+        yield* pass(1)
+        assert.isUndefined(second.pollUnsafe())
+        assert.isUndefined(tried.pollUnsafe())
+        yield* Deferred.succeed(mayReverse, undefined)
+        assert.strictEqual((yield* within(3, Fiber.join(refused)))._tag, "OperationReversed")
+        assert.strictEqual((yield* within(3, Fiber.join(second))).wallet.balance, 3n)
+        assert.strictEqual((yield* within(3, Effect.flip(Fiber.join(tried))))._tag, "RefundExceeded")
+        yield* assertVerified(installation)
+      })
+  )
+
+  it.effect("waits where the rows have decided on another one and the wallet was not told", () =>
+    Effect.gen(function* () {
+      const { installation, node } = yield* installNode({
+        separate: true,
+        rule: refusing("RefundReceived", (amount) => amount === 13n)
+      })
+      yield* within(1, fund(node, ["a"], 100n))
+      const { transaction } = yield* within(1, debit(node, "a", 13n, "d"))
+      const told = yield* Deferred.make<void>()
+      node.persistence.refuseFaults.push(answerHeldUntil(told))
+      const refused = yield* Effect.forkChild(Effect.flip(refund(node, transaction.id, "r1")))
+      yield* until(() => installation.state.refusals.get("a")?.length === 1, "it is refused, and nobody knows")
+      const second = yield* Effect.forkChild(refund(node, transaction.id, "r2"))
+      yield* pass(1)
+      assert.strictEqual(count(installation, "a", "RefundReceived"), 1)
+      yield* Deferred.succeed(told, undefined)
+      assert.strictEqual((yield* within(3, Fiber.join(refused)))._tag, "OperationReversed")
+      // Of the same amount, which the rule refuses again.
+      assert.strictEqual((yield* within(3, Effect.flip(Fiber.join(second))))._tag, "OperationReversed")
+      assert.deepStrictEqual(installation.types("a").slice(-4), [
+        "RefundReceived",
+        "OperationReversed",
+        "RefundReceived",
+        "OperationReversed"
       ])
       yield* assertVerified(installation)
     })

@@ -1,8 +1,10 @@
 /** A node that does not know yet that another one has claimed its wallets. */
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import * as TestClock from "effect/testing/TestClock"
 import { create, credit } from "../support/EngineCalls.ts"
-import { forgetful, installNode } from "../support/Installation.ts"
+import { assertVerified, forgetful, installNode } from "../support/Installation.ts"
+import { modes } from "../support/RefundCalls.ts"
 
 /** The successor has frozen the wallet; what the replaced one says when it is asked for that again. */
 const askedAgain = Effect.fnUntraced(function* (separate: boolean) {
@@ -37,4 +39,32 @@ describe("an owner that was replaced", () => {
       ])
     })
   )
+
+  for (const [where, separate] of modes) {
+    it.effect(
+      `finds out by what its successor has left to be ended, though nobody asks it for anything (${where})`,
+      () =>
+        Effect.gen(function* () {
+          const { installation, node } = yield* installNode({ separate })
+          for (const id of ["a", "b"]) {
+            yield* create(node, id)
+            yield* credit(node, id, 10n, "fund")
+          }
+          const next = yield* installation.start()
+          yield* next.engine.freeze({ walletId: "a", until: 20_000, idempotencyKey: "freeze" })
+          yield* next.engine.placeHold({ walletId: "b", amount: 4n, expiresAt: 20_000, idempotencyKey: "hold" })
+          next.kill()
+          yield* TestClock.setTime(20_000)
+          const lost = yield* Effect.forkChild(node.ownership.lost)
+          yield* TestClock.adjust("30 seconds")
+          assert.isDefined(lost.pollUnsafe(), "it has nothing to say any more, and knows it")
+          yield* node.stop
+          yield* installation.start()
+          yield* TestClock.adjust("30 seconds")
+          assert.strictEqual(installation.types("a").at(-1), "FreezeExpired")
+          assert.strictEqual(installation.types("b").at(-1), "HoldExpired")
+          yield* assertVerified(installation)
+        })
+    )
+  }
 })

@@ -73,8 +73,11 @@ const attack = (folder: string, url: string, seconds: number): Percentiles => {
   const file = join(folder, "targets.jsonl")
   writeFileSync(file, targets(url, seconds))
   const results = runProgram([
-    "attack",
-    ...["-format", "json", "-lazy", "-targets", file, "-rate", `${rate}/s`, "-duration", `${seconds}s`]
+    ..."attack -format json -lazy".split(" "),
+    "-targets",
+    file,
+    `-rate=${rate}/s`,
+    `-duration=${seconds}s`
   ])
   const {
     errors,
@@ -89,10 +92,9 @@ const attack = (folder: string, url: string, seconds: number): Percentiles => {
 
 const load = Effect.fnUntraced(function* (url: string, round: number) {
   const { code, stderr, stdout } = yield* runWallet(
-    [
-      ...["load", "--url", url, "--rate", `${rate}`, "--seconds", `${seconds}`, "--warmup", `${warmup}`],
-      ...["--wallets", `${wallets}`, "--mix", "credit=1", "--run", `r${round}`, "--json"]
-    ],
+    `load --url ${url} --rate ${rate} --seconds ${seconds} --warmup ${warmup} --wallets ${wallets} --mix credit=1 --run r${round} --json`.split(
+      " "
+    ),
     { WALLET_API_KEY: key }
   )
   if (code !== 0) return yield* Effect.die(new Error(`wallet load ended with ${code}: ${stderr}`))
