@@ -29,6 +29,7 @@ const none = (...names: ReadonlyArray<string>): Json => ({ not: { anyOf: names.m
 const rules: Readonly<Record<string, Json>> = {
   UpdateWallet: { minProperties: 1, description: "`metadata`, `overdraftLimit` or both." },
   ChangeHold: { minProperties: 1, description: "`amount`, `expiresAt` or both." },
+  UpdateWebhook: { minProperties: 1, description: "At least one of these." },
   SendTransfer: {
     description: "`from`, `to` and `amount`, or `legs` in their place.",
     if: having("legs"),
