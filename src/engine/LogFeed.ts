@@ -1,6 +1,6 @@
 /**
  * Followers of the log, all of one node. Pages are read once and shared: those at the head
- * of the log have one reader between them, which asks only while somebody follows; those
+ * of the log have one reader between them, which asks only while somebody is there; those
  * that are behind read in turn with the queries (`ReadShare`), and find in memory what
  * another has just read.
  *
@@ -30,6 +30,9 @@ const pageEvents = 256
 
 /** A store that refuses a page as a defect is asked so long whether the position is one of its own. */
 const goneMillis = 5_000
+
+/** Pages that come while nobody waits for one: then all that follow are behind, and read for themselves. */
+const unaskedPages = 8
 
 export type FeedError = PositionGone | StoreDefect | EventUnreadable
 
@@ -67,6 +70,8 @@ class HeadReader {
   /** Done with the next page, or with what has ended the reading. */
   #next = Deferred.makeUnsafe<void, FeedError>()
   #fiber: Fiber.Fiber<void> | undefined
+  /** Since somebody has waited for one. */
+  #unasked = 0
 
   constructor(context: FeedContext, position: bigint) {
     this.#context = context
@@ -85,7 +90,10 @@ class HeadReader {
 
   /** Waits for more than there is now. */
   get next(): Effect.Effect<void, FeedError> {
-    return Deferred.await(this.#next)
+    return Effect.suspend(() => {
+      this.#unasked = 0
+      return Deferred.await(this.#next)
+    })
   }
 
   stop(): void {
@@ -99,10 +107,17 @@ class HeadReader {
       const told = this.#next
       this.#next = Deferred.makeUnsafe()
       Deferred.doneUnsafe(told, Exit.void)
+      if (++this.#unasked > unaskedPages) return this.#leave
       // A full page: the log is ahead, and the next one comes in turn with all other reads.
       return events.length < pageEvents ? Effect.void : this.#context.share.page("", Effect.void)
     })
   }
+
+  /** Whoever comes to its position begins another one. */
+  readonly #leave = Effect.suspend(() => {
+    this.isOver = true
+    return Effect.interrupt
+  })
 
   #over(exit: Exit.Exit<void, FeedError>): void {
     this.isOver = true

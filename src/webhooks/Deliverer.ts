@@ -24,6 +24,7 @@ import { signedHeaders } from "./Signature.ts"
 import { type WalletOwners, type WantedEvents, wantedEvents } from "./WantedEvents.ts"
 import type { WebhookBounds } from "./WebhookBounds.ts"
 import { bodyOf, messageIdOf } from "./WebhookMessage.ts"
+import type { Pace } from "./Pace.ts"
 import * as WebhookMetrics from "./WebhookMetrics.ts"
 import { lineOf, type SendOutcome, type WebhookSender } from "./WebhookSender.ts"
 
@@ -34,8 +35,7 @@ export interface DelivererContext {
   readonly owners: WalletOwners
   readonly bounds: WebhookBounds
   readonly clock: Clock.Clock
-  /** A delivery's turn among the node's work. */
-  readonly turn: Effect.Effect<void>
+  readonly pace: Pace
   /** As the store was last seen to have it, or earlier; `undefined`: it was not seen. */
   readonly epochOf: (id: string) => number | undefined
 }
@@ -219,10 +219,10 @@ export class Deliverer {
 
   /** `false`: it is tried again, and the lane comes back by itself. */
   readonly #attempt = Effect.fnUntraced({ self: this }, function* (lane: Lane, recorded: ToldEvent) {
-    const { sender, turn } = this.#context
+    const { pace, sender } = this.#context
     const from = lane.delivered
     yield* this.#saved.await
-    yield* turn
+    yield* pace.delivery
     const time = this.#now()
     const startedAt = (lane.takenAt = this.#elapsed())
     const [id, body] = [messageIdOf(recorded), bodyOf(recorded)]
@@ -330,7 +330,7 @@ export class Deliverer {
     }
     return Effect.andThen(
       Effect.sleep(saveMillis),
-      Effect.suspend(() => (isDue() ? this.#save() : Effect.void))
+      Effect.suspend(() => (isDue() ? Effect.andThen(this.#context.pace.checkpoint, this.#save()) : Effect.void))
     )
   }).pipe(Effect.forever)
 

@@ -43,6 +43,8 @@ export interface WebhookBounds {
   readonly recordedAttempts: number
   /** While commands are in hand, a delivery's start rests so many times as long as a delivery keeps the thread. */
   readonly restFactor: number
+  /** While commands are in hand, between the checkpoints of two endpoints of a node, ms. */
+  readonly checkpointRestMillis: number
   /** Owners of wallets that are remembered, some 150 bytes each, all endpoints of a node together. */
   readonly owners: number
 }
@@ -68,6 +70,7 @@ export const defaultWebhookBounds: WebhookBounds = {
   giveUpAttempts: 100,
   awayWallets: 4,
   recordedAttempts: 20,
-  restFactor: 4,
+  restFactor: 14,
+  checkpointRestMillis: 200,
   owners: 20_000
 }

@@ -50,8 +50,8 @@ export class WebhookSender extends Context.Service<
     Layer.effect(WebhookSender, make(options))
 }
 
-/** Idle connections of one receiver that are kept, … */
-const idleConnections = 4
+/** Idle connections of one receiver that are kept, as many as several endpoints there use at once; … */
+const idleConnections = 64
 /** … and how long, ms: shorter than servers keep theirs. */
 const idleMillis = 4_000
 

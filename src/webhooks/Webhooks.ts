@@ -278,8 +278,8 @@ const make = Effect.fnUntraced(function* (bounds: WebhookBounds) {
   const sender = yield* WebhookSender
   const clock = yield* Clock.Clock
   const owners = new WalletOwners(engine, bounds)
-  const turn = yield* makePace(bounds, sender.costMillis)
-  const { disabled, hurry } = yield* makeSupervisor({ engine, store, sender, owners, bounds, clock, turn })
+  const pace = yield* makePace(bounds, sender.costMillis)
+  const { disabled, hurry } = yield* makeSupervisor({ engine, store, sender, owners, bounds, clock, pace })
   const parts: Parts = { engine, store, sender, bounds, hurry }
   const oneAtATime = (yield* Semaphore.make(1)).withPermits(1)
 

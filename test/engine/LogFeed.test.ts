@@ -4,6 +4,7 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
+import * as Latch from "effect/Latch"
 import * as Layer from "effect/Layer"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
@@ -86,6 +87,31 @@ describe("feeds", () => {
       yield* TestClock.adjust("10 seconds")
       assert.strictEqual(faults.reads, after)
     }).pipe(Effect.scoped)
+  )
+
+  it.effect("read nothing ahead of all who follow: a slow one finds it in the log when it comes there", () =>
+    Effect.gen(function* () {
+      const { append, faults, head, open } = yield* makeFeeds()
+      const seen: Array<bigint> = []
+      const busy = Latch.makeUnsafe(true)
+      const from = yield* head
+      const pages = yield* open(from)
+      const take = Stream.runForEach(pages, ({ events }) => {
+        seen.push(...events.map(({ position }) => position))
+        return busy.await
+      })
+      yield* Effect.forkScoped(take, { startImmediately: true })
+      const comes = Effect.andThen(append(1), TestClock.adjust("1 second"))
+      yield* comes
+      busy.closeUnsafe()
+      yield* Effect.repeat(comes, { times: 19 })
+      const { reads } = faults
+      yield* Effect.repeat(comes, { times: 9 })
+      assert.strictEqual(faults.reads, reads, "nobody waits for it")
+      busy.openUnsafe()
+      yield* Effect.repeat(comes, { times: 2 })
+      assert.deepStrictEqual(seen, upTo(yield* head, from + 1n))
+    })
   )
 
   it.effect("that catch up share what is read, and each sees every event once, in order, then live", () =>
