@@ -44,7 +44,7 @@ export const CreateKeyBody = Schema.Struct({
   // The pattern says to the document what `text` asks for.
   name: text(64).check(
     Schema.isMinLength(1, { expected: "1 to 64 characters" }),
-    Schema.isPattern(/^[^\x00]*$/, { expected: "no U+0000" })
+    Schema.isPattern(new RegExp("^[^\\x00]*$"), { expected: "no U+0000" })
   ),
   scopes: several(KeyScope, 3, "scopes"),
   expiresAt: Schema.optionalKey(Schema.NullOr(Time)),
