@@ -41,11 +41,7 @@ const Restriction = Schema.Struct({
 })
 
 export const CreateKeyBody = Schema.Struct({
-  // The pattern says to the document what `text` asks for.
-  name: text(64).check(
-    Schema.isMinLength(1, { expected: "1 to 64 characters" }),
-    Schema.isPattern(new RegExp("^[^\\x00]*$"), { expected: "no U+0000" })
-  ),
+  name: text(64).check(Schema.isMinLength(1, { expected: "1 to 64 characters" })),
   scopes: several(KeyScope, 3, "scopes"),
   expiresAt: Schema.optionalKey(Schema.NullOr(Time)),
   restriction: Schema.optionalKey(Schema.NullOr(Restriction))

@@ -81,6 +81,9 @@ export const valueSchemas: Readonly<Record<string, Named>> = {
     "Well-formed Unicode without U+0000. Characters beyond U+FFFF count as two.",
     { pattern: noNul }
   ),
+  KeyName: named({ type: "string", maxLength: 64, minLength: 1 }, "Well-formed Unicode without U+0000.", {
+    pattern: noNul
+  }),
   Metadata: named(
     { type: "object", additionalProperties: { type: "string" }, maxProperties: maxMetadataPairs },
     "Pairs of texts: well-formed Unicode without U+0000. Characters beyond U+FFFF count as two.",
