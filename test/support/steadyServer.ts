@@ -1,6 +1,6 @@
 /**
  * A server of known latencies, as a process: it takes every request for a credit and answers after a time that was drawn
- * beforehand, so that nothing but who asks it can be the reason of a difference. `node test/load/steadyServer.ts` says
+ * beforehand, so that nothing but who asks it can be the reason of a difference. `node test/support/steadyServer.ts` says
  * its port on standard output.
  */
 import * as Http from "node:http"
