@@ -29,6 +29,9 @@ const server = Http.createServer((request, response) => {
   })
 })
 
+// Who asks with pauses between finds its connection again.
+server.keepAliveTimeout = 120_000
+
 server.listen(0, "127.0.0.1", () => {
   process.stdout.write(`${(server.address() as Net.AddressInfo).port}\n`)
 })
