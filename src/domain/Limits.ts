@@ -114,9 +114,13 @@ export const isMetadata = (metadata: Metadata): boolean => {
 
 export const maxWebhookUrlLength = 2_048
 
+/** What of it a pattern can say. */
+export const webhookUrlPattern = /^[Hh][Tt][Tt][Pp][Ss]?:\/\/[^\s#]+$/u
+
 /** `http:` or `https:`, without what a receiver would never see, or everybody in a list of webhooks. */
 export const isWebhookUrl = (url: string): boolean => {
-  if (typeof url !== "string" || url.length > maxWebhookUrlLength || !URL.canParse(url)) return false
-  const { hash, hostname, password, protocol, username } = new URL(url)
-  return hash === "" && password === "" && username === "" && hostname !== "" && /^https?:$/.test(protocol)
+  if (typeof url !== "string" || url.length > maxWebhookUrlLength || !webhookUrlPattern.test(url)) return false
+  if (!URL.canParse(url)) return false
+  const { hostname, password, username } = new URL(url)
+  return password === "" && username === "" && hostname !== ""
 }

@@ -88,12 +88,10 @@ class HeadReader {
     )
   }
 
-  /** Waits for more than there is now. */
-  get next(): Effect.Effect<void, FeedError> {
-    return Effect.suspend(() => {
-      this.#unasked = 0
-      return Deferred.await(this.#next)
-    })
+  /** More than there is at this call, which is waited for: what comes between the two is not missed. */
+  next(): Effect.Effect<void, FeedError> {
+    this.#unasked = 0
+    return Deferred.await(this.#next)
   }
 
   stop(): void {
@@ -107,17 +105,15 @@ class HeadReader {
       const told = this.#next
       this.#next = Deferred.makeUnsafe()
       Deferred.doneUnsafe(told, Exit.void)
-      if (++this.#unasked > unaskedPages) return this.#leave
+      if (++this.#unasked > unaskedPages) {
+        // At once, so that nobody waits for one that is gone: whoever comes to its position begins another one.
+        this.isOver = true
+        return Effect.interrupt
+      }
       // A full page: the log is ahead, and the next one comes in turn with all other reads.
       return events.length < pageEvents ? Effect.void : this.#context.share.page("", Effect.void)
     })
   }
-
-  /** Whoever comes to its position begins another one. */
-  readonly #leave = Effect.suspend(() => {
-    this.isOver = true
-    return Effect.interrupt
-  })
 
   #over(exit: Exit.Exit<void, FeedError>): void {
     this.isOver = true
@@ -191,7 +187,7 @@ const makePageBehind = (context: FeedContext) => {
         if (head !== undefined && !head.isOver && readerAt(position) === undefined) continue
       }
       isAtHead = true
-      yield* (readerAt(position) ?? startAt(position)).next
+      yield* (readerAt(position) ?? startAt(position)).next()
     }
   })
 

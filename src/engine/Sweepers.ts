@@ -20,6 +20,17 @@ import { TransferSaga } from "./TransferSaga.ts"
 import { callBytes, WalletCalls } from "./WalletCalls.ts"
 
 /**
+ * Rows know of something that a wallet knows nothing of. Its owner may be one that another has taken the place of, and
+ * that has appended nothing since: then it looks into the log again. `false`: a later look tells.
+ */
+const lookAgain = (calls: WalletCalls["Service"], { persistedVersions }: Persistence["Service"]) =>
+  Effect.fnUntraced(function* (walletId: string): Effect.fn.Return<boolean, CommandError> {
+    const persisted = (yield* persistedVersions([walletId])).get(walletId)
+    if (persisted !== undefined) yield* calls.current(walletId, persisted.version)
+    return false
+  })
+
+/**
  * Takes up the transfers that a crash, a stop or an outage has left in flight, so that
  * each of them ends without a human.
  */
@@ -55,17 +66,6 @@ const askOf = (calls: WalletCalls["Service"], command: RemoteCommand, key: Comma
     ifVersion: null,
     dryRun: false,
     bytes: callBytes
-  })
-
-/**
- * Rows know of something that a wallet knows nothing of. Its owner may be one that another has taken the place of, and
- * that has appended nothing since: then it looks into the log again. `false`: a later look tells.
- */
-const lookAgain = (calls: WalletCalls["Service"], { persistedVersions }: Persistence["Service"]) =>
-  Effect.fnUntraced(function* (walletId: string): Effect.fn.Return<boolean, CommandError> {
-    const persisted = (yield* persistedVersions([walletId])).get(walletId)
-    if (persisted !== undefined) yield* calls.current(walletId, persisted.version)
-    return false
   })
 
 /** A clock in doubt tells of nothing that its time is over. */

@@ -5,11 +5,20 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import { create, credit, debit } from "../support/EngineCalls.ts"
 import type * as Faults from "../support/FaultyEventStore.ts"
-import { assertVerified, install, installNode, until } from "../support/Installation.ts"
+import { assertVerified, install, installNode, type Node, until } from "../support/Installation.ts"
 import { balances, count, modes, refund, refundedOf, within } from "../support/RefundCalls.ts"
 import { answerHeldUntil } from "../support/FaultyPersistence.ts"
 import { refusing } from "../support/Separate.ts"
 import { assertConserved, fund, pass, send } from "../support/TransferCalls.ts"
+
+/** The reversal of version 3, which reads what it takes back, waits for `mayReverse`. */
+const heldReversal = Effect.fnUntraced(function* ({ log }: Node) {
+  const mayReverse = yield* Deferred.make<void>()
+  const held: Faults.ReadFault = (read) => Effect.andThen(Deferred.await(mayReverse), read)
+  const isReversal = () => log.reads.at(-1)?.after === 2
+  log.draw = { append: () => undefined, read: () => (isReversal() ? held : undefined) }
+  return { isReversal, mayReverse }
+})
 
 for (const [where, separate] of modes) {
   describe(`a refund of a transaction ${where}`, () => {
@@ -304,11 +313,7 @@ describe("a refund where Persistence is behind the log", () => {
       })
       yield* within(1, fund(node, ["a"], 100n))
       const { transaction } = yield* within(1, debit(node, "a", 13n, "d"))
-      const mayReverse = yield* Deferred.make<void>()
-      // The reversal reads what it takes back, version 3.
-      const held: Faults.ReadFault = (read) => Effect.andThen(Deferred.await(mayReverse), read)
-      const isReversal = () => node.log.reads.at(-1)?.after === 2
-      node.log.draw = { append: () => undefined, read: () => (isReversal() ? held : undefined) }
+      const { isReversal, mayReverse } = yield* heldReversal(node)
       const refused = yield* Effect.forkChild(Effect.flip(refund(node, transaction.id, "r1")))
       yield* until(isReversal, "the reversal is on its way")
       yield* within(1, credit(node, "a", 1n, "later"))
@@ -339,11 +344,7 @@ describe("a refund where Persistence is behind the log", () => {
         yield* within(1, create(node, "a"))
         const { transaction } = yield* within(1, credit(node, "a", 13n, "c"))
         yield* within(1, credit(node, "a", 2n, "more"))
-        const mayReverse = yield* Deferred.make<void>()
-        // The reversal reads what it takes back, version 3.
-        const held: Faults.ReadFault = (read) => Effect.andThen(Deferred.await(mayReverse), read)
-        const isReversal = () => node.log.reads.at(-1)?.after === 2
-        node.log.draw = { append: () => undefined, read: () => (isReversal() ? held : undefined) }
+        const { isReversal, mayReverse } = yield* heldReversal(node)
         const refused = yield* Effect.forkChild(Effect.flip(refund(node, transaction.id, "r1")))
         yield* until(isReversal, "the reversal is on its way")
         // By the rows nothing of it is refunded, by the state 2 are left: "2 of 12" was true at no time.

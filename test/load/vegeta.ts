@@ -1,11 +1,13 @@
 /**
  * By hand: `node test/load/vegeta.ts [--rate 500] [--seconds 15] [--rounds 5] [--service]`.
  *
- * `wallet load` beside vegeta, a load generator of another hand: the same credits at the same constant rate, in turns, to
- * a server of known latencies (`test/support/steadyServer.ts`), or to a real service on PostgreSQL, where the tail is that of its
- * flushes, another in each run. Where nothing stalls both must tell the same percentiles; what differs more than
- * the bounds below ends with 1. Vegeta counts from the real start of a request: that is our `serviceTime`; `latency` counts
- * from the intended start, and so has the load's own delay in it, which is told beside them. Wants `vegeta` on the path or among Go's programs
+ * `wallet load` beside vegeta, a load generator of another hand: the same credits at the same constant rate, in turns,
+ * to a server of known latencies (`test/support/steadyServer.ts`), or to a real service on PostgreSQL, where the tail is
+ * that of its flushes, another in each run. Where nothing stalls both must tell the same percentiles; what differs more
+ * than the bounds below ends with 1. Vegeta counts from the real start of a request: that is our `serviceTime`; `latency`
+ * counts from the intended start, and so has the load's own delay in it, which is told beside them.
+ *
+ * Wants `vegeta` on the path or among Go's programs
  * (`go install github.com/tsenart/vegeta/v12@latest`).
  */
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"

@@ -7,9 +7,10 @@ import { makePace } from "../../src/webhooks/Pace.ts"
 /** Of a node with so many wallets that have commands in hand. */
 const paced = (busyWallets: () => number) =>
   makePace({ restFactor: 10, checkpointRestMillis: 200 }, () => 0.5).pipe(
+    // Of the registry it asks for nothing else.
     Effect.provideService(WalletRegistry, {
-      load: () => ({ busyWallets: busyWallets() })
-    } as unknown as WalletRegistry["Service"])
+      load: () => ({ residentWallets: 0, busyWallets: busyWallets(), waitingCommands: 0, waitingBytes: 0 })
+    } as WalletRegistry["Service"])
   )
 
 /** How many of these have gone by. */

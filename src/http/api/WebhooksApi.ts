@@ -4,7 +4,13 @@ import * as HttpApiGroup from "effect/http-api/HttpApiGroup"
 import * as HttpApiSchema from "effect/http-api/HttpApiSchema"
 import * as Schema from "effect/Schema"
 import * as SchemaGetter from "effect/SchemaGetter"
-import { isWebhookUrl, maxFeedTypes, maxFeedWallets, maxWebhookUrlLength } from "../../domain/Limits.ts"
+import {
+  isWebhookUrl,
+  maxFeedTypes,
+  maxFeedWallets,
+  maxWebhookUrlLength,
+  webhookUrlPattern
+} from "../../domain/Limits.ts"
 import { Authorization, RequiredScope } from "./Authorization.ts"
 import { bodyProblems, doc, noQuery, pageQuery, RequestValidation } from "./EndpointParts.ts"
 import { InternalError, LimitExceeded, NotFound, PositionGone, WebhookRefused } from "./Problem.ts"
@@ -14,7 +20,7 @@ import { Cursor, Id, Position, Text, Time, VersionNumber } from "./SchemaValues.
 const urlForm = `an http or https URL of at most ${maxWebhookUrlLength} characters, without credentials and fragment`
 
 const Url = Schema.String.check(
-  Schema.isPattern(/^[Hh][Tt][Tt][Pp][Ss]?:\/\/[^\s#]+$/u, { expected: urlForm }),
+  Schema.isPattern(webhookUrlPattern, { expected: urlForm }),
   Schema.isMaxLength(maxWebhookUrlLength, { expected: urlForm }),
   Schema.makeFilter(isWebhookUrl, { expected: urlForm })
 ).annotate({
