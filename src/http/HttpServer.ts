@@ -15,6 +15,7 @@ import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
 import * as Http from "node:http"
 import type { Duplex } from "node:stream"
+import { elapsedMillis } from "../actors/Deadlines.ts"
 import { problemBody, type ProblemCode } from "./api/Problem.ts"
 import { boundConnections } from "./Connections.ts"
 import { type DueAnswers, dueAnswers } from "./DueAnswers.ts"
@@ -23,6 +24,7 @@ import { HttpConfig } from "./HttpConfig.ts"
 import { admitting } from "./Overload.ts"
 import { Stopping } from "./handlers/FeedHandlers.ts"
 import { serveMetrics } from "./MetricsServer.ts"
+import { readNewestFirst } from "./Newcomers.ts"
 import { requestIdHeader, requestIds, withRequestId } from "./RequestId.ts"
 import { serveInLine } from "./RequestLine.ts"
 
@@ -171,6 +173,8 @@ export class NodeServer extends Context.Service<NodeServer, NodeServerParts>()(
     NodeServer,
     Effect.gen(function* () {
       const server = Http.createServer(limits)
+      const clock = yield* Clock.Clock
+      readNewestFirst(server, () => elapsedMillis(clock))
       yield* boundConnections(server, (yield* HttpConfig).connections)
       const due = refuseMalformed(server)
       answerHalfClosed(server)

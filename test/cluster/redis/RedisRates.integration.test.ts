@@ -130,23 +130,34 @@ describe.skipIf(!postgresPresent || !redisPresent)("the rate of a key at two rea
       const { secret } = JSON.parse(made.text) as { readonly secret: string }
       // A node that has just read the keys does not know one that another node has made since.
       yield* Effect.repeat(ask(rig.nodes[1]!, secret, "/v1/wallets"), { until: ({ status }) => status !== 401 })
-      const statuses: Array<number> = []
-      const began = performance.now()
-      yield* Effect.forEach(
-        Array.from({ length: 16 }, (_, index) => rig.nodes[index % 2]!),
-        (node) =>
-          Effect.repeat(
-            Effect.map(ask(node, secret, "/v1/wallets"), ({ status }) => void statuses.push(status)),
-            { until: () => performance.now() - began > 5_000 }
-          ),
-        { concurrency: "unbounded" }
-      )
-      const seconds = (performance.now() - began) / 1_000
+      const ownCounts = () => rig.nodes.flatMap(({ said }) => said.match(/each node counts for itself/g) ?? []).length
+      const isCountedTogether = () =>
+        rig.nodes.every(
+          ({ said }) => said.lastIndexOf("Redis counts again") >= said.lastIndexOf("each node counts for itself")
+        )
+      const round = Effect.gen(function* () {
+        const statuses: Array<number> = []
+        const [before, together] = [ownCounts(), isCountedTogether()]
+        const began = performance.now()
+        yield* Effect.forEach(
+          Array.from({ length: 16 }, (_, index) => rig.nodes[index % 2]!),
+          (node) =>
+            Effect.repeat(
+              Effect.map(ask(node, secret, "/v1/wallets"), ({ status }) => void statuses.push(status)),
+              { until: () => performance.now() - began > 5_000 }
+            ),
+          { concurrency: "unbounded" }
+        )
+        const seconds = (performance.now() - began) / 1_000
+        return { seconds, statuses, together: together && ownCounts() === before }
+      })
+      // On a busy machine Redis may take longer for a count than a request waits for it: then each node counts for itself.
+      const { seconds, statuses } = yield* Effect.repeat(round, { until: ({ together }) => together })
       const given = statuses.filter((status) => status === 200).length
       assert.sameMembers([...new Set(statuses)], [200, 429])
       assert.isAtLeast(given, perSecond)
-      // Each counting for itself they give nearly twice as much.
-      assert.isAtMost(given, perSecond * (seconds + 1))
+      // Each counting for itself they give nearly twice as much. A window of a second begins with its first request.
+      assert.isAtMost(given, perSecond * (Math.floor(seconds) + 2))
       console.log(`${given} of ${statuses.length} in ${seconds.toFixed(1)} s by two nodes, at ${perSecond} a second`)
     }).pipe(Effect.scoped)
   )

@@ -1,0 +1,54 @@
+/**
+ * When a new connection is first read from. Node takes one from the system in a turn of the event
+ * loop, so a thousand that come together wait for as many turns; would each be served meanwhile as
+ * it comes, the last of them, a health check's say, would wait for all that the others want.
+ *
+ * Here a connection that has come is not read from until no more come, and then the newest is the
+ * first: so whoever comes now waits for those who come at the same time and not for all who came
+ * before. One that has waited for long is read from all the same.
+ */
+import type * as Http from "node:http"
+import type { Socket } from "node:net"
+
+/** Milliseconds after which a connection no longer waits until no more come. */
+const patience = 50
+/** Connections that are first read from in a turn of the event loop, of the newest and of the oldest. */
+const readPerTurn = 4
+
+interface Newcomer {
+  readonly socket: Socket
+  /** Milliseconds. */
+  readonly at: number
+}
+
+/** `now`: milliseconds since whenever. */
+export const readNewestFirst = (server: Http.Server, now: () => number): void => {
+  /** Oldest first. */
+  const unread: Array<Newcomer> = []
+  let isTurnAsked = false
+  let hasAccepted = false
+
+  const askForTurn = (): void => {
+    if (isTurnAsked) return
+    isTurnAsked = true
+    setImmediate(turn)
+  }
+
+  const turn = (): void => {
+    isTurnAsked = false
+    for (let left = readPerTurn; left > 0 && !hasAccepted; left--) unread.pop()?.socket.resume()
+    const overdue = now() - patience
+    for (let left = readPerTurn; left > 0 && (unread[0]?.at ?? Infinity) <= overdue; left--)
+      unread.shift()!.socket.resume()
+    hasAccepted = false
+    if (unread.length > 0) askForTurn()
+  }
+
+  server.on("connection", (socket: Socket) => {
+    hasAccepted = true
+    // Node begins to read when this listener has returned: it is stopped behind that, and nothing has been read yet.
+    queueMicrotask(() => socket.pause())
+    unread.push({ socket, at: now() })
+    askForTurn()
+  })
+}
