@@ -27,7 +27,14 @@ const doors = Object.values(manifest.exports).flatMap((door) =>
 )
 
 /** Programs, and what threads begin with. */
-const programs = ["bin/wallet", "bin/main", "bin/loadWorker", "stores/pglite/pgliteWorker", "load/pacerWorker"]
+const programs = [
+  "bin/wallet",
+  "bin/main",
+  "bin/loadWorker",
+  "stores/pglite/pgliteWorker",
+  "load/pacerWorker",
+  "http/openApiWorker"
+]
 
 const inputs = (names: ReadonlyArray<string>, folder: string, extension: string): Record<string, string> =>
   Object.fromEntries(names.map((name) => [name, Path.join(folder, name + extension)]))

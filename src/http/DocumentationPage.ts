@@ -9,9 +9,9 @@ import { execFile } from "node:child_process"
 import { readFile } from "node:fs/promises"
 import { fileURLToPath } from "node:url"
 import { promisify } from "node:util"
+import { Worker } from "node:worker_threads"
 import { brotliDecompress } from "node:zlib"
 import { packageFile } from "../stores/PackageFile.ts"
-import { openApiDocument } from "./api/OpenApiDocument.ts"
 import { DocumentPlaces, makeStaticDocument, sendDocument } from "./StaticDocument.ts"
 
 /** Beside those of the definition; all by `GET`. */
@@ -55,6 +55,23 @@ const page = `<!doctype html>
 </html>
 `
 
+/** This module runs as `.ts` from source and as `.js` when published; the worker beside it likewise. */
+const openApiWorker = (): URL =>
+  packageFile({
+    asker: import.meta.url,
+    module: "http/DocumentationPage",
+    beside: `./openApiWorker${import.meta.url.endsWith(".ts") ? ".ts" : ".js"}`,
+    packaged: "dist/http/openApiWorker.js"
+  })
+
+/** Half a second of work: in a thread of its own it keeps nobody waiting but who has asked for it. */
+const openApi = Effect.callback<Uint8Array>((resume) => {
+  const worker = new Worker(openApiWorker(), { execArgv: [], name: "effect-wallet-openapi" })
+  worker.once("message", (bytes: Uint8Array) => resume(Effect.succeed(bytes)))
+  worker.once("error", (error) => resume(Effect.die(error)))
+  return Effect.promise(() => worker.terminate())
+})
+
 /** From source it is built when it is first asked for, by a process of its own; in the package it is packed. */
 const explorer = (): Promise<Uint8Array> =>
   import.meta.url.endsWith(".ts")
@@ -88,7 +105,7 @@ const secured = {
 const text = (contents: string): Effect.Effect<Uint8Array> => Effect.sync(() => new TextEncoder().encode(contents))
 
 const contents: Readonly<Record<(typeof documentationPaths)[number], readonly [string, Effect.Effect<Uint8Array>]>> = {
-  "/openapi.json": ["application/json", Effect.suspend(() => text(JSON.stringify(openApiDocument())))],
+  "/openapi.json": ["application/json", openApi],
   "/docs": ["text/html; charset=utf-8", text(page)],
   "/docs/openapi-explorer.js": ["text/javascript; charset=utf-8", Effect.promise(explorer)]
 }

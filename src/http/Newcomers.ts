@@ -3,15 +3,17 @@
  * loop, so a thousand that come together wait for as many turns; would each be served meanwhile as
  * it comes, the last of them, a health check's say, would wait for all that the others want.
  *
- * Here a connection that has come is not read from until no more come, and then the newest is the
- * first: so whoever comes now waits for those who come at the same time and not for all who came
- * before. One that has waited for long is read from all the same.
+ * Here a connection that has come is not read from while more come and the turns are short, and then
+ * the newest is the first: whoever comes now waits for those who come at the same time and not for
+ * all who came before. One that has waited for long is read from all the same.
  */
 import type * as Http from "node:http"
 import type { Socket } from "node:net"
 
 /** Milliseconds after which a connection no longer waits until no more come. */
 const patience = 50
+/** Milliseconds: where a turn takes longer, waiting for the next one costs more than it saves. */
+const longTurn = 5
 /** Connections that are first read from in a turn of the event loop, of the newest and of the oldest. */
 const readPerTurn = 4
 
@@ -27,20 +29,23 @@ export const readNewestFirst = (server: Http.Server, now: () => number): void =>
   const unread: Array<Newcomer> = []
   let isTurnAsked = false
   let hasAccepted = false
+  let turnAt = 0
 
   const askForTurn = (): void => {
     if (isTurnAsked) return
     isTurnAsked = true
+    turnAt = now()
     setImmediate(turn)
   }
 
   const turn = (): void => {
     isTurnAsked = false
-    for (let left = readPerTurn; left > 0 && !hasAccepted; left--) unread.pop()?.socket.resume()
-    const overdue = now() - patience
-    for (let left = readPerTurn; left > 0 && (unread[0]?.at ?? Infinity) <= overdue; left--)
-      unread.shift()!.socket.resume()
+    const time = now()
+    const mayRead = !hasAccepted || time - turnAt >= longTurn
     hasAccepted = false
+    for (let left = readPerTurn; left > 0 && mayRead; left--) unread.pop()?.socket.resume()
+    for (let left = readPerTurn; left > 0 && (unread[0]?.at ?? Infinity) <= time - patience; left--)
+      unread.shift()!.socket.resume()
     if (unread.length > 0) askForTurn()
   }
 

@@ -9,6 +9,7 @@
  */
 import type * as Http from "node:http"
 import type { Duplex } from "node:stream"
+import { isAlwaysAnswered } from "./RequestKind.ts"
 
 type Listener = (request: Http.IncomingMessage, response: Http.ServerResponse) => void
 
@@ -144,7 +145,10 @@ const makeLines = (server: Http.Server) => {
     (request, response) => {
       const line = lineOf(request.socket)
       const waiting = { serve, request, response }
-      if (line.waiting.length === 0 && begun < most && mayBegin(line)) return begin(line, waiting)
+      const isFirst = line.waiting.length === 0 && mayBegin(line)
+      // A probe gives up while others could have waited.
+      const hasTurn = begun < most || (line.served.size === 0 && isAlwaysAnswered(request.url ?? ""))
+      if (isFirst && hasTurn) return begin(line, waiting)
       line.waiting.push(waiting)
       line.hold(waiting)
       putNext(line)
