@@ -11,7 +11,7 @@ import type * as Http from "node:http"
 import type { Socket } from "node:net"
 
 /** Milliseconds after which a connection no longer waits until no more come. */
-const patience = 50
+const patience = 200
 /** Milliseconds: where a turn takes longer, waiting for the next one costs more than it saves. */
 const longTurn = 5
 /** Connections that are first read from in a turn of the event loop, of the newest and of the oldest. */
