@@ -231,6 +231,9 @@ describe("the published package", () => {
       const line = await new Promise<string>((done) => createInterface({ input: service.stdout }).once("line", done))
       const { url } = JSON.parse(line)
       assert.strictEqual((await fetch(`${url}/health/ready`)).status, 200)
+      // The thread that makes it is a file of the package.
+      const definition = (await (await fetch(`${url}/openapi.json`)).json()) as { readonly openapi: string }
+      assert.strictEqual(definition.openapi, "3.1.0")
       // The page of the API and the console are files of the package; they come as the client takes them.
       const script = await fetch(`${url}/docs/openapi-explorer.js`, { headers: { "accept-encoding": "identity" } })
       assert.isNull(script.headers.get("content-encoding"))
