@@ -147,6 +147,28 @@ describe("decided ahead", () => {
     })
   )
 
+  it.effect("for a caller whose time was up meanwhile, it is not told to those who have come since", () =>
+    Effect.gen(function* () {
+      const { first, installation, letGo, node } = yield* inFlight({ bounds: { aheadMillis: 60_000 } })
+      yield* TestClock.adjust("5 seconds")
+      // With the second no more is decided ahead: its key is in flight.
+      const late = yield* waitingCalls(node, [credit(node, "a", 100n, "late"), credit(node, "a", 5n, "first")])
+      yield* TestClock.adjust("11 seconds")
+      assert.strictEqual(told(yield* Fiber.join(late[0]!)), "StoreUnavailable")
+      assert.notStrictEqual(late[1]!.pollUnsafe(), undefined)
+      const others = yield* Effect.forEach(["k1", "k2"], (key) =>
+        Effect.forkChild(Effect.result(credit(node, "a", 1n, key)))
+      )
+      yield* waiting(node, 4)
+      assert.deepStrictEqual(node.log.prepared, [1])
+      yield* letGo
+      yield* until(() => others.every((fiber) => fiber.pollUnsafe() !== undefined), "those have their answers")
+      assert.deepStrictEqual(yield* joined([first, ...others]), ["OutcomeUnknown", "done", "done"])
+      assert.strictEqual((yield* node.engine.getWallet({ walletId: "a" })).balance, 17n)
+      yield* consistent(installation, node)
+    })
+  )
+
   it.effect("behind somebody else's append, it is decided on what that has left", () =>
     Effect.gen(function* () {
       const { first, installation, letGo, node } = yield* inFlight()

@@ -5,20 +5,29 @@ const ahead = (name: string, text: string, by: string) =>
   bug(`ahead: ${name}`, change("actors/DecideAhead.ts", text, by))
 
 export const plantedAhead = [
-  ahead(
-    "what rests on an append that has failed is appended",
-    "const isNext = actor.wallet === next.wallet && actor.facts === next.facts && actor.spent === next.spent",
-    "const isNext = true"
+  // Each of the two stands in for the other.
+  bug(
+    "ahead: what rests on an append that has failed is appended",
+    change(
+      "actors/DecideAhead.ts",
+      "const isNext = actor.wallet === next.wallet && actor.facts === next.facts && actor.spent === next.spent",
+      "const isNext = true"
+    ),
+    change("actors/CommandBatch.ts", "  else dropAhead(actor)\n", "  else stopAhead(actor)\n")
   ),
   ahead(
     "a command whose key is in flight is decided as a new one",
     "isPlain(message, actor, context) && !this.keysInFlight.has(message.key)",
     "isPlain(message, actor, context)"
   ),
-  ahead(
-    "what was decided for others is told to those in hand",
-    "    for (let at = 0; at < batch.length; at++) if (batch[at] !== running[at]) return undefined\n",
-    ""
+  foundBy(
+    "test/actors/DecideAhead.test.ts",
+    "ahead: what was decided for others is told to those in hand",
+    change(
+      "actors/DecideAhead.ts",
+      "    for (let at = 0; at < batch.length; at++) if (batch[at] !== running[at]) return undefined\n",
+      ""
+    )
   ),
   ahead(
     "what is dropped counts as on its way",
