@@ -12,6 +12,7 @@ import { promisify } from "node:util"
 import { Worker } from "node:worker_threads"
 import { brotliDecompress } from "node:zlib"
 import { packageFile } from "../stores/PackageFile.ts"
+import { openApiDocument } from "./api/OpenApiDocument.ts"
 import { DocumentPlaces, makeStaticDocument, sendDocument } from "./StaticDocument.ts"
 
 /** Beside those of the definition; all by `GET`. */
@@ -55,6 +56,8 @@ const page = `<!doctype html>
 </html>
 `
 
+const text = (contents: string): Effect.Effect<Uint8Array> => Effect.sync(() => new TextEncoder().encode(contents))
+
 /** This module runs as `.ts` from source and as `.js` when published; the worker beside it likewise. */
 const openApiWorker = (): URL =>
   packageFile({
@@ -64,13 +67,24 @@ const openApiWorker = (): URL =>
     packaged: "dist/http/openApiWorker.js"
   })
 
-/** Half a second of work: in a thread of its own it keeps nobody waiting but who has asked for it. */
-const openApi = Effect.callback<Uint8Array>((resume) => {
+/**
+ * Half a second of work: in a thread of its own it keeps nobody waiting but who has asked for it. An app that was bundled
+ * may have left the thread's program behind.
+ */
+const openApi = Effect.callback<Uint8Array, unknown>((resume) => {
   const worker = new Worker(openApiWorker(), { execArgv: [], name: "effect-wallet-openapi" })
   worker.once("message", (bytes: Uint8Array) => resume(Effect.succeed(bytes)))
-  worker.once("error", (error) => resume(Effect.die(error)))
+  worker.once("error", (error) => resume(Effect.fail(error)))
+  worker.once("exit", (code) => resume(Effect.fail(new Error(`the thread has ended with ${code}`))))
   return Effect.promise(() => worker.terminate())
-})
+}).pipe(
+  Effect.catchCause((cause) =>
+    Effect.andThen(
+      Effect.logInfo("the OpenAPI document is made in the service's own thread", cause),
+      text(JSON.stringify(openApiDocument()))
+    )
+  )
+)
 
 /** From source it is built when it is first asked for, by a process of its own; in the package it is packed. */
 const explorer = (): Promise<Uint8Array> =>
@@ -101,8 +115,6 @@ const secured = {
   // Another release has other bytes under the same name.
   "cache-control": "no-cache"
 }
-
-const text = (contents: string): Effect.Effect<Uint8Array> => Effect.sync(() => new TextEncoder().encode(contents))
 
 const contents: Readonly<Record<(typeof documentationPaths)[number], readonly [string, Effect.Effect<Uint8Array>]>> = {
   "/openapi.json": ["application/json", openApi],
