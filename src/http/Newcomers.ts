@@ -41,9 +41,9 @@ export const readNewestFirst = (server: Http.Server, now: () => number): void =>
   const turn = (): void => {
     isTurnAsked = false
     const time = now()
-    const mayRead = !hasAccepted || time - turnAt >= longTurn
+    const newest = !hasAccepted || time - turnAt >= longTurn ? readPerTurn : 0
     hasAccepted = false
-    for (let left = readPerTurn; left > 0 && mayRead; left--) unread.pop()?.socket.resume()
+    for (let left = newest; left > 0; left--) unread.pop()?.socket.resume()
     for (let left = readPerTurn; left > 0 && (unread[0]?.at ?? Infinity) <= time - patience; left--)
       unread.shift()!.socket.resume()
     if (unread.length > 0) askForTurn()

@@ -70,6 +70,10 @@ class Line {
   }
 }
 
+/** It gives up where others wait. */
+const isProbe = ({ served }: Line, { url = "" }: Http.IncomingMessage): boolean =>
+  served.size === 0 && isAlwaysAnswered(url)
+
 const makeLines = (server: Http.Server) => {
   const lines = new WeakMap<Duplex, Line>()
   const next: Array<Line> = []
@@ -145,10 +149,8 @@ const makeLines = (server: Http.Server) => {
     (request, response) => {
       const line = lineOf(request.socket)
       const waiting = { serve, request, response }
-      const isFirst = line.waiting.length === 0 && mayBegin(line)
-      // A probe gives up while others could have waited.
-      const hasTurn = begun < most || (line.served.size === 0 && isAlwaysAnswered(request.url ?? ""))
-      if (isFirst && hasTurn) return begin(line, waiting)
+      const hasTurn = begun < most || isProbe(line, request)
+      if (line.waiting.length === 0 && hasTurn && mayBegin(line)) return begin(line, waiting)
       line.waiting.push(waiting)
       line.hold(waiting)
       putNext(line)
