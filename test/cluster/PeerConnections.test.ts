@@ -258,11 +258,13 @@ describe("connections between nodes", () => {
         // Not the host of the certificate.
         [{ certificates }, "localhost"]
       ]
-      for (const [means, host] of others) {
-        const { echo, trouble } = yield* asking(means, port, host)
-        yield* Effect.forkChild(Effect.forever(Effect.exit(Effect.timeout(echo("money"), 50))))
-        yield* trouble
-      }
+      const refused = ([means, host]: readonly [Means, string]) =>
+        Effect.gen(function* () {
+          const { echo, trouble } = yield* asking(means, port, host)
+          yield* Effect.forkScoped(Effect.forever(Effect.exit(Effect.timeout(echo("money"), 50))))
+          yield* trouble
+        })
+      yield* Effect.forEach(others, refused, { concurrency: "unbounded", discard: true })
       assert.deepStrictEqual(got, ["ours"])
       const broken = yield* Effect.flip(securityOf({ certificates: { ...certificates, key: join(path, "nowhere") } }))
       assert.match(broken.message, /^the certificate for the other nodes cannot be used: .*nowhere/)
