@@ -295,7 +295,8 @@ describe.skipIf(!redisPresent)("late commands", () => {
   )
 })
 
-describe.skipIf(!redisPresent)("clocks", () => {
+// Each has a cluster of its own, and waits for leases to end.
+describe.skipIf(!redisPresent)("clocks", { concurrent: true }, () => {
   for (const hours of [-24, 24]) {
     it.live(`of a runner that is ${hours} hours off change nothing`, () =>
       Effect.gen(function* () {
