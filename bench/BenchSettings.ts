@@ -9,6 +9,8 @@ export interface BenchSettings {
   readonly rampMillis: number
   /** Wallets of the cells that spread their commands. */
   readonly wallets: number
+  /** Callers of those cells. */
+  readonly manyCallers: number
   /** Resident wallets whose memory is measured. */
   readonly residentWallets: number
   /** Events of the wallet with a long history. */
@@ -41,6 +43,7 @@ const fullBench: BenchSettings = {
   millis: 2_000,
   rampMillis: 300,
   wallets: 10_000,
+  manyCallers: 2_048,
   residentWallets: 100_000,
   longHistory: 1_000_000,
   pastKeys: 10_000,
@@ -61,6 +64,7 @@ const quickBench: BenchSettings = {
   millis: 150,
   rampMillis: 30,
   wallets: 500,
+  manyCallers: 256,
   residentWallets: 2_000,
   longHistory: 10_000,
   pastKeys: 100,
@@ -69,7 +73,7 @@ const quickBench: BenchSettings = {
   distinctKeys: 20_000,
   expiringHolds: 200,
   searchWallets: 100,
-  lagMillis: 2_000,
+  lagMillis: 500,
   expiryLeadMillis: 3_000,
   baselineCallers: [1, 32],
   pgledger: null

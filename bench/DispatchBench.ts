@@ -17,7 +17,7 @@ import { runFibers } from "./ClosedLoop.ts"
 import type { BenchSettings } from "./BenchSettings.ts"
 import { createWallets, engineRound } from "./EngineRounds.ts"
 import { type Row, repeat, type Round, rowOf } from "./Figure.ts"
-import { manyCallers, oneWallet } from "./LibraryBench.ts"
+import { oneWallet } from "./LibraryBench.ts"
 import * as NullStores from "./NullStores.ts"
 
 const callers = 512
@@ -35,7 +35,7 @@ const round = (
   }).pipe(Effect.orDie)
 
 const cells = (settings: BenchSettings) => {
-  const { wallets } = settings
+  const { manyCallers, wallets } = settings
   return [
     {
       name: `round trip to an actor (a command that changes nothing), ${callers} callers`,

@@ -20,12 +20,9 @@ interface Cell {
 
 const hotCallers = [1, 64, 512, 2_048] as const
 
-/** For commands that are spread over many wallets. */
-export const manyCallers = 2_048
-
 export const oneWallet = { _tag: "Uniform", wallets: 1 } as const
 
-const cells = ({ wallets }: BenchSettings): ReadonlyArray<Cell> => [
+const cells = ({ manyCallers, wallets }: BenchSettings): ReadonlyArray<Cell> => [
   ...hotCallers.map((callers) => ({
     name: `one hot wallet, ${callers.toLocaleString("en")} caller${callers === 1 ? "" : "s"}`,
     load: { callers, distribution: oneWallet },

@@ -18,7 +18,6 @@ import { CostProbe } from "./CostProbe.ts"
 import { databaseConditions, type Installation, type InstallationLayer, type Product } from "./Databases.ts"
 import { createWallets, engineRound } from "./EngineRounds.ts"
 import { alternate, figureOf, type Round, type Row, rowOf, type Sample } from "./Figure.ts"
-import { manyCallers } from "./LibraryBench.ts"
 
 /** Of each source at the start, minor units: more than it can send. */
 const funds = 1_000_000_000n
@@ -164,7 +163,7 @@ const costRows = Effect.fnUntraced(function* (
   const { embedded } = yield* SqlDatabase
   const book = yield* openBook(settings)
   const [before, calls, events] = [yield* touched, appends.calls, appends.events]
-  const { total } = yield* sendTransfers(settings, { course: "among many", callers: manyCallers }, book)
+  const { total } = yield* sendTransfers(settings, { course: "among many", callers: settings.manyCallers }, book)
   const cost = (name: string, value: number) =>
     rowOf({ name: `one transfer of these: ${name}`, on, engine: figureOf("each", [value / total]) })
   const ofLog = [cost("events", appends.events - events), cost("appends to the log", appends.calls - calls)]
@@ -185,7 +184,7 @@ export const transferBench = (settings: BenchSettings, product: Product, install
     const on = product === "KurrentDB" ? `KurrentDB 26.1 on disk, ${database}` : database
     const many = `${settings.wallets.toLocaleString("en")} wallets`
     const credits = engineRound(settings, {
-      callers: manyCallers,
+      callers: settings.manyCallers,
       distribution: { _tag: "Uniform", wallets: settings.wallets }
     })
     const rows: Array<Row> = []
@@ -193,14 +192,14 @@ export const transferBench = (settings: BenchSettings, product: Product, install
       const { beside, engine } = yield* alternate({
         unit: "/s",
         rounds: settings.rounds,
-        engine: transferRound(settings, { course, callers: manyCallers }),
+        engine: transferRound(settings, { course, callers: settings.manyCallers }),
         beside: credits
       })
       rows.push(
         rowOf({
           name: course === "among many" ? `transfers between ${many}` : `transfers from ${many} into one`,
           on,
-          callers: manyCallers,
+          callers: settings.manyCallers,
           engine,
           beside: { name: `credits to ${many}`, figure: beside },
           ratioBar: 0.5
@@ -210,14 +209,14 @@ export const transferBench = (settings: BenchSettings, product: Product, install
     const legs = yield* alternate({
       unit: "/s",
       rounds: settings.rounds,
-      engine: transferRound(settings, { course: "in two legs", callers: manyCallers }),
-      beside: transferRound(settings, { course: "among many", callers: manyCallers })
+      engine: transferRound(settings, { course: "in two legs", callers: settings.manyCallers }),
+      beside: transferRound(settings, { course: "among many", callers: settings.manyCallers })
     })
     rows.push(
       rowOf({
         name: `transfers in two legs between ${many}`,
         on,
-        callers: manyCallers,
+        callers: settings.manyCallers,
         engine: legs.engine,
         beside: { name: "transfers in one leg", figure: legs.beside },
         ratioBar: 0.5
