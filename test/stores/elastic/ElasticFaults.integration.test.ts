@@ -248,56 +248,65 @@ describe.skipIf(!ownElasticsearchPresent)("Elasticsearch at fault", () => {
       })
     )
 
-    it.effect("gives the next set to one builder, and to another when the first one shows no life", () =>
-      Effect.gen(function* () {
-        const { index, prefix, server } = yield* opened()
-        const other = yield* indexOf({ prefix })
-        yield* Effect.scoped(
-          Effect.gen(function* () {
-            const set = yield* index.next(logId)
-            yield* set!.saveCheckpoint(5n)
-            assert.isUndefined(yield* other.next(logId))
-          })
-        )
-        const left = yield* server.request("PUT", `/${prefix}-meta-000002/_doc/lock`, { owner: "dead" })
-        assert.strictEqual(left.status, 200)
-        yield* Effect.scoped(
-          Effect.gen(function* () {
-            const set = yield* other.next(logId)
-            assert.strictEqual(yield* set!.checkpoint, 5n)
-          })
-        )
-      })
+    // What they wait for is signs of life that do not come.
+    const together = { concurrent: true }
+
+    it.effect(
+      "gives the next set to one builder, and to another when the first one shows no life",
+      () =>
+        Effect.gen(function* () {
+          const { index, prefix, server } = yield* opened()
+          const other = yield* indexOf({ prefix })
+          yield* Effect.scoped(
+            Effect.gen(function* () {
+              const set = yield* index.next(logId)
+              yield* set!.saveCheckpoint(5n)
+              assert.isUndefined(yield* other.next(logId))
+            })
+          )
+          const left = yield* server.request("PUT", `/${prefix}-meta-000002/_doc/lock`, { owner: "dead" })
+          assert.strictEqual(left.status, 200)
+          yield* Effect.scoped(
+            Effect.gen(function* () {
+              const set = yield* other.next(logId)
+              assert.strictEqual(yield* set!.checkpoint, 5n)
+            })
+          )
+        }),
+      together
     )
 
-    it.effect("gives the next set to one builder, also of another release with another mapping", () =>
-      Effect.gen(function* () {
-        const { index, prefix, server } = yield* opened()
-        // What a release with another mapping has begun, and fills.
-        const name = `${prefix}-meta-000002`
-        const made = yield* server.request("PUT", `/${name}`, {
-          mappings: { _meta: { by: "effect-wallet", log: logId, mapping: "another" } }
-        })
-        assert.strictEqual(made.status, 200)
-        let beats = 0
-        const beat = Effect.suspend(() =>
-          server.request("PUT", `/${name}/_doc/lock`, { owner: "other", beats: beats++ })
-        )
-        const living = yield* Effect.forkChild(Effect.repeat(beat, Schedule.spaced("500 millis")))
-        yield* Effect.repeat(server.request("GET", `/${name}/_doc/lock`), {
-          schedule: Schedule.spaced("20 millis"),
-          until: ({ status }) => status === 200
-        })
-        assert.isUndefined(yield* Effect.scoped(index.next(logId)))
-        yield* Fiber.interrupt(living)
-        yield* Effect.scoped(
-          Effect.gen(function* () {
-            assert.isDefined(yield* index.next(logId))
-            yield* index.swap
+    it.effect(
+      "gives the next set to one builder, also of another release with another mapping",
+      () =>
+        Effect.gen(function* () {
+          const { index, prefix, server } = yield* opened()
+          // What a release with another mapping has begun, and fills.
+          const name = `${prefix}-meta-000002`
+          const made = yield* server.request("PUT", `/${name}`, {
+            mappings: { _meta: { by: "effect-wallet", log: logId, mapping: "another" } }
           })
-        )
-        assert.deepStrictEqual(yield* index.open(logId), { _tag: "Ready" })
-      })
+          assert.strictEqual(made.status, 200)
+          let beats = 0
+          const beat = Effect.suspend(() =>
+            server.request("PUT", `/${name}/_doc/lock`, { owner: "other", beats: beats++ })
+          )
+          const living = yield* Effect.forkChild(Effect.repeat(beat, Schedule.spaced("500 millis")))
+          yield* Effect.repeat(server.request("GET", `/${name}/_doc/lock`), {
+            schedule: Schedule.spaced("20 millis"),
+            until: ({ status }) => status === 200
+          })
+          assert.isUndefined(yield* Effect.scoped(index.next(logId)))
+          yield* Fiber.interrupt(living)
+          yield* Effect.scoped(
+            Effect.gen(function* () {
+              assert.isDefined(yield* index.next(logId))
+              yield* index.swap
+            })
+          )
+          assert.deepStrictEqual(yield* index.open(logId), { _tag: "Ready" })
+        }),
+      together
     )
 
     it.effect("makes no index by what is written late to a set that was dropped", () =>
