@@ -92,7 +92,8 @@ const untilIndexed = (engine: Engine, amount: bigint, idempotencyKey: string) =>
     Effect.retry(Schedule.spaced("100 millis"))
   )
 
-describe.skipIf(!elasticsearchPresent)("search on Elasticsearch", () => {
+// Each has an engine and indexes of its own, and waits for refreshes most of the time.
+describe.skipIf(!elasticsearchPresent)("search on Elasticsearch", { concurrent: true }, () => {
   it.live(
     "finds what was awaited, by many at once",
     () =>
