@@ -6,7 +6,7 @@ import * as Schedule from "effect/Schedule"
 import * as Fs from "node:fs"
 import * as Path from "node:path"
 import { postgresFolder, startPostgres } from "../../bench/servers/PostgresServer.ts"
-import { readyDataDir } from "../support/embedded.ts"
+import { migratedDataDir } from "../support/embedded.ts"
 import { type Service, startService } from "./WalletProcess.ts"
 
 const apiKey = "an-admin-key-of-the-test"
@@ -111,7 +111,7 @@ describe.skipIf(postgresFolder === undefined)("an outage of PostgreSQL", () => {
 describe("a service whose lock file is deleted", () => {
   it.live("says so and stops", () =>
     Effect.gen(function* () {
-      const dataDir = yield* readyDataDir
+      const dataDir = yield* migratedDataDir
       const service = yield* startService({ WALLET_DATA_DIR: dataDir, WALLET_API_KEY: apiKey })
       assert.strictEqual(yield* post(service, "/v1/wallets", { id: "a", ownerId: "o", currency: "EUR" }), 201)
       Fs.rmSync(Path.join(dataDir, "lock"))

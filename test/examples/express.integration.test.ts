@@ -3,14 +3,14 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
 import { startService } from "../cli/WalletProcess.ts"
-import { readyDataDir } from "../support/embedded.ts"
+import { migratedDataDir } from "../support/embedded.ts"
 import { send, startExample } from "./exampleProcess.ts"
 
 const apiKey = "a-key-of-this-test-and-nobody-else"
 
 const started = Effect.gen(function* () {
   const service = yield* startService({
-    WALLET_DATA_DIR: yield* readyDataDir,
+    WALLET_DATA_DIR: yield* migratedDataDir,
     WALLET_API_KEY: apiKey,
     WALLET_WEBHOOK_ALLOW_PRIVATE: "true"
   })

@@ -6,7 +6,7 @@ import * as Layer from "effect/Layer"
 import { spawn } from "node:child_process"
 import { createInterface } from "node:readline"
 import { compileCache, executable, runWallet, startService } from "../cli/WalletProcess.ts"
-import { readyDataDir } from "../support/embedded.ts"
+import { migratedDataDir } from "../support/embedded.ts"
 import { httpAgent, stdioAgent } from "./AgentClient.ts"
 
 const adminKey = "an-admin-key-of-the-test"
@@ -24,7 +24,7 @@ let keys = 0
 const running = Layer.effect(
   Wallets,
   Effect.gen(function* () {
-    const service = yield* startService({ WALLET_DATA_DIR: yield* readyDataDir, WALLET_API_KEY: adminKey })
+    const service = yield* startService({ WALLET_DATA_DIR: yield* migratedDataDir, WALLET_API_KEY: adminKey })
     const authorization = `Bearer ${adminKey}`
     return {
       url: service.url,

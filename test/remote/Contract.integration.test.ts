@@ -12,7 +12,7 @@ import { engineContract } from "../../src/testing/contract/EngineContract.ts"
 import { startService } from "../cli/WalletProcess.ts"
 import { type ClusterRig, makeRig, startNodes } from "../cluster/ClusterRig.ts"
 import { defaultClient } from "../faults/FaultClient.ts"
-import { readyDataDir } from "../support/embedded.ts"
+import { migratedDataDir } from "../support/embedded.ts"
 import { postgresPresent, TestPostgres } from "../support/postgres.ts"
 import { redisPresent } from "../support/redis.ts"
 import { runEngineContract } from "./engineContract.ts"
@@ -21,7 +21,7 @@ const { apiKey } = defaultClient
 
 runEngineContract(
   "embedded",
-  Layer.unwrap(Effect.map(readyDataDir, (dataDir) => WalletEngine.layerEmbedded({ dataDir })))
+  Layer.unwrap(Effect.map(migratedDataDir, (dataDir) => WalletEngine.layerEmbedded({ dataDir })))
 )
 
 describe.skipIf(!postgresPresent)("on PostgreSQL", () => {
@@ -37,7 +37,7 @@ runEngineContract(
   "remote, a service with an embedded database in a process of its own",
   Layer.unwrap(
     Effect.gen(function* () {
-      const dataDir = yield* readyDataDir
+      const dataDir = yield* migratedDataDir
       const { url } = yield* startService({ WALLET_DATA_DIR: dataDir, WALLET_API_KEY: apiKey })
       return WalletEngine.layerRemote({ url, apiKey })
     })

@@ -10,24 +10,30 @@ import * as Path from "node:path"
 import { inject } from "vitest"
 import { temporaryFolder } from "../../bench/servers/ServerProcess.ts"
 import { SqlDatabase } from "../../src/stores/sql/SqlDatabase.ts"
-import { makeTemplate } from "./embeddedTemplate.ts"
+import { makeMigratedTemplate, makeTemplate } from "./embeddedTemplate.ts"
 import { acceptOffer } from "./lazyServer.ts"
 
 declare module "vitest" {
   interface ProvidedContext {
     /** Where to ask for the run's template; `undefined`: the run has no global set-up. */
     embeddedTemplate: string | undefined
+    /** … and of its migrated one. */
+    migratedTemplate: string | undefined
   }
 }
 
-/** A data directory with an empty database, not migrated, of the scope's own. */
-export const readyDataDir = Effect.gen(function* () {
-  const offer = inject("embeddedTemplate")
-  const template = offer === undefined ? yield* makeTemplate : yield* acceptOffer(offer)
+const copyOf = Effect.fnUntraced(function* (offer: string | undefined, make: typeof makeTemplate) {
+  const template = offer === undefined ? yield* make : yield* acceptOffer(offer)
   const dataDir = yield* temporaryFolder()
   yield* Effect.sync(() => Fs.cpSync(Path.join(template, "pg"), Path.join(dataDir, "pg"), { recursive: true }))
   return dataDir
 })
+
+/** A data directory with an empty database, not migrated, of the scope's own. */
+export const readyDataDir = Effect.suspend(() => copyOf(inject("embeddedTemplate"), makeTemplate))
+
+/** The same, migrated: where the first start of a service is not the point. */
+export const migratedDataDir = Effect.suspend(() => copyOf(inject("migratedTemplate"), makeMigratedTemplate))
 
 /** `SqlDatabase` on a fresh embedded database, on disk as a service has it; not migrated. */
 export const layerEmbedded = Layer.unwrap(Effect.map(readyDataDir, (dataDir) => SqlDatabase.layerEmbedded({ dataDir })))

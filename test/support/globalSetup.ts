@@ -13,7 +13,7 @@ import { kurrentFolder, startKurrent } from "../../bench/servers/KurrentServer.t
 import { pgBouncerFolder } from "../../bench/servers/PgBouncer.ts"
 import { postgresFolder, startPostgres } from "../../bench/servers/PostgresServer.ts"
 import { redisFolder, startRedis } from "../../bench/servers/RedisServer.ts"
-import { makeTemplate } from "./embeddedTemplate.ts"
+import { makeMigratedTemplate, makeTemplate } from "./embeddedTemplate.ts"
 import { offerLazily } from "./lazyServer.ts"
 
 interface Found {
@@ -97,15 +97,17 @@ const report = (found: ReadonlyArray<Found>): string => {
 /** Called by vitest once per run; what it answers is called at the end. */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   const scope = Scope.makeUnsafe()
-  const [sql, leases, log, search, template] = await Effect.runPromise(
-    Effect.all([postgres, redis, kurrent, elasticsearch, offerLazily(makeTemplate)], { concurrency: 5 }).pipe(
-      Scope.provide(scope)
-    )
+  const [sql, leases, log, search, template, migrated] = await Effect.runPromise(
+    Effect.all(
+      [postgres, redis, kurrent, elasticsearch, offerLazily(makeTemplate), offerLazily(makeMigratedTemplate)],
+      { concurrency: 6 }
+    ).pipe(Scope.provide(scope))
   )
   project.provide("postgresUrl", sql.url)
   project.provide("redisUrl", leases.url)
   project.provide("kurrentUrl", log.url)
   project.provide("embeddedTemplate", template)
+  project.provide("migratedTemplate", migrated)
   project.provide("elasticsearchUrl", search.url === search.offer ? null : search.url)
   project.provide("elasticsearchOffer", search.offer)
   process.stderr.write(report([sql, leases, log, pgBouncer, search]))
