@@ -4,7 +4,7 @@ import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
 import { X509Certificate } from "node:crypto"
 import { readFileSync } from "node:fs"
-import { readyDataDir } from "../support/embedded.ts"
+import { migratedDataDir } from "../support/embedded.ts"
 import { ownElasticsearch, ownElasticsearchPresent } from "../support/elasticsearch.ts"
 import { runWallet, type Service, startService } from "./WalletProcess.ts"
 
@@ -46,7 +46,7 @@ describe.skipIf(!ownElasticsearchPresent)("wallet serve with search on a secured
         })
         const { encoded, id } = made.body as { readonly encoded: string; readonly id: string }
         const environment = {
-          WALLET_DATA_DIR: yield* readyDataDir,
+          WALLET_DATA_DIR: yield* migratedDataDir,
           WALLET_API_KEY: walletKey,
           ELASTICSEARCH_URL: server.url,
           ELASTICSEARCH_API_KEY: encoded

@@ -12,7 +12,7 @@ import * as Redacted from "effect/Redacted"
 import { storesLayer } from "../../src/engine/EngineStores.ts"
 import { verify } from "../../src/engine/verify/Verify.ts"
 import { EventStore } from "../../src/stores/EventStore.ts"
-import { readyDataDir } from "../support/embedded.ts"
+import { migratedDataDir } from "../support/embedded.ts"
 import { postgresPresent, TestPostgres } from "../support/postgres.ts"
 import { keepSending, type KillClient, makeRandom, send, sendAgain, type SentCommand } from "./KillClient.ts"
 import { type Environment, startService } from "./WalletProcess.ts"
@@ -176,7 +176,7 @@ describe(`the service, killed ${rounds} times under ${connections} connections (
     "keeps every acknowledged command once, with the embedded database",
     () =>
       Effect.gen(function* () {
-        yield* survive({ WALLET_DATA_DIR: yield* readyDataDir, WALLET_API_KEY: apiKey })
+        yield* survive({ WALLET_DATA_DIR: yield* migratedDataDir, WALLET_API_KEY: apiKey })
       }),
     timeout
   )

@@ -8,6 +8,7 @@ import type * as Net from "node:net"
 import { join } from "node:path"
 import { text } from "node:stream/consumers"
 import * as Server from "../http/TestServer.ts"
+import { migratedDataDir } from "../support/embedded.ts"
 import { type Finished, runWallet, startService, temporaryFolder } from "./WalletProcess.ts"
 import type { LoadDocument } from "../../src/load/LoadPage.ts"
 
@@ -16,7 +17,7 @@ const { TestServer } = Server
 const key = "a-key-of-these-tests-0123456789"
 
 const service = Effect.gen(function* () {
-  const folder = yield* temporaryFolder
+  const folder = yield* migratedDataDir
   const environment = { WALLET_DATA_DIR: folder, WALLET_API_KEY: key }
   return { folder, environment, ...(yield* startService(environment)) }
 })

@@ -6,7 +6,7 @@ import * as Fs from "node:fs"
 import * as Path from "node:path"
 import { promisify } from "node:util"
 import { startService, temporaryFolder } from "../cli/WalletProcess.ts"
-import { readyDataDir } from "../support/embedded.ts"
+import { migratedDataDir } from "../support/embedded.ts"
 import { blocksOf, root, typescriptBlocks } from "./documents.ts"
 
 /** A service starts, and some forty calls go one after the other, beside other tests. */
@@ -23,7 +23,7 @@ const callsOf = (path: string): string =>
     .join("\n")
 
 const calling = Effect.fnUntraced(function* (path: string) {
-  const folder = yield* readyDataDir
+  const folder = yield* migratedDataDir
   const service = yield* startService({ WALLET_DATA_DIR: folder })
   const key = Fs.readFileSync(Path.join(folder, "api-key"), "utf8").trim()
   const script = `API=${service.url}/v1\nKEY=${key}\n${callsOf(path)}`

@@ -2,7 +2,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { startService } from "../cli/WalletProcess.ts"
-import { readyDataDir } from "../support/embedded.ts"
+import { migratedDataDir } from "../support/embedded.ts"
 import { send, startExample } from "./exampleProcess.ts"
 
 const apiKey = "a-key-of-this-test-and-nobody-else"
@@ -13,7 +13,7 @@ const startNext = (url: string, key = apiKey) =>
 describe("examples/next", () => {
   it.live("credits and transfers once, however often it is asked, and answers problems as they are", () =>
     Effect.gen(function* () {
-      const { url } = yield* startService({ WALLET_DATA_DIR: yield* readyDataDir, WALLET_API_KEY: apiKey })
+      const { url } = yield* startService({ WALLET_DATA_DIR: yield* migratedDataDir, WALLET_API_KEY: apiKey })
       for (const id of ["alice", "bob"]) {
         yield* send(
           "POST",

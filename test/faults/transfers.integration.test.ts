@@ -5,7 +5,7 @@ import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import type { InspectDocument } from "../../src/cli/tools/InspectDocument.ts"
 import { storesLayer } from "../../src/engine/EngineStores.ts"
-import { readyDataDir } from "../support/embedded.ts"
+import { migratedDataDir } from "../support/embedded.ts"
 import { postgresPresent, TestPostgres } from "../support/postgres.ts"
 import { audit, verifyNow } from "./Audit.ts"
 import { defaultClient, FaultClient, openWallets } from "./FaultClient.ts"
@@ -34,7 +34,7 @@ const transfersSurvive = Effect.fnUntraced(function* (
   databaseUrl: Option.Option<Redacted.Redacted>,
   plan: TransferKills
 ) {
-  const dataDir = yield* readyDataDir
+  const dataDir = yield* migratedDataDir
   const slot = yield* Effect.acquireRelease(
     Effect.sync(
       () =>

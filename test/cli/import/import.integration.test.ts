@@ -10,7 +10,7 @@ import { spawnSync } from "node:child_process"
 import { writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { findPrograms } from "../../../bench/servers/ServerProcess.ts"
-import { readyDataDir } from "../../support/embedded.ts"
+import { migratedDataDir } from "../../support/embedded.ts"
 import { type Environment, runWallet, startService, temporaryFolder } from "../WalletProcess.ts"
 
 const apiKey = "a-secret-of-our-own-0123456789"
@@ -66,7 +66,7 @@ const statement = (count: number, wallets: number): string => {
   return `${lines.join("\n")}\n`
 }
 
-const ofItsOwn = Effect.map(readyDataDir, (dataDir): Environment => ({
+const ofItsOwn = Effect.map(migratedDataDir, (dataDir): Environment => ({
   WALLET_DATA_DIR: dataDir,
   WALLET_API_KEY: apiKey
 }))
