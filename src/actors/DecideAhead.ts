@@ -1,4 +1,6 @@
 /**
+ * Deciding at a wallet: what its actor gives to those who decide, and how that is done ahead.
+ *
  * While a wallet's append is in flight, what has come to its mailbox meanwhile is decided already, on the state that
  * the append leads to; when the log has answered, the next append is ready to be sent.
  *
@@ -12,13 +14,46 @@
  */
 import type { CommandKey } from "../domain/Event.ts"
 import type { Provisional } from "../domain/Provisional.ts"
-import { type BatchPlan, Planning } from "./BatchPlan.ts"
+import type { Wallet } from "../domain/Wallet.ts"
+import type { SeenKey } from "../stores/Persistence.ts"
+import { type BatchPlan, type PlanContext, Planning } from "./BatchPlan.ts"
 import { isInDoubt } from "./KeyLookup.ts"
 import type { Envelope } from "./Mailbox.ts"
-import { forgetIfPersisted } from "./PersistenceProgress.ts"
-import { planContext } from "./PlanContext.ts"
-import { UnpersistedEvents } from "./UnpersistedEvents.ts"
+import { forgetIfPersisted, UnpersistedEvents } from "./PersistenceProgress.ts"
 import { type ActorContext, turnSize, type WalletActor } from "./WalletActor.ts"
+
+export interface DecideOptions {
+  readonly epoch: number
+  readonly now: number
+  /** Keys that were looked up. */
+  readonly seen?: ReadonlyMap<string, SeenKey> | undefined
+  /** The state that is decided on; `undefined`: the committed one. */
+  readonly wallet?: Wallet | undefined
+}
+
+export const planContext = (
+  actor: WalletActor,
+  context: ActorContext,
+  { epoch, now, seen, wallet = actor.wallet }: DecideOptions
+): PlanContext => {
+  const keys = actor.keys!
+  const { persistedVersion, unpersisted } = actor
+  return {
+    walletId: actor.walletId,
+    now,
+    time: Math.max(now, wallet?.updatedAt ?? 0),
+    epoch,
+    limits: context.bounds.limits,
+    nextId: (time) => context.ids.nextOfWallet(time, actor.tag),
+    seen: (key: CommandKey) => keys.get(key) ?? seen?.get(key),
+    provisional: unpersisted?.provisional,
+    undecidedRefunds: unpersisted && {
+      persistedVersion,
+      isRefused: (refund) => unpersisted.hasRefusedRefund(refund)
+    },
+    policies: context.policies
+  }
+}
 
 /** What an append in flight leads to. */
 export type NextState = Pick<BatchPlan, "wallet" | "facts" | "spent" | "events">

@@ -1,7 +1,8 @@
 /**
- * Keys that a wallet's memory alone cannot tell to be new, and who tells it.
+ * What a wallet's memory alone cannot tell of a command's keys, and who tells it: whether its idempotency
+ * key is new, and what the caller's API key has taken today.
  *
- * Where an append writes the rows, it looks for such keys itself: the batch is decided as
+ * Where an append writes the rows, it looks for idempotency keys itself: the batch is decided as
  * if they were new, and what was rejected in it is told only when that was so. A batch
  * without events has no append and asks by a look-up, as does one of which the append
  * said that a key is there. Calls that were sent again are looked up first: what of them
@@ -9,12 +10,18 @@
  *
  * Behind a log of its own Persistence is asked before a command is decided, whenever
  * neither memory nor the stored filter can say.
+ *
+ * What keys with a limit of the day have taken the snapshot may not say: one of an earlier release, or none
+ * that says it yet. Then it is folded from the events of the day, once, for the first command that asks;
+ * wallets that only other keys use never pay for it.
  */
-import type * as Effect from "effect/Effect"
+import * as Effect from "effect/Effect"
 import type { CommandKey } from "../domain/Event.ts"
+import { dayOf, dayStart, foldSpent, type KeySpent, nothingSpent } from "../domain/KeyLimit.ts"
 import type { KeyLookup, SeenKey } from "../stores/Persistence.ts"
-import { StoreDefect } from "../stores/StoreError.ts"
+import { type EventUnreadable, type ReadError, StoreDefect } from "../stores/StoreError.ts"
 import type { CommandError } from "./EngineError.ts"
+import { lastBefore } from "./FactsHistory.ts"
 import type { KeyWindow } from "./KeyWindow.ts"
 import { type Envelope, noKey, type Resend } from "./Mailbox.ts"
 import type { ActorContext, WalletActor } from "./WalletActor.ts"
@@ -127,3 +134,27 @@ const seenIn = function* (
 /** To go on would be to go in a circle. */
 export const seenWithoutAsking = (actor: WalletActor) =>
   new StoreDefect({ store: "log", reason: `it found keys of wallet ${actor.walletId} that it was not asked for` })
+
+/** Whether a command of the batch cannot be judged without it. */
+export const asksSpent = (batch: ReadonlyArray<Envelope>): boolean => {
+  for (const { limit } of batch) if (limit !== undefined && limit.perDay !== null) return true
+  return false
+}
+
+/** On the day of `now`, ms, by the events that the actor's state stands for. */
+export const loadSpent = Effect.fnUntraced(function* (
+  { wallet, walletId }: WalletActor,
+  { history }: ActorContext,
+  now: number
+): Effect.fn.Return<KeySpent, ReadError | EventUnreadable> {
+  if (wallet === undefined || dayOf(now) > dayOf(wallet.updatedAt)) return nothingSpent
+  const { updatedAt, version } = wallet
+  const after = yield* lastBefore(dayStart(dayOf(updatedAt)), version, (range, use) =>
+    history.scan(walletId, range, use)
+  )
+  let spent = nothingSpent
+  yield* history.scan(walletId, { after, upTo: version }, (recorded) => {
+    spent = foldSpent(spent, recorded)
+  })
+  return spent
+})

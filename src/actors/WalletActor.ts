@@ -1,6 +1,6 @@
 /**
  * One wallet's actor as what it holds: a mailbox and the state, nothing shared. Its fiber
- * drains the mailbox (`ActorTurn`), decides the batch and appends its events in one commit
+ * drains the mailbox (`Supervision`), decides the batch and appends its events in one commit
  * (`CommandBatch`), then moves the state and replies (`CommittedBatch`). While the append
  * is in flight the mailbox fills: that is the group commit.
  *
@@ -30,7 +30,7 @@ import type { Ownership } from "./Ownership.ts"
 import type { PendingCount, PendingReplies } from "./PendingReplies.ts"
 import type { Snapshots } from "./Snapshots.ts"
 import type { UnloadedWallets } from "./UnloadedWallets.ts"
-import type { UnpersistedEvents } from "./UnpersistedEvents.ts"
+import type { UnpersistedEvents } from "./PersistenceProgress.ts"
 import type { WalletHistory } from "./WalletHistory.ts"
 import type { WritePipeline } from "./WritePipeline.ts"
 

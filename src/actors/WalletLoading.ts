@@ -9,8 +9,7 @@ import type { Persistence, Refusal } from "../stores/Persistence.ts"
 import type { ReadError } from "../stores/StoreError.ts"
 import { StoreDefect, StoreUnavailable } from "../stores/StoreError.ts"
 import type { CommandError } from "./EngineError.ts"
-import { persisted, tooFarBehind } from "./PersistenceProgress.ts"
-import { UnpersistedEvents } from "./UnpersistedEvents.ts"
+import { persisted, tooFarBehind, UnpersistedEvents } from "./PersistenceProgress.ts"
 import { type ActorContext, type OpenTransfer, snapshot, type WalletActor } from "./WalletActor.ts"
 
 /** Loads of one activation: more than two mean that Persistence has what the log does not have. */

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as FastCheck from "fast-check"
-import { HeavyHitters } from "../../src/actors/HeavyHitters.ts"
+import { HeavyHitters } from "../../src/actors/AppendActivity.ts"
 
 const names = ["a", "b", "c", "d", "e", "f", "g", "h"] as const
 

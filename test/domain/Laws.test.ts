@@ -9,7 +9,7 @@ import type { WalletEvent, WalletEventType } from "../../src/domain/Event.ts"
 import { decodeEvent, encodeEvent, eventTypes, wireType } from "../../src/domain/EventCodec.ts"
 import { evolve, fold } from "../../src/domain/Evolve.ts"
 import { holdOf, holdProgressed } from "../../src/domain/Hold.ts"
-import { holdChanges, transactionsOf, transferChanges } from "../../src/domain/Projection.ts"
+import { holdChanges, transactionsOf, transferChanges } from "../../src/domain/EventKinds.ts"
 import {
   available,
   type Hold,

@@ -1,7 +1,7 @@
 import { assert, describe, it } from "vitest"
 import type { Restored, WalletEvent } from "../../src/domain/Event.ts"
 import { holdAfter, holdOf } from "../../src/domain/Hold.ts"
-import { holdChanges, transactionOf, transferChanges } from "../../src/domain/Projection.ts"
+import { holdChanges, transactionOf, transferChanges } from "../../src/domain/EventKinds.ts"
 import { singleLeg } from "../../src/domain/Transfer.ts"
 import type { Hold, OpenHold } from "../../src/domain/Wallet.ts"
 import { event, record, walletId } from "./Examples.ts"

@@ -12,7 +12,7 @@ import { decodeEventData, encodeEvent, eventData } from "../../src/domain/EventC
 import { evolve } from "../../src/domain/Evolve.ts"
 import { OpenHold } from "../../src/domain/Hold.ts"
 import { MovementCommand, MovementEvent } from "../../src/domain/Movement.ts"
-import { holdChanges, transactionOf, transferChanges } from "../../src/domain/Projection.ts"
+import { holdChanges, transactionOf, transferChanges } from "../../src/domain/EventKinds.ts"
 import type { Wallet } from "../../src/domain/Wallet.ts"
 import { command, event, record, walletOf } from "./Examples.ts"
 

@@ -6,7 +6,7 @@
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import type { RecordedEvent } from "../../domain/Event.ts"
-import { holdChanges, transactionOf, transactionsOf, transferChanges } from "../../domain/Projection.ts"
+import { holdChanges, transactionOf, transactionsOf, transferChanges } from "../../domain/EventKinds.ts"
 import type { Transaction } from "../../domain/Wallet.ts"
 import type { Refusal } from "../../stores/Persistence.ts"
 import { justBefore } from "../../stores/WalletRows.ts"

@@ -11,7 +11,7 @@
  */
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
-import { transactionOf } from "../../domain/Projection.ts"
+import { transactionOf } from "../../domain/EventKinds.ts"
 import type { Transaction } from "../../domain/Wallet.ts"
 import type { EventStore, RowFlaw, ScannedEvent, ScannedEvents } from "../../stores/EventStore.ts"
 import type { DerivedRows, ScannedRows, WalletRange, RowScan } from "../../stores/WalletRows.ts"

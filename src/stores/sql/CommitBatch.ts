@@ -17,7 +17,7 @@ import {
   type OwnLeg,
   walletsOf
 } from "../../domain/Legs.ts"
-import { holdChanges, legsChanges, transferChanges } from "../../domain/Projection.ts"
+import { holdChanges, legsChanges, transferChanges } from "../../domain/EventKinds.ts"
 import { sourceOf } from "../../domain/Transfer.ts"
 import type { Hold, Transfer, Wallet } from "../../domain/Wallet.ts"
 import { walletWords } from "../SearchWords.ts"

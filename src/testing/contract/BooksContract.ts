@@ -2,7 +2,7 @@
 import * as Effect from "effect/Effect"
 import assert from "node:assert/strict"
 import { directionOf, type Transaction, type TransactionType } from "../../domain/Movement.ts"
-import { transactionOf } from "../../domain/Projection.ts"
+import { transactionOf } from "../../domain/EventKinds.ts"
 import { EventStore } from "../../stores/EventStore.ts"
 import { type BooksPlace, type BooksQuery, endOfPage, Persistence } from "../../stores/Persistence.ts"
 import { type ContractCase, contractCase } from "./ContractCase.ts"

@@ -4,7 +4,7 @@
  */
 import * as Effect from "effect/Effect"
 import assert from "node:assert/strict"
-import { transactionOf } from "../../domain/Projection.ts"
+import { transactionOf } from "../../domain/EventKinds.ts"
 import type { Hold, Transaction } from "../../domain/Wallet.ts"
 import { EventStore } from "../../stores/EventStore.ts"
 import { Persistence } from "../../stores/Persistence.ts"

@@ -2,7 +2,7 @@
 import * as Effect from "effect/Effect"
 import assert from "node:assert/strict"
 import type { Metadata } from "../../domain/Limits.ts"
-import { transactionOf } from "../../domain/Projection.ts"
+import { transactionOf } from "../../domain/EventKinds.ts"
 import type { Transaction } from "../../domain/Wallet.ts"
 import { EventStore } from "../../stores/EventStore.ts"
 import { ReadModel, type TransactionSearch } from "../../stores/ReadModel.ts"

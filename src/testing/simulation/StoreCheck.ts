@@ -2,7 +2,7 @@
 import * as HashMap from "effect/HashMap"
 import * as Result from "effect/Result"
 import { KeyFilter, KeyFilterBudget } from "../../actors/KeyFilter.ts"
-import { restored } from "../../actors/SegmentSteps.ts"
+import { restored } from "../../actors/KeySegments.ts"
 import { decodeSnapshot } from "../../actors/Snapshots.ts"
 import type { RecordedEvent } from "../../domain/Event.ts"
 import type { Transfer } from "../../domain/Wallet.ts"

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Result from "effect/Result"
-import { transactionOf } from "../../../src/domain/Projection.ts"
+import { transactionOf } from "../../../src/domain/EventKinds.ts"
 import type { WalletEvent } from "../../../src/domain/Event.ts"
 import { eventTypes } from "../../../src/domain/EventCodec.ts"
 import { columnsOf, eventOfColumns, type EventColumnsRow } from "../../../src/stores/sql/EventColumns.ts"

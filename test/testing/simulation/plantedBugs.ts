@@ -163,24 +163,24 @@ const unsure: ReadonlyArray<PlantedBug> = [
   bug(
     "a segment claims to cover a version that it does not",
     change(
-      "actors/SegmentSteps.ts",
+      "actors/KeySegments.ts",
       "  const { bits, count, fromVersion, toVersion } = segment\n",
       "  const { bits, count, fromVersion } = segment\n  const toVersion = segment.toVersion + 1\n"
     )
   ),
   bug(
     "a filter is believed to reach to the window that does not",
-    change("actors/SegmentSteps.ts", `if (after >= upTo) return "Filled"`, `if (after >= upTo - 1) return "Filled"`)
+    change("actors/KeySegments.ts", `if (after >= upTo) return "Filled"`, `if (after >= upTo - 1) return "Filled"`)
   ),
   bug(
     "segments are believed across a gap",
-    change("actors/SegmentSteps.ts", "  segment.fromVersion === from &&\n", ""),
-    change("actors/SegmentSteps.ts", "  segment.previousEventId === previousEventId &&\n", "")
+    change("actors/KeySegments.ts", "  segment.fromVersion === from &&\n", ""),
+    change("actors/KeySegments.ts", "  segment.previousEventId === previousEventId &&\n", "")
   ),
   foundBy(
     "test/actors/KeySegments.test.ts",
     "a stale segment, of another history, is believed",
-    change("actors/SegmentSteps.ts", "  yield* dropForeign(stores, walletId, filter)\n", "")
+    change("actors/KeySegments.ts", "  yield* dropForeign(stores, walletId, filter)\n", "")
   ),
   bug(
     "of a query for many wallets each is given the answer of the first",
@@ -258,7 +258,7 @@ const appends: ReadonlyArray<PlantedBug> = [
   ),
   bug(
     "a command's time is the node's, also before the wallet's last event",
-    change("actors/PlanContext.ts", "time: Math.max(now, wallet?.updatedAt ?? 0),", "time: now,")
+    change("actors/DecideAhead.ts", "time: Math.max(now, wallet?.updatedAt ?? 0),", "time: now,")
   )
 ]
 
@@ -294,7 +294,7 @@ const pipeline: ReadonlyArray<PlantedBug> = [
   bug(
     "a reversed event stays provisional",
     change(
-      "actors/UnpersistedEvents.ts",
+      "actors/PersistenceProgress.ts",
       "    this.refused.delete(version)\n    this.provisional.remove(operation.event)\n",
       "    this.refused.delete(version)\n"
     )
@@ -445,7 +445,7 @@ const clocks: ReadonlyArray<PlantedBug> = [
 const real: ReadonlyArray<PlantedBug> = [
   bug(
     "(real) reversals that wait at a replaced owner are tried for ever",
-    change("actors/ActorTurn.ts", "  actor.takeUrgent()\n  // Whatever", "  // Whatever")
+    change("actors/Supervision.ts", "  actor.takeUrgent()\n  // Whatever", "  // Whatever")
   ),
   bug(
     "(real) a replaced owner tells a successor's open hold as closed",
