@@ -1,7 +1,13 @@
-/** What a node knows of the installation's nodes and of its own part in it, for whoever is on call. */
+/**
+ * What an engine has of the nodes beside it, and what stands in their place where it is alone: what a node knows of them
+ * and of its own part in the installation, for whoever is on call; what one node does for all; and rates that all count
+ * together.
+ */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import type * as Scope from "effect/Scope"
+import type { RateLimiterError } from "effect/persistence/RateLimiter"
 import { NodeIdentity } from "../actors/NodeIdentity.ts"
 import { Ownership } from "../actors/Ownership.ts"
 import { WalletRegistry } from "../actors/WalletRegistry.ts"
@@ -90,4 +96,36 @@ export const ownPart = Effect.fnUntraced(function* (outgoingCommands: () => numb
       outgoingCommands: outgoingCommands()
     }
   }
+})
+
+export interface SingletonsService {
+  /**
+   * Has `run` run on one node for as long as the scope is open, if every node registers it by this name. It is
+   * started anew where its node has gone; for a moment two nodes may run it.
+   */
+  readonly register: (name: string, run: Effect.Effect<void>) => Effect.Effect<void, never, Scope.Scope>
+}
+
+const alone: SingletonsService = { register: (_name, run) => Effect.asVoid(Effect.forkScoped(run)) }
+
+export const Singletons = Context.Reference<SingletonsService>("effect-wallet/engine/Singletons", {
+  defaultValue: () => alone
+})
+
+export interface RateRequest {
+  /** Whose rate it is. */
+  readonly key: string
+  /** What is taken, 1 or more. */
+  readonly tokens: number
+  /** Tokens of a second. */
+  readonly limit: number
+}
+
+export interface Rates {
+  /** Takes tokens, or fails with how long to wait. Whatever is away, it answers within a tenth of a second or so. */
+  readonly consume: (request: RateRequest) => Effect.Effect<void, RateLimiterError>
+}
+
+export const SharedRates = Context.Reference<Rates | undefined>("effect-wallet/engine/SharedRates", {
+  defaultValue: () => undefined
 })

@@ -31,12 +31,18 @@ import type {
 import type { EventUnreadable, PositionGone, QueryTooWide, ReadError } from "../stores/StoreError.ts"
 import type { BookDate } from "../domain/BookDates.ts"
 import type { ClusterView } from "./ClusterStatus.ts"
-import type { TransactionDetails, TransferDetails } from "./Details.ts"
-import type { EventsQuery, FeedEvent, FeedFilter, FeedPage, ToldEvent } from "./ToldEvents.ts"
+import type {
+  EventsQuery,
+  FeedEvent,
+  FeedFilter,
+  FeedPage,
+  ToldEvent,
+  TransactionDetails,
+  TransferDetails
+} from "./Details.ts"
 import type { EngineInspection } from "./EngineInspection.ts"
 
 export type * from "./Details.ts"
-export type * from "./ToldEvents.ts"
 export type { Await } from "../actors/Mailbox.ts"
 export type { EngineInspection } from "./EngineInspection.ts"
 export type { ClusterNode, ClusterView, LeaseState, OwnPart } from "./ClusterStatus.ts"

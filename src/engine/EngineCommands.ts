@@ -20,11 +20,20 @@ import type { WritePipeline } from "../actors/WritePipeline.ts"
 import { EventStore } from "../stores/EventStore.ts"
 import { Persistence } from "../stores/Persistence.ts"
 import { StoreUnavailable } from "../stores/StoreError.ts"
-import type { Effected } from "./Answers.ts"
-import { captureAnswer, commandAnswer, holdAnswer, openHolds, tentative, transactionAnswer } from "./Answers.ts"
+import {
+  captureAnswer,
+  commandAnswer,
+  type Durabilities,
+  type Effected,
+  holdAnswer,
+  makeDurabilities,
+  nothingDurable,
+  openHolds,
+  tentative,
+  transactionAnswer
+} from "./Answers.ts"
 import { beginCaptureTo, captureTo } from "./CaptureTo.ts"
 import { type CommandOrigin, keyOf, malformedOrigin, ownLimit, taking } from "./CommandOrigin.ts"
-import { type Durabilities, makeDurabilities, nothingDurable } from "./Durabilities.ts"
 import { ReadShare } from "./ReadShare.ts"
 import {
   askedTransactionRefund,
@@ -35,9 +44,8 @@ import {
   refundLooks,
   transactionRefund
 } from "./RefundCommands.ts"
-import { makeBoundedLegs } from "./RefundBounds.ts"
-import type { ReplayedEffect } from "./ReplayedReply.ts"
-import { makeReplayedReply } from "./ReplayedReply.ts"
+import { makeBoundedLegs } from "./LegsSteps.ts"
+import { makeReplayedReply, type ReplayedEffect } from "./PastCommands.ts"
 import type { TransferError } from "./TransferRun.ts"
 import { TransferSaga } from "./TransferSaga.ts"
 import { callBytes, metadataBytes, textBytes, WalletCalls } from "./WalletCalls.ts"

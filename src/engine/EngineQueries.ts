@@ -16,7 +16,7 @@ import { EventStore, type PositionedEvent } from "../stores/EventStore.ts"
 import { Persistence } from "../stores/Persistence.ts"
 import type { ReadModel } from "../stores/ReadModel.ts"
 import { StoreOutages } from "../stores/StoreOutages.ts"
-import { detailsOf } from "./Answers.ts"
+import { detailsOf, makeRefundedReads } from "./Answers.ts"
 import type { EngineQueries as Queries, EventsQuery, WalletDetails, WalletMoment } from "./EngineApi.ts"
 import { ClusterStatus } from "./ClusterStatus.ts"
 import { health } from "./Health.ts"
@@ -34,7 +34,6 @@ import {
   wrongRead,
   wrongTransactions
 } from "./QueryForm.ts"
-import { makeRefundedReads } from "./Refunded.ts"
 import { ReadShare } from "./ReadShare.ts"
 import * as SearchQueries from "./SearchQueries.ts"
 import * as Statements from "./Statements.ts"

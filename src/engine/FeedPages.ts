@@ -2,7 +2,7 @@
 import type { PublicWalletEvent } from "../domain/Event.ts"
 import type { Metadata } from "../domain/Limits.ts"
 import type { PositionedEvent } from "../stores/EventStore.ts"
-import type { FeedPage } from "./ToldEvents.ts"
+import type { FeedPage } from "./Details.ts"
 
 /** Pages that are kept at most, besides their bound in bytes: they are looked through one by one. */
 const maxPages = 256

@@ -1,15 +1,21 @@
-/** Whether commands can be served, and what is not as it should be: for a balancer and for whoever is on call. */
+/**
+ * Whether commands can be served, and what is not as it should be: for a balancer and for whoever is on call. And, for
+ * the metrics, whether each store is away, read when somebody looks at them.
+ */
 import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Metric from "effect/Metric"
 import * as Result from "effect/Result"
 import type { Ownership } from "../actors/Ownership.ts"
 import type { SoundClock } from "../actors/SoundClock.ts"
-import type { UnloadedWallet, UnloadedWallets } from "../actors/UnloadedWallets.ts"
+import type { UnloadedWallets, UnloadedWallet } from "../actors/UnloadedWallets.ts"
 import type { PipelineLoad, WritePipeline } from "../actors/WritePipeline.ts"
 import type { SearchLoad, SearchProgress } from "../search/SearchProgress.ts"
 import type { EventStore } from "../stores/EventStore.ts"
-import { StoreUnavailable } from "../stores/StoreError.ts"
-import type { Outage, StoreOutages } from "../stores/StoreOutages.ts"
+import { type StoreName, StoreUnavailable } from "../stores/StoreError.ts"
+import { type Outage, StoreOutages } from "../stores/StoreOutages.ts"
 import type { EngineHealth } from "./EngineApi.ts"
+import { removeWithScope } from "./FastCounter.ts"
 
 type Check = EngineHealth["checks"][number]
 
@@ -140,3 +146,28 @@ export const health = ({
       ]
     }
   })
+
+/** Those of every node; leases have metrics of their own, where there are any. */
+const stores: ReadonlyArray<StoreName> = ["log", "persistence", "readModel", "keys"]
+
+const description =
+  "1 while the store is away: from the first that it did not serve until all whom it did not serve are"
+
+const ignored = () => undefined
+
+/** The series `wallet_store_away` of each store, from the start. Stores in one place are away together. */
+export const storeMetrics = Layer.effectDiscard(
+  Effect.gen(function* () {
+    const outages = yield* StoreOutages.current
+    const context = yield* Effect.context<never>()
+    const registrations = stores.map((store) => {
+      const outage = outages.of(store)
+      return Metric.registerUnsafe(Metric.gauge("wallet_store_away", { description, attributes: { store } }), context, {
+        get: () => ({ value: outage.isOn ? 1 : 0 }),
+        update: ignored,
+        modify: ignored
+      })
+    })
+    yield* removeWithScope(registrations)
+  })
+)

@@ -1,6 +1,7 @@
 /**
- * The steps of a transfer of several legs, each a command to one of its wallets. As with one leg the
- * log is the journal, and every step has a key of its own.
+ * The steps of a transfer of several legs, each a command to one of its wallets, and what bounds the
+ * legs that are refunds, for the wallets that send them. As with one leg the log is the journal, and
+ * every step has a key of its own.
  *
  *   begin (home) → prepare (every other wallet): prepared or refused → decide (home): applied or released
  *     → tell (every other wallet that has prepared) → settle (home)
@@ -11,11 +12,10 @@ import * as Effect from "effect/Effect"
 import * as HashMap from "effect/HashMap"
 import type { CommandError } from "../actors/EngineError.ts"
 import type { Reply } from "../actors/Mailbox.ts"
-import type { BeginLegs } from "../domain/Command.ts"
+import type { BeginLegs, PrepareLegs } from "../domain/Command.ts"
 import type { LegsApplied, RecordedEvent } from "../domain/Event.ts"
 import { dayOnly, type KeyLimit } from "../domain/KeyLimit.ts"
-import { type LegParty, type LegTransactions, type PreparedLegs, walletsOf } from "../domain/Legs.ts"
-import { sourceOf, transferChanged, withTransactions } from "../domain/Transfer.ts"
+import { type LegParty, type LegTransactions, type OwnLeg, type PreparedLegs, walletsOf } from "../domain/Legs.ts"
 import {
   applying,
   begunTransfer,
@@ -28,7 +28,10 @@ import {
   settleKey,
   settlingLegs
 } from "../domain/StepCommands.ts"
+import { sourceOf, transferChanged, withTransactions } from "../domain/Transfer.ts"
 import { available, type Transfer, type Wallet } from "../domain/Wallet.ts"
+import type { Persistence } from "../stores/Persistence.ts"
+import { StoreUnavailable } from "../stores/StoreError.ts"
 import {
   completionIn,
   engineOrigin,
@@ -40,6 +43,34 @@ import {
   type TransferOrigin,
   type Wallets
 } from "./TransferSteps.ts"
+
+/** The legs of one wallet as it is asked to promise them. */
+export type BoundedLegs = (
+  walletId: string,
+  legs: ReadonlyArray<OwnLeg>
+) => Effect.Effect<PrepareLegs["legs"], CommandError>
+
+/** All refunds of a transfer are of one other. */
+export const makeBoundedLegs = ({
+  refunded,
+  transfer
+}: Pick<Persistence["Service"], "refunded" | "transfer">): BoundedLegs =>
+  Effect.fnUntraced(function* (walletId, legs) {
+    const asked = legs.flatMap(({ refund }) => (refund === null ? [] : [{ walletId, ...refund }]))
+    const [first] = asked
+    if (first === undefined) return legs.map((one) => ({ ...one, refund: null }))
+    const original = yield* transfer(first.of)
+    if (original === undefined) {
+      const reason = `transfer ${first.of} may not be persisted yet`
+      return yield* new StoreUnavailable({ store: "persistence", reason, retryAfter: 1_000 })
+    }
+    const found = (yield* refunded(asked)).values()
+    return legs.map(({ refund, ...one }) => {
+      if (refund === null) return { ...one, refund }
+      const { amount } = original.legs[refund.leg]!
+      return { ...one, refund: { ...refund, bound: { ...found.next().value!, amount } } }
+    })
+  })
 
 /** What a wallet has on record, for ever; persisted there. */
 export type Promised =

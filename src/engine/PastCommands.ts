@@ -5,24 +5,66 @@
  * A log that is one with its rows tells by look-ups (`EventStore.pastCommands`). Of another,
  * or where a row is missing, the events are read in runs, and the wallet is folded once for
  * all of its versions.
+ *
+ * The wallet as of then is the wallet of now but for what its event says (balance, held sum,
+ * version, time) and, where that has changed since, the profile.
+ *
+ * What was reversed since is answered as that, for ever. Why, a log of its own tells by the reversal: that has a
+ * key of its own, made of the version that it reverses, and is found as every key is.
  */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Request from "effect/Request"
 import * as RequestResolver from "effect/RequestResolver"
 import * as Result from "effect/Result"
-import type { CommandError } from "../actors/EngineError.ts"
+import { type CommandError, OperationReversed, OutcomeUnknown } from "../actors/EngineError.ts"
 import type { Seen } from "../actors/Mailbox.ts"
 import { WalletHistory } from "../actors/WalletHistory.ts"
 import { WritePipeline } from "../actors/WritePipeline.ts"
 import type { RecordedEvent } from "../domain/Event.ts"
-import { type Profile, profileOf } from "../domain/Profile.ts"
 import { heldBefore } from "../domain/HoldEvents.ts"
-import type { Hold } from "../domain/Wallet.ts"
+import { profileOf, type Profile } from "../domain/Profile.ts"
+import { type Hold, viewOf, type Wallet } from "../domain/Wallet.ts"
 import { EventStore } from "../stores/EventStore.ts"
-import { Persistence } from "../stores/Persistence.ts"
-import { openHolds } from "./Answers.ts"
-import { makeReversalReasons } from "./ReversalReasons.ts"
+import { Persistence, type WalletView } from "../stores/Persistence.ts"
+import { type Effected, openHolds } from "./Answers.ts"
+
+/** So many events after a command its reversal is looked for in the log: one page of it. */
+const nearEvents = 500
+
+export const makeReversalReasons = Effect.gen(function* () {
+  const history = yield* WalletHistory
+  const persistence = yield* Persistence
+
+  /** By the version of the command's last event; those that were not reversed are not in it. */
+  return Effect.fnUntraced(function* (
+    walletId: string,
+    asked: ReadonlyArray<Seen>
+  ): Effect.fn.Return<ReadonlyMap<number, string>, CommandError> {
+    const reasons = new Map<number, string>()
+    const look = ({ event }: RecordedEvent) => {
+      if (event._tag === "OperationReversed") reasons.set(event.reversedVersion, event.reason)
+    }
+    const upTo = Math.max(...asked.map(({ current }) => current.version))
+    // A retry comes soon as a rule, and needs no Persistence then, which may be just what is away.
+    let from = upTo
+    const far: Array<number> = []
+    for (const { version } of asked) {
+      if (upTo - version <= nearEvents) from = Math.min(from, version)
+      else far.push(version)
+    }
+    if (far.length > 0) {
+      const keys = far.map((version) => `e:reverse:${version}`)
+      const { persistedVersion, seen } = (yield* persistence.findKeys([{ walletId, keys }]))[0]!
+      const versions = seen.map(({ version }) => version).sort((a, b) => a - b)
+      for (const events of (yield* history.commandsAt(walletId, versions)).values()) events.forEach(look)
+      // What Persistence does not have yet the log tells.
+      if (persistedVersion < upTo) from = Math.min(from, Math.max(Math.min(...far), persistedVersion))
+    }
+    yield* history.scan(walletId, { after: from, upTo }, look)
+    return reasons
+  })
+})
 
 /** Commands that are looked for together. */
 const batchCommands = 1_000
@@ -173,3 +215,36 @@ type EventsOf = ReadonlyArray<RecordedEvent>
 
 const noReasons: ReadonlyMap<number, string> = new Map()
 const noHold = () => undefined
+
+export type ReplayedEffect = Pick<Effected, "wallet" | "events" | "holdBefore">
+
+export const makeReplayedReply = Effect.gen(function* () {
+  const pastCommand = yield* makePastCommands
+
+  return Effect.fnUntraced(function* (seen: Seen): Effect.fn.Return<ReplayedEffect, CommandError> {
+    const walletId = seen.current.id
+    const { events, hold, profile, reversed } = yield* pastCommand(seen)
+    const last = events.at(-1)
+    if (reversed !== undefined) return yield* new OperationReversed({ walletId, reason: reversed, replayed: true })
+    // The key was seen, so the log has the event: a log that does not answer it has not answered yet.
+    if (last === undefined || profile === undefined) return yield* new OutcomeUnknown({ walletId, retryAfter: 1_000 })
+    return { wallet: asOf(seen.current, profile, last), events, holdBefore: () => hold }
+  })
+})
+
+/** The view after `recorded`. */
+const asOf = (
+  wallet: Wallet,
+  { freeze, metadata, overdraftLimit, status }: Profile,
+  recorded: RecordedEvent
+): WalletView => ({
+  ...viewOf(wallet),
+  status,
+  freeze,
+  overdraftLimit,
+  metadata,
+  balance: recorded.event.balanceAfter,
+  held: recorded.event.heldAfter,
+  version: recorded.version,
+  updatedAt: recorded.time
+})

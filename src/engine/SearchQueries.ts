@@ -6,7 +6,7 @@ import { Persistence } from "../stores/Persistence.ts"
 import { ReadModel } from "../stores/ReadModel.ts"
 import { hasPrefix } from "../stores/SearchWords.ts"
 import { StoreUnavailable } from "../stores/StoreError.ts"
-import { detailsOf } from "./Answers.ts"
+import { detailsOf, makeRefundedReads } from "./Answers.ts"
 import type { EngineSearch } from "./EngineApi.ts"
 import {
   asked,
@@ -17,7 +17,6 @@ import {
   wrongTransferSearch,
   wrongWalletSearch
 } from "./QueryForm.ts"
-import { makeRefundedReads } from "./Refunded.ts"
 import { ReadShare } from "./ReadShare.ts"
 
 /** Where a store is does not concern callers. */

@@ -17,7 +17,7 @@ import type { BookSpan } from "../domain/BookDates.ts"
 import { spanOf } from "../domain/BookDates.ts"
 import type { EngineBooks, Statement, StatementQuery, StatementRead } from "./EngineApi.ts"
 import { asked, wrongStatement } from "./QueryForm.ts"
-import { makeRefundedReads } from "./Refunded.ts"
+import { makeRefundedReads } from "./Answers.ts"
 import { Reader, type ReadShare } from "./ReadShare.ts"
 
 /** Rows that a statement in one piece reads at a time. */

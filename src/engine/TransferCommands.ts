@@ -13,8 +13,14 @@ import { EventStore } from "../stores/EventStore.ts"
 import { Persistence } from "../stores/Persistence.ts"
 import { type Answered, CommandMetrics } from "./CommandMetrics.ts"
 import { tracedTransfer } from "./CommandTrace.ts"
-import { type IndexDeadline, makeDurabilities, nothingDurable } from "./Durabilities.ts"
-import { tentative } from "./Answers.ts"
+import {
+  type IndexDeadline,
+  makeDurabilities,
+  makeRefundedReads,
+  nothingDurable,
+  tentative,
+  transferDetails
+} from "./Answers.ts"
 import { type CommandOrigin, keyOf, malformedOrigin, ownLimit, taking } from "./CommandOrigin.ts"
 import type {
   Await,
@@ -29,7 +35,7 @@ import type {
 } from "./EngineApi.ts"
 import { asked, wrongId, wrongTransfers } from "./QueryForm.ts"
 import { ReadShare } from "./ReadShare.ts"
-import { makeBoundedLegs } from "./RefundBounds.ts"
+import { makeBoundedLegs } from "./LegsSteps.ts"
 import {
   type AskedTransferRefund,
   askedTransferRefund,
@@ -40,7 +46,6 @@ import {
   refundLooks,
   transferRefund
 } from "./RefundCommands.ts"
-import { makeRefundedReads, transferDetails } from "./Refunded.ts"
 import type { TransferError, TransferOutcome } from "./TransferRun.ts"
 import { tryTransfer } from "./TransferDryRun.ts"
 import { type TransferRequest, TransferSaga } from "./TransferSaga.ts"

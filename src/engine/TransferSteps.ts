@@ -23,7 +23,7 @@ import { arriveKey, endKey, receiving, settling } from "../domain/StepCommands.t
 import type { Transfer, TransferInFlight, TransferLeg, Wallet } from "../domain/Wallet.ts"
 import { StoreUnavailable } from "../stores/StoreError.ts"
 import { type Effected, openHolds } from "./Answers.ts"
-import type { BoundedLegs } from "./RefundBounds.ts"
+import type { BoundedLegs } from "./LegsSteps.ts"
 import type { WalletCalls } from "./WalletCalls.ts"
 import { callBytes, metadataBytes, textBytes } from "./WalletCalls.ts"
 

@@ -3,7 +3,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Metric from "effect/Metric"
 import * as PrometheusMetrics from "effect/observability/PrometheusMetrics"
-import { storeMetrics } from "../../src/engine/StoreMetrics.ts"
+import { storeMetrics } from "../../src/engine/Health.ts"
 import { StoreOutages } from "../../src/stores/StoreOutages.ts"
 
 const away = Effect.map(PrometheusMetrics.format(), (text) =>

@@ -8,7 +8,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import { type RateLimiter, RateLimiterError, RateLimitExceeded } from "effect/persistence/RateLimiter"
 import * as Semaphore from "effect/Semaphore"
-import type { RateRequest, Rates } from "../../engine/SharedRates.ts"
+import type { RateRequest, Rates } from "../../engine/ClusterStatus.ts"
 
 /** Of a key's rate; so much at most lies unused at each node for a moment, and so many questions a second there are. */
 const sharesOfRate = 20

@@ -62,15 +62,11 @@ const keys: ReadonlyArray<PlantedBug> = [
   ),
   bug(
     "a replay answers with the balance of now",
-    change(
-      "engine/ReplayedReply.ts",
-      "  balance: recorded.event.balanceAfter,\n  held: recorded.event.heldAfter,\n",
-      ""
-    )
+    change("engine/PastCommands.ts", "  balance: recorded.event.balanceAfter,\n  held: recorded.event.heldAfter,\n", "")
   ),
   bug(
     "a retry of what was reversed is told that it is done",
-    change("engine/ReplayedReply.ts", "if (reversed !== undefined) return", "if (reversed === walletId) return")
+    change("engine/PastCommands.ts", "if (reversed !== undefined) return", "if (reversed === walletId) return")
   )
 ]
 
