@@ -1,22 +1,60 @@
 /**
- * Writes the documents that a search index has refused anew, as the log and the rows have them now: after a mend of the
- * index, or by a release that writes them differently. Those that arrive are taken off the record, and those of
- * which there is nothing to show any more.
+ * Writes documents of a search index anew, as the log and the rows have them now: those that are missing or wrong; and
+ * those that the index has refused, after a mend of it, or by a release that writes them differently. Of these the ones
+ * that arrive are taken off the record, and those of which there is nothing to show any more.
  */
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
+import { transactionsOf } from "../../domain/EventKinds.ts"
 import { documentsOf } from "../../search/Documents.ts"
 import { letterKey } from "../../search/Letters.ts"
-import { placedEvents } from "../../search/PlacedEvents.ts"
-import { transactionsOf } from "../../domain/EventKinds.ts"
+import { type EventPlace, placedEvents } from "../../search/PlacedEvents.ts"
 import { rowDocuments } from "../../search/RowDocuments.ts"
 import { EventStore } from "../../stores/EventStore.ts"
 import { type DeadLetter, Persistence } from "../../stores/Persistence.ts"
 import { documentId, type SearchDocument } from "../../stores/SearchIndex.ts"
 import { type EventUnreadable, type ReadError, StoreDefect } from "../../stores/StoreError.ts"
-import { rewriteDocuments } from "../verify/Mend.ts"
-import { patiently } from "./RebuildStores.ts"
-import { separateIndex, type SearchNotSeparate } from "./SeparateIndex.ts"
+import type { DocumentFlaw, DocumentStores } from "../verify/Documents.ts"
+import { patiently, type SearchNotSeparate, separateIndex } from "./RebuildStores.ts"
+
+const documentsPerWrite = 500
+
+/** Also over what is there as of the same event; answers those that the index has refused, which are on record then. */
+export const rewriteDocuments = Effect.fnUntraced(function* (
+  { persistence, set }: Pick<DocumentStores, "persistence" | "set">,
+  documents: ReadonlyArray<SearchDocument>
+): Effect.fn.Return<ReadonlyArray<DeadLetter>, ReadError> {
+  const letters: Array<DeadLetter> = []
+  for (let at = 0; at < documents.length; at += documentsPerWrite) {
+    letters.push(...(yield* set.write(documents.slice(at, at + documentsPerWrite), { replace: true })))
+  }
+  if (letters.length > 0) yield* persistence.saveDeadLetters(letters)
+  return letters
+})
+
+/** Those that can be written as they are. */
+export const mendDocuments = (
+  stores: DocumentStores,
+  flaws: ReadonlyArray<DocumentFlaw>
+): Effect.Effect<ReadonlyArray<DeadLetter>, ReadError> =>
+  rewriteDocuments(
+    stores,
+    flaws.flatMap(({ right, unplaced }) => (right === undefined || unplaced ? [] : [right]))
+  )
+
+/** The transactions of these events, and what else they touch. */
+export const mendFromLog = (
+  stores: DocumentStores,
+  wanted: ReadonlyArray<EventPlace>
+): Effect.Effect<ReadonlyArray<DeadLetter>, ReadError | EventUnreadable> =>
+  placedEvents(stores.log, wanted).pipe(
+    Stream.mapEffect((events) => documentsOf(stores, events)),
+    Stream.mapEffect(({ documents }) => rewriteDocuments(stores, documents)),
+    Stream.runFold(
+      (): ReadonlyArray<DeadLetter> => [],
+      (all, letters) => [...all, ...letters]
+    )
+  )
 
 /** Letters per read. Where the log has to be walked for them, it is so once for each. */
 const pageLetters = 1_000

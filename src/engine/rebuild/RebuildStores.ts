@@ -1,10 +1,11 @@
 /**
- * What a rebuild works on (the ports, wallets' states, their events as what Persistence takes), and
- * why one stops. It never appends, so it can resolve nothing by itself: each error names the event,
- * and what its owner can do.
+ * What a rebuild works on (the ports, wallets' states, their events as what Persistence takes, the index where
+ * search has one of its own), and why one stops. It never appends, so it can resolve nothing by itself: each error
+ * names the event, and what its owner can do.
  */
 import * as Effect from "effect/Effect"
 import type * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
 import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
 import type { WalletHistory } from "../../actors/WalletHistory.ts"
@@ -15,6 +16,7 @@ import type { Wallet } from "../../domain/Wallet.ts"
 import type * as StoreIdentity from "../../pipeline/StoreIdentity.ts"
 import type { EventStore } from "../../stores/EventStore.ts"
 import type { Persistence } from "../../stores/Persistence.ts"
+import { SearchIndex } from "../../stores/SearchIndex.ts"
 import { type EventUnreadable, type ReadError, StoreDefect } from "../../stores/StoreError.ts"
 
 /** A rule of the user's refuses the rows of an event that was never reversed. */
@@ -123,3 +125,16 @@ export const announce = ({ log }: RebuildStores): Effect.Effect<void, ReadError>
     : Effect.flatMap(log.head, ({ position }) =>
         Effect.asVoid(log.raiseHighWatermark({ owner: highWatermarkOwner, position }))
       )
+
+/** Search reads the rows: it has nothing of its own to rebuild. */
+export class SearchNotSeparate extends Schema.TaggedError<SearchNotSeparate>()("SearchNotSeparate", {}) {
+  override get message(): string {
+    return "search reads the rows of PostgreSQL: it has nothing of its own to rebuild"
+  }
+}
+
+/** The index; fails where there is none. */
+export const separateIndex: Effect.Effect<SearchIndex["Service"], SearchNotSeparate> = Effect.flatMap(
+  Effect.serviceOption(SearchIndex),
+  Option.match({ onNone: () => Effect.fail(new SearchNotSeparate()), onSome: Effect.succeed })
+)

@@ -1,6 +1,7 @@
 /**
- * Rebuilds the search index: another set is filled from the log while the current one serves, compared, and then takes
- * its place at once for all readers. Whoever follows the log goes on meanwhile and needs not be told.
+ * Rebuilds the search index: another set is filled from the log while the current one serves, some wallets of it are
+ * compared with the log and the rows, in full, and then it takes its place at once for all readers. Whoever follows the
+ * log goes on meanwhile and needs not be told.
  *
  * So that nothing that was found is missing after the swap, writes to the current set are held for its moment: what had
  * been written to it before is in the log, and written to the new set first; what comes later goes to the new one.
@@ -11,16 +12,77 @@
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
+import * as Random from "effect/Random"
 import * as Schema from "effect/Schema"
+import { letterKey, lettersUpTo } from "../../search/Letters.ts"
+import { placeOf } from "../../search/LogHistory.ts"
 import { EventStore, type LogHead } from "../../stores/EventStore.ts"
 import { Persistence } from "../../stores/Persistence.ts"
 import type { IndexSet, IndexState, SearchIndex } from "../../stores/SearchIndex.ts"
-import { type FillError, fillToHead, type SearchFill, startFill } from "./SearchFill.ts"
+import type { EventUnreadable, ReadError } from "../../stores/StoreError.ts"
+import {
+  compareDocuments,
+  compareSettled,
+  type DocumentFindings,
+  type DocumentFlaw,
+  type DocumentStores,
+  type SizedWallet
+} from "../verify/Documents.ts"
 import { replayDeadLetters } from "./DeadLetters.ts"
-import { placeOf } from "../../search/LogHistory.ts"
-import { patiently } from "./RebuildStores.ts"
-import { separateIndex, type SearchNotSeparate } from "./SeparateIndex.ts"
-import { compareSample } from "./SearchSample.ts"
+import { patiently, type SearchNotSeparate, separateIndex } from "./RebuildStores.ts"
+import { type FillError, fillToHead, type SearchFill, startFill } from "./SearchFill.ts"
+
+/** Places in the order of ids where wallets are taken, and how many from each. */
+const places = 16
+const walletsAtPlace = 16
+
+/** A wallet with more events is left to `verify`. */
+const maxEvents = 20_000
+
+/** Characters of ids, in their order. */
+const idCharacters = "-0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz"
+
+const randomPlace = Effect.map(Random.nextIntBetween(0, idCharacters.length), (at) => idCharacters.charAt(at))
+
+const sampled = Effect.fnUntraced(function* ({
+  persistence
+}: DocumentStores): Effect.fn.Return<ReadonlyArray<SizedWallet>, ReadError> {
+  const wallets = new Map<string, SizedWallet>()
+  for (let place = 0; place < places; place++) {
+    const after = place === 0 ? "" : `${yield* randomPlace}${yield* randomPlace}`
+    for (const { id, version } of yield* persistence.scanWallets({ after, limit: walletsAtPlace })) {
+      if (version < maxEvents) wallets.set(id, { id, events: version + 1 })
+    }
+  }
+  return [...wallets.values()]
+})
+
+/** Of documents, those that the index has refused left out. */
+const flawsIn = (
+  findings: Effect.Effect<DocumentFindings, ReadError | EventUnreadable>,
+  refused: ReadonlySet<string>
+) =>
+  findings.pipe(
+    Effect.map(({ flaws }) => flaws.filter((flaw) => !refused.has(letterKey(flaw)))),
+    // A wallet with an event that cannot be read shows nothing of what is behind it: it is not compared.
+    Effect.catchTag("EventUnreadable", () => Effect.succeed<ReadonlyArray<DocumentFlaw>>([]))
+  )
+
+/** What is wrong, in words; `undefined`: nothing. `settle`: brings the index up to the log. */
+export const compareSample = Effect.fnUntraced(function* (
+  stores: DocumentStores,
+  settle: Effect.Effect<void, ReadError | EventUnreadable>
+): Effect.fn.Return<string | undefined, ReadError | EventUnreadable> {
+  const refused = new Set((yield* lettersUpTo(stores.persistence, 10_000)).map(letterKey))
+  for (const wallet of yield* sampled(stores)) {
+    // Most need no second look.
+    if ((yield* flawsIn(compareDocuments(stores, [wallet], Effect.void), refused)).length === 0) continue
+    const [flaw] = yield* flawsIn(compareSettled(stores, [wallet], settle), refused)
+    if (flaw === undefined) continue
+    return `${flaw.kind} ${flaw.id} of wallet ${flaw.walletId}: expected ${flaw.expected}; found ${flaw.found}`
+  }
+  return undefined
+})
 
 /** Somebody else fills the next set. */
 export class RebuildUnderway extends Schema.TaggedError<RebuildUnderway>()("RebuildUnderway", {}) {

@@ -6,13 +6,15 @@
  * has come to where the log is by then: only what differs then, in the same way twice, is a difference. A lag
  * is waited for as long as the index comes on; one that stands still is one difference of its own.
  */
+import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import { letterKey, lettersUpTo } from "../../search/Letters.ts"
 import { placeOf } from "../../search/LogHistory.ts"
 import type { DeadLetter } from "../../stores/Persistence.ts"
 import { documentWallet, type IndexSet, type IndexState, type SearchIndex } from "../../stores/SearchIndex.ts"
-import { catchUp } from "./CaughtUp.ts"
+import type { ReadError } from "../../stores/StoreError.ts"
+import { mendDocuments, mendFromLog } from "../rebuild/DeadLetters.ts"
 import {
   compareDocuments,
   compareSettled,
@@ -22,10 +24,29 @@ import {
   type SizedWallet,
   windowEvents
 } from "./Documents.ts"
-import { mendDocuments, mendFromLog } from "./Mend.ts"
 import type { Difference } from "./Report.ts"
 import { report, type Verification } from "./Verification.ts"
 import type { VerifyError } from "./Walk.ts"
+
+const pollMillis = 50
+
+/** Until all events up to the position are in the set; `false`: it has stood still for `patienceMillis`. */
+export const catchUp = Effect.fnUntraced(function* (
+  set: IndexSet,
+  position: bigint,
+  patienceMillis: number
+): Effect.fn.Return<boolean, ReadError> {
+  let at = yield* set.checkpoint
+  let deadline = (yield* Clock.currentTimeMillis) + patienceMillis
+  while (at < position) {
+    if ((yield* Clock.currentTimeMillis) >= deadline) return false
+    yield* Effect.sleep(pollMillis)
+    const now = yield* set.checkpoint
+    if (now > at) deadline = (yield* Clock.currentTimeMillis) + patienceMillis
+    at = now
+  }
+  return true
+})
 
 /** Batches compared at a time, about 10 MB each. */
 const batchesAtATime = 3
