@@ -162,6 +162,8 @@ const answerHalfClosed = (server: Http.Server): void => {
 
 export interface NodeServerParts {
   readonly server: Http.Server
+  /** Reads from the connections that have come. */
+  readonly readAll: Effect.Effect<void>
   /** Listeners for requests that are told of every request, those refused too. */
   readonly observers: ReadonlyArray<unknown>
 }
@@ -174,12 +176,12 @@ export class NodeServer extends Context.Service<NodeServer, NodeServerParts>()(
     Effect.gen(function* () {
       const server = Http.createServer(limits)
       const clock = yield* Clock.Clock
-      readNewestFirst(server, () => elapsedMillis(clock))
+      const readAll = readNewestFirst(server, () => elapsedMillis(clock))
       yield* boundConnections(server, (yield* HttpConfig).connections)
       const due = refuseMalformed(server)
       answerHalfClosed(server)
       yield* Effect.sync(due.cut).pipe(Effect.repeat(Schedule.spaced(lingerMillis)), Effect.forkScoped)
-      return { server, observers: server.listeners("request") }
+      return { server, readAll, observers: server.listeners("request") }
     })
   )
 }
@@ -256,7 +258,7 @@ const drain = Effect.fnUntraced(function* (server: Http.Server, timeout: number)
 const admittingAndDraining = Layer.effectDiscard(
   Effect.gen(function* () {
     const config = yield* HttpConfig
-    const { observers, server } = yield* NodeServer
+    const { observers, readAll, server } = yield* NodeServer
     const stopping = yield* Stopping
     // No other protocol is served: a request that asks for one is answered as what else it says, in its
     // turn. The platform's listener would take its connection, and the replies that are due on it.
@@ -266,6 +268,8 @@ const admittingAndDraining = Layer.effectDiscard(
     yield* Effect.addFinalizer(() =>
       Deferred.succeed(stopping.begun, undefined).pipe(
         Effect.andThen(Effect.sync(() => admission.stop())),
+        // To the server one that was not read from is idle: it would be cut, with what it asks.
+        Effect.andThen(readAll),
         Effect.andThen(drain(server, config.shutdownTimeout))
       )
     )

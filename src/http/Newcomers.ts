@@ -7,6 +7,7 @@
  * the newest is the first: whoever comes now waits for those who come at the same time and not for
  * all who came before. One that has waited for long is read from all the same.
  */
+import * as Effect from "effect/Effect"
 import type * as Http from "node:http"
 import type { Socket } from "node:net"
 
@@ -23,8 +24,11 @@ interface Newcomer {
   readonly at: number
 }
 
-/** `now`: milliseconds since whenever. */
-export const readNewestFirst = (server: Http.Server, now: () => number): void => {
+/** A turn of the event loop. */
+const nextTurn = Effect.callback<void>((resume) => void setImmediate(() => resume(Effect.void)))
+
+/** `now`: milliseconds since whenever. Answers what reads from all that have come, and completes when it is read. */
+export const readNewestFirst = (server: Http.Server, now: () => number): Effect.Effect<void> => {
   /** Oldest first. */
   const unread: Array<Newcomer> = []
   let isTurnAsked = false
@@ -56,4 +60,8 @@ export const readNewestFirst = (server: Http.Server, now: () => number): void =>
     unread.push({ socket, at: now() })
     askForTurn()
   })
+
+  return Effect.sync(() => {
+    for (const { socket } of unread.splice(0)) socket.resume()
+  }).pipe(Effect.andThen(nextTurn), Effect.andThen(nextTurn))
 }

@@ -9,7 +9,6 @@
  */
 import type * as Http from "node:http"
 import type { Duplex } from "node:stream"
-import { isAlwaysAnswered } from "./RequestKind.ts"
 
 type Listener = (request: Http.IncomingMessage, response: Http.ServerResponse) => void
 
@@ -69,10 +68,6 @@ class Line {
     release?.()
   }
 }
-
-/** It gives up where others wait. */
-const isProbe = ({ served }: Line, { url = "" }: Http.IncomingMessage): boolean =>
-  served.size === 0 && isAlwaysAnswered(url)
 
 const makeLines = (server: Http.Server) => {
   const lines = new WeakMap<Duplex, Line>()
@@ -149,8 +144,7 @@ const makeLines = (server: Http.Server) => {
     (request, response) => {
       const line = lineOf(request.socket)
       const waiting = { serve, request, response }
-      const hasTurn = begun < most || isProbe(line, request)
-      if (line.waiting.length === 0 && hasTurn && mayBegin(line)) return begin(line, waiting)
+      if (line.waiting.length === 0 && begun < most && mayBegin(line)) return begin(line, waiting)
       line.waiting.push(waiting)
       line.hold(waiting)
       putNext(line)

@@ -1,4 +1,5 @@
 /** In which order connections that come together are first read from. */
+import * as Effect from "effect/Effect"
 import * as Http from "node:http"
 import * as Net from "node:net"
 import { afterEach, assert, describe, it } from "vitest"
@@ -15,10 +16,10 @@ const listening = async (now: () => number) => {
     served.push(request.url!.slice(1))
     response.end()
   })
-  readNewestFirst(server, now)
+  const readAll = readNewestFirst(server, now)
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve))
   open.push({ end: () => (server.closeAllConnections(), server.close()) })
-  return { port: (server.address() as Net.AddressInfo).port, server, served }
+  return { port: (server.address() as Net.AddressInfo).port, server, served, readAll }
 }
 
 /** Ends with the first answer. */
@@ -72,5 +73,19 @@ describe("connections that come together", () => {
       const look = () => server.getConnections((_error, count) => (count === 0 ? resolve() : void setImmediate(look)))
       look()
     })
+  })
+
+  it("are answered by a server that stops before it has read from them", async () => {
+    const { port, server, readAll } = await listening(() => 0)
+    const all = new Promise<void>((resolve) => {
+      let taken = 0
+      server.on("connection", () => void (++taken === many && resolve()))
+    })
+    const answers = Array.from({ length: many }, (_, index) => ask(port, String(index)))
+    await all
+    await Effect.runPromise(readAll)
+    server.close()
+    server.closeIdleConnections()
+    assert.deepStrictEqual(new Set(await Promise.all(answers)), new Set(["HTTP/1.1 200 OK"]))
   })
 })
