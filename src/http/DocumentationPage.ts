@@ -11,7 +11,7 @@ import { fileURLToPath } from "node:url"
 import { promisify } from "node:util"
 import { Worker } from "node:worker_threads"
 import { brotliDecompress } from "node:zlib"
-import { packageFile } from "../stores/PackageFile.ts"
+import { packageFile, threadProgram } from "../stores/PackageFile.ts"
 import { openApiDocument } from "./api/OpenApiDocument.ts"
 import { DocumentPlaces, makeStaticDocument, sendDocument } from "./StaticDocument.ts"
 
@@ -58,14 +58,7 @@ const page = `<!doctype html>
 
 const text = (contents: string): Effect.Effect<Uint8Array> => Effect.sync(() => new TextEncoder().encode(contents))
 
-/** This module runs as `.ts` from source and as `.js` when published; the worker beside it likewise. */
-const openApiWorker = (): URL =>
-  packageFile({
-    asker: import.meta.url,
-    module: "http/DocumentationPage",
-    beside: `./openApiWorker${import.meta.url.endsWith(".ts") ? ".ts" : ".js"}`,
-    packaged: "dist/http/openApiWorker.js"
-  })
+const openApiWorker = (): URL => threadProgram(import.meta.url, "http/DocumentationPage", "http/openApiWorker")
 
 /**
  * Half a second of work: in a thread of its own it keeps nobody waiting but who has asked for it. An app that was bundled

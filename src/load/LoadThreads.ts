@@ -8,7 +8,7 @@ import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
 import { Worker } from "node:worker_threads"
-import { packageFile } from "../stores/PackageFile.ts"
+import { threadProgram } from "../stores/PackageFile.ts"
 import type { CommandLedger, PackedLedger } from "./CommandLedger.ts"
 import type { HttpTargetOptions } from "./HttpTarget.ts"
 import type { PackedHistogram } from "./LatencyHistogram.ts"
@@ -43,14 +43,7 @@ export type ThreadMessage =
     }
   | { readonly _tag: "Done"; readonly tally: PackedTally; readonly ledger: PackedLedger }
 
-/** This module runs as `.ts` from source and as `.js` when published; the worker likewise. */
-const workerUrl = (): URL =>
-  packageFile({
-    asker: import.meta.url,
-    module: "load/LoadThreads",
-    beside: `../bin/loadWorker${import.meta.url.endsWith(".ts") ? ".ts" : ".js"}`,
-    packaged: "dist/bin/loadWorker.js"
-  })
+const workerUrl = (): URL => threadProgram(import.meta.url, "load/LoadThreads", "bin/loadWorker")
 
 interface Counted {
   readonly tally: Tally

@@ -7,16 +7,9 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { Worker } from "node:worker_threads"
-import { packageFile } from "../stores/PackageFile.ts"
+import { threadProgram } from "../stores/PackageFile.ts"
 
-/** This module runs as `.ts` from source and as `.js` when published; the worker beside it likewise. */
-const workerUrl = (): URL =>
-  packageFile({
-    asker: import.meta.url,
-    module: "load/Pacer",
-    beside: `./pacerWorker${import.meta.url.endsWith(".ts") ? ".ts" : ".js"}`,
-    packaged: "dist/load/pacerWorker.js"
-  })
+const workerUrl = (): URL => threadProgram(import.meta.url, "load/Pacer", "load/pacerWorker")
 
 /** What the thread waits on: a count of the waits that were asked for, and how long the last one is, microseconds. */
 export type PacerMemory = Int32Array<SharedArrayBuffer>

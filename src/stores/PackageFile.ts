@@ -22,3 +22,14 @@ export const packageFile = ({ asker, beside, module, packaged }: PackageFile): U
   asker.endsWith(`/${module}.ts`) || asker.endsWith(`/${module}.js`)
     ? new URL(beside, asker)
     : new URL(packaged, import.meta.resolve("effect-wallet/package.json"))
+
+/** The program of a thread, by its path in `src` and `dist` without extension: from source it runs as `.ts`, published as `.js`. */
+export const threadProgram = (asker: string, module: string, program: string): URL => {
+  const root = "../".repeat(module.split("/").length - 1)
+  return packageFile({
+    asker,
+    module,
+    beside: `${root}${program}${asker.endsWith(".ts") ? ".ts" : ".js"}`,
+    packaged: `dist/${program}.js`
+  })
+}

@@ -13,7 +13,7 @@ import * as FiberSet from "effect/FiberSet"
 import * as Schema from "effect/Schema"
 import { Duplex } from "node:stream"
 import { Worker } from "node:worker_threads"
-import { packageFile } from "../PackageFile.ts"
+import { threadProgram } from "../PackageFile.ts"
 
 /** What a session asks of the thread that runs PGlite. */
 export interface PgliteSessionPort {
@@ -120,14 +120,7 @@ const endTimeoutMillis = 20_000
 /** Milliseconds that PGlite may take to write its last checkpoint before the thread is ended anyway. */
 const closeTimeoutMillis = 8_000
 
-/** This module runs as `.ts` from source and as `.js` when published; the worker beside it likewise. */
-const workerUrl = (): URL =>
-  packageFile({
-    asker: import.meta.url,
-    module: "stores/pglite/Thread",
-    beside: `./pgliteWorker${import.meta.url.endsWith(".ts") ? ".ts" : ".js"}`,
-    packaged: "dist/stores/pglite/pgliteWorker.js"
-  })
+const workerUrl = (): URL => threadProgram(import.meta.url, "stores/pglite/Thread", "stores/pglite/pgliteWorker")
 
 interface Session {
   readonly transport: PgliteTransport

@@ -10,13 +10,19 @@ const user = process.getuid?.() ?? 0
 const hash = Crypto.createHash("sha256").update(Fs.readFileSync(recipe)).digest("hex").slice(0, 12)
 const folder = Path.join(Os.tmpdir(), `effect-wallet-kubeconform-${user}-${hash}`)
 
+/** Milliseconds: two downloads and a build. */
+const layMillis = 240_000
+
 /** Others may write where it lies: what is not ours is not run. */
-const isLaid = (): boolean => Fs.lstatSync(folder, { throwIfNoEntry: false })?.uid === user
+const isLaid = (): boolean => {
+  const found = Fs.lstatSync(folder, { throwIfNoEntry: false })
+  return found?.isDirectory() === true && found.uid === user && Fs.existsSync(Path.join(folder, "kubeconform"))
+}
 
 /** Why it cannot be had here; `undefined`: it is laid. */
 const lay = (): string | undefined => {
   if (isLaid()) return undefined
-  const { error, status, stderr } = spawnSync(recipe, [folder], { encoding: "utf8" })
+  const { error, status, stderr } = spawnSync(recipe, [folder], { encoding: "utf8", timeout: layMillis })
   return status === 0 ? undefined : (error?.message ?? stderr.trim().split("\n").at(-1))
 }
 

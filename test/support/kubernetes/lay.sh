@@ -3,12 +3,13 @@
 # `kubernetes-validate` brings the schemas that kubeconform would else fetch from GitHub.
 set -euo pipefail
 folder=$1
-work=$(mktemp -d "$folder.XXXXXX")
+work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
 GOBIN="$work" go install github.com/yannh/kubeconform/cmd/kubeconform@v0.8.0
-python3 -m pip download --quiet --no-deps --only-binary=:all: --dest "$work" kubernetes-validate==1.37.0
-python3 - "$work" "v1.36.0-local-strict" <<'PYTHON'
+echo "kubernetes-validate==1.37.0 --hash=sha256:85136d018a27b50ec7fc049d902bfa5193f5976807e6c0f408e3ab6fe078cad9" >"$work/wheel.txt"
+python3 -m pip download --quiet --no-deps --only-binary=:all: --dest "$work" --require-hashes --requirement "$work/wheel.txt"
+python3 - "$work" "v1.37.0-local-strict" <<'PYTHON'
 import pathlib, re, sys, zipfile
 
 work, version = pathlib.Path(sys.argv[1]), sys.argv[2]
