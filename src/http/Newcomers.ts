@@ -33,23 +33,27 @@ export const readNewestFirst = (server: Http.Server, now: () => number): Effect.
   const unread: Array<Newcomer> = []
   let isTurnAsked = false
   let hasAccepted = false
-  let turnAt = 0
+  /** When the last turn ended, if the next one was asked for then. */
+  let turnAt: number | undefined
+  /** Milliseconds that the last whole turn took of which this is known. */
+  let turnMillis = 0
 
   const askForTurn = (): void => {
     if (isTurnAsked) return
     isTurnAsked = true
-    turnAt = now()
     setImmediate(turn)
   }
 
   const turn = (): void => {
     isTurnAsked = false
     const time = now()
-    const newest = !hasAccepted || time - turnAt >= longTurn ? readPerTurn : 0
+    if (turnAt !== undefined) turnMillis = time - turnAt
+    const newest = !hasAccepted || turnMillis >= longTurn ? readPerTurn : 0
     hasAccepted = false
     for (let left = newest; left > 0; left--) unread.pop()?.socket.resume()
     for (let left = readPerTurn; left > 0 && (unread[0]?.at ?? Infinity) <= time - patience; left--)
       unread.shift()!.socket.resume()
+    turnAt = unread.length > 0 ? time : undefined
     if (unread.length > 0) askForTurn()
   }
 
