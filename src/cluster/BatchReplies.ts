@@ -13,6 +13,7 @@ import type { Answer, BatchReply } from "./CallCodec.ts"
 import { decodeReply } from "./CallCodec.ts"
 import * as ClusterMetrics from "./ClusterMetrics.ts"
 import type { OwnerClient, OwnerUnavailable } from "./OwnerClient.ts"
+import type { OwnerUrls } from "./OwnerUrls.ts"
 import type { QueuedCall, RemoteQueue } from "./RemoteQueue.ts"
 
 /** After a bounce or a lost answer, ms; spread by partition, so that not all queues come back at once. */
@@ -27,6 +28,7 @@ export interface BatchPart {
 /** The router, as the sending of batches needs it. */
 export interface BatchContext {
   readonly owners: OwnerClient["Service"]
+  readonly urls: OwnerUrls["Service"]
   readonly clock: Clock.Clock
   readonly fork: (effect: Effect.Effect<void>) => unknown
   /** The queue may have a next step to take. */
@@ -84,7 +86,10 @@ export class BatchReplies {
     parts.forEach(({ calls, queue }, part) => {
       const epoch = reply.epochs[part] ?? null
       if (epoch === null) this.nodes.delete(queue.partition)
-      else this.nodes.set(queue.partition, reply.node)
+      else {
+        this.nodes.set(queue.partition, reply.node)
+        this.context.urls.told(queue.partition, reply.url)
+      }
       queue.endSending()
       let requeued = 0
       for (const call of calls) {

@@ -54,6 +54,8 @@ export type Answer =
 export interface BatchReply {
   /** The process that answers; another one at every start. */
   readonly node: string
+  /** Where clients reach it; `undefined`: it does not say. */
+  readonly url?: string | undefined
   /** For what is pending. */
   readonly token: string | null
   /** Per wallet of the batch: the epoch under which its calls were accepted; `null`: they were not. */
@@ -218,18 +220,29 @@ const encodeRefusal = (refusal: Refusal) => {
   }
 }
 
+/** A node that does not say where clients reach it leaves that out. */
+const place = (url: string | undefined) => (url === undefined ? {} : { url })
+
 /** As with a batch: 61 µs instead of 157 µs. */
-export const encodeReply = ({ answers, epochs, node, token }: BatchReply): string => {
+export const encodeReply = ({ answers, epochs, node, token, url }: BatchReply): string => {
   const states = new StateTable()
   const written = answers.map((answer) => encodeAnswer(states.hasRoom(stateOf(answer)) ? answer : pending, states))
-  return JSON.stringify({ form, node, token, epochs, states: states.written, answers: written } satisfies ReplyJson)
+  return JSON.stringify({
+    form,
+    node,
+    ...place(url),
+    token,
+    epochs,
+    states: states.written,
+    answers: written
+  } satisfies ReplyJson)
 }
 
 const replyOf = reader(CallSchema.Reply, readReply)
 
 /** The failure says what cannot be read; the calls may have happened. */
 export const decodeReply = (text: string): Result.Result<BatchReply, string> =>
-  Result.flatMap(replyOf(text), ({ answers, epochs, node, states, token }) => {
+  Result.flatMap(replyOf(text), ({ answers, epochs, node, states, token, url }) => {
     const known: States = new Map(states.map(({ number, wallet }) => [number, wallet]))
     const read: Array<Answer> = []
     for (const given of answers) {
@@ -237,7 +250,7 @@ export const decodeReply = (text: string): Result.Result<BatchReply, string> =>
       if (answer === undefined) return Result.fail("an answer: its state is missing, or its events do not continue it")
       read.push(answer)
     }
-    return Result.succeed({ node, token, epochs, answers: read })
+    return Result.succeed({ node, ...place(url), token, epochs, answers: read })
   })
 
 type States = Map<number, Wallet>
@@ -311,12 +324,19 @@ export const decodeCurrentRequest = (text: string): CurrentRequest | undefined =
   Result.getOrUndefined(Result.map(currentRequestOf(text), ({ minVersion, walletId }) => ({ walletId, minVersion })))
 
 /** The answer to a read; `null`: there is no such wallet. */
-export type CurrentReply = { readonly _tag: "Current"; readonly wallet: Wallet | null } | Refusal
+export type CurrentReply =
+  | { readonly _tag: "Current"; readonly wallet: Wallet | null; readonly url?: string | undefined }
+  | Refusal
 
 export const encodeCurrentReply = (reply: CurrentReply): string =>
   JSON.stringify(
     (reply._tag === "Current"
-      ? { form, type: "Current", wallet: reply.wallet === null ? null : encodeWallet(reply.wallet) }
+      ? {
+          form,
+          ...place(reply.url),
+          type: "Current",
+          wallet: reply.wallet === null ? null : encodeWallet(reply.wallet)
+        }
       : { form, ...encodeRefusal(reply) }) satisfies Encoded<typeof CallSchema.CurrentReply>
   )
 
@@ -325,5 +345,5 @@ const currentReplyOf = reader(CallSchema.CurrentReply)
 /** The failure says what cannot be read. */
 export const decodeCurrentReply = (text: string): Result.Result<CurrentReply, string> =>
   Result.map(currentReplyOf(text), (given) =>
-    given.type === "Current" ? { _tag: "Current", wallet: given.wallet } : decodeRefusal(given)
+    given.type === "Current" ? { _tag: "Current", wallet: given.wallet, ...place(given.url) } : decodeRefusal(given)
   )

@@ -18,6 +18,7 @@ import { envelopeOf, isNotOwner, kindOf, resendOf, type WalletCall, wantedOf } f
 import { StoreUnavailable } from "../stores/StoreError.ts"
 import { OwnerBatcher } from "./OwnerBatcher.ts"
 import type { OwnerClient } from "./OwnerClient.ts"
+import type { OwnerUrls } from "./OwnerUrls.ts"
 import { type QueuedCall, RemoteQueue } from "./RemoteQueue.ts"
 
 /** So much longer the owner's own answer is waited for: it knows better what is true at the end of the wait. */
@@ -34,6 +35,7 @@ export interface RouterContext {
   readonly registry: WalletRegistry["Service"]
   readonly ownership: Ownership["Service"]
   readonly owners: OwnerClient["Service"]
+  readonly urls: OwnerUrls["Service"]
   readonly clock: Clock.Clock
   readonly metrics: CommandMetrics["Service"]
   readonly fork: (effect: Effect.Effect<void>) => unknown
@@ -53,9 +55,10 @@ export class CallRouter {
 
   constructor(context: RouterContext) {
     this.context = context
-    const { clock, fork, owners } = context
+    const { clock, fork, owners, urls } = context
     this.batcher = new OwnerBatcher({
       owners,
+      urls,
       clock,
       fork,
       advance: (queue) => this.advance(queue),

@@ -208,9 +208,13 @@ const notOwner = { type: Schema.Literal("NotOwner") }
 const pending = { type: Schema.Literal("Pending") }
 const defect = { type: Schema.Literal("Defect"), reason: Schema.String }
 
+/** Where clients reach the node that answers. Absent: it does not say. */
+const url = Schema.optionalKey(Schema.String)
+
 export const Reply = Schema.Struct({
   ...versioned,
   node: Schema.String,
+  url,
   token: nullableText,
   epochs: Schema.Array(Schema.NullOr(count)),
   /** Those that do not follow from another by an answer's events. */
@@ -238,7 +242,7 @@ export const CurrentRequest = Schema.Struct({
 
 /** Without a wallet: there is none. */
 export const CurrentReply = Schema.Union([
-  Schema.Struct({ ...versioned, type: Schema.Literal("Current"), wallet: Schema.NullOr(wallet) }),
+  Schema.Struct({ ...versioned, url, type: Schema.Literal("Current"), wallet: Schema.NullOr(wallet) }),
   Schema.Struct({ ...versioned, ...failed }),
   Schema.Struct({ ...versioned, ...notOwner }),
   Schema.Struct({ ...versioned, ...defect })

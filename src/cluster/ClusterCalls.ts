@@ -34,6 +34,7 @@ import { decodeCurrentReply, encodeCurrentRequest } from "./CallCodec.ts"
 import { CallRouter, unreachable } from "./CallRouter.ts"
 import * as ClusterMetrics from "./ClusterMetrics.ts"
 import { OwnerClient } from "./OwnerClient.ts"
+import { OwnerUrls } from "./OwnerUrls.ts"
 
 /** Before the next owner is asked, ms. */
 const pauseMillis = 50
@@ -44,9 +45,10 @@ const makeCurrent = (context: {
   readonly clock: Clock.Clock
   readonly ownership: Ownership["Service"]
   readonly owners: OwnerClient["Service"]
+  readonly urls: OwnerUrls["Service"]
   readonly registry: WalletRegistry["Service"]
 }) => {
-  const { bounds, clock, owners, ownership, registry } = context
+  const { bounds, clock, owners, ownership, registry, urls } = context
 
   const remote = Effect.fnUntraced(function* (walletId: string, minVersion: number, partition: number) {
     if (owners.isLocal(partition)) return noAnswer
@@ -56,6 +58,7 @@ const makeCurrent = (context: {
     if (Result.isFailure(reply)) return noAnswer
     switch (reply.success._tag) {
       case "Current":
+        urls.told(partition, reply.success.url)
         return Option.some(reply.success.wallet ?? undefined)
       case "Failed":
         return yield* reply.success.error
@@ -95,10 +98,11 @@ const make = Effect.fnUntraced(function* (bounds: ActorBounds) {
   const registry = yield* WalletRegistry
   const ownership = yield* Ownership
   const owners = yield* OwnerClient
+  const urls = yield* OwnerUrls
   const clock = yield* Clock.Clock
   const metrics = yield* CommandMetrics
   const fork = yield* FiberSet.makeRuntime<never, void, never>()
-  const router = new CallRouter({ bounds, registry, ownership, owners, clock, metrics, fork })
+  const router = new CallRouter({ bounds, registry, ownership, owners, urls, clock, metrics, fork })
 
   yield* Deadlines.enforce(bounds, (deadlines) => {
     router.endWaits(deadlines)
@@ -109,7 +113,7 @@ const make = Effect.fnUntraced(function* (bounds: ActorBounds) {
   const offered = (call: WalletCall) => Effect.callback<Reply, CommandError>((resume) => router.ask(call, resume))
   const calls = WalletCalls.of({
     ask: (call) => traced(offered(call), call),
-    current: makeCurrent({ bounds, clock, ownership, owners, registry }),
+    current: makeCurrent({ bounds, clock, ownership, owners, registry, urls }),
     knownVersion: (walletId) => registry.inspect(walletId)?.version
   })
   return Context.make(WalletCalls, calls).pipe(Context.add(OutgoingCalls, { waiting: () => router.waiting }))

@@ -26,6 +26,11 @@ export interface ClusterConfig {
   readonly address: NodeAddress
   /** `WALLET_CLUSTER_LISTEN`, default the address: where this node listens to the others. */
   readonly listen: NodeAddress
+  /**
+   * `WALLET_NODE_URL`, like `https://wallet-1.example`: where clients reach this node alone, told with every answer about
+   * its wallets. Absent: nowhere.
+   */
+  readonly nodeUrl?: string | undefined
   /** `WALLET_LEASE_TIME`, default 6 s: a node that has not refreshed its leases for so long is gone. */
   readonly leaseMillis: number
   /** `WALLET_LEASE_GRACE`, default 60 s: so long owners go on while Redis does not answer. */
@@ -72,6 +77,17 @@ const address = (name: string): Config.Config<Option.Option<NodeAddress>> =>
     Config.map((text) => Option.flatMap(text, (given) => Option.fromNullishOr(addressOf(given))))
   )
 
+/** It goes into a header as it is. */
+const isNodeUrl = (text: string): boolean => {
+  if (!/^https?:\/\/[\x21-\x7e]{1,240}$/.test(text) || !URL.canParse(text)) return false
+  const { hash, password, search, username } = new URL(text)
+  return username + password + search + hash === "" && !text.endsWith("/")
+}
+
+const nodeUrlText = Schema.String.check(
+  Schema.makeFilter(isNodeUrl, { expected: "http://host:port or https://host:port, without a slash at its end" })
+)
+
 /** The bounds of `LeaseConfig`. */
 const millis = (name: string, fallback: Duration.Duration, minimum: number, maximum: number): Config.Config<number> =>
   Config.schema(
@@ -113,13 +129,14 @@ export const clusterConfig: Config.Config<Option.Option<ClusterConfig>> = Config
   name: Config.option(Config.NonEmptyString("WALLET_CLUSTER_NAME")),
   address: address("WALLET_CLUSTER_ADDRESS"),
   listen: address("WALLET_CLUSTER_LISTEN"),
+  nodeUrl: Config.option(Config.schema(nodeUrlText, "WALLET_NODE_URL")),
   leaseMillis: millis("WALLET_LEASE_TIME", defaultLease, 300, 600_000),
   graceMillis: millis("WALLET_LEASE_GRACE", defaultGrace, 0, 3_600_000),
   secret: Config.option(Config.schema(Schema.RedactedFromValue(secretText), "WALLET_CLUSTER_SECRET")),
   certificates,
   insecure: Config.Boolean("WALLET_CLUSTER_INSECURE").pipe(Config.withDefault(false))
 }).pipe(
-  Config.map(({ address, certificates, listen, redisUrl, secret, ...rest }) =>
+  Config.map(({ address, certificates, listen, nodeUrl, redisUrl, secret, ...rest }) =>
     Option.map(redisUrl, (url): ClusterConfig => {
       const reached = Option.getOrElse(address, () => defaultNodeAddress)
       const { ca = "", cert = "", key = "" } = certificates
@@ -128,6 +145,7 @@ export const clusterConfig: Config.Config<Option.Option<ClusterConfig>> = Config
         redisUrl: url,
         address: reached,
         listen: Option.getOrElse(listen, () => reached),
+        nodeUrl: Option.getOrUndefined(nodeUrl),
         secret: Option.getOrUndefined(secret),
         certificates: ca + cert + key === "" ? undefined : { ca, cert, key }
       }

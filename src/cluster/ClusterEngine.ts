@@ -46,6 +46,7 @@ import * as ClusterTransport from "./ClusterTransport.ts"
 import * as DeadNodes from "./DeadNodes.ts"
 import { OwnerClient } from "./OwnerClient.ts"
 import type { ClusterTlsInvalid } from "./PeerSecurity.ts"
+import { OwnerUrls } from "./OwnerUrls.ts"
 import { PeerStatus } from "./PeerStatus.ts"
 import * as PartitionHandlers from "./PartitionHandlers.ts"
 import * as PartitionClaimer from "./PartitionClaimer.ts"
@@ -138,6 +139,7 @@ const layerActors = ({ bounds, cluster, partitions }: ClusterEngineOptions) =>
     Layer.provideMerge(PartitionHandlers.layer(bounds)),
     Layer.provideMerge(ClusterTransport.layer(cluster, partitions)),
     Layer.provideMerge(EngineRuntime.layerWallets({ ...bounds, appendsInFlight })),
+    Layer.provideMerge(OwnerUrls.layer(cluster.nodeUrl)),
     // Stores that do not fit together are found before a claim takes wallets from a service that runs on the right ones.
     Layer.provideMerge(ClusterOwnership.layer({ partitions }).pipe(Layer.provide(StoreIdentity.layer))),
     Layer.provideMerge(PeerStatus.layer),

@@ -91,12 +91,15 @@ const withRarities = (call: Call, again: unknown, dryRun: unknown, ifVersion: un
 
 export const readReply = (json: unknown): Reply | undefined => {
   if (!isJsonObject(json) || json.form !== CallSchema.form) return undefined
-  const { epochs, node, token } = json
+  const { epochs, node, token, url } = json
   if (typeof node !== "string" || !isTextOrNull(token)) return undefined
+  if (url !== undefined && typeof url !== "string") return undefined
   if (!Array.isArray(epochs) || !epochs.every(isCountOrNull)) return undefined
   const states = readAll(json.states, readState)
   const answers = readAll(json.answers, readAnswer)
-  return states && answers && { form: CallSchema.form, node, token, epochs, states, answers }
+  if (states === undefined || answers === undefined) return undefined
+  const place = url === undefined ? {} : { url }
+  return { form: CallSchema.form, node, ...place, token, epochs, states, answers }
 }
 
 const readState = (json: unknown): State | undefined => {

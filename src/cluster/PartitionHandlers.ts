@@ -22,6 +22,7 @@ import { partitionOf } from "../domain/Partition.ts"
 import { envelopeOf, resendOf } from "../engine/WalletCalls.ts"
 import type { Answer, CurrentReply, WalletCallsOf } from "./CallCodec.ts"
 import { decodeBatch, decodeCurrentRequest, encodeCurrentReply, encodeReply } from "./CallCodec.ts"
+import { OwnerUrls } from "./OwnerUrls.ts"
 import { PartitionEntity } from "./PartitionEntity.ts"
 
 /**
@@ -170,6 +171,7 @@ export const make = Effect.fnUntraced(function* (bounds: ActorBounds) {
   const registry = yield* WalletRegistry
   const clock = yield* Clock.Clock
   const { owner: node } = yield* NodeIdentity
+  const { own: url } = yield* OwnerUrls
   const pendingBatches = yield* makePendingBatches(bounds, clock, node)
 
   const ask = Effect.fnUntraced(function* (text: string) {
@@ -183,7 +185,7 @@ export const make = Effect.fnUntraced(function* (bounds: ActorBounds) {
     const epochs = offer({ clock, ownership, registry }, wallets, batch)
     yield* batch.wait(lingerMillis)
     const token = batch.isDone ? null : pendingBatches.add(batch, epochs)
-    return encodeReply({ node, token, epochs, answers: batch.answers() })
+    return encodeReply({ node, url, token, epochs, answers: batch.answers() })
   })
 
   const collect = Effect.fnUntraced(function* (token: string) {
@@ -192,7 +194,7 @@ export const make = Effect.fnUntraced(function* (bounds: ActorBounds) {
     const { batch, epochs } = found
     yield* batch.wait(collectMillis)
     if (batch.isDone) pendingBatches.remove(token)
-    return encodeReply({ node, token: batch.isDone ? null : token, epochs, answers: batch.answers() })
+    return encodeReply({ node, url, token: batch.isDone ? null : token, epochs, answers: batch.answers() })
   })
 
   const current = Effect.fnUntraced(function* (text: string) {
@@ -200,7 +202,7 @@ export const make = Effect.fnUntraced(function* (bounds: ActorBounds) {
     if (request === undefined) return encodeCurrentReply({ _tag: "Defect", reason: "a question: unreadable" })
     const exit = yield* Effect.exit(registry.current(request.walletId, request.minVersion))
     return encodeCurrentReply(
-      Exit.isSuccess(exit) ? { _tag: "Current", wallet: exit.value ?? null } : currentFailure(exit.cause)
+      Exit.isSuccess(exit) ? { _tag: "Current", wallet: exit.value ?? null, url } : currentFailure(exit.cause)
     )
   })
 

@@ -112,6 +112,15 @@ export const Singletons = Context.Reference<SingletonsService>("effect-wallet/en
   defaultValue: () => alone
 })
 
+export interface WalletNodesService {
+  /** Where clients reach the owner of the wallet, which need not exist; `undefined`: this node does not know, or it is nowhere. */
+  readonly urlOf: (walletId: string) => string | undefined
+}
+
+export const WalletNodes = Context.Reference<WalletNodesService | undefined>("effect-wallet/engine/WalletNodes", {
+  defaultValue: () => undefined
+})
+
 export interface RateRequest {
   /** Whose rate it is. */
   readonly key: string

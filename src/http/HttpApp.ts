@@ -29,6 +29,7 @@ import { makeHttpMetrics } from "./HttpMetrics.ts"
 import { exposedHeaders, makeRequestId, requestIdHeader } from "./RequestId.ts"
 import { requestValidationLayer } from "./RequestValidation.ts"
 import { DocumentPlaces } from "./StaticDocument.ts"
+import { makeWalletNode } from "./WalletNode.ts"
 
 /** Seconds for which a browser keeps the reply to its preflight. */
 const corsMaxAge = 600
@@ -59,6 +60,8 @@ const edges = HttpRouter.use(
     const { corsOrigins } = yield* HttpConfig
     yield* router.addGlobalMiddleware(yield* makeHttpMetrics)
     yield* router.addGlobalMiddleware(yield* makeRequestId)
+    const walletNode = yield* makeWalletNode
+    if (walletNode !== undefined) yield* router.addGlobalMiddleware(walletNode)
     yield* router.addGlobalMiddleware(withSoundHead)
     if (corsOrigins.length > 0) yield* router.addGlobalMiddleware(cors(corsOrigins))
     yield* router.addGlobalMiddleware(yield* makeFallback)

@@ -10,6 +10,7 @@ import * as HttpServerRequest from "effect/http/HttpServerRequest"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import { randomBytes } from "node:crypto"
 import { correlationOf } from "./RequestTelemetry.ts"
+import { walletNodeHeader } from "./api/OwnerRoutes.ts"
 
 /** The header, of requests and of answers. */
 export const requestIdHeader = "x-request-id"
@@ -21,7 +22,8 @@ export const exposedHeaders = [
   "idempotency-replayed",
   "retry-after",
   "www-authenticate",
-  requestIdHeader
+  requestIdHeader,
+  walletNodeHeader
 ]
 
 /** Names that no other server and no other start makes: a random beginning, and a count. */

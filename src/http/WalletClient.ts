@@ -9,11 +9,17 @@ import * as Layer from "effect/Layer"
 import type * as Redacted from "effect/Redacted"
 import { WalletApi } from "./api/Api.ts"
 import { Authorization } from "./api/Authorization.ts"
+import { toOwners } from "./api/OwnerRoutes.ts"
 
 export interface WalletClientOptions {
   /** Where the service is, like `http://127.0.0.1:3000`. */
   readonly baseUrl: string
   readonly apiKey: Redacted.Redacted
+  /**
+   * Of a service of several nodes that say where they are (`WALLET_NODE_URL`): requests about a wallet go straight to the
+   * node that owns it, with the key. Default `false`.
+   */
+  readonly toOwners?: boolean | undefined
 }
 
 /** A group of methods for each group of endpoints, by the names of the definition. */
@@ -28,7 +34,13 @@ export interface WalletClientApi extends HttpApiClient.ForApi<typeof WalletApi> 
 export class WalletClient extends Context.Service<WalletClient, WalletClientApi>()("effect-wallet/http/WalletClient") {
   /** Over any `HttpClient`: one that retries, or is traced. */
   static readonly layer = (options: WalletClientOptions): Layer.Layer<WalletClient, never, HttpClient.HttpClient> =>
-    Layer.effect(WalletClient, HttpApiClient.make(WalletApi, { baseUrl: options.baseUrl })).pipe(
+    Layer.effect(
+      WalletClient,
+      HttpApiClient.make(WalletApi, {
+        baseUrl: options.baseUrl,
+        transformClient: options.toOwners === true ? (client) => toOwners(client, options.baseUrl) : undefined
+      })
+    ).pipe(
       Layer.provide(
         HttpApiMiddleware.layerClient(Authorization, ({ next, request }) =>
           next(HttpClientRequest.bearerToken(request, options.apiKey))

@@ -17,12 +17,15 @@ import {
   ReadFailed,
   type Usage
 } from "./LoadTarget.ts"
+import { OwnerRoutes } from "../http/api/OwnerRoutes.ts"
 import { judgeFailure, judgeStatus } from "./Outcome.ts"
 
 export interface HttpTargetOptions {
   readonly url: URL
   readonly apiKey: Redacted.Redacted
   readonly await: Await
+  /** Commands go straight to the nodes that own their wallets, as answers name them. Default `false`. */
+  readonly toOwners?: boolean | undefined
 }
 
 /** Method, path and body. */
@@ -170,24 +173,74 @@ const usageOf = (connection: HttpConnection, head: string): Effect.Effect<Usage 
 /** After which a read that broke off is tried again, milliseconds. */
 const brokenPause = 500
 
+/** A service or one of its nodes, and the connections of callers to it. */
+class Door {
+  private readonly url: URL
+  private readonly prefix: string
+  private readonly ending: string
+  private readonly connections: Array<HttpConnection> = []
+
+  constructor(url: URL, apiKey: Redacted.Redacted) {
+    this.url = url
+    this.prefix = url.pathname.replace(/\/$/, "")
+    this.ending = `host: ${url.host}\r\nauthorization: Bearer ${Redacted.value(apiKey)}\r\n`
+  }
+
+  request(caller: number, method: string, path: string, more: string, body: string) {
+    const connection = (this.connections[caller] ??= new HttpConnection(this.url))
+    return connection.request(`${method} ${this.prefix}${path} HTTP/1.1\r\n${this.ending}${more}`, body)
+  }
+
+  close(): void {
+    for (const connection of this.connections) connection.close()
+  }
+}
+
+/** A run may be of so many wallets whose owners it keeps in mind. */
+const maxRoutes = 1_000_000
+
+/** Requests about wallets: to the service, or to the owners that its answers name. */
+const doorsOf = ({ apiKey, toOwners, url }: HttpTargetOptions) => {
+  const base = url.href.replace(/\/+$/, "")
+  const service = new Door(url, apiKey)
+  const nodes = new Map<string, Door>()
+  const routes = new OwnerRoutes(base, maxRoutes)
+  const doorOf = (node: string) => {
+    let door = nodes.get(node)
+    if (door === undefined) nodes.set(node, (door = new Door(new URL(node), apiKey)))
+    return door
+  }
+  const about: (walletId: string, ...request: Parameters<Door["request"]>) => ReturnType<Door["request"]> =
+    toOwners !== true
+      ? (_walletId, ...request) => service.request(...request)
+      : (walletId, ...request) =>
+          Effect.suspend(() => {
+            const node = routes.of(walletId)
+            const asked = node === undefined ? service.request(...request) : doorOf(node).request(...request)
+            const answered = Effect.tap(asked, ({ head, status }) =>
+              Effect.sync(() => routes.answered(walletId, node, status, nodeIn.exec(head)?.[1]))
+            )
+            return node === undefined
+              ? answered
+              : Effect.tapError(answered, () => Effect.sync(() => routes.forget(node)))
+          })
+  return { service, about, close: () => [service, ...nodes.values()].forEach((door) => door.close()) }
+}
+
+const nodeIn = /\r\nx-wallet-node: *(\S+)/i
+
 /** A running service, over one connection per caller. It must say the lengths of its replies, as ours does. */
 export const layerHttp = (options: HttpTargetOptions): Layer.Layer<LoadTarget> =>
   Layer.effect(
     LoadTarget,
     Effect.gen(function* () {
       const { url } = options
-      const connections: Array<HttpConnection> = []
+      const doors = doorsOf(options)
       const watcher = new HttpConnection(url)
-      yield* Effect.addFinalizer(() =>
-        Effect.sync(() => [watcher, ...connections].forEach((connection) => connection.close()))
-      )
+      yield* Effect.addFinalizer(() => Effect.sync(() => [watcher, doors].forEach((one) => one.close())))
       const prefix = url.pathname.replace(/\/$/, "")
-      const ending = `host: ${url.host}\r\nauthorization: Bearer ${Redacted.value(options.apiKey)}\r\n`
       const post = "content-type: application/json\r\n"
       const wait = `?await=${options.await}`
-      const connectionOf = (caller: number) => (connections[caller] ??= new HttpConnection(url))
-      const request = (caller: number, method: string, path: string, more: string, body: string) =>
-        connectionOf(caller).request(`${method} ${prefix}${path} HTTP/1.1\r\n${ending}${more}`, body)
       const failed = ({ connected }: { readonly connected: boolean }): LoadReply => {
         const code = connected ? "ConnectionBroken" : "ConnectionRefused"
         return notAccepted(code, judgeFailure(code))
@@ -195,11 +248,12 @@ export const layerHttp = (options: HttpTargetOptions): Layer.Layer<LoadTarget> =
 
       const read = Effect.fnUntraced(function* <S extends Schema.Codec<unknown, string>>(
         caller: number,
+        walletId: string,
         path: string,
         schema: S
       ): Effect.fn.Return<S["Type"], ReadFailed> {
         const reply = yield* Effect.mapError(
-          request(caller, "GET", path, "", ""),
+          doors.about(walletId, caller, "GET", `/v1/wallets/${walletId}${path}`, "", ""),
           () => new ReadFailed({ code: "ConnectionBroken", retryAfter: brokenPause })
         )
         if (reply.status !== 200) {
@@ -218,22 +272,28 @@ export const layerHttp = (options: HttpTargetOptions): Layer.Layer<LoadTarget> =
           const [method, path, body] = requestOf(command, key)
           const sent =
             method === "GET"
-              ? request(caller, method, path, "", body)
-              : request(caller, method, path + wait, `${post}idempotency-key: ${key}\r\n`, body)
+              ? doors.about(command.walletId, caller, method, path, "", body)
+              : doors.about(command.walletId, caller, method, path + wait, `${post}idempotency-key: ${key}\r\n`, body)
           return Effect.match(sent, { onSuccess: replyOf, onFailure: failed })
         },
         sendBatch: (caller, commands) =>
           Effect.match(
-            request(caller, "POST", `/v1/batch${wait}`, post, JSON.stringify({ commands: commands.map(itemOf) })),
+            doors.service.request(
+              caller,
+              "POST",
+              `/v1/batch${wait}`,
+              post,
+              JSON.stringify({ commands: commands.map(itemOf) })
+            ),
             {
               onSuccess: (reply) => batchReplies(reply, commands.length),
               onFailure: (failure) => commands.map(() => failed(failure))
             }
           ),
-        wallet: (caller, walletId) => read(caller, `/v1/wallets/${walletId}`, WalletBody),
+        wallet: (caller, walletId) => read(caller, walletId, "", WalletBody),
         events: (caller, walletId, after) =>
           Effect.map(
-            read(caller, `/v1/wallets/${walletId}/events?${after < 0 ? "" : `after=${after}&`}limit=200`, EventsBody),
+            read(caller, walletId, `/events?${after < 0 ? "" : `after=${after}&`}limit=200`, EventsBody),
             ({ data }) => data
           ),
         usage: usageOf(watcher, `GET ${prefix}/metrics HTTP/1.1\r\nhost: ${url.host}\r\n`)

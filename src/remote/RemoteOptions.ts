@@ -20,6 +20,11 @@ export interface RemoteOptions {
   readonly timeout?: Duration.Input | undefined
   /** For one attempt. Default 12 seconds: rather more than a service lets a command wait, which answers by then. */
   readonly attemptTimeout?: Duration.Input | undefined
+  /**
+   * Of a service of several nodes that say where they are (`WALLET_NODE_URL`): calls about a wallet go straight to the
+   * node that owns it, with the key. Default `false`.
+   */
+  readonly toOwners?: boolean | undefined
   /** Default: the `fetch` of the platform, which follows no redirects: they would take the key elsewhere. */
   readonly httpClient?: Layer.Layer<HttpClient.HttpClient> | undefined
 }
@@ -47,6 +52,7 @@ export interface RemoteSettings {
   readonly retry: Schedule.Schedule<unknown>
   readonly timeoutMillis: number
   readonly attemptMillis: number
+  readonly toOwners: boolean
 }
 
 const urlOf = (given: string): Effect.Effect<string, RemoteMisconfigured> => {
@@ -86,5 +92,6 @@ export const settingsOf = (options: RemoteOptions): Effect.Effect<RemoteSettings
     apiKey: keyOf(options.apiKey),
     retry: Effect.succeed(options.retry ?? defaultRetry),
     timeoutMillis: millisOf("timeout", options.timeout ?? "30 seconds"),
-    attemptMillis: millisOf("attemptTimeout", options.attemptTimeout ?? "12 seconds")
+    attemptMillis: millisOf("attemptTimeout", options.attemptTimeout ?? "12 seconds"),
+    toOwners: Effect.succeed(options.toOwners === true)
   })

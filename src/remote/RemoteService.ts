@@ -7,6 +7,7 @@ import * as HttpClientRequest from "effect/http/HttpClientRequest"
 import type * as Scope from "effect/Scope"
 import { WalletApi } from "../http/api/Api.ts"
 import { Authorization } from "../http/api/Authorization.ts"
+import { toOwners } from "../http/api/OwnerRoutes.ts"
 import { CorrelationId, makeCalls } from "./RemoteCalls.ts"
 import type { RemoteSettings } from "./RemoteOptions.ts"
 
@@ -33,7 +34,8 @@ const correlated = HttpClient.mapRequestEffect((request: HttpClientRequest.HttpC
 export const makeService = Effect.fnUntraced(function* (
   settings: RemoteSettings
 ): Effect.fn.Return<RemoteService, never, HttpClient.HttpClient> {
-  const httpClient = correlated(HttpClient.withScope(yield* HttpClient.HttpClient))
+  const scoped = HttpClient.withScope(yield* HttpClient.HttpClient)
+  const httpClient = correlated(settings.toOwners ? toOwners(scoped, settings.url) : scoped)
   const client = yield* HttpApiClient.makeWith(WalletApi, { httpClient, baseUrl: settings.url }).pipe(
     Effect.provide(
       HttpApiMiddleware.layerClient(Authorization, ({ next, request }) =>

@@ -107,6 +107,7 @@ const golden: { readonly [name: string]: string } = {
   Batch: encodeBatch(batch),
   Reply: encodeReply(reply),
   "Reply.nothing": encodeReply({ node: "node-1", token: null, epochs: [], answers: [] }),
+  "Reply.placed": encodeReply({ ...reply, url: "https://node-1.test", answers: [] }),
   "Reply.completed": encodeReply({
     ...reply,
     answers: [
@@ -118,6 +119,7 @@ const golden: { readonly [name: string]: string } = {
   }),
   Question: encodeCurrentRequest({ walletId, minVersion: -1 }),
   Current: encodeCurrentReply({ _tag: "Current", wallet: richest }),
+  "Current.placed": encodeCurrentReply({ _tag: "Current", wallet: null, url: "https://node-1.test" }),
   "Current.nothing": encodeCurrentReply({ _tag: "Current", wallet: null }),
   "Current.failed": encodeCurrentReply({
     _tag: "Failed",
@@ -162,6 +164,11 @@ describe("calls and answers between nodes", () => {
       wallet: null
     })
     assert.deepStrictEqual(Result.getOrThrow(decodeCurrentReply(golden["Current.elsewhere"]!)), { _tag: "NotOwner" })
+    assert.deepStrictEqual(Result.getOrThrow(decodeCurrentReply(golden["Current.placed"]!)), {
+      _tag: "Current",
+      wallet: null,
+      url: "https://node-1.test"
+    })
   })
 
   it("write a state that several answers share once, and no state that follows from another", () => {
@@ -252,8 +259,9 @@ const replies = FastCheck.record({
   others: FastCheck.array(outcomes, { maxLength: 4 }),
   token: FastCheck.option(FastCheck.string()),
   epochs: FastCheck.array(FastCheck.option(FastCheck.nat())),
-  persisted: FastCheck.boolean()
-}).map(({ epochs, others, persisted, steps, token }): BatchReply => {
+  persisted: FastCheck.boolean(),
+  url: FastCheck.option(FastCheck.webUrl())
+}).map(({ epochs, others, persisted, steps, token, url }): BatchReply => {
   const { log, states } = live(steps)
   const answers = log.map((recorded, index): Answer => ({
     _tag: "Done",
@@ -265,7 +273,8 @@ const replies = FastCheck.record({
     ...(index % 3 === 2 ? { completion: { updatedAt: index, transactions: [{ sent: "s", received: "ř" }] } } : {})
   }))
   const seen: Answer = { _tag: "Seen", version: 0, current: states.at(-1)!, profileVersion: 0, persisted }
-  return { node: "node-1", token, epochs, answers: [...answers, ...others, seen] }
+  const place = url === null ? {} : { url }
+  return { node: "node-1", ...place, token, epochs, answers: [...answers, ...others, seen] }
 })
 
 /** What is written without the schemas, read and written by them. */

@@ -30,6 +30,7 @@ describe("the configuration of a node among several", () => {
         listen: { host: "127.0.0.1", port: 34_431 },
         leaseMillis: 6_000,
         graceMillis: 60_000,
+        nodeUrl: undefined,
         secret: undefined,
         certificates: undefined,
         insecure: false
@@ -64,6 +65,12 @@ describe("the configuration of a node among several", () => {
     ["WALLET_LEASE_GRACE", "2 hours"],
     ["WALLET_CLUSTER_SECRET", "hush-hush-secret"],
     ["WALLET_CLUSTER_SECRET", `secret ${"x".repeat(40)}`],
+    ["WALLET_NODE_URL", "node-1:3000"],
+    ["WALLET_NODE_URL", "ftp://node-1"],
+    ["WALLET_NODE_URL", "http://user:secret@node-1"],
+    ["WALLET_NODE_URL", "https://node-1/"],
+    ["WALLET_NODE_URL", "https://node-1?a=1"],
+    ["WALLET_NODE_URL", "https://node-1\r\nx: y"],
     ["WALLET_CLUSTER_INSECURE", "perhaps"]
   ]
   for (const [name, value] of wrong) {

@@ -174,7 +174,8 @@ export const makeRig = Effect.fnUntraced(function* (options: RigOptions) {
       ...log,
       REDIS_URL: `redis://127.0.0.1:${proxies.redis.port}`,
       WALLET_CLUSTER_ADDRESS: `127.0.0.1:${proxies.peers.port}`,
-      WALLET_CLUSTER_LISTEN: `127.0.0.1:${peerPort}`
+      WALLET_CLUSTER_LISTEN: `127.0.0.1:${peerPort}`,
+      WALLET_NODE_URL: `http://127.0.0.1:${port}`
     }
     return new ClusterNode({ name: `n${index}`, port, proxies, environment, previous: options.previous })
   })

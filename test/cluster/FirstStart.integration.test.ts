@@ -2,19 +2,23 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
+import { haproxyFolder, startBalancer } from "../support/haproxy.ts"
 import { postgresPresent } from "../support/postgres.ts"
 import { redisPresent } from "../support/redis.ts"
 import { defaultClient } from "../faults/FaultClient.ts"
-import { type ClusterNode, makeRig, untilShared } from "./ClusterRig.ts"
+import { remoteEngine } from "../../src/remote/RemoteEngine.ts"
+import { type ClusterRig, makeRig, untilShared } from "./ClusterRig.ts"
 
 interface Answer {
   readonly status: number
   // A test says by what it reads which document it expects.
   // oxlint-disable-next-line typescript/no-explicit-any
   readonly json: any
+  /** Whose wallet it is about. */
+  readonly node: string | null
 }
 
-const send = (node: ClusterNode, method: string, path: string, key?: string, body?: unknown) =>
+const send = (node: { readonly url: string }, method: string, path: string, key?: string, body?: unknown) =>
   Effect.tryPromise(async (signal): Promise<Answer> => {
     const headers = {
       authorization: `Bearer ${defaultClient.apiKey}`,
@@ -22,7 +26,7 @@ const send = (node: ClusterNode, method: string, path: string, key?: string, bod
     }
     const init = { method, headers, signal, ...(body === undefined ? {} : { body: JSON.stringify(body) }) }
     const answer = await fetch(node.url + path, init)
-    return { status: answer.status, json: await answer.json() }
+    return { status: answer.status, json: await answer.json(), node: answer.headers.get("x-wallet-node") }
   })
 
 const until = <E>(answer: Effect.Effect<Answer, E>, holds: (answer: Answer) => boolean) =>
@@ -36,6 +40,76 @@ interface Check {
 
 const ownershipOf = ({ json }: Answer): Check =>
   (json.checks as ReadonlyArray<Check>).find(({ name }) => name === "ownership")!
+
+/** Commands that the nodes have sent to one another so far. */
+const sentOn = ({ nodes }: ClusterRig) =>
+  Effect.map(
+    Effect.forEach(nodes, ({ url }) =>
+      Effect.tryPromise((signal) => fetch(`${url}/metrics`, { signal }).then((answer) => answer.text()))
+    ),
+    (texts) =>
+      texts.reduce((total, text) => total + Number(/^wallet_cluster_commands_total ([0-9]+)/m.exec(text)?.[1] ?? 0), 0)
+  )
+
+/** The page of metrics is made at most once a second. */
+const freshMetrics = Effect.sleep("1100 millis")
+
+/** A client that learns where the owners are sends nothing the long way any more, and is served when one of them dies. */
+const goesToOwners = Effect.fnUntraced(function* (rig: ClusterRig, ids: ReadonlyArray<string>) {
+  const [first, , third] = rig.nodes
+  const engine = yield* remoteEngine({
+    url: first!.url,
+    apiKey: defaultClient.apiKey,
+    toOwners: true,
+    timeout: "2 minutes"
+  })
+  const creditAll = (round: string) =>
+    Effect.forEach(ids, (id) => engine.credit({ walletId: id, amount: 1n, idempotencyKey: `${round}-${id}` }), {
+      concurrency: "unbounded"
+    })
+  yield* creditAll("learned")
+  yield* freshMetrics
+  const before = yield* sentOn(rig)
+  assert.isAbove(before, 0)
+  yield* creditAll("straight")
+  yield* freshMetrics
+  assert.strictEqual(yield* sentOn(rig), before, "nothing was sent on")
+  yield* third!.end("SIGKILL")
+  const answers = yield* creditAll("without")
+  assert.isTrue(answers.every(({ replayed }) => !replayed))
+  yield* third!.start
+  yield* untilShared(rig.nodes)
+})
+
+/** The balancer of the compose file sends to the owner whom the last answer has named, and to others where it is away. */
+const throughBalancer = Effect.fnUntraced(function* (rig: ClusterRig, ids: ReadonlyArray<string>) {
+  const balancer = { url: yield* startBalancer(rig.nodes.map(({ url }) => url)) }
+  const creditAll = (round: string) =>
+    Effect.forEach(
+      ids,
+      (id) =>
+        until(
+          send(balancer, "POST", `/v1/wallets/${id}/credit`, `${round}-${id}`, { amount: "1" }),
+          ({ status }) => status === 201
+        ),
+      { concurrency: "unbounded" }
+    )
+  const told = yield* creditAll("balanced")
+  assert.isTrue(
+    told.every(({ node }) => node === null),
+    "the nodes' names stay inside"
+  )
+  yield* freshMetrics
+  const before = yield* sentOn(rig)
+  yield* creditAll("balanced-straight")
+  yield* freshMetrics
+  assert.strictEqual(yield* sentOn(rig), before, "nothing was sent on")
+  const [, , third] = rig.nodes
+  yield* third!.end("SIGKILL")
+  yield* creditAll("balanced-without")
+  yield* third!.start
+  yield* untilShared(rig.nodes)
+})
 
 describe.skipIf(!postgresPresent || !redisPresent)("three nodes that start at once", () => {
   it.live("are let in by the configured key, and reach each other again after every trouble between them", () =>
@@ -72,6 +146,26 @@ describe.skipIf(!postgresPresent || !redisPresent)("three nodes that start at on
       for (const id of ids) {
         assert.strictEqual((yield* send(first!, "GET", `/v1/wallets/${id}`)).json.balance, "2", "once each")
       }
+      // Each answer names the owner, whoever answers; who goes there is not sent on to another.
+      const places = yield* Effect.forEach(ids, (id) =>
+        Effect.map(send(first!, "GET", `/v1/wallets/${id}`), ({ node }) => node)
+      )
+      assert.deepStrictEqual(new Set(places), new Set(rig.nodes.map(({ url }) => url)))
+      for (const [n, id] of ids.entries()) {
+        const there = { url: places[n]! }
+        const credited = yield* send(there, "POST", `/v1/wallets/${id}/credit`, `there-${id}`, { amount: "1" })
+        const missing = yield* send(first!, "GET", `/v1/wallets/${id}/holds/none`)
+        const body = { from: id, to: ids[(n + 1) % ids.length], amount: "1" }
+        const sent = yield* send(first!, "POST", "/v1/transfers", `sent-${id}`, body)
+        const told = [credited, missing, sent].map(({ node, status }) => [status, node])
+        assert.deepStrictEqual(told, [
+          [201, there.url],
+          [404, there.url],
+          [201, there.url]
+        ])
+      }
+      yield* goesToOwners(rig, ids)
+      if (haproxyFolder !== undefined) yield* throughBalancer(rig, ids)
       // One cannot be asked: the others are ready, and say so.
       yield* second!.proxies.peers.set({ _tag: "Hold" })
       const ready = send(first!, "GET", "/health/ready")

@@ -20,10 +20,11 @@ import { WritePipeline } from "../../src/actors/WritePipeline.ts"
 import * as ClusterCalls from "../../src/cluster/ClusterCalls.ts"
 import * as ClusterOwnership from "../../src/cluster/ClusterOwnership.ts"
 import { OwnerClient, OwnerUnavailable } from "../../src/cluster/OwnerClient.ts"
+import { OwnerUrls } from "../../src/cluster/OwnerUrls.ts"
 import { PeerStatus } from "../../src/cluster/PeerStatus.ts"
 import * as PartitionHandlers from "../../src/cluster/PartitionHandlers.ts"
 import { partitionOf } from "../../src/domain/Partition.ts"
-import { ClusterStatus } from "../../src/engine/ClusterStatus.ts"
+import { ClusterStatus, WalletNodes } from "../../src/engine/ClusterStatus.ts"
 import * as EngineRuntime from "../../src/engine/EngineRuntime.ts"
 import { Reconciler } from "../../src/pipeline/Reconciler.ts"
 import { TransferSaga } from "../../src/engine/TransferSaga.ts"
@@ -69,6 +70,8 @@ export interface LinkedNode {
   readonly log: FaultyLog.FaultyEventStore
   readonly persistence: FaultyRows.FaultyPersistence
   readonly outgoing: () => number
+  /** Where it says that clients reach the owner of a wallet. */
+  readonly urlOf: (walletId: string) => string | undefined
 }
 
 export class Network {
@@ -185,6 +188,7 @@ const startNode = Effect.fnUntraced(function* (
     ),
     Layer.provideMerge(Layer.succeed(OwnerClient, network.owners(index))),
     Layer.provideMerge(EngineRuntime.layerWallets(bounds)),
+    Layer.provideMerge(OwnerUrls.layer(`http://node-${index}.test`)),
     Layer.provideMerge(ClusterOwnership.layer({ partitions }).pipe(Layer.provide(PeerStatus.layer))),
     Layer.provideMerge(NodeIdentity.layer),
     Layer.provideMerge(EventIds.layer),
@@ -212,7 +216,8 @@ const startNode = Effect.fnUntraced(function* (
     handlers,
     log,
     persistence,
-    outgoing: Context.get(services, ClusterCalls.OutgoingCalls).waiting
+    outgoing: Context.get(services, ClusterCalls.OutgoingCalls).waiting,
+    urlOf: Context.get(services, WalletNodes)!.urlOf
   }
   return node
 })

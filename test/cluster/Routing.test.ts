@@ -51,6 +51,19 @@ const linked = (
   )
 
 describe("a wallet of another node", () => {
+  linked("has an owner whose place is known by its answers, also after it has moved", (network, here, there) =>
+    Effect.gen(function* () {
+      const [first, second] = ["http://node-0.test", "http://node-1.test"]
+      assert.deepStrictEqual([there.urlOf("a"), here.urlOf("a")], [first, undefined], "nothing was asked yet")
+      yield* here.engine.getWallet({ walletId: "a" })
+      assert.strictEqual(here.urlOf("a"), first, "by a read")
+      yield* network.handOver("a", 1)
+      assert.strictEqual(here.urlOf("a"), second, "it is its own")
+      yield* credit(there, "a", 7n, "k")
+      assert.strictEqual(there.urlOf("a"), second, "by a command")
+    })
+  )
+
   linked("answers as one of this node's", (network, here, there) =>
     Effect.gen(function* () {
       const first = yield* credit(here, "a", 7n, "k")

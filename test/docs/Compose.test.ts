@@ -113,6 +113,7 @@ describe("docker-compose.yml", () => {
       assert.strictEqual(environment?.["WALLET_CLUSTER_SECRET"], "${WALLET_CLUSTER_SECRET:-}")
       assert.match(environment?.["REDIS_URL"] ?? "", /@redis:6379$/)
       assert.include(balancer?.command?.at(-1), `server ${name} ${name}:3000`)
+      assert.include(balancer?.command?.at(-1), `{ res.hdr(x-wallet-node) ${environment?.["WALLET_NODE_URL"]} }`)
     }
   })
 

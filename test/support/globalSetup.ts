@@ -14,6 +14,7 @@ import { pgBouncerFolder } from "../../bench/servers/PgBouncer.ts"
 import { postgresFolder, startPostgres } from "../../bench/servers/PostgresServer.ts"
 import { redisFolder, startRedis } from "../../bench/servers/RedisServer.ts"
 import { makeMigratedTemplate, makeTemplate } from "./embeddedTemplate.ts"
+import { haproxyFolder } from "./haproxy.ts"
 import { offerLazily } from "./lazyServer.ts"
 
 interface Found {
@@ -64,6 +65,13 @@ const pgBouncer: Found = {
   loss: "the service behind a pooler (install pgbouncer)"
 }
 
+const haproxy: Found = {
+  name: "HAProxy",
+  url: haproxyFolder ?? null,
+  origin: `in ${haproxyFolder ?? ""}`,
+  loss: "the balancer of the compose file, which sends to the owners of wallets (install haproxy)"
+}
+
 interface FoundSearch extends Found {
   /** Where to ask for a server of the run's own; `null`: none can be had here. */
   readonly offer: string | null
@@ -110,6 +118,6 @@ export default async function setup(project: TestProject): Promise<() => Promise
   project.provide("migratedTemplate", migrated)
   project.provide("elasticsearchUrl", search.url === search.offer ? null : search.url)
   project.provide("elasticsearchOffer", search.offer)
-  process.stderr.write(report([sql, leases, log, pgBouncer, search]))
+  process.stderr.write(report([sql, leases, log, pgBouncer, haproxy, search]))
   return () => Effect.runPromise(Scope.close(scope, Exit.void))
 }

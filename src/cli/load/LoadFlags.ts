@@ -127,6 +127,12 @@ export const loadFlags = {
     Flag.withDefault(false)
   ),
   url: Flags.url,
+  toOwners: Flag.Boolean("to-owners").pipe(
+    Flag.withDescription(
+      "Of several nodes that say where they are (WALLET_NODE_URL): send commands straight to the owners of their wallets"
+    ),
+    Flag.withDefault(false)
+  ),
   takeover: Flags.takeover,
   json: Flags.json,
   files: Argument.String("files").pipe(

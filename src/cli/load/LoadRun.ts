@@ -47,7 +47,8 @@ export class LoadFlagsWrong extends Schema.TaggedError<LoadFlagsWrong>()("LoadFl
 const targetOf = ({ apiKey, baseUrl }: RunningService, given: LoadFlags): HttpTargetOptions => ({
   url: new URL(baseUrl),
   apiKey,
-  await: given.await
+  await: given.await,
+  toOwners: given.toOwners
 })
 
 const threadsOf = (place: ServicePlace, given: LoadFlags): LoadThreads | undefined =>

@@ -11,6 +11,7 @@ import { transferInput } from "./TransferInputs.ts"
 import { bodyReader, maxTransferSigns } from "../RequestBody.ts"
 import { RefundTransferBody, TransferBody } from "../api/Schemas.ts"
 import { defaultLimit } from "../api/SchemaValues.ts"
+import { noteWallet } from "../WalletNode.ts"
 import {
   emptyPage,
   mayRefundTransfer,
@@ -41,6 +42,7 @@ export const transferHandlers = HttpApiBuilder.group(
         "send",
         Effect.fnUntraced(function* ({ headers, query, request }) {
           const body = yield* transferBody(request)
+          noteWallet(request, body.legs === undefined ? body.from : body.legs[0]?.from)
           const key = yield* CurrentKey
           const options = yield* commandOptions(headers, query, key)
           yield* maySend(engine, key, body)

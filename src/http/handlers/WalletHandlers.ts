@@ -41,6 +41,7 @@ import {
   mayForce,
   mayLimit
 } from "./CommandOptions.ts"
+import { noteWallet } from "../WalletNode.ts"
 import { statementHandler } from "./StatementHandler.ts"
 
 type Engine = WalletEngine["Service"]
@@ -81,7 +82,9 @@ const createWallet = (engine: Engine, audit: AuditLog["Service"]) =>
     yield* mayLimit(key, body.overdraftLimit)
     yield* mayCreate(key, body)
     const options = yield* commandOptions(headers, query, key)
+    noteWallet(request, body.id)
     const result = yield* limitNamed(audit, key, body.overdraftLimit, engine.createWallet({ ...body, ...options }))
+    noteWallet(request, result.wallet.id)
     return commandReply(201, options.await, result)
   }, respond)
 

@@ -61,6 +61,12 @@ export const headers: Json = {
     schema: { type: "string" },
     example: "0198c1f0-9f6b-7c1e-8d2a-3f4b5c6d7e8f"
   },
+  "X-Wallet-Node": {
+    description:
+      "Of a service of several nodes that say where they are: the one that owns the wallet, of a transfer that of its first source. It is asked there without a way between nodes.",
+    schema: { type: "string", format: "uri" },
+    example: "https://wallet-2.example"
+  },
   "Opening-Balance": { description: "Of a CSV: before its first row.", schema: schemaRef("Sum"), example: "0" },
   "Closing-Balance": { description: "Of a CSV: after its last row.", schema: schemaRef("Sum"), example: "1050" },
   Link: {
@@ -80,6 +86,10 @@ const showsWallet = (path: string, isCommand: boolean): boolean =>
   path === "/v1/wallets/{id}" ||
   (isCommand && (path.startsWith("/v1/wallets") || path === "/v1/transactions/{id}/refund"))
 
+/** Whether its answers name the node of a wallet. */
+const isOfWallet = (path: string, isCommand: boolean): boolean =>
+  path.startsWith("/v1/wallets/{id}") || (isCommand && (path === "/v1/wallets" || path === "/v1/transfers"))
+
 interface Replying {
   readonly path: string
   readonly summary: string
@@ -92,6 +102,7 @@ const headersOf = (status: string, { isCommand, path }: Omit<Replying, "summary"
   ...(isCommand && (status.startsWith("2") || status === "422") ? headerRefs("Idempotency-Replayed") : {}),
   ...(status.startsWith("2") && showsWallet(path, isCommand) ? headerRefs("ETag") : {}),
   ...(retryable.has(status) ? headerRefs("Retry-After") : {}),
+  ...(isOfWallet(path, isCommand) ? headerRefs("X-Wallet-Node") : {}),
   ...(status === "405" ? headerRefs("Allow") : {}),
   ...(status === "200" && path.endsWith("/statement") ? headerRefs("Opening-Balance", "Closing-Balance", "Link") : {})
 })
