@@ -42,7 +42,7 @@ export interface ActorBounds {
   readonly conflictRetries: number
   /**
    * Bytes that the resident wallets take together, by an estimate; beyond it the least recently used idle one
-   * is passivated. An idle one takes about 4 kB, one with all its keys and holds far more.
+   * is passivated. An idle one takes about 2 kB, one with all its keys and holds far more.
    */
   readonly residentBytes: number
   /** A wallet without traffic for so long is passivated, ms. */

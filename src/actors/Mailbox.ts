@@ -105,10 +105,12 @@ export const answer = (envelope: Envelope, effect: Effect.Effect<Reply, ActorErr
   envelope.resume(effect)
 }
 
+const nothing: ReadonlyArray<never> = []
+
 export class Mailbox {
   private messages: Array<Message> = []
   /** The engine's own, before all others: what waits in line may wait for just these. */
-  private urgent: Array<Envelope> = []
+  private urgent: Array<Envelope> | undefined = undefined
   private wake: ((effect: Effect.Effect<void>) => void) | undefined
   bytes = 0
   /** Calls {@link onEnough} when so many messages wait. */
@@ -117,7 +119,7 @@ export class Mailbox {
   onEnough: (() => void) | undefined = undefined
 
   get size(): number {
-    return this.messages.length + this.urgent.length
+    return this.urgent === undefined ? this.messages.length : this.messages.length + this.urgent.length
   }
 
   /** The messages that wait, oldest first. */
@@ -134,23 +136,22 @@ export class Mailbox {
 
   /** Whether what waits may come to an append that can wait: there is a command, and nothing urgent. */
   get mayAppend(): boolean {
-    return this.urgent.length === 0 && this.messages.some(({ _tag }) => _tag === "Envelope")
+    return this.urgent === undefined && this.messages.some(({ _tag }) => _tag === "Envelope")
   }
 
   /** Not counted among the bytes. */
   pushUrgent(envelope: Envelope): void {
-    this.urgent.push(envelope)
+    ;(this.urgent ??= []).push(envelope)
     this.signal()
   }
 
   get hasUrgent(): boolean {
-    return this.urgent.length > 0
+    return this.urgent !== undefined
   }
 
   takeUrgent(): ReadonlyArray<Envelope> {
-    if (this.urgent.length === 0) return this.urgent
-    const taken = this.urgent
-    this.urgent = []
+    const taken = this.urgent ?? nothing
+    this.urgent = undefined
     return taken
   }
 
@@ -188,10 +189,12 @@ export class Mailbox {
    * Rejected: a `Latch`. It is 300 bytes more for every resident wallet, twice the garbage
    * of a wake-up, and cannot tell whether somebody waits at it.
    */
-  readonly park: Effect.Effect<void> = Effect.callback<void>((resume) => {
-    if (this.size > 0) resume(Effect.void)
-    else this.wake = resume
-  })
+  park(): Effect.Effect<void> {
+    return Effect.callback<void>((resume) => {
+      if (this.size > 0) resume(Effect.void)
+      else this.wake = resume
+    })
+  }
 }
 
 /** What waits in all mailboxes of the node: every message goes in and comes out by way of this. */

@@ -7,7 +7,6 @@
  */
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
 import * as Metric from "effect/Metric"
 import * as Option from "effect/Option"
 import { StoreUnavailable } from "../stores/StoreError.ts"
@@ -95,6 +94,39 @@ export interface SupervisionOptions {
   readonly fork: (effect: Effect.Effect<void>) => unknown
 }
 
+/**
+ * The steps of an actor's fiber, for `Effect.whileLoop`: one object where three closures would stay in memory. The fiber
+ * that has loaded the wallet is not the one that waits: its stack has grown, and would never shrink.
+ */
+class Turns {
+  private readonly actor: WalletActor
+  private readonly supervision: Supervision
+  private isFirst: boolean
+  /** Another fiber goes on. */
+  isHandedOver = false
+
+  constructor(actor: WalletActor, supervision: Supervision, isFirst: boolean) {
+    this.actor = actor
+    this.supervision = supervision
+    this.isFirst = isFirst
+  }
+
+  while(): boolean {
+    return !this.isHandedOver && !this.actor.stopped
+  }
+
+  body(): Effect.Effect<void> {
+    const { actor, supervision } = this
+    if (supervision.hasWork(actor)) return supervision.turn(actor)
+    if (!this.isFirst) return actor.mailbox.park()
+    this.isHandedOver = true
+    supervision.fork(actor, false)
+    return Effect.void
+  }
+
+  step(): void {}
+}
+
 export class Supervision {
   private readonly options: SupervisionOptions
 
@@ -104,13 +136,30 @@ export class Supervision {
 
   /** Into memory and to work. */
   start(actor: WalletActor, now: number): void {
-    const { fork, residency } = this.options
-    residency.enter(actor, now)
-    fork(
-      Effect.ensuring(
-        this.supervise(actor),
-        Effect.sync(() => this.abandon(actor))
+    this.options.residency.enter(actor, now)
+    this.fork(actor, true)
+  }
+
+  /** `isFirst`: it has to load its wallet. */
+  fork(actor: WalletActor, isFirst: boolean): void {
+    const turns = new Turns(actor, this, isFirst)
+    this.options.fork(
+      Effect.onExit(Effect.whileLoop(turns), () =>
+        turns.isHandedOver ? Effect.void : Effect.sync(() => this.abandon(actor))
       )
+    )
+  }
+
+  /** Whether its fiber has something to do before it waits for a message. */
+  hasWork(actor: WalletActor): boolean {
+    return actor.mailbox.size > 0 || actor.borrowed !== undefined || this.options.residency.busy.has(actor)
+  }
+
+  /** Until there is nothing to do. While a fiber waits for a message it holds nothing of this: no generator, no state. */
+  turn(actor: WalletActor): Effect.Effect<void> {
+    return Effect.catchCause(
+      Effect.gen(() => this.run(actor)),
+      (cause) => this.failed(actor, cause)
     )
   }
 
@@ -129,13 +178,6 @@ export class Supervision {
       if (actor.pending === undefined) awaiting.delete(actor)
     }
   }
-
-  private readonly supervise = Effect.fnUntraced({ self: this }, function* (this: Supervision, actor: WalletActor) {
-    while (!actor.stopped) {
-      const exit = yield* Effect.exit(Effect.gen(() => this.run(actor)))
-      if (Exit.isFailure(exit)) yield* this.failed(actor, exit.cause)
-    }
-  });
 
   private *run(actor: WalletActor): Effect.fn.Return<void, ActorError> {
     const { context, residency, totals } = this.options
@@ -162,8 +204,7 @@ export class Supervision {
         continue
       }
       residency.rest(actor)
-      if (actor.stopped) return
-      yield* mailbox.park
+      return
     }
   }
 

@@ -38,7 +38,7 @@ describe("a mailbox", () => {
     Effect.gen(function* () {
       const mailbox = new Mailbox()
       mailbox.push(envelope(1))
-      yield* mailbox.park
+      yield* mailbox.park()
       assert.isFalse(mailbox.isParked)
     })
   )
@@ -46,12 +46,12 @@ describe("a mailbox", () => {
   it.effect("wakes its reader by a message and by a bare signal", () =>
     Effect.gen(function* () {
       const mailbox = new Mailbox()
-      const reader = yield* Effect.forkChild(mailbox.park, { startImmediately: true })
+      const reader = yield* Effect.forkChild(mailbox.park(), { startImmediately: true })
       assert.isTrue(mailbox.isParked)
       mailbox.push(envelope(1))
       yield* Fiber.join(reader)
       mailbox.take(1)
-      const again = yield* Effect.forkChild(mailbox.park, { startImmediately: true })
+      const again = yield* Effect.forkChild(mailbox.park(), { startImmediately: true })
       mailbox.signal()
       yield* Fiber.join(again)
     })

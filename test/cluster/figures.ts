@@ -38,6 +38,10 @@ const flags = {
   stores: Flag.Literals("stores", ["postgres", "both"]).pipe(Flag.withDefault("postgres" as const)),
   seconds: Flag.Int("seconds").pipe(Flag.withDescription("Of each load"), Flag.withDefault(8)),
   connections: Flag.Int("connections").pipe(Flag.withDescription("Of the throughput"), Flag.withDefault(64)),
+  toOwners: Flag.Boolean("to-owners").pipe(
+    Flag.withDescription("Each node is asked for its own wallets, as by clients who have learned where these are"),
+    Flag.withDefault(false)
+  ),
   wallets: Flag.Int("wallets").pipe(Flag.withDescription("Of the loads"), Flag.withDefault(10_000)),
   many: Flag.Int("many").pipe(Flag.withDescription("Wallets to touch once each"), Flag.withDefault(1_000_000))
 }
@@ -94,7 +98,8 @@ const redisCommands = ({ redis }: ClusterRig) =>
 
 interface Spread {
   readonly connections: number
-  readonly wallets: ReadonlyArray<string>
+  /** Those that a node is asked for; each begins elsewhere. */
+  readonly wallets: (node: ClusterNode, index: number) => ReadonlyArray<string>
   readonly seconds: number
 }
 
@@ -105,8 +110,8 @@ const credits = Effect.fnUntraced(function* (nodes: ReadonlyArray<ClusterNode>, 
   const run = ++runs
   const reports = yield* Effect.forEach(
     nodes,
-    ({ url }, index) => {
-      const { hostname, port } = new URL(url)
+    (node, index) => {
+      const { hostname, port } = new URL(node.url)
       const share = Math.ceil(given.connections / nodes.length)
       return runHttpLoad({
         host: hostname,
@@ -119,8 +124,7 @@ const credits = Effect.fnUntraced(function* (nodes: ReadonlyArray<ClusterNode>, 
           "idempotency-key": `run${run}-${index}-{n}`
         },
         body: '{"amount":"1"}',
-        // Each begins elsewhere.
-        wallets: [...given.wallets.slice(index * 997), ...given.wallets.slice(0, index * 997)],
+        wallets: given.wallets(node, index),
         connections: share,
         warmup: 2_000,
         duration: given.seconds * 1_000
@@ -137,6 +141,18 @@ const credits = Effect.fnUntraced(function* (nodes: ReadonlyArray<ClusterNode>, 
 })
 
 const names = (count: number): ReadonlyArray<string> => Array.from({ length: count }, (_, index) => `f${index}`)
+
+const turned = (wallets: ReadonlyArray<string>, by: number): ReadonlyArray<string> => [
+  ...wallets.slice(by),
+  ...wallets.slice(0, by)
+]
+
+/** Whether a wallet is the node's own. */
+const ownedBy = Effect.fnUntraced(function* (node: ClusterNode, { partitions }: ClusterRig) {
+  const view = yield* clusterOf(node)
+  const owned = new Set(view?.node.owned.map(({ partition }) => partition))
+  return (id: string) => owned.has(partitionOf(id, partitions))
+})
 
 const say = (figure: string, values: object) => Console.log(JSON.stringify({ figure, ...values }))
 
@@ -157,12 +173,16 @@ const counters = [
   "wallet_commits_appended_total"
 ] as const
 
-const throughput = Effect.fnUntraced(function* ({ connections, seconds, stores, wallets }: Given, nodes: number) {
+const throughput = Effect.fnUntraced(function* (given: Given, nodes: number) {
+  const { connections, seconds, stores, toOwners, wallets } = given
   const rig = yield* started(stores, nodes)
   yield* makeWallets(rig.nodes, wallets)
   const before = yield* Effect.forEach(counters, (name) => total(rig.nodes, name))
   const [redisBefore, startedAt] = [yield* redisCommands(rig), performance.now()]
-  const measured = yield* credits(rig.nodes, { connections, wallets: names(wallets), seconds })
+  const own = yield* Effect.forEach(rig.nodes, (node) => ownedBy(node, rig))
+  const all = names(wallets)
+  const asked = (_: ClusterNode, index: number) => (toOwners ? all.filter(own[index]!) : turned(all, index * 997))
+  const measured = yield* credits(rig.nodes, { connections, wallets: asked, seconds })
   const took = (performance.now() - startedAt) / 1_000
   const [messages = 0, remote = 0, appends = 0, commits = 0] = (yield* Effect.forEach(counters, (name) =>
     total(rig.nodes, name)
@@ -172,6 +192,7 @@ const throughput = Effect.fnUntraced(function* ({ connections, seconds, stores, 
     nodes,
     stores,
     connections,
+    toOwners,
     wallets,
     ...measured,
     remoteCommands: remote,
@@ -188,12 +209,14 @@ const distance = Effect.fnUntraced(function* ({ seconds, stores, wallets }: Give
   const rig = yield* started(stores, 3)
   yield* makeWallets(rig.nodes, wallets)
   const [node] = rig.nodes
-  const view = yield* clusterOf(node!)
-  const owned = new Set(view?.node.owned.map(({ partition }) => partition))
-  const isNear = (id: string) => owned.has(partitionOf(id, rig.partitions))
+  const isNear = yield* ownedBy(node!, rig)
   for (const connections of [1, 64]) {
-    const near = yield* credits([node!], { connections, wallets: names(wallets).filter(isNear), seconds })
-    const far = yield* credits([node!], { connections, wallets: names(wallets).filter((id) => !isNear(id)), seconds })
+    const near = yield* credits([node!], { connections, wallets: () => names(wallets).filter(isNear), seconds })
+    const far = yield* credits([node!], {
+      connections,
+      wallets: () => names(wallets).filter((id) => !isNear(id)),
+      seconds
+    })
     yield* say("distance", { connections, stores, near, far })
   }
 }, Effect.scoped)
