@@ -102,6 +102,7 @@ class Turns {
   private readonly actor: WalletActor
   private readonly supervision: Supervision
   private isFirst: boolean
+  hasBegun = false
   /** Another fiber goes on. */
   isHandedOver = false
 
@@ -112,6 +113,7 @@ class Turns {
   }
 
   while(): boolean {
+    this.hasBegun = true
     return !this.isHandedOver && !this.actor.stopped
   }
 
@@ -119,8 +121,9 @@ class Turns {
     const { actor, supervision } = this
     if (supervision.hasWork(actor)) return supervision.turn(actor)
     if (!this.isFirst) return actor.mailbox.park()
-    this.isHandedOver = true
-    supervision.fork(actor, false)
+    this.isFirst = false
+    // A node that is closing starts no fiber: then this one waits.
+    this.isHandedOver = supervision.fork(actor, false).hasBegun
     return Effect.void
   }
 
@@ -140,14 +143,15 @@ export class Supervision {
     this.fork(actor, true)
   }
 
-  /** `isFirst`: it has to load its wallet. */
-  fork(actor: WalletActor, isFirst: boolean): void {
+  /** Starts a fiber at once. `isFirst`: it has to load its wallet. */
+  fork(actor: WalletActor, isFirst: boolean): Turns {
     const turns = new Turns(actor, this, isFirst)
     this.options.fork(
       Effect.onExit(Effect.whileLoop(turns), () =>
         turns.isHandedOver ? Effect.void : Effect.sync(() => this.abandon(actor))
       )
     )
+    return turns
   }
 
   /** Whether its fiber has something to do before it waits for a message. */
