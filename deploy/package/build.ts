@@ -59,6 +59,8 @@ const scripts = async (): Promise<void> => {
     dir: dist,
     format: "esm",
     chunkFileNames: "parts/[name]-[hash].js",
+    // Else it is a part with what nearly the same doors use, and the client alone would bring all of that.
+    codeSplitting: { groups: [{ name: "OwnerRoutes", test: /http\/api\/OwnerRoutes\.ts$/ }] },
     comments: { annotation: true, jsdoc: false, legal: false },
     minify: { compress: { keepNames: named }, mangle: { keepNames: true }, codegen: { removeWhitespace: true } }
   })
