@@ -55,8 +55,11 @@ describe("the kit finds", () => {
     const velocity = Policies.velocity({ amount: 60n, per: "30 seconds" })
     const short = { ...velocity, facts: { ...velocity.facts!, reachMillis: 100 } }
     const laws = [velocityLaw({ amount: 60, perMillis: 30_000 })]
-    assert.isNotEmpty(simulatePolicy(short, { from: 2, seeds: 1, laws }).failures)
-    assert.deepStrictEqual(simulatePolicy(velocity, { from: 2, seeds: 1, laws }).failures, [])
+    // Whether a seed shows it depends on who is first, which any change of the engine may change: one in four does.
+    const shows = (seed: number) => simulatePolicy(short, { from: seed, seeds: 1, laws }).failures.length > 0
+    const seed = Array.from({ length: 40 }, (_, n) => n + 4).find(shows)
+    assert.isDefined(seed)
+    assert.deepStrictEqual(simulatePolicy(velocity, { from: seed, seeds: 1, laws }).failures, [])
   })
 
   it("a law that does not hold", { timeout }, () => {
