@@ -5,6 +5,7 @@ import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 import type { Await } from "../engine/EngineApi.ts"
+import { OwnerRoutes } from "../http/api/OwnerRoutes.ts"
 import { legsOf } from "./EngineTarget.ts"
 import { HttpConnection, type HttpReply } from "./HttpConnection.ts"
 import type { KeyedCommand, LoadCommand } from "./LoadCommand.ts"
@@ -17,7 +18,6 @@ import {
   ReadFailed,
   type Usage
 } from "./LoadTarget.ts"
-import { OwnerRoutes } from "../http/api/OwnerRoutes.ts"
 import { judgeFailure, judgeStatus } from "./Outcome.ts"
 
 export interface HttpTargetOptions {

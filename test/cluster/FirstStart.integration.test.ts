@@ -2,11 +2,11 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
+import { remoteEngine } from "../../src/remote/RemoteEngine.ts"
 import { haproxyFolder, startBalancer } from "../support/haproxy.ts"
 import { postgresPresent } from "../support/postgres.ts"
 import { redisPresent } from "../support/redis.ts"
 import { defaultClient } from "../faults/FaultClient.ts"
-import { remoteEngine } from "../../src/remote/RemoteEngine.ts"
 import { type ClusterRig, makeRig, untilShared } from "./ClusterRig.ts"
 
 interface Answer {
