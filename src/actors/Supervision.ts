@@ -7,6 +7,7 @@
  */
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
+import type * as Fiber from "effect/Fiber"
 import * as Metric from "effect/Metric"
 import * as Option from "effect/Option"
 import { StoreUnavailable } from "../stores/StoreError.ts"
@@ -91,7 +92,7 @@ export interface SupervisionOptions {
   readonly totals: MailboxTotals
   /** Wallets with callers that wait for Persistence. */
   readonly awaiting: Set<WalletActor>
-  readonly fork: (effect: Effect.Effect<void>) => unknown
+  readonly fork: (effect: Effect.Effect<void>) => Fiber.Fiber<void>
 }
 
 /**
@@ -122,8 +123,7 @@ class Turns {
     if (supervision.hasWork(actor)) return supervision.turn(actor)
     if (!this.isFirst) return actor.mailbox.park()
     this.isFirst = false
-    // A node that is closing starts no fiber: then this one waits.
-    this.isHandedOver = supervision.fork(actor, false).hasBegun
+    this.isHandedOver = supervision.fork(actor, false)
     return Effect.void
   }
 
@@ -143,15 +143,16 @@ export class Supervision {
     this.fork(actor, true)
   }
 
-  /** Starts a fiber at once. `isFirst`: it has to load its wallet. */
-  fork(actor: WalletActor, isFirst: boolean): Turns {
+  /** `isFirst`: it has to load its wallet. Whether there is a fiber: a node that is closing starts none. */
+  fork(actor: WalletActor, isFirst: boolean): boolean {
     const turns = new Turns(actor, this, isFirst)
-    this.options.fork(
+    const fiber = this.options.fork(
       Effect.onExit(Effect.whileLoop(turns), () =>
         turns.isHandedOver ? Effect.void : Effect.sync(() => this.abandon(actor))
       )
     )
-    return turns
+    // It may be scheduled and not begun yet.
+    return turns.hasBegun || fiber.pollUnsafe() === undefined
   }
 
   /** Whether its fiber has something to do before it waits for a message. */

@@ -63,7 +63,7 @@ export class BatchReplies {
   ): Effect.Effect<void> {
     let count = 0
     for (const { calls, queue } of parts) {
-      this.nodes.delete(queue.partition)
+      this.forget(queue.partition)
       queue.endSending()
       for (const call of calls) {
         if (delivered) call.isInDoubt = true
@@ -78,6 +78,12 @@ export class BatchReplies {
     )
   }
 
+  /** Whoever has answered for it before is its owner no more, or away. */
+  private forget(partition: number): void {
+    this.nodes.delete(partition)
+    this.context.urls.told(partition, undefined)
+  }
+
   /** `partition`: whose owner was asked. */
   received(parts: ReadonlyArray<BatchPart>, reply: BatchReply, partition: number): Effect.Effect<void> {
     const pending: Array<PendingCall> = []
@@ -85,7 +91,7 @@ export class BatchReplies {
     let bounced = 0
     parts.forEach(({ calls, queue }, part) => {
       const epoch = reply.epochs[part] ?? null
-      if (epoch === null) this.nodes.delete(queue.partition)
+      if (epoch === null) this.forget(queue.partition)
       else {
         this.nodes.set(queue.partition, reply.node)
         this.context.urls.told(queue.partition, reply.url)

@@ -50,12 +50,17 @@ const makeCurrent = (context: {
 }) => {
   const { bounds, clock, owners, ownership, registry, urls } = context
 
+  const nobody = (partition: number) => {
+    urls.told(partition, undefined)
+    return noAnswer
+  }
+
   const remote = Effect.fnUntraced(function* (walletId: string, minVersion: number, partition: number) {
     if (owners.isLocal(partition)) return noAnswer
     const answered = yield* Effect.result(owners.current(partition, encodeCurrentRequest({ walletId, minVersion })))
-    if (Result.isFailure(answered)) return noAnswer
+    if (Result.isFailure(answered)) return nobody(partition)
     const reply = decodeCurrentReply(answered.success)
-    if (Result.isFailure(reply)) return noAnswer
+    if (Result.isFailure(reply)) return nobody(partition)
     switch (reply.success._tag) {
       case "Current":
         urls.told(partition, reply.success.url)
@@ -64,7 +69,7 @@ const makeCurrent = (context: {
         return yield* reply.success.error
       case "NotOwner":
       case "Defect":
-        return noAnswer
+        return nobody(partition)
     }
   })
 

@@ -8,6 +8,7 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import type * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
+import { isNodeUrl } from "../domain/NodeUrl.ts"
 import { secretOf } from "../engine/EngineStores.ts"
 import { isRedisUrl } from "./redis/LeaseConfig.ts"
 
@@ -76,13 +77,6 @@ const address = (name: string): Config.Config<Option.Option<NodeAddress>> =>
   Config.option(Config.schema(addressText, name)).pipe(
     Config.map((text) => Option.flatMap(text, (given) => Option.fromNullishOr(addressOf(given))))
   )
-
-/** It goes into a header as it is. */
-const isNodeUrl = (text: string): boolean => {
-  if (!/^https?:\/\/[\x21-\x7e]{1,240}$/.test(text) || !URL.canParse(text)) return false
-  const { hash, password, search, username } = new URL(text)
-  return username + password + search + hash === "" && !text.endsWith("/")
-}
 
 const nodeUrlText = Schema.String.check(
   Schema.makeFilter(isNodeUrl, { expected: "http://host:port or https://host:port, without a slash at its end" })

@@ -6,13 +6,14 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { Ownership } from "../actors/Ownership.ts"
+import { isNodeUrl } from "../domain/NodeUrl.ts"
 import { partitionOf } from "../domain/Partition.ts"
 import { WalletNodes } from "../engine/ClusterStatus.ts"
 
 interface Service {
   /** Of this node; `undefined`: it tells none. */
   readonly own: string | undefined
-  /** What its owner has told, with an answer of its own. */
+  /** What its owner has told, with an answer of its own; `undefined`: nothing, or there was no answer. */
   readonly told: (partition: number, url: string | undefined) => void
 }
 
@@ -28,7 +29,8 @@ export class OwnerUrls extends Context.Service<OwnerUrls, Service>()("effect-wal
           return epochOf(partition) === undefined ? urls[partition] : own
         }
         const told = (partition: number, url: string | undefined) => {
-          urls[partition] = url
+          if (url === urls[partition]) return
+          urls[partition] = url !== undefined && isNodeUrl(url) ? url : undefined
         }
         return Context.make(OwnerUrls, { own, told }).pipe(Context.add(WalletNodes, { urlOf }))
       })

@@ -34,7 +34,8 @@ export const makeWalletNode = Effect.map(WalletNodes, (nodes) => {
     Effect.withFiber((fiber) => {
       const request = Context.getUnsafe(fiber.context, HttpServerRequest.HttpServerRequest)
       return Effect.map(effect, (response) => {
-        const walletId = walletOf(request)
+        // Whoever has no key, or one that may not do this, is not told where the nodes are.
+        const walletId = response.status === 401 || response.status === 403 ? undefined : walletOf(request)
         const url = walletId === undefined ? undefined : nodes.urlOf(walletId)
         return url === undefined ? response : HttpServerResponse.setHeader(response, walletNodeHeader, url)
       })

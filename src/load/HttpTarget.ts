@@ -201,31 +201,30 @@ const maxRoutes = 1_000_000
 
 /** Requests about wallets: to the service, or to the owners that its answers name. */
 const doorsOf = ({ apiKey, toOwners, url }: HttpTargetOptions) => {
-  const base = url.href.replace(/\/+$/, "")
   const service = new Door(url, apiKey)
   const nodes = new Map<string, Door>()
-  const routes = new OwnerRoutes(base, maxRoutes)
+  const routes = new OwnerRoutes(url.href, maxRoutes)
   const doorOf = (node: string) => {
     let door = nodes.get(node)
     if (door === undefined) nodes.set(node, (door = new Door(new URL(node), apiKey)))
     return door
   }
-  const about: (walletId: string, ...request: Parameters<Door["request"]>) => ReturnType<Door["request"]> =
-    toOwners !== true
-      ? (_walletId, ...request) => service.request(...request)
-      : (walletId, ...request) =>
-          Effect.suspend(() => {
-            const node = routes.of(walletId)
-            const asked = node === undefined ? service.request(...request) : doorOf(node).request(...request)
-            const answered = Effect.tap(asked, ({ head, status }) =>
-              Effect.sync(() => routes.answered(walletId, node, status, nodeIn.exec(head)?.[1]))
-            )
-            return node === undefined
-              ? answered
-              : Effect.tapError(answered, () => Effect.sync(() => routes.forget(node)))
-          })
+  const about = (walletId: string | undefined, ...request: Parameters<Door["request"]>): ReturnType<Door["request"]> =>
+    toOwners !== true || walletId === undefined
+      ? service.request(...request)
+      : Effect.suspend(() => {
+          const node = routes.of(walletId)
+          const asked = node === undefined ? service.request(...request) : doorOf(node).request(...request)
+          const answered = Effect.tap(asked, ({ head, status }) =>
+            Effect.sync(() => routes.answered(walletId, status, nodeIn.exec(head)?.[1]))
+          )
+          return node === undefined ? answered : Effect.tapError(answered, () => Effect.sync(() => routes.fail(node)))
+        })
   return { service, about, close: () => [service, ...nodes.values()].forEach((door) => door.close()) }
 }
+
+/** By the path or the body of its request; answers to a refund, which is of a transaction, name no node. */
+const aboutOf = (command: LoadCommand): string | undefined => (command._tag === "Refund" ? undefined : command.walletId)
 
 const nodeIn = /\r\nx-wallet-node: *(\S+)/i
 
@@ -270,10 +269,8 @@ export const layerHttp = (options: HttpTargetOptions): Layer.Layer<LoadTarget> =
       return {
         send: (caller, command, key) => {
           const [method, path, body] = requestOf(command, key)
-          const sent =
-            method === "GET"
-              ? doors.about(command.walletId, caller, method, path, "", body)
-              : doors.about(command.walletId, caller, method, path + wait, `${post}idempotency-key: ${key}\r\n`, body)
+          const [to, more] = method === "GET" ? [path, ""] : [path + wait, `${post}idempotency-key: ${key}\r\n`]
+          const sent = doors.about(aboutOf(command), caller, method, to, more, body)
           return Effect.match(sent, { onSuccess: replyOf, onFailure: failed })
         },
         sendBatch: (caller, commands) =>

@@ -69,7 +69,8 @@ describe("the configuration of a node among several", () => {
     ["WALLET_NODE_URL", "ftp://node-1"],
     ["WALLET_NODE_URL", "http://user:secret@node-1"],
     ["WALLET_NODE_URL", "https://node-1/"],
-    ["WALLET_NODE_URL", "https://node-1?a=1"],
+    ["WALLET_NODE_URL", "https://node-1?"],
+    ["WALLET_NODE_URL", "http://a,b"],
     ["WALLET_NODE_URL", "https://node-1\r\nx: y"],
     ["WALLET_CLUSTER_INSECURE", "perhaps"]
   ]

@@ -101,40 +101,67 @@ describe("requests to owners", () => {
     })
   )
 
-  it.effect("forget a node that answers 503, that is not waited for, and that is the owner no more", () =>
+  it("know https however its base is written, and where it is none take no http", () => {
+    const taken = (own: string, named: string) => {
+      const routes = new OwnerRoutes(own)
+      routes.answered("a", 200, named)
+      return routes.of("a") !== undefined
+    }
+    for (const own of ["HTTPS://wallets.test", "https://wallets.test", "", "/api"]) {
+      assert.isFalse(taken(own, "http://node-1.test"), own)
+      assert.isTrue(taken(own, node), own)
+    }
+    assert.isTrue(taken("HTTP://wallets.test", "http://node-1.test"))
+  })
+
+  it.effect("forget the owner of a wallet that answers 503, that is not waited for, or that is it no more", () =>
     Effect.gen(function* () {
       let answer: Answer = { node }
       const { asked, client } = recorded(() => answer)
-      const last = Effect.map(client.execute(get("/v1/wallets/a")), ({ status }) => [asked.at(-1), status])
-      const direct = `${node}/v1/wallets/a`
-      const around = `${base}/v1/wallets/a`
-      yield* last
+      const last = (id: string) =>
+        Effect.map(client.execute(get(`/v1/wallets/${id}`)), ({ status }) => [asked.at(-1), status])
+      const [direct, around] = [`${node}/v1/wallets/a`, `${base}/v1/wallets/a`]
+      yield* last("a")
+      yield* last("b")
       answer = { status: 503, node }
-      assert.deepStrictEqual(yield* last, [direct, 503], "the answer is for the caller")
+      assert.deepStrictEqual(yield* last("a"), [direct, 503], "the answer is for the caller")
+      assert.deepStrictEqual(yield* last("a"), [around, 503], "who is there is not learned from it")
       answer = { node }
-      assert.deepStrictEqual(yield* last, [around, 200])
+      assert.deepStrictEqual(yield* last("a"), [around, 200])
+      assert.deepStrictEqual(yield* last("b"), [`${node}/v1/wallets/b`, 200], "the others know their owner still")
       answer = "silent"
       const waiting = yield* Effect.forkChild(client.execute(get("/v1/wallets/a")), { startImmediately: true })
       yield* Fiber.interrupt(waiting)
       assert.strictEqual(asked.at(-1), direct)
       answer = { node }
-      assert.deepStrictEqual(yield* last, [around, 200])
+      assert.deepStrictEqual(yield* last("a"), [around, 200])
       const other = "https://node-2.test"
       answer = { node: other }
-      assert.deepStrictEqual(yield* last, [direct, 200])
-      assert.deepStrictEqual(yield* last, [`${other}/v1/wallets/a`, 200])
+      assert.deepStrictEqual(yield* last("a"), [direct, 200])
+      assert.deepStrictEqual(yield* last("a"), [`${other}/v1/wallets/a`, 200])
       answer = {}
-      yield* last
-      assert.deepStrictEqual(yield* last, [around, 200], "nobody is named any more")
+      yield* last("a")
+      assert.deepStrictEqual(yield* last("a"), [around, 200], "nobody is named any more")
+    })
+  )
+
+  it.effect("pass over a node that has failed for a while, though answers name it", () =>
+    Effect.gen(function* () {
+      const { asked, client } = recorded((url) => (url.startsWith(node) ? "lost" : { node }))
+      const direct = () => asked.filter((url) => url.startsWith(node)).length
+      for (let n = 0; n < 60; n++) yield* client.execute(get("/v1/wallets/a"))
+      assert.strictEqual(direct(), 1)
+      for (let n = 0; n < 60; n++) yield* client.execute(get("/v1/wallets/a"))
+      assert.strictEqual(direct(), 2, "then it is tried again")
     })
   )
 
   it("keeps the latest wallets in mind and no more", () => {
     const routes = new OwnerRoutes("http://wallets.test", 2)
-    for (const id of ["a", "b", "c"]) routes.answered(id, undefined, 200, node)
+    for (const id of ["a", "b", "a", "c"]) routes.answered(id, 200, node)
     assert.deepStrictEqual(
       ["a", "b", "c"].map((id) => routes.of(id)),
-      [undefined, node, node]
+      [node, undefined, node]
     )
   })
 })

@@ -1,14 +1,15 @@
 /**
  * Requests about a wallet, straight to the node that owns it: answers name that node (`X-Wallet-Node`), the next
  * request about the wallet is sent there, and the hop between nodes is saved. What is known is a hint: a node that is
- * not the owner any more asks the owner, and names it. One that fails is forgotten, and its request goes where all
- * others go.
+ * not the owner any more asks the owner, and names it. Where its connection fails the request goes where all others go,
+ * and it is not asked for a while.
  *
  * The API key goes with the requests, to nodes that the service itself names, and from https never to http.
  */
 import * as Effect from "effect/Effect"
 import * as HttpClient from "effect/http/HttpClient"
 import * as HttpClientRequest from "effect/http/HttpClientRequest"
+import { isNodeUrl } from "../../domain/NodeUrl.ts"
 
 /** Wallets whose owners are kept in mind, the latest; some 150 bytes each. */
 const defaultWallets = 10_000
@@ -18,8 +19,8 @@ export const walletNodeHeader = "x-wallet-node"
 
 const ofPath = /^\/v1\/wallets\/([A-Za-z0-9_-]{1,64})(?:[/?]|$)/
 
-/** The first in a body's text: the source, or that of the first leg. */
-const ofTransfer = /"from":"([A-Za-z0-9_-]{1,64})"/
+/** As our own client writes a body; any other goes the long way. */
+const ofTransfer = /^\{"(?:legs":\[\{")?from":"([A-Za-z0-9_-]{1,64})"/
 
 /** What a request is about, by its path below the service's address; `undefined`: no single wallet. */
 const walletOf = (path: string, request: HttpClientRequest.HttpClientRequest): string | undefined => {
@@ -30,43 +31,73 @@ const walletOf = (path: string, request: HttpClientRequest.HttpClientRequest): s
   return ofTransfer.exec(body.text ?? new TextDecoder().decode(body.body))?.[1]
 }
 
-/** Where the nodes are that own wallets, as answers have told. */
-export class OwnerRoutes {
-  private readonly base: string
-  private readonly maxWallets: number
-  private readonly nodes = new Map<string, string>()
+/** So many answers that name a node are passed over when its connection has failed: it may be named while it is gone. */
+const answersPassedOver = 64
 
-  /** `base`: where the service is, without a slash at its end. */
+interface Node {
+  readonly url: string
+  isGone: boolean
+}
+
+/** Where the nodes are that own wallets, as answers have told. All is O(1). */
+export class OwnerRoutes {
+  private readonly mayBePlain: boolean
+  private readonly maxWallets: number
+  /** The latest used last. */
+  private readonly owners = new Map<string, Node>()
+  private readonly nodes = new Map<string, Node>()
+  /** Nodes whose connection has failed, with how many answers may still name them in vain. */
+  private readonly shunned = new Map<string, number>()
+
+  /** `base`: where the service is. */
   constructor(base: string, maxWallets = defaultWallets) {
-    this.base = base
+    this.mayBePlain = URL.canParse(base) && new URL(base).protocol === "http:"
     this.maxWallets = maxWallets
   }
 
   /** `undefined`: not known. */
   of(walletId: string): string | undefined {
-    return this.nodes.get(walletId)
+    const node = this.owners.get(walletId)
+    if (node === undefined || node.isGone) return undefined
+    return node.url
   }
 
-  /** What `asked` has answered, `undefined`: the service; `named`: by the header of its answer. */
-  answered(walletId: string, asked: string | undefined, status: number, named: string | undefined): void {
-    if (asked !== undefined && status === 503) return this.forget(asked)
-    if (named === this.nodes.get(walletId)) return
-    this.nodes.delete(walletId)
-    if (named === undefined || !this.isSound(named)) return
-    this.nodes.set(walletId, named)
-    if (this.nodes.size > this.maxWallets) for (const oldest of this.nodes.keys()) return void this.nodes.delete(oldest)
+  /** `named`: by the header of an answer about the wallet. One that fails says nothing of who is there. */
+  answered(walletId: string, status: number, named: string | undefined): void {
+    this.owners.delete(walletId)
+    if (named === undefined || status >= 500) return
+    const node = this.nodes.get(named) ?? this.learned(named)
+    if (node === undefined) return
+    this.owners.set(walletId, node)
+    if (this.owners.size > this.maxWallets) for (const oldest of this.owners.keys()) return this.forget(oldest)
   }
 
-  /** It has not answered, or says that it cannot. */
-  forget(node: string): void {
-    for (const [walletId, known] of this.nodes) if (known === node) this.nodes.delete(walletId)
+  /** Whether its owner is still there is not known. */
+  forget(walletId: string): void {
+    this.owners.delete(walletId)
   }
 
-  private isSound(node: string): boolean {
-    if (!URL.canParse(node)) return false
-    const { hash, password, protocol, search, username } = new URL(node)
-    if (username + password + search + hash !== "" || node.endsWith("/")) return false
-    return protocol === "https:" || (protocol === "http:" && !this.base.startsWith("https:"))
+  /** The node's connection has failed. */
+  fail(url: string): void {
+    const node = this.nodes.get(url)
+    if (node === undefined) return
+    node.isGone = true
+    this.nodes.delete(url)
+    this.shunned.set(url, answersPassedOver)
+  }
+
+  private learned(url: string): Node | undefined {
+    const passedOver = this.shunned.get(url)
+    if (passedOver !== undefined) {
+      if (passedOver > 1) this.shunned.set(url, passedOver - 1)
+      else this.shunned.delete(url)
+      return undefined
+    }
+    // Never from https to http.
+    if (!isNodeUrl(url) || !(url.startsWith("https:") || this.mayBePlain)) return undefined
+    const node = { url, isGone: false }
+    this.nodes.set(url, node)
+    return node
   }
 }
 
@@ -81,13 +112,15 @@ export const toOwners = <E, R>(client: HttpClient.HttpClient.With<E, R>, baseUrl
     const node = routes.of(walletId)
     const asked = client.execute(node === undefined ? request : HttpClientRequest.setUrl(request, node + path))
     const answered = Effect.tap(asked, ({ headers, status }) =>
-      Effect.sync(() => routes.answered(walletId, node, status, headers[walletNodeHeader]))
+      Effect.sync(() => routes.answered(walletId, status, headers[walletNodeHeader]))
     )
     if (node === undefined) return answered
-    const forget = Effect.sync(() => routes.forget(node))
     // Whatever is about one wallet is a read or has a key, so that it may be sent twice.
-    return Effect.onInterrupt(answered, () => forget).pipe(
-      Effect.catch(() => Effect.andThen(forget, client.execute(request)))
+    return Effect.onInterrupt(answered, () => Effect.sync(() => routes.forget(walletId))).pipe(
+      Effect.catch(() => {
+        routes.fail(node)
+        return client.execute(request)
+      })
     )
   }
   return HttpClient.makeWith<E, R, E, R>(Effect.flatMap(send), Effect.succeed)

@@ -102,7 +102,7 @@ const headersOf = (status: string, { isCommand, path }: Omit<Replying, "summary"
   ...(isCommand && (status.startsWith("2") || status === "422") ? headerRefs("Idempotency-Replayed") : {}),
   ...(status.startsWith("2") && showsWallet(path, isCommand) ? headerRefs("ETag") : {}),
   ...(retryable.has(status) ? headerRefs("Retry-After") : {}),
-  ...(isOfWallet(path, isCommand) ? headerRefs("X-Wallet-Node") : {}),
+  ...(status !== "401" && status !== "403" && isOfWallet(path, isCommand) ? headerRefs("X-Wallet-Node") : {}),
   ...(status === "405" ? headerRefs("Allow") : {}),
   ...(status === "200" && path.endsWith("/statement") ? headerRefs("Opening-Balance", "Closing-Balance", "Link") : {})
 })
