@@ -45,15 +45,17 @@ const knownOf = (trial: Trial, walletId: string): ReadonlyArray<Known> => {
   return known
 }
 
-/** What one of the policies has against one of the questions. */
+/** What one of the policies, or `only` one of them, has against one of the questions. */
 const against = (
   policies: ReadonlyArray<AnyPolicy>,
   questions: ReadonlyArray<PolicyQuestion>,
   now: number,
-  facts: ReadonlyArray<Fact>
+  facts: ReadonlyArray<Fact>,
+  only?: string
 ): { readonly policy: string; readonly leg: number | null; readonly reason: string } | undefined => {
   for (const { command, wallet } of questions) {
     for (const [index, policy] of policies.entries()) {
+      if (only !== undefined && policy.name !== only) continue
       const verdict = policy.judge(wallet, command, now, facts[index]!)
       const leg = "leg" in command ? command.leg : null
       if (verdict !== undefined) return { policy: policy.name, leg, reason: verdict.reason }
@@ -255,7 +257,7 @@ export const wasAgainst = (
   walletId: string,
   policy?: string
 ): boolean => {
-  const { calledAt, operation, truth } = attempt
+  const { calledAt, clockUnknown, operation, truth } = attempt
   // How much of an original is left shows from the log of another wallet: any policy may have been against it.
   if (operation.kind === "refund" || operation.kind === "refundTransfer") return trial.policies.length > 0
   const command = askedOf(operation, walletId)
@@ -265,11 +267,15 @@ export const wasAgainst = (
   const oldest = own ? oldestVersion(trial, attempt, ledger) : toldVersion(attempt, walletId)
   const newest = truth.versions.get(walletId) ?? -1
   const known = knownOf(trial, walletId)
+  const times = [calledAt - soundMillis, calledAt, truth.time, truth.time + soundMillis]
+  // A node that could not compare its clock judges by whatever time: then which of them is the first does not show either.
+  if (clockUnknown) times.push(0)
+  const only = clockUnknown ? policy : undefined
   for (let version = Math.max(-1, oldest); version <= newest; version++) {
     const { facts, wallet } = known[version + 1]!
     const questions = questionsOf(wallet, command)
-    for (const time of [calledAt - soundMillis, calledAt, truth.time, truth.time + soundMillis]) {
-      const found = against(trial.policies, questions, Math.max(time, wallet?.updatedAt ?? 0), facts)
+    for (const time of times) {
+      const found = against(trial.policies, questions, Math.max(time, wallet?.updatedAt ?? 0), facts, only)
       if (found !== undefined && (policy === undefined || found.policy === policy)) return true
     }
   }
