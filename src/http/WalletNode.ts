@@ -7,7 +7,7 @@ import * as Effect from "effect/Effect"
 import * as HttpServerRequest from "effect/http/HttpServerRequest"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import { WalletNodes } from "../engine/ClusterStatus.ts"
-import { walletNodeHeader } from "./api/OwnerRoutes.ts"
+import { walletNodeHeader, walletOfPath } from "./api/OwnerRoutes.ts"
 
 const about = Symbol("effect-wallet/http/WalletNode")
 
@@ -20,10 +20,8 @@ export const noteWallet = (request: HttpServerRequest.HttpServerRequest, walletI
   if (typeof walletId === "string") (request.source as Noted)[about] = walletId
 }
 
-const ofPath = /^\/v1\/wallets\/([A-Za-z0-9_-]{1,64})(?:[/?]|$)/
-
 const walletOf = (request: HttpServerRequest.HttpServerRequest): string | undefined =>
-  (request.source as Noted)[about] ?? ofPath.exec(request.url)?.[1]
+  (request.source as Noted)[about] ?? walletOfPath(request.url)
 
 /** Wraps the router; `undefined`: no node says where it is. */
 export const makeWalletNode = Effect.map(WalletNodes, (nodes) => {

@@ -41,18 +41,20 @@ interface Check {
 const ownershipOf = ({ json }: Answer): Check =>
   (json.checks as ReadonlyArray<Check>).find(({ name }) => name === "ownership")!
 
+const metricsOf = ({ url }: { readonly url: string }) =>
+  Effect.tryPromise((signal) => fetch(`${url}/metrics`, { signal }).then((answer) => answer.text()))
+
+/** A page that was made after this was asked for: one is kept for a second, and no two are the same. */
+const freshMetricsOf = Effect.fnUntraced(function* (node: { readonly url: string }) {
+  const kept = yield* metricsOf(node)
+  return yield* Effect.repeat(metricsOf(node), { until: (page) => page !== kept, schedule: Schedule.spaced(50) })
+})
+
 /** Commands that the nodes have sent to one another so far. */
 const sentOn = ({ nodes }: ClusterRig) =>
-  Effect.map(
-    Effect.forEach(nodes, ({ url }) =>
-      Effect.tryPromise((signal) => fetch(`${url}/metrics`, { signal }).then((answer) => answer.text()))
-    ),
-    (texts) =>
-      texts.reduce((total, text) => total + Number(/^wallet_cluster_commands_total ([0-9]+)/m.exec(text)?.[1] ?? 0), 0)
+  Effect.map(Effect.forEach(nodes, freshMetricsOf, { concurrency: "unbounded" }), (texts) =>
+    texts.reduce((total, text) => total + Number(/^wallet_cluster_commands_total ([0-9]+)/m.exec(text)?.[1] ?? 0), 0)
   )
-
-/** The page of metrics is made at most once a second. */
-const freshMetrics = Effect.sleep("1100 millis")
 
 /** In a whole round; a wallet that moves on a busy machine is learned of anew. */
 const untilNothingIsSentOn = Effect.fnUntraced(function* <A, E>(
@@ -60,7 +62,6 @@ const untilNothingIsSentOn = Effect.fnUntraced(function* <A, E>(
   creditAll: (round: string) => Effect.Effect<A, E>
 ) {
   for (let [round, before] = [0, -1]; ; round++) {
-    yield* freshMetrics
     const after = yield* sentOn(rig)
     if (after === before) return
     before = after

@@ -61,6 +61,9 @@ describe("a wallet of another node", () => {
       assert.strictEqual(here.urlOf("a"), second, "it is its own")
       yield* credit(there, "a", 7n, "k")
       assert.strictEqual(there.urlOf("a"), second, "by a command")
+      yield* network.lose("a")
+      yield* Effect.exit(there.engine.getWallet({ walletId: "a" }))
+      assert.isUndefined(there.urlOf("a"), "it has not answered")
     })
   )
 

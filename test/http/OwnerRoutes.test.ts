@@ -70,6 +70,8 @@ describe("requests to owners", () => {
         "node-1.test",
         "https://u:p@node-1.test",
         `${node}/?a=1`,
+        `${node}?`,
+        `${node}#`,
         `${node}/`
       ]) {
         const { asked, client } = recorded(() => ({ node: wrong }))

@@ -11,7 +11,7 @@ import * as HttpClient from "effect/http/HttpClient"
 import * as HttpClientRequest from "effect/http/HttpClientRequest"
 import { isNodeUrl } from "../../domain/NodeUrl.ts"
 
-/** Wallets whose owners are kept in mind, the latest; some 150 bytes each. */
+/** Wallets whose owners are kept in mind, the latest; some 100 bytes each. */
 const defaultWallets = 10_000
 
 /** Of answers: where clients reach the node that owns the wallet. */
@@ -19,12 +19,15 @@ export const walletNodeHeader = "x-wallet-node"
 
 const ofPath = /^\/v1\/wallets\/([A-Za-z0-9_-]{1,64})(?:[/?]|$)/
 
+/** The wallet that a path is below, with its query or without; `undefined`: none. */
+export const walletOfPath = (path: string): string | undefined => ofPath.exec(path)?.[1]
+
 /** As our own client writes a body; any other goes the long way. */
 const ofTransfer = /^\{"(?:legs":\[\{")?from":"([A-Za-z0-9_-]{1,64})"/
 
 /** What a request is about, by its path below the service's address; `undefined`: no single wallet. */
 const walletOf = (path: string, request: HttpClientRequest.HttpClientRequest): string | undefined => {
-  const wallet = ofPath.exec(path)?.[1]
+  const wallet = walletOfPath(path)
   if (wallet !== undefined || !path.startsWith("/v1/transfers") || request.method !== "POST") return wallet
   const { body } = request
   if (body._tag !== "Uint8Array") return undefined
