@@ -31,8 +31,8 @@ export const outcomeOf = ({ response: { headersSent, statusCode }, kind, refused
 
 export interface ClientConnection {
   readonly socket: Duplex
-  /** Oldest first. */
-  readonly owed: Map<Http.ServerResponse, OwedAnswer>
+  /** Oldest first. An array: see `Line.served` in `RequestLine.ts`. */
+  readonly owed: Array<OwedAnswer>
   /** The listener of each answer's end: one for all, of which there is one per request. */
   readonly onClose: (this: Http.ServerResponse) => void
   /** Those of them that count. */
@@ -63,6 +63,13 @@ export interface ClientConnection {
   brought: number
   /** The body of this one was not there at the last look. */
   uploading: Http.IncomingMessage | undefined
+}
+
+/** A connection that waits for its client keeps nothing of what it was told. */
+export const forgetLast = (connection: ClientConnection): void => {
+  connection.last = undefined
+  connection.lastOwed = undefined
+  connection.uploading = undefined
 }
 
 const ignoreResume = function (this: Duplex): Duplex {
@@ -102,9 +109,9 @@ export const connectionTo = (
 ): ClientConnection => {
   const connection: ClientConnection = {
     socket,
-    owed: new Map(),
+    owed: [],
     onClose() {
-      const owed = connection.owed.get(this)
+      const owed = connection.owed.find(({ response }) => response === this)
       if (owed !== undefined) answered(connection, owed)
     },
     counted: 0,

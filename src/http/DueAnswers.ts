@@ -9,11 +9,13 @@
 import type * as Http from "node:http"
 import type { Duplex } from "node:stream"
 
-/** A request with its response, and the response of the request before it on the same connection. */
+/** Of one connection. What is over is not kept. */
 interface Exchange {
-  readonly request: Http.IncomingMessage
-  readonly response: Http.ServerResponse
-  readonly before: Http.ServerResponse | undefined
+  /** The request that came last. */
+  request: Http.IncomingMessage | undefined
+  response: Http.ServerResponse | undefined
+  /** To the request before it. */
+  before: Http.ServerResponse | undefined
 }
 
 export interface DueAnswers {
@@ -44,8 +46,25 @@ export const dueAnswers = (server: Http.Server): DueAnswers => {
     ended.push(socket)
   }
 
+  /** One listener for all answers. */
+  const forget = function (this: Http.ServerResponse): void {
+    const exchange = last.get(this.req.socket)
+    if (exchange === undefined) return
+    if (exchange.before === this) exchange.before = undefined
+    if (exchange.response !== this || exchange.request?.complete === false) return
+    exchange.request = undefined
+    exchange.response = undefined
+  }
+
   const follow = (request: Http.IncomingMessage, response: Http.ServerResponse): void => {
-    last.set(request.socket, { request, response, before: last.get(request.socket)?.response })
+    const exchange = last.get(request.socket)
+    if (exchange === undefined) last.set(request.socket, { request, response, before: undefined })
+    else {
+      exchange.before = exchange.response
+      exchange.request = request
+      exchange.response = response
+    }
+    response.on("close", forget)
   }
   // With a listener for the second event the server no longer asks for bodies by itself: the listeners that serve do.
   server.on("request", follow)
@@ -56,11 +75,12 @@ export const dueAnswers = (server: Http.Server): DueAnswers => {
       if (ending.has(socket)) return
       ending.add(socket)
       const exchange = last.get(socket)
-      const isBroken = exchange !== undefined && !exchange.request.complete
-      after(isBroken ? exchange.before : exchange?.response, () => {
+      const response = exchange?.response
+      const isBroken = exchange?.request?.complete === false
+      after(isBroken ? exchange?.before : response, () => {
         if (!socket.writable) return void socket.destroy()
         // The request that has broken off may be answered already, by what its head says.
-        if (isBroken && exchange.response.headersSent) after(exchange.response, () => finish(socket, ""))
+        if (isBroken && response?.headersSent === true) after(response, () => finish(socket, ""))
         else finish(socket, reply)
       })
     },

@@ -23,6 +23,7 @@ import type { Duplex } from "node:stream"
 import {
   type ClientConnection,
   connectionTo,
+  forgetLast,
   outcomeOf,
   type OwedAnswer,
   resume,
@@ -173,7 +174,7 @@ export class RequestAdmission {
     refused = false
   ): OwedAnswer {
     const owed: OwedAnswer = { response, kind, refused, counted: kind, began: 0, key: undefined }
-    connection.owed.set(response, owed)
+    connection.owed.push(owed)
     connection.lastOwed = owed
     if (kind !== undefined) {
       connection.counted++
@@ -206,9 +207,9 @@ export class RequestAdmission {
   private holdAll(kind: Kind): void {
     for (const connection of this.connections.values()) {
       if (connection.state !== "open" || connection.last?.complete === false) continue
-      if (connection.owed.size > 0 && connection.counted === 0) continue
+      if (connection.owed.length > 0 && connection.counted === 0) continue
       // Searches stand in no other request's way, nor do those who wait for search.
-      if (waitsForSearch(kind) && ![...connection.owed.values()].some((owed) => owed.kind === kind)) continue
+      if (waitsForSearch(kind) && !connection.owed.some((owed) => owed.kind === kind)) continue
       connection.state = "holding"
       connection.kind = kind
       this.hold(connection)
@@ -294,7 +295,7 @@ export class RequestAdmission {
   }
 
   private sendsTooMuch({ owed }: ClientConnection, { lane, waiting }: Line): boolean {
-    const count = owed.size
+    const count = owed.length
     if (count < 2) return false
     return count >= connectionRequests || lane.isFull || waiting.length > 0
   }
@@ -310,7 +311,7 @@ export class RequestAdmission {
   private hold(connection: ClientConnection): void {
     if (connection.state !== "holding" || connection.last?.complete === false) return
     suspend(connection)
-    if (connection.owed.size > 0) return
+    if (connection.owed.length > 0) return
     const line = this.lines[connection.kind]
     connection.state = "waiting"
     connection.since = this.now
@@ -322,7 +323,8 @@ export class RequestAdmission {
     if (connection.isGone) return
     const { kind, refused, response } = owed
     this.uncount(connection, owed)
-    connection.owed.delete(response)
+    connection.owed.splice(connection.owed.indexOf(owed), 1)
+    if (owed === connection.lastOwed && connection.last?.complete === true) forgetLast(connection)
     if (kind !== undefined) this.lines[kind].lane.told(outcomeOf(owed))
     if (kind === "search" && !refused && response.statusCode === 429) this.shares.waitedInVain(this.now)
     if (connection.state === "holding") this.hold(connection)
@@ -332,7 +334,7 @@ export class RequestAdmission {
   private gone(connection: ClientConnection): void {
     this.connections.delete(connection.socket)
     this.leaveLine(connection)
-    for (const owed of connection.owed.values()) this.uncount(connection, owed)
+    for (const owed of connection.owed) this.uncount(connection, owed)
     connection.state = "ended"
     connection.isGone = true
   }
@@ -409,11 +411,8 @@ export class RequestAdmission {
   private lookAtUpload(connection: ClientConnection): void {
     const { last, lastOwed, uploading } = connection
     if (last === undefined) return
-    if (last.complete) {
-      connection.last = undefined
-      connection.lastOwed = undefined
-      connection.uploading = undefined
-    } else if (uploading !== last) connection.uploading = last
+    if (last.complete) forgetLast(connection)
+    else if (uploading !== last) connection.uploading = last
     else if (lastOwed !== undefined) this.uncount(connection, lastOwed)
   }
 
@@ -422,10 +421,10 @@ export class RequestAdmission {
    * behind it: answers leave in the order of their requests.
    */
   private lookAtAnswers(connection: ClientConnection): void {
-    const oldest = connection.owed.values().next().value
+    const [oldest] = connection.owed
     const begun = oldest?.response.headersSent === true ? oldest : undefined
     if (begun !== undefined && begun === connection.begun && connection.counted > 0) {
-      for (const owed of connection.owed.values()) this.uncount(connection, owed)
+      for (const owed of connection.owed) this.uncount(connection, owed)
     }
     connection.begun = begun
   }
@@ -452,7 +451,7 @@ export class RequestAdmission {
   private endParting(): void {
     this.parting = this.parting.filter((connection) => {
       if (connection.isGone) return false
-      if (this.now - connection.since < partingMillis || connection.owed.size > 0) return true
+      if (this.now - connection.since < partingMillis || connection.owed.length > 0) return true
       this.end(connection)
       return false
     })

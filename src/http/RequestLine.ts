@@ -40,7 +40,12 @@ interface CountsPending {
 class Line {
   readonly socket: Duplex
   readonly waiting: Array<Waiting> = []
-  readonly served = new Set<Http.ServerResponse>()
+  /**
+   * An array, since a set that grows and shrinks leaves a chain of tables behind, each of which holds what it had and
+   * the next one: once the first is old to the garbage collector, all that was ever served is kept until the next full
+   * collection, and few of those are short.
+   */
+  readonly served: Array<Http.ServerResponse> = []
   /** The listener of the end of each answer. */
   readonly onClose: (this: Http.ServerResponse) => void
   /** Is among those that begin next. */
@@ -90,7 +95,7 @@ const makeLines = (server: Http.Server) => {
 
   /** An answer that the client does not take is not joined by others. */
   const mayBegin = ({ served, socket }: Line): boolean =>
-    served.size === 0 || (served.size < maxServedAtOnce && !socket.writableNeedDrain)
+    served.length === 0 || (served.length < maxServedAtOnce && !socket.writableNeedDrain)
 
   const putNext = (line: Line): void => {
     if (line.isNext || line.waiting.length === 0 || !mayBegin(line)) return
@@ -101,7 +106,7 @@ const makeLines = (server: Http.Server) => {
 
   const begin = (line: Line, { request, response, serve }: Waiting): void => {
     begun++
-    line.served.add(response)
+    line.served.push(response)
     askForTurn()
     response.on("close", line.onClose)
     serve(request, response)
@@ -127,7 +132,8 @@ const makeLines = (server: Http.Server) => {
     const known = lines.get(socket)
     if (known !== undefined) return known
     const line: Line = new Line(socket, function () {
-      line.served.delete(this)
+      const place = line.served.indexOf(this)
+      if (place !== -1) line.served.splice(place, 1)
       putNext(line)
     })
     lines.set(socket, line)
@@ -135,7 +141,7 @@ const makeLines = (server: Http.Server) => {
       // Nobody is told any more: what has not begun does not begin, and what has begun learns of it,
       // which Node tells the first answer only.
       line.waiting.length = 0
-      for (const response of line.served) response.destroy().emit("close")
+      for (const response of line.served.splice(0)) response.destroy().emit("close")
     })
     return line
   }
