@@ -41,9 +41,9 @@ class Line {
   readonly socket: Duplex
   readonly waiting: Array<Waiting> = []
   /**
-   * An array, since a set that grows and shrinks leaves a chain of tables behind, each of which holds what it had and
-   * the next one: once the first is old to the garbage collector, all that was ever served is kept until the next full
-   * collection, and few of those are short.
+   * An array, since a set that grows and shrinks takes a new table each time, and V8's old one refers to what it had
+   * and to the new one: once one of them has come to the old generation, whatever was served after it is kept there
+   * until a full collection.
    */
   readonly served: Array<Http.ServerResponse> = []
   /** The listener of the end of each answer. */

@@ -351,6 +351,19 @@ describe("the admission of requests", () => {
     }).pipe(Effect.scoped)
   )
 
+  it.live("keeps nothing of a request that is over, though its connection stays", () =>
+    Effect.gen(function* () {
+      const { admission, port, state } = yield* makeServer
+      state.answersAtOnce = true
+      const client = yield* connect(port)
+      client.socket.write(write().repeat(3))
+      yield* until(() => statuses(client).length === 3)
+      yield* until(() => [...admission.connections.values()].every(({ owed }) => owed.length === 0))
+      const [connection] = admission.connections.values()
+      assert.deepInclude(connection, { last: undefined, lastOwed: undefined, uploading: undefined })
+    }).pipe(Effect.scoped)
+  )
+
   it.live("forgets what was owed to connections that are gone", () =>
     Effect.gen(function* () {
       const served = yield* makeServer
