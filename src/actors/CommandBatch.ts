@@ -217,7 +217,7 @@ const startAhead = (actor: WalletActor, context: ActorContext, next: BatchPlan, 
     if (!actor.ahead.goOn(actor, context, now)) stopAhead(actor)
   }
   mailbox.enough = bounds.aheadCommands
-  mailbox.onEnough = () => {
+  const onEnough = () => {
     try {
       goOn()
     } catch {
@@ -225,7 +225,7 @@ const startAhead = (actor: WalletActor, context: ActorContext, next: BatchPlan, 
       dropAhead(actor)
     }
   }
-  const { onEnough } = mailbox
+  mailbox.onEnough = onEnough
   if (mailbox.size < mailbox.enough) return
   // What waits already is decided when the append is on its way, which must not wait for that.
   writer.afterSend(() => {

@@ -25,7 +25,8 @@ export const committed = (
   moveState(actor, plan, context)
   if (plan.events.length === 0) replyToBatch(actor, batch, plan, context)
   else {
-    actor.unreplied = () => replyToBatch(actor, batch, plan, context)
+    const replies = () => replyToBatch(actor, batch, plan, context)
+    actor.unreplied = replies
     context.writer.afterSend(() => actor.replyToLast())
   }
   // What follows can fail; these commands no longer can.

@@ -27,24 +27,34 @@ export interface Bisection<A, B, D, X> {
 /** Attempts the items together; where that fails, each half by itself. Answers in the order of the items. */
 export const bisect = <A, B, D, X>(
   items: ReadonlyArray<A>,
-  { alone, attempt, divides, failed, sideBySide }: Bisection<A, B, D, X>
+  bisection: Bisection<A, B, D, X>
 ): Effect.Effect<ReadonlyArray<B>, X> => {
-  const divide = Effect.fnUntraced(function* (
-    part: ReadonlyArray<A>,
-    failure: D
-  ): Effect.fn.Return<ReadonlyArray<B>, X> {
-    if (part.length === 1) return [yield* alone(part[0]!, failure)]
-    const middle = part.length >> 1
-    const halves = [part.slice(0, middle), part.slice(middle)].map((half) => Effect.suspend(() => whole(half, failure)))
-    return (yield* Effect.all(halves, { concurrency: sideBySide === true ? 2 : 1 })).flat()
-  })
-  const whole = (part: ReadonlyArray<A>, before: D | undefined): Effect.Effect<ReadonlyArray<B>, X> =>
-    Effect.catch(attempt(part, before), (failure) =>
-      divides(failure) ? divide(part, failure) : Effect.fail(failure as X)
-    )
   if (items.length === 0) return Effect.succeed([])
-  return failed === undefined ? whole(items, undefined) : divide(items, failed)
+  const { failed } = bisection
+  return failed === undefined ? whole(items, undefined, bisection) : divide(items, failed, bisection)
 }
+
+const whole = <A, B, D, X>(
+  part: ReadonlyArray<A>,
+  before: D | undefined,
+  bisection: Bisection<A, B, D, X>
+): Effect.Effect<ReadonlyArray<B>, X> =>
+  Effect.catch(bisection.attempt(part, before), (failure) =>
+    bisection.divides(failure) ? divide(part, failure, bisection) : Effect.fail(failure as X)
+  )
+
+const divide = Effect.fnUntraced(function* <A, B, D, X>(
+  part: ReadonlyArray<A>,
+  failure: D,
+  bisection: Bisection<A, B, D, X>
+): Effect.fn.Return<ReadonlyArray<B>, X> {
+  if (part.length === 1) return [yield* bisection.alone(part[0]!, failure)]
+  const middle = part.length >> 1
+  const halves = [part.slice(0, middle), part.slice(middle)].map((half) =>
+    Effect.suspend(() => whole(half, failure, bisection))
+  )
+  return (yield* Effect.all(halves, { concurrency: bisection.sideBySide === true ? 2 : 1 })).flat()
+})
 
 /** Consecutive commits of one wallet as one. */
 export const mergeCommits = (commits: ReadonlyArray<Commit>): Commit => {
