@@ -108,7 +108,7 @@ export const answer = (envelope: Envelope, effect: Effect.Effect<Reply, ActorErr
 const nothing: ReadonlyArray<never> = []
 
 export class Mailbox {
-  private messages: Array<Message> = []
+  private readonly messages: Array<Message> = []
   /** The engine's own, before all others: what waits in line may wait for just these. */
   private urgent: Array<Envelope> | undefined = undefined
   private wake: ((effect: Effect.Effect<void>) => void) | undefined
@@ -157,14 +157,15 @@ export class Mailbox {
 
   /** Takes up to `limit` messages; the rest stays in order. */
   take(limit: number): Array<Message> {
-    let taken: Array<Message>
     if (this.messages.length <= limit) {
-      taken = this.messages
-      this.messages = []
+      const taken = this.messages.slice()
+      // Never a new array in its place: empty at a wallet at rest it would grow old, and once given away keep what came
+      // into it until a full collection.
+      this.messages.length = 0
       this.bytes = 0
       return taken
     }
-    taken = this.messages.splice(0, limit)
+    const taken = this.messages.splice(0, limit)
     for (const message of taken) if (message._tag === "Envelope") this.bytes -= message.bytes
     return taken
   }
