@@ -13,6 +13,7 @@ import { PackageVersion } from "../cli/PackageVersion.ts"
 import { Shutdown } from "../cli/ServeCommand.ts"
 import { walletCommand } from "../cli/WalletCommand.ts"
 import "./endWhenDone.ts"
+import "./noPretenuring.ts"
 
 /** Beside `src/` in the repository and beside `dist/` in the package. */
 const manifest: { readonly version: string } = JSON.parse(

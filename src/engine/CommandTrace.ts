@@ -43,19 +43,16 @@ interface Description<A> {
   readonly tell: (answer: A) => Attributes
 }
 
-const inSpan = <A extends Answered, E extends CountedError>(
+const inSpan = Effect.fnUntraced(function* <A extends Answered, E extends CountedError>(
   effect: Effect.Effect<A, E>,
   { attributes, name, tell }: Description<A>
-): Effect.Effect<A, E> =>
-  Effect.gen(function* () {
-    const clock = yield* Clock.Clock
-    const span = yield* Effect.makeSpan(name, { attributes })
-    return yield* Effect.onExit(effect, (exit) =>
-      Effect.sync(() =>
-        endSpan(span, clock.currentTimeNanosUnsafe(), exit, Exit.isSuccess(exit) ? tell(exit.value) : {})
-      )
-    )
-  })
+): Effect.fn.Return<A, E> {
+  const clock = yield* Clock.Clock
+  const span = yield* Effect.makeSpan(name, { attributes })
+  return yield* Effect.onExit(effect, (exit) =>
+    Effect.sync(() => endSpan(span, clock.currentTimeNanosUnsafe(), exit, Exit.isSuccess(exit) ? tell(exit.value) : {}))
+  )
+})
 
 /**
  * In a span if the caller is in a sampled one. `describe` is asked only then. Effect's own tracer, which stands in

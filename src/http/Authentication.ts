@@ -126,19 +126,22 @@ export const bearerOf = (header: string | undefined): string => {
 }
 
 /** What keys with a restriction are asked beyond their scopes. Its failure is the reply. */
-const withinRestriction = (engine: WalletEngine["Service"], key: ApiKey, endpoint: HttpApiEndpoint.Top) =>
-  Effect.gen(function* () {
-    const rules = Context.getOrUndefined(endpoint.annotations, ForRestrictedKeys)
-    if (rules === undefined) return yield* Effect.fail(notForRestricted)
-    const { type } = rules
-    const refused = type === undefined || type === "each" ? undefined : mayMutate(key, type)
-    if (refused !== undefined) return yield* Effect.fail(failureReply(refused) ?? internalError)
-    // Of all that is about one wallet that one stands in the path; what is no id is refused by its form.
-    if (!endpoint.path.startsWith(walletPaths)) return
-    const { id } = yield* HttpRouter.params
-    if (id === undefined || !isId(id)) return
-    yield* Effect.mapError(mustSee(engine, key, id), (failure) => failureReply(failure) ?? internalError)
-  })
+const withinRestriction = Effect.fnUntraced(function* (
+  engine: WalletEngine["Service"],
+  key: ApiKey,
+  endpoint: HttpApiEndpoint.Top
+) {
+  const rules = Context.getOrUndefined(endpoint.annotations, ForRestrictedKeys)
+  if (rules === undefined) return yield* Effect.fail(notForRestricted)
+  const { type } = rules
+  const refused = type === undefined || type === "each" ? undefined : mayMutate(key, type)
+  if (refused !== undefined) return yield* Effect.fail(failureReply(refused) ?? internalError)
+  // Of all that is about one wallet that one stands in the path; what is no id is refused by its form.
+  if (!endpoint.path.startsWith(walletPaths)) return
+  const { id } = yield* HttpRouter.params
+  if (id === undefined || !isId(id)) return
+  yield* Effect.mapError(mustSee(engine, key, id), (failure) => failureReply(failure) ?? internalError)
+})
 
 const walletPaths = "/v1/wallets/:id"
 

@@ -109,8 +109,8 @@ const preparing = <S extends Schema.ConstraintDecoder<{ readonly type: string; r
   allow: (key: ApiKey, body: Omit<S["Type"], "type" | "idempotencyKey">) => Effect.Effect<void, Forbidden> = anybody
 ): Prepare => {
   const decode = decoder(schema)
-  return (item, engine, caller) =>
-    Effect.gen(function* () {
+  return Effect.fnUntraced(
+    function* (item, engine, caller) {
       const { type: _, idempotencyKey, ...body } = yield* decode(item)
       const { key } = caller
       yield* mayMutate(key, type) ?? Effect.void
@@ -118,7 +118,9 @@ const preparing = <S extends Schema.ConstraintDecoder<{ readonly type: string; r
       const options = yield* commandOptions({ "idempotency-key": idempotencyKey }, caller.query, key)
       const allowed = isNarrow(key) ? allowedBy(see(engine, key, body)) : undefined
       return { ...prepare({ ...body, ...options }, engine, caller), allowed }
-    }).pipe(Effect.catch((failure) => Effect.succeed(refused(failure))))
+    },
+    Effect.catch((failure) => Effect.succeed(refused(failure)))
+  )
 }
 
 const runner = <S extends Schema.ConstraintDecoder<{ readonly type: string; readonly idempotencyKey: string }>>(
