@@ -3,6 +3,7 @@
  * with one that only reads what documents are made of: `node WriterWorker.ts OPTIONS`, both in JSON. A process
  * of its own, so that its CPU time is that of the writer.
  */
+import "../../src/bin/noPretenuring.ts"
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as Clock from "effect/Clock"
 import * as Console from "effect/Console"

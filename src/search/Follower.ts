@@ -5,6 +5,7 @@
  */
 import type * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
 import * as Latch from "effect/Latch"
 import * as Metric from "effect/Metric"
 import * as Queue from "effect/Queue"
@@ -117,14 +118,16 @@ export class Follower {
 
   // --- Reading ---------------------------------------------------------------
 
+  /** While a page is being written the next one is read. */
   readonly #reading = Effect.gen({ self: this }, function* () {
-    const { bounds, log } = this.#context
+    const { bounds } = this.#context
+    let ahead: Fiber.Fiber<LogPage, FollowerFailure> | undefined
     let after = this.places.written
     let pause = bounds.pollMillis
     for (;;) {
       yield* this.#roomForBehind()
-      this.#wanted.closeUnsafe()
-      const page: LogPage = yield* this.#patiently(readLogPage(log, after, bounds.pageEvents))
+      const page: LogPage = yield* ahead === undefined ? this.#read(after) : Fiber.join(ahead)
+      ahead = page.isLast ? undefined : yield* Effect.forkChild(this.#read(page.next), { startImmediately: true })
       if (page.next !== after) yield* this.#take(page, after)
       pause = page.events.length > 0 ? bounds.pollMillis : Math.min(2 * pause, bounds.idleMillis)
       after = page.next
@@ -134,6 +137,14 @@ export class Follower {
       yield* Effect.raceFirst(Effect.sleep(pause), this.#wanted.await)
     }
   })
+
+  /** Who wants more from now on is not sure to be served by it. */
+  #read(after: bigint): Effect.Effect<LogPage, FollowerFailure> {
+    return Effect.suspend(() => {
+      this.#wanted.closeUnsafe()
+      return this.#patiently(readLogPage(this.#context.log, after, this.#context.bounds.pageEvents))
+    })
+  }
 
   /** What waits for Persistence is bounded. */
   #roomForBehind(): Effect.Effect<void> {

@@ -2,6 +2,7 @@
 import { assert, describe } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
+import * as Latch from "effect/Latch"
 import { EventUnreadable } from "../../src/stores/StoreError.ts"
 import { credit, SampleWallet } from "../../src/testing/contract/SampleWallet.ts"
 import * as Faults from "../support/FaultySearchIndex.ts"
@@ -31,6 +32,35 @@ describe("the search index", () => {
         yield* movements(stores)
         yield* assertFollowed(stores)
         assert.deepInclude(node.progress.load(), { isWriter: true, trouble: undefined, deadLetters: 0 })
+      })
+    )
+  )
+
+  live("reads the next page of the log while the rows of one are read", () =>
+    Effect.scoped(
+      Effect.gen(function* () {
+        const stores = yield* setup()
+        yield* movements(stores)
+        const asked: Array<bigint> = []
+        const rows = Latch.makeUnsafe()
+        yield* stores.node({
+          log: {
+            ...stores.log,
+            readAll: (page) =>
+              Effect.andThen(
+                Effect.sync(() => asked.push(page.after)),
+                stores.log.readAll(page)
+              )
+          },
+          persistence: {
+            ...stores.persistence,
+            indexRows: (query) => Effect.andThen(rows.await, stores.persistence.indexRows(query))
+          }
+        })
+        // Pages of seven events: the first begins at the log's beginning.
+        yield* eventually("the second page is asked for", () => asked.includes(7n))
+        yield* rows.open
+        yield* assertFollowed(stores)
       })
     )
   )
