@@ -62,9 +62,10 @@ export const makeSampler = (rate: number, random: () => number) => {
 /** A query says whom and what somebody looks for: it is in no trace. */
 const withoutQuery = (span: Tracer.Span): Tracer.Span => {
   const attribute = span.attribute.bind(span)
-  span.attribute = (key, value) => {
+  const told: Tracer.Span["attribute"] = (key, value) => {
     if (key !== "url.query") attribute(key, key === "url.full" ? String(value).replace(/[?#].*$/s, "") : value)
   }
+  span.attribute = told
   return span
 }
 

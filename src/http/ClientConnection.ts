@@ -92,6 +92,8 @@ export const resume = (connection: ClientConnection): void => {
   if ((connection.socket as { _paused?: boolean })._paused !== true) connection.socket.resume()
 }
 
+const notHttp = (): number => 2
+
 /**
  * What else the chunk of bytes holds that is being parsed is thrown away. Node knows no way to
  * stop its parser; that an answer of 2 means "what follows is not HTTP" is not in its
@@ -99,7 +101,7 @@ export const resume = (connection: ClientConnection): void => {
  */
 export const stopParsing = ({ socket }: ClientConnection): void => {
   const { parser } = socket as { parser?: { onIncoming?: unknown } | null }
-  if (parser) parser.onIncoming = () => 2
+  if (parser) parser.onIncoming = notHttp
 }
 
 /** `answered` is told of each owed answer that has been given, or never will be. */
