@@ -14,7 +14,7 @@ import { metadataBytes } from "../domain/WalletSize.ts"
 export const actorFixedBytes = 1_950
 
 /** A remembered key but for its characters and those of its fingerprint, bytes. */
-const keyFixedBytes = 135
+const keyFixedBytes = 113
 
 /** Of a remembered key with its fingerprint. */
 export const keyBytes = (key: string, fingerprint: string): number => keyFixedBytes + key.length + fingerprint.length

@@ -8,11 +8,6 @@ import type { SeenKey } from "../stores/Persistence.ts"
 import { keyBytes } from "./ActorSize.ts"
 import { KeyFilter, type KeyFilterBudget } from "./KeyFilter.ts"
 
-interface Entry {
-  readonly fingerprint: string
-  readonly version: number
-}
-
 export interface KeyWindowState {
   readonly coversFrom: number
   readonly keys: ReadonlyArray<readonly [key: string, fingerprint: string, version: number]>
@@ -20,7 +15,12 @@ export interface KeyWindowState {
 
 export class KeyWindow {
   private readonly capacity: number
-  private readonly entries = new Map<string, Entry>()
+  /** The oldest first: where in `entries` each key's fingerprint stands, and behind it the version. */
+  private readonly places = new Map<string, number>()
+  /** One array for all keys of a wallet, of which it has a thousand: what full collections look at are objects. */
+  private entries: Array<string | number> | undefined = undefined
+  /** The place that was let go last; none is negative. */
+  private free = -1
   /** Keys of all events from this version on are here. */
   coversFrom: number
   /** Memory that the keys take, about; without the filter, which has a budget of its own. */
@@ -37,7 +37,7 @@ export class KeyWindow {
     this.coversFrom = state?.coversFrom ?? 0
     if (state !== undefined) {
       for (const [key, fingerprint, version] of state.keys) {
-        this.entries.set(key, { fingerprint, version })
+        this.places.set(key, this.place(fingerprint, version))
         this.bytes += keyBytes(key, fingerprint)
       }
     }
@@ -49,28 +49,59 @@ export class KeyWindow {
   }
 
   get(key: CommandKey): Pick<SeenKey, "fingerprint" | "version"> | undefined {
-    return this.entries.get(key)
+    const place = this.places.get(key)
+    if (place === undefined) return undefined
+    return { fingerprint: this.fingerprintAt(place), version: this.versionAt(place) }
   }
 
   /** Events in the order of their versions. */
   add(recorded: RecordedEvent): void {
     const { key, fingerprint } = recorded.metadata
-    const entry = { fingerprint, version: recorded.version }
-    const { size } = this.entries
-    this.entries.set(key, entry)
-    if (this.entries.size === size) {
-      // It was here, of the command's first event: its place is that of its last one.
-      this.entries.delete(key)
-      this.entries.set(key, entry)
+    const known = this.places.get(key)
+    if (known !== undefined) {
+      // It was here, of the command's first event: its turn is that of its last one.
+      this.places.delete(key)
+      this.places.set(key, known)
+      this.entries![known] = fingerprint
+      this.entries![known + 1] = recorded.version
       return
     }
+    this.places.set(key, this.place(fingerprint, recorded.version))
     this.bytes += keyBytes(key, fingerprint)
-    if (size >= this.capacity) this.letGo()
+    if (this.places.size > this.capacity) this.letGo()
   }
 
   /** Lets go of all but the most recent ones. */
   shrink(limit: number): void {
-    while (this.entries.size > limit) this.letGo()
+    if (this.places.size <= limit) return
+    while (this.places.size > limit) this.letGo()
+    const { keys } = this.state(limit)
+    this.places.clear()
+    this.entries = undefined
+    this.free = -1
+    for (const [key, fingerprint, version] of keys) this.places.set(key, this.place(fingerprint, version))
+  }
+
+  private place(fingerprint: string, version: number): number {
+    const { entries, free } = this
+    if (entries === undefined) {
+      // No longer than it has to be: most wallets have one key.
+      this.entries = [fingerprint, version]
+      return 0
+    }
+    const place = free < 0 ? entries.length : free
+    this.free = -1
+    entries[place] = fingerprint
+    entries[place + 1] = version
+    return place
+  }
+
+  private fingerprintAt(place: number): string {
+    return this.entries![place] as string
+  }
+
+  private versionAt(place: number): number {
+    return this.entries![place + 1] as number
   }
 
   /** A filter of all keys before `coversFrom`. */
@@ -87,26 +118,29 @@ export class KeyWindow {
 
   /** The most recent keys, at most `limit`, for a snapshot. */
   state(limit: number): KeyWindowState {
-    let skip = Math.max(0, this.entries.size - limit)
+    let skip = Math.max(0, this.places.size - limit)
     let coversFrom = this.coversFrom
     const keys: Array<readonly [string, string, number]> = []
-    for (const [key, entry] of this.entries) {
+    for (const [key, place] of this.places) {
+      const version = this.versionAt(place)
       if (skip > 0) {
         skip--
-        coversFrom = entry.version + 1
-      } else keys.push([key, entry.fingerprint, entry.version])
+        coversFrom = version + 1
+      } else keys.push([key, this.fingerprintAt(place), version])
     }
     return { coversFrom, keys }
   }
 
   private letGo(): void {
-    for (const [oldest, entry] of this.entries) {
-      this.entries.delete(oldest)
-      this.bytes -= keyBytes(oldest, entry.fingerprint)
+    for (const [oldest, place] of this.places) {
+      const version = this.versionAt(place)
+      this.places.delete(oldest)
+      this.bytes -= keyBytes(oldest, this.fingerprintAt(place))
+      this.free = place
       // One that does not begin with the first key would never be complete.
       if (this.coversFrom === 0) this.filter ??= new KeyFilter(this.budget)
-      if (this.filter?.add(oldest, entry.version) === false) this.filter = undefined
-      this.coversFrom = entry.version + 1
+      if (this.filter?.add(oldest, version) === false) this.filter = undefined
+      this.coversFrom = version + 1
       return
     }
   }

@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Schema from "effect/Schema"
+import * as fc from "fast-check"
 import { KeyFilterBudget } from "../../src/actors/KeyFilter.ts"
 import { KeyWindow } from "../../src/actors/KeyWindow.ts"
 import type { RecordedEvent } from "../../src/domain/Event.ts"
@@ -134,4 +135,39 @@ describe("a wallet's window of keys", () => {
       })
     }
   )
+
+  it("is a list of the last keys, after any additions and shrinkings", () => {
+    const step = fc.oneof(
+      { weight: 9, arbitrary: fc.record({ add: fc.nat(12) }) },
+      { weight: 1, arbitrary: fc.record({ shrink: fc.nat(6) }) }
+    )
+    const law = fc.property(fc.integer({ min: 1, max: 6 }), fc.array(step, { maxLength: 60 }), (capacity, steps) => {
+      const window = new KeyWindow(capacity, none())
+      let model: Array<readonly [key: string, fingerprint: string, version: number]> = []
+      let coversFrom = 0
+      const keepLast = (limit: number) => {
+        while (model.length > limit) coversFrom = model.shift()![2] + 1
+      }
+      for (const [version, done] of steps.entries()) {
+        if ("add" in done) {
+          const recorded = event(version, `k${done.add}`)
+          window.add(recorded)
+          model = model.filter(([key]) => key !== recorded.metadata.key)
+          model.push([recorded.metadata.key, recorded.metadata.fingerprint, version])
+          keepLast(capacity)
+        } else {
+          window.shrink(done.shrink)
+          keepLast(done.shrink)
+        }
+        assert.deepStrictEqual(window.state(9), { coversFrom, keys: model })
+        assert.deepStrictEqual(new KeyWindow(capacity, none(), window.state(9)).bytes, window.bytes)
+        for (let n = 0; n <= 12; n++) {
+          const found = model.find(([key]) => key === `c:k${n}`)
+          const known = found === undefined ? undefined : { fingerprint: found[1], version: found[2] }
+          assert.deepStrictEqual(window.get(`c:k${n}`), known)
+        }
+      }
+    })
+    fc.assert(law, { numRuns: 300 })
+  })
 })
