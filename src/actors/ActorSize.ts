@@ -11,7 +11,7 @@ import type { Wallet } from "../domain/Wallet.ts"
 import { metadataBytes } from "../domain/WalletSize.ts"
 
 /** An actor with its fiber, mailbox and a state that has no holds, transfers or metadata, bytes. */
-export const actorFixedBytes = 1_950
+export const actorFixedBytes = 2_050
 
 /** A remembered key but for its characters and those of its fingerprint, bytes. */
 const keyFixedBytes = 113

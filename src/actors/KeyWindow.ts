@@ -13,6 +13,9 @@ export interface KeyWindowState {
   readonly keys: ReadonlyArray<readonly [key: string, fingerprint: string, version: number]>
 }
 
+/** Up to here it grows by a key at a time, and is no longer than it has to be: most wallets have few keys. */
+const shortEntries = 16
+
 export class KeyWindow {
   private readonly capacity: number
   /** The oldest first: where in `entries` each key's fingerprint stands, and behind it the version. */
@@ -71,25 +74,22 @@ export class KeyWindow {
     if (this.places.size > this.capacity) this.letGo()
   }
 
-  /** Lets go of all but the most recent ones. */
+  /** Lets go of all but the most recent ones, of a wallet that leaves memory: but for one their places stay unused. */
   shrink(limit: number): void {
-    if (this.places.size <= limit) return
     while (this.places.size > limit) this.letGo()
-    const { keys } = this.state(limit)
-    this.places.clear()
-    this.entries = undefined
-    this.free = -1
-    for (const [key, fingerprint, version] of keys) this.places.set(key, this.place(fingerprint, version))
   }
 
   private place(fingerprint: string, version: number): number {
     const { entries, free } = this
     if (entries === undefined) {
-      // No longer than it has to be: most wallets have one key.
       this.entries = [fingerprint, version]
       return 0
     }
     const place = free < 0 ? entries.length : free
+    if (place === entries.length && place < shortEntries) {
+      this.entries = entries.concat(fingerprint, version)
+      return place
+    }
     this.free = -1
     entries[place] = fingerprint
     entries[place + 1] = version

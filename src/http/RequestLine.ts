@@ -64,7 +64,8 @@ class Line {
     if (this.#release !== undefined || count === undefined) return
     const bytes = request.socket.writableHighWaterMark + 1
     count(bytes)
-    this.#release = () => count(-bytes)
+    const release = () => count(-bytes)
+    this.#release = release
   }
 
   release(): void {

@@ -118,7 +118,10 @@ export class Follower {
 
   // --- Reading ---------------------------------------------------------------
 
-  /** While a page is being written the next one is read. */
+  /**
+   * While the documents of a page are made and wait for room the next one is read. That one may be old when its turn
+   * comes: whether the log has more it cannot tell.
+   */
   readonly #reading = Effect.gen({ self: this }, function* () {
     const { bounds } = this.#context
     let ahead: Fiber.Fiber<LogPage, FollowerFailure> | undefined
@@ -127,12 +130,13 @@ export class Follower {
     for (;;) {
       yield* this.#roomForBehind()
       const page: LogPage = yield* ahead === undefined ? this.#read(after) : Fiber.join(ahead)
+      const isLast = page.isLast && ahead === undefined
       ahead = page.isLast ? undefined : yield* Effect.forkChild(this.#read(page.next), { startImmediately: true })
       if (page.next !== after) yield* this.#take(page, after)
       pause = page.events.length > 0 ? bounds.pollMillis : Math.min(2 * pause, bounds.idleMillis)
       after = page.next
-      this.#isAtHead = page.isLast
-      if (!page.isLast) continue
+      this.#isAtHead = isLast
+      if (!isLast) continue
       if (this.isUpToDate) yield* this.#context.trouble.caughtUp
       yield* Effect.raceFirst(Effect.sleep(pause), this.#wanted.await)
     }

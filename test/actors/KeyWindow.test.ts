@@ -150,7 +150,8 @@ describe("a wallet's window of keys", () => {
       }
       for (const [version, done] of steps.entries()) {
         if ("add" in done) {
-          const recorded = event(version, `k${done.add}`)
+          const { metadata, ...rest } = event(version, `k${done.add}`)
+          const recorded = { ...rest, metadata: { ...metadata, fingerprint: `f-${version}` } }
           window.add(recorded)
           model = model.filter(([key]) => key !== recorded.metadata.key)
           model.push([recorded.metadata.key, recorded.metadata.fingerprint, version])

@@ -8,7 +8,10 @@ const heap = ["--initial-old-space-size=2000", "--max-old-space-size=4000"]
 
 const leftByCredit = (wallets: number): number => {
   const path = fileURLToPath(new URL("oldGarbage.ts", import.meta.url))
-  const ended = spawnSync(process.execPath, ["--expose-gc", ...heap, path, String(wallets)], { encoding: "utf8" })
+  const ended = spawnSync(process.execPath, ["--expose-gc", ...heap, path, String(wallets)], {
+    encoding: "utf8",
+    timeout: 500_000
+  })
   assert.deepStrictEqual([ended.status, ended.signal], [0, null], ended.stderr.slice(-2_000))
   return Number(ended.stdout)
 }

@@ -9,7 +9,7 @@ import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
-import { getHeapSpaceStatistics } from "node:v8"
+import { GCProfiler, getHeapSpaceStatistics } from "node:v8"
 import { createWallets } from "../../bench/EngineRounds.ts"
 import * as NullStores from "../../bench/NullStores.ts"
 import { defaultBounds } from "../../src/actors/ActorBounds.ts"
@@ -55,8 +55,14 @@ const measure = Effect.gen(function* () {
   yield* all(credits)
   collect()
   collect()
+  const profiler = new GCProfiler()
+  profiler.start()
   yield* all(2 * credits)
+  const collections = profiler.stop()?.statistics ?? []
   const before = oldBytes()
+  if (collections.length === 0 || collections.some(({ gcType }) => gcType !== "Scavenge")) {
+    return yield* Effect.die(new Error("not only young collections: what was found by then is not counted"))
+  }
   collect()
   yield* Console.log(Math.round((before - oldBytes()) / credits))
 })

@@ -43,6 +43,13 @@ const loadedAtStart = ({ outputs }: Metafile, file: string, seen = new Set<strin
 }
 
 describe("the published package", () => {
+  it("has what its program imports for what it does", () => {
+    theApp()
+    const program = readFileSync(join(root, "dist/bin/main.js"), "utf8")
+    assert.include(program, "--no-allocation-site-pretenuring")
+    assert.include(program, "beforeExit")
+  })
+
   it("holds the program, the migrations and the documents, and nothing else", () => {
     const { packed, tarballBytes } = theApp()
     for (const path of ["dist/index.js", "dist/index.d.ts", "dist/bin/wallet.js", "README.md", "LICENSE"]) {

@@ -333,12 +333,11 @@ const runBatch = Effect.fnUntraced(function* (
   if (!items.some(asksBefore)) return yield* runAll(commands)
   yield* lookAhead(items, engine)
   const replies = new Array<HttpReply>(items.length)
-  const runLine = Effect.fnUntraced(function* (places: ReadonlyArray<number>) {
+  const runLine = (places: ReadonlyArray<number>) => {
     const line = places.map((place) => commands[place]!)
     const run = line.length > 1 && line.some(({ begin }) => begin !== undefined) ? runInLine : runAll
-    const given = yield* run(line)
-    places.forEach((place, index) => (replies[place] = given[index]!))
-  })
+    return Effect.map(run(line), (given) => places.forEach((place, index) => (replies[place] = given[index]!)))
+  }
   yield* Effect.forEach(linesOf(items), runLine, { concurrency: "unbounded", discard: true })
   return replies
 })
