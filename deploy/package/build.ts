@@ -50,8 +50,8 @@ const scripts = async (): Promise<void> => {
     input: inputs([...doors, ...programs], Path.join(root, "src"), ".ts"),
     platform: "node",
     external,
-    // A program imports a module for what it does. (A plain `true` leaves it to package.json, which speaks of `dist`.)
-    treeshake: { moduleSideEffects: () => true },
+    // Programs import modules for what they do. (Package.json says so too, of `dist`.)
+    treeshake: { moduleSideEffects: (id) => /\/src\/bin\/|Worker\.ts$/.test(id) },
     transform: { target: "es2024" },
     logLevel: "warn"
   })
