@@ -46,7 +46,7 @@ const transfers: ReadonlyArray<PlantedBug> = [
 const keys: ReadonlyArray<PlantedBug> = [
   bug(
     "a snapshot drops keys and says that it has them all",
-    change("actors/KeyWindow.ts", "        skip--\n        coversFrom = entry.version + 1\n", "        skip--\n")
+    change("actors/KeyWindow.ts", "        skip--\n        coversFrom = version + 1\n", "        skip--\n")
   ),
   bug(
     `the Bloom filter says "never seen" of a key that it has`,
