@@ -5,7 +5,6 @@
  */
 import type * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
-import * as Fiber from "effect/Fiber"
 import * as Latch from "effect/Latch"
 import * as Metric from "effect/Metric"
 import * as Queue from "effect/Queue"
@@ -118,37 +117,23 @@ export class Follower {
 
   // --- Reading ---------------------------------------------------------------
 
-  /**
-   * While the documents of a page are made and wait for room the next one is read. That one may be old when its turn
-   * comes: whether the log has more it cannot tell.
-   */
   readonly #reading = Effect.gen({ self: this }, function* () {
-    const { bounds } = this.#context
-    let ahead: Fiber.Fiber<LogPage, FollowerFailure> | undefined
+    const { bounds, log } = this.#context
     let after = this.places.written
     let pause = bounds.pollMillis
     for (;;) {
       yield* this.#roomForBehind()
-      const page: LogPage = yield* ahead === undefined ? this.#read(after) : Fiber.join(ahead)
-      const isLast = page.isLast && ahead === undefined
-      ahead = page.isLast ? undefined : yield* Effect.forkChild(this.#read(page.next), { startImmediately: true })
+      this.#wanted.closeUnsafe()
+      const page: LogPage = yield* this.#patiently(readLogPage(log, after, bounds.pageEvents))
       if (page.next !== after) yield* this.#take(page, after)
       pause = page.events.length > 0 ? bounds.pollMillis : Math.min(2 * pause, bounds.idleMillis)
       after = page.next
-      this.#isAtHead = isLast
-      if (!isLast) continue
+      this.#isAtHead = page.isLast
+      if (!page.isLast) continue
       if (this.isUpToDate) yield* this.#context.trouble.caughtUp
       yield* Effect.raceFirst(Effect.sleep(pause), this.#wanted.await)
     }
   })
-
-  /** Who wants more from now on is not sure to be served by it. */
-  #read(after: bigint): Effect.Effect<LogPage, FollowerFailure> {
-    return Effect.suspend(() => {
-      this.#wanted.closeUnsafe()
-      return this.#patiently(readLogPage(this.#context.log, after, this.#context.bounds.pageEvents))
-    })
-  }
 
   /** What waits for Persistence is bounded. */
   #roomForBehind(): Effect.Effect<void> {

@@ -1,7 +1,7 @@
 /** All bounds of the search index's writer. */
 
 export interface SearchBounds {
-  /** Events of one read of the log, of which there are two: with their documents some 4 MB each. */
+  /** Events of one read of the log: with their documents some 4 MB. */
   readonly pageEvents: number
   /** Documents of one bulk request: beyond that Elasticsearch gains nothing. */
   readonly bulkDocuments: number
