@@ -273,6 +273,8 @@ export const wasAgainst = (
   const only = clockUnknown ? policy : undefined
   for (let version = Math.max(-1, oldest); version <= newest; version++) {
     const { facts, wallet } = known[version + 1]!
+    // Legs are of wallets that are there: of others no policy is asked.
+    if (wallet === undefined && (command._tag === "BeginLegs" || command._tag === "PrepareLegs")) continue
     const questions = questionsOf(wallet, command)
     for (const time of times) {
       const found = against(trial.policies, questions, Math.max(time, wallet?.updatedAt ?? 0), facts, only)
