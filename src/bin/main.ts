@@ -1,4 +1,5 @@
 /** Runs the `wallet` command as this process: arguments, signals, exit code. */
+import "./noPretenuring.ts"
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import * as Effect from "effect/Effect"
@@ -13,7 +14,6 @@ import { PackageVersion } from "../cli/PackageVersion.ts"
 import { Shutdown } from "../cli/ServeCommand.ts"
 import { walletCommand } from "../cli/WalletCommand.ts"
 import "./endWhenDone.ts"
-import "./noPretenuring.ts"
 
 /** Beside `src/` in the repository and beside `dist/` in the package. */
 const manifest: { readonly version: string } = JSON.parse(

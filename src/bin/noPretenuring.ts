@@ -4,8 +4,8 @@
  * all that such an object points to is kept until a full collection, the whole request (docs/PERFORMANCE.md).
  *
  * For all threads of whatever `wallet` runs. Node warns of flags that are set when it has started: this one is looked at
- * when a function is compiled for speed, and nothing of ours has been by then. `OldGarbage.integration.test.ts` shows that
- * it takes effect; `node --no-allocation-site-pretenuring` is the same.
+ * whenever a function is compiled for speed, and what is busy under load is compiled later. `OldGarbage.integration.test.ts`
+ * shows that it takes effect; `node --no-allocation-site-pretenuring` is the same.
  */
 import { setFlagsFromString } from "node:v8"
 
