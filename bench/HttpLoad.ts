@@ -14,7 +14,8 @@ import { LatencyHistogram } from "../src/load/LatencyHistogram.ts"
 
 /**
  * One run. In `path`, `headers` and `body`, `{n}` becomes a number unique to the
- * request and `{w}` the wallet of this request, taken in turn from `wallets`.
+ * request, `{w}` the wallet of this request, taken in turn from `wallets`, and each
+ * `{r}` one of the others by chance.
  */
 export const HttpLoadOptions = Schema.Struct({
   host: Schema.String,
@@ -23,6 +24,8 @@ export const HttpLoadOptions = Schema.Struct({
   path: Schema.String,
   headers: Schema.Record(Schema.String, Schema.String),
   body: Schema.String,
+  /** What `{items}` in `body` becomes: `count` of `text`, separated by commas, `{i}` the number of each. */
+  items: Schema.optionalKey(Schema.Struct({ text: Schema.String, count: Schema.Int })),
   wallets: Schema.Array(Schema.String),
   /** 1–10,000 sockets. */
   connections: Schema.Int,
@@ -61,18 +64,23 @@ const compile = (options: HttpLoadOptions): RequestBytes => {
   const start = `${options.method} ${options.path} HTTP/1.1\r\nhost: ${options.host}:${options.port}\r\n${head}`
   const { wallets } = options
   const walletOf = (n: number) => (wallets.length === 0 ? "" : (wallets[n % wallets.length] ?? ""))
+  const anotherThan = (n: number) => walletOf(n + 1 + Math.floor(Math.random() * (wallets.length - 1)))
   const fill = (template: string) => {
-    const parts = template.split(/(\{n\}|\{w\})/)
+    const parts = template.split(/(\{[nwr]\})/)
     if (parts.length === 1) return () => template
     return (n: number) => {
       let out = ""
-      for (const part of parts) out += part === "{n}" ? n : part === "{w}" ? walletOf(n) : part
+      for (const part of parts) {
+        out += part === "{n}" ? n : part === "{w}" ? walletOf(n) : part === "{r}" ? anotherThan(n) : part
+      }
       return out
     }
   }
   const fillStart = fill(start)
+  const { text = "", count = 0 } = options.items ?? {}
+  const items = Array.from({ length: count }, (_, i) => text.replaceAll("{i}", String(i))).join(",")
   if (options.body === "") return (n) => `${fillStart(n)}\r\n`
-  const fillBody = fill(options.body)
+  const fillBody = fill(options.body.replace("{items}", items))
   return (n) => {
     const body = fillBody(n)
     return `${fillStart(n)}content-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`

@@ -40,7 +40,10 @@ export const startService = Effect.fnUntraced(function* (
   return { url, apiKey, pid } satisfies Service
 })
 
-/** Empty wallets, their ids. */
+/** More than a load of this bench can take from a wallet. */
+const overdraftLimit = "1000000000000"
+
+/** Empty wallets that may be taken from all the same, their ids. */
 export const createWallets = Effect.fnUntraced(
   function* ({ apiKey, url }: Service, count: number) {
     const client = HttpClient.filterStatusOk(yield* HttpClient.HttpClient)
@@ -49,7 +52,7 @@ export const createWallets = Effect.fnUntraced(
       HttpClientRequest.post(new URL("/v1/wallets", url)).pipe(
         HttpClientRequest.bearerToken(apiKey),
         HttpClientRequest.setHeader("idempotency-key", `create-${id}`),
-        HttpClientRequest.bodyJsonUnsafe({ id, ownerId: "bench", currency: "EUR" }),
+        HttpClientRequest.bodyJsonUnsafe({ id, ownerId: "bench", currency: "EUR", overdraftLimit }),
         client.execute,
         Effect.flatMap((response) => response.text)
       )
@@ -60,23 +63,54 @@ export const createWallets = Effect.fnUntraced(
   Effect.orDie
 )
 
-export type Target = Pick<HttpLoadOptions, "method" | "path" | "headers" | "body" | "wallets"> & {
+export type Target = Pick<HttpLoadOptions, "method" | "path" | "headers" | "body" | "items" | "wallets"> & {
   readonly status: string
 }
 
 /** A run's own part of every key: no round replays the one before. */
-export const creditTo = (wallets: ReadonlyArray<string>, { apiKey }: Service): Target => ({
+const ownKey = () => `${randomBytes(6).toString("hex")}-{n}`
+
+const post = (path: string, body: string, wallets: ReadonlyArray<string>, { apiKey }: Service): Target => ({
   method: "POST",
-  path: "/v1/wallets/{w}/credit",
-  headers: {
-    authorization: `Bearer ${apiKey}`,
-    "content-type": "application/json",
-    "idempotency-key": `${randomBytes(6).toString("hex")}-{n}`
-  },
-  body: `{"amount":"1"}`,
+  path,
+  headers: { authorization: `Bearer ${apiKey}`, "content-type": "application/json" },
+  body,
   wallets,
   status: "201"
 })
+
+const withKey = (target: Target): Target => ({
+  ...target,
+  headers: { ...target.headers, "idempotency-key": ownKey() }
+})
+
+/** The wallets in turn. */
+export const creditTo = (wallets: ReadonlyArray<string>, service: Service): Target =>
+  withKey(post("/v1/wallets/{w}/credit", `{"amount":"1"}`, wallets, service))
+
+/** Each wallet in turn to another by chance. */
+export const transferAmong = (wallets: ReadonlyArray<string>, service: Service): Target =>
+  withKey(post("/v1/transfers", `{"from":"{w}","to":"{r}","amount":"1"}`, wallets, service))
+
+export const batchCommands = 1_000
+
+/** Batches of {@link batchCommands}: all to one wallet, each to another by chance, transfers of one wallet by chance to another. */
+export const batchOf = (
+  kind: "credits to one" | "credits to many" | "transfers",
+  wallets: ReadonlyArray<string>,
+  service: Service
+): Target => {
+  const forms = {
+    "credits to one": `"type":"credit","walletId":"{w}"`,
+    "credits to many": `"type":"credit","walletId":"{r}"`,
+    transfers: `"type":"transfer","walletId":"{r}","to":"{w}"`
+  }
+  return {
+    ...post("/v1/batch", `{"commands":[{items}]}`, wallets, service),
+    items: { text: `{${forms[kind]},"amount":"1","idempotencyKey":"${ownKey()}-{i}"}`, count: batchCommands },
+    status: "200"
+  }
+}
 
 export const emptyEndpoint: Target = {
   method: "GET",
@@ -121,22 +155,29 @@ export const load = Effect.fnUntraced(function* (
   return report
 })
 
+export interface LoadRound {
+  readonly target: Target
+  readonly connections: number
+  /** How many of what is counted a request has. */
+  readonly each: number
+}
+
 /**
- * Credits per second, and what one costs the database and the service. Those of the
+ * What is counted per second, and what one costs the database and the service. Those of the
  * warm-up are taken to have been as many a second as the counted ones.
  */
-export const creditRound = Effect.fnUntraced(function* (
+export const loadRound = Effect.fnUntraced(function* (
   settings: BenchSettings,
   service: Service,
-  wallets: ReadonlyArray<string>,
-  connections: number
+  { connections, each, target }: LoadRound
 ) {
   const probe = yield* CostProbe
   let cpu: number | null = null
   const { cost, value } = yield* probe.measure(
     Effect.gen(function* () {
       const before = cpuMicrosOf(service.pid)
-      const { perSecond } = yield* load(settings, service, { ...creditTo(wallets, service), connections })
+      const { duration, requests } = yield* load(settings, service, { ...target, connections })
+      const perSecond = (requests * each * 1_000) / duration
       const after = cpuMicrosOf(service.pid)
       const events = (perSecond * (settings.rampMillis + settings.millis)) / 1_000
       if (before !== undefined && after !== undefined) cpu = (after - before) / events
@@ -145,3 +186,10 @@ export const creditRound = Effect.fnUntraced(function* (
   )
   return { value, cost: { ...cost, engineCpuMicros: cpu } } satisfies Sample
 })
+
+export const creditRound = (
+  settings: BenchSettings,
+  service: Service,
+  wallets: ReadonlyArray<string>,
+  connections: number
+) => loadRound(settings, service, { target: creditTo(wallets, service), connections, each: 1 })

@@ -24,6 +24,11 @@ export interface ActorBounds {
   readonly aheadMillis: number
   /** Appends on their way at once, of different wallets: while the log works on one, the node answers for the other. */
   readonly appendsInFlight: number
+  /**
+   * Fewer events do not begin an append beside one that is in flight: they would only wait behind its lock of the
+   * positions, and pay its fixed cost again. Where the log is apart any do: there nothing is locked.
+   */
+  readonly besideEvents: number
   /** Events of one gathered append over all wallets. */
   readonly appendEvents: number
   /** Bytes of references and metadata of one gathered append; a single wallet's may be as large as its mailbox. */
@@ -168,6 +173,7 @@ export const defaultBounds: ActorBounds = {
   aheadCommands: 16,
   aheadMillis: 250,
   appendsInFlight: 2,
+  besideEvents: 64,
   appendEvents: 8_192,
   appendBytes: 8 * 1024 * 1024,
   appendCommits: 256,

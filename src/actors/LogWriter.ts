@@ -70,6 +70,7 @@ class Submissions {
   private readonly gathered: Array<Submission> = []
   /** Of these. */
   private wallets = 0
+  private events = 0
   private readonly isolated: Array<Submission> = []
   private isolatedNext = false
   private readonly bounds: ActorBounds
@@ -82,6 +83,11 @@ class Submissions {
     return this.gathered.length === 0 && this.isolated.length === 0
   }
 
+  /** Whether what waits may go beside an append in flight: it is many events, or one commit that nobody gathers. */
+  mayGoBeside(events: number): boolean {
+    return this.events >= events || this.isolated.length > 0
+  }
+
   /** For how many wallets' commits there is room: no more wait than the appends that may be in flight take. */
   get places(): number {
     return this.bounds.appendsInFlight * this.bounds.appendCommits - this.wallets
@@ -89,7 +95,9 @@ class Submissions {
 
   add(submission: Submission, isolated: boolean): void {
     ;(isolated ? this.isolated : this.gathered).push(submission)
-    if (!isolated) this.wallets += walletsWith(submission.commit)
+    if (isolated) return
+    this.wallets += walletsWith(submission.commit)
+    this.events += eventsWith(submission.commit)
   }
 
   /** What goes into one append. Everybody's commits and those that travel alone take turns. */
@@ -115,7 +123,10 @@ class Submissions {
       count++
     }
     const taken = gathered.splice(0, count)
-    this.wallets -= walletsOf(taken.map(({ commit }) => commit))
+    for (const { commit } of taken) {
+      this.wallets -= walletsWith(commit)
+      this.events -= eventsWith(commit)
+    }
     return taken
   }
 }
@@ -133,7 +144,11 @@ const make = Effect.fnUntraced(function* (bounds: ActorBounds) {
     measure: measuring(yield* Effect.context<never>())
   })
   yield* Effect.forkScoped(sender.run)
-  yield* Effect.forkScoped(Effect.repeat(noticeReturn(outage, head), Schedule.spaced(lookMillis)))
+  const look = Effect.andThen(
+    Effect.sync(() => sender.look()),
+    noticeReturn(outage, head)
+  )
+  yield* Effect.forkScoped(Effect.repeat(look, Schedule.spaced(lookMillis)))
   return LogWriter.of({
     submit: (commit, { bytes, isolated }) =>
       Effect.callback<WriteOutcome>((resume) => sender.submit({ commit, bytes, resume }, isolated)),
@@ -144,7 +159,7 @@ const make = Effect.fnUntraced(function* (bounds: ActorBounds) {
   })
 })
 
-/** Between two looks at whether an outage is over though nobody appends, ms. */
+/** Between two looks at whether an append is stuck, and whether an outage is over though nobody appends, ms. */
 const lookMillis = 1_000
 
 /** After so long without a failed append the log itself is asked, ms: while they fail, reading it would prove nothing. */
@@ -174,6 +189,11 @@ class AppendSender {
   /** Wallets that wait until what they would submit is sent soon; the first in line first. */
   private readonly line = new Set<(effect: Effect.Effect<void>) => void>()
   private inFlight = 0
+  /** Appends that were sent, and parts of them that were decided; and how many at the last look. */
+  private moves = 0
+  private movesSeen = 0
+  /** Since the last look nothing was sent or decided: what waits goes beside what is stuck. */
+  private isStuck = false
   /** While outcomes are handed out, what the wallets submit and put off waits for the end of it. */
   private distributing = false
   private wake: ((effect: Effect.Effect<boolean>) => void) | undefined = undefined
@@ -232,6 +252,7 @@ class AppendSender {
         continue
       }
       this.inFlight++
+      this.moves++
       yield* Effect.forkChild(this.write(submissions.take()), { startImmediately: true })
       // The driver writes to its socket at the end of this turn of the event loop: only then is the append on its way.
       if (!tasks.isEmpty) yield* Effect.yieldNow
@@ -240,7 +261,18 @@ class AppendSender {
   })
 
   private get canSend(): boolean {
-    return this.inFlight < this.options.bounds.appendsInFlight && !this.submissions.isEmpty
+    const { inFlight, options, submissions } = this
+    if (inFlight === 0 || submissions.isEmpty) return !submissions.isEmpty
+    const { bounds, pipeline } = options
+    const enough = pipeline.separate || this.isStuck ? 1 : bounds.besideEvents
+    return inFlight < bounds.appendsInFlight && submissions.mayGoBeside(enough)
+  }
+
+  /** An append that is not answered must not hold back those of others for as long as it may last. */
+  look(): void {
+    this.isStuck = this.inFlight > 0 && this.moves === this.movesSeen
+    this.movesSeen = this.moves
+    if (this.isStuck && this.canSend) this.signal(false)
   }
 
   /**
@@ -283,6 +315,8 @@ class AppendSender {
       retryMillis: bounds.appendRetryMillis,
       decided: (part, outcomes) => {
         undecided -= part.length
+        this.moves++
+        this.isStuck = false
         const isOver = undecided === 0
         if (isOver) measure.append(wallets, clock.currentTimeMillisUnsafe() - startedAt)
         measure.outcomes(part, outcomes)

@@ -102,6 +102,38 @@ describe("the log writer gathers", () => {
     })
   )
 
+  it.effect("begins an append beside one in flight only with enough events, unless that one is stuck", () =>
+    Effect.gen(function* () {
+      const { installation, node } = yield* installNode({ bounds: { besideEvents: 3 } })
+      const ids = ["a", "b", "c", "d", "e"]
+      yield* Effect.forEach(ids, (id) => create(node, id))
+      for (const isStuck of [false, true]) {
+        const gate = yield* Deferred.make<void>()
+        node.log.appendFaults.push(Faults.heldUntil(gate))
+        const from = node.log.appends.length
+        const start = (id: string) => Effect.forkChild(credit(node, id, 1n, `k${isStuck}`))
+        const callers = [yield* start("a")]
+        yield* until(() => node.log.appends.length > from, "an append is in flight")
+        for (const id of ["b", "c"]) callers.push(yield* start(id))
+        yield* waiting(node, 0)
+        assert.deepStrictEqual(composition(node, from), [["a"]])
+        if (isStuck) {
+          yield* TestClock.adjust("2 seconds")
+          assert.deepStrictEqual(composition(node, from), [["a"], ["b", "c"]])
+        } else {
+          callers.push(yield* start("d"))
+          yield* until(() => node.log.appends.length > from + 1, "another one is beside it")
+          assert.deepStrictEqual(composition(node, from), [["a"], ["b", "c", "d"]])
+        }
+        for (const caller of callers.slice(1)) yield* Fiber.join(caller)
+        assert.isUndefined(callers[0]!.pollUnsafe())
+        yield* Deferred.succeed(gate, undefined)
+        yield* Fiber.join(callers[0]!)
+      }
+      for (const id of ids) yield* assertConsistent(installation, node, id)
+    })
+  )
+
   it.effect(
     "lets wallets decide only what is sent soon, in their order, also those that then have nothing to send",
     () =>

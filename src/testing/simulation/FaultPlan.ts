@@ -61,6 +61,7 @@ const drawn = (random: SeededRandom): ActorBounds => ({
   aheadCommands: random.pick([1, 1, 4]),
   aheadMillis: random.pick([5, 250]),
   appendCommits: random.pick([1, 2, 8]),
+  besideEvents: random.pick([1, 2, 64]),
   jointWallets: random.pick([0, 1, 4, 16]),
   jointEvents: random.pick([2, 8, 1_000]),
   appendEvents: random.pick([2, 50]),
