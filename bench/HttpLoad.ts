@@ -27,6 +27,8 @@ export const HttpLoadOptions = Schema.Struct({
   /** What `{items}` in `body` becomes: `count` of `text`, separated by commas, `{i}` the number of each. */
   items: Schema.optionalKey(Schema.Struct({ text: Schema.String, count: Schema.Int })),
   wallets: Schema.Array(Schema.String),
+  /** Every answer has `text` so many times; the first that has not is an error. */
+  answers: Schema.optionalKey(Schema.Struct({ text: Schema.String, count: Schema.Int })),
   /** 1–10,000 sockets. */
   connections: Schema.Int,
   /** Requests of this part are sent and not counted. Milliseconds. */
@@ -135,6 +137,7 @@ class Run {
         return
       }
       waiting = undefined
+      this.check(buffer)
       if (this.measuring) this.count(buffer.toString("latin1", 9, 12), (performance.now() - sentAt) * 1000)
       send()
     })
@@ -143,6 +146,13 @@ class Run {
       this.sockets.delete(socket)
       this.fail("connection closed")
     })
+  }
+
+  check(answer: Buffer): void {
+    const { answers } = this.options
+    if (answers === undefined) return
+    const found = answer.toString("latin1").split(answers.text).length - 1
+    if (found !== answers.count) this.fail(`${found} of ${answers.text}: ${answer.toString("latin1", 0, 2_000)}`)
   }
 
   count(status: string, micros: number): void {

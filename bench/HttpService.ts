@@ -63,7 +63,7 @@ export const createWallets = Effect.fnUntraced(
   Effect.orDie
 )
 
-export type Target = Pick<HttpLoadOptions, "method" | "path" | "headers" | "body" | "items" | "wallets"> & {
+export type Target = Pick<HttpLoadOptions, "method" | "path" | "headers" | "body" | "items" | "wallets" | "answers"> & {
   readonly status: string
 }
 
@@ -108,6 +108,7 @@ export const batchOf = (
   return {
     ...post("/v1/batch", `{"commands":[{items}]}`, wallets, service),
     items: { text: `{${forms[kind]},"amount":"1","idempotencyKey":"${ownKey()}-{i}"}`, count: batchCommands },
+    answers: { text: `"status":201`, count: batchCommands },
     status: "200"
   }
 }
