@@ -188,12 +188,9 @@ class AppendSender {
   private readonly tasks = new Tasks()
   /** Wallets that wait until what they would submit is sent soon; the first in line first. */
   private readonly line = new Set<(effect: Effect.Effect<void>) => void>()
-  private inFlight = 0
-  /** Appends that were sent, and parts of them that were decided; and how many at the last look. */
-  private moves = 0
-  private movesSeen = 0
-  /** Since the last look nothing was sent or decided: what waits goes beside what is stuck. */
-  private isStuck = false
+  /** The appends in flight, oldest first, each with the look before it began. */
+  private readonly inFlight = new Set<{ readonly look: number }>()
+  private looks = 0
   /** While outcomes are handed out, what the wallets submit and put off waits for the end of it. */
   private distributing = false
   private wake: ((effect: Effect.Effect<boolean>) => void) | undefined = undefined
@@ -251,8 +248,6 @@ class AppendSender {
         if (this.letIn() || (!this.canSend && (yield* this.park))) yield* Effect.yieldNow
         continue
       }
-      this.inFlight++
-      this.moves++
       yield* Effect.forkChild(this.write(submissions.take()), { startImmediately: true })
       // The driver writes to its socket at the end of this turn of the event loop: only then is the append on its way.
       if (!tasks.isEmpty) yield* Effect.yieldNow
@@ -262,17 +257,22 @@ class AppendSender {
 
   private get canSend(): boolean {
     const { inFlight, options, submissions } = this
-    if (inFlight === 0 || submissions.isEmpty) return !submissions.isEmpty
+    if (inFlight.size === 0 || submissions.isEmpty) return !submissions.isEmpty
     const { bounds, pipeline } = options
     const enough = pipeline.separate || this.isStuck ? 1 : bounds.besideEvents
-    return inFlight < bounds.appendsInFlight && submissions.mayGoBeside(enough)
+    return inFlight.size < bounds.appendsInFlight && submissions.mayGoBeside(enough)
   }
 
   /** An append that is not answered must not hold back those of others for as long as it may last. */
   look(): void {
-    this.isStuck = this.inFlight > 0 && this.moves === this.movesSeen
-    this.movesSeen = this.moves
+    this.looks++
     if (this.isStuck && this.canSend) this.signal(false)
+  }
+
+  /** Whether an append has been in flight from one look to the next. */
+  private get isStuck(): boolean {
+    for (const { look } of this.inFlight) return this.looks - look > 1
+    return false
   }
 
   /**
@@ -299,6 +299,8 @@ class AppendSender {
     const commits = batch.map(({ commit }) => commit)
     const wallets = walletsOf(commits)
     activity.appending(commits, startedAt)
+    const flight = { look: this.looks }
+    this.inFlight.add(flight)
     let undecided = batch.length
     /** Nobody else's append waits for these. */
     const stranded = new Set<Submission>()
@@ -306,7 +308,7 @@ class AppendSender {
     let holding = batch.length
     const letGo = (count: number) => {
       holding -= count
-      if (holding === 0 && count > 0) this.inFlight--
+      if (holding === 0 && count > 0) this.inFlight.delete(flight)
       this.signal(false)
     }
     return appendUntilDecided(batch, {
@@ -315,8 +317,6 @@ class AppendSender {
       retryMillis: bounds.appendRetryMillis,
       decided: (part, outcomes) => {
         undecided -= part.length
-        this.moves++
-        this.isStuck = false
         const isOver = undecided === 0
         if (isOver) measure.append(wallets, clock.currentTimeMillisUnsafe() - startedAt)
         measure.outcomes(part, outcomes)
