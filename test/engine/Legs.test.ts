@@ -171,7 +171,7 @@ for (const [where, mode] of transferModes) {
 
     it.effect("is reversed when a wallet has moved on since it was looked at, and says so ever after", () =>
       Effect.gen(function* () {
-        const { installation, node } = yield* installNode({ ...mode, bounds: { besideEvents: 1 } })
+        const { installation, node } = yield* installNode(mode)
         yield* within(1, fund(node, ["a", "b", "c"], 100n))
         const release = yield* Deferred.make<void>()
         node.log.appendFaults.push(Faults.heldUntil(release))

@@ -103,7 +103,7 @@ for (const [where, mode] of transferModes) {
 
     it.effect("that its destination refuses after it was sent comes back, and may be asked for again", () =>
       Effect.gen(function* () {
-        const { installation, node } = yield* installNode({ stepwise: true, ...mode, bounds: { besideEvents: 1 } })
+        const { installation, node } = yield* installNode({ stepwise: true, ...mode })
         yield* within(1, fund(node, ["a", "b"], 100n))
         const { transfer } = yield* within(2, send(node, "a", "b", 100n, "t"))
         const release = yield* Deferred.make<void>()

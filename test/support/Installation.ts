@@ -151,7 +151,9 @@ interface InstallOptions {
   readonly policy?: GivenPolicies
 }
 
-const inSteps = ({ stepwise = false }: InstallOptions): Partial<ActorBounds> => (stepwise ? { jointWallets: 0 } : {})
+/** Each step by itself, also in time: one that is held back holds no other wallet's back. */
+const inSteps = ({ stepwise = false }: InstallOptions): Partial<ActorBounds> =>
+  stepwise ? { jointWallets: 0, besideEvents: 1 } : {}
 
 /** The ways that a transfer can take. */
 export const transferModes: ReadonlyArray<readonly [string, Pick<InstallOptions, "separate" | "stepwise">]> = [
