@@ -224,7 +224,7 @@ describe("a transfer between idle wallets", () => {
 
   it.effect("goes step by step where its destination is busy, and nobody waits for anybody", () =>
     Effect.gen(function* () {
-      const { installation, node } = yield* funded(["a", "b"], { bounds: { besideEvents: 1 } })
+      const { installation, node } = yield* funded(["a", "b"])
       const release = yield* Deferred.make<void>()
       node.log.appendFaults.push(Faults.heldUntil(release))
       const credit = yield* Effect.forkChild(node.engine.credit({ walletId: "b", amount: 1n, idempotencyKey: "c" }))

@@ -151,9 +151,10 @@ interface InstallOptions {
   readonly policy?: GivenPolicies
 }
 
-/** Each step by itself, also in time: one that is held back holds no other wallet's back. */
-const inSteps = ({ stepwise = false }: InstallOptions): Partial<ActorBounds> =>
-  stepwise ? { jointWallets: 0, besideEvents: 1 } : {}
+/** An append that a test holds back holds no other wallet's back. */
+const besideOthers = { besideEvents: 1 }
+
+const inSteps = ({ stepwise = false }: InstallOptions): Partial<ActorBounds> => (stepwise ? { jointWallets: 0 } : {})
 
 /** The ways that a transfer can take. */
 export const transferModes: ReadonlyArray<readonly [string, Pick<InstallOptions, "separate" | "stepwise">]> = [
@@ -178,7 +179,12 @@ export const install = Effect.fnUntraced(function* (
     state,
     broken,
     start: (bounds = {}, policy = options.policy) =>
-      startNode(state, broken, { ...inSteps(options), ...options.bounds, ...bounds }, { ...options, policy }),
+      startNode(
+        state,
+        broken,
+        { ...besideOthers, ...inSteps(options), ...options.bounds, ...bounds },
+        { ...options, policy }
+      ),
     log: MemoryEventStore.make(state),
     events,
     types: (walletId) => events(walletId).map(({ event }) => event._tag)
