@@ -13,7 +13,7 @@ import { authorizationLayer, Gate } from "./Authentication.ts"
 import { consolePage } from "./ConsolePage.ts"
 import { documentation } from "./DocumentationPage.ts"
 import { makeFallback, withSoundHead } from "./Fallback.ts"
-import { makeFastMovement } from "./FastMovement.ts"
+import { makeFastCommand } from "./FastCommand.ts"
 import { batchHandlers } from "./handlers/BatchHandlers.ts"
 import { feedHandlers } from "./handlers/FeedHandlers.ts"
 import { holdHandlers } from "./handlers/HoldHandlers.ts"
@@ -65,7 +65,7 @@ const edges = HttpRouter.use(
     yield* router.addGlobalMiddleware(withSoundHead)
     if (corsOrigins.length > 0) yield* router.addGlobalMiddleware(cors(corsOrigins))
     yield* router.addGlobalMiddleware(yield* makeFallback)
-    yield* router.addGlobalMiddleware(yield* makeFastMovement)
+    yield* router.addGlobalMiddleware(yield* makeFastCommand)
   })
 )
 

@@ -207,7 +207,7 @@ export const problemReply = (code: ProblemCode, detail: string, retryAfter?: num
   retryAfter: retryAfter === undefined ? undefined : Math.max(1, Math.ceil(retryAfter / 1000))
 })
 
-interface Failure {
+export interface Failure {
   readonly _tag: string
   readonly message: string
   /** Of a store that is away. */

@@ -1,5 +1,5 @@
 /**
- * The fast path of credit and debit against the path of the definition: the same reply to
+ * The fast path of credit, debit and transfer against the path of the definition: the same reply to
  * everything, with a rate limit and without; and the fast path is taken where it should be.
  */
 import { assert, it, layer } from "@effect/vitest"
@@ -10,9 +10,9 @@ import * as Result from "effect/Result"
 import * as fc from "fast-check"
 import { WalletEngine } from "../../src/engine/WalletEngine.ts"
 import { CurrentKey } from "../../src/http/api/Authorization.ts"
-import { plainMovement } from "../../src/http/FastMovement.ts"
+import { plainMovement, plainTransfer } from "../../src/http/PlainBody.ts"
 import { decodeBytes } from "../../src/http/RequestBody.ts"
-import { MovementBody } from "../../src/http/api/Schemas.ts"
+import { MovementBody, TransferBody } from "../../src/http/api/Schemas.ts"
 import { clockStopped } from "../support/clocks.ts"
 import * as Server from "./TestServer.ts"
 
@@ -32,11 +32,10 @@ const metadata = fc.oneof(
   fc.dictionary(text, fc.jsonValue(), { maxKeys: 3, noNullPrototype: true }),
   fc.jsonValue()
 )
-const body = fc.oneof(
-  fc.record(
-    { amount, reference: fc.oneof(text, fc.constant(null), fc.jsonValue()), metadata, other: fc.jsonValue() },
-    { requiredKeys: [], noNullPrototype: true }
-  ),
+const reference = fc.oneof(text, fc.constant(null), fc.jsonValue())
+
+const movementBody = fc.oneof(
+  fc.record({ amount, reference, metadata, other: fc.jsonValue() }, { requiredKeys: [], noNullPrototype: true }),
   fc.record(
     { amount: fc.constant("5"), reference: text, metadata },
     { requiredKeys: ["amount"], noNullPrototype: true }
@@ -44,28 +43,49 @@ const body = fc.oneof(
   fc.jsonValue()
 )
 
-const bySchema = decodeBytes(MovementBody)
+const id = fc.oneof(
+  fc.stringMatching(/^[A-Za-z0-9_-]{1,64}$/),
+  fc.constantFrom("", "a b", "x".repeat(64), "x".repeat(65), "w\n", 1, null)
+)
+const [from, to] = [id, id]
+const ends = { from: fc.constant("a"), to: fc.constant("b-c"), amount: fc.constant("5") }
 
-it("a plain movement is exactly what the schema decodes, and never more", () => {
-  let plain = 0
-  fc.assert(
-    fc.property(body, (value) => {
-      const json = JSON.stringify(value)
-      const fast = plainMovement(json)
-      const slow = Effect.runSync(Effect.result(bySchema(Buffer.from(json))))
-      if (fast === undefined) {
-        // What the schema takes is plain, too: else the fast path would not be taken.
-        assert.isTrue(Result.isFailure(slow), json)
-        return
-      }
-      plain++
-      assert.isTrue(Result.isSuccess(slow), json)
-      if (Result.isSuccess(slow)) assert.deepStrictEqual({ ...fast }, { ...slow.success })
-    }),
-    { numRuns: 3_000 }
-  )
-  assert.isAbove(plain, 200)
-})
+const transferBody = fc.oneof(
+  fc.record(
+    { to, from, reference, amount, metadata, legs: fc.constantFrom([], null) },
+    { requiredKeys: [], noNullPrototype: true }
+  ),
+  fc.record({ from, to, amount }, { noNullPrototype: true }),
+  fc.record({ ...ends, reference: text, metadata }, { requiredKeys: ["from", "to", "amount"], noNullPrototype: true }),
+  fc.record({ metadata, reference: text, ...ends }, { requiredKeys: ["from", "to", "amount"], noNullPrototype: true }),
+  fc.jsonValue()
+)
+
+for (const [name, body, plainOf, bySchema] of [
+  ["movement", movementBody, plainMovement, decodeBytes(MovementBody)],
+  ["transfer", transferBody, plainTransfer, decodeBytes(TransferBody)]
+] as const) {
+  it(`a plain ${name} is exactly what the schema decodes, and never more`, () => {
+    let plain = 0
+    fc.assert(
+      fc.property(body, fc.constantFrom("", " "), (value, blank) => {
+        const json = JSON.stringify(value, null, blank)
+        const fast = plainOf(json)
+        const slow = Effect.runSync(Effect.result<object, unknown, never>(bySchema(Buffer.from(json))))
+        if (fast === undefined) {
+          // What the schema takes is plain, too: else the fast path would not be taken.
+          assert.isTrue(Result.isFailure(slow), json)
+          return
+        }
+        plain++
+        assert.isTrue(Result.isSuccess(slow), json)
+        if (Result.isSuccess(slow)) assert.deepStrictEqual({ ...fast }, { ...slow.success } as typeof fast)
+      }),
+      { numRuns: 3_000 }
+    )
+    assert.isAbove(plain, 200)
+  })
+}
 
 /** A charset sends a request down the path of the definition and means the same. */
 const slowHeaders = { "content-type": "application/json; charset=utf-8" }
@@ -77,19 +97,35 @@ const visible = ({ headers, status, text }: Server.Reply) => {
   return { status, headers: rest, text: text.replace(`,"requestId":"${id}"`, "") }
 }
 
+const movements: ReadonlyArray<unknown> = [
+  { amount: "5" }, { amount: "5", reference: null }, { amount: "5", reference: "r", metadata: { a: "b" } },
+  { amount: "5", metadata: {} }, { amount: "0" }, { amount: 5 }, {}, [], null, { amount: "5", x: 1 },
+  { amount: "5", metadata: { a: 1 } }, "{", "", '{"amount":"5","__proto__":1}',
+  { reference: "r", amount: "5" }, { amount: "5", reference: "a: b", metadata: { at: "10:00" } },
+  '{"amount": "5", "reference": "r", "metadata": {"a": "b"}}', '{ "amount" : "5" }', '{"amount":"5","reference":"a\\"b"}',
+  '{"amount":"5","amount":"6"}', '{"amount":"6","amount":"5"}', '{"amount":"5","amou\\u006et":"5"}',
+  '{"amount":"5","reference":"r","reference":"r"}', '{"amount":"5","metadata":{},"metadata":{}}',
+  '{"amount":"5","metadata":{"a":"b","a":"b"}}', '{"amount":"5","metadata":{"a":"b","\\u0061":"c:d"}}',
+  '{"amount":"5","metadata":{"__proto__":"x"}}', '{"amount":"5","effectiveAt":"2020-01-01T00:00:00Z"}', "\ufeff{}"
+] // prettier-ignore
+
+/** From the wallet that the request is about. */
+const transfersTo = (to: string, closed: string) => (from: string): ReadonlyArray<unknown> => [
+  { from, to, amount: "5" }, { from, to, amount: "5", reference: null, metadata: {} },
+  { from, to, amount: "5", reference: "r", metadata: { a: "b" } }, { amount: "5", to, from },
+  `{"from": "${from}", "to": "${to}", "amount": "5", "reference": "r", "metadata": {"a": "b"}}`,
+  `{ "from":"${from}","to":"${to}","amount":"5" }`,
+  { from, to, amount: "1000000" }, { from, to: from, amount: "5" }, { from, to: "nobody", amount: "5" },
+  { from: "nobody", to, amount: "5" }, { from, to: closed, amount: "5" }, { from, to, amount: "0" }, { from, to },
+  { from, amount: "5" }, { to, amount: "5" }, { from, to: "a b", amount: "5" }, { from, to: 1, amount: "5" },
+  { from, to, amount: "5", legs: [] }, { from, to, amount: "5", effectiveAt: "2020-01-01T00:00:00Z" },
+  { legs: [{ from, to, amount: "2" }, { from, to, amount: "3" }] },
+  { legs: [{ from, to, amount: "2" }, { from, to, amount: "1000000" }] }, { legs: [{ from, to, amount: "2" }] },
+  `{"from":"${from}","to":"${to}","amount":"5","to":"${closed}"}`, { from, to, amount: "5", x: 1 }, {}, [], "", "{"
+] // prettier-ignore
+
 const giveTheSameReply = Effect.gen(function* () {
   const { call, secrets, wallet } = yield* TestServer
-  const bodies = [
-    { amount: "5" }, { amount: "5", reference: null }, { amount: "5", reference: "r", metadata: { a: "b" } },
-    { amount: "5", metadata: {} }, { amount: "0" }, { amount: 5 }, {}, [], null, { amount: "5", x: 1 },
-    { amount: "5", metadata: { a: 1 } }, "{", "", '{"amount":"5","__proto__":1}',
-    { reference: "r", amount: "5" }, { amount: "5", reference: "a: b", metadata: { at: "10:00" } },
-    '{"amount": "5", "reference": "r", "metadata": {"a": "b"}}', '{ "amount" : "5" }', '{"amount":"5","reference":"a\\"b"}',
-    '{"amount":"5","amount":"6"}', '{"amount":"6","amount":"5"}', '{"amount":"5","amou\\u006et":"5"}',
-    '{"amount":"5","reference":"r","reference":"r"}', '{"amount":"5","metadata":{},"metadata":{}}',
-    '{"amount":"5","metadata":{"a":"b","a":"b"}}', '{"amount":"5","metadata":{"a":"b","\\u0061":"c:d"}}',
-    '{"amount":"5","metadata":{"__proto__":"x"}}', "\ufeff{}"
-  ] // prettier-ignore
   const headers: ReadonlyArray<Record<string, string>> = [
     {},
     { authorization: "Bearer wrong" },
@@ -100,31 +136,40 @@ const giveTheSameReply = Effect.gen(function* () {
     { "content-type": "text/plain" }
   ]
   const queries = ["", "?await=committed", "?await=indexed", "?await=x", "?x=1"]
-  const [a, b] = [yield* wallet(), yield* wallet()]
+  const [a, b, to, closed] = [yield* wallet(), yield* wallet(), yield* wallet(), yield* wallet()]
+  yield* call("POST", `/v1/wallets/${closed}/close`, { key: "close" })
   const plain = (text: string) =>
     text
       .replaceAll(a, "W")
       .replaceAll(b, "W")
-      .replace(/"id":"[0-9a-f-]{36}"/g, `"id":"${"0".repeat(36)}"`)
+      .replace(/"[0-9a-f-]{36}"/g, '"I"')
+      .replace(/"t_[\w-]{21,22}"/g, '"I"')
       .replace(/\d{4}-\d\d-\d\dT[\d:.]+Z/g, "T")
-  // Every body with plain headers, every header with a plain body.
-  const pairs = [
-    ...bodies.map((body) => ({ head: {}, body })),
-    ...headers.map((head) => ({ head, body: { amount: "5" } }))
-  ]
   let n = 0
-  for (const kind of ["credit", "debit"]) {
+  for (const [kind, path, bodiesOf] of [
+    ["credit", (id: string) => `/v1/wallets/${id}/credit`, () => movements],
+    ["debit", (id: string) => `/v1/wallets/${id}/debit`, () => movements],
+    ["credit for the transfers", (id: string) => `/v1/wallets/${id}/credit`, () => [{ amount: "1000" }]],
+    ["transfer", () => "/v1/transfers", transfersTo(to, closed)]
+  ] as const) {
+    // Every body with plain headers, every header with a plain body.
+    const [hereBodies, thereBodies] = [bodiesOf(a), bodiesOf(b)]
+    const rows = [
+      ...hereBodies.map((body, at) => ({ head: {}, here: body, there: thereBodies[at] })),
+      ...headers.map((head) => ({ head, here: hereBodies[0], there: thereBodies[0] }))
+    ]
     for (const query of queries) {
-      for (const { body, head } of pairs) {
+      for (const { head, here: hereBody, there: thereBody } of rows) {
         const key = `k${n++}`
-        const send = (id: string, extra: Record<string, string>) =>
-          call("POST", `/v1/wallets/${id}/${kind}${query}`, { key, body, headers: { ...extra, ...head } })
+        const send = (id: string, body: unknown, extra: Record<string, string>) =>
+          call("POST", `${path(id)}${query}`, { key, body, headers: { ...extra, ...head } })
         // A command that is done, twice: the second reply is the first one again.
         let done = false
         for (const time of ["first", "again"]) {
           if (time === "again" && !done) break
-          const [fast, slow] = yield* Effect.all([send(a, {}), send(b, slowHeaders)])
-          const name = `${time} ${kind}${query} ${JSON.stringify(head)} ${JSON.stringify(body)}`
+          const fast = yield* send(a, hereBody, {})
+          const slow = yield* send(b, thereBody, slowHeaders)
+          const name = `${time} ${kind}${query} ${JSON.stringify(head)} ${JSON.stringify(hereBody)}`
           const [here, there] = [visible(fast), visible(slow)]
           done = fast.status < 300
           assert.strictEqual(here.status, there.status, name)
@@ -139,9 +184,12 @@ const giveTheSameReply = Effect.gen(function* () {
   }
   const [walletA, walletB] = yield* Effect.all([call("GET", `/v1/wallets/${a}`), call("GET", `/v1/wallets/${b}`)])
   assert.strictEqual(plain(walletA.text), plain(walletB.text))
-  assert.isAbove(walletA.json.version, 20)
-  const events = (id: string) => Effect.map(call("GET", `/v1/wallets/${id}/events?limit=200`), (r) => plain(r.text))
-  assert.strictEqual(yield* events(a), yield* events(b))
+  assert.isAbove(walletA.json.version, 40)
+  const events = (id: string) =>
+    Effect.map(call("GET", `/v1/wallets/${id}/events?limit=200`), ({ json }) =>
+      json.data.map((event: unknown) => plain(JSON.stringify(event)))
+    )
+  assert.deepStrictEqual(yield* events(a), yield* events(b))
 })
 
 /** For some hundred requests, also on a machine that is busy with other things. */
@@ -198,15 +246,20 @@ type Path = "fast" | "definition"
 
 /** Which path each command has come by: that of the definition leaves the key in the context. */
 const observed = (paths: Array<Path>) => {
-  const noted = (run: WalletEngine["Service"]["credit"]) =>
-    ((command) =>
+  const noted = <Run extends (command: never) => Effect.Effect<unknown, unknown>>(run: Run): Run =>
+    ((command: never) =>
       Effect.withFiber((fiber) => {
         paths.push(Context.getOrUndefined(fiber.context, CurrentKey) === undefined ? "fast" : "definition")
         return run(command)
-      })) as WalletEngine["Service"]["credit"]
+      })) as Run
   return Layer.effect(
     WalletEngine,
-    Effect.map(WalletEngine, (engine) => ({ ...engine, credit: noted(engine.credit), debit: noted(engine.debit) }))
+    Effect.map(WalletEngine, (engine) => ({
+      ...engine,
+      credit: noted(engine.credit),
+      debit: noted(engine.debit),
+      transfer: noted(engine.transfer)
+    }))
   ).pipe(Layer.provide(WalletEngine.layerMemory))
 }
 
@@ -219,7 +272,8 @@ for (const [name, config] of [
     it.effect("is taken by every plain request, and by no other", () =>
       Effect.gen(function* () {
         const { call, secrets, wallet } = yield* TestServer
-        const id = yield* wallet()
+        const [id, other] = [yield* wallet(), yield* wallet()]
+        const body = { from: id, to: other, amount: "1" }
         let n = 0
         const rows: ReadonlyArray<readonly [path: string, call: Server.Call, taken: Path, status?: number]> = [
           [`/v1/wallets/${id}/credit`, {}, "fast"],
@@ -235,7 +289,12 @@ for (const [name, config] of [
           [`/v1/wallets/${id}/credit`, { headers: { "if-match": '"0"' } }, "definition", 412],
           [`/v1/wallets/${id}/credit?dryRun=true`, {}, "definition", 200],
           [`/v1/wallets/${id}/debit?await=committed&dryRun=true`, {}, "definition", 200],
-          [`/v1/wallets/${id}/credit`, { headers: { authorization: `bearer ${secrets.write}` } }, "definition"]
+          [`/v1/wallets/${id}/credit`, { headers: { authorization: `bearer ${secrets.write}` } }, "definition"],
+          ["/v1/transfers", { body }, "fast"],
+          ["/v1/transfers?await=committed", { body, secret: secrets.write }, "fast"],
+          ["/v1/transfers", { body: { legs: [body, body] } }, "fast"],
+          ["/v1/transfers?dryRun=true", { body }, "definition", 200],
+          ["/v1/transfers", { body, headers: slowHeaders }, "definition"]
         ]
         for (const [path, given, , status = 201] of rows) {
           const reply = yield* call("POST", path, { key: `p${n++}`, body: { amount: "1" }, ...given })
