@@ -10,7 +10,8 @@
  * alternating rounds of 8 s, two cores that were busy with other things as well; 0.50 ms
  * against 1.00 ms with a rate limit, in shorter rounds). To repeat it, send the same load by
  * `bench/HttpLoadWorker.ts` twice, once with the content type `application/json;
- * charset=utf-8`: it means the same, and takes the path of the definition.
+ * charset=utf-8`: it means the same, and takes the path of the definition. A transfer: 465 µs in
+ * place of 792 (docs/PERFORMANCE.md, `--only http-transfers-256` against the commit before).
  */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"

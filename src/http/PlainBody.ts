@@ -2,7 +2,7 @@
  * Bodies of the commands that come most, by hand: what is plainly right is taken without its schema, which decodes all
  * else. So what is taken here is exactly what the schema would make of it; a test holds both against each other.
  */
-import { amountPattern, isId, isMetadata, isText, maxTextLength, type Metadata } from "../domain/Limits.ts"
+import { amountPattern, idPattern, isId, isMetadata, isText, maxTextLength, type Metadata } from "../domain/Limits.ts"
 import { isAnyRepeated, parseText } from "./JsonBody.ts"
 
 export interface PlainMovement {
@@ -21,9 +21,12 @@ export interface PlainTransfer extends PlainMovement {
  * metadata, which are taken as their text, such a one can say nothing twice.
  */
 
-const id = '"([A-Za-z0-9_-]{1,64})"'
-const amount = '"([1-9][0-9]{0,29})"'
-const note = String.raw`(?:, ?"reference": ?"([ !#-[\]-\uffff]{0,255})")?(?:, ?"metadata": ?(\{[^{}\\]*\}))?`
+/** A string of such a form, caught without its quotes. */
+const quoted = ({ source }: RegExp): string => `"(${source.slice("^".length, -"$".length)})"`
+
+const id = quoted(idPattern)
+const amount = quoted(amountPattern)
+const note = String.raw`(?:, ?"reference": ?"([ !#-[\]-\uffff]{0,${maxTextLength}})")?(?:, ?"metadata": ?(\{[^{}\\]*\}))?`
 const movementBody = new RegExp(String.raw`^\{"amount": ?${amount}${note}\}$`)
 const transferBody = new RegExp(String.raw`^\{"from": ?${id}, ?"to": ?${id}, ?"amount": ?${amount}${note}\}$`)
 
